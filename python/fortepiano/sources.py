@@ -1,0 +1,254 @@
+"""Where settings come from: layers of named values that remember how the user wrote them.
+
+Strongest first: flags, environment, `.env`, a TOML file. Every layer is flattened to paths such as
+`("limits", "message_bytes")`, so that layers merge value by value, and whatever is wrong can be
+told in the user's own spelling together with the place it stands in.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, cast
+
+from dotenv.parser import parse_stream
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+
+from fortepiano.errors import ConfigError
+
+__all__ = ["DEFAULT_FILE", "PREFIX", "SEED_NAMES", "Layer", "build", "read"]
+
+PREFIX = "FORTEPIANO_"
+DELIMITER = "__"
+DEFAULT_FILE = Path("fortepiano.toml")
+DOTENV_FILE = Path(".env")
+
+SEED_NAMES = {"WS_PORT": "port", "NODE_ENV": "node_env", "SALT1": "salt1", "SALT2": "salt2"}
+"""Variables of the server this one replaces; they keep working so that its `.env` can be kept."""
+
+_LONGEST_VALUE = 60
+"""Characters of a wrong value that are shown again."""
+
+Keys = tuple[str, ...]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Given(NamedTuple):
+    """A value and the name it was given under."""
+
+    value: object
+    name: str
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One place settings come from.
+
+    Attributes:
+        place: What to call it in a message.
+        kind: Decides how its names are spelled: "flag", "variable" or "key".
+        values: What it sets, by path.
+        problems: What could not be read in it.
+    """
+
+    place: str
+    kind: str
+    values: Mapping[Keys, Given]
+    problems: Sequence[str] = ()
+
+    def spell(self, keys: Keys) -> str:
+        """Write a path as the user of this layer would."""
+        if self.kind == "flag":
+            return "--" + "-".join(keys).replace("_", "-")
+        if self.kind == "variable":
+            return PREFIX + DELIMITER.join(keys).upper()
+        return ".".join(key if key.isprintable() else repr(key) for key in keys)
+
+    def whereabouts(self, given: Given) -> str:
+        """Say where one of its values stands."""
+        if self.kind == "flag":
+            return given.name
+        return f"{given.name} in {self.place}" if self.kind == "variable" else self.place
+
+
+def read(config_file: Path | None, flags: Mapping[str, object]) -> list[Layer]:
+    """Read every layer, weakest first.
+
+    Args:
+        config_file: The TOML file; None for the default one, which may be missing.
+        flags: Settings by name; None stands for a flag not given.
+
+    Returns:
+        The layers, with what was unreadable among their problems.
+    """
+    return [
+        _toml(config_file),
+        _dotenv(DOTENV_FILE),
+        Layer("the environment", "variable", dict(_variables(os.environ))),
+        Layer("the command line", "flag", dict(_given_flags(flags))),
+    ]
+
+
+def build(model: type[Model], layers: Sequence[Layer]) -> Model:
+    """Merge layers and check the result.
+
+    Args:
+        model: What to build; every name that is not one of its fields is refused.
+        layers: Weakest first.
+
+    Returns:
+        The checked instance.
+
+    Raises:
+        ConfigError: Anything in any layer is wrong; has one line per problem.
+    """
+    known = dict(_fields(model))
+    sections = {keys[:depth] for keys in known for depth in range(1, len(keys))}
+    chosen: dict[Keys, tuple[Layer, Given]] = {}
+    problems: list[str] = []
+    for layer in layers:
+        problems += layer.problems
+        for keys, given in layer.values.items():
+            if keys in known:
+                chosen[keys] = layer, given
+            elif keys not in sections or given.value != {}:  # an empty section sets nothing
+                problems.append(_unknown(layer, keys, given, known))
+    try:
+        built = model(**_nested({keys: given.value for keys, (_, given) in chosen.items()}))
+    except ValidationError as error:
+        raise ConfigError([*problems, *_explained(error, chosen, known)]) from None
+    if problems:
+        raise ConfigError(problems)
+    return built
+
+
+def _fields(model: object, above: Keys = ()) -> Iterator[tuple[Keys, FieldInfo]]:
+    """Yield the path of every value, sections left out."""
+    fields = cast("dict[str, FieldInfo]", getattr(model, "__pydantic_fields__", {}))
+    for name, field in fields.items():
+        keys = (*above, name)
+        if hasattr(field.annotation, "__pydantic_fields__"):
+            yield from _fields(field.annotation, keys)
+        else:
+            yield keys, field
+
+
+def _toml(config_file: Path | None) -> Layer:
+    path = config_file or DEFAULT_FILE
+    problem = ""
+    content: dict[str, Any] = {}
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        problem = "no such file" if config_file else ""
+    except OSError as error:
+        problem = error.strerror or str(error)
+    except UnicodeDecodeError:
+        problem = "not UTF-8"
+    except tomllib.TOMLDecodeError as error:
+        problem = f"not TOML: {error}"
+    values = {keys: Given(value, ".".join(keys)) for keys, value in _flat(content)}
+    return Layer(str(path), "key", values, [f"{path}: {problem}"] if problem else [])
+
+
+def _flat(table: Mapping[str, Any], above: Keys = ()) -> Iterator[tuple[Keys, object]]:
+    for key, value in table.items():
+        keys = (*above, key)
+        if isinstance(value, dict) and value:
+            yield from _flat(cast("dict[str, Any]", value), keys)
+        else:
+            yield keys, value
+
+
+def _dotenv(path: Path) -> Layer:
+    problems: list[str] = []
+    variables: dict[str, str] = {}
+    try:
+        with path.open(encoding="utf-8") as stream:
+            for binding in parse_stream(stream):
+                if binding.error:
+                    problems.append(f"{path}: line {binding.original.line} is not NAME=value")
+                elif binding.key is not None:
+                    # Without interpolation: a `$` in a salt is a `$`.
+                    variables[binding.key] = binding.value or ""
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        problems.append(f"{path}: {error.strerror or error}")
+    except UnicodeDecodeError:
+        problems.append(f"{path}: not UTF-8")
+    return Layer(str(path), "variable", dict(_variables(variables)), problems)
+
+
+def _variables(variables: Mapping[str, str]) -> Iterator[tuple[Keys, Given]]:
+    """Yield the seed's names first, so that those of this project win over them.
+
+    An empty value counts as not set: that is what a container's template leaves of a variable
+    nobody filled in.
+    """
+    for name, field in SEED_NAMES.items():
+        if value := variables.get(name):
+            yield (field,), Given(value, name)
+    for name, value in variables.items():
+        if value and name.startswith(PREFIX):
+            keys = tuple(name.removeprefix(PREFIX).lower().split(DELIMITER))
+            yield keys, Given(value, name)
+
+
+def _given_flags(flags: Mapping[str, object]) -> Iterator[tuple[Keys, Given]]:
+    for name, value in flags.items():
+        if value is not None:
+            yield (name,), Given(value, "--" + name.replace("_", "-"))
+
+
+def _nested(flat: Mapping[Keys, object]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for (*sections, key), value in flat.items():
+        table = tree
+        for section in sections:
+            table = table.setdefault(section, {})
+        table[key] = value
+    return tree
+
+
+def _unknown(layer: Layer, keys: Keys, given: Given, known: Mapping[Keys, FieldInfo]) -> str:
+    name = layer.spell(keys) if layer.kind == "key" else given.name
+    if any(path[: len(keys)] == keys for path in known):
+        example = layer.spell(next(path for path in known if path[: len(keys)] == keys))
+        return f"{name}: is a section, set its names such as {example} (from {layer.place})"
+    spelled = [layer.spell(path) for path in known]
+    # Without a cut-off: even a poor match tells what names look like.
+    nearest = difflib.get_close_matches(layer.spell(keys), spelled, n=1, cutoff=0.0)[0]
+    return f"{name}: no such setting, the nearest is {nearest} (from {layer.place})"
+
+
+def _explained(
+    error: ValidationError,
+    chosen: Mapping[Keys, tuple[Layer, Given]],
+    known: Mapping[Keys, FieldInfo],
+) -> Iterator[str]:
+    """Write one line per error: key, what is allowed, what was given, and where."""
+    for detail in error.errors(include_url=False):
+        keys = tuple(str(part) for part in detail["loc"])
+        line = f"{'.'.join(keys) or 'settings'}: {_allowed(detail['msg'])}"
+        if keys not in chosen:  # a section as a whole: its message names the keys
+            yield line
+            continue
+        layer, given = chosen[keys]
+        if known[keys].annotation is not SecretStr and detail["type"] != "value_error":
+            line += f", not {_shown(given.value)}"
+        yield f"{line} (from {layer.whereabouts(given)})"
+
+
+def _allowed(message: str) -> str:
+    """Turn pydantic's sentence into what the value must be."""
+    message = message.removeprefix("Value error, ").partition(", unable to")[0]
+    return message.replace("Input should", "must", 1).replace("String should", "must", 1)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "…"
