@@ -1,0 +1,106 @@
+"""One event, one line: the log of the server on stdout.
+
+Events are written as JSON, or for a person at a terminal in columns. Whatever a client sent appears
+with its control characters escaped, so that no name or message can begin a line of its own or paint
+the terminal. The standard library's loggers (uvicorn, asyncio) come out the same way.
+"""
+
+import logging
+import sys
+from typing import TYPE_CHECKING, cast
+
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+__all__ = ["configure", "logger"]
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_TRACEBACK_MARGIN = "  | "
+"""Stands before every line of a traceback at a terminal, so that none looks like an event."""
+
+
+def configure(level: str, *, json: bool | None = None) -> None:
+    """Set up logging for the whole process; may be called again.
+
+    Args:
+        level: Least severe level that is written: "debug", "info", "warning", "error".
+        json: JSON if true, columns if false; None decides by whether stdout is a terminal.
+    """
+    if json is None:
+        json = not sys.stdout.isatty()
+    number = logging.getLevelNamesMapping()[level.upper()]
+    common: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*common, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=common,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                *(_json() if json else _columns()),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(number)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio"):
+        inherited = logging.getLogger(name)
+        inherited.handlers = []
+        inherited.propagate = True
+        inherited.setLevel(logging.NOTSET)
+    logging.captureWarnings(True)
+
+
+def logger(name: str) -> FilteringBoundLogger:
+    """Return the logger of a module.
+
+    Args:
+        name: The module's `__name__`.
+    """
+    return cast("FilteringBoundLogger", structlog.get_logger(name))
+
+
+def _json() -> "Sequence[Processor]":
+    # json.dumps escapes everything outside of ASCII, line separators of Unicode included.
+    return [structlog.processors.JSONRenderer(default=repr)]
+
+
+def _columns() -> "Sequence[Processor]":
+    return [
+        _escape,
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
+
+
+def _escape(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Escape what would leave the line or steer the terminal."""
+    escaped: EventDict = {}
+    for key, value in event.items():
+        text = value if isinstance(value, str) else repr(value)
+        if key == "exception":
+            lines = text.splitlines()
+            escaped[key] = "\n".join(_TRACEBACK_MARGIN + _printable(line) for line in lines)
+        else:
+            escaped[_printable(key)] = _printable(text)
+    return escaped
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -1,0 +1,145 @@
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from fortepiano import logs
+
+NASTY = 'Ann\n2026-01-01 [info] fake\r\x1b[31mred\u2028\u202e"end'
+
+
+@pytest.fixture(autouse=True)
+def restore() -> Iterator[None]:
+    """Give pytest its handlers back."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers, root.level = handlers, level
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.endswith("\n") or out == ""
+    # Not splitlines(): that would hide a Unicode line separator that came through.
+    return out.split("\n")[:-1]
+
+
+class TestJson:
+    def test_one_event_is_one_line(self, capsys: pytest.CaptureFixture[str]) -> None:
+        logs.configure("info", json=True)
+        logs.logger("fortepiano.net").info("joined", room=NASTY, count=3)
+        (line,) = lines(capsys)
+        assert line.isascii()
+        assert line.isprintable()
+        event = json.loads(line)
+        assert event.pop("timestamp").endswith("Z")
+        assert event == {
+            "event": "joined",
+            "room": NASTY,
+            "count": 3,
+            "level": "info",
+            "logger": "fortepiano.net",
+        }
+
+    def test_is_the_choice_without_a_terminal(self, capsys: pytest.CaptureFixture[str]) -> None:
+        logs.configure("info")
+        logs.logger("x").info("hello")
+        assert json.loads(lines(capsys)[0])["event"] == "hello"
+
+    def test_traceback_is_a_part_of_the_line(self, capsys: pytest.CaptureFixture[str]) -> None:
+        logs.configure("info", json=True)
+        try:
+            raise ValueError(NASTY)
+        except ValueError:
+            logs.logger("x").exception("failed")
+        (line,) = lines(capsys)
+        event = json.loads(line)
+        assert event["level"] == "error"
+        assert event["exception"].startswith("Traceback")
+
+    def test_what_json_does_not_know_is_shown(self, capsys: pytest.CaptureFixture[str]) -> None:
+        logs.configure("info", json=True)
+        logs.logger("x").info("odd", raw=b"\x00\n")
+        assert json.loads(lines(capsys)[0])["raw"] == repr(b"\x00\n")
+
+
+class TestColumns:
+    def test_one_event_is_one_line(self, capsys: pytest.CaptureFixture[str]) -> None:
+        logs.configure("info", json=False)
+        logs.logger("x").info("joined", room=NASTY, raw=b"\n", **{"k\ney": 1})
+        (line,) = lines(capsys)
+        assert line.isprintable()
+        assert "joined" in line
+        assert "Ann" in line
+
+    def test_event_itself_is_escaped(self, capsys: pytest.CaptureFixture[str]) -> None:
+        logs.configure("info", json=False)
+        logs.logger("x").info(NASTY)
+        (line,) = lines(capsys)
+        assert line.isprintable()
+
+    def test_traceback_keeps_a_margin(self, capsys: pytest.CaptureFixture[str]) -> None:
+        logs.configure("info", json=False)
+        try:
+            raise ValueError(NASTY)
+        except ValueError:
+            logs.logger("x").exception("failed")
+        first, *rest = lines(capsys)
+        assert "failed" in first
+        assert rest
+        assert all(line.startswith("  | ") and line.isprintable() for line in rest)
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+class TestBoth:
+    def test_level_is_kept(self, capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
+        logs.configure("warning", json=as_json)
+        logs.logger("x").info("quiet")
+        logging.getLogger("uvicorn.error").info("quiet")
+        logs.logger("x").warning("loud")
+        logging.getLogger("uvicorn.error").warning("loud")
+        assert len(lines(capsys)) == 2
+
+    def test_uvicorn_comes_out_the_same_way(
+        self, capsys: pytest.CaptureFixture[str], as_json: bool
+    ) -> None:
+        own = logging.getLogger("uvicorn.access")
+        own.addHandler(logging.StreamHandler())
+        own.propagate = False
+        logs.configure("info", json=as_json)
+        own.info('%s - "%s"', "192.0.2.1", NASTY)
+        (line,) = lines(capsys)
+        assert line.isprintable()
+        assert "192.0.2.1" in line
+        assert "uvicorn.access" in line
+
+    def test_configuring_again_does_not_double(
+        self, capsys: pytest.CaptureFixture[str], as_json: bool
+    ) -> None:
+        early = logs.logger("x")
+        logs.configure("info", json=not as_json)
+        logs.configure("info", json=as_json)
+        early.info("once")
+        (line,) = lines(capsys)
+        assert line.startswith("{") == as_json
+
+    def test_warnings_are_events(self, capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
+        logs.configure("info", json=as_json)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            logging.captureWarnings(False)
+            logging.captureWarnings(True)
+            warnings.warn("old\nways", stacklevel=1)
+        (line,) = lines(capsys)
+        assert "py.warnings" in line
+
+
+def test_unknown_level_is_a_bug() -> None:
+    with pytest.raises(KeyError):
+        logs.configure("loud")
