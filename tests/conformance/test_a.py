@@ -1,0 +1,166 @@
+"""`a` and `c`: the chat and its history (docs/protocol.md 1.2, 1.3)."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from support.people import Company, Message, Person, new_address, new_room, units
+
+FORBIDDEN = ["\n", "\r", "\v", "\0", "\t", "\u202e", "\u2066", "\u2067", "\u202b", "\u200f"]
+
+
+async def two(company: Company, settings: Message | None = None) -> tuple[Person, Person]:
+    """Return two people who are alone in a room."""
+    room = new_room()
+    person, other = await company.enter(room, settings), await company.enter(room)
+    await person.hears()
+    return person, other
+
+
+async def test_case_58_everybody_hears_it_the_sender_too(guests: Company) -> None:
+    person, other = await two(guests)
+    stranger = await guests.enter(new_room())
+    await person.send({"m": "a", "message": "hi"})
+    (line,) = await person.hears()
+    assert line["m"] == "a"
+    assert line["a"] == "hi"
+    assert abs(line["t"] - time.time() * 1000) < 2000
+    assert line["p"] == person.user
+    assert isinstance(line["id"], str)
+    assert line["id"]
+    assert "r" not in line
+    assert await other.hears() == [line]
+    await stranger.nothing()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 512,
+        "\U0001f3b9" * 256,
+        "\u0416" * 512,
+        " a ",
+        '"\\/',
+        "<b>html</b>",
+        "\u20ac \u00e4 \u200b \u2028",
+        "\x1b[31mred",
+        "\x7f",
+    ],
+)
+async def test_case_58_good_lines(guests: Company, text: str) -> None:
+    person, other = await two(guests)
+    assert units(text) <= 512
+    await person.send({"m": "a", "message": text})
+    assert (await other.expect("a"))["a"] == text
+
+
+@pytest.mark.parametrize("text", ["x" * 513, "\U0001f3b9" * 256 + "x", "\u0416" * 513])
+async def test_case_58_513_units_are_too_many(guests: Company, text: str) -> None:
+    person, other = await two(guests)
+    assert units(text) == 513
+    await person.send({"m": "a", "message": text})
+    await person.nothing("a")
+    await other.nothing()
+
+
+async def test_case_58_a_name_is_told_as_it_is_now(guests: Company) -> None:
+    person, other = await two(guests)
+    await person.send({"m": "userset", "set": {"name": "Clara"}}, {"m": "a", "message": "hi"})
+    assert (await other.expect("a"))["p"]["name"] == "Clara"
+
+
+async def test_case_59_newcomers_get_the_last_32_lines(guests: Company) -> None:
+    room = new_room()
+    people = [await guests.enter(room) for _ in range(5)]
+    for line in range(40):
+        # Eight lines each, which is what everybody may say at once.
+        await people[line % 5].send({"m": "a", "message": f"line {line}"})
+        await people[0].expect("a")
+    said = [message for message in people[0].log if message["m"] == "a"]
+    assert [line["a"] for line in said] == [f"line {line}" for line in range(40)]
+    newcomer = await guests.enter()
+    await newcomer.send({"m": "ch", "_id": room})
+    _, history, _ = await newcomer.frame("ch", "c", "nq")
+    assert [line["a"] for line in history["c"]] == [f"line {line}" for line in range(8, 40)]
+    for old, new in zip(said[8:], history["c"], strict=True):
+        assert (new["p"], new["t"], new["id"]) == (old["p"], old["t"], old["id"])
+    await newcomer.nothing()
+
+
+async def test_case_59_a_line_keeps_the_name_it_was_said_with(guests: Company, room: str) -> None:
+    person = await guests.enter(room)
+    await person.send({"m": "a", "message": "hi"})
+    await person.send({"m": "userset", "set": {"name": "Clara"}})
+    await person.expect("p")
+    await person.send({"m": "ch", "_id": room})
+    _, history, _ = await person.frame("ch", "c", "nq")
+    assert [line["p"]["name"] for line in history["c"]] == ["Anonymous"]
+
+
+async def test_case_60_no_chat_where_it_is_off(guests: Company) -> None:
+    person, other = await two(guests, {"chat": False})
+    for speaker in (person, other):
+        await speaker.send({"m": "a", "message": "hi"}, {"m": "a", "message": "hi"})
+        told = await speaker.hears()
+        # Refused for a reason of rules: told once.
+        assert [message["m"] for message in told] == ["notification"]
+    await person.nothing()
+    await other.nothing()
+
+
+BAD: dict[str, Message] = {
+    "a number": {"message": 5},
+    "null": {"message": None},
+    "true": {"message": True},
+    "an array": {"message": ["hi"]},
+    "an object": {"message": {"a": "hi"}},
+    "no message": {},
+    "empty": {"message": ""},
+    "blanks": {"message": "   "},
+}
+
+
+@pytest.mark.parametrize("fields", BAD.values(), ids=BAD.keys())
+async def test_case_61_bad_lines(guests: Company, fields: Message) -> None:
+    person, other = await two(guests)
+    await person.send({"m": "a"} | fields)
+    await person.nothing()
+    await other.nothing()
+
+
+@pytest.mark.parametrize("character", FORBIDDEN, ids=lambda c: f"U+{ord(c):04X}")
+async def test_case_61_forbidden_characters(guests: Company, character: str) -> None:
+    person, other = await two(guests)
+    await person.send({"m": "a", "message": f"a{character}b"}, {"m": "a", "message": character})
+    await person.nothing()
+    await other.nothing()
+
+
+async def test_case_61_a_lone_surrogate(guests: Company) -> None:
+    person, other = await two(guests)
+    await person.send_raw('[{"m":"a","message":"\\ud800"}]')
+    await person.nothing()
+    await other.nothing()
+    # A pair of them is a character.
+    await person.send_raw('[{"m":"a","message":"\\ud83c\\udfb9"}]')
+    assert (await other.expect("a"))["a"] == "\U0001f3b9"
+
+
+async def test_case_63_ids_and_replies(guests: Company) -> None:
+    person, other = await two(guests)
+    for text in ("one", "two"):
+        await person.send({"m": "a", "message": text})
+    one, two_ = [await other.expect("a") for _ in range(2)]
+    assert one["id"] != two_["id"]
+    await other.send({"m": "a", "message": "three", "reply_to": one["id"]})
+    assert (await person.expect("a", where=lambda a: a["a"] == "three"))["r"] == one["id"]
+
+
+async def test_the_other_tabs_hear_a_line_once(family: Company, room: str) -> None:
+    person = await family.enter(room, address=new_address())
+    tab = await family.tab(person, room)
+    await tab.send({"m": "a", "message": "hi"})
+    for each in (tab, person):
+        assert [message["m"] for message in await each.hears()] == ["a"]

@@ -1,0 +1,361 @@
+"""`ch`: making rooms, going in and out, passing the crown (docs/protocol.md 1.3, 2.3, 2.7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support.people import Company, Message, Person, new_address, new_room, units
+
+QUICK = {"m": "nq", "allowance": 8000, "max": 24000, "maxHistLen": 3}
+
+FORBIDDEN = ["\n", "\r", "\v", "\0", "\t", "\u202e", "\u2066", "\u2067", "\u202b", "\u200f"]
+"""Characters that no name and no line may hold."""
+
+
+def participant(person: Person, **changes: Any) -> Message:
+    """Return the participant that `person` is in any room until he moves."""
+    return {**person.user, "x": 200, "y": 100, **changes}
+
+
+def ids(people: list[Message]) -> list[str]:
+    return sorted(p["_id"] for p in people)
+
+
+async def test_case_23_the_joiner_gets_one_frame(guests: Company, room: str) -> None:
+    person = await guests.enter()
+    await person.send({"m": "ch", "_id": room})
+    ch, history, quota = await person.frame("ch", "c", "nq")
+    assert ch["p"] == person.id
+    assert ch["ppl"] == [participant(person)]
+    assert ch["ch"]["_id"] == ch["ch"]["id"] == room
+    assert ch["ch"]["count"] == 1
+    assert not ch["ch"].get("banned")
+    settings = ch["ch"]["settings"]
+    assert settings["visible"] is settings["chat"] is True
+    assert settings["crownsolo"] is False
+    assert settings["color"] == "#3b5054"
+    assert "color2" not in settings
+    assert not settings.get("lobby")
+    crown = ch["ch"]["crown"]
+    assert crown["participantId"] == crown["userId"] == person.id
+    assert isinstance(crown["time"], int | float)
+    for position in (crown["startPos"], crown["endPos"]):
+        assert {float(position["x"]), float(position["y"])}
+    assert history == {"m": "c", "c": []}
+    assert quota == QUICK
+    await person.nothing()
+
+
+async def test_case_25_the_others_get_p(guests: Company, room: str) -> None:
+    person = await guests.enter(room)
+    other = await guests.enter()
+    ch = await other.join(room)
+    (heard,) = await person.hears()
+    assert heard == {"m": "p"} | participant(other)
+    assert ids(ch["ppl"]) == sorted([person.id, other.id])
+    assert ch["p"] == other.id
+    assert ch["ch"]["count"] == 2
+    assert ch["ch"]["crown"]["participantId"] == person.id
+
+
+async def test_case_26_settings_of_a_new_room(guests: Company, room: str) -> None:
+    person = await guests.enter()
+    wanted = {"visible": False, "chat": True, "color": "#112233", "crownsolo": True}
+    ch = await person.join(room, wanted)
+    assert ch["ch"]["settings"].items() >= wanted.items()
+
+
+async def test_case_26_further_settings_of_a_new_room(guests: Company, room: str) -> None:
+    person = await guests.enter()
+    wanted = {"color": "#ABCDEF", "color2": "#001122", "limit": 15, "noindex": True}
+    ch = await person.join(room, wanted)
+    settings = ch["ch"]["settings"]
+    assert settings["color"].lower() == "#abcdef"
+    assert settings["color2"] == "#001122"
+    assert settings["limit"] == 15
+    assert settings["noindex"] is True
+    assert settings["visible"] is settings["chat"] is True
+
+
+async def test_case_27_settings_of_a_room_that_is_there_stay(guests: Company, room: str) -> None:
+    person = await guests.enter()
+    settings = (await person.join(room))["ch"]["settings"]
+    other = await guests.enter()
+    changed = {"visible": False, "chat": False, "color": "#112233", "crownsolo": True}
+    assert (await other.join(room, changed))["ch"]["settings"] == settings
+    # The holder of the crown does not change them by joining again either.
+    assert (await person.join(room, changed))["ch"]["settings"] == settings
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("lobby", True),
+        ("owner_id", "0" * 24),
+        ("color", "red"),
+        ("color", "#12345"),
+        ("color", "#12345g"),
+        ("color", 5),
+        ("color", "#1234567"),
+        ("color2", "#xyzxyz"),
+        ("visible", "yes"),
+        ("visible", 1),
+        ("visible", None),
+        ("crownsolo", "true"),
+        ("limit", "x"),
+        ("limit", -1),
+        ("limit", 100),
+        ("limit", 1.5),
+        ("__proto__", {"lobby": True}),
+        ("unknown", 1),
+        ("_id", "elsewhere"),
+    ],
+)
+async def test_case_28_bad_settings_are_dropped_one_by_one(
+    guests: Company, room: str, key: str, value: object
+) -> None:
+    person = await guests.enter()
+    usual = (await person.join(new_room(), {"chat": False}))["ch"]["settings"]
+    ch = await person.join(room, {key: value, "chat": False})
+    assert ch["ch"]["settings"] == usual
+    assert ch["ch"]["crown"]["participantId"] == person.id
+
+
+@pytest.mark.parametrize("settings", [None, 5, "visible", [], [1], True, {}])
+async def test_case_28_a_set_that_is_no_object_is_no_set(
+    guests: Company, room: str, settings: object
+) -> None:
+    person = await guests.enter()
+    await person.send({"m": "ch", "_id": room, "set": settings})
+    ch, _, _ = await person.frame("ch", "c", "nq")
+    assert ch["ch"]["settings"]["visible"] is True
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 512, "\U0001f3b9" * 256, "\u0416" * 512, " a ", "/", '"\\', "lobby2", "Lobby"]
+)
+async def test_case_29_good_names(guests: Company, name: str) -> None:
+    assert units(name) <= 512
+    ch = await (await guests.enter()).join(name)
+    assert ch["ch"]["_id"] == ch["ch"]["id"] == name
+    assert "crown" in ch["ch"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x" * 513, "\U0001f3b9" * 257, "", " ", "    ", 5, None, True, [], ["a"], {"a": 1}]
+    + [f"a{character}b" for character in FORBIDDEN],
+)
+async def test_case_29_bad_names_are_ignored(guests: Company, room: str, name: object) -> None:
+    person, other = await guests.enter(room), await guests.enter(room)
+    await person.hears()
+    await person.send({"m": "ch", "_id": name})
+    await person.nothing()
+    await other.nothing()
+
+
+async def test_case_29_without_a_name(guests: Company) -> None:
+    person = await guests.enter()
+    await person.send({"m": "ch"})
+    await person.nothing()
+
+
+async def test_case_30_joining_again_resends_and_changes_nothing(
+    guests: Company, room: str
+) -> None:
+    person = await guests.enter(room)
+    other = await guests.enter(room)
+    await person.hears()
+    for again in (person, other):
+        ch = await again.join(room)
+        assert ch["p"] == again.id
+        assert ids(ch["ppl"]) == sorted([person.id, other.id])
+        assert ch["ch"]["count"] == 2
+        assert ch["ch"]["crown"]["participantId"] == person.id
+    await person.nothing()
+    await other.nothing()
+
+
+async def test_case_31_who_leaves_without_the_crown_is_one_bye(guests: Company, room: str) -> None:
+    person, other = await guests.enter(room), await guests.enter(room)
+    third = await guests.enter(room)
+    await person.hears()
+    await other.hears()
+    await third.join(new_room())
+    for left in (person, other):
+        assert await left.hears() == [{"m": "bye", "p": third.id}]
+    assert ids((await person.join(room))["ppl"]) == sorted([person.id, other.id])
+
+
+async def test_case_31_who_leaves_with_the_crown_is_one_ch(guests: Company, room: str) -> None:
+    first = await guests.enter(room)
+    second, third = await guests.enter(room), await guests.enter(room)
+    await second.hears()
+    await first.join(new_room())
+    for left in (second, third):
+        (heard,) = await left.hears()
+        assert heard["m"] == "ch"
+        assert heard.get("p", left.id) == left.id
+        assert heard["ch"]["_id"] == room
+        assert heard["ch"]["count"] == 2
+        assert ids(heard["ppl"]) == sorted([second.id, third.id])
+        assert sorted(heard["ppl"], key=lambda p: p["_id"]) == sorted(
+            [participant(second), participant(third)], key=lambda p: p["_id"]
+        )
+        assert heard["ch"]["crown"]["participantId"] == second.id
+        assert heard["ch"]["crown"]["userId"] == second.id
+
+
+async def test_case_31_the_crown_goes_to_the_longest_stay(guests: Company, room: str) -> None:
+    first, second, third = [await guests.enter(room) for _ in range(3)]
+    # The second's stay begins anew, so the third has been there longest.
+    await second.join(new_room())
+    await second.join(room)
+    await third.hears()
+    await first.join(new_room())
+    assert (await third.expect("ch"))["ch"]["crown"]["participantId"] == third.id
+    assert (await second.expect("ch"))["ch"]["crown"]["participantId"] == third.id
+    # Whoever comes back does not get it back.
+    ch = await first.join(room)
+    assert ch["ch"]["crown"]["participantId"] == third.id
+
+
+async def test_case_31_the_crown_passes_on_until_the_room_is_empty(
+    guests: Company, room: str
+) -> None:
+    people = [await guests.enter(room) for _ in range(4)]
+    while len(people) > 1:
+        await people.pop(0).leave()
+        for left in people:
+            ch = await left.expect("ch")
+            assert ch["ch"]["crown"]["participantId"] == people[0].id
+            assert ch["ch"]["count"] == len(people)
+
+
+async def test_case_31_a_room_that_was_empty_begins_anew(guests: Company, room: str) -> None:
+    person = await guests.enter(room, {"color": "#112233"})
+    await person.send({"m": "a", "message": "hello"})
+    await person.expect("a")
+    await person.join(new_room())
+    other = await guests.enter()
+    await other.send({"m": "+ls"})
+    assert room not in {r["_id"] for r in (await other.expect("ls"))["u"]}
+    await other.send({"m": "ch", "_id": room})
+    ch, history, _ = await other.frame("ch", "c", "nq")
+    assert ch["ch"]["settings"]["color"] == "#3b5054"
+    assert ch["ch"]["crown"]["participantId"] == other.id
+    assert history["c"] == []
+
+
+async def test_the_cursor_begins_anew_in_another_room(guests: Company, room: str) -> None:
+    person = await guests.enter(room)
+    await person.send({"m": "m", "x": 1, "y": 2})
+    ch = await person.join(new_room())
+    assert ch["ppl"] == [participant(person)]
+
+
+async def test_nothing_of_the_old_room_after_the_new_ones_ch(guests: Company, room: str) -> None:
+    person, other = await guests.enter(room), await guests.enter(room)
+    elsewhere = new_room()
+    await other.hears()
+    note = {"m": "n", "t": 1, "n": [{"n": "c3", "v": 1}]}
+    for _ in range(3):
+        await person.send(note, note, {"m": "a", "message": "hello"})
+    await other.join(elsewhere)
+    await person.send(note, {"m": "a", "message": "still here"})
+    await person.hears()
+    await other.nothing()
+
+
+@pytest.mark.parametrize("name", ["lobby", "test/awkward", "test/abc"])
+async def test_case_35_36_special_rooms_have_no_crown(guests: Company, name: str) -> None:
+    person = await guests.enter()
+    ch = await person.join(name, {"visible": False, "chat": False, "color": "#112233"})
+    assert ch["p"] == person.id
+    assert ch["ch"]["_id"] == ch["ch"]["id"] == name
+    assert "crown" not in ch["ch"]
+    settings = ch["ch"]["settings"]
+    assert settings["lobby"] is settings["visible"] is settings["chat"] is True
+    assert settings["crownsolo"] is False
+    assert (settings["color"], settings["color2"]) == ("#73b3cc", "#273546")
+
+
+async def test_case_36_nobody_is_turned_away_from_a_test_room(guests: Company) -> None:
+    name = f"test/{new_room()}"
+    people = [await guests.enter(name) for _ in range(25)]
+    ch = await people[-1].join(name)
+    assert ch["ch"]["_id"] == name
+    assert ch["ch"]["count"] == 25
+
+
+async def test_case_36_leaving_a_special_room_is_one_bye(guests: Company) -> None:
+    name = f"test/{new_room()}"
+    first, second = await guests.enter(name), await guests.enter(name)
+    await first.join(new_room())
+    await first.hears()
+    assert await second.hears() == [{"m": "bye", "p": first.id}]
+
+
+async def test_case_36_an_empty_test_room_keeps_its_history(guests: Company) -> None:
+    name = f"test/{new_room()}"
+    person = await guests.enter(name)
+    await person.send({"m": "a", "message": "hello"})
+    await person.expect("a")
+    await person.join(new_room())
+    await person.send({"m": "ch", "_id": name})
+    _, history, _ = await person.frame("ch", "c", "nq")
+    assert [line["a"] for line in history["c"]] == ["hello"]
+
+
+async def test_case_32_a_second_tab_is_no_second_participant(family: Company, room: str) -> None:
+    person = await family.enter(room, address=new_address())
+    other = await family.enter(room, address=new_address())
+    await person.hears()
+    tab = await family.tab(person)
+    ch = await tab.join(room)
+    assert ch["p"] == person.id
+    assert ch["ch"]["count"] == 2
+    assert ids(ch["ppl"]) == sorted([person.id, other.id])
+    await person.nothing()
+    await other.nothing()
+    await tab.leave()
+    await person.nothing()
+    await other.nothing()
+    await person.leave()
+    heard = await other.expect("ch")
+    assert ids(heard["ppl"]) == [other.id]
+    await other.nothing()
+
+
+async def test_case_32_the_last_tab_counts_whichever_it_is(family: Company, room: str) -> None:
+    other = await family.enter(room, address=new_address())
+    person = await family.enter(room, address=new_address())
+    tab = await family.tab(person, room)
+    await other.hears()
+    await person.leave()
+    await tab.hears()
+    await other.nothing()
+    await tab.join(new_room())
+    assert await other.hears() == [{"m": "bye", "p": person.id}]
+
+
+async def test_case_32_a_second_tab_does_not_shorten_the_stay(family: Company, room: str) -> None:
+    first, second, third = [await family.enter(room, address=new_address()) for _ in range(3)]
+    tab = await family.tab(second, room)
+    await second.leave()
+    await tab.hears()
+    await first.leave()
+    assert (await third.expect("ch"))["ch"]["crown"]["participantId"] == tab.id
+
+
+async def test_tabs_may_be_in_different_rooms(family: Company, room: str) -> None:
+    elsewhere = new_room()
+    person = await family.enter(room, address=new_address())
+    tab = await family.tab(person, elsewhere)
+    await person.nothing()
+    await tab.send({"m": "a", "message": "over here"})
+    await tab.expect("a")
+    await person.nothing()
+    assert (await person.join(room))["ch"]["count"] == 1

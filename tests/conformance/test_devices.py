@@ -1,0 +1,35 @@
+"""`devices`: heard and not answered (docs/protocol.md 1.3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.people import Company, Message
+
+LIST = [{"type": "input", "manufacturer": "x", "name": "keys", "version": "1", "volume": 1}]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"m": "devices", "list": []},
+        {"m": "devices", "list": LIST * 20},
+        {"m": "devices", "list": None},
+        {"m": "devices"},
+    ],
+)
+async def test_case_17_no_reply_before_hi_and_after_it(
+    guests: Company, room: str, message: Message
+) -> None:
+    other = await guests.enter(room)
+    person = await guests.open()
+    await person.send(message)
+    await person.nothing()
+    # Browsers send both in one go, in either order.
+    await person.send(message, {"m": "hi"})
+    await person.frame("hi", "nq")
+    await person.join(room)
+    await other.hears()
+    await person.send(message)
+    await person.nothing()
+    await other.nothing()

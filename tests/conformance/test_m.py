@@ -1,0 +1,131 @@
+"""`m`: the cursors (docs/protocol.md 1.3)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from support.people import Company, Person, new_address, new_room
+
+
+async def two(company: Company) -> tuple[Person, Person]:
+    """Return two people who are alone in a room."""
+    room = new_room()
+    person, other = await company.enter(room), await company.enter(room)
+    await person.hears()
+    return person, other
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        ("12.34", "56.78"),
+        ("12.30", "5.00"),
+        (0, 0),
+        (12.34, 56.78),
+        (-10, 110),
+        ("-10.5", 1e3),
+        ("0", "0.00"),
+        (123456789, -0.001),
+    ],
+)
+async def test_case_67_the_others_get_it_as_it_came(guests: Company, x: Any, y: Any) -> None:
+    person, other = await two(guests)
+    await person.send({"m": "m", "x": x, "y": y})
+    heard = await other.expect("m")
+    assert heard == {"m": "m", "id": person.id, "x": x, "y": y}
+    assert isinstance(heard["x"], str) is isinstance(x, str)
+    await person.nothing()
+
+
+async def test_case_67_digits_are_kept(guests: Company) -> None:
+    person, other = await two(guests)
+    await person.send_raw('[{"m":"m","x":1.50,"y":2e1}]')
+    await other.expect("m")
+    assert '"x":1.50' in other.texts[-1]
+    assert '"y":2e1' in other.texts[-1]
+
+
+async def test_case_67_unknown_keys_are_not_passed_on(guests: Company) -> None:
+    person, other = await two(guests)
+    await person.send({"m": "m", "id": other.id, "x": 1, "z": [], "y": 2})
+    assert await other.expect("m") == {"m": "m", "id": person.id, "x": 1, "y": 2}
+
+
+BAD = {
+    "NaN": '"x":"NaN","y":1',
+    "inf": '"x":"inf","y":1',
+    "Infinity": '"x":1,"y":"-Infinity"',
+    "a string beyond a double": '"x":"1e999","y":1',
+    "a number beyond a double": '"x":1e999,"y":1',
+    "hexadecimal": '"x":"0x10","y":1',
+    "an empty string": '"x":"","y":1',
+    "blanks": '"x":" 1","y":1',
+    "underscores": '"x":"1_0","y":1',
+    "a word": '"x":"left","y":1',
+    "other digits": '"x":"\u0661","y":1',
+    "null": '"x":null,"y":1',
+    "true": '"x":true,"y":1',
+    "an array": '"x":[1],"y":1',
+    "no y": '"x":1',
+    "no x": '"y":1',
+    "nothing": '"q":1',
+}
+
+
+@pytest.mark.parametrize("coordinates", BAD.values(), ids=BAD.keys())
+async def test_case_68_bad_coordinates(guests: Company, coordinates: str) -> None:
+    person, other = await two(guests)
+    await person.send_raw('[{"m":"m",' + coordinates + "}]")
+    # Cursors wait for the next flush of the room: whatever was waiting goes out with the note.
+    await person.send({"m": "n", "t": 1, "n": [{"n": "c3"}]})
+    await other.expect("n")
+    await other.nothing()
+    assert not [message for message in other.log if message["m"] == "m"]
+
+
+async def test_case_69_a_burst_is_merged_and_the_last_position_arrives(guests: Company) -> None:
+    person, other = await two(guests)
+    for x in range(100):
+        await person.send(*({"m": "m", "x": x, "y": y} for y in range(10)))
+    await other.expect("m", where=lambda m: (m["x"], m["y"]) == (99, 9))
+    moves = [message for message in other.log if message["m"] == "m"]
+    assert len(moves) <= 100
+    assert [m["x"] for m in moves] == sorted(m["x"] for m in moves)
+
+
+async def test_case_69_a_thousand_in_a_second_are_about_twenty_five(guests: Company) -> None:
+    person, other = await two(guests)
+    begin = time.monotonic()
+    for x in range(1000):
+        await person.send({"m": "m", "x": x, "y": 0})
+        await asyncio.sleep(max(0.0, begin + x / 1000 - time.monotonic()))
+    seconds = time.monotonic() - begin
+    await other.expect("m", where=lambda m: m["x"] == 999)
+    moves = [message for message in other.log if message["m"] == "m"]
+    assert len(moves) <= 60 * seconds
+
+
+async def test_case_70_newcomers_see_where_the_cursors_are(guests: Company, room: str) -> None:
+    person = await guests.enter(room)
+    await person.send({"m": "m", "x": "12.30", "y": 0})
+    await person.hears()
+    newcomer = await guests.enter()
+    ch = await newcomer.join(room)
+    (moved,) = (p for p in ch["ppl"] if p["_id"] == person.id)
+    assert (moved["x"], moved["y"]) == ("12.30", 0)
+    await newcomer.nothing()
+
+
+async def test_the_cursor_belongs_to_the_participant_not_to_the_tab(family: Company) -> None:
+    room = new_room()
+    person = await family.enter(room, address=new_address())
+    tab = await family.tab(person, room)
+    other = await family.enter(room, address=new_address())
+    await tab.send({"m": "m", "x": 1, "y": 2})
+    assert await other.expect("m") == {"m": "m", "id": person.id, "x": 1, "y": 2}
+    (me,) = (p for p in (await person.join(room))["ppl"] if p["_id"] == person.id)
+    assert (me["x"], me["y"]) == (1, 2)

@@ -1,0 +1,146 @@
+"""`userset`: name and colour (docs/protocol.md 1.3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.people import Company, Person, new_address, new_room, units
+
+FORBIDDEN = ["\n", "\r", "\v", "\0", "\t", "\u202e", "\u2066", "\u2067", "\u202b", "\u200f"]
+
+
+async def two(company: Company) -> tuple[Person, Person]:
+    """Return two people who are alone in a room."""
+    room = new_room()
+    person, other = await company.enter(room), await company.enter(room)
+    await person.hears()
+    return person, other
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"name": "X"}, {"color": "#abcdef"}, {"name": "X", "color": "#abcdef"}],
+    ids=["name", "color", "both"],
+)
+async def test_case_65_each_may_come_alone(guests: Company, change: dict[str, str]) -> None:
+    person, other = await two(guests)
+    changed = person.user | change
+    await person.send({"m": "userset", "set": change})
+    for heard in (await person.hears(), await other.hears()):
+        (p,) = heard
+        assert p["m"] == "p"
+        assert p.items() >= changed.items()
+    newcomer = await guests.enter()
+    everything = await newcomer.join((await other.join(new_room()))["ch"]["_id"])
+    assert person.id not in {p["_id"] for p in everything["ppl"]}
+    assert (await person.hello())["u"] == changed
+
+
+async def test_case_65_later_joiners_see_it(guests: Company, room: str) -> None:
+    person = await guests.enter(room)
+    await person.send({"m": "userset", "set": {"name": "Clara", "color": "#ABCDEF"}})
+    await person.expect("p")
+    ch = await (await guests.enter()).join(room)
+    (clara,) = (p for p in ch["ppl"] if p["_id"] == person.id)
+    assert clara["name"] == "Clara"
+    assert clara["color"].lower() == "#abcdef"
+
+
+async def test_case_65_all_rooms_of_the_user_hear_it(family: Company, room: str) -> None:
+    elsewhere = new_room()
+    person = await family.enter(room, address=new_address())
+    tab = await family.tab(person, elsewhere)
+    second = await family.tab(person, room)
+    here = await family.enter(room, address=new_address())
+    there = await family.enter(elsewhere, address=new_address())
+    stranger = await family.enter(new_room(), address=new_address())
+    for each in (person, tab, second):
+        await each.hears()
+    await person.send({"m": "userset", "set": {"name": "Clara"}})
+    for each in (person, tab, second, here, there):
+        (p,) = await each.hears()
+        assert (p["m"], p["id"], p["_id"], p["name"]) == ("p", person.id, person.id, "Clara")
+        assert p["color"] == person.user["color"]
+    await stranger.nothing()
+
+
+async def test_case_65_in_no_room_it_works_too(guests: Company, room: str) -> None:
+    person = await guests.enter()
+    await person.send({"m": "userset", "set": {"name": "Clara"}})
+    ch = await person.join(room)
+    assert ch["ppl"][0]["name"] == "Clara"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x" * 40,
+        "\U0001f3b9" * 20,
+        "\u0416" * 40,
+        " Clara ",
+        "<i>",
+        "\x1b[31m",
+        '"\\',
+        "__proto__",
+        "x",
+    ],
+)
+async def test_case_66_good_names(guests: Company, name: str) -> None:
+    person, other = await two(guests)
+    assert units(name) <= 40
+    await person.send({"m": "userset", "set": {"name": name}})
+    assert (await other.expect("p"))["name"] == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x" * 41, "\U0001f3b9" * 20 + "x", "", "  ", 5, None, True, ["x"], {"a": "x"}]
+    + [f"a{character}b" for character in FORBIDDEN],
+)
+async def test_case_66_bad_names(guests: Company, name: object) -> None:
+    person, other = await two(guests)
+    await person.send({"m": "userset", "set": {"name": name}})
+    await person.nothing()
+    await other.nothing()
+    # The valid half is still applied.
+    await person.send({"m": "userset", "set": {"name": name, "color": "#123456"}})
+    p = await other.expect("p")
+    assert (p["name"], p["color"]) == ("Anonymous", "#123456")
+
+
+@pytest.mark.parametrize(
+    "color",
+    [
+        "#abc",
+        "red",
+        "#12345g",
+        "123456",
+        "#1234567",
+        "#12345",
+        "",
+        "#12345\n",
+        "\uff03123456",
+        "#\u0661\u0661\u0661\u0661\u0661\u0661",
+        5,
+        None,
+        True,
+        ["#123456"],
+    ],
+)
+async def test_case_66_bad_colours(guests: Company, color: object) -> None:
+    person, other = await two(guests)
+    await person.send({"m": "userset", "set": {"color": color}})
+    await person.nothing()
+    await other.nothing()
+    await person.send({"m": "userset", "set": {"name": "Clara", "color": color}})
+    p = await other.expect("p")
+    assert (p["name"], p["color"]) == ("Clara", person.user["color"])
+
+
+@pytest.mark.parametrize("change", [None, 5, "Clara", [], ["name"], {}, {"_id": "0" * 24}])
+async def test_case_66_bad_sets(guests: Company, change: object) -> None:
+    person, other = await two(guests)
+    await person.send({"m": "userset", "set": change}, {"m": "userset"})
+    await person.nothing()
+    await other.nothing()
+    assert (await person.hello())["u"] == person.user

@@ -1,0 +1,192 @@
+"""A peer that speaks bytes: the upgrade by hand, frames as they must and must not be (RFC 6455)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from typing import NamedTuple
+
+from support.server import Server
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+"""Key and answer of the example in RFC 6455, section 1.3."""
+
+_BUFFER_BYTES = 16 * 1024 * 1024
+_PATIENCE = 10.0
+
+
+class Frame(NamedTuple):
+    """A frame that the server sent."""
+
+    first: int
+    """The first byte: FIN, RSV and opcode."""
+    payload: bytes
+
+
+class Response(NamedTuple):
+    """The head of an HTTP response."""
+
+    status: int
+    headers: dict[str, str]
+    """By lower-case name."""
+
+
+def frame(
+    opcode: int,
+    payload: bytes = b"",
+    *,
+    fin: bool = True,
+    rsv: int = 0,
+    masked: bool = True,
+    length: int | None = None,
+) -> bytes:
+    """Return the bytes of a client's frame.
+
+    Args:
+        opcode: Any number from 0 to 15, also those that RFC 6455 does not know.
+        payload: What follows the header.
+        fin: Whether it ends its message.
+        rsv: The three reserved bits, 0 to 7.
+        masked: Whether it is masked, as a client's frame must be.
+        length: What the header says, if not the truth.
+    """
+    size = len(payload) if length is None else length
+    head = bytes([fin << 7 | rsv << 4 | opcode])
+    mask_bit = 0x80 if masked else 0
+    if size < 126:
+        head += bytes([mask_bit | size])
+    elif size < 1 << 16:
+        head += struct.pack(">BH", mask_bit | 126, size)
+    else:
+        head += struct.pack(">BQ", mask_bit | 127, size)
+    if not masked:
+        return head + payload
+    mask = b"\x37\xfa\x21\x3d"
+    stream = mask * (len(payload) // 4 + 1)
+    return head + mask + bytes(a ^ b for a, b in zip(payload, stream, strict=False))
+
+
+def upgrade_request(path: str = "/ws", *headers: str) -> bytes:
+    """Return the request that opens a WebSocket."""
+    lines = [
+        f"GET {path} HTTP/1.1",
+        "Host: localhost",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        f"Sec-WebSocket-Key: {KEY}",
+        "Sec-WebSocket-Version: 13",
+        *headers,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+class Peer:
+    """A TCP connection to the public port of a server."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take over a connection; see `connect`."""
+        self.reader = reader
+        self.writer = writer
+
+    @classmethod
+    async def connect(cls, server: Server, *, address: str | None = None) -> Peer:
+        """Connect without saying a word."""
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1",
+            server.port,
+            local_addr=(address, 0) if address else None,
+            limit=_BUFFER_BYTES,
+        )
+        # Segments leave as they are written, so that a test decides what arrives together.
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return cls(reader, writer)
+
+    async def send(self, *pieces: bytes) -> None:
+        """Send `pieces`, in one segment if they fit."""
+        self.writer.write(b"".join(pieces))
+        # A server that has already refused the connection may reset it: the answer tells.
+        with contextlib.suppress(ConnectionError):
+            await self.writer.drain()
+
+    async def upgrade(self, *behind: bytes, path: str = "/ws") -> Response:
+        """Open the WebSocket, with the bytes `behind` in the same segment as the request."""
+        await self.send(upgrade_request(path), *behind)
+        response = await self.response()
+        assert response.status == 101, response
+        assert response.headers["sec-websocket-accept"] == ACCEPT, response
+        return response
+
+    async def response(self) -> Response:
+        """Read the head of an HTTP response."""
+        async with asyncio.timeout(_PATIENCE):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        status, *lines = head.rstrip("\r\n").split("\r\n")
+        pairs = (line.split(":", 1) for line in lines)
+        return Response(
+            int(status.split(" ", 2)[1]), {name.lower(): value.strip() for name, value in pairs}
+        )
+
+    async def body(self, response: Response) -> bytes:
+        """Read the body that belongs to `response`, which must tell its length."""
+        async with asyncio.timeout(_PATIENCE):
+            return await self.reader.readexactly(int(response.headers["content-length"]))
+
+    async def receive(self, *, within: float = _PATIENCE) -> Frame:
+        """Read one frame.
+
+        Raises:
+            EOFError: The connection ended.
+        """
+        async with asyncio.timeout(within):
+            first, size = await self.reader.readexactly(2)
+            assert size < 0x80, "a server's frame must not be masked"
+            if size == 126:
+                (size,) = struct.unpack(">H", await self.reader.readexactly(2))
+            elif size == 127:
+                (size,) = struct.unpack(">Q", await self.reader.readexactly(8))
+            return Frame(first, await self.reader.readexactly(size))
+
+    async def expect(self, opcode: int) -> bytes:
+        """Return the payload of the next whole message of this kind, passing over others."""
+        while True:
+            frame = await self.receive()
+            if frame.first == 0x80 | opcode:
+                return frame.payload
+
+    async def close_code(self) -> int | None:
+        """Read until the server closes; return its close code, `None` if it gave none."""
+        try:
+            payload = await self.expect(CLOSE)
+        except (EOFError, ConnectionError):
+            return None
+        code: int | None = struct.unpack(">H", payload[:2])[0] if payload else None
+        # Answer, as a client must, and see that the server then closes the TCP connection too.
+        await self.send(frame(CLOSE, payload[:2]))
+        assert await self.ended()
+        return code
+
+    async def ended(self, *, within: float = _PATIENCE) -> bool:
+        """Wait until the server has closed the TCP connection; tell whether it did."""
+        try:
+            async with asyncio.timeout(within):
+                while await self.reader.read(1 << 16):
+                    pass
+        except TimeoutError:
+            return False
+        except ConnectionError:
+            pass
+        return True
+
+    async def vanish(self) -> None:
+        """End the connection by a TCP reset, unless it has ended."""
+        connection = self.writer.get_extra_info("socket")
+        if connection.fileno() >= 0:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+        with contextlib.suppress(ConnectionError):
+            await self.writer.wait_closed()

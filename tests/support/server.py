@@ -1,0 +1,217 @@
+"""The real `fortepiano serve` as a child process, on ports and a data directory of its own."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+READY_SECONDS = 30.0
+"""How long a server may take to answer /readyz; generous because test machines are shared."""
+
+STOP_SECONDS = 15.0
+"""How long a server may take to leave after SIGTERM: the drain's ten seconds and some."""
+
+FAULT = re.compile(
+    r"Traceback \(most recent call last\)|panicked at"
+    r"|\blevel\W+(?:error|critical)\b|\[\s*(?:error|critical)\s*\]|^\s*(?:ERROR|CRITICAL)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""What must not stand in the log of a server that is well."""
+
+# The settings of the person who runs the tests must not leak into the servers under test.
+_OURS = re.compile(r"FORTEPIANO_|(?:WS_PORT|NODE_ENV|SALT1|SALT2)$")
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody listens on.
+
+    It is below the ephemeral range: no client's own end can take it while a server restarts.
+    """
+    for port in random.sample(range(20_000, 32_000), 200):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free port between 20000 and 32000")
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Return this process's environment without fortepiano's variables, and with `settings`."""
+    return {k: v for k, v in os.environ.items() if not _OURS.match(k)} | settings
+
+
+class Server:
+    """A `fortepiano serve` of its own; start it with `run_server`, or by hand for restarts.
+
+    Attributes:
+        port: The public port.
+        internal_port: The internal one.
+        folder: Working directory of the process; its data directory is `folder / "data"`.
+        process: The child process, `None` before the first start.
+    """
+
+    used: ClassVar[set[Server]] = set()
+    """Servers whose logs the end of the running test looks through (see conftest.py)."""
+
+    def __init__(
+        self,
+        *arguments: str,
+        before_exec: Callable[[], None] | None = None,
+        **settings: str,
+    ) -> None:
+        """Prepare, but do not start.
+
+        Args:
+            arguments: More arguments of `fortepiano serve`, after the two ports.
+            before_exec: Runs in the child before the server does, e.g. to set resource limits.
+            settings: Environment variables, e.g. NODE_ENV="development".
+        """
+        self.port = free_port()
+        self.internal_port = free_port()
+        self._folder = tempfile.TemporaryDirectory(prefix="fortepiano-test-")
+        self.folder = Path(self._folder.name)
+        self.process: subprocess.Popen[bytes] | None = None
+        self._arguments = arguments
+        self._before_exec = before_exec
+        self._settings = settings
+        self._looked_at = 0
+
+    @property
+    def url(self) -> str:
+        """The public port, for HTTP."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        """The public port, for WebSockets; add a path."""
+        return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The process id of the running server."""
+        assert self.process is not None, "the server was never started"
+        return self.process.pid
+
+    @property
+    def log(self) -> str:
+        """Everything that the server wrote to stdout and stderr, over all its starts."""
+        path = self.folder / "log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    @property
+    def resident_bytes(self) -> int:
+        """The process's resident set size."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGESIZE")
+
+    @property
+    def command(self) -> Sequence[str]:
+        """The command line."""
+        ports = ["--port", str(self.port), "--internal-port", str(self.internal_port)]
+        return [sys.executable, "-m", "fortepiano", "serve", *ports, *self._arguments]
+
+    def start(self) -> None:
+        """Start the process and return when /readyz answers 200.
+
+        Raises:
+            RuntimeError: It ended, or did not get ready; the message holds its log.
+        """
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command,
+                cwd=self.folder,
+                env=environment(**self._settings),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=self._before_exec,
+            )
+        Server.used.add(self)
+        deadline = time.monotonic() + READY_SECONDS
+        while not self.is_ready():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"exit status {self.process.returncode}:\n{self.log}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"not ready after {READY_SECONDS} s:\n{self.log}")
+            time.sleep(0.02)
+
+    def is_ready(self) -> bool:
+        """Tell whether /readyz answers 200."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
+        """Send `with_signal` to the process, wait for its end and return its exit status."""
+        assert self.process is not None, "the server was never started"
+        self.process.send_signal(with_signal)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """End the process at once, as a crash would."""
+        assert self.process is not None, "the server was never started"
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self) -> None:
+        """Stop politely, then start again on the same ports and data."""
+        self.stop()
+        self.start()
+
+    def close(self) -> None:
+        """Stop if it still runs, and remove its files; its faults are looked at before."""
+        try:
+            if self.process is not None and self.process.poll() is None:
+                self.stop()
+            faults = self.new_faults()
+        finally:
+            Server.used.discard(self)
+            self._folder.cleanup()
+        assert not faults, faults
+
+    def new_faults(self) -> str:
+        """Return what the server logged since the last call, if there is an error in it."""
+        new, self._looked_at = self.log[self._looked_at :], len(self.log)
+        return new if FAULT.search(new) else ""
+
+    def excuse(self) -> None:
+        """Forget the errors logged until now: the test meant to provoke them."""
+        self.new_faults()
+
+
+@contextmanager
+def run_server(
+    *arguments: str, before_exec: Callable[[], None] | None = None, **settings: str
+) -> Iterator[Server]:
+    """Run a server for the length of a `with` block; the arguments are those of `Server`."""
+    server = Server(*arguments, before_exec=before_exec, **settings)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
