@@ -1,0 +1,26 @@
+"""What survives a restart: users who changed their name or colour, and the salts of user ids."""
+
+from fortepiano.config import Settings
+from fortepiano.store.base import Store, UserRecord
+from fortepiano.store.memory import MemoryStore
+from fortepiano.store.sqlite import SQLiteStore
+
+__all__ = ["DATABASE", "Store", "UserRecord", "open_store"]
+
+DATABASE = "fortepiano.sqlite3"
+"""Name of the database in the data folder."""
+
+
+def open_store(settings: Settings) -> Store:
+    """Open the store the settings ask for.
+
+    Raises:
+        StoreError: The data cannot be read or written.
+    """
+    store: Store
+    if settings.store.url == "memory:":
+        store = MemoryStore()
+    else:
+        store = SQLiteStore(settings.data_dir / DATABASE)
+    store.open()
+    return store

@@ -1,0 +1,359 @@
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import structlog.testing
+
+from fortepiano.config import Settings, StoreSettings
+from fortepiano.errors import StoreError
+from fortepiano.store import DATABASE, Store, UserRecord, open_store
+from fortepiano.store.memory import MemoryStore
+from fortepiano.store.sqlite import MIGRATIONS, SQLiteStore
+
+ANN = UserRecord("a" * 24, "Ann", "#112233")
+BEA = UserRecord("b" * 24, "Béa 🎹", "#445566")
+
+LONG = 10.0
+"""A wait that ends early unless something is broken; seconds."""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / DATABASE
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, path: Path) -> Iterator[Store]:
+    made: Store = MemoryStore() if request.param == "memory" else SQLiteStore(path)
+    made.open()
+    yield made
+    made.close()
+
+
+def reopened(path: Path) -> SQLiteStore:
+    store = SQLiteStore(path)
+    store.open()
+    return store
+
+
+class TestEveryStore:
+    def test_nobody_is_known_at_first(self, store: Store) -> None:
+        assert store.user(ANN.id) is None
+        assert store.healthy
+        assert store.last_error is None
+
+    def test_saved_is_there_at_once(self, store: Store) -> None:
+        store.save_user(ANN)
+        assert store.user(ANN.id) == ANN
+        assert store.user(BEA.id) is None
+
+    def test_last_save_counts(self, store: Store) -> None:
+        for number in range(100):
+            store.save_user(UserRecord(ANN.id, f"Ann {number}", ANN.color))
+        assert store.user(ANN.id) == UserRecord(ANN.id, "Ann 99", ANN.color)
+
+    def test_salts_are_two_secrets_that_stay(self, store: Store) -> None:
+        first, second = store.salts()
+        assert first != second
+        assert min(len(first), len(second)) >= 32
+        assert store.salts() == (first, second)
+
+    def test_flush_reports_success(self, store: Store) -> None:
+        assert store.flush(LONG)
+        store.save_user(ANN)
+        assert store.flush(LONG)
+        assert store.healthy
+
+    def test_opening_and_closing_twice_is_harmless(self, store: Store) -> None:
+        store.save_user(ANN)
+        store.open()
+        assert store.user(ANN.id) == ANN
+        store.close()
+        store.close()
+
+    def test_saves_from_several_threads(self, store: Store) -> None:
+        def save(letter: str) -> None:
+            for number in range(200):
+                store.save_user(UserRecord(letter * 24, f"{letter} {number}", "#000000"))
+
+        threads = [threading.Thread(target=save, args=(letter,)) for letter in "abcd"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert store.flush(LONG)
+        for letter in "abcd":
+            record = store.user(letter * 24)
+            assert record is not None
+            assert record.name == f"{letter} 199"
+
+
+class TestRestart:
+    def test_users_and_salts_are_still_there(self, path: Path) -> None:
+        store = reopened(path)
+        salts = store.salts()
+        store.save_user(ANN)
+        store.save_user(BEA)
+        store.close()
+        with closing(reopened(path)) as again:
+            assert again.salts() == salts
+            assert (again.user(ANN.id), again.user(BEA.id)) == (ANN, BEA)
+
+    def test_one_store_can_be_opened_again(self, path: Path) -> None:
+        store = reopened(path)
+        store.save_user(ANN)
+        store.close()
+        store.open()
+        assert store.user(ANN.id) == ANN
+        store.save_user(BEA)
+        store.close()
+        with closing(reopened(path)) as again:
+            assert again.user(BEA.id) == BEA
+
+    def test_written_without_being_asked(self, path: Path) -> None:
+        with closing(reopened(path)) as store, closing(sqlite3.connect(path)) as other:
+            store.save_user(ANN)
+            # flush would hurry the writer: wait for it the way flush does, without asking.
+            with store._changed:
+                assert store._changed.wait_for(
+                    lambda: not store._pending and not store._writing, timeout=1
+                )
+            assert other.execute("SELECT id, name, color FROM user").fetchall() == [
+                (ANN.id, ANN.name, ANN.color)
+            ]
+
+    def test_many_saves_of_one_user_wait_as_one(self, path: Path) -> None:
+        with closing(reopened(path)) as store:
+            for number in range(1000):
+                store.save_user(UserRecord(ANN.id, f"Ann {number}", ANN.color))
+                assert len(store._pending) <= 1
+
+    def test_lone_surrogate_does_not_stop_the_writer(self, path: Path) -> None:
+        store = reopened(path)
+        store.save_user(UserRecord(ANN.id, "A\ud800nn", ANN.color))
+        store.save_user(BEA)
+        store.close()
+        with closing(reopened(path)) as again:
+            assert again.user(ANN.id) == UserRecord(ANN.id, "A?nn", ANN.color)
+            assert again.user(BEA.id) == BEA
+
+    def test_secrets_are_for_the_owner_only(self, path: Path) -> None:
+        with closing(reopened(path)) as store:
+            store.save_user(ANN)
+            assert store.flush(LONG)
+            assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+            for file in path.parent.iterdir():
+                assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+
+    def test_killed_while_writing(self, path: Path) -> None:
+        program = (
+            "import sys; from pathlib import Path; from fortepiano.store import UserRecord\n"
+            "from fortepiano.store.sqlite import SQLiteStore\n"
+            "store = SQLiteStore(Path(sys.argv[1])); store.open()\n"
+            "number = 0\n"
+            "while True:\n"
+            "    for user in range(50):\n"
+            "        store.save_user(UserRecord(f'{user:024x}', str(number), '#000000'))\n"
+            "    assert store.flush(10)\n"
+            "    print(number, flush=True); number += 1\n"
+        )
+        salts = None
+        for rounds in (1, 5, 20):
+            acknowledged = _run_and_kill(program, path, rounds)
+            with closing(sqlite3.connect(path)) as database:
+                assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            with closing(reopened(path)) as store:
+                salts = salts or store.salts()
+                assert store.salts() == salts
+                numbers = set()
+                for user in range(50):
+                    record = store.user(f"{user:024x}")
+                    assert record is not None
+                    numbers.add(int(record.name))
+                assert min(numbers) >= acknowledged
+                assert max(numbers) - min(numbers) <= 1
+
+
+def _run_and_kill(program: str, path: Path, rounds: int) -> int:
+    """Kill a writing process once it has told of some rounds; return the last one told."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    with process:
+        assert process.stdout is not None
+        for _ in range(rounds):
+            assert process.stdout.readline().strip().isdigit()
+        process.send_signal(signal.SIGKILL)
+        told = process.stdout.read().split()
+    return int(told[-1]) if told else rounds - 1
+
+
+def _scribble(path: Path) -> None:
+    path.write_bytes(b"this is not a database, it is a poem\n" * 100)
+
+
+def _damage(path: Path) -> None:
+    with closing(reopened(path)) as store:
+        for number in range(2000):
+            store.save_user(UserRecord(f"{number:024x}", "x" * 40, "#000000"))
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(8192)
+        file.write(b"\xff" * (size - 8192))
+
+
+def _age(path: Path) -> None:
+    reopened(path).close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 7")
+
+
+def _put_folder(path: Path) -> None:
+    path.mkdir()
+
+
+class TestUnusableFile:
+    @pytest.mark.parametrize(
+        ("spoil", "told"),
+        [
+            (_scribble, "cannot be used as a database: file is not a database"),
+            (_damage, "damaged|malformed"),
+            (_age, f"written by a newer fortepiano: version 7 .* knows {len(MIGRATIONS)}"),
+            (_put_folder, "cannot be written: Is a directory"),
+        ],
+    )
+    def test_is_told_in_one_line(
+        self, path: Path, spoil: Callable[[Path], None], told: str
+    ) -> None:
+        path.parent.mkdir()
+        spoil(path)
+        before = path.read_bytes() if path.is_file() else b""
+        with pytest.raises(StoreError, match=told) as caught:
+            SQLiteStore(path).open()
+        assert str(caught.value).startswith(f"{path}: ")
+        assert "\n" not in str(caught.value)
+        assert (path.read_bytes() if path.is_file() else b"") == before
+
+    def test_file_where_the_folder_belongs(self, path: Path) -> None:
+        path.parent.write_text("")
+        with pytest.raises(StoreError, match="cannot be written: "):
+            SQLiteStore(path).open()
+        with pytest.raises(StoreError, match="cannot be written: "):
+            SQLiteStore(path.parent / "deeper" / DATABASE).open()
+
+    def test_locked_at_the_start(self, path: Path) -> None:
+        reopened(path).close()
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreError, match="database is locked"):
+                SQLiteStore(path, busy_seconds=0.01).open()
+
+    def test_old_file_is_migrated(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        store = reopened(path)
+        store.save_user(ANN)
+        store.close()
+        added = ("ALTER TABLE user ADD COLUMN tag TEXT",)
+        monkeypatch.setattr("fortepiano.store.sqlite.MIGRATIONS", (*MIGRATIONS, added))
+        with closing(reopened(path)) as again:
+            assert again.user(ANN.id) == ANN
+        with closing(sqlite3.connect(path)) as database:
+            assert database.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS) + 1,)
+
+    def test_failed_migration_leaves_the_file_as_it_was(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reopened(path).close()
+        steps = (*MIGRATIONS, ("ALTER TABLE user ADD COLUMN tag TEXT", "NONSENSE"))
+        with monkeypatch.context() as patched:
+            patched.setattr("fortepiano.store.sqlite.MIGRATIONS", steps)
+            with pytest.raises(StoreError, match="syntax error"):
+                SQLiteStore(path).open()
+        reopened(path).close()
+
+
+class TestLockedFile:
+    """Another process holds the write lock, as a backup or a curious operator may."""
+
+    @pytest.fixture
+    def impatient(self, path: Path) -> SQLiteStore:
+        store = SQLiteStore(path, busy_seconds=0.01, close_seconds=0.2)
+        store.open()
+        return store
+
+    @pytest.fixture
+    def other(self, impatient: SQLiteStore, path: Path) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+
+    def test_saves_go_on_and_are_written_later(
+        self, impatient: SQLiteStore, other: sqlite3.Connection, path: Path
+    ) -> None:
+        with structlog.testing.capture_logs() as logged:
+            impatient.save_user(ANN)
+            assert not impatient.flush(0.3)
+            assert not impatient.healthy
+            assert impatient.last_error == "database is locked"
+            impatient.save_user(BEA)
+            impatient.save_user(UserRecord(ANN.id, "Anna", ANN.color))
+            assert impatient.user(BEA.id) == BEA
+            other.execute("ROLLBACK")
+            assert impatient.flush(LONG)
+        assert impatient.healthy
+        assert impatient.last_error is None
+        # Told when it begins and when it ends, however many attempts there were.
+        assert [event["event"] for event in logged] == [
+            "store cannot be written",
+            "store is written again",
+        ]
+        impatient.close()
+        with closing(reopened(path)) as again:
+            assert again.user(ANN.id) == UserRecord(ANN.id, "Anna", ANN.color)
+            assert again.user(BEA.id) == BEA
+
+    def test_closing_says_what_is_lost(
+        self, impatient: SQLiteStore, other: sqlite3.Connection
+    ) -> None:
+        impatient.save_user(ANN)
+        with pytest.raises(StoreError, match="changes of users are lost: database is locked"):
+            impatient.close()
+        impatient.close()
+        assert not any(thread.name == "store-writer" for thread in threading.enumerate())
+
+    def test_closing_waits_for_a_lock_that_goes_away(
+        self, impatient: SQLiteStore, other: sqlite3.Connection, path: Path
+    ) -> None:
+        impatient._close_seconds = LONG
+        impatient.save_user(ANN)
+        assert not impatient.flush(0.05)
+        closer = threading.Thread(target=impatient.close)
+        closer.start()
+        other.execute("ROLLBACK")
+        closer.join(LONG)
+        with closing(reopened(path)) as again:
+            assert again.user(ANN.id) == ANN
+
+
+class TestFactory:
+    def test_data_folder_by_default(self, tmp_path: Path) -> None:
+        with closing(open_store(Settings(data_dir=tmp_path / "d"))) as store:
+            assert isinstance(store, SQLiteStore)
+            assert (tmp_path / "d" / DATABASE).is_file()
+
+    def test_memory_leaves_no_trace(self, tmp_path: Path) -> None:
+        settings = Settings(data_dir=tmp_path / "d", store=StoreSettings(url="memory:"))
+        with closing(open_store(settings)) as store:
+            store.save_user(ANN)
+            assert isinstance(store, MemoryStore)
+        assert not (tmp_path / "d").exists()
