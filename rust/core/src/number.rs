@@ -1,0 +1,114 @@
+//! JSON numbers that are kept as the digits they came with.
+
+use crate::text::{Cursor, Span};
+
+/// Longest number that is passed on to others, in bytes: a double needs 24, and nobody shall
+/// multiply a megabyte of zeros by the size of a room.
+pub(crate) const MAX_LENGTH: usize = 40;
+
+/// Without an exponent a number of up to this many bytes is finite, as the largest double has 309
+/// digits.
+const SURELY_FINITE: usize = 300;
+
+/// A number of the text, known to be finite.
+#[derive(Clone, Copy)]
+pub(crate) struct Number {
+    pub(crate) span: Span,
+    /// Length of what stands before the point.
+    whole: u32,
+    exponent: bool,
+}
+
+impl Cursor<'_> {
+    /// Consumes a number; `None` also where it is too large for a double (RFC 8259 section 6 lets
+    /// us set that limit).
+    #[inline]
+    pub(crate) fn number(&mut self) -> Option<Number> {
+        let start = self.mark();
+        if self.peek() == b'-' {
+            self.advance(1);
+        }
+        match self.next() {
+            b'0' => (),
+            b'1'..=b'9' => self.digits(),
+            _ => return None,
+        }
+        let whole = self.mark() - start;
+        if self.peek() == b'.' {
+            self.advance(1);
+            self.some_digits()?;
+        }
+        let exponent = matches!(self.peek(), b'e' | b'E');
+        if exponent {
+            self.advance(1);
+            if matches!(self.peek(), b'+' | b'-') {
+                self.advance(1);
+            }
+            self.some_digits()?;
+        }
+        let number = Number { span: self.since(start), whole, exponent };
+        let surely = !exponent && number.span.len() <= SURELY_FINITE;
+        (surely || number.value(self.text()).is_finite()).then_some(number)
+    }
+
+    #[inline]
+    fn digits(&mut self) {
+        while self.peek().is_ascii_digit() {
+            self.advance(1);
+        }
+    }
+
+    #[inline]
+    fn some_digits(&mut self) -> Option<()> {
+        let first = self.next();
+        self.digits();
+        first.is_ascii_digit().then_some(())
+    }
+}
+
+impl Number {
+    /// The span of a number that may be passed on.
+    #[inline]
+    pub(crate) fn passable(self) -> Option<Span> {
+        (self.span.len() <= MAX_LENGTH).then_some(self.span)
+    }
+
+    /// Whether it is a velocity: in 0..=1.
+    #[inline]
+    pub(crate) fn is_velocity(self, text: &[u8]) -> bool {
+        let digits = self.span.of(text);
+        digits == b"1"
+            || (digits.starts_with(b"0") && !self.exponent)
+            || (0.0..=1.0).contains(&self.value(text))
+    }
+
+    /// Whether it is a delay: in 0..=10000, milliseconds.
+    #[inline]
+    pub(crate) fn is_delay(self, text: &[u8]) -> bool {
+        let unsigned = !self.span.of(text).starts_with(b"-");
+        // Four digits before the point stay below 10000.
+        (unsigned && self.whole <= 4 && !self.exponent) || (0.0..=10_000.0).contains(&self.value(text))
+    }
+
+    /// Whether it equals 1.
+    #[inline]
+    pub(crate) fn is_one(self, text: &[u8]) -> bool {
+        self.span.of(text) == b"1" || (1.0..=1.0).contains(&self.value(text))
+    }
+
+    /// The nearest double; infinite beyond their range.
+    #[cold]
+    fn value(self, text: &[u8]) -> f64 {
+        std::str::from_utf8(self.span.of(text))
+            .ok()
+            .and_then(|digits| digits.parse().ok())
+            .unwrap_or(f64::NAN)
+    }
+}
+
+/// Whether `content`, the inside of a string, is a finite number in the grammar of JSON and short
+/// enough to be passed on: browsers send positions like `"12.34"`.
+pub(crate) fn is_numeric(content: &[u8]) -> bool {
+    let mut cursor = Cursor::new(content, 0);
+    content.len() <= MAX_LENGTH && cursor.number().is_some() && cursor.at_end()
+}

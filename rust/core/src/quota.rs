@@ -1,0 +1,264 @@
+//! How many notes each user may play: the note quota of all users, ticked in one pass.
+//!
+//! The algorithm is the one every MPP client runs to predict what its server will accept
+//! (docs/protocol.md, note quota). Fields lie in arrays of their own, so that a tick is one copy
+//! and one loop that the compiler turns into vector instructions.
+
+use std::collections::VecDeque;
+
+/// What a parameter that is missing or makes no sense stands at: the class of a client that is not
+/// connected.
+const OFFLINE: Class = Class { allowance: 8000, max: 24000 };
+
+struct Class {
+    allowance: i32,
+    max: i32,
+}
+
+/// The quotas of all users; each has a slot number, and numbers of removed users are given out
+/// again.
+pub struct Quotas {
+    points: Vec<i32>,
+    /// Points given back per tick; 0 marks a free slot, as no quota in use has it.
+    allowance: Vec<i32>,
+    max: Vec<i32>,
+    /// The points at each of the last ticks, newest in front: one array per tick.
+    history: VecDeque<Vec<i32>>,
+    free: Vec<u32>,
+}
+
+impl Quotas {
+    /// Makes quotas that remember `history` ticks.
+    ///
+    /// # Panics
+    /// If `history` is 0: everybody would count as somebody who never lets his points recover.
+    #[must_use]
+    pub fn new(history: usize) -> Self {
+        assert!(history > 0, "a quota remembers at least one tick");
+        Self {
+            points: Vec::new(),
+            allowance: Vec::new(),
+            max: Vec::new(),
+            history: vec![Vec::new(); history].into(),
+            free: Vec::new(),
+        }
+    }
+
+    /// Adds a user with all his points and gives his slot; a parameter below 1 stands for that of
+    /// an unconnected client.
+    pub fn add(&mut self, allowance: i32, max: i32) -> u32 {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            for array in self.arrays() {
+                array.push(0);
+            }
+            (self.points.len() - 1) as u32
+        });
+        let index = slot as usize;
+        self.allowance[index] = OFFLINE.allowance;
+        self.max[index] = OFFLINE.max;
+        self.reset(index);
+        self.set_params(slot, allowance, max);
+        slot
+    }
+
+    /// Removes a user; false if nobody has that slot.
+    pub fn remove(&mut self, slot: u32) -> bool {
+        if !self.contains(slot) {
+            return false;
+        }
+        for array in self.arrays() {
+            array[slot as usize] = 0;
+        }
+        self.free.push(slot);
+        true
+    }
+
+    /// Gives a user another class; a parameter below 1 keeps the old one. Only if something differs
+    /// the class is adopted and the points are full again, and true is the answer.
+    pub fn set_params(&mut self, slot: u32, allowance: i32, max: i32) -> bool {
+        if !self.contains(slot) {
+            return false;
+        }
+        let index = slot as usize;
+        let keep = |new: i32, old: i32| if new > 0 { new } else { old };
+        let allowance = keep(allowance, self.allowance[index]);
+        let max = keep(max, self.max[index]);
+        if (allowance, max) == (self.allowance[index], self.max[index]) {
+            return false;
+        }
+        self.allowance[index] = allowance;
+        self.max[index] = max;
+        self.reset(index);
+        true
+    }
+
+    /// Takes the price of `k` notes; false, and nothing is taken, if the user cannot pay or nobody
+    /// has that slot.
+    ///
+    /// Who had no points at any of the remembered ticks pays `allowance` times as much, until he
+    /// pauses.
+    pub fn spend(&mut self, slot: u32, k: u32) -> bool {
+        if !self.contains(slot) {
+            return false;
+        }
+        let index = slot as usize;
+        let recent: i64 = self.history.iter().map(|tick| i64::from(tick[index])).sum();
+        let factor = if recent <= 0 { self.allowance[index] } else { 1 };
+        // Cannot overflow: below 2^32 times below 2^31.
+        let price = i64::from(k) * i64::from(factor);
+        if i64::from(self.points[index]) < price {
+            return false;
+        }
+        self.points[index] -= price as i32;
+        true
+    }
+
+    /// Remembers everybody's points and gives the allowance back, up to each one's maximum.
+    pub fn tick(&mut self) {
+        // The oldest array takes the new points and the old points become the newest history:
+        // nothing is copied.
+        let Some(mut next) = self.history.pop_back() else {
+            return;
+        };
+        let classes = self.allowance.iter().zip(&self.max);
+        for ((next, points), (allowance, max)) in next.iter_mut().zip(&self.points).zip(classes) {
+            // Points are in 0..=max at all times: the difference never goes below 0 and the sum not
+            // over max.
+            *next = points + (*allowance).min(max - points);
+        }
+        let points = std::mem::replace(&mut self.points, next);
+        self.history.push_front(points);
+    }
+
+    /// What the user can spend; 0 if nobody has that slot.
+    #[must_use]
+    pub fn points(&self, slot: u32) -> i32 {
+        self.points.get(slot as usize).copied().unwrap_or(0)
+    }
+
+    /// Whether somebody has that slot.
+    #[must_use]
+    pub fn contains(&self, slot: u32) -> bool {
+        self.allowance.get(slot as usize).is_some_and(|&allowance| allowance > 0)
+    }
+
+    /// Number of users.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.points.len() - self.free.len()
+    }
+
+    /// Whether there are no users.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn reset(&mut self, index: usize) {
+        let max = self.max[index];
+        self.points[index] = max;
+        for tick in &mut self.history {
+            tick[index] = max;
+        }
+    }
+
+    fn arrays(&mut self) -> impl Iterator<Item = &mut Vec<i32>> {
+        [&mut self.points, &mut self.allowance, &mut self.max].into_iter().chain(&mut self.history)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Quotas;
+
+    fn one(allowance: i32, max: i32) -> (Quotas, u32) {
+        let mut quotas = Quotas::new(3);
+        let slot = quotas.add(allowance, max);
+        (quotas, slot)
+    }
+
+    #[test]
+    fn spends_what_there_is_and_not_a_point_more() {
+        let (mut quotas, slot) = one(400, 1200);
+        assert!(quotas.spend(slot, 1200));
+        assert!(!quotas.spend(slot, 1));
+        quotas.tick();
+        assert_eq!(quotas.points(slot), 400);
+        assert!(!quotas.spend(slot, 401));
+        assert_eq!(quotas.points(slot), 400);
+        for _ in 0..3 {
+            quotas.tick();
+        }
+        assert_eq!(quotas.points(slot), 1200);
+    }
+
+    #[test]
+    fn three_empty_ticks_multiply_the_price() {
+        let (mut quotas, slot) = one(400, 1200);
+        assert!(quotas.spend(slot, 1200));
+        for _ in 0..3 {
+            quotas.tick();
+            assert!(quotas.spend(slot, 400) || quotas.spend(slot, 1));
+            assert_eq!(quotas.points(slot), 0);
+        }
+        quotas.tick();
+        assert!(!quotas.spend(slot, 2));
+        assert!(quotas.spend(slot, 1));
+        assert_eq!(quotas.points(slot), 0);
+        // A pause of one tick, seen by the next, ends the punishment.
+        quotas.tick();
+        quotas.tick();
+        assert!(quotas.spend(slot, 800));
+    }
+
+    #[test]
+    fn the_same_class_again_refills_nothing() {
+        let (mut quotas, slot) = one(400, 1200);
+        assert!(quotas.spend(slot, 1000));
+        assert!(!quotas.set_params(slot, 400, 1200));
+        assert!(!quotas.set_params(slot, 0, -5));
+        assert_eq!(quotas.points(slot), 200);
+        assert!(quotas.set_params(slot, 600, 0));
+        assert_eq!(quotas.points(slot), 1200);
+        assert!(quotas.set_params(slot, 0, 1800));
+        assert_eq!(quotas.points(slot), 1800);
+    }
+
+    #[test]
+    fn senseless_parameters_stand_for_the_offline_class() {
+        let (mut quotas, slot) = one(0, -1);
+        assert_eq!(quotas.points(slot), 24000);
+        assert!(quotas.spend(slot, 24000));
+        quotas.tick();
+        assert_eq!(quotas.points(slot), 8000);
+    }
+
+    #[test]
+    fn extreme_numbers_do_not_overflow() {
+        let (mut quotas, slot) = one(i32::MAX, i32::MAX);
+        for _ in 0..5 {
+            // The last rounds pay the punished price.
+            assert!(!quotas.spend(slot, u32::MAX));
+            assert!(quotas.spend(slot, i32::MAX as u32) || quotas.spend(slot, 1));
+            quotas.tick();
+            assert_eq!(quotas.points(slot), i32::MAX);
+        }
+    }
+
+    #[test]
+    fn slots_are_used_again_and_begin_full() {
+        let mut quotas = Quotas::new(3);
+        let slots: Vec<u32> = (0..3).map(|_| quotas.add(400, 1200)).collect();
+        assert!(quotas.spend(slots[1], 1200));
+        assert!(quotas.remove(slots[1]));
+        assert!(!quotas.remove(slots[1]));
+        assert!(!quotas.spend(slots[1], 0));
+        assert!(!quotas.set_params(slots[1], 1, 1));
+        quotas.tick();
+        assert_eq!((quotas.points(slots[1]), quotas.len()), (0, 2));
+        assert_eq!(quotas.add(200, 600), slots[1]);
+        assert_eq!((quotas.points(slots[1]), quotas.len()), (600, 3));
+        assert!(!quotas.contains(99));
+        assert_eq!(quotas.points(99), 0);
+    }
+}
