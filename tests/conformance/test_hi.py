@@ -165,10 +165,10 @@ async def test_case_18_name_and_colour_outlive_a_reconnect_and_a_restart() -> No
 
 async def test_production_ids_are_the_salted_hash_of_the_address() -> None:
     address = new_address()
-    with run_server(NODE_ENV="production", SALT1="salt", SALT2="pepper") as server:
+    with run_server(NODE_ENV="production", SALT1="fleur de sel", SALT2="poivre") as server:
         async with Company(server) as company:
             person = await company.enter(address=address)
-    digest = hashlib.sha256(f"salt{address}pepper".encode()).hexdigest()
+    digest = hashlib.sha256(f"fleur de sel{address}poivre".encode()).hexdigest()
     assert person.id == digest[:24]
 
 

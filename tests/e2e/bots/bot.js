@@ -1,0 +1,56 @@
+// Runs one of the client libraries that bots are made with, unmodified, and lets a test steer it:
+//     node bot.js LIBRARY URI ROOM
+// Commands are JSON lines on stdin, events are JSON lines on stdout; it ends when stdin does.
+"use strict";
+
+const readline = require("node:readline");
+const { setTimeout: sleep } = require("node:timers/promises");
+
+const [library, uri, room] = process.argv.slice(2);
+const loaded = require(library);
+const Client = loaded.Client ?? loaded;
+const client = new Client(uri);
+
+function tell(event, fields) {
+    process.stdout.write(JSON.stringify({ event, ...fields }) + "\n");
+}
+
+client.on("hi", msg => tell("hi", { user: msg.u }));
+client.on("ch", msg =>
+    tell("ch", { room: msg.ch._id, me: client.participantId, people: Object.keys(client.ppl) }));
+client.on("participant added", part => tell("added", { id: part.id }));
+client.on("participant removed", part => tell("removed", { id: part.id }));
+client.on("n", msg => tell("n", { p: msg.p, t: msg.t, n: msg.n }));
+client.on("a", msg => tell("a", { a: msg.a, name: msg.p.name }));
+client.on("nq", msg => tell("nq", { max: msg.max }));
+client.on("notification", msg => tell("notification", msg));
+client.on("disconnect", () => tell("disconnect", {}));
+
+const commands = {
+    say: ({ text }) => client.sendArray([{ m: "a", message: text }]),
+    rename: ({ name }) => client.sendArray([{ m: "userset", set: { name } }]),
+
+    // `strokes` are [milliseconds, key, velocity]; without a velocity the key is released.
+    async play({ strokes }) {
+        const begin = performance.now();
+        for (const [at, key, velocity] of strokes) {
+            const rest = at - (performance.now() - begin);
+            if (rest > 0) await sleep(rest);
+            if (velocity === null) client.stopNote(key);
+            else client.startNote(key, velocity);
+        }
+        // The library sends what it has gathered every 200 ms.
+        while (client.noteBuffer.length > 0) await sleep(20);
+        tell("played", {});
+    },
+};
+
+const lines = readline.createInterface({ input: process.stdin });
+lines.on("line", line => {
+    const command = JSON.parse(line);
+    commands[command.do](command);
+});
+lines.on("close", () => process.exit(0));
+
+client.start();
+client.setChannel(room);

@@ -1,0 +1,257 @@
+"""However a connection ends, the others are told once: by `bye`, or by `ch` for the crown."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from support.peer import CLOSE, PING, PONG, TEXT, Peer, frame
+from support.people import Company, Message, Person, new_address
+from support.server import Server, environment, run_server
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def watchful() -> Iterator[Server]:
+    """A server that pings every second and waits one second for the answer."""
+    with run_server(
+        NODE_ENV="development",
+        FORTEPIANO_LIMITS__PING_SECONDS="1",
+        FORTEPIANO_LIMITS__PONG_SECONDS="1",
+    ) as running:
+        yield running
+
+
+async def told(who: Person, left: str, *, held_the_crown: bool) -> None:
+    """Assert that `who` is told once that `left` is gone, in the way that fits."""
+    if held_the_crown:
+        ch = await who.expect("ch")
+        assert left not in {p["_id"] for p in ch["ppl"]}
+        assert ch["ch"]["crown"]["participantId"] != left
+        assert ch["ch"]["count"] == len(ch["ppl"])
+    else:
+        assert await who.expect("bye") == {"m": "bye", "p": left}
+    await who.nothing()
+
+
+async def join_by_hand(peer: Peer, room: str) -> str:
+    """Bring a bare peer into `room`; return its id."""
+    await peer.upgrade()
+    await peer.send(frame(TEXT, json.dumps([{"m": "hi"}, {"m": "ch", "_id": room}]).encode()))
+    while True:
+        for message in json.loads(await peer.expect(TEXT)):
+            if message["m"] == "ch":
+                return str(message["p"])
+
+
+class Lodger:
+    """A player in a process of his own."""
+
+    def __init__(self, process: asyncio.subprocess.Process, id_: str) -> None:
+        self.process = process
+        self.id = id_
+
+
+@asynccontextmanager
+async def lodger(server: Server, room: str) -> AsyncIterator[Lodger]:
+    """Start a player in a process of his own; kill it at the end if that was not done yet."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "support.lodger",
+        server.ws_url,
+        room,
+        cwd=TESTS,
+        env=environment(),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        yield Lodger(process, (await process.stdout.readline()).decode().strip())
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@pytest.fixture(params=[False, True], ids=["guest", "crown"])
+def crowned(request: pytest.FixtureRequest) -> bool:
+    """Whether the one who leaves holds the crown."""
+    return bool(request.param)
+
+
+class Scene:
+    """A room with two who stay, and a place for one who leaves: before them or after them."""
+
+    def __init__(self, company: Company, room: str, crowned: bool) -> None:
+        self.company = company
+        self.room = room
+        self.crowned = crowned
+        self.stay: list[Person] = []
+
+    async def others(self) -> None:
+        self.stay = [await self.company.enter(self.room) for _ in range(2)]
+
+    @asynccontextmanager
+    async def around(self) -> AsyncIterator[None]:
+        """Let the two who stay come in before or after whoever comes in inside of this."""
+        if not self.crowned:
+            await self.others()
+        yield
+        if self.crowned:
+            await self.others()
+        for person in self.stay:
+            await person.hears()
+
+    async def told(self, left: str) -> None:
+        for person in self.stay:
+            await told(person, left, held_the_crown=self.crowned)
+        # And the server is well: newcomers get in and see who is there.
+        ch = await (await self.company.enter()).join(self.room)
+        assert {p["_id"] for p in ch["ppl"]} == {p.id for p in self.stay} | {ch["p"]}
+
+
+@pytest.fixture
+async def scene(guests: Company, room: str, crowned: bool) -> Scene:
+    return Scene(guests, room, crowned)
+
+
+@pytest.fixture
+async def watched(watchful: Server, room: str, crowned: bool) -> AsyncIterator[Scene]:
+    async with Company(watchful) as company:
+        yield Scene(company, room, crowned)
+
+
+async def test_close_frame(scene: Scene) -> None:
+    async with scene.around():
+        person = await scene.company.enter(scene.room)
+    await person.leave()
+    await scene.told(person.id)
+
+
+async def test_case_33_reset(scene: Scene) -> None:
+    async with scene.around():
+        person = await scene.company.enter(scene.room)
+    await person.vanish()
+    await scene.told(person.id)
+
+
+async def test_reset_while_the_server_is_writing(scene: Scene) -> None:
+    async with scene.around():
+        person = await scene.company.enter(scene.room)
+    note: Message = {"m": "n", "t": 1, "n": [{"n": "c3", "v": 1}]}
+    for _ in range(50):
+        await scene.stay[0].send(note)
+    await person.vanish()
+    for _ in range(50):
+        await scene.stay[0].send(note)
+    for stays in scene.stay:
+        await stays.expect("ch" if scene.crowned else "bye")
+        assert {message["m"] for message in await stays.hears()} <= {"n"}
+
+
+async def test_end_of_the_stream_without_a_close_frame(scene: Scene) -> None:
+    async with scene.around():
+        peer = await scene.company.peer()
+        left = await join_by_hand(peer, scene.room)
+    peer.writer.write_eof()
+    await scene.told(left)
+
+
+async def test_in_the_middle_of_a_frame(scene: Scene) -> None:
+    async with scene.around():
+        peer = await scene.company.peer()
+        left = await join_by_hand(peer, scene.room)
+    await peer.send(frame(TEXT, b'[{"m":"a","message":"never sent"}]')[:20])
+    peer.writer.write_eof()
+    await scene.told(left)
+
+
+async def test_violation(scene: Scene) -> None:
+    async with scene.around():
+        peer = await scene.company.peer()
+        left = await join_by_hand(peer, scene.room)
+    await peer.send(frame(TEXT, b"[]", masked=False))
+    assert await peer.close_code() == 1002
+    await scene.told(left)
+
+
+async def test_a_close_that_is_never_finished(scene: Scene) -> None:
+    async with scene.around():
+        peer = await scene.company.peer()
+        left = await join_by_hand(peer, scene.room)
+    # Whoever has said goodbye is gone, even if his end of TCP stays open.
+    await peer.send(frame(CLOSE, b"\x03\xe8"))
+    await scene.told(left)
+
+
+async def test_killed_process(scene: Scene) -> None:
+    async with AsyncExitStack() as stack:
+        async with scene.around():
+            guest = await stack.enter_async_context(lodger(scene.company.server, scene.room))
+        guest.process.kill()
+        await scene.told(guest.id)
+
+
+async def test_half_open_peer_that_never_answers(watched: Scene) -> None:
+    async with watched.around():
+        peer = await watched.company.peer()
+        left = await join_by_hand(peer, watched.room)
+    await watched.told(left)
+    assert await peer.ended()
+
+
+async def test_stopped_process(watched: Scene) -> None:
+    async with AsyncExitStack() as stack:
+        async with watched.around():
+            guest = await stack.enter_async_context(lodger(watched.company.server, watched.room))
+        guest.process.send_signal(signal.SIGSTOP)
+        await watched.told(guest.id)
+
+
+async def test_who_answers_pings_stays(watchful: Server, room: str) -> None:
+    async with Company(watchful) as company:
+        person = await company.enter(room)
+        answering = await company.peer()
+        await join_by_hand(answering, room)
+        # Meanwhile the person answers its own pings: websockets does that by itself.
+        for _ in range(3):
+            await answering.send(frame(PONG, await answering.expect(PING)))
+        await answering.send(frame(TEXT, b'[{"m":"a","message":"still here"}]'))
+        await person.expect("a")
+        assert not [message for message in person.log if message["m"] in {"bye", "ch"}][1:]
+
+
+async def test_a_tab_that_dies_is_no_leave(family: Company, room: str) -> None:
+    other = await family.enter(room, address=new_address())
+    person = await family.enter(room, address=new_address())
+    tab = await family.tab(person, room)
+    await other.hears()
+    await tab.vanish()
+    await person.send({"m": "a", "message": "still here"})
+    assert [message["m"] for message in await person.hears()] == ["a"]
+    assert [message["m"] for message in await other.hears()] == ["a"]
+    await person.vanish()
+    await told(other, person.id, held_the_crown=False)
+
+
+async def test_all_leave_at_once(guests: Company, room: str) -> None:
+    last = await guests.enter(room)
+    people = [await guests.enter(room) for _ in range(30)]
+    await last.hears()
+    await asyncio.gather(
+        *(p.vanish() if number % 2 else p.leave() for number, p in enumerate(people))
+    )
+    gone = [(await last.expect("bye"))["p"] for _ in people]
+    assert sorted(gone) == sorted(p.id for p in people)
+    await last.nothing()
+    assert (await last.join(room))["ch"]["count"] == 1

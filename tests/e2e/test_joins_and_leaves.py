@@ -1,0 +1,252 @@
+"""Joining and leaving at random, against a model of the rooms in plain Python: no difference."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from support.peer import Peer
+from support.people import Message, Person, new_address, new_room
+from support.server import Server
+
+USERS = 5
+ROOMS = ["lobby", "test/{}", "{} a", "{} b"]
+"""Names; the braces are filled in, so that no two programs meet in a room but the lobby."""
+
+WAYS_OUT = ["close", "reset", "bye", "eof"]
+
+
+@dataclass
+class Room:
+    """A room as it should be."""
+
+    name: str
+    stays: list[int] = field(default_factory=list)
+    """The users in it, the one who has been there longest first."""
+    crown: int | None = None
+
+    @property
+    def special(self) -> bool:
+        return self.name == "lobby" or self.name.startswith("test/")
+
+
+@dataclass(eq=False)
+class Tab:
+    """A connection of a user, and what it should hear."""
+
+    user: int
+    person: Person
+    room: Room | None = None
+
+
+class House:
+    """The server and the model side by side: each step is done in both, and compared."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.tabs: list[Tab] = []
+        self.addresses = [new_address() for _ in range(USERS)]
+        self.ids: dict[int, str] = {}
+        name = new_room()
+        self.rooms = [Room(room.format(name)) for room in ROOMS]
+
+    async def arrive(self, user: int, room: Room) -> Tab:
+        """Open a tab and go into `room`."""
+        person = await Person.open(self.server, address=self.addresses[user])
+        tab = Tab(user, person)
+        self.tabs.append(tab)
+        await person.hello()
+        assert self.ids.setdefault(user, person.id) == person.id
+        await self.go(tab, room)
+        return tab
+
+    async def go(self, tab: Tab, room: Room) -> None:
+        """Go from wherever `tab` is into `room`."""
+        await tab.person.send({"m": "ch", "_id": room.name})
+        if tab.room is not room:
+            await self._out(tab)
+            await self._into(tab, room)
+        ch, _, _ = await self._next(tab, "ch", "c", "nq")
+        assert ch["p"] == tab.person.id
+        self._compare(room, ch)
+
+    async def leave(self, tab: Tab, way: str) -> None:
+        """End the connection of `tab` in one of the `WAYS_OUT`."""
+        self.tabs.remove(tab)
+        match way:
+            case "close":
+                await tab.person.leave()
+            case "reset":
+                await tab.person.vanish()
+            case "bye":
+                await tab.person.send({"m": "bye"})
+                assert await tab.person.closed() == 1000
+            case "eof":
+                tab.person.connection.transport.write_eof()
+                await tab.person.connection.wait_closed()
+        if not await self._out(tab):
+            await self._settle()
+
+    async def end(self) -> None:
+        """See that nobody was told anything else, and that the server still answers."""
+        for tab in self.tabs:
+            await tab.person.nothing()
+        for room in self.rooms:
+            assert (room.crown is None) is (room.special or not room.stays)
+        newcomer = await Person.open(self.server, address=new_address())
+        await newcomer.hello()
+        await newcomer.send({"m": "+ls"})
+        listed = {r["_id"]: r["count"] for r in (await newcomer.expect("ls"))["u"]}
+        for room in self.rooms:
+            # Special rooms may stay when they are empty, the others must not.
+            missing = 0 if room.special or not room.stays else None
+            assert listed.get(room.name, missing) == len(room.stays), room
+            assert room.special or (room.name in listed) is bool(room.stays)
+        await newcomer.leave()
+        for tab in self.tabs:
+            await tab.person.vanish()
+        await self._settle()
+
+    async def _into(self, tab: Tab, room: Room) -> None:
+        tab.room = room
+        if tab.user in room.stays:
+            return
+        if not room.stays and not room.special:
+            room.crown = tab.user
+        others = [other for other in self.tabs if other.room is room and other is not tab]
+        room.stays.append(tab.user)
+        for other in others:
+            (p,) = await self._next(other, "p")
+            assert p.items() >= tab.person.user.items()
+
+    async def _out(self, tab: Tab) -> bool:
+        """Take `tab` out of its room; return whether anybody was told."""
+        room, tab.room = tab.room, None
+        left = [other for other in self.tabs if other.room is room]
+        if room is None or any(other.user == tab.user for other in left):
+            return False
+        room.stays.remove(tab.user)
+        held = room.crown == tab.user
+        if held:
+            room.crown = room.stays[0] if room.stays else None
+        for other in left:
+            if held:
+                (ch,) = await self._next(other, "ch")
+                self._compare(room, ch)
+            else:
+                (bye,) = await self._next(other, "bye")
+                assert bye == {"m": "bye", "p": tab.person.id}
+        return bool(left)
+
+    def _compare(self, room: Room, ch: Message) -> None:
+        assert ch["ch"]["_id"] == room.name
+        assert sorted(p["_id"] for p in ch["ppl"]) == sorted(self.ids[u] for u in room.stays)
+        assert ch["ch"]["count"] == len(room.stays)
+        if room.crown is None:
+            assert "crown" not in ch["ch"]
+        else:
+            assert ch["ch"]["crown"]["participantId"] == self.ids[room.crown]
+
+    async def _next(self, tab: Tab, *names: str) -> list[Message]:
+        """Return the very next frame that `tab` hears, which must hold `names` and no more."""
+        before = len(tab.person.frames)
+        frame = await tab.person.frame(*names)
+        assert len(tab.person.frames) == before + 1, tab.person.frames[before:]
+        return frame
+
+    async def _settle(self) -> None:
+        """Wait until the server has seen the end of a connection that nobody hears about.
+
+        A request that begins after that end takes the server's loop at least two turns.
+        """
+        peer = await Peer.connect(self.server)
+        await peer.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await peer.response()).status == 200
+        await peer.vanish()
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_a_thousand_random_joins_and_leaves(home: Server, seed: int) -> None:
+    dice = random.Random(seed)
+    house = House(home)
+    moves: dict[Tab, int] = {}
+    for _ in range(1000):
+        if house.tabs and dice.random() < len(house.tabs) / 16:
+            await house.leave(dice.choice(house.tabs), dice.choice(WAYS_OUT))
+            continue
+        # `ch` is limited to ten at once, so a tab moves a few times in its life.
+        walkers = [tab for tab in house.tabs if moves[tab] < 6]
+        if walkers and dice.random() < 0.4:
+            tab = dice.choice(walkers)
+            await house.go(tab, dice.choice(house.rooms))
+            moves[tab] += 1
+        else:
+            tab = await house.arrive(dice.randrange(USERS), dice.choice(house.rooms))
+            moves[tab] = 1
+    await house.end()
+
+
+class Visits(RuleBasedStateMachine):
+    """The same as a state machine, which finds the shortest program that fails."""
+
+    server: Server
+    tabs: Bundle[Tab] = Bundle("tabs")
+
+    @initialize()
+    def open(self) -> None:
+        self.runner = asyncio.Runner()
+        self.house = House(self.server)
+
+    def run(self, step: Any) -> Any:
+        return self.runner.run(step)
+
+    @rule(target=tabs, user=st.integers(0, USERS - 1), room=st.integers(0, len(ROOMS) - 1))
+    def arrive(self, user: int, room: int) -> Any:
+        if len(self.house.tabs) == 12:
+            return multiple()
+        return self.run(self.house.arrive(user, self.house.rooms[room]))
+
+    @rule(tab=tabs, room=st.integers(0, len(ROOMS) - 1))
+    def go(self, tab: Tab, room: int) -> None:
+        said = [message for message in tab.person.log if message["m"] == "nq"]
+        if len(said) < 8:
+            self.run(self.house.go(tab, self.house.rooms[room]))
+
+    @rule(tab=consumes(tabs), way=st.sampled_from(WAYS_OUT))
+    def leave(self, tab: Tab, way: str) -> None:
+        self.run(self.house.leave(tab, way))
+
+    def teardown(self) -> None:
+        if hasattr(self, "house"):
+            self.run(self.house.end())
+            self.runner.close()
+
+
+@pytest.mark.timeout(180)
+def test_no_program_of_joins_and_leaves_differs_from_the_model(home: Server) -> None:
+    class Here(Visits):
+        server = home
+
+    profile = settings(
+        max_examples=15,
+        stateful_step_count=30,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Here, settings=profile)

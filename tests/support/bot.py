@@ -1,0 +1,109 @@
+"""Bots as people run them: npm's client libraries in node, steered by JSON lines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from support.server import environment
+
+FOLDER = Path(__file__).parents[1] / "e2e" / "bots"
+"""Where package.json, its lock and bot.js are, and node_modules will be."""
+
+Event = dict[str, Any]
+
+
+def install() -> None:
+    """Install the libraries as the lock file has them, unless that was done before."""
+    lock = FOLDER / "package-lock.json"
+    done = FOLDER / "node_modules" / ".package-lock.json"
+    if done.exists() and done.stat().st_mtime >= lock.stat().st_mtime:
+        return
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    subprocess.run(command, cwd=FOLDER, check=True, timeout=150)
+    done.touch()
+
+
+class Bot:
+    """One bot; its events are read when a test asks for them, as a `Person`'s messages are.
+
+    Attributes:
+        log: All events so far, in order.
+        me: The id of its participant.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        """Take over a running node; see `start`."""
+        self.process = process
+        self.log: list[Event] = []
+        self.me = ""
+        self._next = 0
+
+    @classmethod
+    async def start(cls, library: str, uri: str, room: str) -> Bot:
+        """Start `library` and return when it is in `room`."""
+        process = await asyncio.create_subprocess_exec(
+            "node",
+            str(FOLDER / "bot.js"),
+            library,
+            uri,
+            room,
+            cwd=FOLDER,
+            env=environment(),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=1 << 22,
+        )
+        bot = cls(process)
+        bot.me = (await bot.expect("ch", where=lambda ch: ch["room"] == room))["me"]
+        return bot
+
+    async def __aenter__(self) -> Bot:
+        """It runs already."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close its stdin and wait for its end."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        await self.process.communicate()
+
+    async def do(self, what: str, **fields: Any) -> None:
+        """Send a command of bot.js."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"do": what, **fields}).encode() + b"\n")
+        await self.process.stdin.drain()
+
+    async def expect(
+        self,
+        event: str,
+        *,
+        where: Callable[[Event], bool] | None = None,
+        within: float = 20,
+    ) -> Event:
+        """Return the next such event, passing over others; wait at most `within` seconds."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(within):
+            while True:
+                while self._next == len(self.log):
+                    line = await self.process.stdout.readline()
+                    assert line, f"the bot ended; it told {self.log[-5:]}"
+                    self.log.append(json.loads(line))
+                found = self.log[self._next]
+                self._next += 1
+                if found["event"] == event and (where is None or where(found)):
+                    return found
+
+    def told(self, event: str) -> list[Event]:
+        """Return all events of this kind that were read so far."""
+        return [found for found in self.log if found["event"] == event]
