@@ -171,4 +171,4 @@ class BinaryError(StartError):
     """The compiled part is missing or does not fit."""
 
     def __str__(self) -> str:
-        return f"the compiled part cannot be loaded: {self.reason}"
+        return f"the program is incomplete: {self.reason}"

@@ -48,7 +48,7 @@ def test_docstring_draws_the_whole_tree() -> None:
         (StartError("no"), "no"),
         (AddressError("0.0.0.0", 80, "in use"), "cannot listen on 0.0.0.0:80: in use"),
         (AddressError("::1", 80, "in use"), "cannot listen on [::1]:80: in use"),
-        (BinaryError("missing"), "the compiled part cannot be loaded: missing"),
+        (BinaryError("missing"), "the program is incomplete: missing"),
     ],
 )
 def test_message_and_data_survive_a_copy(error: FortepianoError, line: str) -> None:
