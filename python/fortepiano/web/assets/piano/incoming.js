@@ -1,0 +1,72 @@
+/** @import { Scheduled } from "../types.js" */
+/** @import { Engine } from "../audio/engine.js" */
+/** @import { Voices } from "../audio/voices.js" */
+/** @import { Clock } from "../clock.js" */
+/** @import { Net } from "../net.js" */
+/** @import { People } from "../people.js" */
+/** @import { Room } from "../room.js" */
+/** @import { Lights } from "./lights.js" */
+import { color } from "../color.js";
+import { BY_NAME } from "./keys.js";
+
+// Everybody hears the others a second after they played: time enough for any way through the net.
+const DELAY = 1000;
+const FARTHEST = 10_000;
+const VELOCITY = 0.5;
+
+/**
+ * Plays what the others play, at the moment that the sender's time stamps ask for.
+ *
+ * Notes with one's own id are played too: they come from another tab of the same person.
+ */
+export class Incoming {
+  #parts;
+
+  /**
+   * @param {object} parts
+   * @param {Net} parts.net
+   * @param {Clock} parts.clock
+   * @param {Room} parts.room
+   * @param {Engine} parts.engine
+   * @param {Voices} parts.voices
+   * @param {Lights} parts.lights
+   * @param {People} parts.people
+   * @param {(note: Scheduled) => void} parts.scheduled told of each note that is to sound
+   */
+  constructor(parts) {
+    this.#parts = parts;
+    parts.net.wire.on("n", ({ t, n, p }) => {
+      if (typeof t === "number" && typeof p === "string" && Array.isArray(n)) this.#play(t, n, p);
+    });
+    parts.room.on("left", (id) => parts.lights.release(id));
+  }
+
+  /**
+   * @param {number} t server milliseconds
+   * @param {any[]} notes
+   * @param {string} p
+   */
+  #play(t, notes, p) {
+    const { clock, engine, lights, people, room, scheduled, voices } = this.#parts;
+    const now = clock.now();
+    const base = clock.toLocal(t) + DELAY;
+    const shade = color(room.people.get(p)?.color);
+    for (const note of notes) {
+      const key = BY_NAME.get(note?.n);
+      const d = Number(note?.d ?? 0);
+      // Late notes sound at once; what lies too far ahead is a mistake of somebody's clock.
+      const due = Math.max(now, base + d);
+      if (!key || !(due - now <= FARTHEST)) continue;
+      const stop = Boolean(note.s);
+      const v = stop ? null : Math.min(Math.max(Number(note.v ?? VELOCITY), 0), 1);
+      if (Number.isNaN(v)) continue;
+      const at = engine.running ? engine.at(due, now) : null;
+      if (at !== null) {
+        if (v === null) voices.stop(p, key.midi, at);
+        else voices.start(p, key.midi, v, at);
+      }
+      lights.later(due, key, p, stop ? null : shade, stop ? null : () => people.pulse(p, due));
+      scheduled({ p, n: key.name, v, stop, t, d, due, at });
+    }
+  }
+}

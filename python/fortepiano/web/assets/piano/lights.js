@@ -1,0 +1,95 @@
+/** @import { Clock } from "../clock.js" */
+/** @import { Frames } from "../frames.js" */
+/** @import { Key } from "./keys.js" */
+/** @import { Trails } from "./trails.js" */
+/** @import { PianoView } from "./view.js" */
+
+const MOST = 20_000;
+
+/** @typedef {{ due: number, key: Key, player: string, color: string | null, begun: (() => void) | null }} Event */
+
+/** Shows notes on the keyboard when they sound: at once, or when their time has come. */
+export class Lights {
+  /** @type {Event[]} */
+  #pending = [];
+  #view;
+  #trails;
+  #frames;
+  #clock;
+
+  /**
+   * @param {PianoView} view
+   * @param {Trails} trails
+   * @param {Frames} frames
+   * @param {Clock} clock
+   */
+  constructor(view, trails, frames, clock) {
+    this.#view = view;
+    this.#trails = trails;
+    this.#frames = frames;
+    this.#clock = clock;
+    frames.add(() => this.#show());
+    // A hidden page draws nothing; what became due meanwhile is no longer of interest.
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) this.#pending.length = 0;
+    });
+  }
+
+  /**
+   * @param {Key} key
+   * @param {string} player
+   * @param {string} color
+   */
+  on(key, player, color) {
+    this.#view.light(key, player, color);
+    this.#trails.begin(key, player, color);
+  }
+
+  /**
+   * @param {Key} key
+   * @param {string} player
+   */
+  off(key, player) {
+    this.#view.dim(key, player);
+    this.#trails.end(key, player);
+  }
+
+  /**
+   * Shows a note later.
+   *
+   * @param {number} due milliseconds of the page's clock
+   * @param {Key} key
+   * @param {string} player
+   * @param {string | null} color null: the key goes up
+   * @param {(() => void) | null} begun called when the key lights up
+   */
+  later(due, key, player, color, begun) {
+    if (this.#pending.length >= MOST) return;
+    // While hidden the keys that were lit may still go dark.
+    if (document.hidden && color !== null) return;
+    this.#pending.push({ due, key, player, color, begun });
+    this.#frames.wake();
+  }
+
+  /** @param {string} player whoever leaves holds no key */
+  release(player) {
+    this.#pending = this.#pending.filter((event) => event.player !== player);
+    this.#view.release(player);
+    this.#trails.release(player);
+  }
+
+  #show() {
+    if (this.#pending.length === 0) return false;
+    const now = this.#clock.now();
+    this.#pending = this.#pending.filter(({ due, key, player, color, begun }) => {
+      if (due > now) return true;
+      if (color === null) this.off(key, player);
+      else {
+        this.on(key, player, color);
+        begun?.();
+      }
+      return false;
+    });
+    return this.#pending.length > 0;
+  }
+}

@@ -1,0 +1,69 @@
+/** @import { Note, Sent } from "../types.js" */
+/** @import { Clock } from "../clock.js" */
+/** @import { Net } from "../net.js" */
+
+const FLUSH = 200;
+
+/** Collects one's own notes and sends them five times a second, each with its distance to the first. */
+export class Outgoing {
+  /** @type {Note[]} */
+  #notes = [];
+  /** The page's clock at the first collected note. */
+  #first = 0;
+  #timer = 0;
+  #net;
+  #clock;
+  #sent;
+
+  /**
+   * @param {Net} net
+   * @param {Clock} clock
+   * @param {(note: Sent) => void} sent told of each note that went out
+   */
+  constructor(net, clock, sent) {
+    this.#net = net;
+    this.#clock = clock;
+    this.#sent = sent;
+    // Timers of a page that goes away or to the background come late or never.
+    document.addEventListener("visibilitychange", () => this.flush());
+    addEventListener("pagehide", () => this.flush());
+  }
+
+  /**
+   * @param {string} name
+   * @param {number} velocity 0..1
+   */
+  start(name, velocity) {
+    this.#add({ n: name, v: Math.round(velocity * 1000) / 1000 });
+  }
+
+  /** @param {string} name */
+  stop(name) {
+    this.#add({ n: name, s: 1 });
+  }
+
+  flush() {
+    clearTimeout(this.#timer);
+    const notes = this.#notes;
+    if (notes.length === 0) return;
+    this.#notes = [];
+    const t = Math.round(this.#clock.toServer(this.#first));
+    if (!this.#net.send({ m: "n", t, n: notes })) return;
+    for (const { n, v = null, s, d = 0 } of notes) this.#sent({ n, v, stop: s === 1, t, d });
+  }
+
+  /** @param {Note} note */
+  #add(note) {
+    // Without a connection one plays for oneself; nothing is saved up for later.
+    if (this.#net.status !== "online") return;
+    const now = this.#clock.now();
+    if (this.#notes.length === 0) {
+      this.#first = now;
+      this.#timer = setTimeout(() => this.flush(), FLUSH);
+    } else {
+      const delay = Math.round(now - this.#first);
+      if (delay > 0) note.d = delay;
+    }
+    this.#notes.push(note);
+  }
+}

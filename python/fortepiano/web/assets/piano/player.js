@@ -1,0 +1,101 @@
+/** @import { Engine } from "../audio/engine.js" */
+/** @import { Voices } from "../audio/voices.js" */
+/** @import { Clock } from "../clock.js" */
+/** @import { NoteQuota } from "../quota.js" */
+/** @import { Room } from "../room.js" */
+/** @import { Key } from "./keys.js" */
+/** @import { Lights } from "./lights.js" */
+/** @import { Outgoing } from "./outgoing.js" */
+import { Emitter } from "../emitter.js";
+
+// No participant has this id: what one plays here never mixes with what comes from the other tab.
+const OWN = "";
+
+/**
+ * One's own hands, whatever they play with: mouse, touch, computer keyboard, MIDI.
+ *
+ * Own notes sound at once and go out to the room. Event: `sustain` whenever `sustained` changed.
+ */
+export class Player extends Emitter {
+  sustained = false;
+  /** Which finger, mouse or key holds each key down. @type {Map<Key, Set<string>>} */
+  #held = new Map();
+  /** Keys that the pedal keeps sounding. @type {Set<Key>} */
+  #kept = new Set();
+  #parts;
+
+  /**
+   * @param {object} parts
+   * @param {Engine} parts.engine
+   * @param {Voices} parts.voices
+   * @param {Lights} parts.lights
+   * @param {Outgoing} parts.outgoing
+   * @param {NoteQuota} parts.quota
+   * @param {Room} parts.room
+   * @param {Clock} parts.clock
+   */
+  constructor(parts) {
+    super();
+    this.#parts = parts;
+    addEventListener("blur", () => this.releaseAll());
+  }
+
+  /**
+   * @param {Key} key
+   * @param {number} velocity 0..1
+   * @param {string} finger what presses it; the same one lets it go
+   */
+  press(key, velocity, finger) {
+    const { clock, engine, lights, outgoing, quota, room, voices } = this.#parts;
+    engine.unlock();
+    // A press pays for its release too, so that no key is left hanging at the others.
+    if (!room.open || !quota.spend(2)) return;
+    const fingers = this.#held.get(key) ?? new Set();
+    this.#held.set(key, fingers.add(finger));
+    this.#kept.delete(key);
+    const now = clock.now();
+    voices.start(OWN, key.midi, velocity, engine.at(now, now));
+    lights.on(key, OWN, room.self?.color ?? "#8ab4ff");
+    outgoing.start(key.name, velocity);
+  }
+
+  /**
+   * @param {Key} key
+   * @param {string} finger
+   */
+  release(key, finger) {
+    const fingers = this.#held.get(key);
+    if (!fingers?.delete(finger) || fingers.size > 0) return;
+    this.#held.delete(key);
+    this.#parts.lights.off(key, OWN);
+    if (this.sustained) this.#kept.add(key);
+    else this.#stop(key);
+  }
+
+  /** @param {boolean} down whether the pedal is down */
+  sustain(down) {
+    if (this.sustained === down) return;
+    this.sustained = down;
+    if (!down) {
+      for (const key of this.#kept) this.#stop(key);
+      this.#kept.clear();
+    }
+    this.emit("sustain");
+  }
+
+  /** Lets everything go: the window lost the keys' and buttons' own releases. */
+  releaseAll() {
+    for (const [key, fingers] of this.#held) {
+      for (const finger of [...fingers]) this.release(key, finger);
+    }
+    this.sustain(false);
+  }
+
+  /** @param {Key} key */
+  #stop(key) {
+    const { clock, engine, outgoing, voices } = this.#parts;
+    const now = clock.now();
+    voices.stop(OWN, key.midi, engine.at(now, now));
+    outgoing.stop(key.name);
+  }
+}

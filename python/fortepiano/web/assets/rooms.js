@@ -1,0 +1,131 @@
+/** @import { Channel } from "./types.js" */
+/** @import { Net } from "./net.js" */
+/** @import { Room } from "./room.js" */
+import { closeOnBackdrop, element, icon, make } from "./dom.js";
+import { oneLine, string } from "./text.js";
+
+const LONGEST = 512;
+
+/** The dialog with the list of rooms, live while it is open, in which one joins and creates them. */
+export class Rooms {
+  /** @type {Map<string, Channel>} */
+  #known = new Map();
+  #dialog = element("rooms", HTMLDialogElement);
+  #list = element("rooms-list", HTMLElement);
+  #name = element("rooms-name", HTMLInputElement);
+  #hidden = element("rooms-hidden", HTMLInputElement);
+  #go = element("rooms-go", HTMLButtonElement);
+  #net;
+  #room;
+  #enter;
+  #due = false;
+
+  /**
+   * @param {Net} net
+   * @param {Room} room
+   * @param {(name: string, set?: object) => void} enter goes to a room
+   */
+  constructor(net, room, enter) {
+    this.#net = net;
+    this.#room = room;
+    this.#enter = enter;
+    element("rooms-open", HTMLButtonElement).addEventListener("click", () => this.open());
+    element("rooms-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
+    closeOnBackdrop(this.#dialog);
+    this.#dialog.addEventListener("close", () => net.send({ m: "-ls" }));
+    this.#name.addEventListener("input", () => this.#draw());
+    element("rooms-form", HTMLFormElement).addEventListener("submit", (event) => {
+      event.preventDefault();
+      const wanted = oneLine(this.#name.value, LONGEST);
+      if (wanted) this.#choose(wanted, { visible: !this.#hidden.checked, chat: true });
+    });
+    net.wire.on("ls", ({ c, u }) => this.#merge(c === true, Array.isArray(u) ? u : []));
+    // A new connection is subscribed to nothing.
+    net.on("hi", () => {
+      if (this.#dialog.open) net.send({ m: "+ls" });
+    });
+  }
+
+  open() {
+    this.#name.value = "";
+    this.#hidden.checked = false;
+    this.#known.clear();
+    this.#net.send({ m: "+ls" });
+    this.#draw();
+    this.#dialog.showModal();
+    this.#name.focus();
+  }
+
+  /**
+   * @param {string} name
+   * @param {object} [set]
+   */
+  #choose(name, set) {
+    this.#dialog.close();
+    if (name !== this.#room.name) this.#enter(name, set);
+  }
+
+  /**
+   * @param {boolean} complete
+   * @param {any[]} rooms
+   */
+  #merge(complete, rooms) {
+    if (complete) this.#known.clear();
+    for (const room of rooms) {
+      if (typeof room?._id !== "string") continue;
+      // A room that is gone is told once more, with nobody in it.
+      if (complete || room.count !== 0 || room.settings?.lobby) this.#known.set(room._id, room);
+      else this.#known.delete(room._id);
+    }
+    if (!this.#due && this.#dialog.open) {
+      this.#due = true;
+      requestAnimationFrame(() => this.#draw());
+    }
+  }
+
+  #draw() {
+    this.#due = false;
+    const wanted = oneLine(this.#name.value, LONGEST);
+    const matching = [...this.#known.values()]
+      .filter(({ _id }) => _id.toLowerCase().includes(wanted.toLowerCase()))
+      .sort((a, b) => (b.count ?? 0) - (a.count ?? 0) || a._id.localeCompare(b._id));
+    const held = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.room : undefined;
+    this.#list.replaceChildren(...matching.map((room) => this.#row(room)));
+    // The list is built anew under the hands of somebody who walks it with Tab: keep his place.
+    if (held !== undefined) {
+      for (const button of this.#list.querySelectorAll("button")) {
+        if (button.dataset.room === held) button.focus();
+      }
+    }
+    this.#go.disabled = !wanted;
+    this.#go.textContent = !wanted || this.#known.has(wanted) ? "Join" : "Join or create";
+  }
+
+  /** @param {Channel} room */
+  #row({ _id, count = 0, settings, banned }) {
+    const row = make("li");
+    const button = make("button", "room");
+    button.dataset.room = _id;
+    if (_id === this.#room.name) button.ariaCurrent = "true";
+    button.append(make("bdi", "room-title", _id));
+    if (settings?.visible === false) button.append(marked("lock", "not listed"));
+    if (settings?.crownsolo) button.append(marked("solo", "only the crown's holder plays"));
+    if (banned) button.append(make("span", "room-flag", "banned"));
+    const people = typeof count === "number" ? count : 0;
+    button.append(make("span", "room-count", `${people} ${people === 1 ? "person" : "people"}`));
+    button.addEventListener("click", () => this.#choose(string(_id)));
+    row.append(button);
+    return row;
+  }
+}
+
+/**
+ * @param {string} symbol
+ * @param {string} meaning
+ */
+function marked(symbol, meaning) {
+  const mark = make("span", "room-flag");
+  mark.title = meaning;
+  mark.append(icon(symbol), make("span", "unseen", meaning));
+  return mark;
+}

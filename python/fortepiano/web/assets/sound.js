@@ -1,0 +1,32 @@
+/** @import { Engine } from "./audio/engine.js" */
+import { element } from "./dom.js";
+
+// How long a browser that lets pages sound by themselves takes to say so, milliseconds.
+const GRACE = 400;
+
+/**
+ * The volume slider, and the button that starts the sound where the browser waits for a gesture.
+ *
+ * @param {Engine} engine
+ */
+export function showSound(engine) {
+  const volume = element("volume", HTMLInputElement);
+  volume.value = String(Math.round(engine.volume * 100));
+  volume.addEventListener("input", () => {
+    engine.volume = volume.valueAsNumber / 100;
+  });
+
+  const start = element("start", HTMLElement);
+  const draw = () => {
+    start.hidden = engine.running;
+  };
+  // Any gesture will do: who just begins to play need not look for the button.
+  for (const gesture of ["pointerup", "keydown"]) addEventListener(gesture, () => engine.unlock(), { passive: true });
+  element("play", HTMLButtonElement).addEventListener("click", () => {
+    engine.unlock();
+    element("piano", HTMLElement).focus({ preventScroll: true });
+  });
+  engine.unlock();
+  engine.on("state", draw);
+  setTimeout(draw, GRACE);
+}

@@ -1,0 +1,44 @@
+/** @import { Clock } from "./clock.js" */
+/** @import { Net } from "./net.js" */
+/** @import { Room } from "./room.js" */
+import { element } from "./dom.js";
+
+const WORDS = { connecting: "Connecting…", online: "Online", reconnecting: "Reconnecting…" };
+
+/**
+ * Says in the header where one is, whether one is connected, and who wears the crown.
+ *
+ * @param {Net} net
+ * @param {Room} room
+ * @param {Clock} clock
+ */
+export function showStatus(net, room, clock) {
+  const status = element("status", HTMLElement);
+  const words = element("status-text", HTMLElement);
+  const name = element("room-name", HTMLElement);
+  const count = element("room-count", HTMLElement);
+  const crown = element("crown", HTMLElement);
+  const holder = element("crown-holder", HTMLElement);
+
+  const connection = () => {
+    status.dataset.status = net.status;
+    words.textContent = net.reason ? `${WORDS[net.status]} (${net.reason})` : WORDS[net.status];
+    status.title = net.status === "online" && clock.latency !== null ? `${Math.round(clock.latency)} ms` : "";
+  };
+  const where = () => {
+    name.textContent = room.name;
+    count.textContent = String(room.people.size);
+    count.title = `${room.people.size} here`;
+    crown.hidden = !room.crown;
+    holder.textContent = room.holder?.name ?? "on the floor";
+  };
+
+  net.on("status", connection);
+  net.wire.on("t", connection);
+  room.on("joined", where);
+  room.on("changed", where);
+  room.on("person", (person) => {
+    if (person === room.holder) where();
+  });
+  connection();
+}
