@@ -41,8 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FortepianoError as error:
         _complain(str(error))
         return ExitStatus.MISTAKE
-    except (KeyboardInterrupt, typer.Abort):
-        return ExitStatus.INTERRUPTED
     return status or ExitStatus.STOPPED
 
 

@@ -3,6 +3,7 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from fortepiano import config, sources
 from fortepiano.config import PRESETS, QuotaClass, Rate, Rules, RuleSettings, Settings, load
@@ -134,6 +135,11 @@ class TestRefusals:
             "prot: no such setting, the nearest is port (from fortepiano.toml)",
             "limits.mesage_bytes: no such setting, the nearest is limits.message_bytes"
             " (from fortepiano.toml)",
+        )
+
+    def test_unknown_flag(self) -> None:
+        assert problems(data_dri="x") == (
+            "--data-dri: no such setting, the nearest is --data-dir (from the command line)",
         )
 
     def test_unknown_section_even_when_empty(self, tmp_path: Path) -> None:
@@ -330,6 +336,13 @@ class TestRules:
             rate_time=Rate(1, 10),
             quota_normal=QuotaClass(400, 9999),
         )
+
+    def test_must_be_a_table(self, tmp_path: Path) -> None:
+        (tmp_path / "fortepiano.toml").write_text("rules = 5\n")
+        (line,) = problems()
+        assert line.startswith("rules: is a section")
+        with pytest.raises(ValidationError):
+            Settings(rules=5)  # type: ignore[arg-type]
 
     def test_are_frozen(self) -> None:
         with pytest.raises(dataclasses.FrozenInstanceError):
