@@ -1,0 +1,69 @@
+//! The note quotas' face for Python: for tests against a reference model, and for simulations.
+
+use fortepiano_core::quota;
+use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::prelude::*;
+
+/// The note quotas of all users; see `_core.pyi`.
+#[pyclass(module = "fortepiano._core")]
+struct Quotas(quota::Quotas);
+
+impl Quotas {
+    fn check(&self, slot: u32) -> PyResult<()> {
+        if self.0.contains(slot) {
+            Ok(())
+        } else {
+            Err(PyIndexError::new_err(format!("no quota has the slot {slot}")))
+        }
+    }
+}
+
+#[pymethods]
+impl Quotas {
+    #[new]
+    #[pyo3(signature = (history=3))]
+    fn new(history: usize) -> PyResult<Self> {
+        if history == 0 {
+            return Err(PyValueError::new_err("a quota remembers at least one tick"));
+        }
+        Ok(Self(quota::Quotas::new(history)))
+    }
+
+    fn add(&mut self, allowance: i32, max: i32) -> u32 {
+        self.0.add(allowance, max)
+    }
+
+    fn remove(&mut self, slot: u32) -> PyResult<()> {
+        self.check(slot)?;
+        self.0.remove(slot);
+        Ok(())
+    }
+
+    fn set_params(&mut self, slot: u32, allowance: i32, max: i32) -> PyResult<bool> {
+        self.check(slot)?;
+        Ok(self.0.set_params(slot, allowance, max))
+    }
+
+    fn spend(&mut self, slot: u32, k: u32) -> PyResult<bool> {
+        self.check(slot)?;
+        Ok(self.0.spend(slot, k))
+    }
+
+    fn tick(&mut self) {
+        self.0.tick();
+    }
+
+    fn points(&self, slot: u32) -> PyResult<i32> {
+        self.check(slot)?;
+        Ok(self.0.points(slot))
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// Adds this file's names to the module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Quotas>()
+}

@@ -1,0 +1,34 @@
+//! The scanner's face for Python: for tests against a reference model, and for tools.
+
+use fortepiano_core::scan::{self, Element};
+use fortepiano_core::text::Span;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+
+/// Splits a text message into its elements; see `_core.pyi`.
+#[pyfunction]
+#[pyo3(name = "scan")]
+fn scan_text<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Option<Vec<Bound<'py, PyTuple>>>> {
+    let mut elements = Vec::new();
+    // The link gets its texts from the frame codec, which has checked this; here nobody has.
+    if std::str::from_utf8(text).is_err() || !scan::scan(text, &mut elements) {
+        return Ok(None);
+    }
+    let bytes = |span: Span| PyBytes::new(py, span.of(text));
+    let tuple = |element: &Element| match element {
+        Element::Notes(notes) => {
+            let mut out = Vec::new();
+            notes.write(text, &mut out);
+            ("n", bytes(notes.t), PyBytes::new(py, &out), notes.count).into_pyobject(py)
+        }
+        Element::Mouse { x, y } => ("m", bytes(*x), bytes(*y)).into_pyobject(py),
+        Element::Time { echo } => ("t", echo.map(bytes)).into_pyobject(py),
+        Element::Cold(span) => ("cold", bytes(*span)).into_pyobject(py),
+    };
+    elements.iter().map(tuple).collect::<PyResult<_>>().map(Some)
+}
+
+/// Adds this file's names to the module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(scan_text, module)?)
+}

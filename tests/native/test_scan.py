@@ -1,0 +1,318 @@
+"""The scanner, compiled and as a model: the same cases for both, and chance messages for all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from fortepiano import native
+from support.reference import scan as reference
+
+Scan = Callable[[bytes], list[Any] | None]
+
+
+@pytest.fixture(params=[native.scan, reference.scan], ids=["native", "reference"])
+def scan(request: pytest.FixtureRequest) -> Scan:
+    return request.param
+
+
+def nested(levels: int, opening: str = "[", closing: str = "]") -> str:
+    return opening * levels + closing * levels
+
+
+LONGEST = "0." + "1" * 38
+TOO_LONG = LONGEST + "1"
+
+IGNORED = [
+    *["", " ", "{}", "1", '"n"', "null", "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1]]"],
+    *["[}", "[1]x", "[1]\0", "\ufeff[]", "\xa0[]", "[]\x0b", "[]\x0c", "[1]//", "[/**/]", "[{}"],
+    *["[{]", "[NaN]", "[Infinity]", "[-Infinity]", "[nul]", "[True]", "[undefined]", "[01]"],
+    *["[-01]", "[+1]", "[.5]", "[1.]", "[1.e5]", "[-]", "[1e]", "[1e+]", "[0x10]", "[1_0]"],
+    *["[1e999]", "[-1e999]", "[1" + "0" * 309 + "]", "[1.7976931348623159e308]"],
+    *['[{"a":[1e400]}]', "[{,}]", '[{"a"}]', '[{"a":}]', '[{"a":1,}]', '[{"a":1 "b":2}]'],
+    *["[{a:1}]", "[{1:1}]", "[{'a':1}]", '["', '["a', '["a\nb"]', '["a\tb"]', '["\0"]', '["\\"]'],
+    *['["\\x"]', '["\\u12"]', '["\\u12g4"]', '["\\u+123"]', '["\\u 123"]', '["\\ud800"]'],
+    *['["\\udc00"]', '["\\ud800\\u0041"]', '["\\ud800\\n"]', '["\\ud800\\ud800"]'],
+    *['["\\ud800x"]', '[{"\\udead":1}]', nested(33), nested(32, '[{"a":', "}]"), '[{"m":"t"},]'],
+    *['[{"m":"t"},NaN]', '[{"m":"t"}][]'],
+]
+
+WITHOUT_ELEMENTS = [
+    *["[]", " [ ] ", "\r\n\t[\n]\r", '[null,true,false,"m",[],{},1,-0,0.5,1E5,1e-999]'],
+    *[nested(32), '["\\ud83d\\ude00 \\"\\\\\\/\\b\\f\\n\\r\\t \x7f\x80é🎹"]'],
+    *["[18446744073709551616]", "[1" + "0" * 308 + "]", "[1.7976931348623158e308]", "[0e999]"],
+    *["[[" + '{"m":"t"}' + "]]", '[{"m":1}]', '[{"m":null}]', '[{"m":["t"]}]', '[{"M":"t"}]'],
+    *['[{"":"t"}]', '[{"mm":"t"}]', '[{"m":"t","m":1}]', '[{"m":"n"}]', '[{"m":"m"}]'],
+    *[nested(16, '[{"a":', "}]").replace(":}", ":1}")],
+]
+
+BAD_NOTES = [
+    *["null", "1", '"c4"', "[]", "{}", '{"n":null}', '{"n":5}', '{"n":""}', '{"n":"zz9"}'],
+    *['{"n":"C4"}', '{"n":"es4"}', '{"n":"bs4"}', '{"n":"c-1"}', '{"n":"g-1"}', '{"n":"cs7"}'],
+    *['{"n":"d7"}', '{"n":"c44"}', '{"n":"c4 "}', '{"n":"c\\n"}', '{"n":"c\\u0664"}'],
+    *['{"n":"c4","n":"x"}', '{"v":1}', '{"N":"c4"}', '{"n":"c4","v":1.0000000000000002}'],
+    *[
+        f'{{"n":"c4","{key}":{value}}}'
+        for key, values in {
+            "v": ["null", '"0.5"', "1.01", "-0.1", "-1e-300", "2", "1e1", TOO_LONG],
+            "s": ["null", "0", "true", "1.5", '"1"', "-1", "2", "1." + "0" * 39],
+            "d": ["null", "-5", "10000.1", "99999", "1e5", "[]", "true", '"1"', "0." + "0" * 39],
+        }.items()
+        for value in values
+    ],
+]
+
+# What comes and what goes out; None where it is the same.
+GOOD_NOTES: list[tuple[str, str | None]] = [
+    ('[{"n":"c4"}]', None),
+    ('[{"n":"a-1","v":0},{"n":"as-1","v":1},{"n":"c7","v":0.512,"d":200}]', None),
+    ('[{"v":1,"n":"cs4"},{"s":1,"d":10000,"n":"b6"}]', None),
+    ('[{"n":"c4","v":1e-3,"s":1.0,"d":1E4},{"n":"c4","v":-0.0,"s":10e-1,"d":-0}]', None),
+    (f'[{{"n":"c4","v":{LONGEST},"d":9999.99}}]', None),
+    ('[{"n":"c4","v":1e-999,"d":10000.000,"s":0.1e1}]', None),
+    ('[ {"n":"c4"}]', '[{"n":"c4"}]'),
+    ('[\n{ "n" : "c4" , "v" : 0.5 }\t, {"n":"d4"}\r]', '[{"n":"c4","v":0.5},{"n":"d4"}]'),
+    ('[{"s":1,"d":5,"v":0.50,"n":"c4","x":{"y":[null,"}"]}}]', '[{"n":"c4","v":0.50,"d":5,"s":1}]'),
+    ('[{"n":5,"n":"c4","v":9,"v":0.5,"d":null,"d":0}]', '[{"n":"c4","v":0.5,"d":0}]'),
+    ('[{"n":"c4","n":"c4"}]', '[{"n":"c4"}]'),
+    ('[{"\\u006e":"\\u0063s4","\\u0076":1},{"n":"c4"}]', '[{"n":"cs4","v":1},{"n":"c4"}]'),
+    ('[{"n":"\\u0061\\u0073\\u002D\\u0031"}]', '[{"n":"as-1"}]'),
+    ('[{"n":"c4","":1,"V":2,"é":3}]', '[{"n":"c4"}]'),
+]
+
+
+class TestScan:
+    @pytest.mark.parametrize("text", IGNORED)
+    def test_ignores_whole(self, scan: Scan, text: str) -> None:
+        assert scan(text.encode()) is None
+
+    @pytest.mark.parametrize("text", [b"[\xff]", b'["\xc3"]', b'["\xed\xa0\x80"]', b'["\xc0\x80"]'])
+    def test_ignores_what_is_not_utf8(self, scan: Scan, text: bytes) -> None:
+        assert scan(text) is None
+
+    @pytest.mark.parametrize("text", WITHOUT_ELEMENTS)
+    def test_leaves_out(self, scan: Scan, text: str) -> None:
+        assert scan(text.encode()) == []
+
+    def test_keeps_the_order(self, scan: Scan) -> None:
+        text = (
+            b'[{"m":"hi"},{"m":"t"},5,{"m":"m","x":1,"y":"2"},'
+            b'{"m":"n","t":3,"n":[{"n":"c4"}],"x":"extra"}, { "a": 1,"m":"" }]'
+        )
+        assert scan(text) == [
+            ("cold", b'{"m":"hi"}'),
+            ("t", None),
+            ("m", b"1", b'"2"'),
+            ("n", b"3", b'[{"n":"c4"}]', 1),
+            ("cold", b'{ "a": 1,"m":"" }'),
+        ]
+
+    @pytest.mark.parametrize(
+        "message", ['{"m":"\\n"}', '{"m":"\\u0174"}', '{"m":"tt"}', '{"m":"T"}']
+    )
+    def test_leaves_other_kinds_to_others(self, scan: Scan, message: str) -> None:
+        assert scan(f"[{message}]".encode()) == [("cold", message.encode())]
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            '{"m":"t","e":1}',
+            '{"\\u006d":"\\u0074","\\u0065":1}',
+            '{"e":"x","m":"n","m":"t","e":1}',
+            '{ "e" :\n1 ,\t"m" : "t" }',
+        ],
+    )
+    def test_understands_every_spelling(self, scan: Scan, message: str) -> None:
+        assert scan(f"[{message}]".encode()) == [("t", b"1")]
+
+    @pytest.mark.parametrize("echo", ["0", "1e5", "-0.0", LONGEST])
+    def test_echoes_numbers(self, scan: Scan, echo: str) -> None:
+        assert scan(f'[{{"m":"t","e":{echo}}}]'.encode()) == [("t", echo.encode())]
+
+    @pytest.mark.parametrize("echo", ["null", '"1"', "[1]", "true", TOO_LONG])
+    def test_answers_without_an_echo(self, scan: Scan, echo: str) -> None:
+        assert scan(f'[{{"m":"t","e":{echo}}}]'.encode()) == [("t", None)]
+
+    @pytest.mark.parametrize(
+        "x", ["0", "-12.5", "1e3", '"12.34"', '"-0.00"', '"1e308"', LONGEST, f'"{LONGEST}"']
+    )
+    def test_positions(self, scan: Scan, x: str) -> None:
+        assert scan(f'[{{"m":"m","x":{x},"y":0}}]'.encode()) == [("m", x.encode(), b"0")]
+        assert scan(f'[{{"m":"m","x":0,"y":{x}}}]'.encode()) == [("m", b"0", x.encode())]
+
+    @pytest.mark.parametrize(
+        "x",
+        [
+            *["null", "true", "[1]", "{}", '""', '"NaN"', '"inf"', '" 1"', '"1 "', '"1e999"'],
+            *['"01"', '".5"', '"+1"', '"0x1"', '"1_000"', '"\\u0031"', '"\uff11"', '"1\\n"'],
+            *[TOO_LONG, f'"{TOO_LONG}"'],
+        ],
+    )
+    def test_bad_positions(self, scan: Scan, x: str) -> None:
+        assert scan(f'[{{"m":"m","x":{x},"y":0}},{{"m":"m","x":0,"y":{x}}}]'.encode()) == []
+
+    @pytest.mark.parametrize("key", sorted(reference.KEYS))
+    def test_plays_all_keys(self, scan: Scan, key: str) -> None:
+        array = f'[{{"n":"{key}"}}]'.encode()
+        assert scan(b'[{"m":"n","t":1,"n":' + array + b"}]") == [("n", b"1", array, 1)]
+
+    @pytest.mark.parametrize("t", ["0", "-1.5e3", "1795300001000", LONGEST])
+    def test_times_of_notes(self, scan: Scan, t: str) -> None:
+        found = scan(f'[{{"m":"n","t":{t},"n":[{{"n":"c4"}}]}}]'.encode())
+        assert found == [("n", t.encode(), b'[{"n":"c4"}]', 1)]
+
+    @pytest.mark.parametrize("t", ["null", '"now"', '"1"', "[]", TOO_LONG])
+    def test_bad_times_of_notes(self, scan: Scan, t: str) -> None:
+        assert scan(f'[{{"m":"n","t":{t},"n":[{{"n":"c4"}}]}}]'.encode()) == []
+
+    @pytest.mark.parametrize(("array", "outgoing"), GOOD_NOTES)
+    def test_good_notes(self, scan: Scan, array: str, outgoing: str | None) -> None:
+        found = scan(f'[{{"m":"n","t":1,"n":{array}}}]'.encode())
+        outgoing = array if outgoing is None else outgoing
+        assert found == [("n", b"1", outgoing.encode(), len(json.loads(array)))]
+
+    @pytest.mark.parametrize("bad", BAD_NOTES)
+    @pytest.mark.parametrize("array", ["[BAD]", '[{"n":"c4"},BAD]', '[BAD,{"n":"c4"}]'])
+    def test_one_bad_note_drops_its_message(self, scan: Scan, array: str, bad: str) -> None:
+        array = array.replace("BAD", bad)
+        assert scan(f'[{{"m":"n","t":1,"n":{array}}},{{"m":"t"}}]'.encode()) == [("t", None)]
+
+    @pytest.mark.parametrize("array", ["[]", "[ ]", "{}", '"x"', "null", "1", '{"n":"c4"}'])
+    def test_no_notes_are_no_message(self, scan: Scan, array: str) -> None:
+        assert scan(f'[{{"m":"n","t":1,"n":{array}}}]'.encode()) == []
+
+    def test_the_last_array_of_notes_counts(self, scan: Scan) -> None:
+        text = (
+            b'[{"n":[null],"t":1,"n":[{"n":"c4"}],"m":"n"}, {"m":"n","t":1,"n":[{"n":"c4"}],"n":5}]'
+        )
+        assert scan(text) == [("n", b"1", b'[{"n":"c4"}]', 1)]
+
+
+spaces = st.sampled_from([""] * 12 + [" ", "\n", "\t\r", "\x0b", "\xa0"])
+numbers = st.one_of(
+    st.sampled_from(["0", "1", "-0", "1.0", "10e-1", "0.5", "1.0000000000000002", "9999.9"]),
+    st.sampled_from(["10000", "10000.1", "1e308", "1e309", "1e999", "-1e999", "1e-999", "01"]),
+    st.sampled_from([".5", "1.", "+1", "NaN", "Infinity", str(2**64), str(10**39), str(10**40)]),
+    st.sampled_from([LONGEST, TOO_LONG]),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.floats(0, 1).map(lambda v: f"{v:.3f}"),
+    st.integers(-5, 10_005).map(str),
+    st.from_regex(r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?", fullmatch=True),
+)
+strings = st.one_of(
+    st.sampled_from(["n", "m", "t", "a", "hi", "c4", "as-1", "c7", "cs7", "h4", "12.5", "1e999"]),
+    st.sampled_from([" 1", "", "\\u006e", "\\u006D", "\\u0074", "\\u0063s4", "c\\u0034"]),
+    st.sampled_from(["\\u0031", "\\n", "\\/", "\\ud83d\\ude00", "\\ud800", "\\udc00"]),
+    st.sampled_from(["\\ud800\\u0041", "\\", "\\x", "\n", "\0"]),
+    numbers,
+    st.text(max_size=5).map(lambda text: json.dumps(text)[1:-1]),
+    st.text(max_size=5).map(lambda text: json.dumps(text, ensure_ascii=False)[1:-1]),
+).map(lambda content: f'"{content}"')
+leaves = st.one_of(
+    numbers, strings, st.sampled_from(["null", "true", "false", "[]", "{}", "nul", "True", "", "]"])
+)
+
+
+def arrays(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    items = st.tuples(spaces, values, spaces).map("".join)
+    return st.lists(items, max_size=5).map(lambda items: f"[{','.join(items)}]")
+
+
+def objects(keys: list[str], values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    names = st.sampled_from([f'"{key}"' for key in keys])
+    members = st.tuples(spaces, names, spaces, st.just(":"), spaces, values, spaces).map("".join)
+    return st.lists(members, max_size=6).map(lambda members: f"{{{','.join(members)}}}")
+
+
+@st.composite
+def hot_notes(draw: st.DrawFn) -> str:
+    """A note that is nearly always valid."""
+    name = draw(st.sampled_from(["a-1", "c4", "as5", "c7", "\\u0063s4"]))
+    members = [f'"n":"{name}"']
+    members += draw(
+        st.lists(
+            st.sampled_from(
+                ['"v":0.5', '"v":1', '"d":20', '"s":1', '"x":[0]', '"v":9', '"\\u0064":5']
+            ),
+            max_size=3,
+        )
+    )
+    return "{" + ",".join(draw(st.permutations(members))) + "}"
+
+
+KEYS = ["m", "n", "t", "x", "y", "e", "v", "é", "\\u006d", "\\ud800"]
+anything = st.recursive(leaves, lambda inner: arrays(inner) | objects(KEYS, inner), max_leaves=12)
+notes = hot_notes() | hot_notes() | objects(["n", "v", "s", "d", "\\u0076", "x"], leaves) | leaves
+messages = st.one_of(
+    st.builds('{{"m":"n","t":{},"n":{}}}'.format, numbers, arrays(hot_notes())),
+    st.builds('{{"m":"n","n":{},"t":{}}}'.format, arrays(notes), leaves),
+    st.builds('{{"m":"m","x":{},"y":{}}}'.format, leaves, leaves),
+    st.builds('{{"m":"t","e":{}}}'.format, leaves),
+    objects(KEYS, leaves),
+    anything,
+)
+texts = st.one_of(
+    arrays(messages),
+    arrays(messages),
+    st.tuples(arrays(messages), st.text('[]{},:"\\ 0a', min_size=1, max_size=3)).map("".join),
+    st.tuples(arrays(messages), st.integers(0, 200)).map(lambda both: both[0][: both[1]]),
+    st.integers(28, 36).map(nested),
+    st.builds(nested, st.integers(13, 18), st.just('[{"n":'), st.just("}]")),
+    st.text('[]{},:"\\0123456789.eEu+- \nmnt', max_size=40),
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A message with one byte gone wrong."""
+    text = bytearray(draw(arrays(messages)).encode())
+    text[draw(st.integers(0, len(text) - 1))] = draw(st.integers(0, 255))
+    return bytes(text)
+
+
+frames = texts.map(str.encode) | mutated() | st.binary(max_size=40)
+
+
+class TestAgreement:
+    @given(frames)
+    def test_with_the_model(self, text: bytes) -> None:
+        assert native.scan(text) == reference.scan(text)
+
+    @given(frames)
+    @example(b'[{"m":"hi","x":"\\ud800"}]')
+    @example(b"[1e999]")
+    def test_with_orjson(self, text: bytes) -> None:
+        try:
+            decoded = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            decoded = None
+        if isinstance(decoded, list):
+            # The one thing orjson lets through: it counts to 1024 where we stop at 32.
+            assume(deepest(text) <= reference.MAX_DEPTH)
+        assert (native.scan(text) is not None) == isinstance(decoded, list)
+
+    @given(frames)
+    def test_what_goes_out_is_json(self, text: bytes) -> None:
+        for kind, *parts in native.scan(text) or []:
+            values = [orjson.loads(part) for part in parts if isinstance(part, bytes)]
+            if kind == "n":
+                time, notes = values
+                assert isinstance(time, int | float)
+                assert len(notes) == parts[2] > 0
+                assert all(set(note) <= {"n", "v", "d", "s"} for note in notes)
+
+
+def deepest(text: bytes) -> int:
+    """Return the nesting of a valid text."""
+    outside = reference.STRING.sub("", text.decode())
+    depth = found = 0
+    for character in outside:
+        depth += (character in "[{") - (character in "]}")
+        found = max(found, depth)
+    return found
