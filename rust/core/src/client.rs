@@ -1,0 +1,277 @@
+//! One connection: where it stands in its room's log, and what it alone is owed.
+
+use std::collections::VecDeque;
+use std::os::fd::RawFd;
+
+use crate::frame::Fragments;
+use crate::log::Log;
+use crate::segments::{Segments, Standing};
+
+/// No room, no person: the slot number that none has.
+pub const NONE: u32 = u32::MAX;
+
+/// Finished frames for one client, which go out when its cursor reaches `at`.
+#[derive(Debug)]
+struct Insert {
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+/// What most clients do not need most of the time.
+#[derive(Debug, Default)]
+pub struct Extra {
+    /// The beginning of a frame whose end has not arrived.
+    pub partial: Vec<u8>,
+    /// The fragments of a message whose end has not arrived.
+    pub fragments: Option<Box<Fragments>>,
+    inserts: VecDeque<Insert>,
+    /// Bytes of the first insert that are sent.
+    sent: usize,
+    /// Ranges of the log that are not for this client: what it wrote itself. In order.
+    skips: VecDeque<(u64, u64)>,
+}
+
+impl Extra {
+    fn is_idle(&self) -> bool {
+        self.partial.is_empty() && self.fragments.is_none() && self.inserts.is_empty() && self.skips.is_empty()
+    }
+}
+
+/// How far the end of a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It plays.
+    Open,
+    /// A close frame is written or queued; the peer's is awaited until the time (µs).
+    Closing(u64),
+    /// It broke RFC 6455 and was told so: until the time (µs) nothing that it sends is looked at,
+    /// but it is read, because a reset would overtake the close frame.
+    Deaf(u64),
+    /// Both sides have said it: gone as soon as ours is written.
+    Closed,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Client {
+    /// Its socket, owned by the event loop.
+    pub fd: RawFd,
+    /// Where its end stands.
+    pub phase: Phase,
+    /// Whether `hi` was said: hot messages before it are ignored.
+    pub greeted: bool,
+    /// Whether the socket was full at the last write.
+    pub blocked: bool,
+    /// Whether the socket is known to the epoll set.
+    pub watched: bool,
+    /// Whether it waits in the hub's list of clients to flush.
+    pub queued: bool,
+    /// Whether a ping is unanswered.
+    pub pinged: bool,
+    /// The room it is in, or [`NONE`].
+    pub room: u32,
+    /// Its place in the room's list of members.
+    pub seat: u32,
+    /// The person it plays as, or [`NONE`].
+    pub person: u32,
+    /// Its user's quota.
+    pub quota: u32,
+    /// The position of the room's log up to which it has everything.
+    pub cursor: u64,
+    /// When it came, µs.
+    pub since: u64,
+    /// When a byte last came from it, µs.
+    pub heard: u64,
+    /// When it last took a byte, µs; counts while it is blocked.
+    pub progress: u64,
+    /// When it was last told why something was refused, s, by kind of refusal.
+    pub refused: [u32; 2],
+    extra: Option<Box<Extra>>,
+}
+
+impl Client {
+    /// A connection that was just opened.
+    #[must_use]
+    pub fn new(fd: RawFd, now: u64) -> Self {
+        Self {
+            fd,
+            phase: Phase::Open,
+            greeted: false,
+            blocked: false,
+            watched: false,
+            queued: false,
+            pinged: false,
+            room: NONE,
+            seat: NONE,
+            person: NONE,
+            quota: NONE,
+            cursor: 0,
+            since: now,
+            heard: now,
+            progress: now,
+            refused: [0; 2],
+            extra: None,
+        }
+    }
+
+    /// Its rarely needed part, made on first use.
+    pub fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+
+    /// Its rarely needed part, where there is one.
+    pub fn extra_if_any(&mut self) -> Option<&mut Extra> {
+        self.extra.as_deref_mut()
+    }
+
+    /// Gives back the memory that a silent client does not need.
+    pub fn shrink(&mut self) {
+        if self.extra.as_ref().is_some_and(|extra| extra.is_idle()) {
+            self.extra = None;
+        }
+    }
+
+    /// Whether finished frames for it alone are waiting.
+    #[must_use]
+    pub fn is_owed_inserts(&self) -> bool {
+        self.extra.as_ref().is_some_and(|extra| !extra.inserts.is_empty())
+    }
+
+    /// Queues finished frames for this client alone, to go out when its cursor reaches `at`.
+    pub fn insert(&mut self, at: u64, write: impl FnOnce(&mut Vec<u8>)) {
+        let inserts = &mut self.extra().inserts;
+        if inserts.back().is_none_or(|last| last.at != at) {
+            inserts.push_back(Insert { at, bytes: Vec::new() });
+        }
+        if let Some(last) = inserts.back_mut() {
+            write(&mut last.bytes);
+        }
+    }
+
+    /// Leaves a range of the log out for this client.
+    pub fn skip(&mut self, range: (u64, u64)) {
+        let skips = &mut self.extra().skips;
+        match skips.back_mut() {
+            Some(last) if last.1 == range.0 => last.1 = range.1,
+            _ => skips.push_back(range),
+        }
+    }
+
+    /// Bytes that wait for it: its part of the log and its inserts.
+    #[must_use]
+    pub fn lag(&self, head: u64) -> u64 {
+        let inserts = self.extra.as_ref().map_or(0, |extra| {
+            extra.inserts.iter().map(|insert| insert.bytes.len() as u64).sum::<u64>() - extra.sent as u64
+        });
+        inserts + if self.room == NONE { 0 } else { head - self.cursor }
+    }
+
+    /// Whether log and cursor alone say what it is owed, so that one `send` will do.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.extra.as_ref().is_none_or(|extra| extra.inserts.is_empty() && extra.skips.is_empty())
+    }
+
+    /// Lists what it is owed, in order, from where it stands.
+    ///
+    /// Frames that it wrote itself are left out, and with `lenient` the skippable ones too.
+    #[must_use]
+    pub fn segments<'a>(&'a self, log: &'a Log, lenient: bool) -> Segments<'a> {
+        let mut segments = Segments::default();
+        let mut at = self.cursor;
+        let head = if self.room == NONE { at } else { log.head() };
+        let mut own = self.extra.iter().flat_map(|extra| extra.skips.iter().copied()).peekable();
+        let mut spare = lenient.then(|| log.skippable_after(at)).into_iter().flatten().peekable();
+        let mut walk = |until: u64, segments: &mut Segments<'a>| {
+            while at < until {
+                while own.next_if(|range| range.1 <= at).is_some() {}
+                while spare.next_if(|range| range.1 <= at).is_some() {}
+                let nothing = (u64::MAX, u64::MAX);
+                let next = own.peek().copied().unwrap_or(nothing).min(spare.peek().copied().unwrap_or(nothing));
+                let end = until.min(if next.0 <= at { next.1 } else { next.0 });
+                if next.0 > at {
+                    segments.push_log(end, log.slice(at, end));
+                }
+                at = end;
+            }
+        };
+        if let Some(extra) = &self.extra {
+            let mut sent = extra.sent;
+            for insert in &extra.inserts {
+                walk(insert.at.min(head), &mut segments);
+                segments.push_insert(&insert.bytes[sent..]);
+                sent = 0;
+            }
+        }
+        walk(head, &mut segments);
+        segments.finish(head);
+        segments
+    }
+
+    /// Records how far a write came.
+    pub fn advance(&mut self, to: Standing) {
+        self.cursor = to.cursor;
+        if let Some(extra) = self.extra.as_deref_mut() {
+            if to.inserts > 0 {
+                extra.inserts.drain(..to.inserts);
+                extra.sent = 0;
+            }
+            extra.sent += to.of_next;
+            while extra.skips.front().is_some_and(|skip| skip.1 <= to.cursor) {
+                extra.skips.pop_front();
+            }
+        }
+    }
+
+    /// Turns what it is still owed of its room into inserts, because it leaves the room.
+    ///
+    /// With `drop_backlog` only the rest of a half-sent frame is kept, so that the stream stays
+    /// whole: nobody is sent the backlog of a connection that ends for being slow.
+    pub fn leave_log(&mut self, log: &Log, drop_backlog: bool) {
+        let mut rest = Vec::new();
+        if drop_backlog {
+            self.half_sent(log, &mut rest);
+        } else {
+            self.segments(log, false).concatenate(&mut rest);
+        }
+        self.room = NONE;
+        self.cursor = 0;
+        if let Some(extra) = self.extra.as_deref_mut() {
+            extra.inserts.clear();
+            extra.sent = 0;
+            extra.skips.clear();
+        }
+        if !rest.is_empty() {
+            self.insert(0, |out| *out = rest);
+        }
+    }
+
+    /// The rest of the frame that is on the wire in part.
+    fn half_sent(&self, log: &Log, rest: &mut Vec<u8>) {
+        if let Some(extra) = self.extra.as_deref() {
+            if let (Some(insert), true) = (extra.inserts.front(), extra.sent > 0) {
+                let mut end = 0;
+                while end < extra.sent {
+                    end += frame_length(&insert.bytes[end..]);
+                }
+                rest.extend_from_slice(&insert.bytes[extra.sent..end.min(insert.bytes.len())]);
+                return;
+            }
+        }
+        if self.room != NONE {
+            rest.extend_from_slice(log.slice(self.cursor, log.frame_end(self.cursor)));
+        }
+    }
+}
+
+/// The length of the first frame of bytes that this server wrote (unmasked, complete).
+fn frame_length(bytes: &[u8]) -> usize {
+    match bytes.get(1).copied().unwrap_or(0) {
+        126 => 4 + usize::from(u16::from_be_bytes([bytes[2], bytes[3]])),
+        127 => {
+            let length = bytes[2..10].iter().fold(0, |length, byte| length << 8 | u64::from(*byte));
+            10 + length as usize
+        }
+        short => 2 + usize::from(short),
+    }
+}

@@ -1,0 +1,72 @@
+//! Time that never jumps: monotonic, anchored to the wall clock once.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A clock for timers (microseconds since the start) and for time stamps (milliseconds since 1970).
+///
+/// Clients trust the stamps for the schedule of every note, so a step of the wall clock while the
+/// server runs must not show in them.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    start: Instant,
+    /// Wall clock at the start, µs since 1970.
+    anchor: u64,
+    /// Microseconds since the start, where a test turns the hands.
+    by_hand: Option<u64>,
+}
+
+impl Clock {
+    /// A clock that runs.
+    #[must_use]
+    pub fn running() -> Self {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Self { start: Instant::now(), anchor: wall.as_micros() as u64, by_hand: None }
+    }
+
+    /// A clock that stands at `milliseconds` since 1970 until it is turned.
+    #[must_use]
+    pub fn standing(milliseconds: u64) -> Self {
+        Self { start: Instant::now(), anchor: milliseconds * 1000, by_hand: Some(0) }
+    }
+
+    /// Turns a standing clock on; a running one takes no notice.
+    pub fn turn(&mut self, microseconds: u64) {
+        if let Some(hands) = &mut self.by_hand {
+            *hands += microseconds;
+        }
+    }
+
+    /// Microseconds since the start.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.by_hand.unwrap_or_else(|| self.start.elapsed().as_micros() as u64)
+    }
+
+    /// Milliseconds since 1970 at `now`.
+    #[must_use]
+    pub fn stamp(&self, now: u64) -> u64 {
+        (self.anchor + now) / 1000
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_standing_clock_moves_by_hand_only() {
+        let mut clock = Clock::standing(1_000);
+        assert_eq!((clock.now(), clock.stamp(clock.now())), (0, 1_000));
+        clock.turn(2_500);
+        assert_eq!((clock.now(), clock.stamp(clock.now())), (2_500, 1_002));
+    }
+
+    #[test]
+    fn a_running_clock_is_near_the_wall_clock_and_never_goes_back() {
+        let clock = Clock::running();
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+        let first = clock.now();
+        assert!(clock.stamp(first).abs_diff(wall) < 1_000);
+        assert!(clock.now() >= first);
+    }
+}

@@ -1,0 +1,292 @@
+//! What clients send: frames, then messages, of which the hot ones end here.
+//!
+//! A turn goes [`Hub::window`] (where to read to), [`Hub::feed`] (so many bytes came), then
+//! [`Hub::step`] until it says [`Step::Done`]. Elements of a frame are handled strictly in order:
+//! a step stops at each element that Python must handle before the next one may be looked at.
+
+use std::ops::Range;
+
+use crate::client::{Client, Phase, NONE};
+use crate::frame::{self, Incoming, Parsed};
+use crate::hub::{Hub, Refusal};
+use crate::notes::Notes;
+use crate::scan::{scan, Element};
+use crate::text::Span;
+
+/// Bytes that one read may bring.
+const READ: usize = 256 << 10;
+/// The largest header of a frame from a client.
+const HEADER: usize = 14;
+/// Seconds between two notices of one kind to one client (docs/protocol.md, "Refusals").
+const NOTICE_EVERY: u32 = 5;
+
+/// The text that the elements under way are ranges of.
+#[derive(Debug)]
+enum Text {
+    Buffer(Range<usize>),
+    Assembled(Vec<u8>),
+}
+
+/// The receive buffer, shared by all connections, and what of it is not handled yet.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    buffer: Box<[u8]>,
+    client: u32,
+    at: usize,
+    end: usize,
+    text: Text,
+    elements: Vec<Element>,
+    next: usize,
+    scratch: Vec<u8>,
+}
+
+impl Reading {
+    pub(crate) fn new(message: usize) -> Self {
+        Self {
+            buffer: vec![0; READ + message + HEADER].into_boxed_slice(),
+            client: NONE,
+            at: 0,
+            end: 0,
+            text: Text::Buffer(0..0),
+            elements: Vec::new(),
+            next: 0,
+            scratch: Vec::new(),
+        }
+    }
+
+    fn text(&self) -> &[u8] {
+        match &self.text {
+            Text::Buffer(range) => &self.buffer[range.clone()],
+            Text::Assembled(bytes) => bytes,
+        }
+    }
+}
+
+/// What a turn needs next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// Nothing: all bytes are handled.
+    Done,
+    /// A message that Python handles: one JSON object.
+    Cold(&'a [u8]),
+    /// The connection is closing: its session ends.
+    Ended,
+}
+
+impl Hub {
+    /// Where the next bytes of a connection are read to: behind what came of its last frame.
+    pub fn window(&mut self, client: u32) -> &mut [u8] {
+        let mut from = 0;
+        if let Some(extra) = self.clients.get_mut(client as usize).and_then(Client::extra_if_any) {
+            from = extra.partial.len();
+            self.reading.buffer[..from].copy_from_slice(&extra.partial);
+        }
+        self.reading.at = from;
+        &mut self.reading.buffer[from..from + READ]
+    }
+
+    /// Takes `count` bytes that were read to the window of this connection.
+    pub fn feed(&mut self, client: u32, count: usize) {
+        self.in_turn = true;
+        self.now = self.clock.now();
+        let reading = &mut self.reading;
+        reading.client = client;
+        reading.end = reading.at + count.min(READ);
+        reading.at = 0;
+        reading.elements.clear();
+        reading.next = 0;
+        if let Some(client) = self.clients.get_mut(client as usize) {
+            client.heard = self.now;
+            client.pinged = false;
+            if let Some(extra) = client.extra_if_any() {
+                extra.partial.clear();
+            }
+        }
+    }
+
+    /// Handles what came, up to the next thing that is not the hub's.
+    pub fn step(&mut self) -> Step<'_> {
+        let client = self.reading.client;
+        loop {
+            while self.reading.next < self.reading.elements.len() {
+                let element = self.reading.elements[self.reading.next];
+                self.reading.next += 1;
+                if !self.clients.get(client as usize).is_some_and(|it| it.phase == Phase::Open) {
+                    break;
+                }
+                match element {
+                    Element::Notes(notes) => self.play(client, notes),
+                    Element::Mouse { x, y } => self.point(client, x, y),
+                    Element::Time { echo } => self.tell_time(client, echo),
+                    Element::Cold(span) => return Step::Cold(span.of(self.reading.text())),
+                }
+            }
+            let Some(it) = self.clients.get_mut(client as usize) else { return Step::Done };
+            let phase = it.phase;
+            let reading = &mut self.reading;
+            if matches!(phase, Phase::Deaf(_)) {
+                return Step::Done;
+            }
+            let bytes = &mut reading.buffer[reading.at..reading.end];
+            // Fragments are taken out for the call: most clients never have any.
+            let mut fragments = it.extra_if_any().and_then(|extra| extra.fragments.take());
+            let parsed = frame::parse(bytes, &mut fragments, self.settings.limits);
+            if fragments.is_some() {
+                it.extra().fragments = fragments;
+            }
+            match parsed {
+                Parsed::Incomplete => {
+                    if !bytes.is_empty() {
+                        it.extra().partial.extend_from_slice(bytes);
+                    }
+                    return Step::Done;
+                }
+                Parsed::Violation(code) => return self.end(client, phase, code, Phase::Deaf(self.now)),
+                Parsed::Frame(used, what) => {
+                    let from = reading.at;
+                    reading.at += used;
+                    self.stats.frames_in += 1;
+                    if let Some(code) = self.take(client, phase, from, what) {
+                        return self.end(client, phase, code, Phase::Closed);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Handles a frame that begins at `from` of the buffer; returns a code where it ends the connection.
+    fn take(&mut self, client: u32, phase: Phase, from: usize, what: Incoming) -> Option<u16> {
+        let absolute = |range: Range<usize>| from + range.start..from + range.end;
+        let reading = &mut self.reading;
+        match what {
+            Incoming::Close(code, _) => return Some(code),
+            _ if phase != Phase::Open => {}
+            Incoming::Text(range) => {
+                let range = absolute(range);
+                reading.next = 0;
+                scan(&reading.buffer[range.clone()], &mut reading.elements);
+                reading.text = Text::Buffer(range);
+            }
+            Incoming::AssembledText(bytes) => {
+                reading.next = 0;
+                scan(&bytes, &mut reading.elements);
+                reading.text = Text::Assembled(bytes);
+            }
+            Incoming::Ping(range) => {
+                let payload = reading.buffer[absolute(range)].to_vec();
+                self.insert(client, |out| frame::append(out, frame::PONG, &payload));
+            }
+            Incoming::Pong(_) | Incoming::Fragment | Incoming::Binary(_) | Incoming::AssembledBinary(_) => {}
+        }
+        None
+    }
+
+    /// Ends a connection because of its peer: a close frame, or a violation of RFC 6455.
+    fn end(&mut self, client: u32, before: Phase, code: u16, after: Phase) -> Step<'_> {
+        self.reading.at = self.reading.end;
+        self.close(client, code, "");
+        if let Some(it) = self.clients.get_mut(client as usize) {
+            it.phase = match after {
+                Phase::Deaf(now) => Phase::Deaf(now + self.settings.linger),
+                other => other,
+            };
+        }
+        self.queue_client(client);
+        if before == Phase::Open { Step::Ended } else { Step::Done }
+    }
+
+    /// Passes notes on, if the sender may play and can pay for them.
+    fn play(&mut self, client: u32, notes: Notes) {
+        let Some(it) = self.clients.get(client as usize) else { return };
+        let (Some(room), Some(person)) =
+            (self.rooms.get_mut(it.room as usize), self.people.get(it.person as usize))
+        else {
+            return;
+        };
+        if room.solo && room.holder != it.person {
+            return self.refuse(client, Refusal::Solo);
+        }
+        if !self.quotas.spend(it.quota, notes.count) {
+            return self.refuse(client, Refusal::Quota);
+        }
+        let reading = &mut self.reading;
+        reading.scratch.clear();
+        let text = match &reading.text {
+            Text::Buffer(range) => &reading.buffer[range.clone()],
+            Text::Assembled(bytes) => bytes,
+        };
+        let played = if notes.verbatim {
+            notes.notes.of(text)
+        } else {
+            notes.write(text, &mut reading.scratch);
+            &reading.scratch
+        };
+        let t = notes.t.of(text);
+        let parts: [&[u8]; 7] =
+            [b"[{\"m\":\"n\",\"t\":", t, b",\"p\":", &person.id, b",\"n\":", played, b"}]"];
+        let length = parts.iter().map(|part| part.len()).sum();
+        let range = room.log.append(false, length, |out| parts.iter().for_each(|part| out.extend_from_slice(part)));
+        let room = it.room;
+        self.clients[client as usize].skip(range);
+        self.stats.notes += 1;
+        self.queue_room(room);
+    }
+
+    /// Keeps a cursor's newest position for the next flush.
+    fn point(&mut self, client: u32, x: Span, y: Span) {
+        let Some(it) = self.clients.get(client as usize) else { return };
+        let (room, number) = (it.room, it.person);
+        let (Some(to), Some(person)) =
+            (self.rooms.get_mut(room as usize), self.people.get_mut(number as usize))
+        else {
+            return;
+        };
+        let text = self.reading.text();
+        set(&mut person.x, x.of(text));
+        set(&mut person.y, y.of(text));
+        self.stats.moves += 1;
+        if !person.moved {
+            person.moved = true;
+            to.movers.push(number);
+            self.queue_room(room);
+        }
+    }
+
+    /// Answers a request for the time, which goes to the sender only.
+    fn tell_time(&mut self, client: u32, echo: Option<Span>) {
+        if !self.clients.get(client as usize).is_some_and(|it| it.greeted) {
+            return;
+        }
+        let mut payload = format!("[{{\"m\":\"t\",\"t\":{}", self.clock.stamp(self.now)).into_bytes();
+        if let Some(echo) = echo {
+            payload.extend_from_slice(b",\"e\":");
+            payload.extend_from_slice(echo.of(self.reading.text()));
+        }
+        payload.extend_from_slice(b"}]");
+        self.tell(client, &payload);
+    }
+
+    /// Drops a hot message and says why, once in a while.
+    fn refuse(&mut self, client: u32, why: Refusal) {
+        self.stats.refused += 1;
+        // Counted from one, so that a refusal in the first second of the server is told too.
+        let now = (self.now / 1_000_000) as u32 + NOTICE_EVERY + 1;
+        let Some(it) = self.clients.get_mut(client as usize) else { return };
+        let last = &mut it.refused[why as usize];
+        if now - *last > NOTICE_EVERY - 1 && !self.notices[why as usize].is_empty() {
+            *last = now;
+            let notice = std::mem::take(&mut self.notices[why as usize]);
+            self.insert(client, |out| out.extend_from_slice(&notice));
+            self.notices[why as usize] = notice;
+        }
+    }
+}
+
+/// Replaces a short text, without a new allocation where the length stays.
+fn set(slot: &mut Box<[u8]>, bytes: &[u8]) {
+    if slot.len() == bytes.len() {
+        slot.copy_from_slice(bytes);
+    } else {
+        *slot = bytes.into();
+    }
+}

@@ -1,0 +1,207 @@
+//! What clients are owed goes out: at the end of a turn of the loop, within each room's budget.
+//!
+//! The first message after quiet goes out at the end of its turn. A flush that took d is followed
+//! by a rest of d · (1 − duty) / duty, so that a room of a thousand coalesces by itself while a
+//! small one stays under a millisecond. Each member is sent one piece of the log, from its cursor.
+
+use crate::client::{Client, Phase};
+use crate::hub::{Hub, Settings, Stats, Verdict};
+use crate::log::Log;
+use crate::room::{Person, Room};
+use crate::socket::{self, Poller, Sent, TIMER};
+use crate::watch::SLOW;
+
+impl Hub {
+    /// Ends a turn of the loop; says whether [`Hub::flush`] is due.
+    pub fn end_turn(&mut self) -> bool {
+        self.in_turn = false;
+        self.is_owed_flush
+    }
+
+    /// Sends what is owed, except in rooms that rest.
+    pub fn flush(&mut self) {
+        self.in_turn = false;
+        self.is_owed_flush = false;
+        self.now = self.clock.now();
+        let mut resting = u64::MAX;
+        let mut queue = std::mem::take(&mut self.rooms_to_flush);
+        queue.retain(|number| {
+            let Some(room) = self.rooms.get(*number as usize).filter(|room| room.queued) else { return false };
+            if room.rests_until > self.now {
+                resting = resting.min(room.rests_until);
+                return true;
+            }
+            self.flush_room(*number);
+            false
+        });
+        queue.append(&mut self.rooms_to_flush);
+        self.rooms_to_flush = queue;
+        let mut queue = std::mem::take(&mut self.clients_to_flush);
+        for client in queue.drain(..) {
+            if self.clients.get(client as usize).is_some_and(|it| it.queued) {
+                self.flush_client(client);
+            }
+        }
+        queue.append(&mut self.clients_to_flush);
+        self.clients_to_flush = queue;
+        if resting < u64::MAX {
+            self.set_alarm(resting);
+        }
+    }
+
+    fn flush_room(&mut self, number: u32) {
+        let Self { clients, rooms, people, poller, settings, stats, verdicts, clock, .. } = self;
+        let room = &mut rooms[number as usize];
+        room.queued = false;
+        let begun = clock.now();
+        write_moves(room, people, clients, stats);
+        let head = room.log.head();
+        let mut behind = u64::MAX;
+        for member in &room.members {
+            let client = &mut clients[*member as usize];
+            if client.blocked {
+                if client.lag(head) > settings.lag_hard && client.phase == Phase::Open {
+                    stats.slow += 1;
+                    verdicts.push_back((*member, Verdict::Dismiss(SLOW)));
+                }
+            } else if !pump(client, *member, &room.log, settings, stats, poller, begun) {
+                verdicts.push_back((*member, Verdict::Drop));
+            }
+            if client.cursor < head {
+                behind = behind.min(client.cursor);
+            }
+        }
+        if behind == u64::MAX {
+            room.log.clear();
+        } else {
+            room.log.forget_before(behind);
+        }
+        let ended = clock.now();
+        let took = ended - begun;
+        stats.flushes += 1;
+        stats.flush_time += took;
+        let rest = (took as f64 * (1.0 - settings.duty) / settings.duty) as u64;
+        room.rests_until = ended + rest.min(settings.rest);
+    }
+
+    /// Sends a client all that it is owed, its part of a resting room's log included.
+    pub(crate) fn flush_client(&mut self, number: u32) {
+        let Self { clients, rooms, poller, settings, stats, verdicts, now, .. } = self;
+        let Some(client) = clients.get_mut(number as usize) else { return };
+        client.queued = false;
+        let nowhere = Log::default();
+        let log = rooms.get(client.room as usize).map_or(&nowhere, |room| &room.log);
+        if client.blocked {
+            if client.lag(log.head()) > settings.lag_hard && client.phase == Phase::Open {
+                stats.slow += 1;
+                verdicts.push_back((number, Verdict::Dismiss(SLOW)));
+            }
+        } else if !pump(client, number, log, settings, stats, poller, *now) {
+            verdicts.push_back((number, Verdict::Drop));
+        } else if client.phase == Phase::Closed && !client.blocked {
+            verdicts.push_back((number, Verdict::Drop));
+        }
+    }
+
+    /// Handles what the epoll set reports: its timer, and sockets that take bytes again.
+    pub fn wake(&mut self) {
+        self.now = self.clock.now();
+        let mut tokens = Vec::new();
+        self.poller.wait(&mut tokens);
+        for token in tokens {
+            if token == TIMER {
+                self.alarm = u64::MAX;
+            } else if let Some(client) = self.clients.get_mut(token as usize) {
+                client.blocked = false;
+                client.progress = self.now;
+                self.flush_client(token as u32);
+            }
+        }
+        self.watch();
+        self.flush();
+        self.set_alarm(self.next_watch.min(self.next_quota_tick));
+    }
+}
+
+/// Writes the newest positions of those who moved into the log, one frame each.
+fn write_moves(
+    room: &mut Room,
+    people: &mut slab::Slab<Person>,
+    clients: &mut slab::Slab<Client>,
+    stats: &mut Stats,
+) {
+    for number in room.movers.drain(..) {
+        let Some(person) = people.get_mut(number as usize) else { continue };
+        person.moved = false;
+        let parts: [&[u8]; 7] =
+            [b"[{\"m\":\"m\",\"id\":", &person.id, b",\"x\":", &person.x, b",\"y\":", &person.y, b"}]"];
+        let length = parts.iter().map(|part| part.len()).sum();
+        let range =
+            room.log.append(true, length, |out| parts.iter().for_each(|part| out.extend_from_slice(part)));
+        for tab in &person.tabs {
+            clients[*tab as usize].skip(range);
+        }
+        stats.moves_out += 1;
+    }
+}
+
+/// Writes to a socket until it is full or everything is sent; false where the connection is gone.
+fn pump(
+    client: &mut Client,
+    number: u32,
+    log: &Log,
+    settings: &Settings,
+    stats: &mut Stats,
+    poller: &Poller,
+    now: u64,
+) -> bool {
+    loop {
+        let head = if client.room == crate::client::NONE { client.cursor } else { log.head() };
+        let (sent, total) = if client.is_plain() && head - client.cursor <= settings.lag_soft {
+            if client.cursor == head {
+                return true;
+            }
+            let owed = log.slice(client.cursor, head);
+            let sent = socket::send(client.fd, owed);
+            if let Sent::Bytes(count) = sent {
+                client.cursor += count as u64;
+            }
+            (sent, owed.len())
+        } else {
+            let lenient = client.lag(head) > settings.lag_soft;
+            let segments = client.segments(log, lenient);
+            let slices = segments.slices();
+            let sent = if slices.is_empty() { Sent::Bytes(0) } else { socket::send_all(client.fd, slices) };
+            let total = slices.iter().take(socket::SLICES).map(|slice| slice.len()).sum();
+            let is_all = slices.len() <= socket::SLICES;
+            if let Sent::Bytes(count) = sent {
+                let standing = segments.standing(client.cursor, count);
+                client.advance(standing);
+                if count == total && !is_all {
+                    stats.sends += 1;
+                    stats.bytes_out += count as u64;
+                    continue;
+                }
+            }
+            (sent, total)
+        };
+        stats.sends += 1;
+        match sent {
+            Sent::Bytes(count) => {
+                stats.bytes_out += count as u64;
+                if count > 0 {
+                    client.progress = now;
+                }
+                if count == total {
+                    return true;
+                }
+            }
+            Sent::Full => {}
+            Sent::Gone => return false,
+        }
+        client.blocked = true;
+        let known = client.watched;
+        client.watched = true;
+        return poller.watch(client.fd, u64::from(number), known).is_ok();
+    }
+}

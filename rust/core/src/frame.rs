@@ -1,0 +1,395 @@
+//! WebSocket frames (RFC 6455), as far as a server without extensions needs them.
+
+use std::ops::Range;
+
+/// A frame carries a continuation of a message (RFC 6455 section 5.2).
+pub const CONTINUATION: u8 = 0x0;
+/// A frame carries text.
+pub const TEXT: u8 = 0x1;
+/// A frame carries bytes.
+pub const BINARY: u8 = 0x2;
+/// A frame closes the connection.
+pub const CLOSE: u8 = 0x8;
+/// A frame asks for a pong.
+pub const PING: u8 = 0x9;
+/// A frame answers a ping.
+pub const PONG: u8 = 0xA;
+
+const FIN: u8 = 0x80;
+const MASKED: u8 = 0x80;
+/// Control frames carry at most 125 bytes (RFC 6455 section 5.5).
+const CONTROL_MAX: usize = 125;
+
+/// Close codes that this module decides on (RFC 6455 section 7.4.1).
+pub mod code {
+    /// A frame that the protocol forbids.
+    pub const PROTOCOL_ERROR: u16 = 1002;
+    /// No code was given; never on the wire.
+    pub const NO_STATUS: u16 = 1005;
+    /// Text that is not UTF-8.
+    pub const INVALID_TEXT: u16 = 1007;
+    /// A message over the size limit, or in too many fragments.
+    pub const TOO_BIG: u16 = 1009;
+}
+
+/// What one message of a client may measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of a whole message, all fragments together.
+    pub message: usize,
+    /// Fragments of a message.
+    pub fragments: u32,
+}
+
+/// The fragments of a message that is not complete yet.
+#[derive(Debug, Default)]
+pub struct Fragments {
+    opcode: u8,
+    count: u32,
+    /// Bytes of `bytes` that are known to be UTF-8 (text only).
+    checked: usize,
+    bytes: Vec<u8>,
+}
+
+/// A frame, or a message completed by it. Ranges point into the parsed bytes, unmasked in place.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// A text message in one frame.
+    Text(Range<usize>),
+    /// A text message put together from fragments.
+    AssembledText(Vec<u8>),
+    /// A binary message in one frame.
+    Binary(Range<usize>),
+    /// A binary message put together from fragments.
+    AssembledBinary(Vec<u8>),
+    /// A fragment that does not complete its message.
+    Fragment,
+    /// A ping with its payload.
+    Ping(Range<usize>),
+    /// A pong.
+    Pong(Range<usize>),
+    /// A close frame: its code (1005 where it has none) and its reason.
+    Close(u16, Range<usize>),
+}
+
+/// The outcome of [`parse`].
+#[derive(Debug, PartialEq, Eq)]
+pub enum Parsed {
+    /// The bytes end before the frame does.
+    Incomplete,
+    /// A frame and the bytes it took.
+    Frame(usize, Incoming),
+    /// The connection must be closed with this code.
+    Violation(u16),
+}
+
+/// Parses the first frame of `bytes`, sent by a client, and unmasks it in place.
+///
+/// Sizes are judged from the header, before the payload arrives, so that nothing is ever
+/// allocated for a frame that is too large.
+pub fn parse(bytes: &mut [u8], pending: &mut Option<Box<Fragments>>, limits: Limits) -> Parsed {
+    if bytes.len() < 2 {
+        return Parsed::Incomplete;
+    }
+    let (first, second) = (bytes[0], bytes[1]);
+    let opcode = first & 0x0F;
+    let fin = first & FIN != 0;
+    // RSV bits need an extension, and none is ever negotiated; a client must mask (RFC 6455 5.1, 5.2).
+    if first & 0x70 != 0 || second & MASKED == 0 {
+        return Parsed::Violation(code::PROTOCOL_ERROR);
+    }
+    let (header, length) = match second & 0x7F {
+        126 if bytes.len() < 4 => return Parsed::Incomplete,
+        126 => (4, u64::from(u16::from_be_bytes([bytes[2], bytes[3]]))),
+        127 if bytes.len() < 10 => return Parsed::Incomplete,
+        127 => {
+            let mut eight = [0; 8];
+            eight.copy_from_slice(&bytes[2..10]);
+            (10, u64::from_be_bytes(eight))
+        }
+        short => (2, u64::from(short)),
+    };
+    let control = opcode & 0x8 != 0;
+    let legal = match opcode {
+        CONTINUATION => pending.is_some(),
+        TEXT | BINARY => pending.is_none(),
+        CLOSE | PING | PONG => fin && length <= CONTROL_MAX as u64,
+        _ => false,
+    };
+    if !legal || length >> 63 != 0 {
+        return Parsed::Violation(code::PROTOCOL_ERROR);
+    }
+    if !control {
+        let so_far = pending.as_ref().map_or(0, |p| p.bytes.len());
+        let pieces = pending.as_ref().map_or(0, |p| p.count) + 1;
+        if length > (limits.message - so_far.min(limits.message)) as u64 || pieces > limits.fragments {
+            return Parsed::Violation(code::TOO_BIG);
+        }
+    }
+    let start = header + 4;
+    let end = start + length as usize;
+    if bytes.len() < end {
+        return Parsed::Incomplete;
+    }
+    let key = [bytes[header], bytes[header + 1], bytes[header + 2], bytes[header + 3]];
+    unmask(&mut bytes[start..end], key);
+    let payload = start..end;
+    let what = match opcode {
+        PING => Incoming::Ping(payload),
+        PONG => Incoming::Pong(payload),
+        CLOSE => match close_code(&bytes[payload.clone()]) {
+            Ok(code) => Incoming::Close(code, (start + 2).min(end)..end),
+            Err(violation) => return Parsed::Violation(violation),
+        },
+        TEXT if fin => {
+            if simdutf8::basic::from_utf8(&bytes[payload.clone()]).is_err() {
+                return Parsed::Violation(code::INVALID_TEXT);
+            }
+            Incoming::Text(payload)
+        }
+        BINARY if fin => Incoming::Binary(payload),
+        _ => match assemble(pending, opcode, fin, &bytes[payload]) {
+            Ok(what) => what,
+            Err(violation) => return Parsed::Violation(violation),
+        },
+    };
+    Parsed::Frame(end, what)
+}
+
+/// Adds a fragment, and hands out the whole message after the last one.
+fn assemble(
+    pending: &mut Option<Box<Fragments>>,
+    opcode: u8,
+    fin: bool,
+    payload: &[u8],
+) -> Result<Incoming, u16> {
+    let message = pending.get_or_insert_with(|| Box::new(Fragments { opcode, ..Fragments::default() }));
+    message.count += 1;
+    message.bytes.extend_from_slice(payload);
+    if message.opcode == TEXT {
+        // Bad text is refused at the fragment that shows it; a character may go on in the next one.
+        match simdutf8::compat::from_utf8(&message.bytes[message.checked..]) {
+            Ok(_) => message.checked = message.bytes.len(),
+            Err(error) if error.error_len().is_none() && !fin => message.checked += error.valid_up_to(),
+            Err(_) => return Err(code::INVALID_TEXT),
+        }
+    }
+    if !fin {
+        return Ok(Incoming::Fragment);
+    }
+    let whole = pending.take().unwrap_or_default();
+    Ok(if whole.opcode == TEXT {
+        Incoming::AssembledText(whole.bytes)
+    } else {
+        Incoming::AssembledBinary(whole.bytes)
+    })
+}
+
+/// Checks the payload of a close frame (RFC 6455 sections 5.5.1 and 7.4).
+fn close_code(payload: &[u8]) -> Result<u16, u16> {
+    if payload.is_empty() {
+        return Ok(code::NO_STATUS);
+    }
+    if payload.len() < 2 {
+        return Err(code::PROTOCOL_ERROR);
+    }
+    let given = u16::from_be_bytes([payload[0], payload[1]]);
+    match given {
+        1000..=1003 | 1007..=1014 | 3000..=4999 => {}
+        _ => return Err(code::PROTOCOL_ERROR),
+    }
+    if simdutf8::basic::from_utf8(&payload[2..]).is_err() {
+        return Err(code::INVALID_TEXT);
+    }
+    Ok(given)
+}
+
+/// Applies the mask of a client's frame to its payload (RFC 6455 section 5.3).
+fn unmask(payload: &mut [u8], key: [u8; 4]) {
+    let wide = u64::from_ne_bytes([key[0], key[1], key[2], key[3], key[0], key[1], key[2], key[3]]);
+    let mut chunks = payload.chunks_exact_mut(8);
+    for chunk in &mut chunks {
+        let mut eight = [0; 8];
+        eight.copy_from_slice(chunk);
+        chunk.copy_from_slice(&(u64::from_ne_bytes(eight) ^ wide).to_ne_bytes());
+    }
+    for (byte, mask) in chunks.into_remainder().iter_mut().zip(key.into_iter().cycle()) {
+        *byte ^= mask;
+    }
+}
+
+/// Appends the header of an unmasked, final frame.
+pub fn append_header(out: &mut Vec<u8>, opcode: u8, length: usize) {
+    out.push(FIN | opcode);
+    if length < 126 {
+        out.push(length as u8);
+    } else if let Ok(short) = u16::try_from(length) {
+        out.push(126);
+        out.extend_from_slice(&short.to_be_bytes());
+    } else {
+        out.push(127);
+        out.extend_from_slice(&(length as u64).to_be_bytes());
+    }
+}
+
+/// Appends an unmasked, final frame.
+pub fn append(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
+    out.reserve(payload.len() + 10);
+    append_header(out, opcode, payload.len());
+    out.extend_from_slice(payload);
+}
+
+/// Appends a close frame; the reason is cut to what a control frame holds.
+pub fn append_close(out: &mut Vec<u8>, code: u16, reason: &str) {
+    if code == code::NO_STATUS {
+        append(out, CLOSE, &[]);
+        return;
+    }
+    let mut cut = reason.len().min(CONTROL_MAX - 2);
+    while !reason.is_char_boundary(cut) {
+        cut -= 1;
+    }
+    let mut payload = Vec::with_capacity(2 + cut);
+    payload.extend_from_slice(&code.to_be_bytes());
+    payload.extend_from_slice(&reason.as_bytes()[..cut]);
+    append(out, CLOSE, &payload);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { message: 1000, fragments: 3 };
+
+    fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+        let key = [1, 2, 3, 4];
+        let mut frame = vec![first];
+        if payload.len() < 126 {
+            frame.push(MASKED | payload.len() as u8);
+        } else {
+            frame.push(MASKED | 126);
+            frame.extend_from_slice(&(payload.len() as u16).to_be_bytes());
+        }
+        frame.extend_from_slice(&key);
+        frame.extend(payload.iter().enumerate().map(|(i, b)| b ^ key[i % 4]));
+        frame
+    }
+
+    fn one(mut bytes: Vec<u8>) -> Parsed {
+        parse(&mut bytes, &mut None, LIMITS)
+    }
+
+    #[test]
+    fn text_is_unmasked_in_place() {
+        for length in [0, 1, 7, 8, 9, 125, 126, 300] {
+            let payload: Vec<u8> = (0..length).map(|i| b'a' + (i % 26) as u8).collect();
+            let mut bytes = masked(FIN | TEXT, &payload);
+            let end = bytes.len();
+            let Parsed::Frame(used, Incoming::Text(range)) = parse(&mut bytes, &mut None, LIMITS) else {
+                panic!("no text of {length} bytes");
+            };
+            assert_eq!((used, &bytes[range]), (end, &payload[..]));
+        }
+    }
+
+    #[test]
+    fn every_prefix_is_incomplete() {
+        let whole = masked(FIN | TEXT, &[b'x'; 200]);
+        for cut in 0..whole.len() {
+            assert_eq!(one(whole[..cut].to_vec()), Parsed::Incomplete, "{cut} bytes");
+        }
+    }
+
+    #[test]
+    fn violations() {
+        let cases: &[(&str, Vec<u8>, u16)] = &[
+            ("unmasked", vec![FIN | TEXT, 1, b'x'], 1002),
+            ("reserved bit", masked(FIN | TEXT | 0x40, b"x"), 1002),
+            ("reserved opcode", masked(FIN | 3, b"x"), 1002),
+            ("reserved control opcode", masked(FIN | 0xB, b"x"), 1002),
+            ("fragmented ping", masked(PING, b"x"), 1002),
+            ("long ping", masked(FIN | PING, &[0; 126]), 1002),
+            ("continuation of nothing", masked(FIN | CONTINUATION, b"x"), 1002),
+            ("not UTF-8", masked(FIN | TEXT, b"\xff"), 1007),
+            ("close of one byte", masked(FIN | CLOSE, b"\x03"), 1002),
+            ("close 1005", masked(FIN | CLOSE, &1005_u16.to_be_bytes()), 1002),
+            ("close 999", masked(FIN | CLOSE, &999_u16.to_be_bytes()), 1002),
+            ("close with bad text", masked(FIN | CLOSE, b"\x03\xe8\xff"), 1007),
+            ("too big", masked(FIN | TEXT, &[b'x'; 1001]), 1009),
+        ];
+        for (name, bytes, code) in cases {
+            assert_eq!(one(bytes.clone()), Parsed::Violation(*code), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_huge_length_is_refused_on_its_header() {
+        let mut header = vec![FIN | BINARY, MASKED | 127];
+        header.extend_from_slice(&(1_u64 << 31).to_be_bytes());
+        assert_eq!(one(header), Parsed::Violation(1009));
+        let mut header = vec![FIN | BINARY, MASKED | 127];
+        header.extend_from_slice(&u64::MAX.to_be_bytes());
+        assert_eq!(one(header), Parsed::Violation(1002));
+    }
+
+    #[test]
+    fn fragments_make_one_message_around_a_ping() {
+        let mut pending = None;
+        let euro = "€".as_bytes();
+        let steps = [
+            (masked(TEXT, &euro[..1]), Incoming::Fragment),
+            (masked(FIN | PING, b""), Incoming::Ping(6..6)),
+            (masked(CONTINUATION, &euro[1..2]), Incoming::Fragment),
+            (masked(FIN | CONTINUATION, &euro[2..]), Incoming::AssembledText(euro.to_vec())),
+        ];
+        for (mut bytes, expected) in steps {
+            let end = bytes.len();
+            assert_eq!(parse(&mut bytes, &mut pending, LIMITS), Parsed::Frame(end, expected));
+        }
+        assert!(pending.is_none());
+    }
+
+    #[test]
+    fn fragments_are_limited_in_number_and_size() {
+        let mut pending = None;
+        for _ in 0..3 {
+            let fragment = &mut masked(if pending.is_none() { BINARY } else { CONTINUATION }, b"");
+            assert!(matches!(parse(fragment, &mut pending, LIMITS), Parsed::Frame(..)));
+        }
+        let fourth = &mut masked(CONTINUATION, b"");
+        assert_eq!(parse(fourth, &mut pending, LIMITS), Parsed::Violation(1009));
+
+        let mut pending = None;
+        assert!(matches!(parse(&mut masked(BINARY, &[0; 900]), &mut pending, LIMITS), Parsed::Frame(..)));
+        let rest = &mut masked(FIN | CONTINUATION, &[0; 101]);
+        assert_eq!(parse(rest, &mut pending, LIMITS), Parsed::Violation(1009));
+    }
+
+    #[test]
+    fn bad_text_is_refused_at_the_fragment_that_shows_it() {
+        let mut pending = None;
+        assert_eq!(parse(&mut masked(TEXT, b"ok\xff"), &mut pending, LIMITS), Parsed::Violation(1007));
+        let mut pending = None;
+        assert!(matches!(parse(&mut masked(TEXT, b"\xe2"), &mut pending, LIMITS), Parsed::Frame(..)));
+        let end = &mut masked(FIN | CONTINUATION, b"");
+        assert_eq!(parse(end, &mut pending, LIMITS), Parsed::Violation(1007));
+    }
+
+    #[test]
+    fn a_close_frame_cuts_its_reason_between_characters() {
+        let mut out = Vec::new();
+        append_close(&mut out, 4000, &"é".repeat(100));
+        assert_eq!(out[1] as usize, out.len() - 2);
+        assert!(out.len() <= CONTROL_MAX + 2);
+        assert!(std::str::from_utf8(&out[4..]).is_ok());
+    }
+
+    #[test]
+    fn headers_grow_with_the_length() {
+        for (length, header) in [(125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
+            let mut out = Vec::new();
+            append_header(&mut out, TEXT, length);
+            assert_eq!(out.len(), header, "{length}");
+        }
+    }
+}

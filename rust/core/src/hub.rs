@@ -1,0 +1,487 @@
+//! The hub: all connections, rooms and people as plain data, and what may be done with them.
+//!
+//! [`crate::feed`] brings in what clients send, [`crate::flush`] sends out what they are owed,
+//! [`crate::watch`] looks after the silent and the slow.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::RawFd;
+
+use slab::Slab;
+
+use crate::client::{Client, Phase, NONE};
+use crate::clock::Clock;
+use crate::feed::Reading;
+use crate::frame::{self, Limits};
+use crate::quota::Quotas;
+use crate::room::{Person, Room};
+use crate::socket::{self, Poller};
+
+/// Every number that the hub goes by. Times in microseconds, sizes in bytes.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What a client's message may measure.
+    pub limits: Limits,
+    /// A reader that is further behind misses cursor positions.
+    pub lag_soft: u64,
+    /// A reader that is further behind is closed with 1013.
+    pub lag_hard: u64,
+    /// A full socket that takes nothing for so long is closed with 1013.
+    pub stall: u64,
+    /// A client that has not said `hi` after so long is closed with 4004.
+    pub hello: u64,
+    /// A client that is silent for so long is pinged.
+    pub ping: u64,
+    /// A pinged client that stays silent for so long is gone.
+    pub pong: u64,
+    /// How long the peer may take to answer a close frame.
+    pub linger: u64,
+    /// The share of its time that a room may spend sending, in 0..1.
+    pub duty: f64,
+    /// The longest rest of a room after a flush.
+    pub rest: u64,
+    /// The time between two refills of the note quotas.
+    pub quota_tick: u64,
+    /// How many past ticks a quota remembers (`maxHistLen`).
+    pub quota_history: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            limits: Limits { message: 64 << 10, fragments: 1024 },
+            lag_soft: 256 << 10,
+            lag_hard: 1 << 20,
+            stall: 10_000_000,
+            hello: 30_000_000,
+            ping: 25_000_000,
+            pong: 10_000_000,
+            linger: 2_000_000,
+            duty: 0.25,
+            rest: 20_000,
+            quota_tick: 1_000_000,
+            quota_history: 3,
+        }
+    }
+}
+
+/// What must happen to a connection, by whoever owns its transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its session ends, and it is closed with this code.
+    Dismiss(u16),
+    /// Its transport is dropped now.
+    Drop,
+}
+
+/// Why a hot message was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The note quota is used up.
+    Quota = 0,
+    /// Only the holder of the crown may play.
+    Solo = 1,
+}
+
+/// Counters since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stats {
+    /// Frames of clients that were parsed.
+    pub frames_in: u64,
+    /// Messages of notes that were passed on.
+    pub notes: u64,
+    /// Cursor positions that came in.
+    pub moves: u64,
+    /// Cursor positions that were passed on; the others were overtaken by newer ones.
+    pub moves_out: u64,
+    /// Hot messages that were refused.
+    pub refused: u64,
+    /// System calls that sent something.
+    pub sends: u64,
+    /// Bytes that sockets took.
+    pub bytes_out: u64,
+    /// Flushes of rooms.
+    pub flushes: u64,
+    /// Microseconds spent in them.
+    pub flush_time: u64,
+    /// Connections that were closed for being slow.
+    pub slow: u64,
+}
+
+/// All connections, rooms and people, and the time.
+pub struct Hub {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    /// The time of the turn of the loop that is under way, µs.
+    pub(crate) now: u64,
+    pub(crate) clients: Slab<Client>,
+    pub(crate) rooms: Slab<Room>,
+    pub(crate) people: Slab<Person>,
+    /// The note quotas, one for each user.
+    pub quotas: Quotas,
+    pub(crate) poller: Poller,
+    pub(crate) reading: Reading,
+    /// What clients are told when a hot message is refused, as finished frames.
+    pub(crate) notices: [Vec<u8>; 2],
+    pub(crate) rooms_to_flush: Vec<u32>,
+    pub(crate) clients_to_flush: Vec<u32>,
+    pub(crate) verdicts: VecDeque<(u32, Verdict)>,
+    /// Whether a turn of the loop is under way that will end in a flush.
+    pub(crate) in_turn: bool,
+    /// Whether something waits that need not rest.
+    pub(crate) is_owed_flush: bool,
+    /// When the timer is set to fire, µs.
+    pub(crate) alarm: u64,
+    pub(crate) next_watch: u64,
+    pub(crate) next_quota_tick: u64,
+    /// Counters since the start.
+    pub stats: Stats,
+}
+
+impl Hub {
+    /// Makes an empty hub.
+    ///
+    /// # Errors
+    /// Where the process has no file descriptor left for the epoll set and its timer.
+    pub fn new(settings: Settings, clock: Clock) -> io::Result<Self> {
+        let now = clock.now();
+        let mut hub = Self {
+            reading: Reading::new(settings.limits.message),
+            quotas: Quotas::new(settings.quota_history),
+            poller: Poller::new()?,
+            now,
+            clients: Slab::new(),
+            rooms: Slab::new(),
+            people: Slab::new(),
+            notices: [Vec::new(), Vec::new()],
+            rooms_to_flush: Vec::new(),
+            clients_to_flush: Vec::new(),
+            verdicts: VecDeque::new(),
+            in_turn: false,
+            is_owed_flush: false,
+            alarm: u64::MAX,
+            next_watch: now + crate::watch::PERIOD,
+            next_quota_tick: now + settings.quota_tick,
+            stats: Stats::default(),
+            settings,
+            clock,
+        };
+        hub.set_alarm(hub.next_watch.min(hub.next_quota_tick));
+        Ok(hub)
+    }
+
+    /// The descriptor that the event loop watches for reading; [`Hub::wake`] is due when it fires.
+    #[must_use]
+    pub fn fd(&self) -> RawFd {
+        self.poller.fd()
+    }
+
+    /// The hub's clock.
+    pub fn clock(&mut self) -> &mut Clock {
+        &mut self.clock
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub fn stamp(&self) -> u64 {
+        self.clock.stamp(self.clock.now())
+    }
+
+    /// Sets what clients are told when a hot message is refused: a JSON array.
+    pub fn set_notice(&mut self, refusal: Refusal, payload: &[u8]) {
+        let notice = &mut self.notices[refusal as usize];
+        notice.clear();
+        frame::append(notice, frame::TEXT, payload);
+    }
+
+    // Connections
+
+    /// Takes a connection in; its socket stays the event loop's, which detaches it before closing.
+    pub fn attach(&mut self, fd: RawFd) -> u32 {
+        socket::prepare(fd);
+        self.now = self.clock.now();
+        self.clients.insert(Client::new(fd, self.now)) as u32
+    }
+
+    /// Forgets a connection; must come before its socket is closed, because the number is used again.
+    pub fn detach(&mut self, client: u32) {
+        if !self.clients.contains(client as usize) {
+            return;
+        }
+        self.leave(client);
+        let gone = self.clients.remove(client as usize);
+        if gone.watched {
+            self.poller.forget(gone.fd);
+        }
+        self.verdicts.retain(|(of, _)| *of != client);
+    }
+
+    /// Lets a connection play, on this quota.
+    pub fn greet(&mut self, client: u32, quota: u32) {
+        if let Some(client) = self.clients.get_mut(client as usize) {
+            client.greeted = true;
+            client.quota = quota;
+        }
+    }
+
+    /// Queues a JSON array for one client, after all that it has been told so far.
+    pub fn tell(&mut self, client: u32, payload: &[u8]) {
+        self.insert(client, |out| frame::append(out, frame::TEXT, payload));
+    }
+
+    /// Queues finished bytes for one client: the answer to its upgrade, or a frame.
+    pub fn insert(&mut self, client: u32, write: impl FnOnce(&mut Vec<u8>)) {
+        let Some(it) = self.clients.get_mut(client as usize) else { return };
+        if it.phase != Phase::Open {
+            return;
+        }
+        let at = self.rooms.get(it.room as usize).map_or(0, |room| room.log.head());
+        it.insert(at, write);
+        self.queue_client(client);
+    }
+
+    /// Queues a frame with all people of a room between `before` and `after`.
+    pub fn tell_people(&mut self, client: u32, room: u32, before: &[u8], after: &[u8]) {
+        let people = self.people_of(room);
+        self.insert(client, |out| {
+            frame::append_header(out, frame::TEXT, before.len() + people.len() + after.len());
+            out.extend_from_slice(before);
+            out.extend_from_slice(&people);
+            out.extend_from_slice(after);
+        });
+    }
+
+    /// Says a JSON array to a room, the connection `except` left out ([`NONE`] for nobody).
+    pub fn say(&mut self, room: u32, payload: &[u8], except: u32) {
+        let Some(it) = self.rooms.get_mut(room as usize) else { return };
+        let range = it.log.append(false, payload.len(), |out| out.extend_from_slice(payload));
+        if let Some(client) = self.clients.get_mut(except as usize).filter(|client| client.room == room) {
+            client.skip(range);
+        }
+        self.queue_room(room);
+    }
+
+    /// Says a frame with all people of a room between `before` and `after`.
+    pub fn say_people(&mut self, room: u32, before: &[u8], after: &[u8]) {
+        let mut payload = before.to_vec();
+        payload.extend_from_slice(&self.people_of(room));
+        payload.extend_from_slice(after);
+        self.say(room, &payload, NONE);
+    }
+
+    /// Closes a connection: what it is owed goes out first, unless its socket is full.
+    ///
+    /// Whoever owns the session has ended it before, so that nobody waits for the peer's answer.
+    pub fn close(&mut self, client: u32, code: u16, reason: &str) {
+        self.part(client, true);
+        let until = self.clock.now() + self.settings.linger;
+        let Some(it) = self.clients.get_mut(client as usize) else { return };
+        if it.phase != Phase::Open {
+            return;
+        }
+        it.insert(0, |out| frame::append_close(out, code, reason));
+        it.phase = Phase::Closing(until);
+        self.queue_client(client);
+    }
+
+    // Rooms and people
+
+    /// Makes a room.
+    pub fn open_room(&mut self) -> u32 {
+        self.rooms.insert(Room::default()) as u32
+    }
+
+    /// Forgets a room, which everybody has left.
+    pub fn close_room(&mut self, room: u32) {
+        if let Some(gone) = self.rooms.try_remove(room as usize) {
+            for member in gone.members {
+                if let Some(client) = self.clients.get_mut(member as usize) {
+                    client.leave_log(&gone.log, false);
+                }
+                self.queue_client(member);
+            }
+            for person in gone.people {
+                self.people.try_remove(person as usize);
+            }
+        }
+    }
+
+    /// Says who may play in a room.
+    pub fn guard_room(&mut self, room: u32, solo: bool, holder: u32) {
+        if let Some(room) = self.rooms.get_mut(room as usize) {
+            room.solo = solo;
+            room.holder = holder;
+        }
+    }
+
+    /// Puts somebody into a room: his id, his entry of `ppl` without x, y and the closing brace.
+    ///
+    /// Returns [`NONE`] where there is no such room.
+    pub fn add_person(&mut self, room: u32, id: &[u8], head: &[u8], x: &[u8], y: &[u8]) -> u32 {
+        let Some(it) = self.rooms.get_mut(room as usize) else { return NONE };
+        let person = self.people.insert(Person {
+            room,
+            id: id.into(),
+            head: head.into(),
+            x: x.into(),
+            y: y.into(),
+            moved: false,
+            tabs: Vec::new(),
+        }) as u32;
+        it.people.push(person);
+        person
+    }
+
+    /// Changes somebody's entry of `ppl`.
+    pub fn update_person(&mut self, person: u32, head: &[u8]) {
+        if let Some(person) = self.people.get_mut(person as usize) {
+            person.head = head.into();
+        }
+    }
+
+    /// Takes somebody out of his room; his connections have left it.
+    pub fn remove_person(&mut self, person: u32) {
+        let Some(gone) = self.people.try_remove(person as usize) else { return };
+        if let Some(room) = self.rooms.get_mut(gone.room as usize) {
+            room.people.retain(|other| *other != person);
+            room.movers.retain(|other| *other != person);
+            if room.holder == person {
+                room.holder = NONE;
+            }
+        }
+        for tab in gone.tabs {
+            if let Some(client) = self.clients.get_mut(tab as usize) {
+                client.person = NONE;
+            }
+        }
+    }
+
+    /// Where somebody's cursor is, as JSON.
+    #[must_use]
+    pub fn position(&self, person: u32) -> Option<(&[u8], &[u8])> {
+        self.people.get(person as usize).map(|person| (&*person.x, &*person.y))
+    }
+
+    /// All entries of a room's `ppl`, separated by commas.
+    #[must_use]
+    pub fn people_of(&self, room: u32) -> Vec<u8> {
+        let mut out = Vec::new();
+        for person in self.rooms.get(room as usize).iter().flat_map(|room| &room.people) {
+            if !out.is_empty() {
+                out.push(b',');
+            }
+            self.people[*person as usize].write(&mut out);
+        }
+        out
+    }
+
+    /// Puts a connection into a room as one of the tabs of a person there.
+    ///
+    /// It hears what is said from now on, after what it was told so far.
+    pub fn enter(&mut self, client: u32, room: u32, person: u32) {
+        self.leave(client);
+        let (Some(it), Some(to), Some(who)) = (
+            self.clients.get_mut(client as usize),
+            self.rooms.get_mut(room as usize),
+            self.people.get_mut(person as usize),
+        ) else {
+            return;
+        };
+        it.room = room;
+        it.person = person;
+        it.seat = to.members.len() as u32;
+        it.cursor = to.log.head();
+        to.members.push(client);
+        who.tabs.push(client);
+    }
+
+    /// Takes a connection out of its room; what it is owed of the room still reaches it.
+    pub fn leave(&mut self, client: u32) {
+        self.part(client, false);
+    }
+
+    /// Takes a connection out of its room; a full socket may lose the backlog.
+    fn part(&mut self, client: u32, closing: bool) {
+        let Some(it) = self.clients.get_mut(client as usize) else { return };
+        let (from, seat, person) = (it.room, it.seat as usize, it.person);
+        let drop_backlog = closing && it.blocked;
+        let nowhere = Room::default();
+        it.leave_log(self.rooms.get(from as usize).map_or(&nowhere.log, |room| &room.log), drop_backlog);
+        it.person = NONE;
+        let is_owed = it.is_owed_inserts();
+        if let Some(room) = self.rooms.get_mut(from as usize) {
+            room.members.swap_remove(seat);
+            if let Some(moved) = room.members.get(seat) {
+                self.clients[*moved as usize].seat = seat as u32;
+            }
+        }
+        if let Some(person) = self.people.get_mut(person as usize) {
+            person.tabs.retain(|tab| *tab != client);
+        }
+        if is_owed {
+            self.queue_client(client);
+        }
+    }
+
+    // What waits
+
+    pub(crate) fn queue_client(&mut self, client: u32) {
+        if let Some(it) = self.clients.get_mut(client as usize) {
+            if !it.queued {
+                it.queued = true;
+                self.clients_to_flush.push(client);
+            }
+            self.need_flush();
+        }
+    }
+
+    pub(crate) fn queue_room(&mut self, room: u32) {
+        if let Some(it) = self.rooms.get_mut(room as usize) {
+            if !it.queued {
+                it.queued = true;
+                self.rooms_to_flush.push(room);
+            }
+            let until = it.rests_until;
+            if until <= self.now {
+                self.need_flush();
+            } else {
+                self.set_alarm(until);
+            }
+        }
+    }
+
+    /// Sees to it that a flush comes: by the turn of the loop that is under way, or by the timer.
+    fn need_flush(&mut self) {
+        self.is_owed_flush = true;
+        if !self.in_turn {
+            self.set_alarm(self.now);
+        }
+    }
+
+    /// Sets the timer, unless it fires before.
+    pub(crate) fn set_alarm(&mut self, at: u64) {
+        if at < self.alarm {
+            self.alarm = at;
+            self.poller.arm(at.saturating_sub(self.clock.now()));
+        }
+    }
+
+    /// The next connection that its owner must do something about.
+    pub fn next_verdict(&mut self) -> Option<(u32, Verdict)> {
+        self.verdicts.pop_front()
+    }
+
+    /// Connections that are attached.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Bytes of its room's log and of its own that wait for a client.
+    #[must_use]
+    pub fn lag(&self, client: u32) -> u64 {
+        self.clients.get(client as usize).map_or(0, |client| {
+            client.lag(self.rooms.get(client.room as usize).map_or(0, |room| room.log.head()))
+        })
+    }
+}

@@ -1,0 +1,23 @@
+//! Plain data and untrusted bytes of fortepiano: frames, hot messages, room logs, quotas, bans and
+//! the writes to sockets. No Python object comes in here, so the tests and the fuzzers need none.
+
+pub mod bans;
+mod client;
+pub mod clock;
+mod feed;
+mod flush;
+pub mod frame;
+pub mod hub;
+mod log;
+pub mod notes;
+mod number;
+pub mod quota;
+mod room;
+pub mod scan;
+mod segments;
+mod socket;
+pub mod text;
+mod watch;
+
+pub use client::NONE;
+pub use feed::Step;

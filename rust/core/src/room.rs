@@ -1,0 +1,71 @@
+//! Rooms as the hot path sees them: members, people and one log.
+
+use crate::client::NONE;
+use crate::log::Log;
+
+/// Somebody in a room, with all his tabs: one entry of `ppl`.
+#[derive(Debug)]
+pub struct Person {
+    /// The room.
+    pub room: u32,
+    /// The participant id as JSON, quotes included.
+    pub id: Box<[u8]>,
+    /// The participant as a JSON object without `x`, `y` and the closing brace.
+    pub head: Box<[u8]>,
+    /// The cursor's position as JSON, as the client wrote it.
+    pub x: Box<[u8]>,
+    /// As `x`.
+    pub y: Box<[u8]>,
+    /// Whether the newest position is not in the log yet.
+    pub moved: bool,
+    /// His connections in this room.
+    pub tabs: Vec<u32>,
+}
+
+impl Person {
+    /// Appends the entry of `ppl`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.head);
+        out.extend_from_slice(b",\"x\":");
+        out.extend_from_slice(&self.x);
+        out.extend_from_slice(b",\"y\":");
+        out.extend_from_slice(&self.y);
+        out.push(b'}');
+    }
+}
+
+/// A room.
+#[derive(Debug)]
+pub struct Room {
+    /// What its members are owed.
+    pub log: Log,
+    /// Connections in it.
+    pub members: Vec<u32>,
+    /// People in it, the one who has been there longest first.
+    pub people: Vec<u32>,
+    /// People whose newest position waits for the flush.
+    pub movers: Vec<u32>,
+    /// Whether it waits in the hub's list of rooms to flush.
+    pub queued: bool,
+    /// Until when it rests after its last flush, µs.
+    pub rests_until: u64,
+    /// Whether only the holder of the crown may play (`crownsolo`).
+    pub solo: bool,
+    /// The person who holds the crown, or [`NONE`].
+    pub holder: u32,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self {
+            log: Log::default(),
+            members: Vec::new(),
+            people: Vec::new(),
+            movers: Vec::new(),
+            queued: false,
+            rests_until: 0,
+            solo: false,
+            holder: NONE,
+        }
+    }
+}

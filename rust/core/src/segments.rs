@@ -1,0 +1,84 @@
+//! The pieces of memory that one client is sent in one go.
+
+use std::io::IoSlice;
+
+/// What a piece is a part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The room's log, up to this position.
+    Log(u64),
+    /// The rest of an insert of the client's own.
+    Insert,
+}
+
+/// Where a client stands after a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The position in the log.
+    pub cursor: u64,
+    /// Inserts that are sent whole.
+    pub inserts: usize,
+    /// Bytes of the next insert that are sent, beyond those sent before.
+    pub of_next: usize,
+}
+
+/// Pieces in the order in which they go out.
+#[derive(Debug, Default)]
+pub struct Segments<'a> {
+    kinds: Vec<Kind>,
+    slices: Vec<IoSlice<'a>>,
+    /// Where the cursor stands when all is sent; what is left out may lie behind the last piece.
+    end: u64,
+}
+
+impl<'a> Segments<'a> {
+    /// Adds a piece of the log that ends at `end`.
+    pub fn push_log(&mut self, end: u64, bytes: &'a [u8]) {
+        self.kinds.push(Kind::Log(end));
+        self.slices.push(IoSlice::new(bytes));
+    }
+
+    /// Adds the rest of an insert.
+    pub fn push_insert(&mut self, bytes: &'a [u8]) {
+        self.kinds.push(Kind::Insert);
+        self.slices.push(IoSlice::new(bytes));
+    }
+
+    /// Says where the cursor stands when all is sent.
+    pub fn finish(&mut self, end: u64) {
+        self.end = end;
+    }
+
+    /// The pieces for one system call.
+    #[must_use]
+    pub fn slices(&self) -> &[IoSlice<'a>] {
+        &self.slices
+    }
+
+    /// Where a client that stood at `cursor` stands after `bytes` of all pieces were sent.
+    #[must_use]
+    pub fn standing(&self, mut cursor: u64, mut bytes: usize) -> Standing {
+        let mut inserts = 0;
+        for (kind, slice) in self.kinds.iter().zip(&self.slices) {
+            let whole = bytes >= slice.len();
+            match *kind {
+                Kind::Log(end) if whole => cursor = end,
+                Kind::Log(end) if bytes > 0 => {
+                    return Standing { cursor: end - (slice.len() - bytes) as u64, inserts, of_next: 0 };
+                }
+                Kind::Log(_) => return Standing { cursor, inserts, of_next: 0 },
+                Kind::Insert if whole => inserts += 1,
+                Kind::Insert => return Standing { cursor, inserts, of_next: bytes },
+            }
+            bytes -= slice.len();
+        }
+        Standing { cursor: self.end, inserts, of_next: 0 }
+    }
+
+    /// All pieces, one after the other.
+    pub fn concatenate(&self, into: &mut Vec<u8>) {
+        for slice in &self.slices {
+            into.extend_from_slice(slice);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Once a second: who is silent, who is slow, who does not go; and the refill of the quotas.
+
+use crate::client::Phase;
+use crate::frame;
+use crate::hub::{Hub, Verdict};
+
+/// The time between two looks at all connections, µs.
+pub(crate) const PERIOD: u64 = 1_000_000;
+
+/// The close code for a reader that is too slow.
+pub(crate) const SLOW: u16 = 1013;
+/// The close code for a client that does not say what the protocol expects in time.
+const SILENT: u16 = 4004;
+
+impl Hub {
+    /// Does what is due by the clock.
+    pub(crate) fn watch(&mut self) {
+        while self.next_quota_tick <= self.now {
+            self.quotas.tick();
+            self.next_quota_tick += self.settings.quota_tick;
+        }
+        if self.next_watch > self.now {
+            return;
+        }
+        self.next_watch = self.now + PERIOD;
+        let Self { clients, rooms, settings, verdicts, stats, now, .. } = self;
+        let mut silent = Vec::new();
+        for (number, client) in clients.iter_mut() {
+            let number = number as u32;
+            client.shrink();
+            match client.phase {
+                Phase::Closing(until) | Phase::Deaf(until) if until <= *now => {
+                    verdicts.push_back((number, Verdict::Drop));
+                }
+                Phase::Closed => verdicts.push_back((number, Verdict::Drop)),
+                Phase::Closing(_) | Phase::Deaf(_) => {}
+                Phase::Open if client.blocked && *now - client.progress > settings.stall => {
+                    stats.slow += 1;
+                    verdicts.push_back((number, Verdict::Dismiss(SLOW)));
+                }
+                Phase::Open if !client.greeted && *now - client.since > settings.hello => {
+                    verdicts.push_back((number, Verdict::Dismiss(SILENT)));
+                }
+                Phase::Open => {
+                    let silence = *now - client.heard;
+                    if silence > settings.ping + settings.pong {
+                        verdicts.push_back((number, Verdict::Drop));
+                    } else if silence > settings.ping && !client.pinged {
+                        client.pinged = true;
+                        silent.push(number);
+                    }
+                }
+            }
+        }
+        for (_, room) in rooms.iter_mut() {
+            if !room.queued {
+                room.log.shrink();
+            }
+        }
+        for client in silent {
+            self.insert(client, |out| frame::append(out, frame::PING, &[]));
+        }
+    }
+}
