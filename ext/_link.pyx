@@ -1,0 +1,203 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: embedsignature=False, binding=False, freethreading_compatible=False
+"""Where asyncio meets the hub: one object per connection, called by the event loop, calling Rust.
+
+Between the socket's bytes and a room's log there is no Python call: the loop hands bytes to
+`Link.buffer_updated`, which calls the hub over its C ABI (core.h). Only messages that the hub
+leaves to Python (see `receive` of `Engine`) cross over. Types and docstrings are in _link.pyi.
+"""
+
+from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
+from cpython.memoryview cimport PyMemoryView_FromMemory
+from cpython.buffer cimport PyBUF_WRITE
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uintptr_t
+
+cdef extern from "core.h" nogil:
+    ctypedef struct fortepiano_hub:
+        pass
+    uint32_t fortepiano_attach(fortepiano_hub *hub, int32_t fd)
+    void fortepiano_detach(fortepiano_hub *hub, uint32_t client)
+    uint8_t *fortepiano_window(fortepiano_hub *hub, uint32_t client, size_t *room)
+    void fortepiano_feed(fortepiano_hub *hub, uint32_t client, size_t count)
+    void fortepiano_feed_copy(fortepiano_hub *hub, uint32_t client, const uint8_t *data, size_t count)
+    int32_t fortepiano_step(fortepiano_hub *hub, const uint8_t **data, size_t *count)
+    int32_t fortepiano_end_turn(fortepiano_hub *hub)
+    int32_t fortepiano_flush(fortepiano_hub *hub)
+    int32_t fortepiano_wake(fortepiano_hub *hub)
+    int64_t fortepiano_next_verdict(fortepiano_hub *hub, uint16_t *code)
+
+cdef enum:
+    COLD = 1
+    ENDED = 2
+    FAILED = -1
+    # A failure of the hub itself closes the connection that was served (RFC 6455 section 7.4.1).
+    INTERNAL_ERROR = 1011
+
+
+cdef class Engine:
+    cdef fortepiano_hub *hub
+    cdef readonly object owner
+    cdef object loop
+    cdef object receive
+    cdef object ended
+    cdef object flush_callback
+    cdef dict links
+    cdef object view
+    cdef uint8_t *view_start
+    cdef bint is_flush_due
+
+    def __init__(self, hub, loop, receive, ended):
+        self.hub = <fortepiano_hub *><uintptr_t>hub.address
+        self.owner = hub
+        self.loop = loop
+        self.receive = receive
+        self.ended = ended
+        self.links = {}
+        self.flush_callback = self.flush
+        loop.add_reader(hub.fileno(), self.wake)
+
+    def close(self):
+        self.loop.remove_reader(self.owner.fileno())
+
+    def open(self, transport, data):
+        cdef Link link = Link.__new__(Link)
+        link.client = fortepiano_attach(self.hub, transport.get_extra_info("socket").fileno())
+        link.engine = self
+        link.transport = transport
+        self.links[link.client] = link
+        if data:
+            self.owner.tell_raw(link.client, data)
+        return link
+
+    def connections(self):
+        return list(self.links.values())
+
+    def __len__(self):
+        return len(self.links)
+
+    def flush(self):
+        cdef int32_t outcome
+        self.is_flush_due = False
+        # Sending is most of a busy server's time, and needs no Python object.
+        with nogil:
+            outcome = fortepiano_flush(self.hub)
+        self.judge(outcome)
+
+    def wake(self):
+        cdef int32_t outcome
+        with nogil:
+            outcome = fortepiano_wake(self.hub)
+        self.judge(outcome)
+
+    cdef object window(self, uint32_t client):
+        cdef size_t room = 0
+        cdef uint8_t *start = fortepiano_window(self.hub, client, &room)
+        if start != self.view_start:
+            self.view = PyMemoryView_FromMemory(<char *>start, <Py_ssize_t>room, PyBUF_WRITE)
+            self.view_start = start
+        return self.view
+
+    cdef int end_turn(self) except -1:
+        if fortepiano_end_turn(self.hub) and not self.is_flush_due:
+            self.is_flush_due = True
+            self.loop.call_soon(self.flush_callback)
+        return 0
+
+    cdef int judge(self, int32_t outcome) except -1:
+        cdef uint16_t code = 0
+        cdef int64_t client
+        cdef Link link
+        if outcome == FAILED:
+            self.loop.call_exception_handler({"message": "the hub failed while it sent"})
+        while True:
+            client = fortepiano_next_verdict(self.hub, &code)
+            if client < 0:
+                return 0
+            link = self.links.get(client)
+            if link is None:
+                continue
+            if code:
+                link.close(code)
+            else:
+                link.transport.abort()
+
+
+cdef class Link:
+    cdef Engine engine
+    cdef object transport
+    cdef readonly uint32_t client
+    cdef public object session
+
+    def __init__(self):
+        raise TypeError("links are made by Engine.open")
+
+    # What the event loop calls (asyncio.BufferedProtocol)
+
+    def connection_made(self, transport):
+        pass
+
+    def get_buffer(self, Py_ssize_t sizehint):
+        return self.engine.window(self.client)
+
+    def buffer_updated(self, Py_ssize_t nbytes):
+        fortepiano_feed(self.engine.hub, self.client, <size_t>nbytes)
+        self.turn()
+
+    def eof_received(self):
+        return False
+
+    def pause_writing(self):
+        pass
+
+    def resume_writing(self):
+        pass
+
+    def connection_lost(self, exc):
+        self.end()
+        # The number of the descriptor is free as soon as this returns.
+        fortepiano_detach(self.engine.hub, self.client)
+        self.engine.links.pop(self.client, None)
+        self.transport = None
+
+    # What the server calls
+
+    def feed(self, bytes data):
+        fortepiano_feed_copy(
+            self.engine.hub, self.client, <const uint8_t *>PyBytes_AsString(data), len(data)
+        )
+        self.turn()
+
+    def close(self, uint16_t code, str reason=""):
+        self.end()
+        self.engine.owner.close(self.client, code, reason)
+
+    def abort(self):
+        if self.transport is not None:
+            self.transport.abort()
+
+    cdef int end(self) except -1:
+        cdef object session = self.session
+        if session is not None:
+            self.session = None
+            self.engine.ended(session)
+        return 0
+
+    cdef int turn(self) except -1:
+        cdef const uint8_t *data = NULL
+        cdef size_t count = 0
+        cdef int32_t step
+        cdef Engine engine = self.engine
+        while True:
+            step = fortepiano_step(engine.hub, &data, &count)
+            if step == COLD:
+                if self.session is not None:
+                    engine.receive(self.session, PyBytes_FromStringAndSize(<const char *>data, <Py_ssize_t>count))
+            elif step == ENDED:
+                self.end()
+            elif step == FAILED:
+                self.close(INTERNAL_ERROR)
+                break
+            else:
+                break
+        engine.end_turn()
+        return 0

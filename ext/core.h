@@ -1,0 +1,21 @@
+/* The C ABI of rust/py/src/ffi.rs, which says what each function does. */
+#ifndef FORTEPIANO_CORE_H
+#define FORTEPIANO_CORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct fortepiano_hub fortepiano_hub;
+
+uint32_t fortepiano_attach(fortepiano_hub *hub, int32_t fd);
+void fortepiano_detach(fortepiano_hub *hub, uint32_t client);
+uint8_t *fortepiano_window(fortepiano_hub *hub, uint32_t client, size_t *room);
+void fortepiano_feed(fortepiano_hub *hub, uint32_t client, size_t count);
+void fortepiano_feed_copy(fortepiano_hub *hub, uint32_t client, const uint8_t *bytes, size_t count);
+int32_t fortepiano_step(fortepiano_hub *hub, const uint8_t **bytes, size_t *count);
+int32_t fortepiano_end_turn(fortepiano_hub *hub);
+int32_t fortepiano_flush(fortepiano_hub *hub);
+int32_t fortepiano_wake(fortepiano_hub *hub);
+int64_t fortepiano_next_verdict(fortepiano_hub *hub, uint16_t *code);
+
+#endif

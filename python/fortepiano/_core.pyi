@@ -1,0 +1,330 @@
+"""The Rust core: frames, hot messages, room logs, quotas and bans.
+
+The names are imported from `fortepiano.native`, which alone knows this binary.
+"""
+
+from typing import ClassVar, Literal, TypeAlias, final
+
+_Element: TypeAlias = (
+    tuple[Literal["n"], bytes, bytes, int]
+    | tuple[Literal["m"], bytes, bytes]
+    | tuple[Literal["t"], bytes | None]
+    | tuple[Literal["cold"], bytes]
+)
+
+def scan(text: bytes) -> list[_Element] | None:
+    """Split one text message into its elements, in order.
+
+    The rules are those of docs/protocol.md: the text is one strict JSON array (RFC 8259) of valid
+    UTF-8, nested at most 32 deep, without lone surrogates and numbers beyond a double. Of repeated
+    keys the last one counts. Numbers keep the digits they came with.
+
+    Args:
+        text: The payload of the message.
+
+    Returns:
+        None if the message is to be ignored whole, else one tuple per element:
+
+        - ``("n", t, notes, count)``: the time, the array of notes as it goes out to the others
+          (without white space and unknown keys), and how many notes that is.
+        - ``("m", x, y)``: a position; numbers, or numeric strings with their quotes.
+        - ``("t", e)``: a request for the time and the number to send back, or None.
+        - ``("cold", raw)``: any other object with a string ``m``.
+
+        Elements that cannot mean anything, malformed notes and positions among them, are left out.
+    """
+
+@final
+class Quotas:
+    """The note quotas of all users (docs/protocol.md), ticked in one pass.
+
+    Each user has a slot number; the number of a removed user is given out again. Points are what
+    notes cost, one each; a class is an allowance, the points given back per tick, and a maximum.
+
+    Args:
+        history: How many ticks are remembered to find those who never let their points recover.
+
+    Raises:
+        ValueError: `history` is 0.
+    """
+
+    def __new__(cls, history: int = 3) -> Quotas: ...
+    def __len__(self) -> int: ...
+    def add(self, allowance: int, max: int) -> int:
+        """Add a user with all his points.
+
+        Args:
+            allowance: Points given back per tick; below 1 it is 8000, as for offline clients.
+            max: Most points he can have; below 1 it is 24000.
+
+        Returns:
+            His slot.
+        """
+
+    def remove(self, slot: int) -> None:
+        """Remove a user.
+
+        Raises:
+            IndexError: Nobody has that slot.
+        """
+
+    def set_params(self, slot: int, allowance: int, max: int) -> bool:
+        """Give a user another class; if it is the one he has, nothing happens.
+
+        Args:
+            slot: The user.
+            allowance: Points given back per tick; below 1 it stays as it is.
+            max: Most points he can have; below 1 it stays as it is.
+
+        Returns:
+            Whether something differed, in which case his points are full again.
+
+        Raises:
+            IndexError: Nobody has that slot.
+        """
+
+    def spend(self, slot: int, k: int) -> bool:
+        """Take the price of `k` notes, or nothing if he cannot pay.
+
+        Who had no points at any of the remembered ticks pays `allowance` times as much.
+
+        Returns:
+            Whether he could pay.
+
+        Raises:
+            IndexError: Nobody has that slot.
+        """
+
+    def tick(self) -> None:
+        """Remember everybody's points, then give each his allowance, up to his maximum."""
+
+    def points(self, slot: int) -> int:
+        """Return what a user can spend.
+
+        Raises:
+            IndexError: Nobody has that slot.
+        """
+
+@final
+class Bans:
+    """Who is banned from where, and until when: pairs of a scope (a room's name) and a user.
+
+    Times are milliseconds on whatever clock the caller uses for all calls.
+    """
+
+    PERMANENT: ClassVar[int]
+    """The end of a ban that never ends: 2**64 - 1."""
+
+    def __new__(cls) -> Bans: ...
+    def __len__(self) -> int:
+        """Return the number of bans, ended ones included until they are pruned."""
+
+    def add(self, scope: str, user: str, until_ms: int | None) -> None:
+        """Ban `user` in `scope`, replacing an earlier ban.
+
+        Args:
+            scope: Where.
+            user: Whom.
+            until_ms: The first millisecond at which he may come back; None for never.
+        """
+
+    def remove(self, scope: str, user: str) -> bool:
+        """Lift a ban and tell whether there was one."""
+
+    def until(self, scope: str, user: str, now_ms: int) -> int | None:
+        """Return when the ban ends (`PERMANENT` for never), or None if he is not banned now."""
+
+    def prune(self, now_ms: int) -> int:
+        """Forget the bans that have ended and return their number."""
+
+    def of(self, scope: str) -> list[tuple[str, int]]:
+        """List users and ends of one scope's bans, ended ones included until they are pruned."""
+
+def version() -> str:
+    """Returns the version of the binary, which must be the package's."""
+
+def profile() -> str:
+    """Returns how the binary was built: "release" or "debug"."""
+
+class FrameReader:
+    """Parses the WebSocket frames of a client (RFC 6455), for tests and raw clients.
+
+    Args:
+        message_bytes: The largest message, all fragments together.
+        fragments: The most fragments of a message.
+    """
+
+    def __new__(cls, message_bytes: int = 65536, fragments: int = 1024) -> FrameReader: ...
+    def feed(
+        self, data: bytes
+    ) -> list[tuple[str, bytes] | tuple[str, int] | tuple[str, int, bytes]]:
+        """Takes bytes and returns what they complete.
+
+        Returns:
+            `("text", bytes)`, `("binary", bytes)`, `("ping", bytes)`, `("pong", bytes)`,
+            `("close", code, reason)`; last `("violation", code)` where the connection must be
+            closed with that code.
+        """
+
+def frame_bytes(opcode: int, payload: bytes) -> bytes:
+    """Returns one unmasked, final frame.
+
+    Args:
+        opcode: 1 text, 2 binary, 8 close, 9 ping, 10 pong.
+        payload: Its payload.
+    """
+
+def close_frame(code: int, reason: str) -> bytes:
+    """Returns a close frame; the reason is cut to what a control frame holds (123 bytes)."""
+
+class Hub:
+    """All connections, rooms and people as plain data, and their writes to sockets.
+
+    DANGER: it belongs to the thread that made it; another thread's call raises. Numbers of
+    clients, rooms, people and quotas are used again after they are given back. Unknown numbers are
+    ignored, so that an order that comes too late harms nobody.
+
+    Args:
+        message_bytes: The largest message of a client.
+        fragments: The most fragments of a message.
+        lag_soft_bytes: A reader further behind misses cursor positions.
+        lag_hard_bytes: A reader further behind is closed with 1013.
+        stall_seconds: A full socket that takes nothing for so long is closed with 1013.
+        hello_seconds: Without `hi` after so long a client is closed with 4004.
+        ping_seconds: A client silent for so long is pinged.
+        pong_seconds: A pinged client silent for so long is gone.
+        linger_seconds: How long a peer may take to answer a close frame.
+        duty: The share of its time that a room may spend sending, in (0, 1].
+        rest_seconds: The longest rest of a room after a flush.
+        quota_tick_seconds: The time between two refills of the quotas.
+        quota_history: How many ticks a quota remembers (`maxHistLen`).
+        standing_at: Milliseconds since 1970 at which a clock for tests stands; None for a clock
+            that runs.
+
+    Raises:
+        OSError: Where the process has no file descriptor left.
+        ValueError: Where `duty` or `quota_tick_seconds` is out of range.
+    """
+
+    def __new__(
+        cls,
+        *,
+        message_bytes: int = 65536,
+        fragments: int = 1024,
+        lag_soft_bytes: int = 262144,
+        lag_hard_bytes: int = 1048576,
+        stall_seconds: float = 10.0,
+        hello_seconds: float = 30.0,
+        ping_seconds: float = 25.0,
+        pong_seconds: float = 10.0,
+        linger_seconds: float = 2.0,
+        duty: float = 0.25,
+        rest_seconds: float = 0.02,
+        quota_tick_seconds: float = 1.0,
+        quota_history: int = 3,
+        standing_at: int | None = None,
+    ) -> Hub: ...
+    @property
+    def address(self) -> int:
+        """Where the hub lies in memory, for the Cython link."""
+
+    def fileno(self) -> int:
+        """Returns the descriptor that an event loop watches for reading; then `wake` is due."""
+
+    def stamp(self) -> int:
+        """Returns the time in milliseconds since 1970; it never jumps."""
+
+    def turn_clock(self, seconds: float) -> None:
+        """Turns a standing clock on; a running one takes no notice."""
+
+    def wake(self) -> None:
+        """Does what is due: timers, sockets that take bytes again, flushes."""
+
+    def set_quota_notice(self, payload: bytes) -> None:
+        """Sets what a client is told whose notes are over its quota: a JSON array."""
+
+    def set_solo_notice(self, payload: bytes) -> None:
+        """Sets what a client is told who may not play in its room: a JSON array."""
+
+    def attach(self, fd: int) -> int:
+        """Takes a socket in; returns the client's number. `detach` must come before its close."""
+
+    def detach(self, client: int) -> None:
+        """Forgets a client."""
+
+    def greet(self, client: int, quota: int) -> None:
+        """Lets a client play, on this quota."""
+
+    def tell_raw(self, client: int, data: bytes) -> None:
+        """Queues finished bytes for one client, after all that it has been told."""
+
+    def tell(self, client: int, payload: bytes) -> None:
+        """Queues a JSON array for one client, after all that it has been told."""
+
+    def tell_people(self, client: int, room: int, before: bytes, after: bytes) -> None:
+        """Queues a text with the entries of a room's `ppl` between two parts."""
+
+    def say(self, room: int, payload: bytes, except_client: int = -1) -> None:
+        """Says a JSON array to all in a room, but for one client."""
+
+    def say_people(self, room: int, before: bytes, after: bytes) -> None:
+        """Says a text with the entries of a room's `ppl` between two parts."""
+
+    def close(self, client: int, code: int, reason: str = "") -> None:
+        """Closes a connection, after what it is owed unless its socket is full."""
+
+    def open_room(self) -> int:
+        """Makes a room and returns its number."""
+
+    def close_room(self, room: int) -> None:
+        """Forgets a room."""
+
+    def guard_room(self, room: int, solo: bool, holder: int) -> None:
+        """Says who may play: all, or with `solo` the person `holder` only (-1 for nobody)."""
+
+    def add_person(self, room: int, id: bytes, head: bytes, x: bytes, y: bytes) -> int:
+        """Puts somebody into a room's `ppl` and returns his number.
+
+        Args:
+            room: The room.
+            id: His participant id as JSON, with quotes.
+            head: His entry as a JSON object without `x`, `y` and the closing brace.
+            x: Where his cursor is, as JSON.
+            y: As `x`.
+        """
+
+    def update_person(self, person: int, head: bytes) -> None:
+        """Changes somebody's entry of `ppl`."""
+
+    def remove_person(self, person: int) -> None:
+        """Takes somebody out of `ppl`, after his clients have left."""
+
+    def position(self, person: int) -> tuple[bytes, bytes] | None:
+        """Returns where somebody's cursor is: x and y as JSON, as his client wrote them."""
+
+    def people(self, room: int) -> bytes:
+        """Returns the entries of a room's `ppl`, separated by commas."""
+
+    def enter(self, client: int, room: int, person: int) -> None:
+        """Puts a client into a room as a tab of a person; it hears what is said from now on."""
+
+    def leave(self, client: int) -> None:
+        """Takes a client out of its room; what it is owed of the room still reaches it."""
+
+    def add_quota(self, allowance: int, max: int) -> int:
+        """Makes a full note quota and returns its number."""
+
+    def set_quota(self, quota: int, allowance: int, max: int) -> bool:
+        """Changes a quota's numbers; fills it up, and returns True, only if they differ."""
+
+    def remove_quota(self, quota: int) -> None:
+        """Forgets a quota."""
+
+    def connections(self) -> int:
+        """Returns how many clients are attached."""
+
+    def lag(self, client: int) -> int:
+        """Returns how many bytes wait for a client."""
+
+    def stats(self) -> dict[str, int]:
+        """Returns counters since the start."""

@@ -1,0 +1,78 @@
+//! The frame codec's face for Python: for tests against a reference model, and for raw clients.
+
+use fortepiano_core::frame::{self, Fragments, Incoming, Limits, Parsed};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+
+/// Parses what a client sends; see `_core.pyi`.
+#[pyclass(module = "fortepiano._core")]
+struct FrameReader {
+    limits: Limits,
+    bytes: Vec<u8>,
+    fragments: Option<Box<Fragments>>,
+}
+
+#[pymethods]
+impl FrameReader {
+    #[new]
+    #[pyo3(signature = (message_bytes=65536, fragments=1024))]
+    fn new(message_bytes: usize, fragments: u32) -> Self {
+        Self { limits: Limits { message: message_bytes, fragments }, bytes: Vec::new(), fragments: None }
+    }
+
+    fn feed<'py>(&mut self, py: Python<'py>, data: &[u8]) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+        self.bytes.extend_from_slice(data);
+        let mut events = Vec::new();
+        loop {
+            let (used, what) = match frame::parse(&mut self.bytes, &mut self.fragments, self.limits) {
+                Parsed::Incomplete => return Ok(events),
+                Parsed::Violation(code) => {
+                    events.push(("violation", code).into_pyobject(py)?);
+                    return Ok(events);
+                }
+                Parsed::Frame(used, what) => (used, what),
+            };
+            let bytes = |range: std::ops::Range<usize>| PyBytes::new(py, &self.bytes[range]);
+            match what {
+                Incoming::Text(range) => events.push(("text", bytes(range)).into_pyobject(py)?),
+                Incoming::AssembledText(whole) => {
+                    events.push(("text", PyBytes::new(py, &whole)).into_pyobject(py)?);
+                }
+                Incoming::Binary(range) => events.push(("binary", bytes(range)).into_pyobject(py)?),
+                Incoming::AssembledBinary(whole) => {
+                    events.push(("binary", PyBytes::new(py, &whole)).into_pyobject(py)?);
+                }
+                Incoming::Fragment => {}
+                Incoming::Ping(range) => events.push(("ping", bytes(range)).into_pyobject(py)?),
+                Incoming::Pong(range) => events.push(("pong", bytes(range)).into_pyobject(py)?),
+                Incoming::Close(code, range) => {
+                    events.push(("close", code, bytes(range)).into_pyobject(py)?);
+                }
+            }
+            self.bytes.drain(..used);
+        }
+    }
+}
+
+/// Makes one unmasked, final frame.
+#[pyfunction]
+fn frame_bytes<'py>(py: Python<'py>, opcode: u8, payload: &[u8]) -> Bound<'py, PyBytes> {
+    let mut out = Vec::new();
+    frame::append(&mut out, opcode & 0x0F, payload);
+    PyBytes::new(py, &out)
+}
+
+/// Makes a close frame.
+#[pyfunction]
+fn close_frame<'py>(py: Python<'py>, code: u16, reason: &str) -> Bound<'py, PyBytes> {
+    let mut out = Vec::new();
+    frame::append_close(&mut out, code, reason);
+    PyBytes::new(py, &out)
+}
+
+/// Adds this file's names to the module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<FrameReader>()?;
+    module.add_function(wrap_pyfunction!(frame_bytes, module)?)?;
+    module.add_function(wrap_pyfunction!(close_frame, module)?)
+}

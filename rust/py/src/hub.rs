@@ -1,0 +1,265 @@
+//! The hub's face for Python.
+
+use std::ptr::NonNull;
+
+use fortepiano_core::clock::Clock;
+use fortepiano_core::frame::Limits;
+use fortepiano_core::hub::{self as core, Refusal, Settings};
+use fortepiano_core::NONE;
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+const MICROSECONDS: f64 = 1_000_000.0;
+
+/// All connections, rooms and people as plain data; see `_core.pyi`.
+///
+/// The Cython link works on the same hub through its address, between two calls of this class and
+/// never during one: both run on the event loop's thread only, which `unsendable` enforces here.
+#[pyclass(unsendable, module = "fortepiano._core")]
+struct Hub {
+    inner: NonNull<core::Hub>,
+}
+
+impl Hub {
+    fn get(&self) -> &core::Hub {
+        // SAFETY: made by Box::into_raw in `new`, freed in `drop` only; nobody else holds a
+        // reference while a method runs (see the note on the class).
+        unsafe { self.inner.as_ref() }
+    }
+
+    fn get_mut(&mut self) -> &mut core::Hub {
+        // SAFETY: as in `get`.
+        unsafe { self.inner.as_mut() }
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        // SAFETY: made by Box::into_raw in `new`, and dropped once.
+        drop(unsafe { Box::from_raw(self.inner.as_ptr()) });
+    }
+}
+
+fn slot(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or(NONE)
+}
+
+fn number(slot: u32) -> i64 {
+    if slot == NONE {
+        -1
+    } else {
+        i64::from(slot)
+    }
+}
+
+fn microseconds(seconds: f64) -> u64 {
+    (seconds * MICROSECONDS) as u64
+}
+
+#[pymethods]
+impl Hub {
+    #[new]
+    #[pyo3(signature = (
+        *, message_bytes=65536, fragments=1024, lag_soft_bytes=262_144, lag_hard_bytes=1_048_576,
+        stall_seconds=10.0, hello_seconds=30.0, ping_seconds=25.0, pong_seconds=10.0, linger_seconds=2.0, duty=0.25,
+        rest_seconds=0.02, quota_tick_seconds=1.0, quota_history=3, standing_at=None
+    ))]
+    #[allow(clippy::too_many_arguments)] // one keyword for each setting
+    fn new(
+        message_bytes: usize,
+        fragments: u32,
+        lag_soft_bytes: u64,
+        lag_hard_bytes: u64,
+        stall_seconds: f64,
+        hello_seconds: f64,
+        ping_seconds: f64,
+        pong_seconds: f64,
+        linger_seconds: f64,
+        duty: f64,
+        rest_seconds: f64,
+        quota_tick_seconds: f64,
+        quota_history: usize,
+        standing_at: Option<u64>,
+    ) -> PyResult<Self> {
+        if !(duty > 0.0 && duty <= 1.0) {
+            return Err(PyValueError::new_err("duty must be in (0, 1]"));
+        }
+        if microseconds(quota_tick_seconds) == 0 {
+            return Err(PyValueError::new_err("quota_tick_seconds must be positive"));
+        }
+        let settings = Settings {
+            limits: Limits { message: message_bytes, fragments },
+            lag_soft: lag_soft_bytes,
+            lag_hard: lag_hard_bytes,
+            stall: microseconds(stall_seconds),
+            hello: microseconds(hello_seconds),
+            ping: microseconds(ping_seconds),
+            pong: microseconds(pong_seconds),
+            linger: microseconds(linger_seconds),
+            duty,
+            rest: microseconds(rest_seconds),
+            quota_tick: microseconds(quota_tick_seconds),
+            quota_history,
+        };
+        let clock = standing_at.map_or_else(Clock::running, Clock::standing);
+        let hub = core::Hub::new(settings, clock).map_err(|error| PyOSError::new_err(error.to_string()))?;
+        Ok(Self { inner: NonNull::from(Box::leak(Box::new(hub))) })
+    }
+
+    #[getter]
+    fn address(&self) -> usize {
+        self.inner.as_ptr() as usize
+    }
+
+    fn fileno(&self) -> i32 {
+        self.get().fd()
+    }
+
+    fn stamp(&self) -> u64 {
+        self.get().stamp()
+    }
+
+    fn turn_clock(&mut self, seconds: f64) {
+        self.get_mut().clock().turn(microseconds(seconds));
+    }
+
+    fn wake(&mut self) {
+        self.get_mut().wake();
+    }
+
+    fn set_quota_notice(&mut self, payload: &[u8]) {
+        self.get_mut().set_notice(Refusal::Quota, payload);
+    }
+
+    fn set_solo_notice(&mut self, payload: &[u8]) {
+        self.get_mut().set_notice(Refusal::Solo, payload);
+    }
+
+    fn attach(&mut self, fd: i32) -> i64 {
+        number(self.get_mut().attach(fd))
+    }
+
+    fn detach(&mut self, client: i64) {
+        self.get_mut().detach(slot(client));
+    }
+
+    fn greet(&mut self, client: i64, quota: i64) {
+        self.get_mut().greet(slot(client), slot(quota));
+    }
+
+    fn tell_raw(&mut self, client: i64, data: &[u8]) {
+        self.get_mut().insert(slot(client), |out| out.extend_from_slice(data));
+    }
+
+    fn tell(&mut self, client: i64, payload: &[u8]) {
+        self.get_mut().tell(slot(client), payload);
+    }
+
+    fn tell_people(&mut self, client: i64, room: i64, before: &[u8], after: &[u8]) {
+        self.get_mut().tell_people(slot(client), slot(room), before, after);
+    }
+
+    #[pyo3(signature = (room, payload, except_client=-1))]
+    fn say(&mut self, room: i64, payload: &[u8], except_client: i64) {
+        self.get_mut().say(slot(room), payload, slot(except_client));
+    }
+
+    fn say_people(&mut self, room: i64, before: &[u8], after: &[u8]) {
+        self.get_mut().say_people(slot(room), before, after);
+    }
+
+    #[pyo3(signature = (client, code, reason=""))]
+    fn close(&mut self, client: i64, code: u16, reason: &str) {
+        self.get_mut().close(slot(client), code, reason);
+    }
+
+    fn open_room(&mut self) -> i64 {
+        number(self.get_mut().open_room())
+    }
+
+    fn close_room(&mut self, room: i64) {
+        self.get_mut().close_room(slot(room));
+    }
+
+    fn guard_room(&mut self, room: i64, solo: bool, holder: i64) {
+        self.get_mut().guard_room(slot(room), solo, slot(holder));
+    }
+
+    fn add_person(&mut self, room: i64, id: &[u8], head: &[u8], x: &[u8], y: &[u8]) -> i64 {
+        number(self.get_mut().add_person(slot(room), id, head, x, y))
+    }
+
+    fn update_person(&mut self, person: i64, head: &[u8]) {
+        self.get_mut().update_person(slot(person), head);
+    }
+
+    fn remove_person(&mut self, person: i64) {
+        self.get_mut().remove_person(slot(person));
+    }
+
+    fn position<'py>(
+        &self,
+        py: Python<'py>,
+        person: i64,
+    ) -> Option<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+        self.get().position(slot(person)).map(|(x, y)| (PyBytes::new(py, x), PyBytes::new(py, y)))
+    }
+
+    fn people<'py>(&self, py: Python<'py>, room: i64) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.get().people_of(slot(room)))
+    }
+
+    fn enter(&mut self, client: i64, room: i64, person: i64) {
+        self.get_mut().enter(slot(client), slot(room), slot(person));
+    }
+
+    fn leave(&mut self, client: i64) {
+        self.get_mut().leave(slot(client));
+    }
+
+    fn add_quota(&mut self, allowance: i32, max: i32) -> i64 {
+        number(self.get_mut().quotas.add(allowance, max))
+    }
+
+    fn set_quota(&mut self, quota: i64, allowance: i32, max: i32) -> bool {
+        self.get_mut().quotas.set_params(slot(quota), allowance, max)
+    }
+
+    fn remove_quota(&mut self, quota: i64) {
+        self.get_mut().quotas.remove(slot(quota));
+    }
+
+    fn connections(&self) -> usize {
+        self.get().connections()
+    }
+
+    fn lag(&self, client: i64) -> u64 {
+        self.get().lag(slot(client))
+    }
+
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = self.get().stats;
+        let dict = PyDict::new(py);
+        for (name, value) in [
+            ("frames_in", stats.frames_in),
+            ("notes", stats.notes),
+            ("moves", stats.moves),
+            ("moves_out", stats.moves_out),
+            ("refused", stats.refused),
+            ("sends", stats.sends),
+            ("bytes_out", stats.bytes_out),
+            ("flushes", stats.flushes),
+            ("flush_microseconds", stats.flush_time),
+            ("slow", stats.slow),
+        ] {
+            dict.set_item(name, value)?;
+        }
+        Ok(dict)
+    }
+}
+
+/// Adds this file's names to the module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Hub>()
+}
