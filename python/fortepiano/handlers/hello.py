@@ -1,0 +1,61 @@
+"""Arriving and going: `hi`, `devices`, `bye`, and the end of a connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fortepiano.errors import CloseCode
+from fortepiano.handlers import rooms
+from fortepiano.protocol.outbound import quota_message
+
+if TYPE_CHECKING:
+    from fortepiano.model.session import Session
+    from fortepiano.protocol.context import Context
+    from fortepiano.protocol.outbound import Message
+    from fortepiano.protocol.shapes import Bye, Devices, Hello
+
+__all__ = ["bye", "devices", "ended", "hi"]
+
+
+def hi(context: Context, session: Session, _message: Hello) -> list[Message]:
+    """Greet a client: who he is, and how fast he may play.
+
+    A second `hi` changes nothing and is answered again.
+    """
+    user = session.user
+    if user is None:
+        user_id = context.identity.user_id(session.address)
+        user = session.user = context.directory.arrive(user_id, context.now())
+        context.hub.greet(session.client, user.quota)
+    messages: list[Message] = [
+        {
+            "m": "hi",
+            "t": context.now(),
+            "u": context.outbound.identity(user),
+            "motd": context.motd,
+            "permissions": {},
+        }
+    ]
+    if context.rules.quota_in_hello:
+        at = session.participant
+        quota = context.world.quota_class(at) if at else context.rules.quota_normal
+        messages.append(quota_message(quota, context.rules))
+    return messages
+
+
+def devices(_context: Context, _session: Session, _message: Devices) -> None:
+    """Take no notice: browsers send their MIDI devices unasked, even before `hi`."""
+
+
+def bye(_context: Context, session: Session, _message: Bye) -> None:
+    """Close the connection of a client who says so; nothing after it in the frame is handled."""
+    session.connection.close(CloseCode.NORMAL)
+
+
+def ended(context: Context, session: Session) -> None:
+    """Take a session out of the world, whatever ended it."""
+    context.outbound.stop_list(session)
+    rooms.leave(context, session)
+    user, session.user = session.user, None
+    if user is not None:
+        context.directory.depart(user, context.now())

@@ -1,0 +1,33 @@
+"""How somebody is seen: `userset`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fortepiano.protocol import validate
+from fortepiano.store.base import UserRecord
+
+if TYPE_CHECKING:
+    from fortepiano.model.session import Session
+    from fortepiano.protocol.context import Context
+    from fortepiano.protocol.shapes import Profile
+
+__all__ = ["userset"]
+
+
+def userset(context: Context, session: Session, message: Profile) -> None:
+    """Change one's name, colour, or both, in all rooms one is in.
+
+    Each half counts for itself: a bad colour does not lose a good name.
+    """
+    user = session.user
+    if user is None:
+        return
+    name = validate.text(message.set.get("name"), context.rules.name_length) or user.name
+    color = validate.color(message.set.get("color")) or user.color
+    if (name, color) == (user.name, user.color):
+        return
+    user.name, user.color = name, color
+    context.store.save_user(UserRecord(user.id, name, color))
+    for participant in user.participations:
+        context.outbound.update(participant)

@@ -1,0 +1,46 @@
+"""What handlers work with: everything that outlives a reload of their code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fortepiano.model.directory import Directory
+    from fortepiano.model.identity import Identity
+    from fortepiano.model.world import World
+    from fortepiano.native import Hub
+    from fortepiano.protocol.outbound import Outbound
+    from fortepiano.rules import Rules
+    from fortepiano.store.base import Store
+
+__all__ = ["Context"]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The world and the ways to change it.
+
+    Attributes:
+        hub: The native side.
+        directory: All users and rooms.
+        world: Who is where.
+        outbound: What is said to clients.
+        identity: Who comes from which address.
+        store: What survives.
+        rules: The rules of play.
+        motd: The message of the day.
+    """
+
+    hub: Hub
+    directory: Directory
+    world: World
+    outbound: Outbound
+    identity: Identity
+    store: Store
+    rules: Rules
+    motd: str
+
+    def now(self) -> int:
+        """Return the time in milliseconds since 1970; it never jumps."""
+        return self.hub.stamp()

@@ -1,0 +1,204 @@
+"""What the server says: messages to frames, each serialised once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from fortepiano.model.crown import Crown
+    from fortepiano.model.participant import Participant
+    from fortepiano.model.room import Room
+    from fortepiano.model.session import Session
+    from fortepiano.model.user import User
+    from fortepiano.native import Hub
+    from fortepiano.rules import QuotaClass, Rules
+
+__all__ = ["HELLO_CODE", "Message", "Outbound"]
+
+Message = dict[str, Any]
+"""A message to clients."""
+
+HELLO_CODE: Message = {"m": "b", "code": "~return 'ok'"}
+"""What every connection is told first. Some clients say `hi` only in answer to it, and run `code`:
+it is a constant that does nothing."""
+
+_LIST_SECONDS = 0.25
+"""Changes of the room list are collected for so long."""
+
+
+class Outbound:
+    """Speaks to clients through the hub.
+
+    Args:
+        hub: The hub.
+        rules: The rules of play.
+        later: Calls a function after so many seconds.
+    """
+
+    def __init__(
+        self, hub: Hub, rules: Rules, later: Callable[[float, Callable[[], None]], object]
+    ) -> None:
+        self._hub = hub
+        self._rules = rules
+        self._later = later
+        self._list_readers: dict[Session, None] = {}
+        self._list_changes: dict[str, Message] = {}
+        hub.set_quota_notice(orjson.dumps([notice("You're playing too fast! Slow down.")]))
+        hub.set_solo_notice(
+            orjson.dumps([notice("Only the owner of the crown can play in this room.")])
+        )
+
+    # One client, or a room
+
+    def tell(self, session: Session, messages: list[Message]) -> None:
+        """Send messages to one client, in one frame."""
+        self._hub.tell(session.client, orjson.dumps(messages))
+
+    def say(self, room: Room, message: Message) -> None:
+        """Send a message to all in a room."""
+        self._hub.say(room.number, orjson.dumps([message]))
+
+    def refuse(self, session: Session, kind: str, why: str) -> None:
+        """Tell a client why something was refused, at most once in a while for each kind."""
+        if session.refusals is None:
+            session.refusals = {}
+        now = self._hub.stamp()
+        last = session.refusals.get(kind)
+        if last is None or now - last >= self._rules.notice_gap_ms:
+            session.refusals[kind] = now
+            self.tell(session, [notice(why)])
+
+    # People
+
+    def entry(self, user: User) -> bytes:
+        """Serialise a user's entry of `ppl`, without position and closing brace."""
+        return orjson.dumps(self.identity(user))[:-1]
+
+    def identity(self, user: User) -> Message:
+        """Return what everybody may know of a user."""
+        return {"id": user.id, "_id": user.id, "name": user.name, "color": user.color}
+
+    def present(self, participant: Participant, *, except_for: Session | None = None) -> None:
+        """Say `p`: somebody has come, or has changed."""
+        position = self._hub.position(participant.person)
+        if position is None:
+            return
+        payload = b'[{"m":"p",%b,"x":%b,"y":%b}]' % (self.entry(participant.user)[1:], *position)
+        skipped = -1 if except_for is None else except_for.client
+        self._hub.say(participant.room.number, payload, skipped)
+
+    def update(self, participant: Participant) -> None:
+        """Say `p` after a change of name or colour, which later joiners see too."""
+        self._hub.update_person(participant.person, self.entry(participant.user))
+        self.present(participant)
+
+    # Rooms
+
+    def welcome(self, session: Session, participant: Participant, quota: QuotaClass) -> None:
+        """Tell a joiner all about the room, in one frame: `ch`, `c` and `nq`."""
+        room = participant.room
+        head = {"m": "ch", "p": participant.id, "ch": channel(room)}
+        rest = orjson.dumps(
+            [{"m": "c", "c": list(room.history)}, quota_message(quota, self._rules)]
+        )
+        before = b'[%b,"ppl":[' % orjson.dumps(head)[:-1]
+        self._hub.tell_people(session.client, room.number, before, b"]},%b" % rest[1:])
+
+    def announce(self, room: Room) -> None:
+        """Say the full `ch` of a room to all in it, after its crown or settings changed."""
+        before = b'[%b,"ppl":[' % orjson.dumps({"m": "ch", "ch": channel(room)})[:-1]
+        self._hub.say_people(room.number, before, b"]}]")
+
+    def tell_quota(self, participant: Participant, quota: QuotaClass) -> None:
+        """Send `nq` to all tabs of somebody in a room."""
+        for session in participant.tabs:
+            self.tell(session, [quota_message(quota, self._rules)])
+
+    # The list of rooms
+
+    def start_list(self, session: Session, rooms: Iterable[Room]) -> None:
+        """Send the list of rooms, and what changes in it from now on."""
+        self._list_readers[session] = None
+        listed = [channel(room) for room in rooms if is_listed(room)]
+        self.tell(session, [{"m": "ls", "c": True, "u": listed}])
+
+    def stop_list(self, session: Session) -> None:
+        """Send no more of the list of rooms."""
+        self._list_readers.pop(session, None)
+
+    def list_change(self, room: Room, *, vanished: bool = False) -> None:
+        """Note a change of a room for those who have the list open.
+
+        A room that is gone or hidden is announced with a count of 0: clients never remove one.
+        """
+        if not self._list_readers or (not is_listed(room) and room.name not in self._list_changes):
+            return
+        if not self._list_changes:
+            self._later(_LIST_SECONDS, self._send_list_changes)
+        entry = channel(room)
+        if vanished or not is_listed(room):
+            entry["count"] = 0
+        self._list_changes[room.name] = entry
+
+    def _send_list_changes(self) -> None:
+        changes, self._list_changes = list(self._list_changes.values()), {}
+        payload = orjson.dumps([{"m": "ls", "c": False, "u": changes}])
+        for session in self._list_readers:
+            self._hub.tell(session.client, payload)
+
+
+def notice(why: str) -> Message:
+    """Return a short notification."""
+    return {
+        "m": "notification",
+        "class": "short",
+        "duration": 7000,
+        "target": "#room",
+        "title": "Notice",
+        "text": why,
+    }
+
+
+def quota_message(quota: QuotaClass, rules: Rules) -> Message:
+    """Return `nq`, whose numbers stand flat at the top level."""
+    return {
+        "m": "nq",
+        "allowance": quota.allowance,
+        "max": quota.max,
+        "maxHistLen": rules.quota_history,
+    }
+
+
+def is_listed(room: Room) -> bool:
+    """Whether a room may be seen in the list."""
+    return room.settings["visible"] is True
+
+
+def channel(room: Room) -> Message:
+    """Return a room as it stands in `ch` and `ls`."""
+    info: Message = {
+        "_id": room.name,
+        "id": room.name,
+        "count": len(room.participants),
+        "settings": room.settings,
+    }
+    if room.crown is not None:
+        info["crown"] = crown_message(room.crown)
+    return info
+
+
+def crown_message(crown: Crown) -> Message:
+    """Return a crown; without `participantId` it lies on the floor."""
+    message: Message = {
+        "userId": crown.user_id,
+        "time": crown.time,
+        "startPos": {"x": crown.start[0], "y": crown.start[1]},
+        "endPos": {"x": crown.end[0], "y": crown.end[1]},
+    }
+    if crown.holder is not None:
+        message["participantId"] = crown.holder.id
+    return message

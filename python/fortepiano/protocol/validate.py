@@ -1,0 +1,80 @@
+"""One validator for each kind of value that clients send (docs/protocol.md, "Values").
+
+Each returns the value to use, or None where it is refused.
+"""
+
+import math
+import re
+from typing import Any
+
+from fortepiano.model.room import Settings
+
+__all__ = ["color", "settings", "text", "units"]
+
+# Line breaks, tabs and NUL break log lines and chat boxes; the others turn the direction of all
+# text that follows, other people's too.
+_FORBIDDEN = re.compile("[\n\r\v\0\t\u202e\u2066\u2067\u202b\u200f]")
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}", re.ASCII)
+_SWITCHES = frozenset({"visible", "chat", "crownsolo", "no cussing", "noindex", "allowBots"})
+_COLORS = frozenset({"color", "color2"})
+_NUMBERS = {"limit": 99, "minOnlineTime": 86_400_000}
+
+
+def units(value: str) -> int:
+    """Return the length of a text in UTF-16 code units, as browsers count it."""
+    return len(value) + sum(character > "\uffff" for character in value)
+
+
+def text(value: Any, longest: int) -> str | None:
+    """Check a text that others will see: chat, names of users and rooms.
+
+    Args:
+        value: What came.
+        longest: The most UTF-16 units.
+    """
+    if not isinstance(value, str) or not value.strip() or _FORBIDDEN.search(value):
+        return None
+    return value if units(value) <= longest else None
+
+
+def color(value: Any) -> str | None:
+    """Check a colour: `#` and six hex digits of either case."""
+    return value if isinstance(value, str) and _COLOR.fullmatch(value) else None
+
+
+def settings(given: Any) -> Settings:
+    """Pick what is valid out of a room's `set`; the rest is dropped key by key.
+
+    Browsers send the whole object that they know, server-only keys included.
+    """
+    if not isinstance(given, dict):
+        return {}
+    valid: Settings = {}
+    for key, value in given.items():  # pyright: ignore[reportUnknownVariableType]
+        checked = _setting(key, value)
+        if checked is not None:
+            valid[key] = checked
+    return valid
+
+
+def _setting(key: Any, value: Any) -> bool | int | str | None:
+    if key in _SWITCHES:
+        return value if isinstance(value, bool) else None
+    if key in _COLORS:
+        return color(value)
+    if key in _NUMBERS:
+        return _number(value, _NUMBERS[key])
+    return None
+
+
+def _number(value: Any, most: int) -> int | None:
+    """Check a whole number from 0, which the forms of some clients send as a text."""
+    if isinstance(value, str):
+        if len(value) > len(str(most)) or not (value.isascii() and value.isdigit()):
+            return None
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not math.isfinite(value) or value != int(value) or not 0 <= value <= most:
+        return None
+    return int(value)
