@@ -1,0 +1,227 @@
+"""Builds the parts of a server, serves, and stops without harm."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import os
+import resource
+import signal
+import socket
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import uvicorn
+import uvloop
+
+from fortepiano import store as stores
+from fortepiano.errors import AddressError, CloseCode
+from fortepiano.http.site import internal_site, public_site
+from fortepiano.logs import logger
+from fortepiano.model.directory import Directory
+from fortepiano.model.identity import Identity
+from fortepiano.model.world import World
+from fortepiano.native import Engine, Hub
+from fortepiano.net.front import Front
+from fortepiano.net.gate import Gate
+from fortepiano.net.upgrade import Upgrade
+from fortepiano.protocol.context import Context
+from fortepiano.protocol.dispatch import Dispatch
+from fortepiano.protocol.outbound import Outbound
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from starlette.types import ASGIApp
+
+    from fortepiano.config import Settings
+    from fortepiano.store.base import Store
+
+__all__ = ["run"]
+
+_BACKLOG = 4096
+"""Connections that wait to be accepted: after a restart everybody comes back at once."""
+
+_LAST_WORDS_SECONDS = 2.0
+"""How long closed connections get to answer before the process goes."""
+
+
+def run(settings: Settings) -> None:
+    """Serve until told to stop.
+
+    Args:
+        settings: All settings.
+
+    Raises:
+        AddressError: Where a port is taken or an address is not ours.
+        StoreError: Where the store cannot be opened.
+    """
+    with contextlib.ExitStack() as stack:
+        public = stack.enter_context(_listening(settings.host, settings.port))
+        internal = stack.enter_context(_listening(settings.internal_host, settings.internal_port))
+        store = stores.open_store(settings)
+        stack.callback(store.close)
+        _raise_file_limit()
+        uvloop.run(_serve(settings, store, public, internal))
+
+
+async def _serve(
+    settings: Settings, store: Store, public: socket.socket, internal: socket.socket
+) -> None:
+    log = logger(__name__)
+    loop = asyncio.get_running_loop()
+    context = _context(settings, store, loop)
+    dispatch = Dispatch(context)
+    engine = Engine(context.hub, loop, dispatch.receive, dispatch.ended)
+    gate = Gate(engine, settings.limits)
+
+    def why_not_ready() -> str | None:
+        if gate.is_draining:
+            return "the server is stopping"
+        return None if store.healthy else "the store does not take writes"
+
+    stop, stop_now = asyncio.Event(), asyncio.Event()
+
+    def stopping() -> None:
+        (stop_now if stop.is_set() else stop).set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping)
+
+    servers = [
+        _uvicorn(
+            public_site(why_not_ready),
+            http=partial(Front, gate=gate),
+            ws=partial(Upgrade, gate=gate),
+        ),
+        _uvicorn(internal_site(why_not_ready), http="httptools", ws="none"),
+    ]
+    tasks = [
+        asyncio.create_task(server.serve(sockets=[listener]))
+        for server, listener in zip(servers, (public, internal), strict=True)
+    ]
+    log.info("listening", url=_url(public), internal=_url(internal), pid=os.getpid())
+    await stop.wait()
+    log.info("stopping", connections=len(engine))
+    gate.is_draining = True
+    await _drain(engine, settings.limits.drain_seconds, stop_now)
+    for server in servers:
+        server.should_exit = True
+        server.force_exit = True
+    await asyncio.gather(*tasks)
+    engine.close()
+    log.info("stopped")
+
+
+def _context(settings: Settings, store: Store, loop: asyncio.AbstractEventLoop) -> Context:
+    limits, rules = settings.limits, settings.rules.resolved()
+    hub = Hub(
+        message_bytes=limits.message_bytes,
+        fragments=limits.fragments,
+        lag_soft_bytes=limits.lag_soft_bytes,
+        lag_hard_bytes=limits.lag_hard_bytes,
+        stall_seconds=limits.stall_seconds,
+        hello_seconds=limits.hello_seconds,
+        ping_seconds=limits.ping_seconds,
+        pong_seconds=limits.pong_seconds,
+        duty=settings.flush.duty,
+        rest_seconds=settings.flush.rest_ms / 1000,
+        quota_tick_seconds=rules.quota_tick_ms / 1000,
+        quota_history=rules.quota_history,
+    )
+    salt1, salt2 = settings.salt1.get_secret_value(), settings.salt2.get_secret_value()
+    if not salt1 and not salt2:
+        salt1, salt2 = store.salts()
+    directory = Directory(hub, store, rules)
+    return Context(
+        hub=hub,
+        directory=directory,
+        world=World(hub, directory, rules),
+        outbound=Outbound(hub, rules, loop.call_later),
+        identity=Identity(settings.node_env, salt1, salt2),
+        store=store,
+        rules=rules,
+        motd=settings.motd,
+    )
+
+
+async def _drain(engine: Engine, seconds: float, at_once: asyncio.Event) -> None:
+    """Close all connections with 4000, spread over the time, so that their return is spread too.
+
+    Stock clients come back 50 ms after a close.
+    """
+    links = engine.connections()
+    pause = seconds / len(links) if links else 0.0
+    for link in links:
+        link.close(CloseCode.RESTART, "The server restarts.")
+        if pause and not at_once.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(at_once.wait(), pause)
+    deadline = asyncio.get_running_loop().time() + _LAST_WORDS_SECONDS
+    while len(engine) and not at_once.is_set() and asyncio.get_running_loop().time() < deadline:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(at_once.wait(), 0.02)
+    for link in engine.connections():
+        link.abort()
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn without its signal handlers: it would raise a caught signal again at the end."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave signals to `_serve`."""
+        yield
+
+
+def _uvicorn(app: ASGIApp, *, http: Any, ws: Any) -> uvicorn.Server:
+    return _Uvicorn(
+        uvicorn.Config(
+            cast("Any", app),
+            http=http,
+            ws=ws,
+            loop="uvloop",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            backlog=_BACKLOG,
+        )
+    )
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Generator[socket.socket]:
+    """Bind a port before anything else is started, so that a taken one is told in one line."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise AddressError(host, port, error.strerror or str(error)) from error
+    with listener:
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError as error:
+            raise AddressError(host, port, error.strerror or str(error)) from error
+        yield listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(host).is_unspecified:
+        host = "localhost"
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}"
+
+
+def _raise_file_limit() -> None:
+    """Raise the soft limit of open files to the hard one: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    logger(__name__).info("open files", soft=hard, before=soft)
