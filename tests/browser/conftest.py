@@ -1,0 +1,69 @@
+"""Debian's chromium, and people who visit a server with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Playwright, sync_playwright
+from support.server import Server
+from visitor import Visitor
+
+CHROMIUM = "/usr/bin/chromium"
+
+# Nothing from or to other hosts, and no sandbox inside the container that the tests may run in.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WITH_SOUND = "--autoplay-policy=no-user-gesture-required"
+
+Invite = Callable[..., Visitor]
+
+
+# Of module scope: while Playwright runs, this thread has a running event loop, and the
+# asynchronous tests of other folders could not start theirs.
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    """A browser that lets pages sound at once."""
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, WITH_SOUND])
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def strict_chromium(playwright: Playwright) -> Iterator[Browser]:
+    """A browser as people have it: no sound before a gesture."""
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def invite(chromium: Browser) -> Iterator[Invite]:
+    """Return what opens pages: `invite(server, ...)`, each with storage of its own.
+
+    More keywords are those of Playwright's `new_context`, e.g. `has_touch=True`.
+    """
+    contexts = []
+
+    def open_page(server: Server, *, browser: Browser = chromium, **options: object) -> Visitor:
+        wanted = {"viewport": {"width": 1280, "height": 800}} | options
+        context = browser.new_context(**wanted)  # type: ignore[arg-type]
+        contexts.append(context)
+        return Visitor(context, server)
+
+    yield open_page
+    for context in contexts:
+        context.close()

@@ -1,0 +1,151 @@
+"""The page itself: where it is served, what it loads, how it comes back."""
+
+from __future__ import annotations
+
+import http.client
+import re
+from importlib.resources import files
+
+import pytest
+from conftest import Invite
+from support.server import Server, run_server
+
+pytestmark = pytest.mark.needs("chromium")
+
+
+def get(server: Server, path: str) -> str:
+    """Return the text at `path`, which must be there."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    assert answer.status == 200, path
+    return text
+
+
+def test_the_piano_stands_in_the_served_page(server: Server) -> None:
+    page = get(server, "/")
+    assert re.search(r'<canvas id="piano"[^>]* data-keys="88"', page)
+    for asset in re.findall(r'(?:src|href)="(/assets/[^"]+)"', page):
+        assert get(server, asset), asset
+    # What a strict policy would refuse anyway does not stand there in the first place.
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]* src=)", page)
+
+
+def test_the_script_is_small_and_knows_no_other_host() -> None:
+    assets = files("fortepiano") / "web" / "assets"
+    folders = [assets, assets / "audio", assets / "piano"]
+    scripts = [f for folder in folders for f in folder.iterdir() if f.name.endswith(".js")]
+    assert sum(len(script.read_bytes()) for script in scripts) < 100_000
+    for script in scripts:
+        hosts = set(re.findall(r"\w+://[^\"'`\s]*", script.read_text()))
+        assert hosts <= {"http://www.w3.org/2000/svg"}, script.name
+
+
+def test_an_ordinary_visit_raises_no_complaint(server: Server, room: str, invite: Invite) -> None:
+    ann, ben = invite(server).visit(), invite(server).visit(room)
+    ann.page.click("#rooms-open")
+    ann.page.get_by_role("button", name=f"{room} 1 person").click()
+    ann.sees_people(2)
+    ben.sees_people(2)
+    ann.rename("Clara")
+    ben.page.locator(".plate", has_text="Clara").wait_for()
+    ben.page.mouse.move(640, 250)
+    ann.page.locator(".cursor").wait_for()
+    ben.page.keyboard.press("z")
+    ann.hears(2)
+    ann.say("Good evening")
+    ben.reads("Good evening")
+    ben.page.click("#sustain")
+    ben.page.fill("#volume", "30")
+    for visitor in (ann, ben):
+        assert visitor.complaints == []
+        assert {url for url in visitor.requested if not url.startswith(server.url)} == set()
+
+
+@pytest.mark.parametrize("room", ["some room", "ä/ö?#&%", "test/awkward", "<b>", "..", "assets/x"])
+def test_the_path_is_the_room(server: Server, invite: Invite, room: str) -> None:
+    ann = invite(server).visit()
+    ann.page.click("#rooms-open")
+    ann.page.fill("#rooms-name", room)
+    ann.page.click("#rooms-go")
+    ann.until("fortepiano.state.room !== 'lobby'")
+    assert ann.state["room"] == room
+    assert ann.page.text_content("#room-name") == room
+    ann.page.reload()
+    ann.until("fortepiano.state.room !== ''")
+    assert ann.state["room"] == room
+    ann.page.go_back()
+    ann.until("fortepiano.state.room === 'lobby'")
+
+
+def test_an_address_with_a_blank_shows_that_room(server: Server, invite: Invite) -> None:
+    ann = invite(server).visit("some room")
+    assert ann.page.url == f"{server.url}/some%20room"
+    assert ann.page.title() == "some room · fortepiano"
+
+
+def test_the_room_list_is_live(server: Server, room: str, invite: Invite) -> None:
+    ann = invite(server).visit()
+    ann.page.click("#rooms-open")
+    entry = ann.page.locator("#rooms-list .room").filter(has=ann.page.get_by_text(room, exact=True))
+    ben = invite(server).visit(room)
+    entry.get_by_text("1 person").wait_for()
+    eve = invite(server).visit(room)
+    entry.get_by_text("2 people").wait_for()
+    ben.page.close()
+    eve.page.close()
+    entry.wait_for(state="detached")
+
+
+def test_a_private_room_comes_back_after_a_restart(room: str, invite: Invite) -> None:
+    with run_server(NODE_ENV="development") as server:
+        ann = invite(server).visit()
+        ann.page.click("#rooms-open")
+        ann.page.fill("#rooms-name", room)
+        ann.page.check("#rooms-hidden")
+        ann.page.click("#rooms-go")
+        ann.until("fortepiano.state.settings.visible === false")
+        server.stop()
+        ann.until("document.querySelector('#status').textContent.startsWith('Reconnecting')")
+        server.start()
+        ann.until("fortepiano.state.status === 'online' && fortepiano.state.people.length === 1")
+        assert ann.state["room"] == room
+        assert ann.state["settings"]["visible"] is False
+        ben = invite(server).visit(room)
+        ann.sees_people(2)
+        ann.page.keyboard.press("z")
+        assert [entry["n"] for entry in ben.hears(2)] == ["c2", "c2"]
+
+
+def test_who_wears_the_crown_is_shown(server: Server, room: str, invite: Invite) -> None:
+    ann = invite(server).visit(room)
+    ann.rename("Clara")
+    ben = invite(server).visit(room)
+    assert ben.page.locator("#crown-holder").text_content() == "Clara"
+    assert ben.page.locator(".plate.crowned").text_content() == "Clara"
+    ann.page.close()
+    ben.until("fortepiano.state.crown.participantId === fortepiano.state.me")
+    assert ben.page.locator(".plate.crowned .plate-you").count() == 1
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844), (844, 390)])
+def test_everything_is_within_the_window(
+    server: Server, room: str, invite: Invite, size: tuple[int, int]
+) -> None:
+    ann = invite(server, viewport={"width": size[0], "height": size[1]}).visit(room)
+    for number in range(12):
+        ann.say(f"line {number}")
+        ann.reads(f"line {number}")
+    for what in ("#rooms-open", "#me-open", "#piano", "#volume", "#chat-input"):
+        box = ann.page.locator(what).bounding_box()
+        assert box is not None
+        assert 0 <= box["y"] < box["y"] + box["height"] <= size[1], what
+    last = ann.page.locator("#chat-log .line").last
+    if size[1] >= 800:
+        assert ann.page.locator("#chat-log").bounding_box()["height"] > 100  # type: ignore[index]
+        assert last.evaluate("(line) => line.checkVisibility()")
+        log, line = ann.page.locator("#chat-log").bounding_box(), last.bounding_box()
+        assert log is not None and line is not None
+        assert line["y"] + line["height"] <= log["y"] + log["height"] + 1

@@ -1,0 +1,159 @@
+"""What one tab plays is what the other schedules: the same notes, in the same order and time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conftest import Invite
+from support.server import Server
+
+pytestmark = pytest.mark.needs("chromium")
+
+DELAY = 1000.0
+"""Milliseconds after which others hear a note (docs/protocol.md)."""
+
+
+def notes(entries: list[dict[str, Any]]) -> list[tuple[str, float | None]]:
+    """Return the key names and velocities of entries; None where the key goes up."""
+    return [(entry["n"], entry["v"]) for entry in entries]
+
+
+def test_the_other_tab_schedules_exactly_what_was_played(
+    server: Server, room: str, invite: Invite
+) -> None:
+    ann, ben = invite(server).visit(room), invite(server).visit(room)
+    ann.sees_people(2)
+    ben.sees_people(2)
+    keyboard = ann.page.keyboard
+    for chord in ("z", "xb", "q2w"):
+        for letter in chord:
+            keyboard.down(letter)
+            ann.page.wait_for_timeout(30)  # a rhythm: the distances must arrive as they are
+        for letter in chord:
+            keyboard.up(letter)
+    expected: list[tuple[str, float | None]] = [("c2", 0.5), ("c2", None)]
+    expected += [("d2", 0.5), ("g2", 0.5), ("d2", None), ("g2", None)]
+    expected += [("c3", 0.5), ("cs3", 0.5), ("d3", 0.5), ("c3", None), ("cs3", None), ("d3", None)]
+
+    sent, heard = ann.sends(12), ben.hears(12)
+
+    assert notes(sent) == expected
+    assert notes(heard) == expected
+    assert {entry["p"] for entry in heard} == {ann.id}
+    assert [(e["t"], e["d"]) for e in heard] == [(e["t"], e["d"]) for e in sent]
+    assert all(entry["d"] <= 250 for entry in sent)
+    first = heard[0]
+    offset = ben.state["offset"]
+    for entry in heard:
+        played = entry["t"] + entry["d"]
+        # The audio clock keeps the distances, and the first note lies where its time stamp says.
+        distance = played - (first["t"] + first["d"])
+        assert (entry["at"] - first["at"]) * 1000 == pytest.approx(distance, abs=10)
+        assert entry["due"] == pytest.approx(played - offset + DELAY, abs=10)
+    assert ann.schedule == []
+
+
+def test_two_tabs_of_one_person_hear_each_other(home: Server, room: str, invite: Invite) -> None:
+    left, right = invite(home).visit(room), invite(home).visit(room)
+    left.sees_people(1)
+    right.sees_people(1)
+    assert left.id == right.id
+    left.page.keyboard.press("z")
+    assert notes(right.hears(2)) == [("c2", 0.5), ("c2", None)]
+    right.page.keyboard.press("q")
+    assert notes(left.hears(2)) == [("c3", 0.5), ("c3", None)]
+    assert {entry["p"] for entry in left.schedule} == {left.id}
+
+
+def test_mouse_plays_louder_near_the_front_and_glides(
+    server: Server, room: str, invite: Invite
+) -> None:
+    ann = invite(server).visit(room)
+    mouse = ann.page.mouse
+    mouse.move(*ann.key_at(23, 0.95))
+    mouse.down()
+    for place in (24, 25, 26):
+        mouse.move(*ann.key_at(place, 0.95))
+    mouse.up()
+    mouse.move(*ann.key_at(2, 0.7))
+    mouse.down()
+    mouse.up()
+    sent = ann.sends(10)
+    glide = [entry["n"] for entry in sent if not entry["stop"]]
+    assert glide == ["c3", "d3", "e3", "f3", "c0"]
+    assert [entry["n"] for entry in sent if entry["stop"]] == glide
+    assert sent[0]["v"] > sent[8]["v"] > 0
+
+
+def test_each_finger_plays(server: Server, room: str, invite: Invite) -> None:
+    phone = {"width": 390, "height": 844}
+    ann = invite(server, viewport=phone, has_touch=True, is_mobile=True).visit(room)
+    fingers = ann.page.context.new_cdp_session(ann.page)
+    points = [dict(zip("xy", ann.key_at(place), strict=True)) for place in (23, 25, 27)]
+    points = [point | {"id": number} for number, point in enumerate(points)]
+    fingers.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points})
+    assert sorted(entry["n"] for entry in ann.sends(3)) == ["c3", "e3", "g3"]
+    fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert sorted(entry["n"] for entry in ann.sends(6)[3:]) == ["c3", "e3", "g3"]
+
+
+def test_space_sustains_and_a_held_key_sounds_once(
+    server: Server, room: str, invite: Invite
+) -> None:
+    ann = invite(server).visit(room)
+    keyboard = ann.page.keyboard
+    keyboard.down("Space")
+    for _ in range(3):
+        keyboard.down("z")  # the second and third are what a held key repeats
+    keyboard.up("z")
+    keyboard.press("b")
+    assert notes(ann.sends(2)) == [("c2", 0.5), ("g2", 0.5)]
+    keyboard.up("Space")
+    assert notes(ann.sends(4)[2:]) == [("c2", None), ("g2", None)]
+
+
+def test_typing_plays_nothing(server: Server, room: str, invite: Invite) -> None:
+    ann = invite(server).visit(room)
+    ann.page.keyboard.press("Enter")
+    ann.page.keyboard.type("zxcvb q2w3")
+    assert ann.page.input_value("#chat-input") == "zxcvb q2w3"
+    ann.page.keyboard.press("Escape")
+    ann.page.keyboard.press("m")
+    assert notes(ann.sends(2)) == [("b2", 0.5), ("b2", None)]
+
+
+def test_the_quota_is_the_one_of_the_protocol(server: Server, room: str, invite: Invite) -> None:
+    ann = invite(server).visit(room)
+    assert ann.state["quota"] == {"points": 24000, "max": 24000, "allowance": 8000}
+    # The module itself, with ticks at will: 100 points a tick, 300 at most, a memory of 3.
+    outcome = ann.page.evaluate(
+        """async () => {
+          const { NoteQuota } = await import("/assets/quota.js");
+          const { Emitter } = await import("/assets/emitter.js");
+          const quota = new NoteQuota({ wire: new Emitter() });
+          quota.adopt({ allowance: 100, max: 300, maxHistLen: 3 });
+          const told = [quota.spend(301), quota.spend(300), quota.spend(1)];
+          quota.tick();
+          told.push(quota.points, quota.spend(100));
+          for (let i = 0; i < 3; i += 1) { quota.tick(); quota.spend(quota.points); }
+          quota.adopt({ allowance: 100, max: 300, maxHistLen: 3 });
+          quota.tick();
+          told.push(quota.points);
+          quota.adopt({ allowance: 200, max: 600, maxHistLen: 3 });
+          return [...told, quota.points];
+        }"""
+    )
+    assert outcome == [False, True, False, 100, True, 100, 600]
+
+
+def test_one_button_starts_the_sound(
+    server: Server, room: str, invite: Invite, strict_chromium: object
+) -> None:
+    ann = invite(server, browser=strict_chromium).visit(room, silent=True)
+    button = ann.page.get_by_role("button", name="Play", exact=True)
+    button.click()
+    ann.until("fortepiano.state.audio === 'running'")
+    button.wait_for(state="hidden")
+    ann.page.keyboard.press("z")
+    assert notes(ann.sends(2)) == [("c2", 0.5), ("c2", None)]

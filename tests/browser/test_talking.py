@@ -1,0 +1,85 @@
+"""Chat and names: everybody reads them, and nothing in them is ever more than text."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Invite
+from support.server import Server
+
+pytestmark = pytest.mark.needs("chromium")
+
+HOSTILE = [
+    "<img src=x onerror=window.hit=1>",
+    "<script>window.hit=1</script>",
+    "${window.hit=1}`'\"><svg onload=window.hit=1>",
+    "javascript:window.hit=1//",
+]
+
+
+def test_a_line_reaches_everybody_and_the_history_who_comes_later(
+    server: Server, room: str, invite: Invite
+) -> None:
+    ann, ben = invite(server).visit(room), invite(server).visit(room)
+    ann.say("Shall we?")
+    ann.reads("Shall we?")
+    ben.reads("Shall we?")
+    ben.say("🎹 na klar")
+    ann.reads("🎹 na klar")
+    late = invite(server).visit(room)
+    late.reads("🎹 na klar")
+    lines = late.page.locator("#chat-log .line-text").all_text_contents()
+    assert lines == ["Shall we?", "🎹 na klar"]
+    assert late.page.get_attribute("#chat-log", "aria-live") == "polite"
+
+
+def test_a_line_that_cannot_be_sent_is_kept(server: Server, room: str, invite: Invite) -> None:
+    ann = invite(server).visit(room)
+    ann.say("   ")
+    ann.page.fill("#chat-input", "x" * 600)
+    assert ann.page.input_value("#chat-input") == "x" * 512
+    ann.page.press("#chat-input", "Enter")
+    ann.reads("x" * 512)
+    assert ann.page.locator("#chat-log .line").count() == 1
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_hostile_words_stay_text(server: Server, room: str, invite: Invite, words: str) -> None:
+    ann, ben = invite(server).visit(room), invite(server).visit(f"{room} {words}")
+    name = words[:40]
+    ann.rename(name)
+    ann.say(words)
+    ann.page.mouse.move(600, 300)
+    ben.page.click("#rooms-open")
+    ben.page.locator("#rooms-list .room").get_by_text(room, exact=True).click()
+    ben.reads(words)
+    ben.page.locator(".cursor").wait_for()
+    for visitor in (ann, ben):
+        assert visitor.page.locator(".plate-name").all_text_contents().count(name) == 1
+        assert visitor.page.locator("#chat-log .line-name").all_text_contents() == [name]
+        for place in ("#people", "#chat-log", "#cursors", "#rooms-list", ".bar"):
+            inside = visitor.page.locator(f"{place} :is(script, img[src=x], svg[onload], iframe)")
+            assert inside.count() == 0
+        assert visitor.page.evaluate("() => window.hit") is None
+        assert visitor.complaints == []
+
+
+def test_a_notification_is_shown_as_text(server: Server, room: str, invite: Invite) -> None:
+    ann = invite(server).visit(room)
+    # No message of a person makes the server send markup; what if one did?
+    ann.page.evaluate(
+        """async () => {
+          const { Notices } = await import("/assets/notices.js");
+          const { Emitter } = await import("/assets/emitter.js");
+          const wire = new Emitter();
+          new Notices({ wire });
+          const html = "<b>So</b> <img src=x onerror=window.hit=1>fast";
+          wire.emit("notification", { m: "notification", id: "a", title: "Old", text: "gone" });
+          wire.emit("notification", { m: "notification", id: "a", title: "<i>Slow</i>", html });
+          wire.emit("notification", { m: "notification", text: "down", duration: -1 });
+        }"""
+    )
+    cards = ann.page.locator(".notice")
+    assert cards.locator("strong, p").all_text_contents() == ["<i>Slow</i>", "So fast", "down"]
+    cards.last.get_by_role("button", name="Close").click()
+    assert cards.count() == 1
+    assert ann.page.evaluate("() => window.hit") is None
