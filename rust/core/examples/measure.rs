@@ -1,0 +1,102 @@
+//! How long the core's inner steps take: `cargo run --release -p fortepiano-core --example measure`.
+//!
+//! Prints the best of many rounds, which is what steps cost when nobody disturbs them.
+
+// Printing is what this program is for.
+#![allow(clippy::print_stdout)]
+
+use fortepiano_core::bans::Bans;
+use fortepiano_core::quota::Quotas;
+use fortepiano_core::scan::scan;
+use std::hint::black_box;
+use std::time::Instant;
+
+const ROUNDS: usize = 300;
+
+/// Prints the least time that one of `count` steps took in any round.
+fn measure(what: &str, count: usize, mut steps: impl FnMut()) {
+    let best = (0..ROUNDS).map(|_| {
+        let start = Instant::now();
+        steps();
+        start.elapsed()
+    });
+    let best = best.min().unwrap_or_default().as_nanos() as f64 / count as f64;
+    println!("{what:<44}{best:>10.1} ns");
+}
+
+fn scans() {
+    let chat = format!(r#"[{{"m":"a","message":"{}"}}]"#, "hello world ".repeat(30));
+    let texts = [
+        r#"[{"m":"n","t":1795300001000,"n":[{"n":"c4","v":0.5}]}]"#,
+        r#"[{"m":"n","t":1795300001000,"n":[{"n":"c4","v":0.512},{"n":"ds4","v":0.75,"d":20},{"n":"c4","s":1,"d":120.52}]}]"#,
+        r#"[ {"m":"n", "t":1795300001000, "n":[{"n":"c4", "v":0.512}, {"n":"ds4","v":0.75,"d":20}]} ]"#,
+        r#"[{"m":"m","x":"12.34","y":"56.78"}]"#,
+        r#"[{"m":"t","e":1795300001000}]"#,
+        &chat,
+    ];
+    let mut elements = Vec::new();
+    for text in texts {
+        assert!(scan(text.as_bytes(), &mut elements) && elements.len() == 1);
+        let what = format!("scan {} bytes: {}…", text.len(), &text[..22]);
+        measure(&what, 1000, || {
+            for _ in 0..1000 {
+                black_box(scan(black_box(text.as_bytes()), &mut elements));
+            }
+        });
+    }
+}
+
+fn quotas() {
+    for users in [10_000, 100_000] {
+        let mut quotas = Quotas::new(3);
+        let slots: Vec<u32> = (0..users).map(|_| quotas.add(8000, 24000)).collect();
+        measure(&format!("tick {users} quotas"), 1, || quotas.tick());
+        measure("  spend", slots.len(), || {
+            for slot in &slots {
+                black_box(quotas.spend(black_box(*slot), 4));
+            }
+            quotas.tick();
+        });
+    }
+}
+
+fn bans() {
+    for (scopes, users) in [(100_000, 1), (1000, 100), (10, 10_000)] {
+        let mut bans = Bans::new();
+        for place in 0..scopes * users {
+            bans.add(&scope(place % scopes), &user(place), u64::MAX);
+        }
+        // Far apart, so that most of them are not in the nearest cache.
+        let places: Vec<usize> = (0..1000).map(|place| place * 7919 % (scopes * users)).collect();
+        let banned: Vec<_> = places.iter().map(|&place| (scope(place % scopes), user(place))).collect();
+        measure(&format!("look up a ban, {scopes} scopes of {users}"), banned.len(), || {
+            for (scope, user) in &banned {
+                assert!(bans.until(black_box(scope), black_box(user), 0).is_some());
+            }
+        });
+        measure("  the same one again", banned.len(), || {
+            for _ in &banned {
+                black_box(bans.until(black_box(&banned[7].0), black_box(&banned[7].1), 0));
+            }
+        });
+        measure("  a scope without bans", banned.len(), || {
+            for (_, user) in &banned {
+                assert!(bans.until(black_box("lobby"), black_box(user), 0).is_none());
+            }
+        });
+    }
+}
+
+fn scope(number: usize) -> String {
+    format!("room number {number}")
+}
+
+fn user(number: usize) -> String {
+    format!("{:024x}", (number as u128 + 1) * 0x9e37_79b9_7f4a_7c15_f39c)
+}
+
+fn main() {
+    scans();
+    quotas();
+    bans();
+}

@@ -1,0 +1,18 @@
+//! The scanner and `serde_json` agree on every text: what is JSON, what it says, and what goes out of it.
+
+#![no_main]
+
+#[path = "../../core/tests/oracle/mod.rs"]
+mod oracle;
+
+use libfuzzer_sys::fuzz_target;
+use oracle::{expected, is_beyond_values, scanned};
+
+fuzz_target!(|text: &str| {
+    let (ours, theirs) = (scanned(text), expected(text));
+    if is_beyond_values(text) {
+        assert_eq!(ours.is_some(), theirs.is_some());
+    } else {
+        assert_eq!(ours, theirs);
+    }
+});
