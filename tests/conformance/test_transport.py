@@ -91,6 +91,7 @@ async def test_case_02_nesting_ends_at_depth_32(guests: Company) -> None:
     assert [message["e"] for message in await person.hears()] == [1]
     inner = 31
     await person.send_raw('[{"m":"t","e":2,"x":' + "[" * inner + "]" * inner + "}]")
+    inner = 32
     await person.send_raw('[{"m":"t","e":3},' + '{"x":' * inner + "1" + "}" * inner + "]")
     await person.send_raw("[" * LIMIT)
     await person.nothing()
@@ -100,7 +101,7 @@ async def test_case_03_no_array(guests: Company) -> None:
     person = await guests.open()
     for text in ['{"m":"hi"}', '"hi"', "5", "null", "true"]:
         await person.send_raw(text)
-    await person.nothing()
+    await person.hello_after_nothing()
 
 
 async def test_case_04_the_rest_of_a_frame_is_handled(guests: Company) -> None:
@@ -131,14 +132,14 @@ async def test_case_04_elements_of_a_frame_are_handled_in_order(guests: Company,
     "m", ["constructor", "__proto__", "toString", "__class__", "hi ", "HI", ""]
 )
 async def test_case_05_unknown_names(guests: Company, m: str) -> None:
-    person = await guests.open()
+    person = await guests.enter()
     await person.send({"m": m})
     await person.nothing()
 
 
 @pytest.mark.parametrize("m", [5, None, True, ["hi"], {"m": "hi"}])
 async def test_case_05_names_that_are_no_strings(guests: Company, m: object) -> None:
-    person = await guests.open()
+    person = await guests.enter()
     await person.send({"m": m})
     await person.nothing()
 
@@ -156,7 +157,7 @@ async def test_case_05_names_that_are_no_strings(guests: Company, m: object) -> 
 async def test_case_05_of_equal_keys_the_last_wins_also_when_escaped(
     guests: Company, text: str, e: int
 ) -> None:
-    person = await guests.open()
+    person = await guests.enter()
     await person.send_raw(text)
     assert [(message["m"], message["e"]) for message in await person.hears()] == [("t", e)]
 
@@ -256,6 +257,14 @@ async def test_case_07_violations_close_1002(guests: Company, room: str, bytes_:
     await other.nothing()
 
 
+async def test_case_07_the_tcp_connection_ends_too(guests: Company) -> None:
+    peer = await guests.peer()
+    await peer.upgrade()
+    await peer.send(frame(3))
+    assert await peer.close_code() == 1002
+    assert await peer.ended()
+
+
 NOT_UTF_8 = {
     "a lone byte": frame(TEXT, b'[{"m":"\xff"}]'),
     "a cut character": frame(TEXT, b"[\xe2\x82"),
@@ -275,20 +284,25 @@ async def test_case_07_text_that_is_not_utf_8_closes_1007(guests: Company, bytes
     assert await peer.close_code() == 1007
 
 
+async def greeted(company: Company) -> Peer:
+    """Return a bare peer that has said `hi` and heard the reply."""
+    peer = await company.peer()
+    await peer.upgrade(frame(TEXT, b'[{"m":"hi"}]'))
+    assert b'"b"' in await peer.expect(TEXT)
+    assert b'"hi"' in await peer.expect(TEXT)
+    return peer
+
+
 async def replies(peer: Peer, e: int) -> None:
-    """Assert that the next message but `b` is the answer to a `t` with this `e`."""
-    while True:
-        (message,) = json.loads(await peer.expect(TEXT))
-        if message["m"] != "b":
-            assert (message["m"], message["e"]) == ("t", e)
-            return
+    """Assert that the next message is the answer to a `t` with this `e`."""
+    (message,) = json.loads(await peer.expect(TEXT))
+    assert (message["m"], message["e"]) == ("t", e)
 
 
 async def test_case_07_fragments_make_one_message_and_control_frames_go_between(
     guests: Company,
 ) -> None:
-    peer = await guests.peer()
-    await peer.upgrade()
+    peer = await greeted(guests)
     # The euro sign is cut: only the whole message must be UTF-8.
     text = '[{"m":"t","e":7,"x":"\u20ac"}]'.encode()
     cut = text.index(b"\xe2") + 1
@@ -305,8 +319,7 @@ async def test_case_07_fragments_make_one_message_and_control_frames_go_between(
 
 
 async def test_case_07_a_frame_may_come_byte_by_byte(guests: Company) -> None:
-    peer = await guests.peer()
-    await peer.upgrade()
+    peer = await greeted(guests)
     for byte in frame(TEXT, b'[{"m":"t","e":8}]'):
         await peer.send(bytes([byte]))
     await replies(peer, 8)
@@ -316,8 +329,7 @@ async def test_case_07_a_frame_may_come_byte_by_byte(guests: Company) -> None:
 
 
 async def test_case_07_many_frames_in_one_segment(guests: Company) -> None:
-    peer = await guests.peer()
-    await peer.upgrade()
+    peer = await greeted(guests)
     await peer.send(*(frame(TEXT, b'[{"m":"t","e":%d}]' % e) for e in range(10)))
     for e in range(10):
         await replies(peer, e)
@@ -343,7 +355,7 @@ async def test_case_08_b_is_the_first_message(guests: Company) -> None:
     assert isinstance(first["code"], str)
     # Clients run it; a token of theirs must be nothing but a constant (docs/protocol.md 8).
     assert len(first["code"]) < 40
-    await person.nothing("b")
+    await person.hello_after_nothing()
 
 
 async def test_garbage_of_all_kinds_changes_nothing(server: Server) -> None:

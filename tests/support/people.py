@@ -97,6 +97,11 @@ class Person:
         self.user = reply["u"]
         return reply
 
+    async def hello_after_nothing(self) -> None:
+        """Say `hi`, and assert that nothing but `b` was said to this person before the reply."""
+        await self.hello()
+        assert [message["m"] for message in self.log] == ["b", "hi", "nq"], self.log
+
     async def join(self, room: str, settings: Message | None = None) -> Message:
         """Go into `room` and return the `ch` that tells about it."""
         await self.send({"m": "ch", "_id": room} | ({"set": settings} if settings else {}))
@@ -148,7 +153,7 @@ class Person:
         """Return all that was said to this person until now and has not been asked for.
 
         The server answers a `t` after everything it said before, so this needs no waiting. For
-        what others do, let them do a `hears` first.
+        what others do, let them do a `hears` first. It works after `hi` only.
         """
         start, echo = self._next, next(_numbers)
         await self.send({"m": "t", "e": echo})
