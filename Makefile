@@ -1,0 +1,208 @@
+# Everything that is done with this tree, at the desk and in CI. `make help` lists the targets.
+#
+#   PYTHON   the interpreter to make the virtual environment from; else the newest one found
+#   VENV     where that environment is: `make test PYTHON=python3.13 VENV=.venv-3.13`
+#   PROFILE  how Rust is compiled: release, or dev with overflow checks and debug assertions
+
+VENV    ?= .venv
+PROFILE ?= release
+PYTHON  ?=
+# More arguments for the command of a target: `make serve ARGS="--port 9000"`.
+ARGS    ?=
+
+BIN  := $(VENV)/bin
+RUST := $(shell find rust -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print)
+CODE := $(RUST) $(wildcard ext/*) pyproject.toml
+
+# pyo3's build script must find the interpreter that has Cython, whichever cargo command runs it.
+export PYO3_PYTHON := $(abspath $(BIN))/python
+CARGO_FLAGS := --manifest-path rust/Cargo.toml
+MATURIN := VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.SUFFIXES:
+
+# What is on the machine. A tool counts as present when it runs: its name in PATH may be a dead link.
+
+WANTS_PYTHON := Python 3.11 or newer with its headers is missing: apt-get install python3-dev \
+python3-venv, or name one: make PYTHON=/path/to/python3
+WANTS_RUST := Rust 1.85 or newer is missing: install it from https://rustup.rs
+WANTS_CC := a C compiler is missing: apt-get install build-essential
+WANTS_RUSTFMT := rustfmt and clippy are missing: rustup component add rustfmt clippy
+
+USABLE_PYTHON := import os, sys, sysconfig, ensurepip, venv; \
+sys.exit(sys.version_info < (3, 11) \
+or not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))
+
+define FIND_PYTHON
+for python in $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3); do \
+    if $$python -c '$(USABLE_PYTHON)' >/dev/null 2>&1; then break; fi; python=; \
+done; \
+[ -n "$$python" ] || { echo "make: $(WANTS_PYTHON)" >&2; exit 1; }
+endef
+
+define NEED_RUST
+cargo --version >/dev/null 2>&1 \
+&& rustc --version 2>/dev/null | awk '{ split($$2, v, "."); exit v[1] == 1 && v[2] < 85 }' \
+|| { echo "make: $(WANTS_RUST)" >&2; exit 1; }
+endef
+
+define NEED_CC
+$${CC:-cc} --version >/dev/null 2>&1 || { echo "make: $(WANTS_CC)" >&2; exit 1; }
+endef
+
+define NEED_RUSTFMT
+cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 \
+|| { echo "make: $(WANTS_RUSTFMT)" >&2; exit 1; }
+endef
+
+##@ Use
+
+.PHONY: serve
+serve: build ## Build the release wheel and serve http://localhost:8080, data in ./data
+	@exec $(BIN)/fortepiano serve $(ARGS)
+
+.PHONY: test
+test: lint types test-native test-python ## Run everything: lint, types, cargo test, pytest
+
+##@ Build
+
+.PHONY: build
+build: $(VENV)/.built-$(PROFILE) ## Build the wheel (PROFILE=release) and install it, Python editable
+
+.PHONY: dev
+dev: ## Make ready to work: all tools, and a debug build with its checks
+	@$(MAKE) build PROFILE=dev
+	@$(MAKE) $(VENV)/.tools
+
+.PHONY: wheel
+wheel: $(VENV)/.python ## Build the release wheel into dist/
+	@$(NEED_RUST); $(NEED_CC)
+	@rm -f dist/*.whl
+	$(MATURIN) build --release --out dist --interpreter $(PYO3_PYTHON)
+
+.PHONY: sdist
+sdist: $(VENV)/.python ## Build the source distribution into dist/
+	@$(NEED_RUST)
+	@rm -f dist/*.tar.gz
+	$(MATURIN) sdist --out dist
+
+.PHONY: package
+package: wheel sdist ## Build wheel and sdist, and hold a wheel made of the sdist against the first
+	@rm -rf build/from-sdist
+	CARGO_TARGET_DIR=$${CARGO_TARGET_DIR:-$(abspath rust/target)} \
+	    $(BIN)/pip wheel --quiet --no-deps --wheel-dir build/from-sdist dist/fortepiano-*.tar.gz
+	@names() { $(BIN)/python -m zipfile -l "$$1" | awk 'NR > 1 { print $$1 }' | sort; }; \
+	diff <(names dist/fortepiano-*.whl) <(names build/from-sdist/fortepiano-*.whl) \
+	&& echo "The sdist builds into the same wheel."
+
+.PHONY: annotate
+annotate: $(VENV)/.python ## Show in build/_link.html where the Cython link calls Python
+	@mkdir -p build
+	$(BIN)/cython -3 --annotate --module-name fortepiano._link -o build/_link.c ext/_link.pyx
+
+##@ Check
+
+.PHONY: lint
+lint: $(VENV)/.tools ## Check style and formatting of Python, Cython and Rust
+	@$(NEED_RUST); $(NEED_RUSTFMT)
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/cython-lint --no-pycodestyle ext/_link.pyx
+	$(BIN)/pycodestyle ext
+	cargo fmt $(CARGO_FLAGS) --all --check
+	cargo clippy $(CARGO_FLAGS) --locked --quiet --workspace --all-targets -- -D warnings
+
+# The link is part of _core's file, where native.py has to find it before stubtest looks for it.
+STUBTEST := import sys, fortepiano.native; from mypy import stubtest; sys.exit(stubtest.main())
+
+.PHONY: types
+types: build $(VENV)/.tools ## Check the types, and the stubs against the binary
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/python -c '$(STUBTEST)' fortepiano._core fortepiano._link \
+	    --allowlist tests/typing/stubtest-allowlist.txt
+
+.PHONY: test-native
+test-native: ## Run the tests of the Rust core; needs no Python
+	@$(NEED_RUST)
+	cargo test $(CARGO_FLAGS) --locked --quiet -p fortepiano-core
+
+.PHONY: test-python
+test-python: build $(VENV)/.tools ## Run the tests of Python, of the protocol, with bots and a browser
+	$(BIN)/pytest -m "not slow" $(ARGS)
+
+.PHONY: conformance
+conformance: build $(VENV)/.tools ## Run the tests of the protocol alone, from outside
+	$(BIN)/pytest -m "not slow" tests/conformance $(ARGS)
+
+.PHONY: test-slow
+test-slow: build $(VENV)/.tools ## Run the slow tests, and the random ones with many more examples
+	FORTEPIANO_HYPOTHESIS=slow $(BIN)/pytest --timeout 1800 tests/native $(ARGS)
+	$(BIN)/pytest -m slow $(ARGS) || [ $$? -eq 5 ] # 5: there is none
+
+.PHONY: test-wheel
+test-wheel: ## Install the wheel of dist/ where nothing else is, and run the tests on it
+	@$(FIND_PYTHON); rm -rf build/clean; $$python -m venv build/clean
+	build/clean/bin/pip install --quiet --upgrade "pip>=25.1"
+	build/clean/bin/pip install --quiet --group test dist/fortepiano-*.whl
+	build/clean/bin/pytest -m "not slow" tests/unit tests/native tests/e2e $(ARGS)
+
+.PHONY: fuzz
+fuzz: ## Fuzz the native core for FUZZ_SECONDS (60) a target; needs nightly Rust and cargo-fuzz
+	@cargo +nightly fuzz --version >/dev/null 2>&1 || { echo "make: cargo-fuzz is missing: \
+	rustup toolchain install nightly && cargo install --locked cargo-fuzz" >&2; exit 1; }
+	cd rust && for target in $$(cargo +nightly fuzz list); do \
+	    cargo +nightly fuzz run $$target -- -max_total_time=$${FUZZ_SECONDS:-60}; \
+	done
+
+.PHONY: bench
+bench: build $(VENV)/.tools ## Measure the inner steps (benchmarks/micro)
+	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only --benchmark-disable-gc $(ARGS)
+
+##@ Tidy
+
+.PHONY: fmt
+fmt: $(VENV)/.tools ## Format Python and Rust, and repair what the linter can
+	@$(NEED_RUST); $(NEED_RUSTFMT)
+	$(BIN)/ruff check --fix --quiet
+	$(BIN)/ruff format --quiet
+	cargo fmt $(CARGO_FLAGS) --all
+
+.PHONY: clean
+clean: ## Remove all that was made here, the environment included; ./data stays
+	rm -rf $(VENV) build dist rust/target rust/fuzz/target .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .hypothesis .benchmarks .coverage tests/e2e/bots/node_modules
+	rm -f python/fortepiano/*.so
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	    /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# The stamps that say how far the environment is; an unchanged tree does nothing here.
+
+$(VENV)/.python: pyproject.toml
+	@$(BIN)/python --version >/dev/null 2>&1 || { $(FIND_PYTHON); echo "Making $(VENV)"; \
+	    $$python -m venv --clear $(VENV); }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/pip install --quiet --group build
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.python
+	@echo "Installing the tools for tests and checks"
+	@$(BIN)/pip install --quiet --group test --group lint
+	@touch $@
+
+$(VENV)/.built-release $(VENV)/.built-dev: $(VENV)/.python $(CODE)
+	@$(NEED_RUST); $(NEED_CC)
+	@echo "Building fortepiano ($(PROFILE))"
+	@rm -f $(VENV)/.built-*
+	@$(MATURIN) develop --quiet --profile $(PROFILE)
+	@touch $@
