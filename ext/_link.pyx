@@ -7,6 +7,7 @@ Between the socket's bytes and a room's log there is no Python call: the loop ha
 leaves to Python (see `receive` of `Engine`) cross over. Types and docstrings are in _link.pyi.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.buffer cimport PyBUF_WRITE
@@ -19,7 +20,9 @@ cdef extern from "core.h" nogil:
     void fortepiano_detach(fortepiano_hub *hub, uint32_t client)
     uint8_t *fortepiano_window(fortepiano_hub *hub, uint32_t client, size_t *room)
     void fortepiano_feed(fortepiano_hub *hub, uint32_t client, size_t count)
-    void fortepiano_feed_copy(fortepiano_hub *hub, uint32_t client, const uint8_t *data, size_t count)
+    void fortepiano_feed_copy(
+        fortepiano_hub *hub, uint32_t client, const uint8_t *data, size_t count
+    )
     int32_t fortepiano_step(fortepiano_hub *hub, const uint8_t **data, size_t *count)
     int32_t fortepiano_end_turn(fortepiano_hub *hub)
     int32_t fortepiano_flush(fortepiano_hub *hub)
@@ -34,6 +37,7 @@ cdef enum:
     INTERNAL_ERROR = 1011
 
 
+@cython.final
 cdef class Engine:
     cdef fortepiano_hub *hub
     cdef readonly object owner
@@ -122,6 +126,7 @@ cdef class Engine:
                 link.transport.abort()
 
 
+@cython.final
 cdef class Link:
     cdef Engine engine
     cdef object transport
@@ -191,7 +196,10 @@ cdef class Link:
             step = fortepiano_step(engine.hub, &data, &count)
             if step == COLD:
                 if self.session is not None:
-                    engine.receive(self.session, PyBytes_FromStringAndSize(<const char *>data, <Py_ssize_t>count))
+                    engine.receive(
+                        self.session,
+                        PyBytes_FromStringAndSize(<const char *>data, <Py_ssize_t>count),
+                    )
             elif step == ENDED:
                 self.end()
             elif step == FAILED:

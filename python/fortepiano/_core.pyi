@@ -146,6 +146,7 @@ def version() -> str:
 def profile() -> str:
     """Returns how the binary was built: "release" or "debug"."""
 
+@final
 class FrameReader:
     """Parses the WebSocket frames of a client (RFC 6455), for tests and raw clients.
 
@@ -177,6 +178,7 @@ def frame_bytes(opcode: int, payload: bytes) -> bytes:
 def close_frame(code: int, reason: str) -> bytes:
     """Returns a close frame; the reason is cut to what a control frame holds (123 bytes)."""
 
+@final
 class Hub:
     """All connections, rooms and people as plain data, and their writes to sockets.
 
@@ -196,6 +198,8 @@ class Hub:
         linger_seconds: How long a peer may take to answer a close frame.
         duty: The share of its time that a room may spend sending, in (0, 1].
         rest_seconds: The longest rest of a room after a flush.
+        move_seconds: The time between two positions of one cursor; what comes between is replaced
+            by what comes next, and the last one always goes out.
         quota_tick_seconds: The time between two refills of the quotas.
         quota_history: How many ticks a quota remembers (`maxHistLen`).
         standing_at: Milliseconds since 1970 at which a clock for tests stands; None for a clock
@@ -220,6 +224,7 @@ class Hub:
         linger_seconds: float = 2.0,
         duty: float = 0.25,
         rest_seconds: float = 0.02,
+        move_seconds: float = 0.04,
         quota_tick_seconds: float = 1.0,
         quota_history: int = 3,
         standing_at: int | None = None,

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, final
 
 from fortepiano._core import Hub
 
+@final
 class Engine:
     """Drives a hub on an event loop: reads, flushes at the end of a turn, carries out verdicts.
 
@@ -53,6 +54,7 @@ class Engine:
     def wake(self) -> None:
         """Handles what the hub's descriptor reports: its timer, sockets that take bytes again."""
 
+@final
 class Link:
     """One connection: the protocol object that the event loop calls (asyncio.BufferedProtocol).
 

@@ -1,0 +1,80 @@
+"""How the compiled part is used, for mypy and pyright to read; nothing here is run.
+
+Each line that takes a result states its type, so that a stub that says less than it did, or `Any`,
+is found by the checkers.
+"""
+
+import asyncio
+from typing import assert_type
+
+from fortepiano.native import (
+    Bans,
+    Engine,
+    FrameReader,
+    Hub,
+    Link,
+    Quotas,
+    close_frame,
+    frame_bytes,
+    profile,
+    scan,
+    version,
+)
+
+
+def the_module() -> None:
+    assert_type(version(), str)
+    assert_type(profile(), str)
+
+
+def frames(reader: FrameReader) -> None:
+    assert_type(frame_bytes(1, b"[]"), bytes)
+    assert_type(close_frame(1000, "bye"), bytes)
+    for event in reader.feed(b""):
+        assert_type(event[0], str)
+
+
+def hot_messages(text: bytes) -> None:
+    elements = scan(text)
+    if elements is None:
+        return
+    for element in elements:
+        if element[0] == "n":
+            assert_type(element[1], bytes)
+            assert_type(element[3], int)
+        elif element[0] == "t":
+            assert_type(element[1], bytes | None)
+
+
+def quotas_and_bans(quotas: Quotas, bans: Bans) -> None:
+    slot = quotas.add(8000, 24000)
+    assert_type(slot, int)
+    assert_type(quotas.spend(slot, 1), bool)
+    assert_type(quotas.points(slot), int)
+    assert_type(bans.until("room", "user", 0), int | None)
+    assert_type(bans.of("room"), list[tuple[str, int]])
+    assert_type(Bans.PERMANENT, int)
+
+
+def a_room(hub: Hub) -> None:
+    room = hub.open_room()
+    assert_type(room, int)
+    person = hub.add_person(room, b'"id"', b'{"id":"id"', b"200", b"100")
+    assert_type(hub.position(person), tuple[bytes, bytes] | None)
+    assert_type(hub.people(room), bytes)
+    assert_type(hub.stats(), dict[str, int])
+    hub.say(room, b"[]", except_client=0)
+
+
+def a_connection(hub: Hub, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
+    def receive(session: object, message: bytes) -> None: ...
+
+    def ended(session: object) -> None: ...
+
+    engine = Engine(hub, loop, receive, ended)
+    link = engine.open(transport, b"")
+    assert_type(link, Link)
+    assert_type(engine.connections(), list[Link])
+    assert_type(link.client, int)
+    assert_type(link.get_buffer(-1), memoryview)
+    link.close(1000)
