@@ -10,6 +10,7 @@ struct FrameReader {
     limits: Limits,
     bytes: Vec<u8>,
     fragments: Option<Box<Fragments>>,
+    is_over: bool,
 }
 
 #[pymethods]
@@ -17,18 +18,20 @@ impl FrameReader {
     #[new]
     #[pyo3(signature = (message_bytes=65536, fragments=1024))]
     fn new(message_bytes: usize, fragments: u32) -> Self {
-        Self { limits: Limits { message: message_bytes, fragments }, bytes: Vec::new(), fragments: None }
+        Self { limits: Limits { message: message_bytes, fragments }, bytes: Vec::new(), fragments: None, is_over: false }
     }
 
     fn feed<'py>(&mut self, py: Python<'py>, data: &[u8]) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         self.bytes.extend_from_slice(data);
         let mut events = Vec::new();
-        loop {
+        while !self.is_over {
             let (used, what) = match frame::parse(&mut self.bytes, &mut self.fragments, self.limits) {
                 Parsed::Incomplete => return Ok(events),
                 Parsed::Violation(code) => {
+                    // Nothing can be read behind it: nobody knows where the next frame begins.
+                    self.is_over = true;
                     events.push(("violation", code).into_pyobject(py)?);
-                    return Ok(events);
+                    break;
                 }
                 Parsed::Frame(used, what) => (used, what),
             };
@@ -51,6 +54,7 @@ impl FrameReader {
             }
             self.bytes.drain(..used);
         }
+        Ok(events)
     }
 }
 
