@@ -125,6 +125,12 @@ class FlushSettings(_Section):
         le=1000,
         description="Longest rest between two writes of a room; milliseconds.",
     )
+    move_ms: float = Field(
+        default=40,
+        ge=0,
+        le=1000,
+        description="Time between two positions of one cursor; milliseconds.",
+    )
 
 
 # What examples, templates and the seed's own notes have where a secret belongs.

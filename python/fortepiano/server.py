@@ -127,6 +127,7 @@ def _context(settings: Settings, store: Store, loop: asyncio.AbstractEventLoop) 
         pong_seconds=limits.pong_seconds,
         duty=settings.flush.duty,
         rest_seconds=settings.flush.rest_ms / 1000,
+        move_seconds=settings.flush.move_ms / 1000,
         quota_tick_seconds=rules.quota_tick_ms / 1000,
         quota_history=rules.quota_history,
     )

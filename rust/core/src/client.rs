@@ -14,6 +14,8 @@ pub const NONE: u32 = u32::MAX;
 #[derive(Debug)]
 struct Insert {
     at: u64,
+    /// Bytes at the beginning that end a frame whose beginning is on the wire already.
+    tail: usize,
     bytes: Vec<u8>,
 }
 
@@ -33,7 +35,10 @@ pub struct Extra {
 
 impl Extra {
     fn is_idle(&self) -> bool {
-        self.partial.is_empty() && self.fragments.is_none() && self.inserts.is_empty() && self.skips.is_empty()
+        self.partial.is_empty()
+            && self.fragments.is_none()
+            && self.inserts.is_empty()
+            && self.skips.is_empty()
     }
 }
 
@@ -47,8 +52,8 @@ pub enum Phase {
     /// It broke RFC 6455 and was told so: until the time (µs) nothing that it sends is looked at,
     /// but it is read, because a reset would overtake the close frame.
     Deaf(u64),
-    /// Both sides have said it: gone as soon as ours is written.
-    Closed,
+    /// Both sides have said it: gone as soon as ours is written, at the time (µs) at the latest.
+    Closed(u64),
 }
 
 /// One connection.
@@ -84,8 +89,8 @@ pub struct Client {
     pub heard: u64,
     /// When it last took a byte, µs; counts while it is blocked.
     pub progress: u64,
-    /// When it was last told why something was refused, s, by kind of refusal.
-    pub refused: [u32; 2],
+    /// Until when it is not told again why something was refused, µs, by kind of refusal.
+    pub refused: [u64; 2],
     extra: Option<Box<Extra>>,
 }
 
@@ -141,7 +146,7 @@ impl Client {
     pub fn insert(&mut self, at: u64, write: impl FnOnce(&mut Vec<u8>)) {
         let inserts = &mut self.extra().inserts;
         if inserts.back().is_none_or(|last| last.at != at) {
-            inserts.push_back(Insert { at, bytes: Vec::new() });
+            inserts.push_back(Insert { at, tail: 0, bytes: Vec::new() });
         }
         if let Some(last) = inserts.back_mut() {
             write(&mut last.bytes);
@@ -187,7 +192,8 @@ impl Client {
                 while own.next_if(|range| range.1 <= at).is_some() {}
                 while spare.next_if(|range| range.1 <= at).is_some() {}
                 let nothing = (u64::MAX, u64::MAX);
-                let next = own.peek().copied().unwrap_or(nothing).min(spare.peek().copied().unwrap_or(nothing));
+                let next =
+                    own.peek().copied().unwrap_or(nothing).min(spare.peek().copied().unwrap_or(nothing));
                 let end = until.min(if next.0 <= at { next.1 } else { next.0 });
                 if next.0 > at {
                     segments.push_log(end, log.slice(at, end));
@@ -228,12 +234,9 @@ impl Client {
     /// With `drop_backlog` only the rest of a half-sent frame is kept, so that the stream stays
     /// whole: nobody is sent the backlog of a connection that ends for being slow.
     pub fn leave_log(&mut self, log: &Log, drop_backlog: bool) {
-        let mut rest = Vec::new();
-        if drop_backlog {
-            self.half_sent(log, &mut rest);
-        } else {
-            self.segments(log, false).concatenate(&mut rest);
-        }
+        let tail = self.half_sent(log);
+        let limit = if drop_backlog { tail } else { usize::MAX };
+        let bytes = self.segments(log, false).concatenate(limit);
         self.room = NONE;
         self.cursor = 0;
         if let Some(extra) = self.extra.as_deref_mut() {
@@ -241,25 +244,26 @@ impl Client {
             extra.sent = 0;
             extra.skips.clear();
         }
-        if !rest.is_empty() {
-            self.insert(0, |out| *out = rest);
+        if !bytes.is_empty() {
+            self.extra().inserts.push_back(Insert { at: 0, tail, bytes });
         }
     }
 
-    /// The rest of the frame that is on the wire in part.
-    fn half_sent(&self, log: &Log, rest: &mut Vec<u8>) {
+    /// Bytes that are left of the frame that is on the wire in part; they come first of all.
+    fn half_sent(&self, log: &Log) -> usize {
         if let Some(extra) = self.extra.as_deref() {
-            if let (Some(insert), true) = (extra.inserts.front(), extra.sent > 0) {
-                let mut end = 0;
+            if let Some(insert) = extra.inserts.front().filter(|insert| extra.sent > 0 || insert.tail > 0) {
+                let mut end = insert.tail;
                 while end < extra.sent {
                     end += frame_length(&insert.bytes[end..]);
                 }
-                rest.extend_from_slice(&insert.bytes[extra.sent..end.min(insert.bytes.len())]);
-                return;
+                return end.min(insert.bytes.len()) - extra.sent;
             }
         }
-        if self.room != NONE {
-            rest.extend_from_slice(log.slice(self.cursor, log.frame_end(self.cursor)));
+        if self.room == NONE {
+            0
+        } else {
+            (log.frame_end(self.cursor) - self.cursor) as usize
         }
     }
 }

@@ -17,8 +17,8 @@ use crate::text::Span;
 const READ: usize = 256 << 10;
 /// The largest header of a frame from a client.
 const HEADER: usize = 14;
-/// Seconds between two notices of one kind to one client (docs/protocol.md, "Refusals").
-const NOTICE_EVERY: u32 = 5;
+/// Microseconds between two notices of one kind to one client (docs/protocol.md, "Refusals").
+const NOTICE_EVERY: u64 = 5_000_000;
 
 /// The text that the elements under way are ranges of.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ impl Hub {
             let Some(it) = self.clients.get_mut(client as usize) else { return Step::Done };
             let phase = it.phase;
             let reading = &mut self.reading;
-            if matches!(phase, Phase::Deaf(_)) {
+            if matches!(phase, Phase::Deaf(_) | Phase::Closed(_)) {
                 return Step::Done;
             }
             let bytes = &mut reading.buffer[reading.at..reading.end];
@@ -141,7 +141,7 @@ impl Hub {
                     }
                     return Step::Done;
                 }
-                Parsed::Violation(code) => return self.end(client, phase, code, Phase::Deaf(self.now)),
+                Parsed::Violation(code) => return self.end(client, phase, code, Phase::Deaf),
                 Parsed::Frame(used, what) => {
                     let from = reading.at;
                     reading.at += used;
@@ -182,22 +182,23 @@ impl Hub {
     }
 
     /// Ends a connection because of its peer: a close frame, or a violation of RFC 6455.
-    fn end(&mut self, client: u32, before: Phase, code: u16, after: Phase) -> Step<'_> {
+    fn end(&mut self, client: u32, before: Phase, code: u16, after: fn(u64) -> Phase) -> Step<'_> {
         self.reading.at = self.reading.end;
         self.close(client, code, "");
         if let Some(it) = self.clients.get_mut(client as usize) {
-            it.phase = match after {
-                Phase::Deaf(now) => Phase::Deaf(now + self.settings.linger),
-                other => other,
-            };
+            it.phase = after(self.now + self.settings.linger);
         }
         self.queue_client(client);
-        if before == Phase::Open { Step::Ended } else { Step::Done }
+        if before == Phase::Open {
+            Step::Ended
+        } else {
+            Step::Done
+        }
     }
 
     /// Passes notes on, if the sender may play and can pay for them.
     fn play(&mut self, client: u32, notes: Notes) {
-        let Some(it) = self.clients.get(client as usize) else { return };
+        let Some(it) = self.clients.get(client as usize).filter(|it| it.greeted) else { return };
         let (Some(room), Some(person)) =
             (self.rooms.get_mut(it.room as usize), self.people.get(it.person as usize))
         else {
@@ -225,7 +226,8 @@ impl Hub {
         let parts: [&[u8]; 7] =
             [b"[{\"m\":\"n\",\"t\":", t, b",\"p\":", &person.id, b",\"n\":", played, b"}]"];
         let length = parts.iter().map(|part| part.len()).sum();
-        let range = room.log.append(false, length, |out| parts.iter().for_each(|part| out.extend_from_slice(part)));
+        let range =
+            room.log.append(false, length, |out| parts.iter().for_each(|part| out.extend_from_slice(part)));
         let room = it.room;
         self.clients[client as usize].skip(range);
         self.stats.notes += 1;
@@ -234,7 +236,7 @@ impl Hub {
 
     /// Keeps a cursor's newest position for the next flush.
     fn point(&mut self, client: u32, x: Span, y: Span) {
-        let Some(it) = self.clients.get(client as usize) else { return };
+        let Some(it) = self.clients.get(client as usize).filter(|it| it.greeted) else { return };
         let (room, number) = (it.room, it.person);
         let (Some(to), Some(person)) =
             (self.rooms.get_mut(room as usize), self.people.get_mut(number as usize))
@@ -248,15 +250,13 @@ impl Hub {
         if !person.moved {
             person.moved = true;
             to.movers.push(number);
-            self.queue_room(room);
+            let at = person.may_move.max(to.may_move);
+            self.queue_room_at(room, at);
         }
     }
 
-    /// Answers a request for the time, which goes to the sender only.
+    /// Answers a request for the time, before `hi` too; the answer goes to the sender only.
     fn tell_time(&mut self, client: u32, echo: Option<Span>) {
-        if !self.clients.get(client as usize).is_some_and(|it| it.greeted) {
-            return;
-        }
         let mut payload = format!("[{{\"m\":\"t\",\"t\":{}", self.clock.stamp(self.now)).into_bytes();
         if let Some(echo) = echo {
             payload.extend_from_slice(b",\"e\":");
@@ -269,12 +269,10 @@ impl Hub {
     /// Drops a hot message and says why, once in a while.
     fn refuse(&mut self, client: u32, why: Refusal) {
         self.stats.refused += 1;
-        // Counted from one, so that a refusal in the first second of the server is told too.
-        let now = (self.now / 1_000_000) as u32 + NOTICE_EVERY + 1;
         let Some(it) = self.clients.get_mut(client as usize) else { return };
-        let last = &mut it.refused[why as usize];
-        if now - *last > NOTICE_EVERY - 1 && !self.notices[why as usize].is_empty() {
-            *last = now;
+        let quiet_until = &mut it.refused[why as usize];
+        if *quiet_until <= self.now && !self.notices[why as usize].is_empty() {
+            *quiet_until = self.now + NOTICE_EVERY;
             let notice = std::mem::take(&mut self.notices[why as usize]);
             self.insert(client, |out| out.extend_from_slice(&notice));
             self.notices[why as usize] = notice;

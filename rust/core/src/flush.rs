@@ -26,9 +26,11 @@ impl Hub {
         let mut resting = u64::MAX;
         let mut queue = std::mem::take(&mut self.rooms_to_flush);
         queue.retain(|number| {
-            let Some(room) = self.rooms.get(*number as usize).filter(|room| room.queued) else { return false };
-            if room.rests_until > self.now {
-                resting = resting.min(room.rests_until);
+            let Some(room) = self.rooms.get(*number as usize).filter(|room| room.queued) else {
+                return false;
+            };
+            if room.due > self.now {
+                resting = resting.min(room.due);
                 return true;
             }
             self.flush_room(*number);
@@ -54,14 +56,13 @@ impl Hub {
         let room = &mut rooms[number as usize];
         room.queued = false;
         let begun = clock.now();
-        write_moves(room, people, clients, stats);
+        let waiting = write_moves(room, people, clients, settings, stats, begun);
         let head = room.log.head();
         let mut behind = u64::MAX;
         for member in &room.members {
             let client = &mut clients[*member as usize];
             if client.blocked {
                 if client.lag(head) > settings.lag_hard && client.phase == Phase::Open {
-                    stats.slow += 1;
                     verdicts.push_back((*member, Verdict::Dismiss(SLOW)));
                 }
             } else if !pump(client, *member, &room.log, settings, stats, poller, begun) {
@@ -82,6 +83,9 @@ impl Hub {
         stats.flush_time += took;
         let rest = (took as f64 * (1.0 - settings.duty) / settings.duty) as u64;
         room.rests_until = ended + rest.min(settings.rest);
+        if waiting < u64::MAX {
+            self.queue_room_at(number, waiting);
+        }
     }
 
     /// Sends a client all that it is owed, its part of a resting room's log included.
@@ -93,12 +97,11 @@ impl Hub {
         let log = rooms.get(client.room as usize).map_or(&nowhere, |room| &room.log);
         if client.blocked {
             if client.lag(log.head()) > settings.lag_hard && client.phase == Phase::Open {
-                stats.slow += 1;
                 verdicts.push_back((number, Verdict::Dismiss(SLOW)));
             }
         } else if !pump(client, number, log, settings, stats, poller, *now) {
             verdicts.push_back((number, Verdict::Drop));
-        } else if client.phase == Phase::Closed && !client.blocked {
+        } else if matches!(client.phase, Phase::Closed(_)) && !client.blocked {
             verdicts.push_back((number, Verdict::Drop));
         }
     }
@@ -123,26 +126,39 @@ impl Hub {
     }
 }
 
-/// Writes the newest positions of those who moved into the log, one frame each.
+/// Writes the newest positions of those who may move again into the log, one frame each.
+///
+/// Returns when the first of the others may, µs.
 fn write_moves(
     room: &mut Room,
     people: &mut slab::Slab<Person>,
     clients: &mut slab::Slab<Client>,
+    settings: &Settings,
     stats: &mut Stats,
-) {
-    for number in room.movers.drain(..) {
-        let Some(person) = people.get_mut(number as usize) else { continue };
+    now: u64,
+) -> u64 {
+    let mut waiting = u64::MAX;
+    let Room { movers, log, may_move, .. } = room;
+    movers.retain(|number| {
+        let Some(person) = people.get_mut(*number as usize) else { return false };
+        if person.may_move > now {
+            waiting = waiting.min(person.may_move);
+            return true;
+        }
         person.moved = false;
+        person.may_move = now + settings.move_gap;
+        *may_move = now + settings.move_gap / 2;
         let parts: [&[u8]; 7] =
             [b"[{\"m\":\"m\",\"id\":", &person.id, b",\"x\":", &person.x, b",\"y\":", &person.y, b"}]"];
         let length = parts.iter().map(|part| part.len()).sum();
-        let range =
-            room.log.append(true, length, |out| parts.iter().for_each(|part| out.extend_from_slice(part)));
+        let range = log.append(true, length, |out| parts.iter().for_each(|part| out.extend_from_slice(part)));
         for tab in &person.tabs {
             clients[*tab as usize].skip(range);
         }
         stats.moves_out += 1;
-    }
+        false
+    });
+    waiting
 }
 
 /// Writes to a socket until it is full or everything is sent; false where the connection is gone.

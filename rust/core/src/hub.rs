@@ -16,6 +16,7 @@ use crate::frame::{self, Limits};
 use crate::quota::Quotas;
 use crate::room::{Person, Room};
 use crate::socket::{self, Poller};
+use crate::watch::SLOW;
 
 /// Every number that the hub goes by. Times in microseconds, sizes in bytes.
 #[derive(Clone, Debug)]
@@ -40,6 +41,9 @@ pub struct Settings {
     pub duty: f64,
     /// The longest rest of a room after a flush.
     pub rest: u64,
+    /// The time between two positions of one cursor, and half of it between two flushes of a room
+    /// that positions alone cause.
+    pub move_gap: u64,
     /// The time between two refills of the note quotas.
     pub quota_tick: u64,
     /// How many past ticks a quota remembers (`maxHistLen`).
@@ -59,6 +63,7 @@ impl Default for Settings {
             linger: 2_000_000,
             duty: 0.25,
             rest: 20_000,
+            move_gap: 40_000,
             quota_tick: 1_000_000,
             quota_history: 3,
         }
@@ -273,12 +278,12 @@ impl Hub {
     ///
     /// Whoever owns the session has ended it before, so that nobody waits for the peer's answer.
     pub fn close(&mut self, client: u32, code: u16, reason: &str) {
+        if !self.clients.get(client as usize).is_some_and(|it| it.phase == Phase::Open) {
+            return;
+        }
         self.part(client, true);
         let until = self.clock.now() + self.settings.linger;
         let Some(it) = self.clients.get_mut(client as usize) else { return };
-        if it.phase != Phase::Open {
-            return;
-        }
         it.insert(0, |out| frame::append_close(out, code, reason));
         it.phase = Phase::Closing(until);
         self.queue_client(client);
@@ -326,6 +331,7 @@ impl Hub {
             x: x.into(),
             y: y.into(),
             moved: false,
+            may_move: 0,
             tabs: Vec::new(),
         }) as u32;
         it.people.push(person);
@@ -381,7 +387,7 @@ impl Hub {
     pub fn enter(&mut self, client: u32, room: u32, person: u32) {
         self.leave(client);
         let (Some(it), Some(to), Some(who)) = (
-            self.clients.get_mut(client as usize),
+            self.clients.get_mut(client as usize).filter(|it| it.phase == Phase::Open),
             self.rooms.get_mut(room as usize),
             self.people.get_mut(person as usize),
         ) else {
@@ -435,18 +441,26 @@ impl Hub {
         }
     }
 
+    /// Has a room flushed as soon as it need not rest.
     pub(crate) fn queue_room(&mut self, room: u32) {
-        if let Some(it) = self.rooms.get_mut(room as usize) {
-            if !it.queued {
-                it.queued = true;
-                self.rooms_to_flush.push(room);
-            }
-            let until = it.rests_until;
-            if until <= self.now {
-                self.need_flush();
-            } else {
-                self.set_alarm(until);
-            }
+        self.queue_room_at(room, 0);
+    }
+
+    /// Has a room flushed at a time, or before if something else wants it.
+    pub(crate) fn queue_room_at(&mut self, room: u32, at: u64) {
+        let Some(it) = self.rooms.get_mut(room as usize) else { return };
+        let at = at.max(it.rests_until);
+        if !it.queued {
+            it.queued = true;
+            it.due = at;
+            self.rooms_to_flush.push(room);
+        }
+        it.due = it.due.min(at);
+        let due = it.due;
+        if due <= self.now {
+            self.need_flush();
+        } else {
+            self.set_alarm(due);
         }
     }
 
@@ -468,7 +482,15 @@ impl Hub {
 
     /// The next connection that its owner must do something about.
     pub fn next_verdict(&mut self) -> Option<(u32, Verdict)> {
-        self.verdicts.pop_front()
+        while let Some((client, verdict)) = self.verdicts.pop_front() {
+            // The one before may have closed it: a reader can be found slow in two ways at once.
+            let is_open = self.clients.get(client as usize).is_some_and(|it| it.phase == Phase::Open);
+            if is_open || verdict == Verdict::Drop {
+                self.stats.slow += u64::from(verdict == Verdict::Dismiss(SLOW));
+                return Some((client, verdict));
+            }
+        }
+        None
     }
 
     /// Connections that are attached.

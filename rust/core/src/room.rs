@@ -18,6 +18,8 @@ pub struct Person {
     pub y: Box<[u8]>,
     /// Whether the newest position is not in the log yet.
     pub moved: bool,
+    /// When the next position may go out, µs.
+    pub may_move: u64,
     /// His connections in this room.
     pub tabs: Vec<u32>,
 }
@@ -47,6 +49,10 @@ pub struct Room {
     pub movers: Vec<u32>,
     /// Whether it waits in the hub's list of rooms to flush.
     pub queued: bool,
+    /// When the flush that it waits for is due, µs.
+    pub due: u64,
+    /// When positions alone may next cause a flush, µs.
+    pub may_move: u64,
     /// Until when it rests after its last flush, µs.
     pub rests_until: u64,
     /// Whether only the holder of the crown may play (`crownsolo`).
@@ -63,6 +69,8 @@ impl Default for Room {
             people: Vec::new(),
             movers: Vec::new(),
             queued: false,
+            due: 0,
+            may_move: 0,
             rests_until: 0,
             solo: false,
             holder: NONE,

@@ -75,10 +75,13 @@ impl<'a> Segments<'a> {
         Standing { cursor: self.end, inserts, of_next: 0 }
     }
 
-    /// All pieces, one after the other.
-    pub fn concatenate(&self, into: &mut Vec<u8>) {
+    /// The first `limit` bytes of all pieces, one after the other.
+    #[must_use]
+    pub fn concatenate(&self, limit: usize) -> Vec<u8> {
+        let mut whole = Vec::new();
         for slice in &self.slices {
-            into.extend_from_slice(slice);
+            whole.extend_from_slice(&slice[..slice.len().min(limit - whole.len())]);
         }
+        whole
     }
 }

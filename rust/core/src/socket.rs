@@ -37,7 +37,9 @@ fn outcome(written: isize) -> Sent {
 /// Sends one slice.
 pub fn send(fd: RawFd, bytes: &[u8]) -> Sent {
     // SAFETY: the pointer and the length are those of a live slice; the kernel only reads it.
-    outcome(unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT) })
+    outcome(unsafe {
+        libc::send(fd, bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT)
+    })
 }
 
 /// Sends up to [`SLICES`] slices in one call.
@@ -101,7 +103,11 @@ impl Poller {
         let mut event = libc::epoll_event { events: events as u32, u64: token };
         // SAFETY: `event` lives through the call.
         let failed = unsafe { libc::epoll_ctl(self.fd(), operation, fd, &raw mut event) } != 0;
-        if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
+        if failed {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(())
+        }
     }
 
     /// Asks for one report of `token` when the socket takes bytes again.

@@ -23,19 +23,17 @@ impl Hub {
             return;
         }
         self.next_watch = self.now + PERIOD;
-        let Self { clients, rooms, settings, verdicts, stats, now, .. } = self;
+        let Self { clients, rooms, settings, verdicts, now, .. } = self;
         let mut silent = Vec::new();
         for (number, client) in clients.iter_mut() {
             let number = number as u32;
             client.shrink();
             match client.phase {
-                Phase::Closing(until) | Phase::Deaf(until) if until <= *now => {
+                Phase::Closing(until) | Phase::Deaf(until) | Phase::Closed(until) if until <= *now => {
                     verdicts.push_back((number, Verdict::Drop));
                 }
-                Phase::Closed => verdicts.push_back((number, Verdict::Drop)),
-                Phase::Closing(_) | Phase::Deaf(_) => {}
+                Phase::Closing(_) | Phase::Deaf(_) | Phase::Closed(_) => {}
                 Phase::Open if client.blocked && *now - client.progress > settings.stall => {
-                    stats.slow += 1;
                     verdicts.push_back((number, Verdict::Dismiss(SLOW)));
                 }
                 Phase::Open if !client.greeted && *now - client.since > settings.hello => {

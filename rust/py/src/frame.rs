@@ -18,7 +18,12 @@ impl FrameReader {
     #[new]
     #[pyo3(signature = (message_bytes=65536, fragments=1024))]
     fn new(message_bytes: usize, fragments: u32) -> Self {
-        Self { limits: Limits { message: message_bytes, fragments }, bytes: Vec::new(), fragments: None, is_over: false }
+        Self {
+            limits: Limits { message: message_bytes, fragments },
+            bytes: Vec::new(),
+            fragments: None,
+            is_over: false,
+        }
     }
 
     fn feed<'py>(&mut self, py: Python<'py>, data: &[u8]) -> PyResult<Vec<Bound<'py, PyTuple>>> {

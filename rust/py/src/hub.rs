@@ -63,7 +63,7 @@ impl Hub {
     #[pyo3(signature = (
         *, message_bytes=65536, fragments=1024, lag_soft_bytes=262_144, lag_hard_bytes=1_048_576,
         stall_seconds=10.0, hello_seconds=30.0, ping_seconds=25.0, pong_seconds=10.0, linger_seconds=2.0, duty=0.25,
-        rest_seconds=0.02, quota_tick_seconds=1.0, quota_history=3, standing_at=None
+        rest_seconds=0.02, move_seconds=0.04, quota_tick_seconds=1.0, quota_history=3, standing_at=None
     ))]
     #[allow(clippy::too_many_arguments)] // one keyword for each setting
     fn new(
@@ -78,6 +78,7 @@ impl Hub {
         linger_seconds: f64,
         duty: f64,
         rest_seconds: f64,
+        move_seconds: f64,
         quota_tick_seconds: f64,
         quota_history: usize,
         standing_at: Option<u64>,
@@ -99,6 +100,7 @@ impl Hub {
             linger: microseconds(linger_seconds),
             duty,
             rest: microseconds(rest_seconds),
+            move_gap: microseconds(move_seconds),
             quota_tick: microseconds(quota_tick_seconds),
             quota_history,
         };
