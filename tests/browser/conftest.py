@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
+from visitor import Invite, Visitor
+
 from support.server import Server
-from visitor import Visitor
 
 CHROMIUM = "/usr/bin/chromium"
 
@@ -22,8 +23,6 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 WITH_SOUND = "--autoplay-policy=no-user-gesture-required"
-
-Invite = Callable[..., Visitor]
 
 
 # Of module scope: while Playwright runs, this thread has a running event loop, and the

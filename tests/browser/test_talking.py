@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Invite
+from visitor import Invite
+
 from support.server import Server
 
 pytestmark = pytest.mark.needs("chromium")
@@ -42,25 +43,25 @@ def test_a_line_that_cannot_be_sent_is_kept(server: Server, room: str, invite: I
     assert ann.page.locator("#chat-log .line").count() == 1
 
 
-@pytest.mark.parametrize("words", HOSTILE)
-def test_hostile_words_stay_text(server: Server, room: str, invite: Invite, words: str) -> None:
-    ann, ben = invite(server).visit(room), invite(server).visit(f"{room} {words}")
-    name = words[:40]
-    ann.rename(name)
-    ann.say(words)
-    ann.page.mouse.move(600, 300)
+def test_hostile_words_stay_text(server: Server, room: str, invite: Invite) -> None:
+    ann, ben = invite(server).visit(room), invite(server).visit(f"{room} {HOSTILE[0]}")
     ben.page.click("#rooms-open")
     ben.page.locator("#rooms-list .room").get_by_text(room, exact=True).click()
-    ben.reads(words)
+    ben.sees_people(2)
+    ann.page.mouse.move(600, 300)
     ben.page.locator(".cursor").wait_for()
-    for visitor in (ann, ben):
-        assert visitor.page.locator(".plate-name").all_text_contents().count(name) == 1
-        assert visitor.page.locator("#chat-log .line-name").all_text_contents() == [name]
-        for place in ("#people", "#chat-log", "#cursors", "#rooms-list", ".bar"):
-            inside = visitor.page.locator(f"{place} :is(script, img[src=x], svg[onload], iframe)")
-            assert inside.count() == 0
-        assert visitor.page.evaluate("() => window.hit") is None
-        assert visitor.complaints == []
+    for words in HOSTILE:
+        name = words[:40]
+        ann.rename(name)
+        ann.say(words)
+        for visitor in (ann, ben):
+            visitor.reads(words)
+            assert name in visitor.page.locator(".plate-name").all_text_contents()
+            assert visitor.page.locator("#chat-log .line-name").last.text_content() == name
+            smuggled = visitor.page.locator("body :is(script, img[src=x], svg[onload], iframe)")
+            assert smuggled.count() == 0
+            assert visitor.page.evaluate("() => window.hit") is None
+            assert visitor.complaints == []
 
 
 def test_a_notification_is_shown_as_text(server: Server, room: str, invite: Invite) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response
+
 from support.server import Server
 
 PATIENCE = 20.0
@@ -38,13 +40,18 @@ class Visitor:
         self.requested: list[str] = []
         self._server = server
         page = self.page
-        page.on("console", lambda line: line.type == "error" and self.complaints.append(line.text))
+        page.on("console", self._hear)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.requested.append(request.url))
-        page.on(
-            "response",
-            lambda answer: answer.status >= 400 and self.complaints.append(f"{answer.status} {answer.url}"),
-        )
+        page.on("response", self._note)
+
+    def _hear(self, line: ConsoleMessage) -> None:
+        if line.type == "error":
+            self.complaints.append(line.text)
+
+    def _note(self, answer: Response) -> None:
+        if answer.status >= 400:
+            self.complaints.append(f"{answer.status} {answer.url}")
 
     def visit(self, room: str = "", *, silent: bool = False) -> Visitor:
         """Go into `room` and return when the server has let one in and the sound runs.
@@ -70,7 +77,8 @@ class Visitor:
     @property
     def state(self) -> dict[str, Any]:
         """How things stand in the page."""
-        return self.page.evaluate("() => fortepiano.state")
+        state: dict[str, Any] = self.page.evaluate("() => fortepiano.state")
+        return state
 
     @property
     def id(self) -> str:
@@ -80,12 +88,14 @@ class Visitor:
     @property
     def sent(self) -> list[dict[str, Any]]:
         """The notes that this page sent."""
-        return self.page.evaluate("() => fortepiano.sent")
+        notes: list[dict[str, Any]] = self.page.evaluate("() => fortepiano.sent")
+        return notes
 
     @property
     def schedule(self) -> list[dict[str, Any]]:
         """The notes of others that this page handed to its audio clock."""
-        return self.page.evaluate("() => fortepiano.schedule")
+        notes: list[dict[str, Any]] = self.page.evaluate("() => fortepiano.schedule")
+        return notes
 
     def sees_people(self, number: int) -> None:
         """Wait until so many people are in the room."""
@@ -133,3 +143,7 @@ class Visitor:
         assert box is not None
         x = box["x"] + (place + 0.5) * box["width"] / 52
         return x, box["y"] + depth * box["height"]
+
+
+Invite = Callable[..., Visitor]
+"""What the fixture `invite` gives: see there."""

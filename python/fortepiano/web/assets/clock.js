@@ -3,6 +3,11 @@
 const PERIOD = 20_000;
 const EASE = 1000;
 
+/** The page's own clock, milliseconds. It never steps, unlike `Date.now()`. */
+export function now() {
+  return performance.timeOrigin + performance.now();
+}
+
 /**
  * The server's time, told from the page's own.
  *
@@ -30,7 +35,7 @@ export class Clock {
     });
     net.wire.on("t", ({ t, e }) => {
       if (this.#asked !== null && (e === undefined || e === this.#asked)) {
-        this.latency = this.now() - this.#asked;
+        this.latency = now() - this.#asked;
         this.#asked = null;
       }
       this.#sync(t);
@@ -38,14 +43,14 @@ export class Clock {
     setInterval(() => this.#ask(), PERIOD);
   }
 
-  /** The page's own clock. It never steps, unlike `Date.now()`. */
-  now() {
-    return performance.timeOrigin + performance.now();
+  /** Whether the offset still moves towards the last sync. */
+  get easing() {
+    return this.#since !== null && now() - this.#since < EASE;
   }
 
   get offset() {
     if (this.#since === null) return 0;
-    const share = Math.min((this.now() - this.#since) / EASE, 1);
+    const share = Math.min((now() - this.#since) / EASE, 1);
     return this.#from + (this.#to - this.#from) * share;
   }
 
@@ -62,10 +67,10 @@ export class Clock {
   /** @param {unknown} t */
   #sync(t) {
     if (typeof t !== "number") return;
-    const offset = t - this.now();
+    const offset = t - now();
     this.#from = this.#since === null ? offset : this.offset;
     this.#to = offset;
-    this.#since = this.now();
+    this.#since = now();
   }
 
   #ask() {
@@ -75,7 +80,7 @@ export class Clock {
       this.#net.drop();
       return;
     }
-    const now = Math.round(this.now());
-    if (this.#net.send({ m: "t", e: now })) this.#asked = now;
+    const asked = Math.round(now());
+    if (this.#net.send({ m: "t", e: asked })) this.#asked = asked;
   }
 }

@@ -1,8 +1,8 @@
 /** @import { Person } from "./types.js" */
-/** @import { Clock } from "./clock.js" */
 /** @import { Frames } from "./frames.js" */
 /** @import { Net } from "./net.js" */
 /** @import { Room } from "./room.js" */
+import { now } from "./clock.js";
 import { icon, make } from "./dom.js";
 import { inkOn } from "./color.js";
 
@@ -79,10 +79,10 @@ export class Cursors {
     this.#cursors.delete(id);
   }
 
-  /** @param {number} now */
-  #draw(now) {
-    const left = GLIDE ** Math.min(now - this.#last, 1000);
-    this.#last = now;
+  /** @param {number} frame its time */
+  #draw(frame) {
+    const left = GLIDE ** Math.min(frame - this.#last, 1000);
+    this.#last = frame;
     for (const cursor of this.#moving) {
       const { person, node } = cursor;
       const dx = person.x - cursor.x;
@@ -106,9 +106,8 @@ export class Cursors {
  * Tells the others where one's own cursor is: 20 times a second at most, and only if it moved.
  *
  * @param {Net} net
- * @param {Clock} clock
  */
-export function tellCursor(net, clock) {
+export function tellCursor(net) {
   let x = 0;
   let y = 0;
   let toldX = NaN;
@@ -121,14 +120,14 @@ export function tellCursor(net, clock) {
     if (!net.send({ m: "m", x: x.toFixed(2), y: y.toFixed(2) })) return;
     toldX = x;
     toldY = y;
-    told = clock.now();
+    told = now();
   };
   addEventListener(
     "pointermove",
     (event) => {
       x = (event.clientX / innerWidth) * 100;
       y = (event.clientY / innerHeight) * 100;
-      if (!timer) timer = setTimeout(tell, Math.max(0, told + PERIOD - clock.now()));
+      if (!timer) timer = setTimeout(tell, Math.max(0, told + PERIOD - now()));
     },
     { passive: true },
   );

@@ -47,9 +47,9 @@ const voices = new Voices(engine, new Bank(engine.context));
 
 const canvas = element("piano", HTMLCanvasElement);
 const view = new PianoView(canvas, frames);
-const lights = new Lights(view, new Trails(element("trails", HTMLCanvasElement), frames), frames, clock);
+const lights = new Lights(view, new Trails(element("trails", HTMLCanvasElement), frames), frames);
 const outgoing = new Outgoing(net, clock, (note) => sent.add(note));
-const player = new Player({ engine, voices, lights, outgoing, quota, room, clock });
+const player = new Player({ engine, voices, lights, outgoing, quota, room });
 const keyboard = new Keyboard(player);
 playByPointer(canvas, view, player);
 
@@ -57,7 +57,7 @@ const profile = new Profile(net, room);
 const people = new People(element("people", HTMLElement), room, () => profile.edit());
 new Incoming({ net, clock, room, engine, voices, lights, people, scheduled: (note) => schedule.add(note) });
 new Cursors(element("cursors", HTMLElement), room, frames);
-tellCursor(net, clock);
+tellCursor(net);
 new Chat(net, room);
 new Notices(net);
 new Rooms(net, room, (name, set) => {
@@ -90,6 +90,7 @@ expose({
     user: room.user && { ...room.user },
     people: [...room.people.values()].map((person) => ({ ...person })),
     offset: clock.offset,
+    easing: clock.easing,
     latency: clock.latency,
     audio: engine.context.state,
     quota: { points: quota.points, max: quota.max, allowance: quota.allowance },

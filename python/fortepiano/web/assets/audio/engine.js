@@ -1,8 +1,10 @@
+import { now } from "../clock.js";
 import { Emitter } from "../emitter.js";
 
 const LANES = 7;
 const WIDTH = 0.45;
-const DRIFT = 0.0003;
+// Milliseconds for which two clocks are compared before older comparisons are forgotten.
+const WINDOW = 3000;
 const KEPT = "fortepiano.volume";
 
 /**
@@ -16,10 +18,12 @@ export class Engine extends Emitter {
   #volume = this.context.createGain();
   /** @type {AudioNode[]} */
   #lanes = [];
-  /** Seconds of the audio context less seconds of the page's clock. */
-  #anchor = -Infinity;
-  /** When that was last looked at, milliseconds of the page's clock. */
-  #anchored = 0;
+  // Seconds of the audio context less seconds of the page's clock, at most: in this window of time
+  // and in the one before.
+  #ahead = -Infinity;
+  #before = -Infinity;
+  /** When this window began, milliseconds of the page's clock. */
+  #since = 0;
 
   constructor() {
     super();
@@ -41,7 +45,12 @@ export class Engine extends Emitter {
       this.#lanes.push(panner);
     }
     this.volume = this.volume;
-    context.addEventListener("statechange", () => this.emit("state"));
+    context.addEventListener("statechange", () => {
+      // While it was suspended its time stood still.
+      this.#ahead = this.#before = -Infinity;
+      this.emit("state");
+    });
+    setInterval(() => this.#compare(), 100);
   }
 
   get running() {
@@ -79,23 +88,27 @@ export class Engine extends Emitter {
   /**
    * The audio context's time of a moment of the page's clock.
    *
-   * `currentTime` advances in blocks and so lags behind by up to one of them: the least lag that was
-   * seen lately is the truth. Without that, phrases would stumble by some ten milliseconds.
-   *
-   * @param {number} moment milliseconds of the page's clock
-   * @param {number} now the same clock's present
-   * @returns {number} seconds
+   * @param {number} moment milliseconds
+   * @returns {number} seconds; the present for what is past
    */
-  at(moment, now) {
-    const { currentTime } = this.context;
-    const seen = currentTime - now / 1000;
-    // The two clocks drift apart by a tenth of a millisecond in a second at most, so what was seen
-    // earlier is trusted a little less each second.
-    const expected = this.#anchor - (DRIFT * (now - this.#anchored)) / 1000;
-    // A tenth of a second behind is no lag: the context was suspended meanwhile.
-    this.#anchor = seen > expected || seen < expected - 0.1 ? seen : expected;
-    this.#anchored = now;
-    return Math.max(currentTime, this.#anchor + moment / 1000);
+  at(moment) {
+    this.#compare();
+    return Math.max(this.context.currentTime, Math.max(this.#ahead, this.#before) + moment / 1000);
+  }
+
+  /**
+   * Compares the two clocks. `currentTime` advances in blocks and so lags behind by up to one of
+   * them: the least lag of the last seconds is the truth. Without that, phrases would stumble.
+   */
+  #compare() {
+    if (!this.running) return;
+    const moment = now();
+    if (moment - this.#since > WINDOW) {
+      this.#before = this.#ahead;
+      this.#ahead = -Infinity;
+      this.#since = moment;
+    }
+    this.#ahead = Math.max(this.#ahead, this.context.currentTime - moment / 1000);
   }
 
   /** @param {{ threshold: number, knee: number, ratio: number, attack: number, release: number }} settings */

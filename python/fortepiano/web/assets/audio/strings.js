@@ -8,6 +8,10 @@
 
 const LOWEST = 21;
 const HIGHEST = 108;
+// Partials below this level are masked by the others.
+const FAINT = 5e-4;
+// Of the partials above this one nobody hears how they beat.
+const PAIRED = 14;
 
 /**
  * Computes one note, a partial per step, so that whoever has little time can stop in between.
@@ -26,14 +30,17 @@ export function* strike(midi, rate) {
     const frequency = n * pitch * Math.sqrt(1 + stiffness * n * n);
     if (frequency > Math.min(rate * 0.45, 11_000)) break;
     const amplitude = loudness(n, frequency, pitch);
-    if (amplitude < 2e-4) continue;
+    if (amplitude < FAINT) continue;
     const loss = 0.22 + 1.5 * height ** 2 + 5.5 * height ** 5 + 1.1e-3 * frequency * (0.35 + height);
-    // The strings of a note are never quite in tune: they beat, and what is left of them after the
-    // first seconds rings on. Two of them are enough to hear both.
-    const spread = frequency * (0.00012 + 0.0001 * noise());
     const phase = noise() * 2 * Math.PI;
-    ring(wave, rate, frequency - spread, amplitude * 0.72, loss * 1.9, phase);
-    ring(wave, rate, frequency + spread, amplitude * 0.28, loss * 0.5, phase);
+    if (n > PAIRED) ring(wave, rate, frequency, amplitude, loss * 1.6, phase);
+    else {
+      // The strings of a note are never quite in tune: they beat, and what is left of them after
+      // the first seconds rings on. Two of them are enough to hear both.
+      const spread = frequency * (0.00012 + 0.0001 * noise());
+      ring(wave, rate, frequency - spread, amplitude * 0.72, loss * 1.9, phase);
+      ring(wave, rate, frequency + spread, amplitude * 0.28, loss * 0.5, phase);
+    }
     yield;
   }
   finish(wave, rate, height);
@@ -75,7 +82,7 @@ function ring(wave, rate, frequency, amplitude, loss, phase) {
   const damping = decay * decay;
   let before = (amplitude / decay) * Math.sin(phase - step);
   let beforeThat = (amplitude / damping) * Math.sin(phase - 2 * step);
-  const audible = Math.ceil((Math.log(amplitude / 2e-5) / loss) * rate);
+  const audible = Math.ceil((Math.log(amplitude / 6e-5) / loss) * rate);
   const end = Math.min(wave.length, Math.max(0, audible));
   for (let i = 0; i < end; i += 1) {
     const now = feedback * before - damping * beforeThat;

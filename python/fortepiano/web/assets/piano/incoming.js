@@ -6,6 +6,7 @@
 /** @import { People } from "../people.js" */
 /** @import { Room } from "../room.js" */
 /** @import { Lights } from "./lights.js" */
+import { now } from "../clock.js";
 import { color } from "../color.js";
 import { BY_NAME } from "./keys.js";
 
@@ -48,19 +49,19 @@ export class Incoming {
    */
   #play(t, notes, p) {
     const { clock, engine, lights, people, room, scheduled, voices } = this.#parts;
-    const now = clock.now();
+    const present = now();
     const base = clock.toLocal(t) + DELAY;
     const shade = color(room.people.get(p)?.color);
     for (const note of notes) {
       const key = BY_NAME.get(note?.n);
       const d = Number(note?.d ?? 0);
       // Late notes sound at once; what lies too far ahead is a mistake of somebody's clock.
-      const due = Math.max(now, base + d);
-      if (!key || !(due - now <= FARTHEST)) continue;
+      const due = Math.max(present, base + d);
+      if (!key || !(due - present <= FARTHEST)) continue;
       const stop = Boolean(note.s);
       const v = stop ? null : Math.min(Math.max(Number(note.v ?? VELOCITY), 0), 1);
       if (Number.isNaN(v)) continue;
-      const at = engine.running ? engine.at(due, now) : null;
+      const at = engine.running ? engine.at(due) : null;
       if (at !== null) {
         if (v === null) voices.stop(p, key.midi, at);
         else voices.start(p, key.midi, v, at);

@@ -1,8 +1,8 @@
-/** @import { Clock } from "../clock.js" */
 /** @import { Frames } from "../frames.js" */
 /** @import { Key } from "./keys.js" */
 /** @import { Trails } from "./trails.js" */
 /** @import { PianoView } from "./view.js" */
+import { now } from "../clock.js";
 
 const MOST = 20_000;
 
@@ -15,19 +15,16 @@ export class Lights {
   #view;
   #trails;
   #frames;
-  #clock;
 
   /**
    * @param {PianoView} view
    * @param {Trails} trails
    * @param {Frames} frames
-   * @param {Clock} clock
    */
-  constructor(view, trails, frames, clock) {
+  constructor(view, trails, frames) {
     this.#view = view;
     this.#trails = trails;
     this.#frames = frames;
-    this.#clock = clock;
     frames.add(() => this.#show());
     // A hidden page draws nothing; what became due meanwhile is no longer of interest.
     document.addEventListener("visibilitychange", () => {
@@ -80,9 +77,9 @@ export class Lights {
 
   #show() {
     if (this.#pending.length === 0) return false;
-    const now = this.#clock.now();
+    const present = now();
     this.#pending = this.#pending.filter(({ due, key, player, color, begun }) => {
-      if (due > now) return true;
+      if (due > present) return true;
       if (color === null) this.off(key, player);
       else {
         this.on(key, player, color);

@@ -1,6 +1,7 @@
 /** @import { Note, Sent } from "../types.js" */
 /** @import { Clock } from "../clock.js" */
 /** @import { Net } from "../net.js" */
+import { now } from "../clock.js";
 
 const FLUSH = 200;
 
@@ -56,12 +57,14 @@ export class Outgoing {
   #add(note) {
     // Without a connection one plays for oneself; nothing is saved up for later.
     if (this.#net.status !== "online") return;
-    const now = this.#clock.now();
+    const moment = now();
+    // A busy page's timer comes late, but some servers refuse a longer distance than this.
+    if (moment - this.#first > FLUSH) this.flush();
     if (this.#notes.length === 0) {
-      this.#first = now;
+      this.#first = moment;
       this.#timer = setTimeout(() => this.flush(), FLUSH);
     } else {
-      const delay = Math.round(now - this.#first);
+      const delay = Math.round(moment - this.#first);
       if (delay > 0) note.d = delay;
     }
     this.#notes.push(note);

@@ -1,11 +1,11 @@
 /** @import { Engine } from "../audio/engine.js" */
 /** @import { Voices } from "../audio/voices.js" */
-/** @import { Clock } from "../clock.js" */
 /** @import { NoteQuota } from "../quota.js" */
 /** @import { Room } from "../room.js" */
 /** @import { Key } from "./keys.js" */
 /** @import { Lights } from "./lights.js" */
 /** @import { Outgoing } from "./outgoing.js" */
+import { now } from "../clock.js";
 import { Emitter } from "../emitter.js";
 
 // No participant has this id: what one plays here never mixes with what comes from the other tab.
@@ -32,7 +32,6 @@ export class Player extends Emitter {
    * @param {Outgoing} parts.outgoing
    * @param {NoteQuota} parts.quota
    * @param {Room} parts.room
-   * @param {Clock} parts.clock
    */
   constructor(parts) {
     super();
@@ -46,15 +45,14 @@ export class Player extends Emitter {
    * @param {string} finger what presses it; the same one lets it go
    */
   press(key, velocity, finger) {
-    const { clock, engine, lights, outgoing, quota, room, voices } = this.#parts;
+    const { engine, lights, outgoing, quota, room, voices } = this.#parts;
     engine.unlock();
     // A press pays for its release too, so that no key is left hanging at the others.
     if (!room.open || !quota.spend(2)) return;
     const fingers = this.#held.get(key) ?? new Set();
     this.#held.set(key, fingers.add(finger));
     this.#kept.delete(key);
-    const now = clock.now();
-    voices.start(OWN, key.midi, velocity, engine.at(now, now));
+    voices.start(OWN, key.midi, velocity, engine.at(now()));
     lights.on(key, OWN, room.self?.color ?? "#8ab4ff");
     outgoing.start(key.name, velocity);
   }
@@ -93,9 +91,8 @@ export class Player extends Emitter {
 
   /** @param {Key} key */
   #stop(key) {
-    const { clock, engine, outgoing, voices } = this.#parts;
-    const now = clock.now();
-    voices.stop(OWN, key.midi, engine.at(now, now));
+    const { engine, outgoing, voices } = this.#parts;
+    voices.stop(OWN, key.midi, engine.at(now()));
     outgoing.stop(key.name);
   }
 }
