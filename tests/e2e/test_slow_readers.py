@@ -1,0 +1,88 @@
+"""Who does not read costs a bounded amount of memory and is closed; the others notice nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from support.peer import PING, TEXT, Peer, frame
+from support.people import Company, Message, new_room
+from support.server import Server, run_server
+
+MIB = 1 << 20
+
+CHORD: Message = {"m": "n", "t": 1, "n": [{"n": "c3", "v": 0.5}] * 2400}
+"""About 60 kB; a few hundred of them are more than any kernel's buffers take."""
+
+
+@pytest.fixture(scope="module")
+def generous() -> Iterator[Server]:
+    """A server on which one player may play as much as it takes to flood another."""
+    with run_server(
+        NODE_ENV="development",
+        FORTEPIANO_RULES__QUOTA_HOLDER__MAX="10000000",
+        FORTEPIANO_LIMITS__STALL_SECONDS="2",
+    ) as running:
+        yield running
+
+
+async def deaf(company: Company, room: str) -> tuple[Peer, str]:
+    """Return a peer in `room` that will not read any more, and its id."""
+    peer = await company.peer()
+    connection = peer.writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+    await peer.upgrade()
+    await peer.send(frame(TEXT, json.dumps([{"m": "hi"}, {"m": "ch", "_id": room}]).encode()))
+    while True:
+        for message in json.loads(await peer.expect(TEXT)):
+            if message["m"] == "ch":
+                # Reading on would only happen behind our back: asyncio reads ahead.
+                peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+                return peer, str(message["p"])
+
+
+async def test_case_10_who_never_reads_is_dropped_and_costs_little(generous: Server) -> None:
+    room = new_room()
+    async with Company(generous) as company:
+        player, listener = await company.enter(room), await company.enter(room)
+        _, slow = await deaf(company, room)
+        await listener.hears()
+        before = generous.resident_bytes
+        most = before
+        for _ in range(400):
+            # In step with the one who reads, or he would be a slow reader himself.
+            await player.send(CHORD)
+            assert len((await listener.expect("n"))["n"]) == 2400
+            most = max(most, generous.resident_bytes)
+        # Nothing is lost by those who read, and the one who does not is told of as gone.
+        gone = {"m": "bye", "p": slow}
+        if gone not in listener.log:
+            await listener.expect("bye", within=15)
+        assert [m for m in listener.log if m["m"] in {"bye", "ch"}][1:] == [gone]
+        assert (await player.join(room))["ch"]["count"] == 2
+        # 24 MiB were played; the hard bound of the lag is one.
+        assert most - before < 12 * MIB
+
+
+async def test_pings_that_nobody_collects_are_not_piled_up(server: Server) -> None:
+    async with Company(server) as company:
+        room = new_room()
+        other = await company.enter(room)
+        peer, _ = await deaf(company, room)
+        await other.hears()
+        before = server.resident_bytes
+        flood = frame(PING, b"x" * 125) * 500
+        with_patience = asyncio.timeout(5)
+        try:
+            async with with_patience:
+                for _ in range(400):
+                    await peer.send(flood)
+        except TimeoutError:
+            # The server has stopped to read from somebody who does not read: as good an answer.
+            pass
+        await other.hears()
+        assert server.resident_bytes - before < 12 * MIB
