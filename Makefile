@@ -27,6 +27,12 @@ MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 .SUFFIXES:
 
+# The tests that need no program but the server itself.
+INNER_TESTS := tests/unit tests/native tests/conformance
+# What `make smoke` installs: the wheel in dist/ that fits the interpreter, and no other.
+INSTALL ?= --no-index --no-deps --only-binary :all: --find-links dist fortepiano
+OTHER_PYTHONS := $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions
+
 # What is on the machine. A tool counts as present when it runs: its name in PATH may be a dead link.
 
 WANTS_PYTHON := Python 3.11 or newer with its headers is missing: apt-get install python3-dev \
@@ -95,7 +101,7 @@ sdist: $(VENV)/.python ## Build the source distribution into dist/
 .PHONY: package
 package: wheel sdist ## Build wheel and sdist, and hold a wheel made of the sdist against the first
 	@rm -rf build/from-sdist
-	CARGO_TARGET_DIR=$${CARGO_TARGET_DIR:-$(abspath rust/target)} \
+	CARGO_TARGET_DIR=$${CARGO_TARGET_DIR:-$(abspath rust/target)} env -u PYO3_PYTHON \
 	    $(BIN)/pip wheel --quiet --no-deps --wheel-dir build/from-sdist dist/fortepiano-*.tar.gz
 	@names() { $(BIN)/python -m zipfile -l "$$1" | awk 'NR > 1 { print $$1 }' | sort; }; \
 	diff <(names dist/fortepiano-*.whl) <(names build/from-sdist/fortepiano-*.whl) \
@@ -137,6 +143,10 @@ test-native: ## Run the tests of the Rust core; needs no Python
 test-python: build $(VENV)/.tools ## Run the tests of Python, of the protocol, with bots and a browser
 	$(BIN)/pytest -m "not slow" $(ARGS)
 
+.PHONY: test-inner
+test-inner: build $(VENV)/.tools ## Run the tests that need no program but the server itself
+	$(BIN)/pytest -m "not slow" $(INNER_TESTS) $(ARGS)
+
 .PHONY: conformance
 conformance: build $(VENV)/.tools ## Run the tests of the protocol alone, from outside
 	$(BIN)/pytest -m "not slow" tests/conformance $(ARGS)
@@ -146,19 +156,41 @@ test-slow: build $(VENV)/.tools ## Run the slow tests, and the random ones with 
 	FORTEPIANO_HYPOTHESIS=slow $(BIN)/pytest --timeout 1800 tests/native $(ARGS)
 	$(BIN)/pytest -m slow $(ARGS) || [ $$? -eq 5 ] # 5: there is none
 
-.PHONY: test-wheel
-test-wheel: ## Install the wheel of dist/ where nothing else is, and run the tests on it
+.PHONY: test-e2e
+test-e2e: build $(VENV)/.tools ## Run the tests with whole servers, people's bots and a browser
+	$(BIN)/pytest -m "not slow" tests/e2e tests/browser $(ARGS)
+
+.PHONY: test-pythons
+test-pythons: ## Run the tests once more with each other Python (3.11 to 3.14) of this machine
+	@for version in 3.11 3.12 3.13 3.14; do \
+	    for python in python$$version $(OTHER_PYTHONS)/$$version.*/bin/python; do \
+	        ! $$python -c '$(USABLE_PYTHON)' >/dev/null 2>&1 || break; python=; \
+	    done; \
+	    if $(BIN)/python$$version --version >/dev/null 2>&1; then continue; fi; \
+	    if [ -z "$$python" ]; then echo "Python $$version is not on this machine."; continue; fi; \
+	    $(MAKE) test-inner PYTHON=$$python VENV=.venv-$$version; \
+	done
+
+.PHONY: smoke
+smoke: ## Install the wheel of dist/ where nothing else is, and see that it runs (INSTALL=. the tree)
 	@$(FIND_PYTHON); rm -rf build/clean; $$python -m venv build/clean
-	build/clean/bin/pip install --quiet --upgrade "pip>=25.1"
-	build/clean/bin/pip install --quiet --group test dist/fortepiano-*.whl
-	build/clean/bin/pytest -m "not slow" tests/unit tests/native tests/e2e $(ARGS)
+	@build/clean/bin/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	env -u PYO3_PYTHON build/clean/bin/pip install --quiet $(INSTALL)
+	@build/clean/bin/pip install --quiet fortepiano
+	cd build && clean/bin/python -c 'from fortepiano.native import profile; print(profile())'
+	cd build && clean/bin/fortepiano version
+
+.PHONY: test-wheel
+test-wheel: smoke ## Run the tests on the wheel of dist/, installed where nothing else is
+	build/clean/bin/pip install --quiet --group test
+	build/clean/bin/pytest -m "not slow" $(INNER_TESTS) tests/e2e $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Fuzz the native core for FUZZ_SECONDS (60) a target; needs nightly Rust and cargo-fuzz
 	@cargo +nightly fuzz --version >/dev/null 2>&1 || { echo "make: cargo-fuzz is missing: \
 	rustup toolchain install nightly && cargo install --locked cargo-fuzz" >&2; exit 1; }
-	cd rust && for target in $$(cargo +nightly fuzz list); do \
-	    cargo +nightly fuzz run $$target -- -max_total_time=$${FUZZ_SECONDS:-60}; \
+	cd rust && for target in $$(cargo +nightly fuzz list --fuzz-dir fuzz); do \
+	    cargo +nightly fuzz run --fuzz-dir fuzz $$target -- -max_total_time=$${FUZZ_SECONDS:-60}; \
 	done
 
 .PHONY: bench
@@ -176,7 +208,7 @@ fmt: $(VENV)/.tools ## Format Python and Rust, and repair what the linter can
 
 .PHONY: clean
 clean: ## Remove all that was made here, the environment included; ./data stays
-	rm -rf $(VENV) build dist rust/target rust/fuzz/target .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-3.* build dist rust/target rust/fuzz/target .pytest_cache .mypy_cache .ruff_cache
 	rm -rf .hypothesis .benchmarks .coverage tests/e2e/bots/node_modules
 	rm -f python/fortepiano/*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -184,7 +216,7 @@ clean: ## Remove all that was made here, the environment included; ./data stays
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	    /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	    /^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # The stamps that say how far the environment is; an unchanged tree does nothing here.
 
