@@ -80,6 +80,7 @@ test: lint types test-native test-python ## Run everything: lint, types, cargo t
 
 .PHONY: build
 build: $(VENV)/.built-$(PROFILE) ## Build the wheel (PROFILE=release) and install it, Python editable
+	@:
 
 .PHONY: dev
 dev: ## Make ready to work: all tools, and a debug build with its checks
@@ -88,13 +89,11 @@ dev: ## Make ready to work: all tools, and a debug build with its checks
 
 .PHONY: wheel
 wheel: $(VENV)/.python ## Build the release wheel into dist/
-	@$(NEED_RUST); $(NEED_CC)
 	@rm -f dist/*.whl
 	$(MATURIN) build --release --out dist --interpreter $(PYO3_PYTHON)
 
 .PHONY: sdist
 sdist: $(VENV)/.python ## Build the source distribution into dist/
-	@$(NEED_RUST)
 	@rm -f dist/*.tar.gz
 	$(MATURIN) sdist --out dist
 
@@ -116,7 +115,7 @@ annotate: $(VENV)/.python ## Show in build/_link.html where the Cython link call
 
 .PHONY: lint
 lint: $(VENV)/.tools ## Check style and formatting of Python, Cython and Rust
-	@$(NEED_RUST); $(NEED_RUSTFMT)
+	@$(NEED_RUSTFMT)
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/cython-lint --no-pycodestyle ext/_link.pyx
@@ -201,7 +200,7 @@ bench: build $(VENV)/.tools ## Measure the inner steps (benchmarks/micro)
 
 .PHONY: fmt
 fmt: $(VENV)/.tools ## Format Python and Rust, and repair what the linter can
-	@$(NEED_RUST); $(NEED_RUSTFMT)
+	@$(NEED_RUSTFMT)
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format --quiet
 	cargo fmt $(CARGO_FLAGS) --all
@@ -221,6 +220,7 @@ help: ## List the targets
 # The stamps that say how far the environment is; an unchanged tree does nothing here.
 
 $(VENV)/.python: pyproject.toml
+	@$(NEED_RUST); $(NEED_CC)
 	@$(BIN)/python --version >/dev/null 2>&1 || { $(FIND_PYTHON); echo "Making $(VENV)"; \
 	    $$python -m venv --clear $(VENV); }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
@@ -233,8 +233,7 @@ $(VENV)/.tools: $(VENV)/.python
 	@touch $@
 
 $(VENV)/.built-release $(VENV)/.built-dev: $(VENV)/.python $(CODE)
-	@$(NEED_RUST); $(NEED_CC)
-	@echo "Building fortepiano ($(PROFILE))"
+	@echo "Building fortepiano ($(PROFILE)); the first time this takes a minute or two"
 	@rm -f $(VENV)/.built-*
-	@$(MATURIN) develop --quiet --profile $(PROFILE)
+	@PIP_QUIET=1 $(MATURIN) develop --quiet --profile $(PROFILE)
 	@touch $@
