@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import signal
 import sqlite3
@@ -5,6 +6,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,12 +16,29 @@ import structlog.testing
 
 from fortepiano.config import Settings, StoreSettings
 from fortepiano.errors import StoreError
-from fortepiano.store import DATABASE, Store, UserRecord, open_store
+from fortepiano.store import (
+    DATABASE,
+    BanRecord,
+    Store,
+    TokenRecord,
+    UserRecord,
+    open_store,
+)
 from fortepiano.store.memory import MemoryStore
-from fortepiano.store.sqlite import MIGRATIONS, SQLiteStore
+from fortepiano.store.schema import MIGRATIONS
+from fortepiano.store.sqlite import LOOK_SECONDS, SQLiteStore
 
 ANN = UserRecord("a" * 24, "Ann", "#112233")
 BEA = UserRecord("b" * 24, "Béa 🎹", "#445566")
+
+NOW = time.time_ns() // 1_000_000
+HOUR = 3_600_000
+
+KICKED = BanRecord("Duets 🎹", ANN.id, NOW + HOUR, BEA.id, "", NOW)
+BANNED = BanRecord("", ANN.id, None, "1f2e3d4c", "spam", NOW)
+
+FIRST = TokenRecord("00000001", "d1" * 32, "admin", "Bea's", NOW, None)
+SECOND = TokenRecord("00000000", "d2" * 32, "read", "", NOW + 1, NOW + HOUR)
 
 LONG = 10.0
 """A wait that ends early unless something is broken; seconds."""
@@ -36,6 +55,12 @@ def store(request: pytest.FixtureRequest, path: Path) -> Iterator[Store]:
     made.open()
     yield made
     made.close()
+
+
+def until(store: SQLiteStore, reached: Callable[[], bool]) -> None:
+    """Wait for something the writer does by itself, without hurrying it as flush would."""
+    with store._changed:
+        assert store._changed.wait_for(reached, LONG)
 
 
 def reopened(path: Path) -> SQLiteStore:
@@ -71,6 +96,62 @@ class TestEveryStore:
         store.save_user(ANN)
         assert store.flush(LONG)
         assert store.healthy
+
+    def test_nobody_is_banned_at_first(self, store: Store) -> None:
+        assert store.bans() == []
+        store.remove_ban(KICKED.room, KICKED.user_id)
+        assert store.bans() == []
+
+    def test_bans_of_one_user_are_independent(self, store: Store) -> None:
+        store.save_ban(KICKED)
+        store.save_ban(BANNED)
+        assert sorted(store.bans(), key=lambda ban: ban.room) == [BANNED, KICKED]
+        store.remove_ban("", ANN.id)
+        store.remove_ban(KICKED.room, BEA.id)
+        assert store.bans() == [KICKED]
+
+    def test_second_ban_replaces_the_first(self, store: Store) -> None:
+        longer = dataclasses.replace(KICKED, until=None, by=ANN.id)
+        store.save_ban(KICKED)
+        store.save_ban(longer)
+        assert store.bans() == [longer]
+
+    def test_lists_are_the_askers_own(self, store: Store) -> None:
+        store.save_ban(KICKED)
+        store.save_token(FIRST)
+        store.bans().clear()
+        store.tokens().clear()
+        assert (store.bans(), store.tokens()) == ([KICKED], [FIRST])
+
+    def test_tokens_are_found_by_digest(self, store: Store) -> None:
+        assert store.token(FIRST.digest) is None
+        store.save_token(SECOND)
+        store.save_token(FIRST)
+        assert store.token(FIRST.digest) == FIRST
+        assert store.token(SECOND.digest) == SECOND
+        assert store.token(FIRST.id) is None
+        assert store.tokens() == [FIRST, SECOND]
+
+    def test_removed_token_is_gone(self, store: Store) -> None:
+        store.save_token(FIRST)
+        store.save_token(SECOND)
+        store.remove_token(FIRST.id)
+        store.remove_token("nobody's")
+        assert store.token(FIRST.digest) is None
+        assert store.tokens() == [SECOND]
+
+    def test_new_secret_of_a_token_replaces_the_old(self, store: Store) -> None:
+        renewed = dataclasses.replace(FIRST, digest="d3" * 32)
+        store.save_token(FIRST)
+        store.save_token(renewed)
+        assert store.token(FIRST.digest) is None
+        assert store.tokens() == [renewed]
+
+    def test_own_changes_are_no_revision(self, store: Store) -> None:
+        store.save_ban(KICKED)
+        store.save_token(FIRST)
+        assert store.flush(LONG)
+        assert store.revision == 0
 
     def test_opening_and_closing_twice_is_harmless(self, store: Store) -> None:
         store.save_user(ANN)
@@ -121,11 +202,7 @@ class TestRestart:
     def test_written_without_being_asked(self, path: Path) -> None:
         with closing(reopened(path)) as store, closing(sqlite3.connect(path)) as other:
             store.save_user(ANN)
-            # flush would hurry the writer: wait for it the way flush does, without asking.
-            with store._changed:
-                assert store._changed.wait_for(
-                    lambda: not store._pending and not store._writing, timeout=1
-                )
+            until(store, lambda: not store._pending and not store._writing)
             assert other.execute("SELECT id, name, color FROM user").fetchall() == [
                 (ANN.id, ANN.name, ANN.color)
             ]
@@ -135,6 +212,64 @@ class TestRestart:
             for number in range(1000):
                 store.save_user(UserRecord(ANN.id, f"Ann {number}", ANN.color))
                 assert len(store._pending) <= 1
+
+    def test_bans_and_tokens_are_still_there(self, path: Path) -> None:
+        store = reopened(path)
+        for ban in (KICKED, BANNED):
+            store.save_ban(ban)
+        for token in (FIRST, SECOND):
+            store.save_token(token)
+        store.close()
+        with closing(reopened(path)) as again:
+            assert sorted(again.bans(), key=lambda ban: ban.room) == [BANNED, KICKED]
+            assert again.tokens() == [FIRST, SECOND]
+            assert again.token(SECOND.digest) == SECOND
+            again.remove_ban("", ANN.id)
+            again.remove_token(FIRST.id)
+        with closing(reopened(path)) as again:
+            assert (again.bans(), again.tokens()) == ([KICKED], [SECOND])
+
+    def test_ended_bans_are_forgotten(self, path: Path) -> None:
+        store = reopened(path)
+        ended = dataclasses.replace(KICKED, room="ended", until=NOW - 1)
+        for ban in (ended, KICKED, BANNED):
+            store.save_ban(ban)
+        assert ended in store.bans()
+        store.close()
+        with closing(reopened(path)) as again:
+            assert {ban.room for ban in again.bans()} == {KICKED.room, ""}
+        with closing(sqlite3.connect(path)) as database:
+            assert database.execute("SELECT count(*) FROM ban").fetchone() == (2,)
+
+    def test_saved_and_removed_at_once_leaves_nothing(self, path: Path) -> None:
+        store = reopened(path)
+        store.save_ban(KICKED)
+        store.remove_ban(KICKED.room, KICKED.user_id)
+        store.close()
+        with closing(reopened(path)) as again:
+            assert again.bans() == []
+
+    def test_ten_thousand_bans(self, path: Path) -> None:
+        bans = [dataclasses.replace(KICKED, user_id=f"{one:024x}") for one in range(10_000)]
+        store = reopened(path)
+        for ban in bans:
+            store.save_ban(ban)
+        store.close()
+        with closing(reopened(path)) as again:
+            assert again.bans() == bans
+
+    def test_what_is_committed_outlives_a_power_cut(self, path: Path) -> None:
+        path.parent.mkdir()
+        with closing(SQLiteStore(path)._connect()) as database:
+            (level,) = database.execute("PRAGMA synchronous").fetchone()
+        assert level == 2  # FULL
+
+    def test_end_beyond_sqlite_does_not_stop_the_writer(self, path: Path) -> None:
+        store = reopened(path)
+        store.save_ban(dataclasses.replace(KICKED, until=10**300))
+        store.close()
+        with closing(reopened(path)) as again:
+            assert again.bans() == [dataclasses.replace(KICKED, until=2**63 - 1)]
 
     def test_lone_surrogate_does_not_stop_the_writer(self, path: Path) -> None:
         store = reopened(path)
@@ -155,13 +290,15 @@ class TestRestart:
 
     def test_killed_while_writing(self, path: Path) -> None:
         program = (
-            "import sys; from pathlib import Path; from fortepiano.store import UserRecord\n"
+            "import sys; from pathlib import Path\n"
+            "from fortepiano.store import BanRecord, UserRecord\n"
             "from fortepiano.store.sqlite import SQLiteStore\n"
             "store = SQLiteStore(Path(sys.argv[1])); store.open()\n"
             "number = 0\n"
             "while True:\n"
             "    for user in range(50):\n"
             "        store.save_user(UserRecord(f'{user:024x}', str(number), '#000000'))\n"
+            "        store.save_ban(BanRecord('room', f'{user:024x}', None, '', str(number), 0))\n"
             "    assert store.flush(10)\n"
             "    print(number, flush=True); number += 1\n"
         )
@@ -178,6 +315,8 @@ class TestRestart:
                     record = store.user(f"{user:024x}")
                     assert record is not None
                     numbers.add(int(record.name))
+                assert len(store.bans()) == 50
+                numbers.update(int(ban.reason) for ban in store.bans())
                 assert min(numbers) >= acknowledged
                 assert max(numbers) - min(numbers) <= 1
 
@@ -259,6 +398,20 @@ class TestUnusableFile:
             with pytest.raises(StoreError, match="database is locked"):
                 SQLiteStore(path, busy_seconds=0.01).open()
 
+    def test_file_of_the_first_version_is_migrated(self, path: Path) -> None:
+        path.parent.mkdir()
+        with closing(sqlite3.connect(path, isolation_level=None)) as database:
+            for statement in MIGRATIONS[0]:
+                database.execute(statement)
+            database.execute("PRAGMA user_version = 1")
+            database.execute("INSERT INTO salt VALUES (1, 'one'), (2, 'two')")
+            database.execute("INSERT INTO user VALUES (?, ?, ?)", (ANN.id, ANN.name, ANN.color))
+        with closing(reopened(path)) as store:
+            assert (store.salts(), store.user(ANN.id)) == (("one", "two"), ANN)
+            store.save_ban(BANNED)
+        with closing(reopened(path)) as again:
+            assert (again.user(ANN.id), again.bans()) == (ANN, [BANNED])
+
     def test_old_file_is_migrated(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         store = reopened(path)
         store.save_user(ANN)
@@ -326,7 +479,7 @@ class TestLockedFile:
         self, impatient: SQLiteStore, other: sqlite3.Connection
     ) -> None:
         impatient.save_user(ANN)
-        with pytest.raises(StoreError, match="changes of users are lost: database is locked"):
+        with pytest.raises(StoreError, match="the last changes are lost: database is locked"):
             impatient.close()
         impatient.close()
         assert not any(thread.name == "store-writer" for thread in threading.enumerate())
@@ -343,6 +496,98 @@ class TestLockedFile:
         closer.join(LONG)
         with closing(reopened(path)) as again:
             assert again.user(ANN.id) == ANN
+
+
+class TestTwoProcesses:
+    """A store beside the one of a running server, as the command line opens it."""
+
+    @pytest.fixture
+    def server(self, path: Path) -> Iterator[SQLiteStore]:
+        with closing(reopened(path)) as store:
+            yield store
+
+    @pytest.fixture
+    def other(self, server: SQLiteStore, path: Path) -> Iterator[SQLiteStore]:
+        with closing(reopened(path)) as store:
+            yield store
+
+    def test_token_made_elsewhere_is_accepted_within_a_second(
+        self, server: SQLiteStore, other: SQLiteStore
+    ) -> None:
+        other.save_token(FIRST)
+        assert other.flush(LONG)
+        assert LOOK_SECONDS < 1
+        until(server, lambda: server.token(FIRST.digest) == FIRST)
+        assert server.revision == 1
+
+    def test_token_revoked_elsewhere_is_gone(self, server: SQLiteStore, other: SQLiteStore) -> None:
+        server.save_token(FIRST)
+        assert server.flush(LONG)
+        until(other, lambda: other.tokens() == [FIRST])
+        other.remove_token(FIRST.id)
+        until(server, lambda: server.token(FIRST.digest) is None)
+
+    def test_bans_set_and_lifted_elsewhere(self, server: SQLiteStore, other: SQLiteStore) -> None:
+        other.save_ban(KICKED)
+        until(server, lambda: server.bans() == [KICKED])
+        other.remove_ban(KICKED.room, KICKED.user_id)
+        until(server, lambda: server.bans() == [])
+        assert server.revision == 2
+
+    def test_own_saves_between_two_looks_hide_nothing(
+        self, server: SQLiteStore, other: SQLiteStore
+    ) -> None:
+        other.save_ban(BANNED)
+        assert other.flush(LONG)
+        server.save_user(ANN)
+        server.save_ban(KICKED)
+        assert server.flush(LONG)
+        until(server, lambda: len(server.bans()) == 2)
+        until(other, lambda: len(other.bans()) == 2)
+
+    def test_what_is_not_yet_written_stands(
+        self, server: SQLiteStore, path: Path, other: SQLiteStore
+    ) -> None:
+        gone = dataclasses.replace(KICKED, room="gone")
+        for ban in (gone, KICKED):
+            other.save_ban(ban)
+        other.save_token(FIRST)
+        until(server, lambda: len(server.bans()) == 2 and server.tokens() == [FIRST])
+        other.save_ban(BANNED)
+        assert other.flush(LONG)
+        # What the server has queued when it looks, taken away from its writer for a moment.
+        server.close()
+        server.save_ban(dataclasses.replace(KICKED, until=None))
+        server.remove_ban(gone.room, gone.user_id)
+        server.remove_token(FIRST.id)
+        server.save_token(SECOND)
+        server.save_user(BEA)
+        with closing(server._connect()) as database:
+            server._look(database)
+        bans = {(ban.room, ban.until) for ban in server.bans()}
+        assert bans == {(KICKED.room, None), ("", None)}
+        assert server.tokens() == [SECOND]
+
+    def test_looking_without_a_change_is_no_revision(
+        self, server: SQLiteStore, other: SQLiteStore, path: Path
+    ) -> None:
+        before = server._file_version
+        other.save_user(ANN)
+        until(server, lambda: server._file_version != before)
+        reopened(path).close()
+        other.save_token(FIRST)
+        until(server, lambda: server.tokens() == [FIRST])
+        assert server.revision == 1
+
+    def test_looking_goes_on_under_steady_writing(
+        self, server: SQLiteStore, other: SQLiteStore
+    ) -> None:
+        other.save_token(FIRST)
+        deadline = time.monotonic() + LONG
+        while server.token(FIRST.digest) is None:
+            server.save_user(ANN)
+            assert server.flush(LONG)
+            assert time.monotonic() < deadline
 
 
 class TestFactory:

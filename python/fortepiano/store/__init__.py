@@ -1,11 +1,19 @@
-"""What survives a restart: users who changed their name or colour, and the salts of user ids."""
+"""What survives a restart: names and colours of users, bans, staff tokens, salts of user ids."""
 
 from fortepiano.config import Settings
-from fortepiano.store.base import Store, UserRecord
+from fortepiano.store.base import BanRecord, Scope, Store, TokenRecord, UserRecord
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.sqlite import SQLiteStore
 
-__all__ = ["DATABASE", "Store", "UserRecord", "open_store"]
+__all__ = [
+    "DATABASE",
+    "BanRecord",
+    "Scope",
+    "Store",
+    "TokenRecord",
+    "UserRecord",
+    "open_store",
+]
 
 DATABASE = "fortepiano.sqlite3"
 """Name of the database in the data folder."""

@@ -2,8 +2,11 @@
 
 The event loop puts a change into a dictionary and goes on; the writer takes whatever has gathered
 there within `GROUP_SECONDS` and commits it as one transaction. The dictionary has one entry per
-user however often he changes, so it needs no bound of its own, and a disk that is slow, full or
+thing however often it changes, so it needs no bound of its own, and a disk that is slow, full or
 locked costs nothing but freshness: the writer tries again, ever more slowly, until it works.
+
+Other processes may change bans and tokens in the file, as `fortepiano token` does. The writer looks
+for that every `LOOK_SECONDS`. Users belong to the process that serves them.
 """
 
 import contextlib
@@ -17,12 +20,17 @@ from pathlib import Path
 
 from fortepiano import logs
 from fortepiano.errors import StoreError
-from fortepiano.store.base import UserRecord
+from fortepiano.store.base import BanRecord, TokenRecord, UserRecord
+from fortepiano.store.memory import MemoryStore
+from fortepiano.store.schema import BANS, MIGRATIONS, TOKENS, USERS, AnyTable, Changes, Key, Record
 
-__all__ = ["MIGRATIONS", "SQLiteStore"]
+__all__ = ["SQLiteStore"]
 
 GROUP_SECONDS = 0.05
 """How long the first change of a group waits for others to join it."""
+
+LOOK_SECONDS = 0.5
+"""How often the writer looks for what other processes have changed; costs microseconds."""
 
 BUSY_SECONDS = 5.0
 """How long SQLite itself waits for another process to release the file."""
@@ -33,22 +41,10 @@ CLOSE_SECONDS = 5.0
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        "CREATE TABLE salt (number INTEGER PRIMARY KEY, value TEXT NOT NULL)",
-        "CREATE TABLE user (id TEXT PRIMARY KEY, name TEXT NOT NULL, color TEXT NOT NULL)"
-        " WITHOUT ROWID",
-    ),
-)
-"""The statements that lead from each version of the file (PRAGMA user_version) to the next.
-
-Append only: files of every earlier version are out there.
-"""
-
 _log = logs.logger(__name__)
 
 
-class SQLiteStore:
+class SQLiteStore(MemoryStore):
     """Keeps everything in a file, and all of it in memory too.
 
     Args:
@@ -64,16 +60,18 @@ class SQLiteStore:
         busy_seconds: float = BUSY_SECONDS,
         close_seconds: float = CLOSE_SECONDS,
     ) -> None:
+        super().__init__()
         self._path = path
         self._busy_seconds = busy_seconds
         self._close_seconds = close_seconds
-        self._users: dict[str, UserRecord] = {}
-        self._salts = ("", "")
         self._writer: threading.Thread | None = None
         self._last_error: str | None = None
-        # The condition guards what follows; nobody holds it while touching the disk.
+        self._file_version = 0  # grows with every commit of another connection
+        self._revision = 0
+        # The condition guards what follows, and the change of what is in memory together with it;
+        # nobody holds it while touching the disk.
         self._changed = threading.Condition()
-        self._pending: dict[str, UserRecord] = {}
+        self._pending: Changes = {}
         self._writing = False
         self._hurry = False
         self._stop_by: float | None = None  # time.monotonic() at which a closing writer gives up
@@ -87,6 +85,11 @@ class SQLiteStore:
     def last_error(self) -> str | None:
         """Why the last attempt to write failed."""
         return self._last_error
+
+    @property
+    def revision(self) -> int:
+        """How often bans or tokens have been taken over from other processes."""
+        return self._revision
 
     def open(self) -> None:
         """Make or migrate the file, read it, and start the writer."""
@@ -109,6 +112,7 @@ class SQLiteStore:
             on_failure.pop_all()
         self._stop_by = None
         self._writing = False
+        self._pending = {}  # what an earlier `close` told to be lost
         # A daemon: a disk that hangs for ever must not keep the process from ending.
         self._writer = threading.Thread(
             target=self._write_on, args=(database,), name="store-writer", daemon=True
@@ -126,22 +130,37 @@ class SQLiteStore:
         writer.join(self._close_seconds + self._busy_seconds + 1)  # its last attempt may be late
         if self._pending or self._writing:
             reason = self._last_error or "the disk does not answer"
-            raise StoreError(self._path, f"the last changes of users are lost: {reason}")
-
-    def salts(self) -> tuple[str, str]:
-        """Return the two secrets kept in the file."""
-        return self._salts
-
-    def user(self, user_id: str) -> UserRecord | None:
-        """Return what is kept of a user."""
-        return self._users.get(user_id)
+            raise StoreError(self._path, f"the last changes are lost: {reason}")
 
     def save_user(self, record: UserRecord) -> None:
         """Keep a user, and have it written."""
-        self._users[record.id] = record
         with self._changed:
-            self._pending[record.id] = record
-            self._changed.notify_all()
+            super().save_user(record)
+            self._note(USERS, (record.id,), record)
+
+    def save_ban(self, record: BanRecord) -> None:
+        """Keep a ban, and have it written."""
+        with self._changed:
+            super().save_ban(record)
+            self._note(BANS, (record.room, record.user_id), record)
+
+    def remove_ban(self, room: str, user_id: str) -> None:
+        """Forget a ban, and have it deleted."""
+        with self._changed:
+            super().remove_ban(room, user_id)
+            self._note(BANS, (room, user_id), None)
+
+    def save_token(self, record: TokenRecord) -> None:
+        """Keep a token, and have it written."""
+        with self._changed:
+            super().save_token(record)
+            self._note(TOKENS, (record.id,), record)
+
+    def remove_token(self, token_id: str) -> None:
+        """Forget a token, and have it deleted."""
+        with self._changed:
+            super().remove_token(token_id)
+            self._note(TOKENS, (token_id,), None)
 
     def flush(self, timeout: float) -> bool:
         """Have everything written now, and wait for it."""
@@ -149,6 +168,10 @@ class SQLiteStore:
             self._hurry = bool(self._pending)
             self._changed.notify_all()
             return self._changed.wait_for(lambda: not self._pending and not self._writing, timeout)
+
+    def _note(self, table: AnyTable, key: Key, record: Record | None) -> None:
+        self._pending[table, key] = record
+        self._changed.notify_all()
 
     def _connect(self) -> sqlite3.Connection:
         # One thread at a time uses the connection: the opening one, and from then on the writer.
@@ -158,8 +181,9 @@ class SQLiteStore:
         )
         try:
             database.execute("PRAGMA journal_mode = WAL")
-            # A killed process loses nothing committed; a power cut may cost the last moments.
-            database.execute("PRAGMA synchronous = NORMAL")
+            # What is committed outlives a power cut too, which matters for bans. It costs a sync
+            # per group, and only the writer waits for it.
+            database.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error:
             database.close()
             raise
@@ -182,50 +206,71 @@ class SQLiteStore:
                 )
             for statement in (one for step in MIGRATIONS[version:] for one in step):
                 database.execute(statement)
-            database.execute(f"PRAGMA user_version = {newest}")
+            if version < newest:  # else nothing is written that other processes would look at
+                database.execute(f"PRAGMA user_version = {newest}")
             database.executemany(
                 "INSERT OR IGNORE INTO salt (number, value) VALUES (?, ?)",
                 [(number, secrets.token_hex(16)) for number in (1, 2)],
             )
+            now = time.time_ns() // 1_000_000
+            database.execute("DELETE FROM ban WHERE until <= ?", (now,))
 
     def _read(self, database: sqlite3.Connection) -> None:
+        # The version first: what is committed after it is found by the next look.
+        self._file_version = _file_version(database)
         (first,), (second,) = database.execute("SELECT value FROM salt ORDER BY number LIMIT 2")
         self._salts = (first, second)
-        rows = database.execute("SELECT id, name, color FROM user")
-        self._users = {row[0]: UserRecord(*row) for row in rows}
+        self._users = {one.id: one for one in USERS.read(database).values()}
+        self._bans = BANS.read(database)
+        self._tokens = {one.digest: one for one in TOKENS.read(database).values()}
 
     def _write_on(self, database: sqlite3.Connection) -> None:
         """Write group after group until closed: the life of the writer's thread."""
+        pause = _FIRST_PAUSE
+        look_at = time.monotonic() + LOOK_SECONDS
         with contextlib.closing(database):
-            while batch := self._next_batch():
-                pause = _FIRST_PAUSE
-                while not self._written(database, batch):
-                    if not self._may_retry(pause):
-                        return
+            while (batch := self._next_batch(look_at)) is not None:
+                written = self._written(database, batch)
+                self._settle(batch, written)
+                if written:
+                    pause = _FIRST_PAUSE
+                elif self._may_retry(pause):
                     pause = min(2 * pause, _LONGEST_PAUSE)
-                with self._changed:
-                    self._writing = False
-                    self._changed.notify_all()
+                else:
+                    return
+                if time.monotonic() >= look_at:
+                    self._look(database)
+                    look_at = time.monotonic() + LOOK_SECONDS
 
-    def _next_batch(self) -> dict[str, UserRecord]:
-        """Wait for changes and take them; empty once there will be no more."""
+    def _next_batch(self, look_at: float) -> Changes | None:
+        """Wait for changes and take them.
+
+        Args:
+            look_at: The `time.monotonic()` at which to stop waiting and return nothing.
+
+        Returns:
+            The changes; None once there will be no more.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._pending or self._closing())
+            rest = max(0.0, look_at - time.monotonic())
+            self._changed.wait_for(lambda: self._pending or self._closing(), rest)
+            if not self._pending:
+                return None if self._closing() else {}
             self._changed.wait_for(lambda: self._hurry or self._closing(), GROUP_SECONDS)
             batch, self._pending = self._pending, {}
-            self._writing = bool(batch)
+            self._writing = True
             self._hurry = False
             return batch
 
-    def _written(self, database: sqlite3.Connection, batch: dict[str, UserRecord]) -> bool:
+    def _written(self, database: sqlite3.Connection, batch: Changes) -> bool:
         """Try to write a group, and log when that begins or ceases to fail."""
-        rows = [(one.id, _text(one.name), _text(one.color)) for one in batch.values()]
+        if not batch:
+            return True
         before = self._last_error
         try:
             with _transaction(database):
-                database.executemany(
-                    "INSERT OR REPLACE INTO user (id, name, color) VALUES (?, ?, ?)", rows
-                )
+                for (table, key), record in batch.items():
+                    table.write(database, key, record)
         except sqlite3.Error as error:
             self._last_error = str(error)
             if before is None:
@@ -235,6 +280,34 @@ class SQLiteStore:
         if before is not None:
             _log.info("store is written again", path=str(self._path))
         return True
+
+    def _settle(self, batch: Changes, written: bool) -> None:
+        """Put a group that could not be written back, under what has changed since."""
+        with self._changed:
+            self._writing = False
+            if not written:
+                self._pending = {**batch, **self._pending}
+            self._changed.notify_all()
+
+    def _look(self, database: sqlite3.Connection) -> None:
+        """Take over what other processes have changed of bans and tokens."""
+        # A failure is not told here: the next look tries again, and so does the next write, which
+        # tells.
+        with contextlib.suppress(sqlite3.Error):
+            version = _file_version(database)
+            if version == self._file_version:
+                return
+            bans, tokens = BANS.read(database), TOKENS.read(database)
+            self._file_version = version
+            with self._changed:
+                # Whole new dictionaries: readers on other threads see the old or the new ones.
+                bans = BANS.overlaid(bans, self._pending)
+                kept = TOKENS.overlaid(tokens, self._pending)
+                by_digest = {one.digest: one for one in kept.values()}
+                if (bans, by_digest) != (self._bans, self._tokens):
+                    self._bans, self._tokens = bans, by_digest
+                    self._revision += 1
+                    self._changed.notify_all()
 
     def _may_retry(self, pause: float) -> bool:
         """Leave the disk alone for a while; false when closing and out of time."""
@@ -249,6 +322,11 @@ class SQLiteStore:
         return self._stop_by is not None
 
 
+def _file_version(database: sqlite3.Connection) -> int:
+    (version,) = database.execute("PRAGMA data_version").fetchone()
+    return int(version)
+
+
 @contextlib.contextmanager
 def _transaction(database: sqlite3.Connection) -> Generator[None]:
     """Do all of it or nothing; takes the write lock at once rather than half-way."""
@@ -260,8 +338,3 @@ def _transaction(database: sqlite3.Connection) -> Generator[None]:
         if database.in_transaction:  # SQLite itself rolls back after some errors
             database.execute("ROLLBACK")
         raise
-
-
-def _text(value: str) -> str:
-    """Replace what UTF-8 cannot hold: a lone surrogate would fail its group for ever."""
-    return value.encode("utf-8", "replace").decode()
