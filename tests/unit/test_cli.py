@@ -1,15 +1,23 @@
 import os
+import re
+import sqlite3
 import subprocess
 import sys
+import time
 import types
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+import structlog.testing
 
 import fortepiano
 from fortepiano import cli, logs, sources
 from fortepiano.config import Settings
 from fortepiano.errors import AddressError, ExitStatus
+from fortepiano.model import staff
+from fortepiano.store import DATABASE, TokenRecord, open_store
+from fortepiano.store.sqlite import SQLiteStore
 
 
 @pytest.fixture(autouse=True)
@@ -146,6 +154,159 @@ class TestMistakes:
 
         monkeypatch.setattr(sys.modules["fortepiano.server"], "run", run)
         assert cli.main(["serve"]) == ExitStatus.INTERRUPTED
+
+
+class TestToken:
+    @pytest.fixture(autouse=True)
+    def quiet(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """Leave the logging of the tests alone; note the level that was asked for."""
+        levels: list[str] = []
+        monkeypatch.setattr(logs, "configure", levels.append)
+        return levels
+
+    def create(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+        assert cli.main(["token", "create", *arguments]) == 0
+        out, err = capsys.readouterr()
+        token: str = out.removesuffix("\n")
+        assert f"token revoke {token.split('_')[1]}\n" in err
+        return token
+
+    def kept(self, data_dir: str = "data") -> list[TokenRecord]:
+        with closing(open_store(Settings(data_dir=Path(data_dir)))) as store:
+            return store.tokens()
+
+    def test_what_is_shown_is_what_is_kept(self, capsys: pytest.CaptureFixture[str]) -> None:
+        before = time.time() * 1000
+        token = self.create(capsys, "--scope", "moderate", "--label", "Ann's bot", "--days", "7")
+        (record,) = self.kept()
+        assert staff.digest(token) == record.digest
+        assert (record.scope, record.label) == ("moderate", "Ann's bot")
+        assert before - 1 <= record.created <= time.time() * 1000
+        assert record.expires == record.created + 7 * 24 * 60 * 60 * 1000
+
+    def test_without_an_end_and_a_label(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.create(capsys, "--scope", "admin")
+        (record,) = self.kept()
+        assert (record.scope, record.label, record.expires) == ("admin", "", None)
+
+    @pytest.mark.parametrize("command", ["create", "list", "revoke"])
+    def test_settings_are_those_of_serve(
+        self, command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        (tmp_path / "x.toml").write_text('data_dir = "theirs"\n')
+        self.create(capsys, "--scope", "read", "-c", "x.toml")
+        self.create(capsys, "--scope", "read", "-c", "x.toml", "--data-dir", "ours")
+        (token,) = self.kept("theirs")
+        assert self.kept("ours") != [token]
+        more = {"create": ["--scope", "read"], "list": [], "revoke": [token.id]}[command]
+        assert cli.main(["token", command, *more, "-c", "x.toml"]) == 0
+        assert len(self.kept("theirs")) == {"create": 2, "list": 1, "revoke": 0}[command]
+
+    def test_list(self, capsys: pytest.CaptureFixture[str]) -> None:
+        records = [
+            TokenRecord("0000000a", "d1", "admin", "Béa 🎹", 1_795_300_000_000, None),
+            TokenRecord("0000000b", "d2", "read", "", 1_795_300_060_000, 4_102_444_800_000),
+            TokenRecord("0000000c", "d3", "moderate", "old", 1_795_300_120_000, 1_795_300_120_001),
+        ]
+        with closing(open_store(Settings())) as store:
+            for record in reversed(records):
+                store.save_token(record)
+        assert cli.main(["token", "list"]) == 0
+        assert capsys.readouterr().out.splitlines() == [
+            "ID        SCOPE     CREATED           EXPIRES           LABEL",
+            "0000000a  admin     2026-11-21 22:26  never             Béa 🎹",
+            "0000000b  read      2026-11-21 22:27  2100-01-01 00:00",
+            "0000000c  moderate  2026-11-21 22:28  expired           old",
+        ]
+
+    def test_a_revoked_one_is_gone(self, capsys: pytest.CaptureFixture[str]) -> None:
+        gone, stays = (self.create(capsys, "--scope", "read") for _ in range(2))
+        assert cli.main(["token", "revoke", gone.split("_")[1]]) == 0
+        assert capsys.readouterr().out == ""
+        assert [record.digest for record in self.kept()] == [staff.digest(stays)]
+
+    def test_unknown_id(self, capsys: pytest.CaptureFixture[str]) -> None:
+        (line,) = complaint(capsys, "token", "revoke", "nobody's")
+        assert "ID: no token has it" in line
+
+    def test_a_running_server_accepts_and_refuses(self, capsys: pytest.CaptureFixture[str]) -> None:
+        server = SQLiteStore(Path("data") / DATABASE)
+        server.open()
+        with closing(server):
+            token = self.create(capsys, "--scope", "admin")
+            with server._changed:
+                found = server._changed.wait_for(lambda: server.token(staff.digest(token)), 10)
+            assert found is not None
+            assert cli.main(["token", "revoke", found.id]) == 0
+            with server._changed:
+                assert server._changed.wait_for(lambda: not server.tokens(), 10)
+
+    @pytest.mark.parametrize(
+        "arguments", [["create", "--scope", "read"], ["list"], ["revoke", "0000000a"]]
+    )
+    def test_memory_keeps_no_tokens(
+        self,
+        arguments: list[str],
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("FORTEPIANO_STORE__URL", "memory:")
+        assert complaint(capsys, "token", *arguments) == [
+            "fortepiano: store.url: memory: keeps nothing that a server would find;"
+            " choose another store for tokens"
+        ]
+        assert not Path("data").exists()
+
+    def test_a_token_that_could_not_be_kept_is_not_shown(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        quiet: list[str],
+    ) -> None:
+        def opened(settings: Settings) -> SQLiteStore:
+            path = settings.data_dir / DATABASE
+            store = SQLiteStore(path, busy_seconds=0.01, close_seconds=0.01)
+            store.open()
+            blocker.enter_context(closing(sqlite3.connect(path, isolation_level=None))).execute(
+                "BEGIN IMMEDIATE"
+            )
+            return store
+
+        monkeypatch.setattr("fortepiano.store.open_store", opened)
+        with ExitStack() as blocker, structlog.testing.capture_logs():
+            (line,) = complaint(capsys, "token", "create", "--scope", "read")
+        assert line.endswith("the last changes are lost: database is locked")
+        assert quiet == ["critical"]  # the log would be on stdout too
+        assert self.kept() == []
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            [],
+            ["--scope", "all"],
+            ["--scope", "read", "--days", "0"],
+            ["--scope", "read", "--days", "36501"],
+            ["--scope", "read", "--label", "a\nb"],
+            ["--scope", "read", "--label", "\x1b[2J"],
+            ["--scope", "read", "--label", "x" * 81],
+        ],
+    )
+    def test_wrong_command_line(
+        self, arguments: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (line,) = complaint(capsys, "token", "create", *arguments)
+        assert re.search("--(scope|days|label)'", line)
+        assert not Path("data").exists()
+
+    def test_unusable_data(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("data").write_text("")
+        (line,) = complaint(capsys, "token", "list")
+        assert line.startswith(f"fortepiano: data/{DATABASE}: cannot be written: ")
+
+    def test_alone_it_shows_its_commands(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main(["token"]) == 0
+        out = capsys.readouterr().out
+        assert all(f"\n  {command}  " in out for command in ("create", "list", "revoke"))
 
 
 class TestHelp:
