@@ -32,6 +32,7 @@ cdef extern from "core.h" nogil:
 cdef enum:
     COLD = 1
     ENDED = 2
+    BINARY = 3
     FAILED = -1
     # A failure of the hub itself closes the connection that was served (RFC 6455 section 7.4.1).
     INTERNAL_ERROR = 1011
@@ -43,6 +44,7 @@ cdef class Engine:
     cdef readonly object owner
     cdef object loop
     cdef object receive
+    cdef object receive_binary
     cdef object ended
     cdef object flush_callback
     cdef dict links
@@ -50,11 +52,12 @@ cdef class Engine:
     cdef uint8_t *view_start
     cdef bint is_flush_due
 
-    def __init__(self, hub, loop, receive, ended):
+    def __init__(self, hub, loop, receive, ended, receive_binary=None):
         self.hub = <fortepiano_hub *><uintptr_t>hub.address
         self.owner = hub
         self.loop = loop
         self.receive = receive
+        self.receive_binary = receive_binary
         self.ended = ended
         self.links = {}
         self.flush_callback = self.flush
@@ -199,6 +202,11 @@ cdef class Link:
                     engine.receive(
                         self.session,
                         PyBytes_FromStringAndSize(<const char *>data, <Py_ssize_t>count),
+                    )
+            elif step == BINARY:
+                if self.session is not None and engine.receive_binary is not None:
+                    engine.receive_binary(
+                        self.session, PyBytes_FromStringAndSize(<const char *>data, <Py_ssize_t>count)
                     )
             elif step == ENDED:
                 self.end()

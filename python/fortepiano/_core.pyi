@@ -193,6 +193,8 @@ class Hub:
         lag_hard_bytes: A reader further behind is closed with 1013.
         stall_seconds: A full socket that takes nothing for so long is closed with 1013.
         hello_seconds: Without `hi` after so long a client is closed with 4004.
+        silence_seconds: Without a `t` for so long after `hi` a client is closed with 4004; 0 for
+            never.
         ping_seconds: A client silent for so long is pinged.
         pong_seconds: A pinged client silent for so long is gone.
         linger_seconds: How long a peer may take to answer a close frame.
@@ -202,12 +204,15 @@ class Hub:
             by what comes next, and the last one always goes out.
         quota_tick_seconds: The time between two refills of the quotas.
         quota_history: How many ticks a quota remembers (`maxHistLen`).
+        quota_forgiven: How many ticks may be spent before they come.
+        time_burst: How many `t` may come at once.
+        time_per_second: How many more may come in a second.
         standing_at: Milliseconds since 1970 at which a clock for tests stands; None for a clock
             that runs.
 
     Raises:
         OSError: Where the process has no file descriptor left.
-        ValueError: Where `duty` or `quota_tick_seconds` is out of range.
+        ValueError: Where `duty`, `quota_tick_seconds` or `time_per_second` is out of range.
     """
 
     def __new__(
@@ -219,6 +224,7 @@ class Hub:
         lag_hard_bytes: int = 1048576,
         stall_seconds: float = 10.0,
         hello_seconds: float = 30.0,
+        silence_seconds: float = 0.0,
         ping_seconds: float = 25.0,
         pong_seconds: float = 10.0,
         linger_seconds: float = 2.0,
@@ -227,6 +233,9 @@ class Hub:
         move_seconds: float = 0.04,
         quota_tick_seconds: float = 1.0,
         quota_history: int = 3,
+        quota_forgiven: int = 0,
+        time_burst: int = 30,
+        time_per_second: float = 10.0,
         standing_at: int | None = None,
     ) -> Hub: ...
     @property
@@ -245,11 +254,17 @@ class Hub:
     def wake(self) -> None:
         """Does what is due: timers, sockets that take bytes again, flushes."""
 
-    def set_quota_notice(self, payload: bytes) -> None:
-        """Sets what a client is told whose notes are over its quota: a JSON array."""
+    def set_notice(self, refusal: Literal["quota", "solo", "muted", "t"], payload: bytes) -> None:
+        """Sets what a client is told, at most once in 5 s, when a hot message is refused.
 
-    def set_solo_notice(self, payload: bytes) -> None:
-        """Sets what a client is told who may not play in its room: a JSON array."""
+        Args:
+            refusal: Notes over the quota; notes where only the crown's holder may play; notes of
+                somebody who is muted; too many `t`.
+            payload: A JSON array.
+
+        Raises:
+            ValueError: For any other refusal.
+        """
 
     def attach(self, fd: int) -> int:
         """Takes a socket in; returns the client's number. `detach` must come before its close."""
@@ -260,14 +275,22 @@ class Hub:
     def greet(self, client: int, quota: int) -> None:
         """Lets a client play, on this quota."""
 
+    def privilege(self, client: int, plays_anywhere: bool, unlimited: bool) -> None:
+        """Frees a client from `crownsolo` and mutes, from the rate limit of `t`, or from both."""
+
     def tell_raw(self, client: int, data: bytes) -> None:
         """Queues finished bytes for one client, after all that it has been told."""
 
     def tell(self, client: int, payload: bytes) -> None:
         """Queues a JSON array for one client, after all that it has been told."""
 
-    def tell_people(self, client: int, room: int, before: bytes, after: bytes) -> None:
-        """Queues a text with the entries of a room's `ppl` between two parts."""
+    def tell_people(
+        self, client: int, room: int, before: bytes, after: bytes, sees_all: bool = False
+    ) -> None:
+        """Queues a text with the entries of a room's `ppl` between two parts.
+
+        Hidden people are among them if the client `sees_all`; it always sees itself.
+        """
 
     def say(self, room: int, payload: bytes, except_client: int = -1) -> None:
         """Says a JSON array to all in a room, but for one client."""
@@ -300,6 +323,9 @@ class Hub:
 
     def update_person(self, person: int, head: bytes) -> None:
         """Changes somebody's entry of `ppl`."""
+
+    def mark_person(self, person: int, muted: bool, hidden: bool) -> None:
+        """Says whether somebody may play, and whether others see him."""
 
     def remove_person(self, person: int) -> None:
         """Takes somebody out of `ppl`, after his clients have left."""

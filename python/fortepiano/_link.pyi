@@ -15,6 +15,7 @@ class Engine:
         loop: A loop with `add_reader` (uvloop).
         receive: Called with a link's session and one message (a JSON object, strict UTF-8) that
             Python handles. Messages of one connection come in order. It must not raise.
+        receive_binary: Called like `receive` with a binary message; None ignores them.
         ended: Called exactly once with a link's session when the connection ends in any way.
     """
 
@@ -27,6 +28,7 @@ class Engine:
         loop: asyncio.AbstractEventLoop,
         receive: Callable[[Any, bytes], object],
         ended: Callable[[Any], object],
+        receive_binary: Callable[[Any, bytes], object] | None = None,
     ) -> None: ...
     def close(self) -> None:
         """Stops watching the hub's descriptor."""

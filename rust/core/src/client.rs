@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::os::fd::RawFd;
 
 use crate::frame::Fragments;
+use crate::hub::REFUSALS;
 use crate::log::Log;
 use crate::segments::{Segments, Standing};
 
@@ -58,6 +59,7 @@ pub enum Phase {
 
 /// One connection.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own, and they take a byte
 pub struct Client {
     /// Its socket, owned by the event loop.
     pub fd: RawFd,
@@ -71,8 +73,8 @@ pub struct Client {
     pub watched: bool,
     /// Whether it waits in the hub's list of clients to flush.
     pub queued: bool,
-    /// Whether a ping is unanswered.
-    pub pinged: bool,
+    /// When it was sent a ping that nothing has followed, µs; [`u64::MAX`] where there is none.
+    pub pinged: u64,
     /// The room it is in, or [`NONE`].
     pub room: u32,
     /// Its place in the room's list of members.
@@ -90,7 +92,15 @@ pub struct Client {
     /// When it last took a byte, µs; counts while it is blocked.
     pub progress: u64,
     /// Until when it is not told again why something was refused, µs, by kind of refusal.
-    pub refused: [u64; 2],
+    pub refused: [u64; REFUSALS],
+    /// When it last asked for the time, µs.
+    pub asked: u64,
+    /// When its bucket of requests for the time is full again, µs.
+    pub time_bucket: u64,
+    /// Whether it plays where others may not.
+    pub plays_anywhere: bool,
+    /// Whether no rate limit holds for it.
+    pub unlimited: bool,
     extra: Option<Box<Extra>>,
 }
 
@@ -105,7 +115,7 @@ impl Client {
             blocked: false,
             watched: false,
             queued: false,
-            pinged: false,
+            pinged: u64::MAX,
             room: NONE,
             seat: NONE,
             person: NONE,
@@ -114,7 +124,11 @@ impl Client {
             since: now,
             heard: now,
             progress: now,
-            refused: [0; 2],
+            refused: [0; REFUSALS],
+            asked: now,
+            time_bucket: 0,
+            plays_anywhere: false,
+            unlimited: false,
             extra: None,
         }
     }

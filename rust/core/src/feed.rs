@@ -37,6 +37,8 @@ pub(crate) struct Reading {
     text: Text,
     elements: Vec<Element>,
     next: usize,
+    /// Whether the text is a binary message that Python has not seen yet.
+    is_blob: bool,
     scratch: Vec<u8>,
 }
 
@@ -50,6 +52,7 @@ impl Reading {
             text: Text::Buffer(0..0),
             elements: Vec::new(),
             next: 0,
+            is_blob: false,
             scratch: Vec::new(),
         }
     }
@@ -69,6 +72,8 @@ pub enum Step<'a> {
     Done,
     /// A message that Python handles: one JSON object.
     Cold(&'a [u8]),
+    /// A binary message.
+    Binary(&'a [u8]),
     /// The connection is closing: its session ends.
     Ended,
 }
@@ -95,9 +100,10 @@ impl Hub {
         reading.at = 0;
         reading.elements.clear();
         reading.next = 0;
+        reading.is_blob = false;
         if let Some(client) = self.clients.get_mut(client as usize) {
             client.heard = self.now;
-            client.pinged = false;
+            client.pinged = u64::MAX;
             if let Some(extra) = client.extra_if_any() {
                 extra.partial.clear();
             }
@@ -120,6 +126,9 @@ impl Hub {
                     Element::Time { echo } => self.tell_time(client, echo),
                     Element::Cold(span) => return Step::Cold(span.of(self.reading.text())),
                 }
+            }
+            if std::mem::take(&mut self.reading.is_blob) {
+                return Step::Binary(self.reading.text());
             }
             let Some(it) = self.clients.get_mut(client as usize) else { return Step::Done };
             let phase = it.phase;
@@ -176,7 +185,15 @@ impl Hub {
                 let payload = reading.buffer[absolute(range)].to_vec();
                 self.insert(client, |out| frame::append(out, frame::PONG, &payload));
             }
-            Incoming::Pong(_) | Incoming::Fragment | Incoming::Binary(_) | Incoming::AssembledBinary(_) => {}
+            Incoming::Binary(range) => {
+                reading.text = Text::Buffer(absolute(range));
+                reading.is_blob = true;
+            }
+            Incoming::AssembledBinary(bytes) => {
+                reading.text = Text::Assembled(bytes);
+                reading.is_blob = true;
+            }
+            Incoming::Pong(_) | Incoming::Fragment => {}
         }
         None
     }
@@ -204,7 +221,10 @@ impl Hub {
         else {
             return;
         };
-        if room.solo && room.holder != it.person {
+        if person.muted && !it.plays_anywhere {
+            return self.refuse(client, Refusal::Muted);
+        }
+        if room.solo && room.holder != it.person && !it.plays_anywhere {
             return self.refuse(client, Refusal::Solo);
         }
         if !self.quotas.spend(it.quota, notes.count) {
@@ -257,6 +277,16 @@ impl Hub {
 
     /// Answers a request for the time, before `hi` too; the answer goes to the sender only.
     fn tell_time(&mut self, client: u32, echo: Option<Span>) {
+        let Some(it) = self.clients.get_mut(client as usize) else { return };
+        it.asked = self.now;
+        if !it.unlimited {
+            // A bucket of tokens as one number: the time at which it will be full again.
+            let full = it.time_bucket.max(self.now) + self.settings.time_interval;
+            if full - self.now > u64::from(self.settings.time_burst) * self.settings.time_interval {
+                return self.refuse(client, Refusal::Time);
+            }
+            it.time_bucket = full;
+        }
         let mut payload = format!("[{{\"m\":\"t\",\"t\":{}", self.clock.stamp(self.now)).into_bytes();
         if let Some(echo) = echo {
             payload.extend_from_slice(b",\"e\":");

@@ -101,8 +101,13 @@ impl Hub {
             }
         } else if !pump(client, number, log, settings, stats, poller, *now) {
             verdicts.push_back((number, Verdict::Drop));
-        } else if matches!(client.phase, Phase::Closed(_)) && !client.blocked {
-            verdicts.push_back((number, Verdict::Drop));
+        } else if !client.blocked {
+            match client.phase {
+                Phase::Closed(_) => verdicts.push_back((number, Verdict::Drop)),
+                // The peer may read on to the close frame; the end of the stream tells it to go.
+                Phase::Deaf(_) => socket::finish(client.fd),
+                Phase::Open | Phase::Closing(_) => {}
+            }
         }
     }
 
@@ -146,6 +151,9 @@ fn write_moves(
             return true;
         }
         person.moved = false;
+        if person.hidden {
+            return false;
+        }
         person.may_move = now + settings.move_gap;
         *may_move = now + settings.move_gap / 2;
         let parts: [&[u8]; 7] =

@@ -267,7 +267,7 @@ mod tests {
         if payload.len() < 126 {
             frame.push(MASKED | payload.len() as u8);
         } else {
-            frame.push(MASKED | 126);
+            frame.push(MASKED | 0x7E);
             frame.extend_from_slice(&(payload.len() as u16).to_be_bytes());
         }
         frame.extend_from_slice(&key);

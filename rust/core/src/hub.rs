@@ -44,6 +44,14 @@ pub struct Settings {
     /// The time between two positions of one cursor, and half of it between two flushes of a room
     /// that positions alone cause.
     pub move_gap: u64,
+    /// A client that has not asked for the time for so long after `hi` is closed with 4004; 0: never.
+    pub silence: u64,
+    /// How many requests for the time may come at once.
+    pub time_burst: u32,
+    /// The time in which one more request for the time may come.
+    pub time_interval: u64,
+    /// Ticks of the quota that may be spent before they come.
+    pub quota_forgiven: u32,
     /// The time between two refills of the note quotas.
     pub quota_tick: u64,
     /// How many past ticks a quota remembers (`maxHistLen`).
@@ -64,6 +72,10 @@ impl Default for Settings {
             duty: 0.25,
             rest: 20_000,
             move_gap: 40_000,
+            silence: 0,
+            time_burst: 30,
+            time_interval: 100_000,
+            quota_forgiven: 0,
             quota_tick: 1_000_000,
             quota_history: 3,
         }
@@ -86,7 +98,14 @@ pub enum Refusal {
     Quota = 0,
     /// Only the holder of the crown may play.
     Solo = 1,
+    /// The sender is muted.
+    Muted = 2,
+    /// The time is asked for too often.
+    Time = 3,
 }
+
+/// How many kinds of [`Refusal`] there are.
+pub const REFUSALS: usize = 4;
 
 /// Counters since the start.
 #[derive(Clone, Copy, Debug, Default)]
@@ -127,7 +146,7 @@ pub struct Hub {
     pub(crate) poller: Poller,
     pub(crate) reading: Reading,
     /// What clients are told when a hot message is refused, as finished frames.
-    pub(crate) notices: [Vec<u8>; 2],
+    pub(crate) notices: [Vec<u8>; REFUSALS],
     pub(crate) rooms_to_flush: Vec<u32>,
     pub(crate) clients_to_flush: Vec<u32>,
     pub(crate) verdicts: VecDeque<(u32, Verdict)>,
@@ -152,13 +171,13 @@ impl Hub {
         let now = clock.now();
         let mut hub = Self {
             reading: Reading::new(settings.limits.message),
-            quotas: Quotas::new(settings.quota_history),
+            quotas: Quotas::new(settings.quota_history).forgiving(settings.quota_forgiven),
             poller: Poller::new()?,
             now,
             clients: Slab::new(),
             rooms: Slab::new(),
             people: Slab::new(),
-            notices: [Vec::new(), Vec::new()],
+            notices: std::array::from_fn(|_| Vec::new()),
             rooms_to_flush: Vec::new(),
             clients_to_flush: Vec::new(),
             verdicts: VecDeque::new(),
@@ -226,6 +245,15 @@ impl Hub {
         if let Some(client) = self.clients.get_mut(client as usize) {
             client.greeted = true;
             client.quota = quota;
+            client.asked = self.clock.now();
+        }
+    }
+
+    /// Frees a client from `crownsolo` and mutes, or from rate limits, or from both.
+    pub fn privilege(&mut self, client: u32, plays_anywhere: bool, unlimited: bool) {
+        if let Some(client) = self.clients.get_mut(client as usize) {
+            client.plays_anywhere = plays_anywhere;
+            client.unlimited = unlimited;
         }
     }
 
@@ -245,9 +273,12 @@ impl Hub {
         self.queue_client(client);
     }
 
-    /// Queues a frame with all people of a room between `before` and `after`.
-    pub fn tell_people(&mut self, client: u32, room: u32, before: &[u8], after: &[u8]) {
-        let people = self.people_of(room);
+    /// Queues a frame with the people of a room between `before` and `after`.
+    ///
+    /// Hidden people are among them if the client `sees_all`; it always sees itself.
+    pub fn tell_people(&mut self, client: u32, room: u32, before: &[u8], after: &[u8], sees_all: bool) {
+        let viewer = self.clients.get(client as usize).map_or(NONE, |it| it.person);
+        let people = self.people_of(room, viewer, sees_all);
         self.insert(client, |out| {
             frame::append_header(out, frame::TEXT, before.len() + people.len() + after.len());
             out.extend_from_slice(before);
@@ -269,7 +300,7 @@ impl Hub {
     /// Says a frame with all people of a room between `before` and `after`.
     pub fn say_people(&mut self, room: u32, before: &[u8], after: &[u8]) {
         let mut payload = before.to_vec();
-        payload.extend_from_slice(&self.people_of(room));
+        payload.extend_from_slice(&self.people_of(room, NONE, false));
         payload.extend_from_slice(after);
         self.say(room, &payload, NONE);
     }
@@ -332,6 +363,8 @@ impl Hub {
             y: y.into(),
             moved: false,
             may_move: 0,
+            muted: false,
+            hidden: false,
             tabs: Vec::new(),
         }) as u32;
         it.people.push(person);
@@ -342,6 +375,14 @@ impl Hub {
     pub fn update_person(&mut self, person: u32, head: &[u8]) {
         if let Some(person) = self.people.get_mut(person as usize) {
             person.head = head.into();
+        }
+    }
+
+    /// Says whether somebody may play, and whether others see him.
+    pub fn mark_person(&mut self, person: u32, muted: bool, hidden: bool) {
+        if let Some(person) = self.people.get_mut(person as usize) {
+            person.muted = muted;
+            person.hidden = hidden;
         }
     }
 
@@ -368,15 +409,19 @@ impl Hub {
         self.people.get(person as usize).map(|person| (&*person.x, &*person.y))
     }
 
-    /// All entries of a room's `ppl`, separated by commas.
+    /// The entries of a room's `ppl` that the person `viewer` sees, separated by commas.
     #[must_use]
-    pub fn people_of(&self, room: u32) -> Vec<u8> {
+    pub fn people_of(&self, room: u32, viewer: u32, sees_all: bool) -> Vec<u8> {
         let mut out = Vec::new();
-        for person in self.rooms.get(room as usize).iter().flat_map(|room| &room.people) {
+        for number in self.rooms.get(room as usize).iter().flat_map(|room| &room.people) {
+            let person = &self.people[*number as usize];
+            if person.hidden && !sees_all && *number != viewer {
+                continue;
+            }
             if !out.is_empty() {
                 out.push(b',');
             }
-            self.people[*person as usize].write(&mut out);
+            person.write(&mut out);
         }
         out
     }

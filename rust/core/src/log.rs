@@ -31,6 +31,7 @@ impl Log {
     }
 
     /// Frames that are kept.
+    #[cfg(test)]
     #[must_use]
     pub fn frames(&self) -> usize {
         self.marks.len()

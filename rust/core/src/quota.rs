@@ -22,6 +22,10 @@ pub struct Quotas {
     /// Points given back per tick; 0 marks a free slot, as no quota in use has it.
     allowance: Vec<i32>,
     max: Vec<i32>,
+    /// Points that were spent before their tick, because the client's came earlier.
+    lent: Vec<i32>,
+    /// Ticks whose points may be spent early.
+    forgiven: i32,
     /// The points at each of the last ticks, newest in front: one array per tick.
     history: VecDeque<Vec<i32>>,
     free: Vec<u32>,
@@ -39,9 +43,21 @@ impl Quotas {
             points: Vec::new(),
             allowance: Vec::new(),
             max: Vec::new(),
+            lent: Vec::new(),
+            forgiven: 0,
             history: vec![Vec::new(); history].into(),
             free: Vec::new(),
         }
+    }
+
+    /// Lets the points of so many ticks be spent before they come.
+    ///
+    /// A client ticks by a clock of its own, and may be ahead by up to a tick. Nothing is lent to
+    /// somebody who was full at the last tick: what he has is what his client thinks he has.
+    #[must_use]
+    pub fn forgiving(mut self, ticks: u32) -> Self {
+        self.forgiven = i32::try_from(ticks).unwrap_or(i32::MAX);
+        self
     }
 
     /// Adds a user with all his points and gives his slot; a parameter below 1 stands for that of
@@ -106,10 +122,23 @@ impl Quotas {
         let factor = if recent <= 0 { self.allowance[index] } else { 1 };
         // Cannot overflow: below 2^32 times below 2^31.
         let price = i64::from(k) * i64::from(factor);
-        if i64::from(self.points[index]) < price {
-            return false;
+        let missing = price - i64::from(self.points[index]);
+        if missing > 0 {
+            return factor == 1 && self.lend(index, missing);
         }
         self.points[index] -= price as i32;
+        true
+    }
+
+    /// Pays all points, and what is missing out of the ticks to come; false where that is too much.
+    fn lend(&mut self, index: usize, missing: i64) -> bool {
+        let most = i64::from(self.allowance[index]) * i64::from(self.forgiven);
+        let was_full = self.history[0][index] == self.max[index];
+        if was_full || i64::from(self.lent[index]) + missing > most {
+            return false;
+        }
+        self.lent[index] += missing as i32;
+        self.points[index] = 0;
         true
     }
 
@@ -120,11 +149,12 @@ impl Quotas {
         let Some(mut next) = self.history.pop_back() else {
             return;
         };
-        let classes = self.allowance.iter().zip(&self.max);
-        for ((next, points), (allowance, max)) in next.iter_mut().zip(&self.points).zip(classes) {
-            // Points are in 0..=max at all times: the difference never goes below 0 and the sum not
-            // over max.
-            *next = points + (*allowance).min(max - points);
+        let classes = self.allowance.iter().zip(&self.max).zip(&mut self.lent);
+        for ((next, points), ((allowance, max), lent)) in next.iter_mut().zip(&self.points).zip(classes) {
+            // Points are never over max, so the sum is not either; they go below 0 only by what
+            // was lent out of more than one tick.
+            *next = points + (*allowance - *lent).min(max - points);
+            *lent = 0;
         }
         let points = std::mem::replace(&mut self.points, next);
         self.history.push_front(points);
@@ -157,13 +187,16 @@ impl Quotas {
     fn reset(&mut self, index: usize) {
         let max = self.max[index];
         self.points[index] = max;
+        self.lent[index] = 0;
         for tick in &mut self.history {
             tick[index] = max;
         }
     }
 
     fn arrays(&mut self) -> impl Iterator<Item = &mut Vec<i32>> {
-        [&mut self.points, &mut self.allowance, &mut self.max].into_iter().chain(&mut self.history)
+        [&mut self.points, &mut self.allowance, &mut self.max, &mut self.lent]
+            .into_iter()
+            .chain(&mut self.history)
     }
 }
 
@@ -175,6 +208,22 @@ mod tests {
         let mut quotas = Quotas::new(3);
         let slot = quotas.add(allowance, max);
         (quotas, slot)
+    }
+
+    #[test]
+    fn lends_a_tick_to_who_is_not_full() {
+        let mut quotas = Quotas::new(3).forgiving(1);
+        let slot = quotas.add(400, 1200);
+        assert!(quotas.spend(slot, 1200));
+        assert!(!quotas.spend(slot, 1), "who was full at the last tick is lent nothing");
+        quotas.tick();
+        assert!(quotas.spend(slot, 700), "the tick's 400, and 300 of the next");
+        assert!(!quotas.spend(slot, 101));
+        assert!(quotas.spend(slot, 100));
+        quotas.tick();
+        assert_eq!(quotas.points(slot), 0, "what was lent is paid back");
+        quotas.tick();
+        assert_eq!(quotas.points(slot), 400);
     }
 
     #[test]

@@ -20,6 +20,10 @@ pub struct Person {
     pub moved: bool,
     /// When the next position may go out, µs.
     pub may_move: u64,
+    /// Whether his notes are dropped.
+    pub muted: bool,
+    /// Whether others do not see him.
+    pub hidden: bool,
     /// His connections in this room.
     pub tabs: Vec<u32>,
 }

@@ -5,7 +5,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-/// Slices that one `sendmsg` takes: more would go out in a further call (IOV_MAX is 1024).
+/// Slices that one `sendmsg` takes: more would go out in a further call (`IOV_MAX` is 1024).
 pub const SLICES: usize = 256;
 
 /// Bytes that the kernel may hold unsent for one client before the socket counts as full.
@@ -63,6 +63,12 @@ pub fn prepare(fd: RawFd) {
     };
     set(libc::TCP_NODELAY, 1);
     set(libc::TCP_NOTSENT_LOWAT, UNSENT_BYTES);
+}
+
+/// Says that nothing more will be sent; what is on the way still arrives.
+pub fn finish(fd: RawFd) {
+    // SAFETY: a plain call without pointers; on a socket that is gone it fails, which is as good.
+    unsafe { libc::shutdown(fd, libc::SHUT_WR) };
 }
 
 /// The epoll set of the sockets that were full, and of one timer.

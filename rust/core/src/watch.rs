@@ -39,12 +39,18 @@ impl Hub {
                 Phase::Open if !client.greeted && *now - client.since > settings.hello => {
                     verdicts.push_back((number, Verdict::Dismiss(SILENT)));
                 }
+                Phase::Open
+                    if client.greeted && settings.silence > 0 && *now - client.asked > settings.silence =>
+                {
+                    verdicts.push_back((number, Verdict::Dismiss(SILENT)));
+                }
                 Phase::Open => {
-                    let silence = *now - client.heard;
-                    if silence > settings.ping + settings.pong {
+                    // Judged from the ping, not from the silence: after a stall of this process
+                    // everybody has been silent for long.
+                    if client.pinged.saturating_add(settings.pong) < *now {
                         verdicts.push_back((number, Verdict::Drop));
-                    } else if silence > settings.ping && !client.pinged {
-                        client.pinged = true;
+                    } else if client.pinged == u64::MAX && *now - client.heard > settings.ping {
+                        client.pinged = *now;
                         silent.push(number);
                     }
                 }

@@ -16,6 +16,8 @@ const DONE: i32 = 0;
 const COLD: i32 = 1;
 /// The session ends.
 const ENDED: i32 = 2;
+/// A binary message is for Python.
+const BINARY: i32 = 3;
 /// The hub failed.
 const FAILED: i32 = -1;
 
@@ -103,14 +105,16 @@ pub unsafe extern "C" fn fortepiano_feed_copy(hub: *mut Hub, client: u32, bytes:
 pub unsafe extern "C" fn fortepiano_step(hub: *mut Hub, bytes: *mut *const u8, count: *mut usize) -> i32 {
     // SAFETY: the caller's promise.
     unsafe {
-        with(hub, FAILED, |hub| match hub.step() {
-            Step::Done => DONE,
-            Step::Cold(message) => {
-                *bytes = message.as_ptr();
-                *count = message.len();
-                COLD
-            }
-            Step::Ended => ENDED,
+        with(hub, FAILED, |hub| {
+            let (kind, message) = match hub.step() {
+                Step::Done => return DONE,
+                Step::Ended => return ENDED,
+                Step::Cold(message) => (COLD, message),
+                Step::Binary(message) => (BINARY, message),
+            };
+            *bytes = message.as_ptr();
+            *count = message.len();
+            kind
         })
     }
 }

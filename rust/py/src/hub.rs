@@ -62,8 +62,9 @@ impl Hub {
     #[new]
     #[pyo3(signature = (
         *, message_bytes=65536, fragments=1024, lag_soft_bytes=262_144, lag_hard_bytes=1_048_576,
-        stall_seconds=10.0, hello_seconds=30.0, ping_seconds=25.0, pong_seconds=10.0, linger_seconds=2.0, duty=0.25,
-        rest_seconds=0.02, move_seconds=0.04, quota_tick_seconds=1.0, quota_history=3, standing_at=None
+        stall_seconds=10.0, hello_seconds=30.0, silence_seconds=0.0, ping_seconds=25.0, pong_seconds=10.0, linger_seconds=2.0, duty=0.25,
+        rest_seconds=0.02, move_seconds=0.04, quota_tick_seconds=1.0, quota_history=3,
+        quota_forgiven=0, time_burst=30, time_per_second=10.0, standing_at=None
     ))]
     #[allow(clippy::too_many_arguments)] // one keyword for each setting
     fn new(
@@ -73,6 +74,7 @@ impl Hub {
         lag_hard_bytes: u64,
         stall_seconds: f64,
         hello_seconds: f64,
+        silence_seconds: f64,
         ping_seconds: f64,
         pong_seconds: f64,
         linger_seconds: f64,
@@ -81,10 +83,16 @@ impl Hub {
         move_seconds: f64,
         quota_tick_seconds: f64,
         quota_history: usize,
+        quota_forgiven: u32,
+        time_burst: u32,
+        time_per_second: f64,
         standing_at: Option<u64>,
     ) -> PyResult<Self> {
         if !(duty > 0.0 && duty <= 1.0) {
             return Err(PyValueError::new_err("duty must be in (0, 1]"));
+        }
+        if !(time_per_second > 0.0) {
+            return Err(PyValueError::new_err("time_per_second must be positive"));
         }
         if microseconds(quota_tick_seconds) == 0 {
             return Err(PyValueError::new_err("quota_tick_seconds must be positive"));
@@ -94,6 +102,7 @@ impl Hub {
             lag_soft: lag_soft_bytes,
             lag_hard: lag_hard_bytes,
             stall: microseconds(stall_seconds),
+            silence: microseconds(silence_seconds),
             hello: microseconds(hello_seconds),
             ping: microseconds(ping_seconds),
             pong: microseconds(pong_seconds),
@@ -103,6 +112,9 @@ impl Hub {
             move_gap: microseconds(move_seconds),
             quota_tick: microseconds(quota_tick_seconds),
             quota_history,
+            quota_forgiven,
+            time_burst,
+            time_interval: (MICROSECONDS / time_per_second) as u64,
         };
         let clock = standing_at.map_or_else(Clock::running, Clock::standing);
         let hub = core::Hub::new(settings, clock).map_err(|error| PyOSError::new_err(error.to_string()))?;
@@ -130,12 +142,16 @@ impl Hub {
         self.get_mut().wake();
     }
 
-    fn set_quota_notice(&mut self, payload: &[u8]) {
-        self.get_mut().set_notice(Refusal::Quota, payload);
-    }
-
-    fn set_solo_notice(&mut self, payload: &[u8]) {
-        self.get_mut().set_notice(Refusal::Solo, payload);
+    fn set_notice(&mut self, refusal: &str, payload: &[u8]) -> PyResult<()> {
+        let refusal = match refusal {
+            "quota" => Refusal::Quota,
+            "solo" => Refusal::Solo,
+            "muted" => Refusal::Muted,
+            "t" => Refusal::Time,
+            other => return Err(PyValueError::new_err(format!("nothing is refused for {other:?}"))),
+        };
+        self.get_mut().set_notice(refusal, payload);
+        Ok(())
     }
 
     fn attach(&mut self, fd: i32) -> i64 {
@@ -150,6 +166,10 @@ impl Hub {
         self.get_mut().greet(slot(client), slot(quota));
     }
 
+    fn privilege(&mut self, client: i64, plays_anywhere: bool, unlimited: bool) {
+        self.get_mut().privilege(slot(client), plays_anywhere, unlimited);
+    }
+
     fn tell_raw(&mut self, client: i64, data: &[u8]) {
         self.get_mut().insert(slot(client), |out| out.extend_from_slice(data));
     }
@@ -158,8 +178,9 @@ impl Hub {
         self.get_mut().tell(slot(client), payload);
     }
 
-    fn tell_people(&mut self, client: i64, room: i64, before: &[u8], after: &[u8]) {
-        self.get_mut().tell_people(slot(client), slot(room), before, after);
+    #[pyo3(signature = (client, room, before, after, sees_all=false))]
+    fn tell_people(&mut self, client: i64, room: i64, before: &[u8], after: &[u8], sees_all: bool) {
+        self.get_mut().tell_people(slot(client), slot(room), before, after, sees_all);
     }
 
     #[pyo3(signature = (room, payload, except_client=-1))]
@@ -196,6 +217,10 @@ impl Hub {
         self.get_mut().update_person(slot(person), head);
     }
 
+    fn mark_person(&mut self, person: i64, muted: bool, hidden: bool) {
+        self.get_mut().mark_person(slot(person), muted, hidden);
+    }
+
     fn remove_person(&mut self, person: i64) {
         self.get_mut().remove_person(slot(person));
     }
@@ -209,7 +234,7 @@ impl Hub {
     }
 
     fn people<'py>(&self, py: Python<'py>, room: i64) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.get().people_of(slot(room)))
+        PyBytes::new(py, &self.get().people_of(slot(room), NONE, true))
     }
 
     fn enter(&mut self, client: i64, room: i64, person: i64) {
