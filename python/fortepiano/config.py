@@ -184,6 +184,10 @@ class Settings(BaseSettings):
     salt2: SecretStr = Field(
         default=SecretStr(""), description="Hashed after the address into user ids."
     )
+    words_file: Path | None = Field(
+        default=None,
+        description="Words that `no cussing` masks, one a line; unset for the list we come with.",
+    )
     motd: str = Field(
         default="", max_length=4096, description="Message of the day, sent with `hi`."
     )

@@ -128,6 +128,9 @@ class Rules:
     custom_bytes: int = Field(
         default=16_384, ge=0, le=1_048_576, description="Data of `custom` within one window; bytes."
     )
+    custom_targets: int = Field(
+        default=32, ge=1, le=1024, description="Users that one `custom` may name; users."
+    )
     custom_window_ms: int = Field(
         default=10_000, ge=1, le=_DAY_MS, description="The window of `custom_bytes`; milliseconds."
     )
@@ -149,10 +152,15 @@ class Rules:
         return None if field is None else cast("Rate", getattr(self, field))
 
 
+_ROOM_KINDS = (
+    *("ch", "chset", "chown", "kickban", "unban", "+ls", "-ls"),
+    *("bans", "mute", "invite", "coowner", "+custom", "-custom"),
+    *("clearchat", "v", "siteban", "setcolor", "setname", "admin message"),
+)
 _RATE_OF = {
     "a": "rate_chat",
     "dm": "rate_chat",
-    **dict.fromkeys(("ch", "chset", "chown", "kickban", "unban", "+ls", "-ls"), "rate_room"),
+    **dict.fromkeys(_ROOM_KINDS, "rate_room"),
     "userset": "rate_userset",
     "t": "rate_time",
     "hi": "rate_hello",

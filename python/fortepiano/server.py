@@ -17,21 +17,23 @@ import uvloop
 
 from fortepiano import store as stores
 from fortepiano.errors import AddressError, CloseCode
+from fortepiano.handlers.staff import SITE
 from fortepiano.http.site import internal_site, public_site
 from fortepiano.logs import logger
 from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
 from fortepiano.model.world import World
-from fortepiano.native import Engine, Hub
+from fortepiano.native import Bans, Engine, Hub
 from fortepiano.net.front import Front
 from fortepiano.net.gate import Gate
 from fortepiano.net.upgrade import Upgrade
 from fortepiano.protocol.context import Context
 from fortepiano.protocol.dispatch import Dispatch
+from fortepiano.protocol.filter import Filter
 from fortepiano.protocol.outbound import Outbound
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from starlette.types import ASGIApp
 
@@ -71,17 +73,16 @@ async def _serve(
 ) -> None:
     log = logger(__name__)
     loop = asyncio.get_running_loop()
-    context = _context(settings, store, loop)
+    stop, stop_now = asyncio.Event(), asyncio.Event()
+    context = _context(settings, store, loop, stop.set)
     dispatch = Dispatch(context)
-    engine = Engine(context.hub, loop, dispatch.receive, dispatch.ended)
-    gate = Gate(engine, settings.limits)
+    engine = Engine(context.hub, loop, dispatch.receive, dispatch.ended, dispatch.receive_binary)
+    gate = Gate(engine, settings.limits, partial(_is_banned, context))
 
     def why_not_ready() -> str | None:
         if gate.is_draining:
             return "the server is stopping"
         return None if store.healthy else "the store does not take writes"
-
-    stop, stop_now = asyncio.Event(), asyncio.Event()
 
     def stopping() -> None:
         (stop_now if stop.is_set() else stop).set()
@@ -114,7 +115,18 @@ async def _serve(
     log.info("stopped")
 
 
-def _context(settings: Settings, store: Store, loop: asyncio.AbstractEventLoop) -> Context:
+def _is_banned(context: Context, address: str) -> bool:
+    """Whether whoever comes from an address is banned from the site."""
+    user_id = context.identity.user_id(address)
+    return context.bans.until(SITE, user_id, context.now()) is not None
+
+
+def _context(
+    settings: Settings,
+    store: Store,
+    loop: asyncio.AbstractEventLoop,
+    stop: Callable[[], None],
+) -> Context:
     limits, rules = settings.limits, settings.rules.resolved()
     hub = Hub(
         message_bytes=limits.message_bytes,
@@ -130,20 +142,31 @@ def _context(settings: Settings, store: Store, loop: asyncio.AbstractEventLoop) 
         move_seconds=settings.flush.move_ms / 1000,
         quota_tick_seconds=rules.quota_tick_ms / 1000,
         quota_history=rules.quota_history,
+        quota_forgiven=rules.quota_forgiven_ticks,
+        silence_seconds=rules.silence_ms / 1000,
+        time_burst=rules.rate_time.burst,
+        time_per_second=rules.rate_time.per_second,
     )
     salt1, salt2 = settings.salt1.get_secret_value(), settings.salt2.get_secret_value()
     if not salt1 and not salt2:
         salt1, salt2 = store.salts()
+    bans = Bans()
+    for record in store.bans():
+        bans.add(record.room, record.user_id, record.until)
     directory = Directory(hub, store, rules)
     return Context(
         hub=hub,
         directory=directory,
         world=World(hub, directory, rules),
-        outbound=Outbound(hub, rules, loop.call_later),
+        outbound=Outbound(hub, rules, bans, loop.call_later),
         identity=Identity(settings.node_env, salt1, salt2),
         store=store,
         rules=rules,
+        bans=bans,
+        filter=Filter(settings.words_file),
         motd=settings.motd,
+        later=loop.call_later,
+        stop=stop,
     )
 
 

@@ -1,19 +1,18 @@
-"""Chat: `a`."""
+"""Chat: `a` and `dm`."""
 
 from __future__ import annotations
 
 import secrets
 from typing import TYPE_CHECKING
 
-from fortepiano.protocol import validate
-
 if TYPE_CHECKING:
+    from fortepiano.model.participant import Participant
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.outbound import Message
-    from fortepiano.protocol.shapes import Chat
+    from fortepiano.protocol.shapes import Chat, Direct
 
-__all__ = ["a"]
+__all__ = ["a", "dm"]
 
 _ID_BYTES = 4
 """Eight hex digits: enough to tell the lines that a room remembers apart."""
@@ -22,22 +21,88 @@ _ID_BYTES = 4
 def a(context: Context, session: Session, message: Chat) -> None:
     """Say a line to everybody in the room, the sender included."""
     participant = session.participant
-    text = validate.text(message.message, context.rules.chat_length)
-    if participant is None or text is None:
+    if participant is None or not _may_speak(context, session, participant):
         return
     room = participant.room
-    if room.settings["chat"] is not True:
-        context.outbound.refuse(session, "chat", "Chat is off in this room.")
-        return
     line: Message = {
         "m": "a",
-        "a": text,
+        "a": _cleaned(context, participant, message.message),
         "p": context.outbound.identity(participant.user),
         "t": context.now(),
         "id": secrets.token_hex(_ID_BYTES),
     }
-    answered = {old["id"] for old in room.history}
-    if isinstance(message.reply_to, str) and message.reply_to in answered:
-        line["r"] = message.reply_to
+    _answer(context, participant, message, line)
     room.history.append(line)
     context.outbound.say(room, line)
+
+
+def dm(context: Context, session: Session, message: Direct) -> None:
+    """Say a line to one person in the room; he and the sender hear it, in all their tabs there."""
+    participant = session.participant
+    if participant is None:
+        return
+    recipient = participant.room.participants.get(message.id)
+    if recipient is None or not _may_speak(context, session, participant):
+        return
+    line: Message = {
+        "m": "dm",
+        "a": _cleaned(context, participant, message.message),
+        "sender": context.outbound.identity(participant.user),
+        "recipient": context.outbound.identity(recipient.user),
+        "t": context.now(),
+        "id": secrets.token_hex(_ID_BYTES),
+    }
+    _answer(context, participant, message, line)
+    participant.room.history.append(line)
+    for tab in dict.fromkeys([*participant.tabs, *recipient.tabs]):
+        context.outbound.tell(tab, [line])
+
+
+def _may_speak(context: Context, session: Session, participant: Participant) -> bool:
+    """Whether somebody may chat in his room; he is told where he may not."""
+    why = _why_not(context, session, participant)
+    if why is not None:
+        context.outbound.refuse(session, "chat", why)
+    return why is None
+
+
+def _why_not(context: Context, session: Session, participant: Participant) -> str | None:
+    room, user = participant.room, participant.user
+    if room.settings["chat"] is not True:
+        return "Chat is off in this room."
+    if user.has_flag("cant_chat"):
+        return "You may not chat."
+    if session.permissions or room.rules(user.id):
+        return None
+    mute = room.mutes.get(user.id)
+    if mute is not None and mute.chat:
+        return "You are muted in this room."
+    pause = room.settings.get("slowMode")
+    if isinstance(pause, int) and pause > 0:
+        now = context.now()
+        last = room.last_lines.get(user.id)
+        if last is not None and now - last < pause * 1000:
+            return f"Slow mode is on: one line in {pause} s."
+        # Whoever may speak again need not be remembered.
+        room.last_lines = {
+            who: when for who, when in room.last_lines.items() if now - when < pause * 1000
+        }
+        room.last_lines[user.id] = now
+    return None
+
+
+def _cleaned(context: Context, participant: Participant, text: str) -> str:
+    """Return a line as others may see it."""
+    text = context.filter.calmed(text)
+    room = participant.room
+    if room.settings.get("no cussing") is True and not room.rules(participant.user.id):
+        return context.filter.masked(text)
+    return text
+
+
+def _answer(context: Context, participant: Participant, message: Chat, line: Message) -> None:
+    """Name the line that a line answers, if the sender can see that one."""
+    if isinstance(message.reply_to, str):
+        visible = context.outbound.history(participant.room, participant.user)
+        if any(old["id"] == message.reply_to for old in visible):
+            line["r"] = message.reply_to

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fortepiano.errors import CloseCode
-from fortepiano.handlers import rooms
+from fortepiano.handlers import rooms, staff
+from fortepiano.handlers.staff import SITE
+from fortepiano.model.staff import digest, is_valid, permissions_of
 from fortepiano.protocol.outbound import quota_message
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["bye", "devices", "ended", "hi"]
 
 
-def hi(context: Context, session: Session, _message: Hello) -> list[Message]:
+def hi(context: Context, session: Session, message: Hello) -> list[Message] | None:
     """Greet a client: who he is, and how fast he may play.
 
     A second `hi` changes nothing and is answered again.
@@ -25,15 +27,20 @@ def hi(context: Context, session: Session, _message: Hello) -> list[Message]:
     user = session.user
     if user is None:
         user_id = context.identity.user_id(session.address)
-        user = session.user = context.directory.arrive(user_id, context.now())
+        until = context.bans.until(SITE, user_id, context.now())
+        if until is not None:
+            staff.show_out(context, session, until if until < context.bans.PERMANENT else None, "")
+            return None
+        user = session.user = context.directory.arrive(user_id, session, context.now())
         context.hub.greet(session.client, user.quota)
+        _admit_staff(context, session, message.token)
     messages: list[Message] = [
         {
             "m": "hi",
             "t": context.now(),
             "u": context.outbound.identity(user),
             "motd": context.motd,
-            "permissions": {},
+            "permissions": dict.fromkeys(sorted(session.permissions), True),
         }
     ]
     if context.rules.quota_in_hello:
@@ -41,6 +48,17 @@ def hi(context: Context, session: Session, _message: Hello) -> list[Message]:
         quota = context.world.quota_class(at) if at else context.rules.quota_normal
         messages.append(quota_message(quota, context.rules))
     return messages
+
+
+def _admit_staff(context: Context, session: Session, token: Any) -> None:
+    """Give a session what its staff token allows; any other token is ignored."""
+    record = context.store.token(digest(token)) if isinstance(token, str) else None
+    if record is None or not is_valid(record, context.now()):
+        return
+    session.scope = record.scope
+    session.permissions = permissions_of(record.scope)
+    plays = "playNotesAnywhere" in session.permissions
+    context.hub.privilege(session.client, plays_anywhere=plays, unlimited=True)
 
 
 def devices(_context: Context, _session: Session, _message: Devices) -> None:
@@ -55,7 +73,8 @@ def bye(_context: Context, session: Session, _message: Bye) -> None:
 def ended(context: Context, session: Session) -> None:
     """Take a session out of the world, whatever ended it."""
     context.outbound.stop_list(session)
+    context.outbound.stop_custom(session)
     rooms.leave(context, session)
     user, session.user = session.user, None
     if user is not None:
-        context.directory.depart(user, context.now())
+        context.directory.depart(user, session, context.now())

@@ -9,10 +9,11 @@ from fortepiano.store.base import UserRecord
 
 if TYPE_CHECKING:
     from fortepiano.model.session import Session
+    from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.shapes import Profile
 
-__all__ = ["userset"]
+__all__ = ["change", "userset"]
 
 
 def userset(context: Context, session: Session, message: Profile) -> None:
@@ -23,8 +24,15 @@ def userset(context: Context, session: Session, message: Profile) -> None:
     user = session.user
     if user is None:
         return
-    name = validate.text(message.set.get("name"), context.rules.name_length) or user.name
-    color = validate.color(message.set.get("color")) or user.color
+    name = validate.text(message.set.get("name"), context.rules.name_length)
+    if user.has_flag("freeze_name"):
+        name = None
+    change(context, user, name=name, color=validate.color(message.set.get("color")))
+
+
+def change(context: Context, user: User, *, name: str | None, color: str | None) -> None:
+    """Give a user another name, another colour, or both; None leaves one as it is."""
+    name, color = name or user.name, color or user.color
     if (name, color) == (user.name, user.color):
         return
     user.name, user.color = name, color

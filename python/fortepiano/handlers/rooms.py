@@ -1,17 +1,39 @@
-"""Rooms: `ch`, `+ls` and `-ls`, and leaving."""
+"""Rooms: `ch`, `+ls` and `-ls`, being moved, and leaving."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from fortepiano.model.admission import why_not
+from fortepiano.model.room import AWKWARD, LOBBY
 from fortepiano.protocol import validate
+from fortepiano.protocol.outbound import notice
 
 if TYPE_CHECKING:
+    from fortepiano.model.participant import Participant
+    from fortepiano.model.room import Room
     from fortepiano.model.session import Session
+    from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.shapes import Join, ListOff, ListOn
 
-__all__ = ["ch", "leave", "list_off", "list_on"]
+__all__ = [
+    "ch",
+    "leave",
+    "list_off",
+    "list_on",
+    "minutes",
+    "minutes_left",
+    "place",
+    "refresh_quota",
+    "vacate",
+]
+
+_MINUTE_MS = 60_000
+
+_BACKDOOR = "lolwutsecretlobbybackdoor"
+"""The name under which bots enter a full lobby since the original site."""
 
 
 def ch(context: Context, session: Session, message: Join) -> None:
@@ -19,24 +41,80 @@ def ch(context: Context, session: Session, message: Join) -> None:
 
     `set` counts only for a room that is made by it. The room one is in is described again.
     """
-    name = validate.text(message.id, context.rules.room_name_length)
     user = session.user
-    if name is None or user is None:
+    if user is None:
         return
+    name = message.id
+    if name == _BACKDOOR and context.rules.lobby_names == "numbered":
+        name = LOBBY
+    elif not _is_in(session, name):
+        name = context.directory.lobby_for(name, user)
+        refusal = _refusal(context, session, user, name)
+        if refusal is not None:
+            context.outbound.refuse(session, "ch", refusal)
+            is_banned = _banned_until(context, user, name) is not None
+            if session.participant is not None and not is_banned:
+                return
+            # Nobody stays nowhere: clients would wait for ever.
+            name = AWKWARD
+    place(context, session, user, name, message.set)
+
+
+def _is_in(session: Session, name: str) -> bool:
+    return session.participant is not None and session.participant.room.name == name
+
+
+def _banned_until(context: Context, user: User, name: str) -> int | None:
+    return context.bans.until(name, user.id, context.now())
+
+
+def _refusal(context: Context, session: Session, user: User, name: str) -> str | None:
+    until = _banned_until(context, user, name)
+    if until is not None:
+        return f'You are banned from "{name}" for {minutes_left(until - context.now())}.'
+    room = context.directory.rooms.get(name)
+    return None if room is None else why_not(room, session, user, context.now())
+
+
+def minutes_left(milliseconds: int) -> str:
+    """Return what is left of a time, for people to read: minutes that have begun count."""
+    return minutes(milliseconds + _MINUTE_MS - 1)
+
+
+def minutes(milliseconds: int) -> str:
+    """Return a time in whole minutes, for people to read."""
+    count = milliseconds // _MINUTE_MS
+    return f"{count} minute" if count == 1 else f"{count} minutes"
+
+
+def place(context: Context, session: Session, user: User, name: str, wanted: Any = None) -> None:
+    """Put a session into a room, wherever it is now, without asking whether it may.
+
+    Args:
+        context: The world.
+        session: The session.
+        user: Whose it is.
+        name: The room's name.
+        wanted: Settings for a room that is made.
+    """
     world, outbound = context.world, context.outbound
-    if session.participant is not None and session.participant.room.name == name:
+    if _is_in(session, name) and session.participant is not None:
         outbound.welcome(session, session.participant, world.quota_class(session.participant))
         return
     leave(context, session)
     room = context.directory.rooms.get(name)
     if room is None:
-        room = context.directory.open_room(name, validate.settings(message.set))
-    had_crown = room.crown
+        room = context.directory.open_room(name, validate.settings(wanted))
+    crown_before = room.crown
     is_new = world.enter(session, user, room, outbound.entry(user), context.now())
     participant = room.participants[user.id]
-    outbound.welcome(session, participant, world.set_quota(participant))
+    quota, _ = world.set_quota(participant)
+    outbound.welcome(session, participant, quota)
+    text = room.settings.get("notice")
+    if isinstance(text, str) and text:
+        outbound.tell(session, [notice(text, title=room.name, style=None)])
     if is_new:
-        if room.crown is not had_crown and len(room.participants) > 1:
+        if room.crown is not crown_before and len(room.participants) > 1:
             outbound.announce(room)
         else:
             outbound.present(participant, except_for=session)
@@ -51,22 +129,43 @@ def leave(context: Context, session: Session) -> None:
     departure = context.world.leave(session, context.now())
     if departure is None or departure.participant is None:
         return
-    outbound = context.outbound
-    room = departure.room
-    if room.participants:
-        if departure.had_crown:
-            outbound.announce(room)
-            if departure.heir is not None:
-                before = context.rules.quota_normal
-                quota = context.world.set_quota(departure.heir)
-                if quota != before:
-                    outbound.tell_quota(departure.heir, quota)
-        else:
-            outbound.say(room, {"m": "bye", "p": departure.participant.id})
-    if room not in departure.vanished:
-        outbound.list_change(room)
-    for gone in departure.vanished:
-        outbound.list_change(gone, vanished=True)
+    outbound, room = context.outbound, departure.room
+    if departure.had_crown:
+        outbound.announce(room)
+    elif not departure.participant.user.is_hidden:
+        outbound.say(room, {"m": "bye", "p": departure.participant.id})
+    if departure.heir is not None:
+        refresh_quota(context, departure.heir)
+    _list_departure(context, room, departure.vanished)
+
+
+def vacate(context: Context, room: Room) -> None:
+    """Let go of a room that was kept, if it is empty."""
+    if not room.participants:
+        _list_departure(context, room, context.directory.vacate(room, context.now()))
+
+
+def _list_departure(context: Context, room: Room, vanished: list[Room]) -> None:
+    """List a room that somebody has left, and those that are gone because of it."""
+    for gone in vanished:
+        context.outbound.list_change(gone, vanished=True)
+    if room not in vanished:
+        context.outbound.list_change(room)
+        if not room.participants and not room.is_special:
+            context.later(context.rules.empty_room_ms / 1000, partial(_sweep, context, room))
+
+
+def _sweep(context: Context, room: Room) -> None:
+    """Close a room that stayed empty."""
+    if context.directory.sweep(room, context.now()):
+        context.outbound.list_change(room, vanished=True)
+
+
+def refresh_quota(context: Context, participant: Participant) -> None:
+    """Put somebody on the quota of what he is now, and tell him if it is another."""
+    quota, is_other = context.world.set_quota(participant)
+    if is_other:
+        context.outbound.tell_quota(participant, quota)
 
 
 def list_on(context: Context, session: Session, _message: ListOn) -> None:

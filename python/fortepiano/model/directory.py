@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from fortepiano.model.room import AWKWARD, LOBBY, NORMAL_SETTINGS, SPECIAL_SETTI
 from fortepiano.model.user import User
 
 if TYPE_CHECKING:
+    from fortepiano.model.session import Session
     from fortepiano.native import Hub
     from fortepiano.rules import Rules
     from fortepiano.store.base import Store
@@ -18,6 +20,9 @@ __all__ = ["ANONYMOUS", "Directory"]
 
 ANONYMOUS = "Anonymous"
 """The name of whoever has not chosen one."""
+
+_NUMBERED = re.compile(LOBBY + "([0-9]+|NaN)", re.ASCII)
+_DIGITS = 6
 
 _KEPT_FOR_MS = 60_000
 """How long a user without a connection is remembered, so that a reconnect refills no quota."""
@@ -45,13 +50,34 @@ class Directory:
 
     def is_special(self, name: str) -> bool:
         """Whether a name is a special room's (docs/protocol.md, "Special rooms")."""
-        return name == LOBBY or name.startswith("test/")
+        if name == LOBBY or name.startswith("test/"):
+            return True
+        has_numbers = self._rules.lobby_names == "numbered" or self._rules.lobby_limit > 0
+        return has_numbers and _NUMBERED.fullmatch(name) is not None
 
-    def arrive(self, user_id: str, now: int) -> User:
+    def lobby_for(self, name: str, user: User) -> str:
+        """Return the name of the first lobby with a free place, from the one that is wanted on.
+
+        Args:
+            name: The lobby that is wanted.
+            user: Who wants it; where he is already there is always a place for him.
+        """
+        limit = self._rules.lobby_limit
+        number = _number_of(name)
+        while limit and number is not None:
+            name = LOBBY if number == 1 else f"{LOBBY}{number}"
+            room = self.rooms.get(name)
+            if room is None or user.id in room.participants or len(room.participants) < limit:
+                return name
+            number += 1
+        return name
+
+    def arrive(self, user_id: str, session: Session, now: int) -> User:
         """Return the user of a new session, from memory, from the store, or a new one.
 
         Args:
             user_id: His id.
+            session: The session.
             now: Milliseconds since 1970.
         """
         self._forget_departed(now)
@@ -62,23 +88,29 @@ class Directory:
                 (record.name, record.color) if record else (ANONYMOUS, default_color(user_id))
             )
             normal = self._rules.quota_normal
-            user = User(user_id, name, color, self._hub.add_quota(normal.allowance, normal.max))
-            self.users[user_id] = user
-        user.sessions += 1
+            quota = self._hub.add_quota(normal.allowance, normal.max)
+            user = self.users[user_id] = User(user_id, name, color, quota, now)
+        user.sessions.append(session)
         self._departed.pop(user_id, None)
         return user
 
-    def depart(self, user: User, now: int) -> None:
+    def depart(self, user: User, session: Session, now: int) -> None:
         """Record that a session of a user has ended.
 
         Args:
             user: The user.
+            session: The session.
             now: Milliseconds since 1970.
         """
-        user.sessions -= 1
-        if user.sessions == 0:
+        user.sessions.remove(session)
+        if not user.sessions:
             self._departed[user.id] = now
         self._forget_departed(now)
+
+    def online(self, user_id: str) -> User | None:
+        """Return a user who is connected."""
+        user = self.users.get(user_id)
+        return user if user is not None and user.sessions else None
 
     def _forget_departed(self, now: int) -> None:
         while self._departed:
@@ -97,6 +129,8 @@ class Directory:
         """
         is_special = self.is_special(name)
         chosen = dict(SPECIAL_SETTINGS) if is_special else NORMAL_SETTINGS | settings
+        if self._rules.lobby_limit and _number_of(name) is not None:
+            chosen["limit"] = self._rules.lobby_limit
         room = Room(
             name,
             self._hub.open_room(),
@@ -111,20 +145,55 @@ class Directory:
         """Record that somebody is in a room."""
         self._empty_tests.pop(room.name, None)
 
-    def vacate(self, room: Room) -> list[Room]:
+    def vacate(self, room: Room, now: int) -> list[Room]:
         """Record that a room is empty; returns the rooms that are gone because of it.
 
         Of the empty special rooms the ones used last are kept, so that made-up names cannot fill
-        the memory; other rooms go at once.
+        the memory. Other rooms go at once, or live on for a while (`sweep`).
+
+        Args:
+            room: The room.
+            now: Milliseconds since 1970.
         """
-        if room.name in (LOBBY, AWKWARD):
+        room.empty_since = now
+        if room.name in (LOBBY, AWKWARD) or room.is_kept:
             return []
-        gone = [room]
-        if room.is_special:
+        if room.is_special and _number_of(room.name) is None:
             self._empty_tests[room.name] = None
             surplus = len(self._empty_tests) - self._rules.test_rooms_kept
-            gone = [self.rooms[self._empty_tests.popitem(last=False)[0]] for _ in range(surplus)]
-        for old in gone:
-            del self.rooms[old.name]
-            self._hub.close_room(old.number)
-        return gone
+            return [
+                self._close(self.rooms[self._empty_tests.popitem(last=False)[0]])
+                for _ in range(surplus)
+            ]
+        return [] if self._rules.empty_room_ms else [self._close(room)]
+
+    def sweep(self, room: Room, now: int) -> bool:
+        """Close a room that has stayed empty for its time; whether it is gone.
+
+        Args:
+            room: The room, which was empty when this was planned.
+            now: Milliseconds since 1970.
+        """
+        is_over = now - room.empty_since >= self._rules.empty_room_ms
+        is_current = self.rooms.get(room.name) is room
+        if room.participants or room.is_kept or not is_over or not is_current:
+            return False
+        self._close(room)
+        return True
+
+    def _close(self, room: Room) -> Room:
+        del self.rooms[room.name]
+        self._hub.close_room(room.number)
+        return room
+
+
+def _number_of(name: str) -> int | None:
+    """Return the number of a lobby that overflows into the next one; None for other rooms."""
+    if name == LOBBY:
+        return 1
+    match = _NUMBERED.fullmatch(name)
+    if match is None:
+        return None
+    # `lobbyNaN`, and numbers that nobody counts up to, were the first lobby from the beginning.
+    digits = match[1]
+    return max(int(digits), 1) if digits.isdigit() and len(digits) <= _DIGITS else 1

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fortepiano.model.crown import Crown
     from fortepiano.model.participant import Participant
 
-__all__ = ["AWKWARD", "LOBBY", "NORMAL_SETTINGS", "SPECIAL_SETTINGS", "Room", "Settings"]
+__all__ = ["AWKWARD", "LOBBY", "NORMAL_SETTINGS", "SPECIAL_SETTINGS", "Mute", "Room", "Settings"]
 
 Settings = dict[str, bool | int | str]
 """A room's settings under the keys of the wire (docs/protocol.md, "Room settings")."""
@@ -36,6 +37,19 @@ SPECIAL_SETTINGS: Settings = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """What somebody may not do in a room.
+
+    Attributes:
+        notes: Whether his notes are dropped.
+        chat: Whether his chat is refused.
+    """
+
+    notes: bool
+    chat: bool
+
+
 class Room:
     """A room.
 
@@ -43,13 +57,33 @@ class Room:
         name: Its name, which is also its id.
         number: Its number in the hub.
         is_special: Whether it is a lobby: no crown, fixed settings, never deleted for being empty.
+        is_kept: Whether staff keep it while it is empty (`forceload`).
         settings: What its owner set.
         crown: Its crown; None in special rooms and before the first one enters.
         participants: Who is there by user id, the one who has been there longest first.
         history: The last chat lines, oldest first, as they go out.
+        mutes: Who is muted, by user id.
+        co_owners: Ids of users who rule beside the crown's holder.
+        invited: Ids of users who may come in while it is invite-only.
+        last_lines: When users last said something, by user id, while slow mode is on.
+        empty_since: When the last one left; milliseconds since 1970.
     """
 
-    __slots__ = ("crown", "history", "is_special", "name", "number", "participants", "settings")
+    __slots__ = (
+        "co_owners",
+        "crown",
+        "empty_since",
+        "history",
+        "invited",
+        "is_kept",
+        "is_special",
+        "last_lines",
+        "mutes",
+        "name",
+        "number",
+        "participants",
+        "settings",
+    )
 
     def __init__(
         self, name: str, number: int, *, is_special: bool, settings: Settings, history: int
@@ -57,12 +91,29 @@ class Room:
         self.name = name
         self.number = number
         self.is_special = is_special
+        self.is_kept = False
         self.settings = settings
         self.crown: Crown | None = None
         self.participants: dict[str, Participant] = {}
         self.history: deque[dict[str, Any]] = deque(maxlen=history)
+        self.mutes: dict[str, Mute] = {}
+        self.co_owners: set[str] = set()
+        self.invited: set[str] = set()
+        self.last_lines: dict[str, int] = {}
+        self.empty_since = 0
 
     @property
     def holder(self) -> Participant | None:
         """Who holds the crown."""
         return self.crown.holder if self.crown is not None else None
+
+    @property
+    def count(self) -> int:
+        """How many people are seen in it."""
+        return sum(not participant.user.is_hidden for participant in self.participants.values())
+
+    def rules(self, user_id: str) -> bool:
+        """Whether somebody holds its crown or rules beside the holder."""
+        holder = self.holder
+        is_holder = holder is not None and holder.user.id == user_id
+        return is_holder or (user_id in self.co_owners and user_id in self.participants)

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from fortepiano.model.participant import Participant
     from fortepiano.model.user import User
+    from fortepiano.store.base import Scope
 
 __all__ = ["Connection", "Session"]
+
+_NOTHING: frozenset[str] = frozenset()
 
 
 class Connection(Protocol):
@@ -27,17 +30,38 @@ class Session:
         client: Its number in the hub.
         connection: What it runs over.
         address: Where it comes from.
+        is_bot: Whether no browser is at the other end.
         user: Whose it is; None before `hi`.
         participant: As whom it is in its room; None outside of rooms.
+        scope: Of a member of staff: "read", "moderate" or "admin".
+        permissions: What a member of staff may do, as `hi` announces it.
         refusals: When it was last told why something was refused, by kind; milliseconds.
+        buckets: When its bucket of each kind of message is full again; milliseconds.
     """
 
-    __slots__ = ("address", "client", "connection", "participant", "refusals", "user")
+    __slots__ = (
+        "address",
+        "buckets",
+        "client",
+        "connection",
+        "is_bot",
+        "participant",
+        "permissions",
+        "refusals",
+        "scope",
+        "user",
+    )
 
-    def __init__(self, client: int, connection: Connection, address: str) -> None:
+    def __init__(
+        self, client: int, connection: Connection, address: str, *, is_bot: bool = False
+    ) -> None:
         self.client = client
         self.connection = connection
         self.address = address
+        self.is_bot = is_bot
         self.user: User | None = None
         self.participant: Participant | None = None
+        self.scope: Scope | None = None
+        self.permissions: frozenset[str] = _NOTHING
         self.refusals: dict[str, int] | None = None
+        self.buckets: dict[str, float] | None = None

@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING
 
 from fortepiano.model.crown import Crown
 from fortepiano.model.participant import Participant
+from fortepiano.rules import QuotaClass
 
 if TYPE_CHECKING:
+    from fortepiano.model.crown import Point
     from fortepiano.model.directory import Directory
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.native import Hub
-    from fortepiano.rules import QuotaClass, Rules
+    from fortepiano.rules import Rules
 
 __all__ = ["Departure", "World"]
 
 _NOBODY = -1
 # Where a cursor stands until its first move (docs/protocol.md, "Participants"), as JSON.
 _X, _Y = b"200", b"100"
+_UNLIMITED = QuotaClass(1_000_000, 10_000_000)
 
 
 @dataclass(slots=True)
@@ -80,7 +83,13 @@ class World:
         participant.tabs.append(session)
         session.participant = participant
         self.hub.enter(session.client, room.number, participant.person)
-        if room.crown is None and not room.is_special:
+        if user.is_hidden or user.id in room.mutes:
+            self.mark(participant)
+        is_ownerless = room.crown is None and not room.is_special
+        # The last holder finds his crown again where he left it lying.
+        crown = room.crown
+        is_back = crown is not None and crown.holder is None and crown.user_id == user.id
+        if is_ownerless or (is_new and is_back):
             self.crown(room, Crown.given_to(participant, now))
         return is_new
 
@@ -105,12 +114,26 @@ class World:
         del room.participants[participant.user.id]
         participant.user.participations.remove(participant)
         had_crown = room.holder is participant
-        heir = next(iter(room.participants.values()), None) if had_crown else None
-        if heir is not None:
-            self.crown(room, Crown.given_to(heir, now))
+        heir = None
+        if had_crown:
+            if self.rules.crown_on_leave == "passes":
+                heir = next(iter(room.participants.values()), None)
+            crown = (
+                Crown.given_to(heir, now)
+                if heir is not None
+                else Crown.dropped_by(participant, self.cursor(participant), now)
+            )
+            self.crown(room, crown)
         self.hub.remove_person(participant.person)
-        vanished = [] if room.participants else self.directory.vacate(room)
+        vanished = [] if room.participants else self.directory.vacate(room, now)
         return Departure(room, participant, had_crown, heir, vanished)
+
+    def cursor(self, participant: Participant) -> Point:
+        """Return where somebody's cursor is."""
+        position = self.hub.position(participant.person) or (_X, _Y)
+        # Clients send numbers or numeric texts; both are kept as they came.
+        x, y = (float(coordinate.strip(b'"')) for coordinate in position)
+        return x, y
 
     def crown(self, room: Room, crown: Crown) -> None:
         """Set a room's crown."""
@@ -124,17 +147,30 @@ class World:
             room.number, room.settings["crownsolo"] is True, holder.person if holder else _NOBODY
         )
 
+    def mark(self, participant: Participant) -> None:
+        """Tell the hub whether somebody may play, and whether others see him."""
+        user = participant.user
+        mute = participant.room.mutes.get(user.id)
+        self.hub.mark_person(participant.person, mute is not None and mute.notes, user.is_hidden)
+
     def quota_class(self, participant: Participant) -> QuotaClass:
         """Return the note quota's class of somebody in a room (docs/protocol.md, "Note quota")."""
-        room = participant.room
+        room, rules = participant.room, self.rules
+        if participant.user.has_flag("no note rate limit"):
+            return _UNLIMITED
         if room.is_special:
-            return self.rules.quota_lobby
-        if room.holder is participant:
-            return self.rules.quota_holder
-        return self.rules.quota_normal
+            return rules.quota_lobby
+        quota = rules.quota_holder if room.holder is participant else rules.quota_normal
+        cap = room.settings.get("noteQuota")
+        if not isinstance(cap, int) or not 0 < cap < quota.allowance:
+            return quota
+        return QuotaClass(cap, min(quota.max, cap * rules.quota_history))
 
-    def set_quota(self, participant: Participant) -> QuotaClass:
-        """Put a user on the quota of where he is; it is refilled only if the numbers differ."""
+    def set_quota(self, participant: Participant) -> tuple[QuotaClass, bool]:
+        """Put a user on the quota of where he is.
+
+        Returns:
+            The quota, and whether its numbers differ from before; only then it is full again.
+        """
         quota = self.quota_class(participant)
-        self.hub.set_quota(participant.user.quota, quota.allowance, quota.max)
-        return quota
+        return quota, self.hub.set_quota(participant.user.quota, quota.allowance, quota.max)

@@ -13,6 +13,7 @@ from fortepiano.protocol.outbound import HELLO_CODE
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from fortepiano.config import LimitSettings
     from fortepiano.native import Engine
@@ -30,30 +31,43 @@ class Gate:
     Attributes:
         engine: What takes connections over.
         limits: What one client may cost.
+        is_banned: Whether whoever comes from an address is banned from the site.
         waiting: Sockets that have neither upgraded nor had an answer.
         is_draining: Whether the server is stopping, and lets nobody in.
     """
 
     engine: Engine
     limits: LimitSettings
+    is_banned: Callable[[str], bool]
     waiting: int = 0
     is_draining: bool = False
 
-    def refusal(self) -> int | None:
-        """Return the HTTP status with which an upgrade is refused now; None where it may pass."""
-        return 503 if self.is_draining else None
+    def refusal(self, address: str) -> int | None:
+        """Return the HTTP status with which an upgrade is refused; None where it may pass.
 
-    def open(self, transport: asyncio.Transport, response: bytes, tail: bytes) -> None:
+        Args:
+            address: Where the connection comes from.
+        """
+        if self.is_draining:
+            return 503
+        return 403 if self.is_banned(address) else None
+
+    def open(
+        self, transport: asyncio.Transport, address: str, agent: str, response: bytes, tail: bytes
+    ) -> None:
         """Turn an upgraded connection into a link with a session.
 
         Args:
             transport: The connection's transport, with nothing left to write.
+            address: Where it comes from.
+            agent: Its `User-Agent`.
             response: The answer to the upgrade request.
             tail: Bytes that came behind the request in the same read.
         """
         link = self.engine.open(transport, response + _HELLO_FRAME)
-        peer = transport.get_extra_info("peername")
-        link.session = Session(link.client, link, peer[0] if peer else "")
+        # Every browser says so since the first one; no bot library does.
+        is_bot = not agent.startswith("Mozilla/")
+        link.session = Session(link.client, link, address, is_bot=is_bot)
         transport.set_protocol(link)  # type: ignore[arg-type]  # a BufferedProtocol by its methods
         if tail:
             link.feed(tail)

@@ -53,9 +53,11 @@ class Upgrade:
             asked: The upgrade request.
             tail: Bytes that came behind it in the same read.
         """
-        status = self._gate.refusal()
+        peer = transport.get_extra_info("peername")
+        address: str = peer[0] if peer else ""
+        status = self._gate.refusal(address)
         if status is not None:
-            transport.write(refusal(status, "The server takes no connections now."))
+            transport.write(refusal(status, "The server does not take this connection."))
             transport.close()
             return
         response = ServerProtocol(extensions=None).accept(asked)
@@ -63,7 +65,8 @@ class Upgrade:
             transport.write(response.serialize())
             transport.close()
             return
-        self._gate.open(transport, response.serialize(), tail)
+        agent = asked.headers.get("User-Agent", "")
+        self._gate.open(transport, address, agent, response.serialize(), tail)
 
 
 def request(method: str, url: bytes, version: str, headers: list[tuple[bytes, bytes]]) -> Request:

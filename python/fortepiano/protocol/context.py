@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fortepiano.model.directory import Directory
     from fortepiano.model.identity import Identity
     from fortepiano.model.world import World
-    from fortepiano.native import Hub
+    from fortepiano.native import Bans, Hub
+    from fortepiano.protocol.filter import Filter
     from fortepiano.protocol.outbound import Outbound
     from fortepiano.rules import Rules
     from fortepiano.store.base import Store
@@ -29,7 +32,11 @@ class Context:
         identity: Who comes from which address.
         store: What survives.
         rules: The rules of play.
+        bans: Who may not enter which room; the room "" is the whole site.
+        filter: What chat is cleaned by.
         motd: The message of the day.
+        later: Calls a function after so many seconds.
+        stop: Stops the server.
     """
 
     hub: Hub
@@ -39,7 +46,11 @@ class Context:
     identity: Identity
     store: Store
     rules: Rules
+    bans: Bans
+    filter: Filter
     motd: str
+    later: Callable[[float, Callable[[], None]], object]
+    stop: Callable[[], None]
 
     def now(self) -> int:
         """Return the time in milliseconds since 1970; it never jumps."""

@@ -6,8 +6,19 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fortepiano.handlers import chat, hello, profile, rooms
+from fortepiano.handlers import (
+    admin,
+    chat,
+    crown,
+    custom,
+    hello,
+    moderation,
+    profile,
+    rooms,
+    staff,
+)
 from fortepiano.logs import logger
+from fortepiano.native import scan
 from fortepiano.protocol import shapes
 from fortepiano.protocol.decode import decode, kind_of, shaped
 
@@ -27,12 +38,13 @@ class Entry:
 
     Attributes:
         shape: What it looks like.
-        handler: What it does. A list that it returns answers the sender, None answers nothing.
+        handler: What it does. A list that it returns answers the sender, None answers nothing; a
+            single message is handled in its place, without rate limits.
         before_hello: Whether it counts before `hi`.
     """
 
     shape: type[shapes.Shape]
-    handler: Callable[[Context, Session, Any], list[Message] | None]
+    handler: Callable[[Context, Session, Any], list[Message] | Message | None]
     before_hello: bool = False
 
 
@@ -43,10 +55,30 @@ TABLE: Mapping[str, Entry] = {
     "ch": Entry(shapes.Join, rooms.ch),
     "+ls": Entry(shapes.ListOn, rooms.list_on),
     "-ls": Entry(shapes.ListOff, rooms.list_off),
+    "chset": Entry(shapes.RoomSettings, crown.chset),
+    "chown": Entry(shapes.Crowning, crown.chown),
+    "coowner": Entry(shapes.CoOwner, crown.coowner),
+    "invite": Entry(shapes.Invite, crown.invite),
     "userset": Entry(shapes.Profile, profile.userset),
     "a": Entry(shapes.Chat, chat.a),
+    "dm": Entry(shapes.Direct, chat.dm),
+    "kickban": Entry(shapes.Ban, moderation.kickban),
+    "unban": Entry(shapes.Unban, moderation.unban),
+    "bans": Entry(shapes.Bans, moderation.bans),
+    "mute": Entry(shapes.MuteOne, moderation.mute),
+    "+custom": Entry(shapes.CustomOn, custom.custom_on),
+    "-custom": Entry(shapes.CustomOff, custom.custom_off),
+    "custom": Entry(shapes.Custom, custom.custom),
+    "clearchat": Entry(shapes.ClearChat, staff.clearchat),
+    "v": Entry(shapes.Vanish, staff.v),
+    "siteban": Entry(shapes.SiteBan, staff.siteban),
+    "setcolor": Entry(shapes.SetColor, staff.setcolor),
+    "setname": Entry(shapes.SetName, staff.setname),
+    "admin message": Entry(shapes.Admin, admin.admin_message),
 }
 """All messages that Python handles; `n`, `m` and `t` end in the native core."""
+
+_LENGTH_BYTES = 4
 
 
 class Dispatch:
@@ -72,17 +104,70 @@ class Dispatch:
         try:
             message = decode(raw)
             kind = kind_of(message)
-            entry = TABLE.get(kind)
-            if entry is None or not (entry.before_hello or session.user is not None):
-                return
-            shape = shaped(message, entry.shape)
-            if shape is None:
-                return
-            answer = entry.handler(self._context, session, shape)
-            if answer:
-                self._context.outbound.tell(session, answer)
+            self._handle(session, kind, message, is_limited=session.scope is None)
         except Exception as error:
             self._report(kind, error)
+
+    def receive_binary(self, session: Session, data: bytes) -> None:
+        """Handle a binary message; only the binary form of `custom` is one, others are ignored.
+
+        Args:
+            session: Where it came from.
+            data: A big-endian length in 4 bytes, a JSON object of that length, a payload.
+        """
+        try:
+            if session.user is None:
+                return
+            end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES])
+            elements = scan(b"[%b]" % data[_LENGTH_BYTES:end])
+            if len(data) < end or not elements or elements[0][0] != "cold":
+                return
+            message = decode(elements[0][1])
+            shape = shaped(message, shapes.Custom) if kind_of(message) == "custom" else None
+            if isinstance(shape, shapes.Custom) and shape.is_valid(self._context.rules):
+                custom.custom_binary(self._context, session, shape, data[end:])
+        except Exception as error:
+            self._report("custom", error)
+
+    def _handle(
+        self, session: Session, kind: str, message: dict[str, Any], *, is_limited: bool
+    ) -> None:
+        entry = TABLE.get(kind)
+        if entry is None or not (entry.before_hello or session.user is not None):
+            return
+        shape = shaped(message, entry.shape)
+        if shape is None or not shape.is_valid(self._context.rules):
+            return
+        if is_limited and self._is_too_fast(session, kind):
+            self._context.outbound.refuse(
+                session, f"rate {kind}", f"You are sending `{kind}` too fast."
+            )
+            return
+        answer = entry.handler(self._context, session, shape)
+        if isinstance(answer, dict):
+            # A message within a message of staff.
+            self._handle(session, kind_of(answer), answer, is_limited=False)
+        elif answer:
+            self._context.outbound.tell(session, answer)
+
+    def _is_too_fast(self, session: Session, kind: str) -> bool:
+        """Take a token out of the session's bucket for a kind; whether there was none.
+
+        A bucket is one number: the time at which it will be full again.
+        """
+        participant = session.participant
+        is_holder = participant is not None and participant.room.holder is participant
+        rate = self._context.rules.rate(kind, holder=is_holder)
+        if rate is None:
+            return False
+        if session.buckets is None:
+            session.buckets = {}
+        now, interval = self._context.now(), 1000 / rate.per_second
+        full = max(session.buckets.get(kind, 0.0), now) + interval
+        if full - now > rate.burst * interval:
+            return True
+        session.buckets[kind] = full
+        return False
 
     def ended(self, session: Session) -> None:
         """Take a session whose connection has ended out of the world."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from fortepiano.native import frame_bytes
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
-    from fortepiano.native import Hub
+    from fortepiano.native import Bans, Hub
     from fortepiano.rules import QuotaClass, Rules
 
 __all__ = ["HELLO_CODE", "Message", "Outbound"]
@@ -26,6 +28,7 @@ HELLO_CODE: Message = {"m": "b", "code": "~return 'ok'"}
 """What every connection is told first. Some clients say `hi` only in answer to it, and run `code`:
 it is a constant that does nothing."""
 
+_BINARY = 2
 _LIST_SECONDS = 0.25
 """Changes of the room list are collected for so long."""
 
@@ -36,21 +39,30 @@ class Outbound:
     Args:
         hub: The hub.
         rules: The rules of play.
+        bans: Who may not enter which room.
         later: Calls a function after so many seconds.
     """
 
     def __init__(
-        self, hub: Hub, rules: Rules, later: Callable[[float, Callable[[], None]], object]
+        self,
+        hub: Hub,
+        rules: Rules,
+        bans: Bans,
+        later: Callable[[float, Callable[[], None]], object],
     ) -> None:
         self._hub = hub
         self._rules = rules
+        self._bans = bans
         self._later = later
+        self._custom_readers: dict[Session, None] = {}
         self._list_readers: dict[Session, None] = {}
         self._list_changes: dict[str, Message] = {}
-        hub.set_quota_notice(orjson.dumps([notice("You're playing too fast! Slow down.")]))
-        hub.set_solo_notice(
-            orjson.dumps([notice("Only the owner of the crown can play in this room.")])
+        hub.set_notice("quota", orjson.dumps([notice("You're playing too fast! Slow down.")]))
+        hub.set_notice(
+            "solo", orjson.dumps([notice("Only the holder of the crown can play in this room.")])
         )
+        hub.set_notice("muted", orjson.dumps([notice("You are muted in this room.")]))
+        hub.set_notice("t", orjson.dumps([notice("You are sending `t` too fast.")]))
 
     # One client, or a room
 
@@ -79,13 +91,21 @@ class Outbound:
         return orjson.dumps(self.identity(user))[:-1]
 
     def identity(self, user: User) -> Message:
-        """Return what everybody may know of a user."""
-        return {"id": user.id, "_id": user.id, "name": user.name, "color": user.color}
+        """Return what everybody may know of a user.
+
+        The tag goes along each time: clients take a participant without one to have lost it.
+        """
+        known: Message = {"id": user.id, "_id": user.id, "name": user.name, "color": user.color}
+        if user.tag is not None:
+            known["tag"] = user.tag
+        if user.is_hidden:
+            known["vanished"] = True
+        return known
 
     def present(self, participant: Participant, *, except_for: Session | None = None) -> None:
         """Say `p`: somebody has come, or has changed."""
         position = self._hub.position(participant.person)
-        if position is None:
+        if position is None or participant.user.is_hidden:
             return
         payload = b'[{"m":"p",%b,"x":%b,"y":%b}]' % (self.entry(participant.user)[1:], *position)
         skipped = -1 if except_for is None else except_for.client
@@ -101,22 +121,59 @@ class Outbound:
     def welcome(self, session: Session, participant: Participant, quota: QuotaClass) -> None:
         """Tell a joiner all about the room, in one frame: `ch`, `c` and `nq`."""
         room = participant.room
-        head = {"m": "ch", "p": participant.id, "ch": channel(room)}
-        rest = orjson.dumps(
-            [{"m": "c", "c": list(room.history)}, quota_message(quota, self._rules)]
-        )
-        before = b'[%b,"ppl":[' % orjson.dumps(head)[:-1]
-        self._hub.tell_people(session.client, room.number, before, b"]},%b" % rest[1:])
+        lines = {"m": "c", "c": self.history(room, participant.user)}
+        rest = orjson.dumps([lines, quota_message(quota, self._rules)])
+        self._tell_room(session, room, participant, b"]},%b" % rest[1:])
 
     def announce(self, room: Room) -> None:
         """Say the full `ch` of a room to all in it, after its crown or settings changed."""
+        if room.count < len(room.participants):
+            # Not everybody sees the same people.
+            for participant in room.participants.values():
+                for session in participant.tabs:
+                    self._tell_room(session, room, participant, b"]}]")
+            return
         before = b'[%b,"ppl":[' % orjson.dumps({"m": "ch", "ch": channel(room)})[:-1]
         self._hub.say_people(room.number, before, b"]}]")
+
+    def _tell_room(
+        self, session: Session, room: Room, participant: Participant, after: bytes
+    ) -> None:
+        head = {"m": "ch", "p": participant.id, "ch": channel(room)}
+        before = b'[%b,"ppl":[' % orjson.dumps(head)[:-1]
+        sees_all = "vanish" in session.permissions
+        self._hub.tell_people(session.client, room.number, before, after, sees_all)
+
+    def history(self, room: Room, user: User) -> list[Message]:
+        """Return the last lines of a room that a user may see."""
+        return [
+            line
+            for line in room.history
+            if line["m"] == "a" or user.id in (line["sender"]["_id"], line["recipient"]["_id"])
+        ]
 
     def tell_quota(self, participant: Participant, quota: QuotaClass) -> None:
         """Send `nq` to all tabs of somebody in a room."""
         for session in participant.tabs:
             self.tell(session, [quota_message(quota, self._rules)])
+
+    # Custom messages
+
+    def start_custom(self, session: Session) -> None:
+        """Note that a client wants custom messages."""
+        self._custom_readers[session] = None
+
+    def stop_custom(self, session: Session) -> None:
+        """Note that a client wants no more custom messages."""
+        self._custom_readers.pop(session, None)
+
+    def custom_readers(self) -> Iterable[Session]:
+        """Return the clients that want custom messages."""
+        return self._custom_readers
+
+    def tell_binary(self, session: Session, payload: bytes) -> None:
+        """Send a binary message to one client."""
+        self._hub.tell_raw(session.client, frame_bytes(_BINARY, payload))
 
     # The list of rooms
 
@@ -124,7 +181,18 @@ class Outbound:
         """Send the list of rooms, and what changes in it from now on."""
         self._list_readers[session] = None
         listed = [channel(room) for room in rooms if is_listed(room)]
-        self.tell(session, [{"m": "ls", "c": True, "u": listed}])
+        self._tell_list(session, listed, is_complete=True)
+
+    def _tell_list(self, session: Session, rooms: list[Message], *, is_complete: bool) -> None:
+        user_id = session.user.id if session.user else ""
+        shown = [
+            room | {"banned": True} if self._is_banned(room["_id"], user_id) else room
+            for room in rooms
+        ]
+        self.tell(session, [{"m": "ls", "c": is_complete, "u": shown}])
+
+    def _is_banned(self, room: str, user_id: str) -> bool:
+        return self._bans.until(room, user_id, self._hub.stamp()) is not None
 
     def stop_list(self, session: Session) -> None:
         """Send no more of the list of rooms."""
@@ -147,20 +215,30 @@ class Outbound:
     def _send_list_changes(self) -> None:
         changes, self._list_changes = list(self._list_changes.values()), {}
         payload = orjson.dumps([{"m": "ls", "c": False, "u": changes}])
+        banned = {user for change in changes for user, _ in self._bans.of(change["_id"])}
         for session in self._list_readers:
-            self._hub.tell(session.client, payload)
+            if session.user is not None and session.user.id in banned:
+                self._tell_list(session, changes, is_complete=False)
+            else:
+                self._hub.tell(session.client, payload)
 
 
-def notice(why: str) -> Message:
-    """Return a short notification."""
-    return {
+def notice(text: str, *, title: str = "Notice", style: str | None = "short") -> Message:
+    """Return a notification.
+
+    Args:
+        text: What it says; clients set it as text.
+        title: Its title.
+        style: "short" for one line, None for the full box.
+    """
+    message: Message = {
         "m": "notification",
-        "class": "short",
+        "title": title,
+        "text": text,
         "duration": 7000,
         "target": "#room",
-        "title": "Notice",
-        "text": why,
     }
+    return message if style is None else message | {"class": style}
 
 
 def quota_message(quota: QuotaClass, rules: Rules) -> Message:
@@ -183,7 +261,7 @@ def channel(room: Room) -> Message:
     info: Message = {
         "_id": room.name,
         "id": room.name,
-        "count": len(room.participants),
+        "count": room.count,
         "settings": room.settings,
     }
     if room.crown is not None:

@@ -9,15 +9,19 @@ from typing import Any
 
 from fortepiano.model.room import Settings
 
-__all__ = ["color", "settings", "text", "units"]
+__all__ = ["color", "settings", "text", "units", "user_id"]
 
 # Line breaks, tabs and NUL break log lines and chat boxes; the others turn the direction of all
 # text that follows, other people's too.
 _FORBIDDEN = re.compile("[\n\r\v\0\t\u202e\u2066\u2067\u202b\u200f]")
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}", re.ASCII)
-_SWITCHES = frozenset({"visible", "chat", "crownsolo", "no cussing", "noindex", "allowBots"})
+_USER_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
+_SWITCHES = frozenset(
+    {"visible", "chat", "crownsolo", "no cussing", "noindex", "allowBots", "inviteOnly"}
+)
 _COLORS = frozenset({"color", "color2"})
-_NUMBERS = {"limit": 99, "minOnlineTime": 86_400_000}
+_NUMBERS = {"limit": 99, "minOnlineTime": 86_400_000, "slowMode": 3600, "noteQuota": 1_000_000}
+_NOTICE_UNITS = 512
 
 
 def units(value: str) -> int:
@@ -42,6 +46,11 @@ def color(value: Any) -> str | None:
     return value if isinstance(value, str) and _COLOR.fullmatch(value) else None
 
 
+def user_id(value: Any) -> str | None:
+    """Check a user id: 24 lower-case hex digits."""
+    return value if isinstance(value, str) and _USER_ID.fullmatch(value) else None
+
+
 def settings(given: Any) -> Settings:
     """Pick what is valid out of a room's `set`; the rest is dropped key by key.
 
@@ -64,6 +73,8 @@ def _setting(key: Any, value: Any) -> bool | int | str | None:
         return color(value)
     if key in _NUMBERS:
         return _number(value, _NUMBERS[key])
+    if key == "notice":
+        return "" if value == "" else text(value, _NOTICE_UNITS)
     return None
 
 

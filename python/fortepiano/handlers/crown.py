@@ -1,0 +1,142 @@
+"""What the crown is for: `chown`, `chset`, `coowner`, `invite`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fortepiano.handlers import rooms
+from fortepiano.model.crown import Crown
+from fortepiano.protocol import validate
+from fortepiano.protocol.outbound import notice
+
+if TYPE_CHECKING:
+    from fortepiano.model.room import Room
+    from fortepiano.model.session import Session
+    from fortepiano.protocol.context import Context
+    from fortepiano.protocol.shapes import CoOwner, Crowning, Invite, RoomSettings
+
+__all__ = ["chown", "chset", "coowner", "hand", "invite", "ruled"]
+
+
+_MOST_MEMBERS = 1000
+"""Users that a room remembers as invited, or as co-owners: enough, and bounded."""
+
+
+def ruled(session: Session, permission: str = "") -> Room | None:
+    """Return the room of somebody who rules it; None where he does not.
+
+    Args:
+        session: Who.
+        permission: What lets staff rule any room.
+    """
+    participant = session.participant
+    if participant is None or participant.room.is_special:
+        return None
+    may = participant.room.rules(participant.user.id) or permission in session.permissions
+    return participant.room if may else None
+
+
+def chown(context: Context, session: Session, message: Crowning) -> None:
+    """Give the crown to somebody here, drop it, or pick it up (docs/protocol.md, "Crown")."""
+    participant = session.participant
+    if participant is None or participant.room.crown is None:
+        return
+    room, crown, now = participant.room, participant.room.crown, context.now()
+    is_holder = crown.holder is participant
+    is_entitled = (
+        is_holder
+        or room.settings.get("owner_id") == participant.user.id
+        or "chownAnywhere" in session.permissions
+        or participant.user.has_flag("cansetcrowns")
+        or crown.may_be_taken_by(participant.user.id, now, context.rules.crown_idle_ms)
+    )
+    if not is_entitled:
+        if message.id == participant.user.id and crown.holder is None:
+            context.outbound.refuse(session, "chown", "The crown may not be taken yet.")
+        return
+    heir = room.participants.get(message.id) if isinstance(message.id, str) else None
+    if heir is not None:
+        if heir is not crown.holder:
+            hand(context, room, Crown.given_to(heir, now))
+    elif is_holder:
+        hand(context, room, Crown.dropped_by(participant, context.world.cursor(participant), now))
+
+
+def hand(context: Context, room: Room, crown: Crown) -> None:
+    """Change a room's crown and tell everybody."""
+    before = room.holder
+    context.world.crown(room, crown)
+    context.outbound.announce(room)
+    for participant in (before, room.holder):
+        if participant is not None:
+            rooms.refresh_quota(context, participant)
+    context.outbound.list_change(room)
+
+
+def chset(context: Context, session: Session, message: RoomSettings) -> None:
+    """Change the settings of a room; what is left out stays, except `color2`, which goes."""
+    room = ruled(session, "chsetAnywhere")
+    if room is None:
+        if session.participant is not None:
+            _refuse(context, session, "chset")
+        return
+    change_settings(context, room, message.set)
+
+
+def change_settings(context: Context, room: Room, wanted: dict[str, object]) -> None:
+    """Put valid settings into a room and tell everybody."""
+    chosen = validate.settings(wanted)
+    if "color2" not in chosen:
+        room.settings.pop("color2", None)
+    room.settings.update(chosen)
+    context.world.guard(room)
+    context.outbound.announce(room)
+    if "noteQuota" in chosen:
+        for participant in room.participants.values():
+            rooms.refresh_quota(context, participant)
+    context.outbound.list_change(room)
+
+
+def coowner(context: Context, session: Session, message: CoOwner) -> None:
+    """Let somebody rule the room beside the holder, who alone may say so."""
+    participant = session.participant
+    if participant is None or participant.room.is_special:
+        return
+    room = participant.room
+    if room.holder is not participant:
+        _refuse(context, session, "coowner")
+        return
+    target = room.participants.get(message.id)
+    if target is None and message.on:
+        return
+    _switch(room.co_owners, message.id, on=message.on)
+    text = "You rule this room beside its owner." if message.on else "You rule this room no more."
+    for tab in target.tabs if target is not None else ():
+        context.outbound.tell(tab, [notice(text)])
+
+
+def invite(context: Context, session: Session, message: Invite) -> None:
+    """Let somebody into an invite-only room, and tell him where he is wanted."""
+    room = ruled(session)
+    if room is None:
+        if session.participant is not None:
+            _refuse(context, session, "invite")
+        return
+    if validate.user_id(message.id) is None:
+        return
+    _switch(room.invited, message.id, on=message.on)
+    guest = context.directory.online(message.id)
+    if guest is not None and message.on:
+        for other in guest.sessions:
+            context.outbound.refuse(other, "invited", f'You are invited to "{room.name}".')
+
+
+def _switch(members: set[str], user_id: str, *, on: bool) -> None:
+    if not on:
+        members.discard(user_id)
+    elif len(members) < _MOST_MEMBERS:
+        members.add(user_id)
+
+
+def _refuse(context: Context, session: Session, kind: str) -> None:
+    context.outbound.refuse(session, kind, "Only who holds the crown of this room may do that.")

@@ -1,0 +1,91 @@
+"""Custom messages: `+custom`, `-custom`, `custom`, and its binary form."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fortepiano.model.session import Session
+    from fortepiano.model.user import User
+    from fortepiano.protocol.context import Context
+    from fortepiano.protocol.outbound import Message
+    from fortepiano.protocol.shapes import Custom, CustomOff, CustomOn, Target
+
+__all__ = ["custom", "custom_binary", "custom_off", "custom_on"]
+
+_LENGTH = struct.Struct(">I")
+
+
+def custom_on(context: Context, session: Session, _message: CustomOn) -> None:
+    """Receive custom messages from now on."""
+    context.outbound.start_custom(session)
+
+
+def custom_off(context: Context, session: Session, _message: CustomOff) -> None:
+    """Receive no more custom messages."""
+    context.outbound.stop_custom(session)
+
+
+def custom(context: Context, session: Session, message: Custom) -> None:
+    """Pass data on to others, in the room or, with `global`, everywhere."""
+    user = session.user
+    if user is None or not _may_send(context, session, user, len(orjson.dumps(message.data))):
+        return
+    passed: Message = {"m": "custom", "data": message.data} | _sender(context, user)
+    for receiver in _receivers(context, session, message.target):
+        context.outbound.tell(receiver, [passed])
+
+
+def custom_binary(context: Context, session: Session, message: Custom, payload: bytes) -> None:
+    """Pass a binary custom message on: a length, a JSON object of that length, the payload."""
+    user = session.user
+    if user is None or not _may_send(context, session, user, len(payload)):
+        return
+    head = orjson.dumps({"m": "custom"} | _sender(context, user))
+    data = _LENGTH.pack(len(head)) + head + payload
+    for receiver in _receivers(context, session, message.target):
+        context.outbound.tell_binary(receiver, data)
+
+
+def _sender(context: Context, user: User) -> Message:
+    return {"p": user.id, "u": context.outbound.identity(user)}
+
+
+def _may_send(context: Context, session: Session, user: User, size: int) -> bool:
+    """Count the bytes of a user's custom data, over all his tabs."""
+    rules, now = context.rules, context.now()
+    if now - user.custom_since >= rules.custom_window_ms:
+        user.custom_since, user.custom_bytes = now, 0
+    if user.custom_bytes + size > rules.custom_bytes and session.scope is None:
+        context.outbound.refuse(session, "custom", "You are sending too much custom data.")
+        return False
+    user.custom_bytes += size
+    return True
+
+
+def _receivers(context: Context, session: Session, target: Target) -> Iterable[Session]:
+    """Return whom a message goes to, never the sender's own connection."""
+    participant = session.participant
+    if not target.everywhere and participant is None:
+        return []
+    wanted: Iterable[Session]
+    if target.mode == "subscribed":
+        wanted = context.outbound.custom_readers()
+    else:
+        ids = target.ids if target.mode == "ids" else [target.id]
+        users = (context.directory.users.get(user_id or "") for user_id in ids or [])
+        wanted = [tab for user in dict.fromkeys(users) if user is not None for tab in user.sessions]
+    room = participant.room if participant is not None else None
+    return [
+        other
+        for other in wanted
+        if other is not session
+        and (
+            target.everywhere or (other.participant is not None and other.participant.room is room)
+        )
+    ]

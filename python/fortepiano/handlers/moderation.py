@@ -1,0 +1,115 @@
+"""Keeping a room in order: `kickban`, `unban`, `bans`, `mute`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fortepiano.handlers import rooms
+from fortepiano.handlers.crown import ruled
+from fortepiano.model.room import AWKWARD, Mute
+from fortepiano.protocol.outbound import notice
+from fortepiano.store.base import BanRecord
+
+if TYPE_CHECKING:
+    from fortepiano.model.room import Room
+    from fortepiano.model.session import Session
+    from fortepiano.model.user import User
+    from fortepiano.protocol.context import Context
+    from fortepiano.protocol.outbound import Message
+    from fortepiano.protocol.shapes import Ban, Bans, MuteOne, Unban
+
+__all__ = ["bans", "kickban", "mute", "unban"]
+
+
+def _ruled(context: Context, session: Session, kind: str) -> tuple[Room, User] | None:
+    """Return the room that somebody rules, and who he is; he is told where he does not."""
+    room, user = ruled(session, "siteBan"), session.user
+    if room is None or user is None:
+        if session.participant is not None:
+            context.outbound.refuse(
+                session, kind, "Only who holds the crown of this room may do that."
+            )
+        return None
+    return room, user
+
+
+def kickban(context: Context, session: Session, message: Ban) -> None:
+    """Throw somebody out of a room, and keep him out for a while (docs/protocol.md, "Bans").
+
+    A time over the ceiling is cut to it. A new ban replaces an old one. Oneself is a fair target.
+    """
+    at = _ruled(context, session, "kickban")
+    target = context.directory.online(message.id)
+    if at is None or target is None:
+        return
+    room, banner = at
+    milliseconds = int(min(message.ms, context.rules.kickban_ceiling_ms))
+    if milliseconds > 0:
+        now = context.now()
+        until = now + milliseconds
+        context.bans.add(room.name, target.id, until)
+        context.store.save_ban(BanRecord(room.name, target.id, until, banner.id, "", now))
+    length = rooms.minutes(milliseconds)
+    participant = room.participants.get(target.id)
+    for tab in list(participant.tabs) if participant is not None else []:
+        context.outbound.tell(tab, [notice(f'Banned from "{room.name}" for {length}.')])
+        rooms.place(context, tab, target, AWKWARD)
+    context.outbound.say(room, _announcement(banner, target, length))
+    context.outbound.list_change(room)
+
+
+def _announcement(banner: User, target: User, length: str) -> Message:
+    if banner is target:
+        text = f"Let it be known that {banner.name} kickbanned him/herself."
+        return notice(text, title="Certificate of Award", style=None)
+    return notice(f"{banner.name} kickbanned {target.name} from this room for {length}.")
+
+
+def unban(context: Context, session: Session, message: Unban) -> None:
+    """Lift a ban from this room, and from no other."""
+    at = _ruled(context, session, "unban")
+    if at is None:
+        return
+    room, _ = at
+    if context.bans.remove(room.name, message.id):
+        context.store.remove_ban(room.name, message.id)
+        context.outbound.list_change(room)
+
+
+def bans(context: Context, session: Session, _message: Bans) -> list[Message] | None:
+    """Answer with the bans of a room, for who rules it."""
+    at = _ruled(context, session, "bans")
+    if at is None:
+        return None
+    room, _ = at
+    now = context.now()
+    listed: list[Message] = []
+    for user_id, until in context.bans.of(room.name):
+        if until > now:
+            user = context.directory.users.get(user_id)
+            record = context.store.user(user_id)
+            name = user.name if user else record.name if record else None
+            listed.append({"_id": user_id, "name": name, "until": until})
+    return [{"m": "bans", "_id": room.name, "bans": listed}]
+
+
+def mute(context: Context, session: Session, message: MuteOne) -> None:
+    """Silence somebody in a room: his notes, his chat, or both; or let him be heard again."""
+    at = _ruled(context, session, "mute")
+    if at is None:
+        return
+    room, _ = at
+    participant = room.participants.get(message.id)
+    if message.notes or message.chat:
+        if participant is None or room.holder is participant:
+            return
+        room.mutes[message.id] = Mute(message.notes, message.chat)
+        text = "You have been muted in this room."
+    elif room.mutes.pop(message.id, None) is not None:
+        text = "You are muted no more."
+    else:
+        return
+    if participant is not None:
+        context.world.mark(participant)
+        for tab in participant.tabs:
+            context.outbound.tell(tab, [notice(text)])

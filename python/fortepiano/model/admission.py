@@ -1,0 +1,41 @@
+"""Who may enter a room (docs/protocol.md, "Entering a room")."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fortepiano.model.room import Room
+    from fortepiano.model.session import Session
+    from fortepiano.model.user import User
+
+__all__ = ["why_not"]
+
+
+def why_not(room: Room, session: Session, user: User, now: int) -> str | None:
+    """Tell why somebody may not enter a room; None where he may.
+
+    Whoever is there with another tab, or held the crown last, may always; so may staff.
+
+    Args:
+        room: The room.
+        session: His connection.
+        user: Who he is.
+        now: Milliseconds since 1970.
+    """
+    settings = room.settings
+    is_known = user.id in room.participants or user.id in room.co_owners
+    had_crown = room.crown is not None and room.crown.user_id == user.id
+    if is_known or had_crown or settings.get("owner_id") == user.id or session.permissions:
+        return None
+    if settings.get("inviteOnly") is True and user.id not in room.invited:
+        return "That room is for invited people only."
+    limit = settings.get("limit")
+    if isinstance(limit, int) and not room.is_special and len(room.participants) >= limit:
+        return "That room is full."
+    wait = settings.get("minOnlineTime")
+    if isinstance(wait, int) and now - user.since < wait:
+        return "You have not been online long enough for that room."
+    if settings.get("allowBots") is False and session.is_bot:
+        return "Bots may not enter that room."
+    return None
