@@ -3,7 +3,7 @@
 import { icon, make } from "./dom.js";
 import { inkOn } from "./color.js";
 
-// A plate flickers with its owner's playing, not with each of his notes.
+// A plate hops with its owner's playing, not with each of his notes.
 const PULSE = 160;
 
 /** @typedef {{ item: HTMLLIElement, plate: HTMLElement, name: HTMLElement, crown: SVGSVGElement, pulsed: number }} Plate */
@@ -12,6 +12,7 @@ const PULSE = 160;
 export class People {
   /** @type {Map<string, Plate>} */
   #plates = new Map();
+  #still = matchMedia("(prefers-reduced-motion: reduce)");
   #list;
   #room;
   #edit;
@@ -35,16 +36,16 @@ export class People {
   }
 
   /**
-   * Lets a plate light up because its owner plays.
+   * Lets a plate hop because its owner plays.
    *
    * @param {string} id
    * @param {number} now milliseconds
    */
   pulse(id, now) {
     const plate = this.#plates.get(id);
-    if (!plate || now - plate.pulsed < PULSE) return;
+    if (!plate || now - plate.pulsed < PULSE || this.#still.matches) return;
     plate.pulsed = now;
-    plate.plate.animate([{ boxShadow: "0 0 0 3px var(--color)" }, { boxShadow: "0 0 0 0 transparent" }], 320);
+    plate.plate.animate([{ transform: "translateY(-4px)" }, { transform: "none" }], 260);
   }
 
   /** @param {Person} person */

@@ -83,12 +83,6 @@ export class Voices {
     this.#damp(voice, Math.max(at, voice.begins + 0.02), midi >= UNDAMPED ? 0.7 : 0.14 - 0.0011 * (midi - 21));
   }
 
-  /** Silences everything at once. */
-  hush() {
-    for (const voice of this.#all) this.#damp(voice, this.#engine.context.currentTime, 0.02);
-    this.#held.clear();
-  }
-
   #steal() {
     for (const voice of this.#all) {
       this.#all.delete(voice);

@@ -68,12 +68,9 @@ export class Trails {
 
   #fit() {
     const { clientWidth, clientHeight } = this.#canvas;
-    const scale = Math.min(devicePixelRatio || 1, 1.5);
-    this.#width = clientWidth;
-    this.#height = clientHeight;
-    this.#canvas.width = Math.round(clientWidth * scale);
-    this.#canvas.height = Math.round(clientHeight * scale);
-    this.#context.setTransform(scale, 0, 0, scale, 0, 0);
+    // One pixel of the canvas for one of CSS: what moves need not be sharper.
+    this.#width = this.#canvas.width = clientWidth;
+    this.#height = this.#canvas.height = clientHeight;
     this.#frames.wake();
   }
 
@@ -91,10 +88,10 @@ export class Trails {
       // They fade on their way up.
       context.globalAlpha = 0.15 + 0.75 * Math.max(0, bottom / height) ** 1.3 * (end === null ? 1 : 0.85);
       context.fillStyle = color;
-      context.beginPath();
       const inset = key.black ? 0 : unit * 0.14;
-      context.roundRect(key.left * unit + inset, top, key.width * unit - 2 * inset, Math.max(4, bottom - top), 4);
-      context.fill();
+      const left = Math.round(key.left * unit + inset);
+      // Plain rectangles on whole pixels: hundreds of them cost little, even without a GPU.
+      context.fillRect(left, Math.round(top), Math.round(key.width * unit - 2 * inset), Math.max(4, Math.round(bottom - top)));
     }
     context.globalAlpha = 1;
     this.#blank = this.#trails.length === 0;

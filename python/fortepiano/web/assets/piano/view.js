@@ -1,7 +1,7 @@
 /** @import { Frames } from "../frames.js" */
 /** @import { Key } from "./keys.js" */
 import { channels } from "../color.js";
-import { KEYS, WHITES } from "./keys.js";
+import { KEYS, WHITES, keyOf } from "./keys.js";
 
 const BLACK_HEIGHT = 0.63;
 // Milliseconds in which a key's light fades to a third once it is let go.
@@ -17,11 +17,13 @@ export class PianoView {
   #lights = new Map();
   /** What is written on keys. @type {ReadonlyMap<number, string>} */
   #labels = new Map();
+  #resting = new OffscreenCanvas(1, 1);
   #canvas;
   #context;
   #frames;
   #width = 0;
   #height = 0;
+  #font = "";
   #stale = true;
   #last = 0;
 
@@ -103,6 +105,7 @@ export class PianoView {
     this.#height = clientHeight;
     this.#canvas.width = Math.round(clientWidth * scale);
     this.#canvas.height = Math.round(clientHeight * scale);
+    this.#font = ""; // a resized canvas forgets its state
     this.#stale = true;
     this.#frames.wake();
   }
@@ -121,11 +124,36 @@ export class PianoView {
     }
     const context = this.#context;
     context.setTransform(this.#canvas.width / (this.#width || 1), 0, 0, this.#canvas.height / (this.#height || 1), 0, 0);
+    if (this.#stale) this.#rest();
+    // The keys at rest are one picture; only those that are lit are drawn, and the black ones that
+    // lie over a lit white one.
     context.clearRect(0, 0, this.#width, this.#height);
+    context.drawImage(this.#resting, 0, 0, this.#width, this.#height);
+    /** @type {Set<Key>} */
+    const above = new Set();
+    for (const key of this.#lights.keys()) {
+      if (key.black) above.add(key);
+      else {
+        this.#white(key);
+        for (const next of [keyOf(key.midi - 1), keyOf(key.midi + 1)]) if (next?.black) above.add(next);
+      }
+    }
+    for (const key of above) this.#black(key);
+    return fading;
+  }
+
+  /** Draws the keyboard as it is when nobody plays. */
+  #rest() {
+    const lights = this.#lights;
+    this.#lights = new Map();
+    this.#context.clearRect(0, 0, this.#width, this.#height);
     for (const key of KEYS) if (!key.black) this.#white(key);
     for (const key of KEYS) if (key.black) this.#black(key);
+    this.#lights = lights;
+    this.#resting.width = Math.max(1, this.#canvas.width);
+    this.#resting.height = Math.max(1, this.#canvas.height);
+    this.#resting.getContext("2d")?.drawImage(this.#canvas, 0, 0);
     this.#stale = false;
-    return fading;
   }
 
   /** @param {Key} key */
@@ -192,7 +220,9 @@ export class PianoView {
     const size = Math.min(12, room * 0.46);
     if (size < 7) return;
     const context = this.#context;
-    context.font = `600 ${size}px system-ui, sans-serif`;
+    const font = `600 ${size}px system-ui, sans-serif`;
+    // Setting a font costs more than writing with it.
+    if (this.#font !== font) context.font = this.#font = font;
     context.textAlign = "center";
     context.textBaseline = "middle";
     context.fillStyle = color;
