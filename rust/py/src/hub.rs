@@ -62,11 +62,12 @@ impl Hub {
     #[new]
     #[pyo3(signature = (
         *, message_bytes=65536, fragments=1024, lag_soft_bytes=262_144, lag_hard_bytes=1_048_576,
-        stall_seconds=10.0, hello_seconds=30.0, silence_seconds=0.0, ping_seconds=25.0, pong_seconds=10.0, linger_seconds=2.0, duty=0.25,
-        rest_seconds=0.02, move_seconds=0.04, quota_tick_seconds=1.0, quota_history=3,
-        quota_forgiven=0, time_burst=30, time_per_second=10.0, standing_at=None
+        stall_seconds=10.0, hello_seconds=30.0, silence_seconds=0.0, ping_seconds=25.0,
+        pong_seconds=10.0, linger_seconds=2.0, duty=0.25, rest_seconds=0.02, move_seconds=0.04,
+        quota_tick_seconds=1.0, quota_history=3, quota_forgiven=0, time_burst=30,
+        time_per_second=10.0, standing_at=None
     ))]
-    #[allow(clippy::too_many_arguments)] // one keyword for each setting
+    #[allow(clippy::too_many_arguments, clippy::similar_names)] // one keyword for each setting
     fn new(
         message_bytes: usize,
         fragments: u32,
@@ -91,7 +92,7 @@ impl Hub {
         if !(duty > 0.0 && duty <= 1.0) {
             return Err(PyValueError::new_err("duty must be in (0, 1]"));
         }
-        if !(time_per_second > 0.0) {
+        if time_per_second.is_nan() || time_per_second <= 0.0 {
             return Err(PyValueError::new_err("time_per_second must be positive"));
         }
         if microseconds(quota_tick_seconds) == 0 {
