@@ -284,6 +284,9 @@ class Hub:
     def tell(self, client: int, payload: bytes) -> None:
         """Queues a JSON array for one client, after all that it has been told."""
 
+    def tell_binary(self, client: int, payload: bytes) -> None:
+        """Queues a binary message for one client, after all that it has been told."""
+
     def tell_people(
         self, client: int, room: int, before: bytes, after: bytes, sees_all: bool = False
     ) -> None:

@@ -17,9 +17,9 @@ import uvloop
 
 from fortepiano import store as stores
 from fortepiano.errors import AddressError, CloseCode
-from fortepiano.handlers.staff import SITE
 from fortepiano.http.site import internal_site, public_site
 from fortepiano.logs import logger
+from fortepiano.model.banlist import SITE, BanList
 from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
 from fortepiano.model.world import World
@@ -44,6 +44,9 @@ __all__ = ["run"]
 
 _BACKLOG = 4096
 """Connections that wait to be accepted: after a restart everybody comes back at once."""
+
+_LOOK_SECONDS = 1.0
+"""How long the command line's bans and tokens take to reach a running server, at most."""
 
 _LAST_WORDS_SECONDS = 2.0
 """How long closed connections get to answer before the process goes."""
@@ -102,6 +105,7 @@ async def _serve(
         asyncio.create_task(server.serve(sockets=[listener]))
         for server, listener in zip(servers, (public, internal), strict=True)
     ]
+    _look_after(context, loop)
     log.info("listening", url=_url(public), internal=_url(internal), pid=os.getpid())
     await stop.wait()
     log.info("stopping", connections=len(engine))
@@ -113,6 +117,13 @@ async def _serve(
     await asyncio.gather(*tasks)
     engine.close()
     log.info("stopped")
+
+
+def _look_after(context: Context, loop: asyncio.AbstractEventLoop) -> None:
+    """Take over what other processes changed in the store, and forget what has ended."""
+    context.bans.refresh()
+    context.bans.prune(context.now())
+    loop.call_later(_LOOK_SECONDS, _look_after, context, loop)
 
 
 def _is_banned(context: Context, address: str) -> bool:
@@ -150,9 +161,7 @@ def _context(
     salt1, salt2 = settings.salt1.get_secret_value(), settings.salt2.get_secret_value()
     if not salt1 and not salt2:
         salt1, salt2 = store.salts()
-    bans = Bans()
-    for record in store.bans():
-        bans.add(record.room, record.user_id, record.until)
+    bans = BanList(Bans(), store)
     directory = Directory(hub, store, rules)
     return Context(
         hub=hub,

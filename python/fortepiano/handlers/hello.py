@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import rooms, staff
-from fortepiano.handlers.staff import SITE
+from fortepiano.model.banlist import PERMANENT, SITE
 from fortepiano.model.staff import digest, is_valid, permissions_of
 from fortepiano.protocol.outbound import quota_message
 
@@ -29,7 +29,7 @@ def hi(context: Context, session: Session, message: Hello) -> list[Message] | No
         user_id = context.identity.user_id(session.address)
         until = context.bans.until(SITE, user_id, context.now())
         if until is not None:
-            staff.show_out(context, session, until if until < context.bans.PERMANENT else None, "")
+            staff.show_out(context, session, until if until < PERMANENT else None, "")
             return None
         user = session.user = context.directory.arrive(user_id, session, context.now())
         context.hub.greet(session.client, user.quota)

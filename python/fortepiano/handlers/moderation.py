@@ -47,8 +47,7 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
     if milliseconds > 0:
         now = context.now()
         until = now + milliseconds
-        context.bans.add(room.name, target.id, until)
-        context.store.save_ban(BanRecord(room.name, target.id, until, banner.id, "", now))
+        context.bans.ban(BanRecord(room.name, target.id, until, banner.id, "", now))
     length = rooms.minutes(milliseconds)
     participant = room.participants.get(target.id)
     for tab in list(participant.tabs) if participant is not None else []:
@@ -71,8 +70,7 @@ def unban(context: Context, session: Session, message: Unban) -> None:
     if at is None:
         return
     room, _ = at
-    if context.bans.remove(room.name, message.id):
-        context.store.remove_ban(room.name, message.id)
+    if context.bans.lift(room.name, message.id):
         context.outbound.list_change(room)
 
 

@@ -151,7 +151,7 @@ def _list_departure(context: Context, room: Room, vanished: list[Room]) -> None:
         context.outbound.list_change(gone, vanished=True)
     if room not in vanished:
         context.outbound.list_change(room)
-        if not room.participants and not room.is_special:
+        if not room.participants:
             context.later(context.rules.empty_room_ms / 1000, partial(_sweep, context, room))
 
 

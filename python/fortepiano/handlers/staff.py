@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import rooms
 from fortepiano.handlers.profile import change
+from fortepiano.model.banlist import SITE
 from fortepiano.protocol.outbound import notice
 from fortepiano.store.base import BanRecord
 
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.shapes import ClearChat, SetColor, SetName, SiteBan, Vanish
 
-__all__ = ["SITE", "ban_from_site", "clear", "clearchat", "setcolor", "setname", "siteban", "v"]
-
-SITE = ""
-"""The room of bans that hold everywhere."""
+__all__ = ["ban_from_site", "clear", "clearchat", "setcolor", "setname", "siteban", "v"]
 
 _LONGEST_MS = 86_400_000
 """The longest ban from the site by staff who may not choose any duration."""
@@ -97,8 +95,7 @@ def ban_from_site(
     """
     now = context.now()
     until = None if duration is None else now + duration
-    context.bans.add(SITE, user_id, until)
-    context.store.save_ban(BanRecord(SITE, user_id, until, by, reason, now))
+    context.bans.ban(BanRecord(SITE, user_id, until, by, reason, now))
     user = context.directory.online(user_id)
     for tab in list(user.sessions) if user is not None else []:
         show_out(context, tab, until, reason)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fortepiano.model.banlist import BanList
     from fortepiano.model.directory import Directory
     from fortepiano.model.identity import Identity
     from fortepiano.model.world import World
-    from fortepiano.native import Bans, Hub
+    from fortepiano.native import Hub
     from fortepiano.protocol.filter import Filter
     from fortepiano.protocol.outbound import Outbound
     from fortepiano.rules import Rules
@@ -32,7 +33,7 @@ class Context:
         identity: Who comes from which address.
         store: What survives.
         rules: The rules of play.
-        bans: Who may not enter which room; the room "" is the whole site.
+        bans: Who may not enter which room, or the site at all.
         filter: What chat is cleaned by.
         motd: The message of the day.
         later: Calls a function after so many seconds.
@@ -46,7 +47,7 @@ class Context:
     identity: Identity
     store: Store
     rules: Rules
-    bans: Bans
+    bans: BanList
     filter: Filter
     motd: str
     later: Callable[[float, Callable[[], None]], object]

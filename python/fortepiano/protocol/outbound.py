@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from fortepiano.native import frame_bytes
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from fortepiano.model.banlist import BanList
     from fortepiano.model.crown import Crown
     from fortepiano.model.participant import Participant
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
-    from fortepiano.native import Bans, Hub
+    from fortepiano.native import Hub
     from fortepiano.rules import QuotaClass, Rules
 
 __all__ = ["HELLO_CODE", "Message", "Outbound"]
@@ -28,7 +27,6 @@ HELLO_CODE: Message = {"m": "b", "code": "~return 'ok'"}
 """What every connection is told first. Some clients say `hi` only in answer to it, and run `code`:
 it is a constant that does nothing."""
 
-_BINARY = 2
 _LIST_SECONDS = 0.25
 """Changes of the room list are collected for so long."""
 
@@ -47,7 +45,7 @@ class Outbound:
         self,
         hub: Hub,
         rules: Rules,
-        bans: Bans,
+        bans: BanList,
         later: Callable[[float, Callable[[], None]], object],
     ) -> None:
         self._hub = hub
@@ -173,7 +171,7 @@ class Outbound:
 
     def tell_binary(self, session: Session, payload: bytes) -> None:
         """Send a binary message to one client."""
-        self._hub.tell_raw(session.client, frame_bytes(_BINARY, payload))
+        self._hub.tell_binary(session.client, payload)
 
     # The list of rooms
 

@@ -3,7 +3,7 @@
 use std::ptr::NonNull;
 
 use fortepiano_core::clock::Clock;
-use fortepiano_core::frame::Limits;
+use fortepiano_core::frame::{self, Limits};
 use fortepiano_core::hub::{self as core, Refusal, Settings};
 use fortepiano_core::NONE;
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -177,6 +177,10 @@ impl Hub {
 
     fn tell(&mut self, client: i64, payload: &[u8]) {
         self.get_mut().tell(slot(client), payload);
+    }
+
+    fn tell_binary(&mut self, client: i64, payload: &[u8]) {
+        self.get_mut().insert(slot(client), |out| frame::append(out, frame::BINARY, payload));
     }
 
     #[pyo3(signature = (client, room, before, after, sees_all=false))]
