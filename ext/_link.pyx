@@ -206,7 +206,8 @@ cdef class Link:
             elif step == BINARY:
                 if self.session is not None and engine.receive_binary is not None:
                     engine.receive_binary(
-                        self.session, PyBytes_FromStringAndSize(<const char *>data, <Py_ssize_t>count)
+                        self.session,
+                        PyBytes_FromStringAndSize(<const char *>data, <Py_ssize_t>count),
                     )
             elif step == ENDED:
                 self.end()
