@@ -6,21 +6,12 @@ import time
 
 import pytest
 
-from support.people import Company, Message, Person, new_address, new_room, units
-
-FORBIDDEN = ["\n", "\r", "\v", "\0", "\t", "\u202e", "\u2066", "\u2067", "\u202b", "\u200f"]
-
-
-async def two(company: Company, settings: Message | None = None) -> tuple[Person, Person]:
-    """Return two people who are alone in a room."""
-    room = new_room()
-    person, other = await company.enter(room, settings), await company.enter(room)
-    await person.hears()
-    return person, other
+from support.grammar import FORBIDDEN
+from support.people import Company, Message, new_address, new_room, units
 
 
 async def test_case_58_everybody_hears_it_the_sender_too(guests: Company) -> None:
-    person, other = await two(guests)
+    person, other = await guests.pair()
     stranger = await guests.enter(new_room())
     await person.send({"m": "a", "message": "hi"})
     (line,) = await person.hears()
@@ -50,7 +41,7 @@ async def test_case_58_everybody_hears_it_the_sender_too(guests: Company) -> Non
     ],
 )
 async def test_case_58_good_lines(guests: Company, text: str) -> None:
-    person, other = await two(guests)
+    person, other = await guests.pair()
     assert units(text) <= 512
     await person.send({"m": "a", "message": text})
     assert (await other.expect("a"))["a"] == text
@@ -58,7 +49,7 @@ async def test_case_58_good_lines(guests: Company, text: str) -> None:
 
 @pytest.mark.parametrize("text", ["x" * 513, "\U0001f3b9" * 256 + "x", "\u0416" * 513])
 async def test_case_58_513_units_are_too_many(guests: Company, text: str) -> None:
-    person, other = await two(guests)
+    person, other = await guests.pair()
     assert units(text) == 513
     await person.send({"m": "a", "message": text})
     await person.nothing("a")
@@ -66,7 +57,7 @@ async def test_case_58_513_units_are_too_many(guests: Company, text: str) -> Non
 
 
 async def test_case_58_a_name_is_told_as_it_is_now(guests: Company) -> None:
-    person, other = await two(guests)
+    person, other = await guests.pair()
     await person.send({"m": "userset", "set": {"name": "Clara"}}, {"m": "a", "message": "hi"})
     assert (await other.expect("a"))["p"]["name"] == "Clara"
 
@@ -100,7 +91,7 @@ async def test_case_59_a_line_keeps_the_name_it_was_said_with(guests: Company, r
 
 
 async def test_case_60_no_chat_where_it_is_off(guests: Company) -> None:
-    person, other = await two(guests, {"chat": False})
+    person, other = await guests.pair({"chat": False})
     for speaker in (person, other):
         await speaker.send({"m": "a", "message": "hi"}, {"m": "a", "message": "hi"})
         told = await speaker.hears()
@@ -124,7 +115,7 @@ BAD: dict[str, Message] = {
 
 @pytest.mark.parametrize("fields", BAD.values(), ids=BAD.keys())
 async def test_case_61_bad_lines(guests: Company, fields: Message) -> None:
-    person, other = await two(guests)
+    person, other = await guests.pair()
     await person.send({"m": "a"} | fields)
     await person.nothing()
     await other.nothing()
@@ -132,14 +123,14 @@ async def test_case_61_bad_lines(guests: Company, fields: Message) -> None:
 
 @pytest.mark.parametrize("character", FORBIDDEN, ids=lambda c: f"U+{ord(c):04X}")
 async def test_case_61_forbidden_characters(guests: Company, character: str) -> None:
-    person, other = await two(guests)
+    person, other = await guests.pair()
     await person.send({"m": "a", "message": f"a{character}b"}, {"m": "a", "message": character})
     await person.nothing()
     await other.nothing()
 
 
 async def test_case_61_a_lone_surrogate(guests: Company) -> None:
-    person, other = await two(guests)
+    person, other = await guests.pair()
     await person.send_raw('[{"m":"a","message":"\\ud800"}]')
     await person.nothing()
     await other.nothing()
@@ -149,7 +140,7 @@ async def test_case_61_a_lone_surrogate(guests: Company) -> None:
 
 
 async def test_case_63_ids_and_replies(guests: Company) -> None:
-    person, other = await two(guests)
+    person, other = await guests.pair()
     for text in ("one", "two"):
         await person.send({"m": "a", "message": text})
     one, two_ = [await other.expect("a") for _ in range(2)]

@@ -27,7 +27,7 @@ async def test_case_17_no_reply_before_hi_and_after_it(
     await person.send(message)
     await person.hello_after_nothing()
     await person.send(message, {"m": "hi"}, message)
-    await person.frame("hi", "nq")
+    await person.greeted()
     await person.nothing()
     await person.join(room)
     await other.hears()

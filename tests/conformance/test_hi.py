@@ -9,16 +9,15 @@ import time
 import pytest
 
 from support.people import Company, Message, new_address, new_room
+from support.presets import Preset
 from support.server import Server, run_server
 
-QUICK = {"m": "nq", "allowance": 8000, "max": 24000, "maxHistLen": 3}
 NOTE = {"m": "n", "t": 1, "n": [{"n": "c3", "v": 1}]}
 
 
-async def test_case_13_hi_is_answered_with_the_user_and_the_quota(guests: Company) -> None:
+async def test_case_13_hi_is_answered_with_the_user(guests: Company, preset: Preset) -> None:
     person = await guests.open()
-    await person.send({"m": "hi"})
-    reply, quota = await person.frame("hi", "nq")
+    reply = await person.hello()
     assert abs(reply["t"] - time.time() * 1000) < 2000
     user = reply["u"]
     assert re.fullmatch("[0-9a-f]{24}", user["_id"])
@@ -28,7 +27,9 @@ async def test_case_13_hi_is_answered_with_the_user_and_the_quota(guests: Compan
     assert set(user) == {"_id", "id", "name", "color"}
     assert isinstance(reply["motd"], str)
     assert reply["permissions"] == {}
-    assert quota == QUICK
+    # Where the quota depends on the room, it comes with the room.
+    quotas = [preset.normal.nq] if preset.greets_with_quota else []
+    assert person.frames[-1][1:] == quotas
     await person.nothing()
 
 
@@ -43,7 +44,7 @@ async def test_case_13_hi_is_answered_with_the_user_and_the_quota(guests: Compan
 async def test_case_13_hi_with_what_clients_add(guests: Company, hi: Message) -> None:
     person = await guests.open()
     await person.send(hi)
-    reply, _ = await person.frame("hi", "nq")
+    reply = await person.greeted()
     assert reply["u"]["name"] == "Anonymous"
     assert "token" not in reply
 
@@ -145,9 +146,9 @@ async def test_case_16_t_is_answered_before_hi(guests: Company) -> None:
     assert (await person.expect("t"))["e"] == 1
 
 
-async def test_case_18_name_and_colour_outlive_a_reconnect_and_a_restart() -> None:
+async def test_case_18_name_and_colour_outlive_a_reconnect_and_a_restart(preset: Preset) -> None:
     address = new_address()
-    with run_server() as server:
+    with run_server(FORTEPIANO_RULES__PRESET=preset.name) as server:
         async with Company(server) as company:
             person = await company.enter(new_room(), address=address)
             await person.send({"m": "userset", "set": {"name": "Clara", "color": "#12ab34"}})

@@ -8,15 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.people import Company, Person, new_address, new_room
-
-
-async def two(company: Company) -> tuple[Person, Person]:
-    """Return two people who are alone in a room."""
-    room = new_room()
-    person, other = await company.enter(room), await company.enter(room)
-    await person.hears()
-    return person, other
+from support.people import Company, new_address, new_room
 
 
 @pytest.mark.parametrize(
@@ -33,7 +25,7 @@ async def two(company: Company) -> tuple[Person, Person]:
     ],
 )
 async def test_case_67_the_others_get_it_as_it_came(guests: Company, x: Any, y: Any) -> None:
-    person, other = await two(guests)
+    person, other = await guests.pair()
     await person.send({"m": "m", "x": x, "y": y})
     heard = await other.expect("m")
     assert heard == {"m": "m", "id": person.id, "x": x, "y": y}
@@ -42,7 +34,7 @@ async def test_case_67_the_others_get_it_as_it_came(guests: Company, x: Any, y: 
 
 
 async def test_case_67_digits_are_kept(guests: Company) -> None:
-    person, other = await two(guests)
+    person, other = await guests.pair()
     await person.send_raw('[{"m":"m","x":1.50,"y":2e1}]')
     await other.expect("m")
     assert '"x":1.50' in other.texts[-1]
@@ -50,7 +42,7 @@ async def test_case_67_digits_are_kept(guests: Company) -> None:
 
 
 async def test_case_67_unknown_keys_are_not_passed_on(guests: Company) -> None:
-    person, other = await two(guests)
+    person, other = await guests.pair()
     await person.send({"m": "m", "id": other.id, "x": 1, "z": [], "y": 2})
     assert await other.expect("m") == {"m": "m", "id": person.id, "x": 1, "y": 2}
 
@@ -78,7 +70,7 @@ BAD = {
 
 @pytest.mark.parametrize("coordinates", BAD.values(), ids=BAD.keys())
 async def test_case_68_bad_coordinates(guests: Company, coordinates: str) -> None:
-    person, other = await two(guests)
+    person, other = await guests.pair()
     await person.send_raw('[{"m":"m",' + coordinates + "}]")
     # Cursors wait for the next flush of the room: whatever was waiting goes out with the note.
     await person.send({"m": "n", "t": 1, "n": [{"n": "c3"}]})
@@ -88,7 +80,7 @@ async def test_case_68_bad_coordinates(guests: Company, coordinates: str) -> Non
 
 
 async def test_case_69_a_burst_is_merged_and_the_last_position_arrives(guests: Company) -> None:
-    person, other = await two(guests)
+    person, other = await guests.pair()
     for x in range(100):
         await person.send(*({"m": "m", "x": x, "y": y} for y in range(10)))
     await other.expect("m", where=lambda m: (m["x"], m["y"]) == (99, 9))
@@ -98,7 +90,7 @@ async def test_case_69_a_burst_is_merged_and_the_last_position_arrives(guests: C
 
 
 async def test_case_69_a_thousand_in_a_second_are_about_twenty_five(guests: Company) -> None:
-    person, other = await two(guests)
+    person, other = await guests.pair()
     begin = time.monotonic()
     for x in range(1000):
         await person.send({"m": "m", "x": x, "y": 0})

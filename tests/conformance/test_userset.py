@@ -4,17 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from support.people import Company, Person, new_address, new_room, units
-
-FORBIDDEN = ["\n", "\r", "\v", "\0", "\t", "\u202e", "\u2066", "\u2067", "\u202b", "\u200f"]
-
-
-async def two(company: Company) -> tuple[Person, Person]:
-    """Return two people who are alone in a room."""
-    room = new_room()
-    person, other = await company.enter(room), await company.enter(room)
-    await person.hears()
-    return person, other
+from support.grammar import FORBIDDEN
+from support.people import Company, new_address, new_room, units
 
 
 @pytest.mark.parametrize(
@@ -23,7 +14,7 @@ async def two(company: Company) -> tuple[Person, Person]:
     ids=["name", "color", "both"],
 )
 async def test_case_65_each_may_come_alone(guests: Company, change: dict[str, str]) -> None:
-    person, other = await two(guests)
+    person, other = await guests.pair()
     changed = person.user | change
     await person.send({"m": "userset", "set": change})
     for heard in (await person.hears(), await other.hears()):
@@ -86,7 +77,7 @@ async def test_case_65_in_no_room_it_works_too(guests: Company, room: str) -> No
     ],
 )
 async def test_case_66_good_names(guests: Company, name: str) -> None:
-    person, other = await two(guests)
+    person, other = await guests.pair()
     assert units(name) <= 40
     await person.send({"m": "userset", "set": {"name": name}})
     assert (await other.expect("p"))["name"] == name
@@ -98,7 +89,7 @@ async def test_case_66_good_names(guests: Company, name: str) -> None:
     + [f"a{character}b" for character in FORBIDDEN],
 )
 async def test_case_66_bad_names(guests: Company, name: object) -> None:
-    person, other = await two(guests)
+    person, other = await guests.pair()
     await person.send({"m": "userset", "set": {"name": name}})
     await person.nothing()
     await other.nothing()
@@ -128,7 +119,7 @@ async def test_case_66_bad_names(guests: Company, name: object) -> None:
     ],
 )
 async def test_case_66_bad_colours(guests: Company, color: object) -> None:
-    person, other = await two(guests)
+    person, other = await guests.pair()
     await person.send({"m": "userset", "set": {"color": color}})
     await person.nothing()
     await other.nothing()
@@ -139,7 +130,7 @@ async def test_case_66_bad_colours(guests: Company, color: object) -> None:
 
 @pytest.mark.parametrize("change", [None, 5, "Clara", [], ["name"], {}, {"_id": "0" * 24}])
 async def test_case_66_bad_sets(guests: Company, change: object) -> None:
-    person, other = await two(guests)
+    person, other = await guests.pair()
     await person.send({"m": "userset", "set": change}, {"m": "userset"})
     await person.nothing()
     await other.nothing()

@@ -14,8 +14,23 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from support import grammar
+from support.grammar import units
 from support.peer import Peer
+from support.presets import Preset
 from support.server import Server
+
+__all__ = [
+    "PATIENCE",
+    "Company",
+    "House",
+    "Message",
+    "Person",
+    "events",
+    "new_address",
+    "new_room",
+    "units",
+]
 
 Message = dict[str, Any]
 
@@ -46,23 +61,36 @@ class Person:
         log: All messages heard so far, in order.
         frames: The same, one list for each WebSocket frame.
         texts: The same, as they came.
+        binaries: The binary frames.
         user: The user as the `hi` reply has it.
+        room: The room of the last welcome.
         address: The loopback address this person comes from, or `None` for 127.0.0.1.
+        preset: The rules of the house.
     """
 
-    def __init__(self, connection: ClientConnection, address: str | None) -> None:
+    def __init__(self, connection: ClientConnection, address: str | None, preset: Preset) -> None:
         """Take over an open connection; see `Company.enter`."""
         self.connection = connection
         self.address = address
+        self.preset = preset
         self.log: list[Message] = []
         self.frames: list[list[Message]] = []
         self.texts: list[str] = []
+        self.binaries: list[bytes] = []
         self.user: Message = {}
+        self.room = ""
         self._frame_of: list[int] = []
         self._next = 0
 
     @classmethod
-    async def open(cls, server: Server, *, path: str = "/ws", address: str | None = None) -> Person:
+    async def open(
+        cls,
+        server: Server,
+        *,
+        path: str = "/ws",
+        address: str | None = None,
+        agent: str | None = None,
+    ) -> Person:
         """Connect, and hear the `b` that every connection begins with."""
         connection = await connect(
             server.ws_url + path,
@@ -72,8 +100,9 @@ class Person:
             max_size=None,
             max_queue=None,
             local_addr=(address, 0) if address else None,
+            user_agent_header=agent,
         )
-        person = cls(connection, address)
+        person = cls(connection, address, server.preset)
         await person.expect("b")
         return person
 
@@ -90,23 +119,40 @@ class Person:
         """Send one frame as it is: text for `str`, binary for `bytes`."""
         await self.connection.send(frame)
 
-    async def hello(self) -> Message:
-        """Say `hi` and return the reply."""
-        await self.send({"m": "hi"})
-        reply, _ = await self.frame("hi", "nq")
+    async def hello(self, **fields: Any) -> Message:
+        """Say `hi` with these fields and return the reply."""
+        await self.send({"m": "hi"} | fields)
+        return await self.greeted()
+
+    async def greeted(self) -> Message:
+        """Return the next reply to a `hi`, which is one frame and as the preset has it."""
+        reply, *_ = await self.frame(*self._greeting)
         self.user = reply["u"]
         return reply
+
+    @property
+    def _greeting(self) -> list[str]:
+        return ["hi", "nq"] if self.preset.greets_with_quota else ["hi"]
 
     async def hello_after_nothing(self) -> None:
         """Say `hi`, and assert that nothing but `b` was said to this person before the reply."""
         await self.hello()
-        assert [message["m"] for message in self.log] == ["b", "hi", "nq"], self.log
+        assert [message["m"] for message in self.log] == ["b", *self._greeting], self.log
 
     async def join(self, room: str, settings: Message | None = None) -> Message:
         """Go into `room` and return the `ch` that tells about it."""
         await self.send({"m": "ch", "_id": room} | ({"set": settings} if settings else {}))
-        reply, _, _ = await self.frame("ch", "c", "nq")
-        return reply
+        return await self.welcomed()
+
+    async def welcomed(self) -> Message:
+        """Return the `ch` of the next frame that a joiner is told, passing over all others."""
+        while True:
+            reply = await self.expect("ch")
+            frame = self.frames[self._frame_of[self._next - 1]]
+            if [message["m"] for message in frame] == ["ch", "c", "nq"]:
+                self._next += 2
+                self.room = reply["ch"]["_id"]
+                return reply
 
     async def expect(
         self,
@@ -165,6 +211,17 @@ class Person:
         heard = [message for message in await self.hears() if not names or message["m"] in names]
         assert not heard, heard
 
+    async def refused(self) -> str:
+        """Assert that this person was told nothing but why not, once; return the text."""
+        heard = await self.hears()
+        assert [message["m"] for message in heard] == ["notification"], heard
+        return str(heard[0]["text"])
+
+    async def unheard(self) -> None:
+        """Assert that this person was told nothing, or in one notification why not."""
+        heard = await self.hears()
+        assert [message["m"] for message in heard] in ([], ["notification"]), heard
+
     async def closed(self, within: float = PATIENCE) -> int:
         """Wait until the server has closed the connection; return the close code (1006 if none)."""
         try:
@@ -191,9 +248,15 @@ class Person:
 
     async def _receive(self) -> None:
         text = await self.connection.recv()
-        assert isinstance(text, str), f"a binary frame: {text!r}"
+        if isinstance(text, bytes):
+            self.binaries.append(text)
+            return
         frame = json.loads(text, parse_constant=_refuse)
         assert isinstance(frame, list), f"not an array: {text}"
+        # A lone surrogate may hide behind an escape.
+        json.dumps(frame, ensure_ascii=False).encode()
+        for message in frame:
+            grammar.check(message)
         self.texts.append(text)
         self.frames.append(frame)
         self.log.extend(frame)
@@ -222,9 +285,11 @@ class Company:
         for guest in self._guests:
             await guest.vanish()
 
-    async def open(self, *, path: str = "/ws", address: str | None = None) -> Person:
-        """Let somebody in who has not said `hi` yet."""
-        person = await Person.open(self.server, path=path, address=address)
+    async def open(
+        self, *, path: str = "/ws", address: str | None = None, agent: str | None = None
+    ) -> Person:
+        """Let somebody in who has not said `hi` yet; `agent` is his User-Agent."""
+        person = await Person.open(self.server, path=path, address=address, agent=agent)
         self._guests.append(person)
         return person
 
@@ -234,6 +299,8 @@ class Company:
         settings: Message | None = None,
         *,
         address: str | None = None,
+        agent: str | None = None,
+        **hello: Any,
     ) -> Person:
         """Let somebody in who has said `hi` and, if a room is given, has joined it.
 
@@ -242,12 +309,30 @@ class Company:
             settings: The `set` of that join.
             address: Where the person comes from (a loopback address). On a server with production
                 ids the address is the user.
+            agent: His User-Agent, by which browsers are told from bots.
+            hello: Fields of the `hi`.
         """
-        person = await self.open(address=address)
-        await person.hello()
+        person = await self.open(address=address, agent=agent)
+        await person.hello(**hello)
         if room is not None:
             await person.join(room, settings)
         return person
+
+    async def group(self, size: int, settings: Message | None = None) -> list[Person]:
+        """Let in so many people who are alone in a new room and have heard of each other.
+
+        The first of them holds the crown; `settings` are the room's.
+        """
+        room = new_room()
+        people = [await self.enter(room, settings) for _ in range(size)]
+        for person in people:
+            await person.hears()
+        return people
+
+    async def pair(self, settings: Message | None = None) -> tuple[Person, Person]:
+        """Return a `group` of two."""
+        first, second = await self.group(2, settings)
+        return first, second
 
     async def tab(self, person: Person, room: str | None = None) -> Person:
         """Open one more tab of `person`, who must come from an address of his own."""
@@ -261,9 +346,8 @@ class Company:
         return peer
 
 
-def units(text: str) -> int:
-    """Return the length of `text` as browsers count it: in UTF-16 code units."""
-    return len(text.encode("utf-16-le")) // 2
+House = Callable[..., Company]
+"""Makes companies on servers with rules of their own: `house("scope", NAME="value")`."""
 
 
 def events(notes: list[Message]) -> Iterator[Message]:

@@ -13,9 +13,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import ClassVar
+
+from support.presets import PRESETS, Preset
 
 READY_SECONDS = 30.0
 """How long a server may take to answer /readyz; generous because test machines are shared."""
@@ -63,6 +65,8 @@ class Server:
         internal_port: The internal one.
         folder: Working directory of the process; its data directory is `folder / "data"`.
         process: The child process, `None` before the first start.
+        preset: What its rules promise, but for what its settings change.
+        tokens: Staff tokens by scope; see `make_token`.
     """
 
     used: ClassVar[set[Server]] = set()
@@ -90,6 +94,8 @@ class Server:
         self._before_exec = before_exec
         self._settings = settings
         self._looked_at = 0
+        self.preset: Preset = PRESETS[settings.get("FORTEPIANO_RULES__PRESET", "quick")]
+        self.tokens: dict[str, str] = {}
 
     @property
     def url(self) -> str:
@@ -150,6 +156,22 @@ class Server:
                 self.kill()
                 raise RuntimeError(f"not ready after {READY_SECONDS} s:\n{self.log}")
             time.sleep(0.02)
+
+    def make_token(self, scope: str) -> str:
+        """Make a staff token of this scope by the command line, and return it."""
+        options = ["--scope", scope, "--data-dir", str(self.folder / "data")]
+        made = subprocess.run(
+            [sys.executable, "-m", "fortepiano", "token", "create", *options],
+            cwd=self.folder,
+            env=environment(**self._settings),
+            capture_output=True,
+            text=True,
+            timeout=READY_SECONDS,
+            check=False,
+        )
+        assert made.returncode == 0, made.stderr
+        self.tokens[scope] = made.stdout.split()[-1]
+        return self.tokens[scope]
 
     def is_ready(self) -> bool:
         """Tell whether /readyz answers 200."""
@@ -215,3 +237,40 @@ def run_server(
         yield server
     finally:
         server.close()
+
+
+class Fleet:
+    """Servers that tests share: one for each set of settings, started when first asked for."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._servers: dict[tuple[object, ...], Server] = {}
+
+    def server(self, preset: Preset, *scopes: str, **settings: str) -> Server:
+        """Return the running server of these settings.
+
+        Args:
+            preset: Its rules.
+            scopes: For each of them there is a staff token.
+            settings: More environment variables; one of rules may leave out FORTEPIANO_RULES__.
+        """
+        variables = {
+            name
+            if name == "NODE_ENV" or name.startswith("FORTEPIANO_")
+            else f"FORTEPIANO_RULES__{name}": value
+            for name, value in ({"PRESET": preset.name} | settings).items()
+        }
+        key = (scopes, *sorted(variables.items()))
+        if key not in self._servers:
+            server = Server(**variables)
+            for scope in scopes:
+                server.make_token(scope)
+            server.start()
+            self._servers[key] = server
+        return self._servers[key]
+
+    def close(self) -> None:
+        """Stop them all."""
+        with ExitStack() as stack:
+            for server in self._servers.values():
+                stack.callback(server.close)

@@ -1,0 +1,100 @@
+"""`ch` to rooms that do not take everybody: `limit`, `minOnlineTime`, `allowBots` (1.2, 1.3)."""
+
+from __future__ import annotations
+
+import asyncio
+
+from support.people import Company, Person, new_address
+
+
+async def turned_away(person: Person, room: str) -> None:
+    """Assert that `person` asks for `room`, is told why not, and is not in it afterwards."""
+    await person.send({"m": "ch", "_id": room})
+    heard = await person.hears()
+    notices = [message for message in heard if message["m"] == "notification"]
+    assert len(notices) == 1, heard
+    assert notices[0]["text"]
+    # Where one lands is the place for those who may not be where they wanted to be.
+    assert {message["ch"]["_id"] for message in heard if message["m"] == "ch"} <= {"test/awkward"}
+
+
+async def test_case_38_a_full_room_takes_nobody(guests: Company, room: str) -> None:
+    holder = await guests.enter(room, {"limit": 1})
+    other = await guests.enter("test/awkward")
+    await turned_away(other, room)
+    await holder.nothing()
+    assert (await holder.join(room))["ch"]["count"] == 1
+
+
+async def test_case_38_the_last_place_can_be_taken(guests: Company, room: str) -> None:
+    holder = await guests.enter(room, {"limit": 3})
+    people = [await guests.enter(room) for _ in range(2)]
+    await turned_away(await guests.enter(), room)
+    await people[0].leave()
+    await holder.expect("bye")
+    assert (await (await guests.enter()).join(room))["ch"]["count"] == 3
+
+
+async def test_case_38_second_tabs_pass(family: Company, room: str) -> None:
+    holder = await family.enter(room, {"limit": 2}, address=new_address())
+    other = await family.enter(room, address=new_address())
+    for person in (holder, other):
+        ch = await (await family.tab(person)).join(room)
+        assert (ch["ch"]["_id"], ch["ch"]["count"]) == (room, 2)
+    await turned_away(await family.enter(address=new_address()), room)
+
+
+async def test_case_38_the_user_of_the_crown_passes(family: Company, room: str) -> None:
+    holder = await family.enter(room, {"limit": 1}, address=new_address())
+    other = await family.enter(address=new_address())
+    await holder.send({"m": "chset", "set": {"limit": 2}})
+    await other.join(room)
+    await holder.send({"m": "chset", "set": {"limit": 0}})
+    # Lowering it turns nobody out.
+    await other.expect("ch", where=lambda ch: ch["ch"]["settings"].get("limit") == 0)
+    assert (await holder.join(room))["ch"]["count"] == 2
+    await turned_away(await family.enter(address=new_address()), room)
+    if holder.preset.crown_falls:
+        await holder.leave()
+        await other.expect("ch")
+        again = await family.enter(address=holder.address)
+        assert (await again.join(room))["ch"]["count"] == 2
+
+
+async def test_a_room_for_those_who_have_been_online_for_a_while(
+    guests: Company, room: str
+) -> None:
+    await guests.enter(room, {"minOnlineTime": 700})
+    newcomer = await guests.enter()
+    await turned_away(newcomer, room)
+    await asyncio.sleep(0.8)
+    assert (await newcomer.join(room))["ch"]["count"] == 2
+
+
+async def test_online_time_is_no_matter_for_the_holder(family: Company, room: str) -> None:
+    holder = await family.enter(room, {"minOnlineTime": 86_400_000}, address=new_address())
+    assert (await holder.join(room))["ch"]["_id"] == room
+    assert (await (await family.tab(holder)).join(room))["ch"]["_id"] == room
+
+
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+BOT = "Python/3.11 websockets/16.0"
+
+
+async def test_a_room_without_bots_takes_people_with_browsers(guests: Company, room: str) -> None:
+    holder = await guests.enter(room, {"allowBots": False}, agent=BROWSER)
+    settings = (await holder.join(room))["ch"]["settings"]
+    assert settings["allowBots"] is False
+    bot = await guests.enter(agent=BOT)
+    await turned_away(bot, room)
+    await holder.nothing()
+    assert (await (await guests.enter(agent=BROWSER)).join(room))["ch"]["count"] == 2
+    await holder.send({"m": "chset", "set": {"allowBots": True}})
+    await holder.expect("ch")
+    assert (await bot.join(room))["ch"]["count"] == 3
+
+
+async def test_noindex_is_a_request_and_no_lock(guests: Company, room: str) -> None:
+    holder = await guests.enter(room, {"noindex": True})
+    assert (await holder.join(room))["ch"]["settings"]["noindex"] is True
+    assert (await (await guests.enter()).join(room))["ch"]["count"] == 2

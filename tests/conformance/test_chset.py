@@ -1,0 +1,209 @@
+"""`chset`: the settings of a room (docs/protocol.md 1.2, 1.3)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from support.people import Company, Message, Person
+
+
+async def settings_of(person: Person) -> Message:
+    """Return the settings of the room `person` is in."""
+    settings: Message = (await person.join(person.room))["ch"]["settings"]
+    return settings
+
+
+async def test_case_39_everybody_is_told_the_whole_room(guests: Company) -> None:
+    holder, other = await guests.pair({"color2": "#001122", "limit": 15})
+    before = await settings_of(holder)
+    await holder.send({"m": "chset", "set": {"color": "#00ff00"}})
+    for person in (holder, other):
+        (ch,) = await person.hears()
+        assert ch["m"] == "ch"
+        assert ch.get("p", person.id) == person.id
+        assert ch["ch"]["_id"] == ch["ch"]["id"] == person.room
+        assert ch["ch"]["count"] == 2
+        assert sorted(p["_id"] for p in ch["ppl"]) == sorted([holder.id, other.id])
+        assert ch["ch"]["crown"]["participantId"] == holder.id
+        # Other keys stay, but for `color2`.
+        expected = before | {"color": "#00ff00"}
+        del expected["color2"]
+        assert ch["ch"]["settings"] == expected
+    assert await settings_of(other) == expected
+
+
+async def test_case_39_color2_is_deleted_by_leaving_it_out(guests: Company) -> None:
+    holder, _ = await guests.pair()
+    for change, color2 in [
+        ({"color2": "#001122"}, "#001122"),
+        ({"color": "#00ff00", "color2": "#334455"}, "#334455"),
+        ({"visible": True}, None),
+    ]:
+        await holder.send({"m": "chset", "set": change})
+        await holder.hears()
+        assert (await settings_of(holder)).get("color2") == color2
+
+
+GOOD: list[tuple[str, Any]] = [
+    ("visible", False),
+    ("chat", False),
+    ("crownsolo", True),
+    ("no cussing", True),
+    ("noindex", True),
+    ("allowBots", False),
+    ("color", "#ABCDEF"),
+    ("color2", "#abcdef"),
+    ("limit", 0),
+    ("limit", 99),
+    ("minOnlineTime", 0),
+    ("minOnlineTime", 86_400_000),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), GOOD)
+async def test_case_39_each_setting(guests: Company, key: str, value: Any) -> None:
+    holder, other = await guests.pair()
+    await holder.send({"m": "chset", "set": {key: value}})
+    heard = (await other.expect("ch"))["ch"]["settings"][key]
+    assert heard == (value.lower() if isinstance(value, str) and heard != value else value)
+    assert isinstance(heard, bool) is isinstance(value, bool)
+
+
+async def test_case_39_the_whole_object_with_changes_mixed_in(guests: Company) -> None:
+    holder, other = await guests.pair({"limit": 15, "color2": "#001122"})
+    known = await settings_of(holder)
+    await holder.send({"m": "chset", "set": known | {"lobby": False, "chat": False}})
+    assert (await other.expect("ch"))["ch"]["settings"] == known | {"chat": False}
+
+
+async def test_case_40_others_change_nothing(guests: Company) -> None:
+    holder, other = await guests.pair()
+    before = await settings_of(holder)
+    await other.send({"m": "chset", "set": {"color": "#00ff00"}})
+    await other.refused()
+    await holder.nothing()
+    assert await settings_of(holder) == before
+
+
+async def test_case_40_nor_does_who_dropped_the_crown(guests: Company) -> None:
+    holder, other = await guests.pair()
+    before = await settings_of(holder)
+    await holder.send({"m": "chown"})
+    await holder.hears()
+    await other.hears()
+    await holder.send({"m": "chset", "set": {"color": "#00ff00"}})
+    await holder.refused()
+    await other.nothing()
+    assert await settings_of(holder) == before
+
+
+async def test_case_40_nor_somebody_in_no_room(guests: Company) -> None:
+    person = await guests.enter()
+    await person.send({"m": "chset", "set": {"color": "#00ff00"}})
+    await person.unheard()
+
+
+@pytest.mark.parametrize(
+    "value", ["null", "5", "{}", "[]", '"visible"', "true", '[{"chat":false}]']
+)
+async def test_case_41_a_set_that_says_nothing(guests: Company, value: str) -> None:
+    holder, other = await guests.pair({"color2": "#001122"})
+    before = await settings_of(holder)
+    await holder.send_raw('[{"m":"chset","set":' + value + "}]")
+    await holder.nothing()
+    await other.nothing()
+    assert await settings_of(holder) == before
+
+
+async def test_case_41_no_set_at_all(guests: Company) -> None:
+    holder, other = await guests.pair()
+    await holder.send({"m": "chset"})
+    await holder.nothing()
+    await other.nothing()
+
+
+@pytest.mark.parametrize(("value", "limit"), [("15", 15), ("0", 0), ("99", 99), (15.0, 15)])
+async def test_case_42_numeric_strings_for_limit(
+    guests: Company, value: object, limit: int
+) -> None:
+    holder, other = await guests.pair({"limit": 50})
+    await holder.send({"m": "chset", "set": {"limit": value}})
+    (ch,) = await other.hears()
+    assert ch["ch"]["settings"]["limit"] == limit
+    assert isinstance(ch["ch"]["settings"]["limit"], int)
+
+
+BAD: list[tuple[str, Any]] = [
+    ("limit", "x"),
+    ("limit", ""),
+    ("limit", -1),
+    ("limit", "-1"),
+    ("limit", 100),
+    ("limit", "100"),
+    ("limit", 1.5),
+    ("limit", "1.5"),
+    ("limit", None),
+    ("limit", True),
+    ("limit", [15]),
+    ("limit", 1e300),
+    ("minOnlineTime", -1),
+    ("minOnlineTime", 86_400_001),
+    ("minOnlineTime", "soon"),
+    ("visible", "false"),
+    ("visible", 0),
+    ("visible", None),
+    ("chat", {}),
+    ("crownsolo", "true"),
+    ("no cussing", 1),
+    ("noindex", []),
+    ("allowBots", "no"),
+    ("color", "red"),
+    ("color", "#abc"),
+    ("color", None),
+    ("lobby", True),
+    ("owner_id", "0" * 24),
+    ("owner_id", None),
+    ("_id", "elsewhere"),
+    ("__proto__", {"lobby": True}),
+    ("constructor", 1),
+    ("unknown", True),
+    ("", 1),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), BAD)
+async def test_case_42_bad_keys_are_dropped_one_by_one(
+    guests: Company, key: str, value: object
+) -> None:
+    holder, other = await guests.pair({"limit": 50})
+    before = await settings_of(holder)
+    await holder.send({"m": "chset", "set": {key: value}})
+    # Nothing valid remains, so nothing changes.
+    await holder.nothing()
+    await other.nothing()
+    await holder.send({"m": "chset", "set": {key: value, "color": "#00ff00"}})
+    (ch,) = await other.hears()
+    assert ch["ch"]["settings"] == before | {"color": "#00ff00"}
+
+
+async def test_case_42_a_huge_set(guests: Company) -> None:
+    holder, other = await guests.pair()
+    junk = {f"key {number}": number for number in range(3000)}
+    await holder.send({"m": "chset", "set": junk | {"limit": "15"}})
+    (ch,) = await other.hears()
+    assert ch["ch"]["settings"]["limit"] == 15
+    assert len(json.dumps(ch)) < 2000
+
+
+async def test_case_43_a_hidden_room_is_not_listed(guests: Company) -> None:
+    holder, _ = await guests.pair()
+    for is_visible in (False, True):
+        await holder.send({"m": "chset", "set": {"visible": is_visible}})
+        await holder.expect("ch")
+        watcher = await guests.enter()
+        await watcher.send({"m": "+ls"})
+        listed = await watcher.expect("ls", where=lambda ls: ls["c"])
+        assert (holder.room in {r["_id"] for r in listed["u"]}) is is_visible

@@ -1,0 +1,222 @@
+"""What a server may say, field by field (docs/protocol.md 1.2, 1.4)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["FORBIDDEN", "KEYS", "check", "units"]
+
+KEYS = [
+    "a-1",
+    "as-1",
+    "b-1",
+    *(
+        f"{name}{octave}"
+        for octave in range(7)
+        for name in ("c", "cs", "d", "ds", "e", "f", "fs", "g", "gs", "a", "as", "b")
+    ),
+    "c7",
+]
+"""The 88 names of a note."""
+
+FORBIDDEN = ["\n", "\r", "\v", "\0", "\t", "\u202e", "\u2066", "\u2067", "\u202b", "\u200f"]
+"""Characters that no name and no line may hold."""
+
+_COLOR = re.compile("#[0-9a-fA-F]{6}", re.ASCII)
+_NUMERIC = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_KEYS = frozenset(KEYS)
+
+
+def units(text: str) -> int:
+    """Return the length of `text` as browsers count it: in UTF-16 code units."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+def check(message: Any) -> None:
+    """Hold one message of a server to the grammar.
+
+    Raises:
+        AssertionError: It does not fit; tells where.
+    """
+    assert isinstance(message, dict), f"not an object: {message!r}"
+    kind = message.get("m")
+    assert kind in _MESSAGES, f"nobody knows {kind!r}: {message!r}"
+    _fit({"m": _text} | _MESSAGES[kind], message, kind)
+
+
+def _fit(form: Any, value: Any, where: str) -> None:
+    """Hold a value to a form: a test, a list of one form, or an object's forms by key.
+
+    A key that ends in `?` may be missing; with the key `*` others may be there too.
+    """
+    if isinstance(form, list):
+        assert isinstance(value, list), f"{where} is no array: {value!r}"
+        for index, each in enumerate(value):
+            _fit(form[0], each, f"{where}[{index}]")
+    elif isinstance(form, dict):
+        assert isinstance(value, dict), f"{where} is no object: {value!r}"
+        forms = {key.removesuffix("?"): inner for key, inner in form.items()}
+        missing = {key for key in form if not key.endswith("?") and key != "*"} - value.keys()
+        assert not missing, f"{where} lacks {missing}: {value!r}"
+        for key, inner in value.items():
+            assert key in forms or "*" in forms, f"{where} has a key {key!r}: {value!r}"
+            _fit(forms.get(key, forms.get("*")), inner, f"{where}.{key}")
+    else:
+        assert form(value), f"{where} is {value!r}"
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _place(value: Any) -> bool:
+    return _number(value) or (isinstance(value, str) and bool(_NUMERIC.fullmatch(value)))
+
+
+def _switch(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _seen(longest: int) -> Callable[[Any], bool]:
+    """Return the test of a text that a user wrote and others see."""
+
+    def is_fine(value: Any) -> bool:
+        return (
+            isinstance(value, str)
+            and bool(value.strip())
+            and units(value) <= longest
+            and not any(character in value for character in FORBIDDEN)
+        )
+
+    return is_fine
+
+
+def _color(value: Any) -> bool:
+    return isinstance(value, str) and bool(_COLOR.fullmatch(value))
+
+
+def _anything(value: Any) -> bool:
+    return True
+
+
+def _setting(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(isinstance(each, str) for each in value)
+    return isinstance(value, bool | str) or _number(value)
+
+
+def _velocity(value: Any) -> bool:
+    return _number(value) and 0 <= value <= 1
+
+
+def _delay(value: Any) -> bool:
+    return _number(value) and 0 <= value <= 10_000
+
+
+_USER = {
+    "_id": _text,
+    "id": _text,
+    "name": _seen(40),
+    "color": _color,
+    "tag?": {"text": _text, "color": _text},
+    "vanished?": _switch,
+    "afk?": _switch,
+}
+_PARTICIPANT = _USER | {"x": _place, "y": _place}
+_NOTE = {
+    "n": lambda value: value in _KEYS,
+    "v?": _velocity,
+    "s?": lambda value: value == 1 and not isinstance(value, bool),
+    "d?": _delay,
+}
+_CROWN = {
+    "userId": _text,
+    "participantId?": _text,
+    "time": _number,
+    "startPos": {"x": _place, "y": _place},
+    "endPos": {"x": _place, "y": _place},
+}
+_SETTINGS = {
+    "visible": _switch,
+    "chat": _switch,
+    "crownsolo": _switch,
+    "color": _color,
+    "color2?": _color,
+    "lobby?": _switch,
+    "limit?": _count,
+    "minOnlineTime?": _count,
+    "no cussing?": _switch,
+    "noindex?": _switch,
+    "allowBots?": _switch,
+    "owner_id?": _text,
+    "*": _setting,
+}
+_ROOM = {
+    "_id": _seen(512),
+    "id": _seen(512),
+    "count": _count,
+    "settings": _SETTINGS,
+    "crown?": _CROWN,
+    "banned?": _switch,
+}
+_LINE = {"a": _seen(512), "t": _number, "id": _text, "p": _USER, "r?": _text}
+_PRIVATE_LINE = {
+    "a": _seen(512),
+    "t": _number,
+    "id": _text,
+    "sender": _USER,
+    "recipient": _USER,
+    "r?": _text,
+}
+
+
+def _history(value: Any) -> bool:
+    for line in value:
+        check(line)
+        assert line["m"] in {"a", "dm"}, line
+    return len(value) <= 32
+
+
+_MESSAGES: dict[str, dict[str, Any]] = {
+    "b": {"code": _text},
+    "hi": {
+        "t": _number,
+        "u": _USER,
+        "motd": _text,
+        "permissions": {"*": _switch},
+        "token?": _text,
+        "accountInfo?": _anything,
+    },
+    "nq": {"allowance": _count, "max": _count, "maxHistLen": _count},
+    "ch": {"ch": _ROOM, "ppl": [_PARTICIPANT], "p?": _text},
+    "c": {"c": _history},
+    "p": _PARTICIPANT,
+    "bye": {"p": _text},
+    "m": {"id": _text, "x": _place, "y": _place},
+    "n": {"t": _number, "n": [_NOTE], "p": _text},
+    "a": _LINE,
+    "dm": _PRIVATE_LINE,
+    "ls": {"c": _switch, "u": [_ROOM]},
+    "t": {"t": _number, "e?": _number},
+    "custom": {"data?": _anything, "p": _text, "u": _USER | {"x?": _place, "y?": _place}},
+    "notification": {
+        "id?": _text,
+        "title?": _text,
+        "text?": _text,
+        "html?": _text,
+        "class?": _text,
+        "target?": _text,
+        "duration?": _number,
+    },
+}

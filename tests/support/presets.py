@@ -1,0 +1,97 @@
+"""What the two rule presets promise, as docs/protocol.md has it: numbers for tests to hold to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pytest
+
+__all__ = ["PRESETS", "Preset", "Quota", "only"]
+
+
+class Quota(NamedTuple):
+    """How many note events a class of players may send."""
+
+    allowance: int
+    """Regained per tick."""
+    max: int
+    """Saved up at most."""
+
+    @property
+    def nq(self) -> dict[str, Any]:
+        """The message that tells it."""
+        return {"m": "nq", "allowance": self.allowance, "max": self.max, "maxHistLen": 3}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One column of the table of presets.
+
+    Attributes:
+        name: The value of `rules.preset`.
+        lobby: The quota in special rooms.
+        normal: The quota elsewhere.
+        holder: The quota of who holds the crown.
+        tick_seconds: How often the allowance comes.
+        greets_with_quota: Whether `nq` also comes with the reply to `hi`.
+        crown_falls: Whether the crown of who leaves falls; else it passes on.
+        lobbies: Rooms without a crown, besides `test/…`.
+        lobby_limit: People in one lobby, 0 for no limit.
+        ceiling_ms: The longest kickban.
+        rooms_linger: Whether an empty room lives on for a moment.
+    """
+
+    name: str
+    lobby: Quota
+    normal: Quota
+    holder: Quota
+    tick_seconds: float
+    greets_with_quota: bool
+    crown_falls: bool
+    lobbies: tuple[str, ...]
+    lobby_limit: int
+    ceiling_ms: int
+    rooms_linger: bool
+
+    def quota(self, ch: dict[str, Any]) -> Quota:
+        """Return the class of whoever is told this `ch` on joining."""
+        crown = ch["ch"].get("crown")
+        if crown is None:
+            return self.lobby
+        return self.holder if crown.get("participantId") == ch["p"] else self.normal
+
+
+PRESETS = {
+    "quick": Preset(
+        name="quick",
+        lobby=Quota(8000, 24000),
+        normal=Quota(8000, 24000),
+        holder=Quota(8000, 24000),
+        tick_seconds=1,
+        greets_with_quota=True,
+        crown_falls=False,
+        lobbies=("lobby",),
+        lobby_limit=0,
+        ceiling_ms=24 * 60 * 60 * 1000,
+        rooms_linger=False,
+    ),
+    "net": Preset(
+        name="net",
+        lobby=Quota(200, 600),
+        normal=Quota(400, 1200),
+        holder=Quota(600, 1800),
+        tick_seconds=2,
+        greets_with_quota=False,
+        crown_falls=True,
+        lobbies=("lobby", "lobby2", "lobby99", "lobbyNaN"),
+        lobby_limit=20,
+        ceiling_ms=60 * 60 * 1000,
+        rooms_linger=True,
+    ),
+}
+
+
+def only(name: str) -> pytest.MarkDecorator:
+    """Return the mark of a test that is about one preset alone."""
+    return pytest.mark.parametrize("preset", [name], indirect=True)
