@@ -3,13 +3,15 @@
 
 // As many strings as a cheap phone can sound at once; the oldest make room for the new.
 const MOST = 160;
+// Notes come a second before they sound. Beyond so many that wait or fade, new ones are left out:
+// nobody would hear them in such a storm.
+const PREPARED = 2000;
 // Above this key a piano has no dampers: let go, the strings ring on.
 const UNDAMPED = 90;
 
 /**
  * @typedef {object} Voice
  * @property {string} slot        Who plays which key.
- * @property {number} midi
  * @property {number} begins      Seconds of the audio context.
  * @property {AudioBufferSourceNode} source
  * @property {GainNode} gain
@@ -21,6 +23,8 @@ export class Voices {
   #all = new Set();
   /** The latest voice of each player's each key. @type {Map<string, Voice>} */
   #held = new Map();
+  /** All that have not ended, those included that were told to. */
+  #prepared = 0;
   #engine;
   #bank;
 
@@ -43,7 +47,8 @@ export class Voices {
    */
   start(player, midi, velocity, at) {
     this.stop(player, midi, at);
-    if (this.#all.size >= MOST) this.#steal();
+    if (this.#prepared >= PREPARED) return;
+    if (this.#all.size >= MOST) this.#makeRoom(at);
     const { context } = this.#engine;
     const { buffer, rate } = this.#bank.sound(midi);
     const source = new AudioBufferSourceNode(context, { buffer, playbackRate: rate });
@@ -58,10 +63,12 @@ export class Voices {
     source.connect(filter).connect(gain).connect(this.#engine.lane(midi));
     source.start(at);
     const slot = `${midi} ${player}`;
-    const voice = { slot, midi, begins: at, source, gain };
+    const voice = { slot, begins: at, source, gain };
     this.#all.add(voice);
     this.#held.set(slot, voice);
+    this.#prepared += 1;
     source.onended = () => {
+      this.#prepared -= 1;
       gain.disconnect();
       this.#all.delete(voice);
       if (this.#held.get(slot) === voice) this.#held.delete(slot);
@@ -83,11 +90,16 @@ export class Voices {
     this.#damp(voice, Math.max(at, voice.begins + 0.02), midi >= UNDAMPED ? 0.7 : 0.14 - 0.0011 * (midi - 21));
   }
 
-  #steal() {
+  /**
+   * Cuts the oldest voice off when the new one begins, not before: it may not have begun itself.
+   *
+   * @param {number} at
+   */
+  #makeRoom(at) {
     for (const voice of this.#all) {
       this.#all.delete(voice);
       if (this.#held.get(voice.slot) === voice) this.#held.delete(voice.slot);
-      this.#damp(voice, this.#engine.context.currentTime, 0.01);
+      this.#damp(voice, Math.max(at, voice.begins), 0.01);
       return;
     }
   }

@@ -1,6 +1,6 @@
 /** @import { Frames } from "../frames.js" */
 /** @import { Key } from "./keys.js" */
-import { channels } from "../color.js";
+import { channels, inkOn } from "../color.js";
 import { KEYS, WHITES, keyOf } from "./keys.js";
 
 const BLACK_HEIGHT = 0.63;
@@ -178,9 +178,9 @@ export class PianoView {
     context.fillStyle = pressed ? "rgb(0 0 0 / 12%)" : "rgb(60 52 40 / 26%)";
     context.fill();
     const label = this.#labels.get(key.midi);
-    if (label) this.#write(label, x + unit / 2, height - 17, unit, light ? "#10131a" : "#8b857a");
+    if (label) this.#write(label, x + unit / 2, height - 17, unit, light ? inkOn(light.color) : "#8b857a");
     else if (key.name.startsWith("c")) {
-      this.#write(`C${Number(key.name.slice(1)) + 1}`, x + unit / 2, height - 17, unit, light ? "#10131a" : "#b9b3a8");
+      this.#write(`C${Number(key.name.slice(1)) + 1}`, x + unit / 2, height - 17, unit, light ? inkOn(light.color) : "#b9b3a8");
     }
   }
 
@@ -206,7 +206,7 @@ export class PianoView {
       context.fill();
     }
     const label = this.#labels.get(key.midi);
-    if (label) this.#write(label, x + width / 2, height - 16, width * 1.5, light ? "#fff" : "#9aa1b0");
+    if (label) this.#write(label, x + width / 2, height - 16, width * 1.5, light ? inkOn(light.color) : "#9aa1b0");
   }
 
   /**
