@@ -50,31 +50,7 @@
  */
 
 /**
- * @typedef {object} Message           Any message; the named fields are those that this page reads.
- * @property {string} m
- * @property {any} [t]
- * @property {any} [e]
- * @property {any} [u]
- * @property {any} [p]
- * @property {any} [ch]
- * @property {any} [ppl]
- * @property {any} [c]
- * @property {any} [a]
- * @property {any} [n]
- * @property {any} [id]
- * @property {any} [_id]
- * @property {any} [x]
- * @property {any} [y]
- * @property {any} [name]
- * @property {any} [color]
- * @property {any} [allowance]
- * @property {any} [max]
- * @property {any} [maxHistLen]
- * @property {any} [title]
- * @property {any} [text]
- * @property {any} [html]
- * @property {any} [duration]
- * @property {any} [class]
+ * @typedef {Record<string, any> & { m: string }} Message   Any message; each reader checks what it reads.
  */
 
 /**
