@@ -24,6 +24,7 @@ cdef extern from "core.h" nogil:
         fortepiano_hub *hub, uint32_t client, const uint8_t *data, size_t count
     )
     int32_t fortepiano_step(fortepiano_hub *hub, const uint8_t **data, size_t *count)
+    void fortepiano_begin_turn(fortepiano_hub *hub)
     int32_t fortepiano_end_turn(fortepiano_hub *hub)
     int32_t fortepiano_flush(fortepiano_hub *hub)
     int32_t fortepiano_wake(fortepiano_hub *hub)
@@ -68,12 +69,14 @@ cdef class Engine:
 
     def open(self, transport, data):
         cdef Link link = Link.__new__(Link)
+        fortepiano_begin_turn(self.hub)
         link.client = fortepiano_attach(self.hub, transport.get_extra_info("socket").fileno())
         link.engine = self
         link.transport = transport
         self.links[link.client] = link
         if data:
             self.owner.tell_raw(link.client, data)
+        self.end_turn()
         return link
 
     def connections(self):

@@ -13,6 +13,7 @@ uint8_t *fortepiano_window(fortepiano_hub *hub, uint32_t client, size_t *room);
 void fortepiano_feed(fortepiano_hub *hub, uint32_t client, size_t count);
 void fortepiano_feed_copy(fortepiano_hub *hub, uint32_t client, const uint8_t *bytes, size_t count);
 int32_t fortepiano_step(fortepiano_hub *hub, const uint8_t **bytes, size_t *count);
+void fortepiano_begin_turn(fortepiano_hub *hub);
 int32_t fortepiano_end_turn(fortepiano_hub *hub);
 int32_t fortepiano_flush(fortepiano_hub *hub);
 int32_t fortepiano_wake(fortepiano_hub *hub);

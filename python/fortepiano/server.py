@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import os
 import resource
@@ -44,6 +45,9 @@ __all__ = ["run"]
 
 _BACKLOG = 4096
 """Connections that wait to be accepted: after a restart everybody comes back at once."""
+
+_GC_THRESHOLDS = (10_000, 20, 50)
+"""Sessions leave no cycles behind, so the collector may look seldom."""
 
 _LOOK_SECONDS = 1.0
 """How long the command line's bans and tokens take to reach a running server, at most."""
@@ -106,6 +110,11 @@ async def _serve(
         for server, listener in zip(servers, (public, internal), strict=True)
     ]
     _look_after(context, loop)
+    # What lives as long as the process is not looked at again by the garbage collector, which
+    # otherwise stops the loop for as long as a look at all of it takes.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
     log.info("listening", url=_url(public), internal=_url(internal), pid=os.getpid())
     await stop.wait()
     log.info("stopping", connections=len(engine))

@@ -92,8 +92,7 @@ impl Hub {
 
     /// Takes `count` bytes that were read to the window of this connection.
     pub fn feed(&mut self, client: u32, count: usize) {
-        self.in_turn = true;
-        self.now = self.clock.now();
+        self.begin_turn();
         let reading = &mut self.reading;
         reading.client = client;
         reading.end = reading.at + count.min(READ);

@@ -12,6 +12,13 @@ use crate::socket::{self, Poller, Sent, TIMER};
 use crate::watch::SLOW;
 
 impl Hub {
+    /// Begins a turn of the loop, which will end in [`Hub::end_turn`]: until then what is told needs
+    /// no timer to be sent.
+    pub fn begin_turn(&mut self) {
+        self.in_turn = true;
+        self.now = self.clock.now();
+    }
+
     /// Ends a turn of the loop; says whether [`Hub::flush`] is due.
     pub fn end_turn(&mut self) -> bool {
         self.in_turn = false;

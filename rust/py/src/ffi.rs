@@ -119,6 +119,16 @@ pub unsafe extern "C" fn fortepiano_step(hub: *mut Hub, bytes: *mut *const u8, c
     }
 }
 
+/// Begins a turn of the loop in which nothing was read.
+///
+/// # Safety
+/// As [`with`].
+#[no_mangle]
+pub unsafe extern "C" fn fortepiano_begin_turn(hub: *mut Hub) {
+    // SAFETY: the caller's promise.
+    unsafe { with(hub, (), Hub::begin_turn) }
+}
+
 /// Ends a turn of the loop; says whether a flush is due.
 ///
 /// # Safety
