@@ -72,11 +72,13 @@ def _why_not(context: Context, session: Session, participant: Participant) -> st
         return "Chat is off in this room."
     if user.has_flag("cant_chat"):
         return "You may not chat."
-    if session.permissions or room.rules(user.id):
+    if session.permissions:
         return None
     mute = room.mutes.get(user.id)
     if mute is not None and mute.chat:
         return "You are muted in this room."
+    if room.rules(user.id):
+        return None
     pause = room.settings.get("slowMode")
     if isinstance(pause, int) and pause > 0:
         now = context.now()

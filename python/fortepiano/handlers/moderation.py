@@ -43,6 +43,11 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
     if at is None or target is None:
         return
     room, banner = at
+    is_holder = room.holder is not None and room.holder.user is target
+    if is_holder and banner is not target and "siteBan" not in session.permissions:
+        # Co-owners rule beside the holder, not over him.
+        context.outbound.refuse(session, "kickban", "Nobody bans who holds the crown.")
+        return
     milliseconds = int(min(message.ms, context.rules.kickban_ceiling_ms))
     if milliseconds > 0:
         now = context.now()

@@ -136,8 +136,10 @@ class World:
         return x, y
 
     def crown(self, room: Room, crown: Crown) -> None:
-        """Set a room's crown."""
+        """Set a room's crown; whoever holds it is muted no more."""
         room.crown = crown
+        if crown.holder is not None and room.mutes.pop(crown.user_id, None) is not None:
+            self.mark(crown.holder)
         self.guard(room)
 
     def guard(self, room: Room) -> None:
