@@ -116,6 +116,11 @@ def _setting(value: Any) -> bool:
     return isinstance(value, bool | str) or _number(value)
 
 
+def _name(value: Any) -> bool:
+    """Test the name of a user who may be unknown by now."""
+    return value is None or _seen(40)(value)
+
+
 def _velocity(value: Any) -> bool:
     return _number(value) and 0 <= value <= 1
 
@@ -209,6 +214,7 @@ _MESSAGES: dict[str, dict[str, Any]] = {
     "dm": _PRIVATE_LINE,
     "ls": {"c": _switch, "u": [_ROOM]},
     "t": {"t": _number, "e?": _number},
+    "bans": {"_id": _seen(512), "bans": [{"_id": _text, "name": _name, "until": _number}]},
     "custom": {"data?": _anything, "p": _text, "u": _USER | {"x?": _place, "y?": _place}},
     "notification": {
         "id?": _text,
