@@ -1,0 +1,100 @@
+"""`noteQuota`: how fast anybody may play in a room, at most."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.people import Company, Message, Person
+from support.presets import Preset, Quota
+
+NOW = 1_795_300_001_000
+HISTORY = 3
+
+
+def notes(count: int) -> Message:
+    """Return a message of so many notes."""
+    return {"m": "n", "t": NOW, "n": [{"n": "c4", "v": 0.5}] * count}
+
+
+def capped(quota: Quota, cap: int) -> Quota:
+    """Return what a class of players has left under a cap."""
+    if not 0 < cap < quota.allowance:
+        return quota
+    return Quota(cap, min(quota.max, cap * HISTORY))
+
+
+async def quota_on_joining(person: Person, room: str) -> Message:
+    """Go into a room and return the `nq` that comes with the welcome."""
+    await person.join(room)
+    (nq,) = [message for message in person.frames[-1] if message["m"] == "nq"]
+    return nq
+
+
+async def test_off_by_default(guests: Company, preset: Preset) -> None:
+    holder, other = await guests.pair()
+    assert await quota_on_joining(holder, holder.room) == preset.holder.nq
+    assert await quota_on_joining(other, holder.room) == preset.normal.nq
+
+
+@pytest.mark.parametrize("cap", [1, 10, 500, 1_000_000])
+async def test_all_are_told_what_they_have_left(guests: Company, preset: Preset, cap: int) -> None:
+    holder, other = await guests.pair()
+    await holder.send({"m": "chset", "set": {"noteQuota": cap}})
+    for person, quota in ((holder, preset.holder), (other, preset.normal)):
+        ch, *rest = await person.hears()
+        assert ch["ch"]["settings"]["noteQuota"] == cap
+        # Nobody is told what he knows already: it would fill up his quota in his own books.
+        assert rest == ([] if capped(quota, cap) == quota else [capped(quota, cap).nq])
+        assert await quota_on_joining(person, holder.room) == capped(quota, cap).nq
+    newcomer = await guests.enter()
+    assert await quota_on_joining(newcomer, holder.room) == capped(preset.normal, cap).nq
+
+
+async def test_it_is_enforced(guests: Company) -> None:
+    holder, other = await guests.pair({"noteQuota": 10})
+    for player, listener in ((holder, other), (other, holder)):
+        # 30 are saved up. Even a tick in between, and one that is forgiven, do not pay for 21.
+        await player.send(notes(30), notes(21))
+        assert "too fast" in await player.refused()
+        assert [len(message["n"]) for message in await listener.hears()] == [30]
+
+
+@pytest.mark.parametrize("off", [0, 1_000_000])
+async def test_taking_it_away_gives_everything_back(
+    guests: Company, preset: Preset, off: int
+) -> None:
+    holder, other = await guests.pair({"noteQuota": 10})
+    await holder.send({"m": "chset", "set": {"noteQuota": off}})
+    assert (await holder.hears())[1:] == [preset.holder.nq]
+    assert (await other.hears())[1:] == [preset.normal.nq]
+    await other.send(notes(300))
+    (heard,) = await holder.hears()
+    assert len(heard["n"]) == 300
+
+
+async def test_it_ends_at_the_door(guests: Company, preset: Preset) -> None:
+    holder, other = await guests.pair({"noteQuota": 10})
+    assert await quota_on_joining(other, "lobby") == preset.lobby.nq
+    assert await quota_on_joining(other, holder.room) == capped(preset.normal, 10).nq
+
+
+async def test_numeric_texts_count(guests: Company) -> None:
+    holder, _ = await guests.pair({"noteQuota": "10"})
+    assert (await holder.join(holder.room))["ch"]["settings"]["noteQuota"] == 10
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, 1_000_001, "ten", "", None, True, [10]])
+async def test_what_is_no_number_is_dropped(guests: Company, preset: Preset, value: object) -> None:
+    holder, other = await guests.pair()
+    await holder.send({"m": "chset", "set": {"noteQuota": value}})
+    await holder.nothing()
+    await other.nothing()
+    assert await quota_on_joining(other, holder.room) == preset.normal.nq
+
+
+async def test_others_may_not(guests: Company, preset: Preset) -> None:
+    holder, other = await guests.pair()
+    await other.send({"m": "chset", "set": {"noteQuota": 10}})
+    await other.refused()
+    await holder.nothing()
+    assert await quota_on_joining(holder, holder.room) == preset.holder.nq
