@@ -1,0 +1,235 @@
+"""`chown`: giving, dropping and picking up the crown (docs/protocol.md 2.3)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from support.people import Company, House, Message, Person, new_address, new_room
+from support.presets import only
+
+IDLE = {"CROWN_IDLE_MS": "600"}
+"""Rules by which a dropped crown can soon be taken."""
+
+
+async def crown(person: Person) -> Message:
+    """Return the crown of the room `person` is in."""
+    found: Message = (await person.join(person.room))["ch"]["crown"]
+    return found
+
+
+async def drop(holder: Person, *others: Person) -> Message:
+    """Let `holder` drop the crown; return it, after all have heard of it."""
+    await holder.send({"m": "chown"})
+    for person in (holder, *others):
+        ch = await person.expect("ch")
+        await person.hears()
+    found: Message = ch["ch"]["crown"]
+    assert "participantId" not in found
+    return found
+
+
+async def test_case_44_giving_it_to_somebody(guests: Company) -> None:
+    holder, other, third = await guests.group(3)
+    await holder.send({"m": "chown", "id": other.id})
+    for person in (holder, other, third):
+        heard = await person.hears()
+        # Who is in another class of the quota now is told that too.
+        assert [m["m"] for m in heard if m["m"] != "nq"] == ["ch"], heard
+        (ch,) = (m for m in heard if m["m"] == "ch")
+        assert ch.get("p", person.id) == person.id
+        assert ch["ch"]["crown"]["participantId"] == ch["ch"]["crown"]["userId"] == other.id
+        assert len(ch["ppl"]) == ch["ch"]["count"] == 3
+    # Now it is his to give, and no longer the giver's.
+    await holder.send({"m": "chown", "id": holder.id})
+    await holder.unheard()
+    await other.nothing()
+    await other.send({"m": "chown", "id": third.id})
+    assert (await third.expect("ch"))["ch"]["crown"]["participantId"] == third.id
+
+
+async def test_case_44_giving_it_to_the_holder_changes_nothing(guests: Company) -> None:
+    holder, other = await guests.pair()
+    before = await crown(holder)
+    await holder.send({"m": "chown", "id": holder.id})
+    await holder.hears()
+    await other.hears()
+    assert (await crown(holder))["participantId"] == before["participantId"]
+
+
+async def test_case_45_dropping_it(guests: Company) -> None:
+    holder, other = await guests.pair()
+    await holder.send({"m": "m", "x": "30.50", "y": 40}, {"m": "chown"})
+    for person in (holder, other):
+        (ch,) = (m for m in await person.hears() if m["m"] == "ch")
+        dropped = ch["ch"]["crown"]
+        assert "participantId" not in dropped or dropped["participantId"] is None
+        assert dropped["userId"] == holder.id
+        assert abs(dropped["time"] - time.time() * 1000) < 2000
+        # It falls from the holder's cursor to a place in view.
+        assert (float(dropped["startPos"]["x"]), float(dropped["startPos"]["y"])) == (30.5, 40)
+        assert 0 <= float(dropped["endPos"]["x"]) <= 100
+        assert 0 <= float(dropped["endPos"]["y"]) <= 100
+        assert ch["ch"]["count"] == len(ch["ppl"]) == 2
+    await drop_again(holder, other)
+
+
+async def drop_again(holder: Person, other: Person) -> None:
+    """Assert that what lies on the floor cannot be dropped, by anybody."""
+    for person in (holder, other):
+        await person.send({"m": "chown"})
+        await person.unheard()
+    await holder.nothing()
+
+
+async def test_case_46_others_wait(guests: Company) -> None:
+    holder, other, third = await guests.group(3)
+    await drop(holder, other, third)
+    await other.send({"m": "chown", "id": other.id})
+    await other.unheard()
+    # Nor may he give it to a friend, or drop it anew.
+    await other.send({"m": "chown", "id": third.id}, {"m": "chown", "id": "nobody"})
+    await other.unheard()
+    await third.nothing()
+    await holder.nothing()
+    assert "participantId" not in await crown(third)
+
+
+async def test_case_46_and_may_take_it_after_a_while(house: House) -> None:
+    holder, other, third = await house(**IDLE).group(3)
+    dropped = await drop(holder, other, third)
+    await asyncio.sleep(0.8)
+    await other.send({"m": "chown", "id": other.id})
+    for person in (holder, other, third):
+        taken = (await person.expect("ch"))["ch"]["crown"]
+        assert taken["participantId"] == taken["userId"] == other.id
+        assert taken["time"] >= dropped["time"]
+
+
+async def test_case_46_whoever_may_take_it_may_give_it(house: House) -> None:
+    holder, other, third = await house(**IDLE).group(3)
+    await drop(holder, other, third)
+    await asyncio.sleep(0.8)
+    await other.send({"m": "chown", "id": third.id})
+    assert (await holder.expect("ch"))["ch"]["crown"]["participantId"] == third.id
+
+
+async def test_case_46_a_newcomer_waits_too(house: House) -> None:
+    guests = house(**IDLE)
+    holder, other = await guests.pair()
+    await drop(holder, other)
+    newcomer = await guests.enter()
+    found = (await newcomer.join(holder.room))["ch"]["crown"]
+    assert found["userId"] == holder.id
+    assert "participantId" not in found
+    await newcomer.send({"m": "chown", "id": newcomer.id})
+    await newcomer.unheard()
+    await holder.nothing("ch")
+    await asyncio.sleep(0.8)
+    await newcomer.send({"m": "chown", "id": newcomer.id})
+    assert (await holder.expect("ch"))["ch"]["crown"]["participantId"] == newcomer.id
+
+
+async def test_case_47_the_last_holder_takes_it_back_at_once(guests: Company) -> None:
+    holder, other = await guests.pair()
+    await drop(holder, other)
+    await holder.send({"m": "chown", "id": holder.id})
+    for person in (holder, other):
+        assert (await person.expect("ch"))["ch"]["crown"]["participantId"] == holder.id
+
+
+async def test_case_47_or_hands_it_on_from_the_floor(guests: Company) -> None:
+    holder, other = await guests.pair()
+    await drop(holder, other)
+    await holder.send({"m": "chown", "id": other.id})
+    assert (await other.expect("ch"))["ch"]["crown"]["participantId"] == other.id
+
+
+NOBODY = ["nonexistent", "0" * 24, "", None, 5, True, [], {}]
+
+
+@pytest.mark.parametrize("who", NOBODY)
+async def test_case_49_an_unknown_id_of_the_holder_drops_it(guests: Company, who: object) -> None:
+    holder, other = await guests.pair()
+    await holder.send({"m": "chown", "id": who})
+    for person in (holder, other):
+        dropped = (await person.expect("ch"))["ch"]["crown"]
+        assert "participantId" not in dropped
+        assert dropped["userId"] == holder.id
+
+
+@pytest.mark.parametrize("who", NOBODY)
+async def test_case_49_of_a_stranger_it_does_nothing(guests: Company, who: object) -> None:
+    holder, other = await guests.pair()
+    await other.send({"m": "chown", "id": who})
+    await other.unheard()
+    await holder.nothing()
+    assert (await crown(holder))["participantId"] == holder.id
+
+
+async def test_case_49_nor_may_a_stranger_take_or_give_it(guests: Company) -> None:
+    holder, other, third = await guests.group(3)
+    for who in (other.id, third.id, holder.id):
+        await other.send({"m": "chown", "id": who})
+    await other.unheard()
+    await holder.nothing()
+    await third.nothing()
+    assert (await crown(holder))["participantId"] == holder.id
+
+
+async def test_case_50_it_never_goes_to_another_room(guests: Company) -> None:
+    holder, other = await guests.pair()
+    _, stranger = await guests.pair()
+    # A stranger may not take the crown of a room he is not in.
+    await stranger.send({"m": "chown", "id": stranger.id, "_id": holder.room})
+    await stranger.unheard()
+    await holder.nothing()
+    await holder.send({"m": "chown", "id": stranger.id})
+    dropped = (await other.expect("ch"))["ch"]["crown"]
+    assert "participantId" not in dropped
+    assert dropped["userId"] == holder.id
+    await stranger.nothing()
+
+
+async def test_case_51_the_owner_takes_it_whenever_he_likes(house: House) -> None:
+    guests = house("admin")
+    holder, owner, other = await guests.group(3)
+    admin = await guests.enter(token=guests.server.tokens["admin"])
+    await admin.send(
+        {
+            "m": "admin message",
+            "msg": {"m": "ch_flag", "_id": holder.room, "key": "owner_id", "value": owner.id},
+        }
+    )
+    ch = await holder.expect("ch")
+    assert ch["ch"]["settings"]["owner_id"] == owner.id
+    await other.send({"m": "chown", "id": other.id})
+    await other.hears()
+    await owner.send({"m": "chown", "id": owner.id})
+    assert (await holder.expect("ch"))["ch"]["crown"]["participantId"] == owner.id
+    # Also in his hands the settings keep it, and nobody sets it by `chset`.
+    await owner.send({"m": "chset", "set": {"owner_id": other.id, "color": "#112233"}})
+    changed = await holder.expect("ch", where=lambda m: m["ch"]["settings"]["color"] == "#112233")
+    assert changed["ch"]["settings"]["owner_id"] == owner.id
+
+
+async def test_the_crown_belongs_to_the_user_not_to_the_tab(family: Company, room: str) -> None:
+    holder = await family.enter(room, address=new_address())
+    other = await family.enter(room, address=new_address())
+    tab = await family.tab(holder, room)
+    await tab.send({"m": "chown", "id": other.id})
+    assert (await holder.expect("ch"))["ch"]["crown"]["participantId"] == other.id
+    assert (await tab.expect("ch"))["ch"]["crown"]["participantId"] == other.id
+
+
+@only("net")
+async def test_case_48_the_crown_of_a_room_that_lingers_waits_too(house: House) -> None:
+    guests = house(EMPTY_ROOM_MS="5000", **IDLE)
+    holder = await guests.enter(new_room())
+    await holder.leave()
+    newcomer = await guests.enter()
+    found = (await newcomer.join(holder.room))["ch"]["crown"]
+    assert found["userId"] == holder.id
+    assert "participantId" not in found

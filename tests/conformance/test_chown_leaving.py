@@ -1,0 +1,154 @@
+"""The crown of whoever leaves: it passes on (`quick`) or falls (`net`) (docs/protocol.md 2.3)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from support.people import Company, House, Person, new_address, new_room
+from support.presets import only
+
+WAYS = pytest.mark.parametrize("how", ["close", "reset", "switch"])
+
+
+async def go(person: Person, how: str) -> None:
+    """Leave the room in one of several ways."""
+    match how:
+        case "close":
+            await person.leave()
+        case "reset":
+            await person.vanish()
+        case _:
+            await person.join(new_room())
+
+
+@only("quick")
+@WAYS
+async def test_case_48_it_passes_to_the_one_who_has_been_there_longest(
+    guests: Company, how: str
+) -> None:
+    first, second, third = await guests.group(3)
+    await go(first, how)
+    for left in (second, third):
+        ch = await left.expect("ch")
+        assert ch["ch"]["crown"]["participantId"] == ch["ch"]["crown"]["userId"] == second.id
+        assert sorted(p["_id"] for p in ch["ppl"]) == sorted([second.id, third.id])
+        await left.nothing()
+
+
+@only("quick")
+async def test_case_48_a_stay_begins_with_the_last_coming(guests: Company) -> None:
+    first, second, third = await guests.group(3)
+    room = first.room
+    # The second's stay begins anew, so the third has been there longest.
+    await second.join(new_room())
+    await second.join(room)
+    await third.hears()
+    await first.join(new_room())
+    for left in (second, third):
+        assert (await left.expect("ch"))["ch"]["crown"]["participantId"] == third.id
+    # Whoever comes back does not get it back.
+    assert (await first.join(room))["ch"]["crown"]["participantId"] == third.id
+
+
+@only("quick")
+async def test_case_48_it_passes_on_until_the_room_is_empty(guests: Company) -> None:
+    people = await guests.group(4)
+    while len(people) > 1:
+        await people.pop(0).leave()
+        for left in people:
+            ch = await left.expect("ch")
+            assert ch["ch"]["crown"]["participantId"] == people[0].id
+            assert ch["ch"]["count"] == len(people)
+
+
+@only("quick")
+async def test_case_48_a_dropped_crown_stays_where_it_lies(guests: Company) -> None:
+    holder, other, third = await guests.group(3)
+    await holder.send({"m": "chown"})
+    for person in (other, third):
+        await person.expect("ch")
+    await holder.leave()
+    # He left without it, so he is one `bye`.
+    for left in (other, third):
+        assert await left.hears() == [{"m": "bye", "p": holder.id}]
+    assert "participantId" not in (await other.join(other.room))["ch"]["crown"]
+
+
+@only("net")
+@WAYS
+async def test_case_48_it_falls(guests: Company, how: str) -> None:
+    first, second, third = await guests.group(3)
+    await first.send({"m": "m", "x": 30, "y": 40})
+    for left in (second, third):
+        await left.expect("m")
+    await go(first, how)
+    for left in (second, third):
+        ch = await left.expect("ch")
+        dropped = ch["ch"]["crown"]
+        assert "participantId" not in dropped
+        assert dropped["userId"] == first.id
+        assert abs(dropped["time"] - time.time() * 1000) < 2000
+        assert (float(dropped["startPos"]["x"]), float(dropped["startPos"]["y"])) == (30, 40)
+        assert sorted(p["_id"] for p in ch["ppl"]) == sorted([second.id, third.id])
+        await left.nothing()
+    await second.send({"m": "chown", "id": second.id})
+    await second.unheard()
+    await third.nothing()
+
+
+@only("net")
+async def test_case_48_who_comes_back_in_time_has_it_again(family: Company, room: str) -> None:
+    holder, other = [await family.enter(room, address=new_address()) for _ in range(2)]
+    await holder.leave()
+    assert "participantId" not in (await other.expect("ch"))["ch"]["crown"]
+    again = await family.enter(address=holder.address)
+    ch = await again.join(room)
+    assert ch["ch"]["crown"]["participantId"] == holder.id
+    # The others hear of both.
+    heard = await other.hears()
+    crowns = [m["ch"]["crown"].get("participantId") for m in heard if m["m"] == "ch"]
+    assert crowns[-1:] == [holder.id]
+    assert again.frames[-1][2] == again.preset.holder.nq
+
+
+@only("net")
+async def test_case_48_also_alone_as_long_as_the_room_lives(family: Company, room: str) -> None:
+    holder = await family.enter(room, {"color": "#112233"}, address=new_address())
+    await holder.leave()
+    ch = await (await family.enter(address=holder.address)).join(room)
+    assert ch["ch"]["settings"]["color"] == "#112233"
+    assert ch["ch"]["crown"]["participantId"] == holder.id
+
+
+@only("net")
+async def test_case_48_others_may_take_it_after_a_while(house: House) -> None:
+    holder, other = await house(CROWN_IDLE_MS="600").pair()
+    await holder.leave()
+    await other.expect("ch")
+    await asyncio.sleep(0.8)
+    await other.send({"m": "chown", "id": other.id})
+    assert (await other.expect("ch"))["ch"]["crown"]["participantId"] == other.id
+
+
+@only("net")
+async def test_case_48_then_it_is_not_the_last_holders_any_more(house: House, room: str) -> None:
+    family = house(CROWN_IDLE_MS="0", NODE_ENV="production")
+    holder, other = [await family.enter(room, address=new_address()) for _ in range(2)]
+    await holder.leave()
+    await other.expect("ch")
+    await other.send({"m": "chown", "id": other.id})
+    await other.expect("ch")
+    again = await family.enter(address=holder.address)
+    assert (await again.join(room))["ch"]["crown"]["participantId"] == other.id
+
+
+async def test_case_48_a_tab_that_stays_keeps_it(family: Company, room: str) -> None:
+    holder, other = [await family.enter(room, address=new_address()) for _ in range(2)]
+    tab = await family.tab(holder, room)
+    await holder.leave()
+    await tab.hears()
+    await other.nothing()
+    assert (await other.join(room))["ch"]["crown"]["participantId"] == holder.id

@@ -1,0 +1,277 @@
+"""`kickban`: out of a room, and kept out of it (docs/protocol.md 2.4)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from support.people import Company, House, Message, Person, new_address, new_room
+from support.presets import Preset
+from support.server import run_server
+
+MINUTE = 60_000
+
+
+async def neighbours(company: Company, size: int) -> list[Person]:
+    """Return people with addresses of their own in a new room; the first holds the crown."""
+    room = new_room()
+    people = [await company.enter(room, address=new_address()) for _ in range(size)]
+    for person in people:
+        await person.hears()
+    return people
+
+
+async def thrown_out(person: Person, room: str) -> Message:
+    """Assert that `person` is told of his ban and lands in the awkward room; return the notice."""
+    ch = await person.welcomed()
+    assert ch["ch"]["_id"] == "test/awkward"
+    (notice,) = [m for m in person.log if m["m"] == "notification" and room in m.get("text", "")]
+    return notice
+
+
+async def kept_out(person: Person, room: str) -> Message:
+    """Assert that `person` cannot go into `room`, and is told so; return the notification."""
+    await person.hears()
+    before = len(person.log)
+    await person.send({"m": "ch", "_id": room})
+    ch = await person.welcomed()
+    assert ch["ch"]["_id"] == "test/awkward"
+    await person.hears()
+    (notice,) = (m for m in person.log[before:] if m["m"] == "notification")
+    return notice
+
+
+async def test_case_74_all_of_it(family: Company) -> None:
+    holder, banned, other = await neighbours(family, 3)
+    room = holder.room
+    tab = await family.tab(banned, room)
+    elsewhere = await family.tab(banned, new_room())
+    await holder.send({"m": "userset", "set": {"name": "Clara"}})
+    await banned.send({"m": "userset", "set": {"name": "Robert"}})
+    await holder.expect("p", where=lambda p: p["name"] == "Robert")
+    await other.expect("p", where=lambda p: p["name"] == "Robert")
+    await elsewhere.hears()
+    await holder.send({"m": "kickban", "_id": banned.id, "ms": 5 * MINUTE})
+    for socket in (banned, tab):
+        notice = await thrown_out(socket, room)
+        assert notice["title"] == "Notice"
+        assert notice["class"] == "short"
+        assert notice["target"] == "#room"
+        assert notice["duration"] == 7000
+        assert "5 minutes" in notice["text"]
+    for left in (holder, other):
+        heard = await left.hears()
+        assert sorted(m["m"] for m in heard) == ["bye", "notification"], heard
+        (bye,) = (m for m in heard if m["m"] == "bye")
+        assert bye["p"] == banned.id
+        (notice,) = (m for m in heard if m["m"] == "notification")
+        assert notice["title"] == "Notice"
+        assert (notice["class"], notice["target"], notice["duration"]) == ("short", "#room", 7000)
+        for part in ("Clara", "Robert", "5 minutes"):
+            assert part in notice["text"]
+    # What he does in other rooms is nobody's business.
+    await elsewhere.nothing("ch")
+    assert (await other.join(room))["ch"]["count"] == 2
+    # And he stays out, with the time left rounded up.
+    assert "5 minutes" in (await kept_out(tab, room))["text"]
+    again = await family.enter(address=banned.address)
+    assert "5 minutes" in (await kept_out(again, room))["text"]
+    await holder.nothing()
+
+
+async def test_case_74_whoever_is_somewhere_else_goes_to_the_awkward_room(
+    family: Company,
+) -> None:
+    holder, banned = await neighbours(family, 2)
+    await holder.send({"m": "kickban", "_id": banned.id, "ms": MINUTE})
+    await thrown_out(banned, holder.room)
+    await holder.hears()
+    await banned.join(new_room())
+    await kept_out(banned, holder.room)
+    await holder.nothing()
+
+
+GOOD = [1, 300_000, 3_600_000, 1799.9999999999998, 0.03 * 60_000, 12e4]
+
+
+@pytest.mark.parametrize("ms", GOOD)
+async def test_case_75_good_times(family: Company, ms: float) -> None:
+    holder, banned = await neighbours(family, 2)
+    await holder.send({"m": "kickban", "_id": banned.id, "ms": ms})
+    await thrown_out(banned, holder.room)
+    if ms > 1000:
+        await kept_out(banned, holder.room)
+
+
+@pytest.mark.parametrize("over", [1, 1e300])
+async def test_case_75_a_longer_time_is_cut_to_the_ceiling(
+    family: Company, preset: Preset, over: float
+) -> None:
+    holder, banned = await neighbours(family, 2)
+    await holder.send({"m": "kickban", "_id": banned.id, "ms": preset.ceiling_ms + over})
+    await thrown_out(banned, holder.room)
+    notice = await kept_out(banned, holder.room)
+    assert f"{preset.ceiling_ms // MINUTE} minutes" in notice["text"]
+
+
+@pytest.mark.parametrize("ms", [0, 0.0, -0.0])
+async def test_case_75_nothing_is_a_kick_only(family: Company, ms: float) -> None:
+    holder, kicked = await neighbours(family, 2)
+    await holder.send({"m": "kickban", "_id": kicked.id, "ms": ms})
+    await thrown_out(kicked, holder.room)
+    await holder.expect("bye")
+    assert (await kicked.join(holder.room))["ch"]["_id"] == holder.room
+
+
+@pytest.mark.parametrize(
+    "ms", ["-1", "-0.1", '"5"', "NaN", "null", "true", "[60000]", "{}", "1e999", "-1e300"]
+)
+async def test_case_75_bad_times(guests: Company, ms: str) -> None:
+    holder, other = await guests.pair()
+    await holder.send_raw(f'[{{"m":"kickban","_id":"{other.id}","ms":{ms}}}]')
+    await holder.nothing()
+    await other.nothing()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"ms": 60000},
+        {"_id": "{other}"},
+        {"_id": None, "ms": 60000},
+        {"_id": 5, "ms": 60000},
+        {"_id": ["{other}"], "ms": 60000},
+        {"_id": "", "ms": 60000},
+        {"_id": "nonexistent", "ms": 60000},
+        {"_id": "0" * 24, "ms": 60000},
+    ],
+)
+async def test_case_75_nobody_to_ban(guests: Company, fields: Message) -> None:
+    holder, other = await guests.pair()
+    filled = {k: v.format(other=other.id) if isinstance(v, str) else v for k, v in fields.items()}
+    await holder.send({"m": "kickban"} | filled)
+    await holder.unheard()
+    await other.nothing()
+
+
+async def test_case_75_the_ban_ends(family: Company) -> None:
+    holder, banned = await neighbours(family, 2)
+    await holder.send({"m": "kickban", "_id": banned.id, "ms": 500})
+    await thrown_out(banned, holder.room)
+    await kept_out(banned, holder.room)
+    await asyncio.sleep(0.6)
+    assert (await banned.join(holder.room))["ch"]["_id"] == holder.room
+
+
+async def test_case_76_each_room_has_bans_of_its_own(family: Company) -> None:
+    one, banned = await neighbours(family, 2)
+    two = await family.enter(new_room(), address=new_address())
+    for holder in (one, two):
+        await holder.send({"m": "kickban", "_id": banned.id, "ms": 5 * MINUTE})
+        await holder.expect("notification")
+    await two.send({"m": "unban", "_id": banned.id})
+    await two.nothing()
+    await kept_out(banned, one.room)
+    assert (await banned.join(two.room))["ch"]["_id"] == two.room
+    await one.send({"m": "unban", "_id": banned.id})
+    await one.hears()
+    assert (await banned.join(one.room))["ch"]["_id"] == one.room
+
+
+async def test_case_77_others_ban_nobody(family: Company) -> None:
+    holder, other, third = await neighbours(family, 3)
+    for target in (holder, third, other):
+        await other.send({"m": "kickban", "_id": target.id, "ms": MINUTE})
+    await other.refused()
+    await holder.nothing()
+    await third.nothing()
+    tab = await family.tab(third)
+    assert (await tab.join(holder.room))["ch"]["count"] == 3
+
+
+async def test_case_77_nor_does_who_dropped_the_crown(family: Company) -> None:
+    holder, other = await neighbours(family, 2)
+    await holder.send({"m": "chown"})
+    await holder.hears()
+    await other.hears()
+    await holder.send({"m": "kickban", "_id": other.id, "ms": MINUTE})
+    await holder.refused()
+    await other.nothing()
+
+
+async def test_case_78_banning_oneself(family: Company, preset: Preset) -> None:
+    holder, other, third = await neighbours(family, 3)
+    room = holder.room
+    await holder.send({"m": "kickban", "_id": holder.id, "ms": MINUTE})
+    assert (await holder.welcomed())["ch"]["_id"] == "test/awkward"
+    for left in (other, third):
+        heard = await left.hears()
+        # He left with the crown: one `ch` and no `bye`.
+        assert [m["m"] for m in heard if m["m"] not in {"notification", "nq"}] == ["ch"], heard
+        (ch,) = (m for m in heard if m["m"] == "ch")
+        assert holder.id not in {p["_id"] for p in ch["ppl"]}
+        heir = None if preset.crown_falls else other.id
+        assert ch["ch"]["crown"].get("participantId") == heir
+        awards = [m for m in heard if m.get("title") == "Certificate of Award"]
+        assert len(awards) == 1, heard
+        assert awards[0].get("class", "classic") == "classic"
+        assert (awards[0]["target"], awards[0]["duration"]) == ("#room", 7000)
+    await kept_out(holder, room)
+    if preset.crown_falls:
+        await other.send({"m": "chown", "id": other.id})
+        await other.unheard()
+
+
+async def test_case_79_somebody_who_is_elsewhere(family: Company) -> None:
+    holder, other = await neighbours(family, 2)
+    absent = await family.enter(new_room(), address=new_address())
+    await holder.send({"m": "kickban", "_id": absent.id, "ms": MINUTE})
+    await holder.hears()
+    await absent.nothing("ch")
+    await other.nothing("bye", "ch")
+    assert (await absent.join(absent.room))["ch"]["_id"] == absent.room
+    await kept_out(absent, holder.room)
+
+
+async def test_case_80_a_second_ban_replaces_the_first(family: Company) -> None:
+    holder, banned = await neighbours(family, 2)
+    for minutes in (5, 50, 2):
+        await holder.send({"m": "kickban", "_id": banned.id, "ms": minutes * MINUTE})
+        await holder.hears()
+        # A fresh connection is not spared a notification by those before it.
+        again = await family.tab(banned)
+        assert f"{minutes} minutes" in (await kept_out(again, holder.room))["text"]
+
+
+async def test_case_81_the_ban_outlives_the_empty_room(house: House) -> None:
+    family = house(EMPTY_ROOM_MS="0", NODE_ENV="production")
+    holder, banned = await neighbours(family, 2)
+    room = holder.room
+    await holder.send({"m": "kickban", "_id": banned.id, "ms": MINUTE})
+    await holder.hears()
+    await holder.join(new_room())
+    await kept_out(banned, room)
+    # Somebody else makes it anew.
+    other = await family.enter(room, address=new_address())
+    await kept_out(await family.tab(banned), room)
+    await other.send({"m": "unban", "_id": banned.id})
+    await other.hears()
+    assert (await banned.join(room))["ch"]["_id"] == room
+
+
+async def test_case_81_and_a_restart(preset: Preset) -> None:
+    with run_server(FORTEPIANO_RULES__PRESET=preset.name) as server:
+        async with Company(server) as family:
+            holder, banned, pardoned = await neighbours(family, 3)
+            for target in (banned, pardoned):
+                await holder.send({"m": "kickban", "_id": target.id, "ms": 5 * MINUTE})
+            await holder.send({"m": "unban", "_id": pardoned.id})
+            await holder.hears()
+        server.restart()
+        async with Company(server) as family:
+            again = await family.enter(address=banned.address)
+            assert again.id == banned.id
+            assert "5 minutes" in (await kept_out(again, holder.room))["text"]
+            again = await family.enter(address=pardoned.address)
+            assert (await again.join(holder.room))["ch"]["_id"] == holder.room
