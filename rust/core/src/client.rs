@@ -218,8 +218,9 @@ impl Client {
         if let Some(extra) = &self.extra {
             let mut sent = extra.sent;
             for insert in &extra.inserts {
-                walk(insert.at.min(head), &mut segments);
-                segments.push_insert(&insert.bytes[sent..]);
+                let at = insert.at.clamp(self.cursor, head);
+                walk(at, &mut segments);
+                segments.push_insert(at, &insert.bytes[sent..]);
                 sent = 0;
             }
         }
@@ -291,5 +292,176 @@ fn frame_length(bytes: &[u8]) -> usize {
             10 + length as usize
         }
         short => 2 + usize::from(short),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::frame;
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        /// The room hears something; a skippable one is a position.
+        Say {
+            length: usize,
+            skippable: bool,
+            own: bool,
+        },
+        /// The client alone hears something.
+        Tell(usize),
+        /// The socket takes so many bytes.
+        Send {
+            bytes: usize,
+            lenient: bool,
+        },
+        /// The client leaves the room, and comes back when it next enters.
+        Leave {
+            drop_backlog: bool,
+        },
+        Enter,
+        /// The log forgets what the client has.
+        Tidy,
+    }
+
+    fn acts() -> impl Strategy<Value = Vec<Act>> {
+        let length = prop_oneof![40 => 8..40_usize, 4 => 120..130_usize, 1 => 65_530..65_540_usize];
+        let act = prop_oneof![
+            8 => (length.clone(), any::<bool>(), any::<bool>())
+                .prop_map(|(length, skippable, own)| Act::Say { length, skippable, own }),
+            4 => length.prop_map(Act::Tell),
+            4 => (0..60_usize, any::<bool>()).prop_map(|(bytes, lenient)| Act::Send { bytes, lenient }),
+            1 => Just(Act::Send { bytes: usize::MAX, lenient: false }),
+            1 => any::<bool>().prop_map(|drop_backlog| Act::Leave { drop_backlog }),
+            2 => Just(Act::Enter),
+            2 => Just(Act::Tidy),
+        ];
+        prop::collection::vec(act, 1..60)
+    }
+
+    /// A frame that the client is to get.
+    struct Owed {
+        bytes: Vec<u8>,
+        skippable: bool,
+        /// Whether its connection was closed over it.
+        dropped: bool,
+    }
+
+    /// A client, its room's log and its socket, which takes as little as one likes.
+    struct Scene {
+        client: Client,
+        log: Log,
+        owed: Vec<Owed>,
+        wire: Vec<u8>,
+        was_lenient: bool,
+        said: usize,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let (client, log) = (Client::new(-1, 0), Log::default());
+            Self { client, log, owed: Vec::new(), wire: Vec::new(), was_lenient: false, said: 0 }
+        }
+
+        /// A payload like no other.
+        fn payload(&mut self, length: usize) -> Vec<u8> {
+            self.said += 1;
+            let mut payload = format!("{:08}", self.said).into_bytes();
+            payload.resize(length, b'.');
+            payload
+        }
+
+        fn owe(&mut self, payload: &[u8], skippable: bool) {
+            let mut bytes = Vec::new();
+            frame::append(&mut bytes, frame::TEXT, payload);
+            self.owed.push(Owed { bytes, skippable, dropped: false });
+        }
+
+        fn play(&mut self, act: &Act) {
+            let is_in = self.client.room != NONE;
+            match *act {
+                Act::Say { length, skippable, own } => {
+                    let payload = self.payload(length);
+                    let range = self.log.append(skippable, length, |out| out.extend_from_slice(&payload));
+                    if is_in && own {
+                        self.client.skip(range);
+                    } else if is_in {
+                        self.owe(&payload, skippable);
+                    }
+                }
+                Act::Tell(length) => {
+                    let payload = self.payload(length);
+                    let at = if is_in { self.log.head() } else { 0 };
+                    self.client.insert(at, |out| frame::append(out, frame::TEXT, &payload));
+                    self.owe(&payload, false);
+                }
+                Act::Send { bytes, lenient } => self.send(bytes, lenient),
+                Act::Leave { drop_backlog } => {
+                    self.client.leave_log(&self.log, drop_backlog);
+                    if drop_backlog {
+                        self.owed.iter_mut().for_each(|owed| owed.dropped = true);
+                    }
+                }
+                Act::Enter if is_in => {}
+                Act::Enter => {
+                    self.client.room = 0;
+                    self.client.cursor = self.log.head();
+                }
+                Act::Tidy if !is_in || self.client.cursor == self.log.head() => self.log.clear(),
+                Act::Tidy => self.log.forget_before(self.client.cursor),
+            }
+        }
+
+        fn send(&mut self, most: usize, lenient: bool) {
+            self.was_lenient |= lenient;
+            let segments = self.client.segments(&self.log, lenient);
+            let bytes = segments.concatenate(most);
+            let standing = segments.standing(self.client.cursor, bytes.len());
+            self.client.advance(standing);
+            self.wire.extend_from_slice(&bytes);
+        }
+
+        /// Fails unless whole frames came, in order, and all that had to.
+        fn check(&mut self) {
+            self.send(usize::MAX, false);
+            let head = self.log.head();
+            assert_eq!((self.client.lag(head), self.client.is_plain()), (0, true));
+            let mut wire = &self.wire[..];
+            for owed in &self.owed {
+                if let Some(rest) = wire.strip_prefix(&owed.bytes[..]) {
+                    wire = rest;
+                } else {
+                    assert!(owed.dropped || owed.skippable && self.was_lenient, "a frame is lost or cut");
+                }
+            }
+            assert_eq!(wire.len(), 0, "more came than was owed, or a frame was cut");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whole_frames_come_in_order_however_they_are_cut(acts in acts()) {
+            let mut scene = Scene::new();
+            scene.play(&Act::Enter);
+            acts.iter().for_each(|act| scene.play(act));
+            scene.check();
+        }
+    }
+
+    #[test]
+    fn a_frame_that_is_half_sent_is_ended_after_leaving_and_closing() {
+        let mut scene = Scene::new();
+        let say = Act::Say { length: 20, skippable: false, own: false };
+        let acts = [Act::Enter, say.clone(), say, Act::Send { bytes: 7, lenient: false }];
+        acts.iter().for_each(|act| scene.play(act));
+        scene.play(&Act::Leave { drop_backlog: false });
+        assert_eq!(scene.client.lag(0), 2 * 22 - 7);
+        scene.play(&Act::Leave { drop_backlog: true });
+        assert_eq!(scene.client.lag(0), 22 - 7);
+        scene.check();
     }
 }

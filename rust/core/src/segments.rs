@@ -7,8 +7,8 @@ use std::io::IoSlice;
 enum Kind {
     /// The room's log, up to this position.
     Log(u64),
-    /// The rest of an insert of the client's own.
-    Insert,
+    /// The rest of an insert of the client's own, which stands at this position.
+    Insert(u64),
 }
 
 /// Where a client stands after a write.
@@ -38,9 +38,9 @@ impl<'a> Segments<'a> {
         self.slices.push(IoSlice::new(bytes));
     }
 
-    /// Adds the rest of an insert.
-    pub fn push_insert(&mut self, bytes: &'a [u8]) {
-        self.kinds.push(Kind::Insert);
+    /// Adds the rest of an insert that stands at the position `at` of the log.
+    pub fn push_insert(&mut self, at: u64, bytes: &'a [u8]) {
+        self.kinds.push(Kind::Insert(at));
         self.slices.push(IoSlice::new(bytes));
     }
 
@@ -67,8 +67,10 @@ impl<'a> Segments<'a> {
                     return Standing { cursor: end - (slice.len() - bytes) as u64, inserts, of_next: 0 };
                 }
                 Kind::Log(_) => return Standing { cursor, inserts, of_next: 0 },
-                Kind::Insert if whole => inserts += 1,
-                Kind::Insert => return Standing { cursor, inserts, of_next: bytes },
+                // What is left out before an insert is behind the client as soon as that has begun.
+                Kind::Insert(at) if whole => (cursor, inserts) = (at, inserts + 1),
+                Kind::Insert(at) if bytes > 0 => return Standing { cursor: at, inserts, of_next: bytes },
+                Kind::Insert(_) => return Standing { cursor, inserts, of_next: 0 },
             }
             bytes -= slice.len();
         }
