@@ -1,0 +1,20 @@
+"""Rooms of clients for benchmarks."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from room_of_sockets import Stage
+
+
+@pytest.fixture
+def stage() -> Iterator[Callable[[int], Stage]]:
+    """Make a stage with so many clients."""
+    stages: list[Stage] = []
+
+    def make(members: int) -> Stage:
+        stages.append(Stage(members))
+        return stages[-1]
+
+    yield make
+    for made in stages:
+        made.close()

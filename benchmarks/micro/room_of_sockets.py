@@ -1,0 +1,117 @@
+"""Clients on socket pairs, driven without an event loop."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from fortepiano.native import Engine, Hub, Link
+
+KEY = b"\x37\xfa\x21\x3d"
+
+
+def masked(payload: bytes) -> bytes:
+    """Return a client's text frame."""
+    length = len(payload)
+    header = bytes([0x81, 0x80 | length]) if length < 126 else b"\x81\xfe%b" % length.to_bytes(2)
+    return header + KEY + bytes(byte ^ KEY[index % 4] for index, byte in enumerate(payload))
+
+
+class HandLoop:
+    """An event loop that runs what is due when it is told to."""
+
+    def __init__(self) -> None:
+        self.due: list[Callable[[], object]] = []
+
+    def add_reader(self, fd: int, callback: Callable[[], object]) -> None:
+        self.wake = callback
+
+    def remove_reader(self, fd: int) -> None:
+        """Nothing: nobody watches."""
+
+    def call_soon(self, callback: Callable[[], object]) -> None:
+        self.due.append(callback)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        raise AssertionError(context)
+
+    def turn(self) -> None:
+        due, self.due = self.due, []
+        for callback in due:
+            callback()
+
+
+class Transport:
+    """A transport that only knows its socket."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+
+    def get_extra_info(self, name: str) -> socket.socket:
+        return self.sock
+
+    def abort(self) -> None:
+        raise AssertionError("a benchmark's client was dropped")
+
+
+class Stage:
+    """A hub with one room.
+
+    Attributes:
+        peers: The clients' ends of the sockets.
+        links: The server's ends.
+        received: Messages that Python would handle.
+    """
+
+    def __init__(self, members: int) -> None:
+        self.hub = Hub(message_bytes=65536, duty=1.0, rest_seconds=0.0, quota_tick_seconds=0.001)
+        self.loop = HandLoop()
+        self.received: list[bytes] = []
+        self.engine = Engine(
+            self.hub,
+            self.loop,  # type: ignore[arg-type]
+            lambda _session, raw: self.received.append(raw),
+            lambda _session: None,
+        )
+        self.room = self.hub.open_room()
+        self.ends: list[socket.socket] = []
+        self.peers: list[socket.socket] = []
+        self.links: list[Link] = []
+        for number in range(members):
+            ours, theirs = socket.socketpair()
+            ours.setblocking(False)
+            theirs.setblocking(False)
+            link = self.engine.open(Transport(ours), b"")  # type: ignore[arg-type]
+            link.session = number
+            self.hub.greet(link.client, self.hub.add_quota(1_000_000, 10_000_000))
+            head = b'{"id":"%d","_id":"%d","name":"Anonymous","color":"#000000"' % (number, number)
+            person = self.hub.add_person(self.room, b'"%d"' % number, head, b"1", b"1")
+            self.hub.enter(link.client, self.room, person)
+            self.ends.append(ours)
+            self.peers.append(theirs)
+            self.links.append(link)
+
+    def send(self, link: Link, data: bytes) -> None:
+        """Let a client send bytes."""
+        link.get_buffer(-1)[: len(data)] = data
+        link.buffer_updated(len(data))
+
+    def drain(self) -> int:
+        """Read what the clients got; returns how many bytes."""
+        count = 0
+        for peer in self.peers:
+            try:
+                while data := peer.recv(1 << 20):
+                    count += len(data)
+            except BlockingIOError:
+                continue
+        return count
+
+    def close(self) -> None:
+        """End all connections."""
+        for link, ours, theirs in zip(self.links, self.ends, self.peers, strict=True):
+            link.connection_lost(None)
+            ours.close()
+            theirs.close()
+        self.engine.close()

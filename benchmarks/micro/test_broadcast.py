@@ -1,0 +1,60 @@
+"""A message from a client's bytes to everybody's sockets."""
+
+from collections.abc import Callable
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+from room_of_sockets import Stage, masked
+
+NOTES = masked(b'[{"m":"n","t":1,"n":[{"n":"c4","v":0.5},{"n":"c4","s":1,"d":120}]}]')
+SIZE = len(b'xx[{"m":"n","t":1,"p":"0","n":[{"n":"c4","v":0.5},{"n":"c4","s":1,"d":120}]}]')
+
+
+@pytest.mark.parametrize("members", [10, 100, 1000])
+def test_serialise_for_a_room(
+    benchmark: BenchmarkFixture, stage: Callable[[int], Stage], members: int
+) -> None:
+    """One message into the log: what it costs does not depend on the room's size."""
+    made = stage(members)
+
+    def play() -> None:
+        made.send(made.links[0], NOTES)
+
+    benchmark.pedantic(play, rounds=200, iterations=1)
+    sent = made.hub.stats()["notes"]
+    assert sent >= 1
+    assert made.hub.lag(made.links[1].client) == sent * SIZE
+    made.loop.turn()
+
+
+@pytest.mark.parametrize("members", [10, 100, 1000])
+def test_flush_a_room(
+    benchmark: BenchmarkFixture, stage: Callable[[int], Stage], members: int
+) -> None:
+    """Ten messages to all members, in one system call each."""
+    made = stage(members)
+
+    def play() -> None:
+        for _ in range(10):
+            made.send(made.links[0], NOTES)
+
+    def flush() -> int:
+        made.loop.turn()
+        return made.hub.lag(made.links[1].client)
+
+    def set_up() -> None:
+        made.drain()
+        play()
+
+    assert benchmark.pedantic(flush, setup=set_up, rounds=30) == 0
+    assert made.drain() == (members - 1) * 10 * SIZE
+
+
+def test_a_cold_message_to_python(
+    benchmark: BenchmarkFixture, stage: Callable[[int], Stage]
+) -> None:
+    made = stage(1)
+    line = b'{"m":"a","message":"hello"}'
+    frame = masked(b"[%b]" % line)
+    benchmark(made.send, made.links[0], frame)
+    assert set(made.received) == {line}
