@@ -52,6 +52,9 @@ _GC_THRESHOLDS = (10_000, 20, 50)
 _LOOK_SECONDS = 1.0
 """How long the command line's bans and tokens take to reach a running server, at most."""
 
+_CLOSE_GAP_SECONDS = 0.01
+"""The longest pause between two closes while stopping: a hundred people are no stampede."""
+
 _LAST_WORDS_SECONDS = 2.0
 """How long closed connections get to answer before the process goes."""
 
@@ -194,10 +197,10 @@ async def _drain(engine: Engine, seconds: float, at_once: asyncio.Event) -> None
     Stock clients come back 50 ms after a close.
     """
     links = engine.connections()
-    pause = seconds / len(links) if links else 0.0
+    pause = min(seconds / len(links), _CLOSE_GAP_SECONDS) if links else 0.0
     for link in links:
         link.close(CloseCode.RESTART, "The server restarts.")
-        if pause and not at_once.is_set():
+        if pause and link is not links[-1] and not at_once.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(at_once.wait(), pause)
     deadline = asyncio.get_running_loop().time() + _LAST_WORDS_SECONDS
