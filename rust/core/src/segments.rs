@@ -66,11 +66,10 @@ impl<'a> Segments<'a> {
                 Kind::Log(end) if bytes > 0 => {
                     return Standing { cursor: end - (slice.len() - bytes) as u64, inserts, of_next: 0 };
                 }
-                Kind::Log(_) => return Standing { cursor, inserts, of_next: 0 },
                 // What is left out before an insert is behind the client as soon as that has begun.
                 Kind::Insert(at) if whole => (cursor, inserts) = (at, inserts + 1),
                 Kind::Insert(at) if bytes > 0 => return Standing { cursor: at, inserts, of_next: bytes },
-                Kind::Insert(_) => return Standing { cursor, inserts, of_next: 0 },
+                Kind::Log(_) | Kind::Insert(_) => return Standing { cursor, inserts, of_next: 0 },
             }
             bytes -= slice.len();
         }
