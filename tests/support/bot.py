@@ -45,14 +45,15 @@ class Bot:
         self._next = 0
 
     @classmethod
-    async def start(cls, library: str, uri: str, room: str) -> Bot:
-        """Start `library` and return when it is in `room`."""
+    async def start(cls, library: str, uri: str, room: str, address: str | None = None) -> Bot:
+        """Start `library` and return when it is in `room`; `address` is where it comes from."""
         process = await asyncio.create_subprocess_exec(
             "node",
             str(FOLDER / "bot.js"),
             library,
             uri,
             room,
+            *([address] if address else []),
             cwd=FOLDER,
             env=environment(),
             stdin=asyncio.subprocess.PIPE,
