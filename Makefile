@@ -192,6 +192,14 @@ fuzz: ## Fuzz the native core for FUZZ_SECONDS (60) a target; needs nightly Rust
 	    cargo +nightly fuzz run --fuzz-dir fuzz $$target -- -max_total_time=$${FUZZ_SECONDS:-60}; \
 	done
 
+.PHONY: docs
+docs: build ## Make the reference in docs/protocol.md anew, from the code
+	@$(BIN)/python -m fortepiano.protocol.reference docs/protocol.md
+
+.PHONY: conformance
+conformance: build $(VENV)/.tools ## Run the conformance suite and print its table, case by preset
+	$(BIN)/pytest tests/conformance --conformance-table $(ARGS)
+
 .PHONY: bench
 bench: build $(VENV)/.tools ## Measure the inner steps (benchmarks/micro)
 	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only --benchmark-disable-gc $(ARGS)

@@ -1,0 +1,116 @@
+"""The reference of messages in docs/protocol.md, made from the Structs and their docstrings.
+
+`python -m fortepiano.protocol.reference docs/protocol.md` writes it between the two marks there;
+a test holds the file to it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import typing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fortepiano.protocol.dispatch import TABLE
+from fortepiano.rules import PRESETS, Rate
+
+__all__ = ["BEGIN", "END", "reference", "updated"]
+
+BEGIN = "<!-- reference: made by `make docs` -->"
+END = "<!-- reference: end -->"
+
+_ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n        .+)*)", re.MULTILINE)
+
+
+def reference() -> str:
+    """Return all messages that Python handles, as Markdown."""
+    parts: list[str] = []
+    for kind, entry in sorted(TABLE.items()):
+        documentation = inspect.getdoc(entry.shape) or ""
+        summary = documentation.split("\n\nAttributes:")[0].split(": ", 1)[-1]
+        parts += [f"### `{kind}` in full", "", _sentence(summary), ""]
+        rows = _fields(entry.shape)
+        if rows:
+            parts += ["| field | type | meaning |", "| --- | --- | --- |", *rows, ""]
+        parts += [f"Before `hi`: {'yes' if entry.before_hello else 'ignored'}. {_rates(kind)}", ""]
+    return "\n".join(parts).rstrip()
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split())
+    return text[:1].upper() + text[1:]
+
+
+def _fields(shape: type[msgspec.Struct]) -> list[str]:
+    """Return a row for each field; fields of a field follow it."""
+    said: dict[str, str] = {}
+    for base in reversed(shape.__mro__):
+        for name, text in _ATTRIBUTE.findall(inspect.getdoc(base) or ""):
+            said[name] = " ".join(text.split()).replace("|", "\\|")
+    rows: list[str] = []
+    for field in msgspec.structs.fields(shape):
+        optional = "" if field.required else ", optional"
+        name, type_name = f"`{field.encode_name}`", _type_name(field.type)
+        rows.append(f"| {name} | {type_name}{optional} | {said.get(field.name, '')} |")
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            rows += [
+                row.replace("| `", f"| `{field.encode_name}.", 1) for row in _fields(field.type)
+            ]
+    return rows
+
+
+def _type_name(hint: Any) -> str:
+    names = {str: "text", int: "whole number", float: "number", bool: "true or false", Any: "any"}
+    if hint in names:
+        return names[hint]
+    if hint is type(None):
+        return ""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is list:
+        return f"array of {_type_name(arguments[0])}"
+    if origin is dict or (isinstance(hint, type) and issubclass(hint, msgspec.Struct)):
+        return "object"
+    kinds = [
+        _type_name(argument)
+        for argument in arguments
+        if argument is not int or float not in arguments
+    ]
+    return " or ".join(kind for kind in kinds if kind)
+
+
+def _rates(kind: str) -> str:
+    """Return the rate limit of a kind of message, in each preset where they differ."""
+    told = {name: _rate(rules.rate(kind)) for name, rules in PRESETS.items()}
+    if len(set(told.values())) == 1:
+        return f"Rate: {next(iter(told.values()))}."
+    return "Rate: " + "; ".join(f"{rate} (`{name}`)" for name, rate in told.items()) + "."
+
+
+def _rate(rate: Rate | None) -> str:
+    return (
+        "no limit of its own"
+        if rate is None
+        else f"{rate.burst}, then {rate.per_second:g} a second"
+    )
+
+
+def updated(text: str) -> str:
+    """Return a document with the reference between its marks made anew.
+
+    Raises:
+        ValueError: Where the marks are missing.
+    """
+    before, _, rest = text.partition(BEGIN)
+    _, found, after = rest.partition(END)
+    if not found:
+        raise ValueError(f"the document has no {BEGIN} … {END}")
+    return f"{before}{BEGIN}\n\n{reference()}\n\n{END}{after}"
+
+
+if __name__ == "__main__":
+    document = Path(sys.argv[1])
+    document.write_text(updated(document.read_text("utf-8")), "utf-8")
