@@ -1,0 +1,320 @@
+"""The hub by chance: whatever happens, everybody hears what the model says, whole and in order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from fortepiano import native
+from support.peer import CLOSE, PING, TEXT, frame
+from support.reference import hub as reference
+from support.stage import START, Guest, Stage, text
+
+ROOMS, USERS, GUESTS = 2, 3, 6
+LAG_SOFT, LAG_HARD = 4_000, 40_000
+UNREACHED = 1e6
+
+Hubs = native.Hub | reference.Hub
+
+
+class Side:
+    """What the server does with one of the two hubs: the same, if they answer the same."""
+
+    def __init__(self, hub: Hubs, dismiss: Callable[[int, int, str], object]) -> None:
+        self.hub = hub
+        self.dismiss = dismiss
+        self.users: dict[int, int] = {}
+        self.homes: dict[int, tuple[int, int]] = {}
+        self.persons: dict[tuple[int, int], int] = {}
+        hub.set_notice("quota", b'["too fast"]')
+        hub.set_notice("solo", b'["not you"]')
+        self.quotas = [hub.add_quota(3, 9), hub.add_quota(8000, 24000), hub.add_quota(8000, 24000)]
+        self.rooms = [hub.open_room() for _ in range(ROOMS)]
+
+    def enter(self, client: int, room: int) -> None:
+        """Put a client into a room as its user."""
+        self.leave(client)
+        home = (room, self.users[client])
+        if home not in self.persons:
+            name = b"%d" % home[1]
+            self.persons[home] = self.hub.add_person(
+                self.rooms[room], b'"%b"' % name, b'{"id":"%b"' % name, b"200", b"100"
+            )
+            self.hub.say_people(self.rooms[room], b"[[", b"]]")
+        self.hub.enter(client, self.rooms[room], self.persons[home])
+        self.homes[client] = home
+        self.hub.tell_people(client, self.rooms[room], b'[{"ch":[', b"]}]")
+
+    def leave(self, client: int) -> None:
+        """Take a client out of its room, and its person with the last tab."""
+        self.hub.leave(client)
+        home = self.homes.pop(client, None)
+        if home is not None and home not in self.homes.values():
+            self.hub.remove_person(self.persons.pop(home))
+            self.hub.say(self.rooms[home[0]], b'[{"bye":%d}]' % home[1])
+
+    def receive(self, client: int, raw: bytes) -> None:
+        """Do what a client asks for."""
+        match json.loads(raw):
+            case {"m": "ch", "to": int(room)}:
+                self.enter(client, room)
+            case {"m": "leave"}:
+                self.leave(client)
+            case {"m": "a", "text": words} if client in self.homes:
+                room = self.rooms[self.homes[client][0]]
+                self.hub.say(room, json.dumps([words]).encode())
+            case {"m": "whisper", "text": words}:
+                self.hub.tell(client, json.dumps([words]).encode())
+            case {"m": "others", "text": words} if client in self.homes:
+                room = self.rooms[self.homes[client][0]]
+                self.hub.say(room, json.dumps([words]).encode(), client)
+            case {"m": "solo", "on": solo} if client in self.homes:
+                home = self.homes[client]
+                self.hub.guard_room(self.rooms[home[0]], solo, self.persons[home])
+            case {"m": "kick"}:
+                self.dismiss(client, 4008, "kicked")
+
+
+words = st.sampled_from([1, 30, 110, 120, 126, 300, 3_000]).map(lambda size: "x" * size)
+positions = st.integers(0, 99)
+elements: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.fixed_dictionaries({"m": st.just("n"), "t": positions, "n": st.just([{"n": "c4"}])}),
+    st.fixed_dictionaries({"m": st.just("m"), "x": positions, "y": positions}),
+    st.fixed_dictionaries({"m": st.just("t"), "e": positions}),
+    st.fixed_dictionaries({"m": st.just("ch"), "to": st.integers(0, ROOMS - 1)}),
+    st.fixed_dictionaries({"m": st.sampled_from(["a", "whisper", "others"]), "text": words}),
+    st.fixed_dictionaries({"m": st.just("a"), "text": words}),
+    st.fixed_dictionaries({"m": st.just("solo"), "on": st.booleans()}),
+    st.fixed_dictionaries({"m": st.sampled_from(["leave", "leave", "leave", "kick"])}),
+)
+frames = st.one_of(
+    st.lists(elements, max_size=5).map(lambda parts: text(*parts)),
+    st.lists(elements, max_size=5).map(lambda parts: text(*parts)),
+    st.lists(elements, max_size=5).map(lambda parts: text(*parts)),
+    st.binary(max_size=5).map(lambda payload: frame(PING, payload)),
+    st.tuples(elements, st.integers(1, 9)).map(
+        lambda both: frame(TEXT, text(both[0])[6 : 6 + both[1]], fin=False)
+    ),
+    st.sampled_from(
+        [frame(0, b"]"), frame(CLOSE, b"\x03\xe8"), frame(CLOSE), frame(TEXT, b"\xff")]
+    ),
+)
+
+
+class Listener:
+    """A guest, what he was told by the model, and what he heard of it so far."""
+
+    def __init__(self, guest: Guest, client: reference.Client, *, is_slow: bool) -> None:
+        self.guest = guest
+        self.client = client
+        self.is_slow = is_slow
+        self.unsent = b""
+        self.is_blocked = False
+        self.may_miss_moves = False
+        self.may_miss_the_last = False
+        self.at = 0
+
+    def hear(self) -> None:
+        """Check what has come against what was told."""
+        told = self.client.told
+        for event in self.guest.events():
+            while self.at < len(told) and told[self.at].event != event and self.may_pass():
+                self.at += 1
+            assert self.at < len(told), event
+            assert told[self.at].event == event
+            self.at += 1
+
+    def may_pass(self) -> bool:
+        """Tell whether what comes next may be missing."""
+        told = self.client.told[self.at]
+        if told.event[0] == "close":
+            return False
+        return self.may_miss_the_last or (told.is_move and self.may_miss_moves)
+
+    def is_done(self) -> bool:
+        """Tell whether everything has come that must come."""
+        while self.at < len(self.client.told) and self.may_pass():
+            self.at += 1
+        return self.at == len(self.client.told) and not self.guest.bytes
+
+
+class Play(RuleBasedStateMachine):
+    """Guests get what the model says: nothing lost, nothing twice, nothing cut, in order."""
+
+    @initialize(move_seconds=st.sampled_from([0.0, 0.04]))
+    def begin(self, move_seconds: float) -> None:
+        self.stage = Stage(
+            lag_soft_bytes=LAG_SOFT,
+            lag_hard_bytes=LAG_HARD,
+            move_seconds=move_seconds,
+            stall_seconds=UNREACHED,
+            hello_seconds=UNREACHED,
+            ping_seconds=UNREACHED,
+            linger_seconds=UNREACHED,
+        )
+        self.model = reference.Hub(
+            self.model_receives, self.model_ends, standing_at=START, move_seconds=move_seconds
+        )
+        self.ours = Side(self.stage.hub, self.stage.dismiss)
+        self.theirs = Side(self.model, self.model.dismiss)
+        self.stage.on_receive = self.ours.receive
+        self.stage.on_end = self.we_end
+        self.stage.on_lost = self.model.detach
+        self.listeners: list[Listener] = []
+        self.dismissed: list[int] = []
+        self.model_ended: list[int] = []
+        self.is_flushing = False
+
+    def model_receives(self, client: int, raw: bytes) -> None:
+        self.theirs.receive(client, raw)
+
+    def we_end(self, client: int) -> None:
+        if self.is_flushing:
+            self.dismissed.append(client)
+        self.note_what_may_be_missing(client)
+        self.ours.leave(client)
+
+    def model_ends(self, client: int) -> None:
+        self.model_ended.append(client)
+        self.theirs.leave(client)
+
+    def note_what_may_be_missing(self, client: int) -> None:
+        """A connection that closes while its socket is full loses its backlog."""
+        for listener in self.present():
+            if listener.client.number == client:
+                # Whom a flush finds too slow has a full socket by definition.
+                listener.may_miss_the_last = listener.is_blocked or self.is_flushing
+
+    def present(self) -> list[Listener]:
+        return [listener for listener in self.listeners if not listener.guest.is_lost]
+
+    def talking(self) -> list[Listener]:
+        return [listener for listener in self.present() if not listener.guest.is_aborted]
+
+    def flush(self, native_flush: Callable[[], object], model_flush: Callable[[], object]) -> None:
+        """Flush both, and do on the model what the hub decided about slow readers."""
+        for listener in self.present():
+            lag = self.stage.hub.lag(listener.client.number)
+            if lag + 60 * USERS > LAG_SOFT:
+                listener.may_miss_moves = True
+        self.is_flushing = True
+        native_flush()
+        self.is_flushing = False
+        model_flush()
+        for client in self.dismissed:
+            it = self.model.clients.get(client)
+            assert it and it.is_open
+            self.model.dismiss(client, 1013)
+        self.dismissed.clear()
+        for listener in self.present():
+            listener.is_blocked = self.stage.hub.lag(listener.client.number) > 0
+
+    @precondition(lambda self: len(self.present()) < GUESTS)
+    @rule(
+        user=st.integers(0, USERS - 1),
+        is_slow=st.booleans(),
+        room=st.sampled_from([0, 0, 0, 1, None]),
+    )
+    def open(self, user: int, is_slow: bool, room: int | None) -> None:
+        guest = self.stage.open(send_buffer=1 if is_slow else None)
+        number = self.model.attach()
+        assert guest.client == number
+        client = self.model.clients.get(number)
+        assert client
+        self.listeners.append(Listener(guest, client, is_slow=is_slow))
+        for side in (self.ours, self.theirs):
+            side.users[number] = user
+            side.hub.greet(number, side.quotas[user])
+            if room is not None:
+                side.enter(number, room)
+
+    @precondition(lambda self: self.talking())
+    @rule(data=st.data(), new=frames, keep=st.integers(0, 9))
+    def send(self, data: st.DataObject, new: bytes, keep: int) -> None:
+        listener = data.draw(st.sampled_from(self.talking()))
+        whole = listener.unsent + new
+        piece, listener.unsent = whole[: len(whole) - keep], whole[len(whole) - keep :]
+        self.model.feed(listener.client.number, piece)
+        listener.guest.send(piece)
+
+    @precondition(lambda self: self.talking())
+    @rule(
+        room=st.sampled_from([0, 0, 0, 1]),
+        size=st.sampled_from([1, 200, 2_000, 20_000]),
+        count=st.integers(1, 9),
+    )
+    def talk(self, room: int, size: int, count: int) -> None:
+        """Fill sockets: messages of one size to a room."""
+        for index in range(count):
+            for side in (self.ours, self.theirs):
+                side.hub.say(side.rooms[room], b'["%d%b"]' % (index, b"x" * size))
+
+    @precondition(lambda self: self.present())
+    @rule(data=st.data(), code=st.sampled_from([1000, 4000]))
+    def dismiss(self, data: st.DataObject, code: int) -> None:
+        client = data.draw(st.sampled_from(self.present())).client.number
+        self.stage.dismiss(client, code, "why")
+        self.model.dismiss(client, code, "why")
+
+    @precondition(lambda self: self.present())
+    @rule(data=st.data())
+    def vanish(self, data: st.DataObject) -> None:
+        listener = data.draw(st.sampled_from(self.present()))
+        listener.guest.vanish()
+        # Whatever was not sent will never be.
+        listener.guest.read()
+        listener.hear()
+        self.listeners.remove(listener)
+
+    @precondition(lambda self: self.present())
+    @rule(data=st.data(), count=st.sampled_from([1, 100, 5_000]))
+    def read(self, data: st.DataObject, count: int) -> None:
+        listener = data.draw(st.sampled_from(self.listeners))
+        listener.guest.read(count)
+        listener.hear()
+
+    @rule()
+    def end_turn(self) -> None:
+        if self.stage.loop.ready:
+            self.flush(self.stage.loop.run_soon, self.model.flush)
+
+    @rule(seconds=st.sampled_from([0, 0.01, 0.04, 1, 5]))
+    def wake(self, seconds: float) -> None:
+        self.stage.hub.turn_clock(seconds)
+        self.model.turn_clock(seconds)
+        self.flush(self.stage.loop.wake, self.model.wake)
+
+    @invariant()
+    def same_people(self) -> None:
+        for ours, theirs in zip(self.ours.rooms, self.theirs.rooms, strict=True):
+            assert self.stage.hub.people(ours) == self.model.people(theirs)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "stage"):
+            return
+        try:
+            self.hear_all()
+        finally:
+            self.stage.close()
+
+    def hear_all(self) -> None:
+        """Let everybody listen to the end."""
+        is_moving = True
+        while is_moving:
+            self.end_turn()
+            self.wake(0.04)
+            is_moving = sum(listener.guest.read() for listener in self.listeners) > 0
+        for listener in self.listeners:
+            listener.hear()
+            assert listener.is_done(), (listener.client.told[listener.at :], listener.guest.bytes)
+        assert self.stage.ended == self.model_ended
+
+
+class TestPlay(Play.TestCase):
+    # The plays that matter are long and need many guests; the desk can afford some more of them.
+    settings = settings(max_examples=max(200, settings().max_examples), stateful_step_count=60)

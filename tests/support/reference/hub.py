@@ -1,0 +1,435 @@
+"""A model of the hub: what each client is told and in which order, and nothing about sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from support.reference.frame import Event, FrameReader
+from support.reference.quota import Quotas
+from support.reference.scan import scan
+
+Thing = TypeVar("Thing")
+
+NONE = -1
+NEVER = 2**64
+NOTICE_EVERY = 5_000_000
+
+
+class Slots(Generic[Thing]):
+    """Numbers for things; the number that was freed last is given out first."""
+
+    def __init__(self) -> None:
+        self.things: dict[int, Thing] = {}
+        self.free: list[int] = []
+
+    def add(self, thing: Thing) -> int:
+        """Give a number to something."""
+        number = self.free.pop() if self.free else len(self.things)
+        self.things[number] = thing
+        return number
+
+    def get(self, number: int) -> Thing | None:
+        """Return what has the number."""
+        return self.things.get(number)
+
+    def pop(self, number: int) -> Thing | None:
+        """Free a number and return what had it."""
+        if number in self.things:
+            self.free.append(number)
+        return self.things.pop(number, None)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A frame for a client."""
+
+    event: Event
+    is_move: bool = False
+
+
+@dataclass(eq=False)
+class Client:
+    """A connection."""
+
+    number: int
+    reader: FrameReader
+    told: list[Told] = field(default_factory=list)
+    room: Room | None = None
+    person: Person | None = None
+    quota: int = NONE
+    is_greeted: bool = False
+    plays_anywhere: bool = False
+    is_unlimited: bool = False
+    asked: int = 0
+    time_used: int = 0
+    is_open: bool = True
+    has_ended: bool = False
+    quiet_until: dict[str, int] = field(default_factory=dict)
+
+    def tell(self, payload: bytes, *, is_move: bool = False) -> None:
+        """Tell a JSON array, unless the close frame has been told."""
+        if self.is_open:
+            self.told.append(Told(("text", payload), is_move))
+
+
+@dataclass(eq=False)
+class Person:
+    """Somebody in a room with all his tabs."""
+
+    number: int
+    room: Room
+    id: bytes
+    head: bytes
+    position: tuple[bytes, bytes]
+    tabs: list[Client] = field(default_factory=list)
+    may_move: int = 0
+    is_muted: bool = False
+    is_hidden: bool = False
+
+    def entry(self) -> bytes:
+        """Return his entry of `ppl`."""
+        return self.head + b',"x":%b,"y":%b}' % self.position
+
+
+@dataclass(eq=False)
+class Room:
+    """A room; the movers wait for a flush, which is due at a time or not at all."""
+
+    members: list[Client] = field(default_factory=list)
+    people: list[Person] = field(default_factory=list)
+    movers: list[Person] = field(default_factory=list)
+    due: int = NEVER
+    may_move: int = 0
+    is_solo: bool = False
+    holder: int = NONE
+
+    def say(self, payload: bytes, *, but: list[Client], is_move: bool = False) -> None:
+        """Tell all members but some."""
+        for member in self.members:
+            if member not in but:
+                member.tell(payload, is_move=is_move)
+
+    def wait(self, until: int) -> None:
+        """Have the room flushed at a time, or before."""
+        self.due = min(self.due, until)
+
+
+class Hub:
+    """The hub under the names of the compiled class, with what the link adds.
+
+    Args:
+        receive: Called with a client and a message that is not hot.
+        ended: Called once with a client, when it has ended.
+        standing_at: Milliseconds since 1970.
+        message_bytes: As for the compiled class.
+        fragments: As for the compiled class.
+        move_seconds: As for the compiled class.
+        quota_tick_seconds: As for the compiled class.
+        time_burst: As for the compiled class.
+        time_per_second: As for the compiled class.
+    """
+
+    def __init__(
+        self,
+        receive: Callable[[int, bytes], object],
+        ended: Callable[[int], object],
+        *,
+        standing_at: int,
+        message_bytes: int = 65536,
+        fragments: int = 1024,
+        move_seconds: float = 0.04,
+        quota_tick_seconds: float = 1.0,
+        time_burst: int = 30,
+        time_per_second: float = 10.0,
+    ) -> None:
+        self.receive = receive
+        self.ended = ended
+        self.limits = (message_bytes, fragments)
+        self.anchor = standing_at * 1000
+        self.now = 0
+        self.move_gap = int(move_seconds * 1e6)
+        self.quota_tick = self.next_quota_tick = int(quota_tick_seconds * 1e6)
+        self.time_burst = time_burst
+        self.time_interval = int(1e6 / time_per_second)
+        self.quotas = Quotas()
+        self.clients: Slots[Client] = Slots()
+        self.rooms: Slots[Room] = Slots()
+        self.persons: Slots[Person] = Slots()
+        self.notices: dict[str, bytes] = {}
+
+    # Time
+
+    def stamp(self) -> int:
+        """Return milliseconds since 1970."""
+        return (self.anchor + self.now) // 1000
+
+    def turn_clock(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += int(seconds * 1e6)
+
+    def wake(self) -> None:
+        """Do what is due."""
+        while self.next_quota_tick <= self.now:
+            self.quotas.tick()
+            self.next_quota_tick += self.quota_tick
+        self.flush()
+
+    def flush(self) -> None:
+        """Tell the newest positions in the rooms whose flush is due."""
+        for room in self.rooms.things.values():
+            if room.due <= self.now:
+                self.flush_room(room)
+
+    def flush_room(self, room: Room) -> None:
+        """Tell the newest positions of those who may move again."""
+        room.due = NEVER
+        for person in list(room.movers):
+            if person.may_move > self.now:
+                room.wait(person.may_move)
+                continue
+            room.movers.remove(person)
+            if person.is_hidden:
+                continue
+            person.may_move = self.now + self.move_gap
+            room.may_move = self.now + self.move_gap // 2
+            parts = (person.id, *person.position)
+            room.say(b'[{"m":"m","id":%b,"x":%b,"y":%b}]' % parts, but=person.tabs, is_move=True)
+
+    # Connections
+
+    def attach(self) -> int:
+        """Take a connection in."""
+        client = Client(NONE, FrameReader(*self.limits))
+        client.number = self.clients.add(client)
+        return client.number
+
+    def detach(self, client: int) -> None:
+        """Forget a connection, which ends it."""
+        if it := self.clients.get(client):
+            self.end(it)
+            self.leave(client)
+            self.clients.pop(client)
+
+    def end(self, client: Client) -> None:
+        """Say once that a client has ended."""
+        if not client.has_ended:
+            client.has_ended = True
+            self.ended(client.number)
+
+    def greet(self, client: int, quota: int) -> None:
+        """Let a client play."""
+        if it := self.clients.get(client):
+            it.is_greeted, it.quota = True, quota
+
+    def tell(self, client: int, payload: bytes) -> None:
+        """Tell one client something."""
+        if it := self.clients.get(client):
+            it.tell(payload)
+
+    def privilege(self, client: int, plays_anywhere: bool, unlimited: bool) -> None:
+        """Free a client from crownsolo and mutes, or from rate limits."""
+        if it := self.clients.get(client):
+            it.plays_anywhere, it.is_unlimited = plays_anywhere, unlimited
+
+    def tell_people(
+        self, client: int, room: int, before: bytes, after: bytes, sees_all: bool = False
+    ) -> None:
+        """Tell one client who is in a room, as far as he sees it."""
+        it, where = self.clients.get(client), self.rooms.get(room)
+        people = [
+            person.entry()
+            for person in (where.people if where else [])
+            if sees_all or not person.is_hidden or (it and it.person is person)
+        ]
+        self.tell(client, before + b",".join(people) + after)
+
+    def say(self, room: int, payload: bytes, except_client: int = NONE) -> None:
+        """Tell all in a room, but one."""
+        if it := self.rooms.get(room):
+            but = self.clients.get(except_client)
+            it.say(payload, but=[but] if but else [])
+            it.wait(self.now)
+
+    def say_people(self, room: int, before: bytes, after: bytes) -> None:
+        """Tell all in a room who is there."""
+        it = self.rooms.get(room)
+        people = [person.entry() for person in (it.people if it else []) if not person.is_hidden]
+        self.say(room, before + b",".join(people) + after)
+
+    def close(self, client: int, code: int, reason: str = "") -> None:
+        """Tell a client that it is closed, and nothing after that."""
+        it = self.clients.get(client)
+        if it is None or not it.is_open:
+            return
+        self.leave(client)
+        payload = b"" if code == 1005 else reason.encode()
+        it.told.append(Told(("close", code, payload)))
+        it.is_open = False
+
+    def dismiss(self, client: int, code: int, reason: str = "") -> None:
+        """End a client, then close it, as the link does."""
+        if it := self.clients.get(client):
+            self.end(it)
+            self.close(client, code, reason)
+
+    # Rooms and people
+
+    def open_room(self) -> int:
+        """Make a room."""
+        return self.rooms.add(Room())
+
+    def close_room(self, room: int) -> None:
+        """Forget a room with all who are in it."""
+        if gone := self.rooms.pop(room):
+            for member in gone.members:
+                member.room = None
+            for person in gone.people:
+                self.persons.pop(person.number)
+
+    def guard_room(self, room: int, solo: bool, holder: int) -> None:
+        """Say who may play."""
+        if it := self.rooms.get(room):
+            it.is_solo, it.holder = solo, holder
+
+    def add_person(self, room: int, id: bytes, head: bytes, x: bytes, y: bytes) -> int:
+        """Put somebody into a room."""
+        it = self.rooms.get(room)
+        if it is None:
+            return NONE
+        person = Person(NONE, it, id, head, (x, y))
+        it.people.append(person)
+        person.number = self.persons.add(person)
+        return person.number
+
+    def update_person(self, person: int, head: bytes) -> None:
+        """Change somebody's entry."""
+        if it := self.persons.get(person):
+            it.head = head
+
+    def mark_person(self, person: int, muted: bool, hidden: bool) -> None:
+        """Say whether somebody may play, and whether others see him."""
+        if it := self.persons.get(person):
+            it.is_muted, it.is_hidden = muted, hidden
+
+    def remove_person(self, person: int) -> None:
+        """Take somebody out of his room; where he moved last is not told any more."""
+        if gone := self.persons.pop(person):
+            gone.room.people.remove(gone)
+            if gone in gone.room.movers:
+                gone.room.movers.remove(gone)
+            if gone.room.holder == person:
+                gone.room.holder = NONE
+            for tab in gone.tabs:
+                tab.person = None
+
+    def position(self, person: int) -> tuple[bytes, bytes] | None:
+        """Return where somebody is."""
+        it = self.persons.get(person)
+        return it.position if it else None
+
+    def people(self, room: int) -> bytes:
+        """Return the entries of a room's `ppl`."""
+        it = self.rooms.get(room)
+        return b",".join(person.entry() for person in it.people) if it else b""
+
+    def enter(self, client: int, room: int, person: int) -> None:
+        """Put a client into a room as a tab of somebody."""
+        self.leave(client)
+        it, to, who = self.clients.get(client), self.rooms.get(room), self.persons.get(person)
+        if it and to and who and it.is_open:
+            it.room, it.person = to, who
+            to.members.append(it)
+            who.tabs.append(it)
+
+    def leave(self, client: int) -> None:
+        """Take a client out of its room."""
+        if it := self.clients.get(client):
+            if it.room:
+                it.room.members.remove(it)
+            if it.person and it in it.person.tabs:
+                it.person.tabs.remove(it)
+            it.room = it.person = None
+
+    def add_quota(self, allowance: int, max: int) -> int:
+        """Make a quota."""
+        return self.quotas.add(allowance, max)
+
+    # What clients send
+
+    def set_notice(self, refusal: str, payload: bytes) -> None:
+        """Set what is told to whom something is refused."""
+        self.notices[refusal] = payload
+
+    def feed(self, client: int, data: bytes) -> None:
+        """Handle what a client sent."""
+        it = self.clients.get(client)
+        for event in it.reader.feed(data) if it else []:
+            assert it
+            match event:
+                case (_, int(code), *_) if it.is_open:
+                    self.close(client, code)
+                    self.end(it)
+                case ("text", bytes(text)):
+                    for element in scan(text) or []:
+                        self.handle(it, element)
+                case ("ping", bytes(payload)) if it.is_open:
+                    it.told.append(Told(("pong", payload)))
+
+    def handle(self, client: Client, element: tuple[object, ...]) -> None:
+        """Handle one element; nothing counts after the end."""
+        if not client.is_open:
+            return
+        match element:
+            case ("n", bytes(time), bytes(notes), int(count)):
+                self.play(client, time, notes, count)
+            case ("m", bytes(x), bytes(y)):
+                self.point(client, x, y)
+            case ("t", echo):
+                self.tell_time(client, b"" if echo is None else b',"e":%b' % echo)
+            case ("cold", bytes(raw)) if not client.has_ended:
+                self.receive(client.number, raw)
+
+    def tell_time(self, client: Client, tail: bytes) -> None:
+        """Answer a request for the time, unless there were too many."""
+        if not client.is_unlimited:
+            # What was used of the bucket, in the microseconds that give it back.
+            client.time_used = max(0, client.time_used - (self.now - client.asked))
+            client.asked = self.now
+            if client.time_used > self.time_interval * (self.time_burst - 1):
+                return self.refuse(client, "t")
+            client.time_used += self.time_interval
+        client.tell(b'[{"m":"t","t":%d%b}]' % (self.stamp(), tail))
+
+    def play(self, client: Client, time: bytes, notes: bytes, count: int) -> None:
+        """Pass notes on, if the sender may play and can pay."""
+        room, person = client.room, client.person
+        if not (client.is_greeted and room and person):
+            return
+        if person.is_muted and not client.plays_anywhere:
+            self.refuse(client, "muted")
+        elif room.is_solo and room.holder != person.number and not client.plays_anywhere:
+            self.refuse(client, "solo")
+        elif not self.quotas.spend(client.quota, count):
+            self.refuse(client, "quota")
+        else:
+            payload = b'[{"m":"n","t":%b,"p":%b,"n":%b}]' % (time, person.id, notes)
+            room.say(payload, but=[client])
+            room.wait(self.now)
+
+    def point(self, client: Client, x: bytes, y: bytes) -> None:
+        """Keep a position; the older one that nobody was told is forgotten."""
+        room, person = client.room, client.person
+        if not (client.is_greeted and room and person):
+            return
+        person.position = (x, y)
+        if person not in room.movers:
+            room.movers.append(person)
+            room.wait(max(person.may_move, room.may_move))
+
+    def refuse(self, client: Client, why: str) -> None:
+        """Tell why something was refused, once in five seconds."""
+        if why in self.notices and client.quiet_until.get(why, 0) <= self.now:
+            client.quiet_until[why] = self.now + NOTICE_EVERY
+            client.tell(self.notices[why])

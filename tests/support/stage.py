@@ -1,0 +1,294 @@
+"""The hub on a stage: a loop that turns by hand, socket pairs, guests who listen when told to.
+
+`Stage` is the compiled hub behind its link, `ModelStage` the model of it; the same tests play on
+both. Time stands until it is turned, and nothing happens that the test did not ask for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from fortepiano import native
+from support.peer import CLOSE, PING, PONG, TEXT, frame
+from support.reference import hub as reference
+from support.reference.frame import Event
+
+START = 1_700_000_000_000
+"""Milliseconds since 1970 when the play begins."""
+
+_NAMES = {TEXT: "text", PING: "ping", PONG: "pong"}
+_READ = 1 << 20
+
+
+class Loop:
+    """As much of an event loop as the engine uses; it turns when told to."""
+
+    def __init__(self) -> None:
+        self.ready: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self.readers: dict[int, Callable[[], object]] = {}
+
+    def add_reader(self, fd: int, callback: Callable[[], object]) -> None:
+        self.readers[fd] = callback
+
+    def remove_reader(self, fd: int) -> None:
+        del self.readers[fd]
+
+    def call_soon(self, callback: Callable[..., object], *args: Any) -> None:
+        self.ready.append((callback, args))
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        raise AssertionError(context)
+
+    def run_soon(self) -> bool:
+        """Run what was called soon, as at the end of a turn; tell whether there was anything."""
+        ready, self.ready = self.ready, []
+        for callback, args in ready:
+            callback(*args)
+        return bool(ready)
+
+    def wake(self) -> None:
+        """Run what watches descriptors."""
+        for callback in list(self.readers.values()):
+            callback()
+
+
+class Transport:
+    """The server's end of a connection."""
+
+    def __init__(self, connection: socket.socket, abort: Callable[[], object]) -> None:
+        self.connection = connection
+        self.abort = abort
+
+    def get_extra_info(self, name: str) -> socket.socket:
+        assert name == "socket"
+        return self.connection
+
+
+class Actor(Protocol):
+    """A guest on either stage."""
+
+    client: int
+
+    def send(self, *pieces: bytes) -> None:
+        """Send bytes; each piece is one read of the server."""
+
+    def say(self, *elements: object) -> None:
+        """Send one text frame with an array of elements: bytes are JSON, the rest becomes it."""
+
+    def hear(self) -> list[Event]:
+        """Return what was told since the last time, after all that is due has been done."""
+
+
+class Guest:
+    """A client of the compiled hub."""
+
+    def __init__(self, stage: Stage, *, send_buffer: int | None) -> None:
+        self.stage = stage
+        self.server_end, self.end = socket.socketpair()
+        self.server_end.setblocking(False)
+        self.end.setblocking(False)
+        if send_buffer is not None:
+            self.server_end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+        self.link = stage.engine.open(Transport(self.server_end, self.abort), b"")  # type: ignore[arg-type]  # stands for one
+        self.client = self.link.client
+        self.link.session = self.client
+        self.bytes = bytearray()
+        self.is_aborted = False
+        self.is_lost = False
+
+    def abort(self) -> None:
+        """Let the loop report the connection as lost, once."""
+        if not self.is_aborted:
+            self.is_aborted = True
+            self.stage.loop.call_soon(self.vanish)
+
+    def vanish(self) -> None:
+        """Lose the connection."""
+        if not self.is_lost:
+            self.is_lost = True
+            self.link.connection_lost(None)
+            self.stage.on_lost(self.client)
+            self.server_end.close()
+
+    def send(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self.link.get_buffer(-1)[: len(piece)] = piece
+            self.link.buffer_updated(len(piece))
+
+    def say(self, *elements: object) -> None:
+        self.send(text(*elements))
+
+    def read(self, count: int = _READ) -> int:
+        """Take bytes from the socket; return how many."""
+        with contextlib.suppress(BlockingIOError):
+            taken = self.end.recv(count)
+            self.bytes += taken
+            return len(taken)
+        return 0
+
+    def events(self) -> list[Event]:
+        """Return the whole frames among the bytes that were read."""
+        return list(unframe(self.bytes))
+
+    def hear(self) -> list[Event]:
+        self.stage.settle()
+        return self.events()
+
+    def close(self) -> None:
+        """Put the sockets away."""
+        self.server_end.close()
+        self.end.close()
+
+
+class Stage:
+    """The compiled hub with its engine."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.received: list[tuple[int, bytes]] = []
+        self.ended: list[int] = []
+        self.on_receive: Callable[[int, bytes], object] = lambda client, raw: None
+        self.on_end: Callable[[int], object] = lambda client: None
+        self.on_lost: Callable[[int], object] = lambda client: None
+        self.guests: list[Guest] = []
+        self.loop = Loop()
+        self.hub = native.Hub(**{"standing_at": START} | settings)
+        self.engine = native.Engine(self.hub, self.loop, self._receive, self._end)  # type: ignore[arg-type]  # stands for one
+
+    def _receive(self, client: int, raw: bytes) -> None:
+        self.received.append((client, raw))
+        self.on_receive(client, raw)
+
+    def _end(self, client: int) -> None:
+        self.ended.append(client)
+        self.on_end(client)
+
+    def open(self, *, send_buffer: int | None = None) -> Guest:
+        """Let somebody in; `send_buffer` bounds what the kernel holds for him."""
+        guest = Guest(self, send_buffer=send_buffer)
+        self.guests.append(guest)
+        return guest
+
+    def dismiss(self, client: int, code: int, reason: str = "") -> None:
+        """Close a connection for the server's own reasons."""
+        for guest in self.guests:
+            if guest.client == client and not guest.is_lost:
+                guest.link.close(code, reason)
+
+    def turn(self, seconds: float = 0) -> None:
+        """Let time pass, then do what is due."""
+        self.hub.turn_clock(seconds)
+        self.loop.run_soon()
+        self.loop.wake()
+        self.loop.run_soon()
+
+    def settle(self) -> None:
+        """Turn and read until nothing moves any more."""
+        self.turn()
+        while sum(guest.read() for guest in self.guests):
+            self.turn()
+
+    def close(self) -> None:
+        """End the play."""
+        self.engine.close()
+        for guest in self.guests:
+            guest.close()
+
+
+class ModelGuest:
+    """A client of the model."""
+
+    def __init__(self, stage: ModelStage) -> None:
+        self.stage = stage
+        self.client = stage.hub.attach()
+        it = stage.hub.clients.get(self.client)
+        assert it
+        self.told = it.told
+        self.heard = 0
+
+    def send(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self.stage.hub.feed(self.client, piece)
+
+    def say(self, *elements: object) -> None:
+        self.send(text(*elements))
+
+    def vanish(self) -> None:
+        """Lose the connection."""
+        self.stage.hub.detach(self.client)
+
+    def hear(self) -> list[Event]:
+        self.stage.turn()
+        new = [told.event for told in self.told[self.heard :]]
+        self.heard = len(self.told)
+        return new
+
+
+class ModelStage:
+    """The model of the hub."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.received: list[tuple[int, bytes]] = []
+        self.ended: list[int] = []
+        self.on_receive: Callable[[int, bytes], object] = lambda client, raw: None
+        self.on_end: Callable[[int], object] = lambda client: None
+        self.hub = reference.Hub(self._receive, self._end, **{"standing_at": START} | settings)
+
+    def _receive(self, client: int, raw: bytes) -> None:
+        self.received.append((client, raw))
+        self.on_receive(client, raw)
+
+    def _end(self, client: int) -> None:
+        self.ended.append(client)
+        self.on_end(client)
+
+    def open(self) -> ModelGuest:
+        """Let somebody in."""
+        return ModelGuest(self)
+
+    def dismiss(self, client: int, code: int, reason: str = "") -> None:
+        """Close a connection for the server's own reasons."""
+        self.hub.dismiss(client, code, reason)
+
+    def turn(self, seconds: float = 0) -> None:
+        """Let time pass, then do what is due."""
+        self.hub.turn_clock(seconds)
+        self.hub.wake()
+
+    def close(self) -> None:
+        """End the play."""
+
+
+def text(*elements: object) -> bytes:
+    """Return a client's text frame with an array of elements; bytes are JSON already."""
+    parts = [
+        element if isinstance(element, bytes) else json.dumps(element).encode()
+        for element in elements
+    ]
+    return frame(TEXT, b"[" + b",".join(parts) + b"]")
+
+
+def unframe(data: bytearray) -> Iterable[Event]:
+    """Take whole frames off the front of what a server sent; they must be as RFC 6455 has it."""
+    while len(data) >= 2:
+        first, length = data[0], data[1]
+        assert first & 0xF0 == 0x80, "frames of a server are final and have no reserved bits"
+        assert length < 0x80, "frames of a server are not masked"
+        at = 2
+        if length >= 126:
+            at += 2 if length == 126 else 8
+            if len(data) < at:
+                return
+            length = int.from_bytes(data[2:at])
+        if len(data) < at + length:
+            return
+        payload = bytes(data[at : at + length])
+        del data[: at + length]
+        if first & 0x0F == CLOSE:
+            code = int.from_bytes(payload[:2]) if payload else 1005
+            yield ("close", code, payload[2:])
+        else:
+            yield (_NAMES[first & 0x0F], payload)
