@@ -20,7 +20,7 @@ from fortepiano import store as stores
 from fortepiano.errors import AddressError, CloseCode
 from fortepiano.http.site import internal_site, public_site
 from fortepiano.logs import logger
-from fortepiano.model.banlist import SITE, BanList
+from fortepiano.model.banlist import BanList
 from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
 from fortepiano.model.world import World
@@ -87,7 +87,7 @@ async def _serve(
     context = _context(settings, store, loop, stop.set)
     dispatch = Dispatch(context)
     engine = Engine(context.hub, loop, dispatch.receive, dispatch.ended, dispatch.receive_binary)
-    gate = Gate(engine, settings.limits, partial(_is_banned, context))
+    gate = Gate(engine, settings.limits, _identity(settings, store), context.bans)
 
     def why_not_ready() -> str | None:
         if gate.is_draining:
@@ -138,10 +138,11 @@ def _look_after(context: Context, loop: asyncio.AbstractEventLoop) -> None:
     loop.call_later(_LOOK_SECONDS, _look_after, context, loop)
 
 
-def _is_banned(context: Context, address: str) -> bool:
-    """Whether whoever comes from an address is banned from the site."""
-    user_id = context.identity.user_id(address)
-    return context.bans.until(SITE, user_id, context.now()) is not None
+def _identity(settings: Settings, store: Store) -> Identity:
+    salt1, salt2 = settings.salt1.get_secret_value(), settings.salt2.get_secret_value()
+    if not salt1 and not salt2:
+        salt1, salt2 = store.salts()
+    return Identity(settings.node_env, salt1, salt2)
 
 
 def _context(
@@ -170,9 +171,6 @@ def _context(
         time_burst=rules.rate_time.burst,
         time_per_second=rules.rate_time.per_second,
     )
-    salt1, salt2 = settings.salt1.get_secret_value(), settings.salt2.get_secret_value()
-    if not salt1 and not salt2:
-        salt1, salt2 = store.salts()
     bans = BanList(Bans(), store)
     directory = Directory(hub, store, rules)
     return Context(
@@ -180,7 +178,6 @@ def _context(
         directory=directory,
         world=World(hub, directory, rules),
         outbound=Outbound(hub, rules, bans, loop.call_later),
-        identity=Identity(settings.node_env, salt1, salt2),
         store=store,
         rules=rules,
         bans=bans,

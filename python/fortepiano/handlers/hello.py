@@ -26,12 +26,11 @@ def hi(context: Context, session: Session, message: Hello) -> list[Message] | No
     """
     user = session.user
     if user is None:
-        user_id = context.identity.user_id(session.address)
-        until = context.bans.until(SITE, user_id, context.now())
+        until = context.bans.until(SITE, session.user_id, context.now())
         if until is not None:
             staff.show_out(context, session, until if until < PERMANENT else None, "")
             return None
-        user = session.user = context.directory.arrive(user_id, session, context.now())
+        user = session.user = context.directory.arrive(session, context.now())
         context.hub.greet(session.client, user.quota)
         _admit_staff(context, session, message.token)
     messages: list[Message] = [

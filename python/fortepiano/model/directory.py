@@ -70,14 +70,14 @@ class Directory:
             name = f"{LOBBY}{number + 1}" if number else LOBBY
         return name
 
-    def arrive(self, user_id: str, session: Session, now: int) -> User:
+    def arrive(self, session: Session, now: int) -> User:
         """Return the user of a new session, from memory, from the store, or a new one.
 
         Args:
-            user_id: His id.
             session: The session.
             now: Milliseconds since 1970.
         """
+        user_id = session.user_id
         self._forget_departed(now)
         user = self.users.get(user_id)
         if user is None:

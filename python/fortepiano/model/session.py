@@ -29,9 +29,9 @@ class Session:
     Attributes:
         client: Its number in the hub.
         connection: What it runs over.
-        address: Where it comes from.
+        user_id: Whose it is, from its address.
         is_bot: Whether no browser is at the other end.
-        user: Whose it is; None before `hi`.
+        user: Whose it is, with his name and all; None before `hi`.
         participant: As whom it is in its room; None outside of rooms.
         scope: Of a member of staff: "read", "moderate" or "admin".
         permissions: What a member of staff may do, as `hi` announces it.
@@ -40,7 +40,6 @@ class Session:
     """
 
     __slots__ = (
-        "address",
         "buckets",
         "client",
         "connection",
@@ -50,14 +49,15 @@ class Session:
         "refusals",
         "scope",
         "user",
+        "user_id",
     )
 
     def __init__(
-        self, client: int, connection: Connection, address: str, *, is_bot: bool = False
+        self, client: int, connection: Connection, user_id: str, *, is_bot: bool = False
     ) -> None:
         self.client = client
         self.connection = connection
-        self.address = address
+        self.user_id = user_id
         self.is_bot = is_bot
         self.user: User | None = None
         self.participant: Participant | None = None

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from fortepiano.model.banlist import SITE
 from fortepiano.model.session import Session
 from fortepiano.native import frame_bytes
 from fortepiano.protocol.outbound import HELLO_CODE
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
 
     from fortepiano.config import LimitSettings
+    from fortepiano.model.banlist import BanList
+    from fortepiano.model.identity import Identity
     from fortepiano.native import Engine
 
 __all__ = ["Gate"]
@@ -31,35 +33,38 @@ class Gate:
     Attributes:
         engine: What takes connections over.
         limits: What one client may cost.
-        is_banned: Whether whoever comes from an address is banned from the site.
+        identity: Who comes from which address.
+        bans: Who is banned from the site.
         waiting: Sockets that have neither upgraded nor had an answer.
         is_draining: Whether the server is stopping, and lets nobody in.
     """
 
     engine: Engine
     limits: LimitSettings
-    is_banned: Callable[[str], bool]
+    identity: Identity
+    bans: BanList
     waiting: int = 0
     is_draining: bool = False
 
-    def refusal(self, address: str) -> int | None:
+    def refusal(self, user_id: str) -> int | None:
         """Return the HTTP status with which an upgrade is refused; None where it may pass.
 
         Args:
-            address: Where the connection comes from.
+            user_id: Who wants to connect.
         """
         if self.is_draining:
             return 503
-        return 403 if self.is_banned(address) else None
+        now = self.engine.owner.stamp()
+        return 403 if self.bans.until(SITE, user_id, now) is not None else None
 
     def open(
-        self, transport: asyncio.Transport, address: str, agent: str, response: bytes, tail: bytes
+        self, transport: asyncio.Transport, user_id: str, agent: str, response: bytes, tail: bytes
     ) -> None:
         """Turn an upgraded connection into a link with a session.
 
         Args:
             transport: The connection's transport, with nothing left to write.
-            address: Where it comes from.
+            user_id: Who it is.
             agent: Its `User-Agent`.
             response: The answer to the upgrade request.
             tail: Bytes that came behind the request in the same read.
@@ -67,7 +72,7 @@ class Gate:
         link = self.engine.open(transport, response + _HELLO_FRAME)
         # Every browser says so since the first one; no bot library does.
         is_bot = not agent.startswith("Mozilla/")
-        link.session = Session(link.client, link, address, is_bot=is_bot)
+        link.session = Session(link.client, link, user_id, is_bot=is_bot)
         transport.set_protocol(link)  # type: ignore[arg-type]  # a BufferedProtocol by its methods
         if tail:
             link.feed(tail)

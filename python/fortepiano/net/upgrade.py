@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
     from fortepiano.net.gate import Gate
+
+_LOGGER = logging.getLogger("websockets.server")
+"""Looked up once: otherwise each handshake would."""
 
 __all__ = ["Upgrade", "refusal", "request"]
 
@@ -55,18 +59,19 @@ class Upgrade:
         """
         peer = transport.get_extra_info("peername")
         address: str = peer[0] if peer else ""
-        status = self._gate.refusal(address)
+        user_id = self._gate.identity.user_id(address)
+        status = self._gate.refusal(user_id)
         if status is not None:
             transport.write(refusal(status, "The server does not take this connection."))
             transport.close()
             return
-        response = ServerProtocol(extensions=None).accept(asked)
+        response = ServerProtocol(logger=_LOGGER).accept(asked)
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             transport.write(response.serialize())
             transport.close()
             return
         agent = asked.headers.get("User-Agent", "")
-        self._gate.open(transport, address, agent, response.serialize(), tail)
+        self._gate.open(transport, user_id, agent, response.serialize(), tail)
 
 
 def request(method: str, url: bytes, version: str, headers: list[tuple[bytes, bytes]]) -> Request:

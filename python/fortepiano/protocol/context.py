@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
     from fortepiano.model.banlist import BanList
     from fortepiano.model.directory import Directory
-    from fortepiano.model.identity import Identity
     from fortepiano.model.world import World
     from fortepiano.native import Hub
     from fortepiano.protocol.filter import Filter
@@ -30,7 +29,6 @@ class Context:
         directory: All users and rooms.
         world: Who is where.
         outbound: What is said to clients.
-        identity: Who comes from which address.
         store: What survives.
         rules: The rules of play.
         bans: Who may not enter which room, or the site at all.
@@ -44,7 +42,6 @@ class Context:
     directory: Directory
     world: World
     outbound: Outbound
-    identity: Identity
     store: Store
     rules: Rules
     bans: BanList
