@@ -1,0 +1,178 @@
+"""What every participant sees, against a model of the rules in plain Python: no difference.
+
+Five users do anything in any order, some of them in several tabs. Each tab keeps the books of a
+classic client, which must always say what the model says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from support.people import Message
+from support.server import Server, run_server
+from support.town import HOUR, ROOMS, SETS, TABS, USERS, Tab, Town
+
+BATCH = 4
+"""Steps between two comparisons."""
+
+NAMES = ["Ann", "Bea", "é🎹", "x" * 40, "", "x" * 41, " ", None]
+COLORS = ["#102030", "#ABCDEF", "red", None]
+
+BANS = [0, 0.7, 1, HOUR, 1e300]
+"""Milliseconds: none, over in a moment, and longer than any test."""
+
+any_user = st.integers(0, USERS - 1)
+any_tab = st.integers(0, TABS - 1)
+any_room = st.integers(0, len(ROOMS) - 1)
+any_set = st.sampled_from(SETS)
+
+
+class Evenings(RuleBasedStateMachine):
+    """Any steps in any order; a tab that is not there is one that arrives."""
+
+    town: Town
+    server: Server
+    is_crown_idle: bool
+
+    @initialize(rooms=st.lists(any_room, min_size=USERS, max_size=USERS))
+    def open(self, rooms: list[int]) -> None:
+        self.runner = asyncio.Runner()
+        self.town = Town(self.server, is_crown_idle=self.is_crown_idle)
+        self.steps = 0
+        self.differs = False
+        self.run(self.town.open())
+        for user, room in enumerate(rooms):
+            self.run(self.town.arrive(user, self.town.names[room], SETS[-1]))
+
+    def run(self, step: Coroutine[Any, Any, None]) -> None:
+        try:
+            self.runner.run(step)
+        except BaseException:
+            self.differs = True
+            raise
+
+    def step(self, index: int) -> Iterator[Tab]:
+        """Yield the tab of this number, if there is one; then compare, if it is time."""
+        if index < len(self.town.tabs):
+            yield self.town.tabs[index]
+        self.steps += 1
+        if self.steps % BATCH == 0:
+            self.run(self.town.compare())
+
+    @rule(tab=any_tab, user=any_user, room=any_room, wanted=any_set)
+    def arrive(self, tab: int, user: int, room: int, wanted: tuple[Message, Message]) -> None:
+        self.run(self.town.arrive(user, self.town.names[room], wanted))
+        list(self.step(tab))
+
+    @rule(tab=any_tab, room=any_room, wanted=any_set)
+    def go(self, tab: int, room: int, wanted: tuple[Message, Message]) -> None:
+        for who in self.step(tab):
+            self.run(self.town.go(who, self.town.names[room], wanted))
+
+    @rule(tab=any_tab, politely=st.booleans())
+    def leave(self, tab: int, politely: bool) -> None:
+        for who in self.step(tab):
+            self.run(self.town.leave(who, politely=politely))
+
+    @rule(tab=any_tab, name=st.sampled_from(NAMES), color=st.sampled_from(COLORS))
+    def rename(self, tab: int, name: str | None, color: str | None) -> None:
+        for who in self.step(tab):
+            self.run(self.town.rename(who, name, color))
+
+    @rule(tab=any_tab, text=st.sampled_from(["hello", "é🎹", "x" * 512]), answers=st.booleans())
+    def say(self, tab: int, text: str, answers: bool) -> None:
+        for who in self.step(tab):
+            self.run(self.town.say(who, text, answers=answers))
+
+    @rule(tab=any_tab, x=st.integers(1, 9999), y=st.floats(1, 100))
+    def move(self, tab: int, x: int, y: float) -> None:
+        for who in self.step(tab):
+            self.run(self.town.move(who, x / 100, y))
+
+    @rule(tab=any_tab, wanted=any_set)
+    def furnish(self, tab: int, wanted: tuple[Message, Message]) -> None:
+        for who in self.step(tab):
+            self.run(self.town.furnish(who, wanted))
+
+    @rule(tab=any_tab, heir=st.none() | any_user)
+    def crown(self, tab: int, heir: int | None) -> None:
+        for who in self.step(tab):
+            self.run(self.town.crown(who, heir))
+
+    @rule(tab=any_tab)
+    def pick_up(self, tab: int) -> None:
+        for who in self.step(tab):
+            self.run(self.town.crown(who, who.user))
+
+    @rule(tab=any_tab, user=any_user, ms=st.sampled_from(BANS))
+    def ban(self, tab: int, user: int, ms: float) -> None:
+        for who in self.step(tab):
+            self.run(self.town.ban(who, user, ms))
+
+    @rule(tab=any_tab, user=any_user)
+    def unban(self, tab: int, user: int) -> None:
+        for who in self.step(tab):
+            self.run(self.town.unban(who, user))
+
+    def teardown(self) -> None:
+        if not hasattr(self, "runner"):
+            return
+        try:
+            if not self.differs:
+                self.run(self.town.compare())
+        finally:
+            self.runner.run(self.town.close())
+            self.runner.close()
+
+
+UNHURRIED = {
+    f"FORTEPIANO_RULES__RATE_{kind}__{number}": "100000"
+    for kind in ("CHAT", "CHAT_HOLDER", "ROOM", "USERSET", "TIME", "HELLO")
+    for number in ("BURST", "PER_SECOND")
+}
+"""Settings under which nothing is too fast."""
+
+
+@pytest.fixture(params=[True, False], ids=["idle crowns", "fresh crowns"], scope="module")
+def town(request: pytest.FixtureRequest) -> Iterator[type[Evenings]]:
+    """The machine on a server where a dropped crown may be taken at once, or not for an hour."""
+    idle_ms = 0 if request.param else HOUR
+    with run_server(
+        FORTEPIANO_RULES__CROWN_IDLE_MS=str(idle_ms), FORTEPIANO_FLUSH__MOVE_MS="5", **UNHURRIED
+    ) as running:
+
+        class Here(Evenings):
+            server = running
+            is_crown_idle = request.param
+
+        yield Here
+
+
+def drive(machine: type[Evenings], programs: int, steps: int) -> None:
+    """Run so many programs of so many steps."""
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=programs,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.timeout(120)
+def test_four_hundred_steps_and_no_difference(town: type[Evenings]) -> None:
+    drive(town, programs=8, steps=50)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_ten_thousand_steps_and_no_difference(town: type[Evenings]) -> None:
+    drive(town, programs=100, steps=100)

@@ -1,0 +1,61 @@
+"""What a classic client makes of all that it is told: people, crown, settings, chat."""
+
+from __future__ import annotations
+
+from support.people import Message
+
+__all__ = ["Classic", "Line", "line"]
+
+Line = tuple[str, str, str, str, str | None]
+"""A line of chat: user, name and colour he had then, text, the line that it answers."""
+
+
+def line(message: Message) -> Line:
+    """Return what a chat message says."""
+    p = message["p"]
+    return (p["_id"], p["name"], p["color"], message["a"], message.get("r"))
+
+
+class Classic:
+    """The books of the original site's client, kept exactly as it does.
+
+    Attributes:
+        me: The own participant.
+        channel: The room as the last `ch` had it.
+        ppl: All participants by id.
+        chat: All chat messages since the room was entered.
+    """
+
+    def __init__(self) -> None:
+        """Begin with no room."""
+        self.me = ""
+        self.channel: Message = {}
+        self.ppl: dict[str, Message] = {}
+        self.chat: list[Message] = []
+
+    def hear(self, message: Message) -> None:
+        """Take a message in; those that change nothing here are passed over."""
+        match message["m"]:
+            case "ch":
+                self.channel = message["ch"]
+                self.me = message.get("p", self.me)
+                here = {entry["id"] for entry in message["ppl"]}
+                self.ppl = {id: entry for id, entry in self.ppl.items() if id in here}
+                for entry in message["ppl"]:
+                    self._merge(entry)
+            case "p":
+                self._merge(message)
+            case "m":
+                if message["id"] in self.ppl:
+                    self._merge(message)
+            case "bye":
+                self.ppl.pop(message["p"], None)
+            case "c":
+                self.chat = list(message["c"])
+            case "a":
+                self.chat.append(message)
+
+    def _merge(self, entry: Message) -> None:
+        known = self.ppl.setdefault(entry["id"], dict(entry))
+        # What is empty or zero never applies.
+        known.update({key: entry[key] for key in ("x", "y", "color", "name") if entry.get(key)})

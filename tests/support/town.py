@@ -1,0 +1,325 @@
+"""A server and a model of its rules in plain Python, side by side: who is where, what he sees."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from support.classic import Classic, Line, line
+from support.peer import Peer
+from support.people import PATIENCE, Message, Person, new_address, new_room
+from support.server import Server
+
+__all__ = ["HOUR", "ROOMS", "SETS", "TABS", "USERS", "Tab", "Town"]
+
+USERS = 5
+TABS = 9
+
+LOBBY, AWKWARD = "lobby", "test/awkward"
+ROOMS = [LOBBY, "test/{}", "{} a", "{} b"]
+"""Names; the braces are filled in, so that two programs only share the lobby."""
+
+SPECIAL = {
+    "visible": True,
+    "chat": True,
+    "crownsolo": False,
+    "color": "#73b3cc",
+    "color2": "#273546",
+    "lobby": True,
+}
+NORMAL = {"visible": True, "chat": True, "crownsolo": False, "color": "#3b5054"}
+
+SETS: list[tuple[Message, Message]] = [
+    ({"color": "#ff0000"}, {"color": "#ff0000"}),
+    ({"color": "#00ff00", "color2": "#0000ff"}, {"color": "#00ff00", "color2": "#0000ff"}),
+    ({"visible": False, "lobby": True}, {"visible": False}),
+    ({"chat": False}, {"chat": False}),
+    ({"chat": True, "visible": True}, {"chat": True, "visible": True}),
+    ({"limit": "2"}, {"limit": 2}),
+    ({"limit": 50, "crownsolo": 1}, {"limit": 50}),
+    ({"crownsolo": True, "noindex": True}, {"crownsolo": True, "noindex": True}),
+    ({"color": "red", "owner_id": "0" * 24}, {}),
+]
+"""What a client wants, and what is valid of it."""
+
+HOUR = 3_600_000
+
+
+@dataclass
+class Room:
+    """A room as it should be."""
+
+    name: str
+    settings: Message
+    stays: dict[int, list[float]] = field(default_factory=dict)
+    """The cursor of each user in it; who has been there longest is first."""
+    holder: int | None = None
+    last: int | None = None
+    """Who holds the crown or held it last; nobody in special rooms."""
+    chat: deque[Line] = field(default_factory=lambda: deque(maxlen=32))
+
+
+@dataclass(eq=False)
+class Tab:
+    """A connection of a user, and what it has made of what it heard."""
+
+    user: int
+    person: Person
+    room: Room | None = None
+    view: Classic = field(default_factory=Classic)
+
+    async def do(self, *messages: Message) -> int:
+        """Send messages, wait until they have been handled, and return the server's time then."""
+        await self.person.send(*messages)
+        await self.catch_up()
+        return int(next(said["t"] for said in reversed(self.person.log) if said["m"] == "t"))
+
+    async def catch_up(self) -> None:
+        """Take in all that was said until now."""
+        for message in await self.person.hears():
+            self.view.hear(message)
+
+
+class Town:
+    """The server and the model side by side: each step is done in both (rules: preset quick)."""
+
+    def __init__(self, server: Server, *, is_crown_idle: bool) -> None:
+        """Begin with empty rooms; `is_crown_idle`: a dropped crown may be taken by all at once."""
+        self.server = server
+        self.is_crown_idle = is_crown_idle
+        self.addresses = [new_address() for _ in range(USERS)]
+        self.users: dict[int, Message] = {}
+        self.tabs: list[Tab] = []
+        self.rooms: dict[str, Room] = {}
+        self.bans: set[tuple[str, int]] = set()
+        name = new_room()
+        self.names = [room.format(name) for room in ROOMS]
+
+    async def open(self) -> None:
+        """See what was said in the rooms that have always been there."""
+        visitor = await Person.open(self.server, address=new_address())
+        await visitor.hello()
+        for name in (LOBBY, AWKWARD):
+            ch = await visitor.join(name)
+            assert [entry["id"] for entry in ch["ppl"]] == [visitor.id]
+            room = self.rooms[name] = Room(name, dict(SPECIAL))
+            (c,) = [message for message in visitor.frames[-1] if message["m"] == "c"]
+            room.chat.extend(line(message) for message in c["c"])
+        await self._out(visitor)
+
+    async def close(self) -> None:
+        """Send everybody home, so that the next program finds the lobby empty."""
+        for tab in self.tabs:
+            await tab.person.vanish()
+        await self._settle()
+
+    # Steps
+
+    async def arrive(self, user: int, room: str, wanted: tuple[Message, Message]) -> None:
+        """Open a tab and go into a room."""
+        if len(self.tabs) == TABS:
+            return
+        person = await Person.open(self.server, address=self.addresses[user])
+        await person.hello()
+        known = self.users.setdefault(user, dict(person.user))
+        assert person.user == known
+        tab = Tab(user, person)
+        self.tabs.append(tab)
+        await self.go(tab, room, wanted)
+
+    async def go(self, tab: Tab, name: str, wanted: tuple[Message, Message]) -> None:
+        """Go into a room."""
+        await tab.do({"m": "ch", "_id": name, "set": wanted[0]})
+        if tab.room is not None and tab.room.name == name:
+            return
+        room = self.rooms.get(name)
+        if (name, tab.user) in self.bans:
+            self._place(tab, AWKWARD, {})
+        elif room is None or tab.user in room.stays or tab.user == room.last or self._fits(room):
+            self._place(tab, name, wanted[1])
+        elif tab.room is None:
+            self._place(tab, AWKWARD, {})
+
+    async def leave(self, tab: Tab, *, politely: bool) -> None:
+        """End a connection."""
+        self.tabs.remove(tab)
+        if politely:
+            await tab.person.send({"m": "bye"})
+            assert await tab.person.closed() == 1000
+        await self._out(tab.person)
+        self._vacate(tab)
+
+    async def rename(self, tab: Tab, name: str | None, color: str | None) -> None:
+        """Take another name, another colour, or both."""
+        await tab.do({"m": "userset", "set": {"name": name, "color": color}})
+        user = self.users[tab.user]
+        if name and name.strip() and len(name) <= 40:
+            user["name"] = name
+        if color and color.startswith("#"):
+            user["color"] = color
+
+    async def say(self, tab: Tab, text: str, *, answers: bool) -> None:
+        """Say something, perhaps in answer to the last line."""
+        await tab.catch_up()
+        reply = tab.view.chat[-1]["id"] if answers and tab.view.chat else None
+        extra = {"reply_to": reply} if reply else {}
+        await tab.do({"m": "a", "message": text} | extra)
+        if tab.room is not None and tab.room.settings["chat"]:
+            user = self.users[tab.user]
+            tab.room.chat.append((user["_id"], user["name"], user["color"], text, reply))
+
+    async def move(self, tab: Tab, x: float, y: float) -> None:
+        """Move the cursor."""
+        await tab.do({"m": "m", "x": x, "y": y})
+        if tab.room is not None:
+            tab.room.stays[tab.user] = [x, y]
+
+    async def furnish(self, tab: Tab, wanted: tuple[Message, Message]) -> None:
+        """Change the settings."""
+        await tab.do({"m": "chset", "set": wanted[0]})
+        if self._rules(tab) and wanted[1]:
+            assert tab.room is not None
+            tab.room.settings.pop("color2", None)
+            tab.room.settings.update(wanted[1])
+
+    async def crown(self, tab: Tab, heir: int | None) -> None:
+        """Give the crown to somebody, or drop it; whom nobody knows stands for nobody."""
+        target = {} if heir is None else {"id": self._id(heir)}
+        await tab.do({"m": "chown"} | target)
+        room = tab.room
+        if room is None or room.last is None:
+            return
+        is_holder = room.holder == tab.user
+        is_lying = room.holder is None and (room.last == tab.user or self.is_crown_idle)
+        if not (is_holder or is_lying):
+            return
+        if heir in room.stays:
+            room.holder = room.last = heir
+        elif is_holder:
+            room.holder = None
+
+    async def ban(self, tab: Tab, user: int, ms: float) -> None:
+        """Throw somebody out."""
+        now = await tab.do({"m": "kickban", "_id": self._id(user), "ms": ms})
+        others = [other for other in self.tabs if other.user == user]
+        if not self._rules(tab) or not others:
+            return
+        room = tab.room
+        assert room is not None
+        if ms >= 1:
+            self.bans.add((room.name, user))
+        for other in others:
+            if other.room is room:
+                self._place(other, AWKWARD, {})
+        if 1 <= ms < HOUR:
+            while await tab.do() <= now + ms:
+                pass
+            self.bans.remove((room.name, user))
+
+    async def unban(self, tab: Tab, user: int) -> None:
+        """Let somebody in again."""
+        await tab.do({"m": "unban", "_id": self._id(user)})
+        if self._rules(tab) and tab.room is not None:
+            self.bans.discard((tab.room.name, user))
+
+    # The rules
+
+    def _id(self, user: int) -> str:
+        known = self.users.get(user)
+        return known["_id"] if known else "nobody"
+
+    def _rules(self, tab: Tab) -> bool:
+        return tab.room is not None and tab.room.holder == tab.user
+
+    def _fits(self, room: Room) -> bool:
+        return len(room.stays) < room.settings.get("limit", math.inf)
+
+    def _place(self, tab: Tab, name: str, wanted: Message) -> None:
+        if tab.room is not None and tab.room.name == name:
+            return
+        self._vacate(tab)
+        room = self.rooms.get(name)
+        if room is None:
+            is_special = name == LOBBY or name.startswith("test/")
+            room = Room(name, dict(SPECIAL) if is_special else NORMAL | wanted)
+            self.rooms[name] = room
+            if not is_special:
+                room.holder = room.last = tab.user
+        tab.room = room
+        if tab.user in room.stays:
+            return
+        room.stays[tab.user] = [200, 100]
+        if room.holder is None and room.last == tab.user:
+            room.holder = tab.user
+
+    def _vacate(self, tab: Tab) -> None:
+        room, tab.room = tab.room, None
+        if room is None or any(t.room is room and t.user == tab.user for t in self.tabs):
+            return
+        del room.stays[tab.user]
+        if room.holder == tab.user:
+            room.holder = next(iter(room.stays), None)
+            room.last = tab.user if room.holder is None else room.holder
+        if not room.stays and "lobby" not in room.settings:
+            del self.rooms[room.name]
+
+    # The comparison
+
+    async def compare(self) -> None:
+        """Hold what every tab knows to what it should."""
+        for tab in self.tabs:
+            await tab.catch_up()
+            assert self._seen(tab) == self._expected(tab)
+            await self._see_cursors(tab)
+
+    def _expected(self, tab: Tab) -> dict[str, Any]:
+        room = tab.room
+        assert room is not None
+        return {
+            "room": room.name,
+            "me": self._id(tab.user),
+            "people": {
+                self._id(user): (self.users[user]["name"], self.users[user]["color"])
+                for user in room.stays
+            },
+            "holder": None if room.holder is None else self._id(room.holder),
+            "last": None if room.last is None else self._id(room.last),
+            "settings": room.settings,
+            "chat": list(room.chat),
+        }
+
+    def _seen(self, tab: Tab) -> dict[str, Any]:
+        view = tab.view
+        crown = view.channel.get("crown", {})
+        return {
+            "room": view.channel["_id"],
+            "me": view.me,
+            "people": {id: (entry["name"], entry["color"]) for id, entry in view.ppl.items()},
+            "holder": crown.get("participantId"),
+            "last": crown.get("userId"),
+            "settings": view.channel["settings"],
+            "chat": [line(message) for message in view.chat[-32:]],
+        }
+
+    async def _see_cursors(self, tab: Tab) -> None:
+        """Wait until the last move of everybody else has come: moves are thinned out."""
+        assert tab.room is not None
+        others = {self._id(user): at for user, at in tab.room.stays.items() if user != tab.user}
+        async with asyncio.timeout(PATIENCE):
+            while any([tab.view.ppl[id][c] for c in "xy"] != at for id, at in others.items()):
+                await tab.catch_up()
+
+    async def _out(self, person: Person) -> None:
+        """Close a connection, and wait until the server has seen it."""
+        await person.leave()
+        await self._settle()
+
+    async def _settle(self) -> None:
+        # A request that begins after that end takes the server's loop at least two turns.
+        peer = await Peer.connect(self.server)
+        await peer.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await peer.response()).status == 200
+        await peer.vanish()
