@@ -27,8 +27,9 @@ MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 .SUFFIXES:
 
-# The tests that need no program but the server itself.
+# The tests that need no program but the server itself; and those of them that differ by Python.
 INNER_TESTS := tests/unit tests/native tests/conformance
+PYTHON_TESTS := tests/unit tests/native tests/e2e/test_serve.py tests/e2e/test_tabs.py
 # What `make smoke` installs: the wheel in dist/ that fits the interpreter, and no other.
 INSTALL ?= --no-index --no-deps --only-binary :all: --find-links dist fortepiano
 OTHER_PYTHONS := $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions
@@ -146,10 +147,6 @@ test-python: build $(VENV)/.tools ## Run the tests of Python, of the protocol, w
 test-inner: build $(VENV)/.tools ## Run the tests that need no program but the server itself
 	$(BIN)/pytest -m "not slow" $(INNER_TESTS) $(ARGS)
 
-.PHONY: conformance
-conformance: build $(VENV)/.tools ## Run the tests of the protocol alone, from outside
-	$(BIN)/pytest -m "not slow" tests/conformance $(ARGS)
-
 .PHONY: test-slow
 test-slow: build $(VENV)/.tools ## Run the slow tests, and the random ones with many more examples
 	FORTEPIANO_HYPOTHESIS=slow $(BIN)/pytest --timeout 1800 tests/native $(ARGS)
@@ -160,14 +157,14 @@ test-e2e: build $(VENV)/.tools ## Run the tests with whole servers, people's bot
 	$(BIN)/pytest -m "not slow" tests/e2e tests/browser $(ARGS)
 
 .PHONY: test-pythons
-test-pythons: ## Run the tests once more with each other Python (3.11 to 3.14) of this machine
+test-pythons: ## Build and test with each other Python (3.11 to 3.14) of this machine
 	@for version in 3.11 3.12 3.13 3.14; do \
 	    for python in python$$version $(OTHER_PYTHONS)/$$version.*/bin/python; do \
 	        ! $$python -c '$(USABLE_PYTHON)' >/dev/null 2>&1 || break; python=; \
 	    done; \
 	    if $(BIN)/python$$version --version >/dev/null 2>&1; then continue; fi; \
 	    if [ -z "$$python" ]; then echo "Python $$version is not on this machine."; continue; fi; \
-	    $(MAKE) test-inner PYTHON=$$python VENV=.venv-$$version; \
+	    $(MAKE) test-inner PYTHON=$$python VENV=.venv-$$version INNER_TESTS="$(PYTHON_TESTS)"; \
 	done
 
 .PHONY: smoke
