@@ -1,0 +1,130 @@
+"""`custom` as a binary frame: a length, JSON, a payload (docs/protocol.md 1.6)."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any
+
+import pytest
+
+from support.people import Company, Message, Person, new_room
+
+TARGET = {"mode": "subscribed"}
+
+
+def packed(head: Any, payload: bytes = b"") -> bytes:
+    """Return a binary frame's bytes; `head` is JSON already if it is bytes."""
+    text = head if isinstance(head, bytes) else json.dumps(head).encode()
+    return struct.pack(">I", len(text)) + text + payload
+
+
+def unpacked(data: bytes) -> tuple[Message, bytes]:
+    """Return head and payload of a binary frame."""
+    (length,) = struct.unpack(">I", data[:4])
+    head: Message = json.loads(data[4 : 4 + length])
+    return head, data[4 + length :]
+
+
+async def trio(company: Company) -> list[Person]:
+    """Return three people in a room; the sender, one who is subscribed, and one who is not."""
+    people = await company.group(3)
+    await people[0].send({"m": "+custom"})
+    await people[1].send({"m": "+custom"})
+    for person in people:
+        await person.nothing()
+    return people
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"\0", bytes(range(256)), b"x" * 16_384], ids=lambda payload: len(payload)
+)
+async def test_it_goes_where_its_text_would(guests: Company, payload: bytes) -> None:
+    sender, one, deaf = await trio(guests)
+    await sender.send_raw(packed({"m": "custom", "target": TARGET}, payload))
+    for person in (sender, one, deaf):
+        await person.nothing()
+    (data,) = one.binaries
+    head, heard = unpacked(data)
+    assert heard == payload
+    assert head["m"] == "custom"
+    assert head["p"] == sender.id
+    assert head["u"].items() >= sender.user.items()
+    assert sender.binaries == deaf.binaries == []
+
+
+async def test_its_order_among_texts_is_kept(guests: Company) -> None:
+    sender, one, _ = await trio(guests)
+    for number in range(3):
+        await sender.send({"m": "custom", "target": TARGET, "data": number})
+        await sender.send_raw(packed({"m": "custom", "target": TARGET}, bytes([number])))
+    await sender.nothing()
+    assert [m["data"] for m in await one.hears()] == [0, 1, 2]
+    assert [unpacked(data)[1] for data in one.binaries] == [b"\0", b"\1", b"\2"]
+
+
+async def test_one_user_and_beyond_the_room(guests: Company) -> None:
+    sender, one, deaf = await trio(guests)
+    stranger = await guests.enter(new_room())
+    target = {"mode": "ids", "ids": [stranger.id, one.id, sender.id], "global": True}
+    await stranger.send({"m": "+custom"})
+    await stranger.nothing()
+    await sender.send_raw(packed({"m": "custom", "target": target}, b"hi"))
+    for person in (sender, one, stranger, deaf):
+        await person.nothing()
+    for person in (one, stranger):
+        assert [unpacked(data)[1] for data in person.binaries] == [b"hi"]
+    assert sender.binaries == deaf.binaries == []
+
+
+GOOD = {"m": "custom", "target": TARGET}
+BAD: dict[str, bytes] = {
+    "nothing": b"",
+    "half a length": b"\0\0",
+    "a length alone": struct.pack(">I", 0),
+    "longer than the frame": struct.pack(">I", 1000) + json.dumps(GOOD).encode(),
+    "the longest": b"\xff\xff\xff\xff" + json.dumps(GOOD).encode(),
+    "no JSON": packed(b"{'m':'custom'}"),
+    "not strict": packed(b'{"m":"custom","target":{"mode":"subscribed"},"data":NaN}'),
+    "a lone surrogate": packed(b'{"m":"custom","target":{"mode":"subscribed"},"x":"\\ud800"}'),
+    "not UTF-8": packed(b'{"m":"custom","target":{"mode":"subscribed"},"x":"\xff"}'),
+    "an array": packed([GOOD]),
+    "two": packed(json.dumps(GOOD).encode() + b"," + json.dumps(GOOD).encode()),
+    "a chat line": packed({"m": "a", "message": "hi"}),
+    "no target": packed({"m": "custom"}),
+    "a bad target": packed({"m": "custom", "target": {"mode": "everybody"}}),
+    "no m": packed({"target": TARGET}),
+    "too deep": packed(
+        b'{"m":"custom","target":{"mode":"subscribed"},"x":' + b"[" * 40 + b"]" * 40 + b"}"
+    ),
+}
+
+
+@pytest.mark.parametrize("data", BAD.values(), ids=BAD.keys())
+async def test_what_is_malformed_is_ignored(guests: Company, data: bytes) -> None:
+    sender, one, _ = await trio(guests)
+    await sender.send_raw(data)
+    await sender.nothing()
+    await one.nothing()
+    assert one.binaries == []
+
+
+async def test_nothing_before_hi(guests: Company) -> None:
+    _, one, _ = await trio(guests)
+    person = await guests.open()
+    target = {"mode": "id", "id": one.id, "global": True}
+    await person.send_raw(packed({"m": "custom", "target": target}, b"hi"))
+    await person.hello_after_nothing()
+    await one.nothing()
+    assert one.binaries == []
+
+
+async def test_the_budget_is_that_of_the_text(guests: Company) -> None:
+    sender, one, _ = await trio(guests)
+    await sender.send_raw(packed(GOOD, b"x" * 10_000))
+    await sender.send(GOOD | {"data": "y" * 5000})
+    await sender.nothing()
+    await sender.send_raw(packed(GOOD, b"z" * 5000))
+    await sender.refused()
+    await one.hears()
+    assert [unpacked(data)[1][:1] for data in one.binaries] == [b"x"]
