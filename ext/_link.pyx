@@ -173,6 +173,8 @@ cdef class Link:
     # What the server calls
 
     def feed(self, bytes data):
+        if self.transport is None:
+            return
         fortepiano_feed_copy(
             self.engine.hub, self.client, <const uint8_t *>PyBytes_AsString(data), len(data)
         )
@@ -180,7 +182,9 @@ cdef class Link:
 
     def close(self, uint16_t code, str reason=""):
         self.end()
-        self.engine.owner.close(self.client, code, reason)
+        # The number of a lost connection may be somebody else's by now.
+        if self.transport is not None:
+            self.engine.owner.close(self.client, code, reason)
 
     def abort(self):
         if self.transport is not None:
