@@ -202,7 +202,13 @@ fn pump(
             let lenient = client.lag(head) > settings.lag_soft;
             let segments = client.segments(log, lenient);
             let slices = segments.slices();
-            let sent = if slices.is_empty() { Sent::Bytes(0) } else { socket::send_all(client.fd, slices) };
+            if slices.is_empty() {
+                // All that is new is its own.
+                let standing = segments.standing(client.cursor, 0);
+                client.advance(standing);
+                return true;
+            }
+            let sent = socket::send_all(client.fd, slices);
             let total = slices.iter().take(socket::SLICES).map(|slice| slice.len()).sum();
             let is_all = slices.len() <= socket::SLICES;
             if let Sent::Bytes(count) = sent {
