@@ -86,14 +86,14 @@ class Actor(Protocol):
 class Guest:
     """A client of the compiled hub."""
 
-    def __init__(self, stage: Stage, *, send_buffer: int | None) -> None:
+    def __init__(self, stage: Stage, *, send_buffer: int | None, answer: bytes) -> None:
         self.stage = stage
         self.server_end, self.end = socket.socketpair()
         self.server_end.setblocking(False)
         self.end.setblocking(False)
         if send_buffer is not None:
             self.server_end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
-        self.link = stage.engine.open(Transport(self.server_end, self.abort), b"")  # type: ignore[arg-type]  # stands for one
+        self.link = stage.engine.open(Transport(self.server_end, self.abort), answer)  # type: ignore[arg-type]  # stands for one
         self.client = self.link.client
         self.link.session = self.client
         self.bytes = bytearray()
@@ -156,7 +156,7 @@ class Stage:
         self.guests: list[Guest] = []
         self.loop = Loop()
         self.hub = native.Hub(**{"standing_at": START} | settings)
-        self.engine = native.Engine(self.hub, self.loop, self._receive, self._end)  # type: ignore[arg-type]  # stands for one
+        self.engine = native.Engine(self.hub, self.loop, self._receive, self._end, self._receive)  # type: ignore[arg-type]  # stands for one
 
     def _receive(self, client: int, raw: bytes) -> None:
         self.received.append((client, raw))
@@ -166,9 +166,14 @@ class Stage:
         self.ended.append(client)
         self.on_end(client)
 
-    def open(self, *, send_buffer: int | None = None) -> Guest:
-        """Let somebody in; `send_buffer` bounds what the kernel holds for him."""
-        guest = Guest(self, send_buffer=send_buffer)
+    def open(self, *, send_buffer: int | None = None, answer: bytes = b"") -> Guest:
+        """Let somebody in.
+
+        Args:
+            send_buffer: Bounds what the kernel holds for him; 1 is the least that it allows.
+            answer: What he is sent first, as the answer to an upgrade.
+        """
+        guest = Guest(self, send_buffer=send_buffer, answer=answer)
         self.guests.append(guest)
         return guest
 
