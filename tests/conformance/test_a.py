@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
 from support.grammar import FORBIDDEN
-from support.people import Company, Message, new_address, new_room, units
+from support.people import Company, House, Message, new_address, new_room, units
 
 
 async def test_case_58_everybody_hears_it_the_sender_too(guests: Company) -> None:
@@ -155,3 +156,40 @@ async def test_the_other_tabs_hear_a_line_once(family: Company, room: str) -> No
     await tab.send({"m": "a", "message": "hi"})
     for each in (tab, person):
         assert [message["m"] for message in await each.hears()] == ["a"]
+
+
+async def test_no_cussing_masks_what_others_say(guests: Company) -> None:
+    holder, other = await guests.pair({"no cussing": True})
+    await other.send({"m": "a", "message": "what the FUCK, fucking Scunthorpe"})
+    line = (await holder.expect("a"))["a"]
+    assert line == "what the ****, ******* Scunthorpe"
+    # The holder of the crown may say what he likes.
+    await holder.send({"m": "a", "message": "fuck"})
+    assert (await other.expect("a", where=lambda a: a["p"] == holder.user))["a"] == "fuck"
+    await holder.send({"m": "chset", "set": {"no cussing": False}})
+    await other.expect("ch")
+    await other.send({"m": "a", "message": "fuck"})
+    assert (await other.expect("a"))["a"] == "fuck"
+
+
+async def test_no_cussing_with_words_of_ones_own(house: House, tmp_path: Path) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("# ours\ncadenza\n")
+    holder, other = await house(FORTEPIANO_WORDS_FILE=str(words)).pair({"no cussing": True})
+    await other.send({"m": "a", "message": "fuck the Cadenza"})
+    assert (await holder.expect("a"))["a"] == "fuck the *******"
+
+
+async def test_a_lines_length_is_kept_by_the_mask(guests: Company) -> None:
+    holder, other = await guests.pair({"no cussing": True})
+    text = "fuck " * 102
+    await other.send({"m": "a", "message": text})
+    assert (await holder.expect("a"))["a"] == "**** " * 102
+
+
+async def test_case_63_an_answer_to_nothing_is_a_line(guests: Company) -> None:
+    person, other = await guests.pair()
+    for reply_to in (None, 5, [], {}, "", "x" * 5000, "\u202e"):
+        await person.send({"m": "a", "message": "hi", "reply_to": reply_to})
+        line = await other.expect("a")
+        assert len(line.get("r", "")) <= 64

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
 
-from support.people import Company
+from support.people import Company, House
+from support.presets import only
 
 
 async def test_case_21_t_is_answered_to_the_sender_with_its_e(guests: Company, room: str) -> None:
@@ -49,3 +51,51 @@ async def test_the_time_never_goes_back(guests: Company) -> None:
     times = [message["t"] for message in await person.hears()]
     assert len(times) == 10
     assert times == sorted(times)
+
+
+async def test_case_21_the_clock_runs_evenly(guests: Company) -> None:
+    person = await guests.enter()
+    begin = time.monotonic()
+    await person.send({"m": "t"})
+    first = (await person.expect("t"))["t"]
+    await asyncio.sleep(0.3)
+    await person.send({"m": "t"})
+    second = (await person.expect("t"))["t"]
+    assert abs((second - first) - (time.monotonic() - begin) * 1000) < 100
+
+
+SHORT = {"SILENCE_MS": "1000"}
+
+
+async def test_case_09_who_says_no_t_is_closed(house: House) -> None:
+    guests = house(**SHORT)
+    other = await guests.enter("test/silence")
+    person = await guests.enter("test/silence")
+    begin = time.monotonic()
+    # Other messages are no `t`.
+    for _ in range(4):
+        await person.send({"m": "m", "x": 1, "y": 2})
+        await other.send({"m": "t"})
+        await asyncio.sleep(0.2)
+    await other.send({"m": "t"})
+    assert await person.closed(within=5) == 4004
+    assert 0.9 < time.monotonic() - begin < 4
+    await other.send({"m": "t"})
+    await other.expect("bye", where=lambda bye: bye["p"] == person.id)
+
+
+async def test_case_09_who_says_t_stays(house: House) -> None:
+    person = await house(**SHORT).enter()
+    for _ in range(12):
+        await person.send({"m": "t"})
+        await person.expect("t")
+        await asyncio.sleep(0.25)
+
+
+@only("quick")
+async def test_case_09_silence_alone_is_no_crime(house: House) -> None:
+    """A person with wscat stays: WebSocket pings decide, which his program answers for him."""
+    guests = house(FORTEPIANO_LIMITS__PING_SECONDS="0.3", FORTEPIANO_LIMITS__PONG_SECONDS="0.5")
+    person = await guests.enter()
+    await asyncio.sleep(1.5)
+    await person.nothing()

@@ -1,0 +1,280 @@
+"""Rate limits: a burst, then a trickle, for each kind and socket (docs/protocol.md 2.2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from support.people import Company, House, Message, Person, new_address, new_room
+
+Flood = Callable[[Company, int], Awaitable[tuple[Person, int]]]
+"""Lets somebody send a kind of message so many times, in one frame; returns him and how many of
+them came through."""
+
+
+async def alone(guests: Company) -> Person:
+    """Return somebody with a room to himself, as whose guest he may not do everything."""
+    _, guest = await guests.pair()
+    return guest
+
+
+def count(heard: list[Message], m: str) -> int:
+    return sum(message["m"] == m for message in heard)
+
+
+async def lines(guests: Company, times: int) -> tuple[Person, int]:
+    person = await alone(guests)
+    await person.send(*({"m": "a", "message": "hi"} for _ in range(times)))
+    return person, count(await person.hears(), "a")
+
+
+async def lines_of_the_holder(guests: Company, times: int) -> tuple[Person, int]:
+    person, _ = await guests.pair()
+    await person.send(*({"m": "a", "message": "hi"} for _ in range(times)))
+    return person, count(await person.hears(), "a")
+
+
+async def private_lines(guests: Company, times: int) -> tuple[Person, int]:
+    holder, person = await guests.pair()
+    await person.send(*({"m": "dm", "_id": holder.id, "message": "hi"} for _ in range(times)))
+    return person, count(await person.hears(), "dm")
+
+
+async def joins(guests: Company, times: int) -> tuple[Person, int]:
+    person = await guests.enter()
+    await person.send(*({"m": "ch", "_id": "test/rates"} for _ in range(times)))
+    return person, count(await person.hears(), "ch")
+
+
+async def settings(guests: Company, times: int) -> tuple[Person, int]:
+    person, _ = await guests.pair()
+    await person.send(*({"m": "chset", "set": {"limit": 20 + n}} for n in range(times)))
+    return person, count(await person.hears(), "ch")
+
+
+async def crowns(guests: Company, times: int) -> tuple[Person, int]:
+    person, _ = await guests.pair()
+    ids = [None if n % 2 == 0 else person.id for n in range(times)]
+    await person.send(*({"m": "chown", "id": who} for who in ids))
+    return person, count(await person.hears(), "ch")
+
+
+async def bans(guests: Company, times: int) -> tuple[Person, int]:
+    person = await guests.enter(new_room())
+    targets = [await guests.enter() for _ in range(times)]
+    await person.send(*({"m": "kickban", "_id": t.id, "ms": 60_000} for t in targets))
+    await person.hears()
+    rooms = [(await target.join(person.room))["ch"]["_id"] for target in targets]
+    return person, rooms.count("test/awkward")
+
+
+async def lists(guests: Company, times: int) -> tuple[Person, int]:
+    person = await guests.enter()
+    await person.send(*({"m": "+ls"} for _ in range(times)))
+    return person, sum(m["m"] == "ls" and m["c"] for m in await person.hears())
+
+
+async def profiles(guests: Company, times: int) -> tuple[Person, int]:
+    person = await alone(guests)
+    await person.send(*({"m": "userset", "set": {"name": f"name {n}"}} for n in range(times)))
+    return person, count(await person.hears(), "p")
+
+
+async def greetings(guests: Company, times: int) -> tuple[Person, int]:
+    person = await guests.open()
+    await person.send(*({"m": "hi"} for _ in range(times)))
+    return person, count(await person.hears(), "hi")
+
+
+async def times_asked(guests: Company, times: int) -> tuple[Person, int]:
+    person = await guests.enter()
+    await person.send(*({"m": "t"} for _ in range(times)))
+    # A `t` of `hears` would be one too many.
+    await person.send({"m": "ch", "_id": "test/rates"})
+    await person.expect("ch")
+    return person, count(person.log, "t")
+
+
+BURSTS: list[tuple[Flood, int]] = [
+    (lines, 8),
+    (lines_of_the_holder, 10),
+    (private_lines, 8),
+    (joins, 10),
+    (settings, 10),
+    (crowns, 10),
+    (bans, 10),
+    (lists, 10),
+    (profiles, 10),
+    (greetings, 10),
+    (times_asked, 30),
+]
+
+
+@pytest.mark.parametrize(("flood", "burst"), BURSTS, ids=lambda it: getattr(it, "__name__", it))
+async def test_case_62_a_burst_is_cut_and_told_once(
+    guests: Company, flood: Flood, burst: int
+) -> None:
+    person, passed = await flood(guests, burst + 5)
+    assert passed == burst
+    # Bans are announced in the room; those name people.
+    told = [
+        m for m in person.log if m["m"] == "notification" and "Anonymous" not in m.get("text", "")
+    ]
+    assert len(told) == 1
+    assert told[0]["text"]
+
+
+async def test_unban_has_a_limit_too(guests: Company) -> None:
+    person, banned = await guests.enter(new_room()), await guests.enter()
+    await person.send({"m": "kickban", "_id": banned.id, "ms": 60_000})
+    await person.hears()
+    nobody = [{"m": "unban", "_id": "0" * 24}] * 10
+    await person.send(*nobody, {"m": "unban", "_id": banned.id})
+    await person.refused()
+    assert (await banned.join(person.room))["ch"]["_id"] == "test/awkward"
+
+
+async def test_minus_ls_has_a_limit_too(guests: Company, room: str) -> None:
+    person = await guests.enter()
+    await person.send(*[{"m": "-ls"}] * 10, {"m": "+ls"}, {"m": "-ls"})
+    assert count(await person.hears(), "notification") == 1
+    # The last one was not heard.
+    await guests.enter(room)
+    await person.expect("ls", where=lambda ls: room in {r["_id"] for r in ls["u"]})
+
+
+async def test_devices_has_a_limit_too(guests: Company) -> None:
+    person = await guests.enter()
+    await person.send(*[{"m": "devices", "list": []}] * 10)
+    await person.nothing()
+    await person.send({"m": "devices", "list": []})
+    await person.refused()
+
+
+async def test_tokens_come_back(guests: Company) -> None:
+    """What a second and a half brings, for all kinds at once to save the wait."""
+    holder, person = await guests.pair()
+
+    async def passed(times: int) -> dict[str, int]:
+        for n in range(times):
+            await person.send(
+                {"m": "a", "message": "hi"},
+                {"m": "ch", "_id": person.room},
+                {"m": "+ls"},
+                {"m": "hi"},
+                {"m": "userset", "set": {"name": f"{times} {n}"}},
+            )
+        await holder.send(*[{"m": "a", "message": "from the holder"}] * times)
+        await holder.hears()
+        heard = await person.hears()
+        own = [m for m in heard if m.get("a") != "from the holder"]
+        return {
+            "a": count(own, "a"),
+            "ch": count(own, "ch"),
+            "+ls": sum(m["m"] == "ls" and m["c"] for m in own),
+            "hi": count(own, "hi"),
+            "userset": count(own, "p"),
+            "a of the holder": len(heard) - len(own),
+        }
+
+    first = await passed(14)
+    await asyncio.sleep(1.5)
+    second = await passed(14)
+    expected = {"a": 1, "ch": 3, "+ls": 3, "hi": 1, "userset": 0.75, "a of the holder": 3.75}
+    for kind, tokens in expected.items():
+        assert first[kind] <= 12, kind
+        # What the two floods take is time too, on a busy machine more than on others.
+        assert int(tokens) <= second[kind] <= 2 * tokens + 2, (kind, second)
+
+
+async def test_a_malformed_message_costs_nothing(guests: Company) -> None:
+    holder, person = await guests.pair()
+    bad: list[Message] = [
+        {"m": "a", "message": 5},
+        {"m": "a", "message": "\n"},
+        {"m": "a"},
+        {"m": "ch", "_id": ""},
+        {"m": "ch"},
+        {"m": "userset", "set": {"name": "x" * 41}},
+        {"m": "userset", "set": 5},
+        {"m": "dm", "_id": holder.id, "message": ""},
+        {"m": "kickban", "_id": holder.id, "ms": -1},
+        {"m": "custom", "target": {"mode": "everybody"}, "data": "x" * 1000},
+    ]
+    for _ in range(20):
+        await person.send(*bad)
+    await person.nothing()
+    await holder.nothing()
+    await person.send(*[{"m": "a", "message": "hi"}] * 8)
+    await person.send(*({"m": "userset", "set": {"name": f"{n}"}} for n in range(10)))
+    # One `ch` was for coming here.
+    await person.send(*[{"m": "ch", "_id": person.room}] * 9)
+    heard = await person.hears()
+    assert (count(heard, "a"), count(heard, "p"), count(heard, "ch")) == (8, 10, 9)
+    assert count(heard, "notification") == 0
+
+
+async def test_each_kind_has_a_bucket_of_its_own(guests: Company) -> None:
+    person, _ = await lines(guests, 20)
+    # One `ch` was for coming here.
+    await person.send(*[{"m": "ch", "_id": person.room}] * 9)
+    assert count(await person.hears(), "ch") == 9
+    await person.send(*({"m": "userset", "set": {"name": f"{n}"}} for n in range(10)))
+    assert count(await person.hears(), "p") == 10
+
+
+async def test_each_kind_is_told_of_by_itself_once_in_five_seconds(guests: Company) -> None:
+    person, _ = await lines(guests, 20)
+    assert count(person.log, "notification") == 1
+    await person.send(*[{"m": "a", "message": "hi"}] * 20)
+    await person.send(*[{"m": "ch", "_id": person.room}] * 20)
+    assert count(await person.hears(), "notification") == 1
+    await person.send(*[{"m": "a", "message": "hi"}] * 20, *[{"m": "ch", "_id": person.room}] * 20)
+    assert count(await person.hears(), "notification") == 0
+
+
+async def test_and_again_after_that(house: House) -> None:
+    person, _ = await lines(house(NOTICE_GAP_MS="300"), 20)
+    assert count(person.log, "notification") == 1
+    await asyncio.sleep(0.4)
+    await person.send(*[{"m": "a", "message": "hi"}] * 20)
+    assert count(await person.hears(), "notification") == 1
+
+
+async def test_each_socket_has_buckets_of_its_own(family: Company, room: str) -> None:
+    await family.enter(room, address=new_address())
+    person = await family.enter(room, address=new_address())
+    tab = await family.tab(person, room)
+    await person.send(*[{"m": "a", "message": "one"}] * 20)
+    await person.hears()
+    await tab.hears()
+    await tab.send(*[{"m": "a", "message": "two"}] * 20)
+    assert count(await tab.hears(), "a") == 8
+
+
+async def test_the_others_hear_nothing_of_refusals(guests: Company) -> None:
+    holder, person = await guests.pair()
+    await person.send(*[{"m": "a", "message": "hi"}] * 50)
+    await person.hears()
+    assert [m["m"] for m in await holder.hears()] == ["a"] * 8
+
+
+async def test_staff_are_exempt(house: House) -> None:
+    guests = house("admin")
+    holder, _ = await guests.pair()
+    staff = await guests.enter(holder.room, token=guests.server.tokens["admin"])
+    await staff.send(*[{"m": "a", "message": "hi"}] * 50)
+    await staff.send(*[{"m": "ch", "_id": holder.room}] * 50, *[{"m": "t"}] * 50)
+    heard = await staff.hears()
+    assert (count(heard, "a"), count(heard, "ch")) == (50, 50)
+    assert count(heard, "notification") == 0
+    assert count(heard, "t") == 50
+
+
+async def test_every_number_can_be_set(house: House) -> None:
+    guests = house(RATE_CHAT__BURST="3", RATE_CHAT__PER_SECOND="0.01")
+    person, passed = await lines(guests, 20)
+    assert passed == 3
+    assert count(person.log, "notification") == 1
