@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -30,11 +31,12 @@ BANS = [0, 0.7, 1, HOUR, 1e300]
 any_user = st.integers(0, USERS - 1)
 any_tab = st.integers(0, TABS - 1)
 any_room = st.integers(0, len(ROOMS) - 1)
+likely = st.sampled_from([True, True, False])
 any_set = st.sampled_from(SETS)
 
 
 class Evenings(RuleBasedStateMachine):
-    """Any steps in any order; a tab that is not there is one that arrives."""
+    """Any steps in any order."""
 
     town: Town
     server: Server
@@ -57,18 +59,19 @@ class Evenings(RuleBasedStateMachine):
             self.differs = True
             raise
 
-    def step(self, index: int) -> Iterator[Tab]:
-        """Yield the tab of this number, if there is one; then compare, if it is time."""
-        if index < len(self.town.tabs):
-            yield self.town.tabs[index]
+    def step(self, index: int, *, rules: bool = False) -> Iterator[Tab]:
+        """Yield a tab, if possible one that `rules` its room; then compare, if it is time."""
+        rulers = [tab for tab in self.town.tabs if self.town.rules(tab)] if rules else []
+        tabs = rulers or self.town.tabs
+        if tabs:
+            yield tabs[index % len(tabs)]
         self.steps += 1
         if self.steps % BATCH == 0:
             self.run(self.town.compare())
 
-    @rule(tab=any_tab, user=any_user, room=any_room, wanted=any_set)
-    def arrive(self, tab: int, user: int, room: int, wanted: tuple[Message, Message]) -> None:
+    @rule(user=any_user, room=any_room, wanted=any_set)
+    def arrive(self, user: int, room: int, wanted: tuple[Message, Message]) -> None:
         self.run(self.town.arrive(user, self.town.names[room], wanted))
-        list(self.step(tab))
 
     @rule(tab=any_tab, room=any_room, wanted=any_set)
     def go(self, tab: int, room: int, wanted: tuple[Message, Message]) -> None:
@@ -95,14 +98,14 @@ class Evenings(RuleBasedStateMachine):
         for who in self.step(tab):
             self.run(self.town.move(who, x / 100, y))
 
-    @rule(tab=any_tab, wanted=any_set)
-    def furnish(self, tab: int, wanted: tuple[Message, Message]) -> None:
-        for who in self.step(tab):
+    @rule(tab=any_tab, rules=likely, wanted=any_set)
+    def furnish(self, tab: int, rules: bool, wanted: tuple[Message, Message]) -> None:
+        for who in self.step(tab, rules=rules):
             self.run(self.town.furnish(who, wanted))
 
-    @rule(tab=any_tab, heir=st.none() | any_user)
-    def crown(self, tab: int, heir: int | None) -> None:
-        for who in self.step(tab):
+    @rule(tab=any_tab, rules=likely, heir=st.none() | any_user)
+    def crown(self, tab: int, rules: bool, heir: int | None) -> None:
+        for who in self.step(tab, rules=rules):
             self.run(self.town.crown(who, heir))
 
     @rule(tab=any_tab)
@@ -110,14 +113,14 @@ class Evenings(RuleBasedStateMachine):
         for who in self.step(tab):
             self.run(self.town.crown(who, who.user))
 
-    @rule(tab=any_tab, user=any_user, ms=st.sampled_from(BANS))
-    def ban(self, tab: int, user: int, ms: float) -> None:
-        for who in self.step(tab):
+    @rule(tab=any_tab, rules=likely, user=any_user, ms=st.sampled_from(BANS))
+    def ban(self, tab: int, rules: bool, user: int, ms: float) -> None:
+        for who in self.step(tab, rules=rules):
             self.run(self.town.ban(who, user, ms))
 
-    @rule(tab=any_tab, user=any_user)
-    def unban(self, tab: int, user: int) -> None:
-        for who in self.step(tab):
+    @rule(tab=any_tab, rules=likely, user=any_user)
+    def unban(self, tab: int, rules: bool, user: int) -> None:
+        for who in self.step(tab, rules=rules):
             self.run(self.town.unban(who, user))
 
     def teardown(self) -> None:

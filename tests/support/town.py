@@ -19,8 +19,8 @@ USERS = 5
 TABS = 9
 
 LOBBY, AWKWARD = "lobby", "test/awkward"
-ROOMS = [LOBBY, "test/{}", "{} a", "{} b"]
-"""Names; the braces are filled in, so that two programs only share the lobby."""
+ROOMS = [LOBBY, "test/{}", "{} a", "{} a", "{} a", "{} b"]
+"""Names; the braces are filled in, so that programs only share the lobby; one is the busiest."""
 
 SPECIAL = {
     "visible": True,
@@ -116,6 +116,10 @@ class Town:
             await tab.person.vanish()
         await self._settle()
 
+    def rules(self, tab: Tab) -> bool:
+        """Whether this is a tab of who holds the crown of the room it is in."""
+        return tab.room is not None and tab.room.holder == tab.user
+
     # Steps
 
     async def arrive(self, user: int, room: str, wanted: tuple[Message, Message]) -> None:
@@ -180,7 +184,7 @@ class Town:
     async def furnish(self, tab: Tab, wanted: tuple[Message, Message]) -> None:
         """Change the settings."""
         await tab.do({"m": "chset", "set": wanted[0]})
-        if self._rules(tab) and wanted[1]:
+        if self.rules(tab) and wanted[1]:
             assert tab.room is not None
             tab.room.settings.pop("color2", None)
             tab.room.settings.update(wanted[1])
@@ -205,7 +209,7 @@ class Town:
         """Throw somebody out."""
         now = await tab.do({"m": "kickban", "_id": self._id(user), "ms": ms})
         others = [other for other in self.tabs if other.user == user]
-        if not self._rules(tab) or not others:
+        if not self.rules(tab) or not others:
             return
         room = tab.room
         assert room is not None
@@ -222,7 +226,7 @@ class Town:
     async def unban(self, tab: Tab, user: int) -> None:
         """Let somebody in again."""
         await tab.do({"m": "unban", "_id": self._id(user)})
-        if self._rules(tab) and tab.room is not None:
+        if self.rules(tab) and tab.room is not None:
             self.bans.discard((tab.room.name, user))
 
     # The rules
@@ -230,9 +234,6 @@ class Town:
     def _id(self, user: int) -> str:
         known = self.users.get(user)
         return known["_id"] if known else "nobody"
-
-    def _rules(self, tab: Tab) -> bool:
-        return tab.room is not None and tab.room.holder == tab.user
 
     def _fits(self, room: Room) -> bool:
         return len(room.stays) < room.settings.get("limit", math.inf)
