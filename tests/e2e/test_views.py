@@ -113,10 +113,20 @@ class Evenings(RuleBasedStateMachine):
         for who in self.step(tab):
             self.run(self.town.crown(who, who.user))
 
-    @rule(tab=any_tab, rules=likely, user=any_user, ms=st.sampled_from(BANS))
-    def ban(self, tab: int, rules: bool, user: int, ms: float) -> None:
+    @rule(
+        tab=any_tab,
+        rules=likely,
+        user=any_user,
+        ms=st.sampled_from(BANS),
+        returns=st.booleans(),
+    )
+    def ban(self, tab: int, rules: bool, user: int, ms: float, returns: bool) -> None:
         for who in self.step(tab, rules=rules):
+            room = who.room
             self.run(self.town.ban(who, user, ms))
+            back = [other for other in self.town.tabs if other.user == user]
+            if returns and back and room is not None:
+                self.run(self.town.go(back[0], room.name, SETS[-1]))
 
     @rule(tab=any_tab, rules=likely, user=any_user)
     def unban(self, tab: int, rules: bool, user: int) -> None:

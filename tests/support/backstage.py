@@ -1,0 +1,145 @@
+"""The world without a server: messages go straight to their handlers, and the clock stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from fortepiano.model.banlist import BanList
+from fortepiano.model.directory import Directory
+from fortepiano.model.session import Session
+from fortepiano.model.world import World
+from fortepiano.native import Bans, Hub
+from fortepiano.protocol.context import Context
+from fortepiano.protocol.dispatch import Dispatch
+from fortepiano.protocol.filter import Filter
+from fortepiano.protocol.outbound import Outbound
+from fortepiano.rules import Rules
+from fortepiano.store.memory import MemoryStore
+
+__all__ = ["START", "Actor", "Backstage"]
+
+START = 1_795_300_000_000
+"""Where the clock stands at first: milliseconds since 1970."""
+
+_UNKNOWN_CLIENT = 1_000_000
+"""The hub knows nobody of such a number, and so says nothing to him."""
+
+
+class _Closed:
+    """A connection under a session, of which only its end is of interest."""
+
+    code: int | None = None
+
+    def close(self, code: int, reason: str = "") -> None:
+        self.code = code
+
+
+class _Overheard(Outbound):
+    """Remembers what is said to one session alone."""
+
+    told: dict[Session, list[dict[str, Any]]]
+
+    def tell(self, session: Session, messages: list[dict[str, Any]]) -> None:
+        self.told.setdefault(session, []).extend(messages)
+
+
+class Actor:
+    """Somebody with one connection.
+
+    Attributes:
+        session: The connection.
+        id: The user id.
+    """
+
+    def __init__(self, backstage: Backstage, session: Session) -> None:
+        """Take part; see `Backstage.enter`."""
+        self._backstage = backstage
+        self.session = session
+        self.id = ""
+
+    def send(self, m: str, **fields: Any) -> None:
+        """Send a message; `id_` is the key `_id`."""
+        if "id_" in fields:
+            fields["_id"] = fields.pop("id_")
+        self._backstage.dispatch.receive(self.session, orjson.dumps({"m": m} | fields))
+
+    def heard(self) -> list[dict[str, Any]]:
+        """Return what was said to this session alone since the last time."""
+        return self._backstage.outbound.told.pop(self.session, [])
+
+    @property
+    def room(self) -> str | None:
+        """The name of the room it is in."""
+        participant = self.session.participant
+        return None if participant is None else participant.room.name
+
+
+class Backstage:
+    """Handlers and the model, without an event loop.
+
+    Attributes:
+        context: The world.
+        dispatch: Where messages go.
+        outbound: What is said.
+        planned: What was to be called later: seconds and the function.
+    """
+
+    def __init__(self, *, words: Path | None = None, **rules: Any) -> None:
+        """Begin with nobody; `rules` differ from the preset quick."""
+        self._hub = Hub(standing_at=START)
+        self.planned: list[tuple[float, Callable[[], None]]] = []
+        store, chosen = MemoryStore(), Rules(**rules)
+        bans = BanList(Bans(), store)
+        self.outbound = _Overheard(self._hub, chosen, bans, self._later)
+        self.outbound.told = {}
+        directory = Directory(self._hub, store, chosen)
+        self.context = Context(
+            hub=self._hub,
+            directory=directory,
+            world=World(self._hub, directory, chosen),
+            outbound=self.outbound,
+            store=store,
+            rules=chosen,
+            bans=bans,
+            filter=Filter(words),
+            motd="",
+            later=self._later,
+            stop=lambda: None,
+        )
+        self.dispatch = Dispatch(self.context)
+        self._actors = 0
+
+    def _later(self, seconds: float, what: Callable[[], None]) -> None:
+        self.planned.append((seconds, what))
+
+    def wait(self, seconds: float) -> None:
+        """Turn the clock on."""
+        self._hub.turn_clock(seconds)
+
+    def open(self, user_id: str = "") -> Actor:
+        """Let in somebody who has not said `hi` yet; without an id he is new."""
+        self._actors += 1
+        client = _UNKNOWN_CLIENT + self._actors
+        return Actor(self, Session(client, _Closed(), user_id or f"{self._actors:024x}"))
+
+    def enter(self, room: str | None = None, *, user_id: str = "", **wanted: Any) -> Actor:
+        """Let in somebody who has said `hi` and gone into a room."""
+        actor = self.open(user_id)
+        actor.send("hi")
+        actor.id = actor.heard()[0]["u"]["_id"]
+        if room is not None:
+            actor.send("ch", id_=room, set=wanted)
+        return actor
+
+    def end(self, actor: Actor) -> None:
+        """End somebody's connection."""
+        self.dispatch.ended(actor.session)
+
+    def holder(self, room: str) -> str | None:
+        """Return the id of who holds a room's crown."""
+        holder = self.context.directory.rooms[room].holder
+        return None if holder is None else holder.id

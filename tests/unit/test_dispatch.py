@@ -1,0 +1,158 @@
+import orjson
+import pytest
+import structlog
+
+from fortepiano.protocol import dispatch as module
+from fortepiano.protocol.dispatch import TABLE, Entry
+from support.backstage import Actor, Backstage
+
+ANN = "a" * 24
+
+ROOM = "a room"
+
+
+def texts(actor: Actor) -> list[str]:
+    return [message["text"] for message in actor.heard() if message["m"] == "notification"]
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the handlers of `a` and `userset` fail."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("broken")
+
+    def fail_too(*_: object) -> None:
+        raise KeyError("broken")
+
+    table = dict(TABLE) | {
+        "a": Entry(TABLE["a"].shape, fail),
+        "userset": Entry(TABLE["userset"].shape, fail_too),
+    }
+    monkeypatch.setattr(module, "TABLE", table)
+
+
+@pytest.mark.usefixtures("broken")
+class TestFailingHandlers:
+    def test_one_message_is_lost_and_the_client_stays(self) -> None:
+        with structlog.testing.capture_logs():
+            backstage = Backstage()
+            actor = backstage.enter(ROOM)
+            actor.heard()
+            actor.send("a", message="hello")
+            assert actor.heard() == []
+            assert actor.room == ROOM
+            actor.send("ch", id_="lobby")
+            assert actor.room == "lobby"
+            assert getattr(actor.session.connection, "code", None) is None
+
+    def test_it_is_logged_once_for_each_place(self) -> None:
+        with structlog.testing.capture_logs() as logs:
+            backstage = Backstage()
+            actor, other = backstage.enter(ROOM), backstage.enter(ROOM)
+            for _ in range(3):
+                for each in (actor, other):
+                    each.send("a", message="hello")
+                    each.send("userset", set={"name": "Ann"})
+        faults = [log for log in logs if log["event"] == "handler failed"]
+        assert [fault["m"] for fault in faults] == ["a", "userset"]
+        assert {fault["log_level"] for fault in faults} == {"error"}
+        assert isinstance(faults[0]["exc_info"], ZeroDivisionError)
+
+
+class TestTable:
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b"{}",
+            b'{"m":null}',
+            b'{"m":5}',
+            b'{"m":["hi"]}',
+            b'{"m":""}',
+            b'{"m":"HI"}',
+            b'{"m":"__proto__"}',
+            b'{"m":"constructor"}',
+            b'{"m":"hi ","token":1}',
+        ],
+    )
+    def test_what_nobody_knows_is_ignored(self, raw: bytes) -> None:
+        backstage = Backstage()
+        actor = backstage.open()
+        with structlog.testing.capture_logs() as logs:
+            backstage.dispatch.receive(actor.session, raw)
+        assert actor.heard() == logs == []
+
+    @pytest.mark.parametrize("kind", sorted(set(TABLE) - {"hi", "bye", "devices"}))
+    def test_nothing_counts_before_hi(self, kind: str) -> None:
+        backstage = Backstage()
+        actor = backstage.open()
+        fields = {"_id": ROOM, "id": ROOM, "message": "x", "set": {"name": "Ann"}, "ms": 5}
+        raw = orjson.dumps({"m": kind} | fields)
+        backstage.dispatch.receive(actor.session, raw)
+        assert actor.heard() == []
+        assert actor.session.user is None
+        assert ROOM not in backstage.context.directory.rooms
+
+    def test_bye_closes_at_any_time(self) -> None:
+        actor = Backstage().open()
+        actor.send("bye")
+        assert getattr(actor.session.connection, "code", None) == 1000
+
+
+class TestRates:
+    def test_a_bucket_empties_and_fills(self) -> None:
+        backstage = Backstage()
+        backstage.enter(ROOM)
+        actor = backstage.enter(ROOM)
+        room = backstage.context.directory.rooms[ROOM]
+        for number in range(12):
+            actor.send("a", message=f"line {number}")
+        assert len(room.history) == 8
+        assert texts(actor) == ["You are sending `a` too fast."]
+        backstage.wait(2.1)
+        for number in range(12):
+            actor.send("a", message=f"line {number}")
+        assert len(room.history) == 10
+        # One notification in five seconds.
+        assert texts(actor) == []
+        backstage.wait(5)
+        for number in range(12):
+            actor.send("a", message=f"line {number}")
+        assert len(texts(actor)) == 1
+
+    def test_who_holds_the_crown_may_talk_faster(self) -> None:
+        backstage = Backstage()
+        holder = backstage.enter(ROOM)
+        for number in range(12):
+            holder.send("a", message=f"line {number}")
+        assert len(backstage.context.directory.rooms[ROOM].history) == 10
+
+    def test_malformed_messages_cost_nothing(self) -> None:
+        backstage = Backstage()
+        actor = backstage.enter(ROOM)
+        for message in (None, 5, "", " ", "x" * 513, "a\nb", ["x"]) * 10:
+            actor.send("a", message=message)
+        assert texts(actor) == []
+        actor.send("a", message="hello")
+        assert len(backstage.context.directory.rooms[ROOM].history) == 1
+
+    def test_each_kind_and_each_tab_has_its_own(self) -> None:
+        backstage = Backstage()
+        first, second = (backstage.enter(ROOM, user_id=ANN) for _ in range(2))
+        for number in range(11):
+            first.send("a", message=f"line {number}")
+        first.heard()
+        first.send("userset", set={"name": "Ann"})
+        second.send("a", message="hello")
+        assert texts(first) == texts(second) == []
+        history = backstage.context.directory.rooms[ROOM].history
+        assert history[-1]["a"] == "hello"
+        assert history[-1]["p"]["name"] == "Ann"
+
+    def test_staff_are_exempt(self) -> None:
+        backstage = Backstage()
+        actor = backstage.enter(ROOM)
+        actor.session.scope = "moderate"
+        for number in range(30):
+            actor.send("a", message=f"line {number}")
+        assert len(backstage.context.directory.rooms[ROOM].history) == 30
