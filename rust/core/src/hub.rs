@@ -12,75 +12,12 @@ use slab::Slab;
 use crate::client::{Client, Phase, NONE};
 use crate::clock::Clock;
 use crate::feed::Reading;
-use crate::frame::{self, Limits};
+use crate::frame;
 use crate::quota::Quotas;
 use crate::room::{Person, Room};
+pub use crate::settings::Settings;
 use crate::socket::{self, Poller};
 use crate::watch::SLOW;
-
-/// Every number that the hub goes by. Times in microseconds, sizes in bytes.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// What a client's message may measure.
-    pub limits: Limits,
-    /// A reader that is further behind misses cursor positions.
-    pub lag_soft: u64,
-    /// A reader that is further behind is closed with 1013.
-    pub lag_hard: u64,
-    /// A full socket that takes nothing for so long is closed with 1013.
-    pub stall: u64,
-    /// A client that has not said `hi` after so long is closed with 4004.
-    pub hello: u64,
-    /// A client that is silent for so long is pinged.
-    pub ping: u64,
-    /// A pinged client that stays silent for so long is gone.
-    pub pong: u64,
-    /// How long the peer may take to answer a close frame.
-    pub linger: u64,
-    /// The share of its time that a room may spend sending, in 0..1.
-    pub duty: f64,
-    /// The longest rest of a room after a flush.
-    pub rest: u64,
-    /// The time between two positions of one cursor, and half of it between two flushes of a room
-    /// that positions alone cause.
-    pub move_gap: u64,
-    /// A client that has not asked for the time for so long after `hi` is closed with 4004; 0: never.
-    pub silence: u64,
-    /// How many requests for the time may come at once.
-    pub time_burst: u32,
-    /// The time in which one more request for the time may come.
-    pub time_interval: u64,
-    /// Ticks of the quota that may be spent before they come.
-    pub quota_forgiven: u32,
-    /// The time between two refills of the note quotas.
-    pub quota_tick: u64,
-    /// How many past ticks a quota remembers (`maxHistLen`).
-    pub quota_history: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            limits: Limits { message: 64 << 10, fragments: 1024 },
-            lag_soft: 256 << 10,
-            lag_hard: 1 << 20,
-            stall: 10_000_000,
-            hello: 30_000_000,
-            ping: 25_000_000,
-            pong: 10_000_000,
-            linger: 2_000_000,
-            duty: 0.25,
-            rest: 20_000,
-            move_gap: 40_000,
-            silence: 0,
-            time_burst: 30,
-            time_interval: 100_000,
-            quota_forgiven: 0,
-            quota_tick: 1_000_000,
-            quota_history: 3,
-        }
-    }
-}
 
 /// What must happen to a connection, by whoever owns its transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

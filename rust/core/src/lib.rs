@@ -15,6 +15,7 @@ pub mod quota;
 mod room;
 pub mod scan;
 mod segments;
+mod settings;
 mod socket;
 pub mod text;
 mod watch;
