@@ -24,6 +24,7 @@ async def couple(guests: Company) -> tuple[Person, Person, Person]:
     """Return the holder of a crown, a co-owner, and somebody else in one room."""
     holder, partner, other = await guests.group(3)
     await holder.send(naming(partner))
+    await holder.nothing()
     assert await partner.refused() == "You rule this room beside its owner."
     return holder, partner, other
 
@@ -45,6 +46,7 @@ async def test_only_who_is_named_is_told(guests: Company) -> None:
 async def test_a_co_owner_keeps_order(guests: Company) -> None:
     holder, partner, other = await couple(guests)
     await partner.send({"m": "mute", "_id": other.id, "chat": True})
+    await partner.nothing()
     await other.refused()
     await partner.send({"m": "kickban", "_id": other.id, "ms": 60_000})
     await other.expect("ch", where=lambda ch: ch["ch"]["_id"] == "test/awkward")
@@ -84,6 +86,7 @@ async def test_the_holder_is_above_him(guests: Company) -> None:
 async def test_the_holder_takes_it_back(guests: Company) -> None:
     holder, partner, other = await couple(guests)
     await holder.send(naming(partner, on=False))
+    await holder.nothing()
     assert await partner.refused() == "You rule this room no more."
     assert not await rules(partner)
     await other.nothing()
@@ -114,6 +117,7 @@ async def test_he_comes_back_as_one(family: Company, room: str) -> None:
     holder = await family.enter(room, address=new_address())
     partner = await family.enter(room, address=new_address())
     await holder.send(naming(partner))
+    await holder.nothing()
     await partner.refused()
     await partner.leave()
     await holder.expect("bye")

@@ -51,6 +51,7 @@ async def test_who_is_invited_is_told_and_gets_in(guests: Company) -> None:
     holder, other = await guests.pair({"inviteOnly": True})
     guest, neighbour = await guests.pair()
     await holder.send(inviting(guest))
+    await holder.nothing()
     assert await guest.refused() == f'You are invited to "{holder.room}".'
     for person in (holder, other, neighbour):
         await person.nothing()

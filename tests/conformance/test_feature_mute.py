@@ -43,6 +43,7 @@ async def test_off_by_default(guests: Company) -> None:
 async def test_what_is_muted(guests: Company, what: dict[str, bool], left: set[str]) -> None:
     holder, other, third = await guests.group(3)
     await holder.send(muting(other, **what))
+    await holder.nothing()
     assert await other.refused() == "You have been muted in this room."
     await holder.nothing()
     await third.nothing()
@@ -56,8 +57,10 @@ async def test_what_is_muted(guests: Company, what: dict[str, bool], left: set[s
 async def test_a_later_one_replaces_it(guests: Company) -> None:
     holder, other = await guests.pair()
     await holder.send(muting(other, notes=True))
+    await holder.nothing()
     await other.refused()
     await holder.send(muting(other, chat=True))
+    await holder.nothing()
     await other.refused()
     assert await heard_of(other, holder) == {"n"}
 
@@ -65,17 +68,21 @@ async def test_a_later_one_replaces_it(guests: Company) -> None:
 async def test_it_is_lifted(guests: Company) -> None:
     holder, other = await guests.pair()
     await holder.send(muting(other, notes=True, chat=True))
+    await holder.nothing()
     await other.refused()
     await holder.send(muting(other))
+    await holder.nothing()
     assert await other.refused() == "You are muted no more."
     assert await heard_of(other, holder) == {"n", "a"}
     await holder.send(muting(other))
+    await holder.nothing()
     await other.nothing()
 
 
 async def test_private_lines_are_chat(guests: Company) -> None:
     holder, other, third = await guests.group(3)
     await holder.send(muting(other, chat=True))
+    await holder.nothing()
     await other.refused()
     await other.send({"m": "dm", "_id": third.id, "message": "psst"})
     await other.refused()
@@ -100,6 +107,7 @@ async def test_nobody_mutes_the_holder(guests: Company) -> None:
 async def test_co_owners_can_be_muted(guests: Company) -> None:
     holder, partner = await guests.pair()
     await holder.send({"m": "coowner", "_id": partner.id}, muting(partner, notes=True, chat=True))
+    await holder.nothing()
     await partner.hears()
     assert await heard_of(partner, holder) == set()
 
@@ -107,6 +115,7 @@ async def test_co_owners_can_be_muted(guests: Company) -> None:
 async def test_the_crown_ends_it(guests: Company) -> None:
     holder, other = await guests.pair()
     await holder.send(muting(other, notes=True, chat=True))
+    await holder.nothing()
     await other.refused()
     await holder.send({"m": "chown", "id": other.id})
     await other.expect("ch")
@@ -121,6 +130,7 @@ async def test_it_waits_for_who_leaves(family: Company, room: str) -> None:
     holder = await family.enter(room, address=new_address())
     other = await family.enter(room, address=new_address())
     await holder.send(muting(other, notes=True, chat=True))
+    await holder.nothing()
     await other.refused()
     await other.leave()
     await holder.expect("bye")

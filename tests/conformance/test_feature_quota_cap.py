@@ -68,6 +68,7 @@ async def test_taking_it_away_gives_everything_back(
     assert (await holder.hears())[1:] == [preset.holder.nq]
     assert (await other.hears())[1:] == [preset.normal.nq]
     await other.send(notes(300))
+    await other.nothing()
     (heard,) = await holder.hears()
     assert len(heard["n"]) == 300
 
