@@ -447,7 +447,9 @@ mod tests {
         fn whole_frames_come_in_order_however_they_are_cut(acts in acts()) {
             let mut scene = Scene::new();
             scene.play(&Act::Enter);
-            acts.iter().for_each(|act| scene.play(act));
+            for act in &acts {
+                scene.play(act);
+            }
             scene.check();
         }
     }
@@ -457,7 +459,9 @@ mod tests {
         let mut scene = Scene::new();
         let say = Act::Say { length: 20, skippable: false, own: false };
         let acts = [Act::Enter, say.clone(), say, Act::Send { bytes: 7, lenient: false }];
-        acts.iter().for_each(|act| scene.play(act));
+        for act in &acts {
+            scene.play(act);
+        }
         scene.play(&Act::Leave { drop_backlog: false });
         assert_eq!(scene.client.lag(0), 2 * 22 - 7);
         scene.play(&Act::Leave { drop_backlog: true });
