@@ -117,7 +117,7 @@ async def test_he_comes_back_as_one(family: Company, room: str) -> None:
     holder = await family.enter(room, address=new_address())
     partner = await family.enter(room, address=new_address())
     await holder.send(naming(partner))
-    await holder.nothing()
+    await holder.hears()
     await partner.refused()
     await partner.leave()
     await holder.expect("bye")

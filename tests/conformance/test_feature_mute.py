@@ -130,7 +130,7 @@ async def test_it_waits_for_who_leaves(family: Company, room: str) -> None:
     holder = await family.enter(room, address=new_address())
     other = await family.enter(room, address=new_address())
     await holder.send(muting(other, notes=True, chat=True))
-    await holder.nothing()
+    await holder.hears()
     await other.refused()
     await other.leave()
     await holder.expect("bye")
