@@ -107,6 +107,14 @@ class TestTelling:
         assert ann.hear() == texts(b"[2]", b"[4]")
         assert bea.hear() == texts(b"[1]", b"[2]", b"[3]")
 
+    def test_saying_but_to_one_who_is_elsewhere(self, house: House) -> None:
+        ann, bea = house.join("ann"), house.open()
+        other = house.hub.open_room()
+        house.hub.enter(bea.client, other, house.person("bea", other))
+        house.hub.say(house.room, b"[1]", bea.client)
+        house.hub.say(other, b"[2]", ann.client)
+        assert (ann.hear(), bea.hear()) == (texts(b"[1]"), texts(b"[2]"))
+
     def test_private_words_keep_their_place(self, house: House) -> None:
         ann, bea = house.join("ann"), house.join("bea")
         for index in range(0, 60, 3):
@@ -184,6 +192,17 @@ class TestTelling:
         names = [[[person["id"] for person in people] for people in heard] for heard in ids]
         everybody, others = ["ann", "bea", "cid"], ["bea", "cid"]
         assert names == [[everybody, others], [everybody, others], [others, others]]
+
+    def test_members_come_and_go(self, house: House) -> None:
+        ann, bea, cid = house.join("ann"), house.join("bea"), house.join("cid")
+        house.hub.leave(ann.client)
+        house.hub.leave(cid.client)
+        house.hub.say(house.room, b"[1]")
+        dan = house.join("dan")
+        house.hub.leave(bea.client)
+        house.hub.say(house.room, b"[2]")
+        heard = [guest.hear() for guest in (ann, bea, cid, dan)]
+        assert heard == [[], texts(b"[1]"), [], texts(b"[2]")]
 
     def test_who_is_unknown_harms_nobody(self, house: House) -> None:
         ann = house.join("ann")
@@ -479,7 +498,8 @@ class TestOrder:
         ann.send(whole[:cut])
         bea.say(NOTE)
         ann.send(whole[cut:])
-        assert len(house.stage.received) == 1
+        ann.say({"m": "b"})
+        assert [raw for _, raw in house.stage.received] == [b'{"m": "a"}', b'{"m": "b"}']
         assert bea.hear() == texts(note_of("ann"))
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -315,6 +316,7 @@ class Play(RuleBasedStateMachine):
         assert self.stage.ended == self.model_ended
 
 
+@pytest.mark.timeout(1800)  # with many examples, or many attempts to make a failing one simple
 class TestPlay(Play.TestCase):
     # The plays that matter are long and need many guests; the desk can afford some more of them.
     settings = settings(max_examples=max(200, settings().max_examples), stateful_step_count=60)
