@@ -1,0 +1,290 @@
+//! The hub over socket pairs, without an interpreter: so that a debug build checks its arithmetic.
+
+use std::io::{ErrorKind, Read};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+
+use fortepiano_core::clock::Clock;
+use fortepiano_core::frame;
+use fortepiano_core::hub::{Hub, Settings, Verdict};
+use fortepiano_core::{Step, NONE};
+use proptest::prelude::*;
+
+const SECOND: u64 = 1_000_000;
+
+/// A client's end of a connection, and what came through it.
+struct Peer {
+    client: u32,
+    /// The hub's end, kept open.
+    _near: UnixStream,
+    far: UnixStream,
+    read: Vec<u8>,
+}
+
+impl Peer {
+    /// Connects somebody; a `small` send buffer takes some 4 kB.
+    fn new(hub: &mut Hub, small: bool) -> Self {
+        let (near, far) = UnixStream::pair().unwrap();
+        far.set_nonblocking(true).unwrap();
+        if small {
+            let least: libc::c_int = 1;
+            // SAFETY: the option's value is a live c_int of the size given.
+            unsafe {
+                let value = (&raw const least).cast();
+                libc::setsockopt(near.as_raw_fd(), libc::SOL_SOCKET, libc::SO_SNDBUF, value, 4);
+            }
+        }
+        let client = hub.attach(near.as_raw_fd());
+        Self { client, _near: near, far, read: Vec::new() }
+    }
+
+    /// Reads up to `most` bytes and returns how many there were.
+    fn read(&mut self, most: usize) -> usize {
+        let mut bytes = vec![0; most];
+        match self.far.read(&mut bytes) {
+            Ok(count) => {
+                self.read.extend_from_slice(&bytes[..count]);
+                count
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The payloads of the frames that were read, of which none may be cut.
+    fn payloads(&self) -> Vec<&[u8]> {
+        let mut payloads = Vec::new();
+        let mut rest = &self.read[..];
+        while !rest.is_empty() {
+            assert_eq!(rest[0] & 0xF0, 0x80, "no frame begins here");
+            let (length, header) = match rest[1] {
+                126 => (usize::from(u16::from_be_bytes([rest[2], rest[3]])), 4),
+                short => (usize::from(short), 2),
+            };
+            payloads.push(&rest[header..header + length]);
+            rest = &rest[header + length..];
+        }
+        payloads
+    }
+}
+
+fn standing(settings: Settings) -> Hub {
+    Hub::new(settings, Clock::standing(1_000)).unwrap()
+}
+
+/// Makes a room and puts everybody into it, as people of their own.
+fn gather(hub: &mut Hub, peers: &[&Peer]) -> u32 {
+    let room = hub.open_room();
+    for peer in peers {
+        let person = hub.add_person(room, b"\"id\"", b"{", b"0", b"0");
+        let quota = hub.quotas.add(8000, 24000);
+        hub.greet(peer.client, quota);
+        hub.enter(peer.client, room, person);
+    }
+    room
+}
+
+/// Flushes and reads until nothing moves any more.
+fn settle(hub: &mut Hub, peers: &mut [&mut Peer]) {
+    hub.wake();
+    while peers.iter_mut().map(|peer| peer.read(1 << 20)).sum::<usize>() > 0 {
+        hub.wake();
+    }
+}
+
+/// Hands a client's text to the hub and steps through it; returns what is for Python.
+fn send(hub: &mut Hub, client: u32, text: &str) -> Vec<Vec<u8>> {
+    let mut bytes = Vec::new();
+    frame::append(&mut bytes, frame::TEXT, text.as_bytes());
+    let header = bytes.len() - text.len();
+    bytes[1] |= 0x80;
+    bytes.splice(header..header, [0; 4]);
+    hub.window(client)[..bytes.len()].copy_from_slice(&bytes);
+    hub.feed(client, bytes.len());
+    let mut cold = Vec::new();
+    while let Step::Cold(message) = hub.step() {
+        cold.push(message.to_vec());
+    }
+    cold
+}
+
+#[test]
+fn notes_reach_all_but_the_socket_that_played() {
+    let mut hub = standing(Settings::default());
+    let mut ann = Peer::new(&mut hub, false);
+    let mut bea = Peer::new(&mut hub, false);
+    gather(&mut hub, &[&ann, &bea]);
+    let cold = send(&mut hub, ann.client, r#"[{"m":"n","t":1,"n":[{"n":"c4"}]},{"m":"a"}]"#);
+    assert_eq!(cold, [br#"{"m":"a"}"#]);
+    assert!(hub.end_turn(), "the notes want a flush");
+    settle(&mut hub, &mut [&mut ann, &mut bea]);
+    assert_eq!(ann.payloads(), [b""; 0]);
+    assert_eq!(bea.payloads(), [br#"[{"m":"n","t":1,"p":"id","n":[{"n":"c4"}]}]"#]);
+}
+
+#[test]
+fn a_slow_reader_is_judged_and_its_last_frame_is_whole() {
+    let mut hub = standing(Settings { lag_hard: 20_000, ..Settings::default() });
+    let mut ann = Peer::new(&mut hub, true);
+    let mut bea = Peer::new(&mut hub, false);
+    let room = gather(&mut hub, &[&ann, &bea]);
+    let mut verdict = None;
+    let mut said = 0;
+    while verdict.is_none() {
+        hub.say(room, &[b'x'; 3_000], NONE);
+        hub.wake();
+        bea.read(1 << 20);
+        verdict = hub.next_verdict();
+        said += 1;
+        assert!(hub.lag(ann.client) <= 20_000 + 3_004, "lag is bounded");
+    }
+    assert_eq!(verdict, Some((ann.client, Verdict::Dismiss(1013))));
+    // Whoever owns the session takes it out of its room, then closes: both may cut nothing.
+    hub.leave(ann.client);
+    hub.close(ann.client, 1013, "");
+    hub.close(ann.client, 4000, "again");
+    assert!(hub.lag(ann.client) < 3_004 + 4, "the backlog is dropped");
+    settle(&mut hub, &mut [&mut ann, &mut bea]);
+    let told = ann.payloads();
+    assert_eq!(told.last(), Some(&&1013_u16.to_be_bytes()[..]));
+    assert!(told.len() < said && told.iter().rev().skip(1).all(|payload| payload.len() == 3_000));
+    assert_eq!(bea.payloads().len(), said);
+    assert_eq!(hub.stats.slow, 1);
+}
+
+#[test]
+fn a_number_that_is_used_again_has_no_past() {
+    let mut hub = standing(Settings { lag_hard: 5_000, ..Settings::default() });
+    let ann = Peer::new(&mut hub, true);
+    let room = gather(&mut hub, &[&ann]);
+    for _ in 0..2 {
+        hub.say(room, &[b'x'; 9_000], NONE);
+        hub.wake();
+    }
+    hub.detach(ann.client);
+    let number = ann.client;
+    drop(ann);
+    let mut stranger = Peer::new(&mut hub, false);
+    assert_eq!(stranger.client, number);
+    assert_eq!((hub.next_verdict(), hub.lag(number)), (None, 0));
+    hub.say(room, b"[1]", NONE);
+    hub.tell(number, b"[2]");
+    settle(&mut hub, &mut [&mut stranger]);
+    assert_eq!(stranger.payloads(), [b"[2]"]);
+}
+
+#[test]
+fn the_silent_are_asked_before_they_are_dropped() {
+    let mut hub = standing(Settings::default());
+    let mut ann = Peer::new(&mut hub, false);
+    gather(&mut hub, &[&ann]);
+    for second in 0..40 {
+        assert_eq!(hub.next_verdict(), None, "after {second} s");
+        hub.clock().turn(SECOND);
+        settle(&mut hub, &mut [&mut ann]);
+        if !ann.read.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(ann.read, [0x80 | frame::PING, 0]);
+    for _ in 0..12 {
+        hub.clock().turn(SECOND);
+        hub.wake();
+    }
+    assert_eq!(hub.next_verdict(), Some((ann.client, Verdict::Drop)));
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Say { length: usize, except: usize },
+    Tell { peer: usize, length: usize },
+    Read { peer: usize, most: usize },
+    Flush,
+    Leave(usize),
+    Enter(usize),
+    Close(usize),
+}
+
+const PEERS: usize = 3;
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let length = prop_oneof![8 => 8..300_usize, 2 => 3_000..9_000_usize];
+    let peer = 0..PEERS;
+    let act = prop_oneof![
+        6 => (length.clone(), 0..PEERS + 1).prop_map(|(length, except)| Act::Say { length, except }),
+        4 => (peer.clone(), length).prop_map(|(peer, length)| Act::Tell { peer, length }),
+        4 => (peer.clone(), 1..6_000_usize).prop_map(|(peer, most)| Act::Read { peer, most }),
+        4 => Just(Act::Flush),
+        1 => peer.clone().prop_map(Act::Leave),
+        2 => peer.clone().prop_map(Act::Enter),
+        1 => peer.prop_map(Act::Close),
+    ];
+    prop::collection::vec(act, 1..80)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Two of the peers have sockets that are soon full.
+    #[test]
+    fn everybody_is_told_everything_in_order(acts in acts()) {
+        let mut hub = standing(Settings { lag_hard: u64::MAX, ..Settings::default() });
+        let mut peers: Vec<Peer> = (0..PEERS).map(|index| Peer::new(&mut hub, index > 0)).collect();
+        let room = gather(&mut hub, &peers.iter().collect::<Vec<_>>());
+        let person = hub.add_person(room, b"\"id\"", b"{", b"0", b"0");
+        let mut owed: Vec<Vec<Vec<u8>>> = vec![Vec::new(); PEERS];
+        let mut is_in = [true; PEERS];
+        let mut is_closed = [false; PEERS];
+        for (index, act) in acts.iter().enumerate() {
+            let payload = |length: usize| {
+                let mut payload = format!("{index:06}").into_bytes();
+                payload.resize(length, b'.');
+                payload
+            };
+            match *act {
+                Act::Say { length, except } => {
+                    hub.say(room, &payload(length), peers.get(except).map_or(NONE, |peer| peer.client));
+                    for peer in (0..PEERS).filter(|peer| is_in[*peer] && *peer != except) {
+                        owed[peer].push(payload(length));
+                    }
+                }
+                Act::Tell { peer, length } => {
+                    hub.tell(peers[peer].client, &payload(length));
+                    if !is_closed[peer] {
+                        owed[peer].push(payload(length));
+                    }
+                }
+                Act::Read { peer, most } => {
+                    peers[peer].read(most);
+                }
+                Act::Flush => hub.wake(),
+                Act::Leave(peer) => {
+                    hub.leave(peers[peer].client);
+                    is_in[peer] = false;
+                }
+                Act::Enter(peer) => {
+                    hub.enter(peers[peer].client, room, person);
+                    is_in[peer] = !is_closed[peer];
+                }
+                Act::Close(peer) => {
+                    hub.close(peers[peer].client, 4000, "");
+                    is_in[peer] = false;
+                    is_closed[peer] = true;
+                }
+            }
+        }
+        settle(&mut hub, &mut peers.iter_mut().collect::<Vec<_>>());
+        for (index, peer) in peers.iter().enumerate() {
+            let mut told = peer.payloads();
+            if is_closed[index] {
+                prop_assert_eq!(told.pop(), Some(&4000_u16.to_be_bytes()[..]));
+                if index > 0 {
+                    // A socket that was full has lost its backlog.
+                    owed[index].truncate(told.len());
+                }
+            }
+            prop_assert_eq!(told, owed[index].iter().map(Vec::as_slice).collect::<Vec<_>>());
+        }
+        prop_assert_eq!(hub.next_verdict(), None);
+    }
+}
