@@ -11,7 +11,7 @@ import pytest
 from fortepiano import native
 from support.peer import BINARY, CLOSE, CONTINUATION, PONG, TEXT, frame
 from support.reference.frame import Event
-from support.stage import START, Guest, Stage, text
+from support.stage import START, Guest, Stage, payloads, text
 
 NOTE = {"m": "n", "t": 1, "n": [{"n": "c4"}]}
 SMALL = 1
@@ -41,6 +41,10 @@ class House(Stage):
         for payload in payloads:
             self.hub.say(self.room, payload)
         self.turn()
+
+    def pass_time(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.turn(1)
 
     def wait(self) -> None:
         """Wait until the hub wants to be woken, and wake it."""
@@ -72,7 +76,7 @@ def texts(*payloads: bytes) -> list[Event]:
 
 def lengths(events: list[Event]) -> list[int]:
     """Return how long the texts are, to keep failures readable."""
-    return [len(event[1]) for event in events if isinstance(event[1], bytes)]
+    return [len(payload) for payload in payloads(events)]
 
 
 def closes(events: list[Event]) -> list[Event]:
@@ -349,13 +353,13 @@ class TestSlowReaders:
             house.hub.tell(ann.client, b"[%d]" % index)
             house.turn()
         house.settle()
-        everything = [event for event in cid.events() if b'"m":"m"' not in event[1]]  # type: ignore[operator]  # texts
+        everything = [told for told in payloads(cid.events()) if b'"m":"m"' not in told]
         assert len(everything) == 200
-        heard = ann.events()
-        moves = [event for event in heard if b'"m":"m"' in event[1]]  # type: ignore[operator]  # texts
-        private = texts(*(b"[%d]" % index for index in range(100)))
-        assert [event for event in heard if event not in moves + private] == everything
-        assert [event for event in heard if event in private] == private
+        heard = payloads(ann.events())
+        moves = [told for told in heard if b'"m":"m"' in told]
+        private = [b"[%d]" % index for index in range(100)]
+        assert [told for told in heard if told not in moves + private] == everything
+        assert [told for told in heard if told in private] == private
         assert 0 < len(moves) < 50
         bea.say({"m": "m", "x": 100, "y": 0})
         assert ann.hear() == cid.hear()
@@ -374,25 +378,21 @@ class TestSlowReaders:
 
 
 class TestSilence:
-    def pass_time(self, house: House, seconds: int) -> None:
-        for _ in range(seconds):
-            house.turn(1)
-
     def test_is_broken_by_a_ping_and_ended_without_an_answer(self, house: House) -> None:
         ann, bea = house.join(), house.join()
-        self.pass_time(house, 25)
+        house.pass_time(25)
         assert ann.hear() == bea.hear() == []
-        self.pass_time(house, 2)
+        house.pass_time(2)
         assert ann.hear() == bea.hear() == [("ping", b"")]
         bea.send(frame(PONG))
-        self.pass_time(house, 9)
+        house.pass_time(9)
         assert not ann.is_aborted
-        self.pass_time(house, 3)
+        house.pass_time(3)
         assert ann.is_lost
         assert house.ended == [ann.client]
-        self.pass_time(house, 12)
+        house.pass_time(12)
         assert bea.hear() == []
-        self.pass_time(house, 4)
+        house.pass_time(4)
         assert bea.hear() == [("ping", b"")]
 
     def test_before_hi_ends_soon(self, make: Make) -> None:
@@ -402,7 +402,7 @@ class TestSilence:
             ann.say({"m": "t"})
             house.turn(1)
         assert house.ended == []
-        self.pass_time(house, 1)
+        house.pass_time(1)
         assert house.ended == [ann.client]
         assert closes(ann.hear()) == [("close", 4004, b"")]
         assert bea.hear() == []
@@ -410,10 +410,10 @@ class TestSilence:
     def test_without_the_time_ends_where_that_is_the_rule(self, make: Make) -> None:
         house = make(ping_seconds=1000, silence_seconds=60)
         ann, bea = house.join(), house.join()
-        self.pass_time(house, 59)
+        house.pass_time(59)
         ann.say({"m": "t"})
         bea.say(NOTE)
-        self.pass_time(house, 3)
+        house.pass_time(3)
         assert house.ended == [bea.client]
         assert closes(bea.hear()) == [("close", 4004, b"")]
 
@@ -421,9 +421,9 @@ class TestSilence:
         ann = house.join()
         house.dismiss(ann.client, 4000)
         house.turn()
-        self.pass_time(house, 1)
+        house.pass_time(1)
         assert not ann.is_aborted
-        self.pass_time(house, 2)
+        house.pass_time(2)
         assert ann.is_lost
         assert house.ended == [ann.client]
 
@@ -443,7 +443,7 @@ ENDS: dict[str, Callable[[House, Guest], object]] = {
     "close": lambda house, guest: guest.link.close(4000),
     "abort": lambda house, guest: guest.link.abort(),
     "lost": lambda house, guest: guest.vanish(),
-    "verdict": lambda house, guest: [house.turn(1) for _ in range(32)],
+    "verdict": lambda house, guest: house.pass_time(32),
     "its own message": lambda house, guest: guest.say({"m": "end"}, {"m": "end"}),
 }
 
@@ -526,7 +526,7 @@ class TestSettings:
         house.hub.guard_room(house.room, True, -1)
         ann.say(NOTE)
         house.settle()
-        sent = sum(len(native.frame_bytes(TEXT, event[1])) for event in bea.events())  # type: ignore[arg-type]  # texts
+        sent = sum(len(native.frame_bytes(TEXT, told)) for told in payloads(bea.events()))
         stats = house.hub.stats()
         assert stats.pop("flush_microseconds") == 0
         assert stats == {

@@ -276,6 +276,11 @@ def text(*elements: object) -> bytes:
     return frame(TEXT, b"[" + b",".join(parts) + b"]")
 
 
+def payloads(events: Iterable[Event]) -> list[bytes]:
+    """Return what texts, pings and pongs say."""
+    return [event[1] for event in events if isinstance(event[1], bytes)]
+
+
 def unframe(data: bytearray) -> Iterable[Event]:
     """Take whole frames off the front of what a server sent; they must be as RFC 6455 has it."""
     while len(data) >= 2:

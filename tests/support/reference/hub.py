@@ -386,8 +386,10 @@ class Hub:
                 self.play(client, time, notes, count)
             case ("m", bytes(x), bytes(y)):
                 self.point(client, x, y)
-            case ("t", echo):
-                self.tell_time(client, b"" if echo is None else b',"e":%b' % echo)
+            case ("t", bytes(echo)):
+                self.tell_time(client, b',"e":%b' % echo)
+            case ("t", None):
+                self.tell_time(client, b"")
             case ("cold", bytes(raw)) if not client.has_ended:
                 self.receive(client.number, raw)
 
