@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fortepiano.handlers import rooms
 from fortepiano.model.crown import Crown
 from fortepiano.protocol import validate
-from fortepiano.protocol.outbound import notice
+from fortepiano.protocol.outbound import is_listed, notice
 
 if TYPE_CHECKING:
     from fortepiano.model.room import Room
@@ -85,7 +85,7 @@ def chset(context: Context, session: Session, message: RoomSettings) -> None:
 
 def change_settings(context: Context, room: Room, wanted: dict[str, object]) -> None:
     """Put valid settings into a room and tell everybody."""
-    chosen = validate.settings(wanted)
+    chosen, was_listed = validate.settings(wanted), is_listed(room)
     if "color2" not in chosen:
         room.settings.pop("color2", None)
     room.settings.update(chosen)
@@ -94,7 +94,7 @@ def change_settings(context: Context, room: Room, wanted: dict[str, object]) -> 
     if "noteQuota" in chosen:
         for participant in room.participants.values():
             rooms.refresh_quota(context, participant)
-    context.outbound.list_change(room)
+    context.outbound.list_change(room, was_listed=was_listed)
 
 
 def coowner(context: Context, session: Session, message: CoOwner) -> None:

@@ -136,29 +136,26 @@ def leave(context: Context, session: Session) -> None:
         outbound.say(room, {"m": "bye", "p": departure.participant.id})
     if departure.heir is not None:
         refresh_quota(context, departure.heir)
-    _list_departure(context, room, departure.vanished)
+    _list_departure(context, room)
 
 
 def vacate(context: Context, room: Room) -> None:
     """Let go of a room that was kept, if it is empty."""
     if not room.participants:
-        _list_departure(context, room, context.directory.vacate(room, context.now()))
+        context.directory.vacate(room, context.now())
+        _list_departure(context, room)
 
 
-def _list_departure(context: Context, room: Room, vanished: list[Room]) -> None:
-    """List a room that somebody has left, and those that are gone because of it."""
-    for gone in vanished:
-        context.outbound.list_change(gone, vanished=True)
-    if room not in vanished:
-        context.outbound.list_change(room)
-        if not room.participants:
-            context.later(context.rules.empty_room_ms / 1000, partial(_sweep, context, room))
+def _list_departure(context: Context, room: Room) -> None:
+    """List a room that somebody has left, and see to its end if it is empty."""
+    context.outbound.list_change(room)
+    if not room.participants and context.directory.rooms.get(room.name) is room:
+        context.later(context.rules.empty_room_ms / 1000, partial(_sweep, context, room))
 
 
 def _sweep(context: Context, room: Room) -> None:
-    """Close a room that stayed empty."""
-    if context.directory.sweep(room, context.now()):
-        context.outbound.list_change(room, vanished=True)
+    """Close a room that stayed empty; those who have the list open know that nobody is there."""
+    context.directory.sweep(room, context.now())
 
 
 def refresh_quota(context: Context, participant: Participant) -> None:

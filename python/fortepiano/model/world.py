@@ -35,14 +35,12 @@ class Departure:
         participant: Who is gone from the room; None where he has another tab there.
         had_crown: Whether the crown was his, so that the room is told by a full `ch`.
         heir: Who holds the crown now; None where nobody does.
-        vanished: Rooms that are gone.
     """
 
     room: Room
     participant: Participant | None
     had_crown: bool
     heir: Participant | None
-    vanished: list[Room]
 
 
 class World:
@@ -110,7 +108,7 @@ class World:
         participant.tabs.remove(session)
         self.hub.leave(session.client)
         if participant.tabs:
-            return Departure(room, None, had_crown=False, heir=None, vanished=[])
+            return Departure(room, None, had_crown=False, heir=None)
         del room.participants[participant.user.id]
         participant.user.participations.remove(participant)
         had_crown = room.holder is participant
@@ -125,8 +123,9 @@ class World:
             )
             self.crown(room, crown)
         self.hub.remove_person(participant.person)
-        vanished = [] if room.participants else self.directory.vacate(room, now)
-        return Departure(room, participant, had_crown, heir, vanished)
+        if not room.participants:
+            self.directory.vacate(room, now)
+        return Departure(room, participant, had_crown, heir)
 
     def cursor(self, participant: Participant) -> Point:
         """Return where somebody's cursor is."""

@@ -196,17 +196,20 @@ class Outbound:
         """Send no more of the list of rooms."""
         self._list_readers.pop(session, None)
 
-    def list_change(self, room: Room, *, vanished: bool = False) -> None:
+    def list_change(self, room: Room, *, was_listed: bool = False) -> None:
         """Note a change of a room for those who have the list open.
 
-        A room that is gone or hidden is announced with a count of 0: clients never remove one.
+        Args:
+            room: The room. One that is gone or hidden is told with a count of 0, once: clients
+                never remove one.
+            was_listed: Whether it was in the list until this change, which hides it.
         """
-        if not self._list_readers or (not is_listed(room) and room.name not in self._list_changes):
+        if not self._list_readers or not (is_listed(room) or was_listed):
             return
         if not self._list_changes:
             self._later(_LIST_SECONDS, self._send_list_changes)
         entry = channel(room)
-        if vanished or not is_listed(room):
+        if not is_listed(room):
             entry["count"] = 0
         self._list_changes[room.name] = entry
 
