@@ -44,17 +44,22 @@ def home(fleet: Fleet, preset: Preset) -> Server:
     return fleet.server(preset)
 
 
+@pytest.fixture(scope="session")
+def mortal(fleet: Fleet, preset: Preset) -> Server:
+    """A server like `home`, for tests that restart it."""
+    return fleet.server(preset, FORTEPIANO_MOTD="It ends, and begins again.")
+
+
 @pytest.fixture
 async def house(fleet: Fleet, preset: Preset) -> AsyncIterator[House]:
-    """Make companies on servers with rules of their own: `house("scope", NAME="value")`.
+    """Make companies on servers with rules of their own: `house(NAME="value")`.
 
     Every connection is a new user there, unless NODE_ENV says otherwise.
     """
     async with AsyncExitStack() as stack:
 
-        def make(*scopes: str, **settings: str) -> Company:
-            settings = {"NODE_ENV": "development"} | settings
-            company = Company(fleet.server(preset, *scopes, **settings))
+        def make(**settings: str) -> Company:
+            company = Company(fleet.server(preset, **({"NODE_ENV": "development"} | settings)))
             stack.push_async_exit(company)
             return company
 

@@ -9,6 +9,7 @@ import pytest
 
 from support.grammar import FORBIDDEN
 from support.people import Company, House, Message, new_address, new_room, units
+from support.presets import only
 
 
 async def test_case_58_everybody_hears_it_the_sender_too(guests: Company) -> None:
@@ -172,6 +173,7 @@ async def test_no_cussing_masks_what_others_say(guests: Company) -> None:
     assert (await other.expect("a"))["a"] == "fuck"
 
 
+@only("quick")
 async def test_no_cussing_with_words_of_ones_own(house: House, tmp_path: Path) -> None:
     words = tmp_path / "words.txt"
     words.write_text("# ours\ncadenza\n")

@@ -316,7 +316,7 @@ def mild(m: str, frames: Iterable[str]) -> list[str]:
 
 @pytest.mark.parametrize("m", STAFF)
 async def test_each_field_wrong_by_itself_from_staff(house: House, m: str) -> None:
-    company = house("admin", **FAST)
+    company = house(**FAST)
     await flooded(company, mild(m, spoilt(m)), token=company.server.tokens["admin"])
 
 
@@ -333,7 +333,7 @@ async def test_what_is_wrong_with_a_message_stays_with_its_sender(
 @THOROUGH
 @given(data=st.data())
 async def test_also_where_staff_send_it(house: House, m: str, data: st.DataObject) -> None:
-    company = house("admin", **FAST)
+    company = house(**FAST)
     frames = data.draw(st.lists(MESSAGES[m], min_size=10, max_size=20))
     await flooded(company, mild(m, frames), token=company.server.tokens["admin"])
 

@@ -8,10 +8,7 @@ import time
 import pytest
 
 from support.people import Company, House, Message, Person, new_address, new_room
-from support.presets import only
-
-IDLE = {"CROWN_IDLE_MS": "600"}
-"""Rules by which a dropped crown can soon be taken."""
+from support.presets import HURRIED, only
 
 
 async def crown(person: Person) -> Message:
@@ -98,7 +95,7 @@ async def test_case_46_others_wait(guests: Company) -> None:
 
 
 async def test_case_46_and_may_take_it_after_a_while(house: House) -> None:
-    holder, other, third = await house(**IDLE).group(3)
+    holder, other, third = await house(**HURRIED).group(3)
     dropped = await drop(holder, other, third)
     await asyncio.sleep(0.8)
     await other.send({"m": "chown", "id": other.id})
@@ -109,7 +106,7 @@ async def test_case_46_and_may_take_it_after_a_while(house: House) -> None:
 
 
 async def test_case_46_whoever_may_take_it_may_give_it(house: House) -> None:
-    holder, other, third = await house(**IDLE).group(3)
+    holder, other, third = await house(**HURRIED).group(3)
     await drop(holder, other, third)
     await asyncio.sleep(0.8)
     await other.send({"m": "chown", "id": third.id})
@@ -117,7 +114,7 @@ async def test_case_46_whoever_may_take_it_may_give_it(house: House) -> None:
 
 
 async def test_case_46_a_newcomer_waits_too(house: House) -> None:
-    guests = house(**IDLE)
+    guests = house(**HURRIED)
     holder, other = await guests.pair()
     await drop(holder, other)
     newcomer = await guests.enter()
@@ -194,7 +191,7 @@ async def test_case_50_it_never_goes_to_another_room(guests: Company) -> None:
 
 
 async def test_case_51_the_owner_takes_it_whenever_he_likes(house: House) -> None:
-    guests = house("admin")
+    guests = house()
     holder, owner, other = await guests.group(3)
     admin = await guests.enter(token=guests.server.tokens["admin"])
     await admin.send(
@@ -225,8 +222,7 @@ async def test_the_crown_belongs_to_the_user_not_to_the_tab(family: Company, roo
 
 
 @only("net")
-async def test_case_48_the_crown_of_a_room_that_lingers_waits_too(house: House) -> None:
-    guests = house(EMPTY_ROOM_MS="5000", **IDLE)
+async def test_case_48_the_crown_of_a_room_that_lingers_waits_too(guests: Company) -> None:
     holder = await guests.enter(new_room())
     await holder.leave()
     newcomer = await guests.enter()

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from support.people import Company, House, Person, new_address, new_room
-from support.presets import only
+from support.presets import HURRIED, only
 
 WAYS = pytest.mark.parametrize("how", ["close", "reset", "switch"])
 
@@ -125,7 +125,7 @@ async def test_case_48_also_alone_as_long_as_the_room_lives(family: Company, roo
 
 @only("net")
 async def test_case_48_others_may_take_it_after_a_while(house: House) -> None:
-    holder, other = await house(CROWN_IDLE_MS="600").pair()
+    holder, other = await house(**HURRIED).pair()
     await holder.leave()
     await other.expect("ch")
     await asyncio.sleep(0.8)
@@ -135,10 +135,11 @@ async def test_case_48_others_may_take_it_after_a_while(house: House) -> None:
 
 @only("net")
 async def test_case_48_then_it_is_not_the_last_holders_any_more(house: House, room: str) -> None:
-    family = house(CROWN_IDLE_MS="0", NODE_ENV="production")
+    family = house(**HURRIED, NODE_ENV="production")
     holder, other = [await family.enter(room, address=new_address()) for _ in range(2)]
     await holder.leave()
     await other.expect("ch")
+    await asyncio.sleep(0.8)
     await other.send({"m": "chown", "id": other.id})
     await other.expect("ch")
     again = await family.enter(address=holder.address)

@@ -6,7 +6,7 @@ from support.people import House, new_room
 
 
 async def test_everybody_in_the_room_forgets_it(house: House) -> None:
-    guests = house("admin")
+    guests = house()
     one, two = await guests.pair()
     elsewhere = await guests.enter(new_room())
     for person in (one, two, elsewhere):
@@ -26,7 +26,7 @@ async def test_everybody_in_the_room_forgets_it(house: House) -> None:
 
 
 async def test_in_no_room_there_is_nothing_to_clear(house: House) -> None:
-    guests = house("admin")
+    guests = house()
     staff = await guests.enter(token=guests.server.tokens["admin"])
     await staff.send({"m": "clearchat"})
     await staff.nothing()

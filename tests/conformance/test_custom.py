@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from support.people import Company, House, Message, Person, new_address, new_room
+from support.presets import HURRIED
 
 SUBSCRIBED = {"mode": "subscribed"}
 BUDGET = 16_384
@@ -229,7 +230,7 @@ async def test_one_budget_for_all_tabs(family: Company, room: str) -> None:
 
 
 async def test_the_budget_comes_back(house: House) -> None:
-    sender, one, _ = await trio(house(CUSTOM_WINDOW_MS="600", CUSTOM_BYTES="10"))
+    sender, one, _ = await trio(house(**HURRIED))
     for number in (123456789, 23456789):
         await sender.send(custom(number), custom(number))
         await sender.refused() if number == 123456789 else await sender.hears()

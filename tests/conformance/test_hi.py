@@ -146,22 +146,21 @@ async def test_case_16_t_is_answered_before_hi(guests: Company) -> None:
     assert (await person.expect("t"))["e"] == 1
 
 
-async def test_case_18_name_and_colour_outlive_a_reconnect_and_a_restart(preset: Preset) -> None:
+async def test_case_18_name_and_colour_outlive_a_reconnect_and_a_restart(mortal: Server) -> None:
     address = new_address()
-    with run_server(FORTEPIANO_RULES__PRESET=preset.name) as server:
-        async with Company(server) as company:
-            person = await company.enter(new_room(), address=address)
-            await person.send({"m": "userset", "set": {"name": "Clara", "color": "#12ab34"}})
-            await person.expect("p")
-            await person.leave()
-            again = await company.enter(address=address)
-            assert again.id == person.id
-            assert (again.user["name"], again.user["color"]) == ("Clara", "#12ab34")
-        server.restart()
-        async with Company(server) as company:
-            again = await company.enter(address=address)
-            assert again.id == person.id
-            assert (again.user["name"], again.user["color"]) == ("Clara", "#12ab34")
+    async with Company(mortal) as company:
+        person = await company.enter(new_room(), address=address)
+        await person.send({"m": "userset", "set": {"name": "Clara", "color": "#12ab34"}})
+        await person.expect("p")
+        await person.leave()
+        again = await company.enter(address=address)
+        assert again.id == person.id
+        assert (again.user["name"], again.user["color"]) == ("Clara", "#12ab34")
+    mortal.restart()
+    async with Company(mortal) as company:
+        again = await company.enter(address=address)
+        assert again.id == person.id
+        assert (again.user["name"], again.user["color"]) == ("Clara", "#12ab34")
 
 
 async def test_production_ids_are_the_salted_hash_of_the_address() -> None:

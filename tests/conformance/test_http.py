@@ -18,8 +18,8 @@ HI = b'[{"m":"hi"}]'
 
 @pytest.fixture(scope="module")
 def hasty() -> Iterator[Server]:
-    """A server that gives a request head one second."""
-    with run_server(FORTEPIANO_LIMITS__HEAD_SECONDS="1") as running:
+    """A server that gives a request head half a second."""
+    with run_server(FORTEPIANO_LIMITS__HEAD_SECONDS="0.5") as running:
         yield running
 
 

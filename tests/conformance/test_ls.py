@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from support.people import Company, House, Message, Person, new_address, new_room
-from support.presets import Preset
+from support.presets import HURRIED, Preset
 
 
 async def subscribe(person: Person) -> dict[str, Message]:
@@ -143,7 +143,7 @@ async def test_case_72_an_empty_room_is_told_with_count_0(
 
 
 async def test_case_72_a_vanished_room_is_told_once(house: House, room: str) -> None:
-    guests = house(EMPTY_ROOM_MS="300")
+    guests = house(**HURRIED)
     person, watcher = await guests.enter(room), await guests.enter()
     await subscribe(watcher)
     await person.leave()

@@ -20,6 +20,7 @@ BRISK = {
     "QUOTA_TICK_MS": "200",
     "QUOTA_NORMAL__ALLOWANCE": str(SMALL.allowance),
     "QUOTA_NORMAL__MAX": str(SMALL.max),
+    "QUOTA_HOLDER__MAX": "1000",
 }
 """Rules by which ticks come often, and are small enough to count."""
 
@@ -123,7 +124,7 @@ async def test_case_55_one_quota_for_all_tabs_and_connections(house: House, pres
 
 
 async def test_case_57_more_notes_than_the_maximum_are_dropped_whole(house: House) -> None:
-    holder, listener = await house(**STILL, QUOTA_HOLDER__MAX="1000").pair()
+    holder, listener = await house(**BRISK).pair()
     await play(holder, 1001)
     assert await heard(listener) == 0
     assert len(told_off(holder)) == 1

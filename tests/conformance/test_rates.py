@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from support.people import Company, House, Message, Person, new_address, new_room
+from support.presets import HURRIED
 
 Flood = Callable[[Company, int], Awaitable[tuple[Person, int]]]
 """Lets somebody send a kind of message so many times, in one frame; returns him and how many of
@@ -236,7 +237,7 @@ async def test_each_kind_is_told_of_by_itself_once_in_five_seconds(guests: Compa
 
 
 async def test_and_again_after_that(house: House) -> None:
-    person, _ = await lines(house(NOTICE_GAP_MS="300"), 20)
+    person, _ = await lines(house(**HURRIED), 20)
     assert count(person.log, "notification") == 1
     await asyncio.sleep(0.4)
     await person.send(*[{"m": "a", "message": "hi"}] * 20)
@@ -262,7 +263,7 @@ async def test_the_others_hear_nothing_of_refusals(guests: Company) -> None:
 
 
 async def test_staff_are_exempt(house: House) -> None:
-    guests = house("admin")
+    guests = house()
     holder, _ = await guests.pair()
     staff = await guests.enter(holder.room, token=guests.server.tokens["admin"])
     await staff.send(*[{"m": "a", "message": "hi"}] * 50)
@@ -274,7 +275,7 @@ async def test_staff_are_exempt(house: House) -> None:
 
 
 async def test_every_number_can_be_set(house: House) -> None:
-    guests = house(RATE_CHAT__BURST="3", RATE_CHAT__PER_SECOND="0.01")
+    guests = house(**HURRIED)
     person, passed = await lines(guests, 20)
     assert passed == 3
     assert count(person.log, "notification") == 1

@@ -20,7 +20,7 @@ CHANGES = pytest.mark.parametrize(
 async def test_all_rooms_of_the_user_hear_it(
     house: House, message: Message, key: str, value: str
 ) -> None:
-    family = house("admin", NODE_ENV="production")
+    family = house(NODE_ENV="production")
     user = await family.enter(new_room(), address=new_address())
     tab = await family.tab(user, new_room())
     here = await family.enter(user.room, address=new_address())
@@ -51,7 +51,7 @@ async def test_all_rooms_of_the_user_hear_it(
     ],
 )
 async def test_the_rules_for_values_hold_for_staff_too(house: House, message: Message) -> None:
-    guests = house("admin")
+    guests = house()
     user, other = await guests.pair()
     staff = await guests.enter(token=guests.server.tokens["admin"])
     await staff.send(message | {"_id": user.id})
@@ -65,7 +65,7 @@ async def test_the_rules_for_values_hold_for_staff_too(house: House, message: Me
 async def test_nobody_to_change(
     house: House, message: Message, key: str, value: str, who: object
 ) -> None:
-    guests = house("admin")
+    guests = house()
     staff = await guests.enter(new_room(), token=guests.server.tokens["admin"])
     await staff.send(message | {"_id": who}, message)
     await staff.unheard()

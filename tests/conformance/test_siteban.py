@@ -9,8 +9,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from support.people import Company, House, Message, Person, new_address, new_room
-from support.presets import Preset
-from support.server import run_server
+from support.server import Server
 
 DAY = 86_400_000
 
@@ -40,7 +39,7 @@ async def turned_away(family: Company, person: Person) -> None:
 
 
 async def test_all_tabs_are_told_and_closed(house: House) -> None:
-    family = house("admin", NODE_ENV="production")
+    family = house(NODE_ENV="production")
     staff, banned, other = await staff_and(family, 2)
     tab = await family.tab(banned, new_room())
     await staff.send(
@@ -59,7 +58,7 @@ async def test_all_tabs_are_told_and_closed(house: House) -> None:
 
 
 async def test_for_ever(house: House) -> None:
-    family = house("admin", NODE_ENV="production")
+    family = house(NODE_ENV="production")
     staff, banned = await staff_and(family, 1)
     await staff.send({"m": "siteban", "id": banned.id, "permanent": True, "reason": "spam"})
     notice = await shown_out(banned)
@@ -68,7 +67,7 @@ async def test_for_ever(house: House) -> None:
 
 
 async def test_the_ban_ends(house: House) -> None:
-    family = house("admin", NODE_ENV="production")
+    family = house(NODE_ENV="production")
     staff, banned = await staff_and(family, 1)
     await staff.send({"m": "siteban", "id": banned.id, "duration": 600, "reason": ""})
     await shown_out(banned)
@@ -77,23 +76,19 @@ async def test_the_ban_ends(house: House) -> None:
     assert (await family.enter(address=banned.address)).id == banned.id
 
 
-async def test_it_outlives_a_restart(preset: Preset) -> None:
-    with run_server(FORTEPIANO_RULES__PRESET=preset.name) as server:
-        token = server.make_token("admin")
-        server.restart()
-        assert token
-        async with Company(server) as family:
-            staff, banned, other = await staff_and(family, 2)
-            await staff.send({"m": "siteban", "id": banned.id, "duration": DAY, "reason": "spam"})
-            await shown_out(banned)
-        server.restart()
-        async with Company(server) as family:
-            await turned_away(family, banned)
-            await family.enter(address=other.address)
+async def test_it_outlives_a_restart(mortal: Server) -> None:
+    async with Company(mortal) as family:
+        staff, banned, other = await staff_and(family, 2)
+        await staff.send({"m": "siteban", "id": banned.id, "duration": DAY, "reason": "spam"})
+        await shown_out(banned)
+    mortal.restart()
+    async with Company(mortal) as family:
+        await turned_away(family, banned)
+        await family.enter(address=other.address)
 
 
 async def test_somebody_who_is_not_there(house: House) -> None:
-    family = house("admin", NODE_ENV="production")
+    family = house(NODE_ENV="production")
     staff, banned = await staff_and(family, 1)
     await banned.leave()
     await staff.send({"m": "siteban", "id": banned.id, "duration": DAY, "reason": "spam"})
@@ -117,7 +112,7 @@ async def test_somebody_who_is_not_there(house: House) -> None:
     ],
 )
 async def test_what_is_malformed_bans_nobody(house: House, fields: dict[str, Any]) -> None:
-    family = house("admin", NODE_ENV="production")
+    family = house(NODE_ENV="production")
     staff, other = await staff_and(family, 1)
     await staff.send({"m": "siteban", "id": other.id, "reason": "x"} | fields)
     await staff.nothing()

@@ -79,7 +79,7 @@ async def test_without_a_token_nothing_comes_of_it(guests: Company, message: Mes
 
 @pytest.mark.parametrize("message", MESSAGES, ids=name_of)
 async def test_nor_with_one_that_only_reads(house: House, message: Message) -> None:
-    guests = house("admin", "moderate", "read")
+    guests = house()
     other = await guests.enter(new_room())
     person = await guests.enter(other.room, token=guests.server.tokens["read"])
     await nothing_comes_of(person, other, message)

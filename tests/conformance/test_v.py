@@ -12,7 +12,7 @@ def ids(ch: Message) -> list[str]:
 
 
 async def test_others_see_him_go_and_come(house: House) -> None:
-    guests = house("admin")
+    guests = house()
     one, two = await guests.pair()
     staff = await guests.enter(one.room, token=guests.server.tokens["admin"])
     for person in (one, two):
@@ -39,7 +39,7 @@ async def test_others_see_him_go_and_come(house: House) -> None:
 
 
 async def test_who_is_hidden_comes_and_goes_unseen(house: House) -> None:
-    guests = house("admin")
+    guests = house()
     staff = await guests.enter(token=guests.server.tokens["admin"])
     await staff.send({"m": "v", "vanish": True})
     await staff.hears()
@@ -64,7 +64,7 @@ async def test_who_is_hidden_comes_and_goes_unseen(house: House) -> None:
 
 @pytest.mark.parametrize("vanish", [None, 1, "true", [], {}])
 async def test_bad_wishes(house: House, vanish: object) -> None:
-    guests = house("admin")
+    guests = house()
     one, _ = await guests.pair()
     staff = await guests.enter(one.room, token=guests.server.tokens["admin"])
     await one.hears()

@@ -347,7 +347,7 @@ class Company:
 
 
 House = Callable[..., Company]
-"""Makes companies on servers with rules of their own: `house("scope", NAME="value")`."""
+"""Makes companies on servers with rules of their own: `house(NAME="value")`."""
 
 
 def events(notes: list[Message]) -> Iterator[Message]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-__all__ = ["PRESETS", "Preset", "Quota", "only"]
+__all__ = ["HURRIED", "PRESETS", "Preset", "Quota", "only"]
 
 
 class Quota(NamedTuple):
@@ -90,6 +90,20 @@ PRESETS = {
         rooms_linger=True,
     ),
 }
+
+
+HURRIED = {
+    "CROWN_IDLE_MS": "600",
+    "EMPTY_ROOM_MS": "300",
+    "LOBBY_LIMIT": "3",
+    "TEST_ROOMS_KEPT": "2",
+    "NOTICE_GAP_MS": "300",
+    "RATE_CHAT__BURST": "3",
+    "RATE_CHAT__PER_SECOND": "0.01",
+    "CUSTOM_WINDOW_MS": "600",
+    "CUSTOM_BYTES": "10",
+}
+"""Rules by which a test need neither wait long nor be many. One server has them all."""
 
 
 def only(name: str) -> pytest.MarkDecorator:

@@ -6,6 +6,7 @@ import http.client
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -66,7 +67,7 @@ class Server:
         folder: Working directory of the process; its data directory is `folder / "data"`.
         process: The child process, `None` before the first start.
         preset: What its rules promise, but for what its settings change.
-        tokens: Staff tokens by scope; see `make_token`.
+        tokens: Staff tokens by scope, where a `Fleet` made them.
     """
 
     used: ClassVar[set[Server]] = set()
@@ -170,8 +171,7 @@ class Server:
             check=False,
         )
         assert made.returncode == 0, made.stderr
-        self.tokens[scope] = made.stdout.split()[-1]
-        return self.tokens[scope]
+        return made.stdout.split()[-1]
 
     def is_ready(self) -> bool:
         """Tell whether /readyz answers 200."""
@@ -218,8 +218,15 @@ class Server:
 
     def new_faults(self) -> str:
         """Return what the server logged since the last call, if there is an error in it."""
-        new, self._looked_at = self.log[self._looked_at :], len(self.log)
-        return new if FAULT.search(new) else ""
+        path = self.folder / "log"
+        if not path.exists() or path.stat().st_size == self._looked_at:
+            return ""
+        with path.open("rb") as log:
+            log.seek(self._looked_at)
+            new = log.read()
+        self._looked_at += len(new)
+        text = new.decode(errors="replace")
+        return text if FAULT.search(text) else ""
 
     def excuse(self) -> None:
         """Forget the errors logged until now: the test meant to provoke them."""
@@ -240,18 +247,21 @@ def run_server(
 
 
 class Fleet:
-    """Servers that tests share: one for each set of settings, started when first asked for."""
+    """Servers that tests share: one for each set of settings, started when first asked for.
+
+    All of them accept the same staff tokens, one for each scope.
+    """
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._servers: dict[tuple[object, ...], Server] = {}
+        self._servers: dict[tuple[tuple[str, str], ...], Server] = {}
+        self._mint: Server | None = None
 
-    def server(self, preset: Preset, *scopes: str, **settings: str) -> Server:
+    def server(self, preset: Preset, **settings: str) -> Server:
         """Return the running server of these settings.
 
         Args:
             preset: Its rules.
-            scopes: For each of them there is a staff token.
             settings: More environment variables; one of rules may leave out FORTEPIANO_RULES__.
         """
         variables = {
@@ -260,17 +270,25 @@ class Fleet:
             else f"FORTEPIANO_RULES__{name}": value
             for name, value in ({"PRESET": preset.name} | settings).items()
         }
-        key = (scopes, *sorted(variables.items()))
+        key = tuple(sorted(variables.items()))
         if key not in self._servers:
             server = Server(**variables)
-            for scope in scopes:
-                server.make_token(scope)
+            self._endow(server)
             server.start()
             self._servers[key] = server
         return self._servers[key]
 
+    def _endow(self, server: Server) -> None:
+        """Give a server that never ran the data in which the tokens are."""
+        if self._mint is None:
+            self._mint = Server()
+            for scope in ("read", "moderate", "admin"):
+                self._mint.tokens[scope] = self._mint.make_token(scope)
+        shutil.copytree(self._mint.folder / "data", server.folder / "data")
+        server.tokens = self._mint.tokens
+
     def close(self) -> None:
         """Stop them all."""
         with ExitStack() as stack:
-            for server in self._servers.values():
+            for server in [*self._servers.values(), *filter(None, [self._mint])]:
                 stack.callback(server.close)
