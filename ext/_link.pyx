@@ -202,26 +202,29 @@ cdef class Link:
         cdef size_t count = 0
         cdef int32_t step
         cdef Engine engine = self.engine
-        while True:
-            step = fortepiano_step(engine.hub, &data, &count)
-            if step == COLD:
-                if self.session is not None:
-                    engine.receive(
-                        self.session,
-                        PyBytes_FromStringAndSize(<const char *>data, <Py_ssize_t>count),
-                    )
-            elif step == BINARY:
-                if self.session is not None and engine.receive_binary is not None:
-                    engine.receive_binary(
-                        self.session,
-                        PyBytes_FromStringAndSize(<const char *>data, <Py_ssize_t>count),
-                    )
-            elif step == ENDED:
-                self.end()
-            elif step == FAILED:
-                self.close(INTERNAL_ERROR)
-                break
-            else:
-                break
-        engine.end_turn()
+        try:
+            while True:
+                step = fortepiano_step(engine.hub, &data, &count)
+                if step == COLD:
+                    if self.session is not None:
+                        engine.receive(
+                            self.session,
+                            PyBytes_FromStringAndSize(<const char *>data, <Py_ssize_t>count),
+                        )
+                elif step == BINARY:
+                    if self.session is not None and engine.receive_binary is not None:
+                        engine.receive_binary(
+                            self.session,
+                            PyBytes_FromStringAndSize(<const char *>data, <Py_ssize_t>count),
+                        )
+                elif step == ENDED:
+                    self.end()
+                elif step == FAILED:
+                    self.close(INTERNAL_ERROR)
+                    break
+                else:
+                    break
+        finally:
+            # A handler that raises must not leave the hub waiting for the end of this turn.
+            engine.end_turn()
         return 0
