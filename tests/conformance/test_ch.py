@@ -252,6 +252,19 @@ async def test_case_31_an_empty_room_is_there_for_whoever_returns(
     assert [line["a"] for line in history["c"]] == ["hello"]
 
 
+async def test_case_31_no_empty_room_is_left_behind(house: House) -> None:
+    guests = house(**HURRIED)
+    rooms = {new_room() for _ in range(60)}
+    for room in rooms:
+        await (await guests.enter(room)).leave()
+    watcher = await guests.enter()
+    # They end after 300 ms; the rest is patience with a busy machine.
+    await asyncio.sleep(0.8)
+    await watcher.send({"m": "+ls"})
+    listed = {r["_id"] for r in (await watcher.expect("ls"))["u"]}
+    assert not listed & rooms
+
+
 async def test_the_cursor_begins_anew_in_another_room(guests: Company, room: str) -> None:
     person = await guests.enter(room)
     await person.send({"m": "m", "x": 1, "y": 2})

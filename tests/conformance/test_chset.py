@@ -131,6 +131,7 @@ async def test_case_42_numeric_strings_for_limit(
 ) -> None:
     holder, other = await guests.pair({"limit": 50})
     await holder.send({"m": "chset", "set": {"limit": value}})
+    await holder.hears()
     (ch,) = await other.hears()
     assert ch["ch"]["settings"]["limit"] == limit
     assert isinstance(ch["ch"]["settings"]["limit"], int)
@@ -185,6 +186,7 @@ async def test_case_42_bad_keys_are_dropped_one_by_one(
     await holder.nothing()
     await other.nothing()
     await holder.send({"m": "chset", "set": {key: value, "color": "#00ff00"}})
+    await holder.hears()
     (ch,) = await other.hears()
     assert ch["ch"]["settings"] == before | {"color": "#00ff00"}
 
@@ -193,6 +195,7 @@ async def test_case_42_a_huge_set(guests: Company) -> None:
     holder, other = await guests.pair()
     junk = {f"key {number}": number for number in range(3000)}
     await holder.send({"m": "chset", "set": junk | {"limit": "15"}})
+    await holder.hears()
     (ch,) = await other.hears()
     assert ch["ch"]["settings"]["limit"] == 15
     assert len(json.dumps(ch)) < 2000

@@ -121,12 +121,16 @@ def _name(value: Any) -> bool:
     return value is None or _seen(40)(value)
 
 
-def _velocity(value: Any) -> bool:
-    return _number(value) and 0 <= value <= 1
-
-
-def _delay(value: Any) -> bool:
-    return _number(value) and 0 <= value <= 10_000
+def _note(value: Any) -> bool:
+    # One function instead of a form: there are tens of thousands of them.
+    return (
+        isinstance(value, dict)
+        and value.get("n") in _KEYS
+        and value.keys() <= {"n", "v", "s", "d"}
+        and ("v" not in value or (_number(value["v"]) and 0 <= value["v"] <= 1))
+        and ("d" not in value or (_number(value["d"]) and 0 <= value["d"] <= 10_000))
+        and ("s" not in value or (value["s"] == 1 and value["s"] is not True))
+    )
 
 
 _USER = {
@@ -139,12 +143,6 @@ _USER = {
     "afk?": _switch,
 }
 _PARTICIPANT = _USER | {"x": _place, "y": _place}
-_NOTE = {
-    "n": lambda value: value in _KEYS,
-    "v?": _velocity,
-    "s?": lambda value: value == 1 and not isinstance(value, bool),
-    "d?": _delay,
-}
 _CROWN = {
     "userId": _text,
     "participantId?": _text,
@@ -209,7 +207,7 @@ _MESSAGES: dict[str, dict[str, Any]] = {
     "p": _PARTICIPANT,
     "bye": {"p": _text},
     "m": {"id": _text, "x": _place, "y": _place},
-    "n": {"t": _number, "n": [_NOTE], "p": _text},
+    "n": {"t": _number, "n": [_note], "p": _text},
     "a": _LINE,
     "dm": _PRIVATE_LINE,
     "ls": {"c": _switch, "u": [_ROOM]},
