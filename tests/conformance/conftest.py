@@ -1,11 +1,11 @@
 """Both rule presets for every test of this folder, and the table of the conformance cases.
 
-`pytest tests/conformance --conformance-table` prints the table.
+`pytest tests/conformance --conformance-table` prints the table; more folders may follow.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -75,31 +75,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+class Counting:
+    """Counts the tests of each case, also those of other folders that run together with these."""
+
+    def __init__(self, tally: cases.Tally) -> None:
+        """Count into `tally`."""
+        self.tally = tally
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Count a test when it was called, and once more where it failed around that."""
+        report = yield
+        if report.failed or (report.when == "call" and report.passed):
+            # A test that is not run over the presets is about a server as it is by default.
+            parameters = item.callspec.params if hasattr(item, "callspec") else {}
+            preset = parameters.get("preset", "quick")
+            for case in cases.numbers(item.name):
+                self.tally.count(case, preset, passed=report.passed)
+        return report
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin with nothing counted."""
+    """Begin to count."""
     config.stash[_tally] = cases.Tally(list(PRESETS))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None] | pytest.TestReport:
-    """Count each test of a case when it was called, and once more where it failed around that."""
-    report: pytest.TestReport = yield  # type: ignore[assignment]
-    if report.failed or (report.when == "call" and report.passed):
-        # A test that is not run over the presets is about a server as it is by default.
-        parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        preset = parameters.get("preset", "quick")
-        for case in cases.numbers(item.name):
-            item.config.stash[_tally].count(case, preset, passed=report.passed)
-    return report
+    config.pluginmanager.register(Counting(config.stash[_tally]))
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Print the table."""
-    if config.getoption("--conformance-table"):
+    if config.getoption("--conformance-table", default=False):
         terminalreporter.section("conformance")
         for line in config.stash[_tally].lines():
             terminalreporter.write_line(line)
