@@ -43,8 +43,8 @@ def admin_message(context: Context, session: Session, message: Admin) -> Inner |
         An inner message that is an ordinary one, to be handled without rate limits.
     """
     inner = message.msg
-    kind = inner.get("m")
-    if session.scope is None or not isinstance(kind, str):
+    kind: str = inner["m"]
+    if session.scope is None:
         context.outbound.refuse(session, "admin message", "You may not do that.")
         return None
     handler = _INNER.get(kind)

@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 _MINUTE_MS = 60_000
+_CLOCKS_DIFFER_MS = 5
 
 _BACKDOOR = "lolwutsecretlobbybackdoor"
 """The name under which bots enter a full lobby since the original site."""
@@ -132,8 +133,8 @@ def leave(context: Context, session: Session) -> None:
     outbound, room = context.outbound, departure.room
     if departure.had_crown:
         outbound.announce(room)
-    elif not departure.participant.user.is_hidden:
-        outbound.say(room, {"m": "bye", "p": departure.participant.id})
+    else:
+        outbound.say_gone(departure.participant)
     if departure.heir is not None:
         refresh_quota(context, departure.heir)
     _list_departure(context, room)
@@ -150,7 +151,9 @@ def _list_departure(context: Context, room: Room) -> None:
     """List a room that somebody has left, and see to its end if it is empty."""
     context.outbound.list_change(room)
     if not room.participants and context.directory.rooms.get(room.name) is room:
-        context.later(context.rules.empty_room_ms / 1000, partial(_sweep, context, room))
+        # The loop's clock and the hub's may differ by what the one rounds off.
+        seconds = (context.rules.empty_room_ms + _CLOCKS_DIFFER_MS) / 1000
+        context.later(seconds, partial(_sweep, context, room))
 
 
 def _sweep(context: Context, room: Room) -> None:

@@ -120,9 +120,12 @@ class Dispatch:
                 return
             end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES])
             elements = scan(b"[%b]" % data[_LENGTH_BYTES:end])
-            if len(data) < end or not elements or elements[0][0] != "cold":
+            if len(data) < end or elements is None or len(elements) != 1:
                 return
-            message = decode(elements[0][1])
+            element = elements[0]
+            if element[0] != "cold":
+                return
+            message = decode(element[1])
             shape = shaped(message, shapes.Custom) if kind_of(message) == "custom" else None
             if isinstance(shape, shapes.Custom) and shape.is_valid(self._context.rules):
                 custom.custom_binary(self._context, session, shape, data[end:])

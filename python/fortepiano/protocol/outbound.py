@@ -103,11 +103,34 @@ class Outbound:
     def present(self, participant: Participant, *, except_for: Session | None = None) -> None:
         """Say `p`: somebody has come, or has changed."""
         position = self._hub.position(participant.person)
-        if position is None or participant.user.is_hidden:
+        if position is None:
             return
         payload = b'[{"m":"p",%b,"x":%b,"y":%b}]' % (self.entry(participant.user)[1:], *position)
+        if participant.user.is_hidden:
+            for session in self._those_who_see_all(participant.room):
+                if session is not except_for:
+                    self._hub.tell(session.client, payload)
+            return
         skipped = -1 if except_for is None else except_for.client
         self._hub.say(participant.room.number, payload, skipped)
+
+    def say_gone(self, participant: Participant) -> None:
+        """Say `bye`: somebody has left; if nobody saw him, only who sees the hidden is told."""
+        message: Message = {"m": "bye", "p": participant.id}
+        if not participant.user.is_hidden:
+            self.say(participant.room, message)
+            return
+        for session in self._those_who_see_all(participant.room):
+            self.tell(session, [message])
+
+    def _those_who_see_all(self, room: Room) -> list[Session]:
+        """Return the connections of a room's staff who see hidden people."""
+        return [
+            session
+            for participant in room.participants.values()
+            for session in participant.tabs
+            if "vanish" in session.permissions
+        ]
 
     def update(self, participant: Participant) -> None:
         """Say `p` after a change of name or colour, which later joiners see too."""

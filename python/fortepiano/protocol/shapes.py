@@ -356,3 +356,7 @@ class Admin(Shape, frozen=True):
     """
 
     msg: dict[str, Any]
+
+    def is_valid(self, rules: Rules) -> bool:
+        """The inner message has a name."""
+        return isinstance(self.msg.get("m"), str)
