@@ -97,7 +97,7 @@ async def test_case_46_others_wait(guests: Company) -> None:
 async def test_case_46_and_may_take_it_after_a_while(house: House) -> None:
     holder, other, third = await house(**HURRIED).group(3)
     dropped = await drop(holder, other, third)
-    await asyncio.sleep(0.8)
+    await asyncio.sleep(0.5)
     await other.send({"m": "chown", "id": other.id})
     for person in (holder, other, third):
         taken = (await person.expect("ch"))["ch"]["crown"]
@@ -108,7 +108,7 @@ async def test_case_46_and_may_take_it_after_a_while(house: House) -> None:
 async def test_case_46_whoever_may_take_it_may_give_it(house: House) -> None:
     holder, other, third = await house(**HURRIED).group(3)
     await drop(holder, other, third)
-    await asyncio.sleep(0.8)
+    await asyncio.sleep(0.5)
     await other.send({"m": "chown", "id": third.id})
     assert (await holder.expect("ch"))["ch"]["crown"]["participantId"] == third.id
 
@@ -124,7 +124,7 @@ async def test_case_46_a_newcomer_waits_too(house: House) -> None:
     await newcomer.send({"m": "chown", "id": newcomer.id})
     await newcomer.unheard()
     await holder.nothing("ch")
-    await asyncio.sleep(0.8)
+    await asyncio.sleep(0.5)
     await newcomer.send({"m": "chown", "id": newcomer.id})
     assert (await holder.expect("ch"))["ch"]["crown"]["participantId"] == newcomer.id
 

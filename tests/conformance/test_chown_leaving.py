@@ -129,7 +129,7 @@ async def test_case_48_others_may_take_it_after_a_while(house: House) -> None:
     holder, other = await house(**HURRIED).pair()
     await holder.leave()
     await other.expect("ch")
-    await asyncio.sleep(0.8)
+    await asyncio.sleep(0.5)
     await other.send({"m": "chown", "id": other.id})
     assert (await other.expect("ch"))["ch"]["crown"]["participantId"] == other.id
 
@@ -140,7 +140,7 @@ async def test_case_48_then_it_is_not_the_last_holders_any_more(house: House, ro
     holder, other = [await family.enter(room, address=new_address()) for _ in range(2)]
     await holder.leave()
     await other.expect("ch")
-    await asyncio.sleep(0.8)
+    await asyncio.sleep(0.5)
     await other.send({"m": "chown", "id": other.id})
     await other.expect("ch")
     again = await family.enter(address=holder.address)

@@ -93,7 +93,7 @@ async def test_case_09_who_says_no_t_is_closed(house: House) -> None:
 
 async def test_case_09_who_says_t_stays(house: House) -> None:
     person = await house(**SHORT).enter()
-    for _ in range(10):
+    for _ in range(8):
         await person.send({"m": "t"})
         await person.expect("t")
         await asyncio.sleep(0.2)

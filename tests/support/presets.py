@@ -93,7 +93,7 @@ PRESETS = {
 
 
 HURRIED = {
-    "CROWN_IDLE_MS": "600",
+    "CROWN_IDLE_MS": "400",
     "EMPTY_ROOM_MS": "300",
     "LOBBY_LIMIT": "3",
     "TEST_ROOMS_KEPT": "2",
