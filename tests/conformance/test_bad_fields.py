@@ -18,20 +18,14 @@ from hypothesis import strategies as st
 
 from fortepiano.protocol.dispatch import TABLE
 from support.grammar import FORBIDDEN
-from support.people import Company, House, new_room
+from support.people import Company, House, new_address, new_room
+from support.presets import STILL
 
 Json = st.SearchStrategy[str]
 """Draws JSON, or what looks like it, as text."""
 
 LIMIT = 65_536
 """Bytes that a message may have; a longer one closes the connection, as it should."""
-
-FAST = {
-    f"RATE_{kind}__{number}": "100000"
-    for kind in ("CHAT", "CHAT_HOLDER", "ROOM", "USERSET", "TIME", "HELLO")
-    for number in ("BURST", "PER_SECOND")
-}
-"""Rules by which nothing hides behind a rate limit."""
 
 WRONG = [
     "null",
@@ -279,8 +273,8 @@ THOROUGH = settings(
 async def flooded(company: Company, frames: list[str], **hello: Any) -> None:
     """Let the holder of a room send `frames`, and others be there and come later."""
     room = new_room()
-    holder = await company.enter(room, **hello)
-    other = await company.enter(room)
+    holder = await company.enter(room, address=new_address(), **hello)
+    other = await company.enter(room, address=new_address())
     for person in (holder, other):
         await person.send({"m": "+ls"}, {"m": "+custom"})
         await person.hears()
@@ -294,7 +288,7 @@ async def flooded(company: Company, frames: list[str], **hello: Any) -> None:
     # All that these people hear is held to the grammar.
     await holder.hears()
     await other.hears()
-    newcomer = await company.enter(room)
+    newcomer = await company.enter(room, address=new_address())
     await newcomer.send({"m": "+ls"})
     await newcomer.hears()
     for person in (holder, other, newcomer):
@@ -303,7 +297,7 @@ async def flooded(company: Company, frames: list[str], **hello: Any) -> None:
 
 @pytest.mark.parametrize("m", sorted(MESSAGES.keys() - {"bye"}))
 async def test_each_field_wrong_by_itself(house: House, m: str) -> None:
-    await flooded(house(**FAST), list(spoilt(m)))
+    await flooded(house(**STILL), list(spoilt(m)))
 
 
 STAFF = ["admin message", "chown", "chset", "clearchat", "setcolor", "setname", "siteban", "v"]
@@ -316,7 +310,7 @@ def mild(m: str, frames: Iterable[str]) -> list[str]:
 
 @pytest.mark.parametrize("m", STAFF)
 async def test_each_field_wrong_by_itself_from_staff(house: House, m: str) -> None:
-    company = house(**FAST)
+    company = house(**STILL)
     await flooded(company, mild(m, spoilt(m)), token=company.server.tokens["admin"])
 
 
@@ -326,14 +320,14 @@ async def test_each_field_wrong_by_itself_from_staff(house: House, m: str) -> No
 async def test_what_is_wrong_with_a_message_stays_with_its_sender(
     house: House, m: str, data: st.DataObject
 ) -> None:
-    await flooded(house(**FAST), data.draw(st.lists(MESSAGES[m], min_size=10, max_size=20)))
+    await flooded(house(**STILL), data.draw(st.lists(MESSAGES[m], min_size=10, max_size=20)))
 
 
 @pytest.mark.parametrize("m", STAFF)
 @THOROUGH
 @given(data=st.data())
 async def test_also_where_staff_send_it(house: House, m: str, data: st.DataObject) -> None:
-    company = house(**FAST)
+    company = house(**STILL)
     frames = data.draw(st.lists(MESSAGES[m], min_size=10, max_size=20))
     await flooded(company, mild(m, frames), token=company.server.tokens["admin"])
 

@@ -64,10 +64,10 @@ async def test_case_38_the_user_of_the_crown_passes(family: Company, room: str) 
 async def test_a_room_for_those_who_have_been_online_for_a_while(
     guests: Company, room: str
 ) -> None:
-    await guests.enter(room, {"minOnlineTime": 700})
+    await guests.enter(room, {"minOnlineTime": 500})
     newcomer = await guests.enter()
     await turned_away(newcomer, room)
-    await asyncio.sleep(0.8)
+    await asyncio.sleep(0.6)
     assert (await newcomer.join(room))["ch"]["count"] == 2
 
 

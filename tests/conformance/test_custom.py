@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
 import pytest
 
-from support.people import Company, House, Message, Person, new_address, new_room
-from support.presets import HURRIED
+from support.people import Company, Message, Person, new_address, new_room
 
 SUBSCRIBED = {"mode": "subscribed"}
 BUDGET = 16_384
@@ -227,12 +225,3 @@ async def test_one_budget_for_all_tabs(family: Company, room: str) -> None:
     await tab.send(custom(1))
     await tab.refused()
     await one.nothing()
-
-
-async def test_the_budget_comes_back(house: House) -> None:
-    sender, one, _ = await trio(house(**HURRIED))
-    for number in (123456789, 23456789):
-        await sender.send(custom(number), custom(number))
-        await sender.refused() if number == 123456789 else await sender.hears()
-        assert [m["data"] for m in await one.hears()] == [number]
-        await asyncio.sleep(0.7)

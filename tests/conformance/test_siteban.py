@@ -69,10 +69,10 @@ async def test_for_ever(house: House) -> None:
 async def test_the_ban_ends(house: House) -> None:
     family = house(NODE_ENV="production")
     staff, banned = await staff_and(family, 1)
-    await staff.send({"m": "siteban", "id": banned.id, "duration": 600, "reason": ""})
+    await staff.send({"m": "siteban", "id": banned.id, "duration": 400, "reason": ""})
     await shown_out(banned)
     await turned_away(family, banned)
-    await asyncio.sleep(0.8)
+    await asyncio.sleep(0.5)
     assert (await family.enter(address=banned.address)).id == banned.id
 
 

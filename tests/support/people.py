@@ -324,7 +324,7 @@ class Company:
         The first of them holds the crown; `settings` are the room's.
         """
         room = new_room()
-        people = [await self.enter(room, settings) for _ in range(size)]
+        people = [await self.enter(room, settings, address=new_address()) for _ in range(size)]
         for person in people:
             await person.hears()
         return people

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-__all__ = ["HURRIED", "PRESETS", "Preset", "Quota", "only"]
+__all__ = ["HURRIED", "PRESETS", "STILL", "Preset", "Quota", "only"]
 
 
 class Quota(NamedTuple):
@@ -100,10 +100,15 @@ HURRIED = {
     "NOTICE_GAP_MS": "300",
     "RATE_CHAT__BURST": "3",
     "RATE_CHAT__PER_SECOND": "0.01",
-    "CUSTOM_WINDOW_MS": "600",
-    "CUSTOM_BYTES": "10",
 }
 """Rules by which a test need neither wait long nor be many. One server has them all."""
+
+STILL = {
+    f"RATE_{kind}__{number}": "100000"
+    for kind in ("CHAT", "CHAT_HOLDER", "ROOM", "USERSET", "TIME", "HELLO")
+    for number in ("BURST", "PER_SECOND")
+} | {"QUOTA_TICK_MS": "60000", "NODE_ENV": "production"}
+"""Rules by which no tick of the quota falls into a test, and nothing hides behind a rate limit."""
 
 
 def only(name: str) -> pytest.MarkDecorator:

@@ -151,14 +151,18 @@ def _list_departure(context: Context, room: Room) -> None:
     """List a room that somebody has left, and see to its end if it is empty."""
     context.outbound.list_change(room)
     if not room.participants and context.directory.rooms.get(room.name) is room:
-        # The loop's clock and the hub's may differ by what the one rounds off.
-        seconds = (context.rules.empty_room_ms + _CLOCKS_DIFFER_MS) / 1000
-        context.later(seconds, partial(_sweep, context, room))
+        context.later(context.rules.empty_room_ms / 1000, partial(_sweep, context, room))
 
 
 def _sweep(context: Context, room: Room) -> None:
     """Close a room that stayed empty; those who have the list open know that nobody is there."""
-    context.directory.sweep(room, context.now())
+    now = context.now()
+    early = context.rules.empty_room_ms - (now - room.empty_since)
+    if 0 < early <= _CLOCKS_DIFFER_MS:
+        # The loop's clock rounds to milliseconds, and may be ahead of the hub's by one.
+        context.later(early / 1000, partial(_sweep, context, room))
+    else:
+        context.directory.sweep(room, now)
 
 
 def refresh_quota(context: Context, participant: Participant) -> None:
