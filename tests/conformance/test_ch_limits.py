@@ -48,6 +48,7 @@ async def test_case_38_the_user_of_the_crown_passes(family: Company, room: str) 
     holder = await family.enter(room, {"limit": 1}, address=new_address())
     other = await family.enter(address=new_address())
     await holder.send({"m": "chset", "set": {"limit": 2}})
+    await holder.hears()
     await other.join(room)
     await holder.send({"m": "chset", "set": {"limit": 0}})
     # Lowering it turns nobody out.
