@@ -1,8 +1,9 @@
 //! What clients are owed goes out: at the end of a turn of the loop, within each room's budget.
 //!
-//! The first message after quiet goes out at the end of its turn. A flush that took d is followed
-//! by a rest of d · (1 − duty) / duty, so that a room of a thousand coalesces by itself while a
-//! small one stays under a millisecond. Each member is sent one piece of the log, from its cursor.
+//! Each room may spend a share (`duty`) of the time sending. One that stays within it is flushed at
+//! the end of each turn; one that does not rests until it is within it again, so that a room of a
+//! thousand coalesces by itself while a small one stays under a millisecond. Each member is sent one
+//! piece of the log, from its cursor.
 
 use crate::client::{Client, Phase};
 use crate::hub::{Hub, Settings, Stats, Verdict};
@@ -10,6 +11,9 @@ use crate::log::Log;
 use crate::room::{Person, Room};
 use crate::socket::{self, Poller, Sent, TIMER};
 use crate::watch::SLOW;
+
+/// How far ahead of its budget a room may be, µs.
+const CREDIT: u64 = 8_000;
 
 impl Hub {
     /// Begins a turn of the loop, which will end in [`Hub::end_turn`]: until then what is told needs
@@ -88,8 +92,15 @@ impl Hub {
         let took = ended - begun;
         stats.flushes += 1;
         stats.flush_time += took;
-        let rest = (took as f64 * (1.0 - settings.duty) / settings.duty) as u64;
-        room.rests_until = ended + rest.min(settings.rest);
+        // The budget as one number: when all that was spent will be within the share again. A room
+        // may be ahead of it by CREDIT, so that one within its share never rests.
+        room.within_budget = room.within_budget.max(begun) + (took as f64 / settings.duty) as u64;
+        let rest_ends = room.within_budget.saturating_sub(CREDIT);
+        room.rests_until = rest_ends.clamp(ended, ended + settings.rest);
+        if rest_ends > room.rests_until {
+            // The longest rest is a promise; what it leaves unpaid is forgiven.
+            room.within_budget = room.rests_until + CREDIT;
+        }
         if waiting < u64::MAX {
             self.queue_room_at(number, waiting);
         }

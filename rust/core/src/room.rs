@@ -57,6 +57,8 @@ pub struct Room {
     pub due: u64,
     /// When positions alone may next cause a flush, µs.
     pub may_move: u64,
+    /// When what it spent on sending will be within its share of the time again, µs.
+    pub within_budget: u64,
     /// Until when it rests after its last flush, µs.
     pub rests_until: u64,
     /// Whether only the holder of the crown may play (`crownsolo`).
@@ -75,6 +77,7 @@ impl Default for Room {
             queued: false,
             due: 0,
             may_move: 0,
+            within_budget: 0,
             rests_until: 0,
             solo: false,
             holder: NONE,

@@ -53,7 +53,7 @@ impl Default for Settings {
             ping: 25_000_000,
             pong: 10_000_000,
             linger: 2_000_000,
-            duty: 0.25,
+            duty: 0.5,
             rest: 20_000,
             move_gap: 40_000,
             silence: 0,
