@@ -22,18 +22,24 @@ _MOST_MEMBERS = 1000
 """Users that a room remembers as invited, or as co-owners: enough, and bounded."""
 
 
-def ruled(session: Session, permission: str = "") -> Room | None:
-    """Return the room of somebody who rules it; None where he does not.
+def ruled(context: Context, session: Session, kind: str, permission: str = "") -> Room | None:
+    """Return the room of somebody who rules it; None where he does not, which he is told.
 
     Args:
+        context: The world.
         session: Who.
+        kind: The message that needs it.
         permission: What lets staff rule any room.
     """
     participant = session.participant
-    if participant is None or participant.room.is_special:
+    if participant is None:
         return None
-    may = participant.room.rules(participant.user.id) or permission in session.permissions
-    return participant.room if may else None
+    room = participant.room
+    may = room.rules(participant.user.id) or permission in session.permissions
+    if room.is_special or not may:
+        _refuse(context, session, kind)
+        return None
+    return room
 
 
 def chown(context: Context, session: Session, message: Crowning) -> None:
@@ -75,12 +81,9 @@ def hand(context: Context, room: Room, crown: Crown) -> None:
 
 def chset(context: Context, session: Session, message: RoomSettings) -> None:
     """Change the settings of a room; what is left out stays, except `color2`, which goes."""
-    room = ruled(session, "chsetAnywhere")
-    if room is None:
-        if session.participant is not None:
-            _refuse(context, session, "chset")
-        return
-    change_settings(context, room, message.set)
+    room = ruled(context, session, "chset", "chsetAnywhere")
+    if room is not None:
+        change_settings(context, room, message.set)
 
 
 def change_settings(context: Context, room: Room, wanted: dict[str, object]) -> None:
@@ -117,12 +120,8 @@ def coowner(context: Context, session: Session, message: CoOwner) -> None:
 
 def invite(context: Context, session: Session, message: Invite) -> None:
     """Let somebody into an invite-only room, and tell him where he is wanted."""
-    room = ruled(session)
-    if room is None:
-        if session.participant is not None:
-            _refuse(context, session, "invite")
-        return
-    if validate.user_id(message.id) is None:
+    room = ruled(context, session, "invite")
+    if room is None or validate.user_id(message.id) is None:
         return
     _switch(room.invited, message.id, on=message.on)
     guest = context.directory.online(message.id)

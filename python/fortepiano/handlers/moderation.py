@@ -23,14 +23,8 @@ __all__ = ["bans", "kickban", "mute", "unban"]
 
 def _ruled(context: Context, session: Session, kind: str) -> tuple[Room, User] | None:
     """Return the room that somebody rules, and who he is; he is told where he does not."""
-    room, user = ruled(session, "siteBan"), session.user
-    if room is None or user is None:
-        if session.participant is not None:
-            context.outbound.refuse(
-                session, kind, "Only who holds the crown of this room may do that."
-            )
-        return None
-    return room, user
+    room, user = ruled(context, session, kind, "siteBan"), session.user
+    return None if room is None or user is None else (room, user)
 
 
 def kickban(context: Context, session: Session, message: Ban) -> None:
