@@ -1,6 +1,7 @@
 //! The hub's face for Python.
 
 use std::ptr::NonNull;
+use std::thread::{self, ThreadId};
 
 use fortepiano_core::clock::Clock;
 use fortepiano_core::frame::{self, Limits};
@@ -15,24 +16,45 @@ const MICROSECONDS: f64 = 1_000_000.0;
 /// All connections, rooms and people as plain data; see `_core.pyi`.
 ///
 /// The Cython link works on the same hub through its address, between two calls of this class and
-/// never during one: both run on the event loop's thread only, which `unsendable` enforces here.
-#[pyclass(unsendable, module = "fortepiano._core")]
+/// never during one: both run on the event loop's thread only, which `get` and `get_mut` enforce.
+/// `PyO3`'s `unsendable` would do that too, but not free a hub that the garbage collector of Python
+/// finds while another thread runs it.
+#[pyclass(module = "fortepiano._core")]
 struct Hub {
     inner: NonNull<core::Hub>,
+    thread: ThreadId,
 }
 
+// SAFETY: a core hub is plain data without ties to a thread, and may be freed by any: whoever drops
+// the Python object is the last who knows it. All other use is on one thread.
+unsafe impl Send for Hub {}
+// SAFETY: as above.
+unsafe impl Sync for Hub {}
+
 impl Hub {
+    fn check_thread(&self) {
+        assert_eq!(thread::current().id(), self.thread, "a hub is used by the thread that made it");
+    }
+
     fn get(&self) -> &core::Hub {
+        self.check_thread();
         // SAFETY: made by Box::into_raw in `new`, freed in `drop` only; nobody else holds a
         // reference while a method runs (see the note on the class).
         unsafe { self.inner.as_ref() }
     }
 
     fn get_mut(&mut self) -> &mut core::Hub {
+        self.check_thread();
         // SAFETY: as in `get`.
         unsafe { self.inner.as_mut() }
     }
 }
+
+/// Fails to compile if a hub stops being data that any thread may free.
+const _: fn() = || {
+    fn sendable<T: Send>() {}
+    sendable::<core::Hub>();
+};
 
 impl Drop for Hub {
     fn drop(&mut self) {
@@ -119,7 +141,7 @@ impl Hub {
         };
         let clock = standing_at.map_or_else(Clock::running, Clock::standing);
         let hub = core::Hub::new(settings, clock).map_err(|error| PyOSError::new_err(error.to_string()))?;
-        Ok(Self { inner: NonNull::from(Box::leak(Box::new(hub))) })
+        Ok(Self { inner: NonNull::from(Box::leak(Box::new(hub))), thread: thread::current().id() })
     }
 
     #[getter]
