@@ -1,0 +1,78 @@
+"""The command line: `fortepiano serve`, `fortepiano token …` and `fortepiano version`.
+
+A mistake of the user ends with one clear line per problem on stderr and `ExitStatus.MISTAKE`, never
+with a traceback; a traceback is a bug.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from fortepiano.cli import serve, token
+from fortepiano.errors import ExitStatus, FortepianoError
+
+__all__ = ["main"]
+
+_app = typer.Typer(
+    name="fortepiano",
+    help="A Multiplayer Piano server.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_app.command()(serve.serve)
+_app.add_typer(token.app, name="token")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: What stands behind the program's name; None for the arguments of the process.
+
+    Returns:
+        The exit status.
+    """
+    try:
+        status = _app(args=arguments, prog_name="fortepiano", standalone_mode=False)
+    except typer.TyperException as error:
+        _complain(" ".join(error.format_message().split()))  # choices come one a line
+        return ExitStatus.MISTAKE
+    except FortepianoError as error:
+        _complain(str(error))
+        return ExitStatus.MISTAKE
+    return status or ExitStatus.STOPPED
+
+
+def _complain(message: str) -> None:
+    for line in message.splitlines():
+        print(f"fortepiano: {line}", file=sys.stderr)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
+@_app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@_app.command()
+def version() -> None:
+    """Show the version."""
+    from fortepiano import __version__
+
+    typer.echo(f"fortepiano {__version__}")

@@ -1,0 +1,61 @@
+"""What several commands have in common: their options, the store, and times for people."""
+
+import contextlib
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from fortepiano.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fortepiano.store import Store
+
+__all__ = ["ConfigFile", "DataDir", "now", "opened_store", "utc"]
+
+DataDir: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="Folder of everything that survives a restart.", show_default="./data"),
+]
+ConfigFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="Settings file.",
+        show_default="fortepiano.toml in the current folder, if there is one",
+    ),
+]
+
+
+@contextlib.contextmanager
+def opened_store(config: Path | None, data_dir: Path | None) -> Generator["Store"]:
+    """Open the store of the settings, beside a running server too; leaving it waits for the disk.
+
+    Raises:
+        ConfigError: The settings are wrong, or nothing is kept with them.
+        StoreError: The data cannot be read or written.
+    """
+    from fortepiano import config as configuration
+    from fortepiano import logs
+    from fortepiano.store import open_store
+
+    settings = configuration.load(config, {"data_dir": data_dir})
+    if settings.store.url == "memory:":
+        problem = "memory: keeps nothing that a server would find; choose another store for tokens"
+        raise ConfigError([f"store.url: {problem}"])
+    logs.configure("critical")  # stdout is for what was asked for; a failure is an exception
+    with contextlib.closing(open_store(settings)) as store:
+        yield store
+
+
+def now() -> int:
+    """Return the present; milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def utc(moment: int) -> str:
+    """Return milliseconds since 1970 as a date and a time of day in UTC."""
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(moment / 1000))

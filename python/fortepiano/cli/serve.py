@@ -1,0 +1,52 @@
+"""`fortepiano serve`."""
+
+from typing import Annotated
+
+import typer
+
+from fortepiano.cli.options import ConfigFile, DataDir
+from fortepiano.errors import BinaryError
+
+__all__ = ["serve"]
+
+
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Public address.", show_default="0.0.0.0")  # noqa: S104
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Public TCP port.", show_default="8080")] = None,
+    internal_port: Annotated[
+        int | None,
+        typer.Option(help="TCP port of metrics and administration.", show_default="9180"),
+    ] = None,
+    data_dir: DataDir = None,
+    log_level: Annotated[
+        str | None, typer.Option(help="debug, info, warning or error.", show_default="info")
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Flags win over the environment (FORTEPIANO_…), that over .env, and that over the settings file.
+    """
+    # Imported here, so that --help and --version do not wait for it.
+    from fortepiano import config as configuration
+    from fortepiano import logs
+
+    settings = configuration.load(
+        config,
+        {
+            "host": host,
+            "port": port,
+            "internal_port": internal_port,
+            "data_dir": data_dir,
+            "log_level": log_level,
+        },
+    )
+    logs.configure(settings.log_level)
+    # Last, so that a mistake in the settings is told even where the compiled part is missing.
+    try:
+        from fortepiano.server import run
+    except ImportError as error:
+        raise BinaryError(str(error)) from error
+    run(settings)
