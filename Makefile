@@ -19,6 +19,8 @@ export PYO3_PYTHON := $(abspath $(BIN))/python
 CARGO_FLAGS := --manifest-path rust/Cargo.toml
 MATURIN := VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin
 
+SAMPLES := $(BIN)/python scripts/samples.py
+
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-print-directory
@@ -72,6 +74,7 @@ endef
 
 .PHONY: serve
 serve: build ## Build the release wheel and serve http://localhost:8080, data in ./data
+	@$(SAMPLES) || true
 	@exec $(BIN)/fortepiano serve $(ARGS)
 
 .PHONY: test
@@ -91,12 +94,18 @@ dev: ## Make ready to work: all tools, and a debug build with its checks
 .PHONY: wheel
 wheel: $(VENV)/.python ## Build the release wheel into dist/
 	@rm -f dist/*.whl
+	@$(SAMPLES) || [ "$${CI:-}" != true ]
 	$(MATURIN) build --release --out dist --interpreter $(PYO3_PYTHON)
 
 .PHONY: sdist
 sdist: $(VENV)/.python ## Build the source distribution into dist/
 	@rm -f dist/*.tar.gz
+	@$(SAMPLES) || [ "$${CI:-}" != true ]
 	$(MATURIN) sdist --out dist
+
+.PHONY: samples
+samples: $(VENV)/.python ## Fetch the recorded piano of the page (5.6 MB, by npm)
+	@$(SAMPLES)
 
 .PHONY: package
 package: wheel sdist ## Build wheel and sdist, and hold a wheel made of the sdist against the first
@@ -133,6 +142,17 @@ types: build $(VENV)/.tools ## Check the types, and the stubs against the binary
 	$(BIN)/pyright
 	$(BIN)/python -c '$(STUBTEST)' fortepiano._core fortepiano._link \
 	    --allowlist tests/typing/stubtest-allowlist.txt
+	@if npm --version >/dev/null 2>&1; then $(MAKE) page-types; \
+	else echo "npm is missing (apt-get install npm): the page's types were not checked" >&2; \
+	[ "$${CI:-}" != true ]; fi
+
+.PHONY: page-types
+page-types: tests/browser/node_modules/.package-lock.json ## Check the types of the page's scripts
+	tests/browser/node_modules/.bin/tsc -p tests/browser
+
+tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json
+	@npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 .PHONY: test-native
 test-native: ## Run the tests of the Rust core; needs no Python
@@ -213,8 +233,9 @@ fmt: $(VENV)/.tools ## Format Python and Rust, and repair what the linter can
 .PHONY: clean
 clean: ## Remove all that was made here, the environment included; ./data stays
 	rm -rf $(VENV) .venv-3.* build dist rust/target rust/fuzz/target .pytest_cache .mypy_cache .ruff_cache
-	rm -rf .hypothesis .benchmarks .coverage tests/e2e/bots/node_modules
+	rm -rf .hypothesis .benchmarks .coverage tests/e2e/bots/node_modules tests/browser/node_modules
 	rm -f python/fortepiano/*.so
+	rm -rf python/fortepiano/web/samples
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import Route
 
+from fortepiano.http.assets import Client
 from fortepiano.http.health import health_routes
 
 if TYPE_CHECKING:
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = ["internal_site", "public_site"]
 
+_WEB = Path(__file__).parents[1] / "web"
 _HEADERS = {
     "content-security-policy": (
-        "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+        # 'self' of connect-src is also the socket of this host (CSP level 3).
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+        "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'self'"
     ),
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
@@ -43,28 +46,31 @@ class _WithHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *self._headers]
+                told = {name for name, _ in message["headers"]}
+                more = [header for header in self._headers if header[0] not in told]
+                message["headers"] = [*message["headers"], *more]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
 
-def public_site(why_not_ready: Callable[[], str | None]) -> ASGIApp:
+def public_site(why_not_ready: Callable[[], str | None], web: Path = _WEB) -> ASGIApp:
     """Return the application of the public port.
 
     Exact assets and health come first; every other path is a room's name and serves the client.
 
     Args:
         why_not_ready: As of `health_routes`.
+        web: The folder of the browser client.
     """
-    web = files("fortepiano") / "web"
-    page = (web / "index.html").read_bytes()
+    client = Client(web)
+    client.page()
 
-    async def client(request: Request) -> Response:
+    async def page(request: Request) -> Response:
         path: str = request.scope["path"]
         if "\0" in path or ".." in path.split("/"):
             raise HTTPException(404)
-        return Response(page, media_type="text/html")
+        return Response(client.page(), media_type="text/html")
 
     async def socket(_request: Request) -> Response:
         return PlainTextResponse("This is the socket of the piano: open / in a browser.\n", 400)
@@ -72,9 +78,9 @@ def public_site(why_not_ready: Callable[[], str | None]) -> ASGIApp:
     app = Starlette(
         routes=[
             *health_routes(why_not_ready),
-            Mount("/assets", StaticFiles(directory=str(web / "assets"))),
+            *client.routes(),
             Route("/ws", socket),
-            Route("/{room:path}", client),
+            Route("/{room:path}", page),
         ]
     )
     return _WithHeaders(app)

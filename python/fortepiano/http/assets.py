@@ -1,0 +1,122 @@
+"""The browser client's page and files: their addresses, and how long caches may keep them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from typing import TYPE_CHECKING
+
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from starlette.responses import Response
+    from starlette.routing import BaseRoute
+    from starlette.types import Scope
+
+__all__ = ["Client"]
+
+_LOOK_SECONDS = 1.0
+_FOR_GOOD = "public, max-age=31536000, immutable"
+
+
+class Client:
+    """The page and the files below `/assets/`.
+
+    Each file has two addresses. `/assets/<digest>/net.js` is the one that the page uses: the digest
+    is that of all files, so what changed has a new address, caches keep what they have for good,
+    and the relative imports of modules stay within one version. `/assets/net.js` is asked for anew
+    each time.
+
+    Recorded sounds are at `/assets/samples/<package and version>/`, below no digest: they are large
+    and stay the same while scripts change.
+    """
+
+    def __init__(self, web: Path) -> None:
+        """Serve the client of one folder.
+
+        Args:
+            web: The folder with `index.html`, `assets/` and, where they were fetched, `samples/`.
+        """
+        self._web = web
+        self._seen: list[tuple[Path, int]] = []
+        self._looked = -_LOOK_SECONDS
+        self._page = b""
+        self.digest = ""
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes of the files."""
+        files = Mount("/assets", _Files(self, self._web / "assets"))
+        if not self._samples():
+            return [files]
+        return [Mount("/assets/samples", _Kept(directory=self._web / "samples")), files]
+
+    def page(self) -> bytes:
+        """Return the page, with the addresses of the files as they are now."""
+        # Looked at again and again, so that whoever changes a file finds it in the page that he
+        # reloads; not each time, because it costs a system call for each file.
+        if time.monotonic() - self._looked < _LOOK_SECONDS:
+            return self._page
+        self._looked = time.monotonic()
+        paths = [path for path in sorted(self._web.glob("assets/**/*")) if path.is_file()]
+        seen = [(path, path.stat().st_mtime_ns) for path in (*paths, self._web / "index.html")]
+        if seen != self._seen:
+            self._make(paths)
+            self._seen = seen
+        return self._page
+
+    def _make(self, paths: list[Path]) -> None:
+        assets = self._web / "assets"
+        content = hashlib.sha256()
+        for path in paths:
+            content.update(f"{path.relative_to(assets).as_posix()}\0".encode() + path.read_bytes())
+        self.digest = content.hexdigest()[:12]
+        # A module names those that it needs only once it is there: told all at once, the browser
+        # need not ask for them one storey at a time.
+        modules = "".join(
+            f'    <link rel="modulepreload" href="/assets/{path.relative_to(assets).as_posix()}">\n'
+            for path in paths
+            if path.suffix == ".js" and "worklet" not in path.name
+        )
+        page = (self._web / "index.html").read_text(encoding="utf-8")
+        page = page.replace("  </head>", f"{modules}  </head>", 1)
+        page = page.replace('"/assets/', f'"/assets/{self.digest}/')
+        # Where the page finds recorded sounds; empty where there are none.
+        page = page.replace(
+            'name="samples" content=""', f'name="samples" content="{self._samples()}"'
+        )
+        self._page = page.encode()
+
+    def _samples(self) -> str:
+        folders = sorted(path.parent for path in self._web.glob("samples/*/C4.mp3"))
+        return f"/assets/samples/{folders[-1].name}/" if folders else ""
+
+
+class _Kept(StaticFiles):
+    """Files that never change under their address."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = _FOR_GOOD
+        return response
+
+
+class _Files(StaticFiles):
+    """Files with and without the digest before their path."""
+
+    def __init__(self, client: Client, directory: Path) -> None:
+        super().__init__(directory=directory)
+        self._client = client
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        digest, _, rest = path.partition("/")
+        versioned = re.fullmatch(r"[0-9a-f]{12}", digest) is not None
+        response = await super().get_response(rest if versioned else path, scope)
+        # Another version's page, loaded before a restart or from another node, gets today's file,
+        # but nobody may keep it under that address.
+        if versioned and digest == self._client.digest:
+            response.headers["cache-control"] = _FOR_GOOD
+        return response
