@@ -107,7 +107,11 @@ class Quotas:
 
 @final
 class Bans:
-    """Who is banned from where, and until when: pairs of a scope (a room's name) and a user.
+    """Who is banned from where, and until when.
+
+    Bans are pairs of a scope (a room's name) and a user, and networks that are banned from
+    everywhere. A network is written as an address (`203.0.113.7`) or with the number of bits that
+    count (`203.0.113.0/24`, `2001:db8::/32`); IPv4 mapped into IPv6 is IPv4.
 
     Times are milliseconds on whatever clock the caller uses for all calls.
     """
@@ -131,8 +135,33 @@ class Bans:
     def remove(self, scope: str, user: str) -> bool:
         """Lift a ban and tell whether there was one."""
 
+    def add_network(self, network: str, until_ms: int | None) -> None:
+        """Ban all addresses of a network, replacing an earlier ban of the same one.
+
+        Args:
+            network: An address or a network; the bits that do not count may be anything.
+            until_ms: As in `add`.
+
+        Raises:
+            ValueError: It is neither.
+        """
+
+    def remove_network(self, network: str) -> bool:
+        """Lift the ban of a network, and tell whether there was one.
+
+        Raises:
+            ValueError: It is neither an address nor a network.
+        """
+
     def until(self, scope: str, user: str, now_ms: int) -> int | None:
         """Return when the ban ends (`PERMANENT` for never), or None if he is not banned now."""
+
+    def until_address(self, address: str, now_ms: int) -> int | None:
+        """Return when the ban of an address ends, None if it is not banned now.
+
+        The smallest network around it decides whose ban is in force. What is no IP address, such
+        as the name of a Unix socket, is not banned.
+        """
 
     def prune(self, now_ms: int) -> int:
         """Forget the bans that have ended and return their number."""
@@ -362,3 +391,25 @@ class Hub:
 
     def stats(self) -> dict[str, int]:
         """Returns counters since the start."""
+
+    def closes(self) -> list[tuple[int | None, int]]:
+        """Returns how many connections ended, by close code.
+
+        The codes are those that mean something here, and 1006 for an end without a close frame;
+        None stands for all others together: a peer may choose among thousands.
+        """
+
+    def flush_times(self) -> list[tuple[float, int]]:
+        """Returns how many flushes took how long.
+
+        Each is counted once, under the least bound that it did not exceed: seconds, ascending, the
+        last one infinite.
+        """
+
+    def gauges(self) -> dict[str, int]:
+        """Returns how things stand; looks at every connection.
+
+        `connections` are all, `clients` those that are open and have said `hi`, `blocked` those
+        whose socket is full; `people` counts a person once for each room; `queue_bytes` wait for all
+        clients together, `longest_queue_bytes` for one.
+        """

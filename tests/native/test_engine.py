@@ -361,6 +361,7 @@ class TestSlowReaders:
         assert [told for told in heard if told not in moves + private] == everything
         assert [told for told in heard if told in private] == private
         assert 0 < len(moves) < 50
+        assert house.hub.stats()["spared"] == 100 - len(moves)
         bea.say({"m": "m", "x": 100, "y": 0})
         assert ann.hear() == cid.hear()
 
@@ -529,14 +530,60 @@ class TestSettings:
         sent = sum(len(native.frame_bytes(TEXT, told)) for told in payloads(bea.events()))
         stats = house.hub.stats()
         assert stats.pop("flush_microseconds") == 0
+        assert stats.pop("bytes_in") > 0
         assert stats == {
+            "attached": 2,
             "frames_in": 2,
             "notes": 1,
             "moves": 2,
             "moves_out": 1,
+            "conflated": 1,
+            "times": 0,
             "refused": 1,
+            "refused_quota": 0,
+            "refused_solo": 1,
+            "refused_muted": 0,
+            "refused_t": 0,
+            "said": 2,
+            "told": 0,
+            "deliveries": 2,
+            "spared": 0,
             "sends": 1,
             "bytes_out": sent,
             "flushes": 1,
             "slow": 0,
+        }
+        assert house.hub.flush_times()[0] == (5e-05, 1)
+        assert sum(count for _, count in house.hub.flush_times()) == 1
+
+    def test_how_things_stand(self, house: House) -> None:
+        ann, bea = house.join(send_buffer=SMALL), house.join()
+        assert house.hub.gauges() == {
+            "connections": 2,
+            "clients": 2,
+            "blocked": 0,
+            "rooms": 1,
+            "people": 2,
+            "queue_bytes": 0,
+            "longest_queue_bytes": 0,
+        }
+        house.say(b"x" * 60_000)
+        owed = house.hub.lag(ann.client)
+        stands = house.hub.gauges()
+        assert owed > 0
+        assert (stands["blocked"], stands["queue_bytes"]) == (1, owed)
+        assert stands["longest_queue_bytes"] == owed
+        bea.link.close(4000)
+        assert house.hub.gauges()["clients"] == 1
+
+    def test_ends_are_counted_by_code(self, house: House) -> None:
+        ann, bea, cid = house.join(), house.join(), house.join()
+        ann.link.close(4008)
+        bea.vanish()
+        cid.send(frame(8, b"\x0d\x80"))
+        counts = dict(house.hub.closes())
+        assert {code: count for code, count in counts.items() if count} == {
+            4008: 1,
+            1006: 1,
+            None: 1,
         }

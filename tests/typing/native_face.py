@@ -63,6 +63,9 @@ def a_room(hub: Hub) -> None:
     assert_type(hub.position(person), tuple[bytes, bytes] | None)
     assert_type(hub.people(room), bytes)
     assert_type(hub.stats(), dict[str, int])
+    assert_type(hub.gauges(), dict[str, int])
+    assert_type(hub.closes(), list[tuple[int | None, int]])
+    assert_type(hub.flush_times(), list[tuple[float, int]])
     hub.say(room, b"[]", except_client=0)
 
 

@@ -229,6 +229,17 @@ impl Client {
         segments
     }
 
+    /// Counts the skippable frames that it misses on the way to a position, its own left out.
+    #[must_use]
+    pub fn spared(&self, log: &Log, until: u64) -> u64 {
+        let is_own = |range: &(u64, u64)| {
+            let own = self.extra.iter().flat_map(|extra| &extra.skips);
+            own.take_while(|own| own.0 <= range.0).any(|own| range.1 <= own.1)
+        };
+        let skippable = log.skippable_after(self.cursor).take_while(|range| range.1 <= until);
+        skippable.filter(|range| !is_own(range)).count() as u64
+    }
+
     /// Records how far a write came.
     pub fn advance(&mut self, to: Standing) {
         self.cursor = to.cursor;

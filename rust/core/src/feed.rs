@@ -96,6 +96,7 @@ impl Hub {
         let reading = &mut self.reading;
         reading.client = client;
         reading.end = reading.at + count.min(READ);
+        self.stats.bytes_in += count as u64;
         reading.at = 0;
         reading.elements.clear();
         reading.next = 0;
@@ -247,9 +248,11 @@ impl Hub {
         let length = parts.iter().map(|part| part.len()).sum();
         let range =
             room.log.append(false, length, |out| parts.iter().for_each(|part| out.extend_from_slice(part)));
+        self.stats.notes += 1;
+        self.stats.said += 1;
+        self.stats.deliveries += room.members.len() as u64 - 1;
         let room = it.room;
         self.clients[client as usize].skip(range);
-        self.stats.notes += 1;
         self.queue_room(room);
     }
 
@@ -266,6 +269,7 @@ impl Hub {
         set(&mut person.x, x.of(text));
         set(&mut person.y, y.of(text));
         self.stats.moves += 1;
+        self.stats.conflated += u64::from(person.moved);
         if !person.moved {
             person.moved = true;
             to.movers.push(number);
@@ -292,12 +296,14 @@ impl Hub {
             payload.extend_from_slice(echo.of(self.reading.text()));
         }
         payload.extend_from_slice(b"}]");
+        self.stats.times += 1;
         self.tell(client, &payload);
     }
 
     /// Drops a hot message and says why, once in a while.
     fn refuse(&mut self, client: u32, why: Refusal) {
         self.stats.refused += 1;
+        self.stats.refusals[why as usize] += 1;
         let Some(it) = self.clients.get_mut(client as usize) else { return };
         let quiet_until = &mut it.refused[why as usize];
         if *quiet_until <= self.now && !self.notices[why as usize].is_empty() {

@@ -90,8 +90,7 @@ impl Hub {
         }
         let ended = clock.now();
         let took = ended - begun;
-        stats.flushes += 1;
-        stats.flush_time += took;
+        stats.flushed(took);
         // The budget as one number: when all that was spent will be within the share again. A room
         // may be ahead of it by CREDIT, so that one within its share never rests.
         room.within_budget = room.within_budget.max(begun) + (took as f64 / settings.duty) as u64;
@@ -161,7 +160,7 @@ fn write_moves(
     now: u64,
 ) -> u64 {
     let mut waiting = u64::MAX;
-    let Room { movers, log, may_move, .. } = room;
+    let Room { movers, members, log, may_move, .. } = room;
     movers.retain(|number| {
         let Some(person) = people.get_mut(*number as usize) else { return false };
         if person.may_move > now {
@@ -182,6 +181,8 @@ fn write_moves(
             clients[*tab as usize].skip(range);
         }
         stats.moves_out += 1;
+        stats.said += 1;
+        stats.deliveries += (members.len() - person.tabs.len()) as u64;
         false
     });
     waiting
@@ -216,6 +217,7 @@ fn pump(
             if slices.is_empty() {
                 // All that is new is its own.
                 let standing = segments.standing(client.cursor, 0);
+                stats.spared += if lenient { client.spared(log, standing.cursor) } else { 0 };
                 client.advance(standing);
                 return true;
             }
@@ -224,6 +226,7 @@ fn pump(
             let is_all = slices.len() <= socket::SLICES;
             if let Sent::Bytes(count) = sent {
                 let standing = segments.standing(client.cursor, count);
+                stats.spared += if lenient { client.spared(log, standing.cursor) } else { 0 };
                 client.advance(standing);
                 if count == total && !is_all {
                     stats.sends += 1;

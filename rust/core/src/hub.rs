@@ -17,6 +17,8 @@ use crate::quota::Quotas;
 use crate::room::{Person, Room};
 pub use crate::settings::Settings;
 use crate::socket::{self, Poller};
+pub use crate::stats::Stats;
+use crate::stats::ABNORMAL;
 use crate::watch::SLOW;
 
 /// What must happen to a connection, by whoever owns its transport.
@@ -43,31 +45,6 @@ pub enum Refusal {
 
 /// How many kinds of [`Refusal`] there are.
 pub const REFUSALS: usize = 4;
-
-/// Counters since the start.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Stats {
-    /// Frames of clients that were parsed.
-    pub frames_in: u64,
-    /// Messages of notes that were passed on.
-    pub notes: u64,
-    /// Cursor positions that came in.
-    pub moves: u64,
-    /// Cursor positions that were passed on; the others were overtaken by newer ones.
-    pub moves_out: u64,
-    /// Hot messages that were refused.
-    pub refused: u64,
-    /// System calls that sent something.
-    pub sends: u64,
-    /// Bytes that sockets took.
-    pub bytes_out: u64,
-    /// Flushes of rooms.
-    pub flushes: u64,
-    /// Microseconds spent in them.
-    pub flush_time: u64,
-    /// Connections that were closed for being slow.
-    pub slow: u64,
-}
 
 /// All connections, rooms and people, and the time.
 pub struct Hub {
@@ -161,6 +138,7 @@ impl Hub {
     pub fn attach(&mut self, fd: RawFd) -> u32 {
         socket::prepare(fd);
         self.now = self.clock.now();
+        self.stats.attached += 1;
         self.clients.insert(Client::new(fd, self.now)) as u32
     }
 
@@ -171,6 +149,9 @@ impl Hub {
         }
         self.leave(client);
         let gone = self.clients.remove(client as usize);
+        if gone.phase == Phase::Open {
+            self.stats.closed(ABNORMAL);
+        }
         if gone.watched {
             self.poller.forget(gone.fd);
         }
@@ -207,6 +188,7 @@ impl Hub {
         }
         let at = self.rooms.get(it.room as usize).map_or(0, |room| room.log.head());
         it.insert(at, write);
+        self.stats.told += 1;
         self.queue_client(client);
     }
 
@@ -228,8 +210,11 @@ impl Hub {
     pub fn say(&mut self, room: u32, payload: &[u8], except: u32) {
         let Some(it) = self.rooms.get_mut(room as usize) else { return };
         let range = it.log.append(false, payload.len(), |out| out.extend_from_slice(payload));
+        self.stats.said += 1;
+        self.stats.deliveries += it.members.len() as u64;
         if let Some(client) = self.clients.get_mut(except as usize).filter(|client| client.room == room) {
             client.skip(range);
+            self.stats.deliveries -= 1;
         }
         self.queue_room(room);
     }
@@ -249,6 +234,7 @@ impl Hub {
         if !self.clients.get(client as usize).is_some_and(|it| it.phase == Phase::Open) {
             return;
         }
+        self.stats.closed(code);
         self.part(client, true);
         let until = self.clock.now() + self.settings.linger;
         let Some(it) = self.clients.get_mut(client as usize) else { return };

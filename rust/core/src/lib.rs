@@ -17,7 +17,9 @@ pub mod scan;
 mod segments;
 mod settings;
 mod socket;
+pub mod stats;
 pub mod text;
+pub mod throttle;
 mod watch;
 
 pub use client::NONE;

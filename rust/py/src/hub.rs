@@ -6,6 +6,7 @@ use std::thread::{self, ThreadId};
 use fortepiano_core::clock::Clock;
 use fortepiano_core::frame::{self, Limits};
 use fortepiano_core::hub::{self as core, Refusal, Settings};
+use fortepiano_core::stats::{CLOSE_CODES, FLUSH_BOUNDS};
 use fortepiano_core::NONE;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -296,16 +297,55 @@ impl Hub {
         let stats = self.get().stats;
         let dict = PyDict::new(py);
         for (name, value) in [
+            ("attached", stats.attached),
+            ("bytes_in", stats.bytes_in),
             ("frames_in", stats.frames_in),
             ("notes", stats.notes),
             ("moves", stats.moves),
             ("moves_out", stats.moves_out),
+            ("conflated", stats.conflated),
+            ("times", stats.times),
             ("refused", stats.refused),
+            ("refused_quota", stats.refusals[Refusal::Quota as usize]),
+            ("refused_solo", stats.refusals[Refusal::Solo as usize]),
+            ("refused_muted", stats.refusals[Refusal::Muted as usize]),
+            ("refused_t", stats.refusals[Refusal::Time as usize]),
+            ("said", stats.said),
+            ("told", stats.told),
+            ("deliveries", stats.deliveries),
+            ("spared", stats.spared),
             ("sends", stats.sends),
             ("bytes_out", stats.bytes_out),
             ("flushes", stats.flushes),
             ("flush_microseconds", stats.flush_time),
             ("slow", stats.slow),
+        ] {
+            dict.set_item(name, value)?;
+        }
+        Ok(dict)
+    }
+
+    fn closes(&self) -> Vec<(Option<u16>, u64)> {
+        let codes = CLOSE_CODES.iter().copied().map(Some).chain([None]);
+        codes.zip(self.get().stats.closes).collect()
+    }
+
+    fn flush_times(&self) -> Vec<(f64, u64)> {
+        let bounds = FLUSH_BOUNDS.iter().map(|bound| *bound as f64 / MICROSECONDS);
+        bounds.chain([f64::INFINITY]).zip(self.get().stats.flush_times).collect()
+    }
+
+    fn gauges<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let gauges = self.get().gauges();
+        let dict = PyDict::new(py);
+        for (name, value) in [
+            ("connections", gauges.connections as u64),
+            ("clients", gauges.clients as u64),
+            ("blocked", gauges.blocked as u64),
+            ("rooms", gauges.rooms as u64),
+            ("people", gauges.people as u64),
+            ("queue_bytes", gauges.queue),
+            ("longest_queue_bytes", gauges.longest_queue),
         ] {
             dict.set_item(name, value)?;
         }
