@@ -29,3 +29,25 @@ def test_look_up_somebody_who_is_not_banned(benchmark: BenchmarkFixture) -> None
     for number in range(100_000):
         bans.add(f"room {number % 1000}", f"{number:024x}", number + 1)
     assert benchmark(bans.until, "room 7", "f" * 24, 0) is None
+
+
+@pytest.mark.parametrize("address", ["11.0.195.15", "2001:db8:0:9::1"])
+def test_look_a_banned_address_up(benchmark: BenchmarkFixture, address: str) -> None:
+    bans = networks()
+    assert benchmark(bans.until_address, address, 0) == bans.PERMANENT
+
+
+def test_look_up_an_address_that_is_not_banned(benchmark: BenchmarkFixture) -> None:
+    assert benchmark(networks().until_address, "127.0.0.1", 0) is None
+
+
+def networks() -> Bans:
+    """A hundred thousand: addresses and networks of both families."""
+    bans = Bans()
+    for number in range(50_000):
+        bans.add_network(f"11.{number >> 16}.{number >> 8 & 255}.{number & 255}", None)
+    for number in range(10_000):
+        bans.add_network(f"12.{number >> 8}.{number & 255}.0/24", None)
+    for number in range(40_000):
+        bans.add_network(f"2001:db8:0:{number:x}::/64", None)
+    return bans

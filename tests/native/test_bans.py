@@ -69,6 +69,73 @@ class TestBans:
         assert sorted(bans.of("room")) == [("ann", 10), ("bea", bans.PERMANENT)]
         assert bans.of("nowhere") == []
 
+    def test_a_network_bans_the_addresses_in_it(self, bans: Bans) -> None:
+        bans.add_network("203.0.113.0/24", 100)
+        bans.add_network("2001:db8:7::/48", 200)
+        bans.add_network("198.51.100.7", None)
+        assert len(bans) == 3
+        assert bans.until_address("203.0.113.255", 99) == 100
+        assert bans.until_address("203.0.113.255", 100) is None
+        assert bans.until_address("203.0.114.0", 0) is None
+        assert bans.until_address("2001:db8:7:ffff::1", 0) == 200
+        assert bans.until_address("2001:db8:8::1", 0) is None
+        assert bans.until_address("198.51.100.7", 0) == bans.PERMANENT
+        assert bans.until_address("198.51.100.8", 0) is None
+
+    def test_the_smallest_network_in_force_decides(self, bans: Bans) -> None:
+        bans.add_network("203.0.0.0/16", 30)
+        bans.add_network("203.0.113.0/24", 10)
+        assert bans.until_address("203.0.113.1", 9) == 10
+        assert bans.until_address("203.0.113.1", 10) == 30
+        assert bans.until_address("203.0.113.1", 30) is None
+
+    def test_an_address_is_the_same_in_every_spelling(self, bans: Bans) -> None:
+        bans.add_network("203.0.113.99/24", 10)
+        bans.add_network("203.0.113.0/24", 20)
+        assert len(bans) == 1
+        assert bans.until_address("::ffff:203.0.113.1", 0) == 20
+        assert bans.until_address("::ffff:cb00:7101", 0) == 20
+        assert bans.remove_network("::ffff:203.0.113.0/120")
+        assert not bans.remove_network("203.0.113.0/24")
+
+    def test_an_interface_is_no_part_of_an_address(self, bans: Bans) -> None:
+        bans.add_network("fe80::/64", 10)
+        assert bans.until_address("fe80::1%eth0", 0) == 10
+
+    def test_all_of_ipv6_is_not_ipv4(self, bans: Bans) -> None:
+        bans.add_network("::/0", None)
+        assert bans.until_address("2001:db8::1", 0) == bans.PERMANENT
+        assert bans.until_address("203.0.113.1", 0) is None
+        bans.add_network("0.0.0.0/0", 10)
+        assert bans.until_address("203.0.113.1", 0) == 10
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "/",
+            "name",
+            "203.0.113",
+            "203.0.113.0/",
+            "203.0.113.0/33",
+            "::/129",
+            "::1/0x8",
+            "::/-1",
+        ],
+    )
+    def test_what_is_no_network_is_refused(self, bans: Bans, text: str) -> None:
+        with pytest.raises(ValueError):
+            bans.add_network(text, None)
+        with pytest.raises(ValueError):
+            bans.remove_network(text)
+        assert len(bans) == 0
+
+    @pytest.mark.parametrize("text", ["", "/run/proxy.sock", "203.0.113.0/24", "%eth0", "\0"])
+    def test_what_is_no_address_is_not_banned(self, bans: Bans, text: str) -> None:
+        bans.add_network("0.0.0.0/0", None)
+        bans.add_network("::/0", None)
+        assert bans.until_address(text, 0) is None
+
     @pytest.mark.parametrize("name", ["", "\0", "é🎹", "a" * 5000])
     def test_names_may_be_anything(self, bans: Bans, name: str) -> None:
         bans.add(name, name, 10)
@@ -81,6 +148,12 @@ class Agreement(RuleBasedStateMachine):
 
     scopes = st.sampled_from(["", "a", "ab", "lobby"])
     users = st.sampled_from(["", "b", "ann", "bea"])
+    # Few bits that differ, so that networks lie within each other.
+    addresses = st.one_of(
+        st.integers(0, 15).map(lambda bits: f"10.0.{bits & 3}.{(bits >> 2) * 64}"),
+        st.integers(0, 15).map(lambda bits: f"2001:db8:{bits & 3:x}:{bits >> 2:x}::"),
+    )
+    lengths = st.sampled_from(["", "/0", "/8", "/15", "/22", "/24", "/25", "/32"])
     times = st.integers(0, 20) | st.sampled_from([2**64 - 2, 2**64 - 1])
 
     def __init__(self) -> None:
@@ -96,6 +169,21 @@ class Agreement(RuleBasedStateMachine):
     @rule(scope=scopes, user=users)
     def remove(self, scope: str, user: str) -> None:
         assert self.native.remove(scope, user) == self.reference.remove(scope, user)
+
+    @rule(address=addresses, length=lengths, until=st.none() | times)
+    def add_network(self, address: str, length: str, until: int | None) -> None:
+        self.native.add_network(address + length, until)
+        self.reference.add_network(address + length, until)
+
+    @rule(address=addresses, length=lengths)
+    def remove_network(self, address: str, length: str) -> None:
+        network = address + length
+        assert self.native.remove_network(network) == self.reference.remove_network(network)
+
+    @rule(address=addresses, now=times)
+    def until_address(self, address: str, now: int) -> None:
+        expected = self.reference.until_address(address, now)
+        assert self.native.until_address(address, now) == expected
 
     @rule(now=times)
     def prune(self, now: int) -> None:

@@ -5,10 +5,11 @@
 // Printing is what this program is for.
 #![allow(clippy::print_stdout)]
 
-use fortepiano_core::bans::Bans;
+use fortepiano_core::bans::{Bans, Network};
 use fortepiano_core::quota::Quotas;
 use fortepiano_core::scan::scan;
 use std::hint::black_box;
+use std::net::IpAddr;
 use std::time::Instant;
 
 const ROUNDS: usize = 300;
@@ -87,6 +88,33 @@ fn bans() {
     }
 }
 
+fn networks() {
+    let mut bans = Bans::new();
+    for number in 0..100_000 {
+        let length = [32, 32, 24, 128, 64][number % 5];
+        bans.add_network(Network::new(address(number), length).expect("a length that fits"), u64::MAX);
+    }
+    // Addresses come in two families, and lengths are tried the longest first.
+    let banned: Vec<IpAddr> = (0..1000).map(|place| address(place * 7919 % 100_000)).collect();
+    measure("look up a banned address, 4 lengths", banned.len(), || {
+        for &address in &banned {
+            assert!(bans.until_address(black_box(address), 0).is_some());
+        }
+    });
+    measure("  one that is not banned", banned.len(), || {
+        for _ in &banned {
+            assert!(bans.until_address(black_box(IpAddr::from([127, 0, 0, 1])), 0).is_none());
+        }
+    });
+}
+
+fn address(number: usize) -> IpAddr {
+    match number % 5 {
+        0..=2 => IpAddr::from(0x0b00_0000_u32.wrapping_add(number as u32 * 257).to_be_bytes()),
+        _ => IpAddr::from((0x2001_0db8_u128 << 96 | (number as u128) << 64 | 1).to_be_bytes()),
+    }
+}
+
 fn scope(number: usize) -> String {
     format!("room number {number}")
 }
@@ -99,4 +127,5 @@ fn main() {
     scans();
     quotas();
     bans();
+    networks();
 }

@@ -1,18 +1,23 @@
-//! Who is banned from where, and until when: the look-up of every join.
+//! Who is banned from where, and until when: the look-up of every connect and every join.
 
-use std::collections::HashMap;
+use ahash::{AHashMap, AHashSet, RandomState};
+use hashbrown::{Equivalent, HashMap};
+use std::hash::{Hash, Hasher};
+use std::net::{IpAddr, Ipv6Addr};
 
 /// The expiry of a ban that never ends.
 pub const PERMANENT: u64 = u64::MAX;
 
-/// Bans by scope (a room's name, say) and user.
+/// Bans by scope (a room's name, say) and user, and bans of networks from the whole site.
 ///
-/// Names of rooms are chosen by anybody, so the maps hash with the randomly keyed `SipHash` of the
-/// standard library: nobody can make up names that collide.
+/// Names of rooms and addresses are chosen by anybody, so the maps hash with a random key: nobody
+/// can make up names that collide.
 #[derive(Default)]
 pub struct Bans {
-    scopes: HashMap<Box<str>, HashMap<Box<str>, u64>>,
-    count: usize,
+    /// Asked with one hash: who joins is hardly ever banned, and his room often has no bans.
+    ends: HashMap<Pair, u64, RandomState>,
+    users: AHashMap<Box<str>, AHashSet<Box<str>>>,
+    networks: Networks,
 }
 
 impl Bans {
@@ -25,62 +30,120 @@ impl Bans {
     /// Bans `user` in `scope` until `until`, milliseconds on the clock the caller uses, or
     /// [`PERMANENT`]; replaces an earlier ban.
     pub fn add(&mut self, scope: &str, user: &str, until: u64) {
-        if !self.scopes.contains_key(scope) {
-            self.scopes.insert(scope.into(), HashMap::new());
-        }
-        if let Some(users) = self.scopes.get_mut(scope) {
-            self.count += usize::from(users.insert(user.into(), until).is_none());
+        if self.ends.insert(Pair::new(scope, user), until).is_none() {
+            self.users.entry(scope.into()).or_default().insert(user.into());
         }
     }
 
     /// Lifts a ban; false if there was none.
     pub fn remove(&mut self, scope: &str, user: &str) -> bool {
-        let Some(users) = self.scopes.get_mut(scope) else {
-            return false;
-        };
-        let removed = users.remove(user).is_some();
-        if users.is_empty() {
-            self.scopes.remove(scope);
+        let removed = self.ends.remove(&Asked { scope, user }).is_some();
+        if removed {
+            self.unlist(scope, user);
         }
-        self.count -= usize::from(removed);
         removed
+    }
+
+    fn unlist(&mut self, scope: &str, user: &str) {
+        if let Some(users) = self.users.get_mut(scope) {
+            users.remove(user);
+            if users.is_empty() {
+                self.users.remove(scope);
+            }
+        }
+    }
+
+    /// Bans all of a network from the whole site until `until`; replaces an earlier ban of the same
+    /// network.
+    pub fn add_network(&mut self, network: Network, until: u64) {
+        self.networks.add(network, until);
+    }
+
+    /// Lifts the ban of a network, not of those within it or around it; false if there was none.
+    pub fn remove_network(&mut self, network: Network) -> bool {
+        self.networks.remove(network)
     }
 
     /// When the ban of `user` in `scope` ends; `None` if he is not banned there at the time `now`.
     #[must_use]
     pub fn until(&self, scope: &str, user: &str, now: u64) -> Option<u64> {
-        let until = *self.scopes.get(scope)?.get(user)?;
+        let until = *self.ends.get(&Asked { scope, user })?;
         holds(until, now).then_some(until)
+    }
+
+    /// When the ban of an address ends: that of the smallest network around it whose ban is in
+    /// force at the time `now`; `None` if there is none.
+    #[must_use]
+    pub fn until_address(&self, address: IpAddr, now: u64) -> Option<u64> {
+        self.networks.until(address, now)
     }
 
     /// Forgets the bans that have ended at the time `now` and gives their number.
     pub fn prune(&mut self, now: u64) -> usize {
-        let before = self.count;
-        self.count = 0;
-        self.scopes.retain(|_, users| {
-            users.retain(|_, until| holds(*until, now));
-            self.count += users.len();
-            !users.is_empty()
-        });
-        before - self.count
+        let before = self.len();
+        self.networks.prune(now);
+        let ended: Vec<Pair> =
+            self.ends.extract_if(|_, until| !holds(*until, now)).map(|(pair, _)| pair).collect();
+        for pair in &ended {
+            let (scope, user) = pair.split();
+            self.unlist(scope, user);
+        }
+        before - self.len()
     }
 
     /// The bans of one scope in no particular order, ended ones included until they are pruned.
-    pub fn of(&self, scope: &str) -> impl Iterator<Item = (&str, u64)> {
-        let users = self.scopes.get(scope).into_iter().flatten();
-        users.map(|(user, until)| (&**user, *until))
+    pub fn of<'a>(&'a self, scope: &str) -> impl Iterator<Item = (&'a str, u64)> + 'a {
+        let listed = self.users.get_key_value(scope).into_iter();
+        let asked = listed.flat_map(|(scope, users)| users.iter().map(move |user| Asked { scope, user }));
+        asked.filter_map(|asked| Some((asked.user, *self.ends.get(&asked)?)))
     }
 
     /// Number of bans, ended ones included until they are pruned.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.count
+        self.ends.len() + self.networks.ends.len()
     }
 
     /// Whether there are no bans.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.len() == 0
+    }
+}
+
+/// A scope and a user in one text, which is one thing to fetch where two would be two.
+#[derive(PartialEq, Eq)]
+struct Pair {
+    text: Box<str>,
+    border: usize,
+}
+
+impl Pair {
+    fn new(scope: &str, user: &str) -> Self {
+        Self { text: [scope, user].concat().into(), border: scope.len() }
+    }
+
+    fn split(&self) -> (&str, &str) {
+        self.text.split_at(self.border)
+    }
+}
+
+impl Hash for Pair {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.split().hash(state);
+    }
+}
+
+/// A pair that is looked for.
+#[derive(Hash)]
+struct Asked<'a> {
+    scope: &'a str,
+    user: &'a str,
+}
+
+impl Equivalent<Pair> for Asked<'_> {
+    fn equivalent(&self, pair: &Pair) -> bool {
+        pair.split() == (self.scope, self.user)
     }
 }
 
@@ -89,9 +152,131 @@ fn holds(until: u64, now: u64) -> bool {
     until == PERMANENT || now < until
 }
 
+/// A range of addresses: all that begin with the same bits.
+///
+/// IPv4 is kept as IPv6 has it, mapped into `::ffff:0:0/96` (RFC 4291 section 2.5.5.2), so that an
+/// address is the same however a socket spells it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Network {
+    bits: u128,
+    length: u8,
+}
+
+const ADDRESS_BITS: u8 = 128;
+const MAPPED_BITS: u8 = 96;
+/// What those bits are.
+const MAPPED: u128 = 0xffff;
+
+impl Network {
+    /// The network of the first `length` bits of `address`, whatever the others are; `None` if it
+    /// has not so many.
+    #[must_use]
+    pub fn new(address: IpAddr, length: u8) -> Option<Self> {
+        let offset = if address.is_ipv4() { MAPPED_BITS } else { 0 };
+        let length = length.checked_add(offset).filter(|&length| length <= ADDRESS_BITS)?;
+        Some(Self { bits: bits(address) & mask(length), length })
+    }
+
+    /// Reads `203.0.113.7`, `203.0.113.0/24`, `2001:db8::1` or `2001:db8::/32`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let Some((address, length)) = text.split_once('/') else {
+            let address: IpAddr = text.parse().ok()?;
+            return Self::new(address, if address.is_ipv4() { 32 } else { ADDRESS_BITS });
+        };
+        // Digits alone: the standard parser would take a plus sign too.
+        let is_plain = !length.is_empty() && length.bytes().all(|digit| digit.is_ascii_digit());
+        Self::new(address.parse().ok()?, length.parse().ok().filter(|_| is_plain)?)
+    }
+
+    /// Whether an address is in it; IPv4 is not in a network of IPv6 that lies around its range.
+    #[must_use]
+    pub fn holds(self, address: IpAddr) -> bool {
+        let bits = bits(address);
+        let is_mapped = bits >> (ADDRESS_BITS - MAPPED_BITS) == MAPPED;
+        bits & mask(self.length) == self.bits && (self.length >= MAPPED_BITS || !is_mapped)
+    }
+}
+
+fn bits(address: IpAddr) -> u128 {
+    let wide = match address {
+        IpAddr::V4(narrow) => narrow.to_ipv6_mapped(),
+        IpAddr::V6(wide) => wide,
+    };
+    Ipv6Addr::to_bits(wide)
+}
+
+/// The first `length` of 128 bits.
+fn mask(length: u8) -> u128 {
+    u128::MAX.checked_shl(u32::from(ADDRESS_BITS - length)).unwrap_or(0)
+}
+
+/// Bans of networks: one map, asked once for each length that any of them has.
+///
+/// Operators use few lengths (32 and 24, 64 and 48), so this costs less than walking a tree.
+#[derive(Default)]
+struct Networks {
+    ends: AHashMap<Network, u64>,
+    /// How many networks have each length, the longest first; none of them is 0.
+    lengths: Vec<(u8, usize)>,
+}
+
+impl Networks {
+    /// Whether the network was not banned before.
+    fn add(&mut self, network: Network, until: u64) -> bool {
+        let is_new = self.ends.insert(network, until).is_none();
+        if is_new {
+            match self.place(network.length) {
+                Ok(at) => self.lengths[at].1 += 1,
+                Err(at) => self.lengths.insert(at, (network.length, 1)),
+            }
+        }
+        is_new
+    }
+
+    fn remove(&mut self, network: Network) -> bool {
+        let removed = self.ends.remove(&network).is_some();
+        if let (true, Ok(at)) = (removed, self.place(network.length)) {
+            self.lengths[at].1 -= 1;
+            if self.lengths[at].1 == 0 {
+                self.lengths.remove(at);
+            }
+        }
+        removed
+    }
+
+    fn until(&self, address: IpAddr, now: u64) -> Option<u64> {
+        let bits = bits(address);
+        // Whoever bans all of IPv6 does not mean IPv4, which lies within it here.
+        let is_mapped = bits >> (ADDRESS_BITS - MAPPED_BITS) == MAPPED;
+        let around = self
+            .lengths
+            .iter()
+            .filter(|(length, _)| !is_mapped || *length >= MAPPED_BITS)
+            .map(|&(length, _)| Network { bits: bits & mask(length), length });
+        let mut ends = around.filter_map(|network| self.ends.get(&network).copied());
+        ends.find(|&until| holds(until, now))
+    }
+
+    fn prune(&mut self, now: u64) {
+        let ended: Vec<Network> =
+            self.ends.iter().filter(|(_, &until)| !holds(until, now)).map(|(&network, _)| network).collect();
+        for network in ended {
+            self.remove(network);
+        }
+    }
+
+    /// Where a length stands in the list, or where it would.
+    fn place(&self, length: u8) -> Result<usize, usize> {
+        self.lengths.binary_search_by(|&(other, _)| length.cmp(&other))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Bans, PERMANENT};
+    use super::{Bans, Network, PERMANENT};
+    use proptest::prelude::*;
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
     #[test]
     fn a_ban_is_of_one_user_in_one_scope() {
@@ -121,10 +306,13 @@ mod tests {
         bans.add("room", "bea", 11);
         bans.add("other", "ann", 5);
         bans.add("other", "cid", PERMANENT);
-        assert_eq!(bans.prune(10), 2);
+        bans.add_network(network("192.0.2.0/24"), 10);
+        bans.add_network(network("198.51.100.0/24"), PERMANENT);
+        assert_eq!(bans.prune(10), 3);
         assert_eq!(bans.prune(u64::MAX), 1);
-        assert_eq!(bans.len(), 1);
+        assert_eq!(bans.len(), 2);
         assert_eq!(bans.until("other", "cid", u64::MAX), Some(PERMANENT));
+        assert_eq!(bans.until_address(address("198.51.100.9"), u64::MAX), Some(PERMANENT));
         assert_eq!(bans.of("room").count(), 0);
     }
 
@@ -136,6 +324,10 @@ mod tests {
         assert!(!bans.remove("other", "ann"));
         assert!(bans.remove("room", "ann"));
         assert!(!bans.remove("room", "ann"));
+        bans.add_network(network("192.0.2.0/24"), 10);
+        assert!(!bans.remove_network(network("192.0.2.0/25")));
+        assert!(bans.remove_network(network("192.0.2.0/24")));
+        assert!(!bans.remove_network(network("192.0.2.0/24")));
         assert!(bans.is_empty());
     }
 
@@ -148,5 +340,57 @@ mod tests {
         let mut listed: Vec<_> = bans.of("room").collect();
         listed.sort_unstable();
         assert_eq!(listed, [("ann", 10), ("bea", 11)]);
+    }
+
+    #[test]
+    fn the_smallest_network_in_force_decides() {
+        let mut bans = Bans::new();
+        bans.add_network(network("192.0.0.0/16"), 30);
+        bans.add_network(network("192.0.2.0/24"), 10);
+        bans.add_network(network("2001:db8::/32"), 20);
+        assert_eq!(bans.until_address(address("192.0.2.1"), 9), Some(10));
+        assert_eq!(bans.until_address(address("192.0.2.1"), 10), Some(30));
+        assert_eq!(bans.until_address(address("::ffff:192.0.2.1"), 9), Some(10));
+        assert_eq!(bans.until_address(address("192.1.2.1"), 0), None);
+        assert_eq!(bans.until_address(address("2001:db8:1::1"), 0), Some(20));
+        assert_eq!(bans.until_address(address("2001:db9::1"), 0), None);
+    }
+
+    #[test]
+    fn networks_are_read_as_people_write_them() {
+        assert_eq!(Network::parse("192.0.2.7/24"), Network::parse("192.0.2.0/24"));
+        assert_eq!(Network::parse("192.0.2.7"), Network::parse("::ffff:192.0.2.7/128"));
+        for wrong in
+            ["", "/", "192.0.2.0/33", "192.0.2.0/+8", "192.0.2.0/", "192.0.2", "::/129", "::1/0x8", "name"]
+        {
+            assert_eq!(Network::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_network_holds_the_addresses_that_share_its_bits(
+            base: u32, other: u32, wide: u128, wider: u128, length in 0_u8..=32, length_6 in 0_u8..=128,
+        ) {
+            let mut bans = Bans::new();
+            bans.add_network(Network::new(IpAddr::V4(Ipv4Addr::from_bits(base)), length).unwrap(), PERMANENT);
+            let is_in = length == 0 || (base ^ other) >> (32 - length) == 0;
+            let found = bans.until_address(IpAddr::V4(Ipv4Addr::from_bits(other)), 0);
+            prop_assert_eq!(found.is_some(), is_in);
+
+            let mut bans = Bans::new();
+            bans.add_network(Network::new(IpAddr::V6(Ipv6Addr::from_bits(wide)), length_6).unwrap(), PERMANENT);
+            let is_in = length_6 == 0 || (wide ^ wider) >> (128 - length_6) == 0;
+            let found = bans.until_address(IpAddr::V6(Ipv6Addr::from_bits(wider)), 0);
+            prop_assert_eq!(found.is_some(), is_in);
+        }
+    }
+
+    fn network(text: &str) -> Network {
+        Network::parse(text).unwrap()
+    }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
     }
 }

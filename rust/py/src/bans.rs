@@ -1,7 +1,9 @@
-//! The bans' face for Python: handlers ask it who may join.
+//! The bans' face for Python: the gate asks it who may connect, handlers who may join.
 
-use fortepiano_core::bans;
+use fortepiano_core::bans::{self, Network};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use std::net::IpAddr;
 
 /// Who is banned from where, and until when; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core")]
@@ -26,8 +28,23 @@ impl Bans {
         self.0.remove(scope, user)
     }
 
+    fn add_network(&mut self, network: &str, until_ms: Option<u64>) -> PyResult<()> {
+        self.0.add_network(parsed(network)?, until_ms.unwrap_or(bans::PERMANENT));
+        Ok(())
+    }
+
+    fn remove_network(&mut self, network: &str) -> PyResult<bool> {
+        Ok(self.0.remove_network(parsed(network)?))
+    }
+
     fn until(&self, scope: &str, user: &str, now_ms: u64) -> Option<u64> {
         self.0.until(scope, user, now_ms)
+    }
+
+    fn until_address(&self, address: &str, now_ms: u64) -> Option<u64> {
+        // A link-local address names its interface behind a `%` (RFC 4007 section 11).
+        let address: IpAddr = address.split('%').next()?.parse().ok()?;
+        self.0.until_address(address, now_ms)
     }
 
     fn prune(&mut self, now_ms: u64) -> usize {
@@ -41,6 +58,11 @@ impl Bans {
     fn __len__(&self) -> usize {
         self.0.len()
     }
+}
+
+fn parsed(network: &str) -> PyResult<Network> {
+    Network::parse(network)
+        .ok_or_else(|| PyValueError::new_err(format!("{network:?} is neither an address nor a network")))
 }
 
 /// Adds this file's names to the module.
