@@ -25,9 +25,9 @@ from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
 from fortepiano.model.world import World
 from fortepiano.native import Bans, Engine, Hub
+from fortepiano.net.deadline import Deadlines
 from fortepiano.net.front import Front
 from fortepiano.net.gate import Gate
-from fortepiano.net.upgrade import Upgrade
 from fortepiano.protocol.context import Context
 from fortepiano.protocol.dispatch import Dispatch
 from fortepiano.protocol.filter import Filter
@@ -87,7 +87,8 @@ async def _serve(
     context = _context(settings, store, loop, stop.set)
     dispatch = Dispatch(context)
     engine = Engine(context.hub, loop, dispatch.receive, dispatch.ended, dispatch.receive_binary)
-    gate = Gate(engine, settings.limits, _identity(settings, store), context.bans)
+    awaited = Deadlines(loop, settings.limits.head_seconds)
+    gate = Gate(engine, settings.limits, _identity(settings, store), context.bans, awaited)
 
     def why_not_ready() -> str | None:
         if gate.is_draining:
@@ -104,9 +105,8 @@ async def _serve(
         _uvicorn(
             public_site(why_not_ready),
             http=partial(Front, gate=gate),
-            ws=partial(Upgrade, gate=gate),
         ),
-        _uvicorn(internal_site(why_not_ready), http="httptools", ws="none"),
+        _uvicorn(internal_site(why_not_ready), http="httptools"),
     ]
     tasks = [
         asyncio.create_task(server.serve(sockets=[listener]))
@@ -217,12 +217,12 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-def _uvicorn(app: ASGIApp, *, http: Any, ws: Any) -> uvicorn.Server:
+def _uvicorn(app: ASGIApp, *, http: Any) -> uvicorn.Server:
     return _Uvicorn(
         uvicorn.Config(
             cast("Any", app),
             http=http,
-            ws=ws,
+            ws="none",
             loop="uvloop",
             lifespan="off",
             log_config=None,

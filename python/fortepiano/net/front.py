@@ -1,7 +1,8 @@
-"""The front door: uvicorn's HTTP protocol, with the bounds that it lacks.
+"""The front door: what every connection passes before it is a socket or a visit to the page.
 
-A request's head has a deadline and a size, and the number of sockets that have not finished one is
-bounded. A frame that comes in one segment with the upgrade request is not lost.
+It reads the heads of requests, within bounds of size and time. An upgrade is answered here, with
+nothing of uvicorn made for it: that is where most of a connection's cost would be. Any other
+request goes on to uvicorn's HTTP protocol.
 """
 
 from __future__ import annotations
@@ -10,33 +11,52 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from fortepiano.net.upgrade import refusal, request
+from fortepiano.net.head import Head
+from fortepiano.net.upgrade import refusal, take_over
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from uvicorn.config import Config
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
     from uvicorn.server import ServerState
 
     from fortepiano.net.gate import Gate
-    from fortepiano.net.upgrade import Upgrade
 
 __all__ = ["Front"]
 
 _HEAD_END = b"\r\n\r\n"
+_METHODS = (b"GET ", b"HEAD ")
 
 
-class Front(HttpToolsProtocol):
+class _Visit(HttpToolsProtocol):
+    """A connection's plain requests, each fed to it as a whole."""
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a request has not got all of its answer."""
+        # There is no cycle before the first request, whatever uvicorn's annotation says.
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return cycle is not None and not cycle.response_complete
+
+    def end(self) -> None:
+        """Let go of a connection that goes on as something else."""
+        self._unset_keepalive_if_required()
+        self.connections.discard(self)
+        self.parser = cast("httptools.HttpRequestParser", None)
+
+
+class Front(asyncio.Protocol):
     """One connection while it speaks HTTP.
 
     Args:
-        gate: What the front door knows.
         config: uvicorn's configuration.
         server_state: uvicorn's list of connections.
         app_state: uvicorn's state for the application.
+        gate: What the front door knows.
     """
+
+    __slots__ = ("_app_state", "_config", "_gate", "_head", "_server_state", "_visit", "transport")
 
     def __init__(
         self,
@@ -47,109 +67,128 @@ class Front(HttpToolsProtocol):
         *,
         gate: Gate,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+        self._config = config
+        self._server_state = server_state
+        self._app_state = app_state
         self._gate = gate
-        self._head_size = 0
-        self._is_waiting = False
-        self._deadline: asyncio.TimerHandle | None = None
+        self._head = b""
+        self._visit: _Visit | None = None
 
     # What the event loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Give the head of the first request its time."""
-        super().connection_made(cast("asyncio.Transport", transport))
+        self.transport = cast("asyncio.Transport", transport)
         gate = self._gate
-        if gate.waiting >= gate.limits.handshakes:
+        if len(gate.awaited) >= gate.limits.handshakes:
             self._refuse(503, "Too many connections at once.")
-            return
-        self._await_head()
+        else:
+            gate.awaited.add(self)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, within the bounds of a head."""
-        self._unset_keepalive_if_required()
-        if self._is_waiting and self._is_too_long(data):
-            self._refuse(431, "The request's head is too long.")
+        """Collect a head; what stands behind it in the same read is not lost."""
+        if self.transport.is_closing():
             return
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserError:
-            self._refuse(400, "Invalid HTTP request.")
+        if self._head:
+            data = self._head + data
+        elif self._visit is not None:  # a further request of the same connection
+            self._gate.awaited.add(self)
+        while data:
+            end = data.find(_HEAD_END, 0, self._gate.limits.head_bytes)
+            if end < 0:
+                self._wait_for_more(data)
+                return
+            end += len(_HEAD_END)
+            head, data = data[:end], data[end:]
+            if not self._answer(head, data):
+                return
+        self._head = b""
+
+    def eof_received(self) -> None:
+        """Let the transport close: who has said his last word here has asked for nothing more."""
+
+    def pause_writing(self) -> None:
+        """Pass it on."""
+        if self._visit is not None:
+            self._visit.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Pass it on."""
+        if self._visit is not None:
+            self._visit.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
-        self._stop_waiting()
-        super().connection_lost(exc)
+        self._gate.awaited.discard(self)
+        visit, self._visit = self._visit, None
+        if visit is not None:
+            visit.connection_lost(exc)
 
-    # What the parser calls
+    # What the deadline calls
 
-    def on_message_begin(self) -> None:
-        """Give the head of a further request on the same connection its time."""
-        super().on_message_begin()
-        if not self._is_waiting:
-            self._await_head()
+    def give_up(self) -> None:
+        """Refuse a connection whose head has not come in time."""
+        self._refuse(408, "The request's head took too long.")
 
-    def on_headers_complete(self) -> None:
-        """Take the head as finished."""
-        self._stop_waiting()
-        super().on_headers_complete()
+    # The heads
 
-    # The head's bounds
+    def _wait_for_more(self, data: bytes) -> None:
+        if len(data) >= self._gate.limits.head_bytes:
+            self._refuse(431, "The request's head is too long.")
+        elif not any(data.startswith(one[: len(data)]) for one in _METHODS):
+            self._refuse_method(data)
+        else:
+            self._head = data
 
-    def _await_head(self) -> None:
-        self._head_size = 0
-        self._is_waiting = True
-        self._gate.waiting += 1
-        self._deadline = self.loop.call_later(
-            self._gate.limits.head_seconds,
-            self._refuse,
-            408,
-            "The request's head took too long.",
-        )
+    def _answer(self, data: bytes, rest: bytes) -> bool:
+        """Answer a request; returns whether a further one may follow on this connection."""
+        self._gate.awaited.discard(self)
+        try:
+            head = Head(data)
+        except httptools.HttpParserError:
+            self._refuse(400, "Invalid HTTP request.")
+            return False
+        if head.wants_socket:
+            self._upgrade(head, rest)
+            return False
+        if not data.startswith(_METHODS):
+            self._refuse_method(data)
+        elif head.has_body:
+            self._refuse(413, "Nothing is taken here.")
+        else:
+            self._feed(data)
+        return not self.transport.is_closing()
 
-    def _stop_waiting(self) -> None:
-        if self._is_waiting:
-            self._is_waiting = False
-            self._gate.waiting -= 1
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    def _feed(self, head: bytes) -> None:
+        visit = self._visit
+        if visit is None:
+            visit = self._visit = _Visit(self._config, self._server_state, self._app_state)
+            visit.connection_made(self.transport)
+        visit.data_received(head)
 
-    def _is_too_long(self, data: bytes) -> bool:
-        """Whether the head does not end within its bound; counts what is part of it."""
-        room = self._gate.limits.head_bytes - self._head_size
-        self._head_size += len(data)
-        return len(data) > room and data.find(_HEAD_END, 0, max(room, 0)) < 0
+    def _upgrade(self, head: Head, tail: bytes) -> None:
+        visit, self._visit = self._visit, None
+        if visit is not None:
+            is_answering = visit.is_answering
+            visit.end()
+            # From the upgrade on the hub writes to the socket itself, behind the transport's back.
+            if is_answering or self.transport.get_write_buffer_size():
+                self._refuse(400, "An upgrade must wait for the answers to earlier requests.")
+                return
+        self._head = b""
+        take_over(self._gate, self.transport, head, tail)
+
+    # Refusals
+
+    def _refuse_method(self, data: bytes) -> None:
+        if data.split(b" ", 1)[0].isalpha():
+            self._refuse(405, "Only GET and HEAD are answered here.")
+        else:
+            self._refuse(400, "Invalid HTTP request.")
 
     def _refuse(self, status: int, why: str) -> None:
         """Answer with an error and close."""
-        self._stop_waiting()
-        if self.transport.is_closing():
-            return
-        self.transport.write(refusal(status, why))
-        self.transport.close()
-
-    # The upgrade
-
-    def _upgrade(self, tail: bytes) -> None:
-        if not self._should_upgrade():
-            # httptools stops at any upgrade; the request itself is answered like one without.
-            return
-        # There is no cycle before the first request, whatever uvicorn's annotation says.
-        cycle = cast("RequestResponseCycle | None", self.cycle)
-        is_answering = cycle is not None and not cycle.response_complete
-        if is_answering or self.transport.get_write_buffer_size():
-            # From the upgrade on the hub writes to the socket itself, behind the transport's back.
-            self._refuse(400, "An upgrade must wait for the answers to earlier requests.")
-            return
-        self.connections.discard(self)
-        transport, headers, url = self.transport, self.headers, self.url
-        method, version = self.scope["method"], self.parser.get_http_version()
-        upgrade = cast("Callable[..., Upgrade]", self.ws_protocol_class)(
-            config=self.config, server_state=self.server_state, app_state=self.app_state
-        )
-        # The parser and this object hold each other: without this they wait for the garbage
-        # collector, ten thousand of them after a storm of connections.
-        self.parser = cast("httptools.HttpRequestParser", None)
-        upgrade.answer(transport, request(method, url, version, headers), tail)
+        self._gate.awaited.discard(self)
+        if not self.transport.is_closing():
+            self.transport.write(refusal(status, why))
+            self.transport.close()

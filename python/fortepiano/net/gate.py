@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fortepiano.model.banlist import BanList
     from fortepiano.model.identity import Identity
     from fortepiano.native import Engine
+    from fortepiano.net.deadline import Deadlines
 
 __all__ = ["Gate"]
 
@@ -35,7 +36,7 @@ class Gate:
         limits: What one client may cost.
         identity: Who comes from which address.
         bans: Who is banned from the site.
-        waiting: Sockets that have neither upgraded nor had an answer.
+        awaited: Connections whose request has not come yet.
         is_draining: Whether the server is stopping, and lets nobody in.
     """
 
@@ -43,7 +44,7 @@ class Gate:
     limits: LimitSettings
     identity: Identity
     bans: BanList
-    waiting: int = 0
+    awaited: Deadlines
     is_draining: bool = False
 
     def refusal(self, user_id: str) -> int | None:

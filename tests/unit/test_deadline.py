@@ -1,0 +1,117 @@
+"""Deadlines on a loop whose time stands until the test turns it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from fortepiano.net.deadline import Deadlines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Clock:
+    """As much of an event loop as deadlines need."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.calls: list[tuple[float, Callable[[], None]]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> None:
+        self.calls.append((self.now + seconds, call))
+
+    def turn(self, seconds: float) -> None:
+        """Let time pass, and call what is due."""
+        end = self.now + seconds
+        while due := sorted((one for one in self.calls if one[0] <= end), key=lambda one: one[0]):
+            self.calls.remove(due[0])
+            self.now = due[0][0]
+            due[0][1]()
+        self.now = end
+
+
+class Visitor:
+    def __init__(self) -> None:
+        self.given_up = 0
+
+    def give_up(self) -> None:
+        self.given_up += 1
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def deadlines(clock: Clock) -> Deadlines:
+    return Deadlines(cast("asyncio.AbstractEventLoop", clock), 10)
+
+
+def test_each_has_the_whole_time(clock: Clock, deadlines: Deadlines) -> None:
+    first, second = Visitor(), Visitor()
+    deadlines.add(first)
+    clock.turn(6)
+    deadlines.add(second)
+    clock.turn(3.9)
+    assert (first.given_up, second.given_up, len(deadlines)) == (0, 0, 2)
+    clock.turn(0.2)
+    assert (first.given_up, second.given_up, len(deadlines)) == (1, 0, 1)
+    clock.turn(5.8)
+    assert second.given_up == 0
+    clock.turn(0.2)
+    assert (first.given_up, second.given_up, len(deadlines)) == (1, 1, 0)
+
+
+def test_who_has_come_is_not_given_up(clock: Clock, deadlines: Deadlines) -> None:
+    first, second = Visitor(), Visitor()
+    deadlines.add(first)
+    deadlines.add(second)
+    deadlines.discard(first)
+    deadlines.discard(first)
+    clock.turn(11)
+    assert (first.given_up, second.given_up) == (0, 1)
+
+
+def test_who_is_awaited_again_gets_the_whole_time_again(clock: Clock, deadlines: Deadlines) -> None:
+    visitor, other = Visitor(), Visitor()
+    deadlines.add(visitor)
+    clock.turn(8)
+    deadlines.discard(visitor)
+    deadlines.add(other)
+    deadlines.add(visitor)
+    clock.turn(9)
+    assert (visitor.given_up, other.given_up) == (0, 0)
+    clock.turn(2)
+    assert (visitor.given_up, other.given_up) == (1, 1)
+
+
+def test_one_timer_serves_all_and_none_is_left(clock: Clock, deadlines: Deadlines) -> None:
+    visitors = [Visitor() for _ in range(100)]
+    for visitor in visitors:
+        deadlines.add(visitor)
+        assert len(clock.calls) == 1
+        clock.turn(0.01)
+    clock.turn(20)
+    assert all(visitor.given_up == 1 for visitor in visitors)
+    assert clock.calls == []
+
+
+def test_giving_up_may_stop_waiting_for_others(clock: Clock, deadlines: Deadlines) -> None:
+    later = Visitor()
+
+    class Last(Visitor):
+        def give_up(self) -> None:
+            super().give_up()
+            deadlines.discard(later)
+
+    deadlines.add(Last())
+    deadlines.add(later)
+    clock.turn(30)
+    assert later.given_up == 0
