@@ -117,14 +117,14 @@ class ConfigError(FortepianoError):
 
 
 class StoreError(FortepianoError):
-    """The data folder or the database in it cannot be used.
+    """The data folder, or the store, cannot be used.
 
     Attributes:
-        path: The file or folder in question.
+        path: The file or folder in question, or the URL of a store elsewhere.
         reason: What is wrong with it.
     """
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(path, reason)
         self.path = path
         self.reason = reason

@@ -26,7 +26,8 @@ from fortepiano.store import (
 )
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.schema import MIGRATIONS
-from fortepiano.store.sqlite import LOOK_SECONDS, SQLiteStore
+from fortepiano.store.sqlite import SQLiteStore
+from fortepiano.store.writer import LOOK_SECONDS
 
 ANN = UserRecord("a" * 24, "Ann", "#112233")
 BEA = UserRecord("b" * 24, "Béa 🎹", "#445566")
@@ -99,7 +100,7 @@ class TestEveryStore:
 
     def test_nobody_is_banned_at_first(self, store: Store) -> None:
         assert store.bans() == []
-        store.remove_ban(KICKED.room, KICKED.user_id)
+        store.remove_ban(KICKED.room, KICKED.subject)
         assert store.bans() == []
 
     def test_bans_of_one_user_are_independent(self, store: Store) -> None:
@@ -244,13 +245,13 @@ class TestRestart:
     def test_saved_and_removed_at_once_leaves_nothing(self, path: Path) -> None:
         store = reopened(path)
         store.save_ban(KICKED)
-        store.remove_ban(KICKED.room, KICKED.user_id)
+        store.remove_ban(KICKED.room, KICKED.subject)
         store.close()
         with closing(reopened(path)) as again:
             assert again.bans() == []
 
     def test_ten_thousand_bans(self, path: Path) -> None:
-        bans = [dataclasses.replace(KICKED, user_id=f"{one:024x}") for one in range(10_000)]
+        bans = [dataclasses.replace(KICKED, subject=f"{one:024x}") for one in range(10_000)]
         store = reopened(path)
         for ban in bans:
             store.save_ban(ban)
@@ -530,7 +531,7 @@ class TestTwoProcesses:
     def test_bans_set_and_lifted_elsewhere(self, server: SQLiteStore, other: SQLiteStore) -> None:
         other.save_ban(KICKED)
         until(server, lambda: server.bans() == [KICKED])
-        other.remove_ban(KICKED.room, KICKED.user_id)
+        other.remove_ban(KICKED.room, KICKED.subject)
         until(server, lambda: server.bans() == [])
         assert server.revision == 2
 
@@ -558,12 +559,12 @@ class TestTwoProcesses:
         # What the server has queued when it looks, taken away from its writer for a moment.
         server.close()
         server.save_ban(dataclasses.replace(KICKED, until=None))
-        server.remove_ban(gone.room, gone.user_id)
+        server.remove_ban(gone.room, gone.subject)
         server.remove_token(FIRST.id)
         server.save_token(SECOND)
         server.save_user(BEA)
-        with closing(server._connect()) as database:
-            server._look(database)
+        with closing(server._connect()) as server._database:
+            server._look()
         bans = {(ban.room, ban.until) for ban in server.bans()}
         assert bans == {(KICKED.room, None), ("", None)}
         assert server.tokens() == [SECOND]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import rooms, staff
 from fortepiano.model.banlist import PERMANENT, SITE
-from fortepiano.model.staff import digest, is_valid, permissions_of
+from fortepiano.model.staff import digest, is_valid, permissions_of, staff_scope
 from fortepiano.protocol.outbound import quota_message
 
 if TYPE_CHECKING:
@@ -54,8 +54,11 @@ def _admit_staff(context: Context, session: Session, token: Any) -> None:
     record = context.store.token(digest(token)) if isinstance(token, str) else None
     if record is None or not is_valid(record, context.now()):
         return
-    session.scope = record.scope
-    session.permissions = permissions_of(record.scope)
+    scope = staff_scope(record)
+    if scope is None:
+        return
+    session.scope = scope
+    session.permissions = permissions_of(scope)
     plays = "playNotesAnywhere" in session.permissions
     context.hub.privilege(session.client, plays_anywhere=plays, unlimited=True)
 

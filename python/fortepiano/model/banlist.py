@@ -38,17 +38,17 @@ class BanList:
             return
         self._revision = self._store.revision
         records = self._store.bans()
-        kept = {(record.room, record.user_id) for record in records}
+        kept = {(record.room, record.subject) for record in records}
         for room, user_id in self._known - kept:
             self._table.remove(room, user_id)
         for record in records:
-            self._table.add(record.room, record.user_id, record.until)
+            self._table.add(record.room, record.subject, record.until)
         self._known = kept
 
     def ban(self, record: BanRecord) -> None:
         """Keep somebody out, from now on; a new ban replaces an old one."""
-        self._table.add(record.room, record.user_id, record.until)
-        self._known.add((record.room, record.user_id))
+        self._table.add(record.room, record.subject, record.until)
+        self._known.add((record.room, record.subject))
         self._store.save_ban(record)
 
     def lift(self, room: str, user_id: str) -> bool:

@@ -18,6 +18,7 @@ __all__ = [
     "may_notify",
     "mint",
     "permissions_of",
+    "staff_scope",
 ]
 
 Permission: TypeAlias = Literal[
@@ -73,6 +74,11 @@ _DAY_MS = 86_400_000
 def permissions_of(scope: Scope | None) -> frozenset[Permission]:
     """Return the permissions of a scope; none for None, who is not of the staff."""
     return frozenset() if scope is None else _PERMISSIONS[scope]
+
+
+def staff_scope(record: TokenRecord) -> Scope | None:
+    """Return what a token allows to do as staff; None for a bot's or a user's."""
+    return None if record.scope == "bot" or record.scope == "user" else record.scope
 
 
 def announced(scope: Scope | None) -> Permissions:
@@ -137,10 +143,10 @@ def digest(token: str) -> str:
 
 
 def is_valid(record: TokenRecord, now_ms: int) -> bool:
-    """Tell whether a token has not expired.
+    """Tell whether a token has neither expired nor been revoked.
 
     Args:
         record: The token, as the store has it.
         now_ms: The present; milliseconds since 1970.
     """
-    return record.expires is None or now_ms < record.expires
+    return record.revoked is None and (record.expires is None or now_ms < record.expires)

@@ -1,13 +1,31 @@
-"""What survives a restart: names and colours of users, bans, staff tokens, salts of user ids."""
+"""What survives a restart: names and colours of users, bans, tokens, rooms, chat, the audit log."""
 
 from fortepiano.config import Settings
-from fortepiano.store.base import BanRecord, Scope, Store, TokenRecord, UserRecord
+from fortepiano.store.base import (
+    AuditQuery,
+    AuditRecord,
+    BanRecord,
+    ChatRecord,
+    CrownRecord,
+    MuteRecord,
+    RoomRecord,
+    Scope,
+    Store,
+    TokenRecord,
+    UserRecord,
+)
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.sqlite import SQLiteStore
 
 __all__ = [
     "DATABASE",
+    "AuditQuery",
+    "AuditRecord",
     "BanRecord",
+    "ChatRecord",
+    "CrownRecord",
+    "MuteRecord",
+    "RoomRecord",
     "Scope",
     "Store",
     "TokenRecord",

@@ -2,12 +2,29 @@
 
 import dataclasses
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any
 
-from fortepiano.store.base import BanRecord, TokenRecord, UserRecord
+import orjson
 
-__all__ = ["BANS", "MIGRATIONS", "TOKENS", "USERS", "AnyTable", "Changes", "Key", "Record", "Table"]
+from fortepiano.store.kinds import (
+    AUDIT,
+    BAN,
+    CHAT,
+    LARGEST,
+    ROOM,
+    SALT,
+    TOKEN,
+    USER,
+    AnyKind,
+    Key,
+    Record,
+    to_json,
+)
+from fortepiano.store.records import AuditQuery, AuditRecord
+
+__all__ = ["MIGRATIONS", "TABLES", "Table", "select_audit"]
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -21,97 +38,148 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE token (id TEXT PRIMARY KEY, digest TEXT NOT NULL, scope TEXT NOT NULL,"
         " label TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER) WITHOUT ROWID",
     ),
+    (
+        "ALTER TABLE user ADD COLUMN first_seen INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE user ADD COLUMN last_seen INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE ban RENAME COLUMN user_id TO subject",
+        "ALTER TABLE token ADD COLUMN user_id TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE token ADD COLUMN revoked INTEGER",
+        "CREATE TABLE room (name TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE chat (room TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE audit (id TEXT PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL,"
+        " action TEXT NOT NULL, room TEXT NOT NULL, subject TEXT NOT NULL, reason TEXT NOT NULL,"
+        " details TEXT NOT NULL) WITHOUT ROWID",
+    ),
 )
 """The statements that lead from each version of the file (PRAGMA user_version) to the next.
 
 Append only: files of every earlier version are out there.
 """
 
-_LARGEST = 2**63 - 1
-"""The largest integer of SQLite."""
-
-Record: TypeAlias = UserRecord | BanRecord | TokenRecord
-
-Kind = TypeVar("Kind", UserRecord, BanRecord, TokenRecord)
-
-Key: TypeAlias = tuple[str, ...]
-"""The values of the columns that tell a table's rows apart."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Table(Generic[Kind]):
+class Table:
     """Where records of one kind are kept.
 
     Attributes:
-        kind: Their class; its first fields are the key.
-        select: Reads all of them, columns in the order of the fields.
-        save: Writes one, columns in the same order.
+        kind: Their kind.
+        select: Reads all of them.
+        save: Writes one.
         remove: Deletes the one with a key.
+        row: Turns a record into the columns of `save`.
+        record: Turns the columns of `select` into a record.
     """
 
-    kind: type[Kind]
+    kind: AnyKind
     select: str
     save: str
     remove: str
+    row: Callable[[Any], tuple[Any, ...]] = dataclasses.astuple
+    record: Callable[..., Record] | None = None
 
-    @property
-    def key_columns(self) -> int:
-        """How many fields the key has."""
-        return self.remove.count("?")
-
-    def read(self, database: sqlite3.Connection) -> dict[Key, Kind]:
+    def read(self, database: sqlite3.Connection) -> dict[Key, Any]:
         """Read all records."""
-        columns = self.key_columns
-        return {row[:columns]: self.kind(*row) for row in database.execute(self.select)}
-
-    def overlaid(self, kept: dict[Key, Kind], changes: "Changes") -> dict[Key, Kind]:
-        """Return what will be in the table once some changes are written over what is there."""
-        after = dict(kept)
-        for (table, key), record in changes.items():
-            if table is self and isinstance(record, self.kind):
-                after[key] = record
-            elif table is self:
-                after.pop(key, None)
-        return after
+        made = self.record or self.kind.type
+        records = (made(*row) for row in database.execute(self.select))
+        return {self.kind.key(record): record for record in records}
 
     def write(self, database: sqlite3.Connection, key: Key, record: Record | None) -> None:
         """Write one record, or delete what has the key if there is none."""
         if record is None:
             database.execute(self.remove, [_column(value) for value in key])
         else:
-            database.execute(self.save, [_column(value) for value in dataclasses.astuple(record)])
-
-
-AnyTable: TypeAlias = Table[UserRecord] | Table[BanRecord] | Table[TokenRecord]
-
-Changes: TypeAlias = dict[tuple[AnyTable, Key], Record | None]
-"""What is to be written, by table and key; None to delete."""
-
-USERS = Table(
-    UserRecord,
-    "SELECT id, name, color FROM user",
-    "INSERT OR REPLACE INTO user (id, name, color) VALUES (?, ?, ?)",
-    "DELETE FROM user WHERE id = ?",
-)
-
-BANS = Table(
-    BanRecord,
-    'SELECT room, user_id, until, "by", reason, at FROM ban',
-    'INSERT OR REPLACE INTO ban (room, user_id, until, "by", reason, at) VALUES (?, ?, ?, ?, ?, ?)',
-    "DELETE FROM ban WHERE room = ? AND user_id = ?",
-)
-
-TOKENS = Table(
-    TokenRecord,
-    "SELECT id, digest, scope, label, created, expires FROM token",
-    "INSERT OR REPLACE INTO token (id, digest, scope, label, created, expires)"
-    " VALUES (?, ?, ?, ?, ?, ?)",
-    "DELETE FROM token WHERE id = ?",
-)
+            database.execute(self.save, [_column(value) for value in self.row(record)])
 
 
 def _column(value: str | int | None) -> str | int | None:
     """Replace what SQLite cannot hold, a lone surrogate say: it would fail its group for ever."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
-    return value if value is None else min(value, _LARGEST)
+    return value if value is None else min(value, LARGEST)
+
+
+def _audit_row(record: AuditRecord) -> tuple[Any, ...]:
+    *columns, _ = (getattr(record, field.name) for field in dataclasses.fields(record))
+    return (*columns, to_json(record.details).decode())
+
+
+def _audit_record(*row: Any) -> AuditRecord:
+    columns = (*row[:-1], orjson.loads(row[-1]))
+    return AuditRecord(*columns)
+
+
+TABLES: dict[AnyKind, Table] = {
+    table.kind: table
+    for table in (
+        Table(
+            SALT,
+            "SELECT number, value FROM salt",
+            "INSERT OR REPLACE INTO salt (number, value) VALUES (?, ?)",
+            "DELETE FROM salt WHERE number = ?",
+        ),
+        Table(
+            USER,
+            "SELECT id, name, color, first_seen, last_seen FROM user",
+            "INSERT OR REPLACE INTO user (id, name, color, first_seen, last_seen)"
+            " VALUES (?, ?, ?, ?, ?)",
+            "DELETE FROM user WHERE id = ?",
+        ),
+        Table(
+            BAN,
+            'SELECT room, subject, until, "by", reason, at FROM ban',
+            'INSERT OR REPLACE INTO ban (room, subject, until, "by", reason, at)'
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            "DELETE FROM ban WHERE room = ? AND subject = ?",
+        ),
+        Table(
+            TOKEN,
+            "SELECT id, digest, scope, label, created, expires, user_id, revoked FROM token",
+            "INSERT OR REPLACE INTO token"
+            " (id, digest, scope, label, created, expires, user_id, revoked)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "DELETE FROM token WHERE id = ?",
+        ),
+        Table(
+            ROOM,
+            "SELECT document FROM room",
+            "INSERT OR REPLACE INTO room (name, document) VALUES (?, ?)",
+            "DELETE FROM room WHERE name = ?",
+            row=lambda record: (record.name, to_json(record).decode()),
+            record=ROOM.from_json,
+        ),
+        Table(
+            CHAT,
+            "SELECT document FROM chat",
+            "INSERT OR REPLACE INTO chat (room, document) VALUES (?, ?)",
+            "DELETE FROM chat WHERE room = ?",
+            row=lambda record: (record.room, to_json(record).decode()),
+            record=CHAT.from_json,
+        ),
+        Table(
+            AUDIT,
+            "SELECT id, at, actor, action, room, subject, reason, details FROM audit",
+            # Never replaced: a group that is written again finds its acts already there.
+            "INSERT OR IGNORE INTO audit (id, at, actor, action, room, subject, reason, details)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "DELETE FROM audit WHERE id = ?",
+            row=_audit_row,
+            record=_audit_record,
+        ),
+    )
+}
+
+
+def select_audit(database: sqlite3.Connection, query: AuditQuery) -> list[AuditRecord]:
+    """Read acts of moderation, the newest first."""
+    rows = database.execute(
+        "SELECT id, at, actor, action, room, subject, reason, details FROM audit"
+        " WHERE (?1 IS NULL OR actor = ?1) AND (?2 IS NULL OR action = ?2)"
+        " AND (?3 IS NULL OR room = ?3) AND (?4 IS NULL OR subject = ?4)"
+        " AND (?5 IS NULL OR at >= ?5) AND (?6 IS NULL OR at < ?6)"
+        " ORDER BY id DESC LIMIT ?7",
+        (
+            *(query.actor, query.action, query.room, query.subject),
+            *(query.since, query.before, query.limit),
+        ),
+    )
+    return [_audit_record(*row) for row in rows]
