@@ -54,6 +54,7 @@ def ch(context: Context, session: Session, message: Join) -> None:
         if refusal is not None:
             context.outbound.refuse(session, "ch", refusal)
             is_banned = _banned_until(context, user, name) is not None
+            context.counters.bans_enforced["room"] += is_banned
             if session.participant is not None and not is_banned:
                 return
             # Nobody stays nowhere: clients would wait for ever.
@@ -115,6 +116,7 @@ def place(context: Context, session: Session, user: User, name: str, wanted: Any
     if isinstance(text, str) and text:
         outbound.tell(session, [notice(text, title=room.name, style=None)])
     if is_new:
+        context.events.tell("entered", user_id=user.id, name=user.name, room=room.name)
         if room.crown is not crown_before and len(room.participants) > 1:
             outbound.announce(room)
         else:
@@ -130,7 +132,8 @@ def leave(context: Context, session: Session) -> None:
     departure = context.world.leave(session, context.now())
     if departure is None or departure.participant is None:
         return
-    outbound, room = context.outbound, departure.room
+    outbound, room, user = context.outbound, departure.room, departure.participant.user
+    context.events.tell("left", user_id=user.id, name=user.name, room=room.name)
     if departure.had_crown:
         outbound.announce(room)
     else:

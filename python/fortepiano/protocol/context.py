@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from fortepiano.model.counters import Counters
+from fortepiano.model.events import Events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +39,8 @@ class Context:
         motd: The message of the day.
         later: Calls a function after so many seconds.
         stop: Stops the server.
+        counters: What is counted for metrics.
+        events: Tells the staff who watch what happens.
     """
 
     hub: Hub
@@ -49,6 +54,8 @@ class Context:
     motd: str
     later: Callable[[float, Callable[[], None]], object]
     stop: Callable[[], None]
+    counters: Counters = field(default_factory=Counters)
+    events: Events = field(default_factory=Events)
 
     def now(self) -> int:
         """Return the time in milliseconds since 1970; it never jumps."""

@@ -104,6 +104,7 @@ class Dispatch:
         try:
             message = decode(raw)
             kind = kind_of(message)
+            self._context.counters.received[kind if kind in TABLE else "other"] += 1
             self._handle(session, kind, message, is_limited=session.scope is None)
         except Exception as error:
             self._report(kind, error)
@@ -128,6 +129,7 @@ class Dispatch:
             message = decode(element[1])
             shape = shaped(message, shapes.Custom) if kind_of(message) == "custom" else None
             if isinstance(shape, shapes.Custom) and shape.is_valid(self._context.rules):
+                self._context.counters.received["custom"] += 1
                 custom.custom_binary(self._context, session, shape, data[end:])
         except Exception as error:
             self._report("custom", error)
@@ -142,6 +144,7 @@ class Dispatch:
         if shape is None or not shape.is_valid(self._context.rules):
             return
         if is_limited and self._is_too_fast(session, kind):
+            self._context.counters.too_fast[kind] += 1
             self._context.outbound.refuse(
                 session, f"rate {kind}", f"You are sending `{kind}` too fast."
             )
@@ -181,6 +184,7 @@ class Dispatch:
 
     def _report(self, kind: str, error: Exception) -> None:
         """Log a failure with its cause, once for each place, so that nobody can flood the log."""
+        self._context.counters.failures += 1
         frames = traceback.extract_tb(error.__traceback__)
         place = (frames[-1].filename, type(error), frames[-1].lineno or 0)
         if place not in self._reported:
