@@ -169,6 +169,96 @@ class Bans:
     def of(self, scope: str) -> list[tuple[str, int]]:
         """List users and ends of one scope's bans, ended ones included until they are pruned."""
 
+@final
+class Throttle:
+    """What each address may cost: sockets at once, and how fast it may do what is dear.
+
+    Whoever shares limits is a place: an IPv4 address, or a /64 of IPv6; sockets are counted for
+    each /48 too. What has no IP address, such as a Unix socket, and what is exempt, is not limited.
+
+    Args:
+        sockets: Sockets at once of a place.
+        sockets_48: Sockets at once of a /48 of IPv6.
+        connects: Connections of a place: how many at once, and how many more per second.
+        rooms: Rooms that it makes; likewise.
+        failures: Tokens of it that are none; likewise.
+        newcomers: New users of a place in any hour.
+        places: How many places are remembered; of more only those with sockets.
+        exempt: Addresses and networks that are not limited.
+        standing_at: Milliseconds since 1970 at which a clock for tests stands; None for a clock
+            that runs.
+
+    Raises:
+        ValueError: A rate is out of range, or what is exempt is no network.
+    """
+
+    ADMITTED: ClassVar[int]
+    """Answer of `connect`: it may, and is counted until it is released."""
+    EXEMPT: ClassVar[int]
+    """Answer of `connect`: it may, and is not counted."""
+    CROWDED: ClassVar[int]
+    """Answer of `connect`: there are as many sockets as may be."""
+    HASTY: ClassVar[int]
+    """Answer of `connect`: there have been too many connections of late."""
+
+    def __new__(
+        cls,
+        *,
+        sockets: int = 16,
+        sockets_48: int = 64,
+        connects: tuple[int, float] = (20, 5.0),
+        rooms: tuple[int, float] = (10, 1.0),
+        failures: tuple[int, float] = (10, 0.1),
+        newcomers: int = 3,
+        places: int = 100000,
+        exempt: list[str] = ...,
+        standing_at: int | None = None,
+    ) -> Throttle: ...
+    def __len__(self) -> int:
+        """Return how many places are remembered."""
+
+    def turn_clock(self, seconds: float) -> None:
+        """Turn a standing clock on; a running one takes no notice."""
+
+    def connect(self, address: str) -> int:
+        """Tell whether an address may connect: one of the four answers."""
+
+    def release(self, address: str) -> None:
+        """Count a socket less; once for each that was admitted."""
+
+    def open_room(self, address: str) -> bool:
+        """Tell whether an address may make a room, and count it if so."""
+
+    def fail(self, address: str) -> bool:
+        """Count a token that is none; false where there were too many before."""
+
+    def may_fail(self, address: str) -> bool:
+        """Tell whether `fail` would say so, and count nothing."""
+
+    def welcome(self, address: str) -> bool:
+        """Tell whether an address may bring a new user, and count him if so."""
+
+    def prune(self) -> int:
+        """Forget the places of which nothing needs to be known, and return their number."""
+
+    def size(self) -> int:
+        """Return how much memory is in use; bytes."""
+
+@final
+class Networks:
+    """Some networks, each an address or one with the number of bits that count.
+
+    Raises:
+        ValueError: One of them is neither.
+    """
+
+    def __new__(cls, networks: list[str]) -> Networks: ...
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def holds(self, address: str) -> bool:
+        """Tell whether an address is in one of them; what is no IP address is in none."""
+
 def version() -> str:
     """Returns the version of the binary, which must be the package's."""
 
@@ -236,6 +326,10 @@ class Hub:
         quota_forgiven: How many ticks may be spent before they come.
         time_burst: How many `t` may come at once.
         time_per_second: How many more may come in a second.
+        bytes_per_second: How many bytes a metered client may send; more is 4002.
+        messages_per_second: How many messages; more is 4007.
+        burst_seconds: For how long it may do twice as much, after a rest: what fits into the
+            buckets of both, in seconds.
         standing_at: Milliseconds since 1970 at which a clock for tests stands; None for a clock
             that runs.
 
@@ -265,6 +359,9 @@ class Hub:
         quota_forgiven: int = 0,
         time_burst: int = 30,
         time_per_second: float = 10.0,
+        bytes_per_second: int = 1048576,
+        messages_per_second: int = 5000,
+        burst_seconds: float = 5.0,
         standing_at: int | None = None,
     ) -> Hub: ...
     @property
@@ -283,12 +380,17 @@ class Hub:
     def wake(self) -> None:
         """Does what is due: timers, sockets that take bytes again, flushes."""
 
-    def set_notice(self, refusal: Literal["quota", "solo", "muted", "t"], payload: bytes) -> None:
+    def set_notice(
+        self,
+        refusal: Literal["quota", "solo", "muted", "t", "bytes", "messages"],
+        payload: bytes,
+    ) -> None:
         """Sets what a client is told, at most once in 5 s, when a hot message is refused.
 
         Args:
             refusal: Notes over the quota; notes where only the crown's holder may play; notes of
-                somebody who is muted; too many `t`.
+                somebody who is muted; too many `t`; or, before the connection ends, more bytes or
+                messages per second than a metered client may send.
             payload: A JSON array.
 
         Raises:
@@ -303,6 +405,9 @@ class Hub:
 
     def greet(self, client: int, quota: int) -> None:
         """Lets a client play, on this quota."""
+
+    def meter(self, client: int) -> None:
+        """Bounds how many bytes and messages a client sends; it is closed where there are more."""
 
     def privilege(self, client: int, plays_anywhere: bool, unlimited: bool) -> None:
         """Frees a client from `crownsolo` and mutes, from the rate limit of `t`, or from both."""

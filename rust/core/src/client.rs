@@ -6,6 +6,7 @@ use std::os::fd::RawFd;
 use crate::frame::Fragments;
 use crate::hub::REFUSALS;
 use crate::log::Log;
+use crate::meter::Meter;
 use crate::segments::{Segments, Standing};
 
 /// No room, no person: the slot number that none has.
@@ -101,6 +102,8 @@ pub struct Client {
     pub plays_anywhere: bool,
     /// Whether no rate limit holds for it.
     pub unlimited: bool,
+    /// What it sent lately, where that is bounded.
+    pub meter: Option<Meter>,
     extra: Option<Box<Extra>>,
 }
 
@@ -129,6 +132,7 @@ impl Client {
             time_bucket: 0,
             plays_anywhere: false,
             unlimited: false,
+            meter: None,
             extra: None,
         }
     }

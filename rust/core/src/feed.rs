@@ -17,6 +17,10 @@ use crate::text::Span;
 const READ: usize = 256 << 10;
 /// The largest header of a frame from a client.
 const HEADER: usize = 14;
+/// The close code for too many bytes per second.
+const BYTE_RATE: u16 = 4002;
+/// The close code for too many messages per second.
+const MESSAGE_RATE: u16 = 4007;
 /// Microseconds between two notices of one kind to one client (docs/protocol.md, "Refusals").
 const NOTICE_EVERY: u64 = 5_000_000;
 
@@ -39,6 +43,8 @@ pub(crate) struct Reading {
     next: usize,
     /// Whether the text is a binary message that Python has not seen yet.
     is_blob: bool,
+    /// What it is too much of, where the connection must end for that.
+    excess: Option<Refusal>,
     scratch: Vec<u8>,
 }
 
@@ -53,6 +59,7 @@ impl Reading {
             elements: Vec::new(),
             next: 0,
             is_blob: false,
+            excess: None,
             scratch: Vec::new(),
         }
     }
@@ -101,7 +108,16 @@ impl Hub {
         reading.elements.clear();
         reading.next = 0;
         reading.is_blob = false;
+        reading.excess = None;
         if let Some(client) = self.clients.get_mut(client as usize) {
+            if let Some(meter) = &mut client.meter {
+                let passed = self.now - client.heard;
+                meter.bytes.leak(self.settings.bytes, passed);
+                meter.messages.leak(self.settings.messages, passed);
+                if !meter.bytes.pour(self.settings.bytes, count as u64) {
+                    reading.excess = Some(Refusal::Bytes);
+                }
+            }
             client.heard = self.now;
             client.pinged = u64::MAX;
             if let Some(extra) = client.extra_if_any() {
@@ -135,6 +151,9 @@ impl Hub {
             let reading = &mut self.reading;
             if matches!(phase, Phase::Deaf(_) | Phase::Closed(_)) {
                 return Step::Done;
+            }
+            if let (Some(excess), Phase::Open) = (reading.excess, phase) {
+                return self.cut(client, excess);
             }
             let bytes = &mut reading.buffer[reading.at..reading.end];
             // Fragments are taken out for the call: most clients never have any.
@@ -195,7 +214,30 @@ impl Hub {
             }
             Incoming::Pong(_) | Incoming::Fragment => {}
         }
+        self.count(client);
         None
+    }
+
+    /// Counts the messages of a frame; where they are too many, none of them is handled.
+    fn count(&mut self, client: u32) {
+        let Some(meter) = self.clients.get_mut(client as usize).and_then(|it| it.meter.as_mut()) else {
+            return;
+        };
+        let reading = &mut self.reading;
+        let new = reading.elements.len() - reading.next;
+        if !meter.messages.pour(self.settings.messages, new.max(1) as u64) {
+            reading.next = reading.elements.len();
+            reading.is_blob = false;
+            reading.excess = Some(Refusal::Messages);
+        }
+    }
+
+    /// Ends a connection that sends too much, and says so before.
+    fn cut(&mut self, client: u32, excess: Refusal) -> Step<'_> {
+        self.refuse(client, excess);
+        let code = if excess == Refusal::Bytes { BYTE_RATE } else { MESSAGE_RATE };
+        // It goes on sending for a while, which must not become a reset that overtakes the notice.
+        self.end(client, Phase::Open, code, Phase::Deaf)
     }
 
     /// Ends a connection because of its peer: a close frame, or a violation of RFC 6455.

@@ -13,6 +13,7 @@ use crate::client::{Client, Phase, NONE};
 use crate::clock::Clock;
 use crate::feed::Reading;
 use crate::frame;
+use crate::meter::Meter;
 use crate::quota::Quotas;
 use crate::room::{Person, Room};
 pub use crate::settings::Settings;
@@ -41,10 +42,14 @@ pub enum Refusal {
     Muted = 2,
     /// The time is asked for too often.
     Time = 3,
+    /// Too many bytes come per second; the connection ends.
+    Bytes = 4,
+    /// Too many messages come per second; the connection ends.
+    Messages = 5,
 }
 
 /// How many kinds of [`Refusal`] there are.
-pub const REFUSALS: usize = 4;
+pub const REFUSALS: usize = 6;
 
 /// All connections, rooms and people, and the time.
 pub struct Hub {
@@ -164,6 +169,13 @@ impl Hub {
             client.greeted = true;
             client.quota = quota;
             client.asked = self.clock.now();
+        }
+    }
+
+    /// Bounds the bytes and messages per second of a connection.
+    pub fn meter(&mut self, client: u32) {
+        if let Some(client) = self.clients.get_mut(client as usize) {
+            client.meter = Some(Meter::default());
         }
     }
 

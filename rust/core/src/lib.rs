@@ -9,6 +9,7 @@ mod flush;
 pub mod frame;
 pub mod hub;
 mod log;
+mod meter;
 pub mod notes;
 mod number;
 pub mod quota;
@@ -24,3 +25,4 @@ mod watch;
 
 pub use client::NONE;
 pub use feed::Step;
+pub use meter::Flow;

@@ -1,6 +1,7 @@
 //! Every number that the hub goes by.
 
 use crate::frame::Limits;
+use crate::meter::Flow;
 
 /// Every number that the hub goes by. Times in microseconds, sizes in bytes.
 #[derive(Clone, Debug)]
@@ -40,6 +41,10 @@ pub struct Settings {
     pub quota_tick: u64,
     /// How many past ticks a quota remembers (`maxHistLen`).
     pub quota_history: usize,
+    /// Bytes of a metered client; more is 4002.
+    pub bytes: Flow,
+    /// Messages of a metered client; more is 4007.
+    pub messages: Flow,
 }
 
 impl Default for Settings {
@@ -62,6 +67,8 @@ impl Default for Settings {
             quota_forgiven: 0,
             quota_tick: 1_000_000,
             quota_history: 3,
+            bytes: Flow { per_second: 1 << 20, most: 5 << 20 },
+            messages: Flow { per_second: 5_000, most: 25_000 },
         }
     }
 }

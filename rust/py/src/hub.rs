@@ -7,7 +7,7 @@ use fortepiano_core::clock::Clock;
 use fortepiano_core::frame::{self, Limits};
 use fortepiano_core::hub::{self as core, Refusal, Settings};
 use fortepiano_core::stats::{CLOSE_CODES, FLUSH_BOUNDS};
-use fortepiano_core::NONE;
+use fortepiano_core::{Flow, NONE};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -76,6 +76,10 @@ fn number(slot: u32) -> i64 {
     }
 }
 
+fn flow(per_second: u64, burst_seconds: f64) -> Flow {
+    Flow { per_second, most: (per_second as f64 * burst_seconds) as u64 }
+}
+
 fn microseconds(seconds: f64) -> u64 {
     (seconds * MICROSECONDS) as u64
 }
@@ -88,7 +92,8 @@ impl Hub {
         stall_seconds=10.0, hello_seconds=30.0, silence_seconds=0.0, ping_seconds=25.0,
         pong_seconds=10.0, linger_seconds=2.0, duty=0.5, rest_seconds=0.02, move_seconds=0.04,
         quota_tick_seconds=1.0, quota_history=3, quota_forgiven=0, time_burst=30,
-        time_per_second=10.0, standing_at=None
+        time_per_second=10.0, bytes_per_second=1_048_576, messages_per_second=5000,
+        burst_seconds=5.0, standing_at=None
     ))]
     #[allow(clippy::too_many_arguments, clippy::similar_names)] // one keyword for each setting
     fn new(
@@ -110,6 +115,9 @@ impl Hub {
         quota_forgiven: u32,
         time_burst: u32,
         time_per_second: f64,
+        bytes_per_second: u64,
+        messages_per_second: u64,
+        burst_seconds: f64,
         standing_at: Option<u64>,
     ) -> PyResult<Self> {
         if !(duty > 0.0 && duty <= 1.0) {
@@ -139,6 +147,8 @@ impl Hub {
             quota_forgiven,
             time_burst,
             time_interval: (MICROSECONDS / time_per_second) as u64,
+            bytes: flow(bytes_per_second, burst_seconds),
+            messages: flow(messages_per_second, burst_seconds),
         };
         let clock = standing_at.map_or_else(Clock::running, Clock::standing);
         let hub = core::Hub::new(settings, clock).map_err(|error| PyOSError::new_err(error.to_string()))?;
@@ -172,6 +182,8 @@ impl Hub {
             "solo" => Refusal::Solo,
             "muted" => Refusal::Muted,
             "t" => Refusal::Time,
+            "bytes" => Refusal::Bytes,
+            "messages" => Refusal::Messages,
             other => return Err(PyValueError::new_err(format!("nothing is refused for {other:?}"))),
         };
         self.get_mut().set_notice(refusal, payload);
@@ -188,6 +200,10 @@ impl Hub {
 
     fn greet(&mut self, client: i64, quota: i64) {
         self.get_mut().greet(slot(client), slot(quota));
+    }
+
+    fn meter(&mut self, client: i64) {
+        self.get_mut().meter(slot(client));
     }
 
     fn privilege(&mut self, client: i64, plays_anywhere: bool, unlimited: bool) {
@@ -310,6 +326,8 @@ impl Hub {
             ("refused_solo", stats.refusals[Refusal::Solo as usize]),
             ("refused_muted", stats.refusals[Refusal::Muted as usize]),
             ("refused_t", stats.refusals[Refusal::Time as usize]),
+            ("refused_bytes", stats.refusals[Refusal::Bytes as usize]),
+            ("refused_messages", stats.refusals[Refusal::Messages as usize]),
             ("said", stats.said),
             ("told", stats.told),
             ("deliveries", stats.deliveries),

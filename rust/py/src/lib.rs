@@ -8,6 +8,7 @@ mod frame;
 mod hub;
 mod quota;
 mod scan;
+mod throttle;
 
 /// The version of this binary, which must be the package's.
 #[pyfunction]
@@ -33,5 +34,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     scan::register(module)?;
     quota::register(module)?;
     bans::register(module)?;
+    throttle::register(module)?;
     hub::register(module)
 }

@@ -1,0 +1,159 @@
+//! The throttle's face for Python: the gate asks it who may connect, handlers what an address may do.
+
+use std::net::IpAddr;
+
+use fortepiano_core::bans::Network;
+use fortepiano_core::clock::Clock;
+use fortepiano_core::throttle::{self as core, Answer, Deed, Limits, Rate};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+const MICROSECONDS: f64 = 1_000_000.0;
+
+/// What each address may cost; see `_core.pyi`.
+#[pyclass(module = "fortepiano._core")]
+struct Throttle {
+    inner: core::Throttle,
+    clock: Clock,
+}
+
+/// Reads an address; `None` for what has none, such as a Unix socket.
+fn address(text: &str) -> Option<IpAddr> {
+    // A link-local address names its interface behind a `%` (RFC 4007 section 11).
+    text.split('%').next()?.parse().ok()
+}
+
+fn networks(texts: &[String]) -> PyResult<Vec<Network>> {
+    let read = |text: &String| {
+        let wrong = || PyValueError::new_err(format!("{text:?} is neither an address nor a network"));
+        Network::parse(text).ok_or_else(wrong)
+    };
+    texts.iter().map(read).collect()
+}
+
+fn rate((burst, per_second): (u32, f64)) -> PyResult<Rate> {
+    if burst == 0 || per_second.is_nan() || per_second <= 0.0 {
+        return Err(PyValueError::new_err("a rate has a burst of at least 1 and is positive"));
+    }
+    Ok(Rate { burst, interval: (MICROSECONDS / per_second).max(1.0) as u64 })
+}
+
+#[pymethods]
+impl Throttle {
+    #[classattr]
+    const ADMITTED: u8 = 0;
+    #[classattr]
+    const EXEMPT: u8 = 1;
+    #[classattr]
+    const CROWDED: u8 = 2;
+    #[classattr]
+    const HASTY: u8 = 3;
+
+    #[new]
+    #[pyo3(signature = (
+        *, sockets=16, sockets_48=64, connects=(20, 5.0), rooms=(10, 1.0), failures=(10, 0.1),
+        newcomers=3, places=100_000, exempt=Vec::new(), standing_at=None
+    ))]
+    #[allow(clippy::too_many_arguments)] // one keyword for each setting
+    #[allow(clippy::needless_pass_by_value)] // Python's list has to become something
+    fn new(
+        sockets: u32,
+        sockets_48: u32,
+        connects: (u32, f64),
+        rooms: (u32, f64),
+        failures: (u32, f64),
+        newcomers: u32,
+        places: usize,
+        exempt: Vec<String>,
+        standing_at: Option<u64>,
+    ) -> PyResult<Self> {
+        let rates = [rate(connects)?, rate(rooms)?, rate(failures)?];
+        let limits = Limits { sockets, sockets_48, rates, newcomers, places };
+        let clock = standing_at.map_or_else(Clock::running, Clock::standing);
+        Ok(Self { inner: core::Throttle::new(limits, networks(&exempt)?), clock })
+    }
+
+    fn turn_clock(&mut self, seconds: f64) {
+        self.clock.turn((seconds * MICROSECONDS) as u64);
+    }
+
+    fn connect(&mut self, address: &str) -> u8 {
+        let Some(address) = self::address(address) else { return Self::EXEMPT };
+        match self.inner.connect(address, self.clock.now()) {
+            Answer::Admitted => Self::ADMITTED,
+            Answer::Exempt => Self::EXEMPT,
+            Answer::Crowded => Self::CROWDED,
+            Answer::Hasty => Self::HASTY,
+        }
+    }
+
+    fn release(&mut self, address: &str) {
+        if let Some(address) = self::address(address) {
+            self.inner.release(address);
+        }
+    }
+
+    fn open_room(&mut self, address: &str) -> bool {
+        self.spend(Deed::Room, address)
+    }
+
+    fn fail(&mut self, address: &str) -> bool {
+        self.spend(Deed::Failure, address)
+    }
+
+    fn may_fail(&self, address: &str) -> bool {
+        let now = self.clock.now();
+        self::address(address).is_none_or(|address| self.inner.may(Deed::Failure, address, now))
+    }
+
+    fn welcome(&mut self, address: &str) -> bool {
+        let now = self.clock.now();
+        self::address(address).is_none_or(|address| self.inner.welcome(address, now))
+    }
+
+    fn prune(&mut self) -> usize {
+        self.inner.prune(self.clock.now())
+    }
+
+    fn size(&self) -> usize {
+        self.inner.size()
+    }
+
+    fn __len__(&self) -> usize {
+        self.inner.len()
+    }
+}
+
+impl Throttle {
+    fn spend(&mut self, deed: Deed, address: &str) -> bool {
+        let now = self.clock.now();
+        self::address(address).is_none_or(|address| self.inner.spend(deed, address, now))
+    }
+}
+
+/// Some networks; see `_core.pyi`.
+#[pyclass(module = "fortepiano._core", frozen)]
+struct Networks(Vec<Network>);
+
+#[pymethods]
+impl Networks {
+    #[new]
+    #[allow(clippy::needless_pass_by_value)] // Python's list has to become something
+    fn new(networks: Vec<String>) -> PyResult<Self> {
+        Ok(Self(self::networks(&networks)?))
+    }
+
+    fn holds(&self, address: &str) -> bool {
+        self::address(address).is_some_and(|address| self.0.iter().any(|network| network.holds(address)))
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// Adds this file's names to the module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Throttle>()?;
+    module.add_class::<Networks>()
+}
