@@ -81,6 +81,16 @@ class Store(Protocol):
         ...
 
     @property
+    def pending(self) -> int:
+        """How many changes are not written yet."""
+        ...
+
+    @property
+    def failures(self) -> int:
+        """How many attempts to write or to look have failed since the start."""
+        ...
+
+    @property
     def revision(self) -> int:
         """Grows whenever bans or tokens that another process changed have been taken over.
 

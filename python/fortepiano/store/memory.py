@@ -61,6 +61,16 @@ class MemoryStore:
         return None
 
     @property
+    def pending(self) -> int:
+        """Return 0: nothing is written anywhere."""
+        return 0
+
+    @property
+    def failures(self) -> int:
+        """Return 0, as above."""
+        return 0
+
+    @property
     def revision(self) -> int:
         """Return 0: no other process can change anything."""
         return 0

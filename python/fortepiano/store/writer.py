@@ -92,6 +92,7 @@ class WriterStore(MemoryStore):
         self._last_seconds = last_seconds
         self._writer: threading.Thread | None = None
         self._last_error: str | None = None
+        self._failures = 0
         self._revision = 0
         self._loop: Loop | None = None
         self._on_change: Callable[[], object] = lambda: None
@@ -140,6 +141,16 @@ class WriterStore(MemoryStore):
     def last_error(self) -> str | None:
         """Why the last attempt to write failed."""
         return self._last_error
+
+    @property
+    def pending(self) -> int:
+        """How many changes are not written yet, but for those being written now."""
+        return len(self._pending)
+
+    @property
+    def failures(self) -> int:
+        """How many attempts to write or to look have failed since the start."""
+        return self._failures
 
     @property
     def revision(self) -> int:
@@ -314,6 +325,7 @@ class WriterStore(MemoryStore):
     def _tell_health(self, failure: str | None) -> None:
         """Log when writing begins or ceases to fail, and not each attempt."""
         before, self._last_error = self._last_error, failure
+        self._failures += failure is not None
         if before is None and failure is not None:
             _log.error("store cannot be written", place=str(self._place), reason=failure)
         elif before is not None and failure is None:
