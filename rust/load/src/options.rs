@@ -1,0 +1,225 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::time::Duration;
+
+/// Loads a Multiplayer Piano server with people, and says what it does about it.
+///
+/// The server is one of this machine unless you say that another one is yours. On 127.0.0.1 every
+/// person has an address of his own, and so is a user of his own with a note quota of his own.
+#[derive(Debug, Parser)]
+#[command(name = "fortepiano-load", version)]
+pub struct Options {
+    #[command(subcommand)]
+    pub scenario: Scenario,
+    /// Where the server is.
+    #[arg(long, global = true, default_value = "127.0.0.1")]
+    pub host: String,
+    /// Its public TCP port.
+    #[arg(long, global = true, default_value_t = 8080)]
+    pub port: u16,
+    /// Path of the upgrade.
+    #[arg(long, global = true, default_value = "/ws")]
+    pub path: String,
+    /// Process id of the server on this machine, to see its memory and processor time.
+    #[arg(long, global = true, value_name = "PID")]
+    pub server_pid: Option<u32>,
+    /// How many may be on their way into the server at once.
+    #[arg(long, global = true, value_name = "CLIENTS", default_value_t = 64, value_parser = some)]
+    pub at_once: usize,
+    /// Look at the sockets at most once in so many milliseconds: cheaper here, worse latency.
+    #[arg(long, global = true, value_name = "MS", default_value_t = 0)]
+    pub gather: u64,
+    /// Print one line of JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Let all come from one address, as one user.
+    #[arg(long, global = true)]
+    pub one_address: bool,
+    /// Load another machine than this one.
+    #[arg(long, global = true)]
+    pub yes_this_host_is_mine: bool,
+}
+
+/// What people do.
+#[derive(Debug, Subcommand)]
+pub enum Scenario {
+    /// They come into rooms and stay: connects/s, memory per client, cost of silence.
+    Connect(Connect),
+    /// Some play in one room and all hear them: deliveries/s, latency, losses.
+    Play(Play),
+    /// All play, in many small rooms.
+    Rooms(Rooms),
+    /// All move their cursors in one room.
+    Mouse(Mouse),
+    /// All go into one room at the same time: joins/s.
+    JoinStorm(JoinStorm),
+    /// One of those who hear never reads: what it costs the server and the others.
+    SlowReader(SlowReader),
+}
+
+#[derive(Args, Debug)]
+pub struct Connect {
+    /// People.
+    #[arg(long, default_value_t = 1000, value_parser = some)]
+    pub clients: usize,
+    /// People in each room.
+    #[arg(long, default_value_t = 20, value_parser = some)]
+    pub people: usize,
+    /// How long they stay.
+    #[arg(long, default_value = "5", value_parser = seconds)]
+    pub seconds: Duration,
+}
+
+#[derive(Args, Debug)]
+pub struct Play {
+    /// People in the room.
+    #[arg(long, default_value_t = 100, value_parser = some)]
+    pub clients: usize,
+    /// How many of them play.
+    #[arg(long, default_value_t = 10, value_parser = some)]
+    pub players: usize,
+    /// Messages a second of each who plays.
+    #[arg(long, default_value = "50", value_parser = rate)]
+    pub rate: f64,
+    /// Notes in each message.
+    #[arg(long, default_value_t = 4, value_parser = some)]
+    pub notes: usize,
+    /// How long they play.
+    #[arg(long, default_value = "5", value_parser = seconds)]
+    pub seconds: Duration,
+}
+
+#[derive(Args, Debug)]
+pub struct Rooms {
+    /// People.
+    #[arg(long, default_value_t = 1000, value_parser = some)]
+    pub clients: usize,
+    /// People in each room.
+    #[arg(long, default_value_t = 5, value_parser = some)]
+    pub people: usize,
+    /// Messages a second of each.
+    #[arg(long, default_value = "5", value_parser = rate)]
+    pub rate: f64,
+    /// Notes in each message.
+    #[arg(long, default_value_t = 4, value_parser = some)]
+    pub notes: usize,
+    /// How long they play.
+    #[arg(long, default_value = "5", value_parser = seconds)]
+    pub seconds: Duration,
+}
+
+#[derive(Args, Debug)]
+pub struct Mouse {
+    /// People in the room.
+    #[arg(long, default_value_t = 100, value_parser = some)]
+    pub clients: usize,
+    /// Positions a second of each.
+    #[arg(long, default_value = "20", value_parser = rate)]
+    pub rate: f64,
+    /// How long they move.
+    #[arg(long, default_value = "3", value_parser = seconds)]
+    pub seconds: Duration,
+}
+
+#[derive(Args, Debug)]
+pub struct JoinStorm {
+    /// People.
+    #[arg(long, default_value_t = 500, value_parser = some)]
+    pub clients: usize,
+}
+
+#[derive(Args, Debug)]
+pub struct SlowReader {
+    /// People in the room, with the one who does not read.
+    #[arg(long, default_value_t = 20, value_parser = some)]
+    pub clients: usize,
+    /// How many of them play.
+    #[arg(long, default_value_t = 10, value_parser = some)]
+    pub players: usize,
+    /// Messages a second of each who plays.
+    #[arg(long, default_value = "150", value_parser = rate)]
+    pub rate: f64,
+    /// Notes in each message.
+    #[arg(long, default_value_t = 32, value_parser = some)]
+    pub notes: usize,
+    /// How long they play.
+    #[arg(long, default_value = "15", value_parser = seconds)]
+    pub seconds: Duration,
+}
+
+fn some(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=1_000_000) => Ok(number),
+        _ => Err("not a whole number from 1 to 1000000".to_owned()),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|rate| (0.01..=1_000_000.0).contains(rate))
+        .ok_or_else(|| "not a number from 0.01 to 1000000".to_owned())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .filter(|seconds| (0.1..=86_400.0).contains(seconds))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| "not a number of seconds from 0.1 to 86400".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Options, clap::Error> {
+        Options::try_parse_from(std::iter::once("fortepiano-load").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn each_scenario_has_defaults_and_the_target_stands_anywhere() {
+        for scenario in ["connect", "play", "rooms", "mouse", "join-storm", "slow-reader"] {
+            let options = parse(&format!("{scenario} --port 9000 --json")).unwrap();
+            assert_eq!((options.port, options.json), (9000, true));
+            assert_eq!((options.host.as_str(), options.at_once), ("127.0.0.1", 64));
+            assert!(!options.yes_this_host_is_mine);
+            assert!(parse(&format!("--port 9000 {scenario}")).is_ok());
+        }
+    }
+
+    #[test]
+    fn numbers_are_read() {
+        let options = parse("play --clients 7 --players 3 --rate 0.5 --seconds 1.5").unwrap();
+        let Scenario::Play(play) = options.scenario else { panic!("another scenario") };
+        assert_eq!((play.clients, play.players, play.notes), (7, 3, 4));
+        assert_eq!((play.rate, play.seconds), (0.5, Duration::from_millis(1500)));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for line in [
+            "",
+            "dance",
+            "play --clients 0",
+            "play --clients -3",
+            "play --clients many",
+            "play --rate 0",
+            "play --rate nan",
+            "play --rate inf",
+            "play --seconds 0",
+            "connect --rate 5",
+            "play --port 65536",
+        ] {
+            let error = parse(line).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+}
