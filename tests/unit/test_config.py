@@ -39,6 +39,22 @@ class TestDefaults:
         assert settings.salt1.get_secret_value() == settings.salt2.get_secret_value() == ""
         assert settings.motd == settings.store.url == ""
         assert settings.limits.model_dump() == {
+            "sockets": 0,
+            "sockets_per_address": 16,
+            "sockets_per_48": 64,
+            "sockets_per_user": 16,
+            "connects_per_second": 5,
+            "connect_burst": 20,
+            "bytes_per_second": 1048576,
+            "messages_per_second": 5000,
+            "burst_seconds": 5,
+            "rooms_per_second": 1,
+            "room_burst": 10,
+            "new_users_per_hour": 3,
+            "failed_tokens_per_minute": 6,
+            "failed_token_burst": 10,
+            "addresses": 100_000,
+            "exempt": ("127.0.0.0/8", "::1/128"),
             "message_bytes": 65536,
             "fragments": 1024,
             "lag_soft_bytes": 262144,

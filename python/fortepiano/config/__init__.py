@@ -1,4 +1,4 @@
-"""Every setting with its unit and its default.
+"""Every setting with its unit and its default: one file for each section.
 
 The rules of play and their presets are in `fortepiano.rules`, and can be imported from here too.
 
@@ -10,28 +10,33 @@ nothing but its arguments.
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from fortepiano import sources
+from fortepiano.config.flush import FlushSettings
+from fortepiano.config.identity import IdentityMode, IdentitySettings
+from fortepiano.config.limits import LimitSettings
+from fortepiano.config.proxy import ProxySettings
+from fortepiano.config.store import StoreSettings
 from fortepiano.rules import PRESETS, QuotaClass, Rate, Rules, RuleSettings
 
 __all__ = [
     "PRESETS",
     "FlushSettings",
+    "IdentityMode",
+    "IdentitySettings",
     "LimitSettings",
+    "ProxySettings",
     "QuotaClass",
     "Rate",
     "RuleSettings",
@@ -40,98 +45,6 @@ __all__ = [
     "StoreSettings",
     "load",
 ]
-
-Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
-"""A time to wait; never 0, which would end what it bounds before it began."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class StoreSettings(_Section):
-    """The section `store`: what survives a restart, and where."""
-
-    url: Literal["", "memory:"] = Field(
-        default="", description="Empty for SQLite in the data folder; `memory:` keeps nothing."
-    )
-
-
-class LimitSettings(_Section):
-    """The section `limits`: what one client may cost."""
-
-    message_bytes: int = Field(
-        default=65_536, ge=1024, le=16_777_216, description="Longest message from a client; bytes."
-    )
-    fragments: int = Field(
-        default=1024, ge=1, le=65_536, description="Frames of one message; frames."
-    )
-    lag_soft_bytes: int = Field(
-        default=262_144,
-        ge=4096,
-        le=1_073_741_824,
-        description="Behind by more, a reader is spared the cursors of others; bytes.",
-    )
-    lag_hard_bytes: int = Field(
-        default=1_048_576,
-        ge=4096,
-        le=1_073_741_824,
-        description="Behind by more, a reader is closed with 1013; bytes.",
-    )
-    stall_seconds: Seconds = Field(
-        default=10,
-        description="Without any progress for longer, a reader is closed with 1013; seconds.",
-    )
-    head_seconds: Seconds = Field(
-        default=10, description="Time for the head of a request; seconds."
-    )
-    head_bytes: int = Field(
-        default=16_384, ge=1024, le=1_048_576, description="Longest head of a request; bytes."
-    )
-    handshakes: int = Field(
-        default=4096,
-        ge=1,
-        le=1_000_000,
-        description="Sockets at once that have not upgraded or finished a request; sockets.",
-    )
-    hello_seconds: Seconds = Field(
-        default=30, description="Time from the upgrade to `hi` before 4004; seconds."
-    )
-    ping_seconds: Seconds = Field(default=25, description="Time between WebSocket pings; seconds.")
-    pong_seconds: Seconds = Field(default=10, description="Time for the answer to a ping; seconds.")
-    drain_seconds: float = Field(
-        default=10,
-        ge=0,
-        le=3600,
-        description="Over how long a stopping server closes sockets; seconds.",
-    )
-
-    @model_validator(mode="after")
-    def _soft_before_hard(self) -> Self:
-        if self.lag_soft_bytes > self.lag_hard_bytes:
-            raise ValueError("lag_soft_bytes must not be greater than lag_hard_bytes")
-        return self
-
-
-class FlushSettings(_Section):
-    """The section `flush`: how often a room's messages are written out."""
-
-    duty: float = Field(
-        default=0.5, gt=0, le=1, description="Share of the event loop's time for writing; 0 to 1."
-    )
-    rest_ms: float = Field(
-        default=20,
-        ge=0,
-        le=1000,
-        description="Longest rest between two writes of a room; milliseconds.",
-    )
-    move_ms: float = Field(
-        default=40,
-        ge=0,
-        le=1000,
-        description="Time between two positions of one cursor; milliseconds.",
-    )
-
 
 # What examples, templates and the seed's own notes have where a secret belongs.
 _PLACEHOLDER = re.compile(
@@ -176,7 +89,7 @@ class Settings(BaseSettings):
         Literal["development", "production", "test"], BeforeValidator(_known_mode)
     ] = Field(
         default="production",
-        description="`development` makes every connection a new user; else the address decides.",
+        description="`development` makes every connection a new user, unless identity.mode is set.",
     )
     salt1: SecretStr = Field(
         default=SecretStr(""), description="Hashed before the address into user ids."
@@ -192,6 +105,8 @@ class Settings(BaseSettings):
         default="", max_length=4096, description="Message of the day, sent with `hi`."
     )
     store: StoreSettings = StoreSettings()
+    identity: IdentitySettings = IdentitySettings()
+    proxy: ProxySettings = ProxySettings()
     limits: LimitSettings = LimitSettings()
     flush: FlushSettings = FlushSettings()
     rules: RuleSettings = RuleSettings()
@@ -207,6 +122,13 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take arguments only: `load` reads the rest, and knows where each value came from."""
         return (init_settings,)
+
+    @property
+    def identity_mode(self) -> IdentityMode:
+        """What makes a user, after NODE_ENV has had its say."""
+        if self.identity.mode is not None:
+            return self.identity.mode
+        return "random" if self.node_env == "development" else "ip"
 
     @field_validator("salt1", "salt2")
     @classmethod

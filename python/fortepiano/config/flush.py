@@ -1,0 +1,27 @@
+"""How often a room's messages are written out."""
+
+from pydantic import Field
+
+from fortepiano.config.section import Section
+
+__all__ = ["FlushSettings"]
+
+
+class FlushSettings(Section):
+    """The section `flush`: how often a room's messages are written out."""
+
+    duty: float = Field(
+        default=0.5, gt=0, le=1, description="Share of the event loop's time for writing; 0 to 1."
+    )
+    rest_ms: float = Field(
+        default=20,
+        ge=0,
+        le=1000,
+        description="Longest rest between two writes of a room; milliseconds.",
+    )
+    move_ms: float = Field(
+        default=40,
+        ge=0,
+        le=1000,
+        description="Time between two positions of one cursor; milliseconds.",
+    )

@@ -1,0 +1,135 @@
+"""What clients may cost."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from fortepiano.config.section import Frequency, Networks, Seconds, Section
+
+__all__ = ["LimitSettings"]
+
+
+class LimitSettings(Section):
+    """The section `limits`: what one client, one address and all together may cost."""
+
+    sockets: int = Field(
+        default=0,
+        ge=0,
+        le=10_000_000,
+        description="WebSockets of the whole server; 0 for what the limit of open files allows.",
+    )
+    sockets_per_address: int = Field(
+        default=16,
+        ge=1,
+        le=1_000_000,
+        description="WebSockets of an IPv4 address or a /64 of IPv6; sockets.",
+    )
+    sockets_per_48: int = Field(
+        default=64, ge=1, le=1_000_000, description="WebSockets of a /48 of IPv6; sockets."
+    )
+    sockets_per_user: int = Field(
+        default=16,
+        ge=1,
+        le=1_000_000,
+        description="WebSockets of one user, from wherever, before 4009; sockets.",
+    )
+    connects_per_second: Frequency = Field(
+        default=5, description="WebSockets that an address may open; per second."
+    )
+    connect_burst: int = Field(
+        default=20, ge=1, le=1_000_000, description="Of these at once, after a rest; sockets."
+    )
+    bytes_per_second: int = Field(
+        default=1_048_576,
+        ge=1024,
+        le=1_073_741_824,
+        description="What a client may send before 4002; bytes per second.",
+    )
+    messages_per_second: int = Field(
+        default=5000,
+        ge=1,
+        le=10_000_000,
+        description="What a client may send before 4007; messages per second.",
+    )
+    burst_seconds: Seconds = Field(
+        default=5, description="Of bytes and messages so many seconds' worth may come at once."
+    )
+    rooms_per_second: Frequency = Field(
+        default=1, description="Rooms that an address may make; per second."
+    )
+    room_burst: int = Field(
+        default=10, ge=1, le=1_000_000, description="Of these at once, after a rest; rooms."
+    )
+    new_users_per_hour: int = Field(
+        default=3,
+        ge=0,
+        le=1000,
+        description="Browsers of an address that get a token; others share its user; per hour.",
+    )
+    failed_tokens_per_minute: Frequency = Field(
+        default=6, description="Wrong tokens after which no token of an address counts; per minute."
+    )
+    failed_token_burst: int = Field(
+        default=10, ge=1, le=1_000_000, description="Of these at once, after a rest; tokens."
+    )
+    addresses: int = Field(
+        default=100_000,
+        ge=1,
+        le=10_000_000,
+        description="Addresses that are remembered; of more, only those with sockets.",
+    )
+    exempt: Networks = Field(
+        default=("127.0.0.0/8", "::1/128"),
+        description="Networks to which no limit of addresses, bytes and messages applies.",
+    )
+    message_bytes: int = Field(
+        default=65_536, ge=1024, le=16_777_216, description="Longest message from a client; bytes."
+    )
+    fragments: int = Field(
+        default=1024, ge=1, le=65_536, description="Frames of one message; frames."
+    )
+    lag_soft_bytes: int = Field(
+        default=262_144,
+        ge=4096,
+        le=1_073_741_824,
+        description="Behind by more, a reader is spared the cursors of others; bytes.",
+    )
+    lag_hard_bytes: int = Field(
+        default=1_048_576,
+        ge=4096,
+        le=1_073_741_824,
+        description="Behind by more, a reader is closed with 1013; bytes.",
+    )
+    stall_seconds: Seconds = Field(
+        default=10,
+        description="Without any progress for longer, a reader is closed with 1013; seconds.",
+    )
+    head_seconds: Seconds = Field(
+        default=10, description="Time for the head of a request; seconds."
+    )
+    head_bytes: int = Field(
+        default=16_384, ge=1024, le=1_048_576, description="Longest head of a request; bytes."
+    )
+    handshakes: int = Field(
+        default=4096,
+        ge=1,
+        le=1_000_000,
+        description="Sockets at once that have not upgraded or finished a request; sockets.",
+    )
+    hello_seconds: Seconds = Field(
+        default=30, description="Time from the upgrade to `hi` before 4004; seconds."
+    )
+    ping_seconds: Seconds = Field(default=25, description="Time between WebSocket pings; seconds.")
+    pong_seconds: Seconds = Field(default=10, description="Time for the answer to a ping; seconds.")
+    drain_seconds: float = Field(
+        default=10,
+        ge=0,
+        le=3600,
+        description="Over how long a stopping server closes sockets; seconds.",
+    )
+
+    @model_validator(mode="after")
+    def _soft_before_hard(self) -> Self:
+        if self.lag_soft_bytes > self.lag_hard_bytes:
+            raise ValueError("lag_soft_bytes must not be greater than lag_hard_bytes")
+        return self
