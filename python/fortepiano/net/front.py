@@ -81,6 +81,7 @@ class Front(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         gate = self._gate
         if len(gate.awaited) >= gate.limits.handshakes:
+            self._gate.refused["too_many_handshakes"] += 1
             self._refuse(503, "Too many connections at once.")
         else:
             gate.awaited.add(self)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import orjson
@@ -38,6 +39,7 @@ class Gate:
         bans: Who is banned from the site.
         awaited: Connections whose request has not come yet.
         is_draining: Whether the server is stopping, and lets nobody in.
+        refused: How many connections were refused, by reason, for metrics.
     """
 
     engine: Engine
@@ -46,6 +48,7 @@ class Gate:
     bans: BanList
     awaited: Deadlines
     is_draining: bool = False
+    refused: Counter[str] = field(default_factory=Counter[str])
 
     def refusal(self, user_id: str) -> int | None:
         """Return the HTTP status with which an upgrade is refused; None where it may pass.
@@ -54,9 +57,13 @@ class Gate:
             user_id: Who wants to connect.
         """
         if self.is_draining:
+            self.refused["draining"] += 1
             return 503
         now = self.engine.owner.stamp()
-        return 403 if self.bans.until(SITE, user_id, now) is not None else None
+        if self.bans.until(SITE, user_id, now) is None:
+            return None
+        self.refused["site_ban"] += 1
+        return 403
 
     def open(
         self, transport: asyncio.Transport, user_id: str, agent: str, response: bytes, tail: bytes
