@@ -155,9 +155,9 @@ tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json
 	@touch $@
 
 .PHONY: test-native
-test-native: ## Run the tests of the Rust core; needs no Python
+test-native: ## Run the tests of the Rust core and of the load generator; needs no Python
 	@$(NEED_RUST)
-	cargo test $(CARGO_FLAGS) --locked --quiet -p fortepiano-core
+	cargo test $(CARGO_FLAGS) --locked --quiet -p fortepiano-core -p fortepiano-load
 
 .PHONY: test-python
 test-python: build $(VENV)/.tools ## Run the tests of Python, of the protocol, with bots and a browser
@@ -217,9 +217,27 @@ docs: build ## Make the reference in docs/protocol.md anew, from the code
 conformance: build $(VENV)/.tools ## Run the conformance suite and print its table, case by preset
 	$(BIN)/pytest tests/conformance --conformance-table $(ARGS)
 
+##@ Measure
+
+.PHONY: load
+load: ## Load the server of `make serve` with people (ARGS="play --clients 200 --port 9000")
+	@$(NEED_RUST)
+	@cargo run $(CARGO_FLAGS) --locked --quiet --release -p fortepiano-load -- \
+	    $(or $(ARGS),play --seconds 3)
+
 .PHONY: bench
 bench: build $(VENV)/.tools ## Measure the inner steps (benchmarks/micro)
-	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only --benchmark-disable-gc $(ARGS)
+	$(BIN)/pytest --benchmark $(ARGS)
+
+.PHONY: bench-compare
+bench-compare: $(VENV)/.python ## Compare the inner steps with those of another revision (BASE=main)
+	@$(BIN)/python benchmarks/compare.py $(or $(BASE),main) $(ARGS)
+
+.PHONY: bench-load
+bench-load: build $(VENV)/.python ## Compare whole servers, and write it into benchmarks/README.md (QUICK=1)
+	@$(BIN)/pip install --quiet --group bench
+	@cargo build $(CARGO_FLAGS) --locked --quiet --release -p fortepiano-load
+	@$(BIN)/python benchmarks/load/compare_servers.py $(if $(QUICK),--quick) $(ARGS)
 
 ##@ Tidy
 

@@ -25,8 +25,12 @@ impl Report {
     /// Adds a fraction, to so many decimals; what is not finite was not measured.
     pub fn measure(&mut self, key: &'static str, words: &'static str, value: f64, decimals: i32) {
         let scale = 10f64.powi(decimals);
-        let rounded = Number::from_f64((value * scale).round() / scale);
-        self.add(key, words, rounded.map_or(Value::Null, Value::Number));
+        let rounded = (value * scale).round() / scale;
+        match Number::from_f64(rounded) {
+            None => self.add(key, words, Value::Null),
+            Some(_) if decimals == 0 => self.add(key, words, rounded as i64),
+            Some(number) => self.add(key, words, number),
+        }
     }
 
     /// Adds a sentence that says how to take the figures.
@@ -90,6 +94,7 @@ mod tests {
         report.add("scenario", "scenario", "play");
         report.add("sent", "messages sent", 1_234_567);
         report.measure("server_busy", "server's core busy", 0.123_456, 2);
+        report.measure("joins_per_s", "joins/s", 1499.7, 0);
         report.measure("p99_us", "latency", f64::NAN, 0);
         report.remark("a remark");
         report
@@ -99,7 +104,7 @@ mod tests {
     fn programs_get_one_line_with_units() {
         assert_eq!(
             report().json(),
-            r#"{"scenario":"play","sent":1234567,"server_busy":0.12,"p99_us":null,"remarks":["a remark"]}"#
+            r#"{"scenario":"play","sent":1234567,"server_busy":0.12,"joins_per_s":1500,"p99_us":null,"remarks":["a remark"]}"#
         );
     }
 
@@ -108,6 +113,7 @@ mod tests {
         let expected = "scenario            play\n\
                         messages sent       1 234 567\n\
                         server's core busy  0.12\n\
+                        joins/s             1 500\n\
                         latency             not measured\n\
                         (a remark)";
         assert_eq!(report().table(), expected);
