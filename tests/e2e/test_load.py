@@ -1,4 +1,4 @@
-"""The load generator against a server of ours: all that is played is heard, and mistakes are told."""
+"""The load generator against a server: what is played is heard, and mistakes are told."""
 
 from __future__ import annotations
 
