@@ -28,11 +28,13 @@ def hi(context: Context, session: Session, message: Hello) -> list[Message] | No
     if user is None:
         until = context.bans.until(SITE, session.user_id, context.now())
         if until is not None:
+            context.counters.bans_enforced["site"] += 1
             staff.show_out(context, session, until if until < PERMANENT else None, "")
             return None
         user = session.user = context.directory.arrive(session, context.now())
         context.hub.greet(session.client, user.quota)
         _admit_staff(context, session, message.token)
+        context.events.tell("arrived", user_id=user.id, name=user.name)
     messages: list[Message] = [
         {
             "m": "hi",
@@ -80,3 +82,4 @@ def ended(context: Context, session: Session) -> None:
     user, session.user = session.user, None
     if user is not None:
         context.directory.depart(user, session, context.now())
+        context.events.tell("gone", user_id=user.id, name=user.name)
