@@ -1,0 +1,206 @@
+"""Compare the inner steps of this tree with those of another revision: `make bench-compare`.
+
+Both are built on this machine, each in a work tree and an environment of its own under build/, and
+measured in turn by the benchmarks of this tree. Exit status: 0 where nothing is slower, 1 where
+something is, 2 for a mistake.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from gate import LIMIT, Comparison, Rounds, judge
+
+ROOT = Path(__file__).resolve().parent.parent
+TREES = ROOT / "build" / "compare"
+
+ROUNDS = 5
+"""Measurements of each side, in turn; the least of them counts."""
+
+SECONDS = "0.2"
+"""How long each benchmark repeats its step in one of them, at least."""
+
+
+class CompareError(Exception):
+    """Something that the person at the keyboard can put right; its text is one line."""
+
+
+def output(*command: str, cwd: Path = ROOT) -> str:
+    """Run a command that must work, and return what it prints."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CompareError(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
+    return done.stdout.strip()
+
+
+def commit_of(revision: str) -> str:
+    """Return the commit that a name stands for."""
+    try:
+        return output("git", "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    except CompareError:
+        raise CompareError(f"git knows no revision {revision!r} here: BASE=<rev>") from None
+
+
+def work_in_hand() -> str:
+    """Return a commit of the tree as it is, with what is not committed; untracked files aside."""
+    return output("git", "stash", "create") or commit_of("HEAD")
+
+
+class Build:
+    """One side: a work tree with an environment in which its package is installed.
+
+    Args:
+        name: What it is called, and the folder's name.
+        commit: What is built.
+    """
+
+    def __init__(self, name: str, commit: str) -> None:
+        self.name = name
+        self.tree = TREES / name
+        self._commit = commit
+
+    @property
+    def bin(self) -> Path:
+        """Where the programs of its environment are."""
+        return self.tree / ".venv" / "bin"
+
+    def make(self, tools_of: Path) -> None:
+        """Check the commit out and build it; what an earlier run has built is used again."""
+        print(f"building {self.name}: {self._commit[:12]}", flush=True)
+        if (self.tree / ".git").exists():
+            output("git", "checkout", "--quiet", "--force", "--detach", self._commit, cwd=self.tree)
+        else:
+            shutil.rmtree(self.tree, ignore_errors=True)
+            output("git", "worktree", "prune")
+            output("git", "worktree", "add", "--quiet", "--detach", str(self.tree), self._commit)
+        # Its own Makefile, in its own folders; what `make bench-compare` was given stays here.
+        settings = {"VENV": ".venv", "PROFILE": "release", "PYTHON": sys.executable}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+        for unwanted in ("CARGO_TARGET_DIR", "PYO3_PYTHON", "VIRTUAL_ENV"):
+            environment.pop(unwanted, None)
+        assignments = [f"{name}={value}" for name, value in settings.items()]
+        built = subprocess.run(["make", "build", *assignments], cwd=self.tree, env=environment)
+        if built.returncode:
+            raise CompareError(f"{self.name} does not build; see above")
+        # Both with the tools that the benchmarks of the change want.
+        pip = [str(self.bin / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+        output(*pip, "--group", "test", cwd=tools_of)
+
+    def measure(self, benchmarks: Path, names: Sequence[str]) -> dict[str, float]:
+        """Run benchmarks in a process of their own; return the `min` of each, in seconds.
+
+        Args:
+            benchmarks: The tree whose benchmarks are run, which is the same for both sides.
+            names: Which; none for all.
+        """
+        result = TREES / f"{self.name}.json"
+        result.unlink(missing_ok=True)
+        command = [
+            *[
+                str(self.bin / "pytest"),
+                "--benchmark",
+                "--quiet",
+                "--no-header",
+                "-p",
+                "no:cacheprovider",
+            ],
+            *[f"--benchmark-max-time={SECONDS}", f"--benchmark-json={result}"],
+            *(names or ["benchmarks/micro"]),
+        ]
+        done = subprocess.run(command, cwd=benchmarks, capture_output=True, text=True, check=False)
+        # 1: some failed, which on the base are those of what it does not have yet.
+        if done.returncode not in (0, 1) or not result.exists():
+            raise CompareError(f"{self.name} cannot be measured:\n{done.stdout}{done.stderr}")
+        found = json.loads(result.read_bytes())["benchmarks"]
+        return {each["fullname"]: each["stats"]["min"] for each in found}
+
+
+class Duel:
+    """Two builds that are measured in turn.
+
+    Args:
+        base: What was.
+        change: What is to be.
+        rounds: How often each is measured.
+    """
+
+    def __init__(self, base: Build, change: Build, rounds: int) -> None:
+        self.base = base
+        self.change = change
+        self._rounds = rounds
+
+    def measure(self, names: Sequence[str]) -> Rounds:
+        """Measure both in turn; who begins changes, so that neither always comes second."""
+        rounds = []
+        for number in range(self._rounds):
+            print(f"round {number + 1} of {self._rounds}", flush=True)
+            pair = [self.base, self.change]
+            order = pair if number % 2 == 0 else pair[::-1]
+            found = {side.name: side.measure(self.change.tree, names) for side in order}
+            rounds.append((found[self.base.name], found[self.change.name]))
+        return rounds
+
+
+def lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    """Tell of comparisons, one line each."""
+    width = max((len(each.name) for each in comparisons), default=0)
+    for each in comparisons:
+        base, change = (
+            "-" if seconds is None else f"{seconds * 1e6:.3f}"
+            for seconds in (each.base, each.change)
+        )
+        if each.ratio is None:
+            end = "not compared"
+        else:
+            end = f"{each.ratio:.2f}" + (" WORSE" if each.is_worse else "")
+        yield f"{each.name:{width}} {base:>12} {change:>12}  {end}"
+
+
+def run(base: str, change: str | None, rounds: int) -> int:
+    """Build, measure and judge; return the exit status."""
+    TREES.mkdir(parents=True, exist_ok=True)
+    sides = (
+        Build("base", commit_of(base)),
+        Build("change", commit_of(change) if change else work_in_hand()),
+    )
+    for side in sides:
+        side.make(tools_of=sides[1].tree if side is sides[1] else ROOT)
+    verdict = judge(Duel(*sides, rounds).measure)
+    print("\nmin of all rounds, µs: base, change, ratio")
+    print("\n".join(lines(verdict.first)))
+    missing = [each.name for each in verdict.first if each.change is None]
+    if verdict.second:
+        print("\nthe suspects, measured anew:")
+        print("\n".join(lines(verdict.second)))
+    if missing:
+        print(f"\nfailed: the change has no result for {', '.join(missing)}")
+        return 1
+    if verdict.failed:
+        names = ", ".join(each.name for each in verdict.failed)
+        print(f"\nfailed: slower by more than {LIMIT - 1:.0%} twice running: {names}")
+        return 1
+    print(f"\npassed: nothing is slower by more than {LIMIT - 1:.0%} twice running")
+    return 0
+
+
+def main() -> int:
+    """Read the command line and compare."""
+    parser = argparse.ArgumentParser(prog="make bench-compare", description=__doc__)
+    parser.add_argument("base", help="the revision to compare with")
+    parser.add_argument("--change", help="the revision to judge; else the tree as it is")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each is measured")
+    arguments = parser.parse_args()
+    try:
+        return run(arguments.base, arguments.change, max(arguments.rounds, 1))
+    except CompareError as error:
+        print(f"bench-compare: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
