@@ -432,6 +432,12 @@ class Hub:
     def say(self, room: int, payload: bytes, except_client: int = -1) -> None:
         """Says a JSON array to all in a room, but for one client."""
 
+    def mention(self, room: int, payload: bytes, except_client: int = -1) -> None:
+        """Says something that can wait until `rest_seconds` after the room's last flush.
+
+        What else is said meanwhile takes it along, and the first one after quiet goes at once.
+        """
+
     def say_people(self, room: int, before: bytes, after: bytes) -> None:
         """Says a text with the entries of a room's `ppl` between two parts."""
 

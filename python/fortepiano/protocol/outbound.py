@@ -61,6 +61,8 @@ class Outbound:
         )
         hub.set_notice("muted", orjson.dumps([notice("You are muted in this room.")]))
         hub.set_notice("t", orjson.dumps([notice("You are sending `t` too fast.")]))
+        hub.set_notice("bytes", orjson.dumps([notice("You are sending too much data.")]))
+        hub.set_notice("messages", orjson.dumps([notice("You are sending too many messages.")]))
 
     # One client, or a room
 
@@ -112,13 +114,13 @@ class Outbound:
                     self._hub.tell(session.client, payload)
             return
         skipped = -1 if except_for is None else except_for.client
-        self._hub.say(participant.room.number, payload, skipped)
+        self._hub.mention(participant.room.number, payload, skipped)
 
     def say_gone(self, participant: Participant) -> None:
         """Say `bye`: somebody has left; if nobody saw him, only who sees the hidden is told."""
         message: Message = {"m": "bye", "p": participant.id}
         if not participant.user.is_hidden:
-            self.say(participant.room, message)
+            self._hub.mention(participant.room.number, orjson.dumps([message]))
             return
         for session in self._those_who_see_all(participant.room):
             self.tell(session, [message])

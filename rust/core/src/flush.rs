@@ -67,6 +67,7 @@ impl Hub {
         let room = &mut rooms[number as usize];
         room.queued = false;
         let begun = clock.now();
+        room.may_mention = begun + settings.rest;
         let waiting = write_moves(room, people, clients, settings, stats, begun);
         let head = room.log.head();
         let mut behind = u64::MAX;

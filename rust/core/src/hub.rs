@@ -220,6 +220,22 @@ impl Hub {
 
     /// Says a JSON array to a room, the connection `except` left out ([`NONE`] for nobody).
     pub fn say(&mut self, room: u32, payload: &[u8], except: u32) {
+        self.write(room, payload, except);
+        self.queue_room(room);
+    }
+
+    /// Says something that alone causes no flush within `rest` of the last one: who comes and goes.
+    ///
+    /// After a restart everybody comes back at once, and a room of a thousand would be told of each
+    /// by a thousand system calls.
+    pub fn mention(&mut self, room: u32, payload: &[u8], except: u32) {
+        self.write(room, payload, except);
+        if let Some(it) = self.rooms.get(room as usize) {
+            self.queue_room_at(room, it.may_mention);
+        }
+    }
+
+    fn write(&mut self, room: u32, payload: &[u8], except: u32) {
         let Some(it) = self.rooms.get_mut(room as usize) else { return };
         let range = it.log.append(false, payload.len(), |out| out.extend_from_slice(payload));
         self.stats.said += 1;
@@ -228,7 +244,6 @@ impl Hub {
             client.skip(range);
             self.stats.deliveries -= 1;
         }
-        self.queue_room(room);
     }
 
     /// Says a frame with all people of a room between `before` and `after`.

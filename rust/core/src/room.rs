@@ -57,6 +57,8 @@ pub struct Room {
     pub due: u64,
     /// When positions alone may next cause a flush, µs.
     pub may_move: u64,
+    /// When who comes and goes may next cause a flush, µs.
+    pub may_mention: u64,
     /// When what it spent on sending will be within its share of the time again, µs.
     pub within_budget: u64,
     /// Until when it rests after its last flush, µs.
@@ -77,6 +79,7 @@ impl Default for Room {
             queued: false,
             due: 0,
             may_move: 0,
+            may_mention: 0,
             within_budget: 0,
             rests_until: 0,
             solo: false,

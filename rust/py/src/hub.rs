@@ -232,6 +232,11 @@ impl Hub {
         self.get_mut().say(slot(room), payload, slot(except_client));
     }
 
+    #[pyo3(signature = (room, payload, except_client=-1))]
+    fn mention(&mut self, room: i64, payload: &[u8], except_client: i64) {
+        self.get_mut().mention(slot(room), payload, slot(except_client));
+    }
+
     fn say_people(&mut self, room: i64, before: &[u8], after: &[u8]) {
         self.get_mut().say_people(slot(room), before, after);
     }
