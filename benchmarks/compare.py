@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gate import LIMIT, Comparison, Rounds, judge
+from gate import LIMIT, Comparison, Rounds, Side, judge
 
 ROOT = Path(__file__).resolve().parent.parent
 TREES = ROOT / "build" / "compare"
@@ -69,8 +69,12 @@ class Build:
         """Where the programs of its environment are."""
         return self.tree / ".venv" / "bin"
 
-    def make(self, tools_of: Path) -> None:
-        """Check the commit out and build it; what an earlier run has built is used again."""
+    def make(self, groups: Path) -> None:
+        """Check the commit out and build it; what an earlier run has built is used again.
+
+        Args:
+            groups: The pyproject.toml that names the tools of its environment.
+        """
         print(f"building {self.name}: {self._commit[:12]}", flush=True)
         if (self.tree / ".git").exists():
             output("git", "checkout", "--quiet", "--force", "--detach", self._commit, cwd=self.tree)
@@ -87,9 +91,8 @@ class Build:
         built = subprocess.run(["make", "build", *assignments], cwd=self.tree, env=environment)
         if built.returncode:
             raise CompareError(f"{self.name} does not build; see above")
-        # Both with the tools that the benchmarks of the change want.
         pip = [str(self.bin / "pip"), "install", "--quiet", "--disable-pip-version-check"]
-        output(*pip, "--group", "test", cwd=tools_of)
+        output(*pip, "--group", f"{groups}:test")
 
     def measure(self, benchmarks: Path, names: Sequence[str]) -> dict[str, float]:
         """Run benchmarks in a process of their own; return the `min` of each, in seconds.
@@ -100,18 +103,9 @@ class Build:
         """
         result = TREES / f"{self.name}.json"
         result.unlink(missing_ok=True)
-        command = [
-            *[
-                str(self.bin / "pytest"),
-                "--benchmark",
-                "--quiet",
-                "--no-header",
-                "-p",
-                "no:cacheprovider",
-            ],
-            *[f"--benchmark-max-time={SECONDS}", f"--benchmark-json={result}"],
-            *(names or ["benchmarks/micro"]),
-        ]
+        options = f"--benchmark --quiet -p no:cacheprovider --benchmark-max-time={SECONDS}"
+        command = [str(self.bin / "pytest"), *options.split(), f"--benchmark-json={result}"]
+        command += names or ["benchmarks/micro"]
         done = subprocess.run(command, cwd=benchmarks, capture_output=True, text=True, check=False)
         # 1: some failed, which on the base are those of what it does not have yet.
         if done.returncode not in (0, 1) or not result.exists():
@@ -136,7 +130,7 @@ class Duel:
 
     def measure(self, names: Sequence[str]) -> Rounds:
         """Measure both in turn; who begins changes, so that neither always comes second."""
-        rounds = []
+        rounds: list[tuple[Side, Side]] = []
         for number in range(self._rounds):
             print(f"round {number + 1} of {self._rounds}", flush=True)
             pair = [self.base, self.change]
@@ -164,13 +158,12 @@ def lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
 def run(base: str, change: str | None, rounds: int) -> int:
     """Build, measure and judge; return the exit status."""
     TREES.mkdir(parents=True, exist_ok=True)
-    sides = (
-        Build("base", commit_of(base)),
-        Build("change", commit_of(change) if change else work_in_hand()),
-    )
-    for side in sides:
-        side.make(tools_of=sides[1].tree if side is sides[1] else ROOT)
-    verdict = judge(Duel(*sides, rounds).measure)
+    before = Build("base", commit_of(base))
+    after = Build("change", commit_of(change) if change else work_in_hand())
+    # Both with the tools that the benchmarks of the change want, which is why it comes first.
+    for build in (after, before):
+        build.make(groups=after.tree / "pyproject.toml")
+    verdict = judge(Duel(before, after, rounds).measure)
     print("\nmin of all rounds, µs: base, change, ratio")
     print("\n".join(lines(verdict.first)))
     missing = [each.name for each in verdict.first if each.change is None]
