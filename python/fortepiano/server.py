@@ -18,28 +18,33 @@ import uvloop
 
 from fortepiano import store as stores
 from fortepiano.errors import AddressError, CloseCode
+from fortepiano.handlers import staff
 from fortepiano.http.site import internal_site, public_site
 from fortepiano.logs import logger
 from fortepiano.model.banlist import BanList
 from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
 from fortepiano.model.world import World
-from fortepiano.native import Bans, Engine, Hub
+from fortepiano.native import Bans, Engine, Hub, Throttle
+from fortepiano.net.address import Addresses
 from fortepiano.net.deadline import Deadlines
 from fortepiano.net.front import Front
 from fortepiano.net.gate import Gate
+from fortepiano.protocol.archive import Archive
 from fortepiano.protocol.context import Context
 from fortepiano.protocol.dispatch import Dispatch
 from fortepiano.protocol.filter import Filter
 from fortepiano.protocol.outbound import Outbound
+from fortepiano.store.keyring import open_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from starlette.types import ASGIApp
 
-    from fortepiano.config import Settings
+    from fortepiano.config import LimitSettings, Settings
     from fortepiano.store.base import Store
+    from fortepiano.store.keyring import KeyRing
 
 __all__ = ["run"]
 
@@ -54,6 +59,9 @@ _LOOK_SECONDS = 1.0
 
 _CLOSE_GAP_SECONDS = 0.01
 """The longest pause between two closes while stopping: a hundred people are no stampede."""
+
+_FILES_LEFT = 48
+"""Open files that are no links, at least: the store, the loop's own, people who load the page."""
 
 _LAST_WORDS_SECONDS = 2.0
 """How long closed connections get to answer before the process goes."""
@@ -75,20 +83,34 @@ def run(settings: Settings) -> None:
         store = stores.open_store(settings)
         stack.callback(store.close)
         _raise_file_limit()
-        uvloop.run(_serve(settings, store, public, internal))
+        keys = open_keys(settings)
+        uvloop.run(_serve(settings, store, keys, public, internal))
 
 
 async def _serve(
-    settings: Settings, store: Store, public: socket.socket, internal: socket.socket
+    settings: Settings,
+    store: Store,
+    keys: KeyRing,
+    public: socket.socket,
+    internal: socket.socket,
 ) -> None:
     log = logger(__name__)
     loop = asyncio.get_running_loop()
     stop, stop_now = asyncio.Event(), asyncio.Event()
-    context = _context(settings, store, loop, stop.set)
+    context = _context(settings, store, keys, loop, stop.set)
     dispatch = Dispatch(context)
     engine = Engine(context.hub, loop, dispatch.receive, dispatch.ended, dispatch.receive_binary)
     awaited = Deadlines(loop, settings.limits.head_seconds)
-    gate = Gate(engine, settings.limits, _identity(settings, store), context.bans, awaited)
+    gate = Gate(
+        engine,
+        settings.limits,
+        context.identity,
+        context.bans,
+        awaited,
+        Addresses(settings.proxy),
+        context.throttle,
+        settings.limits.sockets or _most_sockets(),
+    )
 
     def why_not_ready() -> str | None:
         if gate.is_draining:
@@ -112,6 +134,7 @@ async def _serve(
         asyncio.create_task(server.serve(sockets=[listener]))
         for server, listener in zip(servers, (public, internal), strict=True)
     ]
+    store.attach(loop, partial(staff.take_over_bans, context))
     _look_after(context, loop)
     # What lives as long as the process is not looked at again by the garbage collector, which
     # otherwise stops the loop for as long as a look at all of it takes.
@@ -122,6 +145,7 @@ async def _serve(
     await stop.wait()
     log.info("stopping", connections=len(engine))
     gate.is_draining = True
+    context.directory.freeze()
     await _drain(engine, settings.limits.drain_seconds, stop_now)
     for server in servers:
         server.should_exit = True
@@ -133,21 +157,41 @@ async def _serve(
 
 def _look_after(context: Context, loop: asyncio.AbstractEventLoop) -> None:
     """Take over what other processes changed in the store, and forget what has ended."""
-    context.bans.refresh()
+    staff.take_over_bans(context)
     context.bans.prune(context.now())
     loop.call_later(_LOOK_SECONDS, _look_after, context, loop)
 
 
-def _identity(settings: Settings, store: Store) -> Identity:
+def _identity(settings: Settings, store: Store, keys: KeyRing) -> Identity:
     salt1, salt2 = settings.salt1.get_secret_value(), settings.salt2.get_secret_value()
     if not salt1 and not salt2:
         salt1, salt2 = store.salts()
-    return Identity(settings.node_env, salt1, salt2)
+    return Identity(
+        settings.identity_mode,
+        salt1,
+        salt2,
+        keys=keys.keys,
+        token_days=settings.identity.token_days,
+    )
+
+
+def _throttle(limits: LimitSettings) -> Throttle:
+    return Throttle(
+        sockets=limits.sockets_per_address,
+        sockets_48=limits.sockets_per_48,
+        connects=(limits.connect_burst, limits.connects_per_second),
+        rooms=(limits.room_burst, limits.rooms_per_second),
+        failures=(limits.failed_token_burst, limits.failed_tokens_per_minute / 60),
+        newcomers=limits.new_users_per_hour,
+        places=limits.addresses,
+        exempt=list(limits.exempt),
+    )
 
 
 def _context(
     settings: Settings,
     store: Store,
+    keys: KeyRing,
     loop: asyncio.AbstractEventLoop,
     stop: Callable[[], None],
 ) -> Context:
@@ -170,9 +214,14 @@ def _context(
         silence_seconds=rules.silence_ms / 1000,
         time_burst=rules.rate_time.burst,
         time_per_second=rules.rate_time.per_second,
+        bytes_per_second=limits.bytes_per_second,
+        messages_per_second=limits.messages_per_second,
+        burst_seconds=limits.burst_seconds,
     )
     bans = BanList(Bans(), store)
     directory = Directory(hub, store, rules)
+    archive = Archive(store, settings.chat.keep)
+    archive.restore(directory.rooms.values())
     return Context(
         hub=hub,
         directory=directory,
@@ -181,10 +230,14 @@ def _context(
         store=store,
         rules=rules,
         bans=bans,
+        identity=_identity(settings, store, keys),
+        throttle=_throttle(limits),
+        limits=limits,
         filter=Filter(settings.words_file),
         motd=settings.motd,
         later=loop.call_later,
         stop=stop,
+        archive=archive,
     )
 
 
@@ -259,6 +312,12 @@ def _url(listener: socket.socket) -> str:
         host = "localhost"
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{port}"
+
+
+def _most_sockets() -> int:
+    """Return how many links the limit of open files allows, with some left for all else."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, soft - max(_FILES_LEFT, soft // 16))
 
 
 def _raise_file_limit() -> None:

@@ -8,11 +8,14 @@ from typing import Any
 
 import orjson
 
+from fortepiano.config import LimitSettings
 from fortepiano.model.banlist import BanList
 from fortepiano.model.directory import Directory
+from fortepiano.model.identity import Identity
 from fortepiano.model.session import Session
 from fortepiano.model.world import World
-from fortepiano.native import Bans, Hub
+from fortepiano.native import Bans, Hub, Throttle
+from fortepiano.protocol.archive import Archive
 from fortepiano.protocol.context import Context
 from fortepiano.protocol.dispatch import Dispatch
 from fortepiano.protocol.filter import Filter
@@ -88,9 +91,12 @@ class Backstage:
         planned: What was to be called later: seconds and the function.
     """
 
-    def __init__(self, *, words: Path | None = None, **rules: Any) -> None:
+    def __init__(
+        self, *, words: Path | None = None, identity: Identity | None = None, **rules: Any
+    ) -> None:
         """Begin with nobody; `rules` differ from the preset quick."""
         self._hub = Hub(standing_at=START)
+        self.throttle = Throttle(standing_at=START)
         self.planned: list[tuple[float, Callable[[], None]]] = []
         store, chosen = MemoryStore(), Rules(**rules)
         bans = BanList(Bans(), store)
@@ -105,10 +111,14 @@ class Backstage:
             store=store,
             rules=chosen,
             bans=bans,
+            identity=identity or Identity("ip", "one", "two"),
+            throttle=self.throttle,
+            limits=LimitSettings(),
             filter=Filter(words),
             motd="",
             later=self._later,
             stop=lambda: None,
+            archive=Archive(store, "permanent"),
         )
         self.dispatch = Dispatch(self.context)
         self._actors = 0
@@ -119,12 +129,14 @@ class Backstage:
     def wait(self, seconds: float) -> None:
         """Turn the clock on."""
         self._hub.turn_clock(seconds)
+        self.throttle.turn_clock(seconds)
 
-    def open(self, user_id: str = "") -> Actor:
+    def open(self, user_id: str = "", **session: Any) -> Actor:
         """Let in somebody who has not said `hi` yet; without an id he is new."""
         self._actors += 1
         client = _UNKNOWN_CLIENT + self._actors
-        return Actor(self, Session(client, _Closed(), user_id or f"{self._actors:024x}"))
+        known_as = user_id or f"{self._actors:024x}"
+        return Actor(self, Session(client, _Closed(), known_as, **session))
 
     def enter(self, room: str | None = None, *, user_id: str = "", **wanted: Any) -> Actor:
         """Let in somebody who has said `hi` and gone into a room."""

@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import rooms, staff
-from fortepiano.model.banlist import PERMANENT, SITE
-from fortepiano.model.staff import digest, is_valid, permissions_of, staff_scope
-from fortepiano.protocol.outbound import quota_message
+from fortepiano.model.identity import new_user_id
+from fortepiano.model.staff import PREFIX, digest, is_valid, permissions_of, staff_scope
+from fortepiano.protocol.outbound import notice, quota_message
 
 if TYPE_CHECKING:
+    from fortepiano.model.identity import Bearer
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.outbound import Message
     from fortepiano.protocol.shapes import Bye, Devices, Hello
 
 __all__ = ["bye", "devices", "ended", "hi"]
+
+_DOTS = 2
+"""In a signed token, between its three parts (RFC 7515 section 3.1)."""
 
 
 def hi(context: Context, session: Session, message: Hello) -> list[Message] | None:
@@ -25,11 +29,17 @@ def hi(context: Context, session: Session, message: Hello) -> list[Message] | No
     A second `hi` changes nothing and is answered again.
     """
     user = session.user
+    token: str | None = None
     if user is None:
-        until = context.bans.until(SITE, session.user_id, context.now())
-        if until is not None:
+        token = _identify(context, session, message.token)
+        ban = context.bans.from_site(session.user_id, session.address, context.now())
+        if ban is not None:
             context.counters.bans_enforced["site"] += 1
-            staff.show_out(context, session, until if until < PERMANENT else None, "")
+            staff.show_out(context, session, ban)
+            return None
+        if _has_too_many_sockets(context, session):
+            context.outbound.tell(session, [notice("You have too many connections open.")])
+            session.connection.close(CloseCode.TOO_MANY_SOCKETS)
             return None
         user = session.user = context.directory.arrive(session, context.now())
         context.hub.greet(session.client, user.quota)
@@ -44,11 +54,61 @@ def hi(context: Context, session: Session, message: Hello) -> list[Message] | No
             "permissions": dict.fromkeys(sorted(session.permissions), True),
         }
     ]
+    if token is not None:
+        messages[0]["token"] = token
     if context.rules.quota_in_hello:
         at = session.participant
         quota = context.world.quota_class(at) if at else context.rules.quota_normal
         messages.append(quota_message(quota, context.rules))
     return messages
+
+
+def _identify(context: Context, session: Session, sent: Any) -> str | None:
+    """Find out whose a connection is, by the token it sent (docs/protocol.md, "Identity").
+
+    Any token that is none of ours, or does not hold, is as good as none.
+
+    Returns:
+        The token that the client is to keep from now on; None where it has the right one, or none.
+    """
+    identity, throttle, address = context.identity, context.throttle, session.address
+    sent = sent if isinstance(sent, str) else ""
+    if sent and not throttle.may_fail(address):
+        # Whoever tries tokens out is not told whether one was right, and keeps the one he has.
+        return None
+    now = context.now()
+    if sent.startswith(PREFIX):
+        record = context.store.token(digest(sent))
+        if record is not None and is_valid(record, now):
+            if record.user_id:
+                session.become(record.user_id, is_bot=record.scope == "bot")
+            return None
+        throttle.fail(address)
+    if identity.mode != "token":
+        return None
+    bearer = identity.read(sent, now) if sent else None
+    if bearer is not None and not _is_revoked(context, bearer):
+        session.become(bearer.user_id, is_bot=False)
+        return None if bearer.is_fresh else identity.sign(bearer.user_id, now)
+    if sent.count(".") == _DOTS:
+        throttle.fail(address)
+    if session.is_bot or not throttle.welcome(address):
+        return None  # the user of his address, as all who keep no token
+    session.become(new_user_id(), is_bot=False)
+    return identity.sign(session.user_id, now)
+
+
+def _is_revoked(context: Context, bearer: Bearer) -> bool:
+    record = context.store.token_by_id(bearer.user_id)
+    return record is not None and record.revoked is not None and bearer.issued <= record.revoked
+
+
+def _has_too_many_sockets(context: Context, session: Session) -> bool:
+    """Whether one more would be too much; without a token they are counted by the address."""
+    if not (session.is_limited and session.is_known_by_token):
+        return False
+    user = context.directory.users.get(session.user_id)
+    return user is not None and len(user.sessions) >= context.limits.sockets_per_user
 
 
 def _admit_staff(context: Context, session: Session, token: Any) -> None:
@@ -76,6 +136,8 @@ def bye(_context: Context, session: Session, _message: Bye) -> None:
 
 def ended(context: Context, session: Session) -> None:
     """Take a session out of the world, whatever ended it."""
+    if session.is_limited:
+        context.throttle.release(session.address)
     context.outbound.stop_list(session)
     context.outbound.stop_custom(session)
     rooms.leave(context, session)

@@ -75,7 +75,12 @@ def _refusal(context: Context, session: Session, user: User, name: str) -> str |
     if until is not None:
         return f'You are banned from "{name}" for {minutes_left(until - context.now())}.'
     room = context.directory.rooms.get(name)
-    return None if room is None else why_not(room, session, user, context.now())
+    if room is not None:
+        return why_not(room, session, user, context.now())
+    is_free = not session.is_limited or session.scope is not None
+    if is_free or context.directory.is_special(name) or context.throttle.open_room(session.address):
+        return None
+    return "You are making new rooms too fast."
 
 
 def minutes_left(milliseconds: int) -> str:

@@ -2,19 +2,65 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fortepiano.native import Bans
     from fortepiano.store.base import BanRecord, Store
 
-__all__ = ["PERMANENT", "SITE", "BanList"]
+__all__ = ["PERMANENT", "SITE", "BanList", "is_network", "subject"]
 
 PERMANENT = 2**64 - 1
 """The end of a ban that has none, as the native table has it."""
 
 SITE = ""
 """The room of bans that hold everywhere."""
+
+_USER_ID = re.compile("[0-9a-f]{24}")
+
+_SUBSCRIBER_BITS = 64
+"""One subscriber has a /64 of IPv6, and every address in it."""
+
+_FEWEST_BITS = {4: 8, 6: 16}
+"""The widest networks that may be banned: `/2` for `/24` is quickly typed, and bans a quarter."""
+
+
+def is_network(one: str) -> bool:
+    """Whether a ban's subject is a network; else it is a user id, which has no such characters."""
+    return "." in one or ":" in one
+
+
+def subject(text: str) -> str:
+    """Return whom a ban is for, in the one spelling under which it is kept.
+
+    Args:
+        text: A user id; an IPv4 address or network (`203.0.113.7`, `203.0.113.0/24`); an IPv6
+            network (`2001:db8::/32`), where an address alone stands for its /64.
+
+    Raises:
+        ValueError: It is none of them; the message is for people.
+    """
+    if _USER_ID.fullmatch(text):
+        return text
+    try:
+        network = _network(text)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is neither a user id (24 hex digits) nor an IP address or network"
+        ) from None
+    if isinstance(network, ipaddress.IPv6Network):
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None:
+            return subject(f"{mapped}/{max(0, network.prefixlen - 96)}")
+        if "/" not in text:
+            network = network.supernet(new_prefix=_SUBSCRIBER_BITS)
+    fewest = _FEWEST_BITS[network.version]
+    if network.prefixlen < fewest:
+        raise ValueError(f"{text} is too wide: at least /{fewest} may be banned")
+    is_one = network.prefixlen == network.max_prefixlen == 32
+    return str(network.network_address) if is_one else str(network)
 
 
 class BanList:
@@ -29,33 +75,58 @@ class BanList:
         self._table = table
         self._store = store
         self._revision = -1
-        self._known: set[tuple[str, str]] = set()
+        self._known: dict[tuple[str, str], BanRecord] = {}
         self.refresh()
 
-    def refresh(self) -> None:
-        """Take over what another process, such as the command line, has changed in the store."""
+    def refresh(self) -> bool:
+        """Take over what another process, such as the command line, has changed in the store.
+
+        Returns:
+            Whether there was anything.
+        """
         if self._store.revision == self._revision:
-            return
+            return False
         self._revision = self._store.revision
-        records = self._store.bans()
-        kept = {(record.room, record.subject) for record in records}
-        for room, user_id in self._known - kept:
-            self._table.remove(room, user_id)
-        for record in records:
-            self._table.add(record.room, record.subject, record.until)
+        kept = {
+            (record.room, record.subject): record
+            for record in self._store.bans()
+            if _makes_sense(record)
+        }
+        for room, who in self._known.keys() - kept.keys():
+            self._drop(room, who)
+        for key, record in kept.items():
+            if self._known.get(key) != record:
+                self._put(record)
         self._known = kept
+        return True
 
     def ban(self, record: BanRecord) -> None:
         """Keep somebody out, from now on; a new ban replaces an old one."""
-        self._table.add(record.room, record.subject, record.until)
-        self._known.add((record.room, record.subject))
+        self._put(record)
+        self._known[record.room, record.subject] = record
         self._store.save_ban(record)
 
-    def lift(self, room: str, user_id: str) -> bool:
-        """Let somebody in again; whether he was banned."""
-        self._known.discard((room, user_id))
-        self._store.remove_ban(room, user_id)
-        return self._table.remove(room, user_id)
+    def lift(self, room: str, who: str) -> bool:
+        """Let somebody in again; whether he was banned.
+
+        Args:
+            room: The room's name, or `SITE`.
+            who: Its subject, as `subject` spells it.
+        """
+        self._known.pop((room, who), None)
+        self._store.remove_ban(room, who)
+        return self._drop(room, who)
+
+    def _put(self, record: BanRecord) -> None:
+        if is_network(record.subject):
+            self._table.add_network(record.subject, record.until)
+        else:
+            self._table.add(record.room, record.subject, record.until)
+
+    def _drop(self, room: str, who: str) -> bool:
+        if is_network(who):
+            return self._table.remove_network(who)
+        return self._table.remove(room, who)
 
     def until(self, room: str, user_id: str, now: int) -> int | None:
         """Return when somebody's ban ends; None where he has none.
@@ -68,11 +139,72 @@ class BanList:
         """
         return self._table.until(room, user_id, now)
 
+    def refuses(self, user_id: str, address: str, now: int) -> bool:
+        """Whether somebody is banned from the site, by who he is or by where he comes from.
+
+        Args:
+            user_id: Who.
+            address: His IP address, as text; anything else is not banned.
+            now: Milliseconds since 1970.
+        """
+        table = self._table
+        by_id = table.until(SITE, user_id, now)
+        return by_id is not None or table.until_address(address, now) is not None
+
+    def from_site(self, user_id: str, address: str, now: int) -> BanRecord | None:
+        """Return the ban that keeps somebody out of the site, if there is one: see `refuses`."""
+        if not self.refuses(user_id, address, now):
+            return None
+        record = self._known.get((SITE, user_id))
+        if record is not None and self._table.until(SITE, user_id, now) is not None:
+            return record
+        return max(self._around(address, now), key=_bits, default=None)
+
+    def _around(self, address: str, now: int) -> list[BanRecord]:
+        """Return the bans of the networks around an address that are in force."""
+        here = ipaddress.ip_address(address)
+        mapped = here.ipv4_mapped if isinstance(here, ipaddress.IPv6Address) else None
+        return [
+            record
+            for (room, who), record in self._known.items()
+            if room == SITE
+            and is_network(who)
+            and (record.until is None or now < record.until)
+            and (mapped or here) in _network(who)
+        ]
+
     def of(self, room: str) -> list[tuple[str, int]]:
-        """Return the bans of a room as user ids and ends, those that have ended included."""
+        """Return the users banned from a room with the ends, those that have ended included."""
         return self._table.of(room)
+
+    def all(self) -> list[BanRecord]:
+        """Return all bans, those that have ended a moment ago included."""
+        return list(self._known.values())
 
     def prune(self, now: int) -> None:
         """Forget the bans that have ended."""
-        self._table.prune(now)
-        self._known = {key for key in self._known if self._table.until(*key, now) is not None}
+        if self._table.prune(now):
+            self._known = {
+                key: record
+                for key, record in self._known.items()
+                if record.until is None or now < record.until
+            }
+
+
+def _makes_sense(record: BanRecord) -> bool:
+    """Whether a ban means something: other programs write into the store too."""
+    if not is_network(record.subject):
+        return True
+    try:
+        _network(record.subject)
+    except ValueError:
+        return False
+    return record.room == SITE
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network(text, strict=False)
+
+
+def _bits(record: BanRecord) -> int:
+    return _network(record.subject).prefixlen

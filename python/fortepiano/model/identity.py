@@ -1,17 +1,66 @@
-"""Who a connection belongs to: the user's id, made from his address."""
+"""Who a connection belongs to: the user's id, made from his address or read in his token."""
+
+from __future__ import annotations
 
 import hashlib
 import ipaddress
+import re
 import secrets
-from typing import Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Identity", "default_color"]
+import jwt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from fortepiano.config import IdentityMode
+
+__all__ = ["Bearer", "Identity", "SigningKey", "default_color", "new_user_id"]
 
 _ID_BYTES = 12
 """24 hex digits, as every client expects of `_id`."""
 
+_USER_ID = re.compile("[0-9a-f]{24}")
+
 _SUBNET_BITS = 64
 """One subscriber has a /64 of IPv6 and changes the other half of the address at will."""
+
+_ALGORITHM = "HS256"
+"""The only one: `none`, and keys that a token brings along, are never asked about (RFC 8725)."""
+
+_LONGEST_TOKEN = 1024
+_DAY_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """What tokens are signed with.
+
+    Attributes:
+        id: What a token calls it (`kid`); not a secret.
+        secret: At least 32 bytes (RFC 7518 section 3.2).
+        created: Milliseconds since 1970.
+    """
+
+    id: str
+    secret: bytes
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Who a token says its holder is.
+
+    Attributes:
+        user_id: The user.
+        issued: When the token was made; milliseconds since 1970.
+        is_fresh: Whether it may stay as it is; else a new one is due.
+    """
+
+    user_id: str
+    issued: int
+    is_fresh: bool
 
 
 class Identity:
@@ -21,18 +70,29 @@ class Identity:
     addresses there are.
 
     Args:
-        mode: "development" gives everybody a new random id, so that several users can be tried
-            from one machine; any other mode derives the id from the address.
+        mode: "ip" makes users of addresses, and "random" of connections, so that several can be
+            tried from one machine; "token" makes them of tokens, and of the address for who has
+            none.
         salt1: Hashed before the address.
         salt2: Hashed after the address.
+        keys: Returns the keys of tokens, the newest last; asked each time, because they change.
+        token_days: How long a token lasts.
     """
 
     def __init__(
-        self, mode: Literal["development", "production", "test"], salt1: str, salt2: str
+        self,
+        mode: IdentityMode,
+        salt1: str,
+        salt2: str,
+        *,
+        keys: Callable[[], Sequence[SigningKey]] = tuple,
+        token_days: int = 365,
     ) -> None:
-        self._random = mode == "development"
+        self.mode = mode
         self._salt1 = salt1
         self._salt2 = salt2
+        self._keys = keys
+        self._lifetime = token_days * _DAY_SECONDS
 
     def user_id(self, address: str) -> str:
         """Return the id of the user at an address.
@@ -44,10 +104,72 @@ class Identity:
         Returns:
             24 lower-case hex digits: the first half of SHA-256(salt1 + address + salt2).
         """
-        if self._random:
-            return secrets.token_hex(_ID_BYTES)
+        if self.mode == "random":
+            return new_user_id()
         salted = f"{self._salt1}{_subscriber(address)}{self._salt2}"
         return hashlib.sha256(salted.encode()).hexdigest()[: 2 * _ID_BYTES]
+
+    def sign(self, user_id: str, now: int) -> str:
+        """Return a token that says that its holder is a user.
+
+        Args:
+            user_id: The user.
+            now: Milliseconds since 1970.
+        """
+        key = self._keys()[-1]
+        issued = now // 1000
+        claims = {"sub": user_id, "iat": issued, "exp": issued + self._lifetime}
+        return jwt.encode(claims, key.secret, _ALGORITHM, headers={"kid": key.id})
+
+    def read(self, token: str, now: int) -> Bearer | None:
+        """Return whom a token speaks for; None where it is no token of ours that holds.
+
+        Args:
+            token: What a client sent.
+            now: Milliseconds since 1970.
+        """
+        claims = self._claims(token)
+        if claims is None:
+            return None
+        key, user_id, issued, expires = claims
+        if now >= expires * 1000 or now < issued * 1000:
+            return None
+        is_young = now < (issued + self._lifetime / 2) * 1000
+        is_newest = key.id == self._keys()[-1].id
+        return Bearer(user_id, issued * 1000, is_young and is_newest)
+
+    def _claims(self, token: str) -> tuple[SigningKey, str, int, int] | None:
+        """Return key, subject, issue and end of a token that one of our keys has signed."""
+        if len(token) > _LONGEST_TOKEN:
+            return None
+        try:
+            named = jwt.get_unverified_header(token).get("kid")
+            key = next((key for key in self._keys() if key.id == named), None)
+            if key is None:
+                return None
+            # Times are looked at by our own clock, which does not jump.
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key.secret,
+                algorithms=[_ALGORITHM],
+                options={
+                    "require": ["sub", "iat", "exp"],
+                    "verify_exp": False,
+                    "verify_iat": False,
+                    "verify_nbf": False,
+                },
+            )
+        except (jwt.PyJWTError, ValueError):
+            return None
+        user_id, issued, expires = claims["sub"], claims["iat"], claims["exp"]
+        if type(issued) is not int or type(expires) is not int:
+            return None
+        return (key, user_id, issued, expires) if _USER_ID.fullmatch(user_id) else None
+
+
+def new_user_id() -> str:
+    """Return the id of somebody whom nobody has seen before."""
+    return secrets.token_hex(_ID_BYTES)
 
 
 def default_color(user_id: str) -> str:
@@ -57,6 +179,8 @@ def default_color(user_id: str) -> str:
 
 def _subscriber(address: str) -> str:
     """Write the part of an address that stays with one subscriber, in one spelling."""
+    if ":" not in address:
+        return address  # IPv4, which has one spelling only
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

@@ -30,7 +30,10 @@ class Session:
         client: Its number in the hub.
         connection: What it runs over.
         user_id: Whose it is, from its address.
+        address: Its IP address, behind proxies that are trusted; never written down.
         is_bot: Whether no browser is at the other end.
+        is_known_by_token: Whether a token said whose it is, and not its address.
+        is_limited: Whether its socket is counted among its address's, and what it sends metered.
         user: Whose it is, with his name and all; None before `hi`.
         participant: As whom it is in its room; None outside of rooms.
         scope: Of a member of staff: "read", "moderate" or "admin".
@@ -40,10 +43,13 @@ class Session:
     """
 
     __slots__ = (
+        "address",
         "buckets",
         "client",
         "connection",
         "is_bot",
+        "is_known_by_token",
+        "is_limited",
         "participant",
         "permissions",
         "refusals",
@@ -53,15 +59,36 @@ class Session:
     )
 
     def __init__(
-        self, client: int, connection: Connection, user_id: str, *, is_bot: bool = False
+        self,
+        client: int,
+        connection: Connection,
+        user_id: str,
+        *,
+        address: str = "",
+        is_bot: bool = False,
+        is_limited: bool = False,
     ) -> None:
         self.client = client
         self.connection = connection
         self.user_id = user_id
+        self.address = address
         self.is_bot = is_bot
+        self.is_known_by_token = False
+        self.is_limited = is_limited
         self.user: User | None = None
         self.participant: Participant | None = None
         self.scope: Scope | None = None
         self.permissions: frozenset[str] = _NOTHING
         self.refusals: dict[str, int] | None = None
         self.buckets: dict[str, float] | None = None
+
+    def become(self, user_id: str, *, is_bot: bool) -> None:
+        """Belong to whom a token names, before `hi` is answered.
+
+        Args:
+            user_id: Whose it is.
+            is_bot: Whether his token is a bot's.
+        """
+        self.user_id = user_id
+        self.is_bot = is_bot
+        self.is_known_by_token = True

@@ -5,10 +5,11 @@ import secrets
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias, get_args
 
-from fortepiano.store.base import Scope, TokenRecord
+from fortepiano.store.records import Scope, TokenRecord, TokenScope
 
 __all__ = [
     "EVERYWHERE",
+    "PREFIX",
     "Permission",
     "Permissions",
     "admin_messages_of",
@@ -37,6 +38,9 @@ Permission: TypeAlias = Literal[
 Permissions: TypeAlias = dict[Permission, bool]
 """What `hi` announces: a key for each permission there is, and none for the others."""
 
+PREFIX: Final = "fp_"
+"""What a token begins with that the store knows."""
+
 EVERYWHERE: Final = "all"
 """What a notification names instead of a room or a user to reach everybody."""
 
@@ -47,7 +51,7 @@ _PERMISSIONS: Mapping[Scope, frozenset[Permission]] = {
 }
 
 _MODERATE_MESSAGES = frozenset(
-    {"color", "setcolor", "name", "setname", "clear_chat", "notification", "move"}
+    {"color", "setcolor", "name", "setname", "clear_chat", "notification", "move", "siteunban"}
 )
 
 # Of the messages other servers have, `eval` is missing for good: nobody runs code from outside.
@@ -115,7 +119,9 @@ def may_notify(
     return room in (None, own_room)
 
 
-def mint(scope: Scope, label: str, now_ms: int, days: int | None) -> tuple[str, TokenRecord]:
+def mint(
+    scope: TokenScope, label: str, now_ms: int, days: int | None, user_id: str = ""
+) -> tuple[str, TokenRecord]:
     """Make a new token.
 
     Args:
@@ -123,14 +129,15 @@ def mint(scope: Scope, label: str, now_ms: int, days: int | None) -> tuple[str, 
         label: Whose it is or what it is for.
         now_ms: The present; milliseconds since 1970.
         days: For how long it is valid; None for ever.
+        user_id: The user that its holder is; empty for the staff.
 
     Returns:
         The token, `fp_<id>_<secret>`, which is kept nowhere, and the record to keep.
     """
     token_id = secrets.token_hex(4)
-    token = f"fp_{token_id}_{secrets.token_hex(32)}"
+    token = f"{PREFIX}{token_id}_{secrets.token_hex(32)}"
     expires = None if days is None else now_ms + days * _DAY_MS
-    return token, TokenRecord(token_id, digest(token), scope, label, now_ms, expires)
+    return token, TokenRecord(token_id, digest(token), scope, label, now_ms, expires, user_id)
 
 
 def digest(token: str) -> str:

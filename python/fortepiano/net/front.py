@@ -81,8 +81,8 @@ class Front(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         gate = self._gate
         if len(gate.awaited) >= gate.limits.handshakes:
-            self._gate.refused["too_many_handshakes"] += 1
-            self._refuse(503, "Too many connections at once.")
+            gate.refused["too_many_handshakes"] += 1
+            self._refuse(503, "Too many connections at once.", 5)
         else:
             gate.awaited.add(self)
 
@@ -187,9 +187,9 @@ class Front(asyncio.Protocol):
         else:
             self._refuse(400, "Invalid HTTP request.")
 
-    def _refuse(self, status: int, why: str) -> None:
+    def _refuse(self, status: int, why: str, retry_after: int = 0) -> None:
         """Answer with an error and close."""
         self._gate.awaited.discard(self)
         if not self.transport.is_closing():
-            self.transport.write(refusal(status, why))
+            self.transport.write(refusal(status, why, retry_after))
             self.transport.close()

@@ -1,31 +1,74 @@
-"""The gate: what connections pass on their way to the engine, and who may pass."""
+"""The gate: who may pass to the engine, and how a connection becomes a link with a session."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from fortepiano.model.banlist import SITE
 from fortepiano.model.session import Session
-from fortepiano.native import frame_bytes
+from fortepiano.native import Throttle, frame_bytes
+from fortepiano.net.address import canonical
 from fortepiano.protocol.outbound import HELLO_CODE
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Iterable
 
     from fortepiano.config import LimitSettings
     from fortepiano.model.banlist import BanList
     from fortepiano.model.identity import Identity
     from fortepiano.native import Engine
+    from fortepiano.net.address import Addresses
     from fortepiano.net.deadline import Deadlines
 
-__all__ = ["Gate"]
+__all__ = ["Admission", "Gate", "Refusal"]
 
 _TEXT = 1
 _HELLO_FRAME = frame_bytes(_TEXT, orjson.dumps([HELLO_CODE]))
+
+_ADMITTED, _EXEMPT = Throttle.ADMITTED, Throttle.EXEMPT
+_CROWDED = Throttle.CROWDED
+
+
+class Admission(NamedTuple):
+    """Leave to pass; it must become a link, or be withdrawn.
+
+    Attributes:
+        address: The IP address of who asks, or `unix:/path`; never written down.
+        user_id: The id of the user at this address.
+        is_limited: Whether the limits of addresses and clients hold for it.
+    """
+
+    address: str
+    user_id: str
+    is_limited: bool
+
+
+class Refusal(NamedTuple):
+    """Why a connection may not pass.
+
+    Attributes:
+        reason: For metrics.
+        status: The HTTP status that it gets.
+        why: One line for people.
+        retry_after: When to come again; seconds, 0 where that would not help.
+    """
+
+    reason: str
+    status: int
+    why: str
+    retry_after: int = 0
+
+
+_DRAINING = Refusal("draining", 503, "The server is stopping.", 5)
+_FULL = Refusal("server_full", 503, "The server is full.", 30)
+_UNTOLD = Refusal("bad_proxy_header", 400, "The proxy does not tell who connects.")
+_TOO_MANY = Refusal("too_many_sockets", 429, "Too many connections from your address.", 10)
+_TOO_FAST = Refusal("connect_rate", 429, "Too many new connections from your address.", 1)
+_BANNED = Refusal("site_ban", 403, "You are banned from this site.")
 
 
 @dataclass(slots=True)
@@ -38,6 +81,10 @@ class Gate:
         identity: Who comes from which address.
         bans: Who is banned from the site.
         awaited: Connections whose request has not come yet.
+        addresses: Who connects, where a proxy stands in between.
+        throttle: What each address has cost.
+        most_sockets: Links at once.
+        name: What a peer without an address is called: `unix:` and the path that is listened on.
         is_draining: Whether the server is stopping, and lets nobody in.
         refused: How many connections were refused, by reason, for metrics.
     """
@@ -47,40 +94,84 @@ class Gate:
     identity: Identity
     bans: BanList
     awaited: Deadlines
+    addresses: Addresses
+    throttle: Throttle
+    most_sockets: int
+    name: str = "unix:"
     is_draining: bool = False
     refused: Counter[str] = field(default_factory=Counter[str])
 
-    def refusal(self, user_id: str) -> int | None:
-        """Return the HTTP status with which an upgrade is refused; None where it may pass.
+    def admit(self, peer: str, headers: Iterable[tuple[str, str]]) -> Admission | Refusal:
+        """Say whether a connection that asks for an upgrade may pass.
 
         Args:
-            user_id: Who wants to connect.
+            peer: The address at the other end of the socket; empty for a Unix socket.
+            headers: Names and values of the request as sent; looked at only where a proxy is
+                trusted.
+
+        Returns:
+            An admission, which has been counted; or a refusal, which has been too.
         """
         if self.is_draining:
-            self.refused["draining"] += 1
-            return 503
-        now = self.engine.owner.stamp()
-        if self.bans.until(SITE, user_id, now) is None:
-            return None
-        self.refused["site_ban"] += 1
-        return 403
+            return self._refuse(_DRAINING)
+        if len(self.engine) >= self.most_sockets:
+            return self._refuse(_FULL)
+        address = peer or self.name
+        if ":" in address:  # IPv4 has one spelling
+            address = canonical(address) or address
+        if self.addresses.any_trusted:
+            told = self.addresses.of(address, headers)
+            if told is None:
+                return self._refuse(_UNTOLD)
+            address = told
+        answer = self.throttle.connect(address)
+        if answer != _ADMITTED and answer != _EXEMPT:
+            return self._refuse(_TOO_MANY if answer == _CROWDED else _TOO_FAST)
+        admission = Admission(address, self.identity.user_id(address), answer == _ADMITTED)
+        if self.bans.refuses(admission.user_id, address, self.engine.owner.stamp()):
+            self.withdraw(admission)
+            return self._refuse(_BANNED)
+        return admission
+
+    def withdraw(self, admission: Admission) -> None:
+        """Take back an admission that does not become a link."""
+        if admission.is_limited:
+            self.throttle.release(admission.address)
+
+    def _refuse(self, refusal: Refusal) -> Refusal:
+        self.refused[refusal.reason] += 1
+        return refusal
 
     def open(
-        self, transport: asyncio.Transport, user_id: str, agent: str, response: bytes, tail: bytes
+        self,
+        transport: asyncio.Transport,
+        admission: Admission,
+        agent: str,
+        response: bytes,
+        tail: bytes,
     ) -> None:
         """Turn an upgraded connection into a link with a session.
 
         Args:
             transport: The connection's transport, with nothing left to write.
-            user_id: Who it is.
+            admission: Who it is.
             agent: Its `User-Agent`.
             response: The answer to the upgrade request.
             tail: Bytes that came behind the request in the same read.
         """
         link = self.engine.open(transport, response + _HELLO_FRAME)
-        # Every browser says so since the first one; no bot library does.
-        is_bot = not agent.startswith("Mozilla/")
-        link.session = Session(link.client, link, user_id, is_bot=is_bot)
+        address, user_id, is_limited = admission
+        link.session = Session(
+            link.client,
+            link,
+            user_id,
+            address=address,
+            # Every browser says so since the first one; no bot library does.
+            is_bot=not agent.startswith("Mozilla/"),
+            is_limited=is_limited,
+        )
+        if is_limited:
+            self.engine.owner.meter(link.client)
         transport.set_protocol(link)  # type: ignore[arg-type]  # a BufferedProtocol by its methods
         if tail:
             link.feed(tail)

@@ -11,6 +11,8 @@ from websockets.exceptions import InvalidHandshake
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
+from fortepiano.net.gate import Refusal
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -45,11 +47,10 @@ def take_over(gate: Gate, transport: asyncio.Transport, head: Head, tail: bytes)
         tail: Bytes that came behind it in the same read.
     """
     peer = transport.get_extra_info("peername")
-    address: str = peer[0] if peer else ""
-    user_id = gate.identity.user_id(address)
-    status = gate.refusal(user_id)
-    if status is not None:
-        transport.write(refusal(status, "The server does not take this connection."))
+    admission = gate.admit(peer[0] if peer else "", head.headers)
+    if isinstance(admission, Refusal):
+        _, status, why, retry_after = admission
+        transport.write(refusal(status, why, retry_after))
         transport.close()
         return
     headers = Headers()
@@ -60,23 +61,27 @@ def take_over(gate: Gate, transport: asyncio.Transport, head: Head, tail: bytes)
         key, _, _ = _HANDSHAKE.process_request(asked)
     except InvalidHandshake:
         # Asked again for what it answers: this is not the way that has to be fast.
+        gate.withdraw(admission)
         transport.write(ServerProtocol(logger=_LOGGER).accept(asked).serialize())
         transport.close()
         return
     agent = headers.get("User-Agent", "")
-    gate.open(transport, user_id, agent, _ACCEPTED % key.encode("ascii"), tail)
+    gate.open(transport, admission, agent, _ACCEPTED % key.encode("ascii"), tail)
 
 
-def refusal(status: int, why: str) -> bytes:
+def refusal(status: int, why: str, retry_after: int = 0) -> bytes:
     """Return a plain HTTP error that closes the connection.
 
     Args:
-        status: The HTTP status; with 429 and 503 a `Retry-After` goes along, with 405 an `Allow`.
+        status: The HTTP status; with 405 an `Allow` goes along.
         why: One line for people.
+        retry_after: When to come again; seconds, 0 where that would not help.
     """
-    more = {405: "Allow: GET, HEAD\r\n", 429: "Retry-After: 5\r\n", 503: "Retry-After: 5\r\n"}
+    more = "Allow: GET, HEAD\r\n" if status == HTTPStatus.METHOD_NOT_ALLOWED else ""
+    if retry_after:
+        more += f"Retry-After: {retry_after}\r\n"
     return (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
         "Content-Type: text/plain; charset=utf-8\r\n"
-        f"Content-Length: {len(why) + 1}\r\n{more.get(status, '')}Connection: close\r\n\r\n{why}\n"
+        f"Content-Length: {len(why) + 1}\r\n{more}Connection: close\r\n\r\n{why}\n"
     ).encode("ascii")

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 
 from fortepiano.model.counters import Counters
 from fortepiano.model.events import Events
+from fortepiano.store.records import AuditRecord, TokenRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fortepiano.config import LimitSettings
     from fortepiano.model.banlist import BanList
     from fortepiano.model.directory import Directory
+    from fortepiano.model.identity import Identity
+    from fortepiano.model.session import Session
     from fortepiano.model.world import World
-    from fortepiano.native import Hub
+    from fortepiano.native import Hub, Throttle
+    from fortepiano.protocol.archive import Archive
     from fortepiano.protocol.filter import Filter
     from fortepiano.protocol.outbound import Outbound
     from fortepiano.rules import Rules
@@ -35,10 +40,14 @@ class Context:
         store: What survives.
         rules: The rules of play.
         bans: Who may not enter which room, or the site at all.
+        identity: Who is who.
+        throttle: What each address has cost.
+        limits: What clients may cost.
         filter: What chat is cleaned by.
         motd: The message of the day.
         later: Calls a function after so many seconds.
         stop: Stops the server.
+        archive: The chat that survives a restart.
         counters: What is counted for metrics.
         events: Tells the staff who watch what happens.
     """
@@ -50,13 +59,53 @@ class Context:
     store: Store
     rules: Rules
     bans: BanList
+    identity: Identity
+    throttle: Throttle
+    limits: LimitSettings
     filter: Filter
     motd: str
     later: Callable[[float, Callable[[], None]], object]
     stop: Callable[[], None]
+    archive: Archive
     counters: Counters = field(default_factory=Counters)
     events: Events = field(default_factory=Events)
 
     def now(self) -> int:
         """Return the time in milliseconds since 1970; it never jumps."""
         return self.hub.stamp()
+
+    def log(
+        self,
+        by: Session | TokenRecord,
+        action: str,
+        *,
+        room: str = "",
+        subject: str = "",
+        reason: str = "",
+        **details: str | int | bool | None,
+    ) -> None:
+        """Write an act of moderation down, for ever, and tell the staff who watch.
+
+        Args:
+            by: Who acts: somebody here, or who has shown a token.
+            action: What he does, as one word.
+            room: Where; empty where it is no room's matter.
+            subject: To whom, or to what.
+            reason: Why, as he says.
+            details: What else there is to know.
+        """
+        if isinstance(by, TokenRecord):
+            actor = by.id
+        else:
+            actor = by.user.id if by.user is not None else by.user_id
+        if by.scope is not None:
+            details["scope"] = by.scope
+        now = self.now()
+        self.store.add_audit(
+            AuditRecord(
+                AuditRecord.next_id(now), now, actor, action, room, subject, reason, details
+            )
+        )
+        self.events.tell(
+            action, by=actor, room=room, subject=subject, reason=reason, details=details
+        )

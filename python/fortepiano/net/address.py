@@ -1,0 +1,136 @@
+"""Addresses: who is at the other end, where a proxy may stand in between.
+
+Only what a trusted proxy says is believed, and of its headers only the one it is known to write: it
+passes the others on as any client wrote them. A header is a list to which each proxy appends whom
+it got the request from, so it is read from its end, up to the first who is not trusted himself.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import TYPE_CHECKING
+
+from fortepiano.config.section import UNIX
+from fortepiano.native import Networks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from fortepiano.config import ProxySettings
+
+__all__ = ["Addresses", "canonical"]
+
+# RFC 9110 section 5.6.2 and 5.6.4: tokens and quoted strings.
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_QUOTED = r'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'
+# RFC 7239 section 4: elements by commas, pairs by semicolons. `for=192.0.2.1:80` wants quotes there
+# but is often written without.
+_PAIR = re.compile(rf"(?P<name>{_WORD})=(?P<value>{_QUOTED}|[\[\]:]?(?:{_WORD}|[\[\]:])+)")
+_GAP = re.compile(r"[ \t]*([;,])[ \t]*")
+
+# `192.0.2.1:80`, `[2001:db8::1]` and `[2001:db8::1]:80`; a port is a number or hidden behind `_`.
+_PORTED = re.compile(r"(?:\[(?P<six>[^\[\]]*)\]|(?P<four>[0-9.]+))(?::(?:[0-9]{1,5}|_[\w.-]+))?")
+
+
+class Addresses:
+    """Finds out who connects.
+
+    Args:
+        settings: Which proxies are trusted, and what they write.
+    """
+
+    def __init__(self, settings: ProxySettings) -> None:
+        self._sockets = frozenset(one for one in settings.trusted if one.startswith(UNIX))
+        self._networks = Networks([one for one in settings.trusted if one not in self._sockets])
+        self._header = settings.header
+        self.any_trusted = bool(settings.trusted) and settings.header != "none"
+        """Whether headers have to be looked at at all."""
+
+    def trusts(self, peer: str) -> bool:
+        """Tell whether an address, or a Unix socket as `unix:/path`, is a trusted proxy's."""
+        return peer in self._sockets or self._networks.holds(peer)
+
+    def of(self, peer: str, headers: Iterable[tuple[str, str]]) -> str | None:
+        """Return the address of who asks; None where a trusted proxy does not tell it.
+
+        Args:
+            peer: The other end of the socket, or `unix:/path`.
+            headers: Names and values of the request as sent, in order.
+        """
+        if not (self.any_trusted and self.trusts(peer)):
+            return peer
+        values = [value for name, value in headers if name.lower() == self._header]
+        if not values:
+            # Somebody on the proxy's machine, without the proxy.
+            return peer
+        farthest: str | None = None
+        for hop in self._hops(values):
+            farthest = canonical(hop)
+            if farthest is None or not self.trusts(farthest):
+                break
+        return farthest
+
+    def _hops(self, values: Sequence[str]) -> Iterator[str]:
+        """Yield what a header says about each hop, the nearest first."""
+        if self._header == "x-real-ip":
+            yield values[-1]
+        elif self._header == "forwarded":
+            yield from _forwarded(", ".join(values))
+        else:
+            for value in reversed(values):
+                while value:
+                    value, _, hop = value.rpartition(",")
+                    yield hop.strip(" \t")
+
+
+def canonical(text: str) -> str | None:
+    """Return an address in the one spelling it has here; None for what is none.
+
+    Brackets and a port are left out, as is the zone of a link-local address; IPv4 mapped into IPv6
+    (RFC 4291 section 2.5.5.2) is IPv4.
+
+    Args:
+        text: Such as `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` or `[2001:db8::1]:80`.
+    """
+    ported = _PORTED.fullmatch(text)
+    if ported is not None:
+        text = ported["four"] if ported["six"] is None else ported["six"]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if ported is not None and ported["six"] is not None and address.version != 6:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(address)
+
+
+def _forwarded(text: str) -> Iterator[str]:
+    """Yield the `for` of each element of `Forwarded` (RFC 7239), the last first.
+
+    Where anything is malformed there is one hop that is no address: a quotation mark that a client
+    left open would swallow what the proxy wrote behind it.
+    """
+    hops = [""]
+    at = 0
+    while at < len(text):
+        pair = _PAIR.match(text, at)
+        if pair is None:
+            yield ""
+            return
+        if pair["name"].lower() == "for":
+            value = pair["value"]
+            hops[-1] = re.sub(r"\\(.)", r"\1", value[1:-1]) if value[0] == '"' else value
+        at = pair.end()
+        gap = _GAP.match(text, at)
+        if gap is None and text[at:].strip(" \t"):
+            yield ""
+            return
+        if gap is None:
+            break
+        if gap[1] == ",":
+            hops.append("")
+        at = gap.end()
+    yield from reversed(hops)

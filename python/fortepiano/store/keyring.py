@@ -1,0 +1,154 @@
+"""The key ring: what tokens are signed with, in a file that its owner alone can read.
+
+It is apart from the database, so that a copy of the one does not give away the other. Several
+servers that share users share this file too.
+"""
+
+import json
+import os
+import secrets
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fortepiano.errors import StoreError
+from fortepiano.model.identity import SigningKey
+
+if TYPE_CHECKING:
+    from fortepiano.config import Settings
+
+__all__ = ["FILE", "KeyRing", "open_keys"]
+
+FILE = "keys.json"
+"""Name of the file in the data folder."""
+
+_SECRET_BYTES = 32
+_VERSION = 1
+
+
+class KeyRing:
+    """The keys, the newest last.
+
+    Args:
+        path: The file, which is made when the first key is; None keeps them in memory only.
+        kept: How many keys stay when new ones are made.
+    """
+
+    def __init__(self, path: Path | None, kept: int) -> None:
+        self._path = path
+        self._kept = kept
+        self._keys: tuple[SigningKey, ...] = ()
+        self._seen: tuple[int, int] | None = None
+
+    def keys(self) -> tuple[SigningKey, ...]:
+        """Return the keys."""
+        return self._keys
+
+    def open(self, now: int) -> None:
+        """Read the keys, and make one where there is none.
+
+        Args:
+            now: Milliseconds since 1970.
+
+        Raises:
+            StoreError: The file cannot be read or written, or others may read it.
+        """
+        self.refresh()
+        if not self._keys:
+            self.rotate(now)
+
+    def refresh(self) -> None:
+        """Take over what another process has changed in the file.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        if self._path is None:
+            return
+        try:
+            found = self._path.stat()
+            if self._seen == (found.st_mtime_ns, found.st_ino):
+                return
+            if found.st_mode & 0o077:
+                raise StoreError(self._path, "holds secrets and may be read by others: chmod 600")
+            self._keys = _read(self._path.read_bytes())
+            self._seen = found.st_mtime_ns, found.st_ino
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StoreError(self._path, f"cannot be read: {error.strerror or error}") from None
+        except (ValueError, KeyError, TypeError):
+            raise StoreError(self._path, "is damaged; without it, all tokens end") from None
+
+    def rotate(self, now: int) -> SigningKey:
+        """Make a new key, which signs from now on; the oldest ones go.
+
+        Args:
+            now: Milliseconds since 1970.
+
+        Raises:
+            StoreError: The file cannot be written.
+        """
+        self.refresh()
+        key = SigningKey(secrets.token_hex(4), secrets.token_bytes(_SECRET_BYTES), now)
+        self._keys = (*self._keys, key)[-self._kept :]
+        if self._path is not None:
+            self._write(self._path)
+        return key
+
+    def _write(self, path: Path) -> None:
+        """Replace the file as a whole, so that nobody ever reads half of it."""
+        content = {
+            "version": _VERSION,
+            "keys": [
+                {"id": key.id, "secret": key.secret.hex(), "created": key.created}
+                for key in self._keys
+            ],
+        }
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 600
+            try:
+                with os.fdopen(handle, "w", encoding="ascii") as file:
+                    json.dump(content, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(name).replace(path)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+            found = path.stat()
+        except OSError as error:
+            raise StoreError(path, f"cannot be written: {error.strerror or error}") from None
+        self._seen = found.st_mtime_ns, found.st_ino
+
+
+def open_keys(settings: "Settings") -> KeyRing:
+    """Open the key ring of a server; it stays empty where nobody is known by a token.
+
+    Raises:
+        StoreError: The file cannot be read or written, or others may read it.
+    """
+    path = None if settings.store.url == "memory:" else settings.data_dir / FILE
+    ring = KeyRing(path, settings.identity.keys_kept)
+    if settings.identity_mode == "token":
+        ring.open(time.time_ns() // 1_000_000)
+    return ring
+
+
+def _read(content: bytes) -> tuple[SigningKey, ...]:
+    """Read the keys out of the file's content.
+
+    Raises:
+        ValueError: It is not what `rotate` writes; or KeyError or TypeError.
+    """
+    found = json.loads(content)
+    if found["version"] != _VERSION:
+        raise ValueError("another version")
+    keys = tuple(
+        SigningKey(key["id"], bytes.fromhex(key["secret"]), key["created"]) for key in found["keys"]
+    )
+    if any(len(key.secret) < _SECRET_BYTES for key in keys):
+        raise ValueError("a short secret")
+    return keys
