@@ -244,11 +244,11 @@ class TestRefusals:
         )
         assert problems() == ("limits: lag_soft_bytes must not be greater than lag_hard_bytes",)
 
-    @pytest.mark.parametrize("value", ["redis://localhost", "sqlite:///x"])
+    @pytest.mark.parametrize("value", ["sqlite:///x", "redis:", "redis://", "redis://a b"])
     def test_stores_there_are_not(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
         monkeypatch.setenv("FORTEPIANO_STORE__URL", value)
         (line,) = problems()
-        assert line.startswith("store.url: must be '' or 'memory:'")
+        assert line.startswith("store.url: must be empty, `memory:`, or begin with one of redis,")
 
     def test_key_with_a_line_break_stays_on_one_line(self, tmp_path: Path) -> None:
         (tmp_path / "fortepiano.toml").write_text('"a\\nb" = 1\n')

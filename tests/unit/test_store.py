@@ -1,3 +1,4 @@
+import asyncio
 import dataclasses
 import os
 import signal
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,16 +20,26 @@ from fortepiano.config import Settings, StoreSettings
 from fortepiano.errors import StoreError
 from fortepiano.store import (
     DATABASE,
+    AuditQuery,
+    AuditRecord,
     BanRecord,
+    ChatRecord,
+    CrownRecord,
+    MuteRecord,
+    RoomRecord,
     Store,
     TokenRecord,
     UserRecord,
     open_store,
 )
+from fortepiano.store.base import CHAT_LINES
 from fortepiano.store.memory import MemoryStore
+from fortepiano.store.redis import RedisStore
+from fortepiano.store.salts import SALTS
 from fortepiano.store.schema import MIGRATIONS
 from fortepiano.store.sqlite import SQLiteStore
 from fortepiano.store.writer import LOOK_SECONDS
+from support.redis import RedisServer, run_redis
 
 ANN = UserRecord("a" * 24, "Ann", "#112233")
 BEA = UserRecord("b" * 24, "Béa 🎹", "#445566")
@@ -41,6 +53,30 @@ BANNED = BanRecord("", ANN.id, None, "1f2e3d4c", "spam", NOW)
 FIRST = TokenRecord("00000001", "d1" * 32, "admin", "Bea's", NOW, None)
 SECOND = TokenRecord("00000000", "d2" * 32, "read", "", NOW + 1, NOW + HOUR)
 
+STUDIO = RoomRecord(
+    "Studio 🎹",
+    {"visible": False, "color": "#112233", "limit": 7},
+    owner_id=ANN.id,
+    co_owners=(BEA.id,),
+    invited=(ANN.id, BEA.id),
+    mutes={BEA.id: MuteRecord(notes=True, chat=False)},
+    crown=CrownRecord(ANN.id, NOW, (50.0, 50.0), (12.5, 80.0)),
+)
+
+
+def act(number: int) -> AuditRecord:
+    return AuditRecord(
+        AuditRecord.next_id(NOW + number),
+        NOW + number,
+        "admin",
+        ("ban", "mute")[number % 2],
+        f"room {number}",
+        ANN.id,
+        "noise",
+        {"until": None, "ms": number, "all": True, "name": "Béa"},
+    )
+
+
 LONG = 10.0
 """A wait that ends early unless something is broken; seconds."""
 
@@ -50,9 +86,25 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "data" / DATABASE
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="module")
+def redis_server() -> Iterator[RedisServer]:
+    with run_redis() as running:
+        yield running
+
+
+REDIS = pytest.param("redis", marks=pytest.mark.needs("redis-server"))
+
+
+@pytest.fixture(params=["memory", "sqlite", REDIS])
 def store(request: pytest.FixtureRequest, path: Path) -> Iterator[Store]:
-    made: Store = MemoryStore() if request.param == "memory" else SQLiteStore(path)
+    made: Store
+    if request.param == "redis":
+        server: RedisServer = request.getfixturevalue("redis_server")
+        with server.client() as client:
+            client.flushall()
+        made = RedisStore(server.url, "test", path.parent / SALTS)
+    else:
+        made = MemoryStore() if request.param == "memory" else SQLiteStore(path)
     made.open()
     yield made
     made.close()
@@ -148,6 +200,104 @@ class TestEveryStore:
         assert store.token(FIRST.digest) is None
         assert store.tokens() == [renewed]
 
+    def test_revoked_token_is_kept_by_its_id(self, store: Store) -> None:
+        revoked = TokenRecord("r1", "", "user", "", NOW, None, ANN.id, NOW)
+        other = dataclasses.replace(revoked, id="r2")
+        store.save_token(revoked)
+        store.save_token(other)
+        assert (store.token_by_id("r1"), store.token_by_id("r2")) == (revoked, other)
+        assert store.token("") is None
+
+    def test_networks_are_banned_like_users(self, store: Store) -> None:
+        network = dataclasses.replace(BANNED, subject="2001:db8::/64")
+        store.save_ban(network)
+        store.save_ban(BANNED)
+        store.remove_ban("", BANNED.subject)
+        assert store.bans() == [network]
+
+    def test_rooms(self, store: Store) -> None:
+        store.save_room(STUDIO)
+        store.save_room(RoomRecord("other", {}))
+        assert store.room("Studio 🎹") == STUDIO
+        assert sorted(room.name for room in store.rooms()) == ["Studio 🎹", "other"]
+        store.remove_room("other")
+        store.remove_room("nowhere")
+        assert store.rooms() == [STUDIO]
+        assert store.room("other") is None
+
+    def test_room_is_kept_as_it_was(self, store: Store) -> None:
+        settings: dict[str, bool | int | str] = {"visible": True}
+        store.save_room(RoomRecord("hall", settings))
+        settings["visible"] = False
+        assert store.room("hall") == RoomRecord("hall", {"visible": True})
+
+    def test_chat(self, store: Store) -> None:
+        assert store.chat("hall") == ()
+        store.save_chat("hall", ('{"a":1}', '{"a":"é"}'))
+        store.save_chat("other", ("{}",))
+        assert store.chat("hall") == ('{"a":1}', '{"a":"é"}')
+        store.remove_chat("other")
+        assert store.chats() == [ChatRecord("hall", ('{"a":1}', '{"a":"é"}'))]
+
+    def test_chat_is_bounded(self, store: Store) -> None:
+        store.save_chat("hall", tuple(str(number) for number in range(CHAT_LINES + 3)))
+        lines = store.chat("hall")
+        assert (len(lines), lines[0], lines[-1]) == (CHAT_LINES, "3", str(CHAT_LINES + 2))
+
+    def test_audit_is_read_from_the_newest(self, store: Store) -> None:
+        acts = [act(number) for number in range(20)]
+        for one in acts:
+            store.add_audit(one)
+        assert store.audit(AuditQuery()) == acts[::-1]
+        assert store.audit(AuditQuery(limit=3)) == acts[:-4:-1]
+        assert store.audit(AuditQuery(actor="nobody")) == []
+
+    @pytest.mark.parametrize(
+        ("query", "numbers"),
+        [
+            (AuditQuery(actor="admin"), [5, 4, 3, 2, 1, 0]),
+            (AuditQuery(action="ban"), [4, 2, 0]),
+            (AuditQuery(action="mute", limit=2), [5, 3]),
+            (AuditQuery(room="room 3"), [3]),
+            (AuditQuery(subject=ANN.id, since=NOW + 2, before=NOW + 4), [3, 2]),
+        ],
+    )
+    def test_audit_is_filtered(self, store: Store, query: AuditQuery, numbers: list[int]) -> None:
+        acts = [act(number) for number in range(6)]
+        for one in acts:
+            store.add_audit(one)
+        assert store.audit(query) == [acts[number] for number in numbers]
+
+    def test_acts_of_one_moment_keep_their_order(self, store: Store) -> None:
+        acts = [dataclasses.replace(act(0), id=AuditRecord.next_id(NOW)) for _ in range(300)]
+        for one in acts:
+            store.add_audit(one)
+        assert store.audit(AuditQuery(limit=1000)) == acts[::-1]
+
+    def test_without_a_loop_the_answer_is_waited_for(self, store: Store) -> None:
+        answers: list[bool] = []
+        store.save_ban(KICKED)
+        store.when_saved(answers.append)
+        assert answers == [True]
+
+    async def test_on_a_loop_the_answer_comes_after_the_commit(self, store: Store) -> None:
+        loop = asyncio.get_running_loop()
+        store.attach(loop, lambda: None)
+        answers: asyncio.Queue[tuple[bool, int]] = asyncio.Queue()
+
+        def told(number: int, is_safe: bool) -> None:
+            answers.put_nowait((is_safe, number))
+
+        for number in range(3):
+            store.save_ban(dataclasses.replace(KICKED, room=str(number)))
+            store.when_saved(partial(told, number))
+        got = [await asyncio.wait_for(answers.get(), LONG) for _ in range(3)]
+        assert got == [(True, 0), (True, 1), (True, 2)]
+        on: asyncio.Future[int] = loop.create_future()
+        store.save_ban(BANNED)
+        store.when_saved(lambda _: on.set_result(threading.get_ident()))
+        assert await asyncio.wait_for(on, LONG) == threading.get_ident()
+
     def test_own_changes_are_no_revision(self, store: Store) -> None:
         store.save_ban(KICKED)
         store.save_token(FIRST)
@@ -203,7 +353,7 @@ class TestRestart:
     def test_written_without_being_asked(self, path: Path) -> None:
         with closing(reopened(path)) as store, closing(sqlite3.connect(path)) as other:
             store.save_user(ANN)
-            until(store, lambda: not store._pending and not store._writing)
+            until(store, lambda: not store._pending and not store._in_flight)
             assert other.execute("SELECT id, name, color FROM user").fetchall() == [
                 (ANN.id, ANN.name, ANN.color)
             ]

@@ -15,6 +15,7 @@ from fortepiano.store.base import (
     UserRecord,
 )
 from fortepiano.store.memory import MemoryStore
+from fortepiano.store.salts import SALTS
 from fortepiano.store.sqlite import SQLiteStore
 
 __all__ = [
@@ -46,6 +47,11 @@ def open_store(settings: Settings) -> Store:
     store: Store
     if settings.store.url == "memory:":
         store = MemoryStore()
+    elif settings.store.url:
+        # Here, because most servers have none, and the library takes a while to import.
+        from fortepiano.store.redis import RedisStore
+
+        store = RedisStore(settings.store.url, settings.store.prefix, settings.data_dir / SALTS)
     else:
         store = SQLiteStore(settings.data_dir / DATABASE)
     store.open()

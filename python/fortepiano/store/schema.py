@@ -104,8 +104,8 @@ def _audit_row(record: AuditRecord) -> tuple[Any, ...]:
 
 
 def _audit_record(*row: Any) -> AuditRecord:
-    columns = (*row[:-1], orjson.loads(row[-1]))
-    return AuditRecord(*columns)
+    id_, at, actor, action, room, subject, reason, details = row
+    return AuditRecord(id_, at, actor, action, room, subject, reason, orjson.loads(details))
 
 
 TABLES: dict[AnyKind, Table] = {

@@ -16,7 +16,7 @@ from fortepiano.errors import StoreError
 from fortepiano.store.kinds import AUDIT, BAN, TOKEN, Changes
 from fortepiano.store.records import AuditQuery, AuditRecord
 from fortepiano.store.schema import MIGRATIONS, TABLES, select_audit
-from fortepiano.store.writer import ANSWER_SECONDS, CLOSE_SECONDS, UnwritableError, WriterStore
+from fortepiano.store.writer import CLOSE_SECONDS, UnwritableError, WriterStore
 
 __all__ = ["SQLiteStore"]
 
@@ -68,19 +68,6 @@ class SQLiteStore(WriterStore):
             on_failure.pop_all()
         self._database = database
         self._start()
-
-    def audit(self, query: AuditQuery) -> list[AuditRecord]:
-        """Return acts of moderation, the newest first, with a connection of its own."""
-        self.flush(ANSWER_SECONDS)
-        with self._changed:  # what a sick disk does not take yet
-            waiting = [one for one in self._pending.values() if isinstance(one, AuditRecord)]
-        try:
-            with contextlib.closing(self._connect()) as database:
-                written = select_audit(database, query)
-        except sqlite3.Error as error:
-            raise StoreError(self._path, f"cannot be read: {error}") from None
-        found = {one.id: one for one in (*written, *waiting) if query.matches(one)}
-        return [found[one] for one in sorted(found, reverse=True)][: query.limit]
 
     def _connect(self) -> sqlite3.Connection:
         # Transactions are spelled out below, hence no isolation level.
@@ -149,6 +136,13 @@ class SQLiteStore(WriterStore):
                 found = {kind: TABLES[kind].read(self._database) for kind in (BAN, TOKEN)}
                 self._file_version = version
                 self._take_over(found)
+
+    def _read_audit(self, query: AuditQuery) -> list[AuditRecord]:
+        try:
+            with contextlib.closing(self._connect()) as database:
+                return select_audit(database, query)
+        except sqlite3.Error as error:
+            raise UnwritableError(str(error)) from None
 
     def _release(self) -> None:
         self._database.close()

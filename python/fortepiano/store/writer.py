@@ -5,29 +5,26 @@ there and commits it as one group, within `GROUP_SECONDS` if anything of it is u
 dictionary has one entry per thing however often it changes, so a disk or a network that is slow,
 full or gone costs nothing but freshness: the writer tries again, ever more slowly, until it works.
 
-The writer holds nothing of the event loop's but the loop itself. Callbacks stay on the loop's
-thread, so whatever hangs on them is let go of there.
+The writer holds nothing of the event loop's (see `fortepiano.store.answers`).
 """
 
 import contextlib
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from fortepiano import logs
 from fortepiano.errors import StoreError
-from fortepiano.store.base import Loop, Timer
+from fortepiano.store.answers import ANSWER_SECONDS, Answers
+from fortepiano.store.base import Loop
 from fortepiano.store.kinds import AUDIT, BAN, TOKEN, AnyKind, Changes, Key, Kind, Record, overlaid
 from fortepiano.store.memory import MemoryStore
-from fortepiano.store.records import AuditRecord
+from fortepiano.store.records import AuditQuery, AuditRecord
 
-__all__ = ["ANSWER_SECONDS", "CLOSE_SECONDS", "LOOK_SECONDS", "UnwritableError", "WriterStore"]
+__all__ = ["CLOSE_SECONDS", "LOOK_SECONDS", "UnwritableError", "WriterStore"]
 
 GROUP_SECONDS = 0.05
 """How long an urgent change waits for others to join it."""
@@ -37,9 +34,6 @@ LAZY_SECONDS = 0.5
 
 LOOK_SECONDS = 0.25
 """How often the writer looks for what other processes have changed; costs microseconds."""
-
-ANSWER_SECONDS = 1.0
-"""How long `when_saved` waits for a commit."""
 
 CLOSE_SECONDS = 5.0
 """How long `close` goes on trying to write."""
@@ -61,21 +55,6 @@ class UnwritableError(Exception):
     """What is behind the store does not work right now; its text says why."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waiting:
-    """Somebody who is told when a change is safe.
-
-    Attributes:
-        change: The number of the last change that concerns him.
-        callback: How to tell him.
-        timer: What tells him that it takes too long.
-    """
-
-    change: int
-    callback: Callable[[bool], object]
-    timer: Timer
-
-
 class WriterStore(MemoryStore):
     """Keeps everything in memory, and has one thread write it; see `SQLiteStore`, `RedisStore`.
 
@@ -94,9 +73,7 @@ class WriterStore(MemoryStore):
         self._last_error: str | None = None
         self._failures = 0
         self._revision = 0
-        self._loop: Loop | None = None
-        self._on_change: Callable[[], object] = lambda: None
-        self._waiting: deque[_Waiting] = deque()  # of the loop's thread only
+        self._answers: Answers | None = None
         # The condition guards what follows, and the change of what is in memory together with it;
         # nobody holds it while touching a disk or a network.
         self._changed = threading.Condition()
@@ -105,7 +82,7 @@ class WriterStore(MemoryStore):
         self._due: float | None = None  # time.monotonic() at which to write
         self._change = 0  # the number of the last change
         self._written_change = 0
-        self._writing = False
+        self._in_flight: Changes = {}  # what the writer is writing right now
         self._stop_by: float | None = None  # time.monotonic() at which a closing writer gives up
 
     # What a store of this kind adds; all of it is called by the writer's thread.
@@ -128,6 +105,14 @@ class WriterStore(MemoryStore):
 
     def _release(self) -> None:
         """Let go of files and connections."""
+        raise NotImplementedError
+
+    def _read_audit(self, query: AuditQuery) -> list[AuditRecord]:
+        """Read acts of moderation that are written; called by whatever thread asks.
+
+        Raises:
+            UnwritableError: They cannot be read.
+        """
         raise NotImplementedError
 
     # What others ask for.
@@ -159,24 +144,21 @@ class WriterStore(MemoryStore):
 
     def attach(self, loop: Loop, changed: Callable[[], object]) -> None:
         """Answer on an event loop from now on."""
-        with self._changed:
-            self._loop, self._on_change = loop, changed
+        self._answers = Answers(loop, changed)
 
     def when_saved(self, callback: Callable[[bool], object]) -> None:
         """Have somebody told when everything saved so far is committed."""
-        if self._loop is None:
+        if self._answers is None:
             callback(self.flush(ANSWER_SECONDS))
             return
         with self._changed:
             change = self._change
             is_safe = self._written_change == change
             if not is_safe:
+                self._answers.wait(change, callback)  # before the writer can be done
                 self._set_due(GROUP_SECONDS)
         if is_safe:
             callback(True)
-        else:
-            timer = self._loop.call_later(ANSWER_SECONDS, partial(self._answer_late, change))
-            self._waiting.append(_Waiting(change, callback, timer))
 
     def flush(self, timeout: float) -> bool:
         """Have everything written now, and wait for it."""
@@ -194,9 +176,8 @@ class WriterStore(MemoryStore):
             self._stop_by = time.monotonic() + self._close_seconds
             self._changed.notify_all()
         writer.join(self._close_seconds + self._last_seconds + 1)  # its last attempt may be late
-        self._loop, self._on_change = None, lambda: None
-        self._waiting.clear()
-        if self._pending or self._writing:
+        self._answers = None
+        if self._pending or self._in_flight:
             reason = self._last_error or "it does not answer"
             raise StoreError(self._place, f"the last changes are lost: {reason}")
 
@@ -204,6 +185,19 @@ class WriterStore(MemoryStore):
         """Keep an act of moderation: what is written is not kept in memory."""
         with self._changed:
             self._note(AUDIT, (record.id,), record)
+
+    def audit(self, query: AuditQuery) -> list[AuditRecord]:
+        """Return acts of moderation, the newest first."""
+        self.flush(ANSWER_SECONDS)
+        with self._changed:  # what a sick disk has not taken yet
+            unwritten = (self._in_flight | self._pending).values()
+            waiting = [one for one in unwritten if isinstance(one, AuditRecord)]
+        try:
+            written = self._read_audit(query)
+        except UnwritableError as error:
+            raise StoreError(self._place, f"cannot be read: {error}") from None
+        found = {one.id: one for one in (*written, *filter(query.matches, waiting))}
+        return [found[one] for one in sorted(found, reverse=True)][: query.limit]
 
     def _put(self, kind: Kind[R], record: R) -> None:
         with self._changed:
@@ -243,7 +237,7 @@ class WriterStore(MemoryStore):
         """Start the writer, once everything has been read."""
         with self._changed:
             self._stop_by = None
-            self._writing = False
+            self._in_flight = {}
             self._pending = {}  # what an earlier `close` told to be lost
             self._written_change = self._change
             self._due = None
@@ -254,7 +248,7 @@ class WriterStore(MemoryStore):
     def _write_on(self) -> None:
         """Write group after group until closed."""
         pause = _FIRST_PAUSE
-        look_at = time.monotonic() + LOOK_SECONDS
+        look_at = time.monotonic()
         with contextlib.ExitStack() as at_end:
             at_end.callback(self._release)
             while (taken := self._next_batch(look_at)) is not None:
@@ -291,7 +285,7 @@ class WriterStore(MemoryStore):
             elif self._due is None or time.monotonic() < self._due:
                 return {}, self._written_change
             batch, self._pending = self._pending, {}
-            self._writing = bool(batch)
+            self._in_flight = batch
             self._due = None
             return batch, self._change
 
@@ -306,12 +300,17 @@ class WriterStore(MemoryStore):
                 self._look()
         except UnwritableError as error:
             return written, str(error)
+        except Exception as error:
+            # A fault of ours: the writer must outlive it, or nothing is ever written again.
+            if self._last_error is None:
+                _log.exception("store writer failed")
+            return written, f"{type(error).__name__}: {error}"
         return True, None if batch or look else self._last_error
 
     def _settle(self, batch: Changes, change: int, written: bool) -> None:
         """Put a group that could not be written back, under what has changed since."""
         with self._changed:
-            self._writing = False
+            self._in_flight = {}
             if written:
                 self._written_change = change
                 self._overflowing = self._overflowing and len(self._pending) >= QUEUE_LENGTH
@@ -319,12 +318,16 @@ class WriterStore(MemoryStore):
                 self._pending = {**batch, **self._pending}
                 self._set_due(0.0)
             self._changed.notify_all()
-        if written and batch:
-            self._call(partial(self._answer, change))
+        answers = self._answers
+        if written and batch and answers is not None:
+            answers.safe(change)
 
     def _tell_health(self, failure: str | None) -> None:
         """Log when writing begins or ceases to fail, and not each attempt."""
-        before, self._last_error = self._last_error, failure
+        before = self._last_error
+        with self._changed:
+            self._last_error = failure
+            self._changed.notify_all()
         self._failures += failure is not None
         if before is None and failure is not None:
             _log.error("store cannot be written", place=str(self._place), reason=failure)
@@ -344,41 +347,33 @@ class WriterStore(MemoryStore):
     def _closing(self) -> bool:
         return self._stop_by is not None
 
-    def _take_over(self, found: dict[AnyKind, dict[Key, Any]]) -> None:
-        """Put what is kept now in place of what is in memory; what is not yet written stands."""
+    def _take_over(
+        self, found: dict[AnyKind, dict[Key, Any]], changes: Changes | None = None
+    ) -> None:
+        """Take over what is kept now; what is not yet written here stands.
+
+        Args:
+            found: All records of some kinds.
+            changes: Changes of other kinds, against what is in memory.
+        """
         with self._changed:
-            moved = False
-            for kind, records in found.items():
+            unwritten = self._in_flight | self._pending
+            after = {kind: overlaid(kind, all_of, unwritten) for kind, all_of in found.items()}
+            news = {
+                (kind, key): record
+                for (kind, key), record in (changes or {}).items()
+                if (kind, key) not in unwritten and self._kept[kind].get(key) != record
+            }
+            for kind in {kind for kind, _ in news}:
+                after[kind] = overlaid(kind, self._kept[kind], news)
+            moved = {kind for kind, records in after.items() if records != self._kept[kind]}
+            for kind in moved:
                 # A whole new dictionary: readers on other threads see the old or the new one.
-                after = overlaid(kind, records, self._pending)
-                if after != self._kept[kind]:
-                    self._kept[kind] = after
-                    self._index(kind)
-                    moved = moved or kind in (BAN, TOKEN)
-            if moved:
-                self._revision += 1
+                self._kept[kind] = after[kind]
+                self._index(kind)
+            concerns = not moved.isdisjoint((BAN, TOKEN))
+            self._revision += concerns
             self._changed.notify_all()
-        if moved:
-            self._call(self._on_change)
-
-    # On the loop's thread.
-
-    def _call(self, callback: Callable[[], object]) -> None:
-        """Have something called on the loop's thread, as long as there is a loop."""
-        loop = self._loop
-        if loop is not None:
-            with contextlib.suppress(RuntimeError):  # it has been closed
-                loop.call_soon_threadsafe(callback)
-
-    def _answer(self, change: int) -> None:
-        while self._waiting and self._waiting[0].change <= change:
-            waiting = self._waiting.popleft()
-            waiting.timer.cancel()
-            waiting.callback(True)
-
-    def _answer_late(self, change: int) -> None:
-        # Asked in order and all after the same time: whoever came earlier has been told.
-        while self._waiting and self._waiting[0].change <= change:
-            waiting = self._waiting.popleft()
-            waiting.timer.cancel()
-            waiting.callback(self._written_change >= waiting.change)
+        answers = self._answers
+        if concerns and answers is not None:
+            answers.tell_changed()

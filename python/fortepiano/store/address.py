@@ -1,0 +1,120 @@
+"""Where a Redis or Valkey is: the URLs of `store.url`.
+
+    redis://[user[:password]@]host[:port][/database]        rediss:// for TLS
+    unix://[user[:password]@]/path/of/socket[?db=0]
+    redis+sentinel://[…@]host[:port][,host[:port]…]/service[/database]        rediss+sentinel://
+    redis+cluster://[…@]host[:port][,host[:port]…]        rediss+cluster://
+
+What stands behind a `?` are options of redis-py, for instance `?ssl_ca_certs=/etc/ca.pem`.
+"""
+
+from collections.abc import Awaitable
+from typing import Any, Protocol, cast
+from urllib.parse import urlsplit, urlunsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.connection import parse_url
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+
+__all__ = ["Client", "Pipeline", "client_for", "without_secrets"]
+
+SILENCE_SECONDS = 1.0
+"""How long a connection may not answer."""
+
+_SENTINEL_PORT = 26_379
+_PORT = 6379
+
+
+class Pipeline(Protocol):
+    """Commands that are sent at once."""
+
+    def execute_command(self, *command: str | bytes | int | float) -> object:
+        """Add a command."""
+        ...
+
+    def execute(self) -> Awaitable[list[Any]]:
+        """Send them, and return the answers."""
+        ...
+
+    def reset(self) -> Awaitable[None]:
+        """Let go of the connection."""
+        ...
+
+
+class Client(Protocol):
+    """What all of redis-py's clients can do."""
+
+    def pipeline(self, transaction: bool) -> Pipeline:
+        """Begin to gather commands.
+
+        Args:
+            transaction: Whether all of them are carried out or none.
+        """
+        ...
+
+    def execute_command(self, *command: str | bytes | int | float) -> Awaitable[Any]:
+        """Send one command, and return the answer."""
+        ...
+
+    def aclose(self) -> Awaitable[None]:
+        """Close all connections."""
+        ...
+
+
+def client_for(url: str) -> Client:
+    """Return a client for a URL; it connects when it is first used.
+
+    Raises:
+        ValueError: There cannot be anything at such a URL.
+    """
+    parts = urlsplit(url)
+    scheme, _, kind = parts.scheme.partition("+")
+    # The writer tries again by itself, ever more slowly; two who do so would wait for each other.
+    options: dict[str, Any] = {
+        "socket_timeout": SILENCE_SECONDS,
+        "socket_connect_timeout": SILENCE_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    if not kind:
+        return cast("Client", cast("Any", Redis).from_url(url, **options))
+    login, _, hosts = parts.netloc.rpartition("@")
+    nodes = [
+        _node(one, _SENTINEL_PORT if kind == "sentinel" else _PORT) for one in hosts.split(",")
+    ]
+    # What is the same for all schemes, as the library reads it.
+    netloc = f"{login}@localhost" if login else "localhost"
+    service, _, database = parts.path.strip("/").partition("/")
+    read = cast(
+        "dict[str, Any]",
+        parse_url(urlunsplit((scheme, netloc, f"/{database}", parts.query, ""))),
+    )
+    options |= {key: value for key, value in read.items() if key in _LOGIN or key in parts.query}
+    if scheme == "rediss":
+        options["ssl"] = True
+    if kind == "cluster":
+        found = [ClusterNode(host, port) for host, port in nodes]
+        return cast("Client", RedisCluster(startup_nodes=found, **options))
+    if not service:
+        raise ValueError("the name of the service is missing: redis+sentinel://host/service")
+    retry = options.pop("retry")
+    sentinel = cast("Any", Sentinel)(nodes, **options)
+    return cast("Client", sentinel.master_for(service, retry=retry))
+
+
+_LOGIN = {"username", "password", "db"}
+
+
+def _node(text: str, port: int) -> tuple[str, int]:
+    parts = urlsplit(f"//{text}")
+    if not parts.hostname:
+        raise ValueError(f"a host is missing: {text!r}")
+    return parts.hostname, parts.port or port
+
+
+def without_secrets(url: str) -> str:
+    """Return a URL as it may stand in a log."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

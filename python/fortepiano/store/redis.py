@@ -1,0 +1,358 @@
+"""A store in Redis or Valkey, shared by all processes that use the same one.
+
+All keys are in one slot of a cluster, so that a group is one transaction:
+
+    {fortepiano}:version              of this layout
+    {fortepiano}:salt, :user, …       a hash for each kind: the key as JSON → the record as JSON
+    {fortepiano}:audit                a sorted set of acts of moderation by time
+    {fortepiano}:changes              a stream of the last groups, which every process follows
+
+A process reads everything when it connects, and then follows the stream. It remembers its place
+there; if Redis does not know that place any more, Redis has lost something, as one does that is
+killed before it has saved, or a replica that took over too early. What this process knows and Redis
+does not is then written again.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Coroutine, Iterator
+from itertools import count, islice
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar, cast
+
+import msgspec
+import orjson
+from redis.exceptions import RedisError
+
+from fortepiano import logs
+from fortepiano.errors import StoreError
+from fortepiano.store.address import Client, client_for, without_secrets
+from fortepiano.store.kinds import (
+    AUDIT,
+    BAN,
+    KINDS,
+    ROOM,
+    SALT,
+    TOKEN,
+    USER,
+    AnyKind,
+    Changes,
+    Key,
+    to_json,
+)
+from fortepiano.store.records import AuditQuery, AuditRecord
+from fortepiano.store.salts import read_salts, write_salts
+from fortepiano.store.writer import CLOSE_SECONDS, UnwritableError, WriterStore
+
+__all__ = ["RedisStore"]
+
+VERSION = 1
+"""The version of the layout."""
+
+START_SECONDS = 2.0
+"""How long `open` waits for Redis before it goes on without."""
+
+ATTEMPT_SECONDS = 1.5
+"""How long one transaction may take."""
+
+LOAD_SECONDS = 15.0
+"""How long reading everything may take; a silence ends it earlier."""
+
+STREAM_LENGTH = 1000
+"""How many groups the stream remembers; who is further behind reads everything anew."""
+
+_PIECE = 2000
+"""How many changes are one transaction at most: Redis does nothing else meanwhile."""
+
+_EVERYTHING = b"everything"
+"""What stands in the stream for more changes than one wants to read one by one."""
+
+_START = b""
+_HELD: tuple[AnyKind, ...] = tuple(kind for kind in KINDS if kind is not AUDIT)
+_NAMED: dict[str, AnyKind] = {kind.name: kind for kind in KINDS}
+_SHARED = (USER, BAN, TOKEN, ROOM)
+
+_log = logs.logger(__name__)
+
+T = TypeVar("T")
+
+_Command: TypeAlias = tuple[str | bytes | int, ...]
+
+
+class RedisStore(WriterStore):
+    """Keeps everything in Redis, and all of it but the audit log in memory too.
+
+    Args:
+        url: Where it is, see `fortepiano.store.address`.
+        prefix: What all keys begin with; servers with different ones share nothing.
+        salts: The file with a copy of the salts.
+        close_seconds: How long `close` goes on trying to write.
+    """
+
+    _client: Client  # while open; the writer's alone, as is the loop
+    _runner: asyncio.Runner
+
+    def __init__(
+        self, url: str, prefix: str, salts: Path, *, close_seconds: float = CLOSE_SECONDS
+    ) -> None:
+        super().__init__(
+            without_secrets(url), close_seconds=close_seconds, last_seconds=2 * ATTEMPT_SECONDS
+        )
+        self._url = url
+        self._prefix = prefix
+        self._salts_path = salts
+        self._salts_given = False  # once somebody has them they must not change under him
+        self._connected = False
+        self._seen = _START  # the place in the stream up to which everything is known
+
+    def open(self) -> None:
+        """Connect and read everything; without Redis begin with nothing but the salts."""
+        if self._writer is not None:
+            return
+        copied = read_salts(self._salts_path)
+        if copied is not None:
+            self._set_salts(*copied)
+        else:
+            write_salts(self._salts_path, super().salts())
+        self._salts_given = self._connected = False
+        try:
+            self._client = client_for(self._url)
+        except (ValueError, TypeError, RedisError) as error:
+            raise StoreError(self._place, f"cannot be used: {error}") from None
+        self._runner = asyncio.Runner()
+        self._start()
+        with self._changed:
+            self._changed.wait_for(lambda: self._connected or self._last_error, START_SECONDS)
+
+    def salts(self) -> tuple[str, str]:
+        """Return the two secrets for user ids."""
+        self._salts_given = True
+        return super().salts()
+
+    # The writer's.
+
+    def _commit(self, batch: Changes) -> None:
+        self._connect()
+        changes = iter(batch.items())
+        while piece := dict(islice(changes, _PIECE)):
+            told = _EVERYTHING if len(batch) > _PIECE else None
+            self._run(self._transaction(*self._commands(piece, told)), ATTEMPT_SECONDS)
+
+    def _look(self) -> None:
+        self._connect()
+        self._run(self._follow(), LOAD_SECONDS)
+
+    def _release(self) -> None:
+        self._disconnect()
+        self._runner.close()
+
+    def _connect(self) -> None:
+        if not self._connected:
+            self._run(self._load(), LOAD_SECONDS)
+            with self._changed:
+                self._connected = True
+                self._changed.notify_all()
+
+    def _disconnect(self) -> None:
+        self._connected = False
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            self._runner.run(asyncio.wait_for(self._client.aclose(), ATTEMPT_SECONDS))
+
+    def _run(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
+        """Do something on the writer's own loop; any failure ends the connection."""
+        try:
+            return self._runner.run(asyncio.wait_for(work, seconds))
+        except (RedisError, OSError, TimeoutError) as error:
+            self._disconnect()
+            raise UnwritableError(_reason(error)) from None
+
+    async def _transaction(self, *commands: _Command) -> list[Any]:
+        pipeline = self._client.pipeline(transaction=True)
+        try:
+            for command in commands:
+                pipeline.execute_command(*command)
+            return await pipeline.execute()
+        finally:
+            await pipeline.reset()
+
+    def _commands(self, piece: Changes, told: bytes | None) -> Iterator[_Command]:
+        """Return the commands that write some changes and tell the other processes.
+
+        Args:
+            piece: The changes.
+            told: What the others read; None for the changes themselves.
+        """
+        shared: list[tuple[str, str, str | None]] = []
+        for (kind, key), record in piece.items():
+            field, text = to_json(key), None if record is None else to_json(record)
+            if isinstance(record, AuditRecord) and text is not None:
+                # Written again after a doubtful end, it is the same member.
+                yield ("ZADD", self._name(AUDIT), record.at, text)
+            elif text is not None:
+                yield ("HSET", self._name(kind), field, text)
+            else:
+                yield ("HDEL", self._name(kind), field)
+            if kind in _SHARED:
+                shared.append((kind.name, field.decode(), None if text is None else text.decode()))
+        if shared:
+            payload = told or orjson.dumps(shared)
+            yield self._entry(payload)
+
+    def _entry(self, payload: bytes) -> _Command:
+        stream = self._name("changes")
+        return ("XADD", stream, "MAXLEN", "~", STREAM_LENGTH, "*", "changes", payload)
+
+    async def _load(self) -> None:
+        """Read everything as of one moment.
+
+        Raises:
+            UnwritableError: A newer fortepiano uses this Redis.
+        """
+        stream, seen = self._name("changes"), self._seen or "-"
+        salts = self._kept[SALT]
+        answers = iter(
+            await self._transaction(
+                ("SETNX", self._name("version"), VERSION),
+                ("GET", self._name("version")),
+                *(
+                    ("HSETNX", self._name(SALT), to_json(key), to_json(record))
+                    for key, record in salts.items()
+                ),
+                ("XRANGE", stream, seen, seen if self._seen else "+", "COUNT", 1),
+                ("XLEN", stream),
+                ("XREVRANGE", stream, "+", "-", "COUNT", 1),
+                *(("HGETALL", self._name(kind)) for kind in _HELD),
+            )
+        )
+        _, version, *_ = islice(answers, 2 + len(salts))
+        if int(version) > VERSION:
+            raise UnwritableError(
+                f"was written by a newer fortepiano: version {int(version)} of the layout,"
+                f" and this one knows {VERSION}"
+            )
+        place, length, last = islice(answers, 3)
+        found = {kind: _decoded(kind, held) for kind, held in zip(_HELD, answers, strict=True)}
+        if last:
+            newest = last[0][0]
+        else:  # a beginning, so that this stream can be told from a later one
+            (newest,) = await self._transaction(self._entry(b"[]"))
+        if self._seen and not place and length < STREAM_LENGTH:
+            self._write_again(found)
+        self._settle_salts(found)
+        self._seen = newest
+        self._take_over(found)
+        now = time.time_ns() // 1_000_000
+        for ban in self.bans():
+            if ban.until is not None and ban.until <= now:
+                self.remove_ban(ban.room, ban.subject)
+        await self._look_at_persistence()
+
+    async def _follow(self) -> None:
+        """Take over what has been added to the stream, by this process and by others."""
+        stream = self._name("changes")
+        (entries,) = await self._transaction(
+            ("XRANGE", stream, self._seen, "+", "COUNT", STREAM_LENGTH)
+        )
+        if not entries or entries[0][0] != self._seen or len(entries) == STREAM_LENGTH:
+            await self._load()
+            return
+        changes: Changes = {}
+        for _, fields in entries[1:]:
+            if fields[b"changes"] == _EVERYTHING:
+                await self._load()
+                return
+            for name, field, text in orjson.loads(fields[b"changes"]):
+                with contextlib.suppress(msgspec.DecodeError, KeyError):  # of a newer fortepiano
+                    kind = _NAMED[name]
+                    record = None if text is None else kind.from_json(text)
+                    changes[kind, _key(field)] = record
+        self._seen = entries[-1][0]
+        self._take_over({}, changes)
+
+    def _write_again(self, found: dict[AnyKind, dict[Key, Any]]) -> None:
+        """Queue what this process knows and a Redis with gaps does not."""
+        with self._changed:
+            missing: Changes = {
+                (kind, key): record
+                for kind in _HELD
+                for key, record in self._kept[kind].items()
+                if kind is not SALT and key not in found[kind]
+            }
+            self._pending = {**missing, **self._pending}
+            self._change += 1
+            self._set_due(0.0)
+        _log.warning("store has lost records", place=str(self._place), written_again=len(missing))
+
+    def _settle_salts(self, found: dict[AnyKind, dict[Key, Any]]) -> None:
+        """Agree with Redis on the salts, and copy them."""
+        kept = {**self._kept[SALT], **found[SALT]}
+        if self._salts_given and kept != self._kept[SALT]:
+            # Ids must not change while people are here, so only the next start takes them.
+            _log.warning("salts differ; all user ids change with the next start")
+            found[SALT] = self._kept[SALT]
+        else:
+            found[SALT] = kept
+        salts = (kept["1",].value, kept["2",].value)
+        try:
+            if read_salts(self._salts_path) != salts:
+                write_salts(self._salts_path, salts)
+        except StoreError as error:
+            _log.warning("salts cannot be copied", path=str(error.path), reason=error.reason)
+
+    async def _look_at_persistence(self) -> None:
+        """Warn of a Redis that forgets what it has acknowledged when it is killed."""
+        with contextlib.suppress(RedisError):  # not everybody may ask
+            told = await self._client.execute_command("INFO", "persistence")
+            if isinstance(told, dict) and cast("dict[str, object]", told).get("aof_enabled") == 0:
+                _log.warning(
+                    "Redis keeps no log of its writes (appendonly no) and may lose the last ones",
+                    place=str(self._place),
+                )
+
+    def _read_audit(self, query: AuditQuery) -> list[AuditRecord]:
+        try:
+            return asyncio.run(asyncio.wait_for(self._page_audit(query), LOAD_SECONDS))
+        except (RedisError, OSError, TimeoutError) as error:
+            raise UnwritableError(_reason(error)) from None
+
+    async def _page_audit(self, query: AuditQuery) -> list[AuditRecord]:
+        last = "+inf" if query.before is None else f"({query.before}"
+        first = "-inf" if query.since is None else str(query.since)
+        client, found = client_for(self._url), list[AuditRecord]()
+        try:
+            for offset in count(0, _PIECE):
+                bounds: _Command = (last, first, "LIMIT", offset, _PIECE)
+                page: list[bytes] = await client.execute_command(
+                    "ZREVRANGEBYSCORE", self._name(AUDIT), *bounds
+                )
+                found += filter(query.matches, map(AUDIT.from_json, page))
+                if len(page) < _PIECE or len(found) >= query.limit:
+                    break
+        finally:
+            await client.aclose()
+        return found
+
+    def _name(self, of: AnyKind | str) -> str:
+        # The braces keep all keys in one slot of a cluster.
+        return f"{{{self._prefix}}}:{of if isinstance(of, str) else of.name}"
+
+
+def _key(field: str | bytes) -> Key:
+    return tuple(orjson.loads(field))
+
+
+def _decoded(kind: AnyKind, held: dict[bytes, bytes]) -> dict[Key, Any]:
+    found: dict[Key, Any] = {}
+    for field, text in held.items():
+        try:
+            found[_key(field)] = kind.from_json(text)
+        except (msgspec.DecodeError, orjson.JSONDecodeError):
+            _log.warning(
+                "record cannot be read", kind=kind.name, key=field.decode(errors="replace")
+            )
+    return found
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

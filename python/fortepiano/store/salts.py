@@ -1,0 +1,53 @@
+"""A copy of the salts in the data folder, for a start while the store elsewhere is away."""
+
+import contextlib
+import os
+from pathlib import Path
+
+import orjson
+
+from fortepiano.errors import StoreError
+
+__all__ = ["SALTS", "read_salts", "write_salts"]
+
+SALTS = "salts.json"
+"""Name of the copy in the data folder."""
+
+
+def read_salts(path: Path) -> tuple[str, str] | None:
+    """Return the copied salts; None if there is no copy.
+
+    Raises:
+        StoreError: There is one that cannot be read.
+    """
+    try:
+        salts = orjson.loads(path.read_bytes())
+        return str(salts["salt1"]), str(salts["salt2"])
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(path, f"cannot be read: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError):
+        raise StoreError(path, "is damaged; without it the salts come from Redis") from None
+
+
+def write_salts(path: Path, salts: tuple[str, str]) -> None:
+    """Write the copy, readable by its owner only, as a whole or not at all.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    text = orjson.dumps({"salt1": salts[0], "salt2": salts[1]}) + b"\n"
+    draft = path.with_suffix(".new")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            draft.unlink()
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        raise StoreError(path, f"cannot be written: {error.strerror or error}") from None
