@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from fortepiano import sources
+from fortepiano.config.chat import ChatSettings
 from fortepiano.config.flush import FlushSettings
 from fortepiano.config.identity import IdentityMode, IdentitySettings
 from fortepiano.config.limits import LimitSettings
@@ -32,6 +33,7 @@ from fortepiano.rules import PRESETS, QuotaClass, Rate, Rules, RuleSettings
 
 __all__ = [
     "PRESETS",
+    "ChatSettings",
     "FlushSettings",
     "IdentityMode",
     "IdentitySettings",
@@ -105,6 +107,7 @@ class Settings(BaseSettings):
         default="", max_length=4096, description="Message of the day, sent with `hi`."
     )
     store: StoreSettings = StoreSettings()
+    chat: ChatSettings = ChatSettings()
     identity: IdentitySettings = IdentitySettings()
     proxy: ProxySettings = ProxySettings()
     limits: LimitSettings = LimitSettings()

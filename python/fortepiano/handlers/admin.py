@@ -6,11 +6,12 @@ Behind a staff token instead of a password that everybody who listens could use.
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from fortepiano.handlers import crown, rooms
-from fortepiano.handlers.profile import change
-from fortepiano.handlers.staff import clear, set_hidden
+from fortepiano.handlers.staff import clear, make_permanent, rename, set_hidden, siteunban
+from fortepiano.model.banlist import subject
 from fortepiano.model.crown import Crown
 from fortepiano.model.staff import EVERYWHERE, admin_messages_of, may_notify
 from fortepiano.protocol import validate
@@ -70,20 +71,20 @@ def _room(context: Context, session: Session, inner: Inner) -> Room | None:
     return session.participant.room if session.participant is not None else None
 
 
-def _color(context: Context, _session: Session, inner: Inner) -> None:
+def _color(context: Context, session: Session, inner: Inner) -> None:
     user = _user(context, inner)
     if user is not None:
-        change(context, user, name=None, color=validate.color(inner.get("color")))
+        rename(context, session, user, color=validate.color(inner.get("color")))
 
 
-def _name(context: Context, _session: Session, inner: Inner) -> None:
+def _name(context: Context, session: Session, inner: Inner) -> None:
     user = _user(context, inner)
     name = validate.text(inner.get("name"), context.rules.name_length)
     if user is not None:
-        change(context, user, name=name, color=None)
+        rename(context, session, user, name=name)
 
 
-def _flag(context: Context, _session: Session, inner: Inner) -> None:
+def _flag(context: Context, session: Session, inner: Inner) -> None:
     user, key = _user(context, inner), inner.get("key")
     if user is None or not isinstance(key, str):
         return
@@ -92,15 +93,24 @@ def _flag(context: Context, _session: Session, inner: Inner) -> None:
         flags.pop(key, None)
     elif len(flags) < _MOST_FLAGS and isinstance(inner.get("value"), bool | int | float | str):
         flags[key] = inner["value"]
+    context.log(
+        session, "user_flag", subject=user.id, key=key[:_LONGEST], value=_short(flags.get(key))
+    )
     for participant in user.participations:
         rooms.refresh_quota(context, participant)
     set_hidden(context, user, is_hidden=user.has_flag("vanish"))
 
 
 _MOST_FLAGS = 64
+_LONGEST = 128
 
 
-def _tag(context: Context, _session: Session, inner: Inner) -> None:
+def _short(value: Any) -> str | None:
+    """Return a value as it is written down."""
+    return None if value is None else str(value)[:_LONGEST]
+
+
+def _tag(context: Context, session: Session, inner: Inner) -> None:
     user, tag = _user(context, inner), inner.get("tag")
     if user is None:
         return
@@ -113,12 +123,14 @@ def _tag(context: Context, _session: Session, inner: Inner) -> None:
         if text is None or color is None:
             return
         user.tag = {"text": text, "color": color}
+    context.log(session, inner["m"], subject=user.id, text=user.tag["text"] if user.tag else None)
     for participant in user.participations:
         context.outbound.update(participant)
 
 
 def _clear_chat(context: Context, session: Session, inner: Inner) -> None:
     if session.participant is not None:
+        context.log(session, "clearchat", room=session.participant.room.name)
         clear(context, session.participant.room)
 
 
@@ -156,7 +168,8 @@ def _receivers(context: Context, room: str | None, user_id: str | None) -> Itera
     return found
 
 
-def _restart(context: Context, _session: Session, _inner: Inner) -> None:
+def _restart(context: Context, session: Session, _inner: Inner) -> None:
+    context.log(session, "restart")
     text = f"The server restarts in {_RESTART_SECONDS:.0f} seconds."
     for receiver in _receivers(context, EVERYWHERE, None):
         context.outbound.tell(receiver, [notice(text)])
@@ -166,16 +179,15 @@ def _restart(context: Context, _session: Session, _inner: Inner) -> None:
 def _force_load(context: Context, session: Session, inner: Inner) -> None:
     name = validate.text(inner.get("_id"), context.rules.room_name_length)
     if name is not None:
-        room = context.directory.rooms.get(name) or context.directory.open_room(name, {})
-        room.is_kept = True
-        context.outbound.list_change(room)
+        context.log(session, "forceload", room=name)
+        make_permanent(context, name, is_kept=True)
 
 
 def _unforce_load(context: Context, session: Session, inner: Inner) -> None:
     room = _room(context, session, inner)
     if room is not None and room.is_kept:
-        room.is_kept = False
-        rooms.vacate(context, room)
+        context.log(session, "unforceload", room=room.name)
+        make_permanent(context, room.name, is_kept=False)
 
 
 def _room_flag(context: Context, session: Session, inner: Inner) -> None:
@@ -184,21 +196,22 @@ def _room_flag(context: Context, session: Session, inner: Inner) -> None:
         return
     value = None if inner.get("remove") is True else inner.get("value")
     if key == "no_crown":
-        no_crown = value is True and room.holder is not None
-        if no_crown and room.holder is not None:
+        if value is True and room.holder is not None:
+            context.log(session, "chown", room=room.name, before=room.holder.id, after=None)
             at = context.world.cursor(room.holder)
             crown.hand(context, room, Crown.dropped_by(room.holder, at, context.now()))
         return
-    if key == "owner_id":
-        owner = validate.user_id(value)
-        if owner is not None:
-            room.settings["owner_id"] = owner
-    elif key == "limit":
-        room.settings.update(validate.settings({"limit": value}))
-    else:
+    if key not in ("owner_id", "limit"):
         return
+    before = room.settings.get(key)
     if value is None:
         room.settings.pop(key, None)
+    elif key == "limit":
+        room.settings.update(validate.settings({"limit": value}))
+    elif (owner := validate.user_id(value)) is not None:
+        room.settings["owner_id"] = owner
+    context.log(session, key, room=room.name, before=before, after=room.settings.get(key))
+    context.directory.keep(room)
     context.outbound.announce(room)
     context.outbound.list_change(room)
 
@@ -207,6 +220,7 @@ def _move(context: Context, session: Session, inner: Inner) -> None:
     user = _user(context, inner) or (session.user if "_id" not in inner else None)
     name = validate.text(inner.get("ch"), context.rules.room_name_length)
     if user is not None and name is not None:
+        context.log(session, "move", room=name, subject=user.id, name=user.name)
         for tab in list(user.sessions):
             rooms.place(context, tab, user, name, inner.get("set"))
 
@@ -217,6 +231,7 @@ def _rename_room(context: Context, session: Session, inner: Inner) -> None:
     name = validate.text(inner.get("_id"), context.rules.room_name_length)
     if room is None or room.is_special or name is None or name == room.name:
         return
+    context.log(session, "rename_channel", room=room.name, after=name)
     for participant in list(room.participants.values()):
         for tab in list(participant.tabs):
             rooms.place(context, tab, participant.user, name, room.settings)
@@ -235,7 +250,13 @@ def _admin_chat(context: Context, session: Session, inner: Inner) -> None:
         "id": secrets.token_hex(4),
     }
     room.history.append(line)
+    context.archive.keep(room)
     context.outbound.say(room, line)
+
+
+def _siteunban(context: Context, session: Session, inner: Inner) -> None:
+    with suppress(ValueError):
+        siteunban(context, session, subject(str(inner.get("id"))))
 
 
 _INNER: Mapping[str, Callable[[Context, Session, Inner], None]] = {
@@ -255,4 +276,5 @@ _INNER: Mapping[str, Callable[[Context, Session, Inner], None]] = {
     "move": _move,
     "rename_channel": _rename_room,
     "admin_chat": _admin_chat,
+    "siteunban": _siteunban,
 }

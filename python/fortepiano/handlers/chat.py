@@ -33,6 +33,7 @@ def a(context: Context, session: Session, message: Chat) -> None:
     }
     _answer(context, participant, message, line)
     room.history.append(line)
+    context.archive.keep(room)
     context.outbound.say(room, line)
     user = participant.user
     context.events.tell("chat", user_id=user.id, name=user.name, room=room.name, text=line["a"])

@@ -52,17 +52,19 @@ def chown(context: Context, session: Session, message: Crowning) -> None:
     is_entitled = (
         is_holder
         or room.settings.get("owner_id") == participant.user.id
-        or "chownAnywhere" in session.permissions
-        or participant.user.has_flag("cansetcrowns")
         or crown.may_be_taken_by(participant.user.id, now, context.rules.crown_idle_ms)
     )
-    if not is_entitled:
+    by_staff = "chownAnywhere" in session.permissions or participant.user.has_flag("cansetcrowns")
+    if not (is_entitled or by_staff):
         if message.id == participant.user.id and crown.holder is None:
             context.outbound.refuse(session, "chown", "The crown may not be taken yet.")
         return
     heir = room.participants.get(message.id) if isinstance(message.id, str) else None
     if heir is not None:
         if heir is not crown.holder:
+            if not is_entitled:
+                before = crown.holder.id if crown.holder is not None else None
+                context.log(session, "chown", room=room.name, subject=heir.id, before=before)
             hand(context, room, Crown.given_to(heir, now))
     elif is_holder:
         hand(context, room, Crown.dropped_by(participant, context.world.cursor(participant), now))
@@ -83,6 +85,8 @@ def chset(context: Context, session: Session, message: RoomSettings) -> None:
     """Change the settings of a room; what is left out stays, except `color2`, which goes."""
     room = ruled(context, session, "chset", "chsetAnywhere")
     if room is not None:
+        if session.user is None or not room.rules(session.user.id):
+            context.log(session, "chset", room=room.name, keys=", ".join(message.set)[:512])
         change_settings(context, room, message.set)
 
 
@@ -93,6 +97,7 @@ def change_settings(context: Context, room: Room, wanted: dict[str, object]) -> 
         room.settings.pop("color2", None)
     room.settings.update(chosen)
     context.world.guard(room)
+    context.directory.keep(room)
     context.outbound.announce(room)
     if "noteQuota" in chosen:
         for participant in room.participants.values():
@@ -113,6 +118,7 @@ def coowner(context: Context, session: Session, message: CoOwner) -> None:
     if target is None and message.on:
         return
     _switch(room.co_owners, message.id, on=message.on)
+    context.directory.keep(room)
     text = "You rule this room beside its owner." if message.on else "You rule this room no more."
     for tab in target.tabs if target is not None else ():
         context.outbound.tell(tab, [notice(text)])
@@ -124,6 +130,7 @@ def invite(context: Context, session: Session, message: Invite) -> None:
     if room is None or validate.user_id(message.id) is None:
         return
     _switch(room.invited, message.id, on=message.on)
+    context.directory.keep(room)
     guest = context.directory.online(message.id)
     if guest is not None and message.on:
         for other in guest.sessions:

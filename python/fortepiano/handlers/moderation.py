@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fortepiano.handlers import rooms
 from fortepiano.handlers.crown import ruled
+from fortepiano.handlers.staff import UNSAVED
 from fortepiano.model.room import AWKWARD, Mute
 from fortepiano.protocol.outbound import notice
 from fortepiano.store.base import BanRecord
@@ -43,17 +44,32 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
         context.outbound.refuse(session, "kickban", "Nobody bans who holds the crown.")
         return
     milliseconds = int(min(message.ms, context.rules.kickban_ceiling_ms))
+    now = context.now()
+    until = now + milliseconds
     if milliseconds > 0:
-        now = context.now()
-        until = now + milliseconds
         context.bans.ban(BanRecord(room.name, target.id, until, banner.id, "", now))
+    context.log(
+        session, "kickban", room=room.name, subject=target.id, name=target.name, until=until
+    )
     length = rooms.minutes(milliseconds)
     participant = room.participants.get(target.id)
     for tab in list(participant.tabs) if participant is not None else []:
         context.outbound.tell(tab, [notice(f'Banned from "{room.name}" for {length}.')])
         rooms.place(context, tab, target, AWKWARD)
-    context.outbound.say(room, _announcement(banner, target, length))
     context.outbound.list_change(room)
+    announcement = _announcement(banner, target, length)
+
+    def announce(is_saved: bool) -> None:
+        if not is_saved:
+            announcement["text"] += UNSAVED
+        if context.directory.rooms.get(room.name) is room:
+            context.outbound.say(room, announcement)
+
+    # Out of the room he is at once; that everybody hears of it means that a restart forgets it not.
+    if milliseconds > 0:
+        context.store.when_saved(announce)
+    else:
+        announce(True)
 
 
 def _announcement(banner: User, target: User, length: str) -> Message:
@@ -64,13 +80,21 @@ def _announcement(banner: User, target: User, length: str) -> Message:
 
 
 def unban(context: Context, session: Session, message: Unban) -> None:
-    """Lift a ban from this room, and from no other."""
+    """Lift a ban from this room, and from no other; that goes without saying if it is saved."""
     at = _ruled(context, session, "unban")
     if at is None:
         return
     room, _ = at
-    if context.bans.lift(room.name, message.id):
-        context.outbound.list_change(room)
+    if not context.bans.lift(room.name, message.id):
+        return
+    context.log(session, "unban", room=room.name, subject=message.id)
+    context.outbound.list_change(room)
+
+    def warn(is_saved: bool) -> None:
+        if not is_saved and session.user is not None:
+            context.outbound.tell(session, [notice("The ban is lifted." + UNSAVED)])
+
+    context.store.when_saved(warn)
 
 
 def bans(context: Context, session: Session, _message: Bans) -> list[Message] | None:
@@ -102,10 +126,20 @@ def mute(context: Context, session: Session, message: MuteOne) -> None:
             return
         room.mutes[message.id] = Mute(message.notes, message.chat)
         text = "You have been muted in this room."
+        context.log(
+            session,
+            "mute",
+            room=room.name,
+            subject=message.id,
+            notes=message.notes,
+            chat=message.chat,
+        )
     elif room.mutes.pop(message.id, None) is not None:
         text = "You are muted no more."
+        context.log(session, "unmute", room=room.name, subject=message.id)
     else:
         return
+    context.directory.keep(room)
     if participant is not None:
         context.world.mark(participant)
         for tab in participant.tabs:

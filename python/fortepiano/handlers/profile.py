@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fortepiano.protocol import validate
-from fortepiano.store.base import UserRecord
 
 if TYPE_CHECKING:
     from fortepiano.model.session import Session
@@ -36,6 +35,6 @@ def change(context: Context, user: User, *, name: str | None, color: str | None)
     if (name, color) == (user.name, user.color):
         return
     user.name, user.color = name, color
-    context.store.save_user(UserRecord(user.id, name, color))
+    context.directory.remember(user, context.now())
     for participant in user.participations:
         context.outbound.update(participant)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import rooms
 from fortepiano.handlers.profile import change
-from fortepiano.model.banlist import SITE
+from fortepiano.model.banlist import SITE, is_network, subject
+from fortepiano.model.room import AWKWARD
 from fortepiano.protocol.outbound import notice
 from fortepiano.store.base import BanRecord
 
@@ -21,10 +22,31 @@ if TYPE_CHECKING:
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.shapes import ClearChat, SetColor, SetName, SiteBan, Vanish
 
-__all__ = ["ban_from_site", "clear", "clearchat", "setcolor", "setname", "siteban", "v"]
+__all__ = [
+    "UNSAVED",
+    "acknowledge",
+    "ban_from_site",
+    "clear",
+    "clearchat",
+    "make_permanent",
+    "rename",
+    "set_hidden",
+    "setcolor",
+    "setname",
+    "show_out",
+    "siteban",
+    "siteunban",
+    "take_over_bans",
+    "throw_out",
+    "v",
+]
 
 _LONGEST_MS = 86_400_000
 """The longest ban from the site by staff who may not choose any duration."""
+
+
+_LONGEST_REASON = 512
+"""How much of a reason or a note is kept; characters."""
 
 
 def _may(context: Context, session: Session, permission: str, kind: str) -> bool:
@@ -37,12 +59,15 @@ def _may(context: Context, session: Session, permission: str, kind: str) -> bool
 def clearchat(context: Context, session: Session, _message: ClearChat) -> None:
     """Clear the chat of the room one is in."""
     if session.participant is not None and _may(context, session, "clearChat", "clearchat"):
-        clear(context, session.participant.room)
+        room = session.participant.room
+        context.log(session, "clearchat", room=room.name)
+        clear(context, room)
 
 
 def clear(context: Context, room: Room) -> None:
     """Forget a room's chat; an empty `c` clears it on the screens."""
     room.history.clear()
+    context.archive.keep(room)
     context.outbound.say(room, {"m": "c", "c": []})
 
 
@@ -51,6 +76,7 @@ def v(context: Context, session: Session, message: Vanish) -> None:
     user = session.user
     if user is None or not _may(context, session, "vanish", "v"):
         return
+    context.log(session, "vanish" if message.vanish else "appear", subject=user.id)
     set_hidden(context, user, is_hidden=message.vanish)
 
 
@@ -78,49 +104,127 @@ def siteban(context: Context, session: Session, message: SiteBan) -> None:
     duration = None if message.permanent else int(message.duration or 0)
     if "siteBanAnyDuration" not in session.permissions:
         duration = _LONGEST_MS if duration is None else min(duration, _LONGEST_MS)
-    ban_from_site(context, message.id, duration, session.user.id, message.reason)
-
-
-def ban_from_site(
-    context: Context, user_id: str, duration: int | None, by: str, reason: str
-) -> None:
-    """Ban a user from the whole site.
-
-    Args:
-        context: The world.
-        user_id: The user, online or not.
-        duration: For how long; milliseconds, None for ever.
-        by: Who says so.
-        reason: What he is told.
-    """
-    now = context.now()
+    try:
+        who = subject(message.id)
+    except ValueError as error:
+        context.outbound.refuse(session, "siteban", f"{error}.")
+        return
+    if is_network(who) and session.scope != "admin":
+        context.outbound.refuse(session, "siteban", "Only an admin bans networks.")
+        return
+    now, reason, note = context.now(), message.reason[:_LONGEST_REASON], message.note
     until = None if duration is None else now + duration
-    context.bans.ban(BanRecord(SITE, user_id, until, by, reason, now))
-    user = context.directory.online(user_id)
+    ban = BanRecord(SITE, who, until, session.user.id, reason, now)
+    context.log(
+        session, "siteban", subject=who, reason=reason, until=until, note=note[:_LONGEST_REASON]
+    )
+    ban_from_site(context, ban)
+    length = "for ever" if duration is None else f"for {rooms.minutes_left(duration)}"
+    acknowledge(context, session, f"{who} is banned from this site {length}.")
+
+
+def ban_from_site(context: Context, ban: BanRecord) -> None:
+    """Ban somebody from the whole site, and show out whom that concerns."""
+    context.bans.ban(ban)
+    user = context.directory.online(ban.subject)
     for tab in list(user.sessions) if user is not None else []:
-        show_out(context, tab, until, reason)
+        show_out(context, tab, ban)  # also where it lasts no longer than this
+    throw_out(context)
 
 
-def show_out(context: Context, session: Session, until: int | None, reason: str) -> None:
+def siteunban(context: Context, session: Session, who: str) -> None:
+    """Let somebody into the site again."""
+    if context.bans.lift(SITE, who):
+        context.log(session, "siteunban", subject=who)
+        acknowledge(context, session, f"{who} is not banned from this site any more.")
+
+
+def acknowledge(context: Context, session: Session, text: str) -> None:
+    """Tell somebody, once it is safe, that what he did is done."""
+
+    def tell(is_saved: bool) -> None:
+        if session.user is not None:  # he may have left meanwhile
+            context.outbound.tell(session, [notice(text if is_saved else text + UNSAVED)])
+
+    context.store.when_saved(tell)
+
+
+UNSAVED = " It is not saved yet: the store does not take writes."
+"""What is added to the news of what a restart would undo."""
+
+
+def take_over_bans(context: Context) -> None:
+    """Take over the bans that another process has changed, and enforce them at once."""
+    if context.bans.refresh():
+        throw_out(context)
+
+
+def throw_out(context: Context) -> None:
+    """Show everybody out who may not be where he is, because of bans that are new."""
+    now = context.now()
+    for user in list(context.directory.users.values()):
+        for tab in list(user.sessions):
+            ban = context.bans.from_site(user.id, tab.address, now)
+            at = tab.participant
+            if ban is not None:
+                show_out(context, tab, ban)
+            elif at is not None and context.bans.until(at.room.name, user.id, now) is not None:
+                name = at.room.name
+                context.outbound.tell(tab, [notice(f'You are banned from "{name}".')])
+                rooms.place(context, tab, user, AWKWARD)
+
+
+def show_out(context: Context, session: Session, ban: BanRecord) -> None:
     """Tell somebody that he is banned from the site, and close his connection."""
     text = "You are banned from this site"
-    if until is not None:
-        text += f" for {rooms.minutes_left(until - context.now())}"
-    if reason:
-        text += f": {reason}"
+    if ban.until is not None:
+        text += f" for {rooms.minutes_left(ban.until - context.now())}"
+    if ban.reason:
+        text += f": {ban.reason}"
     context.outbound.tell(session, [notice(text, style=None)])
     session.connection.close(CloseCode.BANNED)
+
+
+def make_permanent(context: Context, name: str, *, is_kept: bool) -> None:
+    """Let a room outlive its people and the server, or no more; it is made if there is none."""
+    room = context.directory.rooms.get(name)
+    if room is None and is_kept:
+        room = context.directory.open_room(name, {})
+    if room is None or room.is_kept == is_kept:
+        return
+    context.directory.make_permanent(room, is_kept=is_kept)
+    context.archive.keep(room)
+    if is_kept:
+        context.outbound.list_change(room)
+    else:
+        rooms.vacate(context, room)
 
 
 def setcolor(context: Context, session: Session, message: SetColor) -> None:
     """Change somebody's colour."""
     user = context.directory.users.get(message.id)
     if _may(context, session, "usersetOthers", "setcolor") and user is not None:
-        change(context, user, name=None, color=message.color)
+        rename(context, session, user, color=message.color)
 
 
 def setname(context: Context, session: Session, message: SetName) -> None:
     """Change somebody's name."""
     user = context.directory.users.get(message.id)
     if _may(context, session, "usersetOthers", "setname") and user is not None:
-        change(context, user, name=message.name, color=None)
+        rename(context, session, user, name=message.name)
+
+
+def rename(
+    context: Context,
+    session: Session,
+    user: User,
+    *,
+    name: str | None = None,
+    color: str | None = None,
+) -> None:
+    """Give somebody else another name or colour, and write down who did it."""
+    if name is not None:
+        context.log(session, "setname", subject=user.id, before=user.name, after=name)
+    if color is not None:
+        context.log(session, "setcolor", subject=user.id, before=user.color, after=color)
+    change(context, user, name=name, color=color)

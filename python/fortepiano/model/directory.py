@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fortepiano.model.identity import default_color
 from fortepiano.model.room import AWKWARD, LOBBY, NORMAL_SETTINGS, SPECIAL_SETTINGS, Room, Settings
 from fortepiano.model.user import User
+from fortepiano.store.records import UserRecord
 
 if TYPE_CHECKING:
     from fortepiano.model.session import Session
@@ -45,8 +46,12 @@ class Directory:
         self.rooms: dict[str, Room] = {}
         self._departed: OrderedDict[str, int] = OrderedDict()
         self._empty_tests: OrderedDict[str, None] = OrderedDict()
+        self._is_frozen = False
         for name in (LOBBY, AWKWARD):
             self.open_room(name, {})
+        for record in store.rooms():
+            room = self.rooms.get(record.name) or self.open_room(record.name, {})
+            room.restore(record, hub.stamp())
 
     def is_special(self, name: str) -> bool:
         """Whether a name is a special room's (docs/protocol.md, "Special rooms")."""
@@ -82,12 +87,14 @@ class Directory:
         user = self.users.get(user_id)
         if user is None:
             record = self._store.user(user_id)
-            name, color = (
-                (record.name, record.color) if record else (ANONYMOUS, default_color(user_id))
+            name, color, since = (
+                (record.name, record.color, record.first_seen or now)
+                if record
+                else (ANONYMOUS, default_color(user_id), now)
             )
             normal = self._rules.quota_normal
             quota = self._hub.add_quota(normal.allowance, normal.max)
-            user = self.users[user_id] = User(user_id, name, color, quota, now)
+            user = self.users[user_id] = User(user_id, name, color, quota, since)
         user.sessions.append(session)
         self._departed.pop(user_id, None)
         return user
@@ -103,7 +110,18 @@ class Directory:
         user.sessions.remove(session)
         if not user.sessions:
             self._departed[user.id] = now
+            if self._store.user(user.id) is not None:
+                self.remember(user, now)
         self._forget_departed(now)
+
+    def remember(self, user: User, now: int) -> None:
+        """Keep who a user is, and that he was seen now, over a restart.
+
+        Args:
+            user: The user; who never changed anything about himself is not worth it.
+            now: Milliseconds since 1970.
+        """
+        self._store.save_user(UserRecord(user.id, user.name, user.color, user.since, now))
 
     def online(self, user_id: str) -> User | None:
         """Return a user who is connected."""
@@ -138,6 +156,26 @@ class Directory:
         )
         self.rooms[name] = room
         return room
+
+    def make_permanent(self, room: Room, *, is_kept: bool) -> None:
+        """Let a room outlive its people and the server from now on, or no more."""
+        room.is_kept = is_kept
+        if is_kept:
+            self.keep(room)
+        else:
+            self._store.remove_room(room.name)
+
+    def keep(self, room: Room) -> None:
+        """Write a room that is permanent into the store; to be called after each change of it."""
+        if room.is_kept and not self._is_frozen:
+            self._store.save_room(room.record())
+
+    def freeze(self) -> None:
+        """Keep permanent rooms as they are: the server stops, and everybody has to leave.
+
+        Otherwise the crowns would be kept as those have them who happen to be the last.
+        """
+        self._is_frozen = True
 
     def occupy(self, room: Room) -> None:
         """Record that somebody is in a room."""

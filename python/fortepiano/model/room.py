@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fortepiano.model.crown import Crown
+from fortepiano.store.records import CrownRecord, RoomRecord
+from fortepiano.store.records import MuteRecord as Mute
+
 if TYPE_CHECKING:
-    from fortepiano.model.crown import Crown
     from fortepiano.model.participant import Participant
 
 __all__ = ["AWKWARD", "LOBBY", "NORMAL_SETTINGS", "SPECIAL_SETTINGS", "Mute", "Room", "Settings"]
@@ -37,19 +39,6 @@ SPECIAL_SETTINGS: Settings = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Mute:
-    """What somebody may not do in a room.
-
-    Attributes:
-        notes: Whether his notes are dropped.
-        chat: Whether his chat is refused.
-    """
-
-    notes: bool
-    chat: bool
-
-
 class Room:
     """A room.
 
@@ -57,10 +46,11 @@ class Room:
         name: Its name, which is also its id.
         number: Its number in the hub.
         is_special: Whether it is a lobby: no crown, fixed settings, never deleted for being empty.
-        is_kept: Whether staff keep it while it is empty (`forceload`).
+        is_kept: Whether staff have made it permanent: it outlives its people and the server.
         settings: What its owner set.
         crown: Its crown; None in special rooms and before the first one enters.
         participants: Who is there by user id, the one who has been there longest first.
+        hidden: Ids of the participants whom others do not see.
         history: The last chat lines, oldest first, as they go out.
         mutes: Who is muted, by user id.
         co_owners: Ids of users who rule beside the crown's holder.
@@ -73,6 +63,7 @@ class Room:
         "co_owners",
         "crown",
         "empty_since",
+        "hidden",
         "history",
         "invited",
         "is_kept",
@@ -95,6 +86,7 @@ class Room:
         self.settings = settings
         self.crown: Crown | None = None
         self.participants: dict[str, Participant] = {}
+        self.hidden: set[str] = set()
         self.history: deque[dict[str, Any]] = deque(maxlen=history)
         self.mutes: dict[str, Mute] = {}
         self.co_owners: set[str] = set()
@@ -110,10 +102,43 @@ class Room:
     @property
     def count(self) -> int:
         """How many people are seen in it."""
-        return sum(not participant.user.is_hidden for participant in self.participants.values())
+        return len(self.participants) - len(self.hidden)
 
     def rules(self, user_id: str) -> bool:
         """Whether somebody holds its crown or rules beside the holder."""
         holder = self.holder
         is_holder = holder is not None and holder.user.id == user_id
         return is_holder or (user_id in self.co_owners and user_id in self.participants)
+
+    def record(self) -> RoomRecord:
+        """Return what survives a restart: all but the people, and the chat, which has its own."""
+        crown, owner = self.crown, self.settings.get("owner_id")
+        return RoomRecord(
+            name=self.name,
+            settings=self.settings,
+            owner_id=owner if isinstance(owner, str) else "",
+            co_owners=tuple(sorted(self.co_owners)),
+            invited=tuple(sorted(self.invited)),
+            mutes=self.mutes,
+            crown=CrownRecord(crown.user_id, crown.time, crown.start, crown.end) if crown else None,
+        )
+
+    def restore(self, record: RoomRecord, now: int) -> None:
+        """Make a new room what it was when a record was made of it.
+
+        The crown lies where it was left. Who held it last finds it by entering; the others wait
+        from now on, so that he is not robbed by whoever reconnects a moment earlier.
+
+        Args:
+            record: What was kept.
+            now: Milliseconds since 1970.
+        """
+        self.is_kept = True
+        if not self.is_special:
+            self.settings |= record.settings
+        self.co_owners = set(record.co_owners)
+        self.invited = set(record.invited)
+        self.mutes = dict(record.mutes)
+        if record.crown is not None and not self.is_special:
+            crown = record.crown
+            self.crown = Crown(crown.user_id, None, now, crown.start, crown.end)

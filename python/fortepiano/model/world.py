@@ -56,6 +56,8 @@ class World:
         self.hub = hub
         self.directory = directory
         self.rules = rules
+        for room in directory.rooms.values():
+            self.guard(room)  # some come back with settings from before a restart
 
     def enter(self, session: Session, user: User, room: Room, head: bytes, now: int) -> bool:
         """Put a session, which is in no room, into one.
@@ -110,6 +112,7 @@ class World:
         if participant.tabs:
             return Departure(room, None, had_crown=False, heir=None)
         del room.participants[participant.user.id]
+        room.hidden.discard(participant.user.id)
         participant.user.participations.remove(participant)
         had_crown = room.holder is participant
         heir = None
@@ -140,6 +143,7 @@ class World:
         if crown.holder is not None and room.mutes.pop(crown.user_id, None) is not None:
             self.mark(crown.holder)
         self.guard(room)
+        self.directory.keep(room)
 
     def guard(self, room: Room) -> None:
         """Tell the hub who may play in a room, after its crown or its settings changed."""
@@ -149,9 +153,10 @@ class World:
         )
 
     def mark(self, participant: Participant) -> None:
-        """Tell the hub whether somebody may play, and whether others see him."""
-        user = participant.user
-        mute = participant.room.mutes.get(user.id)
+        """Tell the hub and the room whether somebody may play, and whether others see him."""
+        user, room = participant.user, participant.room
+        mute = room.mutes.get(user.id)
+        (room.hidden.add if user.is_hidden else room.hidden.discard)(user.id)
         self.hub.mark_person(participant.person, mute is not None and mute.notes, user.is_hidden)
 
     def quota_class(self, participant: Participant) -> QuotaClass:
