@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from fortepiano.config import LimitSettings
 from fortepiano.model.banlist import BanList
 from fortepiano.model.directory import Directory
+from fortepiano.model.identity import Identity
 from fortepiano.model.session import Session
 from fortepiano.model.world import World
-from fortepiano.native import Bans
+from fortepiano.native import Bans, Throttle
+from fortepiano.protocol.archive import Archive
 from fortepiano.protocol.context import Context
 from fortepiano.protocol.dispatch import Dispatch
 from fortepiano.protocol.filter import Filter
@@ -23,7 +26,7 @@ from fortepiano.rules import PRESETS, Rules
 from fortepiano.store.memory import MemoryStore
 from support import grammar
 from support.people import Message
-from support.stage import Guest, Stage
+from support.stage import START, Guest, Stage
 
 
 class House:
@@ -56,10 +59,14 @@ class House:
             store=store,
             rules=rules,
             bans=bans,
+            identity=Identity("ip", "one", "two"),
+            throttle=Throttle(standing_at=START),
+            limits=LimitSettings(),
             filter=Filter(),
             motd="",
             later=self._later,
             stop=lambda: None,
+            archive=Archive(store, "none"),
         )
         dispatch = Dispatch(self.context)
         sessions: dict[int, Session] = {}

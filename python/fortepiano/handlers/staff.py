@@ -5,6 +5,7 @@ Whoever lacks the permission is told so; nobody else notices.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fortepiano.errors import CloseCode
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.shapes import ClearChat, SetColor, SetName, SiteBan, Vanish
+    from fortepiano.store.base import TokenRecord
 
 __all__ = [
     "UNSAVED",
@@ -31,6 +33,7 @@ __all__ = [
     "make_permanent",
     "rename",
     "set_hidden",
+    "set_tag",
     "setcolor",
     "setname",
     "show_out",
@@ -124,10 +127,15 @@ def siteban(context: Context, session: Session, message: SiteBan) -> None:
 
 
 def ban_from_site(context: Context, ban: BanRecord) -> None:
-    """Ban somebody from the whole site, and show out whom that concerns."""
+    """Ban somebody from the whole site, and show out whom that concerns.
+
+    Whoever is known by a token is banned by where he is now, too: he could throw the token away.
+    """
     context.bans.ban(ban)
     user = context.directory.online(ban.subject)
     for tab in list(user.sessions) if user is not None else []:
+        if tab.is_known_by_token and context.identity.mode != "random" and not tab.is_bot:
+            context.bans.ban(replace(ban, subject=context.identity.user_id(tab.address)))
         show_out(context, tab, ban)  # also where it lasts no longer than this
     throw_out(context)
 
@@ -214,9 +222,20 @@ def setname(context: Context, session: Session, message: SetName) -> None:
         rename(context, session, user, name=message.name)
 
 
+def set_tag(
+    context: Context, by: Session | TokenRecord, user: User, tag: dict[str, str] | None
+) -> None:
+    """Pin a tag (`text` and `color`) to somebody's name, or take it away."""
+    user.tag = tag
+    kind = "remove_tag" if tag is None else "tag"
+    context.log(by, kind, subject=user.id, text=None if tag is None else tag["text"])
+    for participant in user.participations:
+        context.outbound.update(participant)
+
+
 def rename(
     context: Context,
-    session: Session,
+    by: Session | TokenRecord,
     user: User,
     *,
     name: str | None = None,
@@ -224,7 +243,7 @@ def rename(
 ) -> None:
     """Give somebody else another name or colour, and write down who did it."""
     if name is not None:
-        context.log(session, "setname", subject=user.id, before=user.name, after=name)
+        context.log(by, "setname", subject=user.id, before=user.name, after=name)
     if color is not None:
-        context.log(session, "setcolor", subject=user.id, before=user.color, after=color)
+        context.log(by, "setcolor", subject=user.id, before=user.color, after=color)
     change(context, user, name=name, color=color)
