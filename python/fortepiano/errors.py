@@ -163,6 +163,8 @@ class AddressError(StartError):
         self.port = port
 
     def __str__(self) -> str:
+        if self.host.startswith("unix:"):
+            return f"cannot listen on {self.host}: {self.reason}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"cannot listen on {host}:{self.port}: {self.reason}"
 

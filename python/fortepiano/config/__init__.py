@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
     # A server for people elsewhere listens on every address unless told otherwise.
-    host: str = Field(default="0.0.0.0", min_length=1, description="Public address.")  # noqa: S104
+    host: str = Field(default="0.0.0.0", min_length=1, description="Public address, or `unix:/path` for a proxy on this machine.")  # noqa: S104
     port: int = Field(
         default=8080, ge=0, le=65_535, description="Public TCP port; 0 takes a free one."
     )

@@ -11,14 +11,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from fortepiano.net.head import Head
 from fortepiano.net.upgrade import refusal, take_over
+from fortepiano.net.visit import Visit
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
     from uvicorn.server import ServerState
 
     from fortepiano.net.gate import Gate
@@ -27,23 +26,6 @@ __all__ = ["Front"]
 
 _HEAD_END = b"\r\n\r\n"
 _METHODS = (b"GET ", b"HEAD ")
-
-
-class _Visit(HttpToolsProtocol):
-    """A connection's plain requests, each fed to it as a whole."""
-
-    @property
-    def is_answering(self) -> bool:
-        """Whether a request has not got all of its answer."""
-        # There is no cycle before the first request, whatever uvicorn's annotation says.
-        cycle = cast("RequestResponseCycle | None", self.cycle)
-        return cycle is not None and not cycle.response_complete
-
-    def end(self) -> None:
-        """Let go of a connection that goes on as something else."""
-        self._unset_keepalive_if_required()
-        self.connections.discard(self)
-        self.parser = cast("httptools.HttpRequestParser", None)
 
 
 class Front(asyncio.Protocol):
@@ -72,7 +54,7 @@ class Front(asyncio.Protocol):
         self._app_state = app_state
         self._gate = gate
         self._head = b""
-        self._visit: _Visit | None = None
+        self._visit: Visit | None = None
 
     # What the event loop calls
 
@@ -163,7 +145,7 @@ class Front(asyncio.Protocol):
     def _feed(self, head: bytes) -> None:
         visit = self._visit
         if visit is None:
-            visit = self._visit = _Visit(self._config, self._server_state, self._app_state)
+            visit = self._visit = Visit(self._config, self._server_state, self._app_state)
             visit.connection_made(self.transport)
         visit.data_received(head)
 
@@ -171,7 +153,7 @@ class Front(asyncio.Protocol):
         visit, self._visit = self._visit, None
         if visit is not None:
             is_answering = visit.is_answering
-            visit.end()
+            visit.release()
             # From the upgrade on the hub writes to the socket itself, behind the transport's back.
             if is_answering or self.transport.get_write_buffer_size():
                 self._refuse(400, "An upgrade must wait for the answers to earlier requests.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
+from fortepiano.logs import logger
 from fortepiano.model.session import Session
 from fortepiano.native import Throttle, frame_bytes
 from fortepiano.net.address import canonical
@@ -31,6 +32,10 @@ _HELLO_FRAME = frame_bytes(_TEXT, orjson.dumps([HELLO_CODE]))
 
 _ADMITTED, _EXEMPT = Throttle.ADMITTED, Throttle.EXEMPT
 _CROWDED = Throttle.CROWDED
+
+_SECOND_MS = 1000
+
+_log = logger(__name__)
 
 
 class Admission(NamedTuple):
@@ -87,6 +92,7 @@ class Gate:
         name: What a peer without an address is called: `unix:` and the path that is listened on.
         is_draining: Whether the server is stopping, and lets nobody in.
         refused: How many connections were refused, by reason, for metrics.
+        told_full: When it was last logged that the server is full; milliseconds since 1970.
     """
 
     engine: Engine
@@ -100,6 +106,7 @@ class Gate:
     name: str = "unix:"
     is_draining: bool = False
     refused: Counter[str] = field(default_factory=Counter[str])
+    told_full: int = 0
 
     def admit(self, peer: str, headers: Iterable[tuple[str, str]]) -> Admission | Refusal:
         """Say whether a connection that asks for an upgrade may pass.
@@ -140,7 +147,16 @@ class Gate:
 
     def _refuse(self, refusal: Refusal) -> Refusal:
         self.refused[refusal.reason] += 1
+        if refusal is _FULL:
+            self._tell_full()
         return refusal
+
+    def _tell_full(self) -> None:
+        """Log that the server is full, at most once a second."""
+        now = self.engine.owner.stamp()
+        if now - self.told_full >= _SECOND_MS:
+            self.told_full = now
+            _log.warning("the server is full", sockets=len(self.engine))
 
     def open(
         self,

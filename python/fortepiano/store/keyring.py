@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fortepiano import logs
 from fortepiano.errors import StoreError
 from fortepiano.model.identity import SigningKey
 
@@ -25,6 +26,8 @@ FILE = "keys.json"
 
 _SECRET_BYTES = 32
 _VERSION = 1
+
+_log = logs.logger(__name__)
 
 
 class KeyRing:
@@ -40,6 +43,7 @@ class KeyRing:
         self._kept = kept
         self._keys: tuple[SigningKey, ...] = ()
         self._seen: tuple[int, int] | None = None
+        self._fault = ""
 
     def keys(self) -> tuple[SigningKey, ...]:
         """Return the keys."""
@@ -80,6 +84,17 @@ class KeyRing:
             raise StoreError(self._path, f"cannot be read: {error.strerror or error}") from None
         except (ValueError, KeyError, TypeError):
             raise StoreError(self._path, "is damaged; without it, all tokens end") from None
+
+    def follow(self) -> None:
+        """Do as `refresh`, but keep the keys where that fails, and log it once."""
+        try:
+            self.refresh()
+        except StoreError as error:
+            if self._fault != str(error):
+                _log.warning("signing keys cannot be read", reason=str(error))
+            self._fault = str(error)
+        else:
+            self._fault = ""
 
     def rotate(self, now: int) -> SigningKey:
         """Make a new key, which signs from now on; the oldest ones go.
