@@ -41,27 +41,3 @@ export function luminance(hex) {
 export function inkOn(hex) {
   return luminance(hex) > 0.179 ? "#10131a" : "#ffffff";
 }
-
-/**
- * The colour made light enough to be read as text on the dark page.
- *
- * @param {string} hex
- */
-export function readable(hex) {
-  let lit = hex;
-  for (let share = 0.1; luminance(lit) < 0.24; share += 0.1) {
-    const [r, g, b] = channels(hex);
-    const lift = (/** @type {number} */ part) => Math.round(part + (255 - part) * share);
-    lit = join(lift(r), lift(g), lift(b));
-  }
-  return lit;
-}
-
-/**
- * @param {number} r
- * @param {number} g
- * @param {number} b
- */
-function join(r, g, b) {
-  return `#${((1 << 24) | (r << 16) | (g << 8) | b).toString(16).slice(1)}`;
-}

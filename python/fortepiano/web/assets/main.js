@@ -1,17 +1,25 @@
 /** @import { Scheduled, Sent } from "./types.js" */
 import { LOBBY, pathOf, roomOf, socketOf } from "./address.js";
-import { Bank } from "./audio/bank.js";
 import { Engine } from "./audio/engine.js";
+import { Instruments } from "./audio/instruments.js";
+import { Recorder } from "./audio/recorder.js";
 import { Voices } from "./audio/voices.js";
 import { Chat } from "./chat.js";
 import { Clock } from "./clock.js";
+import { showFallenCrown } from "./crown.js";
 import { Cursors, tellCursor } from "./cursors.js";
 import { element } from "./dom.js";
+import { Emitter } from "./emitter.js";
 import { Frames } from "./frames.js";
 import { Journal, expose } from "./hook.js";
+import { translate } from "./language.js";
+import { Performance } from "./midi/performance.js";
+import { MidiPorts } from "./midi/ports.js";
+import { Mutes } from "./mutes.js";
 import { Net } from "./net.js";
 import { Notices } from "./notices.js";
 import { People } from "./people.js";
+import { PersonMenu } from "./person.js";
 import { Incoming } from "./piano/incoming.js";
 import { Keyboard } from "./piano/keyboard.js";
 import { Lights } from "./piano/lights.js";
@@ -20,14 +28,20 @@ import { Player } from "./piano/player.js";
 import { playByPointer } from "./piano/pointer.js";
 import { Trails } from "./piano/trails.js";
 import { PianoView } from "./piano/view.js";
+import { Preferences } from "./preferences.js";
 import { Profile } from "./profile.js";
 import { NoteQuota, showQuota } from "./quota.js";
 import { Room } from "./room.js";
 import { Rooms } from "./rooms.js";
+import { Rules } from "./rules.js";
+import { showShare } from "./share.js";
 import { showSound } from "./sound.js";
 import { showStatus } from "./status.js";
+import { showStudio } from "./studio.js";
 import { wearRoomColors } from "./theme.js";
 import { showTools } from "./tools.js";
+
+await translate();
 
 // Each part knows only those that it is given here.
 
@@ -35,37 +49,54 @@ import { showTools } from "./tools.js";
 const schedule = new Journal();
 /** @type {Journal<Sent>} */
 const sent = new Journal();
+const samples = document.querySelector("meta[name=samples]")?.getAttribute("content") ?? "";
 
 const net = new Net(socketOf(location));
 const clock = new Clock(net);
 const room = new Room(net, roomOf(location));
 const quota = new NoteQuota(net);
 const frames = new Frames();
+const mutes = new Mutes();
+// Every note that sounds here, one's own and others': for recordings and MIDI instruments.
+const heard = new Emitter();
 
 const engine = new Engine();
-const voices = new Voices(engine, new Bank(engine.context));
+const instruments = new Instruments(engine.context, samples);
+const voices = new Voices(engine, instruments);
 
 const canvas = element("piano", HTMLCanvasElement);
 const view = new PianoView(canvas, frames);
-const lights = new Lights(view, new Trails(element("trails", HTMLCanvasElement), frames), frames);
+const trails = new Trails(element("trails", HTMLCanvasElement), frames);
+const lights = new Lights(view, trails, frames);
 const outgoing = new Outgoing(net, clock, (note) => sent.add(note));
-const player = new Player({ engine, voices, lights, outgoing, quota, room });
+const player = new Player({ engine, voices, lights, outgoing, quota, room, heard });
 const keyboard = new Keyboard(player);
+const midi = new MidiPorts(player, heard);
 playByPointer(canvas, view, player);
 
 const profile = new Profile(net, room);
-const people = new People(element("people", HTMLElement), room, () => profile.edit());
-new Incoming({ net, clock, room, engine, voices, lights, people, scheduled: (note) => schedule.add(note) });
-new Cursors(element("cursors", HTMLElement), room, frames);
+const chat = new Chat(net, room, mutes);
+const menu = new PersonMenu(net, room, mutes, chat);
+const people = new People(element("people", HTMLElement), room, mutes, (person) =>
+  person.id === room.me ? profile.edit() : menu.open(person),
+);
+new Incoming({ net, clock, room, engine, voices, lights, people, mutes, heard, scheduled: (note) => schedule.add(note) });
+const cursors = element("cursors", HTMLElement);
+new Cursors(cursors, room, frames);
 tellCursor(net);
-new Chat(net, room);
-new Notices(net);
+showFallenCrown(element("floor", HTMLElement), net, room, clock);
+const notices = new Notices(net);
 new Rooms(net, room, (name, set) => {
   history.pushState(null, "", pathOf(name));
   room.join(name, set);
 });
+new Rules(net, room);
+new Preferences({ engine, instruments, midi, keyboard, trails });
+const performance = new Performance(player, trails);
+showStudio(new Recorder(engine, heard), performance, room, (text) => notices.show({ text, duration: 8000 }));
 
-showQuota(quota, element("quota", HTMLElement));
+showQuota(net, quota, element("quota", HTMLElement));
+showShare();
 showSound(engine);
 showStatus(net, room, clock);
 showTools(player, keyboard, view);
@@ -77,6 +108,10 @@ room.on("joined", () => {
   document.title = room.name === LOBBY ? "fortepiano" : `${room.name} · fortepiano`;
 });
 addEventListener("popstate", () => room.join(roomOf(location)));
+midi.on("change", () => {
+  const list = midi.ports.map(({ name, input, on }) => ({ type: input ? "input" : "output", name, enabled: on }));
+  net.send({ m: "devices", list });
+});
 
 expose({
   schedule,
@@ -94,6 +129,8 @@ expose({
     latency: clock.latency,
     audio: engine.context.state,
     quota: { points: quota.points, max: quota.max, allowance: quota.allowance },
+    sound: { instrument: instruments.chosen, ready: instruments.ready, recorded: instruments.recorded },
+    performance: { playing: performance.playing, position: performance.position, left: performance.left },
   }),
 });
 

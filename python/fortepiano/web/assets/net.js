@@ -4,18 +4,22 @@ import { Emitter } from "./emitter.js";
 // Milliseconds before each new attempt, the last one for ever after: what stock clients do, so
 // that a server that restarts sees its people come back in the waves that it expects.
 const BACKOFF = [50, 2500, 10000];
+const BANNED = 4008;
+const REASONS = { 1013: "The connection was too slow", 4000: "The server restarts", 4004: "The server heard nothing" };
+
+/** @typedef {"connecting" | "online" | "reconnecting" | "refused"} Status */
 
 /**
  * The connection, which comes back by itself.
  *
- * Events: `status` whenever `status` changes, `hi` (the message) once the server has greeted.
- * `wire` emits every message under its `m`.
+ * Events: `status` whenever `status` or `reason` changes, `hi` (the message) once the server has
+ * greeted. `wire` emits every message under its `m`.
  */
 export class Net extends Emitter {
   wire = new Emitter();
-  /** @type {"connecting" | "online" | "reconnecting"} */
+  /** @type {Status} */
   status = "connecting";
-  /** Why the server closed the last connection, in its own words. */
+  /** Why the last connection ended, or was refused. */
   reason = "";
   /** @type {WebSocket | null} */
   #socket = null;
@@ -29,8 +33,7 @@ export class Net extends Emitter {
     this.#url = url;
     this.wire.on("hi", (message) => {
       this.#failures = 0;
-      this.reason = "";
-      this.#become("online");
+      this.#become("online", "");
       this.emit("hi", message);
     });
     // The network is back: no reason to sit out the rest of the delay.
@@ -43,10 +46,17 @@ export class Net extends Emitter {
     clearTimeout(this.#timer);
     this.#timer = 0;
     const socket = new WebSocket(this.#url);
+    let opened = false;
     this.#socket = socket;
-    socket.onopen = () => socket.send('[{"m":"hi"}]');
+    socket.onopen = () => {
+      opened = true;
+      socket.send('[{"m":"hi"}]');
+    };
     socket.onmessage = ({ data }) => this.#receive(data);
-    socket.onclose = ({ reason }) => this.#lost(reason);
+    socket.onclose = ({ code, reason }) => {
+      this.#lost(REASONS[/** @type {keyof typeof REASONS} */ (code)] ?? reason, code);
+      if (!opened) this.#ask();
+    };
   }
 
   /** Gives up a connection that is open in name only; a new one follows at once. */
@@ -56,7 +66,7 @@ export class Net extends Emitter {
     // A close handshake with nobody at the other end takes a minute: do not wait for its event.
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
-    this.#lost("");
+    this.#lost("", 0);
   }
 
   /**
@@ -81,20 +91,39 @@ export class Net extends Emitter {
     }
   }
 
-  /** @param {string} reason */
-  #lost(reason) {
+  /**
+   * @param {string} reason
+   * @param {number} code
+   */
+  #lost(reason, code) {
     this.#socket = null;
-    this.reason = reason;
-    this.#become("reconnecting");
+    if (code === BANNED) {
+      this.#become("refused", reason || "You are banned from this server");
+      return;
+    }
+    this.#become("reconnecting", reason || this.reason);
     const delay = BACKOFF[Math.min(this.#failures, BACKOFF.length - 1)];
     this.#failures += 1;
     this.#timer = setTimeout(() => this.open(), delay);
   }
 
-  /** @param {"connecting" | "online" | "reconnecting"} status */
-  #become(status) {
-    if (this.status === status) return;
+  /** Why a socket did not open: browsers do not say, but the server answers other questions. */
+  async #ask() {
+    const answer = await fetch("/readyz", { cache: "no-store" }).catch(() => null);
+    if (this.status === "online") return;
+    if (!answer) this.#become("reconnecting", "The server does not answer");
+    else if (answer.ok && this.#failures > 1) this.#become("refused", "The server lets nobody in from here");
+    else if (!answer.ok) this.#become("reconnecting", "The server is not ready");
+  }
+
+  /**
+   * @param {Status} status
+   * @param {string} reason
+   */
+  #become(status, reason) {
+    if (this.status === status && this.reason === reason) return;
     this.status = status;
+    this.reason = reason;
     this.emit("status", status);
   }
 }

@@ -1,6 +1,7 @@
 /** @import { Message } from "./types.js" */
 /** @import { Net } from "./net.js" */
 import { element, make } from "./dom.js";
+import { t } from "./language.js";
 import { string } from "./text.js";
 
 const SHOWN = 5;
@@ -33,7 +34,7 @@ export class Notices {
     if (heading) card.append(make("strong", "", heading));
     if (body) card.append(make("p", "", body));
     const close = make("button", "close", "×");
-    close.ariaLabel = "Close";
+    close.ariaLabel = t("Close");
     close.addEventListener("click", () => this.#close(key));
     card.append(close);
     this.#region.append(card);

@@ -1,38 +1,44 @@
+/** @import { Mutes } from "./mutes.js" */
 /** @import { Person } from "./types.js" */
 /** @import { Room } from "./room.js" */
 import { icon, make } from "./dom.js";
 import { inkOn } from "./color.js";
+import { t } from "./language.js";
 
 // A plate hops with its owner's playing, not with each of his notes.
 const PULSE = 160;
 
-/** @typedef {{ item: HTMLLIElement, plate: HTMLElement, name: HTMLElement, crown: SVGSVGElement, pulsed: number }} Plate */
+/** @typedef {{ item: HTMLLIElement, plate: HTMLElement, name: HTMLElement, marks: HTMLElement, pulsed: number }} Plate */
 
-/** The name plates of all who are in the room; one's own opens the dialog for name and colour. */
+/** The name plates of all who are in the room; each opens what one can do about that person. */
 export class People {
   /** @type {Map<string, Plate>} */
   #plates = new Map();
   #still = matchMedia("(prefers-reduced-motion: reduce)");
   #list;
   #room;
-  #edit;
+  #mutes;
+  #open;
 
   /**
    * @param {HTMLElement} list
    * @param {Room} room
-   * @param {() => void} edit opens the dialog for one's own name
+   * @param {Mutes} mutes
+   * @param {(person: Person) => void} open called when a plate is clicked
    */
-  constructor(list, room, edit) {
+  constructor(list, room, mutes, open) {
     this.#list = list;
     this.#room = room;
-    this.#edit = edit;
+    this.#mutes = mutes;
+    this.#open = open;
     room.on("person", (person) => this.#show(person));
     room.on("left", (id) => {
       this.#plates.get(id)?.item.remove();
       this.#plates.delete(id);
     });
-    room.on("changed", () => this.#crown());
-    room.on("joined", () => this.#crown());
+    const all = () => [...room.people.values()].forEach((person) => this.#mark(person));
+    for (const event of ["changed", "joined"]) room.on(event, all);
+    mutes.on("change", all);
   }
 
   /**
@@ -50,40 +56,55 @@ export class People {
 
   /** @param {Person} person */
   #show(person) {
-    const plate = this.#plates.get(person.id) ?? this.#add(person);
-    plate.name.textContent = person.name;
-    plate.plate.title = person.name;
-    plate.plate.style.setProperty("--color", person.color);
-    plate.plate.style.setProperty("--ink", inkOn(person.color));
+    const { plate, name } = this.#plates.get(person.id) ?? this.#add(person);
+    name.textContent = person.name;
+    plate.title = person.name;
+    plate.style.setProperty("--color", person.color);
+    plate.style.setProperty("--ink", inkOn(person.color));
+    this.#mark(person);
   }
 
   /** @param {Person} person */
   #add(person) {
     const own = person.id === this.#room.me;
     const item = make("li");
-    const plate = make(own ? "button" : "span", "plate");
+    const plate = make("button", "plate");
     const name = make("bdi", "plate-name");
-    const crown = icon("crown");
-    crown.classList.add("plate-crown");
-    crown.setAttribute("hidden", "");
-    plate.append(crown, name);
-    if (own) {
-      plate.append(make("span", "plate-you", "you"));
-      plate.addEventListener("click", this.#edit);
-    }
+    const marks = make("span", "plate-marks");
+    plate.append(marks, name);
+    plate.ariaHasPopup = "dialog";
+    if (own) plate.append(make("span", "plate-you", t("you")));
+    plate.addEventListener("click", () => this.#open(person));
     item.append(plate);
     if (own) this.#list.prepend(item);
     else this.#list.append(item);
-    const made = { item, plate, name, crown, pulsed: 0 };
+    const made = { item, plate, name, marks, pulsed: 0 };
     this.#plates.set(person.id, made);
     return made;
   }
 
-  #crown() {
-    const holder = this.#room.holder?.id;
-    for (const [id, { crown, plate }] of this.#plates) {
-      crown.toggleAttribute("hidden", id !== holder);
-      plate.classList.toggle("crowned", id === holder);
+  /** @param {Person} person */
+  #mark(person) {
+    const known = this.#plates.get(person.id);
+    if (!known) return;
+    const crowned = person === this.#room.holder;
+    const silent = this.#mutes.notes.has(person._id) || this.#mutes.chat.has(person._id);
+    const state = [crowned, silent, person.afk, person.tag?.text, person.tag?.color].join();
+    // Each arrival marks everybody: touch the document only where something changed.
+    if (known.marks.dataset.state === state) return;
+    known.marks.dataset.state = state;
+    known.marks.replaceChildren();
+    const mark = (/** @type {string} */ symbol, /** @type {string} */ meaning) =>
+      known.marks.append(icon(symbol), make("span", "unseen", meaning));
+    if (crowned) mark("crown", t("wears the crown"));
+    if (silent) mark("muted", t("muted"));
+    if (person.afk) mark("away", t("away"));
+    if (person.tag) {
+      const tag = make("bdi", "plate-tag", person.tag.text);
+      tag.style.setProperty("--color", person.tag.color);
+      tag.style.setProperty("--ink", inkOn(person.tag.color));
+      known.marks.append(tag);
     }
+    known.plate.classList.toggle("crowned", crowned);
   }
 }

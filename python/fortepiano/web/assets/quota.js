@@ -1,5 +1,6 @@
 /** @import { Net } from "./net.js" */
 import { Emitter } from "./emitter.js";
+import { t } from "./language.js";
 
 // What a client may assume until the server says otherwise, and while it plays alone.
 const OFFLINE = { allowance: 8000, max: 24_000, maxHistLen: 3 };
@@ -93,10 +94,11 @@ function positive(value, fallback) {
 /**
  * Shows the points in a bar that shrinks as they are spent.
  *
+ * @param {Net} net
  * @param {NoteQuota} quota
  * @param {HTMLElement} bar an element with role `meter` around the part that shrinks
  */
-export function showQuota(quota, bar) {
+export function showQuota(net, quota, bar) {
   const fill = /** @type {HTMLElement} */ (bar.firstElementChild);
   let due = false;
   const draw = () => {
@@ -104,17 +106,23 @@ export function showQuota(quota, bar) {
     const share = quota.points / quota.max;
     fill.style.transform = `scaleX(${share.toFixed(3)})`;
     bar.setAttribute("aria-valuenow", String(Math.round(share * 100)));
-    bar.title = `${quota.points} of ${quota.max} notes left, ${quota.allowance} more every two seconds`;
+    const { points, max, allowance } = quota;
+    bar.title = t("{points} of {max} notes left, {allowance} more every two seconds", { points, max, allowance });
   };
   quota.on("change", () => {
     if (due) return;
     due = true;
     requestAnimationFrame(draw);
   });
-  quota.on("refused", () => {
+  const refused = () => {
     if (bar.dataset.refused) return;
     bar.dataset.refused = "true";
     setTimeout(() => delete bar.dataset.refused, 600);
+  };
+  quota.on("refused", refused);
+  // The server dropped what was played: another tab of the same person spends the same points.
+  net.wire.on("notification", ({ text }) => {
+    if (text === "You're playing too fast! Slow down.") refused();
   });
   draw();
 }

@@ -1,6 +1,7 @@
 /** @import { Crown, Message, Person, Settings } from "./types.js" */
 /** @import { Net } from "./net.js" */
 import { color } from "./color.js";
+import { t } from "./language.js";
 import { Emitter } from "./emitter.js";
 import { string } from "./text.js";
 
@@ -24,6 +25,8 @@ export class Room extends Emitter {
   crown = null;
   /** @type {Map<string, Person>} */
   people = new Map();
+  /** Whether the holder of the crown lets one rule beside him, in the room of this name. */
+  #beside = "";
   #net;
   /** The room to ask for upon the next `hi`. */
   #wanted;
@@ -45,6 +48,13 @@ export class Room extends Emitter {
     net.wire.on("ch", (message) => this.#enter(message));
     net.wire.on("p", (message) => this.#update(message));
     net.wire.on("m", ({ id, x, y }) => this.#move(id, x, y));
+    // Nothing else tells it, so these two lines of docs/protocol.md are taken at their word.
+    net.wire.on("notification", ({ text }) => {
+      if (text === "You rule this room beside its owner.") this.#beside = this.name;
+      else if (text === "You rule this room no more.") this.#beside = "";
+      else return;
+      this.emit("changed");
+    });
     net.wire.on("bye", ({ p }) => this.#remove(p));
   }
 
@@ -66,9 +76,19 @@ export class Room extends Emitter {
     return id ? this.people.get(id) : undefined;
   }
 
+  /** Whether one wears the crown. */
+  get holds() {
+    return this.me !== "" && this.crown?.participantId === this.me;
+  }
+
+  /** Whether one may change the room and throw people out. */
+  get rules() {
+    return this.holds || (this.#beside === this.name && this.name !== "" && !this.settings.lobby);
+  }
+
   /** Whether the room takes one's notes: with `crownsolo` only those of the crown's holder. */
   get open() {
-    return !this.settings.crownsolo || this.crown?.participantId === this.me;
+    return !this.settings.crownsolo || this.holds;
   }
 
   /** Oneself in this room, or as the server greeted one. */
@@ -84,7 +104,7 @@ export class Room extends Emitter {
   #meet(user) {
     this.user = {
       _id: string(user?._id),
-      name: string(user?.name, "Anonymous"),
+      name: string(user?.name, t("Anonymous")),
       color: color(user?.color),
     };
     this.emit("self");
@@ -115,12 +135,17 @@ export class Room extends Emitter {
     if (typeof entry.id !== "string") return;
     const known = this.people.get(entry.id);
     /** @type {Person} */
-    const person = known ?? { id: entry.id, _id: entry.id, name: "Anonymous", color: color(null), x: 200, y: 100 };
+    const person = known ?? { id: entry.id, _id: entry.id, name: t("Anonymous"), color: color(null), x: 200, y: 100 };
     person._id = string(entry._id, person._id);
     person.name = string(entry.name, person.name);
     person.color = color(entry.color, person.color);
     person.x = coordinate(entry.x, person.x);
     person.y = coordinate(entry.y, person.y);
+    person.afk = entry.afk === true;
+    person.vanished = entry.vanished === true;
+    // A tag comes along each time: without one, it is gone.
+    const { text, color: shade } = Object(entry.tag);
+    person.tag = string(text ?? entry.tag) ? { text: string(text ?? entry.tag), color: color(shade) } : null;
     this.people.set(person.id, person);
     this.emit("person", person);
     if (person.id === this.me) this.emit("self");

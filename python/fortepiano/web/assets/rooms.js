@@ -1,7 +1,8 @@
-/** @import { Channel } from "./types.js" */
+/** @import { Channel, Settings } from "./types.js" */
 /** @import { Net } from "./net.js" */
 /** @import { Room } from "./room.js" */
 import { closeOnBackdrop, element, icon, make } from "./dom.js";
+import { t } from "./language.js";
 import { oneLine, string } from "./text.js";
 
 const LONGEST = 512;
@@ -23,7 +24,7 @@ export class Rooms {
   /**
    * @param {Net} net
    * @param {Room} room
-   * @param {(name: string, set?: object) => void} enter goes to a room
+   * @param {(name: string, set?: Settings) => void} enter goes to a room
    */
   constructor(net, room, enter) {
     this.#net = net;
@@ -38,6 +39,10 @@ export class Rooms {
       event.preventDefault();
       const wanted = oneLine(this.#name.value, LONGEST);
       if (wanted) this.#choose(wanted, { visible: !this.#hidden.checked, chat: true });
+    });
+    element("rooms-alone", HTMLButtonElement).addEventListener("click", () => {
+      // Nobody guesses this name, and nobody finds it in the list.
+      this.#choose(crypto.getRandomValues(new Uint32Array(3)).join(""), { visible: false, chat: true });
     });
     net.wire.on("ls", ({ c, u }) => this.#merge(c === true, Array.isArray(u) ? u : []));
     // A new connection is subscribed to nothing.
@@ -58,7 +63,7 @@ export class Rooms {
 
   /**
    * @param {string} name
-   * @param {object} [set]
+   * @param {Settings} [set]
    */
   #choose(name, set) {
     this.#dialog.close();
@@ -98,7 +103,7 @@ export class Rooms {
       }
     }
     this.#go.disabled = !wanted;
-    this.#go.textContent = !wanted || this.#known.has(wanted) ? "Join" : "Join or create";
+    this.#go.textContent = !wanted || this.#known.has(wanted) ? t("Join") : t("Join or create");
   }
 
   /** @param {Channel} room */
@@ -108,11 +113,12 @@ export class Rooms {
     button.dataset.room = _id;
     if (_id === this.#room.name) button.ariaCurrent = "true";
     button.append(make("bdi", "room-title", _id));
-    if (settings?.visible === false) button.append(marked("lock", "not listed"));
-    if (settings?.crownsolo) button.append(marked("solo", "only the crown's holder plays"));
-    if (banned) button.append(make("span", "room-flag", "banned"));
+    if (settings?.visible === false) button.append(marked("lock", t("not listed")));
+    if (settings?.inviteOnly) button.append(marked("lock", t("for invited people only")));
+    if (settings?.crownsolo) button.append(marked("solo", t("only the crown's holder plays")));
+    if (banned) button.append(make("span", "room-flag", t("banned")));
     const people = typeof count === "number" ? count : 0;
-    button.append(make("span", "room-count", `${people} ${people === 1 ? "person" : "people"}`));
+    button.append(make("span", "room-count", t(people === 1 ? "{count} person" : "{count} people", { count: people })));
     button.addEventListener("click", () => this.#choose(string(_id)));
     row.append(button);
     return row;

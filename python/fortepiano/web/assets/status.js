@@ -2,8 +2,9 @@
 /** @import { Net } from "./net.js" */
 /** @import { Room } from "./room.js" */
 import { element } from "./dom.js";
+import { t } from "./language.js";
 
-const WORDS = { connecting: "Connecting…", online: "Online", reconnecting: "Reconnecting…" };
+const WORDS = { connecting: "Connecting…", online: "Online", reconnecting: "Reconnecting…", refused: "Refused" };
 
 /**
  * Says in the header where one is, whether one is connected, and who wears the crown.
@@ -15,6 +16,7 @@ const WORDS = { connecting: "Connecting…", online: "Online", reconnecting: "Re
 export function showStatus(net, room, clock) {
   const status = element("status", HTMLElement);
   const words = element("status-text", HTMLElement);
+  const latency = element("latency", HTMLElement);
   const name = element("room-name", HTMLElement);
   const count = element("room-count", HTMLElement);
   const crown = element("crown", HTMLElement);
@@ -22,19 +24,23 @@ export function showStatus(net, room, clock) {
 
   const connection = () => {
     status.dataset.status = net.status;
-    words.textContent = net.reason ? `${WORDS[net.status]} (${net.reason})` : WORDS[net.status];
-    status.title = net.status === "online" && clock.latency !== null ? `${Math.round(clock.latency)} ms` : "";
+    words.textContent = net.reason ? `${t(WORDS[net.status])} (${t(net.reason)})` : t(WORDS[net.status]);
+  };
+  // Outside of the live region: nobody wants to hear a number every few seconds.
+  const measured = () => {
+    latency.textContent = net.status === "online" && clock.latency !== null ? `${Math.round(clock.latency)} ms` : "";
   };
   const where = () => {
     name.textContent = room.name;
     count.textContent = String(room.people.size);
-    count.title = `${room.people.size} here`;
+    count.title = t("{count} here", { count: room.people.size });
     crown.hidden = !room.crown;
-    holder.textContent = room.holder?.name ?? "on the floor";
+    holder.textContent = room.holder?.name ?? t("on the floor");
   };
 
   net.on("status", connection);
-  net.wire.on("t", connection);
+  net.on("status", measured);
+  net.wire.on("t", measured);
   room.on("joined", where);
   room.on("changed", where);
   room.on("person", (person) => {

@@ -21,3 +21,22 @@ export function oneLine(typed, limit) {
 export function string(value, fallback = "") {
   return typeof value === "string" ? value : fallback;
 }
+
+/**
+ * A line with its links, for `append`: what is no address stays text, and only the web's are links.
+ *
+ * @param {string} line
+ * @returns {(string | HTMLAnchorElement)[]}
+ */
+export function withLinks(line) {
+  return line.split(/(https?:\/\/[^\s<>"]+[^\s<>"'.,;:!?)\]])/i).map((part, i) => {
+    if (i % 2 === 0 || !URL.canParse(part)) return part;
+    const link = document.createElement("a");
+    link.href = part;
+    link.textContent = part;
+    link.target = "_blank";
+    // The other page learns neither where it was linked nor how to steer this one.
+    link.rel = "noopener noreferrer nofollow";
+    return link;
+  });
+}

@@ -1,28 +1,39 @@
-import { strike } from "./strings.js";
-
-// One computed note for three keys: a semitone up or down is not heard as another string.
+// One sound for three keys: a semitone up or down is not heard as another string.
 const APART = 3;
 const FIRST = 21;
 const LAST = 108;
 const MIDDLE = 60;
 // Milliseconds of computing in one go; a frame has sixteen.
 const SLICE = 6;
+const AT_ONCE = 3;
+// Nobody hears what a string does after so many seconds, but it would fill the memory of a phone.
+const LONGEST = 11;
+const SILENCE = 0.004;
+const NAMES = ["C", "", "", "Ds", "", "", "Fs", "", "", "A"];
+
+/** @typedef {(midi: number, rate: number) => Generator<void, Float32Array<ArrayBuffer>>} Recipe */
 
 /**
  * The sounds of an instrument: a buffer and the speed at which it gives the wanted pitch.
  *
- * The synthesised piano computes its notes in the background, the middle of the keyboard first. Until
- * the one that is needed has had its turn, the nearest one stands in.
+ * They are computed in the background, or fetched, the middle of the keyboard first. Until the one that
+ * is needed has had its turn, the nearest one stands in.
  */
 export class Bank {
   /** @type {Map<number, AudioBuffer>} */
   #buffers = new Map();
+  /** What was computed to stand in for recordings, and goes once there are some. */
+  #stopgap = false;
   #context;
 
   /** @param {BaseAudioContext} context */
   constructor(context) {
     this.#context = context;
-    this.#prepare();
+  }
+
+  /** How many sounds are there. */
+  get size() {
+    return this.#buffers.size;
   }
 
   /**
@@ -30,24 +41,26 @@ export class Bank {
    * @returns {{ buffer: AudioBuffer, rate: number }}
    */
   sound(midi) {
-    let nearest = MIDDLE;
+    let nearest = NaN;
     for (const known of this.#buffers.keys()) {
-      if (Math.abs(known - midi) < Math.abs(nearest - midi)) nearest = known;
+      if (!(Math.abs(known - midi) >= Math.abs(nearest - midi))) nearest = known;
     }
     const buffer = /** @type {AudioBuffer} */ (this.#buffers.get(nearest));
     return { buffer, rate: 2 ** ((midi - nearest) / 12) };
   }
 
-  async #prepare() {
-    const waiting = [];
-    for (let midi = FIRST; midi <= LAST; midi += APART) waiting.push(midi);
-    waiting.sort((a, b) => Math.abs(a - MIDDLE) - Math.abs(b - MIDDLE));
-    // The first one in one go: from then on the page can be played.
+  /**
+   * Computes the sounds; the first before it returns, so that one can play.
+   *
+   * @param {Recipe} recipe
+   * @param {boolean} [all] else no more than the first
+   */
+  async compute(recipe, all = true) {
     let until = Infinity;
-    for (const midi of waiting) {
+    for (const midi of all ? order() : [MIDDLE]) {
       // Low strings have nothing above 8 kHz: half the samples, half the work.
       const rate = this.#context.sampleRate / (midi < MIDDLE ? 2 : 1);
-      const work = strike(midi, rate);
+      const work = recipe(midi, rate);
       let step = work.next();
       while (!step.done) {
         if (performance.now() > until) {
@@ -56,10 +69,72 @@ export class Bank {
         }
         step = work.next();
       }
-      const buffer = this.#context.createBuffer(1, step.value.length, rate);
-      buffer.copyToChannel(step.value, 0);
-      this.#buffers.set(midi, buffer);
+      this.#keep(midi, step.value, rate);
       until = Math.min(until, performance.now() + SLICE);
     }
+    this.#stopgap = !all;
   }
+
+  /**
+   * Fetches recorded sounds, a few at a time.
+   *
+   * @param {string} folder its address
+   * @returns {Promise<boolean>} whether all of them came
+   */
+  async fetch(folder) {
+    const waiting = order();
+    const fetchers = Array.from({ length: AT_ONCE }, async () => {
+      for (let midi = waiting.shift(); midi !== undefined; midi = waiting.shift()) {
+        const answer = await fetch(`${folder}${NAMES[midi % 12]}${Math.floor(midi / 12) - 1}.mp3`);
+        if (!answer.ok) throw new Error(`${answer.status} ${answer.url}`);
+        const recorded = await this.#context.decodeAudioData(await answer.arrayBuffer());
+        if (this.#stopgap) this.#buffers.clear();
+        this.#stopgap = false;
+        this.#keep(midi, trimmed(recorded), recorded.sampleRate);
+      }
+    });
+    return Promise.all(fetchers).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /**
+   * @param {number} midi
+   * @param {Float32Array<ArrayBuffer>} wave
+   * @param {number} rate
+   */
+  #keep(midi, wave, rate) {
+    const buffer = this.#context.createBuffer(1, wave.length, rate);
+    buffer.copyToChannel(wave, 0);
+    this.#buffers.set(midi, buffer);
+  }
+}
+
+/** The keys that have a sound, the middle ones first. */
+function order() {
+  const keys = [];
+  for (let midi = FIRST; midi <= LAST; midi += APART) keys.push(midi);
+  return keys.sort((a, b) => Math.abs(a - MIDDLE) - Math.abs(b - MIDDLE));
+}
+
+/**
+ * A recording in one channel, without the silence before it: a key must answer at once.
+ *
+ * @param {AudioBuffer} recorded
+ */
+function trimmed(recorded) {
+  const { sampleRate, numberOfChannels, length } = recorded;
+  const left = recorded.getChannelData(0);
+  const right = recorded.getChannelData(numberOfChannels - 1);
+  let begin = 0;
+  while (begin < length && Math.abs(/** @type {number} */ (left[begin])) < SILENCE) begin += 1;
+  begin = Math.max(0, begin - Math.round(0.002 * sampleRate));
+  const wave = new Float32Array(Math.min(length - begin, LONGEST * sampleRate));
+  const fade = 0.5 * sampleRate;
+  for (let i = 0; i < wave.length; i += 1) {
+    const both = /** @type {number} */ (left[begin + i]) + /** @type {number} */ (right[begin + i]);
+    wave[i] = both * Math.min(1, (wave.length - i) / fade);
+  }
+  return wave;
 }

@@ -1,11 +1,11 @@
 import { now } from "../clock.js";
 import { Emitter } from "../emitter.js";
+import { recall, remember } from "../store.js";
 
 const LANES = 7;
 const WIDTH = 0.45;
 // Milliseconds for which two clocks are compared before older comparisons are forgotten.
 const WINDOW = 3000;
-const KEPT = "fortepiano.volume";
 
 /**
  * The audio context and all that lies between the notes and the ears: lanes from left to right,
@@ -15,7 +15,10 @@ const KEPT = "fortepiano.volume";
  */
 export class Engine extends Emitter {
   context = new AudioContext({ latencyHint: "interactive" });
+  /** Where all that one hears comes together; a recorder listens here. @type {AudioNode} */
+  output;
   #volume = this.context.createGain();
+  #wet = this.context.createGain();
   /** @type {AudioNode[]} */
   #lanes = [];
   // Seconds of the audio context less seconds of the page's clock, at most: in this window of time
@@ -32,12 +35,11 @@ export class Engine extends Emitter {
     const compressor = this.#compressor({ threshold: -20, knee: 18, ratio: 3, attack: 0.006, release: 0.25 });
     const dry = context.createGain();
     const room = context.createConvolver();
-    const wet = context.createGain();
     room.buffer = ambience(context);
-    wet.gain.value = 0.2;
     dry.connect(this.#volume);
-    dry.connect(room).connect(wet).connect(this.#volume);
+    dry.connect(room).connect(this.#wet).connect(this.#volume);
     this.#volume.connect(compressor).connect(limiter).connect(context.destination);
+    this.output = limiter;
     for (let lane = 0; lane < LANES; lane += 1) {
       const panner = context.createStereoPanner();
       panner.pan.value = WIDTH * ((2 * lane) / (LANES - 1) - 1);
@@ -45,6 +47,7 @@ export class Engine extends Emitter {
       this.#lanes.push(panner);
     }
     this.volume = this.volume;
+    this.reverb = this.reverb;
     context.addEventListener("statechange", () => {
       // While it was suspended its time stood still.
       this.#ahead = this.#before = -Infinity;
@@ -64,14 +67,23 @@ export class Engine extends Emitter {
 
   /** 0..1, kept for the next visit. */
   get volume() {
-    const kept = Number.parseFloat(remembered() ?? "");
-    return Number.isFinite(kept) ? Math.min(Math.max(kept, 0), 1) : 0.7;
+    return Math.min(Math.max(recall("volume", 0.7), 0), 1);
   }
 
   set volume(share) {
-    remember(String(share));
+    remember("volume", share);
     // Squared: half way down the slider sounds half as loud.
     this.#volume.gain.setTargetAtTime(1.6 * share * share, this.context.currentTime, 0.02);
+  }
+
+  /** How much of the room's echo is heard, 0..1. */
+  get reverb() {
+    return Math.min(Math.max(recall("reverb", 0.35), 0), 1);
+  }
+
+  set reverb(share) {
+    remember("reverb", share);
+    this.#wet.gain.setTargetAtTime(0.57 * share, this.context.currentTime, 0.02);
   }
 
   /**
@@ -135,23 +147,4 @@ function ambience(context) {
     }
   }
   return buffer;
-}
-
-// Storage may be forbidden altogether; the slider works without it.
-
-function remembered() {
-  try {
-    return localStorage.getItem(KEPT);
-  } catch {
-    return null;
-  }
-}
-
-/** @param {string} value */
-function remember(value) {
-  try {
-    localStorage.setItem(KEPT, value);
-  } catch {
-    // nothing is kept then
-  }
 }

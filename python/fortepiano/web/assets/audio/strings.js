@@ -75,7 +75,7 @@ function loudness(n, frequency, pitch) {
  * @param {number} loss per second
  * @param {number} phase
  */
-function ring(wave, rate, frequency, amplitude, loss, phase) {
+export function ring(wave, rate, frequency, amplitude, loss, phase) {
   const step = (2 * Math.PI * frequency) / rate;
   const decay = Math.exp(-loss / rate);
   const feedback = 2 * decay * Math.cos(step);

@@ -1,19 +1,18 @@
-/** @import { Bank } from "./bank.js" */
 /** @import { Engine } from "./engine.js" */
+/** @import { Instruments } from "./instruments.js" */
 
-// As many strings as a cheap phone can sound at once; the oldest make room for the new.
+// As many notes as a cheap phone can sound at once; the oldest make room for the new.
 const MOST = 160;
 // Notes come a second before they sound. Beyond so many that wait or fade, new ones are left out:
 // nobody would hear them in such a storm.
 const PREPARED = 2000;
-// Above this key a piano has no dampers: let go, the strings ring on.
-const UNDAMPED = 90;
 
 /**
  * @typedef {object} Voice
  * @property {string} slot        Who plays which key.
  * @property {number} begins      Seconds of the audio context.
- * @property {AudioBufferSourceNode} source
+ * @property {number} fade        Seconds.
+ * @property {AudioScheduledSourceNode} source
  * @property {GainNode} gain
  */
 
@@ -26,15 +25,15 @@ export class Voices {
   /** All that have not ended, those included that were told to. */
   #prepared = 0;
   #engine;
-  #bank;
+  #instruments;
 
   /**
    * @param {Engine} engine
-   * @param {Bank} bank
+   * @param {Instruments} instruments
    */
-  constructor(engine, bank) {
+  constructor(engine, instruments) {
     this.#engine = engine;
-    this.#bank = bank;
+    this.#instruments = instruments;
   }
 
   /**
@@ -49,21 +48,11 @@ export class Voices {
     this.stop(player, midi, at);
     if (this.#prepared >= PREPARED) return;
     if (this.#all.size >= MOST) this.#makeRoom(at);
-    const { context } = this.#engine;
-    const { buffer, rate } = this.#bank.sound(midi);
-    const source = new AudioBufferSourceNode(context, { buffer, playbackRate: rate });
-    const pitch = 440 * 2 ** ((midi - 69) / 12);
-    // A soft stroke lacks the upper partials; that, more than the level, is what touch sounds like.
-    const filter = new BiquadFilterNode(context, {
-      type: "lowpass",
-      Q: -2,
-      frequency: Math.min(18_000, pitch * (1 + 6 * velocity) + 150 + 8000 * velocity ** 2.5),
-    });
-    const gain = new GainNode(context, { gain: 1.1 * velocity ** 1.35 });
-    source.connect(filter).connect(gain).connect(this.#engine.lane(midi));
+    const { source, output, gain, fade } = this.#instruments.strike(midi, velocity, at);
+    output.connect(this.#engine.lane(midi));
     source.start(at);
     const slot = `${midi} ${player}`;
-    const voice = { slot, begins: at, source, gain };
+    const voice = { slot, begins: at, fade, source, gain };
     this.#all.add(voice);
     this.#held.set(slot, voice);
     this.#prepared += 1;
@@ -87,7 +76,16 @@ export class Voices {
     const voice = this.#held.get(slot);
     if (!voice) return;
     this.#held.delete(slot);
-    this.#damp(voice, Math.max(at, voice.begins + 0.02), midi >= UNDAMPED ? 0.7 : 0.14 - 0.0011 * (midi - 21));
+    this.#damp(voice, Math.max(at, voice.begins + 0.02), voice.fade);
+  }
+
+  /** @param {string} player all that he plays or is about to fades at once */
+  silence(player) {
+    for (const voice of [...this.#all]) {
+      if (!voice.slot.endsWith(` ${player}`)) continue;
+      this.#forget(voice);
+      this.#damp(voice, this.#engine.context.currentTime, 0.05);
+    }
   }
 
   /**
@@ -97,11 +95,16 @@ export class Voices {
    */
   #makeRoom(at) {
     for (const voice of this.#all) {
-      this.#all.delete(voice);
-      if (this.#held.get(voice.slot) === voice) this.#held.delete(voice.slot);
+      this.#forget(voice);
       this.#damp(voice, Math.max(at, voice.begins), 0.01);
       return;
     }
+  }
+
+  /** @param {Voice} voice */
+  #forget(voice) {
+    this.#all.delete(voice);
+    if (this.#held.get(voice.slot) === voice) this.#held.delete(voice.slot);
   }
 
   /**

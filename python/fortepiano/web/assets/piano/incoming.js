@@ -1,6 +1,8 @@
 /** @import { Scheduled } from "../types.js" */
 /** @import { Engine } from "../audio/engine.js" */
 /** @import { Voices } from "../audio/voices.js" */
+/** @import { Emitter } from "../emitter.js" */
+/** @import { Mutes } from "../mutes.js" */
 /** @import { Clock } from "../clock.js" */
 /** @import { Net } from "../net.js" */
 /** @import { People } from "../people.js" */
@@ -32,6 +34,8 @@ export class Incoming {
    * @param {Voices} parts.voices
    * @param {Lights} parts.lights
    * @param {People} parts.people
+   * @param {Emitter} parts.heard told of each `note` that sounds here
+   * @param {Mutes} parts.mutes
    * @param {(note: Scheduled) => void} parts.scheduled told of each note that is to sound
    */
   constructor(parts) {
@@ -40,6 +44,11 @@ export class Incoming {
       if (typeof t === "number" && typeof p === "string" && Array.isArray(n)) this.#play(t, n, p);
     });
     parts.room.on("left", (id) => parts.lights.release(id));
+    parts.mutes.on("change", () => {
+      for (const { id, _id } of parts.room.people.values()) {
+        if (parts.mutes.notes.has(_id)) parts.voices.silence(id);
+      }
+    });
   }
 
   /**
@@ -48,7 +57,9 @@ export class Incoming {
    * @param {string} p
    */
   #play(t, notes, p) {
-    const { clock, engine, lights, people, room, scheduled, voices } = this.#parts;
+    const { clock, engine, heard, lights, mutes, people, room, scheduled, voices } = this.#parts;
+    // Whom one does not want to hear is not shown as playing either.
+    if (mutes.notes.has(room.people.get(p)?._id ?? p)) return;
     const present = now();
     const base = clock.toLocal(t) + DELAY;
     const shade = color(room.people.get(p)?.color);
@@ -67,6 +78,7 @@ export class Incoming {
         else voices.start(p, key.midi, v, at);
       }
       lights.later(due, key, p, stop ? null : shade, stop ? null : () => people.pulse(p, due));
+      heard.emit("note", { player: p, key, velocity: v, due });
       scheduled({ p, n: key.name, v, stop, t, d, due, at });
     }
   }

@@ -1,24 +1,39 @@
 /** @import { Key } from "./keys.js" */
 /** @import { Player } from "./player.js" */
 import { Emitter } from "../emitter.js";
+import { recall, remember } from "../store.js";
 import { keyOf } from "./keys.js";
 
-// Codes name places, not letters: the rows lie alike on QWERTY, QWERTZ and AZERTY. From C upwards.
+// Codes name places, not letters: the rows lie alike on all keyboards. From C upwards.
 const LOWER = "KeyZ KeyS KeyX KeyD KeyC KeyV KeyG KeyB KeyH KeyN KeyJ KeyM Comma KeyL Period Semicolon Slash".split(" ");
 const UPPER =
   "KeyQ Digit2 KeyW Digit3 KeyE KeyR Digit5 KeyT Digit6 KeyY Digit7 KeyU KeyI Digit9 KeyO Digit0 KeyP BracketLeft Equal BracketRight".split(" ");
-const SIGNS = { Comma: ",", Period: ".", Semicolon: ";", Slash: "/", BracketLeft: "[", Equal: "=", BracketRight: "]" };
+const SIGNS = { Comma: ",", Period: ".", Semicolon: ";", Slash: "/", BracketLeft: "[", BracketRight: "]", Equal: "=" };
+
+/** Which sign lies at which place, where that is not the QWERTY one. @type {Record<string, Record<string, string>>} */
+const LAYOUTS = {
+  qwerty: {},
+  qwertz: { KeyY: "z", KeyZ: "y", Semicolon: "ö", Slash: "-", BracketLeft: "ü", BracketRight: "+", Equal: "´" },
+  azerty: { KeyA: "q", KeyQ: "a", KeyW: "z", KeyZ: "w", KeyM: ",", Comma: ";", Period: ":", Semicolon: "m", Slash: "!", BracketLeft: "^", BracketRight: "$" },
+};
+
 const LOWEST = 48;
 const VELOCITY = 0.5;
 const TYPING = "input:not([type=range]):not([type=checkbox]), textarea, select, [contenteditable]";
 
 /**
  * Plays by the computer's keyboard: two rows of keys, an octave apart, the space bar as pedal, the
- * arrows up and down for the octave. Event: `octave` whenever `octave` changed.
+ * arrows up and down for the octave, shift for one more while it is held.
+ *
+ * Event: `octave` whenever `octave` or `layout` changed.
  */
 export class Keyboard extends Emitter {
   /** Octaves up or down from where the rows begin at C3 and C4. */
   octave = 0;
+  /** A name in LAYOUTS; empty: as the keys lie. */
+  layout = recall("layout", "");
+  /** What the browser knows of the real keyboard's signs, by code. @type {Map<string, string>} */
+  #signs = new Map();
   /** What each pressed code sounds; the octave may change before it comes up. @type {Map<string, Key>} */
   #down = new Map();
   #pedal = false;
@@ -31,6 +46,14 @@ export class Keyboard extends Emitter {
     addEventListener("keydown", (event) => this.#press(event));
     addEventListener("keyup", (event) => this.#release(event.code));
     addEventListener("blur", () => this.#down.clear());
+    const { keyboard } = /** @type {{ keyboard?: { getLayoutMap(): Promise<Map<string, string>> } }} */ (navigator);
+    keyboard?.getLayoutMap().then(
+      (signs) => {
+        this.#signs = signs;
+        this.emit("octave");
+      },
+      () => {}, // a page in a frame is not told
+    );
   }
 
   /** @param {number} by octaves */
@@ -41,6 +64,13 @@ export class Keyboard extends Emitter {
     this.emit("octave");
   }
 
+  /** @param {string} layout */
+  lay(layout) {
+    this.layout = layout;
+    remember("layout", layout);
+    this.emit("octave");
+  }
+
   /** What to press for each key, by MIDI number. */
   labels() {
     const labels = new Map();
@@ -48,11 +78,28 @@ export class Keyboard extends Emitter {
     for (const row of [LOWER, UPPER]) {
       for (const code of row) {
         const midi = this.#midi(code);
-        const sign = SIGNS[/** @type {keyof typeof SIGNS} */ (code)] ?? code.slice(-1);
-        if (midi !== undefined && keyOf(midi)) labels.set(midi, sign);
+        if (midi !== undefined && keyOf(midi)) labels.set(midi, this.#sign(code).toUpperCase());
       }
     }
     return labels;
+  }
+
+  /** @param {string} code */
+  #sign(code) {
+    const plain = SIGNS[/** @type {keyof typeof SIGNS} */ (code)] ?? code.slice(-1).toLowerCase();
+    const chosen = LAYOUTS[this.layout];
+    return chosen ? (chosen[code] ?? plain) : (this.#signs.get(code) ?? plain);
+  }
+
+  /**
+   * The place that was pressed: told by the letter where somebody chose a layout, else by the code.
+   *
+   * @param {KeyboardEvent} event
+   */
+  #place({ code, key }) {
+    if (!LAYOUTS[this.layout] || !/^\p{L}$/u.test(key)) return code;
+    const letter = key.toLowerCase();
+    return [...LOWER, ...UPPER, "KeyA"].find((place) => this.#sign(place) === letter) ?? "";
   }
 
   /** @param {KeyboardEvent} event */
@@ -61,22 +108,27 @@ export class Keyboard extends Emitter {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const node = target instanceof Element ? target : document.body;
     if (node.closest(TYPING) || document.querySelector("dialog[open]")) return;
-    if (code === "Space") {
+    const free = node === document.body || node.id === "piano";
+    if (code === "Space" || (code === "Backspace" && free)) {
       // On a button or a slider the space bar is that one's own.
       if (node.closest("button, a, input")) return;
       event.preventDefault();
+      if (code === "Backspace") {
+        if (!event.repeat) this.#player.sustain(!this.#player.sustained);
+        return;
+      }
       this.#pedal = true;
       this.#player.sustain(true);
       return;
     }
     if (code === "ArrowUp" || code === "ArrowDown") {
-      if (node !== document.body && node.id !== "piano") return;
+      if (!free) return;
       event.preventDefault();
       this.shift(code === "ArrowUp" ? 1 : -1);
       return;
     }
-    const midi = this.#midi(code);
-    const key = midi === undefined ? undefined : keyOf(midi);
+    const midi = this.#midi(this.#place(event));
+    const key = midi === undefined ? undefined : keyOf(midi + (event.shiftKey ? 12 : 0));
     if (!key) return;
     // Otherwise the browser takes "/" for its quick search.
     event.preventDefault();

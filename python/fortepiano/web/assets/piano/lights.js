@@ -65,6 +65,8 @@ export class Lights {
     // While hidden the keys that were lit may still go dark.
     if (document.hidden && color !== null) return;
     this.#pending.push({ due, key, player, color, begun });
+    if (color === null) this.#trails.ending(key, player, due);
+    else this.#trails.coming(key, player, due, null, color);
     this.#frames.wake();
   }
 

@@ -1,7 +1,6 @@
 /** @import { Note, Sent } from "../types.js" */
 /** @import { Clock } from "../clock.js" */
 /** @import { Net } from "../net.js" */
-import { now } from "../clock.js";
 
 const FLUSH = 200;
 
@@ -33,14 +32,19 @@ export class Outgoing {
   /**
    * @param {string} name
    * @param {number} velocity 0..1
+   * @param {number} moment milliseconds of the page's clock
+   * @returns {boolean} whether it goes out
    */
-  start(name, velocity) {
-    this.#add({ n: name, v: Math.round(velocity * 1000) / 1000 });
+  start(name, velocity, moment) {
+    return this.#add({ n: name, v: Math.round(velocity * 1000) / 1000 }, moment);
   }
 
-  /** @param {string} name */
-  stop(name) {
-    this.#add({ n: name, s: 1 });
+  /**
+   * @param {string} name
+   * @param {number} moment milliseconds of the page's clock
+   */
+  stop(name, moment) {
+    this.#add({ n: name, s: 1 }, moment);
   }
 
   flush() {
@@ -53,11 +57,13 @@ export class Outgoing {
     for (const { n, v = null, s, d = 0 } of notes) this.#sent({ n, v, stop: s === 1, t, d });
   }
 
-  /** @param {Note} note */
-  #add(note) {
+  /**
+   * @param {Note} note
+   * @param {number} moment
+   */
+  #add(note, moment) {
     // Without a connection one plays for oneself; nothing is saved up for later.
-    if (this.#net.status !== "online") return;
-    const moment = now();
+    if (this.#net.status !== "online") return false;
     // A busy page's timer comes late, but some servers refuse a longer distance than this.
     if (moment - this.#first > FLUSH) this.flush();
     if (this.#notes.length === 0) {
@@ -68,5 +74,6 @@ export class Outgoing {
       if (delay > 0) note.d = delay;
     }
     this.#notes.push(note);
+    return true;
   }
 }

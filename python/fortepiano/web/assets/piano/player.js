@@ -1,5 +1,6 @@
 /** @import { Engine } from "../audio/engine.js" */
 /** @import { Voices } from "../audio/voices.js" */
+/** @import { Emitter as Ears } from "../emitter.js" */
 /** @import { NoteQuota } from "../quota.js" */
 /** @import { Room } from "../room.js" */
 /** @import { Key } from "./keys.js" */
@@ -9,7 +10,9 @@ import { now } from "../clock.js";
 import { Emitter } from "../emitter.js";
 
 // No participant has this id: what one plays here never mixes with what comes from the other tab.
-const OWN = "";
+export const OWN = "";
+// The colour of what only oneself hears, because there is no connection.
+const ALONE = "#8a94a6";
 
 /**
  * One's own hands, whatever they play with: mouse, touch, computer keyboard, MIDI.
@@ -32,6 +35,7 @@ export class Player extends Emitter {
    * @param {Outgoing} parts.outgoing
    * @param {NoteQuota} parts.quota
    * @param {Room} parts.room
+   * @param {Ears} parts.heard told of each `note` that sounds here
    */
   constructor(parts) {
     super();
@@ -43,31 +47,36 @@ export class Player extends Emitter {
    * @param {Key} key
    * @param {number} velocity 0..1
    * @param {string} finger what presses it; the same one lets it go
+   * @param {number} moment milliseconds of the page's clock: now, or a little later
+   * @returns {boolean} whether it sounds
    */
-  press(key, velocity, finger) {
-    const { engine, lights, outgoing, quota, room, voices } = this.#parts;
+  press(key, velocity, finger, moment = now()) {
+    const { engine, heard, lights, outgoing, quota, room, voices } = this.#parts;
     engine.unlock();
     // A press pays for its release too, so that no key is left hanging at the others.
-    if (!room.open || !quota.spend(2)) return;
+    if (!room.open || !quota.spend(2)) return false;
     const fingers = this.#held.get(key) ?? new Set();
     this.#held.set(key, fingers.add(finger));
     this.#kept.delete(key);
-    voices.start(OWN, key.midi, velocity, engine.at(now()));
-    lights.on(key, OWN, room.self?.color ?? "#8ab4ff");
-    outgoing.start(key.name, velocity);
+    voices.start(OWN, key.midi, velocity, engine.at(moment));
+    const told = outgoing.start(key.name, velocity, moment);
+    lights.on(key, OWN, (told && room.self?.color) || ALONE);
+    heard.emit("note", { player: OWN, key, velocity, due: moment });
+    return true;
   }
 
   /**
    * @param {Key} key
    * @param {string} finger
+   * @param {number} moment as of `press`
    */
-  release(key, finger) {
+  release(key, finger, moment = now()) {
     const fingers = this.#held.get(key);
     if (!fingers?.delete(finger) || fingers.size > 0) return;
     this.#held.delete(key);
     this.#parts.lights.off(key, OWN);
     if (this.sustained) this.#kept.add(key);
-    else this.#stop(key);
+    else this.#stop(key, moment);
   }
 
   /** @param {boolean} down whether the pedal is down */
@@ -75,7 +84,7 @@ export class Player extends Emitter {
     if (this.sustained === down) return;
     this.sustained = down;
     if (!down) {
-      for (const key of this.#kept) this.#stop(key);
+      for (const key of this.#kept) this.#stop(key, now());
       this.#kept.clear();
     }
     this.emit("sustain");
@@ -89,10 +98,14 @@ export class Player extends Emitter {
     this.sustain(false);
   }
 
-  /** @param {Key} key */
-  #stop(key) {
-    const { engine, outgoing, voices } = this.#parts;
-    voices.stop(OWN, key.midi, engine.at(now()));
-    outgoing.stop(key.name);
+  /**
+   * @param {Key} key
+   * @param {number} moment
+   */
+  #stop(key, moment) {
+    const { engine, heard, outgoing, voices } = this.#parts;
+    voices.stop(OWN, key.midi, engine.at(moment));
+    outgoing.stop(key.name, moment);
+    heard.emit("note", { player: OWN, key, velocity: null, due: moment });
   }
 }

@@ -7,23 +7,28 @@ const BLACK_HEIGHT = 0.63;
 // Milliseconds in which a key's light fades to a third once it is let go.
 const FADE = 130;
 
-/** @typedef {{ level: number, color: string, holders: Map<string, string> }} Light */
+/** @typedef {{ level: number, color: string, dirty: boolean, holders: Map<string, string> }} Light */
 
 /**
- * The keyboard on its canvas. It is drawn when something on it changes, and rests otherwise.
+ * The keyboard on its canvas. Keys at rest are one picture; a frame draws anew only those whose light
+ * changed, each in its own shape, so that no key touches another.
  */
 export class PianoView {
   /** @type {Map<Key, Light>} */
   #lights = new Map();
   /** What is written on keys. @type {ReadonlyMap<number, string>} */
   #labels = new Map();
-  #resting = new OffscreenCanvas(1, 1);
+  /** @type {Map<Key, Path2D>} */
+  #shapes = new Map();
+  /** How each colour shines on white and on black keys. @type {Map<string, CanvasGradient>} */
+  #glows = new Map();
+  /** The keys at rest, as something to fill a shape with. @type {CanvasPattern | null} */
+  #resting = null;
   #canvas;
   #context;
   #frames;
   #width = 0;
   #height = 0;
-  #font = "";
   #stale = true;
   #last = 0;
 
@@ -55,9 +60,10 @@ export class PianoView {
   light(key, player, color) {
     let light = this.#lights.get(key);
     if (!light) {
-      light = { level: 0, color, holders: new Map() };
+      light = { level: 0, color, dirty: true, holders: new Map() };
       this.#lights.set(key, light);
     }
+    light.dirty ||= light.level !== 1 || light.color !== color;
     light.level = 1;
     light.color = color;
     light.holders.set(player, color);
@@ -73,6 +79,7 @@ export class PianoView {
     if (!light?.holders.delete(player)) return;
     // Whoever else holds the key gives it his colour.
     for (const color of light.holders.values()) light.color = color;
+    light.dirty = true;
     this.#frames.wake();
   }
 
@@ -105,7 +112,6 @@ export class PianoView {
     this.#height = clientHeight;
     this.#canvas.width = Math.round(clientWidth * scale);
     this.#canvas.height = Math.round(clientHeight * scale);
-    this.#font = ""; // a resized canvas forgets its state
     this.#stale = true;
     this.#frames.wake();
   }
@@ -114,144 +120,149 @@ export class PianoView {
   #paint(now) {
     const fade = Math.exp(-Math.min(now - this.#last, 1000) / FADE);
     this.#last = now;
-    if (!this.#stale && this.#lights.size === 0) return false;
+    if (this.#stale) this.#rest();
     let fading = false;
     for (const [key, light] of this.#lights) {
-      if (light.holders.size > 0) continue;
-      light.level *= fade;
-      if (light.level < 0.02) this.#lights.delete(key);
-      fading = true;
-    }
-    const context = this.#context;
-    context.setTransform(this.#canvas.width / (this.#width || 1), 0, 0, this.#canvas.height / (this.#height || 1), 0, 0);
-    if (this.#stale) this.#rest();
-    // The keys at rest are one picture; only those that are lit are drawn, and the black ones that
-    // lie over a lit white one.
-    context.clearRect(0, 0, this.#width, this.#height);
-    context.drawImage(this.#resting, 0, 0, this.#width, this.#height);
-    /** @type {Set<Key>} */
-    const above = new Set();
-    for (const key of this.#lights.keys()) {
-      if (key.black) above.add(key);
-      else {
-        this.#white(key);
-        for (const next of [keyOf(key.midi - 1), keyOf(key.midi + 1)]) if (next?.black) above.add(next);
+      if (light.holders.size === 0) {
+        light.level = light.level < 0.02 ? 0 : light.level * fade;
+        light.dirty = true;
+        fading = true;
       }
+      if (light.dirty) this.#draw(key, light);
+      light.dirty = false;
+      if (light.level === 0) this.#lights.delete(key);
     }
-    for (const key of above) this.#black(key);
     return fading;
   }
 
-  /** Draws the keyboard as it is when nobody plays. */
-  #rest() {
-    const lights = this.#lights;
-    this.#lights = new Map();
-    this.#context.clearRect(0, 0, this.#width, this.#height);
-    for (const key of KEYS) if (!key.black) this.#white(key);
-    for (const key of KEYS) if (key.black) this.#black(key);
-    this.#lights = lights;
-    this.#resting.width = Math.max(1, this.#canvas.width);
-    this.#resting.height = Math.max(1, this.#canvas.height);
-    this.#resting.getContext("2d")?.drawImage(this.#canvas, 0, 0);
-    this.#stale = false;
-  }
-
-  /** @param {Key} key */
-  #white(key) {
-    const context = this.#context;
-    const unit = this.#width / WHITES;
-    const light = this.#lights.get(key);
-    const pressed = light && light.holders.size > 0 ? 3 : 0;
-    const x = key.left * unit;
-    const height = this.#height - 6 + pressed;
-    context.beginPath();
-    context.roundRect(x + 0.6, -6, unit - 1.2, height + 5, Math.min(5, unit / 5));
-    context.fillStyle = this.#shade(0, height, ["#d9d5cc", "#f3f0ea", "#fdfcfa"]);
-    context.fill();
-    if (light) {
-      context.fillStyle = this.#glow(light, height, 0.5);
-      context.fill();
-    }
-    // The front edge, which a pressed key hides.
-    context.beginPath();
-    context.roundRect(x + 0.6, height - 5, unit - 1.2, 4, [0, 0, 4, 4]);
-    context.fillStyle = pressed ? "rgb(0 0 0 / 12%)" : "rgb(60 52 40 / 26%)";
-    context.fill();
-    const label = this.#labels.get(key.midi);
-    if (label) this.#write(label, x + unit / 2, height - 17, unit, light ? inkOn(light.color) : "#8b857a");
-    else if (key.name.startsWith("c")) {
-      this.#write(`C${Number(key.name.slice(1)) + 1}`, x + unit / 2, height - 17, unit, light ? inkOn(light.color) : "#b9b3a8");
-    }
-  }
-
-  /** @param {Key} key */
-  #black(key) {
-    const context = this.#context;
-    const unit = this.#width / WHITES;
-    const light = this.#lights.get(key);
-    const pressed = light && light.holders.size > 0 ? 2 : 0;
-    const x = key.left * unit;
-    const width = key.width * unit;
-    const height = this.#height * BLACK_HEIGHT + pressed;
-    context.beginPath();
-    context.roundRect(x - 0.8, -6, width + 1.6, height + 7, Math.min(4, unit / 6));
-    context.fillStyle = "rgb(10 10 14 / 92%)";
-    context.fill();
-    context.beginPath();
-    context.roundRect(x + 0.8, -6, width - 1.6, height + 2 - (pressed ? 0 : 3), Math.min(3.4, unit / 7));
-    context.fillStyle = this.#shade(0, height, ["#23262e", "#343844", "#15171c"]);
-    context.fill();
-    if (light) {
-      context.fillStyle = this.#glow(light, height, 0.75);
-      context.fill();
-    }
-    const label = this.#labels.get(key.midi);
-    if (label) this.#write(label, x + width / 2, height - 16, width * 1.5, light ? inkOn(light.color) : "#9aa1b0");
-  }
-
   /**
-   * @param {string} text
-   * @param {number} x
-   * @param {number} y
-   * @param {number} room
-   * @param {string} color
+   * @param {Key} key
+   * @param {Light} light
    */
-  #write(text, x, y, room, color) {
-    const size = Math.min(12, room * 0.46);
-    if (size < 7) return;
+  #draw(key, { level, color, holders }) {
     const context = this.#context;
-    const font = `600 ${size}px system-ui, sans-serif`;
-    // Setting a font costs more than writing with it.
-    if (this.#font !== font) context.font = this.#font = font;
+    const shape = /** @type {Path2D} */ (this.#shapes.get(key));
+    context.fillStyle = this.#resting ?? "";
+    context.fill(shape);
+    if (level === 0) {
+      context.fill(shape); // once more, for what the edges blended
+      return;
+    }
+    context.globalAlpha = level;
+    context.fillStyle = this.#glow(color, key.black);
+    context.fill(shape);
+    if (holders.size > 0 && !key.black) {
+      context.fillStyle = "rgb(0 0 0 / 14%)";
+      context.fillRect(key.left * this.#unit + 1, this.#height - 9, this.#unit - 2, 3);
+    }
+    context.globalAlpha = 1;
+    this.#write(key, inkOn(color));
+  }
+
+  get #unit() {
+    return this.#width / WHITES;
+  }
+
+  /** Draws the keyboard as it is when nobody plays, and keeps it. */
+  #rest() {
+    const context = this.#context;
+    const [width, height] = [this.#canvas.width, this.#canvas.height];
+    this.#stale = false;
+    this.#glows.clear();
+    if (width === 0 || height === 0) return;
+    const [across, down] = [width / this.#width, height / this.#height];
+    context.setTransform(across, 0, 0, down, 0, 0);
+    context.clearRect(0, 0, this.#width, this.#height);
     context.textAlign = "center";
     context.textBaseline = "middle";
-    context.fillStyle = color;
-    context.fillText(text, x, y);
+    for (const key of KEYS) {
+      const shape = this.#shape(key);
+      this.#shapes.set(key, shape);
+      const bottom = this.#bottom(key);
+      const shade = context.createLinearGradient(0, 0, 0, bottom);
+      (key.black ? ["#23262e", "#343844", "#15171c"] : ["#d9d5cc", "#f3f0ea", "#fdfcfa"]).forEach((color, i) => shade.addColorStop(i / 2, color));
+      context.fillStyle = shade;
+      context.fill(shape);
+      // The front edge.
+      context.fillStyle = key.black ? "rgb(255 255 255 / 7%)" : "rgb(60 52 40 / 22%)";
+      context.fillRect(key.left * this.#unit + 2, bottom - 5, key.width * this.#unit - 4, 3);
+      this.#write(key, key.black ? "#c4cad6" : "#6b665c");
+    }
+    const picture = new OffscreenCanvas(width, height);
+    picture.getContext("2d")?.drawImage(this.#canvas, 0, 0);
+    this.#resting = context.createPattern(picture, "no-repeat");
+    this.#resting?.setTransform(new DOMMatrix([1 / across, 0, 0, 1 / down, 0, 0]));
+    for (const light of this.#lights.values()) light.dirty = true;
+  }
+
+  /** @param {Key} key */
+  #bottom(key) {
+    return key.black ? this.#height * BLACK_HEIGHT - 2 : this.#height - 5;
   }
 
   /**
-   * @param {number} top
-   * @param {number} bottom
-   * @param {[string, string, string]} colors
+   * What is seen of a key: of a white one, all that its black neighbours leave.
+   *
+   * @param {Key} key
    */
-  #shade(top, bottom, colors) {
-    const gradient = this.#context.createLinearGradient(0, top, 0, bottom);
-    gradient.addColorStop(0, colors[0]);
-    gradient.addColorStop(0.5, colors[1]);
-    gradient.addColorStop(1, colors[2]);
-    return gradient;
+  #shape(key) {
+    const unit = this.#unit;
+    const shape = new Path2D();
+    const [left, right] = [key.left * unit + 0.6, (key.left + key.width) * unit - 0.6];
+    const bottom = this.#bottom(key);
+    const round = Math.min(5, unit / 5);
+    if (key.black) {
+      shape.roundRect(left, -6, right - left, bottom + 6, round);
+      return shape;
+    }
+    const [before, behind] = [keyOf(key.midi - 1), keyOf(key.midi + 1)];
+    const inner = before?.black ? (before.left + before.width) * unit + 0.6 : left;
+    const outer = behind?.black ? behind.left * unit - 0.6 : right;
+    const ledge = this.#height * BLACK_HEIGHT;
+    shape.moveTo(inner, 0);
+    shape.lineTo(inner, ledge);
+    shape.lineTo(left, ledge);
+    shape.arcTo(left, bottom, left + round, bottom, round);
+    shape.arcTo(right, bottom, right, bottom - round, round);
+    shape.lineTo(right, ledge);
+    shape.lineTo(outer, ledge);
+    shape.lineTo(outer, 0);
+    shape.closePath();
+    return shape;
   }
 
   /**
-   * @param {Light} light
-   * @param {number} height
-   * @param {number} top how strong the colour is at the far end, 0..1
+   * @param {Key} key
+   * @param {string} color
    */
-  #glow({ color, level }, height, top) {
-    const [r, g, b] = channels(color);
-    const gradient = this.#context.createLinearGradient(0, 0, 0, height);
-    gradient.addColorStop(0, `rgb(${r} ${g} ${b} / ${(top * level).toFixed(3)})`);
-    gradient.addColorStop(1, `rgb(${r} ${g} ${b} / ${level.toFixed(3)})`);
-    return gradient;
+  #write(key, color) {
+    const octave = key.name.startsWith("c") && !key.black ? `C${Number(key.name.slice(1)) + 1}` : "";
+    const text = this.#labels.get(key.midi) ?? octave;
+    const size = Math.min(12, key.width * this.#unit * (key.black ? 0.7 : 0.46));
+    if (!text || size < 7) return;
+    const font = `600 ${Math.round(size)}px system-ui, sans-serif`;
+    // Setting a font costs more than writing with it, and it is spelled anew by the browser.
+    if (this.#context.font !== font) this.#context.font = font;
+    this.#context.fillStyle = color;
+    this.#context.fillText(text, (key.left + key.width / 2) * this.#unit, this.#bottom(key) - 14);
+  }
+
+  /**
+   * @param {string} color
+   * @param {boolean} black
+   */
+  #glow(color, black) {
+    const name = `${color} ${black}`;
+    let glow = this.#glows.get(name);
+    if (!glow) {
+      const [r, g, b] = channels(color);
+      glow = this.#context.createLinearGradient(0, 0, 0, this.#height * (black ? BLACK_HEIGHT : 1));
+      glow.addColorStop(0, `rgb(${r} ${g} ${b} / ${black ? 0.75 : 0.5})`);
+      glow.addColorStop(1, `rgb(${r} ${g} ${b})`);
+      // Anybody may change his colour for ever.
+      if (this.#glows.size > 500) this.#glows.clear();
+      this.#glows.set(name, glow);
+    }
+    return glow;
   }
 }

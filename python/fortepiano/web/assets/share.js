@@ -1,0 +1,47 @@
+import { closeOnBackdrop, element } from "./dom.js";
+import { t } from "./language.js";
+import { qr } from "./qr.js";
+
+const QUIET = 4;
+
+/** The dialog with the room's address, as a text to copy and as a code for a phone's camera. */
+export function showShare() {
+  const dialog = element("share", HTMLDialogElement);
+  const link = element("share-link", HTMLInputElement);
+  const copy = element("share-copy", HTMLButtonElement);
+  const code = element("share-code", HTMLCanvasElement);
+  closeOnBackdrop(dialog);
+  element("share-close", HTMLButtonElement).addEventListener("click", () => dialog.close());
+  element("share-open", HTMLButtonElement).addEventListener("click", () => {
+    link.value = location.href;
+    copy.textContent = t("Copy");
+    const rows = qr(location.href);
+    code.hidden = !rows;
+    if (rows) draw(code, rows);
+    dialog.showModal();
+    link.select();
+  });
+  copy.addEventListener("click", async () => {
+    link.select();
+    // Without TLS there is no clipboard for pages; the old command still copies what is selected.
+    const copied = await (navigator.clipboard?.writeText(link.value).then(() => true, () => false) ?? false);
+    if (copied || document.execCommand("copy")) copy.textContent = t("Copied");
+  });
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {boolean[][]} rows
+ */
+function draw(canvas, rows) {
+  const size = rows.length + 2 * QUIET;
+  const scale = Math.ceil(240 / size);
+  canvas.width = canvas.height = size * scale;
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  context.fillStyle = "#ffffff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.fillStyle = "#000000";
+  rows.forEach((row, y) => row.forEach((dark, x) => {
+    if (dark) context.fillRect((x + QUIET) * scale, (y + QUIET) * scale, scale, scale);
+  }));
+}

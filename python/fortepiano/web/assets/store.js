@@ -1,0 +1,28 @@
+/** What is kept for the next visit. Storage may be forbidden altogether; all works without it. */
+
+/**
+ * @template T
+ * @param {string} name
+ * @param {T} fallback for what is not there, or of another kind
+ * @returns {T}
+ */
+export function recall(name, fallback) {
+  try {
+    const value = JSON.parse(localStorage.getItem(`fortepiano.${name}`) ?? "null");
+    return typeof value === typeof fallback && value !== null ? value : fallback;
+  } catch {
+    return fallback;
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {unknown} value
+ */
+export function remember(name, value) {
+  try {
+    localStorage.setItem(`fortepiano.${name}`, JSON.stringify(value));
+  } catch {
+    // nothing is kept then
+  }
+}
