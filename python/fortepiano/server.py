@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
-import ipaddress
 import os
 import resource
 import signal
@@ -17,9 +15,14 @@ import uvicorn
 import uvloop
 
 from fortepiano import store as stores
-from fortepiano.errors import AddressError, CloseCode
+from fortepiano.errors import CloseCode
+from fortepiano.garbage import Garbage
 from fortepiano.handlers import staff
-from fortepiano.http.site import internal_site, public_site
+from fortepiano.http.desk import Desk
+from fortepiano.http.internal import internal_site
+from fortepiano.http.lag import LoopLag
+from fortepiano.http.metrics import Metrics
+from fortepiano.http.site import public_site
 from fortepiano.logs import logger
 from fortepiano.model.banlist import BanList
 from fortepiano.model.directory import Directory
@@ -30,6 +33,8 @@ from fortepiano.net.address import Addresses
 from fortepiano.net.deadline import Deadlines
 from fortepiano.net.front import Front
 from fortepiano.net.gate import Gate
+from fortepiano.net.listener import listening, name_of, url_of
+from fortepiano.net.visit import Visit
 from fortepiano.protocol.archive import Archive
 from fortepiano.protocol.context import Context
 from fortepiano.protocol.dispatch import Dispatch
@@ -50,9 +55,6 @@ __all__ = ["run"]
 
 _BACKLOG = 4096
 """Connections that wait to be accepted: after a restart everybody comes back at once."""
-
-_GC_THRESHOLDS = (10_000, 20, 50)
-"""Sessions leave no cycles behind, so the collector may look seldom."""
 
 _LOOK_SECONDS = 1.0
 """How long the command line's bans and tokens take to reach a running server, at most."""
@@ -78,8 +80,8 @@ def run(settings: Settings) -> None:
         StoreError: Where the store cannot be opened.
     """
     with contextlib.ExitStack() as stack:
-        public = stack.enter_context(_listening(settings.host, settings.port))
-        internal = stack.enter_context(_listening(settings.internal_host, settings.internal_port))
+        public = stack.enter_context(listening(settings.host, settings.port))
+        internal = stack.enter_context(listening(settings.internal_host, settings.internal_port))
         store = stores.open_store(settings)
         stack.callback(store.close)
         _raise_file_limit()
@@ -110,6 +112,7 @@ async def _serve(
         Addresses(settings.proxy),
         context.throttle,
         settings.limits.sockets or _most_sockets(),
+        name_of(public),
     )
 
     def why_not_ready() -> str | None:
@@ -120,6 +123,18 @@ async def _serve(
     def stopping() -> None:
         (stop_now if stop.is_set() else stop).set()
 
+    lag = LoopLag(loop)
+    metrics = Metrics(
+        context.hub,
+        context.directory,
+        context.counters,
+        store,
+        lag,
+        gate.refused,
+        settings.flush.duty,
+    )
+    desk = Desk(context, engine, settings, metrics, why_not_ready, context.now())
+
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping)
 
@@ -128,20 +143,16 @@ async def _serve(
             public_site(why_not_ready),
             http=partial(Front, gate=gate),
         ),
-        _uvicorn(internal_site(why_not_ready), http="httptools"),
+        _uvicorn(internal_site(desk), http=Visit),
     ]
     tasks = [
         asyncio.create_task(server.serve(sockets=[listener]))
         for server, listener in zip(servers, (public, internal), strict=True)
     ]
     store.attach(loop, partial(staff.take_over_bans, context))
-    _look_after(context, loop)
-    # What lives as long as the process is not looked at again by the garbage collector, which
-    # otherwise stops the loop for as long as a look at all of it takes.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
-    log.info("listening", url=_url(public), internal=_url(internal), pid=os.getpid())
+    _look_after(context, keys, loop)
+    garbage = Garbage(engine, loop.call_later)
+    log.info("listening", url=url_of(public), internal=url_of(internal), pid=os.getpid())
     await stop.wait()
     log.info("stopping", connections=len(engine))
     gate.is_draining = True
@@ -151,15 +162,19 @@ async def _serve(
         server.should_exit = True
         server.force_exit = True
     await asyncio.gather(*tasks)
+    lag.close()
+    garbage.close()
     engine.close()
     log.info("stopped")
 
 
-def _look_after(context: Context, loop: asyncio.AbstractEventLoop) -> None:
+def _look_after(context: Context, keys: KeyRing, loop: asyncio.AbstractEventLoop) -> None:
     """Take over what other processes changed in the store, and forget what has ended."""
     staff.take_over_bans(context)
     context.bans.prune(context.now())
-    loop.call_later(_LOOK_SECONDS, _look_after, context, loop)
+    context.throttle.prune()
+    keys.follow()
+    loop.call_later(_LOOK_SECONDS, _look_after, context, keys, loop)
 
 
 def _identity(settings: Settings, store: Store, keys: KeyRing) -> Identity:
@@ -285,33 +300,6 @@ def _uvicorn(app: ASGIApp, *, http: Any) -> uvicorn.Server:
             backlog=_BACKLOG,
         )
     )
-
-
-@contextlib.contextmanager
-def _listening(host: str, port: int) -> Generator[socket.socket]:
-    """Bind a port before anything else is started, so that a taken one is told in one line."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise AddressError(host, port, error.strerror or str(error)) from error
-    with listener:
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-        except OSError as error:
-            raise AddressError(host, port, error.strerror or str(error)) from error
-        yield listener
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    if ipaddress.ip_address(host).is_unspecified:
-        host = "localhost"
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{port}"
 
 
 def _most_sockets() -> int:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from fortepiano.handlers import crown, rooms
-from fortepiano.handlers.staff import clear, make_permanent, rename, set_hidden, siteunban
+from fortepiano.handlers.staff import clear, make_permanent, rename, set_hidden, set_tag, siteunban
 from fortepiano.model.banlist import subject
 from fortepiano.model.crown import Crown
 from fortepiano.model.staff import EVERYWHERE, admin_messages_of, may_notify
@@ -115,17 +115,13 @@ def _tag(context: Context, session: Session, inner: Inner) -> None:
     if user is None:
         return
     if inner["m"] == "remove_tag":
-        user.tag = None
+        set_tag(context, session, user, None)
     elif isinstance(tag, dict):
         tag = cast("Inner", tag)
         text = validate.text(tag.get("text"), context.rules.name_length)
         color = validate.color(tag.get("color"))
-        if text is None or color is None:
-            return
-        user.tag = {"text": text, "color": color}
-    context.log(session, inner["m"], subject=user.id, text=user.tag["text"] if user.tag else None)
-    for participant in user.participations:
-        context.outbound.update(participant)
+        if text is not None and color is not None:
+            set_tag(context, session, user, {"text": text, "color": color})
 
 
 def _clear_chat(context: Context, session: Session, inner: Inner) -> None:

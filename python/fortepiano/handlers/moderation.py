@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.outbound import Message
     from fortepiano.protocol.shapes import Ban, Bans, MuteOne, Unban
+    from fortepiano.store.base import TokenRecord
 
-__all__ = ["bans", "kickban", "mute", "unban"]
+__all__ = ["bans", "kickban", "mute", "silence", "unban"]
 
 
 def _ruled(context: Context, session: Session, kind: str) -> tuple[Room, User] | None:
@@ -120,23 +121,45 @@ def mute(context: Context, session: Session, message: MuteOne) -> None:
     if at is None:
         return
     room, _ = at
-    participant = room.participants.get(message.id)
-    if message.notes or message.chat:
+    silence(context, session, room, message.id, Mute(message.notes, message.chat))
+
+
+def silence(
+    context: Context,
+    by: Session | TokenRecord,
+    room: Room,
+    user_id: str,
+    wanted: Mute,
+    reason: str = "",
+) -> None:
+    """Silence somebody in a room, whoever says so; nobody silences the holder of the crown.
+
+    Args:
+        context: The world.
+        by: Who says so.
+        room: Where.
+        user_id: Whom; who is not there can only be allowed to be heard again.
+        wanted: What he may not do; nothing of both lets him be heard again.
+        reason: Why, for the audit log.
+    """
+    participant = room.participants.get(user_id)
+    if wanted.notes or wanted.chat:
         if participant is None or room.holder is participant:
             return
-        room.mutes[message.id] = Mute(message.notes, message.chat)
+        room.mutes[user_id] = wanted
         text = "You have been muted in this room."
         context.log(
-            session,
+            by,
             "mute",
             room=room.name,
-            subject=message.id,
-            notes=message.notes,
-            chat=message.chat,
+            subject=user_id,
+            reason=reason,
+            notes=wanted.notes,
+            chat=wanted.chat,
         )
-    elif room.mutes.pop(message.id, None) is not None:
+    elif room.mutes.pop(user_id, None) is not None:
         text = "You are muted no more."
-        context.log(session, "unmute", room=room.name, subject=message.id)
+        context.log(by, "unmute", room=room.name, subject=user_id, reason=reason)
     else:
         return
     context.directory.keep(room)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["internal_site", "public_site"]
+__all__ = ["public_site"]
 
 _WEB = Path(__file__).parents[1] / "web"
 _HEADERS = {
@@ -84,12 +84,3 @@ def public_site(why_not_ready: Callable[[], str | None], web: Path = _WEB) -> AS
         ]
     )
     return _WithHeaders(app)
-
-
-def internal_site(why_not_ready: Callable[[], str | None]) -> ASGIApp:
-    """Return the application of the internal port.
-
-    Args:
-        why_not_ready: As of `health_routes`.
-    """
-    return Starlette(routes=list(health_routes(why_not_ready)))

@@ -1,0 +1,157 @@
+"""Who may use the internal port: bearer tokens of the staff (RFC 6750)."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import time
+from collections import OrderedDict, deque
+from typing import TYPE_CHECKING
+
+from fortepiano.http.problem import problem
+from fortepiano.model.staff import digest, is_valid, staff_scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from fortepiano.store.base import Store, TokenRecord
+
+__all__ = ["Access", "Guard", "LockedError"]
+
+_MOST_FAILURES = 5
+_WINDOW_SECONDS = 60.0
+_MOST_ADDRESSES = 10_000
+"""Addresses whose failures are remembered, the last ones: enough, and bounded."""
+
+_SUBSCRIBER_BITS = 64
+"""One subscriber has a /64 of IPv6, and every address in it."""
+
+
+class LockedError(Exception):
+    """Too many wrong tokens came from an address.
+
+    Attributes:
+        seconds: How long until the next one is looked at.
+    """
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+class Access:
+    """Tells whose a token is, and how often one may be wrong.
+
+    Args:
+        store: Where the tokens are.
+        now: Returns the present; milliseconds since 1970.
+        clock: Returns seconds that never jump.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        now: Callable[[], int],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._clock = clock
+        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def holder(self, address: str, token: str) -> TokenRecord | None:
+        """Return the token of a member of the staff; None where it is none.
+
+        Args:
+            address: Where it comes from.
+            token: What was given as one.
+
+        Raises:
+            LockedError: Too many wrong ones came from there within a minute. The right one is not
+                looked at either: otherwise guessing could go on.
+        """
+        address, now = _subscriber(address), self._clock()
+        failures = self._failures.get(address, deque())
+        while failures and now - failures[0] >= _WINDOW_SECONDS:
+            failures.popleft()
+        if len(failures) >= _MOST_FAILURES:
+            raise LockedError(int(_WINDOW_SECONDS - (now - failures[0])) + 1)
+        record = self._matching(token)
+        if record is None:
+            failures.append(now)
+            self._failures[address] = failures
+            self._failures.move_to_end(address)
+            if len(self._failures) > _MOST_ADDRESSES:
+                self._failures.popitem(last=False)
+        return record
+
+    def _matching(self, token: str) -> TokenRecord | None:
+        """Look at all tokens, and at all of each: the time it takes tells nothing."""
+        wanted, found = digest(token), None
+        for record in self._store.tokens():
+            if hmac.compare_digest(record.digest, wanted):
+                found = record
+        if found is None or staff_scope(found) is None or not is_valid(found, self._now()):
+            return None
+        return found
+
+
+def _subscriber(address: str) -> str:
+    """Return what stands for an address: one subscriber must not have more tries than another."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((parsed, _SUBSCRIBER_BITS), strict=False))
+    return address
+
+
+class Guard:
+    """Lets only members of the staff through to an application, and tells it who it is.
+
+    The record of his token is `scope["state"]["token"]`.
+
+    Args:
+        app: The application.
+        access: Who may.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        given = [value for name, value in headers if name == b"authorization"]
+        scheme, _, token = (given[0] if len(given) == 1 else b"").decode("latin-1").partition(" ")
+        answer: ASGIApp = self._app
+        if scheme.lower() != "bearer" or not token.strip():
+            answer = problem(
+                401,
+                "A bearer token of the staff is needed; make one with `fortepiano token create`.",
+                headers={"WWW-Authenticate": 'Bearer realm="fortepiano"'},
+            )
+        else:
+            try:
+                record = self._access.holder((scope["client"] or ("",))[0], token.strip())
+            except LockedError as locked:
+                answer = problem(
+                    429,
+                    f"Too many wrong tokens; the next one is looked at in {locked.seconds} s.",
+                    headers={"Retry-After": str(locked.seconds)},
+                )
+            else:
+                scope.setdefault("state", {})["token"] = record
+                if record is None:
+                    answer = problem(
+                        401,
+                        "This token is not valid, or not any more.",
+                        headers={
+                            "WWW-Authenticate": 'Bearer realm="fortepiano", error="invalid_token"'
+                        },
+                    )
+        await answer(scope, receive, send)

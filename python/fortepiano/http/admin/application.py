@@ -1,0 +1,112 @@
+"""The application: its routers, its document, and how it tells what goes wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+
+from fortepiano import __version__
+from fortepiano.http.admin import bans, live, notices, rooms, server, users
+from fortepiano.http.admin.calls import Problem
+from fortepiano.http.problem import ProblemError, problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from fortepiano.http.desk import Desk
+
+__all__ = ["admin_api"]
+
+_MOST_BYTES = 65_536
+"""The longest body of a request."""
+
+_ABOUT = """
+What those who run a server can see and do. Every path but `/openapi.json`, `/metrics`, `/healthz`
+and `/readyz` wants the bearer token of a member of the staff (`fortepiano token create`), whose
+scope is `read`, `moderate` or `admin`; each includes the ones before it.
+
+Errors are problem documents (RFC 9457). Five wrong tokens within a minute lock an address out for
+the rest of that minute. A change of the bans is answered when it is on the disk. Times are
+milliseconds since 1970.
+"""
+
+
+def admin_api(desk: Desk) -> FastAPI:
+    """Return the application.
+
+    Args:
+        desk: What it shows and acts on.
+    """
+    app = _Api(
+        title="fortepiano",
+        summary="The admin API of a Multiplayer Piano server.",
+        description=_ABOUT.strip(),
+        version=__version__,
+        docs_url=None,  # both fetch their scripts from other hosts
+        redoc_url=None,
+        max_body_size=_MOST_BYTES,
+        exception_handlers={
+            HTTPException: _refused,
+            RequestValidationError: _invalid,
+            ProblemError: _impossible,
+            Exception: _failed,
+        },
+    )
+    app.state.desk = desk
+    for topic in (server, live, rooms, users, bans, notices):
+        app.include_router(topic.router)
+    if desk.reload is not None:
+        app.include_router(server.reloading)
+    return app
+
+
+class _Api(FastAPI):
+    """FastAPI, with problem documents in its document."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document."""
+        if self.openapi_schema is None:
+            document = get_openapi(
+                title=self.title,
+                version=self.version,
+                summary=self.summary,
+                description=self.description,
+                routes=self.routes,
+            )
+            schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            document["components"]["schemas"] |= schema.pop("$defs", {}) | {"Problem": schema}
+            self.openapi_schema = document
+        return self.openapi_schema
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - what the table above says
+    detail = "There is nothing of that kind here." if error.status_code == 404 else error.detail
+    return problem(error.status_code, detail, headers=error.headers)
+
+
+async def _impossible(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)  # noqa: S101 - as above
+    return problem(error.status, error.detail)
+
+
+async def _failed(_request: Request, _error: Exception) -> Response:
+    """Answer for a bug; it is raised again, and logged."""
+    return problem(500, "The server failed; its log says how.")
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+    found: list[Mapping[str, Any]] = list(error.errors())
+    errors = [
+        {"pointer": "/".join(str(step) for step in one["loc"]), "detail": str(one["msg"])}
+        for one in found
+    ]
+    return problem(422, "Some values cannot be used.", errors=errors)

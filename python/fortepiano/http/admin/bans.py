@@ -1,0 +1,166 @@
+"""Bans from rooms and from the site."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Query, Response
+from pydantic import Field
+
+from fortepiano.handlers import staff
+from fortepiano.http.admin.calls import (
+    Limit,
+    Moderator,
+    Offset,
+    Reader,
+    Reason,
+    View,
+    Wish,
+    problems,
+    saved,
+)
+from fortepiano.http.problem import ProblemError
+from fortepiano.model.banlist import SITE, is_network, subject
+from fortepiano.protocol.context import Context
+from fortepiano.store.base import BanRecord
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["bans"])
+
+_LONGEST_SECONDS = 10 * 366 * 86_400
+
+
+class Ban(View):
+    """Somebody who is kept out."""
+
+    room: str = Field(description="The room's name; empty for the whole site.")
+    subject: str = Field(description="A user id, or a network.")
+    until: int | None = Field(description="When it ends; null for never.")
+    by: str = Field(description="The user or token who banned him.")
+    reason: str
+    at: int
+
+
+class Bans(View):
+    """Bans, the newest first."""
+
+    bans: list[Ban]
+    total: int = Field(description="How many there are, those on other pages included.")
+
+
+class BanWish(Wish):
+    """Whom to keep out."""
+
+    subject: str = Field(
+        min_length=1,
+        max_length=64,
+        description="A user id; from the whole site also an address or a network.",
+    )
+    room: str = Field(
+        default=SITE, max_length=4096, description="A room's name; empty for the whole site."
+    )
+    seconds: int | None = Field(
+        default=None, ge=1, le=_LONGEST_SECONDS, description="For how long; null for ever."
+    )
+    reason: Reason
+
+
+@router.get("/api/bans", summary="List and search bans", responses=problems())
+async def list_bans(
+    at: Reader,
+    room: Annotated[
+        str | None,
+        Query(max_length=4096, description="Only those of this room; empty for the whole site."),
+    ] = None,
+    search: Annotated[
+        str, Query(max_length=512, description="A part of the subject or the reason.")
+    ] = "",
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> Bans:
+    """List the bans that are in force, the newest first."""
+    context, wanted = at.desk.context, search.casefold()
+    now = context.now()
+    found = [
+        ban
+        for ban in context.bans.all()
+        if (ban.until is None or now < ban.until)
+        and room in (None, ban.room)
+        and (wanted in ban.subject or wanted in ban.reason.casefold())
+    ]
+    found.sort(key=lambda ban: (-ban.at, ban.room, ban.subject))
+    page = found[offset : offset + limit]
+    return Bans(bans=[_view(ban) for ban in page], total=len(found))
+
+
+@router.post("/api/bans", summary="Ban", status_code=201, responses=problems(409, 503))
+async def ban(at: Moderator, wish: Annotated[BanWish, Body()]) -> Ban:
+    """Keep somebody out of a room or the whole site, and throw him out if he is there.
+
+    A new ban replaces an old one. It is answered when it is on the disk; it holds at once.
+    """
+    context = at.desk.context
+    try:
+        who = subject(wish.subject)
+    except ValueError as error:
+        raise ProblemError(409, f"{error}.") from error
+    if is_network(who) and wish.room != SITE:
+        raise ProblemError(409, "A network can be banned from the whole site only.")
+    if is_network(who) and at.token.scope != "admin":
+        raise ProblemError(403, "Only a token of the scope admin may ban networks.")
+    now = context.now()
+    until = None if wish.seconds is None else now + wish.seconds * 1000
+    record = BanRecord(wish.room, who, until, at.token.id, wish.reason, now)
+    context.log(
+        at.token,
+        "kickban" if wish.room != SITE else "siteban",
+        room=wish.room,
+        subject=who,
+        reason=wish.reason,
+        until=until,
+    )
+    if wish.room == SITE:
+        staff.ban_from_site(context, record)
+    else:
+        context.bans.ban(record)
+        staff.throw_out(context)
+    _list(context, wish.room)
+    await saved(at)
+    return _view(record)
+
+
+@router.delete("/api/bans", summary="Lift a ban", status_code=204, responses=problems(404, 503))
+async def lift(
+    at: Moderator,
+    who: Annotated[
+        str, Query(alias="subject", max_length=64, description="Whom; as the list has it.")
+    ],
+    room: Annotated[
+        str, Query(max_length=4096, description="A room's name; empty for the whole site.")
+    ] = SITE,
+) -> Response:
+    """Let somebody in again."""
+    context = at.desk.context
+    if not context.bans.lift(room, who):
+        raise ProblemError(404, "There is no such ban.")
+    context.log(at.token, "unban" if room != SITE else "siteunban", room=room, subject=who)
+    _list(context, room)
+    await saved(at)
+    return Response(status_code=204)
+
+
+def _list(context: Context, name: str) -> None:
+    """Tell those who have the list of rooms open: it shows them where they are banned."""
+    room = context.directory.rooms.get(name)
+    if room is not None:
+        context.outbound.list_change(room)
+
+
+def _view(ban: BanRecord) -> Ban:
+    return Ban(
+        room=ban.room,
+        subject=ban.subject,
+        until=ban.until,
+        by=ban.by,
+        reason=ban.reason,
+        at=ban.at,
+    )

@@ -1,0 +1,160 @@
+"""What all calls of the API have in common: who asks, what he may, how lists are cut into pages."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+from fastapi import Depends, Query, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, ConfigDict, Field
+
+from fortepiano.http.desk import Desk
+from fortepiano.http.problem import MEDIA_TYPE, ProblemError
+
+if TYPE_CHECKING:
+    from fortepiano.store.base import Scope, TokenRecord
+
+__all__ = [
+    "MEDIA_TYPE",
+    "Admin",
+    "At",
+    "Limit",
+    "Moderator",
+    "Offset",
+    "Problem",
+    "Reader",
+    "Reason",
+    "RoomName",
+    "UserId",
+    "View",
+    "Wish",
+    "problems",
+    "saved",
+]
+
+
+class View(BaseModel):
+    """What is answered."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Wish(BaseModel):
+    """What is asked for; what is not known is refused, rather than overlooked."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class WrongValue(View):
+    """One value that cannot be used."""
+
+    pointer: str = Field(description="Where it stands: `query` or `body`, then the way to it.")
+    detail: str = Field(description="Why.")
+
+
+class Problem(View):
+    """What went wrong (RFC 9457)."""
+
+    type: str = Field(description="A URI for the kind of problem; `about:blank` for HTTP's own.")
+    title: str = Field(description="The kind of problem, for people.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What is wrong this time, for people.")
+    errors: list[WrongValue] | None = Field(
+        default=None, description="The values that cannot be used, where there are any."
+    )
+
+
+_DESCRIPTIONS = {
+    401: "No token, or one that is not valid.",
+    403: "The token's scope does not include this.",
+    404: "There is no such thing.",
+    409: "That cannot be done as things stand.",
+    413: "The body is too long.",
+    422: "Some values cannot be used.",
+    429: "Too many wrong tokens came from this address.",
+    503: "The store does not take it now; it may still be written later.",
+}
+_ALWAYS = (401, 403, 413, 422, 429)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return how the document describes what may go wrong.
+
+    Args:
+        statuses: What may, besides that which may always.
+    """
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        status: {"description": _DESCRIPTIONS[status], "content": content}
+        for status in sorted({*_ALWAYS, *statuses})
+    }
+
+
+RoomName = Annotated[str, Query(max_length=4096, description="The room's name.")]
+UserId = Annotated[str, Field(pattern="^[0-9a-f]{24}$", description="A user's id.")]
+Reason = Annotated[
+    str, Field(default="", max_length=200, description="Why, for people; goes into the audit log.")
+]
+Limit = Annotated[int, Query(ge=1, le=1000, description="How many at most.")]
+Offset = Annotated[int, Query(ge=0, le=1_000_000_000, description="How many to pass over.")]
+
+
+class At:
+    """Who asks, and the desk he stands at.
+
+    Attributes:
+        desk: The desk.
+        token: His token.
+    """
+
+    __slots__ = ("desk", "token")
+
+    def __init__(self, desk: Desk, token: TokenRecord) -> None:
+        self.desk = desk
+        self.token = token
+
+
+_SCOPES: tuple[Scope, ...] = ("read", "moderate", "admin")
+_BEARER = HTTPBearer(auto_error=False, description="A token of the staff.")
+
+
+def _at(least: Scope) -> Any:
+    def at(
+        request: Request,
+        _given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+    ) -> At:
+        token = cast("TokenRecord", request.state.token)
+        if token.scope not in _SCOPES[_SCOPES.index(least) :]:
+            raise ProblemError(
+                403, f"This needs a token of the scope {least}; yours is of {token.scope}."
+            )
+        return At(cast("Desk", request.app.state.desk), token)
+
+    # A call is named by what it needs, so that the document tells it.
+    at.__name__ = f"needs_{least}"
+    return Depends(at)
+
+
+Reader = Annotated[At, _at("read")]
+Moderator = Annotated[At, _at("moderate")]
+Admin = Annotated[At, _at("admin")]
+
+
+async def saved(at: At) -> None:
+    """Wait until all changes are on the disk.
+
+    Raises:
+        ProblemError: They are not, for now.
+    """
+    answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def tell(is_saved: bool) -> None:
+        if not answer.done():
+            answer.set_result(is_saved)
+
+    at.desk.context.store.when_saved(tell)
+    if not await answer:
+        raise ProblemError(
+            503, "It holds from now on, but the disk does not take it: it is tried again."
+        )

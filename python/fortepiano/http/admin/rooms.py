@@ -1,0 +1,293 @@
+"""Rooms: who is there, what is set, and what the staff can do about it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Query, Response
+from pydantic import Field
+
+from fortepiano.handlers import crown as crowns
+from fortepiano.handlers import rooms as places
+from fortepiano.handlers import staff
+from fortepiano.http.admin.calls import (
+    Admin,
+    At,
+    Limit,
+    Moderator,
+    Offset,
+    Reader,
+    Reason,
+    RoomName,
+    UserId,
+    View,
+    Wish,
+    problems,
+    saved,
+)
+from fortepiano.http.problem import ProblemError
+from fortepiano.model.crown import Crown
+from fortepiano.model.room import LOBBY, Room
+from fortepiano.protocol import validate
+from fortepiano.protocol.outbound import notice
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["rooms"])
+
+_Color = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
+
+
+class RoomView(View):
+    """A room, as it stands in lists."""
+
+    name: str
+    people: int = Field(description="People in it, those included whom others do not see.")
+    settings: dict[str, bool | int | str]
+    holder: str | None = Field(description="The id of the user who holds the crown.")
+    special: bool = Field(description="A lobby: no crown, fixed settings.")
+    permanent: bool = Field(description="It outlives its people.")
+
+
+class Rooms(View):
+    """Rooms, the fullest first."""
+
+    rooms: list[RoomView]
+    total: int = Field(description="How many there are, those on other pages included.")
+
+
+class ParticipantView(View):
+    """Somebody in a room."""
+
+    user_id: str
+    name: str
+    color: str
+    tabs: int
+    hidden: bool
+    muted_notes: bool
+    muted_chat: bool
+
+
+class Line(View):
+    """A line of chat."""
+
+    at: int
+    user_id: str
+    name: str
+    text: str
+
+
+class RoomDetails(RoomView):
+    """A room, with its people and its chat."""
+
+    participants: list[ParticipantView]
+    co_owners: list[str]
+    invited: list[str]
+    chat: list[Line] = Field(description="The last lines, the oldest first.")
+
+
+class SettingsWish(Wish):
+    """What to set; what is left out stays."""
+
+    visible: bool | None = None
+    chat: bool | None = None
+    crownsolo: bool | None = None
+    no_cussing: bool | None = Field(default=None, alias="no cussing")
+    noindex: bool | None = None
+    allow_bots: bool | None = Field(default=None, alias="allowBots")
+    invite_only: bool | None = Field(default=None, alias="inviteOnly")
+    color: _Color | None = None
+    color2: _Color | None = None
+    limit: int | None = Field(default=None, ge=0, le=99)
+    min_online_time: int | None = Field(default=None, alias="minOnlineTime", ge=0, le=86_400_000)
+    slow_mode: int | None = Field(default=None, alias="slowMode", ge=0, le=3600)
+    note_quota: int | None = Field(default=None, alias="noteQuota", ge=0, le=1_000_000)
+    notice: str | None = Field(default=None, max_length=512)
+
+
+class CrownWish(Wish):
+    """Whose the crown is to be."""
+
+    user_id: UserId | None = Field(description="Who is to hold it; null lets it fall.")
+
+
+class CloseWish(Wish):
+    """Why a room is closed."""
+
+    reason: Reason
+
+
+class PermanentWish(Wish):
+    """Whether a room is to outlive its people."""
+
+    permanent: bool
+
+
+@router.get("/api/rooms", summary="List and search rooms", responses=problems())
+async def list_rooms(
+    at: Reader,
+    search: Annotated[
+        str, Query(max_length=4096, description="A part of the name, in either case.")
+    ] = "",
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> Rooms:
+    """List rooms, those with most people first."""
+    wanted = search.casefold()
+    found = [
+        room for room in at.desk.context.directory.rooms.values() if wanted in room.name.casefold()
+    ]
+    found.sort(key=lambda room: (-len(room.participants), room.name))
+    page = found[offset : offset + limit]
+    return Rooms(rooms=[_view(room) for room in page], total=len(found))
+
+
+@router.get("/api/room", summary="Show a room", responses=problems(404))
+async def show_room(at: Reader, name: RoomName) -> RoomDetails:
+    """Show a room with its people and its chat; what was said between two people is left out."""
+    return _details(_room(at, name))
+
+
+@router.patch("/api/room/settings", summary="Change settings", responses=problems(404, 409))
+async def change_settings(
+    at: Moderator, name: RoomName, wish: Annotated[SettingsWish, Body()]
+) -> RoomDetails:
+    """Change some of a room's settings, as who holds its crown could."""
+    room = _ordinary(at, name)
+    given = wish.model_dump(by_alias=True, exclude_none=True)
+    chosen = validate.settings(given)
+    if chosen.keys() != given.keys():
+        raise ProblemError(
+            409, f"These cannot be set so: {', '.join(given.keys() - chosen.keys())}."
+        )
+    if "color2" in room.settings:
+        chosen.setdefault("color2", room.settings["color2"])
+    context = at.desk.context
+    crowns.change_settings(context, room, dict(chosen))
+    context.log(at.token, "chset", room=room.name, **given)
+    return _details(room)
+
+
+@router.put("/api/room/crown", summary="Give or drop the crown", responses=problems(404, 409))
+async def give_crown(
+    at: Moderator, name: RoomName, wish: Annotated[CrownWish, Body()]
+) -> RoomDetails:
+    """Give the crown to somebody in the room, or let it fall."""
+    room, context = _ordinary(at, name), at.desk.context
+    if wish.user_id is None:
+        if room.holder is None:
+            raise ProblemError(409, "Nobody holds the crown.")
+        at_cursor = context.world.cursor(room.holder)
+        crowns.hand(context, room, Crown.dropped_by(room.holder, at_cursor, context.now()))
+    else:
+        heir = room.participants.get(wish.user_id)
+        if heir is None:
+            raise ProblemError(404, "That user is not in the room.")
+        if heir is not room.holder:
+            crowns.hand(context, room, Crown.given_to(heir, context.now()))
+    context.log(at.token, "chown", room=room.name, subject=wish.user_id or "")
+    return _details(room)
+
+
+@router.delete("/api/room/chat", summary="Clear the chat", status_code=204, responses=problems(404))
+async def clear_chat(at: Moderator, name: RoomName) -> Response:
+    """Forget a room's chat, on the screens too."""
+    room, context = _room(at, name), at.desk.context
+    context.log(at.token, "clearchat", room=room.name)
+    staff.clear(context, room)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/api/room/close", summary="Close a room", status_code=204, responses=problems(404, 409)
+)
+async def close_room(at: Moderator, name: RoomName, wish: Annotated[CloseWish, Body()]) -> Response:
+    """Send everybody in a room to the lobby; the room ends as all empty rooms do."""
+    room, context = _ordinary(at, name), at.desk.context
+    if room.is_kept:
+        raise ProblemError(409, "The room is permanent; make it an ordinary one first.")
+    text = f'"{room.name}" was closed' + (f": {wish.reason}" if wish.reason else ".")
+    for participant in list(room.participants.values()):
+        for tab in list(participant.tabs):
+            context.outbound.tell(tab, [notice(text, style=None)])
+            places.place(context, tab, participant.user, LOBBY)
+    context.log(at.token, "close room", room=room.name, reason=wish.reason)
+    return Response(status_code=204)
+
+
+@router.put(
+    "/api/room/permanent",
+    summary="Make a room permanent",
+    status_code=204,
+    responses=problems(409, 503),
+)
+async def make_permanent(
+    at: Admin, name: RoomName, wish: Annotated[PermanentWish, Body()]
+) -> Response:
+    """Let a room outlive its people, or no more; it is made if there is none of that name."""
+    context = at.desk.context
+    if validate.text(name, context.rules.room_name_length) is None:
+        raise ProblemError(409, "No room can have that name.")
+    room = context.directory.rooms.get(name)
+    if room is None and not wish.permanent:
+        raise ProblemError(409, "There is no such room.")
+    staff.make_permanent(context, name, is_kept=wish.permanent)
+    context.log(at.token, "forceload" if wish.permanent else "unforceload", room=name)
+    await saved(at)
+    return Response(status_code=204)
+
+
+def _room(at: At, name: str) -> Room:
+    room = at.desk.context.directory.rooms.get(name)
+    if room is None:
+        raise ProblemError(404, "There is no such room.")
+    return room
+
+
+def _ordinary(at: At, name: str) -> Room:
+    room = _room(at, name)
+    if room.is_special:
+        raise ProblemError(409, "A lobby has no crown, and its settings are fixed.")
+    return room
+
+
+def _view(room: Room) -> RoomView:
+    return RoomView(**_facts(room))  # type: ignore[arg-type]  # checked by the model
+
+
+def _facts(room: Room) -> dict[str, object]:
+    return {
+        "name": room.name,
+        "people": len(room.participants),
+        "settings": dict(room.settings),
+        "holder": room.holder.user.id if room.holder is not None else None,
+        "special": room.is_special,
+        "permanent": room.is_kept,
+    }
+
+
+def _details(room: Room) -> RoomDetails:
+    people: list[ParticipantView] = []
+    for participant in room.participants.values():
+        user, mute = participant.user, room.mutes.get(participant.user.id)
+        people.append(
+            ParticipantView(
+                user_id=user.id,
+                name=user.name,
+                color=user.color,
+                tabs=len(participant.tabs),
+                hidden=user.is_hidden,
+                muted_notes=mute is not None and mute.notes,
+                muted_chat=mute is not None and mute.chat,
+            )
+        )
+    chat = [
+        Line(at=line["t"], user_id=line["p"]["_id"], name=line["p"]["name"], text=line["a"])
+        for line in room.history
+        if line["m"] == "a"
+    ]
+    return RoomDetails(
+        **_facts(room),  # type: ignore[arg-type]  # checked by the model
+        participants=people,
+        co_owners=sorted(room.co_owners),
+        invited=sorted(room.invited),
+        chat=chat,
+    )

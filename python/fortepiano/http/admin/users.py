@@ -1,0 +1,331 @@
+"""Users and their connections: who is there, and what the staff can do about it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Path, Query, Response
+from pydantic import Field
+
+from fortepiano.errors import CloseCode
+from fortepiano.handlers import moderation, staff
+from fortepiano.handlers import rooms as places
+from fortepiano.http.admin.calls import (
+    Admin,
+    At,
+    Limit,
+    Moderator,
+    Offset,
+    Reader,
+    Reason,
+    View,
+    Wish,
+    problems,
+)
+from fortepiano.http.problem import ProblemError
+from fortepiano.model.room import AWKWARD, Mute
+from fortepiano.model.session import Session
+from fortepiano.model.user import User
+from fortepiano.protocol import validate
+from fortepiano.protocol.outbound import notice
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["users"])
+
+_Id = Annotated[str, Path(pattern="^[0-9a-f]{24}$", description="The user's id.")]
+_Color = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
+_RoomName = Annotated[str, Field(max_length=4096, description="A room's name.")]
+
+
+class Tag(Wish):
+    """What staff pin to a name."""
+
+    text: str = Field(min_length=1, max_length=40)
+    color: _Color
+
+
+class UserView(View):
+    """A user who is connected."""
+
+    id: str
+    name: str
+    color: str
+    tag: dict[str, str] | None
+    hidden: bool
+    since: int = Field(description="When this server first saw him.")
+    connections: int
+    rooms: list[str]
+    scope: str | None = Field(description="The scope of his token, if he is of the staff.")
+
+
+class Users(View):
+    """Users, those first who came last."""
+
+    users: list[UserView]
+    total: int = Field(description="How many there are, those on other pages included.")
+
+
+class ConnectionView(View):
+    """A connection."""
+
+    id: int
+    user_id: str
+    name: str | None = Field(description="Null before it has said `hi`.")
+    room: str | None
+    bot: bool = Field(description="Whether no browser is at the other end.")
+    scope: str | None
+    waiting_bytes: int = Field(description="What waits to be sent to it.")
+
+
+class Connections(View):
+    """Connections, the oldest first."""
+
+    connections: list[ConnectionView]
+    total: int = Field(description="How many there are, those on other pages included.")
+
+
+class UserWish(Wish):
+    """What to change; what is left out stays."""
+
+    name: str | None = Field(default=None, min_length=1, max_length=512)
+    color: _Color | None = None
+
+
+class TagWish(Wish):
+    """What to pin to a name; null takes it away."""
+
+    tag: Tag | None
+
+
+class KickWish(Wish):
+    """Why somebody has to go."""
+
+    room: _RoomName | None = Field(
+        default=None, description="From which room; from the site if left out."
+    )
+    reason: Reason
+
+
+class MoveWish(Wish):
+    """Where somebody is put."""
+
+    room: _RoomName
+    reason: Reason
+
+
+class MuteWish(Wish):
+    """What somebody may not do in a room; nothing of both lets him be heard again."""
+
+    room: _RoomName
+    notes: bool
+    chat: bool
+    reason: Reason
+
+
+class CloseWish(Wish):
+    """Why a connection is closed."""
+
+    reason: Reason
+
+
+@router.get("/api/users", summary="List and search users", responses=problems())
+async def list_users(
+    at: Reader,
+    search: Annotated[
+        str, Query(max_length=512, description="A part of the name or the id, in either case.")
+    ] = "",
+    room: Annotated[
+        str | None, Query(max_length=4096, description="Only who is in this room.")
+    ] = None,
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> Users:
+    """List the users who are connected, who came last first."""
+    wanted = search.casefold()
+    found = [
+        user
+        for user in reversed(at.desk.context.directory.users.values())
+        if user.sessions
+        and (wanted in user.name.casefold() or wanted in user.id)
+        and (room is None or any(one.room.name == room for one in user.participations))
+    ]
+    page = found[offset : offset + limit]
+    return Users(users=[_view(user) for user in page], total=len(found))
+
+
+@router.get("/api/users/{user_id}", summary="Show a user", responses=problems(404))
+async def show_user(at: Reader, user_id: _Id) -> UserView:
+    """Show a user who is connected."""
+    return _view(_user(at, user_id))
+
+
+@router.patch(
+    "/api/users/{user_id}", summary="Rename or recolour a user", responses=problems(404, 409)
+)
+async def change_user(at: Moderator, user_id: _Id, wish: Annotated[UserWish, Body()]) -> UserView:
+    """Give a user another name, another colour, or both."""
+    user, context = _user(at, user_id), at.desk.context
+    if wish.name is not None and not validate.text(wish.name, context.rules.name_length):
+        raise ProblemError(409, "Nobody can have that name.")
+    staff.rename(context, at.token, user, name=wish.name, color=wish.color)
+    return _view(user)
+
+
+@router.put("/api/users/{user_id}/tag", summary="Pin a tag to a name", responses=problems(404, 409))
+async def tag_user(at: Admin, user_id: _Id, wish: Annotated[TagWish, Body()]) -> UserView:
+    """Pin a tag to a user's name, or take it away."""
+    user, context = _user(at, user_id), at.desk.context
+    if wish.tag is not None and not validate.text(wish.tag.text, context.rules.name_length):
+        raise ProblemError(409, "No tag can say that.")
+    staff.set_tag(context, at.token, user, wish.tag.model_dump() if wish.tag is not None else None)
+    return _view(user)
+
+
+@router.post(
+    "/api/users/{user_id}/kick",
+    summary="Throw a user out",
+    status_code=204,
+    responses=problems(404),
+)
+async def kick_user(at: Moderator, user_id: _Id, wish: Annotated[KickWish, Body()]) -> Response:
+    """Close all connections of a user, or put him out of one room; he may come back."""
+    user, context = _user(at, user_id), at.desk.context
+    context.log(at.token, "kick", room=wish.room or "", subject=user.id, reason=wish.reason)
+    if wish.room is None:
+        for tab in list(user.sessions):
+            _dismiss(at, tab, wish.reason)
+    else:
+        _put(at, user, wish.room, AWKWARD, f'You were put out of "{wish.room}"', wish.reason)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/api/users/{user_id}/move",
+    summary="Move a user",
+    status_code=204,
+    responses=problems(404, 409),
+)
+async def move_user(at: Moderator, user_id: _Id, wish: Annotated[MoveWish, Body()]) -> Response:
+    """Put all tabs of a user into a room, which is made if there is none of that name."""
+    user, context = _user(at, user_id), at.desk.context
+    if validate.text(wish.room, context.rules.room_name_length) is None:
+        raise ProblemError(409, "No room can have that name.")
+    context.log(at.token, "move", room=wish.room, subject=user.id, reason=wish.reason)
+    _put(at, user, None, wish.room, f'You were put into "{wish.room}"', wish.reason)
+    return Response(status_code=204)
+
+
+@router.put(
+    "/api/users/{user_id}/mute",
+    summary="Mute a user",
+    status_code=204,
+    responses=problems(404, 409),
+)
+async def mute_user(at: Moderator, user_id: _Id, wish: Annotated[MuteWish, Body()]) -> Response:
+    """Silence somebody in a room: his notes, his chat, or both; or let him be heard again."""
+    context = at.desk.context
+    room = context.directory.rooms.get(wish.room)
+    if room is None:
+        raise ProblemError(404, "There is no such room.")
+    if room.is_special:
+        raise ProblemError(409, "Nobody is muted in a lobby.")
+    participant = room.participants.get(user_id)
+    is_muting = wish.notes or wish.chat
+    if is_muting and participant is None:
+        raise ProblemError(404, "That user is not in the room.")
+    if is_muting and room.holder is participant:
+        raise ProblemError(409, "Nobody mutes who holds the crown.")
+    moderation.silence(context, at.token, room, user_id, Mute(wish.notes, wish.chat), wish.reason)
+    return Response(status_code=204)
+
+
+@router.get("/api/connections", summary="List connections", responses=problems())
+async def list_connections(
+    at: Reader,
+    user: Annotated[
+        str | None, Query(pattern="^[0-9a-f]{24}$", description="Only those of this user.")
+    ] = None,
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> Connections:
+    """List connections, those that have not said `hi` included."""
+    found = [session for session in _sessions(at) if user in (None, session.user_id)]
+    page = found[offset : offset + limit]
+    return Connections(connections=[_connection(at, one) for one in page], total=len(found))
+
+
+@router.post(
+    "/api/connections/{number}/kick",
+    summary="Close a connection",
+    status_code=204,
+    responses=problems(404),
+)
+async def close_connection(
+    at: Moderator,
+    number: Annotated[int, Path(ge=0, le=2**32, description="The connection's id.")],
+    wish: Annotated[CloseWish, Body()],
+) -> Response:
+    """Close one connection; its owner may come back."""
+    for session in _sessions(at):
+        if session.client == number:
+            at.desk.context.log(
+                at.token, "close connection", subject=session.user_id, reason=wish.reason
+            )
+            _dismiss(at, session, wish.reason)
+            return Response(status_code=204)
+    raise ProblemError(404, "There is no such connection.")
+
+
+def _user(at: At, user_id: str) -> User:
+    user = at.desk.context.directory.online(user_id)
+    if user is None:
+        raise ProblemError(404, "That user is not here.")
+    return user
+
+
+def _sessions(at: At) -> list[Session]:
+    links = at.desk.engine.connections()
+    return [link.session for link in links if link.session is not None]
+
+
+def _dismiss(at: At, session: Session, reason: str) -> None:
+    text = "Your connection was closed" + (f": {reason}" if reason else ".")
+    at.desk.context.outbound.tell(session, [notice(text, style=None)])
+    session.connection.close(CloseCode.NORMAL, "kicked")
+
+
+def _put(at: At, user: User, of: str | None, into: str, text: str, reason: str) -> None:
+    """Put the tabs of a user, or those of them that are in a certain room, into another one."""
+    context = at.desk.context
+    for tab in list(user.sessions):
+        room = tab.participant.room.name if tab.participant is not None else None
+        if of is None or room == of:
+            told = text + (f": {reason}" if reason else ".")
+            context.outbound.tell(tab, [notice(told, style=None)])
+            places.place(context, tab, user, into)
+
+
+def _view(user: User) -> UserView:
+    scopes = [tab.scope for tab in user.sessions if tab.scope is not None]
+    return UserView(
+        id=user.id,
+        name=user.name,
+        color=user.color,
+        tag=user.tag,
+        hidden=user.is_hidden,
+        since=user.since,
+        connections=len(user.sessions),
+        rooms=[one.room.name for one in user.participations],
+        scope=scopes[0] if scopes else None,
+    )
+
+
+def _connection(at: At, session: Session) -> ConnectionView:
+    return ConnectionView(
+        id=session.client,
+        user_id=session.user_id,
+        name=session.user.name if session.user is not None else None,
+        room=session.participant.room.name if session.participant is not None else None,
+        bot=session.is_bot,
+        scope=session.scope,
+        waiting_bytes=at.desk.context.hub.lag(session.client),
+    )

@@ -1,0 +1,112 @@
+"""The site of the internal port: health, metrics, the admin page, the admin API."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from fortepiano.http.access import Access, Guard
+from fortepiano.http.health import health_routes
+from fortepiano.http.problem import problem
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from fortepiano.http.desk import Desk
+
+__all__ = ["internal_site"]
+
+_PAGE = Path(__file__).with_name("admin_page")
+_PAGE_HEADERS = {
+    # Nothing of what users call themselves can run, and nothing can be sent elsewhere.
+    "content-security-policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "object-src 'none'; require-trusted-types-for 'script'"
+    ),
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-cache",
+}
+
+
+def internal_site(desk: Desk) -> ASGIApp:
+    """Return the application of the internal port.
+
+    `/metrics`, health, the document of the API and the page, which holds no secret, are open; all
+    else wants a token.
+
+    Args:
+        desk: What it shows and acts on.
+    """
+    late = _Late(desk)
+    guard = Guard(late, Access(desk.context.store, desk.context.now))
+
+    async def metrics(request: Request) -> Response:
+        content, media_type = desk.metrics.exposed(request.headers.get("accept", ""))
+        return Response(content, headers={"content-type": media_type})
+
+    async def page(_request: Request) -> Response:
+        return FileResponse(_PAGE / "index.html", headers=_PAGE_HEADERS)
+
+    async def missing(_request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        headers = error.headers if isinstance(error, HTTPException) else None
+        return problem(status, "There is nothing of that kind here.", headers=headers)
+
+    return Starlette(
+        routes=[
+            *health_routes(desk.why_not_ready),
+            Route("/metrics", metrics),
+            Route("/admin", page),
+            Route("/admin/", page),
+            Mount("/admin", _Assets(directory=_PAGE)),
+            Route("/openapi.json", late),
+            Mount("", guard),
+        ],
+        exception_handlers={HTTPException: missing},
+    )
+
+
+class _Assets(StaticFiles):
+    """The files of the page, with its headers."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return a file."""
+        response = await super().get_response(path, scope)
+        response.headers.update(_PAGE_HEADERS)
+        return response
+
+
+class _Late:
+    """The admin API, which is loaded when it is first asked for.
+
+    Its framework takes some megabytes and a third of a second: not every server has an operator who
+    looks, and none should wait for it at its start.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._app: ASGIApp | None = None
+        self._loading = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if self._app is None:
+            async with self._loading:
+                if self._app is None:
+                    # On another thread, so that notes go on meanwhile.
+                    self._app = await asyncio.to_thread(self._load)
+        await self._app(scope, receive, send)
+
+    def _load(self) -> ASGIApp:
+        app: ASGIApp = import_module("fortepiano.http.admin").admin_api(self._desk)
+        return app

@@ -1,0 +1,259 @@
+"""`/metrics` for Prometheus: what the hub and the rest count is read when somebody asks for it."""
+
+from __future__ import annotations
+
+import platform
+from itertools import accumulate
+from math import inf
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from fortepiano import __version__
+from fortepiano.native import profile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from fortepiano.http.lag import LoopLag
+    from fortepiano.model.counters import Counters
+    from fortepiano.model.directory import Directory
+    from fortepiano.native import Hub
+    from fortepiano.store.base import Store
+
+__all__ = ["Metrics"]
+
+
+class Metrics(Collector):
+    """Everything there is to watch, under names that begin with `fortepiano_`.
+
+    Names and units are those of Prometheus's conventions. Nothing is kept here: hot counters are
+    the hub's, which costs the notes nothing.
+
+    Args:
+        hub: The native side.
+        directory: All users and rooms.
+        counters: What Python counts.
+        store: What survives a restart.
+        lag: How late the loop is.
+        refused: Connections that were refused, by reason.
+        duty: The share of its time that a room may spend sending.
+
+    Attributes:
+        registry: What `/metrics` shows.
+        lag: As above.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        directory: Directory,
+        counters: Counters,
+        store: Store,
+        lag: LoopLag,
+        refused: Mapping[str, int],
+        duty: float,
+    ) -> None:
+        self._hub = hub
+        self._directory = directory
+        self._counters = counters
+        self._store = store
+        self.lag = lag
+        self._refused = refused
+        self._duty = duty
+        self.registry = CollectorRegistry()
+        self.registry.register(self)
+        ProcessCollector(registry=self.registry)
+
+    def exposed(self, accept: str) -> tuple[bytes, str]:
+        """Return all metrics and their media type.
+
+        Args:
+            accept: The media types that the reader takes, as its `Accept` header has them.
+        """
+        encode, media_type = choose_encoder(accept)
+        return encode(self.registry), media_type
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing: nobody else registers with this registry."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Read everything."""
+        yield from self._standing()
+        yield from self._connections()
+        yield from self._messages()
+        yield from self._sending()
+        yield from self._keeping()
+
+    def _standing(self) -> Iterator[Metric]:
+        stands = self._hub.gauges()
+        build = {"version": __version__, "profile": profile(), "python": platform.python_version()}
+        info = GaugeMetricFamily(
+            "fortepiano_build_info", "What is running; always 1.", labels=list(build)
+        )
+        info.add_metric(list(build.values()), 1)
+        yield info
+        yield _gauge("clients", "Open sockets that have said hi.", stands["clients"])
+        yield _gauge(
+            "sockets",
+            "All sockets, those that have not said hi and those that are closing included.",
+            stands["connections"],
+        )
+        yield _gauge("rooms", "Rooms, empty special ones included.", len(self._directory.rooms))
+        yield _gauge("participants", "People in rooms, once for each room.", stands["people"])
+        yield _gauge(
+            "users",
+            "Users in memory: who is connected, or was within the last minute.",
+            len(self._directory.users),
+        )
+        yield _gauge("blocked_clients", "Sockets that are full at the moment.", stands["blocked"])
+        yield _gauge("queue_bytes", "Bytes that wait for all clients.", stands["queue_bytes"])
+        yield _gauge(
+            "longest_queue_bytes",
+            "Bytes that wait for the client for whom most bytes wait.",
+            stands["longest_queue_bytes"],
+        )
+
+    def _connections(self) -> Iterator[Metric]:
+        stats = self._hub.stats()
+        yield _counter("connections", "WebSocket connections that were let in.", stats["attached"])
+        yield _counters(
+            "disconnects",
+            "Ended connections by close code; 1006 stands for an end without a close frame.",
+            "code",
+            {"other" if code is None else str(code): n for code, n in self._hub.closes()},
+        )
+        yield _counter(
+            "slow_disconnects",
+            "Connections that were closed for reading too slowly.",
+            stats["slow"],
+        )
+        yield _counters(
+            "refused_connections", "Connections that were not let in.", "reason", self._refused
+        )
+        yield _counters(
+            "bans_enforced",
+            "How often somebody who is banned was kept out by a handler.",
+            "scope",
+            {scope: self._counters.bans_enforced[scope] for scope in ("room", "site")},
+        )
+        yield _counters(
+            "bytes",
+            "Bytes of clients that were read, and bytes that their sockets took.",
+            "direction",
+            {"received": stats["bytes_in"], "sent": stats["bytes_out"]},
+        )
+
+    def _messages(self) -> Iterator[Metric]:
+        stats, counters = self._hub.stats(), self._counters
+        refused = {reason: stats[f"refused_{reason}"] for reason in ("solo", "muted")}
+        too_fast = stats["refused_t"] + counters.too_fast.total()
+        hot = {
+            "n": stats["notes"] + stats["refused_quota"] + sum(refused.values()),
+            "m": stats["moves"],
+            "t": stats["times"] + stats["refused_t"],
+        }
+        yield _counters(
+            "messages_received",
+            "Messages of clients by kind, refused ones included.",
+            "type",
+            hot | counters.received,
+        )
+        yield _counters(
+            "messages_sent",
+            "Messages to a whole room, and frames to one client.",
+            "to",
+            {"room": stats["said"], "client": stats["told"]},
+        )
+        yield _counter(
+            "deliveries",
+            "Messages to rooms, counted once for each client that is to get them.",
+            stats["deliveries"],
+        )
+        yield _counter(
+            "conflated_moves",
+            "Cursor positions that a newer one replaced before they went out.",
+            stats["conflated"],
+        )
+        yield _counter(
+            "skipped_moves",
+            "Deliveries of cursor positions that slow readers were spared.",
+            stats["spared"],
+        )
+        yield _counter(
+            "quota_denied", "Messages of notes over their quota.", stats["refused_quota"]
+        )
+        yield _counters(
+            "refused_messages",
+            "Messages that were refused for another reason than the note quota.",
+            "reason",
+            refused | {"rate": too_fast},
+        )
+        yield _counter(
+            "handler_failures", "Messages that were lost to a fault of ours.", counters.failures
+        )
+
+    def _sending(self) -> Iterator[Metric]:
+        stats = self._hub.stats()
+        yield _counter("frames_received", "WebSocket frames of clients.", stats["frames_in"])
+        yield _counter("sends", "System calls that wrote to sockets.", stats["sends"])
+        yield _histogram(
+            "fanout_seconds",
+            "How long it took to write what a room was owed to all in it; the rate of the sum is "
+            "the share of the loop's time.",
+            self._hub.flush_times(),
+            stats["flush_microseconds"] / 1e6,
+        )
+        yield _gauge(
+            "fanout_duty_limit_ratio",
+            "The share of its time that a room may spend writing; the setting flush.duty.",
+            self._duty,
+        )
+        yield _histogram(
+            "loop_lag_seconds",
+            "How late the event loop was, asked ten times a second.",
+            list(zip((*self.lag.BOUNDS, inf), self.lag.counts, strict=True)),
+            self.lag.total,
+        )
+
+    def _keeping(self) -> Iterator[Metric]:
+        store = self._store
+        yield _gauge(
+            "store_healthy", "Whether the last write of the store succeeded.", int(store.healthy)
+        )
+        yield _gauge("store_queue", "Changes that are not written yet.", store.pending)
+        yield _counter("store_errors", "Writes of the store that failed.", store.failures)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"fortepiano_{name}", text, value=value)
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(f"fortepiano_{name}", text, value=value)
+
+
+def _counters(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(f"fortepiano_{name}", text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
+
+
+def _histogram(name: str, text: str, counts: Sequence[tuple[float, int]], total: float) -> Metric:
+    """Return a histogram of counts that are each for one bucket alone; Prometheus adds them up."""
+    sums = accumulate(count for _, count in counts)
+    buckets = [
+        ("+Inf" if bound == inf else str(bound), at_most)
+        for (bound, _), at_most in zip(counts, sums, strict=True)
+    ]
+    return HistogramMetricFamily(f"fortepiano_{name}", text, buckets=buckets, sum_value=total)
