@@ -55,7 +55,8 @@ class Build:
     """One side: a work tree with an environment in which its package is installed.
 
     Args:
-        name: What it is called, and the folder's name.
+        name: What it is called, and its folder. Binaries have the folder's name in them: names of
+            one length keep the two of an unchanged tree alike.
         commit: What is built.
     """
 
@@ -159,7 +160,7 @@ def run(base: str, change: str | None, rounds: int) -> int:
     """Build, measure and judge; return the exit status."""
     TREES.mkdir(parents=True, exist_ok=True)
     before = Build("base", commit_of(base))
-    after = Build("change", commit_of(change) if change else work_in_hand())
+    after = Build("head", commit_of(change) if change else work_in_hand())
     # Both with the tools that the benchmarks of the change want, which is why it comes first.
     for build in (after, before):
         build.make(groups=after.tree / "pyproject.toml")

@@ -20,7 +20,7 @@ def test_serialise_for_a_room(
     def play() -> None:
         made.send(made.links[0], NOTES)
 
-    benchmark.pedantic(play, rounds=200, iterations=1)
+    benchmark.pedantic(play, rounds=50, iterations=20)
     sent = made.hub.stats()["notes"]
     assert sent >= 1
     assert made.hub.lag(made.links[1].client) == sent * SIZE
@@ -48,6 +48,27 @@ def test_flush_a_room(
 
     assert benchmark.pedantic(flush, setup=set_up, rounds=30) == 0
     assert made.drain() == (members - 1) * 10 * SIZE
+
+
+@pytest.mark.parametrize("members", [10, 100, 1000])
+def test_tell_who_is_there(
+    benchmark: BenchmarkFixture, stage: Callable[[int], Stage], members: int
+) -> None:
+    """All entries of `ppl` to somebody who joins, into his socket."""
+    made = stage(members)
+    newcomer, room = made.links[0].client, made.room
+    before, after = b'[{"m":"ch","ppl":[', b"]}]"
+    payload = len(before) + len(made.hub.people(room)) + len(after)
+    header = 4 if payload < 65_536 else 10
+
+    def tell() -> None:
+        made.hub.tell_people(newcomer, room, before, after)
+        made.hub.wake()
+
+    made.loop.turn()
+    made.drain()
+    benchmark.pedantic(tell, setup=lambda: made.drain() and None, rounds=100)
+    assert made.drain() == header + payload
 
 
 def test_a_cold_message_to_python(
