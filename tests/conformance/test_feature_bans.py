@@ -23,7 +23,7 @@ async def listed(person: Person) -> dict[str, int]:
 async def ban(holder: Person, other: Person, ms: float = MINUTE) -> None:
     """Ban somebody, and hear what is said of it."""
     await holder.send({"m": "kickban", "_id": other.id, "ms": ms})
-    await holder.hears()
+    await holder.announced()
 
 
 async def test_nobody_is_banned_by_default(guests: Company) -> None:

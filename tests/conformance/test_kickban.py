@@ -61,7 +61,7 @@ async def test_case_74_all_of_it(family: Company) -> None:
         assert notice["duration"] == 7000
         assert "5 minutes" in notice["text"]
     for left in (holder, other):
-        heard = await left.hears()
+        heard = await left.announced()
         assert sorted(m["m"] for m in heard) == ["bye", "notification"], heard
         (bye,) = (m for m in heard if m["m"] == "bye")
         assert bye["p"] == banned.id
@@ -86,7 +86,7 @@ async def test_case_74_whoever_is_somewhere_else_goes_to_the_awkward_room(
     holder, banned = await neighbours(family, 2)
     await holder.send({"m": "kickban", "_id": banned.id, "ms": MINUTE})
     await thrown_out(banned, holder.room)
-    await holder.hears()
+    await holder.announced()
     await banned.join(new_room())
     await kept_out(banned, holder.room)
     await holder.nothing()
@@ -206,7 +206,7 @@ async def test_case_78_banning_oneself(family: Company, preset: Preset) -> None:
     await holder.send({"m": "kickban", "_id": holder.id, "ms": MINUTE})
     assert (await holder.welcomed())["ch"]["_id"] == "test/awkward"
     for left in (other, third):
-        heard = await left.hears()
+        heard = await left.announced()
         # He left with the crown: one `ch` and no `bye`.
         assert [m["m"] for m in heard if m["m"] not in {"notification", "nq"}] == ["ch"], heard
         (ch,) = (m for m in heard if m["m"] == "ch")

@@ -206,6 +206,18 @@ class Person:
         await self.expect("t", where=lambda message: message.get("e") == echo)
         return self.log[start : self._next - 1]
 
+    async def announced(self) -> list[Message]:
+        """Return what was said to this person until now and on to the next notification.
+
+        That a ban holds is announced when it is safe on the disk, some milliseconds after it does.
+        """
+        heard = await self.hears()
+        if not any(message["m"] == "notification" for message in heard):
+            start = self._next
+            await self.expect("notification")
+            heard += self.log[start : self._next]
+        return heard
+
     async def nothing(self, *names: str) -> None:
         """Assert that nothing named in `names` was said to this person; without names: nothing."""
         heard = [message for message in await self.hears() if not names or message["m"] in names]
