@@ -1,0 +1,38 @@
+"""`fortepiano` with the stops of its garbage collector written down: `pauses.py FILE serve …`."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from fortepiano.cli import main
+
+
+class Pauses:
+    """The collections that the server asks for: generation, and milliseconds of processor time."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[int, float]] = []
+        self._begun = 0.0
+
+    def note(self, phase: str, info: dict[str, Any]) -> None:
+        """Be called by the collector, before and after."""
+        # Not by the clock on the wall: what else runs on the machine is no fault of the collector.
+        if phase == "start":
+            self._begun = time.thread_time()
+        elif not gc.isenabled():
+            took = (time.thread_time() - self._begun) * 1000
+            self.all.append((info["generation"], took))
+
+
+if __name__ == "__main__":
+    pauses = Pauses()
+    gc.callbacks.append(pauses.note)
+    path = Path(sys.argv[1]).absolute()
+    atexit.register(lambda: path.write_text(json.dumps(pauses.all)))
+    sys.exit(main(sys.argv[2:]))

@@ -1,0 +1,117 @@
+"""The cycle collector under our own hand: what is new is looked at, what is old is frozen."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from fortepiano.garbage import LOOK_SECONDS, Garbage
+
+
+class Node:
+    """Something that holds itself."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+class Later:
+    """Calls what was planned when told to."""
+
+    def __init__(self) -> None:
+        self.planned: list[Callable[[], None]] = []
+
+    def __call__(self, seconds: float, call: Callable[[], None]) -> None:
+        assert seconds == LOOK_SECONDS
+        self.planned.append(call)
+
+    def look(self) -> None:
+        (call,) = self.planned
+        self.planned.clear()
+        call()
+
+
+@pytest.fixture
+def later() -> Later:
+    return Later()
+
+
+@pytest.fixture
+def people() -> list[str]:
+    """Who is connected."""
+    return []
+
+
+@pytest.fixture
+def garbage(later: Later, people: list[str]) -> Iterator[Garbage]:
+    garbage = Garbage(people, later)
+    yield garbage
+    garbage.close()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.usefixtures("garbage")
+def test_python_does_not_collect_by_itself() -> None:
+    assert not gc.isenabled()
+    assert gc.get_freeze_count() > 1000
+
+
+@pytest.mark.usefixtures("garbage")
+def test_new_cycles_go_while_people_are_there(later: Later, people: list[str]) -> None:
+    people.append("ann")
+    node = Node()
+    gone = weakref.ref(node)
+    del node
+    assert gone() is not None
+    later.look()
+    assert gone() is None
+
+
+@pytest.mark.usefixtures("garbage")
+def test_nothing_old_is_looked_at_while_people_are_there(later: Later, people: list[str]) -> None:
+    people.append("ann")
+    node = Node()
+    gone = weakref.ref(node)
+    later.look()
+    assert not any(one is node for one in gc.get_objects())
+    del node
+    later.look()
+    assert gone() is not None
+    # Not until nobody is there whom a full collection would disturb, and then once.
+    people.clear()
+    later.look()
+    assert gone() is None
+
+
+@pytest.mark.usefixtures("garbage")
+def test_an_empty_server_is_swept_once(later: Later, people: list[str]) -> None:
+    seen: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            seen.append(info["generation"])
+
+    gc.callbacks.append(note)
+    try:
+        later.look()
+        later.look()
+        assert seen == []
+        people.append("ann")
+        later.look()
+        people.clear()
+        later.look()
+        later.look()
+        assert seen == [0, 2]
+    finally:
+        gc.callbacks.remove(note)
+
+
+def test_after_its_end_it_looks_no_more(later: Later, people: list[str]) -> None:
+    garbage = Garbage(people, later)
+    garbage.close()
+    later.look()
+    assert later.planned == []
