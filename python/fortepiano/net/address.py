@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["Addresses", "canonical"]
 
 # RFC 9110 section 5.6.2 and 5.6.4: tokens and quoted strings.
-_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_LETTERS = r"!#$%&'*+.^_`|~0-9A-Za-z-"
 _QUOTED = r'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'
 # RFC 7239 section 4: elements by commas, pairs by semicolons. `for=192.0.2.1:80` wants quotes there
 # but is often written without.
-_PAIR = re.compile(rf"(?P<name>{_WORD})=(?P<value>{_QUOTED}|[\[\]:]?(?:{_WORD}|[\[\]:])+)")
+_PAIR = re.compile(rf"(?P<name>[{_LETTERS}]+)=(?P<value>{_QUOTED}|[\[\]:{_LETTERS}]+)")
 _GAP = re.compile(r"[ \t]*([;,])[ \t]*")
 
 # `192.0.2.1:80`, `[2001:db8::1]` and `[2001:db8::1]:80`; a port is a number or hidden behind `_`.
