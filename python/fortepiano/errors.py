@@ -4,6 +4,7 @@ The tree; every class carries its data as attributes and builds its message in `
 
     FortepianoError
     ├── ConfigError          settings that cannot be used, one line per problem
+    ├── InputError           a file given to a command is not what it should be
     ├── StoreError           the data folder or the database in it cannot be used
     └── StartError           the server cannot start
         ├── AddressError     the host and port cannot be listened on
@@ -24,6 +25,7 @@ __all__ = [
     "ConfigError",
     "ExitStatus",
     "FortepianoError",
+    "InputError",
     "StartError",
     "StoreError",
 ]
@@ -106,6 +108,21 @@ class ConfigError(FortepianoError):
 
     Attributes:
         problems: One line each: the key, what is allowed, and where the value came from.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(problems)
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+class InputError(FortepianoError):
+    """A file that was given to a command cannot be read, or something in it is wrong.
+
+    Attributes:
+        problems: One line each: the file, the place in it, and what is wrong.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""The command line: `fortepiano serve`, `fortepiano token …` and `fortepiano version`.
+"""The command line: `fortepiano serve`, `token …`, `bans …`, `audit` and `version`.
 
 A mistake of the user ends with one clear line per problem on stderr and `ExitStatus.MISTAKE`, never
 with a traceback; a traceback is a bug.
@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from fortepiano.cli import serve, token
+from fortepiano.cli import audit, bans, serve, token
 from fortepiano.errors import ExitStatus, FortepianoError
 
 __all__ = ["main"]
@@ -25,6 +25,8 @@ _app = typer.Typer(
 
 _app.command()(serve.serve)
 _app.add_typer(token.app, name="token")
+_app.add_typer(bans.app, name="bans")
+_app.command()(audit.audit)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

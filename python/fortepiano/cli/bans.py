@@ -1,0 +1,204 @@
+"""`fortepiano bans …`: who may not come in."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fortepiano.cli.banfile import LONGEST_REASON, FileFormat, read, written
+from fortepiano.cli.duration import PERMANENT, duration
+from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store, utc
+from fortepiano.errors import InputError
+from fortepiano.model.banlist import SITE, is_network, subject
+from fortepiano.store.records import AuditRecord, BanRecord
+
+if TYPE_CHECKING:
+    from fortepiano.store import Store
+
+__all__ = ["app"]
+
+ACTOR = "cli"
+"""Who bans here, as the server and the log of moderation have it."""
+
+_STDIO = "-"
+
+Subject = Annotated[
+    str,
+    typer.Argument(
+        metavar="WHO", help="A user id, an IP address, or a network such as 203.0.113.0/24."
+    ),
+]
+Room = Annotated[str, typer.Option(help="The room.", show_default="the whole site")]
+FormatOption = Annotated[
+    FileFormat | None,
+    typer.Option("--format", help="How the file is written.", show_default="by its name"),
+]
+
+app = typer.Typer(help="Who may not come in.", rich_markup_mode=None)
+
+
+@app.callback(invoke_without_command=True)
+def _bans_root(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def _checked(who: str, room: str) -> str:
+    try:
+        who = subject(who)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="WHO") from None
+    if room != SITE and is_network(who):
+        raise typer.BadParameter(
+            "networks can be banned from the whole site only", param_hint="--room"
+        )
+    return who
+
+
+@app.command("list")
+def list_bans(
+    room: Annotated[str | None, typer.Option(help="Only of this room.", show_default="all")] = None,
+    site: Annotated[bool, typer.Option("--site", help="Only of the whole site.")] = False,
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+) -> None:
+    """List the bans in force; times are UTC."""
+    at = now()
+    with opened_store(config, data_dir) as store:
+        bans = _in_force(store, at)
+    wanted = SITE if site else room
+    _tell_row("WHO", "UNTIL", "BY", "ROOM", "REASON")
+    for ban in bans:
+        if wanted is None or ban.room == wanted:
+            until = PERMANENT if ban.until is None else utc(ban.until)
+            _tell_row(ban.subject, until, ban.by, ban.room or "(the whole site)", ban.reason)
+
+
+@app.command("add")
+def add_ban(
+    who: Subject,
+    room: Room = SITE,
+    length: Annotated[
+        str, typer.Option("--for", help="For how long, such as 30m, 7d or permanent.")
+    ] = PERMANENT,
+    reason: Annotated[str, typer.Option(help="What he is told.", show_default=False)] = "",
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+) -> None:
+    """Ban somebody, in place of an earlier ban; a running server shows him out within a second.
+
+    An IPv6 address stands for its /64, which is one subscriber. It has ended well when the ban is
+    on the disk.
+    """
+    who = _checked(who, room)
+    if len(reason) > LONGEST_REASON:
+        raise typer.BadParameter(
+            f"must have at most {LONGEST_REASON} characters", param_hint="--reason"
+        )
+    try:
+        milliseconds = duration(length)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--for") from None
+    at = now()
+    until = None if milliseconds is None else at + milliseconds
+    with opened_store(config, data_dir) as store:
+        store.save_ban(BanRecord(room, who, until, ACTOR, reason, at))
+        action = "siteban" if room == SITE else "kickban"
+        store.add_audit(_act(at, action, room, who, reason, until=until))
+    typer.echo(f"{who} is banned: " + (PERMANENT if until is None else f"until {utc(until)} UTC"))
+
+
+@app.command("remove")
+def remove_ban(
+    who: Subject, room: Room = SITE, data_dir: DataDir = None, config: ConfigFile = None
+) -> None:
+    """Lift a ban."""
+    who = _checked(who, room)
+    at = now()
+    with opened_store(config, data_dir) as store:
+        if all((ban.room, ban.subject) != (room, who) for ban in store.bans()):
+            raise typer.BadParameter(
+                "there is no such ban, see `fortepiano bans list`", param_hint="WHO"
+            )
+        store.remove_ban(room, who)
+        action = "siteunban" if room == SITE else "unban"
+        store.add_audit(_act(at, action, room, who))
+
+
+@app.command("import")
+def import_bans(
+    file: Annotated[str, typer.Argument(help="The file; - for stdin.")],
+    file_format: FormatOption = None,
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+) -> None:
+    """Add the bans of a file: all of them, or none where one is wrong.
+
+    JSON lines or CSV with the fields subject, room, until or for, reason, by and at, of which only
+    the first must be there.
+    """
+    at = now()
+    name, text = ("stdin", sys.stdin.read()) if file == _STDIO else (file, _text_of(Path(file)))
+    bans = read(name, text, file_format or _format_of(file), at, ACTOR)
+    lasting = [ban for ban in bans if ban.until is None or at < ban.until]
+    with opened_store(config, data_dir) as store:
+        for ban in lasting:
+            store.save_ban(ban)
+        store.add_audit(_act(at, "import bans", "", "", name, count=len(lasting)))
+    ended = len(bans) - len(lasting)
+    typer.echo(f"{len(lasting)} bans imported" + (f", {ended} had ended already" if ended else ""))
+
+
+@app.command("export")
+def export_bans(
+    file: Annotated[str, typer.Argument(help="The file; - for stdout.")] = _STDIO,
+    file_format: FormatOption = None,
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+) -> None:
+    """Write the bans in force to a file that `import` reads."""
+    with opened_store(config, data_dir) as store:
+        bans = _in_force(store, now())
+    text = written(bans, file_format or _format_of(file))
+    if file == _STDIO:
+        typer.echo(text, nl=False)
+        return
+    try:
+        Path(file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError([f"{file}: {error.strerror or error}"]) from None
+
+
+def _format_of(file: str) -> FileFormat:
+    return "csv" if file.lower().endswith(".csv") else "jsonl"
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError([f"{file}: {error.strerror or error}"]) from None
+    except UnicodeDecodeError:
+        raise InputError([f"{file}: is not UTF-8"]) from None
+
+
+def _in_force(store: "Store", at: int) -> list[BanRecord]:
+    bans = [ban for ban in store.bans() if ban.until is None or at < ban.until]
+    return sorted(bans, key=lambda ban: (ban.room, ban.at, ban.subject))
+
+
+def _act(
+    at: int, action: str, room: str, who: str, reason: str = "", **details: int | None
+) -> AuditRecord:
+    return AuditRecord(AuditRecord.next_id(at), at, ACTOR, action, room, who, reason, dict(details))
+
+
+def _tell_row(who: str, until: str, by: str, room: str, reason: str) -> None:
+    row = f"{who:<24}  {until:<16}  {by:<24}  {_plain(room)}  {_plain(reason)}"
+    typer.echo(row.rstrip())
+
+
+def _plain(text: str) -> str:
+    """Return a text without what would write elsewhere on a terminal."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
