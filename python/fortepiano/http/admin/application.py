@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
@@ -86,10 +87,28 @@ class _Api(FastAPI):
         return self.openapi_schema
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what the table above says
-    detail = "There is nothing of that kind here." if error.status_code == 404 else error.detail
-    return problem(error.status_code, detail, headers=error.headers)
+    detail, headers = error.detail, error.headers
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        detail = "There is nothing of that kind here."
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        # Starlette tells of the first route with this path only.
+        methods = _methods(request.app.openapi()["paths"], request.url.path)
+        detail, headers = f"Only {' and '.join(methods)} work here.", {"Allow": ", ".join(methods)}
+    return problem(error.status_code, detail, headers=headers)
+
+
+def _methods(paths: Mapping[str, Mapping[str, Any]], path: str) -> list[str]:
+    """Return the methods that the document has for a path."""
+    steps = path.split("/")
+    return sorted(
+        method.upper()
+        for template, operations in paths.items()
+        if len(steps) == len(known := template.split("/"))
+        and all(a == b or a.startswith("{") for a, b in zip(known, steps, strict=True))
+        for method in operations
+    )
 
 
 async def _impossible(_request: Request, error: Exception) -> Response:

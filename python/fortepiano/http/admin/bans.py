@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from fortepiano.handlers import staff
 from fortepiano.http.admin.calls import (
@@ -16,6 +16,7 @@ from fortepiano.http.admin.calls import (
     Wish,
     problems,
     saved,
+    whole,
 )
 from fortepiano.http.problem import ProblemError
 from fortepiano.model.banlist import SITE, is_network, subject
@@ -58,8 +59,8 @@ class BanWish(Wish):
     room: str = Field(
         default=SITE, max_length=4096, description="A room's name; empty for the whole site."
     )
-    seconds: int | None = Field(
-        default=None, ge=1, le=_LONGEST_SECONDS, description="For how long; null for ever."
+    seconds: Annotated[int, Field(ge=1, le=_LONGEST_SECONDS), BeforeValidator(whole)] | None = (
+        Field(default=None, description="For how long; null for ever.")
     )
     reason: Reason
 

@@ -31,6 +31,7 @@ __all__ = [
     "Wish",
     "problems",
     "saved",
+    "whole",
 ]
 
 
@@ -66,6 +67,7 @@ class Problem(View):
 
 
 _DESCRIPTIONS = {
+    400: "The body is no text.",
     401: "No token, or one that is not valid.",
     403: "The token's scope does not include this.",
     404: "There is no such thing.",
@@ -75,7 +77,7 @@ _DESCRIPTIONS = {
     429: "Too many wrong tokens came from this address.",
     503: "The store does not take it now; it may still be written later.",
 }
-_ALWAYS = (401, 403, 413, 422, 429)
+_ALWAYS = (400, 401, 403, 413, 422, 429)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -92,6 +94,16 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 RoomName = Annotated[str, Query(max_length=4096, description="The room's name.")]
+
+
+def whole(value: object) -> object:
+    """Take a number such as 7.0 for 7: JSON knows one kind of numbers.
+
+    To stand behind the bounds in an annotation, or the document would miss them.
+    """
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 UserId = Annotated[str, Field(pattern="^[0-9a-f]{24}$", description="A user's id.")]
 Reason = Annotated[
     str, Field(default="", max_length=200, description="Why, for people; goes into the audit log.")

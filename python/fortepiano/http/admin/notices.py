@@ -3,9 +3,9 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from fortepiano.http.admin.calls import Moderator, UserId, View, Wish, problems
+from fortepiano.http.admin.calls import Moderator, UserId, View, Wish, problems, whole
 from fortepiano.http.problem import ProblemError
 from fortepiano.model.session import Session
 from fortepiano.protocol.context import Context
@@ -21,7 +21,9 @@ _LONGEST_SECONDS = 60
 class _Notice(Wish):
     text: str = Field(min_length=1, max_length=2000, description="What it says; shown as text.")
     title: str = Field(default="Notice", max_length=100, description="Its title.")
-    seconds: int = Field(default=7, ge=1, le=_LONGEST_SECONDS, description="How long it is shown.")
+    seconds: Annotated[int, Field(ge=1, le=_LONGEST_SECONDS), BeforeValidator(whole)] = Field(
+        default=7, description="How long it is shown."
+    )
 
 
 class NoticeToAll(_Notice):

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from fortepiano.handlers import crown as crowns
 from fortepiano.handlers import rooms as places
@@ -22,6 +22,7 @@ from fortepiano.http.admin.calls import (
     Wish,
     problems,
     saved,
+    whole,
 )
 from fortepiano.http.problem import ProblemError
 from fortepiano.model.crown import Crown
@@ -96,10 +97,16 @@ class SettingsWish(Wish):
     invite_only: bool | None = Field(default=None, alias="inviteOnly")
     color: _Color | None = None
     color2: _Color | None = None
-    limit: int | None = Field(default=None, ge=0, le=99)
-    min_online_time: int | None = Field(default=None, alias="minOnlineTime", ge=0, le=86_400_000)
-    slow_mode: int | None = Field(default=None, alias="slowMode", ge=0, le=3600)
-    note_quota: int | None = Field(default=None, alias="noteQuota", ge=0, le=1_000_000)
+    limit: Annotated[int, Field(ge=0, le=99), BeforeValidator(whole)] | None = Field(default=None)
+    min_online_time: Annotated[int, Field(ge=0, le=86_400_000), BeforeValidator(whole)] | None = (
+        Field(default=None, alias="minOnlineTime")
+    )
+    slow_mode: Annotated[int, Field(ge=0, le=3600), BeforeValidator(whole)] | None = Field(
+        default=None, alias="slowMode"
+    )
+    note_quota: Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(whole)] | None = Field(
+        default=None, alias="noteQuota"
+    )
     notice: str | None = Field(default=None, max_length=512)
 
 
