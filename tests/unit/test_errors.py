@@ -12,6 +12,7 @@ from fortepiano.errors import (
     CloseCode,
     ConfigError,
     FortepianoError,
+    InputError,
     StartError,
     StoreError,
 )
@@ -44,6 +45,7 @@ def test_docstring_draws_the_whole_tree() -> None:
     [
         (ConfigError(["port: no"]), "port: no"),
         (ConfigError(["port: no", "host: no"]), "port: no\nhost: no"),
+        (InputError(["x, line 1: no"]), "x, line 1: no"),
         (StoreError(Path("/x/y"), "not a folder"), "/x/y: not a folder"),
         (StartError("no"), "no"),
         (AddressError("0.0.0.0", 80, "in use"), "cannot listen on 0.0.0.0:80: in use"),

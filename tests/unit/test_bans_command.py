@@ -1,0 +1,387 @@
+"""`fortepiano bans …` and `fortepiano audit`, in process, over a store of their own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from fortepiano import cli, sources
+from fortepiano.cli.duration import duration
+from fortepiano.config import Settings
+from fortepiano.store import open_store
+from fortepiano.store.base import AuditQuery, AuditRecord, BanRecord
+
+ANN = "a" * 24
+DAY = 86_400_000
+
+
+@pytest.fixture(autouse=True)
+def bare_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith(sources.PREFIX) or name in sources.SEED_NAMES:
+            monkeypatch.delenv(name)
+
+
+def run(*arguments: str) -> None:
+    assert cli.main(arguments) == 0
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
+    """Return the lines about a mistake, each of which says who complains."""
+    capsys.readouterr()
+    assert cli.main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines: list[str] = err.splitlines()
+    assert lines
+    assert all(line.startswith("fortepiano: ") for line in lines)
+    return lines
+
+
+def kept() -> list[BanRecord]:
+    with closing(open_store(Settings())) as store:
+        return sorted(store.bans(), key=lambda ban: (ban.room, ban.subject))
+
+
+def acts() -> list[AuditRecord]:
+    with closing(open_store(Settings())) as store:
+        return store.audit(AuditQuery())
+
+
+class TestDuration:
+    @pytest.mark.parametrize(
+        ("text", "milliseconds"),
+        [
+            ("1s", 1000),
+            ("30m", 1_800_000),
+            ("1h30m", 5_400_000),
+            ("7d", 7 * DAY),
+            (" 2W ", 14 * DAY),
+            ("36500d", 36_500 * DAY),
+            ("permanent", None),
+            ("Permanent", None),
+        ],
+    )
+    def test_what_people_write(self, text: str, milliseconds: int | None) -> None:
+        assert duration(text) == milliseconds
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "7",
+            "d",
+            "-7d",
+            "7 d",
+            "1.5h",
+            "7y",
+            "0d",
+            "36501d",
+            "9999999s",
+            "forever",
+            "\u0667d",
+        ],
+    )
+    def test_nonsense(self, text: str) -> None:
+        with pytest.raises(ValueError, match=r"duration|nothing"):
+            duration(text)
+
+
+class TestAdd:
+    @pytest.mark.parametrize(
+        ("who", "subject"),
+        [
+            (ANN, ANN),
+            ("203.0.113.9", "203.0.113.9"),
+            ("203.0.113.9/32", "203.0.113.9"),
+            ("203.0.113.9/24", "203.0.113.0/24"),
+            ("::ffff:203.0.113.9", "203.0.113.9"),
+            ("::ffff:203.0.113.9/120", "203.0.113.0/24"),
+            # One subscriber of IPv6 has a /64.
+            ("2001:db8::9", "2001:db8::/64"),
+            ("2001:db8::9/128", "2001:db8::9/128"),
+            ("2001:DB8:0:0:7::/32", "2001:db8::/32"),
+        ],
+    )
+    def test_who_is_kept_in_one_spelling(self, who: str, subject: str) -> None:
+        before = time.time_ns() // 1_000_000
+        run("bans", "add", who, "--for", "7d", "--reason", "spam")
+        (ban,) = kept()
+        assert (ban.room, ban.subject, ban.by, ban.reason) == ("", subject, "cli", "spam")
+        assert ban.until == ban.at + 7 * DAY
+        assert before <= ban.at <= time.time_ns() // 1_000_000
+
+    def test_for_ever_by_default(self) -> None:
+        run("bans", "add", ANN)
+        assert kept()[0].until is None
+
+    def test_a_later_one_replaces_it(self) -> None:
+        run("bans", "add", "203.0.113.0/24")
+        run("bans", "add", "203.0.113.7/24", "--reason", "again")
+        (ban,) = kept()
+        assert ban.reason == "again"
+
+    def test_in_a_room(self) -> None:
+        run("bans", "add", ANN, "--room", "duets 🎹", "--for", "1h")
+        run("bans", "add", ANN)
+        assert [(ban.room, ban.subject) for ban in kept()] == [("", ANN), ("duets 🎹", ANN)]
+
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            (["nobody"], "'nobody' is neither a user id"),
+            (["A" * 24], "neither"),
+            (["203.0.113.0/33"], "neither"),
+            (["203.0.113"], "neither"),
+            (["0.0.0.0/0"], "too wide: at least /8"),
+            (["2000::/3"], "too wide: at least /16"),
+            (["::ffff:0.0.0.0/97"], "too wide"),
+            (["203.0.113.7", "--room", "duets"], "whole site only"),
+            ([ANN, "--for", "soon"], "'soon' is no duration"),
+            ([ANN, "--reason", "x" * 513], "at most 512"),
+            ([], "Missing argument"),
+        ],
+    )
+    def test_mistakes(
+        self, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+    ) -> None:
+        (line,) = complaint(capsys, "bans", "add", *arguments)
+        assert told in line
+        assert kept() == []
+
+    def test_unusable_data(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        (line,) = complaint(capsys, "bans", "add", ANN, "--data-dir", "file")
+        assert "file" in line
+
+
+class TestRemove:
+    def test_one(self) -> None:
+        run("bans", "add", "203.0.113.0/24")
+        run("bans", "add", ANN)
+        run("bans", "add", ANN, "--room", "duets")
+        run("bans", "remove", "203.0.113.77/24")
+        run("bans", "remove", ANN)
+        assert [(ban.room, ban.subject) for ban in kept()] == [("duets", ANN)]
+
+    @pytest.mark.parametrize("who", [ANN, "203.0.113.7"])
+    def test_who_is_not_banned(self, capsys: pytest.CaptureFixture[str], who: str) -> None:
+        run("bans", "add", "203.0.113.0/24")
+        (line,) = complaint(capsys, "bans", "remove", who)
+        assert "no such ban" in line
+        assert len(kept()) == 1
+
+
+class TestList:
+    def test_all_and_some(self, capsys: pytest.CaptureFixture[str]) -> None:
+        run("bans", "add", "203.0.113.0/24", "--reason", "spam\n\x1b[2J")
+        run("bans", "add", ANN, "--room", "duets", "--for", "7d")
+        capsys.readouterr()
+        run("bans", "list")
+        heading, site, room = capsys.readouterr().out.splitlines()
+        assert heading.split() == ["WHO", "UNTIL", "BY", "ROOM", "REASON"]
+        assert site.split()[:3] == ["203.0.113.0/24", "permanent", "cli"]
+        assert "\x1b" not in site
+        assert room.split()[0] == ANN
+        assert room.split()[-1] == "duets"
+        run("bans", "list", "--room", "duets")
+        assert capsys.readouterr().out.splitlines() == [heading, room]
+        run("bans", "list", "--site")
+        assert capsys.readouterr().out.splitlines() == [heading, site]
+
+
+class TestFiles:
+    @pytest.mark.parametrize("name", ["bans.csv", "bans.jsonl"])
+    def test_what_goes_out_comes_back(self, name: str, tmp_path: Path) -> None:
+        run("bans", "add", "203.0.113.0/24", "--reason", 'he said "no", then\nleft 🎹')
+        run("bans", "add", ANN, "--room", "a, b", "--for", "7d")
+        before = kept()
+        run("bans", "export", name)
+        run("bans", "remove", "203.0.113.0/24")
+        run("bans", "remove", ANN, "--room", "a, b")
+        assert kept() == []
+        run("bans", "import", name)
+        assert kept() == before
+        # The name's end decides how it is written.
+        text = (tmp_path / name).read_text()
+        if name.endswith("csv"):
+            rows = list(csv.DictReader(io.StringIO(text)))
+            assert [row["subject"] for row in rows] == ["203.0.113.0/24", ANN]
+        else:
+            assert [json.loads(line)["subject"] for line in text.splitlines()] == [
+                "203.0.113.0/24",
+                ANN,
+            ]
+
+    def test_by_stdin_and_stdout(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.stdin", io.StringIO("subject,for\n203.0.113.7,7d\n"))
+        run("bans", "import", "-", "--format", "csv")
+        capsys.readouterr()
+        run("bans", "export")
+        exported = json.loads(capsys.readouterr().out)
+        assert exported["subject"] == "203.0.113.7"
+        assert exported["until"] == exported["at"] + 7 * DAY
+
+    @pytest.mark.parametrize(
+        ("end", "until"),
+        [
+            ('"until": 4102444800000', 4_102_444_800_000),
+            ('"until": "4102444800000"', 4_102_444_800_000),
+            ('"until": "2100-01-01T00:00:00Z"', 4_102_444_800_000),
+            ('"until": "2100-01-01 01:00+01:00"', 4_102_444_800_000),
+            ('"until": "2100-01-01"', 4_102_444_800_000),
+            ('"until": null', None),
+            ('"until": ""', None),
+            ('"until": "permanent"', None),
+            ('"for": "permanent"', None),
+        ],
+    )
+    def test_ends(self, tmp_path: Path, end: str, until: int | None) -> None:
+        (tmp_path / "x").write_text(f'{{"subject": "{ANN}", {end}}}\n\n')
+        run("bans", "import", "x")
+        assert kept()[0].until == until
+
+    def test_what_has_ended_is_passed_over(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        (tmp_path / "x.csv").write_text(f"subject,until\n{ANN},1000\n203.0.113.7,\n")
+        run("bans", "import", "x.csv")
+        assert capsys.readouterr().out == "1 bans imported, 1 had ended already\n"
+        assert [ban.subject for ban in kept()] == ["203.0.113.7"]
+
+    def test_ten_thousand(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        lines = [f"10.1.{n // 250}.{n % 250}" for n in range(10_000)]
+        (tmp_path / "x.csv").write_text("\n".join(["subject", *lines]))
+        run("bans", "import", "x.csv")
+        assert len(kept()) == 10_000
+
+    @pytest.mark.parametrize(
+        ("line", "told"),
+        [
+            ("[]", "must be a JSON object"),
+            ("{", "no JSON"),
+            ("[" * 100_000, "no JSON"),
+            ("{}", "'' is neither a user id"),
+            ('{"subject": 5}', "subject must be a text"),
+            ('{"subject": "x"}', "'x' is neither"),
+            ('{"subject": "0.0.0.0/0"}', "too wide"),
+            ('{"subject": "1.2.3.4", "user": "x"}', "unknown field 'user'"),
+            ('{"subject": "1.2.3.4", "room": "x"}', "whole site only"),
+            ('{"subject": "1.2.3.4", "until": -1}', "until must be"),
+            ('{"subject": "1.2.3.4", "until": 1.5}', "until must be"),
+            ('{"subject": "1.2.3.4", "until": true}', "until must be"),
+            ('{"subject": "1.2.3.4", "until": 1e999}', "until must be"),
+            ('{"subject": "1.2.3.4", "until": 4102444800000000}', "until must be"),
+            ('{"subject": "1.2.3.4", "until": "tomorrow"}', "until is 'tomorrow'"),
+            ('{"subject": "1.2.3.4", "for": "x"}', "no duration"),
+            ('{"subject": "1.2.3.4", "for": "1d", "until": 5}', "both"),
+            ('{"subject": "1.2.3.4", "reason": "%s"}' % ("x" * 513), "at most 512"),
+        ],
+    )
+    def test_one_wrong_line_keeps_all_out(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, line: str, told: str
+    ) -> None:
+        (tmp_path / "x.jsonl").write_text(f'{{"subject": "{ANN}"}}\n{line}\n')
+        (problem,) = complaint(capsys, "bans", "import", "x.jsonl")
+        assert problem.startswith("fortepiano: x.jsonl, line 2: ")
+        assert told in problem
+        assert kept() == []
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("", "the first line must name the columns"),
+            ("who\n1.2.3.4\n", "the first line must name the columns"),
+            ("subject\n1.2.3.4,x\n", "unknown field"),
+            ('subject\n"1.2.3.4\n', "unexpected end"),
+        ],
+    )
+    def test_broken_tables(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, told: str
+    ) -> None:
+        (tmp_path / "x.csv").write_text(text)
+        (problem,) = complaint(capsys, "bans", "import", "x.csv")
+        assert told in problem
+
+    def test_many_problems_are_summed_up(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        (tmp_path / "x").write_text("5\n" * 1000)
+        problems = complaint(capsys, "bans", "import", "x")
+        assert len(problems) == 21
+        assert "980 more" in problems[-1]
+
+    def test_no_such_file(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        assert "No such file" in complaint(capsys, "bans", "import", "nowhere")[0]
+        assert "No such file" in complaint(capsys, "bans", "export", "no/where")[0]
+        (tmp_path / "x").write_bytes(b"\xff\xfe")
+        assert "not UTF-8" in complaint(capsys, "bans", "import", "x")[0]
+
+
+class TestAudit:
+    def test_what_was_done_here(self, capsys: pytest.CaptureFixture[str]) -> None:
+        run("bans", "add", ANN, "--room", "duets", "--for", "7d", "--reason", "spam\x1b[2J")
+        run("bans", "add", "203.0.113.7")
+        run("bans", "remove", ANN, "--room", "duets")
+        capsys.readouterr()
+        run("audit")
+        out = capsys.readouterr().out
+        assert "\x1b" not in out
+        first, second, third = out.splitlines()
+        assert f'cli                       kickban {ANN} in "duets" until=' in first
+        assert first.endswith(': "spam\\u001b[2J"')
+        assert second.endswith("siteban 203.0.113.7")
+        assert third.endswith(f'unban {ANN} in "duets"')
+
+    @pytest.mark.parametrize(
+        ("options", "found"),
+        [
+            ([], ["kickban", "siteban", "unban", "siteban"]),
+            (["--limit", "2"], ["unban", "siteban"]),
+            (["--room", "duets"], ["kickban", "unban"]),
+            (["--user", ANN], ["kickban", "unban"]),
+            (["--user", ANN, "--limit", "1"], ["unban"]),
+            (["--user", "cli"], ["kickban", "siteban", "unban", "siteban"]),
+            (["--user", "203.0.113.7"], ["siteban"]),
+            (["--action", "siteban"], ["siteban", "siteban"]),
+            (["--action", "siteban", "--room", "duets"], []),
+        ],
+    )
+    def test_choosing(
+        self, capsys: pytest.CaptureFixture[str], options: list[str], found: list[str]
+    ) -> None:
+        run("bans", "add", ANN, "--room", "duets")
+        run("bans", "add", "203.0.113.7")
+        run("bans", "remove", ANN, "--room", "duets")
+        run("bans", "add", "203.0.113.8")
+        capsys.readouterr()
+        run("audit", "--json", *options)
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [line["action"] for line in lines] == found
+        assert all(line["actor"] == "cli" for line in lines)
+
+    def test_a_file_is_one_act(self, tmp_path: Path) -> None:
+        (tmp_path / "x.csv").write_text(f"subject\n{ANN}\n203.0.113.7\n")
+        run("bans", "import", "x.csv")
+        (act,) = acts()
+        assert (act.action, act.details) == ("import bans", {"count": 2})
+
+    def test_no_less_than_one(self, capsys: pytest.CaptureFixture[str]) -> None:
+        (line,) = complaint(capsys, "audit", "--limit", "0")
+        assert "--limit" in line
+
+
+@pytest.mark.parametrize("arguments", [["bans"], ["bans", "--help"], ["audit", "--help"]])
+def test_help(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    run(*arguments)
+    assert "Usage: fortepiano" in capsys.readouterr().out
