@@ -11,7 +11,8 @@ PYTHON  ?=
 ARGS    ?=
 
 BIN  := $(VENV)/bin
-RUST := $(shell find rust -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print)
+RUST := $(shell find rust \( -name target -o -path rust/load \) -prune \
+    -o \( -name '*.rs' -o -name 'Cargo.*' \) -print)
 CODE := $(RUST) $(wildcard ext/*) pyproject.toml
 
 # pyo3's build script must find the interpreter that has Cython, whichever cargo command runs it.
@@ -176,6 +177,10 @@ test-slow: build $(VENV)/.tools ## Run the slow tests, and the random ones with 
 soak: build $(VENV)/.tools ## Let ten thousand come and go for SOAK (600) seconds: memory and the loop must not mind
 	FORTEPIANO_SOAK_SECONDS=$(or $(SOAK),600) $(BIN)/pytest tests/e2e/test_garbage_pauses.py -s
 
+.PHONY: test-faults
+test-faults: build $(VENV)/.tools ## Run the slow tests of faults: kill -9, full and locked disks, Redis
+	$(BIN)/pytest -m slow tests/faults $(ARGS)
+
 .PHONY: test-e2e
 test-e2e: build $(VENV)/.tools ## Run the tests with whole servers, people's bots and a browser
 	$(BIN)/pytest -m "not slow" tests/e2e tests/browser $(ARGS)
@@ -256,6 +261,7 @@ fmt: $(VENV)/.tools ## Format Python and Rust, and repair what the linter can
 clean: ## Remove all that was made here, the environment included; ./data stays
 	rm -rf $(VENV) .venv-3.* build dist rust/target rust/fuzz/target .pytest_cache .mypy_cache .ruff_cache
 	rm -rf .hypothesis .benchmarks .coverage tests/e2e/bots/node_modules tests/browser/node_modules
+	rm -rf benchmarks/load/node-ws/node_modules
 	rm -f python/fortepiano/*.so
 	rm -rf python/fortepiano/web/samples
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -50,11 +50,17 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it, and return when it answers."""
-        command = [
+        self._run(
             *("redis-server", "--port", str(self.port), "--bind", "127.0.0.1"),
             *("--dir", str(self.folder), "--save", "", "--daemonize", "no"),
             *("--appendonly", "yes", "--appendfsync", "always", *self._options),
-        ]
+        )
+
+    def start_sentinel(self, config: Path) -> None:
+        """Start it as a sentinel instead."""
+        self._run("redis-server", str(config), "--sentinel", "--port", str(self.port))
+
+    def _run(self, *command: str) -> None:
         with (self.folder / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + _READY_SECONDS

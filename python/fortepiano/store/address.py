@@ -19,41 +19,18 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
-__all__ = ["Client", "Pipeline", "client_for", "without_secrets"]
+__all__ = ["Client", "client_for", "without_secrets"]
 
 SILENCE_SECONDS = 1.0
 """How long a connection may not answer."""
 
 _SENTINEL_PORT = 26_379
 _PORT = 6379
-
-
-class Pipeline(Protocol):
-    """Commands that are sent at once."""
-
-    def execute_command(self, *command: str | bytes | int | float) -> object:
-        """Add a command."""
-        ...
-
-    def execute(self) -> Awaitable[list[Any]]:
-        """Send them, and return the answers."""
-        ...
-
-    def reset(self) -> Awaitable[None]:
-        """Let go of the connection."""
-        ...
+_LOGIN = {"username", "password", "db"}
 
 
 class Client(Protocol):
     """What all of redis-py's clients can do."""
-
-    def pipeline(self, transaction: bool) -> Pipeline:
-        """Begin to gather commands.
-
-        Args:
-            transaction: Whether all of them are carried out or none.
-        """
-        ...
 
     def execute_command(self, *command: str | bytes | int | float) -> Awaitable[Any]:
         """Send one command, and return the answer."""
@@ -65,7 +42,7 @@ class Client(Protocol):
 
 
 def client_for(url: str) -> Client:
-    """Return a client for a URL; it connects when it is first used.
+    """Return a client for a URL; it connects when it is first used, and serves one event loop.
 
     Raises:
         ValueError: There cannot be anything at such a URL.
@@ -100,11 +77,20 @@ def client_for(url: str) -> Client:
     if not service:
         raise ValueError("the name of the service is missing: redis+sentinel://host/service")
     retry = options.pop("retry")
-    sentinel = cast("Any", Sentinel)(nodes, **options)
-    return cast("Client", sentinel.master_for(service, retry=retry))
+    return _Watched(cast("Any", Sentinel)(nodes, **options), service, retry)
 
 
-_LOGIN = {"username", "password", "db"}
+class _Watched:
+    """A client of a Redis that sentinels name, which closes the connections to them too."""
+
+    def __init__(self, sentinel: Any, service: str, retry: Retry) -> None:
+        self._sentinels: list[Client] = sentinel.sentinels
+        self._client: Client = sentinel.master_for(service, retry=retry)
+        self.execute_command = self._client.execute_command
+
+    async def aclose(self) -> None:
+        for client in (self._client, *self._sentinels):
+            await client.aclose()
 
 
 def _node(text: str, port: int) -> tuple[str, int]:

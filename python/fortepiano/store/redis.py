@@ -1,6 +1,6 @@
 """A store in Redis or Valkey, shared by all processes that use the same one.
 
-All keys are in one slot of a cluster, so that a group is one transaction:
+All keys are in one slot of a cluster, so that a group is one step:
 
     {fortepiano}:version              of this layout
     {fortepiano}:salt, :user, …       a hash for each kind: the key as JSON → the record as JSON
@@ -17,7 +17,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Coroutine, Iterator
-from itertools import count, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -68,6 +68,21 @@ _PIECE = 2000
 _EVERYTHING = b"everything"
 """What stands in the stream for more changes than one wants to read one by one."""
 
+_ALL_AS_ONE = """
+local answers, at = {}, 1
+while at <= #ARGV do
+    local length = tonumber(ARGV[at])
+    answers[#answers + 1] = redis.call(unpack(ARGV, at + 1, at + length))
+    at = at + length + 1
+end
+return answers
+"""
+"""Carries out commands that stand one after the other, each behind the number of its words.
+
+A script and not MULTI, because the library's client of a cluster starts a thread for each command
+of a transaction.
+"""
+
 _START = b""
 _HELD: tuple[AnyKind, ...] = tuple(kind for kind in KINDS if kind is not AUDIT)
 _NAMED: dict[str, AnyKind] = {kind.name: kind for kind in KINDS}
@@ -90,8 +105,7 @@ class RedisStore(WriterStore):
         close_seconds: How long `close` goes on trying to write.
     """
 
-    _client: Client  # while open; the writer's alone, as is the loop
-    _runner: asyncio.Runner
+    _runner: asyncio.Runner  # while open; the writer's alone
 
     def __init__(
         self, url: str, prefix: str, salts: Path, *, close_seconds: float = CLOSE_SECONDS
@@ -102,6 +116,7 @@ class RedisStore(WriterStore):
         self._url = url
         self._prefix = prefix
         self._salts_path = salts
+        self._client: Client | None = None  # of the writer's loop, while it works
         self._salts_given = False  # once somebody has them they must not change under him
         self._connected = False
         self._seen = _START  # the place in the stream up to which everything is known
@@ -117,7 +132,7 @@ class RedisStore(WriterStore):
             write_salts(self._salts_path, super().salts())
         self._salts_given = self._connected = False
         try:
-            self._client = client_for(self._url)
+            client_for(self._url)
         except (ValueError, TypeError, RedisError) as error:
             raise StoreError(self._place, f"cannot be used: {error}") from None
         self._runner = asyncio.Runner()
@@ -156,25 +171,33 @@ class RedisStore(WriterStore):
 
     def _disconnect(self) -> None:
         self._connected = False
-        with contextlib.suppress(RedisError, OSError, TimeoutError):
-            self._runner.run(asyncio.wait_for(self._client.aclose(), ATTEMPT_SECONDS))
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
+                self._runner.run(asyncio.wait_for(_closed(client), ATTEMPT_SECONDS))
 
     def _run(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
         """Do something on the writer's own loop; any failure ends the connection."""
         try:
             return self._runner.run(asyncio.wait_for(work, seconds))
-        except (RedisError, OSError, TimeoutError) as error:
+        except Exception as error:
             self._disconnect()
-            raise UnwritableError(_reason(error)) from None
+            if isinstance(error, (RedisError, OSError, TimeoutError)):
+                raise UnwritableError(_reason(error)) from None
+            raise
+
+    def _reached(self) -> Client:
+        if self._client is None:
+            self._client = client_for(self._url)
+        return self._client
 
     async def _transaction(self, *commands: _Command) -> list[Any]:
-        pipeline = self._client.pipeline(transaction=True)
-        try:
-            for command in commands:
-                pipeline.execute_command(*command)
-            return await pipeline.execute()
-        finally:
-            await pipeline.reset()
+        """Carry out some commands as one; nobody sees them half done."""
+        words = chain.from_iterable((len(command), *command) for command in commands)
+        answers: list[Any] = await self._reached().execute_command(
+            "EVAL", _ALL_AS_ONE, 1, self._name("changes"), *words
+        )
+        return answers
 
     def _commands(self, piece: Changes, told: bytes | None) -> Iterator[_Command]:
         """Return the commands that write some changes and tell the other processes.
@@ -259,10 +282,11 @@ class RedisStore(WriterStore):
             return
         changes: Changes = {}
         for _, fields in entries[1:]:
-            if fields[b"changes"] == _EVERYTHING:
+            changed = fields[1]  # after its name
+            if changed == _EVERYTHING:
                 await self._load()
                 return
-            for name, field, text in orjson.loads(fields[b"changes"]):
+            for name, field, text in orjson.loads(changed):
                 with contextlib.suppress(msgspec.DecodeError, KeyError):  # of a newer fortepiano
                     kind = _NAMED[name]
                     record = None if text is None else kind.from_json(text)
@@ -303,7 +327,7 @@ class RedisStore(WriterStore):
     async def _look_at_persistence(self) -> None:
         """Warn of a Redis that forgets what it has acknowledged when it is killed."""
         with contextlib.suppress(RedisError):  # not everybody may ask
-            told = await self._client.execute_command("INFO", "persistence")
+            told = await self._reached().execute_command("INFO", "persistence")
             if isinstance(told, dict) and cast("dict[str, object]", told).get("aof_enabled") == 0:
                 _log.warning(
                     "Redis keeps no log of its writes (appendonly no) and may lose the last ones",
@@ -330,7 +354,7 @@ class RedisStore(WriterStore):
                 if len(page) < _PIECE or len(found) >= query.limit:
                     break
         finally:
-            await client.aclose()
+            await _closed(client)
         return found
 
     def _name(self, of: AnyKind | str) -> str:
@@ -338,13 +362,18 @@ class RedisStore(WriterStore):
         return f"{{{self._prefix}}}:{of if isinstance(of, str) else of.name}"
 
 
+async def _closed(client: Client) -> None:
+    await client.aclose()
+    await asyncio.sleep(0)  # a cluster's client does not wait for its sockets to be gone
+
+
 def _key(field: str | bytes) -> Key:
     return tuple(orjson.loads(field))
 
 
-def _decoded(kind: AnyKind, held: dict[bytes, bytes]) -> dict[Key, Any]:
+def _decoded(kind: AnyKind, held: list[bytes]) -> dict[Key, Any]:
     found: dict[Key, Any] = {}
-    for field, text in held.items():
+    for field, text in zip(held[::2], held[1::2], strict=True):
         try:
             found[_key(field)] = kind.from_json(text)
         except (msgspec.DecodeError, orjson.JSONDecodeError):
