@@ -56,6 +56,8 @@ class Actor:
     Attributes:
         session: The connection.
         id: The user id.
+        token: What `hi` gave it to keep.
+        reply: What it was told upon `hi`.
     """
 
     def __init__(self, backstage: Backstage, session: Session) -> None:
@@ -63,6 +65,8 @@ class Actor:
         self._backstage = backstage
         self.session = session
         self.id = ""
+        self.token: str | None = None
+        self.reply: list[dict[str, Any]] = []
 
     def send(self, m: str, **fields: Any) -> None:
         """Send a message; `id_` is the key `_id`."""
@@ -73,6 +77,13 @@ class Actor:
     def heard(self) -> list[dict[str, Any]]:
         """Return what was said to this session alone since the last time."""
         return self._backstage.outbound.told.pop(self.session, [])
+
+    @property
+    def closed(self) -> int | None:
+        """The code it was closed with."""
+        connection = self.session.connection
+        assert isinstance(connection, _Closed)
+        return connection.code
 
     @property
     def room(self) -> str | None:
