@@ -83,9 +83,9 @@ class Result:
 
     name: str
     versions: str = ""
-    climb: list[Figures] = field(default_factory=list)
-    crowds: list[Figures] = field(default_factory=list)
-    storm: Figures = field(default_factory=dict)
+    climb: list[Figures] = field(default_factory=list[Figures])
+    crowds: list[Figures] = field(default_factory=list[Figures])
+    storm: Figures = field(default_factory=dict[str, Any])
 
     @property
     def best(self) -> Figures | None:
