@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +119,7 @@ class Contestant:
         return [str(self._python), "server.py", str(port)]
 
     @contextmanager
-    def run(self) -> Iterator[Running]:
+    def run(self) -> Generator[Running, None, None]:
         """Run it on its core for the length of a `with` block.
 
         Raises:
