@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from support.reference.frame import Event, FrameReader
+from support.reference.meter import Meter
 from support.reference.quota import Quotas
 from support.reference.scan import scan
 
@@ -67,6 +68,7 @@ class Client:
     is_open: bool = True
     has_ended: bool = False
     quiet_until: dict[str, int] = field(default_factory=dict)
+    meter: Meter | None = None
 
     def tell(self, payload: bytes, *, is_move: bool = False) -> None:
         """Tell a JSON array, unless the close frame has been told."""
@@ -129,6 +131,9 @@ class Hub:
         quota_tick_seconds: As for the compiled class.
         time_burst: As for the compiled class.
         time_per_second: As for the compiled class.
+        bytes_per_second: As for the compiled class.
+        messages_per_second: As for the compiled class.
+        burst_seconds: As for the compiled class.
     """
 
     def __init__(
@@ -143,6 +148,9 @@ class Hub:
         quota_tick_seconds: float = 1.0,
         time_burst: int = 30,
         time_per_second: float = 10.0,
+        bytes_per_second: int = 1 << 20,
+        messages_per_second: int = 5000,
+        burst_seconds: float = 5.0,
     ) -> None:
         self.receive = receive
         self.ended = ended
@@ -153,6 +161,7 @@ class Hub:
         self.quota_tick = self.next_quota_tick = int(quota_tick_seconds * 1e6)
         self.time_burst = time_burst
         self.time_interval = int(1e6 / time_per_second)
+        self.flows = (bytes_per_second, messages_per_second, burst_seconds)
         self.quotas = Quotas()
         self.clients: Slots[Client] = Slots()
         self.rooms: Slots[Room] = Slots()
@@ -227,6 +236,11 @@ class Hub:
         """Tell one client something."""
         if it := self.clients.get(client):
             it.tell(payload)
+
+    def meter(self, client: int) -> None:
+        """Bound what a client sends."""
+        if it := self.clients.get(client):
+            it.meter = Meter(*self.flows)
 
     def privilege(self, client: int, plays_anywhere: bool, unlimited: bool) -> None:
         """Free a client from crownsolo and mutes, or from rate limits."""
@@ -365,8 +379,14 @@ class Hub:
     def feed(self, client: int, data: bytes) -> None:
         """Handle what a client sent."""
         it = self.clients.get(client)
+        if it and it.meter and not it.meter.bytes.pour(len(data), self.now):
+            return self.cut(it, "bytes", 4002)
         for event in it.reader.feed(data) if it else []:
             assert it
+            if it.meter and event[0] not in ("close", "violation"):
+                count = len(scan(event[1]) or []) if event[0] == "text" else 1
+                if not it.meter.messages.pour(max(1, count), self.now):
+                    return self.cut(it, "messages", 4007)
             match event:
                 case (_, int(code), *_) if it.is_open:
                     self.close(client, code)
@@ -376,6 +396,13 @@ class Hub:
                         self.handle(it, element)
                 case ("ping", bytes(payload)) if it.is_open:
                     it.told.append(Told(("pong", payload)))
+
+    def cut(self, client: Client, why: str, code: int) -> None:
+        """End a client that sends too much."""
+        if client.is_open:
+            self.refuse(client, why)
+            self.close(client.number, code)
+            self.end(client)
 
     def handle(self, client: Client, element: tuple[object, ...]) -> None:
         """Handle one element; nothing counts after the end."""
