@@ -1,0 +1,78 @@
+// Asks for a reason before something is done to somebody, does it, and tells how it went.
+
+import { call } from "/admin/api.js";
+import { get, make } from "/admin/dom.js";
+
+/** Tells the operator something; it goes by itself. */
+export function toast(text, isBad = false) {
+  const box = make("p", { class: isBad ? "toast bad" : "toast" }, text);
+  get("toasts").append(box);
+  setTimeout(() => box.remove(), isBad ? 10000 : 4000);
+}
+
+/**
+ * @param {string} title what will be done
+ * @param {HTMLElement[]} fields more fields, by their `name`
+ * @returns {Promise<Record<string, string>|null>} what was entered; null where it was called off
+ */
+export function ask(title, ...fields) {
+  const dialog = get("ask");
+  const form = dialog.querySelector("form");
+  dialog.querySelector("h2").textContent = title;
+  dialog.querySelector(".fields").replaceChildren(...fields);
+  form.reason.value = "";
+  dialog.returnValue = "";
+  dialog.showModal();
+  (fields.length > 0 ? dialog.querySelector(".fields input, .fields select") : form.reason).focus();
+  return new Promise((resolve) => {
+    dialog.addEventListener(
+      "close",
+      () => resolve(dialog.returnValue === "ok" ? Object.fromEntries(new FormData(form)) : null),
+      { once: true },
+    );
+  });
+}
+
+/** Does something; returns whether it was done. */
+export async function act(what, method, path, options) {
+  try {
+    await call(method, path, options);
+    toast(what);
+    return true;
+  } catch (error) {
+    toast(error.message, true);
+    return false;
+  }
+}
+
+const LENGTHS = [
+  ["10 minutes", 600],
+  ["1 hour", 3600],
+  ["1 day", 86400],
+  ["1 week", 604800],
+  ["for ever", ""],
+];
+
+/** The field for how long a ban lasts: `seconds`, empty for ever. */
+export const lengthField = () =>
+  make(
+    "label",
+    {},
+    "For how long ",
+    make("select", { name: "seconds" }, ...LENGTHS.map(([text, value]) => make("option", { value }, text))),
+  );
+
+/** A field for a text: its label, name and value. */
+export const textField = (label, name, value = "") =>
+  make("label", {}, `${label} `, make("input", { name, value, required: true, maxLength: 512 }));
+
+/** Bans somebody from a room, or, where it is empty, from the whole site. */
+export async function ban(subject, name, room) {
+  const where = room === "" ? "the site" : `“${room}”`;
+  const given = await ask(`Ban ${name} from ${where}`, lengthField());
+  if (given === null) return false;
+  const seconds = given.seconds === "" ? null : Number(given.seconds);
+  return act(`${name} is banned from ${where}.`, "POST", "/api/bans", {
+    body: { subject, room, seconds, reason: given.reason },
+  });
+}

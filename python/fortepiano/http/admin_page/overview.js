@@ -1,0 +1,75 @@
+// How the server stands, and what happens.
+
+import { act, ask, textField } from "/admin/ask.js";
+import { buttons, make, moment } from "/admin/dom.js";
+import { Plot } from "/admin/plot.js";
+
+const MOST_LINES = 200;
+
+const plots = {
+  clients: new Plot("Clients"),
+  rooms: new Plot("Rooms"),
+  received: new Plot("Messages in", "/s"),
+  deliveries: new Plot("Deliveries", "/s"),
+  bytes: new Plot("Bytes out", "/s"),
+  duty: new Plot("Time spent writing", " %"),
+  lag: new Plot("Loop lag, mean", " ms"),
+  queue: new Plot("Bytes waiting"),
+};
+const facts = make("p", { class: "facts" });
+const lines = make("ol", { class: "happenings", "aria-label": "What happens" });
+let before = null;
+
+/** Takes one event of the stream. */
+export function take(kind, data) {
+  if (kind === "status") takeStatus(data);
+  else takeHappening(data);
+}
+
+function takeStatus(status) {
+  const { counters } = status;
+  plots.clients.add(status.clients);
+  plots.rooms.add(status.rooms);
+  plots.queue.add(status.queue_bytes);
+  if (before !== null && status.started === before.started && status.now > before.now) {
+    const seconds = (status.now - before.now) / 1000;
+    const rate = (name) => (counters[name] - before.counters[name]) / seconds;
+    plots.received.add(rate("notes") + rate("moves") + rate("times") + rate("cold"));
+    plots.deliveries.add(rate("deliveries") + rate("told"));
+    plots.bytes.add(rate("bytes_out"));
+    plots.duty.add(rate("flush_microseconds") / 1e4);
+    plots.lag.add(rate("lag_microseconds") / 1e4);
+  }
+  before = status;
+  const minutes = Math.floor((status.now - status.started) / 60000);
+  facts.textContent =
+    `Version ${status.version}, up ${Math.floor(minutes / 60)} h ${minutes % 60} min, ` +
+    `${status.sockets} sockets, ${status.participants} people in rooms; ` +
+    (status.ready ? "ready; " : `not ready: ${status.why_not_ready}; `) +
+    (status.store_healthy ? `${status.store_pending} changes to write.` : `the store fails: ${status.store_error}`);
+}
+
+function takeHappening(event) {
+  const who = event.name ?? event.by ?? "";
+  const where = event.room ? ` · ${event.room}` : "";
+  const more = [event.subject, event.text, event.reason].filter(Boolean).join(" · ");
+  lines.prepend(
+    make("li", {}, make("time", {}, moment(Date.now())), make("b", {}, event.kind), make("bdi", {}, `${who}${where}${more ? ` · ${more}` : ""}`)),
+  );
+  while (lines.childElementCount > MOST_LINES) lines.lastElementChild.remove();
+}
+
+async function tellAll() {
+  const given = await ask("Tell everybody", textField("Text", "text"));
+  if (given !== null) await act("Everybody was told.", "POST", "/api/notices", { body: { to: "all", text: given.text } });
+}
+
+/** Shows it. */
+export async function show(view) {
+  view.replaceChildren(
+    facts,
+    make("div", { class: "plots" }, ...Object.values(plots).map((plot) => plot.element)),
+    make("h2", {}, "What happens ", buttons(["Tell everybody …", tellAll])),
+    lines,
+  );
+}

@@ -1,0 +1,101 @@
+// Rooms: the list, one of them, and what can be done about it.
+
+import { call } from "/admin/api.js";
+import { act, ask, ban, textField, toast } from "/admin/ask.js";
+import { buttons, make, moment, person, searchField, table } from "/admin/dom.js";
+
+let search = "";
+
+/** Shows the list. */
+export async function show(view) {
+  const list = make("div");
+  view.replaceChildren(
+    searchField("Search rooms", search, async (wanted) => {
+      search = wanted;
+      await fill(view, list);
+    }),
+    list,
+  );
+  await fill(view, list);
+}
+
+async function fill(view, list) {
+  const { rooms, total } = await call("GET", "/api/rooms", { query: { search } });
+  const rows = rooms.map((room) => [
+    make("button", { type: "button", class: "link", onclick: () => guarded(() => open(view, room.name)) }, make("bdi", {}, room.name)),
+    room.people,
+    [room.special && "lobby", room.permanent && "permanent", !room.settings.visible && "hidden", room.settings.crownsolo && "solo"].filter(Boolean).join(", "),
+  ]);
+  list.replaceChildren(table(["Room", "People", ""], rows, "There is no such room."), make("p", { class: "count" }, `${rooms.length} of ${total}`));
+}
+
+async function guarded(what) {
+  try {
+    await what();
+  } catch (error) {
+    toast(error.message, true);
+  }
+}
+
+async function open(view, name) {
+  const room = await call("GET", "/api/room", { query: { name } });
+  const again = () => guarded(() => open(view, name));
+  const after = async (done) => ((await done) ? again() : undefined);
+  const query = { name };
+  const people = room.participants.map((one) => [
+    person(one),
+    [one.user_id === room.holder && "crown", one.hidden && "hidden", one.muted_notes && "notes muted", one.muted_chat && "chat muted"].filter(Boolean).join(", "),
+    buttons(
+      ["Kick", () => after(kick(one, name))],
+      ["Ban …", () => after(ban(one.user_id, one.name, name))],
+      ["Site ban …", () => after(ban(one.user_id, one.name, ""))],
+      ["Mute", () => after(mute(one, name))],
+      ...(room.special ? [] : [["Crown", () => after(act("The crown is given.", "PUT", "/api/room/crown", { query, body: { user_id: one.user_id } }))]]),
+    ),
+  ]);
+  view.replaceChildren(
+    buttons(["← All rooms", () => guarded(() => show(view))]),
+    make("h2", {}, make("bdi", {}, name)),
+    buttons(
+      ["Clear chat", () => after(act("The chat is cleared.", "DELETE", "/api/room/chat", { query }))],
+      ["Tell all …", () => tell(name)],
+      ...(room.special
+        ? []
+        : [
+            [room.settings.visible ? "Hide" : "Show in list", () => after(set(query, { visible: !room.settings.visible }))],
+            [room.settings.chat ? "Chat off" : "Chat on", () => after(set(query, { chat: !room.settings.chat }))],
+            [room.settings.crownsolo ? "Let all play" : "Only the crown plays", () => after(set(query, { crownsolo: !room.settings.crownsolo }))],
+            ["Drop the crown", () => after(act("The crown has fallen.", "PUT", "/api/room/crown", { query, body: { user_id: null } }))],
+            ["Close …", () => close(view, name)],
+          ]),
+      [room.permanent ? "Not permanent" : "Permanent", () => after(act("Done.", "PUT", "/api/room/permanent", { query, body: { permanent: !room.permanent } }))],
+    ),
+    table(["Who", "", ""], people, "Nobody is here."),
+    make("h3", {}, "Chat"),
+    make("ol", { class: "happenings" }, ...room.chat.map((line) => make("li", {}, make("time", {}, moment(line.at)), make("b", {}, make("bdi", {}, line.name)), make("bdi", {}, line.text)))),
+  );
+}
+
+const set = (query, body) => act("It is set.", "PATCH", "/api/room/settings", { query, body });
+
+async function kick(user, room) {
+  const given = await ask(`Put ${user.name} out of “${room}”`);
+  return given !== null && act(`${user.name} is out.`, "POST", `/api/users/${user.user_id}/kick`, { body: { room, reason: given.reason } });
+}
+
+async function mute(user, room) {
+  const isMuted = user.muted_notes || user.muted_chat;
+  const given = await ask(isMuted ? `Let ${user.name} be heard again` : `Mute ${user.name} in “${room}”`);
+  const body = { room, notes: !isMuted, chat: !isMuted, reason: given?.reason };
+  return given !== null && act("Done.", "PUT", `/api/users/${user.user_id}/mute`, { body });
+}
+
+async function tell(room) {
+  const given = await ask(`Tell all in “${room}”`, textField("Text", "text"));
+  if (given !== null) await act("They were told.", "POST", "/api/notices", { body: { to: "room", room, text: given.text } });
+}
+
+async function close(view, name) {
+  const given = await ask(`Close “${name}”`);
+  if (given !== null && (await act("The room is closed.", "POST", "/api/room/close", { query: { name }, body: { reason: given.reason } }))) await guarded(() => show(view));
+}
