@@ -34,6 +34,7 @@ from fortepiano.net.deadline import Deadlines
 from fortepiano.net.front import Front
 from fortepiano.net.gate import Gate
 from fortepiano.net.listener import listening, name_of, url_of
+from fortepiano.net.porch import Porch
 from fortepiano.net.visit import Visit
 from fortepiano.protocol.archive import Archive
 from fortepiano.protocol.context import Context
@@ -41,6 +42,7 @@ from fortepiano.protocol.dispatch import Dispatch
 from fortepiano.protocol.filter import Filter
 from fortepiano.protocol.outbound import Outbound
 from fortepiano.store.keyring import open_keys
+from fortepiano.store.lock import serving_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -82,6 +84,8 @@ def run(settings: Settings) -> None:
     with contextlib.ExitStack() as stack:
         public = stack.enter_context(listening(settings.host, settings.port))
         internal = stack.enter_context(listening(settings.internal_host, settings.internal_port))
+        if settings.store.url != "memory:":
+            stack.enter_context(serving_from(settings.data_dir))
         store = stores.open_store(settings)
         stack.callback(store.close)
         _raise_file_limit()
@@ -141,7 +145,7 @@ async def _serve(
     servers = [
         _uvicorn(
             public_site(why_not_ready),
-            http=partial(Front, gate=gate),
+            http=partial(Porch if settings.proxy.protocol else Front, gate=gate),
         ),
         _uvicorn(internal_site(desk), http=Visit),
     ]

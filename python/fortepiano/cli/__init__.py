@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from fortepiano.cli import audit, bans, serve, token
+from fortepiano.cli import audit, backup, bans, serve, token
 from fortepiano.errors import ExitStatus, FortepianoError
 
 __all__ = ["main"]
@@ -27,6 +27,8 @@ _app.command()(serve.serve)
 _app.add_typer(token.app, name="token")
 _app.add_typer(bans.app, name="bans")
 _app.command()(audit.audit)
+_app.command()(backup.backup)
+_app.command()(backup.restore)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

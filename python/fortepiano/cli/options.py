@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from fortepiano.errors import ConfigError
+from fortepiano.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from fortepiano.store import Store
@@ -48,6 +48,8 @@ def opened_store(config: Path | None, data_dir: Path | None) -> Generator["Store
         raise ConfigError([f"store.url: {problem}"])
     logs.configure("critical")  # stdout is for what was asked for; a failure is an exception
     with contextlib.closing(open_store(settings)) as store:
+        if not store.healthy:  # a server can do without for a while, a command cannot
+            raise StoreError("store.url", f"the store does not answer: {store.last_error}")
         yield store
 
 

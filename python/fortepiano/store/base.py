@@ -167,6 +167,10 @@ class Store(Protocol):
         """Keep a user."""
         ...
 
+    def remove_user(self, user_id: str) -> None:
+        """Forget a user; harmless if he is not kept."""
+        ...
+
     def bans(self) -> list[BanRecord]:
         """Return all bans; those that ended before `open` are forgotten, later ones included."""
         ...

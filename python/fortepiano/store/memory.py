@@ -114,6 +114,10 @@ class MemoryStore:
         """Keep a user."""
         self._put(USER, record)
 
+    def remove_user(self, user_id: str) -> None:
+        """Forget a user."""
+        self._drop(USER, (user_id,))
+
     def bans(self) -> list[BanRecord]:
         """Return all bans."""
         return list(self._of(BAN).values())

@@ -1,0 +1,86 @@
+"""`fortepiano backup` and `fortepiano restore`."""
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store
+from fortepiano.errors import StoreError
+
+__all__ = ["backup", "restore"]
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What to write.")],
+    force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+) -> None:
+    """Write everything that is kept into a file, also while a server runs.
+
+    The file has the salts of user ids and digests of tokens in it: only its owner may read it.
+    """
+    from fortepiano.store.dump import lines_of
+
+    if file.exists() and not force:
+        raise StoreError(file, "exists already; --force writes over it")
+    with opened_store(config, data_dir) as store:
+        records = _write(file, lines_of(store, now()))
+    typer.echo(f"{records} records in {file}")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `backup` wrote.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Remove what is kept now, but for the audit log.")
+    ] = False,
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+) -> None:
+    """Bring back what a backup has, into any store.
+
+    Servers on SQLite must be stopped for it. Servers on Redis may run: they follow at once, but
+    keep their salts of user ids until they are started again.
+    """
+    from fortepiano import config as configuration
+    from fortepiano.store import dump
+    from fortepiano.store.lock import alone_in
+
+    items = dump.read(file)
+    settings = configuration.load(config, {"data_dir": data_dir})
+    with contextlib.ExitStack() as stack:
+        if not settings.store.url:
+            stack.enter_context(alone_in(settings.data_dir))
+        store = stack.enter_context(opened_store(config, data_dir))
+        if not force and not dump.is_empty(store):
+            raise StoreError(file, "is not restored: something is kept already; --force removes it")
+        dump.replace(store, items)
+    counts = Counter(kind.name for kind, _ in items)
+    typer.echo(f"restored: {', '.join(f'{counts[name]} {name}' for name in counts)}")
+
+
+def _write(file: Path, lines: Iterable[bytes]) -> int:
+    """Write a file as a whole or not at all; returns how many records are in it."""
+    draft = file.with_name(f"{file.name}.new")
+    count = 0
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            draft.unlink()
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "wb") as out:
+            for line in lines:
+                count += 1
+                out.write(line)
+            out.flush()
+            os.fsync(out.fileno())
+        draft.replace(file)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise StoreError(file, f"cannot be written: {error.strerror or error}") from None
+    return count - 2  # the header and the end
