@@ -26,9 +26,10 @@ __all__ = ["Front"]
 
 _HEAD_END = b"\r\n\r\n"
 _METHODS = (b"GET ", b"HEAD ")
+_BUFFER = memoryview(bytearray(65_536))
 
 
-class Front(asyncio.Protocol):
+class Front(asyncio.BufferedProtocol):
     """One connection while it speaks HTTP.
 
     Args:
@@ -36,9 +37,19 @@ class Front(asyncio.Protocol):
         server_state: uvicorn's list of connections.
         app_state: uvicorn's state for the application.
         gate: What the front door knows.
+        peer: Who is at the other end, if not who the socket says.
     """
 
-    __slots__ = ("_app_state", "_config", "_gate", "_head", "_server_state", "_visit", "transport")
+    __slots__ = (
+        "_app_state",
+        "_config",
+        "_gate",
+        "_head",
+        "_peer",
+        "_server_state",
+        "_visit",
+        "transport",
+    )
 
     def __init__(
         self,
@@ -48,11 +59,13 @@ class Front(asyncio.Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         gate: Gate,
+        peer: str | None = None,
     ) -> None:
         self._config = config
         self._server_state = server_state
         self._app_state = app_state
         self._gate = gate
+        self._peer = peer
         self._head = b""
         self._visit: Visit | None = None
 
@@ -68,8 +81,17 @@ class Front(asyncio.Protocol):
         else:
             gate.awaited.add(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return the one buffer of all connections, which is empty again before the next read.
+
+        A link has one too, and with `data_received` here uvloop would keep this object, by that
+        method, for as long as the link lives.
+        """
+        return _BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Collect a head; what stands behind it in the same read is not lost."""
+        data = bytes(_BUFFER[:nbytes])
         if self.transport.is_closing():
             return
         if self._head:
@@ -159,7 +181,11 @@ class Front(asyncio.Protocol):
                 self._refuse(400, "An upgrade must wait for the answers to earlier requests.")
                 return
         self._head = b""
-        take_over(self._gate, self.transport, head, tail)
+        peer = self._peer
+        if peer is None:
+            at = self.transport.get_extra_info("peername")
+            peer = at[0] if at else ""
+        take_over(self._gate, self.transport, peer, head, tail)
 
     # Refusals
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -172,7 +173,8 @@ class Dispatch:
         full = max(session.buckets.get(kind, 0.0), now) + interval
         if full - now > rate.burst * interval:
             return True
-        session.buckets[kind] = full
+        # Interned: else ten thousand sessions keep ten thousand copies of each kind.
+        session.buckets[sys.intern(kind)] = full
         return False
 
     def ended(self, session: Session) -> None:
