@@ -12,7 +12,9 @@ from fortepiano.config import LimitSettings
 from fortepiano.model.banlist import BanList
 from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
+from fortepiano.model.room import Room
 from fortepiano.model.session import Session
+from fortepiano.model.staff import permissions_of
 from fortepiano.model.world import World
 from fortepiano.native import Bans, Hub, Throttle
 from fortepiano.protocol.archive import Archive
@@ -22,6 +24,7 @@ from fortepiano.protocol.filter import Filter
 from fortepiano.protocol.outbound import Outbound
 from fortepiano.rules import Rules
 from fortepiano.store.memory import MemoryStore
+from fortepiano.store.records import Scope
 
 __all__ = ["START", "Actor", "Backstage"]
 
@@ -42,9 +45,14 @@ class _Closed:
 
 
 class _Overheard(Outbound):
-    """Remembers what is said to one session alone."""
+    """Remembers what is said to one session alone, and to all in a room."""
 
     told: dict[Session, list[dict[str, Any]]]
+    said: dict[str, list[dict[str, Any]]]
+
+    def say(self, room: Room, message: dict[str, Any]) -> None:
+        self.said.setdefault(room.name, []).append(message)
+        super().say(room, message)
 
     def tell(self, session: Session, messages: list[dict[str, Any]]) -> None:
         self.told.setdefault(session, []).extend(messages)
@@ -103,16 +111,25 @@ class Backstage:
     """
 
     def __init__(
-        self, *, words: Path | None = None, identity: Identity | None = None, **rules: Any
+        self,
+        *,
+        words: Path | None = None,
+        identity: Identity | None = None,
+        store: MemoryStore | None = None,
+        **rules: Any,
     ) -> None:
-        """Begin with nobody; `rules` differ from the preset quick."""
+        """Begin with nobody; `rules` differ from the preset quick.
+
+        What is in the `store`, if there is one, is as it was before a restart.
+        """
         self._hub = Hub(standing_at=START)
         self.throttle = Throttle(standing_at=START)
         self.planned: list[tuple[float, Callable[[], None]]] = []
-        store, chosen = MemoryStore(), Rules(**rules)
+        store, chosen = store or MemoryStore(), Rules(**rules)
         bans = BanList(Bans(), store)
         self.outbound = _Overheard(self._hub, chosen, bans, self._later)
         self.outbound.told = {}
+        self.outbound.said = {}
         directory = Directory(self._hub, store, chosen)
         self.context = Context(
             hub=self._hub,
@@ -131,6 +148,7 @@ class Backstage:
             stop=lambda: None,
             archive=Archive(store, "permanent"),
         )
+        self.context.archive.restore(directory.rooms.values())
         self.dispatch = Dispatch(self.context)
         self._actors = 0
 
@@ -156,6 +174,13 @@ class Backstage:
         actor.id = actor.heard()[0]["u"]["_id"]
         if room is not None:
             actor.send("ch", id_=room, set=wanted)
+        return actor
+
+    def staff(self, room: str | None = None, *, scope: Scope = "admin") -> Actor:
+        """Let in somebody of the staff."""
+        actor = self.enter(room)
+        actor.session.scope = scope
+        actor.session.permissions = permissions_of(scope)
         return actor
 
     def end(self, actor: Actor) -> None:
