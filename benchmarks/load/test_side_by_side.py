@@ -18,6 +18,7 @@ def run(offered: int, **differences: Any) -> Figures:
         "p50_us": 300,
         "p99_us": 900,
         "server_us_per_delivery": 1.5,
+        "generator_busy": 0.5,
     }
     return figures | differences
 
@@ -75,6 +76,12 @@ def test_the_table_has_what_was_measured_and_dashes_for_the_rest() -> None:
     assert cells == ["ours", "1 600 000", "1.50", "1.50", "0.30 / 0.90", "5 123", "4.2", "3 210"]
     assert [cell.strip() for cell in lines[3].strip("|").split("|")] == ["theirs", *"-------"]
     assert lines[-1] == "ours: 1.0."
+
+
+def test_what_the_generator_could_not_go_beyond_is_a_lower_bound() -> None:
+    runs = [run(50_000), run(6_400_000, generator_busy=0.97, deliveries_per_s=4_000_000)]
+    line = table([Result("ours", "", runs, [], {})]).splitlines()[2]
+    assert line.split("|")[2].strip() == "≥ 50 000"
 
 
 def test_only_the_place_of_the_table_is_written() -> None:
