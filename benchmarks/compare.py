@@ -130,10 +130,15 @@ class Duel:
         self._rounds = rounds
 
     def measure(self, names: Sequence[str]) -> Rounds:
-        """Measure both in turn; who begins changes, so that neither always comes second."""
+        """Measure both in turn; who begins changes, so that neither always comes second.
+
+        A few of them are measured twice as often, which costs little: each round is one more
+        chance for both sides to meet a quiet moment.
+        """
         rounds: list[tuple[Side, Side]] = []
-        for number in range(self._rounds):
-            print(f"round {number + 1} of {self._rounds}", flush=True)
+        count = 2 * self._rounds if names else self._rounds
+        for number in range(count):
+            print(f"round {number + 1} of {count}", flush=True)
             pair = [self.base, self.change]
             order = pair if number % 2 == 0 else pair[::-1]
             found = {side.name: side.measure(self.change.tree, names) for side in order}
