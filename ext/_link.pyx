@@ -64,6 +64,11 @@ cdef class Engine:
         self.flush_callback = self.flush
         loop.add_reader(hub.fileno(), self.wake)
 
+    def rebind(self, receive, ended, receive_binary=None):
+        self.receive = receive
+        self.receive_binary = receive_binary
+        self.ended = ended
+
     def close(self):
         self.loop.remove_reader(self.owner.fileno())
 

@@ -220,6 +220,9 @@ class Throttle:
     def turn_clock(self, seconds: float) -> None:
         """Turn a standing clock on; a running one takes no notice."""
 
+    def adopt(self, other: Throttle) -> None:
+        """Go by another throttle's numbers from now on; what has been counted stays."""
+
     def connect(self, address: str) -> int:
         """Tell whether an address may connect: one of the four answers."""
 
@@ -376,6 +379,9 @@ class Hub:
 
     def turn_clock(self, seconds: float) -> None:
         """Turns a standing clock on; a running one takes no notice."""
+
+    def adopt(self, other: Hub) -> None:
+        """Goes by the numbers that another hub was made with; nobody is disconnected."""
 
     def wake(self) -> None:
         """Does what is due: timers, sockets that take bytes again, flushes."""

@@ -30,6 +30,14 @@ class Engine:
         ended: Callable[[Any], object],
         receive_binary: Callable[[Any, bytes], object] | None = None,
     ) -> None: ...
+    def rebind(
+        self,
+        receive: Callable[[Any, bytes], object],
+        ended: Callable[[Any], object],
+        receive_binary: Callable[[Any, bytes], object] | None = None,
+    ) -> None:
+        """Calls these from now on instead of those it was made with."""
+
     def close(self) -> None:
         """Stops watching the hub's descriptor."""
 

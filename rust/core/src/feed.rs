@@ -64,6 +64,14 @@ impl Reading {
         }
     }
 
+    /// Makes room for longer messages. It never shrinks: half-read ones may have the old length.
+    pub(crate) fn fit(&mut self, message: usize) {
+        let needed = READ + message + HEADER;
+        if needed > self.buffer.len() {
+            self.buffer = vec![0; needed].into_boxed_slice();
+        }
+    }
+
     fn text(&self) -> &[u8] {
         match &self.text {
             Text::Buffer(range) => &self.buffer[range.clone()],

@@ -113,6 +113,19 @@ impl Hub {
         Ok(hub)
     }
 
+    /// Goes by other numbers from now on. Nobody is disconnected: what has been counted stays.
+    pub fn adopt(&mut self, settings: Settings) {
+        self.reading.fit(settings.limits.message);
+        self.quotas.adopt(settings.quota_history, settings.quota_forgiven);
+        self.settings = settings;
+    }
+
+    /// The numbers it goes by.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// The descriptor that the event loop watches for reading; [`Hub::wake`] is due when it fires.
     #[must_use]
     pub fn fd(&self) -> RawFd {

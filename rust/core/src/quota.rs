@@ -60,6 +60,15 @@ impl Quotas {
         self
     }
 
+    /// Remembers another number of ticks from now on, at least one, and forgives another.
+    ///
+    /// Ticks that were not remembered before count as ones without points left.
+    pub fn adopt(&mut self, history: usize, forgiven: u32) {
+        let empty = vec![0; self.points.len()];
+        self.history.resize(history.max(1), empty);
+        self.forgiven = i32::try_from(forgiven).unwrap_or(i32::MAX);
+    }
+
     /// Adds a user with all his points and gives his slot; a parameter below 1 stands for that of
     /// an unconnected client.
     pub fn add(&mut self, allowance: i32, max: i32) -> u32 {
@@ -208,6 +217,21 @@ mod tests {
         let mut quotas = Quotas::new(3);
         let slot = quotas.add(allowance, max);
         (quotas, slot)
+    }
+
+    #[test]
+    fn other_numbers_leave_the_points_as_they_are() {
+        let (mut quotas, slot) = one(400, 1200);
+        quotas.tick();
+        assert!(quotas.spend(slot, 1000));
+        for history in [5, 1, 3] {
+            quotas.adopt(history, 0);
+            assert_eq!(quotas.points(slot), 200);
+            let other = quotas.add(1, 1);
+            assert!(quotas.remove(other));
+        }
+        quotas.tick();
+        assert_eq!(quotas.points(slot), 600);
     }
 
     #[test]

@@ -138,6 +138,13 @@ impl Throttle {
         Self { limits, exempt, places: HashMap::new(), sockets_48: HashMap::new(), crowd }
     }
 
+    /// Goes by other numbers from now on; what has been counted stays.
+    pub fn adopt(&mut self, other: &Self) {
+        self.limits = other.limits.clone();
+        self.exempt.clone_from(&other.exempt);
+        self.crowd = FEW.min(self.limits.places).max(self.places.len());
+    }
+
     /// Whether nothing is counted at an address.
     #[must_use]
     pub fn is_exempt(&self, address: IpAddr) -> bool {
@@ -312,6 +319,22 @@ mod tests {
         assert_eq!(throttle.connect(ip("192.0.2.2"), 9 * SECOND), Answer::Admitted);
         throttle.release(ip("192.0.2.1"));
         assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Answer::Admitted);
+    }
+
+    #[test]
+    fn other_numbers_hold_for_those_who_are_here() {
+        let mut throttle = throttle();
+        for _ in 0..3 {
+            assert_eq!(throttle.connect(ip("192.0.2.1"), 0), Answer::Admitted);
+        }
+        let wider = Limits { sockets: 4, places: 1, ..limits() };
+        throttle.adopt(&Throttle::new(wider, vec![Network::parse("192.0.2.9").unwrap()]));
+        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Answer::Admitted);
+        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Answer::Crowded);
+        assert_eq!(throttle.connect(ip("192.0.2.9"), 0), Answer::Exempt);
+        assert_eq!(throttle.connect(ip("127.0.0.1"), 0), Answer::Admitted);
+        throttle.adopt(&Throttle::new(limits(), Vec::new()));
+        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Answer::Crowded);
     }
 
     #[test]

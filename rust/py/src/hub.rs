@@ -155,6 +155,11 @@ impl Hub {
         Ok(Self { inner: NonNull::from(Box::leak(Box::new(hub))), thread: thread::current().id() })
     }
 
+    fn adopt(&mut self, other: &Self) {
+        let settings = other.get().settings().clone();
+        self.get_mut().adopt(settings);
+    }
+
     #[getter]
     fn address(&self) -> usize {
         self.inner.as_ptr() as usize

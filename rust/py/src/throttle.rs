@@ -77,6 +77,10 @@ impl Throttle {
         self.clock.turn((seconds * MICROSECONDS) as u64);
     }
 
+    fn adopt(&mut self, other: &Self) {
+        self.inner.adopt(&other.inner);
+    }
+
     fn connect(&mut self, address: &str) -> u8 {
         let Some(address) = self::address(address) else { return Self::EXEMPT };
         match self.inner.connect(address, self.clock.now()) {
