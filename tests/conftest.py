@@ -12,7 +12,7 @@ import pytest
 from support.people import Company, new_room
 from support.server import Server, run_server
 
-PACKAGES = {"node": "nodejs", "npm": "npm", "chromium": "chromium"}
+PACKAGES = {"node": "nodejs", "npm": "npm", "chromium": "chromium", "promtool": "prometheus"}
 """Programs that `@pytest.mark.needs` may name, and the Debian packages they come from."""
 
 _skipped = pytest.StashKey[dict[str, int]]()

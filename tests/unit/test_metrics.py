@@ -1,0 +1,186 @@
+"""What `/metrics` says, against the native hub itself, and how long it takes to say it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from fortepiano.http.lag import LoopLag
+from fortepiano.http.metrics import Metrics
+from fortepiano.model.counters import Counters
+from fortepiano.model.directory import Directory
+from fortepiano.native import Hub
+from fortepiano.rules import Rules
+from fortepiano.store.memory import MemoryStore
+
+CLIENTS, ROOMS = 10_000, 2_000
+LONGEST_SCRAPE_SECONDS = 0.02
+
+
+class Timer:
+    """What a loop returns for a planned call."""
+
+    def cancel(self) -> None:
+        """Take no notice."""
+
+
+class StillLoop:
+    """A loop whose clock a test turns."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.planned: list[tuple[float, object]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, what: object) -> Timer:
+        self.planned.append((when, what))
+        return Timer()
+
+    def run(self, late: float) -> None:
+        """Do what was planned, so many seconds too late."""
+        when, what = self.planned.pop()
+        self.now = when + late
+        what()  # type: ignore[operator]  # a callable
+
+
+class Scraped:
+    """A hub with its metrics."""
+
+    def __init__(self) -> None:
+        self.hub = Hub()
+        self.counters = Counters()
+        self.refused = Counter[str]()
+        self.loop = StillLoop()
+        self.lag = LoopLag(self.loop)  # type: ignore[arg-type]  # stands for one
+        store = MemoryStore()
+        self.directory = Directory(self.hub, store, Rules())
+        self.metrics = Metrics(
+            self.hub, self.directory, self.counters, store, self.lag, self.refused, 0.5
+        )
+
+    def samples(self) -> dict[tuple[str, str], float]:
+        """Return all samples, by name and the value of the one label that some have."""
+        text, _ = self.metrics.exposed("")
+        return {
+            (sample.name, label(sample)): sample.value
+            for family in text_string_to_metric_families(text.decode())
+            for sample in family.samples
+            if family.name.startswith("fortepiano_") and "build_info" not in sample.name
+        }
+
+
+def label(sample: Sample) -> str:
+    """Return the value of a sample's only label."""
+    assert len(sample.labels) <= 1, sample
+    return next(iter(sample.labels.values()), "")
+
+
+@pytest.fixture
+def scraped() -> Scraped:
+    return Scraped()
+
+
+@pytest.fixture
+def crowded(scraped: Scraped) -> Iterator[Scraped]:
+    """A hub with as many clients and rooms as a big server has; all share one socket."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        hub = scraped.hub
+        quota = hub.add_quota(8000, 24000)
+        rooms = [
+            scraped.directory.open_room(f"room {number}", {}).number
+            for number in range(ROOMS - len(scraped.directory.rooms))
+        ]
+        for number in range(CLIENTS):
+            client = hub.attach(ours.fileno())
+            hub.greet(client, quota)
+            room = rooms[number % len(rooms)]
+            person = hub.add_person(room, b'"id"', b'{"id":"id"', b"1", b"1")
+            hub.enter(client, room, person)
+        yield scraped
+
+
+def test_a_scrape_of_a_big_server_is_short(crowded: Scraped) -> None:
+    samples = crowded.samples()
+    assert samples["fortepiano_clients", ""] == CLIENTS
+    assert samples["fortepiano_rooms", ""] == ROOMS
+    assert samples["fortepiano_participants", ""] == CLIENTS
+    taken = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        crowded.metrics.exposed("")
+        taken.append(time.perf_counter() - begun)
+    # The least of some: a shared machine is slow now and then, which says nothing about the code.
+    assert min(taken) <= LONGEST_SCRAPE_SECONDS
+
+
+def test_clients_and_rooms_have_no_labels(scraped: Scraped) -> None:
+    text, media_type = scraped.metrics.exposed("")
+    lines = text.decode().splitlines()
+    assert "fortepiano_clients 0.0" in lines
+    assert "fortepiano_rooms 2.0" in lines
+    assert media_type.startswith("text/plain; version=")
+
+
+def test_openmetrics_where_it_is_asked_for(scraped: Scraped) -> None:
+    text, media_type = scraped.metrics.exposed("application/openmetrics-text; version=1.0.0")
+    assert media_type.startswith("application/openmetrics-text")
+    assert text.endswith(b"# EOF\n")
+
+
+def test_what_python_counts(scraped: Scraped) -> None:
+    scraped.counters.received["ch"] += 3
+    scraped.counters.too_fast["a"] += 2
+    scraped.counters.bans_enforced["room"] += 1
+    scraped.counters.failures += 4
+    scraped.refused["draining"] += 5
+    samples = scraped.samples()
+    assert samples["fortepiano_messages_received_total", "ch"] == 3
+    assert samples["fortepiano_refused_messages_total", "rate"] == 2
+    assert samples["fortepiano_bans_enforced_total", "room"] == 1
+    assert samples["fortepiano_bans_enforced_total", "site"] == 0
+    assert samples["fortepiano_handler_failures_total", ""] == 4
+    assert samples["fortepiano_refused_connections_total", "draining"] == 5
+
+
+def test_how_late_the_loop_is(scraped: Scraped) -> None:
+    for late in (0.0004, 0.0009, 0.004, 0.2, 9.0):
+        scraped.loop.run(late)
+    samples = scraped.samples()
+    buckets = "fortepiano_loop_lag_seconds_bucket"
+    assert samples[buckets, "0.001"] == 2
+    assert samples[buckets, "0.005"] == 3
+    assert samples[buckets, "0.25"] == 4
+    assert samples[buckets, "2.5"] == 4
+    assert samples[buckets, "+Inf"] == samples["fortepiano_loop_lag_seconds_count", ""] == 5
+    assert samples["fortepiano_loop_lag_seconds_sum", ""] == pytest.approx(9.2053)
+
+
+def test_ends_are_told_by_code(scraped: Scraped) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        for code in (1000, 4008, 4321):
+            scraped.hub.close(scraped.hub.attach(ours.fileno()), code)
+        scraped.hub.detach(scraped.hub.attach(ours.fileno()))
+        samples = scraped.samples()
+    assert samples["fortepiano_connections_total", ""] == 4
+    for code in ("1000", "1006", "4008", "other"):
+        assert samples["fortepiano_disconnects_total", code] == 1, code
+
+
+@pytest.mark.needs("promtool")
+def test_names_and_units_are_as_prometheus_wants_them(scraped: Scraped) -> None:
+    text, _ = scraped.metrics.exposed("")
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=text, capture_output=True, check=False, timeout=30
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
