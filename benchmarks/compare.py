@@ -22,7 +22,7 @@ TREES = ROOT / "build" / "compare"
 ROUNDS = 5
 """Measurements of each side, in turn; the least of them counts."""
 
-SECONDS = "0.2"
+SECONDS = "0.1"
 """How long each benchmark repeats its step in one of them, at least."""
 
 

@@ -62,16 +62,18 @@ class Stage:
         peers: The clients' ends of the sockets.
         links: The server's ends.
         received: Messages that Python would handle.
+        on_receive: What is done about them; at first they are kept in `received`.
     """
 
     def __init__(self, members: int) -> None:
         self.hub = Hub(message_bytes=65536, duty=1.0, rest_seconds=0.0, quota_tick_seconds=0.001)
         self.loop = HandLoop()
         self.received: list[bytes] = []
+        self.on_receive: Callable[[bytes], object] = self.received.append
         self.engine = Engine(
             self.hub,
             self.loop,  # type: ignore[arg-type]
-            lambda _session, raw: self.received.append(raw),
+            lambda _session, raw: self.on_receive(raw),
             lambda _session: None,
         )
         self.room = self.hub.open_room()
