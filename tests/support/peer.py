@@ -94,11 +94,13 @@ class Peer:
         self.writer = writer
 
     @classmethod
-    async def connect(cls, server: Server, *, address: str | None = None) -> Peer:
-        """Connect without saying a word."""
+    async def connect(
+        cls, server: Server, *, address: str | None = None, port: int | None = None
+    ) -> Peer:
+        """Connect without saying a word, from an address and to a port if not the usual ones."""
         reader, writer = await asyncio.open_connection(
             "127.0.0.1",
-            server.port,
+            server.port if port is None else port,
             local_addr=(address, 0) if address else None,
             limit=_BUFFER_BYTES,
         )

@@ -7,7 +7,7 @@ import ipaddress
 import re
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import jwt
 
@@ -28,6 +28,10 @@ _SUBNET_BITS = 64
 
 _ALGORITHM = "HS256"
 """The only one: `none`, and keys that a token brings along, are never asked about (RFC 8725)."""
+
+# The library's own annotations name types of a package that is not needed for this algorithm.
+_encode = cast("Callable[..., str]", jwt.encode)  # pyright: ignore[reportUnknownMemberType]
+_decode = cast("Callable[..., dict[str, Any]]", jwt.decode)  # pyright: ignore[reportUnknownMemberType]
 
 _LONGEST_TOKEN = 1024
 _DAY_SECONDS = 86_400
@@ -119,7 +123,7 @@ class Identity:
         key = self._keys()[-1]
         issued = now // 1000
         claims = {"sub": user_id, "iat": issued, "exp": issued + self._lifetime}
-        return jwt.encode(claims, key.secret, _ALGORITHM, headers={"kid": key.id})
+        return _encode(claims, key.secret, _ALGORITHM, headers={"kid": key.id})
 
     def read(self, token: str, now: int) -> Bearer | None:
         """Return whom a token speaks for; None where it is no token of ours that holds.
@@ -148,7 +152,7 @@ class Identity:
             if key is None:
                 return None
             # Times are looked at by our own clock, which does not jump.
-            claims: dict[str, Any] = jwt.decode(
+            claims = _decode(
                 token,
                 key.secret,
                 algorithms=[_ALGORITHM],

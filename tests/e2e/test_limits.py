@@ -1,0 +1,198 @@
+"""What one address, one client and all together may cost: over it one is refused, and told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from support.caller import Caller, call
+from support.peer import BINARY, TEXT, Peer, frame
+from support.server import Server, run_server
+
+NOBODY_IS_EXEMPT = {"FORTEPIANO_LIMITS__EXEMPT": "[]"}
+
+
+@pytest.fixture(scope="module")
+def strict() -> Iterator[Server]:
+    """A server with the limits as they are by default, which hold for this machine too."""
+    with run_server(**NOBODY_IS_EXEMPT) as running:
+        yield running
+
+
+@pytest.fixture
+async def crowd() -> AsyncIterator[AsyncExitStack]:
+    """Where connections are put that end with the test."""
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+async def come(server: Server, crowd: AsyncExitStack, address: str, *headers: str) -> Caller:
+    caller = await call(server, *headers, address=address)
+    crowd.push_async_callback(caller.peer.vanish)
+    return caller
+
+
+class TestSockets:
+    async def test_the_seventeenth_of_an_address_is_refused_before_the_upgrade(
+        self, strict: Server, crowd: AsyncExitStack
+    ) -> None:
+        here = "127.0.1.1"
+        callers = [await come(strict, crowd, here) for _ in range(16)]
+        assert {caller.status for caller in callers} == {101}
+        refused = await come(strict, crowd, here)
+        assert refused.status == 429
+        assert int(refused.response.headers["retry-after"]) >= 1
+        assert b"Too many connections" in await refused.peer.body(refused.response)
+        assert await refused.peer.ended()
+        # Nobody else is concerned, and a place that is free again can be taken.
+        assert (await come(strict, crowd, "127.0.1.2")).status == 101
+        await callers[0].peer.vanish()
+        await until_one_gets_in(strict, crowd, here)
+
+    async def test_a_bad_handshake_takes_no_place(
+        self, strict: Server, crowd: AsyncExitStack
+    ) -> None:
+        here = "127.0.1.3"
+        for _ in range(18):
+            peer = await Peer.connect(strict, address=here)
+            crowd.push_async_callback(peer.vanish)
+            await peer.send(
+                b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+            )
+            assert (await peer.response()).status in {400, 426}
+        assert (await come(strict, crowd, here)).status == 101
+
+    async def test_pages_are_not_counted(self, strict: Server, crowd: AsyncExitStack) -> None:
+        for _ in range(30):
+            peer = await Peer.connect(strict, address="127.0.1.4")
+            crowd.push_async_callback(peer.vanish)
+            await peer.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await peer.response()).status == 200
+
+    async def test_loopback_is_exempt_by_default(
+        self, server: Server, crowd: AsyncExitStack
+    ) -> None:
+        callers = [await come(server, crowd, "127.0.0.1") for _ in range(40)]
+        assert {caller.status for caller in callers} == {101}
+
+
+async def until_one_gets_in(server: Server, crowd: AsyncExitStack, address: str) -> None:
+    for _ in range(40):
+        if (await come(server, crowd, address)).status == 101:
+            return
+        await asyncio.sleep(0.25)
+    pytest.fail("nobody was let in for ten seconds")
+
+
+class TestConnects:
+    async def test_more_than_twenty_at_once_are_refused_before_the_upgrade(
+        self, strict: Server, crowd: AsyncExitStack
+    ) -> None:
+        here = "127.0.2.1"
+        answers = []
+        for _ in range(24):
+            caller = await come(strict, crowd, here)
+            answers.append(caller)
+            await caller.peer.vanish()
+        statuses = [caller.status for caller in answers]
+        assert statuses[:16] == [101] * 16
+        assert statuses.count(429) >= 1
+        assert all("retry-after" in one.response.headers for one in answers if one.status == 429)
+        await until_one_gets_in(strict, crowd, here)
+
+
+class TestWhatAClientSends:
+    async def test_too_many_messages_are_told_and_closed_with_4007(
+        self, strict: Server, crowd: AsyncExitStack
+    ) -> None:
+        caller = await come(strict, crowd, "127.0.3.1")
+        await caller.hello()
+        many = frame(TEXT, b"[" + b",".join([b'{"m":"x"}'] * 1000) + b"]")
+        for _ in range(40):
+            await caller.peer.send(many)
+        assert "too many messages" in (await caller.told("notification"))["text"]
+        assert await caller.peer.close_code() == 4007
+
+    async def test_too_many_bytes_are_told_and_closed_with_4002(
+        self, strict: Server, crowd: AsyncExitStack
+    ) -> None:
+        caller = await come(strict, crowd, "127.0.3.2")
+        await caller.hello()
+        for _ in range(300):
+            await caller.peer.send(frame(BINARY, b"\0" * 60_000))
+        assert "too much data" in (await caller.told("notification"))["text"]
+        assert await caller.peer.close_code() == 4002
+
+    async def test_neither_holds_where_it_is_exempt(
+        self, server: Server, crowd: AsyncExitStack
+    ) -> None:
+        caller = await come(server, crowd, "127.0.0.1")
+        await caller.hello()
+        many = frame(TEXT, b"[" + b",".join([b'{"m":"x"}'] * 1000) + b"]")
+        for _ in range(40):
+            await caller.peer.send(many, frame(BINARY, b"\0" * 60_000))
+        await caller.say({"m": "t", "e": 5})
+        assert (await caller.told("t"))["e"] == 5
+
+
+async def test_an_address_makes_rooms_at_a_bounded_pace(
+    strict: Server, crowd: AsyncExitStack
+) -> None:
+    callers = [await come(strict, crowd, "127.0.4.1") for _ in range(12)]
+    landed = []
+    for number, caller in enumerate(callers):
+        await caller.hello()
+        await caller.say({"m": "ch", "_id": f"bomb {number}"})
+        landed.append((await caller.told("ch"))["ch"]["_id"])
+    assert landed[:10] == [f"bomb {number}" for number in range(10)]
+    assert "test/awkward" in landed
+
+
+class TestTheWholeServer:
+    async def test_over_its_bound_it_is_full(self, crowd: AsyncExitStack) -> None:
+        with run_server(FORTEPIANO_LIMITS__SOCKETS="3") as server:
+            callers = [await come(server, crowd, "127.0.0.1") for _ in range(5)]
+            assert [caller.status for caller in callers] == [101, 101, 101, 503, 503]
+            assert "retry-after" in callers[3].response.headers
+            assert server.log.count("the server is full") == 1
+            await callers[0].peer.vanish()
+            await until_one_gets_in(server, crowd, "127.0.0.1")
+            await crowd.aclose()
+
+    async def test_it_lives_without_open_files_and_recovers(self, crowd: AsyncExitStack) -> None:
+        def few_files() -> None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+
+        async def knock(server: Server) -> int:
+            # Connections that are not even accepted end without an answer.
+            try:
+                return (await come(server, crowd, "127.0.0.1")).status
+            except (EOFError, ConnectionError):
+                return 0
+
+        with run_server(before_exec=few_files) as server:
+            answers = await asyncio.gather(*(knock(server) for _ in range(400)))
+            assert set(answers) <= {101, 503, 0}
+            assert 150 <= answers.count(101) < 256
+            busy = processor_seconds(server.pid)
+            began = time.monotonic()
+            await asyncio.sleep(2)  # this is what is measured: a server with nothing to do
+            idle = processor_seconds(server.pid) - busy
+            assert idle / (time.monotonic() - began) < 0.1
+            assert server.log.count("the server is full") <= 2 + (time.monotonic() - began)
+            await crowd.aclose()
+            async with asyncio.timeout(2):
+                await until_one_gets_in(server, crowd, "127.0.0.1")
+            await crowd.aclose()
+
+
+def processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
