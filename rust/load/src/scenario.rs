@@ -151,7 +151,7 @@ impl Bench<'_> {
             message::position(&mut text, message::REST);
             crowd.say(number, &text)?;
         }
-        wait(&mut crowd, |crowd| crowd.ears.tally.rested >= expected)?;
+        wait(&mut crowd, PATIENCE, |crowd| crowd.ears.tally.rested >= expected)?;
         let missing = expected.saturating_sub(crowd.ears.tally.rested);
         report.add("last_positions_missing", "last positions that never came", missing);
         Ok(report)
@@ -236,7 +236,10 @@ impl Bench<'_> {
                 break;
             }
         }
-        wait(crowd, |crowd| count(crowd) - count_before >= expected)?;
+        // Notes are waited for with patience: less would call late what is lost. Of cursors nobody
+        // knows how many come.
+        let quiet = if *notes == 0 { 5 * QUIET } else { PATIENCE };
+        wait(crowd, quiet, |crowd| count(crowd) - count_before >= expected)?;
         let end = crowd.ears.last.map_or_else(Instant::now, |last| last.max(start));
         let server = match (server_before, self.usage()?) {
             (Some(before), Some(after)) => Some(after - before),
@@ -266,8 +269,8 @@ fn count(crowd: &Crowd) -> u64 {
     crowd.ears.tally.notes + crowd.ears.tally.moves
 }
 
-/// Turns until it is so, or nothing has come for a while, or patience ends.
-fn wait(crowd: &mut Crowd, is: impl Fn(&Crowd) -> bool) -> Result<()> {
+/// Turns until it is so, or it has been quiet for so long, or patience ends.
+fn wait(crowd: &mut Crowd, quiet: Duration, is: impl Fn(&Crowd) -> bool) -> Result<()> {
     let start = Instant::now();
     let (mut frames, mut since) = (crowd.ears.tally.frames, start);
     while !is(crowd) {
@@ -275,7 +278,7 @@ fn wait(crowd: &mut Crowd, is: impl Fn(&Crowd) -> bool) -> Result<()> {
         if crowd.ears.tally.frames > frames {
             (frames, since) = (crowd.ears.tally.frames, now);
         }
-        if now - start > PATIENCE || now - since > 5 * QUIET {
+        if now - start > PATIENCE || now - since > quiet {
             break;
         }
         crowd.turn(now + Duration::from_millis(10))?;
