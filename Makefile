@@ -219,8 +219,9 @@ fuzz: ## Fuzz the native core for FUZZ_SECONDS (60) a target; needs nightly Rust
 	done
 
 .PHONY: docs
-docs: build ## Make the reference in docs/protocol.md anew, from the code
+docs: build ## Make the references in docs/ anew, from the code
 	@$(BIN)/python -m fortepiano.protocol.reference docs/protocol.md
+	@$(BIN)/python -m fortepiano.config.document docs/settings.md
 
 .PHONY: conformance
 conformance: build $(VENV)/.tools ## Run the conformance suite and print its table, case by preset
@@ -231,6 +232,7 @@ conformance: build $(VENV)/.tools ## Run the conformance suite and print its tab
 .PHONY: load
 load: ## Load the server of `make serve` with people (ARGS="play --clients 200 --port 9000")
 	@$(NEED_RUST)
+	@[ -x rust/target/release/fortepiano-load ] || echo "Building the load generator: about a minute"
 	@cargo run $(CARGO_FLAGS) --locked --quiet --release -p fortepiano-load -- \
 	    $(or $(ARGS),play --seconds 3)
 
