@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from dotenv.parser import parse_stream
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -19,10 +19,22 @@ from pydantic.fields import FieldInfo
 
 from fortepiano.errors import ConfigError
 
-__all__ = ["DEFAULT_FILE", "PREFIX", "SEED_NAMES", "Layer", "build", "read"]
+__all__ = [
+    "DEFAULT_FILE",
+    "DELIMITER",
+    "PREFIX",
+    "SEED_NAMES",
+    "Keys",
+    "Layer",
+    "build",
+    "origins",
+    "read",
+]
 
 PREFIX = "FORTEPIANO_"
+"""What our variables begin with."""
 DELIMITER = "__"
+"""What stands between a section and a name in a variable."""
 DEFAULT_FILE = Path("fortepiano.toml")
 DOTENV_FILE = Path(".env")
 
@@ -32,7 +44,9 @@ SEED_NAMES = {"WS_PORT": "port", "NODE_ENV": "node_env", "SALT1": "salt1", "SALT
 _LONGEST_VALUE = 60
 """Characters of a wrong value that are shown again."""
 
-Keys = tuple[str, ...]
+Keys: TypeAlias = tuple[str, ...]
+"""The path of a setting."""
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -106,6 +120,31 @@ def build(model: type[Model], layers: Sequence[Layer]) -> Model:
         ConfigError: Anything in any layer is wrong; has one line per problem.
     """
     known = dict(_fields(model))
+    chosen, problems = _merged(layers, known)
+    try:
+        built = model(**_nested({keys: given.value for keys, (_, given) in chosen.items()}))
+    except ValidationError as error:
+        raise ConfigError([*problems, *_explained(error, chosen, known)]) from None
+    if problems:
+        raise ConfigError(problems)
+    return built
+
+
+def origins(model: type[BaseModel], layers: Sequence[Layer]) -> dict[Keys, str]:
+    """Return where each setting comes from that anything sets, for people to read.
+
+    Args:
+        model: What `build` made of the layers.
+        layers: Weakest first.
+    """
+    chosen, _ = _merged(layers, dict(_fields(model)))
+    return {keys: layer.whereabouts(given) for keys, (layer, given) in chosen.items()}
+
+
+def _merged(
+    layers: Sequence[Layer], known: Mapping[Keys, FieldInfo]
+) -> tuple[dict[Keys, tuple[Layer, Given]], list[str]]:
+    """Return what the strongest layer says of each setting, and what is wrong with any layer."""
     sections = {keys[:depth] for keys in known for depth in range(1, len(keys))}
     chosen: dict[Keys, tuple[Layer, Given]] = {}
     problems: list[str] = []
@@ -116,13 +155,7 @@ def build(model: type[Model], layers: Sequence[Layer]) -> Model:
                 chosen[keys] = layer, given
             elif keys not in sections or given.value != {}:  # an empty section sets nothing
                 problems.append(_unknown(layer, keys, given, known))
-    try:
-        built = model(**_nested({keys: given.value for keys, (_, given) in chosen.items()}))
-    except ValidationError as error:
-        raise ConfigError([*problems, *_explained(error, chosen, known)]) from None
-    if problems:
-        raise ConfigError(problems)
-    return built
+    return chosen, problems
 
 
 def _fields(model: object, above: Keys = ()) -> Iterator[tuple[Keys, FieldInfo]]:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from fortepiano.cli import audit, backup, bans, serve, token
+from fortepiano.cli import audit, backup, bans, configuration, serve, token
 from fortepiano.errors import ExitStatus, FortepianoError
 
 __all__ = ["main"]
@@ -18,7 +18,6 @@ __all__ = ["main"]
 _app = typer.Typer(
     name="fortepiano",
     help="A Multiplayer Piano server.",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -26,6 +25,8 @@ _app = typer.Typer(
 _app.command()(serve.serve)
 _app.add_typer(token.app, name="token")
 _app.add_typer(bans.app, name="bans")
+_app.command()(configuration.check_config)
+_app.command()(configuration.gen_config)
 _app.command()(audit.audit)
 _app.command()(backup.backup)
 _app.command()(backup.restore)

@@ -67,7 +67,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
     # A server for people elsewhere listens on every address unless told otherwise.
-    host: str = Field(default="0.0.0.0", min_length=1, description="Public address, or `unix:/path` for a proxy on this machine.")  # noqa: S104
+    host: str = Field(
+        default="0.0.0.0",
+        min_length=1,
+        description="Public address, or `unix:/path` for a proxy on this machine.",
+    )  # noqa: S104
     port: int = Field(
         default=8080, ge=0, le=65_535, description="Public TCP port; 0 takes a free one."
     )
@@ -101,6 +105,7 @@ class Settings(BaseSettings):
     )
     words_file: Path | None = Field(
         default=None,
+        examples=["words.txt"],
         description="Words that `no cussing` masks, one a line; unset for the list we come with.",
     )
     motd: str = Field(
@@ -132,6 +137,18 @@ class Settings(BaseSettings):
         if self.identity.mode is not None:
             return self.identity.mode
         return "random" if self.node_env == "development" else "ip"
+
+    @field_validator("words_file")
+    @classmethod
+    def _readable(cls, file: Path | None) -> Path | None:
+        try:
+            if file is not None:
+                file.read_text("utf-8")
+        except OSError as error:
+            raise ValueError(f"{file} cannot be read: {error.strerror or error}") from None
+        except UnicodeDecodeError:
+            raise ValueError(f"{file} is not UTF-8") from None
+        return file
 
     @field_validator("salt1", "salt2")
     @classmethod

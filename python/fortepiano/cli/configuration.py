@@ -1,0 +1,51 @@
+"""`fortepiano gen-config` and `check-config`: the settings as a file."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fortepiano.cli.options import ConfigFile
+from fortepiano.errors import InputError
+
+__all__ = ["check_config", "gen_config"]
+
+
+def gen_config(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="File to write, which must not exist.", show_default="to stdout"),
+    ] = None,
+) -> None:
+    """Write a settings file in which every setting stands, with its unit and default."""
+    from fortepiano.config.document import example
+
+    if file is None:
+        typer.echo(example(), nl=False)
+        return
+    try:
+        # Whoever puts secrets in need not think of their mode first.
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(example())
+    except OSError as error:
+        raise InputError([f"{file}: {error.strerror or error}"]) from error
+
+
+def check_config(config: ConfigFile = None) -> None:
+    """Tell what is wrong with the settings, or else what is set, and where.
+
+    Looks at the environment, .env and the settings file, as a server started here would.
+    """
+    from fortepiano import sources
+    from fortepiano.config import Settings
+    from fortepiano.config.running import shown, values
+
+    layers = sources.read(config, {})
+    settings = sources.build(Settings, layers)
+    origins = sources.origins(Settings, layers)
+    for keys, value in values(settings):
+        if keys in origins:
+            typer.echo(f"{'.'.join(keys)} = {shown(value)}  (from {origins[keys]})")
+    typer.echo("The settings are fine." if origins else "The settings are fine: all are defaults.")

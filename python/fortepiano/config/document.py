@@ -1,0 +1,240 @@
+"""All settings as a document: a file to start from, and the reference in docs/settings.md.
+
+Both are made from the model alone. `python -m fortepiano.config.document docs/settings.md` writes
+the reference between the two marks there; a test holds the file to it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, is_dataclass
+from pathlib import Path
+from textwrap import wrap
+from typing import Any, cast
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from fortepiano.config import PRESETS, Settings
+from fortepiano.config.running import needs_restart
+from fortepiano.sources import DELIMITER, PREFIX, SEED_NAMES, Keys
+
+__all__ = ["BEGIN", "END", "Setting", "example", "reference", "settings", "updated"]
+
+BEGIN = "<!-- settings: made by `make docs` -->"
+END = "<!-- settings: end -->"
+
+_WIDTH = 100
+_BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+_LENGTHS = {"min_length": "at least {} long", "max_length": "at most {} long"}
+
+_HEAD = """\
+The settings of fortepiano, each with what it means, what it may be, and its default. "fortepiano
+check-config -c FILE" tells whether all is well. Flags of the command line win over variables such
+as FORTEPIANO_LIMITS__FRAGMENTS, those over .env, those over this file. A change is taken over by
+"fortepiano reload" or SIGHUP while people play, unless it says that it takes effect at a restart.
+"""
+
+_RULES = """\
+The rules of play: a preset, and any of its numbers set otherwise. Remove the # before a number to
+set it; the defaults shown are those of the preset "quick"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One value that can be set.
+
+    Attributes:
+        keys: Its path, such as `("limits", "fragments")`.
+        default: What it is where nobody sets it.
+        description: What it means, and in which unit.
+        allowed: What it may be; empty where the description tells.
+        sample: A value for where nothing is the default.
+    """
+
+    keys: Keys
+    default: object
+    description: str
+    allowed: str
+    sample: object
+
+    @property
+    def variable(self) -> str:
+        """The variable of the environment that sets it."""
+        return PREFIX + DELIMITER.join(self.keys).upper()
+
+
+def settings() -> list[Setting]:
+    """Return all settings, in the order of the model."""
+    return list(_walk(Settings, Settings(), (), ""))
+
+
+def _walk(model: Any, default: Any, above: Keys, said: str) -> Iterator[Setting]:
+    fields = cast("Mapping[str, FieldInfo]", model.__pydantic_fields__)
+    for name, field in sorted(fields.items(), key=_place):
+        keys, value = (*above, name), getattr(default, name)
+        description = " ".join(filter(None, [said, field.description]))
+        if _is_section(field):
+            yield from _walk(field.annotation, value, keys, field.description or "")
+        else:
+            samples = field.examples or _choices(field.annotation) or [None]
+            yield Setting(keys, value, description, _allowed(field), samples[0])
+
+
+def _place(item: tuple[str, FieldInfo]) -> int:
+    """What stands before what: the preset before what it sets, and sections last, as in TOML."""
+    name, field = item
+    return 0 if name == "preset" else 2 if _is_section(field) else 1
+
+
+def _is_section(field: FieldInfo) -> bool:
+    return hasattr(field.annotation, "__pydantic_fields__")
+
+
+def _allowed(field: FieldInfo) -> str:
+    """Say what a value may be."""
+    arguments = _choices(field.annotation)
+    if arguments:
+        *others, last = (f"`{choice}`" for choice in arguments)
+        return f"{', '.join(others)} or {last}"
+    if field.annotation is bool:
+        return "`true` or `false`"
+    bounds: dict[str, Any] = {}
+    for constraint in field.metadata:
+        for name in (*_BOUNDS, *_LENGTHS):
+            value = getattr(constraint, name, None)
+            if value is not None:
+                bounds[name] = value
+    if "ge" in bounds and "le" in bounds:
+        return f"{bounds['ge']} to {bounds['le']}"
+    said = [f"{words} {bounds[name]}" for name, words in _BOUNDS.items() if name in bounds]
+    said += [words.format(bounds[name]) for name, words in _LENGTHS.items() if name in bounds]
+    return ", ".join(said)
+
+
+def _choices(annotation: Any) -> tuple[str, ...]:
+    """Return the names that a value must be one of."""
+    if typing.get_origin(annotation) is typing.Literal:
+        return typing.get_args(annotation)
+    for inner in typing.get_args(annotation):
+        if typing.get_origin(inner) is typing.Literal:
+            return typing.get_args(inner)
+    return ()
+
+
+# The file
+
+
+def example() -> str:
+    """Return a settings file in which everything stands, at its default."""
+    lines = [*_comment(_HEAD)]
+    section: Keys = ()
+    for setting in settings():
+        if setting.keys[:1] != section and len(setting.keys) > 1:
+            section = setting.keys[:1]
+            lines += ["", "", f"[{section[0]}]"]
+            if section == ("rules",):
+                lines += [*_comment(_RULES)]
+        lines += ["", *_comment(_explained(setting))]
+        name = ".".join(setting.keys[1:] or setting.keys)
+        text = _toml(setting.sample if setting.default is None else setting.default)
+        lines.append(f"{name} = {text}" if _is_set(setting) else f"#{name} = {text}")
+    return "\n".join(lines) + "\n"
+
+
+def _is_set(setting: Setting) -> bool:
+    """Whether a setting stands in the file as more than a comment.
+
+    A rule that stands there would win over the preset, whichever somebody chooses.
+    """
+    is_of_preset = setting.keys[0] == "rules" and setting.keys != ("rules", "preset")
+    return setting.default is not None and not is_of_preset
+
+
+def _explained(setting: Setting) -> str:
+    when = " Takes effect at a restart." if needs_restart(setting.keys) else ""
+    allowed = f" Allowed: {setting.allowed}." if setting.allowed else ""
+    return f"{setting.description}{allowed}{when}".replace("`", '"')
+
+
+def _comment(text: str) -> Iterator[str]:
+    for line in wrap(text, _WIDTH - 2):
+        yield f"# {line}"
+
+
+def _toml(value: object) -> str:
+    """Write a value as TOML does; None, which TOML lacks, as nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if isinstance(value, Path):
+        value = str(value)
+    # For texts, numbers, truth values and lists of them both notations are the same.
+    return json.dumps(value, ensure_ascii=False)
+
+
+# The reference
+
+
+def reference() -> str:
+    """Return all settings, as Markdown."""
+    lines: list[str] = []
+    section: str | None = None
+    for setting in settings():
+        at = setting.keys[0] if len(setting.keys) > 1 else ""
+        if at != section:
+            section = at
+            title = f"### `[{at}]`" if at else "### At the top"
+            lines += ["", title, "", "| setting | default | allowed | | change |", "|" + "---|" * 5]
+        lines.append(_row(setting))
+    return "\n".join(lines).strip()
+
+
+def _row(setting: Setting) -> str:
+    name = f"`{'.'.join(setting.keys[1:] or setting.keys)}`"
+    seed = [variable for variable, field in SEED_NAMES.items() if (field,) == setting.keys]
+    if seed:
+        name += f", `{seed[0]}`"
+    change = "restart" if needs_restart(setting.keys) else "reload"
+    cells = [name, _default(setting), setting.allowed, setting.description, change]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _default(setting: Setting) -> str:
+    """Write a default; that of a rule for each preset where they differ."""
+    told = {"": _toml(setting.default)}
+    if setting.keys[0] == "rules" and setting.keys != ("rules", "preset"):
+        told = {name: _toml(_at(rules, setting.keys[1:])) for name, rules in PRESETS.items()}
+    if len(set(told.values())) == 1:
+        text = next(iter(told.values()))
+        return f"`{text}`" if text else "unset"
+    return ", ".join(f"`{text}` (`{name}`)" for name, text in told.items())
+
+
+def _at(tree: object, keys: Keys) -> object:
+    for key in keys:
+        assert isinstance(tree, BaseModel) or is_dataclass(tree)  # noqa: S101 - as the model is
+        tree = getattr(tree, key)
+    return tree
+
+
+def updated(text: str) -> str:
+    """Return a document with the reference between its marks made anew.
+
+    Raises:
+        ValueError: Where the marks are missing.
+    """
+    before, _, rest = text.partition(BEGIN)
+    _, found, after = rest.partition(END)
+    if not found:
+        raise ValueError(f"the document has no {BEGIN} … {END}")
+    return f"{before}{BEGIN}\n\n{reference()}\n\n{END}{after}"
+
+
+if __name__ == "__main__":
+    document = Path(sys.argv[1])
+    document.write_text(updated(document.read_text("utf-8")), "utf-8")
