@@ -1,6 +1,6 @@
 // Rooms: the list, one of them, and what can be done about it.
 
-import { call } from "/admin/api.js";
+import { call, Refusal } from "/admin/api.js";
 import { act, ask, ban, textField, toast } from "/admin/ask.js";
 import { buttons, make, moment, person, searchField, table } from "/admin/dom.js";
 
@@ -39,7 +39,16 @@ async function guarded(what) {
 
 async function open(view, name) {
   const room = await call("GET", "/api/room", { query: { name } });
-  const again = () => guarded(() => open(view, name));
+  const again = () =>
+    guarded(async () => {
+      try {
+        await open(view, name);
+      } catch (error) {
+        // Whoever was put out may have been the last one, and the room is gone with him.
+        if (!(error instanceof Refusal) || error.status !== 404) throw error;
+        await show(view);
+      }
+    });
   const after = async (done) => ((await done) ? again() : undefined);
   const query = { name };
   const people = room.participants.map((one) => [
