@@ -17,18 +17,14 @@ import uvloop
 from fortepiano import store as stores
 from fortepiano.errors import CloseCode
 from fortepiano.garbage import Garbage
-from fortepiano.handlers import staff
+from fortepiano.handlers import rooms, staff
 from fortepiano.http.desk import Desk
 from fortepiano.http.internal import internal_site
 from fortepiano.http.lag import LoopLag
 from fortepiano.http.metrics import Metrics
 from fortepiano.http.site import public_site
 from fortepiano.logs import logger
-from fortepiano.model.banlist import BanList
-from fortepiano.model.directory import Directory
-from fortepiano.model.identity import Identity
-from fortepiano.model.world import World
-from fortepiano.native import Bans, Engine, Hub, Throttle
+from fortepiano.native import Engine
 from fortepiano.net.address import Addresses
 from fortepiano.net.deadline import Deadlines
 from fortepiano.net.front import Front
@@ -36,20 +32,18 @@ from fortepiano.net.gate import Gate
 from fortepiano.net.listener import listening, name_of, url_of
 from fortepiano.net.porch import Porch
 from fortepiano.net.visit import Visit
-from fortepiano.protocol.archive import Archive
-from fortepiano.protocol.context import Context
+from fortepiano.parts import make_context
 from fortepiano.protocol.dispatch import Dispatch
-from fortepiano.protocol.filter import Filter
-from fortepiano.protocol.outbound import Outbound
 from fortepiano.store.keyring import open_keys
 from fortepiano.store.lock import serving_from
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
 
     from starlette.types import ASGIApp
 
-    from fortepiano.config import LimitSettings, Settings
+    from fortepiano.config import Settings
+    from fortepiano.protocol.context import Context
     from fortepiano.store.base import Store
     from fortepiano.store.keyring import KeyRing
 
@@ -103,7 +97,7 @@ async def _serve(
     log = logger(__name__)
     loop = asyncio.get_running_loop()
     stop, stop_now = asyncio.Event(), asyncio.Event()
-    context = _context(settings, store, keys, loop, stop.set)
+    context = make_context(settings, store, keys, loop.call_later, stop.set)
     dispatch = Dispatch(context)
     engine = Engine(context.hub, loop, dispatch.receive, dispatch.ended, dispatch.receive_binary)
     awaited = Deadlines(loop, settings.limits.head_seconds)
@@ -153,6 +147,7 @@ async def _serve(
         asyncio.create_task(server.serve(sockets=[listener]))
         for server, listener in zip(servers, (public, internal), strict=True)
     ]
+    rooms.expect_back(context)
     store.attach(loop, partial(staff.take_over_bans, context))
     _look_after(context, keys, loop)
     garbage = Garbage(engine, loop.call_later)
@@ -160,7 +155,7 @@ async def _serve(
     await stop.wait()
     log.info("stopping", connections=len(engine))
     gate.is_draining = True
-    context.directory.freeze()
+    context.directory.freeze(context.now())
     await _drain(engine, settings.limits.drain_seconds, stop_now)
     for server in servers:
         server.should_exit = True
@@ -179,85 +174,6 @@ def _look_after(context: Context, keys: KeyRing, loop: asyncio.AbstractEventLoop
     context.throttle.prune()
     keys.follow()
     loop.call_later(_LOOK_SECONDS, _look_after, context, keys, loop)
-
-
-def _identity(settings: Settings, store: Store, keys: KeyRing) -> Identity:
-    salt1, salt2 = settings.salt1.get_secret_value(), settings.salt2.get_secret_value()
-    if not salt1 and not salt2:
-        salt1, salt2 = store.salts()
-    return Identity(
-        settings.identity_mode,
-        salt1,
-        salt2,
-        keys=keys.keys,
-        token_days=settings.identity.token_days,
-    )
-
-
-def _throttle(limits: LimitSettings) -> Throttle:
-    return Throttle(
-        sockets=limits.sockets_per_address,
-        sockets_48=limits.sockets_per_48,
-        connects=(limits.connect_burst, limits.connects_per_second),
-        rooms=(limits.room_burst, limits.rooms_per_second),
-        failures=(limits.failed_token_burst, limits.failed_tokens_per_minute / 60),
-        newcomers=limits.new_users_per_hour,
-        places=limits.addresses,
-        exempt=list(limits.exempt),
-    )
-
-
-def _context(
-    settings: Settings,
-    store: Store,
-    keys: KeyRing,
-    loop: asyncio.AbstractEventLoop,
-    stop: Callable[[], None],
-) -> Context:
-    limits, rules = settings.limits, settings.rules.resolved()
-    hub = Hub(
-        message_bytes=limits.message_bytes,
-        fragments=limits.fragments,
-        lag_soft_bytes=limits.lag_soft_bytes,
-        lag_hard_bytes=limits.lag_hard_bytes,
-        stall_seconds=limits.stall_seconds,
-        hello_seconds=limits.hello_seconds,
-        ping_seconds=limits.ping_seconds,
-        pong_seconds=limits.pong_seconds,
-        duty=settings.flush.duty,
-        rest_seconds=settings.flush.rest_ms / 1000,
-        move_seconds=settings.flush.move_ms / 1000,
-        quota_tick_seconds=rules.quota_tick_ms / 1000,
-        quota_history=rules.quota_history,
-        quota_forgiven=rules.quota_forgiven_ticks,
-        silence_seconds=rules.silence_ms / 1000,
-        time_burst=rules.rate_time.burst,
-        time_per_second=rules.rate_time.per_second,
-        bytes_per_second=limits.bytes_per_second,
-        messages_per_second=limits.messages_per_second,
-        burst_seconds=limits.burst_seconds,
-    )
-    bans = BanList(Bans(), store)
-    directory = Directory(hub, store, rules)
-    archive = Archive(store, settings.chat.keep)
-    archive.restore(directory.rooms.values())
-    return Context(
-        hub=hub,
-        directory=directory,
-        world=World(hub, directory, rules),
-        outbound=Outbound(hub, rules, bans, loop.call_later),
-        store=store,
-        rules=rules,
-        bans=bans,
-        identity=_identity(settings, store, keys),
-        throttle=_throttle(limits),
-        limits=limits,
-        filter=Filter(settings.words_file),
-        motd=settings.motd,
-        later=loop.call_later,
-        stop=stop,
-        archive=archive,
-    )
 
 
 async def _drain(engine: Engine, seconds: float, at_once: asyncio.Event) -> None:

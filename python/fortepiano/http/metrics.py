@@ -68,7 +68,7 @@ class Metrics(Collector):
         self._store = store
         self.lag = lag
         self._refused = refused
-        self._duty = duty
+        self.duty = duty
         self.registry = CollectorRegistry()
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
@@ -216,7 +216,7 @@ class Metrics(Collector):
         yield _gauge(
             "fanout_duty_limit_ratio",
             "The share of its time that a room may spend writing; the setting flush.duty.",
-            self._duty,
+            self.duty,
         )
         yield _histogram(
             "loop_lag_seconds",

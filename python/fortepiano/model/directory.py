@@ -25,6 +25,9 @@ ANONYMOUS = "Anonymous"
 _NUMBERED = re.compile(LOBBY + "([0-9]+|NaN)", re.ASCII)
 _DIGITS = 6
 
+_RESTART_MS = 600_000
+"""How long a server may be away before its rooms are forgotten, but for the permanent ones."""
+
 _KEPT_FOR_MS = 60_000
 """How long a user without a connection is remembered, so that a reconnect refills no quota."""
 
@@ -36,12 +39,17 @@ class Directory:
         hub: Where rooms and quotas have their numbers.
         store: Where names and colours are kept.
         rules: The rules of play.
+
+    Attributes:
+        users: All users by id.
+        rooms: All rooms by name.
+        returning: Rooms that are here again after a restart and wait for their people.
     """
 
     def __init__(self, hub: Hub, store: Store, rules: Rules) -> None:
         self._hub = hub
         self._store = store
-        self._rules = rules
+        self.rules = rules
         self.users: dict[str, User] = {}
         self.rooms: dict[str, Room] = {}
         self._departed: OrderedDict[str, int] = OrderedDict()
@@ -49,15 +57,14 @@ class Directory:
         self._is_frozen = False
         for name in (LOBBY, AWKWARD):
             self.open_room(name, {})
-        for record in store.rooms():
-            room = self.rooms.get(record.name) or self.open_room(record.name, {})
-            room.restore(record, hub.stamp())
+        self.returning: list[Room] = []
+        self._restore(hub.stamp())
 
     def is_special(self, name: str) -> bool:
         """Whether a name is a special room's (docs/protocol.md, "Special rooms")."""
         if name == LOBBY or name.startswith("test/"):
             return True
-        has_numbers = self._rules.lobby_names == "numbered" or self._rules.lobby_limit > 0
+        has_numbers = self.rules.lobby_names == "numbered" or self.rules.lobby_limit > 0
         return has_numbers and _NUMBERED.fullmatch(name) is not None
 
     def lobby_for(self, name: str, user: User) -> str:
@@ -67,7 +74,7 @@ class Directory:
             name: The lobby that is wanted.
             user: Who wants it; where he is already there is always a place for him.
         """
-        limit = self._rules.lobby_limit
+        limit = self.rules.lobby_limit
         while limit and (number := _number_of(name)) is not None:
             room = self.rooms.get(name)
             if room is None or user.id in room.participants or len(room.participants) < limit:
@@ -92,7 +99,7 @@ class Directory:
                 if record
                 else (ANONYMOUS, default_color(user_id), now)
             )
-            normal = self._rules.quota_normal
+            normal = self.rules.quota_normal
             quota = self._hub.add_quota(normal.allowance, normal.max)
             user = self.users[user_id] = User(user_id, name, color, quota, since)
         user.sessions.append(session)
@@ -145,14 +152,14 @@ class Directory:
         """
         is_special = self.is_special(name)
         chosen = dict(SPECIAL_SETTINGS) if is_special else NORMAL_SETTINGS | settings
-        if self._rules.lobby_limit and _number_of(name) is not None:
-            chosen["limit"] = self._rules.lobby_limit
+        if self.rules.lobby_limit and _number_of(name) is not None:
+            chosen["limit"] = self.rules.lobby_limit
         room = Room(
             name,
             self._hub.open_room(),
             is_special=is_special,
             settings=chosen,
-            history=self._rules.chat_history,
+            history=self.rules.chat_history,
         )
         self.rooms[name] = room
         return room
@@ -170,12 +177,30 @@ class Directory:
         if room.is_kept and not self._is_frozen:
             self._store.save_room(room.record())
 
-    def freeze(self) -> None:
-        """Keep permanent rooms as they are: the server stops, and everybody has to leave.
+    def freeze(self, now: int) -> None:
+        """Keep all rooms as they are now: the server stops, and everybody has to leave.
 
-        Otherwise the crowns would be kept as those have them who happen to be the last.
+        Rooms that are not permanent are kept too, for those who come back after a restart.
+        Otherwise the crowns would be with whoever happens to be the last, or back the first.
+
+        Args:
+            now: Milliseconds since 1970.
         """
         self._is_frozen = True
+        for room in self.rooms.values():
+            if room.participants and not (room.is_kept or room.is_special):
+                self._store.save_room(room.record(until=now + _RESTART_MS))
+
+    def _restore(self, now: int) -> None:
+        for record in self._store.rooms():
+            if record.until is not None:
+                self._store.remove_room(record.name)
+                if now >= record.until:
+                    continue
+            room = self.rooms.get(record.name) or self.open_room(record.name, {})
+            room.restore(record, now)
+            if not room.is_kept:
+                self.returning.append(room)
 
     def occupy(self, room: Room) -> None:
         """Record that somebody is in a room."""
@@ -196,12 +221,12 @@ class Directory:
             return []
         if room.is_special and _number_of(room.name) is None:
             self._empty_tests[room.name] = None
-            surplus = len(self._empty_tests) - self._rules.test_rooms_kept
+            surplus = len(self._empty_tests) - self.rules.test_rooms_kept
             return [
                 self._close(self.rooms[self._empty_tests.popitem(last=False)[0]])
                 for _ in range(surplus)
             ]
-        return [] if self._rules.empty_room_ms else [self._close(room)]
+        return [] if self.rules.empty_room_ms else [self._close(room)]
 
     def sweep(self, room: Room, now: int) -> bool:
         """Close a room that has stayed empty for its time; whether it is gone.
@@ -210,7 +235,7 @@ class Directory:
             room: The room, which was empty when this was planned.
             now: Milliseconds since 1970.
         """
-        is_over = now - room.empty_since >= self._rules.empty_room_ms
+        is_over = now - room.empty_since >= self.rules.empty_room_ms
         is_current = self.rooms.get(room.name) is room
         lasts = room.is_kept or room.name in (LOBBY, AWKWARD) or room.name in self._empty_tests
         if room.participants or lasts or not is_over or not is_current:

@@ -31,7 +31,7 @@ class Deadlines:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         self._loop = loop
-        self._seconds = seconds
+        self.seconds = seconds
         self._due: dict[Awaited, float] = {}
         self._is_set = False
 
@@ -40,9 +40,9 @@ class Deadlines:
 
     def add(self, awaited: Awaited) -> None:
         """Start the time of one who is not awaited yet."""
-        self._due[awaited] = self._loop.time() + self._seconds
+        self._due[awaited] = self._loop.time() + self.seconds
         if not self._is_set:
-            self._set(self._seconds)
+            self._set(self.seconds)
 
     def discard(self, awaited: Awaited) -> None:
         """Stop waiting for one; harmless if nobody waits."""

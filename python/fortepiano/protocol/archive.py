@@ -30,7 +30,7 @@ class Archive:
 
     def __init__(self, store: Store, keep: Literal["none", "permanent"]) -> None:
         self._store = store
-        self._keep = keep
+        self.kept = keep
 
     def restore(self, rooms: Iterable[Room]) -> None:
         """Give rooms their chat back, and forget what need not be kept any more."""
@@ -52,4 +52,4 @@ class Archive:
 
     def _keeps(self, room: Room) -> bool:
         is_lasting = room.is_kept or room.name in (LOBBY, AWKWARD)
-        return self._keep == "permanent" and is_lasting
+        return self.kept == "permanent" and is_lasting

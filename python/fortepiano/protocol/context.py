@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["Context"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Context:
-    """The world and the ways to change it.
+    """The world and the ways to change it; what is set may be set anew while people play.
 
     Attributes:
         hub: The native side.

@@ -49,12 +49,12 @@ class Outbound:
         later: Callable[[float, Callable[[], None]], object],
     ) -> None:
         self._hub = hub
-        self._rules = rules
+        self.rules = rules
         self._bans = bans
         self._later = later
         self._custom_readers: dict[Session, None] = {}
         self._list_readers: dict[Session, None] = {}
-        self._list_changes: dict[str, Message] = {}
+        self._list_changes: dict[str, tuple[Room, Message]] = {}
         hub.set_notice("quota", orjson.dumps([notice("You're playing too fast! Slow down.")]))
         hub.set_notice(
             "solo", orjson.dumps([notice("Only the holder of the crown can play in this room.")])
@@ -80,7 +80,7 @@ class Outbound:
             session.refusals = {}
         now = self._hub.stamp()
         last = session.refusals.get(kind)
-        if last is None or now - last >= self._rules.notice_gap_ms:
+        if last is None or now - last >= self.rules.notice_gap_ms:
             session.refusals[kind] = now
             self.tell(session, [notice(why)])
 
@@ -145,7 +145,7 @@ class Outbound:
         """Tell a joiner all about the room, in one frame: `ch`, `c` and `nq`."""
         room = participant.room
         lines = {"m": "c", "c": self.history(room, participant.user)}
-        rest = orjson.dumps([lines, quota_message(quota, self._rules)])
+        rest = orjson.dumps([lines, quota_message(quota, self.rules)])
         self._tell_room(session, room, participant, b"]},%b" % rest[1:])
 
     def announce(self, room: Room) -> None:
@@ -178,7 +178,7 @@ class Outbound:
     def tell_quota(self, participant: Participant, quota: QuotaClass) -> None:
         """Send `nq` to all tabs of somebody in a room."""
         for session in participant.tabs:
-            self.tell(session, [quota_message(quota, self._rules)])
+            self.tell(session, [quota_message(quota, self.rules)])
 
     # Custom messages
 
@@ -203,15 +203,29 @@ class Outbound:
     def start_list(self, session: Session, rooms: Iterable[Room]) -> None:
         """Send the list of rooms, and what changes in it from now on."""
         self._list_readers[session] = None
-        listed = [channel(room) for room in rooms if is_listed(room)]
+        listed = [(room, channel(room)) for room in rooms if is_listed(room)]
         self._tell_list(session, listed, is_complete=True)
 
-    def _tell_list(self, session: Session, rooms: list[Message], *, is_complete: bool) -> None:
+    def _tell_list(
+        self, session: Session, rooms: Iterable[tuple[Room, Message]], *, is_complete: bool
+    ) -> None:
         user_id = session.user.id if session.user else ""
-        shown = [
-            room | {"banned": True} if self._is_banned(room["_id"], user_id) else room
-            for room in rooms
-        ]
+        shown: list[Message] = []
+        for room, info in rooms:
+            more: Message = {}
+            if self._is_banned(room.name, user_id):
+                more["banned"] = True
+            if (
+                _sees_people(session)
+                and is_listed(room)
+                and room.settings.get("noindex") is not True
+            ):
+                more["ppl"] = [
+                    self.identity(participant.user)
+                    for participant in room.participants.values()
+                    if not participant.user.is_hidden
+                ]
+            shown.append(info | more)
         self.tell(session, [{"m": "ls", "c": is_complete, "u": shown}])
 
     def _is_banned(self, room: str, user_id: str) -> bool:
@@ -236,14 +250,15 @@ class Outbound:
         entry = channel(room)
         if not is_listed(room):
             entry["count"] = 0
-        self._list_changes[room.name] = entry
+        self._list_changes[room.name] = room, entry
 
     def _send_list_changes(self) -> None:
         changes, self._list_changes = list(self._list_changes.values()), {}
-        payload = orjson.dumps([{"m": "ls", "c": False, "u": changes}])
-        banned = {user for change in changes for user, _ in self._bans.of(change["_id"])}
+        payload = orjson.dumps([{"m": "ls", "c": False, "u": [entry for _, entry in changes]}])
+        banned = {user for room, _ in changes for user, _ in self._bans.of(room.name)}
         for session in self._list_readers:
-            if session.user is not None and session.user.id in banned:
+            is_banned = session.user is not None and session.user.id in banned
+            if is_banned or _sees_people(session):
                 self._tell_list(session, changes, is_complete=False)
             else:
                 self._hub.tell(session.client, payload)
@@ -275,6 +290,14 @@ def quota_message(quota: QuotaClass, rules: Rules) -> Message:
         "max": quota.max,
         "maxHistLen": rules.quota_history,
     }
+
+
+def _sees_people(session: Session) -> bool:
+    """Whether somebody is told in the list who is where: bots that have a token of the operator's.
+
+    They need not go and look.
+    """
+    return session.is_bot and session.is_known_by_token
 
 
 def is_listed(room: Room) -> bool:

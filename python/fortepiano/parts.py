@@ -1,0 +1,119 @@
+"""The parts of a server, made from its settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fortepiano.model.banlist import BanList
+from fortepiano.model.directory import Directory
+from fortepiano.model.identity import Identity
+from fortepiano.model.world import World
+from fortepiano.native import Bans, Hub, Throttle
+from fortepiano.protocol.archive import Archive
+from fortepiano.protocol.context import Context
+from fortepiano.protocol.filter import Filter
+from fortepiano.protocol.outbound import Outbound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fortepiano.config import LimitSettings, Settings
+    from fortepiano.store.base import Store
+    from fortepiano.store.keyring import KeyRing
+
+__all__ = ["make_context", "make_hub", "make_throttle"]
+
+
+def make_hub(settings: Settings) -> Hub:
+    """Return a hub without connections."""
+    limits, rules = settings.limits, settings.rules.resolved()
+    return Hub(
+        message_bytes=limits.message_bytes,
+        fragments=limits.fragments,
+        lag_soft_bytes=limits.lag_soft_bytes,
+        lag_hard_bytes=limits.lag_hard_bytes,
+        stall_seconds=limits.stall_seconds,
+        hello_seconds=limits.hello_seconds,
+        ping_seconds=limits.ping_seconds,
+        pong_seconds=limits.pong_seconds,
+        duty=settings.flush.duty,
+        rest_seconds=settings.flush.rest_ms / 1000,
+        move_seconds=settings.flush.move_ms / 1000,
+        quota_tick_seconds=rules.quota_tick_ms / 1000,
+        quota_history=rules.quota_history,
+        quota_forgiven=rules.quota_forgiven_ticks,
+        silence_seconds=rules.silence_ms / 1000,
+        time_burst=rules.rate_time.burst,
+        time_per_second=rules.rate_time.per_second,
+        bytes_per_second=limits.bytes_per_second,
+        messages_per_second=limits.messages_per_second,
+        burst_seconds=limits.burst_seconds,
+    )
+
+
+def make_throttle(limits: LimitSettings) -> Throttle:
+    """Return a throttle that knows nobody yet."""
+    return Throttle(
+        sockets=limits.sockets_per_address,
+        sockets_48=limits.sockets_per_48,
+        connects=(limits.connect_burst, limits.connects_per_second),
+        rooms=(limits.room_burst, limits.rooms_per_second),
+        failures=(limits.failed_token_burst, limits.failed_tokens_per_minute / 60),
+        newcomers=limits.new_users_per_hour,
+        places=limits.addresses,
+        exempt=list(limits.exempt),
+    )
+
+
+def _identity(settings: Settings, store: Store, keys: KeyRing) -> Identity:
+    salt1, salt2 = settings.salt1.get_secret_value(), settings.salt2.get_secret_value()
+    if not salt1 and not salt2:
+        salt1, salt2 = store.salts()
+    return Identity(
+        settings.identity_mode,
+        salt1,
+        salt2,
+        keys=keys.keys,
+        token_days=settings.identity.token_days,
+    )
+
+
+def make_context(
+    settings: Settings,
+    store: Store,
+    keys: KeyRing,
+    later: Callable[[float, Callable[[], None]], object],
+    stop: Callable[[], None],
+) -> Context:
+    """Return the world as the store has it, and the ways to change it.
+
+    Args:
+        settings: All settings.
+        store: What survives.
+        keys: What tokens of browsers are signed with.
+        later: Calls a function after so many seconds.
+        stop: Stops the server.
+    """
+    rules = settings.rules.resolved()
+    hub = make_hub(settings)
+    bans = BanList(Bans(), store)
+    directory = Directory(hub, store, rules)
+    archive = Archive(store, settings.chat.keep)
+    archive.restore(directory.rooms.values())
+    return Context(
+        hub=hub,
+        directory=directory,
+        world=World(hub, directory, rules),
+        outbound=Outbound(hub, rules, bans, later),
+        store=store,
+        rules=rules,
+        bans=bans,
+        identity=_identity(settings, store, keys),
+        throttle=make_throttle(settings.limits),
+        limits=settings.limits,
+        filter=Filter(settings.words_file),
+        motd=settings.motd,
+        later=later,
+        stop=stop,
+        archive=archive,
+    )
