@@ -12,7 +12,13 @@ import pytest
 from support.people import Company, new_room
 from support.server import Server, run_server
 
-PACKAGES = {"node": "nodejs", "npm": "npm", "chromium": "chromium", "promtool": "prometheus"}
+PACKAGES = {
+    "node": "nodejs",
+    "npm": "npm",
+    "chromium": "chromium",
+    "promtool": "prometheus",
+    "nginx": "nginx",
+}
 """Programs that `@pytest.mark.needs` may name, and the Debian packages they come from."""
 
 _skipped = pytest.StashKey[dict[str, int]]()
@@ -64,8 +70,9 @@ def no_faults_in_the_logs() -> Iterator[None]:
 @cache
 def present(program: str) -> bool:
     """Tell whether `program --version` runs: a name in PATH alone may be a dead link."""
+    flag = "-v" if program == "nginx" else "--version"
     try:
-        done = subprocess.run([program, "--version"], capture_output=True, timeout=30, check=False)
+        done = subprocess.run([program, flag], capture_output=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0

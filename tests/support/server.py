@@ -77,6 +77,8 @@ class Server:
         self,
         *arguments: str,
         before_exec: Callable[[], None] | None = None,
+        over: Path | None = None,
+        first: bytes = b"",
         **settings: str,
     ) -> None:
         """Prepare, but do not start.
@@ -84,6 +86,8 @@ class Server:
         Args:
             arguments: More arguments of `fortepiano serve`, after the two ports.
             before_exec: Runs in the child before the server does, e.g. to set resource limits.
+            over: The Unix socket that it listens on, if it is told to.
+            first: What a connection from 127.0.0.1 must begin with.
             settings: Environment variables, e.g. NODE_ENV="development".
         """
         self.port = free_port()
@@ -93,6 +97,8 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
         self._arguments = arguments
         self._before_exec = before_exec
+        self._over = over
+        self._first = first
         self._settings = settings
         self._looked_at = 0
         self.preset: Preset = PRESETS[settings.get("FORTEPIANO_RULES__PRESET", "quick")]
@@ -177,12 +183,28 @@ class Server:
         """Tell whether /readyz answers 200."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
         try:
+            connection.sock = self._connected()
             connection.request("GET", "/readyz")
             return connection.getresponse().status == 200
         except OSError:
             return False
         finally:
             connection.close()
+
+    def _connected(self) -> socket.socket:
+        """Connect to the public port, or to what stands for it."""
+        if self._over is None:
+            connection = socket.create_connection(("127.0.0.1", self.port), timeout=2)
+        else:
+            connection = socket.socket(socket.AF_UNIX)
+            connection.settimeout(2)
+            try:
+                connection.connect(str(self._over))
+            except OSError:
+                connection.close()
+                raise
+        connection.sendall(self._first)
+        return connection
 
     def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
         """Send `with_signal` to the process, wait for its end and return its exit status."""
@@ -235,10 +257,14 @@ class Server:
 
 @contextmanager
 def run_server(
-    *arguments: str, before_exec: Callable[[], None] | None = None, **settings: str
+    *arguments: str,
+    before_exec: Callable[[], None] | None = None,
+    over: Path | None = None,
+    first: bytes = b"",
+    **settings: str,
 ) -> Iterator[Server]:
     """Run a server for the length of a `with` block; the arguments are those of `Server`."""
-    server = Server(*arguments, before_exec=before_exec, **settings)
+    server = Server(*arguments, before_exec=before_exec, over=over, first=first, **settings)
     try:
         server.start()
         yield server
@@ -282,7 +308,7 @@ class Fleet:
         """Give a server that never ran the data in which the tokens are."""
         if self._mint is None:
             self._mint = Server()
-            for scope in ("read", "moderate", "admin"):
+            for scope in ("read", "moderate", "admin", "bot"):
                 self._mint.tokens[scope] = self._mint.make_token(scope)
         shutil.copytree(self._mint.folder / "data", server.folder / "data")
         server.tokens = self._mint.tokens

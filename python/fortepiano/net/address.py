@@ -27,7 +27,7 @@ _QUOTED = r'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*
 # RFC 7239 section 4: elements by commas, pairs by semicolons. `for=192.0.2.1:80` wants quotes there
 # but is often written without.
 _PAIR = re.compile(rf"(?P<name>[{_LETTERS}]+)=(?P<value>{_QUOTED}|[\[\]:{_LETTERS}]+)")
-_GAP = re.compile(r"[ \t]*([;,])[ \t]*")
+_GAP = re.compile(r"[ \t]*([;,]|\Z)[ \t]*")
 
 # `192.0.2.1:80`, `[2001:db8::1]` and `[2001:db8::1]:80`; a port is a number or hidden behind `_`.
 _PORTED = re.compile(r"(?:\[(?P<six>[^\[\]]*)\]|(?P<four>[0-9.]+))(?::(?:[0-9]{1,5}|_[\w.-]+))?")
@@ -113,24 +113,23 @@ def _forwarded(text: str) -> Iterator[str]:
     Where anything is malformed there is one hop that is no address: a quotation mark that a client
     left open would swallow what the proxy wrote behind it.
     """
-    hops = [""]
-    at = 0
-    while at < len(text):
+    hops: list[str] = []
+    hop: str | None = None  # of the element that is being read; None before its first pair
+    at, mark = 0, ","
+    while mark:
         pair = _PAIR.match(text, at)
-        if pair is None:
-            yield ""
-            return
-        if pair["name"].lower() == "for":
-            value = pair["value"]
-            hops[-1] = re.sub(r"\\(.)", r"\1", value[1:-1]) if value[0] == '"' else value
-        at = pair.end()
-        gap = _GAP.match(text, at)
-        if gap is None and text[at:].strip(" \t"):
-            yield ""
-            return
+        if pair is not None:
+            hop = hop or ""
+            if pair["name"].lower() == "for":
+                value = pair["value"]
+                hop = re.sub(r"\\(.)", r"\1", value[1:-1]) if value[0] == '"' else value
+        gap = _GAP.match(text, at if pair is None else pair.end())
         if gap is None:
-            break
-        if gap[1] == ",":
-            hops.append("")
-        at = gap.end()
+            yield ""
+            return
+        mark, at = gap[1], gap.end()
+        # Elements and pairs may be empty (RFC 9110 section 5.6.1).
+        if mark != ";" and hop is not None:
+            hops.append(hop)
+            hop = None
     yield from reversed(hops)

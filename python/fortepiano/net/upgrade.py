@@ -34,7 +34,7 @@ _ACCEPTED = (
 """RFC 6455 section 4.2.2; neither an extension nor a subprotocol is agreed on."""
 
 
-def take_over(gate: Gate, transport: asyncio.Transport, head: Head, tail: bytes) -> None:
+def take_over(gate: Gate, transport: asyncio.Transport, peer: str, head: Head, tail: bytes) -> None:
     """Make a link of a connection that asks for an upgrade, or refuse it.
 
     It is refused before the upgrade, never accepted and then closed: stock clients count an
@@ -43,11 +43,11 @@ def take_over(gate: Gate, transport: asyncio.Transport, head: Head, tail: bytes)
     Args:
         gate: What the front door knows.
         transport: The connection's transport, with nothing left to write.
+        peer: The address at the other end; empty for a Unix socket.
         head: The upgrade request.
         tail: Bytes that came behind it in the same read.
     """
-    peer = transport.get_extra_info("peername")
-    admission = gate.admit(peer[0] if peer else "", head.headers)
+    admission = gate.admit(peer, head.headers)
     if isinstance(admission, Refusal):
         _, status, why, retry_after = admission
         transport.write(refusal(status, why, retry_after))
