@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
@@ -53,13 +54,25 @@ def strict_chromium(playwright: Playwright) -> Iterator[Browser]:
 def invite(chromium: Browser) -> Iterator[Invite]:
     """Return what opens pages: `invite(server, ...)`, each with storage of its own.
 
+    Where nothing else is `kept` from an earlier visit, they play the organ, which needs no recordings:
+    thirty of them for each of a hundred visits are most of what these tests would wait for.
     More keywords are those of Playwright's `new_context`, e.g. `has_touch=True`.
     """
     contexts = []
 
-    def open_page(server: Server, *, browser: Browser = chromium, **options: object) -> Visitor:
-        wanted = {"viewport": {"width": 1280, "height": 800}} | options
+    def open_page(
+        server: Server,
+        *,
+        browser: Browser = chromium,
+        kept: Mapping[str, object] = {"instrument": "organ"},  # noqa: B006
+        **options: object,
+    ) -> Visitor:
+        wanted = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US"} | options
         context = browser.new_context(**wanted)  # type: ignore[arg-type]
+        context.add_init_script(
+            f"for (const [name, value] of Object.entries({json.dumps(dict(kept))}))"
+            "  localStorage[`fortepiano.${name}`] ??= JSON.stringify(value);"
+        )
         contexts.append(context)
         return Visitor(context, server)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import re
 from importlib.resources import files
+from pathlib import Path
 
+import httpx
 import pytest
 from visitor import Invite
 
@@ -35,13 +37,30 @@ def test_the_piano_stands_in_the_served_page(server: Server) -> None:
 
 
 def test_the_script_is_small_and_knows_no_other_host() -> None:
-    assets = files("fortepiano") / "web" / "assets"
-    folders = [assets, assets / "audio", assets / "piano"]
-    scripts = [f for folder in folders for f in folder.iterdir() if f.name.endswith(".js")]
-    assert sum(len(script.read_bytes()) for script in scripts) < 100_000
+    assets = Path(str(files("fortepiano"))) / "web" / "assets"
+    scripts = list(assets.rglob("*.js"))
+    assert sum(script.stat().st_size for script in scripts) <= 150_000
     for script in scripts:
         hosts = set(re.findall(r"\w+://[^\"'`\s]*", script.read_text()))
         assert hosts <= {"http://www.w3.org/2000/svg"}, script.name
+
+
+def test_caches_keep_what_the_page_names(server: Server) -> None:
+    page = httpx.get(server.url)
+    (script,) = re.findall(r'<script type="module" src="([^"]+)"', page.text)
+    kept = httpx.get(server.url + script)
+    assert page.headers["cache-control"] == "no-cache"
+    assert kept.headers["cache-control"] == "public, max-age=31536000, immutable"
+    # The same file without the digest, or with one of another version, is asked for anew.
+    for path in ("/assets/main.js", "/assets/0123456789ab/main.js"):
+        other = httpx.get(server.url + path)
+        assert other.text == kept.text
+        assert other.headers["cache-control"] == "no-cache"
+        known = {"if-none-match": other.headers["etag"]}
+        assert httpx.get(server.url + path, headers=known).status_code == 304
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy and "*" not in policy and "data:" not in policy
 
 
 def test_an_ordinary_visit_raises_no_complaint(server: Server, room: str, invite: Invite) -> None:
@@ -125,7 +144,7 @@ def test_who_wears_the_crown_is_shown(server: Server, room: str, invite: Invite)
     ann.rename("Clara")
     ben = invite(server).visit(room)
     assert ben.page.locator("#crown-holder").text_content() == "Clara"
-    assert ben.page.locator(".plate.crowned").text_content() == "Clara"
+    assert ben.page.locator(".plate.crowned .plate-name").text_content() == "Clara"
     ann.page.close()
     ben.until("fortepiano.state.crown.participantId === fortepiano.state.me")
     assert ben.page.locator(".plate.crowned .plate-you").count() == 1

@@ -8,7 +8,6 @@ const TAKEN = /^(ws|healthz|readyz|assets(\/.*)?)$/;
 /**
  * The room that a page address names. `?c=` is how links of other servers name it, and how this
  * page names the few rooms that a path cannot.
- *
  * @param {Pick<Location, "pathname" | "search">} location
  */
 export function roomOf({ pathname, search }) {
@@ -23,11 +22,7 @@ export function roomOf({ pathname, search }) {
   }
 }
 
-/**
- * The address of a room on this server.
- *
- * @param {string} room
- */
+/** The address of a room on this server. @param {string} room */
 export function pathOf(room) {
   if (room === LOBBY) return "/";
   const segments = room.split("/");
@@ -37,11 +32,7 @@ export function pathOf(room) {
   return `/${segments.map(encodeURIComponent).join("/")}`;
 }
 
-/**
- * The socket that belongs to a page address.
- *
- * @param {Pick<Location, "protocol" | "host">} location
- */
+/** The socket that belongs to a page address. @param {Pick<Location, "protocol" | "host">} location */
 export function socketOf({ protocol, host }) {
   return `${protocol === "https:" ? "wss:" : "ws:"}//${host}/ws`;
 }

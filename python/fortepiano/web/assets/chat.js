@@ -1,7 +1,4 @@
-/** @import { Mutes } from "./mutes.js" */
-/** @import { Net } from "./net.js" */
-/** @import { Room } from "./room.js" */
-import { element, make } from "./dom.js";
+import { element, make, press, submit } from "./dom.js";
 import { color } from "./color.js";
 import { t } from "./language.js";
 import { oneLine, string, withLinks } from "./text.js";
@@ -12,13 +9,13 @@ const REMEMBERED = 20;
 
 /** What is said in the room, to all or to one. */
 export class Chat {
-  #log = element("chat-log", HTMLElement);
+  #log = element("chat-log");
   #input = element("chat-input", HTMLInputElement);
-  #left = element("chat-left", HTMLElement);
-  #section = element("chat", HTMLElement);
+  #left = element("chat-left");
+  #section = element("chat");
   #toggle = element("chat-toggle", HTMLButtonElement);
-  #target = element("chat-target", HTMLElement);
-  #targetText = element("chat-target-text", HTMLElement);
+  #target = element("chat-target");
+  #targetText = element("chat-target-text");
   #room;
   #net;
   #mutes;
@@ -31,11 +28,7 @@ export class Chat {
   #said = [];
   #at = -1;
 
-  /**
-   * @param {Net} net
-   * @param {Room} room
-   * @param {Mutes} mutes
-   */
+  /** @param {Net} net @param {Room} room @param {Mutes} mutes */
   constructor(net, room, mutes) {
     this.#net = net;
     this.#room = room;
@@ -44,10 +37,7 @@ export class Chat {
     net.wire.on("dm", (line) => this.#append(line));
     net.wire.on("c", ({ c }) => this.#replace(Array.isArray(c) ? c : []));
     net.on("status", () => this.#allow());
-    room.on("joined", () => {
-      this.#aim(null, null);
-      this.#allow();
-    });
+    room.on("joined", () => this.#aim(null, null));
     room.on("changed", () => this.#allow());
     mutes.on("change", () => {
       for (const row of this.#log.children) {
@@ -55,14 +45,11 @@ export class Chat {
       }
     });
     this.#allow();
-    element("chat-form", HTMLFormElement).addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#send();
-    });
+    submit("chat-form", () => this.#send());
     this.#input.addEventListener("keydown", (event) => this.#key(event));
     this.#input.addEventListener("input", () => this.#count());
-    element("chat-target-cancel", HTMLButtonElement).addEventListener("click", () => this.#aim(null, null));
-    this.#toggle.addEventListener("click", () => this.#show(this.#section.classList.contains("closed")));
+    press("chat-target-cancel", () => this.#aim(null, null));
+    press("chat-toggle", () => this.#show(this.#section.classList.contains("closed")));
     document.addEventListener("visibilitychange", () => this.#read());
     // Enter goes to the chat from wherever one plays.
     addEventListener("keydown", (event) => {
@@ -74,11 +61,7 @@ export class Chat {
     });
   }
 
-  /**
-   * Begins a line that only one person will read.
-   *
-   * @param {{ _id: string, name: string }} person
-   */
+  /** Begins a line that only one person will read. @param {{ _id: string, name: string }} person */
   writeTo(person) {
     this.#show(true);
     this.#aim(person, null);
@@ -121,10 +104,7 @@ export class Chat {
     this.#left.textContent = left <= 60 ? String(left) : "";
   }
 
-  /**
-   * @param {{ _id: string, name: string } | null} to
-   * @param {{ id: string, name: string } | null} line
-   */
+  /** @param {{ _id: string, name: string } | null} to @param {{ id: string, name: string } | null} line */
   #aim(to, line) {
     this.#to = to;
     this.#answers = line?.id ?? null;
@@ -145,10 +125,7 @@ export class Chat {
     this.#read();
   }
 
-  /**
-   * @param {any} line an `a` or `dm` message, or an entry of `c`
-   * @param {boolean} [old] whether it is history
-   */
+  /** @param {any} line an `a` or `dm` message, or an entry of `c` @param {boolean} [old] whether it is history */
   #append(line, old = false) {
     if (typeof line?.a !== "string") return;
     const from = line.sender ?? line.p;

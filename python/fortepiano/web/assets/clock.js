@@ -1,4 +1,3 @@
-/** @import { Net } from "./net.js" */
 
 const PERIOD = 20_000;
 const EASE = 1000;

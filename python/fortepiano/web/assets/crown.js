@@ -1,6 +1,3 @@
-/** @import { Net } from "./net.js" */
-/** @import { Room } from "./room.js" */
-/** @import { Clock } from "./clock.js" */
 import { now } from "./clock.js";
 import { icon, make } from "./dom.js";
 import { t } from "./language.js";
@@ -11,11 +8,7 @@ const FREE = 15_000;
 /**
  * The crown where nobody wears it: it falls to the floor, lies there, and after 15 seconds whoever
  * clicks it has it; who wore it last need not wait.
- *
- * @param {HTMLElement} layer
- * @param {Net} net
- * @param {Room} room
- * @param {Clock} clock
+ * @param {HTMLElement} layer @param {Net} net @param {Room} room @param {Clock} clock
  */
 export function showFallenCrown(layer, net, room, clock) {
   const crown = make("button", "fallen");
@@ -65,16 +58,10 @@ export function showFallenCrown(layer, net, room, clock) {
     }
     count();
   };
-  room.on("joined", draw);
   room.on("changed", draw);
 }
 
-/**
- * A percentage within the window.
- *
- * @param {unknown} value
- * @param {number} fallback
- */
+/** A percentage within the window. @param {unknown} value @param {number} fallback */
 function place(value, fallback = 50) {
   const number = Number(value ?? fallback);
   return Number.isFinite(number) ? Math.min(Math.max(number, 2), 96) : fallback;

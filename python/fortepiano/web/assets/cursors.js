@@ -1,7 +1,3 @@
-/** @import { Person } from "./types.js" */
-/** @import { Frames } from "./frames.js" */
-/** @import { Net } from "./net.js" */
-/** @import { Room } from "./room.js" */
 import { now } from "./clock.js";
 import { icon, make } from "./dom.js";
 import { inkOn } from "./color.js";
@@ -24,11 +20,7 @@ export class Cursors {
   #frames;
   #last = 0;
 
-  /**
-   * @param {HTMLElement} layer
-   * @param {Room} room
-   * @param {Frames} frames
-   */
+  /** @param {HTMLElement} layer @param {Room} room @param {Frames} frames */
   constructor(layer, room, frames) {
     this.#layer = layer;
     this.#room = room;
@@ -102,11 +94,7 @@ export class Cursors {
   }
 }
 
-/**
- * Tells the others where one's own cursor is: 20 times a second at most, and only if it moved.
- *
- * @param {Net} net
- */
+/** Tells the others where one's own cursor is: 20 times a second at most, and only if it moved. @param {Net} net */
 export function tellCursor(net) {
   let x = 0;
   let y = 0;

@@ -1,12 +1,9 @@
 /**
  * The element with this id, which index.html must contain.
- *
- * @template {Element} T
- * @param {string} id
- * @param {new () => T} kind
- * @returns {T}
+ * @template {Element} [T=HTMLElement]
+ * @param {string} id @param {new () => T} [kind] @returns {T}
  */
-export function element(id, kind) {
+export function element(id, kind = /** @type {any} */ (HTMLElement)) {
   const found = document.getElementById(id);
   if (!(found instanceof kind)) throw new Error(`index.html has no ${kind.name} #${id}`);
   return found;
@@ -28,12 +25,7 @@ export function make(tag, className = "", text = "") {
   return made;
 }
 
-/**
- * One of the icons that index.html defines as symbols.
- *
- * @param {string} name
- * @returns {SVGSVGElement}
- */
+/** One of the icons that index.html defines as symbols. @param {string} name @returns {SVGSVGElement} */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
@@ -45,12 +37,46 @@ export function icon(name) {
 }
 
 /**
- * Closes the dialog when its backdrop is clicked, as people expect.
- *
- * @param {HTMLDialogElement} dialog
+ * The button with this id, which from now on does something.
+ * @param {string} id @param {() => void} act
  */
-export function closeOnBackdrop(dialog) {
+export function press(id, act) {
+  const button = element(id, HTMLButtonElement);
+  button.addEventListener("click", act);
+  return button;
+}
+
+/**
+ * A dialog with the buttons that open and close it; a click beside it closes it too, as people expect.
+ * @param {string} name @param {() => void} [before] called each time before it opens
+ */
+export function panel(name, before) {
+  const dialog = element(name, HTMLDialogElement);
+  press(`${name}-close`, () => dialog.close());
   dialog.addEventListener("pointerdown", (event) => {
     if (event.target === dialog) dialog.close();
+  });
+  if (before) {
+    let pointed = false;
+    element(`${name}-open`, HTMLButtonElement).addEventListener("click", ({ detail }) => {
+      pointed = detail > 0;
+      before();
+      dialog.showModal();
+    });
+    // The browser gives the focus back to the button, and with it the space bar: who used the mouse
+    // wants to play on.
+    dialog.addEventListener("close", () => pointed && /** @type {HTMLElement} */ (document.activeElement)?.blur());
+  }
+  return dialog;
+}
+
+/**
+ * Does something with a form when it is sent, which never leaves the page.
+ * @param {string} id @param {() => void} act
+ */
+export function submit(id, act) {
+  element(id).addEventListener("submit", (event) => {
+    event.preventDefault();
+    act();
   });
 }

@@ -3,10 +3,7 @@ export class Emitter {
   /** @type {Map<string, ((detail: any) => void)[]>} */
   #listeners = new Map();
 
-  /**
-   * @param {string} name
-   * @param {(detail: any) => void} listener
-   */
+  /** @param {string} name @param {(detail: any) => void} listener */
   on(name, listener) {
     const known = this.#listeners.get(name);
     if (known) known.push(listener);
@@ -15,9 +12,7 @@ export class Emitter {
 
   /**
    * A listener that throws is reported and keeps nobody else from hearing the event.
-   *
-   * @param {string} name
-   * @param {any} [detail]
+   * @param {string} name @param {any} [detail]
    */
   emit(name, detail) {
     for (const listener of this.#listeners.get(name) ?? []) {

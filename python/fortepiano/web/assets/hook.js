@@ -1,4 +1,3 @@
-/** @import { Scheduled, Sent } from "./types.js" */
 
 const KEPT = 4096;
 
@@ -21,10 +20,7 @@ export class Journal {
 
 /**
  * What tests and the curious may read: `window.fortepiano`. Copies only; nothing here changes the page.
- *
- * @param {object} parts
- * @param {Journal<Scheduled>} parts.schedule
- * @param {Journal<Sent>} parts.sent
+ * @param {object} parts @param {Journal<Scheduled>} parts.schedule @param {Journal<Sent>} parts.sent
  * @param {() => object} parts.state
  */
 export function expose({ schedule, sent, state }) {

@@ -39,9 +39,7 @@ export async function translate() {
 
 /**
  * A text in one's language.
- *
- * @param {string} text in English; `{name}` stands for a value
- * @param {Record<string, string | number>} [values]
+ * @param {string} text in English; `{name}` stands for a value @param {Record<string, string | number>} [values]
  */
 export function t(text, values = {}) {
   return (words[text] ?? text).replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));

@@ -1,4 +1,3 @@
-/** @import { Scheduled, Sent } from "./types.js" */
 import { LOBBY, pathOf, roomOf, socketOf } from "./address.js";
 import { Engine } from "./audio/engine.js";
 import { Instruments } from "./audio/instruments.js";
@@ -13,7 +12,7 @@ import { Emitter } from "./emitter.js";
 import { Frames } from "./frames.js";
 import { Journal, expose } from "./hook.js";
 import { translate } from "./language.js";
-import { Performance } from "./midi/performance.js";
+import { Concert } from "./midi/concert.js";
 import { MidiPorts } from "./midi/ports.js";
 import { Mutes } from "./mutes.js";
 import { Net } from "./net.js";
@@ -29,7 +28,7 @@ import { playByPointer } from "./piano/pointer.js";
 import { Trails } from "./piano/trails.js";
 import { PianoView } from "./piano/view.js";
 import { Preferences } from "./preferences.js";
-import { Profile } from "./profile.js";
+import { showProfile } from "./profile.js";
 import { NoteQuota, showQuota } from "./quota.js";
 import { Room } from "./room.js";
 import { Rooms } from "./rooms.js";
@@ -74,17 +73,16 @@ const keyboard = new Keyboard(player);
 const midi = new MidiPorts(player, heard);
 playByPointer(canvas, view, player);
 
-const profile = new Profile(net, room);
 const chat = new Chat(net, room, mutes);
 const menu = new PersonMenu(net, room, mutes, chat);
-const people = new People(element("people", HTMLElement), room, mutes, (person) =>
-  person.id === room.me ? profile.edit() : menu.open(person),
+const people = new People(element("people"), room, mutes, (person) =>
+  person.id === room.me ? element("me-open", HTMLButtonElement).click() : menu.open(person),
 );
 new Incoming({ net, clock, room, engine, voices, lights, people, mutes, heard, scheduled: (note) => schedule.add(note) });
-const cursors = element("cursors", HTMLElement);
+const cursors = element("cursors");
 new Cursors(cursors, room, frames);
 tellCursor(net);
-showFallenCrown(element("floor", HTMLElement), net, room, clock);
+showFallenCrown(element("floor"), net, room, clock);
 const notices = new Notices(net);
 new Rooms(net, room, (name, set) => {
   history.pushState(null, "", pathOf(name));
@@ -92,10 +90,11 @@ new Rooms(net, room, (name, set) => {
 });
 new Rules(net, room);
 new Preferences({ engine, instruments, midi, keyboard, trails });
-const performance = new Performance(player, trails);
-showStudio(new Recorder(engine, heard), performance, room, (text) => notices.show({ text, duration: 8000 }));
+const concert = new Concert(player, trails);
+showStudio(new Recorder(engine, heard), concert, room, (text) => notices.show({ text, duration: 8000 }));
 
-showQuota(net, quota, element("quota", HTMLElement));
+showQuota(net, quota, element("quota"));
+showProfile(net, room);
 showShare();
 showSound(engine);
 showStatus(net, room, clock);
@@ -130,7 +129,7 @@ expose({
     audio: engine.context.state,
     quota: { points: quota.points, max: quota.max, allowance: quota.allowance },
     sound: { instrument: instruments.chosen, ready: instruments.ready, recorded: instruments.recorded },
-    performance: { playing: performance.playing, position: performance.position, left: performance.left },
+    concert: { playing: concert.playing, position: concert.position, left: concert.left },
   }),
 });
 

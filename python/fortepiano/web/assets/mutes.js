@@ -8,10 +8,7 @@ export class Mutes extends Emitter {
   /** @type {Set<string>} */
   chat = new Set(recall("muted.chat", []));
 
-  /**
-   * @param {"notes" | "chat"} what
-   * @param {string} user
-   */
+  /** @param {"notes" | "chat"} what @param {string} user */
   toggle(what, user) {
     if (!this[what].delete(user)) this[what].add(user);
     remember(`muted.${what}`, [...this[what]]);

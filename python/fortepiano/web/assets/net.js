@@ -1,4 +1,3 @@
-/** @import { Message } from "./types.js" */
 import { Emitter } from "./emitter.js";
 
 // Milliseconds before each new attempt, the last one for ever after: what stock clients do, so
@@ -71,9 +70,7 @@ export class Net extends Emitter {
 
   /**
    * Sends messages in one frame if the server has greeted.
-   *
-   * @param {...Message & Record<string, unknown>} messages
-   * @returns {boolean} whether they went out
+   * @param {...Message & Record<string, unknown>} messages @returns {boolean} whether they went out
    */
   send(...messages) {
     if (this.status !== "online" || this.#socket?.readyState !== WebSocket.OPEN) return false;
@@ -91,10 +88,7 @@ export class Net extends Emitter {
     }
   }
 
-  /**
-   * @param {string} reason
-   * @param {number} code
-   */
+  /** @param {string} reason @param {number} code */
   #lost(reason, code) {
     this.#socket = null;
     if (code === BANNED) {
@@ -116,10 +110,7 @@ export class Net extends Emitter {
     else if (!answer.ok) this.#become("reconnecting", "The server is not ready");
   }
 
-  /**
-   * @param {Status} status
-   * @param {string} reason
-   */
+  /** @param {Status} status @param {string} reason */
   #become(status, reason) {
     if (this.status === status && this.reason === reason) return;
     this.status = status;

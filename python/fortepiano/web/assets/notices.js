@@ -1,5 +1,3 @@
-/** @import { Message } from "./types.js" */
-/** @import { Net } from "./net.js" */
 import { element, make } from "./dom.js";
 import { t } from "./language.js";
 import { string } from "./text.js";
@@ -11,7 +9,7 @@ const DURATION = 30_000;
 export class Notices {
   /** @type {Map<string, { card: HTMLElement, timer: number }>} */
   #cards = new Map();
-  #region = element("notices", HTMLElement);
+  #region = element("notices");
   #nameless = 0;
 
   /** @param {Net} net */
@@ -21,7 +19,6 @@ export class Notices {
 
   /**
    * Shows a notification; one with the same `id` takes the place of the last.
-   *
    * @param {Partial<Message>} notification a negative `duration` (ms) stays until closed by hand
    */
   show({ id, title, text, html, duration, class: kind }) {
@@ -54,11 +51,7 @@ export class Notices {
   }
 }
 
-/**
- * The text of some markup. A parsed document is inert: it runs nothing and loads nothing.
- *
- * @param {string} html
- */
+/** The text of some markup. A parsed document is inert: it runs nothing and loads nothing. @param {string} html */
 function plain(html) {
   return html ? (new DOMParser().parseFromString(html, "text/html").body.textContent ?? "").trim() : "";
 }

@@ -1,6 +1,3 @@
-/** @import { Mutes } from "./mutes.js" */
-/** @import { Person } from "./types.js" */
-/** @import { Room } from "./room.js" */
 import { icon, make } from "./dom.js";
 import { inkOn } from "./color.js";
 import { t } from "./language.js";
@@ -21,9 +18,7 @@ export class People {
   #open;
 
   /**
-   * @param {HTMLElement} list
-   * @param {Room} room
-   * @param {Mutes} mutes
+   * @param {HTMLElement} list @param {Room} room @param {Mutes} mutes
    * @param {(person: Person) => void} open called when a plate is clicked
    */
   constructor(list, room, mutes, open) {
@@ -37,16 +32,11 @@ export class People {
       this.#plates.delete(id);
     });
     const all = () => [...room.people.values()].forEach((person) => this.#mark(person));
-    for (const event of ["changed", "joined"]) room.on(event, all);
+    room.on("changed", all);
     mutes.on("change", all);
   }
 
-  /**
-   * Lets a plate hop because its owner plays.
-   *
-   * @param {string} id
-   * @param {number} now milliseconds
-   */
+  /** Lets a plate hop because its owner plays. @param {string} id @param {number} now milliseconds */
   pulse(id, now) {
     const plate = this.#plates.get(id);
     if (!plate || now - plate.pulsed < PULSE || this.#still.matches) return;

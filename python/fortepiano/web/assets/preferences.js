@@ -1,35 +1,22 @@
-/** @import { Engine } from "./audio/engine.js" */
-/** @import { Instruments } from "./audio/instruments.js" */
-/** @import { MidiPorts } from "./midi/ports.js" */
-/** @import { Keyboard } from "./piano/keyboard.js" */
-/** @import { Trails } from "./piano/trails.js" */
 import { INSTRUMENTS } from "./audio/instruments.js";
-import { closeOnBackdrop, element, make } from "./dom.js";
+import { element, make, panel, press } from "./dom.js";
 import { LANGUAGES, language, t } from "./language.js";
 import { recall, remember } from "./store.js";
 
 /** What one chooses for oneself: sound, MIDI instruments, layout, looks, language. */
 export class Preferences {
   #form = element("preferences-form", HTMLFormElement);
-  #ports = element("preferences-ports", HTMLElement);
+  #ports = element("preferences-ports");
   #midi;
 
   /**
-   * @param {object} parts
-   * @param {Engine} parts.engine
-   * @param {Instruments} parts.instruments
-   * @param {MidiPorts} parts.midi
-   * @param {Keyboard} parts.keyboard
-   * @param {Trails} parts.trails
+   * @param {object} parts @param {Engine} parts.engine @param {Instruments} parts.instruments
+   * @param {MidiPorts} parts.midi @param {Keyboard} parts.keyboard @param {Trails} parts.trails
    */
   constructor({ engine, instruments, midi, keyboard, trails }) {
     this.#midi = midi;
-    const dialog = element("preferences", HTMLDialogElement);
-    element("preferences-open", HTMLButtonElement).addEventListener("click", () => dialog.showModal());
-    element("preferences-close", HTMLButtonElement).addEventListener("click", () => dialog.close());
-    closeOnBackdrop(dialog);
-
-    const synth = element("preferences-synth", HTMLElement);
+    panel("preferences", () => {});
+    const synth = element("preferences-synth");
     const shape = () => {
       synth.hidden = instruments.chosen !== "synth";
     };
@@ -63,12 +50,11 @@ export class Preferences {
       location.reload();
     });
 
-    const ask = element("preferences-midi", HTMLButtonElement);
-    ask.disabled = !midi.supported;
-    if (!midi.supported) ask.textContent = t("This browser has no MIDI");
-    ask.addEventListener("click", async () => {
+    const ask = press("preferences-midi", async () => {
       if (!(await midi.open())) ask.textContent = t("MIDI was not allowed");
     });
+    ask.disabled = !midi.supported;
+    if (!midi.supported) ask.textContent = t("This browser has no MIDI");
     midi.on("change", () => {
       ask.hidden = true;
       this.#list();
@@ -93,9 +79,7 @@ export class Preferences {
   }
 
   /**
-   * @param {string} name of the field
-   * @param {Record<string, string>} offers
-   * @param {string} chosen
+   * @param {string} name of the field @param {Record<string, string>} offers @param {string} chosen
    * @param {(value: string) => void} choose
    */
   #offer(name, offers, chosen, choose) {
@@ -104,11 +88,7 @@ export class Preferences {
     this.#choice(name, chosen, choose);
   }
 
-  /**
-   * @param {string} name of the field
-   * @param {string} value
-   * @param {(value: string) => void} choose
-   */
+  /** @param {string} name of the field @param {string} value @param {(value: string) => void} choose */
   #choice(name, value, choose) {
     const field = /** @type {HTMLInputElement | HTMLSelectElement} */ (this.#form.elements.namedItem(name));
     field.value = value;

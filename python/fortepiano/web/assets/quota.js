@@ -1,4 +1,3 @@
-/** @import { Net } from "./net.js" */
 import { Emitter } from "./emitter.js";
 import { t } from "./language.js";
 
@@ -34,7 +33,6 @@ export class NoteQuota extends Emitter {
 
   /**
    * Takes the numbers of an `nq`; only different ones refill the points.
-   *
    * @param {{ allowance?: unknown, max?: unknown, maxHistLen?: unknown }} numbers
    */
   adopt({ allowance, max, maxHistLen }) {
@@ -59,10 +57,7 @@ export class NoteQuota extends Emitter {
     }
   }
 
-  /**
-   * @param {number} needed note events
-   * @returns {boolean} whether they were paid for
-   */
+  /** @param {number} needed note events @returns {boolean} whether they were paid for */
   spend(needed) {
     const recent = this.#history.reduce((sum, points) => sum + points, 0);
     // Somebody who stayed at zero through the whole history pays dearly until he pauses.
@@ -83,19 +78,14 @@ export class NoteQuota extends Emitter {
   }
 }
 
-/**
- * @param {unknown} value
- * @param {number} fallback
- */
+/** @param {unknown} value @param {number} fallback */
 function positive(value, fallback) {
   return typeof value === "number" && value > 0 && Number.isFinite(value) ? value : fallback;
 }
 
 /**
  * Shows the points in a bar that shrinks as they are spent.
- *
- * @param {Net} net
- * @param {NoteQuota} quota
+ * @param {Net} net @param {NoteQuota} quota
  * @param {HTMLElement} bar an element with role `meter` around the part that shrinks
  */
 export function showQuota(net, quota, bar) {

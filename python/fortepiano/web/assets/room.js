@@ -1,5 +1,3 @@
-/** @import { Crown, Message, Person, Settings } from "./types.js" */
-/** @import { Net } from "./net.js" */
 import { color } from "./color.js";
 import { t } from "./language.js";
 import { Emitter } from "./emitter.js";
@@ -33,10 +31,7 @@ export class Room extends Emitter {
   /** What it shall be like should it be new, or gone after a restart. @type {Settings | undefined} */
   #set;
 
-  /**
-   * @param {Net} net
-   * @param {string} name the room to enter first
-   */
+  /** @param {Net} net @param {string} name the room to enter first */
   constructor(net, name) {
     super();
     this.#net = net;
@@ -58,12 +53,7 @@ export class Room extends Emitter {
     net.wire.on("bye", ({ p }) => this.#remove(p));
   }
 
-  /**
-   * Asks for another room.
-   *
-   * @param {string} name
-   * @param {Settings} [set] what it shall be like if it is new
-   */
+  /** Asks for another room. @param {string} name @param {Settings} [set] what it shall be like if it is new */
   join(name, set) {
     this.#wanted = name;
     this.#set = set;
@@ -127,7 +117,8 @@ export class Room extends Emitter {
       if (moved || !present.has(id)) this.#remove(id);
     }
     for (const entry of present.values()) this.#update(entry);
-    this.emit(moved ? "joined" : "changed");
+    if (moved) this.emit("joined");
+    this.emit("changed");
   }
 
   /** @param {any} entry a whole participant or the part of one that changed */
@@ -152,11 +143,7 @@ export class Room extends Emitter {
     if (!known) this.emit("changed");
   }
 
-  /**
-   * @param {unknown} id
-   * @param {unknown} x
-   * @param {unknown} y
-   */
+  /** @param {unknown} id @param {unknown} x @param {unknown} y */
   #move(id, x, y) {
     const person = this.people.get(string(id));
     if (!person) return;
@@ -174,10 +161,7 @@ export class Room extends Emitter {
   }
 }
 
-/**
- * @param {unknown} value a number or a numeric string; both are in use
- * @param {number} fallback
- */
+/** @param {unknown} value a number or a numeric string; both are in use @param {number} fallback */
 function coordinate(value, fallback) {
   const number = typeof value === "string" && value !== "" ? Number(value) : value;
   return typeof number === "number" && Number.isFinite(number) ? number : fallback;

@@ -1,7 +1,4 @@
-/** @import { Channel, Settings } from "./types.js" */
-/** @import { Net } from "./net.js" */
-/** @import { Room } from "./room.js" */
-import { closeOnBackdrop, element, icon, make } from "./dom.js";
+import { element, icon, make, panel, press, submit } from "./dom.js";
 import { t } from "./language.js";
 import { oneLine, string } from "./text.js";
 
@@ -11,8 +8,8 @@ const LONGEST = 512;
 export class Rooms {
   /** @type {Map<string, Channel>} */
   #known = new Map();
-  #dialog = element("rooms", HTMLDialogElement);
-  #list = element("rooms-list", HTMLElement);
+  #dialog = panel("rooms", () => this.#begin());
+  #list = element("rooms-list");
   #name = element("rooms-name", HTMLInputElement);
   #hidden = element("rooms-hidden", HTMLInputElement);
   #go = element("rooms-go", HTMLButtonElement);
@@ -21,26 +18,18 @@ export class Rooms {
   #enter;
   #due = false;
 
-  /**
-   * @param {Net} net
-   * @param {Room} room
-   * @param {(name: string, set?: Settings) => void} enter goes to a room
-   */
+  /** @param {Net} net @param {Room} room @param {(name: string, set?: Settings) => void} enter goes to a room */
   constructor(net, room, enter) {
     this.#net = net;
     this.#room = room;
     this.#enter = enter;
-    element("rooms-open", HTMLButtonElement).addEventListener("click", () => this.open());
-    element("rooms-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
-    closeOnBackdrop(this.#dialog);
     this.#dialog.addEventListener("close", () => net.send({ m: "-ls" }));
     this.#name.addEventListener("input", () => this.#draw());
-    element("rooms-form", HTMLFormElement).addEventListener("submit", (event) => {
-      event.preventDefault();
+    submit("rooms-form", () => {
       const wanted = oneLine(this.#name.value, LONGEST);
       if (wanted) this.#choose(wanted, { visible: !this.#hidden.checked, chat: true });
     });
-    element("rooms-alone", HTMLButtonElement).addEventListener("click", () => {
+    press("rooms-alone", () => {
       // Nobody guesses this name, and nobody finds it in the list.
       this.#choose(crypto.getRandomValues(new Uint32Array(3)).join(""), { visible: false, chat: true });
     });
@@ -51,29 +40,21 @@ export class Rooms {
     });
   }
 
-  open() {
+  #begin() {
     this.#name.value = "";
     this.#hidden.checked = false;
     this.#known.clear();
     this.#net.send({ m: "+ls" });
     this.#draw();
-    this.#dialog.showModal();
-    this.#name.focus();
   }
 
-  /**
-   * @param {string} name
-   * @param {Settings} [set]
-   */
+  /** @param {string} name @param {Settings} [set] */
   #choose(name, set) {
     this.#dialog.close();
     if (name !== this.#room.name) this.#enter(name, set);
   }
 
-  /**
-   * @param {boolean} complete
-   * @param {any[]} rooms
-   */
+  /** @param {boolean} complete @param {any[]} rooms */
   #merge(complete, rooms) {
     if (complete) this.#known.clear();
     for (const room of rooms) {
@@ -125,10 +106,7 @@ export class Rooms {
   }
 }
 
-/**
- * @param {string} symbol
- * @param {string} meaning
- */
+/** @param {string} symbol @param {string} meaning */
 function marked(symbol, meaning) {
   const mark = make("span", "room-flag");
   mark.title = meaning;

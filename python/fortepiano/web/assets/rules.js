@@ -1,7 +1,5 @@
-/** @import { Net } from "./net.js" */
-/** @import { Room } from "./room.js" */
 import { color } from "./color.js";
-import { closeOnBackdrop, element, make } from "./dom.js";
+import { element, make, panel, press, submit } from "./dom.js";
 import { t } from "./language.js";
 import { oneLine, string } from "./text.js";
 
@@ -13,46 +11,38 @@ const ON = new Set(["visible", "chat", "allowBots"]);
 
 /** The dialog with all settings of the room and its bans, for those who may change them. */
 export class Rules {
-  #dialog = element("rules", HTMLDialogElement);
+  #dialog = panel("rules", () => this.#fill());
   #form = element("rules-form", HTMLFormElement);
-  #bans = element("rules-bans", HTMLElement);
+  #bans = element("rules-bans");
   #net;
   #room;
 
-  /**
-   * @param {Net} net
-   * @param {Room} room
-   */
+  /** @param {Net} net @param {Room} room */
   constructor(net, room) {
     this.#net = net;
     this.#room = room;
     const button = element("rules-open", HTMLButtonElement);
     const may = () => {
       button.hidden = !room.rules;
-      element("rules-drop", HTMLElement).hidden = !room.holds;
+      element("rules-drop").hidden = !room.holds;
       // Who lost the crown while the dialog was open can change nothing any more.
       if (!room.rules) this.#dialog.close();
     };
-    room.on("joined", may);
     room.on("changed", may);
-    button.addEventListener("click", () => this.open());
-    closeOnBackdrop(this.#dialog);
-    element("rules-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
-    element("rules-drop", HTMLButtonElement).addEventListener("click", () => {
+    press("rules-drop", () => {
       net.send({ m: "chown" });
       this.#dialog.close();
     });
     net.wire.on("bans", ({ _id, bans }) => {
       if (_id === room.name && Array.isArray(bans)) this.#list(bans);
     });
-    this.#form.addEventListener("submit", (event) => {
-      event.preventDefault();
+    submit("rules-form", () => {
       net.send({ m: "chset", set: this.#chosen() });
       this.#dialog.close();
     });
   }
 
-  open() {
+  #fill() {
     const { settings } = this.#room;
     for (const name of SWITCHES) this.#field(name).checked = settings[name] === undefined ? ON.has(name) : settings[name] === true;
     for (const [name, unit] of Object.entries(NUMBERS)) {
@@ -65,7 +55,6 @@ export class Rules {
     this.#field("notice").value = string(settings.notice);
     this.#bans.replaceChildren();
     this.#net.send({ m: "bans" });
-    this.#dialog.showModal();
   }
 
   #chosen() {

@@ -1,4 +1,4 @@
-import { closeOnBackdrop, element } from "./dom.js";
+import { element, panel, press } from "./dom.js";
 import { t } from "./language.js";
 import { qr } from "./qr.js";
 
@@ -6,22 +6,16 @@ const QUIET = 4;
 
 /** The dialog with the room's address, as a text to copy and as a code for a phone's camera. */
 export function showShare() {
-  const dialog = element("share", HTMLDialogElement);
   const link = element("share-link", HTMLInputElement);
-  const copy = element("share-copy", HTMLButtonElement);
   const code = element("share-code", HTMLCanvasElement);
-  closeOnBackdrop(dialog);
-  element("share-close", HTMLButtonElement).addEventListener("click", () => dialog.close());
-  element("share-open", HTMLButtonElement).addEventListener("click", () => {
+  panel("share", () => {
     link.value = location.href;
     copy.textContent = t("Copy");
     const rows = qr(location.href);
     code.hidden = !rows;
     if (rows) draw(code, rows);
-    dialog.showModal();
-    link.select();
   });
-  copy.addEventListener("click", async () => {
+  const copy = press("share-copy", async () => {
     link.select();
     // Without TLS there is no clipboard for pages; the old command still copies what is selected.
     const copied = await (navigator.clipboard?.writeText(link.value).then(() => true, () => false) ?? false);
@@ -29,10 +23,7 @@ export function showShare() {
   });
 }
 
-/**
- * @param {HTMLCanvasElement} canvas
- * @param {boolean[][]} rows
- */
+/** @param {HTMLCanvasElement} canvas @param {boolean[][]} rows */
 function draw(canvas, rows) {
   const size = rows.length + 2 * QUIET;
   const scale = Math.ceil(240 / size);

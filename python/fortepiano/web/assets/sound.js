@@ -1,12 +1,10 @@
-/** @import { Engine } from "./audio/engine.js" */
-import { element } from "./dom.js";
+import { element, press } from "./dom.js";
 
 // How long a browser that lets pages sound by themselves takes to say so, milliseconds.
 const GRACE = 400;
 
 /**
  * The volume slider, and the button that starts the sound where the browser waits for a gesture.
- *
  * @param {Engine} engine
  */
 export function showSound(engine) {
@@ -16,15 +14,15 @@ export function showSound(engine) {
     engine.volume = volume.valueAsNumber / 100;
   });
 
-  const start = element("start", HTMLElement);
+  const start = element("start");
   const draw = () => {
     start.hidden = engine.running;
   };
   // Any gesture will do: who just begins to play need not look for the button.
   for (const gesture of ["pointerup", "keydown"]) addEventListener(gesture, () => engine.unlock(), { passive: true });
-  element("play", HTMLButtonElement).addEventListener("click", () => {
+  press("play", () => {
     engine.unlock();
-    element("piano", HTMLElement).focus({ preventScroll: true });
+    element("piano").focus({ preventScroll: true });
   });
   engine.unlock();
   engine.on("state", draw);

@@ -1,6 +1,3 @@
-/** @import { Clock } from "./clock.js" */
-/** @import { Net } from "./net.js" */
-/** @import { Room } from "./room.js" */
 import { element } from "./dom.js";
 import { t } from "./language.js";
 
@@ -8,19 +5,16 @@ const WORDS = { connecting: "Connecting…", online: "Online", reconnecting: "Re
 
 /**
  * Says in the header where one is, whether one is connected, and who wears the crown.
- *
- * @param {Net} net
- * @param {Room} room
- * @param {Clock} clock
+ * @param {Net} net @param {Room} room @param {Clock} clock
  */
 export function showStatus(net, room, clock) {
-  const status = element("status", HTMLElement);
-  const words = element("status-text", HTMLElement);
-  const latency = element("latency", HTMLElement);
-  const name = element("room-name", HTMLElement);
-  const count = element("room-count", HTMLElement);
-  const crown = element("crown", HTMLElement);
-  const holder = element("crown-holder", HTMLElement);
+  const status = element("status");
+  const words = element("status-text");
+  const latency = element("latency");
+  const name = element("room-name");
+  const count = element("room-count");
+  const crown = element("crown");
+  const holder = element("crown-holder");
 
   const connection = () => {
     status.dataset.status = net.status;
@@ -41,7 +35,6 @@ export function showStatus(net, room, clock) {
   net.on("status", connection);
   net.on("status", measured);
   net.wire.on("t", measured);
-  room.on("joined", where);
   room.on("changed", where);
   room.on("person", (person) => {
     if (person === room.holder) where();

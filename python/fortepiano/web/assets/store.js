@@ -15,10 +15,7 @@ export function recall(name, fallback) {
   }
 }
 
-/**
- * @param {string} name
- * @param {unknown} value
- */
+/** @param {string} name @param {unknown} value */
 export function remember(name, value) {
   try {
     localStorage.setItem(`fortepiano.${name}`, JSON.stringify(value));

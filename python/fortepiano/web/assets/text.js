@@ -4,9 +4,7 @@ const REFUSED = /[\0\t\n\v\r\u200f\u202b\u202e\u2066\u2067]+/g;
 
 /**
  * What somebody typed, as the server takes it: one line, no refused characters, no half surrogates.
- *
- * @param {string} typed
- * @param {number} limit UTF-16 units
+ * @param {string} typed @param {number} limit UTF-16 units
  */
 export function oneLine(typed, limit) {
   const line = typed.replace(REFUSED, " ").trim().slice(0, limit);
@@ -14,19 +12,14 @@ export function oneLine(typed, limit) {
   return line.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "");
 }
 
-/**
- * @param {unknown} value
- * @param {string} fallback
- */
+/** @param {unknown} value @param {string} fallback */
 export function string(value, fallback = "") {
   return typeof value === "string" ? value : fallback;
 }
 
 /**
  * A line with its links, for `append`: what is no address stays text, and only the web's are links.
- *
- * @param {string} line
- * @returns {(string | HTMLAnchorElement)[]}
+ * @param {string} line @returns {(string | HTMLAnchorElement)[]}
  */
 export function withLinks(line) {
   return line.split(/(https?:\/\/[^\s<>"]+[^\s<>"'.,;:!?)\]])/i).map((part, i) => {

@@ -1,11 +1,6 @@
-/** @import { Room } from "./room.js" */
 import { color } from "./color.js";
 
-/**
- * Lets the page take on the colours of the room, darkened by the style sheet.
- *
- * @param {Room} room
- */
+/** Lets the page take on the colours of the room, darkened by the style sheet. @param {Room} room */
 export function wearRoomColors(room) {
   const dress = () => {
     const inner = color(room.settings.color, "#3b5054");
@@ -13,6 +8,5 @@ export function wearRoomColors(room) {
     style.setProperty("--room", inner);
     style.setProperty("--room-outer", color(room.settings.color2, inner));
   };
-  room.on("joined", dress);
   room.on("changed", dress);
 }

@@ -1,35 +1,28 @@
-/** @import { Keyboard } from "./piano/keyboard.js" */
-/** @import { Player } from "./piano/player.js" */
-/** @import { PianoView } from "./piano/view.js" */
-import { element } from "./dom.js";
+import { element, press } from "./dom.js";
 
 /**
  * The controls below the keys: pedal, octave, and the slider that moves a keyboard wider than the
  * screen.
- *
- * @param {Player} player
- * @param {Keyboard} keyboard
- * @param {PianoView} view
+ * @param {Player} player @param {Keyboard} keyboard @param {PianoView} view
  */
 export function showTools(player, keyboard, view) {
-  const sustain = element("sustain", HTMLButtonElement);
-  sustain.addEventListener("click", () => player.sustain(!player.sustained));
+  const sustain = press("sustain", () => player.sustain(!player.sustained));
   player.on("sustain", () => {
     sustain.ariaPressed = String(player.sustained);
   });
 
-  const octave = element("octave", HTMLElement);
+  const octave = element("octave");
   const label = () => {
     octave.textContent = `${keyboard.octave > 0 ? "+" : ""}${keyboard.octave}`.replace("-", "−");
     // Who has no keyboard to play on is helped by no letters.
     if (matchMedia("(hover: hover)").matches) view.label(keyboard.labels());
   };
-  element("octave-down", HTMLButtonElement).addEventListener("click", () => keyboard.shift(-1));
-  element("octave-up", HTMLButtonElement).addEventListener("click", () => keyboard.shift(1));
+  press("octave-down", () => keyboard.shift(-1));
+  press("octave-up", () => keyboard.shift(1));
   keyboard.on("octave", label);
   label();
 
-  const scroller = element("scroller", HTMLElement);
+  const scroller = element("scroller");
   const slider = element("scroll", HTMLInputElement);
   const range = () => scroller.scrollWidth - scroller.clientWidth;
   const measure = () => {

@@ -36,10 +36,7 @@ export class Bank {
     return this.#buffers.size;
   }
 
-  /**
-   * @param {number} midi
-   * @returns {{ buffer: AudioBuffer, rate: number }}
-   */
+  /** @param {number} midi @returns {{ buffer: AudioBuffer, rate: number }} */
   sound(midi) {
     let nearest = NaN;
     for (const known of this.#buffers.keys()) {
@@ -51,9 +48,7 @@ export class Bank {
 
   /**
    * Computes the sounds; the first before it returns, so that one can play.
-   *
-   * @param {Recipe} recipe
-   * @param {boolean} [all] else no more than the first
+   * @param {Recipe} recipe @param {boolean} [all] else no more than the first
    */
   async compute(recipe, all = true) {
     let until = Infinity;
@@ -77,9 +72,7 @@ export class Bank {
 
   /**
    * Fetches recorded sounds, a few at a time.
-   *
-   * @param {string} folder its address
-   * @returns {Promise<boolean>} whether all of them came
+   * @param {string} folder its address @returns {Promise<boolean>} whether all of them came
    */
   async fetch(folder) {
     const waiting = order();
@@ -99,11 +92,7 @@ export class Bank {
     );
   }
 
-  /**
-   * @param {number} midi
-   * @param {Float32Array<ArrayBuffer>} wave
-   * @param {number} rate
-   */
+  /** @param {number} midi @param {Float32Array<ArrayBuffer>} wave @param {number} rate */
   #keep(midi, wave, rate) {
     const buffer = this.#context.createBuffer(1, wave.length, rate);
     buffer.copyToChannel(wave, 0);
@@ -120,7 +109,6 @@ function order() {
 
 /**
  * A recording in one channel, without the silence before it: a key must answer at once.
- *
  * @param {AudioBuffer} recorded
  */
 function trimmed(recorded) {
@@ -128,12 +116,12 @@ function trimmed(recorded) {
   const left = recorded.getChannelData(0);
   const right = recorded.getChannelData(numberOfChannels - 1);
   let begin = 0;
-  while (begin < length && Math.abs(/** @type {number} */ (left[begin])) < SILENCE) begin += 1;
+  while (begin < length && Math.abs(left[begin]) < SILENCE) begin += 1;
   begin = Math.max(0, begin - Math.round(0.002 * sampleRate));
   const wave = new Float32Array(Math.min(length - begin, LONGEST * sampleRate));
   const fade = 0.5 * sampleRate;
   for (let i = 0; i < wave.length; i += 1) {
-    const both = /** @type {number} */ (left[begin + i]) + /** @type {number} */ (right[begin + i]);
+    const both = left[begin + i] + right[begin + i];
     wave[i] = both * Math.min(1, (wave.length - i) / fade);
   }
   return wave;

@@ -88,20 +88,16 @@ export class Engine extends Emitter {
 
   /**
    * Where a key's sound enters: low ones to the left, high ones to the right, as the player hears.
-   *
-   * @param {number} midi
-   * @returns {AudioNode}
+   * @param {number} midi @returns {AudioNode}
    */
   lane(midi) {
     const lane = Math.round(((midi - 21) / 87) * (LANES - 1));
-    return /** @type {AudioNode} */ (this.#lanes[lane]);
+    return this.#lanes[lane];
   }
 
   /**
    * The audio context's time of a moment of the page's clock.
-   *
-   * @param {number} moment milliseconds
-   * @returns {number} seconds; the present for what is past
+   * @param {number} moment milliseconds @returns {number} seconds; the present for what is past
    */
   at(moment) {
     this.#compare();
@@ -129,11 +125,7 @@ export class Engine extends Emitter {
   }
 }
 
-/**
- * The echo of a small room: noise that decays, its high end faster.
- *
- * @param {BaseAudioContext} context
- */
+/** The echo of a small room: noise that decays, its high end faster. @param {BaseAudioContext} context */
 function ambience(context) {
   const length = Math.ceil(1.3 * context.sampleRate);
   const buffer = context.createBuffer(2, length, context.sampleRate);

@@ -1,4 +1,3 @@
-/** @import { Recipe } from "./bank.js" */
 import { recall, remember } from "../store.js";
 import { Bank } from "./bank.js";
 import { TIMBRES, pluck } from "./partials.js";
@@ -80,10 +79,8 @@ export class Instruments {
   }
 
   /**
-   * @param {number} midi
-   * @param {number} velocity 0..1
-   * @param {number} at when it begins, seconds of the audio context
-   * @returns {Sound}
+   * @param {number} midi @param {number} velocity 0..1
+   * @param {number} at when it begins, seconds of the audio context @returns {Sound}
    */
   strike(midi, velocity, at) {
     const bank = this.#banks.get(this.chosen);
@@ -109,12 +106,7 @@ export class Instruments {
     });
   }
 
-  /**
-   * @param {Bank} bank
-   * @param {number} midi
-   * @param {number} velocity
-   * @returns {Sound}
-   */
+  /** @param {Bank} bank @param {number} midi @param {number} velocity @returns {Sound} */
   #struck(bank, midi, velocity) {
     const { buffer, rate } = bank.sound(midi);
     const source = new AudioBufferSourceNode(this.#context, { buffer, playbackRate: rate });
@@ -130,12 +122,7 @@ export class Instruments {
     return { source, output, gain, fade: midi >= UNDAMPED ? 0.7 : 0.14 - 0.0011 * (midi - 21) };
   }
 
-  /**
-   * @param {number} midi
-   * @param {number} velocity
-   * @param {number} at
-   * @returns {Sound}
-   */
+  /** @param {number} midi @param {number} velocity @param {number} at @returns {Sound} */
   #blown(midi, velocity, at) {
     const context = this.#context;
     const organ = this.chosen === "organ";

@@ -21,10 +21,7 @@ export const TIMBRES = {
 
 /**
  * Computes one note, a partial per step.
- *
- * @param {Timbre} timbre
- * @param {number} midi
- * @param {number} rate samples per second
+ * @param {Timbre} timbre @param {number} midi @param {number} rate samples per second
  * @returns {Generator<void, Float32Array<ArrayBuffer>>}
  */
 export function* pluck({ seconds, level, partials }, midi, rate) {
@@ -39,7 +36,7 @@ export function* pluck({ seconds, level, partials }, midi, rate) {
   const fade = Math.ceil(0.1 * rate);
   const attack = Math.ceil(0.0015 * rate);
   for (let i = 0; i < wave.length; i += 1) {
-    wave[i] = /** @type {number} */ (wave[i]) * Math.min(1, i / attack, (wave.length - i) / fade);
+    wave[i] = wave[i] * Math.min(1, i / attack, (wave.length - i) / fade);
   }
   return wave;
 }

@@ -1,6 +1,3 @@
-/** @import { Engine } from "./engine.js" */
-/** @import { Emitter } from "../emitter.js" */
-/** @import { Played } from "../midi/file.js" */
 import { now } from "../clock.js";
 
 const LONGEST = 20 * 60_000;
@@ -17,10 +14,7 @@ export class Recorder {
   #tap = null;
   #engine;
 
-  /**
-   * @param {Engine} engine
-   * @param {Emitter} heard tells each `note` that sounds here
-   */
+  /** @param {Engine} engine @param {Emitter} heard tells each `note` that sounds here */
   constructor(engine, heard) {
     this.#engine = engine;
     heard.on("note", ({ player, key, velocity, due }) => {
@@ -55,10 +49,7 @@ export class Recorder {
     return length;
   }
 
-  /**
-   * @param {number} length of the recording, milliseconds
-   * @returns {Map<string, Played[]>} by player
-   */
+  /** @param {number} length of the recording, milliseconds @returns {Map<string, Played[]>} by player */
   played(length) {
     /** @type {Map<string, Played[]>} */
     const players = new Map();

@@ -1,5 +1,3 @@
-/** @import { Engine } from "./engine.js" */
-/** @import { Instruments } from "./instruments.js" */
 
 // As many notes as a cheap phone can sound at once; the oldest make room for the new.
 const MOST = 160;
@@ -27,10 +25,7 @@ export class Voices {
   #engine;
   #instruments;
 
-  /**
-   * @param {Engine} engine
-   * @param {Instruments} instruments
-   */
+  /** @param {Engine} engine @param {Instruments} instruments */
   constructor(engine, instruments) {
     this.#engine = engine;
     this.#instruments = instruments;
@@ -38,11 +33,7 @@ export class Voices {
 
   /**
    * Strikes a key; what the same player's same key still sounded is damped.
-   *
-   * @param {string} player
-   * @param {number} midi
-   * @param {number} velocity 0..1
-   * @param {number} at
+   * @param {string} player @param {number} midi @param {number} velocity 0..1 @param {number} at
    */
   start(player, midi, velocity, at) {
     this.stop(player, midi, at);
@@ -64,13 +55,7 @@ export class Voices {
     };
   }
 
-  /**
-   * Lets a key go.
-   *
-   * @param {string} player
-   * @param {number} midi
-   * @param {number} at
-   */
+  /** Lets a key go. @param {string} player @param {number} midi @param {number} at */
   stop(player, midi, at) {
     const slot = `${midi} ${player}`;
     const voice = this.#held.get(slot);
@@ -90,7 +75,6 @@ export class Voices {
 
   /**
    * Cuts the oldest voice off when the new one begins, not before: it may not have begun itself.
-   *
    * @param {number} at
    */
   #makeRoom(at) {
@@ -107,11 +91,7 @@ export class Voices {
     if (this.#held.get(voice.slot) === voice) this.#held.delete(voice.slot);
   }
 
-  /**
-   * @param {Voice} voice
-   * @param {number} at
-   * @param {number} fade time constant, seconds
-   */
+  /** @param {Voice} voice @param {number} at @param {number} fade time constant, seconds */
   #damp({ source, gain }, at, fade) {
     gain.gain.setTargetAtTime(0, at, fade);
     source.stop(at + fade * 7);

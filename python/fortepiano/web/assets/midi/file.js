@@ -18,8 +18,7 @@ export class BadFile extends Error {}
 
 /**
  * @param {ArrayBuffer} file
- * @returns {Played[]} in the order in which they begin; what the pedal holds lasts that long
- * @throws {BadFile}
+ * @returns {Played[]} in the order in which they begin; what the pedal holds lasts that long @throws {BadFile}
  */
 export function readMidi(file) {
   const view = new DataView(file);
@@ -43,10 +42,7 @@ export function readMidi(file) {
 }
 
 /**
- * @param {DataView} view
- * @param {number} at
- * @param {number} end
- * @param {[number, number, number, number][]} events
+ * @param {DataView} view @param {number} at @param {number} end @param {[number, number, number, number][]} events
  * @param {[number, number][]} tempos
  */
 function track(view, at, end, events, tempos) {
@@ -76,12 +72,7 @@ function track(view, at, end, events, tempos) {
   }
 }
 
-/**
- * Tells the milliseconds of a tick.
- *
- * @param {number} division
- * @param {[number, number][]} tempos
- */
+/** Tells the milliseconds of a tick. @param {number} division @param {[number, number][]} tempos */
 function clock(division, tempos) {
   // A negative division is frames in a second, and ticks in a frame.
   if (division < 0) return (/** @type {number} */ tick) => (tick * 1000) / (-(division >> 8) * (division & 255));
@@ -96,10 +87,7 @@ function clock(division, tempos) {
   };
 }
 
-/**
- * @param {[number, number, number, number][]} events
- * @param {(tick: number) => number} time
- */
+/** @param {[number, number, number, number][]} events @param {(tick: number) => number} time */
 function pair(events, time) {
   /** @type {Played[]} */
   const notes = [];
@@ -137,8 +125,7 @@ function pair(events, time) {
 }
 
 /**
- * @param {Map<string, Played[]>} players by the name that their track shall have
- * @returns {Uint8Array<ArrayBuffer>}
+ * @param {Map<string, Played[]>} players by the name that their track shall have @returns {Uint8Array<ArrayBuffer>}
  */
 export function writeMidi(players) {
   const tracks = [...players].map(([name, notes], i) => {
@@ -161,10 +148,7 @@ export function writeMidi(players) {
   return new Uint8Array([...chunk("MThd", [0, 1, 0, tracks.length, TICKS >> 8, TICKS & 255]), ...tracks.flat()]);
 }
 
-/**
- * @param {string} kind
- * @param {number[]} data
- */
+/** @param {string} kind @param {number[]} data */
 function chunk(kind, data) {
   const { length } = data;
   return [...new TextEncoder().encode(kind), length >>> 24, (length >> 16) & 255, (length >> 8) & 255, length & 255, ...data];

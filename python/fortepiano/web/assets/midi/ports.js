@@ -1,4 +1,3 @@
-/** @import { Player } from "../piano/player.js" */
 import { Emitter } from "../emitter.js";
 import { keyOf } from "../piano/keys.js";
 import { recall, remember } from "../store.js";
@@ -16,10 +15,7 @@ export class MidiPorts extends Emitter {
   #sounding = new Set(recall("midi.sounding", /** @type {string[]} */ ([])));
   #player;
 
-  /**
-   * @param {Player} player
-   * @param {Emitter} heard tells each `note` that sounds here
-   */
+  /** @param {Player} player @param {Emitter} heard tells each `note` that sounds here */
   constructor(player, heard) {
     super();
     this.#player = player;
@@ -59,11 +55,7 @@ export class MidiPorts extends Emitter {
     }));
   }
 
-  /**
-   * @param {string} name
-   * @param {boolean} input
-   * @param {boolean} on
-   */
+  /** @param {string} name @param {boolean} input @param {boolean} on */
   use(name, input, on) {
     const names = input ? this.#silent : this.#sounding;
     if (on === input) names.delete(name);
@@ -84,10 +76,7 @@ export class MidiPorts extends Emitter {
     this.emit("change", this.ports);
   }
 
-  /**
-   * @param {string} port
-   * @param {Uint8Array | null} data
-   */
+  /** @param {string} port @param {Uint8Array | null} data */
   #receive(port, data) {
     const [status = 0, number = 0, value = 0] = data ?? [];
     const kind = status & 0xf0;
@@ -100,8 +89,7 @@ export class MidiPorts extends Emitter {
   }
 
   /**
-   * @param {number} midi
-   * @param {number | null} velocity 0..1; null where the key goes up
+   * @param {number} midi @param {number | null} velocity 0..1; null where the key goes up
    * @param {number} due milliseconds of the page's clock
    */
   #sound(midi, velocity, due) {

@@ -1,13 +1,3 @@
-/** @import { Scheduled } from "../types.js" */
-/** @import { Engine } from "../audio/engine.js" */
-/** @import { Voices } from "../audio/voices.js" */
-/** @import { Emitter } from "../emitter.js" */
-/** @import { Mutes } from "../mutes.js" */
-/** @import { Clock } from "../clock.js" */
-/** @import { Net } from "../net.js" */
-/** @import { People } from "../people.js" */
-/** @import { Room } from "../room.js" */
-/** @import { Lights } from "./lights.js" */
 import { now } from "../clock.js";
 import { color } from "../color.js";
 import { BY_NAME } from "./keys.js";
@@ -26,17 +16,10 @@ export class Incoming {
   #parts;
 
   /**
-   * @param {object} parts
-   * @param {Net} parts.net
-   * @param {Clock} parts.clock
-   * @param {Room} parts.room
-   * @param {Engine} parts.engine
-   * @param {Voices} parts.voices
-   * @param {Lights} parts.lights
-   * @param {People} parts.people
-   * @param {Emitter} parts.heard told of each `note` that sounds here
-   * @param {Mutes} parts.mutes
-   * @param {(note: Scheduled) => void} parts.scheduled told of each note that is to sound
+   * @param {object} parts @param {Net} parts.net @param {Clock} parts.clock @param {Room} parts.room
+   * @param {Engine} parts.engine @param {Voices} parts.voices @param {Lights} parts.lights
+   * @param {People} parts.people @param {Emitter} parts.heard told of each `note` that sounds here
+   * @param {Mutes} parts.mutes @param {(note: Scheduled) => void} parts.scheduled told of each note that is to sound
    */
   constructor(parts) {
     this.#parts = parts;
@@ -51,11 +34,7 @@ export class Incoming {
     });
   }
 
-  /**
-   * @param {number} t server milliseconds
-   * @param {any[]} notes
-   * @param {string} p
-   */
+  /** @param {number} t server milliseconds @param {any[]} notes @param {string} p */
   #play(t, notes, p) {
     const { clock, engine, heard, lights, mutes, people, room, scheduled, voices } = this.#parts;
     // Whom one does not want to hear is not shown as playing either.

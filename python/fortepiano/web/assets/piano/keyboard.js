@@ -1,5 +1,3 @@
-/** @import { Key } from "./keys.js" */
-/** @import { Player } from "./player.js" */
 import { Emitter } from "../emitter.js";
 import { recall, remember } from "../store.js";
 import { keyOf } from "./keys.js";
@@ -10,7 +8,9 @@ const UPPER =
   "KeyQ Digit2 KeyW Digit3 KeyE KeyR Digit5 KeyT Digit6 KeyY Digit7 KeyU KeyI Digit9 KeyO Digit0 KeyP BracketLeft Equal BracketRight".split(" ");
 const SIGNS = { Comma: ",", Period: ".", Semicolon: ";", Slash: "/", BracketLeft: "[", BracketRight: "]", Equal: "=" };
 
-/** Which sign lies at which place, where that is not the QWERTY one. @type {Record<string, Record<string, string>>} */
+/**
+ * Which sign lies at which place, where that is not the QWERTY one. @type {Record<string, Record<string, string>>}
+ */
 const LAYOUTS = {
   qwerty: {},
   qwertz: { KeyY: "z", KeyZ: "y", Semicolon: "ö", Slash: "-", BracketLeft: "ü", BracketRight: "+", Equal: "´" },
@@ -93,7 +93,6 @@ export class Keyboard extends Emitter {
 
   /**
    * The place that was pressed: told by the letter where somebody chose a layout, else by the code.
-   *
    * @param {KeyboardEvent} event
    */
   #place({ code, key }) {

@@ -22,10 +22,7 @@ export const KEYS = build();
 /** @type {ReadonlyMap<string, Key>} */
 export const BY_NAME = new Map(KEYS.map((key) => [key.name, key]));
 
-/**
- * @param {number} midi
- * @returns {Key | undefined}
- */
+/** @param {number} midi @returns {Key | undefined} */
 export function keyOf(midi) {
   return KEYS[midi - 21];
 }
@@ -35,7 +32,7 @@ function build() {
   const keys = [];
   let whites = 0;
   for (let midi = 21; midi <= 108; midi += 1) {
-    const name = /** @type {string} */ (NAMES[midi % 12]);
+    const name = NAMES[midi % 12];
     const black = name.length > 1;
     const left = black ? whites - BLACK / 2 + SHIFT[/** @type {keyof typeof SHIFT} */ (name)] : whites;
     keys.push({ name: `${name}${Math.floor(midi / 12) - 2}`, midi, black, left, width: black ? BLACK : 1 });

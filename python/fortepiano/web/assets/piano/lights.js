@@ -1,7 +1,3 @@
-/** @import { Frames } from "../frames.js" */
-/** @import { Key } from "./keys.js" */
-/** @import { Trails } from "./trails.js" */
-/** @import { PianoView } from "./view.js" */
 import { now } from "../clock.js";
 
 const MOST = 20_000;
@@ -16,11 +12,7 @@ export class Lights {
   #trails;
   #frames;
 
-  /**
-   * @param {PianoView} view
-   * @param {Trails} trails
-   * @param {Frames} frames
-   */
+  /** @param {PianoView} view @param {Trails} trails @param {Frames} frames */
   constructor(view, trails, frames) {
     this.#view = view;
     this.#trails = trails;
@@ -32,20 +24,13 @@ export class Lights {
     });
   }
 
-  /**
-   * @param {Key} key
-   * @param {string} player
-   * @param {string} color
-   */
+  /** @param {Key} key @param {string} player @param {string} color */
   on(key, player, color) {
     this.#view.light(key, player, color);
     this.#trails.begin(key, player, color);
   }
 
-  /**
-   * @param {Key} key
-   * @param {string} player
-   */
+  /** @param {Key} key @param {string} player */
   off(key, player) {
     this.#view.dim(key, player);
     this.#trails.end(key, player);
@@ -53,10 +38,7 @@ export class Lights {
 
   /**
    * Shows a note later.
-   *
-   * @param {number} due milliseconds of the page's clock
-   * @param {Key} key
-   * @param {string} player
+   * @param {number} due milliseconds of the page's clock @param {Key} key @param {string} player
    * @param {string | null} color null: the key goes up
    * @param {(() => void) | null} begun called when the key lights up
    */

@@ -1,6 +1,3 @@
-/** @import { Note, Sent } from "../types.js" */
-/** @import { Clock } from "../clock.js" */
-/** @import { Net } from "../net.js" */
 
 const FLUSH = 200;
 
@@ -15,11 +12,7 @@ export class Outgoing {
   #clock;
   #sent;
 
-  /**
-   * @param {Net} net
-   * @param {Clock} clock
-   * @param {(note: Sent) => void} sent told of each note that went out
-   */
+  /** @param {Net} net @param {Clock} clock @param {(note: Sent) => void} sent told of each note that went out */
   constructor(net, clock, sent) {
     this.#net = net;
     this.#clock = clock;
@@ -30,19 +23,14 @@ export class Outgoing {
   }
 
   /**
-   * @param {string} name
-   * @param {number} velocity 0..1
-   * @param {number} moment milliseconds of the page's clock
+   * @param {string} name @param {number} velocity 0..1 @param {number} moment milliseconds of the page's clock
    * @returns {boolean} whether it goes out
    */
   start(name, velocity, moment) {
     return this.#add({ n: name, v: Math.round(velocity * 1000) / 1000 }, moment);
   }
 
-  /**
-   * @param {string} name
-   * @param {number} moment milliseconds of the page's clock
-   */
+  /** @param {string} name @param {number} moment milliseconds of the page's clock */
   stop(name, moment) {
     this.#add({ n: name, s: 1 }, moment);
   }
@@ -57,10 +45,7 @@ export class Outgoing {
     for (const { n, v = null, s, d = 0 } of notes) this.#sent({ n, v, stop: s === 1, t, d });
   }
 
-  /**
-   * @param {Note} note
-   * @param {number} moment
-   */
+  /** @param {Note} note @param {number} moment */
   #add(note, moment) {
     // Without a connection one plays for oneself; nothing is saved up for later.
     if (this.#net.status !== "online") return false;

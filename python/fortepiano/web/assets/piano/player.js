@@ -1,11 +1,3 @@
-/** @import { Engine } from "../audio/engine.js" */
-/** @import { Voices } from "../audio/voices.js" */
-/** @import { Emitter as Ears } from "../emitter.js" */
-/** @import { NoteQuota } from "../quota.js" */
-/** @import { Room } from "../room.js" */
-/** @import { Key } from "./keys.js" */
-/** @import { Lights } from "./lights.js" */
-/** @import { Outgoing } from "./outgoing.js" */
 import { now } from "../clock.js";
 import { Emitter } from "../emitter.js";
 
@@ -28,14 +20,9 @@ export class Player extends Emitter {
   #parts;
 
   /**
-   * @param {object} parts
-   * @param {Engine} parts.engine
-   * @param {Voices} parts.voices
-   * @param {Lights} parts.lights
-   * @param {Outgoing} parts.outgoing
-   * @param {NoteQuota} parts.quota
-   * @param {Room} parts.room
-   * @param {Ears} parts.heard told of each `note` that sounds here
+   * @param {object} parts @param {Engine} parts.engine @param {Voices} parts.voices @param {Lights} parts.lights
+   * @param {Outgoing} parts.outgoing @param {NoteQuota} parts.quota @param {Room} parts.room
+   * @param {Emitter} parts.heard told of each `note` that sounds here
    */
   constructor(parts) {
     super();
@@ -44,9 +31,7 @@ export class Player extends Emitter {
   }
 
   /**
-   * @param {Key} key
-   * @param {number} velocity 0..1
-   * @param {string} finger what presses it; the same one lets it go
+   * @param {Key} key @param {number} velocity 0..1 @param {string} finger what presses it; the same one lets it go
    * @param {number} moment milliseconds of the page's clock: now, or a little later
    * @returns {boolean} whether it sounds
    */
@@ -65,11 +50,7 @@ export class Player extends Emitter {
     return true;
   }
 
-  /**
-   * @param {Key} key
-   * @param {string} finger
-   * @param {number} moment as of `press`
-   */
+  /** @param {Key} key @param {string} finger @param {number} moment as of `press` */
   release(key, finger, moment = now()) {
     const fingers = this.#held.get(key);
     if (!fingers?.delete(finger) || fingers.size > 0) return;
@@ -98,10 +79,7 @@ export class Player extends Emitter {
     this.sustain(false);
   }
 
-  /**
-   * @param {Key} key
-   * @param {number} moment
-   */
+  /** @param {Key} key @param {number} moment */
   #stop(key, moment) {
     const { engine, heard, outgoing, voices } = this.#parts;
     voices.stop(OWN, key.midi, engine.at(moment));

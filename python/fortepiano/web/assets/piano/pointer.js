@@ -1,13 +1,7 @@
-/** @import { Key } from "./keys.js" */
-/** @import { Player } from "./player.js" */
-/** @import { PianoView } from "./view.js" */
 
 /**
  * Plays by mouse, pen and any number of fingers. A pointer that is dragged plays each key it crosses.
- *
- * @param {HTMLCanvasElement} canvas
- * @param {PianoView} view
- * @param {Player} player
+ * @param {HTMLCanvasElement} canvas @param {PianoView} view @param {Player} player
  */
 export function playByPointer(canvas, view, player) {
   /** @type {Map<number, Key | null>} */

@@ -1,5 +1,3 @@
-/** @import { Frames } from "../frames.js" */
-/** @import { Key } from "./keys.js" */
 import { now } from "../clock.js";
 import { recall } from "../store.js";
 import { WHITES } from "./keys.js";
@@ -33,10 +31,7 @@ export class Trails {
   #height = 0;
   #blank = true;
 
-  /**
-   * @param {HTMLCanvasElement} canvas
-   * @param {Frames} frames
-   */
+  /** @param {HTMLCanvasElement} canvas @param {Frames} frames */
   constructor(canvas, frames) {
     this.#canvas = canvas;
     this.#context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
@@ -46,11 +41,7 @@ export class Trails {
     frames.add(() => this.#paint());
   }
 
-  /**
-   * @param {Key} key
-   * @param {string} player
-   * @param {string} color
-   */
+  /** @param {Key} key @param {string} player @param {string} color */
   begin(key, player, color) {
     if (this.#still.matches || document.hidden) return;
     this.end(key, player);
@@ -61,10 +52,7 @@ export class Trails {
     this.#frames.wake();
   }
 
-  /**
-   * @param {Key} key
-   * @param {string} player
-   */
+  /** @param {Key} key @param {string} player */
   end(key, player) {
     const slot = `${key.midi} ${player}`;
     const trail = this.#growing.get(slot);
@@ -75,12 +63,8 @@ export class Trails {
 
   /**
    * Tells of a note before its time.
-   *
-   * @param {Key} key
-   * @param {string} player
-   * @param {number} begin
-   * @param {number | null} end null while it is not known
-   * @param {string} [color]
+   * @param {Key} key @param {string} player @param {number} begin
+   * @param {number | null} end null while it is not known @param {string} [color]
    */
   coming(key, player, begin, end, color = OWN_COLOR) {
     if (!this.falling || this.#still.matches || document.hidden) return;
@@ -88,13 +72,7 @@ export class Trails {
     this.#frames.wake();
   }
 
-  /**
-   * Tells when a note that comes will end.
-   *
-   * @param {Key} key
-   * @param {string} player
-   * @param {number} end
-   */
+  /** Tells when a note that comes will end. @param {Key} key @param {string} player @param {number} end */
   ending(key, player, end) {
     const trail = this.#coming.findLast((one) => one.key === key && one.player === player);
     if (trail && trail.end === null) trail.end = end;
@@ -146,13 +124,7 @@ export class Trails {
     return !this.#blank;
   }
 
-  /**
-   * @param {Key} key
-   * @param {string} color
-   * @param {number} top
-   * @param {number} bottom
-   * @param {number} alpha
-   */
+  /** @param {Key} key @param {string} color @param {number} top @param {number} bottom @param {number} alpha */
   #bar(key, color, top, bottom, alpha) {
     const unit = this.#width / WHITES;
     const inset = key.black ? 0 : unit * 0.14;

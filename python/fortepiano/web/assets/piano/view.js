@@ -1,5 +1,3 @@
-/** @import { Frames } from "../frames.js" */
-/** @import { Key } from "./keys.js" */
 import { channels, inkOn } from "../color.js";
 import { KEYS, WHITES, keyOf } from "./keys.js";
 
@@ -32,10 +30,7 @@ export class PianoView {
   #stale = true;
   #last = 0;
 
-  /**
-   * @param {HTMLCanvasElement} canvas
-   * @param {Frames} frames
-   */
+  /** @param {HTMLCanvasElement} canvas @param {Frames} frames */
   constructor(canvas, frames) {
     this.#canvas = canvas;
     this.#context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
@@ -52,11 +47,7 @@ export class PianoView {
     this.#frames.wake();
   }
 
-  /**
-   * @param {Key} key
-   * @param {string} player
-   * @param {string} color
-   */
+  /** @param {Key} key @param {string} player @param {string} color */
   light(key, player, color) {
     let light = this.#lights.get(key);
     if (!light) {
@@ -70,10 +61,7 @@ export class PianoView {
     this.#frames.wake();
   }
 
-  /**
-   * @param {Key} key
-   * @param {string} player
-   */
+  /** @param {Key} key @param {string} player */
   dim(key, player) {
     const light = this.#lights.get(key);
     if (!light?.holders.delete(player)) return;
@@ -90,10 +78,7 @@ export class PianoView {
 
   /**
    * The key at a point of the canvas, and how far down it was met, 0..1.
-   *
-   * @param {number} x CSS pixels
-   * @param {number} y CSS pixels
-   * @returns {{ key: Key, depth: number } | undefined}
+   * @param {number} x CSS pixels @param {number} y CSS pixels @returns {{ key: Key, depth: number } | undefined}
    */
   keyAt(x, y) {
     if (x < 0 || y < 0 || x >= this.#width || y >= this.#height) return undefined;
@@ -135,10 +120,7 @@ export class PianoView {
     return fading;
   }
 
-  /**
-   * @param {Key} key
-   * @param {Light} light
-   */
+  /** @param {Key} key @param {Light} light */
   #draw(key, { level, color, holders }) {
     const context = this.#context;
     const shape = /** @type {Path2D} */ (this.#shapes.get(key));
@@ -200,11 +182,7 @@ export class PianoView {
     return key.black ? this.#height * BLACK_HEIGHT - 2 : this.#height - 5;
   }
 
-  /**
-   * What is seen of a key: of a white one, all that its black neighbours leave.
-   *
-   * @param {Key} key
-   */
+  /** What is seen of a key: of a white one, all that its black neighbours leave. @param {Key} key */
   #shape(key) {
     const unit = this.#unit;
     const shape = new Path2D();
@@ -231,10 +209,7 @@ export class PianoView {
     return shape;
   }
 
-  /**
-   * @param {Key} key
-   * @param {string} color
-   */
+  /** @param {Key} key @param {string} color */
   #write(key, color) {
     const octave = key.name.startsWith("c") && !key.black ? `C${Number(key.name.slice(1)) + 1}` : "";
     const text = this.#labels.get(key.midi) ?? octave;
@@ -247,10 +222,7 @@ export class PianoView {
     this.#context.fillText(text, (key.left + key.width / 2) * this.#unit, this.#bottom(key) - 14);
   }
 
-  /**
-   * @param {string} color
-   * @param {boolean} black
-   */
+  /** @param {string} color @param {boolean} black */
   #glow(color, black) {
     const name = `${color} ${black}`;
     let glow = this.#glows.get(name);

@@ -1,6 +1,3 @@
-/** @import { Player } from "../piano/player.js" */
-/** @import { Trails } from "../piano/trails.js" */
-/** @import { Played } from "./file.js" */
 import { now } from "../clock.js";
 import { Emitter } from "../emitter.js";
 import { OWN } from "../piano/player.js";
@@ -16,7 +13,7 @@ const FINGER = "file";
  *
  * Event: `change` whenever the position did, or it began or ended.
  */
-export class Performance extends Emitter {
+export class Concert extends Emitter {
   /** Milliseconds from the beginning. */
   position = 0;
   length = 0;
@@ -30,10 +27,7 @@ export class Performance extends Emitter {
   #player;
   #trails;
 
-  /**
-   * @param {Player} player
-   * @param {Trails} trails
-   */
+  /** @param {Player} player @param {Trails} trails */
   constructor(player, trails) {
     super();
     this.#player = player;
