@@ -1,0 +1,98 @@
+"""What Redis does to servers: absent, killed, frozen and back, and one Redis under two servers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from support.people import Company, new_address
+from support.redis import RedisServer, run_redis
+from support.server import Server, run_server
+from support.trouble import assert_untroubled, delays, ready_again, until
+
+pytestmark = pytest.mark.needs("redis-server")
+
+BACK_SECONDS = 5.0
+"""How long after Redis's return a server may take to use it again."""
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    with run_redis() as running:
+        yield running
+
+
+@pytest.mark.timeout(120)
+async def test_ban_in_one_server_throws_out_of_the_other(redis: RedisServer, room: str) -> None:
+    settings = {"FORTEPIANO_STORE__URL": redis.url, "SALT1": "one grain", "SALT2": "another"}
+    with run_server(**settings) as one, run_server(**settings) as two:
+        token = await asyncio.to_thread(one.make_token, "admin")
+        async with Company(one) as here, Company(two) as there:
+            address = new_address()
+            admin = await here.enter(room, address=new_address(), token=token)
+            victim = await there.enter(room, address=address)
+            twin = await here.enter(room, address=address)
+            assert twin.id == victim.id
+            began = time.monotonic()
+            await admin.send(
+                {"m": "siteban", "id": victim.id, "duration": 3_600_000, "reason": "Spamming"}
+            )
+            assert await victim.closed() == 4008
+            assert time.monotonic() - began < 1.5  # a second, and the test's own time
+            assert await twin.closed() == 4008
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_absent_killed_and_frozen(redis: RedisServer) -> None:
+    redis.kill()
+    server = Server(FORTEPIANO_STORE__URL=redis.url)
+    try:
+        # Without Redis it is not ready, but it serves.
+        starting = asyncio.create_task(asyncio.to_thread(server.start))
+        await until(lambda: "listening" in server.log, 30)
+        async with Company(server) as company:
+            ann, bea = await company.pair()
+            banned: list[str] = []
+
+            async def kickban(is_saved: bool) -> None:
+                victim = await company.enter(ann.room, address=new_address())
+                await ann.send({"m": "kickban", "_id": victim.id, "ms": 3_600_000})
+                told = await ann.expect("notification")
+                assert ("not saved yet" not in told["text"]) == is_saved, told
+                banned.append(victim.id)
+
+            await kickban(is_saved=False)
+            assert not await asyncio.to_thread(server.is_ready)
+            await asyncio.to_thread(redis.start)
+            await ready_again(server, BACK_SECONDS)
+            await starting
+            await kickban(is_saved=True)
+
+            await asyncio.to_thread(redis.kill)
+            await kickban(is_saved=False)
+            await asyncio.to_thread(redis.start)
+            await ready_again(server, BACK_SECONDS)
+            await kickban(is_saved=True)
+
+            redis.freeze()
+            frozen = asyncio.create_task(asyncio.sleep(12))
+            watching = asyncio.create_task(delays(bea, frozen.done))
+            await kickban(is_saved=False)
+            assert_untroubled(await watching)
+            redis.thaw()
+            await ready_again(server, BACK_SECONDS)
+            await kickban(is_saved=True)
+
+            # Killed without a farewell: what was acknowledged is there, and what came after it.
+            server.kill()
+            with redis.client() as client:
+                kept = " ".join(client.hkeys("{fortepiano}:ban"))
+            assert all(one in kept for one in banned)
+        server.excuse()
+    finally:
+        redis.thaw()
+        server.close()

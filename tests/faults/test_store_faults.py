@@ -1,0 +1,157 @@
+"""What the store's disk does to a server: locked, full, and cut off in the middle of a write."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from fortepiano.store import DATABASE
+from fortepiano.store.sqlite import SQLiteStore
+from support.people import Company, Person
+from support.server import Server, run_server
+from support.trouble import assert_untroubled, delays, ready_again
+
+LOCKED_SECONDS = 30.0
+
+AGAIN_SECONDS = 10.0
+"""How long after the trouble the store may take to be well: its attempts grow rare meanwhile."""
+
+CYCLES = 50
+
+WRITER = """
+import itertools, sys
+from pathlib import Path
+from fortepiano.store import BanRecord, UserRecord
+from fortepiano.store.sqlite import SQLiteStore
+
+store = SQLiteStore(Path(sys.argv[1]))
+store.open()
+for number in itertools.count(int(sys.argv[2])):
+    store.save_user(UserRecord(f"{number % 50:024x}", str(number), "#000000"))
+    store.save_ban(BanRecord("room", f"{number:024x}", None, "", str(number), 0))
+    store.when_saved(lambda is_safe: is_safe and print(number, flush=True))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_fifty_kills_in_the_middle_of_writes(tmp_path: Path) -> None:
+    path = tmp_path / DATABASE
+    acknowledged = -1
+    for cycle in range(CYCLES):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path), str(acknowledged + 1)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        with process:
+            assert process.stdout is not None
+            assert process.stdout.readline().strip().isdigit()
+            # Not always at the same point of a group.
+            killer = threading.Timer(0.007 * (cycle % 17), process.send_signal, [signal.SIGKILL])
+            killer.start()
+            told = process.stdout.read().split()
+            killer.join()
+        acknowledged = max(acknowledged + 1, *map(int, told or ["-1"]))
+        with closing(sqlite3.connect(path)) as database:
+            assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        store = SQLiteStore(path)
+        store.open()
+        with closing(store):
+            reasons = {int(ban.reason) for ban in store.bans()}
+        assert reasons >= set(range(acknowledged + 1)), f"cycle {cycle}"
+    assert acknowledged >= CYCLES - 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+async def test_database_locked_by_another_process() -> None:
+    with run_server() as server:
+        async with Company(server) as company:
+            ann, bea = await company.pair()
+            path = server.folder / "data" / DATABASE
+            with closing(sqlite3.connect(path, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                locked = asyncio.create_task(asyncio.sleep(LOCKED_SECONDS))
+                await ann.send({"m": "userset", "set": {"name": "Ann"}})
+                began = time.monotonic()
+                await ann.send({"m": "kickban", "_id": bea.id, "ms": 3_600_000})
+                told = await ann.expect("notification")
+                assert "not saved yet" in told["text"]
+                assert time.monotonic() - began < 3
+                assert_untroubled(await delays(ann, locked.done))
+                assert not await asyncio.to_thread(server.is_ready)
+                other.execute("ROLLBACK")
+            await ready_again(server, AGAIN_SECONDS)
+            assert kept_bans(path) == [(bea.id,)]
+        server.excuse()  # it has told that the store could not be written
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A file system of 2 MB; skipped where this user may not make one."""
+    with tempfile.TemporaryDirectory(prefix="fortepiano-disk-") as folder:
+        made = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder],
+            capture_output=True,
+            check=False,
+        )
+        if made.returncode != 0:
+            pytest.skip("file systems can be mounted by root only")
+        try:
+            yield Path(folder)
+        finally:
+            subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.timeout(120)
+async def test_full_disk(small_disk: Path) -> None:
+    with run_server("--data-dir", str(small_disk / "data")) as server:
+        async with Company(server) as company:
+            ann, bea = await company.pair()
+            ballast = small_disk / "ballast"
+            with pytest.raises(OSError, match="No space left"), ballast.open("wb") as file:
+                while True:
+                    file.write(bytes(1024))
+                    file.flush()
+            over = asyncio.Event()
+            watching = asyncio.create_task(delays(ann, over.is_set))
+            await rename_until_unready(server, bea)
+            over.set()
+            assert_untroubled(await watching)
+            ballast.unlink()
+            await ready_again(server, AGAIN_SECONDS)
+        with closing(sqlite3.connect(small_disk / "data" / DATABASE)) as database:
+            assert database.execute("SELECT count(*) FROM user").fetchone() == (1,)
+        assert shutil.disk_usage(small_disk).free > 0
+        server.excuse()
+
+
+async def rename_until_unready(server: Server, person: Person) -> None:
+    """Change a name until the write-ahead log needs place that there is not."""
+    async with asyncio.timeout(60):
+        number = 0
+        while await asyncio.to_thread(server.is_ready):
+            number += 1
+            await person.send({"m": "userset", "set": {"name": f"{number:040}"}})
+            await asyncio.sleep(0.5)  # a group, as nobody waits for a name
+
+
+def kept_bans(path: Path) -> list[tuple[str]]:
+    """Return who is banned according to a database."""
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT subject FROM ban").fetchall()
