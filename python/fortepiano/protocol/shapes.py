@@ -60,7 +60,7 @@ class Hello(Shape, frozen=True):
     """`hi`: the first message.
 
     Attributes:
-        token: A staff token, or anything else, which is ignored.
+        token: Of the staff, a bot or a user; or anything else, which is ignored.
         code: The answer to `b`, which is ignored.
         login: How some clients log in elsewhere, which is ignored.
     """
