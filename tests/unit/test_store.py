@@ -1,6 +1,7 @@
 import asyncio
 import dataclasses
 import os
+import resource
 import signal
 import sqlite3
 import stat
@@ -32,13 +33,14 @@ from fortepiano.store import (
     UserRecord,
     open_store,
 )
+from fortepiano.store.answers import ANSWER_SECONDS
 from fortepiano.store.base import CHAT_LINES
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.redis import RedisStore
 from fortepiano.store.salts import SALTS
 from fortepiano.store.schema import MIGRATIONS
 from fortepiano.store.sqlite import SQLiteStore
-from fortepiano.store.writer import LOOK_SECONDS
+from fortepiano.store.writer import LAZY_SECONDS, LOOK_SECONDS
 from support.redis import RedisServer, run_redis
 
 ANN = UserRecord("a" * 24, "Ann", "#112233")
@@ -542,6 +544,17 @@ class TestUnusableFile:
         with pytest.raises(StoreError, match="cannot be written: "):
             SQLiteStore(path.parent / "deeper" / DATABASE).open()
 
+    def test_folder_without_permission(self, path: Path) -> None:
+        path.parent.mkdir(mode=0o500)
+        before = os.geteuid()
+        if before == 0:  # who may do everything
+            os.seteuid(65_534)
+        try:
+            with pytest.raises(StoreError, match="cannot be written: Permission denied"):
+                SQLiteStore(path).open()
+        finally:
+            os.seteuid(before)
+
     def test_locked_at_the_start(self, path: Path) -> None:
         reopened(path).close()
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -647,6 +660,131 @@ class TestLockedFile:
         closer.join(LONG)
         with closing(reopened(path)) as again:
             assert again.user(ANN.id) == ANN
+
+
+class TestFullDisk:
+    """No file may grow any more, as on a full disk (tests/faults has a real one)."""
+
+    @pytest.fixture
+    def full(self) -> Iterator[Callable[[int], None]]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+        def limit(size: int) -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+
+        yield limit
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    def test_saves_go_on_and_are_written_later(
+        self, path: Path, full: Callable[[int], None]
+    ) -> None:
+        with closing(reopened(path)) as store:
+            full(path.with_name(f"{DATABASE}-wal").stat().st_size)
+            with structlog.testing.capture_logs() as logged:
+                store.save_ban(KICKED)
+                answers: list[bool] = []
+                store.when_saved(answers.append)
+                assert answers == [False]
+                assert not store.healthy
+                assert store.bans() == [KICKED]
+                full(resource.RLIM_INFINITY)
+                assert store.flush(LONG)
+            assert store.healthy
+            assert len(logged) == 2
+        with closing(reopened(path)) as again:
+            assert again.bans() == [KICKED]
+
+
+class TestWriter:
+    def test_answer_is_bounded_while_the_file_is_locked(self, path: Path) -> None:
+        async def asked(store: SQLiteStore) -> tuple[bool, float]:
+            loop = asyncio.get_running_loop()
+            store.attach(loop, lambda: None)
+            answer: asyncio.Future[bool] = loop.create_future()
+            began = loop.time()
+            store.save_ban(KICKED)
+            store.when_saved(answer.set_result)
+            return await answer, loop.time() - began
+
+        store = SQLiteStore(path, busy_seconds=LONG)
+        store.open()
+        with closing(store), closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            is_safe, seconds = asyncio.run(asked(store))
+            other.execute("ROLLBACK")
+            assert not is_safe
+            assert ANSWER_SECONDS <= seconds < LONG / 2
+            assert store.flush(LONG)
+        with closing(reopened(path)) as again:
+            assert again.bans() == [KICKED]
+
+    def test_callbacks_never_reach_the_writer(self, path: Path) -> None:
+        class Guest:
+            freed_on: int | None = None
+
+            def __call__(self, is_safe: bool) -> None:
+                assert is_safe
+
+            def __del__(self) -> None:
+                Guest.freed_on = threading.get_ident()
+
+        async def ask(store: SQLiteStore) -> None:
+            loop = asyncio.get_running_loop()
+            store.attach(loop, lambda: None)
+            store.save_ban(KICKED)
+            store.when_saved(Guest())
+            done = loop.create_future()
+            store.when_saved(done.set_result)
+            assert await done
+
+        with closing(reopened(path)) as store:
+            asyncio.run(ask(store))
+        assert Guest.freed_on == threading.get_ident()
+
+    def test_urgent_changes_do_not_wait_for_names(self, path: Path) -> None:
+        with closing(reopened(path)) as store:
+            store.save_user(ANN)
+            began = time.monotonic()
+            store.save_ban(KICKED)
+            until(store, lambda: not store._pending and not store._in_flight)
+            assert time.monotonic() - began < LAZY_SECONDS
+
+    def test_full_queue_leaves_out_names_first(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("fortepiano.store.writer.QUEUE_LENGTH", 3)
+        store = SQLiteStore(path, busy_seconds=0.01)
+        store.open()
+        with (
+            closing(store),
+            closing(sqlite3.connect(path, isolation_level=None)) as other,
+            structlog.testing.capture_logs() as logged,
+        ):
+            other.execute("BEGIN IMMEDIATE")
+            for number in range(9):
+                store.save_user(UserRecord(f"{number:024x}", "x", "#000000"))
+            store.save_ban(KICKED)
+            assert len(store.users()) == 9
+            other.execute("ROLLBACK")
+            assert store.flush(LONG)
+        assert [line["event"] for line in logged].count("store queue is full") == 1
+        with closing(reopened(path)) as again:
+            assert again.bans() == [KICKED]
+            assert 3 <= len(again.users()) < 9
+
+    def test_fault_of_ours_does_not_end_it(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with closing(reopened(path)) as store, structlog.testing.capture_logs() as logged:
+            with monkeypatch.context() as patched:
+                patched.setattr(store, "_commit", lambda batch: 1 / 0)
+                store.save_ban(KICKED)
+                assert not store.flush(0.3)
+                assert store.last_error == "ZeroDivisionError: division by zero"
+            assert store.flush(LONG)
+        assert [line["event"] for line in logged].count("store writer failed") == 1
+        with closing(reopened(path)) as again:
+            assert again.bans() == [KICKED]
 
 
 class TestTwoProcesses:
