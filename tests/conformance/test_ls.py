@@ -204,3 +204,22 @@ async def test_case_73_banned_is_told_to_the_banned_alone(family: Company, room:
     await holder.send({"m": "unban", "_id": banned.id})
     await holder.hears()
     assert not (await subscribe(banned))[room].get("banned")
+
+
+async def test_bots_with_a_token_see_who_is_where(family: Company, room: str) -> None:
+    holder = await family.enter(room, address=new_address())
+    secret = await family.enter(new_room(), {"noindex": True}, address=new_address())
+    bot = await family.enter(address=new_address(), token=family.server.tokens["bot"])
+    listed = await subscribe(bot)
+    assert [user["_id"] for user in listed[room]["ppl"]] == [holder.id]
+    assert listed[secret.room]["count"] == 1
+    assert "ppl" not in listed[secret.room]
+    other = await family.enter(room, address=new_address())
+    told = await entry(bot, room, 2)
+    assert [user["_id"] for user in told["ppl"]] == [holder.id, other.id]
+    # Their owner may ask them not to look.
+    await holder.send({"m": "chset", "set": {"noindex": True}})
+    await other.leave()
+    assert "ppl" not in await entry(bot, room, 1)
+    # Nobody else is told.
+    assert all("ppl" not in room for room in (await subscribe(holder)).values())

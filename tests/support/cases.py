@@ -30,6 +30,15 @@ CASES = {
 }
 """Level (M must, S should, O optional) and chapter of each case."""
 
+NOTES = {
+    82: "by a browser and the page that comes along: `make test-browser`",
+    83: "also by mpp-client-net itself: tests/e2e/test_bots.py, test_evening.py",
+    84: "also by mppclone-client itself: tests/e2e/test_bots.py, test_evening.py",
+    85: "its page is on no package index: what it sends and reads is played from docs/protocol.md",
+    86: "also by stock bots, with their own reconnect: tests/e2e/test_evening.py",
+}
+"""Where else a case is tried, or what stands in for it."""
+
 _NAME = re.compile(r"test_case_(\d\d(?:_\d\d)*)_")
 
 
@@ -58,6 +67,8 @@ class Tally:
         for case, (level, chapter) in CASES.items():
             cells = "".join(f"{self._cell(case, name):>12}" for name in self.presets)
             yield f"{case:>4}  {level:<5}  {chapter:<12}{cells}"
+        for case, note in NOTES.items():
+            yield f"{case:>4}  {note}"
         for name in self.presets:
             tested = {case for case, preset in self.passed | self.failed if preset == name}
             failed = {case for case, preset in self.failed if preset == name}

@@ -210,7 +210,7 @@ _MESSAGES: dict[str, dict[str, Any]] = {
     "n": {"t": _number, "n": [_note], "p": _text},
     "a": _LINE,
     "dm": _PRIVATE_LINE,
-    "ls": {"c": _switch, "u": [_ROOM]},
+    "ls": {"c": _switch, "u": [_ROOM | {"ppl?": [_USER]}]},
     "t": {"t": _number, "e?": _number},
     "bans": {"_id": _seen(512), "bans": [{"_id": _text, "name": _name, "until": _number}]},
     "custom": {"data?": _anything, "p": _text, "u": _USER | {"x?": _place, "y?": _place}},

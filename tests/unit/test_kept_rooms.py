@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fortepiano.handlers import rooms
 from fortepiano.protocol.archive import Archive
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import MuteRecord, UserRecord
@@ -92,7 +93,7 @@ class TestPermanentRooms:
 
     def test_a_stopping_server_leaves_the_crowns_to_their_holders(self, store: MemoryStore) -> None:
         world = evening(store)
-        world.context.directory.freeze()
+        world.context.directory.freeze(world.context.now())
         room = world.context.directory.rooms[ROOM]
         for participant in list(room.participants.values()):
             for tab in list(participant.tabs):
@@ -160,6 +161,59 @@ class TestPermanentRooms:
         assert again.enter(ROOM).room == "test/awkward"
         assert again.enter(ROOM, user_id=GUEST).room == ROOM
         assert again.enter(ROOM, user_id=CO_OWNER).room == ROOM
+
+
+class TestRestart:
+    """Rooms that are not permanent, while the server is away for a moment."""
+
+    def restarted(self, store: MemoryStore) -> Backstage:
+        world = Backstage(store=store)
+        world.enter(ROOM, user_id=OWNER, color="#112233")
+        world.enter(ROOM, user_id=CO_OWNER)
+        world.context.directory.freeze(world.context.now())
+        again = Backstage(store=store)
+        rooms.expect_back(again.context)
+        return again
+
+    def test_settings_and_the_crown_are_found_again(self, store: MemoryStore) -> None:
+        again = self.restarted(store)
+        # Clients come back with the settings they last saw; what they say does not matter.
+        early = again.enter(ROOM, user_id=CO_OWNER, color="#445566")
+        early.send("chown", id=CO_OWNER)
+        assert again.holder(ROOM) is None
+        again.enter(ROOM, user_id=OWNER)
+        assert again.holder(ROOM) == OWNER
+        assert again.context.directory.rooms[ROOM].settings["color"] == "#112233"
+        # It is a room like others: it lives as long as somebody is there.
+        ((seconds, sweep),) = again.planned
+        again.wait(seconds)
+        sweep()
+        assert ROOM in again.context.directory.rooms
+
+    def test_it_does_not_wait_for_ever(self, store: MemoryStore) -> None:
+        again = self.restarted(store)
+        assert ROOM in again.context.directory.rooms
+        assert store.rooms() == []
+        ((seconds, sweep),) = again.planned
+        again.wait(seconds)
+        sweep()
+        assert ROOM not in again.context.directory.rooms
+
+    def test_not_after_a_long_time(self, store: MemoryStore) -> None:
+        world = Backstage(store=store)
+        world.enter(ROOM)
+        world.context.directory.freeze(world.context.now() - 600_000)
+        again = Backstage(store=store)
+        assert ROOM not in again.context.directory.rooms
+        assert store.rooms() == []
+
+    def test_special_and_empty_rooms_need_it_not(self, store: MemoryStore) -> None:
+        world = Backstage(store=store, empty_room_ms=3000)
+        world.enter("lobby")
+        world.end(world.enter(ROOM))
+        assert ROOM in world.context.directory.rooms
+        world.context.directory.freeze(world.context.now())
+        assert store.rooms() == []
 
 
 class TestArchive:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ch",
+    "expect_back",
     "leave",
     "list_off",
     "list_on",
@@ -32,6 +33,7 @@ __all__ = [
 
 _MINUTE_MS = 60_000
 _CLOCKS_DIFFER_MS = 5
+_RETURN_SECONDS = 60.0
 
 _BACKDOOR = "lolwutsecretlobbybackdoor"
 """The name under which bots enter a full lobby since the original site."""
@@ -171,6 +173,12 @@ def _sweep(context: Context, room: Room) -> None:
         context.later(early / 1000, partial(_sweep, context, room))
     else:
         context.directory.sweep(room, now)
+
+
+def expect_back(context: Context) -> None:
+    """Give the people of rooms from before a restart their time to come back."""
+    for room in context.directory.returning:
+        context.later(_RETURN_SECONDS, partial(_sweep, context, room))
 
 
 def refresh_quota(context: Context, participant: Participant) -> None:

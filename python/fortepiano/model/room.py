@@ -110,8 +110,12 @@ class Room:
         is_holder = holder is not None and holder.user.id == user_id
         return is_holder or (user_id in self.co_owners and user_id in self.participants)
 
-    def record(self) -> RoomRecord:
-        """Return what survives a restart: all but the people, and the chat, which has its own."""
+    def record(self, until: int | None = None) -> RoomRecord:
+        """Return what survives a restart: all but the people, and the chat, which has its own.
+
+        Args:
+            until: When it is forgotten; None for a permanent room.
+        """
         crown, owner = self.crown, self.settings.get("owner_id")
         return RoomRecord(
             name=self.name,
@@ -121,6 +125,7 @@ class Room:
             invited=tuple(sorted(self.invited)),
             mutes=self.mutes,
             crown=CrownRecord(crown.user_id, crown.time, crown.start, crown.end) if crown else None,
+            until=until,
         )
 
     def restore(self, record: RoomRecord, now: int) -> None:
@@ -133,7 +138,8 @@ class Room:
             record: What was kept.
             now: Milliseconds since 1970.
         """
-        self.is_kept = True
+        self.is_kept = record.until is None
+        self.empty_since = now
         if not self.is_special:
             self.settings |= record.settings
         self.co_owners = set(record.co_owners)

@@ -153,6 +153,8 @@ class RoomRecord:
         invited: Ids of users who may come in while it is invite-only.
         mutes: Who is muted, by user id.
         crown: Its crown; None if it has none.
+        until: When it is forgotten if nobody has come back, milliseconds since 1970; None for a
+            room that is permanent. Others are kept while the server restarts.
     """
 
     name: str
@@ -162,6 +164,7 @@ class RoomRecord:
     invited: tuple[str, ...] = ()
     mutes: Mapping[str, MuteRecord] = field(default_factory=dict[str, MuteRecord])
     crown: CrownRecord | None = None
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
