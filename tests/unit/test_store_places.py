@@ -1,0 +1,176 @@
+"""Where a Redis can be: sockets, passwords, TLS, clusters, sentinels, and nowhere."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from fortepiano.errors import StoreError
+from fortepiano.store import (
+    AuditQuery,
+    AuditRecord,
+    BanRecord,
+    ChatRecord,
+    RoomRecord,
+    TokenRecord,
+    UserRecord,
+)
+from fortepiano.store.address import without_secrets
+from fortepiano.store.redis import RedisStore
+from fortepiano.store.salts import SALTS
+from support.redis import RedisServer, run_redis
+from support.server import free_port
+
+pytestmark = pytest.mark.needs("redis-server")
+
+LONG = 15.0
+"""A wait that ends early unless something is broken; seconds."""
+
+NOW = time.time_ns() // 1_000_000
+HOUR = 3_600_000
+
+ANN = UserRecord("a" * 24, "Ann", "#112233", NOW, NOW)
+KICKED = BanRecord("Duets 🎹", ANN.id, NOW + HOUR, "b" * 24, "", NOW)
+BANNED = BanRecord("", "2001:db8::/64", None, "1f2e3d4c", "spam", NOW)
+TOKEN = TokenRecord("00000001", "d1" * 32, "bot", "a bot", NOW, None, ANN.id)
+HALL = RoomRecord("hall", {"visible": True}, ANN.id)
+CHAT = ChatRecord("hall", ('{"m":"a"}',))
+
+
+def until(store: RedisStore, reached: Callable[[], object]) -> None:
+    """Wait for something that the writer does by itself."""
+    with store._changed:
+        assert store._changed.wait_for(reached, LONG), store.last_error
+
+
+def fill(store: RedisStore) -> AuditRecord:
+    """Save one of each; returns the act of moderation."""
+    act = AuditRecord(AuditRecord.next_id(NOW), NOW, "admin", "ban", subject=ANN.id)
+    store.save_user(ANN)
+    store.save_ban(KICKED)
+    store.save_ban(BANNED)
+    store.save_token(TOKEN)
+    store.save_room(HALL)
+    store.save_chat(CHAT.room, CHAT.lines)
+    store.add_audit(act)
+    return act
+
+
+def assert_filled(store: RedisStore) -> None:
+    """Assert that what `fill` saves is there."""
+    assert store.users() == [ANN]
+    assert sorted(store.bans(), key=lambda ban: ban.room) == [BANNED, KICKED]
+    assert store.token(TOKEN.digest) == TOKEN
+    assert (store.rooms(), store.chats()) == ([HALL], [CHAT])
+
+
+class TestPlaces:
+    def test_unix_socket(self, tmp_path: Path) -> None:
+        path = tmp_path / "redis.sock"
+        with run_redis("--unixsocket", str(path)):
+            store = RedisStore(f"unix://{path}?db=2", "test", tmp_path / SALTS)
+            store.open()
+            with closing(store):
+                store.save_ban(KICKED)
+                assert store.flush(LONG)
+
+    def test_password(self, tmp_path: Path) -> None:
+        with run_redis() as server:
+            with server.client() as client:
+                client.config_set("requirepass", "sesame")
+            url = f"redis://:sesame@127.0.0.1:{server.port}"
+            store = RedisStore(url, "test", tmp_path / SALTS)
+            store.open()
+            with closing(store):
+                assert store.healthy
+            wrong = RedisStore(url.replace("sesame", "barley"), "test", tmp_path / SALTS)
+            wrong.open()
+            with closing(wrong):
+                assert not wrong.healthy
+                assert "barley" not in str(wrong.last_error)
+
+    def test_cluster(self, tmp_path: Path) -> None:
+        with run_redis("--cluster-enabled", "yes", "--cluster-port", str(free_port())) as server:
+            with server.client() as client:
+                client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
+                while client.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
+                    time.sleep(0.05)
+            url = f"redis+cluster://127.0.0.1:{server.port},127.0.0.1:{free_port()}"
+            for _ in range(2):
+                store = RedisStore(url, "test", tmp_path / SALTS)
+                store.open()
+                with closing(store):
+                    until(store, lambda store=store: store._connected)
+                    act = fill(store)
+                    assert store.flush(LONG), store.last_error
+                    assert store.audit(AuditQuery(limit=1)) == [act]
+                    assert_filled(store)
+
+    def test_sentinel(self, tmp_path: Path) -> None:
+        (tmp_path / "watch").mkdir()
+        with run_redis() as server:
+            config = tmp_path / "sentinel.conf"
+            config.write_text(f"sentinel monitor main 127.0.0.1 {server.port} 1\n")
+            sentinel = RedisServer(tmp_path / "watch")
+            try:
+                sentinel.start_sentinel(config)
+                url = f"redis+sentinel://127.0.0.1:{free_port()},127.0.0.1:{sentinel.port}/main/3"
+                store = RedisStore(url, "test", tmp_path / SALTS)
+                store.open()
+                with closing(store):
+                    until(store, lambda: store._connected)
+                    store.save_ban(KICKED)
+                    assert store.flush(LONG)
+            finally:
+                sentinel.kill()
+            with server.client() as client:
+                assert client.execute_command("SELECT", 3)
+                assert client.hlen("{test}:ban") == 1
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "redis://localhost:port",
+            "redis://localhost?socket_timeout=soon",
+            "redis+sentinel://localhost",
+            "redis+cluster://,",
+        ],
+    )
+    def test_impossible_urls(self, url: str, tmp_path: Path) -> None:
+        with pytest.raises(StoreError, match="cannot be used"):
+            RedisStore(url, "test", tmp_path / SALTS).open()
+
+    def test_tls(self, tmp_path: Path) -> None:
+        key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+        subprocess.run(
+            [
+                *("openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt"),
+                *("ec_paramgen_curve:P-256", "-subj", "/CN=localhost", "-days", "2"),
+                *("-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        tls = free_port()
+        files = ("--tls-cert-file", str(certificate), "--tls-key-file", str(key))
+        options = ("--tls-port", str(tls), "--tls-auth-clients", "no")
+        with run_redis(*options, *files):
+            url = f"rediss://localhost:{tls}/0"
+            store = RedisStore(f"{url}?ssl_ca_certs={certificate}", "test", tmp_path / SALTS)
+            store.open()
+            with closing(store):
+                assert store.healthy, store.last_error
+            store = RedisStore(url, "test", tmp_path / SALTS)
+            store.open()
+            with closing(store):  # nobody vouches for the certificate
+                assert not store.healthy
+                assert "certificate" in str(store.last_error)
+
+    def test_no_password_is_told(self) -> None:
+        url = "redis+sentinel://ann:secret@a:1,b:2/main/0?password=secret"
+        assert without_secrets(url) == "redis+sentinel://a:1,b:2/main/0"
