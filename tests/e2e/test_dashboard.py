@@ -1,0 +1,146 @@
+"""The dashboard and the alerts, with a real Prometheus that scrapes a running server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from support.people import Company, new_address, new_room
+from support.server import Server, free_port, run_server
+
+pytestmark = [pytest.mark.needs("prometheus"), pytest.mark.timeout(120)]
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+DASHBOARD = DEPLOY / "grafana" / "fortepiano.json"
+PATIENCE = 60.0
+"""Seconds for two scrapes, a second apart, on a machine that is shared."""
+
+CONFIGURATION = """
+global: {{ scrape_interval: 1s, evaluation_interval: 1s }}
+rule_files: ["{alerts}"]
+scrape_configs:
+  - job_name: fortepiano
+    static_configs: [{{ targets: ["127.0.0.1:{port}"] }}]
+"""
+
+
+@pytest.fixture(scope="module")
+def watched() -> Iterator[Server]:
+    """A server of the tests' own: others would be counted, too."""
+    with run_server(FORTEPIANO_RULES__PRESET="net") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def prometheus(watched: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A Prometheus that scrapes it each second."""
+    folder, port = tmp_path_factory.mktemp("prometheus"), free_port()
+    alerts = DEPLOY / "prometheus" / "alerts.yml"
+    (folder / "prometheus.yml").write_text(
+        CONFIGURATION.format(alerts=alerts, port=watched.internal_port)
+    )
+    command = [
+        "prometheus",
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(command, stdout=log, stderr=log) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+    ):
+        try:
+            yield client
+        finally:
+            process.terminate()
+
+
+def ask(prometheus: httpx.Client, query: str) -> list[dict[str, Any]]:
+    answer = prometheus.get("/api/v1/query", params={"query": query})
+    assert answer.status_code == 200, answer.text
+    result: list[dict[str, Any]] = answer.json()["data"]["result"]
+    return result
+
+
+def wait_for(prometheus: httpx.Client, query: str) -> None:
+    """Wait until a query has data; the server is scraped once a second."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            if ask(prometheus, query):
+                return
+        except httpx.TransportError:
+            pass  # it starts
+        assert time.monotonic() < deadline, query
+        time.sleep(0.2)
+
+
+def queries() -> list[tuple[str, str]]:
+    """Return all queries of the dashboard, with the title of their panel."""
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    return [
+        (panel["title"], target["expr"]) for panel in panels for target in panel.get("targets", [])
+    ]
+
+
+def as_grafana_asks(expression: str) -> str:
+    """Fill in the variables of the dashboard."""
+    return expression.replace("$instance", ".*").replace("$__rate_interval", "10s")
+
+
+async def test_every_query_of_the_dashboard_has_data(
+    watched: Server, prometheus: httpx.Client
+) -> None:
+    async with Company(watched) as company:
+        room = new_room()
+        ann, bea = [await company.enter(room, address=new_address()) for _ in range(2)]
+        await ann.send({"m": "n", "t": 0, "n": [{"n": "c4", "v": 0.5}]}, {"m": "m", "x": 1, "y": 2})
+        await bea.expect("n")
+        wait_for(prometheus, "fortepiano_clients > 1")
+        wait_for(prometheus, "count_over_time(fortepiano_clients[10s]) > 2")
+        found = queries()
+        empty = [
+            (title, expression)
+            for title, expression in found
+            if not ask(prometheus, as_grafana_asks(expression))
+        ]
+    assert len(found) > 30
+    assert empty == []
+    (clients,) = ask(prometheus, "max_over_time(fortepiano_clients[1m])")
+    assert clients["value"][1] == "2"
+
+
+def test_every_metric_is_on_the_dashboard_or_needs_no_place(watched: Server) -> None:
+    text = httpx.get(f"http://127.0.0.1:{watched.internal_port}/metrics", trust_env=False).text
+    told = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE fortepiano_")}
+    shown = " ".join(expression for _, expression in queries())
+    unseen = {name for name in told if name not in shown}
+    # How the work is done, for who measures it.
+    assert unseen == {"fortepiano_frames_received_total", "fortepiano_sends_total"}
+
+
+def test_alerts_are_loaded_and_at_rest(prometheus: httpx.Client) -> None:
+    wait_for(prometheus, "fortepiano_clients")
+    (group,) = prometheus.get("/api/v1/rules").json()["data"]["groups"]
+    assert len(group["rules"]) == 6
+    assert {rule["state"] for rule in group["rules"]} == {"inactive"}
+
+
+@pytest.mark.needs("promtool")
+def test_the_configuration_is_valid() -> None:
+    done = subprocess.run(
+        ["promtool", "check", "config", str(DEPLOY / "prometheus" / "prometheus.yml")],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
