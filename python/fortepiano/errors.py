@@ -6,6 +6,9 @@ The tree; every class carries its data as attributes and builds its message in `
     ├── ConfigError          settings that cannot be used, one line per problem
     ├── InputError           a file given to a command is not what it should be
     ├── StoreError           the data folder or the database in it cannot be used
+    ├── UnreachableError     no server answers where one was asked for
+    ├── ReloadError          a running server cannot take over what it was told to
+    ├── ControlError         no running server takes the order of a command
     └── StartError           the server cannot start
         ├── AddressError     the host and port cannot be listened on
         └── BinaryError      the compiled part is missing or does not fit
@@ -23,11 +26,14 @@ __all__ = [
     "BinaryError",
     "CloseCode",
     "ConfigError",
+    "ControlError",
     "ExitStatus",
     "FortepianoError",
     "InputError",
+    "ReloadError",
     "StartError",
     "StoreError",
+    "UnreachableError",
 ]
 
 
@@ -42,6 +48,9 @@ class ExitStatus(IntEnum):
 
     MISTAKE = 2
     """A `FortepianoError` or a wrong command line; one clear line is on stderr."""
+
+    NOT_READY = 3
+    """What `fortepiano status` asked is there, and no traffic should come to it now."""
 
     INTERRUPTED = 130
     """SIGINT before the server could handle it."""
@@ -133,6 +142,38 @@ class InputError(FortepianoError):
         return "\n".join(self.problems)
 
 
+class ReloadError(FortepianoError):
+    """A running server cannot take over what it was told to; it goes on as it was.
+
+    Attributes:
+        problems: One line each: what cannot be read or imported, and why.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(problems)
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+class ControlError(FortepianoError):
+    """No running server takes the order of a command.
+
+    Attributes:
+        folder: The data folder by which it was looked for.
+        reason: What is in the way.
+    """
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(folder, reason)
+        self.folder = folder
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.folder}: {self.reason}"
+
+
 class StoreError(FortepianoError):
     """The data folder, or the store, cannot be used.
 
@@ -148,6 +189,23 @@ class StoreError(FortepianoError):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"
+
+
+class UnreachableError(FortepianoError):
+    """No server answers where one was asked for.
+
+    Attributes:
+        url: Where.
+        reason: What came instead of an answer.
+    """
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url = url
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.url}: no answer from a server of fortepiano: {self.reason}"
 
 
 class StartError(FortepianoError):

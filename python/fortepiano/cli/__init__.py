@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from fortepiano.cli import audit, backup, bans, configuration, serve, token
+from fortepiano.cli import audit, backup, bans, configuration, serve, status, token, top
 from fortepiano.errors import ExitStatus, FortepianoError
 
 __all__ = ["main"]
@@ -30,6 +30,8 @@ _app.command()(configuration.gen_config)
 _app.command()(audit.audit)
 _app.command()(backup.backup)
 _app.command()(backup.restore)
+_app.command()(status.status)
+_app.command()(top.top)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,125 @@
+"""The numbers of a running server, from its internal port: no token is needed to read them."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from fortepiano.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Numbers", "Url", "internal_url", "read"]
+
+_PATIENCE_SECONDS = 5.0
+
+Url: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="The internal port of the server.", show_default="as in the settings", metavar="URL"
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What a server said at a moment.
+
+    Attributes:
+        at: When; seconds of a clock that never jumps.
+        why_not_ready: Why no traffic should come now; empty where all is well.
+        version: The server's version.
+        values: All numbers without labels, by name without `fortepiano_`; those with a label are
+            added up.
+        by_label: Those with a label, by name and label.
+    """
+
+    at: float
+    why_not_ready: str
+    version: str
+    values: Mapping[str, float]
+    by_label: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, dict[str, float]])
+
+    def rate(self, before: Numbers, name: str) -> float:
+        """Return how fast a counter has grown since an earlier moment; per second."""
+        seconds = max(self.at - before.at, 1e-9)
+        return max(self.values.get(name, 0.0) - before.values.get(name, 0.0), 0.0) / seconds
+
+
+def internal_url(url: str | None, config: Path | None) -> str:
+    """Return where the numbers are.
+
+    Args:
+        url: What was asked for; None for what the settings say.
+        config: The settings file.
+
+    Raises:
+        ConfigError: The settings are wrong.
+    """
+    if url is not None:
+        return url.rstrip("/")
+    from fortepiano import config as configuration
+
+    settings = configuration.load(config, {})
+    host = settings.internal_host
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.internal_port}"
+
+
+def read(url: str) -> Numbers:
+    """Ask a server for its numbers.
+
+    Args:
+        url: Its internal port.
+
+    Raises:
+        UnreachableError: It does not answer, or something else does.
+    """
+    from prometheus_client.parser import text_string_to_metric_families
+
+    at = time.monotonic()
+    text = _get(url, "/metrics")
+    values: dict[str, float] = {}
+    by_label: dict[str, dict[str, float]] = {}
+    version = ""
+    try:
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                name = sample.name.removeprefix("fortepiano_")
+                if name == "build_info":
+                    version = sample.labels["version"]
+                elif not name.endswith("_bucket"):
+                    values[name] = values.get(name, 0.0) + sample.value
+                    for label in sample.labels.values():
+                        by_label.setdefault(name, {})[label] = sample.value
+    except ValueError as error:
+        raise UnreachableError(url, "what answers there is something else") from error
+    if not version:
+        raise UnreachableError(url, "what answers there is something else")
+    readiness = json.loads(_get(url, "/readyz"))
+    return Numbers(at, readiness.get("reason", ""), version, values, by_label)
+
+
+def _get(url: str, path: str) -> str:
+    try:
+        request = urllib.request.Request(url + path)  # noqa: S310 - checked right below
+        if request.type not in ("http", "https"):
+            raise UnreachableError(url, "an http:// address is needed")
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=_PATIENCE_SECONDS) as answer:
+            return str(answer.read().decode())
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code == 503:
+                return error.read().decode()
+        raise UnreachableError(url, f"HTTP status {error.code}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise UnreachableError(url, str(getattr(reason, "strerror", None) or reason)) from error

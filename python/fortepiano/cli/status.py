@@ -1,0 +1,66 @@
+"""`fortepiano status`: how a running server stands."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from fortepiano.cli.numbers import Numbers, Url, internal_url, read
+from fortepiano.cli.options import ConfigFile
+from fortepiano.errors import ExitStatus
+
+__all__ = ["status"]
+
+_ROWS = {
+    "Clients": "clients",
+    "Sockets": "sockets",
+    "Rooms": "rooms",
+    "People in rooms": "participants",
+    "Connections since the start": "connections_total",
+    "Messages received": "messages_received_total",
+    "Deliveries": "deliveries_total",
+    "Notes over the quota": "quota_denied_total",
+    "Closed for reading too slowly": "slow_disconnects_total",
+    "Refused connections": "refused_connections_total",
+    "Bytes waiting": "queue_bytes",
+    "Changes not written yet": "store_queue",
+    "Failed writes of the store": "store_errors_total",
+    "Resident memory, bytes": "process_resident_memory_bytes",
+}
+
+
+def status(
+    url: Url = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Show all numbers as one JSON object.")
+    ] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Show how a running server stands; the exit status is 0 if it is ready and 3 if it is not."""
+    numbers = read(internal_url(url, config))
+    if as_json:
+        typer.echo(json.dumps(_document(numbers), indent=2))
+    else:
+        _show(numbers)
+    if numbers.why_not_ready:
+        raise typer.Exit(ExitStatus.NOT_READY)
+
+
+def _document(numbers: Numbers) -> dict[str, object]:
+    return {
+        "version": numbers.version,
+        "ready": not numbers.why_not_ready,
+        "why_not_ready": numbers.why_not_ready or None,
+        "numbers": dict(numbers.values),
+        "by_label": {name: dict(found) for name, found in numbers.by_label.items()},
+    }
+
+
+def _show(numbers: Numbers) -> None:
+    state = f"not ready: {numbers.why_not_ready}" if numbers.why_not_ready else "ready"
+    typer.echo(f"fortepiano {numbers.version}, {state}")
+    width = max(map(len, _ROWS))
+    for title, name in _ROWS.items():
+        typer.echo(f"{title:<{width}}  {numbers.values.get(name, 0.0):>15,.0f}")

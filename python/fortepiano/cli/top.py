@@ -1,0 +1,134 @@
+"""`fortepiano top`: a running server, live."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fortepiano.cli.numbers import Numbers, Url, internal_url, read
+from fortepiano.cli.options import ConfigFile
+from fortepiano.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from collections import deque
+
+    from rich.console import RenderableType
+
+__all__ = ["top"]
+
+_BARS = " ▁▂▃▄▅▆▇█"
+_POINTS = 60
+_LABELLED = {
+    "Received by kind, /s": "messages_received_total",
+    "Disconnects by code": "disconnects_total",
+    "Refused connections": "refused_connections_total",
+}
+
+
+def top(
+    url: Url = None,
+    interval: Annotated[
+        float, typer.Option(help="Seconds between two looks.", min=0.1, max=60)
+    ] = 1.0,
+    count: Annotated[
+        int | None, typer.Option(help="End after so many looks.", min=1, show_default="never")
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Show a running server live, until Ctrl-C."""
+    from rich.live import Live
+    from rich.text import Text
+
+    where = internal_url(url, config)
+    before = read(where)  # a server that is not there is told in one line
+    history: dict[str, deque[float]] = {}
+    looks = 0
+    with Live(Text("…"), auto_refresh=False, screen=count is None) as live:
+        while count is None or looks < count:
+            try:
+                time.sleep(interval)
+                numbers = read(where)
+            except UnreachableError as error:
+                live.update(Text(str(error), style="red"), refresh=True)
+                continue
+            except KeyboardInterrupt:
+                return
+            _remember(history, before, numbers)
+            live.update(_picture(where, before, numbers, history), refresh=True)
+            before = numbers
+            looks += 1
+
+
+def _lines(before: Numbers, now: Numbers) -> dict[str, tuple[float, str]]:
+    """Return what is shown: numbers with their units, by title."""
+    values, lags = now.values, now.rate(before, "loop_lag_seconds_count")
+    lag = now.rate(before, "loop_lag_seconds_sum") / lags if lags else 0.0
+    return {
+        "clients": (values["clients"], ""),
+        "rooms": (values["rooms"], ""),
+        "people in rooms": (values["participants"], ""),
+        "messages in": (now.rate(before, "messages_received_total"), "/s"),
+        "deliveries": (now.rate(before, "deliveries_total"), "/s"),
+        "bytes, both ways": (now.rate(before, "bytes_total"), "/s"),
+        "time spent writing": (100 * now.rate(before, "fanout_seconds_sum"), "%"),
+        "processor": (100 * now.rate(before, "process_cpu_seconds_total"), "%"),
+        "loop lag, mean": (1000 * lag, "ms"),
+        "bytes waiting": (values["queue_bytes"], ""),
+        "notes over the quota": (now.rate(before, "quota_denied_total"), "/s"),
+        "memory": (values.get("process_resident_memory_bytes", 0.0) / 2**20, "MiB"),
+    }
+
+
+def _remember(history: dict[str, deque[float]], before: Numbers, now: Numbers) -> None:
+    from collections import deque
+
+    for title, (value, _) in _lines(before, now).items():
+        history.setdefault(title, deque(maxlen=_POINTS)).append(value)
+
+
+def _picture(
+    where: str, before: Numbers, now: Numbers, history: dict[str, deque[float]]
+) -> RenderableType:
+    from rich.columns import Columns
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    state = now.why_not_ready or "ready"
+    head = Text.assemble(
+        (f"fortepiano {now.version}", "bold"),
+        f"  {where}  ",
+        (state, "red" if now.why_not_ready else "green"),
+    )
+    table = Table.grid(padding=(0, 2))
+    for title, (value, unit) in _lines(before, now).items():
+        shown = f"{value:,.1f}" if unit in ("%", "ms", "MiB") else f"{value:,.0f}"
+        table.add_row(title, Text(f"{shown}{unit}", justify="right"), _bars(history[title]))
+    sides = [
+        _side(title, before, now, name, is_rate=title.endswith("/s"))
+        for title, name in _LABELLED.items()
+    ]
+    return Group(head, Text(), table, Text(), Columns(sides, padding=(0, 4)))
+
+
+def _side(title: str, before: Numbers, now: Numbers, name: str, *, is_rate: bool) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, box=None, show_header=False, title_justify="left")
+    old, seconds = before.by_label.get(name, {}), max(now.at - before.at, 1e-9)
+    for label, value in sorted(now.by_label.get(name, {}).items(), key=lambda pair: -pair[1]):
+        if value:
+            shown = (value - old.get(label, 0.0)) / seconds if is_rate else value
+            table.add_row(Text(label), Text(f"{shown:,.0f}", justify="right"))
+    return table
+
+
+def _bars(values: deque[float]) -> str:
+    """Draw values with one character each, the highest one full."""
+    top = max(values)
+    if top <= 0:
+        return _BARS[0] * len(values)
+    return "".join(_BARS[round(value / top * (len(_BARS) - 1))] for value in values)
