@@ -162,11 +162,11 @@ test-native: ## Run the tests of the Rust core and of the load generator; needs 
 
 .PHONY: test-python
 test-python: build $(VENV)/.tools ## Run the tests of Python, of the protocol, with bots and a browser
-	$(BIN)/pytest -m "not slow" $(ARGS)
+	$(BIN)/pytest -m "not slow and not ops" $(ARGS)
 
 .PHONY: test-inner
 test-inner: build $(VENV)/.tools ## Run the tests that need no program but the server itself
-	$(BIN)/pytest -m "not slow" $(INNER_TESTS) $(ARGS)
+	$(BIN)/pytest -m "not slow and not ops" $(INNER_TESTS) $(ARGS)
 
 .PHONY: test-slow
 test-slow: build $(VENV)/.tools ## Run the slow tests, and the random ones with many more examples
@@ -183,7 +183,11 @@ test-faults: build $(VENV)/.tools ## Run the slow tests of faults: kill -9, full
 
 .PHONY: test-e2e
 test-e2e: build $(VENV)/.tools ## Run the tests with whole servers, people's bots and a browser
-	$(BIN)/pytest -m "not slow" tests/e2e tests/browser $(ARGS)
+	$(BIN)/pytest -m "not slow and not ops" tests/e2e tests/browser $(ARGS)
+
+.PHONY: test-ops
+test-ops: build $(VENV)/.tools ## Run what takes longer of the tests about running a server
+	$(BIN)/pytest -m ops $(ARGS)
 
 .PHONY: test-pythons
 test-pythons: ## Build and test with each other Python (3.11 to 3.14) of this machine
@@ -208,7 +212,7 @@ smoke: ## Install the wheel of dist/ where nothing else is, and see that it runs
 .PHONY: test-wheel
 test-wheel: smoke ## Run the tests on the wheel of dist/, installed where nothing else is
 	build/clean/bin/pip install --quiet --group test
-	build/clean/bin/pytest -m "not slow" $(INNER_TESTS) tests/e2e $(ARGS)
+	build/clean/bin/pytest -m "not slow and not ops" $(INNER_TESTS) tests/e2e $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Fuzz the native core for FUZZ_SECONDS (60) a target; needs nightly Rust and cargo-fuzz
