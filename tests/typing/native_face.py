@@ -13,7 +13,9 @@ from fortepiano.native import (
     FrameReader,
     Hub,
     Link,
+    Networks,
     Quotas,
+    Throttle,
     close_frame,
     frame_bytes,
     profile,
@@ -81,3 +83,15 @@ def a_connection(hub: Hub, loop: asyncio.AbstractEventLoop, transport: asyncio.T
     assert_type(link.client, int)
     assert_type(link.get_buffer(-1), memoryview)
     link.close(1000)
+
+
+def addresses(throttle: Throttle, networks: Networks) -> None:
+    assert_type(Throttle(connects=(20, 5.0), exempt=["127.0.0.0/8"]), Throttle)
+    assert_type(throttle.connect("192.0.2.1") == Throttle.ADMITTED, bool)
+    assert_type(throttle.open_room("192.0.2.1"), bool)
+    assert_type(throttle.fail("192.0.2.1"), bool)
+    assert_type(throttle.may_fail("192.0.2.1"), bool)
+    assert_type(throttle.welcome("192.0.2.1"), bool)
+    assert_type(throttle.prune() + throttle.size() + len(throttle), int)
+    assert_type(networks.holds("192.0.2.1"), bool)
+    assert_type(len(networks), int)

@@ -27,6 +27,7 @@ from fortepiano.config.chat import ChatSettings
 from fortepiano.config.flush import FlushSettings
 from fortepiano.config.identity import IdentityMode, IdentitySettings
 from fortepiano.config.limits import LimitSettings
+from fortepiano.config.privacy import PrivacySettings
 from fortepiano.config.proxy import ProxySettings
 from fortepiano.config.store import StoreSettings
 from fortepiano.rules import PRESETS, QuotaClass, Rate, Rules, RuleSettings
@@ -38,6 +39,7 @@ __all__ = [
     "IdentityMode",
     "IdentitySettings",
     "LimitSettings",
+    "PrivacySettings",
     "ProxySettings",
     "QuotaClass",
     "Rate",
@@ -68,10 +70,10 @@ class Settings(BaseSettings):
 
     # A server for people elsewhere listens on every address unless told otherwise.
     host: str = Field(
-        default="0.0.0.0",
+        default="0.0.0.0",  # noqa: S104
         min_length=1,
         description="Public address, or `unix:/path` for a proxy on this machine.",
-    )  # noqa: S104
+    )
     port: int = Field(
         default=8080, ge=0, le=65_535, description="Public TCP port; 0 takes a free one."
     )
@@ -116,6 +118,7 @@ class Settings(BaseSettings):
     identity: IdentitySettings = IdentitySettings()
     proxy: ProxySettings = ProxySettings()
     limits: LimitSettings = LimitSettings()
+    privacy: PrivacySettings = PrivacySettings()
     flush: FlushSettings = FlushSettings()
     rules: RuleSettings = RuleSettings()
 

@@ -92,7 +92,8 @@ class Gate:
         name: What a peer without an address is called: `unix:` and the path that is listened on.
         is_draining: Whether the server is stopping, and lets nobody in.
         refused: How many connections were refused, by reason, for metrics.
-        told_full: When it was last logged that the server is full; milliseconds since 1970.
+        keeps_ips: Whether the log names addresses.
+        told: When it was last logged why somebody was refused, by reason; milliseconds since 1970.
     """
 
     engine: Engine
@@ -106,7 +107,8 @@ class Gate:
     name: str = "unix:"
     is_draining: bool = False
     refused: Counter[str] = field(default_factory=Counter[str])
-    told_full: int = 0
+    keeps_ips: bool = False
+    told: dict[str, int] = field(default_factory=dict[str, int])
 
     def admit(self, peer: str, headers: Iterable[tuple[str, str]]) -> Admission | Refusal:
         """Say whether a connection that asks for an upgrade may pass.
@@ -120,24 +122,24 @@ class Gate:
             An admission, which has been counted; or a refusal, which has been too.
         """
         if self.is_draining:
-            return self._refuse(_DRAINING)
+            return self._refuse(_DRAINING, peer)
         if len(self.engine) >= self.most_sockets:
-            return self._refuse(_FULL)
+            return self._refuse(_FULL, peer)
         address = peer or self.name
         if ":" in address:  # IPv4 has one spelling
             address = canonical(address) or address
         if self.addresses.any_trusted:
             told = self.addresses.of(address, headers)
             if told is None:
-                return self._refuse(_UNTOLD)
+                return self._refuse(_UNTOLD, address)
             address = told
         answer = self.throttle.connect(address)
         if answer != _ADMITTED and answer != _EXEMPT:
-            return self._refuse(_TOO_MANY if answer == _CROWDED else _TOO_FAST)
+            return self._refuse(_TOO_MANY if answer == _CROWDED else _TOO_FAST, address)
         admission = Admission(address, self.identity.user_id(address), answer == _ADMITTED)
         if self.bans.refuses(admission.user_id, address, self.engine.owner.stamp()):
             self.withdraw(admission)
-            return self._refuse(_BANNED)
+            return self._refuse(_BANNED, address)
         return admission
 
     def withdraw(self, admission: Admission) -> None:
@@ -145,18 +147,20 @@ class Gate:
         if admission.is_limited:
             self.throttle.release(admission.address)
 
-    def _refuse(self, refusal: Refusal) -> Refusal:
-        self.refused[refusal.reason] += 1
-        if refusal is _FULL:
-            self._tell_full()
-        return refusal
-
-    def _tell_full(self) -> None:
-        """Log that the server is full, at most once a second."""
+    def _refuse(self, refusal: Refusal, address: str) -> Refusal:
+        """Count a refusal, and log it at most once a second for each reason."""
+        reason = refusal.reason
+        self.refused[reason] += 1
         now = self.engine.owner.stamp()
-        if now - self.told_full >= _SECOND_MS:
-            self.told_full = now
-            _log.warning("the server is full", sockets=len(self.engine))
+        if now - self.told.get(reason, 0) >= _SECOND_MS:
+            self.told[reason] = now
+            who = {"address": address} if self.keeps_ips else {}
+            count = self.refused[reason]
+            if refusal is _FULL:
+                _log.warning("the server is full", sockets=len(self.engine), refused=count, **who)
+            else:
+                _log.info("refused", reason=reason, refused=count, **who)
+        return refusal
 
     def open(
         self,

@@ -1,0 +1,169 @@
+"""Who may pass the gate, and what is counted and told of those who may not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import pytest
+
+from fortepiano import logs
+from fortepiano.config import LimitSettings, ProxySettings
+from fortepiano.model.banlist import SITE, BanList
+from fortepiano.model.identity import Identity
+from fortepiano.native import Bans, Hub, Throttle
+from fortepiano.net.address import Addresses
+from fortepiano.net.gate import Admission, Gate, Refusal
+from fortepiano.store.base import BanRecord
+from fortepiano.store.memory import MemoryStore
+
+START = 1_795_300_000_000
+HERE = "192.0.2.1"
+
+
+class Engine:
+    """As much of an engine as the gate asks before it opens."""
+
+    def __init__(self) -> None:
+        self.owner = Hub(standing_at=START)
+        self.links = 0
+
+    def __len__(self) -> int:
+        return self.links
+
+
+class Unread:
+    """Headers that nobody may look at."""
+
+    def __iter__(self) -> Any:
+        raise AssertionError("they were looked at")
+
+
+UNREAD = cast("list[tuple[str, str]]", Unread())
+
+
+def made(*, trusted: tuple[str, ...] = (), name: str = "", **throttle: Any) -> Gate:
+    return Gate(
+        cast("Any", Engine()),
+        LimitSettings(),
+        Identity("ip", "one", "two"),
+        BanList(Bans(), MemoryStore()),
+        cast("Any", None),
+        Addresses(ProxySettings(trusted=trusted)),
+        Throttle(standing_at=START, **throttle),
+        100,
+        name,
+    )
+
+
+def refused(answer: Admission | Refusal) -> Refusal:
+    assert isinstance(answer, Refusal)
+    return answer
+
+
+def test_who_may_pass_is_known_by_his_address() -> None:
+    gate = made()
+    user = gate.identity.user_id(HERE)
+    assert gate.admit(HERE, UNREAD) == Admission(HERE, user, is_limited=True)
+    assert gate.admit(f"::ffff:{HERE}", UNREAD) == Admission(HERE, user, is_limited=True)
+    assert not gate.refused
+
+
+def test_whoever_is_exempt_is_not_limited() -> None:
+    gate = made(exempt=["192.0.2.0/24"], sockets=1)
+    answers = [gate.admit(HERE, UNREAD) for _ in range(3)]
+    assert not any(refused(answer) if isinstance(answer, Refusal) else answer.is_limited
+                   for answer in answers)  # fmt: skip
+
+
+def test_a_peer_without_an_address_has_a_name() -> None:
+    gate = made(name="unix:/run/x.sock")
+    answer = gate.admit("", UNREAD)
+    assert isinstance(answer, Admission)
+    assert (answer.address, answer.is_limited) == ("unix:/run/x.sock", False)
+
+
+def test_a_proxy_says_who_it_is() -> None:
+    gate = made(trusted=("10.0.0.0/8",))
+    answer = gate.admit("10.0.0.1", [("X-Forwarded-For", HERE)])
+    assert isinstance(answer, Admission)
+    assert answer.address == HERE
+    assert gate.admit("192.0.2.9", UNREAD)
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "later"),
+    [
+        ("draining", 503, True),
+        ("server_full", 503, True),
+        ("bad_proxy_header", 400, False),
+        ("too_many_sockets", 429, True),
+        ("connect_rate", 429, True),
+        ("site_ban", 403, False),
+    ],
+)
+def test_each_refusal_has_a_status_and_is_counted(reason: str, status: int, later: bool) -> None:
+    gate = made(trusted=("10.0.0.1",), sockets=2, connects=(3, 1.0))
+    peer, headers = HERE, list[tuple[str, str]]()
+    if reason == "draining":
+        gate.is_draining = True
+    elif reason == "server_full":
+        gate.most_sockets = 0
+    elif reason == "bad_proxy_header":
+        peer, headers = "10.0.0.1", [("X-Forwarded-For", "?")]
+    elif reason == "site_ban":
+        user = gate.identity.user_id(HERE)
+        gate.bans.ban(BanRecord(SITE, user, None, "", "", START))
+    else:
+        for _ in range(2 if reason == "too_many_sockets" else 3):
+            answer = gate.admit(HERE, [])
+            assert isinstance(answer, Admission)
+            if reason == "connect_rate":
+                gate.withdraw(answer)
+    answer = refused(gate.admit(peer, headers))
+    assert (answer.reason, answer.status) == (reason, status)
+    assert (answer.retry_after > 0) is later
+    assert answer.why.isascii()
+    assert gate.refused == {reason: 1}
+
+
+def test_a_ban_of_a_network_holds_and_takes_no_place() -> None:
+    gate = made(sockets=1)
+    gate.bans.ban(BanRecord(SITE, "192.0.2.0/24", None, "", "", START))
+    for _ in range(3):
+        assert refused(gate.admit(HERE, [])).reason == "site_ban"
+    gate.bans.lift(SITE, "192.0.2.0/24")
+    assert isinstance(gate.admit(HERE, []), Admission)
+
+
+def test_what_is_withdrawn_takes_no_place() -> None:
+    gate = made(sockets=1)
+    for _ in range(5):
+        answer = gate.admit(HERE, [])
+        assert isinstance(answer, Admission)
+        gate.withdraw(answer)
+    gate.admit(HERE, [])
+    assert refused(gate.admit(HERE, [])).reason == "too_many_sockets"
+
+
+@pytest.mark.parametrize("keeps_ips", [False, True])
+def test_refusals_are_logged_once_a_second_for_each_reason(
+    keeps_ips: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure("info", json=True)
+    gate = made(sockets=1)
+    gate.keeps_ips = keeps_ips
+    gate.admit(HERE, [])
+    for _ in range(10):
+        gate.admit(HERE, [])
+    gate.engine.owner.turn_clock(1)
+    gate.admit(HERE, [])
+    gate.most_sockets = 0
+    gate.admit(HERE, [])
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["event"], line["refused"]) for line in lines] == [
+        ("refused", 1),
+        ("refused", 11),
+        ("the server is full", 1),
+    ]
+    assert [line.get("address") for line in lines] == [HERE if keeps_ips else None] * 3
