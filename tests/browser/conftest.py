@@ -54,8 +54,8 @@ def strict_chromium(playwright: Playwright) -> Iterator[Browser]:
 def invite(chromium: Browser) -> Iterator[Invite]:
     """Return what opens pages: `invite(server, ...)`, each with storage of its own.
 
-    Where nothing else is `kept` from an earlier visit, they play the organ, which needs no recordings:
-    thirty of them for each of a hundred visits are most of what these tests would wait for.
+    Where nothing else is `kept` from an earlier visit, they play the organ, which needs no
+    recordings: thirty of them for each visit are most of what these tests would wait for.
     More keywords are those of Playwright's `new_context`, e.g. `has_touch=True`.
     """
     contexts = []
@@ -64,7 +64,7 @@ def invite(chromium: Browser) -> Iterator[Invite]:
         server: Server,
         *,
         browser: Browser = chromium,
-        kept: Mapping[str, object] = {"instrument": "organ"},  # noqa: B006
+        kept: Mapping[str, object] = {"instrument": "organ"},
         **options: object,
     ) -> Visitor:
         wanted = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US"} | options

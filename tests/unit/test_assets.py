@@ -1,0 +1,64 @@
+"""The page's files: where they are served from, and what the page names."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import httpx
+
+from fortepiano.http import site
+
+WEB = Path(site.__file__).parents[1] / "web"
+SAMPLES = re.compile(r'<meta name="samples" content="([^"]*)">')
+
+
+def visit(web: Path) -> httpx.AsyncClient:
+    """Return a client of a site that serves the folder `web`."""
+    app = site.public_site(lambda: None, web=web)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://piano")
+
+
+async def test_the_page_names_recordings_where_there_are_some(tmp_path: Path) -> None:
+    web = tmp_path / "web"
+    shutil.copytree(WEB, web, ignore=shutil.ignore_patterns("samples"))
+    async with visit(web) as visitor:
+        assert SAMPLES.findall((await visitor.get("/room")).text) == [""]
+
+    folder = web / "samples" / "piano-1.2.3"
+    folder.mkdir(parents=True)
+    (folder / "C4.mp3").write_bytes(b"sound")
+    async with visit(web) as visitor:
+        page = (await visitor.get("/room")).text
+        assert SAMPLES.findall(page) == ["/assets/samples/piano-1.2.3/"]
+        sound = await visitor.get("/assets/samples/piano-1.2.3/C4.mp3")
+        assert sound.content == b"sound"
+        assert sound.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert (await visitor.get("/assets/samples/piano-1.2.3/D4.mp3")).status_code == 404
+        assert (await visitor.get("/assets/samples/../index.html")).status_code == 404
+
+
+async def test_a_changed_file_has_a_new_address(tmp_path: Path) -> None:
+    web = tmp_path / "web"
+    shutil.copytree(WEB, web, ignore=shutil.ignore_patterns("samples"))
+    addresses = []
+    for _ in range(2):
+        async with visit(web) as visitor:
+            page = (await visitor.get("/")).text
+        addresses += re.findall(r'<script type="module" src="([^"]+)"', page)
+        (web / "assets" / "main.js").write_text("// another one")
+    assert len(set(addresses)) == 2
+    assert all(re.fullmatch("/assets/[0-9a-f]{12}/main.js", address) for address in addresses)
+
+
+def test_every_word_of_the_page_has_a_translation() -> None:
+    words = json.loads((WEB / "assets/strings/de.json").read_text())
+    scripts = "".join(script.read_text() for script in (WEB / "assets").rglob("*.js"))
+    said = set(re.findall(r'\bt\("((?:[^"\\]|\\.)*)"', scripts))
+    page = re.sub(r"<(svg|script)\b.*?</\1>", "", (WEB / "index.html").read_text(), flags=re.S)
+    page = page.partition("<body>")[2]
+    said |= set(re.findall(r'(?:aria-label|title|placeholder)="([^"]+)"', page))
+    said |= {" ".join(text.split()) for text in re.findall(r">([^<>]*[a-z]{2}[^<>]*)<", page)}
+    assert said - words.keys() == {"fortepiano"}
