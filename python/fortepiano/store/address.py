@@ -21,7 +21,7 @@ from redis.backoff import NoBackoff
 
 __all__ = ["Client", "client_for", "without_secrets"]
 
-SILENCE_SECONDS = 1.0
+SILENCE_SECONDS = 1.5
 """How long a connection may not answer."""
 
 _SENTINEL_PORT = 26_379

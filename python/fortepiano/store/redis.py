@@ -53,7 +53,7 @@ VERSION = 1
 START_SECONDS = 2.0
 """How long `open` waits for Redis before it goes on without."""
 
-ATTEMPT_SECONDS = 1.5
+ATTEMPT_SECONDS = 3.0
 """How long one transaction may take."""
 
 LOAD_SECONDS = 15.0

@@ -42,7 +42,7 @@ QUEUE_LENGTH = 100_000
 """From how many unwritten changes on the least important ones are not queued any more."""
 
 _FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 3.0
+_LONGEST_PAUSE = 2.5
 
 _jitter = random.SystemRandom()
 
