@@ -17,7 +17,7 @@ import uvloop
 from fortepiano import store as stores
 from fortepiano.errors import CloseCode
 from fortepiano.garbage import Garbage
-from fortepiano.handlers import rooms, staff
+from fortepiano.handlers import rooms
 from fortepiano.http.desk import Desk
 from fortepiano.http.internal import internal_site
 from fortepiano.http.lag import LoopLag
@@ -34,11 +34,13 @@ from fortepiano.net.porch import Porch
 from fortepiano.net.visit import Visit
 from fortepiano.parts import make_context
 from fortepiano.protocol.dispatch import Dispatch
+from fortepiano.reload import Reload
 from fortepiano.store.keyring import open_keys
 from fortepiano.store.lock import serving_from
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Sequence
+    from pathlib import Path
 
     from starlette.types import ASGIApp
 
@@ -65,16 +67,22 @@ _LAST_WORDS_SECONDS = 2.0
 """How long closed connections get to answer before the process goes."""
 
 
-def run(settings: Settings) -> None:
+def run(
+    settings: Settings, read: Callable[[], Settings], watched: Sequence[Path] | None = None
+) -> None:
     """Serve until told to stop.
 
     Args:
         settings: All settings.
+        read: Reads them again, where the server is told to reload.
+        watched: Settings files; whenever one of them or a handler changes, it reloads. None where
+            it does so only when it is told to.
 
     Raises:
         AddressError: Where a port is taken or an address is not ours.
         StoreError: Where the store cannot be opened.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it means something
     with contextlib.ExitStack() as stack:
         public = stack.enter_context(listening(settings.host, settings.port))
         internal = stack.enter_context(listening(settings.internal_host, settings.internal_port))
@@ -84,15 +92,17 @@ def run(settings: Settings) -> None:
         stack.callback(store.close)
         _raise_file_limit()
         keys = open_keys(settings)
-        uvloop.run(_serve(settings, store, keys, public, internal))
+        uvloop.run(_serve(settings, read, store, keys, public, internal, watched))
 
 
 async def _serve(
     settings: Settings,
+    read: Callable[[], Settings],
     store: Store,
     keys: KeyRing,
     public: socket.socket,
     internal: socket.socket,
+    watched: Sequence[Path] | None,
 ) -> None:
     log = logger(__name__)
     loop = asyncio.get_running_loop()
@@ -111,6 +121,7 @@ async def _serve(
         context.throttle,
         settings.limits.sockets or _most_sockets(),
         name_of(public),
+        keeps_ips=settings.privacy.keep_ips,
     )
 
     def why_not_ready() -> str | None:
@@ -132,6 +143,7 @@ async def _serve(
         settings.flush.duty,
     )
     desk = Desk(context, engine, settings, metrics, why_not_ready, context.now())
+    reload = desk.reload = Reload(desk, dispatch, gate, read, _most_sockets)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping)
@@ -148,11 +160,12 @@ async def _serve(
         for server, listener in zip(servers, (public, internal), strict=True)
     ]
     rooms.expect_back(context)
-    store.attach(loop, partial(staff.take_over_bans, context))
-    _look_after(context, keys, loop)
+    store.attach(loop, reload.follow_store)
+    _look_after(context, reload, keys, loop)
     garbage = Garbage(engine, loop.call_later)
-    log.info("listening", url=url_of(public), internal=url_of(internal), pid=os.getpid())
-    await stop.wait()
+    async with reload.on_call(settings.data_dir, watched):
+        log.info("listening", url=url_of(public), internal=url_of(internal), pid=os.getpid())
+        await stop.wait()
     log.info("stopping", connections=len(engine))
     gate.is_draining = True
     context.directory.freeze(context.now())
@@ -167,13 +180,15 @@ async def _serve(
     log.info("stopped")
 
 
-def _look_after(context: Context, keys: KeyRing, loop: asyncio.AbstractEventLoop) -> None:
+def _look_after(
+    context: Context, reload: Reload, keys: KeyRing, loop: asyncio.AbstractEventLoop
+) -> None:
     """Take over what other processes changed in the store, and forget what has ended."""
-    staff.take_over_bans(context)
+    reload.follow_store()
     context.bans.prune(context.now())
     context.throttle.prune()
     keys.follow()
-    loop.call_later(_LOOK_SECONDS, _look_after, context, keys, loop)
+    loop.call_later(_LOOK_SECONDS, _look_after, context, reload, keys, loop)
 
 
 async def _drain(engine: Engine, seconds: float, at_once: asyncio.Event) -> None:

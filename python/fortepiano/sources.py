@@ -22,6 +22,7 @@ from fortepiano.errors import ConfigError
 __all__ = [
     "DEFAULT_FILE",
     "DELIMITER",
+    "DOTENV_FILE",
     "PREFIX",
     "SEED_NAMES",
     "Keys",

@@ -104,7 +104,7 @@ def test_only_native_imports_compiled_code() -> None:
 
 def test_only_the_front_of_the_house_knows_transports() -> None:
     # The store in Redis has an event loop of its own, in its writer's thread.
-    front = ("net", "http", "server", "store.redis")
+    front = ("net", "http", "server", "reload", "watch", "store.redis")
     outside = (name for name in modules() if not within(name, *front))
     assert {name: found for name in outside if (found := tops(name) & TRANSPORTS)} == {}
 

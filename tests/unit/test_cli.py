@@ -33,7 +33,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """Put a server in place that only notes what it was asked to serve."""
     calls: list[Settings] = []
     server = types.ModuleType("fortepiano.server")
-    server.run = calls.append  # type: ignore[attr-defined]
+    server.run = lambda settings, *_: calls.append(settings)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "fortepiano.server", server)
     monkeypatch.setattr(logs, "configure", lambda level: None)
     return calls
@@ -117,7 +117,7 @@ class TestMistakes:
     def test_the_servers_own_errors(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def run(settings: Settings) -> None:
+        def run(settings: Settings, *_: object) -> None:
             raise AddressError(settings.host, settings.port, "already in use")
 
         monkeypatch.setattr(sys.modules["fortepiano.server"], "run", run)
@@ -141,7 +141,7 @@ class TestMistakes:
         assert "the nearest is FORTEPIANO_PORT" in line
 
     def test_a_bug_keeps_its_traceback(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def run(settings: Settings) -> None:
+        def run(settings: Settings, *_: object) -> None:
             raise ZeroDivisionError
 
         monkeypatch.setattr(sys.modules["fortepiano.server"], "run", run)
@@ -149,7 +149,7 @@ class TestMistakes:
             cli.main(["serve"])
 
     def test_interrupted(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def run(settings: Settings) -> None:
+        def run(settings: Settings, *_: object) -> None:
             raise KeyboardInterrupt
 
         monkeypatch.setattr(sys.modules["fortepiano.server"], "run", run)

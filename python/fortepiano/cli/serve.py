@@ -1,5 +1,6 @@
 """`fortepiano serve`."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -24,6 +25,9 @@ def serve(
         str | None, typer.Option(help="debug, info, warning or error.", show_default="info")
     ] = None,
     config: ConfigFile = None,
+    dev: Annotated[
+        bool, typer.Option("--dev", help="Reload when a handler or a settings file changes.")
+    ] = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT.
 
@@ -32,21 +36,21 @@ def serve(
     # Imported here, so that --help and --version do not wait for it.
     from fortepiano import config as configuration
     from fortepiano import logs
+    from fortepiano.sources import DEFAULT_FILE, DOTENV_FILE
 
-    settings = configuration.load(
-        config,
-        {
-            "host": host,
-            "port": port,
-            "internal_port": internal_port,
-            "data_dir": data_dir,
-            "log_level": log_level,
-        },
-    )
+    flags: dict[str, object] = {
+        "host": host,
+        "port": port,
+        "internal_port": internal_port,
+        "data_dir": data_dir,
+        "log_level": log_level,
+    }
+    read = partial(configuration.load, config, flags)
+    settings = read()
     logs.configure(settings.log_level)
     # Last, so that a mistake in the settings is told even where the compiled part is missing.
     try:
         from fortepiano.server import run
     except ImportError as error:
         raise BinaryError(str(error)) from error
-    run(settings)
+    run(settings, read, (config or DEFAULT_FILE, DOTENV_FILE) if dev else None)

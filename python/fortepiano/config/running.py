@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fortepiano.config import Settings
     from fortepiano.sources import Keys
 
-__all__ = ["MASK", "changes", "needs_restart", "shown", "values"]
+__all__ = ["MASK", "changes", "in_force", "needs_restart", "shown", "values"]
 
 MASK = "***"
 """What is shown of a secret."""
@@ -32,6 +32,7 @@ _RESTART: frozenset[tuple[str, ...]] = frozenset(
         ("salt2",),
         ("store",),
         ("identity",),
+        ("proxy", "protocol"),
     }
 )
 
@@ -45,19 +46,28 @@ def needs_restart(keys: Keys) -> bool:
     return any(keys[: len(name)] == name for name in _RESTART)
 
 
+def in_force(old: Settings, new: Settings) -> Settings:
+    """Return the new settings, with the old ones where a change needs a restart."""
+    update: dict[str, Any] = {}
+    for name, *rest in _RESTART:
+        kept: Any = getattr(old, name)
+        if rest:
+            section: Any = getattr(new, name)
+            kept = section.model_copy(update={rest[0]: getattr(kept, rest[0])})
+        update[name] = kept
+    return new.model_copy(update=update)
+
+
 def changes(old: Settings, new: Settings) -> dict[Keys, tuple[object, object]]:
-    """Return what differs, by path: the old value and the new one; of secrets a mask."""
+    """Return what differs, by path: the old value and the new one."""
     before, after = dict(values(old)), dict(values(new))
-    return {
-        keys: (shown(value), shown(after[keys]))
-        for keys, value in before.items()
-        if value != after[keys]
-    }
+    return {keys: (value, after[keys]) for keys, value in before.items() if value != after[keys]}
 
 
 def values(tree: Any, above: Keys = ()) -> Iterator[tuple[Keys, object]]:
     """Yield the path and the value of everything that can be set, sections left out."""
-    for name in cast("dict[str, object]", type(tree).__pydantic_fields__):
+    fields = cast("dict[str, object]", tree.__class__.__pydantic_fields__)
+    for name in fields:
         value, keys = getattr(tree, name), (*above, name)
         if isinstance(value, BaseModel | Rules | Rate | QuotaClass):
             yield from values(value, keys)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from fortepiano.config import Settings
     from fortepiano.http.metrics import Metrics
     from fortepiano.native import Engine
     from fortepiano.protocol.context import Context
+    from fortepiano.reload import Reload
 
 __all__ = ["Desk"]
 
@@ -27,7 +28,7 @@ class Desk:
         metrics: What is counted.
         why_not_ready: Tells why no traffic should come now; None where all is well.
         started: When the server began; milliseconds since 1970.
-        reload: Reads the settings anew and returns what has changed; None where nobody can.
+        reload: Takes over changed settings and handlers; None where nobody can.
     """
 
     context: Context
@@ -36,4 +37,4 @@ class Desk:
     metrics: Metrics
     why_not_ready: Callable[[], str | None]
     started: int
-    reload: Callable[[], Awaitable[dict[str, Any]]] | None = None
+    reload: Reload | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ from fortepiano.http.health import health_routes
 from fortepiano.http.problem import problem
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["internal_site"]
 
+_API = "fortepiano.http.admin"
 _PAGE = Path(__file__).with_name("admin_page")
 _PAGE_HEADERS = {
     # Nothing of what users call themselves can run, and nothing can be sent elsewhere.
@@ -96,17 +100,25 @@ class _Late:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._app: ASGIApp | None = None
+        self._module: ModuleType | None = None
         self._loading = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if self._app is None:
+        app = self._app
+        if app is None or not self._is_current():
             async with self._loading:
-                if self._app is None:
+                if self._app is None or not self._is_current():
                     # On another thread, so that notes go on meanwhile.
                     self._app = await asyncio.to_thread(self._load)
-        await self._app(scope, receive, send)
+                app = self._app
+        await app(scope, receive, send)
+
+    def _is_current(self) -> bool:
+        """Whether no reload of the handlers has made it a thing of the past."""
+        return sys.modules.get(_API) is self._module
 
     def _load(self) -> ASGIApp:
-        app: ASGIApp = import_module("fortepiano.http.admin").admin_api(self._desk)
+        self._module = import_module(_API)
+        app: ASGIApp = self._module.admin_api(self._desk)
         return app

@@ -184,6 +184,10 @@ class Dispatch:
         except Exception as error:
             self._report("", error)
 
+    def follow_store(self) -> None:
+        """Take over the bans that other processes have put into the store."""
+        staff.take_over_bans(self._context)
+
     def _report(self, kind: str, error: Exception) -> None:
         """Log a failure with its cause, once for each place, so that nobody can flood the log."""
         self._context.counters.failures += 1

@@ -1,14 +1,16 @@
 """The server itself: how it stands, what is set, what the staff did."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query
 
 from fortepiano import __version__
-from fortepiano.errors import StoreError
+from fortepiano.errors import FortepianoError, StoreError
 from fortepiano.http.admin.calls import Admin, Limit, Reader, View, problems
 from fortepiano.http.problem import ProblemError
+from fortepiano.reload import Reload, Report
 from fortepiano.store.base import AuditQuery
 
 __all__ = ["reloading", "router", "status_of"]
@@ -70,9 +72,11 @@ class Configuration(View):
 
 
 class Reloaded(View):
-    """What a reload has changed."""
+    """What a reload has changed, or would change: old and new values, by dotted name."""
 
-    changed: dict[str, Any]
+    changed: dict[str, tuple[Any, Any]]
+    waiting: dict[str, tuple[Any, Any]]
+    """What differs too, but needs a restart."""
 
 
 def status_of(at: Reader) -> Status:
@@ -174,10 +178,27 @@ def _without_password(value: Any) -> Any:
     return f"{scheme}://{user}:{_MASK}@{host}"
 
 
+@reloading.get("/api/configuration/changes", summary="What a reload would change")
+async def preview(at: Admin) -> Reloaded:
+    """Read the settings anew, and tell what differs from those in force."""
+    return await _answered(_hook(at).preview)
+
+
 @reloading.post("/api/configuration/reload", summary="Read the settings anew")
 async def reload(at: Admin) -> Reloaded:
-    """Read the settings anew, and tell what has changed; wrong ones change nothing."""
-    hook = at.desk.reload
-    if hook is None:
+    """Take over settings and handlers, and tell what has changed; wrong ones change nothing."""
+    return await _answered(_hook(at))
+
+
+def _hook(at: Admin) -> Reload:
+    if at.desk.reload is None:
         raise ProblemError(409, "This server reads its settings at its start only.")
-    return Reloaded(changed=await hook())
+    return at.desk.reload
+
+
+async def _answered(act: Callable[[], Awaitable[Report]]) -> Reloaded:
+    try:
+        report = await act()
+    except FortepianoError as error:
+        raise ProblemError(409, str(error)) from error
+    return Reloaded(changed=report.changed, waiting=report.waiting)

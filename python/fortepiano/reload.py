@@ -1,0 +1,196 @@
+"""Takes over changed settings and handlers while people play.
+
+All is read and checked first, on another thread than the event loop's; then all is taken over at
+once, or nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections import deque
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from fortepiano import fresh, logs
+from fortepiano.config.running import changes, in_force, needs_restart, shown
+from fortepiano.errors import FortepianoError
+from fortepiano.net.address import Addresses
+from fortepiano.net.control import controlled
+from fortepiano.parts import make_hub, make_throttle
+from fortepiano.protocol.filter import Filter
+from fortepiano.watch import watch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+    from pathlib import Path
+
+    from fortepiano.config import Settings
+    from fortepiano.http.desk import Desk
+    from fortepiano.net.gate import Gate
+    from fortepiano.protocol.dispatch import Dispatch
+
+__all__ = ["Reload", "Report"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a reload has changed.
+
+    Attributes:
+        changed: Settings that are in force now: the old value and the new one, by dotted name.
+        waiting: Settings that differ too, but need a restart; likewise.
+    """
+
+    changed: dict[str, tuple[object, object]]
+    waiting: dict[str, tuple[object, object]]
+
+
+class Reload:
+    """Takes over what has changed.
+
+    Args:
+        desk: What is shown to those who run the server.
+        dispatch: Hands messages to the handlers of the start.
+        gate: Who may pass.
+        read: Reads the settings again, from where they came at the start.
+        most_sockets: Tells how many links the limit of open files allows.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        dispatch: Dispatch,
+        gate: Gate,
+        read: Callable[[], Settings],
+        most_sockets: Callable[[], int],
+    ) -> None:
+        self._desk = desk
+        self._dispatch = dispatch
+        self._gate = gate
+        self._read = read
+        self._most_sockets = most_sockets
+        self._lock = asyncio.Lock()
+        self._log = logs.logger(__name__)
+
+    async def preview(self) -> Report:
+        """Tell what a reload would change.
+
+        Raises:
+            ConfigError: The settings are wrong.
+        """
+        return self._report(await asyncio.to_thread(self._read))
+
+    async def __call__(self) -> Report:
+        """Read settings and handlers anew and take them over.
+
+        Raises:
+            ConfigError: The settings are wrong; nothing has changed.
+            ReloadError: The handlers are; nothing has changed.
+        """
+        async with self._lock:
+            try:
+                new = await asyncio.to_thread(self._read)
+                modules = await asyncio.to_thread(fresh.fresh_modules)
+                report = self._report(new)
+                self._take_over(in_force(self._desk.settings, new))
+            except FortepianoError as error:
+                self._log.error("not reloaded, nothing has changed", why=str(error).splitlines())
+                raise
+            fresh.install(modules)
+            fresh.forget_what_is_made_of_it()
+            dispatch = self._dispatch = modules[fresh.DISPATCH].Dispatch(self._desk.context)
+            self._desk.engine.rebind(dispatch.receive, dispatch.ended, dispatch.receive_binary)
+            self._log.info(
+                "reloaded",
+                changed={name: after for name, (_, after) in report.changed.items()},
+                needs_restart=list(report.waiting),
+            )
+            return report
+
+    def follow_store(self) -> None:
+        """Take over what other processes changed in the store."""
+        self._dispatch.follow_store()
+
+    @contextlib.asynccontextmanager
+    async def on_call(
+        self, folder: Path, watched: Sequence[Path] | None = None
+    ) -> AsyncGenerator[None]:
+        """Reload on SIGHUP, for `fortepiano reload`, and when files change.
+
+        Args:
+            folder: The data folder, by which the command finds its server.
+            watched: Settings files; whenever one of them or a handler changes, it reloads. None for
+                no such watch.
+        """
+        called = asyncio.Event()
+        # It stays: by default SIGHUP would end a server that is about to stop without harm.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, called.set)
+        async with controlled(folder, {"reload": self._told}):
+            tasks = [asyncio.create_task(self._whenever(called))]
+            if watched is not None:
+                tasks.append(asyncio.create_task(watch(watched, called)))
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _whenever(self, called: asyncio.Event) -> None:
+        """Reload each time that it is called; what is wrong stands in the log."""
+        while await called.wait():
+            called.clear()
+            with contextlib.suppress(FortepianoError):
+                await self()
+
+    async def _told(self) -> dict[str, Any]:
+        """Reload for a command; returns a report, or what is wrong."""
+        try:
+            return asdict(await self())
+        except FortepianoError as error:
+            return {"problems": str(error).splitlines()}
+
+    def _report(self, new: Settings) -> Report:
+        changed: dict[str, tuple[object, object]] = {}
+        waiting: dict[str, tuple[object, object]] = {}
+        for keys, (before, after) in changes(self._desk.settings, new).items():
+            told = waiting if needs_restart(keys) else changed
+            told[".".join(keys)] = shown(before), shown(after)
+        return Report(changed, waiting)
+
+    def _take_over(self, new: Settings) -> None:
+        """Put settings into force, in one step of the event loop."""
+        desk, gate, context = self._desk, self._gate, self._desk.context
+        old_rules, limits = context.rules, new.limits
+        rules = new.rules.resolved()
+        # What can fail comes before anything is changed.
+        words, addresses = Filter(new.words_file), Addresses(new.proxy)
+        hub, throttle = make_hub(new), make_throttle(limits)
+        context.hub.adopt(hub)
+        context.throttle.adopt(throttle)
+        context.filter, context.motd, context.limits = words, new.motd, limits
+        context.archive.kept = new.chat.keep
+        for holder in (context, context.world, context.directory, context.outbound):
+            holder.rules = rules
+        gate.limits, gate.addresses = limits, addresses
+        gate.keeps_ips = new.privacy.keep_ips
+        gate.awaited.seconds = limits.head_seconds
+        gate.most_sockets = limits.sockets or self._most_sockets()
+        desk.metrics.duty = new.flush.duty
+        logs.configure(new.log_level)
+        desk.settings = new
+        if rules != old_rules:
+            self._tell_rules(history_differs=rules.quota_history != old_rules.quota_history)
+
+    def _tell_rules(self, *, history_differs: bool) -> None:
+        """Put everybody on the new quotas, and tell those whose numbers differ."""
+        context = self._desk.context
+        for room in context.directory.rooms.values():
+            if room.history.maxlen != context.rules.chat_history:
+                room.history = deque[dict[str, Any]](room.history, context.rules.chat_history)
+            for participant in room.participants.values():
+                quota, differs = context.world.set_quota(participant)
+                if differs or history_differs:
+                    context.outbound.tell_quota(participant, quota)
