@@ -24,6 +24,7 @@ from fortepiano.http.lag import LoopLag
 from fortepiano.http.metrics import Metrics
 from fortepiano.http.site import public_site
 from fortepiano.logs import logger
+from fortepiano.model.events import STOPPING
 from fortepiano.native import Engine
 from fortepiano.net.address import Addresses
 from fortepiano.net.deadline import Deadlines
@@ -168,6 +169,7 @@ async def _serve(
         await stop.wait()
     log.info("stopping", connections=len(engine))
     gate.is_draining = True
+    context.events.tell(STOPPING)
     context.directory.freeze(context.now())
     await _drain(engine, settings.limits.drain_seconds, stop_now)
     for server in servers:

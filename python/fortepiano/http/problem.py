@@ -11,7 +11,9 @@ from starlette.responses import Response
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MEDIA_TYPE", "ProblemError", "problem"]
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["MEDIA_TYPE", "AsProblems", "ProblemError", "problem"]
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -57,3 +59,34 @@ def problem(
     # Escaped, since it may quote what no encoding has room for.
     content = json.dumps(document, ensure_ascii=True)
     return Response(content, status, headers, media_type=MEDIA_TYPE)
+
+
+class AsProblems:
+    """Turns refusals that an application answers in another form into problem documents.
+
+    Middleware of frameworks answers in plain text, past all handlers of errors.
+
+    Args:
+        app: The application.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        answer: Response | None = None
+
+        async def send_as_problem(message: Message) -> None:
+            nonlocal answer
+            if message["type"] == "http.response.start":
+                headers = dict(message["headers"])
+                is_refusal = message["status"] >= HTTPStatus.BAD_REQUEST
+                if is_refusal and headers.get(b"content-type") != MEDIA_TYPE.encode():
+                    status = HTTPStatus(message["status"])
+                    answer = problem(status, f"{status.description or status.phrase}.")
+                    await answer(scope, receive, send)
+            if answer is None:
+                await send(message)
+
+        await self._app(scope, receive, send_as_problem)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Event", "Events"]
+__all__ = ["STOPPING", "Event", "Events"]
 
 Event = dict[str, Any]
 """What happened (`kind`), and to whom and where, as JSON has it."""
+
+STOPPING: Final = "stopping"
+"""The kind of the last event: the server does not wait for those who watch."""
 
 
 class Events:

@@ -13,13 +13,14 @@ from starlette.exceptions import HTTPException
 from fortepiano import __version__
 from fortepiano.http.admin import bans, live, notices, rooms, server, users
 from fortepiano.http.admin.calls import Problem
-from fortepiano.http.problem import ProblemError, problem
+from fortepiano.http.problem import AsProblems, ProblemError, problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import ASGIApp
 
     from fortepiano.http.desk import Desk
 
@@ -39,7 +40,7 @@ milliseconds since 1970.
 """
 
 
-def admin_api(desk: Desk) -> FastAPI:
+def admin_api(desk: Desk) -> ASGIApp:
     """Return the application.
 
     Args:
@@ -65,7 +66,7 @@ def admin_api(desk: Desk) -> FastAPI:
         app.include_router(topic.router)
     if desk.reload is not None:
         app.include_router(server.reloading)
-    return app
+    return AsProblems(app)
 
 
 class _Api(FastAPI):

@@ -10,7 +10,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from fortepiano.http.admin.calls import Reader, problems
 from fortepiano.http.admin.server import status_of
-from fortepiano.model.events import Event
+from fortepiano.model.events import STOPPING, Event
 
 __all__ = ["router"]
 
@@ -37,7 +37,8 @@ async def events(
     """Stream what happens: `status` each second, and what people and the staff do.
 
     The data of each event is one JSON object; of those other than `status`, `kind` tells what it
-    is: `arrived`, `gone`, `entered`, `left`, `chat`, or an act of the audit log.
+    is: `arrived`, `gone`, `entered`, `left`, `chat`, an act of the audit log, or, as the last one,
+    `stopping`.
     """
     loop = asyncio.get_running_loop()
     until = None if seconds is None else loop.time() + seconds
@@ -52,8 +53,7 @@ async def events(
     happenings.watch(note)
     try:
         next_status = loop.time()
-        # A stopping server ends it, and the reader knows when to come back.
-        while at.desk.why_not_ready() != "the server is stopping":
+        while True:
             now = loop.time()
             if now >= next_status:
                 yield ServerSentEvent(event="status", raw_data=status_of(at).model_dump_json())
@@ -67,5 +67,7 @@ async def events(
             except TimeoutError:
                 continue
             yield ServerSentEvent(raw_data=json.dumps(event))
+            if event["kind"] == STOPPING:
+                return
     finally:
         happenings.unwatch(note)
