@@ -144,7 +144,8 @@ def test_the_page_speaks_german(server: Server, room: str, invite: Invite) -> No
     assert page.text_content("#status-text") == "Online"
     assert page.get_attribute("#chat-input", "placeholder") == "Sag etwas (Eingabetaste)"
     page.get_by_role("button", name="Einstellungen", exact=True).click()
-    page.get_by_label("Sprache").select_option("en")
+    with page.expect_navigation():
+        page.get_by_label("Sprache").select_option("en")
     ann.until("document.documentElement.lang === 'en' && fortepiano.state.status === 'online'")
     assert page.get_by_role("button", name="Settings", exact=True).count() == 1
     assert ann.complaints == []
