@@ -1,0 +1,451 @@
+"""The admin API of a running server: who may, what it does to people, what is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from support.people import Company, Person, new_address, new_room
+from support.server import Server, run_server
+
+pytestmark = pytest.mark.timeout(90)
+
+NOBODY = "f" * 24
+
+
+class Desk:
+    """The API with a token for each scope."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.tokens = {scope: server.make_token(scope) for scope in ("read", "moderate", "admin")}
+        base = f"http://127.0.0.1:{server.internal_port}"
+        self.client = httpx.Client(base_url=base, trust_env=False, timeout=20)
+        self.base = base
+
+    def call(
+        self, method: str, path: str, *, scope: str = "admin", token: str = "", **options: Any
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token or self.tokens[scope]}"}
+        answer = self.client.request(method, path, headers=headers, **options)
+        if answer.status_code >= 400:
+            assert answer.headers["content-type"] == "application/problem+json"
+            problem = answer.json()
+            assert problem["status"] == answer.status_code
+            assert problem["detail"] and problem["title"] and problem["type"] == "about:blank"
+        return answer
+
+    def get(self, path: str, **query: Any) -> Any:
+        answer = self.call("GET", path, params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def do(self, method: str, path: str, body: object = None, **query: Any) -> httpx.Response:
+        answer = self.call(method, path, json=body, params=query)
+        assert answer.is_success, answer.text
+        return answer
+
+    def last_act(self) -> dict[str, Any]:
+        act: dict[str, Any] = self.get("/api/audit", limit=1)["acts"][0]
+        return act
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    with run_server() as server:
+        made = Desk(server)
+        with made.client:
+            yield made
+
+
+@pytest.fixture
+async def people(desk: Desk) -> AsyncIterator[Company]:
+    async with Company(desk.server) as company:
+        yield company
+
+
+async def pair(people: Company) -> tuple[Person, Person]:
+    """Let two in who are alone in a new room; the first holds the crown."""
+    first, second = await people.pair()
+    return first, second
+
+
+class TestAccess:
+    def test_without_a_token_only_what_is_open(self) -> None:
+        """Also while no token exists."""
+        with run_server() as server:
+            base = f"http://127.0.0.1:{server.internal_port}"
+            with httpx.Client(base_url=base, trust_env=False, timeout=20) as client:
+                for path in ("/metrics", "/healthz", "/readyz", "/openapi.json", "/admin"):
+                    assert client.get(path).status_code == 200, path
+                paths = client.get("/openapi.json").json()["paths"]
+                for path in [*paths, "/", "/api", "/api/nothing", "/docs", "/redoc", "/x"]:
+                    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+                        answer = client.request(method, path)
+                        assert answer.status_code == 401, (method, path)
+                        assert answer.headers["content-type"] == "application/problem+json"
+                        assert answer.headers["www-authenticate"].startswith("Bearer")
+
+    def test_wrong_tokens_lock_out(self, desk: Desk) -> None:
+        """Of a thousand tries no more than five are looked at."""
+        with run_server() as server:
+            other = Desk(server)
+            assert other.call("GET", "/api/status").status_code == 200
+            told = [
+                other.call("GET", "/api/status", token=f"fp_00000000_{number:064x}")
+                for number in range(200)
+            ]
+            statuses = [answer.status_code for answer in told]
+            assert statuses == [401] * 5 + [429] * 195
+            assert 0 < int(told[-1].headers["retry-after"]) <= 60
+            # The right one is not looked at either, or guessing could go on; what is open stays so.
+            assert other.call("GET", "/api/status").status_code == 429
+            assert other.client.get("/metrics").status_code == 200
+            assert other.client.get("/api/status").status_code == 401
+            other.client.close()
+
+    @pytest.mark.parametrize(
+        "header", ["Basic abc", "Bearer", "Bearer=x", "Token x", "fp_x", "Bearer a, Bearer b"]
+    )
+    def test_what_is_no_bearer_token_is_none(self, desk: Desk, header: str) -> None:
+        answer = desk.client.get("/api/status", headers={"Authorization": header})
+        assert answer.status_code == 401
+
+    def test_scopes(self, desk: Desk) -> None:
+        cases = [
+            ("GET", "/api/status", None, "read"),
+            ("POST", "/api/bans", {"subject": NOBODY, "seconds": 1}, "moderate"),
+            ("GET", "/api/configuration", None, "admin"),
+            ("POST", "/api/notices", {"to": "all", "text": "hello"}, "admin"),
+            ("POST", "/api/bans", {"subject": "203.0.113.7", "seconds": 1}, "admin"),
+        ]
+        order = ["read", "moderate", "admin"]
+        for method, path, body, least in cases:
+            for scope in order:
+                answer = desk.call(method, path, scope=scope, json=body)
+                is_enough = order.index(scope) >= order.index(least)
+                assert (answer.status_code != 403) is is_enough, (path, scope, answer.text)
+
+    def test_a_revoked_token_ends(self, desk: Desk) -> None:
+        token = desk.server.make_token("read")
+        data = ["--data-dir", str(desk.server.folder / "data")]
+        assert desk.call("GET", "/api/status", token=token).status_code == 200
+        subprocess.run(
+            [sys.executable, "-m", "fortepiano", "token", "revoke", token.split("_")[1], *data],
+            check=True,
+            timeout=30,
+        )
+        deadline = time.monotonic() + 10
+        while desk.call("GET", "/api/status", token=token).status_code == 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+
+
+class TestProblems:
+    def test_unknown_paths_methods_and_values(self, desk: Desk) -> None:
+        assert desk.call("GET", "/api/nothing").status_code == 404
+        wrong = desk.call("PUT", "/api/bans")
+        assert (wrong.status_code, wrong.headers["allow"]) == (405, "DELETE, GET, POST")
+        answer = desk.call("GET", "/api/rooms", params={"limit": "many"})
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["pointer"] == "query/limit"
+        answer = desk.call("POST", "/api/bans", json={"subject": NOBODY, "colour": "red"})
+        assert answer.json()["errors"][0]["pointer"] == "body/colour"
+
+    @pytest.mark.parametrize("content", [b"{", b"\xff", b"[1]", b'{"subject": "\\ud800"}', b""])
+    def test_bodies_that_are_none(self, desk: Desk, content: bytes) -> None:
+        headers = {"Content-Type": "application/json"}
+        token = {"Authorization": f"Bearer {desk.tokens['admin']}"}
+        answer = desk.client.post("/api/bans", content=content, headers=headers | token)
+        assert answer.status_code in (400, 409, 422)
+        assert answer.headers["content-type"] == "application/problem+json"
+
+    def test_a_body_that_is_too_long(self, desk: Desk) -> None:
+        body = {"subject": NOBODY, "reason": "x" * 70_000}
+        assert desk.call("POST", "/api/bans", json=body).status_code == 413
+
+
+class TestRooms:
+    async def test_list_and_search(self, desk: Desk, people: Company) -> None:
+        ann, bea = await pair(people)
+        found = desk.get("/api/rooms", search=ann.room.upper())
+        (room,) = [one for one in found["rooms"] if one["name"] == ann.room]
+        assert (room["people"], room["holder"]) == (2, ann.id)
+        details = desk.get("/api/room", name=ann.room)
+        assert [one["user_id"] for one in details["participants"]] == [ann.id, bea.id]
+        page = desk.get("/api/rooms", limit=1, offset=1)
+        assert len(page["rooms"]) == 1 < page["total"]
+        assert desk.call("GET", "/api/room", params={"name": "nowhere"}).status_code == 404
+
+    async def test_settings(self, desk: Desk, people: Company) -> None:
+        ann, _ = await pair(people)
+        body = {"chat": False, "no cussing": True, "slowMode": 3}
+        answer = desk.do("PATCH", "/api/room/settings", body, name=ann.room).json()
+        assert answer["settings"] | body == answer["settings"]
+        told = await ann.expect("ch", where=lambda one: one["ch"]["settings"]["chat"] is False)
+        assert told["ch"]["settings"]["slowMode"] == 3
+        answer = desk.call(
+            "PATCH", "/api/room/settings", params={"name": "lobby"}, json={"chat": False}
+        )
+        assert answer.status_code == 409
+
+    async def test_crown(self, desk: Desk, people: Company) -> None:
+        ann, bea = await pair(people)
+        desk.do("PUT", "/api/room/crown", {"user_id": bea.id}, name=ann.room)
+        told = await ann.expect("ch")
+        assert told["ch"]["crown"]["participantId"] == bea.id
+        desk.do("PUT", "/api/room/crown", {"user_id": None}, name=ann.room)
+        told = await ann.expect("ch")
+        assert "participantId" not in told["ch"]["crown"]
+        for body, status in (({"user_id": None}, 409), ({"user_id": NOBODY}, 404)):
+            answer = desk.call("PUT", "/api/room/crown", params={"name": ann.room}, json=body)
+            assert answer.status_code == status
+
+    async def test_chat_is_cleared(self, desk: Desk, people: Company) -> None:
+        ann, bea = await pair(people)
+        await ann.send({"m": "a", "message": "hello"})
+        await bea.expect("a")
+        (line,) = desk.get("/api/room", name=ann.room)["chat"]
+        assert (line["text"], line["user_id"]) == ("hello", ann.id)
+        desk.do("DELETE", "/api/room/chat", name=ann.room)
+        assert (await bea.expect("c"))["c"] == []
+        assert desk.get("/api/room", name=ann.room)["chat"] == []
+
+    async def test_close(self, desk: Desk, people: Company) -> None:
+        ann, bea = await pair(people)
+        desk.do("POST", "/api/room/close", {"reason": "too loud"}, name=ann.room)
+        for person in (ann, bea):
+            assert "too loud" in (await person.expect("notification"))["text"]
+            assert (await person.expect("ch"))["ch"]["_id"] == "lobby"
+        assert desk.call("GET", "/api/room", params={"name": ann.room}).status_code == 404
+        act = desk.last_act()
+        assert (act["action"], act["room"], act["reason"]) == ("close room", ann.room, "too loud")
+
+    async def test_permanent(self, desk: Desk, people: Company) -> None:
+        name = new_room()
+        desk.do("PUT", "/api/room/permanent", {"permanent": True}, name=name)
+        assert desk.get("/api/room", name=name)["permanent"] is True
+        body = {"reason": ""}
+        answer = desk.call("POST", "/api/room/close", params={"name": name}, json=body)
+        assert answer.status_code == 409
+        desk.do("PUT", "/api/room/permanent", {"permanent": False}, name=name)
+        assert desk.call("GET", "/api/room", params={"name": name}).status_code == 404
+
+
+class TestUsers:
+    async def test_list_and_search(self, desk: Desk, people: Company) -> None:
+        ann = await people.enter(new_room(), address=new_address())
+        await ann.send({"m": "userset", "set": {"name": "Änne <b>"}})
+        await ann.expect("p")
+        (found,) = desk.get("/api/users", search="äNNE")["users"]
+        assert (found["id"], found["rooms"]) == (ann.id, [ann.room])
+        assert desk.get("/api/users", search=ann.id[:12])["users"][0]["id"] == ann.id
+        assert [one["id"] for one in desk.get("/api/users", room=ann.room)["users"]] == [ann.id]
+        assert desk.get(f"/api/users/{ann.id}")["name"] == "Änne <b>"
+        assert desk.call("GET", f"/api/users/{NOBODY}").status_code == 404
+        assert desk.call("GET", "/api/users/nobody").status_code == 422
+
+    async def test_rename_recolour_and_tag(self, desk: Desk, people: Company) -> None:
+        ann, bea = await pair(people)
+        desk.do("PATCH", f"/api/users/{ann.id}", {"name": "Nice", "color": "#123456"})
+        told = await bea.expect("p", where=lambda one: one["name"] == "Nice")
+        assert told["color"] == "#123456"
+        tag = {"text": "guest", "color": "#aabbcc"}
+        desk.do("PUT", f"/api/users/{ann.id}/tag", {"tag": tag})
+        assert (await bea.expect("p"))["tag"] == tag
+        desk.do("PUT", f"/api/users/{ann.id}/tag", {"tag": None})
+        assert "tag" not in await bea.expect("p")
+        answer = desk.call("PATCH", f"/api/users/{ann.id}", json={"name": "\u202e"})
+        assert answer.status_code == 409
+
+    async def test_mute(self, desk: Desk, people: Company) -> None:
+        ann, bea = await pair(people)
+        body = {"room": ann.room, "notes": True, "chat": False, "reason": "noise"}
+        desk.do("PUT", f"/api/users/{bea.id}/mute", body)
+        await bea.send({"m": "n", "t": 0, "n": [{"n": "c4", "v": 1}]})
+        await bea.expect("notification")
+        await bea.hears()
+        await ann.nothing("n")
+        assert desk.last_act()["action"] == "mute"
+        desk.do("PUT", f"/api/users/{bea.id}/mute", body | {"notes": False})
+        await bea.send({"m": "n", "t": 0, "n": [{"n": "c4", "v": 1}]})
+        await ann.expect("n")
+        answer = desk.call("PUT", f"/api/users/{ann.id}/mute", json=body)
+        assert answer.status_code == 409, "who holds the crown is not muted"
+
+    async def test_kick_from_a_room_and_from_the_site(self, desk: Desk, people: Company) -> None:
+        ann, bea = await pair(people)
+        desk.do("POST", f"/api/users/{bea.id}/kick", {"room": ann.room, "reason": "out"})
+        assert "out" in (await bea.expect("notification"))["text"]
+        assert (await bea.expect("ch"))["ch"]["_id"] == "test/awkward"
+        assert (await ann.expect("bye"))["p"] == bea.id
+        desk.do("POST", f"/api/users/{bea.id}/kick", {"reason": "go"})
+        assert "go" in (await bea.expect("notification"))["text"]
+        assert await bea.closed() == 1000
+
+    async def test_move(self, desk: Desk, people: Company) -> None:
+        ann, _ = await pair(people)
+        room = new_room()
+        desk.do("POST", f"/api/users/{ann.id}/move", {"room": room, "reason": ""})
+        assert (await ann.expect("ch"))["ch"]["_id"] == room
+
+    async def test_connections(self, desk: Desk, people: Company) -> None:
+        ann = await people.enter(new_room(), address=new_address())
+        tab = await people.tab(ann, ann.room)
+        found = desk.get("/api/connections", user=ann.id)["connections"]
+        assert [one["room"] for one in found] == [ann.room, ann.room]
+        desk.do("POST", f"/api/connections/{found[1]['id']}/kick", {"reason": "one is enough"})
+        assert await tab.closed() == 1000
+        await ann.hears()
+        assert (
+            desk.call("POST", "/api/connections/4000000/kick", json={"reason": ""}).status_code
+            == 404
+        )
+
+
+class TestBans:
+    async def test_from_a_room(self, desk: Desk, people: Company) -> None:
+        ann, bea = await pair(people)
+        body = {"subject": bea.id, "room": ann.room, "seconds": 600, "reason": "rude"}
+        answer = desk.do("POST", "/api/bans", body)
+        assert answer.status_code == 201
+        assert (await bea.expect("ch"))["ch"]["_id"] == "test/awkward"
+        (ban,) = desk.get("/api/bans", room=ann.room)["bans"]
+        assert (ban["subject"], ban["reason"]) == (bea.id, "rude")
+        assert ban["by"] == desk.tokens["admin"].split("_")[1]
+        desk.do("DELETE", "/api/bans", subject=bea.id, room=ann.room)
+        assert await bea.join(ann.room)
+        answer = desk.call("DELETE", "/api/bans", params={"subject": bea.id, "room": ann.room})
+        assert answer.status_code == 404
+
+    async def test_from_the_site_outlives_the_server(self) -> None:
+        """It is answered when it is on the disk: a crash right after it forgets nothing."""
+        with run_server() as server:
+            desk = Desk(server)
+            async with Company(server) as people:
+                ann = await people.enter("lobby", address=new_address())
+                desk.do("POST", "/api/bans", {"subject": ann.id, "reason": "spam"})
+                assert await ann.closed() == 4008
+            server.kill()
+            server.start()
+            (ban,) = desk.get("/api/bans")["bans"]
+            assert (ban["subject"], ban["until"], ban["room"]) == (ann.id, None, "")
+            (act,) = desk.get("/api/audit", subject=ann.id)["acts"]
+            assert (act["action"], act["reason"]) == ("siteban", "spam")
+            desk.client.close()
+
+    def test_what_cannot_be_banned(self, desk: Desk) -> None:
+        for body in (
+            {"subject": "somebody"},
+            {"subject": "0.0.0.0/0"},
+            {"subject": "203.0.113.0/24", "room": "lobby"},
+        ):
+            assert desk.call("POST", "/api/bans", json=body).status_code == 409
+
+
+class TestNotices:
+    async def test_to_a_user_a_room_and_all(self, desk: Desk, people: Company) -> None:
+        ann, bea = await pair(people)
+        cid = await people.enter(new_room(), address=new_address())
+        told = desk.do("POST", "/api/notices", {"to": "user", "user_id": ann.id, "text": "one"})
+        assert told.json() == {"connections": 1}
+        assert (await ann.expect("notification"))["text"] == "one"
+        body = {"to": "room", "room": ann.room, "text": "<b>two</b>", "title": "T", "seconds": 9}
+        assert desk.do("POST", "/api/notices", body).json() == {"connections": 2}
+        for person in (ann, bea):
+            notice = await person.expect("notification")
+            assert (notice["text"], notice["title"]) == ("<b>two</b>", "T")
+            assert notice["duration"] == 9000
+        desk.do("POST", "/api/notices", {"to": "all", "text": "three"})
+        assert (await cid.expect("notification"))["text"] == "three"
+        for body in ({"to": "user", "user_id": NOBODY}, {"to": "room", "room": "nowhere"}):
+            answer = desk.call("POST", "/api/notices", json=body | {"text": "x"})
+            assert answer.status_code == 404
+
+
+class TestServer:
+    async def test_status(self, desk: Desk, people: Company) -> None:
+        before = desk.get("/api/status")
+        await people.pair()
+        after = desk.get("/api/status")
+        assert after["clients"] == before["clients"] + 2
+        assert after["counters"]["attached"] == before["counters"]["attached"] + 2
+        assert after["ready"] and after["store_healthy"]
+
+    def test_secrets_are_masked(self) -> None:
+        with run_server(SALT1="pepper-and-salt", SALT2="sugar-and-spice") as server:
+            desk = Desk(server)
+            answer = desk.call("GET", "/api/configuration")
+            assert "pepper" not in answer.text and "sugar" not in answer.text
+            settings = answer.json()["settings"]
+            assert settings["internal_port"] == server.internal_port
+            assert settings["limits"]["lag_hard_bytes"] == 1_048_576
+            desk.client.close()
+
+    def test_nothing_is_offered_that_is_not_there(self, desk: Desk) -> None:
+        paths = desk.client.get("/openapi.json").json()["paths"]
+        offered = "/api/configuration/reload" in paths
+        answer = desk.call("POST", "/api/configuration/reload")
+        assert (answer.status_code != 404) is offered
+
+    async def test_the_audit_log_is_searched(self, desk: Desk, people: Company) -> None:
+        ann, _ = await pair(people)
+        for name in ("First", "Second"):
+            desk.do("PATCH", f"/api/users/{ann.id}", {"name": name})
+        acts = desk.get("/api/audit", subject=ann.id, action="setname")["acts"]
+        assert [act["details"]["after"] for act in acts] == ["Second", "First"]
+        assert desk.get("/api/audit", subject=ann.id, before=acts[1]["at"])["acts"] == []
+
+    async def test_what_happens_is_streamed(self, desk: Desk, people: Company) -> None:
+        headers = {"Authorization": f"Bearer {desk.tokens['read']}"}
+        async with (
+            asyncio.timeout(30),
+            httpx.AsyncClient(base_url=desk.base, trust_env=False, timeout=20) as client,
+            client.stream("GET", "/api/events", headers=headers) as stream,
+        ):
+            assert stream.headers["content-type"].startswith("text/event-stream")
+            events = _events(stream)
+            kind, status = await anext(events)
+            assert kind == "status" and status["version"]
+            ann, _ = await pair(people)
+            await ann.send({"m": "a", "message": "line\n\nbreak: no", "x": 1})
+            await ann.send({"m": "a", "message": "data: x"})
+            desk.do("POST", f"/api/users/{ann.id}/kick", {"reason": "bye"})
+            heard = []
+            while not heard or heard[-1]["kind"] != "gone":
+                kind, event = await anext(events)
+                if kind == "message" and ann.id in (event.get("user_id"), event.get("subject")):
+                    heard.append(event)
+        kinds = [event["kind"] for event in heard]
+        assert kinds == ["arrived", "entered", "chat", "kick", "left", "gone"]
+        assert heard[2]["text"] == "data: x"
+        assert heard[3]["reason"] == "bye"
+
+    async def test_a_stream_does_not_keep_the_server(self) -> None:
+        with run_server(FORTEPIANO_LIMITS__DRAIN_SECONDS="0") as server:
+            desk = Desk(server)
+            headers = {"Authorization": f"Bearer {desk.tokens['read']}"}
+            with desk.client.stream("GET", "/api/events", headers=headers) as stream:
+                lines = stream.iter_lines()
+                assert next(lines) == "event: status"
+                assert await asyncio.to_thread(server.stop) == 0
+            desk.client.close()
+
+
+async def _events(stream: httpx.Response) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    kind = "message"
+    async for line in stream.aiter_lines():
+        if line.startswith("event: "):
+            kind = line[7:]
+        elif line.startswith("data: "):
+            yield kind, json.loads(line[6:])
+        elif not line:
+            kind = "message"

@@ -1,0 +1,74 @@
+"""schemathesis against a running server: the admin API does what its document says, and no more.
+
+Wrong tokens, which schemathesis tries too, would lock it out: test_admin_api.py tries those. The
+stream of events has no end unless it is asked for one, so only the long run reads it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from websockets.sync.client import connect
+
+from support.server import Server, run_server
+
+CHECKS = ["--checks", "all", "--exclude-checks", "ignored_auth"]
+STREAM = "/api/events"
+
+
+@pytest.fixture
+def crowd() -> Iterator[tuple[Server, str]]:
+    """A server of its own, since all is done to it that can be, with people; and a token."""
+    with run_server() as server, contextlib.ExitStack() as stack:
+        for number in range(4):
+            address = (f"127.90.0.{number + 1}", 0)
+            url = f"{server.ws_url}/ws"
+            opened = connect(url, source_address=address, compression=None, proxy=None)
+            person = stack.enter_context(opened)
+            person.send(json.dumps([{"m": "hi"}, {"m": "ch", "_id": f"room {number % 2}"}]))
+        yield server, server.make_token("admin")
+
+
+def explore(server: Server, token: str, folder: Path, *options: str) -> str:
+    """Run schemathesis and return its report; a finding fails the test."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "run"),
+            f"http://127.0.0.1:{server.internal_port}/openapi.json",
+            *("--header", f"Authorization: Bearer {token}", "--no-color"),
+            *(*CHECKS, *options),
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    report = done.stdout + done.stderr
+    assert done.returncode == 0, report
+    assert "Operations:" in report
+    return report
+
+
+@pytest.mark.timeout(120)
+def test_the_api_is_as_its_document_says(crowd: tuple[Server, str], tmp_path: Path) -> None:
+    server, token = crowd
+    few = ("--max-examples", "4", "--phases", "coverage,fuzzing", "--seed", "7")
+    report = explore(server, token, tmp_path, *few, "--exclude-path", STREAM)
+    assert "Tested: " in report
+
+
+@pytest.mark.ops
+@pytest.mark.timeout(1000)
+def test_the_api_is_as_its_document_says_at_length(
+    crowd: tuple[Server, str], tmp_path: Path
+) -> None:
+    server, token = crowd
+    explore(server, token, tmp_path, "--max-examples", "100", "--exclude-path", STREAM)
+    explore(server, token, tmp_path, "--max-examples", "5", "--include-path", STREAM)
