@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import sqlite3
@@ -207,17 +208,71 @@ class TestToken:
             TokenRecord("0000000a", "d1", "admin", "Béa 🎹", 1_795_300_000_000, None),
             TokenRecord("0000000b", "d2", "read", "", 1_795_300_060_000, 4_102_444_800_000),
             TokenRecord("0000000c", "d3", "moderate", "old", 1_795_300_120_000, 1_795_300_120_001),
+            TokenRecord("0000000d", "d4", "bot", "robot", 1_795_300_180_000, None, "b" * 24),
+            TokenRecord(
+                "a" * 24, "", "user", "", 1_795_300_240_000, None, "a" * 24, 1_795_300_240_000
+            ),
         ]
         with closing(open_store(Settings())) as store:
             for record in reversed(records):
                 store.save_token(record)
         assert cli.main(["token", "list"]) == 0
-        assert capsys.readouterr().out.splitlines() == [
-            "ID        SCOPE     CREATED           EXPIRES           LABEL",
-            "0000000a  admin     2026-11-21 22:26  never             Béa 🎹",
-            "0000000b  read      2026-11-21 22:27  2100-01-01 00:00",
-            "0000000c  moderate  2026-11-21 22:28  expired           old",
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].split() == ["ID", "SCOPE", "CREATED", "EXPIRES", "USER", "LABEL"]
+        assert [re.split(r"  +", line) for line in lines[1:]] == [
+            ["0000000a", "admin", "2026-11-21 22:26", "never", "Béa 🎹"],
+            ["0000000b", "read", "2026-11-21 22:27", "2100-01-01 00:00"],
+            ["0000000c", "moderate", "2026-11-21 22:28", "expired", "old"],
+            ["0000000d", "bot", "2026-11-21 22:29", "never", "b" * 24, "robot"],
+            ["a" * 24, "user", "2026-11-21 22:30", "revoked", "a" * 24],
         ]
+        assert {line.index("2026") for line in lines[1:]} == {lines[0].index("CREATED")}
+
+    @pytest.mark.parametrize("scope", ["bot", "user"])
+    def test_a_token_can_be_a_certain_user(
+        self, capsys: pytest.CaptureFixture[str], scope: str
+    ) -> None:
+        self.create(capsys, "--scope", scope, "--user", "a" * 24)
+        self.create(capsys, "--scope", scope)
+        first, second = (token.user_id for token in self.kept("data"))
+        assert first != second
+        assert "a" * 24 in {first, second}
+        assert all(re.fullmatch("[0-9a-f]{24}", user) for user in (first, second))
+
+    @pytest.mark.parametrize(
+        ("arguments", "problem"),
+        [
+            (["--scope", "admin", "--user", "a" * 24], "is for a bot or a user"),
+            (["--scope", "bot", "--user", "x"], "must be a user id: 24 hex digits in lower case"),
+            (["--scope", "bot", "--user", "A" * 24], "must be a user id"),
+        ],
+    )
+    def test_any_other_user_is_a_mistake(
+        self, capsys: pytest.CaptureFixture[str], arguments: list[str], problem: str
+    ) -> None:
+        assert cli.main(["token", "create", *arguments]) == 2
+        told = capsys.readouterr()
+        assert told.out == ""
+        assert problem in told.err
+
+    def test_of_a_user_all_tokens_of_browsers_are_revoked(self) -> None:
+        assert cli.main(["token", "revoke", "a" * 24]) == 0
+        (record,) = self.kept("data")
+        assert (record.user_id, record.scope, record.digest) == ("a" * 24, "user", "")
+        assert record.revoked == record.created
+
+    def test_keys_are_rotated(self, capsys: pytest.CaptureFixture[str]) -> None:
+        for count in (1, 2, 3, 3):
+            assert cli.main(["token", "rotate"]) == 0
+            assert f"signs from now on; {count} keys are accepted" in capsys.readouterr().out
+        assert len(json.loads(Path("data/keys.json").read_text())["keys"]) == 3
+
+    def test_in_memory_there_are_none(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("FORTEPIANO_STORE__URL", "memory:")
+        assert cli.main(["token", "rotate"]) == 2
+        assert "store.url: memory: keeps no keys" in capsys.readouterr().err
 
     def test_a_revoked_one_is_gone(self, capsys: pytest.CaptureFixture[str]) -> None:
         gone, stays = (self.create(capsys, "--scope", "read") for _ in range(2))

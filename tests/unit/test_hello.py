@@ -38,7 +38,7 @@ def hello(backstage: Backstage, token: Any = None, *, at: str = HERE, **session:
 
 
 def bot_token(backstage: Backstage, scope: Any = "bot", days: int | None = None) -> str:
-    token, record = mint(scope, "", START, days, "b" * 24)
+    token, record = mint(scope, "", backstage.context.now(), days, "b" * 24)
     backstage.context.store.save_token(record)
     return token
 

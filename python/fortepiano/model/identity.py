@@ -193,4 +193,4 @@ def _subscriber(address: str) -> str:
         return str(ip)
     if ip.ipv4_mapped is not None:
         return str(ip.ipv4_mapped)
-    return str(ipaddress.IPv6Network((int(ip), _SUBNET_BITS), strict=False))
+    return f"{ipaddress.IPv6Address(int(ip) >> _SUBNET_BITS << _SUBNET_BITS)}/{_SUBNET_BITS}"

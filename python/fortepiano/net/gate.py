@@ -126,7 +126,8 @@ class Gate:
         if len(self.engine) >= self.most_sockets:
             return self._refuse(_FULL, peer)
         address = peer or self.name
-        if ":" in address:  # IPv4 has one spelling
+        if address.startswith("::ffff:") or "%" in address:
+            # What the kernel writes is canonical but for mapped IPv4, and zones.
             address = canonical(address) or address
         if self.addresses.any_trusted:
             told = self.addresses.of(address, headers)
