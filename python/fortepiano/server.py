@@ -32,9 +32,11 @@ from fortepiano.net.front import Front
 from fortepiano.net.gate import Gate
 from fortepiano.net.listener import listening, name_of, url_of
 from fortepiano.net.porch import Porch
+from fortepiano.net.systemd import Watchdog, inherited, notify
 from fortepiano.net.visit import Visit
 from fortepiano.parts import make_context
 from fortepiano.protocol.dispatch import Dispatch
+from fortepiano.protocol.outbound import notice
 from fortepiano.reload import Reload
 from fortepiano.store.keyring import open_keys
 from fortepiano.store.lock import serving_from
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
     from fortepiano.config import Settings
     from fortepiano.protocol.context import Context
+    from fortepiano.protocol.outbound import Outbound
     from fortepiano.store.base import Store
     from fortepiano.store.keyring import KeyRing
 
@@ -63,6 +66,8 @@ _CLOSE_GAP_SECONDS = 0.01
 
 _FILES_LEFT = 48
 """Open files that are no links, at least: the store, the loop's own, people who load the page."""
+
+_FAREWELL = "The server restarts. You will be back in a few seconds."
 
 _LAST_WORDS_SECONDS = 2.0
 """How long closed connections get to answer before the process goes."""
@@ -85,8 +90,16 @@ def run(
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it means something
     with contextlib.ExitStack() as stack:
-        public = stack.enter_context(listening(settings.host, settings.port))
-        internal = stack.enter_context(listening(settings.internal_host, settings.internal_port))
+        given = [stack.enter_context(one) for one in inherited()]
+        public, internal = (
+            given[number] if number < len(given) else stack.enter_context(listening(*address))
+            for number, address in enumerate(
+                [
+                    (settings.host, settings.port),
+                    (settings.internal_host, settings.internal_port),
+                ]
+            )
+        )
         if settings.store.url != "memory:":
             stack.enter_context(serving_from(settings.data_dir))
         store = stores.open_store(settings)
@@ -166,18 +179,22 @@ async def _serve(
     garbage = Garbage(engine, loop.call_later)
     async with reload.on_call(settings.data_dir, watched):
         log.info("listening", url=url_of(public), internal=url_of(internal), pid=os.getpid())
+        watchdog = Watchdog(loop)
+        notify("READY=1")
         await stop.wait()
+    notify("STOPPING=1")
     log.info("stopping", connections=len(engine))
     gate.is_draining = True
     context.events.tell(STOPPING)
     context.directory.freeze(context.now())
-    await _drain(engine, settings.limits.drain_seconds, stop_now)
+    await _drain(engine, context.outbound, desk.settings.limits.drain_seconds, stop_now)
     for server in servers:
         server.should_exit = True
         server.force_exit = True
     await asyncio.gather(*tasks)
     lag.close()
     garbage.close()
+    watchdog.close()
     engine.close()
     log.info("stopped")
 
@@ -193,12 +210,17 @@ def _look_after(
     loop.call_later(_LOOK_SECONDS, _look_after, context, reload, keys, loop)
 
 
-async def _drain(engine: Engine, seconds: float, at_once: asyncio.Event) -> None:
+async def _drain(
+    engine: Engine, outbound: Outbound, seconds: float, at_once: asyncio.Event
+) -> None:
     """Close all connections with 4000, spread over the time, so that their return is spread too.
 
     Stock clients come back 50 ms after a close.
     """
     links = engine.connections()
+    for link in links:
+        if link.session is not None and link.session.user is not None:
+            outbound.tell(link.session, [notice(_FAREWELL)])
     pause = min(seconds / len(links), _CLOSE_GAP_SECONDS) if links else 0.0
     for link in links:
         link.close(CloseCode.RESTART, "The server restarts.")

@@ -1,0 +1,76 @@
+"""What systemd tells a service and wants to hear from it: sockets, readiness, signs of life.
+
+As in sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3). Where no systemd started the
+server, all of it does nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["Watchdog", "inherited", "notify"]
+
+_FIRST_DESCRIPTOR = 3
+
+
+def inherited() -> list[socket.socket]:
+    """Return the listening sockets that we were started with, in the order of the socket unit."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return []
+    count = int(os.environ.get("LISTEN_FDS", "0"))
+    for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+        os.environ.pop(name, None)  # they are not meant for programs that we start
+    sockets: list[socket.socket] = []
+    for descriptor in range(_FIRST_DESCRIPTOR, _FIRST_DESCRIPTOR + count):
+        os.set_inheritable(descriptor, False)
+        sockets.append(socket.socket(fileno=descriptor))
+    return sockets
+
+
+def notify(state: str) -> None:
+    """Tell systemd something, such as `READY=1`; a systemd that is gone is no reason to fail.
+
+    Args:
+        state: Assignments, one a line.
+    """
+    path = os.environ.get("NOTIFY_SOCKET", "")
+    if not path:
+        return
+    address = "\0" + path[1:] if path.startswith("@") else path
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+        try:
+            sender.connect(address)
+            sender.send(state.encode())
+        except OSError:
+            return
+
+
+class Watchdog:
+    """Gives signs of life as long as the event loop turns, twice in the time that systemd waits.
+
+    Args:
+        loop: The event loop.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._timer: asyncio.TimerHandle | None = None
+        wanted = os.environ.get("WATCHDOG_PID") in (None, str(os.getpid()))
+        microseconds = int(os.environ.get("WATCHDOG_USEC", "0")) if wanted else 0
+        self._seconds = microseconds / 2_000_000
+        if self._seconds:
+            self._live()
+
+    def _live(self) -> None:
+        notify("WATCHDOG=1")
+        self._timer = self._loop.call_later(self._seconds, self._live)
+
+    def close(self) -> None:
+        """Give no more."""
+        if self._timer is not None:
+            self._timer.cancel()
