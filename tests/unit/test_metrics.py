@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -184,3 +186,11 @@ def test_names_and_units_are_as_prometheus_wants_them(scraped: Scraped) -> None:
         ["promtool", "check", "metrics"], input=text, capture_output=True, check=False, timeout=30
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_the_document_tells_all_metrics_and_no_others(scraped: Scraped) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "administration.md").read_text()
+    told = re.findall(r"^\| `(fortepiano_\w+)", document, re.MULTILINE)
+    text, _ = scraped.metrics.exposed("")
+    shown = re.findall(r"^# TYPE (fortepiano_\w+)", text.decode(), re.MULTILINE)
+    assert told == shown

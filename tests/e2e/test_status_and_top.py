@@ -1,0 +1,111 @@
+"""`fortepiano status` and `fortepiano top` beside a running server."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from support.people import Company, new_room
+from support.server import Server, environment, free_port, run_server
+
+pytestmark = pytest.mark.timeout(90)
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[Server]:
+    """A server of the tests' own: they count heads."""
+    with run_server(NODE_ENV="development") as running:
+        yield running
+
+
+def run(server: Server, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "fortepiano", *arguments],
+        cwd=server.folder,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def where(server: Server) -> tuple[str, str]:
+    return "--url", f"http://127.0.0.1:{server.internal_port}"
+
+
+async def test_status_for_people_and_for_scripts(house: Server) -> None:
+    async with Company(house) as people:
+        for _ in range(3):
+            await people.enter(new_room())
+        shown = run(house, "status", *where(house))
+        told = run(house, "status", "--json", *where(house))
+    assert (shown.returncode, shown.stderr) == (0, "")
+    first, *rows = shown.stdout.splitlines()
+    assert re.fullmatch(r"fortepiano \S+, ready", first)
+    assert re.search(r"^Clients +3$", "\n".join(rows), re.MULTILINE)
+    document = json.loads(told.stdout)
+    assert document["ready"] is True
+    assert document["numbers"]["clients"] == 3
+    assert document["by_label"]["messages_received_total"]["ch"] >= 3
+
+
+def test_the_settings_say_where_the_server_is(house: Server) -> None:
+    done = run(house, "status", FORTEPIANO_INTERNAL_PORT=str(house.internal_port))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_server_that_is_not_there_is_told_in_one_line(house: Server) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    for command in ("status", "top"):
+        done = run(house, command, "--url", url)
+        assert (done.returncode, done.stdout) == (2, "")
+        (line,) = done.stderr.splitlines()
+        assert url in line and "Connection refused" in line
+    done = run(house, "status", "--url", house.url)
+    assert done.returncode == 2
+    assert "something else" in done.stderr
+    done = run(house, "status", "--url", "file:///etc/passwd")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_top_looks_and_ends(house: Server) -> None:
+    done = run(house, "top", "--count", "2", "--interval", "0.2", *where(house))
+    assert (done.returncode, done.stderr) == (0, "")
+    for title in ("clients", "deliveries", "loop lag", "memory"):
+        assert title in done.stdout
+
+
+def test_top_on_a_terminal_until_it_is_interrupted(house: Server) -> None:
+    ours, theirs = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fortepiano", "top", "--interval", "0.1", *where(house)],
+            env=environment(TERM="xterm", COLUMNS="100", LINES="40"),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+    finally:
+        os.close(theirs)
+    with process:
+        seen = b""
+        while b"deliveries" not in seen:
+            seen += os.read(ours, 65_536)
+        process.send_signal(signal.SIGINT)
+        try:
+            while True:
+                seen += os.read(ours, 65_536)
+        except OSError:
+            pass  # the terminal is closed with its last process
+        os.close(ours)
+        assert process.wait() == 0
+    assert b"Traceback" not in seen
