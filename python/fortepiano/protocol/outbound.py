@@ -103,7 +103,13 @@ class Outbound:
         return known
 
     def present(self, participant: Participant, *, except_for: Session | None = None) -> None:
-        """Say `p`: somebody has come, or has changed."""
+        """Say `p`: somebody has come, or has changed.
+
+        Args:
+            participant: Who it is.
+            except_for: The newcomer's connection, which knows; the others are told of him a moment
+                later, together with who else comes and goes. A change is told at once.
+        """
         position = self._hub.position(participant.person)
         if position is None:
             return
@@ -113,8 +119,10 @@ class Outbound:
                 if session is not except_for:
                     self._hub.tell(session.client, payload)
             return
-        skipped = -1 if except_for is None else except_for.client
-        self._hub.mention(participant.room.number, payload, skipped)
+        if except_for is None:
+            self._hub.say(participant.room.number, payload)
+        else:
+            self._hub.mention(participant.room.number, payload, except_for.client)
 
     def say_gone(self, participant: Participant) -> None:
         """Say `bye`: somebody has left; if nobody saw him, only who sees the hidden is told."""
