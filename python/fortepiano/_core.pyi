@@ -206,9 +206,9 @@ class Throttle:
         *,
         sockets: int = 16,
         sockets_48: int = 64,
-        connects: tuple[int, float] = (20, 5.0),
-        rooms: tuple[int, float] = (10, 1.0),
-        failures: tuple[int, float] = (10, 0.1),
+        connects: tuple[int, float] = ...,  # (20, 5.0)
+        rooms: tuple[int, float] = ...,  # (10, 1.0)
+        failures: tuple[int, float] = ...,  # (10, 0.1)
         newcomers: int = 3,
         places: int = 100000,
         exempt: list[str] = ...,
