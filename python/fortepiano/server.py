@@ -221,18 +221,26 @@ async def _drain(
     for link in links:
         if link.session is not None and link.session.user is not None:
             outbound.tell(link.session, [notice(_FAREWELL)])
+    loop = asyncio.get_running_loop()
     pause = min(seconds / len(links), _CLOSE_GAP_SECONDS) if links else 0.0
-    for link in links:
+    begun = loop.time()
+    for number, link in enumerate(links):
+        # By the clock, so that what each close takes does not add up.
+        await _sleep_until(begun + number * pause, at_once)
         link.close(CloseCode.RESTART, "The server restarts.")
-        if pause and link is not links[-1] and not at_once.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(at_once.wait(), pause)
-    deadline = asyncio.get_running_loop().time() + _LAST_WORDS_SECONDS
-    while len(engine) and not at_once.is_set() and asyncio.get_running_loop().time() < deadline:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(at_once.wait(), 0.02)
+    deadline = loop.time() + _LAST_WORDS_SECONDS
+    while len(engine) and not at_once.is_set() and loop.time() < deadline:
+        await _sleep_until(loop.time() + 0.02, at_once)
     for link in engine.connections():
         link.abort()
+
+
+async def _sleep_until(due: float, at_once: asyncio.Event) -> None:
+    """Wait until the loop's clock says so, or the event is set."""
+    left = due - asyncio.get_running_loop().time()
+    if left > 0 and not at_once.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(at_once.wait(), left)
 
 
 class _Uvicorn(uvicorn.Server):

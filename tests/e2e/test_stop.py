@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -65,13 +64,6 @@ async def test_the_closes_are_spread_over_the_time() -> None:
             assert times[-1] - begin < 3
 
 
-def moment(log: str, event: str) -> datetime:
-    """When the server logged something."""
-    lines = (json.loads(line) for line in log.splitlines())
-    (line,) = (line for line in lines if line["event"] == event)
-    return datetime.fromisoformat(line["timestamp"])
-
-
 @pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
 async def test_a_second_signal_is_at_once(which: signal.Signals) -> None:
     with run_server(FORTEPIANO_LIMITS__DRAIN_SECONDS="60") as server:
@@ -81,6 +73,6 @@ async def test_a_second_signal_is_at_once(which: signal.Signals) -> None:
             server.process.send_signal(signal.SIGTERM)
             await people[-1].expect("notification")
             assert await asyncio.to_thread(server.stop, which) == 0
-            took = moment(server.log, "stopped") - moment(server.log, "stopping")
+            took = server.moment("stopped") - server.moment("stopping")
             # The closes alone would have taken three seconds.
             assert took < timedelta(seconds=2)

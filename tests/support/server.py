@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import random
 import re
@@ -15,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -125,6 +127,12 @@ class Server:
         """Everything that the server wrote to stdout and stderr, over all its starts."""
         path = self.folder / "log"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def moment(self, event: str) -> datetime:
+        """Return when the server logged something for the last time."""
+        lines = [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+        said = [line["timestamp"] for line in lines if line["event"] == event]
+        return datetime.fromisoformat(said[-1])
 
     @property
     def resident_bytes(self) -> int:
