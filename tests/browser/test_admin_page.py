@@ -273,3 +273,28 @@ def test_the_picture_in_the_documents(office: Office, tmp_path: Path) -> None:
     if not SCREENSHOT.exists():
         SCREENSHOT.parent.mkdir(exist_ok=True)
         SCREENSHOT.write_bytes(picture.read_bytes())
+
+
+def test_changes_of_the_settings_are_seen_before_they_are_taken_over(chromium: Browser) -> None:
+    server = Server()
+    settings = server.folder / "fortepiano.toml"
+    settings.write_text('motd = "Before"\n')
+    with ExitStack() as stack:
+        stack.callback(server.close)
+        server.start()
+        context = chromium.new_context()
+        stack.callback(context.close)
+        office = Office(server, context, stack)
+        page = office.enter()
+        office.open("Configuration")
+        settings.write_text('motd = "<b>After</b>"\n')
+        page.get_by_role("button", name="Look for changes …").click()
+        row = page.get_by_role("row").filter(has_text="<b>After</b>")
+        expect(row).to_contain_text("Before")
+        page.get_by_role("button", name="Reload …").click()
+        page.get_by_role("button", name="Do it").click()
+        expect(page.locator(".toast")).to_have_text("The settings are taken over.")
+        row = page.get_by_role("row").filter(has_text="motd")
+        expect(row).to_have_count(1)
+        expect(row).to_contain_text("<b>After</b>")
+        assert office.complaints == []

@@ -156,6 +156,7 @@ class Metrics(Collector):
     def _messages(self) -> Iterator[Metric]:
         stats, counters = self._hub.stats(), self._counters
         refused = {reason: stats[f"refused_{reason}"] for reason in ("solo", "muted")}
+        floods = {reason: stats[f"refused_{reason}"] for reason in ("bytes", "messages")}
         too_fast = stats["refused_t"] + counters.too_fast.total()
         hot = {
             "n": stats["notes"] + stats["refused_quota"] + sum(refused.values()),
@@ -196,7 +197,7 @@ class Metrics(Collector):
             "refused_messages",
             "Messages that were refused for another reason than the note quota.",
             "reason",
-            refused | {"rate": too_fast},
+            refused | {"rate": too_fast} | floods,
         )
         yield _counter(
             "handler_failures", "Messages that were lost to a fault of ours.", counters.failures

@@ -201,4 +201,11 @@ async def _answered(act: Callable[[], Awaitable[Report]]) -> Reloaded:
         report = await act()
     except FortepianoError as error:
         raise ProblemError(409, str(error)) from error
-    return Reloaded(changed=report.changed, waiting=report.waiting)
+    return Reloaded(changed=_shown(report.changed), waiting=_shown(report.waiting))
+
+
+def _shown(changes: dict[str, tuple[object, object]]) -> dict[str, tuple[Any, Any]]:
+    return {
+        name: (_without_password(old), _without_password(new))
+        for name, (old, new) in changes.items()
+    }

@@ -1,7 +1,7 @@
 // What is written down: bans, the audit log, the settings.
 
 import { call } from "/admin/api.js";
-import { act, ask, ban, textField } from "/admin/ask.js";
+import { act, ask, ban, textField, toast } from "/admin/ask.js";
 import { buttons, make, moment, searchField, table } from "/admin/dom.js";
 
 let search = "";
@@ -73,5 +73,31 @@ export async function showConfiguration(view) {
     }
   };
   walk(settings, []);
-  view.replaceChildren(make("p", {}, "As they are in force; secrets are masked."), table(["Setting", "Value"], rows, ""));
+  const changes = make("div");
+  view.replaceChildren(
+    make("p", {}, "As they are in force; secrets are masked. ", buttons(["Look for changes …", () => preview(view, changes)])),
+    changes,
+    table(["Setting", "Value"], rows, ""),
+  );
+}
+
+/** Shows what a reload would change, before it does. */
+async function preview(view, place) {
+  let found;
+  try {
+    found = await call("GET", "/api/configuration/changes");
+  } catch (error) {
+    toast(error.message, true);
+    return;
+  }
+  const rows = (part, note) =>
+    Object.entries(part).map(([name, [old, wanted]]) => [name, make("del", {}, JSON.stringify(old)), make("ins", {}, JSON.stringify(wanted)), note]);
+  const reload = async () => {
+    const given = await ask("Take the changes over");
+    if (given !== null && (await act("The settings are taken over.", "POST", "/api/configuration/reload"))) await showConfiguration(view);
+  };
+  place.replaceChildren(
+    table(["Setting", "Now", "Then", ""], [...rows(found.changed, ""), ...rows(found.waiting, "needs a restart")], "The settings are as they were; handlers are read anew."),
+    buttons(["Reload …", reload]),
+  );
 }
