@@ -132,7 +132,12 @@ def load(server: Running, *arguments: str) -> Figures:
     """
     target = ["--port", str(server.port), "--server-pid", str(server.pid), "--json"]
     command = pinned(LOAD_CORE, [str(GENERATOR), *arguments, *target])
-    done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=RUN_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise BenchError(f"`{' '.join(arguments)}` has no end") from None
     if done.returncode:
         raise BenchError(done.stderr.strip())
     figures: Figures = json.loads(done.stdout)
