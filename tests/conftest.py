@@ -18,8 +18,12 @@ PACKAGES = {
     "chromium": "chromium",
     "promtool": "prometheus",
     "nginx": "nginx",
+    "systemd-analyze": "systemd",
 }
 """Programs that `@pytest.mark.needs` may name, and the Debian packages they come from."""
+
+FLAGS = {"nginx": "-v", "caddy": "version", "openssl": "version"}
+"""How to ask those for their version that do not know `--version`."""
 
 _skipped = pytest.StashKey[dict[str, int]]()
 
@@ -70,7 +74,7 @@ def no_faults_in_the_logs() -> Iterator[None]:
 @cache
 def present(program: str) -> bool:
     """Tell whether `program --version` runs: a name in PATH alone may be a dead link."""
-    flag = "-v" if program == "nginx" else "--version"
+    flag = FLAGS.get(program, "--version")
     try:
         done = subprocess.run([program, flag], capture_output=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -1,0 +1,336 @@
+"""What deploy/ holds, tried as far as it can be without being root of a machine with systemd."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from websockets.asyncio.client import connect
+
+from support.people import Company, new_address
+from support.server import Server, environment, free_port, run_server
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+UNIT = (DEPLOY / "systemd" / "fortepiano.service").read_text()
+
+PATIENCE = 30.0
+WORST_EXPOSURE = 2.0
+"""What `systemd-analyze security` may say at most, of 10."""
+
+
+# systemd
+
+
+@pytest.mark.needs("systemd-analyze")
+def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    program = shutil.which("true")
+    for file in (DEPLOY / "systemd").iterdir():
+        text = re.sub(r"/opt/\S+", str(program), file.read_text())
+        (tmp_path / file.name).write_text(text)
+    for file in tmp_path.iterdir():
+        done = subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", file.name],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        complaints = [line for line in done.stderr.splitlines() if "fortepiano" in line]
+        assert complaints == []
+
+
+@pytest.mark.needs("systemd-analyze")
+def test_the_unit_is_hardened() -> None:
+    done = subprocess.run(
+        [
+            "systemd-analyze",
+            "security",
+            "--offline=yes",
+            str(DEPLOY / "systemd/fortepiano.service"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    (score,) = re.findall(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)
+    assert float(score) <= WORST_EXPOSURE, done.stdout
+
+
+def test_the_unit_outlasts_the_drain() -> None:
+    values = dict(re.findall(r"^(\w+)=(.*)$", UNIT, re.MULTILINE))
+    assert values["Type"] == "notify"
+    assert values["LimitNOFILE"] == "65536"
+    assert int(values["TimeoutStopSec"].removesuffix("s")) > 10 + 2
+
+
+def test_systemd_hears_of_readiness_life_and_the_end(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+        ear.bind(str(tmp_path / "notify"))
+        ear.settimeout(PATIENCE)
+        watchdog = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}
+        with run_server(**watchdog) as server:
+            # A sign of life may come first: both are sent as soon as it listens.
+            first = {ear.recv(1024), ear.recv(1024)}
+            assert first == {b"READY=1", b"WATCHDOG=1"}
+            assert [ear.recv(1024) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+            assert server.stop() == 0
+            said = b""
+            while said != b"STOPPING=1":
+                said = ear.recv(1024)
+
+
+@pytest.mark.parametrize("given", [1, 2])
+def test_it_takes_the_sockets_that_systemd_holds(given: int) -> None:
+    server = Server()
+    with (
+        socket.create_server(("127.0.0.1", 0)) as public,
+        socket.create_server(("127.0.0.1", 0)) as internal,
+    ):
+        # As systemd does it: the sockets are descriptors 3 and 4, and the number is the child's.
+        program = (
+            "import os, sys\n"
+            f"for at, fd in enumerate({[public.fileno(), internal.fileno()][:given]}, 20):"
+            " os.dup2(fd, at)\n"
+            f"for at in range({given}): os.dup2(20 + at, 3 + at)\n"
+            "os.environ['LISTEN_PID'] = str(os.getpid())\n"
+            "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])\n"
+        )
+        command = [sys.executable, "-c", program, *server.command[1:]]
+        with (server.folder / "log").open("wb") as log:
+            server.process = subprocess.Popen(
+                command,
+                cwd=server.folder,
+                env=environment(LISTEN_FDS=str(given)),
+                pass_fds=[public.fileno(), internal.fileno()],
+                stdout=log,
+                stderr=log,
+            )
+        server.port = public.getsockname()[1]
+        if given == 2:
+            server.internal_port = internal.getsockname()[1]
+        try:
+            # A connection that comes before the server listens is not refused: it waits.
+            assert httpx.get(f"{server.url}/readyz", timeout=PATIENCE).status_code == 200
+            base = f"http://127.0.0.1:{server.internal_port}"
+            assert httpx.get(f"{base}/healthz", timeout=PATIENCE).status_code == 200
+            assert server.stop() == 0
+            # systemd still holds the sockets: who comes now waits for the next server.
+            with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE):
+                pass
+        finally:
+            server.close()
+
+
+# Proxies
+
+
+@pytest.fixture(scope="module")
+def certificate() -> Iterator[tuple[Path, Path]]:
+    """A certificate for localhost, and its key."""
+    with tempfile.TemporaryDirectory(prefix="fortepiano-tls-") as name:
+        pem, key = Path(name) / "fullchain.pem", Path(name) / "privkey.pem"
+        subprocess.run(
+            [
+                *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
+                *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
+                *("-keyout", str(key), "-out", str(pem)),
+            ],
+            capture_output=True,
+            timeout=PATIENCE,
+            check=True,
+        )
+        yield pem, key
+
+
+@contextmanager
+def running(command: list[str], port: int, folder: Path, **more: str) -> Iterator[None]:
+    """Run a proxy until it listens on a port, for the length of a `with` block."""
+    with (folder / "proxy.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment(**more), stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                assert process.poll() is None, (folder / "proxy.log").read_text()
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        yield
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+@contextmanager
+def nginx(server: Server, pem: Path, key: Path) -> Iterator[int]:
+    """Run nginx with our configuration, its names and ports changed; yields its port."""
+    port, plain = free_port(), free_port()
+    text = (DEPLOY / "nginx" / "fortepiano.conf").read_text()
+    for old, new in {
+        "listen 80;": f"listen 127.0.0.1:{plain};",
+        "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
+        "127.0.0.1:8080": f"127.0.0.1:{server.port}",
+        "/etc/ssl/piano.example.org/fullchain.pem": str(pem),
+        "/etc/ssl/piano.example.org/privkey.pem": str(key),
+        "piano.example.org": "localhost",
+    }.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    with tempfile.TemporaryDirectory(prefix="fortepiano-nginx-") as name:
+        folder = Path(name)
+        paths = "".join(
+            f"{kind}_temp_path {name}/{kind};"
+            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        (folder / "nginx.conf").write_text(
+            f"daemon off; master_process off; pid {name}/pid; error_log stderr;"
+            f"events {{}} http {{ access_log off; {paths} {text} }}"
+        )
+        command = ["nginx", "-p", name, "-e", "stderr", "-c", f"{name}/nginx.conf"]
+        with running(command, port, folder):
+            yield port
+
+
+@contextmanager
+def caddy(server: Server, pem: Path, key: Path) -> Iterator[int]:
+    """Run Caddy with our configuration, its names and ports changed; yields its port."""
+    port = free_port()
+    text = (DEPLOY / "caddy" / "Caddyfile").read_text()
+    for old, new in {
+        "piano.example.org {": f"https://localhost:{port} {{\n\ttls {pem} {key}",
+        "127.0.0.1:8080": f"127.0.0.1:{server.port}",
+    }.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    with tempfile.TemporaryDirectory(prefix="fortepiano-caddy-") as name:
+        folder = Path(name)
+        options = "{\n\tadmin off\n\tauto_https disable_redirects\n\tskip_install_trust\n}\n"
+        (folder / "Caddyfile").write_text(options + text)
+        command = ["caddy", "run", "--config", f"{name}/Caddyfile", "--adapter", "caddyfile"]
+        homes = {"HOME": name, "XDG_DATA_HOME": name, "XDG_CONFIG_HOME": name}
+        with running(command, port, folder, **homes):
+            yield port
+
+
+PROXIES = {
+    "nginx": pytest.param(nginx, marks=pytest.mark.needs("nginx"), id="nginx"),
+    "caddy": pytest.param(caddy, marks=pytest.mark.needs("caddy"), id="caddy"),
+}
+
+
+@pytest.mark.needs("openssl")
+@pytest.mark.parametrize("proxy", PROXIES.values())
+async def test_people_play_through_a_proxy_with_tls(
+    proxy: Any, certificate: tuple[Path, Path]
+) -> None:
+    trusting = ssl.create_default_context(cafile=str(certificate[0]))
+    with (
+        run_server(FORTEPIANO_PROXY__TRUSTED="127.0.0.1") as server,
+        proxy(server, *certificate) as port,
+    ):
+        async with httpx.AsyncClient(verify=trusting) as client:
+            page = await client.get(f"https://localhost:{port}/my-room")
+        assert page.status_code == 200
+        assert page.headers["content-type"].startswith("text/html")
+        address = new_address()
+
+        async def visit(local: str) -> Any:
+            return await connect(
+                f"wss://localhost:{port}/ws",
+                ssl=trusting,
+                host="127.0.0.1",
+                port=port,
+                proxy=None,
+                local_addr=(local, 0),
+                # A client cannot say that it is somebody else.
+                additional_headers={"X-Forwarded-For": "192.0.2.77"},
+            )
+
+        first, second = await visit(address), await visit(new_address())
+        ids = []
+        for connection in (first, second):
+            await connection.send(json.dumps([{"m": "hi"}, {"m": "ch", "_id": "hall"}]))
+            async with asyncio.timeout(PATIENCE):
+                said: list[Any] = []
+                while not any(message["m"] == "ch" for message in said):
+                    said += json.loads(await connection.recv())
+            ids.append(next(message["u"]["_id"] for message in said if message["m"] == "hi"))
+        assert ids[0] != ids[1]
+        async with Company(server) as company:
+            direct = await company.enter(address=address)
+            assert direct.id == ids[0], "the proxy is not taken for the one who plays"
+        await first.send(json.dumps([{"m": "n", "t": 1, "n": [{"n": "a1", "v": 0.5}]}]))
+        async with asyncio.timeout(PATIENCE):
+            heard: list[Any] = []
+            while not any(message["m"] == "n" for message in heard):
+                heard += json.loads(await second.recv())
+        await first.close()
+        # The close of a restart comes through with its code.
+        assert server.process is not None
+        server.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(PATIENCE):
+            await second.wait_closed()
+        assert second.close_code == 4000
+
+
+# Containers
+
+
+def test_the_container_is_made_of_what_there_is() -> None:
+    text = (DEPLOY / "container" / "Containerfile").read_text()
+    assert 'CMD ["serve"]' in text
+    assert "STOPSIGNAL SIGTERM" in text
+    names = set(re.findall(r"FORTEPIANO_\w+", text))
+    compose = yaml.safe_load((DEPLOY / "container" / "compose.yaml").read_text())
+    ours = compose["services"]["fortepiano"]
+    names |= set(ours["environment"])
+    variables = {name: "data" if "DIR" in name else "redis://redis:6379/0" for name in names}
+    variables["FORTEPIANO_INTERNAL_HOST"] = "0.0.0.0"
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-m", "fortepiano", "check-config"],
+            cwd=folder,
+            env=environment(**variables),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert (DEPLOY / "container" / ours["build"]["context"] / "pyproject.toml").exists()
+    for service in compose["services"].values():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if source.startswith("."):
+                assert (DEPLOY / "container" / source).is_file(), source
+            else:
+                assert source in compose["volumes"]
+    assert int(ours["stop_grace_period"].removesuffix("s")) > 10 + 2
+
+
+def test_logs_are_json_on_stdout() -> None:
+    with run_server() as server:
+        for line in server.log.splitlines():
+            assert {"event", "level", "timestamp", "logger"} <= json.loads(line).keys()
+        assert not os.path.exists(server.folder / "fortepiano.log")
