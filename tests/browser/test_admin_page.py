@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -77,7 +77,7 @@ class Office:
 
     def enter(self, scope: str = "admin") -> Page:
         self.page.goto(self.url)
-        self.page.get_by_label("Token").fill(self.server.make_token(scope))
+        self.page.get_by_label("Token").fill(self.server.tokens[scope])
         self.page.get_by_role("button", name="Enter").click()
         expect(self.page.get_by_role("tab", name="Overview")).to_be_visible(timeout=PATIENCE)
         return self.page
@@ -87,15 +87,31 @@ class Office:
         return self.page
 
 
+def opened(toml: str = "") -> Server:
+    """Start a server; its tokens are made before, since a running one takes a moment to see."""
+    server = Server()
+    (server.folder / "fortepiano.toml").write_text(toml)
+    server.tokens = {scope: server.make_token(scope) for scope in ("read", "moderate", "admin")}
+    server.start()
+    return server
+
+
+@pytest.fixture(scope="module")
+def staffed() -> Iterator[Server]:
+    """A server for the tests of this file."""
+    with closing(opened()) as server:
+        yield server
+
+
 @pytest.fixture
-def office(home: Server, chromium: Browser) -> Iterator[Office]:
+def office(staffed: Server, chromium: Browser) -> Iterator[Office]:
     with ExitStack() as stack:
         context = chromium.new_context(viewport={"width": 1280, "height": 900})
         stack.callback(context.close)
-        made = Office(home, context, stack)
+        made = Office(staffed, context, stack)
         yield made
         assert made.complaints == []
-        assert made.hosts == {f"127.0.0.1:{home.internal_port}"}
+        assert made.hosts == {f"127.0.0.1:{staffed.internal_port}"}
 
 
 def test_it_can_do_nothing_without_a_token(office: Office) -> None:
@@ -276,12 +292,8 @@ def test_the_picture_in_the_documents(office: Office, tmp_path: Path) -> None:
 
 
 def test_changes_of_the_settings_are_seen_before_they_are_taken_over(chromium: Browser) -> None:
-    server = Server()
-    settings = server.folder / "fortepiano.toml"
-    settings.write_text('motd = "Before"\n')
-    with ExitStack() as stack:
-        stack.callback(server.close)
-        server.start()
+    with closing(opened('motd = "Before"\n')) as server, ExitStack() as stack:
+        settings = server.folder / "fortepiano.toml"
         context = chromium.new_context()
         stack.callback(context.close)
         office = Office(server, context, stack)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
@@ -30,6 +31,17 @@ class Desk:
         base = f"http://127.0.0.1:{server.internal_port}"
         self.client = httpx.Client(base_url=base, trust_env=False, timeout=20)
         self.base = base
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls, **settings: str) -> Iterator[Desk]:
+        """Run a server; its tokens are made before, since a running one takes a moment to see."""
+        server = Server(**settings)
+        with contextlib.closing(server):
+            desk = cls(server)
+            with desk.client:
+                server.start()
+                yield desk
 
     def call(
         self, method: str, path: str, *, scope: str = "admin", token: str = "", **options: Any
@@ -60,10 +72,8 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk() -> Iterator[Desk]:
-    with run_server() as server:
-        made = Desk(server)
-        with made.client:
-            yield made
+    with Desk.opened() as made:
+        yield made
 
 
 @pytest.fixture
@@ -94,10 +104,9 @@ class TestAccess:
                         assert answer.headers["content-type"] == "application/problem+json"
                         assert answer.headers["www-authenticate"].startswith("Bearer")
 
-    def test_wrong_tokens_lock_out(self, desk: Desk) -> None:
-        """Of a thousand tries no more than five are looked at."""
-        with run_server() as server:
-            other = Desk(server)
+    def test_wrong_tokens_lock_out(self) -> None:
+        """Of many tries no more than five are looked at."""
+        with Desk.opened() as other:
             assert other.call("GET", "/api/status").status_code == 200
             told = [
                 other.call("GET", "/api/status", token=f"fp_00000000_{number:064x}")
@@ -110,7 +119,6 @@ class TestAccess:
             assert other.call("GET", "/api/status").status_code == 429
             assert other.client.get("/metrics").status_code == 200
             assert other.client.get("/api/status").status_code == 401
-            other.client.close()
 
     @pytest.mark.parametrize(
         "header", ["Basic abc", "Bearer", "Bearer=x", "Token x", "fp_x", "Bearer a, Bearer b"]
@@ -136,6 +144,7 @@ class TestAccess:
 
     def test_a_revoked_token_ends(self, desk: Desk) -> None:
         token = desk.server.make_token("read")
+        time.sleep(2)  # a running server looks once a second, and a wrong token is a failure
         data = ["--data-dir", str(desk.server.folder / "data")]
         assert desk.call("GET", "/api/status", token=token).status_code == 200
         subprocess.run(
@@ -328,8 +337,8 @@ class TestBans:
 
     async def test_from_the_site_outlives_the_server(self) -> None:
         """It is answered when it is on the disk: a crash right after it forgets nothing."""
-        with run_server() as server:
-            desk = Desk(server)
+        with Desk.opened() as desk:
+            server = desk.server
             async with Company(server) as people:
                 ann = await people.enter("lobby", address=new_address())
                 desk.do("POST", "/api/bans", {"subject": ann.id, "reason": "spam"})
@@ -340,7 +349,6 @@ class TestBans:
             assert (ban["subject"], ban["until"], ban["room"]) == (ann.id, None, "")
             (act,) = desk.get("/api/audit", subject=ann.id)["acts"]
             assert (act["action"], act["reason"]) == ("siteban", "spam")
-            desk.client.close()
 
     def test_what_cannot_be_banned(self, desk: Desk) -> None:
         for body in (
@@ -381,14 +389,12 @@ class TestServer:
         assert after["ready"] and after["store_healthy"]
 
     def test_secrets_are_masked(self) -> None:
-        with run_server(SALT1="pepper-and-salt", SALT2="sugar-and-spice") as server:
-            desk = Desk(server)
+        with Desk.opened(SALT1="pepper-and-salt", SALT2="sugar-and-spice") as desk:
             answer = desk.call("GET", "/api/configuration")
             assert "pepper" not in answer.text and "sugar" not in answer.text
             settings = answer.json()["settings"]
-            assert settings["internal_port"] == server.internal_port
+            assert settings["internal_port"] == desk.server.internal_port
             assert settings["limits"]["lag_hard_bytes"] == 1_048_576
-            desk.client.close()
 
     def test_nothing_is_offered_that_is_not_there(self, desk: Desk) -> None:
         paths = desk.client.get("/openapi.json").json()["paths"]
@@ -430,14 +436,12 @@ class TestServer:
         assert heard[3]["reason"] == "bye"
 
     async def test_a_stream_does_not_keep_the_server(self) -> None:
-        with run_server(FORTEPIANO_LIMITS__DRAIN_SECONDS="0") as server:
-            desk = Desk(server)
+        with Desk.opened(FORTEPIANO_LIMITS__DRAIN_SECONDS="0") as desk:
             headers = {"Authorization": f"Bearer {desk.tokens['read']}"}
             with desk.client.stream("GET", "/api/events", headers=headers) as stream:
                 lines = stream.iter_lines()
                 assert next(lines) == "event: status"
-                assert await asyncio.to_thread(server.stop) == 0
-            desk.client.close()
+                assert await asyncio.to_thread(desk.server.stop) == 0
 
 
 async def _events(stream: httpx.Response) -> AsyncIterator[tuple[str, dict[str, Any]]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect
 
-from support.server import Server, run_server
+from support.server import Server
 
 CHECKS = ["--checks", "all", "--exclude-checks", "ignored_auth"]
 STREAM = "/api/events"
@@ -25,14 +25,17 @@ STREAM = "/api/events"
 @pytest.fixture
 def crowd() -> Iterator[tuple[Server, str]]:
     """A server of its own, since all is done to it that can be, with people; and a token."""
-    with run_server() as server, contextlib.ExitStack() as stack:
+    server = Server()
+    with contextlib.closing(server), contextlib.ExitStack() as stack:
+        token = server.make_token("admin")  # before the start: a running server takes a moment
+        server.start()
         for number in range(4):
             address = (f"127.90.0.{number + 1}", 0)
             url = f"{server.ws_url}/ws"
             opened = connect(url, source_address=address, compression=None, proxy=None)
             person = stack.enter_context(opened)
             person.send(json.dumps([{"m": "hi"}, {"m": "ch", "_id": f"room {number % 2}"}]))
-        yield server, server.make_token("admin")
+        yield server, token
 
 
 def explore(server: Server, token: str, folder: Path, *options: str) -> str:

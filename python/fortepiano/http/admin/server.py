@@ -74,8 +74,8 @@ class Configuration(View):
 class Reloaded(View):
     """What a reload has changed, or would change: old and new values, by dotted name."""
 
-    changed: dict[str, tuple[Any, Any]]
-    waiting: dict[str, tuple[Any, Any]]
+    changed: dict[str, list[Any]]
+    waiting: dict[str, list[Any]]
     """What differs too, but needs a restart."""
 
 
@@ -204,8 +204,8 @@ async def _answered(act: Callable[[], Awaitable[Report]]) -> Reloaded:
     return Reloaded(changed=_shown(report.changed), waiting=_shown(report.waiting))
 
 
-def _shown(changes: dict[str, tuple[object, object]]) -> dict[str, tuple[Any, Any]]:
+def _shown(changes: dict[str, tuple[object, object]]) -> dict[str, list[Any]]:
     return {
-        name: (_without_password(old), _without_password(new))
+        name: [_without_password(old), _without_password(new)]
         for name, (old, new) in changes.items()
     }
