@@ -120,7 +120,8 @@ def test_the_room_list_is_live(server: Server, room: str, invite: Invite) -> Non
 
 
 def test_a_private_room_comes_back_after_a_restart(room: str, invite: Invite) -> None:
-    with run_server(NODE_ENV="development") as server:
+    settings = {"NODE_ENV": "development", "FORTEPIANO_LIMITS__DRAIN_SECONDS": "0.5"}
+    with run_server(**settings) as server:
         ann = invite(server).visit()
         ann.page.click("#rooms-open")
         ann.page.fill("#rooms-name", room)

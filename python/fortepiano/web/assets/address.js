@@ -11,28 +11,28 @@ const TAKEN = /^(ws|healthz|readyz|assets(\/.*)?)$/;
  * @param {Pick<Location, "pathname" | "search">} location
  */
 export function roomOf({ pathname, search }) {
-  const asked = new URLSearchParams(search).get("c");
-  if (asked) return asked;
-  const path = pathname.slice(1);
-  if (path === "" || path === "ws") return LOBBY;
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path; // a stray % is part of the name
-  }
+	const asked = new URLSearchParams(search).get("c");
+	if (asked) return asked;
+	const path = pathname.slice(1);
+	if (path === "" || path === "ws") return LOBBY;
+	try {
+		return decodeURIComponent(path);
+	} catch {
+		return path; // a stray % is part of the name
+	}
 }
 
 /** The address of a room on this server. @param {string} room */
 export function pathOf(room) {
-  if (room === LOBBY) return "/";
-  const segments = room.split("/");
-  // A browser takes "." and ".." and an empty first segment for directions, not for a name.
-  const odd = segments[0] === "" || segments.some((part) => part === "." || part === "..");
-  if (odd || TAKEN.test(room)) return `/?c=${encodeURIComponent(room)}`;
-  return `/${segments.map(encodeURIComponent).join("/")}`;
+	if (room === LOBBY) return "/";
+	const segments = room.split("/");
+	// A browser takes "." and ".." and an empty first segment for directions, not for a name.
+	const odd = segments[0] === "" || segments.some((part) => part === "." || part === "..");
+	if (odd || TAKEN.test(room)) return `/?c=${encodeURIComponent(room)}`;
+	return `/${segments.map(encodeURIComponent).join("/")}`;
 }
 
 /** The socket that belongs to a page address. @param {Pick<Location, "protocol" | "host">} location */
 export function socketOf({ protocol, host }) {
-  return `${protocol === "https:" ? "wss:" : "ws:"}//${host}/ws`;
+	return `${protocol === "https:" ? "wss:" : "ws:"}//${host}/ws`;
 }

@@ -9,198 +9,198 @@ const REMEMBERED = 20;
 
 /** What is said in the room, to all or to one. */
 export class Chat {
-  #log = element("chat-log");
-  #input = element("chat-input", HTMLInputElement);
-  #left = element("chat-left");
-  #section = element("chat");
-  #toggle = element("chat-toggle", HTMLButtonElement);
-  #target = element("chat-target");
-  #targetText = element("chat-target-text");
-  #room;
-  #net;
-  #mutes;
-  /** Whom the next line is for; null: for all. @type {{ _id: string, name: string } | null} */
-  #to = null;
-  /** The line that the next one answers. @type {string | null} */
-  #answers = null;
-  #unread = 0;
-  /** One's own last lines, the newest first. @type {string[]} */
-  #said = [];
-  #at = -1;
+	#log = element("chat-log");
+	#input = element("chat-input", HTMLInputElement);
+	#left = element("chat-left");
+	#section = element("chat");
+	#toggle = element("chat-toggle", HTMLButtonElement);
+	#target = element("chat-target");
+	#targetText = element("chat-target-text");
+	#room;
+	#net;
+	#mutes;
+	/** Whom the next line is for; null: for all. @type {{ _id: string, name: string } | null} */
+	#to = null;
+	/** The line that the next one answers. @type {string | null} */
+	#answers = null;
+	#unread = 0;
+	/** One's own last lines, the newest first. @type {string[]} */
+	#said = [];
+	#at = -1;
 
-  /** @param {Net} net @param {Room} room @param {Mutes} mutes */
-  constructor(net, room, mutes) {
-    this.#net = net;
-    this.#room = room;
-    this.#mutes = mutes;
-    net.wire.on("a", (line) => this.#append(line));
-    net.wire.on("dm", (line) => this.#append(line));
-    net.wire.on("c", ({ c }) => this.#replace(Array.isArray(c) ? c : []));
-    net.on("status", () => this.#allow());
-    room.on("joined", () => this.#aim(null, null));
-    room.on("changed", () => this.#allow());
-    mutes.on("change", () => {
-      for (const row of this.#log.children) {
-        if (row instanceof HTMLElement) row.hidden = mutes.chat.has(row.dataset.user ?? "");
-      }
-    });
-    this.#allow();
-    submit("chat-form", () => this.#send());
-    this.#input.addEventListener("keydown", (event) => this.#key(event));
-    this.#input.addEventListener("input", () => this.#count());
-    press("chat-target-cancel", () => this.#aim(null, null));
-    press("chat-toggle", () => this.#show(this.#section.classList.contains("closed")));
-    document.addEventListener("visibilitychange", () => this.#read());
-    // Enter goes to the chat from wherever one plays.
-    addEventListener("keydown", (event) => {
-      const idle = document.activeElement === document.body || document.activeElement?.id === "piano";
-      if (event.key !== "Enter" || event.isComposing || !idle || this.#input.disabled) return;
-      event.preventDefault();
-      this.#show(true);
-      this.#input.focus();
-    });
-  }
+	/** @param {Net} net @param {Room} room @param {Mutes} mutes */
+	constructor(net, room, mutes) {
+		this.#net = net;
+		this.#room = room;
+		this.#mutes = mutes;
+		net.wire.on("a", (line) => this.#append(line));
+		net.wire.on("dm", (line) => this.#append(line));
+		net.wire.on("c", ({ c }) => this.#replace(Array.isArray(c) ? c : []));
+		net.on("status", () => this.#allow());
+		room.on("joined", () => this.#aim(null, null));
+		room.on("changed", () => this.#allow());
+		mutes.on("change", () => {
+			for (const row of this.#log.children) {
+				if (row instanceof HTMLElement) row.hidden = mutes.chat.has(row.dataset.user ?? "");
+			}
+		});
+		this.#allow();
+		submit("chat-form", () => this.#send());
+		this.#input.addEventListener("keydown", (event) => this.#key(event));
+		this.#input.addEventListener("input", () => this.#count());
+		press("chat-target-cancel", () => this.#aim(null, null));
+		press("chat-toggle", () => this.#show(this.#section.classList.contains("closed")));
+		document.addEventListener("visibilitychange", () => this.#read());
+		// Enter goes to the chat from wherever one plays.
+		addEventListener("keydown", (event) => {
+			const idle = document.activeElement === document.body || document.activeElement?.id === "piano";
+			if (event.key !== "Enter" || event.isComposing || !idle || this.#input.disabled) return;
+			event.preventDefault();
+			this.#show(true);
+			this.#input.focus();
+		});
+	}
 
-  /** Begins a line that only one person will read. @param {{ _id: string, name: string }} person */
-  writeTo(person) {
-    this.#show(true);
-    this.#aim(person, null);
-    this.#input.focus();
-  }
+	/** Begins a line that only one person will read. @param {{ _id: string, name: string }} person */
+	writeTo(person) {
+		this.#show(true);
+		this.#aim(person, null);
+		this.#input.focus();
+	}
 
-  #send() {
-    const message = oneLine(this.#input.value, LONGEST);
-    // An empty line is how one leaves the box; what could not be sent stays in it.
-    if (!message) {
-      this.#input.blur();
-      return;
-    }
-    const answer = this.#answers && { reply_to: this.#answers };
-    const line = this.#to ? { m: "dm", _id: this.#to._id, message, ...answer } : { m: "a", message, ...answer };
-    if (!this.#net.send(line)) return;
-    this.#said = [message, ...this.#said.filter((said) => said !== message)].slice(0, REMEMBERED);
-    this.#at = -1;
-    this.#input.value = "";
-    this.#count();
-    this.#aim(this.#to, null);
-  }
+	#send() {
+		const message = oneLine(this.#input.value, LONGEST);
+		// An empty line is how one leaves the box; what could not be sent stays in it.
+		if (!message) {
+			this.#input.blur();
+			return;
+		}
+		const answer = this.#answers && { reply_to: this.#answers };
+		const line = this.#to ? { m: "dm", _id: this.#to._id, message, ...answer } : { m: "a", message, ...answer };
+		if (!this.#net.send(line)) return;
+		this.#said = [message, ...this.#said.filter((said) => said !== message)].slice(0, REMEMBERED);
+		this.#at = -1;
+		this.#input.value = "";
+		this.#count();
+		this.#aim(this.#to, null);
+	}
 
-  /** @param {KeyboardEvent} event */
-  #key(event) {
-    if (event.key === "Escape") {
-      if (this.#to || this.#answers) this.#aim(null, null);
-      else this.#input.blur();
-    }
-    const step = event.key === "ArrowUp" ? 1 : event.key === "ArrowDown" ? -1 : 0;
-    if (!step || event.isComposing) return;
-    event.preventDefault();
-    this.#at = Math.min(Math.max(this.#at + step, -1), this.#said.length - 1);
-    this.#input.value = this.#said[this.#at] ?? "";
-    this.#count();
-  }
+	/** @param {KeyboardEvent} event */
+	#key(event) {
+		if (event.key === "Escape") {
+			if (this.#to || this.#answers) this.#aim(null, null);
+			else this.#input.blur();
+		}
+		const step = event.key === "ArrowUp" ? 1 : event.key === "ArrowDown" ? -1 : 0;
+		if (!step || event.isComposing) return;
+		event.preventDefault();
+		this.#at = Math.min(Math.max(this.#at + step, -1), this.#said.length - 1);
+		this.#input.value = this.#said[this.#at] ?? "";
+		this.#count();
+	}
 
-  #count() {
-    const left = LONGEST - this.#input.value.length;
-    this.#left.textContent = left <= 60 ? String(left) : "";
-  }
+	#count() {
+		const left = LONGEST - this.#input.value.length;
+		this.#left.textContent = left <= 60 ? String(left) : "";
+	}
 
-  /** @param {{ _id: string, name: string } | null} to @param {{ id: string, name: string } | null} line */
-  #aim(to, line) {
-    this.#to = to;
-    this.#answers = line?.id ?? null;
-    this.#target.hidden = !to && !line;
-    this.#targetText.textContent = to
-      ? t("Only {name} will read this", { name: to.name })
-      : t("In answer to {name}", { name: line?.name ?? "" });
-  }
+	/** @param {{ _id: string, name: string } | null} to @param {{ id: string, name: string } | null} line */
+	#aim(to, line) {
+		this.#to = to;
+		this.#answers = line?.id ?? null;
+		this.#target.hidden = !to && !line;
+		this.#targetText.textContent = to
+			? t("Only {name} will read this", { name: to.name })
+			: t("In answer to {name}", { name: line?.name ?? "" });
+	}
 
-  /** @param {unknown[]} lines */
-  #replace(lines) {
-    // The history of a room is not news: a screen reader shall not read all of it.
-    this.#log.ariaBusy = "true";
-    this.#log.replaceChildren();
-    this.#unread = 0;
-    for (const line of lines) this.#append(line, true);
-    this.#log.ariaBusy = "false";
-    this.#read();
-  }
+	/** @param {unknown[]} lines */
+	#replace(lines) {
+		// The history of a room is not news: a screen reader shall not read all of it.
+		this.#log.ariaBusy = "true";
+		this.#log.replaceChildren();
+		this.#unread = 0;
+		for (const line of lines) this.#append(line, true);
+		this.#log.ariaBusy = "false";
+		this.#read();
+	}
 
-  /** @param {any} line an `a` or `dm` message, or an entry of `c` @param {boolean} [old] whether it is history */
-  #append(line, old = false) {
-    if (typeof line?.a !== "string") return;
-    const from = line.sender ?? line.p;
-    const user = string(from?._id);
-    const own = user === this.#room.user?._id;
-    const following = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 40;
-    const row = make("div", "line");
-    row.dataset.user = user;
-    row.hidden = this.#mutes.chat.has(user);
-    const sender = string(from?.name, "Anonymous");
-    const name = make("bdi", "line-name", sender);
-    name.style.setProperty("--color", color(from?.color));
-    row.append(name);
-    if (line.m === "dm") {
-      row.classList.add("line-private");
-      const whom = own ? t("to {name}", { name: string(line.recipient?.name) }) : t("to you alone");
-      row.append(make("bdi", "line-to", whom));
-    }
-    const answered = this.#find(line.r);
-    if (answered) row.append(make("bdi", "line-quote", answered.querySelector(".line-text")?.textContent ?? ""));
-    const text = make("bdi", "line-text");
-    text.append(...withLinks(line.a));
-    row.append(text);
-    const time = typeof line.t === "number" ? new Date(line.t) : null;
-    if (time && !Number.isNaN(time.getTime())) row.title = time.toLocaleTimeString();
-    if (typeof line.id === "string") {
-      row.dataset.line = line.id;
-      const reply = make("button", "line-reply", "↩");
-      reply.type = "button";
-      reply.title = t("Answer");
-      reply.ariaLabel = t("Answer {name}", { name: sender });
-      reply.addEventListener("click", () => {
-        const to = line.m === "dm" ? { ...(own ? line.recipient : from) } : null;
-        this.#aim(to, { id: line.id, name: sender });
-        this.#input.focus();
-      });
-      row.append(reply);
-    }
-    this.#log.append(row);
-    while (this.#log.childElementCount > KEPT) this.#log.firstElementChild?.remove();
-    if (following) this.#log.scrollTop = this.#log.scrollHeight;
-    if (!old && !own && !row.hidden) this.#unread += 1;
-    this.#read();
-  }
+	/** @param {any} line an `a` or `dm` message, or an entry of `c` @param {boolean} [old] whether it is history */
+	#append(line, old = false) {
+		if (typeof line?.a !== "string") return;
+		const from = line.sender ?? line.p;
+		const user = string(from?._id);
+		const own = user === this.#room.user?._id;
+		const following = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 40;
+		const row = make("div", "line");
+		row.dataset.user = user;
+		row.hidden = this.#mutes.chat.has(user);
+		const sender = string(from?.name, "Anonymous");
+		const name = make("bdi", "line-name", sender);
+		name.style.setProperty("--color", color(from?.color));
+		row.append(name);
+		if (line.m === "dm") {
+			row.classList.add("line-private");
+			const whom = own ? t("to {name}", { name: string(line.recipient?.name) }) : t("to you alone");
+			row.append(make("bdi", "line-to", whom));
+		}
+		const answered = this.#find(line.r);
+		if (answered) row.append(make("bdi", "line-quote", answered.querySelector(".line-text")?.textContent ?? ""));
+		const text = make("bdi", "line-text");
+		text.append(...withLinks(line.a));
+		row.append(text);
+		const time = new Date(Number(line.t));
+		if (time.getTime()) row.title = time.toLocaleTimeString();
+		if (typeof line.id === "string") {
+			row.dataset.line = line.id;
+			const reply = make("button", "line-reply", "↩");
+			reply.type = "button";
+			reply.title = t("Answer");
+			reply.ariaLabel = t("Answer {name}", { name: sender });
+			reply.addEventListener("click", () => {
+				const to = line.m === "dm" ? { ...(own ? line.recipient : from) } : null;
+				this.#aim(to, { id: line.id, name: sender });
+				this.#input.focus();
+			});
+			row.append(reply);
+		}
+		this.#log.append(row);
+		while (this.#log.childElementCount > KEPT) this.#log.firstElementChild?.remove();
+		if (following) this.#log.scrollTop = this.#log.scrollHeight;
+		if (!old && !own && !row.hidden) this.#unread += 1;
+		this.#read();
+	}
 
-  /** @param {unknown} id */
-  #find(id) {
-    return typeof id === "string" ? [...this.#log.children].find((row) => /** @type {HTMLElement} */ (row).dataset.line === id) : undefined;
-  }
+	/** @param {unknown} id */
+	#find(id) {
+		return typeof id === "string" ? [...this.#log.children].find((row) => /** @type {HTMLElement} */ (row).dataset.line === id) : undefined;
+	}
 
-  /** @param {boolean} open */
-  #show(open) {
-    this.#section.classList.toggle("closed", !open);
-    this.#toggle.ariaExpanded = String(open);
-    if (open) this.#log.scrollTop = this.#log.scrollHeight;
-    this.#read();
-  }
+	/** @param {boolean} open */
+	#show(open) {
+		this.#section.classList.toggle("closed", !open);
+		this.#toggle.ariaExpanded = String(open);
+		if (open) this.#log.scrollTop = this.#log.scrollHeight;
+		this.#read();
+	}
 
-  /** Counts what nobody has seen: while the chat is closed, or the page is behind others. */
-  #read() {
-    const seen = !document.hidden && !this.#section.classList.contains("closed");
-    if (seen) this.#unread = 0;
-    this.#toggle.dataset.unread = this.#unread ? String(this.#unread) : "";
-    document.title = document.title.replace(/^\(\d+\) /, this.#unread ? `(${this.#unread}) ` : "");
-    if (this.#unread && !document.title.startsWith("(")) document.title = `(${this.#unread}) ${document.title}`;
-  }
+	/** Counts what nobody has seen: while the chat is closed, or the page is behind others. */
+	#read() {
+		const seen = !document.hidden && !this.#section.classList.contains("closed");
+		if (seen) this.#unread = 0;
+		this.#toggle.dataset.unread = this.#unread ? String(this.#unread) : "";
+		document.title = document.title.replace(/^\(\d+\) /, this.#unread ? `(${this.#unread}) ` : "");
+		if (this.#unread && !document.title.startsWith("(")) document.title = `(${this.#unread}) ${document.title}`;
+	}
 
-  #allow() {
-    const off = this.#room.settings.chat === false;
-    this.#section.classList.toggle("off", off);
-    this.#input.disabled = off;
-    this.#input.placeholder = off
-      ? t("Chat is off in this room")
-      : this.#net.status === "online"
-        ? t("Say something (Enter)")
-        : t("Not connected: what you write waits here");
-  }
+	#allow() {
+		const off = this.#room.settings.chat === false;
+		this.#section.classList.toggle("off", off);
+		this.#input.disabled = off;
+		this.#input.placeholder = off
+			? t("Chat is off in this room")
+			: this.#net.status === "online"
+				? t("Say something (Enter)")
+				: t("Not connected: what you write waits here");
+	}
 }

@@ -4,25 +4,25 @@
  * @param {unknown} value @param {string} [fallback]
  */
 export function color(value, fallback = "#8a94a6") {
-  return typeof value === "string" && /^#[0-9a-f]{6}$/i.test(value) ? value.toLowerCase() : fallback;
+	return typeof value === "string" && /^#[0-9a-f]{6}$/i.test(value) ? value.toLowerCase() : fallback;
 }
 
 /** The red, green and blue of a checked colour, 0..255. @param {string} hex @returns {[number, number, number]} */
 export function channels(hex) {
-  const value = parseInt(hex.slice(1), 16);
-  return [value >> 16, (value >> 8) & 255, value & 255];
+	const value = parseInt(hex.slice(1), 16);
+	return [value >> 16, (value >> 8) & 255, value & 255];
 }
 
 /** How bright a checked colour is, 0..1 (relative luminance of WCAG 2). @param {string} hex */
 export function luminance(hex) {
-  const [r, g, b] = channels(hex).map((part) => {
-    const share = part / 255;
-    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-  });
-  return 0.2126 * /** @type {number} */ (r) + 0.7152 * /** @type {number} */ (g) + 0.0722 * /** @type {number} */ (b);
+	const [r, g, b] = channels(hex).map((part) => {
+		const share = part / 255;
+		return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+	});
+	return 0.2126 * /** @type {number} */ (r) + 0.7152 * /** @type {number} */ (g) + 0.0722 * /** @type {number} */ (b);
 }
 
 /** Dark or light ink, whichever contrasts more with the colour below it. @param {string} hex */
 export function inkOn(hex) {
-  return luminance(hex) > 0.179 ? "#10131a" : "#ffffff";
+	return luminance(hex) > 0.179 ? "#10131a" : "#ffffff";
 }

@@ -11,58 +11,58 @@ const FREE = 15_000;
  * @param {HTMLElement} layer @param {Net} net @param {Room} room @param {Clock} clock
  */
 export function showFallenCrown(layer, net, room, clock) {
-  const crown = make("button", "fallen");
-  const left = make("span", "fallen-left");
-  crown.type = "button";
-  crown.hidden = true;
-  crown.append(icon("crown"), left);
-  crown.addEventListener("click", () => net.send({ m: "chown", id: room.me }));
-  layer.append(crown);
-  const still = matchMedia("(prefers-reduced-motion: reduce)");
-  let timer = 0;
-  /** Which fall was shown. @type {number | undefined} */
-  let shown;
+	const crown = make("button", "fallen");
+	const left = make("span", "fallen-left");
+	crown.type = "button";
+	crown.hidden = true;
+	crown.append(icon("crown"), left);
+	crown.addEventListener("click", () => net.send({ m: "chown", id: room.me }));
+	layer.append(crown);
+	const still = matchMedia("(prefers-reduced-motion: reduce)");
+	let timer = 0;
+	/** Which fall was shown. @type {number | undefined} */
+	let shown;
 
-  const count = () => {
-    const { time = 0, userId = "" } = room.crown ?? {};
-    const wait = Math.ceil((clock.toLocal(time) + FREE - now()) / 1000);
-    const mine = userId === room.user?._id || room.settings.owner_id === room.user?._id;
-    crown.disabled = wait > 0 && !mine;
-    left.textContent = wait > 0 ? String(wait) : "";
-    crown.ariaLabel = crown.disabled ? t("The crown is free in {seconds} s", { seconds: wait }) : t("Take the crown");
-    crown.title = crown.ariaLabel;
-    if (wait <= 0) clearInterval(timer);
-  };
+	const count = () => {
+		const { time = 0, userId = "" } = room.crown ?? {};
+		const wait = Math.ceil((clock.toLocal(time) + FREE - now()) / 1000);
+		const mine = userId === room.user?._id || room.settings.owner_id === room.user?._id;
+		crown.disabled = wait > 0 && !mine;
+		left.textContent = wait > 0 ? String(wait) : "";
+		crown.ariaLabel = crown.disabled ? t("The crown is free in {seconds} s", { seconds: wait }) : t("Take the crown");
+		crown.title = crown.ariaLabel;
+		if (wait <= 0) clearInterval(timer);
+	};
 
-  const draw = () => {
-    const floor = room.crown && !room.crown.participantId;
-    crown.hidden = !floor;
-    if (!floor) {
-      clearInterval(timer);
-      shown = undefined;
-      return;
-    }
-    const { time = 0, startPos, endPos } = room.crown ?? {};
-    crown.style.left = `${place(endPos?.x)}%`;
-    crown.style.top = `${place(endPos?.y, 82)}%`;
-    if (shown !== time) {
-      shown = time;
-      clearInterval(timer);
-      timer = setInterval(count, 250);
-      const age = now() - clock.toLocal(time);
-      if (age < FALLS && !still.matches) {
-        const from = { left: `${place(startPos?.x)}%`, top: `${place(startPos?.y, 20)}%` };
-        const way = crown.animate([from, {}], { duration: FALLS, easing: "cubic-bezier(0.5, 0, 0.9, 0.6)" });
-        way.currentTime = Math.max(0, age);
-      }
-    }
-    count();
-  };
-  room.on("changed", draw);
+	const draw = () => {
+		const floor = room.crown && !room.crown.participantId;
+		crown.hidden = !floor;
+		if (!floor) {
+			clearInterval(timer);
+			shown = undefined;
+			return;
+		}
+		const { time = 0, startPos, endPos } = room.crown ?? {};
+		crown.style.left = `${place(endPos?.x)}%`;
+		crown.style.top = `${place(endPos?.y, 82)}%`;
+		if (shown !== time) {
+			shown = time;
+			clearInterval(timer);
+			timer = setInterval(count, 250);
+			const age = now() - clock.toLocal(time);
+			if (age < FALLS && !still.matches) {
+				const from = { left: `${place(startPos?.x)}%`, top: `${place(startPos?.y, 20)}%` };
+				const way = crown.animate([from, {}], { duration: FALLS, easing: "cubic-bezier(0.5, 0, 0.9, 0.6)" });
+				way.currentTime = Math.max(0, age);
+			}
+		}
+		count();
+	};
+	room.on("changed", draw);
 }
 
 /** A percentage within the window. @param {unknown} value @param {number} fallback */
 function place(value, fallback = 50) {
-  const number = Number(value ?? fallback);
-  return Number.isFinite(number) ? Math.min(Math.max(number, 2), 96) : fallback;
+	const number = Number(value ?? fallback);
+	return Number.isFinite(number) ? Math.min(Math.max(number, 2), 96) : fallback;
 }

@@ -4,46 +4,38 @@
  * @param {string} id @param {new () => T} [kind] @returns {T}
  */
 export function element(id, kind = /** @type {any} */ (HTMLElement)) {
-  const found = document.getElementById(id);
-  if (!(found instanceof kind)) throw new Error(`index.html has no ${kind.name} #${id}`);
-  return found;
+	const found = document.getElementById(id);
+	if (!(found instanceof kind)) throw new Error(`index.html has no ${kind.name} #${id}`);
+	return found;
 }
 
 /**
  * A new element. Text only ever goes in as text, so nothing that a person wrote becomes markup.
- *
- * @template {keyof HTMLElementTagNameMap} K
- * @param {K} tag
- * @param {string} [className]
- * @param {string} [text]
- * @returns {HTMLElementTagNameMap[K]}
+ * @template {keyof HTMLElementTagNameMap} K @param {K} tag @param {string} [className] @param {string} [text]
  */
 export function make(tag, className = "", text = "") {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text) made.textContent = text;
-  return made;
+	const made = document.createElement(tag);
+	if (className) made.className = className;
+	if (text) made.textContent = text;
+	return made;
 }
 
 /** One of the icons that index.html defines as symbols. @param {string} name @returns {SVGSVGElement} */
 export function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `#icon-${name}`);
-  svg.classList.add("icon");
-  svg.setAttribute("aria-hidden", "true");
-  svg.append(use);
-  return svg;
+	const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+	const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+	use.setAttribute("href", `#icon-${name}`);
+	svg.classList.add("icon");
+	svg.setAttribute("aria-hidden", "true");
+	svg.append(use);
+	return svg;
 }
 
-/**
- * The button with this id, which from now on does something.
- * @param {string} id @param {() => void} act
- */
+/** The button with this id, which from now on does something. @param {string} id @param {() => void} act */
 export function press(id, act) {
-  const button = element(id, HTMLButtonElement);
-  button.addEventListener("click", act);
-  return button;
+	const button = element(id, HTMLButtonElement);
+	button.addEventListener("click", act);
+	return button;
 }
 
 /**
@@ -51,23 +43,23 @@ export function press(id, act) {
  * @param {string} name @param {() => void} [before] called each time before it opens
  */
 export function panel(name, before) {
-  const dialog = element(name, HTMLDialogElement);
-  press(`${name}-close`, () => dialog.close());
-  dialog.addEventListener("pointerdown", (event) => {
-    if (event.target === dialog) dialog.close();
-  });
-  if (before) {
-    let pointed = false;
-    element(`${name}-open`, HTMLButtonElement).addEventListener("click", ({ detail }) => {
-      pointed = detail > 0;
-      before();
-      dialog.showModal();
-    });
-    // The browser gives the focus back to the button, and with it the space bar: who used the mouse
-    // wants to play on.
-    dialog.addEventListener("close", () => pointed && /** @type {HTMLElement} */ (document.activeElement)?.blur());
-  }
-  return dialog;
+	const dialog = element(name, HTMLDialogElement);
+	press(`${name}-close`, () => dialog.close());
+	dialog.addEventListener("pointerdown", (event) => {
+		if (event.target === dialog) dialog.close();
+	});
+	if (before) {
+		let pointed = false;
+		element(`${name}-open`, HTMLButtonElement).addEventListener("click", ({ detail }) => {
+			pointed = detail > 0;
+			before();
+			dialog.showModal();
+		});
+		// The browser gives the focus back to the button, and with it the space bar: who used the mouse
+		// wants to play on.
+		dialog.addEventListener("close", () => pointed && /** @type {HTMLElement} */ (document.activeElement)?.blur());
+	}
+	return dialog;
 }
 
 /**
@@ -75,8 +67,13 @@ export function panel(name, before) {
  * @param {string} id @param {() => void} act
  */
 export function submit(id, act) {
-  element(id).addEventListener("submit", (event) => {
-    event.preventDefault();
-    act();
-  });
+	element(id).addEventListener("submit", (event) => {
+		event.preventDefault();
+		act();
+	});
+}
+
+/** What one draws with on a canvas. @param {HTMLCanvasElement} canvas */
+export function pen(canvas) {
+	return /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
 }

@@ -1,27 +1,23 @@
-/**
- * Draws in one animation frame whatever has something to draw, and rests while nothing has.
- *
- * @typedef {(now: number) => boolean} Painter Draws; returns whether it needs the next frame too.
- */
+/** Draws in one animation frame whatever has something to draw, and rests while nothing has. */
 export class Frames {
-  /** @type {Painter[]} */
-  #painters = [];
-  #pending = false;
+	/** @type {Painter[]} */
+	#painters = [];
+	#pending = false;
 
-  /** @param {Painter} painter */
-  add(painter) {
-    this.#painters.push(painter);
-    this.wake();
-  }
+	/** @param {Painter} painter */
+	add(painter) {
+		this.#painters.push(painter);
+		this.wake();
+	}
 
-  wake() {
-    if (this.#pending) return;
-    this.#pending = true;
-    requestAnimationFrame((now) => {
-      this.#pending = false;
-      let busy = false;
-      for (const paint of this.#painters) busy = paint(now) || busy;
-      if (busy) this.wake();
-    });
-  }
+	wake() {
+		if (this.#pending) return;
+		this.#pending = true;
+		requestAnimationFrame((now) => {
+			this.#pending = false;
+			let busy = false;
+			for (const paint of this.#painters) busy = paint(now) || busy;
+			if (busy) this.wake();
+		});
+	}
 }

@@ -10,31 +10,31 @@ let words = {};
 
 /** The language that was chosen, or the first of the browser's that there is. */
 export function language() {
-  const wanted = [recall("language", ""), ...navigator.languages.map((code) => code.slice(0, 2))];
-  return wanted.find((code) => code in LANGUAGES) ?? "en";
+	const wanted = [recall("language", ""), ...navigator.languages.map((code) => code.slice(0, 2))];
+	return wanted.find((code) => code in LANGUAGES) ?? "en";
 }
 
 /** Loads the words of one's language and puts them into the page. */
 export async function translate() {
-  const code = language();
-  document.documentElement.lang = code;
-  if (code === "en") return;
-  const answer = await fetch(new URL(`strings/${code}.json`, import.meta.url)).catch(() => null);
-  if (!answer?.ok) return; // then it stays English
-  words = await answer.json();
-  const texts = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
-  while (texts.nextNode()) {
-    const { currentNode: node } = texts;
-    const text = (node.textContent ?? "").trim();
-    const said = words[text.replace(/\s+/g, " ")];
-    if (said) node.textContent = (node.textContent ?? "").replace(text, said);
-  }
-  for (const name of ATTRIBUTES) {
-    for (const node of document.querySelectorAll(`[${name}]`)) {
-      const said = words[node.getAttribute(name) ?? ""];
-      if (said) node.setAttribute(name, said);
-    }
-  }
+	const code = language();
+	document.documentElement.lang = code;
+	if (code === "en") return;
+	const answer = await fetch(new URL(`strings/${code}.json`, import.meta.url)).catch(() => null);
+	if (!answer?.ok) return; // then it stays English
+	words = await answer.json();
+	const texts = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
+	while (texts.nextNode()) {
+		const { currentNode: node } = texts;
+		const text = (node.textContent ?? "").trim();
+		const said = words[text.replace(/\s+/g, " ")];
+		if (said) node.textContent = (node.textContent ?? "").replace(text, said);
+	}
+	for (const name of ATTRIBUTES) {
+		for (const node of document.querySelectorAll(`[${name}]`)) {
+			const said = words[node.getAttribute(name) ?? ""];
+			if (said) node.setAttribute(name, said);
+		}
+	}
 }
 
 /**
@@ -42,5 +42,5 @@ export async function translate() {
  * @param {string} text in English; `{name}` stands for a value @param {Record<string, string | number>} [values]
  */
 export function t(text, values = {}) {
-  return (words[text] ?? text).replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+	return (words[text] ?? text).replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
 }

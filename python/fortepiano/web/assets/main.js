@@ -76,7 +76,7 @@ playByPointer(canvas, view, player);
 const chat = new Chat(net, room, mutes);
 const menu = new PersonMenu(net, room, mutes, chat);
 const people = new People(element("people"), room, mutes, (person) =>
-  person.id === room.me ? element("me-open", HTMLButtonElement).click() : menu.open(person),
+	person.id === room.me ? element("me-open", HTMLButtonElement).click() : menu.open(person),
 );
 new Incoming({ net, clock, room, engine, voices, lights, people, mutes, heard, scheduled: (note) => schedule.add(note) });
 const cursors = element("cursors");
@@ -85,8 +85,8 @@ tellCursor(net);
 showFallenCrown(element("floor"), net, room, clock);
 const notices = new Notices(net);
 new Rooms(net, room, (name, set) => {
-  history.pushState(null, "", pathOf(name));
-  room.join(name, set);
+	history.pushState(null, "", pathOf(name));
+	room.join(name, set);
 });
 new Rules(net, room);
 new Preferences({ engine, instruments, midi, keyboard, trails });
@@ -103,34 +103,34 @@ wearRoomColors(room);
 
 // The server has the last word on where one is: it may send one elsewhere.
 room.on("joined", () => {
-  if (roomOf(location) !== room.name) history.replaceState(null, "", pathOf(room.name));
-  document.title = room.name === LOBBY ? "fortepiano" : `${room.name} · fortepiano`;
+	if (roomOf(location) !== room.name) history.replaceState(null, "", pathOf(room.name));
+	document.title = room.name === LOBBY ? "fortepiano" : `${room.name} · fortepiano`;
 });
 addEventListener("popstate", () => room.join(roomOf(location)));
 midi.on("change", () => {
-  const list = midi.ports.map(({ name, input, on }) => ({ type: input ? "input" : "output", name, enabled: on }));
-  net.send({ m: "devices", list });
+	const list = midi.ports.map(({ name, input, on }) => ({ type: input ? "input" : "output", name, enabled: on }));
+	net.send({ m: "devices", list });
 });
 
 expose({
-  schedule,
-  sent,
-  state: () => ({
-    status: net.status,
-    room: room.name,
-    settings: { ...room.settings },
-    crown: room.crown && { ...room.crown },
-    me: room.me,
-    user: room.user && { ...room.user },
-    people: [...room.people.values()].map((person) => ({ ...person })),
-    offset: clock.offset,
-    easing: clock.easing,
-    latency: clock.latency,
-    audio: engine.context.state,
-    quota: { points: quota.points, max: quota.max, allowance: quota.allowance },
-    sound: { instrument: instruments.chosen, ready: instruments.ready, recorded: instruments.recorded },
-    concert: { playing: concert.playing, position: concert.position, left: concert.left },
-  }),
+	schedule,
+	sent,
+	state: () => ({
+		status: net.status,
+		room: room.name,
+		settings: { ...room.settings },
+		crown: room.crown && { ...room.crown },
+		me: room.me,
+		user: room.user && { ...room.user },
+		people: [...room.people.values()].map((person) => ({ ...person })),
+		offset: clock.offset,
+		easing: clock.easing,
+		latency: clock.latency,
+		audio: engine.context.state,
+		quota: { points: quota.points, max: quota.max, allowance: quota.allowance },
+		sound: { instrument: instruments.chosen, ready: instruments.ready, recorded: instruments.recorded },
+		concert: { playing: concert.playing, position: concert.position, left: concert.left },
+	}),
 });
 
 net.open();

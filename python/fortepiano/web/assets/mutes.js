@@ -3,15 +3,15 @@ import { recall, remember } from "./store.js";
 
 /** Whom one does not want to hear or read, by user id, also on the next visit. Event: `change`. */
 export class Mutes extends Emitter {
-  /** @type {Set<string>} */
-  notes = new Set(recall("muted.notes", []));
-  /** @type {Set<string>} */
-  chat = new Set(recall("muted.chat", []));
+	/** @type {Set<string>} */
+	notes = new Set(recall("muted.notes", []));
+	/** @type {Set<string>} */
+	chat = new Set(recall("muted.chat", []));
 
-  /** @param {"notes" | "chat"} what @param {string} user */
-  toggle(what, user) {
-    if (!this[what].delete(user)) this[what].add(user);
-    remember(`muted.${what}`, [...this[what]]);
-    this.emit("change");
-  }
+	/** @param {"notes" | "chat"} what @param {string} user */
+	toggle(what, user) {
+		if (!this[what].delete(user)) this[what].add(user);
+		remember(`muted.${what}`, [...this[what]]);
+		this.emit("change");
+	}
 }

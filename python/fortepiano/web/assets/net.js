@@ -6,115 +6,112 @@ const BACKOFF = [50, 2500, 10000];
 const BANNED = 4008;
 const REASONS = { 1013: "The connection was too slow", 4000: "The server restarts", 4004: "The server heard nothing" };
 
-/** @typedef {"connecting" | "online" | "reconnecting" | "refused"} Status */
-
 /**
  * The connection, which comes back by itself.
- *
  * Events: `status` whenever `status` or `reason` changes, `hi` (the message) once the server has
  * greeted. `wire` emits every message under its `m`.
  */
 export class Net extends Emitter {
-  wire = new Emitter();
-  /** @type {Status} */
-  status = "connecting";
-  /** Why the last connection ended, or was refused. */
-  reason = "";
-  /** @type {WebSocket | null} */
-  #socket = null;
-  #failures = 0;
-  #timer = 0;
-  #url;
+	wire = new Emitter();
+	/** @type {Status} */
+	status = "connecting";
+	/** Why the last connection ended, or was refused. */
+	reason = "";
+	/** @type {WebSocket | null} */
+	#socket = null;
+	#failures = 0;
+	#timer = 0;
+	#url;
 
-  /** @param {string} url */
-  constructor(url) {
-    super();
-    this.#url = url;
-    this.wire.on("hi", (message) => {
-      this.#failures = 0;
-      this.#become("online", "");
-      this.emit("hi", message);
-    });
-    // The network is back: no reason to sit out the rest of the delay.
-    addEventListener("online", () => {
-      if (this.#timer) this.open();
-    });
-  }
+	/** @param {string} url */
+	constructor(url) {
+		super();
+		this.#url = url;
+		this.wire.on("hi", (message) => {
+			this.#failures = 0;
+			this.#become("online", "");
+			this.emit("hi", message);
+		});
+		// The network is back: no reason to sit out the rest of the delay.
+		addEventListener("online", () => {
+			if (this.#timer) this.open();
+		});
+	}
 
-  open() {
-    clearTimeout(this.#timer);
-    this.#timer = 0;
-    const socket = new WebSocket(this.#url);
-    let opened = false;
-    this.#socket = socket;
-    socket.onopen = () => {
-      opened = true;
-      socket.send('[{"m":"hi"}]');
-    };
-    socket.onmessage = ({ data }) => this.#receive(data);
-    socket.onclose = ({ code, reason }) => {
-      this.#lost(REASONS[/** @type {keyof typeof REASONS} */ (code)] ?? reason, code);
-      if (!opened) this.#ask();
-    };
-  }
+	open() {
+		clearTimeout(this.#timer);
+		this.#timer = 0;
+		const socket = new WebSocket(this.#url);
+		let opened = false;
+		this.#socket = socket;
+		socket.onopen = () => {
+			opened = true;
+			socket.send('[{"m":"hi"}]');
+		};
+		socket.onmessage = ({ data }) => this.#receive(data);
+		socket.onclose = ({ code, reason }) => {
+			this.#lost(REASONS[/** @type {keyof typeof REASONS} */ (code)] ?? reason, code);
+			if (!opened) this.#ask();
+		};
+	}
 
-  /** Gives up a connection that is open in name only; a new one follows at once. */
-  drop() {
-    const socket = this.#socket;
-    if (!socket) return;
-    // A close handshake with nobody at the other end takes a minute: do not wait for its event.
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
-    this.#lost("", 0);
-  }
+	/** Gives up a connection that is open in name only; a new one follows at once. */
+	drop() {
+		const socket = this.#socket;
+		if (!socket) return;
+		// A close handshake with nobody at the other end takes a minute: do not wait for its event.
+		socket.onopen = socket.onmessage = socket.onclose = null;
+		socket.close();
+		this.#lost("", 0);
+	}
 
-  /**
-   * Sends messages in one frame if the server has greeted.
-   * @param {...Message & Record<string, unknown>} messages @returns {boolean} whether they went out
-   */
-  send(...messages) {
-    if (this.status !== "online" || this.#socket?.readyState !== WebSocket.OPEN) return false;
-    this.#socket.send(JSON.stringify(messages));
-    return true;
-  }
+	/**
+	 * Sends messages in one frame if the server has greeted.
+	 * @param {...Message & Record<string, unknown>} messages @returns whether they went out
+	 */
+	send(...messages) {
+		if (this.status !== "online" || this.#socket?.readyState !== WebSocket.OPEN) return false;
+		this.#socket.send(JSON.stringify(messages));
+		return true;
+	}
 
-  /** @param {unknown} data */
-  #receive(data) {
-    if (typeof data !== "string") return;
-    const frame = JSON.parse(data);
-    if (!Array.isArray(frame)) return;
-    for (const message of frame) {
-      if (message && typeof message.m === "string") this.wire.emit(message.m, message);
-    }
-  }
+	/** @param {unknown} data */
+	#receive(data) {
+		if (typeof data !== "string") return;
+		const frame = JSON.parse(data);
+		if (!Array.isArray(frame)) return;
+		for (const message of frame) {
+			if (message && typeof message.m === "string") this.wire.emit(message.m, message);
+		}
+	}
 
-  /** @param {string} reason @param {number} code */
-  #lost(reason, code) {
-    this.#socket = null;
-    if (code === BANNED) {
-      this.#become("refused", reason || "You are banned from this server");
-      return;
-    }
-    this.#become("reconnecting", reason || this.reason);
-    const delay = BACKOFF[Math.min(this.#failures, BACKOFF.length - 1)];
-    this.#failures += 1;
-    this.#timer = setTimeout(() => this.open(), delay);
-  }
+	/** @param {string} reason @param {number} code */
+	#lost(reason, code) {
+		this.#socket = null;
+		if (code === BANNED) {
+			this.#become("refused", reason || "You are banned from this server");
+			return;
+		}
+		this.#become("reconnecting", reason || this.reason);
+		const delay = BACKOFF[Math.min(this.#failures, BACKOFF.length - 1)];
+		this.#failures += 1;
+		this.#timer = setTimeout(() => this.open(), delay);
+	}
 
-  /** Why a socket did not open: browsers do not say, but the server answers other questions. */
-  async #ask() {
-    const answer = await fetch("/readyz", { cache: "no-store" }).catch(() => null);
-    if (this.status === "online") return;
-    if (!answer) this.#become("reconnecting", "The server does not answer");
-    else if (answer.ok && this.#failures > 1) this.#become("refused", "The server lets nobody in from here");
-    else if (!answer.ok) this.#become("reconnecting", "The server is not ready");
-  }
+	/** Why a socket did not open: browsers do not say, but the server answers other questions. */
+	async #ask() {
+		const answer = await fetch("/readyz", { cache: "no-store" }).catch(() => null);
+		if (this.status === "online") return;
+		if (!answer) this.#become("reconnecting", "The server does not answer");
+		else if (answer.ok && this.#failures > 1) this.#become("refused", "The server lets nobody in from here");
+		else if (!answer.ok) this.#become("reconnecting", "The server is not ready");
+	}
 
-  /** @param {Status} status @param {string} reason */
-  #become(status, reason) {
-    if (this.status === status && this.reason === reason) return;
-    this.status = status;
-    this.reason = reason;
-    this.emit("status", status);
-  }
+	/** @param {Status} status @param {string} reason */
+	#become(status, reason) {
+		if (this.status === status && this.reason === reason) return;
+		this.status = status;
+		this.reason = reason;
+		this.emit("status", status);
+	}
 }

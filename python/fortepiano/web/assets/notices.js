@@ -7,51 +7,49 @@ const DURATION = 30_000;
 
 /** The server's notifications, one card each. */
 export class Notices {
-  /** @type {Map<string, { card: HTMLElement, timer: number }>} */
-  #cards = new Map();
-  #region = element("notices");
-  #nameless = 0;
+	/** @type {Map<string, { card: HTMLElement, timer: number }>} */
+	#cards = new Map();
+	#region = element("notices");
+	#nameless = 0;
 
-  /** @param {Net} net */
-  constructor(net) {
-    net.wire.on("notification", (message) => this.show(message));
-  }
+	/** @param {Net} net */
+	constructor(net) {
+		net.wire.on("notification", (message) => this.show(message));
+	}
 
-  /**
-   * Shows a notification; one with the same `id` takes the place of the last.
-   * @param {Partial<Message>} notification a negative `duration` (ms) stays until closed by hand
-   */
-  show({ id, title, text, html, duration, class: kind }) {
-    const key = string(id) || `nameless ${(this.#nameless += 1)}`;
-    this.#close(key);
-    const body = string(text) || plain(string(html));
-    const heading = string(title);
-    if (!body && !heading) return;
-    const card = make("div", kind === "short" ? "notice short" : "notice");
-    if (heading) card.append(make("strong", "", heading));
-    if (body) card.append(make("p", "", body));
-    const close = make("button", "close", "×");
-    close.ariaLabel = t("Close");
-    close.addEventListener("click", () => this.#close(key));
-    card.append(close);
-    this.#region.append(card);
-    const shown = typeof duration === "number" && duration !== 0 ? duration : DURATION;
-    const timer = shown > 0 ? setTimeout(() => this.#close(key), Math.min(shown, 2 ** 31 - 1)) : 0;
-    this.#cards.set(key, { card, timer });
-    for (const oldest of [...this.#cards.keys()].slice(0, -SHOWN)) this.#close(oldest);
-  }
+	/**
+	 * Shows a notification; one with the same `id` takes the place of the last.
+	 * @param {Partial<Message>} notification a negative `duration` (ms) stays until closed by hand
+	 */
+	show({ id, title, text, html, duration, class: kind }) {
+		const key = string(id) || `nameless ${(this.#nameless += 1)}`;
+		this.#close(key);
+		// A parsed document is inert: it runs nothing and loads nothing.
+		const markup = new DOMParser().parseFromString(string(html), "text/html");
+		const body = string(text) || markup.body.textContent?.trim();
+		const heading = string(title);
+		if (!body && !heading) return;
+		const card = make("div", kind === "short" ? "notice short" : "notice");
+		if (heading) card.append(make("strong", "", heading));
+		if (body) card.append(make("p", "", body));
+		const close = make("button", "close", "×");
+		close.ariaLabel = t("Close");
+		close.addEventListener("click", () => this.#close(key));
+		card.append(close);
+		this.#region.append(card);
+		const shown = typeof duration === "number" && duration !== 0 ? duration : DURATION;
+		const timer = shown > 0 ? setTimeout(() => this.#close(key), Math.min(shown, 2 ** 31 - 1)) : 0;
+		this.#cards.set(key, { card, timer });
+		for (const oldest of [...this.#cards.keys()].slice(0, -SHOWN)) this.#close(oldest);
+	}
 
-  /** @param {string} key */
-  #close(key) {
-    const known = this.#cards.get(key);
-    if (!known) return;
-    clearTimeout(known.timer);
-    known.card.remove();
-    this.#cards.delete(key);
-  }
+	/** @param {string} key */
+	#close(key) {
+		const known = this.#cards.get(key);
+		if (!known) return;
+		clearTimeout(known.timer);
+		known.card.remove();
+		this.#cards.delete(key);
+	}
 }
 
-/** The text of some markup. A parsed document is inert: it runs nothing and loads nothing. @param {string} html */
-function plain(html) {
-  return html ? (new DOMParser().parseFromString(html, "text/html").body.textContent ?? "").trim() : "";
-}

@@ -3,57 +3,57 @@ import { t } from "./language.js";
 
 /** What one can do about somebody in the room: the dialog that his name plate opens. */
 export class PersonMenu {
-  #dialog = panel("person");
-  #name = element("person-name");
-  #minutes = element("person-minutes", HTMLInputElement);
-  /** @type {Person | null} */
-  #person = null;
-  #room;
-  #mutes;
+	#dialog = panel("person");
+	#name = element("person-name");
+	#minutes = element("person-minutes", HTMLInputElement);
+	/** @type {Person | null} */
+	#person = null;
+	#room;
+	#mutes;
 
-  /** @param {Net} net @param {Room} room @param {Mutes} mutes @param {Chat} chat */
-  constructor(net, room, mutes, chat) {
-    this.#room = room;
-    this.#mutes = mutes;
-    /** @param {string} id @param {(person: Person) => void} act */
-    const on = (id, act) =>
-      press(`person-${id}`, () => {
-        this.#dialog.close();
-        if (this.#person) act(this.#person);
-      });
-    on("dm", (person) => chat.writeTo(person));
-    on("notes", ({ _id }) => mutes.toggle("notes", _id));
-    on("chat", ({ _id }) => mutes.toggle("chat", _id));
-    on("crown", ({ id }) => net.send({ m: "chown", id }));
-    on("beside", ({ _id }) => net.send({ m: "coowner", _id, on: true }));
-    on("alone", ({ _id }) => net.send({ m: "coowner", _id, on: false }));
-    on("silence", ({ _id }) => net.send({ m: "mute", _id, notes: true, chat: true }));
-    on("unsilence", ({ _id }) => net.send({ m: "mute", _id }));
-    submit("person-form", () => {
-      const minutes = this.#minutes.valueAsNumber;
-      if (this.#person && minutes >= 0) net.send({ m: "kickban", _id: this.#person._id, ms: minutes * 60_000 });
-      this.#dialog.close();
-    });
-    room.on("changed", () => this.#draw());
-  }
+	/** @param {Net} net @param {Room} room @param {Mutes} mutes @param {Chat} chat */
+	constructor(net, room, mutes, chat) {
+		this.#room = room;
+		this.#mutes = mutes;
+		/** @param {string} id @param {(person: Person) => void} act */
+		const on = (id, act) =>
+			press(`person-${id}`, () => {
+				this.#dialog.close();
+				if (this.#person) act(this.#person);
+			});
+		on("dm", (person) => chat.writeTo(person));
+		on("notes", ({ _id }) => mutes.toggle("notes", _id));
+		on("chat", ({ _id }) => mutes.toggle("chat", _id));
+		on("crown", ({ id }) => net.send({ m: "chown", id }));
+		on("beside", ({ _id }) => net.send({ m: "coowner", _id, on: true }));
+		on("alone", ({ _id }) => net.send({ m: "coowner", _id, on: false }));
+		on("silence", ({ _id }) => net.send({ m: "mute", _id, notes: true, chat: true }));
+		on("unsilence", ({ _id }) => net.send({ m: "mute", _id }));
+		submit("person-form", () => {
+			const minutes = this.#minutes.valueAsNumber;
+			if (this.#person && minutes >= 0) net.send({ m: "kickban", _id: this.#person._id, ms: minutes * 60_000 });
+			this.#dialog.close();
+		});
+		room.on("changed", () => this.#draw());
+	}
 
-  /** @param {Person} person */
-  open(person) {
-    this.#person = person;
-    this.#draw();
-    this.#dialog.showModal();
-  }
+	/** @param {Person} person */
+	open(person) {
+		this.#person = person;
+		this.#draw();
+		this.#dialog.showModal();
+	}
 
-  #draw() {
-    const person = this.#person;
-    if (!person) return;
-    this.#name.textContent = person.name;
-    const label = (/** @type {string} */ id, /** @type {boolean} */ on, /** @type {string} */ yes, /** @type {string} */ no) => {
-      element(id, HTMLButtonElement).textContent = on ? t(yes) : t(no);
-    };
-    label("person-notes", this.#mutes.notes.has(person._id), "Hear again", "Do not hear");
-    label("person-chat", this.#mutes.chat.has(person._id), "Show messages", "Hide messages");
-    element("person-holder").hidden = !this.#room.holds;
-    element("person-rule").hidden = !this.#room.rules;
-  }
+	#draw() {
+		const person = this.#person;
+		if (!person) return;
+		this.#name.textContent = person.name;
+		const label = (/** @type {string} */ id, /** @type {boolean} */ on, /** @type {string} */ yes, /** @type {string} */ no) => {
+			element(id, HTMLButtonElement).textContent = on ? t(yes) : t(no);
+		};
+		label("person-notes", this.#mutes.notes.has(person._id), "Hear again", "Do not hear");
+		label("person-chat", this.#mutes.chat.has(person._id), "Show messages", "Hide messages");
+		element("person-holder").hidden = !this.#room.holds;
+		element("person-rule").hidden = !this.#room.rules;
+	}
 }

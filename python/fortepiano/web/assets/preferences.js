@@ -5,93 +5,87 @@ import { recall, remember } from "./store.js";
 
 /** What one chooses for oneself: sound, MIDI instruments, layout, looks, language. */
 export class Preferences {
-  #form = element("preferences-form", HTMLFormElement);
-  #ports = element("preferences-ports");
-  #midi;
+	#form = element("preferences-form", HTMLFormElement);
+	#ports = element("preferences-ports");
+	#midi;
 
-  /**
-   * @param {object} parts @param {Engine} parts.engine @param {Instruments} parts.instruments
-   * @param {MidiPorts} parts.midi @param {Keyboard} parts.keyboard @param {Trails} parts.trails
-   */
-  constructor({ engine, instruments, midi, keyboard, trails }) {
-    this.#midi = midi;
-    panel("preferences", () => {});
-    const synth = element("preferences-synth");
-    const shape = () => {
-      synth.hidden = instruments.chosen !== "synth";
-    };
-    this.#offer("instrument", INSTRUMENTS, instruments.chosen, (name) => {
-      instruments.choose(/** @type {keyof typeof INSTRUMENTS} */ (name));
-      shape();
-    });
-    shape();
-    this.#choice("wave", instruments.synth.wave, (wave) => instruments.shape({ wave: /** @type {OscillatorType} */ (wave) }));
-    for (const name of /** @type {const} */ (["attack", "decay", "sustain", "release"])) {
-      this.#choice(name, String(instruments.synth[name]), (value) => instruments.shape({ [name]: Number(value) }));
-    }
-    this.#choice("reverb", String(100 * engine.reverb), (value) => {
-      engine.reverb = Number(value) / 100;
-    });
-    this.#choice("layout", keyboard.layout, (layout) => keyboard.lay(layout));
-    for (const name of ["theme", "contrast"]) {
-      const wear = (/** @type {string} */ value) => (document.documentElement.dataset[name] = value);
-      wear(recall(name, ""));
-      this.#choice(name, recall(name, ""), (value) => {
-        remember(name, value);
-        wear(value);
-      });
-    }
-    this.#choice("notes", trails.falling ? "falling" : "", (value) => {
-      trails.falling = value === "falling";
-      remember("falling", trails.falling);
-    });
-    this.#offer("language", LANGUAGES, language(), (code) => {
-      remember("language", code);
-      location.reload();
-    });
+	/** @param {PreferencesParts} parts */
+	constructor({ engine, instruments, midi, keyboard, trails }) {
+		this.#midi = midi;
+		panel("preferences", () => {});
+		const synth = element("preferences-synth");
+		const shape = () => {
+			synth.hidden = instruments.chosen !== "synth";
+		};
+		this.#offer("instrument", INSTRUMENTS, instruments.chosen, (name) => {
+			instruments.choose(/** @type {keyof typeof INSTRUMENTS} */ (name));
+			shape();
+		});
+		shape();
+		this.#choice("wave", instruments.synth.wave, (wave) => instruments.shape({ wave: /** @type {OscillatorType} */ (wave) }));
+		for (const name of /** @type {const} */ (["attack", "decay", "sustain", "release"])) {
+			this.#choice(name, String(instruments.synth[name]), (value) => instruments.shape({ [name]: Number(value) }));
+		}
+		this.#choice("reverb", String(100 * engine.reverb), (value) => {
+			engine.reverb = Number(value) / 100;
+		});
+		this.#choice("layout", keyboard.layout, (layout) => keyboard.lay(layout));
+		for (const name of ["theme", "contrast"]) {
+			const wear = (/** @type {string} */ value) => (document.documentElement.dataset[name] = value);
+			wear(recall(name, ""));
+			this.#choice(name, recall(name, ""), (value) => {
+				remember(name, value);
+				wear(value);
+			});
+		}
+		this.#choice("notes", trails.falling ? "falling" : "", (value) => {
+			trails.falling = value === "falling";
+			remember("falling", trails.falling);
+		});
+		this.#offer("language", LANGUAGES, language(), (code) => {
+			remember("language", code);
+			location.reload();
+		});
 
-    const ask = press("preferences-midi", async () => {
-      if (!(await midi.open())) ask.textContent = t("MIDI was not allowed");
-    });
-    ask.disabled = !midi.supported;
-    if (!midi.supported) ask.textContent = t("This browser has no MIDI");
-    midi.on("change", () => {
-      ask.hidden = true;
-      this.#list();
-    });
-  }
+		const ask = press("preferences-midi", async () => {
+			if (!(await midi.open())) ask.textContent = t("MIDI was not allowed");
+		});
+		ask.disabled = !midi.supported;
+		if (!midi.supported) ask.textContent = t("This browser has no MIDI");
+		midi.on("change", () => {
+			ask.hidden = true;
+			this.#list();
+		});
+	}
 
-  #list() {
-    const rows = this.#midi.ports.map(({ name, input, on }) => {
-      const label = make("label", "check");
-      const box = make("input");
-      box.type = "checkbox";
-      box.checked = on;
-      box.addEventListener("change", () => this.#midi.use(name, input, box.checked));
-      label.append(box, make("bdi", "", input ? t("Play on {name}", { name }) : t("Sound on {name}", { name })));
-      return label;
-    });
-    if (rows.length === 0) rows.push(make("label", "", t("No MIDI instrument is connected")));
-    // Somebody who is just switching one keeps his place.
-    const focused = [...this.#ports.querySelectorAll("input")].findIndex((box) => box === document.activeElement);
-    this.#ports.replaceChildren(...rows);
-    this.#ports.querySelectorAll("input")[focused]?.focus();
-  }
+	#list() {
+		const rows = this.#midi.ports.map(({ name, input, on }) => {
+			const label = make("label", "check");
+			const box = make("input");
+			box.type = "checkbox";
+			box.checked = on;
+			box.addEventListener("change", () => this.#midi.use(name, input, box.checked));
+			label.append(box, make("bdi", "", input ? t("Play on {name}", { name }) : t("Sound on {name}", { name })));
+			return label;
+		});
+		if (rows.length === 0) rows.push(make("label", "", t("No MIDI instrument is connected")));
+		this.#ports.replaceChildren(...rows);
+	}
 
-  /**
-   * @param {string} name of the field @param {Record<string, string>} offers @param {string} chosen
-   * @param {(value: string) => void} choose
-   */
-  #offer(name, offers, chosen, choose) {
-    const select = /** @type {HTMLSelectElement} */ (this.#form.elements.namedItem(name));
-    select.replaceChildren(...Object.entries(offers).map(([value, text]) => new Option(t(text), value)));
-    this.#choice(name, chosen, choose);
-  }
+	/**
+	 * @param {string} name of the field @param {Record<string, string>} offers @param {string} chosen
+	 * @param {(value: string) => void} choose
+	 */
+	#offer(name, offers, chosen, choose) {
+		const select = /** @type {HTMLSelectElement} */ (this.#form.elements.namedItem(name));
+		select.replaceChildren(...Object.entries(offers).map(([value, text]) => new Option(t(text), value)));
+		this.#choice(name, chosen, choose);
+	}
 
-  /** @param {string} name of the field @param {string} value @param {(value: string) => void} choose */
-  #choice(name, value, choose) {
-    const field = /** @type {HTMLInputElement | HTMLSelectElement} */ (this.#form.elements.namedItem(name));
-    field.value = value;
-    field.addEventListener("input", () => choose(field.value));
-  }
+	/** @param {string} name of the field @param {string} value @param {(value: string) => void} choose */
+	#choice(name, value, choose) {
+		const field = /** @type {HTMLInputElement | HTMLSelectElement} */ (this.#form.elements.namedItem(name));
+		field.value = value;
+		field.addEventListener("input", () => choose(field.value));
+	}
 }

@@ -6,22 +6,22 @@ import { oneLine } from "./text.js";
  * @param {Net} net @param {Room} room
  */
 export function showProfile(net, room) {
-  const name = element("me-name", HTMLInputElement);
-  const color = element("me-color", HTMLInputElement);
-  const button = element("me-open", HTMLButtonElement);
-  const dialog = panel("me", () => {
-    name.value = room.self?.name ?? "";
-    color.value = room.self?.color ?? "";
-  });
-  room.on("self", () => {
-    const { self } = room;
-    if (!self) return;
-    element("me-label").textContent = self.name;
-    button.style.setProperty("--color", self.color);
-  });
-  submit("me-form", () => {
-    const chosen = oneLine(name.value, 40);
-    if (chosen) net.send({ m: "userset", set: { name: chosen, color: color.value } });
-    dialog.close();
-  });
+	const name = element("me-name", HTMLInputElement);
+	const color = element("me-color", HTMLInputElement);
+	const button = element("me-open", HTMLButtonElement);
+	const dialog = panel("me", () => {
+		name.value = room.self?.name ?? "";
+		color.value = room.self?.color ?? "";
+	});
+	room.on("self", () => {
+		const { self } = room;
+		if (!self) return;
+		element("me-label").textContent = self.name;
+		button.style.setProperty("--color", self.color);
+	});
+	submit("me-form", () => {
+		const chosen = oneLine(name.value, 40);
+		if (chosen) net.send({ m: "userset", set: { name: chosen, color: color.value } });
+		dialog.close();
+	});
 }

@@ -11,8 +11,8 @@ const FORMAT = 0b111011111000100;
 const EXP = new Uint8Array(510);
 const LOG = new Uint8Array(256);
 for (let i = 0, x = 1; i < 255; i += 1, x = (x << 1) ^ (x > 127 ? 0x11d : 0)) {
-  EXP[i] = EXP[i + 255] = x;
-  LOG[x] = i;
+	EXP[i] = EXP[i + 255] = x;
+	LOG[x] = i;
 }
 
 /** @param {number} a @param {number} b */
@@ -23,67 +23,69 @@ const times = (a, b) => (a && b ? EXP[LOG[a] + LOG[b]] : 0);
  * @param {string} text @returns {boolean[][] | undefined}
  */
 export function qr(text) {
-  const bytes = new TextEncoder().encode(text);
-  const blocks = (/** @type {number} */ i) => (i === 5 ? 2 : 1);
-  const index = TOTAL.findIndex((total, i) => bytes.length + 2 <= total - CHECKS[i] * blocks(i));
-  if (index < 0) return undefined;
-  const checks = CHECKS[index];
-  const words = interleaved(encoded(bytes, TOTAL[index] - checks * blocks(index)), blocks(index), checks);
-  const size = 21 + 4 * index;
-  const grid = Array.from({ length: size }, () => /** @type {(boolean | undefined)[]} */ (new Array(size).fill(undefined)));
-  /** @param {number} x @param {number} y @param {boolean} dark */
-  const set = (x, y, dark) => {
-    const row = grid[y];
-    if (row && x >= 0 && x < size) row[x] = dark;
-  };
-  /** Rings around a point, light at some distances. @param {number} cx @param {number} cy @param {number} far @param {number[]} light */
-  const rings = (cx, cy, far, light) => {
-    for (let y = -far; y <= far; y += 1) {
-      for (let x = -far; x <= far; x += 1) set(cx + x, cy + y, !light.includes(Math.max(Math.abs(x), Math.abs(y))));
-    }
-  };
-  rings(3, 3, 4, [2, 4]);
-  rings(size - 4, 3, 4, [2, 4]);
-  rings(3, size - 4, 4, [2, 4]);
-  if (index > 0) rings(size - 7, size - 7, 2, [1]);
-  for (let i = 8; i < size - 8; i += 1) {
-    set(i, 6, i % 2 === 0);
-    set(6, i, i % 2 === 0);
-  }
-  for (let i = 0; i < 15; i += 1) {
-    const dark = ((FORMAT >> i) & 1) === 1;
-    set(8, i < 6 ? i : i < 8 ? i + 1 : size - 15 + i, dark);
-    set(i < 8 ? size - 1 - i : i < 9 ? 7 : 14 - i, 8, dark);
-  }
-  set(8, size - 8, true);
-  // The data, in columns of two from the right, up and down in turn.
-  let bit = 0;
-  for (let right = size - 1, up = true; right > 0; right -= 2, up = !up) {
-    if (right === 6) right = 5;
-    for (let step = 0; step < size; step += 1) {
-      const y = up ? size - 1 - step : step;
-      for (const x of [right, right - 1]) {
-        if (grid[y]?.[x] !== undefined) continue;
-        const dark = ((words[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1;
-        set(x, y, (dark === 1) !== ((x + y) % 2 === 0));
-        bit += 1;
-      }
-    }
-  }
-  return /** @type {boolean[][]} */ (grid);
+	const bytes = new TextEncoder().encode(text);
+	const blocks = (/** @type {number} */ i) => (i === 5 ? 2 : 1);
+	const index = TOTAL.findIndex((total, i) => bytes.length + 2 <= total - CHECKS[i] * blocks(i));
+	if (index < 0) return undefined;
+	const checks = CHECKS[index];
+	const words = interleaved(encoded(bytes, TOTAL[index] - checks * blocks(index)), blocks(index), checks);
+	const size = 21 + 4 * index;
+	const grid = Array.from({ length: size }, () => /** @type {(boolean | undefined)[]} */ (new Array(size).fill(undefined)));
+	/** @param {number} x @param {number} y @param {boolean} dark */
+	const set = (x, y, dark) => {
+		const row = grid[y];
+		if (row && x >= 0 && x < size) row[x] = dark;
+	};
+	/**
+	 * Rings around a point, light at some distances. @param {number} cx @param {number} cy @param {number} far @param {number[]} light
+	 */
+	const rings = (cx, cy, far, light) => {
+		for (let y = -far; y <= far; y++) {
+			for (let x = -far; x <= far; x++) set(cx + x, cy + y, !light.includes(Math.max(Math.abs(x), Math.abs(y))));
+		}
+	};
+	rings(3, 3, 4, [2, 4]);
+	rings(size - 4, 3, 4, [2, 4]);
+	rings(3, size - 4, 4, [2, 4]);
+	if (index > 0) rings(size - 7, size - 7, 2, [1]);
+	for (let i = 8; i < size - 8; i++) {
+		set(i, 6, i % 2 === 0);
+		set(6, i, i % 2 === 0);
+	}
+	for (let i = 0; i < 15; i++) {
+		const dark = ((FORMAT >> i) & 1) === 1;
+		set(8, i < 6 ? i : i < 8 ? i + 1 : size - 15 + i, dark);
+		set(i < 8 ? size - 1 - i : i < 9 ? 7 : 14 - i, 8, dark);
+	}
+	set(8, size - 8, true);
+	// The data, in columns of two from the right, up and down in turn.
+	let bit = 0;
+	for (let right = size - 1, up = true; right > 0; right -= 2, up = !up) {
+		if (right === 6) right = 5;
+		for (let step = 0; step < size; step++) {
+			const y = up ? size - 1 - step : step;
+			for (const x of [right, right - 1]) {
+				if (grid[y]?.[x] !== undefined) continue;
+				const dark = ((words[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1;
+				set(x, y, (dark === 1) !== ((x + y) % 2 === 0));
+				bit += 1;
+			}
+		}
+	}
+	return /** @type {boolean[][]} */ (grid);
 }
 
 /** @param {Uint8Array} bytes @param {number} room how many words there are for them */
 function encoded(bytes, room) {
-  const words = [];
-  // Four bits say "bytes", so all that follows is shifted by half a word.
-  let before = 4;
-  for (const byte of [bytes.length, ...bytes, 0]) {
-    words.push((before << 4) | (byte >> 4));
-    before = byte & 15;
-  }
-  while (words.length < room) words.push((words.length - bytes.length) % 2 ? 0x11 : 0xec);
-  return words;
+	const words = [];
+	// Four bits say "bytes", so all that follows is shifted by half a word.
+	let before = 4;
+	for (const byte of [bytes.length, ...bytes, 0]) {
+		words.push((before << 4) | (byte >> 4));
+		before = byte & 15;
+	}
+	while (words.length < room) words.push((words.length - bytes.length) % 2 ? 0x11 : 0xec);
+	return words;
 }
 
 /**
@@ -91,22 +93,24 @@ function encoded(bytes, room) {
  * @param {number[]} words @param {number} blocks @param {number} checks
  */
 function interleaved(words, blocks, checks) {
-  const length = words.length / blocks;
-  const data = Array.from({ length: blocks }, (_, i) => words.slice(i * length, (i + 1) * length));
-  const turns = (/** @type {number[][]} */ lists) => lists[0].flatMap((_, i) => lists.map((list) => list[i]));
-  return [...turns(data), ...turns(data.map((block) => remainder(block, checks)))];
+	const length = words.length / blocks;
+	const data = Array.from({ length: blocks }, (_, i) => words.slice(i * length, (i + 1) * length));
+	const turns = (/** @type {number[][]} */ lists) => lists[0].flatMap((_, i) => lists.map((list) => list[i]));
+	return [...turns(data), ...turns(data.map((block) => remainder(block, checks)))];
 }
 
-/** Reed-Solomon: what is left of a block over the generator of so many checks. @param {number[]} block @param {number} checks */
+/**
+ * Reed-Solomon: what is left of a block over the generator of so many checks. @param {number[]} block @param {number} checks
+ */
 function remainder(block, checks) {
-  let generator = [1];
-  for (let i = 0; i < checks; i += 1) {
-    generator = [...generator, 0].map((term, j) => term ^ times(generator[j - 1], EXP[i]));
-  }
-  const rest = [...block, ...new Array(checks).fill(0)];
-  for (let i = 0; i < block.length; i += 1) {
-    const factor = rest[i];
-    generator.forEach((term, j) => (rest[i + j] ^= times(term, factor)));
-  }
-  return rest.slice(block.length);
+	let generator = [1];
+	for (let i = 0; i < checks; i++) {
+		generator = [...generator, 0].map((term, j) => term ^ times(generator[j - 1], EXP[i]));
+	}
+	const rest = [...block, ...new Array(checks).fill(0)];
+	for (let i = 0; i < block.length; i++) {
+		const factor = rest[i];
+		generator.forEach((term, j) => (rest[i + j] ^= times(term, factor)));
+	}
+	return rest.slice(block.length);
 }

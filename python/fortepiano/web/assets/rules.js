@@ -11,85 +11,85 @@ const ON = new Set(["visible", "chat", "allowBots"]);
 
 /** The dialog with all settings of the room and its bans, for those who may change them. */
 export class Rules {
-  #dialog = panel("rules", () => this.#fill());
-  #form = element("rules-form", HTMLFormElement);
-  #bans = element("rules-bans");
-  #net;
-  #room;
+	#dialog = panel("rules", () => this.#fill());
+	#form = element("rules-form", HTMLFormElement);
+	#bans = element("rules-bans");
+	#net;
+	#room;
 
-  /** @param {Net} net @param {Room} room */
-  constructor(net, room) {
-    this.#net = net;
-    this.#room = room;
-    const button = element("rules-open", HTMLButtonElement);
-    const may = () => {
-      button.hidden = !room.rules;
-      element("rules-drop").hidden = !room.holds;
-      // Who lost the crown while the dialog was open can change nothing any more.
-      if (!room.rules) this.#dialog.close();
-    };
-    room.on("changed", may);
-    press("rules-drop", () => {
-      net.send({ m: "chown" });
-      this.#dialog.close();
-    });
-    net.wire.on("bans", ({ _id, bans }) => {
-      if (_id === room.name && Array.isArray(bans)) this.#list(bans);
-    });
-    submit("rules-form", () => {
-      net.send({ m: "chset", set: this.#chosen() });
-      this.#dialog.close();
-    });
-  }
+	/** @param {Net} net @param {Room} room */
+	constructor(net, room) {
+		this.#net = net;
+		this.#room = room;
+		const button = element("rules-open", HTMLButtonElement);
+		const may = () => {
+			button.hidden = !room.rules;
+			element("rules-drop").hidden = !room.holds;
+			// Who lost the crown while the dialog was open can change nothing any more.
+			if (!room.rules) this.#dialog.close();
+		};
+		room.on("changed", may);
+		press("rules-drop", () => {
+			net.send({ m: "chown" });
+			this.#dialog.close();
+		});
+		net.wire.on("bans", ({ _id, bans }) => {
+			if (_id === room.name && Array.isArray(bans)) this.#list(bans);
+		});
+		submit("rules-form", () => {
+			net.send({ m: "chset", set: this.#chosen() });
+			this.#dialog.close();
+		});
+	}
 
-  #fill() {
-    const { settings } = this.#room;
-    for (const name of SWITCHES) this.#field(name).checked = settings[name] === undefined ? ON.has(name) : settings[name] === true;
-    for (const [name, unit] of Object.entries(NUMBERS)) {
-      const value = settings[name];
-      this.#field(name).value = typeof value === "number" ? String(value / unit) : "";
-    }
-    this.#field("color").value = color(settings.color, "#3b5054");
-    this.#field("outer").checked = settings.color2 !== undefined;
-    this.#field("color2").value = color(settings.color2, "#1d2a33");
-    this.#field("notice").value = string(settings.notice);
-    this.#bans.replaceChildren();
-    this.#net.send({ m: "bans" });
-  }
+	#fill() {
+		const { settings } = this.#room;
+		for (const name of SWITCHES) this.#field(name).checked = settings[name] === undefined ? ON.has(name) : settings[name] === true;
+		for (const [name, unit] of Object.entries(NUMBERS)) {
+			const value = settings[name];
+			this.#field(name).value = typeof value === "number" ? String(value / unit) : "";
+		}
+		this.#field("color").value = color(settings.color, "#3b5054");
+		this.#field("outer").checked = settings.color2 !== undefined;
+		this.#field("color2").value = color(settings.color2, "#1d2a33");
+		this.#field("notice").value = string(settings.notice);
+		this.#bans.replaceChildren();
+		this.#net.send({ m: "bans" });
+	}
 
-  #chosen() {
-    /** @type {Record<string, unknown>} */
-    const set = { color: this.#field("color").value, notice: oneLine(this.#field("notice").value, 512) };
-    if (this.#field("outer").checked) set.color2 = this.#field("color2").value;
-    for (const name of SWITCHES) set[name] = this.#field(name).checked;
-    for (const [name, unit] of Object.entries(NUMBERS)) {
-      const value = this.#field(name).valueAsNumber;
-      // An empty field takes a bound away by the number that bounds nothing.
-      if (value >= 0) set[name] = Math.round(value * unit);
-      else if (this.#room.settings[name] !== undefined) set[name] = name === "limit" ? 99 : name === "noteQuota" ? 1e6 : 0;
-    }
-    return set;
-  }
+	#chosen() {
+		/** @type {Record<string, unknown>} */
+		const set = { color: this.#field("color").value, notice: oneLine(this.#field("notice").value, 512) };
+		if (this.#field("outer").checked) set.color2 = this.#field("color2").value;
+		for (const name of SWITCHES) set[name] = this.#field(name).checked;
+		for (const [name, unit] of Object.entries(NUMBERS)) {
+			const value = this.#field(name).valueAsNumber;
+			// An empty field takes a bound away by the number that bounds nothing.
+			if (value >= 0) set[name] = Math.round(value * unit);
+			else if (this.#room.settings[name] !== undefined) set[name] = name === "limit" ? 99 : name === "noteQuota" ? 1e6 : 0;
+		}
+		return set;
+	}
 
-  /** @param {any[]} bans */
-  #list(bans) {
-    const rows = bans.map(({ _id, name, until }) => {
-      const row = make("li", "ban");
-      const free = make("button", "tool", t("Unban"));
-      free.type = "button";
-      free.addEventListener("click", () => {
-        this.#net.send({ m: "unban", _id: string(_id) });
-        row.remove();
-      });
-      const end = typeof until === "number" ? new Date(until).toLocaleString() : "";
-      row.append(make("bdi", "", string(name, string(_id))), make("span", "faint", t("until {time}", { time: end })), free);
-      return row;
-    });
-    this.#bans.replaceChildren(...rows);
-  }
+	/** @param {any[]} bans */
+	#list(bans) {
+		const rows = bans.map(({ _id, name, until }) => {
+			const row = make("li", "ban");
+			const free = make("button", "tool", t("Unban"));
+			free.type = "button";
+			free.addEventListener("click", () => {
+				this.#net.send({ m: "unban", _id: string(_id) });
+				row.remove();
+			});
+			const end = typeof until === "number" ? new Date(until).toLocaleString() : "";
+			row.append(make("bdi", "", string(name, string(_id))), make("span", "faint", t("until {time}", { time: end })), free);
+			return row;
+		});
+		this.#bans.replaceChildren(...rows);
+	}
 
-  /** @param {string} name */
-  #field(name) {
-    return /** @type {HTMLInputElement} */ (this.#form.elements.namedItem(name));
-  }
+	/** @param {string} name */
+	#field(name) {
+		return /** @type {HTMLInputElement} */ (this.#form.elements.namedItem(name));
+	}
 }

@@ -1,4 +1,4 @@
-import { element, panel, press } from "./dom.js";
+import { element, panel, pen, press } from "./dom.js";
 import { t } from "./language.js";
 import { qr } from "./qr.js";
 
@@ -6,33 +6,33 @@ const QUIET = 4;
 
 /** The dialog with the room's address, as a text to copy and as a code for a phone's camera. */
 export function showShare() {
-  const link = element("share-link", HTMLInputElement);
-  const code = element("share-code", HTMLCanvasElement);
-  panel("share", () => {
-    link.value = location.href;
-    copy.textContent = t("Copy");
-    const rows = qr(location.href);
-    code.hidden = !rows;
-    if (rows) draw(code, rows);
-  });
-  const copy = press("share-copy", async () => {
-    link.select();
-    // Without TLS there is no clipboard for pages; the old command still copies what is selected.
-    const copied = await (navigator.clipboard?.writeText(link.value).then(() => true, () => false) ?? false);
-    if (copied || document.execCommand("copy")) copy.textContent = t("Copied");
-  });
+	const link = element("share-link", HTMLInputElement);
+	const code = element("share-code", HTMLCanvasElement);
+	panel("share", () => {
+		link.value = location.href;
+		copy.textContent = t("Copy");
+		const rows = qr(location.href);
+		code.hidden = !rows;
+		if (rows) draw(code, rows);
+	});
+	const copy = press("share-copy", async () => {
+		link.select();
+		// Without TLS there is no clipboard for pages; the old command still copies what is selected.
+		const copied = await (navigator.clipboard?.writeText(link.value).then(() => true, () => false) ?? false);
+		if (copied || document.execCommand("copy")) copy.textContent = t("Copied");
+	});
 }
 
 /** @param {HTMLCanvasElement} canvas @param {boolean[][]} rows */
 function draw(canvas, rows) {
-  const size = rows.length + 2 * QUIET;
-  const scale = Math.ceil(240 / size);
-  canvas.width = canvas.height = size * scale;
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  context.fillStyle = "#ffffff";
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.fillStyle = "#000000";
-  rows.forEach((row, y) => row.forEach((dark, x) => {
-    if (dark) context.fillRect((x + QUIET) * scale, (y + QUIET) * scale, scale, scale);
-  }));
+	const size = rows.length + 2 * QUIET;
+	const scale = Math.ceil(240 / size);
+	canvas.width = canvas.height = size * scale;
+	const context = pen(canvas);
+	context.fillStyle = "#ffffff";
+	context.fillRect(0, 0, canvas.width, canvas.height);
+	context.fillStyle = "#000000";
+	rows.forEach((row, y) => row.forEach((dark, x) => {
+		if (dark) context.fillRect((x + QUIET) * scale, (y + QUIET) * scale, scale, scale);
+	}));
 }

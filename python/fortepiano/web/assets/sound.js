@@ -8,23 +8,23 @@ const GRACE = 400;
  * @param {Engine} engine
  */
 export function showSound(engine) {
-  const volume = element("volume", HTMLInputElement);
-  volume.value = String(Math.round(engine.volume * 100));
-  volume.addEventListener("input", () => {
-    engine.volume = volume.valueAsNumber / 100;
-  });
+	const volume = element("volume", HTMLInputElement);
+	volume.value = String(Math.round(engine.volume * 100));
+	volume.addEventListener("input", () => {
+		engine.volume = volume.valueAsNumber / 100;
+	});
 
-  const start = element("start");
-  const draw = () => {
-    start.hidden = engine.running;
-  };
-  // Any gesture will do: who just begins to play need not look for the button.
-  for (const gesture of ["pointerup", "keydown"]) addEventListener(gesture, () => engine.unlock(), { passive: true });
-  press("play", () => {
-    engine.unlock();
-    element("piano").focus({ preventScroll: true });
-  });
-  engine.unlock();
-  engine.on("state", draw);
-  setTimeout(draw, GRACE);
+	const start = element("start");
+	const draw = () => {
+		start.hidden = engine.running;
+	};
+	// Any gesture will do: who just begins to play need not look for the button.
+	for (const gesture of ["pointerup", "keydown"]) addEventListener(gesture, () => engine.unlock(), { passive: true });
+	press("play", () => {
+		engine.unlock();
+		element("piano").focus({ preventScroll: true });
+	});
+	engine.unlock();
+	engine.on("state", draw);
+	setTimeout(draw, GRACE);
 }

@@ -7,19 +7,19 @@
  * @returns {T}
  */
 export function recall(name, fallback) {
-  try {
-    const value = JSON.parse(localStorage.getItem(`fortepiano.${name}`) ?? "null");
-    return typeof value === typeof fallback && value !== null ? value : fallback;
-  } catch {
-    return fallback;
-  }
+	try {
+		const value = JSON.parse(localStorage.getItem(`fortepiano.${name}`) ?? "null");
+		return typeof value === typeof fallback && value !== null ? value : fallback;
+	} catch {
+		return fallback;
+	}
 }
 
 /** @param {string} name @param {unknown} value */
 export function remember(name, value) {
-  try {
-    localStorage.setItem(`fortepiano.${name}`, JSON.stringify(value));
-  } catch {
-    // nothing is kept then
-  }
+	try {
+		localStorage.setItem(`fortepiano.${name}`, JSON.stringify(value));
+	} catch {
+		// nothing is kept then
+	}
 }

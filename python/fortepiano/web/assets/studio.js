@@ -10,94 +10,94 @@ import { OWN } from "./piano/player.js";
  * @param {(text: string) => void} tell shows a line to the user
  */
 export function showStudio(recorder, concert, room, tell) {
-  const dialog = panel("studio", () => {});
-  const open = element("studio-open", HTMLButtonElement);
-  const time = element("studio-time");
-  const saves = element("studio-saves");
-  let length = 0;
-  let timer = 0;
+	const dialog = panel("studio", () => {});
+	const open = element("studio-open", HTMLButtonElement);
+	const time = element("studio-time");
+	const saves = element("studio-saves");
+	let length = 0;
+	let timer = 0;
 
-  const draw = () => {
-    const recording = recorder.began !== null;
-    record.textContent = recording ? t("Stop recording") : t("Record");
-    record.ariaPressed = open.dataset.recording = String(recording);
-    saves.hidden = recording || length === 0;
-    time.textContent = clock(recorder.began !== null ? now() - recorder.began : length);
-  };
-  const toggle = async () => {
-    clearInterval(timer);
-    if (recorder.began === null) {
-      await recorder.start(toggle);
-      timer = setInterval(draw, 500);
-    } else {
-      length = recorder.stop();
-      wav.disabled = recorder.wave() === null;
-    }
-    draw();
-  };
-  const record = press("studio-record", toggle);
-  press("studio-midi", () => {
-    const tracks = [...recorder.played(length)].map(([player, notes]) => {
-      const name = player === OWN ? room.self?.name : room.people.get(player)?.name;
-      return /** @type {const} */ ([`${name ?? "?"} ${player}`.trim(), notes]);
-    });
-    save(new Blob([writeMidi(new Map(tracks))], { type: "audio/midi" }), "mid");
-  });
-  const wav = press("studio-wav", () => {
-    const wave = recorder.wave();
-    if (wave) save(wave, "wav");
-  });
+	const draw = () => {
+		const recording = recorder.began !== null;
+		record.textContent = recording ? t("Stop recording") : t("Record");
+		record.ariaPressed = open.dataset.recording = String(recording);
+		saves.hidden = recording || length === 0;
+		time.textContent = clock(recorder.began !== null ? now() - recorder.began : length);
+	};
+	const toggle = async () => {
+		clearInterval(timer);
+		if (recorder.began === null) {
+			await recorder.start(toggle);
+			timer = setInterval(draw, 500);
+		} else {
+			length = recorder.stop();
+			wav.disabled = recorder.wave() === null;
+		}
+		draw();
+	};
+	const record = press("studio-record", toggle);
+	press("studio-midi", () => {
+		const tracks = [...recorder.played(length)].map(([player, notes]) => {
+			const name = player === OWN ? room.self?.name : room.people.get(player)?.name;
+			return /** @type {const} */ ([`${name ?? "?"} ${player}`.trim(), notes]);
+		});
+		save(new Blob([writeMidi(new Map(tracks))], { type: "audio/midi" }), "mid");
+	});
+	const wav = press("studio-wav", () => {
+		const wave = recorder.wave();
+		if (wave) save(wave, "wav");
+	});
 
-  const file = element("studio-file", HTMLInputElement);
-  const bar = element("performance");
-  const progress = element("performance-progress", HTMLProgressElement);
-  const state = element("performance-state");
-  /** @param {File | undefined} chosen */
-  const play = async (chosen) => {
-    if (!chosen) return;
-    try {
-      const notes = readMidi(await chosen.arrayBuffer());
-      if (notes.length === 0) throw new BadFile("There are no notes in this file.");
-      dialog.close();
-      concert.start(notes);
-      element("performance-name").textContent = chosen.name;
-    } catch (error) {
-      if (!(error instanceof BadFile)) throw error;
-      tell(t(error.message));
-    }
-  };
-  file.addEventListener("change", () => {
-    play(file.files?.[0]);
-    file.value = "";
-  });
-  press("performance-stop", () => concert.stop());
-  concert.on("change", () => {
-    bar.hidden = !concert.playing;
-    progress.max = concert.length;
-    progress.value = concert.position;
-    const left = concert.left ? ` · ${t("{count} notes left out", { count: concert.left })}` : "";
-    state.textContent = `${clock(concert.position)} / ${clock(concert.length)}${left}`;
-    if (!concert.playing && left) tell(t("{count} notes were more than may be played here.", { count: concert.left }));
-  });
-  addEventListener("dragover", (event) => event.preventDefault());
-  addEventListener("drop", (event) => {
-    event.preventDefault();
-    play(event.dataTransfer?.files[0]);
-  });
-  draw();
+	const file = element("studio-file", HTMLInputElement);
+	const bar = element("performance");
+	const progress = element("performance-progress", HTMLProgressElement);
+	const state = element("performance-state");
+	/** @param {File | undefined} chosen */
+	const play = async (chosen) => {
+		if (!chosen) return;
+		try {
+			const notes = readMidi(await chosen.arrayBuffer());
+			if (notes.length === 0) throw new BadFile("There are no notes in this file.");
+			dialog.close();
+			concert.start(notes);
+			element("performance-name").textContent = chosen.name;
+		} catch (error) {
+			if (!(error instanceof BadFile)) throw error;
+			tell(t(error.message));
+		}
+	};
+	file.addEventListener("change", () => {
+		play(file.files?.[0]);
+		file.value = "";
+	});
+	press("performance-stop", () => concert.stop());
+	concert.on("change", () => {
+		bar.hidden = !concert.playing;
+		progress.max = concert.length;
+		progress.value = concert.position;
+		const left = concert.left ? ` · ${t("{count} notes left out", { count: concert.left })}` : "";
+		state.textContent = `${clock(concert.position)} / ${clock(concert.length)}${left}`;
+		if (!concert.playing && left) tell(t("{count} notes were more than may be played here.", { count: concert.left }));
+	});
+	addEventListener("dragover", (event) => event.preventDefault());
+	addEventListener("drop", (event) => {
+		event.preventDefault();
+		play(event.dataTransfer?.files[0]);
+	});
+	draw();
 }
 
 /** @param {number} ms */
 function clock(ms) {
-  const seconds = Math.floor(ms / 1000);
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+	const seconds = Math.floor(ms / 1000);
+	return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
 /** @param {Blob} content @param {string} kind */
 function save(content, kind) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(content);
-  link.download = `fortepiano ${new Date().toISOString().slice(0, 16).replace(/[T:]/g, "-")}.${kind}`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+	const link = document.createElement("a");
+	link.href = URL.createObjectURL(content);
+	link.download = `fortepiano ${new Date().toISOString().slice(0, 16).replace(/[T:]/g, "-")}.${kind}`;
+	link.click();
+	setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

@@ -7,14 +7,14 @@ const REFUSED = /[\0\t\n\v\r\u200f\u202b\u202e\u2066\u2067]+/g;
  * @param {string} typed @param {number} limit UTF-16 units
  */
 export function oneLine(typed, limit) {
-  const line = typed.replace(REFUSED, " ").trim().slice(0, limit);
-  // Half a surrogate pair is no valid JSON text for the server: it would ignore the whole frame.
-  return line.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "");
+	const line = typed.replace(REFUSED, " ").trim().slice(0, limit);
+	// Half a surrogate pair is no valid JSON text for the server: it would ignore the whole frame.
+	return line.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "");
 }
 
 /** @param {unknown} value @param {string} fallback */
 export function string(value, fallback = "") {
-  return typeof value === "string" ? value : fallback;
+	return typeof value === "string" ? value : fallback;
 }
 
 /**
@@ -22,14 +22,14 @@ export function string(value, fallback = "") {
  * @param {string} line @returns {(string | HTMLAnchorElement)[]}
  */
 export function withLinks(line) {
-  return line.split(/(https?:\/\/[^\s<>"]+[^\s<>"'.,;:!?)\]])/i).map((part, i) => {
-    if (i % 2 === 0 || !URL.canParse(part)) return part;
-    const link = document.createElement("a");
-    link.href = part;
-    link.textContent = part;
-    link.target = "_blank";
-    // The other page learns neither where it was linked nor how to steer this one.
-    link.rel = "noopener noreferrer nofollow";
-    return link;
-  });
+	return line.split(/(https?:\/\/[^\s<>"]+[^\s<>"'.,;:!?)\]])/i).map((part, i) => {
+		if (i % 2 === 0 || !URL.canParse(part)) return part;
+		const link = document.createElement("a");
+		link.href = part;
+		link.textContent = part;
+		link.target = "_blank";
+		// The other page learns neither where it was linked nor how to steer this one.
+		link.rel = "noopener noreferrer nofollow";
+		return link;
+	});
 }

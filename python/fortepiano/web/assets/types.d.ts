@@ -17,7 +17,6 @@ declare global {
   type Engine = import("./audio/engine.js").Engine;
   type Frames = import("./frames.js").Frames;
   type Instruments = import("./audio/instruments.js").Instruments;
-  type Key = import("./piano/keys.js").Key;
   type Keyboard = import("./piano/keyboard.js").Keyboard;
   type Lights = import("./piano/lights.js").Lights;
   type MidiPorts = import("./midi/ports.js").MidiPorts;
@@ -28,13 +27,161 @@ declare global {
   type People = import("./people.js").People;
   type Concert = import("./midi/concert.js").Concert;
   type PianoView = import("./piano/view.js").PianoView;
-  type Played = import("./midi/file.js").Played;
   type Player = import("./piano/player.js").Player;
-  type Recipe = import("./audio/bank.js").Recipe;
   type Recorder = import("./audio/recorder.js").Recorder;
   type Room = import("./room.js").Room;
   type Trails = import("./piano/trails.js").Trails;
   type Voices = import("./audio/voices.js").Voices;
+
+  // What modules are given.
+
+  interface PlayerParts {
+    engine: Engine;
+    voices: Voices;
+    lights: Lights;
+    outgoing: Outgoing;
+    quota: NoteQuota;
+    room: Room;
+    /** Told of each `note` that sounds here. */
+    heard: Emitter;
+  }
+
+  interface IncomingParts {
+    net: Net;
+    clock: Clock;
+    room: Room;
+    engine: Engine;
+    voices: Voices;
+    lights: Lights;
+    people: People;
+    mutes: Mutes;
+    /** Told of each `note` that sounds here. */
+    heard: Emitter;
+    /** Told of each note that is to sound. */
+    scheduled(note: Scheduled): void;
+  }
+
+  interface PreferencesParts {
+    engine: Engine;
+    instruments: Instruments;
+    midi: MidiPorts;
+    keyboard: Keyboard;
+    trails: Trails;
+  }
+
+  // What they keep. Positions and sizes of keys are in widths of a white one.
+
+  interface Key {
+    /** `a-1` to `c7`; sharps carry an `s`. */
+    name: string;
+    /** 21 to 108. */
+    midi: number;
+    black: boolean;
+    left: number;
+    width: number;
+  }
+
+  /** A key's light on the keyboard, and who holds it, with his colour. */
+  interface Light {
+    level: number;
+    color: string;
+    dirty: boolean;
+    holders: Map<string, string>;
+  }
+
+  /** A note that will be shown at its time; without a colour, the key goes up. */
+  interface LightEvent {
+    due: number;
+    key: Key;
+    player: string;
+    color: string | null;
+    /** Called when it lights up. */
+    begun: () => void;
+  }
+
+  interface Trail {
+    key: Key;
+    color: string;
+    player: string;
+    /** Milliseconds of the page's clock. */
+    begin: number;
+    end: number | null;
+  }
+
+  interface Plate {
+    item: HTMLLIElement;
+    plate: HTMLElement;
+    name: HTMLElement;
+    marks: HTMLElement;
+    pulsed: number;
+  }
+
+  interface Cursor {
+    person: Person;
+    node: HTMLElement;
+    label: HTMLElement;
+    x: number;
+    y: number;
+  }
+
+  type Status = "connecting" | "online" | "reconnecting" | "refused";
+
+  /** Draws; returns whether it needs the next frame too. */
+  type Painter = (now: number) => boolean;
+
+  /** A key that was down for a while; times in milliseconds. */
+  interface Played {
+    midi: number;
+    /** 0..1 */
+    velocity: number;
+    begin: number;
+    end: number;
+  }
+
+  /** Tick, status, two bytes of data. */
+  type MidiEvent = [number, number, number, number];
+
+  /** Tick, microseconds of a beat. */
+  type Tempo = [number, number];
+
+  /** Computes a note in steps: for a MIDI number, at so many samples per second. */
+  type Recipe = (midi: number, rate: number) => Generator<void, Float32Array<ArrayBuffer>>;
+
+  /** An instrument by its partials: ratio to the pitch, level, loss per second at middle C. */
+  interface Timbre {
+    seconds: number;
+    level: number;
+    partials: [number, number, number][];
+  }
+
+  /** Times in seconds; the sustained level 0..1. */
+  interface Envelope {
+    wave: OscillatorType;
+    attack: number;
+    decay: number;
+    sustain: number;
+    release: number;
+  }
+
+  /** One note, ready to be connected and started. */
+  interface Sound {
+    source: AudioScheduledSourceNode;
+    output: AudioNode;
+    /** Its level, which falls once the key is let go. */
+    gain: GainNode;
+    /** Time constant of that fall, seconds. */
+    fade: number;
+  }
+
+  interface Voice {
+    /** Who plays which key. */
+    slot: string;
+    /** Seconds of the audio context. */
+    begins: number;
+    fade: number;
+    source: AudioScheduledSourceNode;
+    gain: GainNode;
+  }
 
   // What travels.
 

@@ -11,8 +11,6 @@ const LONGEST = 11;
 const SILENCE = 0.004;
 const NAMES = ["C", "", "", "Ds", "", "", "Fs", "", "", "A"];
 
-/** @typedef {(midi: number, rate: number) => Generator<void, Float32Array<ArrayBuffer>>} Recipe */
-
 /**
  * The sounds of an instrument: a buffer and the speed at which it gives the wanted pitch.
  *
@@ -20,91 +18,91 @@ const NAMES = ["C", "", "", "Ds", "", "", "Fs", "", "", "A"];
  * is needed has had its turn, the nearest one stands in.
  */
 export class Bank {
-  /** @type {Map<number, AudioBuffer>} */
-  #buffers = new Map();
-  /** What was computed to stand in for recordings, and goes once there are some. */
-  #stopgap = false;
-  #context;
+	/** @type {Map<number, AudioBuffer>} */
+	#buffers = new Map();
+	/** What was computed to stand in for recordings, and goes once there are some. */
+	#stopgap = false;
+	#context;
 
-  /** @param {BaseAudioContext} context */
-  constructor(context) {
-    this.#context = context;
-  }
+	/** @param {BaseAudioContext} context */
+	constructor(context) {
+		this.#context = context;
+	}
 
-  /** How many sounds are there. */
-  get size() {
-    return this.#buffers.size;
-  }
+	/** How many sounds are there. */
+	get size() {
+		return this.#buffers.size;
+	}
 
-  /** @param {number} midi @returns {{ buffer: AudioBuffer, rate: number }} */
-  sound(midi) {
-    let nearest = NaN;
-    for (const known of this.#buffers.keys()) {
-      if (!(Math.abs(known - midi) >= Math.abs(nearest - midi))) nearest = known;
-    }
-    const buffer = /** @type {AudioBuffer} */ (this.#buffers.get(nearest));
-    return { buffer, rate: 2 ** ((midi - nearest) / 12) };
-  }
+	/** @param {number} midi @returns {{ buffer: AudioBuffer, rate: number }} */
+	sound(midi) {
+		let nearest = NaN;
+		for (const known of this.#buffers.keys()) {
+			if (!(Math.abs(known - midi) >= Math.abs(nearest - midi))) nearest = known;
+		}
+		const buffer = /** @type {AudioBuffer} */ (this.#buffers.get(nearest));
+		return { buffer, rate: 2 ** ((midi - nearest) / 12) };
+	}
 
-  /**
-   * Computes the sounds; the first before it returns, so that one can play.
-   * @param {Recipe} recipe @param {boolean} [all] else no more than the first
-   */
-  async compute(recipe, all = true) {
-    let until = Infinity;
-    for (const midi of all ? order() : [MIDDLE]) {
-      // Low strings have nothing above 8 kHz: half the samples, half the work.
-      const rate = this.#context.sampleRate / (midi < MIDDLE ? 2 : 1);
-      const work = recipe(midi, rate);
-      let step = work.next();
-      while (!step.done) {
-        if (performance.now() > until) {
-          await new Promise((resolve) => setTimeout(resolve, 4));
-          until = performance.now() + SLICE;
-        }
-        step = work.next();
-      }
-      this.#keep(midi, step.value, rate);
-      until = Math.min(until, performance.now() + SLICE);
-    }
-    this.#stopgap = !all;
-  }
+	/**
+	 * Computes the sounds; the first before it returns, so that one can play.
+	 * @param {Recipe} recipe @param {boolean} [all] else no more than the first
+	 */
+	async compute(recipe, all = true) {
+		let until = Infinity;
+		for (const midi of all ? order() : [MIDDLE]) {
+			// Low strings have nothing above 8 kHz: half the samples, half the work.
+			const rate = this.#context.sampleRate / (midi < MIDDLE ? 2 : 1);
+			const work = recipe(midi, rate);
+			let step = work.next();
+			while (!step.done) {
+				if (performance.now() > until) {
+					await new Promise((resolve) => setTimeout(resolve, 4));
+					until = performance.now() + SLICE;
+				}
+				step = work.next();
+			}
+			this.#keep(midi, step.value, rate);
+			until = Math.min(until, performance.now() + SLICE);
+		}
+		this.#stopgap = !all;
+	}
 
-  /**
-   * Fetches recorded sounds, a few at a time.
-   * @param {string} folder its address @returns {Promise<boolean>} whether all of them came
-   */
-  async fetch(folder) {
-    const waiting = order();
-    const fetchers = Array.from({ length: AT_ONCE }, async () => {
-      for (let midi = waiting.shift(); midi !== undefined; midi = waiting.shift()) {
-        const answer = await fetch(`${folder}${NAMES[midi % 12]}${Math.floor(midi / 12) - 1}.mp3`);
-        if (!answer.ok) throw new Error(`${answer.status} ${answer.url}`);
-        const recorded = await this.#context.decodeAudioData(await answer.arrayBuffer());
-        if (this.#stopgap) this.#buffers.clear();
-        this.#stopgap = false;
-        this.#keep(midi, trimmed(recorded), recorded.sampleRate);
-      }
-    });
-    return Promise.all(fetchers).then(
-      () => true,
-      () => false,
-    );
-  }
+	/**
+	 * Fetches recorded sounds, a few at a time.
+	 * @param {string} folder its address @returns {Promise<boolean>} whether all of them came
+	 */
+	async fetch(folder) {
+		const waiting = order();
+		const fetchers = Array.from({ length: AT_ONCE }, async () => {
+			for (let midi = waiting.shift(); midi !== undefined; midi = waiting.shift()) {
+				const answer = await fetch(`${folder}${NAMES[midi % 12]}${Math.floor(midi / 12) - 1}.mp3`);
+				if (!answer.ok) throw new Error(`${answer.status} ${answer.url}`);
+				const recorded = await this.#context.decodeAudioData(await answer.arrayBuffer());
+				if (this.#stopgap) this.#buffers.clear();
+				this.#stopgap = false;
+				this.#keep(midi, trimmed(recorded), recorded.sampleRate);
+			}
+		});
+		return Promise.all(fetchers).then(
+			() => true,
+			() => false,
+		);
+	}
 
-  /** @param {number} midi @param {Float32Array<ArrayBuffer>} wave @param {number} rate */
-  #keep(midi, wave, rate) {
-    const buffer = this.#context.createBuffer(1, wave.length, rate);
-    buffer.copyToChannel(wave, 0);
-    this.#buffers.set(midi, buffer);
-  }
+	/** @param {number} midi @param {Float32Array<ArrayBuffer>} wave @param {number} rate */
+	#keep(midi, wave, rate) {
+		const buffer = this.#context.createBuffer(1, wave.length, rate);
+		buffer.copyToChannel(wave, 0);
+		this.#buffers.set(midi, buffer);
+	}
 }
 
 /** The keys that have a sound, the middle ones first. */
 function order() {
-  const keys = [];
-  for (let midi = FIRST; midi <= LAST; midi += APART) keys.push(midi);
-  return keys.sort((a, b) => Math.abs(a - MIDDLE) - Math.abs(b - MIDDLE));
+	const keys = [];
+	for (let midi = FIRST; midi <= LAST; midi += APART) keys.push(midi);
+	return keys.sort((a, b) => Math.abs(a - MIDDLE) - Math.abs(b - MIDDLE));
 }
 
 /**
@@ -112,17 +110,17 @@ function order() {
  * @param {AudioBuffer} recorded
  */
 function trimmed(recorded) {
-  const { sampleRate, numberOfChannels, length } = recorded;
-  const left = recorded.getChannelData(0);
-  const right = recorded.getChannelData(numberOfChannels - 1);
-  let begin = 0;
-  while (begin < length && Math.abs(left[begin]) < SILENCE) begin += 1;
-  begin = Math.max(0, begin - Math.round(0.002 * sampleRate));
-  const wave = new Float32Array(Math.min(length - begin, LONGEST * sampleRate));
-  const fade = 0.5 * sampleRate;
-  for (let i = 0; i < wave.length; i += 1) {
-    const both = left[begin + i] + right[begin + i];
-    wave[i] = both * Math.min(1, (wave.length - i) / fade);
-  }
-  return wave;
+	const { sampleRate, numberOfChannels, length } = recorded;
+	const left = recorded.getChannelData(0);
+	const right = recorded.getChannelData(numberOfChannels - 1);
+	let begin = 0;
+	while (begin < length && Math.abs(left[begin]) < SILENCE) begin += 1;
+	begin = Math.max(0, begin - Math.round(0.002 * sampleRate));
+	const wave = new Float32Array(Math.min(length - begin, LONGEST * sampleRate));
+	const fade = 0.5 * sampleRate;
+	for (let i = 0; i < wave.length; i++) {
+		const both = left[begin + i] + right[begin + i];
+		wave[i] = both * Math.min(1, (wave.length - i) / fade);
+	}
+	return wave;
 }

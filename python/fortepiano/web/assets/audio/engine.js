@@ -10,133 +10,127 @@ const WINDOW = 3000;
 /**
  * The audio context and all that lies between the notes and the ears: lanes from left to right,
  * a little room, volume, compressor, and a limiter so that ten thousand notes hurt nobody.
- *
  * Event: `state` whenever `running` changed.
  */
 export class Engine extends Emitter {
-  context = new AudioContext({ latencyHint: "interactive" });
-  /** Where all that one hears comes together; a recorder listens here. @type {AudioNode} */
-  output;
-  #volume = this.context.createGain();
-  #wet = this.context.createGain();
-  /** @type {AudioNode[]} */
-  #lanes = [];
-  // Seconds of the audio context less seconds of the page's clock, at most: in this window of time
-  // and in the one before.
-  #ahead = -Infinity;
-  #before = -Infinity;
-  /** When this window began, milliseconds of the page's clock. */
-  #since = 0;
+	context = new AudioContext({ latencyHint: "interactive" });
+	/** Where all that one hears comes together; a recorder listens here. @type {AudioNode} */
+	output;
+	#volume = this.context.createGain();
+	#wet = this.context.createGain();
+	/** @type {AudioNode[]} */
+	#lanes = [];
+	// Seconds of the audio context less seconds of the page's clock, at most: in this window of time
+	// and in the one before.
+	#ahead = -Infinity;
+	#before = -Infinity;
+	/** When this window began, milliseconds of the page's clock. */
+	#since = 0;
 
-  constructor() {
-    super();
-    const { context } = this;
-    const limiter = this.#compressor({ threshold: -4, knee: 2, ratio: 20, attack: 0.001, release: 0.12 });
-    const compressor = this.#compressor({ threshold: -20, knee: 18, ratio: 3, attack: 0.006, release: 0.25 });
-    const dry = context.createGain();
-    const room = context.createConvolver();
-    room.buffer = ambience(context);
-    dry.connect(this.#volume);
-    dry.connect(room).connect(this.#wet).connect(this.#volume);
-    this.#volume.connect(compressor).connect(limiter).connect(context.destination);
-    this.output = limiter;
-    for (let lane = 0; lane < LANES; lane += 1) {
-      const panner = context.createStereoPanner();
-      panner.pan.value = WIDTH * ((2 * lane) / (LANES - 1) - 1);
-      panner.connect(dry);
-      this.#lanes.push(panner);
-    }
-    this.volume = this.volume;
-    this.reverb = this.reverb;
-    context.addEventListener("statechange", () => {
-      // While it was suspended its time stood still.
-      this.#ahead = this.#before = -Infinity;
-      this.emit("state");
-    });
-    setInterval(() => this.#compare(), 100);
-  }
+	constructor() {
+		super();
+		const { context } = this;
+		const limiter = new DynamicsCompressorNode(context, { threshold: -4, knee: 2, ratio: 20, attack: 0.001, release: 0.12 });
+		const compressor = new DynamicsCompressorNode(context, { threshold: -20, knee: 18, ratio: 3, attack: 0.006, release: 0.25 });
+		const dry = context.createGain();
+		const room = context.createConvolver();
+		room.buffer = ambience(context);
+		dry.connect(this.#volume);
+		dry.connect(room).connect(this.#wet).connect(this.#volume);
+		this.#volume.connect(compressor).connect(limiter).connect(context.destination);
+		this.output = limiter;
+		for (let lane = 0; lane < LANES; lane++) {
+			const panner = context.createStereoPanner();
+			panner.pan.value = WIDTH * ((2 * lane) / (LANES - 1) - 1);
+			panner.connect(dry);
+			this.#lanes.push(panner);
+		}
+		this.volume = this.volume;
+		this.reverb = this.reverb;
+		context.addEventListener("statechange", () => {
+			// While it was suspended its time stood still.
+			this.#ahead = this.#before = -Infinity;
+			this.emit("state");
+		});
+		setInterval(() => this.#compare(), 100);
+	}
 
-  get running() {
-    return this.context.state === "running";
-  }
+	get running() {
+		return this.context.state === "running";
+	}
 
-  /** Starts the sound; browsers may ignore that until the user has done something. */
-  unlock() {
-    if (!this.running) this.context.resume().catch(() => {}); // it stays silent, and `running` says so
-  }
+	/** Starts the sound; browsers may ignore that until the user has done something. */
+	unlock() {
+		if (!this.running) this.context.resume().catch(() => {}); // it stays silent, and `running` says so
+	}
 
-  /** 0..1, kept for the next visit. */
-  get volume() {
-    return Math.min(Math.max(recall("volume", 0.7), 0), 1);
-  }
+	/** 0..1, kept for the next visit. */
+	get volume() {
+		return Math.min(Math.max(recall("volume", 0.7), 0), 1);
+	}
 
-  set volume(share) {
-    remember("volume", share);
-    // Squared: half way down the slider sounds half as loud.
-    this.#volume.gain.setTargetAtTime(1.6 * share * share, this.context.currentTime, 0.02);
-  }
+	set volume(share) {
+		remember("volume", share);
+		// Squared: half way down the slider sounds half as loud.
+		this.#volume.gain.setTargetAtTime(1.6 * share * share, this.context.currentTime, 0.02);
+	}
 
-  /** How much of the room's echo is heard, 0..1. */
-  get reverb() {
-    return Math.min(Math.max(recall("reverb", 0.35), 0), 1);
-  }
+	/** How much of the room's echo is heard, 0..1. */
+	get reverb() {
+		return Math.min(Math.max(recall("reverb", 0.35), 0), 1);
+	}
 
-  set reverb(share) {
-    remember("reverb", share);
-    this.#wet.gain.setTargetAtTime(0.57 * share, this.context.currentTime, 0.02);
-  }
+	set reverb(share) {
+		remember("reverb", share);
+		this.#wet.gain.setTargetAtTime(0.57 * share, this.context.currentTime, 0.02);
+	}
 
-  /**
-   * Where a key's sound enters: low ones to the left, high ones to the right, as the player hears.
-   * @param {number} midi @returns {AudioNode}
-   */
-  lane(midi) {
-    const lane = Math.round(((midi - 21) / 87) * (LANES - 1));
-    return this.#lanes[lane];
-  }
+	/**
+	 * Where a key's sound enters: low ones to the left, high ones to the right, as the player hears.
+	 * @param {number} midi @returns {AudioNode}
+	 */
+	lane(midi) {
+		const lane = Math.round(((midi - 21) / 87) * (LANES - 1));
+		return this.#lanes[lane];
+	}
 
-  /**
-   * The audio context's time of a moment of the page's clock.
-   * @param {number} moment milliseconds @returns {number} seconds; the present for what is past
-   */
-  at(moment) {
-    this.#compare();
-    return Math.max(this.context.currentTime, Math.max(this.#ahead, this.#before) + moment / 1000);
-  }
+	/**
+	 * The audio context's time of a moment of the page's clock.
+	 * @param {number} moment milliseconds @returns {number} seconds; the present for what is past
+	 */
+	at(moment) {
+		this.#compare();
+		return Math.max(this.context.currentTime, Math.max(this.#ahead, this.#before) + moment / 1000);
+	}
 
-  /**
-   * Compares the two clocks. `currentTime` advances in blocks and so lags behind by up to one of
-   * them: the least lag of the last seconds is the truth. Without that, phrases would stumble.
-   */
-  #compare() {
-    if (!this.running) return;
-    const moment = now();
-    if (moment - this.#since > WINDOW) {
-      this.#before = this.#ahead;
-      this.#ahead = -Infinity;
-      this.#since = moment;
-    }
-    this.#ahead = Math.max(this.#ahead, this.context.currentTime - moment / 1000);
-  }
-
-  /** @param {{ threshold: number, knee: number, ratio: number, attack: number, release: number }} settings */
-  #compressor(settings) {
-    return new DynamicsCompressorNode(this.context, settings);
-  }
+	/**
+	 * Compares the two clocks. `currentTime` advances in blocks and so lags behind by up to one of
+	 * them: the least lag of the last seconds is the truth. Without that, phrases would stumble.
+	 */
+	#compare() {
+		if (!this.running) return;
+		const moment = now();
+		if (moment - this.#since > WINDOW) {
+			this.#before = this.#ahead;
+			this.#ahead = -Infinity;
+			this.#since = moment;
+		}
+		this.#ahead = Math.max(this.#ahead, this.context.currentTime - moment / 1000);
+	}
 }
 
 /** The echo of a small room: noise that decays, its high end faster. @param {BaseAudioContext} context */
 function ambience(context) {
-  const length = Math.ceil(1.3 * context.sampleRate);
-  const buffer = context.createBuffer(2, length, context.sampleRate);
-  for (let channel = 0; channel < 2; channel += 1) {
-    const data = buffer.getChannelData(channel);
-    let smooth = 0;
-    for (let i = 0; i < length; i += 1) {
-      const share = i / length;
-      smooth += (0.7 - 0.6 * share) * (2 * Math.random() - 1 - smooth);
-      data[i] = smooth * (1 - share) ** 3 * Math.min(1, share * 60);
-    }
-  }
-  return buffer;
+	const length = Math.ceil(1.3 * context.sampleRate);
+	const buffer = context.createBuffer(2, length, context.sampleRate);
+	for (let channel = 0; channel < 2; channel++) {
+		const data = buffer.getChannelData(channel);
+		let smooth = 0;
+		for (let i = 0; i < length; i++) {
+			const share = i / length;
+			smooth += (0.7 - 0.6 * share) * (2 * Math.random() - 1 - smooth);
+			data[i] = smooth * (1 - share) ** 3 * Math.min(1, share * 60);
+		}
+	}
+	return buffer;
 }

@@ -3,27 +3,17 @@ import { Bank } from "./bank.js";
 import { TIMBRES, pluck } from "./partials.js";
 import { strike } from "./strings.js";
 
-/**
- * @typedef {object} Sound           One note, ready to be connected and started.
- * @property {AudioScheduledSourceNode} source
- * @property {AudioNode} output      What sounds.
- * @property {GainNode} gain         Its level, which falls once the key is let go.
- * @property {number} fade           Time constant of that fall, seconds.
- */
-
 /** Instruments by name, in the order in which they are offered. */
 export const INSTRUMENTS = {
-  piano: "Grand piano",
-  strings: "Computed piano",
-  electric: "Electric piano",
-  harpsichord: "Harpsichord",
-  vibraphone: "Vibraphone",
-  musicbox: "Music box",
-  organ: "Organ",
-  synth: "Synthesizer",
+	piano: "Grand piano",
+	strings: "Computed piano",
+	electric: "Electric piano",
+	harpsichord: "Harpsichord",
+	vibraphone: "Vibraphone",
+	musicbox: "Music box",
+	organ: "Organ",
+	synth: "Synthesizer",
 };
-
-/** @typedef {{ wave: OscillatorType, attack: number, decay: number, sustain: number, release: number }} Envelope */
 
 /** @type {Envelope} Times in seconds. */
 const SYNTH = { wave: "sawtooth", attack: 0.02, decay: 0.4, sustain: 0.5, release: 0.25 };
@@ -34,111 +24,111 @@ const UNDAMPED = 90;
 
 /** What makes the sound of a note: the instrument that was chosen. */
 export class Instruments {
-  /** @type {keyof typeof INSTRUMENTS} */
-  chosen;
-  /** Whether recordings are what the grand piano sounds with. */
-  recorded = false;
-  /** @type {Envelope} */
-  synth;
-  /** @type {Map<string, Bank>} */
-  #banks = new Map();
-  #organ;
-  #context;
-  #folder;
+	/** @type {keyof typeof INSTRUMENTS} */
+	chosen;
+	/** Whether recordings are what the grand piano sounds with. */
+	recorded = false;
+	/** @type {Envelope} */
+	synth;
+	/** @type {Map<string, Bank>} */
+	#banks = new Map();
+	#organ;
+	#context;
+	#folder;
 
-  /**
-   * @param {BaseAudioContext} context
-   * @param {string} folder the address of recorded sounds; empty where there are none
-   */
-  constructor(context, folder) {
-    this.#context = context;
-    this.#folder = folder;
-    this.#organ = context.createPeriodicWave(new Float32Array(DRAWBARS.length), DRAWBARS);
-    this.synth = { ...SYNTH, ...recall("synth", {}) };
-    const kept = recall("instrument", "piano");
-    this.chosen = kept in INSTRUMENTS ? /** @type {keyof typeof INSTRUMENTS} */ (kept) : "piano";
-    this.#prepare();
-  }
+	/**
+	 * @param {BaseAudioContext} context
+	 * @param {string} folder the address of recorded sounds; empty where there are none
+	 */
+	constructor(context, folder) {
+		this.#context = context;
+		this.#folder = folder;
+		this.#organ = context.createPeriodicWave(new Float32Array(DRAWBARS.length), DRAWBARS);
+		this.synth = { ...SYNTH, ...recall("synth", {}) };
+		const kept = recall("instrument", "piano");
+		this.chosen = kept in INSTRUMENTS ? /** @type {keyof typeof INSTRUMENTS} */ (kept) : "piano";
+		this.#prepare();
+	}
 
-  /** @param {keyof typeof INSTRUMENTS} name */
-  choose(name) {
-    this.chosen = name;
-    remember("instrument", name);
-    this.#prepare();
-  }
+	/** @param {keyof typeof INSTRUMENTS} name */
+	choose(name) {
+		this.chosen = name;
+		remember("instrument", name);
+		this.#prepare();
+	}
 
-  /** @param {Partial<Envelope>} change */
-  shape(change) {
-    this.synth = { ...this.synth, ...change };
-    remember("synth", this.synth);
-  }
+	/** @param {Partial<Envelope>} change */
+	shape(change) {
+		this.synth = { ...this.synth, ...change };
+		remember("synth", this.synth);
+	}
 
-  /** How many sounds of the chosen instrument are there; 0 where none need be prepared. */
-  get ready() {
-    return this.#banks.get(this.chosen)?.size ?? 0;
-  }
+	/** How many sounds of the chosen instrument are there; 0 where none need be prepared. */
+	get ready() {
+		return this.#banks.get(this.chosen)?.size ?? 0;
+	}
 
-  /**
-   * @param {number} midi @param {number} velocity 0..1
-   * @param {number} at when it begins, seconds of the audio context @returns {Sound}
-   */
-  strike(midi, velocity, at) {
-    const bank = this.#banks.get(this.chosen);
-    return bank ? this.#struck(bank, midi, velocity) : this.#blown(midi, velocity, at);
-  }
+	/**
+	 * @param {number} midi @param {number} velocity 0..1
+	 * @param {number} at when it begins, seconds of the audio context @returns {Sound}
+	 */
+	strike(midi, velocity, at) {
+		const bank = this.#banks.get(this.chosen);
+		return bank ? this.#struck(bank, midi, velocity) : this.#blown(midi, velocity, at);
+	}
 
-  #prepare() {
-    const name = this.chosen;
-    if (this.#banks.has(name) || name === "organ" || name === "synth") return;
-    const bank = new Bank(this.#context);
-    this.#banks.set(name, bank);
-    const timbre = TIMBRES[name];
-    /** @type {Recipe} */
-    const recipe = timbre ? (midi, rate) => pluck(timbre, midi, rate) : strike;
-    if (name !== "piano" || !this.#folder) {
-      bank.compute(recipe);
-      return;
-    }
-    bank.compute(recipe, false);
-    bank.fetch(this.#folder).then((came) => {
-      this.recorded = came;
-      if (!came) bank.compute(recipe);
-    });
-  }
+	#prepare() {
+		const name = this.chosen;
+		if (this.#banks.has(name) || name === "organ" || name === "synth") return;
+		const bank = new Bank(this.#context);
+		this.#banks.set(name, bank);
+		const timbre = TIMBRES[name];
+		/** @type {Recipe} */
+		const recipe = timbre ? (midi, rate) => pluck(timbre, midi, rate) : strike;
+		if (name !== "piano" || !this.#folder) {
+			bank.compute(recipe);
+			return;
+		}
+		bank.compute(recipe, false);
+		bank.fetch(this.#folder).then((came) => {
+			this.recorded = came;
+			if (!came) bank.compute(recipe);
+		});
+	}
 
-  /** @param {Bank} bank @param {number} midi @param {number} velocity @returns {Sound} */
-  #struck(bank, midi, velocity) {
-    const { buffer, rate } = bank.sound(midi);
-    const source = new AudioBufferSourceNode(this.#context, { buffer, playbackRate: rate });
-    const pitch = 440 * 2 ** ((midi - 69) / 12);
-    // A soft stroke lacks the upper partials; that, more than the level, is what touch sounds like.
-    const filter = new BiquadFilterNode(this.#context, {
-      type: "lowpass",
-      Q: -2,
-      frequency: Math.min(18_000, pitch * (1 + 6 * velocity) + 150 + 8000 * velocity ** 2.5),
-    });
-    const gain = new GainNode(this.#context, { gain: 1.1 * velocity ** 1.35 });
-    const output = source.connect(filter).connect(gain);
-    return { source, output, gain, fade: midi >= UNDAMPED ? 0.7 : 0.14 - 0.0011 * (midi - 21) };
-  }
+	/** @param {Bank} bank @param {number} midi @param {number} velocity @returns {Sound} */
+	#struck(bank, midi, velocity) {
+		const { buffer, rate } = bank.sound(midi);
+		const source = new AudioBufferSourceNode(this.#context, { buffer, playbackRate: rate });
+		const pitch = 440 * 2 ** ((midi - 69) / 12);
+		// A soft stroke lacks the upper partials; that, more than the level, is what touch sounds like.
+		const filter = new BiquadFilterNode(this.#context, {
+			type: "lowpass",
+			Q: -2,
+			frequency: Math.min(18_000, pitch * (1 + 6 * velocity) + 150 + 8000 * velocity ** 2.5),
+		});
+		const gain = new GainNode(this.#context, { gain: 1.1 * velocity ** 1.35 });
+		const output = source.connect(filter).connect(gain);
+		return { source, output, gain, fade: midi >= UNDAMPED ? 0.7 : 0.14 - 0.0011 * (midi - 21) };
+	}
 
-  /** @param {number} midi @param {number} velocity @param {number} at @returns {Sound} */
-  #blown(midi, velocity, at) {
-    const context = this.#context;
-    const organ = this.chosen === "organ";
-    const { wave, attack, decay, sustain, release } = organ
-      ? { ...SYNTH, attack: 0.012, decay: 0.1, sustain: 0.9, release: 0.06 }
-      : this.synth;
-    const source = new OscillatorNode(context, { frequency: 440 * 2 ** ((midi - 69) / 12) });
-    if (organ) source.setPeriodicWave(this.#organ);
-    else source.type = wave;
-    const envelope = new GainNode(context, { gain: 0 });
-    envelope.gain.setValueAtTime(0, at);
-    envelope.gain.linearRampToValueAtTime(1, at + attack);
-    envelope.gain.setTargetAtTime(sustain, at + attack, Math.max(decay, 0.001) / 3);
-    // High and bright waves are louder to the ear than low and round ones.
-    const loud = (wave === "sine" || wave === "triangle" ? 0.3 : 0.13) * 2 ** ((60 - midi) / 60);
-    const gain = new GainNode(context, { gain: loud * (organ ? 0.8 : velocity) });
-    return { source, output: source.connect(envelope).connect(gain), gain, fade: Math.max(release, 0.01) / 4 };
-  }
+	/** @param {number} midi @param {number} velocity @param {number} at @returns {Sound} */
+	#blown(midi, velocity, at) {
+		const context = this.#context;
+		const organ = this.chosen === "organ";
+		const { wave, attack, decay, sustain, release } = organ
+			? { ...SYNTH, attack: 0.012, decay: 0.1, sustain: 0.9, release: 0.06 }
+			: this.synth;
+		const source = new OscillatorNode(context, { frequency: 440 * 2 ** ((midi - 69) / 12) });
+		if (organ) source.setPeriodicWave(this.#organ);
+		else source.type = wave;
+		const envelope = new GainNode(context, { gain: 0 });
+		envelope.gain.setValueAtTime(0, at);
+		envelope.gain.linearRampToValueAtTime(1, at + attack);
+		envelope.gain.setTargetAtTime(sustain, at + attack, Math.max(decay, 0.001) / 3);
+		// High and bright waves are louder to the ear than low and round ones.
+		const loud = (wave === "sine" || wave === "triangle" ? 0.3 : 0.13) * 2 ** ((60 - midi) / 60);
+		const gain = new GainNode(context, { gain: loud * (organ ? 0.8 : velocity) });
+		return { source, output: source.connect(envelope).connect(gain), gain, fade: Math.max(release, 0.01) / 4 };
+	}
 }

@@ -1,25 +1,23 @@
 // Runs beside the page, on the audio thread: hands on what passes, in pieces of a quarter second.
 
-/* global AudioWorkletProcessor, registerProcessor */
-
 // @ts-expect-error: the names of that thread are no part of the DOM's types
 registerProcessor("tap", class extends AudioWorkletProcessor {
-  #piece = new Int16Array(24_000);
-  #filled = 0;
+	#piece = new Int16Array(24_000);
+	#filled = 0;
 
-  /** @param {Float32Array[][]} inputs */
-  process([input]) {
-    const [left, right = left] = input ?? [];
-    for (let i = 0; left && right && i < left.length; i += 1) {
-      for (const side of [left, right]) {
-        this.#piece[this.#filled++] = Math.max(-1, Math.min(1, side[i] ?? 0)) * 32_767;
-      }
-      if (this.#filled < this.#piece.length) continue;
-      // @ts-expect-error: as above
-      this.port.postMessage(this.#piece, [this.#piece.buffer]);
-      this.#piece = new Int16Array(24_000);
-      this.#filled = 0;
-    }
-    return true;
-  }
+	/** @param {Float32Array[][]} inputs */
+	process([input]) {
+		const [left, right = left] = input ?? [];
+		for (let i = 0; left && right && i < left.length; i++) {
+			for (const side of [left, right]) {
+				this.#piece[this.#filled++] = Math.max(-1, Math.min(1, side[i] ?? 0)) * 32_767;
+			}
+			if (this.#filled < this.#piece.length) continue;
+			// @ts-expect-error: as above
+			this.port.postMessage(this.#piece, [this.#piece.buffer]);
+			this.#piece = new Int16Array(24_000);
+			this.#filled = 0;
+		}
+		return true;
+	}
 });

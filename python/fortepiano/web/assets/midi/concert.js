@@ -10,78 +10,74 @@ const FINGER = "file";
 
 /**
  * Plays a file into the room as if by hand, within the quota: what it does not allow is left out.
- *
  * Event: `change` whenever the position did, or it began or ended.
  */
 export class Concert extends Emitter {
-  /** Milliseconds from the beginning. */
-  position = 0;
-  length = 0;
-  /** How many notes the quota did not allow. */
-  left = 0;
-  #timer = 0;
-  #began = 0;
-  /** @type {{ at: number, midi: number, velocity: number | null }[]} */
-  #events = [];
-  #next = 0;
-  #player;
-  #trails;
+	/** Milliseconds from the beginning. */
+	position = 0;
+	length = 0;
+	/** How many notes the quota did not allow. */
+	left = 0;
+	#timer = 0;
+	#began = 0;
+	/** @type {{ at: number, midi: number, velocity: number | null }[]} */
+	#events = [];
+	#next = 0;
+	#player;
+	#trails;
 
-  /** @param {Player} player @param {Trails} trails */
-  constructor(player, trails) {
-    super();
-    this.#player = player;
-    this.#trails = trails;
-  }
+	/** @param {Player} player @param {Trails} trails */
+	constructor(player, trails) {
+		super();
+		this.#player = player;
+		this.#trails = trails;
+	}
 
-  get playing() {
-    return this.#timer !== 0;
-  }
+	get playing() {
+		return this.#timer !== 0;
+	}
 
-  /** @param {Played[]} notes */
-  start(notes) {
-    this.stop();
-    this.#events = notes.flatMap(({ midi, velocity, begin, end }) => [
-      { at: begin, midi, velocity },
-      { at: end, midi, velocity: null },
-    ]);
-    this.#events.sort((a, b) => a.at - b.at || Number(a.velocity !== null) - Number(b.velocity !== null));
-    this.#next = this.left = this.position = 0;
-    this.length = this.#events.at(-1)?.at ?? 0;
-    this.#began = now() + 300;
-    for (const { midi, begin, end } of notes) {
-      const key = keyOf(midi);
-      if (key) this.#trails.coming(key, OWN, this.#began + begin, this.#began + end);
-    }
-    this.#timer = setInterval(() => this.#step(), STEP);
-    this.#step();
-  }
+	/** @param {Played[]} notes */
+	start(notes) {
+		this.stop();
+		this.#events = notes.flatMap(({ midi, velocity, begin, end }) => [
+			{ at: begin, midi, velocity },
+			{ at: end, midi, velocity: null },
+		]);
+		this.#events.sort((a, b) => a.at - b.at || Number(a.velocity !== null) - Number(b.velocity !== null));
+		this.#next = this.left = this.position = 0;
+		this.length = this.#events.at(-1)?.at ?? 0;
+		this.#began = now() + 300;
+		for (const { midi, begin, end } of notes) {
+			const key = keyOf(midi);
+			if (key) this.#trails.coming(key, OWN, this.#began + begin, this.#began + end);
+		}
+		this.#timer = setInterval(() => this.#step(), STEP);
+		this.#step();
+	}
 
-  stop() {
-    if (!this.playing) return;
-    clearInterval(this.#timer);
-    this.#timer = 0;
-    this.#player.releaseAll();
-    this.#trails.release(OWN);
-    this.emit("change");
-  }
+	stop() {
+		if (!this.playing) return;
+		clearInterval(this.#timer);
+		this.#timer = 0;
+		this.#player.releaseAll();
+		this.#trails.release(OWN);
+		this.emit("change");
+	}
 
-  #step() {
-    const present = now();
-    this.position = Math.min(Math.max(0, present - this.#began), this.length);
-    for (let event = this.#events[this.#next]; event && this.#began + event.at <= present + AHEAD; event = this.#events[this.#next]) {
-      this.#next += 1;
-      const key = keyOf(event.midi);
-      const moment = Math.max(present, this.#began + event.at);
-      if (!key) continue;
-      if (event.velocity === null) this.#player.release(key, FINGER, moment);
-      else {
-        // Struck anew: it must have been let go before.
-        this.#player.release(key, FINGER, moment);
-        if (!this.#player.press(key, event.velocity, FINGER, moment)) this.left += 1;
-      }
-    }
-    if (this.#next >= this.#events.length) this.stop();
-    else this.emit("change");
-  }
+	#step() {
+		const present = now();
+		this.position = Math.min(Math.max(0, present - this.#began), this.length);
+		while (this.#began + this.#events[this.#next]?.at <= present + AHEAD) {
+			const event = this.#events[this.#next++];
+			const key = keyOf(event.midi);
+			const moment = Math.max(present, this.#began + event.at);
+			if (!key) continue;
+			// What is struck anew must have been let go before.
+			this.#player.release(key, FINGER, moment);
+			if (event.velocity !== null && !this.#player.press(key, event.velocity, FINGER, moment)) this.left += 1;
+		}
+		if (this.#next >= this.#events.length) this.stop();
+		else this.emit("change");
+	}
 }

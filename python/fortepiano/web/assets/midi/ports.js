@@ -4,99 +4,102 @@ import { recall, remember } from "../store.js";
 
 /**
  * MIDI instruments: what is played on them, and what they are to sound.
- *
- * Event: `change` with the ports that are there. Ports are used until somebody switches them off.
+ * Event: `change` when others are there. Ports are used until somebody switches them off.
  */
 export class MidiPorts extends Emitter {
-  /** @type {MIDIAccess | null} */
-  #access = null;
-  /** Names of inputs that were switched off, and of outputs that were switched on. */
-  #silent = new Set(recall("midi.silent", /** @type {string[]} */ ([])));
-  #sounding = new Set(recall("midi.sounding", /** @type {string[]} */ ([])));
-  #player;
+	/** @type {MIDIAccess | null} */
+	#access = null;
+	/** Names of inputs that were switched off, and of outputs that were switched on. */
+	#silent = new Set(recall("midi.silent", /** @type {string[]} */ ([])));
+	#sounding = new Set(recall("midi.sounding", /** @type {string[]} */ ([])));
+	#player;
 
-  /** @param {Player} player @param {Emitter} heard tells each `note` that sounds here */
-  constructor(player, heard) {
-    super();
-    this.#player = player;
-    heard.on("note", ({ key, velocity, due }) => this.#sound(key.midi, velocity, due));
-    // Whoever allowed it once need not be asked again.
-    const name = /** @type {PermissionName} */ ("midi");
-    navigator.permissions?.query({ name }).then(
-      ({ state }) => state === "granted" && this.open(),
-      () => {},
-    );
-  }
+	/** @param {Player} player @param {Emitter} heard tells each `note` that sounds here */
+	constructor(player, heard) {
+		super();
+		this.#player = player;
+		heard.on("note", ({ key, velocity, due }) => this.#sound(key.midi, velocity, due));
+		// Whoever allowed it once need not be asked again.
+		const name = /** @type {PermissionName} */ ("midi");
+		navigator.permissions?.query({ name }).then(
+			({ state }) => state === "granted" && this.open(),
+			() => {},
+		);
+	}
 
-  get supported() {
-    return "requestMIDIAccess" in navigator;
-  }
+	get supported() {
+		return "requestMIDIAccess" in navigator;
+	}
 
-  /** Asks the browser for the instruments, which may ask the user. @returns {Promise<boolean>} whether they came */
-  async open() {
-    if (this.#access) return true;
-    try {
-      this.#access = await navigator.requestMIDIAccess();
-    } catch {
-      return false;
-    }
-    this.#access.onstatechange = () => this.#listen();
-    this.#listen();
-    return true;
-  }
+	/** Asks the browser for the instruments, which may ask the user. @returns {Promise<boolean>} whether they came */
+	async open() {
+		if (this.#access) return true;
+		try {
+			this.#access = await navigator.requestMIDIAccess();
+		} catch {
+			return false;
+		}
+		this.#access.onstatechange = () => this.#changed();
+		this.#changed();
+		return true;
+	}
 
-  /** @returns {{ name: string, input: boolean, on: boolean }[]} */
-  get ports() {
-    const { inputs, outputs } = this.#access ?? { inputs: new Map(), outputs: new Map() };
-    return [...inputs.values(), ...outputs.values()].map((port) => ({
-      name: port.name ?? port.id,
-      input: port.type === "input",
-      on: this.#uses(port),
-    }));
-  }
+	/** @returns {{ name: string, input: boolean, on: boolean }[]} */
+	get ports() {
+		const { inputs, outputs } = this.#access ?? { inputs: new Map(), outputs: new Map() };
+		return [...inputs.values(), ...outputs.values()].map((port) => ({
+			name: port.name ?? port.id,
+			input: port.type === "input",
+			on: this.#uses(port),
+		}));
+	}
 
-  /** @param {string} name @param {boolean} input @param {boolean} on */
-  use(name, input, on) {
-    const names = input ? this.#silent : this.#sounding;
-    if (on === input) names.delete(name);
-    else names.add(name);
-    remember(input ? "midi.silent" : "midi.sounding", [...names]);
-    this.#listen();
-  }
+	/** @param {string} name @param {boolean} input @param {boolean} on */
+	use(name, input, on) {
+		const names = input ? this.#silent : this.#sounding;
+		if (on === input) names.delete(name);
+		else names.add(name);
+		remember(input ? "midi.silent" : "midi.sounding", [...names]);
+		this.#listen();
+	}
 
-  /** @param {MIDIPort} port */
-  #uses({ type, name, id }) {
-    return type === "input" ? !this.#silent.has(name ?? id) : this.#sounding.has(name ?? id);
-  }
+	/** @param {MIDIPort} port */
+	#uses({ type, name, id }) {
+		return type === "input" ? !this.#silent.has(name ?? id) : this.#sounding.has(name ?? id);
+	}
 
-  #listen() {
-    for (const input of this.#access?.inputs.values() ?? []) {
-      input.onmidimessage = this.#uses(input) ? ({ data }) => this.#receive(input.id, data) : null;
-    }
-    this.emit("change", this.ports);
-  }
+	#listen() {
+		for (const input of this.#access?.inputs.values() ?? []) {
+			input.onmidimessage = this.#uses(input) ? ({ data }) => this.#receive(input.id, data) : null;
+		}
+	}
 
-  /** @param {string} port @param {Uint8Array | null} data */
-  #receive(port, data) {
-    const [status = 0, number = 0, value = 0] = data ?? [];
-    const kind = status & 0xf0;
-    const finger = `midi ${port} ${status & 15}`;
-    const key = keyOf(number);
-    if (kind === 0x90 && value > 0 && key) this.#player.press(key, value / 127, finger);
-    else if ((kind === 0x80 || kind === 0x90) && key) this.#player.release(key, finger);
-    else if (kind === 0xb0 && number === 64) this.#player.sustain(value >= 64);
-    else if (kind === 0xb0 && (number === 120 || number === 123)) this.#player.releaseAll();
-  }
+	#changed() {
+		this.#listen();
+		this.emit("change");
+	}
 
-  /**
-   * @param {number} midi @param {number | null} velocity 0..1; null where the key goes up
-   * @param {number} due milliseconds of the page's clock
-   */
-  #sound(midi, velocity, due) {
-    for (const output of this.#access?.outputs.values() ?? []) {
-      if (!this.#uses(output)) continue;
-      const message = velocity === null ? [0x80, midi, 0] : [0x90, midi, Math.max(1, Math.round(velocity * 127))];
-      output.send(message, due - performance.timeOrigin);
-    }
-  }
+	/** @param {string} port @param {Uint8Array | null} data */
+	#receive(port, data) {
+		const [status = 0, number = 0, value = 0] = data ?? [];
+		const kind = status & 0xf0;
+		const finger = `midi ${port} ${status & 15}`;
+		const key = keyOf(number);
+		if (kind === 0x90 && value > 0 && key) this.#player.press(key, value / 127, finger);
+		else if ((kind === 0x80 || kind === 0x90) && key) this.#player.release(key, finger);
+		else if (kind === 0xb0 && number === 64) this.#player.sustain(value >= 64);
+		else if (kind === 0xb0 && (number === 120 || number === 123)) this.#player.releaseAll();
+	}
+
+	/**
+	 * @param {number} midi @param {number | null} velocity 0..1; null where the key goes up
+	 * @param {number} due milliseconds of the page's clock
+	 */
+	#sound(midi, velocity, due) {
+		for (const output of this.#access?.outputs.values() ?? []) {
+			if (!this.#uses(output)) continue;
+			const message = velocity === null ? [0x80, midi, 0] : [0x90, midi, Math.max(1, Math.round(velocity * 127))];
+			output.send(message, due - performance.timeOrigin);
+		}
+	}
 }

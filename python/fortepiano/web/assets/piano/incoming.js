@@ -13,52 +13,47 @@ const VELOCITY = 0.5;
  * Notes with one's own id are played too: they come from another tab of the same person.
  */
 export class Incoming {
-  #parts;
+	#parts;
 
-  /**
-   * @param {object} parts @param {Net} parts.net @param {Clock} parts.clock @param {Room} parts.room
-   * @param {Engine} parts.engine @param {Voices} parts.voices @param {Lights} parts.lights
-   * @param {People} parts.people @param {Emitter} parts.heard told of each `note` that sounds here
-   * @param {Mutes} parts.mutes @param {(note: Scheduled) => void} parts.scheduled told of each note that is to sound
-   */
-  constructor(parts) {
-    this.#parts = parts;
-    parts.net.wire.on("n", ({ t, n, p }) => {
-      if (typeof t === "number" && typeof p === "string" && Array.isArray(n)) this.#play(t, n, p);
-    });
-    parts.room.on("left", (id) => parts.lights.release(id));
-    parts.mutes.on("change", () => {
-      for (const { id, _id } of parts.room.people.values()) {
-        if (parts.mutes.notes.has(_id)) parts.voices.silence(id);
-      }
-    });
-  }
+	/** @param {IncomingParts} parts */
+	constructor(parts) {
+		this.#parts = parts;
+		parts.net.wire.on("n", ({ t, n, p }) => {
+			if (typeof t === "number" && typeof p === "string" && Array.isArray(n)) this.#play(t, n, p);
+		});
+		parts.room.on("left", (id) => parts.lights.release(id));
+		parts.mutes.on("change", () => {
+			for (const { id, _id } of parts.room.people.values()) {
+				if (parts.mutes.notes.has(_id)) parts.voices.silence(id);
+			}
+		});
+	}
 
-  /** @param {number} t server milliseconds @param {any[]} notes @param {string} p */
-  #play(t, notes, p) {
-    const { clock, engine, heard, lights, mutes, people, room, scheduled, voices } = this.#parts;
-    // Whom one does not want to hear is not shown as playing either.
-    if (mutes.notes.has(room.people.get(p)?._id ?? p)) return;
-    const present = now();
-    const base = clock.toLocal(t) + DELAY;
-    const shade = color(room.people.get(p)?.color);
-    for (const note of notes) {
-      const key = BY_NAME.get(note?.n);
-      const d = Number(note?.d ?? 0);
-      // Late notes sound at once; what lies too far ahead is a mistake of somebody's clock.
-      const due = Math.max(present, base + d);
-      if (!key || !(due - present <= FARTHEST)) continue;
-      const stop = Boolean(note.s);
-      const v = stop ? null : Math.min(Math.max(Number(note.v ?? VELOCITY), 0), 1);
-      if (Number.isNaN(v)) continue;
-      const at = engine.running ? engine.at(due) : null;
-      if (at !== null) {
-        if (v === null) voices.stop(p, key.midi, at);
-        else voices.start(p, key.midi, v, at);
-      }
-      lights.later(due, key, p, stop ? null : shade, stop ? null : () => people.pulse(p, due));
-      heard.emit("note", { player: p, key, velocity: v, due });
-      scheduled({ p, n: key.name, v, stop, t, d, due, at });
-    }
-  }
+	/** @param {number} t server milliseconds @param {any[]} notes @param {string} p */
+	#play(t, notes, p) {
+		const { clock, engine, heard, lights, mutes, people, room, scheduled, voices } = this.#parts;
+		// Whom one does not want to hear is not shown as playing either.
+		if (mutes.notes.has(room.people.get(p)?._id ?? p)) return;
+		const present = now();
+		const base = clock.toLocal(t) + DELAY;
+		const shade = color(room.people.get(p)?.color);
+		for (const note of notes) {
+			const key = BY_NAME.get(note?.n);
+			const d = Number(note?.d ?? 0);
+			// Late notes sound at once; what lies too far ahead is a mistake of somebody's clock.
+			const due = Math.max(present, base + d);
+			if (!key || !(due - present <= FARTHEST)) continue;
+			const stop = Boolean(note.s);
+			const v = stop ? null : Math.min(Math.max(Number(note.v ?? VELOCITY), 0), 1);
+			if (Number.isNaN(v)) continue;
+			const at = engine.running ? engine.at(due) : null;
+			if (at !== null) {
+				if (v === null) voices.stop(p, key.midi, at);
+				else voices.start(p, key.midi, v, at);
+			}
+			lights.later({ due, key, player: p, color: stop ? null : shade, begun: () => people.pulse(p, due) });
+			heard.emit("note", { player: p, key, velocity: v, due });
+			scheduled({ p, n: key.name, v, stop, t, d, due, at });
+		}
+	}
 }

@@ -5,16 +5,16 @@ import { keyOf } from "./keys.js";
 // Codes name places, not letters: the rows lie alike on all keyboards. From C upwards.
 const LOWER = "KeyZ KeyS KeyX KeyD KeyC KeyV KeyG KeyB KeyH KeyN KeyJ KeyM Comma KeyL Period Semicolon Slash".split(" ");
 const UPPER =
-  "KeyQ Digit2 KeyW Digit3 KeyE KeyR Digit5 KeyT Digit6 KeyY Digit7 KeyU KeyI Digit9 KeyO Digit0 KeyP BracketLeft Equal BracketRight".split(" ");
+	"KeyQ Digit2 KeyW Digit3 KeyE KeyR Digit5 KeyT Digit6 KeyY Digit7 KeyU KeyI Digit9 KeyO Digit0 KeyP BracketLeft Equal BracketRight".split(" ");
 const SIGNS = { Comma: ",", Period: ".", Semicolon: ";", Slash: "/", BracketLeft: "[", BracketRight: "]", Equal: "=" };
 
 /**
  * Which sign lies at which place, where that is not the QWERTY one. @type {Record<string, Record<string, string>>}
  */
 const LAYOUTS = {
-  qwerty: {},
-  qwertz: { KeyY: "z", KeyZ: "y", Semicolon: "ö", Slash: "-", BracketLeft: "ü", BracketRight: "+", Equal: "´" },
-  azerty: { KeyA: "q", KeyQ: "a", KeyW: "z", KeyZ: "w", KeyM: ",", Comma: ";", Period: ":", Semicolon: "m", Slash: "!", BracketLeft: "^", BracketRight: "$" },
+	qwerty: {},
+	qwertz: { KeyY: "z", KeyZ: "y", Semicolon: "ö", Slash: "-", BracketLeft: "ü", BracketRight: "+", Equal: "´" },
+	azerty: { KeyA: "q", KeyQ: "a", KeyW: "z", KeyZ: "w", KeyM: ",", Comma: ";", Period: ":", Semicolon: "m", Slash: "!", BracketLeft: "^", BracketRight: "$" },
 };
 
 const LOWEST = 48;
@@ -24,135 +24,134 @@ const TYPING = "input:not([type=range]):not([type=checkbox]), textarea, select, 
 /**
  * Plays by the computer's keyboard: two rows of keys, an octave apart, the space bar as pedal, the
  * arrows up and down for the octave, shift for one more while it is held.
- *
  * Event: `octave` whenever `octave` or `layout` changed.
  */
 export class Keyboard extends Emitter {
-  /** Octaves up or down from where the rows begin at C3 and C4. */
-  octave = 0;
-  /** A name in LAYOUTS; empty: as the keys lie. */
-  layout = recall("layout", "");
-  /** What the browser knows of the real keyboard's signs, by code. @type {Map<string, string>} */
-  #signs = new Map();
-  /** What each pressed code sounds; the octave may change before it comes up. @type {Map<string, Key>} */
-  #down = new Map();
-  #pedal = false;
-  #player;
+	/** Octaves up or down from where the rows begin at C3 and C4. */
+	octave = 0;
+	/** A name in LAYOUTS; empty: as the keys lie. */
+	layout = recall("layout", "");
+	/** What the browser knows of the real keyboard's signs, by code. @type {Map<string, string>} */
+	#signs = new Map();
+	/** What each pressed code sounds; the octave may change before it comes up. @type {Map<string, Key>} */
+	#down = new Map();
+	#pedal = false;
+	#player;
 
-  /** @param {Player} player */
-  constructor(player) {
-    super();
-    this.#player = player;
-    addEventListener("keydown", (event) => this.#press(event));
-    addEventListener("keyup", (event) => this.#release(event.code));
-    addEventListener("blur", () => this.#down.clear());
-    const { keyboard } = /** @type {{ keyboard?: { getLayoutMap(): Promise<Map<string, string>> } }} */ (navigator);
-    keyboard?.getLayoutMap().then(
-      (signs) => {
-        this.#signs = signs;
-        this.emit("octave");
-      },
-      () => {}, // a page in a frame is not told
-    );
-  }
+	/** @param {Player} player */
+	constructor(player) {
+		super();
+		this.#player = player;
+		addEventListener("keydown", (event) => this.#press(event));
+		addEventListener("keyup", (event) => this.#release(event.code));
+		addEventListener("blur", () => this.#down.clear());
+		const { keyboard } = /** @type {{ keyboard?: { getLayoutMap(): Promise<Map<string, string>> } }} */ (navigator);
+		keyboard?.getLayoutMap().then(
+			(signs) => {
+				this.#signs = signs;
+				this.emit("octave");
+			},
+			() => {}, // not told in a frame
+		);
+	}
 
-  /** @param {number} by octaves */
-  shift(by) {
-    const octave = Math.min(Math.max(this.octave + by, -2), 3);
-    if (octave === this.octave) return;
-    this.octave = octave;
-    this.emit("octave");
-  }
+	/** @param {number} by octaves */
+	shift(by) {
+		const octave = Math.min(Math.max(this.octave + by, -2), 3);
+		if (octave === this.octave) return;
+		this.octave = octave;
+		this.emit("octave");
+	}
 
-  /** @param {string} layout */
-  lay(layout) {
-    this.layout = layout;
-    remember("layout", layout);
-    this.emit("octave");
-  }
+	/** @param {string} layout */
+	lay(layout) {
+		this.layout = layout;
+		remember("layout", layout);
+		this.emit("octave");
+	}
 
-  /** What to press for each key, by MIDI number. */
-  labels() {
-    const labels = new Map();
-    // Where the rows overlap the upper one is written: it goes on from there.
-    for (const row of [LOWER, UPPER]) {
-      for (const code of row) {
-        const midi = this.#midi(code);
-        if (midi !== undefined && keyOf(midi)) labels.set(midi, this.#sign(code).toUpperCase());
-      }
-    }
-    return labels;
-  }
+	/** What to press for each key, by MIDI number. */
+	labels() {
+		const labels = new Map();
+		// Where the rows overlap the upper one is written: it goes on from there.
+		for (const row of [LOWER, UPPER]) {
+			for (const code of row) {
+				const midi = this.#midi(code);
+				if (midi !== undefined && keyOf(midi)) labels.set(midi, this.#sign(code).toUpperCase());
+			}
+		}
+		return labels;
+	}
 
-  /** @param {string} code */
-  #sign(code) {
-    const plain = SIGNS[/** @type {keyof typeof SIGNS} */ (code)] ?? code.slice(-1).toLowerCase();
-    const chosen = LAYOUTS[this.layout];
-    return chosen ? (chosen[code] ?? plain) : (this.#signs.get(code) ?? plain);
-  }
+	/** @param {string} code */
+	#sign(code) {
+		const plain = SIGNS[/** @type {keyof typeof SIGNS} */ (code)] ?? code.slice(-1).toLowerCase();
+		const chosen = LAYOUTS[this.layout];
+		return chosen ? (chosen[code] ?? plain) : (this.#signs.get(code) ?? plain);
+	}
 
-  /**
-   * The place that was pressed: told by the letter where somebody chose a layout, else by the code.
-   * @param {KeyboardEvent} event
-   */
-  #place({ code, key }) {
-    if (!LAYOUTS[this.layout] || !/^\p{L}$/u.test(key)) return code;
-    const letter = key.toLowerCase();
-    return [...LOWER, ...UPPER, "KeyA"].find((place) => this.#sign(place) === letter) ?? "";
-  }
+	/**
+	 * The place that was pressed: told by the letter where somebody chose a layout, else by the code.
+	 * @param {KeyboardEvent} event
+	 */
+	#place({ code, key }) {
+		if (!LAYOUTS[this.layout] || !/^\p{L}$/u.test(key)) return code;
+		const letter = key.toLowerCase();
+		return [...LOWER, ...UPPER, "KeyA"].find((place) => this.#sign(place) === letter) ?? "";
+	}
 
-  /** @param {KeyboardEvent} event */
-  #press(event) {
-    const { code, target } = event;
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    const node = target instanceof Element ? target : document.body;
-    if (node.closest(TYPING) || document.querySelector("dialog[open]")) return;
-    const free = node === document.body || node.id === "piano";
-    if (code === "Space" || (code === "Backspace" && free)) {
-      // On a button or a slider the space bar is that one's own.
-      if (node.closest("button, a, input")) return;
-      event.preventDefault();
-      if (code === "Backspace") {
-        if (!event.repeat) this.#player.sustain(!this.#player.sustained);
-        return;
-      }
-      this.#pedal = true;
-      this.#player.sustain(true);
-      return;
-    }
-    if (code === "ArrowUp" || code === "ArrowDown") {
-      if (!free) return;
-      event.preventDefault();
-      this.shift(code === "ArrowUp" ? 1 : -1);
-      return;
-    }
-    const midi = this.#midi(this.#place(event));
-    const key = midi === undefined ? undefined : keyOf(midi + (event.shiftKey ? 12 : 0));
-    if (!key) return;
-    // Otherwise the browser takes "/" for its quick search.
-    event.preventDefault();
-    if (event.repeat || this.#down.has(code)) return;
-    this.#down.set(code, key);
-    this.#player.press(key, VELOCITY, code);
-  }
+	/** @param {KeyboardEvent} event */
+	#press(event) {
+		const { code, target } = event;
+		if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+		const node = target instanceof Element ? target : document.body;
+		if (node.closest(TYPING) || document.querySelector("dialog[open]")) return;
+		const free = node === document.body || node.id === "piano";
+		if (code === "Space" || (code === "Backspace" && free)) {
+			// On a button or a slider the space bar is that one's own.
+			if (node.closest("button, a, input")) return;
+			event.preventDefault();
+			if (code === "Backspace") {
+				if (!event.repeat) this.#player.sustain(!this.#player.sustained);
+				return;
+			}
+			this.#pedal = true;
+			this.#player.sustain(true);
+			return;
+		}
+		if (code === "ArrowUp" || code === "ArrowDown") {
+			if (!free) return;
+			event.preventDefault();
+			this.shift(code === "ArrowUp" ? 1 : -1);
+			return;
+		}
+		const midi = this.#midi(this.#place(event));
+		const key = midi === undefined ? undefined : keyOf(midi + (event.shiftKey ? 12 : 0));
+		if (!key) return;
+		// Otherwise the browser takes "/" for its quick search.
+		event.preventDefault();
+		if (event.repeat || this.#down.has(code)) return;
+		this.#down.set(code, key);
+		this.#player.press(key, VELOCITY, code);
+	}
 
-  /** @param {string} code */
-  #release(code) {
-    if (code === "Space" && this.#pedal) {
-      this.#pedal = false;
-      this.#player.sustain(false);
-    }
-    const key = this.#down.get(code);
-    if (!key) return;
-    this.#down.delete(code);
-    this.#player.release(key, code);
-  }
+	/** @param {string} code */
+	#release(code) {
+		if (code === "Space" && this.#pedal) {
+			this.#pedal = false;
+			this.#player.sustain(false);
+		}
+		const key = this.#down.get(code);
+		if (!key) return;
+		this.#down.delete(code);
+		this.#player.release(key, code);
+	}
 
-  /** @param {string} code */
-  #midi(code) {
-    const lower = LOWER.indexOf(code);
-    if (lower >= 0) return LOWEST + 12 * this.octave + lower;
-    const upper = UPPER.indexOf(code);
-    return upper >= 0 ? LOWEST + 12 * (this.octave + 1) + upper : undefined;
-  }
+	/** @param {string} code */
+	#midi(code) {
+		const lower = LOWER.indexOf(code);
+		if (lower >= 0) return LOWEST + 12 * this.octave + lower;
+		const upper = UPPER.indexOf(code);
+		return upper >= 0 ? LOWEST + 12 * (this.octave + 1) + upper : undefined;
+	}
 }

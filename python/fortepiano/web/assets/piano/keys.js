@@ -1,13 +1,4 @@
-/**
- * The 88 keys: their names on the wire, their pitch and their place.
- *
- * @typedef {object} Key
- * @property {string} name     `a-1` to `c7`; sharps carry an `s`.
- * @property {number} midi     21 to 108.
- * @property {boolean} black
- * @property {number} left     Left edge, in widths of a white key.
- * @property {number} width    In widths of a white key.
- */
+/** The 88 keys: their names on the wire, their pitch and their place. */
 
 const NAMES = ["c", "cs", "d", "ds", "e", "f", "fs", "g", "gs", "a", "as", "b"];
 const BLACK = 0.58;
@@ -24,19 +15,19 @@ export const BY_NAME = new Map(KEYS.map((key) => [key.name, key]));
 
 /** @param {number} midi @returns {Key | undefined} */
 export function keyOf(midi) {
-  return KEYS[midi - 21];
+	return KEYS[midi - 21];
 }
 
 function build() {
-  /** @type {Key[]} */
-  const keys = [];
-  let whites = 0;
-  for (let midi = 21; midi <= 108; midi += 1) {
-    const name = NAMES[midi % 12];
-    const black = name.length > 1;
-    const left = black ? whites - BLACK / 2 + SHIFT[/** @type {keyof typeof SHIFT} */ (name)] : whites;
-    keys.push({ name: `${name}${Math.floor(midi / 12) - 2}`, midi, black, left, width: black ? BLACK : 1 });
-    if (!black) whites += 1;
-  }
-  return keys;
+	/** @type {Key[]} */
+	const keys = [];
+	let whites = 0;
+	for (let midi = 21; midi <= 108; midi++) {
+		const name = NAMES[midi % 12];
+		const black = name.length > 1;
+		const left = black ? whites - BLACK / 2 + SHIFT[/** @type {keyof typeof SHIFT} */ (name)] : whites;
+		keys.push({ name: `${name}${Math.floor(midi / 12) - 2}`, midi, black, left, width: black ? BLACK : 1 });
+		if (!black) whites += 1;
+	}
+	return keys;
 }

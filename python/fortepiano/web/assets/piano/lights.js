@@ -2,75 +2,68 @@ import { now } from "../clock.js";
 
 const MOST = 20_000;
 
-/** @typedef {{ due: number, key: Key, player: string, color: string | null, begun: (() => void) | null }} Event */
-
 /** Shows notes on the keyboard when they sound: at once, or when their time has come. */
 export class Lights {
-  /** @type {Event[]} */
-  #pending = [];
-  #view;
-  #trails;
-  #frames;
+	/** @type {LightEvent[]} */
+	#pending = [];
+	#view;
+	#trails;
+	#frames;
 
-  /** @param {PianoView} view @param {Trails} trails @param {Frames} frames */
-  constructor(view, trails, frames) {
-    this.#view = view;
-    this.#trails = trails;
-    this.#frames = frames;
-    frames.add(() => this.#show());
-    // A hidden page draws nothing; what became due meanwhile is no longer of interest.
-    document.addEventListener("visibilitychange", () => {
-      if (document.hidden) this.#pending.length = 0;
-    });
-  }
+	/** @param {PianoView} view @param {Trails} trails @param {Frames} frames */
+	constructor(view, trails, frames) {
+		this.#view = view;
+		this.#trails = trails;
+		this.#frames = frames;
+		frames.add(() => this.#show());
+		// A hidden page draws nothing; what became due meanwhile is no longer of interest.
+		document.addEventListener("visibilitychange", () => {
+			if (document.hidden) this.#pending.length = 0;
+		});
+	}
 
-  /** @param {Key} key @param {string} player @param {string} color */
-  on(key, player, color) {
-    this.#view.light(key, player, color);
-    this.#trails.begin(key, player, color);
-  }
+	/** @param {Key} key @param {string} player @param {string} color */
+	on(key, player, color) {
+		this.#view.light(key, player, color);
+		this.#trails.begin(key, player, color);
+	}
 
-  /** @param {Key} key @param {string} player */
-  off(key, player) {
-    this.#view.dim(key, player);
-    this.#trails.end(key, player);
-  }
+	/** @param {Key} key @param {string} player */
+	off(key, player) {
+		this.#view.dim(key, player);
+		this.#trails.end(key, player);
+	}
 
-  /**
-   * Shows a note later.
-   * @param {number} due milliseconds of the page's clock @param {Key} key @param {string} player
-   * @param {string | null} color null: the key goes up
-   * @param {(() => void) | null} begun called when the key lights up
-   */
-  later(due, key, player, color, begun) {
-    if (this.#pending.length >= MOST) return;
-    // While hidden the keys that were lit may still go dark.
-    if (document.hidden && color !== null) return;
-    this.#pending.push({ due, key, player, color, begun });
-    if (color === null) this.#trails.ending(key, player, due);
-    else this.#trails.coming(key, player, due, null, color);
-    this.#frames.wake();
-  }
+	/** Shows a note at its time. @param {LightEvent} event */
+	later(event) {
+		const { due, key, player, color } = event;
+		// While hidden the keys that were lit may still go dark.
+		if (this.#pending.length >= MOST || (document.hidden && color !== null)) return;
+		this.#pending.push(event);
+		if (color === null) this.#trails.ending(key, player, due);
+		else this.#trails.coming(key, player, due, null, color);
+		this.#frames.wake();
+	}
 
-  /** @param {string} player whoever leaves holds no key */
-  release(player) {
-    this.#pending = this.#pending.filter((event) => event.player !== player);
-    this.#view.release(player);
-    this.#trails.release(player);
-  }
+	/** @param {string} player whoever leaves holds no key */
+	release(player) {
+		this.#pending = this.#pending.filter((event) => event.player !== player);
+		this.#view.release(player);
+		this.#trails.release(player);
+	}
 
-  #show() {
-    if (this.#pending.length === 0) return false;
-    const present = now();
-    this.#pending = this.#pending.filter(({ due, key, player, color, begun }) => {
-      if (due > present) return true;
-      if (color === null) this.off(key, player);
-      else {
-        this.on(key, player, color);
-        begun?.();
-      }
-      return false;
-    });
-    return this.#pending.length > 0;
-  }
+	#show() {
+		if (this.#pending.length === 0) return false;
+		const present = now();
+		this.#pending = this.#pending.filter(({ due, key, player, color, begun }) => {
+			if (due > present) return true;
+			if (color === null) this.off(key, player);
+			else {
+				this.on(key, player, color);
+				begun();
+			}
+			return false;
+		});
+		return this.#pending.length > 0;
+	}
 }

@@ -1,46 +1,45 @@
-
 /**
  * Plays by mouse, pen and any number of fingers. A pointer that is dragged plays each key it crosses.
  * @param {HTMLCanvasElement} canvas @param {PianoView} view @param {Player} player
  */
 export function playByPointer(canvas, view, player) {
-  /** @type {Map<number, Key | null>} */
-  const pointers = new Map();
+	/** @type {Map<number, Key | null>} */
+	const pointers = new Map();
 
-  /** @param {PointerEvent} event */
-  const move = (event) => {
-    const box = canvas.getBoundingClientRect();
-    const met = view.keyAt(event.clientX - box.left, event.clientY - box.top);
-    const held = pointers.get(event.pointerId) ?? null;
-    const finger = `pointer ${event.pointerId}`;
-    if (met?.key === held) return;
-    if (held) player.release(held, finger);
-    pointers.set(event.pointerId, met?.key ?? null);
-    // The nearer to its front a key is met, the longer the lever: the louder.
-    if (met) player.press(met.key, 0.3 + 0.5 * met.depth, finger);
-  };
+	/** @param {PointerEvent} event */
+	const move = (event) => {
+		const box = canvas.getBoundingClientRect();
+		const met = view.keyAt(event.clientX - box.left, event.clientY - box.top);
+		const held = pointers.get(event.pointerId) ?? null;
+		const finger = `pointer ${event.pointerId}`;
+		if (met?.key === held) return;
+		if (held) player.release(held, finger);
+		pointers.set(event.pointerId, met?.key ?? null);
+		// The nearer to its front a key is met, the longer the lever: the louder.
+		if (met) player.press(met.key, 0.3 + 0.5 * met.depth, finger);
+	};
 
-  /** @param {PointerEvent} event */
-  const lift = (event) => {
-    const held = pointers.get(event.pointerId);
-    if (held) player.release(held, `pointer ${event.pointerId}`);
-    pointers.delete(event.pointerId);
-  };
+	/** @param {PointerEvent} event */
+	const lift = (event) => {
+		const held = pointers.get(event.pointerId);
+		if (held) player.release(held, `pointer ${event.pointerId}`);
+		pointers.delete(event.pointerId);
+	};
 
-  canvas.addEventListener("pointerdown", (event) => {
-    if (event.pointerType === "mouse" && event.button !== 0) return;
-    canvas.setPointerCapture(event.pointerId);
-    pointers.set(event.pointerId, null);
-    move(event);
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!pointers.has(event.pointerId)) return;
-    // Between two frames a fast hand crosses several keys.
-    const passed = event.getCoalescedEvents();
-    for (const point of passed.length > 0 ? passed : [event]) move(point);
-  });
-  canvas.addEventListener("pointerup", lift);
-  canvas.addEventListener("pointercancel", lift);
-  canvas.addEventListener("lostpointercapture", lift);
-  canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+	canvas.addEventListener("pointerdown", (event) => {
+		if (event.pointerType === "mouse" && event.button !== 0) return;
+		canvas.setPointerCapture(event.pointerId);
+		pointers.set(event.pointerId, null);
+		move(event);
+	});
+	canvas.addEventListener("pointermove", (event) => {
+		if (!pointers.has(event.pointerId)) return;
+		// Between two frames a fast hand crosses several keys.
+		const passed = event.getCoalescedEvents();
+		for (const point of passed.length > 0 ? passed : [event]) move(point);
+	});
+	canvas.addEventListener("pointerup", lift);
+	canvas.addEventListener("pointercancel", lift);
+	canvas.addEventListener("lostpointercapture", lift);
+	canvas.addEventListener("contextmenu", (event) => event.preventDefault());
 }

@@ -1,3 +1,4 @@
+import { pen } from "../dom.js";
 import { now } from "../clock.js";
 import { recall } from "../store.js";
 import { WHITES } from "./keys.js";
@@ -8,129 +9,128 @@ const MOST = 1500;
 const FALL = 1000;
 const OWN_COLOR = "#8ab4ff";
 
-/** @typedef {{ key: Key, color: string, player: string, begin: number, end: number | null }} Trail */
-
 /**
  * What is played, above the keys: what was, rising from them, or what comes, falling towards them.
  * Rests under reduced motion. Times are milliseconds of the page's clock.
  */
 export class Trails {
-  /** Whether what comes falls, rather than that what was rises. */
-  falling = recall("falling", false);
-  /** @type {Trail[]} */
-  #trails = [];
-  /** @type {Trail[]} */
-  #coming = [];
-  /** Those that still grow, by player and key. @type {Map<string, Trail>} */
-  #growing = new Map();
-  #still = matchMedia("(prefers-reduced-motion: reduce)");
-  #canvas;
-  #context;
-  #frames;
-  #width = 0;
-  #height = 0;
-  #blank = true;
+	/** Whether what comes falls, rather than that what was rises. */
+	falling = recall("falling", false);
+	/** @type {Trail[]} */
+	#trails = [];
+	/** @type {Trail[]} */
+	#coming = [];
+	/** Those that still grow, by player and key. @type {Map<string, Trail>} */
+	#growing = new Map();
+	#still = matchMedia("(prefers-reduced-motion: reduce)");
+	#canvas;
+	#context;
+	#frames;
+	#width = 0;
+	#height = 0;
+	#blank = true;
 
-  /** @param {HTMLCanvasElement} canvas @param {Frames} frames */
-  constructor(canvas, frames) {
-    this.#canvas = canvas;
-    this.#context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    this.#frames = frames;
-    new ResizeObserver(() => this.#fit()).observe(canvas);
-    this.#fit();
-    frames.add(() => this.#paint());
-  }
+	/** @param {HTMLCanvasElement} canvas @param {Frames} frames */
+	constructor(canvas, frames) {
+		this.#canvas = canvas;
+		this.#context = pen(canvas);
+		this.#frames = frames;
+		new ResizeObserver(() => this.#fit()).observe(canvas);
+		this.#fit();
+		frames.add(() => this.#paint());
+	}
 
-  /** @param {Key} key @param {string} player @param {string} color */
-  begin(key, player, color) {
-    if (this.#still.matches || document.hidden) return;
-    this.end(key, player);
-    const trail = { key, color, player, begin: now(), end: null };
-    this.#trails.push(trail);
-    if (this.#trails.length > MOST) this.#trails.shift();
-    this.#growing.set(`${key.midi} ${player}`, trail);
-    this.#frames.wake();
-  }
+	/** @param {Key} key @param {string} player @param {string} color */
+	begin(key, player, color) {
+		if (this.#still.matches || document.hidden) return;
+		this.end(key, player);
+		const trail = { key, color, player, begin: now(), end: null };
+		this.#trails.push(trail);
+		if (this.#trails.length > MOST) this.#trails.shift();
+		this.#growing.set(`${key.midi} ${player}`, trail);
+		this.#frames.wake();
+	}
 
-  /** @param {Key} key @param {string} player */
-  end(key, player) {
-    const slot = `${key.midi} ${player}`;
-    const trail = this.#growing.get(slot);
-    if (!trail) return;
-    trail.end = now();
-    this.#growing.delete(slot);
-  }
+	/** @param {Key} key @param {string} player */
+	end(key, player) {
+		const slot = `${key.midi} ${player}`;
+		const trail = this.#growing.get(slot);
+		if (!trail) return;
+		trail.end = now();
+		this.#growing.delete(slot);
+	}
 
-  /**
-   * Tells of a note before its time.
-   * @param {Key} key @param {string} player @param {number} begin
-   * @param {number | null} end null while it is not known @param {string} [color]
-   */
-  coming(key, player, begin, end, color = OWN_COLOR) {
-    if (!this.falling || this.#still.matches || document.hidden) return;
-    if (this.#coming.length < 20 * MOST) this.#coming.push({ key, color, player, begin, end });
-    this.#frames.wake();
-  }
+	/**
+	 * Tells of a note before its time.
+	 * @param {Key} key @param {string} player @param {number} begin
+	 * @param {number | null} end null while it is not known @param {string} [color]
+	 */
+	coming(key, player, begin, end, color = OWN_COLOR) {
+		if (!this.falling || this.#still.matches || document.hidden) return;
+		if (this.#coming.length < 20 * MOST) this.#coming.push({ key, color, player, begin, end });
+		this.#frames.wake();
+	}
 
-  /** Tells when a note that comes will end. @param {Key} key @param {string} player @param {number} end */
-  ending(key, player, end) {
-    const trail = this.#coming.findLast((one) => one.key === key && one.player === player);
-    if (trail && trail.end === null) trail.end = end;
-  }
+	/** Tells when a note that comes will end. @param {Key} key @param {string} player @param {number} end */
+	ending(key, player, end) {
+		const trail = this.#coming.findLast((one) => one.key === key && one.player === player);
+		if (trail && trail.end === null) trail.end = end;
+	}
 
-  /** @param {string} player */
-  release(player) {
-    for (const [slot, trail] of this.#growing) {
-      if (trail.player !== player) continue;
-      trail.end = now();
-      this.#growing.delete(slot);
-    }
-    this.#coming = this.#coming.filter((trail) => trail.player !== player);
-  }
+	/** @param {string} player */
+	release(player) {
+		for (const [slot, trail] of this.#growing) {
+			if (trail.player !== player) continue;
+			trail.end = now();
+			this.#growing.delete(slot);
+		}
+		this.#coming = this.#coming.filter((trail) => trail.player !== player);
+	}
 
-  #fit() {
-    const { clientWidth, clientHeight } = this.#canvas;
-    // One pixel of the canvas for one of CSS: what moves need not be sharper.
-    this.#width = this.#canvas.width = clientWidth;
-    this.#height = this.#canvas.height = clientHeight;
-    this.#frames.wake();
-  }
+	#fit() {
+		const { clientWidth, clientHeight } = this.#canvas;
+		// One pixel of the canvas for one of CSS: what moves need not be sharper.
+		this.#width = this.#canvas.width = clientWidth;
+		this.#height = this.#canvas.height = clientHeight;
+		this.#frames.wake();
+	}
 
-  #paint() {
-    if (this.#trails.length === 0 && this.#coming.length === 0 && this.#blank) return false;
-    const present = now();
-    const height = this.#height;
-    this.#context.clearRect(0, 0, this.#width, height);
-    this.#trails = this.#trails.filter(({ end }) => end === null || height - (present - end) * SPEED > 0);
-    // What nobody ended by five seconds after its beginning was cut off with its player.
-    this.#coming = this.#coming.filter(({ begin, end }) => (end ?? begin + 5000) > present);
-    if (this.falling) {
-      for (const { key, color, begin, end } of this.#coming) {
-        const bottom = height * (1 - (begin - present) / FALL);
-        if (bottom < 0) continue;
-        const top = end === null ? 0 : Math.max(0, height * (1 - (end - present) / FALL));
-        this.#bar(key, color, top, Math.min(bottom, height), 0.85);
-      }
-    } else {
-      for (const { key, color, begin, end } of this.#trails) {
-        const top = Math.max(-8, height - (present - begin) * SPEED);
-        const bottom = end === null ? height + 8 : height - (present - end) * SPEED;
-        // They fade on their way up.
-        this.#bar(key, color, top, bottom, 0.15 + 0.75 * Math.max(0, bottom / height) ** 1.3 * (end === null ? 1 : 0.85));
-      }
-    }
-    this.#context.globalAlpha = 1;
-    this.#blank = this.#trails.length === 0 && this.#coming.length === 0;
-    return !this.#blank;
-  }
+	#paint() {
+		if (this.#trails.length === 0 && this.#coming.length === 0 && this.#blank) return false;
+		const present = now();
+		const height = this.#height;
+		this.#context.clearRect(0, 0, this.#width, height);
+		this.#trails = this.#trails.filter(({ end }) => end === null || height - (present - end) * SPEED > 0);
+		// What nobody ended by five seconds after its beginning was cut off with its player.
+		this.#coming = this.#coming.filter(({ begin, end }) => (end ?? begin + 5000) > present);
+		if (this.falling) {
+			for (const { key, color, begin, end } of this.#coming) {
+				const bottom = height * (1 - (begin - present) / FALL);
+				if (bottom < 0) continue;
+				const top = end === null ? 0 : Math.max(0, height * (1 - (end - present) / FALL));
+				this.#bar(key, color, top, Math.min(bottom, height), 0.85);
+			}
+		} else {
+			for (const { key, color, begin, end } of this.#trails) {
+				const top = Math.max(-8, height - (present - begin) * SPEED);
+				const bottom = end === null ? height + 8 : height - (present - end) * SPEED;
+				// They fade on their way up.
+				this.#bar(key, color, top, bottom, 0.15 + 0.75 * Math.max(0, bottom / height) ** 1.3 * (end === null ? 1 : 0.85));
+			}
+		}
+		this.#context.globalAlpha = 1;
+		this.#blank = this.#trails.length === 0 && this.#coming.length === 0;
+		return !this.#blank;
+	}
 
-  /** @param {Key} key @param {string} color @param {number} top @param {number} bottom @param {number} alpha */
-  #bar(key, color, top, bottom, alpha) {
-    const unit = this.#width / WHITES;
-    const inset = key.black ? 0 : unit * 0.14;
-    this.#context.globalAlpha = alpha;
-    this.#context.fillStyle = color;
-    // Plain rectangles on whole pixels: hundreds of them cost little, even without a GPU.
-    this.#context.fillRect(Math.round(key.left * unit + inset), Math.round(top), Math.round(key.width * unit - 2 * inset), Math.max(4, Math.round(bottom - top)));
-  }
+	/** @param {Key} key @param {string} color @param {number} top @param {number} bottom @param {number} alpha */
+	#bar(key, color, top, bottom, alpha) {
+		const unit = this.#width / WHITES;
+		const inset = key.black ? 0 : unit * 0.14;
+		this.#context.globalAlpha = alpha;
+		this.#context.fillStyle = color;
+		// Plain rectangles on whole pixels: hundreds of them cost little, even without a GPU.
+		const [left, width] = [key.left * unit + inset, key.width * unit - 2 * inset];
+		this.#context.fillRect(Math.round(left), Math.round(top), Math.round(width), Math.max(4, Math.round(bottom - top)));
+	}
 }

@@ -1,3 +1,4 @@
+import { pen } from "../dom.js";
 import { channels, inkOn } from "../color.js";
 import { KEYS, WHITES, keyOf } from "./keys.js";
 
@@ -5,236 +6,233 @@ const BLACK_HEIGHT = 0.63;
 // Milliseconds in which a key's light fades to a third once it is let go.
 const FADE = 130;
 
-/** @typedef {{ level: number, color: string, dirty: boolean, holders: Map<string, string> }} Light */
-
 /**
  * The keyboard on its canvas. Keys at rest are one picture; a frame draws anew only those whose light
  * changed, each in its own shape, so that no key touches another.
  */
 export class PianoView {
-  /** @type {Map<Key, Light>} */
-  #lights = new Map();
-  /** What is written on keys. @type {ReadonlyMap<number, string>} */
-  #labels = new Map();
-  /** @type {Map<Key, Path2D>} */
-  #shapes = new Map();
-  /** How each colour shines on white and on black keys. @type {Map<string, CanvasGradient>} */
-  #glows = new Map();
-  /** The keys at rest, as something to fill a shape with. @type {CanvasPattern | null} */
-  #resting = null;
-  #canvas;
-  #context;
-  #frames;
-  #width = 0;
-  #height = 0;
-  #stale = true;
-  #last = 0;
+	/** @type {Map<Key, Light>} */
+	#lights = new Map();
+	/** What is written on keys. @type {ReadonlyMap<number, string>} */
+	#labels = new Map();
+	/** @type {Map<Key, Path2D>} */
+	#shapes = new Map();
+	/** How each colour shines on white and on black keys. @type {Map<string, CanvasGradient>} */
+	#glows = new Map();
+	/** The keys at rest, as something to fill a shape with. @type {CanvasPattern | null} */
+	#resting = null;
+	#canvas;
+	#context;
+	#frames;
+	#width = 0;
+	#height = 0;
+	#stale = true;
+	#last = 0;
 
-  /** @param {HTMLCanvasElement} canvas @param {Frames} frames */
-  constructor(canvas, frames) {
-    this.#canvas = canvas;
-    this.#context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    this.#frames = frames;
-    new ResizeObserver(() => this.#fit()).observe(canvas);
-    this.#fit();
-    frames.add((now) => this.#paint(now));
-  }
+	/** @param {HTMLCanvasElement} canvas @param {Frames} frames */
+	constructor(canvas, frames) {
+		this.#canvas = canvas;
+		this.#context = pen(canvas);
+		this.#frames = frames;
+		new ResizeObserver(() => this.#fit()).observe(canvas);
+		this.#fit();
+		frames.add((now) => this.#paint(now));
+	}
 
-  /** @param {ReadonlyMap<number, string>} labels what to write on keys, by MIDI number */
-  label(labels) {
-    this.#labels = labels;
-    this.#stale = true;
-    this.#frames.wake();
-  }
+	/** @param {ReadonlyMap<number, string>} labels what to write on keys, by MIDI number */
+	label(labels) {
+		this.#labels = labels;
+		this.#stale = true;
+		this.#frames.wake();
+	}
 
-  /** @param {Key} key @param {string} player @param {string} color */
-  light(key, player, color) {
-    let light = this.#lights.get(key);
-    if (!light) {
-      light = { level: 0, color, dirty: true, holders: new Map() };
-      this.#lights.set(key, light);
-    }
-    light.dirty ||= light.level !== 1 || light.color !== color;
-    light.level = 1;
-    light.color = color;
-    light.holders.set(player, color);
-    this.#frames.wake();
-  }
+	/** @param {Key} key @param {string} player @param {string} color */
+	light(key, player, color) {
+		let light = this.#lights.get(key);
+		if (!light) {
+			light = { level: 0, color, dirty: true, holders: new Map() };
+			this.#lights.set(key, light);
+		}
+		light.dirty ||= light.level !== 1 || light.color !== color;
+		light.level = 1;
+		light.color = color;
+		light.holders.set(player, color);
+		this.#frames.wake();
+	}
 
-  /** @param {Key} key @param {string} player */
-  dim(key, player) {
-    const light = this.#lights.get(key);
-    if (!light?.holders.delete(player)) return;
-    // Whoever else holds the key gives it his colour.
-    for (const color of light.holders.values()) light.color = color;
-    light.dirty = true;
-    this.#frames.wake();
-  }
+	/** @param {Key} key @param {string} player */
+	dim(key, player) {
+		const light = this.#lights.get(key);
+		if (!light?.holders.delete(player)) return;
+		// Whoever else holds the key gives it his colour.
+		for (const color of light.holders.values()) light.color = color;
+		light.dirty = true;
+		this.#frames.wake();
+	}
 
-  /** @param {string} player everything that he holds goes dark */
-  release(player) {
-    for (const key of this.#lights.keys()) this.dim(key, player);
-  }
+	/** @param {string} player everything that he holds goes dark */
+	release(player) {
+		for (const key of this.#lights.keys()) this.dim(key, player);
+	}
 
-  /**
-   * The key at a point of the canvas, and how far down it was met, 0..1.
-   * @param {number} x CSS pixels @param {number} y CSS pixels @returns {{ key: Key, depth: number } | undefined}
-   */
-  keyAt(x, y) {
-    if (x < 0 || y < 0 || x >= this.#width || y >= this.#height) return undefined;
-    const place = (x / this.#width) * WHITES;
-    const down = y / this.#height;
-    const hit = (/** @type {Key} */ key) => place >= key.left && place < key.left + key.width;
-    const black = down < BLACK_HEIGHT ? KEYS.find((key) => key.black && hit(key)) : undefined;
-    const key = black ?? KEYS.find((candidate) => !candidate.black && hit(candidate));
-    return key && { key, depth: key.black ? down / BLACK_HEIGHT : down };
-  }
+	/**
+	 * The key at a point of the canvas, and how far down it was met, 0..1.
+	 * @param {number} x CSS pixels @param {number} y CSS pixels @returns {{ key: Key, depth: number } | undefined}
+	 */
+	keyAt(x, y) {
+		if (x < 0 || y < 0 || x >= this.#width || y >= this.#height) return undefined;
+		const place = (x / this.#width) * WHITES;
+		const down = y / this.#height;
+		const hit = (/** @type {Key} */ key) => place >= key.left && place < key.left + key.width;
+		const black = down < BLACK_HEIGHT ? KEYS.find((key) => key.black && hit(key)) : undefined;
+		const key = black ?? KEYS.find((candidate) => !candidate.black && hit(candidate));
+		return key && { key, depth: key.black ? down / BLACK_HEIGHT : down };
+	}
 
-  #fit() {
-    const { clientWidth, clientHeight } = this.#canvas;
-    const scale = Math.min(devicePixelRatio || 1, 2);
-    this.#width = clientWidth;
-    this.#height = clientHeight;
-    this.#canvas.width = Math.round(clientWidth * scale);
-    this.#canvas.height = Math.round(clientHeight * scale);
-    this.#stale = true;
-    this.#frames.wake();
-  }
+	#fit() {
+		const { clientWidth, clientHeight } = this.#canvas;
+		const scale = Math.min(devicePixelRatio || 1, 2);
+		this.#width = clientWidth;
+		this.#height = clientHeight;
+		this.#canvas.width = Math.round(clientWidth * scale);
+		this.#canvas.height = Math.round(clientHeight * scale);
+		this.#stale = true;
+		this.#frames.wake();
+	}
 
-  /** @param {number} now */
-  #paint(now) {
-    const fade = Math.exp(-Math.min(now - this.#last, 1000) / FADE);
-    this.#last = now;
-    if (this.#stale) this.#rest();
-    let fading = false;
-    for (const [key, light] of this.#lights) {
-      if (light.holders.size === 0) {
-        light.level = light.level < 0.02 ? 0 : light.level * fade;
-        light.dirty = true;
-        fading = true;
-      }
-      if (light.dirty) this.#draw(key, light);
-      light.dirty = false;
-      if (light.level === 0) this.#lights.delete(key);
-    }
-    return fading;
-  }
+	/** @param {number} now */
+	#paint(now) {
+		const fade = Math.exp(-Math.min(now - this.#last, 1000) / FADE);
+		this.#last = now;
+		if (this.#stale) this.#rest();
+		let fading = false;
+		for (const [key, light] of this.#lights) {
+			if (light.holders.size === 0) {
+				light.level = light.level < 0.02 ? 0 : light.level * fade;
+				light.dirty = true;
+				fading = true;
+			}
+			if (light.dirty) this.#draw(key, light);
+			light.dirty = false;
+			if (light.level === 0) this.#lights.delete(key);
+		}
+		return fading;
+	}
 
-  /** @param {Key} key @param {Light} light */
-  #draw(key, { level, color, holders }) {
-    const context = this.#context;
-    const shape = /** @type {Path2D} */ (this.#shapes.get(key));
-    context.fillStyle = this.#resting ?? "";
-    context.fill(shape);
-    if (level === 0) {
-      context.fill(shape); // once more, for what the edges blended
-      return;
-    }
-    context.globalAlpha = level;
-    context.fillStyle = this.#glow(color, key.black);
-    context.fill(shape);
-    if (holders.size > 0 && !key.black) {
-      context.fillStyle = "rgb(0 0 0 / 14%)";
-      context.fillRect(key.left * this.#unit + 1, this.#height - 9, this.#unit - 2, 3);
-    }
-    context.globalAlpha = 1;
-    this.#write(key, inkOn(color));
-  }
+	/** @param {Key} key @param {Light} light */
+	#draw(key, { level, color, holders }) {
+		const context = this.#context;
+		const shape = /** @type {Path2D} */ (this.#shapes.get(key));
+		context.fillStyle = this.#resting ?? "";
+		context.fill(shape);
+		if (level === 0) {
+			context.fill(shape); // once more, for what the edges blended
+			return;
+		}
+		context.globalAlpha = level;
+		context.fillStyle = this.#glow(color, key.black);
+		context.fill(shape);
+		if (holders.size > 0 && !key.black) {
+			context.fillStyle = "rgb(0 0 0 / 14%)";
+			context.fillRect(key.left * this.#unit + 1, this.#height - 9, this.#unit - 2, 3);
+		}
+		context.globalAlpha = 1;
+		this.#write(key, inkOn(color));
+	}
 
-  get #unit() {
-    return this.#width / WHITES;
-  }
+	get #unit() {
+		return this.#width / WHITES;
+	}
 
-  /** Draws the keyboard as it is when nobody plays, and keeps it. */
-  #rest() {
-    const context = this.#context;
-    const [width, height] = [this.#canvas.width, this.#canvas.height];
-    this.#stale = false;
-    this.#glows.clear();
-    if (width === 0 || height === 0) return;
-    const [across, down] = [width / this.#width, height / this.#height];
-    context.setTransform(across, 0, 0, down, 0, 0);
-    context.clearRect(0, 0, this.#width, this.#height);
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    for (const key of KEYS) {
-      const shape = this.#shape(key);
-      this.#shapes.set(key, shape);
-      const bottom = this.#bottom(key);
-      const shade = context.createLinearGradient(0, 0, 0, bottom);
-      (key.black ? ["#23262e", "#343844", "#15171c"] : ["#d9d5cc", "#f3f0ea", "#fdfcfa"]).forEach((color, i) => shade.addColorStop(i / 2, color));
-      context.fillStyle = shade;
-      context.fill(shape);
-      // The front edge.
-      context.fillStyle = key.black ? "rgb(255 255 255 / 7%)" : "rgb(60 52 40 / 22%)";
-      context.fillRect(key.left * this.#unit + 2, bottom - 5, key.width * this.#unit - 4, 3);
-      this.#write(key, key.black ? "#c4cad6" : "#6b665c");
-    }
-    const picture = new OffscreenCanvas(width, height);
-    picture.getContext("2d")?.drawImage(this.#canvas, 0, 0);
-    this.#resting = context.createPattern(picture, "no-repeat");
-    this.#resting?.setTransform(new DOMMatrix([1 / across, 0, 0, 1 / down, 0, 0]));
-    for (const light of this.#lights.values()) light.dirty = true;
-  }
+	/** Draws the keyboard as it is when nobody plays, and keeps it. */
+	#rest() {
+		const context = this.#context;
+		const [width, height] = [this.#canvas.width, this.#canvas.height];
+		this.#stale = false;
+		this.#glows.clear();
+		if (width === 0 || height === 0) return;
+		const [across, down] = [width / this.#width, height / this.#height];
+		context.setTransform(across, 0, 0, down, 0, 0);
+		context.clearRect(0, 0, this.#width, this.#height);
+		context.textAlign = "center";
+		context.textBaseline = "middle";
+		for (const key of KEYS) {
+			const shape = this.#shape(key);
+			this.#shapes.set(key, shape);
+			const bottom = this.#bottom(key);
+			const shade = context.createLinearGradient(0, 0, 0, bottom);
+			const shades = key.black ? ["#23262e", "#343844", "#15171c"] : ["#d9d5cc", "#f3f0ea", "#fdfcfa"];
+			shades.forEach((color, i) => shade.addColorStop(i / 2, color));
+			context.fillStyle = shade;
+			context.fill(shape);
+			// The front edge.
+			context.fillStyle = key.black ? "rgb(255 255 255 / 7%)" : "rgb(60 52 40 / 22%)";
+			context.fillRect(key.left * this.#unit + 2, bottom - 5, key.width * this.#unit - 4, 3);
+			this.#write(key, key.black ? "#c4cad6" : "#6b665c");
+		}
+		const picture = new OffscreenCanvas(width, height);
+		picture.getContext("2d")?.drawImage(this.#canvas, 0, 0);
+		this.#resting = context.createPattern(picture, "no-repeat");
+		this.#resting?.setTransform(new DOMMatrix([1 / across, 0, 0, 1 / down, 0, 0]));
+		for (const light of this.#lights.values()) light.dirty = true;
+	}
 
-  /** @param {Key} key */
-  #bottom(key) {
-    return key.black ? this.#height * BLACK_HEIGHT - 2 : this.#height - 5;
-  }
+	/** @param {Key} key */
+	#bottom(key) {
+		return key.black ? this.#height * BLACK_HEIGHT - 2 : this.#height - 5;
+	}
 
-  /** What is seen of a key: of a white one, all that its black neighbours leave. @param {Key} key */
-  #shape(key) {
-    const unit = this.#unit;
-    const shape = new Path2D();
-    const [left, right] = [key.left * unit + 0.6, (key.left + key.width) * unit - 0.6];
-    const bottom = this.#bottom(key);
-    const round = Math.min(5, unit / 5);
-    if (key.black) {
-      shape.roundRect(left, -6, right - left, bottom + 6, round);
-      return shape;
-    }
-    const [before, behind] = [keyOf(key.midi - 1), keyOf(key.midi + 1)];
-    const inner = before?.black ? (before.left + before.width) * unit + 0.6 : left;
-    const outer = behind?.black ? behind.left * unit - 0.6 : right;
-    const ledge = this.#height * BLACK_HEIGHT;
-    shape.moveTo(inner, 0);
-    shape.lineTo(inner, ledge);
-    shape.lineTo(left, ledge);
-    shape.arcTo(left, bottom, left + round, bottom, round);
-    shape.arcTo(right, bottom, right, bottom - round, round);
-    shape.lineTo(right, ledge);
-    shape.lineTo(outer, ledge);
-    shape.lineTo(outer, 0);
-    shape.closePath();
-    return shape;
-  }
+	/** What is seen of a key: of a white one, all that its black neighbours leave. @param {Key} key */
+	#shape(key) {
+		const unit = this.#unit;
+		const shape = new Path2D();
+		const [left, right] = [key.left * unit + 0.6, (key.left + key.width) * unit - 0.6];
+		const bottom = this.#bottom(key);
+		const round = Math.min(5, unit / 5);
+		if (key.black) {
+			shape.roundRect(left, -6, right - left, bottom + 6, round);
+			return shape;
+		}
+		const [before, behind] = [keyOf(key.midi - 1), keyOf(key.midi + 1)];
+		const inner = before?.black ? (before.left + before.width) * unit + 0.6 : left;
+		const outer = behind?.black ? behind.left * unit - 0.6 : right;
+		const ledge = this.#height * BLACK_HEIGHT;
+		shape.moveTo(inner, 0);
+		shape.lineTo(inner, ledge);
+		shape.lineTo(left, ledge);
+		shape.arcTo(left, bottom, left + round, bottom, round);
+		shape.arcTo(right, bottom, right, bottom - round, round);
+		shape.lineTo(right, ledge);
+		shape.lineTo(outer, ledge);
+		shape.lineTo(outer, 0);
+		shape.closePath();
+		return shape;
+	}
 
-  /** @param {Key} key @param {string} color */
-  #write(key, color) {
-    const octave = key.name.startsWith("c") && !key.black ? `C${Number(key.name.slice(1)) + 1}` : "";
-    const text = this.#labels.get(key.midi) ?? octave;
-    const size = Math.min(12, key.width * this.#unit * (key.black ? 0.7 : 0.46));
-    if (!text || size < 7) return;
-    const font = `600 ${Math.round(size)}px system-ui, sans-serif`;
-    // Setting a font costs more than writing with it, and it is spelled anew by the browser.
-    if (this.#context.font !== font) this.#context.font = font;
-    this.#context.fillStyle = color;
-    this.#context.fillText(text, (key.left + key.width / 2) * this.#unit, this.#bottom(key) - 14);
-  }
+	/** @param {Key} key @param {string} color */
+	#write(key, color) {
+		const octave = key.name.startsWith("c") && !key.black ? `C${Number(key.name.slice(1)) + 1}` : "";
+		const text = this.#labels.get(key.midi) ?? octave;
+		const size = Math.min(12, key.width * this.#unit * (key.black ? 0.7 : 0.46));
+		if (!text || size < 7) return;
+		const font = `600 ${Math.round(size)}px system-ui, sans-serif`;
+		if (this.#context.font !== font) this.#context.font = font; // which costs more than writing
+		this.#context.fillStyle = color;
+		this.#context.fillText(text, (key.left + key.width / 2) * this.#unit, this.#bottom(key) - 14);
+	}
 
-  /** @param {string} color @param {boolean} black */
-  #glow(color, black) {
-    const name = `${color} ${black}`;
-    let glow = this.#glows.get(name);
-    if (!glow) {
-      const [r, g, b] = channels(color);
-      glow = this.#context.createLinearGradient(0, 0, 0, this.#height * (black ? BLACK_HEIGHT : 1));
-      glow.addColorStop(0, `rgb(${r} ${g} ${b} / ${black ? 0.75 : 0.5})`);
-      glow.addColorStop(1, `rgb(${r} ${g} ${b})`);
-      // Anybody may change his colour for ever.
-      if (this.#glows.size > 500) this.#glows.clear();
-      this.#glows.set(name, glow);
-    }
-    return glow;
-  }
+	/** @param {string} color @param {boolean} black */
+	#glow(color, black) {
+		const name = `${color} ${black}`;
+		let glow = this.#glows.get(name);
+		if (!glow) {
+			const [r, g, b] = channels(color);
+			glow = this.#context.createLinearGradient(0, 0, 0, this.#height * (black ? BLACK_HEIGHT : 1));
+			glow.addColorStop(0, `rgb(${r} ${g} ${b} / ${black ? 0.75 : 0.5})`);
+			glow.addColorStop(1, `rgb(${r} ${g} ${b})`);
+			if (this.#glows.size > 500) this.#glows.clear(); // colours can be changed for ever
+			this.#glows.set(name, glow);
+		}
+		return glow;
+	}
 }

@@ -1,0 +1,82 @@
+"""A hundred people who play and point without listening, from one thread."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import socket
+import threading
+import time
+from types import TracebackType
+
+from support.peer import TEXT, frame, upgrade_request
+from support.server import Server
+
+TICK = 0.02
+PHRASE = 0.4
+"""Seconds between two phrases of one person."""
+
+
+class Crowd:
+    """People in a room, as a context: they play for as long as it lasts."""
+
+    def __init__(self, server: Server, room: str, number: int) -> None:
+        """Prepare; nobody is there before the context is entered."""
+        self._server = server
+        self._room = room
+        self._number = number
+        self._sockets: list[socket.socket] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._play)
+
+    def __enter__(self) -> Crowd:
+        for _ in range(self._number):
+            peer = socket.create_connection(("127.0.0.1", self._server.port), timeout=10)
+            peer.sendall(upgrade_request() + self._say({"m": "hi"}, {"m": "ch", "_id": self._room}))
+            self._sockets.append(peer)
+        for peer in self._sockets:
+            peer.setblocking(False)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        for peer in self._sockets:
+            peer.close()
+
+    @staticmethod
+    def _say(*messages: dict[str, object]) -> bytes:
+        return frame(TEXT, json.dumps(messages).encode())
+
+    def _play(self) -> None:
+        dice = random.Random(1)
+        scratch = bytearray(1 << 18)
+        turns = [dice.random() * PHRASE for _ in self._sockets]
+        began = time.monotonic()
+        while not self._over.wait(TICK):
+            now = time.monotonic() - began
+            for number, peer in enumerate(self._sockets):
+                with contextlib.suppress(BlockingIOError):
+                    while peer.recv_into(scratch) == len(scratch):
+                        pass
+                if now >= turns[number]:
+                    turns[number] += PHRASE
+                    with contextlib.suppress(BlockingIOError):
+                        peer.send(self._phrase(dice))
+
+    def _phrase(self, dice: random.Random) -> bytes:
+        notes: list[dict[str, object]] = []
+        keys = ("c", "ds", "f", "g", "as")
+        for step in range(2):
+            name = f"{dice.choice(keys)}{dice.randrange(0, 6)}"
+            notes.append({"n": name, "v": round(dice.uniform(0.2, 0.8), 2), "d": 90 * step})
+            notes.append({"n": name, "s": 1, "d": 90 * step + 80})
+        played = {"m": "n", "t": time.time() * 1000, "n": notes}
+        return self._say(played, {"m": "m", "x": dice.uniform(5, 95), "y": dice.uniform(5, 95)})
