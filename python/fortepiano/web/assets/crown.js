@@ -25,7 +25,7 @@ export function showFallenCrown(layer, net, room, clock) {
 
 	const count = () => {
 		const { time = 0, userId = "" } = room.crown ?? {};
-		const wait = Math.ceil((clock.toLocal(time) + FREE - now()) / 1000);
+		const wait = Math.min(15, Math.ceil((clock.toLocal(time) + FREE - now()) / 1000));
 		const mine = userId === room.user?._id || room.settings.owner_id === room.user?._id;
 		crown.disabled = wait > 0 && !mine;
 		left.textContent = wait > 0 ? String(wait) : "";
