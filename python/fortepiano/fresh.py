@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from contextlib import contextmanager
 from importlib import import_module, invalidate_caches
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import fortepiano
 from fortepiano.errors import ReloadError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from types import CodeType, ModuleType
 
-__all__ = ["DISPATCH", "forget_what_is_made_of_it", "fresh_modules", "install"]
+__all__ = ["DISPATCH", "fingerprint", "forget_what_is_made_of_it", "fresh_modules", "install"]
 
 DISPATCH = "fortepiano.protocol.dispatch"
 
@@ -23,6 +26,17 @@ _READ_ANEW = ("fortepiano.handlers", "fortepiano.protocol.shapes", DISPATCH)
 
 _MADE_OF_IT = ("fortepiano.http.admin",)
 """What imports handlers, and is imported again when it is next asked for."""
+
+
+def fingerprint() -> bytes:
+    """Return what differs whenever one of their files does."""
+    package = Path(fortepiano.__file__).parent
+    files = sorted((package / "handlers").glob("*.py"))
+    files += [package / "protocol" / "shapes.py", package / "protocol" / "dispatch.py"]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    return digest.digest()
 
 
 def fresh_modules() -> dict[str, ModuleType]:

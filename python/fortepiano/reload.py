@@ -25,6 +25,7 @@ from fortepiano.watch import watch
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
     from pathlib import Path
+    from types import ModuleType
 
     from fortepiano.config import Settings
     from fortepiano.http.desk import Desk
@@ -41,10 +42,12 @@ class Report:
     Attributes:
         changed: Settings that are in force now: the old value and the new one, by dotted name.
         waiting: Settings that differ too, but need a restart; likewise.
+        handlers: Whether the handlers have changed.
     """
 
     changed: dict[str, tuple[object, object]]
     waiting: dict[str, tuple[object, object]]
+    handlers: bool
 
 
 class Reload:
@@ -72,6 +75,7 @@ class Reload:
         self._read = read
         self._most_sockets = most_sockets
         self._lock = asyncio.Lock()
+        self._fingerprint = fresh.fingerprint()
         self._log = logs.logger(__name__)
 
     async def preview(self) -> Report:
@@ -80,7 +84,8 @@ class Reload:
         Raises:
             ConfigError: The settings are wrong.
         """
-        return self._report(await asyncio.to_thread(self._read))
+        new, fingerprint = await asyncio.to_thread(self._look)
+        return self._report(new, fingerprint)
 
     async def __call__(self) -> Report:
         """Read settings and handlers anew and take them over.
@@ -91,23 +96,36 @@ class Reload:
         """
         async with self._lock:
             try:
-                new = await asyncio.to_thread(self._read)
-                modules = await asyncio.to_thread(fresh.fresh_modules)
-                report = self._report(new)
+                new, fingerprint = await asyncio.to_thread(self._look)
+                report = self._report(new, fingerprint)
+                modules: dict[str, ModuleType] = {}
+                if report.handlers:
+                    modules = await asyncio.to_thread(fresh.fresh_modules)
                 self._take_over(in_force(self._desk.settings, new))
             except FortepianoError as error:
                 self._log.error("not reloaded, nothing has changed", why=str(error).splitlines())
                 raise
-            fresh.install(modules)
-            fresh.forget_what_is_made_of_it()
-            dispatch = self._dispatch = modules[fresh.DISPATCH].Dispatch(self._desk.context)
-            self._desk.engine.rebind(dispatch.receive, dispatch.ended, dispatch.receive_binary)
+            if modules:
+                self._rebind(modules)
+                self._fingerprint = fingerprint
             self._log.info(
                 "reloaded",
                 changed={name: after for name, (_, after) in report.changed.items()},
                 needs_restart=list(report.waiting),
+                handlers=report.handlers,
             )
             return report
+
+    def _look(self) -> tuple[Settings, bytes]:
+        """Read what may have changed; returns settings, and a fingerprint of the handlers."""
+        return self._read(), fresh.fingerprint()
+
+    def _rebind(self, modules: dict[str, ModuleType]) -> None:
+        """Give messages to new handlers from now on."""
+        fresh.install(modules)
+        fresh.forget_what_is_made_of_it()
+        dispatch = self._dispatch = modules[fresh.DISPATCH].Dispatch(self._desk.context)
+        self._desk.engine.rebind(dispatch.receive, dispatch.ended, dispatch.receive_binary)
 
     def follow_store(self) -> None:
         """Take over what other processes changed in the store."""
@@ -152,13 +170,13 @@ class Reload:
         except FortepianoError as error:
             return {"problems": str(error).splitlines()}
 
-    def _report(self, new: Settings) -> Report:
+    def _report(self, new: Settings, fingerprint: bytes) -> Report:
         changed: dict[str, tuple[object, object]] = {}
         waiting: dict[str, tuple[object, object]] = {}
         for keys, (before, after) in changes(self._desk.settings, new).items():
             told = waiting if needs_restart(keys) else changed
             told[".".join(keys)] = shown(before), shown(after)
-        return Report(changed, waiting)
+        return Report(changed, waiting, handlers=fingerprint != self._fingerprint)
 
     def _take_over(self, new: Settings) -> None:
         """Put settings into force, in one step of the event loop."""

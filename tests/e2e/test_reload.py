@@ -199,7 +199,14 @@ class TestCommand:
             "Reloaded.",
         ]
         done = await asyncio.to_thread(command, bench, "reload")
-        assert done.stdout.splitlines()[-1] == "Handlers are read anew."
+        # What waits for a restart is told each time.
+        assert done.stdout.splitlines()[-1] == "Reloaded."
+        bench.edit("handlers/hello.py", REPLY, '"motd": "code",')
+        bench.configure('motd = "new"\n[limits]\nfragments = 7\n')
+        done = await asyncio.to_thread(command, bench, "reload")
+        assert done.stdout.splitlines() == ["handlers: read anew", "Reloaded."]
+        done = await asyncio.to_thread(command, bench, "reload")
+        assert done.stdout == "Nothing has changed.\n"
 
     async def test_it_fails_where_the_server_refuses(self, bench: Workshop) -> None:
         bench.edit("handlers/hello.py", REPLY, '"motd": (')
@@ -222,7 +229,11 @@ async def test_the_api_reloads_and_goes_on_with_the_new_handlers(bench: Workshop
     async with httpx.AsyncClient(base_url=base, headers=headers, timeout=30) as client:
         bench.configure('motd = "new"\n')
         preview = (await client.get("/api/configuration/changes")).json()
-        assert preview == {"changed": {"motd": ["", "new"]}, "waiting": {}}
+        assert preview == {
+            "changed": {"motd": ["", "new"]},
+            "waiting": {},
+            "handlers": False,
+        }
         assert (await client.get("/api/configuration")).json()["settings"]["motd"] == ""
         assert (await client.post("/api/configuration/reload")).json() == preview
         assert (await client.get("/api/configuration")).json()["settings"]["motd"] == "new"

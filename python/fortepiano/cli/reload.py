@@ -22,4 +22,6 @@ def reload(data_dir: DataDir = None, config: ConfigFile = None) -> None:
         typer.echo(f"{name}: {before} → {after}")
     for name, (before, after) in answer["waiting"].items():
         typer.echo(f"{name}: {before} → {after} needs a restart")
-    typer.echo("Handlers are read anew." if not answer["changed"] else "Reloaded.")
+    if answer["handlers"]:
+        typer.echo("handlers: read anew")
+    typer.echo("Reloaded." if any(answer.values()) else "Nothing has changed.")

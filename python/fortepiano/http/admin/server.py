@@ -77,6 +77,8 @@ class Reloaded(View):
     changed: dict[str, list[Any]]
     waiting: dict[str, list[Any]]
     """What differs too, but needs a restart."""
+    handlers: bool
+    """Whether the handlers have changed."""
 
 
 def status_of(at: Reader) -> Status:
@@ -201,7 +203,9 @@ async def _answered(act: Callable[[], Awaitable[Report]]) -> Reloaded:
         report = await act()
     except FortepianoError as error:
         raise ProblemError(409, str(error)) from error
-    return Reloaded(changed=_shown(report.changed), waiting=_shown(report.waiting))
+    return Reloaded(
+        changed=_shown(report.changed), waiting=_shown(report.waiting), handlers=report.handlers
+    )
 
 
 def _shown(changes: dict[str, tuple[object, object]]) -> dict[str, list[Any]]:
