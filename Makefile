@@ -253,8 +253,7 @@ bench-compare: $(VENV)/.python ## Compare the inner steps with those of another 
 	@$(BIN)/python benchmarks/compare.py $(or $(BASE),main) $(ARGS)
 
 .PHONY: bench-load
-bench-load: build $(VENV)/.python ## Compare whole servers, and write it into benchmarks/README.md (QUICK=1)
-	@$(BIN)/pip install --quiet --group bench
+bench-load: build $(VENV)/.tools ## Compare whole servers, and write it into benchmarks/README.md (QUICK=1)
 	@cargo build $(CARGO_FLAGS) --locked --quiet --release -p fortepiano-load
 	@$(BIN)/python benchmarks/load/compare_servers.py $(if $(QUICK),--quick) $(ARGS)
 

@@ -1,17 +1,13 @@
-"""The plots, where matplotlib is: the group `bench` has it, the tests do without."""
+"""The plots, which two runs of the same figures draw alike."""
 
 from pathlib import Path
 from typing import Any
 
-import pytest
 from measurements import Result
-
-matplotlib = pytest.importorskip("matplotlib")
+from plots import draw
 
 
 def test_every_plot_is_drawn_twice_and_always_the_same(tmp_path: Path) -> None:
-    from plots import draw
-
     run: dict[str, Any] = {"offered": 50_000, "deliveries_per_s": 50_000, "lost": 0, "closed": 0}
     run |= {"p50_us": 300, "p99_us": 900, "server_us_per_delivery": 1.5}
     crowd = {"clients": 500, "server_rss_bytes": 60 << 20}

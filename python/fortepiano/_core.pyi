@@ -527,6 +527,6 @@ class Hub:
         """Returns how things stand; looks at every connection.
 
         `connections` are all, `clients` those that are open and have said `hi`, `blocked` those
-        whose socket is full; `people` counts a person once for each room; `queue_bytes` wait for all
-        clients together, `longest_queue_bytes` for one.
+        whose socket is full; `people` counts a person once for each room; `queue_bytes` wait for
+        all clients together, `longest_queue_bytes` for one.
         """
