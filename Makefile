@@ -173,10 +173,6 @@ test-slow: build $(VENV)/.tools ## Run the slow tests, and the random ones with 
 	FORTEPIANO_HYPOTHESIS=slow $(BIN)/pytest --timeout 1800 tests/native $(ARGS)
 	$(BIN)/pytest -m slow $(ARGS) || [ $$? -eq 5 ] # 5: there is none
 
-.PHONY: test-ops
-test-ops: build $(VENV)/.tools ## Run the slow tests of operation: reloads and restarts with many people
-	$(BIN)/pytest -m slow tests/ops $(ARGS)
-
 .PHONY: soak
 soak: build $(VENV)/.tools ## Let ten thousand come and go for SOAK (600) seconds: memory and the loop must not mind
 	FORTEPIANO_SOAK_SECONDS=$(or $(SOAK),600) $(BIN)/pytest tests/e2e/test_garbage_pauses.py -s

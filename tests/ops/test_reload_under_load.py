@@ -13,7 +13,7 @@ from support.workshop import workshop
 
 MANIFEST = Path(__file__).parents[2] / "rust" / "Cargo.toml"
 
-pytestmark = [pytest.mark.slow, pytest.mark.needs("cargo"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.ops, pytest.mark.needs("cargo"), pytest.mark.timeout(600)]
 
 CLIENTS, PLAYERS, SECONDS, RELOADS = 500, 20, 30, 20
 LONGEST_P99_US = 250_000

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from support.people import Company, Person, new_address
 from support.server import Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.ops, pytest.mark.timeout(600)]
 
 PEOPLE, ROOMS = 1000, 20
 BACK_SECONDS = 15.0
