@@ -84,6 +84,13 @@ cdef class Engine:
         self.end_turn()
         return link
 
+    def take_over(self, uint32_t client):
+        cdef Link link = Link.__new__(Link)
+        link.client = client
+        link.engine = self
+        self.links[client] = link
+        return link
+
     def connections(self):
         return list(self.links.values())
 
@@ -134,7 +141,7 @@ cdef class Engine:
             if code:
                 link.close(code)
             else:
-                link.transport.abort()
+                link.abort()
 
 
 @cython.final
@@ -150,7 +157,7 @@ cdef class Link:
     # What the event loop calls (asyncio.BufferedProtocol)
 
     def connection_made(self, transport):
-        pass
+        self.transport = transport
 
     def get_buffer(self, Py_ssize_t sizehint):
         return self.engine.window(self.client)
@@ -194,6 +201,11 @@ cdef class Link:
     def abort(self):
         if self.transport is not None:
             self.transport.abort()
+
+    def fileno(self):
+        if self.transport is None or self.transport.is_closing():
+            return -1
+        return self.transport.get_extra_info("socket").fileno()
 
     cdef int end(self) except -1:
         cdef object session = self.session

@@ -3,7 +3,7 @@
 The names are imported from `fortepiano.native`, which alone knows this binary.
 """
 
-from typing import ClassVar, Literal, TypeAlias, final
+from typing import Any, ClassVar, Literal, TypeAlias, final
 
 _Element: TypeAlias = (
     tuple[Literal["n"], bytes, bytes, int]
@@ -530,3 +530,60 @@ class Hub:
         whose socket is full; `people` counts a person once for each room; `queue_bytes` wait for
         all clients together, `longest_queue_bytes` for one.
         """
+
+def pack_clock(hub: Hub) -> tuple[int, int, int]:
+    """Returns where a hub's clock stands, for another process (microseconds).
+
+    Returns:
+        When it stood at nothing, since 1970; how long ago that is; when quotas are next filled up.
+    """
+
+def unpack_clock(hub: Hub, anchor: int, now: int, next_quota_tick: int) -> None:
+    """Lets a hub's clock go on where another one stands; nobody must be connected yet."""
+
+def write_moves(hub: Hub) -> None:
+    """Says all positions of cursors that wait for their time."""
+
+def pack_client(hub: Hub, client: int) -> dict[str, Any] | None:
+    """Returns all that there is to know of a client but its room, person and quota.
+
+    That includes the bytes of half-received frames, and all bytes that it is owed. The hub stays
+    as it is.
+    """
+
+def unpack_client(hub: Hub, fd: int, quota: int, packed: dict[str, Any]) -> int:
+    """Takes a client over from another process, in no room yet; returns its number.
+
+    Args:
+        hub: The hub.
+        fd: Its socket, as in `Hub.attach`.
+        quota: Its quota; -1 for none.
+        packed: What `pack_client` told, maybe in another version.
+
+    Raises:
+        KeyError: Something is missing that no version left out.
+        ValueError: It is in a state that this version does not know.
+    """
+
+def pack_quota(hub: Hub, quota: int) -> tuple[int, int, int, int, list[int]] | None:
+    """Returns points, allowance, maximum, points lent, and the points at the last ticks."""
+
+def unpack_quota(hub: Hub, quota: int, packed: tuple[int, int, int, int, list[int]]) -> None:
+    """Makes a quota what it was in another process."""
+
+def pack_throttle(
+    throttle: Throttle,
+) -> tuple[int, list[tuple[str, int, list[int], list[int]]]]:
+    """Returns the time (microseconds), and what is known of each place.
+
+    Of each: an address, open sockets, when its buckets are full again, when new users came.
+    """
+
+def unpack_throttle(
+    throttle: Throttle, now: int, packed: list[tuple[str, int, list[int], list[int]]]
+) -> None:
+    """Knows what a throttle knew in another process.
+
+    Raises:
+        ValueError: Something in it is no address.
+    """

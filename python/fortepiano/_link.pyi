@@ -52,6 +52,12 @@ class Engine:
             data: The first bytes to send: the answer to the upgrade request.
         """
 
+    def take_over(self, client: int) -> Link:
+        """Makes a link of a connection that the hub has taken over from another process.
+
+        It is to be the protocol of a transport that is made for its socket.
+        """
+
     def connections(self) -> list[Link]:
         """All links, including those that are closing."""
 
@@ -80,7 +86,7 @@ class Link:
 
     def __init__(self) -> None: ...
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Does nothing: the transport was given to `Engine.open`."""
+        """Takes the transport of a connection that came from another process."""
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the loop reads to."""
@@ -108,3 +114,6 @@ class Link:
 
     def abort(self) -> None:
         """Drops the connection at once."""
+
+    def fileno(self) -> int:
+        """The descriptor of its socket; -1 where it is being closed."""

@@ -5,7 +5,7 @@ is found by the checkers.
 """
 
 import asyncio
-from typing import assert_type
+from typing import Any, assert_type
 
 from fortepiano.native import (
     Bans,
@@ -18,9 +18,18 @@ from fortepiano.native import (
     Throttle,
     close_frame,
     frame_bytes,
+    pack_client,
+    pack_clock,
+    pack_quota,
+    pack_throttle,
     profile,
     scan,
+    unpack_client,
+    unpack_clock,
+    unpack_quota,
+    unpack_throttle,
     version,
+    write_moves,
 )
 
 
@@ -95,3 +104,21 @@ def addresses(throttle: Throttle, networks: Networks) -> None:
     assert_type(throttle.prune() + throttle.size() + len(throttle), int)
     assert_type(networks.holds("192.0.2.1"), bool)
     assert_type(len(networks), int)
+
+
+def another_process(hub: Hub, engine: Engine, throttle: Throttle) -> None:
+    write_moves(hub)
+    assert_type(pack_clock(hub), tuple[int, int, int])
+    unpack_clock(hub, *pack_clock(hub))
+    packed = pack_client(hub, 0)
+    assert_type(packed, dict[str, Any] | None)
+    client = unpack_client(hub, fd=0, quota=-1, packed=packed or {})
+    assert_type(client, int)
+    assert_type(engine.take_over(client).fileno(), int)
+    account = pack_quota(hub, 0)
+    assert_type(account, tuple[int, int, int, int, list[int]] | None)
+    if account is not None:
+        unpack_quota(hub, 0, account)
+    now, places = pack_throttle(throttle)
+    assert_type(places, list[tuple[str, int, list[int], list[int]]])
+    unpack_throttle(throttle, now, places)

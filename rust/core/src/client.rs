@@ -264,9 +264,10 @@ impl Client {
     /// With `drop_backlog` only the rest of a half-sent frame is kept, so that the stream stays
     /// whole: nobody is sent the backlog of a connection that ends for being slow.
     pub fn leave_log(&mut self, log: &Log, drop_backlog: bool) {
-        let tail = self.half_sent(log);
-        let limit = if drop_backlog { tail } else { usize::MAX };
-        let bytes = self.segments(log, false).concatenate(limit);
+        let (mut bytes, tail) = self.owed(log);
+        if drop_backlog {
+            bytes.truncate(tail);
+        }
         self.room = NONE;
         self.cursor = 0;
         if let Some(extra) = self.extra.as_deref_mut() {
@@ -274,6 +275,17 @@ impl Client {
             extra.sent = 0;
             extra.skips.clear();
         }
+        self.owe(bytes, tail);
+    }
+
+    /// All that it is owed, and how many bytes of it end a frame that is on the wire in part.
+    #[must_use]
+    pub fn owed(&self, log: &Log) -> (Vec<u8>, usize) {
+        (self.segments(log, false).concatenate(usize::MAX), self.half_sent(log))
+    }
+
+    /// Queues what a client that is in no room was owed before: see [`Client::owed`].
+    pub fn owe(&mut self, bytes: Vec<u8>, tail: usize) {
         if !bytes.is_empty() {
             self.extra().inserts.push_back(Insert { at: 0, tail, bytes });
         }

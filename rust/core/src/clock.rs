@@ -11,6 +11,8 @@ pub struct Clock {
     start: Instant,
     /// Wall clock at the start, µs since 1970.
     anchor: u64,
+    /// What it stood at then, µs: more than nothing where it goes on for another process.
+    ahead: u64,
     /// Microseconds since the start, where a test turns the hands.
     by_hand: Option<u64>,
 }
@@ -20,13 +22,13 @@ impl Clock {
     #[must_use]
     pub fn running() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Self { start: Instant::now(), anchor: wall.as_micros() as u64, by_hand: None }
+        Self { start: Instant::now(), anchor: wall.as_micros() as u64, ahead: 0, by_hand: None }
     }
 
     /// A clock that stands at `milliseconds` since 1970 until it is turned.
     #[must_use]
     pub fn standing(milliseconds: u64) -> Self {
-        Self { start: Instant::now(), anchor: milliseconds * 1000, by_hand: Some(0) }
+        Self { start: Instant::now(), anchor: milliseconds * 1000, ahead: 0, by_hand: Some(0) }
     }
 
     /// Turns a standing clock on; a running one takes no notice.
@@ -39,7 +41,21 @@ impl Clock {
     /// Microseconds since the start.
     #[must_use]
     pub fn now(&self) -> u64 {
-        self.by_hand.unwrap_or_else(|| self.start.elapsed().as_micros() as u64)
+        self.by_hand.unwrap_or_else(|| self.ahead + self.start.elapsed().as_micros() as u64)
+    }
+
+    /// The wall clock when it stood at nothing, µs since 1970.
+    #[must_use]
+    pub fn anchor(&self) -> u64 {
+        self.anchor
+    }
+
+    /// Goes on where the clock of another process stands: no time is lost or comes again.
+    pub fn go_on(&mut self, anchor: u64, now: u64) {
+        self.start = Instant::now();
+        self.anchor = anchor;
+        self.ahead = now;
+        self.by_hand = self.by_hand.map(|_| now);
     }
 
     /// Milliseconds since 1970 at `now`.
@@ -59,6 +75,17 @@ mod tests {
         assert_eq!((clock.now(), clock.stamp(clock.now())), (0, 1_000));
         clock.turn(2_500);
         assert_eq!((clock.now(), clock.stamp(clock.now())), (2_500, 1_002));
+    }
+
+    #[test]
+    fn a_clock_goes_on_where_another_stands() {
+        let mut clock = Clock::running();
+        clock.go_on(5_000_000, 3_000_000_000);
+        assert!((3_000_000_000..3_001_000_000).contains(&clock.now()));
+        assert_eq!(clock.stamp(3_000_000_000), 3_005_000);
+        let mut standing = Clock::standing(1);
+        standing.go_on(clock.anchor(), 7);
+        assert_eq!((standing.now(), standing.stamp(995_000)), (7, 5_995));
     }
 
     #[test]

@@ -152,7 +152,7 @@ impl Hub {
 /// Writes the newest positions of those who may move again into the log, one frame each.
 ///
 /// Returns when the first of the others may, µs.
-fn write_moves(
+pub(crate) fn write_moves(
     room: &mut Room,
     people: &mut slab::Slab<Person>,
     clients: &mut slab::Slab<Client>,

@@ -44,11 +44,11 @@ pub struct Limits {
 /// The fragments of a message that is not complete yet.
 #[derive(Debug, Default)]
 pub struct Fragments {
-    opcode: u8,
-    count: u32,
+    pub(crate) opcode: u8,
+    pub(crate) count: u32,
     /// Bytes of `bytes` that are known to be UTF-8 (text only).
-    checked: usize,
-    bytes: Vec<u8>,
+    pub(crate) checked: usize,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// A frame, or a message completed by it. Ranges point into the parsed bytes, unmasked in place.

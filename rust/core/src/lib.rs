@@ -7,6 +7,7 @@ pub mod clock;
 mod feed;
 mod flush;
 pub mod frame;
+pub mod handover;
 pub mod hub;
 mod log;
 mod meter;

@@ -11,7 +11,7 @@ pub struct Flow {
 
 /// What is in a bucket, in millionths: so a microsecond's leak is a whole number of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Level(u64);
+pub struct Level(pub(crate) u64);
 
 const MILLION: u64 = 1_000_000;
 

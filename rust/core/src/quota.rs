@@ -5,10 +5,26 @@
 //! and one loop that the compiler turns into vector instructions.
 
 use std::collections::VecDeque;
+use std::iter::repeat;
 
 /// What a parameter that is missing or makes no sense stands at: the class of a client that is not
 /// connected.
 const OFFLINE: Class = Class { allowance: 8000, max: 24000 };
+
+/// A user's quota, for another process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// What can be spent.
+    pub points: i32,
+    /// Points given back per tick.
+    pub allowance: i32,
+    /// The most there can be.
+    pub max: i32,
+    /// Points that were spent before their tick.
+    pub lent: i32,
+    /// The points at each of the last ticks, the newest first.
+    pub history: Vec<i32>,
+}
 
 struct Class {
     allowance: i32,
@@ -179,6 +195,34 @@ impl Quotas {
     #[must_use]
     pub fn contains(&self, slot: u32) -> bool {
         self.allowance.get(slot as usize).is_some_and(|&allowance| allowance > 0)
+    }
+
+    /// What there is to know of a user's quota.
+    #[must_use]
+    pub fn account(&self, slot: u32) -> Option<Account> {
+        let index = slot as usize;
+        self.contains(slot).then(|| Account {
+            points: self.points[index],
+            allowance: self.allowance[index],
+            max: self.max[index],
+            lent: self.lent[index],
+            history: self.history.iter().map(|tick| tick[index]).collect(),
+        })
+    }
+
+    /// Makes a user's quota what it was elsewhere; one that no user can have is ignored.
+    pub fn restore(&mut self, slot: u32, account: &Account) {
+        if !self.contains(slot) || account.allowance < 1 || account.max < 1 {
+            return;
+        }
+        let index = slot as usize;
+        self.allowance[index] = account.allowance;
+        self.max[index] = account.max;
+        self.points[index] = account.points.min(account.max);
+        self.lent[index] = account.lent;
+        for (tick, points) in self.history.iter_mut().zip(account.history.iter().chain(repeat(&0))) {
+            tick[index] = *points;
+        }
     }
 
     /// Number of users.

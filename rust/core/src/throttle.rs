@@ -5,7 +5,7 @@
 //! many have a /48 of which they change the /64 as well, so those are counted too.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::bans::Network;
 
@@ -34,7 +34,8 @@ pub enum Deed {
     Failure = 2,
 }
 
-const DEEDS: usize = 3;
+/// How many kinds of [`Deed`] there are.
+pub const DEEDS: usize = 3;
 
 /// Every number that a throttle goes by.
 #[derive(Clone, Debug)]
@@ -79,6 +80,14 @@ impl Place {
         }
     }
 
+    /// The first address of it.
+    fn address(self) -> IpAddr {
+        match self {
+            Self::V4(bits) => Ipv4Addr::from_bits(bits).into(),
+            Self::V6(bits) => Ipv6Addr::from_bits(u128::from(bits) << 64).into(),
+        }
+    }
+
     /// The first 48 bits, where it is IPv6.
     fn wider(self) -> Option<u64> {
         match self {
@@ -89,13 +98,14 @@ impl Place {
 }
 
 /// What is known of a place.
-#[derive(Debug, Default)]
-struct Record {
-    sockets: u32,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Sockets that are open from there.
+    pub sockets: u32,
     /// When each bucket is full again, µs: a bucket of tokens as one number.
-    full: [u64; DEEDS],
+    pub full: [u64; DEEDS],
     /// When new users came in the last hour, µs, the earliest first.
-    newcomers: Vec<u64>,
+    pub newcomers: Vec<u64>,
 }
 
 impl Record {
@@ -237,6 +247,20 @@ impl Throttle {
         before - self.places.len()
     }
 
+    /// What is known of each place, by an address of it.
+    pub fn records(&self) -> impl Iterator<Item = (IpAddr, &Record)> {
+        self.places.iter().map(|(place, record)| (place.address(), record))
+    }
+
+    /// Knows of an address's place what was known elsewhere.
+    pub fn restore(&mut self, address: IpAddr, record: Record, now: u64) {
+        let place = Place::of(address);
+        if let Some(wider) = place.wider().filter(|_| record.sockets > 0) {
+            *self.sockets_48.entry(wider).or_default() += record.sockets;
+        }
+        *self.record(place, now) = record;
+    }
+
     /// How many places are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -319,6 +343,28 @@ mod tests {
         assert_eq!(throttle.connect(ip("192.0.2.2"), 9 * SECOND), Answer::Admitted);
         throttle.release(ip("192.0.2.1"));
         assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Answer::Admitted);
+    }
+
+    #[test]
+    fn another_throttle_goes_on_with_what_one_knew() {
+        let mut first = throttle();
+        for address in ["192.0.2.1", "2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:2::1"] {
+            assert_eq!(first.connect(ip(address), 7), Answer::Admitted);
+        }
+        assert!(first.welcome(ip("192.0.2.1"), 7) && first.spend(Deed::Room, ip("192.0.2.1"), 7));
+        let mut second = throttle();
+        for (address, record) in first.records() {
+            second.restore(address, record.clone(), 7);
+        }
+        let known = |throttle: &Throttle| {
+            let mut all: Vec<_> = throttle.records().map(|(at, it)| (at, it.clone())).collect();
+            all.sort_by_key(|(at, _)| *at);
+            all
+        };
+        assert_eq!(known(&first), known(&second));
+        assert_eq!(first.sockets_48, second.sockets_48);
+        second.release(ip("2001:db8:0:1::9"));
+        assert_eq!(second.sockets_48.values().copied().collect::<Vec<_>>(), [2]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ const MICROSECONDS: f64 = 1_000_000.0;
 /// `PyO3`'s `unsendable` would do that too, but not free a hub that the garbage collector of Python
 /// finds while another thread runs it.
 #[pyclass(module = "fortepiano._core")]
-struct Hub {
+pub(crate) struct Hub {
     inner: NonNull<core::Hub>,
     thread: ThreadId,
 }
@@ -37,14 +37,14 @@ impl Hub {
         assert_eq!(thread::current().id(), self.thread, "a hub is used by the thread that made it");
     }
 
-    fn get(&self) -> &core::Hub {
+    pub(crate) fn get(&self) -> &core::Hub {
         self.check_thread();
         // SAFETY: made by Box::into_raw in `new`, freed in `drop` only; nobody else holds a
         // reference while a method runs (see the note on the class).
         unsafe { self.inner.as_ref() }
     }
 
-    fn get_mut(&mut self) -> &mut core::Hub {
+    pub(crate) fn get_mut(&mut self) -> &mut core::Hub {
         self.check_thread();
         // SAFETY: as in `get`.
         unsafe { self.inner.as_mut() }
@@ -64,11 +64,11 @@ impl Drop for Hub {
     }
 }
 
-fn slot(number: i64) -> u32 {
+pub(crate) fn slot(number: i64) -> u32 {
     u32::try_from(number).unwrap_or(NONE)
 }
 
-fn number(slot: u32) -> i64 {
+pub(crate) fn number(slot: u32) -> i64 {
     if slot == NONE {
         -1
     } else {

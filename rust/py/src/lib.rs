@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 mod bans;
 mod ffi;
 mod frame;
+mod handover;
 mod hub;
 mod quota;
 mod scan;
@@ -35,5 +36,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     quota::register(module)?;
     bans::register(module)?;
     throttle::register(module)?;
-    hub::register(module)
+    hub::register(module)?;
+    handover::register(module)
 }

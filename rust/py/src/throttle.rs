@@ -12,9 +12,9 @@ const MICROSECONDS: f64 = 1_000_000.0;
 
 /// What each address may cost; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core")]
-struct Throttle {
-    inner: core::Throttle,
-    clock: Clock,
+pub(crate) struct Throttle {
+    pub(crate) inner: core::Throttle,
+    pub(crate) clock: Clock,
 }
 
 /// Reads an address; `None` for what has none, such as a Unix socket.

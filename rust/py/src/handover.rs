@@ -1,0 +1,181 @@
+//! What passes from one process to the next, for Python: dictionaries with names, so that versions
+//! which know more or less of each other understand the rest.
+
+use std::net::IpAddr;
+
+use fortepiano_core::handover::{Baggage, Phase, Pieces};
+use fortepiano_core::quota::Account;
+use fortepiano_core::throttle::{Record, DEEDS};
+use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use crate::hub::{number, slot, Hub};
+use crate::throttle::Throttle;
+
+/// A value under a name, or what stands for it where an older version did not know of it.
+fn field<'py, T: FromPyObjectOwned<'py>>(dict: &Bound<'py, PyDict>, name: &str, missing: T) -> PyResult<T> {
+    match dict.get_item(name)? {
+        Some(value) => value.extract().map_err(Into::into),
+        None => Ok(missing),
+    }
+}
+
+fn needed<'py, T: FromPyObjectOwned<'py>>(dict: &Bound<'py, PyDict>, name: &str) -> PyResult<T> {
+    let value = dict.get_item(name)?.ok_or_else(|| PyKeyError::new_err(name.to_owned()))?;
+    value.extract().map_err(Into::into)
+}
+
+#[pyfunction]
+fn pack_clock(hub: &mut Hub) -> (u64, u64, u64) {
+    let hub = hub.get_mut();
+    let tick = hub.next_quota_tick();
+    (hub.clock().anchor(), hub.clock().now(), tick)
+}
+
+#[pyfunction]
+fn unpack_clock(hub: &mut Hub, anchor: u64, now: u64, next_quota_tick: u64) {
+    hub.get_mut().go_on(anchor, now, next_quota_tick);
+}
+
+#[pyfunction]
+fn write_moves(hub: &mut Hub) {
+    hub.get_mut().write_all_moves();
+}
+
+#[pyfunction]
+fn pack_client<'py>(py: Python<'py>, hub: &mut Hub, client: i64) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let Some(it) = hub.get_mut().baggage(slot(client)) else { return Ok(None) };
+    let dict = PyDict::new(py);
+    let (phase, until) = match it.phase {
+        Phase::Open => ("open", 0),
+        Phase::Closing(until) => ("closing", until),
+        Phase::Deaf(until) => ("deaf", until),
+        Phase::Closed(until) => ("closed", until),
+    };
+    dict.set_item("phase", phase)?;
+    dict.set_item("until", until)?;
+    dict.set_item("greeted", it.greeted)?;
+    dict.set_item("plays_anywhere", it.plays_anywhere)?;
+    dict.set_item("unlimited", it.unlimited)?;
+    dict.set_item("pinged", it.pinged)?;
+    dict.set_item("since", it.since)?;
+    dict.set_item("heard", it.heard)?;
+    dict.set_item("progress", it.progress)?;
+    dict.set_item("asked", it.asked)?;
+    dict.set_item("time_bucket", it.time_bucket)?;
+    dict.set_item("refused", it.refused)?;
+    if let Some((bytes, messages)) = it.meter {
+        dict.set_item("metered_bytes", bytes)?;
+        dict.set_item("metered_messages", messages)?;
+    }
+    dict.set_item("partial", PyBytes::new(py, &it.partial))?;
+    if let Some(Pieces { opcode, count, checked, bytes }) = it.pieces {
+        dict.set_item("pieces", PyBytes::new(py, &bytes))?;
+        dict.set_item("pieces_opcode", opcode)?;
+        dict.set_item("pieces_count", count)?;
+        dict.set_item("pieces_checked", checked)?;
+    }
+    dict.set_item("owed", PyBytes::new(py, &it.owed))?;
+    dict.set_item("tail", it.tail)?;
+    Ok(Some(dict))
+}
+
+#[pyfunction]
+fn unpack_client(hub: &mut Hub, fd: i32, quota: i64, packed: &Bound<'_, PyDict>) -> PyResult<i64> {
+    let until = field(packed, "until", 0)?;
+    let phase = match needed::<String>(packed, "phase")?.as_str() {
+        "open" => Phase::Open,
+        "closing" => Phase::Closing(until),
+        "deaf" => Phase::Deaf(until),
+        "closed" => Phase::Closed(until),
+        other => return Err(PyValueError::new_err(format!("no connection is {other:?}"))),
+    };
+    let pieces = match field::<Option<Vec<u8>>>(packed, "pieces", None)? {
+        Some(bytes) => Some(Pieces {
+            opcode: needed(packed, "pieces_opcode")?,
+            count: needed(packed, "pieces_count")?,
+            checked: field(packed, "pieces_checked", 0)?.min(bytes.len()),
+            bytes,
+        }),
+        None => None,
+    };
+    let meter = match field::<Option<u64>>(packed, "metered_bytes", None)? {
+        Some(bytes) => Some((bytes, field(packed, "metered_messages", 0)?)),
+        None => None,
+    };
+    let owed: Vec<u8> = needed(packed, "owed")?;
+    let now = hub.get_mut().clock().now();
+    let baggage = Baggage {
+        phase,
+        greeted: needed(packed, "greeted")?,
+        plays_anywhere: field(packed, "plays_anywhere", false)?,
+        unlimited: field(packed, "unlimited", false)?,
+        pinged: field(packed, "pinged", u64::MAX)?,
+        since: field(packed, "since", now)?,
+        heard: field(packed, "heard", now)?,
+        progress: field(packed, "progress", now)?,
+        asked: field(packed, "asked", now)?,
+        time_bucket: field(packed, "time_bucket", 0)?,
+        refused: field(packed, "refused", Vec::new())?,
+        meter,
+        partial: needed(packed, "partial")?,
+        pieces,
+        tail: needed::<usize>(packed, "tail")?.min(owed.len()),
+        owed,
+    };
+    Ok(number(hub.get_mut().take_over(fd, slot(quota), baggage)))
+}
+
+#[pyfunction]
+fn pack_quota(hub: &Hub, quota: i64) -> Option<(i32, i32, i32, i32, Vec<i32>)> {
+    let account = hub.get().quotas.account(slot(quota))?;
+    Some((account.points, account.allowance, account.max, account.lent, account.history))
+}
+
+#[pyfunction]
+fn unpack_quota(hub: &mut Hub, quota: i64, packed: (i32, i32, i32, i32, Vec<i32>)) {
+    let (points, allowance, max, lent, history) = packed;
+    let account = Account { points, allowance, max, lent, history };
+    hub.get_mut().quotas.restore(slot(quota), &account);
+}
+
+type Place = (String, u32, Vec<u64>, Vec<u64>);
+
+#[pyfunction]
+fn pack_throttle(throttle: &Throttle) -> (u64, Vec<Place>) {
+    let records = throttle.inner.records();
+    let packed = records
+        .map(|(at, it)| (at.to_string(), it.sockets, it.full.to_vec(), it.newcomers.clone()))
+        .collect();
+    (throttle.clock.now(), packed)
+}
+
+#[pyfunction]
+fn unpack_throttle(throttle: &mut Throttle, now: u64, packed: Vec<Place>) -> PyResult<()> {
+    let anchor = throttle.clock.anchor();
+    throttle.clock.go_on(anchor, now);
+    for (address, sockets, full, newcomers) in packed {
+        let address: IpAddr =
+            address.parse().map_err(|_| PyValueError::new_err(format!("{address:?} is no address")))?;
+        let mut record = Record { sockets, full: [0; DEEDS], newcomers };
+        for (mine, theirs) in record.full.iter_mut().zip(full) {
+            *mine = theirs;
+        }
+        throttle.inner.restore(address, record, now);
+    }
+    Ok(())
+}
+
+/// Adds this file's names to the module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(pack_clock, module)?)?;
+    module.add_function(wrap_pyfunction!(unpack_clock, module)?)?;
+    module.add_function(wrap_pyfunction!(write_moves, module)?)?;
+    module.add_function(wrap_pyfunction!(pack_client, module)?)?;
+    module.add_function(wrap_pyfunction!(unpack_client, module)?)?;
+    module.add_function(wrap_pyfunction!(pack_quota, module)?)?;
+    module.add_function(wrap_pyfunction!(unpack_quota, module)?)?;
+    module.add_function(wrap_pyfunction!(pack_throttle, module)?)?;
+    module.add_function(wrap_pyfunction!(unpack_throttle, module)?)
+}
