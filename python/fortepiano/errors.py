@@ -3,6 +3,7 @@
 The tree; every class carries its data as attributes and builds its message in `__str__`::
 
     FortepianoError
+    ├── ChannelError         the other process of an upgrade is gone, silent or not understood
     ├── ConfigError          settings that cannot be used, one line per problem
     ├── InputError           a file given to a command is not what it should be
     ├── StoreError           the data folder or the database in it cannot be used
@@ -24,6 +25,7 @@ from pathlib import Path
 __all__ = [
     "AddressError",
     "BinaryError",
+    "ChannelError",
     "CloseCode",
     "ConfigError",
     "ControlError",
@@ -155,6 +157,10 @@ class ReloadError(FortepianoError):
 
     def __str__(self) -> str:
         return "\n".join(self.problems)
+
+
+class ChannelError(FortepianoError):
+    """The other process of an upgrade is gone, silent or not understood."""
 
 
 class ControlError(FortepianoError):

@@ -11,6 +11,7 @@ import contextlib
 import signal
 from collections import deque
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from fortepiano import fresh, logs
@@ -23,12 +24,14 @@ from fortepiano.protocol.filter import Filter
 from fortepiano.watch import watch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    import socket
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from pathlib import Path
     from types import ModuleType
 
     from fortepiano.config import Settings
     from fortepiano.http.desk import Desk
+    from fortepiano.net.control import Answer, Order
     from fortepiano.net.gate import Gate
     from fortepiano.protocol.dispatch import Dispatch
 
@@ -133,24 +136,33 @@ class Reload:
 
     @contextlib.asynccontextmanager
     async def on_call(
-        self, folder: Path, watched: Sequence[Path] | None = None
-    ) -> AsyncGenerator[None]:
+        self,
+        folder: Path,
+        watched: Sequence[Path] | None = None,
+        orders: Mapping[str, Order] = MappingProxyType({}),
+        listener: socket.socket | None = None,
+    ) -> AsyncGenerator[socket.socket | None]:
         """Reload on SIGHUP, for `fortepiano reload`, and when files change.
 
         Args:
             folder: The data folder, by which the command finds its server.
             watched: Settings files; whenever one of them or a handler changes, it reloads. None for
                 no such watch.
+            orders: What else commands may order.
+            listener: Where orders come in, if another process has made it.
+
+        Yields:
+            Where orders come in.
         """
         called = asyncio.Event()
         # It stays: by default SIGHUP would end a server that is about to stop without harm.
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, called.set)
-        async with controlled(folder, {"reload": self._told}):
+        async with controlled(folder, {"reload": self._told} | dict(orders), listener) as control:
             tasks = [asyncio.create_task(self._whenever(called))]
             if watched is not None:
                 tasks.append(asyncio.create_task(watch(watched, called)))
             try:
-                yield
+                yield control
             finally:
                 for task in tasks:
                     task.cancel()
@@ -163,7 +175,7 @@ class Reload:
             with contextlib.suppress(FortepianoError):
                 await self()
 
-    async def _told(self) -> dict[str, Any]:
+    async def _told(self, _answer: Answer) -> dict[str, Any]:
         """Reload for a command; returns a report, or what is wrong."""
         try:
             return asdict(await self())

@@ -32,12 +32,14 @@ from fortepiano.net.front import Front
 from fortepiano.net.gate import Gate
 from fortepiano.net.listener import listening, name_of, url_of
 from fortepiano.net.porch import Porch
+from fortepiano.net.successor import Succession
 from fortepiano.net.systemd import Watchdog, inherited, notify
 from fortepiano.net.visit import Visit
 from fortepiano.parts import make_context
 from fortepiano.protocol.dispatch import Dispatch
 from fortepiano.protocol.outbound import notice
 from fortepiano.reload import Reload
+from fortepiano.store import dump
 from fortepiano.store.keyring import open_keys
 from fortepiano.store.lock import serving_from
 
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from fortepiano.config import Settings
+    from fortepiano.net.control import Answer
+    from fortepiano.net.predecessor import Heritage, Predecessor
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.outbound import Outbound
     from fortepiano.store.base import Store
@@ -74,7 +78,10 @@ _LAST_WORDS_SECONDS = 2.0
 
 
 def run(
-    settings: Settings, read: Callable[[], Settings], watched: Sequence[Path] | None = None
+    settings: Settings,
+    read: Callable[[], Settings],
+    watched: Sequence[Path] | None = None,
+    predecessor: Predecessor | None = None,
 ) -> None:
     """Serve until told to stop.
 
@@ -83,12 +90,38 @@ def run(
         read: Reads them again, where the server is told to reload.
         watched: Settings files; whenever one of them or a handler changes, it reloads. None where
             it does so only when it is told to.
+        predecessor: The server that this one is to go on for; None to begin with nobody.
 
     Raises:
         AddressError: Where a port is taken or an address is not ours.
         StoreError: Where the store cannot be opened.
+        ReloadError: Where the predecessor has other settings that cannot change under its clients.
+        ChannelError: Where the predecessor goes on itself.
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it means something
+    _raise_file_limit()
+    with contextlib.ExitStack() as stack:
+        heritage = None
+        if predecessor is not None:
+            predecessor.prepare(settings)
+            heritage = stack.enter_context(predecessor.heritage(settings))
+            public, internal = heritage.public, heritage.internal
+        else:
+            public, internal = stack.enter_context(_listeners(settings))
+        if settings.store.url != "memory:":
+            stack.enter_context(serving_from(settings.data_dir))
+        store = stores.open_store(settings)
+        stack.callback(store.close)
+        if heritage is not None and heritage.state.store:
+            dump.replace(store, dump.items_of(heritage.state.store, settings.store.url))
+        keys = open_keys(settings)
+        legacy = (predecessor, heritage) if predecessor is not None and heritage else None
+        uvloop.run(_serve(settings, read, store, keys, public, internal, watched, legacy))
+
+
+@contextlib.contextmanager
+def _listeners(settings: Settings) -> Generator[tuple[socket.socket, socket.socket]]:
+    """Bind both ports, but for those that we were started with."""
     with contextlib.ExitStack() as stack:
         given = [stack.enter_context(one) for one in inherited()]
         public, internal = (
@@ -100,13 +133,7 @@ def run(
                 ]
             )
         )
-        if settings.store.url != "memory:":
-            stack.enter_context(serving_from(settings.data_dir))
-        store = stores.open_store(settings)
-        stack.callback(store.close)
-        _raise_file_limit()
-        keys = open_keys(settings)
-        uvloop.run(_serve(settings, read, store, keys, public, internal, watched))
+        yield public, internal
 
 
 async def _serve(
@@ -117,6 +144,7 @@ async def _serve(
     public: socket.socket,
     internal: socket.socket,
     watched: Sequence[Path] | None,
+    legacy: tuple[Predecessor, Heritage] | None,
 ) -> None:
     log = logger(__name__)
     loop = asyncio.get_running_loop()
@@ -162,6 +190,15 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping)
 
+    control = None
+    if legacy is None:
+        rooms.expect_back(context)
+    else:
+        predecessor, heritage = legacy
+        control = heritage.control
+        await predecessor.take_over(heritage, context, engine)
+        rooms.resume_waiting(context)
+        rooms.refresh_quotas(context)
     servers = [
         _uvicorn(
             public_site(why_not_ready),
@@ -173,11 +210,16 @@ async def _serve(
         asyncio.create_task(server.serve(sockets=[listener]))
         for server, listener in zip(servers, (public, internal), strict=True)
     ]
-    rooms.expect_back(context)
     store.attach(loop, reload.follow_store)
     _look_after(context, reload, keys, loop)
     garbage = Garbage(engine, loop.call_later)
-    async with reload.on_call(settings.data_dir, watched):
+    succession = Succession(desk, partial(_is_quiet, gate, servers[0]))
+
+    async def upgrade(answer: Answer) -> dict[str, Any]:
+        return await succession((public, internal, control), answer)
+
+    orders = {"upgrade": upgrade}
+    async with reload.on_call(settings.data_dir, watched, orders, control) as control:
         log.info("listening", url=url_of(public), internal=url_of(internal), pid=os.getpid())
         watchdog = Watchdog(loop)
         notify("READY=1")
@@ -197,6 +239,12 @@ async def _serve(
     watchdog.close()
     engine.close()
     log.info("stopped")
+
+
+def _is_quiet(gate: Gate, public: uvicorn.Server) -> bool:
+    """Whether no request is half read, and no page half sent."""
+    visits = (one for one in public.server_state.connections if isinstance(one, Visit))
+    return not len(gate.awaited) and not any(visit.is_answering for visit in visits)
 
 
 def _look_after(

@@ -10,7 +10,18 @@ from typing import Annotated
 
 import typer
 
-from fortepiano.cli import audit, backup, bans, configuration, reload, serve, status, token, top
+from fortepiano.cli import (
+    audit,
+    backup,
+    bans,
+    configuration,
+    reload,
+    serve,
+    status,
+    token,
+    top,
+    upgrade,
+)
 from fortepiano.errors import ExitStatus, FortepianoError
 
 __all__ = ["main"]
@@ -26,6 +37,7 @@ _app.command()(serve.serve)
 _app.add_typer(token.app, name="token")
 _app.add_typer(bans.app, name="bans")
 _app.command()(reload.reload)
+_app.command()(upgrade.upgrade)
 _app.command()(configuration.check_config)
 _app.command()(configuration.gen_config)
 _app.command()(audit.audit)

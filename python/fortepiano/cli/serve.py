@@ -1,12 +1,17 @@
 """`fortepiano serve`."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fortepiano.cli.options import ConfigFile, DataDir
 from fortepiano.errors import BinaryError
+
+if TYPE_CHECKING:
+    from fortepiano.net.predecessor import Predecessor
 
 __all__ = ["serve"]
 
@@ -28,6 +33,7 @@ def serve(
     dev: Annotated[
         bool, typer.Option("--dev", help="Reload when a handler or a settings file changes.")
     ] = False,
+    take_over: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT.
 
@@ -46,11 +52,31 @@ def serve(
         "log_level": log_level,
     }
     read = partial(configuration.load, config, flags)
-    settings = read()
-    logs.configure(settings.log_level)
-    # Last, so that a mistake in the settings is told even where the compiled part is missing.
+    watched = (config or DEFAULT_FILE, DOTENV_FILE) if dev else None
+    with _taking_over(take_over) as predecessor:
+        settings = read()
+        logs.configure(settings.log_level)
+        # Last, so that a mistake in the settings is told even where the compiled part is missing.
+        try:
+            from fortepiano.server import run
+        except ImportError as error:
+            raise BinaryError(str(error)) from error
+        run(settings, read, watched, predecessor)
+
+
+@contextmanager
+def _taking_over(descriptor: int | None) -> "Generator[Predecessor | None]":
+    """Tell the server that this one goes on for, if there is one, where it cannot."""
+    if descriptor is None:
+        yield None
+        return
     try:
-        from fortepiano.server import run
+        from fortepiano.net.predecessor import Predecessor
     except ImportError as error:
         raise BinaryError(str(error)) from error
-    run(settings, read, (config or DEFAULT_FILE, DOTENV_FILE) if dev else None)
+    predecessor = Predecessor(descriptor)
+    try:
+        yield predecessor
+    except BaseException as error:
+        predecessor.refuse(error)
+        raise

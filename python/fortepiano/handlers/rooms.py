@@ -181,11 +181,30 @@ def expect_back(context: Context) -> None:
         context.later(_RETURN_SECONDS, partial(_sweep, context, room))
 
 
+def resume_waiting(context: Context) -> None:
+    """Let empty rooms that came from another process end when they would have ended there."""
+    now = context.now()
+    returning = {room.name for room in context.directory.returning}
+    for room in context.directory.rooms.values():
+        if not room.participants:
+            is_awaited = room.name in returning
+            lasts = _RETURN_SECONDS * 1000 if is_awaited else context.rules.empty_room_ms
+            left = max(0, lasts - (now - room.empty_since))
+            context.later(left / 1000, partial(_sweep, context, room))
+
+
 def refresh_quota(context: Context, participant: Participant) -> None:
     """Put somebody on the quota of what he is now, and tell him if it is another."""
     quota, is_other = context.world.set_quota(participant)
     if is_other:
         context.outbound.tell_quota(participant, quota)
+
+
+def refresh_quotas(context: Context) -> None:
+    """Put everybody on the quotas of the rules that hold now; who has the right one is not told."""
+    for room in context.directory.rooms.values():
+        for participant in room.participants.values():
+            refresh_quota(context, participant)
 
 
 def list_on(context: Context, session: Session, _message: ListOn) -> None:

@@ -44,6 +44,8 @@ class Directory:
         users: All users by id.
         rooms: All rooms by name.
         returning: Rooms that are here again after a restart and wait for their people.
+        departed: When users who are remembered went, by id, the first one first.
+        empty_tests: Names of the empty special rooms that are kept, the one used last at the end.
     """
 
     def __init__(self, hub: Hub, store: Store, rules: Rules) -> None:
@@ -52,8 +54,8 @@ class Directory:
         self.rules = rules
         self.users: dict[str, User] = {}
         self.rooms: dict[str, Room] = {}
-        self._departed: OrderedDict[str, int] = OrderedDict()
-        self._empty_tests: OrderedDict[str, None] = OrderedDict()
+        self.departed: OrderedDict[str, int] = OrderedDict()
+        self.empty_tests: OrderedDict[str, None] = OrderedDict()
         self._is_frozen = False
         for name in (LOBBY, AWKWARD):
             self.open_room(name, {})
@@ -103,7 +105,7 @@ class Directory:
             quota = self._hub.add_quota(normal.allowance, normal.max)
             user = self.users[user_id] = User(user_id, name, color, quota, since)
         user.sessions.append(session)
-        self._departed.pop(user_id, None)
+        self.departed.pop(user_id, None)
         return user
 
     def depart(self, user: User, session: Session, now: int) -> None:
@@ -116,7 +118,7 @@ class Directory:
         """
         user.sessions.remove(session)
         if not user.sessions:
-            self._departed[user.id] = now
+            self.departed[user.id] = now
             if self._store.user(user.id) is not None:
                 self.remember(user, now)
         self._forget_departed(now)
@@ -136,11 +138,11 @@ class Directory:
         return user if user is not None and user.sessions else None
 
     def _forget_departed(self, now: int) -> None:
-        while self._departed:
-            user_id, since = next(iter(self._departed.items()))
+        while self.departed:
+            user_id, since = next(iter(self.departed.items()))
             if now - since < _KEPT_FOR_MS:
                 return
-            del self._departed[user_id]
+            del self.departed[user_id]
             self._hub.remove_quota(self.users.pop(user_id).quota)
 
     def open_room(self, name: str, settings: Settings) -> Room:
@@ -204,7 +206,7 @@ class Directory:
 
     def occupy(self, room: Room) -> None:
         """Record that somebody is in a room."""
-        self._empty_tests.pop(room.name, None)
+        self.empty_tests.pop(room.name, None)
 
     def vacate(self, room: Room, now: int) -> list[Room]:
         """Record that a room is empty; returns the rooms that are gone because of it.
@@ -220,10 +222,10 @@ class Directory:
         if room.name in (LOBBY, AWKWARD) or room.is_kept:
             return []
         if room.is_special and _number_of(room.name) is None:
-            self._empty_tests[room.name] = None
-            surplus = len(self._empty_tests) - self.rules.test_rooms_kept
+            self.empty_tests[room.name] = None
+            surplus = len(self.empty_tests) - self.rules.test_rooms_kept
             return [
-                self._close(self.rooms[self._empty_tests.popitem(last=False)[0]])
+                self._close(self.rooms[self.empty_tests.popitem(last=False)[0]])
                 for _ in range(surplus)
             ]
         return [] if self.rules.empty_room_ms else [self._close(room)]
@@ -237,7 +239,7 @@ class Directory:
         """
         is_over = now - room.empty_since >= self.rules.empty_room_ms
         is_current = self.rooms.get(room.name) is room
-        lasts = room.is_kept or room.name in (LOBBY, AWKWARD) or room.name in self._empty_tests
+        lasts = room.is_kept or room.name in (LOBBY, AWKWARD) or room.name in self.empty_tests
         if room.participants or lasts or not is_over or not is_current:
             return False
         self._close(room)

@@ -132,10 +132,13 @@ class World:
 
     def cursor(self, participant: Participant) -> Point:
         """Return where somebody's cursor is."""
-        position = self.hub.position(participant.person) or (_X, _Y)
         # Clients send numbers or numeric texts; both are kept as they came.
-        x, y = (float(coordinate.strip(b'"')) for coordinate in position)
+        x, y = (float(coordinate.strip(b'"')) for coordinate in self.place(participant))
         return x, y
+
+    def place(self, participant: Participant) -> tuple[bytes, bytes]:
+        """Return where somebody's cursor is, as JSON."""
+        return self.hub.position(participant.person) or (_X, _Y)
 
     def crown(self, room: Room, crown: Crown) -> None:
         """Set a room's crown; whoever holds it is muted no more."""

@@ -1,4 +1,4 @@
-"""How `fortepiano reload` reaches the server that runs on the same data.
+"""How `fortepiano reload` and `upgrade` reach the server that runs on the same data.
 
 By an abstract Unix socket (unix(7)) whose name is made from the data folder: nothing of it is left
 behind by a server that was killed, and each end asks the kernel whose the other one is.
@@ -13,21 +13,30 @@ import json
 import os
 import socket
 import struct
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fortepiano.errors import ControlError, ReloadError
 from fortepiano.logs import logger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Mapping
     from pathlib import Path
 
-__all__ = ["ask", "controlled"]
+__all__ = ["Answer", "Order", "ask", "controlled"]
+
+Answer: TypeAlias = Callable[[dict[str, Any]], None]
+"""Gives an answer, which JSON can hold, at once: by the time a turn of the loop is over, this
+process may be gone."""
+
+Order: TypeAlias = Callable[[Answer], Awaitable[dict[str, Any]]]
+"""What may be ordered; returns its answer, unless it gave it."""
 
 _CREDENTIALS = struct.Struct("3i")
 _ROOT = 0
 _LONGEST = 1 << 20
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 60.0
 
 
 def _name(folder: Path) -> str:
@@ -44,13 +53,17 @@ def _is_ours(connection: socket.socket) -> bool:
 
 @contextlib.asynccontextmanager
 async def controlled(
-    folder: Path, orders: dict[str, Callable[[], Awaitable[dict[str, Any]]]]
-) -> AsyncGenerator[None]:
+    folder: Path, orders: Mapping[str, Order], listener: socket.socket | None = None
+) -> AsyncGenerator[socket.socket | None]:
     """Carry out orders of commands that name the same data folder.
 
     Args:
         folder: The data folder.
-        orders: What may be ordered; each returns an answer that JSON can hold.
+        orders: What may be ordered.
+        listener: Where orders come in, if another process has made it.
+
+    Yields:
+        Where orders come in; None where they go to another server on the same data.
     """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -60,23 +73,35 @@ async def controlled(
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 order = orders.get((await reader.readline()).decode("ascii", "replace").strip())
             if order is not None:
-                writer.write(json.dumps(await order(), default=str).encode())
+                at_once = partial(_say, writer.get_extra_info("socket").fileno())
+                writer.write(_packed(await order(at_once)))
                 await writer.drain()
 
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        listener.bind(_name(folder))
-    except OSError:
-        # Another server on the same data: signals still reach this one.
-        listener.close()
-        logger(__name__).warning("`fortepiano reload` reaches another server on this data folder")
-        yield
-        return
+    if listener is None:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listener.bind(_name(folder))
+        except OSError:
+            # Another server on the same data: signals still reach this one.
+            listener.close()
+            log = logger(__name__)
+            log.warning("`fortepiano reload` reaches another server on this data folder")
+            yield None
+            return
     server = await asyncio.start_unix_server(serve, sock=listener)
     try:
-        yield
+        yield listener
     finally:
         server.close()
+
+
+def _packed(answer: dict[str, Any]) -> bytes:
+    return json.dumps(answer, default=str).encode()
+
+
+def _say(descriptor: int, answer: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError):  # nobody need wait for the answer
+        os.write(descriptor, _packed(answer))
 
 
 def ask(folder: Path, order: str) -> dict[str, Any]:

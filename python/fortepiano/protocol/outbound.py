@@ -239,6 +239,14 @@ class Outbound:
     def _is_banned(self, room: str, user_id: str) -> bool:
         return self._bans.until(room, user_id, self._hub.stamp()) is not None
 
+    def list_readers(self) -> Iterable[Session]:
+        """Return those who read the list of rooms."""
+        return self._list_readers
+
+    def resume_list(self, session: Session) -> None:
+        """Send the list's changes to one who has the list already."""
+        self._list_readers[session] = None
+
     def stop_list(self, session: Session) -> None:
         """Send no more of the list of rooms."""
         self._list_readers.pop(session, None)
@@ -254,13 +262,16 @@ class Outbound:
         if not self._list_readers or not (is_listed(room) or was_listed):
             return
         if not self._list_changes:
-            self._later(_LIST_SECONDS, self._send_list_changes)
+            self._later(_LIST_SECONDS, self.send_list_changes)
         entry = channel(room)
         if not is_listed(room):
             entry["count"] = 0
         self._list_changes[room.name] = room, entry
 
-    def _send_list_changes(self) -> None:
+    def send_list_changes(self) -> None:
+        """Tell those who read the list what has changed in it since they were last told."""
+        if not self._list_changes:
+            return
         changes, self._list_changes = list(self._list_changes.values()), {}
         payload = orjson.dumps([{"m": "ls", "c": False, "u": [entry for _, entry in changes]}])
         banned = {user for room, _ in changes for user, _ in self._bans.of(room.name)}

@@ -28,7 +28,7 @@ from fortepiano.store.kinds import (
 )
 from fortepiano.store.records import SaltRecord
 
-__all__ = ["Item", "is_empty", "lines_of", "read", "replace"]
+__all__ = ["Item", "is_empty", "items_of", "lines_of", "read", "replace"]
 
 Item: TypeAlias = tuple[AnyKind, Record]
 """A record and its kind."""
@@ -80,9 +80,23 @@ def read(path: Path) -> list[Item]:
         StoreError: It cannot be read, is damaged, not whole, or of a newer fortepiano.
     """
     try:
-        lines = path.read_bytes().splitlines()
+        data = path.read_bytes()
     except OSError as error:
         raise StoreError(path, f"cannot be read: {error.strerror or error}") from None
+    return items_of(data, path)
+
+
+def items_of(data: bytes, path: Path | str) -> list[Item]:
+    """Return what is in a backup.
+
+    Args:
+        data: The whole of it.
+        path: What it is called where something is wrong with it.
+
+    Raises:
+        StoreError: It is damaged, not whole, or of a newer fortepiano.
+    """
+    lines = data.splitlines()
     try:
         version = msgspec.json.decode(lines[0], type=_Header).fortepiano_backup
     except (msgspec.MsgspecError, UnicodeDecodeError, IndexError):

@@ -18,7 +18,7 @@ from fortepiano.store.records import AuditQuery, AuditRecord
 from fortepiano.store.schema import MIGRATIONS, TABLES, select_audit
 from fortepiano.store.writer import CLOSE_SECONDS, UnwritableError, WriterStore
 
-__all__ = ["SQLiteStore"]
+__all__ = ["SQLiteStore", "is_migrated"]
 
 BUSY_SECONDS = 5.0
 """How long SQLite itself waits for another process to release the file."""
@@ -146,6 +146,18 @@ class SQLiteStore(WriterStore):
 
     def _release(self) -> None:
         self._database.close()
+
+
+def is_migrated(path: Path) -> bool:
+    """Tell whether a file is there that this version opens without changing its tables."""
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        ) as database:
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error:
+        return False
+    return bool(version == len(MIGRATIONS))
 
 
 def _file_version(database: sqlite3.Connection) -> int:

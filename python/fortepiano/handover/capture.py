@@ -1,0 +1,126 @@
+"""Telling what there is to know of a server, and leaving it as it is."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from fortepiano.handover.state import (
+    CrownState,
+    LinkState,
+    ParticipantState,
+    RoomState,
+    SessionState,
+    State,
+    UserState,
+)
+from fortepiano.native import pack_client, pack_clock, pack_quota, pack_throttle, write_moves
+from fortepiano.store import dump
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fortepiano.model.room import Room
+    from fortepiano.model.session import Session
+    from fortepiano.model.user import User
+    from fortepiano.native import Link
+    from fortepiano.protocol.context import Context
+
+__all__ = ["capture"]
+
+
+def capture(context: Context, links: Sequence[Link], *, with_store: bool) -> State:
+    """Return the state of a server between two turns of its loop.
+
+    Args:
+        context: The world.
+        links: All connections that go along.
+        with_store: Whether the store is lost with this process.
+    """
+    hub, directory, outbound = context.hub, context.directory, context.outbound
+    write_moves(hub)
+    outbound.send_list_changes()
+    now = context.now()
+    context.throttle.prune()
+    places = {link.session: place for place, link in enumerate(links) if link.session is not None}
+    readers = set(outbound.custom_readers()), set(outbound.list_readers())
+    users = sorted(directory.users.values(), key=lambda user: directory.departed.get(user.id, 0))
+    return State(
+        clock=pack_clock(hub),
+        at=time.monotonic_ns(),
+        links=[
+            LinkState(pack_client(hub, link.client) or {}, _session(link.session, *readers))
+            for link in links
+        ],
+        users=[_user(context, user, places) for user in users],
+        rooms=[_room(context, room, places) for room in directory.rooms.values()],
+        empty_tests=list(directory.empty_tests),
+        returning=[room.name for room in directory.returning if room.name in directory.rooms],
+        throttle=pack_throttle(context.throttle),
+        store=b"".join(dump.lines_of(context.store, now)) if with_store else b"",
+    )
+
+
+def _session(
+    session: Session | None, custom_readers: set[Session], list_readers: set[Session]
+) -> SessionState | None:
+    if session is None:
+        return None
+    return SessionState(
+        user_id=session.user_id,
+        address=session.address,
+        is_bot=session.is_bot,
+        is_known_by_token=session.is_known_by_token,
+        is_limited=session.is_limited,
+        has_arrived=session.user is not None,
+        room=session.participant.room.name if session.participant is not None else "",
+        scope=session.scope,
+        refusals=session.refusals,
+        buckets=session.buckets,
+        hears_custom=session in custom_readers,
+        hears_list=session in list_readers,
+    )
+
+
+def _user(context: Context, user: User, places: Mapping[Session, int]) -> UserState:
+    return UserState(
+        id=user.id,
+        name=user.name,
+        color=user.color,
+        since=user.since,
+        quota=pack_quota(context.hub, user.quota),
+        sessions=[places[session] for session in user.sessions],
+        rooms=[participant.room.name for participant in user.participations],
+        tag=user.tag,
+        is_hidden=user.is_hidden,
+        flags=user.flags,
+        custom_since=user.custom_since,
+        custom_bytes=user.custom_bytes,
+        departed=context.directory.departed.get(user.id),
+    )
+
+
+def _room(context: Context, room: Room, places: Mapping[Session, int]) -> RoomState:
+    participants: list[ParticipantState] = []
+    for participant in room.participants.values():
+        x, y = context.world.place(participant)
+        tabs = [places[session] for session in participant.tabs]
+        participants.append(ParticipantState(participant.user.id, x, y, tabs))
+    crown = room.crown
+    return RoomState(
+        name=room.name,
+        settings=room.settings,
+        participants=participants,
+        is_kept=room.is_kept,
+        crown=CrownState(
+            crown.user_id, crown.holder is not None, crown.time, crown.start, crown.end
+        )
+        if crown is not None
+        else None,
+        history=list(room.history),
+        mutes={user_id: (mute.notes, mute.chat) for user_id, mute in room.mutes.items()},
+        co_owners=sorted(room.co_owners),
+        invited=sorted(room.invited),
+        last_lines=room.last_lines,
+        empty_since=room.empty_since,
+    )
