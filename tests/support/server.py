@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
+from support.heir import Heir, adopt_orphans
 from support.presets import PRESETS, Preset
 
 READY_SECONDS = 30.0
@@ -96,7 +97,7 @@ class Server:
         self.internal_port = free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="fortepiano-test-")
         self.folder = Path(self._folder.name)
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Heir | None = None
         self._arguments = arguments
         self._before_exec = before_exec
         self._over = over
@@ -234,6 +235,44 @@ class Server:
         """Stop politely, then start again on the same ports and data."""
         self.stop()
         self.start()
+
+    def command_of(self, *arguments: str) -> subprocess.Popen[str]:
+        """Begin `fortepiano …` beside the server, for the same data."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "fortepiano", *arguments],
+            cwd=self.folder,
+            env=environment(**self._settings),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def upgrade(self) -> float:
+        """Let a new process go on in this one's place; return the pause that it tells (ms).
+
+        Raises:
+            RuntimeError: Nothing came of it; the message is what the command said.
+        """
+        with self.upgrading() as pauses:
+            pass
+        return pauses[0]
+
+    @contextmanager
+    def upgrading(self) -> Iterator[list[float]]:
+        """Upgrade, as `upgrade` does, while the block runs; the list gets the pause at its end."""
+        assert self.process is not None, "the server was never started"
+        adopt_orphans()
+        pauses: list[float] = []
+        with self.command_of("upgrade") as command:
+            yield pauses
+            said, _ = command.communicate(timeout=60)
+        if command.returncode:
+            raise RuntimeError(said)
+        found = re.search(r"as process (\d+), after a pause of (\d+) ms", said)
+        assert found, said
+        assert self.process.wait(STOP_SECONDS) == 0
+        self.process = Heir(int(found[1]))
+        pauses.append(float(found[2]))
 
     def close(self) -> None:
         """Stop if it still runs, and remove its files; its faults are looked at before."""

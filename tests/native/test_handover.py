@@ -1,0 +1,298 @@
+"""What a server tells the one that goes on in its place: nothing is left out or changed."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from fortepiano import config
+from fortepiano.errors import ChannelError
+from fortepiano.handover import capture, decode, encode, restore
+from fortepiano.handover.state import State
+from fortepiano.handover.words import Offer, Reply, fixed, problems_of
+from fortepiano.model.session import Session
+from fortepiano.model.user import User
+from fortepiano.native import Engine, Link
+from fortepiano.net.channel import Channel
+from fortepiano.parts import make_context
+from fortepiano.protocol.dispatch import Dispatch
+from fortepiano.store import open_store
+from fortepiano.store.keyring import open_keys
+from support.peer import CONTINUATION, TEXT, frame
+from support.stage import Loop
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Settings:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FORTEPIANO_STORE__URL", "memory:")
+    return config.load(None, {"data_dir": tmp_path})
+
+
+class Wire:
+    """A connection: the server's end as a transport, and the client's."""
+
+    def __init__(self) -> None:
+        self.ours, self.theirs = socket.socketpair()
+        for end in (self.ours, self.theirs):
+            end.setblocking(False)
+
+    def get_extra_info(self, _name: str) -> socket.socket:
+        return self.ours
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.ours.close()
+        self.theirs.close()
+
+
+class House:
+    """A whole server without its sockets to the world, on a loop that turns by hand."""
+
+    def __init__(self, settings: config.Settings) -> None:
+        self.loop = Loop()
+        self.delayed: list[tuple[float, Any]] = []
+        store = open_store(settings)
+        self.context = make_context(settings, store, open_keys(settings), self.later, lambda: None)
+        dispatch = Dispatch(self.context)
+        self.engine = Engine(
+            self.context.hub,
+            cast("Any", self.loop),
+            dispatch.receive,
+            dispatch.ended,
+            dispatch.receive_binary,
+        )
+
+    def later(self, seconds: float, call: Any) -> None:
+        self.delayed.append((seconds, call))
+
+    def open(self, wire: Wire, user_id: str, **more: Any) -> Link:
+        link = self.engine.open(cast("Any", wire), b"")
+        link.session = Session(link.client, link, user_id, **more)
+        return link
+
+    def say(self, link: Link, text: str) -> None:
+        link.feed(frame(TEXT, text.encode()))
+
+    def capture(self) -> State:
+        return capture(self.context, self.engine.connections(), with_store=True)
+
+    def go_on_for(self, state: State, wires: list[Wire]) -> list[Link]:
+        descriptors = [wire.ours.fileno() for wire in wires]
+        links = restore(self.context, self.engine, decode(encode(state)), descriptors)
+        for link, wire in zip(links, wires, strict=True):
+            link.connection_made(cast("Any", wire))
+        return links
+
+
+@pytest.fixture
+def wires() -> Iterator[list[Wire]]:
+    with ExitStack() as stack:
+        made = [Wire() for _ in range(4)]
+        for wire in made:
+            stack.callback(wire.close)
+        yield made
+
+
+def comparable(state: State) -> dict[str, Any]:
+    """Return a state without the time that passes."""
+    plain: dict[str, Any] = msgspec.to_builtins(state)
+    anchor, _, tick = plain.pop("clock")
+    plain["clock"] = anchor, tick
+    del plain["at"], plain["store"]
+    plain["throttle"] = sorted(plain["throttle"][1])
+    return plain
+
+
+def test_what_was_restored_tells_the_same(settings: config.Settings, wires: list[Wire]) -> None:
+    first = House(settings)
+    ann, ben, eve = (
+        first.open(wire, letter * 24, address=f"192.0.2.{number}", is_limited=True)
+        for number, (wire, letter) in enumerate(zip(wires, "abc", strict=False))
+    )
+    for number in range(3):
+        first.context.throttle.connect(f"192.0.2.{number}")
+    for link in (ann, ben, eve):
+        first.context.hub.meter(link.client)
+        first.say(link, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
+    first.say(ann, '[{"m":"chset","set":{"color":"#112233","crownsolo":true}}]')
+    first.say(ann, '[{"m":"m","x":1,"y":"2"}]')
+    first.say(ann, f'[{{"m":"mute","_id":"{"b" * 24}","notes":true}}]')
+    first.say(ann, '[{"m":"a","message":"hello"},{"m":"n","t":1,"n":[{"n":"c3"}]}]')
+    first.say(ann, f'[{{"m":"coowner","_id":"{"c" * 24}","on":true}}]')
+    first.say(ben, '[{"m":"+ls"},{"m":"+custom"}]')
+    first.say(ben, '[{"m":"ch","_id":"test/elsewhere"},{"m":"ch","_id":"duets"}]')
+    dropped = Wire()
+    gone = first.open(dropped, "d" * 24)
+    first.say(gone, '[{"m":"hi"},{"m":"ch","_id":"solo"}]')
+    gone.connection_lost(None)
+    dropped.close()
+    room = first.context.directory.rooms["duets"]
+    assert room.holder is not None and room.mutes and room.co_owners and room.history
+    crown = room.crown
+    assert crown is not None
+    user: User = first.context.directory.users["a" * 24]
+    user.tag, user.flags, user.is_hidden = {"text": "x", "color": "#fff"}, {"a": 1}, True
+    first.context.world.mark(user.participations[0])
+
+    state = first.capture()
+    again = first.capture()
+    assert comparable(state) == comparable(again), "telling changes nothing"
+    second = House(settings)
+    links = second.go_on_for(state, wires[:3])
+
+    assert comparable(second.capture()) == comparable(state)
+    assert second.context.directory.users.keys() == first.context.directory.users.keys()
+    assert abs(second.context.now() - first.context.now()) <= 2
+    anchor, now, _ = state.clock
+    assert second.context.now() >= (anchor + now) // 1000
+    holder = second.context.directory.rooms["duets"].holder
+    assert holder is not None and holder.user.id == "a" * 24
+    for house in (first, second):
+        house.engine.close()
+    assert [link.session.user_id for link in links] == ["a" * 24, "b" * 24, "c" * 24]
+
+
+def test_a_crown_that_lies_on_the_floor_lies_there_still(
+    settings: config.Settings, wires: list[Wire]
+) -> None:
+    first = House(settings)
+    ann, ben = (first.open(wire, letter * 24) for wire, letter in zip(wires, "ab", strict=False))
+    for link in (ann, ben):
+        first.say(link, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
+    first.say(ann, '[{"m":"m","x":30,"y":40},{"m":"chown"}]')
+    before = first.context.directory.rooms["duets"].crown
+    assert before is not None and before.holder is None and before.start == (30.0, 40.0)
+    second = House(settings)
+    second.go_on_for(first.capture(), wires[:2])
+    after = second.context.directory.rooms["duets"].crown
+    assert after == before
+    for house in (first, second):
+        house.engine.close()
+
+
+def test_halves_of_frames_are_put_together(settings: config.Settings, wires: list[Wire]) -> None:
+    first = House(settings)
+    wire = wires[0]
+    link = first.open(wire, "a" * 24)
+    pieces = frame(TEXT, b'[{"m":', fin=False) + frame(CONTINUATION, b'"hi"}]')
+    link.feed(pieces[:-3])
+    first.engine.flush()
+    state = first.capture()
+    assert state.links[0].packed["pieces"] == b'[{"m":'
+    second = House(settings)
+    (other,) = second.go_on_for(state, [wire])
+    other.feed(pieces[-3:])
+    second.engine.flush()
+    assert b'"m":"hi"' in wire.theirs.recv(4096)
+    for house in (first, second):
+        house.engine.close()
+
+
+def test_a_half_sent_frame_is_sent_to_its_end(settings: config.Settings, wires: list[Wire]) -> None:
+    first = House(settings)
+    wire = wires[0]
+    wire.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    link = first.open(wire, "a" * 24)
+    expected = b""
+    for number in range(20):
+        payload = b'["%b"]' % (b"%02d" % number * 1000)
+        first.context.hub.tell(link.client, payload)
+        expected += b"\x81\x7e" + len(payload).to_bytes(2) + payload
+    first.engine.flush()
+    owed = first.context.hub.lag(link.client)
+    assert 0 < owed < len(expected)
+    second = House(settings)
+    (other,) = second.go_on_for(first.capture(), [wire])
+    assert second.context.hub.lag(other.client) == owed
+    heard = b""
+    for _ in range(200):
+        second.engine.wake()
+        try:
+            heard += wire.theirs.recv(1 << 16)
+        except BlockingIOError:
+            continue
+    assert heard == expected
+    for house in (first, second):
+        house.engine.close()
+
+
+def test_a_state_of_nonsense_is_refused(settings: config.Settings, wires: list[Wire]) -> None:
+    house = House(settings)
+    link = house.open(wires[0], "a" * 24)
+    house.say(link, '[{"m":"hi"}]')
+    state = house.capture()
+    state.links[0].packed["phase"] = "asleep"
+    second = House(settings)
+    with pytest.raises(ValueError, match="asleep"):
+        second.go_on_for(state, wires[:1])
+    del state.links[0].packed["phase"]
+    with pytest.raises(KeyError, match="phase"):
+        House(settings).go_on_for(state, wires[:1])
+    with pytest.raises(msgspec.MsgspecError):
+        decode(b"\x93nonsense")
+
+
+class TestWords:
+    def test_the_same_settings_are_fine(self, settings: config.Settings) -> None:
+        assert problems_of(Offer(1, fixed(settings)), settings, 1) == []
+
+    def test_a_setting_that_cannot_change_is_named(self, settings: config.Settings) -> None:
+        offer = Offer(1, fixed(settings))
+        other = settings.model_copy(update={"port": 9, "motd": "may change"})
+        assert problems_of(offer, other, 1) == ["port: 9 needs a restart"]
+
+    def test_a_setting_that_the_old_version_did_not_know_is_fine(
+        self, settings: config.Settings
+    ) -> None:
+        offer = Offer(1, fixed(settings))
+        del offer.fixed["port"]
+        assert problems_of(offer, settings, 1) == []
+
+    def test_another_format_is_not_understood(self, settings: config.Settings) -> None:
+        (problem,) = problems_of(Offer(1, {}), settings, 2)
+        assert "restart instead" in problem
+
+
+class TestChannel:
+    def test_sockets_arrive_in_order_however_many(self) -> None:
+        ours, theirs = Channel.pair()
+        other = Channel(theirs)
+        read, write = os.pipe()
+        try:
+            ours.send(b"x" * 1000, [read, write] * 230, 5)
+            data, received = other.receive(5)
+            assert (data, len(received)) == (b"x" * 1000, 460)
+            os.write(received[1], b"there")
+            assert os.read(received[458], 9) == b"there"
+        finally:
+            for one in (read, write, *received):
+                os.close(one)
+            ours.close()
+            other.close()
+
+    def test_silence_and_an_end_are_told(self) -> None:
+        ours, theirs = Channel.pair()
+        other = Channel(theirs)
+        with pytest.raises(ChannelError, match="too long"):
+            other.hear(Reply, 0.01)
+        ours.say(Offer(1, {}), 5)
+        assert other.hear(Offer, 5) == Offer(1, {})
+        ours.send(b"\xc1", (), 5)
+        with pytest.raises(ChannelError, match="not understood"):
+            other.hear(Reply, 5)
+        ours.close()
+        with pytest.raises(ChannelError, match="ended"):
+            other.hear(Reply, 5)
+        with pytest.raises(ChannelError, match="ended"):
+            other.say(Reply(), 5)
+        other.close()
