@@ -552,6 +552,8 @@ class TestSettings:
             "bytes_out": sent,
             "flushes": 1,
             "slow": 0,
+            "refused_bytes": 0,
+            "refused_messages": 0,
         }
         assert house.hub.flush_times()[0] == (5e-05, 1)
         assert sum(count for _, count in house.hub.flush_times()) == 1

@@ -1,25 +1,12 @@
 import json
 import logging
 import warnings
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from fortepiano import logs
 
 NASTY = 'Ann\n2026-01-01 [info] fake\r\x1b[31mred\u2028\u202e"end'
-
-
-@pytest.fixture(autouse=True)
-def restore() -> Iterator[None]:
-    """Give pytest its handlers back."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers, root.level = handlers, level
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:

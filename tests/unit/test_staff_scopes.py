@@ -72,11 +72,12 @@ class TestAdminMessages:
             "clear_chat",
             "notification",
             "move",
+            "siteunban",
         }
 
     def test_of_an_admin(self) -> None:
         assert {"restart", "ch_flag", "rename_channel"} <= admin_messages_of("admin")
-        assert len(admin_messages_of("admin")) == 16
+        assert len(admin_messages_of("admin")) == 17
 
     @pytest.mark.parametrize("scope", SCOPES)
     def test_nobody_runs_code(self, scope: Scope | None) -> None:
