@@ -173,13 +173,10 @@ def select_audit(database: sqlite3.Connection, query: AuditQuery) -> list[AuditR
     """Read acts of moderation, the newest first."""
     rows = database.execute(
         "SELECT id, at, actor, action, room, subject, reason, details FROM audit"
-        " WHERE (?1 IS NULL OR actor = ?1) AND (?2 IS NULL OR action = ?2)"
-        " AND (?3 IS NULL OR room = ?3) AND (?4 IS NULL OR subject = ?4)"
-        " AND (?5 IS NULL OR at >= ?5) AND (?6 IS NULL OR at < ?6)"
-        " ORDER BY id DESC LIMIT ?7",
-        (
-            *(query.actor, query.action, query.room, query.subject),
-            *(query.since, query.before, query.limit),
-        ),
+        " WHERE (:actor IS NULL OR actor = :actor) AND (:action IS NULL OR action = :action)"
+        " AND (:room IS NULL OR room = :room) AND (:subject IS NULL OR subject = :subject)"
+        " AND (:since IS NULL OR at >= :since) AND (:before IS NULL OR at < :before)"
+        " ORDER BY id DESC LIMIT :limit",
+        dataclasses.asdict(query),
     )
     return [_audit_record(*row) for row in rows]
