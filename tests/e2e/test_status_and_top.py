@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -93,10 +94,13 @@ def test_top_on_a_terminal_until_it_is_interrupted(house: Server) -> None:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
+            # Whoever runs the tests in the background has it ignored, and so would `top`.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     finally:
         os.close(theirs)
-    with process:
+    with process, ExitStack() as at_the_end:
+        at_the_end.callback(process.kill)  # a test that fails leaves nobody waiting
         seen = b""
         while b"deliveries" not in seen:
             seen += os.read(ours, 65_536)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,7 +46,8 @@ def top(
     before = read(where)  # a server that is not there is told in one line
     history: dict[str, deque[float]] = {}
     looks = 0
-    with Live(Text("…"), auto_refresh=False, screen=count is None) as live:
+    live = Live(Text("…"), auto_refresh=False, screen=count is None)
+    with contextlib.suppress(KeyboardInterrupt), live:
         while count is None or looks < count:
             try:
                 time.sleep(interval)
@@ -53,8 +55,6 @@ def top(
             except UnreachableError as error:
                 live.update(Text(str(error), style="red"), refresh=True)
                 continue
-            except KeyboardInterrupt:
-                return
             _remember(history, before, numbers)
             live.update(_picture(where, before, numbers, history), refresh=True)
             before = numbers
