@@ -162,6 +162,7 @@ test-native: ## Run the tests of the Rust core and of the load generator; needs 
 
 .PHONY: test-python
 test-python: build $(VENV)/.tools ## Run the tests of Python, of the protocol, with bots and a browser
+	@$(SAMPLES) || [ "$${CI:-}" != true ]
 	$(BIN)/pytest -m "not slow and not ops" $(ARGS)
 
 .PHONY: test-inner
@@ -183,6 +184,7 @@ test-faults: build $(VENV)/.tools ## Run the slow tests of faults: kill -9, full
 
 .PHONY: test-e2e
 test-e2e: build $(VENV)/.tools ## Run the tests with whole servers, people's bots and a browser
+	@$(SAMPLES) || [ "$${CI:-}" != true ]
 	$(BIN)/pytest -m "not slow and not ops" tests/e2e tests/browser $(ARGS)
 
 .PHONY: test-ops

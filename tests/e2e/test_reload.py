@@ -224,7 +224,7 @@ class TestCommand:
 
 async def test_the_api_reloads_and_goes_on_with_the_new_handlers(bench: Workshop) -> None:
     server: Server = bench.server
-    headers = {"Authorization": f"Bearer {server.make_token('admin')}"}
+    headers = {"Authorization": f"Bearer {server.tokens['admin']}"}
     base = f"http://127.0.0.1:{server.internal_port}"
     async with httpx.AsyncClient(base_url=base, headers=headers, timeout=30) as client:
         bench.configure('motd = "new"\n')

@@ -71,6 +71,7 @@ def workshop(*arguments: str, **settings: str) -> Iterator[Workshop]:
     server = Server(*arguments, **settings)
     try:
         made = Workshop(server)
+        server.tokens["admin"] = server.make_token("admin")  # a running one takes a moment
         server.start()
         yield made
     finally:
