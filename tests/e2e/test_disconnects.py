@@ -255,3 +255,18 @@ async def test_all_leave_at_once(guests: Company, room: str) -> None:
     assert sorted(gone) == sorted(p.id for p in people)
     await last.nothing()
     assert (await last.join(room))["ch"]["count"] == 1
+
+
+async def test_a_room_of_many_that_all_leave_at_once_is_not_told_of_each_heir(
+    guests: Company,
+) -> None:
+    *leaving, last = await guests.group(120)
+    await asyncio.gather(*(one.vanish() for one in leaving))
+    begin = len(last.log)
+    final = await last.expect("ch", where=lambda ch: [p["_id"] for p in ch["ppl"]] == [last.id])
+    assert final["ch"]["crown"]["participantId"] == last.id
+    told = last.log[begin:]
+    gone = [message["p"] for message in told if message["m"] == "bye"]
+    assert len(gone) == len(set(gone))
+    # Each was the heir of the one before: it was 119 times the list of all who were left.
+    assert sum(message["m"] == "ch" for message in told) < 80

@@ -142,7 +142,7 @@ def leave(context: Context, session: Session) -> None:
     outbound, room, user = context.outbound, departure.room, departure.participant.user
     context.events.tell("left", user_id=user.id, name=user.name, room=room.name)
     if departure.had_crown:
-        outbound.announce(room)
+        outbound.announce_departure(room)
     else:
         outbound.say_gone(departure.participant)
     if departure.heir is not None:

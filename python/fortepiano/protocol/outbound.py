@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -30,6 +31,12 @@ it is a constant that does nothing."""
 _LIST_SECONDS = 0.25
 """Changes of the room list are collected for so long."""
 
+_FEW = 50
+"""So many may be told at once of each departure with the crown."""
+
+_DEPARTURE_SECONDS = 0.05
+"""Departures with the crown from larger rooms are collected for so long."""
+
 
 class Outbound:
     """Speaks to clients through the hub.
@@ -55,6 +62,7 @@ class Outbound:
         self._custom_readers: dict[Session, None] = {}
         self._list_readers: dict[Session, None] = {}
         self._list_changes: dict[str, tuple[Room, Message]] = {}
+        self._departures: set[Room] = set()
         hub.set_notice("quota", orjson.dumps([notice("You're playing too fast! Slow down.")]))
         hub.set_notice(
             "solo", orjson.dumps([notice("Only the holder of the crown can play in this room.")])
@@ -166,6 +174,23 @@ class Outbound:
             return
         before = b'[%b,"ppl":[' % orjson.dumps({"m": "ch", "ch": channel(room)})[:-1]
         self._hub.say_people(room.number, before, b"]}]")
+
+    def announce_departure(self, room: Room) -> None:
+        """Say the full `ch` of a room that somebody has left with the crown.
+
+        In a room of many it is said a moment later: where all leave at once the crown passes from
+        each to the next, and each `ch` names all who are still there.
+        """
+        if len(room.participants) <= _FEW:
+            self.announce(room)
+        elif room not in self._departures:
+            self._departures.add(room)
+            self._later(_DEPARTURE_SECONDS, partial(self._announce_departures, room))
+
+    def _announce_departures(self, room: Room) -> None:
+        self._departures.discard(room)
+        if room.participants:  # else it may be closed, and its number somebody else's
+            self.announce(room)
 
     def _tell_room(
         self, session: Session, room: Room, participant: Participant, after: bytes
