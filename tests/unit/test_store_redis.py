@@ -386,15 +386,21 @@ class TestOutage:
         fill(one)
         assert one.flush(LONG)
         until(two, lambda: two.rooms() == [HALL])
+
+        def counts() -> list[int]:
+            with server.client() as client:
+                kinds = ("user", "ban", "token", "room", "chat")
+                return [client.hlen(f"{{test}}:{kind}") for kind in kinds]
+
+        kept = counts()
         server.kill()
         server.forget()
         server.start()
         # Whoever knew it writes it again: after that, somebody who knew nothing finds it.
-        with server.client() as client:
-            deadline = time.monotonic() + LONG
-            while client.hlen("{test}:room") == 0 or client.hlen("{test}:ban") < 2:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+        deadline = time.monotonic() + LONG
+        while counts() != kept:
+            assert time.monotonic() < deadline, (counts(), kept)
+            time.sleep(0.05)
         third = makers.opened(server, "three")
         until(third, lambda: len(third.chats()) == 1)
         assert_filled(third)
