@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 
 from fortepiano.config import PRESETS, Settings
 from fortepiano.config.running import needs_restart
+from fortepiano.passage import with_passage
 from fortepiano.sources import DELIMITER, PREFIX, SEED_NAMES, Keys
 
 __all__ = ["BEGIN", "END", "Setting", "example", "reference", "settings", "updated"]
@@ -228,11 +229,7 @@ def updated(text: str) -> str:
     Raises:
         ValueError: Where the marks are missing.
     """
-    before, _, rest = text.partition(BEGIN)
-    _, found, after = rest.partition(END)
-    if not found:
-        raise ValueError(f"the document has no {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n\n{reference()}\n\n{END}{after}"
+    return with_passage(text, BEGIN, END, reference())
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from fortepiano.passage import with_passage
 from fortepiano.protocol.dispatch import TABLE
 from fortepiano.rules import PRESETS, Rate
 
@@ -104,11 +105,7 @@ def updated(text: str) -> str:
     Raises:
         ValueError: Where the marks are missing.
     """
-    before, _, rest = text.partition(BEGIN)
-    _, found, after = rest.partition(END)
-    if not found:
-        raise ValueError(f"the document has no {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n\n{reference()}\n\n{END}{after}"
+    return with_passage(text, BEGIN, END, reference())
 
 
 if __name__ == "__main__":
