@@ -7,6 +7,7 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Query
 
 from fortepiano import __version__
+from fortepiano.config.running import MASK, shown
 from fortepiano.errors import FortepianoError, StoreError
 from fortepiano.http.admin.calls import Admin, Limit, Reader, View, problems
 from fortepiano.http.problem import ProblemError
@@ -19,7 +20,6 @@ router = APIRouter(tags=["server"], responses=problems())
 reloading = APIRouter(tags=["server"], responses=problems(409))
 
 _SECRETS = frozenset({"salt1", "salt2"})
-_MASK = "***"
 _HUNDRED_YEARS_MS = 4_102_444_800_000
 _Moment = Annotated[int | None, Query(ge=0, le=_HUNDRED_YEARS_MS)]
 _Word = Annotated[str | None, Query(max_length=4096)]
@@ -152,32 +152,19 @@ async def audit(
 @router.get("/api/configuration", summary="What is set")
 async def configuration(at: Admin) -> Configuration:
     """Show all settings as they are in force; what is secret is masked."""
-    shown = at.desk.settings.model_dump(mode="json")
-    return Configuration(settings=_masked(shown))
+    return Configuration(settings=_masked(at.desk.settings.model_dump(mode="json")))
 
 
 def _masked(settings: dict[str, Any]) -> dict[str, Any]:
-    shown: dict[str, Any] = {}
+    masked: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, dict):
-            shown[key] = _masked(cast("dict[str, Any]", value))
+            masked[key] = _masked(cast("dict[str, Any]", value))
         elif key in _SECRETS and value:
-            shown[key] = _MASK
+            masked[key] = MASK
         else:
-            shown[key] = _without_password(value)
-    return shown
-
-
-def _without_password(value: Any) -> Any:
-    """Leave the password out of an address such as `redis://user:password@host`."""
-    if not isinstance(value, str) or "://" not in value:
-        return value
-    scheme, _, rest = value.partition("://")
-    secret, at, host = rest.rpartition("@")
-    if not at:
-        return value
-    user = secret.partition(":")[0]
-    return f"{scheme}://{user}:{_MASK}@{host}"
+            masked[key] = shown(value)
+    return masked
 
 
 @reloading.get("/api/configuration/changes", summary="What a reload would change")
@@ -209,7 +196,4 @@ async def _answered(act: Callable[[], Awaitable[Report]]) -> Reloaded:
 
 
 def _shown(changes: dict[str, tuple[object, object]]) -> dict[str, list[Any]]:
-    return {
-        name: [_without_password(old), _without_password(new)]
-        for name, (old, new) in changes.items()
-    }
+    return {name: [shown(old), shown(new)] for name, (old, new) in changes.items()}
