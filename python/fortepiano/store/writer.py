@@ -12,6 +12,7 @@ import contextlib
 import random
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,7 +56,7 @@ class UnwritableError(Exception):
     """What is behind the store does not work right now; its text says why."""
 
 
-class WriterStore(MemoryStore):
+class WriterStore(MemoryStore, ABC):
     """Keeps everything in memory, and has one thread write it; see `SQLiteStore`, `RedisStore`.
 
     Args:
@@ -87,33 +88,33 @@ class WriterStore(MemoryStore):
 
     # What a store of this kind adds; all of it is called by the writer's thread.
 
+    @abstractmethod
     def _commit(self, batch: Changes) -> None:
         """Write a group as a whole.
 
         Raises:
             UnwritableError: It was not written, or perhaps not.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _look(self) -> None:
         """Take over what other processes have changed.
 
         Raises:
             UnwritableError: It cannot be found out, and nothing could be written either.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _release(self) -> None:
         """Let go of files and connections."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _read_audit(self, query: AuditQuery) -> list[AuditRecord]:
         """Read acts of moderation that are written; called by whatever thread asks.
 
         Raises:
             UnwritableError: They cannot be read.
         """
-        raise NotImplementedError
 
     # What others ask for.
 
