@@ -354,7 +354,7 @@ class Hub:
         ping_seconds: float = 25.0,
         pong_seconds: float = 10.0,
         linger_seconds: float = 2.0,
-        duty: float = 0.5,
+        duty: float = 0.75,
         rest_seconds: float = 0.02,
         move_seconds: float = 0.04,
         quota_tick_seconds: float = 1.0,

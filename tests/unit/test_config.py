@@ -68,7 +68,7 @@ class TestDefaults:
             "pong_seconds": 10,
             "drain_seconds": 10,
         }
-        assert settings.flush.model_dump() == {"duty": 0.5, "rest_ms": 20, "move_ms": 40}
+        assert settings.flush.model_dump() == {"duty": 0.75, "rest_ms": 20, "move_ms": 40}
         assert settings.rules.preset == "quick"
 
     def test_load_without_anything_is_the_same_as_no_arguments(self) -> None:

@@ -11,7 +11,7 @@ class FlushSettings(Section):
     """The section `flush`: how often a room's messages are written out."""
 
     duty: float = Field(
-        default=0.5, gt=0, le=1, description="Share of the event loop's time for writing; 0 to 1."
+        default=0.75, gt=0, le=1, description="Share of the event loop's time for writing; 0 to 1."
     )
     rest_ms: float = Field(
         default=20,

@@ -58,7 +58,7 @@ impl Default for Settings {
             ping: 25_000_000,
             pong: 10_000_000,
             linger: 2_000_000,
-            duty: 0.5,
+            duty: 0.75,
             rest: 20_000,
             move_gap: 40_000,
             silence: 0,

@@ -90,7 +90,7 @@ impl Hub {
     #[pyo3(signature = (
         *, message_bytes=65536, fragments=1024, lag_soft_bytes=262_144, lag_hard_bytes=1_048_576,
         stall_seconds=10.0, hello_seconds=30.0, silence_seconds=0.0, ping_seconds=25.0,
-        pong_seconds=10.0, linger_seconds=2.0, duty=0.5, rest_seconds=0.02, move_seconds=0.04,
+        pong_seconds=10.0, linger_seconds=2.0, duty=0.75, rest_seconds=0.02, move_seconds=0.04,
         quota_tick_seconds=1.0, quota_history=3, quota_forgiven=0, time_burst=30,
         time_per_second=10.0, bytes_per_second=1_048_576, messages_per_second=5000,
         burst_seconds=5.0, standing_at=None
