@@ -196,3 +196,30 @@ class TestUsers:
         user = backstage.enter(user_id=ANN).session.user
         assert user is not None
         assert (user.name, user.color) == ("Ann", "#112233")
+
+
+class TestDeparted:
+    def users(self, backstage: Backstage) -> set[str]:
+        return set(backstage.context.directory.users)
+
+    def test_they_are_remembered_for_a_minute(self) -> None:
+        backstage = Backstage()
+        ann = backstage.enter()
+        backstage.end(ann)
+        backstage.wait(59)
+        bea = backstage.enter()
+        assert self.users(backstage) == {ann.id, bea.id}
+        backstage.wait(1)
+        backstage.end(bea)
+        assert self.users(backstage) == {bea.id}
+
+    def test_of_very_many_the_first_are_forgotten_sooner(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("fortepiano.model.directory._KEPT_AT_MOST", 3)
+        backstage = Backstage()
+        stays = backstage.enter()
+        gone = [backstage.enter() for _ in range(5)]
+        for actor in gone:
+            backstage.end(actor)
+        assert self.users(backstage) == {stays.id, *(actor.id for actor in gone[2:])}

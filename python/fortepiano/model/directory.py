@@ -31,6 +31,9 @@ _RESTART_MS = 600_000
 _KEPT_FOR_MS = 60_000
 """How long a user without a connection is remembered, so that a reconnect refills no quota."""
 
+_KEPT_AT_MOST = 20_000
+"""So many are remembered: thousands a second who never come back must not fill the memory."""
+
 
 class Directory:
     """All users and rooms.
@@ -140,7 +143,7 @@ class Directory:
     def _forget_departed(self, now: int) -> None:
         while self.departed:
             user_id, since = next(iter(self.departed.items()))
-            if now - since < _KEPT_FOR_MS:
+            if now - since < _KEPT_FOR_MS and len(self.departed) <= _KEPT_AT_MOST:
                 return
             del self.departed[user_id]
             self._hub.remove_quota(self.users.pop(user_id).quota)
