@@ -16,11 +16,18 @@ from support.crowd import Crowd, many_files
 from support.server import Server
 
 CROWD = 10_000
-SECONDS = float(os.environ.get("FORTEPIANO_SOAK_SECONDS", "5"))
+SECONDS = float(os.environ.get("FORTEPIANO_SOAK_SECONDS", "20"))
 """How long people come and go once all are there; `make soak` takes its time."""
 
+MOST_OBJECTS = 10_000
+"""What one look may look at: the cause of a long one, whatever else the machine does."""
+
 LONGEST_MS = 2.0
-GROWTH_BYTES = 12 << 20
+UNDISTURBED = 0.98
+"""The share of the looks that must keep that time; a virtual machine is stopped now and then."""
+
+GROWTH_BYTES = 32 << 20
+"""The 20 000 users who are remembered after they left, and what malloc cannot give back."""
 
 
 class WatchedServer(Server):
@@ -33,9 +40,9 @@ class WatchedServer(Server):
         python, _, _, *arguments = super().command
         return [python, str(program), str(self.folder / "pauses.json"), *arguments]
 
-    def pauses(self) -> list[tuple[int, float]]:
+    def pauses(self) -> list[tuple[int, int, float]]:
         """Return the collections of the server, which has stopped."""
-        found: list[tuple[int, float]] = json.loads((self.folder / "pauses.json").read_text())
+        found: list[tuple[int, int, float]] = json.loads((self.folder / "pauses.json").read_text())
         return found
 
 
@@ -65,10 +72,14 @@ def test_ten_thousand_come_and_go_without_a_stop() -> None:
     finally:
         crowd.close()
         server.close()
-    brief = [took for generation, took in collections if generation == 0]
+    brief = [(count, took) for generation, count, took in collections if generation == 0]
     assert len(brief) > SECONDS  # it did look
     # The empty server is swept before the first and after the last of them.
-    assert [generation for generation, _ in collections][1:-1] == [0] * (len(collections) - 2)
-    longest = max(brief)
-    print(f"longest stop {longest:.2f} ms of {len(brief)}", file=sys.stderr)
-    assert longest <= LONGEST_MS
+    assert [generation for generation, *_ in collections][1:-1] == [0] * (len(collections) - 2)
+    most = max(count for count, _ in brief)
+    times = sorted(took for _, took in brief)
+    print(
+        f"longest stop {times[-1]:.2f} ms, most objects {most}, {len(brief)} looks", file=sys.stderr
+    )
+    assert most <= MOST_OBJECTS
+    assert times[int(UNDISTURBED * len(times))] <= LONGEST_MS

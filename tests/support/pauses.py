@@ -14,20 +14,25 @@ from fortepiano.cli import main
 
 
 class Pauses:
-    """The collections that the server asks for: generation, and milliseconds of processor time."""
+    """The collections that the server asks for.
+
+    Each is its generation, how many objects it looked at, and milliseconds of processor time.
+    """
 
     def __init__(self) -> None:
-        self.all: list[tuple[int, float]] = []
+        self.all: list[tuple[int, int, float]] = []
+        self._looked_at = 0
         self._begun = 0.0
 
     def note(self, phase: str, info: dict[str, Any]) -> None:
         """Be called by the collector, before and after."""
-        # Not by the clock on the wall: what else runs on the machine is no fault of the collector.
         if phase == "start":
+            self._looked_at = len(gc.get_objects(generation=0))
+            # Not by the clock on the wall: what else runs on the machine is no fault of ours.
             self._begun = time.thread_time()
         elif not gc.isenabled():
             took = (time.thread_time() - self._begun) * 1000
-            self.all.append((info["generation"], took))
+            self.all.append((info["generation"], self._looked_at, took))
 
 
 if __name__ == "__main__":
