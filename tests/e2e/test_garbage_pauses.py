@@ -78,8 +78,6 @@ def test_ten_thousand_come_and_go_without_a_stop() -> None:
     assert [generation for generation, *_ in collections][1:-1] == [0] * (len(collections) - 2)
     most = max(count for count, _ in brief)
     times = sorted(took for _, took in brief)
-    print(
-        f"longest stop {times[-1]:.2f} ms, most objects {most}, {len(brief)} looks", file=sys.stderr
-    )
+    print(f"longest stop {times[-1]:.2f} ms of {len(brief)}, {most} objects", file=sys.stderr)
     assert most <= MOST_OBJECTS
     assert times[int(UNDISTURBED * len(times))] <= LONGEST_MS
