@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from fortepiano.garbage import MOST_NEW
 from support.crowd import Crowd, many_files
 from support.server import Server
 
@@ -19,7 +20,7 @@ CROWD = 10_000
 SECONDS = float(os.environ.get("FORTEPIANO_SOAK_SECONDS", "20"))
 """How long people come and go once all are there; `make soak` takes its time."""
 
-MOST_OBJECTS = 10_000
+MOST_OBJECTS = 4 * MOST_NEW
 """What one look may look at: the cause of a long one, whatever else the machine does."""
 
 LONGEST_MS = 2.0

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from fortepiano.cli import main
+from fortepiano.garbage import MOST_NEW
 
 
 class Pauses:
-    """The collections that the server asks for.
+    """The collections of the server that runs.
 
     Each is its generation, how many objects it looked at, and milliseconds of processor time.
     """
@@ -30,7 +31,7 @@ class Pauses:
             self._looked_at = len(gc.get_objects(generation=0))
             # Not by the clock on the wall: what else runs on the machine is no fault of ours.
             self._begun = time.thread_time()
-        elif not gc.isenabled():
+        elif gc.get_threshold()[0] == MOST_NEW:
             took = (time.thread_time() - self._begun) * 1000
             self.all.append((info["generation"], self._looked_at, took))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fortepiano.garbage import LOOK_SECONDS, Garbage
+from fortepiano.garbage import LOOK_SECONDS, MOST_NEW, Garbage
 
 
 class Node:
@@ -50,14 +50,24 @@ def garbage(later: Later, people: list[str]) -> Iterator[Garbage]:
     garbage = Garbage(people, later)
     yield garbage
     garbage.close()
-    assert gc.isenabled()
+    assert gc.get_threshold()[1] < MOST_NEW
     assert gc.get_freeze_count() == 0
 
 
 @pytest.mark.usefixtures("garbage")
-def test_python_does_not_collect_by_itself() -> None:
-    assert not gc.isenabled()
+def test_what_was_there_before_is_frozen() -> None:
     assert gc.get_freeze_count() > 1000
+
+
+@pytest.mark.usefixtures("garbage")
+def test_very_many_new_ones_are_looked_at_without_waiting(people: list[str]) -> None:
+    people.append("ann")
+    node = Node()
+    gone = weakref.ref(node)
+    del node
+    many: list[list[int]] = [[] for _ in range(2 * MOST_NEW)]
+    assert gone() is None
+    assert len(gc.get_objects()) < len(many)  # they are frozen
 
 
 @pytest.mark.usefixtures("garbage")
