@@ -125,8 +125,9 @@ class TestWhatAClientSends:
     ) -> None:
         caller = await come(strict, crowd, "127.0.3.2")
         await caller.hello()
+        big = frame(BINARY, b"\0" * 60_000)
         for _ in range(300):
-            await caller.peer.send(frame(BINARY, b"\0" * 60_000))
+            await caller.peer.send(big)
         assert "too much data" in (await caller.told("notification"))["text"]
         assert await caller.peer.close_code() == 4002
 
@@ -136,8 +137,9 @@ class TestWhatAClientSends:
         caller = await come(server, crowd, "127.0.0.1")
         await caller.hello()
         many = frame(TEXT, b"[" + b",".join([b'{"m":"x"}'] * 1000) + b"]")
+        big = frame(BINARY, b"\0" * 60_000)
         for _ in range(40):
-            await caller.peer.send(many, frame(BINARY, b"\0" * 60_000))
+            await caller.peer.send(many, big)
         await caller.say({"m": "t", "e": 5})
         assert (await caller.told("t"))["e"] == 5
 
