@@ -158,6 +158,19 @@ async def test_an_address_makes_rooms_at_a_bounded_pace(
 
 
 class TestTheWholeServer:
+    async def test_who_never_asks_gives_way_to_who_does(self, crowd: AsyncExitStack) -> None:
+        with run_server(FORTEPIANO_LIMITS__HANDSHAKES="3") as server:
+            silent = [await Peer.connect(server) for _ in range(3)]
+            for peer in silent:
+                crowd.push_async_callback(peer.vanish)
+            # All have only just come, and nobody has to give way.
+            assert (await come(server, crowd, "127.0.0.1")).status == 503
+            async with asyncio.timeout(5):
+                await until_one_gets_in(server, crowd, "127.0.0.1")
+            assert (await silent[0].response()).status == 408
+            # There is only one place that is taken and given back again: the others wait on.
+            assert (await come(server, crowd, "127.0.0.1")).status == 101
+
     async def test_over_its_bound_it_is_full(self, crowd: AsyncExitStack) -> None:
         with run_server(FORTEPIANO_LIMITS__SOCKETS="3") as server:
             callers = [await come(server, crowd, "127.0.0.1") for _ in range(5)]

@@ -115,3 +115,22 @@ def test_giving_up_may_stop_waiting_for_others(clock: Clock, deadlines: Deadline
     deadlines.add(later)
     clock.turn(30)
     assert later.given_up == 0
+
+
+def test_the_slowest_gives_way(clock: Clock, deadlines: Deadlines) -> None:
+    slow, quick, last = Visitor(), Visitor(), Visitor()
+    deadlines.add(slow)
+    clock.turn(0.6)
+    deadlines.add(quick)
+    assert not deadlines.give_way()  # both may still ask
+    clock.turn(0.6)
+    deadlines.add(last)
+    assert deadlines.give_way()
+    assert (slow.given_up, quick.given_up, len(deadlines)) == (1, 0, 2)
+    assert not deadlines.give_way()
+    clock.turn(20)
+    assert (slow.given_up, quick.given_up, last.given_up) == (1, 1, 1)
+
+
+def test_where_nobody_waits_nobody_gives_way(deadlines: Deadlines) -> None:
+    assert not deadlines.give_way()

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Awaited", "Deadlines"]
 
+_GRACE_SECONDS = 1.0
+"""So long nobody has to give way: whoever comes honestly has asked by then."""
+
 
 class Awaited(Protocol):
     """What has a deadline."""
@@ -47,6 +50,15 @@ class Deadlines:
     def discard(self, awaited: Awaited) -> None:
         """Stop waiting for one; harmless if nobody waits."""
         self._due.pop(awaited, None)
+
+    def give_way(self) -> bool:
+        """Let the first give up now, for somebody new; false if even he has only just come."""
+        awaited, due = next(iter(self._due.items()), (None, 0.0))
+        if awaited is None or due - self._loop.time() > self.seconds - _GRACE_SECONDS:
+            return False
+        del self._due[awaited]
+        awaited.give_up()
+        return True
 
     def _set(self, seconds: float) -> None:
         self._is_set = True

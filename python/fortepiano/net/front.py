@@ -74,12 +74,8 @@ class Front(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Give the head of the first request its time."""
         self.transport = cast("asyncio.Transport", transport)
-        gate = self._gate
-        if len(gate.awaited) >= gate.limits.handshakes:
-            gate.refused["too_many_handshakes"] += 1
+        if not self._gate.expect(self):
             self._refuse(503, "Too many connections at once.", 5)
-        else:
-            gate.awaited.add(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return the one buffer of all connections, which is empty again before the next read.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fortepiano.model.identity import Identity
     from fortepiano.native import Engine
     from fortepiano.net.address import Addresses
-    from fortepiano.net.deadline import Deadlines
+    from fortepiano.net.deadline import Awaited, Deadlines
 
 __all__ = ["Admission", "Gate", "Refusal"]
 
@@ -109,6 +109,25 @@ class Gate:
     refused: Counter[str] = field(default_factory=Counter[str])
     keeps_ips: bool = False
     told: dict[str, int] = field(default_factory=dict[str, int])
+
+    def expect(self, newcomer: Awaited) -> bool:
+        """Wait for the request of somebody who has just connected.
+
+        Of too many who are waited for, the one who has been slow for longest gives way, so that a
+        few who never ask cannot keep out all others. An honest storm is refused instead.
+
+        Args:
+            newcomer: The connection.
+
+        Returns:
+            Whether there is a place for him.
+        """
+        if len(self.awaited) >= self.limits.handshakes:
+            self.refused["too_many_handshakes"] += 1
+            if not self.awaited.give_way():
+                return False
+        self.awaited.add(newcomer)
+        return True
 
     def admit(self, peer: str, headers: Iterable[tuple[str, str]]) -> Admission | Refusal:
         """Say whether a connection that asks for an upgrade may pass.

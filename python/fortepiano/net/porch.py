@@ -55,11 +55,8 @@ class Porch(asyncio.Protocol):
         self._peer = peer[0] if peer else gate.name
         if not gate.addresses.trusts(self._peer):
             self._let_in(self._peer, b"")
-        elif len(gate.awaited) >= gate.limits.handshakes:
-            gate.refused["too_many_handshakes"] += 1
+        elif not gate.expect(self):
             self._refuse(503, "Too many connections at once.", 5)
-        else:
-            gate.awaited.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Collect the preface."""
