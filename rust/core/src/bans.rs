@@ -193,8 +193,7 @@ impl Network {
     #[must_use]
     pub fn holds(self, address: IpAddr) -> bool {
         let bits = bits(address);
-        let is_mapped = bits >> (ADDRESS_BITS - MAPPED_BITS) == MAPPED;
-        bits & mask(self.length) == self.bits && (self.length >= MAPPED_BITS || !is_mapped)
+        bits & mask(self.length) == self.bits && (self.length >= MAPPED_BITS || !is_mapped(bits))
     }
 }
 
@@ -206,19 +205,51 @@ fn bits(address: IpAddr) -> u128 {
     Ipv6Addr::to_bits(wide)
 }
 
+/// Whether an address is one of IPv4; of a network, only where it is as long as that range.
+fn is_mapped(bits: u128) -> bool {
+    bits >> (ADDRESS_BITS - MAPPED_BITS) == MAPPED
+}
+
 /// The first `length` of 128 bits.
 fn mask(length: u8) -> u128 {
     u128::MAX.checked_shl(u32::from(ADDRESS_BITS - length)).unwrap_or(0)
 }
 
-/// Bans of networks: one map, asked once for each length that any of them has.
+/// Bans of networks: one map, asked once for each length that any of the family has.
 ///
 /// Operators use few lengths (32 and 24, 64 and 48), so this costs less than walking a tree.
 #[derive(Default)]
 struct Networks {
     ends: AHashMap<Network, u64>,
-    /// How many networks have each length, the longest first; none of them is 0.
-    lengths: Vec<(u8, usize)>,
+    lengths: PerFamily<Lengths>,
+}
+
+/// How many networks have each length, the longest first; none of them is 0.
+type Lengths = Vec<(u8, usize)>;
+
+/// The same of IPv4 and of IPv6: no address of the one is in a network of the other.
+#[derive(Default)]
+struct PerFamily<T> {
+    mapped: T,
+    others: T,
+}
+
+impl<T> PerFamily<T> {
+    fn of(&self, bits: u128) -> &T {
+        if is_mapped(bits) {
+            &self.mapped
+        } else {
+            &self.others
+        }
+    }
+
+    fn of_mut(&mut self, network: Network) -> &mut T {
+        if network.length >= MAPPED_BITS && is_mapped(network.bits) {
+            &mut self.mapped
+        } else {
+            &mut self.others
+        }
+    }
 }
 
 impl Networks {
@@ -226,9 +257,10 @@ impl Networks {
     fn add(&mut self, network: Network, until: u64) -> bool {
         let is_new = self.ends.insert(network, until).is_none();
         if is_new {
-            match self.place(network.length) {
-                Ok(at) => self.lengths[at].1 += 1,
-                Err(at) => self.lengths.insert(at, (network.length, 1)),
+            let lengths = self.lengths.of_mut(network);
+            match place(lengths, network.length) {
+                Ok(at) => lengths[at].1 += 1,
+                Err(at) => lengths.insert(at, (network.length, 1)),
             }
         }
         is_new
@@ -236,10 +268,11 @@ impl Networks {
 
     fn remove(&mut self, network: Network) -> bool {
         let removed = self.ends.remove(&network).is_some();
-        if let (true, Ok(at)) = (removed, self.place(network.length)) {
-            self.lengths[at].1 -= 1;
-            if self.lengths[at].1 == 0 {
-                self.lengths.remove(at);
+        let lengths = self.lengths.of_mut(network);
+        if let (true, Ok(at)) = (removed, place(lengths, network.length)) {
+            lengths[at].1 -= 1;
+            if lengths[at].1 == 0 {
+                lengths.remove(at);
             }
         }
         removed
@@ -247,13 +280,8 @@ impl Networks {
 
     fn until(&self, address: IpAddr, now: u64) -> Option<u64> {
         let bits = bits(address);
-        // Whoever bans all of IPv6 does not mean IPv4, which lies within it here.
-        let is_mapped = bits >> (ADDRESS_BITS - MAPPED_BITS) == MAPPED;
-        let around = self
-            .lengths
-            .iter()
-            .filter(|(length, _)| !is_mapped || *length >= MAPPED_BITS)
-            .map(|&(length, _)| Network { bits: bits & mask(length), length });
+        let around = self.lengths.of(bits).iter();
+        let around = around.map(|&(length, _)| Network { bits: bits & mask(length), length });
         let mut ends = around.filter_map(|network| self.ends.get(&network).copied());
         ends.find(|&until| holds(until, now))
     }
@@ -265,11 +293,11 @@ impl Networks {
             self.remove(network);
         }
     }
+}
 
-    /// Where a length stands in the list, or where it would.
-    fn place(&self, length: u8) -> Result<usize, usize> {
-        self.lengths.binary_search_by(|&(other, _)| length.cmp(&other))
-    }
+/// Where a length stands in the list, or where it would.
+fn place(lengths: &Lengths, length: u8) -> Result<usize, usize> {
+    lengths.binary_search_by(|&(other, _)| length.cmp(&other))
 }
 
 #[cfg(test)]
