@@ -177,6 +177,7 @@ async def test_what_was_done_is_in_the_log(lasting: Server) -> None:
         await holder.send({"m": "mute", "_id": other.id, "chat": True})
         await holder.send({"m": "kickban", "_id": other.id, "ms": MINUTE})
         await holder.send({"m": "unban", "_id": other.id})
+        await holder.hears()  # the staff must not be quicker
         await staff.send({"m": "setname", "_id": other.id, "name": "Bob"})
         await staff.send({"m": "chown", "id": staff.id})
         await staff.send({"m": "clearchat"})
