@@ -48,6 +48,7 @@ async def test_case_74_all_of_it(family: Company) -> None:
     tab = await family.tab(banned, room)
     elsewhere = await family.tab(banned, new_room())
     await holder.send({"m": "userset", "set": {"name": "Clara"}})
+    await holder.hears()
     await banned.send({"m": "userset", "set": {"name": "Robert"}})
     await holder.expect("p", where=lambda p: p["name"] == "Robert")
     await other.expect("p", where=lambda p: p["name"] == "Robert")
