@@ -91,7 +91,7 @@ RIGHT = {
     "reply_to": ['"00000000"'],
     "ms": ["0", "0.5", "1000"],
     "duration": ["0", "1"],
-    "set": ['{"name":"Clara","color":"#112233","limit":"15","chat":true}'],
+    "set": ['{"name":"Clara","color":"#112233","afk":true,"limit":"15","chat":true}'],
     "target": ['{"mode":"subscribed","global":true}', '{"mode":"id","id":"@other"}'],
     "mode": ['"subscribed"', '"id"', '"ids"'],
     "color": ['"#112233"'],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.people import Company, Message, Person, new_address
+from support.people import Company, House, Message, Person, new_address
 
 
 def naming(person: Person, *, on: bool = True) -> Message:
@@ -24,23 +24,72 @@ async def couple(guests: Company) -> tuple[Person, Person, Person]:
     """Return the holder of a crown, a co-owner, and somebody else in one room."""
     holder, partner, other = await guests.group(3)
     await holder.send(naming(partner))
-    await holder.nothing()
-    assert await partner.refused() == "You rule this room beside its owner."
+    assert [ruling(message) for message in await holder.hears()] == [[partner.id]]
+    assert await told(partner) == ([partner.id], "You rule this room beside its owner.")
+    assert [ruling(message) for message in await other.hears()] == [[partner.id]]
     return holder, partner, other
+
+
+def ruling(ch: Message) -> list[str] | None:
+    """Return the co-owners that a full `ch` names; None where it names none."""
+    assert (ch["m"], len(ch["ppl"])) == ("ch", ch["ch"]["count"])
+    named: list[str] | None = ch["ch"].get("coowners")
+    return named
+
+
+async def told(person: Person) -> tuple[list[str] | None, str]:
+    """Return the co-owners that somebody was told of, and what the notice to himself says."""
+    ch, notice = await person.hears()
+    assert notice["m"] == "notification"
+    return ruling(ch), notice["text"]
 
 
 async def test_off_by_default(guests: Company) -> None:
     _, other = await guests.pair()
     assert not await rules(other)
+    assert "coowners" not in (await other.join(other.room))["ch"]
 
 
-async def test_only_who_is_named_is_told(guests: Company) -> None:
+async def test_all_are_told_who_may_rule(guests: Company) -> None:
     holder, partner, other = await couple(guests)
-    await holder.nothing()
-    await other.nothing()
     assert await rules(partner)
-    await other.expect("ch")
+    assert ruling(await other.expect("ch")) == [partner.id]
     assert not await rules(other)
+    reader = await guests.enter(address=new_address())
+    await reader.send({"m": "+ls"})
+    for listed in (await reader.expect("ls"))["u"]:
+        assert "coowners" not in listed
+    newcomer = await guests.enter(address=new_address())
+    assert ruling(await newcomer.join(holder.room)) == [partner.id]
+
+
+async def test_what_changes_nothing_is_not_told(guests: Company) -> None:
+    holder, partner, other = await couple(guests)
+    await holder.send(naming(partner), naming(other, on=False), naming(other, on=False))
+    for person in (holder, partner, other):
+        await person.nothing()
+
+
+async def test_all_are_named_in_one_order(guests: Company) -> None:
+    holder, partner, other = await couple(guests)
+    await holder.send(naming(other))
+    both = sorted([partner.id, other.id])
+    assert [ruling(ch) for ch in await holder.hears()] == [both]
+    await partner.leave()
+    await holder.expect("bye")
+    # He rules again when he is back, and is named all the time.
+    assert ruling(await other.join(holder.room)) == both
+
+
+async def test_nobody_names_who_hides(house: House) -> None:
+    guests = house()
+    holder, other = await guests.pair()
+    staff = await guests.enter(token=guests.server.tokens["admin"])
+    await staff.send({"m": "v", "vanish": True})
+    await staff.join(holder.room)
+    await holder.send(naming(staff))
+    for person in (holder, other, staff):
+        await person.nothing()
 
 
 async def test_a_co_owner_keeps_order(guests: Company) -> None:
@@ -86,10 +135,10 @@ async def test_the_holder_is_above_him(guests: Company) -> None:
 async def test_the_holder_takes_it_back(guests: Company) -> None:
     holder, partner, other = await couple(guests)
     await holder.send(naming(partner, on=False))
-    await holder.nothing()
-    assert await partner.refused() == "You rule this room no more."
+    assert [ruling(ch) for ch in await holder.hears()] == [None]
+    assert await told(partner) == (None, "You rule this room no more.")
     assert not await rules(partner)
-    await other.nothing()
+    assert [ruling(ch) for ch in await other.hears()] == [None]
 
 
 async def test_others_name_nobody(guests: Company) -> None:
@@ -118,7 +167,7 @@ async def test_he_comes_back_as_one(family: Company, room: str) -> None:
     partner = await family.enter(room, address=new_address())
     await holder.send(naming(partner))
     await holder.hears()
-    await partner.refused()
+    await told(partner)
     await partner.leave()
     await holder.expect("bye")
     again = await family.tab(partner, room)

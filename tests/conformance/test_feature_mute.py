@@ -107,7 +107,7 @@ async def test_nobody_mutes_the_holder(guests: Company) -> None:
 async def test_co_owners_can_be_muted(guests: Company) -> None:
     holder, partner = await guests.pair()
     await holder.send({"m": "coowner", "_id": partner.id}, muting(partner, notes=True, chat=True))
-    await holder.nothing()
+    await holder.hears()
     await partner.hears()
     assert await heard_of(partner, holder) == set()
 

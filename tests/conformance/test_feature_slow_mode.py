@@ -43,7 +43,7 @@ async def test_who_rules_the_room_need_not_wait(guests: Company) -> None:
     holder, partner = await guests.pair({"slowMode": PATIENT})
     assert [await say(holder, f"line {number}") for number in range(3)] == [True] * 3
     await holder.send({"m": "coowner", "_id": partner.id})
-    await holder.nothing()
+    await holder.hears()
     await partner.hears()
     assert [await say(partner, f"line {number}") for number in range(3)] == [True] * 3
 

@@ -1,11 +1,11 @@
-"""`userset`: name and colour (docs/protocol.md 1.3)."""
+"""`userset`: name, colour, and whether one is away (docs/protocol.md 1.3)."""
 
 from __future__ import annotations
 
 import pytest
 
 from support.grammar import FORBIDDEN
-from support.people import Company, new_address, new_room, units
+from support.people import Company, House, Message, Person, new_address, new_room, units
 
 
 @pytest.mark.parametrize(
@@ -135,3 +135,104 @@ async def test_case_66_bad_sets(guests: Company, change: object) -> None:
     await person.nothing()
     await other.nothing()
     assert (await person.hello())["u"] == person.user
+
+
+def going(*, away: bool) -> Message:
+    """Return the message that says whether one is away."""
+    return {"m": "userset", "set": {"afk": away}}
+
+
+async def away_in(room: str, newcomer: Person) -> set[str]:
+    """Return who is away of those whom a newcomer is told of."""
+    return {p["_id"] for p in (await newcomer.join(room))["ppl"] if "afk" in p}
+
+
+async def test_who_is_away_is_told_to_all_and_to_those_who_come(guests: Company) -> None:
+    person, other = await guests.pair()
+    await person.send({"m": "m", "x": 12, "y": 34}, going(away=True))
+    position = {"x": 12, "y": 34}
+    expected = [{"m": "p", "afk": True} | person.user | position]
+    assert [p for p in await person.hears() if p["m"] != "m"] == expected
+    assert [p for p in await other.hears() if p["m"] != "m"] == expected
+    assert await away_in(other.room, await guests.enter(address=new_address())) == {person.id}
+    await other.hears()
+    await person.send(going(away=False))
+    for heard in (await person.hears(), await other.hears()):
+        assert heard[-1] == {"m": "p"} | person.user | position
+    assert await away_in(other.room, await guests.enter(address=new_address())) == set()
+
+
+async def test_being_away_twice_is_told_once(guests: Company) -> None:
+    person, other = await guests.pair()
+    await person.send(going(away=False))
+    await other.nothing()
+    await person.send(going(away=True), going(away=True))
+    assert [p["m"] for p in await other.hears()] == ["p"]
+    # What else changes says it too, and does not change it.
+    await person.send({"m": "userset", "set": {"name": "Clara"}})
+    p = await other.expect("p")
+    assert (p["name"], p["afk"]) == ("Clara", True)
+
+
+async def test_being_away_stands_neither_in_chat_nor_in_hi(guests: Company) -> None:
+    person, other = await guests.pair()
+    await person.send(going(away=True), {"m": "a", "message": "back soon"})
+    assert "afk" not in (await other.expect("a"))["p"]
+    assert "afk" not in (await person.hello())["u"]
+
+
+async def test_all_rooms_and_tabs_hear_who_is_away(family: Company, room: str) -> None:
+    person = await family.enter(room, address=new_address())
+    tab = await family.tab(person, new_room())
+    await person.send(going(away=True))
+    for each in (person, tab):
+        assert (await each.expect("p"))["afk"] is True
+    # Each of his tabs may end it.
+    await tab.send(going(away=False))
+    assert "afk" not in await person.expect("p")
+
+
+async def test_being_away_ends_with_the_last_connection(family: Company, room: str) -> None:
+    other = await family.enter(room, address=new_address())
+    person = await family.enter(room, address=new_address())
+    tab = await family.tab(person, room)
+    await person.send(going(away=True), {"m": "userset", "set": {"name": "Clara"}})
+    await tab.expect("p", where=lambda p: p["name"] == "Clara")
+    await person.leave()
+    assert await away_in(room, await family.enter(address=new_address())) == {person.id}
+    await tab.leave()
+    await other.expect("bye")
+    again = await family.tab(person)
+    assert (await again.hello())["u"]["name"] == "Clara"
+    assert await away_in(room, again) == set()
+
+
+@pytest.mark.parametrize("away", [None, 0, 1, "true", "", [], {}, [True]])
+async def test_bad_ways_of_being_away(guests: Company, away: object) -> None:
+    person, other = await guests.pair()
+    await person.send({"m": "userset", "set": {"afk": away}})
+    await person.nothing()
+    await other.nothing()
+    await person.send({"m": "userset", "set": {"name": "Clara", "afk": away}})
+    p = await other.expect("p")
+    assert (p["name"], "afk" in p) == ("Clara", False)
+
+
+async def test_being_away_costs_what_a_name_does(guests: Company) -> None:
+    person, other = await guests.pair()
+    await person.send(*[going(away=number % 2 == 0) for number in range(10)], going(away=True))
+    heard = await person.hears()
+    assert [message["m"] for message in heard] == ["p"] * 10 + ["notification"]
+    assert len(await other.hears()) == 10
+
+
+async def test_who_hides_is_away_for_those_who_see_him(house: House) -> None:
+    guests = house()
+    staff = await guests.enter(token=guests.server.tokens["admin"])
+    await staff.send({"m": "v", "vanish": True})
+    one, _ = await guests.pair()
+    await staff.join(one.room)
+    await staff.send(going(away=True))
+    p = await staff.expect("p")
+    assert (p["vanished"], p["afk"]) == (True, True)
+    await one.nothing()

@@ -24,6 +24,7 @@ BATCH = 4
 
 NAMES = ["Ann", "Bea", "é🎹", "x" * 40, "", "x" * 41, " ", None]
 COLORS = ["#102030", "#ABCDEF", "red", None]
+AWAY = [True, False, None, 1]
 
 BANS = [0, 0.7, 1, HOUR, 1e300]
 """Milliseconds: none, over in a moment, and longer than any test."""
@@ -83,10 +84,15 @@ class Evenings(RuleBasedStateMachine):
         for who in self.step(tab):
             self.run(self.town.leave(who, politely=politely))
 
-    @rule(tab=any_tab, name=st.sampled_from(NAMES), color=st.sampled_from(COLORS))
-    def rename(self, tab: int, name: str | None, color: str | None) -> None:
+    @rule(
+        tab=any_tab,
+        name=st.sampled_from(NAMES),
+        color=st.sampled_from(COLORS),
+        afk=st.sampled_from(AWAY),
+    )
+    def rename(self, tab: int, name: str | None, color: str | None, afk: object) -> None:
         for who in self.step(tab):
-            self.run(self.town.rename(who, name, color))
+            self.run(self.town.rename(who, name, color, afk))
 
     @rule(tab=any_tab, text=st.sampled_from(["hello", "é🎹", "x" * 512]), answers=st.booleans())
     def say(self, tab: int, text: str, answers: bool) -> None:
@@ -112,6 +118,11 @@ class Evenings(RuleBasedStateMachine):
     def pick_up(self, tab: int) -> None:
         for who in self.step(tab):
             self.run(self.town.crown(who, who.user))
+
+    @rule(tab=any_tab, rules=likely, user=any_user, on=likely)
+    def share(self, tab: int, rules: bool, user: int, on: bool) -> None:
+        for who in self.step(tab, rules=rules):
+            self.run(self.town.share(who, user, on=on))
 
     @rule(
         tab=any_tab,

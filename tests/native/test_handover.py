@@ -142,6 +142,7 @@ def test_what_was_restored_tells_the_same(settings: config.Settings, wires: list
     assert crown is not None
     user: User = first.context.directory.users["a" * 24]
     user.tag, user.flags, user.is_hidden = {"text": "x", "color": "#fff"}, {"a": 1}, True
+    first.say(ben, '[{"m":"userset","set":{"afk":true}}]')
     first.context.world.mark(user.participations[0])
 
     state = first.capture()
@@ -157,9 +158,23 @@ def test_what_was_restored_tells_the_same(settings: config.Settings, wires: list
     assert second.context.now() >= (anchor + now) // 1000
     holder = second.context.directory.rooms["duets"].holder
     assert holder is not None and holder.user.id == "a" * 24
+    away = [user.id for user in second.context.directory.users.values() if user.is_afk]
+    assert away == ["b" * 24]
     for house in (first, second):
         house.engine.close()
     assert [link.session.user_id for link in links] == ["a" * 24, "b" * 24, "c" * 24]
+
+
+def test_of_an_older_version_nobody_is_away(settings: config.Settings, wires: list[Wire]) -> None:
+    first = House(settings)
+    ann = first.open(wires[0], "a" * 24)
+    first.say(ann, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
+    plain: dict[str, Any] = msgspec.msgpack.decode(encode(first.capture()))
+    for user in plain["users"]:
+        del user["is_afk"]
+    state = decode(msgspec.msgpack.encode(plain))
+    assert [user.is_afk for user in state.users] == [False]
+    first.engine.close()
 
 
 def test_a_crown_that_lies_on_the_floor_lies_there_still(

@@ -97,6 +97,7 @@ async def test_everything_is_as_it_was_and_nobody_is_told(guests: Company, serve
     await holder.send({"m": "coowner", "_id": friend.id, "on": True})
     await holder.send({"m": "mute", "_id": muted.id, "notes": True, "chat": True})
     await holder.send({"m": "userset", "set": {"name": "Clara", "color": "#abcdef"}})
+    await friend.send({"m": "userset", "set": {"afk": True}})
     await holder.send({"m": "a", "message": "before"}, {"m": "m", "x": 12, "y": 34})
     for person in (holder, friend, muted, reader):
         await person.hears()
@@ -112,7 +113,9 @@ async def test_everything_is_as_it_was_and_nobody_is_told(guests: Company, serve
     assert [one["id"] for one in ch["ppl"]] == [holder.id, friend.id, muted.id, newcomer.id]
     first = ch["ppl"][0]
     assert (first["name"], first["color"], first["x"], first["y"]) == ("Clara", "#abcdef", 12, 34)
+    assert [one["id"] for one in ch["ppl"] if "afk" in one] == [friend.id]
     assert ch["ch"]["crown"]["userId"] == holder.id
+    assert ch["ch"]["coowners"] == [friend.id]
     assert ch["ch"]["settings"]["color"] == "#112233"
     (chat,) = [one for one in newcomer.log if one["m"] == "c"]
     assert [line["a"] for line in chat["c"]] == ["before"]

@@ -59,3 +59,6 @@ class Classic:
         known = self.ppl.setdefault(entry["id"], dict(entry))
         # What is empty or zero never applies.
         known.update({key: entry[key] for key in ("x", "y", "color", "name") if entry.get(key)})
+        if "name" in entry:
+            # That somebody is away comes along each time.
+            known["afk"] = entry.get("afk", False)

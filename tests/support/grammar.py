@@ -84,6 +84,10 @@ def _switch(value: Any) -> bool:
     return isinstance(value, bool)
 
 
+def _true(value: Any) -> bool:
+    return value is True
+
+
 def _text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -108,6 +112,11 @@ def _color(value: Any) -> bool:
 
 def _anything(value: Any) -> bool:
     return True
+
+
+def _ids(value: Any) -> bool:
+    """Test a list of user ids, which is left out where there is nobody to name."""
+    return bool(value) and isinstance(value, list) and all(map(_text, value))
 
 
 def _setting(value: Any) -> bool:
@@ -140,9 +149,8 @@ _USER = {
     "color": _color,
     "tag?": {"text": _text, "color": _text},
     "vanished?": _switch,
-    "afk?": _switch,
 }
-_PARTICIPANT = _USER | {"x": _place, "y": _place}
+_PARTICIPANT = _USER | {"x": _place, "y": _place, "afk?": _true}
 _CROWN = {
     "userId": _text,
     "participantId?": _text,
@@ -202,7 +210,7 @@ _MESSAGES: dict[str, dict[str, Any]] = {
         "accountInfo?": _anything,
     },
     "nq": {"allowance": _count, "max": _count, "maxHistLen": _count},
-    "ch": {"ch": _ROOM, "ppl": [_PARTICIPANT], "p?": _text},
+    "ch": {"ch": _ROOM | {"coowners?": _ids}, "ppl": [_PARTICIPANT], "p?": _text},
     "c": {"c": _history},
     "p": _PARTICIPANT,
     "bye": {"p": _text},

@@ -59,6 +59,8 @@ class Room:
     holder: int | None = None
     last: int | None = None
     """Who holds the crown or held it last; nobody in special rooms."""
+    beside: set[int] = field(default_factory=set)
+    """Who rules beside the holder."""
     chat: deque[Line] = field(default_factory=lambda: deque(maxlen=32))
 
 
@@ -95,6 +97,7 @@ class Town:
         self.tabs: list[Tab] = []
         self.rooms: dict[str, Room] = {}
         self.bans: set[tuple[str, int]] = set()
+        self.away: set[int] = set()
         name = new_room()
         self.names = [room.format(name) for room in ROOMS]
 
@@ -117,8 +120,9 @@ class Town:
         await self._settle()
 
     def rules(self, tab: Tab) -> bool:
-        """Whether this is a tab of who holds the crown of the room it is in."""
-        return tab.room is not None and tab.room.holder == tab.user
+        """Whether this is a tab of who rules the room it is in: with the crown, or beside it."""
+        room = tab.room
+        return room is not None and (room.holder == tab.user or tab.user in room.beside)
 
     # Steps
 
@@ -142,7 +146,7 @@ class Town:
         room = self.rooms.get(name)
         if (name, tab.user) in self.bans:
             self._place(tab, AWKWARD, {})
-        elif room is None or tab.user in room.stays or tab.user == room.last or self._fits(room):
+        elif room is None or self._knows(room, tab.user) or self._fits(room):
             self._place(tab, name, wanted[1])
         elif tab.room is None:
             self._place(tab, AWKWARD, {})
@@ -155,10 +159,14 @@ class Town:
             assert await tab.person.closed() == 1000
         await self._out(tab.person)
         self._vacate(tab)
+        if all(other.user != tab.user for other in self.tabs):
+            self.away.discard(tab.user)
 
-    async def rename(self, tab: Tab, name: str | None, color: str | None) -> None:
-        """Take another name, another colour, or both."""
-        await tab.do({"m": "userset", "set": {"name": name, "color": color}})
+    async def rename(self, tab: Tab, name: str | None, color: str | None, afk: object) -> None:
+        """Take another name, another colour, go away or come back, or several of them."""
+        await tab.do({"m": "userset", "set": {"name": name, "color": color, "afk": afk}})
+        if isinstance(afk, bool):
+            (self.away.add if afk else self.away.discard)(tab.user)
         user = self.users[tab.user]
         if name and name.strip() and len(name) <= 40:
             user["name"] = name
@@ -205,6 +213,17 @@ class Town:
         elif is_holder:
             room.holder = None
 
+    async def share(self, tab: Tab, user: int, *, on: bool) -> None:
+        """Let somebody rule beside oneself, or no more."""
+        await tab.do({"m": "coowner", "_id": self._id(user), "on": on})
+        room = tab.room
+        if room is None or room.holder != tab.user:
+            return
+        if not on:
+            room.beside.discard(user)
+        elif user in room.stays:
+            room.beside.add(user)
+
     async def ban(self, tab: Tab, user: int, ms: float) -> None:
         """Throw somebody out."""
         now = await tab.do({"m": "kickban", "_id": self._id(user), "ms": ms})
@@ -213,6 +232,8 @@ class Town:
             return
         room = tab.room
         assert room is not None
+        if user == room.holder != tab.user:
+            return
         if ms >= 1:
             self.bans.add((room.name, user))
         for other in others:
@@ -234,6 +255,9 @@ class Town:
     def _id(self, user: int) -> str:
         known = self.users.get(user)
         return known["_id"] if known else "nobody"
+
+    def _knows(self, room: Room, user: int) -> bool:
+        return user in room.stays or user in room.beside or user == room.last
 
     def _fits(self, room: Room) -> bool:
         return len(room.stays) < room.settings.get("limit", math.inf)
@@ -283,11 +307,16 @@ class Town:
             "room": room.name,
             "me": self._id(tab.user),
             "people": {
-                self._id(user): (self.users[user]["name"], self.users[user]["color"])
+                self._id(user): (
+                    self.users[user]["name"],
+                    self.users[user]["color"],
+                    user in self.away,
+                )
                 for user in room.stays
             },
             "holder": None if room.holder is None else self._id(room.holder),
             "last": None if room.last is None else self._id(room.last),
+            "beside": sorted(map(self._id, room.beside)),
             "settings": room.settings,
             "chat": list(room.chat),
         }
@@ -298,9 +327,12 @@ class Town:
         return {
             "room": view.channel["_id"],
             "me": view.me,
-            "people": {id: (entry["name"], entry["color"]) for id, entry in view.ppl.items()},
+            "people": {
+                id: (entry["name"], entry["color"], entry["afk"]) for id, entry in view.ppl.items()
+            },
             "holder": crown.get("participantId"),
             "last": crown.get("userId"),
+            "beside": view.channel.get("coowners", []),
             "settings": view.channel["settings"],
             "chat": [line(message) for message in view.chat[-32:]],
         }

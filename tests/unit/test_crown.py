@@ -172,3 +172,27 @@ class TestFall:
         crown = backstage.context.directory.rooms[ROOM].crown
         assert crown is not None
         assert (crown.user_id, crown.holder, crown.time) == (first.id, None, START)
+
+
+class TestCoOwners:
+    def test_each_change_is_told_and_nothing_else(self) -> None:
+        backstage = Backstage()
+        first, second = backstage.enter(ROOM), backstage.enter(ROOM)
+        for on in (True, True, False, False):
+            first.send("coowner", id_=second.id, on=on)
+        told = [message["text"] for message in second.heard() if message["m"] == "notification"]
+        assert told == ["You rule this room beside its owner.", "You rule this room no more."]
+
+    def test_where_no_more_are_taken_nobody_is_told_otherwise(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("fortepiano.handlers.crown._MOST_MEMBERS", 1)
+        backstage = Backstage()
+        first, second, third = (backstage.enter(ROOM) for _ in range(3))
+        first.send("coowner", id_=second.id)
+        first.send("coowner", id_=third.id)
+        assert backstage.context.directory.rooms[ROOM].co_owners == {second.id}
+        assert refusals(third) == []
+        first.send("coowner", id_=second.id, on=False)
+        first.send("coowner", id_=third.id)
+        assert backstage.context.directory.rooms[ROOM].co_owners == {third.id}

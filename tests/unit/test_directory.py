@@ -197,6 +197,18 @@ class TestUsers:
         assert user is not None
         assert (user.name, user.color) == ("Ann", "#112233")
 
+    def test_that_one_is_away_ends_with_the_last_connection(self) -> None:
+        backstage = Backstage()
+        first, second = (backstage.enter(user_id=ANN) for _ in range(2))
+        user = first.session.user
+        assert user is not None
+        first.send("userset", set={"afk": True})
+        assert backstage.context.store.user(ANN) is None, "it is nothing to keep"
+        backstage.end(first)
+        assert user.is_afk
+        backstage.end(second)
+        assert not user.is_afk
+
 
 class TestDeparted:
     def users(self, backstage: Backstage) -> set[str]:

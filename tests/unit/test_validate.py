@@ -40,6 +40,16 @@ class TestText:
         assert validate.text(value, 40) is None
 
 
+class TestSwitch:
+    @pytest.mark.parametrize("value", [True, False])
+    def test_good(self, value: bool) -> None:
+        assert validate.switch(value) is value
+
+    @pytest.mark.parametrize("value", [None, 0, 1, 1.0, "true", "", [], [True], {}])
+    def test_other_types(self, value: Any) -> None:
+        assert validate.switch(value) is None
+
+
 class TestColor:
     @pytest.mark.parametrize("color", ["#000000", "#ABCDEF", "#abcdef", "#0aF9b1"])
     def test_good(self, color: str) -> None:

@@ -115,10 +115,14 @@ def coowner(context: Context, session: Session, message: CoOwner) -> None:
         _refuse(context, session, "coowner")
         return
     target = room.participants.get(message.id)
-    if target is None and message.on:
+    # Nobody names whom he does not see: the answer would tell that somebody hides here.
+    is_seen = target is not None and message.id not in room.hidden
+    if message.on and not is_seen:
         return
-    _switch(room.co_owners, message.id, on=message.on)
+    if not _switch(room.co_owners, message.id, on=message.on):
+        return
     context.directory.keep(room)
+    context.outbound.announce(room)
     text = "You rule this room beside its owner." if message.on else "You rule this room no more."
     for tab in target.tabs if target is not None else ():
         context.outbound.tell(tab, [notice(text)])
@@ -137,11 +141,12 @@ def invite(context: Context, session: Session, message: Invite) -> None:
             context.outbound.refuse(other, "invited", f'You are invited to "{room.name}".')
 
 
-def _switch(members: set[str], user_id: str, *, on: bool) -> None:
-    if not on:
-        members.discard(user_id)
-    elif len(members) < _MOST_MEMBERS:
-        members.add(user_id)
+def _switch(members: set[str], user_id: str, *, on: bool) -> bool:
+    """Put somebody among members, if there is room, or take him out; whether that changed them."""
+    if (user_id in members) == on or (on and len(members) >= _MOST_MEMBERS):
+        return False
+    (members.add if on else members.remove)(user_id)
+    return True
 
 
 def _refuse(context: Context, session: Session, kind: str) -> None:

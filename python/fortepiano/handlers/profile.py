@@ -16,9 +16,9 @@ __all__ = ["change", "userset"]
 
 
 def userset(context: Context, session: Session, message: Profile) -> None:
-    """Change one's name, colour, or both, in all rooms one is in.
+    """Change one's name, colour, or whether one is away, in all rooms one is in.
 
-    Each half counts for itself: a bad colour does not lose a good name.
+    Each part counts for itself: a bad colour does not lose a good name.
     """
     user = session.user
     if user is None:
@@ -26,15 +26,36 @@ def userset(context: Context, session: Session, message: Profile) -> None:
     name = validate.text(message.set.get("name"), context.rules.name_length)
     if user.has_flag("freeze_name"):
         name = None
-    change(context, user, name=name, color=validate.color(message.set.get("color")))
+    color, is_afk = message.set.get("color"), message.set.get("afk")
+    change(
+        context,
+        user,
+        name=name,
+        color=validate.color(color),
+        is_afk=validate.switch(is_afk),
+    )
 
 
-def change(context: Context, user: User, *, name: str | None, color: str | None) -> None:
-    """Give a user another name, another colour, or both; None leaves one as it is."""
+def change(
+    context: Context,
+    user: User,
+    *,
+    name: str | None,
+    color: str | None,
+    is_afk: bool | None = None,
+) -> None:
+    """Give a user another name, another colour, or let him be away; None leaves one as it is.
+
+    Name and colour are kept in the store; that somebody is away is over with his visit.
+    """
     name, color = name or user.name, color or user.color
-    if (name, color) == (user.name, user.color):
+    is_other = (name, color) != (user.name, user.color)
+    if not is_other and is_afk in (None, user.is_afk):
         return
-    user.name, user.color = name, color
-    context.directory.remember(user, context.now())
+    if is_other:
+        user.name, user.color = name, color
+        context.directory.remember(user, context.now())
+    if is_afk is not None:
+        user.is_afk = is_afk
     for participant in user.participations:
         context.outbound.update(participant)

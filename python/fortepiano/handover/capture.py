@@ -93,6 +93,7 @@ def _user(context: Context, user: User, places: Mapping[Session, int]) -> UserSt
         rooms=[participant.room.name for participant in user.participations],
         tag=user.tag,
         is_hidden=user.is_hidden,
+        is_afk=user.is_afk,
         flags=user.flags,
         custom_since=user.custom_since,
         custom_bytes=user.custom_bytes,

@@ -82,6 +82,7 @@ def _user(context: Context, state: UserState) -> User:
         state.since,
         tag=state.tag,
         is_hidden=state.is_hidden,
+        is_afk=state.is_afk,
         flags=state.flags,
         custom_since=state.custom_since,
         custom_bytes=state.custom_bytes,

@@ -92,6 +92,7 @@ class UserState(msgspec.Struct):
     rooms: list[str]
     tag: dict[str, str] | None = None
     is_hidden: bool = False
+    is_afk: bool = False
     flags: dict[str, Any] | None = None
     custom_since: int = 0
     custom_bytes: int = 0

@@ -121,6 +121,7 @@ class Directory:
         """
         user.sessions.remove(session)
         if not user.sessions:
+            user.is_afk = False
             self.departed[user.id] = now
             if self._store.user(user.id) is not None:
                 self.remember(user, now)

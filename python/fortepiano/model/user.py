@@ -26,6 +26,7 @@ class User:
         participations: Where he takes part, one for each room.
         tag: What staff have pinned to his name: `text` and `color`.
         is_hidden: Whether others see him (`vanish`).
+        is_afk: Whether he says that he is away; over when his last connection ends.
         flags: What staff have set for him (`user_flag`).
         custom_since: When the window of his custom data began; milliseconds since 1970.
         custom_bytes: How much custom data he has sent in it.
@@ -40,6 +41,7 @@ class User:
     participations: list[Participant] = field(default_factory=list["Participant"])
     tag: dict[str, str] | None = None
     is_hidden: bool = False
+    is_afk: bool = False
     flags: dict[str, Any] | None = None
     custom_since: int = 0
     custom_bytes: int = 0

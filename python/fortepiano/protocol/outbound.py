@@ -95,8 +95,14 @@ class Outbound:
     # People
 
     def entry(self, user: User) -> bytes:
-        """Serialise a user's entry of `ppl`, without position and closing brace."""
-        return orjson.dumps(self.identity(user))[:-1]
+        """Serialise a user's entry of `ppl`, without position and closing brace.
+
+        Only here stands that somebody is away: what he wrote is read long after.
+        """
+        known = self.identity(user)
+        if user.is_afk:
+            known["afk"] = True
+        return orjson.dumps(known)[:-1]
 
     def identity(self, user: User) -> Message:
         """Return what everybody may know of a user.
@@ -151,7 +157,7 @@ class Outbound:
         ]
 
     def update(self, participant: Participant) -> None:
-        """Say `p` after a change of name or colour, which later joiners see too."""
+        """Say `p` after a change of how somebody is seen, which later joiners see too."""
         self._hub.update_person(participant.person, self.entry(participant.user))
         self.present(participant)
 
@@ -165,14 +171,14 @@ class Outbound:
         self._tell_room(session, room, participant, b"]},%b" % rest[1:])
 
     def announce(self, room: Room) -> None:
-        """Say the full `ch` of a room to all in it, after its crown or settings changed."""
+        """Say the full `ch` of a room to all in it, after its crown, rulers or settings changed."""
         if room.count < len(room.participants):
             # Not everybody sees the same people.
             for participant in room.participants.values():
                 for session in participant.tabs:
                     self._tell_room(session, room, participant, b"]}]")
             return
-        before = b'[%b,"ppl":[' % orjson.dumps({"m": "ch", "ch": channel(room)})[:-1]
+        before = b'[%b,"ppl":[' % orjson.dumps({"m": "ch", "ch": _in_full(room)})[:-1]
         self._hub.say_people(room.number, before, b"]}]")
 
     def announce_departure(self, room: Room) -> None:
@@ -195,7 +201,7 @@ class Outbound:
     def _tell_room(
         self, session: Session, room: Room, participant: Participant, after: bytes
     ) -> None:
-        head = {"m": "ch", "p": participant.id, "ch": channel(room)}
+        head = {"m": "ch", "p": participant.id, "ch": _in_full(room)}
         before = b'[%b,"ppl":[' % orjson.dumps(head)[:-1]
         sees_all = "vanish" in session.permissions
         self._hub.tell_people(session.client, room.number, before, after, sees_all)
@@ -349,8 +355,16 @@ def is_listed(room: Room) -> bool:
     return room.settings["visible"] is True
 
 
+def _in_full(room: Room) -> Message:
+    """Return a room as it stands in `ch`: with its co-owners, if it has any."""
+    info = channel(room)
+    if room.co_owners:
+        info["coowners"] = sorted(room.co_owners)
+    return info
+
+
 def channel(room: Room) -> Message:
-    """Return a room as it stands in `ch` and `ls`."""
+    """Return a room as it stands in `ls`, and in `ch` but for its co-owners."""
     info: Message = {
         "_id": room.name,
         "id": room.name,

@@ -145,18 +145,22 @@ class Direct(Chat, frozen=True, kw_only=True):
 
 
 class Profile(Shape, frozen=True):
-    """`userset`: a new name, a new colour, or both.
+    """`userset`: a new name, a new colour, whether one is away, or several of them.
 
     Attributes:
-        set: `name`, up to 40 UTF-16 units, and `color`, `#rrggbb`.
+        set: `name`, up to 40 UTF-16 units, `color`, `#rrggbb`, and `afk`, true or false.
     """
 
     set: dict[str, Any]
 
     def is_valid(self, rules: Rules) -> bool:
-        """One half of it is valid."""
-        has_name = validate.text(self.set.get("name"), rules.name_length) is not None
-        return has_name or validate.color(self.set.get("color")) is not None
+        """One part of it is valid."""
+        parts = (
+            validate.text(self.set.get("name"), rules.name_length),
+            validate.color(self.set.get("color")),
+            validate.switch(self.set.get("afk")),
+        )
+        return any(part is not None for part in parts)
 
 
 class ListOn(Shape, frozen=True):

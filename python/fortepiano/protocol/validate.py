@@ -9,7 +9,7 @@ from typing import Any
 
 from fortepiano.model.room import Settings
 
-__all__ = ["color", "settings", "text", "units", "user_id"]
+__all__ = ["color", "settings", "switch", "text", "units", "user_id"]
 
 # Line breaks, tabs and NUL break log lines and chat boxes; the others turn the direction of all
 # text that follows, other people's too.
@@ -46,6 +46,11 @@ def color(value: Any) -> str | None:
     return value if isinstance(value, str) and _COLOR.fullmatch(value) else None
 
 
+def switch(value: Any) -> bool | None:
+    """Check a switch: true or false, and nothing that only counts as one of them."""
+    return value if isinstance(value, bool) else None
+
+
 def user_id(value: Any) -> str | None:
     """Check a user id: 24 lower-case hex digits."""
     return value if isinstance(value, str) and _USER_ID.fullmatch(value) else None
@@ -68,7 +73,7 @@ def settings(given: Any) -> Settings:
 
 def _setting(key: Any, value: Any) -> bool | int | str | None:
     if key in _SWITCHES:
-        return value if isinstance(value, bool) else None
+        return switch(value)
     if key in _COLORS:
         return color(value)
     if key in _NUMBERS:
