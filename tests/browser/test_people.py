@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from playwright.sync_api import Locator
 from visitor import Invite, Visitor
 
 from support.server import Server
@@ -29,6 +30,11 @@ def menu(visitor: Visitor, name: str) -> None:
     """Open what one can do about `name`."""
     visitor.page.locator(".plate").filter(has_text=name).click()
     visitor.page.locator("#person[open]").wait_for()
+
+
+def beside(visitor: Visitor, name: str) -> Locator:
+    """Return the mark that `name` rules beside the holder of the crown."""
+    return visitor.page.locator(".plate", has_text=name).get_by_text("rules too", exact=True)
 
 
 def enter(visitor: Visitor, room: str) -> None:
@@ -58,12 +64,57 @@ def test_the_menu_of_others_offers_what_one_may(server: Server, room: str, invit
 
 def test_a_co_owner_rules_beside(server: Server, room: str, invite: Invite) -> None:
     ann, ben = pair(server, room, invite)
+    eve = invite(server).visit(room)
+    menu(ann, "Ben")
+    assert ann.page.locator("#person-alone").is_hidden()
+    ann.page.click("#person-beside")
+    ben.page.locator("#rules-open").wait_for()
+    ben.page.locator(".notice", has_text="You rule this room beside its owner.").wait_for()
+    # Everybody sees who rules, also who comes later, and with a page that he just loaded.
+    for visitor in (ann, ben, eve, invite(server).visit(room)):
+        beside(visitor, "Ben").wait_for(state="attached")
+        assert beside(visitor, "Ann").count() == 0
+    assert eve.page.locator("#rules-open").is_hidden()
+    menu(ben, "Ann")
+    assert ben.page.locator("#person-ban").is_visible()
+    assert ben.page.locator("#person-crown").is_hidden()
+    ben.page.keyboard.press("Escape")
+    ben.page.click("#rules-open")
+    ben.page.fill("[name=notice]", "Ben says hello")
+    ben.page.click("#rules-form [type=submit]")
+    eve.until("fortepiano.state.settings.notice === 'Ben says hello'")
+    menu(ann, "Ben")
+    assert ann.page.locator("#person-beside").is_hidden()
+    ann.page.click("#person-alone")
+    ben.page.locator("#rules-open").wait_for(state="hidden")
+    beside(eve, "Ben").wait_for(state="detached")
+
+
+def test_what_a_notice_says_makes_nobody_a_co_owner(
+    server: Server, room: str, invite: Invite
+) -> None:
+    ann, ben = pair(server, room, invite)
+    text = "You rule this room beside its owner."
+    ann.page.click("#rules-open")
+    ann.page.fill("[name=notice]", text)
+    ann.page.click("#rules-form [type=submit]")
+    ben.until(f"fortepiano.state.settings.notice === {text!r}")
+    eve = invite(server).visit(room)
+    eve.page.locator(".notice", has_text=text).wait_for()
+    assert eve.page.locator("#rules-open").is_hidden()
+
+
+def test_elsewhere_a_co_owner_rules_nothing(server: Server, room: str, invite: Invite) -> None:
+    ann, ben = pair(server, room, invite)
+    eve = invite(server).visit(f"{room} of Eve")
     menu(ann, "Ben")
     ann.page.click("#person-beside")
     ben.page.locator("#rules-open").wait_for()
-    menu(ann, "Ben")
-    ann.page.click("#person-alone")
+    enter(ben, f"{room} of Eve")
+    eve.sees_people(2)
     ben.page.locator("#rules-open").wait_for(state="hidden")
+    enter(ben, room)
+    ben.page.locator("#rules-open").wait_for()
 
 
 def test_a_dropped_crown_lies_there_and_is_taken(server: Server, room: str, invite: Invite) -> None:

@@ -11,15 +11,13 @@ const REMEMBERED = 20;
 export class Chat {
 	#log = element("chat-log");
 	#input = element("chat-input", HTMLInputElement);
-	#left = element("chat-left");
 	#section = element("chat");
 	#toggle = element("chat-toggle", HTMLButtonElement);
 	#target = element("chat-target");
-	#targetText = element("chat-target-text");
 	#room;
 	#net;
 	#mutes;
-	/** Whom the next line is for; null: for all. @type {{ _id: string, name: string } | null} */
+	/** Whom the next line is for; null: for all. @type {Named | null} */
 	#to = null;
 	/** The line that the next one answers. @type {string | null} */
 	#answers = null;
@@ -40,9 +38,7 @@ export class Chat {
 		room.on("joined", () => this.#aim(null, null));
 		room.on("changed", () => this.#allow());
 		mutes.on("change", () => {
-			for (const row of this.#log.children) {
-				if (row instanceof HTMLElement) row.hidden = mutes.chat.has(row.dataset.user ?? "");
-			}
+			for (const row of this.#log.querySelectorAll("div")) row.hidden = mutes.chat.has(row.dataset.user ?? "");
 		});
 		this.#allow();
 		submit("chat-form", () => this.#send());
@@ -61,7 +57,7 @@ export class Chat {
 		});
 	}
 
-	/** Begins a line that only one person will read. @param {{ _id: string, name: string }} person */
+	/** Begins a line that only one person will read. @param {Named} person */
 	writeTo(person) {
 		this.#show(true);
 		this.#aim(person, null);
@@ -101,15 +97,15 @@ export class Chat {
 
 	#count() {
 		const left = LONGEST - this.#input.value.length;
-		this.#left.textContent = left <= 60 ? String(left) : "";
+		element("chat-left").textContent = left <= 60 ? String(left) : "";
 	}
 
-	/** @param {{ _id: string, name: string } | null} to @param {{ id: string, name: string } | null} line */
+	/** @param {Named | null} to @param {{ id: string, name: string } | null} line */
 	#aim(to, line) {
 		this.#to = to;
 		this.#answers = line?.id ?? null;
 		this.#target.hidden = !to && !line;
-		this.#targetText.textContent = to
+		element("chat-target-text").textContent = to
 			? t("Only {name} will read this", { name: to.name })
 			: t("In answer to {name}", { name: line?.name ?? "" });
 	}
@@ -154,7 +150,6 @@ export class Chat {
 		if (typeof line.id === "string") {
 			row.dataset.line = line.id;
 			const reply = make("button", "line-reply", "↩");
-			reply.type = "button";
 			reply.title = t("Answer");
 			reply.ariaLabel = t("Answer {name}", { name: sender });
 			reply.addEventListener("click", () => {
@@ -173,7 +168,7 @@ export class Chat {
 
 	/** @param {unknown} id */
 	#find(id) {
-		return typeof id === "string" ? [...this.#log.children].find((row) => /** @type {HTMLElement} */ (row).dataset.line === id) : undefined;
+		return typeof id === "string" ? this.#log.querySelector(`[data-line="${CSS.escape(id)}"]`) : null;
 	}
 
 	/** @param {boolean} open */

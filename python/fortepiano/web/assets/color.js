@@ -19,10 +19,16 @@ export function luminance(hex) {
 		const share = part / 255;
 		return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
 	});
-	return 0.2126 * /** @type {number} */ (r) + 0.7152 * /** @type {number} */ (g) + 0.0722 * /** @type {number} */ (b);
+	return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
 /** Dark or light ink, whichever contrasts more with the colour below it. @param {string} hex */
 export function inkOn(hex) {
 	return luminance(hex) > 0.179 ? "#10131a" : "#ffffff";
+}
+
+/** Gives something a checked colour, and an ink that one can read on it. @param {HTMLElement} node @param {string} hex */
+export function wear({ style }, hex) {
+	style.setProperty("--color", hex);
+	style.setProperty("--ink", inkOn(hex));
 }

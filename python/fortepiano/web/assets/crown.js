@@ -13,7 +13,6 @@ const FREE = 15_000;
 export function showFallenCrown(layer, net, room, clock) {
 	const crown = make("button", "fallen");
 	const left = make("span", "fallen-left");
-	crown.type = "button";
 	crown.hidden = true;
 	crown.append(icon("crown"), left);
 	crown.addEventListener("click", () => net.send({ m: "chown", id: room.me }));

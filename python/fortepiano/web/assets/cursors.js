@@ -1,6 +1,6 @@
 import { now } from "./clock.js";
 import { icon, make } from "./dom.js";
-import { inkOn } from "./color.js";
+import { wear } from "./color.js";
 
 const PERIOD = 50;
 // Share of the way that is left after a millisecond: a cursor that is told every 50 ms glides.
@@ -45,10 +45,8 @@ export class Cursors {
 			cursor = { person, node, label, x: person.x, y: person.y };
 			this.#cursors.set(person.id, cursor);
 		}
-		cursor.person = person;
 		cursor.label.textContent = person.name;
-		cursor.node.style.setProperty("--color", person.color);
-		cursor.node.style.setProperty("--ink", inkOn(person.color));
+		wear(cursor.node, person.color);
 		this.#aim(person);
 	}
 
@@ -116,6 +114,5 @@ export function tellCursor(net) {
 	// A new room knows nothing of where one points.
 	net.wire.on("ch", () => {
 		toldX = NaN;
-		toldY = NaN;
 	});
 }

@@ -3,6 +3,7 @@ import { Engine } from "./audio/engine.js";
 import { Instruments } from "./audio/instruments.js";
 import { Recorder } from "./audio/recorder.js";
 import { Voices } from "./audio/voices.js";
+import { Away } from "./away.js";
 import { Chat } from "./chat.js";
 import { Clock } from "./clock.js";
 import { showFallenCrown } from "./crown.js";
@@ -94,7 +95,7 @@ const concert = new Concert(player, trails);
 showStudio(new Recorder(engine, heard), concert, room, (text) => notices.show({ text, duration: 8000 }));
 
 showQuota(net, quota, element("quota"));
-showProfile(net, room);
+showProfile(net, room, new Away(net, room, midi));
 showShare();
 showSound(engine);
 showStatus(net, room, clock);

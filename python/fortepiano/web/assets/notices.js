@@ -7,7 +7,7 @@ const DURATION = 30_000;
 
 /** The server's notifications, one card each. */
 export class Notices {
-	/** @type {Map<string, { card: HTMLElement, timer: number }>} */
+	/** @type {Map<string, Card>} */
 	#cards = new Map();
 	#region = element("notices");
 	#nameless = 0;

@@ -1,5 +1,5 @@
 import { icon, make } from "./dom.js";
-import { inkOn } from "./color.js";
+import { wear } from "./color.js";
 import { t } from "./language.js";
 
 // A plate hops with its owner's playing, not with each of his notes.
@@ -49,8 +49,7 @@ export class People {
 		const { plate, name } = this.#plates.get(person.id) ?? this.#add(person);
 		name.textContent = person.name;
 		plate.title = person.name;
-		plate.style.setProperty("--color", person.color);
-		plate.style.setProperty("--ink", inkOn(person.color));
+		wear(plate, person.color);
 		this.#mark(person);
 	}
 
@@ -78,8 +77,9 @@ export class People {
 		const known = this.#plates.get(person.id);
 		if (!known) return;
 		const crowned = person === this.#room.holder;
+		const beside = !crowned && this.#room.coowners.has(person._id);
 		const silent = this.#mutes.notes.has(person._id) || this.#mutes.chat.has(person._id);
-		const state = [crowned, silent, person.afk, person.tag?.text, person.tag?.color].join();
+		const state = [crowned, beside, silent, person.afk, person.tag?.text, person.tag?.color].join();
 		// Each arrival marks everybody: touch the document only where something changed.
 		if (known.marks.dataset.state === state) return;
 		known.marks.dataset.state = state;
@@ -87,12 +87,12 @@ export class People {
 		const mark = (/** @type {string} */ symbol, /** @type {string} */ meaning) =>
 			known.marks.append(icon(symbol), make("span", "unseen", meaning));
 		if (crowned) mark("crown", t("wears the crown"));
+		if (beside) mark("rules", t("rules too"));
 		if (silent) mark("muted", t("muted"));
 		if (person.afk) mark("away", t("away"));
 		if (person.tag) {
 			const tag = make("bdi", "plate-tag", person.tag.text);
-			tag.style.setProperty("--color", person.tag.color);
-			tag.style.setProperty("--ink", inkOn(person.tag.color));
+			wear(tag, person.tag.color);
 			known.marks.append(tag);
 		}
 		known.plate.classList.toggle("crowned", crowned);

@@ -4,7 +4,6 @@ import { t } from "./language.js";
 /** What one can do about somebody in the room: the dialog that his name plate opens. */
 export class PersonMenu {
 	#dialog = panel("person");
-	#name = element("person-name");
 	#minutes = element("person-minutes", HTMLInputElement);
 	/** @type {Person | null} */
 	#person = null;
@@ -47,13 +46,14 @@ export class PersonMenu {
 	#draw() {
 		const person = this.#person;
 		if (!person) return;
-		this.#name.textContent = person.name;
-		const label = (/** @type {string} */ id, /** @type {boolean} */ on, /** @type {string} */ yes, /** @type {string} */ no) => {
-			element(id, HTMLButtonElement).textContent = on ? t(yes) : t(no);
-		};
-		label("person-notes", this.#mutes.notes.has(person._id), "Hear again", "Do not hear");
-		label("person-chat", this.#mutes.chat.has(person._id), "Show messages", "Hide messages");
+		element("person-name").textContent = person.name;
+		const { notes, chat } = this.#mutes;
+		element("person-notes").textContent = t(notes.has(person._id) ? "Hear again" : "Do not hear");
+		element("person-chat").textContent = t(chat.has(person._id) ? "Show messages" : "Hide messages");
 		element("person-holder").hidden = !this.#room.holds;
+		const beside = this.#room.coowners.has(person._id);
+		element("person-beside").hidden = beside;
+		element("person-alone").hidden = !beside;
 		element("person-rule").hidden = !this.#room.rules;
 	}
 }

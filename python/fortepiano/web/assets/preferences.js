@@ -6,7 +6,6 @@ import { recall, remember } from "./store.js";
 /** What one chooses for oneself: sound, MIDI instruments, layout, looks, language. */
 export class Preferences {
 	#form = element("preferences-form", HTMLFormElement);
-	#ports = element("preferences-ports");
 	#midi;
 
 	/** @param {PreferencesParts} parts */
@@ -30,13 +29,11 @@ export class Preferences {
 			engine.reverb = Number(value) / 100;
 		});
 		this.#choice("layout", keyboard.layout, (layout) => keyboard.lay(layout));
+		const { dataset } = document.documentElement;
 		for (const name of ["theme", "contrast"]) {
-			const wear = (/** @type {string} */ value) => (document.documentElement.dataset[name] = value);
-			wear(recall(name, ""));
-			this.#choice(name, recall(name, ""), (value) => {
-				remember(name, value);
-				wear(value);
-			});
+			const kept = recall(name, "");
+			dataset[name] = kept;
+			this.#choice(name, kept, (value) => remember(name, (dataset[name] = value)));
 		}
 		this.#choice("notes", trails.falling ? "falling" : "", (value) => {
 			trails.falling = value === "falling";
@@ -69,7 +66,7 @@ export class Preferences {
 			return label;
 		});
 		if (rows.length === 0) rows.push(make("label", "", t("No MIDI instrument is connected")));
-		this.#ports.replaceChildren(...rows);
+		element("preferences-ports").replaceChildren(...rows);
 	}
 
 	/**

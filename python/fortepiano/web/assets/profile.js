@@ -2,16 +2,19 @@ import { element, panel, submit } from "./dom.js";
 import { oneLine } from "./text.js";
 
 /**
- * One's own name and colour: the button that shows them and the dialog that changes them.
- * @param {Net} net @param {Room} room
+ * One's own name and colour: the button that shows them and the dialog that changes them, and whether
+ * one is away.
+ * @param {Net} net @param {Room} room @param {Away} away
  */
-export function showProfile(net, room) {
+export function showProfile(net, room, away) {
 	const name = element("me-name", HTMLInputElement);
 	const color = element("me-color", HTMLInputElement);
+	const gone = element("me-away", HTMLInputElement);
 	const button = element("me-open", HTMLButtonElement);
 	const dialog = panel("me", () => {
 		name.value = room.self?.name ?? "";
 		color.value = room.self?.color ?? "";
+		gone.checked = away.chosen;
 	});
 	room.on("self", () => {
 		const { self } = room;
@@ -22,6 +25,7 @@ export function showProfile(net, room) {
 	submit("me-form", () => {
 		const chosen = oneLine(name.value, 40);
 		if (chosen) net.send({ m: "userset", set: { name: chosen, color: color.value } });
+		away.choose(gone.checked);
 		dialog.close();
 	});
 }

@@ -1,8 +1,6 @@
 import { Emitter } from "./emitter.js";
 import { t } from "./language.js";
 
-// What a client may assume until the server says otherwise, and while it plays alone.
-const OFFLINE = { allowance: 8000, max: 24_000, maxHistLen: 3 };
 const TICK = 2000;
 
 /**
@@ -11,9 +9,10 @@ const TICK = 2000;
  * Event: `change` whenever the points did, `refused` when somebody plays faster than they allow.
  */
 export class NoteQuota extends Emitter {
-	allowance = OFFLINE.allowance;
-	max = OFFLINE.max;
-	#depth = OFFLINE.maxHistLen;
+	// What a client may assume until the server says otherwise, and while it plays alone.
+	allowance = 8000;
+	max = 24_000;
+	#depth = 3;
 	#points = this.max;
 	/** @type {number[]} */
 	#history = [];
@@ -32,19 +31,14 @@ export class NoteQuota extends Emitter {
 
 	/**
 	 * Takes the numbers of an `nq`; only different ones refill the points.
-	 * @param {{ allowance?: unknown, max?: unknown, maxHistLen?: unknown }} numbers
+	 * @param {Partial<Message>} numbers
 	 */
 	adopt({ allowance, max, maxHistLen }) {
-		const next = {
-			allowance: positive(allowance, this.allowance),
-			max: positive(max, this.max),
-			depth: positive(maxHistLen, this.#depth),
-		};
-		if (next.allowance === this.allowance && next.max === this.max && next.depth === this.#depth) return;
-		this.allowance = next.allowance;
-		this.max = next.max;
-		this.#depth = next.depth;
-		this.#reset();
+		const before = [this.allowance, this.max, this.#depth].join();
+		this.allowance = positive(allowance, this.allowance);
+		this.max = positive(max, this.max);
+		this.#depth = positive(maxHistLen, this.#depth);
+		if (before !== [this.allowance, this.max, this.#depth].join()) this.#reset();
 	}
 
 	tick() {

@@ -14,16 +14,16 @@ export class Room extends Emitter {
 	name = "";
 	/** Own participant id in this room. */
 	me = "";
-	/** Oneself as the server knows one, before any room. @type {{ _id: string, name: string, color: string } | null} */
+	/** Oneself as the server knows one, before any room. @type {User | null} */
 	user = null;
 	/** @type {Settings} */
 	settings = {};
 	/** @type {Crown | null} */
 	crown = null;
+	/** User ids of who rules beside the crown's holder. @type {Set<string>} */
+	coowners = new Set();
 	/** @type {Map<string, Person>} */
 	people = new Map();
-	/** Whether the holder of the crown lets one rule beside him, in the room of this name. */
-	#beside = "";
 	#net;
 	/** The room to ask for upon the next `hi`. */
 	#wanted;
@@ -44,13 +44,6 @@ export class Room extends Emitter {
 		net.wire.on("ch", (message) => this.#enter(message));
 		net.wire.on("p", (message) => this.#update(message));
 		net.wire.on("m", ({ id, x, y }) => this.#move(id, x, y));
-		// Nothing else tells it, so these two lines of docs/protocol.md are taken at their word.
-		net.wire.on("notification", ({ text }) => {
-			if (text === "You rule this room beside its owner.") this.#beside = this.name;
-			else if (text === "You rule this room no more.") this.#beside = "";
-			else return;
-			this.emit("changed");
-		});
 		net.wire.on("bye", ({ p }) => this.#remove(p));
 	}
 
@@ -74,7 +67,7 @@ export class Room extends Emitter {
 
 	/** Whether one may change the room and throw people out. */
 	get rules() {
-		return this.holds || (this.#beside === this.name && this.name !== "" && !this.settings.lobby);
+		return this.holds || this.coowners.has(this.user?._id ?? "");
 	}
 
 	/** Whether the room takes one's notes: with `crownsolo` only those of the crown's holder. */
@@ -91,7 +84,6 @@ export class Room extends Emitter {
 		this.#net.send({ m: "ch", _id: this.#wanted, ...(this.#set && { set: this.#set }) });
 	}
 
-
 	/** @param {Message} message */
 	#enter({ ch, p, ppl }) {
 		if (typeof ch?._id !== "string") return;
@@ -100,6 +92,7 @@ export class Room extends Emitter {
 		if (typeof p === "string") this.me = p;
 		this.settings = typeof ch.settings === "object" && ch.settings ? ch.settings : {};
 		this.crown = ch.crown ?? null;
+		this.coowners = new Set(Array.isArray(ch.coowners) ? ch.coowners : []);
 		this.#set = this.settings;
 		const present = new Map();
 		for (const entry of Array.isArray(ppl) ? ppl : []) {
@@ -128,7 +121,7 @@ export class Room extends Emitter {
 		person.vanished = entry.vanished === true;
 		// A tag comes along each time: without one, it is gone.
 		const { text, color: shade } = Object(entry.tag);
-		person.tag = string(text ?? entry.tag) ? { text: string(text ?? entry.tag), color: color(shade) } : null;
+		person.tag = string(text) ? { text, color: color(shade) } : null;
 		this.people.set(person.id, person);
 		this.emit("person", person);
 		if (person.id === this.me) this.emit("self");

@@ -78,10 +78,8 @@ export class Rooms {
 		const held = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.room;
 		this.#list.replaceChildren(...matching.map((room) => this.#row(room)));
 		// The list is built anew under the hands of somebody who walks it with Tab: keep his place.
-		if (held !== undefined) {
-			for (const button of this.#list.querySelectorAll("button")) {
-				if (button.dataset.room === held) button.focus();
-			}
+		for (const button of this.#list.querySelectorAll("button")) {
+			if (button.dataset.room === held) button.focus();
 		}
 		this.#go.disabled = !wanted;
 		this.#go.textContent = !wanted || this.#known.has(wanted) ? t("Join") : t("Join or create");

@@ -22,13 +22,12 @@ export class Rules {
 		this.#net = net;
 		this.#room = room;
 		const button = element("rules-open", HTMLButtonElement);
-		const may = () => {
+		room.on("changed", () => {
 			button.hidden = !room.rules;
 			element("rules-drop").hidden = !room.holds;
 			// Who lost the crown while the dialog was open can change nothing any more.
 			if (!room.rules) this.#dialog.close();
-		};
-		room.on("changed", may);
+		});
 		press("rules-drop", () => {
 			net.send({ m: "chown" });
 			this.#dialog.close();
@@ -76,7 +75,6 @@ export class Rules {
 		const rows = bans.map(({ _id, name, until }) => {
 			const row = make("li", "ban");
 			const free = make("button", "tool", t("Unban"));
-			free.type = "button";
 			free.addEventListener("click", () => {
 				this.#net.send({ m: "unban", _id: string(_id) });
 				row.remove();

@@ -9,27 +9,24 @@ const WORDS = { connecting: "Connecting…", online: "Online", reconnecting: "Re
  */
 export function showStatus(net, room, clock) {
 	const status = element("status");
-	const words = element("status-text");
 	const latency = element("latency");
-	const name = element("room-name");
 	const count = element("room-count");
 	const crown = element("crown");
-	const holder = element("crown-holder");
 
 	const connection = () => {
 		status.dataset.status = net.status;
-		words.textContent = net.reason ? `${t(WORDS[net.status])} (${t(net.reason)})` : t(WORDS[net.status]);
+		element("status-text").textContent = net.reason ? `${t(WORDS[net.status])} (${t(net.reason)})` : t(WORDS[net.status]);
 	};
 	// Outside of the live region: nobody wants to hear a number every few seconds.
 	const measured = () => {
 		latency.textContent = net.status === "online" && clock.latency !== null ? `${Math.round(clock.latency)} ms` : "";
 	};
 	const where = () => {
-		name.textContent = room.name;
+		element("room-name").textContent = room.name;
 		count.textContent = String(room.people.size);
 		count.title = t("{count} here", { count: room.people.size });
 		crown.hidden = !room.crown;
-		holder.textContent = room.holder?.name ?? t("on the floor");
+		element("crown-holder").textContent = room.holder?.name ?? t("on the floor");
 	};
 
 	net.on("status", () => {

@@ -11,6 +11,7 @@ export {};
 declare global {
   // Classes and types of the modules, by their names.
 
+  type Away = import("./away.js").Away;
   type Chat = import("./chat.js").Chat;
   type Clock = import("./clock.js").Clock;
   type Emitter = import("./emitter.js").Emitter;
@@ -108,6 +109,27 @@ declare global {
     end: number | null;
   }
 
+  /** A note that begins, or ends where it has no velocity; milliseconds. */
+  interface Stroke {
+    at: number;
+    midi: number;
+    /** 0..1 */
+    velocity: number | null;
+  }
+
+  /** A notification that is shown, and what takes it away. */
+  interface Card {
+    card: HTMLElement;
+    timer: number;
+  }
+
+  /** A MIDI port as it is offered. */
+  interface Port {
+    name: string;
+    input: boolean;
+    on: boolean;
+  }
+
   interface Plate {
     item: HTMLLIElement;
     plate: HTMLElement;
@@ -183,7 +205,23 @@ declare global {
     gain: GainNode;
   }
 
+  /** What the DOM's types lack: not all browsers have it. */
+  interface Navigator {
+    keyboard?: { getLayoutMap(): Promise<Map<string, string>> };
+  }
+
   // What travels.
+
+  /** Somebody whom one can write to. */
+  interface Named {
+    _id: string;
+    name: string;
+  }
+
+  /** Somebody as the server greets him. */
+  interface User extends Named {
+    color: string;
+  }
 
   /** Somebody in the room, as `ppl`, `p` and `a.p` tell it. */
   interface Person {
@@ -241,6 +279,8 @@ declare global {
     count?: number;
     settings?: Settings;
     crown?: Crown;
+    /** User ids; only in `ch.ch`, and only where there are any. */
+    coowners?: string[];
     banned?: boolean;
   }
 

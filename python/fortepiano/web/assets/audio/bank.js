@@ -34,7 +34,7 @@ export class Bank {
 		return this.#buffers.size;
 	}
 
-	/** @param {number} midi @returns {{ buffer: AudioBuffer, rate: number }} */
+	/** @param {number} midi */
 	sound(midi) {
 		let nearest = NaN;
 		for (const known of this.#buffers.keys()) {

@@ -6,7 +6,7 @@ const LONGEST = 20 * 60_000;
 export class Recorder {
 	/** When it began, milliseconds of the page's clock; null while it does not record. @type {number | null} */
 	began = null;
-	/** @type {{ player: string, midi: number, velocity: number | null, at: number }[]} */
+	/** @type {(Stroke & { player: string })[]} */
 	#notes = [];
 	/** @type {Int16Array<ArrayBuffer>[]} */
 	#pieces = [];

@@ -40,8 +40,7 @@ export class Voices {
 		source.onended = () => {
 			this.#prepared -= 1;
 			gain.disconnect();
-			this.#all.delete(voice);
-			if (this.#held.get(slot) === voice) this.#held.delete(slot);
+			this.#forget(voice);
 		};
 	}
 
@@ -68,11 +67,9 @@ export class Voices {
 	 * @param {number} at
 	 */
 	#makeRoom(at) {
-		for (const voice of this.#all) {
-			this.#forget(voice);
-			this.#damp(voice, Math.max(at, voice.begins), 0.01);
-			return;
-		}
+		const [oldest] = this.#all;
+		this.#forget(oldest);
+		this.#damp(oldest, Math.max(at, oldest.begins), 0.01);
 	}
 
 	/** @param {Voice} voice */

@@ -8,9 +8,9 @@ registerProcessor("tap", class extends AudioWorkletProcessor {
 	/** @param {Float32Array[][]} inputs */
 	process([input]) {
 		const [left, right = left] = input ?? [];
-		for (let i = 0; left && right && i < left.length; i++) {
+		for (let i = 0; left && i < left.length; i++) {
 			for (const side of [left, right]) {
-				this.#piece[this.#filled++] = Math.max(-1, Math.min(1, side[i] ?? 0)) * 32_767;
+				this.#piece[this.#filled++] = Math.max(-1, Math.min(1, side[i])) * 32_767;
 			}
 			if (this.#filled < this.#piece.length) continue;
 			// @ts-expect-error: as above

@@ -20,7 +20,7 @@ export class Concert extends Emitter {
 	left = 0;
 	#timer = 0;
 	#began = 0;
-	/** @type {{ at: number, midi: number, velocity: number | null }[]} */
+	/** @type {Stroke[]} */
 	#events = [];
 	#next = 0;
 	#player;

@@ -124,7 +124,7 @@ export function writeMidi(players) {
 			{ at: begin, bytes: [0x90 | channel, midi, Math.max(1, Math.round(velocity * 127))] },
 			{ at: end, bytes: [0x80 | channel, midi, 0] },
 		]);
-		events.sort((a, b) => a.at - b.at || (a.bytes[0] ?? 0) - (b.bytes[0] ?? 0));
+		events.sort((a, b) => a.at - b.at || a.bytes[0] - b.bytes[0]);
 		const title = [...new TextEncoder().encode(name)];
 		const data = [0, 0xff, 0x03, ...variable(title.length), ...title];
 		let before = 0;

@@ -4,7 +4,8 @@ import { recall, remember } from "../store.js";
 
 /**
  * MIDI instruments: what is played on them, and what they are to sound.
- * Event: `change` when others are there. Ports are used until somebody switches them off.
+ * Events: `change` when others are there, `input` when somebody does something with one. Ports are used
+ * until somebody switches them off.
  */
 export class MidiPorts extends Emitter {
 	/** @type {MIDIAccess | null} */
@@ -44,7 +45,7 @@ export class MidiPorts extends Emitter {
 		return true;
 	}
 
-	/** @returns {{ name: string, input: boolean, on: boolean }[]} */
+	/** @returns {Port[]} */
 	get ports() {
 		const { inputs, outputs } = this.#access ?? { inputs: new Map(), outputs: new Map() };
 		return [...inputs.values(), ...outputs.values()].map((port) => ({
@@ -83,6 +84,8 @@ export class MidiPorts extends Emitter {
 	#receive(port, data) {
 		const [status = 0, number = 0, value = 0] = data ?? [];
 		const kind = status & 0xf0;
+		// Many instruments say all the time that they are still there.
+		if (kind !== 0xf0) this.emit("input");
 		const finger = `midi ${port} ${status & 15}`;
 		const key = keyOf(number);
 		if (kind === 0x90 && value > 0 && key) this.#player.press(key, value / 127, finger);

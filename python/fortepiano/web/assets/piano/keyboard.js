@@ -45,8 +45,7 @@ export class Keyboard extends Emitter {
 		addEventListener("keydown", (event) => this.#press(event));
 		addEventListener("keyup", (event) => this.#release(event.code));
 		addEventListener("blur", () => this.#down.clear());
-		const { keyboard } = /** @type {{ keyboard?: { getLayoutMap(): Promise<Map<string, string>> } }} */ (navigator);
-		keyboard?.getLayoutMap().then(
+		navigator.keyboard?.getLayoutMap().then(
 			(signs) => {
 				this.#signs = signs;
 				this.emit("octave");

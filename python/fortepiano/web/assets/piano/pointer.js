@@ -38,8 +38,6 @@ export function playByPointer(canvas, view, player) {
 		const passed = event.getCoalescedEvents();
 		for (const point of passed.length > 0 ? passed : [event]) move(point);
 	});
-	canvas.addEventListener("pointerup", lift);
-	canvas.addEventListener("pointercancel", lift);
-	canvas.addEventListener("lostpointercapture", lift);
+	canvas.onpointerup = canvas.onpointercancel = canvas.onlostpointercapture = lift;
 	canvas.addEventListener("contextmenu", (event) => event.preventDefault());
 }

@@ -79,10 +79,8 @@ export class Trails {
 
 	/** @param {string} player */
 	release(player) {
-		for (const [slot, trail] of this.#growing) {
-			if (trail.player !== player) continue;
-			trail.end = now();
-			this.#growing.delete(slot);
+		for (const trail of this.#growing.values()) {
+			if (trail.player === player) this.end(trail.key, player);
 		}
 		this.#coming = this.#coming.filter((trail) => trail.player !== player);
 	}
@@ -96,7 +94,7 @@ export class Trails {
 	}
 
 	#paint() {
-		if (this.#trails.length === 0 && this.#coming.length === 0 && this.#blank) return false;
+		if (this.#blank && this.#trails.length + this.#coming.length === 0) return false;
 		const present = now();
 		const height = this.#height;
 		this.#context.clearRect(0, 0, this.#width, height);
@@ -119,7 +117,7 @@ export class Trails {
 			}
 		}
 		this.#context.globalAlpha = 1;
-		this.#blank = this.#trails.length === 0 && this.#coming.length === 0;
+		this.#blank = this.#trails.length + this.#coming.length === 0;
 		return !this.#blank;
 	}
 

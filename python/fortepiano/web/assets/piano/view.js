@@ -77,7 +77,7 @@ export class PianoView {
 
 	/**
 	 * The key at a point of the canvas, and how far down it was met, 0..1.
-	 * @param {number} x CSS pixels @param {number} y CSS pixels @returns {{ key: Key, depth: number } | undefined}
+	 * @param {number} x CSS pixels @param {number} y CSS pixels
 	 */
 	keyAt(x, y) {
 		if (x < 0 || y < 0 || x >= this.#width || y >= this.#height) return undefined;
@@ -147,7 +147,7 @@ export class PianoView {
 	/** Draws the keyboard as it is when nobody plays, and keeps it. */
 	#rest() {
 		const context = this.#context;
-		const [width, height] = [this.#canvas.width, this.#canvas.height];
+		const { width, height } = this.#canvas;
 		this.#stale = false;
 		this.#glows.clear();
 		if (width === 0 || height === 0) return;
