@@ -72,7 +72,13 @@ class Office:
 
     def guest(self, address: str, name: str, room: str) -> Guest:
         url = f"{self.server.ws_url}/ws"
-        opened = connect(url, source_address=(address, 0), compression=None, proxy=None)
+        opened = connect(
+            url,
+            source_address=(address, 0),
+            compression=None,
+            proxy=None,
+            max_queue=None,  # else what nobody reads would keep the close frame back
+        )
         return Guest(self._stack.enter_context(opened), name, room)
 
     def enter(self, scope: str = "admin") -> Page:

@@ -32,7 +32,13 @@ def crowd() -> Iterator[tuple[Server, str]]:
         for number in range(4):
             address = (f"127.90.0.{number + 1}", 0)
             url = f"{server.ws_url}/ws"
-            opened = connect(url, source_address=address, compression=None, proxy=None)
+            opened = connect(
+                url,
+                source_address=address,
+                compression=None,
+                proxy=None,
+                max_queue=None,  # else what nobody reads would keep the close frame back
+            )
             person = stack.enter_context(opened)
             person.send(json.dumps([{"m": "hi"}, {"m": "ch", "_id": f"room {number % 2}"}]))
         yield server, token
