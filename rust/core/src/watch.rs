@@ -1,11 +1,16 @@
 //! Once a second: who is silent, who is slow, who does not go; and the refill of the quotas.
 
-use crate::client::Phase;
+use crate::client::{Client, Phase};
 use crate::frame;
 use crate::hub::{Hub, Verdict};
 
 /// The time between two looks at all connections, µs.
 pub(crate) const PERIOD: u64 = 1_000_000;
+
+/// Pings of one moment, and the time to the next ones, µs: a `send` is 3 to 10 µs, and notes must not
+/// wait for those of thousands who came together.
+const PINGS: usize = 32;
+const PING_PAUSE: u64 = 2_000;
 
 /// The close code for a reader that is too slow.
 pub(crate) const SLOW: u16 = 1013;
@@ -19,12 +24,16 @@ impl Hub {
             self.quotas.tick();
             self.next_quota_tick += self.settings.quota_tick;
         }
-        if self.next_watch > self.now {
-            return;
+        if self.next_watch <= self.now {
+            self.next_watch = self.now + PERIOD;
+            self.look_at_all();
         }
-        self.next_watch = self.now + PERIOD;
-        let Self { clients, rooms, settings, verdicts, now, .. } = self;
-        let mut silent = Vec::new();
+        self.ping();
+    }
+
+    fn look_at_all(&mut self) {
+        let Self { clients, rooms, settings, verdicts, to_ping, now, .. } = self;
+        to_ping.clear();
         for (number, client) in clients.iter_mut() {
             let number = number as u32;
             client.shrink();
@@ -50,8 +59,7 @@ impl Hub {
                     if client.pinged.saturating_add(settings.pong) < *now {
                         verdicts.push_back((number, Verdict::Drop));
                     } else if client.pinged == u64::MAX && *now - client.heard > settings.ping {
-                        client.pinged = *now;
-                        silent.push(number);
+                        to_ping.push(number);
                     }
                 }
             }
@@ -61,8 +69,20 @@ impl Hub {
                 room.log.shrink();
             }
         }
-        for client in silent {
-            self.insert(client, |out| frame::append(out, frame::PING, &[]));
+    }
+
+    /// Pings some of those who have been silent, and sets the alarm for the others.
+    fn ping(&mut self) {
+        let rest = self.to_ping.len().saturating_sub(PINGS);
+        for client in self.to_ping.split_off(rest) {
+            let still = |it: &&mut Client| it.phase == Phase::Open && it.pinged == u64::MAX;
+            if let Some(it) = self.clients.get_mut(client as usize).filter(still) {
+                it.pinged = self.now;
+                self.insert(client, |out| frame::append(out, frame::PING, &[]));
+            }
+        }
+        if rest > 0 {
+            self.set_alarm(self.now + PING_PAUSE);
         }
     }
 }
