@@ -28,6 +28,8 @@ cdef extern from "core.h" nogil:
     int32_t fortepiano_end_turn(fortepiano_hub *hub)
     int32_t fortepiano_flush(fortepiano_hub *hub)
     int32_t fortepiano_wake(fortepiano_hub *hub)
+    int64_t fortepiano_resume(fortepiano_hub *hub)
+    int32_t fortepiano_settle(fortepiano_hub *hub, uint32_t client)
     int64_t fortepiano_next_verdict(fortepiano_hub *hub, uint16_t *code)
 
 cdef enum:
@@ -104,12 +106,28 @@ cdef class Engine:
         with nogil:
             outcome = fortepiano_flush(self.hub)
         self.judge(outcome)
+        self.catch_up()
 
     def wake(self):
         cdef int32_t outcome
         with nogil:
             outcome = fortepiano_wake(self.hub)
         self.judge(outcome)
+
+    cdef int catch_up(self) except -1:
+        cdef int64_t client
+        cdef Link link
+        try:
+            while True:
+                client = fortepiano_resume(self.hub)
+                if client < 0:
+                    return 0
+                link = self.links.get(client)
+                if link is not None:
+                    link.turn()
+        finally:
+            # Who still waits is served after the next look at the sockets.
+            self.end_turn()
 
     cdef object window(self, uint32_t client):
         cdef size_t room = 0
@@ -176,6 +194,8 @@ cdef class Link:
         pass
 
     def connection_lost(self, exc):
+        if fortepiano_settle(self.engine.hub, self.client):
+            self.turn()
         self.end()
         # The number of the descriptor is free as soon as this returns.
         fortepiano_detach(self.engine.hub, self.client)

@@ -371,6 +371,10 @@ class Hub:
     def address(self) -> int:
         """Where the hub lies in memory, for the Cython link."""
 
+    @property
+    def postponed(self) -> int:
+        """How many connections sent what Python handles in a later turn of the loop."""
+
     def fileno(self) -> int:
         """Returns the descriptor that an event loop watches for reading; then `wake` is due."""
 

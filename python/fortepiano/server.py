@@ -242,9 +242,10 @@ async def _serve(
 
 
 def _is_quiet(gate: Gate, public: uvicorn.Server) -> bool:
-    """Whether no request is half read, and no page half sent."""
+    """Whether no request is half read, no page half sent, and no message put off."""
     visits = (one for one in public.server_state.connections if isinstance(one, Visit))
-    return not len(gate.awaited) and not any(visit.is_answering for visit in visits)
+    is_behind = len(gate.awaited) or gate.engine.owner.postponed
+    return not is_behind and not any(visit.is_answering for visit in visits)
 
 
 def _look_after(

@@ -74,6 +74,8 @@ pub struct Client {
     pub watched: bool,
     /// Whether it waits in the hub's list of clients to flush.
     pub queued: bool,
+    /// Whether its bytes begin with a frame that was put off, which has been counted.
+    pub postponed: bool,
     /// When it was sent a ping that nothing has followed, µs; [`u64::MAX`] where there is none.
     pub pinged: u64,
     /// The room it is in, or [`NONE`].
@@ -118,6 +120,7 @@ impl Client {
             blocked: false,
             watched: false,
             queued: false,
+            postponed: false,
             pinged: u64::MAX,
             room: NONE,
             seat: NONE,

@@ -16,7 +16,7 @@ use crate::text::Span;
 /// Bytes that one read may bring.
 const READ: usize = 256 << 10;
 /// The largest header of a frame from a client.
-const HEADER: usize = 14;
+pub(crate) const HEADER: usize = 14;
 /// The close code for too many bytes per second.
 const BYTE_RATE: u16 = 4002;
 /// The close code for too many messages per second.
@@ -45,6 +45,10 @@ pub(crate) struct Reading {
     is_blob: bool,
     /// What it is too much of, where the connection must end for that.
     excess: Option<Refusal>,
+    /// Whether the next frame was put off, and has been counted.
+    is_counted: bool,
+    /// Whether what Python must handle may be put off.
+    may_wait: bool,
     scratch: Vec<u8>,
 }
 
@@ -60,6 +64,8 @@ impl Reading {
             next: 0,
             is_blob: false,
             excess: None,
+            is_counted: false,
+            may_wait: true,
             scratch: Vec::new(),
         }
     }
@@ -77,6 +83,36 @@ impl Reading {
             Text::Buffer(range) => &self.buffer[range.clone()],
             Text::Assembled(bytes) => bytes,
         }
+    }
+
+    /// The text from an element on, and the bytes behind its frame; nothing where they may not wait
+    /// or are more than `most` together.
+    pub(crate) fn behind(&self, element: Span, most: usize) -> Option<(Vec<u8>, Vec<u8>)> {
+        let rest = &self.buffer[self.at..self.end];
+        let text = self.text();
+        if !self.may_wait || self.excess.is_some() || HEADER + text.len() + rest.len() > most {
+            return None;
+        }
+        let text = if self.next == 1 {
+            text.to_vec()
+        } else {
+            // What stands before it is handled: the array begins with it now.
+            [b"[", &text[element.start as usize..]].concat()
+        };
+        Some((text, rest.to_vec()))
+    }
+
+    /// Leaves what is not handled; gives whose it is.
+    pub(crate) fn give_up(&mut self) -> u32 {
+        self.at = self.end;
+        self.next = self.elements.len();
+        self.is_blob = false;
+        self.client
+    }
+
+    /// Lets nothing wait until other bytes are taken.
+    pub(crate) fn insist(&mut self) {
+        self.may_wait = false;
     }
 }
 
@@ -117,6 +153,8 @@ impl Hub {
         reading.next = 0;
         reading.is_blob = false;
         reading.excess = None;
+        reading.is_counted = false;
+        reading.may_wait = true;
         if let Some(client) = self.clients.get_mut(client as usize) {
             if let Some(meter) = &mut client.meter {
                 let passed = self.now - client.heard;
@@ -128,6 +166,7 @@ impl Hub {
             }
             client.heard = self.now;
             client.pinged = u64::MAX;
+            reading.is_counted = std::mem::take(&mut client.postponed);
             if let Some(extra) = client.extra_if_any() {
                 extra.partial.clear();
             }
@@ -137,6 +176,7 @@ impl Hub {
     /// Handles what came, up to the next thing that is not the hub's.
     pub fn step(&mut self) -> Step<'_> {
         let client = self.reading.client;
+        self.patience.came_back(&self.clock);
         loop {
             while self.reading.next < self.reading.elements.len() {
                 let element = self.reading.elements[self.reading.next];
@@ -148,7 +188,13 @@ impl Hub {
                     Element::Notes(notes) => self.play(client, notes),
                     Element::Mouse { x, y } => self.point(client, x, y),
                     Element::Time { echo } => self.tell_time(client, echo),
-                    Element::Cold(span) => return Step::Cold(span.of(self.reading.text())),
+                    Element::Cold(span) => {
+                        if self.patience.is_over() && self.postpone(span) {
+                            return Step::Done;
+                        }
+                        self.patience.goes_out(&self.clock);
+                        return Step::Cold(span.of(self.reading.text()));
+                    }
                 }
             }
             if std::mem::take(&mut self.reading.is_blob) {
@@ -181,7 +227,7 @@ impl Hub {
                 Parsed::Frame(used, what) => {
                     let from = reading.at;
                     reading.at += used;
-                    self.stats.frames_in += 1;
+                    self.stats.frames_in += u64::from(!self.reading.is_counted);
                     if let Some(code) = self.take(client, phase, from, what) {
                         return self.end(client, phase, code, Phase::Closed);
                     }
@@ -228,10 +274,13 @@ impl Hub {
 
     /// Counts the messages of a frame; where they are too many, none of them is handled.
     fn count(&mut self, client: u32) {
+        let reading = &mut self.reading;
+        if std::mem::take(&mut reading.is_counted) {
+            return;
+        }
         let Some(meter) = self.clients.get_mut(client as usize).and_then(|it| it.meter.as_mut()) else {
             return;
         };
-        let reading = &mut self.reading;
         let new = reading.elements.len() - reading.next;
         if !meter.messages.pour(self.settings.messages, new.max(1) as u64) {
             reading.next = reading.elements.len();

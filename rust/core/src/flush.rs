@@ -23,16 +23,17 @@ impl Hub {
         self.now = self.clock.now();
     }
 
-    /// Ends a turn of the loop; says whether [`Hub::flush`] is due.
+    /// Ends a turn of the loop; says whether [`Hub::flush`], and then [`Hub::resume`], is due.
     pub fn end_turn(&mut self) -> bool {
         self.in_turn = false;
-        self.is_owed_flush
+        self.is_owed_flush || self.postponed() > 0
     }
 
     /// Sends what is owed, except in rooms that rest.
     pub fn flush(&mut self) {
         self.in_turn = false;
         self.is_owed_flush = false;
+        self.patience.renew();
         self.now = self.clock.now();
         let mut resting = u64::MAX;
         let mut queue = std::mem::take(&mut self.rooms_to_flush);

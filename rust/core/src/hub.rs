@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::feed::Reading;
 use crate::frame;
 use crate::meter::Meter;
+use crate::patience::Patience;
 use crate::quota::Quotas;
 use crate::room::{Person, Room};
 pub use crate::settings::Settings;
@@ -69,6 +70,7 @@ pub struct Hub {
     pub(crate) rooms_to_flush: Vec<u32>,
     pub(crate) clients_to_flush: Vec<u32>,
     pub(crate) verdicts: VecDeque<(u32, Verdict)>,
+    pub(crate) patience: Patience,
     /// Whether a turn of the loop is under way that will end in a flush.
     pub(crate) in_turn: bool,
     /// Whether something waits that need not rest.
@@ -76,6 +78,8 @@ pub struct Hub {
     /// When the timer is set to fire, µs.
     pub(crate) alarm: u64,
     pub(crate) next_watch: u64,
+    /// Who has been silent for so long that he is pinged.
+    pub(crate) to_ping: Vec<u32>,
     pub(crate) next_quota_tick: u64,
     /// Counters since the start.
     pub stats: Stats,
@@ -100,10 +104,12 @@ impl Hub {
             rooms_to_flush: Vec::new(),
             clients_to_flush: Vec::new(),
             verdicts: VecDeque::new(),
+            patience: Patience::default(),
             in_turn: false,
             is_owed_flush: false,
             alarm: u64::MAX,
             next_watch: now + crate::watch::PERIOD,
+            to_ping: Vec::new(),
             next_quota_tick: now + settings.quota_tick,
             stats: Stats::default(),
             settings,

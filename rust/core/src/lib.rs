@@ -13,6 +13,7 @@ mod log;
 mod meter;
 pub mod notes;
 mod number;
+mod patience;
 pub mod quota;
 mod room;
 pub mod scan;

@@ -169,6 +169,27 @@ pub unsafe extern "C" fn fortepiano_wake(hub: *mut Hub) -> i32 {
     }
 }
 
+/// Goes on with a connection whose messages were put off: its number, or -1 where none is to be
+/// served in this turn.
+///
+/// # Safety
+/// As [`with`].
+#[no_mangle]
+pub unsafe extern "C" fn fortepiano_resume(hub: *mut Hub) -> i64 {
+    // SAFETY: the caller's promise.
+    unsafe { with(hub, -1, |hub| hub.resume().map_or(-1, i64::from)) }
+}
+
+/// Goes on with a connection that ends; whether anything of it was put off.
+///
+/// # Safety
+/// As [`with`].
+#[no_mangle]
+pub unsafe extern "C" fn fortepiano_settle(hub: *mut Hub, client: u32) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe { with(hub, 0, |hub| i32::from(hub.settle(client))) }
+}
+
 /// The next connection that must be ended: its number, or -1; a close code, or 0 to drop it.
 ///
 /// # Safety

@@ -161,6 +161,11 @@ impl Hub {
     }
 
     #[getter]
+    fn postponed(&self) -> usize {
+        self.get().postponed()
+    }
+
+    #[getter]
     fn address(&self) -> usize {
         self.inner.as_ptr() as usize
     }

@@ -1,0 +1,119 @@
+//! Patience: a storm of messages for Python waits, so that notes do not wait for it.
+//!
+//! A thousand people who enter a room in one turn of the loop keep Python busy for a fifth of a
+//! second. What is hot goes past them: once the handlers have had their share of a turn, each further
+//! connection with something for them keeps it, and all that is behind it, until a later turn.
+
+use std::collections::VecDeque;
+
+use crate::clock::Clock;
+use crate::feed::HEADER;
+use crate::hub::Hub;
+use crate::text::Span;
+
+/// The share of Python's handlers in a turn of the loop, µs.
+const SHARE: u64 = 2_000;
+/// What a frame begins with that was put off: the last text of its message, masked by zeros (RFC
+/// 6455 section 5.2), so that it can be read again.
+const TEXT: u8 = 0x81;
+const MASKED: u8 = 0x80;
+
+/// How long Python has been at work in this turn, and who waits for it.
+#[derive(Debug, Default)]
+pub(crate) struct Patience {
+    spent: u64,
+    /// When a handler was called that has not come back; µs, 0 for none.
+    since: u64,
+    waiting: VecDeque<u32>,
+}
+
+impl Patience {
+    /// A handler is called.
+    pub fn goes_out(&mut self, clock: &Clock) {
+        self.since = clock.now().max(1);
+    }
+
+    /// A handler may have come back.
+    pub fn came_back(&mut self, clock: &Clock) {
+        if self.since > 0 {
+            self.spent += clock.now().saturating_sub(self.since);
+            self.since = 0;
+        }
+    }
+
+    /// Whether the handlers have had their share.
+    pub fn is_over(&self) -> bool {
+        self.spent > SHARE
+    }
+
+    /// A new turn begins.
+    pub fn renew(&mut self) {
+        self.spent = 0;
+    }
+}
+
+impl Hub {
+    /// Puts the message at `span`, and all that the connection sent behind it, off to a later turn.
+    ///
+    /// Says whether it did: who has sent more than the longest message is served at once.
+    pub(crate) fn postpone(&mut self, span: Span) -> bool {
+        let most = self.settings.limits.message + HEADER;
+        let Some((text, rest)) = self.reading.behind(span, most) else { return false };
+        let client = self.reading.give_up();
+        let Some(it) = self.clients.get_mut(client as usize) else { return false };
+        let partial = &mut it.extra().partial;
+        partial.clear();
+        partial.push(TEXT);
+        match text.len() {
+            short @ 0..126 => partial.push(MASKED + short as u8),
+            medium @ 126..0x1_0000 => {
+                partial.push(MASKED + 126);
+                partial.extend_from_slice(&(medium as u16).to_be_bytes());
+            }
+            long => {
+                partial.push(MASKED + 127);
+                partial.extend_from_slice(&(long as u64).to_be_bytes());
+            }
+        }
+        partial.extend_from_slice(&[0; 4]);
+        partial.extend_from_slice(&text);
+        partial.extend_from_slice(&rest);
+        it.postponed = true;
+        self.patience.waiting.push_back(client);
+        true
+    }
+
+    /// Goes on with the next connection that was put off, as [`Hub::feed`] does, while the handlers
+    /// have not had their share of this turn.
+    pub fn resume(&mut self) -> Option<u32> {
+        while let Some(client) = self.patience.waiting.front().copied() {
+            if self.patience.is_over() {
+                return None;
+            }
+            self.patience.waiting.pop_front();
+            if self.clients.get(client as usize).is_some_and(|it| it.postponed) {
+                self.window(client);
+                self.feed(client, 0);
+                return Some(client);
+            }
+        }
+        None
+    }
+
+    /// Goes on with a connection now, if it was put off; for one that ends.
+    pub fn settle(&mut self, client: u32) -> bool {
+        let is_waiting = self.clients.get(client as usize).is_some_and(|it| it.postponed);
+        if is_waiting {
+            self.window(client);
+            self.feed(client, 0);
+            self.reading.insist();
+        }
+        is_waiting
+    }
+
+    /// How many connections wait for a later turn.
+    #[must_use]
+    pub fn postponed(&self) -> usize {
+        self.patience.waiting.len()
+    }
+}
