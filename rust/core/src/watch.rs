@@ -9,8 +9,8 @@ pub(crate) const PERIOD: u64 = 1_000_000;
 
 /// Pings of one moment, and the time to the next ones, µs: a `send` is 3 to 10 µs, and notes must not
 /// wait for those of thousands who came together.
-const PINGS: usize = 32;
-const PING_PAUSE: u64 = 2_000;
+const PINGS: usize = 64;
+const PING_PAUSE: u64 = 4_000;
 
 /// The close code for a reader that is too slow.
 pub(crate) const SLOW: u16 = 1013;
