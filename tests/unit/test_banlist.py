@@ -68,6 +68,13 @@ class TestBanList:
         assert not bans.refuses(ANN, "203.0.113.7", 0)
         assert {ban.subject for ban in store.bans()} == {ANN, BEA}
 
+    def test_only_what_is_banned_is_lifted(self) -> None:
+        bans = BanList(Bans(), MemoryStore())
+        bans.ban(record(SITE, "203.0.113.0/24"))
+        for room, who in ((SITE, "no:address"), (SITE, "1/x"), ("room", "203.0.113.0/24")):
+            assert not bans.lift(room, who)
+        assert bans.refuses(ANN, "203.0.113.7", 0)
+
     def test_what_others_change_is_taken_over(self) -> None:
         store = SharedStore()
         store.save_ban(record("room", ANN))

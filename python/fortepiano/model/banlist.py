@@ -113,9 +113,9 @@ class BanList:
             room: The room's name, or `SITE`.
             who: Its subject, as `subject` spells it.
         """
-        self._known.pop((room, who), None)
         self._store.remove_ban(room, who)
-        return self._drop(room, who)
+        # The table knows networks without a room, and takes nothing for one that is none.
+        return self._known.pop((room, who), None) is not None and self._drop(room, who)
 
     def _put(self, record: BanRecord) -> None:
         if is_network(record.subject):
