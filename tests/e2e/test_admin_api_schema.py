@@ -79,5 +79,7 @@ def test_the_api_is_as_its_document_says_at_length(
     crowd: tuple[Server, str], tmp_path: Path
 ) -> None:
     server, token = crowd
-    explore(server, token, tmp_path, "--max-examples", "100", "--exclude-path", STREAM)
-    explore(server, token, tmp_path, "--max-examples", "5", "--include-path", STREAM)
+    # The same each time: what another seed may find is for whoever looks for it.
+    many, few = (("--max-examples", str(count), "--seed", "7") for count in (100, 5))
+    explore(server, token, tmp_path, *many, "--exclude-path", STREAM)
+    explore(server, token, tmp_path, *few, "--include-path", STREAM)
