@@ -239,6 +239,16 @@ pub fn append(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
+/// Appends a text frame as a client would send it, masked by zeros (RFC 6455 section 5.3), so that
+/// [`parse`] can read it again.
+pub(crate) fn append_to_read(out: &mut Vec<u8>, text: &[u8]) {
+    let head = out.len();
+    append_header(out, TEXT, text.len());
+    out[head + 1] |= MASKED;
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(text);
+}
+
 /// Appends a close frame; the reason is cut to what a control frame holds.
 pub fn append_close(out: &mut Vec<u8>, code: u16, reason: &str) {
     if code == code::NO_STATUS {

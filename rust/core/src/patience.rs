@@ -8,15 +8,12 @@ use std::collections::VecDeque;
 
 use crate::clock::Clock;
 use crate::feed::HEADER;
+use crate::frame;
 use crate::hub::Hub;
 use crate::text::Span;
 
 /// The share of Python's handlers in a turn of the loop, µs.
 const SHARE: u64 = 2_000;
-/// What a frame begins with that was put off: the last text of its message, masked by zeros (RFC
-/// 6455 section 5.2), so that it can be read again.
-const TEXT: u8 = 0x81;
-const MASKED: u8 = 0x80;
 
 /// How long Python has been at work in this turn, and who waits for it.
 #[derive(Debug, Default)]
@@ -63,20 +60,7 @@ impl Hub {
         let Some(it) = self.clients.get_mut(client as usize) else { return false };
         let partial = &mut it.extra().partial;
         partial.clear();
-        partial.push(TEXT);
-        match text.len() {
-            short @ 0..126 => partial.push(MASKED + short as u8),
-            medium @ 126..0x1_0000 => {
-                partial.push(MASKED + 126);
-                partial.extend_from_slice(&(medium as u16).to_be_bytes());
-            }
-            long => {
-                partial.push(MASKED + 127);
-                partial.extend_from_slice(&(long as u64).to_be_bytes());
-            }
-        }
-        partial.extend_from_slice(&[0; 4]);
-        partial.extend_from_slice(&text);
+        frame::append_to_read(partial, &text);
         partial.extend_from_slice(&rest);
         it.postponed = true;
         self.patience.waiting.push_back(client);
@@ -91,9 +75,7 @@ impl Hub {
                 return None;
             }
             self.patience.waiting.pop_front();
-            if self.clients.get(client as usize).is_some_and(|it| it.postponed) {
-                self.window(client);
-                self.feed(client, 0);
+            if self.take_up(client) {
                 return Some(client);
             }
         }
@@ -102,13 +84,21 @@ impl Hub {
 
     /// Goes on with a connection now, if it was put off; for one that ends.
     pub fn settle(&mut self, client: u32) -> bool {
-        let is_waiting = self.clients.get(client as usize).is_some_and(|it| it.postponed);
-        if is_waiting {
-            self.window(client);
-            self.feed(client, 0);
+        let was_waiting = self.take_up(client);
+        if was_waiting {
             self.reading.insist();
         }
-        is_waiting
+        was_waiting
+    }
+
+    /// Feeds what a connection kept, if it was put off; says whether it was.
+    fn take_up(&mut self, client: u32) -> bool {
+        let was_waiting = self.clients.get(client as usize).is_some_and(|it| it.postponed);
+        if was_waiting {
+            self.window(client);
+            self.feed(client, 0);
+        }
+        was_waiting
     }
 
     /// How many connections wait for a later turn.
