@@ -189,6 +189,11 @@ impl Network {
         Self::new(address.parse().ok()?, length.parse().ok().filter(|_| is_plain)?)
     }
 
+    /// Whether it is one of IPv4.
+    fn is_mapped(self) -> bool {
+        self.length >= MAPPED_BITS && is_mapped(self.bits)
+    }
+
     /// Whether an address is in it; IPv4 is not in a network of IPv6 that lies around its range.
     #[must_use]
     pub fn holds(self, address: IpAddr) -> bool {
@@ -205,7 +210,7 @@ fn bits(address: IpAddr) -> u128 {
     Ipv6Addr::to_bits(wide)
 }
 
-/// Whether an address is one of IPv4; of a network, only where it is as long as that range.
+/// Whether an address is one of IPv4.
 fn is_mapped(bits: u128) -> bool {
     bits >> (ADDRESS_BITS - MAPPED_BITS) == MAPPED
 }
@@ -221,43 +226,19 @@ fn mask(length: u8) -> u128 {
 #[derive(Default)]
 struct Networks {
     ends: AHashMap<Network, u64>,
-    lengths: PerFamily<Lengths>,
+    /// Of IPv6 and of IPv4: no address of the one is in a network of the other.
+    lengths: [Lengths; 2],
 }
 
 /// How many networks have each length, the longest first; none of them is 0.
 type Lengths = Vec<(u8, usize)>;
-
-/// The same of IPv4 and of IPv6: no address of the one is in a network of the other.
-#[derive(Default)]
-struct PerFamily<T> {
-    mapped: T,
-    others: T,
-}
-
-impl<T> PerFamily<T> {
-    fn of(&self, bits: u128) -> &T {
-        if is_mapped(bits) {
-            &self.mapped
-        } else {
-            &self.others
-        }
-    }
-
-    fn of_mut(&mut self, network: Network) -> &mut T {
-        if network.length >= MAPPED_BITS && is_mapped(network.bits) {
-            &mut self.mapped
-        } else {
-            &mut self.others
-        }
-    }
-}
 
 impl Networks {
     /// Whether the network was not banned before.
     fn add(&mut self, network: Network, until: u64) -> bool {
         let is_new = self.ends.insert(network, until).is_none();
         if is_new {
-            let lengths = self.lengths.of_mut(network);
+            let lengths = &mut self.lengths[usize::from(network.is_mapped())];
             match place(lengths, network.length) {
                 Ok(at) => lengths[at].1 += 1,
                 Err(at) => lengths.insert(at, (network.length, 1)),
@@ -268,7 +249,7 @@ impl Networks {
 
     fn remove(&mut self, network: Network) -> bool {
         let removed = self.ends.remove(&network).is_some();
-        let lengths = self.lengths.of_mut(network);
+        let lengths = &mut self.lengths[usize::from(network.is_mapped())];
         if let (true, Ok(at)) = (removed, place(lengths, network.length)) {
             lengths[at].1 -= 1;
             if lengths[at].1 == 0 {
@@ -280,7 +261,7 @@ impl Networks {
 
     fn until(&self, address: IpAddr, now: u64) -> Option<u64> {
         let bits = bits(address);
-        let around = self.lengths.of(bits).iter();
+        let around = self.lengths[usize::from(is_mapped(bits))].iter();
         let around = around.map(|&(length, _)| Network { bits: bits & mask(length), length });
         let mut ends = around.filter_map(|network| self.ends.get(&network).copied());
         ends.find(|&until| holds(until, now))
