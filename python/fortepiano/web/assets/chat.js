@@ -31,8 +31,7 @@ export class Chat {
 		this.#net = net;
 		this.#room = room;
 		this.#mutes = mutes;
-		net.wire.on("a", (line) => this.#append(line));
-		net.wire.on("dm", (line) => this.#append(line));
+		for (const kind of ["a", "dm"]) net.wire.on(kind, (line) => this.#append(line));
 		net.wire.on("c", ({ c }) => this.#replace(Array.isArray(c) ? c : []));
 		net.on("status", () => this.#allow());
 		room.on("joined", () => this.#aim(null, null));
@@ -140,7 +139,7 @@ export class Chat {
 			const whom = own ? t("to {name}", { name: string(line.recipient?.name) }) : t("to you alone");
 			row.append(make("bdi", "line-to", whom));
 		}
-		const answered = this.#find(line.r);
+		const answered = typeof line.r === "string" && this.#log.querySelector(`[data-line="${CSS.escape(line.r)}"]`);
 		if (answered) row.append(make("bdi", "line-quote", answered.querySelector(".line-text")?.textContent ?? ""));
 		const text = make("bdi", "line-text");
 		text.append(...withLinks(line.a));
@@ -166,11 +165,6 @@ export class Chat {
 		this.#read();
 	}
 
-	/** @param {unknown} id */
-	#find(id) {
-		return typeof id === "string" ? this.#log.querySelector(`[data-line="${CSS.escape(id)}"]`) : null;
-	}
-
 	/** @param {boolean} open */
 	#show(open) {
 		this.#section.classList.toggle("closed", !open);
@@ -184,8 +178,7 @@ export class Chat {
 		const seen = !document.hidden && !this.#section.classList.contains("closed");
 		if (seen) this.#unread = 0;
 		this.#toggle.dataset.unread = this.#unread ? String(this.#unread) : "";
-		document.title = document.title.replace(/^\(\d+\) /, this.#unread ? `(${this.#unread}) ` : "");
-		if (this.#unread && !document.title.startsWith("(")) document.title = `(${this.#unread}) ${document.title}`;
+		document.title = (this.#unread ? `(${this.#unread}) ` : "") + document.title.replace(/^\(\d+\) /, "");
 	}
 
 	#allow() {

@@ -22,9 +22,12 @@ export function luminance(hex) {
 	return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
-/** Dark or light ink, whichever contrasts more with the colour below it. @param {string} hex */
+/** Dark and light ink. */
+export const INKS = ["#10131a", "#ffffff"];
+
+/** The ink that contrasts more with the colour below it. @param {string} hex */
 export function inkOn(hex) {
-	return luminance(hex) > 0.179 ? "#10131a" : "#ffffff";
+	return INKS[luminance(hex) > 0.179 ? 0 : 1];
 }
 
 /** Gives something a checked colour, and an ink that one can read on it. @param {HTMLElement} node @param {string} hex */

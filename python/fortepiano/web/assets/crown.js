@@ -1,5 +1,5 @@
 import { now } from "./clock.js";
-import { icon, make } from "./dom.js";
+import { STILL, icon, make } from "./dom.js";
 import { t } from "./language.js";
 
 const FALLS = 2000;
@@ -17,7 +17,6 @@ export function showFallenCrown(layer, net, room, clock) {
 	crown.append(icon("crown"), left);
 	crown.addEventListener("click", () => net.send({ m: "chown", id: room.me }));
 	layer.append(crown);
-	const still = matchMedia("(prefers-reduced-motion: reduce)");
 	let timer = 0;
 	/** Which fall was shown. @type {number | undefined} */
 	let shown;
@@ -49,7 +48,7 @@ export function showFallenCrown(layer, net, room, clock) {
 			clearInterval(timer);
 			timer = setInterval(count, 250);
 			const age = now() - clock.toLocal(time);
-			if (age < FALLS && !still.matches) {
+			if (age < FALLS && !STILL.matches) {
 				const from = { left: `${place(startPos?.x)}%`, top: `${place(startPos?.y, 20)}%` };
 				const way = crown.animate([from, {}], { duration: FALLS, easing: "cubic-bezier(0.5, 0, 0.9, 0.6)" });
 				way.currentTime = Math.max(0, age);

@@ -76,8 +76,8 @@ export class Cursors {
 			const dx = person.x - cursor.x;
 			const dy = person.y - cursor.y;
 			// From the parking place outside the window a cursor appears; it does not fly in.
-			const jump = Math.abs(dx) + Math.abs(dy) > 60;
-			const there = jump || Math.abs(dx) + Math.abs(dy) < ARRIVED;
+			const way = Math.abs(dx) + Math.abs(dy);
+			const there = way > 60 || way < ARRIVED;
 			cursor.x = there ? person.x : person.x - dx * left;
 			cursor.y = there ? person.y : person.y - dy * left;
 			const x = (cursor.x / 100) * innerWidth;

@@ -73,6 +73,14 @@ export function submit(id, act) {
 	});
 }
 
+/** `matches` where one wants nothing to move. */
+export const STILL = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** A field of a form. @param {HTMLFormElement} form @param {string} name */
+export function field({ elements }, name) {
+	return /** @type {HTMLInputElement} */ (elements.namedItem(name));
+}
+
 /** What one draws with on a canvas. @param {HTMLCanvasElement} canvas */
 export function pen(canvas) {
 	return /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));

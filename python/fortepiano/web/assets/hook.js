@@ -23,7 +23,7 @@ export class Journal {
  * @param {{ schedule: Journal<Scheduled>, sent: Journal<Sent>, state: () => object }} parts
  */
 export function expose({ schedule, sent, state }) {
-	const hook = {
+	const value = Object.freeze({
 		get schedule() {
 			return schedule.entries();
 		},
@@ -33,6 +33,6 @@ export function expose({ schedule, sent, state }) {
 		get state() {
 			return state();
 		},
-	};
-	Object.defineProperty(window, "fortepiano", { value: Object.freeze(hook) });
+	});
+	Object.defineProperty(window, "fortepiano", { value });
 }

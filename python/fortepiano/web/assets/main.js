@@ -80,8 +80,7 @@ const people = new People(element("people"), room, mutes, (person) =>
 	person.id === room.me ? element("me-open", HTMLButtonElement).click() : menu.open(person),
 );
 new Incoming({ net, clock, room, engine, voices, lights, people, mutes, heard, scheduled: (note) => schedule.add(note) });
-const cursors = element("cursors");
-new Cursors(cursors, room, frames);
+new Cursors(element("cursors"), room, frames);
 tellCursor(net);
 showFallenCrown(element("floor"), net, room, clock);
 const notices = new Notices(net);
@@ -116,14 +115,14 @@ midi.on("change", () => {
 expose({
 	schedule,
 	sent,
-	state: () => ({
+	state: () => structuredClone({
 		status: net.status,
 		room: room.name,
-		settings: { ...room.settings },
-		crown: room.crown && { ...room.crown },
+		settings: room.settings,
+		crown: room.crown,
 		me: room.me,
-		user: room.user && { ...room.user },
-		people: [...room.people.values()].map((person) => ({ ...person })),
+		user: room.user,
+		people: [...room.people.values()],
 		offset: clock.offset,
 		easing: clock.easing,
 		latency: clock.latency,

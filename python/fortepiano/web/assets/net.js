@@ -4,6 +4,7 @@ import { Emitter } from "./emitter.js";
 // that a server that restarts sees its people come back in the waves that it expects.
 const BACKOFF = [50, 2500, 10000];
 const BANNED = 4008;
+/** @type {Record<number, string>} */
 const REASONS = { 1013: "The connection was too slow", 4000: "The server restarts", 4004: "The server heard nothing" };
 
 /**
@@ -50,7 +51,7 @@ export class Net extends Emitter {
 		};
 		socket.onmessage = ({ data }) => this.#receive(data);
 		socket.onclose = ({ code, reason }) => {
-			this.#lost(REASONS[/** @type {keyof typeof REASONS} */ (code)] ?? reason, code);
+			this.#lost(REASONS[code] ?? reason, code);
 			if (!opened) this.#ask();
 		};
 	}

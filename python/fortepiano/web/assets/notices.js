@@ -7,10 +7,9 @@ const DURATION = 30_000;
 
 /** The server's notifications, one card each. */
 export class Notices {
-	/** @type {Map<string, Card>} */
+	/** @type {Map<unknown, Card>} */
 	#cards = new Map();
 	#region = element("notices");
-	#nameless = 0;
 
 	/** @param {Net} net */
 	constructor(net) {
@@ -22,7 +21,7 @@ export class Notices {
 	 * @param {Partial<Message>} notification a negative `duration` (ms) stays until closed by hand
 	 */
 	show({ id, title, text, html, duration, class: kind }) {
-		const key = string(id) || `nameless ${(this.#nameless += 1)}`;
+		const key = string(id) || Symbol();
 		this.#close(key);
 		// A parsed document is inert: it runs nothing and loads nothing.
 		const markup = new DOMParser().parseFromString(string(html), "text/html");
@@ -43,7 +42,7 @@ export class Notices {
 		for (const oldest of [...this.#cards.keys()].slice(0, -SHOWN)) this.#close(oldest);
 	}
 
-	/** @param {string} key */
+	/** @param {unknown} key */
 	#close(key) {
 		const known = this.#cards.get(key);
 		if (!known) return;

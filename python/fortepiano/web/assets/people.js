@@ -1,4 +1,4 @@
-import { icon, make } from "./dom.js";
+import { STILL, icon, make } from "./dom.js";
 import { wear } from "./color.js";
 import { t } from "./language.js";
 
@@ -9,7 +9,6 @@ const PULSE = 160;
 export class People {
 	/** @type {Map<string, Plate>} */
 	#plates = new Map();
-	#still = matchMedia("(prefers-reduced-motion: reduce)");
 	#list;
 	#room;
 	#mutes;
@@ -37,11 +36,11 @@ export class People {
 	/** Lets a plate hop because its owner plays. @param {string} id @param {number} now milliseconds */
 	pulse(id, now) {
 		const plate = this.#plates.get(id);
-		// In a crowd each hops less often: all of them together cost the same as a dozen.
-		const rest = PULSE * Math.max(1, this.#plates.size / 12);
-		if (!plate || now - plate.pulsed < rest || this.#still.matches) return;
+		// In a crowd each hops less often: all of them together cost the same as five.
+		const rest = PULSE * Math.max(1, this.#plates.size / 5);
+		if (!plate || now - plate.pulsed < rest || STILL.matches) return;
 		plate.pulsed = now;
-		plate.plate.animate([{ transform: "translateY(-4px)" }, { transform: "none" }], 260);
+		plate.plate.animate({ transform: ["translateY(-4px)", "translateY(0)"] }, 260);
 	}
 
 	/** @param {Person} person */

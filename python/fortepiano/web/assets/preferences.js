@@ -1,5 +1,5 @@
 import { INSTRUMENTS } from "./audio/instruments.js";
-import { element, make, panel, press } from "./dom.js";
+import { element, field, make, panel, press } from "./dom.js";
 import { LANGUAGES, language, t } from "./language.js";
 import { recall, remember } from "./store.js";
 
@@ -17,7 +17,7 @@ export class Preferences {
 			synth.hidden = instruments.chosen !== "synth";
 		};
 		this.#offer("instrument", INSTRUMENTS, instruments.chosen, (name) => {
-			instruments.choose(/** @type {keyof typeof INSTRUMENTS} */ (name));
+			instruments.choose(/** @type {Instrument} */ (name));
 			shape();
 		});
 		shape();
@@ -74,15 +74,14 @@ export class Preferences {
 	 * @param {(value: string) => void} choose
 	 */
 	#offer(name, offers, chosen, choose) {
-		const select = /** @type {HTMLSelectElement} */ (this.#form.elements.namedItem(name));
-		select.replaceChildren(...Object.entries(offers).map(([value, text]) => new Option(t(text), value)));
+		field(this.#form, name).replaceChildren(...Object.entries(offers).map(([value, text]) => new Option(t(text), value)));
 		this.#choice(name, chosen, choose);
 	}
 
 	/** @param {string} name of the field @param {string} value @param {(value: string) => void} choose */
 	#choice(name, value, choose) {
-		const field = /** @type {HTMLInputElement | HTMLSelectElement} */ (this.#form.elements.namedItem(name));
-		field.value = value;
-		field.addEventListener("input", () => choose(field.value));
+		const chosen = field(this.#form, name);
+		chosen.value = value;
+		chosen.addEventListener("input", () => choose(chosen.value));
 	}
 }

@@ -30,11 +30,10 @@ export function qr(text) {
 	const checks = CHECKS[index];
 	const words = interleaved(encoded(bytes, TOTAL[index] - checks * blocks(index)), blocks(index), checks);
 	const size = 21 + 4 * index;
-	const grid = Array.from({ length: size }, () => /** @type {(boolean | undefined)[]} */ (new Array(size).fill(undefined)));
+	const grid = Array.from({ length: size }, () => /** @type {boolean[]} */ (new Array(size)));
 	/** @param {number} x @param {number} y @param {boolean} dark */
 	const set = (x, y, dark) => {
-		const row = grid[y];
-		if (row && x >= 0 && x < size) row[x] = dark;
+		if (x in grid && y in grid) grid[y][x] = dark;
 	};
 	/**
 	 * Rings around a point, light at some distances. @param {number} cx @param {number} cy @param {number} far @param {number[]} light
@@ -65,14 +64,14 @@ export function qr(text) {
 		for (let step = 0; step < size; step++) {
 			const y = up ? size - 1 - step : step;
 			for (const x of [right, right - 1]) {
-				if (grid[y]?.[x] !== undefined) continue;
+				if (x in grid[y]) continue;
 				const dark = ((words[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1;
 				set(x, y, (dark === 1) !== ((x + y) % 2 === 0));
 				bit += 1;
 			}
 		}
 	}
-	return /** @type {boolean[][]} */ (grid);
+	return grid;
 }
 
 /** @param {Uint8Array} bytes @param {number} room how many words there are for them */

@@ -1,5 +1,5 @@
 import { color } from "./color.js";
-import { element, make, panel, press, submit } from "./dom.js";
+import { element, field, make, panel, press, submit } from "./dom.js";
 import { t } from "./language.js";
 import { oneLine, string } from "./text.js";
 
@@ -43,26 +43,26 @@ export class Rules {
 
 	#fill() {
 		const { settings } = this.#room;
-		for (const name of SWITCHES) this.#field(name).checked = settings[name] === undefined ? ON.has(name) : settings[name] === true;
+		for (const name of SWITCHES) field(this.#form, name).checked = (settings[name] ?? ON.has(name)) === true;
 		for (const [name, unit] of Object.entries(NUMBERS)) {
 			const value = settings[name];
-			this.#field(name).value = typeof value === "number" ? String(value / unit) : "";
+			field(this.#form, name).value = typeof value === "number" ? String(value / unit) : "";
 		}
-		this.#field("color").value = color(settings.color, "#3b5054");
-		this.#field("outer").checked = settings.color2 !== undefined;
-		this.#field("color2").value = color(settings.color2, "#1d2a33");
-		this.#field("notice").value = string(settings.notice);
+		field(this.#form, "color").value = color(settings.color, "#3b5054");
+		field(this.#form, "outer").checked = settings.color2 !== undefined;
+		field(this.#form, "color2").value = color(settings.color2, "#1d2a33");
+		field(this.#form, "notice").value = string(settings.notice);
 		this.#bans.replaceChildren();
 		this.#net.send({ m: "bans" });
 	}
 
 	#chosen() {
 		/** @type {Record<string, unknown>} */
-		const set = { color: this.#field("color").value, notice: oneLine(this.#field("notice").value, 512) };
-		if (this.#field("outer").checked) set.color2 = this.#field("color2").value;
-		for (const name of SWITCHES) set[name] = this.#field(name).checked;
+		const set = { color: field(this.#form, "color").value, notice: oneLine(field(this.#form, "notice").value, 512) };
+		if (field(this.#form, "outer").checked) set.color2 = field(this.#form, "color2").value;
+		for (const name of SWITCHES) set[name] = field(this.#form, name).checked;
 		for (const [name, unit] of Object.entries(NUMBERS)) {
-			const value = this.#field(name).valueAsNumber;
+			const value = field(this.#form, name).valueAsNumber;
 			// An empty field takes a bound away by the number that bounds nothing.
 			if (value >= 0) set[name] = Math.round(value * unit);
 			else if (this.#room.settings[name] !== undefined) set[name] = name === "limit" ? 99 : name === "noteQuota" ? 1e6 : 0;
@@ -84,10 +84,5 @@ export class Rules {
 			return row;
 		});
 		this.#bans.replaceChildren(...rows);
-	}
-
-	/** @param {string} name */
-	#field(name) {
-		return /** @type {HTMLInputElement} */ (this.#form.elements.namedItem(name));
 	}
 }

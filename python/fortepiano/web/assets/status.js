@@ -29,10 +29,8 @@ export function showStatus(net, room, clock) {
 		element("crown-holder").textContent = room.holder?.name ?? t("on the floor");
 	};
 
-	net.on("status", () => {
-		connection();
-		measured();
-	});
+	net.on("status", connection);
+	net.on("status", measured);
 	net.wire.on("t", measured);
 	room.on("changed", where);
 	room.on("person", (person) => {

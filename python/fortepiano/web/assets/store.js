@@ -1,11 +1,6 @@
 /** What is kept for the next visit. Storage may be forbidden altogether; all works without it. */
 
-/**
- * @template T
- * @param {string} name
- * @param {T} fallback for what is not there, or of another kind
- * @returns {T}
- */
+/** @template T @param {string} name @param {T} fallback for what is not there, or of another kind @returns {T} */
 export function recall(name, fallback) {
 	try {
 		const value = JSON.parse(localStorage.getItem(`fortepiano.${name}`) ?? "null");

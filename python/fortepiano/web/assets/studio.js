@@ -37,11 +37,12 @@ export function showStudio(recorder, concert, room, tell) {
 	};
 	const record = press("studio-record", toggle);
 	press("studio-midi", () => {
-		const tracks = [...recorder.played(length)].map(([player, notes]) => {
+		const tracks = new Map();
+		for (const [player, notes] of recorder.played(length)) {
 			const name = player === OWN ? room.self?.name : room.people.get(player)?.name;
-			return /** @type {const} */ ([`${name ?? "?"} ${player}`.trim(), notes]);
-		});
-		save(new Blob([writeMidi(new Map(tracks))], { type: "audio/midi" }), "mid");
+			tracks.set(`${name ?? "?"} ${player}`.trim(), notes);
+		}
+		save(new Blob([writeMidi(tracks)], { type: "audio/midi" }), "mid");
 	});
 	const wav = press("studio-wav", () => {
 		const wave = recorder.wave();

@@ -33,6 +33,7 @@ declare global {
   type Room = import("./room.js").Room;
   type Trails = import("./piano/trails.js").Trails;
   type Voices = import("./audio/voices.js").Voices;
+  type Instrument = keyof typeof import("./audio/instruments.js").INSTRUMENTS;
 
   // What modules are given.
 
@@ -188,9 +189,10 @@ declare global {
   /** One note, ready to be connected and started. */
   interface Sound {
     source: AudioScheduledSourceNode;
-    output: AudioNode;
     /** Its level, which falls once the key is let go. */
     gain: GainNode;
+    /** Above which frequency it is softer, Hz. */
+    tone?: number;
     /** Time constant of that fall, seconds. */
     fade: number;
   }

@@ -20,6 +20,8 @@ export class Engine extends Emitter {
 	#wet = this.context.createGain();
 	/** @type {AudioNode[]} */
 	#lanes = [];
+	/** Low passes before them, shared by notes of about one brightness. @type {Map<string, AudioNode>} */
+	#tones = new Map();
 	// Seconds of the audio context less seconds of the page's clock, at most: in this window of time
 	// and in the one before.
 	#ahead = -Infinity;
@@ -87,11 +89,18 @@ export class Engine extends Emitter {
 
 	/**
 	 * Where a key's sound enters: low ones to the left, high ones to the right, as the player hears.
-	 * @param {number} midi @returns {AudioNode}
+	 * @param {number} midi @param {number} [tone] above which it is softer, Hz; rounded to a third of an octave
 	 */
-	lane(midi) {
-		const lane = Math.round(((midi - 21) / 87) * (LANES - 1));
-		return this.#lanes[lane];
+	lane(midi, tone) {
+		const place = Math.round(((midi - 21) / 87) * (LANES - 1));
+		const lane = this.#lanes[place];
+		if (!tone) return lane;
+		const step = Math.round(3 * Math.log2(tone));
+		const name = `${place} ${step}`;
+		const filter = this.#tones.get(name) ?? new BiquadFilterNode(this.context, { Q: -2, frequency: 2 ** (step / 3) });
+		if (!this.#tones.has(name)) filter.connect(lane);
+		this.#tones.set(name, filter);
+		return filter;
 	}
 
 	/**

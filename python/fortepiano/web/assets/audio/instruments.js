@@ -24,7 +24,7 @@ const UNDAMPED = 90;
 
 /** What makes the sound of a note: the instrument that was chosen. */
 export class Instruments {
-	/** @type {keyof typeof INSTRUMENTS} */
+	/** @type {Instrument} */
 	chosen;
 	/** Whether recordings are what the grand piano sounds with. */
 	recorded = false;
@@ -46,11 +46,11 @@ export class Instruments {
 		this.#organ = context.createPeriodicWave(new Float32Array(DRAWBARS.length), DRAWBARS);
 		this.synth = { ...SYNTH, ...recall("synth", {}) };
 		const kept = recall("instrument", "piano");
-		this.chosen = kept in INSTRUMENTS ? /** @type {keyof typeof INSTRUMENTS} */ (kept) : "piano";
+		this.chosen = kept in INSTRUMENTS ? /** @type {Instrument} */ (kept) : "piano";
 		this.#prepare();
 	}
 
-	/** @param {keyof typeof INSTRUMENTS} name */
+	/** @param {Instrument} name */
 	choose(name) {
 		this.chosen = name;
 		remember("instrument", name);
@@ -102,14 +102,10 @@ export class Instruments {
 		const source = new AudioBufferSourceNode(this.#context, { buffer, playbackRate: rate });
 		const pitch = 440 * 2 ** ((midi - 69) / 12);
 		// A soft stroke lacks the upper partials; that, more than the level, is what touch sounds like.
-		const filter = new BiquadFilterNode(this.#context, {
-			type: "lowpass",
-			Q: -2,
-			frequency: Math.min(18_000, pitch * (1 + 6 * velocity) + 150 + 8000 * velocity ** 2.5),
-		});
+		const tone = Math.min(18_000, pitch * (1 + 6 * velocity) + 150 + 8000 * velocity ** 2.5);
 		const gain = new GainNode(this.#context, { gain: 1.1 * velocity ** 1.35 });
-		const output = source.connect(filter).connect(gain);
-		return { source, output, gain, fade: midi >= UNDAMPED ? 0.7 : 0.14 - 0.0011 * (midi - 21) };
+		source.connect(gain);
+		return { source, gain, tone, fade: midi >= UNDAMPED ? 0.7 : 0.14 - 0.0011 * (midi - 21) };
 	}
 
 	/** @param {number} midi @param {number} velocity @param {number} at @returns {Sound} */
@@ -129,6 +125,7 @@ export class Instruments {
 		// High and bright waves are louder to the ear than low and round ones.
 		const loud = (wave === "sine" || wave === "triangle" ? 0.3 : 0.13) * 2 ** ((60 - midi) / 60);
 		const gain = new GainNode(context, { gain: loud * (organ ? 0.8 : velocity) });
-		return { source, output: source.connect(envelope).connect(gain), gain, fade: Math.max(release, 0.01) / 4 };
+		source.connect(envelope).connect(gain);
+		return { source, gain, fade: Math.max(release, 0.01) / 4 };
 	}
 }

@@ -28,9 +28,14 @@ export class Voices {
 	start(player, midi, velocity, at) {
 		this.stop(player, midi, at);
 		if (this.#prepared >= PREPARED) return;
-		if (this.#all.size >= MOST) this.#makeRoom(at);
-		const { source, output, gain, fade } = this.#instruments.strike(midi, velocity, at);
-		output.connect(this.#engine.lane(midi));
+		if (this.#all.size >= MOST) {
+			// The oldest is cut off when the new one begins, not before: it may not have begun itself.
+			const [oldest] = this.#all;
+			this.#forget(oldest);
+			this.#damp(oldest, Math.max(at, oldest.begins), 0.01);
+		}
+		const { source, gain, tone, fade } = this.#instruments.strike(midi, velocity, at);
+		gain.connect(this.#engine.lane(midi, tone));
 		source.start(at);
 		const slot = `${midi} ${player}`;
 		const voice = { slot, begins: at, fade, source, gain };
@@ -60,16 +65,6 @@ export class Voices {
 			this.#forget(voice);
 			this.#damp(voice, this.#engine.context.currentTime, 0.05);
 		}
-	}
-
-	/**
-	 * Cuts the oldest voice off when the new one begins, not before: it may not have begun itself.
-	 * @param {number} at
-	 */
-	#makeRoom(at) {
-		const [oldest] = this.#all;
-		this.#forget(oldest);
-		this.#damp(oldest, Math.max(at, oldest.begins), 0.01);
 	}
 
 	/** @param {Voice} voice */

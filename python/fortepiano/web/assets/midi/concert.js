@@ -44,7 +44,7 @@ export class Concert extends Emitter {
 			{ at: begin, midi, velocity },
 			{ at: end, midi, velocity: null },
 		]);
-		this.#events.sort((a, b) => a.at - b.at || Number(a.velocity !== null) - Number(b.velocity !== null));
+		this.#events.sort((a, b) => a.at - b.at || (a.velocity ?? -1) - (b.velocity ?? -1));
 		this.#next = this.left = this.position = 0;
 		this.length = this.#events.at(-1)?.at ?? 0;
 		this.#began = now() + 300;

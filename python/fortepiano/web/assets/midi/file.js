@@ -135,13 +135,13 @@ export function writeMidi(players) {
 		}
 		return chunk("MTrk", [...data, 0, 0xff, 0x2f, 0]);
 	});
-	return new Uint8Array([...chunk("MThd", [0, 1, 0, tracks.length, TICKS >> 8, TICKS & 255]), ...tracks.flat()]);
+	return new Uint8Array([...chunk("MThd", [0, 1, 0, tracks.length, TICKS >> 8, TICKS]), ...tracks.flat()]);
 }
 
-/** @param {string} kind @param {number[]} data */
+/** Each is cut to a byte. @param {string} kind @param {number[]} data */
 function chunk(kind, data) {
 	const { length } = data;
-	return [...new TextEncoder().encode(kind), length >>> 24, (length >> 16) & 255, (length >> 8) & 255, length & 255, ...data];
+	return [...new TextEncoder().encode(kind), length >> 24, length >> 16, length >> 8, length, ...data];
 }
 
 /** @param {number} value */

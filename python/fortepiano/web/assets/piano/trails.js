@@ -1,4 +1,4 @@
-import { pen } from "../dom.js";
+import { STILL, pen } from "../dom.js";
 import { now } from "../clock.js";
 import { recall } from "../store.js";
 import { WHITES } from "./keys.js";
@@ -22,7 +22,6 @@ export class Trails {
 	#coming = [];
 	/** Those that still grow, by player and key. @type {Map<string, Trail>} */
 	#growing = new Map();
-	#still = matchMedia("(prefers-reduced-motion: reduce)");
 	#canvas;
 	#context;
 	#frames;
@@ -42,7 +41,7 @@ export class Trails {
 
 	/** @param {Key} key @param {string} player @param {string} color */
 	begin(key, player, color) {
-		if (this.#still.matches || document.hidden) return;
+		if (STILL.matches || document.hidden) return;
 		this.end(key, player);
 		const trail = { key, color, player, begin: now(), end: null };
 		this.#trails.push(trail);
@@ -66,7 +65,7 @@ export class Trails {
 	 * @param {number | null} end null while it is not known @param {string} [color]
 	 */
 	coming(key, player, begin, end, color = OWN_COLOR) {
-		if (!this.falling || this.#still.matches || document.hidden) return;
+		if (!this.falling || STILL.matches || document.hidden) return;
 		if (this.#coming.length < 20 * MOST) this.#coming.push({ key, color, player, begin, end });
 		this.#frames.wake();
 	}

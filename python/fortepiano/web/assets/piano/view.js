@@ -1,5 +1,5 @@
 import { pen } from "../dom.js";
-import { channels, inkOn } from "../color.js";
+import { INKS, channels, inkOn } from "../color.js";
 import { KEYS, WHITES, keyOf } from "./keys.js";
 
 const BLACK_HEIGHT = 0.63;
@@ -21,6 +21,8 @@ export class PianoView {
 	#glows = new Map();
 	/** The keys at rest, as something to fill a shape with. @type {CanvasPattern | null} */
 	#resting = null;
+	/** Labels by ink: writing is dearer than the light. @type {Map<string, CanvasPattern | null>} */
+	#inks = new Map();
 	#canvas;
 	#context;
 	#frames;
@@ -83,9 +85,8 @@ export class PianoView {
 		if (x < 0 || y < 0 || x >= this.#width || y >= this.#height) return undefined;
 		const place = (x / this.#width) * WHITES;
 		const down = y / this.#height;
-		const hit = (/** @type {Key} */ key) => place >= key.left && place < key.left + key.width;
-		const black = down < BLACK_HEIGHT ? KEYS.find((key) => key.black && hit(key)) : undefined;
-		const key = black ?? KEYS.find((candidate) => !candidate.black && hit(candidate));
+		const met = KEYS.filter(({ left, width }) => place >= left && place < left + width);
+		const key = met.find(({ black }) => black && down < BLACK_HEIGHT) ?? met.find(({ black }) => !black);
 		return key && { key, depth: key.black ? down / BLACK_HEIGHT : down };
 	}
 
@@ -137,7 +138,8 @@ export class PianoView {
 			context.fillRect(key.left * this.#unit + 1, this.#height - 9, this.#unit - 2, 3);
 		}
 		context.globalAlpha = 1;
-		this.#write(key, inkOn(color));
+		context.fillStyle = this.#inks.get(inkOn(color)) ?? "";
+		context.fillRect(key.left * this.#unit, this.#bottom(key) - 22, key.width * this.#unit, 16);
 	}
 
 	get #unit() {
@@ -154,8 +156,6 @@ export class PianoView {
 		const [across, down] = [width / this.#width, height / this.#height];
 		context.setTransform(across, 0, 0, down, 0, 0);
 		context.clearRect(0, 0, this.#width, this.#height);
-		context.textAlign = "center";
-		context.textBaseline = "middle";
 		for (const key of KEYS) {
 			const shape = this.#shape(key);
 			this.#shapes.set(key, shape);
@@ -170,10 +170,19 @@ export class PianoView {
 			context.fillRect(key.left * this.#unit + 2, bottom - 5, key.width * this.#unit - 4, 3);
 			this.#write(key, key.black ? "#c4cad6" : "#6b665c");
 		}
-		const picture = new OffscreenCanvas(width, height);
-		picture.getContext("2d")?.drawImage(this.#canvas, 0, 0);
-		this.#resting = context.createPattern(picture, "no-repeat");
-		this.#resting?.setTransform(new DOMMatrix([1 / across, 0, 0, 1 / down, 0, 0]));
+		const keep = () => {
+			const pattern = context.createPattern(this.#canvas, "no-repeat");
+			pattern?.setTransform(context.getTransform().inverse());
+			return pattern;
+		};
+		this.#resting = keep();
+		for (const ink of INKS) {
+			context.clearRect(0, 0, this.#width, this.#height);
+			for (const key of KEYS) this.#write(key, ink);
+			this.#inks.set(ink, keep());
+		}
+		context.fillStyle = this.#resting ?? "";
+		context.fillRect(0, 0, this.#width, this.#height);
 		for (const light of this.#lights.values()) light.dirty = true;
 	}
 
@@ -211,14 +220,16 @@ export class PianoView {
 
 	/** @param {Key} key @param {string} color */
 	#write(key, color) {
+		const context = this.#context;
 		const octave = key.name.startsWith("c") && !key.black ? `C${Number(key.name.slice(1)) + 1}` : "";
 		const text = this.#labels.get(key.midi) ?? octave;
 		const size = Math.min(12, key.width * this.#unit * (key.black ? 0.7 : 0.46));
 		if (!text || size < 7) return;
-		const font = `600 ${Math.round(size)}px system-ui, sans-serif`;
-		if (this.#context.font !== font) this.#context.font = font; // which costs more than writing
-		this.#context.fillStyle = color;
-		this.#context.fillText(text, (key.left + key.width / 2) * this.#unit, this.#bottom(key) - 14);
+		context.font = `600 ${Math.round(size)}px system-ui, sans-serif`;
+		context.textAlign = "center";
+		context.textBaseline = "middle";
+		context.fillStyle = color;
+		context.fillText(text, (key.left + key.width / 2) * this.#unit, this.#bottom(key) - 14);
 	}
 
 	/** @param {string} color @param {boolean} black */
