@@ -1,9 +1,9 @@
 //! The bans' face for Python: the gate asks it who may connect, handlers who may join.
 
+use fortepiano_core::address;
 use fortepiano_core::bans::{self, Network};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use std::net::IpAddr;
 
 /// Who is banned from where, and until when; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core")]
@@ -42,9 +42,7 @@ impl Bans {
     }
 
     fn until_address(&self, address: &str, now_ms: u64) -> Option<u64> {
-        // A link-local address names its interface behind a `%` (RFC 4007 section 11).
-        let address: IpAddr = address.split('%').next()?.parse().ok()?;
-        self.0.until_address(address, now_ms)
+        self.0.until_address(address::parse(address)?, now_ms)
     }
 
     fn prune(&mut self, now_ms: u64) -> usize {
