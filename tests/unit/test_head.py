@@ -18,8 +18,8 @@ def head(*lines: str, request: str = "GET / HTTP/1.1") -> Head:
 def test_a_head_has_its_parts() -> None:
     found = head("Host: localhost", "X: 1", "x:  2 ", request="GET /a%20b?c=d HTTP/1.1")
     assert (found.method, found.target, found.version) == ("GET", "/a%20b?c=d", "1.1")
-    assert found.values("x") == ["1", "2"]
-    assert found.values("y") == []
+    assert found.said == {"host": "localhost", "x": "1, 2"}
+    assert found.headers == [("Host", "localhost"), ("X", "1"), ("x", "2")]
     assert not found.has_body
     assert not found.wants_socket
 

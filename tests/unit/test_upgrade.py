@@ -1,0 +1,116 @@
+"""The upgrade: whatever is asked, it is answered as websockets would answer it."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import httptools
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from websockets.datastructures import Headers
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+
+from fortepiano.net.gate import Admission
+from fortepiano.net.head import Head
+from fortepiano.net.upgrade import take_over
+
+ADMISSION = Admission("192.0.2.1", "0" * 24, is_limited=True)
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+
+CONNECTIONS = ["Upgrade", "upgrade", "keep-alive, Upgrade", "keep-alive,,upgrade", "close", ",", "a b"]
+UPGRADES = ["websocket", "WebSocket", "websocket, h2c", "websocket/13", "xwebsocket", "h2c"]
+KEYS = [KEY, KEY[:-1], KEY + "=", "*" * 24, "A" * 22 + "==", "A" * 23 + "=", "B" * 24, "", f"{KEY} "]
+VERSIONS = ["13", "8", "13, 13", "013", ""]
+
+
+class Gate:
+    """As much of a gate as the upgrade asks."""
+
+    def __init__(self) -> None:
+        self.opened: list[tuple[str, bytes, bytes]] = []
+        self.withdrawn: list[Admission] = []
+
+    def admit(self, _peer: str, _headers: object) -> Admission:
+        return ADMISSION
+
+    def withdraw(self, admission: Admission) -> None:
+        self.withdrawn.append(admission)
+
+    def open(self, _on: Transport, _who: Admission, agent: str, answer: bytes, tail: bytes) -> None:
+        self.opened.append((agent, answer, tail))
+
+
+class Transport:
+    """What would be sent."""
+
+    def __init__(self) -> None:
+        self.sent = b""
+        self.is_closed = False
+
+    def write(self, data: bytes) -> None:
+        self.sent += data
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def ask(head: Head, tail: bytes = b"") -> tuple[Gate, Transport]:
+    gate, transport = Gate(), Transport()
+    take_over(cast("Any", gate), cast("Any", transport), "192.0.2.1", head, tail)
+    return gate, transport
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> Head:
+    lines = [("Host", "localhost")]
+    for name, values in (
+        ("Connection", CONNECTIONS),
+        ("Upgrade", UPGRADES),
+        ("Sec-WebSocket-Key", KEYS),
+        ("Sec-WebSocket-Version", VERSIONS),
+    ):
+        # The right one mostly: of requests with several mistakes only one would be seen.
+        one = st.just(values[0]) | st.sampled_from(values)
+        lines += [(name, value) for value in draw(st.just([values[0]]) | st.lists(one, max_size=2))]
+    method = draw(st.sampled_from(["GET", "GET", "GET", "HEAD", "POST"]))
+    version = draw(st.sampled_from(["1.1", "1.1", "1.0"]))
+    text = "".join(f"{name}: {value}\r\n" for name, value in draw(st.permutations(lines)))
+    try:
+        return Head(f"{method} /ws HTTP/{version}\r\n{text}\r\n".encode("latin-1"))
+    except httptools.HttpParserError:
+        assume(False)
+        raise
+
+
+@given(requests())
+def test_it_answers_as_the_library_does(head: Head) -> None:
+    asked = Request(head.target, Headers(head.headers), head.method, f"HTTP/{head.version}")
+    expected = ServerProtocol().accept(asked)
+    gate, transport = ask(head)
+    if expected.status_code == 101:
+        [(_, answer, _)] = gate.opened
+        accepted = expected.headers["Sec-WebSocket-Accept"]
+        assert f"Sec-WebSocket-Accept: {accepted}\r\n".encode() in answer
+        assert (transport.sent, gate.withdrawn) == (b"", [])
+    else:
+        assert gate.opened == []
+        assert gate.withdrawn == [ADMISSION]
+        assert transport.sent.startswith(f"HTTP/1.1 {expected.status_code} ".encode())
+        assert transport.is_closed
+
+
+def test_what_comes_along_is_handed_on() -> None:
+    lines = (
+        "GET / HTTP/1.1",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        f"Sec-WebSocket-Key: {KEY}",
+        "Sec-WebSocket-Version: 13",
+        "User-Agent: Mozilla/5.0",
+        "\r\n",
+    )
+    gate, _ = ask(Head("\r\n".join(lines).encode()), b"behind")
+    [(agent, answer, tail)] = gate.opened
+    assert (agent, tail) == ("Mozilla/5.0", b"behind")
+    assert answer.endswith(b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
