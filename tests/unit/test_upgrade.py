@@ -18,9 +18,27 @@ from fortepiano.net.upgrade import take_over
 ADMISSION = Admission("192.0.2.1", "0" * 24, is_limited=True)
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
-CONNECTIONS = ["Upgrade", "upgrade", "keep-alive, Upgrade", "keep-alive,,upgrade", "close", ",", "a b"]
+CONNECTIONS = [
+    "Upgrade",
+    "upgrade",
+    "keep-alive, Upgrade",
+    "keep-alive,,upgrade",
+    "close",
+    ",",
+    "a b",
+]
 UPGRADES = ["websocket", "WebSocket", "websocket, h2c", "websocket/13", "xwebsocket", "h2c"]
-KEYS = [KEY, KEY[:-1], KEY + "=", "*" * 24, "A" * 22 + "==", "A" * 23 + "=", "B" * 24, "", f"{KEY} "]
+KEYS = [
+    KEY,
+    KEY[:-1],
+    KEY + "=",
+    "*" * 24,
+    "A" * 22 + "==",
+    "A" * 23 + "=",
+    "B" * 24,
+    "",
+    f"{KEY} ",
+]
 VERSIONS = ["13", "8", "13, 13", "013", ""]
 
 
