@@ -17,13 +17,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sized
 
-__all__ = ["LOOK_SECONDS", "MOST_NEW", "Garbage"]
-
-LOOK_SECONDS = 0.1
-"""How often new objects are looked at: four hundred joins make about 5 000 of them."""
+__all__ = ["BUSY_SECONDS", "LOOK_SECONDS", "MOST_NEW", "Garbage"]
 
 MOST_NEW = 2_500
 """So many more new objects than freed ones are looked at without waiting: in half a millisecond."""
+
+LOOK_SECONDS = 1.0
+"""How often fewer are looked at: waking a virtual machine that idles is dear."""
+
+BUSY_SECONDS = 0.1
+"""How often while people come and go: where as many go as come, new ones are never more."""
+
+_FEW = 250
+"""So many new ones in a second are no coming and going."""
 
 _NEVER = 1_000_000_000
 
@@ -49,14 +55,16 @@ class Garbage:
         self._look()
 
     def _look(self) -> None:
+        is_busy = False
         if self._connected:
+            is_busy = len(gc.get_objects(0)) > _FEW
             gc.collect(0)
             self._is_swept = False
         elif not self._is_swept:
             gc.unfreeze()
             gc.collect()
             self._is_swept = True
-        self._later(LOOK_SECONDS, self._look)
+        self._later(BUSY_SECONDS if is_busy else LOOK_SECONDS, self._look)
 
     def close(self) -> None:
         """Leave it to Python again."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fortepiano.garbage import LOOK_SECONDS, MOST_NEW, Garbage
+from fortepiano.garbage import BUSY_SECONDS, LOOK_SECONDS, MOST_NEW, Garbage
 
 
 class Node:
@@ -23,9 +23,10 @@ class Later:
 
     def __init__(self) -> None:
         self.planned: list[Callable[[], None]] = []
+        self.seconds = 0.0
 
     def __call__(self, seconds: float, call: Callable[[], None]) -> None:
-        assert seconds == LOOK_SECONDS
+        self.seconds = seconds
         self.planned.append(call)
 
     def look(self) -> None:
@@ -79,6 +80,19 @@ def test_new_cycles_go_while_people_are_there(later: Later, people: list[str]) -
     assert gone() is not None
     later.look()
     assert gone() is None
+
+
+@pytest.mark.usefixtures("garbage")
+def test_it_looks_more_often_while_people_come_and_go(later: Later, people: list[str]) -> None:
+    people.append("ann")
+    later.look()
+    assert later.seconds == LOOK_SECONDS
+    new: list[list[int]] = [[] for _ in range(1000)]
+    later.look()
+    assert later.seconds == BUSY_SECONDS
+    assert len(gc.get_objects(0)) < len(new)
+    later.look()
+    assert later.seconds == LOOK_SECONDS
 
 
 @pytest.mark.usefixtures("garbage")

@@ -221,7 +221,7 @@ class Metrics(Collector):
         )
         yield _histogram(
             "loop_lag_seconds",
-            "How late the event loop was, asked ten times a second.",
+            "How late the event loop was, asked twice a second.",
             list(zip((*self.lag.BOUNDS, inf), self.lag.counts, strict=True)),
             self.lag.total,
         )
