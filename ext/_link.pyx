@@ -113,6 +113,7 @@ cdef class Engine:
         with nogil:
             outcome = fortepiano_wake(self.hub)
         self.judge(outcome)
+        self.end_turn()
 
     cdef int catch_up(self) except -1:
         cdef int64_t client

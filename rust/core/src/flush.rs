@@ -3,7 +3,8 @@
 //! Each room may spend a share (`duty`) of the time sending. One that stays within it is flushed at
 //! the end of each turn; one that does not rests until it is within it again, so that a room of a
 //! thousand coalesces by itself while a small one stays under a millisecond. Each member is sent one
-//! piece of the log, from its cursor.
+//! piece of the log, from its cursor. What takes longer than a slice goes on in the next turn, so
+//! that a room of thousands stops nobody else.
 
 use crate::client::{Client, Phase};
 use crate::hub::{Hub, Settings, Stats, Verdict};
@@ -14,6 +15,9 @@ use crate::watch::SLOW;
 
 /// How far ahead of its budget a room may be, µs.
 const CREDIT: u64 = 8_000;
+
+/// Members that are served between two looks at the clock.
+const STRIDE: usize = 8;
 
 impl Hub {
     /// Begins a turn of the loop, which will end in [`Hub::end_turn`]: until then what is told needs
@@ -35,6 +39,8 @@ impl Hub {
         self.is_owed_flush = false;
         self.patience.renew();
         self.now = self.clock.now();
+        let until = self.now + self.settings.slice;
+        let mut is_over = false;
         let mut resting = u64::MAX;
         let mut queue = std::mem::take(&mut self.rooms_to_flush);
         queue.retain(|number| {
@@ -45,9 +51,14 @@ impl Hub {
                 resting = resting.min(room.due);
                 return true;
             }
-            self.flush_room(*number);
+            if is_over {
+                self.is_owed_flush = true;
+                return true;
+            }
+            is_over = !self.flush_room(*number, until);
             false
         });
+        // A room that is not through comes after those that wait.
         queue.append(&mut self.rooms_to_flush);
         self.rooms_to_flush = queue;
         let mut queue = std::mem::take(&mut self.clients_to_flush);
@@ -63,16 +74,24 @@ impl Hub {
         }
     }
 
-    fn flush_room(&mut self, number: u32) {
+    /// Serves a room's members, and says whether there is time left for other rooms.
+    fn flush_room(&mut self, number: u32, until: u64) -> bool {
         let Self { clients, rooms, people, poller, settings, stats, verdicts, clock, .. } = self;
         let room = &mut rooms[number as usize];
-        room.queued = false;
         let begun = clock.now();
-        room.may_mention = begun + settings.rest;
-        let waiting = write_moves(room, people, clients, settings, stats, begun);
+        if room.served == 0 {
+            room.spent = 0;
+            room.may_mention = begun + settings.rest;
+            write_moves(room, people, clients, settings, stats, begun);
+        }
         let head = room.log.head();
-        let mut behind = u64::MAX;
-        for member in &room.members {
+        let mut is_through = true;
+        for (count, member) in room.members.iter().enumerate().skip(room.served) {
+            if count % STRIDE == 0 && count > room.served && clock.now() > until {
+                room.served = count;
+                is_through = false;
+                break;
+            }
             let client = &mut clients[*member as usize];
             if client.blocked {
                 if client.lag(head) > settings.lag_hard && client.phase == Phase::Open {
@@ -81,8 +100,26 @@ impl Hub {
             } else if !pump(client, *member, &room.log, settings, stats, poller, begun) {
                 verdicts.push_back((*member, Verdict::Drop));
             }
-            if client.cursor < head {
+        }
+        let ended = clock.now();
+        stats.flushed(ended - begun);
+        room.spent += ended - begun;
+        if !is_through {
+            room.due = 0;
+            self.rooms_to_flush.push(number);
+            self.is_owed_flush = true;
+            return false;
+        }
+        room.served = 0;
+        room.queued = false;
+        let mut behind = u64::MAX;
+        let mut is_whole = true;
+        for member in &room.members {
+            let client = &clients[*member as usize];
+            if client.cursor < room.log.head() {
                 behind = behind.min(client.cursor);
+                // Something was said after he had been served.
+                is_whole &= client.blocked;
             }
         }
         if behind == u64::MAX {
@@ -90,21 +127,25 @@ impl Hub {
         } else {
             room.log.forget_before(behind);
         }
-        let ended = clock.now();
-        let took = ended - begun;
-        stats.flushed(took);
         // The budget as one number: when all that was spent will be within the share again. A room
         // may be ahead of it by CREDIT, so that one within its share never rests.
-        room.within_budget = room.within_budget.max(begun) + (took as f64 / settings.duty) as u64;
+        room.within_budget =
+            room.within_budget.max(ended - room.spent) + (room.spent as f64 / settings.duty) as u64;
         let rest_ends = room.within_budget.saturating_sub(CREDIT);
         room.rests_until = rest_ends.clamp(ended, ended + settings.rest);
         if rest_ends > room.rests_until {
             // The longest rest is a promise; what it leaves unpaid is forgiven.
             room.within_budget = room.rests_until + CREDIT;
         }
-        if waiting < u64::MAX {
+        let waiting =
+            room.movers.iter().filter_map(|mover| Some(people.get(*mover as usize)?.may_move)).min();
+        if !is_whole {
+            self.queue_room(number);
+        }
+        if let Some(waiting) = waiting {
             self.queue_room_at(number, waiting);
         }
+        ended < until
     }
 
     /// Sends a client all that it is owed, its part of a resting room's log included.
@@ -151,8 +192,6 @@ impl Hub {
 }
 
 /// Writes the newest positions of those who may move again into the log, one frame each.
-///
-/// Returns when the first of the others may, µs.
 pub(crate) fn write_moves(
     room: &mut Room,
     people: &mut slab::Slab<Person>,
@@ -160,13 +199,11 @@ pub(crate) fn write_moves(
     settings: &Settings,
     stats: &mut Stats,
     now: u64,
-) -> u64 {
-    let mut waiting = u64::MAX;
+) {
     let Room { movers, members, log, may_move, .. } = room;
     movers.retain(|number| {
         let Some(person) = people.get_mut(*number as usize) else { return false };
         if person.may_move > now {
-            waiting = waiting.min(person.may_move);
             return true;
         }
         person.moved = false;
@@ -187,7 +224,6 @@ pub(crate) fn write_moves(
         stats.deliveries += (members.len() - person.tabs.len()) as u64;
         false
     });
-    waiting
 }
 
 /// Writes to a socket until it is full or everything is sent; false where the connection is gone.
@@ -256,5 +292,131 @@ fn pump(
         let known = client.watched;
         client.watched = true;
         return poller.watch(client.fd, u64::from(number), known).is_ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::client::NONE;
+    use crate::clock::Clock;
+    use crate::frame;
+    use crate::hub::{Hub, Settings};
+    use proptest::prelude::*;
+    use std::io::{ErrorKind, Read};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
+    /// Somebody in the room: the end of his socket that the hub does not have, and what he shall read.
+    struct Reader {
+        number: u32,
+        _ours: UnixStream,
+        theirs: UnixStream,
+        expected: Vec<u8>,
+    }
+
+    impl Reader {
+        fn read(&mut self) -> Vec<u8> {
+            let mut wire = Vec::new();
+            let error = self.theirs.read_to_end(&mut wire).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+            wire
+        }
+    }
+
+    fn come(hub: &mut Hub, room: u32) -> Reader {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        let number = hub.attach(ours.as_raw_fd());
+        let person = hub.add_person(room, b"\"a\"", b"{\"id\":\"a\"", b"1", b"2");
+        hub.greet(number, 0);
+        hub.enter(number, room, person);
+        Reader { number, _ours: ours, theirs, expected: Vec::new() }
+    }
+
+    /// A hub that looks at its sockets after every few members.
+    fn hasty() -> (Hub, u32) {
+        let settings = Settings { slice: 0, rest: 0, duty: 1.0, ..Settings::default() };
+        let mut hub = Hub::new(settings, Clock::running()).unwrap();
+        let room = hub.open_room();
+        (hub, room)
+    }
+
+    #[test]
+    fn a_large_room_lets_a_small_one_pass() {
+        let (mut hub, large) = hasty();
+        let small = hub.open_room();
+        let mut crowd: Vec<Reader> = (0..400).map(|_| come(&mut hub, large)).collect();
+        let mut ann = come(&mut hub, small);
+        hub.begin_turn();
+        hub.say(large, b"[1]", NONE);
+        assert!(hub.end_turn());
+        hub.flush();
+        assert!(hub.end_turn(), "not everybody can have been served in no time");
+        hub.say(small, b"[2]", NONE);
+        hub.flush();
+        hub.flush();
+        assert_eq!(ann.read(), b"\x81\x03[2]");
+        assert!(crowd.last_mut().unwrap().read().is_empty());
+        while hub.end_turn() {
+            hub.flush();
+        }
+        for one in &mut crowd {
+            assert_eq!(one.read(), b"\x81\x03[1]");
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Come,
+        Go(prop::sample::Index),
+        Say,
+        Flush,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            2 => Just(Step::Come),
+            1 => any::<prop::sample::Index>().prop_map(Step::Go),
+            2 => Just(Step::Say),
+            5 => Just(Step::Flush),
+        ];
+        prop::collection::vec(step, 1..120)
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_comes_and_goes_while_a_room_is_flushed_reads_all_once(steps in steps()) {
+            let (mut hub, room) = hasty();
+            let mut here: Vec<Reader> = (0..40).map(|_| come(&mut hub, room)).collect();
+            let mut gone = Vec::new();
+            for (count, step) in steps.into_iter().enumerate() {
+                match step {
+                    Step::Come => here.push(come(&mut hub, room)),
+                    Step::Go(which) if !here.is_empty() => {
+                        let one = here.swap_remove(which.index(here.len()));
+                        hub.leave(one.number);
+                        gone.push(one);
+                    }
+                    Step::Go(_) => {}
+                    Step::Say => {
+                        let payload = format!("[{count}]").into_bytes();
+                        hub.begin_turn();
+                        hub.say(room, &payload, NONE);
+                        for one in &mut here {
+                            frame::append(&mut one.expected, frame::TEXT, &payload);
+                        }
+                    }
+                    Step::Flush => hub.flush(),
+                }
+            }
+            while here.iter().chain(&gone).any(|one| hub.lag(one.number) > 0) {
+                hub.wake();
+            }
+            for one in here.iter_mut().chain(&mut gone) {
+                let wire = one.read();
+                prop_assert_eq!(&wire, &one.expected);
+            }
+        }
     }
 }

@@ -430,10 +430,8 @@ impl Hub {
         it.person = NONE;
         let is_owed = it.is_owed_inserts();
         if let Some(room) = self.rooms.get_mut(from as usize) {
-            room.members.swap_remove(seat);
-            if let Some(moved) = room.members.get(seat) {
-                self.clients[*moved as usize].seat = seat as u32;
-            }
+            let clients = &mut self.clients;
+            room.part(seat, |member, seat| clients[member as usize].seat = seat as u32);
         }
         if let Some(person) = self.people.get_mut(person as usize) {
             person.tabs.retain(|tab| *tab != client);

@@ -51,6 +51,10 @@ pub struct Room {
     pub people: Vec<u32>,
     /// People whose newest position waits for the flush.
     pub movers: Vec<u32>,
+    /// How many of its members the flush that is under way has served; 0 while none is.
+    pub served: usize,
+    /// What that flush has taken so far, µs.
+    pub spent: u64,
     /// Whether it waits in the hub's list of rooms to flush.
     pub queued: bool,
     /// When the flush that it waits for is due, µs.
@@ -69,6 +73,25 @@ pub struct Room {
     pub holder: u32,
 }
 
+impl Room {
+    /// Takes out the member at `seat`; calls `moved` with each who gets another seat, and that.
+    ///
+    /// A flush that is under way goes on with those whom it has not served.
+    pub fn part(&mut self, seat: usize, mut moved: impl FnMut(u32, usize)) {
+        let mut gap = seat;
+        if seat < self.served {
+            self.served -= 1;
+            gap = self.served;
+            self.members.swap(seat, gap);
+            moved(self.members[seat], seat);
+        }
+        self.members.swap_remove(gap);
+        if let Some(last) = self.members.get(gap) {
+            moved(*last, gap);
+        }
+    }
+}
+
 impl Default for Room {
     fn default() -> Self {
         Self {
@@ -76,6 +99,8 @@ impl Default for Room {
             members: Vec::new(),
             people: Vec::new(),
             movers: Vec::new(),
+            served: 0,
+            spent: 0,
             queued: false,
             due: 0,
             may_move: 0,

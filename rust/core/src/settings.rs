@@ -26,6 +26,8 @@ pub struct Settings {
     pub duty: f64,
     /// The longest rest of a room after a flush.
     pub rest: u64,
+    /// How long may be sent without a look at the sockets.
+    pub slice: u64,
     /// The time between two positions of one cursor, and half of it between two flushes of a room
     /// that positions alone cause.
     pub move_gap: u64,
@@ -60,6 +62,7 @@ impl Default for Settings {
             linger: 2_000_000,
             duty: 0.75,
             rest: 20_000,
+            slice: 2_000,
             move_gap: 40_000,
             silence: 0,
             time_burst: 30,

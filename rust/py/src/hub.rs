@@ -141,6 +141,7 @@ impl Hub {
             linger: microseconds(linger_seconds),
             duty,
             rest: microseconds(rest_seconds),
+            slice: Settings::default().slice,
             move_gap: microseconds(move_seconds),
             quota_tick: microseconds(quota_tick_seconds),
             quota_history,
