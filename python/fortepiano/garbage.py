@@ -17,25 +17,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sized
 
-__all__ = ["BUSY_SECONDS", "LOOK_SECONDS", "MOST_NEW", "Garbage"]
+__all__ = ["LOOK_SECONDS", "MOST_NEW", "Garbage"]
 
 MOST_NEW = 2_500
 """So many more new objects than freed ones are looked at without waiting: in half a millisecond."""
 
-LOOK_SECONDS = 1.0
-"""How often fewer are looked at: waking a virtual machine that idles is dear."""
-
-BUSY_SECONDS = 0.1
-"""How often while people come and go: where as many go as come, new ones are never more."""
-
-_FEW = 250
-"""So many new ones in a second are no coming and going."""
+LOOK_SECONDS = 0.1
+"""How long after something was done new ones are looked at: where as many people go as come, there
+are never more of them than freed ones. While all are silent nothing wakes, which is dear on a
+virtual machine."""
 
 _NEVER = 1_000_000_000
 
 
 class Garbage:
     """Collects in place of the automatic collector, from its making on.
+
+    Somebody has to call `look` now and then.
 
     Args:
         connected: Those whom a full collection would disturb.
@@ -48,27 +46,36 @@ class Garbage:
         self._connected = connected
         self._later = later
         self._is_swept = False
+        self._is_planned = False
         self._thresholds = gc.get_threshold()
         gc.set_threshold(MOST_NEW, _NEVER, _NEVER)
         gc.callbacks.append(_freeze)
         gc.enable()
-        self._look()
+        self.look()
 
-    def _look(self) -> None:
-        is_busy = False
+    def stir(self) -> None:
+        """Have a look soon: something was done, and may have left something behind."""
+        if not self._is_planned:
+            self._is_planned = True
+            self._later(LOOK_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        self._is_planned = False
+        self.look()
+
+    def look(self) -> None:
+        """Look at what is new; the first time that nobody is connected, at everything."""
         if self._connected:
-            is_busy = len(gc.get_objects(0)) > _FEW
             gc.collect(0)
             self._is_swept = False
         elif not self._is_swept:
             gc.unfreeze()
             gc.collect()
             self._is_swept = True
-        self._later(BUSY_SECONDS if is_busy else LOOK_SECONDS, self._look)
 
     def close(self) -> None:
         """Leave it to Python again."""
-        self._later = _not_again
+        self._connected, self._is_swept = (), True
         gc.callbacks.remove(_freeze)
         gc.set_threshold(*self._thresholds)
         gc.unfreeze()
@@ -78,7 +85,3 @@ def _freeze(phase: str, _info: object) -> None:
     """Be called by the collector, before and after."""
     if phase == "stop":
         gc.freeze()
-
-
-def _not_again(_seconds: float, _call: Callable[[], None]) -> None:
-    """Look no more."""

@@ -211,8 +211,9 @@ async def _serve(
         for server, listener in zip(servers, (public, internal), strict=True)
     ]
     store.attach(loop, reload.follow_store)
-    _look_after(context, reload, keys, loop)
     garbage = Garbage(engine, loop.call_later)
+    dispatch.stir = garbage.stir
+    _look_after(context, reload, keys, garbage, loop)
     succession = Succession(desk, partial(_is_quiet, gate, servers[0]))
 
     async def upgrade(answer: Answer) -> dict[str, Any]:
@@ -248,14 +249,19 @@ def _is_quiet(gate: Gate, public: uvicorn.Server) -> bool:
 
 
 def _look_after(
-    context: Context, reload: Reload, keys: KeyRing, loop: asyncio.AbstractEventLoop
+    context: Context,
+    reload: Reload,
+    keys: KeyRing,
+    garbage: Garbage,
+    loop: asyncio.AbstractEventLoop,
 ) -> None:
     """Take over what other processes changed in the store, and forget what has ended."""
     reload.follow_store()
     context.bans.prune(context.now())
     context.throttle.prune()
     keys.follow()
-    loop.call_later(_LOOK_SECONDS, _look_after, context, reload, keys, loop)
+    garbage.look()
+    loop.call_later(_LOOK_SECONDS, _look_after, context, reload, keys, garbage, loop)
 
 
 async def _drain(

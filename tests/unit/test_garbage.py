@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fortepiano.garbage import BUSY_SECONDS, LOOK_SECONDS, MOST_NEW, Garbage
+from fortepiano.garbage import LOOK_SECONDS, MOST_NEW, Garbage
 
 
 class Node:
@@ -23,10 +23,9 @@ class Later:
 
     def __init__(self) -> None:
         self.planned: list[Callable[[], None]] = []
-        self.seconds = 0.0
 
     def __call__(self, seconds: float, call: Callable[[], None]) -> None:
-        self.seconds = seconds
+        assert seconds == LOOK_SECONDS
         self.planned.append(call)
 
     def look(self) -> None:
@@ -38,6 +37,11 @@ class Later:
 @pytest.fixture
 def later() -> Later:
     return Later()
+
+
+@pytest.fixture
+def look(garbage: Garbage) -> Callable[[], None]:
+    return garbage.look
 
 
 @pytest.fixture
@@ -71,48 +75,47 @@ def test_very_many_new_ones_are_looked_at_without_waiting(people: list[str]) -> 
     assert len(gc.get_objects()) < len(many)  # they are frozen
 
 
-@pytest.mark.usefixtures("garbage")
-def test_new_cycles_go_while_people_are_there(later: Later, people: list[str]) -> None:
+def test_new_cycles_go_while_people_are_there(look: Callable[[], None], people: list[str]) -> None:
     people.append("ann")
     node = Node()
     gone = weakref.ref(node)
     del node
     assert gone() is not None
-    later.look()
+    look()
     assert gone() is None
 
 
-@pytest.mark.usefixtures("garbage")
-def test_it_looks_more_often_while_people_come_and_go(later: Later, people: list[str]) -> None:
+def test_a_silent_server_is_left_alone(garbage: Garbage, later: Later, people: list[str]) -> None:
     people.append("ann")
+    assert later.planned == []
+    garbage.stir()
+    garbage.stir()
+    node = Node()
+    gone = weakref.ref(node)
+    del node
     later.look()
-    assert later.seconds == LOOK_SECONDS
-    new: list[list[int]] = [[] for _ in range(1000)]
-    later.look()
-    assert later.seconds == BUSY_SECONDS
-    assert len(gc.get_objects(0)) < len(new)
-    later.look()
-    assert later.seconds == LOOK_SECONDS
+    assert gone() is None
+    assert later.planned == []
 
 
-@pytest.mark.usefixtures("garbage")
-def test_nothing_old_is_looked_at_while_people_are_there(later: Later, people: list[str]) -> None:
+def test_nothing_old_is_looked_at_while_people_are_there(
+    look: Callable[[], None], people: list[str]
+) -> None:
     people.append("ann")
     node = Node()
     gone = weakref.ref(node)
-    later.look()
+    look()
     assert not any(one is node for one in gc.get_objects())
     del node
-    later.look()
+    look()
     assert gone() is not None
     # Not until nobody is there whom a full collection would disturb, and then once.
     people.clear()
-    later.look()
+    look()
     assert gone() is None
 
 
-@pytest.mark.usefixtures("garbage")
-def test_an_empty_server_is_swept_once(later: Later, people: list[str]) -> None:
+def test_an_empty_server_is_swept_once(look: Callable[[], None], people: list[str]) -> None:
     seen: list[int] = []
 
     def note(phase: str, info: dict[str, int]) -> None:
@@ -121,14 +124,14 @@ def test_an_empty_server_is_swept_once(later: Later, people: list[str]) -> None:
 
     gc.callbacks.append(note)
     try:
-        later.look()
-        later.look()
+        look()
+        look()
         assert seen == []
         people.append("ann")
-        later.look()
+        look()
         people.clear()
-        later.look()
-        later.look()
+        look()
+        look()
         assert seen == [0, 2]
     finally:
         gc.callbacks.remove(note)
@@ -136,6 +139,8 @@ def test_an_empty_server_is_swept_once(later: Later, people: list[str]) -> None:
 
 def test_after_its_end_it_looks_no_more(later: Later, people: list[str]) -> None:
     garbage = Garbage(people, later)
+    garbage.stir()
     garbage.close()
+    people.append("ann")
     later.look()
-    assert later.planned == []
+    assert gc.get_freeze_count() == 0

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["LoopLag"]
 
 _EVERY_SECONDS = 0.5
-"""Waking a virtual machine that idles is dear: more often was an eighth of an empty server's work."""
+"""Waking a virtual machine that idles is dear: ten times a second were an eighth of it all."""
 
 
 class LoopLag:

@@ -82,14 +82,22 @@ TABLE: Mapping[str, Entry] = {
 _LENGTH_BYTES = 4
 
 
+def _nothing() -> None:
+    """Do it."""
+
+
 class Dispatch:
     """Hands messages to handlers.
 
     Args:
         context: What handlers work with.
+
+    Attributes:
+        stir: Called at each message, and at the end of each session.
     """
 
     def __init__(self, context: Context) -> None:
+        self.stir: Callable[[], None] = _nothing
         self._context = context
         self._log = logger(__name__)
         self._reported: set[tuple[str, type[BaseException], int]] = set()
@@ -101,6 +109,7 @@ class Dispatch:
             session: Where it came from.
             raw: A JSON object, strict UTF-8.
         """
+        self.stir()
         kind = ""
         try:
             message = decode(raw)
@@ -179,6 +188,7 @@ class Dispatch:
 
     def ended(self, session: Session) -> None:
         """Take a session whose connection has ended out of the world."""
+        self.stir()
         try:
             hello.ended(self._context, session)
         except Exception as error:
