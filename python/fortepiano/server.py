@@ -34,6 +34,7 @@ from fortepiano.net.listener import listening, name_of, url_of
 from fortepiano.net.porch import Porch
 from fortepiano.net.successor import Succession
 from fortepiano.net.systemd import Watchdog, inherited, notify
+from fortepiano.net.turn import Turn
 from fortepiano.net.visit import Visit
 from fortepiano.parts import make_context
 from fortepiano.protocol.dispatch import Dispatch
@@ -161,6 +162,7 @@ async def _serve(
         awaited,
         Addresses(settings.proxy),
         context.throttle,
+        Turn(loop),
         settings.limits.sockets or _most_sockets(),
         name_of(public),
         keeps_ips=settings.privacy.keep_ips,
@@ -244,7 +246,7 @@ async def _serve(
 def _is_quiet(gate: Gate, public: uvicorn.Server) -> bool:
     """Whether no request is half read, no page half sent, and no message put off."""
     visits = (one for one in public.server_state.connections if isinstance(one, Visit))
-    is_behind = len(gate.awaited) or gate.engine.owner.postponed
+    is_behind = len(gate.awaited) or len(gate.turn) or gate.engine.owner.postponed
     return not is_behind and not any(visit.is_answering for visit in visits)
 
 

@@ -51,6 +51,7 @@ def made(*, trusted: tuple[str, ...] = (), name: str = "", **throttle: Any) -> G
         cast("Any", None),
         Addresses(ProxySettings(trusted=trusted)),
         Throttle(standing_at=START, **throttle),
+        cast("Any", None),
         100,
         name,
     )

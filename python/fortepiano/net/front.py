@@ -45,6 +45,7 @@ class Front(asyncio.BufferedProtocol):
         "_config",
         "_gate",
         "_head",
+        "_is_put_off",
         "_peer",
         "_server_state",
         "_visit",
@@ -67,6 +68,7 @@ class Front(asyncio.BufferedProtocol):
         self._gate = gate
         self._peer = peer
         self._head = b""
+        self._is_put_off = False
         self._visit: Visit | None = None
 
     # What the event loop calls
@@ -90,20 +92,14 @@ class Front(asyncio.BufferedProtocol):
         data = bytes(_BUFFER[:nbytes])
         if self.transport.is_closing():
             return
+        if self._is_put_off:
+            self._head += data
+            return
         if self._head:
             data = self._head + data
         elif self._visit is not None:  # a further request of the same connection
             self._gate.awaited.add(self)
-        while data:
-            end = data.find(_HEAD_END, 0, self._gate.limits.head_bytes)
-            if end < 0:
-                self._wait_for_more(data)
-                return
-            end += len(_HEAD_END)
-            head, data = data[:end], data[end:]
-            if not self._answer(head, data):
-                return
-        self._head = b""
+        self._read(data, is_due=False)
 
     def eof_received(self) -> None:
         """Let the transport close: who has said his last word here has asked for nothing more."""
@@ -132,6 +128,34 @@ class Front(asyncio.BufferedProtocol):
         self._refuse(408, "The request's head took too long.")
 
     # The heads
+
+    def _read(self, data: bytes, *, is_due: bool) -> None:
+        """Answer the requests in `data`, the first one in this turn of the loop if it is due."""
+        gate = self._gate
+        while data:
+            end = data.find(_HEAD_END, 0, gate.limits.head_bytes)
+            if end < 0:
+                self._wait_for_more(data)
+                return
+            if not (is_due or gate.turn.has_time()):
+                gate.awaited.discard(self)
+                self.transport.pause_reading()
+                self._head, self._is_put_off = data, True
+                gate.turn.put_off(self._read_on)
+                return
+            is_due = False
+            end += len(_HEAD_END)
+            head, data = data[:end], data[end:]
+            if not self._answer(head, data):
+                return
+        self._head = b""
+
+    def _read_on(self) -> None:
+        """Answer a request that was put off."""
+        self._is_put_off = False
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+            self._read(self._head, is_due=True)
 
     def _wait_for_more(self, data: bytes) -> None:
         if len(data) >= self._gate.limits.head_bytes:

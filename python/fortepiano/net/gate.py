@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fortepiano.native import Engine
     from fortepiano.net.address import Addresses
     from fortepiano.net.deadline import Awaited, Deadlines
+    from fortepiano.net.turn import Turn
 
 __all__ = ["Admission", "Gate", "Refusal"]
 
@@ -88,6 +89,7 @@ class Gate:
         awaited: Connections whose request has not come yet.
         addresses: Who connects, where a proxy stands in between.
         throttle: What each address has cost.
+        turn: The share of requests in a turn of the loop.
         most_sockets: Links at once.
         name: What a peer without an address is called: `unix:` and the path that is listened on.
         is_draining: Whether the server is stopping, and lets nobody in.
@@ -103,6 +105,7 @@ class Gate:
     awaited: Deadlines
     addresses: Addresses
     throttle: Throttle
+    turn: Turn
     most_sockets: int
     name: str = "unix:"
     is_draining: bool = False
