@@ -47,7 +47,7 @@ impl Hub {
             let Some(room) = self.rooms.get(*number as usize).filter(|room| room.queued) else {
                 return false;
             };
-            if room.due > self.now {
+            if room.due > self.now && room.served == 0 {
                 resting = resting.min(room.due);
                 return true;
             }
@@ -81,6 +81,7 @@ impl Hub {
         let begun = clock.now();
         if room.served == 0 {
             room.spent = 0;
+            room.due = u64::MAX;
             room.may_mention = begun + settings.rest;
             write_moves(room, people, clients, settings, stats, begun);
         }
@@ -105,24 +106,15 @@ impl Hub {
         stats.flushed(ended - begun);
         room.spent += ended - begun;
         if !is_through {
-            room.due = 0;
             self.rooms_to_flush.push(number);
             self.is_owed_flush = true;
             return false;
         }
         room.served = 0;
         room.queued = false;
-        let mut behind = u64::MAX;
-        let mut is_whole = true;
-        for member in &room.members {
-            let client = &clients[*member as usize];
-            if client.cursor < room.log.head() {
-                behind = behind.min(client.cursor);
-                // Something was said after he had been served.
-                is_whole &= client.blocked;
-            }
-        }
-        if behind == u64::MAX {
+        let cursors = room.members.iter().map(|member| clients[*member as usize].cursor);
+        let behind = cursors.min().unwrap_or(u64::MAX);
+        if behind >= room.log.head() {
             room.log.clear();
         } else {
             room.log.forget_before(behind);
@@ -139,8 +131,10 @@ impl Hub {
         }
         let waiting =
             room.movers.iter().filter_map(|mover| Some(people.get(*mover as usize)?.may_move)).min();
-        if !is_whole {
-            self.queue_room(number);
+        // What was said meanwhile has not reached those who were served before.
+        let meanwhile = room.due;
+        if meanwhile < u64::MAX {
+            self.queue_room_at(number, meanwhile);
         }
         if let Some(waiting) = waiting {
             self.queue_room_at(number, waiting);

@@ -57,7 +57,7 @@ pub struct Room {
     pub spent: u64,
     /// Whether it waits in the hub's list of rooms to flush.
     pub queued: bool,
-    /// When the flush that it waits for is due, µs.
+    /// When the flush that it waits for is due, µs; while one is under way, the one after it.
     pub due: u64,
     /// When positions alone may next cause a flush, µs.
     pub may_move: u64,
