@@ -79,6 +79,16 @@ def ask(head: Head, tail: bytes = b"") -> tuple[Gate, Transport]:
     return gate, transport
 
 
+OTHERS = [
+    ("Origin", "http://localhost"),
+    ("Sec-WebSocket-Protocol", "chat"),
+    ("Sec-WebSocket-Protocol", "ch\xe4t"),
+    ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"),
+    ("Sec-WebSocket-Extensions", ";;"),
+    ("X-Other", "1"),
+]
+
+
 @st.composite
 def requests(draw: st.DrawFn) -> Head:
     lines = [("Host", "localhost")]
@@ -91,6 +101,7 @@ def requests(draw: st.DrawFn) -> Head:
         # The right one mostly: of requests with several mistakes only one would be seen.
         one = st.just(values[0]) | st.sampled_from(values)
         lines += [(name, value) for value in draw(st.just([values[0]]) | st.lists(one, max_size=2))]
+    lines += draw(st.lists(st.sampled_from(OTHERS), max_size=2))
     method = draw(st.sampled_from(["GET", "GET", "GET", "HEAD", "POST"]))
     version = draw(st.sampled_from(["1.1", "1.1", "1.0"]))
     text = "".join(f"{name}: {value}\r\n" for name, value in draw(st.permutations(lines)))
