@@ -36,6 +36,11 @@ class HandLoop:
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         raise AssertionError(context)
 
+    def settle(self) -> None:
+        """Turn until nothing is due: a large room is flushed in slices."""
+        while self.due:
+            self.turn()
+
     def turn(self) -> None:
         due, self.due = self.due, []
         for callback in due:

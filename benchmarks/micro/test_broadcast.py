@@ -24,7 +24,7 @@ def test_serialise_for_a_room(
     sent = made.hub.stats()["notes"]
     assert sent >= 1
     assert made.hub.lag(made.links[1].client) == sent * SIZE
-    made.loop.turn()
+    made.loop.settle()
 
 
 @pytest.mark.parametrize("members", [10, 100, 1000])
@@ -39,7 +39,7 @@ def test_flush_a_room(
             made.send(made.links[0], NOTES)
 
     def flush() -> int:
-        made.loop.turn()
+        made.loop.settle()
         return made.hub.lag(made.links[1].client)
 
     def set_up() -> None:
