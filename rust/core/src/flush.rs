@@ -47,7 +47,7 @@ impl Hub {
             let Some(room) = self.rooms.get(*number as usize).filter(|room| room.queued) else {
                 return false;
             };
-            if room.due > self.now && room.served == 0 {
+            if room.due > self.now && room.served.is_none() {
                 resting = resting.min(room.due);
                 return true;
             }
@@ -79,18 +79,17 @@ impl Hub {
         let Self { clients, rooms, people, poller, settings, stats, verdicts, clock, .. } = self;
         let room = &mut rooms[number as usize];
         let begun = clock.now();
-        if room.served == 0 {
+        if room.served.is_none() {
             room.spent = 0;
             room.due = u64::MAX;
             room.may_mention = begun + settings.rest;
             write_moves(room, people, clients, settings, stats, begun);
         }
         let head = room.log.head();
-        let mut is_through = true;
-        for (count, member) in room.members.iter().enumerate().skip(room.served) {
-            if count % STRIDE == 0 && count > room.served && clock.now() > until {
-                room.served = count;
-                is_through = false;
+        let served = room.served.take().unwrap_or(0);
+        for (count, member) in room.members.iter().enumerate().skip(served) {
+            if count % STRIDE == 0 && count > served && clock.now() > until {
+                room.served = Some(count);
                 break;
             }
             let client = &mut clients[*member as usize];
@@ -105,12 +104,11 @@ impl Hub {
         let ended = clock.now();
         stats.flushed(ended - begun);
         room.spent += ended - begun;
-        if !is_through {
+        if room.served.is_some() {
             self.rooms_to_flush.push(number);
             self.is_owed_flush = true;
             return false;
         }
-        room.served = 0;
         room.queued = false;
         let cursors = room.members.iter().map(|member| clients[*member as usize].cursor);
         let behind = cursors.min().unwrap_or(u64::MAX);
@@ -352,6 +350,28 @@ mod tests {
         hub.flush();
         assert_eq!(ann.read(), b"\x81\x03[2]");
         assert!(crowd.last_mut().unwrap().read().is_empty());
+        while hub.end_turn() {
+            hub.flush();
+        }
+        for one in &mut crowd {
+            assert_eq!(one.read(), b"\x81\x03[1]");
+        }
+    }
+
+    #[test]
+    fn those_who_wait_are_served_when_all_who_were_served_have_left() {
+        let (mut hub, room) = hasty();
+        let mut crowd: Vec<Reader> = (0..400).map(|_| come(&mut hub, room)).collect();
+        hub.begin_turn();
+        hub.say(room, b"[1]", NONE);
+        hub.flush();
+        let waiting: Vec<u32> = crowd.iter().map(|one| one.number).filter(|one| hub.lag(*one) > 0).collect();
+        assert!(!waiting.is_empty());
+        for one in &crowd {
+            if !waiting.contains(&one.number) {
+                hub.leave(one.number);
+            }
+        }
         while hub.end_turn() {
             hub.flush();
         }

@@ -51,8 +51,8 @@ pub struct Room {
     pub people: Vec<u32>,
     /// People whose newest position waits for the flush.
     pub movers: Vec<u32>,
-    /// How many of its members the flush that is under way has served; 0 while none is.
-    pub served: usize,
+    /// How many of its members the flush that is under way has served.
+    pub served: Option<usize>,
     /// What that flush has taken so far, µs.
     pub spent: u64,
     /// Whether it waits in the hub's list of rooms to flush.
@@ -79,9 +79,9 @@ impl Room {
     /// A flush that is under way goes on with those whom it has not served.
     pub fn part(&mut self, seat: usize, mut moved: impl FnMut(u32, usize)) {
         let mut gap = seat;
-        if seat < self.served {
-            self.served -= 1;
-            gap = self.served;
+        if let Some(served) = self.served.as_mut().filter(|served| seat < **served) {
+            *served -= 1;
+            gap = *served;
             self.members.swap(seat, gap);
             moved(self.members[seat], seat);
         }
@@ -99,7 +99,7 @@ impl Default for Room {
             members: Vec::new(),
             people: Vec::new(),
             movers: Vec::new(),
-            served: 0,
+            served: None,
             spent: 0,
             queued: false,
             due: 0,
