@@ -257,7 +257,7 @@ def _look_after(
     garbage: Garbage,
     loop: asyncio.AbstractEventLoop,
 ) -> None:
-    """Take over what other processes changed in the store, and forget what has ended."""
+    """Take over what other processes changed in the store; forget what has ended, and garbage."""
     reload.follow_store()
     context.bans.prune(context.now())
     context.throttle.prune()

@@ -83,7 +83,7 @@ _LENGTH_BYTES = 4
 
 
 def _nothing() -> None:
-    """Do it."""
+    """Stir nobody."""
 
 
 class Dispatch:
@@ -126,6 +126,7 @@ class Dispatch:
             session: Where it came from.
             data: A big-endian length in 4 bytes, a JSON object of that length, a payload.
         """
+        self.stir()
         try:
             if session.user is None:
                 return
