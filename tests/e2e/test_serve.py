@@ -166,6 +166,13 @@ def test_it_raises_its_limit_of_open_files() -> None:
         assert "1024" in server.log
 
 
+def test_the_kernel_never_stops_it_for_a_larger_table_of_files(server: Server) -> None:
+    status = Path(f"/proc/{server.pid}/status").read_text(encoding="ascii")
+    (table,) = [int(line.split()[1]) for line in status.splitlines() if line.startswith("FDSize")]
+    _, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    assert table >= min(hard, 1 << 16)
+
+
 class TestSettings:
     """Each way of setting something works, and the names of the server before this one do."""
 
