@@ -3,7 +3,11 @@
 The names are imported from `fortepiano.native`, which alone knows this binary.
 """
 
-from typing import Any, ClassVar, Literal, TypeAlias, final
+from typing import Any, ClassVar, Final, Literal, TypeAlias, final
+
+SHARE_SECONDS: Final[float]
+"""The share of one turn of the loop that whatever may be cut off has: sending, the handlers of
+messages, requests; seconds."""
 
 _Element: TypeAlias = (
     tuple[Literal["n"], bytes, bytes, int]
@@ -386,9 +390,6 @@ class Hub:
 
     def adopt(self, other: Hub) -> None:
         """Goes by the numbers that another hub was made with; nobody is disconnected."""
-
-    def wake(self) -> None:
-        """Does what is due: timers, sockets that take bytes again, flushes."""
 
     def set_notice(
         self,

@@ -33,6 +33,7 @@ if "fortepiano._link" not in sys.modules:
     _load_link()
 
 from fortepiano._core import (  # noqa: E402 - the link has to be loaded between the two
+    SHARE_SECONDS,
     Bans,
     FrameReader,
     Hub,
@@ -57,6 +58,7 @@ from fortepiano._core import (  # noqa: E402 - the link has to be loaded between
 from fortepiano._link import Engine, Link  # noqa: E402 - as above
 
 __all__ = [
+    "SHARE_SECONDS",
     "Bans",
     "Engine",
     "FrameReader",

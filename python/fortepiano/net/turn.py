@@ -1,4 +1,7 @@
-"""Turns: how much of one turn of the loop requests may take."""
+"""Turns: how much of one turn of the loop requests may take.
+
+After a restart hundreds ask at once, and whoever plays would wait until the last of them is in.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,13 @@ from collections import deque
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from fortepiano.native import SHARE_SECONDS
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-__all__ = ["SHARE_SECONDS", "Turn"]
-
-SHARE_SECONDS = 0.002
-"""As much as the handlers of messages have (patience.rs): after a restart hundreds ask at once, and
-whoever plays would wait until the last of them is in."""
+__all__ = ["Turn"]
 
 
 class Turn:

@@ -17,7 +17,7 @@ use crate::meter::Meter;
 use crate::patience::Patience;
 use crate::quota::Quotas;
 use crate::room::{Person, Room};
-pub use crate::settings::Settings;
+pub use crate::settings::{Settings, SHARE};
 use crate::socket::{self, Poller};
 pub use crate::stats::Stats;
 use crate::stats::ABNORMAL;
@@ -104,7 +104,7 @@ impl Hub {
             rooms_to_flush: Vec::new(),
             clients_to_flush: Vec::new(),
             verdicts: VecDeque::new(),
-            patience: Patience::default(),
+            patience: Patience::new(settings.share),
             in_turn: false,
             is_owed_flush: false,
             alarm: u64::MAX,

@@ -12,12 +12,11 @@ use crate::frame;
 use crate::hub::Hub;
 use crate::text::Span;
 
-/// The share of Python's handlers in a turn of the loop, µs.
-const SHARE: u64 = 2_000;
-
 /// How long Python has been at work in this turn, and who waits for it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Patience {
+    /// What the handlers may spend in one turn, µs.
+    share: u64,
     spent: u64,
     /// When a handler was called that has not come back; µs, 0 for none.
     since: u64,
@@ -25,6 +24,11 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
+    /// For handlers that have `share` microseconds of each turn.
+    pub fn new(share: u64) -> Self {
+        Self { share, spent: 0, since: 0, waiting: VecDeque::new() }
+    }
+
     /// A handler is called.
     pub fn goes_out(&mut self, clock: &Clock) {
         self.since = clock.now().max(1);
@@ -40,7 +44,7 @@ impl Patience {
 
     /// Whether the handlers have had their share.
     pub fn is_over(&self) -> bool {
-        self.spent > SHARE
+        self.spent > self.share
     }
 
     /// A new turn begins.

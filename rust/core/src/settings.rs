@@ -3,6 +3,9 @@
 use crate::frame::Limits;
 use crate::meter::Flow;
 
+/// The usual share of one turn of the loop, µs.
+pub const SHARE: u64 = 1_000;
+
 /// Every number that the hub goes by. Times in microseconds, sizes in bytes.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -26,8 +29,9 @@ pub struct Settings {
     pub duty: f64,
     /// The longest rest of a room after a flush.
     pub rest: u64,
-    /// How long may be sent without a look at the sockets.
-    pub slice: u64,
+    /// The share of one turn of the loop that whatever may be cut off has: sending, and the handlers
+    /// of messages, and requests.
+    pub share: u64,
     /// The time between two positions of one cursor, and half of it between two flushes of a room
     /// that positions alone cause.
     pub move_gap: u64,
@@ -62,7 +66,7 @@ impl Default for Settings {
             linger: 2_000_000,
             duty: 0.75,
             rest: 20_000,
-            slice: 2_000,
+            share: SHARE,
             move_gap: 40_000,
             silence: 0,
             time_burst: 30,

@@ -5,7 +5,7 @@ use std::thread::{self, ThreadId};
 
 use fortepiano_core::clock::Clock;
 use fortepiano_core::frame::{self, Limits};
-use fortepiano_core::hub::{self as core, Refusal, Settings};
+use fortepiano_core::hub::{self as core, Refusal, Settings, SHARE};
 use fortepiano_core::stats::{CLOSE_CODES, FLUSH_BOUNDS};
 use fortepiano_core::{Flow, NONE};
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -141,7 +141,7 @@ impl Hub {
             linger: microseconds(linger_seconds),
             duty,
             rest: microseconds(rest_seconds),
-            slice: Settings::default().slice,
+            share: SHARE,
             move_gap: microseconds(move_seconds),
             quota_tick: microseconds(quota_tick_seconds),
             quota_history,
@@ -181,10 +181,6 @@ impl Hub {
 
     fn turn_clock(&mut self, seconds: f64) {
         self.get_mut().clock().turn(microseconds(seconds));
-    }
-
-    fn wake(&mut self) {
-        self.get_mut().wake();
     }
 
     fn set_notice(&mut self, refusal: &str, payload: &[u8]) -> PyResult<()> {
@@ -389,5 +385,6 @@ impl Hub {
 
 /// Adds this file's names to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("SHARE_SECONDS", SHARE as f64 / MICROSECONDS)?;
     module.add_class::<Hub>()
 }
