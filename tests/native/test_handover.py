@@ -82,6 +82,8 @@ class House:
 
     def say(self, link: Link, text: str) -> None:
         link.feed(frame(TEXT, text.encode()))
+        while self.context.hub.postponed:
+            self.engine.flush()
 
     def capture(self) -> State:
         return capture(self.context, self.engine.connections(), with_store=True)
@@ -232,6 +234,7 @@ def test_a_half_sent_frame_is_sent_to_its_end(settings: config.Settings, wires: 
     heard = b""
     for _ in range(200):
         second.engine.wake()
+        second.engine.flush()
         try:
             heard += wire.theirs.recv(1 << 16)
         except BlockingIOError:

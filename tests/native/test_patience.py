@@ -11,17 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fortepiano.native import SHARE_SECONDS
 from support.peer import PING, frame
 from support.stage import Guest, Stage, payloads, text
 
-SHARE_SECONDS = 0.003
+LONG_SECONDS = 1.5 * SHARE_SECONDS
 """More than the handlers' share of a turn: each one uses it up."""
 
 
 class Hall(Stage):
     """A stage with a room, which `enter` leads into, and handlers that take their time."""
 
-    def __init__(self, seconds: float = SHARE_SECONDS, **settings: Any) -> None:
+    def __init__(self, seconds: float = LONG_SECONDS, **settings: Any) -> None:
         super().__init__(**settings)
         self.room = self.hub.open_room()
         self.quota = self.hub.add_quota(1_000_000, 1_000_000)
@@ -94,7 +95,7 @@ class TestNotes:
             assert hall.of(guest) == ["enter", "next"]
 
     def test_quick_handlers_keep_nobody_waiting(self) -> None:
-        hall = Hall(seconds=0.0001)
+        hall = Hall(seconds=SHARE_SECONDS / 20)
         for _ in range(15):
             hall.open().say(cold("enter"))
         assert hall.hub.postponed == 0
@@ -151,7 +152,7 @@ class TestOrder:
     )
     def test_nobody_hears_a_difference(self, program: list[tuple[int, list[bool]]]) -> None:
         heard = []
-        for seconds in (0.0, SHARE_SECONDS):
+        for seconds in (0.0, LONG_SECONDS):
             hall = Hall(seconds)
             guests = [hall.open() for _ in range(4)]
             for guest in guests:
@@ -197,7 +198,7 @@ class TestEnds:
 
     def test_a_failing_handler_leaves_nobody_waiting(self, hall: Hall) -> None:
         def fail(client: int, raw: bytes) -> None:
-            hall.hub.turn_clock(SHARE_SECONDS)
+            hall.hub.turn_clock(LONG_SECONDS)
             raise RuntimeError
 
         guests = [hall.open() for _ in range(4)]

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from fortepiano.net.turn import SHARE_SECONDS, Turn
+from fortepiano.native import SHARE_SECONDS
+from fortepiano.net.turn import Turn
 
 
 class Loop:

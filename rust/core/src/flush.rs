@@ -3,8 +3,8 @@
 //! Each room may spend a share (`duty`) of the time sending. One that stays within it is flushed at
 //! the end of each turn; one that does not rests until it is within it again, so that a room of a
 //! thousand coalesces by itself while a small one stays under a millisecond. Each member is sent one
-//! piece of the log, from its cursor. What takes longer than a slice goes on in the next turn, so
-//! that a room of thousands stops nobody else.
+//! piece of the log, from its cursor. What takes longer than its share of a turn goes on in the next
+//! one, so that a room of thousands stops nobody else.
 
 use crate::client::{Client, Phase};
 use crate::hub::{Hub, Settings, Stats, Verdict};
@@ -39,7 +39,7 @@ impl Hub {
         self.is_owed_flush = false;
         self.patience.renew();
         self.now = self.clock.now();
-        let until = self.now + self.settings.slice;
+        let until = self.now + self.settings.share;
         let mut is_over = false;
         let mut resting = u64::MAX;
         let mut queue = std::mem::take(&mut self.rooms_to_flush);
@@ -61,17 +61,31 @@ impl Hub {
         // A room that is not through comes after those that wait.
         queue.append(&mut self.rooms_to_flush);
         self.rooms_to_flush = queue;
-        let mut queue = std::mem::take(&mut self.clients_to_flush);
-        for client in queue.drain(..) {
-            if self.clients.get(client as usize).is_some_and(|it| it.queued) {
-                self.flush_client(client);
-            }
-        }
-        queue.append(&mut self.clients_to_flush);
-        self.clients_to_flush = queue;
+        self.flush_clients(until);
         if resting < u64::MAX {
             self.set_alarm(resting);
         }
+    }
+
+    /// Sends to those who are owed something of their own, in what the rooms have left of the
+    /// turn's share: at least half of it, so that a thousand newcomers do not wait for a room that is never through.
+    fn flush_clients(&mut self, until: u64) {
+        let until = until.max(self.clock.now() + self.settings.share / 2);
+        let mut queue = std::mem::take(&mut self.clients_to_flush);
+        let mut served = 0;
+        for client in &queue {
+            if served > 0 && self.clock.now() > until {
+                self.is_owed_flush = true;
+                break;
+            }
+            served += 1;
+            if self.clients.get(*client as usize).is_some_and(|it| it.queued) {
+                self.flush_client(*client);
+            }
+        }
+        queue.drain(..served);
+        queue.append(&mut self.clients_to_flush);
+        self.clients_to_flush = queue;
     }
 
     /// Serves a room's members, and says whether there is time left for other rooms.
@@ -163,9 +177,10 @@ impl Hub {
         }
     }
 
-    /// Handles what the epoll set reports: its timer, and sockets that take bytes again.
+    /// Handles what the epoll set reports: its timer, and sockets that take bytes again. It is a part
+    /// of a turn, which ends with [`Hub::end_turn`].
     pub fn wake(&mut self) {
-        self.now = self.clock.now();
+        self.begin_turn();
         let mut tokens = Vec::new();
         self.poller.wait(&mut tokens);
         for token in tokens {
@@ -178,7 +193,7 @@ impl Hub {
             }
         }
         self.watch();
-        self.flush();
+        self.is_owed_flush = true;
         self.set_alarm(self.next_watch.min(self.next_quota_tick));
     }
 }
@@ -328,7 +343,7 @@ mod tests {
 
     /// A hub that looks at its sockets after every few members.
     fn hasty() -> (Hub, u32) {
-        let settings = Settings { slice: 0, rest: 0, duty: 1.0, ..Settings::default() };
+        let settings = Settings { share: 0, rest: 0, duty: 1.0, ..Settings::default() };
         let mut hub = Hub::new(settings, Clock::running()).unwrap();
         let room = hub.open_room();
         (hub, room)
@@ -347,6 +362,30 @@ mod tests {
         assert!(hub.end_turn(), "not everybody can have been served in no time");
         hub.say(small, b"[2]", NONE);
         hub.flush();
+        hub.flush();
+        assert_eq!(ann.read(), b"\x81\x03[2]");
+        assert!(crowd.last_mut().unwrap().read().is_empty());
+        while hub.end_turn() {
+            hub.flush();
+        }
+        for one in &mut crowd {
+            assert_eq!(one.read(), b"\x81\x03[1]");
+        }
+    }
+
+    #[test]
+    fn a_thousand_answers_let_a_room_pass() {
+        let (mut hub, room) = hasty();
+        let mut ann = come(&mut hub, room);
+        let hall = hub.open_room();
+        let mut crowd: Vec<Reader> = (0..400).map(|_| come(&mut hub, hall)).collect();
+        hub.begin_turn();
+        for one in &crowd {
+            hub.tell(one.number, b"[1]");
+        }
+        hub.flush();
+        assert!(hub.end_turn(), "not everybody can have been answered in no time");
+        hub.say(room, b"[2]", NONE);
         hub.flush();
         assert_eq!(ann.read(), b"\x81\x03[2]");
         assert!(crowd.last_mut().unwrap().read().is_empty());
@@ -426,6 +465,7 @@ mod tests {
             }
             while here.iter().chain(&gone).any(|one| hub.lag(one.number) > 0) {
                 hub.wake();
+                hub.flush();
             }
             for one in here.iter_mut().chain(&mut gone) {
                 let wire = one.read();

@@ -249,6 +249,7 @@ mod tests {
         for _ in 0..100 {
             drain(&mut theirs, &mut wire);
             second.wake();
+            second.flush();
         }
         drain(&mut theirs, &mut wire);
         assert!(wire == expected, "{} of {}", wire.len(), expected.len());
@@ -270,6 +271,7 @@ mod tests {
         for _ in 0..100 {
             drain(&mut theirs, &mut wire);
             second.wake();
+            second.flush();
         }
         drain(&mut theirs, &mut wire);
         assert_eq!(wire.len() % 50_004, 4, "whole frames and a close frame");

@@ -87,8 +87,10 @@ fn gather(hub: &mut Hub, peers: &[&Peer]) -> u32 {
 /// Flushes and reads until nothing moves any more.
 fn settle(hub: &mut Hub, peers: &mut [&mut Peer]) {
     hub.wake();
+    hub.flush();
     while peers.iter_mut().map(|peer| peer.read(1 << 20)).sum::<usize>() > 0 {
         hub.wake();
+        hub.flush();
     }
 }
 
@@ -133,6 +135,7 @@ fn a_slow_reader_is_judged_and_its_last_frame_is_whole() {
     while verdict.is_none() {
         hub.say(room, &[b'x'; 3_000], NONE);
         hub.wake();
+        hub.flush();
         bea.read(1 << 20);
         verdict = hub.next_verdict();
         said += 1;
@@ -160,6 +163,7 @@ fn a_number_that_is_used_again_has_no_past() {
     for _ in 0..2 {
         hub.say(room, &[b'x'; 9_000], NONE);
         hub.wake();
+        hub.flush();
     }
     hub.detach(ann.client);
     let number = ann.client;
@@ -190,6 +194,7 @@ fn the_silent_are_asked_before_they_are_dropped() {
     for _ in 0..12 {
         hub.clock().turn(SECOND);
         hub.wake();
+        hub.flush();
     }
     assert_eq!(hub.next_verdict(), Some((ann.client, Verdict::Drop)));
 }
@@ -257,7 +262,10 @@ proptest! {
                 Act::Read { peer, most } => {
                     peers[peer].read(most);
                 }
-                Act::Flush => hub.wake(),
+                Act::Flush => {
+                    hub.wake();
+                    hub.flush();
+                }
                 Act::Leave(peer) => {
                     hub.leave(peers[peer].client);
                     is_in[peer] = false;
