@@ -2,10 +2,12 @@
 #
 #   PYTHON   the interpreter to make the virtual environment from; else the newest one found
 #   VENV     where that environment is: `make test PYTHON=python3.13 VENV=.venv-3.13`
+#   WORKERS  how many processes test at the same time; 0: one, as for a debugger
 #   PROFILE  how Rust is compiled: release, or dev with overflow checks and debug assertions
 
 VENV    ?= .venv
 PROFILE ?= release
+WORKERS ?= 2
 PYTHON  ?=
 # More arguments for the command of a target: `make serve ARGS="--port 9000"`.
 ARGS    ?=
@@ -33,6 +35,8 @@ MAKEFLAGS += --no-print-directory
 # The tests that need no program but the server itself; and those of them that differ by Python.
 INNER_TESTS := tests/unit tests/native tests/conformance
 PYTHON_TESTS := tests/unit tests/native tests/e2e/test_serve.py tests/e2e/test_tabs.py
+# A file's tests stay together: they share servers and browsers.
+ALL_BUT_LONG := -m "not slow and not ops" -n $(WORKERS) --dist loadfile
 # What `make smoke` installs: the wheel in dist/ that fits the interpreter, and no other.
 INSTALL ?= --no-index --no-deps --only-binary :all: --find-links dist fortepiano
 OTHER_PYTHONS := $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions
@@ -163,11 +167,11 @@ test-native: ## Run the tests of the Rust core and of the load generator; needs 
 .PHONY: test-python
 test-python: build $(VENV)/.tools ## Run the tests of Python, of the protocol, with bots and a browser
 	@$(SAMPLES) || [ "$${CI:-}" != true ]
-	$(BIN)/pytest -m "not slow and not ops" $(ARGS)
+	$(BIN)/pytest $(ALL_BUT_LONG) $(ARGS)
 
 .PHONY: test-inner
 test-inner: build $(VENV)/.tools ## Run the tests that need no program but the server itself
-	$(BIN)/pytest -m "not slow and not ops" $(INNER_TESTS) $(ARGS)
+	$(BIN)/pytest $(ALL_BUT_LONG) $(INNER_TESTS) $(ARGS)
 
 .PHONY: test-slow
 test-slow: build $(VENV)/.tools ## Run the slow tests, and the random ones with many more examples
@@ -185,7 +189,7 @@ test-faults: build $(VENV)/.tools ## Run the slow tests of faults: kill -9, full
 .PHONY: test-e2e
 test-e2e: build $(VENV)/.tools ## Run the tests with whole servers, people's bots and a browser
 	@$(SAMPLES) || [ "$${CI:-}" != true ]
-	$(BIN)/pytest -m "not slow and not ops" tests/e2e tests/browser $(ARGS)
+	$(BIN)/pytest $(ALL_BUT_LONG) tests/e2e tests/browser $(ARGS)
 
 .PHONY: test-ops
 test-ops: build $(VENV)/.tools ## Run what takes longer of the tests about running a server
@@ -214,7 +218,7 @@ smoke: ## Install the wheel of dist/ where nothing else is, and see that it runs
 .PHONY: test-wheel
 test-wheel: smoke ## Run the tests on the wheel of dist/, installed where nothing else is
 	build/clean/bin/pip install --quiet --group test
-	build/clean/bin/pytest -m "not slow and not ops" $(INNER_TESTS) tests/e2e $(ARGS)
+	build/clean/bin/pytest $(ALL_BUT_LONG) $(INNER_TESTS) tests/e2e $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Fuzz the native core for FUZZ_SECONDS (60) a target; needs nightly Rust and cargo-fuzz

@@ -25,8 +25,6 @@ PACKAGES = {
 FLAGS = {"nginx": "-v", "caddy": "version", "openssl": "version"}
 """How to ask those for their version that do not know `--version`."""
 
-_skipped = pytest.StashKey[dict[str, int]]()
-
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
@@ -87,11 +85,6 @@ def how_to_get(program: str) -> str:
     return f"{program} is missing: apt-get install {PACKAGES.get(program, program)}"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Begin with nothing skipped."""
-    config.stash[_skipped] = {}
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose program is missing; where CI=true fail it, so that nothing goes unseen."""
@@ -101,14 +94,4 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             continue
         if os.environ.get("CI") == "true":
             pytest.fail(how_to_get(program), pytrace=False)
-        skipped = item.config.stash[_skipped]
-        skipped[program] = skipped.get(program, 0) + 1
         pytest.skip(how_to_get(program))
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """Print one line for each missing program."""
-    for program, tests in sorted(config.stash[_skipped].items()):
-        terminalreporter.write_line(f"{how_to_get(program)} ({tests} tests were skipped)")
