@@ -65,7 +65,7 @@ class Engine:
         """The number of links."""
 
     def flush(self) -> None:
-        """Sends what is owed and carries out the hub's verdicts."""
+        """Sends what is owed, as a turn has time for it, and carries out the hub's verdicts."""
 
     def wake(self) -> None:
         """Handles what the hub's descriptor reports: its timer, sockets that take bytes again."""

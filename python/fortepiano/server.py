@@ -105,6 +105,7 @@ def run(
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it means something
     _raise_file_limit()
+    _enlarge_file_table()
     with contextlib.ExitStack() as stack:
         heritage = None
         if predecessor is not None:
@@ -355,15 +356,20 @@ def _most_sockets() -> int:
 
 
 def _raise_file_limit() -> None:
-    """Raise the soft limit of open files to the hard one: each connection is one.
-
-    The kernel's table of them is made large enough at once. Later, in a process with threads, each
-    doubling would stop the loop in `accept` for an RCU grace period: 6 to 17 ms.
-    """
+    """Raise the soft limit of open files to the hard one: each connection is one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     logger(__name__).info("open files", soft=hard, before=soft)
+
+
+def _enlarge_file_table() -> None:
+    """Have the kernel make its table of this process's open files as large as it will have to be.
+
+    Each doubling in a process with threads waits for an RCU grace period: `accept` would stop the
+    loop for 6 to 17 ms.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     last = min(hard, _FILES_AT_ONCE) - 1
     with Path(os.devnull).open("rb") as one, contextlib.suppress(OSError):
         os.close(fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, last))

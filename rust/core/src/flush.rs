@@ -67,8 +67,8 @@ impl Hub {
         }
     }
 
-    /// Sends to those who are owed something of their own, in what the rooms have left of the
-    /// turn's share: at least half of it, so that a thousand newcomers do not wait for a room that is never through.
+    /// Sends to those who are owed something of their own, in what the rooms have left of the turn's
+    /// share: at least half of it, so that newcomers do not wait for a room that is never through.
     fn flush_clients(&mut self, until: u64) {
         let until = until.max(self.clock.now() + self.settings.share / 2);
         let mut queue = std::mem::take(&mut self.clients_to_flush);
