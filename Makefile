@@ -35,8 +35,11 @@ MAKEFLAGS += --no-print-directory
 # The tests that need no program but the server itself; and those of them that differ by Python.
 INNER_TESTS := tests/unit tests/native tests/conformance
 PYTHON_TESTS := tests/unit tests/native tests/e2e/test_serve.py tests/e2e/test_tabs.py
-# A file's tests stay together: they share servers and browsers.
-ALL_BUT_LONG := -m "not slow and not ops" -n $(WORKERS) --dist loadfile
+ALL_BUT_LONG := -m "not slow and not ops"
+# Tests that wait for servers half of the time; those of a file share what they start.
+SIDE_BY_SIDE := $(ALL_BUT_LONG) -n $(WORKERS) --dist loadfile
+# Of the tests that ARGS asks for there may be none in a folder, which pytest says by 5.
+OR_NONE := $(if $(ARGS),|| [ $$? -eq 5 ])
 # What `make smoke` installs: the wheel in dist/ that fits the interpreter, and no other.
 INSTALL ?= --no-index --no-deps --only-binary :all: --find-links dist fortepiano
 OTHER_PYTHONS := $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions
@@ -167,11 +170,12 @@ test-native: ## Run the tests of the Rust core and of the load generator; needs 
 .PHONY: test-python
 test-python: build $(VENV)/.tools ## Run the tests of Python, of the protocol, with bots and a browser
 	@$(SAMPLES) || [ "$${CI:-}" != true ]
-	$(BIN)/pytest $(ALL_BUT_LONG) $(ARGS)
+	$(BIN)/pytest $(SIDE_BY_SIDE) --ignore tests/browser $(ARGS) $(OR_NONE)
+	@$(MAKE) test-browser
 
 .PHONY: test-inner
 test-inner: build $(VENV)/.tools ## Run the tests that need no program but the server itself
-	$(BIN)/pytest $(ALL_BUT_LONG) $(INNER_TESTS) $(ARGS)
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(INNER_TESTS) $(ARGS)
 
 .PHONY: test-slow
 test-slow: build $(VENV)/.tools ## Run the slow tests, and the random ones with many more examples
@@ -189,7 +193,12 @@ test-faults: build $(VENV)/.tools ## Run the slow tests of faults: kill -9, full
 .PHONY: test-e2e
 test-e2e: build $(VENV)/.tools ## Run the tests with whole servers, people's bots and a browser
 	@$(SAMPLES) || [ "$${CI:-}" != true ]
-	$(BIN)/pytest $(ALL_BUT_LONG) tests/e2e tests/browser $(ARGS)
+	$(BIN)/pytest $(SIDE_BY_SIDE) tests/e2e $(ARGS) $(OR_NONE)
+	@$(MAKE) test-browser
+
+.PHONY: test-browser
+test-browser: build $(VENV)/.tools ## Run the tests with a browser, which takes all there is of two cores
+	$(BIN)/pytest $(ALL_BUT_LONG) tests/browser $(ARGS) $(OR_NONE)
 
 .PHONY: test-ops
 test-ops: build $(VENV)/.tools ## Run what takes longer of the tests about running a server
@@ -218,7 +227,7 @@ smoke: ## Install the wheel of dist/ where nothing else is, and see that it runs
 .PHONY: test-wheel
 test-wheel: smoke ## Run the tests on the wheel of dist/, installed where nothing else is
 	build/clean/bin/pip install --quiet --group test
-	build/clean/bin/pytest $(ALL_BUT_LONG) $(INNER_TESTS) tests/e2e $(ARGS)
+	build/clean/bin/pytest $(SIDE_BY_SIDE) $(INNER_TESTS) tests/e2e $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Fuzz the native core for FUZZ_SECONDS (60) a target; needs nightly Rust and cargo-fuzz
