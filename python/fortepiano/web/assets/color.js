@@ -22,8 +22,8 @@ export function luminance(hex) {
 	return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
-/** Dark and light ink. */
-export const INKS = ["#10131a", "#ffffff"];
+/** One is legible on any colour. */
+export const INKS = ["#000000", "#ffffff"];
 
 /** The ink that contrasts more with the colour below it. @param {string} hex */
 export function inkOn(hex) {
