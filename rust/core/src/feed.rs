@@ -189,7 +189,7 @@ impl Hub {
                     Element::Mouse { x, y } => self.point(client, x, y),
                     Element::Time { echo } => self.tell_time(client, echo),
                     Element::Cold(span) => {
-                        if self.patience.is_over() && self.postpone(span) {
+                        if self.patience.is_over(self.settings.share) && self.postpone(span) {
                             return Step::Done;
                         }
                         self.patience.goes_out(&self.clock);

@@ -104,7 +104,7 @@ impl Hub {
             rooms_to_flush: Vec::new(),
             clients_to_flush: Vec::new(),
             verdicts: VecDeque::new(),
-            patience: Patience::new(settings.share),
+            patience: Patience::default(),
             in_turn: false,
             is_owed_flush: false,
             alarm: u64::MAX,

@@ -13,10 +13,8 @@ use crate::hub::Hub;
 use crate::text::Span;
 
 /// How long Python has been at work in this turn, and who waits for it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Patience {
-    /// What the handlers may spend in one turn, µs.
-    share: u64,
     spent: u64,
     /// When a handler was called that has not come back; µs, 0 for none.
     since: u64,
@@ -24,11 +22,6 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    /// For handlers that have `share` microseconds of each turn.
-    pub fn new(share: u64) -> Self {
-        Self { share, spent: 0, since: 0, waiting: VecDeque::new() }
-    }
-
     /// A handler is called.
     pub fn goes_out(&mut self, clock: &Clock) {
         self.since = clock.now().max(1);
@@ -42,9 +35,9 @@ impl Patience {
         }
     }
 
-    /// Whether the handlers have had their share.
-    pub fn is_over(&self) -> bool {
-        self.spent > self.share
+    /// Whether the handlers have had their `share` of this turn, µs.
+    pub fn is_over(&self, share: u64) -> bool {
+        self.spent > share
     }
 
     /// A new turn begins.
@@ -75,7 +68,7 @@ impl Hub {
     /// have not had their share of this turn.
     pub fn resume(&mut self) -> Option<u32> {
         while let Some(client) = self.patience.waiting.front().copied() {
-            if self.patience.is_over() {
+            if self.patience.is_over(self.settings.share) {
                 return None;
             }
             self.patience.waiting.pop_front();
