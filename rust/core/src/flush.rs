@@ -349,6 +349,16 @@ mod tests {
         (hub, room)
     }
 
+    /// Flushes to the end: everybody has read `[1]`, once and nothing else.
+    fn all_read_one(hub: &mut Hub, crowd: &mut [Reader]) {
+        while hub.end_turn() {
+            hub.flush();
+        }
+        for one in crowd {
+            assert_eq!(one.read(), b"\x81\x03[1]");
+        }
+    }
+
     #[test]
     fn a_large_room_lets_a_small_one_pass() {
         let (mut hub, large) = hasty();
@@ -365,12 +375,7 @@ mod tests {
         hub.flush();
         assert_eq!(ann.read(), b"\x81\x03[2]");
         assert!(crowd.last_mut().unwrap().read().is_empty());
-        while hub.end_turn() {
-            hub.flush();
-        }
-        for one in &mut crowd {
-            assert_eq!(one.read(), b"\x81\x03[1]");
-        }
+        all_read_one(&mut hub, &mut crowd);
     }
 
     #[test]
@@ -389,12 +394,7 @@ mod tests {
         hub.flush();
         assert_eq!(ann.read(), b"\x81\x03[2]");
         assert!(crowd.last_mut().unwrap().read().is_empty());
-        while hub.end_turn() {
-            hub.flush();
-        }
-        for one in &mut crowd {
-            assert_eq!(one.read(), b"\x81\x03[1]");
-        }
+        all_read_one(&mut hub, &mut crowd);
     }
 
     #[test]
@@ -411,12 +411,7 @@ mod tests {
                 hub.leave(one.number);
             }
         }
-        while hub.end_turn() {
-            hub.flush();
-        }
-        for one in &mut crowd {
-            assert_eq!(one.read(), b"\x81\x03[1]");
-        }
+        all_read_one(&mut hub, &mut crowd);
     }
 
     #[derive(Clone, Debug)]
