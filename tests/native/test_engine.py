@@ -50,7 +50,6 @@ class House(Stage):
         """Wait until the hub wants to be woken, and wake it."""
         assert select.select([self.hub.fileno()], [], [], 10)[0], "the alarm never rang"
         self.loop.wake()
-        self.loop.run_soon()
 
 
 @pytest.fixture

@@ -288,11 +288,7 @@ class Play(RuleBasedStateMachine):
     def wake(self, seconds: float) -> None:
         self.stage.hub.turn_clock(seconds)
         self.model.turn_clock(seconds)
-        self.flush(self.ring, self.model.wake)
-
-    def ring(self) -> None:
-        self.stage.loop.wake()
-        self.stage.loop.run_soon()
+        self.flush(self.stage.loop.wake, self.model.wake)
 
     @invariant()
     def same_people(self) -> None:

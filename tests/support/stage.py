@@ -51,9 +51,10 @@ class Loop:
         return bool(ready)
 
     def wake(self) -> None:
-        """Run what watches descriptors."""
+        """Run what watches descriptors, and what it calls soon."""
         for callback in list(self.readers.values()):
             callback()
+        self.run_soon()
 
 
 class Transport:
@@ -188,7 +189,6 @@ class Stage:
         self.hub.turn_clock(seconds)
         self.loop.run_soon()
         self.loop.wake()
-        self.loop.run_soon()
 
     def settle(self) -> None:
         """Turn and read until nothing moves any more."""
