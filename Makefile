@@ -280,7 +280,7 @@ fmt: $(VENV)/.tools ## Format Python and Rust, and repair what the linter can
 .PHONY: clean
 clean: ## Remove all that was made here, the environment included; ./data stays
 	rm -rf $(VENV) .venv-3.* build dist rust/target rust/fuzz/target .pytest_cache .mypy_cache .ruff_cache
-	rm -rf .hypothesis .benchmarks .coverage tests/e2e/bots/node_modules tests/browser/node_modules
+	rm -rf .hypothesis .benchmarks .coverage tests/clients/npm/node_modules tests/browser/node_modules
 	rm -rf benchmarks/load/node-ws/node_modules
 	rm -f python/fortepiano/*.so
 	rm -rf python/fortepiano/web/samples

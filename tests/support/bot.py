@@ -12,7 +12,7 @@ from typing import Any
 
 from support.server import environment
 
-FOLDER = Path(__file__).parents[1] / "e2e" / "bots"
+FOLDER = Path(__file__).parents[1] / "clients" / "npm"
 """Where package.json, its lock and bot.js are, and node_modules will be."""
 
 Event = dict[str, Any]

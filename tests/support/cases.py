@@ -32,10 +32,10 @@ CASES = {
 
 NOTES = {
     82: "by a browser and the page that comes along: `make test-browser`",
-    83: "also by mpp-client-net itself: tests/e2e/test_bots.py, test_evening.py",
-    84: "also by mppclone-client itself: tests/e2e/test_bots.py, test_evening.py",
+    83: "also by mpp-client-net itself: tests/clients/test_bots.py, test_evening.py",
+    84: "also by mppclone-client itself: tests/clients/test_bots.py, test_evening.py",
     85: "its page is on no package index: what it sends and reads is played from docs/protocol.md",
-    86: "also by stock bots, with their own reconnect: tests/e2e/test_evening.py",
+    86: "also by stock bots, with their own reconnect: tests/clients/test_evening.py",
 }
 """Where else a case is tried, or what stands in for it."""
 
