@@ -9,13 +9,14 @@ from pathlib import Path
 import mido  # type: ignore[import-untyped]
 import pytest
 
+from support import clients
 from support.bot import Bot, install
 from support.people import Company, Message, events
 from support.server import Server
 
 pytestmark = [pytest.mark.needs("node"), pytest.mark.needs("npm"), pytest.mark.timeout(240)]
 
-LIBRARIES = ["mpp-client-net", "mpp-client", "mppclone-client"]
+LIBRARIES = list(clients.LIBRARIES)
 
 PIECE = Path(__file__).with_name("pieces") / "bwv846.mid"
 FASTER = 10
@@ -52,7 +53,7 @@ def as_strokes(notes: list[Message]) -> list[tuple[str, float | None]]:
 
 @pytest.fixture(scope="module")
 def libraries() -> None:
-    """The three libraries, installed."""
+    """The libraries, installed."""
     install()
 
 

@@ -6,13 +6,13 @@ import asyncio
 import json
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from support.clients import FOLDER as CLIENTS
 from support.server import environment
 
-FOLDER = Path(__file__).parents[1] / "clients" / "npm"
+FOLDER = CLIENTS / "npm"
 """Where package.json, its lock and bot.js are, and node_modules will be."""
 
 Event = dict[str, Any]
@@ -84,6 +84,11 @@ class Bot:
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps({"do": what, **fields}).encode() + b"\n")
         await self.process.stdin.drain()
+
+    async def ended(self, within: float = 20) -> int:
+        """Wait until it ends by itself, and return its exit status."""
+        async with asyncio.timeout(within):
+            return await self.process.wait()
 
     async def expect(
         self,

@@ -9,10 +9,16 @@ const net = require("node:net");
 const readline = require("node:readline");
 const { setTimeout: sleep } = require("node:timers/promises");
 
+const { open } = require("./libraries.js");
+const { playFile } = require("./midi.js");
+
 const [library, uri, room, localAddress] = process.argv.slice(2);
 
 const { connect } = net;
 net.connect = (options, ...rest) => connect({ ...options, localAddress }, ...rest);
+
+// Stdout is for events: what a library prints goes elsewhere.
+console.log = console.error;
 
 // One of the libraries keeps silent about what its handlers throw.
 const { emit } = EventEmitter.prototype;
@@ -25,42 +31,50 @@ EventEmitter.prototype.emit = function (...event) {
     }
 };
 
-const loaded = require(library);
-const Client = loaded.Client ?? loaded;
-const client = new Client(uri);
-
 function tell(event, fields) {
     process.stdout.write(JSON.stringify({ event, ...fields }) + "\n");
 }
 
-client.on("hi", msg => tell("hi", { user: msg.u }));
-client.on("ch", msg =>
+function tellOfPeople() {
+    const people = bot.people.map(({ id, name, color, x, y }) => ({ id, name, color, x, y }));
+    tell("p", { names: people.map(each => each.name), people });
+}
+
+const bot = open(library, uri);
+bot.on("hi", msg => tell("hi", { user: msg.u }));
+bot.on("ch", () =>
     tell("ch", {
-        room: msg.ch._id,
-        me: client.participantId,
-        people: Object.keys(client.ppl),
-        settings: msg.ch.settings,
-        crown: msg.ch.crown?.participantId ?? null,
-        isOwner: Boolean(client.isOwner()),
+        room: bot.room._id,
+        me: bot.me,
+        people: bot.people.map(each => each.id),
+        settings: bot.room.settings,
+        crown: bot.room.crown?.participantId ?? null,
+        isOwner: bot.isOwner,
     }));
-client.on("p", () =>
-    tell("p", { names: Object.values(client.ppl).map(part => part.name) }));
-client.on("participant added", part => tell("added", { id: part.id }));
-client.on("participant removed", part => tell("removed", { id: part.id }));
-client.on("n", msg => tell("n", { p: msg.p, t: msg.t, n: msg.n }));
-client.on("a", msg => tell("a", { a: msg.a, name: msg.p.name, id: msg.id, r: msg.r }));
-client.on("ls", msg => tell("ls", { rooms: msg.u.map(each => each._id) }));
-client.on("nq", msg => tell("nq", { max: msg.max }));
-client.on("notification", msg => tell("notification", msg));
-client.on("disconnect", () => tell("disconnect", {}));
-client.on("wserror", () => tell("wserror", {}));
+bot.on("p", tellOfPeople);
+bot.on("m", tellOfPeople);
+bot.on("participant added", part => tell("added", { id: part.id }));
+bot.on("participant removed", part => tell("removed", { id: part.id }));
+bot.on("n", msg => tell("n", { p: msg.p, t: msg.t, n: msg.n }));
+bot.on("a", msg => tell("a", { a: msg.a, name: msg.p.name, id: msg.id, r: msg.r }));
+bot.on("dm", msg => tell("dm", { a: msg.a, name: msg.sender.name }));
+bot.on("ls", msg => tell("ls", { rooms: msg.u.map(each => each._id) }));
+bot.on("nq", msg => tell("nq", { max: msg.max }));
+bot.on("notification", msg => tell("notification", msg));
+bot.on("disconnect", () => tell("disconnect", {}));
+bot.on("wserror", () => tell("wserror", {}));
 
 const commands = {
-    send: ({ message }) => client.sendArray([message]),
-    enter: ({ room, set }) => client.setChannel(room, set),
-    settings: ({ set }) => client.setChannelSettings(set),
-    say: ({ text }) => client.sendArray([{ m: "a", message: text }]),
-    rename: ({ name }) => client.sendArray([{ m: "userset", set: { name } }]),
+    send: ({ message }) => bot.send([message]),
+    frame: ({ messages }) => bot.send(messages),
+    enter: ({ room, set }) => bot.enter(room, set),
+    settings: ({ set }) => bot.settings(set),
+    say: ({ text }) => bot.say(text),
+    rename: ({ name }) => bot.present({ name }),
+    present: ({ name, color }) => bot.present({ name, color }),
+    point: ({ x, y }) => bot.point(x, y),
+    giveCrown: ({ id }) => bot.giveCrown(id),
+    ban: ({ id, ms }) => bot.ban(id, ms),
 
     // What people do when a time is up that they have been told of.
     async wait({ ms }) {
@@ -74,14 +88,27 @@ const commands = {
         for (const [at, key, velocity] of strokes) {
             const rest = at - (performance.now() - begin);
             if (rest > 0) await sleep(rest);
-            if (velocity === null) client.stopNote(key);
-            else client.startNote(key, velocity);
+            if (velocity === null) bot.release(key);
+            else bot.press(key, velocity);
         }
-        // The library sends what it has gathered every 200 ms.
-        while (client.noteBuffer.length > 0) await sleep(20);
-        tell("played", {});
+        await toldAll();
+    },
+
+    // A velocity of the file is divided by `divisor`; authors of players choose different ones.
+    async playFile({ file, divisor }) {
+        await playFile(file, {
+            press: (key, velocity) => bot.press(key, velocity / divisor),
+            release: key => bot.release(key),
+        });
+        await toldAll();
     },
 };
+
+// The library sends what it has gathered every 200 ms.
+async function toldAll() {
+    while (bot.isGathering) await sleep(20);
+    tell("played", {});
+}
 
 const lines = readline.createInterface({ input: process.stdin });
 lines.on("line", line => {
@@ -90,5 +117,4 @@ lines.on("line", line => {
 });
 lines.on("close", () => process.exit(0));
 
-client.start();
-client.setChannel(room);
+bot.start(room);

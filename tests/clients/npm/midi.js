@@ -1,0 +1,27 @@
+// Plays a MIDI file with midi-player-js, unmodified, in the way of the players that are made with it:
+// a list of the 88 keys is asked by number, so a key off the piano is `undefined`.
+"use strict";
+
+const { Player } = require("midi-player-js");
+
+module.exports = { playFile };
+
+const LOWEST = 21;
+const NAMES = ["c", "cs", "d", "ds", "e", "f", "fs", "g", "gs", "a", "as", "b"];
+const KEYS = Array.from({ length: 88 }, (_, index) => {
+    const number = index + LOWEST;
+    return NAMES[number % 12] + (Math.floor(number / 12) - 2);
+});
+
+function playFile(file, { press, release }) {
+    return new Promise(resolve => {
+        const player = new Player(event => {
+            const key = KEYS[event.noteNumber - LOWEST];
+            if (event.name === "Note on") press(key, event.velocity);
+            else if (event.name === "Note off") release(key);
+        });
+        player.on("endOfFile", resolve);
+        player.loadFile(file);
+        player.play();
+    });
+}
