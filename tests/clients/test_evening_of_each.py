@@ -24,6 +24,9 @@ BAN_MS = 60_000
 MARGIN_MS = 100
 """How much later than allowed people are: their clocks are not the server's."""
 
+FANCY = "Hello, \U0001d4d3\U0001d4d4\U0001d4e5 — ça va?"
+"""A line with letters that are two units each, as people here love them."""
+
 NAMES = list(LIBRARIES)
 WITHOUT_CROWN = [name for name, library in LIBRARIES.items() if "lobby" in library.works]
 
@@ -106,9 +109,9 @@ class Evening:
 
     async def talk(self) -> None:
         """Each reads what the other says, with all letters."""
-        await self.bot.do("say", text="Hello, 𝓓𝓔𝓥 — ça va?")
+        await self.bot.do("say", text=FANCY)
         line = await self.ann.expect("a")
-        assert (line["a"], line["p"]["name"]) == ("Hello, 𝓓𝓔𝓥 — ça va?", "Bot")
+        assert (line["a"], line["p"]["name"]) == (FANCY, "Bot")
         await self.bot.expect("a")
         await self.ann.send({"m": "a", "message": "hello 🎹", "reply_to": line["id"]})
         heard = await self.bot.expect("a")

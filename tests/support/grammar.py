@@ -35,8 +35,12 @@ def units(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
-def check(message: Any) -> None:
+def check(message: Any, *, custom_notes: bool = False) -> None:
     """Hold one message of a server to the grammar.
+
+    Args:
+        message: The message.
+        custom_notes: Whether the server lets notes of other names pass.
 
     Raises:
         AssertionError: It does not fit; tells where.
@@ -44,7 +48,8 @@ def check(message: Any) -> None:
     assert isinstance(message, dict), f"not an object: {message!r}"
     kind = message.get("m")
     assert kind in _MESSAGES, f"nobody knows {kind!r}: {message!r}"
-    _fit({"m": _text} | _MESSAGES[kind], message, kind)
+    form = _MESSAGES[kind] | ({"n": [_any_note]} if custom_notes and kind == "n" else {})
+    _fit({"m": _text} | form, message, kind)
 
 
 def _fit(form: Any, value: Any, where: str) -> None:
@@ -139,6 +144,17 @@ def _note(value: Any) -> bool:
         and ("v" not in value or (_number(value["v"]) and 0 <= value["v"] <= 1))
         and ("d" not in value or (_number(value["d"]) and 0 <= value["d"] <= 10_000))
         and ("s" not in value or (value["s"] == 1 and value["s"] is not True))
+    )
+
+
+def _any_note(value: Any) -> bool:
+    """Test a note that is one, or one of a script that draws."""
+    return _note(value) or (
+        isinstance(value, dict)
+        and _text(value.get("n"))
+        and value["n"] not in _KEYS
+        and value.keys() <= {"n", "v", "d"}
+        and all(_number(value[key]) for key in ("v", "d") if key in value)
     )
 
 

@@ -66,13 +66,22 @@ class Person:
         room: The room of the last welcome.
         address: The loopback address this person comes from, or `None` for 127.0.0.1.
         preset: The rules of the house.
+        custom_notes: Whether notes of other names than the keys' pass there.
     """
 
-    def __init__(self, connection: ClientConnection, address: str | None, preset: Preset) -> None:
+    def __init__(
+        self,
+        connection: ClientConnection,
+        address: str | None,
+        preset: Preset,
+        *,
+        custom_notes: bool = False,
+    ) -> None:
         """Take over an open connection; see `Company.enter`."""
         self.connection = connection
         self.address = address
         self.preset = preset
+        self.custom_notes = custom_notes
         self.log: list[Message] = []
         self.frames: list[list[Message]] = []
         self.texts: list[str] = []
@@ -102,7 +111,7 @@ class Person:
             local_addr=(address, 0) if address else None,
             user_agent_header=agent,
         )
-        person = cls(connection, address, server.preset)
+        person = cls(connection, address, server.preset, custom_notes=server.custom_notes)
         await person.expect("b")
         return person
 
@@ -268,7 +277,7 @@ class Person:
         # A lone surrogate may hide behind an escape.
         json.dumps(frame, ensure_ascii=False).encode()
         for message in frame:
-            grammar.check(message)
+            grammar.check(message, custom_notes=self.custom_notes)
         self.texts.append(text)
         self.frames.append(frame)
         self.log.extend(frame)

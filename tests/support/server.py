@@ -71,6 +71,7 @@ class Server:
         process: The child process, `None` before the first start.
         preset: What its rules promise, but for what its settings change.
         tokens: Staff tokens by scope, where a `Fleet` made them.
+        custom_notes: Whether its rules let notes of other names than the keys' pass.
     """
 
     used: ClassVar[set[Server]] = set()
@@ -106,6 +107,7 @@ class Server:
         self._looked_at = 0
         self.preset: Preset = PRESETS[settings.get("FORTEPIANO_RULES__PRESET", "quick")]
         self.tokens: dict[str, str] = {}
+        self.custom_notes = settings.get("FORTEPIANO_RULES__CUSTOM_NOTES") == "true"
 
     @property
     def url(self) -> str:
