@@ -11,31 +11,38 @@ messages, requests; seconds."""
 
 _Element: TypeAlias = (
     tuple[Literal["n"], bytes, bytes, int]
+    | tuple[Literal["bad notes"]]
     | tuple[Literal["m"], bytes, bytes]
     | tuple[Literal["t"], bytes | None]
     | tuple[Literal["cold"], bytes]
 )
 
-def scan(text: bytes) -> list[_Element] | None:
+_Refusal: TypeAlias = Literal["quota", "solo", "muted", "t", "bytes", "messages", "notes"]
+
+def scan(text: bytes, custom_notes: bool = False) -> list[_Element] | None:
     """Split one text message into its elements, in order.
 
     The rules are those of docs/protocol.md: the text is one strict JSON array (RFC 8259) of valid
-    UTF-8, nested at most 32 deep, without lone surrogates and numbers beyond a double. Of repeated
-    keys the last one counts. Numbers keep the digits they came with.
+    UTF-8, nested at most 64 deep, without numbers beyond a double. Of repeated keys the last one
+    counts. Numbers keep the digits they came with, unless they are mended. An escape of half a
+    surrogate pair becomes that of U+FFFD.
 
     Args:
         text: The payload of the message.
+        custom_notes: Whether notes that are no keys of the piano go out too.
 
     Returns:
         None if the message is to be ignored whole, else one tuple per element:
 
         - ``("n", t, notes, count)``: the time, the array of notes as it goes out to the others
-          (without white space and unknown keys), and how many notes that is.
+          (mended, without white space, unknown keys, and notes that make no sense; ``[]`` where
+          nothing is left), and how many notes came, which is what they cost.
+        - ``("bad notes",)``: notes without a time, or without an array.
         - ``("m", x, y)``: a position; numbers, or numeric strings with their quotes.
         - ``("t", e)``: a request for the time and the number to send back, or None.
         - ``("cold", raw)``: any other object with a string ``m``.
 
-        Elements that cannot mean anything, malformed notes and positions among them, are left out.
+        Elements that cannot mean anything, malformed positions among them, are left out.
     """
 
 @final
@@ -331,12 +338,16 @@ class Hub:
         quota_tick_seconds: The time between two refills of the quotas.
         quota_history: How many ticks a quota remembers (`maxHistLen`).
         quota_forgiven: How many ticks may be spent before they come.
-        time_burst: How many `t` may come at once.
+        time_burst: How many `t` of a user may come at once, and thirty times as many of the
+            address of a metered client.
         time_per_second: How many more may come in a second.
         bytes_per_second: How many bytes a metered client may send; more is 4002.
         messages_per_second: How many messages; more is 4007.
         burst_seconds: For how long it may do twice as much, after a rest: what fits into the
             buckets of both, in seconds.
+        custom_notes: Whether notes that are no keys of the piano are passed on.
+        notice_gap_seconds: For how long a client is not told again why something of one kind was
+            refused.
         standing_at: Milliseconds since 1970 at which a clock for tests stands; None for a clock
             that runs.
 
@@ -348,10 +359,10 @@ class Hub:
     def __new__(
         cls,
         *,
-        message_bytes: int = 65536,
+        message_bytes: int = 1048576,
         fragments: int = 1024,
         lag_soft_bytes: int = 262144,
-        lag_hard_bytes: int = 1048576,
+        lag_hard_bytes: int = 2097152,
         stall_seconds: float = 10.0,
         hello_seconds: float = 30.0,
         silence_seconds: float = 0.0,
@@ -369,6 +380,8 @@ class Hub:
         bytes_per_second: int = 1048576,
         messages_per_second: int = 5000,
         burst_seconds: float = 5.0,
+        custom_notes: bool = False,
+        notice_gap_seconds: float = 5.0,
         standing_at: int | None = None,
     ) -> Hub: ...
     @property
@@ -391,18 +404,24 @@ class Hub:
     def adopt(self, other: Hub) -> None:
         """Goes by the numbers that another hub was made with; nobody is disconnected."""
 
-    def set_notice(
-        self,
-        refusal: Literal["quota", "solo", "muted", "t", "bytes", "messages"],
-        payload: bytes,
-    ) -> None:
-        """Sets what a client is told, at most once in 5 s, when a hot message is refused.
+    def set_notice(self, refusal: _Refusal, payload: bytes) -> None:
+        """Sets what a client is told, once in a while, when a hot message is refused.
 
         Args:
-            refusal: Notes over the quota; notes where only the crown's holder may play; notes of
-                somebody who is muted; too many `t`; or, before the connection ends, more bytes or
-                messages per second than a metered client may send.
+            refusal: Notes over the quota; notes where only the crown's holder may play; notes of a
+                client that is muted; too many `t`; notes of which none makes sense; or, before the
+                connection ends, more bytes or messages per second than a metered client may send.
             payload: A JSON array.
+
+        Raises:
+            ValueError: For any other refusal.
+        """
+
+    def may_tell_why(self, client: int, refusal: _Refusal) -> bool:
+        """Returns whether a client may be told now why something was refused.
+
+        If so, it is told and may not be told again for `notice_gap_seconds`. `quota` and `t` share
+        that time, since both have one code; so do `bytes` and `messages`.
 
         Raises:
             ValueError: For any other refusal.
@@ -417,8 +436,13 @@ class Hub:
     def greet(self, client: int, quota: int) -> None:
         """Lets a client play, on this quota."""
 
-    def meter(self, client: int) -> None:
-        """Bounds how many bytes and messages a client sends; it is closed where there are more."""
+    def meter(self, client: int, address: str = "") -> None:
+        """Bounds how many bytes and messages a client sends; it is closed where there are more.
+
+        Args:
+            client: The client.
+            address: Where it comes from; how often `t` comes from there is bounded too.
+        """
 
     def privilege(self, client: int, plays_anywhere: bool, unlimited: bool) -> None:
         """Frees a client from `crownsolo` and mutes, from the rate limit of `t`, or from both."""
@@ -500,7 +524,7 @@ class Hub:
         """Makes a full note quota and returns its number."""
 
     def set_quota(self, quota: int, allowance: int, max: int) -> bool:
-        """Changes a quota's numbers; fills it up, and returns True, only if they differ."""
+        """Changes a quota's numbers; returns whether they differ. The points stay, cut to `max`."""
 
     def remove_quota(self, quota: int) -> None:
         """Forgets a quota."""

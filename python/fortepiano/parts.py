@@ -48,6 +48,8 @@ def make_hub(settings: Settings) -> Hub:
         bytes_per_second=limits.bytes_per_second,
         messages_per_second=limits.messages_per_second,
         burst_seconds=limits.burst_seconds,
+        custom_notes=rules.custom_notes,
+        notice_gap_seconds=rules.notice_gap_ms / 1000,
     )
 
 

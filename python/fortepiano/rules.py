@@ -125,6 +125,10 @@ class Rules:
     rate_userset: Rate = Field(default=Rate(10, 0.5), description="`userset`.")
     rate_time: Rate = Field(default=Rate(30, 10), description="`t`.")
     rate_hello: Rate = Field(default=Rate(10, 1), description="`hi` and `devices`.")
+    custom_notes: bool = Field(
+        default=False,
+        description="Whether notes that are no keys of the piano pass, for scripts that draw.",
+    )
     custom_bytes: int = Field(
         default=16_384, ge=0, le=1_048_576, description="Data of `custom` within one window; bytes."
     )

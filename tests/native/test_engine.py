@@ -239,7 +239,7 @@ class TestFullSockets:
             case "peer":
                 ann.send(frame(CLOSE, b"\x03\xf5"))
             case "violation":
-                ann.send(frame(TEXT, length=1 << 20))
+                ann.send(frame(TEXT, length=2 << 20))
             case "late":
                 house.dismiss(ann.client, 1013)
                 ann.read(100)
@@ -491,6 +491,31 @@ class TestEnds:
             native.Link()
 
 
+class TestLongFrames:
+    """Frames that come in many reads."""
+
+    def test_are_read_to_their_end(self, house: House) -> None:
+        ann = house.open()
+        message = b'{"m":"a","x":"%b"}' % (b"x" * 900_000)
+        bytes_ = text({"m": "b"}) + text(message) + text({"m": "c"})
+        for at in range(0, len(bytes_), 7_001):
+            ann.send(bytes_[at : at + 7_001])
+        assert [raw for _, raw in house.received] == [b'{"m": "b"}', message, b'{"m": "c"}']
+
+    def test_may_end_byte_by_byte(self, house: House) -> None:
+        ann = house.open()
+        whole = text(b'{"m":"a","x":"%b"}' % (b"x" * 100_000))
+        ann.send(whole[:-2_000])
+        for byte in whole[-2_000:]:
+            ann.send(bytes([byte]))
+        assert len(house.received) == 1
+
+    def test_are_judged_by_their_header(self, house: House) -> None:
+        ann = house.open()
+        ann.send(frame(TEXT, length=(1 << 20) + 1)[:14])
+        assert ann.hear() == [("close", 1009, b"")]
+
+
 class TestBinary:
     def test_comes_in_order_with_the_rest(self, house: House) -> None:
         ann = house.open()
@@ -498,6 +523,13 @@ class TestBinary:
         ann.send(frame(BINARY, b"\1", fin=False), frame(CONTINUATION, b"\2"), frame(BINARY))
         heard = [b'{"m": "a"}', b"\0\xff", b'{"m": "b"}', b"\1\2", b""]
         assert house.received == [(ann.client, raw) for raw in heard]
+
+    def test_what_only_looks_like_text_is_not(self, house: House) -> None:
+        ann = house.open()
+        blobs = [b"[\xff]", b"\0\0\0\2[]", b'{"m":"a"}']
+        for blob in blobs:
+            ann.send(frame(BINARY, blob))
+        assert house.received == [(ann.client, blob) for blob in blobs]
 
     def test_after_the_end_nothing_comes(self, house: House) -> None:
         ann = house.open()
@@ -544,6 +576,7 @@ class TestSettings:
             "refused_solo": 1,
             "refused_muted": 0,
             "refused_t": 0,
+            "refused_notes": 0,
             "said": 2,
             "told": 0,
             "deliveries": 2,

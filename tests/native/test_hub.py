@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.peer import CLOSE, PING, TEXT, frame
+from support.peer import BINARY, CLOSE, PING, TEXT, frame
 from support.reference.frame import Event
 from support.stage import START, Guest, ModelGuest, ModelStage, Stage, payloads, text
 
@@ -18,6 +18,7 @@ PLENTY = (8000, 24000)
 TOO_FAST = b'[{"m":"notification","text":"too fast"}]'
 NOT_YOU = b'[{"m":"notification","text":"not you"}]'
 MUTED = b'[{"m":"notification","text":"muted"}]'
+BAD_NOTES = b'[{"m":"notification","text":"bad notes"}]'
 TOO_OFTEN = b'[{"m":"notification","text":"too often"}]'
 NOTE = {"m": "n", "t": 1, "n": [{"n": "c4"}]}
 
@@ -264,6 +265,58 @@ class TestNotes:
         ann.say(NOTE, {"m": "m", "x": 1, "y": 2})
         assert bea.hear() == ann.hear() == []
 
+    def test_mended_ones_go_out_anew(self, house: House) -> None:
+        bea, ann = house.join("bea"), house.join("ann")
+        ann.say(b'{"m":"n","t":1,"n":[{"n":"c4","v":"0.500"},{"n":"e4","v":1.27,"d":12},{"d":5}]}')
+        mended = b'[{"n":"c4","v":0.5},{"n":"e4","v":1,"d":12}]'
+        assert bea.hear() == texts(b'[{"m":"n","t":1,"p":"ann","n":' + mended + b"}]")
+        assert ann.hear() == []
+
+    def test_a_time_too_long_to_be_passed_on_goes_out_anew(self, house: House) -> None:
+        bea, ann = house.join("bea"), house.join("ann")
+        ann.say(b'{"m":"n","t":1.%b,"n":[{"n":"c4"}]}' % (b"0" * 60))
+        assert bea.hear() == texts(note_of("ann"))
+
+    def test_whose_notes_make_no_sense_is_told_once_in_a_while(self, house: House) -> None:
+        bea, ann = house.join("bea"), house.join("ann")
+        house.hub.set_notice("notes", BAD_NOTES)
+        ann.say({"m": "n", "t": 1, "n": [{"d": 5}]}, {"m": "n", "t": "now", "n": [{"n": "c4"}]})
+        ann.say({"m": "n", "t": 1, "n": {}}, {"m": "n", "t": 1, "n": []}, NOTE)
+        assert ann.hear() == texts(BAD_NOTES)
+        assert bea.hear() == texts(note_of("ann"))
+        house.stage.turn(4.9)
+        ann.say({"m": "n", "t": 1, "n": [{"d": 5}]})
+        assert ann.hear() == []
+        house.stage.turn(0.1)
+        ann.say({"m": "n"})
+        assert ann.hear() == texts(BAD_NOTES)
+
+    def test_an_empty_array_is_nothing(self, house: House) -> None:
+        ann = house.join("ann")
+        house.hub.set_notice("notes", BAD_NOTES)
+        ann.say({"m": "n", "t": 1, "n": []})
+        assert ann.hear() == []
+
+    def test_nobody_is_told_before_hi(self, house: House) -> None:
+        ann = house.stage.open()
+        house.hub.set_notice("notes", BAD_NOTES)
+        ann.say({"m": "n"}, {"m": "n", "t": 1, "n": [5]})
+        assert ann.hear() == []
+
+    def test_senseless_ones_cost_as_much_as_any_other(self, house: House) -> None:
+        bea, ann = house.join("bea"), house.join("ann", quota=(1, 4))
+        ann.say({"m": "n", "t": 1, "n": [{"d": 5}, {"n": "c4"}]}, {"m": "n", "t": 1, "n": [5]})
+        ann.say(NOTE, NOTE)
+        assert bea.hear() == texts(note_of("ann"), note_of("ann"))
+        assert ann.hear() == texts(TOO_FAST)
+
+    def test_an_array_in_a_binary_frame_is_text(self, house: House) -> None:
+        bea, ann = house.join("bea"), house.join("ann")
+        array = json.dumps([NOTE]).encode().replace(b" ", b"")
+        ann.send(frame(BINARY, array), frame(BINARY, b" \n" + array))
+        ann.send(frame(BINARY, array[:9], fin=False), frame(0, array[9:]))
+        assert bea.hear() == texts(*[note_of("ann")] * 3)
+
     def test_only_the_holder_plays_solo(self, house: House) -> None:
         ann, bea = house.join("ann"), house.join("bea")
         tab = house.join("ann")
@@ -425,6 +478,49 @@ class TestTime:
         ann.say(*[{"m": "t"}] * 100)
         assert len(ann.hear()) == 100
 
+    def test_all_tabs_of_a_user_ask_together(self, house: House) -> None:
+        house.hub.set_notice("t", TOO_OFTEN)
+        ann, tab, quota = house.stage.open(), house.stage.open(), house.hub.add_quota(*PLENTY)
+        ann.say(*[{"m": "t"}] * 10)
+        for each in (ann, tab):
+            house.hub.greet(each.client, quota)
+        ann.say(*[{"m": "t"}] * 10)
+        tab.say(*[{"m": "t"}] * 11)
+        assert (len(ann.hear()), tab.hear()[-1]) == (20, *texts(TOO_OFTEN))
+        # Who comes again has no more than who stayed.
+        ann.vanish()
+        again = house.stage.open()
+        house.hub.greet(again.client, quota)
+        again.say({"m": "t"})
+        assert again.hear() == texts(TOO_OFTEN)
+        stranger = house.open()
+        stranger.say({"m": "t"})
+        assert len(stranger.hear()) == 1
+
+    def test_an_address_asks_thirty_times_as_often(self, house: House) -> None:
+        def asks(address: str, count: int) -> int:
+            guest = house.open()
+            house.hub.meter(guest.client, address)
+            guest.say(*[{"m": "t"}] * count)
+            return len(guest.hear())
+
+        assert [asks("192.0.2.1", 31) for _ in range(31)] == [30] * 30 + [0]
+        assert asks("192.0.2.2", 1) == asks("", 1) == 1
+        house.stage.turn(0.2)
+        assert asks("192.0.2.1", 61) == 30
+
+    def test_too_fast_is_said_once_for_notes_and_times(self, house: House) -> None:
+        house.hub.set_notice("t", TOO_OFTEN)
+        ann = house.join("ann", quota=(1, 1))
+        ann.say(NOTE, NOTE, *[{"m": "t"}] * 31)
+        assert [event for event in ann.hear() if event in texts(TOO_FAST, TOO_OFTEN)] == texts(
+            TOO_FAST
+        )
+        assert not house.hub.may_tell_why(ann.client, "quota")
+        assert house.hub.may_tell_why(ann.client, "muted")
+        assert not house.hub.may_tell_why(ann.client, "muted")
+        assert not house.hub.may_tell_why(99, "muted")
+
     def test_is_told_before_hi_too(self, house: House) -> None:
         ann = house.stage.open()
         ann.say({"m": "t"})
@@ -515,11 +611,11 @@ class TestEnds:
             (frame(TEXT, b"\xff"), 1007),
             (frame(TEXT, b"[]", rsv=4), 1002),
             (frame(TEXT, b"[]", masked=False), 1002),
-            (frame(TEXT, length=65537), 1009),
+            (frame(TEXT, length=(1 << 20) + 1), 1009),
             (frame(CLOSE), 1005),
             (frame(CLOSE, b"\x03"), 1002),
             (frame(TEXT, b"[", fin=False) + frame(TEXT, b"]"), 1002),
-            (frame(TEXT, b"x" * 65536, fin=False) + frame(0, b"x"), 1009),
+            (frame(TEXT, b"x" * 9, fin=False) + frame(0, length=(1 << 20) - 8), 1009),
         ],
         ids=["text", "reserved", "unmasked", "big", "empty", "half", "twice", "fragments"],
     )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from fortepiano import native
-from support.peer import CLOSE, PING, TEXT, frame
+from support.peer import BINARY, CLOSE, PING, TEXT, frame
 from support.reference import hub as reference
 from support.stage import START, Guest, Stage, text
 
@@ -85,6 +85,10 @@ words = st.sampled_from([1, 30, 110, 120, 126, 300, 3_000]).map(lambda size: "x"
 positions = st.integers(0, 99)
 elements: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.fixed_dictionaries({"m": st.just("n"), "t": positions, "n": st.just([{"n": "c4"}])}),
+    st.fixed_dictionaries(
+        {"m": st.just("n"), "t": positions, "n": st.just([{"n": "d4", "v": "0.5"}, {"d": 5}])}
+    ),
+    st.fixed_dictionaries({"m": st.just("n"), "t": st.none(), "n": st.just([])}),
     st.fixed_dictionaries({"m": st.just("m"), "x": positions, "y": positions}),
     st.fixed_dictionaries({"m": st.just("t"), "e": positions}),
     st.fixed_dictionaries({"m": st.just("ch"), "to": st.integers(0, ROOMS - 1)}),
@@ -97,6 +101,7 @@ frames = st.one_of(
     st.lists(elements, max_size=5).map(lambda parts: text(*parts)),
     st.lists(elements, max_size=5).map(lambda parts: text(*parts)),
     st.lists(elements, max_size=5).map(lambda parts: text(*parts)),
+    st.lists(elements, max_size=3).map(lambda parts: frame(BINARY, json.dumps(parts).encode())),
     st.binary(max_size=5).map(lambda payload: frame(PING, payload)),
     st.tuples(elements, st.integers(1, 9)).map(
         lambda both: frame(TEXT, text(both[0])[6 : 6 + both[1]], fin=False)

@@ -94,19 +94,28 @@ class TestQuotas:
         quotas.spend(slot, 1000)
         assert not quotas.set_params(slot, missing, missing)
         assert quotas.set_params(slot, missing, 1800)
-        assert quotas.points(slot) == 1800
-        quotas.spend(slot, 1800)
+        assert quotas.points(slot) == 200
         quotas.tick()
-        assert quotas.points(slot) == 400
+        assert quotas.points(slot) == 600
 
-    def test_another_class_forgets_the_past(self, quotas: Quotas) -> None:
+    def test_another_class_fills_nothing(self, quotas: Quotas) -> None:
         slot = quotas.add(400, 1200)
         quotas.spend(slot, 1200)
         for _ in range(3):
             quotas.tick()
             quotas.spend(slot, 400)
+        assert quotas.set_params(slot, 600, 1800)
+        assert quotas.points(slot) == 400
+        assert not quotas.spend(slot, 2), "the past is not forgotten either"
+        quotas.tick()
+        assert quotas.points(slot) == 1000
+
+    def test_a_smaller_class_cuts_the_points(self, quotas: Quotas) -> None:
+        slot = quotas.add(400, 1200)
         assert quotas.set_params(slot, 200, 600)
-        assert quotas.spend(slot, 600)
+        assert quotas.points(slot) == 600
+        assert quotas.set_params(slot, 600, 1800)
+        assert quotas.points(slot) == 600
 
     def test_without_parameters_one_is_offline(self, quotas: Quotas) -> None:
         slot = quotas.add(0, 0)

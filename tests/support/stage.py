@@ -117,8 +117,12 @@ class Guest:
 
     def send(self, *pieces: bytes) -> None:
         for piece in pieces:
-            self.link.get_buffer(-1)[: len(piece)] = piece
-            self.link.buffer_updated(len(piece))
+            rest = piece
+            while rest:
+                room = self.link.get_buffer(-1)
+                taken, rest = rest[: len(room)], rest[len(room) :]
+                room[: len(taken)] = taken
+                self.link.buffer_updated(len(taken))
 
     def say(self, *elements: object) -> None:
         self.send(text(*elements))

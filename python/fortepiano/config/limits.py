@@ -83,7 +83,10 @@ class LimitSettings(Section):
         description="Networks to which no limit of addresses, bytes and messages applies.",
     )
     message_bytes: int = Field(
-        default=65_536, ge=1024, le=16_777_216, description="Longest message from a client; bytes."
+        default=1_048_576,
+        ge=1024,
+        le=16_777_216,
+        description="Longest message from a client, as long as the note quota allows; bytes.",
     )
     fragments: int = Field(
         default=1024, ge=1, le=65_536, description="Frames of one message; frames."
@@ -95,7 +98,7 @@ class LimitSettings(Section):
         description="Behind by more, a reader is spared the cursors of others; bytes.",
     )
     lag_hard_bytes: int = Field(
-        default=1_048_576,
+        default=2_097_152,
         ge=4096,
         le=1_073_741_824,
         description="Behind by more, a reader is closed with 1013; bytes.",

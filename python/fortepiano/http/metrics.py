@@ -155,7 +155,11 @@ class Metrics(Collector):
 
     def _messages(self) -> Iterator[Metric]:
         stats, counters = self._hub.stats(), self._counters
-        refused = {reason: stats[f"refused_{reason}"] for reason in ("solo", "muted")}
+        refused = {
+            "solo": stats["refused_solo"],
+            "muted": stats["refused_muted"],
+            "bad_notes": stats["refused_notes"],
+        }
         floods = {reason: stats[f"refused_{reason}"] for reason in ("bytes", "messages")}
         too_fast = stats["refused_t"] + counters.too_fast.total()
         hot = {

@@ -214,7 +214,7 @@ class Gate:
             is_limited=is_limited,
         )
         if is_limited:
-            self.engine.owner.meter(link.client)
+            self.engine.owner.meter(link.client, address)
         transport.set_protocol(link)  # type: ignore[arg-type]  # a BufferedProtocol by its methods
         if tail:
             link.feed(tail)

@@ -67,6 +67,7 @@ class Outbound:
         hub.set_notice(
             "solo", orjson.dumps([notice("Only the holder of the crown can play in this room.")])
         )
+        hub.set_notice("notes", orjson.dumps([notice("None of your notes was understood.")]))
         hub.set_notice("muted", orjson.dumps([notice("You are muted in this room.")]))
         hub.set_notice("t", orjson.dumps([notice("You are sending `t` too fast.")]))
         hub.set_notice("bytes", orjson.dumps([notice("You are sending too much data.")]))

@@ -7,7 +7,9 @@ use crate::frame::Fragments;
 use crate::hub::REFUSALS;
 use crate::log::Log;
 use crate::meter::Meter;
+use crate::partial::Partial;
 use crate::segments::{Segments, Standing};
+use crate::throttle::Place;
 
 /// No room, no person: the slot number that none has.
 pub const NONE: u32 = u32::MAX;
@@ -25,7 +27,7 @@ struct Insert {
 #[derive(Debug, Default)]
 pub struct Extra {
     /// The beginning of a frame whose end has not arrived.
-    pub partial: Vec<u8>,
+    pub partial: Partial,
     /// The fragments of a message whose end has not arrived.
     pub fragments: Option<Box<Fragments>>,
     inserts: VecDeque<Insert>,
@@ -98,8 +100,10 @@ pub struct Client {
     pub refused: [u64; REFUSALS],
     /// When it last asked for the time, µs.
     pub asked: u64,
-    /// When its bucket of requests for the time is full again, µs.
+    /// When its own bucket of requests for the time is full again, µs; counts before `hi`.
     pub time_bucket: u64,
+    /// Where it comes from, if that is counted.
+    pub place: Option<Place>,
     /// Whether it plays where others may not.
     pub plays_anywhere: bool,
     /// Whether no rate limit holds for it.
@@ -133,6 +137,7 @@ impl Client {
             refused: [0; REFUSALS],
             asked: now,
             time_bucket: 0,
+            place: None,
             plays_anywhere: false,
             unlimited: false,
             meter: None,

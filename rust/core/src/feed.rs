@@ -16,13 +16,11 @@ use crate::text::Span;
 /// Bytes that one read may bring.
 const READ: usize = 256 << 10;
 /// The largest header of a frame from a client.
-pub(crate) const HEADER: usize = 14;
+const HEADER: usize = 14;
 /// The close code for too many bytes per second.
 const BYTE_RATE: u16 = 4002;
 /// The close code for too many messages per second.
 const MESSAGE_RATE: u16 = 4007;
-/// Microseconds between two notices of one kind to one client (docs/protocol.md, "Refusals").
-const NOTICE_EVERY: u64 = 5_000_000;
 
 /// The text that the elements under way are ranges of.
 #[derive(Debug)]
@@ -131,11 +129,19 @@ pub enum Step<'a> {
 
 impl Hub {
     /// Where the next bytes of a connection are read to: behind what came of its last frame.
+    ///
+    /// A long frame grows where it lies, so that each read costs what it brings and not what came
+    /// before.
     pub fn window(&mut self, client: u32) -> &mut [u8] {
         let mut from = 0;
         if let Some(extra) = self.clients.get_mut(client as usize).and_then(Client::extra_if_any) {
-            from = extra.partial.len();
-            self.reading.buffer[..from].copy_from_slice(&extra.partial);
+            let partial = &mut extra.partial;
+            if partial.missing() > 0 {
+                self.reading.at = 0;
+                return partial.room(READ);
+            }
+            from = partial.bytes().len();
+            self.reading.buffer[..from].copy_from_slice(partial.bytes());
         }
         self.reading.at = from;
         &mut self.reading.buffer[from..from + READ]
@@ -144,10 +150,10 @@ impl Hub {
     /// Takes `count` bytes that were read to the window of this connection.
     pub fn feed(&mut self, client: u32, count: usize) {
         self.begin_turn();
+        let gathered = self.gather(client, count.min(READ));
         let reading = &mut self.reading;
         reading.client = client;
-        reading.end = reading.at + count.min(READ);
-        self.stats.bytes_in += count as u64;
+        reading.end = reading.at + gathered;
         reading.at = 0;
         reading.elements.clear();
         reading.next = 0;
@@ -167,10 +173,25 @@ impl Hub {
             client.heard = self.now;
             client.pinged = u64::MAX;
             reading.is_counted = std::mem::take(&mut client.postponed);
-            if let Some(extra) = client.extra_if_any() {
+            if let Some(extra) = client.extra_if_any().filter(|extra| extra.partial.missing() == 0) {
                 extra.partial.clear();
             }
         }
+        self.stats.bytes_in += count as u64;
+    }
+
+    /// Puts bytes that were read for a long frame behind what it has; gives how many there are to be
+    /// handled: none before its end.
+    fn gather(&mut self, client: u32, count: usize) -> usize {
+        let extra = self.clients.get_mut(client as usize).and_then(Client::extra_if_any);
+        let Some(extra) = extra.filter(|extra| extra.partial.missing() > 0) else { return count };
+        extra.partial.came(count);
+        if extra.partial.missing() > 0 {
+            return 0;
+        }
+        let frame = extra.partial.bytes();
+        self.reading.buffer[..frame.len()].copy_from_slice(frame);
+        frame.len()
     }
 
     /// Handles what came, up to the next thing that is not the hub's.
@@ -186,6 +207,7 @@ impl Hub {
                 }
                 match element {
                     Element::Notes(notes) => self.play(client, notes),
+                    Element::BadNotes => self.refuse_notes(client),
                     Element::Mouse { x, y } => self.point(client, x, y),
                     Element::Time { echo } => self.tell_time(client, echo),
                     Element::Cold(span) => {
@@ -219,7 +241,7 @@ impl Hub {
             match parsed {
                 Parsed::Incomplete => {
                     if !bytes.is_empty() {
-                        it.extra().partial.extend_from_slice(bytes);
+                        it.extra().partial.keep(bytes, frame::length(bytes));
                     }
                     return Step::Done;
                 }
@@ -239,37 +261,47 @@ impl Hub {
     /// Handles a frame that begins at `from` of the buffer; returns a code where it ends the connection.
     fn take(&mut self, client: u32, phase: Phase, from: usize, what: Incoming) -> Option<u16> {
         let absolute = |range: Range<usize>| from + range.start..from + range.end;
-        let reading = &mut self.reading;
         match what {
             Incoming::Close(code, _) => return Some(code),
             _ if phase != Phase::Open => {}
-            Incoming::Text(range) => {
-                let range = absolute(range);
-                reading.next = 0;
-                scan(&reading.buffer[range.clone()], &mut reading.elements);
-                reading.text = Text::Buffer(range);
-            }
-            Incoming::AssembledText(bytes) => {
-                reading.next = 0;
-                scan(&bytes, &mut reading.elements);
-                reading.text = Text::Assembled(bytes);
-            }
+            Incoming::Text(range) => self.read_text(Text::Buffer(absolute(range))),
+            Incoming::AssembledText(bytes) => self.read_text(Text::Assembled(bytes)),
             Incoming::Ping(range) => {
-                let payload = reading.buffer[absolute(range)].to_vec();
+                let payload = self.reading.buffer[absolute(range)].to_vec();
                 self.insert(client, |out| frame::append(out, frame::PONG, &payload));
             }
-            Incoming::Binary(range) => {
-                reading.text = Text::Buffer(absolute(range));
-                reading.is_blob = true;
-            }
-            Incoming::AssembledBinary(bytes) => {
-                reading.text = Text::Assembled(bytes);
-                reading.is_blob = true;
-            }
+            Incoming::Binary(range) => self.read_binary(Text::Buffer(absolute(range))),
+            Incoming::AssembledBinary(bytes) => self.read_binary(Text::Assembled(bytes)),
             Incoming::Pong(_) | Incoming::Fragment => {}
         }
         self.count(client);
         None
+    }
+
+    /// Splits a text message into its elements.
+    fn read_text(&mut self, text: Text) {
+        let reading = &mut self.reading;
+        reading.text = text;
+        reading.next = 0;
+        let bytes = match &mut reading.text {
+            Text::Buffer(range) => &mut reading.buffer[range.clone()],
+            Text::Assembled(bytes) => bytes,
+        };
+        scan(bytes, self.settings.custom_notes, &mut reading.elements);
+    }
+
+    /// Reads a binary message: an array of messages is text, whatever its frame says; programs whose
+    /// language has bytes and texts send such ones. The rest is Python's.
+    fn read_binary(&mut self, message: Text) {
+        self.reading.text = message;
+        let bytes = self.reading.text();
+        let begins_array = bytes.trim_ascii_start().first() == Some(&b'[');
+        if begins_array && simdutf8::basic::from_utf8(bytes).is_ok() {
+            let text = std::mem::replace(&mut self.reading.text, Text::Buffer(0..0));
+            self.read_text(text);
+        } else {
+            self.reading.is_blob = true;
+        }
     }
 
     /// Counts the messages of a frame; where they are too many, none of them is handled.
@@ -329,19 +361,22 @@ impl Hub {
         if !self.quotas.spend(it.quota, notes.count) {
             return self.refuse(client, Refusal::Quota);
         }
-        let reading = &mut self.reading;
-        reading.scratch.clear();
-        let text = match &reading.text {
-            Text::Buffer(range) => &reading.buffer[range.clone()],
+        if notes.kept == 0 {
+            return self.refuse(client, Refusal::Notes);
+        }
+        let Reading { text, buffer, scratch, .. } = &mut self.reading;
+        let text = match text {
+            Text::Buffer(range) => &buffer[range.clone()],
             Text::Assembled(bytes) => bytes,
         };
-        let played = if notes.verbatim {
-            notes.notes.of(text)
-        } else {
-            notes.write(text, &mut reading.scratch);
-            &reading.scratch
-        };
-        let t = notes.t.of(text);
+        scratch.clear();
+        notes.write_time(text, scratch);
+        let until = scratch.len();
+        if !notes.verbatim {
+            notes.write(text, scratch);
+        }
+        let (t, anew) = scratch.split_at(until);
+        let played = if notes.verbatim { notes.notes.of(text) } else { anew };
         let parts: [&[u8]; 7] =
             [b"[{\"m\":\"n\",\"t\":", t, b",\"p\":", &person.id, b",\"n\":", played, b"}]"];
         let length = parts.iter().map(|part| part.len()).sum();
@@ -353,6 +388,13 @@ impl Hub {
         let room = it.room;
         self.clients[client as usize].skip(range);
         self.queue_room(room);
+    }
+
+    /// Says to who plays that none of their notes was understood.
+    fn refuse_notes(&mut self, client: u32) {
+        if self.clients.get(client as usize).is_some_and(|it| it.greeted) {
+            self.refuse(client, Refusal::Notes);
+        }
     }
 
     /// Keeps a cursor's newest position for the next flush.
@@ -381,13 +423,8 @@ impl Hub {
     fn tell_time(&mut self, client: u32, echo: Option<Span>) {
         let Some(it) = self.clients.get_mut(client as usize) else { return };
         it.asked = self.now;
-        if !it.unlimited {
-            // A bucket of tokens as one number: the time at which it will be full again.
-            let full = it.time_bucket.max(self.now) + self.settings.time_interval;
-            if full - self.now > u64::from(self.settings.time_burst) * self.settings.time_interval {
-                return self.refuse(client, Refusal::Time);
-            }
-            it.time_bucket = full;
+        if !it.unlimited && !self.may_ask(client) {
+            return self.refuse(client, Refusal::Time);
         }
         let mut payload = format!("[{{\"m\":\"t\",\"t\":{}", self.clock.stamp(self.now)).into_bytes();
         if let Some(echo) = echo {
@@ -399,14 +436,26 @@ impl Hub {
         self.tell(client, &payload);
     }
 
+    /// Whether a client's user and address may ask for the time once more; before `hi` it has no user.
+    fn may_ask(&mut self, client: u32) -> bool {
+        let (rate, now) = (self.settings.time, self.now);
+        let Self { askers, clients, .. } = self;
+        let Some(it) = clients.get_mut(client as usize) else { return false };
+        let mut full = if it.greeted { askers.full_at(it.quota) } else { it.time_bucket };
+        let may = askers.may_ask(&mut full, it.place, rate, now);
+        if it.greeted {
+            askers.wait(it.quota, full);
+        } else {
+            it.time_bucket = full;
+        }
+        may
+    }
+
     /// Drops a hot message and says why, once in a while.
     fn refuse(&mut self, client: u32, why: Refusal) {
         self.stats.refused += 1;
         self.stats.refusals[why as usize] += 1;
-        let Some(it) = self.clients.get_mut(client as usize) else { return };
-        let quiet_until = &mut it.refused[why as usize];
-        if *quiet_until <= self.now && !self.notices[why as usize].is_empty() {
-            *quiet_until = self.now + NOTICE_EVERY;
+        if !self.notices[why as usize].is_empty() && self.may_tell_why(client, why) {
             let notice = std::mem::take(&mut self.notices[why as usize]);
             self.insert(client, |out| out.extend_from_slice(&notice));
             self.notices[why as usize] = notice;

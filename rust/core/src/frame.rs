@@ -156,6 +156,22 @@ pub fn parse(bytes: &mut [u8], pending: &mut Option<Box<Fragments>>, limits: Lim
     Parsed::Frame(end, what)
 }
 
+/// The length that a frame will have with its header, by the beginning of it; 0 where that does not
+/// tell yet.
+#[must_use]
+pub fn length(bytes: &[u8]) -> usize {
+    let payload = match bytes {
+        [_, second, a, b, ..] if second & 0x7F == 126 => 4 + usize::from(u16::from_be_bytes([*a, *b])),
+        [_, second, eight @ ..] if second & 0x7F == 127 => match eight.first_chunk() {
+            Some(eight) => usize::try_from(u64::from_be_bytes(*eight)).unwrap_or(0).saturating_add(10),
+            None => return 0,
+        },
+        [_, second, ..] if second & 0x7F < 126 => 2 + usize::from(second & 0x7F),
+        _ => return 0,
+    };
+    payload.saturating_add(4)
+}
+
 /// Adds a fragment, and hands out the whole message after the last one.
 fn assemble(
     pending: &mut Option<Box<Fragments>>,

@@ -3,6 +3,7 @@
 //! Taking it changes nothing here, so that this process can go on itself. Rooms' logs stay behind: what
 //! a client is owed of one goes along with it, in order, as finished bytes.
 
+use std::net::IpAddr;
 use std::os::fd::RawFd;
 
 pub use crate::client::Phase;
@@ -11,6 +12,7 @@ use crate::frame::Fragments;
 use crate::hub::Hub;
 use crate::log::Log;
 use crate::meter::{Level, Meter};
+use crate::throttle::Place;
 
 /// The fragments of a message whose end has not arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +49,10 @@ pub struct Baggage {
     pub progress: u64,
     /// When it last asked for the time.
     pub asked: u64,
-    /// When its bucket of requests for the time is full again.
+    /// When its user's bucket of requests for the time is full again, or its own before `hi`.
     pub time_bucket: u64,
+    /// An address of where it comes from, if that is counted.
+    pub place: Option<IpAddr>,
     /// Until when it is not told again why something was refused, by kind.
     pub refused: Vec<u64>,
     /// What its buckets of bytes and messages hold, where it is metered.
@@ -85,7 +89,7 @@ impl Hub {
     /// All that is to be known of a connection.
     #[must_use]
     pub fn baggage(&mut self, client: u32) -> Option<Baggage> {
-        let Self { clients, rooms, .. } = self;
+        let Self { clients, rooms, askers, .. } = self;
         let it = clients.get_mut(client as usize)?;
         let nowhere = Log::default();
         let (owed, tail) = it.owed(rooms.get(it.room as usize).map_or(&nowhere, |room| &room.log));
@@ -96,7 +100,7 @@ impl Hub {
                 checked: it.checked,
                 bytes: it.bytes.clone(),
             });
-            (extra.partial.clone(), pieces)
+            (extra.partial.bytes().to_vec(), pieces)
         });
         Some(Baggage {
             phase: it.phase,
@@ -108,7 +112,8 @@ impl Hub {
             heard: it.heard,
             progress: it.progress,
             asked: it.asked,
-            time_bucket: it.time_bucket,
+            time_bucket: if it.greeted { askers.full_at(it.quota) } else { it.time_bucket },
+            place: it.place.map(Place::address),
             refused: it.refused.to_vec(),
             meter: it.meter.map(|meter| (meter.bytes.0, meter.messages.0)),
             partial,
@@ -133,18 +138,22 @@ impl Hub {
         it.progress = baggage.progress;
         it.asked = baggage.asked;
         it.time_bucket = baggage.time_bucket;
+        it.place = baggage.place.map(Place::of);
         for (kind, until) in it.refused.iter_mut().zip(baggage.refused) {
             *kind = until;
         }
         let level = |(bytes, messages)| Meter { bytes: Level(bytes), messages: Level(messages) };
         it.meter = baggage.meter.map(level);
         if !baggage.partial.is_empty() {
-            it.extra().partial = baggage.partial;
+            it.extra().partial.keep(&baggage.partial, 0);
         }
         if let Some(Pieces { opcode, count, checked, bytes }) = baggage.pieces {
             it.extra().fragments = Some(Box::new(Fragments { opcode, count, checked, bytes }));
         }
         it.owe(baggage.owed, baggage.tail);
+        if baggage.greeted {
+            self.askers.wait(quota, baggage.time_bucket);
+        }
         self.queue_client(number);
         number
     }
@@ -283,7 +292,7 @@ mod tests {
         let (ours, mut theirs) = ends();
         let mut first = hub();
         let client = first.attach(ours.as_raw_fd());
-        first.meter(client);
+        first.meter(client, Some("192.0.2.1".parse().unwrap()));
         first.greet(client, 0);
         let masked = |first: u8, payload: &[u8]| {
             let mut frame = vec![first, 0x80 | payload.len() as u8, 0, 0, 0, 0];
@@ -306,6 +315,7 @@ mod tests {
         assert_eq!(baggage.partial, end[..9]);
         assert_eq!(baggage.pieces.as_ref().map(|it| (it.count, it.bytes.len())), Some((2, 7)));
         assert!(baggage.meter.is_some_and(|(held, _)| held > 0));
+        assert_eq!(baggage.place, Some("192.0.2.1".parse().unwrap()));
         let (mut second, number, _) = hand_over(&mut first, client, ours.as_raw_fd());
         feed(&mut second, number, &end[9..]);
         assert_eq!(second.step(), Step::Cold(b"{\"m\":\"hi\"}"));

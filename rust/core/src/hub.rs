@@ -5,10 +5,12 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::RawFd;
 
 use slab::Slab;
 
+use crate::askers::Askers;
 use crate::client::{Client, Phase, NONE};
 use crate::clock::Clock;
 use crate::feed::Reading;
@@ -21,6 +23,7 @@ pub use crate::settings::{Settings, SHARE};
 use crate::socket::{self, Poller};
 pub use crate::stats::Stats;
 use crate::stats::ABNORMAL;
+use crate::throttle::Place;
 use crate::watch::SLOW;
 
 /// What must happen to a connection, by whoever owns its transport.
@@ -47,10 +50,23 @@ pub enum Refusal {
     Bytes = 4,
     /// Too many messages come per second; the connection ends.
     Messages = 5,
+    /// No note of a message was understood.
+    Notes = 6,
 }
 
 /// How many kinds of [`Refusal`] there are.
-pub const REFUSALS: usize = 6;
+pub const REFUSALS: usize = 7;
+
+impl Refusal {
+    /// The kind with which it shares its notices: both have one code for clients.
+    fn told_as(self) -> usize {
+        match self {
+            Self::Time => Self::Quota as usize,
+            Self::Messages => Self::Bytes as usize,
+            other => other as usize,
+        }
+    }
+}
 
 /// All connections, rooms and people, and the time.
 pub struct Hub {
@@ -71,6 +87,8 @@ pub struct Hub {
     pub(crate) clients_to_flush: Vec<u32>,
     pub(crate) verdicts: VecDeque<(u32, Verdict)>,
     pub(crate) patience: Patience,
+    /// How often users and addresses ask for the time.
+    pub(crate) askers: Askers,
     /// Whether a turn of the loop is under way that will end in a flush.
     pub(crate) in_turn: bool,
     /// Whether something waits that need not rest.
@@ -105,6 +123,7 @@ impl Hub {
             clients_to_flush: Vec::new(),
             verdicts: VecDeque::new(),
             patience: Patience::default(),
+            askers: Askers::default(),
             in_turn: false,
             is_owed_flush: false,
             alarm: u64::MAX,
@@ -158,6 +177,18 @@ impl Hub {
 
     // Connections
 
+    /// Whether a client may be told now why something was refused; then it is not for a while.
+    pub fn may_tell_why(&mut self, client: u32, refusal: Refusal) -> bool {
+        let now = self.clock.now();
+        let Some(it) = self.clients.get_mut(client as usize) else { return false };
+        let quiet_until = &mut it.refused[refusal.told_as()];
+        let may = *quiet_until <= now;
+        if may {
+            *quiet_until = now + self.settings.notice_gap;
+        }
+        may
+    }
+
     /// Takes a connection in; its socket stays the event loop's, which detaches it before closing.
     pub fn attach(&mut self, fd: RawFd) -> u32 {
         socket::prepare(fd);
@@ -182,19 +213,28 @@ impl Hub {
         self.verdicts.retain(|(of, _)| *of != client);
     }
 
-    /// Lets a connection play, on this quota.
+    /// Makes the quota of a new user, with all their points; see [`Quotas::add`].
+    pub fn add_quota(&mut self, allowance: i32, max: i32) -> u32 {
+        let quota = self.quotas.add(allowance, max);
+        self.askers.welcome(quota);
+        quota
+    }
+
+    /// Lets a connection play, on its user's quota.
     pub fn greet(&mut self, client: u32, quota: u32) {
         if let Some(client) = self.clients.get_mut(client as usize) {
             client.greeted = true;
             client.quota = quota;
             client.asked = self.clock.now();
+            self.askers.wait(quota, client.time_bucket);
         }
     }
 
-    /// Bounds the bytes and messages per second of a connection.
-    pub fn meter(&mut self, client: u32) {
+    /// Bounds the bytes and messages per second of a connection, and what its address asks for.
+    pub fn meter(&mut self, client: u32, address: Option<IpAddr>) {
         if let Some(client) = self.clients.get_mut(client as usize) {
             client.meter = Some(Meter::default());
+            client.place = address.map(Place::of);
         }
     }
 

@@ -2,6 +2,7 @@
 //! the writes to sockets. No Python object comes in here, so the tests and the fuzzers need none.
 
 pub mod address;
+mod askers;
 pub mod bans;
 mod client;
 pub mod clock;
@@ -14,6 +15,7 @@ mod log;
 mod meter;
 pub mod notes;
 mod number;
+mod partial;
 mod patience;
 pub mod quota;
 mod room;

@@ -1,10 +1,20 @@
-//! The notes of an `n` message: checked one by one, and written out again without what nobody asked
-//! for.
+//! The notes of an `n` message: read one by one, mended where that is possible, and written out again
+//! without what nobody asked for.
+//!
+//! Players of MIDI files and pages send velocities of 1.27, numbers as texts and keys off the piano, and
+//! every page that receives notes clamps what it gets (docs/protocol.md, "Notes").
 
+use crate::number::{self, Number};
 use crate::text::{word, Cursor, Span};
 
 /// Longest name of a key, as `as-1`.
 const NAME: usize = 4;
+/// Longest name of a note that is no key, in bytes: scripts that draw by notes need a few.
+const CUSTOM_NAME: usize = 64;
+/// The strongest velocity.
+const LOUDEST: f64 = 1.0;
+/// The longest delay, in milliseconds.
+const LATEST: f64 = 10_000.0;
 
 /// An `n` message that may be passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,9 +25,13 @@ pub struct Notes {
     pub notes: Span,
     /// How many notes it has, which is what they cost of the quota; at least 1.
     pub count: u32,
+    /// How many of them make sense and go out; the message means nothing where it is 0.
+    pub kept: u32,
     /// Whether the array can go out as it came: no white space, no unknown or repeated keys, no
-    /// escapes.
+    /// escapes, nothing to mend.
     pub verbatim: bool,
+    /// Whether notes that are no keys are kept.
+    pub custom: bool,
 }
 
 impl Notes {
@@ -28,15 +42,29 @@ impl Notes {
             out.extend_from_slice(self.notes.of(text));
             return;
         }
-        let mut separator = b'[';
+        out.push(b'[');
+        let first = out.len();
         let walked = Cursor::new(text, self.notes.start).array(|cursor| {
-            out.push(separator);
-            separator = b',';
-            Note::read(cursor)?.write(text, out);
+            if let Ok(note) = Note::read(cursor, self.custom)? {
+                if out.len() > first {
+                    out.push(b',');
+                }
+                note.write(text, out);
+            }
             Some(())
         });
         debug_assert!(walked.is_some(), "the array was walked once before");
         out.push(b']');
+    }
+
+    /// Appends the time as it goes out: with its digits, unless they are too many to be passed on.
+    pub fn write_time(&self, text: &[u8], out: &mut Vec<u8>) {
+        let digits = self.t.of(text);
+        if digits.len() <= number::MAX_LENGTH {
+            out.extend_from_slice(digits);
+        } else if let Some(number) = Cursor::new(text, self.t.start).number() {
+            number::write(number.value(text), out);
+        }
     }
 }
 
@@ -45,24 +73,26 @@ impl Notes {
 pub(crate) struct Array {
     pub(crate) span: Span,
     pub(crate) count: u32,
+    pub(crate) kept: u32,
     pub(crate) verbatim: bool,
-    /// Whether it is an array of at least one valid note and nothing else.
-    pub(crate) valid: bool,
+    /// Whether it is an array at all.
+    pub(crate) is_list: bool,
 }
 
 impl Array {
     /// Consumes a value.
     #[inline]
-    pub(crate) fn read(cursor: &mut Cursor) -> Option<Self> {
+    pub(crate) fn read(cursor: &mut Cursor, custom: bool) -> Option<Self> {
         let start = cursor.mark();
-        let mut count = 0;
-        let mut good = true;
+        let (mut count, mut kept) = (0, 0);
         let mut compact = 1;
-        if cursor.peek() == b'[' {
+        let is_list = cursor.peek() == b'[';
+        if is_list {
             cursor.array(|cursor| {
-                let length = Note::read(cursor)?.length();
-                good &= length.is_some();
-                compact += length.unwrap_or(0) + 1;
+                if let Some(length) = length(cursor, custom)? {
+                    compact += length + 1;
+                    kept += 1;
+                }
                 count += 1;
                 Some(())
             })?;
@@ -70,25 +100,243 @@ impl Array {
             cursor.value()?;
         }
         let span = cursor.since(start);
-        // White space, an unknown or repeated key, an escape: each makes the array longer than what
-        // we would write for it.
+        // White space, an unknown or repeated key, an escape, what is mended or left out: each makes
+        // the array longer than what is counted here, the members that go out as they came.
         let verbatim = compact == span.len();
-        Some(Self { span, count, verbatim, valid: good && count > 0 })
+        Some(Self { span, count, kept, verbatim, is_list })
     }
 }
 
-/// What a note has under one of its keys.
+/// Consumes a note; gives the length of its members that can go out as they came, or the inner `None`
+/// where it makes no sense.
+#[inline]
+#[allow(clippy::option_option)] // the outer one is the cursor's
+fn length(cursor: &mut Cursor, custom: bool) -> Option<Option<usize>> {
+    let start = cursor.mark();
+    let plain = Plain::read(cursor)?.length();
+    if plain.is_some() {
+        return Some(plain);
+    }
+    let mut again = Cursor::new(cursor.text(), start);
+    Note::read(&mut again, custom).map(|note| note.ok().map(|note| note.length()))
+}
+
+/// A note that needs no mending, as nearly all do: the lengths of its values, 0 for what it lacks.
+#[derive(Default)]
+struct Plain {
+    name: usize,
+    velocity: usize,
+    delay: usize,
+    stop: usize,
+}
+
+impl Plain {
+    /// The length of what is to be looked at more closely.
+    const ODD: usize = usize::MAX;
+
+    /// Consumes a value.
+    #[inline]
+    fn read(cursor: &mut Cursor) -> Option<Self> {
+        let mut plain = Self::default();
+        if cursor.peek() != b'{' {
+            cursor.value()?;
+            return Some(plain);
+        }
+        // A repeated key overwrites, for better or worse: the last one is what any JSON decoder
+        // would report.
+        cursor.object(|cursor, key| {
+            match key {
+                b'n' => plain.name = Self::key(cursor)?,
+                b'v' => plain.velocity = Self::number(cursor, Number::is_velocity)?,
+                b'd' => plain.delay = Self::number(cursor, Number::is_delay)?,
+                b's' => plain.stop = Self::number(cursor, Number::is_one)?,
+                _ => cursor.value()?,
+            }
+            Some(())
+        })?;
+        Some(plain)
+    }
+
+    #[inline]
+    fn key(cursor: &mut Cursor) -> Option<usize> {
+        if cursor.peek() != b'"' {
+            cursor.value()?;
+            return Some(Self::ODD);
+        }
+        let content = cursor.string()?.inner();
+        Some(if is_key(content.of(cursor.text())) { content.len() } else { Self::ODD })
+    }
+
+    #[inline]
+    fn number(cursor: &mut Cursor, is_good: impl FnOnce(Number, &[u8]) -> bool) -> Option<usize> {
+        if !matches!(cursor.peek(), b'0'..=b'9' | b'-') {
+            cursor.value()?;
+            return Some(Self::ODD);
+        }
+        let number = cursor.number()?;
+        Some(match number.passable() {
+            Some(span) if is_good(number, cursor.text()) => span.len(),
+            _ => Self::ODD,
+        })
+    }
+
+    /// Length of the note without white space, unless there is something odd about it.
+    #[inline]
+    fn length(&self) -> Option<usize> {
+        if self.name == 0 || self.name == Self::ODD {
+            return None;
+        }
+        // Two braces and, for each member, quoted key, colon, value and a comma, which the last one
+        // lacks.
+        let mut length = 1 + 5 + 2 + self.name;
+        for value in [self.velocity, self.delay, self.stop] {
+            match value {
+                0 => {}
+                Self::ODD => return None,
+                value => length += 5 + value,
+            }
+        }
+        Some(length)
+    }
+}
+
+/// What came under one of a note's keys.
+#[derive(Clone, Copy)]
+enum Raw {
+    Absent,
+    Number(Number),
+    Text(Span),
+    Truth(bool),
+    Other,
+}
+
+impl Raw {
+    /// Consumes a value.
+    fn read(cursor: &mut Cursor) -> Option<Self> {
+        Some(match cursor.peek() {
+            b'0'..=b'9' | b'-' => Self::Number(cursor.number()?),
+            b'"' => Self::Text(cursor.string()?),
+            first => {
+                cursor.value()?;
+                match first {
+                    b'n' => Self::Absent,
+                    b't' => Self::Truth(true),
+                    b'f' => Self::Truth(false),
+                    _ => Self::Other,
+                }
+            }
+        })
+    }
+
+    /// The number that it is or is the text of.
+    fn value(self, text: &[u8]) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(number.value(text)),
+            Self::Text(span) => number::numeric(span.inner().of(text)),
+            _ => None,
+        }
+    }
+
+    /// A number that goes out as it came where `is_good` says so, and else cut to `0..=most`; `None`
+    /// where it is no number.
+    #[inline]
+    fn number(self, text: &[u8], most: f64, is_good: impl FnOnce(Number) -> bool) -> Option<Field> {
+        match self {
+            Self::Absent => Some(Field::Absent),
+            Self::Number(number) if is_good(number) => match number.passable() {
+                Some(span) => Some(Field::Given(span)),
+                None => self.mended(text, most),
+            },
+            _ => self.mended(text, most),
+        }
+    }
+
+    #[cold]
+    fn mended(self, text: &[u8], most: f64) -> Option<Field> {
+        let value = self.value(text)?;
+        let least = if most == f64::INFINITY { f64::NEG_INFINITY } else { 0.0 };
+        Some(Field::Mended(value.clamp(least, most)))
+    }
+
+    /// What a page takes for a release: anything that JavaScript takes for true, but for texts that
+    /// say no.
+    #[inline]
+    fn stop(self, text: &[u8]) -> Field {
+        let is_stop = match self {
+            Self::Absent => return Field::Absent,
+            Self::Number(number) if number.is_one(text) => match number.passable() {
+                Some(span) => return Field::Given(span),
+                None => true,
+            },
+            Self::Number(number) => number.is_truthy(text),
+            Self::Truth(truth) => truth,
+            Self::Text(span) => !is_no(span.inner().of(text)),
+            Self::Other => true,
+        };
+        if is_stop {
+            Field::Mended(1.0)
+        } else {
+            Field::Absent
+        }
+    }
+}
+
+/// Whether the content of a string means no: nothing, `0`, `false`.
+fn is_no(content: &[u8]) -> bool {
+    matches!(word::<5>(content), Some((word, length)) if matches!(&word[..length], b"" | b"0" | b"false"))
+}
+
+/// What goes out under one of a note's keys.
 #[derive(Clone, Copy)]
 enum Field {
     Absent,
-    Good(Span),
-    Bad,
+    /// The digits that came.
+    Given(Span),
+    /// Another number.
+    Mended(f64),
 }
 
+impl Field {
+    /// Bytes of the member that can go out as they came.
+    #[inline]
+    fn length(self) -> usize {
+        match self {
+            Self::Given(span) => 5 + span.len(),
+            Self::Absent | Self::Mended(_) => 0,
+        }
+    }
+
+    fn write(self, key: &[u8], text: &[u8], out: &mut Vec<u8>) {
+        match self {
+            Self::Absent => {}
+            Self::Given(span) => {
+                out.extend_from_slice(key);
+                out.extend_from_slice(span.of(text));
+            }
+            Self::Mended(value) => {
+                out.extend_from_slice(key);
+                number::write(value, out);
+            }
+        }
+    }
+}
+
+/// What a note is called.
+#[derive(Clone, Copy)]
+enum Name {
+    /// One of the keys, with its quotes, and its length without the escapes that it may have been
+    /// written with.
+    Key(Span, usize),
+    /// Any other text, with its quotes.
+    Custom(Span),
+}
+
+/// A note that is left out.
+struct Senseless;
+
+/// A note that makes sense.
 struct Note {
-    name: Field,
-    /// Length of the name without the escapes it may have been written with.
-    name_length: usize,
+    name: Name,
     velocity: Field,
     delay: Field,
     stop: Field,
@@ -97,111 +345,103 @@ struct Note {
 impl Note {
     /// Consumes a value and reads it as a note.
     #[inline]
-    fn read(cursor: &mut Cursor) -> Option<Self> {
-        let mut note = Self {
-            name: Field::Absent,
-            name_length: 0,
-            velocity: Field::Absent,
-            delay: Field::Absent,
-            stop: Field::Absent,
-        };
+    fn read(cursor: &mut Cursor, custom: bool) -> Option<Result<Self, Senseless>> {
         if cursor.peek() != b'{' {
             cursor.value()?;
-            return Some(note);
+            return Some(Err(Senseless));
         }
+        let (mut name, mut velocity) = (Raw::Absent, Raw::Absent);
+        let (mut delay, mut stop) = (Raw::Absent, Raw::Absent);
         // A repeated key overwrites, for better or worse: the last one is what any JSON decoder
         // would report.
         cursor.object(|cursor, key| {
             let field = match key {
-                b'v' => &mut note.velocity,
-                b'd' => &mut note.delay,
-                b's' => &mut note.stop,
-                b'n' => {
-                    (note.name, note.name_length) = name(cursor)?;
-                    return Some(());
-                }
+                b'n' => &mut name,
+                b'v' => &mut velocity,
+                b'd' => &mut delay,
+                b's' => &mut stop,
                 _ => return cursor.value(),
             };
-            *field = number(cursor, key)?;
+            *field = Raw::read(cursor)?;
             Some(())
         })?;
-        Some(note)
+        let text = cursor.text();
+        Some(Self::made_of(name, velocity, delay, stop, custom, text).ok_or(Senseless))
     }
 
-    /// Length in bytes of what `write` makes of it, or `None` if it is not a valid note.
     #[inline]
-    fn length(&self) -> Option<usize> {
-        if !matches!(self.name, Field::Good(_)) {
-            return None;
-        }
+    fn made_of(name: Raw, velocity: Raw, delay: Raw, stop: Raw, custom: bool, text: &[u8]) -> Option<Self> {
+        let Raw::Text(span) = name else { return None };
+        let name = match Name::of(span, text)? {
+            Name::Custom(_) if !custom => return None,
+            name => name,
+        };
+        let (velocity, delay) = match name {
+            Name::Key(..) => (
+                velocity.number(text, LOUDEST, |number| number.is_velocity(text))?,
+                delay.number(text, LATEST, |number| number.is_delay(text))?,
+            ),
+            // Scripts that draw by notes put colours there.
+            Name::Custom(_) => (
+                velocity.number(text, f64::INFINITY, |_| true)?,
+                delay.number(text, f64::INFINITY, |_| true)?,
+            ),
+        };
+        Some(Self { name, velocity, delay, stop: stop.stop(text) })
+    }
+
+    /// Length in bytes of the members that can go out as they came, with braces and commas.
+    #[inline]
+    fn length(&self) -> usize {
         // Two braces and, for each member, quoted key, colon, value and a comma, which the last one
         // lacks.
-        let mut length = 1 + 5 + 2 + self.name_length;
-        for field in [self.velocity, self.delay, self.stop] {
-            match field {
-                Field::Absent => (),
-                Field::Good(span) => length += 5 + span.len(),
-                Field::Bad => return None,
-            }
-        }
-        Some(length)
+        1 + 5 + self.name.length() + self.velocity.length() + self.delay.length() + self.stop.length()
     }
 
     fn write(&self, text: &[u8], out: &mut Vec<u8>) {
-        if let Field::Good(span) = self.name {
-            let (name, length) = word::<NAME>(span.inner().of(text)).unwrap_or_default();
-            out.extend_from_slice(b"{\"n\":\"");
-            out.extend_from_slice(&name[..length]);
-            out.push(b'"');
-        }
-        let members: [(&[u8], Field); 3] =
-            [(b",\"v\":", self.velocity), (b",\"d\":", self.delay), (b",\"s\":", self.stop)];
-        for (key, field) in members {
-            if let Field::Good(span) = field {
-                out.extend_from_slice(key);
-                out.extend_from_slice(span.of(text));
-            }
-        }
+        out.extend_from_slice(b"{\"n\":");
+        self.name.write(text, out);
+        self.velocity.write(b",\"v\":", text, out);
+        self.delay.write(b",\"d\":", text, out);
+        self.stop.write(b",\"s\":", text, out);
         out.push(b'}');
     }
 }
 
-/// Consumes the value of `n`: a name of the keyboard and its length without escapes.
-#[inline]
-fn name(cursor: &mut Cursor) -> Option<(Field, usize)> {
-    if cursor.peek() != b'"' {
-        cursor.value()?;
-        return Some((Field::Bad, 0));
+impl Name {
+    /// Reads a string; `None` where no note is called so.
+    #[inline]
+    fn of(span: Span, text: &[u8]) -> Option<Self> {
+        let content = span.inner().of(text);
+        if is_key(content) {
+            return Some(Self::Key(span, content.len()));
+        }
+        match word::<NAME>(content) {
+            Some((name, length)) if is_key(&name[..length]) => Some(Self::Key(span, length)),
+            _ => (1..=CUSTOM_NAME).contains(&content.len()).then_some(Self::Custom(span)),
+        }
     }
-    let span = cursor.string()?;
-    let content = span.inner().of(cursor.text());
-    if is_key(content) {
-        return Some((Field::Good(span), content.len()));
-    }
-    Some(match word::<NAME>(content) {
-        Some((name, length)) if is_key(&name[..length]) => (Field::Good(span), length),
-        _ => (Field::Bad, 0),
-    })
-}
 
-/// Consumes the value of one of the numbers of a note.
-#[inline]
-fn number(cursor: &mut Cursor, key: u8) -> Option<Field> {
-    if !matches!(cursor.peek(), b'0'..=b'9' | b'-') {
-        cursor.value()?;
-        return Some(Field::Bad);
+    /// Length with its quotes.
+    #[inline]
+    fn length(self) -> usize {
+        match self {
+            Self::Key(_, length) => 2 + length,
+            Self::Custom(span) => span.len(),
+        }
     }
-    let number = cursor.number()?;
-    let text = cursor.text();
-    let valid = match key {
-        b'v' => number.is_velocity(text),
-        b'd' => number.is_delay(text),
-        _ => number.is_one(text),
-    };
-    Some(match number.passable() {
-        Some(span) if valid => Field::Good(span),
-        _ => Field::Bad,
-    })
+
+    fn write(self, text: &[u8], out: &mut Vec<u8>) {
+        match self {
+            Self::Key(span, _) => {
+                let (name, length) = word::<NAME>(span.inner().of(text)).unwrap_or_default();
+                out.push(b'"');
+                out.extend_from_slice(&name[..length]);
+                out.push(b'"');
+            }
+            Self::Custom(span) => out.extend_from_slice(span.of(text)),
+        }
+    }
 }
 
 /// Whether `name` is one of the 88 keys `a-1 as-1 b-1 c0 cs0 … b6 c7`, sharps written `s`.

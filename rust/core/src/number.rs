@@ -1,6 +1,8 @@
 //! JSON numbers that are kept as the digits they came with.
 
-use crate::text::{Cursor, Span};
+use std::io::Write;
+
+use crate::text::{word, Cursor, Span};
 
 /// Longest number that is passed on to others, in bytes: a double needs 24, and nobody shall
 /// multiply a megabyte of zeros by the size of a room.
@@ -73,6 +75,11 @@ impl Number {
         (self.span.len() <= MAX_LENGTH).then_some(self.span)
     }
 
+    /// Whether it is not zero.
+    pub(crate) fn is_truthy(self, text: &[u8]) -> bool {
+        self.value(text) != 0.0
+    }
+
     /// Whether it is a velocity: in 0..=1.
     #[inline]
     pub(crate) fn is_velocity(self, text: &[u8]) -> bool {
@@ -98,7 +105,7 @@ impl Number {
 
     /// The nearest double; infinite beyond their range.
     #[cold]
-    fn value(self, text: &[u8]) -> f64 {
+    pub(crate) fn value(self, text: &[u8]) -> f64 {
         std::str::from_utf8(self.span.of(text))
             .ok()
             .and_then(|digits| digits.parse().ok())
@@ -111,4 +118,24 @@ impl Number {
 pub(crate) fn is_numeric(content: &[u8]) -> bool {
     let mut cursor = Cursor::new(content, 0);
     content.len() <= MAX_LENGTH && cursor.number().is_some() && cursor.at_end()
+}
+
+/// Reads `content`, the inside of a string, as a number as people and their programs write one: spaces
+/// round it, a plus, and no digit on one side of the point are fine.
+pub(crate) fn numeric(content: &[u8]) -> Option<f64> {
+    const LONGEST: usize = 400;
+    let (digits, length) = word::<LONGEST>(content)?;
+    let digits = std::str::from_utf8(&digits[..length]).ok()?;
+    digits.trim_matches(' ').parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+/// Appends a finite number as short as JSON can have it.
+pub(crate) fn write(value: f64, out: &mut Vec<u8>) {
+    const WHOLE: f64 = 1e15;
+    // Neither write fails: a vector grows.
+    let _ = if value.fract() == 0.0 && value.abs() < WHOLE {
+        write!(out, "{}", value as i64)
+    } else {
+        write!(out, "{value:?}")
+    };
 }

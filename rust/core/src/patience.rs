@@ -7,10 +7,12 @@
 use std::collections::VecDeque;
 
 use crate::clock::Clock;
-use crate::feed::HEADER;
 use crate::frame;
 use crate::hub::Hub;
 use crate::text::Span;
+
+/// Bytes of one connection that may wait: they are copied each time that they are put off.
+const MOST: usize = 64 << 10;
 
 /// How long Python has been at work in this turn, and who waits for it.
 #[derive(Debug, Default)]
@@ -49,16 +51,15 @@ impl Patience {
 impl Hub {
     /// Puts the message at `span`, and all that the connection sent behind it, off to a later turn.
     ///
-    /// Says whether it did: who has sent more than the longest message is served at once.
+    /// Says whether it did: a connection that has sent more than may be kept is served at once.
     pub(crate) fn postpone(&mut self, span: Span) -> bool {
-        let most = self.settings.limits.message + HEADER;
-        let Some((text, rest)) = self.reading.behind(span, most) else { return false };
+        let Some((text, rest)) = self.reading.behind(span, MOST) else { return false };
         let client = self.reading.give_up();
         let Some(it) = self.clients.get_mut(client as usize) else { return false };
-        let partial = &mut it.extra().partial;
-        partial.clear();
-        frame::append_to_read(partial, &text);
-        partial.extend_from_slice(&rest);
+        let mut again = Vec::new();
+        frame::append_to_read(&mut again, &text);
+        again.extend_from_slice(&rest);
+        it.extra().partial.keep(&again, again.len());
         it.postponed = true;
         self.patience.waiting.push_back(client);
         true

@@ -97,8 +97,8 @@ impl Quotas {
         let index = slot as usize;
         self.allowance[index] = OFFLINE.allowance;
         self.max[index] = OFFLINE.max;
-        self.reset(index);
         self.set_params(slot, allowance, max);
+        self.reset(index);
         slot
     }
 
@@ -114,8 +114,10 @@ impl Quotas {
         true
     }
 
-    /// Gives a user another class; a parameter below 1 keeps the old one. Only if something differs
-    /// the class is adopted and the points are full again, and true is the answer.
+    /// Gives a user another class; a parameter below 1 keeps the old one. True if something differs.
+    ///
+    /// The points stay, cut to the new maximum, and rise by ticks only: else going from room to room
+    /// would fill them.
     pub fn set_params(&mut self, slot: u32, allowance: i32, max: i32) -> bool {
         if !self.contains(slot) {
             return false;
@@ -129,7 +131,10 @@ impl Quotas {
         }
         self.allowance[index] = allowance;
         self.max[index] = max;
-        self.reset(index);
+        self.points[index] = self.points[index].min(max);
+        for tick in &mut self.history {
+            tick[index] = tick[index].min(max);
+        }
         true
     }
 
@@ -335,10 +340,21 @@ mod tests {
         assert!(!quotas.set_params(slot, 400, 1200));
         assert!(!quotas.set_params(slot, 0, -5));
         assert_eq!(quotas.points(slot), 200);
+    }
+
+    #[test]
+    fn another_class_refills_nothing_either() {
+        let (mut quotas, slot) = one(400, 1200);
+        assert!(quotas.spend(slot, 1000));
         assert!(quotas.set_params(slot, 600, 0));
-        assert_eq!(quotas.points(slot), 1200);
         assert!(quotas.set_params(slot, 0, 1800));
-        assert_eq!(quotas.points(slot), 1800);
+        assert_eq!(quotas.points(slot), 200);
+        quotas.tick();
+        assert_eq!(quotas.points(slot), 800);
+        assert!(quotas.set_params(slot, 200, 600));
+        assert_eq!(quotas.points(slot), 600, "cut to the new maximum");
+        assert!(quotas.set_params(slot, 600, 1800));
+        assert_eq!(quotas.points(slot), 600);
     }
 
     #[test]

@@ -6,13 +6,15 @@
 
 use crate::notes::{Array, Notes};
 use crate::number::{is_numeric, Number};
-use crate::text::{letter, Cursor, Span};
+use crate::text::{letter, mend, Cursor, Span};
 
 /// One message of the frame's array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element {
     /// `n`: notes.
     Notes(Notes),
+    /// `n` without a time, or without an array of notes.
+    BadNotes,
     /// `m`: a position; numbers, or strings with their quotes, as they came.
     Mouse {
         /// Percent of the window's width.
@@ -31,25 +33,37 @@ pub enum Element {
 
 /// Splits `text`, which has to be valid UTF-8, into its elements, in order; `out` is cleared first.
 ///
-/// Elements that cannot mean anything (no object, no string `m`, a malformed `n` or `m`) are left
-/// out. Returns false, and leaves `out` empty, if the whole message is to be ignored: it is not one
-/// strict JSON array, or it is nested deeper than [`MAX_DEPTH`](crate::text::MAX_DEPTH), or it has
-/// a number beyond the range of a double.
-pub fn scan(text: &[u8], out: &mut Vec<Element>) -> bool {
+/// Escapes of lone surrogates in `text` become U+FFFD. Notes that are no keys count where `custom` says
+/// so. Elements that cannot mean anything (no object, no string `m`, no notes at all, a malformed `m`)
+/// are left out. Returns false, and leaves `out` empty, if the whole message is to be ignored: it is not
+/// one strict JSON array, or it is nested deeper than [`MAX_DEPTH`](crate::text::MAX_DEPTH), or it has a
+/// number beyond the range of a double.
+pub fn scan(text: &mut [u8], custom: bool, out: &mut Vec<Element>) -> bool {
     out.clear();
-    let accepted = u32::try_from(text.len()).is_ok() && elements(text, out).is_some();
-    if !accepted {
-        out.clear();
+    let has_halves = u32::try_from(text.len()).ok().and_then(|_| elements(text, custom, out));
+    match has_halves {
+        None => out.clear(),
+        Some(true) => mend(text),
+        Some(false) => {}
     }
-    accepted
+    has_halves.is_some()
 }
 
-fn elements(text: &[u8], out: &mut Vec<Element>) -> Option<()> {
+/// Reads the elements; says whether escapes of lone surrogates are among them.
+fn elements(text: &[u8], custom: bool, out: &mut Vec<Element>) -> Option<bool> {
     let mut cursor = Cursor::new(text, 0);
     cursor.whitespace();
-    cursor.array(|cursor| if cursor.peek() == b'{' { element(cursor, out) } else { cursor.value() })?;
+    cursor.array(
+        |cursor| {
+            if cursor.peek() == b'{' {
+                element(cursor, custom, out)
+            } else {
+                cursor.value()
+            }
+        },
+    )?;
     cursor.whitespace();
-    cursor.at_end().then_some(())
+    cursor.at_end().then(|| cursor.has_halves())
 }
 
 /// What a hot message has under one of its keys.
@@ -63,7 +77,7 @@ enum Scalar {
 /// Consumes an object and appends what it means, if anything. The kind may come after the fields, so
 /// all of them are noted.
 #[inline]
-fn element(cursor: &mut Cursor, out: &mut Vec<Element>) -> Option<()> {
+fn element(cursor: &mut Cursor, custom: bool, out: &mut Vec<Element>) -> Option<()> {
     let start = cursor.mark();
     let (mut kind, mut t, mut x) = (Scalar::Other, Scalar::Other, Scalar::Other);
     let (mut y, mut e, mut notes) = (Scalar::Other, Scalar::Other, None);
@@ -75,7 +89,7 @@ fn element(cursor: &mut Cursor, out: &mut Vec<Element>) -> Option<()> {
             b'y' => &mut y,
             b'e' => &mut e,
             b'n' => {
-                notes = Some(Array::read(cursor)?);
+                notes = Some(Array::read(cursor, custom)?);
                 return Some(());
             }
             _ => return cursor.value(),
@@ -88,15 +102,22 @@ fn element(cursor: &mut Cursor, out: &mut Vec<Element>) -> Option<()> {
     };
     let text = cursor.text();
     out.extend(match letter(kind.inner().of(text)) {
-        b'n' => number(t).zip(notes.filter(|array| array.valid)).map(|(t, array)| {
-            let Array { span: notes, count, verbatim, .. } = array;
-            Element::Notes(Notes { t, notes, count, verbatim })
-        }),
+        b'n' => played(t, notes, custom),
         b'm' => coordinate(x, text).zip(coordinate(y, text)).map(|(x, y)| Element::Mouse { x, y }),
         b't' => Some(Element::Time { echo: number(e) }),
         _ => Some(Element::Cold(cursor.since(start))),
     });
     Some(())
+}
+
+/// What an `n` message means: nothing where it has no notes at all.
+#[inline]
+fn played(t: Scalar, notes: Option<Array>, custom: bool) -> Option<Element> {
+    let (Scalar::Number(t), Some(array)) = (t, notes.filter(|array| array.is_list)) else {
+        return Some(Element::BadNotes);
+    };
+    let Array { span: notes, count, kept, verbatim, .. } = array;
+    (count > 0).then_some(Element::Notes(Notes { t: t.span, notes, count, kept, verbatim, custom }))
 }
 
 #[inline]
@@ -134,20 +155,29 @@ mod tests {
 
     /// Scans and tells what was found in words; `None` where the message is ignored whole.
     fn told(text: &str) -> Option<Vec<String>> {
-        let text = text.as_bytes();
+        told_with(text, false)
+    }
+
+    fn told_with(text: &str, custom: bool) -> Option<Vec<String>> {
+        let mut text = text.as_bytes().to_vec();
         let mut elements = Vec::new();
-        if !scan(text, &mut elements) {
+        if !scan(&mut text, custom, &mut elements) {
             assert!(elements.is_empty());
             return None;
         }
+        let text = text.as_slice();
         let of = |span: crate::text::Span| String::from_utf8_lossy(span.of(text)).into_owned();
         let tell = |element: &Element| match element {
             Element::Notes(notes) => {
-                let mut out = Vec::new();
+                let (mut time, mut out) = (Vec::new(), Vec::new());
+                notes.write_time(text, &mut time);
                 notes.write(text, &mut out);
+                assert_eq!(out == b"[]", notes.kept == 0);
                 let sort = if notes.verbatim { "as is" } else { "anew" };
-                format!("{} {}x {sort} {}", of(notes.t), notes.count, String::from_utf8_lossy(&out))
+                let [time, out] = [time, out].map(|bytes| String::from_utf8(bytes).expect("text"));
+                format!("{time} {}x {sort} {out}", notes.count)
             }
+            Element::BadNotes => "bad notes".into(),
             Element::Mouse { x, y } => format!("at {} {}", of(*x), of(*y)),
             Element::Time { echo } => format!("time {}", echo.map_or("-".into(), of)),
             Element::Cold(span) => of(*span),
@@ -157,14 +187,19 @@ mod tests {
 
     /// What becomes of one `n` message with `t` 1 and these notes.
     fn notes(array: &str) -> Option<String> {
-        let mut told = told(&format!(r#"[{{"m":"n","t":1,"n":{array}}}]"#)).expect("valid JSON");
+        notes_with(array, false)
+    }
+
+    fn notes_with(array: &str, custom: bool) -> Option<String> {
+        let text = format!(r#"[{{"m":"n","t":1,"n":{array}}}]"#);
+        let mut told = told_with(&text, custom).expect("valid JSON");
         told.pop().map(|told| told.strip_prefix("1 ").expect("t is 1").to_owned())
     }
 
     #[test]
     fn messages_that_are_ignored_whole() {
         let deep = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        let too_deep = deep(33);
+        let too_deep = deep(65);
         let cases = [
             "",
             " ",
@@ -226,13 +261,6 @@ mod tests {
             "[\"\\u12\"]",
             "[\"\\u12g4\"]",
             "[\"\\u+123\"]",
-            "[\"\\ud800\"]",
-            "[\"\\ud800x\"]",
-            "[\"\\ud800\\n\"]",
-            "[\"\\ud800\\u0041\"]",
-            "[\"\\udc00\"]",
-            "[\"\\ud800\\ud800\"]",
-            "[{\"\\udead\":1}]",
             "[1]//",
             "[/**/]",
             "[{\"m\":\"t\"},]",
@@ -248,8 +276,8 @@ mod tests {
 
     #[test]
     fn messages_without_a_message_in_them() {
-        let deep = format!("{}{}", "[".repeat(32), "]".repeat(32));
-        let mixed = format!("{}{}", "[{\"a\":".repeat(16), "1".to_owned() + &"}]".repeat(16));
+        let deep = format!("{}{}", "[".repeat(64), "]".repeat(64));
+        let mixed = format!("{}{}", "[{\"a\":".repeat(32), "1".to_owned() + &"}]".repeat(32));
         let large = format!("[{}, -1{}]", "9".repeat(308), "0".repeat(308));
         let cases = [
             "[]",
@@ -350,15 +378,37 @@ mod tests {
 
     #[test]
     fn the_time_of_notes_is_a_number() {
-        let long = "1".repeat(41);
-        for t in ["null", "\"now\"", "\"1\"", "[]", &long] {
-            assert_eq!(told(&format!(r#"[{{"m":"n","t":{t},"n":[{{"n":"c4"}}]}}]"#)).unwrap(), [""; 0]);
+        for t in ["null", "\"now\"", "\"1\"", "[]", "true"] {
+            let text = format!(r#"[{{"m":"n","t":{t},"n":[{{"n":"c4"}}]}}]"#);
+            assert_eq!(told(&text).unwrap(), ["bad notes"], "{t}");
         }
-        assert_eq!(told(r#"[{"m":"n","n":[{"n":"c4"}]}]"#).unwrap(), [""; 0]);
+        assert_eq!(told(r#"[{"m":"n","n":[{"n":"c4"}]}]"#).unwrap(), ["bad notes"]);
         assert_eq!(
             told(r#"[{"n":[{"n":"c4"}],"t":"x","t":1.5e3,"m":"n"}]"#).unwrap(),
             [r#"1.5e3 1x as is [{"n":"c4"}]"#]
         );
+        let long = format!(r#"[{{"m":"n","t":1{},"n":[{{"n":"c4"}}]}}]"#, "0".repeat(40));
+        assert_eq!(told(&long).unwrap(), [r#"1e40 1x as is [{"n":"c4"}]"#], "too long to be passed on");
+    }
+
+    #[test]
+    fn half_a_character_is_replaced() {
+        let cases = [
+            (r#""\ud800""#, r#""\ufffd""#),
+            (r#""\ud83dx""#, r#""\ufffdx""#),
+            (r#""\uD83D\n""#, r#""\ufffd\n""#),
+            (r#""\ud800\u0041""#, r#""\ufffd\u0041""#),
+            (r#""\ud83d\ud83d\ude00\ude00""#, r#""\ufffd\ud83d\ude00\ufffd""#),
+            (r#""\\ud800\udfff\\""#, r#""\\ud800\ufffd\\""#),
+            (r#"{"\udead":"\ud800"}"#, r#"{"\ufffd":"\ufffd"}"#),
+        ];
+        for (came, becomes) in cases {
+            let told = told(&format!(r#"[{{"m":"a","x":{came}}},{{"m":"t"}}]"#)).unwrap();
+            assert_eq!(told, [format!(r#"{{"m":"a","x":{becomes}}}"#), "time -".into()]);
+        }
+        for broken in [r#"["\ud8"]"#, r#"["\ud800\"]"#, r#"["\ud800\u12"]"#, r#"["\ud800\x"]"#] {
+            assert_eq!(told(broken), None, "{broken}");
+        }
     }
 
     #[test]
@@ -405,57 +455,127 @@ mod tests {
     }
 
     #[test]
-    fn one_bad_note_drops_its_message() {
-        let good = r#"{"n":"c4"}"#;
-        let bad = [
-            "null",
-            "1",
-            "\"c4\"",
-            "[]",
-            "{}",
-            r#"{"n":null}"#,
-            r#"{"n":5}"#,
-            r#"{"n":""}"#,
-            r#"{"n":"zz9"}"#,
-            r#"{"n":"C4"}"#,
-            r#"{"n":"es4"}"#,
-            r#"{"n":"c-1"}"#,
-            r#"{"n":"cs7"}"#,
-            r#"{"n":"c44"}"#,
-            r#"{"n":"c\n"}"#,
-            r#"{"n":"c4","n":"x"}"#,
-            r#"{"v":1}"#,
-            r#"{"n":"c4","v":null}"#,
-            r#"{"n":"c4","v":"0.5"}"#,
-            r#"{"n":"c4","v":1.01}"#,
-            r#"{"n":"c4","v":1.0000000000000002}"#,
-            r#"{"n":"c4","v":-0.1}"#,
-            r#"{"n":"c4","v":2}"#,
-            r#"{"n":"c4","v":0e1,"v":1e1}"#,
-            r#"{"n":"c4","v":-1e-300}"#,
-            r#"{"n":"c4","v":0.123456789012345678901234567890123456789}"#,
-            r#"{"n":"c4","s":0}"#,
-            r#"{"n":"c4","s":true}"#,
-            r#"{"n":"c4","s":1.5}"#,
-            r#"{"n":"c4","s":"1"}"#,
-            r#"{"n":"c4","d":-5}"#,
-            r#"{"n":"c4","d":10000.1}"#,
-            r#"{"n":"c4","d":99999}"#,
-            r#"{"n":"c4","d":1e5}"#,
-            r#"{"n":"c4","d":null}"#,
-            r#"{"n":"c4","d":[]}"#,
-            r#"{"n":"c4","d":true}"#,
+    fn numbers_are_mended() {
+        let cases = [
+            (r#""v":"0.500""#, r#","v":0.5"#),
+            (r#""v":"1.27""#, r#","v":1"#),
+            (r#""v":" +.5 ""#, r#","v":0.5"#),
+            (r#""v":"5.""#, r#","v":1"#),
+            (r#""v":"\u0030.25""#, r#","v":0.25"#),
+            (r#""v":"1e-3""#, r#","v":0.001"#),
+            (r#""v":1.27"#, r#","v":1"#),
+            (r#""v":1.0000001"#, r#","v":1"#),
+            (r#""v":-0.1"#, r#","v":0"#),
+            (r#""v":-1e-300"#, r#","v":0"#),
+            (r#""v":0.123456789012345678901234567890123456789"#, r#","v":0.12345678901234568"#),
+            (r#""v":null"#, ""),
+            (r#""s":true"#, r#","s":1"#),
+            (r#""s":2"#, r#","s":1"#),
+            (r#""s":-0.5"#, r#","s":1"#),
+            (r#""s":"1""#, r#","s":1"#),
+            (r#""s":"true""#, r#","s":1"#),
+            (r#""s":[]"#, r#","s":1"#),
+            (r#""s":0"#, ""),
+            (r#""s":-0.0"#, ""),
+            (r#""s":false"#, ""),
+            (r#""s":null"#, ""),
+            (r#""s":"""#, ""),
+            (r#""s":"0""#, ""),
+            (r#""s":"false""#, ""),
+            (r#""d":"12""#, r#","d":12"#),
+            (r#""d":-3"#, r#","d":0"#),
+            (r#""d":10001"#, r#","d":10000"#),
+            (r#""d":1e5"#, r#","d":10000"#),
+            (r#""d":"-1""#, r#","d":0"#),
+            (r#""d":null"#, ""),
+            (r#""v":"0.5","d":7.50,"s":1.0"#, r#","v":0.5,"d":7.50,"s":1.0"#),
         ];
-        for bad in bad {
-            for array in [format!("[{bad}]"), format!("[{good},{bad}]"), format!("[{bad},{good}]")] {
-                assert_eq!(notes(&array), None, "{array}");
-            }
+        for (came, becomes) in cases {
+            let told = notes(&format!(r#"[{{"n":"c4",{came}}},{{"n":"d4","v":0.50}}]"#)).unwrap();
+            assert_eq!(told, format!(r#"2x anew [{{"n":"c4"{becomes}}},{{"n":"d4","v":0.50}}]"#), "{came}");
         }
-        for array in ["[]", "[ ]", "{}", "\"x\"", "null", "1", r#"{"n":"c4"}"#] {
-            assert_eq!(notes(array), None, "{array}");
+    }
+
+    const SENSELESS: [&str; 38] = [
+        "null",
+        "1",
+        "true",
+        "\"c4\"",
+        "[]",
+        r#"[{"n":"c4"}]"#,
+        "{}",
+        r#"{"n":null}"#,
+        r#"{"n":5}"#,
+        r#"{"n":""}"#,
+        r#"{"n":"zz9"}"#,
+        r#"{"n":"C4"}"#,
+        r#"{"n":"es4"}"#,
+        r#"{"n":"c-1"}"#,
+        r#"{"n":"cs7"}"#,
+        r#"{"n":"c44"}"#,
+        r#"{"n":"c\n"}"#,
+        r#"{"n":"\ud800"}"#,
+        r#"{"n":"c4","n":"x"}"#,
+        r#"{"v":1}"#,
+        r#"{"d":5,"v":0.5}"#,
+        r#"{"n":"c4","v":""}"#,
+        r#"{"n":"c4","v":" "}"#,
+        r#"{"n":"c4","v":"loud"}"#,
+        r#"{"n":"c4","v":"0x1"}"#,
+        r#"{"n":"c4","v":"0,5"}"#,
+        r#"{"n":"c4","v":"NaN"}"#,
+        r#"{"n":"c4","v":"inf"}"#,
+        r#"{"n":"c4","v":"-Infinity"}"#,
+        r#"{"n":"c4","v":"1e999"}"#,
+        r#"{"n":"c4","v":true}"#,
+        r#"{"n":"c4","v":[0.5]}"#,
+        r#"{"n":"c4","v":{}}"#,
+        r#"{"n":"c4","d":"soon"}"#,
+        r#"{"n":"c4","d":[]}"#,
+        r#"{"n":"c4","d":false}"#,
+        r#"{"n":"c4","d":""}"#,
+        r#"{"n":"c4","d":"1\n"}"#,
+    ];
+
+    #[test]
+    fn senseless_notes_are_left_out_and_their_neighbours_are_not() {
+        let good = r#"{"n":"c4"}"#;
+        for bad in SENSELESS {
+            assert_eq!(notes(&format!("[{bad}]")).unwrap(), "1x anew []", "{bad}");
+            assert_eq!(notes(&format!("[{good},{bad}]")).unwrap(), format!("2x anew [{good}]"));
+            assert_eq!(notes(&format!("[{bad},{good}]")).unwrap(), format!("2x anew [{good}]"));
+            let both = format!("[{bad},{good},{bad},{good}]");
+            assert_eq!(notes(&both).unwrap(), format!("4x anew [{good},{good}]"));
         }
+    }
+
+    #[test]
+    fn no_array_is_bad_and_an_empty_one_is_nothing() {
+        let bad = |array: &str| told(&format!(r#"[{{"m":"n","t":1,"n":{array}}}]"#)).unwrap();
+        for array in ["{}", "\"x\"", "null", "1", r#"{"n":"c4"}"#] {
+            assert_eq!(bad(array), ["bad notes"], "{array}");
+        }
+        assert_eq!(told(r#"[{"m":"n","t":1},{"m":"n"}]"#).unwrap(), ["bad notes", "bad notes"]);
+        assert_eq!((bad("[]"), bad("[ ]")), (vec![], vec![]));
         // Its neighbours are heard all the same, and the last `n` decides.
-        let text = r#"[{"m":"n","t":1,"n":[null]},{"m":"t"},{"m":"n","t":1,"n":[null],"n":[{"n":"c4"}]}]"#;
-        assert_eq!(told(text).unwrap(), ["time -", r#"1 1x as is [{"n":"c4"}]"#]);
+        let text = r#"[{"m":"n","t":1,"n":5},{"m":"t"},{"m":"n","t":1,"n":5,"n":[{"n":"c4"}]}]"#;
+        assert_eq!(told(text).unwrap(), ["bad notes", "time -", r#"1 1x as is [{"n":"c4"}]"#]);
+    }
+
+    #[test]
+    fn notes_that_are_no_keys_are_passed_on_where_that_is_wanted() {
+        let custom = |array: &str| notes_with(array, true).unwrap();
+        let as_is = r#"[{"n":"ndraw","v":0},{"n":"MIM[","v":2,"d":2},{"n":"ldraw","v":-1.5,"d":16777215}]"#;
+        assert_eq!(custom(as_is), format!("3x as is {as_is}"));
+        assert_eq!(
+            custom(r#"[{"n":"é\ud800","v":"1e300","d":null,"x":1},{"n":"c4","v":2}]"#),
+            r#"2x anew [{"n":"é\ufffd","v":1e300},{"n":"c4","v":1}]"#
+        );
+        let long = "x".repeat(65);
+        for bad in
+            [r#"{"n":""}"#, r#"{"n":5}"#, "{}", r#"{"n":"ldraw","v":"red"}"#, &format!(r#"{{"n":"{long}"}}"#)]
+        {
+            assert_eq!(custom(&format!("[{bad}]")), "1x anew []", "{bad}");
+        }
     }
 }

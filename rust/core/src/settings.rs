@@ -2,6 +2,7 @@
 
 use crate::frame::Limits;
 use crate::meter::Flow;
+use crate::throttle::Rate;
 
 /// The usual share of one turn of the loop, µs.
 pub const SHARE: u64 = 1_000;
@@ -37,16 +38,18 @@ pub struct Settings {
     pub move_gap: u64,
     /// A client that has not asked for the time for so long after `hi` is closed with 4004; 0: never.
     pub silence: u64,
-    /// How many requests for the time may come at once.
-    pub time_burst: u32,
-    /// The time in which one more request for the time may come.
-    pub time_interval: u64,
+    /// How often a user may ask for the time.
+    pub time: Rate,
     /// Ticks of the quota that may be spent before they come.
     pub quota_forgiven: u32,
     /// The time between two refills of the note quotas.
     pub quota_tick: u64,
     /// How many past ticks a quota remembers (`maxHistLen`).
     pub quota_history: usize,
+    /// Whether notes that are no keys are passed on, for scripts that draw by them.
+    pub custom_notes: bool,
+    /// The time in which a client is told only once why something of one kind was refused.
+    pub notice_gap: u64,
     /// Bytes of a metered client; more is 4002.
     pub bytes: Flow,
     /// Messages of a metered client; more is 4007.
@@ -56,9 +59,9 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            limits: Limits { message: 64 << 10, fragments: 1024 },
+            limits: Limits { message: 1 << 20, fragments: 1024 },
             lag_soft: 256 << 10,
-            lag_hard: 1 << 20,
+            lag_hard: 2 << 20,
             stall: 10_000_000,
             hello: 30_000_000,
             ping: 25_000_000,
@@ -69,11 +72,12 @@ impl Default for Settings {
             share: SHARE,
             move_gap: 40_000,
             silence: 0,
-            time_burst: 30,
-            time_interval: 100_000,
+            time: Rate { burst: 30, interval: 100_000 },
             quota_forgiven: 0,
             quota_tick: 1_000_000,
             quota_history: 3,
+            custom_notes: false,
+            notice_gap: 5_000_000,
             bytes: Flow { per_second: 1 << 20, most: 5 << 20 },
             messages: Flow { per_second: 5_000, most: 25_000 },
         }

@@ -4,8 +4,12 @@
 //! [`Span`] of the text. Every method answers `None` where the text is not strict JSON, and the
 //! cursor is of no use after that.
 
-/// Nesting allowed in a message, the outer array included: real messages have at most four levels.
-pub const MAX_DEPTH: u32 = 32;
+/// Nesting allowed in a message, the outer array included: real messages have at most four levels, and
+/// the data of a `custom` as many as its scripts like.
+pub const MAX_DEPTH: u32 = 64;
+
+/// Bytes of an escape with four hex digits.
+const ESCAPE: usize = 6;
 
 /// A byte range of the scanned text; four-byte offsets, as no message comes near 4 GiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,13 +54,21 @@ pub(crate) struct Cursor<'a> {
     text: &'a [u8],
     pos: usize,
     depth: u32,
+    /// Whether an escape of a lone surrogate was met.
+    has_halves: bool,
 }
 
 impl<'a> Cursor<'a> {
     /// Starts at byte `pos` of `text`.
     #[inline]
     pub(crate) fn new(text: &'a [u8], pos: u32) -> Self {
-        Self { text, pos: pos as usize, depth: 0 }
+        Self { text, pos: pos as usize, depth: 0, has_halves: false }
+    }
+
+    /// Whether an escape of a lone surrogate was met: see [`mend`].
+    #[inline]
+    pub(crate) fn has_halves(&self) -> bool {
+        self.has_halves
     }
 
     /// The whole text, to take spans of.
@@ -221,14 +233,16 @@ impl<'a> Cursor<'a> {
         match self.next() {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
             b'u' => match self.hex()? {
-                // Half a character is not text: no decoder after us could write it out again as
-                // UTF-8.
-                0xd800..=0xdbff => {
-                    self.eat(b'\\')?;
-                    self.eat(b'u')?;
-                    matches!(self.hex()?, 0xdc00..=0xdfff).then_some(())
+                0xd800..=0xdbff if is_low_surrogate(self.text, self.pos) => {
+                    self.pos += ESCAPE;
+                    Some(())
                 }
-                0xdc00..=0xdfff => None,
+                // Half a character is not text: no decoder after us could write it out again as
+                // UTF-8. Programs that count in UTF-16 units cut texts there.
+                0xd800..=0xdfff => {
+                    self.has_halves = true;
+                    Some(())
+                }
                 _ => Some(()),
             },
             _ => None,
@@ -259,6 +273,33 @@ impl<'a> Cursor<'a> {
         self.pos += word.len();
         found.then_some(())
     }
+}
+
+/// Writes U+FFFD over the escapes of lone surrogates, as a browser does with what it sends.
+#[cold]
+pub(crate) fn mend(text: &mut [u8]) {
+    let mut at = 0;
+    while let Some(next) = text.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\')) {
+        at += next;
+        at += match code_unit(text, at) {
+            Some(0xd800..=0xdbff) if is_low_surrogate(text, at + ESCAPE) => 2 * ESCAPE,
+            Some(0xd800..=0xdfff) => {
+                text[at..at + ESCAPE].copy_from_slice(b"\\ufffd");
+                ESCAPE
+            }
+            _ => 2,
+        };
+    }
+}
+
+/// Whether the escape of a low surrogate stands at byte `at`.
+fn is_low_surrogate(text: &[u8], at: usize) -> bool {
+    matches!(code_unit(text, at), Some(0xdc00..=0xdfff))
+}
+
+/// The UTF-16 code unit of the escape that stands at byte `at`.
+fn code_unit(text: &[u8], at: usize) -> Option<u32> {
+    hex(text.get(at..at + ESCAPE)?.strip_prefix(b"\\u")?)
 }
 
 /// Reads the content of a valid string that may be a short ASCII word written with escapes, as

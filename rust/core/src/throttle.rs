@@ -23,6 +23,19 @@ pub struct Rate {
     pub interval: u64,
 }
 
+impl Rate {
+    /// Whether a bucket that is full again at `full` has a token, at the time `now` (both µs).
+    #[must_use]
+    pub fn may(self, full: u64, now: u64) -> bool {
+        full.max(now) + self.interval - now <= u64::from(self.burst) * self.interval
+    }
+
+    /// Takes a token, whether there is one or not.
+    pub fn take(self, full: &mut u64, now: u64) {
+        *full = (*full).max(now) + self.interval;
+    }
+}
+
 /// What takes a token out of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
@@ -67,13 +80,14 @@ pub enum Answer {
 
 /// Who shares limits: an IPv4 address, or the first 64 bits of an IPv6 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Place {
+pub(crate) enum Place {
     V4(u32),
     V6(u64),
 }
 
 impl Place {
-    fn of(address: IpAddr) -> Self {
+    /// The place of an address.
+    pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(narrow) => Self::V4(narrow.to_bits()),
             IpAddr::V6(wide) => Self::V6((wide.to_bits() >> 64) as u64),
@@ -81,7 +95,7 @@ impl Place {
     }
 
     /// The first address of it.
-    fn address(self) -> IpAddr {
+    pub fn address(self) -> IpAddr {
         match self {
             Self::V4(bits) => Ipv4Addr::from_bits(bits).into(),
             Self::V6(bits) => Ipv6Addr::from_bits(u128::from(bits) << 64).into(),
@@ -110,13 +124,11 @@ pub struct Record {
 
 impl Record {
     fn may(&self, deed: Deed, rate: Rate, now: u64) -> bool {
-        let full = self.full[deed as usize].max(now) + rate.interval;
-        full - now <= u64::from(rate.burst) * rate.interval
+        rate.may(self.full[deed as usize], now)
     }
 
     fn take(&mut self, deed: Deed, rate: Rate, now: u64) {
-        let full = &mut self.full[deed as usize];
-        *full = (*full).max(now) + rate.interval;
+        rate.take(&mut self.full[deed as usize], now);
     }
 
     /// Whether forgetting it changes nothing.

@@ -27,8 +27,10 @@ fuzz_target!(|operations: Vec<Operation>| {
             }
             Operation::Remove { slot } => users -= usize::from(quotas.remove(slot.into())),
             Operation::SetParams { slot, allowance, max } => {
+                let before = quotas.points(slot.into());
                 let changed = quotas.set_params(slot.into(), allowance, max);
-                assert!(!changed || max <= 0 || quotas.points(slot.into()) == max);
+                let expected = if changed && max > 0 { before.min(max) } else { before };
+                assert_eq!(quotas.points(slot.into()), expected);
             }
             Operation::Spend { slot, k } => {
                 let before = quotas.points(slot.into());

@@ -8,8 +8,9 @@ mod oracle;
 use libfuzzer_sys::fuzz_target;
 use oracle::{expected, is_beyond_values, scanned};
 
-fuzz_target!(|text: &str| {
-    let (ours, theirs) = (scanned(text), expected(text));
+fuzz_target!(|input: (&str, bool)| {
+    let (text, custom) = input;
+    let (ours, theirs) = (scanned(text, custom), expected(text, custom));
     if is_beyond_values(text) {
         assert_eq!(ours.is_some(), theirs.is_some());
     } else {

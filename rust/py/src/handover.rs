@@ -64,6 +64,7 @@ fn pack_client<'py>(py: Python<'py>, hub: &mut Hub, client: i64) -> PyResult<Opt
     dict.set_item("progress", it.progress)?;
     dict.set_item("asked", it.asked)?;
     dict.set_item("time_bucket", it.time_bucket)?;
+    dict.set_item("place", it.place.map(|address| address.to_string()))?;
     dict.set_item("refused", it.refused)?;
     if let Some((bytes, messages)) = it.meter {
         dict.set_item("metered_bytes", bytes)?;
@@ -117,6 +118,7 @@ fn unpack_client(hub: &mut Hub, fd: i32, quota: i64, packed: &Bound<'_, PyDict>)
         progress: field(packed, "progress", now)?,
         asked: field(packed, "asked", now)?,
         time_bucket: field(packed, "time_bucket", 0)?,
+        place: field::<Option<String>>(packed, "place", None)?.and_then(|place| place.parse().ok()),
         refused: field(packed, "refused", Vec::new())?,
         meter,
         partial: needed(packed, "partial")?,

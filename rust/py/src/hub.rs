@@ -7,10 +7,13 @@ use fortepiano_core::clock::Clock;
 use fortepiano_core::frame::{self, Limits};
 use fortepiano_core::hub::{self as core, Refusal, Settings, SHARE};
 use fortepiano_core::stats::{CLOSE_CODES, FLUSH_BOUNDS};
+use fortepiano_core::throttle::Rate;
 use fortepiano_core::{Flow, NONE};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
+
+use crate::throttle::ip_address;
 
 const MICROSECONDS: f64 = 1_000_000.0;
 
@@ -84,16 +87,29 @@ fn microseconds(seconds: f64) -> u64 {
     (seconds * MICROSECONDS) as u64
 }
 
+fn refusal_of(name: &str) -> PyResult<Refusal> {
+    Ok(match name {
+        "quota" => Refusal::Quota,
+        "solo" => Refusal::Solo,
+        "muted" => Refusal::Muted,
+        "t" => Refusal::Time,
+        "bytes" => Refusal::Bytes,
+        "messages" => Refusal::Messages,
+        "notes" => Refusal::Notes,
+        other => return Err(PyValueError::new_err(format!("nothing is refused for {other:?}"))),
+    })
+}
+
 #[pymethods]
 impl Hub {
     #[new]
     #[pyo3(signature = (
-        *, message_bytes=65536, fragments=1024, lag_soft_bytes=262_144, lag_hard_bytes=1_048_576,
+        *, message_bytes=1_048_576, fragments=1024, lag_soft_bytes=262_144, lag_hard_bytes=2_097_152,
         stall_seconds=10.0, hello_seconds=30.0, silence_seconds=0.0, ping_seconds=25.0,
         pong_seconds=10.0, linger_seconds=2.0, duty=0.75, rest_seconds=0.02, move_seconds=0.04,
         quota_tick_seconds=1.0, quota_history=3, quota_forgiven=0, time_burst=30,
         time_per_second=10.0, bytes_per_second=1_048_576, messages_per_second=5000,
-        burst_seconds=5.0, standing_at=None
+        burst_seconds=5.0, custom_notes=false, notice_gap_seconds=5.0, standing_at=None
     ))]
     #[allow(clippy::too_many_arguments, clippy::similar_names)] // one keyword for each setting
     fn new(
@@ -118,6 +134,8 @@ impl Hub {
         bytes_per_second: u64,
         messages_per_second: u64,
         burst_seconds: f64,
+        custom_notes: bool,
+        notice_gap_seconds: f64,
         standing_at: Option<u64>,
     ) -> PyResult<Self> {
         if !(duty > 0.0 && duty <= 1.0) {
@@ -146,8 +164,9 @@ impl Hub {
             quota_tick: microseconds(quota_tick_seconds),
             quota_history,
             quota_forgiven,
-            time_burst,
-            time_interval: (MICROSECONDS / time_per_second) as u64,
+            time: Rate { burst: time_burst, interval: ((MICROSECONDS / time_per_second) as u64).max(1) },
+            custom_notes,
+            notice_gap: microseconds(notice_gap_seconds),
             bytes: flow(bytes_per_second, burst_seconds),
             messages: flow(messages_per_second, burst_seconds),
         };
@@ -184,17 +203,12 @@ impl Hub {
     }
 
     fn set_notice(&mut self, refusal: &str, payload: &[u8]) -> PyResult<()> {
-        let refusal = match refusal {
-            "quota" => Refusal::Quota,
-            "solo" => Refusal::Solo,
-            "muted" => Refusal::Muted,
-            "t" => Refusal::Time,
-            "bytes" => Refusal::Bytes,
-            "messages" => Refusal::Messages,
-            other => return Err(PyValueError::new_err(format!("nothing is refused for {other:?}"))),
-        };
-        self.get_mut().set_notice(refusal, payload);
+        self.get_mut().set_notice(refusal_of(refusal)?, payload);
         Ok(())
+    }
+
+    fn may_tell_why(&mut self, client: i64, refusal: &str) -> PyResult<bool> {
+        Ok(self.get_mut().may_tell_why(slot(client), refusal_of(refusal)?))
     }
 
     fn attach(&mut self, fd: i32) -> i64 {
@@ -209,8 +223,9 @@ impl Hub {
         self.get_mut().greet(slot(client), slot(quota));
     }
 
-    fn meter(&mut self, client: i64) {
-        self.get_mut().meter(slot(client));
+    #[pyo3(signature = (client, address=""))]
+    fn meter(&mut self, client: i64, address: &str) {
+        self.get_mut().meter(slot(client), ip_address(address));
     }
 
     fn privilege(&mut self, client: i64, plays_anywhere: bool, unlimited: bool) {
@@ -302,7 +317,7 @@ impl Hub {
     }
 
     fn add_quota(&mut self, allowance: i32, max: i32) -> i64 {
-        number(self.get_mut().quotas.add(allowance, max))
+        number(self.get_mut().add_quota(allowance, max))
     }
 
     fn set_quota(&mut self, quota: i64, allowance: i32, max: i32) -> bool {
@@ -340,6 +355,7 @@ impl Hub {
             ("refused_t", stats.refusals[Refusal::Time as usize]),
             ("refused_bytes", stats.refusals[Refusal::Bytes as usize]),
             ("refused_messages", stats.refusals[Refusal::Messages as usize]),
+            ("refused_notes", stats.refusals[Refusal::Notes as usize]),
             ("said", stats.said),
             ("told", stats.told),
             ("deliveries", stats.deliveries),

@@ -7,20 +7,31 @@ use pyo3::types::{PyBytes, PyTuple};
 
 /// Splits a text message into its elements; see `_core.pyi`.
 #[pyfunction]
-#[pyo3(name = "scan")]
-fn scan_text<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Option<Vec<Bound<'py, PyTuple>>>> {
+#[pyo3(name = "scan", signature = (text, custom_notes=false))]
+fn scan_text<'py>(
+    py: Python<'py>,
+    text: &[u8],
+    custom_notes: bool,
+) -> PyResult<Option<Vec<Bound<'py, PyTuple>>>> {
+    let mut text = text.to_vec();
     let mut elements = Vec::new();
     // The link gets its texts from the frame codec, which has checked this; here nobody has.
-    if std::str::from_utf8(text).is_err() || !scan::scan(text, &mut elements) {
+    if std::str::from_utf8(&text).is_err() || !scan::scan(&mut text, custom_notes, &mut elements) {
         return Ok(None);
     }
-    let bytes = |span: Span| PyBytes::new(py, span.of(text));
+    let bytes = |span: Span| PyBytes::new(py, span.of(&text));
+    let written = |write: &dyn Fn(&mut Vec<u8>)| {
+        let mut out = Vec::new();
+        write(&mut out);
+        PyBytes::new(py, &out)
+    };
     let tuple = |element: &Element| match element {
         Element::Notes(notes) => {
-            let mut out = Vec::new();
-            notes.write(text, &mut out);
-            ("n", bytes(notes.t), PyBytes::new(py, &out), notes.count).into_pyobject(py)
+            let time = written(&|out| notes.write_time(&text, out));
+            let array = written(&|out| notes.write(&text, out));
+            ("n", time, array, notes.count).into_pyobject(py)
         }
+        Element::BadNotes => ("bad notes",).into_pyobject(py),
         Element::Mouse { x, y } => ("m", bytes(*x), bytes(*y)).into_pyobject(py),
         Element::Time { echo } => ("t", echo.map(bytes)).into_pyobject(py),
         Element::Cold(span) => ("cold", bytes(*span)).into_pyobject(py),

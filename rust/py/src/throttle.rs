@@ -18,7 +18,7 @@ pub(crate) struct Throttle {
 }
 
 /// Reads an address; `None` for what has none, such as a Unix socket.
-fn address(text: &str) -> Option<IpAddr> {
+pub(crate) fn ip_address(text: &str) -> Option<IpAddr> {
     // A link-local address names its interface behind a `%` (RFC 4007 section 11).
     text.split('%').next()?.parse().ok()
 }
@@ -82,7 +82,7 @@ impl Throttle {
     }
 
     fn connect(&mut self, address: &str) -> u8 {
-        let Some(address) = self::address(address) else { return Self::EXEMPT };
+        let Some(address) = ip_address(address) else { return Self::EXEMPT };
         match self.inner.connect(address, self.clock.now()) {
             Answer::Admitted => Self::ADMITTED,
             Answer::Exempt => Self::EXEMPT,
@@ -92,7 +92,7 @@ impl Throttle {
     }
 
     fn release(&mut self, address: &str) {
-        if let Some(address) = self::address(address) {
+        if let Some(address) = ip_address(address) {
             self.inner.release(address);
         }
     }
@@ -107,12 +107,12 @@ impl Throttle {
 
     fn may_fail(&self, address: &str) -> bool {
         let now = self.clock.now();
-        self::address(address).is_none_or(|address| self.inner.may(Deed::Failure, address, now))
+        ip_address(address).is_none_or(|address| self.inner.may(Deed::Failure, address, now))
     }
 
     fn welcome(&mut self, address: &str) -> bool {
         let now = self.clock.now();
-        self::address(address).is_none_or(|address| self.inner.welcome(address, now))
+        ip_address(address).is_none_or(|address| self.inner.welcome(address, now))
     }
 
     fn prune(&mut self) -> usize {
@@ -131,7 +131,7 @@ impl Throttle {
 impl Throttle {
     fn spend(&mut self, deed: Deed, address: &str) -> bool {
         let now = self.clock.now();
-        self::address(address).is_none_or(|address| self.inner.spend(deed, address, now))
+        ip_address(address).is_none_or(|address| self.inner.spend(deed, address, now))
     }
 }
 
@@ -148,7 +148,7 @@ impl Networks {
     }
 
     fn holds(&self, address: &str) -> bool {
-        self::address(address).is_some_and(|address| self.0.iter().any(|network| network.holds(address)))
+        ip_address(address).is_some_and(|address| self.0.iter().any(|network| network.holds(address)))
     }
 
     fn __len__(&self) -> usize {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -15,7 +16,7 @@ Thing = TypeVar("Thing")
 
 NONE = -1
 NEVER = 2**64
-NOTICE_EVERY = 5_000_000
+PEOPLE_OF_A_PLACE = 30
 
 
 class Slots(Generic[Thing]):
@@ -42,6 +43,37 @@ class Slots(Generic[Thing]):
         return self.things.pop(number, None)
 
 
+# Refusals that have one code, and so one notice in a while.
+TOLD_AS = {"t": "quota", "messages": "bytes"}
+
+
+@dataclass
+class Bucket:
+    """What was used of a bucket of requests for the time, in the microseconds that give it back."""
+
+    used: int = 0
+    since: int = 0
+
+    def left(self, now: int) -> int:
+        """Return what is used of it now."""
+        self.used, self.since = max(0, self.used - (now - self.since)), now
+        return self.used
+
+    def has(self, burst: int, interval: int, now: int) -> bool:
+        """Tell whether there is a token."""
+        return self.left(now) <= interval * (burst - 1)
+
+
+def as_text(event: Event) -> Event:
+    """Return an array of messages in a binary frame as text, which it was meant to be."""
+    match event:
+        case ("binary", bytes(data)) if data.lstrip(b" \t\n\r\x0c")[:1] == b"[":
+            with suppress(UnicodeDecodeError):
+                data.decode()
+                return ("text", data)
+    return event
+
+
 @dataclass(frozen=True)
 class Told:
     """A frame for a client."""
@@ -63,8 +95,8 @@ class Client:
     is_greeted: bool = False
     plays_anywhere: bool = False
     is_unlimited: bool = False
-    asked: int = 0
-    time_used: int = 0
+    time: Bucket = field(default_factory=Bucket)
+    place: str = ""
     is_open: bool = True
     has_ended: bool = False
     quiet_until: dict[str, int] = field(default_factory=dict)
@@ -134,6 +166,8 @@ class Hub:
         bytes_per_second: As for the compiled class.
         messages_per_second: As for the compiled class.
         burst_seconds: As for the compiled class.
+        custom_notes: As for the compiled class.
+        notice_gap_seconds: As for the compiled class.
     """
 
     def __init__(
@@ -142,7 +176,7 @@ class Hub:
         ended: Callable[[int], object],
         *,
         standing_at: int,
-        message_bytes: int = 65536,
+        message_bytes: int = 1 << 20,
         fragments: int = 1024,
         move_seconds: float = 0.04,
         quota_tick_seconds: float = 1.0,
@@ -151,6 +185,8 @@ class Hub:
         bytes_per_second: int = 1 << 20,
         messages_per_second: int = 5000,
         burst_seconds: float = 5.0,
+        custom_notes: bool = False,
+        notice_gap_seconds: float = 5.0,
     ) -> None:
         self.receive = receive
         self.ended = ended
@@ -161,6 +197,10 @@ class Hub:
         self.quota_tick = self.next_quota_tick = int(quota_tick_seconds * 1e6)
         self.time_burst = time_burst
         self.time_interval = int(1e6 / time_per_second)
+        self.custom_notes = custom_notes
+        self.notice_gap = int(notice_gap_seconds * 1e6)
+        self.users: dict[int, Bucket] = {}
+        self.places: dict[str, Bucket] = {}
         self.flows = (bytes_per_second, messages_per_second, burst_seconds)
         self.quotas = Quotas()
         self.clients: Slots[Client] = Slots()
@@ -231,16 +271,19 @@ class Hub:
         """Let a client play."""
         if it := self.clients.get(client):
             it.is_greeted, it.quota = True, quota
+            # What it asked for before counts for its user.
+            user = self.users.setdefault(quota, Bucket())
+            user.used = max(user.left(self.now), it.time.left(self.now))
 
     def tell(self, client: int, payload: bytes) -> None:
         """Tell one client something."""
         if it := self.clients.get(client):
             it.tell(payload)
 
-    def meter(self, client: int) -> None:
-        """Bound what a client sends."""
+    def meter(self, client: int, address: str = "") -> None:
+        """Bound what a client sends, and how often its address asks for the time."""
         if it := self.clients.get(client):
-            it.meter = Meter(*self.flows)
+            it.meter, it.place = Meter(*self.flows), address
 
     def privilege(self, client: int, plays_anywhere: bool, unlimited: bool) -> None:
         """Free a client from crownsolo and mutes, or from rate limits."""
@@ -367,8 +410,10 @@ class Hub:
             it.room = it.person = None
 
     def add_quota(self, allowance: int, max: int) -> int:
-        """Make a quota."""
-        return self.quotas.add(allowance, max)
+        """Make the quota of a new user."""
+        quota = self.quotas.add(allowance, max)
+        self.users.pop(quota, None)
+        return quota
 
     # What clients send
 
@@ -381,18 +426,18 @@ class Hub:
         it = self.clients.get(client)
         if it and it.meter and not it.meter.bytes.pour(len(data), self.now):
             return self.cut(it, "bytes", 4002)
-        for event in it.reader.feed(data) if it else []:
+        for event in map(as_text, it.reader.feed(data) if it else []):
             assert it
+            elements = (scan(event[1], self.custom_notes) or []) if event[0] == "text" else []
             if it.meter and event[0] not in ("close", "violation"):
-                count = len(scan(event[1]) or []) if event[0] == "text" else 1
-                if not it.meter.messages.pour(max(1, count), self.now):
+                if not it.meter.messages.pour(max(1, len(elements)), self.now):
                     return self.cut(it, "messages", 4007)
             match event:
                 case (_, int(code), *_) if it.is_open:
                     self.close(client, code)
                     self.end(it)
-                case ("text", bytes(text)):
-                    for element in scan(text) or []:
+                case ("text", _):
+                    for element in elements:
                         self.handle(it, element)
                 case ("ping", bytes(payload)) if it.is_open:
                     it.told.append(Told(("pong", payload)))
@@ -411,6 +456,9 @@ class Hub:
         match element:
             case ("n", bytes(time), bytes(notes), int(count)):
                 self.play(client, time, notes, count)
+            case ("bad notes",):
+                if client.is_greeted:
+                    self.refuse(client, "notes")
             case ("m", bytes(x), bytes(y)):
                 self.point(client, x, y)
             case ("t", bytes(echo)):
@@ -421,14 +469,20 @@ class Hub:
                 self.receive(client.number, raw)
 
     def tell_time(self, client: Client, tail: bytes) -> None:
-        """Answer a request for the time, unless there were too many."""
+        """Answer a request for the time, unless there were too many of its user or address."""
         if not client.is_unlimited:
-            # What was used of the bucket, in the microseconds that give it back.
-            client.time_used = max(0, client.time_used - (self.now - client.asked))
-            client.asked = self.now
-            if client.time_used > self.time_interval * (self.time_burst - 1):
+            own = client.time
+            if client.is_greeted:
+                own = self.users.setdefault(client.quota, Bucket())
+            burst, interval = self.time_burst, self.time_interval
+            buckets = [(own, burst, interval)]
+            if client.place:
+                shared = self.places.setdefault(client.place, Bucket())
+                buckets.append((shared, PEOPLE_OF_A_PLACE * burst, interval // PEOPLE_OF_A_PLACE))
+            if not all(bucket.has(burst, rate, self.now) for bucket, burst, rate in buckets):
                 return self.refuse(client, "t")
-            client.time_used += self.time_interval
+            for bucket, _, rate in buckets:
+                bucket.used += rate
         client.tell(b'[{"m":"t","t":%d%b}]' % (self.stamp(), tail))
 
     def play(self, client: Client, time: bytes, notes: bytes, count: int) -> None:
@@ -442,6 +496,8 @@ class Hub:
             self.refuse(client, "solo")
         elif not self.quotas.spend(client.quota, count):
             self.refuse(client, "quota")
+        elif notes == b"[]":
+            self.refuse(client, "notes")
         else:
             payload = b'[{"m":"n","t":%b,"p":%b,"n":%b}]' % (time, person.id, notes)
             room.say(payload, but=[client])
@@ -459,6 +515,14 @@ class Hub:
 
     def refuse(self, client: Client, why: str) -> None:
         """Tell why something was refused, once in five seconds."""
-        if why in self.notices and client.quiet_until.get(why, 0) <= self.now:
-            client.quiet_until[why] = self.now + NOTICE_EVERY
+        if why in self.notices and self.may_tell_why(client.number, why):
             client.tell(self.notices[why])
+
+    def may_tell_why(self, client: int, refusal: str) -> bool:
+        """Tell whether a client may be told now why something was refused; then it is not."""
+        it = self.clients.get(client)
+        kind = TOLD_AS.get(refusal, refusal)
+        if it is None or it.quiet_until.get(kind, 0) > self.now:
+            return False
+        it.quiet_until[kind] = self.now + self.notice_gap
+        return True

@@ -20,7 +20,7 @@ class Quota:
         self.history.extend([self.max] * (self.history.maxlen or 0))
 
     def set_params(self, allowance: int, maximum: int) -> bool:
-        """Adopt another class if it is one."""
+        """Adopt another class if it is one; the points stay, but for those over its maximum."""
         new = (
             allowance if allowance > 0 else self.allowance,
             maximum if maximum > 0 else self.max,
@@ -28,7 +28,8 @@ class Quota:
         if new == (self.allowance, self.max):
             return False
         self.allowance, self.max = new
-        self.reset()
+        self.points = min(self.points, self.max)
+        self.history = deque((min(old, self.max) for old in self.history), self.history.maxlen)
         return True
 
     def tick(self) -> None:
@@ -69,6 +70,7 @@ class Quotas:
         """Add a user and return his slot."""
         quota = Quota(self.ticks)
         quota.set_params(allowance, max)
+        quota.reset()
         if None in self.slots:
             slot = self.slots.index(None)
             self.slots[slot] = quota

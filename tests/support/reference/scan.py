@@ -5,14 +5,24 @@ from __future__ import annotations
 import json
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
-MAX_DEPTH = 32
+MAX_DEPTH = 64
 MAX_NUMBER = 40
+MAX_CUSTOM_NAME = 64
+MAX_NUMERIC = 400
 
 SPACE = re.compile(r"[ \t\n\r]*")
 LITERAL = re.compile(r"true|false|null")
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+# What people and their programs write for a number in a text.
+NUMERIC = re.compile(r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *")
+HALF = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair stays
+    r"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
 STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"')
 
 KEYS = {"a-1", "as-1", "b-1", "c7"} | {
@@ -21,7 +31,9 @@ KEYS = {"a-1", "as-1", "b-1", "c7"} | {
     for octave in range(7)
 }
 
-Element = tuple[str, bytes, bytes, int] | tuple[str, bytes, bytes] | tuple[str, bytes | None]
+Element = (
+    tuple[str] | tuple[str, bytes, bytes, int] | tuple[str, bytes, bytes] | tuple[str, bytes | None]
+)
 
 
 class RefusedError(Exception):
@@ -29,7 +41,11 @@ class RefusedError(Exception):
 
 
 class MalformedError(Exception):
-    """The element is to be left out."""
+    """The element, or the note, is to be left out."""
+
+
+class BadNotesError(Exception):
+    """An `n` has no time, or no array of notes."""
 
 
 @dataclass
@@ -41,6 +57,7 @@ class Node:
     number: float | None = None
     items: list[Node] | None = None
     members: list[tuple[str, Node]] | None = None
+    truth: bool | None = None
 
     def fields(self) -> dict[str, Node]:
         """Return the members as any decoder reports them: the last of a key wins."""
@@ -97,8 +114,10 @@ class Parser:
             node.number = float(token)
             if not math.isfinite(node.number):
                 raise RefusedError
-        elif self.token(LITERAL) is None:
+        elif (literal := self.token(LITERAL)) is None:
             self.container(node, depth + 1)
+        elif literal != "null":
+            node.truth = literal == "true"
         node.raw = self.text[start : self.pos]
         return node
 
@@ -133,33 +152,36 @@ class Parser:
 
 
 def decoded(token: str) -> str:
-    """Return the content of a string; half a surrogate pair is not text."""
+    """Return the content of a string, of which `mended` has made text."""
     content: str = json.loads(token)
-    try:
-        content.encode()
-    except UnicodeEncodeError:
-        raise RefusedError from None
     return content
 
 
-def scan(text: bytes) -> list[Element] | None:
+def mended(text: str) -> str:
+    """Return a text with each escape of half a surrogate pair as that of U+FFFD."""
+    return HALF.sub(lambda match: "\\ufffd" if match[1] else match[0], text)
+
+
+def scan(text: bytes, custom_notes: bool = False) -> list[Element] | None:
     """Split a message into its elements as docs/protocol.md has it; None to ignore it whole."""
     try:
-        root = Parser(text.decode()).document()
+        root = Parser(mended(text.decode())).document()
     except (UnicodeDecodeError, RefusedError):
         return None
     if root.items is None:
         return None
-    elements = []
+    elements: list[Element] = []
     for node in root.items:
         try:
-            elements.append(element(node))
+            elements.append(element(node, custom_notes))
         except MalformedError:
             continue
+        except BadNotesError:
+            elements.append(("bad notes",))
     return elements
 
 
-def element(node: Node) -> Element:
+def element(node: Node, custom: bool) -> Element:
     """Read one message."""
     fields = node.fields()
     kind = fields["m"].string if "m" in fields else None
@@ -167,8 +189,12 @@ def element(node: Node) -> Element:
         case None:
             raise MalformedError
         case "n":
-            count, outgoing = notes(fields.get("n"))
-            return ("n", passable(fields.get("t")).encode(), outgoing.encode(), count)
+            time = fields.get("t")
+            if time is None or time.number is None:
+                raise BadNotesError
+            count, outgoing = notes(fields.get("n"), custom)
+            digits = time.raw if len(time.raw) <= MAX_NUMBER else shortest(time.number)
+            return ("n", digits.encode(), outgoing.encode(), count)
         case "m":
             x, y = coordinate(fields.get("x")), coordinate(fields.get("y"))
             return ("m", x.encode(), y.encode())
@@ -201,37 +227,84 @@ def coordinate(node: Node | None) -> str:
     return node.raw
 
 
-def notes(node: Node | None) -> tuple[int, str]:
+def notes(node: Node | None, custom: bool) -> tuple[int, str]:
     """Return how many notes there are, and how they go out."""
-    if node is None or not node.items:
+    if node is None or node.items is None:
+        raise BadNotesError
+    if not node.items:
         raise MalformedError
-    anew = "[" + ",".join(note(item) for item in node.items) + "]"
-    return len(node.items), node.raw if is_plain(node) else anew
+    kept = []
+    for item in node.items:
+        with suppress(MalformedError):
+            kept.append(note(item, custom))
+    anew = "[" + ",".join(kept) + "]"
+    is_whole = len(kept) == len(node.items)
+    return len(node.items), node.raw if is_whole and is_plain(node, kept) else anew
 
 
-def note(node: Node) -> str:
-    """Check a note and write it anew."""
+def note(node: Node, custom: bool) -> str:
+    """Check a note, mend it and write it anew."""
     fields = node.fields()
-    name = fields["n"].string if "n" in fields else None
-    if name not in KEYS:
+    name = fields["n"] if "n" in fields else Node("")
+    is_key = name.string in KEYS
+    if not is_key and not (
+        custom and name.string and len(name.raw[1:-1].encode()) <= MAX_CUSTOM_NAME
+    ):
         raise MalformedError
-    out = [f'"n":"{name}"']
-    for key, low, high in (("v", 0, 1), ("d", 0, 10_000), ("s", 1, 1)):
-        if key in fields:
-            digits = passable(fields[key])
-            if not low <= float(digits) <= high:
-                raise MalformedError
-            out.append(f'"{key}":{digits}')
+    out = [f'"n":"{name.string}"' if is_key else f'"n":{name.raw}']
+    for key, most in (("v", 1), ("d", 10_000)):
+        if key in fields and (value := quantity(fields[key], most if is_key else None)) is not None:
+            out.append(f'"{key}":{value}')
+    if "s" in fields and (value := stop(fields["s"])) is not None:
+        out.append(f'"s":{value}')
     return "{" + ",".join(out) + "}"
 
 
-def is_plain(array: Node) -> bool:
-    """Tell whether valid notes can go out as they came."""
+def quantity(node: Node, most: int | None) -> str | None:
+    """Return a velocity or a delay as it goes out, cut to 0 to `most`; None where it is null."""
+    if node.raw == "null":
+        return None
+    number = node.number
+    text = node.string
+    if text is not None and len(text) <= MAX_NUMERIC and NUMERIC.fullmatch(text):
+        number = float(text)
+    if number is None or not math.isfinite(number):
+        raise MalformedError
+    is_good = most is None or 0 <= number <= most
+    if node.number is not None and is_good and len(node.raw) <= MAX_NUMBER:
+        return node.raw
+    return shortest(number if most is None else min(max(number, 0), most))
+
+
+def stop(node: Node) -> str | None:
+    """Return how a release goes out; None where it is none."""
+    if node.number is not None:
+        if node.number == 1 and len(node.raw) <= MAX_NUMBER:
+            return node.raw
+        return "1" if node.number else None
+    if node.string is not None:
+        return None if node.string in ("", "0", "false") else "1"
+    return None if node.raw == "null" or node.truth is False else "1"
+
+
+def shortest(number: float) -> str:
+    """Return a number as short as JSON can have it."""
+    if number == int(number) and abs(number) < 1e15:
+        return str(int(number))
+    return repr(float(number)).replace("e+", "e").replace("e-0", "e-")
+
+
+def is_plain(array: Node, kept: list[str]) -> bool:
+    """Tell whether notes can go out as they came: what is written anew has the same members."""
     plain = []
-    for item in array.items or []:
-        members = item.members or []
-        keys = [key for key, _ in members]
-        if len(set(keys)) != len(keys) or not set(keys) <= {"n", "v", "d", "s"}:
+    for item, written in zip(array.items or [], kept, strict=True):
+        members = [f'"{key}":{value.raw}' for key, value in item.members or []]
+        if sorted(members) != sorted(parts(written)):
             return False
-        plain.append("{" + ",".join(f'"{key}":{value.raw}' for key, value in members) + "}")
-    return array.raw == "[" + ",".join(plain) + "]" and "\\" not in array.raw
+        plain.append("{" + ",".join(members) + "}")
+    return array.raw == "[" + ",".join(plain) + "]"
+
+
+def parts(written: str) -> list[str]:
+    """Return the members of a note that was written anew."""
+    return [f'"{key}":{value.raw}' for key, value in Parser(written).document().members or []]

@@ -8,42 +8,76 @@ use serde_json::{json, Map, Value};
 ///
 /// `None` where the message is ignored whole. For the texts of [`is_beyond_values`] only acceptance
 /// is to be compared.
-pub fn expected(text: &str) -> Option<Vec<Value>> {
+pub fn expected(text: &str, custom: bool) -> Option<Vec<Value>> {
     if depth(text) > MAX_DEPTH {
         return None;
     }
-    let Value::Array(messages) = serde_json::from_str(text).ok()? else {
+    let Value::Array(messages) = serde_json::from_str(&without_halves(text)).ok()? else {
         return None;
     };
-    Some(messages.iter().filter_map(Value::as_object).filter_map(element).collect())
+    let elements = messages.iter().filter_map(Value::as_object);
+    Some(elements.filter_map(|message| element(message, custom)).collect())
 }
 
 /// What the scanner makes of `text`, told in the same way.
 ///
 /// # Panics
 /// If what would go out is not JSON.
-pub fn scanned(text: &str) -> Option<Vec<Value>> {
-    let bytes = text.as_bytes();
+pub fn scanned(text: &str, custom: bool) -> Option<Vec<Value>> {
+    let mut bytes = text.as_bytes().to_vec();
     let mut elements = Vec::new();
-    if !scan(bytes, &mut elements) {
+    if !scan(&mut bytes, custom, &mut elements) {
+        assert_eq!(bytes, text.as_bytes(), "what is ignored is left as it was");
         return None;
     }
-    let parse = |span: Span| -> Value { serde_json::from_slice(span.of(bytes)).expect("a span is a value") };
+    let parse = |span: Span| -> Value { serde_json::from_slice(span.of(&bytes)).expect("a span is a value") };
     let tell = |element: &Element| match element {
         Element::Notes(notes) => {
-            let mut out = Vec::new();
-            notes.write(bytes, &mut out);
+            let (mut time, mut out) = (Vec::new(), Vec::new());
+            notes.write_time(&bytes, &mut time);
+            notes.write(&bytes, &mut out);
+            let time: Value = serde_json::from_slice(&time).expect("the outgoing time is JSON");
             let array: Value = serde_json::from_slice(&out).expect("outgoing notes are JSON");
-            assert_eq!(array.as_array().map(Vec::len), Some(notes.count as usize));
-            assert!(notes.verbatim || out.len() < notes.notes.len(), "nothing was left out");
-            assert!(!out.iter().any(|byte| matches!(byte, b' ' | b'\n' | b'\\')), "not compact");
-            json!(["n", parse(notes.t), array])
+            assert_eq!(array.as_array().map(Vec::len), Some(notes.kept as usize));
+            assert!(!notes.verbatim || notes.kept == notes.count, "something was left out");
+            assert!(custom || !out.iter().any(|byte| matches!(byte, b' ' | b'\n' | b'\\')), "not compact");
+            json!(["n", time, array, notes.count])
         }
+        Element::BadNotes => json!(["bad notes"]),
         Element::Mouse { x, y } => json!(["m", parse(*x), parse(*y)]),
         Element::Time { echo } => json!(["t", echo.map(parse)]),
         Element::Cold(span) => json!(["cold", parse(*span)]),
     };
     Some(elements.iter().map(tell).collect())
+}
+
+/// `text` with the escapes of halves of surrogate pairs as those of U+FFFD.
+fn without_halves(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(place) = rest.find('\\') {
+        let (before, escape) = rest.split_at(place);
+        out.push_str(before);
+        let unit = |text: &str| -> Option<u16> {
+            let digits = text.strip_prefix("\\u")?.get(..4)?;
+            let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+            u16::from_str_radix(digits, 16).ok().filter(|_| is_hex)
+        };
+        let length = match unit(escape) {
+            Some(0xd800..=0xdbff) if escape.get(6..).and_then(unit).is_some_and(|low| low >> 10 == 0x37) => {
+                12
+            }
+            Some(0xd800..=0xdfff) => {
+                out.push_str("\\ufffd");
+                rest = &escape[6..];
+                continue;
+            }
+            _ => 1 + escape.chars().nth(1).map_or(0, char::len_utf8),
+        };
+        out.push_str(&escape[..length]);
+        rest = &escape[length..];
+    }
+    out + rest
 }
 
 /// Whether the words of `text` may matter and not only its values, which are all that is compared: it
@@ -54,13 +88,15 @@ pub fn is_beyond_values(text: &str) -> bool {
         || ["\\u002", "\\u003", "\\u0045", "\\u0065"].iter().any(|escape| text.contains(escape))
 }
 
-fn element(message: &Map<String, Value>) -> Option<Value> {
+fn element(message: &Map<String, Value>, custom: bool) -> Option<Value> {
     match message.get("m")?.as_str()? {
         "n" => {
-            let (time, notes) = (message.get("t")?, message.get("n")?.as_array()?);
-            let notes: Option<Vec<Value>> = notes.iter().map(note).collect();
-            let notes = notes.filter(|notes| time.is_number() && !notes.is_empty())?;
-            Some(json!(["n", time, notes]))
+            let time = message.get("t").filter(|time| time.is_number());
+            let (Some(time), Some(Value::Array(notes))) = (time, message.get("n")) else {
+                return Some(json!(["bad notes"]));
+            };
+            let kept: Vec<Value> = notes.iter().filter_map(|value| note(value, custom)).collect();
+            (!notes.is_empty()).then(|| json!(["n", time, kept, notes.len()]))
         }
         "m" => {
             let (x, y) = (message.get("x")?, message.get("y")?);
@@ -71,22 +107,72 @@ fn element(message: &Map<String, Value>) -> Option<Value> {
     }
 }
 
-fn note(value: &Value) -> Option<Value> {
+/// A note as it goes out, if it makes sense.
+fn note(value: &Value, custom: bool) -> Option<Value> {
     let object = value.as_object()?;
     let name = object.get("n")?.as_str()?;
-    let (key, octave) = name.split_at_checked(name.find(|c: char| c == '-' || c.is_ascii_digit())?)?;
-    let octave: i32 = octave.parse().ok().filter(|number: &i32| number.to_string() == octave)?;
-    let letters = ["c", "cs", "d", "ds", "e", "f", "fs", "g", "gs", "a", "as", "b"];
-    let place = i32::try_from(letters.iter().position(|letter| *letter == key)?).ok()?;
-    let on_keyboard = (9..=96).contains(&(octave * 12 + 12 + place));
-    let in_range = |key: &str, low: f64, high: f64| match object.get(key) {
-        Some(value) => value.as_f64().is_some_and(|number| (low..=high).contains(&number)),
-        None => true,
+    if !is_on_keyboard(name) && (!custom || name.is_empty()) {
+        return None;
+    }
+    let mut out = Map::from_iter([("n".to_owned(), json!(name))]);
+    for (key, most) in [("v", 1.0), ("d", 10000.0)] {
+        let range = if is_on_keyboard(name) { 0.0..=most } else { f64::MIN..=f64::MAX };
+        match object.get(key) {
+            None | Some(Value::Null) => {}
+            Some(value) => {
+                let number = match value {
+                    Value::Number(number) => number.as_f64(),
+                    Value::String(text) => {
+                        text.trim_matches(' ').parse().ok().filter(|it: &f64| it.is_finite())
+                    }
+                    _ => None,
+                }?;
+                let is_good = value.is_number() && range.contains(&number);
+                let mended = number.clamp(*range.start(), *range.end());
+                out.insert(key.to_owned(), if is_good { value.clone() } else { plain(mended) });
+            }
+        }
+    }
+    match object.get("s") {
+        Some(Value::Number(number)) if number.as_f64() == Some(1.0) => {
+            out.insert("s".to_owned(), json!(number));
+        }
+        Some(value) if is_stop(value) => {
+            out.insert("s".to_owned(), json!(1));
+        }
+        _ => {}
+    }
+    Some(Value::Object(out))
+}
+
+fn plain(number: f64) -> Value {
+    if number.fract() == 0.0 && number.abs() < 1e15 {
+        json!(number as i64)
+    } else {
+        json!(number)
+    }
+}
+
+fn is_stop(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(truth) => *truth,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !["", "0", "false"].contains(&text.as_str()),
+        Value::Array(_) | Value::Object(_) => true,
+    }
+}
+
+fn is_on_keyboard(name: &str) -> bool {
+    let place = || {
+        let octave = name.find(|c: char| c == '-' || c.is_ascii_digit())?;
+        let (key, octave) = name.split_at_checked(octave)?;
+        let octave: i32 = octave.parse().ok().filter(|number: &i32| number.to_string() == octave)?;
+        let letters = ["c", "cs", "d", "ds", "e", "f", "fs", "g", "gs", "a", "as", "b"];
+        let place = letters.iter().position(|letter| *letter == key)?;
+        octave.checked_mul(12)?.checked_add(12 + i32::try_from(place).ok()?)
     };
-    let valid = in_range("v", 0.0, 1.0) && in_range("s", 1.0, 1.0) && in_range("d", 0.0, 10000.0);
-    let kept = object.iter().filter(|(key, _)| ["n", "v", "s", "d"].contains(&key.as_str()));
-    (on_keyboard && valid)
-        .then(|| Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect()))
+    place().is_some_and(|place| (9..=96).contains(&place))
 }
 
 fn is_coordinate(value: &Value) -> bool {
