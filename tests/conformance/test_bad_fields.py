@@ -24,7 +24,7 @@ from support.presets import STILL
 Json = st.SearchStrategy[str]
 """Draws JSON, or what looks like it, as text."""
 
-LIMIT = 65_536
+LIMIT = 1_048_576
 """Bytes that a message may have; a longer one closes the connection, as it should."""
 
 WRONG = [
@@ -68,9 +68,9 @@ WRONG = [
     '"' + "x" * 513 + '"',
     '"' + "\u0416" * 20_000 + '"',
     '"' + "\U0001f3b9" * 10_000 + '"',
-    "[" * 31 + "]" * 31,
+    "[" * 63 + "]" * 63,
     "[" * 25_000 + "]" * 25_000,
-    '{"a":' * 29 + "1" + "}" * 29,
+    '{"a":' * 61 + "1" + "}" * 61,
     "[" + "1," * 20_000 + "1]",
     "{" + ",".join(f'"k{n}":{n}' for n in range(4000)) + "}",
     '{"visible":false,"visible":"no"}',

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from support.grammar import KEYS
-from support.people import Company, Message, new_address, new_room
+from support.people import Company, House, Message, new_address, new_room
 from support.presets import only
 
 
@@ -86,70 +86,174 @@ async def test_case_53_every_finite_number_is_a_time(guests: Company, t: float) 
     assert (await other.expect("n"))["t"] == t
 
 
-BAD = {
+# What is sent, and what the others hear.
+MENDED: dict[str, tuple[Message, Message]] = {
+    "too loud": ({"n": "c4", "v": 9}, {"n": "c4", "v": 1}),
+    "a velocity of MIDI": ({"n": "c4", "v": 1.27}, {"n": "c4", "v": 1}),
+    "a volume knob": ({"n": "c4", "v": 1.575}, {"n": "c4", "v": 1}),
+    "a little too loud": ({"n": "c4", "v": 1.0000001}, {"n": "c4", "v": 1}),
+    "negative": ({"n": "c4", "v": -0.1}, {"n": "c4", "v": 0}),
+    "a numeric text": ({"n": "c4", "v": "0.500"}, {"n": "c4", "v": 0.5}),
+    "a numeric text too loud": ({"n": "c4", "v": "1.058"}, {"n": "c4", "v": 1}),
+    "a sign and blanks": ({"n": "c4", "v": " +0.25 "}, {"n": "c4", "v": 0.25}),
+    "no digit before the point": ({"n": "c4", "v": ".5"}, {"n": "c4", "v": 0.5}),
+    "null for v": ({"n": "c4", "v": None}, {"n": "c4"}),
+    "early": ({"n": "c4", "v": 1, "d": -3}, {"n": "c4", "v": 1, "d": 0}),
+    "late": ({"n": "c4", "v": 1, "d": 10001}, {"n": "c4", "v": 1, "d": 10000}),
+    "very late": ({"n": "c4", "v": 1, "d": 1e9}, {"n": "c4", "v": 1, "d": 10000}),
+    "a text for d": ({"n": "c4", "v": 1, "d": "12"}, {"n": "c4", "v": 1, "d": 12}),
+    "a late text for d": ({"n": "c4", "d": "16777215"}, {"n": "c4", "d": 10000}),
+    "null for d": ({"n": "c4", "v": 1, "d": None}, {"n": "c4", "v": 1}),
+    "s of 0": ({"n": "c4", "v": 0.5, "s": 0}, {"n": "c4", "v": 0.5}),
+    "null for s": ({"n": "c4", "s": None}, {"n": "c4"}),
+    "false for s": ({"n": "c4", "s": False}, {"n": "c4"}),
+    "no text for s": ({"n": "c4", "s": ""}, {"n": "c4"}),
+    "a text of 0 for s": ({"n": "c4", "s": "0"}, {"n": "c4"}),
+    "a text of false for s": ({"n": "c4", "s": "false"}, {"n": "c4"}),
+    "s of 2": ({"n": "c4", "s": 2}, {"n": "c4", "s": 1}),
+    "true for s": ({"n": "c4", "s": True}, {"n": "c4", "s": 1}),
+    "a text of 1 for s": ({"n": "c4", "s": "1"}, {"n": "c4", "s": 1}),
+    "a text of true for s": ({"n": "c4", "s": "true"}, {"n": "c4", "s": 1}),
+}
+
+
+@pytest.mark.parametrize(("note", "mended"), MENDED.values(), ids=MENDED.keys())
+async def test_case_53_notes_are_mended(guests: Company, note: Message, mended: Message) -> None:
+    person, other = await guests.pair()
+    good = {"n": "e4", "v": 0.5}
+    await person.send(n(note), n(good, note, t=2))
+    await person.nothing()
+    heard = [n(mended), n(good, mended, t=2)]
+    assert await other.hears() == [{**message, "p": person.id} for message in heard]
+
+
+async def test_case_53_what_is_not_mended_keeps_its_digits(guests: Company) -> None:
+    person, other = await guests.pair()
+    notes = '[{"n":"c4","v":"0.500","d":1.20e1},{"v":0.50,"n":"e4"}]'
+    await person.send_raw(f'[{{"m":"n","t":1.50,"n":{notes}}}]')
+    await other.expect("n")
+    assert '"n":[{"n":"c4","v":0.5,"d":1.20e1},{"n":"e4","v":0.50}]' in other.texts[-1]
+
+
+SENSELESS = {
     "null": None,
     "a number": 5,
-    "a string": "c4",
+    "a text": "c4",
     "an array": ["c4"],
-    "no name": {"v": 1},
     "an empty object": {},
+    "no name": {"v": 1},
+    "off the keyboard, without a name": {"d": 5, "v": 0.5},
     "a number for a name": {"n": 5},
     "null for a name": {"n": None},
     "an array for a name": {"n": ["c4"]},
     "an unknown key": {"n": "zz9"},
+    "a note that draws": {"n": "ldraw", "v": 0.5, "d": 16777215},
     "an empty name": {"n": ""},
     "a capital": {"n": "C4"},
     "below the piano": {"n": "gs-1"},
     "above the piano": {"n": "cs7"},
+    "an octave above": {"n": "e7"},
     "far above": {"n": "c10"},
     "no such black key": {"n": "es4"},
     "a flat": {"n": "db4"},
     "a blank": {"n": "c4 "},
-    "too loud": {"n": "c4", "v": 9},
-    "a little too loud": {"n": "c4", "v": 1.0000001},
-    "negative": {"n": "c4", "v": -0.1},
     "loud": {"n": "c4", "v": "loud"},
-    "a numeric string": {"n": "c4", "v": "0.5"},
-    "null for v": {"n": "c4", "v": None},
+    "an empty text for v": {"n": "c4", "v": ""},
+    "not a number": {"n": "c4", "v": "NaN"},
+    "a comma": {"n": "c4", "v": "0,5"},
     "true for v": {"n": "c4", "v": True},
-    "early": {"n": "c4", "v": 1, "d": -5},
-    "late": {"n": "c4", "v": 1, "d": 10001},
-    "very late": {"n": "c4", "v": 1, "d": 99999},
-    "a string for d": {"n": "c4", "v": 1, "d": "5"},
-    "null for d": {"n": "c4", "v": 1, "d": None},
-    "s of 0": {"n": "c4", "s": 0},
-    "s of 2": {"n": "c4", "s": 2},
-    "true for s": {"n": "c4", "s": True},
-    "a string for s": {"n": "c4", "s": "1"},
+    "an array for v": {"n": "c4", "v": [0.5]},
+    "soon": {"n": "c4", "d": "soon"},
+    "false for d": {"n": "c4", "d": False},
 }
 
 
-@pytest.mark.parametrize("note", BAD.values(), ids=BAD.keys())
-async def test_case_53_one_bad_note_drops_its_message(guests: Company, note: object) -> None:
+@pytest.mark.parametrize("note", SENSELESS.values(), ids=SENSELESS.keys())
+async def test_case_53_senseless_notes_are_left_out(guests: Company, note: object) -> None:
     person, other = await guests.pair()
     good = {"n": "c4", "v": 1}
-    await person.send(n(note), n(good, note), n(note, good))
-    # The rest of the frame is handled as ever.
-    await person.send(n(note), n(good, t=7))
+    await person.send(n(good, note, t=1), n(note, good, t=2), n(note, note, good, note, t=3))
     await person.nothing()
-    assert await other.hears() == [{**n(good, t=7), "p": person.id}]
+    heard = [n(good, t=t) for t in (1, 2, 3)]
+    assert await other.hears() == [{**message, "p": person.id} for message in heard]
+
+
+@pytest.mark.parametrize("note", SENSELESS.values(), ids=SENSELESS.keys())
+async def test_case_53_where_nothing_is_left_the_sender_is_told(
+    guests: Company, note: object
+) -> None:
+    person, other = await guests.pair()
+    # Once in five seconds; the rest of the frame is handled as ever.
+    await person.send(n(note), n(note, note), n({"n": "c4"}, t=7))
+    (told,) = await person.hears()
+    assert (told["m"], told["code"]) == ("notification", "bad_notes")
+    assert await other.hears() == [{**n({"n": "c4"}, t=7), "p": person.id}]
 
 
 @pytest.mark.parametrize("t", ["now", "1", None, True, [1], {}])
 async def test_case_53_bad_times(guests: Company, t: object) -> None:
     person, other = await guests.pair()
-    await person.send(n({"n": "c4", "v": 1}, t=t))
-    await person.nothing()
+    await person.send(n({"n": "c4", "v": 1}, t=t), n({"n": "c4", "v": 1}, t=t))
+    (told,) = await person.hears()
+    assert told["code"] == "bad_notes"
     await other.nothing()
 
 
-@pytest.mark.parametrize("notes", ["x", 5, None, {}, {"n": "c4"}, True, []])
+@pytest.mark.parametrize("notes", ["x", 5, None, {}, {"n": "c4"}, True])
 async def test_case_53_bad_lists(guests: Company, notes: object) -> None:
     person, other = await guests.pair()
     await person.send({"m": "n", "t": 1, "n": notes}, {"m": "n", "n": [{"n": "c4"}]})
     await person.send({"m": "n", "t": 1}, {"m": "n"})
+    (told,) = await person.hears()
+    assert told["code"] == "bad_notes"
+    await other.nothing()
+
+
+async def test_case_53_an_empty_list_is_nothing(guests: Company) -> None:
+    person, other = await guests.pair()
+    await person.send(n())
     await person.nothing()
     await other.nothing()
+
+
+async def test_case_53_before_hi_there_is_no_answer(guests: Company) -> None:
+    person = await guests.open()
+    await person.send({"m": "n"}, n(None), n({"n": "c4"}, t=None))
+    await person.hello()
+    assert "notification" not in {message["m"] for message in person.log}
+
+
+DRAWN = [
+    {"n": "ndraw", "v": 0},
+    {"n": "MIM[", "v": 2, "d": 2},
+    {"n": "6shch", "v": 1, "d": 16777215},
+    {"n": "c4", "v": 0.5},
+]
+
+
+async def test_case_53_notes_that_draw(house: House) -> None:
+    person, other = await house(CUSTOM_NOTES="true").pair()
+    await person.send(n(*DRAWN))
+    assert (await other.expect("n"))["n"] == DRAWN
+    # Keys of the piano are mended as ever, and what is no text names nothing.
+    await person.send(
+        n({"n": "ldraw", "v": "2.5", "x": 1}, {"n": "c4", "v": 9}, {"n": 5}, {"n": ""})
+    )
+    assert (await other.expect("n"))["n"] == [{"n": "ldraw", "v": 2.5}, {"n": "c4", "v": 1}]
+
+
+async def test_case_53_notes_that_draw_are_left_out_by_default(guests: Company) -> None:
+    person, other = await guests.pair()
+    await person.send(n(*DRAWN))
+    assert (await other.expect("n"))["n"] == DRAWN[-1:]
+
+
+async def test_case_53_a_message_as_large_as_the_quota(house: House) -> None:
+    person, other = await house(QUOTA_HOLDER__MAX="24000", QUOTA_NORMAL__MAX="24000").pair()
+    note = {"n": "as-1", "v": 0.123, "d": 199.5}
+    await person.send(n(*[note] * 24_000))
+    await person.nothing()
+    assert (await other.expect("n"))["n"] == [note] * 24_000
 
 
 @pytest.mark.parametrize("value", ["1e999", "-1e999", "NaN", "Infinity"])
@@ -180,8 +284,8 @@ async def test_case_53_of_equal_keys_the_last_wins(guests: Company) -> None:
         '[{"m":"a","message":"no","n":[null],"t":"now",'
         '"m":"n","t":1,"n":[{"n":"zz","v":9,"n":"c4","v":1}]}]'
     )
-    await person.send_raw('[{"m":"n","t":1,"n":[{"n":"c4"}],"n":[null]}]')
-    await person.nothing()
+    await person.send_raw('[{"m":"n","t":1,"n":[{"n":"c4"}],"n":5}]')
+    assert (await person.expect("notification"))["code"] == "bad_notes"
     assert await other.hears() == [{**n({"n": "c4", "v": 1}, t=1), "p": person.id}]
 
 

@@ -20,7 +20,7 @@ from support.peer import (
 from support.people import Company, new_room
 from support.server import Server
 
-LIMIT = 64 * 1024
+LIMIT = 1024 * 1024
 """Bytes that a message may have."""
 
 
@@ -83,15 +83,15 @@ async def test_case_02_a_frame_that_is_not_strict_json_is_ignored_whole(
     await person.nothing()
 
 
-async def test_case_02_nesting_ends_at_depth_32(guests: Company) -> None:
+async def test_case_02_nesting_ends_at_depth_64(guests: Company) -> None:
     person = await guests.enter()
     # The array of messages is the first level and the message the second.
-    inner = 30
+    inner = 62
     await person.send_raw('[{"m":"t","e":1,"x":' + "[" * inner + "]" * inner + "}]")
     assert [message["e"] for message in await person.hears()] == [1]
-    inner = 31
+    inner = 63
     await person.send_raw('[{"m":"t","e":2,"x":' + "[" * inner + "]" * inner + "}]")
-    inner = 32
+    inner = 64
     await person.send_raw('[{"m":"t","e":3},' + '{"x":' * inner + "1" + "}" * inner + "]")
     await person.send_raw("[" * LIMIT)
     await person.nothing()
@@ -165,10 +165,38 @@ async def test_case_05_of_equal_keys_the_last_wins_also_when_escaped(
 async def test_case_06_binary_frames_are_ignored(guests: Company, room: str) -> None:
     person, other = await guests.enter(room), await guests.enter(room)
     await person.hears()
-    for payload in [b"", b"\0", bytes(range(256)), b'[{"m":"t","e":1}]', random.randbytes(5000)]:
+    payloads = [
+        b"",
+        b"\0",
+        bytes(range(256)),
+        b'{"m":"t","e":1}',
+        b"[",
+        b'[{"m":"t","e":1},"\xff"]',
+    ]
+    for payload in [*payloads, b"\0" + random.randbytes(5000)]:
         await person.send_raw(payload)
     await person.nothing()
     await other.nothing()
+
+
+async def test_case_06_an_array_in_a_binary_frame_is_read_as_text(guests: Company) -> None:
+    person, other = await guests.pair()
+    await person.send_raw(b'[{"m":"a","message":"hi"},{"m":"n","t":1,"n":[{"n":"c4"}]}]')
+    await person.send_raw(b' \n[{"m":"t","e":7}]')
+    assert [message.get("e") for message in await person.hears() if message["m"] == "t"] == [7]
+    assert [message["m"] for message in await other.hears()] == ["a", "n"]
+
+
+async def test_case_02_half_a_character_loses_nobody_else_s_words(guests: Company) -> None:
+    person, other = await guests.pair()
+    await person.send_raw(
+        r'[{"m":"userset","set":{"name":"\ud835\udcd3\ud835"}},{"m":"a","message":"same \udc00"},'
+        r'{"m":"a","message":"\ud83c\udfb9 \\ud83d"},{"m":"t","e":5,"\ud800":"\ud800"}]'
+    )
+    heard = await other.hears()
+    assert heard[0]["name"] == "\U0001d4d3\ufffd"
+    assert [message["a"] for message in heard[1:]] == ["same \ufffd", "\U0001f3b9 \\ud83d"]
+    assert [message["e"] for message in await person.hears() if message["m"] == "t"] == [5]
 
 
 async def test_case_07_the_largest_message_is_heard(guests: Company) -> None:
