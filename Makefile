@@ -193,8 +193,12 @@ test-faults: build $(VENV)/.tools ## Run the slow tests of faults: kill -9, full
 .PHONY: test-e2e
 test-e2e: build $(VENV)/.tools ## Run the tests with whole servers, people's bots and a browser
 	@$(SAMPLES) || [ "$${CI:-}" != true ]
-	$(BIN)/pytest $(SIDE_BY_SIDE) tests/e2e $(ARGS) $(OR_NONE)
+	$(BIN)/pytest $(SIDE_BY_SIDE) tests/e2e tests/clients $(ARGS) $(OR_NONE)
 	@$(MAKE) test-browser
+
+.PHONY: test-clients
+test-clients: build $(VENV)/.tools ## Run the tests with the clients that people use, and what others send
+	$(BIN)/pytest $(SIDE_BY_SIDE) tests/clients $(ARGS) $(OR_NONE)
 
 .PHONY: test-browser
 test-browser: build $(VENV)/.tools ## Run the tests with a browser, which takes all there is of two cores
@@ -227,7 +231,7 @@ smoke: ## Install the wheel of dist/ where nothing else is, and see that it runs
 .PHONY: test-wheel
 test-wheel: smoke ## Run the tests on the wheel of dist/, installed where nothing else is
 	build/clean/bin/pip install --quiet --group test
-	build/clean/bin/pytest $(SIDE_BY_SIDE) $(INNER_TESTS) tests/e2e $(ARGS)
+	build/clean/bin/pytest $(SIDE_BY_SIDE) $(INNER_TESTS) tests/e2e tests/clients $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Fuzz the native core for FUZZ_SECONDS (60) a target; needs nightly Rust and cargo-fuzz
@@ -241,6 +245,7 @@ fuzz: ## Fuzz the native core for FUZZ_SECONDS (60) a target; needs nightly Rust
 docs: build ## Make the references in docs/ anew, from the code
 	@$(BIN)/python -m fortepiano.protocol.reference docs/protocol.md
 	@$(BIN)/python -m fortepiano.config.document docs/settings.md
+	@PYTHONPATH=tests $(BIN)/python -m support.register docs/clients.md
 
 .PHONY: conformance
 conformance: build $(VENV)/.tools ## Run the conformance suite and print its table, case by preset

@@ -17,8 +17,10 @@ function playFile(file, { press, release }) {
     return new Promise(resolve => {
         const player = new Player(event => {
             const key = KEYS[event.noteNumber - LOWEST];
-            if (event.name === "Note on") press(key, event.velocity);
-            else if (event.name === "Note off") release(key);
+            const isNote = event.name === "Note on" || event.name === "Note off";
+            if (!isNote) return;
+            if (event.name === "Note on" && event.velocity > 0) press(key, event.velocity);
+            else release(key);
         });
         player.on("endOfFile", resolve);
         player.loadFile(file);

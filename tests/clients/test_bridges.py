@@ -1,0 +1,65 @@
+"""Bridges between chats: each line comes under the name of who said it elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.people import House, Message, Person
+
+OWN = {"name": "Bridgemaster", "color": "#00ff99"}
+
+FREELY = {f"RATE_{kind}__BURST": "1000" for kind in ("CHAT", "CHAT_HOLDER")}
+"""Rules by which nothing but the names is counted."""
+
+
+def relayed(number: int) -> list[Message]:
+    """Return the frame that a bridge sends for a line."""
+    name = f"[irc] u{number}"
+    return [
+        {"m": "userset", "set": {"name": name, "color": "#12ab34"}},
+        {"m": "a", "message": f"\u034fline {number}"},
+        {"m": "userset", "set": OWN},
+    ]
+
+
+def lines(person: Person) -> list[tuple[str, str]]:
+    """Return all lines that somebody heard, with the names of who said them."""
+    return [(a["p"]["name"], a["a"]) for a in person.log if a["m"] == "a"]
+
+
+async def test_ten_lines_at_once(house: House) -> None:
+    bridge, other = await house().pair()
+    await bridge.send({"m": "userset", "set": OWN})
+    for number in range(10):
+        await bridge.send(*relayed(number))
+    await bridge.nothing("notification")
+    heard = [message for message in await other.hears() if message["m"] != "p"]
+    assert len(heard) == 10
+    assert lines(other) == [(f"[irc] u{number}", f"\u034fline {number}") for number in range(10)]
+    assert [p["name"] for p in other.log if p["m"] == "p"][-1] == "Bridgemaster"
+
+
+async def test_fifteen_lines_are_free_and_the_next_is_told_why_not(house: House) -> None:
+    bridge, other = await house(**FREELY, RATE_USERSET__PER_SECOND="0.001").pair()
+    for number in range(16):
+        await bridge.send(*relayed(number))
+    await bridge.hears()
+    await other.hears()
+    assert lines(other)[:15] == [
+        (f"[irc] u{number}", f"\u034fline {number}") for number in range(15)
+    ]
+    # Its own name was the last that counted.
+    assert lines(other)[15] == ("Bridgemaster", "\u034fline 15")
+    notices = [message["code"] for message in bridge.log if message["m"] == "notification"]
+    assert notices == ["too_fast"]
+
+
+@pytest.mark.parametrize("origin", ["irc", "discord", "mppnet/✧lobby✧", "日本"])
+async def test_names_from_elsewhere(house: House, origin: str) -> None:
+    bridge, other = await house().pair()
+    name = f"[{origin}] \U0001d4d3ev"
+    frame = relayed(0)
+    frame[0]["set"]["name"] = name
+    await bridge.send(*frame)
+    assert (await other.expect("a"))["p"]["name"] == name
+    assert (await other.expect("p"))["name"] == "Bridgemaster"

@@ -1,0 +1,79 @@
+"""Messages as large as the note quota allows: who keeps to it is not thrown out."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from support.bot import Bot, install
+from support.clients import LIBRARIES
+from support.people import Company, Message
+from support.presets import PRESETS
+from support.server import Server
+
+GATHERING = [name for name in LIBRARIES if name != "multiplayerpianojs"]
+"""The libraries that send what is played within 200 ms in one message."""
+
+AT_ONCE = 2500
+MOST = PRESETS["quick"].normal.max
+MESSAGE_BYTES = 1 << 20
+
+
+def message(count: int) -> str:
+    """Return a frame with so many notes, each about as long as libraries write them."""
+    notes: list[Message] = [
+        {"d": index % 200, "n": "c4", "v": 0.5}
+        if index % 2
+        else {"d": index % 200, "n": "e4", "s": 1}
+        for index in range(count)
+    ]
+    return json.dumps([{"m": "n", "t": 1795300001000, "n": notes}], separators=(",", ":"))
+
+
+@pytest.mark.needs("node")
+@pytest.mark.needs("npm")
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("library", GATHERING)
+async def test_a_library_plays_much_at_once(
+    server: Server, guests: Company, room: str, library: str
+) -> None:
+    install()
+    async with await Bot.start(library, server.ws_url, room) as bot:
+        other = await guests.enter(room)
+        strokes = [(0, "c4", 0.5) if index % 2 else (0, "as4", None) for index in range(AT_ONCE)]
+        await bot.do("play", strokes=strokes)
+        await bot.expect("played")
+        heard = 0
+        while heard < AT_ONCE:
+            heard += len((await other.expect("n"))["n"])
+        await bot.do("say", text="and on")
+        await other.expect("a")
+        assert heard == AT_ONCE
+        assert bot.told("disconnect") == bot.told("notification") == []
+
+
+async def test_all_that_the_quota_allows_in_one_message(guests: Company) -> None:
+    person, other = await guests.pair()
+    frame = message(MOST)
+    assert 600_000 < len(frame) < MESSAGE_BYTES
+    await person.send_raw(frame)
+    await person.nothing()
+    assert len((await other.expect("n"))["n"]) == MOST
+
+
+async def test_more_than_the_quota_is_refused_and_the_next_is_heard(guests: Company) -> None:
+    person, other = await guests.pair()
+    await person.send_raw(message(MOST + 1))
+    assert [notice["code"] for notice in await person.hears()] == ["too_fast"]
+    await person.send_raw(message(10))
+    assert len((await other.expect("n"))["n"]) == 10
+
+
+async def test_a_message_larger_than_any_ends_the_connection(guests: Company) -> None:
+    other, person = await guests.pair()
+    await person.send_raw("[" + " " * (MESSAGE_BYTES - 2) + "]")
+    await person.nothing()
+    await person.send_raw("[" + " " * (MESSAGE_BYTES - 1) + "]")
+    assert await person.closed() == 1009
+    assert (await other.expect("bye"))["p"] == person.id
