@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["FORBIDDEN", "KEYS", "check", "units"]
+__all__ = ["CODES", "FORBIDDEN", "KEYS", "check", "units"]
 
 KEYS = [
     "a-1",
@@ -21,6 +21,15 @@ KEYS = [
     "c7",
 ]
 """The 88 names of a note."""
+
+CODES = frozenset(
+    "too_fast too_much too_many_connections banned site_banned room_full no_bots invited_only "
+    "too_new muted unmuted chat_off slow_mode may_not_chat only_owner_plays only_owner "
+    "crown_rests holder_is_safe not_allowed not_found bad_notes bad_message bad_name bad_color "
+    "bad_afk bad_room bad_settings bad_id bad_time kickbanned award invited coowner not_coowner "
+    "room_notice staff_notice restart done not_saved".split()
+)
+"""What a notification may say to programs; clients know these, so none may change or go."""
 
 FORBIDDEN = ["\n", "\r", "\v", "\0", "\t", "\u202e", "\u2066", "\u2067", "\u202b", "\u200f"]
 """Characters that no name and no line may hold."""
@@ -223,6 +232,7 @@ _MESSAGES: dict[str, dict[str, Any]] = {
     "bans": {"_id": _seen(512), "bans": [{"_id": _text, "name": _name, "until": _number}]},
     "custom": {"data?": _anything, "p": _text, "u": _USER | {"x?": _place, "y?": _place}},
     "notification": {
+        "code": CODES.__contains__,
         "id?": _text,
         "title?": _text,
         "text?": _text,

@@ -9,13 +9,14 @@ import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
+from fortepiano.codes import Code
 from fortepiano.handlers import crown, rooms
 from fortepiano.handlers.staff import clear, make_permanent, rename, set_hidden, set_tag, siteunban
 from fortepiano.model.banlist import subject
 from fortepiano.model.crown import Crown
 from fortepiano.model.staff import EVERYWHERE, admin_messages_of, may_notify
 from fortepiano.protocol import validate
-from fortepiano.protocol.outbound import notice
+from fortepiano.protocol.notices import notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -46,13 +47,13 @@ def admin_message(context: Context, session: Session, message: Admin) -> Inner |
     inner = message.msg
     kind: str = inner["m"]
     if session.scope is None:
-        context.outbound.refuse(session, "admin message", "You may not do that.")
+        context.outbound.refuse(session, Code.NOT_ALLOWED, "You may not do that.")
         return None
     handler = _INNER.get(kind)
     if handler is None:
         return inner if session.scope == "admin" and kind != "admin message" else None
     if kind not in admin_messages_of(session.scope):
-        context.outbound.refuse(session, "admin message", "You may not do that.")
+        context.outbound.refuse(session, Code.NOT_ALLOWED, "You may not do that.")
         return None
     handler(context, session, inner)
     return None
@@ -141,6 +142,7 @@ def _notification(context: Context, session: Session, inner: Inner) -> None:
     title, style = inner.get("title"), inner.get("class")
     message = notice(
         text,
+        Code.STAFF_NOTICE,
         title=title if isinstance(title, str) else "Notice",
         style=style if isinstance(style, str) else None,
     )
@@ -168,7 +170,7 @@ def _restart(context: Context, session: Session, _inner: Inner) -> None:
     context.log(session, "restart")
     text = f"The server restarts in {_RESTART_SECONDS:.0f} seconds."
     for receiver in _receivers(context, EVERYWHERE, None):
-        context.outbound.tell(receiver, [notice(text)])
+        context.outbound.tell(receiver, [notice(text, Code.RESTART)])
     context.later(_RESTART_SECONDS, context.stop)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from fortepiano.codes import Code
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -62,7 +64,7 @@ def _may_send(context: Context, session: Session, user: User, size: int) -> bool
     if now - user.custom_since >= rules.custom_window_ms:
         user.custom_since, user.custom_bytes = now, 0
     if user.custom_bytes + size > rules.custom_bytes and session.scope is None:
-        context.outbound.refuse(session, "custom", "You are sending too much custom data.")
+        context.outbound.refuse(session, Code.TOO_FAST, "You are sending too much custom data.")
         return False
     user.custom_bytes += size
     return True

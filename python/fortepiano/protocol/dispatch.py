@@ -7,6 +7,7 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fortepiano.codes import Code
 from fortepiano.handlers import (
     admin,
     chat,
@@ -157,7 +158,7 @@ class Dispatch:
         if is_limited and self._is_too_fast(session, kind):
             self._context.counters.too_fast[kind] += 1
             self._context.outbound.refuse(
-                session, f"rate {kind}", f"You are sending `{kind}` too fast."
+                session, Code.TOO_FAST, f"You are sending `{kind}` too fast."
             )
             return
         answer = entry.handler(self._context, session, shape)

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from fortepiano.codes import Code
+from fortepiano.protocol.notices import NATIVE, notice
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -37,7 +40,6 @@ _FEW = 50
 _DEPARTURE_SECONDS = 0.05
 """Departures with the crown from larger rooms are collected for so long."""
 
-
 class Outbound:
     """Speaks to clients through the hub.
 
@@ -63,14 +65,8 @@ class Outbound:
         self._list_readers: dict[Session, None] = {}
         self._list_changes: dict[str, tuple[Room, Message]] = {}
         self._departures: set[Room] = set()
-        hub.set_notice("quota", orjson.dumps([notice("You're playing too fast! Slow down.")]))
-        hub.set_notice(
-            "solo", orjson.dumps([notice("Only the holder of the crown can play in this room.")])
-        )
-        hub.set_notice("muted", orjson.dumps([notice("You are muted in this room.")]))
-        hub.set_notice("t", orjson.dumps([notice("You are sending `t` too fast.")]))
-        hub.set_notice("bytes", orjson.dumps([notice("You are sending too much data.")]))
-        hub.set_notice("messages", orjson.dumps([notice("You are sending too many messages.")]))
+        for kind, (text, code) in NATIVE.items():
+            hub.set_notice(kind, orjson.dumps([notice(text, code)]))
 
     # One client, or a room
 
@@ -82,15 +78,15 @@ class Outbound:
         """Send a message to all in a room."""
         self._hub.say(room.number, orjson.dumps([message]))
 
-    def refuse(self, session: Session, kind: str, why: str) -> None:
-        """Tell a client why something was refused, at most once in a while for each kind."""
+    def refuse(self, session: Session, code: Code, why: str) -> None:
+        """Tell a client why something was refused, at most once in a while for each code."""
         if session.refusals is None:
             session.refusals = {}
         now = self._hub.stamp()
-        last = session.refusals.get(kind)
+        last = session.refusals.get(code)
         if last is None or now - last >= self.rules.notice_gap_ms:
-            session.refusals[kind] = now
-            self.tell(session, [notice(why)])
+            session.refusals[code] = now
+            self.tell(session, [notice(why, code)])
 
     # People
 
@@ -312,24 +308,6 @@ class Outbound:
                 self._tell_list(session, changes, is_complete=False)
             else:
                 self._hub.tell(session.client, payload)
-
-
-def notice(text: str, *, title: str = "Notice", style: str | None = "short") -> Message:
-    """Return a notification.
-
-    Args:
-        text: What it says; clients set it as text.
-        title: Its title.
-        style: "short" for one line, None for the full box.
-    """
-    message: Message = {
-        "m": "notification",
-        "title": title,
-        "text": text,
-        "duration": 7000,
-        "target": "#room",
-    }
-    return message if style is None else message | {"class": style}
 
 
 def quota_message(quota: QuotaClass, rules: Rules) -> Message:

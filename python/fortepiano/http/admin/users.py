@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import Field
 
+from fortepiano.codes import Code
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import moderation, staff
 from fortepiano.handlers import rooms as places
@@ -25,7 +26,7 @@ from fortepiano.model.room import AWKWARD, Mute
 from fortepiano.model.session import Session
 from fortepiano.model.user import User
 from fortepiano.protocol import validate
-from fortepiano.protocol.outbound import notice
+from fortepiano.protocol.notices import notice
 
 __all__ = ["router"]
 
@@ -289,7 +290,7 @@ def _sessions(at: At) -> list[Session]:
 
 def _dismiss(at: At, session: Session, reason: str) -> None:
     text = "Your connection was closed" + (f": {reason}" if reason else ".")
-    at.desk.context.outbound.tell(session, [notice(text, style=None)])
+    at.desk.context.outbound.tell(session, [notice(text, Code.STAFF_NOTICE, style=None)])
     session.connection.close(CloseCode.NORMAL, "kicked")
 
 
@@ -300,7 +301,7 @@ def _put(at: At, user: User, of: str | None, into: str, text: str, reason: str) 
         room = tab.participant.room.name if tab.participant is not None else None
         if of is None or room == of:
             told = text + (f": {reason}" if reason else ".")
-            context.outbound.tell(tab, [notice(told, style=None)])
+            context.outbound.tell(tab, [notice(told, Code.STAFF_NOTICE, style=None)])
             places.place(context, tab, user, into)
 
 
