@@ -93,10 +93,6 @@ def _switch(value: Any) -> bool:
     return isinstance(value, bool)
 
 
-def _true(value: Any) -> bool:
-    return value is True
-
-
 def _text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -159,14 +155,23 @@ _USER = {
     "tag?": {"text": _text, "color": _text},
     "vanished?": _switch,
 }
-_PARTICIPANT = _USER | {"x": _place, "y": _place, "afk?": _true}
+_PARTICIPANT = _USER | {"x": _place, "y": _place, "afk": _switch}
 _CROWN = {
     "userId": _text,
     "participantId?": _text,
+    "rest?": _count,
     "time": _number,
     "startPos": {"x": _place, "y": _place},
     "endPos": {"x": _place, "y": _place},
 }
+
+
+def _crown(value: Any) -> bool:
+    """Test a crown: one that nobody holds says how long it rests."""
+    _fit(_CROWN, value, "crown")
+    return ("participantId" in value) is not ("rest" in value)
+
+
 _SETTINGS = {
     "visible": _switch,
     "chat": _switch,
@@ -176,9 +181,9 @@ _SETTINGS = {
     "lobby?": _switch,
     "limit?": _count,
     "minOnlineTime?": _count,
-    "no cussing?": _switch,
-    "noindex?": _switch,
-    "allowBots?": _switch,
+    "no cussing": _switch,
+    "noindex": _switch,
+    "allowBots": _switch,
     "owner_id?": _text,
     "*": _setting,
 }
@@ -187,7 +192,7 @@ _ROOM = {
     "id": _seen(512),
     "count": _count,
     "settings": _SETTINGS,
-    "crown?": _CROWN,
+    "crown?": _crown,
     "banned?": _switch,
 }
 _LINE = {"a": _seen(512), "t": _number, "id": _text, "p": _USER, "r?": _text}
@@ -218,7 +223,7 @@ _MESSAGES: dict[str, dict[str, Any]] = {
         "token?": _text,
         "accountInfo?": _anything,
     },
-    "nq": {"allowance": _count, "max": _count, "maxHistLen": _count},
+    "nq": {"allowance": _count, "max": _count, "maxHistLen": _count, "tick": _count},
     "ch": {"ch": _ROOM | {"coowners?": _ids}, "ppl": [_PARTICIPANT], "p?": _text},
     "c": {"c": _history},
     "p": _PARTICIPANT,
@@ -230,7 +235,7 @@ _MESSAGES: dict[str, dict[str, Any]] = {
     "ls": {"c": _switch, "u": [_ROOM | {"ppl?": [_USER]}]},
     "t": {"t": _number, "e?": _number},
     "bans": {"_id": _seen(512), "bans": [{"_id": _text, "name": _name, "until": _number}]},
-    "custom": {"data?": _anything, "p": _text, "u": _USER | {"x?": _place, "y?": _place}},
+    "custom": {"data?": _anything, "p": _text, "u": _USER | {"afk": _switch}},
     "notification": {
         "code": CODES.__contains__,
         "id?": _text,

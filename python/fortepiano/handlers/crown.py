@@ -92,11 +92,14 @@ def chset(context: Context, session: Session, message: RoomSettings) -> None:
 
 
 def change_settings(context: Context, room: Room, wanted: dict[str, object]) -> None:
-    """Put valid settings into a room and tell everybody."""
+    """Put valid settings into a room and tell everybody, unless they only take away what is not."""
     chosen, was_listed = validate.settings(wanted), is_listed(room)
+    is_change = any(value is not None or key in room.settings for key, value in chosen.items())
+    if not is_change and "color2" not in room.settings:
+        return
     if "color2" not in chosen:
         room.settings.pop("color2", None)
-    room.settings.update(chosen)
+    room.change(chosen)
     context.world.guard(room)
     context.directory.keep(room)
     context.outbound.announce(room)
@@ -136,7 +139,7 @@ def coowner(context: Context, session: Session, message: CoOwner) -> None:
 def invite(context: Context, session: Session, message: Invite) -> None:
     """Let somebody into an invite-only room, and tell him where he is wanted."""
     room = ruled(context, session)
-    if room is None or validate.user_id(message.id) is None:
+    if room is None:
         return
     _switch(room.invited, message.id, on=message.on)
     context.directory.keep(room)

@@ -10,7 +10,7 @@ from fortepiano.handlers.crown import ruled
 from fortepiano.handlers.staff import UNSAVED
 from fortepiano.model.room import AWKWARD, Mute
 from fortepiano.protocol.notices import notice
-from fortepiano.store.base import BanRecord
+from fortepiano.store.base import BanRecord, TokenRecord
 
 if TYPE_CHECKING:
     from fortepiano.model.room import Room
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.outbound import Message
     from fortepiano.protocol.shapes import Ban, Bans, MuteOne, Unban
-    from fortepiano.store.base import TokenRecord
 
 __all__ = ["bans", "kickban", "mute", "silence", "unban"]
 
@@ -43,9 +42,12 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
     is_holder = room.holder is not None and room.holder.user is target
     if is_holder and banner is not target and "siteBan" not in session.permissions:
         # Co-owners rule beside the holder, not over him.
-        context.outbound.refuse(session, Code.HOLDER_IS_SAFE, "Nobody bans who holds the crown.")
+        _refuse_holder(context, session, target, "Nobody bans who holds the crown.")
         return
-    milliseconds = int(min(message.ms, context.rules.kickban_ceiling_ms))
+    wanted = message.duration
+    if wanted is None:
+        wanted = context.rules.kickban_usual_ms
+    milliseconds = int(min(wanted, context.rules.kickban_ceiling_ms))
     now = context.now()
     until = now + milliseconds
     if milliseconds > 0:
@@ -73,6 +75,12 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
         context.store.when_saved(announce)
     else:
         announce(True)
+
+
+def _refuse_holder(context: Context, by: Session | TokenRecord, holder: User, why: str) -> None:
+    """Tell who would silence or ban the holder that nobody does, but the holder themselves."""
+    if not isinstance(by, TokenRecord) and by.user is not holder:
+        context.outbound.refuse(by, Code.HOLDER_IS_SAFE, why)
 
 
 def _announcement(banner: User, target: User, length: str) -> Message:
@@ -148,7 +156,10 @@ def silence(
     """
     participant = room.participants.get(user_id)
     if wanted.notes or wanted.chat:
-        if participant is None or room.holder is participant:
+        if participant is None:
+            return
+        if room.holder is participant:
+            _refuse_holder(context, by, participant.user, "Nobody mutes who holds the crown.")
             return
         room.mutes[user_id] = wanted
         news = notice("You have been muted in this room.", Code.MUTED)

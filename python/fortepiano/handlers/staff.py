@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.shapes import ClearChat, SetColor, SetName, SiteBan, Vanish
+    from fortepiano.protocol.staff_shapes import ClearChat, SetColor, SetName, SiteBan, Vanish
     from fortepiano.store.base import TokenRecord
 
 __all__ = [
@@ -105,7 +105,8 @@ def siteban(context: Context, session: Session, message: SiteBan) -> None:
     """Ban somebody from the whole site; he is told the reason and closed with 4008."""
     if session.user is None or not _may(context, session, "siteBan"):
         return
-    duration = None if message.permanent else int(message.duration or 0)
+    wanted = message.milliseconds
+    duration = None if wanted is None else int(wanted)
     if "siteBanAnyDuration" not in session.permissions:
         duration = _LONGEST_MS if duration is None else min(duration, _LONGEST_MS)
     try:
@@ -141,11 +142,13 @@ def ban_from_site(context: Context, ban: BanRecord) -> None:
     throw_out(context)
 
 
-def siteunban(context: Context, session: Session, who: str) -> None:
-    """Let somebody into the site again."""
-    if context.bans.lift(SITE, who):
+def siteunban(context: Context, session: Session, who: str) -> bool:
+    """Let somebody into the site again; whether they were banned from it."""
+    is_lifted = context.bans.lift(SITE, who)
+    if is_lifted:
         context.log(session, "siteunban", subject=who)
         acknowledge(context, session, f"{who} is not banned from this site any more.")
+    return is_lifted
 
 
 def acknowledge(context: Context, session: Session, text: str) -> None:
@@ -213,16 +216,26 @@ def make_permanent(context: Context, name: str, *, is_kept: bool) -> None:
 
 def setcolor(context: Context, session: Session, message: SetColor) -> None:
     """Change somebody's colour."""
-    user = context.directory.users.get(message.id)
-    if _may(context, session, "usersetOthers") and user is not None:
+    user = _changeable(context, session, message.id)
+    if user is not None:
         rename(context, session, user, color=message.color)
 
 
 def setname(context: Context, session: Session, message: SetName) -> None:
     """Change somebody's name."""
-    user = context.directory.users.get(message.id)
-    if _may(context, session, "usersetOthers") and user is not None:
+    user = _changeable(context, session, message.id)
+    if user is not None:
         rename(context, session, user, name=message.name)
+
+
+def _changeable(context: Context, session: Session, user_id: str) -> User | None:
+    """Return the user whom a member of the staff may change; they are told where there is none."""
+    if not _may(context, session, "usersetOthers"):
+        return None
+    user = context.directory.users.get(user_id)
+    if user is None:
+        context.outbound.refuse(session, Code.NOT_FOUND, "That user is not here.")
+    return user
 
 
 def set_tag(

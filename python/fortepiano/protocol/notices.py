@@ -9,7 +9,7 @@ from fortepiano.codes import Code
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["NATIVE", "notice"]
+__all__ = ["MALFORMED", "NATIVE", "notice"]
 
 _Refusal = Literal["quota", "solo", "muted", "t", "bytes", "messages"]
 
@@ -22,6 +22,18 @@ NATIVE: Mapping[_Refusal, tuple[str, Code]] = {
     "messages": ("You are sending too many messages.", Code.TOO_MUCH),
 }
 """What the hub itself tells clients, by its name there."""
+
+MALFORMED: Mapping[Code, str] = {
+    Code.BAD_MESSAGE: "That message is empty, too long, or has characters that it may not have.",
+    Code.BAD_NAME: "That name is empty, too long, or has characters that it may not have.",
+    Code.BAD_COLOR: "A colour is # and six hex digits.",
+    Code.BAD_AFK: "Whether you are away is true or false.",
+    Code.BAD_ROOM: "No room can have that name.",
+    Code.BAD_SETTINGS: "Nothing of that can be set.",
+    Code.BAD_ID: "That is no id of a user.",
+    Code.BAD_TIME: "A time is a number of milliseconds from 0.",
+}
+"""What is said of values that are malformed."""
 
 
 def notice(

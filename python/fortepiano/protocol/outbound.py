@@ -11,7 +11,7 @@ from fortepiano.codes import Code
 from fortepiano.protocol.notices import NATIVE, notice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from fortepiano.model.banlist import BanList
     from fortepiano.model.crown import Crown
@@ -39,6 +39,7 @@ _FEW = 50
 
 _DEPARTURE_SECONDS = 0.05
 """Departures with the crown from larger rooms are collected for so long."""
+
 
 class Outbound:
     """Speaks to clients through the hub.
@@ -91,14 +92,16 @@ class Outbound:
     # People
 
     def entry(self, user: User) -> bytes:
-        """Serialise a user's entry of `ppl`, without position and closing brace.
+        """Serialise a user's entry of `ppl`, without position and closing brace."""
+        return orjson.dumps(self.presence(user))[:-1]
 
-        Only here stands that somebody is away: what he wrote is read long after.
+    def presence(self, user: User) -> Message:
+        """Return what everybody may know of a user now: also whether they are away.
+
+        That is always said, since clients keep what they are not told anew; but not beside lines of
+        chat, which are read long after.
         """
-        known = self.identity(user)
-        if user.is_afk:
-            known["afk"] = True
-        return orjson.dumps(known)[:-1]
+        return self.identity(user) | {"afk": user.is_afk}
 
     def identity(self, user: User) -> Message:
         """Return what everybody may know of a user.
@@ -174,7 +177,7 @@ class Outbound:
                 for session in participant.tabs:
                     self._tell_room(session, room, participant, b"]}]")
             return
-        before = b'[%b,"ppl":[' % orjson.dumps({"m": "ch", "ch": _in_full(room)})[:-1]
+        before = b'[%b,"ppl":[' % orjson.dumps({"m": "ch", "ch": _in_full(room, self.rules)})[:-1]
         self._hub.say_people(room.number, before, b"]}]")
 
     def announce_departure(self, room: Room) -> None:
@@ -197,7 +200,7 @@ class Outbound:
     def _tell_room(
         self, session: Session, room: Room, participant: Participant, after: bytes
     ) -> None:
-        head = {"m": "ch", "p": participant.id, "ch": _in_full(room)}
+        head = {"m": "ch", "p": participant.id, "ch": _in_full(room, self.rules)}
         before = b'[%b,"ppl":[' % orjson.dumps(head)[:-1]
         sees_all = "vanish" in session.permissions
         self._hub.tell_people(session.client, room.number, before, after, sees_all)
@@ -225,7 +228,7 @@ class Outbound:
         """Note that a client wants no more custom messages."""
         self._custom_readers.pop(session, None)
 
-    def custom_readers(self) -> Iterable[Session]:
+    def custom_readers(self) -> Collection[Session]:
         """Return the clients that want custom messages."""
         return self._custom_readers
 
@@ -238,7 +241,7 @@ class Outbound:
     def start_list(self, session: Session, rooms: Iterable[Room]) -> None:
         """Send the list of rooms, and what changes in it from now on."""
         self._list_readers[session] = None
-        listed = [(room, channel(room)) for room in rooms if is_listed(room)]
+        listed = [(room, channel(room, self.rules)) for room in rooms if is_listed(room)]
         self._tell_list(session, listed, is_complete=True)
 
     def _tell_list(
@@ -290,7 +293,7 @@ class Outbound:
             return
         if not self._list_changes:
             self._later(_LIST_SECONDS, self.send_list_changes)
-        entry = channel(room)
+        entry = channel(room, self.rules)
         if not is_listed(room):
             entry["count"] = 0
         self._list_changes[room.name] = room, entry
@@ -317,6 +320,7 @@ def quota_message(quota: QuotaClass, rules: Rules) -> Message:
         "allowance": quota.allowance,
         "max": quota.max,
         "maxHistLen": rules.quota_history,
+        "tick": rules.quota_tick_ms,
     }
 
 
@@ -333,15 +337,15 @@ def is_listed(room: Room) -> bool:
     return room.settings["visible"] is True
 
 
-def _in_full(room: Room) -> Message:
+def _in_full(room: Room, rules: Rules) -> Message:
     """Return a room as it stands in `ch`: with its co-owners, if it has any."""
-    info = channel(room)
+    info = channel(room, rules)
     if room.co_owners:
         info["coowners"] = sorted(room.co_owners)
     return info
 
 
-def channel(room: Room) -> Message:
+def channel(room: Room, rules: Rules) -> Message:
     """Return a room as it stands in `ls`, and in `ch` but for its co-owners."""
     info: Message = {
         "_id": room.name,
@@ -350,12 +354,12 @@ def channel(room: Room) -> Message:
         "settings": room.settings,
     }
     if room.crown is not None:
-        info["crown"] = crown_message(room.crown)
+        info["crown"] = crown_message(room.crown, rules)
     return info
 
 
-def crown_message(crown: Crown) -> Message:
-    """Return a crown; without `participantId` it lies on the floor."""
+def crown_message(crown: Crown, rules: Rules) -> Message:
+    """Return a crown; without `participantId` it lies on the floor, and rests for a while."""
     message: Message = {
         "userId": crown.user_id,
         "time": crown.time,
@@ -364,4 +368,6 @@ def crown_message(crown: Crown) -> Message:
     }
     if crown.holder is not None:
         message["participantId"] = crown.holder.id
+    else:
+        message["rest"] = rules.crown_idle_ms
     return message

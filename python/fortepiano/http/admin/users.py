@@ -34,6 +34,7 @@ router = APIRouter(tags=["users"])
 
 _Id = Annotated[str, Path(pattern="^[0-9a-f]{24}$", description="The user's id.")]
 _Color = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
+_TagColor = Annotated[str, Field(pattern="^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$")]
 _RoomName = Annotated[str, Field(max_length=4096, description="A room's name.")]
 
 
@@ -41,7 +42,7 @@ class Tag(Wish):
     """What staff pin to a name."""
 
     text: str = Field(min_length=1, max_length=40)
-    color: _Color
+    color: _TagColor
 
 
 class UserView(View):
@@ -177,7 +178,11 @@ async def tag_user(at: Admin, user_id: _Id, wish: Annotated[TagWish, Body()]) ->
     user, context = _user(at, user_id), at.desk.context
     if wish.tag is not None and not validate.text(wish.tag.text, context.rules.name_length):
         raise ProblemError(409, "No tag can say that.")
-    staff.set_tag(context, at.token, user, wish.tag.model_dump() if wish.tag is not None else None)
+    tag = None
+    if wish.tag is not None:
+        color = validate.tag_color(wish.tag.color) or wish.tag.color
+        tag = {"text": wish.tag.text, "color": color}
+    staff.set_tag(context, at.token, user, tag)
     return _view(user)
 
 
