@@ -69,9 +69,8 @@ async def test_case_02_no_json(guests: Company, room: str, text: str) -> None:
         "1e999",
         "-1e999",
         "1" + "0" * 400,
-        '"\\ud800"',
-        '"\\udc00x"',
-        '"\\ud800\\ud800"',
+        '"\\ud80"',
+        '"\\ud800\\"',
     ],
 )
 async def test_case_02_a_frame_that_is_not_strict_json_is_ignored_whole(

@@ -89,14 +89,18 @@ class Outbound:
         if kind is not None:
             # The hub says it too, and knows when it did last.
             return self._hub.may_tell_why(session.client, kind)
+        return self._was_quiet(session, code)
+
+    def _was_quiet(self, session: Session, code: Code) -> bool:
+        """Whether a code was not told for a while; then it is told now."""
         if session.refusals is None:
             session.refusals = {}
         now = self._hub.stamp()
         last = session.refusals.get(code)
-        may = last is None or now - last >= self.rules.notice_gap_ms
-        if may:
+        was_quiet = last is None or now - last >= self.rules.notice_gap_ms
+        if was_quiet:
             session.refusals[code] = now
-        return may
+        return was_quiet
 
     # People
 
