@@ -21,7 +21,12 @@ __all__ = ["DISPATCH", "fingerprint", "forget_what_is_made_of_it", "fresh_module
 
 DISPATCH = "fortepiano.protocol.dispatch"
 
-_READ_ANEW = ("fortepiano.handlers", "fortepiano.protocol.shapes", DISPATCH)
+_READ_ANEW = (
+    "fortepiano.handlers",
+    "fortepiano.protocol.shapes",
+    "fortepiano.protocol.staff_shapes",
+    DISPATCH,
+)
 """What a message looks like, what it does, and the table that joins the two."""
 
 _MADE_OF_IT = ("fortepiano.http.admin",)
@@ -32,7 +37,8 @@ def fingerprint() -> bytes:
     """Return what differs whenever one of their files does."""
     package = Path(fortepiano.__file__).parent
     files = sorted((package / "handlers").glob("*.py"))
-    files += [package / "protocol" / "shapes.py", package / "protocol" / "dispatch.py"]
+    protocol = package / "protocol"
+    files += [protocol / f"{name}.py" for name in ("shapes", "staff_shapes", "dispatch")]
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())

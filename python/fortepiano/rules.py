@@ -90,6 +90,12 @@ class Rules:
         le=366 * _DAY_MS,
         description="The longest ban from a room; milliseconds.",
     )
+    kickban_usual_ms: int = Field(
+        default=30 * 60 * 1000,
+        ge=0,
+        le=366 * _DAY_MS,
+        description="A ban from a room for which no time is said; milliseconds.",
+    )
     empty_room_ms: int = Field(
         default=0, ge=0, le=_DAY_MS, description="How long an empty room lives on; milliseconds."
     )
@@ -122,7 +128,7 @@ class Rules:
     rate_room: Rate = Field(
         default=Rate(10, 2), description="`ch`, `chset`, `chown`, `kickban`, `unban`, `+ls`, `-ls`."
     )
-    rate_userset: Rate = Field(default=Rate(10, 0.5), description="`userset`.")
+    rate_userset: Rate = Field(default=Rate(30, 2), description="`userset`.")
     rate_time: Rate = Field(default=Rate(30, 10), description="`t`.")
     rate_hello: Rate = Field(default=Rate(10, 1), description="`hi` and `devices`.")
     custom_notes: bool = Field(

@@ -17,6 +17,7 @@ import uvicorn
 import uvloop
 
 from fortepiano import store as stores
+from fortepiano.codes import Code
 from fortepiano.errors import CloseCode
 from fortepiano.garbage import Garbage
 from fortepiano.handlers import rooms
@@ -40,7 +41,7 @@ from fortepiano.net.turn import Turn
 from fortepiano.net.visit import Visit
 from fortepiano.parts import make_context
 from fortepiano.protocol.dispatch import Dispatch
-from fortepiano.protocol.outbound import notice
+from fortepiano.protocol.notices import notice
 from fortepiano.reload import Reload
 from fortepiano.store import dump
 from fortepiano.store.keyring import open_keys
@@ -281,7 +282,7 @@ async def _drain(
     links = engine.connections()
     for link in links:
         if link.session is not None and link.session.user is not None:
-            outbound.tell(link.session, [notice(_FAREWELL)])
+            outbound.tell(link.session, [notice(_FAREWELL, Code.RESTART)])
     loop = asyncio.get_running_loop()
     pause = min(seconds / len(links), _CLOSE_GAP_SECONDS) if links else 0.0
     begun = loop.time()

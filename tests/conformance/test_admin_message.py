@@ -84,12 +84,47 @@ async def test_a_tag(house: House) -> None:
     assert "tag" not in await two.expect("p")
 
 
-@pytest.mark.parametrize("tag", [None, "BOT", {"text": "BOT"}, {"text": 5, "color": "#5555ff"}])
-async def test_a_tag_that_would_break_clients(house: House, tag: object) -> None:
+@pytest.mark.parametrize(
+    ("tag", "seen"),
+    [
+        ({"text": "BOT", "color": "#55f"}, {"text": "BOT", "color": "#5555ff"}),
+        ({"text": "OWNER", "color": "#a00"}, {"text": "OWNER", "color": "#aa0000"}),
+        ({"text": "x", "color": "#FfF"}, {"text": "x", "color": "#FFffFF"}),
+        ({"text": "MOD"}, {"text": "MOD", "color": "#777777"}),
+        ({"text": "MOD", "color": None}, {"text": "MOD", "color": "#777777"}),
+        ("MEDIA", {"text": "MEDIA", "color": "#777777"}),
+    ],
+)
+async def test_tags_of_other_servers(house: House, tag: object, seen: Message) -> None:
     guests = house()
     one, two = await guests.pair()
     await order(await admin(guests), "tag", _id=one.id, tag=tag)
-    assert not [m for m in await two.hears() if "tag" in m]
+    assert (await two.expect("p"))["tag"] == seen
+
+
+@pytest.mark.parametrize(
+    ("tag", "code"),
+    [
+        (None, "bad_message"),
+        (5, "bad_message"),
+        ({}, "bad_message"),
+        ("", "bad_message"),
+        ("a\nb", "bad_message"),
+        ({"text": 5, "color": "#5555ff"}, "bad_message"),
+        ({"text": "x" * 41, "color": "#5555ff"}, "bad_message"),
+        ({"text": "BOT", "color": "blue"}, "bad_color"),
+        ({"text": "BOT", "color": "#55"}, "bad_color"),
+        ({"text": "BOT", "color": "#5555"}, "bad_color"),
+        ({"text": "BOT", "color": 5}, "bad_color"),
+    ],
+)
+async def test_a_tag_that_would_break_clients(house: House, tag: object, code: str) -> None:
+    guests = house()
+    one, two = await guests.pair()
+    staff = await admin(guests)
+    await staff.send({"m": "admin message", "msg": {"m": "tag", "_id": one.id, "tag": tag}})
+    assert await staff.told() == [code]
+    await two.nothing()
 
 
 async def test_clearing_the_chat_of_the_room(house: House) -> None:
@@ -123,6 +158,96 @@ async def test_notifications(house: House) -> None:
         for person in (one, stranger):
             assert [m["m"] for m in await person.hears()] == ["notification"]
         await two.hears()
+
+
+async def test_a_notification_with_all_that_clients_know(house: House) -> None:
+    guests = house()
+    one, _ = await guests.pair()
+    staff = await admin(guests)
+    wanted: Message = {
+        "title": "Hello",
+        "html": "<b>there</b>",
+        "class": "classic",
+        "target": "#names",
+        "id": "greeting_1",
+    }
+    await order(staff, "notification", targetUser=one.id, duration="9000", **wanted)
+    (notice,) = await one.hears()
+    assert notice == {"m": "notification", "code": "staff_notice", "duration": 9000} | wanted
+    await order(staff, "notification", targetUser=one.id, text="plain", html="<i>rich</i>", id=7)
+    (notice,) = await one.hears()
+    assert (notice["text"], notice["html"], notice["id"]) == ("plain", "<i>rich</i>", "7")
+
+
+@pytest.mark.parametrize(
+    ("duration", "heard"),
+    [
+        (None, 7000),
+        ("", 7000),
+        (9000, 9000),
+        ("9000", 9000),
+        (" 9e3 ", 9000),
+        (0.5, 0.5),
+        (0, 0),
+        (-1, -1),
+        ("-30000", -1),
+        ("1e12", 60_000),
+    ],
+)
+async def test_how_long_a_notification_stays(house: House, duration: object, heard: float) -> None:
+    guests = house()
+    one, _ = await guests.pair()
+    await order(await admin(guests), "notification", targetUser=one.id, text="x", duration=duration)
+    (notice,) = await one.hears()
+    assert notice["duration"] == heard
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"text": None}, "bad_message"),
+        ({"text": ""}, "bad_message"),
+        ({"text": 5, "html": ["<b>"]}, "bad_message"),
+        ({"duration": "soon"}, "bad_time"),
+        ({"duration": True}, "bad_time"),
+        ({"duration": [9000]}, "bad_time"),
+        ({"target": "<img src=x>"}, "bad_settings"),
+        ({"target": " <b>"}, "bad_settings"),
+        ({"target": "#room:hover("}, "bad_settings"),
+        ({"target": "x" * 129}, "bad_settings"),
+        ({"target": 5}, "bad_settings"),
+        ({"id": "a b"}, "bad_id"),
+        ({"id": "x" * 65}, "bad_id"),
+        ({"id": {}}, "bad_id"),
+        ({"targetUser": 5}, "bad_id"),
+        ({"targetUser": "nobody"}, "not_found"),
+        ({"targetUser": None, "targetChannel": ["lobby"]}, "bad_room"),
+        ({"targetUser": None, "targetChannel": "nowhere at all"}, "not_found"),
+        ({"targetUser": None}, "not_found"),
+    ],
+)
+async def test_a_notification_that_is_not_shown(house: House, fields: Message, code: str) -> None:
+    guests = house()
+    one, _ = await guests.pair()
+    staff = await admin(guests)
+    inner = {"m": "notification", "targetUser": one.id, "text": "x"} | fields
+    await staff.send({"m": "admin message", "msg": inner})
+    assert await staff.told() == [code]
+    await one.nothing()
+
+
+async def test_html_is_for_who_may_do_everything(house: House) -> None:
+    guests = house()
+    one, _ = await guests.pair()
+    moderator = await guests.enter(one.room, token=guests.server.tokens["moderate"])
+    await one.hears()
+    for more in ({}, {"text": "x"}):
+        inner = {"m": "notification", "targetUser": one.id, "html": "<b>x</b>"} | more
+        await moderator.send({"m": "admin message", "msg": inner})
+    assert await moderator.told() == ["not_allowed"]
+    await one.nothing()
+    await order(moderator, "notification", targetUser=one.id, text="x", target="#names", id="m")
+    assert [m["code"] for m in await one.hears()] == ["staff_notice"]
 
 
 async def test_a_restart_is_announced_to_everybody(mortal: Server) -> None:
@@ -236,39 +361,56 @@ async def test_ordinary_messages_without_rate_limits(house: House) -> None:
     assert [m["a"] for m in await one.hears()] == lines
 
 
-BAD: list[Any] = [
-    None,
-    5,
-    "clear_chat",
-    [],
-    {},
-    {"m": None},
-    {"m": 5},
-    {"m": "zzz"},
-    {"m": "__proto__"},
-    {"m": "eval", "str": "1/0"},
-    {"m": "admin message", "msg": {"m": "clear_chat"}},
-    {"m": "a", "message": "\n"},
-    {"m": "ch", "_id": ""},
-    {"m": "move", "_id": "{one}", "ch": ""},
-    {"m": "move", "_id": "{one}", "ch": None},
-    {"m": "rename_channel", "_id": "\t"},
-    {"m": "rename_channel"},
-    {"m": "forceload", "_id": 5},
-    {"m": "unforceload", "_id": "nowhere"},
-    {"m": "admin_chat", "message": ""},
-    {"m": "admin_chat"},
-    {"m": "notification", "targetUser": "{one}", "text": 5},
-    {"m": "notification", "targetUser": [], "targetChannel": {}},
-    {"m": "user_flag", "_id": "{one}", "key": 5, "value": True},
-    {"m": "user_flag", "_id": "{one}", "key": "cant_chat", "value": []},
-    {"m": "ch_flag", "_id": "nowhere", "key": "limit", "value": 1},
-    {"m": "tag", "_id": [], "tag": {"text": "x", "color": "#112233"}},
+BAD: list[tuple[Any, str]] = [
+    (None, "bad_message"),
+    (5, "bad_message"),
+    ("clear_chat", "bad_message"),
+    ([], "bad_message"),
+    ({}, "bad_message"),
+    ({"m": None}, "bad_message"),
+    ({"m": 5}, "bad_message"),
+    ({"m": "zzz"}, "not_found"),
+    ({"m": "__proto__"}, "not_found"),
+    ({"m": "eval", "str": "1/0"}, "not_found"),
+    ({"m": "n", "t": 1, "n": []}, "not_found"),
+    ({"m": "admin message", "msg": {"m": "clear_chat"}}, "not_allowed"),
+    ({"m": "a", "message": "\n"}, "bad_message"),
+    ({"m": "ch", "_id": ""}, "bad_room"),
+    ({"m": "userset", "set": {"color": "blue"}}, "bad_color"),
+    ({"m": "kickban", "_id": "{one}", "ms": -1}, "bad_time"),
+    ({"m": "move", "_id": "{one}", "ch": ""}, "bad_room"),
+    ({"m": "move", "_id": "{one}", "ch": None}, "bad_room"),
+    ({"m": "move", "_id": "nobody", "ch": "lobby"}, "not_found"),
+    ({"m": "rename_channel", "_id": "\t"}, "bad_room"),
+    ({"m": "rename_channel"}, "bad_room"),
+    ({"m": "forceload", "_id": 5}, "bad_room"),
+    ({"m": "unforceload", "_id": 5}, "bad_room"),
+    ({"m": "unforceload", "_id": "nowhere"}, "not_found"),
+    ({"m": "admin_chat", "message": ""}, "bad_message"),
+    ({"m": "admin_chat"}, "bad_message"),
+    ({"m": "admin_chat", "_id": "nowhere", "message": "hi"}, "not_found"),
+    ({"m": "notification", "targetUser": "{one}", "text": 5}, "bad_message"),
+    ({"m": "notification", "targetUser": [], "targetChannel": {}}, "bad_room"),
+    ({"m": "user_flag", "_id": "{one}", "key": 5, "value": True}, "bad_settings"),
+    ({"m": "user_flag", "_id": "{one}", "key": "cant_chat", "value": []}, "bad_settings"),
+    ({"m": "user_flag", "_id": "nobody", "key": "cant_chat", "value": True}, "not_found"),
+    ({"m": "ch_flag", "_id": "nowhere", "key": "limit", "value": 1}, "not_found"),
+    ({"m": "ch_flag", "key": "limit", "value": "many"}, "bad_settings"),
+    ({"m": "ch_flag", "key": "owner_id", "value": "me"}, "bad_id"),
+    ({"m": "ch_flag", "key": "color", "value": "#112233"}, "bad_settings"),
+    ({"m": "ch_flag", "_id": "lobby", "key": "limit", "value": 1}, "not_allowed"),
+    ({"m": "tag", "_id": [], "tag": {"text": "x", "color": "#112233"}}, "bad_id"),
+    ({"m": "remove_tag", "_id": "nobody"}, "not_found"),
+    ({"m": "color", "_id": "{one}", "color": "blue"}, "bad_color"),
+    ({"m": "name", "_id": "{one}", "name": ""}, "bad_name"),
+    ({"m": "name", "name": "x"}, "bad_id"),
+    ({"m": "siteunban", "id": "nobody"}, "bad_id"),
+    ({"m": "siteunban", "id": "0" * 24}, "not_found"),
 ]
 
 
-@pytest.mark.parametrize("inner", BAD, ids=repr)
-async def test_what_is_malformed_does_nothing(house: House, inner: Any) -> None:
+@pytest.mark.parametrize(("inner", "code"), BAD, ids=repr)
+async def test_what_is_malformed_does_nothing(house: House, inner: Any, code: str) -> None:
     guests = house()
     one, two = await guests.pair()
     await one.send({"m": "a", "message": "stays"})
@@ -279,8 +421,8 @@ async def test_what_is_malformed_does_nothing(house: House, inner: Any) -> None:
     before = await two.join(one.room)
     if isinstance(inner, dict):
         inner = {k: one.id if v == "{one}" else v for k, v in inner.items()}
-    await staff.send({"m": "admin message", "msg": inner}, {"m": "admin message"})
-    await staff.nothing()
+    await staff.send({"m": "admin message", "msg": inner})
+    assert await staff.told() == [code]
     for person in (one, two):
         await person.nothing()
     assert await two.join(one.room) == before

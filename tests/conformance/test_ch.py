@@ -14,7 +14,7 @@ from support.presets import HURRIED, Preset, only
 
 def participant(person: Person, **changes: Any) -> Message:
     """Return the participant that `person` is in any room until he moves."""
-    return {**person.user, "x": 200, "y": 100, **changes}
+    return {**person.user, "x": 200, "y": 100, "afk": False, **changes}
 
 
 def ids(people: list[Message]) -> list[str]:
@@ -165,18 +165,18 @@ async def test_case_29_good_names(guests: Company, name: str) -> None:
     ["x" * 513, "\U0001f3b9" * 257, "", " ", "    ", 5, None, True, [], ["a"], {"a": 1}]
     + [f"a{character}b" for character in FORBIDDEN],
 )
-async def test_case_29_bad_names_are_ignored(guests: Company, room: str, name: object) -> None:
+async def test_case_29_bad_names_lead_nowhere(guests: Company, room: str, name: object) -> None:
     person, other = await guests.enter(room), await guests.enter(room)
     await person.hears()
     await person.send({"m": "ch", "_id": name})
-    await person.nothing()
+    assert await person.told() == ["bad_room"]
     await other.nothing()
 
 
 async def test_case_29_without_a_name(guests: Company) -> None:
     person = await guests.enter()
     await person.send({"m": "ch"})
-    await person.nothing()
+    assert await person.told() == ["bad_room"]
 
 
 async def test_case_30_joining_again_resends_and_changes_nothing(

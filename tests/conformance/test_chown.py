@@ -25,6 +25,7 @@ async def drop(holder: Person, *others: Person) -> Message:
         await person.hears()
     found: Message = ch["ch"]["crown"]
     assert "participantId" not in found
+    assert found["rest"] in (15_000, int(HURRIED["CROWN_IDLE_MS"]))
     return found
 
 
@@ -161,9 +162,17 @@ async def test_case_49_an_unknown_id_of_the_holder_drops_it(guests: Company, who
 async def test_case_49_of_a_stranger_it_does_nothing(guests: Company, who: object) -> None:
     holder, other = await guests.pair()
     await other.send({"m": "chown", "id": who})
-    await other.unheard()
+    assert await other.told() == ([] if who is None or isinstance(who, str) else ["bad_id"])
     await holder.nothing()
     assert (await crown(holder))["participantId"] == holder.id
+
+
+async def test_case_49_what_is_no_id_costs_nothing(guests: Company) -> None:
+    _, other = await guests.pair()
+    await other.send(*[{"m": "chown", "id": 5}] * 30)
+    assert await other.told() == ["bad_id"]
+    await other.send(*[{"m": "chown", "id": other.id}] * 10)
+    await other.nothing()
 
 
 async def test_case_49_nor_may_a_stranger_take_or_give_it(guests: Company) -> None:

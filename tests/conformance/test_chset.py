@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.people import Company, Message, Person
+from support.people import Company, Message, Person, new_room
 
 
 async def settings_of(person: Person) -> Message:
@@ -113,7 +113,7 @@ async def test_case_41_a_set_that_says_nothing(guests: Company, value: str) -> N
     holder, other = await guests.pair({"color2": "#001122"})
     before = await settings_of(holder)
     await holder.send_raw('[{"m":"chset","set":' + value + "}]")
-    await holder.nothing()
+    assert await holder.told() == ["bad_settings"]
     await other.nothing()
     assert await settings_of(holder) == before
 
@@ -121,7 +121,7 @@ async def test_case_41_a_set_that_says_nothing(guests: Company, value: str) -> N
 async def test_case_41_no_set_at_all(guests: Company) -> None:
     holder, other = await guests.pair()
     await holder.send({"m": "chset"})
-    await holder.nothing()
+    assert await holder.told() == ["bad_settings"]
     await other.nothing()
 
 
@@ -139,14 +139,13 @@ async def test_case_42_numeric_strings_for_limit(
 
 BAD: list[tuple[str, Any]] = [
     ("limit", "x"),
-    ("limit", ""),
     ("limit", -1),
     ("limit", "-1"),
     ("limit", 100),
     ("limit", "100"),
     ("limit", 1.5),
     ("limit", "1.5"),
-    ("limit", None),
+    ("limit", " "),
     ("limit", True),
     ("limit", [15]),
     ("limit", 1e300),
@@ -182,13 +181,60 @@ async def test_case_42_bad_keys_are_dropped_one_by_one(
     holder, other = await guests.pair({"limit": 50})
     before = await settings_of(holder)
     await holder.send({"m": "chset", "set": {key: value}})
-    # Nothing valid remains, so nothing changes.
-    await holder.nothing()
+    # Nothing valid remains, so nothing changes, which is told.
+    assert await holder.told() == ["bad_settings"]
     await other.nothing()
     await holder.send({"m": "chset", "set": {key: value, "color": "#00ff00"}})
-    await holder.hears()
+    assert [message["m"] for message in await holder.hears()] == ["ch"]
     (ch,) = await other.hears()
     assert ch["ch"]["settings"] == before | {"color": "#00ff00"}
+
+
+@pytest.mark.parametrize("nothing", ["", None])
+@pytest.mark.parametrize("key", ["limit", "minOnlineTime", "slowMode", "noteQuota", "color2"])
+async def test_case_42_an_empty_value_takes_a_setting_away(
+    guests: Company, key: str, nothing: object
+) -> None:
+    value = {"color2": "#001122", "minOnlineTime": 0}.get(key, 50)
+    holder, other = await guests.pair({key: value})
+    before = await settings_of(holder)
+    assert before[key] == value
+    await holder.send({"m": "chset", "set": {key: nothing}})
+    (ch,) = [message for message in await other.hears() if message["m"] == "ch"]
+    assert before == ch["ch"]["settings"] | {key: value}
+    await holder.hears()
+    # Taking away what is not there changes nothing.
+    await holder.send({"m": "chset", "set": {key: nothing}})
+    await holder.nothing()
+    await other.nothing()
+    # Of a room that is made by it nothing is said of it either.
+    newcomer = await guests.enter()
+    assert key not in (await newcomer.join(new_room(), {key: nothing}))["ch"]["settings"]
+
+
+@pytest.mark.parametrize("room", ["", "lobby", "test/settings"])
+async def test_what_dialogs_show_is_always_said(guests: Company, room: str) -> None:
+    person = await guests.enter(room or new_room())
+    settings = await settings_of(person)
+    always = {"allowBots": True, "noindex": False, "no cussing": False}
+    assert settings.items() >= always.items()
+    await person.send({"m": "+ls"})
+    listed = await person.expect("ls", where=lambda ls: ls["c"])
+    assert all(entry["settings"].keys() >= always.keys() for entry in listed["u"])
+
+
+async def test_a_dialog_changes_no_room_to_what_another_was(guests: Company) -> None:
+    # The dialog of a page: what a room says is shown, what it does not say stays as it was.
+    dialog: Message = {}
+    wanted = {"allowBots": False, "noindex": True, "no cussing": True}
+    strict, _ = await guests.pair(wanted)
+    dialog |= await settings_of(strict)
+    await strict.join(new_room())
+    before = await settings_of(strict)
+    dialog |= before
+    dialog.setdefault("limit", "")
+    await strict.send({"m": "chset", "set": dialog})
+    assert (await strict.expect("ch"))["ch"]["settings"] == before
 
 
 async def test_case_42_a_huge_set(guests: Company) -> None:

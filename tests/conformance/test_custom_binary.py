@@ -53,6 +53,56 @@ async def test_it_goes_where_its_text_would(guests: Company, payload: bytes) -> 
     assert sender.binaries == deaf.binaries == []
 
 
+@pytest.mark.parametrize(
+    "data",
+    ["drawboard", {"version": 1}, None, 0, False, [], [1, {"a": None}], "\U0001f3b9", 0.1],
+    ids=repr,
+)
+async def test_its_data_goes_along(guests: Company, data: object) -> None:
+    sender, one, _ = await trio(guests)
+    await sender.send_raw(packed({"m": "custom", "data": data, "target": TARGET}, b"\1\2\3"))
+    await sender.nothing()
+    await one.nothing()
+    (frame,) = one.binaries
+    user = sender.user | {"afk": False}
+    head = {"m": "custom", "data": data, "p": sender.id, "u": user}
+    assert unpacked(frame) == (head, b"\1\2\3")
+
+
+async def test_data_that_is_left_out_is_null(guests: Company) -> None:
+    sender, one, _ = await trio(guests)
+    await sender.send_raw(packed({"m": "custom", "target": TARGET}))
+    await sender.nothing()
+    await one.nothing()
+    assert unpacked(one.binaries[0])[0]["data"] is None
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+@pytest.mark.parametrize("mode", ["id", "ids"])
+async def test_who_did_not_ask_gets_no_binary_frame(
+    guests: Company, mode: str, everywhere: bool
+) -> None:
+    sender, one, deaf = await trio(guests)
+    for victim, frames in ((deaf, 0), (one, 1)):
+        whom = victim.id if mode == "id" else [victim.id]
+        target = {"mode": mode, mode: whom, "global": everywhere}
+        await sender.send_raw(packed({"m": "custom", "target": target}, b"hi"))
+        await sender.nothing()
+        await victim.nothing()
+        assert len(victim.binaries) == frames
+    # As text it comes to who is named, as ever.
+    target = {"mode": "id", "id": deaf.id}
+    await sender.send({"m": "custom", "target": target, "data": 1})
+    assert (await deaf.expect("custom"))["data"] == 1
+    # Whoever asks no more gets none either.
+    await one.send({"m": "-custom"})
+    await one.nothing()
+    await sender.send_raw(packed({"m": "custom", "target": target | {"id": one.id}}, b"hi"))
+    await sender.nothing()
+    await one.nothing()
+    assert len(one.binaries) == 1
+
+
 async def test_its_order_among_texts_is_kept(guests: Company) -> None:
     sender, one, _ = await trio(guests)
     for number in range(3):
@@ -124,6 +174,7 @@ async def test_the_budget_is_that_of_the_text(guests: Company) -> None:
     await sender.send(GOOD | {"data": "y" * 5000})
     await sender.nothing()
     await sender.send_raw(packed(GOOD, b"z" * 5000))
-    await sender.refused()
+    await sender.send_raw(packed(GOOD | {"data": "z" * 5000}))
+    assert await sender.told() == ["too_fast"]
     await one.hears()
     assert [unpacked(data)[1][:1] for data in one.binaries] == [b"x"]

@@ -115,7 +115,7 @@ async def test_case_64_good_lines(guests: Company, text: str) -> None:
 async def test_case_64_bad_lines(guests: Company, text: object) -> None:
     sender, recipient = await guests.pair()
     await sender.send({"m": "dm", "_id": recipient.id, "message": text})
-    await sender.nothing()
+    assert await sender.told() == ["bad_message"]
     await recipient.nothing()
 
 
@@ -123,5 +123,5 @@ async def test_case_64_bad_lines(guests: Company, text: object) -> None:
 async def test_case_64_bad_recipients(guests: Company, who: object) -> None:
     sender, other = await guests.pair()
     await sender.send({"m": "dm", "_id": who, "message": "psst"}, {"m": "dm", "message": "psst"})
-    await sender.nothing()
+    assert await sender.told() == ["bad_id"]
     await other.nothing()

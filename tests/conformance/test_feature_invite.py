@@ -126,10 +126,10 @@ async def test_others_invite_nobody(guests: Company) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "x", "0" * 25, "A" * 24, None, 5, ["0" * 24]])
-async def test_what_is_no_user_is_ignored(guests: Company, value: object) -> None:
+async def test_what_is_no_user_is_not_invited(guests: Company, value: object) -> None:
     holder, other = await guests.pair({"inviteOnly": True})
     await holder.send({"m": "invite", "_id": value})
-    await holder.nothing()
+    assert await holder.told() == ["bad_id"]
     await other.nothing()
 
 

@@ -50,7 +50,8 @@ async def test_what_is_muted(guests: Company, what: dict[str, bool], left: set[s
     assert await heard_of(other, third) == left
     # He is told why nobody hears him.
     refused = [message["text"] for message in other.log if message["m"] == "notification"]
-    assert refused[1:] == ["You are muted in this room."] * len(what)
+    # Notes and chat have one code for it, which comes once in a while.
+    assert refused[1:] == ["You are muted in this room."]
     assert await heard_of(third, holder) == {"n", "a"}
 
 

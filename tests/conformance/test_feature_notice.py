@@ -37,6 +37,7 @@ async def test_a_newcomer_is_told_once_behind_his_welcome(guests: Company) -> No
     (notice,) = await newcomer.hears()
     assert notice == {
         "m": "notification",
+        "code": "room_notice",
         "title": holder.room,
         "text": "Be kind.",
         "duration": 7000,
@@ -88,7 +89,7 @@ async def test_any_text_may_stand_there(guests: Company, text: str) -> None:
 async def test_what_is_no_text_is_dropped(guests: Company, value: object) -> None:
     holder, other = await guests.pair({"notice": "Be kind."})
     await holder.send({"m": "chset", "set": {"notice": value}})
-    await holder.nothing()
+    assert await holder.told() == ["bad_settings"]
     await other.nothing()
     assert await told(await guests.enter(holder.room)) == ["Be kind."]
 

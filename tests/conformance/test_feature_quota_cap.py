@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.people import Company, Message, Person
+from support.people import Company, House, Message, Person
 from support.presets import Preset, Quota
 
 NOW = 1_795_300_001_000
@@ -20,7 +20,7 @@ def capped(quota: Quota, cap: int) -> Quota:
     """Return what a class of players has left under a cap."""
     if not 0 < cap < quota.allowance:
         return quota
-    return Quota(cap, min(quota.max, cap * HISTORY))
+    return quota._replace(allowance=cap, max=min(quota.max, cap * HISTORY))
 
 
 async def quota_on_joining(person: Person, room: str) -> Message:
@@ -60,17 +60,20 @@ async def test_it_is_enforced(guests: Company) -> None:
 
 
 @pytest.mark.parametrize("off", [0, 1_000_000])
-async def test_taking_it_away_gives_everything_back(
-    guests: Company, preset: Preset, off: int
+async def test_taking_it_away_gives_the_class_back_and_no_points(
+    house: House, preset: Preset, off: int
 ) -> None:
+    guests = house(QUOTA_TICK_MS="60000", QUOTA_FORGIVEN_TICKS="0")
     holder, other = await guests.pair({"noteQuota": 10})
     await holder.send({"m": "chset", "set": {"noteQuota": off}})
-    assert (await holder.hears())[1:] == [preset.holder.nq]
-    assert (await other.hears())[1:] == [preset.normal.nq]
-    await other.send(notes(300))
-    await other.nothing()
+    classes = [(preset.holder, holder), (preset.normal, other)]
+    for quota, person in classes:
+        assert (await person.hears())[1:] == [quota.nq | {"tick": 60_000}]
+    # Ticks alone bring more than the cap left.
+    await other.send(notes(31), notes(30))
+    await other.refused()
     (heard,) = await holder.hears()
-    assert len(heard["n"]) == 300
+    assert len(heard["n"]) == 30
 
 
 async def test_it_ends_at_the_door(guests: Company, preset: Preset) -> None:
@@ -84,11 +87,11 @@ async def test_numeric_texts_count(guests: Company) -> None:
     assert (await holder.join(holder.room))["ch"]["settings"]["noteQuota"] == 10
 
 
-@pytest.mark.parametrize("value", [-1, 1.5, 1_000_001, "ten", "", None, True, [10]])
+@pytest.mark.parametrize("value", [-1, 1.5, 1_000_001, "ten", " ", True, [10]])
 async def test_what_is_no_number_is_dropped(guests: Company, preset: Preset, value: object) -> None:
     holder, other = await guests.pair()
     await holder.send({"m": "chset", "set": {"noteQuota": value}})
-    await holder.nothing()
+    assert await holder.told() == ["bad_settings"]
     await other.nothing()
     assert await quota_on_joining(other, holder.room) == preset.normal.nq
 

@@ -125,10 +125,58 @@ async def test_case_75_nothing_is_a_kick_only(family: Company, ms: float) -> Non
     assert (await kicked.join(holder.room))["ch"]["_id"] == holder.room
 
 
+@pytest.mark.parametrize("fields", [{}, {"ms": None}, {"ms": ""}], ids=repr)
+async def test_case_75_without_a_time_it_is_half_an_hour(family: Company, fields: Message) -> None:
+    holder, banned = await neighbours(family, 2)
+    await holder.send({"m": "kickban", "_id": banned.id} | fields)
+    assert "30 minutes" in (await thrown_out(banned, holder.room))["text"]
+    assert "30 minutes" in (await kept_out(banned, holder.room))["text"]
+
+
 @pytest.mark.parametrize(
-    "ms", ["-1", "-0.1", '"5"', "NaN", "null", "true", "[60000]", "{}", "1e999", "-1e300"]
+    ("ms", "minutes"),
+    [
+        ("300000", 5),
+        ("3e5", 5),
+        (" 300000 ", 5),
+        ("+300000", 5),
+        ("300000.75", 5),
+        ("1.5e5", 2),
+        ("120000.", 2),
+        (".3E6", 5),
+        (299_999.5, 4),
+    ],
 )
+async def test_case_75_a_time_as_a_text(family: Company, ms: object, minutes: int) -> None:
+    holder, banned = await neighbours(family, 2)
+    await holder.send({"m": "kickban", "_id": banned.id, "ms": ms})
+    assert f"{minutes} minutes" in (await thrown_out(banned, holder.room))["text"]
+
+
+async def test_case_75_a_text_is_cut_to_the_ceiling_too(family: Company, preset: Preset) -> None:
+    holder, banned = await neighbours(family, 2)
+    await holder.send({"m": "kickban", "_id": banned.id, "ms": "1e300"})
+    notice = await thrown_out(banned, holder.room)
+    assert f"{preset.ceiling_ms // MINUTE} minutes" in notice["text"]
+
+
+BAD_TIMES = [
+    *("-1", "-0.1", "-1e300", "true", "false", "[60000]", "[]", "{}", '{"ms":1000}'),
+    *('"-5"', '"soon"', '"5 minutes"', '" "', '"0x10"', '"1e999"', '"NaN"', '"Infinity"'),
+    *('"1_000"', '"1,000"', '"\\u0661\\u0662"', '"' + "9" * 50 + '"', '"1e"', '"."', '"true"'),
+]
+
+
+@pytest.mark.parametrize("ms", BAD_TIMES)
 async def test_case_75_bad_times(guests: Company, ms: str) -> None:
+    holder, other = await guests.pair()
+    await holder.send_raw(f'[{{"m":"kickban","_id":"{other.id}","ms":{ms}}}]')
+    assert await holder.told() == ["bad_time"]
+    await other.nothing()
+
+
+@pytest.mark.parametrize("ms", ["NaN", "1e999", "-1e999"])
+async def test_case_75_what_is_no_json_is_no_time(guests: Company, ms: str) -> None:
     holder, other = await guests.pair()
     await holder.send_raw(f'[{{"m":"kickban","_id":"{other.id}","ms":{ms}}}]')
     await holder.nothing()
@@ -139,7 +187,6 @@ async def test_case_75_bad_times(guests: Company, ms: str) -> None:
     "fields",
     [
         {"ms": 60000},
-        {"_id": "{other}"},
         {"_id": None, "ms": 60000},
         {"_id": 5, "ms": 60000},
         {"_id": ["{other}"], "ms": 60000},
@@ -152,7 +199,8 @@ async def test_case_75_nobody_to_ban(guests: Company, fields: Message) -> None:
     holder, other = await guests.pair()
     filled = {k: v.format(other=other.id) if isinstance(v, str) else v for k, v in fields.items()}
     await holder.send({"m": "kickban"} | filled)
-    await holder.unheard()
+    is_text = isinstance(filled.get("_id"), str)
+    assert await holder.told() == ([] if is_text else ["bad_id"])
     await other.nothing()
 
 

@@ -20,6 +20,9 @@ BRISK = {
 }
 """Rules by which ticks come often, and are small enough to count."""
 
+STRICT = {"QUOTA_FORGIVEN_TICKS": "0"}
+"""No tick is lent: a class that is larger than the points would be lent one at once."""
+
 
 def chord(size: int) -> Message:
     return {"m": "n", "t": 1795300001000, "n": [{"n": "c3"}] * size}
@@ -55,7 +58,7 @@ async def test_case_55_a_guest_may_play_the_maximum_at_once(house: House, preset
 
 
 async def test_case_56_a_class_begins_with_what_one_has(house: House, preset: Preset) -> None:
-    holder, listener = await house(**STILL).pair()
+    holder, listener = await house(**STILL, **STRICT).pair()
     # Who comes has the points of the normal class, and no more for the crown.
     points = min(preset.normal.max, preset.holder.max)
     await play(holder, points)
@@ -75,7 +78,7 @@ async def test_case_56_a_special_room(house: House, preset: Preset) -> None:
 
 
 async def test_case_56_another_class_fills_nothing(house: House) -> None:
-    company = house(**STILL)
+    company = house(**STILL, **STRICT)
     holder, guest = await company.pair()
     await play(guest, 100)
     await heard(holder)
@@ -91,13 +94,13 @@ async def test_case_56_another_class_fills_nothing(house: House) -> None:
 
 @only("net")
 async def test_case_56_a_walk_through_rooms_fills_nothing(house: House, preset: Preset) -> None:
-    company = house(**STILL)
+    company = house(**STILL, **STRICT)
     listener, guest = await company.pair()
     await play(guest, preset.normal.max - 50)
     await heard(listener)
     for room in ("lobby", new_room(), listener.room):
         await guest.join(room)
-    assert guest.log[-1] == preset.normal.nq
+    assert guest.log[-1] == preset.normal.nq | {"tick": 60_000}
     await listener.hears()
     await play(guest, 50)
     assert await heard(listener) == 50

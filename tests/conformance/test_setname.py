@@ -55,7 +55,7 @@ async def test_the_rules_for_values_hold_for_staff_too(house: House, message: Me
     user, other = await guests.pair()
     staff = await guests.enter(token=guests.server.tokens["admin"])
     await staff.send(message | {"_id": user.id})
-    await staff.nothing()
+    assert await staff.told() == ["bad_name" if message["m"] == "setname" else "bad_color"]
     await user.nothing()
     await other.nothing()
 
@@ -68,5 +68,6 @@ async def test_nobody_to_change(
     guests = house()
     staff = await guests.enter(new_room(), token=guests.server.tokens["admin"])
     await staff.send(message | {"_id": who}, message)
-    await staff.unheard()
+    codes = ["not_found", "bad_id"] if isinstance(who, str) else ["bad_id"]
+    assert await staff.told() == codes
     assert (await staff.hello())["u"][key] != value

@@ -57,6 +57,14 @@ async def test_all_tabs_are_told_and_closed(house: House) -> None:
     await other.nothing()
 
 
+async def test_a_time_as_a_text(house: House) -> None:
+    family = house(NODE_ENV="production")
+    staff, banned = await staff_and(family, 1)
+    await staff.send({"m": "siteban", "id": banned.id, "duration": "3e5", "reason": "spam"})
+    assert "5 minutes" in (await shown_out(banned))["text"]
+    assert (await staff.expect("notification"))["code"] == "done"
+
+
 async def test_for_ever(house: House) -> None:
     family = house(NODE_ENV="production")
     staff, banned = await staff_and(family, 1)
@@ -101,7 +109,9 @@ async def test_somebody_who_is_not_there(house: House) -> None:
     [
         {},
         {"duration": -1},
-        {"duration": "60000"},
+        {"duration": "soon"},
+        {"duration": ""},
+        {"duration": "-1"},
         {"duration": None},
         {"duration": True},
         {"permanent": "yes"},
@@ -115,5 +125,6 @@ async def test_what_is_malformed_bans_nobody(house: House, fields: dict[str, Any
     family = house(NODE_ENV="production")
     staff, other = await staff_and(family, 1)
     await staff.send({"m": "siteban", "id": other.id, "reason": "x"} | fields)
-    await staff.nothing()
+    (code,) = await staff.told()
+    assert code in {"bad_time", "bad_settings", "bad_message", "bad_id"}
     await other.nothing()

@@ -42,6 +42,6 @@ async def test_case_77_others_lift_no_ban(family: Company) -> None:
 async def test_case_76_nobody_to_unban(family: Company, who: object) -> None:
     holder, other, banned = await banned_from(family)
     await holder.send({"m": "unban", "_id": who}, {"m": "unban"})
-    await holder.unheard()
+    assert await holder.told() == ["bad_id"]
     await other.nothing()
     assert (await banned.join(holder.room))["ch"]["_id"] == "test/awkward"

@@ -9,9 +9,10 @@ from support.people import Company, House, Message, Person, new_address, new_roo
 
 
 async def only_the_name_counts(person: Person, other: Person, bad: Message) -> Message:
-    """Send a bad part by itself, which nobody hears, then beside a name; return what is heard."""
+    """Send a bad part by itself, which no other hears, then beside a name; return what is heard."""
+    (key,) = bad
     await person.send({"m": "userset", "set": bad})
-    await person.nothing()
+    assert await person.told() == [f"bad_{key}"]
     await other.nothing()
     await person.send({"m": "userset", "set": {"name": "Clara"} | bad})
     return await other.expect("p")
@@ -100,12 +101,13 @@ async def test_case_66_good_names(guests: Company, name: str) -> None:
 async def test_case_66_bad_names(guests: Company, name: object) -> None:
     person, other = await guests.pair()
     await person.send({"m": "userset", "set": {"name": name}})
-    await person.nothing()
+    assert await person.told() == ["bad_name"]
     await other.nothing()
     # The valid half is still applied.
     await person.send({"m": "userset", "set": {"name": name, "color": "#123456"}})
     p = await other.expect("p")
     assert (p["name"], p["color"]) == ("Anonymous", "#123456")
+    assert [message["m"] for message in await person.hears()] == ["p"]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +139,7 @@ async def test_case_66_bad_colours(guests: Company, color: object) -> None:
 async def test_case_66_bad_sets(guests: Company, change: object) -> None:
     person, other = await guests.pair()
     await person.send({"m": "userset", "set": change}, {"m": "userset"})
-    await person.nothing()
+    assert await person.told() == ["bad_settings"]
     await other.nothing()
     assert (await person.hello())["u"] == person.user
 
@@ -149,7 +151,7 @@ def going(*, away: bool) -> Message:
 
 async def away_in(room: str, newcomer: Person) -> set[str]:
     """Return who is away of those whom a newcomer is told of."""
-    return {p["_id"] for p in (await newcomer.join(room))["ppl"] if "afk" in p}
+    return {p["_id"] for p in (await newcomer.join(room))["ppl"] if p["afk"] is True}
 
 
 async def test_who_is_away_is_told_to_all_and_to_those_who_come(guests: Company) -> None:
@@ -163,8 +165,33 @@ async def test_who_is_away_is_told_to_all_and_to_those_who_come(guests: Company)
     await other.hears()
     await person.send(going(away=False))
     for heard in (await person.hears(), await other.hears()):
-        assert heard[-1] == {"m": "p"} | person.user | position
+        assert heard[-1] == {"m": "p", "afk": False} | person.user | position
     assert await away_in(other.room, await guests.enter(address=new_address())) == set()
+
+
+async def test_custom_data_says_who_is_away(guests: Company) -> None:
+    person, other = await guests.pair()
+    target = {"mode": "id", "id": other.id}
+    for away in (True, False):
+        await person.send(going(away=away), {"m": "custom", "target": target})
+        assert (await other.expect("custom"))["u"] == person.user | {"afk": away}
+
+
+async def test_a_bridge_speaks_under_the_right_names(guests: Company) -> None:
+    # A frame for each line that it passes on, as many lines at once as chat lets through.
+    bridge, other = await guests.pair()
+    lines = [f"line {number}" for number in range(8)]
+    for line in lines:
+        await bridge.send(
+            {"m": "userset", "set": {"name": f"[irc] {line}"}},
+            {"m": "a", "message": line},
+            {"m": "userset", "set": {"name": "bridge"}},
+        )
+    assert [message["m"] for message in await bridge.hears()] == ["p", "a", "p"] * 8
+    said = [message for message in await other.hears() if message["m"] == "a"]
+    assert [(line["a"], line["p"]["name"]) for line in said] == [
+        (line, f"[irc] {line}") for line in lines
+    ]
 
 
 async def test_being_away_twice_is_told_once(guests: Company) -> None:
@@ -194,7 +221,7 @@ async def test_all_rooms_and_tabs_hear_who_is_away(family: Company, room: str) -
         assert (await each.expect("p"))["afk"] is True
     # Each of his tabs may end it.
     await tab.send(going(away=False))
-    assert "afk" not in await person.expect("p")
+    assert (await person.expect("p"))["afk"] is False
 
 
 async def test_being_away_ends_with_the_last_connection(family: Company, room: str) -> None:
@@ -216,15 +243,15 @@ async def test_being_away_ends_with_the_last_connection(family: Company, room: s
 async def test_bad_ways_of_being_away(guests: Company, away: object) -> None:
     person, other = await guests.pair()
     p = await only_the_name_counts(person, other, {"afk": away})
-    assert (p["name"], "afk" in p) == ("Clara", False)
+    assert (p["name"], p["afk"]) == ("Clara", False)
 
 
 async def test_being_away_costs_what_a_name_does(guests: Company) -> None:
     person, other = await guests.pair()
-    await person.send(*[going(away=number % 2 == 0) for number in range(10)], going(away=True))
+    await person.send(*[going(away=number % 2 == 0) for number in range(30)], going(away=True))
     heard = await person.hears()
-    assert [message["m"] for message in heard] == ["p"] * 10 + ["notification"]
-    assert len(await other.hears()) == 10
+    assert [message["m"] for message in heard] == ["p"] * 30 + ["notification"]
+    assert len(await other.hears()) == 30
 
 
 async def test_who_hides_is_away_for_those_who_see_him(house: House) -> None:

@@ -69,5 +69,5 @@ async def test_bad_wishes(house: House, vanish: object) -> None:
     staff = await guests.enter(one.room, token=guests.server.tokens["admin"])
     await one.hears()
     await staff.send({"m": "v", "vanish": vanish}, {"m": "v"})
-    await staff.nothing()
+    assert await staff.told() == ["bad_settings"]
     await one.nothing()

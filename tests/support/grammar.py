@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["FORBIDDEN", "KEYS", "check", "units"]
+__all__ = ["CODES", "FORBIDDEN", "KEYS", "check", "units"]
 
 KEYS = [
     "a-1",
@@ -21,6 +21,15 @@ KEYS = [
     "c7",
 ]
 """The 88 names of a note."""
+
+CODES = frozenset(
+    "too_fast too_much too_many_connections banned site_banned room_full no_bots invited_only "
+    "too_new muted unmuted chat_off slow_mode may_not_chat only_owner_plays only_owner "
+    "crown_rests holder_is_safe not_allowed not_found bad_notes bad_message bad_name bad_color "
+    "bad_afk bad_room bad_settings bad_id bad_time kickbanned award invited coowner not_coowner "
+    "room_notice staff_notice restart done not_saved".split()
+)
+"""What a notification may say to programs; clients know these, so none may change or go."""
 
 FORBIDDEN = ["\n", "\r", "\v", "\0", "\t", "\u202e", "\u2066", "\u2067", "\u202b", "\u200f"]
 """Characters that no name and no line may hold."""
@@ -87,10 +96,6 @@ def _place(value: Any) -> bool:
 
 def _switch(value: Any) -> bool:
     return isinstance(value, bool)
-
-
-def _true(value: Any) -> bool:
-    return value is True
 
 
 def _text(value: Any) -> bool:
@@ -166,14 +171,23 @@ _USER = {
     "tag?": {"text": _text, "color": _text},
     "vanished?": _switch,
 }
-_PARTICIPANT = _USER | {"x": _place, "y": _place, "afk?": _true}
+_PARTICIPANT = _USER | {"x": _place, "y": _place, "afk": _switch}
 _CROWN = {
     "userId": _text,
     "participantId?": _text,
+    "rest?": _count,
     "time": _number,
     "startPos": {"x": _place, "y": _place},
     "endPos": {"x": _place, "y": _place},
 }
+
+
+def _crown(value: Any) -> bool:
+    """Test a crown: one that nobody holds says how long it rests."""
+    _fit(_CROWN, value, "crown")
+    return ("participantId" in value) is not ("rest" in value)
+
+
 _SETTINGS = {
     "visible": _switch,
     "chat": _switch,
@@ -183,9 +197,9 @@ _SETTINGS = {
     "lobby?": _switch,
     "limit?": _count,
     "minOnlineTime?": _count,
-    "no cussing?": _switch,
-    "noindex?": _switch,
-    "allowBots?": _switch,
+    "no cussing": _switch,
+    "noindex": _switch,
+    "allowBots": _switch,
     "owner_id?": _text,
     "*": _setting,
 }
@@ -194,7 +208,7 @@ _ROOM = {
     "id": _seen(512),
     "count": _count,
     "settings": _SETTINGS,
-    "crown?": _CROWN,
+    "crown?": _crown,
     "banned?": _switch,
 }
 _LINE = {"a": _seen(512), "t": _number, "id": _text, "p": _USER, "r?": _text}
@@ -225,7 +239,7 @@ _MESSAGES: dict[str, dict[str, Any]] = {
         "token?": _text,
         "accountInfo?": _anything,
     },
-    "nq": {"allowance": _count, "max": _count, "maxHistLen": _count},
+    "nq": {"allowance": _count, "max": _count, "maxHistLen": _count, "tick": _count},
     "ch": {"ch": _ROOM | {"coowners?": _ids}, "ppl": [_PARTICIPANT], "p?": _text},
     "c": {"c": _history},
     "p": _PARTICIPANT,
@@ -237,8 +251,9 @@ _MESSAGES: dict[str, dict[str, Any]] = {
     "ls": {"c": _switch, "u": [_ROOM | {"ppl?": [_USER]}]},
     "t": {"t": _number, "e?": _number},
     "bans": {"_id": _seen(512), "bans": [{"_id": _text, "name": _name, "until": _number}]},
-    "custom": {"data?": _anything, "p": _text, "u": _USER | {"x?": _place, "y?": _place}},
+    "custom": {"data?": _anything, "p": _text, "u": _USER | {"afk": _switch}},
     "notification": {
+        "code": CODES.__contains__,
         "id?": _text,
         "title?": _text,
         "text?": _text,

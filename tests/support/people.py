@@ -238,6 +238,12 @@ class Person:
         assert [message["m"] for message in heard] == ["notification"], heard
         return str(heard[0]["text"])
 
+    async def told(self) -> list[str]:
+        """Assert that this person was told nothing but why not; return the codes."""
+        heard = await self.hears()
+        assert {message["m"] for message in heard} <= {"notification"}, heard
+        return [str(message["code"]) for message in heard]
+
     async def unheard(self) -> None:
         """Assert that this person was told nothing, or in one notification why not."""
         heard = await self.hears()

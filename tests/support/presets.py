@@ -17,11 +17,19 @@ class Quota(NamedTuple):
     """Regained per tick."""
     max: int
     """Saved up at most."""
+    tick: int = 1000
+    """Milliseconds between two allowances."""
 
     @property
     def nq(self) -> dict[str, Any]:
         """The message that tells it."""
-        return {"m": "nq", "allowance": self.allowance, "max": self.max, "maxHistLen": 3}
+        return {
+            "m": "nq",
+            "allowance": self.allowance,
+            "max": self.max,
+            "maxHistLen": 3,
+            "tick": self.tick,
+        }
 
 
 @dataclass(frozen=True)
@@ -78,9 +86,9 @@ PRESETS = {
     ),
     "net": Preset(
         name="net",
-        lobby=Quota(200, 600),
-        normal=Quota(400, 1200),
-        holder=Quota(600, 1800),
+        lobby=Quota(200, 600, 2000),
+        normal=Quota(400, 1200, 2000),
+        holder=Quota(600, 1800, 2000),
         tick_seconds=2,
         greets_with_quota=False,
         crown_falls=True,

@@ -17,7 +17,8 @@ def asked(backstage: Backstage, actor: Actor) -> str | None:
     """Return why somebody may not enter the room."""
     room, user = backstage.context.directory.rooms[ROOM], actor.session.user
     assert user is not None
-    return why_not(room, actor.session, user, backstage.context.now())
+    refusal = why_not(room, actor.session, user, backstage.context.now())
+    return None if refusal is None else refusal[1]
 
 
 class TestWhyNot:

@@ -52,6 +52,9 @@ class TestPermanentRooms:
             "chat": True,
             "crownsolo": False,
             "color": "#445566",
+            "allowBots": True,
+            "noindex": False,
+            "no cussing": False,
             "slowMode": 5,
             "inviteOnly": True,
         }

@@ -108,12 +108,17 @@ class TestSettings:
         "value",
         [
             *(-1, 0.5, 1e300, math.inf, -math.inf, math.nan, 10**30),
-            *("", " 5", "5 ", "+5", "-5", "5.0", "5e0", "0x5", "\u0665", "²", "9" * 5000),
-            *(None, True, False, [5], {"limit": 5}),
+            *(" ", " 5", "5 ", "+5", "-5", "5.0", "5e0", "0x5", "\u0665", "²", "9" * 5000),
+            *(True, False, [5], {"limit": 5}),
         ],
     )
     def test_no_numbers(self, key: str, value: Any) -> None:
         assert validate.settings({key: value}) == {}
+
+    @pytest.mark.parametrize("key", [*NUMBERS, "color2"])
+    @pytest.mark.parametrize("value", [None, ""])
+    def test_what_takes_one_away(self, key: str, value: Any) -> None:
+        assert validate.settings({key: value}) == {key: None}
 
     @pytest.mark.parametrize(("key", "most"), NUMBERS.items())
     def test_too_great(self, key: str, most: int) -> None:

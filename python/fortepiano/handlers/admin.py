@@ -6,31 +6,32 @@ Behind a staff token instead of a password that everybody who listens could use.
 from __future__ import annotations
 
 import secrets
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
+from fortepiano.codes import Code
 from fortepiano.handlers import crown, rooms
+from fortepiano.handlers.notification import notify, receivers
+from fortepiano.handlers.refusal import RefusedError
 from fortepiano.handlers.staff import clear, make_permanent, rename, set_hidden, set_tag, siteunban
 from fortepiano.model.banlist import subject
 from fortepiano.model.crown import Crown
-from fortepiano.model.staff import EVERYWHERE, admin_messages_of, may_notify
+from fortepiano.model.staff import EVERYWHERE, admin_messages_of
 from fortepiano.protocol import validate
-from fortepiano.protocol.outbound import notice
+from fortepiano.protocol.notices import notice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
-    from fortepiano.model.room import Room
+    from fortepiano.model.room import Room, Wanted
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.outbound import Message
-    from fortepiano.protocol.shapes import Admin
+    from fortepiano.protocol.staff_shapes import Admin
 
 __all__ = ["admin_message"]
 
 _RESTART_SECONDS = 20.0
-_LONGEST_NOTICE_MS = 60_000
 _SERVER: Message = {"id": "0", "_id": "0", "name": "mpp", "color": "#ffffff"}
 """Who speaks when the server does."""
 
@@ -38,61 +39,86 @@ Inner = dict[str, Any]
 
 
 def admin_message(context: Context, session: Session, message: Admin) -> Inner | None:
-    """Do what an inner message says.
+    """Do what an inner message says; whoever sent it is told where it cannot be done.
 
     Returns:
         An inner message that is an ordinary one, to be handled without rate limits.
     """
-    inner = message.msg
-    kind: str = inner["m"]
-    if session.scope is None:
-        context.outbound.refuse(session, "admin message", "You may not do that.")
+    try:
+        return _done(context, session, message.msg)
+    except RefusedError as refusal:
+        refusal.tell(context, session)
         return None
+
+
+def _done(context: Context, session: Session, inner: Inner) -> Inner | None:
+    kind: str = inner["m"]
     handler = _INNER.get(kind)
     if handler is None:
-        return inner if session.scope == "admin" and kind != "admin message" else None
+        if session.scope != "admin" or kind == "admin message":
+            raise RefusedError(Code.NOT_ALLOWED)
+        return inner
     if kind not in admin_messages_of(session.scope):
-        context.outbound.refuse(session, "admin message", "You may not do that.")
-        return None
+        raise RefusedError(Code.NOT_ALLOWED)
     handler(context, session, inner)
     return None
 
 
-def _user(context: Context, inner: Inner) -> User | None:
+def _user(context: Context, inner: Inner) -> User:
     user_id = inner.get("_id")
-    return context.directory.users.get(user_id) if isinstance(user_id, str) else None
+    if not isinstance(user_id, str):
+        raise RefusedError(Code.BAD_ID)
+    user = context.directory.users.get(user_id)
+    if user is None:
+        raise RefusedError(Code.NOT_FOUND, "That user is not here.")
+    return user
 
 
-def _room(context: Context, session: Session, inner: Inner) -> Room | None:
+def _room(context: Context, session: Session, inner: Inner) -> Room:
     """Return the room that is named, or the one that the sender is in."""
     name = inner.get("_id")
-    if isinstance(name, str):
-        return context.directory.rooms.get(name)
-    return session.participant.room if session.participant is not None else None
+    if name is not None and not isinstance(name, str):
+        raise RefusedError(Code.BAD_ROOM)
+    own = session.participant.room if session.participant is not None else None
+    room = own if name is None else context.directory.rooms.get(name)
+    if room is None:
+        raise RefusedError(Code.NOT_FOUND, "There is no such room.")
+    return room
+
+
+def _room_name(context: Context, value: Any) -> str:
+    name = validate.text(value, context.rules.room_name_length)
+    if name is None:
+        raise RefusedError(Code.BAD_ROOM)
+    return name
 
 
 def _color(context: Context, session: Session, inner: Inner) -> None:
-    user = _user(context, inner)
-    if user is not None:
-        rename(context, session, user, color=validate.color(inner.get("color")))
+    user, color = _user(context, inner), validate.color(inner.get("color"))
+    if color is None:
+        raise RefusedError(Code.BAD_COLOR)
+    rename(context, session, user, color=color)
 
 
 def _name(context: Context, session: Session, inner: Inner) -> None:
     user = _user(context, inner)
     name = validate.text(inner.get("name"), context.rules.name_length)
-    if user is not None:
-        rename(context, session, user, name=name)
+    if name is None:
+        raise RefusedError(Code.BAD_NAME)
+    rename(context, session, user, name=name)
 
 
 def _flag(context: Context, session: Session, inner: Inner) -> None:
     user, key = _user(context, inner), inner.get("key")
-    if user is None or not isinstance(key, str):
-        return
+    if not isinstance(key, str):
+        raise RefusedError(Code.BAD_SETTINGS)
     flags = user.flags = user.flags or {}
     if inner.get("remove") is True:
         flags.pop(key, None)
     elif len(flags) < _MOST_FLAGS and isinstance(inner.get("value"), bool | int | float | str):
         flags[key] = inner["value"]
+    else:
+        raise RefusedError(Code.BAD_SETTINGS)
     context.log(
         session, "user_flag", subject=user.id, key=key[:_LONGEST], value=_short(flags.get(key))
     )
@@ -111,85 +137,59 @@ def _short(value: Any) -> str | None:
 
 
 def _tag(context: Context, session: Session, inner: Inner) -> None:
-    user, tag = _user(context, inner), inner.get("tag")
-    if user is None:
-        return
-    if inner["m"] == "remove_tag":
-        set_tag(context, session, user, None)
-    elif isinstance(tag, dict):
-        tag = cast("Inner", tag)
-        text = validate.text(tag.get("text"), context.rules.name_length)
-        color = validate.color(tag.get("color"))
-        if text is not None and color is not None:
-            set_tag(context, session, user, {"text": text, "color": color})
+    user = _user(context, inner)
+    is_removed = inner["m"] == "remove_tag"
+    set_tag(context, session, user, None if is_removed else _wanted_tag(context, inner.get("tag")))
 
 
-def _clear_chat(context: Context, session: Session, inner: Inner) -> None:
-    if session.participant is not None:
-        context.log(session, "clearchat", room=session.participant.room.name)
-        clear(context, session.participant.room)
+def _wanted_tag(context: Context, tag: Any) -> dict[str, str]:
+    """Return a tag: an object, or as other servers have it a text alone."""
+    wanted = cast("Inner", tag) if isinstance(tag, dict) else {"text": tag}
+    text = validate.text(wanted.get("text"), context.rules.name_length)
+    if text is None:
+        raise RefusedError(Code.BAD_MESSAGE)
+    color = wanted.get("color")
+    color = _TAG_COLOR if color is None else validate.tag_color(color)
+    if color is None:
+        raise RefusedError(Code.BAD_COLOR)
+    return {"text": text, "color": color}
 
 
-def _notification(context: Context, session: Session, inner: Inner) -> None:
-    own = session.participant.room.name if session.participant is not None else None
-    room, user_id = inner.get("targetChannel"), inner.get("targetUser")
-    room = room if isinstance(room, str) else None
-    user_id = user_id if isinstance(user_id, str) else None
-    text = inner.get("text")
-    if not may_notify(session.scope, own, room, user_id) or not isinstance(text, str):
-        return
-    title, style = inner.get("title"), inner.get("class")
-    message = notice(
-        text,
-        title=title if isinstance(title, str) else "Notice",
-        style=style if isinstance(style, str) else None,
-    )
-    wanted = inner.get("duration")
-    if isinstance(wanted, int | float) and not isinstance(wanted, bool):
-        message["duration"] = min(max(wanted, 0), _LONGEST_NOTICE_MS)
-    for receiver in _receivers(context, room or (own if user_id is None else None), user_id):
-        context.outbound.tell(receiver, [message])
+_TAG_COLOR = "#777777"
+"""Of a tag for which none is named."""
 
 
-def _receivers(context: Context, room: str | None, user_id: str | None) -> Iterable[Session]:
-    users = context.directory.users
-    if EVERYWHERE in (room, user_id):
-        return [tab for user in users.values() for tab in user.sessions]
-    found: dict[Session, None] = {}
-    at = context.directory.rooms.get(room) if room is not None else None
-    for participant in at.participants.values() if at is not None else ():
-        found.update(dict.fromkeys(participant.tabs))
-    user = users.get(user_id) if user_id is not None else None
-    found.update(dict.fromkeys(user.sessions if user is not None else ()))
-    return found
+def _clear_chat(context: Context, session: Session, _inner: Inner) -> None:
+    room = _room(context, session, {})
+    context.log(session, "clearchat", room=room.name)
+    clear(context, room)
 
 
 def _restart(context: Context, session: Session, _inner: Inner) -> None:
     context.log(session, "restart")
     text = f"The server restarts in {_RESTART_SECONDS:.0f} seconds."
-    for receiver in _receivers(context, EVERYWHERE, None):
-        context.outbound.tell(receiver, [notice(text)])
+    for receiver in receivers(context, EVERYWHERE, None):
+        context.outbound.tell(receiver, [notice(text, Code.RESTART)])
     context.later(_RESTART_SECONDS, context.stop)
 
 
 def _force_load(context: Context, session: Session, inner: Inner) -> None:
-    name = validate.text(inner.get("_id"), context.rules.room_name_length)
-    if name is not None:
-        context.log(session, "forceload", room=name)
-        make_permanent(context, name, is_kept=True)
+    name = _room_name(context, inner.get("_id"))
+    context.log(session, "forceload", room=name)
+    make_permanent(context, name, is_kept=True)
 
 
 def _unforce_load(context: Context, session: Session, inner: Inner) -> None:
     room = _room(context, session, inner)
-    if room is not None and room.is_kept:
+    if room.is_kept:
         context.log(session, "unforceload", room=room.name)
         make_permanent(context, room.name, is_kept=False)
 
 
 def _room_flag(context: Context, session: Session, inner: Inner) -> None:
     room, key = _room(context, session, inner), inner.get("key")
-    if room is None or room.is_special:
-        return
+    if room.is_special:
+        raise RefusedError(Code.NOT_ALLOWED, "A lobby has no crown, and its settings are fixed.")
     value = None if inner.get("remove") is True else inner.get("value")
     if key == "no_crown":
         if value is True and room.holder is not None:
@@ -198,34 +198,44 @@ def _room_flag(context: Context, session: Session, inner: Inner) -> None:
             crown.hand(context, room, Crown.dropped_by(room.holder, at, context.now()))
         return
     if key not in ("owner_id", "limit"):
-        return
+        raise RefusedError(Code.BAD_SETTINGS)
     before = room.settings.get(key)
     if value is None:
         room.settings.pop(key, None)
     elif key == "limit":
-        room.settings.update(validate.settings({"limit": value}))
+        room.change(_limit(value))
     elif (owner := validate.user_id(value)) is not None:
         room.settings["owner_id"] = owner
+    else:
+        raise RefusedError(Code.BAD_ID)
     context.log(session, key, room=room.name, before=before, after=room.settings.get(key))
     context.directory.keep(room)
     context.outbound.announce(room)
     context.outbound.list_change(room)
 
 
+def _limit(value: Any) -> Wanted:
+    wanted = validate.settings({"limit": value})
+    if not wanted:
+        raise RefusedError(Code.BAD_SETTINGS)
+    return wanted
+
+
 def _move(context: Context, session: Session, inner: Inner) -> None:
-    user = _user(context, inner) or (session.user if "_id" not in inner else None)
-    name = validate.text(inner.get("ch"), context.rules.room_name_length)
-    if user is not None and name is not None:
-        context.log(session, "move", room=name, subject=user.id, name=user.name)
-        for tab in list(user.sessions):
-            rooms.place(context, tab, user, name, inner.get("set"))
+    own = session.user if "_id" not in inner else None
+    user = own or _user(context, inner)
+    name = _room_name(context, inner.get("ch"))
+    context.log(session, "move", room=name, subject=user.id, name=user.name)
+    for tab in list(user.sessions):
+        rooms.place(context, tab, user, name, inner.get("set"))
 
 
 def _rename_room(context: Context, session: Session, inner: Inner) -> None:
     """Give the sender's room another name, or merge it into the one that has it already."""
-    room = session.participant.room if session.participant is not None else None
-    name = validate.text(inner.get("_id"), context.rules.room_name_length)
-    if room is None or room.is_special or name is None or name == room.name:
+    room, name = _room(context, session, {}), _room_name(context, inner.get("_id"))
+    if room.is_special:
+        raise RefusedError(Code.NOT_ALLOWED, "A lobby keeps its name.")
+    if name == room.name:
         return
     context.log(session, "rename_channel", room=room.name, after=name)
     for participant in list(room.participants.values()):
@@ -236,8 +246,8 @@ def _rename_room(context: Context, session: Session, inner: Inner) -> None:
 def _admin_chat(context: Context, session: Session, inner: Inner) -> None:
     room = _room(context, session, inner)
     text = validate.text(inner.get("message"), context.rules.chat_length)
-    if room is None or text is None:
-        return
+    if text is None:
+        raise RefusedError(Code.BAD_MESSAGE)
     line: Message = {
         "m": "a",
         "a": text,
@@ -251,8 +261,12 @@ def _admin_chat(context: Context, session: Session, inner: Inner) -> None:
 
 
 def _siteunban(context: Context, session: Session, inner: Inner) -> None:
-    with suppress(ValueError):
-        siteunban(context, session, subject(str(inner.get("id"))))
+    try:
+        who = subject(str(inner.get("id")))
+    except ValueError:
+        raise RefusedError(Code.BAD_ID) from None
+    if not siteunban(context, session, who):
+        raise RefusedError(Code.NOT_FOUND, f"{who} is not banned from this site.")
 
 
 _INNER: Mapping[str, Callable[[Context, Session, Inner], None]] = {
@@ -264,7 +278,7 @@ _INNER: Mapping[str, Callable[[Context, Session, Inner], None]] = {
     "tag": _tag,
     "remove_tag": _tag,
     "clear_chat": _clear_chat,
-    "notification": _notification,
+    "notification": notify,
     "restart": _restart,
     "forceload": _force_load,
     "unforceload": _unforce_load,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+from fortepiano.codes import Code
+
 if TYPE_CHECKING:
     from fortepiano.model.participant import Participant
     from fortepiano.model.session import Session
@@ -65,21 +67,23 @@ def _may_speak(context: Context, session: Session, participant: Participant) -> 
     """Whether somebody may chat in his room; he is told where he may not."""
     why = _why_not(context, session, participant)
     if why is not None:
-        context.outbound.refuse(session, "chat", why)
+        context.outbound.refuse(session, *why)
     return why is None
 
 
-def _why_not(context: Context, session: Session, participant: Participant) -> str | None:
+def _why_not(
+    context: Context, session: Session, participant: Participant
+) -> tuple[Code, str] | None:
     room, user = participant.room, participant.user
     if room.settings["chat"] is not True:
-        return "Chat is off in this room."
+        return Code.CHAT_OFF, "Chat is off in this room."
     if user.has_flag("cant_chat"):
-        return "You may not chat."
+        return Code.MAY_NOT_CHAT, "You may not chat."
     if session.permissions:
         return None
     mute = room.mutes.get(user.id)
     if mute is not None and mute.chat:
-        return "You are muted in this room."
+        return Code.MUTED, "You are muted in this room."
     if room.rules(user.id):
         return None
     pause = room.settings.get("slowMode")
@@ -87,7 +91,7 @@ def _why_not(context: Context, session: Session, participant: Participant) -> st
         now = context.now()
         last = room.last_lines.get(user.id)
         if last is not None and now - last < pause * 1000:
-            return f"Slow mode is on: one line in {pause} s."
+            return Code.SLOW_MODE, f"Slow mode is on: one line in {pause} s."
         # Whoever may speak again need not be remembered.
         room.last_lines = {
             who: when for who, when in room.last_lines.items() if now - when < pause * 1000

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fortepiano.codes import Code
 from fortepiano.handlers import rooms
 from fortepiano.model.crown import Crown
 from fortepiano.protocol import validate
-from fortepiano.protocol.outbound import is_listed, notice
+from fortepiano.protocol.notices import notice
+from fortepiano.protocol.outbound import is_listed
 
 if TYPE_CHECKING:
     from fortepiano.model.room import Room
@@ -22,13 +24,12 @@ _MOST_MEMBERS = 1000
 """Users that a room remembers as invited, or as co-owners: enough, and bounded."""
 
 
-def ruled(context: Context, session: Session, kind: str, permission: str = "") -> Room | None:
+def ruled(context: Context, session: Session, permission: str = "") -> Room | None:
     """Return the room of somebody who rules it; None where he does not, which he is told.
 
     Args:
         context: The world.
         session: Who.
-        kind: The message that needs it.
         permission: What lets staff rule any room.
     """
     participant = session.participant
@@ -37,7 +38,7 @@ def ruled(context: Context, session: Session, kind: str, permission: str = "") -
     room = participant.room
     may = room.rules(participant.user.id) or permission in session.permissions
     if room.is_special or not may:
-        _refuse(context, session, kind)
+        _refuse(context, session)
         return None
     return room
 
@@ -57,7 +58,7 @@ def chown(context: Context, session: Session, message: Crowning) -> None:
     by_staff = "chownAnywhere" in session.permissions or participant.user.has_flag("cansetcrowns")
     if not (is_entitled or by_staff):
         if message.id == participant.user.id and crown.holder is None:
-            context.outbound.refuse(session, "chown", "The crown may not be taken yet.")
+            context.outbound.refuse(session, Code.CROWN_RESTS, "The crown may not be taken yet.")
         return
     heir = room.participants.get(message.id) if isinstance(message.id, str) else None
     if heir is not None:
@@ -83,7 +84,7 @@ def hand(context: Context, room: Room, crown: Crown) -> None:
 
 def chset(context: Context, session: Session, message: RoomSettings) -> None:
     """Change the settings of a room; what is left out stays, except `color2`, which goes."""
-    room = ruled(context, session, "chset", "chsetAnywhere")
+    room = ruled(context, session, "chsetAnywhere")
     if room is not None:
         if session.user is None or not room.rules(session.user.id):
             context.log(session, "chset", room=room.name, keys=", ".join(message.set)[:512])
@@ -91,11 +92,14 @@ def chset(context: Context, session: Session, message: RoomSettings) -> None:
 
 
 def change_settings(context: Context, room: Room, wanted: dict[str, object]) -> None:
-    """Put valid settings into a room and tell everybody."""
+    """Put valid settings into a room and tell everybody, unless they only take away what is not."""
     chosen, was_listed = validate.settings(wanted), is_listed(room)
+    is_change = any(value is not None or key in room.settings for key, value in chosen.items())
+    if not is_change and "color2" not in room.settings:
+        return
     if "color2" not in chosen:
         room.settings.pop("color2", None)
-    room.settings.update(chosen)
+    room.change(chosen)
     context.world.guard(room)
     context.directory.keep(room)
     context.outbound.announce(room)
@@ -112,7 +116,7 @@ def coowner(context: Context, session: Session, message: CoOwner) -> None:
         return
     room = participant.room
     if room.holder is not participant:
-        _refuse(context, session, "coowner")
+        _refuse(context, session)
         return
     target = room.participants.get(message.id)
     # Nobody names whom he does not see: the answer would tell that somebody hides here.
@@ -123,22 +127,26 @@ def coowner(context: Context, session: Session, message: CoOwner) -> None:
         return
     context.directory.keep(room)
     context.outbound.announce(room)
-    text = "You rule this room beside its owner." if message.on else "You rule this room no more."
+    news = (
+        notice("You rule this room beside its owner.", Code.COOWNER)
+        if message.on
+        else notice("You rule this room no more.", Code.NOT_COOWNER)
+    )
     for tab in target.tabs if target is not None else ():
-        context.outbound.tell(tab, [notice(text)])
+        context.outbound.tell(tab, [news])
 
 
 def invite(context: Context, session: Session, message: Invite) -> None:
     """Let somebody into an invite-only room, and tell him where he is wanted."""
-    room = ruled(context, session, "invite")
-    if room is None or validate.user_id(message.id) is None:
+    room = ruled(context, session)
+    if room is None:
         return
     _switch(room.invited, message.id, on=message.on)
     context.directory.keep(room)
     guest = context.directory.online(message.id)
     if guest is not None and message.on:
         for other in guest.sessions:
-            context.outbound.refuse(other, "invited", f'You are invited to "{room.name}".')
+            context.outbound.refuse(other, Code.INVITED, f'You are invited to "{room.name}".')
 
 
 def _switch(members: set[str], user_id: str, *, on: bool) -> bool:
@@ -149,5 +157,7 @@ def _switch(members: set[str], user_id: str, *, on: bool) -> bool:
     return True
 
 
-def _refuse(context: Context, session: Session, kind: str) -> None:
-    context.outbound.refuse(session, kind, "Only who holds the crown of this room may do that.")
+def _refuse(context: Context, session: Session) -> None:
+    context.outbound.refuse(
+        session, Code.ONLY_OWNER, "Only who holds the crown of this room may do that."
+    )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from fortepiano.codes import Code
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -33,6 +35,8 @@ def custom_off(context: Context, session: Session, _message: CustomOff) -> None:
 
 def custom(context: Context, session: Session, message: Custom) -> None:
     """Pass data on to others, in the room or, with `global`, everywhere."""
+    if not message.has_target(context.rules):
+        return
     user = session.user
     if user is None or not _may_send(context, session, user, len(orjson.dumps(message.data))):
         return
@@ -42,18 +46,26 @@ def custom(context: Context, session: Session, message: Custom) -> None:
 
 
 def custom_binary(context: Context, session: Session, message: Custom, payload: bytes) -> None:
-    """Pass a binary custom message on: a length, a JSON object of that length, the payload."""
-    user = session.user
-    if user is None or not _may_send(context, session, user, len(payload)):
+    """Pass a binary custom message on: a length, a JSON object of that length, the payload.
+
+    It reaches only those who sent `+custom`: older libraries die of a binary frame.
+    """
+    if not message.has_target(context.rules):
         return
-    head = orjson.dumps({"m": "custom"} | _sender(context, user))
+    user = session.user
+    size = len(payload) + (len(orjson.dumps(message.data)) if message.data is not None else 0)
+    if user is None or not _may_send(context, session, user, max(size, 1)):
+        return
+    head = orjson.dumps({"m": "custom", "data": message.data} | _sender(context, user))
     data = _LENGTH.pack(len(head)) + head + payload
+    readers = context.outbound.custom_readers()
     for receiver in _receivers(context, session, message.target):
-        context.outbound.tell_binary(receiver, data)
+        if receiver in readers:
+            context.outbound.tell_binary(receiver, data)
 
 
 def _sender(context: Context, user: User) -> Message:
-    return {"p": user.id, "u": context.outbound.identity(user)}
+    return {"p": user.id, "u": context.outbound.presence(user)}
 
 
 def _may_send(context: Context, session: Session, user: User, size: int) -> bool:
@@ -62,7 +74,7 @@ def _may_send(context: Context, session: Session, user: User, size: int) -> bool
     if now - user.custom_since >= rules.custom_window_ms:
         user.custom_since, user.custom_bytes = now, 0
     if user.custom_bytes + size > rules.custom_bytes and session.scope is None:
-        context.outbound.refuse(session, "custom", "You are sending too much custom data.")
+        context.outbound.refuse(session, Code.TOO_FAST, "You are sending too much custom data.")
         return False
     user.custom_bytes += size
     return True

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fortepiano.codes import Code
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import rooms, staff
 from fortepiano.model.identity import new_user_id
 from fortepiano.model.staff import PREFIX, digest, is_valid, permissions_of, staff_scope
-from fortepiano.protocol.outbound import notice, quota_message
+from fortepiano.protocol.notices import notice
+from fortepiano.protocol.outbound import quota_message
 
 if TYPE_CHECKING:
     from fortepiano.model.identity import Bearer
@@ -38,7 +40,8 @@ def hi(context: Context, session: Session, message: Hello) -> list[Message] | No
             staff.show_out(context, session, ban)
             return None
         if _has_too_many_sockets(context, session):
-            context.outbound.tell(session, [notice("You have too many connections open.")])
+            text = "You have too many connections open."
+            context.outbound.tell(session, [notice(text, Code.TOO_MANY_CONNECTIONS)])
             session.connection.close(CloseCode.TOO_MANY_SOCKETS)
             return None
         user = session.user = context.directory.arrive(session, context.now())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fortepiano.codes import Code
 from fortepiano.handlers import rooms
 from fortepiano.handlers.crown import ruled
 from fortepiano.handlers.staff import UNSAVED
 from fortepiano.model.room import AWKWARD, Mute
-from fortepiano.protocol.outbound import notice
-from fortepiano.store.base import BanRecord
+from fortepiano.protocol.notices import notice
+from fortepiano.store.base import BanRecord, TokenRecord
 
 if TYPE_CHECKING:
     from fortepiano.model.room import Room
@@ -18,14 +19,13 @@ if TYPE_CHECKING:
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.outbound import Message
     from fortepiano.protocol.shapes import Ban, Bans, MuteOne, Unban
-    from fortepiano.store.base import TokenRecord
 
 __all__ = ["bans", "kickban", "mute", "silence", "unban"]
 
 
-def _ruled(context: Context, session: Session, kind: str) -> tuple[Room, User] | None:
+def _ruled(context: Context, session: Session) -> tuple[Room, User] | None:
     """Return the room that somebody rules, and who he is; he is told where he does not."""
-    room, user = ruled(context, session, kind, "siteBan"), session.user
+    room, user = ruled(context, session, "siteBan"), session.user
     return None if room is None or user is None else (room, user)
 
 
@@ -34,7 +34,7 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
 
     A time over the ceiling is cut to it. A new ban replaces an old one. Oneself is a fair target.
     """
-    at = _ruled(context, session, "kickban")
+    at = _ruled(context, session)
     target = context.directory.online(message.id)
     if at is None or target is None:
         return
@@ -42,9 +42,12 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
     is_holder = room.holder is not None and room.holder.user is target
     if is_holder and banner is not target and "siteBan" not in session.permissions:
         # Co-owners rule beside the holder, not over him.
-        context.outbound.refuse(session, "kickban", "Nobody bans who holds the crown.")
+        _refuse_holder(context, session, target, "Nobody bans who holds the crown.")
         return
-    milliseconds = int(min(message.ms, context.rules.kickban_ceiling_ms))
+    wanted = message.duration
+    if wanted is None:
+        wanted = context.rules.kickban_usual_ms
+    milliseconds = int(min(wanted, context.rules.kickban_ceiling_ms))
     now = context.now()
     until = now + milliseconds
     if milliseconds > 0:
@@ -55,7 +58,8 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
     length = rooms.minutes(milliseconds)
     participant = room.participants.get(target.id)
     for tab in list(participant.tabs) if participant is not None else []:
-        context.outbound.tell(tab, [notice(f'Banned from "{room.name}" for {length}.')])
+        told = notice(f'Banned from "{room.name}" for {length}.', Code.BANNED)
+        context.outbound.tell(tab, [told])
         rooms.place(context, tab, target, AWKWARD)
     context.outbound.list_change(room)
     announcement = _announcement(banner, target, length)
@@ -73,16 +77,23 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
         announce(True)
 
 
+def _refuse_holder(context: Context, by: Session | TokenRecord, holder: User, why: str) -> None:
+    """Tell who would silence or ban the holder that nobody does, but the holder themselves."""
+    if not isinstance(by, TokenRecord) and by.user is not holder:
+        context.outbound.refuse(by, Code.HOLDER_IS_SAFE, why)
+
+
 def _announcement(banner: User, target: User, length: str) -> Message:
     if banner is target:
         text = f"Let it be known that {banner.name} kickbanned him/herself."
-        return notice(text, title="Certificate of Award", style=None)
-    return notice(f"{banner.name} kickbanned {target.name} from this room for {length}.")
+        return notice(text, Code.AWARD, title="Certificate of Award", style=None)
+    text = f"{banner.name} kickbanned {target.name} from this room for {length}."
+    return notice(text, Code.KICKBANNED)
 
 
 def unban(context: Context, session: Session, message: Unban) -> None:
     """Lift a ban from this room, and from no other; that goes without saying if it is saved."""
-    at = _ruled(context, session, "unban")
+    at = _ruled(context, session)
     if at is None:
         return
     room, _ = at
@@ -93,14 +104,15 @@ def unban(context: Context, session: Session, message: Unban) -> None:
 
     def warn(is_saved: bool) -> None:
         if not is_saved and session.user is not None:
-            context.outbound.tell(session, [notice("The ban is lifted." + UNSAVED)])
+            told = notice("The ban is lifted." + UNSAVED, Code.NOT_SAVED)
+            context.outbound.tell(session, [told])
 
     context.store.when_saved(warn)
 
 
 def bans(context: Context, session: Session, _message: Bans) -> list[Message] | None:
     """Answer with the bans of a room, for who rules it."""
-    at = _ruled(context, session, "bans")
+    at = _ruled(context, session)
     if at is None:
         return None
     room, _ = at
@@ -117,7 +129,7 @@ def bans(context: Context, session: Session, _message: Bans) -> list[Message] | 
 
 def mute(context: Context, session: Session, message: MuteOne) -> None:
     """Silence somebody in a room: his notes, his chat, or both; or let him be heard again."""
-    at = _ruled(context, session, "mute")
+    at = _ruled(context, session)
     if at is None:
         return
     room, _ = at
@@ -144,10 +156,13 @@ def silence(
     """
     participant = room.participants.get(user_id)
     if wanted.notes or wanted.chat:
-        if participant is None or room.holder is participant:
+        if participant is None:
+            return
+        if room.holder is participant:
+            _refuse_holder(context, by, participant.user, "Nobody mutes who holds the crown.")
             return
         room.mutes[user_id] = wanted
-        text = "You have been muted in this room."
+        news = notice("You have been muted in this room.", Code.MUTED)
         context.log(
             by,
             "mute",
@@ -158,7 +173,7 @@ def silence(
             chat=wanted.chat,
         )
     elif room.mutes.pop(user_id, None) is not None:
-        text = "You are muted no more."
+        news = notice("You are muted no more.", Code.UNMUTED)
         context.log(by, "unmute", room=room.name, subject=user_id, reason=reason)
     else:
         return
@@ -166,4 +181,4 @@ def silence(
     if participant is not None:
         context.world.mark(participant)
         for tab in participant.tabs:
-            context.outbound.tell(tab, [notice(text)])
+            context.outbound.tell(tab, [news])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fortepiano.codes import Code
 from fortepiano.protocol import validate
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ def userset(context: Context, session: Session, message: Profile) -> None:
     if user is None:
         return
     name = validate.text(message.set.get("name"), context.rules.name_length)
-    if user.has_flag("freeze_name"):
+    if name is not None and user.has_flag("freeze_name"):
         name = None
+        context.outbound.refuse(session, Code.NOT_ALLOWED, "You may not change your name.")
     color, is_afk = message.set.get("color"), message.set.get("afk")
     change(
         context,

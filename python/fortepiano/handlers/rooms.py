@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from fortepiano.codes import Code
 from fortepiano.model.admission import why_not
 from fortepiano.model.room import AWKWARD, LOBBY
 from fortepiano.protocol import validate
-from fortepiano.protocol.outbound import notice
+from fortepiano.protocol.notices import notice
 
 if TYPE_CHECKING:
     from fortepiano.model.participant import Participant
@@ -54,7 +55,9 @@ def ch(context: Context, session: Session, message: Join) -> None:
         name = context.directory.lobby_for(name, user)
         refusal = _refusal(context, session, user, name)
         if refusal is not None:
-            context.outbound.refuse(session, "ch", refusal)
+            # Never held back: a client that asked where it may go waits for the answer.
+            code, why = refusal
+            context.outbound.tell(session, [notice(why, code)])
             is_banned = _banned_until(context, user, name) is not None
             context.counters.bans_enforced["room"] += is_banned
             if session.participant is not None and not is_banned:
@@ -72,17 +75,18 @@ def _banned_until(context: Context, user: User, name: str) -> int | None:
     return context.bans.until(name, user.id, context.now())
 
 
-def _refusal(context: Context, session: Session, user: User, name: str) -> str | None:
+def _refusal(context: Context, session: Session, user: User, name: str) -> tuple[Code, str] | None:
     until = _banned_until(context, user, name)
     if until is not None:
-        return f'You are banned from "{name}" for {minutes_left(until - context.now())}.'
+        length = minutes_left(until - context.now())
+        return Code.BANNED, f'You are banned from "{name}" for {length}.'
     room = context.directory.rooms.get(name)
     if room is not None:
         return why_not(room, session, user, context.now())
     is_free = not session.is_limited or session.scope is not None
     if is_free or context.directory.is_special(name) or context.throttle.open_room(session.address):
         return None
-    return "You are making new rooms too fast."
+    return Code.TOO_FAST, "You are making new rooms too fast."
 
 
 def minutes_left(milliseconds: int) -> str:
@@ -121,7 +125,7 @@ def place(context: Context, session: Session, user: User, name: str, wanted: Any
     outbound.welcome(session, participant, quota)
     text = room.settings.get("notice")
     if isinstance(text, str) and text:
-        outbound.tell(session, [notice(text, title=room.name, style=None)])
+        outbound.tell(session, [notice(text, Code.ROOM_NOTICE, title=room.name, style=None)])
     if is_new:
         context.events.tell("entered", user_id=user.id, name=user.name, room=room.name)
         if room.crown is not crown_before and len(room.participants) > 1:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fortepiano.codes import Code
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import rooms
 from fortepiano.handlers.profile import change
 from fortepiano.model.banlist import SITE, is_network, subject
 from fortepiano.model.room import AWKWARD
-from fortepiano.protocol.outbound import notice
+from fortepiano.protocol.notices import notice
 from fortepiano.store.base import BanRecord
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.shapes import ClearChat, SetColor, SetName, SiteBan, Vanish
+    from fortepiano.protocol.staff_shapes import ClearChat, SetColor, SetName, SiteBan, Vanish
     from fortepiano.store.base import TokenRecord
 
 __all__ = [
@@ -52,16 +53,16 @@ _LONGEST_REASON = 512
 """How much of a reason or a note is kept; characters."""
 
 
-def _may(context: Context, session: Session, permission: str, kind: str) -> bool:
+def _may(context: Context, session: Session, permission: str) -> bool:
     if permission in session.permissions:
         return True
-    context.outbound.refuse(session, kind, "You may not do that.")
+    context.outbound.refuse(session, Code.NOT_ALLOWED, "You may not do that.")
     return False
 
 
 def clearchat(context: Context, session: Session, _message: ClearChat) -> None:
     """Clear the chat of the room one is in."""
-    if session.participant is not None and _may(context, session, "clearChat", "clearchat"):
+    if session.participant is not None and _may(context, session, "clearChat"):
         room = session.participant.room
         context.log(session, "clearchat", room=room.name)
         clear(context, room)
@@ -77,7 +78,7 @@ def clear(context: Context, room: Room) -> None:
 def v(context: Context, session: Session, message: Vanish) -> None:
     """Hide from others, or show oneself again."""
     user = session.user
-    if user is None or not _may(context, session, "vanish", "v"):
+    if user is None or not _may(context, session, "vanish"):
         return
     context.log(session, "vanish" if message.vanish else "appear", subject=user.id)
     set_hidden(context, user, is_hidden=message.vanish)
@@ -102,18 +103,19 @@ def set_hidden(context: Context, user: User, *, is_hidden: bool) -> None:
 
 def siteban(context: Context, session: Session, message: SiteBan) -> None:
     """Ban somebody from the whole site; he is told the reason and closed with 4008."""
-    if session.user is None or not _may(context, session, "siteBan", "siteban"):
+    if session.user is None or not _may(context, session, "siteBan"):
         return
-    duration = None if message.permanent else int(message.duration or 0)
+    wanted = message.milliseconds
+    duration = None if wanted is None else int(wanted)
     if "siteBanAnyDuration" not in session.permissions:
         duration = _LONGEST_MS if duration is None else min(duration, _LONGEST_MS)
     try:
         who = subject(message.id)
     except ValueError as error:
-        context.outbound.refuse(session, "siteban", f"{error}.")
+        context.outbound.refuse(session, Code.BAD_ID, f"{error}.")
         return
     if is_network(who) and session.scope != "admin":
-        context.outbound.refuse(session, "siteban", "Only an admin bans networks.")
+        context.outbound.refuse(session, Code.NOT_ALLOWED, "Only an admin bans networks.")
         return
     now, reason, note = context.now(), message.reason[:_LONGEST_REASON], message.note
     until = None if duration is None else now + duration
@@ -140,11 +142,13 @@ def ban_from_site(context: Context, ban: BanRecord) -> None:
     throw_out(context)
 
 
-def siteunban(context: Context, session: Session, who: str) -> None:
-    """Let somebody into the site again."""
-    if context.bans.lift(SITE, who):
+def siteunban(context: Context, session: Session, who: str) -> bool:
+    """Let somebody into the site again; whether they were banned from it."""
+    is_lifted = context.bans.lift(SITE, who)
+    if is_lifted:
         context.log(session, "siteunban", subject=who)
         acknowledge(context, session, f"{who} is not banned from this site any more.")
+    return is_lifted
 
 
 def acknowledge(context: Context, session: Session, text: str) -> None:
@@ -152,7 +156,8 @@ def acknowledge(context: Context, session: Session, text: str) -> None:
 
     def tell(is_saved: bool) -> None:
         if session.user is not None:  # he may have left meanwhile
-            context.outbound.tell(session, [notice(text if is_saved else text + UNSAVED)])
+            told = notice(text, Code.DONE) if is_saved else notice(text + UNSAVED, Code.NOT_SAVED)
+            context.outbound.tell(session, [told])
 
     context.store.when_saved(tell)
 
@@ -178,7 +183,8 @@ def throw_out(context: Context) -> None:
                 show_out(context, tab, ban)
             elif at is not None and context.bans.until(at.room.name, user.id, now) is not None:
                 name = at.room.name
-                context.outbound.tell(tab, [notice(f'You are banned from "{name}".')])
+                told = notice(f'You are banned from "{name}".', Code.BANNED)
+                context.outbound.tell(tab, [told])
                 rooms.place(context, tab, user, AWKWARD)
 
 
@@ -189,7 +195,7 @@ def show_out(context: Context, session: Session, ban: BanRecord) -> None:
         text += f" for {rooms.minutes_left(ban.until - context.now())}"
     if ban.reason:
         text += f": {ban.reason}"
-    context.outbound.tell(session, [notice(text, style=None)])
+    context.outbound.tell(session, [notice(text, Code.SITE_BANNED, style=None)])
     session.connection.close(CloseCode.BANNED)
 
 
@@ -210,16 +216,26 @@ def make_permanent(context: Context, name: str, *, is_kept: bool) -> None:
 
 def setcolor(context: Context, session: Session, message: SetColor) -> None:
     """Change somebody's colour."""
-    user = context.directory.users.get(message.id)
-    if _may(context, session, "usersetOthers", "setcolor") and user is not None:
+    user = _changeable(context, session, message.id)
+    if user is not None:
         rename(context, session, user, color=message.color)
 
 
 def setname(context: Context, session: Session, message: SetName) -> None:
     """Change somebody's name."""
-    user = context.directory.users.get(message.id)
-    if _may(context, session, "usersetOthers", "setname") and user is not None:
+    user = _changeable(context, session, message.id)
+    if user is not None:
         rename(context, session, user, name=message.name)
+
+
+def _changeable(context: Context, session: Session, user_id: str) -> User | None:
+    """Return the user whom a member of the staff may change; they are told where there is none."""
+    if not _may(context, session, "usersetOthers"):
+        return None
+    user = context.directory.users.get(user_id)
+    if user is None:
+        context.outbound.refuse(session, Code.NOT_FOUND, "That user is not here.")
+    return user
 
 
 def set_tag(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fortepiano.model.crown import Crown
 from fortepiano.model.participant import Participant
-from fortepiano.model.room import Mute
+from fortepiano.model.room import ALWAYS, Mute
 from fortepiano.model.session import Session
 from fortepiano.model.staff import permissions_of
 from fortepiano.model.user import User
@@ -125,7 +125,7 @@ def _room(context: Context, state: RoomState, links: Sequence[Link]) -> None:
     directory = context.directory
     room = directory.rooms.get(state.name) or directory.open_room(state.name, {})
     room.is_kept = state.is_kept
-    room.settings = state.settings
+    room.settings = ALWAYS | state.settings  # a version before may have left some out
     room.history.clear()
     room.history.extend(state.history)
     room.mutes = {who: Mute(notes, chat) for who, (notes, chat) in state.mutes.items()}

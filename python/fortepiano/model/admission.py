@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fortepiano.codes import Code
+
 if TYPE_CHECKING:
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
@@ -12,8 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["why_not"]
 
 
-def why_not(room: Room, session: Session, user: User, now: int) -> str | None:
-    """Tell why somebody may not enter a room; None where he may.
+def why_not(room: Room, session: Session, user: User, now: int) -> tuple[Code, str] | None:
+    """Tell why somebody may not enter a room, as a code and a sentence; None where he may.
 
     Whoever is there with another tab, or held the crown last, may always; so may staff.
 
@@ -29,13 +31,13 @@ def why_not(room: Room, session: Session, user: User, now: int) -> str | None:
     if is_known or had_crown or settings.get("owner_id") == user.id or session.permissions:
         return None
     if settings.get("inviteOnly") is True and user.id not in room.invited:
-        return "That room is for invited people only."
+        return Code.INVITED_ONLY, "That room is for invited people only."
     limit = settings.get("limit")
     if isinstance(limit, int) and not room.is_special and len(room.participants) >= limit:
-        return "That room is full."
+        return Code.ROOM_FULL, "That room is full."
     wait = settings.get("minOnlineTime")
     if isinstance(wait, int) and now - user.since < wait:
-        return "You have not been online long enough for that room."
+        return Code.TOO_NEW, "You have not been online long enough for that room."
     if settings.get("allowBots") is False and session.is_bot:
-        return "Bots may not enter that room."
+        return Code.NO_BOTS, "Bots may not enter that room."
     return None

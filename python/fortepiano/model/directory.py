@@ -7,11 +7,12 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from fortepiano.model.identity import default_color
-from fortepiano.model.room import AWKWARD, LOBBY, NORMAL_SETTINGS, SPECIAL_SETTINGS, Room, Settings
+from fortepiano.model.room import AWKWARD, LOBBY, NORMAL_SETTINGS, SPECIAL_SETTINGS, Room
 from fortepiano.model.user import User
 from fortepiano.store.records import UserRecord
 
 if TYPE_CHECKING:
+    from fortepiano.model.room import Wanted
     from fortepiano.model.session import Session
     from fortepiano.native import Hub
     from fortepiano.rules import Rules
@@ -149,7 +150,7 @@ class Directory:
             del self.departed[user_id]
             self._hub.remove_quota(self.users.pop(user_id).quota)
 
-    def open_room(self, name: str, settings: Settings) -> Room:
+    def open_room(self, name: str, settings: Wanted) -> Room:
         """Make a room.
 
         Args:
@@ -157,7 +158,7 @@ class Directory:
             settings: What its creator wants; special rooms take no notice.
         """
         is_special = self.is_special(name)
-        chosen = dict(SPECIAL_SETTINGS) if is_special else NORMAL_SETTINGS | settings
+        chosen = dict(SPECIAL_SETTINGS if is_special else NORMAL_SETTINGS)
         if self.rules.lobby_limit and _number_of(name) is not None:
             chosen["limit"] = self.rules.lobby_limit
         room = Room(
@@ -167,6 +168,8 @@ class Directory:
             settings=chosen,
             history=self.rules.chat_history,
         )
+        if not is_special:
+            room.change(settings)
         self.rooms[name] = room
         return room
 

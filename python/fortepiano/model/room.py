@@ -12,7 +12,17 @@ from fortepiano.store.records import MuteRecord as Mute
 if TYPE_CHECKING:
     from fortepiano.model.participant import Participant
 
-__all__ = ["AWKWARD", "LOBBY", "NORMAL_SETTINGS", "SPECIAL_SETTINGS", "Mute", "Room", "Settings"]
+__all__ = [
+    "ALWAYS",
+    "AWKWARD",
+    "LOBBY",
+    "NORMAL_SETTINGS",
+    "SPECIAL_SETTINGS",
+    "Mute",
+    "Room",
+    "Settings",
+    "Wanted",
+]
 
 Settings = dict[str, bool | int | str]
 """A room's settings under the keys of the wire (docs/protocol.md, "Room settings")."""
@@ -23,13 +33,19 @@ LOBBY = "lobby"
 AWKWARD = "test/awkward"
 """Where those land who may not be where they wanted to be."""
 
-NORMAL_SETTINGS: Settings = {
+Wanted = dict[str, bool | int | str | None]
+"""What is to change of a room's settings; None takes one away."""
+
+ALWAYS: Settings = {"allowBots": True, "noindex": False, "no cussing": False}
+"""What every room says: dialogs of clients show what the room before said of what is absent."""
+
+NORMAL_SETTINGS: Settings = ALWAYS | {
     "visible": True,
     "chat": True,
     "crownsolo": False,
     "color": "#3b5054",
 }
-SPECIAL_SETTINGS: Settings = {
+SPECIAL_SETTINGS: Settings = ALWAYS | {
     "visible": True,
     "chat": True,
     "crownsolo": False,
@@ -109,6 +125,14 @@ class Room:
         holder = self.holder
         is_holder = holder is not None and holder.user.id == user_id
         return is_holder or (user_id in self.co_owners and user_id in self.participants)
+
+    def change(self, wanted: Wanted) -> None:
+        """Put valid settings in place of those that are there, or take some away."""
+        for key, value in wanted.items():
+            if value is None:
+                self.settings.pop(key, None)
+            else:
+                self.settings[key] = value
 
     def record(self, until: int | None = None) -> RoomRecord:
         """Return what survives a restart: all but the people, and the chat, which has its own.

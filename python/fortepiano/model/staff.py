@@ -17,6 +17,7 @@ __all__ = [
     "digest",
     "is_valid",
     "may_notify",
+    "may_send_html",
     "mint",
     "permissions_of",
     "staff_scope",
@@ -117,6 +118,11 @@ def may_notify(
     if EVERYWHERE in (room, user_id):
         return False
     return room in (None, own_room)
+
+
+def may_send_html(scope: Scope | None) -> bool:
+    """Tell whether a scope may send HTML: it runs as the page's own in other people's browsers."""
+    return scope == "admin"
 
 
 def mint(

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from fortepiano.protocol.shapes import Shape
+from fortepiano.protocol.shape import Shape
 
 __all__ = ["decode", "kind_of", "shaped"]
 

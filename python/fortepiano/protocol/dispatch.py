@@ -7,6 +7,7 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fortepiano.codes import Code
 from fortepiano.handlers import (
     admin,
     chat,
@@ -20,8 +21,9 @@ from fortepiano.handlers import (
 )
 from fortepiano.logs import logger
 from fortepiano.native import scan
-from fortepiano.protocol import shapes
+from fortepiano.protocol import shapes, staff_shapes
 from fortepiano.protocol.decode import decode, kind_of, shaped
+from fortepiano.protocol.notices import MALFORMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.outbound import Message
+    from fortepiano.protocol.shape import Shape
 
 __all__ = ["TABLE", "Dispatch", "Entry"]
 
@@ -42,11 +45,13 @@ class Entry:
         handler: What it does. A list that it returns answers the sender, None answers nothing; a
             single message is handled in its place, without rate limits.
         before_hello: Whether it counts before `hi`.
+        is_lenient: Whether it is handled although a value is malformed, which its sender is told.
     """
 
-    shape: type[shapes.Shape]
+    shape: type[Shape]
     handler: Callable[[Context, Session, Any], list[Message] | Message | None]
     before_hello: bool = False
+    is_lenient: bool = False
 
 
 TABLE: Mapping[str, Entry] = {
@@ -57,7 +62,7 @@ TABLE: Mapping[str, Entry] = {
     "+ls": Entry(shapes.ListOn, rooms.list_on),
     "-ls": Entry(shapes.ListOff, rooms.list_off),
     "chset": Entry(shapes.RoomSettings, crown.chset),
-    "chown": Entry(shapes.Crowning, crown.chown),
+    "chown": Entry(shapes.Crowning, crown.chown, is_lenient=True),
     "coowner": Entry(shapes.CoOwner, crown.coowner),
     "invite": Entry(shapes.Invite, crown.invite),
     "userset": Entry(shapes.Profile, profile.userset),
@@ -70,12 +75,12 @@ TABLE: Mapping[str, Entry] = {
     "+custom": Entry(shapes.CustomOn, custom.custom_on),
     "-custom": Entry(shapes.CustomOff, custom.custom_off),
     "custom": Entry(shapes.Custom, custom.custom),
-    "clearchat": Entry(shapes.ClearChat, staff.clearchat),
-    "v": Entry(shapes.Vanish, staff.v),
-    "siteban": Entry(shapes.SiteBan, staff.siteban),
-    "setcolor": Entry(shapes.SetColor, staff.setcolor),
-    "setname": Entry(shapes.SetName, staff.setname),
-    "admin message": Entry(shapes.Admin, admin.admin_message),
+    "clearchat": Entry(staff_shapes.ClearChat, staff.clearchat),
+    "v": Entry(staff_shapes.Vanish, staff.v),
+    "siteban": Entry(staff_shapes.SiteBan, staff.siteban),
+    "setcolor": Entry(staff_shapes.SetColor, staff.setcolor),
+    "setname": Entry(staff_shapes.SetName, staff.setname),
+    "admin message": Entry(staff_shapes.Admin, admin.admin_message),
 }
 """All messages that Python handles; `n`, `m` and `t` end in the native core."""
 
@@ -103,7 +108,7 @@ class Dispatch:
         self._reported: set[tuple[str, type[BaseException], int]] = set()
 
     def receive(self, session: Session, raw: bytes) -> None:
-        """Handle one message; one that is malformed is ignored, and one that fails is lost.
+        """Handle one message; one that is malformed changes nothing, and one that fails is lost.
 
         Args:
             session: Where it came from.
@@ -139,7 +144,7 @@ class Dispatch:
                 return
             message = decode(element[1])
             shape = shaped(message, shapes.Custom) if kind_of(message) == "custom" else None
-            if isinstance(shape, shapes.Custom) and shape.is_valid(self._context.rules):
+            if isinstance(shape, shapes.Custom):
                 self._context.counters.received["custom"] += 1
                 custom.custom_binary(self._context, session, shape, data[end:])
         except Exception as error:
@@ -151,21 +156,30 @@ class Dispatch:
         entry = TABLE.get(kind)
         if entry is None or not (entry.before_hello or session.user is not None):
             return
+        outbound, rules = self._context.outbound, self._context.rules
         shape = shaped(message, entry.shape)
-        if shape is None or not shape.is_valid(self._context.rules):
+        fault = entry.shape.misfit(message) if shape is None else shape.fault(rules)
+        if fault is not None:
+            outbound.refuse(session, fault, MALFORMED[fault])
+        if shape is None or (fault is not None and not entry.is_lenient):
             return
-        if is_limited and self._is_too_fast(session, kind):
+        if fault is None and is_limited and self._is_too_fast(session, kind):
             self._context.counters.too_fast[kind] += 1
-            self._context.outbound.refuse(
-                session, f"rate {kind}", f"You are sending `{kind}` too fast."
-            )
+            outbound.refuse(session, Code.TOO_FAST, f"You are sending `{kind}` too fast.")
             return
         answer = entry.handler(self._context, session, shape)
         if isinstance(answer, dict):
-            # A message within a message of staff.
-            self._handle(session, kind_of(answer), answer, is_limited=False)
+            self._handle_inner(session, answer)
         elif answer:
-            self._context.outbound.tell(session, answer)
+            outbound.tell(session, answer)
+
+    def _handle_inner(self, session: Session, message: dict[str, Any]) -> None:
+        """Handle a message within a message of staff."""
+        kind = kind_of(message)
+        if kind in TABLE:
+            self._handle(session, kind, message, is_limited=False)
+        else:
+            self._context.outbound.refuse(session, Code.NOT_FOUND, "There is no such message.")
 
     def _is_too_fast(self, session: Session, kind: str) -> bool:
         """Take a token out of the session's bucket for a kind; whether there was none.

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from fortepiano.codes import Code
+from fortepiano.protocol.notices import NATIVE, NATIVE_OF, notice
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from fortepiano.model.banlist import BanList
     from fortepiano.model.crown import Crown
@@ -63,15 +66,8 @@ class Outbound:
         self._list_readers: dict[Session, None] = {}
         self._list_changes: dict[str, tuple[Room, Message]] = {}
         self._departures: set[Room] = set()
-        hub.set_notice("quota", orjson.dumps([notice("You're playing too fast! Slow down.")]))
-        hub.set_notice(
-            "solo", orjson.dumps([notice("Only the holder of the crown can play in this room.")])
-        )
-        hub.set_notice("notes", orjson.dumps([notice("None of your notes was understood.")]))
-        hub.set_notice("muted", orjson.dumps([notice("You are muted in this room.")]))
-        hub.set_notice("t", orjson.dumps([notice("You are sending `t` too fast.")]))
-        hub.set_notice("bytes", orjson.dumps([notice("You are sending too much data.")]))
-        hub.set_notice("messages", orjson.dumps([notice("You are sending too many messages.")]))
+        for kind, (text, code) in NATIVE.items():
+            hub.set_notice(kind, orjson.dumps([notice(text, code)]))
 
     # One client, or a room
 
@@ -83,27 +79,42 @@ class Outbound:
         """Send a message to all in a room."""
         self._hub.say(room.number, orjson.dumps([message]))
 
-    def refuse(self, session: Session, kind: str, why: str) -> None:
-        """Tell a client why something was refused, at most once in a while for each kind."""
+    def refuse(self, session: Session, code: Code, why: str) -> None:
+        """Tell a client why something was refused, at most once in a while for each code."""
+        if self._may_tell_why(session, code):
+            self.tell(session, [notice(why, code)])
+
+    def _may_tell_why(self, session: Session, code: Code) -> bool:
+        kind = NATIVE_OF.get(code)
+        if kind is not None:
+            # The hub says it too, and knows when it did last.
+            return self._hub.may_tell_why(session.client, kind)
+        return self._was_quiet(session, code)
+
+    def _was_quiet(self, session: Session, code: Code) -> bool:
+        """Whether a code was not told for a while; then it is told now."""
         if session.refusals is None:
             session.refusals = {}
         now = self._hub.stamp()
-        last = session.refusals.get(kind)
-        if last is None or now - last >= self.rules.notice_gap_ms:
-            session.refusals[kind] = now
-            self.tell(session, [notice(why)])
+        last = session.refusals.get(code)
+        was_quiet = last is None or now - last >= self.rules.notice_gap_ms
+        if was_quiet:
+            session.refusals[code] = now
+        return was_quiet
 
     # People
 
     def entry(self, user: User) -> bytes:
-        """Serialise a user's entry of `ppl`, without position and closing brace.
+        """Serialise a user's entry of `ppl`, without position and closing brace."""
+        return orjson.dumps(self.presence(user))[:-1]
 
-        Only here stands that somebody is away: what he wrote is read long after.
+    def presence(self, user: User) -> Message:
+        """Return what everybody may know of a user now: also whether they are away.
+
+        That is always said, since clients keep what they are not told anew; but not beside lines of
+        chat, which are read long after.
         """
-        known = self.identity(user)
-        if user.is_afk:
-            known["afk"] = True
-        return orjson.dumps(known)[:-1]
+        return self.identity(user) | {"afk": user.is_afk}
 
     def identity(self, user: User) -> Message:
         """Return what everybody may know of a user.
@@ -179,7 +190,7 @@ class Outbound:
                 for session in participant.tabs:
                     self._tell_room(session, room, participant, b"]}]")
             return
-        before = b'[%b,"ppl":[' % orjson.dumps({"m": "ch", "ch": _in_full(room)})[:-1]
+        before = b'[%b,"ppl":[' % orjson.dumps({"m": "ch", "ch": _in_full(room, self.rules)})[:-1]
         self._hub.say_people(room.number, before, b"]}]")
 
     def announce_departure(self, room: Room) -> None:
@@ -202,7 +213,7 @@ class Outbound:
     def _tell_room(
         self, session: Session, room: Room, participant: Participant, after: bytes
     ) -> None:
-        head = {"m": "ch", "p": participant.id, "ch": _in_full(room)}
+        head = {"m": "ch", "p": participant.id, "ch": _in_full(room, self.rules)}
         before = b'[%b,"ppl":[' % orjson.dumps(head)[:-1]
         sees_all = "vanish" in session.permissions
         self._hub.tell_people(session.client, room.number, before, after, sees_all)
@@ -230,7 +241,7 @@ class Outbound:
         """Note that a client wants no more custom messages."""
         self._custom_readers.pop(session, None)
 
-    def custom_readers(self) -> Iterable[Session]:
+    def custom_readers(self) -> Collection[Session]:
         """Return the clients that want custom messages."""
         return self._custom_readers
 
@@ -243,7 +254,7 @@ class Outbound:
     def start_list(self, session: Session, rooms: Iterable[Room]) -> None:
         """Send the list of rooms, and what changes in it from now on."""
         self._list_readers[session] = None
-        listed = [(room, channel(room)) for room in rooms if is_listed(room)]
+        listed = [(room, channel(room, self.rules)) for room in rooms if is_listed(room)]
         self._tell_list(session, listed, is_complete=True)
 
     def _tell_list(
@@ -295,7 +306,7 @@ class Outbound:
             return
         if not self._list_changes:
             self._later(_LIST_SECONDS, self.send_list_changes)
-        entry = channel(room)
+        entry = channel(room, self.rules)
         if not is_listed(room):
             entry["count"] = 0
         self._list_changes[room.name] = room, entry
@@ -315,24 +326,6 @@ class Outbound:
                 self._hub.tell(session.client, payload)
 
 
-def notice(text: str, *, title: str = "Notice", style: str | None = "short") -> Message:
-    """Return a notification.
-
-    Args:
-        text: What it says; clients set it as text.
-        title: Its title.
-        style: "short" for one line, None for the full box.
-    """
-    message: Message = {
-        "m": "notification",
-        "title": title,
-        "text": text,
-        "duration": 7000,
-        "target": "#room",
-    }
-    return message if style is None else message | {"class": style}
-
-
 def quota_message(quota: QuotaClass, rules: Rules) -> Message:
     """Return `nq`, whose numbers stand flat at the top level."""
     return {
@@ -340,6 +333,7 @@ def quota_message(quota: QuotaClass, rules: Rules) -> Message:
         "allowance": quota.allowance,
         "max": quota.max,
         "maxHistLen": rules.quota_history,
+        "tick": rules.quota_tick_ms,
     }
 
 
@@ -356,15 +350,15 @@ def is_listed(room: Room) -> bool:
     return room.settings["visible"] is True
 
 
-def _in_full(room: Room) -> Message:
+def _in_full(room: Room, rules: Rules) -> Message:
     """Return a room as it stands in `ch`: with its co-owners, if it has any."""
-    info = channel(room)
+    info = channel(room, rules)
     if room.co_owners:
         info["coowners"] = sorted(room.co_owners)
     return info
 
 
-def channel(room: Room) -> Message:
+def channel(room: Room, rules: Rules) -> Message:
     """Return a room as it stands in `ls`, and in `ch` but for its co-owners."""
     info: Message = {
         "_id": room.name,
@@ -373,12 +367,12 @@ def channel(room: Room) -> Message:
         "settings": room.settings,
     }
     if room.crown is not None:
-        info["crown"] = crown_message(room.crown)
+        info["crown"] = crown_message(room.crown, rules)
     return info
 
 
-def crown_message(crown: Crown) -> Message:
-    """Return a crown; without `participantId` it lies on the floor."""
+def crown_message(crown: Crown, rules: Rules) -> Message:
+    """Return a crown; without `participantId` it lies on the floor, and rests for a while."""
     message: Message = {
         "userId": crown.user_id,
         "time": crown.time,
@@ -387,4 +381,6 @@ def crown_message(crown: Crown) -> Message:
     }
     if crown.holder is not None:
         message["participantId"] = crown.holder.id
+    else:
+        message["rest"] = rules.crown_idle_ms
     return message

@@ -1,6 +1,6 @@
-"""The reference of messages in docs/protocol.md, made from the Structs and their docstrings.
+"""What is made from the code in docs/protocol.md: the reference of messages, the table of codes.
 
-`python -m fortepiano.protocol.reference docs/protocol.md` writes it between the two marks there;
+`python -m fortepiano.protocol.reference docs/protocol.md` writes each between its two marks there;
 a test holds the file to it.
 """
 
@@ -15,14 +15,18 @@ from typing import Any
 
 import msgspec
 
+from fortepiano.codes import Code
 from fortepiano.passage import with_passage
 from fortepiano.protocol.dispatch import TABLE
 from fortepiano.rules import PRESETS, Rate
 
-__all__ = ["BEGIN", "END", "reference", "updated"]
+__all__ = ["BEGIN", "CODES_BEGIN", "CODES_END", "END", "codes", "reference", "updated"]
 
 BEGIN = "<!-- reference: made by `make docs` -->"
 END = "<!-- reference: end -->"
+
+CODES_BEGIN = "<!-- codes: made by `make docs` -->"
+CODES_END = "<!-- codes: end -->"
 
 _ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n        .+)*)", re.MULTILINE)
 
@@ -99,13 +103,21 @@ def _rate(rate: Rate | None) -> str:
     )
 
 
+def codes() -> str:
+    """Return all codes of notifications, as a table in Markdown."""
+    rows = [f"| `{code}` | {code.meaning} | {code.advice} |" for code in Code]
+    return "\n".join(["| code | what happened | what to do |", "| --- | --- | --- |", *rows])
+
+
 def updated(text: str) -> str:
-    """Return a document with the reference between its marks made anew.
+    """Return a document with what stands between its marks made anew.
 
     Raises:
         ValueError: Where the marks are missing.
     """
-    return with_passage(text, BEGIN, END, reference())
+    return with_passage(
+        with_passage(text, CODES_BEGIN, CODES_END, codes()), BEGIN, END, reference()
+    )
 
 
 if __name__ == "__main__":

@@ -1,29 +1,29 @@
-"""The messages of clients as typed Structs; a message that does not fit its shape is ignored.
+"""The messages of clients as typed Structs; a message that does not fit its shape does nothing.
 
 Fields whose parts are judged one by one (`set`), or that are taken politely whatever they are, are
-`Any` here. Unknown fields are dropped. `is_valid` checks what a type cannot say; it comes before
-the rate limit, so that a malformed message costs nothing.
+`Any` here. Unknown fields are dropped. `misfit` and `fault` say what is wrong with a message as a
+code, `fault` for what a type cannot say; both come before the rate limit, so that a malformed
+message costs nothing.
 """
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
+from fortepiano.codes import Code
 from fortepiano.protocol import validate
+from fortepiano.protocol.shape import Faults, Shape, time_fault
 
 if TYPE_CHECKING:
     from fortepiano.rules import Rules
 
 __all__ = [
-    "Admin",
     "Ban",
     "Bans",
     "Bye",
     "Chat",
-    "ClearChat",
     "CoOwner",
     "Crowning",
     "Custom",
@@ -39,21 +39,8 @@ __all__ = [
     "MuteOne",
     "Profile",
     "RoomSettings",
-    "SetColor",
-    "SetName",
-    "Shape",
-    "SiteBan",
     "Unban",
-    "Vanish",
 ]
-
-
-class Shape(msgspec.Struct, frozen=True):
-    """A message from a client."""
-
-    def is_valid(self, rules: Rules) -> bool:
-        """Whether the values are what the protocol allows."""
-        return True
 
 
 class Hello(Shape, frozen=True):
@@ -86,12 +73,15 @@ class Join(Shape, frozen=True):
         set: Settings for a room that is made by this message.
     """
 
+    faults: ClassVar[Faults] = {"_id": Code.BAD_ROOM}
+
     id: str = msgspec.field(name="_id")
     set: Any = None
 
-    def is_valid(self, rules: Rules) -> bool:
+    def fault(self, rules: Rules) -> Code | None:
         """The name follows the rules for texts."""
-        return validate.text(self.id, rules.room_name_length) is not None
+        is_name = validate.text(self.id, rules.room_name_length) is not None
+        return None if is_name else Code.BAD_ROOM
 
 
 class RoomSettings(Shape, frozen=True):
@@ -101,11 +91,13 @@ class RoomSettings(Shape, frozen=True):
         set: Settings; absent ones stay, except `color2`, which is deleted.
     """
 
+    faults: ClassVar[Faults] = {"set": Code.BAD_SETTINGS}
+
     set: dict[str, Any]
 
-    def is_valid(self, rules: Rules) -> bool:
+    def fault(self, rules: Rules) -> Code | None:
         """Something in it is valid."""
-        return bool(validate.settings(self.set))
+        return None if validate.settings(self.set) else Code.BAD_SETTINGS
 
 
 class Crowning(Shape, frozen=True):
@@ -117,6 +109,10 @@ class Crowning(Shape, frozen=True):
 
     id: Any = None
 
+    def fault(self, rules: Rules) -> Code | None:
+        """Whom to give it is a text, or nobody."""
+        return None if self.id is None or isinstance(self.id, str) else Code.BAD_ID
+
 
 class Chat(Shape, frozen=True):
     """`a`: a line of chat.
@@ -126,12 +122,15 @@ class Chat(Shape, frozen=True):
         reply_to: The id of the line that it answers.
     """
 
+    faults: ClassVar[Faults] = {"message": Code.BAD_MESSAGE}
+
     message: str
     reply_to: Any = None
 
-    def is_valid(self, rules: Rules) -> bool:
+    def fault(self, rules: Rules) -> Code | None:
         """The message follows the rules for texts."""
-        return validate.text(self.message, rules.chat_length) is not None
+        is_line = validate.text(self.message, rules.chat_length) is not None
+        return None if is_line else Code.BAD_MESSAGE
 
 
 class Direct(Chat, frozen=True, kw_only=True):
@@ -140,6 +139,8 @@ class Direct(Chat, frozen=True, kw_only=True):
     Attributes:
         id: His user id.
     """
+
+    faults: ClassVar[Faults] = {"message": Code.BAD_MESSAGE, "_id": Code.BAD_ID}
 
     id: str = msgspec.field(name="_id")
 
@@ -151,16 +152,21 @@ class Profile(Shape, frozen=True):
         set: `name`, up to 40 UTF-16 units, `color`, `#rrggbb`, and `afk`, true or false.
     """
 
+    faults: ClassVar[Faults] = {"set": Code.BAD_SETTINGS}
+
     set: dict[str, Any]
 
-    def is_valid(self, rules: Rules) -> bool:
-        """One part of it is valid."""
-        parts = (
-            validate.text(self.set.get("name"), rules.name_length),
-            validate.color(self.set.get("color")),
-            validate.switch(self.set.get("afk")),
-        )
-        return any(part is not None for part in parts)
+    def fault(self, rules: Rules) -> Code | None:
+        """One part of it is valid; else the first one that is there is what is wrong."""
+        parts = {
+            Code.BAD_NAME: ("name", validate.text(self.set.get("name"), rules.name_length)),
+            Code.BAD_COLOR: ("color", validate.color(self.set.get("color"))),
+            Code.BAD_AFK: ("afk", validate.switch(self.set.get("afk"))),
+        }
+        if any(value is not None for _, value in parts.values()):
+            return None
+        wrong = (code for code, (key, _) in parts.items() if key in self.set)
+        return next(wrong, Code.BAD_SETTINGS)
 
 
 class ListOn(Shape, frozen=True):
@@ -176,15 +182,23 @@ class Ban(Shape, frozen=True):
 
     Attributes:
         id: His user id; he need not be in the room, but online.
-        ms: For how long; 0 throws him out only.
+        ms: For how long, a number or one as a text; 0 throws him out only. Absent, null or empty:
+            30 minutes.
     """
 
-    ms: int | float
-    id: str = msgspec.field(name="_id")
+    faults: ClassVar[Faults] = {"_id": Code.BAD_ID, "ms": Code.BAD_TIME}
 
-    def is_valid(self, rules: Rules) -> bool:
-        """The time is finite and not negative."""
-        return math.isfinite(self.ms) and self.ms >= 0
+    id: str = msgspec.field(name="_id")
+    ms: int | float | str | None = None
+
+    @property
+    def duration(self) -> float | None:
+        """For how long; milliseconds, None where none is said."""
+        return None if self.ms in (None, "") else validate.number(self.ms)
+
+    def fault(self, rules: Rules) -> Code | None:
+        """The time is a finite number that is not negative, or left out."""
+        return time_fault(self.ms)
 
 
 class Unban(Shape, frozen=True):
@@ -193,6 +207,8 @@ class Unban(Shape, frozen=True):
     Attributes:
         id: The user id.
     """
+
+    faults: ClassVar[Faults] = {"_id": Code.BAD_ID}
 
     id: str = msgspec.field(name="_id")
 
@@ -210,6 +226,12 @@ class MuteOne(Shape, frozen=True, kw_only=True):
         chat: Whether his chat is refused.
     """
 
+    faults: ClassVar[Faults] = {
+        "_id": Code.BAD_ID,
+        "notes": Code.BAD_SETTINGS,
+        "chat": Code.BAD_SETTINGS,
+    }
+
     notes: bool = False
     chat: bool = False
     id: str = msgspec.field(name="_id")
@@ -223,8 +245,14 @@ class Invite(Shape, frozen=True, kw_only=True):
         on: False takes the invitation back.
     """
 
+    faults: ClassVar[Faults] = {"_id": Code.BAD_ID, "on": Code.BAD_SETTINGS}
+
     on: bool = True
     id: str = msgspec.field(name="_id")
+
+    def fault(self, rules: Rules) -> Code | None:
+        """It is the id of a user, who need not be here."""
+        return None if validate.user_id(self.id) is not None else Code.BAD_ID
 
 
 class CoOwner(Shape, frozen=True, kw_only=True):
@@ -234,6 +262,8 @@ class CoOwner(Shape, frozen=True, kw_only=True):
         id: His user id.
         on: False takes it back.
     """
+
+    faults: ClassVar[Faults] = {"_id": Code.BAD_ID, "on": Code.BAD_SETTINGS}
 
     on: bool = True
     id: str = msgspec.field(name="_id")
@@ -274,93 +304,9 @@ class Custom(Shape, frozen=True):
     target: Target
     data: Any = None
 
-    def is_valid(self, rules: Rules) -> bool:
-        """The target's mode is one of three, and has what it needs."""
+    def has_target(self, rules: Rules) -> bool:
+        """Whether the target's mode is one of three, and has what it needs."""
         target = self.target
         if target.mode == "ids":
             return target.ids is not None and len(target.ids) <= rules.custom_targets
         return target.mode == "subscribed" or (target.mode == "id" and target.id is not None)
-
-
-class ClearChat(Shape, frozen=True):
-    """`clearchat`: staff clear the chat of the room they are in."""
-
-
-class Vanish(Shape, frozen=True):
-    """`v`: staff hide from others, or show themselves.
-
-    Attributes:
-        vanish: Whether to hide.
-    """
-
-    vanish: bool
-
-
-class SiteBan(Shape, frozen=True):
-    """`siteban`: staff ban somebody from the whole site.
-
-    Attributes:
-        id: His user id.
-        duration: For how long; milliseconds.
-        permanent: For ever, whatever the duration.
-        reason: What he is told.
-        note: What only the log is told.
-    """
-
-    id: str
-    duration: int | float | None = None
-    permanent: bool = False
-    reason: str = ""
-    note: str = ""
-
-    def is_valid(self, rules: Rules) -> bool:
-        """There is a time, finite and not negative, or it is for ever."""
-        if self.permanent:
-            return True
-        return self.duration is not None and math.isfinite(self.duration) and self.duration >= 0
-
-
-class SetColor(Shape, frozen=True):
-    """`setcolor`: staff change somebody's colour.
-
-    Attributes:
-        color: `#rrggbb`.
-        id: His user id.
-    """
-
-    color: str
-    id: str = msgspec.field(name="_id")
-
-    def is_valid(self, rules: Rules) -> bool:
-        """It is a colour."""
-        return validate.color(self.color) is not None
-
-
-class SetName(Shape, frozen=True):
-    """`setname`: staff change somebody's name.
-
-    Attributes:
-        name: Up to 40 UTF-16 units.
-        id: His user id.
-    """
-
-    name: str
-    id: str = msgspec.field(name="_id")
-
-    def is_valid(self, rules: Rules) -> bool:
-        """The name follows the rules for texts."""
-        return validate.text(self.name, rules.name_length) is not None
-
-
-class Admin(Shape, frozen=True):
-    """`admin message`: a message of staff within a message.
-
-    Attributes:
-        msg: The inner message.
-    """
-
-    msg: dict[str, Any]
-
-    def is_valid(self, rules: Rules) -> bool:
-        """The inner message has a name."""
-        return isinstance(self.msg.get("m"), str)

@@ -7,21 +7,25 @@ import math
 import re
 from typing import Any
 
-from fortepiano.model.room import Settings
+from fortepiano.model.room import Wanted
 
-__all__ = ["color", "settings", "switch", "text", "units", "user_id"]
+__all__ = ["color", "number", "settings", "switch", "tag_color", "text", "units", "user_id"]
 
 # Line breaks, tabs and NUL break log lines and chat boxes; the others turn the direction of all
 # text that follows, other people's too.
 _FORBIDDEN = re.compile("[\n\r\v\0\t\u202e\u2066\u2067\u202b\u200f]")
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}", re.ASCII)
+_SHORT_COLOR = re.compile(r"#[0-9a-fA-F]{3}", re.ASCII)
 _USER_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
 _SWITCHES = frozenset(
     {"visible", "chat", "crownsolo", "no cussing", "noindex", "allowBots", "inviteOnly"}
 )
 _COLORS = frozenset({"color", "color2"})
 _NUMBERS = {"limit": 99, "minOnlineTime": 86_400_000, "slowMode": 3600, "noteQuota": 1_000_000}
+_REMOVABLE = _NUMBERS.keys() | {"color2"}
 _NOTICE_UNITS = 512
+_NUMERIC = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
+_NUMERIC_LENGTH = 40
 
 
 def units(value: str) -> int:
@@ -46,6 +50,13 @@ def color(value: Any) -> str | None:
     return value if isinstance(value, str) and _COLOR.fullmatch(value) else None
 
 
+def tag_color(value: Any) -> str | None:
+    """Check a tag's colour, which may have three digits; returns it with six."""
+    if isinstance(value, str) and _SHORT_COLOR.fullmatch(value):
+        return "#" + "".join(digit * 2 for digit in value[1:])
+    return color(value)
+
+
 def switch(value: Any) -> bool | None:
     """Check a switch: true or false, and nothing that only counts as one of them."""
     return value if isinstance(value, bool) else None
@@ -56,17 +67,30 @@ def user_id(value: Any) -> str | None:
     return value if isinstance(value, str) and _USER_ID.fullmatch(value) else None
 
 
-def settings(given: Any) -> Settings:
+def number(value: Any) -> float | None:
+    """Check a finite number, which the programs of some people send as a text."""
+    if isinstance(value, str):
+        if len(value) > _NUMERIC_LENGTH or not _NUMERIC.fullmatch(value):
+            return None
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def settings(given: Any) -> Wanted:
     """Pick what is valid out of a room's `set`; the rest is dropped key by key.
 
-    Browsers send the whole object that they know, server-only keys included.
+    Browsers send the whole object that they know, server-only keys included. What may be absent is
+    taken away by null or an empty text, as the forms of clients send it.
     """
     if not isinstance(given, dict):
         return {}
-    valid: Settings = {}
+    valid: Wanted = {}
     for key, value in given.items():  # pyright: ignore[reportUnknownVariableType]
-        checked = _setting(key, value)
-        if checked is not None:
+        if key in _REMOVABLE and value in (None, ""):
+            valid[key] = None
+        elif (checked := _setting(key, value)) is not None:
             valid[key] = checked
     return valid
 
@@ -77,13 +101,13 @@ def _setting(key: Any, value: Any) -> bool | int | str | None:
     if key in _COLORS:
         return color(value)
     if key in _NUMBERS:
-        return _number(value, _NUMBERS[key])
+        return _whole(value, _NUMBERS[key])
     if key == "notice":
         return "" if value == "" else text(value, _NOTICE_UNITS)
     return None
 
 
-def _number(value: Any, most: int) -> int | None:
+def _whole(value: Any, most: int) -> int | None:
     """Check a whole number from 0, which the forms of some clients send as a text."""
     if isinstance(value, str):
         if len(value) > len(str(most)) or not (value.isascii() and value.isdigit()):

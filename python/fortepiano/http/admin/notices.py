@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body
 from pydantic import BeforeValidator, Field
 
+from fortepiano.codes import Code
 from fortepiano.http.admin.calls import Moderator, UserId, View, Wish, problems, whole
 from fortepiano.http.problem import ProblemError
 from fortepiano.model.session import Session
 from fortepiano.protocol.context import Context
-from fortepiano.protocol.outbound import notice
+from fortepiano.protocol.notices import notice
 
 __all__ = ["router"]
 
@@ -62,7 +63,7 @@ async def tell(
     if wish.to == "all" and at.token.scope != "admin":
         raise ProblemError(403, "Only a token of the scope admin may tell everybody.")
     receivers = _receivers(context, wish)
-    message = notice(wish.text, title=wish.title, style=None)
+    message = notice(wish.text, Code.STAFF_NOTICE, title=wish.title, style=None)
     message["duration"] = wish.seconds * 1000
     for receiver in receivers:
         context.outbound.tell(receiver, [message])

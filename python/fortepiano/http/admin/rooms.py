@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import BeforeValidator, Field
 
+from fortepiano.codes import Code
 from fortepiano.handlers import crown as crowns
 from fortepiano.handlers import rooms as places
 from fortepiano.handlers import staff
@@ -28,7 +29,7 @@ from fortepiano.http.problem import ProblemError
 from fortepiano.model.crown import Crown
 from fortepiano.model.room import LOBBY, Room
 from fortepiano.protocol import validate
-from fortepiano.protocol.outbound import notice
+from fortepiano.protocol.notices import notice
 
 __all__ = ["router"]
 
@@ -214,7 +215,7 @@ async def close_room(at: Moderator, name: RoomName, wish: Annotated[CloseWish, B
     text = f'"{room.name}" was closed' + (f": {wish.reason}" if wish.reason else ".")
     for participant in list(room.participants.values()):
         for tab in list(participant.tabs):
-            context.outbound.tell(tab, [notice(text, style=None)])
+            context.outbound.tell(tab, [notice(text, Code.STAFF_NOTICE, style=None)])
             places.place(context, tab, participant.user, LOBBY)
     context.log(at.token, "close room", room=room.name, reason=wish.reason)
     return Response(status_code=204)

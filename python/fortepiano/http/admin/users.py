@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import Field
 
+from fortepiano.codes import Code
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import moderation, staff
 from fortepiano.handlers import rooms as places
@@ -25,7 +26,7 @@ from fortepiano.model.room import AWKWARD, Mute
 from fortepiano.model.session import Session
 from fortepiano.model.user import User
 from fortepiano.protocol import validate
-from fortepiano.protocol.outbound import notice
+from fortepiano.protocol.notices import notice
 
 __all__ = ["router"]
 
@@ -33,6 +34,7 @@ router = APIRouter(tags=["users"])
 
 _Id = Annotated[str, Path(pattern="^[0-9a-f]{24}$", description="The user's id.")]
 _Color = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
+_TagColor = Annotated[str, Field(pattern="^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$")]
 _RoomName = Annotated[str, Field(max_length=4096, description="A room's name.")]
 
 
@@ -40,7 +42,7 @@ class Tag(Wish):
     """What staff pin to a name."""
 
     text: str = Field(min_length=1, max_length=40)
-    color: _Color
+    color: _TagColor
 
 
 class UserView(View):
@@ -176,7 +178,11 @@ async def tag_user(at: Admin, user_id: _Id, wish: Annotated[TagWish, Body()]) ->
     user, context = _user(at, user_id), at.desk.context
     if wish.tag is not None and not validate.text(wish.tag.text, context.rules.name_length):
         raise ProblemError(409, "No tag can say that.")
-    staff.set_tag(context, at.token, user, wish.tag.model_dump() if wish.tag is not None else None)
+    tag = None
+    if wish.tag is not None:
+        color = validate.tag_color(wish.tag.color) or wish.tag.color
+        tag = {"text": wish.tag.text, "color": color}
+    staff.set_tag(context, at.token, user, tag)
     return _view(user)
 
 
@@ -289,7 +295,7 @@ def _sessions(at: At) -> list[Session]:
 
 def _dismiss(at: At, session: Session, reason: str) -> None:
     text = "Your connection was closed" + (f": {reason}" if reason else ".")
-    at.desk.context.outbound.tell(session, [notice(text, style=None)])
+    at.desk.context.outbound.tell(session, [notice(text, Code.STAFF_NOTICE, style=None)])
     session.connection.close(CloseCode.NORMAL, "kicked")
 
 
@@ -300,7 +306,7 @@ def _put(at: At, user: User, of: str | None, into: str, text: str, reason: str) 
         room = tab.participant.room.name if tab.participant is not None else None
         if of is None or room == of:
             told = text + (f": {reason}" if reason else ".")
-            context.outbound.tell(tab, [notice(told, style=None)])
+            context.outbound.tell(tab, [notice(told, Code.STAFF_NOTICE, style=None)])
             places.place(context, tab, user, into)
 
 

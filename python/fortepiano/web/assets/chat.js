@@ -65,7 +65,7 @@ export class Chat {
 
 	#send() {
 		const message = oneLine(this.#input.value, LONGEST);
-		// An empty line is how one leaves the box; what could not be sent stays in it.
+		// An empty line leaves the box; what could not be sent stays in it.
 		if (!message) {
 			this.#input.blur();
 			return;
@@ -111,7 +111,7 @@ export class Chat {
 
 	/** @param {unknown[]} lines */
 	#replace(lines) {
-		// The history of a room is not news: a screen reader shall not read all of it.
+		// A screen reader shall not read a room's history.
 		this.#log.ariaBusy = "true";
 		this.#log.replaceChildren();
 		this.#unread = 0;

@@ -3,10 +3,9 @@ import { STILL, icon, make } from "./dom.js";
 import { t } from "./language.js";
 
 const FALLS = 2000;
-const FREE = 15_000;
 
 /**
- * The crown where nobody wears it: it falls to the floor, lies there, and after 15 seconds whoever
+ * The crown where nobody wears it: it falls to the floor, lies there, and after its rest whoever
  * clicks it has it; who wore it last need not wait.
  * @param {HTMLElement} layer @param {Net} net @param {Room} room @param {Clock} clock
  */
@@ -22,8 +21,8 @@ export function showFallenCrown(layer, net, room, clock) {
 	let shown;
 
 	const count = () => {
-		const { time = 0, userId = "" } = room.crown ?? {};
-		const wait = Math.min(15, Math.ceil((clock.toLocal(time) + FREE - now()) / 1000));
+		const { time = 0, rest = 15_000, userId = "" } = room.crown ?? {};
+		const wait = Math.ceil(Math.min(rest, clock.toLocal(time) + rest - now()) / 1000);
 		const mine = userId === room.user?._id || room.settings.owner_id === room.user?._id;
 		crown.disabled = wait > 0 && !mine;
 		left.textContent = wait > 0 ? String(wait) : "";

@@ -1,49 +1,50 @@
 import { Emitter } from "./emitter.js";
 import { t } from "./language.js";
 
-const TICK = 2000;
-
 /**
- * How many notes may still be played: the algorithm of docs/protocol.md, which the server applies
- * too, so that it never has to refuse what this page lets through.
+ * How many notes may still be played: the algorithm of docs/protocol.md, which the server applies too.
  * Event: `change` whenever the points did, `refused` when somebody plays faster than they allow.
  */
 export class NoteQuota extends Emitter {
 	// What a client may assume until the server says otherwise, and while it plays alone.
 	allowance = 8000;
 	max = 24_000;
-	#depth = 3;
+	/** Milliseconds between two ticks. */
+	pace = 0;
 	#points = this.max;
-	/** @type {number[]} */
-	#history = [];
+	#history = [0, 0, 0].fill(this.max);
+	#timer = 0;
 
 	/** @param {Net} net */
 	constructor(net) {
 		super();
-		this.#reset();
+		// The most common one, for servers that do not tell it.
+		this.adopt({ tick: 2000 });
 		net.wire.on("nq", (message) => this.adopt(message));
-		setInterval(() => this.tick(), TICK);
 	}
 
 	get points() {
 		return this.#points;
 	}
 
-	/**
-	 * Takes the numbers of an `nq`; only different ones refill the points.
-	 * @param {Partial<Message>} numbers
-	 */
-	adopt({ allowance, max, maxHistLen }) {
-		const before = [this.allowance, this.max, this.#depth].join();
+	/** Takes an `nq`, which fills nothing up; what is too much is cut. @param {Partial<Message>} numbers */
+	adopt({ allowance, max, maxHistLen, tick }) {
 		this.allowance = positive(allowance, this.allowance);
 		this.max = positive(max, this.max);
-		this.#depth = positive(maxHistLen, this.#depth);
-		if (before !== [this.allowance, this.max, this.#depth].join()) this.#reset();
+		this.#points = Math.min(this.#points, this.max);
+		const length = positive(maxHistLen, this.#history.length);
+		this.#history = Array.from({ length }, (_, at) => Math.min(this.#history[at] ?? this.max, this.max));
+		const pace = positive(tick, this.pace);
+		if (pace !== this.pace) {
+			this.pace = pace;
+			clearInterval(this.#timer);
+			this.#timer = setInterval(() => this.tick(), pace);
+		}
+		this.emit("change");
 	}
 
 	tick() {
-		this.#history.unshift(this.#points);
-		this.#history.length = this.#depth;
+		this.#history = [this.#points, ...this.#history.slice(0, -1)];
 		if (this.#points < this.max) {
 			this.#points = Math.min(this.max, this.#points + this.allowance);
 			this.emit("change");
@@ -53,7 +54,7 @@ export class NoteQuota extends Emitter {
 	/** @param {number} needed note events @returns whether they were paid for */
 	spend(needed) {
 		const recent = this.#history.reduce((sum, points) => sum + points, 0);
-		// Somebody who stayed at zero through the whole history pays dearly until he pauses.
+		// Who stayed at zero all along pays dearly until a pause.
 		const price = recent <= 0 ? needed * this.allowance : needed;
 		if (this.#points < price) {
 			this.emit("refused");
@@ -62,12 +63,6 @@ export class NoteQuota extends Emitter {
 		this.#points -= price;
 		this.emit("change");
 		return true;
-	}
-
-	#reset() {
-		this.#points = this.max;
-		this.#history = new Array(this.#depth).fill(this.max);
-		this.emit("change");
 	}
 }
 
@@ -89,8 +84,8 @@ export function showQuota(net, quota, bar) {
 		const share = quota.points / quota.max;
 		fill.style.transform = `scaleX(${share.toFixed(3)})`;
 		bar.setAttribute("aria-valuenow", String(Math.round(share * 100)));
-		const { points, max, allowance } = quota;
-		bar.title = t("{points} of {max} notes left, {allowance} more every two seconds", { points, max, allowance });
+		const { points, max, allowance, pace } = quota;
+		bar.title = t("{points} of {max} notes left, {allowance} more every {seconds} s", { points, max, allowance, seconds: pace / 1000 });
 	};
 	quota.on("change", () => {
 		if (due) return;
@@ -103,9 +98,9 @@ export function showQuota(net, quota, bar) {
 		setTimeout(() => delete bar.dataset.refused, 600);
 	};
 	quota.on("refused", refused);
-	// The server dropped what was played: another tab of the same person spends the same points.
-	net.wire.on("notification", ({ text }) => {
-		if (text === "You're playing too fast! Slow down.") refused();
+	// Another tab of the same person spends the same points.
+	net.wire.on("notification", ({ code }) => {
+		if (code === "too_fast") refused();
 	});
 	draw();
 }

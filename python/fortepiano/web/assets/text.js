@@ -8,7 +8,7 @@ const REFUSED = /[\0\t\n\v\r\u200f\u202b\u202e\u2066\u2067]+/g;
  */
 export function oneLine(typed, limit) {
 	const line = typed.replace(REFUSED, " ").trim().slice(0, limit);
-	// Half a surrogate pair is no valid JSON text for the server: it would ignore the whole frame.
+	// Half a surrogate pair would arrive as U+FFFD.
 	return line.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "");
 }
 

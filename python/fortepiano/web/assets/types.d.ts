@@ -270,6 +270,8 @@ declare global {
     participantId?: string | null;
     /** When it was dropped, server milliseconds. */
     time?: number;
+    /** For how long it lies before others may take it, milliseconds. */
+    rest?: number;
     startPos?: Point;
     endPos?: Point;
   }

@@ -1,4 +1,6 @@
 const FLUSH = 200;
+/** Notes in one message, which have 33 kB at most. */
+const MOST = 1000;
 
 /** Collects one's own notes and sends them five times a second, each with its distance to the first. */
 export class Outgoing {
@@ -46,10 +48,10 @@ export class Outgoing {
 
 	/** @param {Note} note @param {number} moment */
 	#add(note, moment) {
-		// Without a connection one plays for oneself; nothing is saved up for later.
+		// Without a connection one plays for oneself.
 		if (this.#net.status !== "online") return false;
-		// A busy page's timer comes late, but some servers refuse a longer distance than this.
-		if (moment - this.#first > FLUSH) this.flush();
+		// A busy page's timer comes late; some servers refuse a longer distance.
+		if (moment - this.#first > FLUSH || this.#notes.length >= MOST) this.flush();
 		if (this.#notes.length === 0) {
 			this.#first = moment;
 			this.#timer = setTimeout(() => this.flush(), FLUSH);

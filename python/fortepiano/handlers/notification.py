@@ -1,0 +1,120 @@
+"""`notification` within `admin message`: what the staff tell a room, a user or everybody."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from fortepiano.codes import Code
+from fortepiano.handlers.refusal import RefusedError
+from fortepiano.model.staff import EVERYWHERE, may_notify, may_send_html
+from fortepiano.protocol import validate
+from fortepiano.protocol.notices import notice
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from fortepiano.model.session import Session
+    from fortepiano.protocol.context import Context
+    from fortepiano.protocol.outbound import Message
+
+__all__ = ["notify", "receivers"]
+
+_LONGEST_MS = 60_000
+_UNTIL_CLOSED = -1
+
+# Clients look an element up by `target`, and make one's id of `id`: what is no plain selector makes
+# some of them throw, and others make an element of it.
+_TARGET = re.compile(r"[#.]?[A-Za-z_][\w-]*(?: [#.]?[A-Za-z_][\w-]*)*", re.ASCII)
+_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
+_LONGEST_TARGET = 128
+
+
+def notify(context: Context, session: Session, inner: dict[str, Any]) -> None:
+    """Tell a room, a user or everybody something, as far as the sender's scope goes.
+
+    Raises:
+        RefusedError: It is malformed, reaches nobody, or is not theirs to say.
+    """
+    own = session.participant.room.name if session.participant is not None else None
+    room = _named(inner, "targetChannel", Code.BAD_ROOM)
+    user_id = _named(inner, "targetUser", Code.BAD_ID)
+    if not may_notify(session.scope, own, room, user_id):
+        raise RefusedError(Code.NOT_ALLOWED)
+    if _text(inner, "html") is not None and not may_send_html(session.scope):
+        # Clients put it into the page as it comes.
+        raise RefusedError(Code.NOT_ALLOWED)
+    message = _message(inner)
+    found = receivers(context, room or (own if user_id is None else None), user_id)
+    if not found:
+        raise RefusedError(Code.NOT_FOUND)
+    for receiver in found:
+        context.outbound.tell(receiver, [message])
+
+
+def _message(inner: dict[str, Any]) -> Message:
+    text, html = _text(inner, "text"), _text(inner, "html")
+    if text is None and html is None:
+        raise RefusedError(Code.BAD_MESSAGE)
+    title, style = _text(inner, "title"), _text(inner, "class")
+    message = notice(text or "", Code.STAFF_NOTICE, title=title or "Notice", style=style)
+    if text is None:
+        del message["text"]
+    if html is not None:
+        message["html"] = html
+    if inner.get("target") not in (None, ""):
+        message["target"] = _target(inner["target"])
+    if inner.get("id") not in (None, ""):
+        message["id"] = _id(inner["id"])
+    if inner.get("duration") not in (None, ""):
+        message["duration"] = _duration(inner["duration"])
+    return message
+
+
+def _text(inner: dict[str, Any], key: str) -> str | None:
+    value = inner.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def _named(inner: dict[str, Any], key: str, code: Code) -> str | None:
+    value = inner.get(key)
+    if value is None or isinstance(value, str):
+        return value
+    raise RefusedError(code)
+
+
+def _target(value: Any) -> str:
+    is_plain = isinstance(value, str) and len(value) <= _LONGEST_TARGET and _TARGET.fullmatch(value)
+    if not is_plain:
+        raise RefusedError(Code.BAD_SETTINGS, "A target is a plain selector, such as #room.")
+    return str(value)
+
+
+def _id(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not (isinstance(value, str) and _ID.fullmatch(value)):
+        raise RefusedError(Code.BAD_ID, "The id of a notification has letters, digits, - and _.")
+    return value
+
+
+def _duration(value: Any) -> float:
+    """Return for how long it is shown; what is negative stays until it is closed."""
+    milliseconds = validate.number(value)
+    if milliseconds is None:
+        raise RefusedError(Code.BAD_TIME)
+    return _UNTIL_CLOSED if milliseconds < 0 else min(milliseconds, _LONGEST_MS)
+
+
+def receivers(context: Context, room: str | None, user_id: str | None) -> Collection[Session]:
+    """Return the connections in a room, of a user, of both, or of everybody."""
+    users = context.directory.users
+    if EVERYWHERE in (room, user_id):
+        return [tab for user in users.values() for tab in user.sessions]
+    found: dict[Session, None] = {}
+    at = context.directory.rooms.get(room) if room is not None else None
+    for participant in at.participants.values() if at is not None else ():
+        found.update(dict.fromkeys(participant.tabs))
+    user = users.get(user_id) if user_id is not None else None
+    found.update(dict.fromkeys(user.sessions if user is not None else ()))
+    return found

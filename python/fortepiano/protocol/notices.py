@@ -1,0 +1,62 @@
+"""Notifications: what one client is told, for people as a sentence and for programs as a code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from fortepiano.codes import Code
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["MALFORMED", "NATIVE", "NATIVE_OF", "notice"]
+
+_Refusal = Literal["quota", "solo", "muted", "t", "bytes", "messages", "notes"]
+
+NATIVE: Mapping[_Refusal, tuple[str, Code]] = {
+    "quota": ("You're playing too fast! Slow down.", Code.TOO_FAST),
+    "solo": ("Only the holder of the crown can play in this room.", Code.ONLY_OWNER_PLAYS),
+    "muted": ("You are muted in this room.", Code.MUTED),
+    "t": ("You are sending `t` too fast.", Code.TOO_FAST),
+    "bytes": ("You are sending too much data.", Code.TOO_MUCH),
+    "messages": ("You are sending too many messages.", Code.TOO_MUCH),
+    "notes": ("None of those notes was understood.", Code.BAD_NOTES),
+}
+"""What the hub itself tells clients, by its name there."""
+
+NATIVE_OF: Mapping[Code, _Refusal] = {code: kind for kind, (_, code) in NATIVE.items()}
+"""A name there for each code that the hub itself tells."""
+
+MALFORMED: Mapping[Code, str] = {
+    Code.BAD_MESSAGE: "That message is empty, too long, or has characters that it may not have.",
+    Code.BAD_NAME: "That name is empty, too long, or has characters that it may not have.",
+    Code.BAD_COLOR: "A colour is # and six hex digits.",
+    Code.BAD_AFK: "Whether you are away is true or false.",
+    Code.BAD_ROOM: "No room can have that name.",
+    Code.BAD_SETTINGS: "Nothing of that can be set.",
+    Code.BAD_ID: "That is no id of a user.",
+    Code.BAD_TIME: "A time is a number of milliseconds from 0.",
+}
+"""What is said of values that are malformed."""
+
+
+def notice(
+    text: str, code: Code, *, title: str = "Notice", style: str | None = "short"
+) -> dict[str, Any]:
+    """Return a notification.
+
+    Args:
+        text: What it says; clients set it as text.
+        code: What it says to programs.
+        title: Its title.
+        style: "short" for one line, None for the full box.
+    """
+    message: dict[str, Any] = {
+        "m": "notification",
+        "code": code,
+        "title": title,
+        "text": text,
+        "duration": 7000,
+        "target": "#room",
+    }
+    return message if style is None else message | {"class": style}
