@@ -179,6 +179,26 @@ def test_of_an_older_version_nobody_is_away(settings: config.Settings, wires: li
     first.engine.close()
 
 
+def test_rooms_of_an_older_version_say_what_every_room_says(
+    settings: config.Settings, wires: list[Wire]
+) -> None:
+    first = House(settings)
+    ann = first.open(wires[0], "a" * 24)
+    first.say(ann, '[{"m":"hi"},{"m":"ch","_id":"duets","set":{"noindex":true}}]')
+    plain: dict[str, Any] = msgspec.msgpack.decode(encode(first.capture()))
+    for room in plain["rooms"]:
+        del room["settings"]["allowBots"]
+        del room["settings"]["no cussing"]
+    second = House(settings)
+    second.go_on_for(decode(msgspec.msgpack.encode(plain)), wires[:1])
+    for name, is_hidden in (("duets", True), ("lobby", False), ("test/awkward", False)):
+        said = second.context.directory.rooms[name].settings
+        always = {"allowBots": True, "noindex": is_hidden, "no cussing": False}
+        assert said.items() >= always.items()
+    for house in (first, second):
+        house.engine.close()
+
+
 def test_a_crown_that_lies_on_the_floor_lies_there_still(
     settings: config.Settings, wires: list[Wire]
 ) -> None:

@@ -22,7 +22,8 @@ LOBBY, AWKWARD = "lobby", "test/awkward"
 ROOMS = [LOBBY, "test/{}", "{} a", "{} a", "{} a", "{} b"]
 """Names; the braces are filled in, so that programs only share the lobby; one is the busiest."""
 
-SPECIAL = {
+ALWAYS = {"allowBots": True, "noindex": False, "no cussing": False}
+SPECIAL = ALWAYS | {
     "visible": True,
     "chat": True,
     "crownsolo": False,
@@ -30,7 +31,7 @@ SPECIAL = {
     "color2": "#273546",
     "lobby": True,
 }
-NORMAL = {"visible": True, "chat": True, "crownsolo": False, "color": "#3b5054"}
+NORMAL = ALWAYS | {"visible": True, "chat": True, "crownsolo": False, "color": "#3b5054"}
 
 SETS: list[tuple[Message, Message]] = [
     ({"color": "#ff0000"}, {"color": "#ff0000"}),
