@@ -74,6 +74,13 @@ class Rules:
         le=_DAY_MS,
         description="How long a crown lies before others may take it; milliseconds.",
     )
+    crown_return_ms: int = Field(
+        default=10_000,
+        ge=0,
+        le=_DAY_MS,
+        description="How long a crown that passed on when its holder's connection ended comes back"
+        " to who returns, 0 for not at all; milliseconds.",
+    )
     lobby_names: Literal["plain", "numbered"] = Field(
         default="plain",
         description="Special rooms: `lobby` and `test/…`, or also `lobby2`, `lobbyNaN` and such.",

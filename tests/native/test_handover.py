@@ -133,6 +133,7 @@ def test_what_was_restored_tells_the_same(settings: config.Settings, wires: list
     first.say(ann, f'[{{"m":"coowner","_id":"{"c" * 24}","on":true}}]')
     first.say(ben, '[{"m":"+ls"},{"m":"+custom"}]')
     first.say(ben, '[{"m":"ch","_id":"test/elsewhere"},{"m":"ch","_id":"duets"}]')
+    first.context.directory.rooms["duets"].claims.add("e" * 24, first.context.now(), 10_000)
     dropped = Wire()
     gone = first.open(dropped, "d" * 24)
     first.say(gone, '[{"m":"hi"},{"m":"ch","_id":"solo"}]')
@@ -177,6 +178,31 @@ def test_of_an_older_version_nobody_is_away(settings: config.Settings, wires: li
     state = decode(msgspec.msgpack.encode(plain))
     assert [user.is_afk for user in state.users] == [False]
     first.engine.close()
+
+
+def test_whoever_is_away_finds_the_crown_with_the_next_server(
+    settings: config.Settings, wires: list[Wire]
+) -> None:
+    first = House(settings)
+    ann, ben, again = (
+        first.open(wire, letter * 24) for wire, letter in zip(wires, "aba", strict=False)
+    )
+    for link in (ann, ben):
+        first.say(link, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
+    ann.connection_lost(None)
+    plain: dict[str, Any] = msgspec.msgpack.decode(encode(first.capture()))
+    second = House(settings)
+    _, link = second.go_on_for(first.capture(), [wires[1], wires[2]])
+    second.say(link, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
+    holder = second.context.directory.rooms["duets"].holder
+    assert holder is not None and holder.id == "a" * 24
+    assert again.session.user is None
+    # A version that knew nothing of it tells nothing of it.
+    for room in plain["rooms"]:
+        del room["claims"]
+    assert [room.claims for room in decode(msgspec.msgpack.encode(plain)).rooms] == [[], [], []]
+    for house in (first, second):
+        house.engine.close()
 
 
 def test_a_crown_that_lies_on_the_floor_lies_there_still(

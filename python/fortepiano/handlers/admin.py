@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from fortepiano.handlers import crown, rooms
 from fortepiano.handlers.staff import clear, make_permanent, rename, set_hidden, set_tag, siteunban
 from fortepiano.model.banlist import subject
+from fortepiano.model.claims import Claims
 from fortepiano.model.crown import Crown
 from fortepiano.model.staff import EVERYWHERE, admin_messages_of, may_notify
 from fortepiano.protocol import validate
@@ -222,15 +223,23 @@ def _move(context: Context, session: Session, inner: Inner) -> None:
 
 
 def _rename_room(context: Context, session: Session, inner: Inner) -> None:
-    """Give the sender's room another name, or merge it into the one that has it already."""
+    """Give the sender's room another name, or merge it into the one that has it already.
+
+    The crown of a room that only has another name stays whose it was.
+    """
     room = session.participant.room if session.participant is not None else None
     name = validate.text(inner.get("_id"), context.rules.room_name_length)
     if room is None or room.is_special or name is None or name == room.name:
         return
     context.log(session, "rename_channel", room=room.name, after=name)
-    for participant in list(room.participants.values()):
+    is_merged, holder = name in context.directory.rooms, room.holder
+    claims, room.claims = room.claims, Claims()
+    for participant in sorted(room.participants.values(), key=lambda one: one is not holder):
         for tab in list(participant.tabs):
             rooms.place(context, tab, participant.user, name, room.settings)
+    renamed = context.directory.rooms[name]
+    if not (is_merged or renamed.is_special):
+        renamed.claims = claims
 
 
 def _admin_chat(context: Context, session: Session, inner: Inner) -> None:

@@ -140,7 +140,7 @@ def ended(context: Context, session: Session) -> None:
         context.throttle.release(session.address)
     context.outbound.stop_list(session)
     context.outbound.stop_custom(session)
-    rooms.leave(context, session)
+    rooms.leave(context, session, has_ended=True)
     user, session.user = session.user, None
     if user is not None:
         context.directory.depart(user, session, context.now())

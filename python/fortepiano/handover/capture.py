@@ -124,4 +124,5 @@ def _room(context: Context, room: Room, places: Mapping[Session, int]) -> RoomSt
         invited=sorted(room.invited),
         last_lines=room.last_lines,
         empty_since=room.empty_since,
+        claims=list(room.claims),
     )

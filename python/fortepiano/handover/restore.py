@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from fortepiano.model.claims import Claims
 from fortepiano.model.crown import Crown
 from fortepiano.model.participant import Participant
 from fortepiano.model.room import Mute
@@ -132,6 +133,7 @@ def _room(context: Context, state: RoomState, links: Sequence[Link]) -> None:
     room.co_owners, room.invited = set(state.co_owners), set(state.invited)
     room.last_lines = state.last_lines
     room.empty_since = state.empty_since
+    room.claims = Claims(state.claims)
     for one in state.participants:
         _participant(context, room, one, links)
     crown = state.crown

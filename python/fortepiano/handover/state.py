@@ -130,6 +130,7 @@ class RoomState(msgspec.Struct):
     Attributes:
         participants: Who is there, the one who has been there longest first.
         mutes: Whose notes are dropped, and whose chat is refused, by user id.
+        claims: As `model.claims.Claims` tells them.
     """
 
     name: str
@@ -143,6 +144,7 @@ class RoomState(msgspec.Struct):
     invited: list[str] = []
     last_lines: dict[str, int] = {}
     empty_since: int = 0
+    claims: list[tuple[str, int]] = []
 
 
 class State(msgspec.Struct):
