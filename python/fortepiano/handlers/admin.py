@@ -239,7 +239,7 @@ def _rename_room(context: Context, session: Session, inner: Inner) -> None:
             rooms.place(context, tab, participant.user, name, room.settings)
     renamed = context.directory.rooms[name]
     if not (is_merged or renamed.is_special):
-        renamed.claims = claims
+        renamed.claims, renamed.maker = claims, room.maker
 
 
 def _admin_chat(context: Context, session: Session, inner: Inner) -> None:

@@ -116,6 +116,7 @@ def place(context: Context, session: Session, user: User, name: str, wanted: Any
     room = context.directory.rooms.get(name)
     if room is None:
         room = context.directory.open_room(name, validate.settings(wanted))
+        room.maker = user.id
     arrival = world.admit(user, room, outbound.entry(user), context.now())
     participant = arrival.participant
     is_announced = arrival.has_crown and len(room.participants) > 1

@@ -125,4 +125,5 @@ def _room(context: Context, room: Room, places: Mapping[Session, int]) -> RoomSt
         last_lines=room.last_lines,
         empty_since=room.empty_since,
         claims=list(room.claims),
+        maker=room.maker,
     )

@@ -125,7 +125,7 @@ def _session(links: Sequence[Link], place: int) -> Session:
 def _room(context: Context, state: RoomState, links: Sequence[Link]) -> None:
     directory = context.directory
     room = directory.rooms.get(state.name) or directory.open_room(state.name, {})
-    room.is_kept = state.is_kept
+    room.is_kept, room.maker = state.is_kept, state.maker
     room.settings = state.settings
     room.history.clear()
     room.history.extend(state.history)

@@ -145,6 +145,7 @@ class RoomState(msgspec.Struct):
     last_lines: dict[str, int] = {}
     empty_since: int = 0
     claims: list[tuple[str, int]] = []
+    maker: str = ""
 
 
 class State(msgspec.Struct):

@@ -47,6 +47,7 @@ class Room:
         name: Its name, which is also its id.
         number: Its number in the hub.
         is_special: Whether it is a lobby: no crown, fixed settings, never deleted for being empty.
+        maker: The id of who made it; empty where nobody did, or nobody knows.
         is_kept: Whether staff have made it permanent: it outlives its people and the server.
         settings: What its owner set.
         crown: Its crown; None in special rooms and before the first one enters.
@@ -72,6 +73,7 @@ class Room:
         "is_kept",
         "is_special",
         "last_lines",
+        "maker",
         "mutes",
         "name",
         "number",
@@ -85,6 +87,7 @@ class Room:
         self.name = name
         self.number = number
         self.is_special = is_special
+        self.maker = ""
         self.is_kept = False
         self.settings = settings
         self.crown: Crown | None = None
@@ -130,6 +133,7 @@ class Room:
             mutes=self.mutes,
             crown=CrownRecord(crown.user_id, crown.time, crown.start, crown.end) if crown else None,
             claims=tuple(self.claims),
+            maker=self.maker,
             until=until,
         )
 
@@ -143,6 +147,7 @@ class Room:
             record: What was kept.
             now: Milliseconds since 1970.
         """
+        self.maker = record.maker
         self.is_kept = record.until is None
         self.empty_since = now
         if not self.is_special:

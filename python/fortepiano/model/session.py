@@ -31,7 +31,7 @@ class Session:
         connection: What it runs over.
         user_id: Whose it is, from its address.
         address: Its IP address, behind proxies that are trusted; never written down.
-        is_bot: Whether no browser is at the other end.
+        is_bot: Whether no browser, with a person before it, is at the other end.
         is_known_by_token: Whether a token said whose it is, and not its address.
         is_limited: Whether its socket is counted among its address's, and what it sends metered.
         user: Whose it is, with his name and all; None before `hi`.
@@ -92,3 +92,9 @@ class Session:
         self.user_id = user_id
         self.is_bot = is_bot
         self.is_known_by_token = True
+
+    @property
+    def is_known_bot(self) -> bool:
+        """Whether it is a bot that has a token of the operator's."""
+        # A token that is not a bot's makes no bot of anybody: see `become`.
+        return self.is_bot and self.is_known_by_token

@@ -349,7 +349,7 @@ def _sees_people(session: Session) -> bool:
 
     They need not go and look.
     """
-    return session.is_bot and session.is_known_by_token
+    return session.is_known_bot
 
 
 def is_listed(room: Room) -> bool:

@@ -157,6 +157,7 @@ class RoomRecord:
             room that is permanent. Others are kept while the server restarts.
         claims: User ids, and when each of them left with the crown, which they get back by
             returning in time; milliseconds since 1970.
+        maker: The id of who made it; empty where nobody knows.
     """
 
     name: str
@@ -168,6 +169,7 @@ class RoomRecord:
     crown: CrownRecord | None = None
     until: int | None = None
     claims: tuple[tuple[str, int], ...] = ()
+    maker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
