@@ -24,7 +24,7 @@ class QuotaClass:
 
 @dataclass(frozen=True, config=_CLOSED)
 class Rate:
-    """A bucket of tokens; each message of one kind on one socket takes one."""
+    """A bucket of tokens; each message of one kind from one user takes one."""
 
     burst: int = Field(ge=1, le=100_000, description="Messages that may come at once.")
     per_second: float = Field(
@@ -129,7 +129,7 @@ class Rules:
     rate_room: Rate = Field(
         default=Rate(10, 2), description="`ch`, `chset`, `chown`, `kickban`, `unban`, `+ls`, `-ls`."
     )
-    rate_userset: Rate = Field(default=Rate(10, 0.5), description="`userset`.")
+    rate_userset: Rate = Field(default=Rate(30, 2), description="`userset`.")
     rate_time: Rate = Field(default=Rate(30, 10), description="`t`.")
     rate_hello: Rate = Field(default=Rate(10, 1), description="`hi` and `devices`.")
     custom_bytes: int = Field(
@@ -143,7 +143,7 @@ class Rules:
     )
 
     def rate(self, kind: str, *, holder: bool = False) -> Rate | None:
-        """Return the rate limit of a kind of message, per kind and socket.
+        """Return the rate limit of a kind of message, per kind and user.
 
         Args:
             kind: The message's `m`.

@@ -221,10 +221,10 @@ async def test_bad_ways_of_being_away(guests: Company, away: object) -> None:
 
 async def test_being_away_costs_what_a_name_does(guests: Company) -> None:
     person, other = await guests.pair()
-    await person.send(*[going(away=number % 2 == 0) for number in range(10)], going(away=True))
+    await person.send(*[going(away=number % 2 == 0) for number in range(30)], going(away=True))
     heard = await person.hears()
-    assert [message["m"] for message in heard] == ["p"] * 10 + ["notification"]
-    assert len(await other.hears()) == 10
+    assert [message["m"] for message in heard] == ["p"] * 30 + ["notification"]
+    assert len(await other.hears()) == 30
 
 
 async def test_who_hides_is_away_for_those_who_see_him(house: House) -> None:

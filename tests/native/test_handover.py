@@ -206,6 +206,44 @@ def test_whoever_is_away_finds_the_crown_with_the_next_server(
         house.engine.close()
 
 
+def test_what_somebody_has_sent_counts_with_the_next_server(
+    settings: config.Settings, wires: list[Wire]
+) -> None:
+    first = House(settings)
+    links = [first.open(wire, "a" * 24) for wire in wires[:2]]
+    waiting = first.open(wires[2], "b" * 24)
+    first.say(waiting, '[{"m":"devices"},{"m":"devices"}]')
+    for link in links:
+        first.say(link, '[{"m":"hi"},{"m":"ch","_id":"duets"},{"m":"a","message":"x"}]')
+    state = first.capture()
+    (told,) = [user for user in state.users if user.id == "a" * 24]
+    assert told.buckets is not None and {"hi", "ch", "a"} <= told.buckets.keys()
+    assert [link.session.buckets is None for link in state.links if link.session] == [
+        *(True, True),
+        False,
+    ]
+    second = House(settings)
+    second.go_on_for(state, wires[:3])
+    user = second.context.directory.users["a" * 24]
+    assert user.buckets == told.buckets
+    # A version that had buckets for each connection told them with those.
+    plain: dict[str, Any] = msgspec.msgpack.decode(encode(state))
+    until = first.context.now() + 5000.0
+    for one in plain["users"]:
+        del one["buckets"]
+    for one in plain["links"][:2]:
+        one["session"]["buckets"] = {"a": until}
+    third = House(settings)
+    after = third.go_on_for(decode(msgspec.msgpack.encode(plain)), wires[:3])
+    assert [link.session.buckets for link in after[:2]] == [None, None]
+    assert (after[2].session.buckets or {}).keys() == {"devices"}
+    buckets = third.context.directory.users["a" * 24].buckets
+    assert buckets is not None
+    assert until < buckets["a"] <= third.context.now() + 8000
+    for house in (first, second, third):
+        house.engine.close()
+
+
 def test_a_crown_that_lies_on_the_floor_lies_there_still(
     settings: config.Settings, wires: list[Wire]
 ) -> None:

@@ -390,7 +390,7 @@ class TestRules:
         [
             (("a", "dm"), Rate(8, 1)),
             (("ch", "chset", "chown", "kickban", "unban", "+ls", "-ls"), Rate(10, 2)),
-            (("userset",), Rate(10, 0.5)),
+            (("userset",), Rate(30, 2)),
             (("t",), Rate(30, 10)),
             (("hi", "devices"), Rate(10, 1)),
             (("n", "m", "custom", "bye", "__proto__", "rate"), None),

@@ -265,7 +265,7 @@ class TestSockets:
 
 class TestRooms:
     def test_an_address_makes_ten_and_then_one_a_second(self) -> None:
-        backstage = begun("ip")
+        backstage = begun("random")
         actors = [hello(backstage) for _ in range(12)]
         for number, actor in enumerate(actors[:10]):
             actor.send("ch", id_=f"room {number}")

@@ -259,7 +259,7 @@ RATES: list[tuple[Message, str, int, float]] = [
     ({"m": "hi"}, "hi", 10, 1),
     ({"m": "ch", "_id": "room"}, "ch", 10, 2),
     ({"m": "+ls"}, "ls", 10, 2),
-    ({"m": "userset", "set": {"name": "{}"}}, "p", 10, 0.5),
+    ({"m": "userset", "set": {"name": "{}"}}, "p", 30, 2),
     ({"m": "t"}, "t", 30, 10),
 ]
 

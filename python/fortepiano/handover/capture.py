@@ -98,6 +98,7 @@ def _user(context: Context, user: User, places: Mapping[Session, int]) -> UserSt
         custom_since=user.custom_since,
         custom_bytes=user.custom_bytes,
         departed=context.directory.departed.get(user.id),
+        buckets=user.buckets,
     )
 
 

@@ -87,6 +87,7 @@ def _user(context: Context, state: UserState) -> User:
         flags=state.flags,
         custom_since=state.custom_since,
         custom_bytes=state.custom_bytes,
+        buckets=state.buckets,
     )
 
 
@@ -110,6 +111,10 @@ def _link(context: Context, engine: Engine, state: LinkState, socket: int) -> Li
     session.scope = known.scope
     session.permissions = permissions_of(known.scope)
     session.refusals, session.buckets = known.refusals, known.buckets
+    if user is not None:
+        # The buckets of addresses start full: they are within seconds anyway, and who empties one
+        # cannot restart the server.
+        context.rates.settle(session, context.rules, context.now())
     if known.hears_custom:
         context.outbound.start_custom(session)
     if known.hears_list:

@@ -224,7 +224,8 @@ class World:
         """Put a user on the quota of where he is.
 
         Returns:
-            The quota, and whether its numbers differ from before; only then it is full again.
+            The quota, and whether its numbers differ from before. The points stay what they are,
+            cut to the new maximum.
         """
         quota = self.quota_class(participant)
         return quota, self.hub.set_quota(participant.user.quota, quota.allowance, quota.max)
