@@ -58,6 +58,7 @@ class TestPermanentRooms:
             "slowMode": 5,
             "inviteOnly": True,
         }
+        assert room.maker == OWNER
         assert room.co_owners == {CO_OWNER}
         assert room.invited == {GUEST}
         assert room.mutes == {MUTED: MuteRecord(notes=True, chat=False)}
