@@ -24,7 +24,7 @@ class QuotaClass:
 
 @dataclass(frozen=True, config=_CLOSED)
 class Rate:
-    """A bucket of tokens; each message of one kind on one socket takes one."""
+    """A bucket of tokens; each message of one kind from one user takes one."""
 
     burst: int = Field(ge=1, le=100_000, description="Messages that may come at once.")
     per_second: float = Field(
@@ -73,6 +73,13 @@ class Rules:
         ge=0,
         le=_DAY_MS,
         description="How long a crown lies before others may take it; milliseconds.",
+    )
+    crown_return_ms: int = Field(
+        default=10_000,
+        ge=0,
+        le=_DAY_MS,
+        description="How long a crown that passed on when its holder's connection ended comes back"
+        " to who returns, 0 for not at all; milliseconds.",
     )
     lobby_names: Literal["plain", "numbered"] = Field(
         default="plain",
@@ -146,7 +153,7 @@ class Rules:
     )
 
     def rate(self, kind: str, *, holder: bool = False) -> Rate | None:
-        """Return the rate limit of a kind of message, per kind and socket.
+        """Return the rate limit of a kind of message, per kind and user.
 
         Args:
             kind: The message's `m`.

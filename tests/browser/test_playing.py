@@ -143,11 +143,65 @@ def test_the_quota_is_the_one_of_the_protocol(server: Server, room: str, invite:
           quota.adopt({ allowance: 100, max: 300, maxHistLen: 3 });
           quota.tick();
           told.push(quota.points);
-          quota.adopt({ allowance: 200, max: 600, maxHistLen: 3 });
-          return [...told, quota.points];
+          // Another class fills nothing up, and cuts what is too much.
+          quota.adopt({ allowance: 200, max: 600, maxHistLen: 3, tick: 250 });
+          told.push(quota.points, quota.pace);
+          quota.adopt({ allowance: 10, max: 30, maxHistLen: 5, tick: 0 });
+          return [...told, quota.points, quota.pace];
         }"""
     )
-    assert outcome == [False, True, False, 100, True, 100, 600]
+    assert outcome == [False, True, False, 100, True, 100, 100, 250, 30, 250]
+
+
+def test_the_quotas_tick_is_the_servers(server: Server, room: str, invite: Invite) -> None:
+    ann = invite(server).visit(room)
+    assert ann.page.get_by_role("meter").get_attribute("title") == (
+        "24000 of 24000 notes left, 8000 more every 1 s"
+    )
+
+
+def test_a_refusal_is_known_by_its_code(server: Server, room: str, invite: Invite) -> None:
+    ann = invite(server).visit(room)
+    outcome = ann.page.evaluate(
+        """async () => {
+          const { NoteQuota, showQuota } = await import("/assets/quota.js");
+          const { Emitter } = await import("/assets/emitter.js");
+          const net = { wire: new Emitter() };
+          const bar = document.createElement("div");
+          bar.append(document.createElement("div"));
+          showQuota(net, new NoteQuota(net), bar);
+          const told = [];
+          for (const message of [
+            { text: "You're playing too fast! Slow down." },
+            { code: "muted", text: "too_fast" },
+            { code: "too_fast", text: "Langsamer!" },
+          ]) {
+            net.wire.emit("notification", message);
+            told.push(bar.dataset.refused ?? null);
+          }
+          return told;
+        }"""
+    )
+    assert outcome == [None, None, "true"]
+
+
+def test_no_message_has_more_notes_than_servers_take(
+    server: Server, room: str, invite: Invite
+) -> None:
+    ann = invite(server).visit(room)
+    sizes = ann.page.evaluate(
+        """async () => {
+          const { Outgoing } = await import("/assets/piano/outgoing.js");
+          const sent = [];
+          const net = { status: "online", send: (message) => sent.push(message) };
+          const outgoing = new Outgoing(net, { toServer: (time) => time }, () => {});
+          for (let i = 0; i < 2500; i += 1) outgoing.start("as-1", 0.123, 1000 + i / 20);
+          outgoing.flush();
+          return sent.map((message) => [message.n.length, JSON.stringify([message]).length]);
+        }"""
+    )
+    assert [size for size, _ in sizes] == [1000, 1000, 500]
+    assert all(length < 48_000 for _, length in sizes)
 
 
 def test_one_button_starts_the_sound(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from support.people import Company, Person, new_address
+import pytest
+
+from support.people import Company, House, Person, new_address
 
 
 async def turned_away(person: Person, room: str) -> None:
@@ -93,6 +95,51 @@ async def test_a_room_without_bots_takes_people_with_browsers(guests: Company, r
     await holder.send({"m": "chset", "set": {"allowBots": True}})
     await holder.expect("ch")
     assert (await bot.join(room))["ch"]["count"] == 3
+
+
+HEADLESS = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "HeadlessChrome/141.0.0.0 Safari/537.36"
+)
+
+
+@pytest.mark.parametrize("agent", [HEADLESS, "Mozilla/5.0 jsdom/26.1.0", "node", "okhttp/4.12.0"])
+async def test_a_room_without_bots_knows_what_calls_itself_a_browser(
+    guests: Company, room: str, agent: str
+) -> None:
+    await guests.enter(room, {"allowBots": False}, agent=BROWSER)
+    await turned_away(await guests.enter(agent=agent), room)
+
+
+async def test_a_bot_with_a_token_of_the_operators_passes(house: House, room: str) -> None:
+    guests = house()
+    await guests.enter(room, {"allowBots": False}, agent=BROWSER)
+    bot = await guests.enter(agent=BOT, token=guests.server.tokens["bot"])
+    assert (await bot.join(room))["ch"]["_id"] == room
+    stranger = await guests.open(agent=BOT)
+    await stranger.hello(token=guests.server.tokens["moderate"])
+    assert (await stranger.join(room))["ch"]["_id"] == room, "staff may as ever"
+    await turned_away(await guests.enter(agent=BOT), room)
+
+
+async def test_so_does_a_bot_that_made_the_room_or_holds_its_crown(
+    family: Company, room: str
+) -> None:
+    maker = await family.enter(room, {"allowBots": False}, address=new_address(), agent=BOT)
+    heir = await family.enter(room, address=new_address(), agent=BROWSER)
+    await maker.send({"m": "chown", "id": heir.id})
+    await heir.expect("ch")
+    await maker.join("test/awkward")
+    assert (await maker.join(room))["ch"]["_id"] == room
+    await maker.join("test/awkward")
+    await heir.send({"m": "chown"})
+    await heir.hears()
+    await heir.join("test/awkward")
+    if heir.preset.rooms_linger:
+        # The room is empty, and still there: who held its crown comes with a program.
+        program = await family.enter(address=heir.address, agent=BOT)
+        assert (await program.join(room))["ch"]["_id"] == room
+        await turned_away(await family.enter(address=new_address(), agent=BOT), room)
 
 
 async def test_noindex_is_a_request_and_no_lock(guests: Company, room: str) -> None:

@@ -150,6 +150,22 @@ async def test_case_55_one_quota_for_all_tabs_and_connections(house: House, pres
     assert await heard(listeners[2]) == 0
 
 
+async def test_case_55_a_reconnect_refills_nothing(house: House, preset: Preset) -> None:
+    company, room = house(**STILL), new_room()
+    listener = await company.enter(room, address=new_address())
+    guest = await company.enter(room, address=new_address())
+    await play(guest, preset.normal.max - 3)
+    assert await heard(listener) == preset.normal.max - 3
+    for _ in range(3):
+        await guest.vanish()
+        await listener.expect("bye")
+        guest = await company.enter(room, address=guest.address)
+        await play(guest, 1)
+        assert await heard(listener) == 1
+    await play(guest, 1)
+    assert await heard(listener) == 0
+
+
 async def test_case_57_more_notes_than_the_maximum_are_dropped_whole(house: House) -> None:
     listener, guest = await house(**BRISK).pair()
     await play(guest, SMALL.max + 1)

@@ -1,4 +1,4 @@
-"""Rate limits: a burst, then a trickle, for each kind and socket (docs/protocol.md 2.2).
+"""Rate limits: a burst, then a trickle, for each kind and user (docs/protocol.md 2.2).
 
 The trickle is measured by a clock that stands, in tests/unit/test_time.py.
 """
@@ -213,15 +213,52 @@ async def test_and_again_after_that(house: House) -> None:
     assert count(await person.hears(), "notification") == 1
 
 
-async def test_each_socket_has_buckets_of_its_own(family: Company, room: str) -> None:
-    await family.enter(room, address=new_address())
+async def test_all_tabs_of_a_user_have_the_same_buckets(family: Company, room: str) -> None:
+    listener = await family.enter(room, address=new_address())
     person = await family.enter(room, address=new_address())
     tab = await family.tab(person, room)
-    await person.send(*[{"m": "a", "message": "one"}] * 20)
+    await person.send(*[{"m": "a", "message": "one"}] * 5)
     await person.hears()
-    await tab.hears()
     await tab.send(*[{"m": "a", "message": "two"}] * 20)
-    assert count(await tab.hears(), "a") == 8
+    assert count(await tab.hears(), "a") >= 8
+    assert [m["a"] for m in await listener.hears() if m["m"] == "a"] == ["one"] * 5 + ["two"] * 3
+    assert count(tab.log, "notification") == 1
+    # Somebody else at another address has theirs.
+    other = await family.enter(room, address=new_address())
+    await other.send(*[{"m": "a", "message": "three"}] * 20)
+    assert count(await other.hears(), "a") == 8
+
+
+SLOW = {"RATE_CHAT__PER_SECOND": "0.01", "RATE_ROOM__PER_SECOND": "0.01", "NODE_ENV": "production"}
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+async def test_a_reconnect_refills_nothing(house: House, room: str, how: str) -> None:
+    family = house(**SLOW)
+    listener = await family.enter(room, address=new_address())
+    person = await family.enter(room, address=new_address())
+    await person.send(*[{"m": "a", "message": "one"}] * 6, *[{"m": "+ls"}] * 10)
+    await person.hears()
+    await (person.leave() if how == "close" else person.vanish())
+    await listener.expect("bye")
+    again = await family.enter(room, address=person.address)
+    assert again.id == person.id
+    await again.send(*[{"m": "a", "message": "two"}] * 6, {"m": "+ls"})
+    heard = await again.hears()
+    assert (count(heard, "a"), count(heard, "ls")) == (2, 0)
+    assert count(await listener.hears(), "a") == 2
+
+
+async def test_sixteen_tabs_that_come_back_are_all_welcome(family: Company, room: str) -> None:
+    address = new_address()
+    tabs = [await family.open(address=address) for _ in range(16)]
+    for tab in tabs:
+        await tab.send({"m": "hi"}, {"m": "devices", "list": []}, {"m": "ch", "_id": room})
+    for tab in tabs:
+        await tab.expect("hi")
+        assert (await tab.welcomed())["ch"]["_id"] == room
+    for tab in tabs:
+        await tab.nothing("notification")
 
 
 async def test_the_others_hear_nothing_of_refusals(guests: Company) -> None:

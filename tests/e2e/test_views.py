@@ -168,7 +168,10 @@ def town(request: pytest.FixtureRequest) -> Iterator[type[Evenings]]:
     """The machine on a server where a dropped crown may be taken at once, or not for an hour."""
     idle_ms = 0 if request.param else HOUR
     with run_server(
-        FORTEPIANO_RULES__CROWN_IDLE_MS=str(idle_ms), FORTEPIANO_FLUSH__MOVE_MS="5", **UNHURRIED
+        FORTEPIANO_RULES__CROWN_IDLE_MS=str(idle_ms),
+        FORTEPIANO_RULES__CROWN_RETURN_MS=str(HOUR),
+        FORTEPIANO_FLUSH__MOVE_MS="5",
+        **UNHURRIED,
     ) as running:
 
         class Here(Evenings):

@@ -133,6 +133,7 @@ def test_what_was_restored_tells_the_same(settings: config.Settings, wires: list
     first.say(ann, f'[{{"m":"coowner","_id":"{"c" * 24}","on":true}}]')
     first.say(ben, '[{"m":"+ls"},{"m":"+custom"}]')
     first.say(ben, '[{"m":"ch","_id":"test/elsewhere"},{"m":"ch","_id":"duets"}]')
+    first.context.directory.rooms["duets"].claims.add("e" * 24, first.context.now(), 10_000)
     dropped = Wire()
     gone = first.open(dropped, "d" * 24)
     first.say(gone, '[{"m":"hi"},{"m":"ch","_id":"solo"}]')
@@ -177,6 +178,90 @@ def test_of_an_older_version_nobody_is_away(settings: config.Settings, wires: li
     state = decode(msgspec.msgpack.encode(plain))
     assert [user.is_afk for user in state.users] == [False]
     first.engine.close()
+
+
+def test_rooms_of_an_older_version_say_what_every_room_says(
+    settings: config.Settings, wires: list[Wire]
+) -> None:
+    first = House(settings)
+    ann = first.open(wires[0], "a" * 24)
+    first.say(ann, '[{"m":"hi"},{"m":"ch","_id":"duets","set":{"noindex":true}}]')
+    plain: dict[str, Any] = msgspec.msgpack.decode(encode(first.capture()))
+    for room in plain["rooms"]:
+        del room["settings"]["allowBots"]
+        del room["settings"]["no cussing"]
+    second = House(settings)
+    second.go_on_for(decode(msgspec.msgpack.encode(plain)), wires[:1])
+    for name, is_hidden in (("duets", True), ("lobby", False), ("test/awkward", False)):
+        said = second.context.directory.rooms[name].settings
+        always = {"allowBots": True, "noindex": is_hidden, "no cussing": False}
+        assert said.items() >= always.items()
+    for house in (first, second):
+        house.engine.close()
+
+
+def test_whoever_is_away_finds_the_crown_with_the_next_server(
+    settings: config.Settings, wires: list[Wire]
+) -> None:
+    first = House(settings)
+    ann, ben, again = (
+        first.open(wire, letter * 24) for wire, letter in zip(wires, "aba", strict=False)
+    )
+    for link in (ann, ben):
+        first.say(link, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
+    ann.connection_lost(None)
+    plain: dict[str, Any] = msgspec.msgpack.decode(encode(first.capture()))
+    second = House(settings)
+    _, link = second.go_on_for(first.capture(), [wires[1], wires[2]])
+    second.say(link, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
+    duets = second.context.directory.rooms["duets"]
+    assert duets.holder is not None and duets.holder.id == duets.maker == "a" * 24
+    assert again.session.user is None
+    # A version that knew nothing of it tells nothing of it.
+    for room in plain["rooms"]:
+        del room["claims"], room["maker"]
+    older = decode(msgspec.msgpack.encode(plain)).rooms
+    assert [(room.claims, room.maker) for room in older] == [([], "")] * 3
+    for house in (first, second):
+        house.engine.close()
+
+
+def test_what_somebody_has_sent_counts_with_the_next_server(
+    settings: config.Settings, wires: list[Wire]
+) -> None:
+    first = House(settings)
+    links = [first.open(wire, "a" * 24) for wire in wires[:2]]
+    waiting = first.open(wires[2], "b" * 24)
+    first.say(waiting, '[{"m":"devices"},{"m":"devices"}]')
+    for link in links:
+        first.say(link, '[{"m":"hi"},{"m":"ch","_id":"duets"},{"m":"a","message":"x"}]')
+    state = first.capture()
+    (told,) = [user for user in state.users if user.id == "a" * 24]
+    assert told.buckets is not None and {"hi", "ch", "a"} <= told.buckets.keys()
+    assert [link.session.buckets is None for link in state.links if link.session] == [
+        *(True, True),
+        False,
+    ]
+    second = House(settings)
+    second.go_on_for(state, wires[:3])
+    user = second.context.directory.users["a" * 24]
+    assert user.buckets == told.buckets
+    # A version that had buckets for each connection told them with those.
+    plain: dict[str, Any] = msgspec.msgpack.decode(encode(state))
+    until = first.context.now() + 5000.0
+    for one in plain["users"]:
+        del one["buckets"]
+    for one in plain["links"][:2]:
+        one["session"]["buckets"] = {"a": until}
+    third = House(settings)
+    after = third.go_on_for(decode(msgspec.msgpack.encode(plain)), wires[:3])
+    assert [link.session.buckets for link in after[:2]] == [None, None]
+    assert (after[2].session.buckets or {}).keys() == {"devices"}
+    buckets = third.context.directory.users["a" * 24].buckets
+    assert buckets is not None
+    assert until < buckets["a"] <= third.context.now() + 8000
+    for house in (first, second, third):
+        house.engine.close()
 
 
 def test_a_crown_that_lies_on_the_floor_lies_there_still(

@@ -59,6 +59,5 @@ class Classic:
         known = self.ppl.setdefault(entry["id"], dict(entry))
         # What is empty or zero never applies.
         known.update({key: entry[key] for key in ("x", "y", "color", "name") if entry.get(key)})
-        if "name" in entry:
-            # That somebody is away comes along each time.
-            known["afk"] = entry.get("afk", False)
+        # Whoever is away stays so until something else is said.
+        known["afk"] = entry.get("afk", known.get("afk"))

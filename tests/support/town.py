@@ -22,7 +22,8 @@ LOBBY, AWKWARD = "lobby", "test/awkward"
 ROOMS = [LOBBY, "test/{}", "{} a", "{} a", "{} a", "{} b"]
 """Names; the braces are filled in, so that programs only share the lobby; one is the busiest."""
 
-SPECIAL = {
+ALWAYS = {"allowBots": True, "noindex": False, "no cussing": False}
+SPECIAL = ALWAYS | {
     "visible": True,
     "chat": True,
     "crownsolo": False,
@@ -30,7 +31,7 @@ SPECIAL = {
     "color2": "#273546",
     "lobby": True,
 }
-NORMAL = {"visible": True, "chat": True, "crownsolo": False, "color": "#3b5054"}
+NORMAL = ALWAYS | {"visible": True, "chat": True, "crownsolo": False, "color": "#3b5054"}
 
 SETS: list[tuple[Message, Message]] = [
     ({"color": "#ff0000"}, {"color": "#ff0000"}),
@@ -59,6 +60,8 @@ class Room:
     holder: int | None = None
     last: int | None = None
     """Who holds the crown or held it last; nobody in special rooms."""
+    claims: list[int] = field(default_factory=list)
+    """Who gets the crown back by returning; whoever comes before them in this list, too."""
     beside: set[int] = field(default_factory=set)
     """Who rules beside the holder."""
     chat: deque[Line] = field(default_factory=lambda: deque(maxlen=32))
@@ -158,7 +161,7 @@ class Town:
             await tab.person.send({"m": "bye"})
             assert await tab.person.closed() == 1000
         await self._out(tab.person)
-        self._vacate(tab)
+        self._vacate(tab, has_ended=True)
         if all(other.user != tab.user for other in self.tabs):
             self.away.discard(tab.user)
 
@@ -209,9 +212,12 @@ class Town:
         if not (is_holder or is_lying):
             return
         if heir in room.stays:
+            if room.holder != heir:
+                room.claims.clear()
             room.holder = room.last = heir
         elif is_holder:
             room.holder = None
+            room.claims.clear()
 
     async def share(self, tab: Tab, user: int, *, on: bool) -> None:
         """Let somebody rule beside oneself, or no more."""
@@ -228,14 +234,15 @@ class Town:
         """Throw somebody out."""
         now = await tab.do({"m": "kickban", "_id": self._id(user), "ms": ms})
         others = [other for other in self.tabs if other.user == user]
-        if not self.rules(tab) or not others:
-            return
         room = tab.room
-        assert room is not None
+        if not self.rules(tab) or room is None or not (others or user in room.claims):
+            return
         if user == room.holder != tab.user:
             return
         if ms >= 1:
             self.bans.add((room.name, user))
+        if user in room.claims:
+            room.claims.remove(user)
         for other in others:
             if other.room is room:
                 self._place(other, AWKWARD, {})
@@ -257,7 +264,7 @@ class Town:
         return known["_id"] if known else "nobody"
 
     def _knows(self, room: Room, user: int) -> bool:
-        return user in room.stays or user in room.beside or user == room.last
+        return user in room.stays or user in room.beside or user == room.last or user in room.claims
 
     def _fits(self, room: Room) -> bool:
         return len(room.stays) < room.settings.get("limit", math.inf)
@@ -277,10 +284,13 @@ class Town:
         if tab.user in room.stays:
             return
         room.stays[tab.user] = [200, 100]
-        if room.holder is None and room.last == tab.user:
+        if tab.user in room.claims:
+            room.holder = room.last = tab.user
+            del room.claims[room.claims.index(tab.user) :]
+        elif room.holder is None and room.last == tab.user:
             room.holder = tab.user
 
-    def _vacate(self, tab: Tab) -> None:
+    def _vacate(self, tab: Tab, *, has_ended: bool = False) -> None:
         room, tab.room = tab.room, None
         if room is None or any(t.room is room and t.user == tab.user for t in self.tabs):
             return
@@ -288,6 +298,8 @@ class Town:
         if room.holder == tab.user:
             room.holder = next(iter(room.stays), None)
             room.last = tab.user if room.holder is None else room.holder
+            if has_ended and room.holder is not None:
+                room.claims.append(tab.user)
         if not room.stays and "lobby" not in room.settings:
             del self.rooms[room.name]
 

@@ -98,6 +98,45 @@ class TestWhyNot:
         backstage.wait(seconds)
         assert asked(backstage, stranger) == why
 
+    @pytest.mark.parametrize(
+        ("who", "why"),
+        [
+            ("a stranger", BOT),
+            ("who made it", None),
+            ("the holder", None),
+            ("with a token of the operator's", None),
+            ("with a token of a browser's", None),
+        ],
+    )
+    def test_bots_that_may(self, who: str, why: str | None) -> None:
+        backstage = Backstage()
+        maker, holder = backstage.enter(ROOM, allowBots=False), backstage.enter(ROOM)
+        backstage.enter(ROOM)
+        maker.send("chown", id=holder.id)
+        maker.send("ch", id_="lobby")
+        bot = maker if who == "who made it" else holder if who == "the holder" else None
+        if bot is holder:
+            holder.send("chown")
+            holder.send("ch", id_="lobby")
+        bot = bot or backstage.enter()
+        bot.session.is_bot = True
+        if who.startswith("with"):
+            bot.session.become(bot.id, is_bot="operator" in who)
+        assert asked(backstage, bot) == why
+
+    def test_having_made_it_opens_no_other_door(self) -> None:
+        backstage = Backstage()
+        maker = backstage.enter(ROOM, limit=1)
+        holder = backstage.enter()
+        maker.send("chset", set={"limit": 2})
+        holder.send("ch", id_=ROOM)
+        maker.send("chown", id=holder.id)
+        maker.send("ch", id_="lobby")
+        holder.send("chset", set={"limit": 1})
+        assert asked(backstage, maker) == FULL
+        holder.send("chset", set={"limit": 0, "allowBots": False, "inviteOnly": True})
+        assert asked(backstage, maker) == INVITED
+
     def test_people_are_no_bots(self) -> None:
         backstage = Backstage()
         backstage.enter(ROOM, allowBots=False)

@@ -136,18 +136,75 @@ class TestRates:
         actor.send("a", message="hello")
         assert len(backstage.context.directory.rooms[ROOM].history) == 1
 
-    def test_each_kind_and_each_tab_has_its_own(self) -> None:
+    def test_each_kind_has_its_own_and_all_tabs_one(self) -> None:
         backstage = Backstage()
         first, second = (backstage.enter(ROOM, user_id=ANN) for _ in range(2))
-        for number in range(11):
+        for number in range(9):
             first.send("a", message=f"line {number}")
         first.heard()
         first.send("userset", set={"name": "Ann"})
-        second.send("a", message="hello")
-        assert texts(first) == texts(second) == []
+        for number in range(3):
+            second.send("a", message=f"line {number + 9}")
+        assert texts(first) == []
+        assert texts(second) == ["You are sending `a` too fast."]
         history = backstage.context.directory.rooms[ROOM].history
-        assert history[-1]["a"] == "hello"
+        assert [line["a"] for line in history] == [f"line {number}" for number in range(10)]
         assert history[-1]["p"]["name"] == "Ann"
+
+    @pytest.mark.parametrize("seconds", [0, 59])
+    def test_a_reconnect_refills_nothing(self, seconds: float) -> None:
+        backstage = Backstage(rate_chat={"burst": 3, "per_second": 0.01})
+        backstage.enter(ROOM)
+        actor = backstage.enter(ROOM, user_id=ANN)
+        for number in range(3):
+            actor.send("a", message=f"line {number}")
+        backstage.end(actor)
+        backstage.wait(seconds)
+        again = backstage.enter(ROOM, user_id=ANN)
+        again.heard()
+        again.send("a", message="one more")
+        assert texts(again) == ["You are sending `a` too fast."]
+        backstage.end(again)
+        backstage.wait(60)
+        backstage.enter(ROOM, user_id=ANN).send("a", message="the last")
+        history = backstage.context.directory.rooms[ROOM].history
+        assert [line["a"] for line in history][3:] == ["the last"]
+
+    def test_all_tabs_of_a_user_come_back_together(self) -> None:
+        backstage = Backstage()
+        tabs = [backstage.open(ANN) for _ in range(16)]
+        for number, tab in enumerate(tabs):
+            kinds = ["devices", "hi"] if number < 3 else ["hi", "devices"]
+            for kind in kinds:
+                tab.send(kind, list=[])
+            tab.send("ch", id_=ROOM)
+        assert [tab.room for tab in tabs] == [ROOM] * 16
+        assert not any(texts(tab) for tab in tabs)
+        # What they may not do is go on like that.
+        tabs[0].send("ch", id_="lobby")
+        assert tabs[0].room == ROOM
+        backstage.wait(0.5)
+        tabs[0].send("ch", id_="lobby")
+        assert tabs[0].room == "lobby"
+
+    def test_before_hi_a_connection_has_its_own(self) -> None:
+        backstage = Backstage()
+        first, second = backstage.open(ANN), backstage.open(ANN)
+        for actor in (first, second):
+            for _ in range(10):
+                actor.send("devices", list=[])
+            assert texts(actor) == []
+            actor.send("devices", list=[])
+            assert len(texts(actor)) == 1
+        # And then both have what the user has left.
+        second.send("hi")
+        second.heard()
+        second.send("devices", list=[])
+        backstage.wait(5)
+        assert len(texts(second)) == 0, "one notification in five seconds"
+        for _ in range(6):
+            second.send("devices", list=[])
+        assert len(texts(second)) == 1
 
     def test_staff_are_exempt(self) -> None:
         backstage = Backstage()

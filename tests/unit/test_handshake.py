@@ -46,7 +46,7 @@ class Gate:
     """As much of a gate as the upgrade asks."""
 
     def __init__(self) -> None:
-        self.opened: list[tuple[str, bytes, bytes]] = []
+        self.opened: list[tuple[bool, bytes, bytes]] = []
         self.withdrawn: list[Admission] = []
 
     def admit(self, _peer: str, _headers: object) -> Admission:
@@ -55,8 +55,10 @@ class Gate:
     def withdraw(self, admission: Admission) -> None:
         self.withdrawn.append(admission)
 
-    def open(self, _on: Transport, _who: Admission, agent: str, answer: bytes, tail: bytes) -> None:
-        self.opened.append((agent, answer, tail))
+    def open(
+        self, _on: Transport, _who: Admission, answer: bytes, tail: bytes, *, is_bot: bool
+    ) -> None:
+        self.opened.append((is_bot, answer, tail))
 
 
 class Transport:
@@ -140,6 +142,6 @@ def test_what_comes_along_is_handed_on() -> None:
         "\r\n",
     )
     gate, _ = ask(Head("\r\n".join(lines).encode()), b"behind")
-    [(agent, answer, tail)] = gate.opened
-    assert (agent, tail) == ("Mozilla/5.0", b"behind")
+    [(is_bot, answer, tail)] = gate.opened
+    assert (is_bot, tail) == (False, b"behind")
     assert answer.endswith(b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")

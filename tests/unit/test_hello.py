@@ -172,13 +172,16 @@ class TestBots:
         session = hello(backstage, bot_token(backstage)).session
         assert (session.scope, session.permissions) == (None, frozenset())
 
-    def test_rooms_without_bots_keep_it_out(self) -> None:
+    def test_rooms_without_bots_take_it_and_no_other(self) -> None:
         backstage = begun("ip")
         host = hello(backstage, at=THERE)
         host.send("ch", id_="quiet", set={"allowBots": False})
         bot = hello(backstage, bot_token(backstage), is_bot=False)
         bot.send("ch", id_="quiet")
-        assert bot.room == "test/awkward"
+        assert bot.room == "quiet"
+        stranger = hello(backstage, is_bot=True)
+        stranger.send("ch", id_="quiet")
+        assert stranger.room == "test/awkward"
         person = hello(backstage)
         person.send("ch", id_="quiet")
         assert person.room == "quiet"
@@ -262,7 +265,7 @@ class TestSockets:
 
 class TestRooms:
     def test_an_address_makes_ten_and_then_one_a_second(self) -> None:
-        backstage = begun("ip")
+        backstage = begun("random")
         actors = [hello(backstage) for _ in range(12)]
         for number, actor in enumerate(actors[:10]):
             actor.send("ch", id_=f"room {number}")

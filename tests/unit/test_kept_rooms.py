@@ -7,7 +7,7 @@ import pytest
 from fortepiano.handlers import rooms
 from fortepiano.protocol.archive import Archive
 from fortepiano.store.memory import MemoryStore
-from fortepiano.store.records import MuteRecord, UserRecord
+from fortepiano.store.records import MuteRecord, RoomRecord, UserRecord
 from support.backstage import START, Backstage
 
 ROOM = "duets"
@@ -58,12 +58,21 @@ class TestPermanentRooms:
             "slowMode": 5,
             "inviteOnly": True,
         }
+        assert room.maker == OWNER
         assert room.co_owners == {CO_OWNER}
         assert room.invited == {GUEST}
         assert room.mutes == {MUTED: MuteRecord(notes=True, chat=False)}
         assert room.participants == {}
         assert room.crown is not None
         assert (room.crown.user_id, room.crown.holder) == (OWNER, None)
+
+    def test_what_was_kept_by_an_older_version_says_what_every_room_says(
+        self, store: MemoryStore
+    ) -> None:
+        store.save_room(RoomRecord(name=ROOM, settings={"visible": True, "noindex": True}))
+        room = Backstage(store=store).context.directory.rooms[ROOM]
+        assert (room.settings["allowBots"], room.settings["noindex"]) == (True, True)
+        assert room.settings["no cussing"] is False
 
     def test_the_owner_finds_his_crown(self, store: MemoryStore) -> None:
         evening(store)

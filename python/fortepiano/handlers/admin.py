@@ -14,6 +14,7 @@ from fortepiano.handlers.notification import notify, receivers
 from fortepiano.handlers.refusal import RefusedError
 from fortepiano.handlers.staff import clear, make_permanent, rename, set_hidden, set_tag, siteunban
 from fortepiano.model.banlist import subject
+from fortepiano.model.claims import Claims
 from fortepiano.model.crown import Crown
 from fortepiano.model.staff import EVERYWHERE, admin_messages_of
 from fortepiano.protocol import validate
@@ -231,16 +232,24 @@ def _move(context: Context, session: Session, inner: Inner) -> None:
 
 
 def _rename_room(context: Context, session: Session, inner: Inner) -> None:
-    """Give the sender's room another name, or merge it into the one that has it already."""
+    """Give the sender's room another name, or merge it into the one that has it already.
+
+    The crown of a room that only has another name stays whose it was.
+    """
     room, name = _room(context, session, {}), _room_name(context, inner.get("_id"))
     if room.is_special:
         raise RefusedError(Code.NOT_ALLOWED, "A lobby keeps its name.")
     if name == room.name:
         return
     context.log(session, "rename_channel", room=room.name, after=name)
-    for participant in list(room.participants.values()):
+    is_merged, holder = name in context.directory.rooms, room.holder
+    claims, room.claims = room.claims, Claims()
+    for participant in sorted(room.participants.values(), key=lambda one: one is not holder):
         for tab in list(participant.tabs):
             rooms.place(context, tab, participant.user, name, room.settings)
+    renamed = context.directory.rooms[name]
+    if not (is_merged or renamed.is_special):
+        renamed.claims, renamed.maker = claims, room.maker
 
 
 def _admin_chat(context: Context, session: Session, inner: Inner) -> None:

@@ -69,11 +69,14 @@ def _sender(context: Context, user: User) -> Message:
 
 
 def _may_send(context: Context, session: Session, user: User, size: int) -> bool:
-    """Count the bytes of a user's custom data, over all his tabs."""
+    """Count the bytes of a user's custom data, over all tabs, and those of the address."""
     rules, now = context.rules, context.now()
     if now - user.custom_since >= rules.custom_window_ms:
         user.custom_since, user.custom_bytes = now, 0
-    if user.custom_bytes + size > rules.custom_bytes and session.scope is None:
+    is_much = user.custom_bytes + size > rules.custom_bytes or not context.rates.take_share(
+        session, "custom", size / max(1, rules.custom_bytes), rules.custom_window_ms, now
+    )
+    if is_much and session.scope is None:
         context.outbound.refuse(session, Code.TOO_FAST, "You are sending too much custom data.")
         return False
     user.custom_bytes += size

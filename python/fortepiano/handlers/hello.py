@@ -45,6 +45,7 @@ def hi(context: Context, session: Session, message: Hello) -> list[Message] | No
             session.connection.close(CloseCode.TOO_MANY_SOCKETS)
             return None
         user = session.user = context.directory.arrive(session, context.now())
+        context.rates.settle(session, context.rules, context.now())
         context.hub.greet(session.client, user.quota)
         _admit_staff(context, session, message.token)
         context.events.tell("arrived", user_id=user.id, name=user.name)
@@ -128,8 +129,9 @@ def _admit_staff(context: Context, session: Session, token: Any) -> None:
     context.hub.privilege(session.client, plays_anywhere=plays, unlimited=True)
 
 
-def devices(_context: Context, _session: Session, _message: Devices) -> None:
+def devices(_context: Context, session: Session, _message: Devices) -> None:
     """Take no notice: browsers send their MIDI devices unasked, even before `hi`."""
+    session.has_told_devices = True
 
 
 def bye(_context: Context, session: Session, _message: Bye) -> None:
@@ -143,7 +145,7 @@ def ended(context: Context, session: Session) -> None:
         context.throttle.release(session.address)
     context.outbound.stop_list(session)
     context.outbound.stop_custom(session)
-    rooms.leave(context, session)
+    rooms.leave(context, session, has_ended=True)
     user, session.user = session.user, None
     if user is not None:
         context.directory.depart(user, session, context.now())

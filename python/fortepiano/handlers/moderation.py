@@ -35,10 +35,12 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
     A time over the ceiling is cut to it. A new ban replaces an old one. Oneself is a fair target.
     """
     at = _ruled(context, session)
-    target = context.directory.online(message.id)
-    if at is None or target is None:
+    if at is None:
         return
     room, banner = at
+    target = _within_reach(context, room, message.id)
+    if target is None:
+        return
     is_holder = room.holder is not None and room.holder.user is target
     if is_holder and banner is not target and "siteBan" not in session.permissions:
         # Co-owners rule beside the holder, not over him.
@@ -56,6 +58,7 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
         session, "kickban", room=room.name, subject=target.id, name=target.name, until=until
     )
     length = rooms.minutes(milliseconds)
+    context.world.forfeit(room, target.id)
     participant = room.participants.get(target.id)
     for tab in list(participant.tabs) if participant is not None else []:
         told = notice(f'Banned from "{room.name}" for {length}.', Code.BANNED)
@@ -81,6 +84,13 @@ def _refuse_holder(context: Context, by: Session | TokenRecord, holder: User, wh
     """Tell who would silence or ban the holder that nobody does, but the holder themselves."""
     if not isinstance(by, TokenRecord) and by.user is not holder:
         context.outbound.refuse(by, Code.HOLDER_IS_SAFE, why)
+
+
+def _within_reach(context: Context, room: Room, user_id: str) -> User | None:
+    """Return somebody who may be banned: who is online, or may be back for the crown any moment."""
+    if context.world.is_awaited(room, user_id, context.now()):
+        return context.directory.users.get(user_id)
+    return context.directory.online(user_id)
 
 
 def _announcement(banner: User, target: User, length: str) -> Message:

@@ -82,6 +82,8 @@ def _refusal(context: Context, session: Session, user: User, name: str) -> tuple
         return Code.BANNED, f'You are banned from "{name}" for {length}.'
     room = context.directory.rooms.get(name)
     if room is not None:
+        if context.world.is_awaited(room, user.id, context.now()):
+            return None  # the crown is theirs, as for who held it last
         return why_not(room, session, user, context.now())
     is_free = not session.is_limited or session.scope is not None
     if is_free or context.directory.is_special(name) or context.throttle.open_room(session.address):
@@ -118,29 +120,38 @@ def place(context: Context, session: Session, user: User, name: str, wanted: Any
     room = context.directory.rooms.get(name)
     if room is None:
         room = context.directory.open_room(name, validate.settings(wanted))
-    crown_before = room.crown
-    is_new = world.enter(session, user, room, outbound.entry(user), context.now())
-    participant = room.participants[user.id]
+        room.maker = user.id
+    arrival = world.admit(user, room, outbound.entry(user), context.now())
+    participant = arrival.participant
+    is_announced = arrival.has_crown and len(room.participants) > 1
+    if is_announced:
+        outbound.announce(room)  # to the others: who comes is told by the welcome
+    world.seat(session, participant)
     quota, _ = world.set_quota(participant)
     outbound.welcome(session, participant, quota)
     text = room.settings.get("notice")
     if isinstance(text, str) and text:
         outbound.tell(session, [notice(text, Code.ROOM_NOTICE, title=room.name, style=None)])
-    if is_new:
+    if arrival.before is not None:
+        refresh_quota(context, arrival.before)
+    if arrival.is_new:
         context.events.tell("entered", user_id=user.id, name=user.name, room=room.name)
-        if room.crown is not crown_before and len(room.participants) > 1:
-            outbound.announce(room)
-        else:
+        if not is_announced:
             outbound.present(participant, except_for=session)
         outbound.list_change(room)
 
 
-def leave(context: Context, session: Session) -> None:
+def leave(context: Context, session: Session, *, has_ended: bool = False) -> None:
     """Take a session out of its room, and tell the others, exactly once.
 
-    Whoever leaves with the crown is announced by a full `ch` without him, everybody else by `bye`.
+    Whoever leaves with the crown is announced by a full `ch` without them, all others by `bye`.
+
+    Args:
+        context: The world.
+        session: The session.
+        has_ended: Whether its connection has ended, so that its user may come back for the crown.
     """
-    departure = context.world.leave(session, context.now())
+    departure = context.world.leave(session, context.now(), has_ended=has_ended)
     if departure is None or departure.participant is None:
         return
     outbound, room, user = context.outbound, departure.room, departure.participant.user

@@ -175,6 +175,7 @@ def take_over_bans(context: Context) -> None:
 def throw_out(context: Context) -> None:
     """Show everybody out who may not be where he is, because of bans that are new."""
     now = context.now()
+    _forfeit(context, now)
     for user in list(context.directory.users.values()):
         for tab in list(user.sessions):
             ban = context.bans.from_site(user.id, tab.address, now)
@@ -188,6 +189,15 @@ def throw_out(context: Context) -> None:
                 rooms.place(context, tab, user, AWKWARD)
 
 
+def _forfeit(context: Context, now: int) -> None:
+    """Let nobody who is banned, and away, come back for a crown when the ban is lifted."""
+    bans = context.bans
+    for room in context.directory.rooms.values():
+        for user_id, _ in list(room.claims):
+            if any(bans.until(place, user_id, now) is not None for place in (SITE, room.name)):
+                context.world.forfeit(room, user_id)
+
+
 def show_out(context: Context, session: Session, ban: BanRecord) -> None:
     """Tell somebody that he is banned from the site, and close his connection."""
     text = "You are banned from this site"
@@ -196,6 +206,7 @@ def show_out(context: Context, session: Session, ban: BanRecord) -> None:
     if ban.reason:
         text += f": {ban.reason}"
     context.outbound.tell(session, [notice(text, Code.SITE_BANNED, style=None)])
+    rooms.leave(context, session)  # before the end, which would let them come back for a crown
     session.connection.close(CloseCode.BANNED)
 
 

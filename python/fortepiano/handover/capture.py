@@ -98,6 +98,7 @@ def _user(context: Context, user: User, places: Mapping[Session, int]) -> UserSt
         custom_since=user.custom_since,
         custom_bytes=user.custom_bytes,
         departed=context.directory.departed.get(user.id),
+        buckets=user.buckets,
     )
 
 
@@ -124,4 +125,6 @@ def _room(context: Context, room: Room, places: Mapping[Session, int]) -> RoomSt
         invited=sorted(room.invited),
         last_lines=room.last_lines,
         empty_since=room.empty_since,
+        claims=list(room.claims),
+        maker=room.maker,
     )

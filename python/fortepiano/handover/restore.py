@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from fortepiano.model.claims import Claims
 from fortepiano.model.crown import Crown
 from fortepiano.model.participant import Participant
 from fortepiano.model.room import ALWAYS, Mute
@@ -86,6 +87,7 @@ def _user(context: Context, state: UserState) -> User:
         flags=state.flags,
         custom_since=state.custom_since,
         custom_bytes=state.custom_bytes,
+        buckets=state.buckets,
     )
 
 
@@ -109,6 +111,10 @@ def _link(context: Context, engine: Engine, state: LinkState, socket: int) -> Li
     session.scope = known.scope
     session.permissions = permissions_of(known.scope)
     session.refusals, session.buckets = known.refusals, known.buckets
+    if user is not None:
+        # The buckets of addresses start full: they are within seconds anyway, and who empties one
+        # cannot restart the server.
+        context.rates.settle(session, context.rules, context.now())
     if known.hears_custom:
         context.outbound.start_custom(session)
     if known.hears_list:
@@ -124,7 +130,7 @@ def _session(links: Sequence[Link], place: int) -> Session:
 def _room(context: Context, state: RoomState, links: Sequence[Link]) -> None:
     directory = context.directory
     room = directory.rooms.get(state.name) or directory.open_room(state.name, {})
-    room.is_kept = state.is_kept
+    room.is_kept, room.maker = state.is_kept, state.maker
     room.settings = ALWAYS | state.settings  # a version before may have left some out
     room.history.clear()
     room.history.extend(state.history)
@@ -132,6 +138,7 @@ def _room(context: Context, state: RoomState, links: Sequence[Link]) -> None:
     room.co_owners, room.invited = set(state.co_owners), set(state.invited)
     room.last_lines = state.last_lines
     room.empty_since = state.empty_since
+    room.claims = Claims(state.claims)
     for one in state.participants:
         _participant(context, room, one, links)
     crown = state.crown

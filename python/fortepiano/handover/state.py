@@ -44,6 +44,7 @@ class SessionState(msgspec.Struct):
     Attributes:
         has_arrived: Whether it has said `hi`.
         room: The name of the room it is in; empty outside of rooms.
+        buckets: Those from before `hi`; of a version that had one for each connection all of them.
         hears_custom: Whether it reads custom messages.
         hears_list: Whether it reads the list of rooms.
     """
@@ -81,6 +82,7 @@ class UserState(msgspec.Struct):
         sessions: His sessions' places in the list of connections, in order.
         rooms: The names of the rooms in which he takes part, in order.
         departed: When his last connection ended; milliseconds since 1970, None while he is here.
+        buckets: When the bucket of each kind of message is full again; milliseconds since 1970.
     """
 
     id: str
@@ -97,6 +99,7 @@ class UserState(msgspec.Struct):
     custom_since: int = 0
     custom_bytes: int = 0
     departed: int | None = None
+    buckets: dict[str, float] | None = None
 
 
 class ParticipantState(msgspec.Struct):
@@ -130,6 +133,7 @@ class RoomState(msgspec.Struct):
     Attributes:
         participants: Who is there, the one who has been there longest first.
         mutes: Whose notes are dropped, and whose chat is refused, by user id.
+        claims: As `model.claims.Claims` tells them.
     """
 
     name: str
@@ -143,6 +147,8 @@ class RoomState(msgspec.Struct):
     invited: list[str] = []
     last_lines: dict[str, int] = {}
     empty_since: int = 0
+    claims: list[tuple[str, int]] = []
+    maker: str = ""
 
 
 class State(msgspec.Struct):

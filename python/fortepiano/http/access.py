@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import time
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
 from fortepiano.http.problem import problem
+from fortepiano.model.identity import subscriber
 from fortepiano.model.staff import digest, is_valid, staff_scope
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ _MOST_FAILURES = 5
 _WINDOW_SECONDS = 60.0
 _MOST_ADDRESSES = 10_000
 """Addresses whose failures are remembered, the last ones: enough, and bounded."""
-
-_SUBSCRIBER_BITS = 64
-"""One subscriber has a /64 of IPv6, and every address in it."""
 
 
 class LockedError(Exception):
@@ -72,7 +69,7 @@ class Access:
             LockedError: Too many wrong ones came from there within a minute. The right one is not
                 looked at either: otherwise guessing could go on.
         """
-        address, now = _subscriber(address), self._clock()
+        address, now = subscriber(address), self._clock()
         failures = self._failures.get(address, deque())
         while failures and now - failures[0] >= _WINDOW_SECONDS:
             failures.popleft()
@@ -96,17 +93,6 @@ class Access:
         if found is None or staff_scope(found) is None or not is_valid(found, self._now()):
             return None
         return found
-
-
-def _subscriber(address: str) -> str:
-    """Return what stands for an address: one subscriber must not have more tries than another."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((parsed, _SUBSCRIBER_BITS), strict=False))
-    return address
 
 
 class Guard:

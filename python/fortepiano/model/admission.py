@@ -17,7 +17,8 @@ __all__ = ["why_not"]
 def why_not(room: Room, session: Session, user: User, now: int) -> tuple[Code, str] | None:
     """Tell why somebody may not enter a room, as a code and a sentence; None where he may.
 
-    Whoever is there with another tab, or held the crown last, may always; so may staff.
+    Whoever is there with another tab, or held the crown last, may always; so may staff. Bots may
+    where they have a token of the operator's, or have made the room.
 
     Args:
         room: The room.
@@ -38,6 +39,7 @@ def why_not(room: Room, session: Session, user: User, now: int) -> tuple[Code, s
     wait = settings.get("minOnlineTime")
     if isinstance(wait, int) and now - user.since < wait:
         return Code.TOO_NEW, "You have not been online long enough for that room."
-    if settings.get("allowBots") is False and session.is_bot:
+    is_welcome = not session.is_bot or session.is_known_bot or room.maker == user.id
+    if settings.get("allowBots") is False and not is_welcome:
         return Code.NO_BOTS, "Bots may not enter that room."
     return None

@@ -105,8 +105,12 @@ class Directory:
                 if record
                 else (ANONYMOUS, default_color(user_id), now)
             )
-            normal = self.rules.quota_normal
-            quota = self._hub.add_quota(normal.allowance, normal.max)
+            # Nobody's points are filled up by another class, so whoever is new has those of the
+            # largest: the first room cuts them to what one has there.
+            rules = self.rules
+            classes = (rules.quota_lobby, rules.quota_normal, rules.quota_holder)
+            largest = max(classes, key=lambda quota: quota.max)
+            quota = self._hub.add_quota(largest.allowance, largest.max)
             user = self.users[user_id] = User(user_id, name, color, quota, since)
         user.sessions.append(session)
         self.departed.pop(user_id, None)

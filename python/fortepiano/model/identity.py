@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from fortepiano.config import IdentityMode
 
-__all__ = ["Bearer", "Identity", "SigningKey", "default_color", "new_user_id"]
+__all__ = ["Bearer", "Identity", "SigningKey", "default_color", "new_user_id", "subscriber"]
 
 _ID_BYTES = 12
 """24 hex digits, as every client expects of `_id`."""
@@ -110,7 +110,7 @@ class Identity:
         """
         if self.mode == "random":
             return new_user_id()
-        salted = f"{self._salt1}{_subscriber(address)}{self._salt2}"
+        salted = f"{self._salt1}{subscriber(address)}{self._salt2}"
         return hashlib.sha256(salted.encode()).hexdigest()[: 2 * _ID_BYTES]
 
     def sign(self, user_id: str, now: int) -> str:
@@ -181,7 +181,7 @@ def default_color(user_id: str) -> str:
     return f"#{user_id[:6]}"
 
 
-def _subscriber(address: str) -> str:
+def subscriber(address: str) -> str:
     """Write the part of an address that stays with one subscriber, in one spelling."""
     if ":" not in address:
         return address  # IPv4, which has one spelling only

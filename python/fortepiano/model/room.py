@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from fortepiano.model.claims import Claims
 from fortepiano.model.crown import Crown
 from fortepiano.store.records import CrownRecord, RoomRecord
 from fortepiano.store.records import MuteRecord as Mute
@@ -62,9 +63,11 @@ class Room:
         name: Its name, which is also its id.
         number: Its number in the hub.
         is_special: Whether it is a lobby: no crown, fixed settings, never deleted for being empty.
+        maker: The id of who made it; empty where nobody did, or nobody knows.
         is_kept: Whether staff have made it permanent: it outlives its people and the server.
         settings: What its owner set.
         crown: Its crown; None in special rooms and before the first one enters.
+        claims: Who gets the crown back by returning in time.
         participants: Who is there by user id, the one who has been there longest first.
         hidden: Ids of the participants whom others do not see.
         history: The last chat lines, oldest first, as they go out.
@@ -76,6 +79,7 @@ class Room:
     """
 
     __slots__ = (
+        "claims",
         "co_owners",
         "crown",
         "empty_since",
@@ -85,6 +89,7 @@ class Room:
         "is_kept",
         "is_special",
         "last_lines",
+        "maker",
         "mutes",
         "name",
         "number",
@@ -98,9 +103,11 @@ class Room:
         self.name = name
         self.number = number
         self.is_special = is_special
+        self.maker = ""
         self.is_kept = False
         self.settings = settings
         self.crown: Crown | None = None
+        self.claims = Claims()
         self.participants: dict[str, Participant] = {}
         self.hidden: set[str] = set()
         self.history: deque[dict[str, Any]] = deque(maxlen=history)
@@ -149,6 +156,8 @@ class Room:
             invited=tuple(sorted(self.invited)),
             mutes=self.mutes,
             crown=CrownRecord(crown.user_id, crown.time, crown.start, crown.end) if crown else None,
+            claims=tuple(self.claims),
+            maker=self.maker,
             until=until,
         )
 
@@ -162,6 +171,7 @@ class Room:
             record: What was kept.
             now: Milliseconds since 1970.
         """
+        self.maker = record.maker
         self.is_kept = record.until is None
         self.empty_since = now
         if not self.is_special:
@@ -172,3 +182,4 @@ class Room:
         if record.crown is not None and not self.is_special:
             crown = record.crown
             self.crown = Crown(crown.user_id, None, now, crown.start, crown.end)
+            self.claims = Claims(record.claims)

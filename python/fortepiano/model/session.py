@@ -31,7 +31,7 @@ class Session:
         connection: What it runs over.
         user_id: Whose it is, from its address.
         address: Its IP address, behind proxies that are trusted; never written down.
-        is_bot: Whether no browser is at the other end.
+        is_bot: Whether no browser, with a person before it, is at the other end.
         is_known_by_token: Whether a token said whose it is, and not its address.
         is_limited: Whether its socket is counted among its address's, and what it sends metered.
         user: Whose it is, with his name and all; None before `hi`.
@@ -39,7 +39,8 @@ class Session:
         scope: Of a member of staff: "read", "moderate" or "admin".
         permissions: What a member of staff may do, as `hi` announces it.
         refusals: When it was last told why something was refused, by kind; milliseconds.
-        buckets: When its bucket of each kind of message is full again; milliseconds.
+        buckets: Before `hi`: when its bucket of each kind of message is full again; milliseconds.
+        has_told_devices: Whether it has sent `devices`.
     """
 
     __slots__ = (
@@ -47,6 +48,7 @@ class Session:
         "buckets",
         "client",
         "connection",
+        "has_told_devices",
         "is_bot",
         "is_known_by_token",
         "is_limited",
@@ -81,6 +83,7 @@ class Session:
         self.permissions: frozenset[str] = _NOTHING
         self.refusals: dict[str, int] | None = None
         self.buckets: dict[str, float] | None = None
+        self.has_told_devices = False
 
     def become(self, user_id: str, *, is_bot: bool) -> None:
         """Belong to whom a token names, before `hi` is answered.
@@ -92,3 +95,9 @@ class Session:
         self.user_id = user_id
         self.is_bot = is_bot
         self.is_known_by_token = True
+
+    @property
+    def is_known_bot(self) -> bool:
+        """Whether it is a bot that has a token of the operator's."""
+        # A token that is not a bot's makes no bot of anybody: see `become`.
+        return self.is_bot and self.is_known_by_token

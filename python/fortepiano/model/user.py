@@ -28,6 +28,8 @@ class User:
         is_hidden: Whether others see him (`vanish`).
         is_afk: Whether he says that he is away; over when his last connection ends.
         flags: What staff have set for him (`user_flag`).
+        buckets: When the bucket of each kind of message is full again, over all connections;
+            milliseconds since 1970.
         custom_since: When the window of his custom data began; milliseconds since 1970.
         custom_bytes: How much custom data he has sent in it.
     """
@@ -43,6 +45,7 @@ class User:
     is_hidden: bool = False
     is_afk: bool = False
     flags: dict[str, Any] | None = None
+    buckets: dict[str, float] | None = None
     custom_since: int = 0
     custom_bytes: int = 0
 

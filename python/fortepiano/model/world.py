@@ -18,12 +18,29 @@ if TYPE_CHECKING:
     from fortepiano.native import Hub
     from fortepiano.rules import Rules
 
-__all__ = ["Departure", "World"]
+__all__ = ["Arrival", "Departure", "World"]
 
 _NOBODY = -1
 # Where a cursor stands until its first move (docs/protocol.md, "Participants"), as JSON.
 _X, _Y = b"200", b"100"
 _UNLIMITED = QuotaClass(1_000_000, 10_000_000)
+
+
+@dataclass(slots=True)
+class Arrival:
+    """What somebody's coming into a room changed.
+
+    Attributes:
+        participant: As whom they are there.
+        is_new: Whether they were not there before with another tab.
+        has_crown: Whether the crown has become theirs by it.
+        before: Who held the crown until then, and has to give it back; None where nobody did.
+    """
+
+    participant: Participant
+    is_new: bool
+    has_crown: bool = False
+    before: Participant | None = None
 
 
 @dataclass(slots=True)
@@ -59,46 +76,62 @@ class World:
         for room in directory.rooms.values():
             self.guard(room)  # some come back with settings from before a restart
 
-    def enter(self, session: Session, user: User, room: Room, head: bytes, now: int) -> bool:
-        """Put a session, which is in no room, into one.
+    def admit(self, user: User, room: Room, head: bytes, now: int) -> Arrival:
+        """Let a user take part in a room, where they have no tab yet that hears it.
 
         Args:
-            session: The session.
-            user: Whose it is.
+            user: The user.
             room: The room.
             head: The user's entry of `ppl` without position, as JSON (`Outbound.entry`).
             now: Milliseconds since 1970.
-
-        Returns:
-            Whether the user was not there before with another tab.
         """
         participant = room.participants.get(user.id)
-        is_new = participant is None
-        if participant is None:
-            person = self.hub.add_person(room.number, f'"{user.id}"'.encode(), head, _X, _Y)
-            participant = Participant(user, room, person)
-            room.participants[user.id] = participant
-            user.participations.append(participant)
-            self.directory.occupy(room)
-        participant.tabs.append(session)
-        session.participant = participant
-        self.hub.enter(session.client, room.number, participant.person)
+        if participant is not None:
+            return Arrival(participant, is_new=False)
+        person = self.hub.add_person(room.number, f'"{user.id}"'.encode(), head, _X, _Y)
+        participant = room.participants[user.id] = Participant(user, room, person)
+        user.participations.append(participant)
+        self.directory.occupy(room)
         if user.is_hidden or user.id in room.mutes:
             self.mark(participant)
-        is_ownerless = room.crown is None and not room.is_special
-        # The last holder finds his crown again where he left it lying.
-        crown = room.crown
-        is_back = crown is not None and crown.holder is None and crown.user_id == user.id
-        if is_ownerless or (is_new and is_back):
-            self.crown(room, Crown.given_to(participant, now))
-        return is_new
+        return self._crown_arrival(participant, now)
 
-    def leave(self, session: Session, now: int) -> Departure | None:
+    def _crown_arrival(self, participant: Participant, now: int) -> Arrival:
+        """Give the crown to a newcomer if it is theirs."""
+        room, user_id = participant.room, participant.user.id
+        before, crown = room.holder, room.crown
+        # The last holder finds the crown again where they left it lying.
+        is_free = crown is None or (crown.holder is None and crown.user_id == user_id)
+        if self.is_awaited(room, user_id, now):
+            room.claims.redeem(user_id)
+        elif room.is_special or not is_free:
+            return Arrival(participant, is_new=True)
+        self._put_crown(room, Crown.given_to(participant, now))
+        return Arrival(participant, is_new=True, has_crown=True, before=before)
+
+    def is_awaited(self, room: Room, user_id: str, now: int) -> bool:
+        """Whether somebody gets a room's crown back by returning now.
+
+        Args:
+            room: The room.
+            user_id: Who.
+            now: Milliseconds since 1970.
+        """
+        return room.claims.holds(user_id, now, self.rules.crown_return_ms)
+
+    def seat(self, session: Session, participant: Participant) -> None:
+        """Make a session, which is in no room, a tab of a participant."""
+        participant.tabs.append(session)
+        session.participant = participant
+        self.hub.enter(session.client, participant.room.number, participant.person)
+
+    def leave(self, session: Session, now: int, *, has_ended: bool = False) -> Departure | None:
         """Take a session out of its room.
 
         Args:
             session: The session.
             now: Milliseconds since 1970.
+            has_ended: Whether its connection has ended; else it goes elsewhere.
 
         Returns:
             What changed; None where it was in no room.
@@ -119,12 +152,14 @@ class World:
         if had_crown:
             if self.rules.crown_on_leave == "passes":
                 heir = next(iter(room.participants.values()), None)
+            if heir is not None and has_ended:
+                room.claims.add(participant.user.id, now, self.rules.crown_return_ms)
             crown = (
                 Crown.given_to(heir, now)
                 if heir is not None
                 else Crown.dropped_by(participant, self.cursor(participant), now)
             )
-            self.crown(room, crown)
+            self._put_crown(room, crown)
         self.hub.remove_person(participant.person)
         if not room.participants:
             self.directory.vacate(room, now)
@@ -141,12 +176,22 @@ class World:
         return self.hub.position(participant.person) or (_X, _Y)
 
     def crown(self, room: Room, crown: Crown) -> None:
+        """Set a room's crown because somebody wants it so; nobody gets it back by returning."""
+        room.claims.clear()
+        self._put_crown(room, crown)
+
+    def _put_crown(self, room: Room, crown: Crown) -> None:
         """Set a room's crown; whoever holds it is muted no more."""
         room.crown = crown
         if crown.holder is not None and room.mutes.pop(crown.user_id, None) is not None:
             self.mark(crown.holder)
         self.guard(room)
         self.directory.keep(room)
+
+    def forfeit(self, room: Room, user_id: str) -> None:
+        """Let somebody who is thrown or kept out of a room not get its crown by returning."""
+        if room.claims.forfeit(user_id):
+            self.directory.keep(room)
 
     def guard(self, room: Room) -> None:
         """Tell the hub who may play in a room, after its crown or its settings changed."""
@@ -179,7 +224,8 @@ class World:
         """Put a user on the quota of where he is.
 
         Returns:
-            The quota, and whether its numbers differ from before; the points stay as they are.
+            The quota, and whether its numbers differ from before. The points stay what they are,
+            cut to the new maximum.
         """
         quota = self.quota_class(participant)
         return quota, self.hub.set_quota(participant.user.quota, quota.allowance, quota.max)

@@ -189,18 +189,19 @@ class Gate:
         self,
         transport: asyncio.Transport,
         admission: Admission,
-        agent: str,
         response: bytes,
         tail: bytes,
+        *,
+        is_bot: bool,
     ) -> None:
         """Turn an upgraded connection into a link with a session.
 
         Args:
             transport: The connection's transport, with nothing left to write.
             admission: Who it is.
-            agent: Its `User-Agent`.
             response: The answer to the upgrade request.
             tail: Bytes that came behind the request in the same read.
+            is_bot: Whether no person looks at what is at the other end, as far as it says.
         """
         link = self.engine.open(transport, response + _HELLO_FRAME)
         address, user_id, is_limited = admission
@@ -209,8 +210,7 @@ class Gate:
             link,
             user_id,
             address=address,
-            # Every browser says so since the first one; no bot library does.
-            is_bot=not agent.startswith("Mozilla/"),
+            is_bot=is_bot,
             is_limited=is_limited,
         )
         if is_limited:

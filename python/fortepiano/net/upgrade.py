@@ -13,6 +13,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.utils import accept_key
 
+from fortepiano.net.agent import is_program
 from fortepiano.net.gate import Refusal
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def take_over(gate: Gate, transport: asyncio.Transport, peer: str, head: Head, t
         transport.close()
         return
     answer = _ACCEPTED % accept_key(key).encode("ascii")
-    gate.open(transport, admission, said.get("user-agent", ""), answer, tail)
+    gate.open(transport, admission, answer, tail, is_bot=is_program(said))
 
 
 @lru_cache(maxsize=256)

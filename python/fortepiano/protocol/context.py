@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fortepiano.model.counters import Counters
 from fortepiano.model.events import Events
+from fortepiano.model.rates import Rates
 from fortepiano.store.records import AuditRecord, TokenRecord
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Context:
         later: Calls a function after so many seconds.
         stop: Stops the server.
         archive: The chat that survives a restart.
+        rates: How fast users and addresses may send.
         counters: What is counted for metrics.
         events: Tells the staff who watch what happens.
     """
@@ -67,6 +69,7 @@ class Context:
     later: Callable[[float, Callable[[], None]], object]
     stop: Callable[[], None]
     archive: Archive
+    rates: Rates = field(default_factory=Rates)
     counters: Counters = field(default_factory=Counters)
     events: Events = field(default_factory=Events)
 

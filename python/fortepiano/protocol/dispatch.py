@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -182,24 +181,11 @@ class Dispatch:
             self._context.outbound.refuse(session, Code.NOT_FOUND, "There is no such message.")
 
     def _is_too_fast(self, session: Session, kind: str) -> bool:
-        """Take a token out of the session's bucket for a kind; whether there was none.
-
-        A bucket is one number: the time at which it will be full again.
-        """
-        participant = session.participant
+        """Take a token for a message; whether there was none."""
+        context, participant = self._context, session.participant
         is_holder = participant is not None and participant.room.holder is participant
-        rate = self._context.rules.rate(kind, holder=is_holder)
-        if rate is None:
-            return False
-        if session.buckets is None:
-            session.buckets = {}
-        now, interval = self._context.now(), 1000 / rate.per_second
-        full = max(session.buckets.get(kind, 0.0), now) + interval
-        if full - now > rate.burst * interval:
-            return True
-        # Interned: else ten thousand sessions keep ten thousand copies of each kind.
-        session.buckets[sys.intern(kind)] = full
-        return False
+        rate = context.rules.rate(kind, holder=is_holder)
+        return rate is not None and not context.rates.take(session, kind, rate, context.now())
 
     def ended(self, session: Session) -> None:
         """Take a session whose connection has ended out of the world."""

@@ -184,6 +184,7 @@ class Outbound:
 
     def announce(self, room: Room) -> None:
         """Say the full `ch` of a room to all in it, after its crown, rulers or settings changed."""
+        self._departures.discard(room)  # this says what was put off
         if room.count < len(room.participants):
             # Not everybody sees the same people.
             for participant in room.participants.values():
@@ -206,8 +207,9 @@ class Outbound:
             self._later(_DEPARTURE_SECONDS, partial(self._announce_departures, room))
 
     def _announce_departures(self, room: Room) -> None:
+        is_due = room in self._departures
         self._departures.discard(room)
-        if room.participants:  # else it may be closed, and its number somebody else's
+        if is_due and room.participants:  # else it may be closed, and its number somebody else's
             self.announce(room)
 
     def _tell_room(
@@ -342,7 +344,7 @@ def _sees_people(session: Session) -> bool:
 
     They need not go and look.
     """
-    return session.is_bot and session.is_known_by_token
+    return session.is_known_bot
 
 
 def is_listed(room: Room) -> bool:

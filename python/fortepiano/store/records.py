@@ -155,6 +155,9 @@ class RoomRecord:
         crown: Its crown; None if it has none.
         until: When it is forgotten if nobody has come back, milliseconds since 1970; None for a
             room that is permanent. Others are kept while the server restarts.
+        claims: User ids, and when each of them left with the crown, which they get back by
+            returning in time; milliseconds since 1970.
+        maker: The id of who made it; empty where nobody knows.
     """
 
     name: str
@@ -165,6 +168,8 @@ class RoomRecord:
     mutes: Mapping[str, MuteRecord] = field(default_factory=dict[str, MuteRecord])
     crown: CrownRecord | None = None
     until: int | None = None
+    claims: tuple[tuple[str, int], ...] = ()
+    maker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,6 +196,9 @@ async def kick_user(at: Moderator, user_id: _Id, wish: Annotated[KickWish, Body(
     """Close all connections of a user, or put him out of one room; he may come back."""
     user, context = _user(at, user_id), at.desk.context
     context.log(at.token, "kick", room=wish.room or "", subject=user.id, reason=wish.reason)
+    for room in list(context.directory.rooms.values()):
+        if wish.room in (None, room.name):
+            context.world.forfeit(room, user.id)
     if wish.room is None:
         for tab in list(user.sessions):
             _dismiss(at, tab, wish.reason)
@@ -296,6 +299,7 @@ def _sessions(at: At) -> list[Session]:
 def _dismiss(at: At, session: Session, reason: str) -> None:
     text = "Your connection was closed" + (f": {reason}" if reason else ".")
     at.desk.context.outbound.tell(session, [notice(text, Code.STAFF_NOTICE, style=None)])
+    places.leave(at.desk.context, session)  # before the end: nobody comes back for a crown so
     session.connection.close(CloseCode.NORMAL, "kicked")
 
 

@@ -63,9 +63,8 @@ export class Rules {
 		for (const name of SWITCHES) set[name] = field(this.#form, name).checked;
 		for (const [name, unit] of Object.entries(NUMBERS)) {
 			const value = field(this.#form, name).valueAsNumber;
-			// An empty field takes a bound away by the number that bounds nothing.
-			if (value >= 0) set[name] = Math.round(value * unit);
-			else if (this.#room.settings[name] !== undefined) set[name] = name === "limit" ? 99 : name === "noteQuota" ? 1e6 : 0;
+			// An empty field takes a bound away.
+			set[name] = value >= 0 ? Math.round(value * unit) : null;
 		}
 		return set;
 	}
