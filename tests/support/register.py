@@ -7,6 +7,7 @@ file to it (tests/clients/test_register.py).
 from __future__ import annotations
 
 import sys
+import textwrap
 from pathlib import Path
 
 from fortepiano.passage import with_passage
@@ -16,6 +17,11 @@ __all__ = ["BEGIN", "END", "register", "updated"]
 
 BEGIN = "<!-- clients: made by `make docs` -->"
 END = "<!-- clients: end -->"
+
+WIDTH = 120
+"""Of lines in documents, but for tables."""
+
+_WHOLE_WORDS = {"break_long_words": False, "break_on_hyphens": False}
 
 WORKS, FAILS, LACKS = "✓", "✗", ""
 
@@ -54,7 +60,8 @@ def _remark(client: Client) -> str:
     said = [f"`{feature}` fails: {why}." for feature, why in client.fails.items()]
     said += [client.remarks] if client.remarks else []
     kind = f" ({client.kind})" if isinstance(client, Replay) else ""
-    return f"- **{client.name}**{kind}: {' '.join(said)}" if said else ""
+    line = f"- **{client.name}**{kind}: {' '.join(said)}"
+    return textwrap.fill(line, WIDTH, subsequent_indent="  ", **_WHOLE_WORDS) if said else ""
 
 
 def updated(text: str) -> str:
