@@ -116,7 +116,7 @@ class Rules:
         default=5000,
         ge=0,
         le=_DAY_MS,
-        description="Time between two notifications of one kind to one client; milliseconds.",
+        description="Time between two notifications of one code to one client; milliseconds.",
     )
     chat_length: int = Field(
         default=512, ge=1, le=8192, description="Longest chat line; UTF-16 units."

@@ -89,14 +89,18 @@ RIGHT = {
     "ids": ['["@other","@me"]', '["@other",5]'],
     "message": ['"hi"', '"hi \u20ac"'],
     "reply_to": ['"00000000"'],
-    "ms": ["0", "0.5", "1000"],
-    "duration": ["0", "1"],
+    "ms": ["0", "0.5", "1000", '"1e3"', "null"],
+    "duration": ["0", "1", '"9000"', "-1"],
     "set": ['{"name":"Clara","color":"#112233","afk":true,"limit":"15","chat":true}'],
     "target": ['{"mode":"subscribed","global":true}', '{"mode":"id","id":"@other"}'],
     "mode": ['"subscribed"', '"id"', '"ids"'],
     "color": ['"#112233"'],
     "name": ['"Clara"'],
-    "tag": ['{"text":"BOT","color":"#112233"}'],
+    "tag": ['{"text":"BOT","color":"#112233"}', '{"text":"BOT","color":"#55f"}', '"BOT"'],
+    "text": ['"hi"'],
+    "html": ['"<b>hi</b>"'],
+    "title": ['"Hello"'],
+    "class": ['"classic"'],
     "m": [json.dumps(m) for m in [*sorted(TABLE.keys() - {"bye", "siteban"}), *INNER]],
     "key": ['"limit"', '"owner_id"', '"no_crown"', '"cant_chat"', '"vanish"'],
     "targetChannel": ['"@room"', '"all"'],
@@ -116,7 +120,7 @@ RIGHT = {
 KEYS = sorted(
     RIGHT.keys()
     | {"visible", "chat", "crownsolo", "lobby", "limit", "minOnlineTime", "no cussing", "notice"}
-    | {"slowMode", "inviteOnly", "noteQuota", "owner_id", "color2", "value", "text", "title"}
+    | {"slowMode", "inviteOnly", "noteQuota", "owner_id", "color2", "value"}
 )
 
 
@@ -218,7 +222,7 @@ PARTS: dict[str, list[str]] = {
 INNER_FIELDS = {
     "tag": ["_id", "tag"],
     "user_flag": ["_id", "key", "value", "remove"],
-    "notification": ["targetChannel", "targetUser", "title", "text", "class", "duration"],
+    "notification": ["targetChannel", "targetUser", "title", "text", "html", "class", "duration"],
     "ch_flag": ["_id", "key", "value", "remove"],
     "move": ["_id", "ch", "set"],
     "admin_chat": ["_id", "message"],

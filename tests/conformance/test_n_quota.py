@@ -57,12 +57,11 @@ async def test_case_55_a_guest_may_play_the_maximum_at_once(house: House, preset
     assert told_off(guest) == ["You're playing too fast! Slow down."]
 
 
-async def test_case_56_a_class_begins_with_what_one_has(house: House, preset: Preset) -> None:
+async def test_case_56_the_holder_of_the_crown(house: House, preset: Preset) -> None:
     holder, listener = await house(**STILL, **STRICT).pair()
-    # Who comes has the points of the normal class, and no more for the crown.
-    points = min(preset.normal.max, preset.holder.max)
-    await play(holder, points)
-    assert await heard(listener) == points
+    # A new user has all that any class allows, and keeps of it what the first one does.
+    await play(holder, preset.holder.max)
+    assert await heard(listener) == preset.holder.max
     await play(holder, 1)
     assert await heard(listener) == 0
 

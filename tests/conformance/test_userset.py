@@ -199,6 +199,7 @@ async def test_being_away_twice_is_told_once(guests: Company) -> None:
     await person.send(going(away=False))
     await other.nothing()
     await person.send(going(away=True), going(away=True))
+    await person.hears()
     assert [p["m"] for p in await other.hears()] == ["p"]
     # What else changes says it too, and does not change it.
     await person.send({"m": "userset", "set": {"name": "Clara"}})

@@ -300,6 +300,23 @@ class TestUsers:
         assert "go" in (await bea.expect("notification"))["text"]
         assert await bea.closed() == 1000
 
+    @pytest.mark.parametrize("is_away", [False, True])
+    async def test_who_is_thrown_out_does_not_come_back_for_the_crown(
+        self, desk: Desk, people: Company, is_away: bool
+    ) -> None:
+        ann, bea = await pair(people)
+        elsewhere = await people.tab(ann, new_room())
+        if is_away:
+            await ann.leave()
+            await bea.expect("ch")
+        desk.do("POST", f"/api/users/{ann.id}/kick", {"reason": "go"})
+        assert await elsewhere.closed() == 1000
+        if not is_away:
+            await bea.expect("ch")
+        again = await people.enter(address=ann.address)
+        crown = (await again.join(bea.room))["ch"]["crown"]
+        assert crown["participantId"] == bea.id
+
     async def test_move(self, desk: Desk, people: Company) -> None:
         ann, _ = await pair(people)
         room = new_room()

@@ -263,3 +263,6 @@ _MESSAGES: dict[str, dict[str, Any]] = {
         "duration?": _number,
     },
 }
+
+KINDS = frozenset(_MESSAGES)
+"""All kinds of messages that a server sends."""

@@ -194,6 +194,11 @@ class Person:
             heard = self.log[start:]
             raise AssertionError(f"{cause!r} instead of {m!r}; heard {heard!r}") from None
 
+    @property
+    def last_frame(self) -> list[Message]:
+        """The frame of the message that was expected last."""
+        return self.frames[self._frame_of[self._next - 1]]
+
     async def frame(self, *names: str) -> list[Message]:
         """Return the next frame that begins with `names[0]`; it must hold exactly `names`."""
         await self.expect(names[0])

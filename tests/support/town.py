@@ -42,11 +42,18 @@ SETS: list[tuple[Message, Message]] = [
     ({"limit": "2"}, {"limit": 2}),
     ({"limit": 50, "crownsolo": 1}, {"limit": 50}),
     ({"crownsolo": True, "noindex": True}, {"crownsolo": True, "noindex": True}),
+    ({"limit": "", "chat": "no"}, {"limit": None}),
+    ({"limit": None, "noindex": False}, {"limit": None, "noindex": False}),
     ({"color": "red", "owner_id": "0" * 24}, {}),
 ]
-"""What a client wants, and what is valid of it."""
+"""What a client wants, and what is valid of it; None takes a setting away."""
 
 HOUR = 3_600_000
+
+
+def changed(settings: Message, wanted: Message) -> Message:
+    """Return settings with what is wanted of them."""
+    return {key: value for key, value in (settings | wanted).items() if value is not None}
 
 
 @dataclass
@@ -198,7 +205,7 @@ class Town:
         if self.rules(tab) and wanted[1]:
             assert tab.room is not None
             tab.room.settings.pop("color2", None)
-            tab.room.settings.update(wanted[1])
+            tab.room.settings = changed(tab.room.settings, wanted[1])
 
     async def crown(self, tab: Tab, heir: int | None) -> None:
         """Give the crown to somebody, or drop it; whom nobody knows stands for nobody."""
@@ -276,7 +283,7 @@ class Town:
         room = self.rooms.get(name)
         if room is None:
             is_special = name == LOBBY or name.startswith("test/")
-            room = Room(name, dict(SPECIAL) if is_special else NORMAL | wanted)
+            room = Room(name, dict(SPECIAL) if is_special else changed(NORMAL, wanted))
             self.rooms[name] = room
             if not is_special:
                 room.holder = room.last = tab.user

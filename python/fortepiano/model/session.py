@@ -38,7 +38,7 @@ class Session:
         participant: As whom it is in its room; None outside of rooms.
         scope: Of a member of staff: "read", "moderate" or "admin".
         permissions: What a member of staff may do, as `hi` announces it.
-        refusals: When it was last told why something was refused, by kind; milliseconds.
+        refusals: When it was last told why something was refused, by code; milliseconds.
         buckets: Before `hi`: when its bucket of each kind of message is full again; milliseconds.
         has_told_devices: Whether it has sent `devices`.
     """

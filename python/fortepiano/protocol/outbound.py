@@ -114,7 +114,9 @@ class Outbound:
         That is always said, since clients keep what they are not told anew; but not beside lines of
         chat, which are read long after.
         """
-        return self.identity(user) | {"afk": user.is_afk}
+        known = self.identity(user)
+        known["afk"] = user.is_afk
+        return known
 
     def identity(self, user: User) -> Message:
         """Return what everybody may know of a user.
