@@ -18,10 +18,9 @@ __all__ = ["BEGIN", "END", "register", "updated"]
 BEGIN = "<!-- clients: made by `make docs` -->"
 END = "<!-- clients: end -->"
 
-WIDTH = 120
-"""Of lines in documents, but for tables."""
-
-_WHOLE_WORDS = {"break_long_words": False, "break_on_hyphens": False}
+_LINES = textwrap.TextWrapper(
+    120, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+)
 
 WORKS, FAILS, LACKS = "✓", "✗", ""
 
@@ -61,7 +60,7 @@ def _remark(client: Client) -> str:
     said += [client.remarks] if client.remarks else []
     kind = f" ({client.kind})" if isinstance(client, Replay) else ""
     line = f"- **{client.name}**{kind}: {' '.join(said)}"
-    return textwrap.fill(line, WIDTH, subsequent_indent="  ", **_WHOLE_WORDS) if said else ""
+    return _LINES.fill(line) if said else ""
 
 
 def updated(text: str) -> str:
