@@ -57,7 +57,7 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
     context.log(
         session, "kickban", room=room.name, subject=target.id, name=target.name, until=until
     )
-    length = rooms.minutes(milliseconds)
+    length = rooms.minutes_left(milliseconds)
     context.world.forfeit(room, target.id)
     participant = room.participants.get(target.id)
     for tab in list(participant.tabs) if participant is not None else []:

@@ -25,7 +25,6 @@ __all__ = [
     "leave",
     "list_off",
     "list_on",
-    "minutes",
     "minutes_left",
     "place",
     "refresh_quota",
@@ -93,12 +92,7 @@ def _refusal(context: Context, session: Session, user: User, name: str) -> tuple
 
 def minutes_left(milliseconds: int) -> str:
     """Return what is left of a time, for people to read: minutes that have begun count."""
-    return minutes(milliseconds + _MINUTE_MS - 1)
-
-
-def minutes(milliseconds: int) -> str:
-    """Return a time in whole minutes, for people to read."""
-    count = milliseconds // _MINUTE_MS
+    count = (milliseconds + _MINUTE_MS - 1) // _MINUTE_MS
     return f"{count} minute" if count == 1 else f"{count} minutes"
 
 
