@@ -369,14 +369,15 @@ impl Hub {
             Text::Buffer(range) => &buffer[range.clone()],
             Text::Assembled(bytes) => bytes,
         };
-        scratch.clear();
-        notes.write_time(text, scratch);
-        let until = scratch.len();
-        if !notes.verbatim {
+        let (t, played) = if notes.verbatim {
+            (notes.t.of(text), notes.notes.of(text))
+        } else {
+            scratch.clear();
+            notes.write_time(text, scratch);
+            let until = scratch.len();
             notes.write(text, scratch);
-        }
-        let (t, anew) = scratch.split_at(until);
-        let played = if notes.verbatim { notes.notes.of(text) } else { anew };
+            scratch.split_at(until)
+        };
         let parts: [&[u8]; 7] =
             [b"[{\"m\":\"n\",\"t\":", t, b",\"p\":", &person.id, b",\"n\":", played, b"}]"];
         let length = parts.iter().map(|part| part.len()).sum();

@@ -27,8 +27,8 @@ pub struct Notes {
     pub count: u32,
     /// How many of them make sense and go out; the message means nothing where it is 0.
     pub kept: u32,
-    /// Whether the array can go out as it came: no white space, no unknown or repeated keys, no
-    /// escapes, nothing to mend.
+    /// Whether time and array can go out as they came: no white space, no unknown or repeated keys,
+    /// no escapes, nothing to mend, and no more digits than are passed on.
     pub verbatim: bool,
     /// Whether notes that are no keys are kept.
     pub custom: bool,

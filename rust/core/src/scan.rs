@@ -116,7 +116,8 @@ fn played(t: Scalar, notes: Option<Array>, custom: bool) -> Option<Element> {
     let (Scalar::Number(t), Some(array)) = (t, notes.filter(|array| array.is_list)) else {
         return Some(Element::BadNotes);
     };
-    let Array { span: notes, count, kept, verbatim, .. } = array;
+    let Array { span: notes, count, kept, .. } = array;
+    let verbatim = array.verbatim && t.passable().is_some();
     (count > 0).then_some(Element::Notes(Notes { t: t.span, notes, count, kept, verbatim, custom }))
 }
 
@@ -388,7 +389,7 @@ mod tests {
             [r#"1.5e3 1x as is [{"n":"c4"}]"#]
         );
         let long = format!(r#"[{{"m":"n","t":1{},"n":[{{"n":"c4"}}]}}]"#, "0".repeat(40));
-        assert_eq!(told(&long).unwrap(), [r#"1e40 1x as is [{"n":"c4"}]"#], "too long to be passed on");
+        assert_eq!(told(&long).unwrap(), [r#"1e40 1x anew [{"n":"c4"}]"#], "too long to be passed on");
     }
 
     #[test]
