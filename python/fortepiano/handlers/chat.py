@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+from fortepiano.handlers import networks
+
 if TYPE_CHECKING:
     from fortepiano.model.participant import Participant
     from fortepiano.model.session import Session
@@ -66,6 +68,10 @@ def _may_speak(context: Context, session: Session, participant: Participant) -> 
     why = _why_not(context, session, participant)
     if why is not None:
         context.outbound.refuse(session, "chat", why)
+        return False
+    why = networks.silenced(context, session)
+    if why is not None:
+        context.outbound.refuse(session, "network_refused", why)
     return why is None
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fortepiano.model.counters import Counters
 from fortepiano.model.events import Events
+from fortepiano.model.netlists import NetLists
 from fortepiano.store.records import AuditRecord, TokenRecord
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Context:
         archive: The chat that survives a restart.
         counters: What is counted for metrics.
         events: Tells the staff who watch what happens.
+        networks: Lists of networks whose people may not enter, or not chat.
     """
 
     hub: Hub
@@ -69,6 +71,7 @@ class Context:
     archive: Archive
     counters: Counters = field(default_factory=Counters)
     events: Events = field(default_factory=Events)
+    networks: NetLists = field(default_factory=NetLists)
 
     def now(self) -> int:
         """Return the time in milliseconds since 1970; it never jumps."""

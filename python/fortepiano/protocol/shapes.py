@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.protocol import validate
 
 if TYPE_CHECKING:
@@ -305,6 +306,8 @@ class SiteBan(Shape, frozen=True):
         permanent: For ever, whatever the duration.
         reason: What he is told.
         note: What only the log is told.
+        network: How much of the network around them is banned with them: 24 (IPv4), 64, 56 or 48
+            bits, as a number or as text such as `/56`.
     """
 
     id: str
@@ -312,9 +315,22 @@ class SiteBan(Shape, frozen=True):
     permanent: bool = False
     reason: str = ""
     note: str = ""
+    network: int | float | str | None = None
+
+    @property
+    def bits(self) -> int | None:
+        """How many bits of the address count; None where no network is to be banned."""
+        if isinstance(self.network, str):
+            text = self.network.strip().removeprefix("/")
+            return int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else 0
+        return None if self.network is None else int(self.network)
 
     def is_valid(self, rules: Rules) -> bool:
-        """There is a time, finite and not negative, or it is for ever."""
+        """There is a time, finite and not negative, or it is for ever; a network is one of ours."""
+        if isinstance(self.network, float) and not self.network.is_integer():
+            return False
+        if self.bits is not None and self.bits not in OFFERED_BITS:
+            return False
         if self.permanent:
             return True
         return self.duration is not None and math.isfinite(self.duration) and self.duration >= 0
