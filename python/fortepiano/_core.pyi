@@ -174,11 +174,76 @@ class Bans:
         as the name of a Unix socket, is not banned.
         """
 
+    def network_around(self, address: str, now_ms: int) -> str | None:
+        """Return the network whose ban decides for an address, None if there is none.
+
+        It is written as `203.0.113.7`, `203.0.113.0/24` or `2001:db8::/32`.
+        """
+
+    def is_any_within(self, network: str) -> bool:
+        """Tell whether a banned network is within this one; ended bans count until pruned.
+
+        Raises:
+            ValueError: It is neither an address nor a network.
+        """
+
     def prune(self, now_ms: int) -> int:
         """Forget the bans that have ended and return their number."""
 
     def of(self, scope: str) -> list[tuple[str, int]]:
         """List users and ends of one scope's bans, ended ones included until they are pruned."""
+
+@final
+class Listing:
+    """What stands in a file of networks.
+
+    A line has an address, a network or a range such as `192.0.2.0 - 192.0.2.9`, then perhaps more
+    columns, behind a comma, a semicolon or white space. `#`, `;` and `//` begin a comment. A first
+    line of words alone names the columns. An IPv6 address alone stands for its /64. The interpreter
+    is free meanwhile.
+
+    Args:
+        file: The file.
+    """
+
+    def __new__(cls, file: bytes) -> Listing: ...
+    def __len__(self) -> int:
+        """Return the number of networks; one that is named twice counts twice."""
+
+    @property
+    def problems(self) -> list[tuple[int, str]]:
+        """The first hundred lines that are wrong, by number, with what is wrong."""
+
+    @property
+    def wrong(self) -> int:
+        """How many lines are wrong."""
+
+    def texts(self) -> list[str]:
+        """Return the networks, as `203.0.113.7`, `203.0.113.0/24` or `2001:db8::/32`."""
+
+@final
+class Listings:
+    """Several lists of networks in one table; it never changes, another one takes its place.
+
+    Args:
+        lists: 64 at most.
+
+    Raises:
+        ValueError: There are more.
+    """
+
+    def __new__(cls, lists: list[Listing]) -> Listings: ...
+    def __len__(self) -> int:
+        """Return the number of networks, each counted once."""
+
+    def around(self, address: str) -> int:
+        """Return which lists an address is in: bit 0 is of the first one.
+
+        What is no IP address, such as the name of a Unix socket, is in none.
+        """
+
+    def size(self) -> int:
+        """Return the bytes of memory that are in use, as near as can be told."""
 
 @final
 class Throttle:
@@ -236,6 +301,9 @@ class Throttle:
 
     def connect(self, address: str) -> int:
         """Tell whether an address may connect: one of the four answers."""
+
+    def look(self, address: str) -> int:
+        """Return what `connect` would; nothing is counted."""
 
     def release(self, address: str) -> None:
         """Count a socket less; once for each that was admitted."""

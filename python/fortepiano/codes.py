@@ -55,6 +55,11 @@ class Code(StrEnum):
         "banned from the site; the connection ends",
         "do not come back by itself",
     )
+    NETWORK_REFUSED = (
+        "network_refused",
+        "nobody is let in from this network, and the connection ends; or nobody chats from it",
+        "do not come back by itself; ask the operator for a token",
+    )
     ROOM_FULL = ("room_full", "the room has as many people as its `limit`", "try later")
     NO_BOTS = (
         "no_bots",

@@ -61,8 +61,8 @@ class ExitStatus(IntEnum):
 class CloseCode(IntEnum):
     """WebSocket close codes the server sends (docs/protocol.md; 1xxx as in RFC 6455 section 7.4).
 
-    What each means and whether a client should come back is in the table below it. 4001, 4003,
-    4005 and 4500 to 4999 have a meaning on MultiplayerPiano.net and none here: they are never sent.
+    What each means and whether a client should come back is in the table below it. 4001, 4003
+    and 4500 to 4999 have a meaning on MultiplayerPiano.net and none here: they are never sent.
     """
 
     NORMAL = 1000
@@ -75,6 +75,7 @@ class CloseCode(IntEnum):
     RESTART = 4000
     BYTE_RATE = 4002
     SILENT = 4004
+    NETWORK_REFUSED = 4005
     MESSAGE_RATE = 4007
     BANNED = 4008
     TOO_MANY_SOCKETS = 4009
@@ -104,6 +105,7 @@ _CLOSES: dict[CloseCode, tuple[str, bool]] = {
     CloseCode.RESTART: ("the server is closing, reconnect in a few seconds", True),
     CloseCode.BYTE_RATE: ("too many bytes per second", False),
     CloseCode.SILENT: ("timed out: no sign of life", True),
+    CloseCode.NETWORK_REFUSED: ("nobody is let in from this network", False),
     CloseCode.MESSAGE_RATE: ("too many messages per second", False),
     CloseCode.BANNED: ("banned from this site", False),
     CloseCode.TOO_MANY_SOCKETS: ("too many connections of one user", False),

@@ -98,7 +98,8 @@ def make_context(
     """
     rules = settings.rules.resolved()
     hub = make_hub(settings)
-    bans = BanList(Bans(), store)
+    identity = _identity(settings, store, keys)
+    bans = BanList(Bans(), store, identity.network_ids)
     directory = Directory(hub, store, rules)
     archive = Archive(store, settings.chat.keep)
     archive.restore(directory.rooms.values())
@@ -110,7 +111,7 @@ def make_context(
         store=store,
         rules=rules,
         bans=bans,
-        identity=_identity(settings, store, keys),
+        identity=identity,
         throttle=make_throttle(settings.limits),
         limits=settings.limits,
         filter=Filter(settings.words_file),

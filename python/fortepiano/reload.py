@@ -134,6 +134,16 @@ class Reload:
         """Take over what other processes changed in the store."""
         self._dispatch.follow_store()
 
+    def _networks_of(self, asked: str) -> dict[str, Any]:
+        """Tell a command the networks around somebody, by their ids; or what is wrong."""
+        who, _, bits = asked.partition(" ")
+        why, found = self._dispatch.networks_of(who, int(bits) if bits.isdecimal() else 0)
+        return {"problems": [why]} if why else {"networks": found}
+
+    def follow_networks(self) -> None:
+        """Show those out whose networks are kept out by now."""
+        self._dispatch.follow_networks()
+
     @contextlib.asynccontextmanager
     async def on_call(
         self,
@@ -157,7 +167,9 @@ class Reload:
         called = asyncio.Event()
         # It stays: by default SIGHUP would end a server that is about to stop without harm.
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, called.set)
-        async with controlled(folder, {"reload": self._told} | dict(orders), listener) as control:
+        questions = {"networks": self._networks_of}
+        told = {"reload": self._told} | dict(orders)
+        async with controlled(folder, told, listener, questions) as control:
             tasks = [asyncio.create_task(self._whenever(called))]
             if watched is not None:
                 tasks.append(asyncio.create_task(watch(watched, called)))

@@ -34,6 +34,7 @@ from fortepiano.net.deadline import Deadlines
 from fortepiano.net.front import Front
 from fortepiano.net.gate import Gate
 from fortepiano.net.listener import listening, name_of, url_of
+from fortepiano.net.netlists import Keeper
 from fortepiano.net.porch import Porch
 from fortepiano.net.successor import Succession
 from fortepiano.net.systemd import Watchdog, inherited, notify
@@ -172,6 +173,7 @@ async def _serve(
         settings.limits.sockets or _most_sockets(),
         name_of(public),
         keeps_ips=settings.privacy.keep_ips,
+        networks=context.networks,
     )
 
     def why_not_ready() -> str | None:
@@ -195,12 +197,19 @@ async def _serve(
     desk = Desk(context, engine, settings, metrics, why_not_ready, context.now())
     reload = desk.reload = Reload(desk, dispatch, gate, read, _most_sockets)
 
+    keeper = Keeper(
+        context.networks,
+        settings.data_dir,
+        lambda: desk.settings.networks,
+        reload.follow_networks,
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping)
 
     control = None
     if legacy is None:
         rooms.expect_back(context)
+        await keeper.look(at_once=True)  # else a moment later: who is here waits for nothing
     else:
         predecessor, heritage = legacy
         control = heritage.control
@@ -209,7 +218,7 @@ async def _serve(
         rooms.refresh_quotas(context)
     servers = [
         _uvicorn(
-            public_site(why_not_ready),
+            public_site(why_not_ready, verdict=gate.verdict),
             http=partial(Porch if settings.proxy.protocol else Front, gate=gate),
         ),
         _uvicorn(internal_site(desk), http=Visit),
@@ -218,6 +227,7 @@ async def _serve(
         asyncio.create_task(server.serve(sockets=[listener]))
         for server, listener in zip(servers, (public, internal), strict=True)
     ]
+    keeping = asyncio.create_task(keeper.run())
     store.attach(loop, reload.follow_store)
     garbage = Garbage(engine, loop.call_later)
     dispatch.stir = garbage.stir
@@ -233,6 +243,7 @@ async def _serve(
         watchdog = Watchdog(loop)
         notify("READY=1")
         await stop.wait()
+    keeping.cancel()
     notify("STOPPING=1")
     log.info("stopping", connections=len(engine))
     gate.is_draining = True
@@ -266,6 +277,7 @@ def _look_after(
     """Take over what other processes changed in the store; forget what has ended, and garbage."""
     reload.follow_store()
     context.bans.prune(context.now())
+    context.networks.prune(context.now())
     context.throttle.prune()
     keys.follow()
     garbage.look()

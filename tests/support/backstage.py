@@ -134,7 +134,8 @@ class Backstage:
         self.throttle = Throttle(standing_at=START)
         self.planned: list[tuple[float, Callable[[], None]]] = []
         store, chosen = store or MemoryStore(), Rules(**rules)
-        bans = BanList(Bans(), store)
+        identity = identity or Identity("ip", "one", "two")
+        bans = BanList(Bans(), store, identity.network_ids)
         self.outbound = _Overheard(self._hub, chosen, bans, self._later)
         self.outbound.told = {}
         self.outbound.said = {}
@@ -147,7 +148,7 @@ class Backstage:
             store=store,
             rules=chosen,
             bans=bans,
-            identity=identity or Identity("ip", "one", "two"),
+            identity=identity,
             throttle=self.throttle,
             limits=LimitSettings(),
             filter=Filter(words),

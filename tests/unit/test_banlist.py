@@ -131,6 +131,56 @@ class TestBanList:
         assert bans.from_site(BEA, "192.0.2.1", 0) is None
         assert bans.from_site(BEA, "unix:/run/x", 0) is None
 
+    def test_networks_that_nobody_may_see(self) -> None:
+        identity, store = Identity("ip", "one", "two"), SharedStore()
+        bans = BanList(Bans(), store, identity.network_ids)
+        [_, hidden, _] = identity.network_ids("2001:db8:0:1::1")
+        assert is_network(hidden)
+        assert subject(hidden) == hidden
+        bans.ban(record(SITE, hidden, 10, "spam"))
+        for out in ("2001:db8:0:1::1", "2001:db8:0:ff::1"):
+            assert bans.refuses(BEA, out, 9)
+            found = bans.from_site(BEA, out, 9)
+            assert found is not None
+            assert found.reason == "spam"
+        for fine in ("2001:db8:0:100::1", "203.0.113.7", "unix:/run/x", ""):
+            assert not bans.refuses(BEA, fine, 9)
+        assert not bans.refuses(BEA, "2001:db8:0:1::1", 10)
+        bans.ban(record(SITE, hidden))
+        assert bans.lift(SITE, hidden)
+        assert not bans.refuses(BEA, "2001:db8:0:1::1", 0)
+        # And from the store, where nothing tells the address.
+        store.save_ban(record(SITE, hidden))
+        store.save_ban(record(SITE, "f" * 24 + "/57"))
+        store.changes += 1
+        assert bans.refresh()
+        assert [ban.subject for ban in bans.all()] == [hidden]
+        assert bans.refuses(BEA, "2001:db8:0:1::1", 0)
+
+    def test_who_comes_from_near_one_who_is_banned(self) -> None:
+        identity = Identity("ip", "one", "two")
+        bans = BanList(Bans(), MemoryStore(), identity.network_ids)
+        bans.ban(record(SITE, ANN, 10))
+        bans.remember(ANN, "2001:db8:0:1::1")
+        bans.remember(ANN, "203.0.113.7")
+        assert bans.near("2001:db8:0:2::1", 0) == ("/48", ANN)
+        assert bans.near("203.0.113.99", 0) == ("/24", ANN)
+        assert bans.near("::ffff:203.0.113.99", 0) == ("/24", ANN)
+        for far in ("2001:db8:1:2::1", "203.0.114.7", "unix:/run/x", ""):
+            assert bans.near(far, 0) is None
+        assert bans.near("203.0.113.99", 10) is None
+        assert bans.near("2001:db8:0:2::1", 10) is None
+
+    def test_one_near_a_network_in_plain_text_is_told_no_address(self) -> None:
+        bans = BanList(Bans(), MemoryStore(), Identity("ip", "one", "two").network_ids)
+        bans.ban(record(SITE, "203.0.113.128/25"))
+        bans.ban(record(SITE, "2001:db8:0:1::/64"))
+        assert bans.near("203.0.113.7", 0) == ("/24", "")
+        assert bans.near("2001:db8::1", 0) == ("/48", "")
+        assert bans.near("203.0.112.7", 0) is None
+        assert bans.lift(SITE, "203.0.113.128/25")
+        assert bans.near("203.0.113.7", 0) is None
+
     def test_subjects(self) -> None:
         assert subject("203.0.113.9/24") == "203.0.113.0/24"
         assert is_network("203.0.113.9")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -15,6 +16,8 @@ import pytest
 from fortepiano import cli, sources
 from fortepiano.cli.duration import duration
 from fortepiano.config import Settings
+from fortepiano.native import Listing
+from fortepiano.net.netlists import content_of, imported
 from fortepiano.store import open_store
 from fortepiano.store.base import AuditQuery, AuditRecord, BanRecord
 
@@ -385,3 +388,110 @@ class TestAudit:
 def test_help(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     run(*arguments)
     assert "Usage: fortepiano" in capsys.readouterr().out
+
+
+class TestLists:
+    def listed(self) -> dict[str, tuple[str, str, int]]:
+        """Return the imported lists: what they do, what they say, how many networks they have."""
+        folder = Settings().data_dir
+        return {
+            meaning.name: (meaning.effect, meaning.words, len(Listing(content_of(path))))
+            for path, meaning in imported(folder).items()
+        }
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("tor.txt", b"# Tor\n192.0.2.1\n198.51.100.0/24\n2001:db8::1\n"),
+            ("tor.netset", b"192.0.2.1\r\n198.51.100.0/24\r\n2001:db8::/48\r\n"),
+            ("tor.csv.gz", gzip.compress(b"ip,score\n192.0.2.1,3\n192.0.2.2,4\n192.0.2.3,1\n")),
+            ("tor.list", b"192.0.2.1-192.0.2.4\n"),
+        ],
+    )
+    def test_a_file_of_networks_is_a_list_of_its_name(self, name: str, content: bytes) -> None:
+        Path(name).write_bytes(content)
+        run("bans", "import", name)
+        assert self.listed() == {"tor": ("enter", "", 3)}
+        assert kept() == []
+        [act] = acts()
+        assert (act.action, act.subject, act.reason) == ("import networks", "tor", name)
+        assert act.details == {"count": 3, "effect": "enter"}
+
+    def test_by_option(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("x.csv").write_text("192.0.2.0/24,A\nnonsense,B\n")
+        run("bans", "import", "x.csv", "--list", "dc", "--effect", "chat", "--words", "Nö.")
+        told = capsys.readouterr()
+        assert "x.csv, line 2: " in told.err
+        assert "1 networks in the list dc, which may not chat, 1 lines left out" in told.out
+        assert self.listed() == {"dc": ("chat", "Nö.", 1)}
+        # Another import takes its place; others stay.
+        Path("y.txt").write_text("192.0.2.1\n198.51.100.1\n")
+        run("bans", "import", "y.txt", "--list", "dc")
+        run("bans", "import", "y.txt", "--list", "other")
+        assert self.listed() == {"dc": ("enter", "", 2), "other": ("enter", "", 2)}
+        run("bans", "lists")
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split()[:3] for line in lines if line.startswith(("dc", "other"))] == [
+            ["dc", "enter", "2"], ["other", "enter", "2"],
+        ]  # fmt: skip
+        run("bans", "remove-list", "dc")
+        assert self.listed().keys() == {"other"}
+
+    def test_from_stdin(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        data = io.TextIOWrapper(io.BytesIO(gzip.compress(b"192.0.2.0/24\n")))
+        monkeypatch.setattr("sys.stdin", data)
+        run("bans", "import", "-", "--list", "dc")
+        assert self.listed() == {"dc": ("enter", "", 1)}
+
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            (["none.txt"], "No such file"),
+            (["empty.txt"], "there is no network in it"),
+            (["bad.gz"], "is damaged"),
+            (["good.txt", "--list", "../x"], "a list has a name of"),
+            (["good.txt", "--list", "mine"], "is a list of the settings"),
+            (["good.txt", "--words", "x" * 257], "at most 256 characters"),
+            (["good.txt", "--effect", "hear"], "hear"),
+        ],
+    )
+    def test_mistakes(
+        self, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("empty.txt").write_text("# nothing\n")
+        Path("bad.gz").write_bytes(gzip.compress(b"192.0.2.1\n")[:-4])
+        Path("good.txt").write_text("192.0.2.1\n")
+        Path("fortepiano.toml").write_text('[[networks.lists]]\nname = "mine"\npath = "x"\n')
+        assert told in " ".join(complaint(capsys, "bans", "import", *arguments))
+        assert self.listed() == {}
+
+    def test_there_is_no_such_list(self, capsys: pytest.CaptureFixture[str]) -> None:
+        for name in ("dc", "../dc"):
+            assert "no such imported list" in complaint(capsys, "bans", "remove-list", name)[0]
+
+    def test_the_network_around_an_address_that_is_named(self) -> None:
+        run("bans", "add", "203.0.113.9", "--network", "24")
+        run("bans", "add", "2001:db8:1:2ff::9", "--network", "56")
+        assert {ban.subject for ban in kept()} == {
+            "203.0.113.9", "203.0.113.0/24", "2001:db8:1:2ff::/64", "2001:db8:1:200::/56",
+        }  # fmt: skip
+
+    def test_the_network_around_a_user_needs_a_server(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        told = complaint(capsys, "bans", "add", ANN, "--network", "56")
+        assert "no server runs with this data folder" in told[0]
+        assert "must be one of" in complaint(capsys, "bans", "add", ANN, "--network", "8")[0]
+        told = complaint(capsys, "bans", "add", ANN, "--room", "duets", "--network", "56")
+        assert "from the whole site" in told[0]
+        assert kept() == []
+
+    def test_a_network_that_nobody_may_see_is_lifted_by_its_id(self) -> None:
+        hidden = f"{ANN}/56"
+        run("bans", "add", hidden)
+        assert [ban.subject for ban in kept()] == [hidden]
+        run("bans", "export", "bans.csv")
+        run("bans", "remove", hidden)
+        assert kept() == []
+        run("bans", "import", "bans.csv")
+        assert [ban.subject for ban in kept()] == [hidden]

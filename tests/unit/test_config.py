@@ -40,6 +40,7 @@ class TestDefaults:
         assert settings.motd == settings.store.url == ""
         assert settings.limits.model_dump() == {
             "sockets": 0,
+            "people_per_address": 0,
             "sockets_per_address": 16,
             "sockets_per_48": 64,
             "sockets_per_user": 16,

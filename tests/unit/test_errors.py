@@ -72,5 +72,6 @@ def test_close_codes_are_numbers_with_meaning() -> None:
     assert CloseCode.RESTART.retry
     assert not CloseCode.BANNED.retry
     assert {int(code) for code in CloseCode} == {
-        1000, 1001, 1002, 1007, 1009, 1011, 1013, 4000, 4002, 4004, 4007, 4008, 4009,
+        1000, 1001, 1002, 1007, 1009, 1011, 1013, 4000, 4002, 4004, 4005, 4007, 4008,
+        4009,
     }  # fmt: skip

@@ -11,9 +11,11 @@ from fortepiano import logs
 from fortepiano.config import LimitSettings, ProxySettings
 from fortepiano.model.banlist import SITE, BanList
 from fortepiano.model.identity import Identity
-from fortepiano.native import Bans, Hub, Throttle
+from fortepiano.model.netlists import NetList, NetLists
+from fortepiano.native import Bans, Hub, Listing, Listings, Throttle
 from fortepiano.net.address import Addresses
 from fortepiano.net.gate import Admission, Gate, Refusal
+from fortepiano.net.upgrade import refusal
 from fortepiano.store.base import BanRecord
 from fortepiano.store.memory import MemoryStore
 
@@ -135,6 +137,63 @@ def test_a_ban_of_a_network_holds_and_takes_no_place() -> None:
         assert refused(gate.admit(HERE, [])).reason == "site_ban"
     gate.bans.lift(SITE, "192.0.2.0/24")
     assert isinstance(gate.admit(HERE, []), Admission)
+
+
+def test_a_listed_network_passes_once_and_is_then_refused_for_a_while() -> None:
+    gate = made(sockets=1)
+    lists = gate.networks = NetLists()
+    listed = {NetList("tor", words="Nö."): Listing(b"192.0.2.0/24")}
+    lists.adopt(listed, Listings(list(listed.values())))
+    first = gate.admit(HERE, [])
+    assert isinstance(first, Admission)
+    gate.withdraw(first)
+    lists.note_told(HERE, START)
+    for _ in range(3):  # which takes no place
+        answer = refused(gate.admit(HERE, []))
+        assert (answer.reason, answer.status, answer.why) == ("listed_network", 403, "Nö.")
+    assert "Nö.\n".encode() in refusal(answer.status, answer.why)
+    assert gate.verdict(HERE, []) == {"you": "network_refused", "words": "Nö."}
+    gate.engine.owner.turn_clock(601)
+    assert isinstance(gate.admit(HERE, []), Admission)
+    assert isinstance(gate.admit("198.51.100.1", []), Admission)
+
+
+def test_whoever_asks_is_told_why_and_it_costs_nothing() -> None:
+    gate = made(trusted=("10.0.0.1",), sockets=2, connects=(3, 1.0))
+
+    def verdict(address: str = HERE) -> str | None:
+        # As it is asked: behind a proxy that is trusted, whatever it costs to ask.
+        return [
+            gate.verdict("10.0.0.1", [("x-forwarded-for", address)]).get("you") for _ in range(50)
+        ][-1]
+
+    assert verdict() is None
+    assert isinstance(gate.admit(HERE, []), Admission)
+    assert verdict() is None
+    kept = gate.admit(HERE, [])
+    assert isinstance(kept, Admission)
+    assert verdict() == "too_many"
+    assert verdict("198.51.100.1") is None
+    assert refused(gate.admit(HERE, [])).reason == "too_many_sockets"
+    gate.withdraw(kept)
+    assert verdict() == "too_many"  # a moment ago it was
+    gate.engine.owner.turn_clock(11)
+    assert verdict() is None
+    gate.most_sockets = 0
+    assert verdict() == "full"
+    gate.bans.ban(BanRecord(SITE, gate.identity.user_id(HERE), None, "", "", START))
+    assert verdict() == "banned"
+    assert verdict("198.51.100.1") == "full"
+    assert gate.verdict("10.0.0.1", [("x-forwarded-for", "?")]) == {}
+
+
+def test_who_was_refused_is_remembered_within_bounds() -> None:
+    gate = made(sockets=1)
+    for number in range(6000):
+        address = f"10.{number >> 8}.{number & 255}.1"
+        gate.admit(address, [])
+        gate.admit(address, [])
+    assert 0 < len(gate.lately) <= 4096
 
 
 def test_what_is_withdrawn_takes_no_place() -> None:

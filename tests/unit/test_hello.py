@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from fortepiano.config import IdentityMode
 from fortepiano.errors import CloseCode
 from fortepiano.model.identity import Identity, SigningKey
+from fortepiano.model.netlists import NetList
 from fortepiano.model.staff import mint
+from fortepiano.native import Listing, Listings
 from fortepiano.store.base import TokenRecord
 from support.backstage import START, Actor, Backstage
 
@@ -291,3 +294,82 @@ class TestRooms:
         for number, actor in enumerate(free):
             actor.send("ch", id_=f"room {number}")
             assert actor.room == f"room {number}"
+
+
+class TestListedNetworks:
+    def begun(self) -> Backstage:
+        backstage = begun("ip")
+        lists = {
+            NetList("tor", words="No Tor here."): Listing(b"192.0.2.0/24"),
+            NetList("school", "chat"): Listing(b"198.51.100.0/24"),
+        }
+        backstage.context.networks.adopt(lists, Listings(list(lists.values())))
+        return backstage
+
+    def test_whoever_may_not_enter_is_told_and_closed(self) -> None:
+        backstage = self.begun()
+        actor = hello(backstage)
+        [told] = actor.reply
+        assert (told["m"], told["text"]) == ("notification", "No Tor here.")
+        assert actor.closed == CloseCode.NETWORK_REFUSED
+        assert backstage.context.networks.was_told(HERE, START)
+        assert backstage.context.counters.bans_enforced["network"] == 1
+
+    def test_nobody_is_closed_before_he_says_hi(self) -> None:
+        actor = self.begun().open("a" * 24, address=HERE)
+        actor.send("ch", id_="room")
+        assert actor.closed is None
+        assert actor.heard() == []
+
+    def test_whoever_the_operator_knows_enters(self) -> None:
+        backstage = self.begun()
+        for scope, is_bot in (("bot", True), ("bot", False), ("moderate", False)):
+            actor = hello(backstage, bot_token(backstage, scope), is_bot=is_bot)
+            assert actor.closed is None
+            assert actor.id
+        assert hello(backstage, "fp_12345678_" + "0" * 64).closed == CloseCode.NETWORK_REFUSED
+        assert hello(backstage, bot_token(backstage, "bot", 0)).closed == CloseCode.NETWORK_REFUSED
+
+    def test_whoever_may_not_speak_plays_and_is_told(self) -> None:
+        backstage = self.begun()
+        actor = hello(backstage, at="198.51.100.1")
+        actor.send("ch", id_="room")
+        actor.heard()
+        actor.send("a", message="hello")
+        actor.send("dm", id_=actor.id, message="hello")
+        assert [one["text"] for one in actor.heard()] == ["Chat is closed to your network."]
+        assert not backstage.outbound.said.get("room")
+        assert actor.closed is None
+        assert hello(backstage, at="203.0.113.1").closed is None
+
+    def test_whoever_is_here_when_a_list_comes_is_shown_out(self) -> None:
+        backstage = begun("ip")
+        out, staff, stays = hello(backstage), hello(backstage), hello(backstage, at=THERE)
+        staff.session.scope = "moderate"
+        lists = {NetList("tor"): Listing(HERE.encode())}
+        backstage.context.networks.adopt(lists, Listings(list(lists.values())))
+        backstage.dispatch.follow_networks()
+        assert out.closed == CloseCode.NETWORK_REFUSED
+        assert staff.closed is stays.closed is None
+
+
+def test_whoever_comes_from_near_a_ban_is_told_of_without_his_address() -> None:
+    backstage = begun("ip")
+    heard: list[dict[str, Any]] = []
+    backstage.context.events.watch(heard.append)
+    banned = hello(backstage, at="2001:db8:0:1::1")
+    staff = backstage.staff()
+    staff.send("siteban", id=banned.id, duration=60_000)
+    with capture_logs() as logged:
+        near = hello(backstage, at="2001:db8:0:2::1")
+        hello(backstage, at="2001:db8:1:2::1")
+    told = [one for one in logged if "as a ban" in one["event"]]
+    assert [(one["event"], one["user"], one["ban"]) for one in told] == [
+        ("same /48 as a ban", near.id, banned.id)
+    ]
+    assert [one for one in heard if one["kind"] == "near_ban"] == [
+        {"kind": "near_ban", "user_id": near.id, "name": "Anonymous", "network": "/48",
+         "ban": banned.id}
+    ]  # fmt: skip
+    assert backstage.context.counters.near_bans == 1
+    assert "2001:db8" not in str(logged) + str(heard)

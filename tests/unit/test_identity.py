@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fortepiano.config import IdentityMode, Settings
-from fortepiano.model.identity import Bearer, Identity, SigningKey, default_color, new_user_id
+from fortepiano.model.identity import (
+    NETWORK_BITS,
+    Bearer,
+    Identity,
+    SigningKey,
+    default_color,
+    new_user_id,
+)
 
 USER = "0123456789abcdef01234567"
 NOW = 1_795_300_000_000
@@ -229,3 +236,39 @@ def test_new_users_are_like_no_other() -> None:
     made = {new_user_id() for _ in range(100)}
     assert len(made) == 100
     assert all(len(user) == 24 and set(user) <= set("0123456789abcdef") for user in made)
+
+
+class TestNetworks:
+    @pytest.mark.parametrize(
+        ("address", "known_as"),
+        [
+            ("203.0.113.9", ["203.0.113.9/32", "203.0.113.0/24"]),
+            ("::ffff:203.0.113.9", ["203.0.113.9/32", "203.0.113.0/24"]),
+            (
+                "2001:db8:1:2ff::9",
+                ["2001:db8:1:2ff::/64", "2001:db8:1:200::/56", "2001:db8:1::/48"],
+            ),
+            ("fe80::1%eth0", ["fe80::/64", "fe80::/56", "fe80::/48"]),
+            ("unix:/run/x.sock", []),
+            ("", []),
+        ],
+    )
+    def test_their_ids_are_salted_hashes(self, address: str, known_as: list[str]) -> None:
+        wanted = [
+            hashlib.sha256(f"one{network}two".encode()).hexdigest()[:24]
+            + "/"
+            + network.partition("/")[2]
+            for network in known_as
+        ]
+        assert list(Identity("ip", "one", "two").network_ids(address)) == wanted
+        assert list(Identity("random", "one", "two").network_ids(address)) == wanted
+
+    @given(st.ip_addresses(), st.ip_addresses())
+    def test_two_have_one_id_where_they_are_in_one_network(self, one: Any, other: Any) -> None:
+        identity = Identity("ip", "a", "b")
+        for bits in NETWORK_BITS[one.version]:
+            is_same = one.version == other.version and (
+                int(one) >> one.max_prefixlen - bits == int(other) >> one.max_prefixlen - bits
+            )
+            ids = identity.network_ids(str(other))
+            assert (identity.network_id(str(one), bits) in ids) == is_same

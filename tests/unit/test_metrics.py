@@ -143,6 +143,8 @@ def test_what_python_counts(scraped: Scraped) -> None:
     scraped.counters.received["ch"] += 3
     scraped.counters.too_fast["a"] += 2
     scraped.counters.bans_enforced["room"] += 1
+    scraped.counters.bans_enforced["network"] += 6
+    scraped.counters.near_bans += 7
     scraped.counters.failures += 4
     scraped.refused["draining"] += 5
     samples = scraped.samples()
@@ -150,6 +152,9 @@ def test_what_python_counts(scraped: Scraped) -> None:
     assert samples["fortepiano_refused_messages_total", "rate"] == 2
     assert samples["fortepiano_bans_enforced_total", "room"] == 1
     assert samples["fortepiano_bans_enforced_total", "site"] == 0
+    assert samples["fortepiano_bans_enforced_total", "network"] == 6
+    assert samples["fortepiano_bans_enforced_total", "chat"] == 0
+    assert samples["fortepiano_near_bans_total", ""] == 7
     assert samples["fortepiano_handler_failures_total", ""] == 4
     assert samples["fortepiano_refused_connections_total", "draining"] == 5
 

@@ -2,15 +2,17 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from fortepiano.cli.banfile import LONGEST_REASON, FileFormat, read, written
+from fortepiano.cli.banlists import import_list, list_lists, remove_list
 from fortepiano.cli.duration import PERMANENT, duration
 from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store, utc
 from fortepiano.errors import InputError
 from fortepiano.model.banlist import SITE, is_network, subject
+from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.store.records import AuditRecord, BanRecord
 
 if TYPE_CHECKING:
@@ -29,6 +31,10 @@ Subject = Annotated[
         metavar="WHO", help="A user id, an IP address, or a network such as 203.0.113.0/24."
     ),
 ]
+ImportFormat = Literal["jsonl", "csv", "networks"]
+_LISTS = (".txt", ".list", ".netset", ".ipset", ".zone", ".gz")
+"""How the names of files end that hold networks and nothing else."""
+
 Room = Annotated[str, typer.Option(help="The room.", show_default="the whole site")]
 FormatOption = Annotated[
     FileFormat | None,
@@ -36,6 +42,8 @@ FormatOption = Annotated[
 ]
 
 app = typer.Typer(help="Who may not come in.", rich_markup_mode=None)
+app.command("lists")(list_lists)
+app.command("remove-list")(remove_list)
 
 
 @app.callback(invoke_without_command=True)
@@ -83,15 +91,23 @@ def add_ban(
         str, typer.Option("--for", help="For how long, such as 30m, 7d or permanent.")
     ] = PERMANENT,
     reason: Annotated[str, typer.Option(help="What he is told.", show_default=False)] = "",
+    network: Annotated[
+        int | None,
+        typer.Option(
+            help="Also the network around: of IPv6 64, 56 or 48 bits, of IPv4 24.",
+            show_default=False,
+        ),
+    ] = None,
     data_dir: DataDir = None,
     config: ConfigFile = None,
 ) -> None:
     """Ban somebody, in place of an earlier ban; a running server shows him out within a second.
 
-    An IPv6 address stands for its /64, which is one subscriber. It has ended well when the ban is
-    on the disk.
+    An IPv6 address stands for its /64, which is one subscriber. The network around a user is known
+    while they are connected; it is not shown. It has ended well when the ban is on the disk.
     """
     who = _checked(who, room)
+    around = [] if network is None else _around(who, room, network, data_dir, config)
     if len(reason) > LONGEST_REASON:
         raise typer.BadParameter(
             f"must have at most {LONGEST_REASON} characters", param_hint="--reason"
@@ -103,10 +119,32 @@ def add_ban(
     at = now()
     until = None if milliseconds is None else at + milliseconds
     with opened_store(config, data_dir) as store:
-        store.save_ban(BanRecord(room, who, until, ACTOR, reason, at))
+        for one in (who, *around):
+            store.save_ban(BanRecord(room, one, until, ACTOR, reason, at))
         action = "siteban" if room == SITE else "kickban"
         store.add_audit(_act(at, action, room, who, reason, until=until))
-    typer.echo(f"{who} is banned: " + (PERMANENT if until is None else f"until {utc(until)} UTC"))
+    whom = f"{who} and the network around (/{network}) are" if around else f"{who} is"
+    typer.echo(f"{whom} banned: " + (PERMANENT if until is None else f"until {utc(until)} UTC"))
+
+
+def _around(
+    who: str, room: str, bits: int, data_dir: Path | None, config: Path | None
+) -> list[str]:
+    """Return the networks around somebody; of a user, the running server knows their ids."""
+    from fortepiano import config as configuration
+    from fortepiano.net.control import ask
+
+    if bits not in OFFERED_BITS or room != SITE:
+        raise typer.BadParameter(
+            f"must be one of {', '.join(map(str, OFFERED_BITS))}, from the whole site",
+            param_hint="--network",
+        )
+    if not is_network(who):
+        settings = configuration.load(config, {"data_dir": data_dir})
+        found: list[str] = ask(settings.data_dir, f"networks {who} {bits}")["networks"]
+        return found
+    address = who.partition("/")[0]
+    return [subject(f"{address}/{OFFERED_BITS[bits][6 if ':' in who else 4]}")]
 
 
 @app.command("remove")
@@ -129,23 +167,40 @@ def remove_ban(
 @app.command("import")
 def import_bans(
     file: Annotated[str, typer.Argument(help="The file; - for stdin.")],
-    file_format: FormatOption = None,
+    file_format: Annotated[
+        ImportFormat | None,
+        typer.Option("--format", help="How the file is written.", show_default="by its name"),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--list", help="Put its networks into the list of this name, in its place."),
+    ] = None,
+    effect: Annotated[
+        Literal["enter", "chat"], typer.Option(help="What people of the list may not do.")
+    ] = "enter",
+    words: Annotated[str, typer.Option(help="What they are told.", show_default=False)] = "",
     data_dir: DataDir = None,
     config: ConfigFile = None,
 ) -> None:
     """Add the bans of a file: all of them, or none where one is wrong.
 
     JSON lines or CSV with the fields subject, room, until or for, reason, by and at, of which only
-    the first must be there.
+    the first must be there. Or a list of networks as others publish them, plain or packed by gzip:
+    one a line, as an address, a network or a range, or in the first column of CSV. Lines that are
+    wrong are told and left out; a running server goes by the list within two seconds.
     """
+    is_by_name = file_format is None and file.lower().endswith(_LISTS)
+    if file_format == "networks" or name is not None or is_by_name:
+        import_list(file, name, effect, words, data_dir, config)
+        return
     at = now()
-    name, text = ("stdin", sys.stdin.read()) if file == _STDIO else (file, _text_of(Path(file)))
-    bans = read(name, text, file_format or _format_of(file), at, ACTOR)
+    source, text = ("stdin", sys.stdin.read()) if file == _STDIO else (file, _text_of(Path(file)))
+    bans = read(source, text, file_format or _format_of(file), at, ACTOR)
     lasting = [ban for ban in bans if ban.until is None or at < ban.until]
     with opened_store(config, data_dir) as store:
         for ban in lasting:
             store.save_ban(ban)
-        store.add_audit(_act(at, "import bans", "", "", name, count=len(lasting)))
+        store.add_audit(_act(at, "import bans", "", "", source, count=len(lasting)))
     ended = len(bans) - len(lasting)
     typer.echo(f"{len(lasting)} bans imported" + (f", {ended} had ended already" if ended else ""))
 

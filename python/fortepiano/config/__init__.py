@@ -27,6 +27,7 @@ from fortepiano.config.chat import ChatSettings
 from fortepiano.config.flush import FlushSettings
 from fortepiano.config.identity import IdentityMode, IdentitySettings
 from fortepiano.config.limits import LimitSettings
+from fortepiano.config.networks import NetworkListSettings, NetworkSettings
 from fortepiano.config.privacy import PrivacySettings
 from fortepiano.config.proxy import ProxySettings
 from fortepiano.config.store import StoreSettings
@@ -39,6 +40,8 @@ __all__ = [
     "IdentityMode",
     "IdentitySettings",
     "LimitSettings",
+    "NetworkListSettings",
+    "NetworkSettings",
     "PrivacySettings",
     "ProxySettings",
     "QuotaClass",
@@ -118,6 +121,7 @@ class Settings(BaseSettings):
     identity: IdentitySettings = IdentitySettings()
     proxy: ProxySettings = ProxySettings()
     limits: LimitSettings = LimitSettings()
+    networks: NetworkSettings = NetworkSettings()
     privacy: PrivacySettings = PrivacySettings()
     flush: FlushSettings = FlushSettings()
     rules: RuleSettings = RuleSettings()

@@ -19,6 +19,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from fortepiano.config import PRESETS, Settings
+from fortepiano.config.limits import SHARED
 from fortepiano.config.running import needs_restart
 from fortepiano.passage import with_passage
 from fortepiano.sources import DELIMITER, PREFIX, SEED_NAMES, Keys
@@ -38,6 +39,9 @@ check-config -c FILE" tells whether all is well. Flags of the command line win o
 as FORTEPIANO_LIMITS__FRAGMENTS, those over .env, those over this file. A change is taken over by
 "fortepiano reload" or SIGHUP while people play, unless it says that it takes effect at a restart.
 """
+
+_SHARED = """\
+Not set here, it is made as large as "people_per_address" needs; remove the # to set it."""
 
 _RULES = """\
 The rules of play: a preset, and any of its numbers set otherwise. Remove the # before a number to
@@ -149,16 +153,20 @@ def example() -> str:
 def _is_set(setting: Setting) -> bool:
     """Whether a setting stands in the file as more than a comment.
 
-    A rule that stands there would win over the preset, whichever somebody chooses.
+    A rule that stands there would win over the preset, whichever somebody chooses, and a limit over
+    `people_per_address`.
     """
     is_of_preset = setting.keys[0] == "rules" and setting.keys != ("rules", "preset")
-    return setting.default is not None and not is_of_preset
+    is_shared = setting.keys[0] == "limits" and setting.keys[1] in SHARED
+    return setting.default is not None and not is_of_preset and not is_shared
 
 
 def _explained(setting: Setting) -> str:
     when = " Takes effect at a restart." if needs_restart(setting.keys) else ""
     allowed = f" Allowed: {setting.allowed}." if setting.allowed else ""
-    return f"{setting.description}{allowed}{when}".replace("`", '"')
+    is_shared = setting.keys[0] == "limits" and setting.keys[1] in SHARED
+    shared = f" {_SHARED}" if is_shared else ""
+    return f"{setting.description}{allowed}{when}{shared}".replace("`", '"')
 
 
 def _comment(text: str) -> Iterator[str]:

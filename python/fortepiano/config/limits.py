@@ -1,12 +1,36 @@
 """What clients may cost."""
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Final, Self, cast
 
 from pydantic import Field, model_validator
 
 from fortepiano.config.section import Frequency, Networks, Seconds, Section
 
-__all__ = ["LimitSettings"]
+__all__ = ["SHARED", "LimitSettings"]
+
+
+SHARED: Final[Mapping[str, float]] = {
+    "sockets_per_address": 3,
+    "sockets_per_48": 3,
+    "sockets_per_user": 3,
+    "connects_per_second": 1,
+    "connect_burst": 3,
+    "rooms_per_second": 0.1,
+    "room_burst": 1,
+    "new_users_per_hour": 4,
+    "failed_tokens_per_minute": 2,
+    "failed_token_burst": 2,
+}
+"""The limits that rise with `people_per_address`, and by how much for each person.
+
+A pupil has a tab or two, and a third while the page is loaded anew; all of a class come at the same
+moment, four classes an hour, perhaps with browsers that forget their tokens each time.
+"""
+
+
+_MOST_PEOPLE = 1000
+_MOST = {"new_users_per_hour": 10_000}
 
 
 class LimitSettings(Section):
@@ -17,6 +41,13 @@ class LimitSettings(Section):
         ge=0,
         le=10_000_000,
         description="WebSockets of the whole server; 0 for what the limit of open files allows.",
+    )
+    people_per_address: int = Field(
+        default=0,
+        ge=0,
+        le=_MOST_PEOPLE,
+        description="How many people may share an address, as in a school: the limits of addresses"
+        " that are not set themselves are made as large as so many need; 0 to leave them.",
     )
     sockets_per_address: int = Field(
         default=16,
@@ -63,7 +94,7 @@ class LimitSettings(Section):
     new_users_per_hour: int = Field(
         default=3,
         ge=0,
-        le=1000,
+        le=_MOST["new_users_per_hour"],
         description="Browsers of an address that get a token; others share its user; per hour.",
     )
     failed_tokens_per_minute: Frequency = Field(
@@ -130,6 +161,22 @@ class LimitSettings(Section):
         le=3600,
         description="Over how long a stopping server closes sockets; seconds.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _enough_for_all(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        values = cast("dict[str, Any]", given)
+        try:
+            people = int(values.get("people_per_address", 0))
+        except (TypeError, ValueError, OverflowError):
+            return values  # what is wrong with it is told where it is checked
+        enough: dict[str, Any] = {}
+        for name, each in SHARED.items():
+            least = cls.__pydantic_fields__[name].default
+            enough[name] = min(max(least, type(least)(people * each)), _MOST.get(name, 1_000_000))
+        return enough | values if 0 < people <= _MOST_PEOPLE else values
 
     @model_validator(mode="after")
     def _soft_before_hard(self) -> Self:

@@ -77,6 +77,11 @@ def values(tree: Any, above: Keys = ()) -> Iterator[tuple[Keys, object]]:
 
 def shown(value: object) -> object:
     """Return a value as others may see it: secrets, and passwords in URLs, are masked."""
+    if isinstance(value, tuple):
+        members = cast("tuple[object, ...]", value)
+        return [shown(one) for one in members]
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
     if isinstance(value, SecretStr):
         return MASK if value.get_secret_value() else ""
     if isinstance(value, str) and "://" in value:

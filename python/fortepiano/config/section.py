@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-__all__ = ["UNIX", "Frequency", "Networks", "Proxies", "Seconds", "Section"]
+__all__ = ["UNIX", "Frequency", "Networks", "Proxies", "Seconds", "Section", "Tables"]
 
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 """A time to wait; never 0, which would end what it bounds before it began."""
@@ -50,6 +50,20 @@ Networks: TypeAlias = Annotated[
 Proxies: TypeAlias = Annotated[
     tuple[Annotated[str, AfterValidator(_proxy)], ...], BeforeValidator(_listed)
 ]
+
+
+def _tables(value: object) -> object:
+    """Read tables out of an environment variable, where they are JSON."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        raise ValueError('must be a list such as [{"name": "tor", "path": "tor.txt"}]') from None
+
+
+Tables = BeforeValidator(_tables)
+"""What stands in a file as tables may stand in a variable as JSON."""
 
 
 class Section(BaseModel):

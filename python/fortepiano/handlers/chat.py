@@ -6,6 +6,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from fortepiano.codes import Code
+from fortepiano.handlers import networks
 
 if TYPE_CHECKING:
     from fortepiano.model.participant import Participant
@@ -68,7 +69,11 @@ def _may_speak(context: Context, session: Session, participant: Participant) -> 
     why = _why_not(context, session, participant)
     if why is not None:
         context.outbound.refuse(session, *why)
-    return why is None
+        return False
+    words = networks.silenced(context, session)
+    if words is not None:
+        context.outbound.refuse(session, Code.NETWORK_REFUSED, words)
+    return words is None
 
 
 def _why_not(

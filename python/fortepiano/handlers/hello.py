@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fortepiano.codes import Code
 from fortepiano.errors import CloseCode
-from fortepiano.handlers import rooms, staff
+from fortepiano.handlers import networks, rooms, staff
 from fortepiano.model.identity import new_user_id
 from fortepiano.model.staff import PREFIX, digest, is_valid, permissions_of, staff_scope
 from fortepiano.protocol.notices import notice
@@ -39,6 +39,10 @@ def hi(context: Context, session: Session, message: Hello) -> list[Message] | No
             context.counters.bans_enforced["site"] += 1
             staff.show_out(context, session, ban)
             return None
+        listed = context.networks.keeping_out(session.address)
+        if listed is not None and not _is_vouched_for(context, session, message.token):
+            networks.turn_away(context, session, listed)
+            return None
         if _has_too_many_sockets(context, session):
             text = "You have too many connections open."
             context.outbound.tell(session, [notice(text, Code.TOO_MANY_CONNECTIONS)])
@@ -48,6 +52,7 @@ def hi(context: Context, session: Session, message: Hello) -> list[Message] | No
         context.rates.settle(session, context.rules, context.now())
         context.hub.greet(session.client, user.quota)
         _admit_staff(context, session, message.token)
+        networks.hint(context, session, user)
         context.events.tell("arrived", user_id=user.id, name=user.name)
     messages: list[Message] = [
         {
@@ -113,6 +118,14 @@ def _has_too_many_sockets(context: Context, session: Session) -> bool:
         return False
     user = context.directory.users.get(session.user_id)
     return user is not None and len(user.sessions) >= context.limits.sockets_per_user
+
+
+def _is_vouched_for(context: Context, session: Session, token: Any) -> bool:
+    """Whether somebody shows a token that the operator has made, for the staff or for a bot."""
+    if session.is_bot and session.is_known_by_token:
+        return True
+    record = context.store.token(digest(token)) if isinstance(token, str) else None
+    return record is not None and is_valid(record, context.now())
 
 
 def _admit_staff(context: Context, session: Session, token: Any) -> None:

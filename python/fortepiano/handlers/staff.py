@@ -10,20 +10,23 @@ from typing import TYPE_CHECKING
 
 from fortepiano.codes import Code
 from fortepiano.errors import CloseCode
-from fortepiano.handlers import rooms
+from fortepiano.handlers import networks, rooms
 from fortepiano.handlers.profile import change
+from fortepiano.handlers.refusal import RefusedError
 from fortepiano.model.banlist import SITE, is_network, subject
 from fortepiano.model.room import AWKWARD
 from fortepiano.protocol.notices import notice
 from fortepiano.store.base import BanRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.staff_shapes import ClearChat, SetColor, SetName, SiteBan, Vanish
-    from fortepiano.store.base import TokenRecord
+    from fortepiano.store.base import Scope, TokenRecord
 
 __all__ = [
     "UNSAVED",
@@ -32,6 +35,7 @@ __all__ = [
     "clear",
     "clearchat",
     "make_permanent",
+    "networks_of",
     "rename",
     "set_hidden",
     "set_tag",
@@ -48,6 +52,9 @@ __all__ = [
 _LONGEST_MS = 86_400_000
 """The longest ban from the site by staff who may not choose any duration."""
 
+
+_WIDEST_BITS = 48
+"""Of IPv6: a whole company's, or many subscribers'."""
 
 _LONGEST_REASON = 512
 """How much of a reason or a note is kept; characters."""
@@ -117,25 +124,75 @@ def siteban(context: Context, session: Session, message: SiteBan) -> None:
     if is_network(who) and session.scope != "admin":
         context.outbound.refuse(session, Code.NOT_ALLOWED, "Only an admin bans networks.")
         return
+    around: list[str] = []
+    details: dict[str, str] = {}
+    if message.bits is not None:
+        try:
+            around = networks_of(context, session.scope, who, message.bits)
+        except RefusedError as refused:
+            refused.tell(context, session)
+            return
+        details["network"] = _sizes(around)
     now, reason, note = context.now(), message.reason[:_LONGEST_REASON], message.note
     until = None if duration is None else now + duration
     ban = BanRecord(SITE, who, until, session.user.id, reason, now)
     context.log(
-        session, "siteban", subject=who, reason=reason, until=until, note=note[:_LONGEST_REASON]
+        session,
+        "siteban",
+        subject=who,
+        reason=reason,
+        until=until,
+        note=note[:_LONGEST_REASON],
+        **details,
     )
-    ban_from_site(context, ban)
+    ban_from_site(context, ban, around)
     length = "for ever" if duration is None else f"for {rooms.minutes_left(duration)}"
-    acknowledge(context, session, f"{who} is banned from this site {length}.")
+    whom = f"{who} and the network around ({_sizes(around)}) are" if around else f"{who} is"
+    acknowledge(context, session, f"{whom} banned from this site {length}.")
 
 
-def ban_from_site(context: Context, ban: BanRecord) -> None:
+def networks_of(context: Context, scope: Scope | None, who: str, bits: int) -> list[str]:
+    """Return the networks to ban with somebody, by their ids: nobody is shown an address.
+
+    Args:
+        context: The world.
+        scope: What the one may do who bans.
+        who: The user id.
+        bits: How wide the network is to be; a key of `OFFERED_BITS`.
+
+    Raises:
+        RefusedError: The scope does not reach so far, or the user is not here.
+    """
+    if bits == _WIDEST_BITS and scope != "admin":
+        raise RefusedError(Code.NOT_ALLOWED, f"Only an admin bans a /{bits}.")
+    user = context.directory.online(who)
+    found = [] if user is None else networks.around(context, user, bits)
+    if not found:
+        raise RefusedError(Code.NOT_FOUND, "Their network is known only while they are here.")
+    return found
+
+
+def _sizes(around: list[str]) -> str:
+    """Say how large networks are: `/56`, or `/24, /56`."""
+    return ", ".join(sorted({f"/{one.rpartition('/')[2]}" for one in around}))
+
+
+def ban_from_site(context: Context, ban: BanRecord, around: Sequence[str] = ()) -> None:
     """Ban somebody from the whole site, and show out whom that concerns.
 
     Whoever is known by a token is banned by where he is now, too: he could throw the token away.
+
+    Args:
+        context: The world.
+        ban: Who, and for how long.
+        around: Networks to ban as well, by their ids.
     """
     context.bans.ban(ban)
+    for network in around:
+        context.bans.ban(replace(ban, subject=network))
     user = context.directory.online(ban.subject)
     for tab in list(user.sessions) if user is not None else []:
+        context.bans.remember(ban.subject, tab.address)
         if tab.is_known_by_token and context.identity.mode != "random" and not tab.is_bot:
             context.bans.ban(replace(ban, subject=context.identity.user_id(tab.address)))
         show_out(context, tab, ban)  # also where it lasts no longer than this

@@ -8,29 +8,41 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["health_routes"]
+__all__ = ["health_routes", "nothing_against"]
 
 
-def health_routes(why_not_ready: Callable[[], str | None]) -> list[Route]:
+def nothing_against(_peer: str, _headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Have nothing against anybody."""
+    return {}
+
+
+def health_routes(
+    why_not_ready: Callable[[], str | None],
+    verdict: Callable[[str, Iterable[tuple[str, str]]], dict[str, str]] = nothing_against,
+) -> list[Route]:
     """Return the routes of `/healthz` (alias `/health`) and `/readyz`.
 
     Args:
         why_not_ready: Tells why no traffic should come now; None where all is well.
+        verdict: Tells why who asks may not connect, by the other end of the connection and the
+            headers of the request: browsers do not show the status of a handshake that failed.
     """
 
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
-    async def readyz(_request: Request) -> Response:
+    async def readyz(request: Request) -> Response:
+        peer = "" if request.client is None else request.client.host
+        you = verdict(peer, request.headers.items())
         reason = why_not_ready()
         if reason is None:
-            return JSONResponse({"status": "ready"})
-        return JSONResponse({"status": "not ready", "reason": reason}, status_code=503)
+            return JSONResponse({"status": "ready"} | you)
+        return JSONResponse({"status": "not ready", "reason": reason} | you, status_code=503)
 
     return [
         Route("/healthz", healthz),

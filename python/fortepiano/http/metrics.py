@@ -144,7 +144,15 @@ class Metrics(Collector):
             "bans_enforced",
             "How often somebody who is banned was kept out by a handler.",
             "scope",
-            {scope: self._counters.bans_enforced[scope] for scope in ("room", "site")},
+            {
+                scope: self._counters.bans_enforced[scope]
+                for scope in ("room", "site", "network", "chat")
+            },
+        )
+        yield _counter(
+            "near_bans",
+            "How often somebody came from the same /24, or /48 of IPv6, as one who is banned.",
+            self._counters.near_bans,
         )
         yield _counters(
             "bytes",

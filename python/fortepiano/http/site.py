@@ -11,10 +11,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from fortepiano.http.assets import Client
-from fortepiano.http.health import health_routes
+from fortepiano.http.health import health_routes, nothing_against
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -54,7 +54,11 @@ class _WithHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def public_site(why_not_ready: Callable[[], str | None], web: Path = _WEB) -> ASGIApp:
+def public_site(
+    why_not_ready: Callable[[], str | None],
+    web: Path = _WEB,
+    verdict: Callable[[str, Iterable[tuple[str, str]]], dict[str, str]] = nothing_against,
+) -> ASGIApp:
     """Return the application of the public port.
 
     Exact assets and health come first; every other path is a room's name and serves the client.
@@ -62,6 +66,7 @@ def public_site(why_not_ready: Callable[[], str | None], web: Path = _WEB) -> AS
     Args:
         why_not_ready: As of `health_routes`.
         web: The folder of the browser client.
+        verdict: As of `health_routes`.
     """
     client = Client(web)
     client.page()
@@ -77,7 +82,7 @@ def public_site(why_not_ready: Callable[[], str | None], web: Path = _WEB) -> AS
 
     app = Starlette(
         routes=[
-            *health_routes(why_not_ready),
+            *health_routes(why_not_ready, verdict),
             *client.routes(),
             Route("/ws", socket),
             Route("/{room:path}", page),

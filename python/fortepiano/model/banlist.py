@@ -6,7 +6,11 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING
 
+from fortepiano.model.identity import network_around
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from fortepiano.native import Bans
     from fortepiano.store.base import BanRecord, Store
 
@@ -20,8 +24,14 @@ SITE = ""
 
 _USER_ID = re.compile("[0-9a-f]{24}")
 
+_NETWORK_ID = re.compile("[0-9a-f]{24}/(32|24|64|56|48)")
+"""A network that nobody may see, as `Identity.network_id` writes it."""
+
 _SUBSCRIBER_BITS = 64
 """One subscriber has a /64 of IPv6, and every address in it."""
+
+_NEAR_BITS = (24, 48)
+"""How near somebody must be to one who is banned for the staff to be told, in IPv4 and IPv6."""
 
 _FEWEST_BITS = {4: 8, 6: 16}
 """The widest networks that may be banned: `/2` for `/24` is quickly typed, and bans a quarter."""
@@ -29,20 +39,31 @@ _FEWEST_BITS = {4: 8, 6: 16}
 
 def is_network(one: str) -> bool:
     """Whether a ban's subject is a network; else it is a user id, which has no such characters."""
+    return _is_plain(one) or "/" in one
+
+
+def _is_plain(one: str) -> bool:
+    """Whether a ban's subject is a network in plain text."""
     return "." in one or ":" in one
+
+
+def _nowhere(_address: str) -> Iterable[str]:
+    """Know of no network around an address."""
+    return ()
 
 
 def subject(text: str) -> str:
     """Return whom a ban is for, in the one spelling under which it is kept.
 
     Args:
-        text: A user id; an IPv4 address or network (`203.0.113.7`, `203.0.113.0/24`); an IPv6
-            network (`2001:db8::/32`), where an address alone stands for its /64.
+        text: A user id, or a network's (24 hex digits and `/56`, say); an IPv4 address or network
+            (`203.0.113.7`, `203.0.113.0/24`); an IPv6 network (`2001:db8::/32`), where an address
+            alone stands for its /64.
 
     Raises:
         ValueError: It is none of them; the message is for people.
     """
-    if _USER_ID.fullmatch(text):
+    if _USER_ID.fullmatch(text) or _NETWORK_ID.fullmatch(text):
         return text
     try:
         network = _network(text)
@@ -69,13 +90,20 @@ class BanList:
     Args:
         table: The native table, empty; asked at each join and each connect.
         store: Where bans survive.
+        networks: Returns the ids of the networks around an address, under which they are banned
+            where nobody may see them.
     """
 
-    def __init__(self, table: Bans, store: Store) -> None:
+    def __init__(
+        self, table: Bans, store: Store, networks: Callable[[str], Iterable[str]] = _nowhere
+    ) -> None:
         self._table = table
         self._store = store
+        self._networks = networks
         self._revision = -1
         self._known: dict[tuple[str, str], BanRecord] = {}
+        self._hidden: set[str] = set()  # networks that are banned by their id
+        self._whereabouts: dict[str, str] = {}  # wide networks, by id, of those who were banned
         self.refresh()
 
     def refresh(self) -> bool:
@@ -118,14 +146,17 @@ class BanList:
         return self._known.pop((room, who), None) is not None and self._drop(room, who)
 
     def _put(self, record: BanRecord) -> None:
-        if is_network(record.subject):
+        if _is_plain(record.subject):
             self._table.add_network(record.subject, record.until)
-        else:
-            self._table.add(record.room, record.subject, record.until)
+            return
+        self._table.add(record.room, record.subject, record.until)
+        if is_network(record.subject):
+            self._hidden.add(record.subject)
 
     def _drop(self, room: str, who: str) -> bool:
-        if is_network(who):
+        if _is_plain(who):
             return self._table.remove_network(who)
+        self._hidden.discard(who)
         return self._table.remove(room, who)
 
     def until(self, room: str, user_id: str, now: int) -> int | None:
@@ -149,7 +180,48 @@ class BanList:
         """
         table = self._table
         by_id = table.until(SITE, user_id, now)
-        return by_id is not None or table.until_address(address, now) is not None
+        return (
+            by_id is not None
+            or table.until_address(address, now) is not None
+            or (bool(self._hidden) and self._network_id(address, now) is not None)
+        )
+
+    def _network_id(self, address: str, now: int) -> str | None:
+        """Return the id of the network around an address that is banned by it; None for none."""
+        for one in self._networks(address):
+            if one in self._hidden and self._table.until(SITE, one, now) is not None:
+                return one
+        return None
+
+    def remember(self, who: str, address: str) -> None:
+        """Remember where somebody was who is banned, as long as that lasts; see `near`."""
+        for one in self._networks(address):
+            if int(one.rpartition("/")[2]) in _NEAR_BITS:
+                self._whereabouts[one] = who
+
+    def near(self, address: str, now: int) -> tuple[str, str] | None:
+        """Tell whether somebody is banned from the site who was in the same /24, or /48 of IPv6.
+
+        Args:
+            address: Where somebody is who is not banned.
+            now: Milliseconds since 1970.
+
+        Returns:
+            How near, such as `/48`, and who is banned: a user, or a network's id. In its place is
+            nothing where a network is banned in plain text, which would tell the address.
+        """
+        bits = 48 if ":" in address else 24
+        for one in self._networks(address):
+            who = self._whereabouts.get(one)
+            if who is not None:
+                if self._table.until(SITE, who, now) is not None:
+                    return f"/{one.rpartition('/')[2]}", who
+                del self._whereabouts[one]
+        try:
+            around = network_around(address, bits)
+        except ValueError:
+            return None
+        return (f"/{bits}", "") if self._table.is_any_within(around) else None
 
     def from_site(self, user_id: str, address: str, now: int) -> BanRecord | None:
         """Return the ban that keeps somebody out of the site, if there is one: see `refuses`."""
@@ -158,7 +230,10 @@ class BanList:
         record = self._known.get((SITE, user_id))
         if record is not None and self._table.until(SITE, user_id, now) is not None:
             return record
-        return max(self._around(address, now), key=_bits, default=None)
+        network = self._table.network_around(address, now) or self._network_id(address, now) or ""
+        record = self._known.get((SITE, network))
+        # Other programs write networks into the store as they like.
+        return record or max(self._around(address, now), key=_bits, default=None)
 
     def _around(self, address: str, now: int) -> list[BanRecord]:
         """Return the bans of the networks around an address that are in force."""
@@ -168,7 +243,7 @@ class BanList:
             record
             for (room, who), record in self._known.items()
             if room == SITE
-            and is_network(who)
+            and _is_plain(who)
             and (record.until is None or now < record.until)
             and (mapped or here) in _network(who)
         ]
@@ -189,15 +264,23 @@ class BanList:
                 for key, record in self._known.items()
                 if record.until is None or now < record.until
             }
+            banned = {who for _, who in self._known}
+            self._hidden &= banned
+            self._whereabouts = {
+                one: who for one, who in self._whereabouts.items() if who in banned
+            }
 
 
 def _makes_sense(record: BanRecord) -> bool:
     """Whether a ban means something: other programs write into the store too."""
     if not is_network(record.subject):
         return True
-    try:
-        _network(record.subject)
-    except ValueError:
+    if _is_plain(record.subject):
+        try:
+            _network(record.subject)
+        except ValueError:
+            return False
+    elif not _NETWORK_ID.fullmatch(record.subject):
         return False
     return record.room == SITE
 

@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 
     from fortepiano.config import IdentityMode
 
-__all__ = ["Bearer", "Identity", "SigningKey", "default_color", "new_user_id", "subscriber"]
+__all__ = [
+    "NETWORK_BITS",
+    "OFFERED_BITS",
+    "Bearer",
+    "Identity",
+    "SigningKey",
+    "default_color",
+    "network_around",
+    "new_user_id",
+    "subscriber",
+]
 
 _ID_BYTES = 12
 """24 hex digits, as every client expects of `_id`."""
@@ -25,6 +35,21 @@ _USER_ID = re.compile("[0-9a-f]{24}")
 
 _SUBNET_BITS = 64
 """One subscriber has a /64 of IPv6 and changes the other half of the address at will."""
+
+NETWORK_BITS = {4: (32, 24), 6: (64, 56, 48)}
+"""The networks around a person that have an id, by the version of IP; the narrowest first.
+
+A provider gives a subscriber a /64, a /56 or a /48 of IPv6, and of IPv4 an address of a /24.
+"""
+
+OFFERED_BITS = {
+    64: {4: 32, 6: 64},
+    56: {4: 24, 6: 56},
+    48: {4: 24, 6: 48},
+    24: {4: 24, 6: 56},
+}
+"""What the staff may ban around somebody, and what that is by the version of IP: nobody tells them
+which one somebody has."""
 
 _ALGORITHM = "HS256"
 """The only one: `none`, and keys that a token brings along, are never asked about (RFC 8725)."""
@@ -110,7 +135,33 @@ class Identity:
         """
         if self.mode == "random":
             return new_user_id()
-        salted = f"{self._salt1}{subscriber(address)}{self._salt2}"
+        return self._hashed(subscriber(address))
+
+    def network_id(self, address: str, bits: int) -> str:
+        """Return what the network around an address is called where nobody may see it.
+
+        Args:
+            address: An IP address, as text.
+            bits: How many of its bits count; one of `NETWORK_BITS`.
+
+        Returns:
+            24 hex digits and the number of bits, such as `5f0c3d1e9a7b2c4d6e8f0a1b/56`.
+
+        Raises:
+            ValueError: It is no IP address.
+        """
+        return f"{self._hashed(network_around(address, bits))}/{bits}"
+
+    def network_ids(self, address: str) -> tuple[str, ...]:
+        """Return the ids of all networks around an address; none of what is no IP address."""
+        try:
+            version = _parsed(address).version
+        except ValueError:
+            return ()
+        return tuple(self.network_id(address, bits) for bits in NETWORK_BITS[version])
+
+    def _hashed(self, what: str) -> str:
+        salted = f"{self._salt1}{what}{self._salt2}"
         return hashlib.sha256(salted.encode()).hexdigest()[: 2 * _ID_BYTES]
 
     def sign(self, user_id: str, now: int) -> str:
@@ -179,6 +230,22 @@ def new_user_id() -> str:
 def default_color(user_id: str) -> str:
     """Return the colour of a user who has not chosen one: `#rrggbb`, the first digits of his id."""
     return f"#{user_id[:6]}"
+
+
+def network_around(address: str, bits: int) -> str:
+    """Return the network of so many bits around an IP address, such as `203.0.113.0/24`.
+
+    Raises:
+        ValueError: It is no IP address, or has not so many bits.
+    """
+    return str(ipaddress.ip_network(f"{_parsed(address)}/{bits}", strict=False))
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Read an IP address, with or without a zone; IPv4 that is mapped into IPv6 is IPv4."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return ip if mapped is None else mapped
 
 
 def subscriber(address: str) -> str:

@@ -15,6 +15,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fortepiano.errors import ControlError, ReloadError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
     from pathlib import Path
 
-__all__ = ["Answer", "Order", "ask", "controlled"]
+__all__ = ["Answer", "Order", "Question", "ask", "controlled"]
 
 Answer: TypeAlias = Callable[[dict[str, Any]], None]
 """Gives an answer, which JSON can hold, at once: by the time a turn of the loop is over, this
@@ -32,6 +33,9 @@ process may be gone."""
 
 Order: TypeAlias = Callable[[Answer], Awaitable[dict[str, Any]]]
 """What may be ordered; returns its answer, unless it gave it."""
+
+Question: TypeAlias = Callable[[str], dict[str, Any]]
+"""What may be asked, with what stands behind its name."""
 
 _CREDENTIALS = struct.Struct("3i")
 _ROOT = 0
@@ -53,7 +57,10 @@ def _is_ours(connection: socket.socket) -> bool:
 
 @contextlib.asynccontextmanager
 async def controlled(
-    folder: Path, orders: Mapping[str, Order], listener: socket.socket | None = None
+    folder: Path,
+    orders: Mapping[str, Order],
+    listener: socket.socket | None = None,
+    questions: Mapping[str, Question] = MappingProxyType({}),
 ) -> AsyncGenerator[socket.socket | None]:
     """Carry out orders of commands that name the same data folder.
 
@@ -61,6 +68,7 @@ async def controlled(
         folder: The data folder.
         orders: What may be ordered.
         listener: Where orders come in, if another process has made it.
+        questions: What may be asked.
 
     Yields:
         Where orders come in; None where they go to another server on the same data.
@@ -71,10 +79,14 @@ async def controlled(
             if not _is_ours(writer.get_extra_info("socket")):
                 return
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                order = orders.get((await reader.readline()).decode("ascii", "replace").strip())
-            if order is not None:
-                at_once = partial(_say, writer.get_extra_info("socket").fileno())
-                writer.write(_packed(await order(at_once)))
+                said = (await reader.readline()).decode("ascii", "replace").strip()
+                name, _, rest = said.partition(" ")
+                order, question = orders.get(said), questions.get(name)
+                if order is not None:
+                    at_once = partial(_say, writer.get_extra_info("socket").fileno())
+                    writer.write(_packed(await order(at_once)))
+                elif question is not None:
+                    writer.write(_packed(question(rest)))
                 await writer.drain()
 
     if listener is None:
@@ -109,7 +121,7 @@ def ask(folder: Path, order: str) -> dict[str, Any]:
 
     Args:
         folder: The data folder.
-        order: One word.
+        order: One word; of a question, what it asks about stands behind it.
 
     Raises:
         ControlError: No server of ours runs there, or it does not answer.

@@ -189,6 +189,8 @@ class Front(asyncio.BufferedProtocol):
         if visit is None:
             visit = self._visit = Visit(self._config, self._server_state, self._app_state)
             visit.connection_made(self.transport)
+            if self._peer is not None:
+                visit.client = (self._peer, 0)
         visit.data_received(head)
 
     def _upgrade(self, head: Head, tail: bytes) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fortepiano.config import LimitSettings
     from fortepiano.model.banlist import BanList
     from fortepiano.model.identity import Identity
+    from fortepiano.model.netlists import NetLists
     from fortepiano.native import Engine
     from fortepiano.net.address import Addresses
     from fortepiano.net.deadline import Awaited, Deadlines
@@ -75,6 +76,12 @@ _UNTOLD = Refusal("bad_proxy_header", 400, "The proxy does not tell who connects
 _TOO_MANY = Refusal("too_many_sockets", 429, "Too many connections from your address.", 10)
 _TOO_FAST = Refusal("connect_rate", 429, "Too many new connections from your address.", 1)
 _BANNED = Refusal("site_ban", 403, "You are banned from this site.")
+_LISTED = Refusal("listed_network", 403, "")
+
+_LATELY_MS = 10_000
+"""How long a refusal is remembered, for them to ask why."""
+
+_LATELY_MOST = 4096
 
 
 @dataclass(slots=True)
@@ -96,6 +103,8 @@ class Gate:
         refused: How many connections were refused, by reason, for metrics.
         keeps_ips: Whether the log names addresses.
         told: When it was last logged why somebody was refused, by reason; milliseconds since 1970.
+        networks: Lists of networks whose people may not enter.
+        lately: Who was refused lately, why, and when; never written down.
     """
 
     engine: Engine
@@ -112,6 +121,8 @@ class Gate:
     refused: Counter[str] = field(default_factory=Counter[str])
     keeps_ips: bool = False
     told: dict[str, int] = field(default_factory=dict[str, int])
+    networks: NetLists | None = None
+    lately: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
 
     def expect(self, newcomer: Awaited) -> bool:
         """Wait for the request of somebody who has just connected.
@@ -147,15 +158,9 @@ class Gate:
             return self._refuse(_DRAINING, peer)
         if len(self.engine) >= self.most_sockets:
             return self._refuse(_FULL, peer)
-        address = peer or self.name
-        if address.startswith("::ffff:") or "%" in address:
-            # What the kernel writes is canonical but for mapped IPv4, and zones.
-            address = canonical(address) or address
-        if self.addresses.any_trusted:
-            told = self.addresses.of(address, headers)
-            if told is None:
-                return self._refuse(_UNTOLD, address)
-            address = told
+        address = self._address(peer, headers)
+        if address is None:
+            return self._refuse(_UNTOLD, peer)
         answer = self.throttle.connect(address)
         if answer != _ADMITTED and answer != _EXEMPT:
             return self._refuse(_TOO_MANY if answer == _CROWDED else _TOO_FAST, address)
@@ -163,7 +168,58 @@ class Gate:
         if self.bans.refuses(admission.user_id, address, self.engine.owner.stamp()):
             self.withdraw(admission)
             return self._refuse(_BANNED, address)
+        listed = None if self.networks is None else self._listed(address)
+        if listed is not None:
+            self.withdraw(admission)
+            return self._refuse(_LISTED._replace(why=listed), address)
         return admission
+
+    def _address(self, peer: str, headers: Iterable[tuple[str, str]]) -> str | None:
+        """Return the address of who asks; None where a trusted proxy does not tell it."""
+        address = peer or self.name
+        if address.startswith("::ffff:") or "%" in address:
+            # What the kernel writes is canonical but for mapped IPv4, and zones.
+            address = canonical(address) or address
+        return self.addresses.of(address, headers) if self.addresses.any_trusted else address
+
+    def _listed(self, address: str) -> str | None:
+        """Return why somebody's network is not let in, if they have been told in due form before.
+
+        Those who come for the first time pass, are told upon `hi`, and are closed with 4005.
+        """
+        lists = self.networks
+        listed = None if lists is None else lists.keeping_out(address)
+        if lists is None or listed is None:
+            return None
+        return listed.said if lists.was_told(address, self.engine.owner.stamp()) else None
+
+    def verdict(self, peer: str, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+        """Say why a connection from there would be refused, or was a moment ago; count nothing.
+
+        Args:
+            peer: As of `admit`.
+            headers: As of `admit`.
+
+        Returns:
+            `you`: `banned`, `too_many`, `full` or `network_refused`, and of the last the `words`;
+            nothing where all is well.
+        """
+        address = self._address(peer, headers)
+        if address is None:
+            return {}
+        now = self.engine.owner.stamp()
+        listed = None if self.networks is None else self.networks.keeping_out(address)
+        if self.bans.refuses(self.identity.user_id(address), address, now):
+            return {"you": "banned"}
+        if listed is not None:
+            return {"you": "network_refused", "words": listed.said}
+        if len(self.engine) >= self.most_sockets:
+            return {"you": "full"}
+        reason, when = self.lately.get(address, ("", 0))
+        was_throttled = reason in ("too_many_sockets", "connect_rate") and now - when < _LATELY_MS
+        if was_throttled or self.throttle.look(address) not in (_ADMITTED, _EXEMPT):
+            return {"you": "too_many"}
+        return {}
 
     def withdraw(self, admission: Admission) -> None:
         """Take back an admission that does not become a link."""
@@ -175,6 +231,9 @@ class Gate:
         reason = refusal.reason
         self.refused[reason] += 1
         now = self.engine.owner.stamp()
+        if address not in self.lately and len(self.lately) >= _LATELY_MOST:
+            self.lately.clear()
+        self.lately[address] = reason, now
         if now - self.told.get(reason, 0) >= _SECOND_MS:
             self.told[reason] = now
             who = {"address": address} if self.keeps_ips else {}

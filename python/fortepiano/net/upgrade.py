@@ -105,8 +105,10 @@ def refusal(status: int, why: str, retry_after: int = 0) -> bytes:
     more = "Allow: GET, HEAD\r\n" if status == HTTPStatus.METHOD_NOT_ALLOWED else ""
     if retry_after:
         more += f"Retry-After: {retry_after}\r\n"
-    return (
+    body = f"{why}\n".encode()
+    head = (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
         "Content-Type: text/plain; charset=utf-8\r\n"
-        f"Content-Length: {len(why) + 1}\r\n{more}Connection: close\r\n\r\n{why}\n"
-    ).encode("ascii")
+        f"Content-Length: {len(body)}\r\n{more}Connection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + body

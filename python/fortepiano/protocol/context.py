@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fortepiano.model.counters import Counters
 from fortepiano.model.events import Events
+from fortepiano.model.netlists import NetLists
 from fortepiano.model.rates import Rates
 from fortepiano.store.records import AuditRecord, TokenRecord
 
@@ -52,6 +53,7 @@ class Context:
         rates: How fast users and addresses may send.
         counters: What is counted for metrics.
         events: Tells the staff who watch what happens.
+        networks: Lists of networks whose people may not enter, or not chat.
     """
 
     hub: Hub
@@ -72,6 +74,7 @@ class Context:
     rates: Rates = field(default_factory=Rates)
     counters: Counters = field(default_factory=Counters)
     events: Events = field(default_factory=Events)
+    networks: NetLists = field(default_factory=NetLists)
 
     def now(self) -> int:
         """Return the time in milliseconds since 1970; it never jumps."""

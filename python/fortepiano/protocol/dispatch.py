@@ -14,11 +14,14 @@ from fortepiano.handlers import (
     custom,
     hello,
     moderation,
+    networks,
     profile,
     rooms,
     staff,
 )
+from fortepiano.handlers.refusal import RefusedError
 from fortepiano.logs import logger
+from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.native import scan
 from fortepiano.protocol import shapes, staff_shapes
 from fortepiano.protocol.decode import decode, kind_of, shaped
@@ -198,6 +201,19 @@ class Dispatch:
     def follow_store(self) -> None:
         """Take over the bans that other processes have put into the store."""
         staff.take_over_bans(self._context)
+
+    def networks_of(self, who: str, bits: int) -> tuple[str, list[str]]:
+        """Return why not, or the networks around somebody, for the operator."""
+        if bits not in OFFERED_BITS:
+            return f"of a network {', '.join(map(str, OFFERED_BITS))} bits can be banned", []
+        try:
+            return "", staff.networks_of(self._context, "admin", who, bits)
+        except RefusedError as refused:
+            return refused.why, []
+
+    def follow_networks(self) -> None:
+        """Show those out whose networks are kept out by now."""
+        networks.keep_out(self._context)
 
     def _report(self, kind: str, error: Exception) -> None:
         """Log a failure with its cause, once for each place, so that nobody can flood the log."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 
 from fortepiano.codes import Code
+from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.protocol import validate
 from fortepiano.protocol.shape import Faults, Shape, time_fault
 
@@ -41,6 +42,8 @@ class SiteBan(Shape, frozen=True):
         permanent: For ever, whatever the duration.
         reason: What he is told.
         note: What only the log is told.
+        network: How much of the network around them is banned with them: 24 (IPv4), 64, 56 or 48
+            bits, as a number or as text such as `/56`.
     """
 
     faults: ClassVar[Faults] = {
@@ -49,6 +52,7 @@ class SiteBan(Shape, frozen=True):
         "permanent": Code.BAD_SETTINGS,
         "reason": Code.BAD_MESSAGE,
         "note": Code.BAD_MESSAGE,
+        "network": Code.BAD_ID,
     }
 
     id: str
@@ -56,6 +60,17 @@ class SiteBan(Shape, frozen=True):
     permanent: bool = False
     reason: str = ""
     note: str = ""
+    network: int | float | str | None = None
+
+    @property
+    def bits(self) -> int | None:
+        """How many bits of the address count; None where no network is to be banned, 0 for none."""
+        if isinstance(self.network, str):
+            text = self.network.strip().removeprefix("/")
+            return int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else 0
+        if isinstance(self.network, float) and not self.network.is_integer():
+            return 0
+        return None if self.network is None else int(self.network)
 
     @property
     def milliseconds(self) -> float | None:
@@ -63,7 +78,9 @@ class SiteBan(Shape, frozen=True):
         return None if self.permanent else validate.number(self.duration)
 
     def fault(self, rules: Rules) -> Code | None:
-        """There is a time, finite and not negative, or it is for ever."""
+        """There is a time, finite and not negative, or it is for ever; a network is one of ours."""
+        if self.bits is not None and self.bits not in OFFERED_BITS:
+            return Code.BAD_ID
         if self.permanent:
             return None
         return Code.BAD_TIME if self.duration in (None, "") else time_fault(self.duration)

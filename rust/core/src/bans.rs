@@ -3,7 +3,10 @@
 use ahash::{AHashMap, AHashSet, RandomState};
 use hashbrown::{Equivalent, HashMap};
 use std::hash::{Hash, Hasher};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+
+use crate::nettable::NetTable;
+pub use crate::network::Network;
 
 /// The expiry of a ban that never ends.
 pub const PERMANENT: u64 = u64::MAX;
@@ -17,7 +20,7 @@ pub struct Bans {
     /// Asked with one hash: who joins is hardly ever banned, and his room often has no bans.
     ends: HashMap<Pair, u64, RandomState>,
     users: AHashMap<Box<str>, AHashSet<Box<str>>>,
-    networks: Networks,
+    networks: NetTable,
 }
 
 impl Bans {
@@ -56,7 +59,7 @@ impl Bans {
     /// Bans all of a network from the whole site until `until`; replaces an earlier ban of the same
     /// network.
     pub fn add_network(&mut self, network: Network, until: u64) {
-        self.networks.add(network, until);
+        self.networks.insert(network, until);
     }
 
     /// Lifts the ban of a network, not of those within it or around it; false if there was none.
@@ -75,13 +78,26 @@ impl Bans {
     /// force at the time `now`; `None` if there is none.
     #[must_use]
     pub fn until_address(&self, address: IpAddr, now: u64) -> Option<u64> {
-        self.networks.until(address, now)
+        self.around_address(address, now).map(|(_, until)| until)
+    }
+
+    /// The smallest network around an address whose ban is in force at the time `now`, and when
+    /// that ends.
+    #[must_use]
+    pub fn around_address(&self, address: IpAddr, now: u64) -> Option<(Network, u64)> {
+        self.networks.around(address, |network, until| holds(until, now).then_some((network, until)))
+    }
+
+    /// Whether a network that is banned is within another one; ended bans count until they are pruned.
+    #[must_use]
+    pub fn is_any_within(&self, network: Network) -> bool {
+        self.networks.is_any_within(network)
     }
 
     /// Forgets the bans that have ended at the time `now` and gives their number.
     pub fn prune(&mut self, now: u64) -> usize {
         let before = self.len();
-        self.networks.prune(now);
+        self.networks.retain(|until| holds(until, now));
         let ended: Vec<Pair> =
             self.ends.extract_if(|_, until| !holds(*until, now)).map(|(pair, _)| pair).collect();
         for pair in &ended {
@@ -101,7 +117,7 @@ impl Bans {
     /// Number of bans, ended ones included until they are pruned.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ends.len() + self.networks.ends.len()
+        self.ends.len() + self.networks.len()
     }
 
     /// Whether there are no bans.
@@ -150,135 +166,6 @@ impl Equivalent<Pair> for Asked<'_> {
 /// Whether a ban until `until` is in force: its last millisecond is the one before.
 fn holds(until: u64, now: u64) -> bool {
     until == PERMANENT || now < until
-}
-
-/// A range of addresses: all that begin with the same bits.
-///
-/// IPv4 is kept as IPv6 has it, mapped into `::ffff:0:0/96` (RFC 4291 section 2.5.5.2), so that an
-/// address is the same however a socket spells it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Network {
-    bits: u128,
-    length: u8,
-}
-
-const ADDRESS_BITS: u8 = 128;
-const MAPPED_BITS: u8 = 96;
-/// What those bits are.
-const MAPPED: u128 = 0xffff;
-
-impl Network {
-    /// The network of the first `length` bits of `address`, whatever the others are; `None` if it
-    /// has not so many.
-    #[must_use]
-    pub fn new(address: IpAddr, length: u8) -> Option<Self> {
-        let offset = if address.is_ipv4() { MAPPED_BITS } else { 0 };
-        let length = length.checked_add(offset).filter(|&length| length <= ADDRESS_BITS)?;
-        Some(Self { bits: bits(address) & mask(length), length })
-    }
-
-    /// Reads `203.0.113.7`, `203.0.113.0/24`, `2001:db8::1` or `2001:db8::/32`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let Some((address, length)) = text.split_once('/') else {
-            let address: IpAddr = text.parse().ok()?;
-            return Self::new(address, if address.is_ipv4() { 32 } else { ADDRESS_BITS });
-        };
-        // Digits alone: the standard parser would take a plus sign too.
-        let is_plain = !length.is_empty() && length.bytes().all(|digit| digit.is_ascii_digit());
-        Self::new(address.parse().ok()?, length.parse().ok().filter(|_| is_plain)?)
-    }
-
-    /// Whether it is one of IPv4.
-    fn is_mapped(self) -> bool {
-        self.length >= MAPPED_BITS && is_mapped(self.bits)
-    }
-
-    /// Whether an address is in it; IPv4 is not in a network of IPv6 that lies around its range.
-    #[must_use]
-    pub fn holds(self, address: IpAddr) -> bool {
-        let bits = bits(address);
-        bits & mask(self.length) == self.bits && (self.length >= MAPPED_BITS || !is_mapped(bits))
-    }
-}
-
-fn bits(address: IpAddr) -> u128 {
-    let wide = match address {
-        IpAddr::V4(narrow) => narrow.to_ipv6_mapped(),
-        IpAddr::V6(wide) => wide,
-    };
-    Ipv6Addr::to_bits(wide)
-}
-
-/// Whether an address is one of IPv4.
-fn is_mapped(bits: u128) -> bool {
-    bits >> (ADDRESS_BITS - MAPPED_BITS) == MAPPED
-}
-
-/// The first `length` of 128 bits.
-fn mask(length: u8) -> u128 {
-    u128::MAX.checked_shl(u32::from(ADDRESS_BITS - length)).unwrap_or(0)
-}
-
-/// Bans of networks: one map, asked once for each length that any of the family has.
-///
-/// Operators use few lengths (32 and 24, 64 and 48), so this costs less than walking a tree.
-#[derive(Default)]
-struct Networks {
-    ends: AHashMap<Network, u64>,
-    /// Of IPv6 and of IPv4: no address of the one is in a network of the other.
-    lengths: [Lengths; 2],
-}
-
-/// How many networks have each length, the longest first; none of them is 0.
-type Lengths = Vec<(u8, usize)>;
-
-impl Networks {
-    /// Whether the network was not banned before.
-    fn add(&mut self, network: Network, until: u64) -> bool {
-        let is_new = self.ends.insert(network, until).is_none();
-        if is_new {
-            let lengths = &mut self.lengths[usize::from(network.is_mapped())];
-            match place(lengths, network.length) {
-                Ok(at) => lengths[at].1 += 1,
-                Err(at) => lengths.insert(at, (network.length, 1)),
-            }
-        }
-        is_new
-    }
-
-    fn remove(&mut self, network: Network) -> bool {
-        let removed = self.ends.remove(&network).is_some();
-        let lengths = &mut self.lengths[usize::from(network.is_mapped())];
-        if let (true, Ok(at)) = (removed, place(lengths, network.length)) {
-            lengths[at].1 -= 1;
-            if lengths[at].1 == 0 {
-                lengths.remove(at);
-            }
-        }
-        removed
-    }
-
-    fn until(&self, address: IpAddr, now: u64) -> Option<u64> {
-        let bits = bits(address);
-        let around = self.lengths[usize::from(is_mapped(bits))].iter();
-        let around = around.map(|&(length, _)| Network { bits: bits & mask(length), length });
-        let mut ends = around.filter_map(|network| self.ends.get(&network).copied());
-        ends.find(|&until| holds(until, now))
-    }
-
-    fn prune(&mut self, now: u64) {
-        let ended: Vec<Network> =
-            self.ends.iter().filter(|(_, &until)| !holds(until, now)).map(|(&network, _)| network).collect();
-        for network in ended {
-            self.remove(network);
-        }
-    }
-}
-
-/// Where a length stands in the list, or where it would.
-fn place(lengths: &Lengths, length: u8) -> Result<usize, usize> {
-    lengths.binary_search_by(|&(other, _)| length.cmp(&other))
 }
 
 #[cfg(test)]
@@ -363,17 +250,6 @@ mod tests {
         assert_eq!(bans.until_address(address("192.1.2.1"), 0), None);
         assert_eq!(bans.until_address(address("2001:db8:1::1"), 0), Some(20));
         assert_eq!(bans.until_address(address("2001:db9::1"), 0), None);
-    }
-
-    #[test]
-    fn networks_are_read_as_people_write_them() {
-        assert_eq!(Network::parse("192.0.2.7/24"), Network::parse("192.0.2.0/24"));
-        assert_eq!(Network::parse("192.0.2.7"), Network::parse("::ffff:192.0.2.7/128"));
-        for wrong in
-            ["", "/", "192.0.2.0/33", "192.0.2.0/+8", "192.0.2.0/", "192.0.2", "::/129", "::1/0x8", "name"]
-        {
-            assert_eq!(Network::parse(wrong), None, "{wrong}");
-        }
     }
 
     proptest! {

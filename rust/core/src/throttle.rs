@@ -199,6 +199,27 @@ impl Throttle {
         Answer::Admitted
     }
 
+    /// What [`Throttle::connect`] would say; nothing is counted.
+    #[must_use]
+    pub fn look(&self, address: IpAddr, now: u64) -> Answer {
+        if self.is_exempt(address) {
+            return Answer::Exempt;
+        }
+        let place = Place::of(address);
+        let count_48 = place.wider().and_then(|wider| self.sockets_48.get(&wider));
+        let record = self.places.get(&place);
+        if count_48.is_some_and(|count| *count >= self.limits.sockets_48)
+            || record.map_or(0, |record| record.sockets) >= self.limits.sockets
+        {
+            return Answer::Crowded;
+        }
+        if self.may(Deed::Connect, address, now) {
+            Answer::Admitted
+        } else {
+            Answer::Hasty
+        }
+    }
+
     /// Counts one socket less; for each [`Answer::Admitted`] once.
     pub fn release(&mut self, address: IpAddr) {
         let place = Place::of(address);
@@ -355,6 +376,23 @@ mod tests {
         assert_eq!(throttle.connect(ip("192.0.2.2"), 9 * SECOND), Answer::Admitted);
         throttle.release(ip("192.0.2.1"));
         assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Answer::Admitted);
+    }
+
+    #[test]
+    fn looking_counts_nothing_and_says_what_would_be() {
+        let mut throttle = throttle();
+        for address in ["192.0.2.1", "2001:db8:0:1::1", "2001:db8:0:2::1", "127.0.0.1"] {
+            for round in 0..12 {
+                // All bounds are met on the way: of sockets, of a /48, of connections in a second.
+                let now = round / 6 * SECOND / 4;
+                let answer = throttle.look(ip(address), now);
+                assert_eq!(throttle.look(ip(address), now), answer);
+                assert_eq!(throttle.connect(ip(address), now), answer, "{address} {round}");
+                if round % 2 == 0 && answer == Answer::Admitted {
+                    throttle.release(ip(address));
+                }
+            }
+        }
     }
 
     #[test]

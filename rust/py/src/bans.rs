@@ -2,8 +2,13 @@
 
 use fortepiano_core::address;
 use fortepiano_core::bans::{self, Network};
+use fortepiano_core::listing;
+use fortepiano_core::nettable::NetTable;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+
+/// A look-up answers with one bit for each list.
+const MOST_LISTS: usize = 64;
 
 /// Who is banned from where, and until when; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core")]
@@ -45,6 +50,14 @@ impl Bans {
         self.0.until_address(address::parse(address)?, now_ms)
     }
 
+    fn network_around(&self, address: &str, now_ms: u64) -> Option<String> {
+        self.0.around_address(address::parse(address)?, now_ms).map(|(network, _)| network.to_string())
+    }
+
+    fn is_any_within(&self, network: &str) -> PyResult<bool> {
+        Ok(self.0.is_any_within(parsed(network)?))
+    }
+
     fn prune(&mut self, now_ms: u64) -> usize {
         self.0.prune(now_ms)
     }
@@ -63,7 +76,74 @@ fn parsed(network: &str) -> PyResult<Network> {
         .ok_or_else(|| PyValueError::new_err(format!("{network:?} is neither an address nor a network")))
 }
 
+/// A file of networks; see `_core.pyi`.
+#[pyclass(module = "fortepiano._core", frozen)]
+struct Listing(listing::Listing);
+
+#[pymethods]
+impl Listing {
+    #[new]
+    fn new(python: Python<'_>, file: &[u8]) -> Self {
+        Self(python.detach(|| listing::read(file)))
+    }
+
+    #[getter]
+    fn problems(&self) -> Vec<(usize, &str)> {
+        self.0.problems.iter().map(|(line, why)| (*line, why.as_str())).collect()
+    }
+
+    #[getter]
+    fn wrong(&self) -> usize {
+        self.0.wrong
+    }
+
+    fn texts(&self) -> Vec<String> {
+        self.0.networks.iter().map(ToString::to_string).collect()
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.networks.len()
+    }
+}
+
+/// Lists of networks, as they are; see `_core.pyi`.
+#[pyclass(module = "fortepiano._core", frozen)]
+struct Listings(NetTable);
+
+#[pymethods]
+impl Listings {
+    #[new]
+    #[allow(clippy::needless_pass_by_value)] // Python's list has to become something
+    fn new(python: Python<'_>, lists: Vec<PyRef<'_, Listing>>) -> PyResult<Self> {
+        if lists.len() > MOST_LISTS {
+            return Err(PyValueError::new_err(format!("there may be {MOST_LISTS} lists at most")));
+        }
+        let lists: Vec<&listing::Listing> = lists.iter().map(|list| &list.0).collect();
+        Ok(Self(python.detach(|| {
+            let rows = lists.iter().enumerate();
+            let rows =
+                rows.flat_map(|(number, list)| list.networks.iter().map(move |&one| (one, 1 << number)));
+            NetTable::of_bits(rows.collect())
+        })))
+    }
+
+    fn around(&self, address: &str) -> u64 {
+        let Some(address) = address::parse(address) else { return 0 };
+        self.0.around(address, |_, lists| Some(lists)).unwrap_or(0)
+    }
+
+    fn size(&self) -> usize {
+        self.0.size()
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+}
+
 /// Adds this file's names to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Listing>()?;
+    module.add_class::<Listings>()?;
     module.add_class::<Bans>()
 }

@@ -83,12 +83,12 @@ impl Throttle {
 
     fn connect(&mut self, address: &str) -> u8 {
         let Some(address) = ip_address(address) else { return Self::EXEMPT };
-        match self.inner.connect(address, self.clock.now()) {
-            Answer::Admitted => Self::ADMITTED,
-            Answer::Exempt => Self::EXEMPT,
-            Answer::Crowded => Self::CROWDED,
-            Answer::Hasty => Self::HASTY,
-        }
+        told(self.inner.connect(address, self.clock.now()))
+    }
+
+    fn look(&self, address: &str) -> u8 {
+        let Some(address) = ip_address(address) else { return Self::EXEMPT };
+        told(self.inner.look(address, self.clock.now()))
     }
 
     fn release(&mut self, address: &str) {
@@ -125,6 +125,15 @@ impl Throttle {
 
     fn __len__(&self) -> usize {
         self.inner.len()
+    }
+}
+
+fn told(answer: Answer) -> u8 {
+    match answer {
+        Answer::Admitted => Throttle::ADMITTED,
+        Answer::Exempt => Throttle::EXEMPT,
+        Answer::Crowded => Throttle::CROWDED,
+        Answer::Hasty => Throttle::HASTY,
     }
 }
 

@@ -1,12 +1,15 @@
 """Bans from rooms and from the site."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import BeforeValidator, Field
 
+from fortepiano.codes import Code
 from fortepiano.handlers import staff
+from fortepiano.handlers.refusal import RefusedError
 from fortepiano.http.admin.calls import (
+    At,
     Limit,
     Moderator,
     Offset,
@@ -20,6 +23,7 @@ from fortepiano.http.admin.calls import (
 )
 from fortepiano.http.problem import ProblemError
 from fortepiano.model.banlist import SITE, is_network, subject
+from fortepiano.model.staff import staff_scope
 from fortepiano.protocol.context import Context
 from fortepiano.store.base import BanRecord
 
@@ -27,6 +31,7 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["bans"])
 
+_DAY_SECONDS = 86_400
 _LONGEST_SECONDS = 10 * 366 * 86_400
 
 
@@ -61,6 +66,12 @@ class BanWish(Wish):
     )
     seconds: Annotated[int, Field(ge=1, le=_LONGEST_SECONDS), BeforeValidator(whole)] | None = (
         Field(default=None, description="For how long; null for ever.")
+    )
+    network: Literal[24, 48, 56, 64] | None = Field(
+        default=None,
+        description="How many bits of the network around a user, who must be here, are banned from"
+        " the whole site as well. Of IPv4 64 is the address, all else the /24; of IPv6 24 is the"
+        " /56.",
     )
     reason: Reason
 
@@ -108,6 +119,7 @@ async def ban(at: Moderator, wish: Annotated[BanWish, Body()]) -> Ban:
         raise ProblemError(409, "A network can be banned from the whole site only.")
     if is_network(who) and at.token.scope != "admin":
         raise ProblemError(403, "Only a token of the scope admin may ban networks.")
+    around = _around(at, wish, who)
     now = context.now()
     until = None if wish.seconds is None else now + wish.seconds * 1000
     record = BanRecord(wish.room, who, until, at.token.id, wish.reason, now)
@@ -118,15 +130,34 @@ async def ban(at: Moderator, wish: Annotated[BanWish, Body()]) -> Ban:
         subject=who,
         reason=wish.reason,
         until=until,
+        **({} if wish.network is None else {"network": f"/{wish.network}"}),
     )
     if wish.room == SITE:
-        staff.ban_from_site(context, record)
+        staff.ban_from_site(context, record, around)
     else:
         context.bans.ban(record)
         staff.throw_out(context)
     _list(context, wish.room)
     await saved(at)
     return _view(record)
+
+
+def _around(at: At, wish: BanWish, who: str) -> list[str]:
+    """Return the networks that are wished to be banned with somebody, by their ids."""
+    if wish.network is None:
+        return []
+    if wish.room != SITE or is_network(who):
+        raise ProblemError(
+            409, "The network of a user is banned with the user, from the whole site."
+        )
+    is_long = wish.seconds is None or wish.seconds > _DAY_SECONDS
+    if is_long and at.token.scope != "admin":
+        raise ProblemError(403, "Only an admin bans a network for longer than a day.")
+    try:
+        return staff.networks_of(at.desk.context, staff_scope(at.token), who, wish.network)
+    except RefusedError as refused:
+        status = 403 if refused.code == Code.NOT_ALLOWED else 409
+        raise ProblemError(status, refused.why) from None
 
 
 @router.delete("/api/bans", summary="Lift a ban", status_code=204, responses=problems(404, 503))

@@ -62,6 +62,23 @@ export const lengthField = () =>
     make("select", { name: "seconds" }, ...LENGTHS.map(([text, value]) => make("option", { value }, text))),
   );
 
+// Nobody sees the network itself, nor whether it is one of IPv4, where it is the address or the /24.
+const NETWORKS = [
+  ["nobody", ""],
+  ["their line (/64, or the address)", 64],
+  ["their network (/56, or /24)", 56],
+  ["a wide network (/48, or /24)", 48],
+];
+
+/** The field for how much of the network around a user is banned as well: `network`, or empty. */
+export const networkField = () =>
+  make(
+    "label",
+    {},
+    "Together with ",
+    make("select", { name: "network" }, ...NETWORKS.map(([text, value]) => make("option", { value }, text))),
+  );
+
 /** A field for a text: its label, name and value. */
 export const textField = (label, name, value = "") =>
   make("label", {}, `${label} `, make("input", { name, value, required: true, maxLength: 512 }));
@@ -69,10 +86,12 @@ export const textField = (label, name, value = "") =>
 /** Bans somebody from a room, or, where it is empty, from the whole site. */
 export async function ban(subject, name, room) {
   const where = room === "" ? "the site" : `“${room}”`;
-  const given = await ask(`Ban ${name} from ${where}`, lengthField());
+  const isUser = room === "" && /^[0-9a-f]{24}$/.test(subject);
+  const given = await ask(`Ban ${name} from ${where}`, lengthField(), ...(isUser ? [networkField()] : []));
   if (given === null) return false;
   const seconds = given.seconds === "" ? null : Number(given.seconds);
+  const network = given.network ? { network: Number(given.network) } : {};
   return act(`${name} is banned from ${where}.`, "POST", "/api/bans", {
-    body: { subject, room, seconds, reason: given.reason },
+    body: { subject, room, seconds, reason: given.reason, ...network },
   });
 }

@@ -1,11 +1,26 @@
 import { Emitter } from "./emitter.js";
 
-// Milliseconds before each new attempt, the last one for ever after: what stock clients do, so
-// that a server that restarts sees its people come back in the waves that it expects.
+// Milliseconds before each new attempt, the last one for ever after: what stock clients do. Each is
+// made longer by up to SPREAD of itself, at random, so that thousands who lost their connection
+// together do not come back together.
 const BACKOFF = [50, 2500, 10000];
+const SPREAD = 0.3;
 const BANNED = 4008;
+const NETWORK_REFUSED = 4005;
 /** @type {Record<number, string>} */
-const REASONS = { 1013: "The connection was too slow", 4000: "The server restarts", 4004: "The server heard nothing" };
+const REASONS = {
+	1013: "The connection was too slow",
+	4000: "The server restarts",
+	4004: "The server heard nothing",
+	4009: "You have too many connections open",
+};
+/** Why the server would refuse one, by `you` of /readyz, and whether it tries again all the same. @type {Record<string, [Status, string]>} */
+const VERDICTS = {
+	banned: ["refused", "You are banned from this server"],
+	network_refused: ["refused", "The server lets nobody in from your network"],
+	too_many: ["reconnecting", "Too many people from your network are here"],
+	full: ["reconnecting", "The server is full"],
+};
 
 /**
  * The connection, which comes back by itself.
@@ -89,12 +104,13 @@ export class Net extends Emitter {
 	/** @param {string} reason @param {number} code */
 	#lost(reason, code) {
 		this.#socket = null;
-		if (code === BANNED) {
-			this.#become("refused", reason || "You are banned from this server");
+		if (code === BANNED || code === NETWORK_REFUSED) {
+			this.#become("refused", code === BANNED ? reason || VERDICTS.banned[1] : VERDICTS.network_refused[1]);
+			if (code === NETWORK_REFUSED) this.#ask();
 			return;
 		}
 		this.#become("reconnecting", reason || this.reason);
-		const delay = BACKOFF[Math.min(this.#failures, BACKOFF.length - 1)];
+		const delay = BACKOFF[Math.min(this.#failures, BACKOFF.length - 1)] * (1 + SPREAD * Math.random());
 		this.#failures += 1;
 		this.#timer = setTimeout(() => this.open(), delay);
 	}
@@ -102,8 +118,12 @@ export class Net extends Emitter {
 	/** Why a socket did not open: browsers do not say, but the server answers other questions. */
 	async #ask() {
 		const answer = await fetch("/readyz", { cache: "no-store" }).catch(() => null);
+		const verdict = await answer?.json().catch(() => null);
 		if (this.status === "online") return;
+		const known = VERDICTS[verdict?.you];
 		if (!answer) this.#become("reconnecting", "The server does not answer");
+		// What the operator says of a network is in the operator's own words.
+		else if (known) this.#become(known[0], (known[0] === "refused" && verdict.words) || known[1]);
 		else if (answer.ok && this.#failures > 1) this.#become("refused", "The server lets nobody in from here");
 		else if (!answer.ok) this.#become("reconnecting", "The server is not ready");
 	}

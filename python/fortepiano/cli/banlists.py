@@ -1,0 +1,124 @@
+"""Lists of networks: imported, shown and removed by `fortepiano bans …`."""
+
+import re
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store, utc
+from fortepiano.errors import InputError
+from fortepiano.model.netlists import NetList
+from fortepiano.store.records import AuditRecord
+
+if TYPE_CHECKING:
+    from fortepiano.model.netlists import Effect
+
+__all__ = ["import_list", "list_lists", "remove_list"]
+
+_ACTOR = "cli"
+_STDIO = "-"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_LONGEST_WORDS = 256
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The list.")]
+
+
+def import_list(
+    file: str,
+    name: str | None,
+    effect: "Effect",
+    words: str,
+    data_dir: Path | None,
+    config: Path | None,
+) -> None:
+    """Put the networks of a file into a list, in place of what was in it.
+
+    Args:
+        file: The file; `-` for stdin.
+        name: What the list is called; None for the name of the file.
+        effect: What people of the list may not do.
+        words: What they are told.
+        data_dir: As of the command line.
+        config: As of the command line.
+    """
+    # The compiled part is not needed to ban one person.
+    from fortepiano import config as configuration
+    from fortepiano.native import Listing
+    from fortepiano.net.netlists import content_of, keep, unpacked
+
+    settings = configuration.load(config, {"data_dir": data_dir})
+    name = name or Path(file).name.partition(".")[0]
+    if not _NAME.fullmatch(name):
+        raise typer.BadParameter(
+            "a list has a name of letters, digits, dots, _ and -", param_hint="--list"
+        )
+    if any(one.name == name for one in settings.networks.lists):
+        raise typer.BadParameter(
+            f"{name!r} is a list of the settings: write to its file", param_hint="--list"
+        )
+    if len(words) > _LONGEST_WORDS:
+        raise typer.BadParameter(
+            f"must have at most {_LONGEST_WORDS} characters", param_hint="--words"
+        )
+    is_stdin = file == _STDIO
+    data = unpacked(sys.stdin.buffer.read(), "stdin") if is_stdin else content_of(Path(file))
+    source = "stdin" if is_stdin else file
+    begun = time.perf_counter()
+    listing = Listing(data)
+    for line, why in listing.problems:
+        typer.echo(f"{source}, line {line}: {why}; left out", err=True)
+    if not len(listing):
+        raise InputError([f"{source}: there is no network in it"])
+    at = now()
+    with opened_store(config, data_dir) as store:
+        keep(settings.data_dir, NetList(name, effect, words), source, listing)
+        details: dict[str, str | int | bool | None] = {"count": len(listing), "effect": effect}
+        act = "import networks"
+        store.add_audit(
+            AuditRecord(AuditRecord.next_id(at), at, _ACTOR, act, "", name, source, details)
+        )
+    took = time.perf_counter() - begun
+    left_out = f", {listing.wrong} lines left out" if listing.wrong else ""
+    does = "may not enter" if effect == "enter" else "may not chat"
+    typer.echo(f"{len(listing)} networks in the list {name}, which {does}{left_out} ({took:.1f} s)")
+
+
+def list_lists(data_dir: DataDir = None, config: ConfigFile = None) -> None:
+    """List the lists of networks: those of the settings, and those that were imported."""
+    from fortepiano import config as configuration
+    from fortepiano.native import Listing
+    from fortepiano.net.netlists import content_of, imported
+
+    settings = configuration.load(config, {"data_dir": data_dir})
+    lists = {one.path: NetList(one.name, one.effect, one.words) for one in settings.networks.lists}
+    named = {one.name for one in lists.values()}
+    for path, meaning in imported(settings.data_dir).items():
+        if meaning.name not in named:
+            lists[path] = meaning
+    typer.echo(f"{'NAME':<20}  {'MAY NOT':<7}  {'NETWORKS':>8}  {'CHANGED':<16}  FILE")
+    for path, one in lists.items():
+        try:
+            count = str(len(Listing(content_of(path))))
+            changed = utc(int(path.stat().st_mtime * 1000))
+        except (InputError, OSError):
+            count, changed = "-", "is missing"
+        typer.echo(f"{one.name:<20}  {one.effect:<7}  {count:>8}  {changed:<16}  {path}")
+
+
+def remove_list(name: Name, data_dir: DataDir = None, config: ConfigFile = None) -> None:
+    """Remove a list of networks that was imported."""
+    from fortepiano import config as configuration
+    from fortepiano.net.netlists import forget
+
+    settings = configuration.load(config, {"data_dir": data_dir})
+    at = now()
+    with opened_store(config, data_dir) as store:
+        if not _NAME.fullmatch(name) or not forget(settings.data_dir, name):
+            raise typer.BadParameter(
+                "there is no such imported list, see `fortepiano bans lists`", param_hint="NAME"
+            )
+        act = "remove networks"
+        store.add_audit(AuditRecord(AuditRecord.next_id(at), at, _ACTOR, act, "", name, "", {}))

@@ -1,0 +1,46 @@
+"""Whose networks are kept out, or silenced."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, field_validator
+
+from fortepiano.config.section import Networks, Section, Tables
+
+__all__ = ["NetworkListSettings", "NetworkSettings"]
+
+_MOST_LISTS = 32
+"""Besides those that were imported: 64 together."""
+
+
+class NetworkListSettings(Section):
+    """A file of networks, one a line; it is read again when it has changed."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    path: Annotated[Path, AfterValidator(Path.expanduser)]
+    effect: Literal["enter", "chat"] = "enter"
+    words: str = Field(default="", max_length=256)
+    refresh_seconds: float = Field(default=60, ge=1, le=86_400, allow_inf_nan=False)
+
+
+class NetworkSettings(Section):
+    """The section `networks`: lists of networks, such as data centres."""
+
+    lists: Annotated[tuple[NetworkListSettings, ...], Tables] = Field(
+        default=(),
+        max_length=_MOST_LISTS,
+        description="Files of networks whose people may not enter, or not chat; each has `name` and"
+        " `path`, and perhaps `effect` (`enter` or `chat`), `words` and `refresh_seconds`.",
+    )
+    allowed: Networks = Field(
+        default=(), description="Networks whose people no list keeps out or silences."
+    )
+
+    @field_validator("lists")
+    @classmethod
+    def _each_once(cls, lists: tuple[NetworkListSettings, ...]) -> tuple[NetworkListSettings, ...]:
+        for name, count in Counter(one.name for one in lists).items():
+            if count > 1:
+                raise ValueError(f"two lists are called {name!r}")
+        return lists

@@ -1,0 +1,90 @@
+"""Networks: those that lists keep out or silence, and those around somebody who is banned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fortepiano.codes import Code
+from fortepiano.errors import CloseCode
+from fortepiano.logs import logger
+from fortepiano.model.identity import OFFERED_BITS
+from fortepiano.protocol.notices import notice
+
+if TYPE_CHECKING:
+    from fortepiano.model.netlists import NetList
+    from fortepiano.model.session import Session
+    from fortepiano.model.user import User
+    from fortepiano.protocol.context import Context
+
+__all__ = ["around", "barred", "hint", "keep_out", "silenced", "turn_away"]
+
+_log = logger(__name__)
+
+
+def around(context: Context, user: User, bits: int) -> list[str]:
+    """Return the ids of the networks that somebody comes from, by all of their connections.
+
+    Args:
+        context: The world.
+        user: Who.
+        bits: How wide they are; a key of `OFFERED_BITS`.
+    """
+    found: dict[str, None] = {}
+    for tab in user.sessions:
+        for one in context.identity.network_ids(tab.address):
+            version = 6 if ":" in tab.address else 4
+            if one.endswith(f"/{OFFERED_BITS[bits][version]}"):
+                found[one] = None
+    return list(found)
+
+
+def hint(context: Context, session: Session, user: User) -> None:
+    """Tell the staff that somebody comes from where one who is banned came from.
+
+    Neither address is told.
+    """
+    near = None if session.scope is not None else context.bans.near(session.address, context.now())
+    if near is None:
+        return
+    how_near, who = near
+    context.counters.near_bans += 1
+    _log.info(f"same {how_near} as a ban", user=user.id, ban=who or "a network")
+    context.events.tell("near_ban", user_id=user.id, name=user.name, network=how_near, ban=who)
+
+
+def barred(context: Context, session: Session) -> NetList | None:
+    """Return the list by which somebody may not enter; None where they may.
+
+    Bots run in data centres: whoever shows a token of the operator's is known.
+    """
+    if session.scope is not None or (session.is_bot and session.is_known_by_token):
+        return None
+    return context.networks.keeping_out(session.address)
+
+
+def turn_away(context: Context, session: Session, listed: NetList) -> None:
+    """Tell somebody that their network is not let in, and close their connection."""
+    context.counters.bans_enforced["network"] += 1
+    context.networks.note_told(session.address, context.now())
+    context.outbound.tell(session, [notice(listed.said, Code.NETWORK_REFUSED, style=None)])
+    session.connection.close(CloseCode.NETWORK_REFUSED)
+
+
+def keep_out(context: Context) -> None:
+    """Show those out whose networks are kept out by now."""
+    for user in list(context.directory.users.values()):
+        for tab in list(user.sessions):
+            listed = barred(context, tab)
+            if listed is not None:
+                turn_away(context, tab, listed)
+
+
+def silenced(context: Context, session: Session) -> str | None:
+    """Say why somebody may not chat from their network; None where they may."""
+    if session.permissions or (session.is_bot and session.is_known_by_token):
+        return None
+    listed = context.networks.silencing(session.address)
+    if listed is None:
+        return None
+    context.counters.bans_enforced["chat"] += 1
+    return listed.said

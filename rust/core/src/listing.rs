@@ -1,0 +1,162 @@
+//! Files of networks as others publish them: one a line, with all that people write beside.
+
+use crate::address;
+use crate::network::Network;
+use std::net::IpAddr;
+
+/// The widest networks that are taken, of IPv4 and IPv6: `/2` for `/24` is quickly typed.
+const FEWEST: [u8; 2] = [8, 16];
+/// One subscriber has a /64 of IPv6, and every address in it.
+const SUBSCRIBER: u8 = 64;
+/// How many lines that are wrong are told.
+const TOLD: usize = 100;
+/// How much of a line is shown.
+const SHOWN: usize = 40;
+
+/// What stands in a file.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The networks, in the order of the file.
+    pub networks: Vec<Network>,
+    /// The first lines that are wrong, by number, with what is wrong.
+    pub problems: Vec<(usize, String)>,
+    /// How many lines are wrong.
+    pub wrong: usize,
+}
+
+/// Reads a file. What is wrong is told, and the rest taken.
+///
+/// A line has an address, a network or a range (`192.0.2.0 - 192.0.2.9`), then perhaps more columns,
+/// behind a comma, a semicolon or white space, which are not looked at; quotation marks are left
+/// out. `#`, `;` and `//` begin a comment. A first line of words alone names the columns.
+#[must_use]
+pub fn read(file: &[u8]) -> Listing {
+    let mut listing = Listing::default();
+    let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
+    let mut is_first = true;
+    for (number, line) in file.split(|&byte| byte == b'\n').enumerate() {
+        let found = match std::str::from_utf8(line) {
+            Ok(line) => {
+                let column = first_column(line);
+                if column.is_empty() || std::mem::take(&mut is_first) && is_heading(column) {
+                    continue;
+                }
+                networks(column)
+            }
+            Err(_) => Err("is not UTF-8".into()),
+        };
+        match found {
+            Ok(found) => listing.networks.extend(found),
+            Err(why) => {
+                listing.wrong += 1;
+                if listing.problems.len() < TOLD {
+                    listing.problems.push((number + 1, why));
+                }
+            }
+        }
+    }
+    listing
+}
+
+/// What stands before the first comma, semicolon or comment, without quotation marks.
+fn first_column(line: &str) -> &str {
+    let line = line.split("//").next().unwrap_or_default();
+    let column = line.split(['#', ';', ',']).next().unwrap_or_default();
+    column.trim().trim_matches(['"', '\'']).trim()
+}
+
+fn is_heading(column: &str) -> bool {
+    column.starts_with(char::is_alphabetic)
+        && !column.contains([':', '.', '/'])
+        && !column.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The networks that a text names.
+fn networks(text: &str) -> Result<Vec<Network>, String> {
+    if let Some((first, last)) = text.split_once('-') {
+        return range(first.trim(), last.trim()).unwrap_or_else(|| Err(unreadable(text)));
+    }
+    let mut words = text.split_whitespace();
+    let word = words.next().unwrap_or_default();
+    if words.next().is_some_and(|next| next.parse::<IpAddr>().is_ok()) {
+        return Err(format!("{:?} has two addresses: a range has a - between them", shown(text)));
+    }
+    let network = Network::parse(word).ok_or_else(|| unreadable(text))?;
+    // An address of IPv6 alone stands for what one subscriber has.
+    let is_alone = !word.contains('/') && !network.is_mapped();
+    let network = if is_alone { Network::of_bits(network.bits(), SUBSCRIBER) } else { network };
+    narrow(network, text).map(|network| vec![network])
+}
+
+fn range(first: &str, last: &str) -> Option<Result<Vec<Network>, String>> {
+    let text = format!("{first} - {last}");
+    let Some(found) = Network::between(address::parse(first)?, address::parse(last)?) else {
+        return Some(Err(format!("{:?} is no range: it ends before it begins", shown(&text))));
+    };
+    Some(found.into_iter().map(|network| narrow(network, &text)).collect())
+}
+
+fn narrow(network: Network, text: &str) -> Result<Network, String> {
+    let fewest = FEWEST[usize::from(!network.is_mapped())];
+    if network.prefix() < fewest {
+        return Err(format!("{:?} is too wide: at least /{fewest} is taken", shown(text)));
+    }
+    Ok(network)
+}
+
+fn unreadable(text: &str) -> String {
+    format!("{:?} is neither an address, a network nor a range", shown(text))
+}
+
+fn shown(text: &str) -> &str {
+    text.char_indices().nth(SHOWN).map_or(text, |(end, _)| &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    fn listed(file: &str) -> Vec<String> {
+        let listing = read(file.as_bytes());
+        assert_eq!((listing.wrong, &listing.problems[..]), (0, &[][..]), "{file}");
+        listing.networks.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn lines_are_read_as_people_publish_them() {
+        assert_eq!(listed(""), [""; 0]);
+        assert_eq!(
+            listed("# Tor\r\n\r\n192.0.2.7\r\n  198.51.100.0/24  \n"),
+            ["192.0.2.7", "198.51.100.0/24"]
+        );
+        assert_eq!(listed("\u{feff}192.0.2.0/24 ; SBL1\n192.0.3.0/24# x\n192.0.4.0/24 // y").len(), 3);
+        assert_eq!(listed("network,asn\n\"192.0.2.0/24\",64496,\"A, B\"\n"), ["192.0.2.0/24"]);
+        assert_eq!(listed("192.0.2.0/24\tAS64496\tNL\n192.0.3.1 a word"), ["192.0.2.0/24", "192.0.3.1"]);
+        assert_eq!(listed("192.0.2.0-192.0.2.255\n192.0.2.1 - 192.0.2.2").len(), 3);
+        assert_eq!(
+            listed("2001:db8::1\n2001:db8::1/128\n::ffff:192.0.2.7\n"),
+            ["2001:db8::/64", "2001:db8::1/128", "192.0.2.7",]
+        );
+        assert_eq!(listed("2001:db8::-2001:db8::ffff"), ["2001:db8::/112"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line_and_the_rest_taken() {
+        let file = b"192.0.2.0/24\nname\n\n192.0.2.0/33\n0.0.0.0/0\n1.2.3.4 5.6.7.8\n\xff\n\
+            192.0.2.9-192.0.2.1\n1.0.0.0-200.0.0.0\n192.0.2.1-2001:db8::\n2001:db8::/8\n198.51.100.1";
+        let listing = read(file);
+        assert_eq!(listing.networks.len(), 2);
+        let lines: Vec<usize> = listing.problems.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [2, 4, 5, 6, 7, 8, 9, 10, 11]);
+        assert_eq!(listing.wrong, 9);
+        assert!(listing.problems[2].1.contains("too wide"), "{:?}", listing.problems);
+    }
+
+    #[test]
+    fn of_many_wrong_lines_only_the_first_are_told() {
+        let listing = read("x.y\n".repeat(5000).as_bytes());
+        assert_eq!((listing.wrong, listing.problems.len()), (5000, 100));
+        let long = read("x.".repeat(5000).as_bytes());
+        assert!(long.problems[0].1.len() < 120);
+    }
+}

@@ -1,0 +1,246 @@
+//! Networks with a value each, asked by an address: bans of networks, and lists of them.
+
+use crate::netpages::{Family, Key};
+use crate::network::{bits, is_mapped, Network};
+use ahash::AHashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
+
+/// Networks, each with a value.
+///
+/// Two networks are apart, or one is within the other. So the last one that begins at or before an
+/// address either holds it and is the smallest around it, or all that do are around that one: each
+/// knows how long those around itself are. A look-up is one search or two, whatever lengths there
+/// are.
+#[derive(Clone, Debug, Default)]
+pub struct NetTable {
+    /// Of IPv4: no address of it is in a network of IPv6.
+    narrow: Family<u32>,
+    /// Of IPv6, those of at most 64 bits: nearly all, and half of an address is enough for them.
+    halves: Family<u64>,
+    /// Of IPv6, all others.
+    wide: Family<u128>,
+    /// How many of those there are in each /64: most addresses need not be looked for among them.
+    shared: AHashMap<u64, usize>,
+}
+
+/// The bits of half an address of IPv6.
+const HALF: u8 = 64;
+
+/// Does the same with the one of three tables that a network belongs to.
+macro_rules! of_its_family {
+    ($self:ident, $network:expr, $pages:ident => $what:expr) => {
+        if $network.is_mapped() {
+            let $pages = &mut $self.narrow;
+            $what
+        } else if $network.length() <= HALF {
+            let $pages = &mut $self.halves;
+            $what
+        } else {
+            let $pages = &mut $self.wide;
+            $what
+        }
+    };
+}
+
+impl NetTable {
+    /// Makes a table of networks, in any order, whose values are bits: each has those of all networks
+    /// around it too, so that the smallest tells all.
+    #[must_use]
+    pub fn of_bits(mut all: Vec<(Network, u64)>) -> Self {
+        all.sort_unstable_by_key(|&(network, _)| (network.bits(), network.length()));
+        all.dedup_by(|later, first| {
+            let is_same = later.0 == first.0;
+            if is_same {
+                first.1 |= later.1;
+            }
+            is_same
+        });
+        let mut table = Self::default();
+        for (network, bits) in all {
+            table.count_wide(network);
+            of_its_family!(table, network, pages => pages.push(network, bits));
+        }
+        // What is shorter than half an address has been put in by now.
+        let halves = table.halves.clone();
+        table.wide.add_bits(|bits| halves.around(bits, &mut |_, value| Some(value)).unwrap_or(0));
+        table
+    }
+
+    /// Puts a network in, or gives it another value; whether it is new.
+    pub fn insert(&mut self, network: Network, value: u64) -> bool {
+        let is_new = of_its_family!(self, network, pages => pages.insert(network, value));
+        if is_new {
+            self.count_wide(network);
+        }
+        is_new
+    }
+
+    /// Takes out a network, not those within it or around it; false if it was not there.
+    pub fn remove(&mut self, network: Network) -> bool {
+        let is_gone = of_its_family!(self, network, pages => pages.remove(network));
+        if is_gone && network.length() > HALF && !network.is_mapped() {
+            if let Entry::Occupied(mut count) = self.shared.entry(u64::of(network.bits())) {
+                *count.get_mut() -= 1;
+                if *count.get() == 0 {
+                    count.remove();
+                }
+            }
+        }
+        is_gone
+    }
+
+    fn count_wide(&mut self, network: Network) {
+        if network.length() > HALF && !network.is_mapped() {
+            *self.shared.entry(u64::of(network.bits())).or_default() += 1;
+        }
+    }
+
+    /// Goes through the networks around an address, the smallest first, until the function gives
+    /// something.
+    pub fn around<T>(&self, address: IpAddr, mut look: impl FnMut(Network, u64) -> Option<T>) -> Option<T> {
+        let bits = bits(address);
+        if is_mapped(bits) {
+            return self.narrow.around(bits, &mut look);
+        }
+        if self.shared.contains_key(&u64::of(bits)) {
+            let found = self.wide.around(bits, &mut look);
+            if found.is_some() {
+                return found;
+            }
+        }
+        self.halves.around(bits, &mut look)
+    }
+
+    /// Whether there is a network within another one, or that one itself.
+    #[must_use]
+    pub fn is_any_within(&self, network: Network) -> bool {
+        if network.is_mapped() {
+            return self.narrow.is_any_within(network);
+        }
+        self.wide.is_any_within(network) || self.halves.is_any_within(network)
+    }
+
+    /// Keeps the networks whose values the function says yes to.
+    pub fn retain(&mut self, keeps: impl Fn(u64) -> bool) {
+        let all = self.narrow.entries().chain(self.halves.entries()).chain(self.wide.entries());
+        let dropped = all.filter(|&(_, value)| !keeps(value)).map(|(network, _)| network);
+        for network in dropped.collect::<Vec<_>>() {
+            self.remove(network);
+        }
+    }
+
+    /// How many networks there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.narrow.count + self.halves.count + self.wide.count
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of memory that are in use, as near as can be told.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let shared = self.shared.capacity() * size_of::<(u64, usize)>();
+        self.narrow.size() + self.halves.size() + self.wide.size() + shared
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NetTable;
+    use crate::network::{bits, Network};
+    use proptest::prelude::*;
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+    /// Networks that are often within each other, and often begin together.
+    fn networks() -> impl Strategy<Value = Network> {
+        let narrow = (0_u32..64, 0_u8..=32).prop_map(|(bits, length)| {
+            Network::new(IpAddr::V4(Ipv4Addr::from_bits(bits << 26 | bits)), length).unwrap()
+        });
+        let wide = (0_u128..32, 0_u8..=128).prop_map(|(bits, length)| {
+            Network::new(IpAddr::V6(Ipv6Addr::from_bits(bits << 123 | bits << 60)), length).unwrap()
+        });
+        prop_oneof![narrow, wide]
+    }
+
+    fn found(table: &NetTable, address: IpAddr) -> Vec<(Network, u64)> {
+        let mut found = Vec::new();
+        let nothing: Option<()> = table.around(address, |network, value| {
+            found.push((network, value));
+            None
+        });
+        assert!(nothing.is_none());
+        found
+    }
+
+    fn by_hand(all: &[(Network, u64)], address: IpAddr) -> Vec<(Network, u64)> {
+        let mut found: Vec<_> = all.iter().copied().filter(|(network, _)| network.holds(address)).collect();
+        found.sort_by_key(|(network, _)| std::cmp::Reverse(network.length()));
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn it_finds_what_a_list_would(
+            steps in prop::collection::vec((networks(), 0_u64..9, prop::bool::weighted(0.7)), 0..400),
+        ) {
+            let (mut table, mut all) = (NetTable::default(), Vec::<(Network, u64)>::new());
+            for &(network, value, comes) in &steps {
+                let known = all.iter().position(|&(other, _)| other == network);
+                if comes {
+                    prop_assert_eq!(table.insert(network, value), known.is_none());
+                    match known {
+                        Some(at) => all[at].1 = value,
+                        None => all.push((network, value)),
+                    }
+                } else {
+                    prop_assert_eq!(table.remove(network), known.is_some());
+                    known.map(|at| all.swap_remove(at));
+                }
+                prop_assert_eq!(table.len(), all.len());
+            }
+            let built = NetTable::of_bits(all.iter().map(|&(network, value)| (network, 1 << value)).collect());
+            let edges = steps.iter().map(|&(network, ..)| network.bits());
+            for bits in edges.flat_map(|bits| [bits, bits.wrapping_sub(1), bits | 0xff]) {
+                let wide = Ipv6Addr::from_bits(bits);
+                let address = wide.to_ipv4_mapped().map_or(IpAddr::V6(wide), IpAddr::V4);
+                let wanted = by_hand(&all, address);
+                for length in [8, 20] {
+                    let asked = Network::new(address, length).unwrap();
+                    let is_within = |network: Network| {
+                        asked.length() <= network.length()
+                            && asked.is_mapped() == network.is_mapped()
+                            && asked.has(network.bits())
+                    };
+                    let any = all.iter().any(|&(network, _)| is_within(network));
+                    prop_assert_eq!(table.is_any_within(asked), any);
+                }
+                prop_assert_eq!(&found(&table, address), &wanted);
+                let joined = wanted.iter().fold(0, |bits, (_, value)| bits | 1 << value);
+                prop_assert_eq!(built.around(address, |_, bits| Some(bits)).unwrap_or(0), joined);
+            }
+            table.retain(|value| value % 2 == 0);
+            all.retain(|(_, value)| value % 2 == 0);
+            prop_assert_eq!(table.len(), all.len());
+            for &(network, _) in &all {
+                let first = Ipv6Addr::from_bits(network.bits());
+                let first = first.to_ipv4_mapped().map_or(IpAddr::V6(first), IpAddr::V4);
+                prop_assert_eq!(found(&table, first), by_hand(&all, first));
+            }
+        }
+    }
+
+    #[test]
+    fn of_one_that_comes_twice_the_values_are_joined() {
+        let network = Network::parse("192.0.2.0/24").unwrap();
+        let table = NetTable::of_bits(vec![(network, 1), (network, 4)]);
+        let address: IpAddr = "192.0.2.9".parse().unwrap();
+        assert_eq!(found(&table, address), [(network, 5)]);
+        assert!(bits(address) > 0 && table.size() > 0 && !table.is_empty());
+    }
+}

@@ -1,0 +1,123 @@
+"""Why one is not let in, as the page tells it, and when it tries again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from visitor import Invite, Visitor
+
+from support.server import run_server
+
+pytestmark = pytest.mark.needs("chromium")
+
+HERE = "127.0.0.1"
+
+
+def says(visitor: Visitor, text: str) -> None:
+    """Wait until the page's status holds a text."""
+    visitor.until(f"document.getElementById('status-text').textContent.includes({text!r})")
+
+
+def opened(visitor: Visitor, url: str) -> Visitor:
+    visitor.page.goto(url)
+    return visitor
+
+
+def test_too_many_behind_one_address_is_not_a_ban(invite: Invite) -> None:
+    with run_server(
+        NODE_ENV="production",
+        FORTEPIANO_LIMITS__EXEMPT="[]",
+        FORTEPIANO_LIMITS__SOCKETS_PER_ADDRESS="1",
+    ) as server:
+        first = invite(server).visit("room")
+        second = opened(invite(server), server.url)
+        says(second, "Too many people from your network are here")
+        german = opened(invite(server, locale="de-DE"), server.url)
+        says(german, "Aus deinem Netz sind schon zu viele hier")
+        # It tries again, and is let in as soon as there is a place.
+        first.page.close()
+        second.until("fortepiano.state.status === 'online'")
+
+
+def test_a_ban_is_a_ban(invite: Invite) -> None:
+    with run_server(NODE_ENV="production") as server:
+        with server.command_of("bans", "add", HERE) as command:
+            assert command.wait() == 0
+        visitor = opened(invite(server), server.url)
+        says(visitor, "You are banned from this server")
+        assert visitor.state["status"] == "refused"
+
+
+def test_a_listed_network_is_told_the_operators_words(invite: Invite, tmp_path: Path) -> None:
+    file = tmp_path / "list.txt"
+    file.write_text(f"{HERE}\n")
+    lists = [{"name": "list", "path": str(file), "words": "Not from a data centre."}]
+    with run_server(NODE_ENV="production", FORTEPIANO_NETWORKS__LISTS=json.dumps(lists)) as server:
+        for _ in range(2):  # closed after `hi`, then refused before the upgrade
+            visitor = opened(invite(server), server.url)
+            says(visitor, "Not from a data centre.")
+            assert visitor.state["status"] == "refused"
+
+
+def test_pages_do_not_come_back_in_step(invite: Invite) -> None:
+    with run_server() as server:
+        visitor = invite(server).visit("room")
+        waits: list[list[float]] = visitor.page.evaluate(
+            """async () => {
+              const { Net } = await import("/assets/net.js");
+              const Real = window.WebSocket, later = window.setTimeout;
+              const all = [];
+              for (let page = 0; page < 200; page += 1) {
+                let socket;
+                const waits = [];
+                window.WebSocket = class { constructor() { socket = this; } send() {} close() {} };
+                window.setTimeout = (_, wait) => (waits.push(wait), 1);
+                const net = new Net("ws://nowhere");
+                for (let attempt = 0; attempt < 4; attempt += 1) {
+                  net.open();
+                  socket.onopen();
+                  socket.onclose({ code: 1006, reason: "" });
+                }
+                all.push(waits);
+              }
+              window.WebSocket = Real;
+              window.setTimeout = later;
+              return all;
+            }"""
+        )
+        for attempt, base in enumerate([50, 2500, 10_000, 10_000]):
+            found = [one[attempt] for one in waits]
+            assert all(base <= wait <= base * 1.3 for wait in found)
+            # As even as chance makes it: no tenth of them comes within a hundredth of the time.
+            spread = sorted(found)
+            assert spread[180] - spread[20] > base * 0.1
+
+
+def test_whoever_leaves_with_keys_down_leaves_silence_and_dark_keys(invite: Invite) -> None:
+    with run_server(NODE_ENV="development") as server:
+        ann, ben = invite(server).visit("room"), invite(server).visit("room")
+        ann.sees_people(2)
+        address = next(one for one in ann.requested if one.endswith("/audio/voices.js"))
+        ann.page.evaluate("(address) => { window.voicesAddress = address; }", address)
+        heard: list[Any] = ann.page.evaluate(
+            """async () => {
+              const { Voices } = await import(window.voicesAddress);
+              window.silenced = [];
+              const silence = Voices.prototype.silence;
+              Voices.prototype.silence = function (player) {
+                window.silenced.push(player);
+                return silence.call(this, player);
+              };
+              return window.silenced;
+            }"""
+        )
+        assert heard == []
+        who = ben.id
+        ben.page.keyboard.down("z")
+        ann.hears(1)
+        ben.page.close()  # the key is down: nobody will say that it goes up
+        ann.sees_people(1)
+        ann.until(f"window.silenced.includes({who!r})")

@@ -1,0 +1,189 @@
+"""docs/moving.md: who keeps their id, and what comes along, tried with what other servers make."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from fortepiano.model.identity import Identity
+from support.people import Company
+from support.server import Server, environment, run_server
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "moving.md").read_text("utf-8")
+HERE, SIX = "127.5.6.7", "2001:db8:1:2:3:4:5:6"
+OLD1, OLD2 = "pepper and salt", "thyme"
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def of_quick(address: str, salt1: str | None, salt2: str | None) -> str:
+    """An id as quick-mpp-server makes it: Node's socket says where IPv4 comes from in IPv6."""
+    said = address if ":" in address else f"::ffff:{address}"
+    one, two = ("undefined" if salt is None else salt for salt in (salt1, salt2))
+    return sha256(f"{one}{said}{two}")
+
+
+def of_rust(address: str, salt1: str, salt2: str) -> str:
+    """An id as mpp-server-rust makes it."""
+    return sha256(f"{salt1}{address}{salt2}")
+
+
+def of_dev2(address: str, salt: str, way: str) -> str:
+    """An id as mpp-server-dev2 makes it."""
+    if way == "sha256":
+        return sha256(f"{address}{salt}")
+    return hashlib.md5(f"::ffff:{address}{salt}".encode()).hexdigest()[:24]  # noqa: S324 - theirs
+
+
+@pytest.mark.parametrize(
+    ("old", "settings"),
+    [
+        (of_quick(HERE, OLD1, OLD2), {"SALT1": f"{OLD1}::ffff:", "SALT2": OLD2}),
+        (of_quick(HERE, None, OLD2), {"SALT1": "undefined::ffff:", "SALT2": OLD2}),
+        (of_quick(HERE, None, None), {"SALT1": "undefined::ffff:", "SALT2": "undefined"}),
+        (of_rust(HERE, OLD1, OLD2), {"SALT1": OLD1, "SALT2": OLD2}),
+        (of_rust(HERE, "", OLD2), {"SALT2": OLD2}),
+        (of_dev2(HERE, OLD2, "sha256"), {"SALT1": "", "SALT2": OLD2}),
+    ],
+    ids=["quick", "quick, one salt", "quick, no salt", "rust", "rust, one salt", "dev2"],
+)
+async def test_everybody_keeps_their_id(old: str, settings: dict[str, str]) -> None:
+    with run_server(NODE_ENV="production", **settings) as server:
+        async with Company(server) as family:
+            ann = await family.enter(address=HERE)
+            assert ann.id == old
+            assert ann.user["color"] == f"#{old[:6]}"
+
+
+def test_whose_ids_cannot_stay() -> None:
+    for salt1, salt2 in [
+        (OLD1, OLD2),
+        (f"{OLD1}::ffff:", OLD2),
+        ("::ffff:", OLD2),
+        ("", OLD2),
+        ("", f"::ffff:{OLD2}"),
+    ]:
+        identity = Identity("ip", salt1, salt2)
+        # Whole addresses of IPv6, where here a /64 is somebody; and another hash.
+        assert identity.user_id(SIX) != of_quick(SIX, OLD1, OLD2)
+        assert identity.user_id(SIX) != of_dev2(SIX, OLD2, "sha256")
+        assert identity.user_id(HERE) != of_dev2(HERE, OLD2, "mpp")
+    assert of_quick(HERE, OLD1, OLD2) != Identity("ip", OLD1, OLD2).user_id(HERE)
+
+
+def dev2_database(path: Path, way: str) -> None:
+    """Make a database with the tables that are looked at, as theirs has them."""
+    week = int(time.time() * 1000) + 7 * 86_400_000
+    ann, bea = (of_dev2(address, OLD2, way) for address in (HERE, "127.5.6.8"))
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executescript(
+            'CREATE TABLE "User" ("_id" TEXT PRIMARY KEY, name TEXT, color TEXT, flags TEXT,'
+            ' tag TEXT, tokens TEXT, "group" TEXT);'
+            'CREATE TABLE "Channel" ("_id" TEXT PRIMARY KEY, settings TEXT, forceload BOOLEAN,'
+            " flags TEXT);"
+            'CREATE TABLE "Ban" (id INTEGER PRIMARY KEY, "banType" TEXT, reason TEXT,'
+            ' expires DATETIME, "userId" TEXT, ip TEXT);'
+        )
+        db.executemany(
+            "INSERT INTO \"User\" VALUES (?, ?, ?, '{}', NULL, '[]', 'default')",
+            [(ann, "Ann-Sophie ♪", "#33aa77"), ("odd", "x", "#000000"), (bea, "x" * 90, "#000000")],
+        )
+        hall = {"lobby": False, "visible": True, "chat": False, "crownsolo": False,
+                "color": "#112233", "noindex": 7}  # fmt: skip
+        db.executemany(
+            "INSERT INTO \"Channel\" VALUES (?, ?, ?, '{}')",
+            [
+                ("The hall", json.dumps(hall), True),
+                ("lobby", json.dumps(hall | {"lobby": True}), True),
+                ("passing", json.dumps(hall), False),
+            ],
+        )
+        db.executemany(
+            'INSERT INTO "Ban" ("banType", reason, expires, "userId", ip) VALUES (?, ?, ?, ?, ?)',
+            [
+                ("user", "spam", week, bea, None),
+                ("socket", None, week, None, "127.5.6.9"),
+                ("socket", "long ago", 1_600_000_000_000, None, HERE),
+            ],
+        )
+
+
+@pytest.mark.parametrize("way", ["sha256", "mpp"])
+async def test_what_dev2_keeps_comes_along(way: str, tmp_path: Path) -> None:
+    server = Server(NODE_ENV="production", SALT1="", SALT2=OLD2)
+    with closing(server):
+        folder = server.folder
+        dev2_database(folder / "dev.db", way)
+        [script] = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+        (folder / "dev2.py").write_text(script, "utf-8")
+        told = [] if way == "sha256" else [way]
+        backup = ran(server, sys.executable, "dev2.py", "dev.db", *told)
+        (folder / "dev2.backup").write_text(backup, "utf-8")
+        ran(server, sys.executable, "-m", "fortepiano", "restore", "dev2.backup")
+        server.start()
+        async with Company(server) as family:
+            ann = await family.enter("The hall", address=HERE)
+            if way == "sha256":
+                assert ann.id == of_dev2(HERE, OLD2, way)
+                assert (ann.user["name"], ann.user["color"]) == ("Ann-Sophie ♪", "#33aa77")
+            else:
+                assert ann.user["name"] == "Anonymous"
+            settings = next(m for m in ann.log if m["m"] == "ch")["ch"]["settings"]
+            assert (settings["color"], settings["chat"]) == ("#112233", False)
+            await ann.send({"m": "+ls"})
+            listed = {room["_id"] for room in (await ann.expect("ls"))["u"]}
+            assert "passing" not in listed
+            for address in ["127.5.6.9", *(["127.5.6.8"] if way == "sha256" else [])]:
+                with pytest.raises(InvalidStatus) as refused:
+                    await family.open(address=address)
+                assert refused.value.response.status_code == 403
+
+
+def ran(server: Server, *command: str) -> str:
+    """Run a command in the folder of a server; return what it wrote."""
+    done = subprocess.run(
+        command,
+        cwd=server.folder,
+        env=environment(SALT1="", SALT2=OLD2),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", TEXT):
+        file, _, heading = target.partition("#")
+        text = (ROOT / "docs" / file).read_text("utf-8") if file else TEXT
+        slugs = {
+            re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).replace(" ", "-")
+            for line in text.splitlines()
+            if line.startswith("#")
+        }
+        assert not heading or heading in slugs, target
+
+
+def test_records_are_as_it_says(tmp_path: Path) -> None:
+    [records] = re.findall(r"^```json\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    lines = records.splitlines()
+    whole = ['{"fortepiano_backup": 1, "at": 0}', *lines, json.dumps({"records": len(lines)})]
+    with closing(Server()) as server:
+        (server.folder / "x.backup").write_text("\n".join(whole) + "\n", "utf-8")
+        said = ran(server, sys.executable, "-m", "fortepiano", "restore", "x.backup")
+    assert said == "restored: 1 user, 1 room, 1 ban\n"
