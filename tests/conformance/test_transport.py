@@ -192,10 +192,10 @@ async def test_case_02_half_a_character_loses_nobody_else_s_words(guests: Compan
         r'[{"m":"userset","set":{"name":"\ud835\udcd3\ud835"}},{"m":"a","message":"same \udc00"},'
         r'{"m":"a","message":"\ud83c\udfb9 \\ud83d"},{"m":"t","e":5,"\ud800":"\ud800"}]'
     )
+    assert [message["e"] for message in await person.hears() if message["m"] == "t"] == [5]
     heard = await other.hears()
     assert heard[0]["name"] == "\U0001d4d3\ufffd"
     assert [message["a"] for message in heard[1:]] == ["same \ufffd", "\U0001f3b9 \\ud83d"]
-    assert [message["e"] for message in await person.hears() if message["m"] == "t"] == [5]
 
 
 async def test_case_07_the_largest_message_is_heard(guests: Company) -> None:
