@@ -22,7 +22,10 @@ KEYS = [
 ]
 """The 88 names of a note."""
 
-FORBIDDEN = ["\n", "\r", "\v", "\0", "\t", "\u202e", "\u2066", "\u2067", "\u202b", "\u200f"]
+FORBIDDEN = [
+    *("\n", "\r", "\v", "\0", "\t", "\x1b", "\x7f", "\x85", "\u2028", "\u2029"),
+    *("\u202e", "\u2066", "\u2067", "\u202b", "\u200f"),
+]
 """Characters that no name and no line may hold."""
 
 _COLOR = re.compile("#[0-9a-fA-F]{6}", re.ASCII)

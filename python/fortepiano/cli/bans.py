@@ -11,6 +11,7 @@ from fortepiano.cli.duration import PERMANENT, duration
 from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store, utc
 from fortepiano.errors import InputError
 from fortepiano.model.banlist import SITE, is_network, subject
+from fortepiano.model.texts import settled
 from fortepiano.store.records import AuditRecord, BanRecord
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ Subject = Annotated[
         metavar="WHO", help="A user id, an IP address, or a network such as 203.0.113.0/24."
     ),
 ]
-Room = Annotated[str, typer.Option(help="The room.", show_default="the whole site")]
+Room = Annotated[
+    str, typer.Option(help="The room.", show_default="the whole site", callback=settled)
+]
 FormatOption = Annotated[
     FileFormat | None,
     typer.Option("--format", help="How the file is written.", show_default="by its name"),
@@ -67,7 +70,7 @@ def list_bans(
     at = now()
     with opened_store(config, data_dir) as store:
         bans = _in_force(store, at)
-    wanted = SITE if site else room
+    wanted = SITE if site else room and settled(room)
     _tell_row("WHO", "UNTIL", "BY", "ROOM", "REASON")
     for ban in bans:
         if wanted is None or ban.room == wanted:

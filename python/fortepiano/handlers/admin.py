@@ -14,6 +14,7 @@ from fortepiano.handlers.staff import clear, make_permanent, rename, set_hidden,
 from fortepiano.model.banlist import subject
 from fortepiano.model.crown import Crown
 from fortepiano.model.staff import EVERYWHERE, admin_messages_of, may_notify
+from fortepiano.model.texts import settled
 from fortepiano.protocol import validate
 from fortepiano.protocol.outbound import notice
 
@@ -31,6 +32,9 @@ __all__ = ["admin_message"]
 
 _RESTART_SECONDS = 20.0
 _LONGEST_NOTICE_MS = 60_000
+_LONGEST_NOTICE = 2000
+"""UTF-16 units of a notification, and of its title."""
+
 _SERVER: Message = {"id": "0", "_id": "0", "name": "mpp", "color": "#ffffff"}
 """Who speaks when the server does."""
 
@@ -67,7 +71,7 @@ def _room(context: Context, session: Session, inner: Inner) -> Room | None:
     """Return the room that is named, or the one that the sender is in."""
     name = inner.get("_id")
     if isinstance(name, str):
-        return context.directory.rooms.get(name)
+        return context.directory.rooms.get(settled(name))
     return session.participant.room if session.participant is not None else None
 
 
@@ -79,7 +83,7 @@ def _color(context: Context, session: Session, inner: Inner) -> None:
 
 def _name(context: Context, session: Session, inner: Inner) -> None:
     user = _user(context, inner)
-    name = validate.text(inner.get("name"), context.rules.name_length)
+    name = validate.name(inner.get("name"), context.rules.name_length)
     if user is not None:
         rename(context, session, user, name=name)
 
@@ -118,7 +122,7 @@ def _tag(context: Context, session: Session, inner: Inner) -> None:
         set_tag(context, session, user, None)
     elif isinstance(tag, dict):
         tag = cast("Inner", tag)
-        text = validate.text(tag.get("text"), context.rules.name_length)
+        text = validate.name(tag.get("text"), context.rules.name_length)
         color = validate.color(tag.get("color"))
         if text is not None and color is not None:
             set_tag(context, session, user, {"text": text, "color": color})
@@ -133,15 +137,15 @@ def _clear_chat(context: Context, session: Session, inner: Inner) -> None:
 def _notification(context: Context, session: Session, inner: Inner) -> None:
     own = session.participant.room.name if session.participant is not None else None
     room, user_id = inner.get("targetChannel"), inner.get("targetUser")
-    room = room if isinstance(room, str) else None
+    room = settled(room) if isinstance(room, str) else None
     user_id = user_id if isinstance(user_id, str) else None
-    text = inner.get("text")
-    if not may_notify(session.scope, own, room, user_id) or not isinstance(text, str):
+    text = validate.text(inner.get("text"), _LONGEST_NOTICE)
+    if text is None or not may_notify(session.scope, own, room, user_id):
         return
-    title, style = inner.get("title"), inner.get("class")
+    style = inner.get("class")
     message = notice(
         text,
-        title=title if isinstance(title, str) else "Notice",
+        title=validate.name(inner.get("title"), _LONGEST_NOTICE) or "Notice",
         style=style if isinstance(style, str) else None,
     )
     wanted = inner.get("duration")
@@ -173,7 +177,7 @@ def _restart(context: Context, session: Session, _inner: Inner) -> None:
 
 
 def _force_load(context: Context, session: Session, inner: Inner) -> None:
-    name = validate.text(inner.get("_id"), context.rules.room_name_length)
+    name = validate.name(inner.get("_id"), context.rules.room_name_length)
     if name is not None:
         context.log(session, "forceload", room=name)
         make_permanent(context, name, is_kept=True)
@@ -214,7 +218,7 @@ def _room_flag(context: Context, session: Session, inner: Inner) -> None:
 
 def _move(context: Context, session: Session, inner: Inner) -> None:
     user = _user(context, inner) or (session.user if "_id" not in inner else None)
-    name = validate.text(inner.get("ch"), context.rules.room_name_length)
+    name = validate.name(inner.get("ch"), context.rules.room_name_length)
     if user is not None and name is not None:
         context.log(session, "move", room=name, subject=user.id, name=user.name)
         for tab in list(user.sessions):
@@ -224,7 +228,7 @@ def _move(context: Context, session: Session, inner: Inner) -> None:
 def _rename_room(context: Context, session: Session, inner: Inner) -> None:
     """Give the sender's room another name, or merge it into the one that has it already."""
     room = session.participant.room if session.participant is not None else None
-    name = validate.text(inner.get("_id"), context.rules.room_name_length)
+    name = validate.name(inner.get("_id"), context.rules.room_name_length)
     if room is None or room.is_special or name is None or name == room.name:
         return
     context.log(session, "rename_channel", room=room.name, after=name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+from fortepiano.protocol import validate
+
 if TYPE_CHECKING:
     from fortepiano.model.participant import Participant
     from fortepiano.model.session import Session
@@ -98,7 +100,7 @@ def _why_not(context: Context, session: Session, participant: Participant) -> st
 
 def _cleaned(context: Context, participant: Participant, text: str) -> str:
     """Return a line as others may see it."""
-    text = context.filter.calmed(text)
+    text = validate.text(text, context.rules.chat_length) or ""
     room = participant.room
     if room.settings.get("no cussing") is True and not room.rules(participant.user.id):
         return context.filter.masked(text)

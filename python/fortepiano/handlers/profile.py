@@ -23,7 +23,7 @@ def userset(context: Context, session: Session, message: Profile) -> None:
     user = session.user
     if user is None:
         return
-    name = validate.text(message.set.get("name"), context.rules.name_length)
+    name = validate.name(message.set.get("name"), context.rules.name_length)
     if user.has_flag("freeze_name"):
         name = None
     color, is_afk = message.set.get("color"), message.set.get("afk")

@@ -47,7 +47,7 @@ def ch(context: Context, session: Session, message: Join) -> None:
     user = session.user
     if user is None:
         return
-    name = message.id
+    name = validate.name(message.id, context.rules.room_name_length) or message.id
     if name == _BACKDOOR and context.rules.lobby_names == "numbered":
         name = LOBBY
     elif not _is_in(session, name):

@@ -13,6 +13,8 @@ from fortepiano.handlers import rooms
 from fortepiano.handlers.profile import change
 from fortepiano.model.banlist import SITE, is_network, subject
 from fortepiano.model.room import AWKWARD
+from fortepiano.model.texts import mended
+from fortepiano.protocol import validate
 from fortepiano.protocol.outbound import notice
 from fortepiano.store.base import BanRecord
 
@@ -115,7 +117,7 @@ def siteban(context: Context, session: Session, message: SiteBan) -> None:
     if is_network(who) and session.scope != "admin":
         context.outbound.refuse(session, "siteban", "Only an admin bans networks.")
         return
-    now, reason, note = context.now(), message.reason[:_LONGEST_REASON], message.note
+    now, reason, note = context.now(), mended(message.reason[:_LONGEST_REASON]), message.note
     until = None if duration is None else now + duration
     ban = BanRecord(SITE, who, until, session.user.id, reason, now)
     context.log(
@@ -187,8 +189,9 @@ def show_out(context: Context, session: Session, ban: BanRecord) -> None:
     text = "You are banned from this site"
     if ban.until is not None:
         text += f" for {rooms.minutes_left(ban.until - context.now())}"
-    if ban.reason:
-        text += f": {ban.reason}"
+    reason = mended(ban.reason)
+    if reason:
+        text += f": {reason}"
     context.outbound.tell(session, [notice(text, style=None)])
     session.connection.close(CloseCode.BANNED)
 
@@ -219,7 +222,8 @@ def setname(context: Context, session: Session, message: SetName) -> None:
     """Change somebody's name."""
     user = context.directory.users.get(message.id)
     if _may(context, session, "usersetOthers", "setname") and user is not None:
-        rename(context, session, user, name=message.name)
+        name = validate.name(message.name, context.rules.name_length)
+        rename(context, session, user, name=name)
 
 
 def set_tag(

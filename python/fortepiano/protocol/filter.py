@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -35,15 +34,3 @@ class Filter:
     def masked(self, text: str) -> str:
         """Replace each letter of a swear word by an asterisk (`no cussing`)."""
         return self._words.sub(lambda match: "*" * len(match[0]), text)
-
-    def calmed(self, text: str) -> str:
-        """Cut runs of combining marks to what a language may need."""
-        if text.isascii():
-            return text
-        kept: list[str] = []
-        run = 0
-        for character in text:
-            run = run + 1 if unicodedata.combining(character) else 0
-            if run <= _ACCENTS:
-                kept.append(character)
-        return "".join(kept)

@@ -91,7 +91,7 @@ class Join(Shape, frozen=True):
 
     def is_valid(self, rules: Rules) -> bool:
         """The name follows the rules for texts."""
-        return validate.text(self.id, rules.room_name_length) is not None
+        return validate.name(self.id, rules.room_name_length) is not None
 
 
 class RoomSettings(Shape, frozen=True):
@@ -156,7 +156,7 @@ class Profile(Shape, frozen=True):
     def is_valid(self, rules: Rules) -> bool:
         """One part of it is valid."""
         parts = (
-            validate.text(self.set.get("name"), rules.name_length),
+            validate.name(self.set.get("name"), rules.name_length),
             validate.color(self.set.get("color")),
             validate.switch(self.set.get("afk")),
         )
@@ -349,7 +349,7 @@ class SetName(Shape, frozen=True):
 
     def is_valid(self, rules: Rules) -> bool:
         """The name follows the rules for texts."""
-        return validate.text(self.name, rules.name_length) is not None
+        return validate.name(self.name, rules.name_length) is not None
 
 
 class Admin(Shape, frozen=True):
