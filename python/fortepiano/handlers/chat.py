@@ -29,7 +29,7 @@ def a(context: Context, session: Session, message: Chat) -> None:
     line: Message = {
         "m": "a",
         "a": _cleaned(context, participant, message.message),
-        "p": context.outbound.identity(participant.user),
+        "p": context.outbound.identity(participant.user, room),
         "t": context.now(),
         "id": secrets.token_hex(_ID_BYTES),
     }
@@ -52,8 +52,8 @@ def dm(context: Context, session: Session, message: Direct) -> None:
     line: Message = {
         "m": "dm",
         "a": _cleaned(context, participant, message.message),
-        "sender": context.outbound.identity(participant.user),
-        "recipient": context.outbound.identity(recipient.user),
+        "sender": context.outbound.identity(participant.user, participant.room),
+        "recipient": context.outbound.identity(recipient.user, participant.room),
         "t": context.now(),
         "id": secrets.token_hex(_ID_BYTES),
     }

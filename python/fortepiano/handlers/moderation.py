@@ -58,7 +58,7 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
         context.outbound.tell(tab, [notice(f'Banned from "{room.name}" for {length}.')])
         rooms.place(context, tab, target, AWKWARD)
     context.outbound.list_change(room)
-    announcement = _announcement(banner, target, length)
+    announcement = _announcement(context, room, banner, target, length)
 
     def announce(is_saved: bool) -> None:
         if not is_saved:
@@ -73,11 +73,12 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
         announce(True)
 
 
-def _announcement(banner: User, target: User, length: str) -> Message:
+def _announcement(context: Context, room: Room, banner: User, target: User, length: str) -> Message:
+    who, whom = (context.outbound.shown.name(one, room) for one in (banner, target))
     if banner is target:
-        text = f"Let it be known that {banner.name} kickbanned him/herself."
+        text = f"Let it be known that {who} kickbanned him/herself."
         return notice(text, title="Certificate of Award", style=None)
-    return notice(f"{banner.name} kickbanned {target.name} from this room for {length}.")
+    return notice(f"{who} kickbanned {whom} from this room for {length}.")
 
 
 def unban(context: Context, session: Session, message: Unban) -> None:

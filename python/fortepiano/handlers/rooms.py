@@ -115,8 +115,11 @@ def place(context: Context, session: Session, user: User, name: str, wanted: Any
     if room is None:
         room = context.directory.open_room(name, validate.settings(wanted))
     crown_before = room.crown
-    is_new = world.enter(session, user, room, outbound.entry(user), context.now())
+    is_new = world.enter(session, user, room, outbound.entry(user, room), context.now())
     participant = room.participants[user.id]
+    participant.looks = outbound.looks(participant)
+    if room.crown is not crown_before:
+        outbound.refresh(room, is_told=False)
     quota, _ = world.set_quota(participant)
     outbound.welcome(session, participant, quota)
     text = room.settings.get("notice")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import rooms
-from fortepiano.handlers.profile import change
+from fortepiano.handlers.profile import change, tell_apart
 from fortepiano.model.banlist import SITE, is_network, subject
 from fortepiano.model.room import AWKWARD
 from fortepiano.model.texts import mended
@@ -100,6 +100,7 @@ def set_hidden(context: Context, user: User, *, is_hidden: bool) -> None:
             # He and other staff still see him.
             context.outbound.announce(participant.room)
         context.outbound.list_change(participant.room)
+    tell_apart(context, user)
 
 
 def siteban(context: Context, session: Session, message: SiteBan) -> None:
@@ -235,6 +236,7 @@ def set_tag(
     context.log(by, kind, subject=user.id, text=None if tag is None else tag["text"])
     for participant in user.participations:
         context.outbound.update(participant)
+    tell_apart(context, user)
 
 
 def rename(

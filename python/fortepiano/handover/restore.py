@@ -57,6 +57,7 @@ def restore(context: Context, engine: Engine, state: State, sockets: Sequence[in
     for user_state in state.users:
         user = directory.users[user_state.id]
         user.sessions = [_session(links, place) for place in user_state.sessions]
+        context.outbound.shown.guard(user)
     for room_state in state.rooms:
         _room(context, room_state, links)
     for user_state in state.users:
@@ -140,15 +141,17 @@ def _room(context: Context, state: RoomState, links: Sequence[Link]) -> None:
         holder = room.participants[crown.user_id] if crown.is_held else None
         room.crown = Crown(crown.user_id, holder, crown.time, crown.start, crown.end)
     context.world.guard(room)
+    context.outbound.refresh(room, is_told=False)
 
 
 def _participant(
     context: Context, room: Room, state: ParticipantState, links: Sequence[Link]
 ) -> None:
     hub, user = context.hub, context.directory.users[state.user_id]
-    head = context.outbound.entry(user)
+    head = context.outbound.entry(user, room)
     person = hub.add_person(room.number, f'"{user.id}"'.encode(), head, state.x, state.y)
     participant = room.participants[user.id] = Participant(user, room, person)
+    participant.looks = context.outbound.looks(participant)
     for place in state.tabs:
         session = _session(links, place)
         participant.tabs.append(session)

@@ -41,8 +41,11 @@ def folded(character: str) -> str:
     base = "".join(part for part in parts if not _NOTHING.match(part))
     if base.isascii():
         return base.lower()
-    found = str(parse(base))
-    return found if found and found.isascii() else character.casefold()
+    for written in (base.casefold(), base):
+        found = str(parse(written))
+        if found and found.isascii():
+            return found
+    return character.casefold()
 
 
 @lru_cache(maxsize=2048)

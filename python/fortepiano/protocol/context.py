@@ -70,6 +70,9 @@ class Context:
     counters: Counters = field(default_factory=Counters)
     events: Events = field(default_factory=Events)
 
+    def __post_init__(self) -> None:
+        self.outbound.shown.masked = lambda name: self.filter.masked_name(name)
+
     def now(self) -> int:
         """Return the time in milliseconds since 1970; it never jumps."""
         return self.hub.stamp()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from fortepiano.protocol.shown import Shown
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -46,6 +48,9 @@ class Outbound:
         rules: The rules of play.
         bans: Who may not enter which room.
         later: Calls a function after so many seconds.
+
+    Attributes:
+        shown: How people are shown.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class Outbound:
         self.rules = rules
         self._bans = bans
         self._later = later
+        self.shown = Shown()
         self._custom_readers: dict[Session, None] = {}
         self._list_readers: dict[Session, None] = {}
         self._list_changes: dict[str, tuple[Room, Message]] = {}
@@ -94,22 +100,26 @@ class Outbound:
 
     # People
 
-    def entry(self, user: User) -> bytes:
-        """Serialise a user's entry of `ppl`, without position and closing brace.
+    def entry(self, user: User, room: Room) -> bytes:
+        """Serialise a user's entry of a room's `ppl`, without position and closing brace.
 
         Only here stands that somebody is away: what he wrote is read long after.
         """
-        known = self.identity(user)
+        known = self.identity(user, room)
         if user.is_afk:
             known["afk"] = True
+        likeness = self.shown.likeness(user, room)
+        if likeness is not None:
+            known["looksLike"] = likeness
         return orjson.dumps(known)[:-1]
 
-    def identity(self, user: User) -> Message:
-        """Return what everybody may know of a user.
+    def identity(self, user: User, room: Room | None = None) -> Message:
+        """Return what everybody may know of a user, in a room or outside of rooms.
 
         The tag goes along each time: clients take a participant without one to have lost it.
         """
-        known: Message = {"id": user.id, "_id": user.id, "name": user.name, "color": user.color}
+        name = self.shown.name(user, room)
+        known: Message = {"id": user.id, "_id": user.id, "name": name, "color": user.color}
         if user.tag is not None:
             known["tag"] = user.tag
         if user.is_hidden:
@@ -127,7 +137,8 @@ class Outbound:
         position = self._hub.position(participant.person)
         if position is None:
             return
-        payload = b'[{"m":"p",%b,"x":%b,"y":%b}]' % (self.entry(participant.user)[1:], *position)
+        entry = self.entry(participant.user, participant.room)
+        payload = b'[{"m":"p",%b,"x":%b,"y":%b}]' % (entry[1:], *position)
         if participant.user.is_hidden:
             for session in self._those_who_see_all(participant.room):
                 if session is not except_for:
@@ -158,8 +169,31 @@ class Outbound:
 
     def update(self, participant: Participant) -> None:
         """Say `p` after a change of how somebody is seen, which later joiners see too."""
-        self._hub.update_person(participant.person, self.entry(participant.user))
+        self._show(participant)
         self.present(participant)
+
+    def refresh(self, room: Room, *, is_told: bool) -> None:
+        """Show those otherwise who are to be shown otherwise than they were.
+
+        Args:
+            room: The room, of which the crown, the settings or the holder's name are others.
+            is_told: Whether each is told by a `p`; else a `ch` must follow.
+        """
+        for participant in room.participants.values():
+            if participant.looks != self.looks(participant):
+                self._show(participant)
+                if is_told:
+                    self.present(participant)
+
+    def _show(self, participant: Participant) -> None:
+        participant.looks = self.looks(participant)
+        entry = self.entry(participant.user, participant.room)
+        self._hub.update_person(participant.person, entry)
+
+    def looks(self, participant: Participant) -> tuple[str, str | None]:
+        """Return how somebody is to be shown: his name, and for whom it could be taken."""
+        user, room = participant.user, participant.room
+        return self.shown.name(user, room), self.shown.likeness(user, room)
 
     # Rooms
 
@@ -172,6 +206,7 @@ class Outbound:
 
     def announce(self, room: Room) -> None:
         """Say the full `ch` of a room to all in it, after its crown, rulers or settings changed."""
+        self.refresh(room, is_told=False)
         if room.count < len(room.participants):
             # Not everybody sees the same people.
             for participant in room.participants.values():
@@ -260,7 +295,7 @@ class Outbound:
                 and room.settings.get("noindex") is not True
             ):
                 more["ppl"] = [
-                    self.identity(participant.user)
+                    self.identity(participant.user, room)
                     for participant in room.participants.values()
                     if not participant.user.is_hidden
                 ]
