@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fortepiano.model.directory import ANONYMOUS
 from fortepiano.model.looks import are_alike
+from fortepiano.model.tags import imitates
 from fortepiano.protocol import validate
 from fortepiano.protocol.shown import is_of_staff
 
@@ -28,6 +29,9 @@ def userset(context: Context, session: Session, message: Profile) -> None:
         return
     name = validate.name(message.set.get("name"), context.rules.name_length)
     if user.has_flag("freeze_name"):
+        name = None
+    if name is not None and imitates(name, context.outbound.shown.tags):
+        context.outbound.refuse(session, "bad_name", "Only the staff of this site give tags.")
         name = None
     color, is_afk = message.set.get("color"), message.set.get("afk")
     change(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from fortepiano.model.directory import ANONYMOUS
 from fortepiano.model.looks import are_alike
+from fortepiano.model.tags import begins_like_staff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,10 +25,12 @@ class Shown:
 
     Attributes:
         masked: What masks swear words in a name, where a room wants it.
+        tags: What the tags say that are given at present.
     """
 
     def __init__(self) -> None:
         self.masked: Callable[[str], str] = str
+        self.tags: tuple[str, ...] = ()
         self._staff: dict[str, User] = {}
 
     def name(self, user: User, room: Room | None) -> str:
@@ -41,6 +44,7 @@ class Shown:
         self._staff = {one.id: one for one in self._staff.values() if is_of_staff(one)}
         if is_of_staff(user):
             self._staff[user.id] = user
+        self.tags = tuple(one.tag["text"] for one in self._staff.values() if one.tag is not None)
 
     def likeness(self, user: User, room: Room) -> Likeness | None:
         """Return whom somebody could be taken for; whoever is of the staff is it."""
@@ -52,7 +56,7 @@ class Shown:
         for other in self._staff.values():
             if not other.is_hidden and is_of_staff(other) and are_alike(other.name, user.name):
                 return "staff"
-        return None
+        return "staff" if begins_like_staff(user.name, self.tags) else None
 
 
 def is_of_staff(user: User) -> bool:
