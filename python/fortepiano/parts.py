@@ -13,6 +13,7 @@ from fortepiano.protocol.archive import Archive
 from fortepiano.protocol.context import Context
 from fortepiano.protocol.filter import Filter
 from fortepiano.protocol.outbound import Outbound
+from fortepiano.store.respell import respell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +97,7 @@ def make_context(
     """
     rules = settings.rules.resolved()
     hub = make_hub(settings)
+    respell(store)
     bans = BanList(Bans(), store)
     directory = Directory(hub, store, rules)
     archive = Archive(store, settings.chat.keep)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from fortepiano.model.tags import begins_like_staff, imitates, without_tag
@@ -108,3 +110,10 @@ class TestUserset:
         participant = person.session.participant
         assert participant is not None
         assert participant.looks == ("Admin", "staff")
+
+
+@pytest.mark.parametrize("name", ["[" * 512, "[a" * 256, "a]" * 256, "\u2605" * 512, "[ " * 256])
+def test_no_name_takes_long(name: str) -> None:
+    started = time.perf_counter()
+    imitates(name)
+    assert time.perf_counter() - started < 0.2

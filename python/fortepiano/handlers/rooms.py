@@ -11,6 +11,8 @@ from fortepiano.protocol import validate
 from fortepiano.protocol.outbound import notice
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from fortepiano.model.participant import Participant
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
@@ -208,6 +210,15 @@ def refresh_quotas(context: Context) -> None:
     for room in context.directory.rooms.values():
         for participant in room.participants.values():
             refresh_quota(context, participant)
+
+
+def tell_names(context: Context, names: Iterable[str]) -> None:
+    """Tell the people of rooms that came from another process what they are called now."""
+    for name in names:
+        room = context.directory.rooms[name]
+        context.directory.keep(room)
+        context.outbound.announce(room)
+        context.outbound.list_change(room)
 
 
 def list_on(context: Context, session: Session, _message: ListOn) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from fortepiano.handover.respell import respell
 from fortepiano.model.crown import Crown
 from fortepiano.model.participant import Participant
 from fortepiano.model.room import Mute
@@ -42,6 +43,7 @@ def restore(context: Context, engine: Engine, state: State, sockets: Sequence[in
         KeyError: The state names what is not in it.
         ValueError: A connection is in a state that this version does not know.
     """
+    respell(state)
     hub, directory = context.hub, context.directory
     anchor, then, tick = state.clock
     unpack_clock(hub, anchor, then + (time.monotonic_ns() - state.at) // 1000, tick)
