@@ -10,7 +10,6 @@ import unicodedata
 from functools import lru_cache
 
 import regex
-from decancer_py import parse
 
 __all__ = ["are_alike", "folded", "keys"]
 
@@ -41,6 +40,9 @@ def folded(character: str) -> str:
     base = "".join(part for part in parts if not _NOTHING.match(part))
     if base.isascii():
         return base.lower()
+    # Here, because its tables are of no use to an idle server.
+    from decancer_py import parse
+
     for written in (base.casefold(), base):
         found = str(parse(written))
         if found and found.isascii():
