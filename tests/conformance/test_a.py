@@ -181,6 +181,26 @@ async def test_no_cussing_with_words_of_ones_own(house: House, tmp_path: Path) -
     assert (await holder.expect("a"))["a"] == "fuck the *******"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("fu\u200bck", "f.u.c.k", "f u c k", "f_u_c_k", "fuuuck", "FuCk", "f\u00fcck", "fvck"),
+        *("\uff46\uff55\uff43\uff4b", "fu\u0441k", "\u0455\u04bb\u0456\u0442", "$h1t"),
+    ],
+)
+async def test_no_cussing_sees_through_disguises(guests: Company, text: str) -> None:
+    holder, other = await guests.pair({"no cussing": True})
+    await other.send({"m": "a", "message": text})
+    assert set((await holder.expect("a"))["a"]) == {"*"}
+
+
+async def test_no_cussing_leaves_painters_alone(guests: Company) -> None:
+    holder, other = await guests.pair({"no cussing": True})
+    text = "Camille Pissarro played craps in Damnoen with a Wankel engine"
+    await other.send({"m": "a", "message": text})
+    assert (await holder.expect("a"))["a"] == text
+
+
 async def test_a_lines_length_is_kept_by_the_mask(guests: Company) -> None:
     holder, other = await guests.pair({"no cussing": True})
     text = "fuck " * 102

@@ -275,3 +275,37 @@ async def test_names_have_one_form(guests: Company, name: str, shown: str) -> No
     person, other = await guests.pair()
     await person.send({"m": "userset", "set": {"name": name}})
     assert (await other.expect("p"))["name"] == shown
+
+
+async def test_names_are_masked_where_the_room_wants_it(guests: Company) -> None:
+    holder, other = await guests.pair({"no cussing": True})
+    await other.send({"m": "userset", "set": {"name": "Damn"}})
+    assert (await holder.expect("p"))["name"] == "****"
+    await other.send({"m": "a", "message": "hi"})
+    assert (await holder.expect("a"))["p"]["name"] == "****"
+    ch = await (await guests.enter()).join(holder.room)
+    assert {p["name"] for p in ch["ppl"] if p["_id"] == other.id} == {"****"}
+    await holder.send({"m": "chset", "set": {"no cussing": False}})
+    ch = await other.expect("ch")
+    assert {p["name"] for p in ch["ppl"] if p["_id"] == other.id} == {"Damn"}
+
+
+async def test_a_name_like_the_holders_is_told(guests: Company) -> None:
+    holder, other = await guests.pair()
+    await holder.send({"m": "userset", "set": {"name": "Ann"}})
+    await other.expect("p", where=lambda p: p["name"] == "Ann")
+    await other.send({"m": "userset", "set": {"name": "\u0410nn"}})
+    p = await holder.expect("p", where=lambda p: p["_id"] == other.id)
+    assert p["looksLike"] == "holder"
+    await holder.send({"m": "chown", "id": other.id})
+    ch = await other.expect("ch")
+    likeness = {p["_id"]: p.get("looksLike") for p in ch["ppl"]}
+    assert likeness == {holder.id: "holder", other.id: None}
+
+
+@pytest.mark.parametrize("name", ["[ADMIN] Bob", "\u2605MOD\u2605 Bob", "Bob (\u0410dmin)"])
+async def test_nobody_gives_themselves_a_tag(guests: Company, name: str) -> None:
+    person, other = await guests.pair()
+    await person.send({"m": "userset", "set": {"name": name, "color": "#123456"}})
+    p = await other.expect("p")
+    assert (p["name"], p["color"]) == ("Anonymous", "#123456")

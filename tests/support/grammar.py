@@ -153,7 +153,14 @@ _USER = {
     "tag?": {"text": _text, "color": _text},
     "vanished?": _switch,
 }
-_PARTICIPANT = _USER | {"x": _place, "y": _place, "afk?": _true}
+
+
+def _likeness(value: Any) -> bool:
+    """Tell whether it is one of those for whom a name could be taken."""
+    return value in ("holder", "staff")
+
+
+_PARTICIPANT = _USER | {"x": _place, "y": _place, "afk?": _true, "looksLike?": _likeness}
 _CROWN = {
     "userId": _text,
     "participantId?": _text,

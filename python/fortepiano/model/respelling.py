@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from fortepiano.model.room import AWKWARD, LOBBY
 from fortepiano.model.tags import without_tag
@@ -33,10 +33,10 @@ def said_now(text: str) -> str:
 
 def line_now(line: dict[str, Any]) -> dict[str, Any]:
     """Return a kept line of chat as it may be said now."""
-    person = line.get("p")
     text = said_now(str(line.get("a", "")))
-    if isinstance(person, dict) and isinstance(person.get("name"), str):
-        line = line | {"p": person | {"name": mended(person["name"]) or _NOBODY}}
+    if isinstance(line.get("p"), dict):
+        person = cast("dict[str, Any]", line["p"])
+        line = line | {"p": person | {"name": mended(str(person.get("name", ""))) or _NOBODY}}
     return line if text == line.get("a") else line | {"a": text}
 
 
