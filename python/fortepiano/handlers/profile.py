@@ -86,5 +86,5 @@ def tell_apart(context: Context, user: User, before: str = ANONYMOUS) -> None:
     for other in context.directory.users.values():
         if are_alike(other.name, user.name) or are_alike(other.name, before):
             for participant in other.participations:
-                if participant.looks != outbound.looks(participant):
+                if participant.looks != outbound.shown.looks(participant):
                     outbound.update(participant)

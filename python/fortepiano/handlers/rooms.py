@@ -119,7 +119,7 @@ def place(context: Context, session: Session, user: User, name: str, wanted: Any
     crown_before = room.crown
     is_new = world.enter(session, user, room, outbound.entry(user, room), context.now())
     participant = room.participants[user.id]
-    participant.looks = outbound.looks(participant)
+    participant.looks = outbound.shown.looks(participant)
     if room.crown is not crown_before:
         outbound.refresh(room, is_told=False)
     quota, _ = world.set_quota(participant)

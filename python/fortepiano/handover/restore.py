@@ -153,7 +153,7 @@ def _participant(
     head = context.outbound.entry(user, room)
     person = hub.add_person(room.number, f'"{user.id}"'.encode(), head, state.x, state.y)
     participant = room.participants[user.id] = Participant(user, room, person)
-    participant.looks = context.outbound.looks(participant)
+    participant.looks = context.outbound.shown.looks(participant)
     for place in state.tabs:
         session = _session(links, place)
         participant.tabs.append(session)

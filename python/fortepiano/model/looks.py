@@ -50,7 +50,7 @@ def folded(character: str) -> str:
     return character.casefold()
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=16_384)
 def keys(name: str) -> frozenset[str]:
     """Return what a name may be taken for; names that share one of these look alike."""
     plain = unicodedata.normalize("NFKC", name)

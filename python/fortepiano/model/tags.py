@@ -50,7 +50,7 @@ def without_tag(name: str) -> str:
     return name
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=16_384)
 def begins_like_staff(name: str, tags: tuple[str, ...] = ()) -> bool:
     """Tell whether a name says that somebody is of the staff, though not as a tag does."""
     words = _WORDS.findall(name)

@@ -48,9 +48,6 @@ class Outbound:
         rules: The rules of play.
         bans: Who may not enter which room.
         later: Calls a function after so many seconds.
-
-    Attributes:
-        shown: How people are shown.
     """
 
     def __init__(
@@ -108,8 +105,7 @@ class Outbound:
         known = self.identity(user, room)
         if user.is_afk:
             known["afk"] = True
-        likeness = self.shown.likeness(user, room)
-        if likeness is not None:
+        if (likeness := self.shown.likeness(user, room)) is not None:
             known["looksLike"] = likeness
         return orjson.dumps(known)[:-1]
 
@@ -167,33 +163,18 @@ class Outbound:
             if "vanish" in session.permissions
         ]
 
-    def update(self, participant: Participant) -> None:
+    def update(self, participant: Participant, *, is_told: bool = True) -> None:
         """Say `p` after a change of how somebody is seen, which later joiners see too."""
-        self._show(participant)
-        self.present(participant)
-
-    def refresh(self, room: Room, *, is_told: bool) -> None:
-        """Show those otherwise who are to be shown otherwise than they were.
-
-        Args:
-            room: The room, of which the crown, the settings or the holder's name are others.
-            is_told: Whether each is told by a `p`; else a `ch` must follow.
-        """
-        for participant in room.participants.values():
-            if participant.looks != self.looks(participant):
-                self._show(participant)
-                if is_told:
-                    self.present(participant)
-
-    def _show(self, participant: Participant) -> None:
-        participant.looks = self.looks(participant)
+        participant.looks = self.shown.looks(participant)
         entry = self.entry(participant.user, participant.room)
         self._hub.update_person(participant.person, entry)
+        if is_told:
+            self.present(participant)
 
-    def looks(self, participant: Participant) -> tuple[str, str | None]:
-        """Return how somebody is to be shown: his name, and for whom it could be taken."""
-        user, room = participant.user, participant.room
-        return self.shown.name(user, room), self.shown.likeness(user, room)
+    def refresh(self, room: Room, *, is_told: bool) -> None:
+        """Show those otherwise whom a room's new crown, settings or holder's name concern."""
+        for participant in self.shown.outdated(room):
+            self.update(participant, is_told=is_told)
 
     # Rooms
 

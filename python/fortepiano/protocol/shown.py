@@ -11,6 +11,7 @@ from fortepiano.model.tags import begins_like_staff
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fortepiano.model.participant import Participant
     from fortepiano.model.room import Room
     from fortepiano.model.user import User
 
@@ -46,6 +47,23 @@ class Shown:
             self._staff[user.id] = user
         self.tags = tuple(one.tag["text"] for one in self._staff.values() if one.tag is not None)
 
+    def looks(self, participant: Participant) -> tuple[str, Likeness | None]:
+        """Return how somebody is shown: by which name, and for whom it could be taken."""
+        user, room = participant.user, participant.room
+        return self.name(user, room), self.likeness(user, room)
+
+    def outdated(self, room: Room) -> list[Participant]:
+        """Return who in a room is to be shown otherwise now, for what the room itself decides.
+
+        Of the staff elsewhere handlers see to it themselves.
+        """
+        basis = _basis(room)
+        if basis == room.shown_for:
+            return []
+        room.shown_for = basis
+        everybody = room.participants.values()
+        return [one for one in everybody if one.looks != self.looks(one)]
+
     def likeness(self, user: User, room: Room) -> Likeness | None:
         """Return whom somebody could be taken for; whoever is of the staff is it."""
         if user.name == ANONYMOUS or is_of_staff(user):
@@ -57,6 +75,15 @@ class Shown:
             if not other.is_hidden and is_of_staff(other) and are_alike(other.name, user.name):
                 return "staff"
         return "staff" if begins_like_staff(user.name, self.tags) else None
+
+
+def _basis(room: Room) -> tuple[str, str, bool]:
+    """Return what decides how the people of a room are shown: as long as it stays, so do they."""
+    holder = room.holder.user if room.holder is not None else None
+    is_masked = room.settings.get("no cussing") is True
+    if holder is None or holder.is_hidden or holder.name == ANONYMOUS:
+        return "", "", is_masked
+    return holder.id, holder.name, is_masked
 
 
 def is_of_staff(user: User) -> bool:
