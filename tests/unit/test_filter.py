@@ -62,6 +62,8 @@ class TestMasked:
             ("darnnn", "******"),
             ("darnn", "darnn"),
             ("da-rn", "*****"),
+            ("d*rn d**n", "**** ****"),
+            ("d*n 2*3 a*rn d*rnx", "d*n 2*3 a*rn d*rnx"),
             ("d'arn", "d'arn"),
             ("da rn", "da rn"),
             ("4 7 4 7", "4 7 4 7"),

@@ -27,7 +27,7 @@ SCRIPTS = {
     "Hebrew with points": ("שָׁלוֹם עֲלֵיכֶם", "בְּרֵאשִׁית בָּרָא"),
     "Yiddish": ("ייִדיש",),
     "Hindi": ("हिन्दी में लिखिए", "क्‍ष", "क्‌ष", "श्रीमान्"),
-    "Marathi": ("दुसऱ्या", "कर्‍हाड", "वाङ्‌मय"),
+    "Marathi": ("दुसऱ्या", "कर्‍हाड", "वाङ्‌मय", "अ\u200dॅक्टो"),
     "Nepali": ("गर्‍यो",),
     "Bengali": ("বাংলা ক্ষুদ্র", "র‍্যাব", "অ‍্যাপ", "র‌্যাঁদা"),
     "Gujarati": ("ગુજરાતી ક્ષ",),
@@ -35,7 +35,7 @@ SCRIPTS = {
     "Tamil": ("தமிழ் க்‌ஷ ஸ்ரீ",),
     "Telugu": ("తెలుగు క్‌ష",),
     "Kannada": ("ಕನ್ನಡ", "ರ‍್ಕ"),
-    "Malayalam": ("മലയാളം", "അവന്‍", "എന്‍റെ"),
+    "Malayalam": ("മലയാളം", "അവന്‍", "എന്‍റെ", "ഡെൻ\u200cവർ"),
     "Sinhala": ("ශ්‍රී ලංකාව", "ක්‍ෂ", "විද්‍යා"),
     "Thai": ("ภาษาไทย ที่นี่ น้ำ", "ก็ได้"),
     "Lao": ("ພາສາລາວ",),
@@ -47,7 +47,7 @@ SCRIPTS = {
     "Korean": ("한국어", "안녕하세요"),
     "Japanese": ("がぎぐ パピプ", "葛󠄀城", "辻󠄁"),
     "Chinese": ("漢字︀", "中文"),
-    "Mongolian": ("ᠮᠣᠩᠭᠣᠯ", "ᠪᠠ᠋"),
+    "Mongolian": ("ᠮᠣᠩᠭᠣᠯ", "ᠪᠠ᠋", "ᠰᠠᠷ\u180eᠠ"),
     "Greek": ("Ἑλλάς ᾧ", "Ελλάδα"),
     "Georgian": ("საქართველო",),
     "Armenian": ("Հայաստան",),
@@ -263,6 +263,8 @@ def needs_a_neighbour(text: str, at: int) -> None:
         assert not (before + after).isascii()
     elif "\U000e0020" <= it <= "\U000e007f":
         assert regex.search("\U0001f3f4[\U000e0020-\U000e007f]*$", text[:at])
+    elif it == "\u180e":
+        assert regex.match(r"\p{Script=Mongolian}", before + after)
     else:
         assert regex.match(r"\p{Variation_Selector}", it)
         assert before

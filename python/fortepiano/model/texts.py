@@ -36,6 +36,7 @@ _SURPLUS_MARKS = regex.compile(rf"(?<=(?:\p{{M}}{_JOINERS}?){{{MARKS}}})\p{{M}}"
 
 # Which invisible characters change what is seen, by what stands beside them.
 
+_MONGOLIAN = r"[\p{Script=Mongolian}&&\p{L}]"
 _BESIDE_ITS_BASE = (
     # The flags of England, Scotland, Texas: a black flag, the region in tag characters, an end.
     r"\U0001F3F4[\U000E0030-\U000E0039\U000E0061-\U000E007A]{3,6}\U000E007F",
@@ -47,7 +48,9 @@ _BESIDE_ITS_BASE = (
     r"(?<=[[\p{P}\p{S}]&&[\p{ea=W}\p{ea=F}]])[\uFE00\uFE01]",
     r"(?<=\p{Script=Egyptian_Hieroglyphs})[\uFE00-\uFE06]",
     r"(?<=[\p{Script=Myanmar}\p{Script=Phags_Pa}\p{Script=Manichaean}[\p{Math}--\p{ASCII}]])\uFE00",
-    r"(?<=[\p{Script=Mongolian}&&\p{L}])[[\p{VS}&&\p{Script=Mongolian}][\u180B-\u180D\u180F]]",
+    rf"(?<={_MONGOLIAN})[\u180B-\u180D\u180F]",
+    # What parts a last vowel from its word, which then has another shape.
+    rf"(?<={_MONGOLIAN}[\u180B-\u180D\u180F]?)\u180E(?={_MONGOLIAN})",
 )
 _OTHERS = rf"[\p{{Default_Ignorable_Code_Point}}--{_JOINERS}]"
 _IGNORABLE = regex.compile(
@@ -71,6 +74,9 @@ _JOINING = regex.compile(
             rf"(?<={_VIRAMA})\u200d(?!\p{{InSC=Vowel_Dependent}})",
             # A ra that keeps its shape before a virama: Bengali, Kannada (Unicode, chapter 12).
             rf"(?<={_LETTER}\p{{M}}?){_JOINERS}(?=\p{{ccc=9}}\p{{M}}?{_LETTER})",
+            # A vowel sign on a vowel, as Marathi writes it; what follows a chillu of Malayalam.
+            r"(?<=[\p{L}&&\p{InSC=Vowel_Independent}])\u200d(?=\p{InSC=Vowel_Dependent})",
+            rf"(?<=[\p{{L}}&&\p{{InSC=Consonant_Dead}}])\u200c(?={_LETTER})",
             # Where the register shifters of Khmer stand (Unicode, chapter 16).
             rf"(?<={_LETTER}\p{{M}}{{0,3}}){_JOINERS}(?=\p{{InSC=Register_Shifter}})",
             rf"(?<=\p{{InSC=Register_Shifter}}){_JOINERS}(?=\p{{M}})",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fortepiano.model.looks import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = ["Filter"]
@@ -21,7 +21,7 @@ _ENDINGS = ("s", "es", "ed", "er", "ers", "ing", "in", "y")
 
 _STANDS_FOR = str.maketrans(
     {"@": "a", "4": "a", "8": "b", "(": "c", "<": "c", "3": "e", "1": "i", "!": "i", "|": "i"}
-    | {"0": "o", "5": "s", "$": "s", "7": "t", "+": "t", "v": "u"}
+    | {"9": "g", "#": "h", "0": "o", "5": "s", "$": "s", "7": "t", "+": "t", "v": "u"}
 )
 """What digits and signs are taken for within a word, and v for u as on Roman stones."""
 
@@ -29,10 +29,11 @@ _SHORTEST = 3
 _MOST_BETWEEN = 3
 """So many signs between two letters still make one word of them."""
 
-_WORD = re.compile(r"(?:[^\W_]|[@!$+|(<])+")
+_WORD = re.compile(r"(?:[^\W_]|[@!#$+|(<])+")
+_STARRED = re.compile(r"(?<![^\W_])[a-z]+\*{1,3}[a-z]+(?![^\W_])")
 _PART = re.compile(r"[^\W_]+")
-_FIRST_SIGNS = "!+|(<0123456789"
-_LAST_SIGNS = "@!$+|(<0123456789"
+_FIRST_SIGNS = "!#+|(<0123456789"
+_LAST_SIGNS = "@!#$+|(<0123456789"
 _PARTING = frozenset("._-*~=\u00b7\u2022")
 """What parts a word but is no apostrophe: who're is none of them."""
 
@@ -70,6 +71,7 @@ class Filter:
         source = words if words is not None else files("fortepiano") / "protocol" / "words.txt"
         self._forms: dict[str, list[tuple[int, ...]]] = {}
         self._spared: set[str] = set()
+        self._whole: set[str] = set()
         phrases: list[str] = []
         for line in map(str.strip, source.read_text("utf-8").splitlines()):
             if line and not line.startswith("#"):
@@ -80,6 +82,7 @@ class Filter:
         )
         self._first = {form[0] for form in self._forms}
         self._first |= {chr(sign) for sign, letter in _STANDS_FOR.items() if letter in self._first}
+        self._first -= set("(<")  # brackets around a word are more common than a c
         self._first |= {"1"} if "l" in self._first else set()
         self._longest = max(map(len, self._forms), default=0) + _MOST_BETWEEN
         self._looks_listed = lru_cache(maxsize=2048)(self._judge)
@@ -96,6 +99,7 @@ class Filter:
             return
         base = _look(word)
         for ending in ("", *(endings.split() if colon else _ENDINGS)):
+            self._whole.add(base + ending)
             letters, counts = _squeezed(base + ending)
             self._forms.setdefault(letters, []).append(counts)
 
@@ -118,6 +122,9 @@ class Filter:
                 yield from self._in_word(text, piece, places)
             else:
                 yield from self._among_signs(text, piece, places)
+        for starred in _STARRED.finditer(look) if "*" in look else ():
+            if self._is_starred(starred[0]):
+                yield starred.span()
         if len(pieces) > 1:
             yield from self._spelled(pieces)
             yield from self._parted(pieces, look)
@@ -202,6 +209,14 @@ class Filter:
             if are_parts and self._is_listed(one.letters + other.letters):
                 yield one.start, other.end
 
+    def _is_starred(self, letters: str) -> bool:
+        """Tell whether a listed word has stars for some of its letters."""
+        return any(
+            len(word) == len(letters)
+            and all(one in ("*", other) for one, other in zip(letters, word, strict=True))
+            for word in self._whole
+        )
+
     def _is_listed(self, letters: str) -> bool:
         """Tell whether something is a listed word as it stands, or in disguise."""
         if not _SHORTEST <= len(letters) or letters[0] not in self._first:
@@ -211,7 +226,7 @@ class Filter:
     def _judge(self, letters: str) -> bool:
         if letters in self._spared:
             return False
-        for squeezed, found in _readings(*_squeezed(letters)):
+        for squeezed, found in _readings(letters):
             for wanted in self._forms.get(squeezed, ()):
                 if _is_drawn_out(found, wanted):
                     return True
@@ -245,13 +260,15 @@ def _squeezed(letters: str) -> tuple[str, tuple[int, ...]]:
     return "".join(letter for letter, _ in runs), tuple(count for _, count in runs)
 
 
-def _readings(letters: str, counts: tuple[int, ...]) -> Iterable[tuple[str, tuple[int, ...]]]:
-    """Yield what a word may be read as, if digits and signs stand for letters."""
-    yield letters, counts
-    plain = letters.translate(_STANDS_FOR)
-    if plain != letters and any(letter.isalpha() for letter in letters):
-        for read in dict.fromkeys((plain, letters.replace("1", "l").translate(_STANDS_FOR))):
-            yield _squeezed("".join(map(str.__mul__, read, counts)))
+def _readings(letters: str) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield what a word may be read as: digits and signs as letters, two letters as one."""
+    yield _squeezed(letters)
+    if any(letter.isalpha() for letter in letters):
+        single = letters.replace("ph", "f").replace("vv", "w")
+        for written in (letters, single, single.replace("1", "l")):
+            plain = written.translate(_STANDS_FOR)
+            if plain != letters:
+                yield _squeezed(plain)
 
 
 def _is_drawn_out(found: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
