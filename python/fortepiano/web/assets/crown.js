@@ -6,8 +6,8 @@ const FALLS = 2000;
 const FREE = 15_000;
 
 /**
- * The crown where nobody wears it: it falls, and after 15 seconds whoever clicks it has it; who
- * wore it last need not wait.
+ * The crown where nobody wears it: it falls to the floor, lies there, and after 15 seconds whoever
+ * clicks it has it; who wore it last need not wait.
  * @param {HTMLElement} layer @param {Net} net @param {Room} room @param {Clock} clock
  */
 export function showFallenCrown(layer, net, room, clock) {
