@@ -13,6 +13,7 @@ from fortepiano.protocol.archive import Archive
 from fortepiano.protocol.context import Context
 from fortepiano.protocol.filter import Filter
 from fortepiano.protocol.outbound import Outbound
+from fortepiano.store.respell import respell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,6 +99,7 @@ def make_context(
     """
     rules = settings.rules.resolved()
     hub = make_hub(settings)
+    respell(store)
     identity = _identity(settings, store, keys)
     bans = BanList(Bans(), store, identity.network_ids)
     directory = Directory(hub, store, rules)

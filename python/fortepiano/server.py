@@ -21,6 +21,7 @@ from fortepiano.codes import Code
 from fortepiano.errors import CloseCode
 from fortepiano.garbage import Garbage
 from fortepiano.handlers import rooms
+from fortepiano.handover.respell import respell
 from fortepiano.http.desk import Desk
 from fortepiano.http.internal import internal_site
 from fortepiano.http.lag import LoopLag
@@ -213,9 +214,11 @@ async def _serve(
     else:
         predecessor, heritage = legacy
         control = heritage.control
+        renamed = respell(heritage.state)
         await predecessor.take_over(heritage, context, engine)
         rooms.resume_waiting(context)
         rooms.refresh_quotas(context)
+        rooms.tell_names(context, renamed)
     servers = [
         _uvicorn(
             public_site(why_not_ready, verdict=gate.verdict),

@@ -84,3 +84,23 @@ def test_a_notification_is_shown_as_text(server: Server, room: str, invite: Invi
     cards.last.get_by_role("button", name="Close").click()
     assert cards.count() == 1
     assert ann.page.evaluate("() => window.hit") is None
+
+
+def test_the_title_of_a_room_with_a_number_keeps_it(
+    server: Server, room: str, invite: Invite
+) -> None:
+    name = f"(12) {room}"
+    ann, ben = invite(server).visit(name), invite(server).visit(name)
+    assert ann.page.title() == f"{name} · fortepiano"
+    ben.say("hi")
+    ann.reads("hi")
+    assert ann.page.title() == f"{name} · fortepiano"
+
+
+def test_a_name_like_the_holders_is_marked(server: Server, room: str, invite: Invite) -> None:
+    ann, ben = invite(server).visit(room), invite(server).visit(room)
+    ann.rename("Ann")
+    ben.rename("\u0410nn")
+    plate = ann.page.locator(".plate").filter(has_text="\u0410nn")
+    plate.get_by_text("looks like the crown's holder").wait_for(state="attached")
+    assert ann.page.get_by_text("looks like the crown's holder").count() == 1

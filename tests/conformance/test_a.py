@@ -37,9 +37,8 @@ async def test_case_58_everybody_hears_it_the_sender_too(guests: Company) -> Non
         " a ",
         '"\\/',
         "<b>html</b>",
-        "\u20ac \u00e4 \u200b \u2028",
-        "\x1b[31mred",
-        "\x7f",
+        "\u20ac \u00e4 \U0001f469\u200d\U0001f52c",
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
     ],
 )
 async def test_case_58_good_lines(guests: Company, text: str) -> None:
@@ -182,6 +181,26 @@ async def test_no_cussing_with_words_of_ones_own(house: House, tmp_path: Path) -
     assert (await holder.expect("a"))["a"] == "fuck the *******"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("fu\u200bck", "f.u.c.k", "f u c k", "f_u_c_k", "fuuuck", "FuCk", "f\u00fcck", "fvck"),
+        *("\uff46\uff55\uff43\uff4b", "fu\u0441k", "\u0455\u04bb\u0456\u0442", "$h1t"),
+    ],
+)
+async def test_no_cussing_sees_through_disguises(guests: Company, text: str) -> None:
+    holder, other = await guests.pair({"no cussing": True})
+    await other.send({"m": "a", "message": text})
+    assert set((await holder.expect("a"))["a"]) == {"*"}
+
+
+async def test_no_cussing_leaves_painters_alone(guests: Company) -> None:
+    holder, other = await guests.pair({"no cussing": True})
+    text = "Camille Pissarro played craps in Damnoen with a Wankel engine"
+    await other.send({"m": "a", "message": text})
+    assert (await holder.expect("a"))["a"] == text
+
+
 async def test_a_lines_length_is_kept_by_the_mask(guests: Company) -> None:
     holder, other = await guests.pair({"no cussing": True})
     text = "fuck " * 102
@@ -195,3 +214,27 @@ async def test_case_63_an_answer_to_nothing_is_a_line(guests: Company) -> None:
         await person.send({"m": "a", "message": "hi", "reply_to": reply_to})
         line = await other.expect("a")
         assert len(line.get("r", "")) <= 64
+
+
+@pytest.mark.parametrize(
+    ("text", "heard"),
+    [
+        ("\u0e2a" + "\u0e47" * 200, "\u0e2a" + "\u0e47" * 4),
+        ("a" + "\u0489" * 200, "a" + "\u0489" * 4),
+        ("fu\u200bgue", "fugue"),
+        ("e\u0301tude", "\u00e9tude"),
+        ("  | a |\u200b", "  | a |"),
+    ],
+)
+async def test_lines_have_one_form(guests: Company, text: str, heard: str) -> None:
+    person, other = await guests.pair()
+    await person.send({"m": "a", "message": text})
+    assert (await other.expect("a"))["a"] == heard
+
+
+@pytest.mark.parametrize("text", ["\u200b", "\u3164 \u2800", "a\u2028b", "a\x1b[31mb", "a\x85"])
+async def test_what_nobody_sees_or_breaks_lines_is_not_said(guests: Company, text: str) -> None:
+    person, other = await guests.pair()
+    await person.send({"m": "a", "message": text})
+    await person.nothing("a")
+    await other.nothing()

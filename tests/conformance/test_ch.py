@@ -151,7 +151,7 @@ async def test_case_28_a_set_that_is_no_object_is_no_set(
 
 
 @pytest.mark.parametrize(
-    "name", ["x" * 512, "\U0001f3b9" * 256, "\u0416" * 512, " a ", "/", '"\\', "lobbyist", "Lobby"]
+    "name", ["x" * 512, "\U0001f3b9" * 256, "\u0416" * 512, "a b", "/", '"\\', "lobbyist", "Lobby"]
 )
 async def test_case_29_good_names(guests: Company, name: str) -> None:
     assert units(name) <= 512
@@ -336,3 +336,47 @@ async def test_tabs_may_be_in_different_rooms(family: Company, room: str) -> Non
     await tab.expect("a")
     await person.nothing()
     assert (await person.join(room))["ch"]["count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Caf\u00e9", "Cafe\u0301"),
+        ("duets", "duets "),
+        ("duets", "\u200bdu\u00adets\u3000"),
+        ("\ud55c\uad6d", "\u1112\u1161\u11ab\u1100\u116e\u11a8"),
+    ],
+)
+async def test_rooms_of_one_look_are_one_room(guests: Company, one: str, other: str) -> None:
+    here = new_room()
+    person = await guests.enter(f"{here} {one}")
+    ch = await (await guests.enter()).join(f"{here} {other}")
+    assert ch["ch"]["_id"] == f"{here} {one}"
+    assert {p["_id"] for p in ch["ppl"]} >= {person.id}
+    assert ch["ch"]["count"] == 2
+
+
+@pytest.mark.parametrize("name", ["lobby ", " lobby", "lob\u200bby", "lobby\u2800"])
+async def test_the_lobby_is_the_lobby(guests: Company, name: str) -> None:
+    ch = await (await guests.enter()).join(name)
+    assert ch["ch"]["settings"]["lobby"] is True
+
+
+@pytest.mark.parametrize("name", ["\u200b", "\u3164", "\u2800", "\u200d\ufe0f"])
+async def test_no_room_is_without_a_visible_name(guests: Company, name: str) -> None:
+    person = await guests.enter(new_room())
+    await person.send({"m": "ch", "_id": name})
+    await person.nothing("ch")
+
+
+async def test_a_ban_holds_for_each_spelling(guests: Company) -> None:
+    here = new_room()
+    holder, other = (
+        await guests.enter(f"{here} Caf\u00e9"),
+        await guests.enter(f"{here} Cafe\u0301"),
+    )
+    await holder.send({"m": "kickban", "_id": other.id, "ms": 60_000})
+    await other.expect("ch")
+    for spelling in ("Caf\u00e9", "Cafe\u0301", "Caf\u00e9\u200b"):
+        ch = await other.join(f"{here} {spelling}")
+        assert ch["ch"]["_id"] == "test/awkward"

@@ -125,3 +125,9 @@ async def test_case_64_bad_recipients(guests: Company, who: object) -> None:
     await sender.send({"m": "dm", "_id": who, "message": "psst"}, {"m": "dm", "message": "psst"})
     assert await sender.told() == ["bad_id"]
     await other.nothing()
+
+
+async def test_direct_lines_have_one_form_too(guests: Company) -> None:
+    person, other = await guests.pair()
+    await person.send({"m": "dm", "_id": other.id, "message": "e\u0301\u200b" + "\u0301" * 9})
+    assert (await other.expect("dm"))["a"] == "\u00e9" + "\u0301" * 4

@@ -71,3 +71,11 @@ async def test_nobody_to_change(
     codes = ["not_found", "bad_id"] if isinstance(who, str) else ["bad_id"]
     assert await staff.told() == codes
     assert (await staff.hello())["u"][key] != value
+
+
+async def test_a_name_that_staff_give_has_one_form_too(house: House) -> None:
+    family = house(NODE_ENV="production")
+    person = await family.enter(new_room(), address=new_address())
+    staff = await family.enter(address=new_address(), token=family.server.tokens["admin"])
+    await staff.send({"m": "setname", "_id": person.id, "name": " Zoe\u0308\u200b "})
+    assert (await person.expect("p"))["name"] == "Zo\u00eb"

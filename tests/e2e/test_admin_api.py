@@ -248,6 +248,26 @@ class TestRooms:
         desk.do("PUT", "/api/room/permanent", {"permanent": False}, name=name)
         assert desk.call("GET", "/api/room", params={"name": name}).status_code == 404
 
+    async def test_each_spelling_of_a_name_is_the_same_room(
+        self, desk: Desk, people: Company
+    ) -> None:
+        name = new_room()
+        person = await people.enter(f"{name} Caf\u00e9")
+        spelling = f" {name} Cafe\u0301\u200b"
+        assert desk.get("/api/room", name=spelling)["name"] == f"{name} Caf\u00e9"
+        body = {"subject": person.id, "room": spelling, "seconds": 600, "reason": "ru\u200bde\n"}
+        assert desk.do("POST", "/api/bans", body).json()["room"] == f"{name} Caf\u00e9"
+        assert (await person.expect("ch"))["ch"]["_id"] == "test/awkward"
+        (ban,) = desk.get("/api/bans", room=spelling)["bans"]
+        assert ban["reason"] == "rude"
+        desk.do("DELETE", "/api/bans", subject=person.id, room=spelling)
+        desk.do("PUT", "/api/room/permanent", {"permanent": True}, name=spelling)
+        assert desk.get("/api/room", name=f"{name} Caf\u00e9")["permanent"] is True
+        answer = desk.call(
+            "PUT", "/api/room/permanent", params={"name": "\u200b"}, json={"permanent": True}
+        )
+        assert answer.status_code == 409
+
 
 class TestUsers:
     async def test_list_and_search(self, desk: Desk, people: Company) -> None:
@@ -391,6 +411,8 @@ class TestNotices:
             assert notice["duration"] == 9000
         desk.do("POST", "/api/notices", {"to": "all", "text": "three"})
         assert (await cid.expect("notification"))["text"] == "three"
+        answer = desk.call("POST", "/api/notices", json={"to": "all", "text": "a\u202eb"})
+        assert answer.status_code == 409
         for body in ({"to": "user", "user_id": NOBODY}, {"to": "room", "room": "nowhere"}):
             answer = desk.call("POST", "/api/notices", json=body | {"text": "x"})
             assert answer.status_code == 404

@@ -241,3 +241,31 @@ async def test_a_permanent_room_comes_back_with_its_crown(lasting: Server, end: 
         await silenced.hears()
         await silenced.send({"m": "a", "message": "mm"})
         assert "muted" in await silenced.refused()
+
+
+async def test_names_from_older_versions_get_their_one_form(lasting: Server) -> None:
+    """The rooms and bans of a file that an older version wrote, of which two have one name."""
+    name = new_room()
+    async with Company(lasting) as family:
+        person = await family.enter(address=new_address())
+        await person.send({"m": "userset", "set": {"name": "Zoe"}})
+        await person.hears()
+    command(lasting, "bans", "add", person.id, "--room", f"{name} Café", "--reason", "one")
+    lasting.stop()
+    with closing(sqlite3.connect(lasting.folder / "data" / DATABASE)) as database:
+        for spelling, at in ((f"{name} Cafe\u0301", 5), (f"{name} Caf\u00e9\u200b", 9)):
+            crown = {"user_id": person.id, "time": at, "start": [1.0, 2.0], "end": [3.0, 4.0]}
+            room = {"name": spelling, "settings": {"limit": at}, "crown": crown}
+            database.execute("INSERT INTO room VALUES (?, ?)", (spelling, json.dumps(room)))
+        database.execute("UPDATE user SET name = ?", ("Zo\u0065\u0308\u200b",))
+        database.execute("UPDATE ban SET room = ?", (f"{name} Cafe\u0301",))
+        database.commit()
+    lasting.start()
+    async with Company(lasting) as family:
+        again = await family.enter(f"{name} Cafe\u0301\u3164", address=person.address)
+        assert again.user["name"] == "Zo\u00eb"
+        ch = (await again.join(f"{name} Café"))["ch"]
+        assert (ch["_id"], ch["settings"]["limit"]) == (f"{name} Café", 9)
+        await again.send({"m": "ch", "_id": f"{name} Café 2"})
+        assert (await again.expect("ch"))["ch"]["_id"] == "test/awkward"
+    assert "two kept rooms have one name" in lasting.log

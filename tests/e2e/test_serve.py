@@ -148,8 +148,8 @@ def test_every_line_of_the_log_is_json(server: Server) -> None:
 
 async def test_names_cannot_forge_lines_of_the_log(server: Server, guests: Company) -> None:
     forged = '\\n{"event":"forged"}'
-    person = await guests.enter("test/\x1b[31m" + forged)
-    await person.send({"m": "userset", "set": {"name": "\x1b[2J" + forged}}, {"m": forged})
+    person = await guests.enter("test/[31m" + forged)
+    await person.send({"m": "userset", "set": {"name": "[2J" + forged}}, {"m": forged})
     await person.hears()
     assert "\x1b" not in server.log
     for line in server.log.splitlines():

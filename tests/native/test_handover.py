@@ -14,7 +14,9 @@ import pytest
 
 from fortepiano import config
 from fortepiano.errors import ChannelError
+from fortepiano.handlers import rooms
 from fortepiano.handover import capture, decode, encode, restore
+from fortepiano.handover.respell import respell
 from fortepiano.handover.state import State
 from fortepiano.handover.words import Offer, Reply, fixed, problems_of
 from fortepiano.model.session import Session
@@ -261,6 +263,46 @@ def test_what_somebody_has_sent_counts_with_the_next_server(
     assert buckets is not None
     assert until < buckets["a"] <= third.context.now() + 8000
     for house in (first, second, third):
+        house.engine.close()
+
+
+def test_names_of_an_older_version_get_the_form_of_this_one(
+    settings: config.Settings, wires: list[Wire]
+) -> None:
+    first = House(settings)
+    ann, ben, eve = (
+        first.open(wire, letter * 24) for wire, letter in zip(wires, "abc", strict=False)
+    )
+    for link, room in ((ann, "one"), (ben, "two"), (eve, "three")):
+        first.say(link, f'[{{"m":"hi"}},{{"m":"ch","_id":"{room}"}}]')
+        first.say(link, '[{"m":"a","message":"hi"}]')
+    state = first.capture()
+    names = {"one": "Caf\u00e9", "two": "Cafe\u0301\u200b", "three": "lobby "}
+    for room in state.rooms:
+        room.name = names.get(room.name, room.name)
+        for said in room.history:
+            said["t"] = 2_000_000_000_000 if room.name == names["two"] else 1
+            said["a"] = "e\u0301\u200b"
+    for client in state.links:
+        assert client.session is not None
+        client.session.room = names[client.session.room]
+    for user in state.users:
+        user.rooms = [names[name] for name in user.rooms]
+        user.name = "Zoe\u0308 "
+    told = respell(state)
+    assert told == {"Caf\u00e9", "Caf\u00e9 2", "lobby 2"}
+    assert respell(state) == set()
+
+    second = House(settings)
+    second.go_on_for(state, wires[:3])
+    directory = second.context.directory
+    assert directory.rooms.keys() == {"lobby", "test/awkward"} | told
+    assert list(directory.rooms["Caf\u00e9"].participants) == ["b" * 24]
+    assert list(directory.rooms["Caf\u00e9 2"].participants) == ["a" * 24]
+    assert [said["a"] for said in directory.rooms["lobby 2"].history] == ["\u00e9"]
+    assert {user.name for user in directory.users.values()} == {"Zo\u00eb"}
+    rooms.tell_names(second.context, told)
+    for house in (first, second):
         house.engine.close()
 
 

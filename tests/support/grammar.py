@@ -23,15 +23,18 @@ KEYS = [
 """The 88 names of a note."""
 
 CODES = frozenset(
-    "too_fast too_much too_many_connections banned site_banned room_full no_bots invited_only "
-    "too_new muted unmuted chat_off slow_mode may_not_chat only_owner_plays only_owner "
+    "too_fast too_much too_many_connections banned site_banned network_refused room_full "
+    "no_bots invited_only too_new muted unmuted chat_off slow_mode may_not_chat only_owner_plays only_owner "
     "crown_rests holder_is_safe not_allowed not_found bad_notes bad_message bad_name bad_color "
     "bad_afk bad_room bad_settings bad_id bad_time kickbanned award invited coowner not_coowner "
     "room_notice staff_notice restart done not_saved".split()
 )
 """What a notification may say to programs; clients know these, so none may change or go."""
 
-FORBIDDEN = ["\n", "\r", "\v", "\0", "\t", "\u202e", "\u2066", "\u2067", "\u202b", "\u200f"]
+FORBIDDEN = [
+    *("\n", "\r", "\v", "\0", "\t", "\x1b", "\x7f", "\x85", "\u2028", "\u2029"),
+    *("\u202e", "\u2066", "\u2067", "\u202b", "\u200f"),
+]
 """Characters that no name and no line may hold."""
 
 _COLOR = re.compile("#[0-9a-fA-F]{6}", re.ASCII)
@@ -171,7 +174,14 @@ _USER = {
     "tag?": {"text": _text, "color": _text},
     "vanished?": _switch,
 }
-_PARTICIPANT = _USER | {"x": _place, "y": _place, "afk": _switch}
+
+
+def _likeness(value: Any) -> bool:
+    """Tell whether it is one of those for whom a name could be taken."""
+    return value in ("holder", "staff")
+
+
+_PARTICIPANT = _USER | {"x": _place, "y": _place, "afk": _switch, "looksLike?": _likeness}
 _CROWN = {
     "userId": _text,
     "participantId?": _text,

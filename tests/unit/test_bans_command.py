@@ -495,3 +495,14 @@ class TestLists:
         assert kept() == []
         run("bans", "import", "bans.csv")
         assert [ban.subject for ban in kept()] == [hidden]
+
+
+def test_each_spelling_of_a_room_is_the_same(tmp_path: Path) -> None:
+    run("bans", "add", ANN, "--room", " Cafe\u0301\u200b")
+    assert [ban.room for ban in kept()] == ["Caf\u00e9"]
+    run("bans", "remove", ANN, "--room", "Cafe\u0301")
+    assert kept() == []
+    file = tmp_path / "bans.jsonl"
+    file.write_text(f'{{"subject": "{ANN}", "room": "Cafe\u0301 "}}\n', "utf-8")
+    run("bans", "import", str(file))
+    assert [ban.room for ban in kept()] == ["Caf\u00e9"]

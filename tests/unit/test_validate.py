@@ -6,7 +6,7 @@ import pytest
 from fortepiano.protocol import validate
 
 BIDI = ["\u202e", "\u2066", "\u2067", "\u202b", "\u200f"]
-CONTROLS = ["\n", "\r", "\v", "\0", "\t"]
+CONTROLS = ["\n", "\r", "\v", "\0", "\t", "\x1b", "\x7f", "\x85", "\u2028", "\u2029"]
 
 
 class TestUnits:
@@ -19,7 +19,7 @@ class TestUnits:
 
 class TestText:
     @pytest.mark.parametrize(
-        "text", ["x", " x ", "x" * 40, "🎹" * 20, "<b>", "'\"\\", "\u200b", "\u0301", "ж" * 40]
+        "text", ["x", " x ", "x" * 40, "🎹" * 20, "<b>", "'\"\\", "\u0301", "ж" * 40]
     )
     def test_good(self, text: str) -> None:
         assert validate.text(text, 40) == text
@@ -29,6 +29,29 @@ class TestText:
     )
     def test_empty_or_too_long(self, text: str) -> None:
         assert validate.text(text, 40) is None
+
+    @pytest.mark.parametrize(
+        ("text", "form"),
+        [
+            ("x\u200b", "x"),
+            ("e\u0301" * 40, "\u00e9" * 40),
+            ("\u1112\u1161\u11ab" * 40, "\ud55c" * 40),
+            ("x" + "\u200b" * 100, "x"),
+        ],
+    )
+    def test_what_counts_is_the_one_form(self, text: str, form: str) -> None:
+        assert validate.text(text, 40) == validate.name(text, 40) == form
+
+    @pytest.mark.parametrize(
+        "text", ["\u200b", "\u3164", "\u2800", "x" + "\u200b" * 160, "e\u0301" * 41]
+    )
+    def test_invisible_or_still_too_long(self, text: str) -> None:
+        assert validate.text(text, 40) is None
+        assert validate.name(text, 40) is None
+
+    def test_names_are_trimmed_and_lines_are_not(self) -> None:
+        assert validate.text("  x ", 40) == "  x "
+        assert validate.name("  x " + " " * 60, 40) == "x"
 
     @pytest.mark.parametrize("character", CONTROLS + BIDI)
     @pytest.mark.parametrize("form", ["{}", "{}x", "x{}", "x{}x"])

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 from fortepiano.cli.duration import PERMANENT, duration
 from fortepiano.errors import InputError
 from fortepiano.model.banlist import SITE, is_network, subject
+from fortepiano.model.texts import settled
 from fortepiano.store.records import BanRecord
 
 __all__ = ["LONGEST_REASON", "FileFormat", "read", "written"]
@@ -102,7 +103,7 @@ def _ban(row: Row | str, at: int, by: str) -> BanRecord:
     unknown = sorted(str(key) for key in row.keys() - _KNOWN)
     if unknown:
         raise ValueError(f"unknown field {unknown[0]!r}; known are {', '.join(sorted(_KNOWN))}")
-    room = _text(row, "room", _LONGEST_ROOM)
+    room = settled(_text(row, "room", _LONGEST_ROOM))
     who = subject(_text(row, "subject", _LONGEST_ROOM))
     if room != SITE and is_network(who):
         raise ValueError(f"{who} is a network, which can be banned from the whole site only")

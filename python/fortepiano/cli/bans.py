@@ -13,6 +13,7 @@ from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store, utc
 from fortepiano.errors import InputError
 from fortepiano.model.banlist import SITE, is_network, subject
 from fortepiano.model.identity import OFFERED_BITS
+from fortepiano.model.texts import settled
 from fortepiano.store.records import AuditRecord, BanRecord
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ ImportFormat = Literal["jsonl", "csv", "networks"]
 _LISTS = (".txt", ".list", ".netset", ".ipset", ".zone", ".gz")
 """How the names of files end that hold networks and nothing else."""
 
-Room = Annotated[str, typer.Option(help="The room.", show_default="the whole site")]
+Room = Annotated[
+    str, typer.Option(help="The room.", show_default="the whole site", callback=settled)
+]
 FormatOption = Annotated[
     FileFormat | None,
     typer.Option("--format", help="How the file is written.", show_default="by its name"),
@@ -75,7 +78,7 @@ def list_bans(
     at = now()
     with opened_store(config, data_dir) as store:
         bans = _in_force(store, at)
-    wanted = SITE if site else room
+    wanted = SITE if site else room and settled(room)
     _tell_row("WHO", "UNTIL", "BY", "ROOM", "REASON")
     for ban in bans:
         if wanted is None or ban.room == wanted:

@@ -111,7 +111,10 @@ class Settings(BaseSettings):
     words_file: Path | None = Field(
         default=None,
         examples=["words.txt"],
-        description="Words that `no cussing` masks, one a line; unset for the list we come with.",
+        description=(
+            "Words that `no cussing` masks, one a line, with their endings behind a colon;"
+            " unset for the list we come with."
+        ),
     )
     motd: str = Field(
         default="", max_length=4096, description="Message of the day, sent with `hi`."

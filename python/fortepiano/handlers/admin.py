@@ -17,6 +17,7 @@ from fortepiano.model.banlist import subject
 from fortepiano.model.claims import Claims
 from fortepiano.model.crown import Crown
 from fortepiano.model.staff import EVERYWHERE, admin_messages_of
+from fortepiano.model.texts import settled
 from fortepiano.protocol import validate
 from fortepiano.protocol.notices import notice
 
@@ -81,14 +82,14 @@ def _room(context: Context, session: Session, inner: Inner) -> Room:
     if name is not None and not isinstance(name, str):
         raise RefusedError(Code.BAD_ROOM)
     own = session.participant.room if session.participant is not None else None
-    room = own if name is None else context.directory.rooms.get(name)
+    room = own if name is None else context.directory.rooms.get(settled(name))
     if room is None:
         raise RefusedError(Code.NOT_FOUND, "There is no such room.")
     return room
 
 
 def _room_name(context: Context, value: Any) -> str:
-    name = validate.text(value, context.rules.room_name_length)
+    name = validate.name(value, context.rules.room_name_length)
     if name is None:
         raise RefusedError(Code.BAD_ROOM)
     return name
@@ -103,7 +104,7 @@ def _color(context: Context, session: Session, inner: Inner) -> None:
 
 def _name(context: Context, session: Session, inner: Inner) -> None:
     user = _user(context, inner)
-    name = validate.text(inner.get("name"), context.rules.name_length)
+    name = validate.name(inner.get("name"), context.rules.name_length)
     if name is None:
         raise RefusedError(Code.BAD_NAME)
     rename(context, session, user, name=name)
@@ -146,7 +147,7 @@ def _tag(context: Context, session: Session, inner: Inner) -> None:
 def _wanted_tag(context: Context, tag: Any) -> dict[str, str]:
     """Return a tag: an object, or as other servers have it a text alone."""
     wanted = cast("Inner", tag) if isinstance(tag, dict) else {"text": tag}
-    text = validate.text(wanted.get("text"), context.rules.name_length)
+    text = validate.name(wanted.get("text"), context.rules.name_length)
     if text is None:
         raise RefusedError(Code.BAD_MESSAGE)
     color = wanted.get("color")

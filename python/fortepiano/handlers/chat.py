@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fortepiano.codes import Code
 from fortepiano.handlers import networks
+from fortepiano.protocol import validate
 
 if TYPE_CHECKING:
     from fortepiano.model.participant import Participant
@@ -30,7 +31,7 @@ def a(context: Context, session: Session, message: Chat) -> None:
     line: Message = {
         "m": "a",
         "a": _cleaned(context, participant, message.message),
-        "p": context.outbound.identity(participant.user),
+        "p": context.outbound.identity(participant.user, room),
         "t": context.now(),
         "id": secrets.token_hex(_ID_BYTES),
     }
@@ -53,8 +54,8 @@ def dm(context: Context, session: Session, message: Direct) -> None:
     line: Message = {
         "m": "dm",
         "a": _cleaned(context, participant, message.message),
-        "sender": context.outbound.identity(participant.user),
-        "recipient": context.outbound.identity(recipient.user),
+        "sender": context.outbound.identity(participant.user, participant.room),
+        "recipient": context.outbound.identity(recipient.user, participant.room),
         "t": context.now(),
         "id": secrets.token_hex(_ID_BYTES),
     }
@@ -107,7 +108,7 @@ def _why_not(
 
 def _cleaned(context: Context, participant: Participant, text: str) -> str:
     """Return a line as others may see it."""
-    text = context.filter.calmed(text)
+    text = validate.text(text, context.rules.chat_length) or ""
     room = participant.room
     if room.settings.get("no cussing") is True and not room.rules(participant.user.id):
         return context.filter.masked(text)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fortepiano.codes import Code
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import networks, rooms, staff
+from fortepiano.handlers.profile import tell_apart
 from fortepiano.model.identity import new_user_id
 from fortepiano.model.staff import PREFIX, digest, is_valid, permissions_of, staff_scope
 from fortepiano.protocol.notices import notice
@@ -140,6 +141,8 @@ def _admit_staff(context: Context, session: Session, token: Any) -> None:
     session.permissions = permissions_of(scope)
     plays = "playNotesAnywhere" in session.permissions
     context.hub.privilege(session.client, plays_anywhere=plays, unlimited=True)
+    if session.user is not None:
+        tell_apart(context, session.user)
 
 
 def devices(_context: Context, session: Session, _message: Devices) -> None:

@@ -65,7 +65,7 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
         context.outbound.tell(tab, [told])
         rooms.place(context, tab, target, AWKWARD)
     context.outbound.list_change(room)
-    announcement = _announcement(banner, target, length)
+    announcement = _announcement(context, room, banner, target, length)
 
     def announce(is_saved: bool) -> None:
         if not is_saved:
@@ -93,11 +93,12 @@ def _within_reach(context: Context, room: Room, user_id: str) -> User | None:
     return context.directory.online(user_id)
 
 
-def _announcement(banner: User, target: User, length: str) -> Message:
+def _announcement(context: Context, room: Room, banner: User, target: User, length: str) -> Message:
+    who, whom = (context.outbound.shown.name(one, room) for one in (banner, target))
     if banner is target:
-        text = f"Let it be known that {banner.name} kickbanned him/herself."
+        text = f"Let it be known that {who} kickbanned him/herself."
         return notice(text, Code.AWARD, title="Certificate of Award", style=None)
-    text = f"{banner.name} kickbanned {target.name} from this room for {length}."
+    text = f"{who} kickbanned {whom} from this room for {length}."
     return notice(text, Code.KICKBANNED)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fortepiano.codes import Code
 from fortepiano.handlers.refusal import RefusedError
 from fortepiano.model.staff import EVERYWHERE, may_notify, may_send_html
+from fortepiano.model.texts import settled
 from fortepiano.protocol import validate
 from fortepiano.protocol.notices import notice
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from fortepiano.protocol.outbound import Message
 
 __all__ = ["notify", "receivers"]
+
+_LONGEST = 2000
+"""UTF-16 units of a notification, and of its title."""
 
 _LONGEST_MS = 60_000
 _UNTIL_CLOSED = -1
@@ -37,7 +41,8 @@ def notify(context: Context, session: Session, inner: dict[str, Any]) -> None:
         RefusedError: It is malformed, reaches nobody, or is not theirs to say.
     """
     own = session.participant.room.name if session.participant is not None else None
-    room = _named(inner, "targetChannel", Code.BAD_ROOM)
+    named = _named(inner, "targetChannel", Code.BAD_ROOM)
+    room = None if named is None else settled(named)
     user_id = _named(inner, "targetUser", Code.BAD_ID)
     if not may_notify(session.scope, own, room, user_id):
         raise RefusedError(Code.NOT_ALLOWED)
@@ -53,10 +58,10 @@ def notify(context: Context, session: Session, inner: dict[str, Any]) -> None:
 
 
 def _message(inner: dict[str, Any]) -> Message:
-    text, html = _text(inner, "text"), _text(inner, "html")
-    if text is None and html is None:
+    html, text = _text(inner, "html"), validate.text(inner.get("text"), _LONGEST)
+    if text is None and (html is None or _text(inner, "text") is not None):
         raise RefusedError(Code.BAD_MESSAGE)
-    title, style = _text(inner, "title"), _text(inner, "class")
+    title, style = validate.name(inner.get("title"), _LONGEST), _text(inner, "class")
     message = notice(text or "", Code.STAFF_NOTICE, title=title or "Notice", style=style)
     if text is None:
         del message["text"]

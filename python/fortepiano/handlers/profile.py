@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fortepiano.codes import Code
+from fortepiano.model.directory import ANONYMOUS
+from fortepiano.model.looks import are_alike
+from fortepiano.model.tags import imitates
 from fortepiano.protocol import validate
+from fortepiano.protocol.shown import is_of_staff
 
 if TYPE_CHECKING:
     from fortepiano.model.session import Session
@@ -13,7 +17,7 @@ if TYPE_CHECKING:
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.shapes import Profile
 
-__all__ = ["change", "userset"]
+__all__ = ["change", "tell_apart", "userset"]
 
 
 def userset(context: Context, session: Session, message: Profile) -> None:
@@ -24,10 +28,13 @@ def userset(context: Context, session: Session, message: Profile) -> None:
     user = session.user
     if user is None:
         return
-    name = validate.text(message.set.get("name"), context.rules.name_length)
+    name = validate.name(message.set.get("name"), context.rules.name_length)
     if name is not None and user.has_flag("freeze_name"):
         name = None
         context.outbound.refuse(session, Code.NOT_ALLOWED, "You may not change your name.")
+    if name is not None and imitates(name, context.outbound.shown.tags):
+        context.outbound.refuse(session, Code.BAD_NAME, "Only the staff of this site give tags.")
+        name = None
     color, is_afk = message.set.get("color"), message.set.get("afk")
     change(
         context,
@@ -50,6 +57,7 @@ def change(
 
     Name and colour are kept in the store; that somebody is away is over with his visit.
     """
+    before = user.name
     name, color = name or user.name, color or user.color
     is_other = (name, color) != (user.name, user.color)
     if not is_other and is_afk in (None, user.is_afk):
@@ -61,3 +69,24 @@ def change(
         user.is_afk = is_afk
     for participant in user.participations:
         context.outbound.update(participant)
+        if name != before and participant.room.holder is participant:
+            context.outbound.refresh(participant.room, is_told=True)
+    if name != before and is_of_staff(user):
+        tell_apart(context, user, before)
+
+
+def tell_apart(context: Context, user: User, before: str = ANONYMOUS) -> None:
+    """Mark those whose names look like that of somebody of the staff, wherever they are.
+
+    Args:
+        context: The world.
+        user: Who is of the staff, or has ceased to be.
+        before: The name that he had.
+    """
+    outbound = context.outbound
+    outbound.shown.guard(user)
+    for other in context.directory.users.values():
+        if are_alike(other.name, user.name) or are_alike(other.name, before):
+            for participant in other.participations:
+                if participant.looks != outbound.shown.looks(participant):
+                    outbound.update(participant)

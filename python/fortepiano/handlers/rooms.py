@@ -12,6 +12,8 @@ from fortepiano.protocol import validate
 from fortepiano.protocol.notices import notice
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from fortepiano.model.participant import Participant
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
@@ -47,7 +49,7 @@ def ch(context: Context, session: Session, message: Join) -> None:
     user = session.user
     if user is None:
         return
-    name = message.id
+    name = validate.name(message.id, context.rules.room_name_length) or message.id
     if name == _BACKDOOR and context.rules.lobby_names == "numbered":
         name = LOBBY
     elif not _is_in(session, name):
@@ -115,11 +117,14 @@ def place(context: Context, session: Session, user: User, name: str, wanted: Any
     if room is None:
         room = context.directory.open_room(name, validate.settings(wanted))
         room.maker = user.id
-    arrival = world.admit(user, room, outbound.entry(user), context.now())
+    arrival = world.admit(user, room, outbound.entry(user, room), context.now())
     participant = arrival.participant
+    participant.looks = outbound.shown.looks(participant)
     is_announced = arrival.has_crown and len(room.participants) > 1
     if is_announced:
         outbound.announce(room)  # to the others: who comes is told by the welcome
+    elif arrival.has_crown:
+        outbound.refresh(room, is_told=False)
     world.seat(session, participant)
     quota, _ = world.set_quota(participant)
     outbound.welcome(session, participant, quota)
@@ -214,6 +219,15 @@ def refresh_quotas(context: Context) -> None:
     for room in context.directory.rooms.values():
         for participant in room.participants.values():
             refresh_quota(context, participant)
+
+
+def tell_names(context: Context, names: Iterable[str]) -> None:
+    """Tell the people of rooms that came from another process what they are called now."""
+    for name in names:
+        room = context.directory.rooms[name]
+        context.directory.keep(room)
+        context.outbound.announce(room)
+        context.outbound.list_change(room)
 
 
 def list_on(context: Context, session: Session, _message: ListOn) -> None:

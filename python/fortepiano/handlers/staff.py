@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from fortepiano.codes import Code
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import networks, rooms
-from fortepiano.handlers.profile import change
+from fortepiano.handlers.profile import change, tell_apart
 from fortepiano.handlers.refusal import RefusedError
 from fortepiano.model.banlist import SITE, is_network, subject
 from fortepiano.model.room import AWKWARD
+from fortepiano.model.texts import mended
+from fortepiano.protocol import validate
 from fortepiano.protocol.notices import notice
 from fortepiano.store.base import BanRecord
 
@@ -106,6 +108,7 @@ def set_hidden(context: Context, user: User, *, is_hidden: bool) -> None:
             # He and other staff still see him.
             context.outbound.announce(participant.room)
         context.outbound.list_change(participant.room)
+    tell_apart(context, user)
 
 
 def siteban(context: Context, session: Session, message: SiteBan) -> None:
@@ -133,7 +136,7 @@ def siteban(context: Context, session: Session, message: SiteBan) -> None:
             refused.tell(context, session)
             return
         details["network"] = _sizes(around)
-    now, reason, note = context.now(), message.reason[:_LONGEST_REASON], message.note
+    now, reason, note = context.now(), mended(message.reason[:_LONGEST_REASON]), message.note
     until = None if duration is None else now + duration
     ban = BanRecord(SITE, who, until, session.user.id, reason, now)
     context.log(
@@ -260,8 +263,9 @@ def show_out(context: Context, session: Session, ban: BanRecord) -> None:
     text = "You are banned from this site"
     if ban.until is not None:
         text += f" for {rooms.minutes_left(ban.until - context.now())}"
-    if ban.reason:
-        text += f": {ban.reason}"
+    reason = mended(ban.reason)
+    if reason:
+        text += f": {reason}"
     context.outbound.tell(session, [notice(text, Code.SITE_BANNED, style=None)])
     rooms.leave(context, session)  # before the end, which would let them come back for a crown
     session.connection.close(CloseCode.BANNED)
@@ -293,7 +297,8 @@ def setname(context: Context, session: Session, message: SetName) -> None:
     """Change somebody's name."""
     user = _changeable(context, session, message.id)
     if user is not None:
-        rename(context, session, user, name=message.name)
+        name = validate.name(message.name, context.rules.name_length)
+        rename(context, session, user, name=name)
 
 
 def _changeable(context: Context, session: Session, user_id: str) -> User | None:
@@ -315,6 +320,7 @@ def set_tag(
     context.log(by, kind, subject=user.id, text=None if tag is None else tag["text"])
     for participant in user.participations:
         context.outbound.update(participant)
+    tell_apart(context, user)
 
 
 def rename(

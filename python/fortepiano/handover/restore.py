@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from fortepiano.handover.respell import respell
 from fortepiano.model.claims import Claims
 from fortepiano.model.crown import Crown
 from fortepiano.model.participant import Participant
@@ -43,6 +44,7 @@ def restore(context: Context, engine: Engine, state: State, sockets: Sequence[in
         KeyError: The state names what is not in it.
         ValueError: A connection is in a state that this version does not know.
     """
+    respell(state)
     hub, directory = context.hub, context.directory
     anchor, then, tick = state.clock
     unpack_clock(hub, anchor, then + (time.monotonic_ns() - state.at) // 1000, tick)
@@ -58,6 +60,7 @@ def restore(context: Context, engine: Engine, state: State, sockets: Sequence[in
     for user_state in state.users:
         user = directory.users[user_state.id]
         user.sessions = [_session(links, place) for place in user_state.sessions]
+        context.outbound.shown.guard(user)
     for room_state in state.rooms:
         _room(context, room_state, links)
     for user_state in state.users:
@@ -147,15 +150,17 @@ def _room(context: Context, state: RoomState, links: Sequence[Link]) -> None:
         holder = room.participants[crown.user_id] if crown.is_held else None
         room.crown = Crown(crown.user_id, holder, crown.time, crown.start, crown.end)
     context.world.guard(room)
+    context.outbound.refresh(room, is_told=False)
 
 
 def _participant(
     context: Context, room: Room, state: ParticipantState, links: Sequence[Link]
 ) -> None:
     hub, user = context.hub, context.directory.users[state.user_id]
-    head = context.outbound.entry(user)
+    head = context.outbound.entry(user, room)
     person = hub.add_person(room.number, f'"{user.id}"'.encode(), head, state.x, state.y)
     participant = room.participants[user.id] = Participant(user, room, person)
+    participant.looks = context.outbound.shown.looks(participant)
     for place in state.tabs:
         session = _session(links, place)
         participant.tabs.append(session)

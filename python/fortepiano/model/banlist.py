@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from fortepiano.model.identity import network_around
+from fortepiano.model.texts import settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -116,7 +117,8 @@ class BanList:
             return False
         self._revision = self._store.revision
         kept = {
-            (record.room, record.subject): record
+            # Another program may spell a room otherwise.
+            (record.room and settled(record.room), record.subject): record
             for record in self._store.bans()
             if _makes_sense(record)
         }
@@ -124,13 +126,13 @@ class BanList:
             self._drop(room, who)
         for key, record in kept.items():
             if self._known.get(key) != record:
-                self._put(record)
+                self._put(record, key[0])
         self._known = kept
         return True
 
     def ban(self, record: BanRecord) -> None:
         """Keep somebody out, from now on; a new ban replaces an old one."""
-        self._put(record)
+        self._put(record, record.room)
         self._known[record.room, record.subject] = record
         self._store.save_ban(record)
 
@@ -141,15 +143,16 @@ class BanList:
             room: The room's name, or `SITE`.
             who: Its subject, as `subject` spells it.
         """
-        self._store.remove_ban(room, who)
+        known = self._known.get((room, who))
+        self._store.remove_ban(room if known is None else known.room, who)
         # The table knows networks without a room, and takes nothing for one that is none.
         return self._known.pop((room, who), None) is not None and self._drop(room, who)
 
-    def _put(self, record: BanRecord) -> None:
+    def _put(self, record: BanRecord, room: str) -> None:
         if _is_plain(record.subject):
             self._table.add_network(record.subject, record.until)
             return
-        self._table.add(record.room, record.subject, record.until)
+        self._table.add(room, record.subject, record.until)
         if is_network(record.subject):
             self._hidden.add(record.subject)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fortepiano.model.identity import default_color
 from fortepiano.model.room import AWKWARD, LOBBY, NORMAL_SETTINGS, SPECIAL_SETTINGS, Room
+from fortepiano.model.texts import mended
 from fortepiano.model.user import User
 from fortepiano.store.records import UserRecord
 
@@ -101,7 +102,7 @@ class Directory:
         if user is None:
             record = self._store.user(user_id)
             name, color, since = (
-                (record.name, record.color, record.first_seen or now)
+                (mended(record.name) or ANONYMOUS, record.color, record.first_seen or now)
                 if record
                 else (ANONYMOUS, default_color(user_id), now)
             )

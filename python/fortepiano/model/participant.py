@@ -22,12 +22,14 @@ class Participant:
         room: Where.
         person: His number in the hub.
         tabs: His connections in this room.
+        looks: How he was last shown here: his name, and for whom it could be taken.
     """
 
     user: User
     room: Room
     person: int
     tabs: list[Session] = field(default_factory=list["Session"])
+    looks: tuple[str, str | None] = ("", None)
 
     @property
     def id(self) -> str:

@@ -76,6 +76,7 @@ class Room:
         invited: Ids of users who may come in while it is invite-only.
         last_lines: When users last said something, by user id, while slow mode is on.
         empty_since: When the last one left; milliseconds since 1970.
+        shown_for: What decided how its people are shown when all were last looked at.
     """
 
     __slots__ = (
@@ -95,6 +96,7 @@ class Room:
         "number",
         "participants",
         "settings",
+        "shown_for",
     )
 
     def __init__(
@@ -116,6 +118,7 @@ class Room:
         self.invited: set[str] = set()
         self.last_lines: dict[str, int] = {}
         self.empty_since = 0
+        self.shown_for: tuple[str, str, bool] = ("", "", False)
 
     @property
     def holder(self) -> Participant | None:

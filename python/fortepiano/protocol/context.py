@@ -76,6 +76,9 @@ class Context:
     events: Events = field(default_factory=Events)
     networks: NetLists = field(default_factory=NetLists)
 
+    def __post_init__(self) -> None:
+        self.outbound.shown.masked = lambda name: self.filter.masked_name(name)
+
     def now(self) -> int:
         """Return the time in milliseconds since 1970; it never jumps."""
         return self.hub.stamp()

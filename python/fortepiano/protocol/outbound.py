@@ -9,6 +9,7 @@ import orjson
 
 from fortepiano.codes import Code
 from fortepiano.protocol.notices import NATIVE, NATIVE_OF, notice
+from fortepiano.protocol.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -62,6 +63,7 @@ class Outbound:
         self.rules = rules
         self._bans = bans
         self._later = later
+        self.shown = Shown()
         self._custom_readers: dict[Session, None] = {}
         self._list_readers: dict[Session, None] = {}
         self._list_changes: dict[str, tuple[Room, Message]] = {}
@@ -104,26 +106,30 @@ class Outbound:
 
     # People
 
-    def entry(self, user: User) -> bytes:
-        """Serialise a user's entry of `ppl`, without position and closing brace."""
-        return orjson.dumps(self.presence(user))[:-1]
+    def entry(self, user: User, room: Room) -> bytes:
+        """Serialise a user's entry of a room's `ppl`, without position and closing brace."""
+        known = self.presence(user, room)
+        if (likeness := self.shown.likeness(user, room)) is not None:
+            known["looksLike"] = likeness
+        return orjson.dumps(known)[:-1]
 
-    def presence(self, user: User) -> Message:
+    def presence(self, user: User, room: Room | None = None) -> Message:
         """Return what everybody may know of a user now: also whether they are away.
 
         That is always said, since clients keep what they are not told anew; but not beside lines of
         chat, which are read long after.
         """
-        known = self.identity(user)
+        known = self.identity(user, room)
         known["afk"] = user.is_afk
         return known
 
-    def identity(self, user: User) -> Message:
-        """Return what everybody may know of a user.
+    def identity(self, user: User, room: Room | None = None) -> Message:
+        """Return what everybody may know of a user, in a room or outside of rooms.
 
         The tag goes along each time: clients take a participant without one to have lost it.
         """
-        known: Message = {"id": user.id, "_id": user.id, "name": user.name, "color": user.color}
+        name = self.shown.name(user, room)
+        known: Message = {"id": user.id, "_id": user.id, "name": name, "color": user.color}
         if user.tag is not None:
             known["tag"] = user.tag
         if user.is_hidden:
@@ -141,7 +147,8 @@ class Outbound:
         position = self._hub.position(participant.person)
         if position is None:
             return
-        payload = b'[{"m":"p",%b,"x":%b,"y":%b}]' % (self.entry(participant.user)[1:], *position)
+        entry = self.entry(participant.user, participant.room)
+        payload = b'[{"m":"p",%b,"x":%b,"y":%b}]' % (entry[1:], *position)
         if participant.user.is_hidden:
             for session in self._those_who_see_all(participant.room):
                 if session is not except_for:
@@ -170,10 +177,18 @@ class Outbound:
             if "vanish" in session.permissions
         ]
 
-    def update(self, participant: Participant) -> None:
+    def update(self, participant: Participant, *, is_told: bool = True) -> None:
         """Say `p` after a change of how somebody is seen, which later joiners see too."""
-        self._hub.update_person(participant.person, self.entry(participant.user))
-        self.present(participant)
+        participant.looks = self.shown.looks(participant)
+        entry = self.entry(participant.user, participant.room)
+        self._hub.update_person(participant.person, entry)
+        if is_told:
+            self.present(participant)
+
+    def refresh(self, room: Room, *, is_told: bool) -> None:
+        """Show those otherwise whom a room's new crown, settings or holder's name concern."""
+        for participant in self.shown.outdated(room):
+            self.update(participant, is_told=is_told)
 
     # Rooms
 
@@ -187,6 +202,7 @@ class Outbound:
     def announce(self, room: Room) -> None:
         """Say the full `ch` of a room to all in it, after its crown, rulers or settings changed."""
         self._departures.discard(room)  # this says what was put off
+        self.refresh(room, is_told=False)
         if room.count < len(room.participants):
             # Not everybody sees the same people.
             for participant in room.participants.values():
@@ -276,7 +292,7 @@ class Outbound:
                 and room.settings.get("noindex") is not True
             ):
                 more["ppl"] = [
-                    self.identity(participant.user)
+                    self.identity(participant.user, room)
                     for participant in room.participants.values()
                     if not participant.user.is_hidden
                 ]

@@ -80,7 +80,7 @@ class Join(Shape, frozen=True):
 
     def fault(self, rules: Rules) -> Code | None:
         """The name follows the rules for texts."""
-        is_name = validate.text(self.id, rules.room_name_length) is not None
+        is_name = validate.name(self.id, rules.room_name_length) is not None
         return None if is_name else Code.BAD_ROOM
 
 
@@ -159,7 +159,7 @@ class Profile(Shape, frozen=True):
     def fault(self, rules: Rules) -> Code | None:
         """One part of it is valid; else the first one that is there is what is wrong."""
         parts = {
-            Code.BAD_NAME: ("name", validate.text(self.set.get("name"), rules.name_length)),
+            Code.BAD_NAME: ("name", validate.name(self.set.get("name"), rules.name_length)),
             Code.BAD_COLOR: ("color", validate.color(self.set.get("color"))),
             Code.BAD_AFK: ("afk", validate.switch(self.set.get("afk"))),
         }

@@ -119,7 +119,7 @@ class SetName(Shape, frozen=True):
 
     def fault(self, rules: Rules) -> Code | None:
         """The name follows the rules for texts."""
-        is_name = validate.text(self.name, rules.name_length) is not None
+        is_name = validate.name(self.name, rules.name_length) is not None
         return None if is_name else Code.BAD_NAME
 
 

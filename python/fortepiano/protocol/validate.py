@@ -5,15 +5,17 @@ Each returns the value to use, or None where it is refused.
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
+from fortepiano.model import texts
 from fortepiano.model.room import Wanted
 
-__all__ = ["color", "number", "settings", "switch", "tag_color", "text", "units", "user_id"]
+__all__ = ["color", "name", "number", "settings", "switch", "tag_color", "text", "units", "user_id"]
 
-# Line breaks, tabs and NUL break log lines and chat boxes; the others turn the direction of all
-# text that follows, other people's too.
-_FORBIDDEN = re.compile("[\n\r\v\0\t\u202e\u2066\u2067\u202b\u200f]")
+_MOST_BEFORE = 4
+"""How many times as long as allowed a text may come: accents and jamo written one by one, a joiner
+behind each letter. More is not even looked at."""
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}", re.ASCII)
 _SHORT_COLOR = re.compile(r"#[0-9a-fA-F]{3}", re.ASCII)
 _USER_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
@@ -34,15 +36,28 @@ def units(value: str) -> int:
 
 
 def text(value: Any, longest: int) -> str | None:
-    """Check a text that others will see: chat, names of users and rooms.
+    """Check a line that others will see: chat, a notice.
 
     Args:
         value: What came.
-        longest: The most UTF-16 units.
+        longest: The most UTF-16 units of what is made of it.
+
+    Returns:
+        Its one form (`fortepiano.model.texts`), which alone may be shown, compared and kept.
     """
-    if not isinstance(value, str) or not value.strip() or _FORBIDDEN.search(value):
+    return _formed(value, longest, texts.line)
+
+
+def name(value: Any, longest: int) -> str | None:
+    """Check the name of a user or a room, or what a tag says; as `text`, but blanks are trimmed."""
+    return _formed(value, longest, texts.normalised)
+
+
+def _formed(value: Any, longest: int, form: Callable[[str], str | None]) -> str | None:
+    if not isinstance(value, str) or len(value) > _MOST_BEFORE * longest:
         return None
-    return value if units(value) <= longest else None
+    found = form(value)
+    return found if found is not None and units(found) <= longest else None
 
 
 def color(value: Any) -> str | None:

@@ -15,6 +15,7 @@ from fortepiano.http.admin.calls import (
     Offset,
     Reader,
     Reason,
+    Settled,
     View,
     Wish,
     problems,
@@ -61,7 +62,7 @@ class BanWish(Wish):
         max_length=64,
         description="A user id; from the whole site also an address or a network.",
     )
-    room: str = Field(
+    room: Annotated[str, Settled] = Field(
         default=SITE, max_length=4096, description="A room's name; empty for the whole site."
     )
     seconds: Annotated[int, Field(ge=1, le=_LONGEST_SECONDS), BeforeValidator(whole)] | None = (
@@ -82,6 +83,7 @@ async def list_bans(
     room: Annotated[
         str | None,
         Query(max_length=4096, description="Only those of this room; empty for the whole site."),
+        Settled,
     ] = None,
     search: Annotated[
         str, Query(max_length=512, description="A part of the subject or the reason.")
@@ -167,7 +169,7 @@ async def lift(
         str, Query(alias="subject", max_length=64, description="Whom; as the list has it.")
     ],
     room: Annotated[
-        str, Query(max_length=4096, description="A room's name; empty for the whole site.")
+        str, Query(max_length=4096, description="A room's name; empty for the whole site."), Settled
     ] = SITE,
 ) -> Response:
     """Let somebody in again."""

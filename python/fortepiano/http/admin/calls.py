@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from fastapi import Depends, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from fortepiano.http.desk import Desk
 from fortepiano.http.problem import MEDIA_TYPE, ProblemError
+from fortepiano.model.texts import mended, settled
 
 if TYPE_CHECKING:
     from fortepiano.store.base import Scope, TokenRecord
@@ -26,6 +27,7 @@ __all__ = [
     "Reader",
     "Reason",
     "RoomName",
+    "Settled",
     "UserId",
     "View",
     "Wish",
@@ -93,7 +95,10 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-RoomName = Annotated[str, Query(max_length=4096, description="The room's name.")]
+Settled = AfterValidator(settled)
+"""Whatever names a room, or a part of a name: another spelling of the same is the same."""
+
+RoomName = Annotated[str, Query(max_length=4096, description="The room's name."), Settled]
 
 
 def whole(value: object) -> object:
@@ -106,7 +111,9 @@ def whole(value: object) -> object:
 
 UserId = Annotated[str, Field(pattern="^[0-9a-f]{24}$", description="A user's id.")]
 Reason = Annotated[
-    str, Field(default="", max_length=200, description="Why, for people; goes into the audit log.")
+    str,
+    Field(default="", max_length=200, description="Why, for people; goes into the audit log."),
+    AfterValidator(mended),
 ]
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many at most.")]
 Offset = Annotated[int, Query(ge=0, le=1_000_000_000, description="How many to pass over.")]

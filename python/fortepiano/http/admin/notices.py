@@ -6,17 +6,19 @@ from fastapi import APIRouter, Body
 from pydantic import BeforeValidator, Field
 
 from fortepiano.codes import Code
-from fortepiano.http.admin.calls import Moderator, UserId, View, Wish, problems, whole
+from fortepiano.http.admin.calls import Moderator, Settled, UserId, View, Wish, problems, whole
 from fortepiano.http.problem import ProblemError
 from fortepiano.model.session import Session
+from fortepiano.protocol import validate
 from fortepiano.protocol.context import Context
 from fortepiano.protocol.notices import notice
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["notices"], responses=problems(404))
+router = APIRouter(tags=["notices"], responses=problems(404, 409))
 
 _LONGEST_SECONDS = 60
+_LONGEST = 4000
 
 
 class _Notice(Wish):
@@ -37,7 +39,7 @@ class NoticeToRoom(_Notice):
     """A notice to all in a room."""
 
     to: Literal["room"]
-    room: str = Field(max_length=4096, description="The room's name.")
+    room: Annotated[str, Settled] = Field(max_length=4096, description="The room's name.")
 
 
 class NoticeToUser(_Notice):
@@ -62,14 +64,18 @@ async def tell(
     context = at.desk.context
     if wish.to == "all" and at.token.scope != "admin":
         raise ProblemError(403, "Only a token of the scope admin may tell everybody.")
+    text = validate.text(wish.text, _LONGEST)
+    if text is None:
+        raise ProblemError(409, "No notice can say that.")
     receivers = _receivers(context, wish)
-    message = notice(wish.text, Code.STAFF_NOTICE, title=wish.title, style=None)
+    title = validate.name(wish.title, _LONGEST) or "Notice"
+    message = notice(text, Code.STAFF_NOTICE, title=title, style=None)
     message["duration"] = wish.seconds * 1000
     for receiver in receivers:
         context.outbound.tell(receiver, [message])
     room = wish.room if isinstance(wish, NoticeToRoom) else ""
     user_id = wish.user_id if isinstance(wish, NoticeToUser) else ""
-    context.log(at.token, "notice", room=room, subject=user_id, text=wish.text)
+    context.log(at.token, "notice", room=room, subject=user_id, text=text)
     return Told(connections=len(receivers))
 
 

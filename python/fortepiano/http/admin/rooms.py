@@ -18,6 +18,7 @@ from fortepiano.http.admin.calls import (
     Reader,
     Reason,
     RoomName,
+    Settled,
     UserId,
     View,
     Wish,
@@ -133,7 +134,7 @@ class PermanentWish(Wish):
 async def list_rooms(
     at: Reader,
     search: Annotated[
-        str, Query(max_length=4096, description="A part of the name, in either case.")
+        str, Query(max_length=4096, description="A part of the name, in either case."), Settled
     ] = "",
     limit: Limit = 100,
     offset: Offset = 0,
@@ -232,7 +233,7 @@ async def make_permanent(
 ) -> Response:
     """Let a room outlive its people, or no more; it is made if there is none of that name."""
     context = at.desk.context
-    if validate.text(name, context.rules.room_name_length) is None:
+    if validate.name(name, context.rules.room_name_length) is None:
         raise ProblemError(409, "No room can have that name.")
     room = context.directory.rooms.get(name)
     if room is None and not wish.permanent:

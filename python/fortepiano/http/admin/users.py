@@ -17,6 +17,7 @@ from fortepiano.http.admin.calls import (
     Offset,
     Reader,
     Reason,
+    Settled,
     View,
     Wish,
     problems,
@@ -35,7 +36,7 @@ router = APIRouter(tags=["users"])
 _Id = Annotated[str, Path(pattern="^[0-9a-f]{24}$", description="The user's id.")]
 _Color = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
 _TagColor = Annotated[str, Field(pattern="^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$")]
-_RoomName = Annotated[str, Field(max_length=4096, description="A room's name.")]
+_RoomName = Annotated[str, Field(max_length=4096, description="A room's name."), Settled]
 
 
 class Tag(Wish):
@@ -133,10 +134,12 @@ class CloseWish(Wish):
 async def list_users(
     at: Reader,
     search: Annotated[
-        str, Query(max_length=512, description="A part of the name or the id, in either case.")
+        str,
+        Query(max_length=512, description="A part of the name or the id, in either case."),
+        Settled,
     ] = "",
     room: Annotated[
-        str | None, Query(max_length=4096, description="Only who is in this room.")
+        str | None, Query(max_length=4096, description="Only who is in this room."), Settled
     ] = None,
     limit: Limit = 100,
     offset: Offset = 0,
@@ -166,9 +169,10 @@ async def show_user(at: Reader, user_id: _Id) -> UserView:
 async def change_user(at: Moderator, user_id: _Id, wish: Annotated[UserWish, Body()]) -> UserView:
     """Give a user another name, another colour, or both."""
     user, context = _user(at, user_id), at.desk.context
-    if wish.name is not None and not validate.text(wish.name, context.rules.name_length):
+    name = validate.name(wish.name, context.rules.name_length)
+    if wish.name is not None and name is None:
         raise ProblemError(409, "Nobody can have that name.")
-    staff.rename(context, at.token, user, name=wish.name, color=wish.color)
+    staff.rename(context, at.token, user, name=name, color=wish.color)
     return _view(user)
 
 
@@ -176,12 +180,12 @@ async def change_user(at: Moderator, user_id: _Id, wish: Annotated[UserWish, Bod
 async def tag_user(at: Admin, user_id: _Id, wish: Annotated[TagWish, Body()]) -> UserView:
     """Pin a tag to a user's name, or take it away."""
     user, context = _user(at, user_id), at.desk.context
-    if wish.tag is not None and not validate.text(wish.tag.text, context.rules.name_length):
-        raise ProblemError(409, "No tag can say that.")
     tag = None
     if wish.tag is not None:
-        color = validate.tag_color(wish.tag.color) or wish.tag.color
-        tag = {"text": wish.tag.text, "color": color}
+        text = validate.name(wish.tag.text, context.rules.name_length)
+        if text is None:
+            raise ProblemError(409, "No tag can say that.")
+        tag = {"text": text, "color": validate.tag_color(wish.tag.color) or wish.tag.color}
     staff.set_tag(context, at.token, user, tag)
     return _view(user)
 
@@ -216,7 +220,7 @@ async def kick_user(at: Moderator, user_id: _Id, wish: Annotated[KickWish, Body(
 async def move_user(at: Moderator, user_id: _Id, wish: Annotated[MoveWish, Body()]) -> Response:
     """Put all tabs of a user into a room, which is made if there is none of that name."""
     user, context = _user(at, user_id), at.desk.context
-    if validate.text(wish.room, context.rules.room_name_length) is None:
+    if validate.name(wish.room, context.rules.room_name_length) is None:
         raise ProblemError(409, "No room can have that name.")
     context.log(at.token, "move", room=wish.room, subject=user.id, reason=wish.reason)
     _put(at, user, None, wish.room, f'You were put into "{wish.room}"', wish.reason)

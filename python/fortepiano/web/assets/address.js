@@ -1,4 +1,4 @@
-/** The room's name is the path of the page: this file alone knows how one becomes the other. */
+/** The room's name is the path of the page. */
 
 export const LOBBY = "lobby";
 
@@ -13,7 +13,7 @@ const TAKEN = /^(ws|healthz|readyz|assets(\/.*)?)$/;
 export function roomOf({ pathname, search }) {
 	const asked = new URLSearchParams(search).get("c");
 	if (asked) return asked;
-	const path = pathname.slice(1);
+	const path = pathname.slice(1).replace(/\/+$/, "");
 	if (path === "" || path === "ws") return LOBBY;
 	try {
 		return decodeURIComponent(path);
@@ -26,8 +26,8 @@ export function roomOf({ pathname, search }) {
 export function pathOf(room) {
 	if (room === LOBBY) return "/";
 	const segments = room.split("/");
-	// A browser takes "." and ".." and an empty first segment for directions, not for a name.
-	const odd = segments[0] === "" || segments.some((part) => part === "." || part === "..");
+	// A browser takes "." and ".." and an empty first segment for directions, people add a slash.
+	const odd = segments[0] === "" || segments.at(-1) === "" || segments.some((part) => /^\.\.?$/.test(part));
 	if (odd || TAKEN.test(room)) return `/?c=${encodeURIComponent(room)}`;
 	return `/${segments.map(encodeURIComponent).join("/")}`;
 }

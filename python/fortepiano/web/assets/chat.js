@@ -1,4 +1,5 @@
 import { element, make, press, submit } from "./dom.js";
+import { LOBBY } from "./address.js";
 import { color } from "./color.js";
 import { t } from "./language.js";
 import { oneLine, string, withLinks } from "./text.js";
@@ -34,7 +35,10 @@ export class Chat {
 		for (const kind of ["a", "dm"]) net.wire.on(kind, (line) => this.#append(line));
 		net.wire.on("c", ({ c }) => this.#replace(Array.isArray(c) ? c : []));
 		net.on("status", () => this.#allow());
-		room.on("joined", () => this.#aim(null, null));
+		room.on("joined", () => {
+			this.#aim(null, null);
+			this.#read();
+		});
 		room.on("changed", () => this.#allow());
 		mutes.on("change", () => {
 			for (const row of this.#log.querySelectorAll("div")) row.hidden = mutes.chat.has(row.dataset.user ?? "");
@@ -178,7 +182,9 @@ export class Chat {
 		const seen = !document.hidden && !this.#section.classList.contains("closed");
 		if (seen) this.#unread = 0;
 		this.#toggle.dataset.unread = this.#unread ? String(this.#unread) : "";
-		document.title = (this.#unread ? `(${this.#unread}) ` : "") + document.title.replace(/^\(\d+\) /, "");
+		const { name } = this.#room;
+		const place = name === LOBBY ? "" : `${name} · `;
+		document.title = `${this.#unread ? `(${this.#unread}) ` : ""}${place}fortepiano`;
 	}
 
 	#allow() {

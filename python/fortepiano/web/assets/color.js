@@ -1,8 +1,4 @@
-/**
- * The value if it is a colour of six hex digits, else the fallback: colours come from others, so
- * none goes into a style unchecked.
- * @param {unknown} value @param {string} [fallback]
- */
+/** The value if it is a colour of six hex digits, else the fallback. @param {unknown} value @param {string} [fallback] */
 export function color(value, fallback = "#8a94a6") {
 	return typeof value === "string" && /^#[0-9a-f]{6}$/i.test(value) ? value.toLowerCase() : fallback;
 }

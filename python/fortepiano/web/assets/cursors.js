@@ -3,11 +3,11 @@ import { icon, make } from "./dom.js";
 import { wear } from "./color.js";
 
 const PERIOD = 50;
-// Share of the way that is left after a millisecond: a cursor that is told every 50 ms glides.
+// Share of the way that is left after a millisecond.
 const GLIDE = 0.972;
 const ARRIVED = 0.02;
 
-/** Everybody else's cursor, and the telling of one's own. Coordinates are percent of the window. */
+/** Everybody else's cursor. Coordinates are percent of the window. */
 export class Cursors {
 	/** @type {Map<string, Cursor>} */
 	#cursors = new Map();
@@ -75,7 +75,7 @@ export class Cursors {
 			const { person, node } = cursor;
 			const dx = person.x - cursor.x;
 			const dy = person.y - cursor.y;
-			// From the parking place outside the window a cursor appears; it does not fly in.
+			// From outside the window a cursor appears; it does not fly in.
 			const way = Math.abs(dx) + Math.abs(dy);
 			const there = way > 60 || way < ARRIVED;
 			cursor.x = there ? person.x : person.x - dx * left;
@@ -90,14 +90,9 @@ export class Cursors {
 	}
 }
 
-/** Tells the others where one's own cursor is: 20 times a second at most, and only if it moved. @param {Net} net */
+/** Tells the others where one's own cursor is when it moved, 20 times a second at most. @param {Net} net */
 export function tellCursor(net) {
-	let x = 0;
-	let y = 0;
-	let toldX = NaN;
-	let toldY = NaN;
-	let told = 0;
-	let timer = 0;
+	let [x, y, toldX, toldY, told, timer] = [0, 0, NaN, NaN, 0, 0];
 	const tell = () => {
 		timer = 0;
 		if (Math.abs(x - toldX) <= 0.1 && Math.abs(y - toldY) <= 0.1) return;

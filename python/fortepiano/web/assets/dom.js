@@ -1,3 +1,5 @@
+const SVG = "http://www.w3.org/2000/svg";
+
 /**
  * The element with this id, which index.html must contain.
  * @template {Element} [T=HTMLElement]
@@ -20,10 +22,10 @@ export function make(tag, className = "", text = "") {
 	return made;
 }
 
-/** One of the icons that index.html defines as symbols. @param {string} name @returns {SVGSVGElement} */
+/** One of the symbols in index.html. @param {string} name @returns {SVGSVGElement} */
 export function icon(name) {
-	const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-	const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+	const svg = document.createElementNS(SVG, "svg");
+	const use = document.createElementNS(SVG, "use");
 	use.setAttribute("href", `#icon-${name}`);
 	svg.classList.add("icon");
 	svg.setAttribute("aria-hidden", "true");
@@ -31,7 +33,7 @@ export function icon(name) {
 	return svg;
 }
 
-/** The button with this id, which from now on does something. @param {string} id @param {() => void} act */
+/** The button with this id; it does something from now on. @param {string} id @param {() => void} act */
 export function press(id, act) {
 	const button = element(id, HTMLButtonElement);
 	button.addEventListener("click", act);
@@ -39,7 +41,7 @@ export function press(id, act) {
 }
 
 /**
- * A dialog with the buttons that open and close it; a click beside it closes it too, as people expect.
+ * A dialog with the buttons that open and close it; a click beside it closes it too.
  * @param {string} name @param {() => void} [before] called each time before it opens
  */
 export function panel(name, before) {
@@ -55,17 +57,13 @@ export function panel(name, before) {
 			before();
 			dialog.showModal();
 		});
-		// The browser gives the focus back to the button, and with it the space bar: who used the mouse
-		// wants to play on.
+		// The browser gives focus and space bar back to the button: who used the mouse wants to play on.
 		dialog.addEventListener("close", () => pointed && /** @type {HTMLElement} */ (document.activeElement)?.blur());
 	}
 	return dialog;
 }
 
-/**
- * Does something with a form when it is sent, which never leaves the page.
- * @param {string} id @param {() => void} act
- */
+/** Does something with a form when it is sent; it stays in the page. @param {string} id @param {() => void} act */
 export function submit(id, act) {
 	element(id).addEventListener("submit", (event) => {
 		event.preventDefault();

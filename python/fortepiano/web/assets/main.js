@@ -1,4 +1,4 @@
-import { LOBBY, pathOf, roomOf, socketOf } from "./address.js";
+import { pathOf, roomOf, socketOf } from "./address.js";
 import { Engine } from "./audio/engine.js";
 import { Instruments } from "./audio/instruments.js";
 import { Recorder } from "./audio/recorder.js";
@@ -104,7 +104,6 @@ wearRoomColors(room);
 // The server has the last word on where one is: it may send one elsewhere.
 room.on("joined", () => {
 	if (roomOf(location) !== room.name) history.replaceState(null, "", pathOf(room.name));
-	document.title = room.name === LOBBY ? "fortepiano" : `${room.name} · fortepiano`;
 });
 addEventListener("popstate", () => room.join(roomOf(location)));
 midi.on("change", () => {

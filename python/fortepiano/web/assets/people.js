@@ -5,7 +5,7 @@ import { t } from "./language.js";
 // A plate hops with its owner's playing, not with each of his notes.
 const PULSE = 160;
 
-/** The name plates of all who are in the room; each opens what one can do about that person. */
+/** The name plates of all in the room; each opens what one can do about that person. */
 export class People {
 	/** @type {Map<string, Plate>} */
 	#plates = new Map();
@@ -36,7 +36,7 @@ export class People {
 	/** Lets a plate hop because its owner plays. @param {string} id @param {number} now milliseconds */
 	pulse(id, now) {
 		const plate = this.#plates.get(id);
-		// In a crowd each hops less often: all of them together cost the same as five.
+		// A crowd costs no more than five.
 		const rest = PULSE * Math.max(1, this.#plates.size / 5);
 		if (!plate || now - plate.pulsed < rest || STILL.matches) return;
 		plate.pulsed = now;
@@ -78,8 +78,9 @@ export class People {
 		const crowned = person === this.#room.holder;
 		const beside = !crowned && this.#room.coowners.has(person._id);
 		const silent = this.#mutes.notes.has(person._id) || this.#mutes.chat.has(person._id);
-		const state = [crowned, beside, silent, person.afk, person.tag?.text, person.tag?.color].join();
-		// Each arrival marks everybody: touch the document only where something changed.
+		const { afk, alike, tag } = person;
+		const state = [crowned, beside, silent, afk, alike, tag?.text, tag?.color].join();
+		// Each arrival marks everybody.
 		if (known.marks.dataset.state === state) return;
 		known.marks.dataset.state = state;
 		known.marks.replaceChildren();
@@ -88,11 +89,12 @@ export class People {
 		if (crowned) mark("crown", t("wears the crown"));
 		if (beside) mark("rules", t("rules too"));
 		if (silent) mark("muted", t("muted"));
-		if (person.afk) mark("away", t("away"));
-		if (person.tag) {
-			const tag = make("bdi", "plate-tag", person.tag.text);
-			wear(tag, person.tag.color);
-			known.marks.append(tag);
+		if (afk) mark("away", t("away"));
+		if (alike) mark("alike", t(alike === "staff" ? "looks like the staff" : "looks like the crown's holder"));
+		if (tag) {
+			const label = make("bdi", "plate-tag", tag.text);
+			wear(label, tag.color);
+			known.marks.append(label);
 		}
 		known.plate.classList.toggle("crowned", crowned);
 	}

@@ -1,7 +1,7 @@
 import { element, panel, press, submit } from "./dom.js";
 import { t } from "./language.js";
 
-/** What one can do about somebody in the room: the dialog that his name plate opens. */
+/** What one can do about somebody in the room: a dialog. */
 export class PersonMenu {
 	#dialog = panel("person");
 	#minutes = element("person-minutes", HTMLInputElement);

@@ -2,8 +2,7 @@ import { element, panel, submit } from "./dom.js";
 import { oneLine } from "./text.js";
 
 /**
- * One's own name and colour: the button that shows them and the dialog that changes them, and whether
- * one is away.
+ * One's own name and colour, and whether one is away.
  * @param {Net} net @param {Room} room @param {Away} away
  */
 export function showProfile(net, room, away) {
@@ -12,7 +11,7 @@ export function showProfile(net, room, away) {
 	const gone = element("me-away", HTMLInputElement);
 	const button = element("me-open", HTMLButtonElement);
 	const dialog = panel("me", () => {
-		name.value = room.self?.name ?? "";
+		name.defaultValue = name.value = room.self?.name ?? "";
 		color.value = room.self?.color ?? "";
 		gone.checked = away.chosen;
 	});
@@ -24,7 +23,9 @@ export function showProfile(net, room, away) {
 	});
 	submit("me-form", () => {
 		const chosen = oneLine(name.value, 40);
-		if (chosen) net.send({ m: "userset", set: { name: chosen, color: color.value } });
+		// One's own name may be masked here: what one did not touch stays.
+		const set = { ...(chosen && name.value !== name.defaultValue && { name: chosen }), color: color.value };
+		net.send({ m: "userset", set });
 		away.choose(gone.checked);
 		dialog.close();
 	});

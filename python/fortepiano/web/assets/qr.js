@@ -18,10 +18,7 @@ for (let i = 0, x = 1; i < 255; i += 1, x = (x << 1) ^ (x > 127 ? 0x11d : 0)) {
 /** @param {number} a @param {number} b */
 const times = (a, b) => (a && b ? EXP[LOG[a] + LOG[b]] : 0);
 
-/**
- * The code of a text: rows of modules, true where dark. Undefined where it is too long.
- * @param {string} text @returns {boolean[][] | undefined}
- */
+/** Rows of modules, true where dark; undefined for too long a text. @param {string} text @returns {boolean[][] | undefined} */
 export function qr(text) {
 	const bytes = new TextEncoder().encode(text);
 	const blocks = (/** @type {number} */ i) => (i === 5 ? 2 : 1);
@@ -35,9 +32,7 @@ export function qr(text) {
 	const set = (x, y, dark) => {
 		if (x in grid && y in grid) grid[y][x] = dark;
 	};
-	/**
-	 * Rings around a point, light at some distances. @param {number} cx @param {number} cy @param {number} far @param {number[]} light
-	 */
+	/** Rings, light at some distances. @param {number} cx @param {number} cy @param {number} far @param {number[]} light */
 	const rings = (cx, cy, far, light) => {
 		for (let y = -far; y <= far; y++) {
 			for (let x = -far; x <= far; x++) set(cx + x, cy + y, !light.includes(Math.max(Math.abs(x), Math.abs(y))));
@@ -87,10 +82,7 @@ function encoded(bytes, room) {
 	return words;
 }
 
-/**
- * The words of all blocks in turn, then those that correct errors.
- * @param {number[]} words @param {number} blocks @param {number} checks
- */
+/** The words of all blocks in turn, then the checks. @param {number[]} words @param {number} blocks @param {number} checks */
 function interleaved(words, blocks, checks) {
 	const length = words.length / blocks;
 	const data = Array.from({ length: blocks }, (_, i) => words.slice(i * length, (i + 1) * length));
@@ -98,9 +90,7 @@ function interleaved(words, blocks, checks) {
 	return [...turns(data), ...turns(data.map((block) => remainder(block, checks)))];
 }
 
-/**
- * Reed-Solomon: what is left of a block over the generator of so many checks. @param {number[]} block @param {number} checks
- */
+/** Reed-Solomon: the rest of a block over the generator. @param {number[]} block @param {number} checks */
 function remainder(block, checks) {
 	let generator = [1];
 	for (let i = 0; i < checks; i++) {

@@ -119,6 +119,7 @@ export class Room extends Emitter {
 		person.y = coordinate(entry.y, person.y);
 		person.afk = entry.afk === true;
 		person.vanished = entry.vanished === true;
+		person.alike = string(entry.looksLike);
 		// A tag comes along each time: without one, it is gone.
 		const { text, color: shade } = Object(entry.tag);
 		person.tag = string(text) ? { text, color: color(shade) } : null;

@@ -4,7 +4,7 @@ import { oneLine, string } from "./text.js";
 
 const LONGEST = 512;
 
-/** The dialog with the list of rooms, live while it is open, in which one joins and creates them. */
+/** The dialog with the list of rooms, live while it is open. */
 export class Rooms {
 	/** @type {Map<string, Channel>} */
 	#known = new Map();
@@ -77,7 +77,7 @@ export class Rooms {
 			.sort((a, b) => (b.count ?? 0) - (a.count ?? 0) || a._id.localeCompare(b._id));
 		const held = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.room;
 		this.#list.replaceChildren(...matching.map((room) => this.#row(room)));
-		// The list is built anew under the hands of somebody who walks it with Tab: keep his place.
+		// The list is built anew under the hands of who walks it with Tab.
 		for (const button of this.#list.querySelectorAll("button")) {
 			if (button.dataset.room === held) button.focus();
 		}

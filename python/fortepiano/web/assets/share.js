@@ -4,7 +4,7 @@ import { qr } from "./qr.js";
 
 const QUIET = 4;
 
-/** The dialog with the room's address, as a text to copy and as a code for a phone's camera. */
+/** The dialog with the room's address, as a text and as a code for a phone. */
 export function showShare() {
 	const link = element("share-link", HTMLInputElement);
 	const code = element("share-code", HTMLCanvasElement);
@@ -17,7 +17,7 @@ export function showShare() {
 	});
 	const copy = press("share-copy", async () => {
 		link.select();
-		// Without TLS there is no clipboard for pages; the old command still copies what is selected.
+		// Without TLS pages have no clipboard, but the old command.
 		const copied = await (navigator.clipboard?.writeText(link.value).then(() => true, () => false) ?? false);
 		if (copied || document.execCommand("copy")) copy.textContent = t("Copied");
 	});

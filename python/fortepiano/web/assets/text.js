@@ -1,15 +1,15 @@
-// What the server refuses in names and lines (docs/protocol.md): control characters that break a
-// line and marks that turn the direction of the text around it.
-const REFUSED = /[\0\t\n\v\r\u200f\u202b\u202e\u2066\u2067]+/g;
+// What the server refuses in names and lines (docs/protocol.md), and half surrogates.
+const REFUSED = /[\p{Cc}\p{Zl}\p{Zp}\u200f\u202b\u202e\u2066\u2067]+/gu;
+const HALVES = /\p{Cs}/gu;
+/** @type {Record<string, string>} */
+const OPENING = { ")": "(", "]": "[", "}": "{" };
 
 /**
- * What somebody typed, as the server takes it: one line, no refused characters, no half surrogates.
+ * What somebody typed, as the server takes it.
  * @param {string} typed @param {number} limit UTF-16 units
  */
 export function oneLine(typed, limit) {
-	const line = typed.replace(REFUSED, " ").trim().slice(0, limit);
-	// Half a surrogate pair would arrive as U+FFFD.
-	return line.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "");
+	return typed.normalize().replace(REFUSED, " ").trim().slice(0, limit).replace(HALVES, "");
 }
 
 /** @param {unknown} value @param {string} fallback */
@@ -22,14 +22,26 @@ export function string(value, fallback = "") {
  * @param {string} line @returns {(string | HTMLAnchorElement)[]}
  */
 export function withLinks(line) {
-	return line.split(/(https?:\/\/[^\s<>"]+[^\s<>"'.,;:!?)\]])/i).map((part, i) => {
-		if (i % 2 === 0 || !URL.canParse(part)) return part;
+	return line.split(/(https?:\/\/[^\s<>"\p{DI}]+)/iu).flatMap((part, i) => {
+		const address = i % 2 ? ended(part) : "";
+		if (!URL.canParse(address)) return part;
 		const link = document.createElement("a");
-		link.href = part;
-		link.textContent = part;
+		link.href = address;
+		// The host as it is asked for: no letter in it only looks like another.
+		link.textContent = address.replace(/\/\/[^/?#\\]*/, `//${new URL(address).host}`);
 		link.target = "_blank";
-		// The other page learns neither where it was linked nor how to steer this one.
 		link.rel = "noopener noreferrer nofollow";
-		return link;
+		return [link, part.slice(address.length)];
 	});
+}
+
+/**
+ * An address without the end of the sentence around it; brackets that it opened are its own.
+ * @param {string} address @returns {string}
+ */
+function ended(address) {
+	const last = address.at(-1) ?? "";
+	const open = OPENING[last];
+	const more = open && address.split(last).length > address.split(open).length;
+	return more || /['.,;:!?\u2019\u201d\u3001\u3002]/.test(last) ? ended(address.slice(0, -1)) : address;
 }

@@ -239,6 +239,8 @@ declare global {
     y: number;
     tag?: { text: string; color: string } | null;
     afk?: boolean;
+    /** For whom the name could be taken: `holder` of the crown, or `staff`; empty for nobody. */
+    alike?: string;
     /** Somebody whom only staff sees. */
     vanished?: boolean;
   }
