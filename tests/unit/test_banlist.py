@@ -175,7 +175,8 @@ class TestBanList:
         bans = BanList(Bans(), MemoryStore(), Identity("ip", "one", "two").network_ids)
         bans.ban(record(SITE, "203.0.113.128/25"))
         bans.ban(record(SITE, "2001:db8:0:1::/64"))
-        assert bans.near("203.0.113.7", 0) == ("/24", "")
+        for address in ("203.0.113.7", "::ffff:203.0.113.7"):
+            assert bans.near(address, 0) == ("/24", "")
         assert bans.near("2001:db8::1", 0) == ("/48", "")
         assert bans.near("203.0.112.7", 0) is None
         assert bans.lift(SITE, "203.0.113.128/25")

@@ -29,13 +29,9 @@ def around(context: Context, user: User, bits: int) -> list[str]:
         user: Who.
         bits: How wide they are; a key of `OFFERED_BITS`.
     """
-    found: dict[str, None] = {}
-    for tab in user.sessions:
-        for one in context.identity.network_ids(tab.address):
-            version = 6 if ":" in tab.address else 4
-            if one.endswith(f"/{OFFERED_BITS[bits][version]}"):
-                found[one] = None
-    return list(found)
+    wanted = tuple(f"/{size}" for size in OFFERED_BITS[bits].values())
+    ids = (context.identity.network_ids(tab.address) for tab in user.sessions)
+    return list(dict.fromkeys(one for several in ids for one in several if one.endswith(wanted)))
 
 
 def hint(context: Context, session: Session, user: User) -> None:

@@ -213,7 +213,7 @@ class BanList:
             How near, such as `/48`, and who is banned: a user, or a network's id. In its place is
             nothing where a network is banned in plain text, which would tell the address.
         """
-        bits = 48 if ":" in address else 24
+        bits = 24 if "." in address else 48
         for one in self._networks(address):
             who = self._whereabouts.get(one)
             if who is not None:

@@ -78,6 +78,13 @@ _TOO_FAST = Refusal("connect_rate", 429, "Too many new connections from your add
 _BANNED = Refusal("site_ban", 403, "You are banned from this site.")
 _LISTED = Refusal("listed_network", 403, "")
 
+_WORDS = {
+    "banned": "You are banned from this server",
+    "too_many": "Too many people from your network are here",
+    "full": "The server is full",
+}
+"""Why somebody may not connect, as the page says it, in its reader's language if it knows that."""
+
 _LATELY_MS = 10_000
 """How long a refusal is remembered, for them to ask why."""
 
@@ -201,25 +208,30 @@ class Gate:
             headers: As of `admit`.
 
         Returns:
-            `you`: `banned`, `too_many`, `full` or `network_refused`, and of the last the `words`;
-            nothing where all is well.
+            `you`: `banned`, `too_many`, `full` or `network_refused`, and `words` for people, of the
+            last the operator's; nothing where all is well.
         """
+        you, words = self._verdict(peer, headers)
+        return {"you": you, "words": words or _WORDS[you]} if you else {}
+
+    def _verdict(self, peer: str, headers: Iterable[tuple[str, str]]) -> tuple[str, str]:
+        """Return a verdict, empty where all is well, and the operator's words on it."""
         address = self._address(peer, headers)
         if address is None:
-            return {}
+            return "", ""
         now = self.engine.owner.stamp()
         listed = None if self.networks is None else self.networks.keeping_out(address)
         if self.bans.refuses(self.identity.user_id(address), address, now):
-            return {"you": "banned"}
+            return "banned", ""
         if listed is not None:
-            return {"you": "network_refused", "words": listed.said}
+            return "network_refused", listed.said
         if len(self.engine) >= self.most_sockets:
-            return {"you": "full"}
+            return "full", ""
         reason, when = self.lately.get(address, ("", 0))
         was_throttled = reason in ("too_many_sockets", "connect_rate") and now - when < _LATELY_MS
         if was_throttled or self.throttle.look(address) not in (_ADMITTED, _EXEMPT):
-            return {"you": "too_many"}
-        return {}
+            return "too_many", ""
+        return "", ""
 
     def withdraw(self, admission: Admission) -> None:
         """Take back an admission that does not become a link."""

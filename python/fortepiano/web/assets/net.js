@@ -1,26 +1,10 @@
 import { Emitter } from "./emitter.js";
 
-// Milliseconds before each new attempt, the last one for ever after: what stock clients do. Each is
-// made longer by up to SPREAD of itself, at random, so that thousands who lost their connection
-// together do not come back together.
+// Milliseconds before each new attempt, the last one for ever after; chance adds up to 30 % of each.
 const BACKOFF = [50, 2500, 10000];
-const SPREAD = 0.3;
-const BANNED = 4008;
-const NETWORK_REFUSED = 4005;
+const REFUSED = [4005, 4008];
 /** @type {Record<number, string>} */
-const REASONS = {
-	1013: "The connection was too slow",
-	4000: "The server restarts",
-	4004: "The server heard nothing",
-	4009: "You have too many connections open",
-};
-/** Why the server would refuse one, by `you` of /readyz, and whether it tries again all the same. @type {Record<string, [Status, string]>} */
-const VERDICTS = {
-	banned: ["refused", "You are banned from this server"],
-	network_refused: ["refused", "The server lets nobody in from your network"],
-	too_many: ["reconnecting", "Too many people from your network are here"],
-	full: ["reconnecting", "The server is full"],
-};
+const REASONS = { 1013: "The connection was too slow", 4000: "The server restarts", 4004: "The server heard nothing" };
 
 /**
  * The connection, which comes back by itself.
@@ -48,7 +32,7 @@ export class Net extends Emitter {
 			this.#become("online", "");
 			this.emit("hi", message);
 		});
-		// The network is back: no reason to sit out the rest of the delay.
+		// The network is back.
 		addEventListener("online", () => {
 			if (this.#timer) this.open();
 		});
@@ -75,7 +59,7 @@ export class Net extends Emitter {
 	drop() {
 		const socket = this.#socket;
 		if (!socket) return;
-		// A close handshake with nobody at the other end takes a minute: do not wait for its event.
+		// With nobody at the other end a close takes a minute.
 		socket.onopen = socket.onmessage = socket.onclose = null;
 		socket.close();
 		this.#lost("", 0);
@@ -104,28 +88,26 @@ export class Net extends Emitter {
 	/** @param {string} reason @param {number} code */
 	#lost(reason, code) {
 		this.#socket = null;
-		if (code === BANNED || code === NETWORK_REFUSED) {
-			this.#become("refused", code === BANNED ? reason || VERDICTS.banned[1] : VERDICTS.network_refused[1]);
-			if (code === NETWORK_REFUSED) this.#ask();
+		if (REFUSED.includes(code)) {
+			this.#become("refused", reason);
+			this.#ask();
 			return;
 		}
 		this.#become("reconnecting", reason || this.reason);
-		const delay = BACKOFF[Math.min(this.#failures, BACKOFF.length - 1)] * (1 + SPREAD * Math.random());
+		const delay = BACKOFF[Math.min(this.#failures, BACKOFF.length - 1)] * (1 + 0.3 * Math.random());
 		this.#failures += 1;
 		this.#timer = setTimeout(() => this.open(), delay);
 	}
 
-	/** Why a socket did not open: browsers do not say, but the server answers other questions. */
+	/** Why a socket did not open: browsers do not say. */
 	async #ask() {
 		const answer = await fetch("/readyz", { cache: "no-store" }).catch(() => null);
-		const verdict = await answer?.json().catch(() => null);
+		const { you, words } = Object(await answer?.json().catch(() => null));
 		if (this.status === "online") return;
-		const known = VERDICTS[verdict?.you];
 		if (!answer) this.#become("reconnecting", "The server does not answer");
-		// What the operator says of a network is in the operator's own words.
-		else if (known) this.#become(known[0], (known[0] === "refused" && verdict.words) || known[1]);
-		else if (answer.ok && this.#failures > 1) this.#become("refused", "The server lets nobody in from here");
+		else if (you) this.#become(/full|many/.test(you) ? "reconnecting" : "refused", words);
 		else if (!answer.ok) this.#become("reconnecting", "The server is not ready");
+		else if (this.#failures > 1) this.#become("refused", "The server lets nobody in from here");
 	}
 
 	/** @param {Status} status @param {string} reason */

@@ -21,11 +21,7 @@ export class Incoming {
 		parts.net.wire.on("n", ({ t, n, p }) => {
 			if (typeof t === "number" && typeof p === "string" && Array.isArray(n)) this.#play(t, n, p);
 		});
-		// Nobody is left to let the keys go.
-		parts.room.on("left", (id) => {
-			parts.lights.release(id);
-			parts.voices.silence(id);
-		});
+		parts.room.on("left", (id) => (parts.lights.release(id), parts.voices.silence(id)));
 		parts.mutes.on("change", () => {
 			for (const { id, _id } of parts.room.people.values()) {
 				if (parts.mutes.notes.has(_id)) parts.voices.silence(id);
