@@ -10,7 +10,7 @@ import regex
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fortepiano.model.texts import MARKS, line, mended, normalised, settled
+from fortepiano.model.texts import MARKS, chat, line, mended, normalised, settled
 
 ZWNJ, ZWJ = "\u200c", "\u200d"
 ENGLAND, SCOTLAND = (
@@ -314,3 +314,32 @@ def test_lines_keep_their_blanks() -> None:
     assert line("  x \u2800") == "  x \u2800"
     assert line(" \u200b\u2800 ") is None
     assert line(" e\u0301\u200b ") == " é "
+
+
+class TestChat:
+    """Lines of chat, which bots begin with an invisible mark."""
+
+    @pytest.mark.parametrize(
+        ("typed", "shown"),
+        [
+            ("\u034fline 1", "\u034fline 1"),
+            ("\u034f\u034f\u200bline", "\u034fline"),
+            ("line\u034f 1", "line 1"),
+            ("line", "line"),
+            ("\u034f", None),
+            ("\u034f\u200b \u3164", None),
+            ("\u034fa\nb", None),
+        ],
+    )
+    def test_the_mark_of_a_bot_stays_where_the_line_begins(
+        self, typed: str, shown: str | None
+    ) -> None:
+        assert chat(typed) == shown
+        assert normalised(typed) == (None if shown is None else shown.removeprefix("\u034f"))
+
+    @given(st.text(max_size=40))
+    def test_it_is_a_line_but_for_the_mark(self, typed: str) -> None:
+        found = chat(typed)
+        if found is not None:
+            assert chat(found) == found
+            assert line(found) == line(typed)

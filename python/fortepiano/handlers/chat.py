@@ -108,7 +108,7 @@ def _why_not(
 
 def _cleaned(context: Context, participant: Participant, text: str) -> str:
     """Return a line as others may see it."""
-    text = validate.text(text, context.rules.chat_length) or ""
+    text = validate.chat(text, context.rules.chat_length) or ""
     room = participant.room
     if room.settings.get("no cussing") is True and not room.rules(participant.user.id):
         return context.filter.masked(text)

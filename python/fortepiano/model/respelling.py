@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from fortepiano.model.room import AWKWARD, LOBBY
 from fortepiano.model.tags import without_tag
-from fortepiano.model.texts import line as line_of
+from fortepiano.model.texts import chat as line_of
 from fortepiano.model.texts import mended
 
 if TYPE_CHECKING:

@@ -11,10 +11,12 @@ from functools import lru_cache
 
 import regex
 
-__all__ = ["MARKS", "line", "mended", "normalised", "settled"]
+__all__ = ["MARKS", "chat", "line", "mended", "normalised", "settled"]
 
 MARKS = 4
 """Combining marks on one base that some language may need; more only climb over other lines."""
+
+_MARK_OF_BOTS = "\u034f"
 
 _MOST_PASSES = 6
 """What one pass removes may leave a joiner with nothing to join; more passes no text needs."""
@@ -104,6 +106,17 @@ def line(text: str) -> str | None:
         return None
     found = _formed(text)
     return found if _VISIBLE.search(found) else None
+
+
+def chat(text: str) -> str | None:
+    """Return the one form of a line of chat, which may begin with the mark of a bot.
+
+    Bots begin what they say with an invisible character, by which other bots know not to answer.
+    Without it two of them would talk to each other for ever.
+    """
+    mark = _MARK_OF_BOTS if text.startswith(_MARK_OF_BOTS) else ""
+    found = line(text.removeprefix(mark))
+    return None if found is None else mark + found
 
 
 def settled(text: str) -> str:

@@ -129,7 +129,7 @@ class Chat(Shape, frozen=True):
 
     def fault(self, rules: Rules) -> Code | None:
         """The message follows the rules for texts."""
-        is_line = validate.text(self.message, rules.chat_length) is not None
+        is_line = validate.chat(self.message, rules.chat_length) is not None
         return None if is_line else Code.BAD_MESSAGE
 
 

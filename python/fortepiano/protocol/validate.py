@@ -11,7 +11,18 @@ from typing import Any
 from fortepiano.model import texts
 from fortepiano.model.room import Wanted
 
-__all__ = ["color", "name", "number", "settings", "switch", "tag_color", "text", "units", "user_id"]
+__all__ = [
+    "chat",
+    "color",
+    "name",
+    "number",
+    "settings",
+    "switch",
+    "tag_color",
+    "text",
+    "units",
+    "user_id",
+]
 
 _MOST_BEFORE = 4
 """How many times as long as allowed a text may come: accents and jamo written one by one, a joiner
@@ -36,7 +47,7 @@ def units(value: str) -> int:
 
 
 def text(value: Any, longest: int) -> str | None:
-    """Check a line that others will see: chat, a notice.
+    """Check a line that others will see, such as a notice.
 
     Args:
         value: What came.
@@ -46,6 +57,11 @@ def text(value: Any, longest: int) -> str | None:
         Its one form (`fortepiano.model.texts`), which alone may be shown, compared and kept.
     """
     return _formed(value, longest, texts.line)
+
+
+def chat(value: Any, longest: int) -> str | None:
+    """Check a line of chat; as `text`, but it may begin with the mark of a bot."""
+    return _formed(value, longest, texts.chat)
 
 
 def name(value: Any, longest: int) -> str | None:
