@@ -433,7 +433,7 @@ class TestServer:
             assert "pepper" not in answer.text and "sugar" not in answer.text
             settings = answer.json()["settings"]
             assert settings["internal_port"] == desk.server.internal_port
-            assert settings["limits"]["lag_hard_bytes"] == 1_048_576
+            assert settings["limits"]["lag_hard_bytes"] == 2_097_152
 
     def test_nothing_is_offered_that_is_not_there(self, desk: Desk) -> None:
         paths = desk.client.get("/openapi.json").json()["paths"]
