@@ -23,7 +23,7 @@ HOSTILE = [
     "{{[].at.constructor('owned=1')()}}",
     "';window.owned=1;//",
     "&lt;b&gt;bold&lt;/b&gt;",
-    "\u202dbackwards\u2068",
+    "\u05e9\u05dc\u05d5\u05dd backwards <i>",
 ]
 SCREENSHOT = Path(__file__).parents[2] / "docs" / "screenshots" / "admin.png"
 PATIENCE = 15_000
@@ -213,7 +213,7 @@ def test_the_settings_are_shown_without_secrets(office: Office) -> None:
     page = office.enter()
     office.open("Configuration")
     expect(page.get_by_role("row").filter(has_text="limits.lag_hard_bytes")).to_contain_text(
-        "1048576"
+        "2097152"
     )
     expect(page.get_by_role("row").filter(has_text="internal_port")).to_contain_text(
         str(office.server.internal_port)
