@@ -113,7 +113,7 @@ async def test_everything_is_as_it_was_and_nobody_is_told(guests: Company, serve
     assert [one["id"] for one in ch["ppl"]] == [holder.id, friend.id, muted.id, newcomer.id]
     first = ch["ppl"][0]
     assert (first["name"], first["color"], first["x"], first["y"]) == ("Clara", "#abcdef", 12, 34)
-    assert [one["id"] for one in ch["ppl"] if "afk" in one] == [friend.id]
+    assert [one["id"] for one in ch["ppl"] if one["afk"]] == [friend.id]
     assert ch["ch"]["crown"]["userId"] == holder.id
     assert ch["ch"]["coowners"] == [friend.id]
     assert ch["ch"]["settings"]["color"] == "#112233"
