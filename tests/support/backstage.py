@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
+from fortepiano.codes import Code
 from fortepiano.config import LimitSettings
 from fortepiano.model.banlist import BanList
 from fortepiano.model.directory import Directory
@@ -25,10 +26,6 @@ from fortepiano.protocol.outbound import Outbound
 from fortepiano.rules import Rules
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import Scope
-
-if TYPE_CHECKING:
-    # Benchmarks play here with the revision before, which need not know it.
-    from fortepiano.codes import Code
 
 __all__ = ["START", "Actor", "Backstage"]
 
