@@ -1,6 +1,7 @@
 //! Networks in order, in pages: what a table of them is made of.
 
 use crate::network::{Network, MAPPED};
+use ahash::AHashMap;
 
 /// Entries of a page, at most: a page is moved as a whole where one comes in between.
 const PAGE: usize = 64;
@@ -165,10 +166,12 @@ impl<K: Key> Family<K> {
         self.up_to(network).filter(|&at| self.get(at).0 == network)
     }
 
-    /// Goes through the networks around an address of these bits, as [`super::nettable`] does.
+    /// Goes through the networks around an address of these bits, as [`super::nettable`] does, which
+    /// has the value of each at hand.
     pub(crate) fn around<T>(
         &self,
         bits: u128,
+        values: &AHashMap<Network, u64>,
         look: &mut impl FnMut(Network, u64) -> Option<T>,
     ) -> Option<T> {
         let (network, rest) = self.get(self.before(bits)?);
@@ -183,8 +186,8 @@ impl<K: Key> Family<K> {
         }
         while let Some(length) = longest(outers) {
             outers &= !bit(length);
-            let (network, rest) = self.get(self.find(Network::of_bits(bits, length))?);
-            let found = look(network, rest.value);
+            let network = Network::of_bits(bits, length);
+            let found = look(network, *values.get(&network)?);
             if found.is_some() {
                 return found;
             }

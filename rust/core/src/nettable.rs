@@ -10,8 +10,8 @@ use std::net::IpAddr;
 ///
 /// Two networks are apart, or one is within the other. So the last one that begins at or before an
 /// address either holds it and is the smallest around it, or all that do are around that one: each
-/// knows how long those around itself are. A look-up is one search or two, whatever lengths there
-/// are.
+/// knows how long those around itself are. A look-up is one search, whatever lengths there are, and
+/// none where there are few lengths: then each is asked for by its hash.
 #[derive(Clone, Debug, Default)]
 pub struct NetTable {
     /// Of IPv4: no address of it is in a network of IPv6.
@@ -22,7 +22,17 @@ pub struct NetTable {
     wide: Family<u128>,
     /// How many of those there are in each /64: most addresses need not be looked for among them.
     shared: AHashMap<u64, usize>,
+    /// All of them, to be asked for by where they begin and their length.
+    values: AHashMap<Network, u64>,
+    /// Of IPv6 and of IPv4: no address of the one is in a network of the other.
+    lengths: [Lengths; 2],
 }
+
+/// How many networks have each length, the longest first; none of them is 0.
+type Lengths = Vec<(u8, usize)>;
+
+/// So many lengths are asked for one by one in less time than a search takes.
+const FEW: usize = 3;
 
 /// The bits of half an address of IPv6.
 const HALF: u8 = 64;
@@ -62,14 +72,44 @@ impl NetTable {
             of_its_family!(table, network, pages => pages.push(network, bits));
         }
         // What is shorter than half an address has been put in by now.
-        let halves = table.halves.clone();
-        table.wide.add_bits(|bits| halves.around(bits, &mut |_, value| Some(value)).unwrap_or(0));
+        let (halves, values) = (table.halves.clone(), table.halves.entries().collect());
+        table.wide.add_bits(|bits| halves.around(bits, &values, &mut |_, value| Some(value)).unwrap_or(0));
+        for (network, bits) in table.entries().collect::<Vec<_>>() {
+            table.note(network, bits);
+        }
         table
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (Network, u64)> + '_ {
+        self.narrow.entries().chain(self.halves.entries()).chain(self.wide.entries())
+    }
+
+    /// Has a network's value at hand, by its hash.
+    fn note(&mut self, network: Network, value: u64) {
+        if self.values.insert(network, value).is_none() {
+            let lengths = &mut self.lengths[usize::from(network.is_mapped())];
+            match place(lengths, network.length()) {
+                Ok(at) => lengths[at].1 += 1,
+                Err(at) => lengths.insert(at, (network.length(), 1)),
+            }
+        }
+    }
+
+    fn forget(&mut self, network: Network) {
+        let is_gone = self.values.remove(&network).is_some();
+        let lengths = &mut self.lengths[usize::from(network.is_mapped())];
+        if let (true, Ok(at)) = (is_gone, place(lengths, network.length())) {
+            lengths[at].1 -= 1;
+            if lengths[at].1 == 0 {
+                lengths.remove(at);
+            }
+        }
     }
 
     /// Puts a network in, or gives it another value; whether it is new.
     pub fn insert(&mut self, network: Network, value: u64) -> bool {
         let is_new = of_its_family!(self, network, pages => pages.insert(network, value));
+        self.note(network, value);
         if is_new {
             self.count_wide(network);
         }
@@ -79,6 +119,7 @@ impl NetTable {
     /// Takes out a network, not those within it or around it; false if it was not there.
     pub fn remove(&mut self, network: Network) -> bool {
         let is_gone = of_its_family!(self, network, pages => pages.remove(network));
+        self.forget(network);
         if is_gone && network.length() > HALF && !network.is_mapped() {
             if let Entry::Occupied(mut count) = self.shared.entry(u64::of(network.bits())) {
                 *count.get_mut() -= 1;
@@ -100,16 +141,22 @@ impl NetTable {
     /// something.
     pub fn around<T>(&self, address: IpAddr, mut look: impl FnMut(Network, u64) -> Option<T>) -> Option<T> {
         let bits = bits(address);
+        let lengths = &self.lengths[usize::from(is_mapped(bits))];
+        if lengths.len() <= FEW {
+            let around = lengths.iter().map(|&(length, _)| Network::of_bits(bits, length));
+            let mut found = around.filter_map(|network| Some((network, *self.values.get(&network)?)));
+            return found.find_map(|(network, value)| look(network, value));
+        }
         if is_mapped(bits) {
-            return self.narrow.around(bits, &mut look);
+            return self.narrow.around(bits, &self.values, &mut look);
         }
         if self.shared.contains_key(&u64::of(bits)) {
-            let found = self.wide.around(bits, &mut look);
+            let found = self.wide.around(bits, &self.values, &mut look);
             if found.is_some() {
                 return found;
             }
         }
-        self.halves.around(bits, &mut look)
+        self.halves.around(bits, &self.values, &mut look)
     }
 
     /// Whether there is a network within another one, or that one itself.
@@ -123,8 +170,7 @@ impl NetTable {
 
     /// Keeps the networks whose values the function says yes to.
     pub fn retain(&mut self, keeps: impl Fn(u64) -> bool) {
-        let all = self.narrow.entries().chain(self.halves.entries()).chain(self.wide.entries());
-        let dropped = all.filter(|&(_, value)| !keeps(value)).map(|(network, _)| network);
+        let dropped = self.entries().filter(|&(_, value)| !keeps(value)).map(|(network, _)| network);
         for network in dropped.collect::<Vec<_>>() {
             self.remove(network);
         }
@@ -146,8 +192,14 @@ impl NetTable {
     #[must_use]
     pub fn size(&self) -> usize {
         let shared = self.shared.capacity() * size_of::<(u64, usize)>();
-        self.narrow.size() + self.halves.size() + self.wide.size() + shared
+        let values = self.values.capacity() * 8 / 7 * (size_of::<(Network, u64)>() + 1);
+        self.narrow.size() + self.halves.size() + self.wide.size() + shared + values
     }
+}
+
+/// Where a length stands in the list, or where it would.
+fn place(lengths: &Lengths, length: u8) -> Result<usize, usize> {
+    lengths.binary_search_by(|&(other, _)| length.cmp(&other))
 }
 
 #[cfg(test)]
