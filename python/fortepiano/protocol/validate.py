@@ -43,6 +43,8 @@ _NUMERIC_LENGTH = 40
 
 def units(value: str) -> int:
     """Return the length of a text in UTF-16 code units, as browsers count it."""
+    if value.isascii():
+        return len(value)
     return len(value) + sum(character > "\uffff" for character in value)
 
 
