@@ -182,6 +182,7 @@ impl Hub {
 
     /// Puts bytes that were read for a long frame behind what it has; gives how many there are to be
     /// handled: none before its end.
+    #[inline]
     fn gather(&mut self, client: u32, count: usize) -> usize {
         let extra = self.clients.get_mut(client as usize).and_then(Client::extra_if_any);
         let Some(extra) = extra.filter(|extra| extra.partial.missing() > 0) else { return count };
@@ -279,19 +280,21 @@ impl Hub {
     }
 
     /// Splits a text message into its elements.
-    fn read_text(&mut self, text: Text) {
-        let reading = &mut self.reading;
-        reading.text = text;
-        reading.next = 0;
-        let bytes = match &mut reading.text {
-            Text::Buffer(range) => &mut reading.buffer[range.clone()],
-            Text::Assembled(bytes) => bytes,
+    #[inline]
+    fn read_text(&mut self, mut text: Text) {
+        let custom = self.settings.custom_notes;
+        let Reading { buffer, elements, .. } = &mut self.reading;
+        match &mut text {
+            Text::Buffer(range) => scan(&mut buffer[range.clone()], custom, elements),
+            Text::Assembled(bytes) => scan(bytes, custom, elements),
         };
-        scan(bytes, self.settings.custom_notes, &mut reading.elements);
+        self.reading.text = text;
+        self.reading.next = 0;
     }
 
     /// Reads a binary message: an array of messages is text, whatever its frame says; programs whose
     /// language has bytes and texts send such ones. The rest is Python's.
+    #[cold]
     fn read_binary(&mut self, message: Text) {
         self.reading.text = message;
         let bytes = self.reading.text();
@@ -361,7 +364,7 @@ impl Hub {
         if !self.quotas.spend(it.quota, notes.count) {
             return self.refuse(client, Refusal::Quota);
         }
-        if notes.kept == 0 {
+        if notes.is_senseless {
             return self.refuse(client, Refusal::Notes);
         }
         let Reading { text, buffer, scratch, .. } = &mut self.reading;

@@ -25,8 +25,8 @@ pub struct Notes {
     pub notes: Span,
     /// How many notes it has, which is what they cost of the quota; at least 1.
     pub count: u32,
-    /// How many of them make sense and go out; the message means nothing where it is 0.
-    pub kept: u32,
+    /// Whether none of them makes sense, so that nothing goes out.
+    pub is_senseless: bool,
     /// Whether time and array can go out as they came: no white space, no unknown or repeated keys,
     /// no escapes, nothing to mend, and no more digits than are passed on.
     pub verbatim: bool,
@@ -117,8 +117,13 @@ fn length(cursor: &mut Cursor, custom: bool) -> Option<Option<usize>> {
     if plain.is_some() {
         return Some(plain);
     }
-    let mut again = Cursor::new(cursor.text(), start);
-    Note::read(&mut again, custom).map(|note| note.ok().map(|note| note.length()))
+    Some(length_of_odd(Cursor::new(cursor.text(), start), custom))
+}
+
+/// The same for a note that was walked once before.
+#[cold]
+fn length_of_odd(mut cursor: Cursor, custom: bool) -> Option<usize> {
+    Note::read(&mut cursor, custom)?.ok().map(|note| note.length())
 }
 
 /// A note that needs no mending, as nearly all do: the lengths of its values, 0 for what it lacks.
@@ -344,7 +349,6 @@ struct Note {
 
 impl Note {
     /// Consumes a value and reads it as a note.
-    #[inline]
     fn read(cursor: &mut Cursor, custom: bool) -> Option<Result<Self, Senseless>> {
         if cursor.peek() != b'{' {
             cursor.value()?;

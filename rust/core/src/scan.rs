@@ -118,7 +118,8 @@ fn played(t: Scalar, notes: Option<Array>, custom: bool) -> Option<Element> {
     };
     let Array { span: notes, count, kept, .. } = array;
     let verbatim = array.verbatim && t.passable().is_some();
-    (count > 0).then_some(Element::Notes(Notes { t: t.span, notes, count, kept, verbatim, custom }))
+    let is_senseless = kept == 0;
+    (count > 0).then_some(Element::Notes(Notes { t: t.span, notes, count, is_senseless, verbatim, custom }))
 }
 
 #[inline]
@@ -173,7 +174,7 @@ mod tests {
                 let (mut time, mut out) = (Vec::new(), Vec::new());
                 notes.write_time(text, &mut time);
                 notes.write(text, &mut out);
-                assert_eq!(out == b"[]", notes.kept == 0);
+                assert_eq!(out == b"[]", notes.is_senseless);
                 let sort = if notes.verbatim { "as is" } else { "anew" };
                 let [time, out] = [time, out].map(|bytes| String::from_utf8(bytes).expect("text"));
                 format!("{time} {}x {sort} {out}", notes.count)
