@@ -15,7 +15,7 @@ __all__ = ["why_not"]
 
 
 def why_not(room: Room, session: Session, user: User, now: int) -> tuple[Code, str] | None:
-    """Tell why somebody may not enter a room, as a code and a sentence; None where he may.
+    """Tell why a user may not enter a room, as a code and a sentence; None where they may.
 
     Whoever is there with another tab, or held the crown last, may always; so may staff. Bots may
     where they have a token of the operator's, or have made the room.

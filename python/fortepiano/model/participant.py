@@ -22,7 +22,7 @@ class Participant:
         room: Where.
         person: His number in the hub.
         tabs: His connections in this room.
-        looks: How he was last shown here: his name, and for whom it could be taken.
+        looks: How the user was last shown here: the name, and for whom it could be taken.
     """
 
     user: User

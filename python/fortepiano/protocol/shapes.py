@@ -182,7 +182,7 @@ class Ban(Shape, frozen=True):
 
     Attributes:
         id: His user id; he need not be in the room, but online.
-        ms: For how long, a number or one as a text; 0 throws him out only. Absent, null or empty:
+        ms: For how long, a number or one as a text; 0 only throws them out. Absent, null or empty:
             30 minutes.
     """
 
