@@ -64,7 +64,7 @@ async def test_case_10_who_never_reads_is_dropped_and_costs_little(generous: Ser
             await listener.expect("bye", within=15)
         assert [m for m in listener.log if m["m"] in {"bye", "ch"}][1:] == [gone]
         assert (await player.join(room))["ch"]["count"] == 2
-        # 24 MiB were played; the hard bound of the lag is one.
+        # 24 MiB were played; the hard bound of the lag is two.
         assert most - before < 12 * MIB
 
 
@@ -79,10 +79,11 @@ async def test_pings_that_nobody_collects_are_not_piled_up(server: Server) -> No
         with_patience = asyncio.timeout(5)
         try:
             async with with_patience:
-                for _ in range(400):
+                for _ in range(1000):
                     await peer.send(flood)
         except TimeoutError:
             # The server has stopped to read from somebody who does not read: as good an answer.
             pass
         await other.hears()
-        assert server.resident_bytes - before < 12 * MIB
+        # Their answers are 60 MiB; the hard bound of the lag is two, and what grows is copied.
+        assert server.resident_bytes - before < 24 * MIB
