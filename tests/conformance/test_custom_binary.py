@@ -8,22 +8,15 @@ from typing import Any
 
 import pytest
 
-from support.people import Company, Message, Person, new_room
+from support.custom import binary, parted
+from support.people import Company, Person, new_room
 
 TARGET = {"mode": "subscribed"}
 
 
 def packed(head: Any, payload: bytes = b"") -> bytes:
-    """Return a binary frame's bytes; `head` is JSON already if it is bytes."""
-    text = head if isinstance(head, bytes) else json.dumps(head).encode()
-    return struct.pack(">I", len(text)) + text + payload
-
-
-def unpacked(data: bytes) -> tuple[Message, bytes]:
-    """Return head and payload of a binary frame."""
-    (length,) = struct.unpack(">I", data[:4])
-    head: Message = json.loads(data[4 : 4 + length])
-    return head, data[4 + length :]
+    """Return a frame without a payload, unless one is named."""
+    return binary(head, payload)
 
 
 async def trio(company: Company) -> list[Person]:
@@ -45,7 +38,7 @@ async def test_it_goes_where_its_text_would(guests: Company, payload: bytes) -> 
     for person in (sender, one, deaf):
         await person.nothing()
     (data,) = one.binaries
-    head, heard = unpacked(data)
+    head, heard = parted(data)
     assert heard == payload
     assert head["m"] == "custom"
     assert head["p"] == sender.id
@@ -66,7 +59,7 @@ async def test_its_data_goes_along(guests: Company, data: object) -> None:
     (frame,) = one.binaries
     user = sender.user | {"afk": False}
     head = {"m": "custom", "data": data, "p": sender.id, "u": user}
-    assert unpacked(frame) == (head, b"\1\2\3")
+    assert parted(frame) == (head, b"\1\2\3")
 
 
 async def test_data_that_is_left_out_is_null(guests: Company) -> None:
@@ -74,7 +67,7 @@ async def test_data_that_is_left_out_is_null(guests: Company) -> None:
     await sender.send_raw(packed({"m": "custom", "target": TARGET}))
     await sender.nothing()
     await one.nothing()
-    assert unpacked(one.binaries[0])[0]["data"] is None
+    assert parted(one.binaries[0])[0]["data"] is None
 
 
 @pytest.mark.parametrize("everywhere", [False, True])
@@ -110,7 +103,7 @@ async def test_its_order_among_texts_is_kept(guests: Company) -> None:
         await sender.send_raw(packed({"m": "custom", "target": TARGET}, bytes([number])))
     await sender.nothing()
     assert [m["data"] for m in await one.hears()] == [0, 1, 2]
-    assert [unpacked(data)[1] for data in one.binaries] == [b"\0", b"\1", b"\2"]
+    assert [parted(data)[1] for data in one.binaries] == [b"\0", b"\1", b"\2"]
 
 
 async def test_one_user_and_beyond_the_room(guests: Company) -> None:
@@ -123,7 +116,7 @@ async def test_one_user_and_beyond_the_room(guests: Company) -> None:
     for person in (sender, one, stranger, deaf):
         await person.nothing()
     for person in (one, stranger):
-        assert [unpacked(data)[1] for data in person.binaries] == [b"hi"]
+        assert [parted(data)[1] for data in person.binaries] == [b"hi"]
     assert sender.binaries == deaf.binaries == []
 
 
@@ -177,4 +170,4 @@ async def test_the_budget_is_that_of_the_text(guests: Company) -> None:
     await sender.send_raw(packed(GOOD | {"data": "z" * 5000}))
     assert await sender.told() == ["too_fast"]
     await one.hears()
-    assert [unpacked(data)[1][:1] for data in one.binaries] == [b"x"]
+    assert [parted(data)[1][:1] for data in one.binaries] == [b"x"]

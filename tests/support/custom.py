@@ -12,9 +12,9 @@ PAYLOAD = b"\xff\x00\xfe\x01"
 """Bytes that are no text, so that whoever takes them for one trips."""
 
 
-def binary(head: dict[str, Any], payload: bytes = PAYLOAD) -> bytes:
-    """Return a frame (docs/protocol.md, `custom`)."""
-    said = json.dumps(head).encode()
+def binary(head: Any, payload: bytes = PAYLOAD) -> bytes:
+    """Return a frame (docs/protocol.md, `custom`); a head of bytes goes as it is."""
+    said = head if isinstance(head, bytes) else json.dumps(head).encode()
     return struct.pack(">I", len(said)) + said + payload
 
 
