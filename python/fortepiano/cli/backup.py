@@ -1,7 +1,6 @@
 """`fortepiano backup` and `fortepiano restore`."""
 
 import contextlib
-import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store
+from fortepiano.draft import draft
 from fortepiano.errors import StoreError
 
 __all__ = ["backup", "restore"]
@@ -66,21 +66,12 @@ def restore(
 
 def _write(file: Path, lines: Iterable[bytes]) -> int:
     """Write a file as a whole or not at all; returns how many records are in it."""
-    draft = file.with_name(f"{file.name}.new")
     count = 0
     try:
-        with contextlib.suppress(FileNotFoundError):
-            draft.unlink()
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as out:
+        with draft(file) as out:
             for line in lines:
                 count += 1
                 out.write(line)
-            out.flush()
-            os.fsync(out.fileno())
-        draft.replace(file)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
         raise StoreError(file, f"cannot be written: {error.strerror or error}") from None
     return count - 2  # the header and the end

@@ -9,17 +9,15 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
-import os
-import tempfile
 import time
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import orjson
 
+from fortepiano.draft import draft
 from fortepiano.errors import InputError
 from fortepiano.logs import logger
 from fortepiano.model.netlists import NetList
@@ -27,6 +25,7 @@ from fortepiano.native import Listing, Listings, Networks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from fortepiano.config import NetworkSettings
     from fortepiano.model.netlists import Effect, NetLists
@@ -127,12 +126,8 @@ def keep(data_dir: Path, meaning: NetList, source: str, networks: Listing) -> No
     folder = data_dir / _FOLDER
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        number, name = tempfile.mkstemp(dir=folder)
-        with open(number, "wb") as file:
+        with draft(folder / f"{meaning.name}{_SUFFIX}") as file:
             file.write(_HEAD + orjson.dumps(told) + b"\n" + "\n".join(lines).encode())
-            file.flush()
-            os.fsync(number)
-        Path(name).replace(folder / f"{meaning.name}{_SUFFIX}")
     except OSError as error:
         raise InputError([f"{folder}: {error.strerror or error}"]) from None
 

@@ -5,14 +5,13 @@ servers that share users share this file too.
 """
 
 import json
-import os
 import secrets
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fortepiano import logs
+from fortepiano.draft import draft
 from fortepiano.errors import StoreError
 from fortepiano.model.identity import SigningKey
 
@@ -123,16 +122,8 @@ class KeyRing:
         }
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 600
-            try:
-                with os.fdopen(handle, "w", encoding="ascii") as file:
-                    json.dump(content, file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(name).replace(path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            with draft(path) as file:
+                file.write(json.dumps(content).encode("ascii"))
             found = path.stat()
         except OSError as error:
             raise StoreError(path, f"cannot be written: {error.strerror or error}") from None

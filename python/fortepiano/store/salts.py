@@ -1,11 +1,10 @@
 """A copy of the salts in the data folder, for a start while the store elsewhere is away."""
 
-import contextlib
-import os
 from pathlib import Path
 
 import orjson
 
+from fortepiano.draft import draft
 from fortepiano.errors import StoreError
 
 __all__ = ["SALTS", "read_salts", "write_salts"]
@@ -38,16 +37,9 @@ def write_salts(path: Path, salts: tuple[str, str]) -> None:
         StoreError: It cannot be written.
     """
     text = orjson.dumps({"salt1": salts[0], "salt2": salts[1]}) + b"\n"
-    draft = path.with_suffix(".new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            draft.unlink()
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as file:
+        with draft(path) as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
     except OSError as error:
         raise StoreError(path, f"cannot be written: {error.strerror or error}") from None
