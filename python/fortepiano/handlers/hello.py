@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.outbound import Message
     from fortepiano.protocol.shapes import Bye, Devices, Hello
+    from fortepiano.store.base import TokenRecord
 
 __all__ = ["bye", "devices", "ended", "hi"]
 
@@ -123,18 +124,19 @@ def _has_too_many_sockets(context: Context, session: Session) -> bool:
 
 def _is_vouched_for(context: Context, session: Session, token: Any) -> bool:
     """Whether somebody shows a token that the operator has made, for the staff or for a bot."""
-    if session.is_bot and session.is_known_by_token:
-        return True
+    return session.is_known_bot or _made_by_operator(context, token) is not None
+
+
+def _made_by_operator(context: Context, token: Any) -> TokenRecord | None:
+    """Return what is kept of a token; None where it is not one of the operator's, or has ended."""
     record = context.store.token(digest(token)) if isinstance(token, str) else None
-    return record is not None and is_valid(record, context.now())
+    return record if record is not None and is_valid(record, context.now()) else None
 
 
 def _admit_staff(context: Context, session: Session, token: Any) -> None:
     """Give a session what its staff token allows; any other token is ignored."""
-    record = context.store.token(digest(token)) if isinstance(token, str) else None
-    if record is None or not is_valid(record, context.now()):
-        return
-    scope = staff_scope(record)
+    record = _made_by_operator(context, token)
+    scope = None if record is None else staff_scope(record)
     if scope is None:
         return
     session.scope = scope

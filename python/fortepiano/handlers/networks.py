@@ -53,7 +53,7 @@ def barred(context: Context, session: Session) -> NetList | None:
 
     Bots run in data centres: whoever shows a token of the operator's is known.
     """
-    if session.scope is not None or (session.is_bot and session.is_known_by_token):
+    if session.scope is not None or session.is_known_bot:
         return None
     return context.networks.keeping_out(session.address)
 
@@ -77,7 +77,7 @@ def keep_out(context: Context) -> None:
 
 def silenced(context: Context, session: Session) -> str | None:
     """Say why somebody may not chat from their network; None where they may."""
-    if session.permissions or (session.is_bot and session.is_known_by_token):
+    if session.permissions or session.is_known_bot:
         return None
     listed = context.networks.silencing(session.address)
     if listed is None:
