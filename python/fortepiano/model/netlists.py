@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from fortepiano.model.identity import network_around
+from fortepiano.model.identity import subscriber
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from fortepiano.native import Listing, Listings, Networks
 
@@ -29,8 +29,6 @@ that was accepted for a success, and would come back every 50 ms."""
 
 _TOLD_MOST = 10_000
 """How many are remembered to have been told."""
-
-_SUBSCRIBER_BITS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,7 @@ class NetLists:
 
     def note_told(self, address: str, now: int) -> None:
         """Remember that somebody was told why they may not enter."""
-        place = _place(address)
+        place = subscriber(address)
         self._told.pop(place, None)
         self._told[place] = now
         while len(self._told) > _TOLD_MOST:
@@ -110,30 +108,9 @@ class NetLists:
 
     def was_told(self, address: str, now: int) -> bool:
         """Whether somebody was told lately why they may not enter."""
-        told = self._told.get(_place(address))
+        told = self._told.get(subscriber(address))
         return told is not None and now - told < _TOLD_MS
 
     def prune(self, now: int) -> None:
         """Forget those who were told long ago."""
-        for place in _until_later(self._told.items(), now - _TOLD_MS):
-            del self._told[place]
-
-
-def _until_later(told: Iterable[tuple[str, int]], moment: int) -> list[str]:
-    """Return the places before the first that was told after a moment; they are in order."""
-    found: list[str] = []
-    for place, when in told:
-        if when > moment:
-            break
-        found.append(place)
-    return found
-
-
-def _place(address: str) -> str:
-    """Return what stays of an address: one subscriber has a /64 of IPv6."""
-    if ":" not in address:
-        return address
-    try:
-        return network_around(address, _SUBSCRIBER_BITS)
-    except ValueError:
-        return address
+        self._told = {place: told for place, told in self._told.items() if now - told < _TOLD_MS}
