@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 
 from fortepiano.logs import logger
+from fortepiano.model.netlists import NetLists
 from fortepiano.model.session import Session
 from fortepiano.native import Throttle, frame_bytes
 from fortepiano.net.address import canonical
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from fortepiano.config import LimitSettings
     from fortepiano.model.banlist import BanList
     from fortepiano.model.identity import Identity
-    from fortepiano.model.netlists import NetLists
     from fortepiano.native import Engine
     from fortepiano.net.address import Addresses
     from fortepiano.net.deadline import Awaited, Deadlines
@@ -128,7 +128,7 @@ class Gate:
     refused: Counter[str] = field(default_factory=Counter[str])
     keeps_ips: bool = False
     told: dict[str, int] = field(default_factory=dict[str, int])
-    networks: NetLists | None = None
+    networks: NetLists = field(default_factory=NetLists)
     lately: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
 
     def expect(self, newcomer: Awaited) -> bool:
@@ -175,7 +175,7 @@ class Gate:
         if self.bans.refuses(admission.user_id, address, self.engine.owner.stamp()):
             self.withdraw(admission)
             return self._refuse(_BANNED, address)
-        listed = None if self.networks is None else self._listed(address)
+        listed = self._listed(address)
         if listed is not None:
             self.withdraw(admission)
             return self._refuse(_LISTED._replace(why=listed), address)
@@ -195,8 +195,8 @@ class Gate:
         Those who come for the first time pass, are told upon `hi`, and are closed with 4005.
         """
         lists = self.networks
-        listed = None if lists is None else lists.keeping_out(address)
-        if lists is None or listed is None:
+        listed = lists.keeping_out(address)
+        if listed is None:
             return None
         return listed.said if lists.was_told(address, self.engine.owner.stamp()) else None
 
@@ -220,7 +220,7 @@ class Gate:
         if address is None:
             return "", ""
         now = self.engine.owner.stamp()
-        listed = None if self.networks is None else self.networks.keeping_out(address)
+        listed = self.networks.keeping_out(address)
         if self.bans.refuses(self.identity.user_id(address), address, now):
             return "banned", ""
         if listed is not None:
