@@ -21,12 +21,9 @@ __all__ = ["DISPATCH", "fingerprint", "forget_what_is_made_of_it", "fresh_module
 
 DISPATCH = "fortepiano.protocol.dispatch"
 
-_READ_ANEW = (
-    "fortepiano.handlers",
-    "fortepiano.protocol.shapes",
-    "fortepiano.protocol.staff_shapes",
-    DISPATCH,
-)
+_HANDLERS = "fortepiano.handlers"
+_MODULES = ("fortepiano.protocol.shapes", "fortepiano.protocol.staff_shapes", DISPATCH)
+_READ_ANEW = (_HANDLERS, *_MODULES)
 """What a message looks like, what it does, and the table that joins the two."""
 
 _MADE_OF_IT = ("fortepiano.http.admin",)
@@ -35,10 +32,9 @@ _MADE_OF_IT = ("fortepiano.http.admin",)
 
 def fingerprint() -> bytes:
     """Return what differs whenever one of their files does."""
-    package = Path(fortepiano.__file__).parent
-    files = sorted((package / "handlers").glob("*.py"))
-    protocol = package / "protocol"
-    files += [protocol / f"{name}.py" for name in ("shapes", "staff_shapes", "dispatch")]
+    above = Path(fortepiano.__file__).parent.parent
+    files = sorted(above.joinpath(*_HANDLERS.split(".")).glob("*.py"))
+    files += [above.joinpath(*name.split(".")).with_suffix(".py") for name in _MODULES]
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())

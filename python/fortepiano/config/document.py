@@ -157,15 +157,18 @@ def _is_set(setting: Setting) -> bool:
     `people_per_address`.
     """
     is_of_preset = setting.keys[0] == "rules" and setting.keys != ("rules", "preset")
-    is_shared = setting.keys[0] == "limits" and setting.keys[1] in SHARED
-    return setting.default is not None and not is_of_preset and not is_shared
+    return setting.default is not None and not is_of_preset and not _is_shared(setting)
+
+
+def _is_shared(setting: Setting) -> bool:
+    """Whether a setting is a limit that rises with `people_per_address`."""
+    return setting.keys[0] == "limits" and setting.keys[1] in SHARED
 
 
 def _explained(setting: Setting) -> str:
     when = " Takes effect at a restart." if needs_restart(setting.keys) else ""
     allowed = f" Allowed: {setting.allowed}." if setting.allowed else ""
-    is_shared = setting.keys[0] == "limits" and setting.keys[1] in SHARED
-    shared = f" {_SHARED}" if is_shared else ""
+    shared = f" {_SHARED}" if _is_shared(setting) else ""
     return f"{setting.description}{allowed}{when}{shared}".replace("`", '"')
 
 

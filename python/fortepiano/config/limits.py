@@ -172,11 +172,13 @@ class LimitSettings(Section):
             people = int(values.get("people_per_address", 0))
         except (TypeError, ValueError, OverflowError):
             return values  # what is wrong with it is told where it is checked
+        if not 0 < people <= _MOST_PEOPLE:
+            return values
         enough: dict[str, Any] = {}
         for name, each in SHARED.items():
             least = cls.__pydantic_fields__[name].default
             enough[name] = min(max(least, type(least)(people * each)), _MOST.get(name, 1_000_000))
-        return enough | values if 0 < people <= _MOST_PEOPLE else values
+        return enough | values
 
     @model_validator(mode="after")
     def _soft_before_hard(self) -> Self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from fortepiano.model.directory import ANONYMOUS
 from fortepiano.model.room import AWKWARD, LOBBY
 from fortepiano.model.tags import without_tag
 from fortepiano.model.texts import chat as line_of
@@ -17,12 +18,10 @@ __all__ = ["line_now", "name_now", "numbered", "room_names_now", "said_now"]
 _NAMELESS = "room"
 """What a room is called of whose name nothing is seen."""
 
-_NOBODY = "Anonymous"
-
 
 def name_now(name: str) -> str:
     """Return what somebody of a kept name is called now."""
-    return mended(without_tag(mended(name))) or _NOBODY
+    return mended(without_tag(mended(name))) or ANONYMOUS
 
 
 def said_now(text: str) -> str:
@@ -36,7 +35,7 @@ def line_now(line: dict[str, Any]) -> dict[str, Any]:
     text = said_now(str(line.get("a", "")))
     if isinstance(line.get("p"), dict):
         person = cast("dict[str, Any]", line["p"])
-        line = line | {"p": person | {"name": mended(str(person.get("name", ""))) or _NOBODY}}
+        line = line | {"p": person | {"name": mended(str(person.get("name", ""))) or ANONYMOUS}}
     return line if text == line.get("a") else line | {"a": text}
 
 
