@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from functools import cache
 
 import pytest
 
-from support.people import Company, new_room
-from support.server import Server, run_server
+from support.people import Company, House, new_room
+from support.presets import PRESETS, Preset
+from support.server import Fleet, Server, run_server
 
 PACKAGES = {
     "node": "nodejs",
@@ -24,6 +26,36 @@ PACKAGES = {
 
 FLAGS = {"nginx": "-v", "caddy": "version", "openssl": "version"}
 """How to ask those for their version that do not know `--version`."""
+
+
+@pytest.fixture(scope="session", params=PRESETS)
+def preset(request: pytest.FixtureRequest) -> Preset:
+    """The rules under test."""
+    return PRESETS[request.param]
+
+
+@pytest.fixture(scope="session")
+def fleet() -> Iterator[Fleet]:
+    """All servers that tests share by what is set there."""
+    fleet = Fleet()
+    yield fleet
+    fleet.close()
+
+
+@pytest.fixture
+async def house(fleet: Fleet, preset: Preset) -> AsyncIterator[House]:
+    """Make companies on servers with rules of their own: `house(NAME="value")`.
+
+    Every connection is a new user there, unless NODE_ENV says otherwise.
+    """
+    async with AsyncExitStack() as stack:
+
+        def make(**settings: str) -> Company:
+            company = Company(fleet.server(preset, **({"NODE_ENV": "development"} | settings)))
+            stack.push_async_exit(company)
+            return company
+
+        yield make
 
 
 @pytest.fixture(scope="session")

@@ -5,31 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import Generator
 
 import pytest
 
 from support import cases
-from support.people import Company, House
 from support.presets import PRESETS, Preset
 from support.server import Fleet, Server
 
 _tally = pytest.StashKey[cases.Tally]()
-
-
-@pytest.fixture(scope="session", params=PRESETS)
-def preset(request: pytest.FixtureRequest) -> Preset:
-    """The rules under test."""
-    return PRESETS[request.param]
-
-
-@pytest.fixture(scope="session")
-def fleet() -> Iterator[Fleet]:
-    """All servers of this folder."""
-    fleet = Fleet()
-    yield fleet
-    fleet.close()
 
 
 @pytest.fixture(scope="session")
@@ -48,22 +32,6 @@ def home(fleet: Fleet, preset: Preset) -> Server:
 def mortal(fleet: Fleet, preset: Preset) -> Server:
     """A server like `home`, for tests that restart it."""
     return fleet.server(preset, FORTEPIANO_MOTD="It ends, and begins again.")
-
-
-@pytest.fixture
-async def house(fleet: Fleet, preset: Preset) -> AsyncIterator[House]:
-    """Make companies on servers with rules of their own: `house(NAME="value")`.
-
-    Every connection is a new user there, unless NODE_ENV says otherwise.
-    """
-    async with AsyncExitStack() as stack:
-
-        def make(**settings: str) -> Company:
-            company = Company(fleet.server(preset, **({"NODE_ENV": "development"} | settings)))
-            stack.push_async_exit(company)
-            return company
-
-        yield make
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

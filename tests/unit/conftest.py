@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
+
+from fortepiano.store import DATABASE, Store
+from fortepiano.store.memory import MemoryStore
+from fortepiano.store.redis import RedisStore
+from fortepiano.store.salts import SALTS
+from fortepiano.store.sqlite import SQLiteStore
+from support.redis import RedisServer, run_redis
 
 
 @pytest.fixture(autouse=True)
@@ -19,3 +27,41 @@ def logging_as_before() -> Iterator[None]:
         root.handlers, root.level = handlers, level
         logging.captureWarnings(False)
         structlog.reset_defaults()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a database is to be."""
+    return tmp_path / "data" / DATABASE
+
+
+@pytest.fixture(scope="module")
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis server that the tests of a file share."""
+    with run_redis() as running:
+        yield running
+
+
+REDIS = pytest.param("redis", marks=pytest.mark.needs("redis-server"))
+
+
+@pytest.fixture(params=["memory", "sqlite", REDIS])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which store is under test."""
+    return str(request.param)
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, kind: str, path: Path) -> Iterator[Store]:
+    """Each store in turn, empty and open."""
+    made: Store
+    if kind == "redis":
+        server: RedisServer = request.getfixturevalue("redis_server")
+        with server.client() as client:
+            client.flushall()
+        made = RedisStore(server.url, "test", path.parent / SALTS)
+    else:
+        made = MemoryStore() if kind == "memory" else SQLiteStore(path)
+    made.open()
+    yield made
+    made.close()

@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -24,40 +23,8 @@ from fortepiano.store import (
 )
 from fortepiano.store.base import CHAT_LINES
 from fortepiano.store.memory import MemoryStore
-from fortepiano.store.redis import RedisStore
-from fortepiano.store.salts import SALTS
 from fortepiano.store.sqlite import SQLiteStore
 from support.records import ANN, BANNED, BEA, FIRST, KICKED, LONG, NOW, SECOND, STUDIO, act
-from support.redis import RedisServer, run_redis
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / DATABASE
-
-
-@pytest.fixture(scope="module")
-def redis_server() -> Iterator[RedisServer]:
-    with run_redis() as running:
-        yield running
-
-
-REDIS = pytest.param("redis", marks=pytest.mark.needs("redis-server"))
-
-
-@pytest.fixture(params=["memory", "sqlite", REDIS])
-def store(request: pytest.FixtureRequest, path: Path) -> Iterator[Store]:
-    made: Store
-    if request.param == "redis":
-        server: RedisServer = request.getfixturevalue("redis_server")
-        with server.client() as client:
-            client.flushall()
-        made = RedisStore(server.url, "test", path.parent / SALTS)
-    else:
-        made = MemoryStore() if request.param == "memory" else SQLiteStore(path)
-    made.open()
-    yield made
-    made.close()
 
 
 class TestEveryStore:

@@ -28,7 +28,7 @@ from fortepiano.store.memory import MemoryStore
 from fortepiano.store.redis import RedisStore
 from fortepiano.store.salts import SALTS
 from fortepiano.store.sqlite import SQLiteStore
-from support.redis import RedisServer, run_redis
+from support.redis import RedisServer
 
 NOW = time.time_ns() // 1_000_000
 
@@ -40,12 +40,6 @@ HALL = RoomRecord("hall", {"visible": True}, ANN.id)
 KINDS = ("memory", "sqlite", pytest.param("redis", marks=pytest.mark.needs("redis-server")))
 
 Make = Callable[[str], Store]
-
-
-@pytest.fixture(scope="module")
-def redis_server() -> Iterator[RedisServer]:
-    with run_redis() as running:
-        yield running
 
 
 @pytest.fixture

@@ -3,60 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from pathlib import Path
 
 import orjson
 import pytest
 
 from fortepiano.model.banlist import BanList
 from fortepiano.native import Bans
-from fortepiano.store import DATABASE, AuditRecord, Store
+from fortepiano.store import AuditRecord, Store
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import BanRecord, CrownRecord, MuteRecord, RoomRecord, UserRecord
 from fortepiano.store.redis import RedisStore
 from fortepiano.store.respell import respell
-from fortepiano.store.salts import SALTS
 from fortepiano.store.sqlite import SQLiteStore
 from support.backstage import START, Backstage
-from support.redis import RedisServer, run_redis
 
 ANN, BEA, CAT = (digit * 24 for digit in "abc")
 COMPOSED, DECOMPOSED = "Caf\u00e9", "Cafe\u0301"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / DATABASE
-
-
-@pytest.fixture(scope="module")
-def redis_server() -> Iterator[RedisServer]:
-    with run_redis() as running:
-        yield running
-
-
-REDIS = pytest.param("redis", marks=pytest.mark.needs("redis-server"))
-
-
-@pytest.fixture(params=["memory", "sqlite", REDIS])
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def store(request: pytest.FixtureRequest, kind: str, path: Path) -> Iterator[Store]:
-    made: Store
-    if kind == "redis":
-        server: RedisServer = request.getfixturevalue("redis_server")
-        with server.client() as client:
-            client.flushall()
-        made = RedisStore(server.url, "test", path.parent / SALTS)
-    else:
-        made = MemoryStore() if kind == "memory" else SQLiteStore(path)
-    made.open()
-    yield made
-    made.close()
 
 
 def line(text: str, at: int, name: str = "Ann") -> str:
