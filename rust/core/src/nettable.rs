@@ -71,10 +71,13 @@ impl NetTable {
             table.count_wide(network);
             of_its_family!(table, network, pages => pages.push(network, bits));
         }
-        // What is shorter than half an address has been put in by now.
-        let (halves, values) = (table.halves.clone(), table.halves.entries().collect());
-        table.wide.add_bits(|bits| halves.around(bits, &values, &mut |_, value| Some(value)).unwrap_or(0));
-        for (network, bits) in table.entries().collect::<Vec<_>>() {
+        for (network, bits) in table.narrow.entries().chain(table.halves.entries()).collect::<Vec<_>>() {
+            table.note(network, bits);
+        }
+        // What is shorter than half an address has been noted by now.
+        let Self { halves, wide, values, .. } = &mut table;
+        wide.add_bits(|bits| halves.around(bits, values, &mut |_, value| Some(value)).unwrap_or(0));
+        for (network, bits) in table.wide.entries().collect::<Vec<_>>() {
             table.note(network, bits);
         }
         table

@@ -103,7 +103,7 @@ impl Network {
     #[must_use]
     pub fn holds(self, address: IpAddr) -> bool {
         let bits = bits(address);
-        bits & mask(self.length) == self.bits && (self.length >= MAPPED_BITS || !is_mapped(bits))
+        self.has(bits) && (self.length >= MAPPED_BITS || !is_mapped(bits))
     }
 }
 
