@@ -24,6 +24,9 @@ from fortepiano.store.base import AuditQuery, AuditRecord, BanRecord
 ANN = "a" * 24
 DAY = 86_400_000
 
+# Without the time of day, which would name the test otherwise in each process that collects it.
+_PACKED = gzip.compress(b"ip,score\n192.0.2.1,3\n192.0.2.2,4\n192.0.2.3,1\n", mtime=0)
+
 
 @pytest.fixture(autouse=True)
 def bare_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -404,7 +407,7 @@ class TestLists:
         [
             ("tor.txt", b"# Tor\n192.0.2.1\n198.51.100.0/24\n2001:db8::1\n"),
             ("tor.netset", b"192.0.2.1\r\n198.51.100.0/24\r\n2001:db8::/48\r\n"),
-            ("tor.csv.gz", gzip.compress(b"ip,score\n192.0.2.1,3\n192.0.2.2,4\n192.0.2.3,1\n")),
+            ("tor.csv.gz", _PACKED),
             ("tor.list", b"192.0.2.1-192.0.2.4\n"),
         ],
     )
