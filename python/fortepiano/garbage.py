@@ -15,7 +15,7 @@ import gc
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sized
+    from collections.abc import Callable
 
 __all__ = ["LOOK_SECONDS", "MOST_NEW", "Garbage"]
 
@@ -36,12 +36,12 @@ class Garbage:
     Somebody has to call `look` now and then.
 
     Args:
-        connected: Those whom a full collection would disturb.
+        connected: Returns how many connections a full collection would disturb.
         later: Calls a function after so many seconds.
     """
 
     def __init__(
-        self, connected: Sized, later: Callable[[float, Callable[[], None]], object]
+        self, connected: Callable[[], int], later: Callable[[float, Callable[[], None]], object]
     ) -> None:
         self._connected = connected
         self._later = later
@@ -65,7 +65,7 @@ class Garbage:
 
     def look(self) -> None:
         """Look at what is new; the first time that nobody is connected, at everything."""
-        if self._connected:
+        if self._connected():
             gc.collect(0)
             self._is_swept = False
         elif not self._is_swept:
@@ -75,7 +75,7 @@ class Garbage:
 
     def close(self) -> None:
         """Leave it to Python again."""
-        self._connected, self._is_swept = (), True
+        self._connected, self._is_swept = int, True
         gc.callbacks.remove(_freeze)
         gc.set_threshold(*self._thresholds)
         gc.unfreeze()

@@ -62,6 +62,7 @@ class Reload:
         gate: Who may pass.
         read: Reads the settings again, from where they came at the start.
         most_sockets: Tells how many links the limit of open files allows.
+        on_activity: Called by each dispatch at each message.
     """
 
     def __init__(
@@ -71,12 +72,14 @@ class Reload:
         gate: Gate,
         read: Callable[[], Settings],
         most_sockets: Callable[[], int],
+        on_activity: Callable[[], None],
     ) -> None:
         self._desk = desk
         self._dispatch = dispatch
         self._gate = gate
         self._read = read
         self._most_sockets = most_sockets
+        self._on_activity = on_activity
         self._lock = asyncio.Lock()
         self._fingerprint = fresh.fingerprint()
         self._log = logs.logger(__name__)
@@ -127,7 +130,8 @@ class Reload:
         """Give messages to new handlers from now on."""
         fresh.install(modules)
         fresh.forget_what_is_made_of_it()
-        dispatch = self._dispatch = modules[fresh.DISPATCH].Dispatch(self._desk.context)
+        dispatch = modules[fresh.DISPATCH].Dispatch(self._desk.context, self._on_activity)
+        self._dispatch = dispatch
         self._desk.engine.rebind(dispatch.receive, dispatch.ended, dispatch.receive_binary)
 
     def follow_store(self) -> None:

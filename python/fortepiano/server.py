@@ -159,7 +159,8 @@ async def _serve(
     loop = asyncio.get_running_loop()
     stop, stop_now = asyncio.Event(), asyncio.Event()
     context = make_context(settings, store, keys, loop.call_later, stop.set)
-    dispatch = Dispatch(context)
+    garbage = Garbage(context.hub.connections, loop.call_later)
+    dispatch = Dispatch(context, garbage.stir)
     engine = Engine(context.hub, loop, dispatch.receive, dispatch.ended, dispatch.receive_binary)
     awaited = Deadlines(loop, settings.limits.head_seconds)
     gate = Gate(
@@ -196,7 +197,7 @@ async def _serve(
         settings.flush.duty,
     )
     desk = Desk(context, engine, settings, metrics, why_not_ready, context.now())
-    reload = desk.reload = Reload(desk, dispatch, gate, read, _most_sockets)
+    reload = desk.reload = Reload(desk, dispatch, gate, read, _most_sockets, garbage.stir)
 
     keeper = Keeper(
         context.networks,
@@ -232,8 +233,6 @@ async def _serve(
     ]
     keeping = asyncio.create_task(keeper.run())
     store.attach(loop, reload.follow_store)
-    garbage = Garbage(engine, loop.call_later)
-    dispatch.stir = garbage.stir
     _look_after(context, reload, keys, garbage, loop)
     succession = Succession(desk, partial(_is_quiet, gate, servers[0]))
 

@@ -52,7 +52,7 @@ def people() -> list[str]:
 
 @pytest.fixture
 def garbage(later: Later, people: list[str]) -> Iterator[Garbage]:
-    garbage = Garbage(people, later)
+    garbage = Garbage(people.__len__, later)
     yield garbage
     garbage.close()
     assert gc.get_threshold()[1] < MOST_NEW
@@ -138,7 +138,7 @@ def test_an_empty_server_is_swept_once(look: Callable[[], None], people: list[st
 
 
 def test_after_its_end_it_looks_no_more(later: Later, people: list[str]) -> None:
-    garbage = Garbage(people, later)
+    garbage = Garbage(people.__len__, later)
     garbage.stir()
     garbage.close()
     people.append("ann")

@@ -90,7 +90,7 @@ _LENGTH_BYTES = 4
 
 
 def _nothing() -> None:
-    """Stir nobody."""
+    """Default `on_activity`: do nothing."""
 
 
 class Dispatch:
@@ -98,13 +98,11 @@ class Dispatch:
 
     Args:
         context: What handlers work with.
-
-    Attributes:
-        stir: Called at each message, and at the end of each session.
+        on_activity: Called at each message, and at the end of each session.
     """
 
-    def __init__(self, context: Context) -> None:
-        self.stir: Callable[[], None] = _nothing
+    def __init__(self, context: Context, on_activity: Callable[[], None] = _nothing) -> None:
+        self._on_activity = on_activity
         self._context = context
         self._log = logger(__name__)
         self._reported: set[tuple[str, type[BaseException], int]] = set()
@@ -116,7 +114,7 @@ class Dispatch:
             session: Where it came from.
             raw: A JSON object, strict UTF-8.
         """
-        self.stir()
+        self._on_activity()
         kind = ""
         try:
             message = decode(raw)
@@ -133,7 +131,7 @@ class Dispatch:
             session: Where it came from.
             data: A big-endian length in 4 bytes, a JSON object of that length, a payload.
         """
-        self.stir()
+        self._on_activity()
         try:
             if session.user is None:
                 return
@@ -192,7 +190,7 @@ class Dispatch:
 
     def ended(self, session: Session) -> None:
         """Take a session whose connection has ended out of the world."""
-        self.stir()
+        self._on_activity()
         try:
             hello.ended(self._context, session)
         except Exception as error:

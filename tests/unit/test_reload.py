@@ -1,0 +1,57 @@
+"""A reload of handlers: what the new ones are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from fortepiano import fresh
+from fortepiano.config import Settings
+from fortepiano.reload import Reload
+from support.backstage import Backstage
+
+
+class _Engine:
+    """An engine of which only the handlers in force are of interest."""
+
+    receive: Callable[..., object]
+    ended: Callable[..., object]
+
+    def rebind(
+        self, receive: Callable[..., object], ended: Callable[..., object], _binary: object
+    ) -> None:
+        self.receive, self.ended = receive, ended
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path)
+
+
+async def test_new_handlers_report_activity_as_the_old_ones_did(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    backstage, engine, activity = Backstage(), _Engine(), list[str]()
+    desk = SimpleNamespace(
+        context=backstage.context, engine=engine, settings=settings, metrics=SimpleNamespace()
+    )
+    reload = Reload(
+        cast("Any", desk),
+        backstage.dispatch,
+        cast("Any", SimpleNamespace(awaited=SimpleNamespace())),
+        lambda: settings,
+        lambda: 1,
+        lambda: activity.append("seen"),
+    )
+    monkeypatch.setattr(fresh, "fingerprint", lambda: b"edited")
+    report = await reload()
+    assert report.handlers
+    actor = backstage.enter()
+    engine.receive(actor.session, b'{"m":"ch","_id":"room"}')
+    engine.ended(actor.session)
+    assert actor.session.participant is None
+    assert activity == ["seen", "seen"]
