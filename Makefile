@@ -243,9 +243,9 @@ fuzz: ## Fuzz the native core for FUZZ_SECONDS (60) a target; needs nightly Rust
 
 .PHONY: docs
 docs: build ## Make the references in docs/ anew, from the code
-	@$(BIN)/python -m fortepiano.protocol.reference docs/protocol.md
-	@$(BIN)/python -m fortepiano.config.document docs/settings.md
-	@PYTHONPATH=tests $(BIN)/python -m support.register docs/clients.md
+	@$(BIN)/python scripts/docs/protocol_reference.py docs/protocol.md
+	@$(BIN)/python scripts/docs/settings_reference.py docs/settings.md
+	@PYTHONPATH=tests:scripts/docs $(BIN)/python -m support.register docs/clients.md
 
 .PHONY: conformance
 conformance: build $(VENV)/.tools ## Run the conformance suite and print its table, case by preset

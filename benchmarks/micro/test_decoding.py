@@ -2,19 +2,19 @@
 
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from fortepiano.protocol import shapes
-from fortepiano.protocol.decode import decode, kind_of, shaped
+from fortepiano.handlers.decode import decode, kind_of, shaped
+from fortepiano.protocol import incoming
 from support.backstage import Backstage
 
 LINE = b'{"m":"a","message":"hello everybody","reply_to":"0123abcd"}'
 
 
 def test_decode_a_line_of_chat(benchmark: BenchmarkFixture) -> None:
-    def read() -> shapes.Shape | None:
+    def read() -> incoming.Shape | None:
         message = decode(LINE)
-        return shaped(message, shapes.Chat) if kind_of(message) == "a" else None
+        return shaped(message, incoming.Chat) if kind_of(message) == "a" else None
 
-    assert benchmark(read) == shapes.Chat("hello everybody", "0123abcd")
+    assert benchmark(read) == incoming.Chat("hello everybody", "0123abcd")
 
 
 def test_dispatch_a_line_of_chat(benchmark: BenchmarkFixture) -> None:

@@ -5,7 +5,7 @@ and untrusted bytes, Cython joins the event loop to Rust. Where to begin reading
 
 - `fortepiano.cli`: the command line;
 - `fortepiano.config`: every setting with its unit and default, and the two rule presets;
-- `fortepiano.server`: the parts put together;
+- `fortepiano.server.server`: the parts put together;
 - `fortepiano.handlers`: one file per topic of the protocol.
 """
 

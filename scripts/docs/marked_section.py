@@ -1,16 +1,16 @@
-"""Passages: the parts of documents that are made from the code, each between two marks."""
+"""Replace the part of a document between two marks by what is made from the code."""
 
-__all__ = ["with_passage"]
+__all__ = ["replace_section"]
 
 
-def with_passage(text: str, begin: str, end: str, passage: str) -> str:
-    """Return a document with the passage between its marks made anew.
+def replace_section(text: str, begin: str, end: str, section: str) -> str:
+    """Return a document with the section between two marks replaced.
 
     Args:
         text: The document.
-        begin: The mark before the passage, which stays.
-        end: The mark behind it, which stays.
-        passage: What is to stand there.
+        begin: The mark before the section, which stays.
+        end: The mark after the section, which stays.
+        section: The new section.
 
     Raises:
         ValueError: Where the marks are missing.
@@ -19,4 +19,4 @@ def with_passage(text: str, begin: str, end: str, passage: str) -> str:
     _, found, after = rest.partition(end)
     if not found:
         raise ValueError(f"the document has no {begin} … {end}")
-    return f"{before}{begin}\n\n{passage}\n\n{end}{after}"
+    return f"{before}{begin}\n\n{section}\n\n{end}{after}"

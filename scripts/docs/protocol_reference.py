@@ -1,7 +1,6 @@
-"""What is made from the code in docs/protocol.md: the reference of messages, the table of codes.
+"""Write messages and codes into docs/protocol.md: `protocol_reference.py docs/protocol.md`.
 
-`python -m fortepiano.protocol.reference docs/protocol.md` writes each between its two marks there;
-a test holds the file to it.
+Both are made from the code and stand between two marks each; a test holds the file to them.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from typing import Any
 
 import msgspec
 
-from fortepiano.codes import Code
-from fortepiano.passage import with_passage
-from fortepiano.protocol.dispatch import TABLE
-from fortepiano.rules import PRESETS, Rate
+from fortepiano.config.rules import PRESETS, Rate
+from fortepiano.handlers.dispatch import TABLE
+from fortepiano.model.codes import Code
+from marked_section import replace_section
 
 __all__ = ["BEGIN", "CODES_BEGIN", "CODES_END", "END", "codes", "reference", "updated"]
 
@@ -115,8 +114,8 @@ def updated(text: str) -> str:
     Raises:
         ValueError: Where the marks are missing.
     """
-    return with_passage(
-        with_passage(text, CODES_BEGIN, CODES_END, codes()), BEGIN, END, reference()
+    return replace_section(
+        replace_section(text, CODES_BEGIN, CODES_END, codes()), BEGIN, END, reference()
     )
 
 

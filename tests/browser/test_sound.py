@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from visitor import Invite, Visitor
 
-from fortepiano.http import site
+from fortepiano.http import public_site
 from support.server import Server
 
 pytestmark = pytest.mark.needs("chromium")
 
-WEB = Path(site.__file__).parents[1] / "web"
+WEB = Path(public_site.__file__).parents[1] / "web"
 
 
 def plays(visitor: Visitor) -> None:

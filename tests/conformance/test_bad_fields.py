@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fortepiano.protocol.dispatch import TABLE
+from fortepiano.handlers.dispatch import TABLE
 from support.grammar import FORBIDDEN
 from support.people import Company, House, new_address, new_room
 from support.presets import STILL

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from fortepiano.protocol.dispatch import TABLE
+from fortepiano.handlers.dispatch import TABLE
 from support import grammar
 from support.people import PATIENCE, Company, House, Message, Person, new_room
 from support.presets import only

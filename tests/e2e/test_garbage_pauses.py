@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from fortepiano.garbage import MOST_NEW
+from fortepiano.server.garbage_collector import MOST_NEW
 from support.crowd import Crowd, many_files
 from support.server import Server
 

@@ -15,18 +15,18 @@ import pytest
 from fortepiano import config
 from fortepiano.errors import ChannelError
 from fortepiano.handlers import rooms
-from fortepiano.handover import capture, decode, encode, restore
-from fortepiano.handover.respell import respell
-from fortepiano.handover.state import State
-from fortepiano.handover.words import Offer, Reply, fixed, problems_of
+from fortepiano.handlers.dispatch import Dispatch
 from fortepiano.model.session import Session
 from fortepiano.model.user import User
 from fortepiano.native import Engine, Link
-from fortepiano.net.channel import Channel
-from fortepiano.parts import make_context
-from fortepiano.protocol.dispatch import Dispatch
+from fortepiano.server.assembly import make_context
 from fortepiano.store import open_store
 from fortepiano.store.keyring import open_keys
+from fortepiano.upgrade import capture, decode, encode, restore
+from fortepiano.upgrade.channel import Channel
+from fortepiano.upgrade.messages import Offer, Reply, fixed, problems_of
+from fortepiano.upgrade.respell import respell
+from fortepiano.upgrade.state import State
 from support.peer import CONTINUATION, TEXT, frame
 from support.stage import Loop
 

@@ -263,18 +263,18 @@ DIES_AT_ONCE = "import os, sys\nif '--take-over' in sys.argv: os._exit(9)\n"
 FAILS_LATE = """
 import sys
 if '--take-over' in sys.argv:
-    import fortepiano.handover
+    import fortepiano.upgrade
     def restore(*_):
         raise LookupError("nothing fits")
-    fortepiano.handover.restore = restore
+    fortepiano.upgrade.restore = restore
 """
 STAYS_SILENT = """
 import sys, time
 if '--take-over' in sys.argv:
-    import fortepiano.handover
+    import fortepiano.upgrade
     def restore(*_):
         time.sleep(60)
-    fortepiano.handover.restore = restore
+    fortepiano.upgrade.restore = restore
 """
 
 

@@ -8,22 +8,22 @@ from typing import Any
 
 import orjson
 
-from fortepiano.codes import Code
 from fortepiano.config import LimitSettings
-from fortepiano.model.banlist import BanList
+from fortepiano.config.rules import Rules
+from fortepiano.handlers.dispatch import Dispatch
+from fortepiano.model.ban_list import BanList
+from fortepiano.model.codes import Code
 from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
+from fortepiano.model.permissions import permissions_of
 from fortepiano.model.room import Room
 from fortepiano.model.session import Session
-from fortepiano.model.staff import permissions_of
 from fortepiano.model.world import World
 from fortepiano.native import Bans, Hub, Throttle
 from fortepiano.protocol.archive import Archive
 from fortepiano.protocol.context import Context
-from fortepiano.protocol.dispatch import Dispatch
-from fortepiano.protocol.filter import Filter
 from fortepiano.protocol.outbound import Outbound
-from fortepiano.rules import Rules
+from fortepiano.protocol.text_filter import Filter
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import Scope
 

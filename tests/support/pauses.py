@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fortepiano.cli import main
-from fortepiano.garbage import MOST_NEW
+from fortepiano.server.garbage_collector import MOST_NEW
 
 
 class Pauses:

@@ -10,7 +10,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from fortepiano.passage import with_passage
+from marked_section import replace_section
 from support.clients import FEATURES, LIBRARIES, Client, Replay, replays
 
 __all__ = ["BEGIN", "END", "register", "updated"]
@@ -69,7 +69,7 @@ def updated(text: str) -> str:
     Raises:
         ValueError: Where the marks are missing.
     """
-    return with_passage(text, BEGIN, END, register())
+    return replace_section(text, BEGIN, END, register())
 
 
 if __name__ == "__main__":

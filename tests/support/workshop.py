@@ -54,7 +54,7 @@ class Workshop:
 
     def told(self) -> list[str]:
         """Return the lines of the log about reloads."""
-        return [line for line in self.server.log.splitlines() if "fortepiano.reload" in line]
+        return [line for line in self.server.log.splitlines() if "fortepiano.server.reload" in line]
 
     def next_told(self, seen: int) -> str:
         """Return the line about a reload that follows so many others."""

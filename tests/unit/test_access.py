@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from fortepiano.http.access import Access, LockedError
-from fortepiano.model.staff import mint
+from fortepiano.http.auth import Access, LockedError
+from fortepiano.model.tokens import mint
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import Scope
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fortepiano.config import ProxySettings
-from fortepiano.net.address import Addresses, canonical
+from fortepiano.net.client_address import Addresses, canonical
 
 NGINX = "10.0.0.1"
 PROXIES = ("10.0.0.0/8", "2001:db8:ffff::/48", "unix:/run/proxy.sock")

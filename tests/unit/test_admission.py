@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from fortepiano.model.admission import why_not
+from fortepiano.model.room_entry import why_not
 from support.backstage import Actor, Backstage
 
 ROOM = "a room"

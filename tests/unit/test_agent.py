@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fortepiano.net.agent import is_program
+from fortepiano.net.user_agent import is_program
 
 AGENTS = Path(__file__).parents[1] / "support" / "agents"
 

@@ -52,7 +52,7 @@ LAYERS = ["model", "protocol", "handlers", "net"]
 
 ALLOWED_UPWARDS = {
     # The table of messages names the functions that handle them.
-    ("fortepiano.protocol.dispatch", "handlers"),
+    ("fortepiano.handlers.dispatch", "handlers"),
 }
 
 
@@ -95,7 +95,7 @@ def tops(name: str) -> set[str]:
 
 def test_there_are_modules_to_look_at() -> None:
     assert {"fortepiano", "fortepiano.native", "fortepiano.handlers.hello"} <= modules().keys()
-    assert "asyncio" in imports("fortepiano.server")
+    assert "asyncio" in imports("fortepiano.server.server")
 
 
 def test_only_native_imports_compiled_code() -> None:

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import httpx
 
-from fortepiano.http import site
+from fortepiano.http import public_site
 
-WEB = Path(site.__file__).parents[1] / "web"
+WEB = Path(public_site.__file__).parents[1] / "web"
 SAMPLES = re.compile(r'<meta name="samples" content="([^"]*)">')
 
 
 def visit(web: Path) -> httpx.AsyncClient:
     """Return a client of a site that serves the folder `web`."""
-    app = site.public_site(lambda: None, web=web)
+    app = public_site.public_site(lambda: None, web=web)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://piano")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fortepiano.handlers import staff
-from fortepiano.model.banlist import PERMANENT, SITE, BanList, is_network, subject
+from fortepiano.model.ban_list import PERMANENT, SITE, BanList, is_network, subject
 from fortepiano.model.identity import Identity
 from fortepiano.native import Bans
 from fortepiano.store.memory import MemoryStore

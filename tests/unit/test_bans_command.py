@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from fortepiano import cli, sources
-from fortepiano.cli.duration import duration
-from fortepiano.config import Settings
+from fortepiano import cli
+from fortepiano.cli.durations import duration
+from fortepiano.config import Settings, sources
 from fortepiano.native import Listing
-from fortepiano.net.netlists import content_of, imported
+from fortepiano.net.network_lists import content_of, imported
 from fortepiano.store import open_store
 from fortepiano.store.base import AuditQuery, AuditRecord, BanRecord
 

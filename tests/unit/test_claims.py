@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from fortepiano.handlers import staff
-from fortepiano.model.banlist import SITE
+from fortepiano.model.ban_list import SITE
 from fortepiano.model.claims import Claims
 from fortepiano.model.room import Room
 from fortepiano.store.kinds import ROOM as ROOM_KIND

@@ -13,10 +13,11 @@ import pytest
 import structlog.testing
 
 import fortepiano
-from fortepiano import cli, logs, sources
-from fortepiano.config import Settings
+from fortepiano import cli
+from fortepiano.config import Settings, sources
 from fortepiano.errors import AddressError, ExitStatus
-from fortepiano.model import staff
+from fortepiano.model.tokens import digest
+from fortepiano.observe import logs
 from fortepiano.store import DATABASE, TokenRecord, open_store
 from fortepiano.store.sqlite import SQLiteStore
 
@@ -33,9 +34,9 @@ def bare_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """Put a server in place that only notes what it was asked to serve."""
     calls: list[Settings] = []
-    server = types.ModuleType("fortepiano.server")
+    server = types.ModuleType("fortepiano.server.server")
     server.run = lambda settings, *_: calls.append(settings)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "fortepiano.server", server)
+    monkeypatch.setitem(sys.modules, "fortepiano.server.server", server)
     monkeypatch.setattr(logs, "configure", lambda level: None)
     return calls
 
@@ -121,7 +122,7 @@ class TestMistakes:
         def run(settings: Settings, *_: object) -> None:
             raise AddressError(settings.host, settings.port, "already in use")
 
-        monkeypatch.setattr(sys.modules["fortepiano.server"], "run", run)
+        monkeypatch.setattr(sys.modules["fortepiano.server.server"], "run", run)
         assert complaint(capsys, "serve") == [
             "fortepiano: cannot listen on 0.0.0.0:8080: already in use"
         ]
@@ -129,14 +130,14 @@ class TestMistakes:
     def test_missing_binary(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.delattr(sys.modules["fortepiano.server"], "run")
+        monkeypatch.delattr(sys.modules["fortepiano.server.server"], "run")
         (line,) = complaint(capsys, "serve")
         assert line.startswith("fortepiano: the program is incomplete: ")
 
     def test_settings_are_checked_before_the_binary_is_needed(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.delattr(sys.modules["fortepiano.server"], "run")
+        monkeypatch.delattr(sys.modules["fortepiano.server.server"], "run")
         monkeypatch.setenv("FORTEPIANO_PROT", "1")
         (line,) = complaint(capsys, "serve")
         assert "the nearest is FORTEPIANO_PORT" in line
@@ -145,7 +146,7 @@ class TestMistakes:
         def run(settings: Settings, *_: object) -> None:
             raise ZeroDivisionError
 
-        monkeypatch.setattr(sys.modules["fortepiano.server"], "run", run)
+        monkeypatch.setattr(sys.modules["fortepiano.server.server"], "run", run)
         with pytest.raises(ZeroDivisionError):
             cli.main(["serve"])
 
@@ -153,7 +154,7 @@ class TestMistakes:
         def run(settings: Settings, *_: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(sys.modules["fortepiano.server"], "run", run)
+        monkeypatch.setattr(sys.modules["fortepiano.server.server"], "run", run)
         assert cli.main(["serve"]) == ExitStatus.INTERRUPTED
 
 
@@ -180,7 +181,7 @@ class TestToken:
         before = time.time() * 1000
         token = self.create(capsys, "--scope", "moderate", "--label", "Ann's bot", "--days", "7")
         (record,) = self.kept()
-        assert staff.digest(token) == record.digest
+        assert digest(token) == record.digest
         assert (record.scope, record.label) == ("moderate", "Ann's bot")
         assert before - 1 <= record.created <= time.time() * 1000
         assert record.expires == record.created + 7 * 24 * 60 * 60 * 1000
@@ -278,7 +279,7 @@ class TestToken:
         gone, stays = (self.create(capsys, "--scope", "read") for _ in range(2))
         assert cli.main(["token", "revoke", gone.split("_")[1]]) == 0
         assert capsys.readouterr().out == ""
-        assert [record.digest for record in self.kept()] == [staff.digest(stays)]
+        assert [record.digest for record in self.kept()] == [digest(stays)]
 
     def test_unknown_id(self, capsys: pytest.CaptureFixture[str]) -> None:
         (line,) = complaint(capsys, "token", "revoke", "nobody's")
@@ -290,7 +291,7 @@ class TestToken:
         with closing(server):
             token = self.create(capsys, "--scope", "admin")
             with server._changed:
-                found = server._changed.wait_for(lambda: server.token(staff.digest(token)), 10)
+                found = server._changed.wait_for(lambda: server.token(digest(token)), 10)
             assert found is not None
             assert cli.main(["token", "revoke", found.id]) == 0
             with server._changed:

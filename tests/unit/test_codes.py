@@ -9,12 +9,12 @@ import orjson
 import pytest
 
 import fortepiano
-from fortepiano.codes import Code
-from fortepiano.model.staff import may_send_html
-from fortepiano.protocol.dispatch import TABLE
+from fortepiano.config.rules import Rules
+from fortepiano.handlers.dispatch import TABLE
+from fortepiano.model.codes import Code
+from fortepiano.model.permissions import may_send_html
 from fortepiano.protocol.notices import MALFORMED, NATIVE, notice
-from fortepiano.protocol.reference import codes
-from fortepiano.rules import Rules
+from protocol_reference import codes
 from support.backstage import Backstage
 from support.grammar import CODES
 

@@ -5,8 +5,17 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from fortepiano import config, sources
-from fortepiano.config import PRESETS, QuotaClass, Rate, Rules, RuleSettings, Settings, load
+from fortepiano import config
+from fortepiano.config import (
+    PRESETS,
+    QuotaClass,
+    Rate,
+    Rules,
+    RuleSettings,
+    Settings,
+    load,
+    sources,
+)
 from fortepiano.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]

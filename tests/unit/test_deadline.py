@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from fortepiano.net.deadline import Deadlines
+from fortepiano.net.deadlines import Deadlines
 
 if TYPE_CHECKING:
     from collections.abc import Callable

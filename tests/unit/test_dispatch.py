@@ -2,8 +2,8 @@ import orjson
 import pytest
 import structlog
 
-from fortepiano.protocol import dispatch as module
-from fortepiano.protocol.dispatch import TABLE, Entry
+from fortepiano.handlers import dispatch as module
+from fortepiano.handlers.dispatch import TABLE, Entry
 from support.backstage import Actor, Backstage
 
 ANN = "a" * 24

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fortepiano.draft import draft
+from fortepiano.store.files import draft
 
 
 def test_it_takes_the_place_of_what_was_there(tmp_path: Path) -> None:

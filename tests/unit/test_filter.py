@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fortepiano.model.texts import line
-from fortepiano.protocol.filter import Filter
+from fortepiano.protocol.text_filter import Filter
 from support.backstage import Backstage
 
 LISTS = Path(__file__).parent / "words"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fortepiano.garbage import LOOK_SECONDS, MOST_NEW, Garbage
+from fortepiano.server.garbage_collector import LOOK_SECONDS, MOST_NEW, Garbage
 
 
 class Node:

@@ -7,15 +7,15 @@ from typing import Any, cast
 
 import pytest
 
-from fortepiano import logs
 from fortepiano.config import LimitSettings, ProxySettings
-from fortepiano.model.banlist import SITE, BanList
+from fortepiano.model.ban_list import SITE, BanList
 from fortepiano.model.identity import Identity
-from fortepiano.model.netlists import NetList, NetLists
+from fortepiano.model.network_lists import NetList, NetLists
 from fortepiano.native import Bans, Hub, Listing, Listings, Throttle
-from fortepiano.net.address import Addresses
-from fortepiano.net.gate import Admission, Gate, Refusal
-from fortepiano.net.upgrade import refusal
+from fortepiano.net.admission import Admission, Gate, Refusal
+from fortepiano.net.client_address import Addresses
+from fortepiano.net.handshake import refusal
+from fortepiano.observe import logs
 from fortepiano.store.base import BanRecord
 from fortepiano.store.memory import MemoryStore
 

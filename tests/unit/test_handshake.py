@@ -11,9 +11,9 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from fortepiano.net.gate import Admission
-from fortepiano.net.head import Head
-from fortepiano.net.upgrade import take_over
+from fortepiano.net.admission import Admission
+from fortepiano.net.handshake import take_over
+from fortepiano.net.request_head import Head
 
 ADMISSION = Admission("192.0.2.1", "0" * 24, is_limited=True)
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="

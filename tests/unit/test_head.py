@@ -8,7 +8,7 @@ import weakref
 import httptools
 import pytest
 
-from fortepiano.net.head import Head
+from fortepiano.net.request_head import Head
 
 
 def head(*lines: str, request: str = "GET / HTTP/1.1") -> Head:

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from fortepiano.config import IdentityMode
 from fortepiano.errors import CloseCode
 from fortepiano.model.identity import Identity, SigningKey
-from fortepiano.model.netlists import NetList
-from fortepiano.model.staff import mint
+from fortepiano.model.network_lists import NetList
+from fortepiano.model.tokens import mint
 from fortepiano.native import Listing, Listings
 from fortepiano.store.base import TokenRecord
 from support.backstage import START, Actor, Backstage

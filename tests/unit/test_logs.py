@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 
-from fortepiano import logs
+from fortepiano.observe import logs
 
 NASTY = 'Ann\n2026-01-01 [info] fake\r\x1b[31mred\u2028\u202e"end'
 

@@ -14,12 +14,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from fortepiano.http.lag import LoopLag
+from fortepiano.config.rules import Rules
 from fortepiano.http.metrics import Metrics
-from fortepiano.model.counters import Counters
 from fortepiano.model.directory import Directory
 from fortepiano.native import Hub
-from fortepiano.rules import Rules
+from fortepiano.observe.counters import Counters
+from fortepiano.observe.loop_lag import LoopLag
 from fortepiano.store.memory import MemoryStore
 
 CLIENTS, ROOMS = 10_000, 2_000

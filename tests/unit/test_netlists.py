@@ -14,9 +14,9 @@ from structlog.testing import capture_logs
 
 from fortepiano.config import NetworkListSettings, NetworkSettings, Settings, load
 from fortepiano.errors import ConfigError, InputError
-from fortepiano.model.netlists import WORDS, NetList, NetLists
+from fortepiano.model.network_lists import WORDS, NetList, NetLists
 from fortepiano.native import Listing, Listings
-from fortepiano.net.netlists import Keeper, content_of, forget, imported, keep
+from fortepiano.net.network_lists import Keeper, content_of, forget, imported, keep
 
 HERE, THERE = "192.0.2.7", "198.51.100.7"
 

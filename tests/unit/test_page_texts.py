@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from fortepiano.http import site
+from fortepiano.http import public_site
 
-ASSETS = Path(site.__file__).parents[1] / "web" / "assets"
+ASSETS = Path(public_site.__file__).parents[1] / "web" / "assets"
 
 pytestmark = pytest.mark.needs("node")
 

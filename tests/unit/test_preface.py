@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fortepiano.net.address import canonical
-from fortepiano.net.preface import LONGEST, MalformedPreface, Preface, read_preface
+from fortepiano.net.client_address import canonical
+from fortepiano.net.proxy_header import LONGEST, MalformedPreface, Preface, read_preface
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 LOCAL, PROXY = 0x20, 0x21

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fortepiano.config.rules import Rate, Rules
 from fortepiano.model import rates as module
 from fortepiano.model.rates import SHARE, Rates
 from fortepiano.model.session import Session
 from fortepiano.model.user import User
-from fortepiano.rules import Rate, Rules
 
 NOW = 1_795_300_000_000
 HERE, THERE = "192.0.2.1", "192.0.2.2"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fortepiano.protocol.dispatch import TABLE
-from fortepiano.protocol.reference import BEGIN, reference, updated
+from fortepiano.handlers.dispatch import TABLE
+from protocol_reference import BEGIN, reference, updated
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "protocol.md"
 HOT = ("n", "m", "t")

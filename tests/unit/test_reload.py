@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from fortepiano import fresh
 from fortepiano.config import Settings
-from fortepiano.reload import Reload
+from fortepiano.server.reload import Reload
+from fortepiano.server.server import hot_reload
 from support.backstage import Backstage
 
 
@@ -47,7 +47,7 @@ async def test_new_handlers_report_activity_as_the_old_ones_did(
         lambda: 1,
         lambda: activity.append("seen"),
     )
-    monkeypatch.setattr(fresh, "fingerprint", lambda: b"edited")
+    monkeypatch.setattr(hot_reload, "fingerprint", lambda: b"edited")
     report = await reload()
     assert report.handlers
     actor = backstage.enter()

@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from fortepiano import cli, sources
-from fortepiano.config import Settings, document, load, running
-from fortepiano.config.document import Setting, example, updated
+from fortepiano import cli
+from fortepiano.config import Settings, load, running, sources
+from fortepiano.config.example import Setting, example, settings, toml_value
 from fortepiano.config.limits import SHARED
+from settings_reference import updated
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
 
-SETTINGS = document.settings()
+SETTINGS = settings()
 
 OTHERS: dict[str, object] = {
     "host": "192.0.2.1",
@@ -88,7 +89,7 @@ def test_the_file_in_full_holds_every_setting_and_its_default(tmp_path: Path) ->
     assert held.keys() == {setting.keys for setting in SETTINGS}
     for setting in SETTINGS:
         if setting.default is not None:
-            default = json.loads(document._toml(setting.default))
+            default = json.loads(toml_value(setting.default))
             assert held[setting.keys] == default, dotted(setting)
     file = tmp_path / "full.toml"
     file.write_text(in_full())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fortepiano.errors import CloseCode
-from fortepiano.model.banlist import SITE
+from fortepiano.model.ban_list import SITE
 from fortepiano.store.base import AuditQuery
 from support.backstage import START, Actor, Backstage
 

@@ -5,8 +5,8 @@ from typing import get_args
 
 import pytest
 
-from fortepiano.model import staff
-from fortepiano.model.staff import (
+from fortepiano.model import permissions
+from fortepiano.model.permissions import (
     EVERYWHERE,
     Permission,
     admin_messages_of,
@@ -144,4 +144,4 @@ class TestTokens:
 
 
 def test_exports() -> None:
-    assert all(hasattr(staff, name) for name in staff.__all__)
+    assert all(hasattr(permissions, name) for name in permissions.__all__)

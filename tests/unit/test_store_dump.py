@@ -160,7 +160,7 @@ class TestCommands:
     @pytest.fixture(autouse=True)
     def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr("fortepiano.logs.configure", lambda _level: None)
+        monkeypatch.setattr("fortepiano.observe.logs.configure", lambda _level: None)
         return tmp_path
 
     def run(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:

@@ -20,8 +20,8 @@ from fortepiano.store import (
     TokenRecord,
     UserRecord,
 )
-from fortepiano.store.address import without_secrets
 from fortepiano.store.redis import RedisStore
+from fortepiano.store.redis_url import without_secrets
 from fortepiano.store.salts import SALTS
 from support.redis import RedisServer, run_redis
 from support.server import free_port

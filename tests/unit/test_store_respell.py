@@ -7,7 +7,7 @@ import dataclasses
 import orjson
 import pytest
 
-from fortepiano.model.banlist import BanList
+from fortepiano.model.ban_list import BanList
 from fortepiano.native import Bans
 from fortepiano.store import AuditRecord, Store
 from fortepiano.store.memory import MemoryStore

@@ -11,7 +11,7 @@ import pytest
 import structlog.testing
 
 from fortepiano.store import DATABASE, UserRecord
-from fortepiano.store.answers import ANSWER_SECONDS
+from fortepiano.store.redis_replies import ANSWER_SECONDS
 from fortepiano.store.sqlite import SQLiteStore
 from fortepiano.store.writer import LAZY_SECONDS
 from support.records import ANN, KICKED, LONG, reopened, until

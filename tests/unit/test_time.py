@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from fortepiano.config import LimitSettings
-from fortepiano.model.banlist import BanList
+from fortepiano.config.rules import PRESETS, Rules
+from fortepiano.handlers.dispatch import Dispatch
+from fortepiano.model.ban_list import BanList
 from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
 from fortepiano.model.session import Session
@@ -19,10 +21,8 @@ from fortepiano.model.world import World
 from fortepiano.native import Bans, Throttle
 from fortepiano.protocol.archive import Archive
 from fortepiano.protocol.context import Context
-from fortepiano.protocol.dispatch import Dispatch
-from fortepiano.protocol.filter import Filter
 from fortepiano.protocol.outbound import Outbound
-from fortepiano.rules import PRESETS, Rules
+from fortepiano.protocol.text_filter import Filter
 from fortepiano.store.memory import MemoryStore
 from support import grammar
 from support.people import Message

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from fortepiano.native import SHARE_SECONDS
-from fortepiano.net.turn import Turn
+from fortepiano.net.accept_budget import Turn
 
 
 class Loop:

@@ -14,7 +14,7 @@ from fortepiano.cli import (
     audit,
     backup,
     bans,
-    configuration,
+    config_commands,
     reload,
     serve,
     status,
@@ -38,8 +38,8 @@ _app.add_typer(token.app, name="token")
 _app.add_typer(bans.app, name="bans")
 _app.command()(reload.reload)
 _app.command()(upgrade.upgrade)
-_app.command()(configuration.check_config)
-_app.command()(configuration.gen_config)
+_app.command()(config_commands.check_config)
+_app.command()(config_commands.gen_config)
 _app.command()(audit.audit)
 _app.command()(backup.backup)
 _app.command()(backup.restore)

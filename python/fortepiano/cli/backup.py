@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store
-from fortepiano.draft import draft
 from fortepiano.errors import StoreError
+from fortepiano.store.files import draft
 
 __all__ = ["backup", "restore"]
 

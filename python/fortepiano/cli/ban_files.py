@@ -8,9 +8,9 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
-from fortepiano.cli.duration import PERMANENT, duration
+from fortepiano.cli.durations import PERMANENT, duration
 from fortepiano.errors import InputError
-from fortepiano.model.banlist import SITE, is_network, subject
+from fortepiano.model.ban_list import SITE, is_network, subject
 from fortepiano.model.texts import settled
 from fortepiano.store.records import BanRecord
 

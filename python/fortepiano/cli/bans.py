@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fortepiano.cli.banfile import LONGEST_REASON, FileFormat, read, written
-from fortepiano.cli.banlists import import_list, list_lists, remove_list
-from fortepiano.cli.duration import PERMANENT, duration
+from fortepiano.cli.ban_files import LONGEST_REASON, FileFormat, read, written
+from fortepiano.cli.durations import PERMANENT, duration
+from fortepiano.cli.network_lists import import_list, list_lists, remove_list
 from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store, utc
 from fortepiano.errors import InputError
-from fortepiano.model.banlist import SITE, is_network, subject
+from fortepiano.model.ban_list import SITE, is_network, subject
 from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.model.texts import settled
 from fortepiano.store.records import AuditRecord, BanRecord
@@ -135,7 +135,7 @@ def _around(
 ) -> list[str]:
     """Return the networks around somebody; of a user, the running server knows their ids."""
     from fortepiano import config as configuration
-    from fortepiano.net.control import ask
+    from fortepiano.server.command_socket import ask
 
     if bits not in OFFERED_BITS or room != SITE:
         raise typer.BadParameter(

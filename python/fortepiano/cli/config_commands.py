@@ -38,8 +38,7 @@ def check_config(config: ConfigFile = None) -> None:
 
     Looks at the environment, .env and the settings file, as a server started here would.
     """
-    from fortepiano import sources
-    from fortepiano.config import Settings
+    from fortepiano.config import Settings, sources
     from fortepiano.config.running import shown, values
 
     layers = sources.read(config, {})

@@ -10,11 +10,11 @@ import typer
 
 from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store, utc
 from fortepiano.errors import InputError
-from fortepiano.model.netlists import NetList
+from fortepiano.model.network_lists import NetList
 from fortepiano.store.records import AuditRecord
 
 if TYPE_CHECKING:
-    from fortepiano.model.netlists import Effect
+    from fortepiano.model.network_lists import Effect
 
 __all__ = ["import_list", "list_lists", "remove_list"]
 
@@ -47,7 +47,7 @@ def import_list(
     # The compiled part is not needed to ban one person.
     from fortepiano import config as configuration
     from fortepiano.native import Listing
-    from fortepiano.net.netlists import content_of, keep, unpacked
+    from fortepiano.net.network_lists import content_of, keep, unpacked
 
     settings = configuration.load(config, {"data_dir": data_dir})
     name = name or Path(file).name.partition(".")[0]
@@ -90,7 +90,7 @@ def list_lists(data_dir: DataDir = None, config: ConfigFile = None) -> None:
     """List the lists of networks: those of the settings, and those that were imported."""
     from fortepiano import config as configuration
     from fortepiano.native import Listing
-    from fortepiano.net.netlists import content_of, imported
+    from fortepiano.net.network_lists import content_of, imported
 
     settings = configuration.load(config, {"data_dir": data_dir})
     lists = {one.path: NetList(one.name, one.effect, one.words) for one in settings.networks.lists}
@@ -111,7 +111,7 @@ def list_lists(data_dir: DataDir = None, config: ConfigFile = None) -> None:
 def remove_list(name: Name, data_dir: DataDir = None, config: ConfigFile = None) -> None:
     """Remove a list of networks that was imported."""
     from fortepiano import config as configuration
-    from fortepiano.net.netlists import forget
+    from fortepiano.net.network_lists import forget
 
     settings = configuration.load(config, {"data_dir": data_dir})
     at = now()

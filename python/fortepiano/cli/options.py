@@ -39,7 +39,7 @@ def opened_store(config: Path | None, data_dir: Path | None) -> Generator["Store
         StoreError: The data cannot be read or written.
     """
     from fortepiano import config as configuration
-    from fortepiano import logs
+    from fortepiano.observe import logs
     from fortepiano.store import open_store
 
     settings = configuration.load(config, {"data_dir": data_dir})

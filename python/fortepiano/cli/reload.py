@@ -14,7 +14,7 @@ def reload(data_dir: DataDir = None, config: ConfigFile = None) -> None:
     the same, and tells in the log.
     """
     from fortepiano import config as configuration
-    from fortepiano.net.control import ask
+    from fortepiano.server.command_socket import ask
 
     settings = configuration.load(config, {"data_dir": data_dir})
     answer = ask(settings.data_dir, "reload")

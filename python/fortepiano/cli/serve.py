@@ -11,7 +11,7 @@ from fortepiano.cli.options import ConfigFile, DataDir
 from fortepiano.errors import BinaryError
 
 if TYPE_CHECKING:
-    from fortepiano.net.predecessor import Predecessor
+    from fortepiano.upgrade.new_process import Predecessor
 
 __all__ = ["serve"]
 
@@ -41,8 +41,8 @@ def serve(
     """
     # Imported here, so that --help and --version do not wait for it.
     from fortepiano import config as configuration
-    from fortepiano import logs
-    from fortepiano.sources import DEFAULT_FILE, DOTENV_FILE
+    from fortepiano.config.sources import DEFAULT_FILE, DOTENV_FILE
+    from fortepiano.observe import logs
 
     flags: dict[str, object] = {
         "host": host,
@@ -58,7 +58,7 @@ def serve(
         logs.configure(settings.log_level)
         # Last, so that a mistake in the settings is told even where the compiled part is missing.
         try:
-            from fortepiano.server import run
+            from fortepiano.server.server import run
         except ImportError as error:
             raise BinaryError(str(error)) from error
         run(settings, read, watched, predecessor)
@@ -71,7 +71,7 @@ def _taking_over(descriptor: int | None) -> "Generator[Predecessor | None]":
         yield None
         return
     try:
-        from fortepiano.net.predecessor import Predecessor
+        from fortepiano.upgrade.new_process import Predecessor
     except ImportError as error:
         raise BinaryError(str(error)) from error
     predecessor = Predecessor(descriptor)

@@ -71,7 +71,7 @@ def create_token(
     but the token is on stdout, for scripts.
     """
     from fortepiano.model.identity import new_user_id
-    from fortepiano.model.staff import mint
+    from fortepiano.model.tokens import mint
 
     if scope in ("bot", "user"):
         user = user or new_user_id()
@@ -148,7 +148,7 @@ def rotate_keys(data_dir: DataDir = None, config: ConfigFile = None) -> None:
 
 
 def _end_of(one: "TokenRecord", at: int) -> str:
-    from fortepiano.model.staff import is_valid
+    from fortepiano.model.tokens import is_valid
 
     if one.revoked is not None:
         return "revoked"

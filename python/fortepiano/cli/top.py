@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fortepiano.cli.numbers import Numbers, Url, internal_url, read
+from fortepiano.cli.metrics_client import Numbers, Url, internal_url, read
 from fortepiano.cli.options import ConfigFile
 from fortepiano.errors import UnreachableError
 

@@ -14,7 +14,7 @@ def upgrade(data_dir: DataDir = None, config: ConfigFile = None) -> None:
     take over, the old one goes on.
     """
     from fortepiano import config as configuration
-    from fortepiano.net.control import ask
+    from fortepiano.server.command_socket import ask
 
     settings = configuration.load(config, {"data_dir": data_dir})
     answer = ask(settings.data_dir, "upgrade")

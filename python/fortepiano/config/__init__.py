@@ -1,10 +1,8 @@
 """Every setting with its unit and its default: one file for each section.
 
-The rules of play and their presets are in `fortepiano.rules`, and can be imported from here too.
-
-`load` collects them from, strongest first: the flags of the command line, the environment, the file
-`.env`, a TOML file, the defaults below (see `fortepiano.sources`). `Settings(...)` by itself reads
-nothing but its arguments.
+`load` collects settings from, strongest first: the flags of the command line, the environment, the
+file `.env`, a TOML file, and the defaults below (see `fortepiano.config.sources`). `Settings(...)`
+by itself reads nothing but its arguments. The rules of play are in `fortepiano.config.rules`.
 """
 
 import re
@@ -22,7 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from fortepiano import sources
+from fortepiano.config import sources
 from fortepiano.config.chat import ChatSettings
 from fortepiano.config.flush import FlushSettings
 from fortepiano.config.identity import IdentityMode, IdentitySettings
@@ -30,8 +28,8 @@ from fortepiano.config.limits import LimitSettings
 from fortepiano.config.networks import NetworkListSettings, NetworkSettings
 from fortepiano.config.privacy import PrivacySettings
 from fortepiano.config.proxy import ProxySettings
+from fortepiano.config.rules import PRESETS, QuotaClass, Rate, Rules, RuleSettings
 from fortepiano.config.store import StoreSettings
-from fortepiano.rules import PRESETS, QuotaClass, Rate, Rules, RuleSettings
 
 __all__ = [
     "PRESETS",

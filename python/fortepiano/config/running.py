@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, SecretStr
 
-from fortepiano.rules import QuotaClass, Rate, Rules
+from fortepiano.config.rules import QuotaClass, Rate, Rules
 
 if TYPE_CHECKING:
     from fortepiano.config import Settings
-    from fortepiano.sources import Keys
+    from fortepiano.config.sources import Keys
 
 __all__ = ["MASK", "changes", "in_force", "needs_restart", "shown", "values"]
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, cast
 
-from fortepiano.codes import Code
 from fortepiano.handlers import crown, rooms
 from fortepiano.handlers.notification import notify, receivers
 from fortepiano.handlers.refusal import RefusedError
 from fortepiano.handlers.staff import clear, make_permanent, rename, set_hidden, set_tag, siteunban
-from fortepiano.model.banlist import subject
+from fortepiano.model.ban_list import subject
 from fortepiano.model.claims import Claims
+from fortepiano.model.codes import Code
 from fortepiano.model.crown import Crown
-from fortepiano.model.staff import EVERYWHERE, admin_messages_of
+from fortepiano.model.permissions import EVERYWHERE, admin_messages_of
 from fortepiano.model.texts import settled
 from fortepiano.protocol import validate
 from fortepiano.protocol.notices import notice
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.outbound import Message
-    from fortepiano.protocol.staff_shapes import Admin
+    from fortepiano.protocol.staff_incoming import Admin
 
 __all__ = ["admin_message"]
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from fortepiano.codes import Code
 from fortepiano.handlers import networks
+from fortepiano.model.codes import Code
 from fortepiano.protocol import validate
 
 if TYPE_CHECKING:
     from fortepiano.model.participant import Participant
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
+    from fortepiano.protocol.incoming import Chat, Direct
     from fortepiano.protocol.outbound import Message
-    from fortepiano.protocol.shapes import Chat, Direct
 
 __all__ = ["a", "dm"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.codes import Code
 from fortepiano.handlers import rooms
+from fortepiano.model.codes import Code
 from fortepiano.model.crown import Crown
 from fortepiano.protocol import validate
 from fortepiano.protocol.notices import notice
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.shapes import CoOwner, Crowning, Invite, RoomSettings
+    from fortepiano.protocol.incoming import CoOwner, Crowning, Invite, RoomSettings
 
 __all__ = ["chown", "chset", "coowner", "hand", "invite", "ruled"]
 

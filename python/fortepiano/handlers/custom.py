@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from fortepiano.codes import Code
+from fortepiano.model.codes import Code
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
+    from fortepiano.protocol.incoming import Custom, CustomOff, CustomOn, Target
     from fortepiano.protocol.outbound import Message
-    from fortepiano.protocol.shapes import Custom, CustomOff, CustomOn, Target
 
 __all__ = ["custom", "custom_binary", "custom_off", "custom_on"]
 

@@ -6,7 +6,6 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fortepiano.codes import Code
 from fortepiano.handlers import (
     admin,
     chat,
@@ -19,12 +18,13 @@ from fortepiano.handlers import (
     rooms,
     staff,
 )
+from fortepiano.handlers.decode import decode, kind_of, shaped
 from fortepiano.handlers.refusal import RefusedError
-from fortepiano.logs import logger
+from fortepiano.model.codes import Code
 from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.native import scan
-from fortepiano.protocol import shapes, staff_shapes
-from fortepiano.protocol.decode import decode, kind_of, shaped
+from fortepiano.observe.logs import logger
+from fortepiano.protocol import incoming, staff_incoming
 from fortepiano.protocol.notices import MALFORMED
 
 if TYPE_CHECKING:
@@ -57,32 +57,32 @@ class Entry:
 
 
 TABLE: Mapping[str, Entry] = {
-    "hi": Entry(shapes.Hello, hello.hi, before_hello=True),
-    "devices": Entry(shapes.Devices, hello.devices, before_hello=True),
-    "bye": Entry(shapes.Bye, hello.bye, before_hello=True),
-    "ch": Entry(shapes.Join, rooms.ch),
-    "+ls": Entry(shapes.ListOn, rooms.list_on),
-    "-ls": Entry(shapes.ListOff, rooms.list_off),
-    "chset": Entry(shapes.RoomSettings, crown.chset),
-    "chown": Entry(shapes.Crowning, crown.chown, is_lenient=True),
-    "coowner": Entry(shapes.CoOwner, crown.coowner),
-    "invite": Entry(shapes.Invite, crown.invite),
-    "userset": Entry(shapes.Profile, profile.userset),
-    "a": Entry(shapes.Chat, chat.a),
-    "dm": Entry(shapes.Direct, chat.dm),
-    "kickban": Entry(shapes.Ban, moderation.kickban),
-    "unban": Entry(shapes.Unban, moderation.unban),
-    "bans": Entry(shapes.Bans, moderation.bans),
-    "mute": Entry(shapes.MuteOne, moderation.mute),
-    "+custom": Entry(shapes.CustomOn, custom.custom_on),
-    "-custom": Entry(shapes.CustomOff, custom.custom_off),
-    "custom": Entry(shapes.Custom, custom.custom),
-    "clearchat": Entry(staff_shapes.ClearChat, staff.clearchat),
-    "v": Entry(staff_shapes.Vanish, staff.v),
-    "siteban": Entry(staff_shapes.SiteBan, staff.siteban),
-    "setcolor": Entry(staff_shapes.SetColor, staff.setcolor),
-    "setname": Entry(staff_shapes.SetName, staff.setname),
-    "admin message": Entry(staff_shapes.Admin, admin.admin_message),
+    "hi": Entry(incoming.Hello, hello.hi, before_hello=True),
+    "devices": Entry(incoming.Devices, hello.devices, before_hello=True),
+    "bye": Entry(incoming.Bye, hello.bye, before_hello=True),
+    "ch": Entry(incoming.Join, rooms.ch),
+    "+ls": Entry(incoming.ListOn, rooms.list_on),
+    "-ls": Entry(incoming.ListOff, rooms.list_off),
+    "chset": Entry(incoming.RoomSettings, crown.chset),
+    "chown": Entry(incoming.Crowning, crown.chown, is_lenient=True),
+    "coowner": Entry(incoming.CoOwner, crown.coowner),
+    "invite": Entry(incoming.Invite, crown.invite),
+    "userset": Entry(incoming.Profile, profile.userset),
+    "a": Entry(incoming.Chat, chat.a),
+    "dm": Entry(incoming.Direct, chat.dm),
+    "kickban": Entry(incoming.Ban, moderation.kickban),
+    "unban": Entry(incoming.Unban, moderation.unban),
+    "bans": Entry(incoming.Bans, moderation.bans),
+    "mute": Entry(incoming.MuteOne, moderation.mute),
+    "+custom": Entry(incoming.CustomOn, custom.custom_on),
+    "-custom": Entry(incoming.CustomOff, custom.custom_off),
+    "custom": Entry(incoming.Custom, custom.custom),
+    "clearchat": Entry(staff_incoming.ClearChat, staff.clearchat),
+    "v": Entry(staff_incoming.Vanish, staff.v),
+    "siteban": Entry(staff_incoming.SiteBan, staff.siteban),
+    "setcolor": Entry(staff_incoming.SetColor, staff.setcolor),
+    "setname": Entry(staff_incoming.SetName, staff.setname),
+    "admin message": Entry(staff_incoming.Admin, admin.admin_message),
 }
 """All messages that Python handles; `n`, `m` and `t` end in the native core."""
 
@@ -143,8 +143,8 @@ class Dispatch:
             if element[0] != "cold":
                 return
             message = decode(element[1])
-            shape = shaped(message, shapes.Custom) if kind_of(message) == "custom" else None
-            if isinstance(shape, shapes.Custom):
+            shape = shaped(message, incoming.Custom) if kind_of(message) == "custom" else None
+            if isinstance(shape, incoming.Custom):
                 self._context.counters.received["custom"] += 1
                 custom.custom_binary(self._context, session, shape, data[end:])
         except Exception as error:

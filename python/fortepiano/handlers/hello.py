@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fortepiano.codes import Code
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import networks, rooms, staff
 from fortepiano.handlers.profile import tell_apart
+from fortepiano.model.codes import Code
 from fortepiano.model.identity import new_user_id
-from fortepiano.model.staff import PREFIX, digest, is_valid, permissions_of, staff_scope
+from fortepiano.model.permissions import permissions_of, staff_scope
+from fortepiano.model.tokens import PREFIX, digest, is_valid
 from fortepiano.protocol.notices import notice
 from fortepiano.protocol.outbound import quota_message
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from fortepiano.model.identity import Bearer
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
+    from fortepiano.protocol.incoming import Bye, Devices, Hello
     from fortepiano.protocol.outbound import Message
-    from fortepiano.protocol.shapes import Bye, Devices, Hello
     from fortepiano.store.base import TokenRecord
 
 __all__ = ["bye", "devices", "ended", "hi"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.codes import Code
 from fortepiano.handlers import rooms
 from fortepiano.handlers.crown import ruled
 from fortepiano.handlers.staff import UNSAVED
+from fortepiano.model.codes import Code
 from fortepiano.model.room import AWKWARD, Mute
 from fortepiano.protocol.notices import notice
 from fortepiano.store.base import BanRecord, TokenRecord
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
+    from fortepiano.protocol.incoming import Ban, Bans, MuteOne, Unban
     from fortepiano.protocol.outbound import Message
-    from fortepiano.protocol.shapes import Ban, Bans, MuteOne, Unban
 
 __all__ = ["bans", "kickban", "mute", "silence", "unban"]
 

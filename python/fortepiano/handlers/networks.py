@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.codes import Code
 from fortepiano.errors import CloseCode
-from fortepiano.logs import logger
+from fortepiano.model.codes import Code
 from fortepiano.model.identity import OFFERED_BITS
+from fortepiano.observe.logs import logger
 from fortepiano.protocol.notices import notice
 
 if TYPE_CHECKING:
-    from fortepiano.model.netlists import NetList
+    from fortepiano.model.network_lists import NetList
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from fortepiano.codes import Code
 from fortepiano.handlers.refusal import RefusedError
-from fortepiano.model.staff import EVERYWHERE, may_notify, may_send_html
+from fortepiano.model.codes import Code
+from fortepiano.model.permissions import EVERYWHERE, may_notify, may_send_html
 from fortepiano.model.texts import settled
 from fortepiano.protocol import validate
 from fortepiano.protocol.notices import notice

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.codes import Code
+from fortepiano.model.codes import Code
 from fortepiano.model.directory import ANONYMOUS
 from fortepiano.model.looks import are_alike
 from fortepiano.model.tags import imitates
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.shapes import Profile
+    from fortepiano.protocol.incoming import Profile
 
 __all__ = ["change", "tell_apart", "userset"]
 

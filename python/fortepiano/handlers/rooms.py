@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fortepiano.codes import Code
-from fortepiano.model.admission import why_not
+from fortepiano.model.codes import Code
 from fortepiano.model.room import AWKWARD, LOBBY
+from fortepiano.model.room_entry import why_not
 from fortepiano.protocol import validate
 from fortepiano.protocol.notices import notice
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.shapes import Join, ListOff, ListOn
+    from fortepiano.protocol.incoming import Join, ListOff, ListOn
 
 __all__ = [
     "ch",

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fortepiano.codes import Code
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import networks, rooms
 from fortepiano.handlers.profile import change, tell_apart
 from fortepiano.handlers.refusal import RefusedError
-from fortepiano.model.banlist import SITE, is_network, subject
+from fortepiano.model.ban_list import SITE, is_network, subject
+from fortepiano.model.codes import Code
 from fortepiano.model.room import AWKWARD
 from fortepiano.model.texts import mended
 from fortepiano.protocol import validate
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.staff_shapes import ClearChat, SetColor, SetName, SiteBan, Vanish
+    from fortepiano.protocol.staff_incoming import ClearChat, SetColor, SetName, SiteBan, Vanish
     from fortepiano.store.base import Scope, TokenRecord
 
 __all__ = [

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from fortepiano.http.problem import problem
 from fortepiano.model.identity import subscriber
-from fortepiano.model.staff import digest, is_valid, staff_scope
+from fortepiano.model.permissions import staff_scope
+from fortepiano.model.tokens import digest, is_valid
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fortepiano.http.metrics import Metrics
     from fortepiano.native import Engine
     from fortepiano.protocol.context import Context
-    from fortepiano.reload import Reload
+    from fortepiano.server.reload import Reload
 
 __all__ = ["Desk"]
 

@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from fortepiano.http.access import Access, Guard
+from fortepiano.http.auth import Access, Guard
 from fortepiano.http.health import health_routes
 from fortepiano.http.problem import problem
 

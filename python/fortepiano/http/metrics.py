@@ -23,10 +23,10 @@ from fortepiano.native import profile
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from fortepiano.http.lag import LoopLag
-    from fortepiano.model.counters import Counters
     from fortepiano.model.directory import Directory
     from fortepiano.native import Hub
+    from fortepiano.observe.counters import Counters
+    from fortepiano.observe.loop_lag import LoopLag
     from fortepiano.store.base import Store
 
 __all__ = ["Metrics"]

@@ -13,10 +13,10 @@ from fortepiano.model.user import User
 from fortepiano.store.records import UserRecord
 
 if TYPE_CHECKING:
+    from fortepiano.config.rules import Rules
     from fortepiano.model.room import Wanted
     from fortepiano.model.session import Session
     from fortepiano.native import Hub
-    from fortepiano.rules import Rules
     from fortepiano.store.base import Store
 
 __all__ = ["ANONYMOUS", "Directory"]

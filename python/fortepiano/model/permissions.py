@@ -1,24 +1,18 @@
-"""What the staff may do, and the tokens that tell who belongs to it."""
+"""The permissions of staff scopes, and the admin messages that each scope may send."""
 
-import hashlib
-import secrets
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias, get_args
 
-from fortepiano.store.records import Scope, TokenRecord, TokenScope
+from fortepiano.store.records import Scope, TokenRecord
 
 __all__ = [
     "EVERYWHERE",
-    "PREFIX",
     "Permission",
     "Permissions",
     "admin_messages_of",
     "announced",
-    "digest",
-    "is_valid",
     "may_notify",
     "may_send_html",
-    "mint",
     "permissions_of",
     "staff_scope",
 ]
@@ -38,9 +32,6 @@ Permission: TypeAlias = Literal[
 
 Permissions: TypeAlias = dict[Permission, bool]
 """What `hi` announces: a key for each permission there is, and none for the others."""
-
-PREFIX: Final = "fp_"
-"""What a token begins with that the store knows."""
 
 EVERYWHERE: Final = "all"
 """What a notification names instead of a room or a user to reach everybody."""
@@ -72,8 +63,6 @@ _ADMIN_MESSAGES: Mapping[Scope, frozenset[str]] = {
         "admin_chat",
     },
 }
-
-_DAY_MS = 86_400_000
 
 
 def permissions_of(scope: Scope | None) -> frozenset[Permission]:
@@ -123,43 +112,3 @@ def may_notify(
 def may_send_html(scope: Scope | None) -> bool:
     """Tell whether a scope may send HTML: it runs as the page's own in other people's browsers."""
     return scope == "admin"
-
-
-def mint(
-    scope: TokenScope, label: str, now_ms: int, days: int | None, user_id: str = ""
-) -> tuple[str, TokenRecord]:
-    """Make a new token.
-
-    Args:
-        scope: What its holder may do.
-        label: Whose it is or what it is for.
-        now_ms: The present; milliseconds since 1970.
-        days: For how long it is valid; None for ever.
-        user_id: The user that its holder is; empty for the staff.
-
-    Returns:
-        The token, `fp_<id>_<secret>`, which is kept nowhere, and the record to keep.
-    """
-    token_id = secrets.token_hex(4)
-    token = f"{PREFIX}{token_id}_{secrets.token_hex(32)}"
-    expires = None if days is None else now_ms + days * _DAY_MS
-    return token, TokenRecord(token_id, digest(token), scope, label, now_ms, expires, user_id)
-
-
-def digest(token: str) -> str:
-    """Return what is kept of a token: its SHA-256 in hex.
-
-    A slow hash made for passwords would add nothing: 32 random bytes cannot be tried out, neither
-    from the digest nor, digit by digit, by the time that looking it up takes.
-    """
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def is_valid(record: TokenRecord, now_ms: int) -> bool:
-    """Tell whether a token has neither expired nor been revoked.
-
-    Args:
-        record: The token, as the store has it.
-        now_ms: The present; milliseconds since 1970.
-    """
-    return record.revoked is None and (record.expires is None or now_ms < record.expires)

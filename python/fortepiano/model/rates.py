@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from fortepiano.model.identity import subscriber
 
 if TYPE_CHECKING:
+    from fortepiano.config.rules import Rate, Rules
     from fortepiano.model.session import Session
-    from fortepiano.rules import Rate, Rules
 
 __all__ = ["SHARE", "Buckets", "Rates"]
 

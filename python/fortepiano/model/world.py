@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fortepiano.config.rules import QuotaClass
 from fortepiano.model.crown import Crown
 from fortepiano.model.participant import Participant
-from fortepiano.rules import QuotaClass
 
 if TYPE_CHECKING:
+    from fortepiano.config.rules import Rules
     from fortepiano.model.crown import Point
     from fortepiano.model.directory import Directory
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.native import Hub
-    from fortepiano.rules import Rules
 
 __all__ = ["Arrival", "Departure", "World"]
 

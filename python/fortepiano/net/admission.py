@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from fortepiano.logs import logger
-from fortepiano.model.netlists import NetLists
+from fortepiano.model.network_lists import NetLists
 from fortepiano.model.session import Session
 from fortepiano.native import Throttle, frame_bytes
-from fortepiano.net.address import canonical
+from fortepiano.net.client_address import canonical
+from fortepiano.observe.logs import logger
 from fortepiano.protocol.outbound import HELLO_CODE
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fortepiano.config import LimitSettings
-    from fortepiano.model.banlist import BanList
+    from fortepiano.model.ban_list import BanList
     from fortepiano.model.identity import Identity
     from fortepiano.native import Engine
-    from fortepiano.net.address import Addresses
-    from fortepiano.net.deadline import Awaited, Deadlines
-    from fortepiano.net.turn import Turn
+    from fortepiano.net.accept_budget import Turn
+    from fortepiano.net.client_address import Addresses
+    from fortepiano.net.deadlines import Awaited, Deadlines
 
 __all__ = ["Admission", "Gate", "Refusal"]
 

@@ -13,15 +13,15 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.utils import accept_key
 
-from fortepiano.net.agent import is_program
-from fortepiano.net.gate import Refusal
+from fortepiano.net.admission import Refusal
+from fortepiano.net.user_agent import is_program
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterable
 
-    from fortepiano.net.gate import Gate
-    from fortepiano.net.head import Head
+    from fortepiano.net.admission import Gate
+    from fortepiano.net.request_head import Head
 
 __all__ = ["refusal", "take_over"]
 

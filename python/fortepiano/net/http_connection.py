@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 
-from fortepiano.net.head import Head
-from fortepiano.net.upgrade import refusal, take_over
-from fortepiano.net.visit import Visit
+from fortepiano.net.handshake import refusal, take_over
+from fortepiano.net.page_connection import Visit
+from fortepiano.net.request_head import Head
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
-    from fortepiano.net.gate import Gate
+    from fortepiano.net.admission import Gate
 
 __all__ = ["Front"]
 

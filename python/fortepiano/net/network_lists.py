@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, cast
 
 import orjson
 
-from fortepiano.draft import draft
 from fortepiano.errors import InputError
-from fortepiano.logs import logger
-from fortepiano.model.netlists import NetList
+from fortepiano.model.network_lists import NetList
 from fortepiano.native import Listing, Listings, Networks
+from fortepiano.observe.logs import logger
+from fortepiano.store.files import draft
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from fortepiano.config import NetworkSettings
-    from fortepiano.model.netlists import Effect, NetLists
+    from fortepiano.model.network_lists import Effect, NetLists
 
 __all__ = ["Keeper", "content_of", "forget", "imported", "keep", "unpacked"]
 

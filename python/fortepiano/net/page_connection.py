@@ -16,7 +16,7 @@ class Visit(HttpToolsProtocol):
     """One connection's requests.
 
     It and the answer to its last request hold each other. The garbage collector does not look at
-    what is older than a moment (`fortepiano.garbage`), so that is undone at the end.
+    what is older than a moment (`server/garbage_collector.py`), so that is undone at the end.
     """
 
     @property

@@ -8,15 +8,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
-from fortepiano.net.front import Front
-from fortepiano.net.preface import MalformedPreface, read_preface
-from fortepiano.net.upgrade import refusal
+from fortepiano.net.handshake import refusal
+from fortepiano.net.http_connection import Front
+from fortepiano.net.proxy_header import MalformedPreface, read_preface
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
-    from fortepiano.net.gate import Gate
+    from fortepiano.net.admission import Gate
 
 __all__ = ["Porch"]
 

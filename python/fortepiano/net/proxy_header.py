@@ -10,7 +10,7 @@ import ipaddress
 import struct
 from typing import NamedTuple
 
-from fortepiano.net.address import canonical
+from fortepiano.net.client_address import canonical
 
 __all__ = ["LONGEST", "MalformedPreface", "Preface", "read_preface"]
 

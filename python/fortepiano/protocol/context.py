@@ -5,26 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fortepiano.model.counters import Counters
-from fortepiano.model.events import Events
-from fortepiano.model.netlists import NetLists
+from fortepiano.model.network_lists import NetLists
 from fortepiano.model.rates import Rates
+from fortepiano.observe.counters import Counters
+from fortepiano.observe.events import Events
 from fortepiano.store.records import AuditRecord, TokenRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fortepiano.config import LimitSettings
-    from fortepiano.model.banlist import BanList
+    from fortepiano.config.rules import Rules
+    from fortepiano.model.ban_list import BanList
     from fortepiano.model.directory import Directory
     from fortepiano.model.identity import Identity
     from fortepiano.model.session import Session
     from fortepiano.model.world import World
     from fortepiano.native import Hub, Throttle
     from fortepiano.protocol.archive import Archive
-    from fortepiano.protocol.filter import Filter
     from fortepiano.protocol.outbound import Outbound
-    from fortepiano.rules import Rules
+    from fortepiano.protocol.text_filter import Filter
     from fortepiano.store.base import Store
 
 __all__ = ["Context"]

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from fortepiano.codes import Code
+from fortepiano.model.codes import Code
 from fortepiano.protocol.notices import NATIVE, NATIVE_OF, notice
 from fortepiano.protocol.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from fortepiano.model.banlist import BanList
+    from fortepiano.config.rules import QuotaClass, Rules
+    from fortepiano.model.ban_list import BanList
     from fortepiano.model.crown import Crown
     from fortepiano.model.participant import Participant
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.native import Hub
-    from fortepiano.rules import QuotaClass, Rules
 
 __all__ = ["HELLO_CODE", "Message", "Outbound"]
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from fortepiano.codes import Code
+from fortepiano.model.codes import Code
 from fortepiano.protocol import validate
 
 if TYPE_CHECKING:
-    from fortepiano.rules import Rules
+    from fortepiano.config.rules import Rules
 
 __all__ = ["Faults", "Shape", "time_fault"]
 

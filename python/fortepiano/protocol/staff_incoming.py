@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from fortepiano.codes import Code
+from fortepiano.model.codes import Code
 from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.protocol import validate
 from fortepiano.protocol.shape import Faults, Shape, time_fault
 
 if TYPE_CHECKING:
-    from fortepiano.rules import Rules
+    from fortepiano.config.rules import Rules
 
 __all__ = ["Admin", "ClearChat", "SetColor", "SetName", "SiteBan", "Vanish"]
 

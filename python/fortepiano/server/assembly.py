@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.model.banlist import BanList
+from fortepiano.model.ban_list import BanList
 from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
 from fortepiano.model.world import World
 from fortepiano.native import Bans, Hub, Throttle
 from fortepiano.protocol.archive import Archive
 from fortepiano.protocol.context import Context
-from fortepiano.protocol.filter import Filter
 from fortepiano.protocol.outbound import Outbound
+from fortepiano.protocol.text_filter import Filter
 from fortepiano.store.respell import respell
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fortepiano.errors import ControlError, ReloadError
-from fortepiano.logs import logger
+from fortepiano.observe.logs import logger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping

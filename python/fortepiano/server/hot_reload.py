@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["DISPATCH", "fingerprint", "forget_what_is_made_of_it", "fresh_modules", "install"]
 
-DISPATCH = "fortepiano.protocol.dispatch"
+DISPATCH = "fortepiano.handlers.dispatch"
 
 _HANDLERS = "fortepiano.handlers"
-_MODULES = ("fortepiano.protocol.shapes", "fortepiano.protocol.staff_shapes", DISPATCH)
+_MODULES = ("fortepiano.protocol.incoming", "fortepiano.protocol.staff_incoming")
 _READ_ANEW = (_HANDLERS, *_MODULES)
 """What a message looks like, what it does, and the table that joins the two."""
 

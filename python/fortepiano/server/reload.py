@@ -14,14 +14,15 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from fortepiano import fresh, logs
 from fortepiano.config.running import changes, in_force, needs_restart, shown
 from fortepiano.errors import FortepianoError
-from fortepiano.net.address import Addresses
-from fortepiano.net.control import controlled
-from fortepiano.parts import make_hub, make_throttle
-from fortepiano.protocol.filter import Filter
-from fortepiano.watch import watch
+from fortepiano.net.client_address import Addresses
+from fortepiano.observe import logs
+from fortepiano.protocol.text_filter import Filter
+from fortepiano.server import hot_reload
+from fortepiano.server.assembly import make_hub, make_throttle
+from fortepiano.server.command_socket import controlled
+from fortepiano.server.file_watch import watch
 
 if TYPE_CHECKING:
     import socket
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from fortepiano.config import Settings
+    from fortepiano.handlers.dispatch import Dispatch
     from fortepiano.http.desk import Desk
-    from fortepiano.net.control import Answer, Order
-    from fortepiano.net.gate import Gate
-    from fortepiano.protocol.dispatch import Dispatch
+    from fortepiano.net.admission import Gate
+    from fortepiano.server.command_socket import Answer, Order
 
 __all__ = ["Reload", "Report"]
 
@@ -81,7 +82,7 @@ class Reload:
         self._most_sockets = most_sockets
         self._on_activity = on_activity
         self._lock = asyncio.Lock()
-        self._fingerprint = fresh.fingerprint()
+        self._fingerprint = hot_reload.fingerprint()
         self._log = logs.logger(__name__)
 
     async def preview(self) -> Report:
@@ -106,7 +107,7 @@ class Reload:
                 report = self._report(new, fingerprint)
                 modules: dict[str, ModuleType] = {}
                 if report.handlers:
-                    modules = await asyncio.to_thread(fresh.fresh_modules)
+                    modules = await asyncio.to_thread(hot_reload.fresh_modules)
                 self._take_over(in_force(self._desk.settings, new))
             except FortepianoError as error:
                 self._log.error("not reloaded, nothing has changed", why=str(error).splitlines())
@@ -124,13 +125,13 @@ class Reload:
 
     def _look(self) -> tuple[Settings, bytes]:
         """Read what may have changed; returns settings, and a fingerprint of the handlers."""
-        return self._read(), fresh.fingerprint()
+        return self._read(), hot_reload.fingerprint()
 
     def _rebind(self, modules: dict[str, ModuleType]) -> None:
         """Give messages to new handlers from now on."""
-        fresh.install(modules)
-        fresh.forget_what_is_made_of_it()
-        dispatch = modules[fresh.DISPATCH].Dispatch(self._desk.context, self._on_activity)
+        hot_reload.install(modules)
+        hot_reload.forget_what_is_made_of_it()
+        dispatch = modules[hot_reload.DISPATCH].Dispatch(self._desk.context, self._on_activity)
         self._dispatch = dispatch
         self._desk.engine.rebind(dispatch.receive, dispatch.ended, dispatch.receive_binary)
 

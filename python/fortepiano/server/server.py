@@ -17,37 +17,37 @@ import uvicorn
 import uvloop
 
 from fortepiano import store as stores
-from fortepiano.codes import Code
 from fortepiano.errors import CloseCode
-from fortepiano.garbage import Garbage
 from fortepiano.handlers import rooms
-from fortepiano.handover.respell import respell
+from fortepiano.handlers.dispatch import Dispatch
 from fortepiano.http.desk import Desk
-from fortepiano.http.internal import internal_site
-from fortepiano.http.lag import LoopLag
+from fortepiano.http.internal_site import internal_site
 from fortepiano.http.metrics import Metrics
-from fortepiano.http.site import public_site
-from fortepiano.logs import logger
-from fortepiano.model.events import STOPPING
+from fortepiano.http.public_site import public_site
+from fortepiano.model.codes import Code
 from fortepiano.native import Engine
-from fortepiano.net.address import Addresses
-from fortepiano.net.deadline import Deadlines
-from fortepiano.net.front import Front
-from fortepiano.net.gate import Gate
-from fortepiano.net.listener import listening, name_of, url_of
-from fortepiano.net.netlists import Keeper
-from fortepiano.net.porch import Porch
-from fortepiano.net.successor import Succession
-from fortepiano.net.systemd import Watchdog, inherited, notify
-from fortepiano.net.turn import Turn
-from fortepiano.net.visit import Visit
-from fortepiano.parts import make_context
-from fortepiano.protocol.dispatch import Dispatch
+from fortepiano.net.accept_budget import Turn
+from fortepiano.net.admission import Gate
+from fortepiano.net.client_address import Addresses
+from fortepiano.net.deadlines import Deadlines
+from fortepiano.net.http_connection import Front
+from fortepiano.net.listeners import listening, name_of, url_of
+from fortepiano.net.network_lists import Keeper
+from fortepiano.net.page_connection import Visit
+from fortepiano.net.proxied_connection import Porch
+from fortepiano.observe.events import STOPPING
+from fortepiano.observe.logs import logger
+from fortepiano.observe.loop_lag import LoopLag
+from fortepiano.observe.systemd import Watchdog, inherited, notify
 from fortepiano.protocol.notices import notice
-from fortepiano.reload import Reload
+from fortepiano.server.assembly import make_context
+from fortepiano.server.garbage_collector import Garbage
+from fortepiano.server.reload import Reload
 from fortepiano.store import dump
 from fortepiano.store.keyring import open_keys
 from fortepiano.store.lock import serving_from
+from fortepiano.upgrade.old_process import Succession
+from fortepiano.upgrade.respell import respell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -55,12 +55,12 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from fortepiano.config import Settings
-    from fortepiano.net.control import Answer
-    from fortepiano.net.predecessor import Heritage, Predecessor
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.outbound import Outbound
+    from fortepiano.server.command_socket import Answer
     from fortepiano.store.base import Store
     from fortepiano.store.keyring import KeyRing
+    from fortepiano.upgrade.new_process import Heritage, Predecessor
 
 __all__ = ["run"]
 

@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fortepiano import logs
-from fortepiano.draft import draft
 from fortepiano.errors import StoreError
 from fortepiano.model.identity import SigningKey
+from fortepiano.observe import logs
+from fortepiano.store.files import draft
 
 if TYPE_CHECKING:
     from fortepiano.config import Settings

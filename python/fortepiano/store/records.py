@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 Scope: TypeAlias = Literal["read", "moderate", "admin"]
-"""What the holder of a staff token may do, the least first (see `fortepiano.model.staff`)."""
+"""What the holder of a staff token may do, the least first (see `fortepiano.model.permissions`)."""
 
 TokenScope: TypeAlias = Literal["read", "moderate", "admin", "bot", "user"]
 """What a token is for: to act as staff, or to be a certain bot or user."""
@@ -90,8 +90,8 @@ class TokenRecord:
 
     Attributes:
         id: What people call it by; not a secret.
-        digest: SHA-256 of the token, see `fortepiano.model.staff.digest`; empty for a token that
-            proves itself, of which only the revocation is kept.
+        digest: SHA-256 of the token, see `fortepiano.model.tokens.digest`; empty for a token that
+            proves itself, of which only the revocation is stored.
         scope: What it is for.
         label: Whose it is or what it is for; may be empty.
         created: Milliseconds since 1970.

@@ -25,9 +25,8 @@ import msgspec
 import orjson
 from redis.exceptions import RedisError
 
-from fortepiano import logs
 from fortepiano.errors import StoreError
-from fortepiano.store.address import Client, client_for, without_secrets
+from fortepiano.observe import logs
 from fortepiano.store.kinds import (
     AUDIT,
     BAN,
@@ -42,6 +41,7 @@ from fortepiano.store.kinds import (
     to_json,
 )
 from fortepiano.store.records import AuditQuery, AuditRecord
+from fortepiano.store.redis_url import Client, client_for, without_secrets
 from fortepiano.store.salts import read_salts, write_salts
 from fortepiano.store.writer import CLOSE_SECONDS, UnwritableError, WriterStore
 
@@ -99,7 +99,7 @@ class RedisStore(WriterStore):
     """Keeps everything in Redis, and all of it but the audit log in memory too.
 
     Args:
-        url: Where it is, see `fortepiano.store.address`.
+        url: Where it is, see `fortepiano.store.redis_url`.
         prefix: What all keys begin with; servers with different ones share nothing.
         salts: The file with a copy of the salts.
         close_seconds: How long `close` goes on trying to write.

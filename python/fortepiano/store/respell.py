@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from fortepiano.logs import logger
 from fortepiano.model.respelling import line_now, name_now, numbered, room_names_now, said_now
 from fortepiano.model.texts import mended
+from fortepiano.observe.logs import logger
 from fortepiano.store.records import AuditQuery, BanRecord, RoomRecord
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import orjson
 
-from fortepiano.draft import draft
 from fortepiano.errors import StoreError
+from fortepiano.store.files import draft
 
 __all__ = ["SALTS", "read_salts", "write_salts"]
 

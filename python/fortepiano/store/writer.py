@@ -5,7 +5,7 @@ there and commits it as one group, within `GROUP_SECONDS` if anything of it is u
 dictionary has one entry per thing however often it changes, so a disk or a network that is slow,
 full or gone costs nothing but freshness: the writer tries again, ever more slowly, until it works.
 
-The writer holds nothing of the event loop's (see `fortepiano.store.answers`).
+The writer holds nothing of the event loop's (see `fortepiano.store.redis_replies`).
 """
 
 import contextlib
@@ -17,13 +17,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fortepiano import logs
 from fortepiano.errors import StoreError
-from fortepiano.store.answers import ANSWER_SECONDS, Answers
+from fortepiano.observe import logs
 from fortepiano.store.base import Loop
 from fortepiano.store.kinds import AUDIT, BAN, TOKEN, AnyKind, Changes, Key, Kind, Record, overlaid
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import AuditQuery, AuditRecord
+from fortepiano.store.redis_replies import ANSWER_SECONDS, Answers
 
 __all__ = ["CLOSE_SECONDS", "LOOK_SECONDS", "UnwritableError", "WriterStore"]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from fortepiano.handover.state import (
+from fortepiano.native import pack_client, pack_clock, pack_quota, pack_throttle, write_moves
+from fortepiano.store import dump
+from fortepiano.upgrade.state import (
     CrownState,
     LinkState,
     ParticipantState,
@@ -14,8 +16,6 @@ from fortepiano.handover.state import (
     State,
     UserState,
 )
-from fortepiano.native import pack_client, pack_clock, pack_quota, pack_throttle, write_moves
-from fortepiano.store import dump
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

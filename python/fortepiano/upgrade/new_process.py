@@ -14,12 +14,12 @@ import msgspec
 
 from fortepiano import __version__
 from fortepiano.errors import ChannelError, FortepianoError, ReloadError, StartError
-from fortepiano.handover import FORMAT, State, decode, restore
-from fortepiano.handover.words import Going, Offer, Reply, problems_of
-from fortepiano.net.channel import Channel
-from fortepiano.net.listener import kept
+from fortepiano.net.listeners import kept
 from fortepiano.store import DATABASE
 from fortepiano.store.sqlite import is_migrated
+from fortepiano.upgrade import FORMAT, State, decode, restore
+from fortepiano.upgrade.channel import Channel
+from fortepiano.upgrade.messages import Going, Offer, Reply, problems_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence

@@ -18,11 +18,11 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from fortepiano.errors import ChannelError, ExitStatus, ReloadError, StoreError
-from fortepiano.handover import FORMAT, capture, encode
-from fortepiano.handover.words import Going, Offer, Reply, fixed
-from fortepiano.logs import logger
-from fortepiano.net.channel import Channel
-from fortepiano.net.systemd import notify
+from fortepiano.observe.logs import logger
+from fortepiano.observe.systemd import notify
+from fortepiano.upgrade import FORMAT, capture, encode
+from fortepiano.upgrade.channel import Channel
+from fortepiano.upgrade.messages import Going, Offer, Reply, fixed
 
 if TYPE_CHECKING:
     import socket
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from fortepiano.http.desk import Desk
     from fortepiano.native import Link
-    from fortepiano.net.control import Answer
+    from fortepiano.server.command_socket import Answer
 
 __all__ = ["TAKE_OVER", "Succession"]
 

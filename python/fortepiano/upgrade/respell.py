@@ -8,7 +8,7 @@ from fortepiano.model.respelling import line_now, name_now, room_names_now, said
 from fortepiano.model.texts import mended
 
 if TYPE_CHECKING:
-    from fortepiano.handover.state import RoomState, State
+    from fortepiano.upgrade.state import RoomState, State
 
 __all__ = ["respell"]
 

@@ -5,23 +5,23 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from fortepiano.handover.respell import respell
 from fortepiano.model.claims import Claims
 from fortepiano.model.crown import Crown
 from fortepiano.model.participant import Participant
+from fortepiano.model.permissions import permissions_of
 from fortepiano.model.room import ALWAYS, Mute
 from fortepiano.model.session import Session
-from fortepiano.model.staff import permissions_of
 from fortepiano.model.user import User
 from fortepiano.native import unpack_client, unpack_clock, unpack_quota, unpack_throttle
+from fortepiano.upgrade.respell import respell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fortepiano.handover.state import LinkState, ParticipantState, RoomState, State, UserState
     from fortepiano.model.room import Room
     from fortepiano.native import Engine, Link
     from fortepiano.protocol.context import Context
+    from fortepiano.upgrade.state import LinkState, ParticipantState, RoomState, State, UserState
 
 __all__ = ["restore"]
 

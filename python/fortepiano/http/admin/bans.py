@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import BeforeValidator, Field
 
-from fortepiano.codes import Code
 from fortepiano.handlers import staff
 from fortepiano.handlers.refusal import RefusedError
 from fortepiano.http.admin.calls import (
@@ -23,8 +22,9 @@ from fortepiano.http.admin.calls import (
     whole,
 )
 from fortepiano.http.problem import ProblemError
-from fortepiano.model.banlist import SITE, is_network, subject
-from fortepiano.model.staff import staff_scope
+from fortepiano.model.ban_list import SITE, is_network, subject
+from fortepiano.model.codes import Code
+from fortepiano.model.permissions import staff_scope
 from fortepiano.protocol.context import Context
 from fortepiano.store.base import BanRecord
 

@@ -10,7 +10,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from fortepiano.http.admin.calls import Reader, problems
 from fortepiano.http.admin.server import status_of
-from fortepiano.model.events import STOPPING, Event
+from fortepiano.observe.events import STOPPING, Event
 
 __all__ = ["router"]
 

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body
 from pydantic import BeforeValidator, Field
 
-from fortepiano.codes import Code
 from fortepiano.http.admin.calls import Moderator, Settled, UserId, View, Wish, problems, whole
 from fortepiano.http.problem import ProblemError
+from fortepiano.model.codes import Code
 from fortepiano.model.session import Session
 from fortepiano.protocol import validate
 from fortepiano.protocol.context import Context

@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import BeforeValidator, Field
 
-from fortepiano.codes import Code
 from fortepiano.handlers import crown as crowns
 from fortepiano.handlers import rooms as places
 from fortepiano.handlers import staff
@@ -27,6 +26,7 @@ from fortepiano.http.admin.calls import (
     whole,
 )
 from fortepiano.http.problem import ProblemError
+from fortepiano.model.codes import Code
 from fortepiano.model.crown import Crown
 from fortepiano.model.room import LOBBY, Room
 from fortepiano.protocol import validate

@@ -11,7 +11,7 @@ from fortepiano.config.running import MASK, shown
 from fortepiano.errors import FortepianoError, StoreError
 from fortepiano.http.admin.calls import Admin, Limit, Reader, View, problems
 from fortepiano.http.problem import ProblemError
-from fortepiano.reload import Reload, Report
+from fortepiano.server.reload import Reload, Report
 from fortepiano.store.base import AuditQuery
 
 __all__ = ["reloading", "router", "status_of"]

@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import Field
 
-from fortepiano.codes import Code
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import moderation, staff
 from fortepiano.handlers import rooms as places
@@ -23,6 +22,7 @@ from fortepiano.http.admin.calls import (
     problems,
 )
 from fortepiano.http.problem import ProblemError
+from fortepiano.model.codes import Code
 from fortepiano.model.room import AWKWARD, Mute
 from fortepiano.model.session import Session
 from fortepiano.model.user import User

@@ -1,33 +1,24 @@
-"""All settings as a document: a file to start from, and the reference in docs/settings.md.
-
-Both are made from the model alone. `python -m fortepiano.config.document docs/settings.md` writes
-the reference between the two marks there; a test holds the file to it.
-"""
+"""The example settings file of `fortepiano gen-config`, made from the declared settings."""
 
 from __future__ import annotations
 
 import json
-import sys
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
 from typing import Any, cast
 
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from fortepiano.config import PRESETS, Settings
+from fortepiano.config import Settings
 from fortepiano.config.limits import SHARED
 from fortepiano.config.running import needs_restart
-from fortepiano.passage import with_passage
-from fortepiano.sources import DELIMITER, PREFIX, SEED_NAMES, Keys
+from fortepiano.config.sources import DELIMITER, PREFIX, Keys
 
-__all__ = ["BEGIN", "END", "Setting", "example", "reference", "settings", "updated"]
-
-BEGIN = "<!-- settings: made by `make docs` -->"
-END = "<!-- settings: end -->"
+__all__ = ["Setting", "example", "settings", "toml_value"]
 
 _WIDTH = 100
 _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
@@ -130,9 +121,6 @@ def _choices(annotation: Any) -> tuple[str, ...]:
     return ()
 
 
-# The file
-
-
 def example() -> str:
     """Return a settings file in which everything stands, at its default."""
     lines = [*_comment(_HEAD)]
@@ -145,7 +133,7 @@ def example() -> str:
                 lines += [*_comment(_RULES)]
         lines += ["", *_comment(_explained(setting))]
         name = ".".join(setting.keys[1:] or setting.keys)
-        text = _toml(setting.sample if setting.default is None else setting.default)
+        text = toml_value(setting.sample if setting.default is None else setting.default)
         lines.append(f"{name} = {text}" if _is_set(setting) else f"#{name} = {text}")
     return "\n".join(lines) + "\n"
 
@@ -177,7 +165,7 @@ def _comment(text: str) -> Iterator[str]:
         yield f"# {line}"
 
 
-def _toml(value: object) -> str:
+def toml_value(value: object) -> str:
     """Write a value as TOML does; None, which TOML lacks, as nothing."""
     if value is None:
         return ""
@@ -187,62 +175,3 @@ def _toml(value: object) -> str:
         value = str(value)
     # For texts, numbers, truth values and lists of them both notations are the same.
     return json.dumps(value, ensure_ascii=False)
-
-
-# The reference
-
-
-def reference() -> str:
-    """Return all settings, as Markdown."""
-    lines: list[str] = []
-    section: str | None = None
-    for setting in settings():
-        at = setting.keys[0] if len(setting.keys) > 1 else ""
-        if at != section:
-            section = at
-            title = f"### `[{at}]`" if at else "### At the top"
-            lines += ["", title, "", "| setting | default | allowed | | change |", "|" + "---|" * 5]
-        lines.append(_row(setting))
-    return "\n".join(lines).strip()
-
-
-def _row(setting: Setting) -> str:
-    name = f"`{'.'.join(setting.keys[1:] or setting.keys)}`"
-    seed = [variable for variable, field in SEED_NAMES.items() if (field,) == setting.keys]
-    if seed:
-        name += f", `{seed[0]}`"
-    change = "restart" if needs_restart(setting.keys) else "reload"
-    cells = [name, _default(setting), setting.allowed, setting.description, change]
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _default(setting: Setting) -> str:
-    """Write a default; that of a rule for each preset where they differ."""
-    told = {"": _toml(setting.default)}
-    if setting.keys[0] == "rules" and setting.keys != ("rules", "preset"):
-        told = {name: _toml(_at(rules, setting.keys[1:])) for name, rules in PRESETS.items()}
-    if len(set(told.values())) == 1:
-        text = next(iter(told.values()))
-        return f"`{text}`" if text else "unset"
-    return ", ".join(f"`{text}` (`{name}`)" for name, text in told.items())
-
-
-def _at(tree: object, keys: Keys) -> object:
-    for key in keys:
-        assert isinstance(tree, BaseModel) or is_dataclass(tree)  # noqa: S101 - as the model is
-        tree = getattr(tree, key)
-    return tree
-
-
-def updated(text: str) -> str:
-    """Return a document with the reference between its marks made anew.
-
-    Raises:
-        ValueError: Where the marks are missing.
-    """
-    return with_passage(text, BEGIN, END, reference())
-
-
-if __name__ == "__main__":
-    document = Path(sys.argv[1])
-    document.write_text(updated(document.read_text("utf-8")), "utf-8")

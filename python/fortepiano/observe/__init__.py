@@ -1,0 +1,1 @@
+"""What the server shows of itself: logs, counters, events, the lag of the loop, systemd."""

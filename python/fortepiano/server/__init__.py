@@ -1,0 +1,1 @@
+"""Builds a server, starts, reloads and stops it."""

@@ -1,0 +1,80 @@
+"""Write the table of settings into docs/settings.md: `settings_reference.py docs/settings.md`.
+
+The table is made from the settings' own declarations and stands between two marks; a test holds the
+file to it.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import is_dataclass
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from fortepiano.config import PRESETS
+from fortepiano.config.example import Setting, settings, toml_value
+from fortepiano.config.running import needs_restart
+from fortepiano.config.sources import SEED_NAMES, Keys
+from marked_section import replace_section
+
+__all__ = ["reference", "updated"]
+
+_BEGIN = "<!-- settings: made by `make docs` -->"
+_END = "<!-- settings: end -->"
+
+
+def reference() -> str:
+    """Return all settings, as Markdown."""
+    lines: list[str] = []
+    section: str | None = None
+    for setting in settings():
+        at = setting.keys[0] if len(setting.keys) > 1 else ""
+        if at != section:
+            section = at
+            title = f"### `[{at}]`" if at else "### At the top"
+            lines += ["", title, "", "| setting | default | allowed | | change |", "|" + "---|" * 5]
+        lines.append(_row(setting))
+    return "\n".join(lines).strip()
+
+
+def _row(setting: Setting) -> str:
+    name = f"`{'.'.join(setting.keys[1:] or setting.keys)}`"
+    seed = [variable for variable, field in SEED_NAMES.items() if (field,) == setting.keys]
+    if seed:
+        name += f", `{seed[0]}`"
+    change = "restart" if needs_restart(setting.keys) else "reload"
+    cells = [name, _default(setting), setting.allowed, setting.description, change]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _default(setting: Setting) -> str:
+    """Write a default; that of a rule for each preset where they differ."""
+    told = {"": toml_value(setting.default)}
+    if setting.keys[0] == "rules" and setting.keys != ("rules", "preset"):
+        told = {name: toml_value(_at(rules, setting.keys[1:])) for name, rules in PRESETS.items()}
+    if len(set(told.values())) == 1:
+        text = next(iter(told.values()))
+        return f"`{text}`" if text else "unset"
+    return ", ".join(f"`{text}` (`{name}`)" for name, text in told.items())
+
+
+def _at(tree: object, keys: Keys) -> object:
+    for key in keys:
+        assert isinstance(tree, BaseModel) or is_dataclass(tree)  # noqa: S101 - as the model is
+        tree = getattr(tree, key)
+    return tree
+
+
+def updated(text: str) -> str:
+    """Return a document with the reference between its marks made anew.
+
+    Raises:
+        ValueError: Where the marks are missing.
+    """
+    return replace_section(text, _BEGIN, _END, reference())
+
+
+if __name__ == "__main__":
+    document = Path(sys.argv[1])
+    document.write_text(updated(document.read_text("utf-8")), "utf-8")
