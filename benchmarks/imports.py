@@ -66,7 +66,7 @@ def main() -> None:
     """Import what the server imports, and print what it took."""
     start = resident_kb()
     with Ledger() as ledger:
-        from fortepiano.server import server
+        from fortepiano.server import process as server
     rows = [("the interpreter", start)]
     rows += [(f"`{name}`", kb) for name, kb in ledger.own.most_common() if kb >= _LEAST_KB]
     rows.append(("all others", resident_kb() - sum(kb for _, kb in rows)))

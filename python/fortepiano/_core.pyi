@@ -260,7 +260,7 @@ class Throttle:
         failures: Tokens of it that are none; likewise.
         newcomers: New users of a place in any hour.
         places: How many places are remembered; of more only those with sockets.
-        exempt: Addresses and networks that are not limited.
+        exempt: ClientAddresses and networks that are not limited.
         standing_at: Milliseconds since 1970 at which a clock for tests stands; None for a clock
             that runs.
 

@@ -301,7 +301,7 @@ def test_names_of_an_older_version_get_the_form_of_this_one(
     assert list(directory.rooms["Caf\u00e9 2"].participants) == ["a" * 24]
     assert [said["a"] for said in directory.rooms["lobby 2"].history] == ["\u00e9"]
     assert {user.name for user in directory.users.values()} == {"Zo\u00eb"}
-    rooms.tell_names(second.context, told)
+    rooms.broadcast_renamed(second.context, told)
     for house in (first, second):
         house.engine.close()
 

@@ -23,7 +23,7 @@ from fortepiano.native import Bans, Hub, Throttle
 from fortepiano.protocol.archive import Archive
 from fortepiano.protocol.context import Context
 from fortepiano.protocol.outbound import Outbound
-from fortepiano.protocol.text_filter import Filter
+from fortepiano.protocol.text_filter import TextFilter
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import Scope
 
@@ -148,7 +148,7 @@ class Backstage:
             identity=identity,
             throttle=self.throttle,
             limits=LimitSettings(),
-            filter=Filter(words),
+            filter=TextFilter(words),
             motd="",
             later=self._later,
             stop=lambda: None,

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fortepiano.config import ProxySettings
-from fortepiano.net.client_address import Addresses, canonical
+from fortepiano.net.client_address import ClientAddresses, canonical
 
 NGINX = "10.0.0.1"
 PROXIES = ("10.0.0.0/8", "2001:db8:ffff::/48", "unix:/run/proxy.sock")
 
 
-def made(header: str = "x-forwarded-for", trusted: tuple[str, ...] = PROXIES) -> Addresses:
-    return Addresses(ProxySettings(trusted=trusted, header=header))  # type: ignore[arg-type]  # pydantic checks it
+def made(header: str = "x-forwarded-for", trusted: tuple[str, ...] = PROXIES) -> ClientAddresses:
+    return ClientAddresses(ProxySettings(trusted=trusted, header=header))  # type: ignore[arg-type]  # pydantic checks it
 
 
 class TestCanonical:
@@ -69,7 +69,7 @@ class TestCanonical:
 
 class TestTrust:
     def test_nobody_is_believed_by_default(self) -> None:
-        addresses = Addresses(ProxySettings())
+        addresses = ClientAddresses(ProxySettings())
         assert not addresses.any_trusted
         headers = [("X-Forwarded-For", "1.1.1.1"), ("Forwarded", "for=1.1.1.1")]
         for peer in ("127.0.0.1", "::1", NGINX, "unix:/run/proxy.sock"):

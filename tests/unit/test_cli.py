@@ -34,9 +34,9 @@ def bare_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """Put a server in place that only notes what it was asked to serve."""
     calls: list[Settings] = []
-    server = types.ModuleType("fortepiano.server.server")
+    server = types.ModuleType("fortepiano.server.process")
     server.run = lambda settings, *_: calls.append(settings)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "fortepiano.server.server", server)
+    monkeypatch.setitem(sys.modules, "fortepiano.server.process", server)
     monkeypatch.setattr(logs, "configure", lambda level: None)
     return calls
 
@@ -122,7 +122,7 @@ class TestMistakes:
         def run(settings: Settings, *_: object) -> None:
             raise AddressError(settings.host, settings.port, "already in use")
 
-        monkeypatch.setattr(sys.modules["fortepiano.server.server"], "run", run)
+        monkeypatch.setattr(sys.modules["fortepiano.server.process"], "run", run)
         assert complaint(capsys, "serve") == [
             "fortepiano: cannot listen on 0.0.0.0:8080: already in use"
         ]
@@ -130,14 +130,14 @@ class TestMistakes:
     def test_missing_binary(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.delattr(sys.modules["fortepiano.server.server"], "run")
+        monkeypatch.delattr(sys.modules["fortepiano.server.process"], "run")
         (line,) = complaint(capsys, "serve")
         assert line.startswith("fortepiano: the program is incomplete: ")
 
     def test_settings_are_checked_before_the_binary_is_needed(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.delattr(sys.modules["fortepiano.server.server"], "run")
+        monkeypatch.delattr(sys.modules["fortepiano.server.process"], "run")
         monkeypatch.setenv("FORTEPIANO_PROT", "1")
         (line,) = complaint(capsys, "serve")
         assert "the nearest is FORTEPIANO_PORT" in line
@@ -146,7 +146,7 @@ class TestMistakes:
         def run(settings: Settings, *_: object) -> None:
             raise ZeroDivisionError
 
-        monkeypatch.setattr(sys.modules["fortepiano.server.server"], "run", run)
+        monkeypatch.setattr(sys.modules["fortepiano.server.process"], "run", run)
         with pytest.raises(ZeroDivisionError):
             cli.main(["serve"])
 
@@ -154,7 +154,7 @@ class TestMistakes:
         def run(settings: Settings, *_: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(sys.modules["fortepiano.server.server"], "run", run)
+        monkeypatch.setattr(sys.modules["fortepiano.server.process"], "run", run)
         assert cli.main(["serve"]) == ExitStatus.INTERRUPTED
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from fortepiano.model.texts import line
-from fortepiano.protocol.text_filter import Filter
+from fortepiano.protocol.text_filter import TextFilter
 from support.backstage import Backstage
 
 LISTS = Path(__file__).parent / "words"
-DEFAULT = Filter()
+DEFAULT = TextFilter()
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ class TestMasked:
         ],
     )
     def test_words_and_their_disguises(self, words: Path, text: str, masked: str) -> None:
-        assert Filter(words).masked(text) == masked
+        assert TextFilter(words).masked(text) == masked
 
     @pytest.mark.parametrize(
         "text",
@@ -94,11 +94,11 @@ class TestMasked:
     def test_an_empty_list_masks_nothing(self, tmp_path: Path, source: str) -> None:
         path = tmp_path / "words"
         path.write_text(source)
-        assert Filter(path).masked("damn it all, d a r n") == "damn it all, d a r n"
+        assert TextFilter(path).masked("damn it all, d a r n") == "damn it all, d a r n"
 
     def test_the_length_stays(self, words: Path) -> None:
         text = "darn " * 100
-        assert len(Filter(words).masked(text)) == len(text)
+        assert len(TextFilter(words).masked(text)) == len(text)
 
     def test_names_as_lines(self) -> None:
         assert DEFAULT.masked_name("Damn") == "****"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fortepiano.server.garbage_collector import LOOK_SECONDS, MOST_NEW, Garbage
+from fortepiano.server.garbage_collector import LOOK_SECONDS, MOST_NEW, GarbageCollector
 
 
 class Node:
@@ -40,7 +40,7 @@ def later() -> Later:
 
 
 @pytest.fixture
-def look(garbage: Garbage) -> Callable[[], None]:
+def look(garbage: GarbageCollector) -> Callable[[], None]:
     return garbage.look
 
 
@@ -51,8 +51,8 @@ def people() -> list[str]:
 
 
 @pytest.fixture
-def garbage(later: Later, people: list[str]) -> Iterator[Garbage]:
-    garbage = Garbage(people.__len__, later)
+def garbage(later: Later, people: list[str]) -> Iterator[GarbageCollector]:
+    garbage = GarbageCollector(people.__len__, later)
     yield garbage
     garbage.close()
     assert gc.get_threshold()[1] < MOST_NEW
@@ -85,11 +85,13 @@ def test_new_cycles_go_while_people_are_there(look: Callable[[], None], people: 
     assert gone() is None
 
 
-def test_a_silent_server_is_left_alone(garbage: Garbage, later: Later, people: list[str]) -> None:
+def test_a_silent_server_is_left_alone(
+    garbage: GarbageCollector, later: Later, people: list[str]
+) -> None:
     people.append("ann")
     assert later.planned == []
-    garbage.stir()
-    garbage.stir()
+    garbage.on_activity()
+    garbage.on_activity()
     node = Node()
     gone = weakref.ref(node)
     del node
@@ -138,8 +140,8 @@ def test_an_empty_server_is_swept_once(look: Callable[[], None], people: list[st
 
 
 def test_after_its_end_it_looks_no_more(later: Later, people: list[str]) -> None:
-    garbage = Garbage(people.__len__, later)
-    garbage.stir()
+    garbage = GarbageCollector(people.__len__, later)
+    garbage.on_activity()
     garbage.close()
     people.append("ann")
     later.look()

@@ -10,10 +10,10 @@ import pytest
 from fortepiano.config import LimitSettings, ProxySettings
 from fortepiano.model.ban_list import SITE, BanList
 from fortepiano.model.identity import Identity
-from fortepiano.model.network_lists import NetList, NetLists
+from fortepiano.model.network_lists import NetworkList, NetworkLists
 from fortepiano.native import Bans, Hub, Listing, Listings, Throttle
-from fortepiano.net.admission import Admission, Gate, Refusal
-from fortepiano.net.client_address import Addresses
+from fortepiano.net.admission import AdmissionControl, Admitted, Refusal
+from fortepiano.net.client_address import ClientAddresses
 from fortepiano.net.handshake import refusal
 from fortepiano.observe import logs
 from fortepiano.store.base import BanRecord
@@ -44,14 +44,14 @@ class Unread:
 UNREAD = cast("list[tuple[str, str]]", Unread())
 
 
-def made(*, trusted: tuple[str, ...] = (), name: str = "", **throttle: Any) -> Gate:
-    return Gate(
+def made(*, trusted: tuple[str, ...] = (), name: str = "", **throttle: Any) -> AdmissionControl:
+    return AdmissionControl(
         cast("Any", Engine()),
         LimitSettings(),
         Identity("ip", "one", "two"),
         BanList(Bans(), MemoryStore()),
         cast("Any", None),
-        Addresses(ProxySettings(trusted=trusted)),
+        ClientAddresses(ProxySettings(trusted=trusted)),
         Throttle(standing_at=START, **throttle),
         cast("Any", None),
         100,
@@ -59,7 +59,7 @@ def made(*, trusted: tuple[str, ...] = (), name: str = "", **throttle: Any) -> G
     )
 
 
-def refused(answer: Admission | Refusal) -> Refusal:
+def refused(answer: Admitted | Refusal) -> Refusal:
     assert isinstance(answer, Refusal)
     return answer
 
@@ -67,8 +67,8 @@ def refused(answer: Admission | Refusal) -> Refusal:
 def test_who_may_pass_is_known_by_his_address() -> None:
     gate = made()
     user = gate.identity.user_id(HERE)
-    assert gate.admit(HERE, UNREAD) == Admission(HERE, user, is_limited=True)
-    assert gate.admit(f"::ffff:{HERE}", UNREAD) == Admission(HERE, user, is_limited=True)
+    assert gate.admit(HERE, UNREAD) == Admitted(HERE, user, is_limited=True)
+    assert gate.admit(f"::ffff:{HERE}", UNREAD) == Admitted(HERE, user, is_limited=True)
     assert not gate.refused
 
 
@@ -82,14 +82,14 @@ def test_whoever_is_exempt_is_not_limited() -> None:
 def test_a_peer_without_an_address_has_a_name() -> None:
     gate = made(name="unix:/run/x.sock")
     answer = gate.admit("", UNREAD)
-    assert isinstance(answer, Admission)
+    assert isinstance(answer, Admitted)
     assert (answer.address, answer.is_limited) == ("unix:/run/x.sock", False)
 
 
 def test_a_proxy_says_who_it_is() -> None:
     gate = made(trusted=("10.0.0.0/8",))
     answer = gate.admit("10.0.0.1", [("X-Forwarded-For", HERE)])
-    assert isinstance(answer, Admission)
+    assert isinstance(answer, Admitted)
     assert answer.address == HERE
     assert gate.admit("192.0.2.9", UNREAD)
 
@@ -120,7 +120,7 @@ def test_each_refusal_has_a_status_and_is_counted(reason: str, status: int, late
     else:
         for _ in range(2 if reason == "too_many_sockets" else 3):
             answer = gate.admit(HERE, [])
-            assert isinstance(answer, Admission)
+            assert isinstance(answer, Admitted)
             if reason == "connect_rate":
                 gate.withdraw(answer)
     answer = refused(gate.admit(peer, headers))
@@ -136,16 +136,16 @@ def test_a_ban_of_a_network_holds_and_takes_no_place() -> None:
     for _ in range(3):
         assert refused(gate.admit(HERE, [])).reason == "site_ban"
     gate.bans.lift(SITE, "192.0.2.0/24")
-    assert isinstance(gate.admit(HERE, []), Admission)
+    assert isinstance(gate.admit(HERE, []), Admitted)
 
 
 def test_a_listed_network_passes_once_and_is_then_refused_for_a_while() -> None:
     gate = made(sockets=1)
-    lists = gate.networks = NetLists()
-    listed = {NetList("tor", words="Nö."): Listing(b"192.0.2.0/24")}
+    lists = gate.networks = NetworkLists()
+    listed = {NetworkList("tor", words="Nö."): Listing(b"192.0.2.0/24")}
     lists.adopt(listed, Listings(list(listed.values())))
     first = gate.admit(HERE, [])
-    assert isinstance(first, Admission)
+    assert isinstance(first, Admitted)
     gate.withdraw(first)
     lists.note_told(HERE, START)
     for _ in range(3):  # which takes no place
@@ -154,8 +154,8 @@ def test_a_listed_network_passes_once_and_is_then_refused_for_a_while() -> None:
     assert "Nö.\n".encode() in refusal(answer.status, answer.why)
     assert gate.verdict(HERE, []) == {"you": "network_refused", "words": "Nö."}
     gate.engine.owner.turn_clock(601)
-    assert isinstance(gate.admit(HERE, []), Admission)
-    assert isinstance(gate.admit("198.51.100.1", []), Admission)
+    assert isinstance(gate.admit(HERE, []), Admitted)
+    assert isinstance(gate.admit("198.51.100.1", []), Admitted)
 
 
 def test_whoever_asks_is_told_why_and_it_costs_nothing() -> None:
@@ -168,10 +168,10 @@ def test_whoever_asks_is_told_why_and_it_costs_nothing() -> None:
         ][-1]
 
     assert verdict() is None
-    assert isinstance(gate.admit(HERE, []), Admission)
+    assert isinstance(gate.admit(HERE, []), Admitted)
     assert verdict() is None
     kept = gate.admit(HERE, [])
-    assert isinstance(kept, Admission)
+    assert isinstance(kept, Admitted)
     assert verdict() == "too_many"
     assert verdict("198.51.100.1") is None
     assert refused(gate.admit(HERE, [])).reason == "too_many_sockets"
@@ -200,7 +200,7 @@ def test_what_is_withdrawn_takes_no_place() -> None:
     gate = made(sockets=1)
     for _ in range(5):
         answer = gate.admit(HERE, [])
-        assert isinstance(answer, Admission)
+        assert isinstance(answer, Admitted)
         gate.withdraw(answer)
     gate.admit(HERE, [])
     assert refused(gate.admit(HERE, [])).reason == "too_many_sockets"

@@ -11,11 +11,11 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from fortepiano.net.admission import Admission
-from fortepiano.net.handshake import take_over
-from fortepiano.net.request_head import Head
+from fortepiano.net.admission import Admitted
+from fortepiano.net.handshake import accept_websocket
+from fortepiano.net.request_head import RequestHead
 
-ADMISSION = Admission("192.0.2.1", "0" * 24, is_limited=True)
+ADMISSION = Admitted("192.0.2.1", "0" * 24, is_limited=True)
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 CONNECTIONS = [
@@ -42,21 +42,21 @@ KEYS = [
 VERSIONS = ["13", "8", "13, 13", "013", ""]
 
 
-class Gate:
+class AdmissionControl:
     """As much of a gate as the upgrade asks."""
 
     def __init__(self) -> None:
         self.opened: list[tuple[bool, bytes, bytes]] = []
-        self.withdrawn: list[Admission] = []
+        self.withdrawn: list[Admitted] = []
 
-    def admit(self, _peer: str, _headers: object) -> Admission:
+    def admit(self, _peer: str, _headers: object) -> Admitted:
         return ADMISSION
 
-    def withdraw(self, admission: Admission) -> None:
+    def withdraw(self, admission: Admitted) -> None:
         self.withdrawn.append(admission)
 
     def open(
-        self, _on: Transport, _who: Admission, answer: bytes, tail: bytes, *, is_bot: bool
+        self, _on: Transport, _who: Admitted, answer: bytes, tail: bytes, *, is_bot: bool
     ) -> None:
         self.opened.append((is_bot, answer, tail))
 
@@ -75,9 +75,9 @@ class Transport:
         self.is_closed = True
 
 
-def ask(head: Head, tail: bytes = b"") -> tuple[Gate, Transport]:
-    gate, transport = Gate(), Transport()
-    take_over(cast("Any", gate), cast("Any", transport), "192.0.2.1", head, tail)
+def ask(head: RequestHead, tail: bytes = b"") -> tuple[AdmissionControl, Transport]:
+    gate, transport = AdmissionControl(), Transport()
+    accept_websocket(cast("Any", gate), cast("Any", transport), "192.0.2.1", head, tail)
     return gate, transport
 
 
@@ -92,7 +92,7 @@ OTHERS = [
 
 
 @st.composite
-def requests(draw: st.DrawFn) -> Head:
+def requests(draw: st.DrawFn) -> RequestHead:
     lines = [("Host", "localhost")]
     for name, values in (
         ("Connection", CONNECTIONS),
@@ -108,14 +108,14 @@ def requests(draw: st.DrawFn) -> Head:
     version = draw(st.sampled_from(["1.1", "1.1", "1.0"]))
     text = "".join(f"{name}: {value}\r\n" for name, value in draw(st.permutations(lines)))
     try:
-        return Head(f"{method} /ws HTTP/{version}\r\n{text}\r\n".encode("latin-1"))
+        return RequestHead(f"{method} /ws HTTP/{version}\r\n{text}\r\n".encode("latin-1"))
     except httptools.HttpParserError:
         assume(False)
         raise
 
 
 @given(requests())
-def test_it_answers_as_the_library_does(head: Head) -> None:
+def test_it_answers_as_the_library_does(head: RequestHead) -> None:
     asked = Request(head.target, Headers(head.headers), head.method, f"HTTP/{head.version}")
     expected = ServerProtocol().accept(asked)
     gate, transport = ask(head)
@@ -141,7 +141,7 @@ def test_what_comes_along_is_handed_on() -> None:
         "User-Agent: Mozilla/5.0",
         "\r\n",
     )
-    gate, _ = ask(Head("\r\n".join(lines).encode()), b"behind")
+    gate, _ = ask(RequestHead("\r\n".join(lines).encode()), b"behind")
     [(is_bot, answer, tail)] = gate.opened
     assert (is_bot, tail) == (False, b"behind")
     assert answer.endswith(b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")

@@ -8,11 +8,11 @@ import weakref
 import httptools
 import pytest
 
-from fortepiano.net.request_head import Head
+from fortepiano.net.request_head import RequestHead
 
 
-def head(*lines: str, request: str = "GET / HTTP/1.1") -> Head:
-    return Head("".join(f"{line}\r\n" for line in (request, *lines, "")).encode("latin-1"))
+def head(*lines: str, request: str = "GET / HTTP/1.1") -> RequestHead:
+    return RequestHead("".join(f"{line}\r\n" for line in (request, *lines, "")).encode("latin-1"))
 
 
 def test_a_head_has_its_parts() -> None:
@@ -63,7 +63,7 @@ def test_what_has_a_body(line: str, *, has: bool) -> None:
 )
 def test_what_is_no_head(data: bytes) -> None:
     with pytest.raises(httptools.HttpParserError):
-        Head(data)
+        RequestHead(data)
 
 
 def test_a_head_goes_without_the_garbage_collector() -> None:

@@ -9,11 +9,12 @@ from structlog.testing import capture_logs
 
 from fortepiano.config import IdentityMode
 from fortepiano.errors import CloseCode
-from fortepiano.model.identity import Identity, SigningKey
-from fortepiano.model.network_lists import NetList
+from fortepiano.model.identity import Identity
+from fortepiano.model.network_lists import NetworkList
 from fortepiano.model.tokens import mint
 from fortepiano.native import Listing, Listings
 from fortepiano.store.base import TokenRecord
+from fortepiano.store.records import SigningKey
 from support.backstage import START, Actor, Backstage
 
 DAY = 86_400
@@ -300,8 +301,8 @@ class TestListedNetworks:
     def begun(self) -> Backstage:
         backstage = begun("ip")
         lists = {
-            NetList("tor", words="No Tor here."): Listing(b"192.0.2.0/24"),
-            NetList("school", "chat"): Listing(b"198.51.100.0/24"),
+            NetworkList("tor", words="No Tor here."): Listing(b"192.0.2.0/24"),
+            NetworkList("school", "chat"): Listing(b"198.51.100.0/24"),
         }
         backstage.context.networks.adopt(lists, Listings(list(lists.values())))
         return backstage
@@ -346,7 +347,7 @@ class TestListedNetworks:
         backstage = begun("ip")
         out, staff, stays = hello(backstage), hello(backstage), hello(backstage, at=THERE)
         staff.session.scope = "moderate"
-        lists = {NetList("tor"): Listing(HERE.encode())}
+        lists = {NetworkList("tor"): Listing(HERE.encode())}
         backstage.context.networks.adopt(lists, Listings(list(lists.values())))
         backstage.dispatch.follow_networks()
         assert out.closed == CloseCode.NETWORK_REFUSED

@@ -14,10 +14,10 @@ from fortepiano.model.identity import (
     NETWORK_BITS,
     Bearer,
     Identity,
-    SigningKey,
     default_color,
     new_user_id,
 )
+from fortepiano.store.records import SigningKey
 
 USER = "0123456789abcdef01234567"
 NOW = 1_795_300_000_000

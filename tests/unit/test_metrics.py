@@ -66,7 +66,7 @@ class Scraped:
         store = MemoryStore()
         self.directory = Directory(self.hub, store, Rules())
         self.metrics = Metrics(
-            self.hub, self.directory, self.counters, store, self.lag, self.refused, 0.5
+            self.hub, self.directory, self.counters, store, self.lag, self.refused, lambda: 0.5
         )
 
     def samples(self) -> dict[tuple[str, str], float]:

@@ -14,16 +14,16 @@ from structlog.testing import capture_logs
 
 from fortepiano.config import NetworkListSettings, NetworkSettings, Settings, load
 from fortepiano.errors import ConfigError, InputError
-from fortepiano.model.network_lists import WORDS, NetList, NetLists
+from fortepiano.model.network_lists import WORDS, NetworkList, NetworkLists
 from fortepiano.native import Listing, Listings
-from fortepiano.net.network_lists import Keeper, content_of, forget, imported, keep
+from fortepiano.net.network_lists import NetworkListUpdater, content_of, forget, imported, keep
 
 HERE, THERE = "192.0.2.7", "198.51.100.7"
 
 
-def lists_of(*lists: tuple[NetList, bytes]) -> NetLists:
+def lists_of(*lists: tuple[NetworkList, bytes]) -> NetworkLists:
     made = {meaning: Listing(text) for meaning, text in lists}
-    found = NetLists()
+    found = NetworkLists()
     found.adopt(made, Listings(list(made.values())))
     return found
 
@@ -33,10 +33,10 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.lists = NetLists()
+        self.lists = NetworkLists()
         self.settings = NetworkSettings()
         self.changes = 0
-        self.keeper = Keeper(self.lists, folder, lambda: self.settings, self._changed)
+        self.keeper = NetworkListUpdater(self.lists, folder, lambda: self.settings, self._changed)
         self._age = 10
 
     def _changed(self) -> None:
@@ -77,11 +77,11 @@ def shelf(tmp_path: Path) -> Shelf:
 
 class TestNetLists:
     def test_without_lists_everybody_may_all(self) -> None:
-        lists = NetLists()
+        lists = NetworkLists()
         assert lists.keeping_out(HERE) is lists.silencing(HERE) is None
 
     def test_a_list_does_what_it_is_for(self) -> None:
-        out, mute = NetList("out"), NetList("mute", "chat", "Not here.")
+        out, mute = NetworkList("out"), NetworkList("mute", "chat", "Not here.")
         lists = lists_of((mute, b"192.0.2.0/24\n2001:db8::/32"), (out, b"198.51.100.0/24"))
         assert lists.keeping_out(HERE) is None
         assert lists.silencing(HERE) == mute
@@ -92,21 +92,23 @@ class TestNetLists:
         assert lists.silencing("unix:/run/x") is lists.keeping_out("") is None
 
     def test_networks_within_networks_of_several_lists_all_count(self) -> None:
-        wide, narrow = NetList("wide"), NetList("narrow", "chat")
+        wide, narrow = NetworkList("wide"), NetworkList("narrow", "chat")
         lists = lists_of((wide, b"192.0.0.0/16"), (narrow, b"192.0.2.0/24\n192.0.2.7"))
         assert lists.keeping_out(HERE) == wide
         assert lists.silencing(HERE) == narrow
         assert lists.silencing("192.0.3.1") is None
 
     def test_the_first_list_has_its_say(self) -> None:
-        lists = lists_of((NetList("a", words="A"), b"192.0.2.7"), (NetList("b"), b"192.0.2.0/24"))
+        lists = lists_of(
+            (NetworkList("a", words="A"), b"192.0.2.7"), (NetworkList("b"), b"192.0.2.0/24")
+        )
         listed = lists.keeping_out(HERE)
         assert listed is not None
         assert listed.said == "A"
-        assert NetList("b").said == WORDS["enter"]
+        assert NetworkList("b").said == WORDS["enter"]
 
     def test_who_was_told_is_remembered_for_a_while(self) -> None:
-        lists = NetLists()
+        lists = NetworkLists()
         lists.note_told("2001:db8::1", 1000)
         assert lists.was_told("2001:db8::ffff", 2000)
         assert not lists.was_told("2001:db8:0:1::1", 2000)
@@ -117,7 +119,7 @@ class TestNetLists:
         assert lists.was_told(HERE, 700_000)
 
     def test_that_memory_is_bounded(self) -> None:
-        lists = NetLists()
+        lists = NetworkLists()
         for number in range(10_500):
             lists.note_told(f"10.{number >> 8}.{number & 255}.1", 0)
         assert not lists.was_told("10.0.0.1", 1)
@@ -226,8 +228,13 @@ class TestKeeper:
         assert shelf.who_is_out() == [THERE]
 
     def test_imported_lists_count_and_go(self, shelf: Shelf) -> None:
-        keep(shelf.folder, NetList("vpn", "enter", "Nö"), "a file", Listing(b"192.0.2.1-192.0.2.9"))
-        assert list(imported(shelf.folder).values()) == [NetList("vpn", "enter", "Nö")]
+        keep(
+            shelf.folder,
+            NetworkList("vpn", "enter", "Nö"),
+            "a file",
+            Listing(b"192.0.2.1-192.0.2.9"),
+        )
+        assert list(imported(shelf.folder).values()) == [NetworkList("vpn", "enter", "Nö")]
         shelf.look()
         assert shelf.who_is_out() == [HERE]
         assert forget(shelf.folder, "vpn")

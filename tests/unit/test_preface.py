@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fortepiano.net.client_address import canonical
-from fortepiano.net.proxy_header import LONGEST, MalformedPreface, Preface, read_preface
+from fortepiano.net.proxy_header import LONGEST, MalformedProxyHeader, ProxyHeader, read_preface
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 LOCAL, PROXY = 0x20, 0x21
@@ -37,7 +37,7 @@ class TestLines:
         ],
     )
     def test_one_line_tells(self, line: bytes, address: str | None) -> None:
-        assert read_preface(line + b"\r\nGET / HTTP/1.1\r\n") == Preface(len(line) + 2, address)
+        assert read_preface(line + b"\r\nGET / HTTP/1.1\r\n") == ProxyHeader(len(line) + 2, address)
 
     @pytest.mark.parametrize(
         "line",
@@ -51,12 +51,12 @@ class TestLines:
         ],
     )
     def test_anything_else_is_malformed(self, line: bytes) -> None:
-        with pytest.raises(MalformedPreface):
+        with pytest.raises(MalformedProxyHeader):
             read_preface(line + b"\r\n")
 
     def test_a_line_has_an_end(self) -> None:
         assert read_preface(b"PROXY UNKNOWN " + b"x" * 80) is None
-        with pytest.raises(MalformedPreface):
+        with pytest.raises(MalformedProxyHeader):
             read_preface(b"PROXY UNKNOWN " + b"x" * 100)
 
 
@@ -64,17 +64,17 @@ class TestBinary:
     @pytest.mark.parametrize("family", [0x11, 0x12])
     def test_ipv4(self, family: int) -> None:
         data = binary(PROXY, family, ends("192.0.2.1", "10.0.0.1"))
-        assert read_preface(data + b"GET") == Preface(28, "192.0.2.1")
+        assert read_preface(data + b"GET") == ProxyHeader(28, "192.0.2.1")
 
     @pytest.mark.parametrize(
         ("told", "address"), [("2001:db8::1", "2001:db8::1"), ("::ffff:192.0.2.1", "192.0.2.1")]
     )
     def test_ipv6(self, told: str, address: str) -> None:
-        assert read_preface(binary(PROXY, 0x21, ends(told))) == Preface(52, address)
+        assert read_preface(binary(PROXY, 0x21, ends(told))) == ProxyHeader(52, address)
 
     def test_what_proxies_add_is_passed_over(self) -> None:
         data = binary(PROXY, 0x11, ends("192.0.2.1") + b"\x04\x00\x03abc")
-        assert read_preface(data + b"rest") == Preface(len(data), "192.0.2.1")
+        assert read_preface(data + b"rest") == ProxyHeader(len(data), "192.0.2.1")
 
     @pytest.mark.parametrize(
         "data",
@@ -86,7 +86,7 @@ class TestBinary:
         ],
     )
     def test_a_proxy_may_speak_for_itself(self, data: bytes) -> None:
-        assert read_preface(data) == Preface(len(data), None)
+        assert read_preface(data) == ProxyHeader(len(data), None)
 
     @pytest.mark.parametrize(
         "data",
@@ -102,7 +102,7 @@ class TestBinary:
         ],
     )
     def test_anything_else_is_malformed(self, data: bytes) -> None:
-        with pytest.raises(MalformedPreface):
+        with pytest.raises(MalformedProxyHeader):
             read_preface(data)
 
 
@@ -116,7 +116,7 @@ def test_it_may_come_byte_by_byte(
         data = binary(PROXY, 0x11 if address.version == 4 else 0x21, ends(str(address)))
     for end in range(len(data)):
         assert read_preface(data[:end]) is None
-    assert read_preface(data + rest) == Preface(len(data), canonical(str(address)))
+    assert read_preface(data + rest) == ProxyHeader(len(data), canonical(str(address)))
 
 
 @given(
@@ -127,6 +127,6 @@ def test_it_may_come_byte_by_byte(
 def test_nothing_else_fails(data: bytes) -> None:
     try:
         preface = read_preface(data)
-    except MalformedPreface:
+    except MalformedProxyHeader:
         return
     assert preface is None or 0 < preface.size <= len(data)

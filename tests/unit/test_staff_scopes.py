@@ -11,12 +11,10 @@ from fortepiano.model.permissions import (
     Permission,
     admin_messages_of,
     announced,
-    digest,
-    is_valid,
     may_notify,
-    mint,
     permissions_of,
 )
+from fortepiano.model.tokens import digest, is_valid, mint
 from fortepiano.store import Scope
 
 SCOPES: tuple[Scope | None, ...] = (None, *get_args(Scope))

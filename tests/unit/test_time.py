@@ -22,7 +22,7 @@ from fortepiano.native import Bans, Throttle
 from fortepiano.protocol.archive import Archive
 from fortepiano.protocol.context import Context
 from fortepiano.protocol.outbound import Outbound
-from fortepiano.protocol.text_filter import Filter
+from fortepiano.protocol.text_filter import TextFilter
 from fortepiano.store.memory import MemoryStore
 from support import grammar
 from support.people import Message
@@ -62,7 +62,7 @@ class House:
             identity=Identity("ip", "one", "two"),
             throttle=Throttle(standing_at=START),
             limits=LimitSettings(),
-            filter=Filter(),
+            filter=TextFilter(),
             motd="",
             later=self._later,
             stop=lambda: None,

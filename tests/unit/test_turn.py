@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from fortepiano.native import SHARE_SECONDS
-from fortepiano.net.accept_budget import Turn
+from fortepiano.net.accept_budget import AcceptBudget
 
 
 class Loop:
@@ -34,11 +34,11 @@ def loop() -> Loop:
 
 
 @pytest.fixture
-def turn(loop: Loop) -> Turn:
-    return Turn(cast("Any", loop), lambda: loop.now)
+def turn(loop: Loop) -> AcceptBudget:
+    return AcceptBudget(cast("Any", loop), lambda: loop.now)
 
 
-def test_a_turn_has_its_share(loop: Loop, turn: Turn) -> None:
+def test_a_turn_has_its_share(loop: Loop, turn: AcceptBudget) -> None:
     assert turn.has_time()
     loop.now += SHARE_SECONDS / 2
     assert turn.has_time()
@@ -48,13 +48,13 @@ def test_a_turn_has_its_share(loop: Loop, turn: Turn) -> None:
     assert turn.has_time()
 
 
-def test_a_quiet_loop_is_left_alone(loop: Loop, turn: Turn) -> None:
+def test_a_quiet_loop_is_left_alone(loop: Loop, turn: AcceptBudget) -> None:
     assert turn.has_time()
     loop.go_on()
     assert loop.soon == []
 
 
-def test_who_waits_is_served_in_order_and_before_who_comes(loop: Loop, turn: Turn) -> None:
+def test_who_waits_is_served_in_order_and_before_who_comes(loop: Loop, turn: AcceptBudget) -> None:
     served: list[int] = []
 
     def serve(number: int) -> None:
@@ -80,7 +80,7 @@ def test_who_waits_is_served_in_order_and_before_who_comes(loop: Loop, turn: Tur
     assert turn.has_time()
 
 
-def test_one_that_fails_keeps_nobody_waiting(loop: Loop, turn: Turn) -> None:
+def test_one_that_fails_keeps_nobody_waiting(loop: Loop, turn: AcceptBudget) -> None:
     served: list[int] = []
 
     def fail() -> None:

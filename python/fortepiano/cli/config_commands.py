@@ -19,7 +19,7 @@ def gen_config(
     ] = None,
 ) -> None:
     """Write a settings file in which every setting stands, with its unit and default."""
-    from fortepiano.config.document import example
+    from fortepiano.config.example import example
 
     if file is None:
         typer.echo(example(), nl=False)

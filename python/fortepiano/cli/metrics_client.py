@@ -1,4 +1,4 @@
-"""The numbers of a running server, from its internal port: no token is needed to read them."""
+"""The metrics of a running server, from its internal port: no token is needed to read them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fortepiano.errors import UnreachableError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Numbers", "Url", "internal_url", "read"]
+__all__ = ["Metrics", "Url", "internal_url", "read"]
 
 _PATIENCE_SECONDS = 5.0
 
@@ -30,14 +30,14 @@ Url: TypeAlias = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class Metrics:
     """What a server said at a moment.
 
     Attributes:
         at: When; seconds of a clock that never jumps.
         why_not_ready: Why no traffic should come now; empty where all is well.
         version: The server's version.
-        values: All numbers without labels, by name without `fortepiano_`; those with a label are
+        values: All metrics without labels, by name without `fortepiano_`; those with a label are
             added up.
         by_label: Those with a label, by name and label.
     """
@@ -48,14 +48,14 @@ class Numbers:
     values: Mapping[str, float]
     by_label: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, dict[str, float]])
 
-    def rate(self, before: Numbers, name: str) -> float:
+    def rate(self, before: Metrics, name: str) -> float:
         """Return how fast a counter has grown since an earlier moment; per second."""
         seconds = max(self.at - before.at, 1e-9)
         return max(self.values.get(name, 0.0) - before.values.get(name, 0.0), 0.0) / seconds
 
 
 def internal_url(url: str | None, config: Path | None) -> str:
-    """Return where the numbers are.
+    """Return where the metrics are.
 
     Args:
         url: What was asked for; None for what the settings say.
@@ -73,8 +73,8 @@ def internal_url(url: str | None, config: Path | None) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.internal_port}"
 
 
-def read(url: str) -> Numbers:
-    """Ask a server for its numbers.
+def read(url: str) -> Metrics:
+    """Ask a server for its metrics.
 
     Args:
         url: Its internal port.
@@ -104,7 +104,7 @@ def read(url: str) -> Numbers:
     if not version:
         raise UnreachableError(url, "what answers there is something else")
     readiness = json.loads(_get(url, "/readyz"))
-    return Numbers(at, readiness.get("reason", ""), version, values, by_label)
+    return Metrics(at, readiness.get("reason", ""), version, values, by_label)
 
 
 def _get(url: str, path: str) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store, utc
 from fortepiano.errors import InputError
-from fortepiano.model.network_lists import NetList
+from fortepiano.model.network_lists import NetworkList
 from fortepiano.store.records import AuditRecord
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def import_list(
         raise InputError([f"{source}: there is no network in it"])
     at = now()
     with opened_store(config, data_dir) as store:
-        keep(settings.data_dir, NetList(name, effect, words), source, listing)
+        keep(settings.data_dir, NetworkList(name, effect, words), source, listing)
         details: dict[str, str | int | bool | None] = {"count": len(listing), "effect": effect}
         act = "import networks"
         store.add_audit(
@@ -93,7 +93,9 @@ def list_lists(data_dir: DataDir = None, config: ConfigFile = None) -> None:
     from fortepiano.net.network_lists import content_of, imported
 
     settings = configuration.load(config, {"data_dir": data_dir})
-    lists = {one.path: NetList(one.name, one.effect, one.words) for one in settings.networks.lists}
+    lists = {
+        one.path: NetworkList(one.name, one.effect, one.words) for one in settings.networks.lists
+    }
     named = {one.name for one in lists.values()}
     for path, meaning in imported(settings.data_dir).items():
         if meaning.name not in named:

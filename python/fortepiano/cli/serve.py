@@ -11,7 +11,7 @@ from fortepiano.cli.options import ConfigFile, DataDir
 from fortepiano.errors import BinaryError
 
 if TYPE_CHECKING:
-    from fortepiano.upgrade.new_process import Predecessor
+    from fortepiano.upgrade.new_process import NewProcess
 
 __all__ = ["serve"]
 
@@ -53,30 +53,30 @@ def serve(
     }
     read = partial(configuration.load, config, flags)
     watched = (config or DEFAULT_FILE, DOTENV_FILE) if dev else None
-    with _taking_over(take_over) as predecessor:
+    with _new_process(take_over) as upgrade:
         settings = read()
         logs.configure(settings.log_level)
         # Last, so that a mistake in the settings is told even where the compiled part is missing.
         try:
-            from fortepiano.server.server import run
+            from fortepiano.server.process import run
         except ImportError as error:
             raise BinaryError(str(error)) from error
-        run(settings, read, watched, predecessor)
+        run(settings, read, watched, upgrade)
 
 
 @contextmanager
-def _taking_over(descriptor: int | None) -> "Generator[Predecessor | None]":
+def _new_process(descriptor: int | None) -> "Generator[NewProcess | None]":
     """Tell the server that this one goes on for, if there is one, where it cannot."""
     if descriptor is None:
         yield None
         return
     try:
-        from fortepiano.upgrade.new_process import Predecessor
+        from fortepiano.upgrade.new_process import NewProcess
     except ImportError as error:
         raise BinaryError(str(error)) from error
-    predecessor = Predecessor(descriptor)
+    upgrade = NewProcess(descriptor)
     try:
-        yield predecessor
+        yield upgrade
     except BaseException as error:
-        predecessor.refuse(error)
+        upgrade.refuse(error)
         raise

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fortepiano.cli.metrics_client import Numbers, Url, internal_url, read
+from fortepiano.cli.metrics_client import Metrics, Url, internal_url, read
 from fortepiano.cli.options import ConfigFile
 from fortepiano.errors import ExitStatus
 
@@ -39,28 +39,28 @@ def status(
     config: ConfigFile = None,
 ) -> None:
     """Show how a running server stands; the exit status is 0 if it is ready and 3 if it is not."""
-    numbers = read(internal_url(url, config))
+    metrics = read(internal_url(url, config))
     if as_json:
-        typer.echo(json.dumps(_document(numbers), indent=2))
+        typer.echo(json.dumps(_document(metrics), indent=2))
     else:
-        _show(numbers)
-    if numbers.why_not_ready:
+        _show(metrics)
+    if metrics.why_not_ready:
         raise typer.Exit(ExitStatus.NOT_READY)
 
 
-def _document(numbers: Numbers) -> dict[str, object]:
+def _document(metrics: Metrics) -> dict[str, object]:
     return {
-        "version": numbers.version,
-        "ready": not numbers.why_not_ready,
-        "why_not_ready": numbers.why_not_ready or None,
-        "numbers": dict(numbers.values),
-        "by_label": {name: dict(found) for name, found in numbers.by_label.items()},
+        "version": metrics.version,
+        "ready": not metrics.why_not_ready,
+        "why_not_ready": metrics.why_not_ready or None,
+        "numbers": dict(metrics.values),
+        "by_label": {name: dict(found) for name, found in metrics.by_label.items()},
     }
 
 
-def _show(numbers: Numbers) -> None:
-    state = f"not ready: {numbers.why_not_ready}" if numbers.why_not_ready else "ready"
-    typer.echo(f"fortepiano {numbers.version}, {state}")
+def _show(metrics: Metrics) -> None:
+    state = f"not ready: {metrics.why_not_ready}" if metrics.why_not_ready else "ready"
+    typer.echo(f"fortepiano {metrics.version}, {state}")
     width = max(map(len, _ROWS))
     for title, name in _ROWS.items():
-        typer.echo(f"{title:<{width}}  {numbers.values.get(name, 0.0):>15,.0f}")
+        typer.echo(f"{title:<{width}}  {metrics.values.get(name, 0.0):>15,.0f}")

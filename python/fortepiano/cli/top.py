@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fortepiano.cli.metrics_client import Numbers, Url, internal_url, read
+from fortepiano.cli.metrics_client import Metrics, Url, internal_url, read
 from fortepiano.cli.options import ConfigFile
 from fortepiano.errors import UnreachableError
 
@@ -51,18 +51,18 @@ def top(
         while count is None or looks < count:
             try:
                 time.sleep(interval)
-                numbers = read(where)
+                metrics = read(where)
             except UnreachableError as error:
                 live.update(Text(str(error), style="red"), refresh=True)
                 continue
-            _remember(history, before, numbers)
-            live.update(_picture(where, before, numbers, history), refresh=True)
-            before = numbers
+            _remember(history, before, metrics)
+            live.update(_picture(where, before, metrics, history), refresh=True)
+            before = metrics
             looks += 1
 
 
-def _lines(before: Numbers, now: Numbers) -> dict[str, tuple[float, str]]:
-    """Return what is shown: numbers with their units, by title."""
+def _lines(before: Metrics, now: Metrics) -> dict[str, tuple[float, str]]:
+    """Return what is shown: metrics with their units, by title."""
     values, lags = now.values, now.rate(before, "loop_lag_seconds_count")
     lag = now.rate(before, "loop_lag_seconds_sum") / lags if lags else 0.0
     return {
@@ -81,7 +81,7 @@ def _lines(before: Numbers, now: Numbers) -> dict[str, tuple[float, str]]:
     }
 
 
-def _remember(history: dict[str, deque[float]], before: Numbers, now: Numbers) -> None:
+def _remember(history: dict[str, deque[float]], before: Metrics, now: Metrics) -> None:
     from collections import deque
 
     for title, (value, _) in _lines(before, now).items():
@@ -89,7 +89,7 @@ def _remember(history: dict[str, deque[float]], before: Numbers, now: Numbers) -
 
 
 def _picture(
-    where: str, before: Numbers, now: Numbers, history: dict[str, deque[float]]
+    where: str, before: Metrics, now: Metrics, history: dict[str, deque[float]]
 ) -> RenderableType:
     from rich.columns import Columns
     from rich.console import Group
@@ -113,7 +113,7 @@ def _picture(
     return Group(head, Text(), table, Text(), Columns(sides, padding=(0, 4)))
 
 
-def _side(title: str, before: Numbers, now: Numbers, name: str, *, is_rate: bool) -> RenderableType:
+def _side(title: str, before: Metrics, now: Metrics, name: str, *, is_rate: bool) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, SecretStr
@@ -13,10 +14,26 @@ if TYPE_CHECKING:
     from fortepiano.config import Settings
     from fortepiano.config.sources import Keys
 
-__all__ = ["MASK", "changes", "in_force", "needs_restart", "shown", "values"]
+__all__ = ["MASK", "ReloadReport", "changes", "in_force", "needs_restart", "shown", "values"]
 
 MASK = "***"
 """What is shown of a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadReport:
+    """What a reload has changed, or would change.
+
+    Attributes:
+        changed: Settings that are in force now: the old value and the new one, by dotted name.
+        waiting: Settings that differ too, but need a restart; likewise.
+        handlers: Whether the handlers have changed.
+    """
+
+    changed: dict[str, tuple[object, object]]
+    waiting: dict[str, tuple[object, object]]
+    handlers: bool
+
 
 # What is bound, opened or read once, and what decides who somebody is: were it changed, everybody
 # would be somebody else.

@@ -11,7 +11,7 @@ from fortepiano.observe.logs import logger
 from fortepiano.protocol.notices import notice
 
 if TYPE_CHECKING:
-    from fortepiano.model.network_lists import NetList
+    from fortepiano.model.network_lists import NetworkList
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
@@ -48,7 +48,7 @@ def hint(context: Context, session: Session, user: User) -> None:
     context.events.tell("near_ban", user_id=user.id, name=user.name, network=how_near, ban=who)
 
 
-def barred(context: Context, session: Session) -> NetList | None:
+def barred(context: Context, session: Session) -> NetworkList | None:
     """Return the list by which somebody may not enter; None where they may.
 
     Bots run in data centres: whoever shows a token of the operator's is known.
@@ -58,7 +58,7 @@ def barred(context: Context, session: Session) -> NetList | None:
     return context.networks.keeping_out(session.address)
 
 
-def turn_away(context: Context, session: Session, listed: NetList) -> None:
+def turn_away(context: Context, session: Session, listed: NetworkList) -> None:
     """Tell somebody that their network is not let in, and close their connection."""
     context.counters.bans_enforced["network"] += 1
     context.networks.note_told(session.address, context.now())

@@ -221,7 +221,7 @@ def refresh_quotas(context: Context) -> None:
             refresh_quota(context, participant)
 
 
-def tell_names(context: Context, names: Iterable[str]) -> None:
+def broadcast_renamed(context: Context, names: Iterable[str]) -> None:
     """Tell the people of rooms that came from another process what they are called now."""
     for name in names:
         room = context.directory.rooms[name]

@@ -22,13 +22,13 @@ def nothing_against(_peer: str, _headers: Iterable[tuple[str, str]]) -> dict[str
 
 
 def health_routes(
-    why_not_ready: Callable[[], str | None],
+    readiness_problem: Callable[[], str | None],
     verdict: Callable[[str, Iterable[tuple[str, str]]], dict[str, str]] = nothing_against,
 ) -> list[Route]:
     """Return the routes of `/healthz` (alias `/health`) and `/readyz`.
 
     Args:
-        why_not_ready: Tells why no traffic should come now; None where all is well.
+        readiness_problem: Tells why no traffic should come now; None where all is well.
         verdict: Tells why who asks may not connect, by the other end of the connection and the
             headers of the request: browsers do not show the status of a handshake that failed.
     """
@@ -39,7 +39,7 @@ def health_routes(
     async def readyz(request: Request) -> Response:
         peer = "" if request.client is None else request.client.host
         you = verdict(peer, request.headers.items())
-        reason = why_not_ready()
+        reason = readiness_problem()
         if reason is None:
             return JSONResponse({"status": "ready"} | you)
         return JSONResponse({"status": "not ready", "reason": reason} | you, status_code=503)

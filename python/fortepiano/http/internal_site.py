@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from fortepiano.http.desk import Desk
+    from fortepiano.http.running_server import RunningServer
 
 __all__ = ["internal_site"]
 
@@ -42,20 +42,20 @@ _PAGE_HEADERS = {
 }
 
 
-def internal_site(desk: Desk) -> ASGIApp:
+def internal_site(server: RunningServer) -> ASGIApp:
     """Return the application of the internal port.
 
     `/metrics`, health, the document of the API and the page, which holds no secret, are open; all
     else wants a token.
 
     Args:
-        desk: What it shows and acts on.
+        server: What it shows and acts on.
     """
-    late = _Late(desk)
-    guard = Guard(late, Access(desk.context.store, desk.context.now))
+    late = _Late(server)
+    guard = Guard(late, Access(server.context.store, server.context.now))
 
     async def metrics(request: Request) -> Response:
-        content, media_type = desk.metrics.exposed(request.headers.get("accept", ""))
+        content, media_type = server.metrics.exposed(request.headers.get("accept", ""))
         return Response(content, headers={"content-type": media_type})
 
     async def page(_request: Request) -> Response:
@@ -68,7 +68,7 @@ def internal_site(desk: Desk) -> ASGIApp:
 
     return Starlette(
         routes=[
-            *health_routes(desk.why_not_ready),
+            *health_routes(server.readiness_problem),
             Route("/metrics", metrics),
             Route("/admin", page),
             Route("/admin/", page),
@@ -97,8 +97,8 @@ class _Late:
     looks, and none should wait for it at its start.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, server: RunningServer) -> None:
+        self._server = server
         self._app: ASGIApp | None = None
         self._module: ModuleType | None = None
         self._loading = asyncio.Lock()
@@ -120,5 +120,5 @@ class _Late:
 
     def _load(self) -> ASGIApp:
         self._module = import_module(_API)
-        app: ASGIApp = self._module.admin_api(self._desk)
+        app: ASGIApp = self._module.admin_api(self._server)
         return app

@@ -21,7 +21,7 @@ from fortepiano import __version__
 from fortepiano.native import profile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from fortepiano.model.directory import Directory
     from fortepiano.native import Hub
@@ -45,7 +45,7 @@ class Metrics(Collector):
         store: What survives a restart.
         lag: How late the loop is.
         refused: Connections that were refused, by reason.
-        duty: The share of its time that a room may spend sending.
+        duty: Returns the share of its time that a room may spend sending.
 
     Attributes:
         registry: What `/metrics` shows.
@@ -60,7 +60,7 @@ class Metrics(Collector):
         store: Store,
         lag: LoopLag,
         refused: Mapping[str, int],
-        duty: float,
+        duty: Callable[[], float],
     ) -> None:
         self._hub = hub
         self._directory = directory
@@ -68,7 +68,7 @@ class Metrics(Collector):
         self._store = store
         self.lag = lag
         self._refused = refused
-        self.duty = duty
+        self._duty = duty
         self.registry = CollectorRegistry()
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
@@ -229,7 +229,7 @@ class Metrics(Collector):
         yield _gauge(
             "fanout_duty_limit_ratio",
             "The share of its time that a room may spend writing; the setting flush.duty.",
-            self.duty,
+            self._duty(),
         )
         yield _histogram(
             "loop_lag_seconds",

@@ -55,7 +55,7 @@ class _WithHeaders:
 
 
 def public_site(
-    why_not_ready: Callable[[], str | None],
+    readiness_problem: Callable[[], str | None],
     web: Path = _WEB,
     verdict: Callable[[str, Iterable[tuple[str, str]]], dict[str, str]] = nothing_against,
 ) -> ASGIApp:
@@ -64,7 +64,7 @@ def public_site(
     Exact assets and health come first; every other path is a room's name and serves the client.
 
     Args:
-        why_not_ready: As of `health_routes`.
+        readiness_problem: As of `health_routes`.
         web: The folder of the browser client.
         verdict: As of `health_routes`.
     """
@@ -82,7 +82,7 @@ def public_site(
 
     app = Starlette(
         routes=[
-            *health_routes(why_not_ready, verdict),
+            *health_routes(readiness_problem, verdict),
             *client.routes(),
             Route("/ws", socket),
             Route("/{room:path}", page),

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from fortepiano.config import IdentityMode
+    from fortepiano.store.records import SigningKey
 
 __all__ = [
     "NETWORK_BITS",
     "OFFERED_BITS",
     "Bearer",
     "Identity",
-    "SigningKey",
     "default_color",
     "network_around",
     "new_user_id",
@@ -60,21 +60,6 @@ _decode = cast("Callable[..., dict[str, Any]]", jwt.decode)  # pyright: ignore[r
 
 _LONGEST_TOKEN = 1024
 _DAY_SECONDS = 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """What tokens are signed with.
-
-    Attributes:
-        id: What a token calls it (`kid`); not a secret.
-        secret: At least 32 bytes (RFC 7518 section 3.2).
-        created: Milliseconds since 1970.
-    """
-
-    id: str
-    secret: bytes
-    created: int
 
 
 @dataclass(frozen=True, slots=True)

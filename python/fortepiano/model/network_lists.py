@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from fortepiano.native import Listing, Listings, Networks
 
-__all__ = ["WORDS", "Effect", "NetList", "NetLists"]
+__all__ = ["WORDS", "Effect", "NetworkList", "NetworkLists"]
 
 Effect: TypeAlias = Literal["enter", "chat"]
 """What people of a listed network may not do: enter, or chat."""
@@ -32,7 +32,7 @@ _TOLD_MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class NetList:
+class NetworkList:
     """A list of networks.
 
     Attributes:
@@ -51,7 +51,7 @@ class NetList:
         return self.words or WORDS[self.effect]
 
 
-class NetLists:
+class NetworkLists:
     """All lists of networks, as the gate and the handlers ask them.
 
     Attributes:
@@ -61,13 +61,13 @@ class NetLists:
 
     def __init__(self) -> None:
         self.allowed: Networks | None = None
-        self.lists: dict[NetList, Listing] = {}
-        self._order: Sequence[NetList] = ()
+        self.lists: dict[NetworkList, Listing] = {}
+        self._order: Sequence[NetworkList] = ()
         self._table: Listings | None = None
         self._masks: dict[Effect, int] = {"enter": 0, "chat": 0}
         self._told: dict[str, int] = {}
 
-    def adopt(self, lists: dict[NetList, Listing], table: Listings) -> None:
+    def adopt(self, lists: dict[NetworkList, Listing], table: Listings) -> None:
         """Go by other lists from now on.
 
         Args:
@@ -81,15 +81,15 @@ class NetLists:
         for number, one in enumerate(self._order):
             self._masks[one.effect] |= 1 << number
 
-    def keeping_out(self, address: str) -> NetList | None:
+    def keeping_out(self, address: str) -> NetworkList | None:
         """Return the list by which somebody at an address may not enter; None where they may."""
         return self._of(address, "enter")
 
-    def silencing(self, address: str) -> NetList | None:
+    def silencing(self, address: str) -> NetworkList | None:
         """Return the list by which somebody at an address may not chat; None where they may."""
         return self._of(address, "chat")
 
-    def _of(self, address: str, effect: Effect) -> NetList | None:
+    def _of(self, address: str, effect: Effect) -> NetworkList | None:
         if self._table is None:
             return None
         found = self._table.around(address) & self._masks[effect]

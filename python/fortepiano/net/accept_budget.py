@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-__all__ = ["Turn"]
+__all__ = ["AcceptBudget"]
 
 
-class Turn:
+class AcceptBudget:
     """The share of requests in the turn of the loop that is under way.
 
     Args:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from fortepiano.model.network_lists import NetLists
+from fortepiano.model.network_lists import NetworkLists
 from fortepiano.model.session import Session
 from fortepiano.native import Throttle, frame_bytes
 from fortepiano.net.client_address import canonical
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterable
 
-    from fortepiano.config import LimitSettings
+    from fortepiano.config import LimitSettings, Settings
     from fortepiano.model.ban_list import BanList
     from fortepiano.model.identity import Identity
     from fortepiano.native import Engine
-    from fortepiano.net.accept_budget import Turn
-    from fortepiano.net.client_address import Addresses
+    from fortepiano.net.accept_budget import AcceptBudget
+    from fortepiano.net.client_address import ClientAddresses
     from fortepiano.net.deadlines import Awaited, Deadlines
 
-__all__ = ["Admission", "Gate", "Refusal"]
+__all__ = ["AdmissionControl", "Admitted", "Refusal"]
 
 _TEXT = 1
 _HELLO_FRAME = frame_bytes(_TEXT, orjson.dumps([HELLO_CODE]))
@@ -40,7 +40,7 @@ _SECOND_MS = 1000
 _log = logger(__name__)
 
 
-class Admission(NamedTuple):
+class Admitted(NamedTuple):
     """Leave to pass; it must become a link, or be withdrawn.
 
     Attributes:
@@ -92,7 +92,7 @@ _LATELY_MOST = 4096
 
 
 @dataclass(slots=True)
-class Gate:
+class AdmissionControl:
     """What the front door knows.
 
     Attributes:
@@ -103,7 +103,7 @@ class Gate:
         awaited: Connections whose request has not come yet.
         addresses: Who connects, where a proxy stands in between.
         throttle: What each address has cost.
-        turn: The share of requests in a turn of the loop.
+        budget: The time that new requests may take in one turn of the loop.
         most_sockets: Links at once.
         name: What a peer without an address is called: `unix:` and the path that is listened on.
         is_draining: Whether the server is stopping, and lets nobody in.
@@ -119,17 +119,31 @@ class Gate:
     identity: Identity
     bans: BanList
     awaited: Deadlines
-    addresses: Addresses
+    addresses: ClientAddresses
     throttle: Throttle
-    turn: Turn
+    budget: AcceptBudget
     most_sockets: int
     name: str = "unix:"
     is_draining: bool = False
     refused: Counter[str] = field(default_factory=Counter[str])
     keeps_ips: bool = False
     told: dict[str, int] = field(default_factory=dict[str, int])
-    networks: NetLists = field(default_factory=NetLists)
+    networks: NetworkLists = field(default_factory=NetworkLists)
     lately: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
+
+    def apply(self, settings: Settings, addresses: ClientAddresses, most_sockets: int) -> None:
+        """Go by other settings from now on.
+
+        Args:
+            settings: The settings.
+            addresses: Finds the client's address behind the proxies that the settings trust.
+            most_sockets: How many connections the limit of open files allows.
+        """
+        self.addresses = addresses
+        self.limits = settings.limits
+        self.keeps_ips = settings.privacy.keep_ips
+        self.awaited.seconds = settings.limits.head_seconds
+        self.most_sockets = settings.limits.sockets or most_sockets
 
     def expect(self, newcomer: Awaited) -> bool:
         """Wait for the request of somebody who has just connected.
@@ -150,7 +164,7 @@ class Gate:
         self.awaited.add(newcomer)
         return True
 
-    def admit(self, peer: str, headers: Iterable[tuple[str, str]]) -> Admission | Refusal:
+    def admit(self, peer: str, headers: Iterable[tuple[str, str]]) -> Admitted | Refusal:
         """Say whether a connection that asks for an upgrade may pass.
 
         Args:
@@ -171,7 +185,7 @@ class Gate:
         answer = self.throttle.connect(address)
         if answer != _ADMITTED and answer != _EXEMPT:
             return self._refuse(_TOO_MANY if answer == _CROWDED else _TOO_FAST, address)
-        admission = Admission(address, self.identity.user_id(address), answer == _ADMITTED)
+        admission = Admitted(address, self.identity.user_id(address), answer == _ADMITTED)
         if self.bans.refuses(admission.user_id, address, self.engine.owner.stamp()):
             self.withdraw(admission)
             return self._refuse(_BANNED, address)
@@ -233,7 +247,7 @@ class Gate:
             return "too_many", ""
         return "", ""
 
-    def withdraw(self, admission: Admission) -> None:
+    def withdraw(self, admission: Admitted) -> None:
         """Take back an admission that does not become a link."""
         if admission.is_limited:
             self.throttle.release(admission.address)
@@ -259,7 +273,7 @@ class Gate:
     def open(
         self,
         transport: asyncio.Transport,
-        admission: Admission,
+        admission: Admitted,
         response: bytes,
         tail: bytes,
         *,

@@ -1,4 +1,4 @@
-"""Addresses: who is at the other end, where a proxy may stand in between.
+"""Client addresses: who is at the other end, where a proxy may stand in between.
 
 Only what a trusted proxy says is believed, and of its headers only the one it is known to write: it
 passes the others on as any client wrote them. A header is a list to which each proxy appends whom
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from fortepiano.config import ProxySettings
 
-__all__ = ["Addresses", "canonical"]
+__all__ = ["ClientAddresses", "canonical"]
 
 # RFC 9110 section 5.6.2 and 5.6.4: tokens and quoted strings.
 _LETTERS = r"!#$%&'*+.^_`|~0-9A-Za-z-"
@@ -33,7 +33,7 @@ _GAP = re.compile(r"[ \t]*([;,]|\Z)[ \t]*")
 _PORTED = re.compile(r"(?:\[(?P<six>[^\[\]]*)\]|(?P<four>[0-9.]+))(?::(?:[0-9]{1,5}|_[\w.-]+))?")
 
 
-class Addresses:
+class ClientAddresses:
     """Finds out who connects.
 
     Args:

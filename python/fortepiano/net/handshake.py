@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterable
 
-    from fortepiano.net.admission import Gate
-    from fortepiano.net.request_head import Head
+    from fortepiano.net.admission import AdmissionControl
+    from fortepiano.net.request_head import RequestHead
 
-__all__ = ["refusal", "take_over"]
+__all__ = ["accept_websocket", "refusal"]
 
 _LOGGER = logging.getLogger("websockets.server")
 """Looked up once: otherwise each handshake would."""
@@ -46,7 +46,9 @@ _ACCEPTED = (
 """RFC 6455 section 4.2.2; neither an extension nor a subprotocol is agreed on."""
 
 
-def take_over(gate: Gate, transport: asyncio.Transport, peer: str, head: Head, tail: bytes) -> None:
+def accept_websocket(
+    gate: AdmissionControl, transport: asyncio.Transport, peer: str, head: RequestHead, tail: bytes
+) -> None:
     """Make a link of a connection that asks for an upgrade, or refuse it.
 
     It is refused before the upgrade, never accepted and then closed: stock clients count an

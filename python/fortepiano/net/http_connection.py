@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 
-from fortepiano.net.handshake import refusal, take_over
-from fortepiano.net.page_connection import Visit
-from fortepiano.net.request_head import Head
+from fortepiano.net.handshake import accept_websocket, refusal
+from fortepiano.net.page_connection import PageConnection
+from fortepiano.net.request_head import RequestHead
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
-    from fortepiano.net.admission import Gate
+    from fortepiano.net.admission import AdmissionControl
 
-__all__ = ["Front"]
+__all__ = ["HttpConnection"]
 
 _HEAD_END = b"\r\n\r\n"
 _METHODS = (b"GET ", b"HEAD ")
 _BUFFER = memoryview(bytearray(65_536))
 
 
-class Front(asyncio.BufferedProtocol):
+class HttpConnection(asyncio.BufferedProtocol):
     """One connection while it speaks HTTP.
 
     Args:
@@ -59,7 +59,7 @@ class Front(asyncio.BufferedProtocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
-        gate: Gate,
+        gate: AdmissionControl,
         peer: str | None = None,
     ) -> None:
         self._config = config
@@ -69,7 +69,7 @@ class Front(asyncio.BufferedProtocol):
         self._peer = peer
         self._head = b""
         self._is_put_off = False
-        self._visit: Visit | None = None
+        self._visit: PageConnection | None = None
 
     # What the event loop calls
 
@@ -137,11 +137,11 @@ class Front(asyncio.BufferedProtocol):
             if end < 0:
                 self._wait_for_more(data)
                 return
-            if not (is_due or gate.turn.has_time()):
+            if not (is_due or gate.budget.has_time()):
                 gate.awaited.discard(self)
                 self.transport.pause_reading()
                 self._head, self._is_put_off = data, True
-                gate.turn.put_off(self._read_on)
+                gate.budget.put_off(self._read_on)
                 return
             is_due = False
             end += len(_HEAD_END)
@@ -169,7 +169,7 @@ class Front(asyncio.BufferedProtocol):
         """Answer a request; returns whether a further one may follow on this connection."""
         self._gate.awaited.discard(self)
         try:
-            head = Head(data)
+            head = RequestHead(data)
         except httptools.HttpParserError:
             self._refuse(400, "Invalid HTTP request.")
             return False
@@ -187,13 +187,13 @@ class Front(asyncio.BufferedProtocol):
     def _feed(self, head: bytes) -> None:
         visit = self._visit
         if visit is None:
-            visit = self._visit = Visit(self._config, self._server_state, self._app_state)
+            visit = self._visit = PageConnection(self._config, self._server_state, self._app_state)
             visit.connection_made(self.transport)
             if self._peer is not None:
                 visit.client = (self._peer, 0)
         visit.data_received(head)
 
-    def _upgrade(self, head: Head, tail: bytes) -> None:
+    def _upgrade(self, head: RequestHead, tail: bytes) -> None:
         visit, self._visit = self._visit, None
         if visit is not None:
             is_answering = visit.is_answering
@@ -207,7 +207,7 @@ class Front(asyncio.BufferedProtocol):
         if peer is None:
             at = self.transport.get_extra_info("peername")
             peer = at[0] if at else ""
-        take_over(self._gate, self.transport, peer, head, tail)
+        accept_websocket(self._gate, self.transport, peer, head, tail)
 
     # Refusals
 

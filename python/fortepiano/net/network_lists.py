@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 import orjson
 
 from fortepiano.errors import InputError
-from fortepiano.model.network_lists import NetList
+from fortepiano.model.network_lists import NetworkList
 from fortepiano.native import Listing, Listings, Networks
 from fortepiano.observe.logs import logger
 from fortepiano.store.files import draft
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fortepiano.config import NetworkSettings
-    from fortepiano.model.network_lists import Effect, NetLists
+    from fortepiano.model.network_lists import Effect, NetworkLists
 
-__all__ = ["Keeper", "content_of", "forget", "imported", "keep", "unpacked"]
+__all__ = ["NetworkListUpdater", "content_of", "forget", "imported", "keep", "unpacked"]
 
 _FOLDER = "networks"
 _SUFFIX = ".txt"
@@ -60,7 +60,7 @@ _log = logger(__name__)
 class _Source:
     """A file that a list stands in."""
 
-    meaning: NetList
+    meaning: NetworkList
     path: Path
     refresh_seconds: float = _LOOK_SECONDS
 
@@ -109,7 +109,7 @@ def unpacked(data: bytes, name: str) -> bytes:
     return data
 
 
-def keep(data_dir: Path, meaning: NetList, source: str, networks: Listing) -> None:
+def keep(data_dir: Path, meaning: NetworkList, source: str, networks: Listing) -> None:
     """Keep a list in the data folder, in place of an earlier one of the same name.
 
     Args:
@@ -141,7 +141,7 @@ def forget(data_dir: Path, name: str) -> bool:
     return True
 
 
-def imported(data_dir: Path) -> dict[Path, NetList]:
+def imported(data_dir: Path) -> dict[Path, NetworkList]:
     """Return what was imported: the files, and what their lists are called and do."""
     with suppress(OSError):
         files = sorted((data_dir / _FOLDER).glob(f"*{_SUFFIX}"))
@@ -149,7 +149,7 @@ def imported(data_dir: Path) -> dict[Path, NetList]:
     return {}
 
 
-def _meaning(path: Path) -> NetList | None:
+def _meaning(path: Path) -> NetworkList | None:
     try:
         with path.open("rb") as file:
             head = file.readline(1 << 16)
@@ -158,10 +158,10 @@ def _meaning(path: Path) -> NetList | None:
         return None
     told = cast("dict[str, object]", said) if isinstance(said, dict) else {}
     effect: Effect = "chat" if told.get("effect") == "chat" else "enter"
-    return NetList(path.name.removesuffix(_SUFFIX), effect, str(told.get("words", "")))
+    return NetworkList(path.name.removesuffix(_SUFFIX), effect, str(told.get("words", "")))
 
 
-class Keeper:
+class NetworkListUpdater:
     """Keeps the lists of networks as their files are.
 
     Args:
@@ -173,7 +173,7 @@ class Keeper:
 
     def __init__(
         self,
-        lists: NetLists,
+        lists: NetworkLists,
         data_dir: Path,
         settings: Callable[[], NetworkSettings],
         changed: Callable[[], None],
@@ -185,6 +185,16 @@ class Keeper:
         self._states: dict[Path, _State] = {}
         self._allowed: tuple[str, ...] = ()
         self._has_looked = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Follow the files in a task of the running loop."""
+        self._task = asyncio.create_task(self.run())
+
+    def close(self) -> None:
+        """Follow them no more."""
+        if self._task is not None:
+            self._task.cancel()
 
     async def run(self) -> None:
         """Look after the files until cancelled; at once, if nobody has yet."""
@@ -224,7 +234,9 @@ class Keeper:
     def _sources(self, settings: NetworkSettings) -> Iterator[_Source]:
         named = {one.name for one in settings.lists}
         for one in settings.lists:
-            yield _Source(NetList(one.name, one.effect, one.words), one.path, one.refresh_seconds)
+            yield _Source(
+                NetworkList(one.name, one.effect, one.words), one.path, one.refresh_seconds
+            )
         for path, meaning in list(imported(self._data_dir).items())[:_MOST_IMPORTED]:
             if meaning.name not in named:
                 yield _Source(meaning, path)

@@ -9,10 +9,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-__all__ = ["Visit"]
+__all__ = ["PageConnection"]
 
 
-class Visit(HttpToolsProtocol):
+class PageConnection(HttpToolsProtocol):
     """One connection's requests.
 
     It and the answer to its last request hold each other. The garbage collector does not look at

@@ -9,19 +9,19 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 from fortepiano.net.handshake import refusal
-from fortepiano.net.http_connection import Front
-from fortepiano.net.proxy_header import MalformedPreface, read_preface
+from fortepiano.net.http_connection import HttpConnection
+from fortepiano.net.proxy_header import MalformedProxyHeader, read_preface
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
-    from fortepiano.net.admission import Gate
+    from fortepiano.net.admission import AdmissionControl
 
-__all__ = ["Porch"]
+__all__ = ["ProxiedConnection"]
 
 
-class Porch(asyncio.Protocol):
+class ProxiedConnection(asyncio.Protocol):
     """One connection until its preface has come; that of somebody who is not trusted has none.
 
     Args:
@@ -38,7 +38,7 @@ class Porch(asyncio.Protocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
-        gate: Gate,
+        gate: AdmissionControl,
     ) -> None:
         self._for_front = (config, server_state, app_state)
         self._gate = gate
@@ -65,7 +65,7 @@ class Porch(asyncio.Protocol):
         self._data += data
         try:
             preface = read_preface(self._data)
-        except MalformedPreface:
+        except MalformedProxyHeader:
             self._gate.refused["bad_preface"] += 1
             self._refuse(400, "A preface of the PROXY protocol must come first.")
             return
@@ -85,7 +85,7 @@ class Porch(asyncio.Protocol):
         self._refuse(408, "The request took too long.")
 
     def _let_in(self, peer: str, rest: bytes) -> None:
-        front = Front(*self._for_front, gate=self._gate, peer=peer)
+        front = HttpConnection(*self._for_front, gate=self._gate, peer=peer)
         self._transport.set_protocol(front)
         front.connection_made(self._transport)
         while rest and not self._transport.is_closing():

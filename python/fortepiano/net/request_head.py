@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import httptools
 
-__all__ = ["Head"]
+__all__ = ["RequestHead"]
 
 
-class Head:
+class RequestHead:
     """The head of one request.
 
     Args:

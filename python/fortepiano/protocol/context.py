@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fortepiano.model.network_lists import NetLists
+from fortepiano.model.network_lists import NetworkLists
 from fortepiano.model.rates import Rates
 from fortepiano.observe.counters import Counters
 from fortepiano.observe.events import Events
@@ -14,7 +14,7 @@ from fortepiano.store.records import AuditRecord, TokenRecord
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fortepiano.config import LimitSettings
+    from fortepiano.config import LimitSettings, Settings
     from fortepiano.config.rules import Rules
     from fortepiano.model.ban_list import BanList
     from fortepiano.model.directory import Directory
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fortepiano.native import Hub, Throttle
     from fortepiano.protocol.archive import Archive
     from fortepiano.protocol.outbound import Outbound
-    from fortepiano.protocol.text_filter import Filter
+    from fortepiano.protocol.text_filter import TextFilter
     from fortepiano.store.base import Store
 
 __all__ = ["Context"]
@@ -66,7 +66,7 @@ class Context:
     identity: Identity
     throttle: Throttle
     limits: LimitSettings
-    filter: Filter
+    filter: TextFilter
     motd: str
     later: Callable[[float, Callable[[], None]], object]
     stop: Callable[[], None]
@@ -74,10 +74,23 @@ class Context:
     rates: Rates = field(default_factory=Rates)
     counters: Counters = field(default_factory=Counters)
     events: Events = field(default_factory=Events)
-    networks: NetLists = field(default_factory=NetLists)
+    networks: NetworkLists = field(default_factory=NetworkLists)
 
     def __post_init__(self) -> None:
         self.outbound.shown.masked = lambda name: self.filter.masked_name(name)
+
+    def apply(self, settings: Settings, words: TextFilter) -> None:
+        """Go by other settings from now on; what is counted and who is connected stays.
+
+        Args:
+            settings: The settings.
+            words: The filter of the settings' words.
+        """
+        self.filter, self.motd, self.limits = words, settings.motd, settings.limits
+        self.archive.kept = settings.chat.keep
+        rules = settings.rules.resolved()
+        for holder in (self, self.world, self.directory, self.outbound):
+            holder.rules = rules
 
     def now(self) -> int:
         """Return the time in milliseconds since 1970; it never jumps."""

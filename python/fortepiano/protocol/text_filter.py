@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Filter"]
+__all__ = ["TextFilter"]
 
 _ENDINGS = ("s", "es", "ed", "er", "ers", "ing", "in", "y")
 """What is added to a listed word that names no endings of its own."""
@@ -56,7 +56,7 @@ class _Piece(NamedTuple):
     end: int
 
 
-class Filter:
+class TextFilter:
     """Masks words.
 
     Args:

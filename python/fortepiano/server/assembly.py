@@ -12,8 +12,8 @@ from fortepiano.native import Bans, Hub, Throttle
 from fortepiano.protocol.archive import Archive
 from fortepiano.protocol.context import Context
 from fortepiano.protocol.outbound import Outbound
-from fortepiano.protocol.text_filter import Filter
-from fortepiano.store.respell import respell
+from fortepiano.protocol.stored_names import respell
+from fortepiano.protocol.text_filter import TextFilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +116,7 @@ def make_context(
         identity=identity,
         throttle=make_throttle(settings.limits),
         limits=settings.limits,
-        filter=Filter(settings.words_file),
+        filter=TextFilter(settings.words_file),
         motd=settings.motd,
         later=later,
         stop=stop,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LOOK_SECONDS", "MOST_NEW", "Garbage"]
+__all__ = ["LOOK_SECONDS", "MOST_NEW", "GarbageCollector"]
 
 MOST_NEW = 2_500
 """So many more new objects than freed ones are looked at without waiting: in half a millisecond."""
@@ -30,7 +30,7 @@ virtual machine."""
 _NEVER = 1_000_000_000
 
 
-class Garbage:
+class GarbageCollector:
     """Collects in place of the automatic collector, from its making on.
 
     Somebody has to call `look` now and then.
@@ -53,7 +53,7 @@ class Garbage:
         gc.enable()
         self.look()
 
-    def stir(self) -> None:
+    def on_activity(self) -> None:
         """Have a look soon: something was done, and may have left something behind."""
         if not self._is_planned:
             self._is_planned = True

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from types import CodeType, ModuleType
 
-__all__ = ["DISPATCH", "fingerprint", "forget_what_is_made_of_it", "fresh_modules", "install"]
+__all__ = ["DISPATCH", "fingerprint", "install", "invalidate_importers", "reloaded_modules"]
 
 DISPATCH = "fortepiano.handlers.dispatch"
 
 _HANDLERS = "fortepiano.handlers"
 _MODULES = ("fortepiano.protocol.incoming", "fortepiano.protocol.staff_incoming")
-_READ_ANEW = (_HANDLERS, *_MODULES)
+_RELOADED = (_HANDLERS, *_MODULES)
 """What a message looks like, what it does, and the table that joins the two."""
 
-_MADE_OF_IT = ("fortepiano.http.admin",)
+_IMPORTERS = ("fortepiano.http.admin",)
 """What imports handlers, and is imported again when it is next asked for."""
 
 
@@ -41,7 +41,7 @@ def fingerprint() -> bytes:
     return digest.digest()
 
 
-def fresh_modules() -> dict[str, ModuleType]:
+def reloaded_modules() -> dict[str, ModuleType]:
     """Import handlers and the table anew, and return them; those that run stay as they are.
 
     May run on another thread than the event loop's, one at a time.
@@ -73,15 +73,15 @@ def install(modules: dict[str, ModuleType]) -> None:
         setattr(sys.modules[parent], child, module)
 
 
-def forget_what_is_made_of_it() -> None:
-    """Let whatever imports handlers be imported again."""
+def invalidate_importers() -> None:
+    """Drop importers of handlers from `sys.modules`, so that the next import sees the new code."""
     for name in list(sys.modules):
-        if any(_is_in(name, package) for package in _MADE_OF_IT):
+        if any(_is_in(name, package) for package in _IMPORTERS):
             del sys.modules[name]
 
 
 def _covers(name: str) -> bool:
-    return any(_is_in(name, package) for package in _READ_ANEW)
+    return any(_is_in(name, package) for package in _RELOADED)
 
 
 def _is_in(name: str, package: str) -> bool:

@@ -10,18 +10,19 @@ import asyncio
 import contextlib
 import signal
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from fortepiano.config.running import changes, in_force, needs_restart, shown
+from fortepiano.config.running import ReloadReport, changes, in_force, needs_restart, shown
 from fortepiano.errors import FortepianoError
-from fortepiano.net.client_address import Addresses
+from fortepiano.net.client_address import ClientAddresses
 from fortepiano.observe import logs
-from fortepiano.protocol.text_filter import Filter
+from fortepiano.protocol.text_filter import TextFilter
 from fortepiano.server import hot_reload
 from fortepiano.server.assembly import make_hub, make_throttle
 from fortepiano.server.command_socket import controlled
+from fortepiano.server.file_limits import most_connections
 from fortepiano.server.file_watch import watch
 
 if TYPE_CHECKING:
@@ -32,69 +33,61 @@ if TYPE_CHECKING:
 
     from fortepiano.config import Settings
     from fortepiano.handlers.dispatch import Dispatch
-    from fortepiano.http.desk import Desk
-    from fortepiano.net.admission import Gate
+    from fortepiano.native import Engine
+    from fortepiano.net.admission import AdmissionControl
+    from fortepiano.protocol.context import Context
     from fortepiano.server.command_socket import Answer, Order
 
-__all__ = ["Reload", "Report"]
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a reload has changed.
-
-    Attributes:
-        changed: Settings that are in force now: the old value and the new one, by dotted name.
-        waiting: Settings that differ too, but need a restart; likewise.
-        handlers: Whether the handlers have changed.
-    """
-
-    changed: dict[str, tuple[object, object]]
-    waiting: dict[str, tuple[object, object]]
-    handlers: bool
+__all__ = ["Reload"]
 
 
 class Reload:
-    """Takes over what has changed.
+    """Replaces settings and handlers; whoever is connected stays connected.
 
     Args:
-        desk: What is shown to those who run the server.
-        dispatch: Hands messages to the handlers of the start.
-        gate: Who may pass.
+        settings: The settings of the start.
         read: Reads the settings again, from where they came at the start.
-        most_sockets: Tells how many links the limit of open files allows.
+        context: The world.
+        engine: All connections.
+        admission: Lets connections in.
+        dispatch: Hands messages to the handlers of the start.
         on_activity: Called by each dispatch at each message.
+
+    Attributes:
+        settings: The settings in force.
     """
 
     def __init__(
         self,
-        desk: Desk,
-        dispatch: Dispatch,
-        gate: Gate,
+        settings: Settings,
         read: Callable[[], Settings],
-        most_sockets: Callable[[], int],
+        context: Context,
+        engine: Engine,
+        admission: AdmissionControl,
+        dispatch: Dispatch,
         on_activity: Callable[[], None],
     ) -> None:
-        self._desk = desk
-        self._dispatch = dispatch
-        self._gate = gate
+        self.settings = settings
         self._read = read
-        self._most_sockets = most_sockets
+        self._context = context
+        self._engine = engine
+        self._admission = admission
+        self._dispatch = dispatch
         self._on_activity = on_activity
         self._lock = asyncio.Lock()
         self._fingerprint = hot_reload.fingerprint()
         self._log = logs.logger(__name__)
 
-    async def preview(self) -> Report:
+    async def preview(self) -> ReloadReport:
         """Tell what a reload would change.
 
         Raises:
             ConfigError: The settings are wrong.
         """
-        new, fingerprint = await asyncio.to_thread(self._look)
+        new, fingerprint = await asyncio.to_thread(self._poll)
         return self._report(new, fingerprint)
 
-    async def __call__(self) -> Report:
+    async def __call__(self) -> ReloadReport:
         """Read settings and handlers anew and take them over.
 
         Raises:
@@ -103,12 +96,12 @@ class Reload:
         """
         async with self._lock:
             try:
-                new, fingerprint = await asyncio.to_thread(self._look)
+                new, fingerprint = await asyncio.to_thread(self._poll)
                 report = self._report(new, fingerprint)
                 modules: dict[str, ModuleType] = {}
                 if report.handlers:
-                    modules = await asyncio.to_thread(hot_reload.fresh_modules)
-                self._take_over(in_force(self._desk.settings, new))
+                    modules = await asyncio.to_thread(hot_reload.reloaded_modules)
+                self._apply(in_force(self.settings, new))
             except FortepianoError as error:
                 self._log.error("not reloaded, nothing has changed", why=str(error).splitlines())
                 raise
@@ -123,17 +116,17 @@ class Reload:
             )
             return report
 
-    def _look(self) -> tuple[Settings, bytes]:
+    def _poll(self) -> tuple[Settings, bytes]:
         """Read what may have changed; returns settings, and a fingerprint of the handlers."""
         return self._read(), hot_reload.fingerprint()
 
     def _rebind(self, modules: dict[str, ModuleType]) -> None:
         """Give messages to new handlers from now on."""
         hot_reload.install(modules)
-        hot_reload.forget_what_is_made_of_it()
-        dispatch = modules[hot_reload.DISPATCH].Dispatch(self._desk.context, self._on_activity)
+        hot_reload.invalidate_importers()
+        dispatch = modules[hot_reload.DISPATCH].Dispatch(self._context, self._on_activity)
         self._dispatch = dispatch
-        self._desk.engine.rebind(dispatch.receive, dispatch.ended, dispatch.receive_binary)
+        self._engine.rebind(dispatch.receive, dispatch.ended, dispatch.receive_binary)
 
     def follow_store(self) -> None:
         """Take over what other processes changed in the store."""
@@ -173,9 +166,9 @@ class Reload:
         # It stays: by default SIGHUP would end a server that is about to stop without harm.
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, called.set)
         questions = {"networks": self._networks_of}
-        told = {"reload": self._told} | dict(orders)
+        told = {"reload": self._handle_reload_command} | dict(orders)
         async with controlled(folder, told, listener, questions) as control:
-            tasks = [asyncio.create_task(self._whenever(called))]
+            tasks = [asyncio.create_task(self._reload_on(called))]
             if watched is not None:
                 tasks.append(asyncio.create_task(watch(watched, called)))
             try:
@@ -185,55 +178,47 @@ class Reload:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _whenever(self, called: asyncio.Event) -> None:
+    async def _reload_on(self, called: asyncio.Event) -> None:
         """Reload each time that it is called; what is wrong stands in the log."""
         while await called.wait():
             called.clear()
             with contextlib.suppress(FortepianoError):
                 await self()
 
-    async def _told(self, _answer: Answer) -> dict[str, Any]:
+    async def _handle_reload_command(self, _answer: Answer) -> dict[str, Any]:
         """Reload for a command; returns a report, or what is wrong."""
         try:
             return asdict(await self())
         except FortepianoError as error:
             return {"problems": str(error).splitlines()}
 
-    def _report(self, new: Settings, fingerprint: bytes) -> Report:
+    def _report(self, new: Settings, fingerprint: bytes) -> ReloadReport:
         changed: dict[str, tuple[object, object]] = {}
         waiting: dict[str, tuple[object, object]] = {}
-        for keys, (before, after) in changes(self._desk.settings, new).items():
+        for keys, (before, after) in changes(self.settings, new).items():
             told = waiting if needs_restart(keys) else changed
             told[".".join(keys)] = shown(before), shown(after)
-        return Report(changed, waiting, handlers=fingerprint != self._fingerprint)
+        return ReloadReport(changed, waiting, handlers=fingerprint != self._fingerprint)
 
-    def _take_over(self, new: Settings) -> None:
+    def _apply(self, new: Settings) -> None:
         """Put settings into force, in one step of the event loop."""
-        desk, gate, context = self._desk, self._gate, self._desk.context
-        old_rules, limits = context.rules, new.limits
-        rules = new.rules.resolved()
+        context, old_rules = self._context, self._context.rules
         # What can fail comes before anything is changed.
-        words, addresses = Filter(new.words_file), Addresses(new.proxy)
-        hub, throttle = make_hub(new), make_throttle(limits)
+        words, addresses = TextFilter(new.words_file), ClientAddresses(new.proxy)
+        hub, throttle = make_hub(new), make_throttle(new.limits)
         context.hub.adopt(hub)
         context.throttle.adopt(throttle)
-        context.filter, context.motd, context.limits = words, new.motd, limits
-        context.archive.kept = new.chat.keep
-        for holder in (context, context.world, context.directory, context.outbound):
-            holder.rules = rules
-        gate.limits, gate.addresses = limits, addresses
-        gate.keeps_ips = new.privacy.keep_ips
-        gate.awaited.seconds = limits.head_seconds
-        gate.most_sockets = limits.sockets or self._most_sockets()
-        desk.metrics.duty = new.flush.duty
+        context.apply(new, words)
+        self._admission.apply(new, addresses, most_connections())
         logs.configure(new.log_level)
-        desk.settings = new
-        if rules != old_rules:
-            self._tell_rules(history_differs=rules.quota_history != old_rules.quota_history)
+        self.settings = new
+        if context.rules != old_rules:
+            differs = context.rules.quota_history != old_rules.quota_history
+            self._apply_rules(history_differs=differs)
 
-    def _tell_rules(self, *, history_differs: bool) -> None:
-        """Put everybody on the new quotas, and tell those whose numbers differ."""
-        context = self._desk.context
+    def _apply_rules(self, *, history_differs: bool) -> None:
+        """Give each participant the new quota, and send `nq` where its numbers differ."""
+        context = self._context
         for room in context.directory.rooms.values():
             if room.history.maxlen != context.rules.chat_history:
                 room.history = deque[dict[str, Any]](room.history, context.rules.chat_history)

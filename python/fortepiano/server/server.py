@@ -1,390 +1,284 @@
-"""Builds the parts of a server, serves, and stops without harm."""
+"""The server: builds its parts, starts, serves, drains and stops."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import os
-import resource
 import signal
-import socket
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import uvicorn
-import uvloop
-
-from fortepiano import store as stores
-from fortepiano.errors import CloseCode
 from fortepiano.handlers import rooms
 from fortepiano.handlers.dispatch import Dispatch
-from fortepiano.http.desk import Desk
 from fortepiano.http.internal_site import internal_site
 from fortepiano.http.metrics import Metrics
 from fortepiano.http.public_site import public_site
-from fortepiano.model.codes import Code
 from fortepiano.native import Engine
-from fortepiano.net.accept_budget import Turn
-from fortepiano.net.admission import Gate
-from fortepiano.net.client_address import Addresses
+from fortepiano.net.accept_budget import AcceptBudget
+from fortepiano.net.admission import AdmissionControl
+from fortepiano.net.client_address import ClientAddresses
 from fortepiano.net.deadlines import Deadlines
-from fortepiano.net.http_connection import Front
-from fortepiano.net.listeners import listening, name_of, url_of
-from fortepiano.net.network_lists import Keeper
-from fortepiano.net.page_connection import Visit
-from fortepiano.net.proxied_connection import Porch
+from fortepiano.net.http_connection import HttpConnection
+from fortepiano.net.listeners import name_of, url_of
+from fortepiano.net.network_lists import NetworkListUpdater
+from fortepiano.net.page_connection import PageConnection
+from fortepiano.net.proxied_connection import ProxiedConnection
 from fortepiano.observe.events import STOPPING
 from fortepiano.observe.logs import logger
 from fortepiano.observe.loop_lag import LoopLag
-from fortepiano.observe.systemd import Watchdog, inherited, notify
-from fortepiano.protocol.notices import notice
+from fortepiano.observe.systemd import Watchdog, notify
 from fortepiano.server.assembly import make_context
-from fortepiano.server.garbage_collector import Garbage
+from fortepiano.server.drain import drain
+from fortepiano.server.file_limits import most_connections
+from fortepiano.server.garbage_collector import GarbageCollector
 from fortepiano.server.reload import Reload
-from fortepiano.store import dump
-from fortepiano.store.keyring import open_keys
-from fortepiano.store.lock import serving_from
-from fortepiano.upgrade.old_process import Succession
+from fortepiano.server.upkeep import Upkeep
+from fortepiano.server.uvicorn_server import UvicornServer, uvicorn_server
+from fortepiano.upgrade.old_process import OldProcess
 from fortepiano.upgrade.respell import respell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
-
-    from starlette.types import ASGIApp
+    import socket
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from fortepiano.config import Settings
-    from fortepiano.protocol.context import Context
-    from fortepiano.protocol.outbound import Outbound
     from fortepiano.server.command_socket import Answer
     from fortepiano.store.base import Store
     from fortepiano.store.keyring import KeyRing
-    from fortepiano.upgrade.new_process import Heritage, Predecessor
+    from fortepiano.upgrade.new_process import Inheritance, NewProcess
 
-__all__ = ["run"]
-
-_BACKLOG = 4096
-"""Connections that wait to be accepted: after a restart everybody comes back at once."""
-
-_LOOK_SECONDS = 1.0
-"""How long the command line's bans and tokens take to reach a running server, at most."""
-
-_CLOSE_GAP_SECONDS = 0.01
-"""The longest pause between two closes while stopping: a hundred people are no stampede."""
-
-_FILES_LEFT = 48
-"""Open files that are no links, at least: the store, the loop's own, people who load the page."""
-
-_FILES_AT_ONCE = 1 << 16
-"""Open files that the kernel's table has room for from the start; half a MiB of its memory."""
-
-_FAREWELL = "The server restarts. You will be back in a few seconds."
-
-_LAST_WORDS_SECONDS = 2.0
-"""How long closed connections get to answer before the process goes."""
+__all__ = ["Listeners", "Server"]
 
 
-def run(
-    settings: Settings,
-    read: Callable[[], Settings],
-    watched: Sequence[Path] | None = None,
-    predecessor: Predecessor | None = None,
-) -> None:
-    """Serve until told to stop.
+class Listeners(NamedTuple):
+    """The sockets that accept connections.
+
+    Attributes:
+        public: Accepts clients.
+        internal: Accepts metrics and administration.
+    """
+
+    public: socket.socket
+    internal: socket.socket
+
+
+class Server:
+    """One server: `start`, `serve`, `drain`, `stop`, each called once, in this order.
 
     Args:
         settings: All settings.
-        read: Reads them again, where the server is told to reload.
-        watched: Settings files; whenever one of them or a handler changes, it reloads. None where
-            it does so only when it is told to.
-        predecessor: The server that this one is to go on for; None to begin with nobody.
+        read: Reads the settings again, for a reload.
+        store: What survives a restart.
+        keys: The signing keys of tokens.
+        listeners: The bound sockets.
 
-    Raises:
-        AddressError: Where a port is taken or an address is not ours.
-        StoreError: Where the store cannot be opened.
-        ReloadError: Where the predecessor has other settings that cannot change under its clients.
-        ChannelError: Where the predecessor goes on itself.
+    Attributes:
+        context: The world and the ways to change it.
+        engine: All connections.
+        metrics: What `/metrics` shows.
+        started: When the server began; milliseconds since 1970.
+        reload: Replaces settings and handlers; holds the settings in force.
     """
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it means something
-    _raise_file_limit()
-    _enlarge_file_table()
-    with contextlib.ExitStack() as stack:
-        heritage = None
-        if predecessor is not None:
-            predecessor.prepare(settings)
-            heritage = stack.enter_context(predecessor.heritage(settings))
-            public, internal = heritage.public, heritage.internal
-        else:
-            public, internal = stack.enter_context(_listeners(settings))
-        if settings.store.url != "memory:":
-            stack.enter_context(serving_from(settings.data_dir))
-        store = stores.open_store(settings)
-        stack.callback(store.close)
-        if heritage is not None and heritage.state.store:
-            dump.replace(store, dump.items_of(heritage.state.store, settings.store.url))
-        keys = open_keys(settings)
-        legacy = (predecessor, heritage) if predecessor is not None and heritage else None
-        uvloop.run(_serve(settings, read, store, keys, public, internal, watched, legacy))
 
+    def __init__(
+        self,
+        settings: Settings,
+        read: Callable[[], Settings],
+        store: Store,
+        keys: KeyRing,
+        listeners: Listeners,
+    ) -> None:
+        self._loop = loop = asyncio.get_running_loop()
+        self._log = logger(__name__)
+        self._stop, self._stop_now = asyncio.Event(), asyncio.Event()
+        self._listeners = listeners
+        self._commands: socket.socket | None = None
 
-@contextlib.contextmanager
-def _listeners(settings: Settings) -> Generator[tuple[socket.socket, socket.socket]]:
-    """Bind both ports, but for those that we were started with."""
-    with contextlib.ExitStack() as stack:
-        given = [stack.enter_context(one) for one in inherited()]
-        public, internal = (
-            given[number] if number < len(given) else stack.enter_context(listening(*address))
-            for number, address in enumerate(
-                [
-                    (settings.host, settings.port),
-                    (settings.internal_host, settings.internal_port),
-                ]
-            )
+        # The world, its handlers and its connections
+        self.context = make_context(settings, store, keys, loop.call_later, self._stop.set)
+        self.started = self.context.now()
+        self._collector = GarbageCollector(self.context.hub.connections, loop.call_later)
+        dispatch = Dispatch(self.context, self._collector.on_activity)
+        self.engine = Engine(
+            self.context.hub, loop, dispatch.receive, dispatch.ended, dispatch.receive_binary
         )
-        yield public, internal
+        self._admission = self._make_admission(settings)
+        self.reload = self._make_reload(settings, read, dispatch)
 
+        # What runs beside them
+        self._network_lists = NetworkListUpdater(
+            self.context.networks,
+            settings.data_dir,
+            lambda: self.settings.networks,
+            self.reload.follow_networks,
+        )
+        self._upkeep = Upkeep(loop, self.context, self.reload, keys, self._collector)
+        self._lag = LoopLag(loop)
+        self.metrics = self._make_metrics()
+        self._public, self._internal = self._make_ports(settings)
+        self._watchdog: Watchdog | None = None
+        self._old_process = OldProcess(self, self._is_quiet)
+        self._tasks: list[asyncio.Task[None]] = []
 
-async def _serve(
-    settings: Settings,
-    read: Callable[[], Settings],
-    store: Store,
-    keys: KeyRing,
-    public: socket.socket,
-    internal: socket.socket,
-    watched: Sequence[Path] | None,
-    legacy: tuple[Predecessor, Heritage] | None,
-) -> None:
-    log = logger(__name__)
-    loop = asyncio.get_running_loop()
-    stop, stop_now = asyncio.Event(), asyncio.Event()
-    context = make_context(settings, store, keys, loop.call_later, stop.set)
-    garbage = Garbage(context.hub.connections, loop.call_later)
-    dispatch = Dispatch(context, garbage.stir)
-    engine = Engine(context.hub, loop, dispatch.receive, dispatch.ended, dispatch.receive_binary)
-    awaited = Deadlines(loop, settings.limits.head_seconds)
-    gate = Gate(
-        engine,
-        settings.limits,
-        context.identity,
-        context.bans,
-        awaited,
-        Addresses(settings.proxy),
-        context.throttle,
-        Turn(loop),
-        settings.limits.sockets or _most_sockets(),
-        name_of(public),
-        keeps_ips=settings.privacy.keep_ips,
-        networks=context.networks,
-    )
+    def _make_reload(
+        self, settings: Settings, read: Callable[[], Settings], dispatch: Dispatch
+    ) -> Reload:
+        return Reload(
+            settings,
+            read,
+            self.context,
+            self.engine,
+            self._admission,
+            dispatch,
+            self._collector.on_activity,
+        )
 
-    def why_not_ready() -> str | None:
-        if gate.is_draining:
+    def _make_metrics(self) -> Metrics:
+        context = self.context
+        return Metrics(
+            context.hub,
+            context.directory,
+            context.counters,
+            context.store,
+            self._lag,
+            self._admission.refused,
+            lambda: self.settings.flush.duty,
+        )
+
+    def _make_ports(self, settings: Settings) -> tuple[UvicornServer, UvicornServer]:
+        """Return what serves the public and the internal port."""
+        protocol = ProxiedConnection if settings.proxy.protocol else HttpConnection
+        public = uvicorn_server(
+            public_site(self.readiness_problem, verdict=self._admission.verdict),
+            http=partial(protocol, gate=self._admission),
+        )
+        return public, uvicorn_server(internal_site(self), http=PageConnection)
+
+    def _make_admission(self, settings: Settings) -> AdmissionControl:
+        context, loop = self.context, self._loop
+        return AdmissionControl(
+            self.engine,
+            settings.limits,
+            context.identity,
+            context.bans,
+            Deadlines(loop, settings.limits.head_seconds),
+            ClientAddresses(settings.proxy),
+            context.throttle,
+            AcceptBudget(loop),
+            settings.limits.sockets or most_connections(),
+            name_of(self._listeners.public),
+            keeps_ips=settings.privacy.keep_ips,
+            networks=context.networks,
+        )
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self.reload.settings
+
+    def readiness_problem(self) -> str | None:
+        """Return why no new clients should come now; None where all is well."""
+        if self._admission.is_draining:
             return "the server is stopping"
-        return None if store.healthy else "the store does not take writes"
+        return None if self.context.store.healthy else "the store does not take writes"
 
-    def stopping() -> None:
-        (stop_now if stop.is_set() else stop).set()
+    async def start(self) -> None:
+        """Accept connections, with nobody here yet."""
+        self._handle_signals()
+        rooms.expect_back(self.context)
+        await self._network_lists.look(at_once=True)
+        self._accept()
 
-    lag = LoopLag(loop)
-    metrics = Metrics(
-        context.hub,
-        context.directory,
-        context.counters,
-        store,
-        lag,
-        gate.refused,
-        settings.flush.duty,
-    )
-    desk = Desk(context, engine, settings, metrics, why_not_ready, context.now())
-    reload = desk.reload = Reload(desk, dispatch, gate, read, _most_sockets, garbage.stir)
+    async def start_from(self, upgrade: NewProcess, inheritance: Inheritance) -> None:
+        """Accept connections, and adopt those of the old process.
 
-    keeper = Keeper(
-        context.networks,
-        settings.data_dir,
-        lambda: desk.settings.networks,
-        reload.follow_networks,
-    )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping)
+        Network lists are read a moment later, since people who are connected wait for nothing.
 
-    control = None
-    if legacy is None:
-        rooms.expect_back(context)
-        await keeper.look(at_once=True)  # else a moment later: who is here waits for nothing
-    else:
-        predecessor, heritage = legacy
-        control = heritage.control
-        renamed = respell(heritage.state)
-        await predecessor.take_over(heritage, context, engine)
-        rooms.resume_waiting(context)
-        rooms.refresh_quotas(context)
-        rooms.tell_names(context, renamed)
-    servers = [
-        _uvicorn(
-            public_site(why_not_ready, verdict=gate.verdict),
-            http=partial(Porch if settings.proxy.protocol else Front, gate=gate),
-        ),
-        _uvicorn(internal_site(desk), http=Visit),
-    ]
-    tasks = [
-        asyncio.create_task(server.serve(sockets=[listener]))
-        for server, listener in zip(servers, (public, internal), strict=True)
-    ]
-    keeping = asyncio.create_task(keeper.run())
-    store.attach(loop, reload.follow_store)
-    _look_after(context, reload, keys, garbage, loop)
-    succession = Succession(desk, partial(_is_quiet, gate, servers[0]))
+        Raises:
+            ChannelError: The old process goes on itself.
+        """
+        self._handle_signals()
+        self._commands = inheritance.commands
+        renamed = respell(inheritance.state)
+        await upgrade.adopt(inheritance, self.context, self.engine)
+        rooms.resume_waiting(self.context)
+        rooms.refresh_quotas(self.context)
+        rooms.broadcast_renamed(self.context, renamed)
+        self._accept()
 
-    async def upgrade(answer: Answer) -> dict[str, Any]:
-        return await succession((public, internal, control), answer)
+    def _handle_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._on_stop_signal)
 
-    orders = {"upgrade": upgrade}
-    async with reload.on_call(settings.data_dir, watched, orders, control) as control:
-        log.info("listening", url=url_of(public), internal=url_of(internal), pid=os.getpid())
-        watchdog = Watchdog(loop)
-        notify("READY=1")
-        await stop.wait()
-    keeping.cancel()
-    notify("STOPPING=1")
-    log.info("stopping", connections=len(engine))
-    gate.is_draining = True
-    context.events.tell(STOPPING)
-    context.directory.freeze(context.now())
-    await _drain(engine, context.outbound, desk.settings.limits.drain_seconds, stop_now)
-    for server in servers:
-        server.end()
-    await asyncio.gather(*tasks)
-    lag.close()
-    garbage.close()
-    watchdog.close()
-    engine.close()
-    log.info("stopped")
+    def _on_stop_signal(self) -> None:
+        """Stop without harm; at the second signal, at once."""
+        (self._stop_now if self._stop.is_set() else self._stop).set()
 
+    def _accept(self) -> None:
+        self._tasks = [
+            asyncio.create_task(server.serve(sockets=[listener]))
+            for server, listener in (
+                (self._public, self._listeners.public),
+                (self._internal, self._listeners.internal),
+            )
+        ]
+        self._network_lists.start()
+        self.context.store.attach(self._loop, self.reload.follow_store)
+        self._upkeep.run()
 
-def _is_quiet(gate: Gate, public: uvicorn.Server) -> bool:
-    """Whether no request is half read, no page half sent, and no message put off."""
-    visits = (one for one in public.server_state.connections if isinstance(one, Visit))
-    is_behind = len(gate.awaited) or len(gate.turn) or gate.engine.owner.postponed
-    return not is_behind and not any(visit.is_answering for visit in visits)
+    async def serve(self, watched: Sequence[Path] | None) -> None:
+        """Serve until a signal, or a message of the staff, says stop.
 
+        Args:
+            watched: Settings files; a change of one of them or of a handler reloads. None: reload
+                only when told to.
+        """
+        orders = {"upgrade": self._upgrade}
+        commands = self.reload.on_call(self.settings.data_dir, watched, orders, self._commands)
+        async with commands as self._commands:
+            self._log.info(
+                "listening",
+                url=url_of(self._listeners.public),
+                internal=url_of(self._listeners.internal),
+                pid=os.getpid(),
+            )
+            self._watchdog = Watchdog(self._loop)
+            notify("READY=1")
+            await self._stop.wait()
 
-def _look_after(
-    context: Context,
-    reload: Reload,
-    keys: KeyRing,
-    garbage: Garbage,
-    loop: asyncio.AbstractEventLoop,
-) -> None:
-    """Take over what other processes changed in the store; forget what has ended, and garbage."""
-    reload.follow_store()
-    context.bans.prune(context.now())
-    context.networks.prune(context.now())
-    context.throttle.prune()
-    keys.follow()
-    garbage.look()
-    loop.call_later(_LOOK_SECONDS, _look_after, context, reload, keys, garbage, loop)
+    async def _upgrade(self, answer: Answer) -> dict[str, Any]:
+        return await self._old_process((*self._listeners, self._commands), answer)
 
-
-async def _drain(
-    engine: Engine, outbound: Outbound, seconds: float, at_once: asyncio.Event
-) -> None:
-    """Close all connections with 4000, spread over the time, so that their return is spread too.
-
-    Stock clients come back 50 ms after a close.
-    """
-    links = engine.connections()
-    for link in links:
-        if link.session is not None and link.session.user is not None:
-            outbound.tell(link.session, [notice(_FAREWELL, Code.RESTART)])
-    loop = asyncio.get_running_loop()
-    pause = min(seconds / len(links), _CLOSE_GAP_SECONDS) if links else 0.0
-    begun = loop.time()
-    for number, link in enumerate(links):
-        # By the clock, so that what each close takes does not add up.
-        await _sleep_until(begun + number * pause, at_once)
-        link.close(CloseCode.RESTART, "The server restarts.")
-    deadline = loop.time() + _LAST_WORDS_SECONDS
-    while len(engine) and not at_once.is_set() and loop.time() < deadline:
-        await _sleep_until(loop.time() + 0.02, at_once)
-    for link in engine.connections():
-        link.abort()
-
-
-async def _sleep_until(due: float, at_once: asyncio.Event) -> None:
-    """Wait until the loop's clock says so, or the event is set."""
-    left = due - asyncio.get_running_loop().time()
-    if left > 0 and not at_once.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(at_once.wait(), left)
-
-
-class _Uvicorn(uvicorn.Server):
-    """uvicorn without its signal handlers: it would raise a caught signal again at the end.
-
-    And without its look at itself ten times a second, which was half of what an idle server did.
-    """
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._ended = asyncio.Event()
-
-    def end(self) -> None:
-        """Finish without waiting for anybody."""
-        self.force_exit = True
-        self._ended.set()
-
-    async def main_loop(self) -> None:
-        """Date the answers anew each second, until the end."""
-        while not self._ended.is_set():
-            await self.on_tick(0)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), 1)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Leave signals to `_serve`."""
-        yield
-
-
-def _uvicorn(app: ASGIApp, *, http: Any) -> _Uvicorn:
-    return _Uvicorn(
-        uvicorn.Config(
-            cast("Any", app),
-            http=http,
-            ws="none",
-            loop="uvloop",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            backlog=_BACKLOG,
+    def _is_quiet(self) -> bool:
+        """Whether no request is half read, no page half sent, and no message deferred."""
+        admission = self._admission
+        pages = (
+            one for one in self._public.server_state.connections if isinstance(one, PageConnection)
         )
-    )
+        is_behind = len(admission.awaited) or len(admission.budget) or self.engine.owner.postponed
+        return not is_behind and not any(page.is_answering for page in pages)
 
+    async def drain(self) -> None:
+        """Let nobody in any more, and close all connections."""
+        self._network_lists.close()
+        notify("STOPPING=1")
+        self._log.info("stopping", connections=len(self.engine))
+        self._admission.is_draining = True
+        self.context.events.tell(STOPPING)
+        self.context.directory.freeze(self.context.now())
+        seconds = self.settings.limits.drain_seconds
+        await drain(self.engine, self.context.outbound, seconds, self._stop_now)
 
-def _most_sockets() -> int:
-    """Return how many links the limit of open files allows, with some left for all else."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(1, soft - max(_FILES_LEFT, soft // 16))
-
-
-def _raise_file_limit() -> None:
-    """Raise the soft limit of open files to the hard one: each connection is one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    logger(__name__).info("open files", soft=hard, before=soft)
-
-
-def _enlarge_file_table() -> None:
-    """Have the kernel make its table of this process's open files as large as it will have to be.
-
-    Each doubling in a process with threads waits for an RCU grace period: `accept` would stop the
-    loop for 6 to 17 ms.
-    """
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    last = min(hard, _FILES_AT_ONCE) - 1
-    with Path(os.devnull).open("rb") as one, contextlib.suppress(OSError):
-        os.close(fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, last))
+    async def stop(self) -> None:
+        """End what runs beside the connections."""
+        for server in (self._public, self._internal):
+            server.end()
+        await asyncio.gather(*self._tasks)
+        self._upkeep.close()
+        self._lag.close()
+        self._collector.close()
+        if self._watchdog is not None:
+            self._watchdog.close()
+        self.engine.close()
+        self._log.info("stopped")

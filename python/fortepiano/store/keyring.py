@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fortepiano.errors import StoreError
-from fortepiano.model.identity import SigningKey
 from fortepiano.observe import logs
 from fortepiano.store.files import draft
+from fortepiano.store.records import SigningKey
 
 if TYPE_CHECKING:
     from fortepiano.config import Settings

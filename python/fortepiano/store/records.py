@@ -16,6 +16,7 @@ __all__ = [
     "RoomRecord",
     "SaltRecord",
     "Scope",
+    "SigningKey",
     "TokenRecord",
     "TokenScope",
     "UserRecord",
@@ -28,6 +29,21 @@ TokenScope: TypeAlias = Literal["read", "moderate", "admin", "bot", "user"]
 """What a token is for: to act as staff, or to be a certain bot or user."""
 
 _count = itertools.count(secrets.randbelow(1 << 24))
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key that signs tokens.
+
+    Attributes:
+        id: The key's name in a token (`kid`); not a secret.
+        secret: At least 32 bytes (RFC 7518 section 3.2).
+        created: Milliseconds since 1970.
+    """
+
+    id: str
+    secret: bytes
+    created: int
 
 
 @dataclass(frozen=True, slots=True)

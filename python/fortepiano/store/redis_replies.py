@@ -12,7 +12,7 @@ from functools import partial
 
 from fortepiano.store.base import Loop, Timer
 
-__all__ = ["ANSWER_SECONDS", "Answers"]
+__all__ = ["ANSWER_SECONDS", "Replies"]
 
 ANSWER_SECONDS = 1.0
 """How long somebody waits for a commit."""
@@ -25,7 +25,7 @@ class _Waiting:
     timer: Timer
 
 
-class Answers:
+class Replies:
     """Those who wait, in the order in which they came.
 
     Args:

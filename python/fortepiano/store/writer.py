@@ -23,7 +23,7 @@ from fortepiano.store.base import Loop
 from fortepiano.store.kinds import AUDIT, BAN, TOKEN, AnyKind, Changes, Key, Kind, Record, overlaid
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import AuditQuery, AuditRecord
-from fortepiano.store.redis_replies import ANSWER_SECONDS, Answers
+from fortepiano.store.redis_replies import ANSWER_SECONDS, Replies
 
 __all__ = ["CLOSE_SECONDS", "LOOK_SECONDS", "UnwritableError", "WriterStore"]
 
@@ -74,7 +74,7 @@ class WriterStore(MemoryStore, ABC):
         self._last_error: str | None = None
         self._failures = 0
         self._revision = 0
-        self._answers: Answers | None = None
+        self._answers: Replies | None = None
         # The condition guards what follows, and the change of what is in memory together with it;
         # nobody holds it while touching a disk or a network.
         self._changed = threading.Condition()
@@ -145,7 +145,7 @@ class WriterStore(MemoryStore, ABC):
 
     def attach(self, loop: Loop, changed: Callable[[], object]) -> None:
         """Answer on an event loop from now on."""
-        self._answers = Answers(loop, changed)
+        self._answers = Replies(loop, changed)
 
     def when_saved(self, callback: Callable[[bool], object]) -> None:
         """Have somebody told when everything saved so far is committed."""

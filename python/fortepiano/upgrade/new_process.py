@@ -28,36 +28,36 @@ if TYPE_CHECKING:
     from fortepiano.native import Engine, Link
     from fortepiano.protocol.context import Context
 
-__all__ = ["Heritage", "Predecessor"]
+__all__ = ["Inheritance", "NewProcess"]
 
 _GREETING_SECONDS = 20.0
 
-_HERITAGE_SECONDS = 60.0
+_INHERITANCE_SECONDS = 60.0
 """It waits for a quiet moment; where there is none, this process is killed."""
 
 _LISTENERS = 2
 """The public and the internal one; that of commands comes third, if it is there."""
 
 
-class Heritage(NamedTuple):
+class Inheritance(NamedTuple):
     """What another server leaves.
 
     Attributes:
         state: What it knew.
         public: Where its clients come in.
         internal: Where those who run it come in.
-        control: Where commands come in; None where they go to another server.
+        commands: Where commands come in; None where they go to another server.
         sockets: Its clients' sockets, in the order of the state.
     """
 
     state: State
     public: socket.socket
     internal: socket.socket
-    control: socket.socket | None
+    commands: socket.socket | None
     sockets: list[socket.socket]
 
 
-class Predecessor:
+class NewProcess:
     """The running server.
 
     Args:
@@ -103,7 +103,7 @@ class Predecessor:
         self._channel.say(Reply(version=__version__), _GREETING_SECONDS)
 
     @contextlib.contextmanager
-    def heritage(self, settings: Settings) -> Generator[Heritage]:
+    def inheritance(self, settings: Settings) -> Generator[Inheritance]:
         """Wait for what the server leaves, and keep it.
 
         Raises:
@@ -113,7 +113,7 @@ class Predecessor:
         gc.collect()
         gc.freeze()
         gc.disable()
-        data, descriptors = self._channel.receive(_HERITAGE_SECONDS)
+        data, descriptors = self._channel.receive(_INHERITANCE_SECONDS)
         try:
             state = decode(data)
         except msgspec.MsgspecError as error:
@@ -123,21 +123,21 @@ class Predecessor:
             one.setblocking(False)
         count = len(sockets) - len(state.links)
         listeners, clients = sockets[:count], sockets[count:]
-        control = listeners[_LISTENERS] if count > _LISTENERS else None
+        commands = listeners[_LISTENERS] if count > _LISTENERS else None
         with kept(listeners[0], settings.host), kept(listeners[1], settings.internal_host):
-            yield Heritage(state, listeners[0], listeners[1], control, clients)
+            yield Inheritance(state, listeners[0], listeners[1], commands, clients)
 
-    async def take_over(self, heritage: Heritage, context: Context, engine: Engine) -> None:
+    async def adopt(self, inheritance: Inheritance, context: Context, engine: Engine) -> None:
         """Be what the server was, have it leave, and serve its clients.
 
         Raises:
             ChannelError: The server goes on itself.
         """
-        sockets = [one.fileno() for one in heritage.sockets]
-        links = restore(context, engine, heritage.state, sockets)
+        sockets = [one.fileno() for one in inheritance.sockets]
+        links = restore(context, engine, inheritance.state, sockets)
         self._channel.say(Reply(), _GREETING_SECONDS)
         going = self._channel.hear(Going, _GREETING_SECONDS)
-        await _adopt(links, heritage.sockets)
+        await _adopt(links, inheritance.sockets)
         pause_ms = (time.monotonic_ns() - going.begun) / 1_000_000
         try:
             self._channel.say(Reply(pause_ms=pause_ms), _GREETING_SECONDS)

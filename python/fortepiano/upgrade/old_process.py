@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from fortepiano.errors import ChannelError, ExitStatus, ReloadError, StoreError
 from fortepiano.observe.logs import logger
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Generator, Sequence
 
-    from fortepiano.http.desk import Desk
-    from fortepiano.native import Link
-    from fortepiano.server.command_socket import Answer
+    from fortepiano.config import Settings
+    from fortepiano.native import Engine, Link
+    from fortepiano.protocol.context import Context
 
-__all__ = ["TAKE_OVER", "Succession"]
+__all__ = ["TAKE_OVER", "OldProcess", "UpgradableServer"]
 
 TAKE_OVER = "--take-over"
 """The option by which a new process is told of the channel to the server it goes on for."""
@@ -50,22 +50,41 @@ _FIRST = 1
 """The process whose end is the end of its container."""
 
 
-class Succession:
-    """Lets a new process go on in this one's place.
+class UpgradableServer(Protocol):
+    """Everything that a server hands over."""
+
+    context: Context
+    """The world and the ways to change it."""
+
+    engine: Engine
+    """All connections."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        ...
+
+    def readiness_problem(self) -> str | None:
+        """Return why this server cannot be relied on now; None where all is well."""
+        ...
+
+
+class OldProcess:
+    """The running server's side of an upgrade: starts a new process and hands everything over.
 
     Args:
-        desk: All that there is to hand over.
-        is_quiet: Tells whether no request for a page, and none for a socket, is half done.
+        server: The running server.
+        is_quiet: Whether no request for a page, and no handshake, is half done.
     """
 
-    def __init__(self, desk: Desk, is_quiet: Callable[[], bool]) -> None:
-        self._desk = desk
+    def __init__(self, server: UpgradableServer, is_quiet: Callable[[], bool]) -> None:
+        self._server = server
         self._is_quiet = is_quiet
         self._lock = asyncio.Lock()
         self._log = logger(__name__)
 
     async def __call__(
-        self, listeners: Sequence[socket.socket | None], answer: Answer
+        self, listeners: Sequence[socket.socket | None], answer: Callable[[dict[str, Any]], None]
     ) -> dict[str, Any]:
         """Start a new process and leave everything to it.
 
@@ -87,13 +106,13 @@ class Succession:
                 return {"problems": list(told)}
 
     async def _hand_over(
-        self, listeners: Sequence[socket.socket | None], answer: Answer
+        self, listeners: Sequence[socket.socket | None], answer: Callable[[dict[str, Any]], None]
     ) -> NoReturn:
         if os.getpid() == _FIRST:
             raise ReloadError(["process 1 cannot leave: that ends its container; restart it"])
         self._log.info("upgrading")
         with _started(_command()) as (channel, process):
-            settings = self._desk.settings
+            settings = self._server.settings
             await asyncio.to_thread(channel.say, Offer(FORMAT, fixed(settings)), _READY_SECONDS)
             ready = await asyncio.to_thread(channel.hear, Reply, _READY_SECONDS)
             if ready.problems:
@@ -102,12 +121,12 @@ class Succession:
             links = await self._quiet_moment()
             # From here on the loop does not turn.
             begun = time.monotonic_ns()
-            why_not = self._desk.why_not_ready()
-            if why_not is not None:
-                raise ReloadError([why_not])
+            problem = self._server.readiness_problem()
+            if problem is not None:
+                raise ReloadError([problem])
             self._flush()
             with_store = settings.store.url == "memory:"
-            state = capture(self._desk.context, links, with_store=with_store)
+            state = capture(self._server.context, links, with_store=with_store)
             sockets = [-1 if one is None else one.fileno() for one in listeners]
             given = [one for one in sockets if one >= 0] + [link.fileno() for link in links]
             channel.send(encode(state), given, _TAKEN_SECONDS)
@@ -119,12 +138,12 @@ class Succession:
             self._leave(channel, process.pid, ready.version, answer)
 
     def _flush(self) -> None:
-        if not self._desk.context.store.flush(_STORE_SECONDS):
+        if not self._server.context.store.flush(_STORE_SECONDS):
             raise ReloadError(["the store does not take writes"])
 
     async def _quiet_moment(self) -> list[Link]:
         """Return all links when none is being closed and, if that comes soon, all is quiet."""
-        engine = self._desk.engine
+        engine = self._server.engine
         deadline = time.monotonic() + _QUIET_SECONDS
         while True:
             engine.flush()  # which may find that somebody is gone
@@ -137,9 +156,11 @@ class Succession:
                 raise ReloadError(["there is no moment in which no connection is being closed"])
             await asyncio.sleep(_LOOK_SECONDS)
 
-    def _leave(self, channel: Channel, pid: int, version: str, answer: Answer) -> NoReturn:
+    def _leave(
+        self, channel: Channel, pid: int, version: str, answer: Callable[[dict[str, Any]], None]
+    ) -> NoReturn:
         """End this process, without a turn of its loop: the connections are another's now."""
-        count = len(self._desk.engine)
+        count = len(self._server.engine)
         told: dict[str, Any] = {"pid": pid, "version": version, "connections": count}
         try:
             told["pause_ms"] = channel.hear(Reply, _TAKEN_SECONDS).pause_ms
@@ -149,7 +170,7 @@ class Succession:
             told = {"problems": [problem]}
             self._log.error("upgraded, and nobody serves", why=problem)
         with suppress(StoreError):
-            self._desk.context.store.close()
+            self._server.context.store.close()
         answer(told)
         logging.shutdown()
         # The usual way out would close the connections, and tell everybody that everybody has left.

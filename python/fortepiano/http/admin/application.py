@@ -11,7 +11,8 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 
 from fortepiano import __version__
-from fortepiano.http.admin import bans, live, notices, rooms, server, users
+from fortepiano.http.admin import bans, live, notices, rooms, users
+from fortepiano.http.admin import server as server_calls
 from fortepiano.http.admin.calls import Problem
 from fortepiano.http.problem import AsProblems, ProblemError, problem
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp
 
-    from fortepiano.http.desk import Desk
+    from fortepiano.http.running_server import RunningServer
 
 __all__ = ["admin_api"]
 
@@ -40,11 +41,11 @@ milliseconds since 1970.
 """
 
 
-def admin_api(desk: Desk) -> ASGIApp:
+def admin_api(server: RunningServer) -> ASGIApp:
     """Return the application.
 
     Args:
-        desk: What it shows and acts on.
+        server: What it shows and acts on.
     """
     app = _Api(
         title="fortepiano",
@@ -61,11 +62,10 @@ def admin_api(desk: Desk) -> ASGIApp:
             Exception: _failed,
         },
     )
-    app.state.desk = desk
-    for topic in (server, live, rooms, users, bans, notices):
+    app.state.server = server
+    for topic in (server_calls, live, rooms, users, bans, notices):
         app.include_router(topic.router)
-    if desk.reload is not None:
-        app.include_router(server.reloading)
+    app.include_router(server_calls.reloading)
     return AsProblems(app)
 
 

@@ -92,7 +92,7 @@ async def list_bans(
     offset: Offset = 0,
 ) -> Bans:
     """List the bans that are in force, the newest first."""
-    context, wanted = at.desk.context, search.casefold()
+    context, wanted = at.server.context, search.casefold()
     now = context.now()
     found = [
         ban
@@ -112,7 +112,7 @@ async def ban(at: Moderator, wish: Annotated[BanWish, Body()]) -> Ban:
 
     A new ban replaces an old one. It is answered when it is on the disk; it holds at once.
     """
-    context = at.desk.context
+    context = at.server.context
     try:
         who = subject(wish.subject)
     except ValueError as error:
@@ -156,7 +156,7 @@ def _around(at: At, wish: BanWish, who: str) -> list[str]:
     if is_long and at.token.scope != "admin":
         raise ProblemError(403, "Only an admin bans a network for longer than a day.")
     try:
-        return staff.networks_of(at.desk.context, staff_scope(at.token), who, wish.network)
+        return staff.networks_of(at.server.context, staff_scope(at.token), who, wish.network)
     except RefusedError as refused:
         status = 403 if refused.code == Code.NOT_ALLOWED else 409
         raise ProblemError(status, refused.why) from None
@@ -173,7 +173,7 @@ async def lift(
     ] = SITE,
 ) -> Response:
     """Let somebody in again."""
-    context = at.desk.context
+    context = at.server.context
     if not context.bans.lift(room, who):
         raise ProblemError(404, "There is no such ban.")
     context.log(at.token, "unban" if room != SITE else "siteunban", room=room, subject=who)

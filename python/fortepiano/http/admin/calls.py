@@ -9,8 +9,8 @@ from fastapi import Depends, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from fortepiano.http.desk import Desk
 from fortepiano.http.problem import MEDIA_TYPE, ProblemError
+from fortepiano.http.running_server import RunningServer
 from fortepiano.model.texts import mended, settled
 
 if TYPE_CHECKING:
@@ -120,17 +120,17 @@ Offset = Annotated[int, Query(ge=0, le=1_000_000_000, description="How many to p
 
 
 class At:
-    """Who asks, and the desk he stands at.
+    """Who asks, and the server he stands at.
 
     Attributes:
-        desk: The desk.
+        server: The server.
         token: His token.
     """
 
-    __slots__ = ("desk", "token")
+    __slots__ = ("server", "token")
 
-    def __init__(self, desk: Desk, token: TokenRecord) -> None:
-        self.desk = desk
+    def __init__(self, server: RunningServer, token: TokenRecord) -> None:
+        self.server = server
         self.token = token
 
 
@@ -148,7 +148,7 @@ def _at(least: Scope) -> Any:
             raise ProblemError(
                 403, f"This needs a token of the scope {least}; yours is of {token.scope}."
             )
-        return At(cast("Desk", request.app.state.desk), token)
+        return At(cast("RunningServer", request.app.state.server), token)
 
     # A call is named by what it needs, so that the document tells it.
     at.__name__ = f"needs_{least}"
@@ -172,7 +172,7 @@ async def saved(at: At) -> None:
         if not answer.done():
             answer.set_result(is_saved)
 
-    at.desk.context.store.when_saved(tell)
+    at.server.context.store.when_saved(tell)
     if not await answer:
         raise ProblemError(
             503, "It holds from now on, but the disk does not take it: it is tried again."

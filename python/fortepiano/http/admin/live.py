@@ -49,7 +49,7 @@ async def events(
             waiting.get_nowait()
         waiting.put_nowait(event)
 
-    happenings = at.desk.context.events
+    happenings = at.server.context.events
     happenings.watch(note)
     try:
         next_status = loop.time()

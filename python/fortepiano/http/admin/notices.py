@@ -61,7 +61,7 @@ async def tell(
     wish: Annotated[NoticeToAll | NoticeToRoom | NoticeToUser, Body(discriminator="to")],
 ) -> Told:
     """Show a notice to a user, to a room, or to everybody (for which the scope must be `admin`)."""
-    context = at.desk.context
+    context = at.server.context
     if wish.to == "all" and at.token.scope != "admin":
         raise ProblemError(403, "Only a token of the scope admin may tell everybody.")
     text = validate.text(wish.text, _LONGEST)

@@ -142,7 +142,9 @@ async def list_rooms(
     """List rooms, those with most people first."""
     wanted = search.casefold()
     found = [
-        room for room in at.desk.context.directory.rooms.values() if wanted in room.name.casefold()
+        room
+        for room in at.server.context.directory.rooms.values()
+        if wanted in room.name.casefold()
     ]
     found.sort(key=lambda room: (-len(room.participants), room.name))
     page = found[offset : offset + limit]
@@ -169,7 +171,7 @@ async def change_settings(
         )
     if "color2" in room.settings:
         chosen.setdefault("color2", room.settings["color2"])
-    context = at.desk.context
+    context = at.server.context
     crowns.change_settings(context, room, dict(chosen))
     context.log(at.token, "chset", room=room.name, **given)
     return _details(room)
@@ -180,7 +182,7 @@ async def give_crown(
     at: Moderator, name: RoomName, wish: Annotated[CrownWish, Body()]
 ) -> RoomDetails:
     """Give the crown to somebody in the room, or let it fall."""
-    room, context = _ordinary(at, name), at.desk.context
+    room, context = _ordinary(at, name), at.server.context
     if wish.user_id is None:
         if room.holder is None:
             raise ProblemError(409, "Nobody holds the crown.")
@@ -199,7 +201,7 @@ async def give_crown(
 @router.delete("/api/room/chat", summary="Clear the chat", status_code=204, responses=problems(404))
 async def clear_chat(at: Moderator, name: RoomName) -> Response:
     """Forget a room's chat, on the screens too."""
-    room, context = _room(at, name), at.desk.context
+    room, context = _room(at, name), at.server.context
     context.log(at.token, "clearchat", room=room.name)
     staff.clear(context, room)
     return Response(status_code=204)
@@ -210,7 +212,7 @@ async def clear_chat(at: Moderator, name: RoomName) -> Response:
 )
 async def close_room(at: Moderator, name: RoomName, wish: Annotated[CloseWish, Body()]) -> Response:
     """Send everybody in a room to the lobby; the room ends as all empty rooms do."""
-    room, context = _ordinary(at, name), at.desk.context
+    room, context = _ordinary(at, name), at.server.context
     if room.is_kept:
         raise ProblemError(409, "The room is permanent; make it an ordinary one first.")
     text = f'"{room.name}" was closed' + (f": {wish.reason}" if wish.reason else ".")
@@ -232,7 +234,7 @@ async def make_permanent(
     at: Admin, name: RoomName, wish: Annotated[PermanentWish, Body()]
 ) -> Response:
     """Let a room outlive its people, or no more; it is made if there is none of that name."""
-    context = at.desk.context
+    context = at.server.context
     if validate.name(name, context.rules.room_name_length) is None:
         raise ProblemError(409, "No room can have that name.")
     room = context.directory.rooms.get(name)
@@ -245,7 +247,7 @@ async def make_permanent(
 
 
 def _room(at: At, name: str) -> Room:
-    room = at.desk.context.directory.rooms.get(name)
+    room = at.server.context.directory.rooms.get(name)
     if room is None:
         raise ProblemError(404, "There is no such room.")
     return room

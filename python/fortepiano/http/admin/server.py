@@ -7,11 +7,10 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Query
 
 from fortepiano import __version__
-from fortepiano.config.running import MASK, shown
+from fortepiano.config.running import MASK, ReloadReport, shown
 from fortepiano.errors import FortepianoError, StoreError
 from fortepiano.http.admin.calls import Admin, Limit, Reader, View, problems
 from fortepiano.http.problem import ProblemError
-from fortepiano.server.reload import Reload, Report
 from fortepiano.store.base import AuditQuery
 
 __all__ = ["reloading", "router", "status_of"]
@@ -83,12 +82,12 @@ class Reloaded(View):
 
 def status_of(at: Reader) -> Status:
     """Return how a server stands."""
-    desk, context = at.desk, at.desk.context
+    server, context = at.server, at.server.context
     stands, stats = context.hub.gauges(), context.hub.stats()
-    why_not = desk.why_not_ready()
+    why_not = server.readiness_problem()
     return Status(
         version=__version__,
-        started=desk.started,
+        started=server.started,
         now=context.now(),
         ready=why_not is None,
         why_not_ready=why_not,
@@ -105,7 +104,7 @@ def status_of(at: Reader) -> Status:
         counters={
             **stats,
             "cold": context.counters.received.total(),
-            "lag_microseconds": int(desk.metrics.lag.total * 1e6),
+            "lag_microseconds": int(server.metrics.lag.total * 1e6),
         },
     )
 
@@ -130,7 +129,7 @@ async def audit(
     """List acts of moderation, the newest first; `before` leads to older ones."""
     query = AuditQuery(limit, actor, action, room, subject, since, before)
     try:
-        records = await asyncio.to_thread(at.desk.context.store.audit, query)
+        records = await asyncio.to_thread(at.server.context.store.audit, query)
     except StoreError as error:
         raise ProblemError(503, f"The audit log cannot be read: {error}") from error
     acts = [
@@ -152,7 +151,7 @@ async def audit(
 @router.get("/api/configuration", summary="What is set")
 async def configuration(at: Admin) -> Configuration:
     """Show all settings as they are in force; what is secret is masked."""
-    return Configuration(settings=_masked(at.desk.settings.model_dump(mode="json")))
+    return Configuration(settings=_masked(at.server.settings.model_dump(mode="json")))
 
 
 def _masked(settings: dict[str, Any]) -> dict[str, Any]:
@@ -170,22 +169,16 @@ def _masked(settings: dict[str, Any]) -> dict[str, Any]:
 @reloading.get("/api/configuration/changes", summary="What a reload would change")
 async def preview(at: Admin) -> Reloaded:
     """Read the settings anew, and tell what differs from those in force."""
-    return await _answered(_hook(at).preview)
+    return await _answered(at.server.reload.preview)
 
 
 @reloading.post("/api/configuration/reload", summary="Read the settings anew")
 async def reload(at: Admin) -> Reloaded:
     """Take over settings and handlers, and tell what has changed; wrong ones change nothing."""
-    return await _answered(_hook(at))
+    return await _answered(at.server.reload)
 
 
-def _hook(at: Admin) -> Reload:
-    if at.desk.reload is None:
-        raise ProblemError(409, "This server reads its settings at its start only.")
-    return at.desk.reload
-
-
-async def _answered(act: Callable[[], Awaitable[Report]]) -> Reloaded:
+async def _answered(act: Callable[[], Awaitable[ReloadReport]]) -> Reloaded:
     try:
         report = await act()
     except FortepianoError as error:

@@ -148,7 +148,7 @@ async def list_users(
     wanted = search.casefold()
     found = [
         user
-        for user in reversed(at.desk.context.directory.users.values())
+        for user in reversed(at.server.context.directory.users.values())
         if user.sessions
         and (wanted in user.name.casefold() or wanted in user.id)
         and (room is None or any(one.room.name == room for one in user.participations))
@@ -168,7 +168,7 @@ async def show_user(at: Reader, user_id: _Id) -> UserView:
 )
 async def change_user(at: Moderator, user_id: _Id, wish: Annotated[UserWish, Body()]) -> UserView:
     """Give a user another name, another colour, or both."""
-    user, context = _user(at, user_id), at.desk.context
+    user, context = _user(at, user_id), at.server.context
     name = validate.name(wish.name, context.rules.name_length)
     if wish.name is not None and name is None:
         raise ProblemError(409, "Nobody can have that name.")
@@ -179,7 +179,7 @@ async def change_user(at: Moderator, user_id: _Id, wish: Annotated[UserWish, Bod
 @router.put("/api/users/{user_id}/tag", summary="Pin a tag to a name", responses=problems(404, 409))
 async def tag_user(at: Admin, user_id: _Id, wish: Annotated[TagWish, Body()]) -> UserView:
     """Pin a tag to a user's name, or take it away."""
-    user, context = _user(at, user_id), at.desk.context
+    user, context = _user(at, user_id), at.server.context
     tag = None
     if wish.tag is not None:
         text = validate.name(wish.tag.text, context.rules.name_length)
@@ -198,7 +198,7 @@ async def tag_user(at: Admin, user_id: _Id, wish: Annotated[TagWish, Body()]) ->
 )
 async def kick_user(at: Moderator, user_id: _Id, wish: Annotated[KickWish, Body()]) -> Response:
     """Close all connections of a user, or put him out of one room; he may come back."""
-    user, context = _user(at, user_id), at.desk.context
+    user, context = _user(at, user_id), at.server.context
     context.log(at.token, "kick", room=wish.room or "", subject=user.id, reason=wish.reason)
     for room in list(context.directory.rooms.values()):
         if wish.room in (None, room.name):
@@ -219,7 +219,7 @@ async def kick_user(at: Moderator, user_id: _Id, wish: Annotated[KickWish, Body(
 )
 async def move_user(at: Moderator, user_id: _Id, wish: Annotated[MoveWish, Body()]) -> Response:
     """Put all tabs of a user into a room, which is made if there is none of that name."""
-    user, context = _user(at, user_id), at.desk.context
+    user, context = _user(at, user_id), at.server.context
     if validate.name(wish.room, context.rules.room_name_length) is None:
         raise ProblemError(409, "No room can have that name.")
     context.log(at.token, "move", room=wish.room, subject=user.id, reason=wish.reason)
@@ -235,7 +235,7 @@ async def move_user(at: Moderator, user_id: _Id, wish: Annotated[MoveWish, Body(
 )
 async def mute_user(at: Moderator, user_id: _Id, wish: Annotated[MuteWish, Body()]) -> Response:
     """Silence somebody in a room: his notes, his chat, or both; or let him be heard again."""
-    context = at.desk.context
+    context = at.server.context
     room = context.directory.rooms.get(wish.room)
     if room is None:
         raise ProblemError(404, "There is no such room.")
@@ -280,7 +280,7 @@ async def close_connection(
     """Close one connection; its owner may come back."""
     for session in _sessions(at):
         if session.client == number:
-            at.desk.context.log(
+            at.server.context.log(
                 at.token, "close connection", subject=session.user_id, reason=wish.reason
             )
             _dismiss(at, session, wish.reason)
@@ -289,27 +289,27 @@ async def close_connection(
 
 
 def _user(at: At, user_id: str) -> User:
-    user = at.desk.context.directory.online(user_id)
+    user = at.server.context.directory.online(user_id)
     if user is None:
         raise ProblemError(404, "That user is not here.")
     return user
 
 
 def _sessions(at: At) -> list[Session]:
-    links = at.desk.engine.connections()
+    links = at.server.engine.connections()
     return [link.session for link in links if link.session is not None]
 
 
 def _dismiss(at: At, session: Session, reason: str) -> None:
     text = "Your connection was closed" + (f": {reason}" if reason else ".")
-    at.desk.context.outbound.tell(session, [notice(text, Code.STAFF_NOTICE, style=None)])
-    places.leave(at.desk.context, session)  # before the end: nobody comes back for a crown so
+    at.server.context.outbound.tell(session, [notice(text, Code.STAFF_NOTICE, style=None)])
+    places.leave(at.server.context, session)  # before the end: nobody comes back for a crown so
     session.connection.close(CloseCode.NORMAL, "kicked")
 
 
 def _put(at: At, user: User, of: str | None, into: str, text: str, reason: str) -> None:
     """Put the tabs of a user, or those of them that are in a certain room, into another one."""
-    context = at.desk.context
+    context = at.server.context
     for tab in list(user.sessions):
         room = tab.participant.room.name if tab.participant is not None else None
         if of is None or room == of:
@@ -341,5 +341,5 @@ def _connection(at: At, session: Session) -> ConnectionView:
         room=session.participant.room.name if session.participant is not None else None,
         bot=session.is_bot,
         scope=session.scope,
-        waiting_bytes=at.desk.context.hub.lag(session.client),
+        waiting_bytes=at.server.context.hub.lag(session.client),
     )

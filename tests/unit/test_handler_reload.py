@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 
 from fortepiano.config import Settings
+from fortepiano.server import hot_reload
 from fortepiano.server.reload import Reload
-from fortepiano.server.server import hot_reload
 from support.backstage import Backstage
 
 
@@ -36,15 +36,13 @@ async def test_new_handlers_report_activity_as_the_old_ones_did(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     backstage, engine, activity = Backstage(), _Engine(), list[str]()
-    desk = SimpleNamespace(
-        context=backstage.context, engine=engine, settings=settings, metrics=SimpleNamespace()
-    )
     reload = Reload(
-        cast("Any", desk),
-        backstage.dispatch,
-        cast("Any", SimpleNamespace(awaited=SimpleNamespace())),
+        settings,
         lambda: settings,
-        lambda: 1,
+        backstage.context,
+        cast("Any", engine),
+        cast("Any", SimpleNamespace(apply=lambda *_: None)),
+        backstage.dispatch,
         lambda: activity.append("seen"),
     )
     monkeypatch.setattr(hot_reload, "fingerprint", lambda: b"edited")

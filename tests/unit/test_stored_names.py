@@ -9,11 +9,11 @@ import pytest
 
 from fortepiano.model.ban_list import BanList
 from fortepiano.native import Bans
+from fortepiano.protocol.stored_names import respell
 from fortepiano.store import AuditRecord, Store
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import BanRecord, CrownRecord, MuteRecord, RoomRecord, UserRecord
 from fortepiano.store.redis import RedisStore
-from fortepiano.store.respell import respell
 from fortepiano.store.sqlite import SQLiteStore
 from support.backstage import START, Backstage
 
