@@ -51,16 +51,16 @@ class _Overheard(Outbound):
     told: dict[Session, list[dict[str, Any]]]
     said: dict[str, list[dict[str, Any]]]
 
-    def say(self, room: Room, message: dict[str, Any]) -> None:
+    def broadcast(self, room: Room, message: dict[str, Any]) -> None:
         self.said.setdefault(room.name, []).append(message)
-        super().say(room, message)
+        super().broadcast(room, message)
 
-    def tell(self, session: Session, messages: list[dict[str, Any]]) -> None:
+    def send(self, session: Session, messages: list[dict[str, Any]]) -> None:
         self.told.setdefault(session, []).extend(messages)
 
-    def _may_tell_why(self, session: Session, code: Code) -> bool:
+    def _may_notify(self, session: Session, code: Code) -> bool:
         # The hub knows nobody of these numbers, and so keeps no time for them.
-        return self._was_quiet(session, code)
+        return self._is_due(session, code)
 
 
 class Actor:
@@ -133,7 +133,7 @@ class Backstage:
         store, chosen = store or MemoryStore(), Rules(**rules)
         identity = identity or Identity("ip", "one", "two")
         bans = BanList(Bans(), store, identity.network_ids)
-        self.outbound = _Overheard(self._hub, chosen, bans, self._later)
+        self.outbound = _Overheard(self._hub, chosen, self._later)
         self.outbound.told = {}
         self.outbound.said = {}
         directory = Directory(self._hub, store, chosen)

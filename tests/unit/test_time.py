@@ -55,7 +55,7 @@ class House:
             hub=hub,
             directory=directory,
             world=World(hub, directory, rules),
-            outbound=Outbound(hub, rules, bans, self._later),
+            outbound=Outbound(hub, rules, self._later),
             store=store,
             rules=rules,
             bans=bans,

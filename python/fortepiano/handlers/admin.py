@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.outbound import Message
+    from fortepiano.protocol.messages import Message
     from fortepiano.protocol.staff_incoming import Admin
 
 __all__ = ["admin_message"]
@@ -121,7 +121,7 @@ def _flag(context: Context, session: Session, inner: Inner) -> None:
         flags[key] = inner["value"]
     else:
         raise RefusedError(Code.BAD_SETTINGS)
-    context.log(
+    context.audit(
         session, "user_flag", subject=user.id, key=key[:_LONGEST], value=_short(flags.get(key))
     )
     for participant in user.participations:
@@ -163,28 +163,28 @@ _TAG_COLOR = "#777777"
 
 def _clear_chat(context: Context, session: Session, _inner: Inner) -> None:
     room = _room(context, session, {})
-    context.log(session, "clearchat", room=room.name)
+    context.audit(session, "clearchat", room=room.name)
     clear(context, room)
 
 
 def _restart(context: Context, session: Session, _inner: Inner) -> None:
-    context.log(session, "restart")
+    context.audit(session, "restart")
     text = f"The server restarts in {_RESTART_SECONDS:.0f} seconds."
     for receiver in receivers(context, EVERYWHERE, None):
-        context.outbound.tell(receiver, [notice(text, Code.RESTART)])
+        context.outbound.send(receiver, [notice(text, Code.RESTART)])
     context.later(_RESTART_SECONDS, context.stop)
 
 
 def _force_load(context: Context, session: Session, inner: Inner) -> None:
     name = _room_name(context, inner.get("_id"))
-    context.log(session, "forceload", room=name)
+    context.audit(session, "forceload", room=name)
     make_permanent(context, name, is_kept=True)
 
 
 def _unforce_load(context: Context, session: Session, inner: Inner) -> None:
     room = _room(context, session, inner)
     if room.is_kept:
-        context.log(session, "unforceload", room=room.name)
+        context.audit(session, "unforceload", room=room.name)
         make_permanent(context, room.name, is_kept=False)
 
 
@@ -195,7 +195,7 @@ def _room_flag(context: Context, session: Session, inner: Inner) -> None:
     value = None if inner.get("remove") is True else inner.get("value")
     if key == "no_crown":
         if value is True and room.holder is not None:
-            context.log(session, "chown", room=room.name, before=room.holder.id, after=None)
+            context.audit(session, "chown", room=room.name, before=room.holder.id, after=None)
             at = context.world.cursor(room.holder)
             crown.hand(context, room, Crown.dropped_by(room.holder, at, context.now()))
         return
@@ -210,10 +210,10 @@ def _room_flag(context: Context, session: Session, inner: Inner) -> None:
         room.settings["owner_id"] = owner
     else:
         raise RefusedError(Code.BAD_ID)
-    context.log(session, key, room=room.name, before=before, after=room.settings.get(key))
+    context.audit(session, key, room=room.name, before=before, after=room.settings.get(key))
     context.directory.keep(room)
-    context.outbound.announce(room)
-    context.outbound.list_change(room)
+    context.outbound.broadcast_room(room)
+    context.room_list.note_change(room)
 
 
 def _limit(value: Any) -> Wanted:
@@ -227,7 +227,7 @@ def _move(context: Context, session: Session, inner: Inner) -> None:
     own = session.user if "_id" not in inner else None
     user = own or _user(context, inner)
     name = _room_name(context, inner.get("ch"))
-    context.log(session, "move", room=name, subject=user.id, name=user.name)
+    context.audit(session, "move", room=name, subject=user.id, name=user.name)
     for tab in list(user.sessions):
         rooms.place(context, tab, user, name, inner.get("set"))
 
@@ -242,7 +242,7 @@ def _rename_room(context: Context, session: Session, inner: Inner) -> None:
         raise RefusedError(Code.NOT_ALLOWED, "A lobby keeps its name.")
     if name == room.name:
         return
-    context.log(session, "rename_channel", room=room.name, after=name)
+    context.audit(session, "rename_channel", room=room.name, after=name)
     is_merged, holder = name in context.directory.rooms, room.holder
     claims, room.claims = room.claims, Claims()
     for participant in sorted(room.participants.values(), key=lambda one: one is not holder):
@@ -267,7 +267,7 @@ def _admin_chat(context: Context, session: Session, inner: Inner) -> None:
     }
     room.history.append(line)
     context.archive.keep(room)
-    context.outbound.say(room, line)
+    context.outbound.broadcast(room, line)
 
 
 def _siteunban(context: Context, session: Session, inner: Inner) -> None:

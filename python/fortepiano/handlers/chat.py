@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Chat, Direct
-    from fortepiano.protocol.outbound import Message
+    from fortepiano.protocol.messages import Message
 
 __all__ = ["a", "dm"]
 
@@ -38,9 +38,9 @@ def a(context: Context, session: Session, message: Chat) -> None:
     _answer(context, participant, message, line)
     room.history.append(line)
     context.archive.keep(room)
-    context.outbound.say(room, line)
+    context.outbound.broadcast(room, line)
     user = participant.user
-    context.events.tell("chat", user_id=user.id, name=user.name, room=room.name, text=line["a"])
+    context.events.publish("chat", user_id=user.id, name=user.name, room=room.name, text=line["a"])
 
 
 def dm(context: Context, session: Session, message: Direct) -> None:
@@ -62,18 +62,18 @@ def dm(context: Context, session: Session, message: Direct) -> None:
     _answer(context, participant, message, line)
     participant.room.history.append(line)
     for tab in dict.fromkeys([*participant.tabs, *recipient.tabs]):
-        context.outbound.tell(tab, [line])
+        context.outbound.send(tab, [line])
 
 
 def _may_speak(context: Context, session: Session, participant: Participant) -> bool:
     """Whether somebody may chat in his room; he is told where he may not."""
     why = _why_not(context, session, participant)
     if why is not None:
-        context.outbound.refuse(session, *why)
+        context.outbound.notify_once(session, *why)
         return False
     words = networks.silenced(context, session)
     if words is not None:
-        context.outbound.refuse(session, Code.NETWORK_REFUSED, words)
+        context.outbound.notify_once(session, Code.NETWORK_REFUSED, words)
     return words is None
 
 

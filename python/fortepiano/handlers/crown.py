@@ -8,8 +8,8 @@ from fortepiano.handlers import rooms
 from fortepiano.model.codes import Code
 from fortepiano.model.crown import Crown
 from fortepiano.protocol import validate
+from fortepiano.protocol.messages import is_listed
 from fortepiano.protocol.notices import notice
-from fortepiano.protocol.outbound import is_listed
 
 if TYPE_CHECKING:
     from fortepiano.model.room import Room
@@ -58,14 +58,16 @@ def chown(context: Context, session: Session, message: Crowning) -> None:
     by_staff = "chownAnywhere" in session.permissions or participant.user.has_flag("cansetcrowns")
     if not (is_entitled or by_staff):
         if message.id == participant.user.id and crown.holder is None:
-            context.outbound.refuse(session, Code.CROWN_RESTS, "The crown may not be taken yet.")
+            context.outbound.notify_once(
+                session, Code.CROWN_RESTS, "The crown may not be taken yet."
+            )
         return
     heir = room.participants.get(message.id) if isinstance(message.id, str) else None
     if heir is not None:
         if heir is not crown.holder:
             if not is_entitled:
                 before = crown.holder.id if crown.holder is not None else None
-                context.log(session, "chown", room=room.name, subject=heir.id, before=before)
+                context.audit(session, "chown", room=room.name, subject=heir.id, before=before)
             hand(context, room, Crown.given_to(heir, now))
     elif is_holder:
         hand(context, room, Crown.dropped_by(participant, context.world.cursor(participant), now))
@@ -75,11 +77,11 @@ def hand(context: Context, room: Room, crown: Crown) -> None:
     """Change a room's crown and tell everybody."""
     before = room.holder
     context.world.crown(room, crown)
-    context.outbound.announce(room)
+    context.outbound.broadcast_room(room)
     for participant in (before, room.holder):
         if participant is not None:
             rooms.refresh_quota(context, participant)
-    context.outbound.list_change(room)
+    context.room_list.note_change(room)
 
 
 def chset(context: Context, session: Session, message: RoomSettings) -> None:
@@ -87,7 +89,7 @@ def chset(context: Context, session: Session, message: RoomSettings) -> None:
     room = ruled(context, session, "chsetAnywhere")
     if room is not None:
         if session.user is None or not room.rules(session.user.id):
-            context.log(session, "chset", room=room.name, keys=", ".join(message.set)[:512])
+            context.audit(session, "chset", room=room.name, keys=", ".join(message.set)[:512])
         change_settings(context, room, message.set)
 
 
@@ -102,11 +104,11 @@ def change_settings(context: Context, room: Room, wanted: dict[str, object]) -> 
     room.change(chosen)
     context.world.guard(room)
     context.directory.keep(room)
-    context.outbound.announce(room)
+    context.outbound.broadcast_room(room)
     if "noteQuota" in chosen:
         for participant in room.participants.values():
             rooms.refresh_quota(context, participant)
-    context.outbound.list_change(room, was_listed=was_listed)
+    context.room_list.note_change(room, was_listed=was_listed)
 
 
 def coowner(context: Context, session: Session, message: CoOwner) -> None:
@@ -126,14 +128,14 @@ def coowner(context: Context, session: Session, message: CoOwner) -> None:
     if not _switch(room.co_owners, message.id, on=message.on):
         return
     context.directory.keep(room)
-    context.outbound.announce(room)
+    context.outbound.broadcast_room(room)
     news = (
         notice("You rule this room beside its owner.", Code.COOWNER)
         if message.on
         else notice("You rule this room no more.", Code.NOT_COOWNER)
     )
     for tab in target.tabs if target is not None else ():
-        context.outbound.tell(tab, [news])
+        context.outbound.send(tab, [news])
 
 
 def invite(context: Context, session: Session, message: Invite) -> None:
@@ -146,7 +148,7 @@ def invite(context: Context, session: Session, message: Invite) -> None:
     guest = context.directory.online(message.id)
     if guest is not None and message.on:
         for other in guest.sessions:
-            context.outbound.refuse(other, Code.INVITED, f'You are invited to "{room.name}".')
+            context.outbound.notify_once(other, Code.INVITED, f'You are invited to "{room.name}".')
 
 
 def _switch(members: set[str], user_id: str, *, on: bool) -> bool:
@@ -158,6 +160,6 @@ def _switch(members: set[str], user_id: str, *, on: bool) -> bool:
 
 
 def _refuse(context: Context, session: Session) -> None:
-    context.outbound.refuse(
+    context.outbound.notify_once(
         session, Code.ONLY_OWNER, "Only who holds the crown of this room may do that."
     )

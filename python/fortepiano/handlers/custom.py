@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Custom, CustomOff, CustomOn, Target
-    from fortepiano.protocol.outbound import Message
+    from fortepiano.protocol.messages import Message
 
 __all__ = ["custom", "custom_binary", "custom_off", "custom_on"]
 
@@ -42,7 +42,7 @@ def custom(context: Context, session: Session, message: Custom) -> None:
         return
     passed: Message = {"m": "custom", "data": message.data} | _sender(context, user)
     for receiver in _receivers(context, session, message.target):
-        context.outbound.tell(receiver, [passed])
+        context.outbound.send(receiver, [passed])
 
 
 def custom_binary(context: Context, session: Session, message: Custom, payload: bytes) -> None:
@@ -61,7 +61,7 @@ def custom_binary(context: Context, session: Session, message: Custom, payload: 
     readers = context.outbound.custom_readers()
     for receiver in _receivers(context, session, message.target):
         if receiver in readers:
-            context.outbound.tell_binary(receiver, data)
+            context.outbound.send_binary(receiver, data)
 
 
 def _sender(context: Context, user: User) -> Message:
@@ -77,7 +77,9 @@ def _may_send(context: Context, session: Session, user: User, size: int) -> bool
         session, "custom", size / max(1, rules.custom_bytes), rules.custom_window_ms, now
     )
     if is_much and session.scope is None:
-        context.outbound.refuse(session, Code.TOO_FAST, "You are sending too much custom data.")
+        context.outbound.notify_once(
+            session, Code.TOO_FAST, "You are sending too much custom data."
+        )
         return False
     user.custom_bytes += size
     return True

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.outbound import Message
+    from fortepiano.protocol.messages import Message
     from fortepiano.protocol.shape import Shape
 
 __all__ = ["TABLE", "Dispatch", "Entry"]
@@ -160,18 +160,18 @@ class Dispatch:
         shape = shaped(message, entry.shape)
         fault = entry.shape.misfit(message) if shape is None else shape.fault(rules)
         if fault is not None:
-            outbound.refuse(session, fault, MALFORMED[fault])
+            outbound.notify_once(session, fault, MALFORMED[fault])
         if shape is None or (fault is not None and not entry.is_lenient):
             return
         if fault is None and is_limited and self._is_too_fast(session, kind):
             self._context.counters.too_fast[kind] += 1
-            outbound.refuse(session, Code.TOO_FAST, f"You are sending `{kind}` too fast.")
+            outbound.notify_once(session, Code.TOO_FAST, f"You are sending `{kind}` too fast.")
             return
         answer = entry.handler(self._context, session, shape)
         if isinstance(answer, dict):
             self._handle_inner(session, answer)
         elif answer:
-            outbound.tell(session, answer)
+            outbound.send(session, answer)
 
     def _handle_inner(self, session: Session, message: dict[str, Any]) -> None:
         """Handle a message within a message of staff."""
@@ -179,7 +179,7 @@ class Dispatch:
         if kind in TABLE:
             self._handle(session, kind, message, is_limited=False)
         else:
-            self._context.outbound.refuse(session, Code.NOT_FOUND, "There is no such message.")
+            self._context.outbound.notify_once(session, Code.NOT_FOUND, "There is no such message.")
 
     def _is_too_fast(self, session: Session, kind: str) -> bool:
         """Take a token for a message; whether there was none."""

@@ -11,15 +11,15 @@ from fortepiano.model.codes import Code
 from fortepiano.model.identity import new_user_id
 from fortepiano.model.permissions import permissions_of, staff_scope
 from fortepiano.model.tokens import PREFIX, digest, is_valid
+from fortepiano.protocol.messages import quota_message
 from fortepiano.protocol.notices import notice
-from fortepiano.protocol.outbound import quota_message
 
 if TYPE_CHECKING:
     from fortepiano.model.identity import Bearer
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Bye, Devices, Hello
-    from fortepiano.protocol.outbound import Message
+    from fortepiano.protocol.messages import Message
     from fortepiano.store.base import TokenRecord
 
 __all__ = ["bye", "devices", "ended", "hi"]
@@ -48,7 +48,7 @@ def hi(context: Context, session: Session, message: Hello) -> list[Message] | No
             return None
         if _has_too_many_sockets(context, session):
             text = "You have too many connections open."
-            context.outbound.tell(session, [notice(text, Code.TOO_MANY_CONNECTIONS)])
+            context.outbound.send(session, [notice(text, Code.TOO_MANY_CONNECTIONS)])
             session.connection.close(CloseCode.TOO_MANY_SOCKETS)
             return None
         user = session.user = context.directory.arrive(session, context.now())
@@ -56,7 +56,7 @@ def hi(context: Context, session: Session, message: Hello) -> list[Message] | No
         context.hub.greet(session.client, user.quota)
         _admit_staff(context, session, message.token)
         networks.hint(context, session, user)
-        context.events.tell("arrived", user_id=user.id, name=user.name)
+        context.events.publish("arrived", user_id=user.id, name=user.name)
     messages: list[Message] = [
         {
             "m": "hi",
@@ -162,10 +162,10 @@ def ended(context: Context, session: Session) -> None:
     """Take a session out of the world, whatever ended it."""
     if session.is_limited:
         context.throttle.release(session.address)
-    context.outbound.stop_list(session)
+    context.room_list.stop(session)
     context.outbound.stop_custom(session)
     rooms.leave(context, session, has_ended=True)
     user, session.user = session.user, None
     if user is not None:
         context.directory.depart(user, session, context.now())
-        context.events.tell("gone", user_id=user.id, name=user.name)
+        context.events.publish("gone", user_id=user.id, name=user.name)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Ban, Bans, MuteOne, Unban
-    from fortepiano.protocol.outbound import Message
+    from fortepiano.protocol.messages import Message
 
 __all__ = ["bans", "kickban", "mute", "silence", "unban"]
 
@@ -54,7 +54,7 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
     until = now + milliseconds
     if milliseconds > 0:
         context.bans.ban(BanRecord(room.name, target.id, until, banner.id, "", now))
-    context.log(
+    context.audit(
         session, "kickban", room=room.name, subject=target.id, name=target.name, until=until
     )
     length = rooms.minutes_left(milliseconds)
@@ -62,16 +62,16 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
     participant = room.participants.get(target.id)
     for tab in list(participant.tabs) if participant is not None else []:
         told = notice(f'Banned from "{room.name}" for {length}.', Code.BANNED)
-        context.outbound.tell(tab, [told])
+        context.outbound.send(tab, [told])
         rooms.place(context, tab, target, AWKWARD)
-    context.outbound.list_change(room)
+    context.room_list.note_change(room)
     announcement = _announcement(context, room, banner, target, length)
 
     def announce(is_saved: bool) -> None:
         if not is_saved:
             announcement["text"] += UNSAVED
         if context.directory.rooms.get(room.name) is room:
-            context.outbound.say(room, announcement)
+            context.outbound.broadcast(room, announcement)
 
     # Out of the room he is at once; that everybody hears of it means that a restart forgets it not.
     if milliseconds > 0:
@@ -83,7 +83,7 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
 def _refuse_holder(context: Context, by: Session | TokenRecord, holder: User, why: str) -> None:
     """Tell who would silence or ban the holder that nobody does, but the holder themselves."""
     if not isinstance(by, TokenRecord) and by.user is not holder:
-        context.outbound.refuse(by, Code.HOLDER_IS_SAFE, why)
+        context.outbound.notify_once(by, Code.HOLDER_IS_SAFE, why)
 
 
 def _within_reach(context: Context, room: Room, user_id: str) -> User | None:
@@ -110,13 +110,13 @@ def unban(context: Context, session: Session, message: Unban) -> None:
     room, _ = at
     if not context.bans.lift(room.name, message.id):
         return
-    context.log(session, "unban", room=room.name, subject=message.id)
-    context.outbound.list_change(room)
+    context.audit(session, "unban", room=room.name, subject=message.id)
+    context.room_list.note_change(room)
 
     def warn(is_saved: bool) -> None:
         if not is_saved and session.user is not None:
             told = notice("The ban is lifted." + UNSAVED, Code.NOT_SAVED)
-            context.outbound.tell(session, [told])
+            context.outbound.send(session, [told])
 
     context.store.when_saved(warn)
 
@@ -174,7 +174,7 @@ def silence(
             return
         room.mutes[user_id] = wanted
         news = notice("You have been muted in this room.", Code.MUTED)
-        context.log(
+        context.audit(
             by,
             "mute",
             room=room.name,
@@ -185,11 +185,11 @@ def silence(
         )
     elif room.mutes.pop(user_id, None) is not None:
         news = notice("You are muted no more.", Code.UNMUTED)
-        context.log(by, "unmute", room=room.name, subject=user_id, reason=reason)
+        context.audit(by, "unmute", room=room.name, subject=user_id, reason=reason)
     else:
         return
     context.directory.keep(room)
     if participant is not None:
         context.world.mark(participant)
         for tab in participant.tabs:
-            context.outbound.tell(tab, [news])
+            context.outbound.send(tab, [news])

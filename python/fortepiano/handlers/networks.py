@@ -45,7 +45,7 @@ def hint(context: Context, session: Session, user: User) -> None:
     how_near, who = near
     context.counters.near_bans += 1
     _log.info(f"same {how_near} as a ban", user=user.id, ban=who or "a network")
-    context.events.tell("near_ban", user_id=user.id, name=user.name, network=how_near, ban=who)
+    context.events.publish("near_ban", user_id=user.id, name=user.name, network=how_near, ban=who)
 
 
 def barred(context: Context, session: Session) -> NetworkList | None:
@@ -62,7 +62,7 @@ def turn_away(context: Context, session: Session, listed: NetworkList) -> None:
     """Tell somebody that their network is not let in, and close their connection."""
     context.counters.bans_enforced["network"] += 1
     context.networks.note_told(session.address, context.now())
-    context.outbound.tell(session, [notice(listed.said, Code.NETWORK_REFUSED, style=None)])
+    context.outbound.send(session, [notice(listed.said, Code.NETWORK_REFUSED, style=None)])
     session.connection.close(CloseCode.NETWORK_REFUSED)
 
 

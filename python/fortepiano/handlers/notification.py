@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.outbound import Message
+    from fortepiano.protocol.messages import Message
 
 __all__ = ["notify", "receivers"]
 
@@ -54,7 +54,7 @@ def notify(context: Context, session: Session, inner: dict[str, Any]) -> None:
     if not found:
         raise RefusedError(Code.NOT_FOUND)
     for receiver in found:
-        context.outbound.tell(receiver, [message])
+        context.outbound.send(receiver, [message])
 
 
 def _message(inner: dict[str, Any]) -> Message:

@@ -31,9 +31,11 @@ def userset(context: Context, session: Session, message: Profile) -> None:
     name = validate.name(message.set.get("name"), context.rules.name_length)
     if name is not None and user.has_flag("freeze_name"):
         name = None
-        context.outbound.refuse(session, Code.NOT_ALLOWED, "You may not change your name.")
+        context.outbound.notify_once(session, Code.NOT_ALLOWED, "You may not change your name.")
     if name is not None and imitates(name, context.outbound.shown.tags):
-        context.outbound.refuse(session, Code.BAD_NAME, "Only the staff of this site give tags.")
+        context.outbound.notify_once(
+            session, Code.BAD_NAME, "Only the staff of this site give tags."
+        )
         name = None
     color, is_afk = message.set.get("color"), message.set.get("afk")
     change(
@@ -70,7 +72,7 @@ def change(
     for participant in user.participations:
         context.outbound.update(participant)
         if name != before and participant.room.holder is participant:
-            context.outbound.refresh(participant.room, is_told=True)
+            context.outbound.refresh(participant.room, is_sent=True)
     if name != before and is_of_staff(user):
         tell_apart(context, user, before)
 

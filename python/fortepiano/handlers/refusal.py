@@ -39,4 +39,4 @@ class RefusedError(Exception):
 
     def tell(self, context: Context, session: Session) -> None:
         """Tell whose message it is."""
-        context.outbound.refuse(session, self.code, self.why)
+        context.outbound.notify_once(session, self.code, self.why)

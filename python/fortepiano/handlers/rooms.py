@@ -58,7 +58,7 @@ def ch(context: Context, session: Session, message: Join) -> None:
         if refusal is not None:
             # Never held back: a client that asked where it may go waits for the answer.
             code, why = refusal
-            context.outbound.tell(session, [notice(why, code)])
+            context.outbound.send(session, [notice(why, code)])
             is_banned = _banned_until(context, user, name) is not None
             context.counters.bans_enforced["room"] += is_banned
             if session.participant is not None and not is_banned:
@@ -110,7 +110,7 @@ def place(context: Context, session: Session, user: User, name: str, wanted: Any
     """
     world, outbound = context.world, context.outbound
     if _is_in(session, name) and session.participant is not None:
-        outbound.welcome(session, session.participant, world.quota_class(session.participant))
+        outbound.send_room(session, session.participant, world.quota_class(session.participant))
         return
     leave(context, session)
     room = context.directory.rooms.get(name)
@@ -122,22 +122,22 @@ def place(context: Context, session: Session, user: User, name: str, wanted: Any
     participant.looks = outbound.shown.looks(participant)
     is_announced = arrival.has_crown and len(room.participants) > 1
     if is_announced:
-        outbound.announce(room)  # to the others: who comes is told by the welcome
+        outbound.broadcast_room(room)  # to the others: who comes is told by the welcome
     elif arrival.has_crown:
-        outbound.refresh(room, is_told=False)
+        outbound.refresh(room, is_sent=False)
     world.seat(session, participant)
     quota, _ = world.set_quota(participant)
-    outbound.welcome(session, participant, quota)
+    outbound.send_room(session, participant, quota)
     text = room.settings.get("notice")
     if isinstance(text, str) and text:
-        outbound.tell(session, [notice(text, Code.ROOM_NOTICE, title=room.name, style=None)])
+        outbound.send(session, [notice(text, Code.ROOM_NOTICE, title=room.name, style=None)])
     if arrival.before is not None:
         refresh_quota(context, arrival.before)
     if arrival.is_new:
-        context.events.tell("entered", user_id=user.id, name=user.name, room=room.name)
+        context.events.publish("entered", user_id=user.id, name=user.name, room=room.name)
         if not is_announced:
-            outbound.present(participant, except_for=session)
-        outbound.list_change(room)
+            outbound.broadcast_participant(participant, except_for=session)
+        context.room_list.note_change(room)
 
 
 def leave(context: Context, session: Session, *, has_ended: bool = False) -> None:
@@ -154,11 +154,11 @@ def leave(context: Context, session: Session, *, has_ended: bool = False) -> Non
     if departure is None or departure.participant is None:
         return
     outbound, room, user = context.outbound, departure.room, departure.participant.user
-    context.events.tell("left", user_id=user.id, name=user.name, room=room.name)
+    context.events.publish("left", user_id=user.id, name=user.name, room=room.name)
     if departure.had_crown:
-        outbound.announce_departure(room)
+        outbound.broadcast_room_later(room)
     else:
-        outbound.say_gone(departure.participant)
+        outbound.broadcast_leave(departure.participant)
     if departure.heir is not None:
         refresh_quota(context, departure.heir)
     _list_departure(context, room)
@@ -173,7 +173,7 @@ def vacate(context: Context, room: Room) -> None:
 
 def _list_departure(context: Context, room: Room) -> None:
     """List a room that somebody has left, and see to its end if it is empty."""
-    context.outbound.list_change(room)
+    context.room_list.note_change(room)
     if not room.participants and context.directory.rooms.get(room.name) is room:
         context.later(context.rules.empty_room_ms / 1000, partial(_sweep, context, room))
 
@@ -211,7 +211,7 @@ def refresh_quota(context: Context, participant: Participant) -> None:
     """Put somebody on the quota of what he is now, and tell him if it is another."""
     quota, is_other = context.world.set_quota(participant)
     if is_other:
-        context.outbound.tell_quota(participant, quota)
+        context.outbound.send_quota(participant, quota)
 
 
 def refresh_quotas(context: Context) -> None:
@@ -226,15 +226,15 @@ def broadcast_renamed(context: Context, names: Iterable[str]) -> None:
     for name in names:
         room = context.directory.rooms[name]
         context.directory.keep(room)
-        context.outbound.announce(room)
-        context.outbound.list_change(room)
+        context.outbound.broadcast_room(room)
+        context.room_list.note_change(room)
 
 
 def list_on(context: Context, session: Session, _message: ListOn) -> None:
     """Send the list of rooms and its changes: each `+ls` is answered, since a `-ls` may be lost."""
-    context.outbound.start_list(session, context.directory.rooms.values())
+    context.room_list.start(session, context.directory.rooms.values())
 
 
 def list_off(context: Context, session: Session, _message: ListOff) -> None:
     """Send no more changes of the list of rooms."""
-    context.outbound.stop_list(session)
+    context.room_list.stop(session)

@@ -65,7 +65,7 @@ _LONGEST_REASON = 512
 def _may(context: Context, session: Session, permission: str) -> bool:
     if permission in session.permissions:
         return True
-    context.outbound.refuse(session, Code.NOT_ALLOWED, "You may not do that.")
+    context.outbound.notify_once(session, Code.NOT_ALLOWED, "You may not do that.")
     return False
 
 
@@ -73,7 +73,7 @@ def clearchat(context: Context, session: Session, _message: ClearChat) -> None:
     """Clear the chat of the room one is in."""
     if session.participant is not None and _may(context, session, "clearChat"):
         room = session.participant.room
-        context.log(session, "clearchat", room=room.name)
+        context.audit(session, "clearchat", room=room.name)
         clear(context, room)
 
 
@@ -81,7 +81,7 @@ def clear(context: Context, room: Room) -> None:
     """Forget a room's chat; an empty `c` clears it on the screens."""
     room.history.clear()
     context.archive.keep(room)
-    context.outbound.say(room, {"m": "c", "c": []})
+    context.outbound.broadcast(room, {"m": "c", "c": []})
 
 
 def v(context: Context, session: Session, message: Vanish) -> None:
@@ -89,7 +89,7 @@ def v(context: Context, session: Session, message: Vanish) -> None:
     user = session.user
     if user is None or not _may(context, session, "vanish"):
         return
-    context.log(session, "vanish" if message.vanish else "appear", subject=user.id)
+    context.audit(session, "vanish" if message.vanish else "appear", subject=user.id)
     set_hidden(context, user, is_hidden=message.vanish)
 
 
@@ -99,15 +99,15 @@ def set_hidden(context: Context, user: User, *, is_hidden: bool) -> None:
         return
     for participant in user.participations:
         if is_hidden:
-            context.outbound.say(participant.room, {"m": "bye", "p": participant.id})
+            context.outbound.broadcast(participant.room, {"m": "bye", "p": participant.id})
     user.is_hidden = is_hidden
     for participant in user.participations:
         context.world.mark(participant)
         context.outbound.update(participant)
         if is_hidden:
             # He and other staff still see him.
-            context.outbound.announce(participant.room)
-        context.outbound.list_change(participant.room)
+            context.outbound.broadcast_room(participant.room)
+        context.room_list.note_change(participant.room)
     tell_apart(context, user)
 
 
@@ -122,10 +122,10 @@ def siteban(context: Context, session: Session, message: SiteBan) -> None:
     try:
         who = subject(message.id)
     except ValueError as error:
-        context.outbound.refuse(session, Code.BAD_ID, f"{error}.")
+        context.outbound.notify_once(session, Code.BAD_ID, f"{error}.")
         return
     if is_network(who) and session.scope != "admin":
-        context.outbound.refuse(session, Code.NOT_ALLOWED, "Only an admin bans networks.")
+        context.outbound.notify_once(session, Code.NOT_ALLOWED, "Only an admin bans networks.")
         return
     around: list[str] = []
     details: dict[str, str] = {}
@@ -139,7 +139,7 @@ def siteban(context: Context, session: Session, message: SiteBan) -> None:
     now, reason, note = context.now(), mended(message.reason[:_LONGEST_REASON]), message.note
     until = None if duration is None else now + duration
     ban = BanRecord(SITE, who, until, session.user.id, reason, now)
-    context.log(
+    context.audit(
         session,
         "siteban",
         subject=who,
@@ -206,7 +206,7 @@ def siteunban(context: Context, session: Session, who: str) -> bool:
     """Let somebody into the site again; whether they were banned from it."""
     is_lifted = context.bans.lift(SITE, who)
     if is_lifted:
-        context.log(session, "siteunban", subject=who)
+        context.audit(session, "siteunban", subject=who)
         acknowledge(context, session, f"{who} is not banned from this site any more.")
     return is_lifted
 
@@ -217,7 +217,7 @@ def acknowledge(context: Context, session: Session, text: str) -> None:
     def tell(is_saved: bool) -> None:
         if session.user is not None:  # he may have left meanwhile
             told = notice(text, Code.DONE) if is_saved else notice(text + UNSAVED, Code.NOT_SAVED)
-            context.outbound.tell(session, [told])
+            context.outbound.send(session, [told])
 
     context.store.when_saved(tell)
 
@@ -245,7 +245,7 @@ def throw_out(context: Context) -> None:
             elif at is not None and context.bans.until(at.room.name, user.id, now) is not None:
                 name = at.room.name
                 told = notice(f'You are banned from "{name}".', Code.BANNED)
-                context.outbound.tell(tab, [told])
+                context.outbound.send(tab, [told])
                 rooms.place(context, tab, user, AWKWARD)
 
 
@@ -266,7 +266,7 @@ def show_out(context: Context, session: Session, ban: BanRecord) -> None:
     reason = mended(ban.reason)
     if reason:
         text += f": {reason}"
-    context.outbound.tell(session, [notice(text, Code.SITE_BANNED, style=None)])
+    context.outbound.send(session, [notice(text, Code.SITE_BANNED, style=None)])
     rooms.leave(context, session)  # before the end, which would let them come back for a crown
     session.connection.close(CloseCode.BANNED)
 
@@ -281,7 +281,7 @@ def make_permanent(context: Context, name: str, *, is_kept: bool) -> None:
     context.directory.make_permanent(room, is_kept=is_kept)
     context.archive.keep(room)
     if is_kept:
-        context.outbound.list_change(room)
+        context.room_list.note_change(room)
     else:
         rooms.vacate(context, room)
 
@@ -307,7 +307,7 @@ def _changeable(context: Context, session: Session, user_id: str) -> User | None
         return None
     user = context.directory.users.get(user_id)
     if user is None:
-        context.outbound.refuse(session, Code.NOT_FOUND, "That user is not here.")
+        context.outbound.notify_once(session, Code.NOT_FOUND, "That user is not here.")
     return user
 
 
@@ -317,7 +317,7 @@ def set_tag(
     """Pin a tag (`text` and `color`) to somebody's name, or take it away."""
     user.tag = tag
     kind = "remove_tag" if tag is None else "tag"
-    context.log(by, kind, subject=user.id, text=None if tag is None else tag["text"])
+    context.audit(by, kind, subject=user.id, text=None if tag is None else tag["text"])
     for participant in user.participations:
         context.outbound.update(participant)
     tell_apart(context, user)
@@ -333,7 +333,7 @@ def rename(
 ) -> None:
     """Give somebody else another name or colour, and write down who did it."""
     if name is not None:
-        context.log(by, "setname", subject=user.id, before=user.name, after=name)
+        context.audit(by, "setname", subject=user.id, before=user.name, after=name)
     if color is not None:
-        context.log(by, "setcolor", subject=user.id, before=user.color, after=color)
+        context.audit(by, "setcolor", subject=user.id, before=user.color, after=color)
     change(context, user, name=name, color=color)

@@ -30,7 +30,7 @@ class Events:
         """Tell a watcher no more."""
         self._watchers.pop(watcher, None)
 
-    def tell(self, kind: str, **facts: Any) -> None:
+    def publish(self, kind: str, **facts: Any) -> None:
         """Tell all watchers.
 
         Args:

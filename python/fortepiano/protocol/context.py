@@ -9,6 +9,7 @@ from fortepiano.model.network_lists import NetworkLists
 from fortepiano.model.rates import Rates
 from fortepiano.observe.counters import Counters
 from fortepiano.observe.events import Events
+from fortepiano.protocol.room_list import RoomList
 from fortepiano.store.records import AuditRecord, TokenRecord
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Context:
         rates: How fast users and addresses may send.
         counters: What is counted for metrics.
         events: Tells the staff who watch what happens.
+        room_list: Sends the list of rooms and its changes.
         networks: Lists of networks whose people may not enter, or not chat.
     """
 
@@ -75,8 +77,10 @@ class Context:
     counters: Counters = field(default_factory=Counters)
     events: Events = field(default_factory=Events)
     networks: NetworkLists = field(default_factory=NetworkLists)
+    room_list: RoomList = field(init=False)
 
     def __post_init__(self) -> None:
+        self.room_list = RoomList(self.hub, self.outbound, self.rules, self.bans, self.later)
         self.outbound.shown.masked = lambda name: self.filter.masked_name(name)
 
     def apply(self, settings: Settings, words: TextFilter) -> None:
@@ -89,14 +93,14 @@ class Context:
         self.filter, self.motd, self.limits = words, settings.motd, settings.limits
         self.archive.kept = settings.chat.keep
         rules = settings.rules.resolved()
-        for holder in (self, self.world, self.directory, self.outbound):
+        for holder in (self, self.world, self.directory, self.outbound, self.room_list):
             holder.rules = rules
 
     def now(self) -> int:
         """Return the time in milliseconds since 1970; it never jumps."""
         return self.hub.stamp()
 
-    def log(
+    def audit(
         self,
         by: Session | TokenRecord,
         action: str,
@@ -128,6 +132,6 @@ class Context:
                 AuditRecord.next_id(now), now, actor, action, room, subject, reason, details
             )
         )
-        self.events.tell(
+        self.events.publish(
             action, by=actor, room=room, subject=subject, reason=reason, details=details
         )

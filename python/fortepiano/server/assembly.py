@@ -109,7 +109,7 @@ def make_context(
         hub=hub,
         directory=directory,
         world=World(hub, directory, rules),
-        outbound=Outbound(hub, rules, bans, later),
+        outbound=Outbound(hub, rules, later),
         store=store,
         rules=rules,
         bans=bans,

@@ -39,7 +39,7 @@ async def drain(engine: Engine, outbound: Outbound, seconds: float, at_once: asy
     links = engine.connections()
     for link in links:
         if link.session is not None and link.session.user is not None:
-            outbound.tell(link.session, [notice(_FAREWELL, Code.RESTART)])
+            outbound.send(link.session, [notice(_FAREWELL, Code.RESTART)])
     loop = asyncio.get_running_loop()
     pause = min(seconds / len(links), _CLOSE_GAP_SECONDS) if links else 0.0
     begun = loop.time()

@@ -225,4 +225,4 @@ class Reload:
             for participant in room.participants.values():
                 quota, differs = context.world.set_quota(participant)
                 if differs or history_differs:
-                    context.outbound.tell_quota(participant, quota)
+                    context.outbound.send_quota(participant, quota)

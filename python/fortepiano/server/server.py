@@ -265,7 +265,7 @@ class Server:
         notify("STOPPING=1")
         self._log.info("stopping", connections=len(self.engine))
         self._admission.is_draining = True
-        self.context.events.tell(STOPPING)
+        self.context.events.publish(STOPPING)
         self.context.directory.freeze(self.context.now())
         seconds = self.settings.limits.drain_seconds
         await drain(self.engine, self.context.outbound, seconds, self._stop_now)

@@ -39,11 +39,11 @@ def capture(context: Context, links: Sequence[Link], *, with_store: bool) -> Sta
     """
     hub, directory, outbound = context.hub, context.directory, context.outbound
     write_moves(hub)
-    outbound.send_list_changes()
+    context.room_list.send_changes()
     now = context.now()
     context.throttle.prune()
     places = {link.session: place for place, link in enumerate(links) if link.session is not None}
-    readers = set(outbound.custom_readers()), set(outbound.list_readers())
+    readers = set(outbound.custom_readers()), set(context.room_list.readers())
     users = sorted(directory.users.values(), key=lambda user: directory.departed.get(user.id, 0))
     return State(
         clock=pack_clock(hub),

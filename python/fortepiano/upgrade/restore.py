@@ -121,7 +121,7 @@ def _link(context: Context, engine: Engine, state: LinkState, socket: int) -> Li
     if known.hears_custom:
         context.outbound.start_custom(session)
     if known.hears_list:
-        context.outbound.resume_list(session)
+        context.room_list.resume(session)
     return link
 
 
@@ -150,7 +150,7 @@ def _room(context: Context, state: RoomState, links: Sequence[Link]) -> None:
         holder = room.participants[crown.user_id] if crown.is_held else None
         room.crown = Crown(crown.user_id, holder, crown.time, crown.start, crown.end)
     context.world.guard(room)
-    context.outbound.refresh(room, is_told=False)
+    context.outbound.refresh(room, is_sent=False)
 
 
 def _participant(

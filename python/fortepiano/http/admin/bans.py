@@ -125,7 +125,7 @@ async def ban(at: Moderator, wish: Annotated[BanWish, Body()]) -> Ban:
     now = context.now()
     until = None if wish.seconds is None else now + wish.seconds * 1000
     record = BanRecord(wish.room, who, until, at.token.id, wish.reason, now)
-    context.log(
+    context.audit(
         at.token,
         "kickban" if wish.room != SITE else "siteban",
         room=wish.room,
@@ -176,7 +176,7 @@ async def lift(
     context = at.server.context
     if not context.bans.lift(room, who):
         raise ProblemError(404, "There is no such ban.")
-    context.log(at.token, "unban" if room != SITE else "siteunban", room=room, subject=who)
+    context.audit(at.token, "unban" if room != SITE else "siteunban", room=room, subject=who)
     _list(context, room)
     await saved(at)
     return Response(status_code=204)
@@ -186,7 +186,7 @@ def _list(context: Context, name: str) -> None:
     """Tell those who have the list of rooms open: it shows them where they are banned."""
     room = context.directory.rooms.get(name)
     if room is not None:
-        context.outbound.list_change(room)
+        context.room_list.note_change(room)
 
 
 def _view(ban: BanRecord) -> Ban:

@@ -72,10 +72,10 @@ async def tell(
     message = notice(text, Code.STAFF_NOTICE, title=title, style=None)
     message["duration"] = wish.seconds * 1000
     for receiver in receivers:
-        context.outbound.tell(receiver, [message])
+        context.outbound.send(receiver, [message])
     room = wish.room if isinstance(wish, NoticeToRoom) else ""
     user_id = wish.user_id if isinstance(wish, NoticeToUser) else ""
-    context.log(at.token, "notice", room=room, subject=user_id, text=text)
+    context.audit(at.token, "notice", room=room, subject=user_id, text=text)
     return Told(connections=len(receivers))
 
 

@@ -173,7 +173,7 @@ async def change_settings(
         chosen.setdefault("color2", room.settings["color2"])
     context = at.server.context
     crowns.change_settings(context, room, dict(chosen))
-    context.log(at.token, "chset", room=room.name, **given)
+    context.audit(at.token, "chset", room=room.name, **given)
     return _details(room)
 
 
@@ -194,7 +194,7 @@ async def give_crown(
             raise ProblemError(404, "That user is not in the room.")
         if heir is not room.holder:
             crowns.hand(context, room, Crown.given_to(heir, context.now()))
-    context.log(at.token, "chown", room=room.name, subject=wish.user_id or "")
+    context.audit(at.token, "chown", room=room.name, subject=wish.user_id or "")
     return _details(room)
 
 
@@ -202,7 +202,7 @@ async def give_crown(
 async def clear_chat(at: Moderator, name: RoomName) -> Response:
     """Forget a room's chat, on the screens too."""
     room, context = _room(at, name), at.server.context
-    context.log(at.token, "clearchat", room=room.name)
+    context.audit(at.token, "clearchat", room=room.name)
     staff.clear(context, room)
     return Response(status_code=204)
 
@@ -218,9 +218,9 @@ async def close_room(at: Moderator, name: RoomName, wish: Annotated[CloseWish, B
     text = f'"{room.name}" was closed' + (f": {wish.reason}" if wish.reason else ".")
     for participant in list(room.participants.values()):
         for tab in list(participant.tabs):
-            context.outbound.tell(tab, [notice(text, Code.STAFF_NOTICE, style=None)])
+            context.outbound.send(tab, [notice(text, Code.STAFF_NOTICE, style=None)])
             places.place(context, tab, participant.user, LOBBY)
-    context.log(at.token, "close room", room=room.name, reason=wish.reason)
+    context.audit(at.token, "close room", room=room.name, reason=wish.reason)
     return Response(status_code=204)
 
 
@@ -241,7 +241,7 @@ async def make_permanent(
     if room is None and not wish.permanent:
         raise ProblemError(409, "There is no such room.")
     staff.make_permanent(context, name, is_kept=wish.permanent)
-    context.log(at.token, "forceload" if wish.permanent else "unforceload", room=name)
+    context.audit(at.token, "forceload" if wish.permanent else "unforceload", room=name)
     await saved(at)
     return Response(status_code=204)
 

@@ -199,7 +199,7 @@ async def tag_user(at: Admin, user_id: _Id, wish: Annotated[TagWish, Body()]) ->
 async def kick_user(at: Moderator, user_id: _Id, wish: Annotated[KickWish, Body()]) -> Response:
     """Close all connections of a user, or put him out of one room; he may come back."""
     user, context = _user(at, user_id), at.server.context
-    context.log(at.token, "kick", room=wish.room or "", subject=user.id, reason=wish.reason)
+    context.audit(at.token, "kick", room=wish.room or "", subject=user.id, reason=wish.reason)
     for room in list(context.directory.rooms.values()):
         if wish.room in (None, room.name):
             context.world.forfeit(room, user.id)
@@ -222,7 +222,7 @@ async def move_user(at: Moderator, user_id: _Id, wish: Annotated[MoveWish, Body(
     user, context = _user(at, user_id), at.server.context
     if validate.name(wish.room, context.rules.room_name_length) is None:
         raise ProblemError(409, "No room can have that name.")
-    context.log(at.token, "move", room=wish.room, subject=user.id, reason=wish.reason)
+    context.audit(at.token, "move", room=wish.room, subject=user.id, reason=wish.reason)
     _put(at, user, None, wish.room, f'You were put into "{wish.room}"', wish.reason)
     return Response(status_code=204)
 
@@ -280,7 +280,7 @@ async def close_connection(
     """Close one connection; its owner may come back."""
     for session in _sessions(at):
         if session.client == number:
-            at.server.context.log(
+            at.server.context.audit(
                 at.token, "close connection", subject=session.user_id, reason=wish.reason
             )
             _dismiss(at, session, wish.reason)
@@ -302,7 +302,7 @@ def _sessions(at: At) -> list[Session]:
 
 def _dismiss(at: At, session: Session, reason: str) -> None:
     text = "Your connection was closed" + (f": {reason}" if reason else ".")
-    at.server.context.outbound.tell(session, [notice(text, Code.STAFF_NOTICE, style=None)])
+    at.server.context.outbound.send(session, [notice(text, Code.STAFF_NOTICE, style=None)])
     places.leave(at.server.context, session)  # before the end: nobody comes back for a crown so
     session.connection.close(CloseCode.NORMAL, "kicked")
 
@@ -314,7 +314,7 @@ def _put(at: At, user: User, of: str | None, into: str, text: str, reason: str) 
         room = tab.participant.room.name if tab.participant is not None else None
         if of is None or room == of:
             told = text + (f": {reason}" if reason else ".")
-            context.outbound.tell(tab, [notice(told, Code.STAFF_NOTICE, style=None)])
+            context.outbound.send(tab, [notice(told, Code.STAFF_NOTICE, style=None)])
             places.place(context, tab, user, into)
 
 

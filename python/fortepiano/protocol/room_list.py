@@ -1,0 +1,134 @@
+"""The list of rooms (`+ls`), and its changes for the sessions that have it open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from fortepiano.protocol.messages import Message, channel, is_listed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from fortepiano.config.rules import Rules
+    from fortepiano.model.ban_list import BanList
+    from fortepiano.model.room import Room
+    from fortepiano.model.session import Session
+    from fortepiano.native import Hub
+    from fortepiano.protocol.outbound import Outbound
+
+__all__ = ["RoomList"]
+
+_COLLECT_SECONDS = 0.25
+"""How long changes of the list are collected before they are sent."""
+
+
+class RoomList:
+    """Sends the list of rooms and its changes.
+
+    Args:
+        hub: The hub.
+        outbound: Sends messages to one client.
+        rules: The rules of play.
+        bans: The bans that the list shows to the banned.
+        later: Calls a function after so many seconds.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        outbound: Outbound,
+        rules: Rules,
+        bans: BanList,
+        later: Callable[[float, Callable[[], None]], object],
+    ) -> None:
+        self._hub = hub
+        self._outbound = outbound
+        self.rules = rules
+        self._bans = bans
+        self._later = later
+        self._readers: dict[Session, None] = {}
+        self._changes: dict[str, tuple[Room, Message]] = {}
+
+    def start(self, session: Session, rooms: Iterable[Room]) -> None:
+        """Send the list of rooms, and its changes from now on."""
+        self._readers[session] = None
+        listed = [(room, channel(room, self.rules)) for room in rooms if is_listed(room)]
+        self._send(session, listed, is_complete=True)
+
+    def _send(
+        self, session: Session, rooms: Iterable[tuple[Room, Message]], *, is_complete: bool
+    ) -> None:
+        user_id = session.user.id if session.user else ""
+        shown: list[Message] = []
+        for room, info in rooms:
+            more: Message = {}
+            if self._is_banned(room.name, user_id):
+                more["banned"] = True
+            if (
+                _sees_people(session)
+                and is_listed(room)
+                and room.settings.get("noindex") is not True
+            ):
+                more["ppl"] = [
+                    self._outbound.identity(participant.user, room)
+                    for participant in room.participants.values()
+                    if not participant.user.is_hidden
+                ]
+            shown.append(info | more)
+        self._outbound.send(session, [{"m": "ls", "c": is_complete, "u": shown}])
+
+    def _is_banned(self, room: str, user_id: str) -> bool:
+        return self._bans.until(room, user_id, self._hub.stamp()) is not None
+
+    def readers(self) -> Iterable[Session]:
+        """Return the sessions that have the list open."""
+        return self._readers
+
+    def resume(self, session: Session) -> None:
+        """Send changes to a session that has the list from the old process."""
+        self._readers[session] = None
+
+    def stop(self, session: Session) -> None:
+        """Send no more changes to a session."""
+        self._readers.pop(session, None)
+
+    def note_change(self, room: Room, *, was_listed: bool = False) -> None:
+        """Note a change of a room, which is sent a moment later.
+
+        Args:
+            room: The room. One that is gone or hidden is sent once with a count of 0, since
+                clients never remove a room.
+            was_listed: Whether the room was in the list until this change, which hides it.
+        """
+        if not self._readers or not (is_listed(room) or was_listed):
+            return
+        if not self._changes:
+            self._later(_COLLECT_SECONDS, self.send_changes)
+        entry = channel(room, self.rules)
+        if not is_listed(room):
+            entry["count"] = 0
+        self._changes[room.name] = room, entry
+
+    def send_changes(self) -> None:
+        """Send all changes since the last time to the sessions that have the list open."""
+        if not self._changes:
+            return
+        changes, self._changes = list(self._changes.values()), {}
+        payload = orjson.dumps([{"m": "ls", "c": False, "u": [entry for _, entry in changes]}])
+        banned = {user for room, _ in changes for user, _ in self._bans.of(room.name)}
+        for session in self._readers:
+            is_banned = session.user is not None and session.user.id in banned
+            if is_banned or _sees_people(session):
+                self._send(session, changes, is_complete=False)
+            else:
+                self._hub.tell(session.client, payload)
+
+
+def _sees_people(session: Session) -> bool:
+    """Return whether the list names the people in rooms: for bots with a token of the operator.
+
+    Such bots need not enter a room to see who is there.
+    """
+    return session.is_known_bot
