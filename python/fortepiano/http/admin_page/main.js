@@ -1,7 +1,7 @@
 // Who is there, and which section he looks at.
 
 import { call, listen, Refusal, token } from "/admin/api.js";
-import { toast } from "/admin/ask.js";
+import { toast } from "/admin/dialogs.js";
 import { get, make } from "/admin/dom.js";
 import * as overview from "/admin/overview.js";
 import { showAudit, showBans, showConfiguration } from "/admin/records.js";

@@ -1,6 +1,6 @@
 // How the server stands, and what happens.
 
-import { act, ask, textField } from "/admin/ask.js";
+import { act, ask, textField } from "/admin/dialogs.js";
 import { buttons, make, moment } from "/admin/dom.js";
 import { Plot } from "/admin/plot.js";
 

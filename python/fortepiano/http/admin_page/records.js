@@ -1,7 +1,7 @@
 // What is written down: bans, the audit log, the settings.
 
 import { call } from "/admin/api.js";
-import { act, ask, ban, textField, toast } from "/admin/ask.js";
+import { act, ask, ban, textField, toast } from "/admin/dialogs.js";
 import { buttons, make, moment, searchField, table } from "/admin/dom.js";
 
 let search = "";

@@ -1,7 +1,7 @@
 // Rooms: the list, one of them, and what can be done about it.
 
 import { call, Refusal } from "/admin/api.js";
-import { act, ask, ban, textField, toast } from "/admin/ask.js";
+import { act, ask, ban, textField, toast } from "/admin/dialogs.js";
 import { buttons, make, moment, person, searchField, table } from "/admin/dom.js";
 
 let search = "";

@@ -1,7 +1,7 @@
 // Users: the list, and what can be done about them.
 
 import { call } from "/admin/api.js";
-import { act, ask, ban, textField } from "/admin/ask.js";
+import { act, ask, ban, textField } from "/admin/dialogs.js";
 import { buttons, make, moment, person, searchField, table } from "/admin/dom.js";
 
 let search = "";

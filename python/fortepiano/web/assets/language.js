@@ -1,4 +1,4 @@
-import { recall } from "./store.js";
+import { recall } from "./storage.js";
 
 /** English is written in the page and in the scripts; strings/<code>.json holds what it is elsewhere. */
 export const LANGUAGES = { en: "English", de: "Deutsch" };

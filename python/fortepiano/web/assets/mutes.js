@@ -1,5 +1,5 @@
 import { Emitter } from "./emitter.js";
-import { recall, remember } from "./store.js";
+import { recall, remember } from "./storage.js";
 
 /** Whom one does not want to hear or read, by user id, also on the next visit. Event: `change`. */
 export class Mutes extends Emitter {

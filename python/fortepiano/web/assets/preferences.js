@@ -1,7 +1,7 @@
 import { INSTRUMENTS } from "./audio/instruments.js";
 import { element, field, make, panel, press } from "./dom.js";
 import { LANGUAGES, language, t } from "./language.js";
-import { recall, remember } from "./store.js";
+import { recall, remember } from "./storage.js";
 
 /** What one chooses for oneself: sound, MIDI instruments, layout, looks, language. */
 export class Preferences {

@@ -25,8 +25,8 @@ declare global {
   type Net = import("./net.js").Net;
   type NoteQuota = import("./quota.js").NoteQuota;
   type Outgoing = import("./piano/outgoing.js").Outgoing;
-  type People = import("./people.js").People;
-  type Concert = import("./midi/concert.js").Concert;
+  type People = import("./name_plates.js").People;
+  type Concert = import("./midi/file_player.js").Concert;
   type PianoView = import("./piano/view.js").PianoView;
   type Player = import("./piano/player.js").Player;
   type Recorder = import("./audio/recorder.js").Recorder;

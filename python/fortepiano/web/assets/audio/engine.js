@@ -1,6 +1,6 @@
 import { now } from "../clock.js";
 import { Emitter } from "../emitter.js";
-import { recall, remember } from "../store.js";
+import { recall, remember } from "../storage.js";
 
 const LANES = 7;
 const WIDTH = 0.45;

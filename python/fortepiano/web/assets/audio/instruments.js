@@ -1,7 +1,7 @@
-import { recall, remember } from "../store.js";
-import { Bank } from "./bank.js";
+import { recall, remember } from "../storage.js";
+import { Bank } from "./samples.js";
 import { TIMBRES, pluck } from "./partials.js";
-import { strike } from "./strings.js";
+import { strike } from "./computed_piano.js";
 
 /** Instruments by name, in the order in which they are offered. */
 export const INSTRUMENTS = {

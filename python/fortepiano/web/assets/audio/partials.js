@@ -1,4 +1,4 @@
-import { finish, ring } from "./strings.js";
+import { finish, ring } from "./computed_piano.js";
 
 /**
  * Instruments that are struck or plucked, as the partials by which one knows them: the ratio of each to

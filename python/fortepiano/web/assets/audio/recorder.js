@@ -29,7 +29,7 @@ export class Recorder {
 		this.#pieces = [];
 		// Pages without TLS have no worklets, and then there are the notes only.
 		if (context.audioWorklet) {
-			await context.audioWorklet.addModule(new URL("worklet.js", import.meta.url));
+			await context.audioWorklet.addModule(new URL("recorder_worklet.js", import.meta.url));
 			this.#tap = new AudioWorkletNode(context, "tap", { numberOfOutputs: 0, channelCount: 2, channelCountMode: "explicit" });
 			this.#tap.port.onmessage = ({ data }) => {
 				this.#pieces.push(data);

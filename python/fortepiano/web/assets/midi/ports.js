@@ -1,6 +1,6 @@
 import { Emitter } from "../emitter.js";
 import { keyOf } from "../piano/keys.js";
-import { recall, remember } from "../store.js";
+import { recall, remember } from "../storage.js";
 
 /**
  * MIDI instruments: what is played on them, and what they are to sound.

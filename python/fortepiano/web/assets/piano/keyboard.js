@@ -1,5 +1,5 @@
 import { Emitter } from "../emitter.js";
-import { recall, remember } from "../store.js";
+import { recall, remember } from "../storage.js";
 import { keyOf } from "./keys.js";
 
 // Codes name places, not letters: the rows lie alike on all keyboards. From C upwards.

@@ -1,6 +1,6 @@
 import { STILL, pen } from "../dom.js";
 import { now } from "../clock.js";
-import { recall } from "../store.js";
+import { recall } from "../storage.js";
 import { WHITES } from "./keys.js";
 
 const SPEED = 0.11; // pixels in a millisecond
