@@ -135,18 +135,18 @@ def test_the_quota_is_the_one_of_the_protocol(server: Server, room: str, invite:
           const { NoteQuota } = await import("/assets/quota.js");
           const { Emitter } = await import("/assets/emitter.js");
           const quota = new NoteQuota({ wire: new Emitter() });
-          quota.adopt({ allowance: 100, max: 300, maxHistLen: 3 });
+          quota.apply({ allowance: 100, max: 300, maxHistLen: 3 });
           const told = [quota.spend(301), quota.spend(300), quota.spend(1)];
           quota.tick();
           told.push(quota.points, quota.spend(100));
           for (let i = 0; i < 3; i += 1) { quota.tick(); quota.spend(quota.points); }
-          quota.adopt({ allowance: 100, max: 300, maxHistLen: 3 });
+          quota.apply({ allowance: 100, max: 300, maxHistLen: 3 });
           quota.tick();
           told.push(quota.points);
           // Another class fills nothing up, and cuts what is too much.
-          quota.adopt({ allowance: 200, max: 600, maxHistLen: 3, tick: 250 });
+          quota.apply({ allowance: 200, max: 600, maxHistLen: 3, tick: 250 });
           told.push(quota.points, quota.pace);
-          quota.adopt({ allowance: 10, max: 30, maxHistLen: 5, tick: 0 });
+          quota.apply({ allowance: 10, max: 30, maxHistLen: 5, tick: 0 });
           return [...told, quota.points, quota.pace];
         }"""
     )

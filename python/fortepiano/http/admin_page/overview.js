@@ -59,7 +59,7 @@ function takeHappening(event) {
   while (lines.childElementCount > MOST_LINES) lines.lastElementChild.remove();
 }
 
-async function tellAll() {
+async function notifyAll() {
   const given = await ask("Tell everybody", textField("Text", "text"));
   if (given !== null) await act("Everybody was told.", "POST", "/api/notices", { body: { to: "all", text: given.text } });
 }
@@ -69,7 +69,7 @@ export async function show(view) {
   view.replaceChildren(
     facts,
     make("div", { class: "plots" }, ...Object.values(plots).map((plot) => plot.element)),
-    make("h2", {}, "What happens ", buttons(["Tell everybody …", tellAll])),
+    make("h2", {}, "What happens ", buttons(["Tell everybody …", notifyAll])),
     lines,
   );
 }

@@ -67,7 +67,7 @@ async function open(view, name) {
     make("h2", {}, make("bdi", {}, name)),
     buttons(
       ["Clear chat", () => after(act("The chat is cleared.", "DELETE", "/api/room/chat", { query }))],
-      ["Tell all …", () => tell(name)],
+      ["Tell all …", () => notify(name)],
       ...(room.special
         ? []
         : [
@@ -99,7 +99,7 @@ async function mute(user, room) {
   return given !== null && act("Done.", "PUT", `/api/users/${user.user_id}/mute`, { body });
 }
 
-async function tell(room) {
+async function notify(room) {
   const given = await ask(`Tell all in “${room}”`, textField("Text", "text"));
   if (given !== null) await act("They were told.", "POST", "/api/notices", { body: { to: "room", room, text: given.text } });
 }

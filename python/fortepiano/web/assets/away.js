@@ -9,7 +9,7 @@ export class Away {
 	chosen = false;
 	#away = false;
 	/** What the server knows, from here or from another tab. */
-	#told = false;
+	#known = false;
 	#timer = 0;
 	#net;
 
@@ -18,18 +18,18 @@ export class Away {
 		this.#net = net;
 		const wake = () => {
 			clearTimeout(this.#timer);
-			this.#timer = setTimeout(() => this.#tell(true), REST);
-			if (!this.chosen) this.#tell(false);
+			this.#timer = setTimeout(() => this.#send(true), REST);
+			if (!this.chosen) this.#send(false);
 		};
 		for (const input of ["keydown", "pointerdown", "pointermove", "wheel"]) addEventListener(input, wake, { capture: true, passive: true });
 		midi.on("input", wake);
 		room.on("self", () => {
-			this.#told = room.people.get(room.me)?.afk === true;
+			this.#known = room.people.get(room.me)?.afk === true;
 		});
 		// With the last connection it was forgotten.
 		net.on("hi", () => {
-			this.#told = false;
-			this.#tell(this.#away);
+			this.#known = false;
+			this.#send(this.#away);
 		});
 		wake();
 	}
@@ -37,12 +37,12 @@ export class Away {
 	/** @param {boolean} away */
 	choose(away) {
 		this.chosen = away;
-		this.#tell(away);
+		this.#send(away);
 	}
 
 	/** @param {boolean} away */
-	#tell(away) {
+	#send(away) {
 		this.#away = away;
-		if (away !== this.#told && this.#net.send({ m: "userset", set: { afk: away } })) this.#told = away;
+		if (away !== this.#known && this.#net.send({ m: "userset", set: { afk: away } })) this.#known = away;
 	}
 }

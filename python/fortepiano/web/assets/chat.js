@@ -4,7 +4,7 @@ import { color } from "./color.js";
 import { t } from "./language.js";
 import { oneLine, string, withLinks } from "./text.js";
 
-const KEPT = 200;
+const MOST_LINES = 200;
 const LONGEST = 512;
 const REMEMBERED = 20;
 
@@ -24,7 +24,7 @@ export class Chat {
 	#answers = null;
 	#unread = 0;
 	/** One's own last lines, the newest first. @type {string[]} */
-	#said = [];
+	#history = [];
 	#at = -1;
 
 	/** @param {Net} net @param {Room} room @param {Mutes} mutes */
@@ -77,7 +77,7 @@ export class Chat {
 		const answer = this.#answers && { reply_to: this.#answers };
 		const line = this.#to ? { m: "dm", _id: this.#to._id, message, ...answer } : { m: "a", message, ...answer };
 		if (!this.#net.send(line)) return;
-		this.#said = [message, ...this.#said.filter((said) => said !== message)].slice(0, REMEMBERED);
+		this.#history = [message, ...this.#history.filter((line) => line !== message)].slice(0, REMEMBERED);
 		this.#at = -1;
 		this.#input.value = "";
 		this.#count();
@@ -93,8 +93,8 @@ export class Chat {
 		const step = event.key === "ArrowUp" ? 1 : event.key === "ArrowDown" ? -1 : 0;
 		if (!step || event.isComposing) return;
 		event.preventDefault();
-		this.#at = Math.min(Math.max(this.#at + step, -1), this.#said.length - 1);
-		this.#input.value = this.#said[this.#at] ?? "";
+		this.#at = Math.min(Math.max(this.#at + step, -1), this.#history.length - 1);
+		this.#input.value = this.#history[this.#at] ?? "";
 		this.#count();
 	}
 
@@ -163,7 +163,7 @@ export class Chat {
 			row.append(reply);
 		}
 		this.#log.append(row);
-		while (this.#log.childElementCount > KEPT) this.#log.firstElementChild?.remove();
+		while (this.#log.childElementCount > MOST_LINES) this.#log.firstElementChild?.remove();
 		if (following) this.#log.scrollTop = this.#log.scrollHeight;
 		if (!old && !own && !row.hidden) this.#unread += 1;
 		this.#read();

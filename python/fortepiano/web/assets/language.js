@@ -26,13 +26,13 @@ export async function translate() {
 	while (texts.nextNode()) {
 		const { currentNode: node } = texts;
 		const text = (node.textContent ?? "").trim();
-		const said = words[text.replace(/\s+/g, " ")];
-		if (said) node.textContent = (node.textContent ?? "").replace(text, said);
+		const word = words[text.replace(/\s+/g, " ")];
+		if (word) node.textContent = (node.textContent ?? "").replace(text, word);
 	}
 	for (const name of ATTRIBUTES) {
 		for (const node of document.querySelectorAll(`[${name}]`)) {
-			const said = words[node.getAttribute(name) ?? ""];
-			if (said) node.setAttribute(name, said);
+			const word = words[node.getAttribute(name) ?? ""];
+			if (word) node.setAttribute(name, word);
 		}
 	}
 }

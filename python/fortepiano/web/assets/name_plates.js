@@ -6,7 +6,7 @@ import { t } from "./language.js";
 const PULSE = 160;
 
 /** The name plates of all in the room; each opens what one can do about that person. */
-export class People {
+export class NamePlates {
 	/** @type {Map<string, Plate>} */
 	#plates = new Map();
 	#list;

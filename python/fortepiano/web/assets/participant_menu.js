@@ -2,7 +2,7 @@ import { element, panel, press, submit } from "./dom.js";
 import { t } from "./language.js";
 
 /** What one can do about somebody in the room: a dialog. */
-export class PersonMenu {
+export class ParticipantMenu {
 	#dialog = panel("person");
 	#minutes = element("person-minutes", HTMLInputElement);
 	/** @type {Person | null} */
@@ -50,10 +50,10 @@ export class PersonMenu {
 		const { notes, chat } = this.#mutes;
 		element("person-notes").textContent = t(notes.has(person._id) ? "Hear again" : "Do not hear");
 		element("person-chat").textContent = t(chat.has(person._id) ? "Show messages" : "Hide messages");
-		element("person-holder").hidden = !this.#room.holds;
+		element("person-holder").hidden = !this.#room.holdsCrown;
 		const beside = this.#room.coowners.has(person._id);
 		element("person-beside").hidden = beside;
 		element("person-alone").hidden = !beside;
-		element("person-rule").hidden = !this.#room.rules;
+		element("person-rule").hidden = !this.#room.canModerate;
 	}
 }

@@ -31,9 +31,9 @@ export class Preferences {
 		this.#choice("layout", keyboard.layout, (layout) => keyboard.lay(layout));
 		const { dataset } = document.documentElement;
 		for (const name of ["theme", "contrast"]) {
-			const kept = recall(name, "");
-			dataset[name] = kept;
-			this.#choice(name, kept, (value) => remember(name, (dataset[name] = value)));
+			const stored = recall(name, "");
+			dataset[name] = stored;
+			this.#choice(name, stored, (value) => remember(name, (dataset[name] = value)));
 		}
 		this.#choice("notes", trails.falling ? "falling" : "", (value) => {
 			trails.falling = value === "falling";

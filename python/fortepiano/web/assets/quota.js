@@ -19,8 +19,8 @@ export class NoteQuota extends Emitter {
 	constructor(net) {
 		super();
 		// The most common one, for servers that do not tell it.
-		this.adopt({ tick: 2000 });
-		net.wire.on("nq", (message) => this.adopt(message));
+		this.apply({ tick: 2000 });
+		net.wire.on("nq", (message) => this.apply(message));
 	}
 
 	get points() {
@@ -28,7 +28,7 @@ export class NoteQuota extends Emitter {
 	}
 
 	/** Takes an `nq`, which fills nothing up; what is too much is cut. @param {Partial<Message>} numbers */
-	adopt({ allowance, max, maxHistLen, tick }) {
+	apply({ allowance, max, maxHistLen, tick }) {
 		this.allowance = positive(allowance, this.allowance);
 		this.max = positive(max, this.max);
 		this.#points = Math.min(this.#points, this.max);

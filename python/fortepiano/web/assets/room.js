@@ -61,18 +61,18 @@ export class Room extends Emitter {
 	}
 
 	/** Whether one wears the crown. */
-	get holds() {
+	get holdsCrown() {
 		return this.me !== "" && this.crown?.participantId === this.me;
 	}
 
 	/** Whether one may change the room and throw people out. */
-	get rules() {
-		return this.holds || this.coowners.has(this.user?._id ?? "");
+	get canModerate() {
+		return this.holdsCrown || this.coowners.has(this.user?._id ?? "");
 	}
 
 	/** Whether the room takes one's notes: with `crownsolo` only those of the crown's holder. */
-	get open() {
-		return !this.settings.crownsolo || this.holds;
+	get mayPlay() {
+		return !this.settings.crownsolo || this.holdsCrown;
 	}
 
 	/** Oneself in this room, or as the server greeted one. */

@@ -5,7 +5,7 @@ import { oneLine, string } from "./text.js";
 const LONGEST = 512;
 
 /** The dialog with the list of rooms, live while it is open. */
-export class Rooms {
+export class RoomList {
 	/** @type {Map<string, Channel>} */
 	#known = new Map();
 	#dialog = panel("rooms", () => this.#begin());

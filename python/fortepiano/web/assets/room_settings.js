@@ -10,7 +10,7 @@ const SWITCHES = ["visible", "chat", "crownsolo", "no cussing", "allowBots", "no
 const ON = new Set(["visible", "chat", "allowBots"]);
 
 /** The dialog with all settings of the room and its bans, for those who may change them. */
-export class Rules {
+export class RoomSettings {
 	#dialog = panel("rules", () => this.#fill());
 	#form = element("rules-form", HTMLFormElement);
 	#bans = element("rules-bans");
@@ -23,10 +23,10 @@ export class Rules {
 		this.#room = room;
 		const button = element("rules-open", HTMLButtonElement);
 		room.on("changed", () => {
-			button.hidden = !room.rules;
-			element("rules-drop").hidden = !room.holds;
+			button.hidden = !room.canModerate;
+			element("rules-drop").hidden = !room.holdsCrown;
 			// Who lost the crown while the dialog was open can change nothing any more.
-			if (!room.rules) this.#dialog.close();
+			if (!room.canModerate) this.#dialog.close();
 		});
 		press("rules-drop", () => {
 			net.send({ m: "chown" });

@@ -1,4 +1,4 @@
-const KEPT = 4096;
+const CAPACITY = 4096;
 
 /** The last entries of something, the oldest giving way. @template T */
 export class Journal {
@@ -9,11 +9,11 @@ export class Journal {
 	add(entry) {
 		this.#entries.push(entry);
 		// Cut in large steps: shifting one by one costs more than the notes themselves.
-		if (this.#entries.length >= 2 * KEPT) this.#entries.splice(0, KEPT);
+		if (this.#entries.length >= 2 * CAPACITY) this.#entries.splice(0, CAPACITY);
 	}
 
 	entries() {
-		return this.#entries.slice(-KEPT);
+		return this.#entries.slice(-CAPACITY);
 	}
 }
 

@@ -25,8 +25,8 @@ declare global {
   type Net = import("./net.js").Net;
   type NoteQuota = import("./quota.js").NoteQuota;
   type Outgoing = import("./piano/outgoing.js").Outgoing;
-  type People = import("./name_plates.js").People;
-  type Concert = import("./midi/file_player.js").Concert;
+  type NamePlates = import("./name_plates.js").NamePlates;
+  type FilePlayer = import("./midi/file_player.js").FilePlayer;
   type PianoView = import("./piano/view.js").PianoView;
   type Player = import("./piano/player.js").Player;
   type Recorder = import("./audio/recorder.js").Recorder;
@@ -55,7 +55,7 @@ declare global {
     engine: Engine;
     voices: Voices;
     lights: Lights;
-    people: People;
+    plates: NamePlates;
     mutes: Mutes;
     /** Told of each `note` that sounds here. */
     heard: Emitter;
@@ -139,7 +139,7 @@ declare global {
     pulsed: number;
   }
 
-  interface Cursor {
+  interface Pointer {
     person: Person;
     node: HTMLElement;
     label: HTMLElement;

@@ -1,5 +1,5 @@
 import { recall, remember } from "../storage.js";
-import { Bank } from "./samples.js";
+import { SampleBank } from "./samples.js";
 import { TIMBRES, pluck } from "./partials.js";
 import { strike } from "./computed_piano.js";
 
@@ -30,7 +30,7 @@ export class Instruments {
 	recorded = false;
 	/** @type {Envelope} */
 	synth;
-	/** @type {Map<string, Bank>} */
+	/** @type {Map<string, SampleBank>} */
 	#banks = new Map();
 	#organ;
 	#context;
@@ -45,8 +45,8 @@ export class Instruments {
 		this.#folder = folder;
 		this.#organ = context.createPeriodicWave(new Float32Array(DRAWBARS.length), DRAWBARS);
 		this.synth = { ...SYNTH, ...recall("synth", {}) };
-		const kept = recall("instrument", "piano");
-		this.chosen = kept in INSTRUMENTS ? /** @type {Instrument} */ (kept) : "piano";
+		const stored = recall("instrument", "piano");
+		this.chosen = stored in INSTRUMENTS ? /** @type {Instrument} */ (stored) : "piano";
 		this.#prepare();
 	}
 
@@ -80,7 +80,7 @@ export class Instruments {
 	#prepare() {
 		const name = this.chosen;
 		if (this.#banks.has(name) || name === "organ" || name === "synth") return;
-		const bank = new Bank(this.#context);
+		const bank = new SampleBank(this.#context);
 		this.#banks.set(name, bank);
 		const timbre = TIMBRES[name];
 		/** @type {Recipe} */
@@ -96,7 +96,7 @@ export class Instruments {
 		});
 	}
 
-	/** @param {Bank} bank @param {number} midi @param {number} velocity @returns {Sound} */
+	/** @param {SampleBank} bank @param {number} midi @param {number} velocity @returns {Sound} */
 	#struck(bank, midi, velocity) {
 		const { buffer, rate } = bank.sound(midi);
 		const source = new AudioBufferSourceNode(this.#context, { buffer, playbackRate: rate });

@@ -17,7 +17,7 @@ const NAMES = ["C", "", "", "Ds", "", "", "Fs", "", "", "A"];
  * They are computed in the background, or fetched, the middle of the keyboard first. Until the one that
  * is needed has had its turn, the nearest one stands in.
  */
-export class Bank {
+export class SampleBank {
 	/** @type {Map<number, AudioBuffer>} */
 	#buffers = new Map();
 	/** What was computed to stand in for recordings, and goes once there are some. */
@@ -62,7 +62,7 @@ export class Bank {
 				}
 				step = work.next();
 			}
-			this.#keep(midi, step.value, rate);
+			this.#add(midi, step.value, rate);
 			until = Math.min(until, performance.now() + SLICE);
 		}
 		this.#stopgap = !all;
@@ -81,7 +81,7 @@ export class Bank {
 				const recorded = await this.#context.decodeAudioData(await answer.arrayBuffer());
 				if (this.#stopgap) this.#buffers.clear();
 				this.#stopgap = false;
-				this.#keep(midi, trimmed(recorded), recorded.sampleRate);
+				this.#add(midi, trimmed(recorded), recorded.sampleRate);
 			}
 		});
 		return Promise.all(fetchers).then(
@@ -91,7 +91,7 @@ export class Bank {
 	}
 
 	/** @param {number} midi @param {Float32Array<ArrayBuffer>} wave @param {number} rate */
-	#keep(midi, wave, rate) {
+	#add(midi, wave, rate) {
 		const buffer = this.#context.createBuffer(1, wave.length, rate);
 		buffer.copyToChannel(wave, 0);
 		this.#buffers.set(midi, buffer);

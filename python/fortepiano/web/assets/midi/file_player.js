@@ -12,7 +12,7 @@ const FINGER = "file";
  * Plays a file into the room as if by hand, within the quota: what it does not allow is left out.
  * Event: `change` whenever the position did, or it began or ended.
  */
-export class Concert extends Emitter {
+export class FilePlayer extends Emitter {
 	/** Milliseconds from the beginning. */
 	position = 0;
 	length = 0;

@@ -31,7 +31,7 @@ export class Incoming {
 
 	/** @param {number} t server milliseconds @param {any[]} notes @param {string} p */
 	#play(t, notes, p) {
-		const { clock, engine, heard, lights, mutes, people, room, scheduled, voices } = this.#parts;
+		const { clock, engine, heard, lights, mutes, plates, room, scheduled, voices } = this.#parts;
 		// Whom one does not want to hear is not shown as playing either.
 		if (mutes.notes.has(room.people.get(p)?._id ?? p)) return;
 		const present = now();
@@ -51,7 +51,7 @@ export class Incoming {
 				if (v === null) voices.stop(p, key.midi, at);
 				else voices.start(p, key.midi, v, at);
 			}
-			lights.later({ due, key, player: p, color: stop ? null : shade, begun: () => people.pulse(p, due) });
+			lights.later({ due, key, player: p, color: stop ? null : shade, begun: () => plates.pulse(p, due) });
 			heard.emit("note", { player: p, key, velocity: v, due });
 			scheduled({ p, n: key.name, v, stop, t, d, due, at });
 		}

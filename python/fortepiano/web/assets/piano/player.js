@@ -16,7 +16,7 @@ export class Player extends Emitter {
 	/** Which finger, mouse or key holds each key down. @type {Map<Key, Set<string>>} */
 	#held = new Map();
 	/** Keys that the pedal keeps sounding. @type {Set<Key>} */
-	#kept = new Set();
+	#ringing = new Set();
 	#parts;
 
 	/** @param {PlayerParts} parts */
@@ -35,13 +35,13 @@ export class Player extends Emitter {
 		const { engine, heard, lights, outgoing, quota, room, voices } = this.#parts;
 		engine.unlock();
 		// A press pays for its release too, so that no key is left hanging at the others.
-		if (!room.open || !quota.spend(2)) return false;
+		if (!room.mayPlay || !quota.spend(2)) return false;
 		const fingers = this.#held.get(key) ?? new Set();
 		this.#held.set(key, fingers.add(finger));
-		this.#kept.delete(key);
+		this.#ringing.delete(key);
 		voices.start(OWN, key.midi, velocity, engine.at(moment));
-		const told = outgoing.start(key.name, velocity, moment);
-		lights.on(key, OWN, (told && room.self?.color) || ALONE);
+		const sent = outgoing.start(key.name, velocity, moment);
+		lights.on(key, OWN, (sent && room.self?.color) || ALONE);
 		heard.emit("note", { player: OWN, key, velocity, due: moment });
 		return true;
 	}
@@ -52,7 +52,7 @@ export class Player extends Emitter {
 		if (!fingers?.delete(finger) || fingers.size > 0) return;
 		this.#held.delete(key);
 		this.#parts.lights.off(key, OWN);
-		if (this.sustained) this.#kept.add(key);
+		if (this.sustained) this.#ringing.add(key);
 		else this.#stop(key, moment);
 	}
 
@@ -61,8 +61,8 @@ export class Player extends Emitter {
 		if (this.sustained === down) return;
 		this.sustained = down;
 		if (!down) {
-			for (const key of this.#kept) this.#stop(key, now());
-			this.#kept.clear();
+			for (const key of this.#ringing) this.#stop(key, now());
+			this.#ringing.clear();
 		}
 		this.emit("sustain");
 	}

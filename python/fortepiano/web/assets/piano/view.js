@@ -170,16 +170,16 @@ export class PianoView {
 			context.fillRect(key.left * this.#unit + 2, bottom - 5, key.width * this.#unit - 4, 3);
 			this.#write(key, key.black ? "#c4cad6" : "#6b665c");
 		}
-		const keep = () => {
+		const snapshot = () => {
 			const pattern = context.createPattern(this.#canvas, "no-repeat");
 			pattern?.setTransform(context.getTransform().inverse());
 			return pattern;
 		};
-		this.#resting = keep();
+		this.#resting = snapshot();
 		for (const ink of INKS) {
 			context.clearRect(0, 0, this.#width, this.#height);
 			for (const key of KEYS) this.#write(key, ink);
-			this.#inks.set(ink, keep());
+			this.#inks.set(ink, snapshot());
 		}
 		context.fillStyle = this.#resting ?? "";
 		context.fillRect(0, 0, this.#width, this.#height);
