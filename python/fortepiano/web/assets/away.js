@@ -1,14 +1,11 @@
 const REST = 300_000;
 
-/**
- * Tells the others that one is away: after five minutes without any input until there is some, or for
- * as long as one says so.
- */
+/** Marks the user as away: after five minutes without input until the next one, or by choice. */
 export class Away {
-	/** Whether one said so; then input changes nothing. */
+	/** Whether the user chose to be away; then input changes nothing. */
 	chosen = false;
 	#away = false;
-	/** What the server knows, from here or from another tab. */
+	/** The state that the server knows, from this tab or another one. */
 	#known = false;
 	#timer = 0;
 	#net;
@@ -26,7 +23,7 @@ export class Away {
 		room.on("self", () => {
 			this.#known = room.people.get(room.me)?.afk === true;
 		});
-		// With the last connection it was forgotten.
+		// The server forgot the mark with the last connection.
 		net.on("hi", () => {
 			this.#known = false;
 			this.#send(this.#away);

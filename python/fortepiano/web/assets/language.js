@@ -1,6 +1,6 @@
 import { recall } from "./storage.js";
 
-/** English is written in the page and in the scripts; strings/<code>.json holds what it is elsewhere. */
+/** Languages of the page. Page and scripts hold English, strings/<code>.json the translations. */
 export const LANGUAGES = { en: "English", de: "Deutsch" };
 
 const ATTRIBUTES = ["aria-label", "title", "placeholder"];
@@ -8,19 +8,19 @@ const ATTRIBUTES = ["aria-label", "title", "placeholder"];
 /** @type {Record<string, string>} */
 let words = {};
 
-/** The language that was chosen, or the first of the browser's that there is. */
+/** Return the chosen language, or the first known one of the browser's. */
 export function language() {
 	const wanted = [recall("language", ""), ...navigator.languages.map((code) => code.slice(0, 2))];
 	return wanted.find((code) => code in LANGUAGES) ?? "en";
 }
 
-/** Loads the words of one's language and puts them into the page. */
+/** Load the words of the user's language and put them into the page. */
 export async function translate() {
 	const code = language();
 	document.documentElement.lang = code;
 	if (code === "en") return;
 	const answer = await fetch(new URL(`strings/${code}.json`, import.meta.url)).catch(() => null);
-	if (!answer?.ok) return; // then it stays English
+	if (!answer?.ok) return; // the page stays English
 	words = await answer.json();
 	const texts = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
 	while (texts.nextNode()) {
@@ -38,7 +38,7 @@ export async function translate() {
 }
 
 /**
- * A text in one's language.
+ * Return a text in the user's language.
  * @param {string} text in English; `{name}` stands for a value @param {Record<string, string | number>} [values]
  */
 export function t(text, values = {}) {

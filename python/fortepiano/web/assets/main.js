@@ -43,7 +43,7 @@ import { showTools } from "./toolbar.js";
 
 await translate();
 
-// Each part knows only those that it is given here.
+// Each part knows only the parts that it is given here.
 
 /** @type {Journal<Scheduled>} */
 const schedule = new Journal();
@@ -57,7 +57,7 @@ const room = new Room(net, roomOf(location));
 const quota = new NoteQuota(net);
 const frames = new Frames();
 const mutes = new Mutes();
-// Every note that sounds here, one's own and others': for recordings and MIDI instruments.
+// Every note that sounds here, own or not: for recordings and MIDI instruments.
 const heard = new Emitter();
 
 const engine = new Engine();
@@ -101,7 +101,7 @@ showStatus(net, room, clock);
 showTools(player, keyboard, view);
 wearRoomColors(room);
 
-// The server has the last word on where one is: it may send one elsewhere.
+// The server decides on the room and may move the user to another one.
 room.on("joined", () => {
 	if (roomOf(location) !== room.name) history.replaceState(null, "", pathOf(room.name));
 });

@@ -1,11 +1,11 @@
 import { element, panel, press, submit } from "./dom.js";
 import { t } from "./language.js";
 
-/** What one can do about somebody in the room: a dialog. */
+/** The dialog with all actions on one participant. */
 export class ParticipantMenu {
 	#dialog = panel("person");
 	#minutes = element("person-minutes", HTMLInputElement);
-	/** @type {Person | null} */
+	/** @type {Participant | null} */
 	#person = null;
 	#room;
 	#mutes;
@@ -14,7 +14,7 @@ export class ParticipantMenu {
 	constructor(net, room, mutes, chat) {
 		this.#room = room;
 		this.#mutes = mutes;
-		/** @param {string} id @param {(person: Person) => void} act */
+		/** @param {string} id @param {(person: Participant) => void} act */
 		const on = (id, act) =>
 			press(`person-${id}`, () => {
 				this.#dialog.close();
@@ -36,7 +36,7 @@ export class ParticipantMenu {
 		room.on("changed", () => this.#draw());
 	}
 
-	/** @param {Person} person */
+	/** @param {Participant} person */
 	open(person) {
 		this.#person = person;
 		this.#draw();

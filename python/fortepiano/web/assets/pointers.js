@@ -3,11 +3,11 @@ import { icon, make } from "./dom.js";
 import { wear } from "./color.js";
 
 const PERIOD = 50;
-// Share of the way that is left after a millisecond.
+// Share of the distance that is left after a millisecond.
 const GLIDE = 0.972;
 const ARRIVED = 0.02;
 
-/** Everybody else's pointer. Coordinates are percent of the window. */
+/** The pointers of the other participants. Coordinates are percent of the window. */
 export class Pointers {
 	/** @type {Map<string, Pointer>} */
 	#pointers = new Map();
@@ -33,7 +33,7 @@ export class Pointers {
 		});
 	}
 
-	/** @param {Person} person */
+	/** @param {Participant} person */
 	#show(person) {
 		if (person.id === this.#room.me) return;
 		let pointer = this.#pointers.get(person.id);
@@ -50,7 +50,7 @@ export class Pointers {
 		this.#aim(person);
 	}
 
-	/** @param {Person} person */
+	/** @param {Participant} person */
 	#aim(person) {
 		const pointer = this.#pointers.get(person.id);
 		if (!pointer) return;
@@ -67,7 +67,7 @@ export class Pointers {
 		this.#pointers.delete(id);
 	}
 
-	/** @param {number} frame its time */
+	/** @param {number} frame time of the frame */
 	#draw(frame) {
 		const left = GLIDE ** Math.min(frame - this.#last, 1000);
 		this.#last = frame;
@@ -75,7 +75,7 @@ export class Pointers {
 			const { person, node } = pointer;
 			const dx = person.x - pointer.x;
 			const dy = person.y - pointer.y;
-			// From outside the window a pointer appears; it does not fly in.
+			// A pointer that comes from outside the window appears at once and does not fly in.
 			const way = Math.abs(dx) + Math.abs(dy);
 			const there = way > 60 || way < ARRIVED;
 			pointer.x = there ? person.x : person.x - dx * left;
@@ -90,7 +90,7 @@ export class Pointers {
 	}
 }
 
-/** Tells the others where one's own pointer is when it moved, 20 times a second at most. @param {Net} net */
+/** Send the user's own pointer when it moved, at most 20 times a second. @param {Net} net */
 export function sendPointer(net) {
 	let [x, y, sentX, sentY, sentAt, timer] = [0, 0, NaN, NaN, 0, 0];
 	const send = () => {
@@ -106,7 +106,7 @@ export function sendPointer(net) {
 		y = (event.clientY / innerHeight) * 100;
 		timer ||= setTimeout(send, Math.max(0, sentAt + PERIOD - now()));
 	});
-	// A new room knows nothing of where one points.
+	// A new room does not know the pointer yet.
 	net.wire.on("ch", () => {
 		sentX = NaN;
 	});

@@ -3,7 +3,7 @@ import { element, field, make, panel, press } from "./dom.js";
 import { LANGUAGES, language, t } from "./language.js";
 import { recall, remember } from "./storage.js";
 
-/** What one chooses for oneself: sound, MIDI instruments, layout, looks, language. */
+/** The dialog with the user's own choices: sound, MIDI instruments, layout, looks, language. */
 export class Preferences {
 	#form = element("preferences-form", HTMLFormElement);
 	#midi;

@@ -5,7 +5,7 @@ import { BadFile, readMidi, writeMidi } from "./midi/file.js";
 import { OWN } from "./piano/player.js";
 
 /**
- * Recording what one hears, and playing MIDI files: by their dialog, and by dropping one on the page.
+ * Show the dialog that records the sound and plays MIDI files, which may also be dropped on the page.
  * @param {Recorder} recorder @param {FilePlayer} concert @param {Room} room
  * @param {(text: string) => void} notify shows a line to the user
  */

@@ -3,13 +3,13 @@ import { element, field, make, panel, press, submit } from "./dom.js";
 import { t } from "./language.js";
 import { oneLine, string } from "./text.js";
 
-/** Numbers of the form: the setting, and how many of its units one of the form's is. */
+/** Numbers of the form: the setting, and its units in one of the form's. */
 const NUMBERS = { limit: 1, minOnlineTime: 60_000, slowMode: 1, noteQuota: 1 };
 const SWITCHES = ["visible", "chat", "crownsolo", "no cussing", "allowBots", "noindex", "inviteOnly"];
-// What holds where a setting was never made.
+// Switches that are on by default.
 const ON = new Set(["visible", "chat", "allowBots"]);
 
-/** The dialog with all settings of the room and its bans, for those who may change them. */
+/** The dialog with the settings and bans of the room, for users who may change them. */
 export class RoomSettings {
 	#dialog = panel("rules", () => this.#fill());
 	#form = element("rules-form", HTMLFormElement);
@@ -25,7 +25,7 @@ export class RoomSettings {
 		room.on("changed", () => {
 			button.hidden = !room.canModerate;
 			element("rules-drop").hidden = !room.holdsCrown;
-			// Who lost the crown while the dialog was open can change nothing any more.
+			// Losing the crown while the dialog is open ends the right to change anything.
 			if (!room.canModerate) this.#dialog.close();
 		});
 		press("rules-drop", () => {
@@ -63,7 +63,7 @@ export class RoomSettings {
 		for (const name of SWITCHES) set[name] = field(this.#form, name).checked;
 		for (const [name, unit] of Object.entries(NUMBERS)) {
 			const value = field(this.#form, name).valueAsNumber;
-			// An empty field takes a bound away.
+			// An empty field removes the bound.
 			set[name] = value >= 0 ? Math.round(value * unit) : null;
 		}
 		return set;

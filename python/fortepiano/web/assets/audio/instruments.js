@@ -3,7 +3,7 @@ import { SampleBank } from "./samples.js";
 import { TIMBRES, pluck } from "./partials.js";
 import { strike } from "./computed_piano.js";
 
-/** Instruments by name, in the order in which they are offered. */
+/** Instruments by name, in the order of the choice. */
 export const INSTRUMENTS = {
 	piano: "Grand piano",
 	strings: "Computed piano",
@@ -19,14 +19,14 @@ export const INSTRUMENTS = {
 const SYNTH = { wave: "sawtooth", attack: 0.02, decay: 0.4, sustain: 0.5, release: 0.25 };
 // Drawbars 8', 4', 2 2/3', 2', 1 1/3' and their neighbours, as partials of the lowest one.
 const DRAWBARS = new Float32Array([0, 1, 0.8, 0.5, 0.6, 0, 0.25, 0, 0.3, 0, 0, 0, 0.12]);
-// Above this key a piano has no dampers: let go, the strings ring on.
+// Above this key a piano has no dampers: released strings ring on.
 const UNDAMPED = 90;
 
-/** What makes the sound of a note: the instrument that was chosen. */
+/** Makes the sound of each note with the chosen instrument. */
 export class Instruments {
 	/** @type {Instrument} */
 	chosen;
-	/** Whether recordings are what the grand piano sounds with. */
+	/** Whether the grand piano sounds with recordings. */
 	recorded = false;
 	/** @type {Envelope} */
 	synth;
@@ -63,14 +63,14 @@ export class Instruments {
 		remember("synth", this.synth);
 	}
 
-	/** How many sounds of the chosen instrument are there; 0 where none need be prepared. */
+	/** Number of prepared sounds of the chosen instrument; 0 where none are needed. */
 	get ready() {
 		return this.#banks.get(this.chosen)?.size ?? 0;
 	}
 
 	/**
 	 * @param {number} midi @param {number} velocity 0..1
-	 * @param {number} at when it begins, seconds of the audio context @returns {Sound}
+	 * @param {number} at beginning, seconds of the audio context @returns {Sound}
 	 */
 	strike(midi, velocity, at) {
 		const bank = this.#banks.get(this.chosen);
@@ -101,7 +101,7 @@ export class Instruments {
 		const { buffer, rate } = bank.sound(midi);
 		const source = new AudioBufferSourceNode(this.#context, { buffer, playbackRate: rate });
 		const pitch = 440 * 2 ** ((midi - 69) / 12);
-		// A soft stroke lacks the upper partials; that, more than the level, is what touch sounds like.
+		// A soft stroke lacks the upper partials, which marks touch more than the level does.
 		const tone = Math.min(18_000, pitch * (1 + 6 * velocity) + 150 + 8000 * velocity ** 2.5);
 		const gain = new GainNode(this.#context, { gain: 1.1 * velocity ** 1.35 });
 		source.connect(gain);
