@@ -1,4 +1,4 @@
-// How the server stands, and what happens.
+// Overview: the state of the server as plots, and its events.
 
 import { act, ask, textField } from "/admin/dialogs.js";
 import { buttons, make, moment } from "/admin/dom.js";
@@ -20,13 +20,13 @@ const facts = make("p", { class: "facts" });
 const lines = make("ol", { class: "happenings", "aria-label": "What happens" });
 let before = null;
 
-/** Takes one event of the stream. */
-export function take(kind, data) {
-  if (kind === "status") takeStatus(data);
-  else takeHappening(data);
+/** Add one event of the stream. */
+export function addEvent(kind, data) {
+  if (kind === "status") addStatus(data);
+  else addHappening(data);
 }
 
-function takeStatus(status) {
+function addStatus(status) {
   const { counters } = status;
   plots.clients.add(status.clients);
   plots.rooms.add(status.rooms);
@@ -49,7 +49,7 @@ function takeStatus(status) {
     (status.store_healthy ? `${status.store_pending} changes to write.` : `the store fails: ${status.store_error}`);
 }
 
-function takeHappening(event) {
+function addHappening(event) {
   const who = event.name ?? event.by ?? "";
   const where = event.room ? ` · ${event.room}` : "";
   const more = [event.subject, event.text, event.reason].filter(Boolean).join(" · ");
@@ -64,7 +64,7 @@ async function notifyAll() {
   if (given !== null) await act("Everybody was told.", "POST", "/api/notices", { body: { to: "all", text: given.text } });
 }
 
-/** Shows it. */
+/** Show the overview. */
 export async function show(view) {
   view.replaceChildren(
     facts,

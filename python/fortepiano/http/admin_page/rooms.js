@@ -1,4 +1,4 @@
-// Rooms: the list, one of them, and what can be done about it.
+// Rooms: the list, one room, and the acts on it.
 
 import { call, Refusal } from "/admin/api.js";
 import { act, ask, ban, textField, toast } from "/admin/dialogs.js";
@@ -6,7 +6,7 @@ import { buttons, make, moment, person, searchField, table } from "/admin/dom.js
 
 let search = "";
 
-/** Shows the list. */
+/** Show the list. */
 export async function show(view) {
   const list = make("div");
   view.replaceChildren(
@@ -44,7 +44,7 @@ async function open(view, name) {
       try {
         await open(view, name);
       } catch (error) {
-        // Whoever was put out may have been the last one, and the room is gone with him.
+        // The last participant may have been put out, and then the room is gone.
         if (!(error instanceof Refusal) || error.status !== 404) throw error;
         await show(view);
       }

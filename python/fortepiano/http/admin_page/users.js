@@ -1,4 +1,4 @@
-// Users: the list, and what can be done about them.
+// Users: the list, and the acts on them.
 
 import { call } from "/admin/api.js";
 import { act, ask, ban, textField } from "/admin/dialogs.js";
@@ -6,7 +6,7 @@ import { buttons, make, moment, person, searchField, table } from "/admin/dom.js
 
 let search = "";
 
-/** Shows the list. */
+/** Show the list. */
 export async function show(view) {
   const list = make("div");
   const again = () => fill(list, again);
@@ -71,5 +71,5 @@ async function tag(user) {
 
 async function notify(user) {
   const given = await ask(`Tell ${user.name}`, textField("Text", "text"));
-  if (given !== null) await act("He was told.", "POST", "/api/notices", { body: { to: "user", user_id: user.id, text: given.text } });
+  if (given !== null) await act("They were told.", "POST", "/api/notices", { body: { to: "user", user_id: user.id, text: given.text } });
 }
