@@ -1,4 +1,4 @@
-"""Debian's chromium, and people who visit a server with it."""
+"""Debian's chromium, and pages that visit a server with it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.server import Server
 
 CHROMIUM = "/usr/bin/chromium"
 
-# Nothing from or to other hosts, and no sandbox inside the container that the tests may run in.
+# No traffic to other hosts, and no sandbox inside the container that the tests may run in.
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -52,10 +52,10 @@ def strict_chromium(playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture
 def invite(chromium: Browser) -> Iterator[Invite]:
-    """Return what opens pages: `invite(server, ...)`, each with storage of its own.
+    """Return a function that opens pages, each with its own storage: `invite(server, ...)`.
 
-    Where nothing else is `kept` from an earlier visit, they play the organ, which needs no
-    recordings: thirty of them for each visit are most of what these tests would wait for.
+    Pages play the organ, unless something else is `stored` from an earlier visit. The organ needs
+    no recordings: loading thirty of them would be most of the time of these tests.
     More keywords are those of Playwright's `new_context`, e.g. `has_touch=True`.
     """
     contexts = []
@@ -64,13 +64,13 @@ def invite(chromium: Browser) -> Iterator[Invite]:
         server: Server,
         *,
         browser: Browser = chromium,
-        kept: Mapping[str, object] = {"instrument": "organ"},
+        stored: Mapping[str, object] = {"instrument": "organ"},
         **options: object,
     ) -> Visitor:
         wanted = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US"} | options
         context = browser.new_context(**wanted)  # type: ignore[arg-type]
         context.add_init_script(
-            f"for (const [name, value] of Object.entries({json.dumps(dict(kept))}))"
+            f"for (const [name, value] of Object.entries({json.dumps(dict(stored))}))"
             "  localStorage[`fortepiano.${name}`] ??= JSON.stringify(value);"
         )
         contexts.append(context)

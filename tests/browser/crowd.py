@@ -1,4 +1,4 @@
-"""A hundred people who play and point without listening, from one thread."""
+"""Participants that play and move their pointers without listening, all from one thread."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from support.server import Server
 
 TICK = 0.02
 PHRASE = 0.4
-"""Seconds between two phrases of one person."""
+"""Seconds between two phrases of one participant."""
 
 
 class Crowd:
-    """People in a room, as a context: they play for as long as it lasts."""
+    """Participants of a room, as a context manager: they play while the context lasts."""
 
     def __init__(self, server: Server, room: str, number: int) -> None:
-        """Prepare; nobody is there before the context is entered."""
+        """Prepare a crowd, which connects when the context is entered."""
         self._server = server
         self._room = room
         self._number = number
@@ -33,7 +33,9 @@ class Crowd:
     def __enter__(self) -> Crowd:
         for _ in range(self._number):
             peer = socket.create_connection(("127.0.0.1", self._server.port), timeout=10)
-            peer.sendall(upgrade_request() + self._say({"m": "hi"}, {"m": "ch", "_id": self._room}))
+            peer.sendall(
+                upgrade_request() + self._packed({"m": "hi"}, {"m": "ch", "_id": self._room})
+            )
             self._sockets.append(peer)
         for peer in self._sockets:
             peer.setblocking(False)
@@ -52,7 +54,7 @@ class Crowd:
             peer.close()
 
     @staticmethod
-    def _say(*messages: dict[str, object]) -> bytes:
+    def _packed(*messages: dict[str, object]) -> bytes:
         return frame(TEXT, json.dumps(messages).encode())
 
     def _play(self) -> None:
@@ -79,4 +81,4 @@ class Crowd:
             notes.append({"n": name, "v": round(dice.uniform(0.2, 0.8), 2), "d": 90 * step})
             notes.append({"n": name, "s": 1, "d": 90 * step + 80})
         played = {"m": "n", "t": time.time() * 1000, "n": notes}
-        return self._say(played, {"m": "m", "x": dice.uniform(5, 95), "y": dice.uniform(5, 95)})
+        return self._packed(played, {"m": "m", "x": dice.uniform(5, 95), "y": dice.uniform(5, 95)})

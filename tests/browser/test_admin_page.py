@@ -1,4 +1,4 @@
-"""The staff's page in chromium: what it shows and does, and that no name becomes more than text."""
+"""The administration page in chromium: its views and acts, and names that stay text."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ HOSTILE = [
     "\u05e9\u05dc\u05d5\u05dd backwards <i>",
 ]
 SCREENSHOT = Path(__file__).parents[2] / "docs" / "screenshots" / "admin.png"
-PATIENCE = 15_000
+TIMEOUT_MS = 15_000
 
 
-class Guest:
-    """Somebody who plays."""
+class Player:
+    """A connected client that plays."""
 
     def __init__(self, connection: ClientConnection, name: str, room: str) -> None:
         self._socket = connection
-        self.say({"m": "hi"}, {"m": "userset", "set": {"name": name}}, {"m": "ch", "_id": room})
-        self.id = str(self.hear("hi")["u"]["_id"])
-        self.hear("ch")
+        self.send({"m": "hi"}, {"m": "userset", "set": {"name": name}}, {"m": "ch", "_id": room})
+        self.id = str(self.receive("hi")["u"]["_id"])
+        self.receive("ch")
 
-    def say(self, *messages: dict[str, object]) -> None:
+    def send(self, *messages: dict[str, object]) -> None:
         self._socket.send(json.dumps(messages))
 
-    def hear(self, kind: str) -> dict[str, object]:
+    def receive(self, kind: str) -> dict[str, object]:
         """Return the next message of a kind."""
         while True:
             for message in json.loads(self._socket.recv(timeout=10)):
@@ -49,13 +49,13 @@ class Guest:
                     return message
 
 
-class Office:
-    """A server, its staff's page, and people to look at."""
+class AdminPage:
+    """A server, its administration page, and players to show there."""
 
     def __init__(self, server: Server, context: BrowserContext, stack: ExitStack) -> None:
         self.server = server
         self.page: Page = context.new_page()
-        self.page.set_default_timeout(PATIENCE)
+        self.page.set_default_timeout(TIMEOUT_MS)
         self.complaints: list[str] = []
         self.hosts: set[str] = set()
         self._stack = stack
@@ -70,22 +70,22 @@ class Office:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.internal_port}/admin"
 
-    def guest(self, address: str, name: str, room: str) -> Guest:
+    def player(self, address: str, name: str, room: str) -> Player:
         url = f"{self.server.ws_url}/ws"
         opened = connect(
             url,
             source_address=(address, 0),
             compression=None,
             proxy=None,
-            max_queue=None,  # else what nobody reads would keep the close frame back
+            max_queue=None,  # otherwise unread messages would hold the close frame back
         )
-        return Guest(self._stack.enter_context(opened), name, room)
+        return Player(self._stack.enter_context(opened), name, room)
 
     def enter(self, scope: str = "admin") -> Page:
         self.page.goto(self.url)
         self.page.get_by_label("Token").fill(self.server.tokens[scope])
         self.page.get_by_role("button", name="Enter").click()
-        expect(self.page.get_by_role("tab", name="Overview")).to_be_visible(timeout=PATIENCE)
+        expect(self.page.get_by_role("tab", name="Overview")).to_be_visible(timeout=TIMEOUT_MS)
         return self.page
 
     def open(self, section: str) -> Page:
@@ -94,7 +94,7 @@ class Office:
 
 
 def opened(toml: str = "") -> Server:
-    """Start a server; its tokens are made before, since a running one takes a moment to see."""
+    """Start a server with tokens; a running server would take a moment to see new ones."""
     server = Server()
     (server.folder / "fortepiano.toml").write_text(toml)
     server.tokens = {scope: server.make_token(scope) for scope in ("read", "moderate", "admin")}
@@ -110,64 +110,64 @@ def staffed() -> Iterator[Server]:
 
 
 @pytest.fixture
-def office(staffed: Server, chromium: Browser) -> Iterator[Office]:
+def admin(staffed: Server, chromium: Browser) -> Iterator[AdminPage]:
     with ExitStack() as stack:
         context = chromium.new_context(viewport={"width": 1280, "height": 900})
         stack.callback(context.close)
-        made = Office(staffed, context, stack)
+        made = AdminPage(staffed, context, stack)
         yield made
         assert made.complaints == []
         assert made.hosts == {f"127.0.0.1:{staffed.internal_port}"}
 
 
-def test_it_can_do_nothing_without_a_token(office: Office) -> None:
-    page = office.page
-    page.goto(office.url)
+def test_the_page_can_do_nothing_without_a_token(admin: AdminPage) -> None:
+    page = admin.page
+    page.goto(admin.url)
     expect(page.get_by_role("tab")).to_have_count(0)
     page.get_by_label("Token").fill("fp_00000000_" + 64 * "0")
     page.get_by_role("button", name="Enter").click()
     expect(page.get_by_role("alert")).to_have_text("This token is not valid, or not any more.")
     assert page.evaluate("sessionStorage.length") == 0
-    (complaint,) = office.complaints
+    (complaint,) = admin.complaints
     assert "401" in complaint
-    office.complaints.clear()
+    admin.complaints.clear()
 
 
-def test_its_headers_forbid_what_it_does_not_need(office: Office) -> None:
-    answer = office.page.goto(office.url)
+def test_the_headers_forbid_unneeded_sources(admin: AdminPage) -> None:
+    answer = admin.page.goto(admin.url)
     assert answer is not None
     policy = answer.headers["content-security-policy"]
     assert "default-src 'self'" in policy
     assert "unsafe" not in policy
-    script = office.page.request.get(f"{office.url}/main.js")
+    script = admin.page.request.get(f"{admin.url}/main.js")
     assert script.headers["content-security-policy"] == policy
     assert script.headers["x-content-type-options"] == "nosniff"
 
 
-def test_live_numbers_and_what_happens(office: Office) -> None:
-    page = office.enter()
+def test_live_numbers_and_events(admin: AdminPage) -> None:
+    page = admin.enter()
     plot = page.locator("figure").filter(has=page.get_by_text("Clients", exact=True))
     before = plot.get_by_role("status").text_content()
-    guest = office.guest("127.77.0.1", "Clara", "salon")
-    expect(page.get_by_label("What happens")).to_contain_text("Clara", timeout=PATIENCE)
-    expect(plot.get_by_role("status")).not_to_have_text(str(before), timeout=PATIENCE)
-    guest.say({"m": "a", "message": "Guten Abend"})
-    expect(page.get_by_label("What happens")).to_contain_text("Guten Abend", timeout=PATIENCE)
+    player = admin.player("127.77.0.1", "Clara", "salon")
+    expect(page.get_by_label("What happens")).to_contain_text("Clara", timeout=TIMEOUT_MS)
+    expect(plot.get_by_role("status")).not_to_have_text(str(before), timeout=TIMEOUT_MS)
+    player.send({"m": "a", "message": "Guten Abend"})
+    expect(page.get_by_label("What happens")).to_contain_text("Guten Abend", timeout=TIMEOUT_MS)
 
 
-def test_the_token_survives_a_reload_and_is_forgotten_on_demand(office: Office) -> None:
-    page = office.enter("read")
+def test_the_token_survives_a_reload_and_is_forgotten_on_demand(admin: AdminPage) -> None:
+    page = admin.enter("read")
     page.reload()
-    expect(page.get_by_role("tab", name="Overview")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("tab", name="Overview")).to_be_visible(timeout=TIMEOUT_MS)
     page.get_by_role("button", name="Forget the token").click()
     expect(page.get_by_label("Token")).to_be_visible()
     assert page.evaluate("sessionStorage.length") == 0
 
 
-def test_a_spammer_is_thrown_out_with_a_reason(office: Office) -> None:
-    spammer = office.guest("127.77.0.2", "Spammer of the page", "salon")
-    page = office.enter("moderate")
-    office.open("Users")
+def test_a_spammer_is_thrown_out_with_a_reason(admin: AdminPage) -> None:
+    spammer = admin.player("127.77.0.2", "Spammer of the page", "salon")
+    page = admin.enter("moderate")
+    admin.open("Users")
     page.get_by_label("Search users by name or id").fill("spammer of")
     row = page.get_by_role("row").filter(has_text="Spammer of the page")
     row.get_by_role("button", name="Ban …").click()
@@ -175,23 +175,23 @@ def test_a_spammer_is_thrown_out_with_a_reason(office: Office) -> None:
     page.get_by_label("Reason").fill("noise all night")
     page.get_by_role("button", name="Do it").click()
     expect(page.locator(".toast")).to_have_text("Spammer of the page is banned from the site.")
-    text = str(spammer.hear("notification")["text"])
+    text = str(spammer.receive("notification")["text"])
     assert "noise all night" in text
-    office.open("Bans")
+    admin.open("Bans")
     expect(page.get_by_role("row").filter(has_text=spammer.id)).to_contain_text("noise all night")
-    office.open("Audit")
+    admin.open("Audit")
     acts = page.get_by_role("row").filter(has_text=spammer.id)
     expect(acts.first).to_contain_text("siteban")
-    office.open("Bans")
+    admin.open("Bans")
     page.get_by_role("row").filter(has_text=spammer.id).get_by_role("button", name="Lift").click()
     expect(page.get_by_role("row").filter(has_text=spammer.id)).to_have_count(0)
 
 
-def test_a_room_is_kept_in_order(office: Office) -> None:
-    office.guest("127.77.0.3", "Holder", "the noisy room")
-    noisy = office.guest("127.77.0.4", "Noisy", "the noisy room")
-    page = office.enter()
-    office.open("Rooms")
+def test_a_noisy_participant_is_muted_and_kicked(admin: AdminPage) -> None:
+    admin.player("127.77.0.3", "Holder", "the noisy room")
+    noisy = admin.player("127.77.0.4", "Noisy", "the noisy room")
+    page = admin.enter()
+    admin.open("Rooms")
     page.get_by_label("Search rooms").fill("noisy")
     page.get_by_role("button", name="the noisy room").click()
     row = page.get_by_role("row").filter(has_text="Noisy")
@@ -204,52 +204,52 @@ def test_a_room_is_kept_in_order(office: Office) -> None:
     page.get_by_label("Reason").fill("enough")
     page.get_by_role("button", name="Do it").click()
     expect(row).to_have_count(0)
-    assert "enough" in str(noisy.hear("notification")) or "enough" in str(
-        noisy.hear("notification")
+    assert "enough" in str(noisy.receive("notification")) or "enough" in str(
+        noisy.receive("notification")
     )
 
 
-def test_the_settings_are_shown_without_secrets(office: Office) -> None:
-    page = office.enter()
-    office.open("Configuration")
+def test_the_settings_are_shown_without_secrets(admin: AdminPage) -> None:
+    page = admin.enter()
+    admin.open("Configuration")
     expect(page.get_by_role("row").filter(has_text="limits.lag_hard_bytes")).to_contain_text(
         "2097152"
     )
     expect(page.get_by_role("row").filter(has_text="internal_port")).to_contain_text(
-        str(office.server.internal_port)
+        str(admin.server.internal_port)
     )
 
 
-def test_what_a_scope_lacks_is_told(office: Office) -> None:
-    office.guest("127.77.0.5", "Somebody", "salon")
-    page = office.enter("read")
-    office.open("Users")
+def test_a_missing_scope_is_explained(admin: AdminPage) -> None:
+    admin.player("127.77.0.5", "Somebody", "salon")
+    page = admin.enter("read")
+    admin.open("Users")
     row = page.get_by_role("row").filter(has_text="Somebody")
     row.get_by_role("button", name="Kick").click()
     page.get_by_role("button", name="Do it").click()
     expect(page.locator(".toast.bad")).to_contain_text("scope moderate")
-    (complaint,) = office.complaints
+    (complaint,) = admin.complaints
     assert "403" in complaint
-    office.complaints.clear()
+    admin.complaints.clear()
 
 
 def texts(page: Page, selector: str) -> set[str]:
-    """Return what stands in all elements of a kind, once there is one."""
+    """Return the texts of all elements of a kind, once there is one."""
     expect(page.locator(selector).first).to_be_visible()
     return set(page.locator(selector).all_text_contents())
 
 
-def test_hostile_names_are_text(office: Office) -> None:
-    page = office.enter()
+def test_hostile_names_are_text(admin: AdminPage) -> None:
+    page = admin.enter()
     for number, name in enumerate(HOSTILE):
-        guest = office.guest(f"127.77.1.{number + 1}", name, f"room {name}")
-        guest.say({"m": "a", "message": name})
-        guest.hear("a")
-    expect(page.get_by_label("What happens")).to_contain_text(HOSTILE[-1], timeout=PATIENCE)
-    office.open("Users")
+        player = admin.player(f"127.77.1.{number + 1}", name, f"room {name}")
+        player.send({"m": "a", "message": name})
+        player.receive("a")
+    expect(page.get_by_label("What happens")).to_contain_text(HOSTILE[-1], timeout=TIMEOUT_MS)
+    admin.open("Users")
     assert set(HOSTILE) <= texts(page, ".person bdi")
     for name in HOSTILE:
-        office.open("Rooms")
+        admin.open("Rooms")
         rooms = page.locator("button.link")
         expect(rooms.first).to_be_visible()
         rooms.nth(rooms.all_text_contents().index(f"room {name}")).click()
@@ -261,31 +261,31 @@ def test_hostile_names_are_text(office: Office) -> None:
         page.get_by_role("button", name="Do it").click()
         # The room is empty now, hence gone, and the list is shown.
         expect(page.get_by_label("Search rooms")).to_be_visible()
-    assert all("404" in complaint for complaint in office.complaints)
-    office.complaints.clear()
-    office.open("Audit")
+    assert all("404" in complaint for complaint in admin.complaints)
+    admin.complaints.clear()
+    admin.open("Audit")
     assert set(HOSTILE) <= texts(page, "td bdi")
     assert page.evaluate("window.owned") is None
     tags = "main img, main svg:not(figure svg), main script, main iframe, main a"
     assert page.locator(tags).count() == 0
 
 
-def test_the_picture_in_the_documents(office: Office, tmp_path: Path) -> None:
+def test_the_picture_in_the_documents(admin: AdminPage, tmp_path: Path) -> None:
     names = ["Clara", "Frédéric", "Сергей", "Nina", "Бела", "Fanny"]
     people = [
-        office.guest(f"127.77.2.{number + 1}", name, room)
+        admin.player(f"127.77.2.{number + 1}", name, room)
         for number, (name, room) in enumerate(
             zip(names, 2 * ["salon", "lobby", "duo"], strict=True)
         )
     ]
-    page = office.enter()
+    page = admin.enter()
     page.emulate_media(color_scheme="dark")
     for turn in range(6):
-        for number, guest in enumerate(people):
+        for number, player in enumerate(people):
             keys = [{"n": "c4", "v": 0.5}] * (1 + (turn * 7 + number) % 5)
-            guest.say(*[{"m": "n", "t": 0, "n": keys}] * (turn % 4 + 1))
-        people[turn % len(people)].say({"m": "a", "message": f"number {turn + 1}!"})
-        # The page hears of it once a second; a plot wants more than one point.
+            player.send(*[{"m": "n", "t": 0, "n": keys}] * (turn % 4 + 1))
+        people[turn % len(people)].send({"m": "a", "message": f"number {turn + 1}!"})
+        # The page gets numbers once a second; a plot needs more than one point.
         expect(page.get_by_label("What happens")).to_contain_text(f"number {turn + 1}!")
         before = page.locator("path").first.get_attribute("d")
         expect(page.locator("path").first).not_to_have_attribute("d", str(before))
@@ -297,14 +297,14 @@ def test_the_picture_in_the_documents(office: Office, tmp_path: Path) -> None:
         SCREENSHOT.write_bytes(picture.read_bytes())
 
 
-def test_changes_of_the_settings_are_seen_before_they_are_taken_over(chromium: Browser) -> None:
+def test_changes_of_the_settings_are_shown_before_a_reload(chromium: Browser) -> None:
     with closing(opened('motd = "Before"\n')) as server, ExitStack() as stack:
         settings = server.folder / "fortepiano.toml"
         context = chromium.new_context()
         stack.callback(context.close)
-        office = Office(server, context, stack)
-        page = office.enter()
-        office.open("Configuration")
+        admin = AdminPage(server, context, stack)
+        page = admin.enter()
+        admin.open("Configuration")
         settings.write_text('motd = "<b>After</b>"\n')
         page.get_by_role("button", name="Look for changes …").click()
         row = page.get_by_role("row").filter(has_text="<b>After</b>")
@@ -315,4 +315,4 @@ def test_changes_of_the_settings_are_seen_before_they_are_taken_over(chromium: B
         row = page.get_by_role("row").filter(has_text="motd")
         expect(row).to_have_count(1)
         expect(row).to_contain_text("<b>After</b>")
-        assert office.complaints == []
+        assert admin.complaints == []

@@ -1,4 +1,4 @@
-"""Who is away: by himself after five minutes without input, or because he says so."""
+"""Users who are away: automatically after five minutes without input, or by their own choice."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ KEYS = """
   const access = { inputs: new Map([["1", keys]]), outputs: new Map() };
   navigator.requestMIDIAccess = async () => access;
 """
-"""A keyboard that only pretends to be."""
+"""A fake MIDI keyboard."""
 
 PLAYS, IS_THERE = [0x90, 60, 100], [0xFE]
-"""What it says: a note, and that nobody has pulled its plug."""
+"""Messages of the keyboard: a note, and the sign that it is still connected."""
 
 
 def pair(server: Server, room: str, invite: Invite) -> tuple[Visitor, Visitor]:
-    """Let in Ann, whose clock the test turns, and Ben."""
+    """Open pages for Ann, whose clock the test turns, and for Ben."""
     ann = invite(server)
     ann.page.clock.install()
     ann.page.add_init_script(KEYS)
@@ -34,7 +34,7 @@ def pair(server: Server, room: str, invite: Invite) -> tuple[Visitor, Visitor]:
 
 
 def pair_of_tabs(home: Server, room: str, invite: Invite) -> tuple[Visitor, Visitor]:
-    """Let in Ann twice, and turn the clock of her first tab."""
+    """Open two tabs for Ann; the test turns the clock of the first."""
     ann = invite(home)
     ann.page.clock.install()
     ann.visit(room)
@@ -45,31 +45,31 @@ def pair_of_tabs(home: Server, room: str, invite: Invite) -> tuple[Visitor, Visi
 
 
 def wait(visitor: Visitor, seconds: float) -> None:
-    """Let time pass in which nobody touches anything."""
+    """Let time pass without any input."""
     visitor.page.clock.fast_forward(seconds * 1000)
 
 
 def marks(visitor: Visitor) -> str:
-    """Return what stands on Ann's plate besides her name."""
+    """Return the marks on Ann's plate."""
     return visitor.page.locator(".plate", has_text="Ann").locator(".plate-marks").inner_text()
 
 
 def sees_away(visitor: Visitor, *, is_away: bool) -> None:
-    """Wait until Ann is shown as away, or as not."""
+    """Wait until Ann is shown as away, or as present."""
     away = visitor.page.locator(".plate", has_text="Ann").get_by_text("away", exact=True)
     away.wait_for(state="attached" if is_away else "detached")
 
 
-def say_away(visitor: Visitor, *, is_away: bool) -> None:
-    """Say in the dialog whether one is away."""
+def set_away(visitor: Visitor, *, is_away: bool) -> None:
+    """Choose in the dialog whether to be away."""
     visitor.page.click("#me-open")
     visitor.page.get_by_label("I am away, until I say otherwise").set_checked(is_away)
     visitor.page.click("#me-form [type=submit]")
 
 
-def is_told_of(ann: Visitor, ben: Visitor, line: str) -> None:
-    """Return when Ann has heard all that was said until now, without her touching anything."""
-    ben.say(line)
+def catch_up(ann: Visitor, ben: Visitor, line: str) -> None:
+    """Return when Ann has received all earlier messages, without any input in Ann's page."""
+    ben.write(line)
     ann.reads(line)
 
 
@@ -78,11 +78,11 @@ def test_after_five_minutes_without_input_until_there_is_some(
 ) -> None:
     ann, ben = pair(server, room, invite)
     wait(ann, 290)
-    is_told_of(ann, ben, "still there?")
+    catch_up(ann, ben, "still there?")
     assert "away" not in marks(ben)
     ann.page.mouse.move(600, 300)
     wait(ann, 290)
-    is_told_of(ann, ben, "and now?")
+    catch_up(ann, ben, "and now?")
     assert "away" not in marks(ben), "the pointer moved since"
     for touch in (
         lambda: ann.page.mouse.move(640, 300),
@@ -99,9 +99,7 @@ def test_after_five_minutes_without_input_until_there_is_some(
     assert ann.complaints == []
 
 
-def test_who_comes_while_somebody_is_away_sees_it(
-    server: Server, room: str, invite: Invite
-) -> None:
+def test_newcomers_see_who_is_away(server: Server, room: str, invite: Invite) -> None:
     ann, ben = pair(server, room, invite)
     wait(ann, 301)
     sees_away(ben, is_away=True)
@@ -120,33 +118,31 @@ def test_a_midi_instrument_is_input_when_it_is_played(
     wait(ann, 301)
     sees_away(ben, is_away=True)
     ann.page.evaluate("(data) => strike(...data)", IS_THERE)
-    is_told_of(ann, ben, "hello?")
+    catch_up(ann, ben, "hello?")
     assert "away" in marks(ben)
     ann.page.evaluate("(data) => strike(...data)", PLAYS)
     sees_away(ben, is_away=False)
 
 
-def test_who_says_so_is_away_until_he_says_otherwise(
-    server: Server, room: str, invite: Invite
-) -> None:
+def test_a_chosen_absence_ends_by_choice(server: Server, room: str, invite: Invite) -> None:
     ann, ben = pair(server, room, invite)
-    say_away(ann, is_away=True)
+    set_away(ann, is_away=True)
     sees_away(ben, is_away=True)
     ann.page.mouse.move(640, 300)
     ann.page.keyboard.press("z")
     ben.hears(2)
-    ann.say("only my hands are here")
+    ann.write("only my hands are here")
     ben.reads("only my hands are here")
     assert "away" in marks(ben)
-    say_away(ann, is_away=False)
+    set_away(ann, is_away=False)
     sees_away(ben, is_away=False)
 
 
-def test_it_is_said_again_after_a_lost_connection(room: str, invite: Invite) -> None:
+def test_a_chosen_absence_is_sent_again_after_a_lost_connection(room: str, invite: Invite) -> None:
     settings = {"NODE_ENV": "development", "FORTEPIANO_LIMITS__DRAIN_SECONDS": "0.5"}
     with run_server(**settings) as server:
         ann, ben = pair(server, room, invite)
-        say_away(ann, is_away=True)
+        set_away(ann, is_away=True)
         sees_away(ben, is_away=True)
         server.stop()
         ben.until("fortepiano.state.status !== 'online'")
@@ -157,7 +153,7 @@ def test_it_is_said_again_after_a_lost_connection(room: str, invite: Invite) -> 
         )
 
 
-def test_another_tab_of_his_tells_that_he_is_there(home: Server, room: str, invite: Invite) -> None:
+def test_input_in_another_tab_ends_the_absence(home: Server, room: str, invite: Invite) -> None:
     ann, other_tab = pair_of_tabs(home, room, invite)
     wait(ann, 301)
     sees_away(other_tab, is_away=True)

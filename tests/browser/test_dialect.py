@@ -1,4 +1,4 @@
-"""A page that speaks only the classic dialect plays with ours."""
+"""A page that speaks only the classic dialect plays together with this one."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ pytestmark = pytest.mark.needs("chromium")
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
-        """Say nothing about requests."""
+        """Log no requests."""
 
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[str]:
-    """The address of the page, which another host serves."""
+    """The address of the classic page, which another host serves."""
     handler = functools.partial(Quiet, directory=str(Path(__file__).parent))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as host:
         thread = threading.Thread(target=host.serve_forever)
@@ -48,7 +48,7 @@ def classic(chromium: Browser, elsewhere: str, server: Server) -> Iterator[Page]
 
 
 @pytest.fixture
-def told(classic: Page) -> Callable[[str], Any]:
+def eventually(classic: Page) -> Callable[[str], Any]:
     """Wait until an expression in the classic page is true, and return it."""
 
     def wait(expression: str) -> Any:
@@ -58,33 +58,33 @@ def told(classic: Page) -> Callable[[str], Any]:
 
 
 def test_a_classic_page_plays_with_ours(
-    server: Server, room: str, invite: Invite, classic: Page, told: Callable[[str], Any]
+    server: Server, room: str, invite: Invite, classic: Page, eventually: Callable[[str], Any]
 ) -> None:
-    told("classic.user")
+    eventually("classic.user")
     classic.evaluate("(room) => classic.join(room, { visible: true, chat: true })", room)
-    told("classic.channel && classic.isOwner() && classic.quota")
-    assert set(told("classic.quota")) == {"allowance", "max", "maxHistLen"}
+    eventually("classic.channel && classic.isOwner() && classic.quota")
+    assert set(eventually("classic.quota")) == {"allowance", "max", "maxHistLen"}
     ann = invite(server).visit(room)
-    told("Object.keys(classic.ppl).length === 2")
+    eventually("Object.keys(classic.ppl).length === 2")
     classic.evaluate("() => classic.send({ m: 'userset', set: { name: 'Old', color: '#aa3300' } })")
     ann.page.locator(".plate", has_text="Old").wait_for()
-    # Notes both ways, at the time that they say.
+    # Notes both ways, at the time of their time stamps.
     classic.evaluate("() => { classic.note('c3', 0.5); classic.note('c3'); }")
     heard = ann.hears(2)
     assert [(e["n"], e["v"]) for e in heard] == [("c3", 0.5), ("c3", None)]
     ann.page.keyboard.press("q")
-    told("classic.heard.length === 2")
+    eventually("classic.heard.length === 2")
     away = classic.evaluate("() => classic.heard[0].at - Date.now()")
     assert 0 < away < 1100
     assert classic.evaluate("() => classic.heard.map(({ n, s }) => [n, s ?? 0])") == [
         ["c3", 0],
         ["c3", 1],
     ]
-    # Chat, its history, cursors.
+    # Chat, its history, pointers.
     classic.evaluate("() => classic.send({ m: 'a', message: 'hello' })")
     ann.reads("hello")
-    ann.say("good evening")
-    told("classic.log.length === 2")
+    ann.write("good evening")
+    eventually("classic.log.length === 2")
     assert classic.evaluate("() => classic.log.map(([id, , , a]) => [id, a])") == [
         [24, "hello"],
         [24, "good evening"],
@@ -92,7 +92,7 @@ def test_a_classic_page_plays_with_ours(
     classic.evaluate("() => classic.point(25, 50)")
     ann.until("fortepiano.state.people.some(({ x, y }) => x === 25 && y === 50)")
     ann.page.mouse.move(640, 400)
-    told("Object.values(classic.ppl).some(({ x, y }) => x === '50.00' && y === '50.00')")
+    eventually("Object.values(classic.ppl).some(({ x, y }) => x === '50.00' && y === '50.00')")
     # The room's settings, all of them at once, as classic pages send them.
     classic.evaluate(
         "() => classic.send({ m: 'chset', set: { ...classic.channel.settings, color: '#445566' } })"
@@ -104,17 +104,17 @@ def test_a_classic_page_plays_with_ours(
     ann.page.locator(".plate", has_text="Old").click()
     ann.page.fill("#person-minutes", "0.5")
     ann.page.click("#person-ban")
-    told("classic.channel._id === 'test/awkward' && classic.notices.length > 0")
+    eventually("classic.channel._id === 'test/awkward' && classic.notices.length > 0")
     classic.evaluate("() => classic.send({ m: '+ls' })")
-    told(f"classic.rooms[{room!r}]?.count === 1")
+    eventually(f"classic.rooms[{room!r}]?.count === 1")
     assert ann.complaints == []
 
 
 def test_a_classic_page_comes_back(
-    server: Server, room: str, classic: Page, told: Callable[[str], Any]
+    server: Server, room: str, classic: Page, eventually: Callable[[str], Any]
 ) -> None:
-    told("classic.user")
+    eventually("classic.user")
     classic.evaluate("(room) => classic.join(room, { visible: false, chat: true })", room)
-    told("classic.channel")
+    eventually("classic.channel")
     classic.evaluate("() => { classic.channel = null; classic.ws.close(); }")
-    assert told("classic.channel && classic.channel.settings.visible === false")
+    assert eventually("classic.channel && classic.channel.settings.visible === false")

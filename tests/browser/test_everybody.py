@@ -1,4 +1,4 @@
-"""The page for everybody: without a mouse, without sight, by day and night, small, in German."""
+"""Accessibility: no mouse, no sight, light and dark, small screens, German."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def axe() -> str:
 
 
 def violations(visitor: Visitor, axe: str) -> list[str]:
-    """Return what axe-core finds serious or worse, with where it is."""
+    """Return the findings of axe-core that are serious or worse, with their places."""
     found: list[str] = visitor.page.evaluate(
         axe
         + """
@@ -55,10 +55,10 @@ def test_axe_finds_nothing_serious(
 ) -> None:
     ann = invite(server, color_scheme=scheme, reduced_motion="reduce").visit(room)
     ben = invite(server).visit(room)
-    # Ink on a colour like Ann's has hardly contrast enough, be it black or white.
+    # Neither black nor white ink has much more contrast than needed on a colour like Ann's.
     ann.rename("Ann", "#5772d9")
     ben.rename("Ben", "#ffee00")
-    ben.say("Look at https://example.org/")
+    ben.write("Look at https://example.org/")
     ann.reads("Look at https://example.org/")
     assert violations(ann, axe) == []
     for name in DIALOGS:
@@ -78,7 +78,7 @@ def test_all_is_done_by_keyboard(server: Server, room: str, invite: Invite) -> N
     def focused() -> str:
         return str(ann.page.evaluate("() => document.activeElement.id"))
 
-    # Playing needs no click first, and the piano says how it is played.
+    # Playing needs no click first, and the piano describes how to play.
     press("z")
     ann.sends(2)
     press("ArrowUp")
@@ -108,7 +108,7 @@ def test_all_is_done_by_keyboard(server: Server, room: str, invite: Invite) -> N
         )
     press("Escape")
     assert focused() == "preferences-open"
-    # A person's menu.
+    # The menu of a participant.
     ann.page.locator(".plate", has_text="Ben").focus()
     press("Enter")
     ann.page.locator("#person-dm").focus()
@@ -153,7 +153,7 @@ def test_the_page_speaks_german(server: Server, room: str, invite: Invite) -> No
     assert ann.complaints == []
 
 
-def test_who_wants_less_motion_gets_none(server: Server, room: str, invite: Invite) -> None:
+def test_reduced_motion_stops_all_motion(server: Server, room: str, invite: Invite) -> None:
     ann = invite(server, reduced_motion="reduce").visit(room)
     ann.page.keyboard.down("z")
     ann.sends(1)
@@ -200,7 +200,7 @@ def test_the_code_is_the_address(server: Server, room: str, invite: Invite) -> N
 
 
 def read_code(rows: list[list[bool]]) -> str:
-    """Read a QR code of mask 0 and level L as ISO/IEC 18004 says, checking its corrections."""
+    """Read a QR code of mask 0 and level L by ISO/IEC 18004, and check its corrections."""
     size = len(rows)
     words, bits = [], []
     right, upwards = size - 1, True
@@ -267,9 +267,9 @@ def test_the_pictures_in_the_documents(
     ben = invite(server).visit(room)
     ann.rename("Clara", "#5b8def")
     ben.rename("Robert", "#e0803a")
-    ben.say("Good evening! Shall we try the slow movement?")
+    ben.write("Good evening! Shall we try the slow movement?")
     ann.reads("Good evening! Shall we try the slow movement?")
-    ann.say("Gladly. You take the left hand.")
+    ann.write("Gladly. You take the left hand.")
     ben.reads("Gladly. You take the left hand.")
     ben.page.mouse.move(700, 330)
     for letter in "zcb":
@@ -281,9 +281,9 @@ def test_the_pictures_in_the_documents(
     ann.sends(3)
     taken = ann.page.screenshot()
     assert len(taken) > 30_000
-    kept = PICTURES / f"{name}-{scheme}.png"
-    # Kept as they were first taken: a picture differs a little each time.
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_bytes(taken)
+    picture = PICTURES / f"{name}-{scheme}.png"
+    # Existing pictures stay, because each one differs a little.
+    if not picture.exists():
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        picture.write_bytes(taken)
     assert ann.complaints == []

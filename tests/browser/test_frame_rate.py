@@ -1,4 +1,4 @@
-"""What a frame costs while a hundred people play: read out of the browser's own trace."""
+"""The cost of a frame while a hundred people play, read from the browser's own trace."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OURS = {
     *("FunctionCall", "EvaluateScript", "FireAnimationFrame", "TimerFire", "RunMicrotasks"),
     *("Layout", "UpdateLayoutTree", "HitTest", "EventDispatch", "v8.run"),
 }
-"""Script, and the style and layout that it causes."""
+"""Events of the trace for scripts, and for the style and layout that scripts cause."""
 
 SLOT_US = 1e6 / 60
 FRAME_MS = 8.0
@@ -27,10 +27,10 @@ TASK_MS = 50.0
 
 
 def costs(trace: dict[str, Any]) -> tuple[list[float], list[float], float]:
-    """Return what each 60th of a second and each task cost, in ms, and the frames in a second.
+    """Return the cost of each 60th of a second and each task, in ms, and the frames per second.
 
-    A 60th is the time of one frame on a common screen; how many of them this machine draws, without
-    a graphics card and beside other work, is reported but says little about the page. For the same
+    A 60th is the time of one frame on a common screen. The frames that this machine draws, without
+    a graphics card and beside other work, are reported but say little about the page. For the same
     reason the thread's CPU time counts, not the clock's.
     """
     events = trace["traceEvents"]
@@ -83,7 +83,7 @@ def test_a_hundred_people_play_smoothly(
             f"\n{PEOPLE} people, {seconds} s: {rate:.0f} frames/s; script and layout of a 60th"
             f" p50 {p50:.1f} ms, p99 {p99:.1f} ms; longest task {max(tasks):.1f} ms"
         )
-    # The short run shares its machine with whatever else runs: it asks for the middle only.
+    # The short run shares its machine with other work, so only the mean is checked.
     assert (p99 if seconds >= 60 else sum(frames) / len(frames)) <= FRAME_MS
     assert max(tasks) <= TASK_MS
     assert ann.complaints == []

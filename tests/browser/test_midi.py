@@ -1,4 +1,4 @@
-"""MIDI: instruments in and out, recordings, and files that are played into the room."""
+"""MIDI: input and output instruments, recordings, and files played into the room."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEVICES = """
 
 
 def with_devices(visitor: Visitor, room: str) -> Visitor:
-    """Enter `room` with a keyboard and an expander that only pretend to be."""
+    """Enter `room` with a fake keyboard and a fake expander."""
     visitor.page.add_init_script(DEVICES)
     visitor.visit(room)
     visitor.page.click("#preferences-open")
@@ -35,7 +35,7 @@ def with_devices(visitor: Visitor, room: str) -> Visitor:
 
 
 def strike(visitor: Visitor, *messages: list[int]) -> None:
-    """Let the pretended keyboard say `messages`."""
+    """Let the fake keyboard send `messages`."""
     visitor.page.evaluate(
         """(all) => {
           for (const data of all) devices.keys.onmidimessage?.({ data: new Uint8Array(data) });
@@ -55,7 +55,7 @@ def test_an_instrument_plays_with_velocity_and_pedal(
     strike(ann, [0xB0, 64, 0])
     assert sorted(e["n"] for e in ann.sends(4)[2:]) == ["c3", "e3"]
     assert [(e["n"], e["v"]) for e in ben.hears(4)[:2]] == [("c3", 1), ("e3", 0.252)]
-    # Switched off it is not heard, and stays so on the next visit.
+    # An instrument that is switched off plays nothing, also on the next visit.
     ann.page.get_by_label("Play on Keys").uncheck()
     strike(ann, [0x90, 72, 100])
     assert ann.page.evaluate("() => devices.keys.onmidimessage") is None
@@ -119,7 +119,7 @@ def test_a_recording_holds_what_was_heard(
 
 
 def song() -> bytes:
-    """Return a file in two tracks: a change of tempo, a pedal, drums that are no piano."""
+    """Return a file in two tracks with a change of tempo, a pedal, and drums to leave out."""
     file = mido.MidiFile(ticks_per_beat=100)
     first, second = mido.MidiTrack(), mido.MidiTrack()
     file.tracks += [first, second]
@@ -158,7 +158,7 @@ def test_a_dropped_file_is_played_into_the_room(server: Server, room: str, invit
     ann, ben = invite(server).visit(room), invite(server).visit(room)
     ann.sees_people(2)
     panel = ann.page.get_by_role("group", name="File that is played", include_hidden=True)
-    # It is there for a third of a second; whoever looks from outside may miss it.
+    # The panel is visible for a third of a second, which polling from outside may miss.
     panel.evaluate(
         """(panel) => {
             const look = () => { if (!panel.hidden) panel.dataset.shown = "yes"; };
@@ -198,7 +198,7 @@ def test_a_file_is_played_within_the_quota(server: Server, room: str, invite: In
     assert ann.page.locator(".notice", has_text="too fast").count() == 0
 
 
-def test_what_is_no_file_is_told(server: Server, room: str, invite: Invite) -> None:
+def test_a_broken_file_is_explained(server: Server, room: str, invite: Invite) -> None:
     ann = invite(server).visit(room)
     for content, words in (
         (b"\x89PNG....................", "This is no MIDI file."),

@@ -1,4 +1,4 @@
-"""The page itself: where it is served, what it loads, how it comes back."""
+"""The page itself: its addresses, the files that it loads, its reconnects."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_the_piano_stands_in_the_served_page(server: Server) -> None:
     assert re.search(r'<canvas id="piano"[^>]* data-keys="88"', page)
     for asset in re.findall(r'(?:src|href)="(/assets/[^"]+)"', page):
         assert get(server, asset), asset
-    # What a strict policy would refuse anyway does not stand there in the first place.
+    # The page holds nothing that a strict policy would refuse.
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]* src=)", page)
 
 
@@ -48,13 +48,13 @@ def test_the_script_is_small_and_knows_no_other_host() -> None:
 def test_caches_keep_what_the_page_names(server: Server) -> None:
     page = httpx.get(server.url)
     (script,) = re.findall(r'<script type="module" src="([^"]+)"', page.text)
-    kept = httpx.get(server.url + script)
+    cached = httpx.get(server.url + script)
     assert page.headers["cache-control"] == "no-cache"
-    assert kept.headers["cache-control"] == "public, max-age=31536000, immutable"
-    # The same file without the digest, or with one of another version, is asked for anew.
+    assert cached.headers["cache-control"] == "public, max-age=31536000, immutable"
+    # Caches revalidate the same file without a digest, or with that of another version.
     for path in ("/assets/main.js", "/assets/0123456789ab/main.js"):
         other = httpx.get(server.url + path)
-        assert other.text == kept.text
+        assert other.text == cached.text
         assert other.headers["cache-control"] == "no-cache"
         known = {"if-none-match": other.headers["etag"]}
         assert httpx.get(server.url + path, headers=known).status_code == 304
@@ -75,7 +75,7 @@ def test_an_ordinary_visit_raises_no_complaint(server: Server, room: str, invite
     ann.page.locator(".cursor").wait_for()
     ben.page.keyboard.press("z")
     ann.hears(2)
-    ann.say("Good evening")
+    ann.write("Good evening")
     ben.reads("Good evening")
     ben.page.click("#sustain")
     ben.page.fill("#volume", "30")
@@ -140,7 +140,7 @@ def test_a_private_room_comes_back_after_a_restart(room: str, invite: Invite) ->
         assert [entry["n"] for entry in ben.hears(2)] == ["c2", "c2"]
 
 
-def test_who_wears_the_crown_is_shown(server: Server, room: str, invite: Invite) -> None:
+def test_the_holder_of_the_crown_is_shown(server: Server, room: str, invite: Invite) -> None:
     ann = invite(server).visit(room)
     ann.rename("Clara")
     ben = invite(server).visit(room)
@@ -154,7 +154,7 @@ def test_who_wears_the_crown_is_shown(server: Server, room: str, invite: Invite)
 def test_everything_is_within_the_window(server: Server, room: str, invite: Invite) -> None:
     ann = invite(server).visit(room)
     for number in range(8):
-        ann.say(f"line {number}")
+        ann.write(f"line {number}")
         ann.reads(f"line {number}")
     for width, height in [(1280, 800), (390, 844), (844, 390)]:
         ann.page.set_viewport_size({"width": width, "height": height})

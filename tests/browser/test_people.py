@@ -1,4 +1,4 @@
-"""Who may do what with whom: the menu on a person, the crown, the settings of a room."""
+"""Rights in a room: the menu on a participant, the crown, the settings of the room."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.needs("chromium")
 
 
 def pair(server: Server, room: str, invite: Invite) -> tuple[Visitor, Visitor]:
-    """Let Ann, who holds the crown, and Ben into a room."""
+    """Let Ann, the holder of the crown, and Ben into a room."""
     ann = invite(server).visit(room)
     ben = invite(server).visit(room)
     ann.rename("Ann")
@@ -27,31 +27,31 @@ def pair(server: Server, room: str, invite: Invite) -> tuple[Visitor, Visitor]:
 
 
 def menu(visitor: Visitor, name: str) -> None:
-    """Open what one can do about `name`."""
+    """Open the menu on `name`."""
     visitor.page.locator(".plate").filter(has_text=name).click()
     visitor.page.locator("#person[open]").wait_for()
 
 
 def beside(visitor: Visitor, name: str) -> Locator:
-    """Return the mark that `name` rules beside the holder of the crown."""
+    """Return the mark of `name` as a co-owner."""
     return visitor.page.locator(".plate", has_text=name).get_by_text("rules too", exact=True)
 
 
 def enter(visitor: Visitor, room: str) -> None:
-    """Go to a room by the list of rooms."""
+    """Go to a room through the list of rooms."""
     visitor.page.click("#rooms-open")
     visitor.page.fill("#rooms-name", room)
     visitor.page.click("#rooms-go")
 
 
-def test_the_menu_of_others_offers_what_one_may(server: Server, room: str, invite: Invite) -> None:
+def test_the_menu_offers_only_allowed_acts(server: Server, room: str, invite: Invite) -> None:
     ann, ben = pair(server, room, invite)
     menu(ben, "Ann")
     assert ben.page.locator("#person-crown").is_hidden()
     assert ben.page.locator("#person-ban").is_hidden()
     assert ben.page.locator("#rules-open").is_hidden()
     ben.page.keyboard.press("Escape")
-    # The crown wanders while the page is open: what one may changes with it.
+    # Rights change with the crown while the page is open.
     menu(ann, "Ben")
     ann.page.click("#person-crown")
     ben.until("fortepiano.state.crown.participantId === fortepiano.state.me")
@@ -70,7 +70,7 @@ def test_a_co_owner_rules_beside(server: Server, room: str, invite: Invite) -> N
     ann.page.click("#person-beside")
     ben.page.locator("#rules-open").wait_for()
     ben.page.locator(".notice", has_text="You rule this room beside its owner.").wait_for()
-    # Everybody sees who rules, also who comes later, and with a page that he just loaded.
+    # All see the co-owners, newcomers with a freshly loaded page included.
     for visitor in (ann, ben, eve, invite(server).visit(room)):
         beside(visitor, "Ben").wait_for(state="attached")
         assert beside(visitor, "Ann").count() == 0
@@ -90,9 +90,7 @@ def test_a_co_owner_rules_beside(server: Server, room: str, invite: Invite) -> N
     beside(eve, "Ben").wait_for(state="detached")
 
 
-def test_what_a_notice_says_makes_nobody_a_co_owner(
-    server: Server, room: str, invite: Invite
-) -> None:
+def test_the_words_of_a_notice_make_no_co_owner(server: Server, room: str, invite: Invite) -> None:
     ann, ben = pair(server, room, invite)
     text = "You rule this room beside its owner."
     ann.page.click("#rules-open")
@@ -123,7 +121,7 @@ def test_a_dropped_crown_lies_there_and_is_taken(server: Server, room: str, invi
     ann.page.click("#rules-drop")
     for visitor in (ann, ben):
         visitor.page.locator(".fallen").wait_for()
-    # Others wait for 15 seconds; who dropped it need not.
+    # Others wait for 15 seconds; the last holder need not.
     assert ben.page.locator(".fallen").is_disabled()
     assert ben.page.locator(".fallen-left").text_content() in {str(s) for s in range(10, 16)}
     ben.page.get_by_role("button", name="The crown is free in").wait_for()
@@ -158,7 +156,7 @@ def test_thrown_out_with_minutes_and_let_in_again(
 
 def test_muted_people_are_neither_heard_nor_read(server: Server, room: str, invite: Invite) -> None:
     ann, ben = pair(server, room, invite)
-    ben.say("first")
+    ben.write("first")
     ann.reads("first")
     menu(ann, "Ben")
     ann.page.click("#person-notes")
@@ -167,7 +165,7 @@ def test_muted_people_are_neither_heard_nor_read(server: Server, room: str, invi
     assert ann.page.locator(".plate", has_text="Ben").get_by_text("muted").count() == 1
     ben.page.keyboard.press("z")
     ben.sends(2)
-    ben.say("second")
+    ben.write("second")
     ann.reads("second")
     assert ann.page.locator("#chat-log .line:visible").count() == 0
     assert ann.schedule == []
@@ -223,12 +221,12 @@ def test_every_setting_of_a_room_can_be_changed(server: Server, room: str, invit
         "noteQuota": 500,
     }
     assert expected.items() <= chosen(ben).items()
-    # Alone the crown's holder plays: what would not be heard is not shown as played.
+    # Only the holder plays, and the page does not show notes that nobody would hear.
     ben.page.keyboard.press("z")
     ann.page.keyboard.press("z")
     ben.hears(2)
     assert ben.sent == []
-    # Taken back, and what was empty bounds nothing.
+    # Settings can be taken back, and an empty field removes its bound.
     ann.page.click("#rules-open")
     assert form.locator('[name="minOnlineTime"]').input_value() == "2"
     form.locator('[name="outer"]').uncheck()
@@ -240,7 +238,7 @@ def test_every_setting_of_a_room_can_be_changed(server: Server, room: str, invit
     ben.page.locator("#chat-input:disabled").wait_for()
 
 
-def test_the_notice_of_the_owner_is_shown_to_who_enters(
+def test_the_notice_of_the_owner_is_shown_on_entry(
     server: Server, room: str, invite: Invite
 ) -> None:
     ann = invite(server).visit(room)
@@ -252,19 +250,17 @@ def test_the_notice_of_the_owner_is_shown_to_who_enters(
     ben.page.locator(".notice", has_text="Welcome, <b>play</b> softly").wait_for()
 
 
-def test_direct_lines_answers_and_what_was_not_seen(
-    server: Server, room: str, invite: Invite
-) -> None:
+def test_direct_lines_answers_and_unread_lines(server: Server, room: str, invite: Invite) -> None:
     ann, ben = pair(server, room, invite)
     eve = invite(server).visit(room)
     menu(ann, "Ben")
     ann.page.click("#person-dm")
     assert ann.page.text_content("#chat-target-text") == "Only Ben will read this"
-    ann.say("a secret")
+    ann.write("a secret")
     ben.reads("a secret")
     assert ann.page.is_hidden("#chat-target"), "Escape leaves the direct line"
     ben.page.click("#chat-toggle")
-    ann.say("see https://example.org/a?b=c, or javascript:alert(1)")
+    ann.write("see https://example.org/a?b=c, or javascript:alert(1)")
     ben.until("document.querySelector('#chat-toggle').dataset.unread === '1'")
     assert ben.page.title().startswith("(1) ")
     ben.page.click("#chat-toggle")
@@ -275,11 +271,11 @@ def test_direct_lines_answers_and_what_was_not_seen(
     row = ben.page.locator(".line").last
     row.hover()
     row.get_by_role("button", name="Answer Ann").click()
-    ben.say("thanks")
+    ben.write("thanks")
     ann.page.locator(".line-quote", has_text="see https://example.org").wait_for()
     eve.reads("thanks")
     assert "a secret" not in (eve.page.text_content("#chat-log") or "")
-    # The arrow brings back what one wrote last.
+    # The arrow brings back the last written line.
     ben.page.focus("#chat-input")
     ben.page.keyboard.press("ArrowUp")
     assert ben.page.input_value("#chat-input") == "thanks"

@@ -1,4 +1,4 @@
-"""What one tab plays is what the other schedules: the same notes, in the same order and time."""
+"""Notes between tabs: one schedules the notes of the other, in the same order and time."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def notes(entries: list[dict[str, Any]]) -> list[tuple[str, float | None]]:
     return [(entry["n"], entry["v"]) for entry in entries]
 
 
-def test_the_other_tab_schedules_exactly_what_was_played(
+def test_the_other_tab_schedules_exactly_the_played_notes(
     server: Server, room: str, invite: Invite
 ) -> None:
     ann, ben = invite(server).visit(room), invite(server).visit(room)
     for visitor in (ann, ben):
         visitor.sees_people(2)
-        # An offset that is still eased would bend the phrase that is to be measured.
+        # An offset that still eases would bend the measured phrase.
         visitor.until("fortepiano.state.latency !== null && !fortepiano.state.easing")
     keyboard = ann.page.keyboard
     for chord in ("z", "xb", "q2w"):
@@ -50,14 +50,16 @@ def test_the_other_tab_schedules_exactly_what_was_played(
     offset = ben.state["offset"]
     for entry in heard:
         played = entry["t"] + entry["d"]
-        # The audio clock keeps the distances, and the first note lies where its time stamp says.
+        # The audio clock preserves the distances, and the first note lies at its time stamp.
         distance = played - (first["t"] + first["d"])
         assert (entry["at"] - first["at"]) * 1000 == pytest.approx(distance, abs=10)
         assert entry["due"] == pytest.approx(played - offset + DELAY, abs=10)
     assert ann.schedule == []
 
 
-def test_two_tabs_of_one_person_hear_each_other(home: Server, room: str, invite: Invite) -> None:
+def test_two_tabs_of_one_participant_hear_each_other(
+    home: Server, room: str, invite: Invite
+) -> None:
     left, right = invite(home).visit(room), invite(home).visit(room)
     left.sees_people(1)
     right.sees_people(1)
@@ -129,24 +131,24 @@ def test_typing_plays_nothing(server: Server, room: str, invite: Invite) -> None
 def test_the_quota_is_the_one_of_the_protocol(server: Server, room: str, invite: Invite) -> None:
     ann = invite(server).visit(room)
     assert ann.state["quota"] == {"points": 24000, "max": 24000, "allowance": 8000}
-    # The module itself, with ticks at will: 100 points a tick, 300 at most, a memory of 3.
+    # The module itself, ticking on demand: 100 points a tick, 300 at most, a history of 3.
     outcome = ann.page.evaluate(
         """async () => {
           const { NoteQuota } = await import("/assets/quota.js");
           const { Emitter } = await import("/assets/emitter.js");
           const quota = new NoteQuota({ wire: new Emitter() });
-          quota.adopt({ allowance: 100, max: 300, maxHistLen: 3 });
+          quota.apply({ allowance: 100, max: 300, maxHistLen: 3 });
           const told = [quota.spend(301), quota.spend(300), quota.spend(1)];
           quota.tick();
           told.push(quota.points, quota.spend(100));
           for (let i = 0; i < 3; i += 1) { quota.tick(); quota.spend(quota.points); }
-          quota.adopt({ allowance: 100, max: 300, maxHistLen: 3 });
+          quota.apply({ allowance: 100, max: 300, maxHistLen: 3 });
           quota.tick();
           told.push(quota.points);
-          // Another class fills nothing up, and cuts what is too much.
-          quota.adopt({ allowance: 200, max: 600, maxHistLen: 3, tick: 250 });
+          // Other numbers add no points, and cut those above the new bound.
+          quota.apply({ allowance: 200, max: 600, maxHistLen: 3, tick: 250 });
           told.push(quota.points, quota.pace);
-          quota.adopt({ allowance: 10, max: 30, maxHistLen: 5, tick: 0 });
+          quota.apply({ allowance: 10, max: 30, maxHistLen: 5, tick: 0 });
           return [...told, quota.points, quota.pace];
         }"""
     )

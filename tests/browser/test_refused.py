@@ -1,4 +1,4 @@
-"""Why one is not let in, as the page tells it, and when it tries again."""
+"""Refused connections: the reasons that the page shows, and its further attempts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.needs("chromium")
 HERE = "127.0.0.1"
 
 
-def says(visitor: Visitor, text: str) -> None:
+def shows(visitor: Visitor, text: str) -> None:
     """Wait until the page's status holds a text."""
     visitor.until(f"document.getElementById('status-text').textContent.includes({text!r})")
 
@@ -34,11 +34,11 @@ def test_too_many_behind_one_address_is_not_a_ban(invite: Invite) -> None:
     ) as server:
         first = invite(server).visit("room")
         second = opened(invite(server), server.url)
-        says(second, "Too many people from your network are here")
+        shows(second, "Too many people from your network are here")
         german = opened(invite(server, locale="de-DE"), server.url)
-        says(german, "Aus deinem Netz sind schon zu viele hier")
-        german.page.close()  # One place for two who wait could be either's.
-        # It tries again, and is let in as soon as there is a place.
+        shows(german, "Aus deinem Netz sind schon zu viele hier")
+        german.page.close()  # Otherwise either of the two could get the free place.
+        # The page tries again, and is let in as soon as there is a place.
         first.page.close()
         second.until("fortepiano.state.status === 'online'")
 
@@ -48,18 +48,20 @@ def test_a_ban_is_a_ban(invite: Invite) -> None:
         with server.command_of("bans", "add", HERE) as command:
             assert command.wait() == 0
         visitor = opened(invite(server), server.url)
-        says(visitor, "You are banned from this server")
+        shows(visitor, "You are banned from this server")
         assert visitor.state["status"] == "refused"
 
 
-def test_a_listed_network_is_told_the_operators_words(invite: Invite, tmp_path: Path) -> None:
+def test_a_listed_network_is_refused_with_the_operators_words(
+    invite: Invite, tmp_path: Path
+) -> None:
     file = tmp_path / "list.txt"
     file.write_text(f"{HERE}\n")
     lists = [{"name": "list", "path": str(file), "words": "Not from a data centre."}]
     with run_server(NODE_ENV="production", FORTEPIANO_NETWORKS__LISTS=json.dumps(lists)) as server:
         for _ in range(2):  # closed after `hi`, then refused before the upgrade
             visitor = opened(invite(server), server.url)
-            says(visitor, "Not from a data centre.")
+            shows(visitor, "Not from a data centre.")
             assert visitor.state["status"] == "refused"
 
 
@@ -92,12 +94,12 @@ def test_pages_do_not_come_back_in_step(invite: Invite) -> None:
         for attempt, base in enumerate([50, 2500, 10_000, 10_000]):
             found = [one[attempt] for one in waits]
             assert all(base <= wait <= base * 1.3 for wait in found)
-            # As even as chance makes it: no tenth of them comes within a hundredth of the time.
+            # Evenly spread: 80 % of the waits cover over a tenth of the base time.
             spread = sorted(found)
             assert spread[180] - spread[20] > base * 0.1
 
 
-def test_whoever_leaves_with_keys_down_leaves_silence_and_dark_keys(invite: Invite) -> None:
+def test_leaving_with_keys_down_leaves_silence_and_dark_keys(invite: Invite) -> None:
     with run_server(NODE_ENV="development") as server:
         ann, ben = invite(server).visit("room"), invite(server).visit("room")
         ann.sees_people(2)
@@ -119,6 +121,6 @@ def test_whoever_leaves_with_keys_down_leaves_silence_and_dark_keys(invite: Invi
         who = ben.id
         ben.page.keyboard.down("z")
         ann.hears(1)
-        ben.page.close()  # the key is down: nobody will say that it goes up
+        ben.page.close()  # the key is down, and no message will release it
         ann.sees_people(1)
         ann.until(f"window.silenced.includes({who!r})")

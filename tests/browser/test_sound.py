@@ -1,4 +1,4 @@
-"""What the piano sounds with: recordings where they were fetched, arithmetic where not."""
+"""The sound of the piano: recordings where they were fetched, computed sounds elsewhere."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_recordings_replace_the_computed_note(server: Server, room: str, invite:
     if not list(WEB.glob("samples/*/C4.mp3")):
         pytest.skip("the recorded piano is missing: make samples")
     began = time.monotonic()
-    ann = invite(server, kept={}).visit(room)
+    ann = invite(server, stored={}).visit(room)
     assert ann.state["sound"]["ready"] >= 1, "one cannot play yet"
     playable = time.monotonic() - began
     plays(ann)
@@ -38,7 +38,7 @@ def test_recordings_replace_the_computed_note(server: Server, room: str, invite:
 
 
 def point_to(visitor: Visitor, samples: str) -> None:
-    """Let the page believe that the server named another folder of recordings."""
+    """Make the page take another folder of recordings than the server's."""
     visitor.page.add_init_script(
         f"""new MutationObserver(() => {{
           const meta = document.querySelector("meta[name=samples]");
@@ -50,7 +50,7 @@ def point_to(visitor: Visitor, samples: str) -> None:
 def test_without_recordings_the_piano_is_computed(
     server: Server, room: str, invite: Invite
 ) -> None:
-    ann = invite(server, kept={})
+    ann = invite(server, stored={})
     point_to(ann, "")
     ann.visit(room)
     plays(ann)
@@ -62,7 +62,7 @@ def test_without_recordings_the_piano_is_computed(
 def test_recordings_that_do_not_come_are_replaced(
     server: Server, room: str, invite: Invite
 ) -> None:
-    ann = invite(server, kept={})
+    ann = invite(server, stored={})
     point_to(ann, "/assets/samples/nowhere/")
     ann.visit(room)
     ann.until("fortepiano.state.sound.ready === 30")
@@ -79,7 +79,7 @@ def test_every_instrument_sounds_and_is_remembered(
         "options => options.map((option) => option.value)"
     )
     assert len(names) == 8
-    # What comes out of the instruments themselves, computed faster than it would sound.
+    # The output of the instruments themselves, computed faster than real time.
     levels: dict[str, float] = ann.page.evaluate(
         """async (names) => {
           const { Instruments } = await import("/assets/audio/instruments.js");
@@ -118,7 +118,7 @@ def test_ten_thousand_notes_do_not_hurt(server: Server, room: str, invite: Invit
           const { Voices } = await import("/assets/audio/voices.js");
           const { Instruments } = await import("/assets/audio/instruments.js");
           const context = new OfflineAudioContext(2, 48000, 48000);
-          // The engine as it is, but for where it plays.
+          // The real engine with another output.
           const Real = window.AudioContext;
           window.AudioContext = function () { return context; };
           const engine = new Engine();

@@ -1,4 +1,4 @@
-"""Chat and names: everybody reads them, and nothing in them is ever more than text."""
+"""Chat and names: all participants read them, and all of their contents stay text."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ HOSTILE = [
 ]
 
 
-def test_a_line_reaches_everybody_and_the_history_who_comes_later(
+def test_a_line_reaches_everybody_and_the_history_newcomers(
     server: Server, room: str, invite: Invite
 ) -> None:
     ann, ben = invite(server).visit(room), invite(server).visit(room)
-    ann.say("Shall we?")
+    ann.write("Shall we?")
     ann.reads("Shall we?")
     ben.reads("Shall we?")
-    ben.say("🎹 na klar")
+    ben.write("🎹 na klar")
     ann.reads("🎹 na klar")
     late = invite(server).visit(room)
     late.reads("🎹 na klar")
@@ -33,9 +33,9 @@ def test_a_line_reaches_everybody_and_the_history_who_comes_later(
     assert late.page.get_attribute("#chat-log", "aria-live") == "polite"
 
 
-def test_a_line_that_cannot_be_sent_is_kept(server: Server, room: str, invite: Invite) -> None:
+def test_an_unsent_line_stays_in_the_box(server: Server, room: str, invite: Invite) -> None:
     ann = invite(server).visit(room)
-    ann.say("   ")
+    ann.write("   ")
     ann.page.fill("#chat-input", "x" * 600)
     assert ann.page.input_value("#chat-input") == "x" * 512
     ann.page.press("#chat-input", "Enter")
@@ -53,7 +53,7 @@ def test_hostile_words_stay_text(server: Server, room: str, invite: Invite) -> N
     for words in HOSTILE:
         name = words[:40]
         ann.rename(name)
-        ann.say(words)
+        ann.write(words)
         for visitor in (ann, ben):
             visitor.reads(words)
             assert name in visitor.page.locator(".plate-name").all_text_contents()
@@ -66,7 +66,7 @@ def test_hostile_words_stay_text(server: Server, room: str, invite: Invite) -> N
 
 def test_a_notification_is_shown_as_text(server: Server, room: str, invite: Invite) -> None:
     ann = invite(server).visit(room)
-    # No message of a person makes the server send markup; what if one did?
+    # No message of a user makes the server send markup; this notice tests the page's own defence.
     ann.page.evaluate(
         """async () => {
           const { Notices } = await import("/assets/notices.js");
@@ -92,7 +92,7 @@ def test_the_title_of_a_room_with_a_number_keeps_it(
     name = f"(12) {room}"
     ann, ben = invite(server).visit(name), invite(server).visit(name)
     assert ann.page.title() == f"{name} · fortepiano"
-    ben.say("hi")
+    ben.write("hi")
     ann.reads("hi")
     assert ann.page.title() == f"{name} · fortepiano"
 

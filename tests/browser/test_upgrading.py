@@ -1,4 +1,4 @@
-"""Pages play on while one process after the other goes on with their connections."""
+"""Pages play on while one process after the other adopts their connections."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEYS = "zxcvbnm"
 
 @pytest.fixture
 def own() -> Iterator[Server]:
-    """A server that nobody else plays on."""
+    """A server without other users."""
     with run_server(NODE_ENV="development") as running:
         yield running
 
@@ -52,7 +52,7 @@ def test_a_tab_plays_on_through_ten_upgrades(own: Server, room: str, invite: Inv
             ann.page.keyboard.press(letter)
         played += 4 * len(KEYS)
         ann.sends(played)
-    ann.say("that was all")
+    ann.write("that was all")
     ben.reads("that was all")
 
     sent, heard = ann.sent, ben.hears(played)

@@ -1,4 +1,4 @@
-// Talks to the admin API. The token stays in this tab, and goes to this server only.
+// Client of the admin API. The token stays in this tab and is sent to this server only.
 
 const KEY = "fortepiano token";
 
@@ -8,7 +8,7 @@ export const token = {
   forget: () => sessionStorage.removeItem(KEY),
 };
 
-/** What the API refused, with its own words. */
+/** A refused request, with the API's own words. */
 export class Refusal extends Error {
   constructor(status, problem) {
     const wrong = (problem.errors ?? []).map((one) => `${one.pointer}: ${one.detail}`);
@@ -27,13 +27,13 @@ async function request(method, path, query, body) {
   return response;
 }
 
-/** Asks for something; returns the answer, or null where there is none. */
+/** Send a request; return the answer, or null where there is none. */
 export async function call(method, path, { query = {}, body } = {}) {
   const response = await request(method, path, query, body);
   return response.status === 204 ? null : response.json();
 }
 
-/** Reads what happens until the signal ends it: `EventSource` could not send the token. */
+/** Read the stream of events until the signal aborts; `EventSource` could not send the token. */
 export async function listen(signal, onEvent) {
   const response = await fetch("/api/events", { headers: { Authorization: `Bearer ${token.get()}` }, signal });
   if (!response.ok || response.body === null) throw new Refusal(response.status, await response.json().catch(() => ({})));

@@ -1,6 +1,7 @@
-// Makes elements. What people call themselves becomes text here and can become nothing else.
+// Makes elements. Names and words of users become text here and can become nothing else.
 
 /**
+ * Make an element.
  * @param {string} tag
  * @param {Record<string, unknown>} [properties] `class`, `on…` listeners, `data-…` and `aria-…`
  *   attributes, anything else as a property
@@ -22,7 +23,7 @@ export function make(tag, properties = {}, ...children) {
 /** @param {string} id @returns {any} */
 export const get = (id) => document.getElementById(id);
 
-/** A table: its heads, and for each row a list of nodes or texts. */
+/** Return a table from its heads and, for each row, a list of nodes or texts. */
 export function table(heads, rows, empty) {
   if (rows.length === 0) return make("p", { class: "empty" }, empty);
   return make(
@@ -33,11 +34,11 @@ export function table(heads, rows, empty) {
   );
 }
 
-/** Buttons beside each other: texts and what they do. */
+/** Return buttons beside each other from pairs of text and action. */
 export const buttons = (...pairs) =>
   make("span", { class: "buttons" }, ...pairs.map(([text, act]) => make("button", { type: "button", onclick: act }, text)));
 
-/** A name as its owner wrote it, in his colour, with his id behind it. */
+/** Return the name of a user with their colour before it and their id behind it. */
 export function person(user) {
   const dot = make("i", { class: "dot" });
   dot.style.backgroundColor = user.color;
@@ -45,10 +46,10 @@ export function person(user) {
   return make("span", { class: "person", title: id }, dot, make("bdi", {}, user.name), make("small", {}, id.slice(0, 8)));
 }
 
-/** When something was: milliseconds since 1970. */
+/** Return a time in words, from milliseconds since 1970. */
 export const moment = (at) => (at === null ? "never" : new Date(at).toLocaleString());
 
-/** A search field that tells of what is typed, a moment after the last key. */
+/** Return a search field that calls `act` with the typed text, 200 ms after the last key. */
 export function searchField(label, value, act) {
   let timer = 0;
   return make("input", {

@@ -1,7 +1,7 @@
-// Who is there, and which section he looks at.
+// Entry of the page: signs the operator in and opens the sections.
 
 import { call, listen, Refusal, token } from "/admin/api.js";
-import { toast } from "/admin/ask.js";
+import { toast } from "/admin/dialogs.js";
 import { get, make } from "/admin/dom.js";
 import * as overview from "/admin/overview.js";
 import { showAudit, showBans, showConfiguration } from "/admin/records.js";
@@ -34,7 +34,7 @@ async function follow(signal) {
   while (!signal.aborted) {
     try {
       get("state").textContent = "live";
-      await listen(signal, overview.take);
+      await listen(signal, overview.addEvent);
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof Refusal && error.status === 401) return leave("The token is not valid any more.");

@@ -1,6 +1,6 @@
-// How the server stands, and what happens.
+// Overview: the state of the server as plots, and its events.
 
-import { act, ask, textField } from "/admin/ask.js";
+import { act, ask, textField } from "/admin/dialogs.js";
 import { buttons, make, moment } from "/admin/dom.js";
 import { Plot } from "/admin/plot.js";
 
@@ -20,13 +20,13 @@ const facts = make("p", { class: "facts" });
 const lines = make("ol", { class: "happenings", "aria-label": "What happens" });
 let before = null;
 
-/** Takes one event of the stream. */
-export function take(kind, data) {
-  if (kind === "status") takeStatus(data);
-  else takeHappening(data);
+/** Add one event of the stream. */
+export function addEvent(kind, data) {
+  if (kind === "status") addStatus(data);
+  else addHappening(data);
 }
 
-function takeStatus(status) {
+function addStatus(status) {
   const { counters } = status;
   plots.clients.add(status.clients);
   plots.rooms.add(status.rooms);
@@ -49,7 +49,7 @@ function takeStatus(status) {
     (status.store_healthy ? `${status.store_pending} changes to write.` : `the store fails: ${status.store_error}`);
 }
 
-function takeHappening(event) {
+function addHappening(event) {
   const who = event.name ?? event.by ?? "";
   const where = event.room ? ` · ${event.room}` : "";
   const more = [event.subject, event.text, event.reason].filter(Boolean).join(" · ");
@@ -59,17 +59,17 @@ function takeHappening(event) {
   while (lines.childElementCount > MOST_LINES) lines.lastElementChild.remove();
 }
 
-async function tellAll() {
+async function notifyAll() {
   const given = await ask("Tell everybody", textField("Text", "text"));
   if (given !== null) await act("Everybody was told.", "POST", "/api/notices", { body: { to: "all", text: given.text } });
 }
 
-/** Shows it. */
+/** Show the overview. */
 export async function show(view) {
   view.replaceChildren(
     facts,
     make("div", { class: "plots" }, ...Object.values(plots).map((plot) => plot.element)),
-    make("h2", {}, "What happens ", buttons(["Tell everybody …", tellAll])),
+    make("h2", {}, "What happens ", buttons(["Tell everybody …", notifyAll])),
     lines,
   );
 }

@@ -27,7 +27,7 @@ export class Plot {
     this.element.append(caption, this.number, this.svg);
   }
 
-  /** Takes the newest value. */
+  /** Add the newest value. */
   add(value) {
     this.values.push(value);
     if (this.values.length > POINTS) this.values.shift();

@@ -1,12 +1,12 @@
-// What is written down: bans, the audit log, the settings.
+// Sections for stored records: bans, the audit, the settings.
 
 import { call } from "/admin/api.js";
-import { act, ask, ban, textField, toast } from "/admin/ask.js";
+import { act, ask, ban, textField, toast } from "/admin/dialogs.js";
 import { buttons, make, moment, searchField, table } from "/admin/dom.js";
 
 let search = "";
 
-/** Shows the bans. */
+/** Show the bans. */
 export async function showBans(view) {
   const list = make("div");
   const again = async () => {
@@ -39,7 +39,7 @@ async function banAny() {
 
 const lift = (one) => act("The ban is lifted.", "DELETE", "/api/bans", { query: { subject: one.subject, room: one.room } });
 
-/** Shows the audit log. */
+/** Show the audit. */
 export async function showAudit(view) {
   const list = make("tbody");
   let before;
@@ -62,7 +62,7 @@ export async function showAudit(view) {
   await more();
 }
 
-/** Shows the settings. */
+/** Show the settings. */
 export async function showConfiguration(view) {
   const { settings } = await call("GET", "/api/configuration");
   const rows = [];
@@ -81,7 +81,7 @@ export async function showConfiguration(view) {
   );
 }
 
-/** Shows what a reload would change, before it does. */
+/** Show the changes that a reload would apply. */
 async function preview(view, place) {
   let found;
   try {

@@ -1,12 +1,12 @@
-// Rooms: the list, one of them, and what can be done about it.
+// Rooms: the list, one room, and the acts on it.
 
 import { call, Refusal } from "/admin/api.js";
-import { act, ask, ban, textField, toast } from "/admin/ask.js";
+import { act, ask, ban, textField, toast } from "/admin/dialogs.js";
 import { buttons, make, moment, person, searchField, table } from "/admin/dom.js";
 
 let search = "";
 
-/** Shows the list. */
+/** Show the list. */
 export async function show(view) {
   const list = make("div");
   view.replaceChildren(
@@ -44,7 +44,7 @@ async function open(view, name) {
       try {
         await open(view, name);
       } catch (error) {
-        // Whoever was put out may have been the last one, and the room is gone with him.
+        // The last participant may have been put out, and then the room is gone.
         if (!(error instanceof Refusal) || error.status !== 404) throw error;
         await show(view);
       }
@@ -67,7 +67,7 @@ async function open(view, name) {
     make("h2", {}, make("bdi", {}, name)),
     buttons(
       ["Clear chat", () => after(act("The chat is cleared.", "DELETE", "/api/room/chat", { query }))],
-      ["Tell all …", () => tell(name)],
+      ["Tell all …", () => notify(name)],
       ...(room.special
         ? []
         : [
@@ -99,7 +99,7 @@ async function mute(user, room) {
   return given !== null && act("Done.", "PUT", `/api/users/${user.user_id}/mute`, { body });
 }
 
-async function tell(room) {
+async function notify(room) {
   const given = await ask(`Tell all in “${room}”`, textField("Text", "text"));
   if (given !== null) await act("They were told.", "POST", "/api/notices", { body: { to: "room", room, text: given.text } });
 }

@@ -1,12 +1,12 @@
-// Users: the list, and what can be done about them.
+// Users: the list, and the acts on them.
 
 import { call } from "/admin/api.js";
-import { act, ask, ban, textField } from "/admin/ask.js";
+import { act, ask, ban, textField } from "/admin/dialogs.js";
 import { buttons, make, moment, person, searchField, table } from "/admin/dom.js";
 
 let search = "";
 
-/** Shows the list. */
+/** Show the list. */
 export async function show(view) {
   const list = make("div");
   const again = () => fill(list, again);
@@ -35,7 +35,7 @@ async function fill(list, again) {
       ["Rename …", () => after(rename(user))],
       ["Move …", () => after(move(user))],
       ["Tag …", () => after(tag(user))],
-      ["Tell …", () => tell(user)],
+      ["Tell …", () => notify(user)],
     ),
   ]);
   list.replaceChildren(
@@ -69,7 +69,7 @@ async function tag(user) {
   return act("Done.", "PUT", `/api/users/${user.id}/tag`, { body: { tag: wanted } });
 }
 
-async function tell(user) {
+async function notify(user) {
   const given = await ask(`Tell ${user.name}`, textField("Text", "text"));
-  if (given !== null) await act("He was told.", "POST", "/api/notices", { body: { to: "user", user_id: user.id, text: given.text } });
+  if (given !== null) await act("They were told.", "POST", "/api/notices", { body: { to: "user", user_id: user.id, text: given.text } });
 }

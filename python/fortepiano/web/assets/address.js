@@ -1,13 +1,13 @@
-/** The room's name is the path of the page. */
+/** Page addresses: the path of the page is the name of the room. */
 
 export const LOBBY = "lobby";
 
-// Paths at which the server answers with something else than this page.
+// Paths at which the server answers with something other than this page.
 const TAKEN = /^(ws|healthz|readyz|assets(\/.*)?)$/;
 
 /**
- * The room that a page address names. `?c=` is how links of other servers name it, and how this
- * page names the few rooms that a path cannot.
+ * Return the room that a page address names. Links of other servers name a room by `?c=`, and so
+ * does this page for the few names that a path cannot hold.
  * @param {Pick<Location, "pathname" | "search">} location
  */
 export function roomOf({ pathname, search }) {
@@ -22,17 +22,17 @@ export function roomOf({ pathname, search }) {
 	}
 }
 
-/** The address of a room on this server. @param {string} room */
+/** Return the address of a room on this server. @param {string} room */
 export function pathOf(room) {
 	if (room === LOBBY) return "/";
 	const segments = room.split("/");
-	// A browser takes "." and ".." and an empty first segment for directions, people add a slash.
+	// Browsers resolve ".", ".." and an empty first segment; people add a slash at the end.
 	const odd = segments[0] === "" || segments.at(-1) === "" || segments.some((part) => /^\.\.?$/.test(part));
 	if (odd || TAKEN.test(room)) return `/?c=${encodeURIComponent(room)}`;
 	return `/${segments.map(encodeURIComponent).join("/")}`;
 }
 
-/** The socket that belongs to a page address. @param {Pick<Location, "protocol" | "host">} location */
+/** Return the WebSocket address for a page address. @param {Pick<Location, "protocol" | "host">} location */
 export function socketOf({ protocol, host }) {
 	return `${protocol === "https:" ? "wss:" : "ws:"}//${host}/ws`;
 }

@@ -1,15 +1,12 @@
 const REST = 300_000;
 
-/**
- * Tells the others that one is away: after five minutes without any input until there is some, or for
- * as long as one says so.
- */
+/** Marks the user as away: after five minutes without input until the next one, or by choice. */
 export class Away {
-	/** Whether one said so; then input changes nothing. */
+	/** Whether the user chose to be away; then input changes nothing. */
 	chosen = false;
 	#away = false;
-	/** What the server knows, from here or from another tab. */
-	#told = false;
+	/** The state that the server knows, from this tab or another one. */
+	#known = false;
 	#timer = 0;
 	#net;
 
@@ -18,18 +15,18 @@ export class Away {
 		this.#net = net;
 		const wake = () => {
 			clearTimeout(this.#timer);
-			this.#timer = setTimeout(() => this.#tell(true), REST);
-			if (!this.chosen) this.#tell(false);
+			this.#timer = setTimeout(() => this.#send(true), REST);
+			if (!this.chosen) this.#send(false);
 		};
 		for (const input of ["keydown", "pointerdown", "pointermove", "wheel"]) addEventListener(input, wake, { capture: true, passive: true });
 		midi.on("input", wake);
 		room.on("self", () => {
-			this.#told = room.people.get(room.me)?.afk === true;
+			this.#known = room.people.get(room.me)?.afk === true;
 		});
-		// With the last connection it was forgotten.
+		// The server forgot the mark with the last connection.
 		net.on("hi", () => {
-			this.#told = false;
-			this.#tell(this.#away);
+			this.#known = false;
+			this.#send(this.#away);
 		});
 		wake();
 	}
@@ -37,12 +34,12 @@ export class Away {
 	/** @param {boolean} away */
 	choose(away) {
 		this.chosen = away;
-		this.#tell(away);
+		this.#send(away);
 	}
 
 	/** @param {boolean} away */
-	#tell(away) {
+	#send(away) {
 		this.#away = away;
-		if (away !== this.#told && this.#net.send({ m: "userset", set: { afk: away } })) this.#told = away;
+		if (away !== this.#known && this.#net.send({ m: "userset", set: { afk: away } })) this.#known = away;
 	}
 }

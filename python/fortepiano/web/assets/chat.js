@@ -4,11 +4,11 @@ import { color } from "./color.js";
 import { t } from "./language.js";
 import { oneLine, string, withLinks } from "./text.js";
 
-const KEPT = 200;
+const MOST_LINES = 200;
 const LONGEST = 512;
 const REMEMBERED = 20;
 
-/** What is said in the room, to all or to one. */
+/** The chat of the room, with lines to all and to one user. */
 export class Chat {
 	#log = element("chat-log");
 	#input = element("chat-input", HTMLInputElement);
@@ -18,13 +18,13 @@ export class Chat {
 	#room;
 	#net;
 	#mutes;
-	/** Whom the next line is for; null: for all. @type {Named | null} */
+	/** The recipient of the next line; null: all. @type {Named | null} */
 	#to = null;
-	/** The line that the next one answers. @type {string | null} */
+	/** The id of the line that the next one answers. @type {string | null} */
 	#answers = null;
 	#unread = 0;
-	/** One's own last lines, the newest first. @type {string[]} */
-	#said = [];
+	/** The user's own last lines, newest first. @type {string[]} */
+	#history = [];
 	#at = -1;
 
 	/** @param {Net} net @param {Room} room @param {Mutes} mutes */
@@ -50,7 +50,7 @@ export class Chat {
 		press("chat-target-cancel", () => this.#aim(null, null));
 		press("chat-toggle", () => this.#show(this.#section.classList.contains("closed")));
 		document.addEventListener("visibilitychange", () => this.#read());
-		// Enter goes to the chat from wherever one plays.
+		// While the user plays, Enter goes to the chat.
 		addEventListener("keydown", (event) => {
 			const idle = document.activeElement === document.body || document.activeElement?.id === "piano";
 			if (event.key !== "Enter" || event.isComposing || !idle || this.#input.disabled) return;
@@ -60,7 +60,7 @@ export class Chat {
 		});
 	}
 
-	/** Begins a line that only one person will read. @param {Named} person */
+	/** Begin a line that only one user will read. @param {Named} person */
 	writeTo(person) {
 		this.#show(true);
 		this.#aim(person, null);
@@ -69,7 +69,7 @@ export class Chat {
 
 	#send() {
 		const message = oneLine(this.#input.value, LONGEST);
-		// An empty line leaves the box; what could not be sent stays in it.
+		// An empty line moves the focus away; an unsent line stays in the box.
 		if (!message) {
 			this.#input.blur();
 			return;
@@ -77,7 +77,7 @@ export class Chat {
 		const answer = this.#answers && { reply_to: this.#answers };
 		const line = this.#to ? { m: "dm", _id: this.#to._id, message, ...answer } : { m: "a", message, ...answer };
 		if (!this.#net.send(line)) return;
-		this.#said = [message, ...this.#said.filter((said) => said !== message)].slice(0, REMEMBERED);
+		this.#history = [message, ...this.#history.filter((line) => line !== message)].slice(0, REMEMBERED);
 		this.#at = -1;
 		this.#input.value = "";
 		this.#count();
@@ -93,8 +93,8 @@ export class Chat {
 		const step = event.key === "ArrowUp" ? 1 : event.key === "ArrowDown" ? -1 : 0;
 		if (!step || event.isComposing) return;
 		event.preventDefault();
-		this.#at = Math.min(Math.max(this.#at + step, -1), this.#said.length - 1);
-		this.#input.value = this.#said[this.#at] ?? "";
+		this.#at = Math.min(Math.max(this.#at + step, -1), this.#history.length - 1);
+		this.#input.value = this.#history[this.#at] ?? "";
 		this.#count();
 	}
 
@@ -115,7 +115,7 @@ export class Chat {
 
 	/** @param {unknown[]} lines */
 	#replace(lines) {
-		// A screen reader shall not read a room's history.
+		// Screen readers must not read out the history of a room.
 		this.#log.ariaBusy = "true";
 		this.#log.replaceChildren();
 		this.#unread = 0;
@@ -163,7 +163,7 @@ export class Chat {
 			row.append(reply);
 		}
 		this.#log.append(row);
-		while (this.#log.childElementCount > KEPT) this.#log.firstElementChild?.remove();
+		while (this.#log.childElementCount > MOST_LINES) this.#log.firstElementChild?.remove();
 		if (following) this.#log.scrollTop = this.#log.scrollHeight;
 		if (!old && !own && !row.hidden) this.#unread += 1;
 		this.#read();
@@ -177,7 +177,7 @@ export class Chat {
 		this.#read();
 	}
 
-	/** Counts what nobody has seen: while the chat is closed, or the page is behind others. */
+	/** Count unread lines while the chat is closed or the page is hidden. */
 	#read() {
 		const seen = !document.hidden && !this.#section.classList.contains("closed");
 		if (seen) this.#unread = 0;

@@ -1,16 +1,16 @@
 const PERIOD = 20_000;
 const EASE = 1000;
 
-/** The page's own clock, milliseconds. It never steps, unlike `Date.now()`. */
+/** Return the page's own clock in ms, which never steps, unlike `Date.now()`. */
 export function now() {
 	return performance.timeOrigin + performance.now();
 }
 
 /**
- * The server's time, told from the page's own.
+ * Converts between the server's time and the page's, both in milliseconds.
  *
- * As in stock clients the offset is the server's `t` less the moment at which it came, and a new
- * one is approached over a second, so that no phrase is cut in two. All times are milliseconds.
+ * As in stock clients, the offset is the server's `t` less its time of arrival. The clock eases into
+ * a new offset over a second, so that no phrase is cut in two.
  */
 export class Clock {
 	/** The last round trip. @type {number | null} */
@@ -18,9 +18,9 @@ export class Clock {
 	#net;
 	#from = 0;
 	#to = 0;
-	/** When the easing began; before the first sync there is nothing to ease from. @type {number | null} */
+	/** Start of the easing; null before the first sync. @type {number | null} */
 	#since = null;
-	/** When the last unanswered `t` left. @type {number | null} */
+	/** Time at which the last unanswered `t` left. @type {number | null} */
 	#asked = null;
 
 	/** @param {Net} net */
@@ -41,7 +41,7 @@ export class Clock {
 		setInterval(() => this.#ask(), PERIOD);
 	}
 
-	/** Whether the offset still moves towards the last sync. */
+	/** Whether the offset still moves towards that of the last sync. */
 	get easing() {
 		return this.#since !== null && now() - this.#since < EASE;
 	}
@@ -72,7 +72,7 @@ export class Clock {
 	}
 
 	#ask() {
-		// Nothing came back for a whole period: the connection is dead, whatever the socket says.
+		// No answer for a whole period: the connection is dead, whatever the socket says.
 		if (this.#asked !== null && this.#net.status === "online") {
 			this.#asked = null;
 			this.#net.drop();

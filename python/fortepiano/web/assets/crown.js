@@ -5,8 +5,8 @@ import { t } from "./language.js";
 const FALLS = 2000;
 
 /**
- * The crown where nobody wears it: it falls to the floor, lies there, and after its rest whoever
- * clicks it has it; who wore it last need not wait.
+ * Show the crown while it has no holder. The crown falls to the floor and can be taken there with a
+ * click: by the last holder and the owner at once, by others after its rest.
  * @param {HTMLElement} layer @param {Net} net @param {Room} room @param {Clock} clock
  */
 export function showFallenCrown(layer, net, room, clock) {
@@ -17,7 +17,7 @@ export function showFallenCrown(layer, net, room, clock) {
 	crown.addEventListener("click", () => net.send({ m: "chown", id: room.me }));
 	layer.append(crown);
 	let timer = 0;
-	/** Which fall was shown. @type {number | undefined} */
+	/** Time of the fall that was shown. @type {number | undefined} */
 	let shown;
 
 	const count = () => {
@@ -58,7 +58,7 @@ export function showFallenCrown(layer, net, room, clock) {
 	room.on("changed", draw);
 }
 
-/** A percentage within the window. @param {unknown} value @param {number} fallback */
+/** Return a percentage within the window. @param {unknown} value @param {number} fallback */
 function place(value, fallback = 50) {
 	const number = Number(value ?? fallback);
 	return Number.isFinite(number) ? Math.min(Math.max(number, 2), 96) : fallback;

@@ -1,7 +1,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * The element with this id, which index.html must contain.
+ * Return the element with an id, which index.html must contain.
  * @template {Element} [T=HTMLElement]
  * @param {string} id @param {new () => T} [kind] @returns {T}
  */
@@ -12,7 +12,7 @@ export function element(id, kind = /** @type {any} */ (HTMLElement)) {
 }
 
 /**
- * A new element. Text only ever goes in as text, so nothing that a person wrote becomes markup.
+ * Make an element. Text is only ever set as text, so no user's words become markup.
  * @template {keyof HTMLElementTagNameMap} K @param {K} tag @param {string} [className] @param {string} [text]
  */
 export function make(tag, className = "", text = "") {
@@ -22,7 +22,7 @@ export function make(tag, className = "", text = "") {
 	return made;
 }
 
-/** One of the symbols in index.html. @param {string} name @returns {SVGSVGElement} */
+/** Return one of the symbols in index.html. @param {string} name @returns {SVGSVGElement} */
 export function icon(name) {
 	const svg = document.createElementNS(SVG, "svg");
 	const use = document.createElementNS(SVG, "use");
@@ -33,7 +33,7 @@ export function icon(name) {
 	return svg;
 }
 
-/** The button with this id; it does something from now on. @param {string} id @param {() => void} act */
+/** Give the button with an id its action, and return the button. @param {string} id @param {() => void} act */
 export function press(id, act) {
 	const button = element(id, HTMLButtonElement);
 	button.addEventListener("click", act);
@@ -41,7 +41,7 @@ export function press(id, act) {
 }
 
 /**
- * A dialog with the buttons that open and close it; a click beside it closes it too.
+ * Return a dialog with working buttons to open and close it; a click beside the dialog closes it too.
  * @param {string} name @param {() => void} [before] called each time before it opens
  */
 export function panel(name, before) {
@@ -57,13 +57,13 @@ export function panel(name, before) {
 			before();
 			dialog.showModal();
 		});
-		// The browser gives focus and space bar back to the button: who used the mouse wants to play on.
+		// The browser gives the focus back to the button, which then takes the space bar: mouse users play on.
 		dialog.addEventListener("close", () => pointed && /** @type {HTMLElement} */ (document.activeElement)?.blur());
 	}
 	return dialog;
 }
 
-/** Does something with a form when it is sent; it stays in the page. @param {string} id @param {() => void} act */
+/** Set the action of a form instead of loading another page. @param {string} id @param {() => void} act */
 export function submit(id, act) {
 	element(id).addEventListener("submit", (event) => {
 		event.preventDefault();
@@ -71,15 +71,15 @@ export function submit(id, act) {
 	});
 }
 
-/** `matches` where one wants nothing to move. */
+/** Media query that `matches` where the user wants no motion. */
 export const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** A field of a form. @param {HTMLFormElement} form @param {string} name */
+/** Return a field of a form. @param {HTMLFormElement} form @param {string} name */
 export function field({ elements }, name) {
 	return /** @type {HTMLInputElement} */ (elements.namedItem(name));
 }
 
-/** What one draws with on a canvas. @param {HTMLCanvasElement} canvas */
+/** Return the drawing context of a canvas. @param {HTMLCanvasElement} canvas */
 export function pen(canvas) {
 	return /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
 }

@@ -1,4 +1,4 @@
-/** Tells several listeners about named events, in the order in which they asked. */
+/** Calls the listeners of named events, in the order of their registration. */
 export class Emitter {
 	/** @type {Map<string, ((detail: any) => void)[]>} */
 	#listeners = new Map();
@@ -11,7 +11,7 @@ export class Emitter {
 	}
 
 	/**
-	 * A listener that throws is reported and keeps nobody else from hearing the event.
+	 * Call the listeners of an event. Errors of one are reported and do not stop the others.
 	 * @param {string} name @param {any} [detail]
 	 */
 	emit(name, detail) {

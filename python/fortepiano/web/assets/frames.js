@@ -1,4 +1,4 @@
-/** Draws in one animation frame whatever has something to draw, and rests while nothing has. */
+/** Runs all painters in one animation frame, and rests while none has anything to draw. */
 export class Frames {
 	/** @type {Painter[]} */
 	#painters = [];

@@ -1,6 +1,6 @@
-import { recall } from "./store.js";
+import { recall } from "./storage.js";
 
-/** English is written in the page and in the scripts; strings/<code>.json holds what it is elsewhere. */
+/** Languages of the page. Page and scripts hold English, strings/<code>.json the translations. */
 export const LANGUAGES = { en: "English", de: "Deutsch" };
 
 const ATTRIBUTES = ["aria-label", "title", "placeholder"];
@@ -8,37 +8,37 @@ const ATTRIBUTES = ["aria-label", "title", "placeholder"];
 /** @type {Record<string, string>} */
 let words = {};
 
-/** The language that was chosen, or the first of the browser's that there is. */
+/** Return the chosen language, or the first known one of the browser's. */
 export function language() {
 	const wanted = [recall("language", ""), ...navigator.languages.map((code) => code.slice(0, 2))];
 	return wanted.find((code) => code in LANGUAGES) ?? "en";
 }
 
-/** Loads the words of one's language and puts them into the page. */
+/** Load the words of the user's language and put them into the page. */
 export async function translate() {
 	const code = language();
 	document.documentElement.lang = code;
 	if (code === "en") return;
 	const answer = await fetch(new URL(`strings/${code}.json`, import.meta.url)).catch(() => null);
-	if (!answer?.ok) return; // then it stays English
+	if (!answer?.ok) return; // the page stays English
 	words = await answer.json();
 	const texts = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
 	while (texts.nextNode()) {
 		const { currentNode: node } = texts;
 		const text = (node.textContent ?? "").trim();
-		const said = words[text.replace(/\s+/g, " ")];
-		if (said) node.textContent = (node.textContent ?? "").replace(text, said);
+		const word = words[text.replace(/\s+/g, " ")];
+		if (word) node.textContent = (node.textContent ?? "").replace(text, word);
 	}
 	for (const name of ATTRIBUTES) {
 		for (const node of document.querySelectorAll(`[${name}]`)) {
-			const said = words[node.getAttribute(name) ?? ""];
-			if (said) node.setAttribute(name, said);
+			const word = words[node.getAttribute(name) ?? ""];
+			if (word) node.setAttribute(name, word);
 		}
 	}
 }
 
 /**
- * A text in one's language.
+ * Return a text in the user's language.
  * @param {string} text in English; `{name}` stands for a value @param {Record<string, string | number>} [values]
  */
 export function t(text, values = {}) {

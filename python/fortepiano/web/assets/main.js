@@ -7,43 +7,43 @@ import { Away } from "./away.js";
 import { Chat } from "./chat.js";
 import { Clock } from "./clock.js";
 import { showFallenCrown } from "./crown.js";
-import { Cursors, tellCursor } from "./cursors.js";
+import { Pointers, sendPointer } from "./pointers.js";
 import { element } from "./dom.js";
 import { Emitter } from "./emitter.js";
 import { Frames } from "./frames.js";
-import { Journal, expose } from "./hook.js";
+import { Journal, expose } from "./testing.js";
 import { translate } from "./language.js";
-import { Concert } from "./midi/concert.js";
+import { FilePlayer } from "./midi/file_player.js";
 import { MidiPorts } from "./midi/ports.js";
 import { Mutes } from "./mutes.js";
 import { Net } from "./net.js";
 import { Notices } from "./notices.js";
-import { People } from "./people.js";
-import { PersonMenu } from "./person.js";
+import { NamePlates } from "./name_plates.js";
+import { ParticipantMenu } from "./participant_menu.js";
 import { Incoming } from "./piano/incoming.js";
 import { Keyboard } from "./piano/keyboard.js";
 import { Lights } from "./piano/lights.js";
 import { Outgoing } from "./piano/outgoing.js";
 import { Player } from "./piano/player.js";
-import { playByPointer } from "./piano/pointer.js";
+import { playByPointer } from "./piano/pointer_input.js";
 import { Trails } from "./piano/trails.js";
 import { PianoView } from "./piano/view.js";
 import { Preferences } from "./preferences.js";
 import { showProfile } from "./profile.js";
 import { NoteQuota, showQuota } from "./quota.js";
 import { Room } from "./room.js";
-import { Rooms } from "./rooms.js";
-import { Rules } from "./rules.js";
+import { RoomList } from "./room_list.js";
+import { RoomSettings } from "./room_settings.js";
 import { showShare } from "./share.js";
 import { showSound } from "./sound.js";
 import { showStatus } from "./status.js";
-import { showStudio } from "./studio.js";
+import { showRecording } from "./recording.js";
 import { wearRoomColors } from "./theme.js";
-import { showTools } from "./tools.js";
+import { showTools } from "./toolbar.js";
 
 await translate();
 
-// Each part knows only those that it is given here.
+// Each part knows only the parts that it is given here.
 
 /** @type {Journal<Scheduled>} */
 const schedule = new Journal();
@@ -57,7 +57,7 @@ const room = new Room(net, roomOf(location));
 const quota = new NoteQuota(net);
 const frames = new Frames();
 const mutes = new Mutes();
-// Every note that sounds here, one's own and others': for recordings and MIDI instruments.
+// Every note that sounds here, own or not: for recordings and MIDI instruments.
 const heard = new Emitter();
 
 const engine = new Engine();
@@ -75,23 +75,23 @@ const midi = new MidiPorts(player, heard);
 playByPointer(canvas, view, player);
 
 const chat = new Chat(net, room, mutes);
-const menu = new PersonMenu(net, room, mutes, chat);
-const people = new People(element("people"), room, mutes, (person) =>
+const menu = new ParticipantMenu(net, room, mutes, chat);
+const plates = new NamePlates(element("people"), room, mutes, (person) =>
 	person.id === room.me ? element("me-open", HTMLButtonElement).click() : menu.open(person),
 );
-new Incoming({ net, clock, room, engine, voices, lights, people, mutes, heard, scheduled: (note) => schedule.add(note) });
-new Cursors(element("cursors"), room, frames);
-tellCursor(net);
+new Incoming({ net, clock, room, engine, voices, lights, plates, mutes, heard, scheduled: (note) => schedule.add(note) });
+new Pointers(element("cursors"), room, frames);
+sendPointer(net);
 showFallenCrown(element("floor"), net, room, clock);
 const notices = new Notices(net);
-new Rooms(net, room, (name, set) => {
+new RoomList(net, room, (name, set) => {
 	history.pushState(null, "", pathOf(name));
 	room.join(name, set);
 });
-new Rules(net, room);
+new RoomSettings(net, room);
 new Preferences({ engine, instruments, midi, keyboard, trails });
-const concert = new Concert(player, trails);
-showStudio(new Recorder(engine, heard), concert, room, (text) => notices.show({ text, duration: 8000 }));
+const concert = new FilePlayer(player, trails);
+showRecording(new Recorder(engine, heard), concert, room, (text) => notices.show({ text, duration: 8000 }));
 
 showQuota(net, quota, element("quota"));
 showProfile(net, room, new Away(net, room, midi));
@@ -101,7 +101,7 @@ showStatus(net, room, clock);
 showTools(player, keyboard, view);
 wearRoomColors(room);
 
-// The server has the last word on where one is: it may send one elsewhere.
+// The server decides on the room and may move the user to another one.
 room.on("joined", () => {
 	if (roomOf(location) !== room.name) history.replaceState(null, "", pathOf(room.name));
 });

@@ -1,7 +1,7 @@
 import { Emitter } from "./emitter.js";
-import { recall, remember } from "./store.js";
+import { recall, remember } from "./storage.js";
 
-/** Whom one does not want to hear or read, by user id, also on the next visit. Event: `change`. */
+/** Users whom this user does not hear or read, by user id, stored for the next visit. Event: `change`. */
 export class Mutes extends Emitter {
 	/** @type {Set<string>} */
 	notes = new Set(recall("muted.notes", []));

@@ -1,21 +1,21 @@
 import { Emitter } from "./emitter.js";
 
-// Milliseconds before each new attempt, the last one for ever after; chance adds up to 30 % of each.
+// Milliseconds before each new attempt; the last repeats. Chance adds up to 30 %.
 const BACKOFF = [50, 2500, 10000];
 const REFUSED = [4005, 4008];
 /** @type {Record<number, string>} */
 const REASONS = { 1013: "The connection was too slow", 4000: "The server restarts", 4004: "The server heard nothing" };
 
 /**
- * The connection, which comes back by itself.
- * Events: `status` whenever `status` or `reason` changes, `hi` (the message) once the server has
- * greeted. `wire` emits every message under its `m`.
+ * The connection to the server, which reconnects by itself.
+ * Events: `status` whenever `status` or `reason` changes, `hi` with the server's `hi`.
+ * `wire` emits every message under its `m`.
  */
 export class Net extends Emitter {
 	wire = new Emitter();
 	/** @type {Status} */
 	status = "connecting";
-	/** Why the last connection ended, or was refused. */
+	/** Reason for which the last connection ended or was refused. */
 	reason = "";
 	/** @type {WebSocket | null} */
 	#socket = null;
@@ -55,18 +55,18 @@ export class Net extends Emitter {
 		};
 	}
 
-	/** Gives up a connection that is open in name only; a new one follows at once. */
+	/** Give up a connection that is open in name only; a new one follows at once. */
 	drop() {
 		const socket = this.#socket;
 		if (!socket) return;
-		// With nobody at the other end a close takes a minute.
+		// Closing takes a minute when the other end does not answer.
 		socket.onopen = socket.onmessage = socket.onclose = null;
 		socket.close();
 		this.#lost("", 0);
 	}
 
 	/**
-	 * Sends messages in one frame if the server has greeted.
+	 * Send messages in one frame, once the server has sent its `hi`.
 	 * @param {...Message & Record<string, unknown>} messages @returns whether they went out
 	 */
 	send(...messages) {
@@ -99,7 +99,7 @@ export class Net extends Emitter {
 		this.#timer = setTimeout(() => this.open(), delay);
 	}
 
-	/** Why a socket did not open: browsers do not say. */
+	/** Ask the server why a socket did not open, because browsers do not say. */
 	async #ask() {
 		const answer = await fetch("/readyz", { cache: "no-store" }).catch(() => null);
 		const { you, words } = Object(await answer?.json().catch(() => null));

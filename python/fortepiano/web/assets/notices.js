@@ -5,7 +5,7 @@ import { string } from "./text.js";
 const SHOWN = 5;
 const DURATION = 30_000;
 
-/** The server's notifications, one card each. */
+/** The notices of the server, one card each. */
 export class Notices {
 	/** @type {Map<unknown, Card>} */
 	#cards = new Map();
@@ -17,13 +17,13 @@ export class Notices {
 	}
 
 	/**
-	 * Shows a notification; one with the same `id` takes the place of the last.
-	 * @param {Partial<Message>} notification a negative `duration` (ms) stays until closed by hand
+	 * Show a notice, which replaces an earlier one with the same `id`.
+	 * @param {Partial<Message>} notification with a negative `duration` (ms) stays until closed by hand
 	 */
 	show({ id, title, text, html, duration, class: kind }) {
 		const key = string(id) || Symbol();
 		this.#close(key);
-		// A parsed document is inert: it runs nothing and loads nothing.
+		// A parsed document is inert: no script runs and nothing is loaded.
 		const markup = new DOMParser().parseFromString(string(html), "text/html");
 		const body = string(text) || markup.body.textContent?.trim();
 		const heading = string(title);

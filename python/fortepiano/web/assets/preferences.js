@@ -1,9 +1,9 @@
 import { INSTRUMENTS } from "./audio/instruments.js";
 import { element, field, make, panel, press } from "./dom.js";
 import { LANGUAGES, language, t } from "./language.js";
-import { recall, remember } from "./store.js";
+import { recall, remember } from "./storage.js";
 
-/** What one chooses for oneself: sound, MIDI instruments, layout, looks, language. */
+/** The dialog with the user's own choices: sound, MIDI instruments, layout, looks, language. */
 export class Preferences {
 	#form = element("preferences-form", HTMLFormElement);
 	#midi;
@@ -31,9 +31,9 @@ export class Preferences {
 		this.#choice("layout", keyboard.layout, (layout) => keyboard.lay(layout));
 		const { dataset } = document.documentElement;
 		for (const name of ["theme", "contrast"]) {
-			const kept = recall(name, "");
-			dataset[name] = kept;
-			this.#choice(name, kept, (value) => remember(name, (dataset[name] = value)));
+			const stored = recall(name, "");
+			dataset[name] = stored;
+			this.#choice(name, stored, (value) => remember(name, (dataset[name] = value)));
 		}
 		this.#choice("notes", trails.falling ? "falling" : "", (value) => {
 			trails.falling = value === "falling";

@@ -2,7 +2,7 @@ import { element, panel, submit } from "./dom.js";
 import { oneLine } from "./text.js";
 
 /**
- * One's own name and colour, and whether one is away.
+ * Show the dialog with the user's own name and colour, and whether they are away.
  * @param {Net} net @param {Room} room @param {Away} away
  */
 export function showProfile(net, room, away) {
@@ -23,7 +23,7 @@ export function showProfile(net, room, away) {
 	});
 	submit("me-form", () => {
 		const chosen = oneLine(name.value, 40);
-		// One's own name may be masked here: what one did not touch stays.
+		// The name shown may be a masked one, so an untouched name is not sent.
 		const set = { ...(chosen && name.value !== name.defaultValue && { name: chosen }), color: color.value };
 		net.send({ m: "userset", set });
 		away.choose(gone.checked);

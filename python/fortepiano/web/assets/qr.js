@@ -1,6 +1,6 @@
 /**
- * QR codes (ISO/IEC 18004) for addresses: bytes, error correction level L, versions 1 to 6, which is
- * up to 134 bytes. By version: how many words there are, and how many of each block correct errors.
+ * QR codes (ISO/IEC 18004) for addresses of up to 134 bytes: error correction level L, versions 1 to 6.
+ * By version: the number of words, and those of each block that correct errors.
  */
 const TOTAL = [26, 44, 70, 100, 134, 172];
 const CHECKS = [7, 10, 15, 20, 26, 18];
@@ -18,7 +18,7 @@ for (let i = 0, x = 1; i < 255; i += 1, x = (x << 1) ^ (x > 127 ? 0x11d : 0)) {
 /** @param {number} a @param {number} b */
 const times = (a, b) => (a && b ? EXP[LOG[a] + LOG[b]] : 0);
 
-/** Rows of modules, true where dark; undefined for too long a text. @param {string} text @returns {boolean[][] | undefined} */
+/** Return rows of modules, true where dark; undefined for too long a text. @param {string} text @returns {boolean[][] | undefined} */
 export function qr(text) {
 	const bytes = new TextEncoder().encode(text);
 	const blocks = (/** @type {number} */ i) => (i === 5 ? 2 : 1);
@@ -32,7 +32,7 @@ export function qr(text) {
 	const set = (x, y, dark) => {
 		if (x in grid && y in grid) grid[y][x] = dark;
 	};
-	/** Rings, light at some distances. @param {number} cx @param {number} cy @param {number} far @param {number[]} light */
+	/** Draw rings, light at some distances. @param {number} cx @param {number} cy @param {number} far @param {number[]} light */
 	const rings = (cx, cy, far, light) => {
 		for (let y = -far; y <= far; y++) {
 			for (let x = -far; x <= far; x++) set(cx + x, cy + y, !light.includes(Math.max(Math.abs(x), Math.abs(y))));
@@ -69,10 +69,10 @@ export function qr(text) {
 	return grid;
 }
 
-/** @param {Uint8Array} bytes @param {number} room how many words there are for them */
+/** @param {Uint8Array} bytes @param {number} room number of words for them */
 function encoded(bytes, room) {
 	const words = [];
-	// Four bits say "bytes", so all that follows is shifted by half a word.
+	// Four bits declare bytes, so all that follows is shifted by half a word.
 	let before = 4;
 	for (const byte of [bytes.length, ...bytes, 0]) {
 		words.push((before << 4) | (byte >> 4));
@@ -82,7 +82,7 @@ function encoded(bytes, room) {
 	return words;
 }
 
-/** The words of all blocks in turn, then the checks. @param {number[]} words @param {number} blocks @param {number} checks */
+/** Return the words of all blocks in turn, then the checks. @param {number[]} words @param {number} blocks @param {number} checks */
 function interleaved(words, blocks, checks) {
 	const length = words.length / blocks;
 	const data = Array.from({ length: blocks }, (_, i) => words.slice(i * length, (i + 1) * length));
@@ -90,7 +90,7 @@ function interleaved(words, blocks, checks) {
 	return [...turns(data), ...turns(data.map((block) => remainder(block, checks)))];
 }
 
-/** Reed-Solomon: the rest of a block over the generator. @param {number[]} block @param {number} checks */
+/** Return the rest of a block over the generator (Reed-Solomon). @param {number[]} block @param {number} checks */
 function remainder(block, checks) {
 	let generator = [1];
 	for (let i = 0; i < checks; i++) {

@@ -2,11 +2,11 @@ import { Emitter } from "./emitter.js";
 import { t } from "./language.js";
 
 /**
- * How many notes may still be played: the algorithm of docs/protocol.md, which the server applies too.
- * Event: `change` whenever the points did, `refused` when somebody plays faster than they allow.
+ * The notes that may still be played, by the algorithm of docs/protocol.md, which the server applies too.
+ * Events: `change` of the points, `refused` when the user plays faster than they allow.
  */
 export class NoteQuota extends Emitter {
-	// What a client may assume until the server says otherwise, and while it plays alone.
+	// Defaults until the server sends other numbers, and without a connection.
 	allowance = 8000;
 	max = 24_000;
 	/** Milliseconds between two ticks. */
@@ -18,17 +18,17 @@ export class NoteQuota extends Emitter {
 	/** @param {Net} net */
 	constructor(net) {
 		super();
-		// The most common one, for servers that do not tell it.
-		this.adopt({ tick: 2000 });
-		net.wire.on("nq", (message) => this.adopt(message));
+		// The most common tick, for servers that do not send theirs.
+		this.apply({ tick: 2000 });
+		net.wire.on("nq", (message) => this.apply(message));
 	}
 
 	get points() {
 		return this.#points;
 	}
 
-	/** Takes an `nq`, which fills nothing up; what is too much is cut. @param {Partial<Message>} numbers */
-	adopt({ allowance, max, maxHistLen, tick }) {
+	/** Apply an `nq`, which adds no points and cuts those above the new bound. @param {Partial<Message>} numbers */
+	apply({ allowance, max, maxHistLen, tick }) {
 		this.allowance = positive(allowance, this.allowance);
 		this.max = positive(max, this.max);
 		this.#points = Math.min(this.#points, this.max);
@@ -54,7 +54,7 @@ export class NoteQuota extends Emitter {
 	/** @param {number} needed note events @returns whether they were paid for */
 	spend(needed) {
 		const recent = this.#history.reduce((sum, points) => sum + points, 0);
-		// Who stayed at zero all along pays dearly until a pause.
+		// After a whole history at zero, notes are dear until a pause.
 		const price = recent <= 0 ? needed * this.allowance : needed;
 		if (this.#points < price) {
 			this.emit("refused");
@@ -72,7 +72,7 @@ function positive(value, fallback) {
 }
 
 /**
- * Shows the points in a bar that shrinks as they are spent.
+ * Show the points in a bar that shrinks as they are spent.
  * @param {Net} net @param {NoteQuota} quota
  * @param {HTMLElement} bar an element with role `meter` around the part that shrinks
  */
@@ -98,7 +98,7 @@ export function showQuota(net, quota, bar) {
 		setTimeout(() => delete bar.dataset.refused, 600);
 	};
 	quota.on("refused", refused);
-	// Another tab of the same person spends the same points.
+	// Another tab of the same participant spends the same points.
 	net.wire.on("notification", ({ code }) => {
 		if (code === "too_fast") refused();
 	});

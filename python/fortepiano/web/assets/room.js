@@ -4,30 +4,29 @@ import { Emitter } from "./emitter.js";
 import { string } from "./text.js";
 
 /**
- * The room one is in, as the server tells it, and who is there.
- * Events: `joined` when the server put the page into another room, `changed` when settings, crown
- * or the number of people did, `person` with somebody new or changed, `moved` with somebody
- * whose cursor moved, `left` with a participant id, `self` when one's own name or colour changed.
+ * The user's room and its participants, as the server sends them. Events: `joined` in another room,
+ * `changed` for settings, crown and number of participants, `self` for the own name and colour.
+ * `person` brings a new or changed participant, `moved` one whose pointer moved, `left` an id.
  */
 export class Room extends Emitter {
 	/** The room's name; empty until the first `ch`. */
 	name = "";
 	/** Own participant id in this room. */
 	me = "";
-	/** Oneself as the server knows one, before any room. @type {User | null} */
+	/** The user as the server knows them, before any room. @type {User | null} */
 	user = null;
 	/** @type {Settings} */
 	settings = {};
 	/** @type {Crown | null} */
 	crown = null;
-	/** User ids of who rules beside the crown's holder. @type {Set<string>} */
+	/** User ids of the moderators beside the holder. @type {Set<string>} */
 	coowners = new Set();
-	/** @type {Map<string, Person>} */
+	/** @type {Map<string, Participant>} */
 	people = new Map();
 	#net;
 	/** The room to ask for upon the next `hi`. */
 	#wanted;
-	/** What it shall be like should it be new, or gone after a restart. @type {Settings | undefined} */
+	/** Settings for a wanted room that is new, or gone after a restart. @type {Settings | undefined} */
 	#set;
 
 	/** @param {Net} net @param {string} name the room to enter first */
@@ -47,35 +46,35 @@ export class Room extends Emitter {
 		net.wire.on("bye", ({ p }) => this.#remove(p));
 	}
 
-	/** Asks for another room. @param {string} name @param {Settings} [set] what it shall be like if it is new */
+	/** Ask for another room. @param {string} name @param {Settings} [set] its settings if it is new */
 	join(name, set) {
 		this.#wanted = name;
 		this.#set = set;
 		this.#ask();
 	}
 
-	/** Whose crown it is now; undefined where nobody wears it. */
+	/** The holder of the crown; undefined while there is none. */
 	get holder() {
 		const id = this.crown?.participantId;
 		return id ? this.people.get(id) : undefined;
 	}
 
-	/** Whether one wears the crown. */
-	get holds() {
+	/** Whether the user is the holder of the crown. */
+	get holdsCrown() {
 		return this.me !== "" && this.crown?.participantId === this.me;
 	}
 
-	/** Whether one may change the room and throw people out. */
-	get rules() {
-		return this.holds || this.coowners.has(this.user?._id ?? "");
+	/** Whether the user may change the room and throw people out. */
+	get canModerate() {
+		return this.holdsCrown || this.coowners.has(this.user?._id ?? "");
 	}
 
-	/** Whether the room takes one's notes: with `crownsolo` only those of the crown's holder. */
-	get open() {
-		return !this.settings.crownsolo || this.holds;
+	/** Whether the room takes the user's notes: under `crownsolo` only the holder's. */
+	get mayPlay() {
+		return !this.settings.crownsolo || this.holdsCrown;
 	}
 
-	/** Oneself in this room, or as the server greeted one. */
+	/** The user in this room, or as the server knows them. */
 	get self() {
 		return this.people.get(this.me) ?? this.user;
 	}
@@ -110,7 +109,7 @@ export class Room extends Emitter {
 	#update(entry) {
 		if (typeof entry.id !== "string") return;
 		const known = this.people.get(entry.id);
-		/** @type {Person} */
+		/** @type {Participant} */
 		const person = known ?? { id: entry.id, _id: entry.id, name: t("Anonymous"), color: color(null), x: 200, y: 100 };
 		person._id = string(entry._id, person._id);
 		person.name = string(entry.name, person.name);
@@ -120,7 +119,7 @@ export class Room extends Emitter {
 		person.afk = entry.afk === true;
 		person.vanished = entry.vanished === true;
 		person.alike = string(entry.looksLike);
-		// A tag comes along each time: without one, it is gone.
+		// A tag is sent each time: a message without one removes it.
 		const { text, color: shade } = Object(entry.tag);
 		person.tag = string(text) ? { text, color: color(shade) } : null;
 		this.people.set(person.id, person);

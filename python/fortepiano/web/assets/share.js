@@ -4,7 +4,7 @@ import { qr } from "./qr.js";
 
 const QUIET = 4;
 
-/** The dialog with the room's address, as a text and as a code for a phone. */
+/** Show the dialog with the room's address, as text and as a QR code. */
 export function showShare() {
 	const link = element("share-link", HTMLInputElement);
 	const code = element("share-code", HTMLCanvasElement);
@@ -17,7 +17,7 @@ export function showShare() {
 	});
 	const copy = press("share-copy", async () => {
 		link.select();
-		// Without TLS pages have no clipboard, but the old command.
+		// Pages without TLS have no clipboard, only the old command.
 		const copied = await (navigator.clipboard?.writeText(link.value).then(() => true, () => false) ?? false);
 		if (copied || document.execCommand("copy")) copy.textContent = t("Copied");
 	});

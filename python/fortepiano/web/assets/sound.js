@@ -1,10 +1,10 @@
 import { element, press } from "./dom.js";
 
-// How long a browser that lets pages sound by themselves takes to say so, milliseconds.
+// Milliseconds until a browser that lets pages sound by themselves has started the sound.
 const GRACE = 400;
 
 /**
- * The volume slider, and the button that starts the sound where the browser waits for a gesture.
+ * Show the volume slider, and a button to start the sound where the browser waits for a gesture.
  * @param {Engine} engine
  */
 export function showSound(engine) {
@@ -18,7 +18,7 @@ export function showSound(engine) {
 	const draw = () => {
 		start.hidden = engine.running;
 	};
-	// Any gesture will do: who just begins to play need not look for the button.
+	// Any gesture will do: users may just begin to play.
 	for (const gesture of ["pointerup", "keydown"]) addEventListener(gesture, () => engine.unlock(), { passive: true });
 	press("play", () => {
 		engine.unlock();

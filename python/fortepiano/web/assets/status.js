@@ -4,7 +4,7 @@ import { t } from "./language.js";
 const WORDS = { connecting: "Connecting…", online: "Online", reconnecting: "Reconnecting…", refused: "Refused" };
 
 /**
- * Says in the header where one is, whether one is connected, and who wears the crown.
+ * Show the room, the state of the connection and the holder of the crown in the header.
  * @param {Net} net @param {Room} room @param {Clock} clock
  */
 export function showStatus(net, room, clock) {
@@ -17,7 +17,7 @@ export function showStatus(net, room, clock) {
 		status.dataset.status = net.status;
 		element("status-text").textContent = net.reason ? `${t(WORDS[net.status])} (${t(net.reason)})` : t(WORDS[net.status]);
 	};
-	// Outside of the live region: nobody wants to hear a number every few seconds.
+	// Outside of the live region, so that screen readers do not repeat the number.
 	const measured = () => {
 		latency.textContent = net.status === "online" && clock.latency !== null ? `${Math.round(clock.latency)} ms` : "";
 	};

@@ -1,11 +1,11 @@
-// What the server refuses in names and lines (docs/protocol.md), and half surrogates.
+// Characters that the server refuses in names and lines (docs/protocol.md), and half surrogates.
 const REFUSED = /[\p{Cc}\p{Zl}\p{Zp}\u200f\u202b\u202e\u2066\u2067]+/gu;
 const HALVES = /\p{Cs}/gu;
 /** @type {Record<string, string>} */
 const OPENING = { ")": "(", "]": "[", "}": "{" };
 
 /**
- * What somebody typed, as the server takes it.
+ * Return a typed text as the server takes it.
  * @param {string} typed @param {number} limit UTF-16 units
  */
 export function oneLine(typed, limit) {
@@ -18,7 +18,7 @@ export function string(value, fallback = "") {
 }
 
 /**
- * A line with its links, for `append`: what is no address stays text, and only the web's are links.
+ * Return a line for `append`: web addresses as links, all else as text.
  * @param {string} line @returns {(string | HTMLAnchorElement)[]}
  */
 export function withLinks(line) {
@@ -27,7 +27,7 @@ export function withLinks(line) {
 		if (!URL.canParse(address)) return part;
 		const link = document.createElement("a");
 		link.href = address;
-		// The host as it is asked for: no letter in it only looks like another.
+		// The host as the browser requests it, so that no letter poses as another.
 		link.textContent = address.replace(/\/\/[^/?#\\]*/, `//${new URL(address).host}`);
 		link.target = "_blank";
 		link.rel = "noopener noreferrer nofollow";
@@ -36,7 +36,7 @@ export function withLinks(line) {
 }
 
 /**
- * An address without the end of the sentence around it; brackets that it opened are its own.
+ * Return an address without the end of the sentence around it; brackets that it opened stay.
  * @param {string} address @returns {string}
  */
 function ended(address) {

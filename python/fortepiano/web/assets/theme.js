@@ -1,6 +1,6 @@
 import { color } from "./color.js";
 
-/** Lets the page take on the colours of the room, darkened by the style sheet. @param {Room} room */
+/** Give the page the colours of the room, which the style sheet darkens. @param {Room} room */
 export function wearRoomColors(room) {
 	const { style } = document.body;
 	room.on("changed", () => {

@@ -1,9 +1,9 @@
 /*
- * The shapes that travel, and the few that several modules share; the scripts' JSDoc refers to them,
- * and needs no imports for that: all are global.
+ * The shapes of messages, and those that several modules share. All are global, so the scripts' JSDoc
+ * refers to them without imports.
  *
- * The wire is described in docs/protocol.md. Whatever comes in is checked where it is used, so
- * fields that a server may leave out are optional here.
+ * docs/protocol.md describes the wire. Messages are checked at their use, so fields that a server may
+ * leave out are optional here.
  */
 
 export {};
@@ -25,8 +25,8 @@ declare global {
   type Net = import("./net.js").Net;
   type NoteQuota = import("./quota.js").NoteQuota;
   type Outgoing = import("./piano/outgoing.js").Outgoing;
-  type People = import("./people.js").People;
-  type Concert = import("./midi/concert.js").Concert;
+  type NamePlates = import("./name_plates.js").NamePlates;
+  type FilePlayer = import("./midi/file_player.js").FilePlayer;
   type PianoView = import("./piano/view.js").PianoView;
   type Player = import("./piano/player.js").Player;
   type Recorder = import("./audio/recorder.js").Recorder;
@@ -35,7 +35,7 @@ declare global {
   type Voices = import("./audio/voices.js").Voices;
   type Instrument = keyof typeof import("./audio/instruments.js").INSTRUMENTS;
 
-  // What modules are given.
+  // Parts that modules are given.
 
   interface PlayerParts {
     engine: Engine;
@@ -44,7 +44,7 @@ declare global {
     outgoing: Outgoing;
     quota: NoteQuota;
     room: Room;
-    /** Told of each `note` that sounds here. */
+    /** Emits each `note` that sounds here. */
     heard: Emitter;
   }
 
@@ -55,11 +55,11 @@ declare global {
     engine: Engine;
     voices: Voices;
     lights: Lights;
-    people: People;
+    plates: NamePlates;
     mutes: Mutes;
-    /** Told of each `note` that sounds here. */
+    /** Emits each `note` that sounds here. */
     heard: Emitter;
-    /** Told of each note that is to sound. */
+    /** Called with each note that is to sound. */
     scheduled(note: Scheduled): void;
   }
 
@@ -71,7 +71,7 @@ declare global {
     trails: Trails;
   }
 
-  // What they keep. Positions and sizes of keys are in widths of a white one.
+  // State of modules. Positions and sizes of keys are in widths of a white key.
 
   interface Key {
     /** `a-1` to `c7`; sharps carry an `s`. */
@@ -83,7 +83,7 @@ declare global {
     width: number;
   }
 
-  /** A key's light on the keyboard, and who holds it, with his colour. */
+  /** The light of a key on the keyboard, and the colours of its holders by player. */
   interface Light {
     level: number;
     color: string;
@@ -91,13 +91,13 @@ declare global {
     holders: Map<string, string>;
   }
 
-  /** A note that will be shown at its time; without a colour, the key goes up. */
+  /** A note to show at its time; without a colour, the key goes up. */
   interface LightEvent {
     due: number;
     key: Key;
     player: string;
     color: string | null;
-    /** Called when it lights up. */
+    /** Called when the key lights up. */
     begun: () => void;
   }
 
@@ -110,7 +110,7 @@ declare global {
     end: number | null;
   }
 
-  /** A note that begins, or ends where it has no velocity; milliseconds. */
+  /** The beginning of a note, or its end where there is no velocity; milliseconds. */
   interface Stroke {
     at: number;
     midi: number;
@@ -118,13 +118,13 @@ declare global {
     velocity: number | null;
   }
 
-  /** A notification that is shown, and what takes it away. */
+  /** A visible notice, and the timer that removes it. */
   interface Card {
     card: HTMLElement;
     timer: number;
   }
 
-  /** A MIDI port as it is offered. */
+  /** A MIDI port, as offered to the user. */
   interface Port {
     name: string;
     input: boolean;
@@ -139,8 +139,8 @@ declare global {
     pulsed: number;
   }
 
-  interface Cursor {
-    person: Person;
+  interface Pointer {
+    person: Participant;
     node: HTMLElement;
     label: HTMLElement;
     x: number;
@@ -149,7 +149,7 @@ declare global {
 
   type Status = "connecting" | "online" | "reconnecting" | "refused";
 
-  /** Draws; returns whether it needs the next frame too. */
+  /** Draws; returns whether the next frame is needed too. */
   type Painter = (now: number) => boolean;
 
   /** A key that was down for a while; times in milliseconds. */
@@ -167,7 +167,7 @@ declare global {
   /** Tick, microseconds of a beat. */
   type Tempo = [number, number];
 
-  /** Computes a note in steps: for a MIDI number, at so many samples per second. */
+  /** Computes a note in steps, from a MIDI number and the samples per second. */
   type Recipe = (midi: number, rate: number) => Generator<void, Float32Array<ArrayBuffer>>;
 
   /** An instrument by its partials: ratio to the pitch, level, loss per second at middle C. */
@@ -189,16 +189,16 @@ declare global {
   /** One note, ready to be connected and started. */
   interface Sound {
     source: AudioScheduledSourceNode;
-    /** Its level, which falls once the key is let go. */
+    /** Level of the note, which falls after the release of the key. */
     gain: GainNode;
-    /** Above which frequency it is softer, Hz. */
+    /** Frequency above which the note is softer, Hz. */
     tone?: number;
-    /** Time constant of that fall, seconds. */
+    /** Time constant of the fall after the release, seconds. */
     fade: number;
   }
 
   interface Voice {
-    /** Who plays which key. */
+    /** MIDI number and player. */
     slot: string;
     /** Seconds of the audio context. */
     begins: number;
@@ -207,45 +207,45 @@ declare global {
     gain: GainNode;
   }
 
-  /** What the DOM's types lack: not all browsers have it. */
+  /** A part of some browsers that the DOM's types lack. */
   interface Navigator {
     keyboard?: { getLayoutMap(): Promise<Map<string, string>> };
   }
 
-  // What travels.
+  // Shapes on the wire.
 
-  /** Somebody whom one can write to. */
+  /** A user to write to. */
   interface Named {
     _id: string;
     name: string;
   }
 
-  /** Somebody as the server greets him. */
+  /** A user, as in the server's `hi`. */
   interface User extends Named {
     color: string;
   }
 
-  /** Somebody in the room, as `ppl`, `p` and `a.p` tell it. */
-  interface Person {
-    /** Participant id: what `n.p`, `m.id` and `bye.p` refer to. */
+  /** A participant of the room, as in `ppl`, `p` and `a.p`. */
+  interface Participant {
+    /** Participant id, to which `n.p`, `m.id` and `bye.p` refer. */
     id: string;
-    /** User id: what mutes and bans refer to. */
+    /** User id, to which mutes and bans refer. */
     _id: string;
     name: string;
-    /** Always a checked `#rrggbb` once it is in the `Room`. */
+    /** In the `Room` always a checked `#rrggbb`. */
     color: string;
     /** Percent of the window; 200 until the first move. */
     x: number;
     y: number;
     tag?: { text: string; color: string } | null;
     afk?: boolean;
-    /** For whom the name could be taken: `holder` of the crown, or `staff`; empty for nobody. */
+    /** Owner of a similar name: `holder` of the crown, or `staff`; else empty. */
     alike?: string;
-    /** Somebody whom only staff sees. */
+    /** Whether only staff sees this participant. */
     vanished?: boolean;
   }
 
-  /** What a room is like; unknown keys are kept for the reconnect. */
+  /** Settings of a room; unknown keys are stored for the reconnect. */
   interface Settings {
     visible?: boolean;
     chat?: boolean;
@@ -259,33 +259,33 @@ declare global {
     [key: string]: unknown;
   }
 
-  /** A point, percent of the window; some servers send texts. */
+  /** A point, percent of the window; some servers send strings. */
   interface Point {
     x: number | string;
     y: number | string;
   }
 
   interface Crown {
-    /** Who holds it, or held it last. */
+    /** The holder, or the last one. */
     userId: string;
-    /** Missing: it lies on the floor. */
+    /** Missing while the crown lies on the floor. */
     participantId?: string | null;
-    /** When it was dropped, server milliseconds. */
+    /** Time of the fall, server milliseconds. */
     time?: number;
-    /** For how long it lies before others may take it, milliseconds. */
+    /** Time after the fall until others may take the crown, milliseconds. */
     rest?: number;
     startPos?: Point;
     endPos?: Point;
   }
 
-  /** A room as `ch.ch` and `ls.u[]` tell it. */
+  /** A room, as in `ch.ch` and `ls.u[]`. */
   interface Channel {
     _id: string;
-    /** People, not tabs. */
+    /** Number of participants, not tabs. */
     count?: number;
     settings?: Settings;
     crown?: Crown;
-    /** User ids; only in `ch.ch`, and only where there are any. */
+    /** User ids; only in `ch.ch`, and missing where there are none. */
     coowners?: string[];
     banned?: boolean;
   }
@@ -305,9 +305,9 @@ declare global {
   /** Any message; each reader checks what it reads. */
   type Message = Record<string, any> & { m: string };
 
-  /** One remote note as it was handed to the audio clock. */
+  /** One remote note, as handed to the audio clock. */
   interface Scheduled {
-    /** Who played. */
+    /** Id of the player. */
     p: string;
     n: string;
     /** Velocity; null where the key goes up. */
@@ -317,13 +317,13 @@ declare global {
     t: number;
     /** The note's `d`, milliseconds. */
     d: number;
-    /** When it is due, milliseconds of the page's own clock. */
+    /** Time at which the note is due, milliseconds of the page's own clock. */
     due: number;
-    /** When it sounds, seconds of the audio context; null while that is silent. */
+    /** Time at which the note sounds, seconds of the audio context; null while that is silent. */
     at: number | null;
   }
 
-  /** One own note as it went out. */
+  /** One own note, as sent. */
   interface Sent {
     n: string;
     v: number | null;

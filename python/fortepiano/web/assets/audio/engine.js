@@ -1,32 +1,31 @@
 import { now } from "../clock.js";
 import { Emitter } from "../emitter.js";
-import { recall, remember } from "../store.js";
+import { recall, remember } from "../storage.js";
 
 const LANES = 7;
 const WIDTH = 0.45;
-// Milliseconds for which two clocks are compared before older comparisons are forgotten.
+// Milliseconds of comparing two clocks before older comparisons are dropped.
 const WINDOW = 3000;
 
 /**
- * The audio context and all that lies between the notes and the ears: lanes from left to right,
- * a little room, volume, compressor, and a limiter so that ten thousand notes hurt nobody.
+ * The audio context and the path of all notes: lanes from left to right, a little reverb, volume,
+ * compressor, and a limiter so that ten thousand notes hurt no ears.
  * Event: `state` whenever `running` changed.
  */
 export class Engine extends Emitter {
 	context = new AudioContext({ latencyHint: "interactive" });
-	/** Where all that one hears comes together; a recorder listens here. @type {AudioNode} */
+	/** The node that all sound passes; recorders listen here. @type {AudioNode} */
 	output;
 	#volume = this.context.createGain();
 	#wet = this.context.createGain();
 	/** @type {AudioNode[]} */
 	#lanes = [];
-	/** Low passes before them, shared by notes of about one brightness. @type {Map<string, AudioNode>} */
+	/** Low passes before the lanes, shared by notes of about one brightness. @type {Map<string, AudioNode>} */
 	#tones = new Map();
-	// Seconds of the audio context less seconds of the page's clock, at most: in this window of time
-	// and in the one before.
+	// Most seconds of the audio context less those of the page's clock, in this window and the last one.
 	#ahead = -Infinity;
 	#before = -Infinity;
-	/** When this window began, milliseconds of the page's clock. */
+	/** Beginning of this window, milliseconds of the page's clock. */
 	#since = 0;
 
 	constructor() {
@@ -50,7 +49,7 @@ export class Engine extends Emitter {
 		this.volume = this.volume;
 		this.reverb = this.reverb;
 		context.addEventListener("statechange", () => {
-			// While it was suspended its time stood still.
+			// The time of a suspended context stands still.
 			this.#ahead = this.#before = -Infinity;
 			this.emit("state");
 		});
@@ -61,12 +60,12 @@ export class Engine extends Emitter {
 		return this.context.state === "running";
 	}
 
-	/** Starts the sound; browsers may ignore that until the user has done something. */
+	/** Start the sound; browsers may ignore that before a gesture of the user. */
 	unlock() {
-		if (!this.running) this.context.resume().catch(() => {}); // it stays silent, and `running` says so
+		if (!this.running) this.context.resume().catch(() => {}); // silence, which `running` shows
 	}
 
-	/** 0..1, kept for the next visit. */
+	/** Volume, 0..1, stored for the next visit. */
 	get volume() {
 		return Math.min(Math.max(recall("volume", 0.7), 0), 1);
 	}
@@ -77,7 +76,7 @@ export class Engine extends Emitter {
 		this.#volume.gain.setTargetAtTime(1.6 * share * share, this.context.currentTime, 0.02);
 	}
 
-	/** How much of the room's echo is heard, 0..1. */
+	/** Level of the reverb, 0..1. */
 	get reverb() {
 		return Math.min(Math.max(recall("reverb", 0.35), 0), 1);
 	}
@@ -88,8 +87,8 @@ export class Engine extends Emitter {
 	}
 
 	/**
-	 * Where a key's sound enters: low ones to the left, high ones to the right, as the player hears.
-	 * @param {number} midi @param {number} [tone] above which it is softer, Hz; rounded to a third of an octave
+	 * Return the input for a key's sound: low keys left, high keys right, as the player hears.
+	 * @param {number} midi @param {number} [tone] low pass, Hz, rounded to a third of an octave
 	 */
 	lane(midi, tone) {
 		const place = Math.round(((midi - 21) / 87) * (LANES - 1));
@@ -104,8 +103,8 @@ export class Engine extends Emitter {
 	}
 
 	/**
-	 * The audio context's time of a moment of the page's clock.
-	 * @param {number} moment milliseconds @returns {number} seconds; the present for what is past
+	 * Return the audio context's time for a time of the page's clock.
+	 * @param {number} moment milliseconds @returns {number} seconds, the present at the earliest
 	 */
 	at(moment) {
 		this.#compare();
@@ -113,8 +112,8 @@ export class Engine extends Emitter {
 	}
 
 	/**
-	 * Compares the two clocks. `currentTime` advances in blocks and so lags behind by up to one of
-	 * them: the least lag of the last seconds is the truth. Without that, phrases would stumble.
+	 * Compare the two clocks. `currentTime` advances in blocks and lags behind by up to one of them, so
+	 * the least lag of the last seconds is the true one. Otherwise phrases would stumble.
 	 */
 	#compare() {
 		if (!this.running) return;
@@ -128,7 +127,7 @@ export class Engine extends Emitter {
 	}
 }
 
-/** The echo of a small room: noise that decays, its high end faster. @param {BaseAudioContext} context */
+/** Return the reverb of a small room: decaying noise, its high end faster. @param {BaseAudioContext} context */
 function ambience(context) {
 	const length = Math.ceil(1.3 * context.sampleRate);
 	const buffer = context.createBuffer(2, length, context.sampleRate);

@@ -1,9 +1,9 @@
-import { recall, remember } from "../store.js";
-import { Bank } from "./bank.js";
+import { recall, remember } from "../storage.js";
+import { SampleBank } from "./samples.js";
 import { TIMBRES, pluck } from "./partials.js";
-import { strike } from "./strings.js";
+import { strike } from "./computed_piano.js";
 
-/** Instruments by name, in the order in which they are offered. */
+/** Instruments by name, in the order of the choice. */
 export const INSTRUMENTS = {
 	piano: "Grand piano",
 	strings: "Computed piano",
@@ -19,18 +19,18 @@ export const INSTRUMENTS = {
 const SYNTH = { wave: "sawtooth", attack: 0.02, decay: 0.4, sustain: 0.5, release: 0.25 };
 // Drawbars 8', 4', 2 2/3', 2', 1 1/3' and their neighbours, as partials of the lowest one.
 const DRAWBARS = new Float32Array([0, 1, 0.8, 0.5, 0.6, 0, 0.25, 0, 0.3, 0, 0, 0, 0.12]);
-// Above this key a piano has no dampers: let go, the strings ring on.
+// Above this key a piano has no dampers: released strings ring on.
 const UNDAMPED = 90;
 
-/** What makes the sound of a note: the instrument that was chosen. */
+/** Makes the sound of each note with the chosen instrument. */
 export class Instruments {
 	/** @type {Instrument} */
 	chosen;
-	/** Whether recordings are what the grand piano sounds with. */
+	/** Whether the grand piano sounds with recordings. */
 	recorded = false;
 	/** @type {Envelope} */
 	synth;
-	/** @type {Map<string, Bank>} */
+	/** @type {Map<string, SampleBank>} */
 	#banks = new Map();
 	#organ;
 	#context;
@@ -45,8 +45,8 @@ export class Instruments {
 		this.#folder = folder;
 		this.#organ = context.createPeriodicWave(new Float32Array(DRAWBARS.length), DRAWBARS);
 		this.synth = { ...SYNTH, ...recall("synth", {}) };
-		const kept = recall("instrument", "piano");
-		this.chosen = kept in INSTRUMENTS ? /** @type {Instrument} */ (kept) : "piano";
+		const stored = recall("instrument", "piano");
+		this.chosen = stored in INSTRUMENTS ? /** @type {Instrument} */ (stored) : "piano";
 		this.#prepare();
 	}
 
@@ -63,14 +63,14 @@ export class Instruments {
 		remember("synth", this.synth);
 	}
 
-	/** How many sounds of the chosen instrument are there; 0 where none need be prepared. */
+	/** Number of prepared sounds of the chosen instrument; 0 where none are needed. */
 	get ready() {
 		return this.#banks.get(this.chosen)?.size ?? 0;
 	}
 
 	/**
 	 * @param {number} midi @param {number} velocity 0..1
-	 * @param {number} at when it begins, seconds of the audio context @returns {Sound}
+	 * @param {number} at beginning, seconds of the audio context @returns {Sound}
 	 */
 	strike(midi, velocity, at) {
 		const bank = this.#banks.get(this.chosen);
@@ -80,7 +80,7 @@ export class Instruments {
 	#prepare() {
 		const name = this.chosen;
 		if (this.#banks.has(name) || name === "organ" || name === "synth") return;
-		const bank = new Bank(this.#context);
+		const bank = new SampleBank(this.#context);
 		this.#banks.set(name, bank);
 		const timbre = TIMBRES[name];
 		/** @type {Recipe} */
@@ -96,12 +96,12 @@ export class Instruments {
 		});
 	}
 
-	/** @param {Bank} bank @param {number} midi @param {number} velocity @returns {Sound} */
+	/** @param {SampleBank} bank @param {number} midi @param {number} velocity @returns {Sound} */
 	#struck(bank, midi, velocity) {
 		const { buffer, rate } = bank.sound(midi);
 		const source = new AudioBufferSourceNode(this.#context, { buffer, playbackRate: rate });
 		const pitch = 440 * 2 ** ((midi - 69) / 12);
-		// A soft stroke lacks the upper partials; that, more than the level, is what touch sounds like.
+		// A soft stroke lacks the upper partials, which marks touch more than the level does.
 		const tone = Math.min(18_000, pitch * (1 + 6 * velocity) + 150 + 8000 * velocity ** 2.5);
 		const gain = new GainNode(this.#context, { gain: 1.1 * velocity ** 1.35 });
 		source.connect(gain);

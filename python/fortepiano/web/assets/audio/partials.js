@@ -1,8 +1,8 @@
-import { finish, ring } from "./strings.js";
+import { finish, ring } from "./computed_piano.js";
 
 /**
- * Instruments that are struck or plucked, as the partials by which one knows them: the ratio of each to
- * the pitch, its level, and how fast it decays (per second, at middle C).
+ * Struck and plucked instruments as their partials: the ratio of each to the pitch, its level, and
+ * its loss per second at middle C.
  */
 
 /** @type {Record<string, Timbre>} */
@@ -18,7 +18,7 @@ export const TIMBRES = {
 };
 
 /**
- * Computes one note, a partial per step.
+ * Compute one note, a partial per step.
  * @param {Timbre} timbre @param {number} midi @param {number} rate samples per second
  * @returns {Generator<void, Float32Array<ArrayBuffer>>}
  */

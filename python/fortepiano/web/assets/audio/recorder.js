@@ -2,9 +2,9 @@ import { now } from "../clock.js";
 
 const LONGEST = 20 * 60_000;
 
-/** Records what one hears: each note for a MIDI file, and the sound itself for a WAV file. */
+/** Records each note for a MIDI file, and the sound itself for a WAV file. */
 export class Recorder {
-	/** When it began, milliseconds of the page's clock; null while it does not record. @type {number | null} */
+	/** Beginning of the recording, milliseconds of the page's clock; null while there is none. @type {number | null} */
 	began = null;
 	/** @type {(Stroke & { player: string })[]} */
 	#notes = [];
@@ -14,7 +14,7 @@ export class Recorder {
 	#tap = null;
 	#engine;
 
-	/** @param {Engine} engine @param {Emitter} heard tells each `note` that sounds here */
+	/** @param {Engine} engine @param {Emitter} heard emits each `note` that sounds here */
 	constructor(engine, heard) {
 		this.#engine = engine;
 		heard.on("note", ({ player, key, velocity, due }) => {
@@ -27,9 +27,9 @@ export class Recorder {
 		const { context, output } = this.#engine;
 		this.#notes = [];
 		this.#pieces = [];
-		// Pages without TLS have no worklets, and then there are the notes only.
+		// Pages without TLS have no worklets and record only the notes.
 		if (context.audioWorklet) {
-			await context.audioWorklet.addModule(new URL("worklet.js", import.meta.url));
+			await context.audioWorklet.addModule(new URL("recorder_worklet.js", import.meta.url));
 			this.#tap = new AudioWorkletNode(context, "tap", { numberOfOutputs: 0, channelCount: 2, channelCountMode: "explicit" });
 			this.#tap.port.onmessage = ({ data }) => {
 				this.#pieces.push(data);
@@ -40,7 +40,7 @@ export class Recorder {
 		this.began = now();
 	}
 
-	/** @returns {number} how long it was, milliseconds */
+	/** @returns {number} length, milliseconds */
 	stop() {
 		const length = now() - (this.began ?? now());
 		this.began = null;
@@ -60,7 +60,7 @@ export class Recorder {
 			const held = down.get(slot);
 			if (held) held.end = at;
 			down.delete(slot);
-			// What had not sounded when it ended was not heard.
+			// Notes due after the end were not heard.
 			if (velocity === null || at > length) continue;
 			const note = { midi, velocity, begin: Math.max(0, at), end: length };
 			down.set(slot, note);
@@ -69,7 +69,7 @@ export class Recorder {
 		return players;
 	}
 
-	/** The sound as a WAV file: 16 bits, two channels. Null where there is none. @returns {Blob | null} */
+	/** Return the sound as a WAV file of 16 bits and two channels, or null. @returns {Blob | null} */
 	wave() {
 		const bytes = this.#pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
 		if (bytes === 0) return null;

@@ -1,16 +1,16 @@
-// As many notes as a cheap phone can sound at once; the oldest make room for the new.
+// Most notes that a cheap phone can sound at once; new ones replace the oldest.
 const MOST = 160;
-// Notes come a second before they sound. Beyond so many that wait or fade, new ones are left out:
-// nobody would hear them in such a storm.
+// Notes come a second before they sound. Beyond this number of waiting and fading ones, new ones
+// are left out: they are inaudible in such a storm.
 const PREPARED = 2000;
 
 /** All notes that sound or soon will. Times are seconds of the audio context. */
 export class Voices {
-	/** @type {Set<Voice>} Insertion order is the order in which they were asked for. */
+	/** @type {Set<Voice>} In the order of the requests. */
 	#all = new Set();
-	/** The latest voice of each player's each key. @type {Map<string, Voice>} */
+	/** The latest voice by player and key. @type {Map<string, Voice>} */
 	#held = new Map();
-	/** All that have not ended, those included that were told to. */
+	/** Number of voices that have not ended, those asked to end included. */
 	#prepared = 0;
 	#engine;
 	#instruments;
@@ -22,14 +22,14 @@ export class Voices {
 	}
 
 	/**
-	 * Strikes a key; what the same player's same key still sounded is damped.
+	 * Strike a key, and damp the last note of this key and player.
 	 * @param {string} player @param {number} midi @param {number} velocity 0..1 @param {number} at
 	 */
 	start(player, midi, velocity, at) {
 		this.stop(player, midi, at);
 		if (this.#prepared >= PREPARED) return;
 		if (this.#all.size >= MOST) {
-			// The oldest is cut off when the new one begins, not before: it may not have begun itself.
+			// The oldest may not have begun itself: it ends when the new one begins, not before.
 			const [oldest] = this.#all;
 			this.#forget(oldest);
 			this.#damp(oldest, Math.max(at, oldest.begins), 0.01);
@@ -49,7 +49,7 @@ export class Voices {
 		};
 	}
 
-	/** Lets a key go. @param {string} player @param {number} midi @param {number} at */
+	/** Release a key. @param {string} player @param {number} midi @param {number} at */
 	stop(player, midi, at) {
 		const slot = `${midi} ${player}`;
 		const voice = this.#held.get(slot);
@@ -58,7 +58,7 @@ export class Voices {
 		this.#damp(voice, Math.max(at, voice.begins + 0.02), voice.fade);
 	}
 
-	/** @param {string} player all that he plays or is about to fades at once */
+	/** Fade all notes of a player, coming ones included. @param {string} player */
 	silence(player) {
 		for (const voice of [...this.#all]) {
 			if (!voice.slot.endsWith(` ${player}`)) continue;

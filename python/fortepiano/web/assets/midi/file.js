@@ -1,16 +1,16 @@
-/** Standard MIDI Files (format 0 and 1): reading any, writing those with a track for each player. */
+/** Standard MIDI Files (format 0 and 1): read any, write them with a track for each player. */
 
 const TICKS = 480;
 const BEAT = 500; // milliseconds
 const PEDAL = 64;
 const DRUMS = 9;
 
-/** What is wrong with a file, for the user. */
+/** Fault of a file, in words for the user. */
 export class BadFile extends Error {}
 
 /**
  * @param {ArrayBuffer} file
- * @returns {Played[]} in the order in which they begin; what the pedal holds lasts that long @throws {BadFile}
+ * @returns {Played[]} in the order of their beginning, held as long as key or pedal @throws {BadFile}
  */
 export function readMidi(file) {
 	const view = new DataView(file);
@@ -25,7 +25,7 @@ export function readMidi(file) {
 			if (view.getUint32(at) === 0x4d54726b) track(view, at + 8, at + 8 + view.getUint32(at + 4), events, tempos);
 		}
 		const time = clock(division, tempos.sort((a, b) => a[0] - b[0]));
-		// At the same tick what ends comes before what begins.
+		// At the same tick, ends come before beginnings.
 		return pair(events.sort((a, b) => a[0] - b[0] || a[1] - b[1]), time);
 	} catch (error) {
 		if (error instanceof RangeError) throw new BadFile("This MIDI file is cut off.");
@@ -64,7 +64,7 @@ function track(view, at, end, events, tempos) {
 	}
 }
 
-/** Tells the milliseconds of a tick. @param {number} division @param {Tempo[]} tempos */
+/** Return a function from ticks to milliseconds. @param {number} division @param {Tempo[]} tempos */
 function clock(division, tempos) {
 	// A negative division is frames in a second, and ticks in a frame.
 	if (division < 0) return (/** @type {number} */ tick) => (tick * 1000) / (-(division >> 8) * (division & 255));
@@ -85,7 +85,7 @@ function pair(events, time) {
 	const notes = [];
 	/** @type {Map<number, Played>} by channel and key */
 	const down = new Map();
-	/** @type {Map<number, Played[]>} what each channel's pedal holds; missing while it is up */
+	/** @type {Map<number, Played[]>} notes held by each channel's pedal; missing while it is up */
 	const pedals = new Map();
 	for (const [tick, status, midi, value] of events) {
 		const channel = status & 15;
@@ -116,7 +116,7 @@ function pair(events, time) {
 	return notes;
 }
 
-/** @param {Map<string, Played[]>} players by the name that their track shall have @returns {Uint8Array<ArrayBuffer>} */
+/** @param {Map<string, Played[]>} players by the names of their tracks @returns {Uint8Array<ArrayBuffer>} */
 export function writeMidi(players) {
 	const tracks = [...players].map(([name, notes], i) => {
 		const channel = (i % 15) + (i % 15 >= DRUMS ? 1 : 0);
@@ -138,7 +138,7 @@ export function writeMidi(players) {
 	return new Uint8Array([...chunk("MThd", [0, 1, 0, tracks.length, TICKS >> 8, TICKS]), ...tracks.flat()]);
 }
 
-/** Each is cut to a byte. @param {string} kind @param {number[]} data */
+/** Return a chunk; each number of the data is cut to a byte. @param {string} kind @param {number[]} data */
 function chunk(kind, data) {
 	const { length } = data;
 	return [...new TextEncoder().encode(kind), length >> 24, length >> 16, length >> 8, length, ...data];

@@ -1,26 +1,26 @@
 import { Emitter } from "../emitter.js";
 import { keyOf } from "../piano/keys.js";
-import { recall, remember } from "../store.js";
+import { recall, remember } from "../storage.js";
 
 /**
- * MIDI instruments: what is played on them, and what they are to sound.
- * Events: `change` when others are there, `input` when somebody does something with one. Ports are used
- * until somebody switches them off.
+ * MIDI instruments: inputs that play here, and outputs that sound the notes.
+ * Events: `change` when instruments came or went, `input` when one is used. Inputs are on until
+ * switched off, outputs off until switched on.
  */
 export class MidiPorts extends Emitter {
 	/** @type {MIDIAccess | null} */
 	#access = null;
-	/** Names of inputs that were switched off, and of outputs that were switched on. */
+	/** Names of inputs switched off, and of outputs switched on. */
 	#silent = new Set(recall("midi.silent", /** @type {string[]} */ ([])));
 	#sounding = new Set(recall("midi.sounding", /** @type {string[]} */ ([])));
 	#player;
 
-	/** @param {Player} player @param {Emitter} heard tells each `note` that sounds here */
+	/** @param {Player} player @param {Emitter} heard emits each `note` that sounds here */
 	constructor(player, heard) {
 		super();
 		this.#player = player;
 		heard.on("note", ({ key, velocity, due }) => this.#sound(key.midi, velocity, due));
-		// Whoever allowed it once need not be asked again.
+		// A user who allowed MIDI once need not be asked again.
 		const name = /** @type {PermissionName} */ ("midi");
 		navigator.permissions?.query({ name }).then(
 			({ state }) => state === "granted" && this.open(),
@@ -32,7 +32,7 @@ export class MidiPorts extends Emitter {
 		return "requestMIDIAccess" in navigator;
 	}
 
-	/** Asks the browser for the instruments, which may ask the user. @returns {Promise<boolean>} whether they came */
+	/** Ask the browser, which may ask the user, for the instruments. @returns {Promise<boolean>} whether they came */
 	async open() {
 		if (this.#access) return true;
 		try {
@@ -84,7 +84,7 @@ export class MidiPorts extends Emitter {
 	#receive(port, data) {
 		const [status = 0, number = 0, value = 0] = data ?? [];
 		const kind = status & 0xf0;
-		// Many instruments say all the time that they are still there.
+		// Many instruments send all the time that they are still there.
 		if (kind !== 0xf0) this.emit("input");
 		const finger = `midi ${port} ${status & 15}`;
 		const key = keyOf(number);

@@ -2,15 +2,15 @@ import { now } from "../clock.js";
 import { color } from "../color.js";
 import { BY_NAME } from "./keys.js";
 
-// Everybody hears the others a second after they played: time enough for any way through the net.
+// Notes of others sound a second after they were played, which is enough for any network path.
 const DELAY = 1000;
 const FARTHEST = 10_000;
 const VELOCITY = 0.5;
 
 /**
- * Plays what the others play, at the moment that the sender's time stamps ask for.
+ * Plays the notes of others at the time that the sender's time stamps ask for.
  *
- * Notes with one's own id are played too: they come from another tab of the same person.
+ * Notes with the own id are played too: they come from another tab of the same participant.
  */
 export class Incoming {
 	#parts;
@@ -31,8 +31,8 @@ export class Incoming {
 
 	/** @param {number} t server milliseconds @param {any[]} notes @param {string} p */
 	#play(t, notes, p) {
-		const { clock, engine, heard, lights, mutes, people, room, scheduled, voices } = this.#parts;
-		// Whom one does not want to hear is not shown as playing either.
+		const { clock, engine, heard, lights, mutes, plates, room, scheduled, voices } = this.#parts;
+		// Muted users are not shown as playing either.
 		if (mutes.notes.has(room.people.get(p)?._id ?? p)) return;
 		const present = now();
 		const base = clock.toLocal(t) + DELAY;
@@ -40,7 +40,7 @@ export class Incoming {
 		for (const note of notes) {
 			const key = BY_NAME.get(note?.n);
 			const d = Number(note?.d ?? 0);
-			// Late notes sound at once; what lies too far ahead is a mistake of somebody's clock.
+			// Late notes sound at once; notes too far ahead come from a wrong clock.
 			const due = Math.max(present, base + d);
 			if (!key || !(due - present <= FARTHEST)) continue;
 			const stop = Boolean(note.s);
@@ -51,7 +51,7 @@ export class Incoming {
 				if (v === null) voices.stop(p, key.midi, at);
 				else voices.start(p, key.midi, v, at);
 			}
-			lights.later({ due, key, player: p, color: stop ? null : shade, begun: () => people.pulse(p, due) });
+			lights.later({ due, key, player: p, color: stop ? null : shade, begun: () => plates.pulse(p, due) });
 			heard.emit("note", { player: p, key, velocity: v, due });
 			scheduled({ p, n: key.name, v, stop, t, d, due, at });
 		}

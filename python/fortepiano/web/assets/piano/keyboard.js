@@ -1,5 +1,5 @@
 import { Emitter } from "../emitter.js";
-import { recall, remember } from "../store.js";
+import { recall, remember } from "../storage.js";
 import { keyOf } from "./keys.js";
 
 // Codes name places, not letters: the rows lie alike on all keyboards. From C upwards.
@@ -8,9 +8,7 @@ const UPPER =
 	"KeyQ Digit2 KeyW Digit3 KeyE KeyR Digit5 KeyT Digit6 KeyY Digit7 KeyU KeyI Digit9 KeyO Digit0 KeyP BracketLeft Equal BracketRight".split(" ");
 const SIGNS = { Comma: ",", Period: ".", Semicolon: ";", Slash: "/", BracketLeft: "[", BracketRight: "]", Equal: "=" };
 
-/**
- * Which sign lies at which place, where that is not the QWERTY one. @type {Record<string, Record<string, string>>}
- */
+/** Signs by place, where they differ from QWERTY. @type {Record<string, Record<string, string>>} */
 const LAYOUTS = {
 	qwerty: {},
 	qwertz: { KeyY: "z", KeyZ: "y", Semicolon: "ö", Slash: "-", BracketLeft: "ü", BracketRight: "+", Equal: "´" },
@@ -22,18 +20,17 @@ const VELOCITY = 0.5;
 const TYPING = "input:not([type=range]):not([type=checkbox]), textarea, select, [contenteditable]";
 
 /**
- * Plays by the computer's keyboard: two rows of keys, an octave apart, the space bar as pedal, the
- * arrows up and down for the octave, shift for one more while it is held.
- * Event: `octave` whenever `octave` or `layout` changed.
+ * Plays by the computer's keyboard: two rows of keys an octave apart, the space bar as pedal, arrows
+ * up and down for the octave, shift for one octave more. Event: `octave` after `octave` or `layout` changed.
  */
 export class Keyboard extends Emitter {
-	/** Octaves up or down from where the rows begin at C3 and C4. */
+	/** Octaves up or down; at 0 the rows begin at C3 and C4. */
 	octave = 0;
-	/** A name in LAYOUTS; empty: as the keys lie. */
+	/** A name in LAYOUTS; empty for the browser's own layout. */
 	layout = recall("layout", "");
-	/** What the browser knows of the real keyboard's signs, by code. @type {Map<string, string>} */
+	/** Signs of the real keyboard by code, as far as the browser knows. @type {Map<string, string>} */
 	#signs = new Map();
-	/** What each pressed code sounds; the octave may change before it comes up. @type {Map<string, Key>} */
+	/** Key of each pressed code; the octave may change before the release. @type {Map<string, Key>} */
 	#down = new Map();
 	#pedal = false;
 	#player;
@@ -50,7 +47,7 @@ export class Keyboard extends Emitter {
 				this.#signs = signs;
 				this.emit("octave");
 			},
-			() => {}, // not told in a frame
+			() => {}, // unknown inside a frame
 		);
 	}
 
@@ -69,10 +66,10 @@ export class Keyboard extends Emitter {
 		this.emit("octave");
 	}
 
-	/** What to press for each key, by MIDI number. */
+	/** Return the sign to press for each key, by MIDI number. */
 	labels() {
 		const labels = new Map();
-		// Where the rows overlap the upper one is written: it goes on from there.
+		// Where the rows overlap, the label is that of the upper one, which goes on from there.
 		for (const row of [LOWER, UPPER]) {
 			for (const code of row) {
 				const midi = this.#midi(code);
@@ -90,7 +87,7 @@ export class Keyboard extends Emitter {
 	}
 
 	/**
-	 * The place that was pressed: told by the letter where somebody chose a layout, else by the code.
+	 * Return the pressed place: by the letter where a layout is chosen, else by the code.
 	 * @param {KeyboardEvent} event
 	 */
 	#place({ code, key }) {
@@ -107,7 +104,7 @@ export class Keyboard extends Emitter {
 		if (node.closest(TYPING) || document.querySelector("dialog[open]")) return;
 		const free = node === document.body || node.id === "piano";
 		if (code === "Space" || (code === "Backspace" && free)) {
-			// On a button or a slider the space bar is that one's own.
+			// A focused button or slider takes the space bar itself.
 			if (node.closest("button, a, input")) return;
 			event.preventDefault();
 			if (code === "Backspace") {
@@ -127,7 +124,7 @@ export class Keyboard extends Emitter {
 		const midi = this.#midi(this.#place(event));
 		const key = midi === undefined ? undefined : keyOf(midi + (event.shiftKey ? 12 : 0));
 		if (!key) return;
-		// Otherwise the browser takes "/" for its quick search.
+		// Otherwise "/" opens the browser's quick search.
 		event.preventDefault();
 		if (event.repeat || this.#down.has(code)) return;
 		this.#down.set(code, key);

@@ -2,7 +2,7 @@
 
 const NAMES = ["c", "cs", "d", "ds", "e", "f", "fs", "g", "gs", "a", "as", "b"];
 const BLACK = 0.58;
-// The black keys are not centred between the white ones but spread, as on a real keyboard.
+// Black keys are spread between the white ones as on a real keyboard, not centred.
 const SHIFT = { cs: -0.06, ds: 0.06, fs: -0.08, gs: 0, as: 0.08 };
 
 export const WHITES = 52;

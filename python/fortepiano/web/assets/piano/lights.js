@@ -2,7 +2,7 @@ import { now } from "../clock.js";
 
 const MOST = 20_000;
 
-/** Shows notes on the keyboard when they sound: at once, or when their time has come. */
+/** Shows notes on the keyboard when they sound: at once, or at their time. */
 export class Lights {
 	/** @type {LightEvent[]} */
 	#pending = [];
@@ -16,7 +16,7 @@ export class Lights {
 		this.#trails = trails;
 		this.#frames = frames;
 		frames.add(() => this.#show());
-		// A hidden page draws nothing; what became due meanwhile is no longer of interest.
+		// A hidden page draws nothing, and notes that became due meanwhile are over.
 		document.addEventListener("visibilitychange", () => {
 			if (document.hidden) this.#pending.length = 0;
 		});
@@ -34,10 +34,10 @@ export class Lights {
 		this.#trails.end(key, player);
 	}
 
-	/** Shows a note at its time. @param {LightEvent} event */
+	/** Show a note at its time. @param {LightEvent} event */
 	later(event) {
 		const { due, key, player, color } = event;
-		// While hidden the keys that were lit may still go dark.
+		// On a hidden page lit keys may still go dark.
 		if (this.#pending.length >= MOST || (document.hidden && color !== null)) return;
 		this.#pending.push(event);
 		if (color === null) this.#trails.ending(key, player, due);
@@ -45,7 +45,7 @@ export class Lights {
 		this.#frames.wake();
 	}
 
-	/** @param {string} player whoever leaves holds no key */
+	/** Let go of all keys of a player who left. @param {string} player */
 	release(player) {
 		this.#pending = this.#pending.filter((event) => event.player !== player);
 		this.#view.release(player);

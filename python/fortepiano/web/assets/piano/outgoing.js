@@ -1,8 +1,8 @@
 const FLUSH = 200;
-/** Notes in one message, which have 33 kB at most. */
+/** Most notes in one message: at most 33 kB. */
 const MOST = 1000;
 
-/** Collects one's own notes and sends them five times a second, each with its distance to the first. */
+/** Collects own notes and sends them five times a second, each with its distance to the first. */
 export class Outgoing {
 	/** @type {Note[]} */
 	#notes = [];
@@ -13,19 +13,19 @@ export class Outgoing {
 	#clock;
 	#sent;
 
-	/** @param {Net} net @param {Clock} clock @param {(note: Sent) => void} sent told of each note that went out */
+	/** @param {Net} net @param {Clock} clock @param {(note: Sent) => void} sent called with each note that went out */
 	constructor(net, clock, sent) {
 		this.#net = net;
 		this.#clock = clock;
 		this.#sent = sent;
-		// Timers of a page that goes away or to the background come late or never.
+		// Timers of a hidden or closing page come late or never.
 		document.addEventListener("visibilitychange", () => this.flush());
 		addEventListener("pagehide", () => this.flush());
 	}
 
 	/**
 	 * @param {string} name @param {number} velocity 0..1 @param {number} moment milliseconds of the page's clock
-	 * @returns whether it goes out
+	 * @returns whether it will be sent
 	 */
 	start(name, velocity, moment) {
 		return this.#add({ n: name, v: Math.round(velocity * 1000) / 1000 }, moment);
@@ -48,9 +48,9 @@ export class Outgoing {
 
 	/** @param {Note} note @param {number} moment */
 	#add(note, moment) {
-		// Without a connection one plays for oneself.
+		// Without a connection only this page sounds.
 		if (this.#net.status !== "online") return false;
-		// A busy page's timer comes late; some servers refuse a longer distance.
+		// The timer of a busy page comes late, and some servers refuse a longer distance.
 		if (moment - this.#first > FLUSH || this.#notes.length >= MOST) this.flush();
 		if (this.#notes.length === 0) {
 			this.#first = moment;

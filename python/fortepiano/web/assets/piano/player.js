@@ -1,22 +1,22 @@
 import { now } from "../clock.js";
 import { Emitter } from "../emitter.js";
 
-// No participant has this id: what one plays here never mixes with what comes from the other tab.
+// The id of no participant, so own notes never mix with those of another tab.
 export const OWN = "";
-// The colour of what only oneself hears, because there is no connection.
+// The colour of notes that only this page hears, for lack of a connection.
 const ALONE = "#8a94a6";
 
 /**
- * One's own hands, whatever they play with: mouse, touch, computer keyboard, MIDI.
+ * Plays the user's own notes, from mouse, touch, computer keyboard or MIDI.
  *
- * Own notes sound at once and go out to the room. Event: `sustain` whenever `sustained` changed.
+ * Own notes sound at once and are sent to the room. Event: `sustain` whenever `sustained` changed.
  */
 export class Player extends Emitter {
 	sustained = false;
-	/** Which finger, mouse or key holds each key down. @type {Map<Key, Set<string>>} */
+	/** Fingers, mouse or keys that hold each key down. @type {Map<Key, Set<string>>} */
 	#held = new Map();
-	/** Keys that the pedal keeps sounding. @type {Set<Key>} */
-	#kept = new Set();
+	/** Released keys that sound on by the pedal. @type {Set<Key>} */
+	#ringing = new Set();
 	#parts;
 
 	/** @param {PlayerParts} parts */
@@ -27,21 +27,21 @@ export class Player extends Emitter {
 	}
 
 	/**
-	 * @param {Key} key @param {number} velocity 0..1 @param {string} finger what presses it; the same one lets it go
+	 * @param {Key} key @param {number} velocity 0..1 @param {string} finger name of the presser, for the release
 	 * @param {number} moment milliseconds of the page's clock: now, or a little later
 	 * @returns whether it sounds
 	 */
 	press(key, velocity, finger, moment = now()) {
 		const { engine, heard, lights, outgoing, quota, room, voices } = this.#parts;
 		engine.unlock();
-		// A press pays for its release too, so that no key is left hanging at the others.
-		if (!room.open || !quota.spend(2)) return false;
+		// A press pays for its release too, so that no key hangs at the other clients.
+		if (!room.mayPlay || !quota.spend(2)) return false;
 		const fingers = this.#held.get(key) ?? new Set();
 		this.#held.set(key, fingers.add(finger));
-		this.#kept.delete(key);
+		this.#ringing.delete(key);
 		voices.start(OWN, key.midi, velocity, engine.at(moment));
-		const told = outgoing.start(key.name, velocity, moment);
-		lights.on(key, OWN, (told && room.self?.color) || ALONE);
+		const sent = outgoing.start(key.name, velocity, moment);
+		lights.on(key, OWN, (sent && room.self?.color) || ALONE);
 		heard.emit("note", { player: OWN, key, velocity, due: moment });
 		return true;
 	}
@@ -52,7 +52,7 @@ export class Player extends Emitter {
 		if (!fingers?.delete(finger) || fingers.size > 0) return;
 		this.#held.delete(key);
 		this.#parts.lights.off(key, OWN);
-		if (this.sustained) this.#kept.add(key);
+		if (this.sustained) this.#ringing.add(key);
 		else this.#stop(key, moment);
 	}
 
@@ -61,13 +61,13 @@ export class Player extends Emitter {
 		if (this.sustained === down) return;
 		this.sustained = down;
 		if (!down) {
-			for (const key of this.#kept) this.#stop(key, now());
-			this.#kept.clear();
+			for (const key of this.#ringing) this.#stop(key, now());
+			this.#ringing.clear();
 		}
 		this.emit("sustain");
 	}
 
-	/** Lets everything go: the window lost the keys' and buttons' own releases. */
+	/** Release all keys, because the window lost their own releases. */
 	releaseAll() {
 		for (const [key, fingers] of this.#held) {
 			for (const finger of [...fingers]) this.release(key, finger);

@@ -1,26 +1,26 @@
 import { STILL, pen } from "../dom.js";
 import { now } from "../clock.js";
-import { recall } from "../store.js";
+import { recall } from "../storage.js";
 import { WHITES } from "./keys.js";
 
 const SPEED = 0.11; // pixels in a millisecond
 const MOST = 1500;
-// How long before its time a note that comes appears at the top: others' are known that early.
+// Milliseconds before its time at which a note appears at the top; notes of others are known that early.
 const FALL = 1000;
 const OWN_COLOR = "#8ab4ff";
 
 /**
- * What is played, above the keys: what was, rising from them, or what comes, falling towards them.
+ * The notes above the keys: played ones rise from the keys, or coming ones fall towards them.
  * Rests under reduced motion. Times are milliseconds of the page's clock.
  */
 export class Trails {
-	/** Whether what comes falls, rather than that what was rises. */
+	/** Whether coming notes fall, instead of played ones rising. */
 	falling = recall("falling", false);
 	/** @type {Trail[]} */
 	#trails = [];
 	/** @type {Trail[]} */
 	#coming = [];
-	/** Those that still grow, by player and key. @type {Map<string, Trail>} */
+	/** Trails that still grow, by player and key. @type {Map<string, Trail>} */
 	#growing = new Map();
 	#canvas;
 	#context;
@@ -60,9 +60,9 @@ export class Trails {
 	}
 
 	/**
-	 * Tells of a note before its time.
+	 * Add a note before its time.
 	 * @param {Key} key @param {string} player @param {number} begin
-	 * @param {number | null} end null while it is not known @param {string} [color]
+	 * @param {number | null} end null while unknown @param {string} [color]
 	 */
 	coming(key, player, begin, end, color = OWN_COLOR) {
 		if (!this.falling || STILL.matches || document.hidden) return;
@@ -70,7 +70,7 @@ export class Trails {
 		this.#frames.wake();
 	}
 
-	/** Tells when a note that comes will end. @param {Key} key @param {string} player @param {number} end */
+	/** Set the end of a coming note. @param {Key} key @param {string} player @param {number} end */
 	ending(key, player, end) {
 		const trail = this.#coming.findLast((one) => one.key === key && one.player === player);
 		if (trail && trail.end === null) trail.end = end;
@@ -86,7 +86,7 @@ export class Trails {
 
 	#fit() {
 		const { clientWidth, clientHeight } = this.#canvas;
-		// One pixel of the canvas for one of CSS: what moves need not be sharper.
+		// One canvas pixel for one CSS pixel: moving shapes need not be sharper.
 		this.#width = this.#canvas.width = clientWidth;
 		this.#height = this.#canvas.height = clientHeight;
 		this.#frames.wake();
@@ -98,7 +98,7 @@ export class Trails {
 		const height = this.#height;
 		this.#context.clearRect(0, 0, this.#width, height);
 		this.#trails = this.#trails.filter(({ end }) => end === null || height - (present - end) * SPEED > 0);
-		// What nobody ended by five seconds after its beginning was cut off with its player.
+		// A note without an end five seconds after its beginning was cut off with its player.
 		this.#coming = this.#coming.filter(({ begin, end }) => (end ?? begin + 5000) > present);
 		if (this.falling) {
 			for (const { key, color, begin, end } of this.#coming) {
@@ -111,7 +111,7 @@ export class Trails {
 			for (const { key, color, begin, end } of this.#trails) {
 				const top = Math.max(-8, height - (present - begin) * SPEED);
 				const bottom = end === null ? height + 8 : height - (present - end) * SPEED;
-				// They fade on their way up.
+				// Trails fade on their way up.
 				this.#bar(key, color, top, bottom, 0.15 + 0.75 * Math.max(0, bottom / height) ** 1.3 * (end === null ? 1 : 0.85));
 			}
 		}

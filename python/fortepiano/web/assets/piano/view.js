@@ -3,25 +3,25 @@ import { INKS, channels, inkOn } from "../color.js";
 import { KEYS, WHITES, keyOf } from "./keys.js";
 
 const BLACK_HEIGHT = 0.63;
-// Milliseconds in which a key's light fades to a third once it is let go.
+// Milliseconds in which the light of a released key fades to a third.
 const FADE = 130;
 
 /**
- * The keyboard on its canvas. Keys at rest are one picture; a frame draws anew only those whose light
+ * The keyboard on its canvas. Keys at rest are one picture; a frame redraws only keys whose light
  * changed, each in its own shape, so that no key touches another.
  */
 export class PianoView {
 	/** @type {Map<Key, Light>} */
 	#lights = new Map();
-	/** What is written on keys. @type {ReadonlyMap<number, string>} */
+	/** Labels of keys by MIDI number. @type {ReadonlyMap<number, string>} */
 	#labels = new Map();
 	/** @type {Map<Key, Path2D>} */
 	#shapes = new Map();
-	/** How each colour shines on white and on black keys. @type {Map<string, CanvasGradient>} */
+	/** Gradients of each colour on white and on black keys. @type {Map<string, CanvasGradient>} */
 	#glows = new Map();
-	/** The keys at rest, as something to fill a shape with. @type {CanvasPattern | null} */
+	/** The keys at rest, as a pattern to fill shapes with. @type {CanvasPattern | null} */
 	#resting = null;
-	/** Labels by ink: writing is dearer than the light. @type {Map<string, CanvasPattern | null>} */
+	/** Labels by ink, because writing costs more than the light. @type {Map<string, CanvasPattern | null>} */
 	#inks = new Map();
 	#canvas;
 	#context;
@@ -41,7 +41,7 @@ export class PianoView {
 		frames.add((now) => this.#paint(now));
 	}
 
-	/** @param {ReadonlyMap<number, string>} labels what to write on keys, by MIDI number */
+	/** Write on keys. @param {ReadonlyMap<number, string>} labels by MIDI number */
 	label(labels) {
 		this.#labels = labels;
 		this.#stale = true;
@@ -66,19 +66,19 @@ export class PianoView {
 	dim(key, player) {
 		const light = this.#lights.get(key);
 		if (!light?.holders.delete(player)) return;
-		// Whoever else holds the key gives it his colour.
+		// Another holder of the key gives the key their colour.
 		for (const color of light.holders.values()) light.color = color;
 		light.dirty = true;
 		this.#frames.wake();
 	}
 
-	/** @param {string} player everything that he holds goes dark */
+	/** Let all keys of a player go dark. @param {string} player */
 	release(player) {
 		for (const key of this.#lights.keys()) this.dim(key, player);
 	}
 
 	/**
-	 * The key at a point of the canvas, and how far down it was met, 0..1.
+	 * Return the key at a point of the canvas, and how far down the key that is, 0..1.
 	 * @param {number} x CSS pixels @param {number} y CSS pixels
 	 */
 	keyAt(x, y) {
@@ -127,7 +127,7 @@ export class PianoView {
 		context.fillStyle = this.#resting ?? "";
 		context.fill(shape);
 		if (level === 0) {
-			context.fill(shape); // once more, for what the edges blended
+			context.fill(shape); // once more, for the blended edges
 			return;
 		}
 		context.globalAlpha = level;
@@ -146,7 +146,7 @@ export class PianoView {
 		return this.#width / WHITES;
 	}
 
-	/** Draws the keyboard as it is when nobody plays, and keeps it. */
+	/** Draw the keyboard at rest, and store the picture. */
 	#rest() {
 		const context = this.#context;
 		const { width, height } = this.#canvas;
@@ -170,16 +170,16 @@ export class PianoView {
 			context.fillRect(key.left * this.#unit + 2, bottom - 5, key.width * this.#unit - 4, 3);
 			this.#write(key, key.black ? "#c4cad6" : "#6b665c");
 		}
-		const keep = () => {
+		const snapshot = () => {
 			const pattern = context.createPattern(this.#canvas, "no-repeat");
 			pattern?.setTransform(context.getTransform().inverse());
 			return pattern;
 		};
-		this.#resting = keep();
+		this.#resting = snapshot();
 		for (const ink of INKS) {
 			context.clearRect(0, 0, this.#width, this.#height);
 			for (const key of KEYS) this.#write(key, ink);
-			this.#inks.set(ink, keep());
+			this.#inks.set(ink, snapshot());
 		}
 		context.fillStyle = this.#resting ?? "";
 		context.fillRect(0, 0, this.#width, this.#height);
@@ -191,7 +191,7 @@ export class PianoView {
 		return key.black ? this.#height * BLACK_HEIGHT - 2 : this.#height - 5;
 	}
 
-	/** What is seen of a key: of a white one, all that its black neighbours leave. @param {Key} key */
+	/** Return the visible shape of a key: a white one shows what its black neighbours leave. @param {Key} key */
 	#shape(key) {
 		const unit = this.#unit;
 		const shape = new Path2D();
@@ -241,7 +241,7 @@ export class PianoView {
 			glow = this.#context.createLinearGradient(0, 0, 0, this.#height * (black ? BLACK_HEIGHT : 1));
 			glow.addColorStop(0, `rgb(${r} ${g} ${b} / ${black ? 0.75 : 0.5})`);
 			glow.addColorStop(1, `rgb(${r} ${g} ${b})`);
-			if (this.#glows.size > 500) this.#glows.clear(); // colours can be changed for ever
+			if (this.#glows.size > 500) this.#glows.clear(); // new colours may come for ever
 			this.#glows.set(name, glow);
 		}
 		return glow;

@@ -1,6 +1,6 @@
-const KEPT = 4096;
+const CAPACITY = 4096;
 
-/** The last entries of something, the oldest giving way. @template T */
+/** The last entries of a series; new entries push out the oldest. @template T */
 export class Journal {
 	/** @type {T[]} */
 	#entries = [];
@@ -8,18 +8,18 @@ export class Journal {
 	/** @param {T} entry */
 	add(entry) {
 		this.#entries.push(entry);
-		// Cut in large steps: shifting one by one costs more than the notes themselves.
-		if (this.#entries.length >= 2 * KEPT) this.#entries.splice(0, KEPT);
+		// Large steps, because shifting one by one costs more than the notes themselves.
+		if (this.#entries.length >= 2 * CAPACITY) this.#entries.splice(0, CAPACITY);
 	}
 
 	entries() {
-		return this.#entries.slice(-KEPT);
+		return this.#entries.slice(-CAPACITY);
 	}
 }
 
 /**
- * What tests and the curious may read, as copies: `window.fortepiano` with the last remote notes that
- * were handed to the audio clock, the last own ones that went out, and how things stand.
+ * Offer tests and curious users copies of the page's state as `window.fortepiano`: the last remote
+ * notes handed to the audio clock, the last own notes sent, and the current state.
  * @param {{ schedule: Journal<Scheduled>, sent: Journal<Sent>, state: () => object }} parts
  */
 export function expose({ schedule, sent, state }) {

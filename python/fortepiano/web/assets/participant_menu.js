@@ -1,11 +1,11 @@
 import { element, panel, press, submit } from "./dom.js";
 import { t } from "./language.js";
 
-/** What one can do about somebody in the room: a dialog. */
-export class PersonMenu {
+/** The dialog with all actions on one participant. */
+export class ParticipantMenu {
 	#dialog = panel("person");
 	#minutes = element("person-minutes", HTMLInputElement);
-	/** @type {Person | null} */
+	/** @type {Participant | null} */
 	#person = null;
 	#room;
 	#mutes;
@@ -14,7 +14,7 @@ export class PersonMenu {
 	constructor(net, room, mutes, chat) {
 		this.#room = room;
 		this.#mutes = mutes;
-		/** @param {string} id @param {(person: Person) => void} act */
+		/** @param {string} id @param {(person: Participant) => void} act */
 		const on = (id, act) =>
 			press(`person-${id}`, () => {
 				this.#dialog.close();
@@ -36,7 +36,7 @@ export class PersonMenu {
 		room.on("changed", () => this.#draw());
 	}
 
-	/** @param {Person} person */
+	/** @param {Participant} person */
 	open(person) {
 		this.#person = person;
 		this.#draw();
@@ -50,10 +50,10 @@ export class PersonMenu {
 		const { notes, chat } = this.#mutes;
 		element("person-notes").textContent = t(notes.has(person._id) ? "Hear again" : "Do not hear");
 		element("person-chat").textContent = t(chat.has(person._id) ? "Show messages" : "Hide messages");
-		element("person-holder").hidden = !this.#room.holds;
+		element("person-holder").hidden = !this.#room.holdsCrown;
 		const beside = this.#room.coowners.has(person._id);
 		element("person-beside").hidden = beside;
 		element("person-alone").hidden = !beside;
-		element("person-rule").hidden = !this.#room.rules;
+		element("person-rule").hidden = !this.#room.canModerate;
 	}
 }

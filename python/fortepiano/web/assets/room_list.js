@@ -5,7 +5,7 @@ import { oneLine, string } from "./text.js";
 const LONGEST = 512;
 
 /** The dialog with the list of rooms, live while it is open. */
-export class Rooms {
+export class RoomList {
 	/** @type {Map<string, Channel>} */
 	#known = new Map();
 	#dialog = panel("rooms", () => this.#begin());
@@ -30,7 +30,7 @@ export class Rooms {
 			if (wanted) this.#choose(wanted, { visible: !this.#hidden.checked, chat: true });
 		});
 		press("rooms-alone", () => {
-			// Nobody guesses this name, and nobody finds it in the list.
+			// A name that cannot be guessed, and is not in the list.
 			this.#choose(crypto.getRandomValues(new Uint32Array(3)).join(""), { visible: false, chat: true });
 		});
 		net.wire.on("ls", ({ c, u }) => this.#merge(c === true, Array.isArray(u) ? u : []));
@@ -59,7 +59,7 @@ export class Rooms {
 		if (complete) this.#known.clear();
 		for (const room of rooms) {
 			if (typeof room?._id !== "string") continue;
-			// A room that is gone is told once more, with nobody in it.
+			// A room that is gone comes once more, with a count of zero.
 			if (complete || room.count !== 0 || room.settings?.lobby) this.#known.set(room._id, room);
 			else this.#known.delete(room._id);
 		}
@@ -77,7 +77,7 @@ export class Rooms {
 			.sort((a, b) => (b.count ?? 0) - (a.count ?? 0) || a._id.localeCompare(b._id));
 		const held = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.room;
 		this.#list.replaceChildren(...matching.map((room) => this.#row(room)));
-		// The list is built anew under the hands of who walks it with Tab.
+		// Rebuilding the list must not take the focus from users who walk it with Tab.
 		for (const button of this.#list.querySelectorAll("button")) {
 			if (button.dataset.room === held) button.focus();
 		}

@@ -1,6 +1,6 @@
-// Runs beside the page, on the audio thread: hands on what passes, in pieces of a quarter second.
+// Runs on the audio thread: posts the passing sound to the page, in pieces of a quarter second.
 
-// @ts-expect-error: the names of that thread are no part of the DOM's types
+// @ts-expect-error: the DOM's types lack the names of that thread
 registerProcessor("tap", class extends AudioWorkletProcessor {
 	#piece = new Int16Array(24_000);
 	#filled = 0;

@@ -5,11 +5,11 @@ import { BadFile, readMidi, writeMidi } from "./midi/file.js";
 import { OWN } from "./piano/player.js";
 
 /**
- * Recording what one hears, and playing MIDI files: by their dialog, and by dropping one on the page.
- * @param {Recorder} recorder @param {Concert} concert @param {Room} room
- * @param {(text: string) => void} tell shows a line to the user
+ * Show the dialog that records the sound and plays MIDI files, which may also be dropped on the page.
+ * @param {Recorder} recorder @param {FilePlayer} concert @param {Room} room
+ * @param {(text: string) => void} notify shows a line to the user
  */
-export function showStudio(recorder, concert, room, tell) {
+export function showRecording(recorder, concert, room, notify) {
 	const dialog = panel("studio", () => {});
 	const open = element("studio-open", HTMLButtonElement);
 	const time = element("studio-time");
@@ -64,7 +64,7 @@ export function showStudio(recorder, concert, room, tell) {
 			element("performance-name").textContent = chosen.name;
 		} catch (error) {
 			if (!(error instanceof BadFile)) throw error;
-			tell(t(error.message));
+			notify(t(error.message));
 		}
 	};
 	file.addEventListener("change", () => {
@@ -78,7 +78,7 @@ export function showStudio(recorder, concert, room, tell) {
 		progress.value = concert.position;
 		const left = concert.left ? ` · ${t("{count} notes left out", { count: concert.left })}` : "";
 		state.textContent = `${clock(concert.position)} / ${clock(concert.length)}${left}`;
-		if (!concert.playing && left) tell(t("{count} notes were more than may be played here.", { count: concert.left }));
+		if (!concert.playing && left) notify(t("{count} notes were more than may be played here.", { count: concert.left }));
 	});
 	addEventListener("dragover", (event) => event.preventDefault());
 	addEventListener("drop", (event) => {

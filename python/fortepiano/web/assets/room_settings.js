@@ -3,14 +3,14 @@ import { element, field, make, panel, press, submit } from "./dom.js";
 import { t } from "./language.js";
 import { oneLine, string } from "./text.js";
 
-/** Numbers of the form: the setting, and how many of its units one of the form's is. */
+/** Numbers of the form: the setting, and its units in one of the form's. */
 const NUMBERS = { limit: 1, minOnlineTime: 60_000, slowMode: 1, noteQuota: 1 };
 const SWITCHES = ["visible", "chat", "crownsolo", "no cussing", "allowBots", "noindex", "inviteOnly"];
-// What holds where a setting was never made.
+// Switches that are on by default.
 const ON = new Set(["visible", "chat", "allowBots"]);
 
-/** The dialog with all settings of the room and its bans, for those who may change them. */
-export class Rules {
+/** The dialog with the settings and bans of the room, for users who may change them. */
+export class RoomSettings {
 	#dialog = panel("rules", () => this.#fill());
 	#form = element("rules-form", HTMLFormElement);
 	#bans = element("rules-bans");
@@ -23,10 +23,10 @@ export class Rules {
 		this.#room = room;
 		const button = element("rules-open", HTMLButtonElement);
 		room.on("changed", () => {
-			button.hidden = !room.rules;
-			element("rules-drop").hidden = !room.holds;
-			// Who lost the crown while the dialog was open can change nothing any more.
-			if (!room.rules) this.#dialog.close();
+			button.hidden = !room.canModerate;
+			element("rules-drop").hidden = !room.holdsCrown;
+			// Losing the crown while the dialog is open ends the right to change anything.
+			if (!room.canModerate) this.#dialog.close();
 		});
 		press("rules-drop", () => {
 			net.send({ m: "chown" });
@@ -63,7 +63,7 @@ export class Rules {
 		for (const name of SWITCHES) set[name] = field(this.#form, name).checked;
 		for (const [name, unit] of Object.entries(NUMBERS)) {
 			const value = field(this.#form, name).valueAsNumber;
-			// An empty field takes a bound away.
+			// An empty field removes the bound.
 			set[name] = value >= 0 ? Math.round(value * unit) : null;
 		}
 		return set;

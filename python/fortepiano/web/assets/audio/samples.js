@@ -1,26 +1,26 @@
-// One sound for three keys: a semitone up or down is not heard as another string.
+// One sound for three keys: a shift by a semitone is not heard.
 const APART = 3;
 const FIRST = 21;
 const LAST = 108;
 const MIDDLE = 60;
-// Milliseconds of computing in one go; a frame has sixteen.
+// Milliseconds of computing at a time; a frame has sixteen.
 const SLICE = 6;
 const AT_ONCE = 3;
-// Nobody hears what a string does after so many seconds, but it would fill the memory of a phone.
+// Seconds after which a string is inaudible, while more would fill the memory of a phone.
 const LONGEST = 11;
 const SILENCE = 0.004;
 const NAMES = ["C", "", "", "Ds", "", "", "Fs", "", "", "A"];
 
 /**
- * The sounds of an instrument: a buffer and the speed at which it gives the wanted pitch.
+ * The sounds of an instrument: buffers, played at the speed that gives the wanted pitch.
  *
- * They are computed in the background, or fetched, the middle of the keyboard first. Until the one that
- * is needed has had its turn, the nearest one stands in.
+ * Sounds are computed in the background or fetched, the middle of the keyboard first. Until a sound
+ * is there, the nearest one stands in.
  */
-export class Bank {
+export class SampleBank {
 	/** @type {Map<number, AudioBuffer>} */
 	#buffers = new Map();
-	/** What was computed to stand in for recordings, and goes once there are some. */
+	/** Whether the only sound is a computed one, to drop at the first recording. */
 	#stopgap = false;
 	#context;
 
@@ -29,7 +29,7 @@ export class Bank {
 		this.#context = context;
 	}
 
-	/** How many sounds are there. */
+	/** Number of sounds. */
 	get size() {
 		return this.#buffers.size;
 	}
@@ -45,8 +45,8 @@ export class Bank {
 	}
 
 	/**
-	 * Computes the sounds; the first before it returns, so that one can play.
-	 * @param {Recipe} recipe @param {boolean} [all] else no more than the first
+	 * Compute the sounds, the first one at once, so that the user can play.
+	 * @param {Recipe} recipe @param {boolean} [all] else only the first
 	 */
 	async compute(recipe, all = true) {
 		let until = Infinity;
@@ -62,14 +62,14 @@ export class Bank {
 				}
 				step = work.next();
 			}
-			this.#keep(midi, step.value, rate);
+			this.#add(midi, step.value, rate);
 			until = Math.min(until, performance.now() + SLICE);
 		}
 		this.#stopgap = !all;
 	}
 
 	/**
-	 * Fetches recorded sounds, a few at a time.
+	 * Fetch recorded sounds, a few at a time.
 	 * @param {string} folder its address @returns {Promise<boolean>} whether all of them came
 	 */
 	async fetch(folder) {
@@ -81,7 +81,7 @@ export class Bank {
 				const recorded = await this.#context.decodeAudioData(await answer.arrayBuffer());
 				if (this.#stopgap) this.#buffers.clear();
 				this.#stopgap = false;
-				this.#keep(midi, trimmed(recorded), recorded.sampleRate);
+				this.#add(midi, trimmed(recorded), recorded.sampleRate);
 			}
 		});
 		return Promise.all(fetchers).then(
@@ -91,14 +91,14 @@ export class Bank {
 	}
 
 	/** @param {number} midi @param {Float32Array<ArrayBuffer>} wave @param {number} rate */
-	#keep(midi, wave, rate) {
+	#add(midi, wave, rate) {
 		const buffer = this.#context.createBuffer(1, wave.length, rate);
 		buffer.copyToChannel(wave, 0);
 		this.#buffers.set(midi, buffer);
 	}
 }
 
-/** The keys that have a sound, the middle ones first. */
+/** Return the keys that have a sound, the middle ones first. */
 function order() {
 	const keys = [];
 	for (let midi = FIRST; midi <= LAST; midi += APART) keys.push(midi);
@@ -106,7 +106,7 @@ function order() {
 }
 
 /**
- * A recording in one channel, without the silence before it: a key must answer at once.
+ * Return a recording in one channel, without leading silence: a key must answer at once.
  * @param {AudioBuffer} recorded
  */
 function trimmed(recorded) {

@@ -1,9 +1,9 @@
-// Asks for a reason before something is done to somebody, does it, and tells how it went.
+// Dialogs: ask for a reason before an act on a user, do the act, and show its outcome.
 
 import { call } from "/admin/api.js";
 import { get, make } from "/admin/dom.js";
 
-/** Tells the operator something; it goes by itself. */
+/** Show the operator a text that goes by itself. */
 export function toast(text, isBad = false) {
   const box = make("p", { class: isBad ? "toast bad" : "toast" }, text);
   get("toasts").append(box);
@@ -11,9 +11,10 @@ export function toast(text, isBad = false) {
 }
 
 /**
+ * Ask the operator to confirm an act.
  * @param {string} title what will be done
  * @param {HTMLElement[]} fields more fields, by their `name`
- * @returns {Promise<Record<string, string>|null>} what was entered; null where it was called off
+ * @returns {Promise<Record<string, string>|null>} the values entered; null after a cancel
  */
 export function ask(title, ...fields) {
   const dialog = get("ask");
@@ -33,7 +34,7 @@ export function ask(title, ...fields) {
   });
 }
 
-/** Does something; returns whether it was done. */
+/** Send a request, show its outcome, and return whether it succeeded. */
 export async function act(what, method, path, options) {
   try {
     await call(method, path, options);
@@ -53,7 +54,7 @@ const LENGTHS = [
   ["for ever", ""],
 ];
 
-/** The field for how long a ban lasts: `seconds`, empty for ever. */
+/** Return the field for the length of a ban: `seconds`, empty for ever. */
 export const lengthField = () =>
   make(
     "label",
@@ -62,7 +63,7 @@ export const lengthField = () =>
     make("select", { name: "seconds" }, ...LENGTHS.map(([text, value]) => make("option", { value }, text))),
   );
 
-// Nobody sees the network itself, nor whether it is one of IPv4, where it is the address or the /24.
+// The page shows neither the network nor its IP version; under IPv4 the choice is the address or the /24.
 const NETWORKS = [
   ["nobody", ""],
   ["their line (/64, or the address)", 64],
@@ -70,7 +71,7 @@ const NETWORKS = [
   ["a wide network (/48, or /24)", 48],
 ];
 
-/** The field for how much of the network around a user is banned as well: `network`, or empty. */
+/** Return the field for the part of a user's network that is banned as well: `network`, or empty. */
 export const networkField = () =>
   make(
     "label",
@@ -79,11 +80,11 @@ export const networkField = () =>
     make("select", { name: "network" }, ...NETWORKS.map(([text, value]) => make("option", { value }, text))),
   );
 
-/** A field for a text: its label, name and value. */
+/** Return a field for a text with its label, name and value. */
 export const textField = (label, name, value = "") =>
   make("label", {}, `${label} `, make("input", { name, value, required: true, maxLength: 512 }));
 
-/** Bans somebody from a room, or, where it is empty, from the whole site. */
+/** Ban a user from a room, or, where the room is empty, from the whole site. */
 export async function ban(subject, name, room) {
   const where = room === "" ? "the site" : `“${room}”`;
   const isUser = room === "" && /^[0-9a-f]{24}$/.test(subject);

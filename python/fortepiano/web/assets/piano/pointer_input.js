@@ -1,5 +1,5 @@
 /**
- * Plays by mouse, pen and any number of fingers. A pointer that is dragged plays each key it crosses.
+ * Play by mouse, pen and any number of fingers. A dragged pointer plays each key that it crosses.
  * @param {HTMLCanvasElement} canvas @param {PianoView} view @param {Player} player
  */
 export function playByPointer(canvas, view, player) {
@@ -15,7 +15,7 @@ export function playByPointer(canvas, view, player) {
 		if (met?.key === held) return;
 		if (held) player.release(held, finger);
 		pointers.set(event.pointerId, met?.key ?? null);
-		// The nearer to its front a key is met, the longer the lever: the louder.
+		// A key is louder near its front, where the lever is longer.
 		if (met) player.press(met.key, 0.3 + 0.5 * met.depth, finger);
 	};
 

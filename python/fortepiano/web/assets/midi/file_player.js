@@ -4,19 +4,19 @@ import { OWN } from "../piano/player.js";
 import { keyOf } from "../piano/keys.js";
 
 const STEP = 20;
-// A timer of a busy page comes late: notes are handed to the audio clock a little ahead.
+// The timer of a busy page comes late, so notes go to the audio clock a little ahead.
 const AHEAD = 60;
 const FINGER = "file";
 
 /**
- * Plays a file into the room as if by hand, within the quota: what it does not allow is left out.
- * Event: `change` whenever the position did, or it began or ended.
+ * Plays a file into the room as if by hand, without the notes beyond the quota.
+ * Event: `change` of the position, and at the beginning and the end.
  */
-export class Concert extends Emitter {
+export class FilePlayer extends Emitter {
 	/** Milliseconds from the beginning. */
 	position = 0;
 	length = 0;
-	/** How many notes the quota did not allow. */
+	/** Number of notes left out because of the quota. */
 	left = 0;
 	#timer = 0;
 	#began = 0;
@@ -73,7 +73,7 @@ export class Concert extends Emitter {
 			const key = keyOf(event.midi);
 			const moment = Math.max(present, this.#began + event.at);
 			if (!key) continue;
-			// What is struck anew must have been let go before.
+			// A key must be released before its next stroke.
 			this.#player.release(key, FINGER, moment);
 			if (event.velocity !== null && !this.#player.press(key, event.velocity, FINGER, moment)) this.left += 1;
 		}

@@ -1,7 +1,7 @@
 import { element, press } from "./dom.js";
 
 /**
- * The controls below the keys: pedal, octave, and what moves a keyboard wider than the screen.
+ * Show the controls below the keys: pedal, octave, and the scroller of a keyboard wider than the screen.
  * @param {Player} player @param {Keyboard} keyboard @param {PianoView} view
  */
 export function showTools(player, keyboard, view) {
@@ -13,7 +13,7 @@ export function showTools(player, keyboard, view) {
 	const octave = element("octave");
 	const label = () => {
 		octave.textContent = `${keyboard.octave > 0 ? "+" : ""}${keyboard.octave}`.replace("-", "−");
-		// Who has no keyboard to play on is helped by no letters.
+		// Letters help only users who have a keyboard to play on.
 		if (matchMedia("(hover: hover)").matches) view.label(keyboard.labels());
 	};
 	press("octave-down", () => keyboard.shift(-1));
@@ -31,7 +31,7 @@ export function showTools(player, keyboard, view) {
 	slider.addEventListener("input", measure);
 	new ResizeObserver(measure).observe(scroller);
 
-	// A button that was clicked keeps the focus, and with it the space bar: give it back to the piano.
+	// A clicked button would hold the focus and the space bar: give both back to the piano.
 	document.addEventListener("click", (event) => {
 		const button = event.detail > 0 && event.target instanceof Element && event.target.closest("button");
 		if (button && !button.closest("dialog")) button.blur();

@@ -1,6 +1,6 @@
-/** What is kept for the next visit. Storage may be forbidden altogether; all works without it. */
+/** Values stored for the next visit. Where storage is forbidden, the page works without. */
 
-/** @template T @param {string} name @param {T} fallback for what is not there, or of another kind @returns {T} */
+/** @template T @param {string} name @param {T} fallback for a missing value, or one of another kind @returns {T} */
 export function recall(name, fallback) {
 	try {
 		const value = JSON.parse(localStorage.getItem(`fortepiano.${name}`) ?? "null");
@@ -15,6 +15,6 @@ export function remember(name, value) {
 	try {
 		localStorage.setItem(`fortepiano.${name}`, JSON.stringify(value));
 	} catch {
-		// nothing is kept then
+		// nothing is stored then
 	}
 }

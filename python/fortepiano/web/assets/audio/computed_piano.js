@@ -1,6 +1,6 @@
 /**
- * A piano made of arithmetic: a note is the sum of the partials of its strings, stretched by their
- * stiffness. A partial per step, so that whoever has little time can stop in between.
+ * Compute a piano note: the sum of the partials of its strings, stretched by their stiffness. A
+ * partial per step, so that the caller can pause in between.
  * @param {number} midi 21 (A0) to 108 (C8) @param {number} rate samples per second
  * @returns {Generator<void, Float32Array<ArrayBuffer>>}
  */
@@ -13,20 +13,20 @@ export function* strike(midi, rate) {
 		const frequency = n * pitch * Math.sqrt(1 + stiffness * n * n);
 		if (frequency > Math.min(rate * 0.45, 11_000)) break;
 		// The hammer strikes at an eighth of the string, its felt is softer than short waves, and the
-		// soundboard hardly radiates what is longer than itself.
+		// soundboard hardly radiates waves longer than itself.
 		const place = 0.25 + 0.75 * Math.abs(Math.sin((Math.PI * n) / 8.2));
 		const felt = Math.exp(-frequency / (1500 + 1.5 * pitch)) / n ** 0.9;
 		const level = (place * felt * frequency ** 2) / (frequency ** 2 + 75 ** 2);
 		if (level < 5e-4) continue;
 		const loss = 0.22 + 1.5 * height ** 2 + 5.5 * height ** 5 + 1.1e-3 * frequency * (0.35 + height);
-		// The strings of a note are never quite in tune: they beat, and what is left of them after the
-		// first seconds rings on. Two of them are enough to hear both.
+		// The strings of a note are never quite in tune: they beat, and a rest rings on after the first
+		// seconds. Two strings are enough to hear both.
 		const spread = frequency * 0.00017;
 		ring(wave, rate, frequency - spread, level * 0.72, loss * 1.9, n);
 		ring(wave, rate, frequency + spread, level * 0.28, loss * 0.5, n);
 		yield;
 	}
-	// The ear takes the first moments for the loudness, not the highest peak.
+	// The ear judges loudness by the first moments, not by the highest peak.
 	const opening = wave.subarray(0, Math.ceil(0.12 * rate));
 	const energy = opening.reduce((sum, value) => sum + value * value, 0) / opening.length;
 	finish(wave, rate, (0.17 - 0.05 * height) / Math.sqrt(energy || 1));
@@ -34,7 +34,7 @@ export function* strike(midi, rate) {
 }
 
 /**
- * Adds a decaying sine by its recurrence, until it is too faint to be heard.
+ * Add a decaying sine by its recurrence, until it is inaudible.
  * @param {Float32Array} wave @param {number} rate @param {number} frequency @param {number} amplitude
  * @param {number} loss per second @param {number} phase
  */
@@ -54,7 +54,7 @@ export function ring(wave, rate, frequency, amplitude, loss, phase) {
 }
 
 /**
- * Brings a note to its level, with the knock of the hammer, and neither a click nor a cut.
+ * Bring a note to its level, add the knock of the hammer, and fade both ends against clicks.
  * @param {Float32Array} wave @param {number} rate @param {number} level
  */
 export function finish(wave, rate, level) {

@@ -2,11 +2,11 @@ import { STILL, icon, make } from "./dom.js";
 import { wear } from "./color.js";
 import { t } from "./language.js";
 
-// A plate hops with its owner's playing, not with each of his notes.
+// Milliseconds between two hops of a plate, fewer than its owner plays notes.
 const PULSE = 160;
 
-/** The name plates of all in the room; each opens what one can do about that person. */
-export class People {
+/** The name plates of all participants; each opens the menu on its owner. */
+export class NamePlates {
 	/** @type {Map<string, Plate>} */
 	#plates = new Map();
 	#list;
@@ -16,7 +16,7 @@ export class People {
 
 	/**
 	 * @param {HTMLElement} list @param {Room} room @param {Mutes} mutes
-	 * @param {(person: Person) => void} open called when a plate is clicked
+	 * @param {(person: Participant) => void} open called when a plate is clicked
 	 */
 	constructor(list, room, mutes, open) {
 		this.#list = list;
@@ -33,17 +33,17 @@ export class People {
 		mutes.on("change", all);
 	}
 
-	/** Lets a plate hop because its owner plays. @param {string} id @param {number} now milliseconds */
+	/** Let a plate hop because its owner plays. @param {string} id @param {number} now milliseconds */
 	pulse(id, now) {
 		const plate = this.#plates.get(id);
-		// A crowd costs no more than five.
+		// A crowd costs no more than five plates.
 		const rest = PULSE * Math.max(1, this.#plates.size / 5);
 		if (!plate || now - plate.pulsed < rest || STILL.matches) return;
 		plate.pulsed = now;
 		plate.plate.animate({ transform: ["translateY(-4px)", "translateY(0)"] }, 260);
 	}
 
-	/** @param {Person} person */
+	/** @param {Participant} person */
 	#show(person) {
 		const { plate, name } = this.#plates.get(person.id) ?? this.#add(person);
 		name.textContent = person.name;
@@ -52,7 +52,7 @@ export class People {
 		this.#mark(person);
 	}
 
-	/** @param {Person} person */
+	/** @param {Participant} person */
 	#add(person) {
 		const own = person.id === this.#room.me;
 		const item = make("li");
@@ -71,7 +71,7 @@ export class People {
 		return made;
 	}
 
-	/** @param {Person} person */
+	/** @param {Participant} person */
 	#mark(person) {
 		const known = this.#plates.get(person.id);
 		if (!known) return;
@@ -80,7 +80,7 @@ export class People {
 		const silent = this.#mutes.notes.has(person._id) || this.#mutes.chat.has(person._id);
 		const { afk, alike, tag } = person;
 		const state = [crowned, beside, silent, afk, alike, tag?.text, tag?.color].join();
-		// Each arrival marks everybody.
+		// Each arrival marks all plates anew.
 		if (known.marks.dataset.state === state) return;
 		known.marks.dataset.state = state;
 		known.marks.replaceChildren();
