@@ -86,6 +86,7 @@ class AdminPage:
         self.page.get_by_label("Token").fill(self.server.tokens[scope])
         self.page.get_by_role("button", name="Enter").click()
         expect(self.page.get_by_role("tab", name="Overview")).to_be_visible(timeout=TIMEOUT_MS)
+        expect(self.page.locator("#state")).to_have_text("live", timeout=TIMEOUT_MS)
         return self.page
 
     def open(self, section: str) -> Page:

@@ -33,8 +33,10 @@ async function open(name) {
 async function follow(signal) {
   while (!signal.aborted) {
     try {
-      get("state").textContent = "live";
-      await listen(signal, overview.addEvent);
+      await listen(signal, (kind, event) => {
+        get("state").textContent = "live";
+        overview.addEvent(kind, event);
+      });
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof Refusal && error.status === 401) return leave("The token is not valid any more.");
