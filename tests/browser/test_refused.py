@@ -49,7 +49,7 @@ def test_a_ban_is_a_ban(invite: Invite) -> None:
             assert command.wait() == 0
         visitor = opened(invite(server), server.url)
         shows(visitor, "You are banned from this server")
-        assert visitor.state["status"] == "refused"
+        visitor.until("fortepiano.state.status === 'refused'")
 
 
 def test_a_listed_network_is_refused_with_the_operators_words(
@@ -62,7 +62,7 @@ def test_a_listed_network_is_refused_with_the_operators_words(
         for _ in range(2):  # closed after `hi`, then refused before the upgrade
             visitor = opened(invite(server), server.url)
             shows(visitor, "Not from a data centre.")
-            assert visitor.state["status"] == "refused"
+            visitor.until("fortepiano.state.status === 'refused'")
 
 
 def test_pages_do_not_come_back_in_step(invite: Invite) -> None:
