@@ -128,16 +128,16 @@ async def test_a_bot_is_one_user_wherever_it_runs() -> None:
         assert (await reply_to(server))["u"]["_id"] != user
 
 
-@pytest.mark.parametrize("is_kept", [False, True])
+@pytest.mark.parametrize("is_permanent", [False, True])
 async def test_no_address_is_written_to_disk_or_into_the_log_unless_it_may_be(
-    is_kept: bool,
+    is_permanent: bool,
 ) -> None:
     address = "203.0.113.77"
     settings = {
         "FORTEPIANO_IDENTITY__MODE": "token",
         "FORTEPIANO_PROXY__TRUSTED": "127.0.0.1",
         "FORTEPIANO_LOG_LEVEL": "debug",
-        "FORTEPIANO_PRIVACY__KEEP_IPS": str(is_kept).lower(),
+        "FORTEPIANO_PRIVACY__KEEP_IPS": str(is_permanent).lower(),
     }
     with run_server(**settings) as server:
         callers = [await call(server, BROWSER, f"X-Forwarded-For: {address}") for _ in range(17)]
@@ -155,5 +155,5 @@ async def test_no_address_is_written_to_disk_or_into_the_log_unless_it_may_be(
         files = [path for path in server.folder.rglob("*") if path.is_file()]
         assert {"log", "fortepiano.sqlite3", "keys.json"} <= {path.name for path in files}
         found = {path.name for path in files if address.encode() in path.read_bytes()}
-        assert found == ({"log"} if is_kept else set())
+        assert found == ({"log"} if is_permanent else set())
         assert '"refused"' in server.log

@@ -21,29 +21,29 @@ def bans(request: pytest.FixtureRequest) -> Bans:
 class TestBans:
     def test_a_ban_is_of_one_user_in_one_scope(self, bans: Bans) -> None:
         bans.add("room", "ann", 100)
-        assert bans.until("room", "ann", 99) == 100
-        assert bans.until("room", "bea", 0) is None
-        assert bans.until("other", "ann", 0) is None
+        assert bans.banned_until("room", "ann", 99) == 100
+        assert bans.banned_until("room", "bea", 0) is None
+        assert bans.banned_until("other", "ann", 0) is None
 
     def test_scope_and_user_are_not_run_together(self, bans: Bans) -> None:
         bans.add("ab", "c", 9)
-        assert bans.until("a", "bc", 0) is None
-        assert bans.until("abc", "", 0) is None
+        assert bans.banned_until("a", "bc", 0) is None
+        assert bans.banned_until("abc", "", 0) is None
 
     def test_a_ban_ends_at_its_millisecond(self, bans: Bans) -> None:
         bans.add("room", "ann", 100)
-        assert bans.until("room", "ann", 100) is None
+        assert bans.banned_until("room", "ann", 100) is None
         assert len(bans) == 1
 
     def test_no_end_is_permanent(self, bans: Bans) -> None:
         bans.add("room", "ann", None)
-        assert bans.until("room", "ann", 2**64 - 1) == bans.PERMANENT == 2**64 - 1
+        assert bans.banned_until("room", "ann", 2**64 - 1) == bans.PERMANENT == 2**64 - 1
         assert bans.prune(2**64 - 1) == 0
 
     def test_a_later_ban_replaces_even_by_a_shorter_one(self, bans: Bans) -> None:
         bans.add("room", "ann", None)
         bans.add("room", "ann", 50)
-        assert bans.until("room", "ann", 0) == 50
+        assert bans.banned_until("room", "ann", 0) == 50
         assert len(bans) == 1
 
     def test_removing_says_whether_there_was_one(self, bans: Bans) -> None:
@@ -139,7 +139,7 @@ class TestBans:
     @pytest.mark.parametrize("name", ["", "\0", "é🎹", "a" * 5000])
     def test_names_may_be_anything(self, bans: Bans, name: str) -> None:
         bans.add(name, name, 10)
-        assert bans.until(name, name, 0) == 10
+        assert bans.banned_until(name, name, 0) == 10
         assert bans.of(name) == [(name, 10)]
 
 

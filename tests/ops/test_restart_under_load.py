@@ -34,7 +34,7 @@ class Client:
         self.room = room
         self.codes: list[int] = []
         self.welcomes: list[dict[str, Any]] = []
-        self.was_told = False
+        self.was_refused = False
         self.is_in = asyncio.Event()
         self.last_in = 0.0
 
@@ -73,7 +73,7 @@ class Client:
             self.last_in = time.monotonic()
             self.is_in.set()
         elif message["m"] == "notification":
-            self.was_told = True
+            self.was_refused = True
 
 
 async def made_permanent(server: Server, token: str, rooms: list[str]) -> None:
@@ -121,7 +121,7 @@ async def test_a_thousand_are_back_in_time() -> None:
             assert took < BACK_SECONDS, took
             for client in clients:
                 assert client.codes == [4000]
-                assert client.was_told
+                assert client.was_refused
                 room = client.welcomes[-1]
                 assert (room["settings"]["color"], room["settings"]["chat"]) == ("#123456", False)
                 assert room["crown"]["userId"] == crowns[client.room]

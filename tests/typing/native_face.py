@@ -62,7 +62,7 @@ def quotas_and_bans(quotas: Quotas, bans: Bans) -> None:
     assert_type(slot, int)
     assert_type(quotas.spend(slot, 1), bool)
     assert_type(quotas.points(slot), int)
-    assert_type(bans.until("room", "user", 0), int | None)
+    assert_type(bans.banned_until("room", "user", 0), int | None)
     assert_type(bans.of("room"), list[tuple[str, int]])
     assert_type(Bans.PERMANENT, int)
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from fortepiano.model.room_entry import why_not
+from fortepiano.model.room_entry import entry_refusal
 from support.backstage import Actor, Backstage
 
 ROOM = "a room"
@@ -17,7 +17,7 @@ def asked(backstage: Backstage, actor: Actor) -> str | None:
     """Return why somebody may not enter the room."""
     room, user = backstage.context.directory.rooms[ROOM], actor.session.user
     assert user is not None
-    refusal = why_not(room, actor.session, user, backstage.context.now())
+    refusal = entry_refusal(room, actor.session, user, backstage.context.now())
     return None if refusal is None else refusal[1]
 
 

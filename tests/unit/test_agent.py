@@ -74,7 +74,7 @@ def test_libraries_as_they_are(library: str) -> None:
     assert is_program(SEEN[library])
 
 
-def test_brands_of_a_browser_say_nothing_against_it() -> None:
+def test_brands_of_a_browser_say_no_refusal_it() -> None:
     brands = '"Chromium";v="141", "Google Chrome";v="141", "Not?A_Brand";v="8"'
     assert not is_program({"user-agent": PEOPLE[0], "sec-ch-ua": brands})
     # Nor does one half of what is Node's.

@@ -58,11 +58,11 @@ class TestBanList:
         store.save_ban(record("room", ANN, 10))
         store.save_ban(record(SITE, "203.0.113.0/24"))
         bans = BanList(Bans(), store)
-        assert bans.until("room", ANN, 9) == 10
+        assert bans.banned_until("room", ANN, 9) == 10
         assert bans.refuses(ANN, "203.0.113.7", 0)
         bans.ban(record(SITE, BEA, 20))
         assert {ban.subject for ban in store.bans()} == {ANN, BEA, "203.0.113.0/24"}
-        assert bans.until(SITE, BEA, 0) == 20
+        assert bans.banned_until(SITE, BEA, 0) == 20
         assert bans.lift(SITE, "203.0.113.0/24")
         assert not bans.lift(SITE, "203.0.113.0/24")
         assert not bans.refuses(ANN, "203.0.113.7", 0)
@@ -85,14 +85,14 @@ class TestBanList:
         store.save_ban(record(SITE, "2001:db8::/32"))
         store.changes += 1
         assert bans.refresh()
-        assert bans.until("room", ANN, 0) == 10
-        assert bans.until("room", BEA, 0) == PERMANENT
+        assert bans.banned_until("room", ANN, 0) == 10
+        assert bans.banned_until("room", BEA, 0) == PERMANENT
         assert bans.refuses(ANN, "2001:db8::7", 0)
         store.remove_ban("room", BEA)
         store.remove_ban(SITE, "2001:db8::/32")
         store.changes += 1
         assert bans.refresh()
-        assert bans.until("room", BEA, 0) is None
+        assert bans.banned_until("room", BEA, 0) is None
         assert not bans.refuses(ANN, "2001:db8::7", 0)
         assert not bans.refresh()
 
@@ -271,10 +271,10 @@ class TestTakenOver:
             actor.heard()
         store.save_ban(record("duets", ann.id, START + HOUR))
         store.save_ban(record(SITE, bea.id, None, "spam"))
-        staff.take_over_bans(world.context)
+        staff.merge_bans(world.context)
         assert (ann.room, bea.closed) == ("duets", None)
         store.changes += 1
-        staff.take_over_bans(world.context)
+        staff.merge_bans(world.context)
         assert ann.room == "test/awkward"
         assert 'You are banned from "duets".' in texts(ann)
         assert bea.closed == 4008
@@ -295,7 +295,7 @@ class TestAcknowledgement:
     def test_the_room_hears_of_it_after_the_commit(self) -> None:
         world, store, _, other = self.kickbanned()
         assert other.room == "test/awkward"
-        assert world.context.bans.until("duets", other.id, START) == START + HOUR
+        assert world.context.bans.banned_until("duets", other.id, START) == START + HOUR
         assert "duets" not in world.outbound.said
         store.commit()
         (notice,) = world.outbound.said["duets"]
@@ -328,7 +328,7 @@ class TestAcknowledgement:
         store.commit()
         holder.heard()
         holder.send("unban", id_=other.id)
-        assert world.context.bans.until("duets", other.id, START) is None
+        assert world.context.bans.banned_until("duets", other.id, START) is None
         store.commit()
         assert texts(holder) == []
         holder.send("kickban", id_=other.id, ms=HOUR)

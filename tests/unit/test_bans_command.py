@@ -17,7 +17,7 @@ from fortepiano import cli
 from fortepiano.cli.durations import duration
 from fortepiano.config import Settings, sources
 from fortepiano.native import Listing
-from fortepiano.net.network_lists import content_of, imported
+from fortepiano.net.network_lists import content_of, imported_lists
 from fortepiano.store import open_store
 from fortepiano.store.base import AuditQuery, AuditRecord, BanRecord
 
@@ -399,7 +399,7 @@ class TestLists:
         folder = Settings().data_dir
         return {
             meaning.name: (meaning.effect, meaning.words, len(Listing(content_of(path))))
-            for path, meaning in imported(folder).items()
+            for path, meaning in imported_lists(folder).items()
         }
 
     @pytest.mark.parametrize(

@@ -245,8 +245,8 @@ class TestTheHeir:
         ann.send("coowner", id_=CAT)
         backstage.end(ann)
         assert back(backstage, ANN) == ANN
-        assert the_room(backstage).rules(CAT)
-        assert not the_room(backstage).rules(BEN)
+        assert the_room(backstage).can_moderate(CAT)
+        assert not the_room(backstage).can_moderate(BEN)
 
     def test_where_the_heir_goes_elsewhere_it_still_comes_back(self) -> None:
         backstage = Backstage()
@@ -331,7 +331,7 @@ class TestBans:
         backstage.end(ann)
         ben.send("kickban", id_=ANN, ms=ms)
         now = backstage.context.now()
-        assert (backstage.context.bans.until(ROOM, ANN, now) is not None) is (ms > 0)
+        assert (backstage.context.bans.banned_until(ROOM, ANN, now) is not None) is (ms > 0)
         again = backstage.enter(ROOM, user_id=ANN)
         assert (again.room == ROOM) is (ms == 0)
         ben.send("unban", id_=ANN)

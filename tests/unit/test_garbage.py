@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fortepiano.server.garbage_collector import LOOK_SECONDS, MOST_NEW, GarbageCollector
+from fortepiano.server.garbage_collector import COLLECT_SECONDS, MOST_NEW, GarbageCollector
 
 
 class Node:
@@ -25,7 +25,7 @@ class Later:
         self.planned: list[Callable[[], None]] = []
 
     def __call__(self, seconds: float, call: Callable[[], None]) -> None:
-        assert seconds == LOOK_SECONDS
+        assert seconds == COLLECT_SECONDS
         self.planned.append(call)
 
     def look(self) -> None:
@@ -41,7 +41,7 @@ def later() -> Later:
 
 @pytest.fixture
 def look(garbage: GarbageCollector) -> Callable[[], None]:
-    return garbage.look
+    return garbage.collect
 
 
 @pytest.fixture

@@ -147,12 +147,12 @@ def test_a_listed_network_passes_once_and_is_then_refused_for_a_while() -> None:
     first = gate.admit(HERE, [])
     assert isinstance(first, Admitted)
     gate.withdraw(first)
-    lists.note_told(HERE, START)
+    lists.note_refused(HERE, START)
     for _ in range(3):  # which takes no place
         answer = refused(gate.admit(HERE, []))
         assert (answer.reason, answer.status, answer.why) == ("listed_network", 403, "Nö.")
     assert "Nö.\n".encode() in refusal(answer.status, answer.why)
-    assert gate.verdict(HERE, []) == {"you": "network_refused", "words": "Nö."}
+    assert gate.refusal_for(HERE, []) == {"you": "network_refused", "words": "Nö."}
     gate.engine.owner.turn_clock(601)
     assert isinstance(gate.admit(HERE, []), Admitted)
     assert isinstance(gate.admit("198.51.100.1", []), Admitted)
@@ -161,30 +161,31 @@ def test_a_listed_network_passes_once_and_is_then_refused_for_a_while() -> None:
 def test_whoever_asks_is_told_why_and_it_costs_nothing() -> None:
     gate = made(trusted=("10.0.0.1",), sockets=2, connects=(3, 1.0))
 
-    def verdict(address: str = HERE) -> str | None:
+    def refusal_for(address: str = HERE) -> str | None:
         # As it is asked: behind a proxy that is trusted, whatever it costs to ask.
         return [
-            gate.verdict("10.0.0.1", [("x-forwarded-for", address)]).get("you") for _ in range(50)
+            gate.refusal_for("10.0.0.1", [("x-forwarded-for", address)]).get("you")
+            for _ in range(50)
         ][-1]
 
-    assert verdict() is None
+    assert refusal_for() is None
     assert isinstance(gate.admit(HERE, []), Admitted)
-    assert verdict() is None
+    assert refusal_for() is None
     kept = gate.admit(HERE, [])
     assert isinstance(kept, Admitted)
-    assert verdict() == "too_many"
-    assert verdict("198.51.100.1") is None
+    assert refusal_for() == "too_many"
+    assert refusal_for("198.51.100.1") is None
     assert refused(gate.admit(HERE, [])).reason == "too_many_sockets"
     gate.withdraw(kept)
-    assert verdict() == "too_many"  # a moment ago it was
+    assert refusal_for() == "too_many"  # a moment ago it was
     gate.engine.owner.turn_clock(11)
-    assert verdict() is None
+    assert refusal_for() is None
     gate.most_sockets = 0
-    assert verdict() == "full"
+    assert refusal_for() == "full"
     gate.bans.ban(BanRecord(SITE, gate.identity.user_id(HERE), None, "", "", START))
-    assert verdict() == "banned"
-    assert verdict("198.51.100.1") == "full"
-    assert gate.verdict("10.0.0.1", [("x-forwarded-for", "?")]) == {}
+    assert refusal_for() == "banned"
+    assert refusal_for("198.51.100.1") == "full"
+    assert gate.refusal_for("10.0.0.1", [("x-forwarded-for", "?")]) == {}
 
 
 def test_who_was_refused_is_remembered_within_bounds() -> None:

@@ -313,7 +313,7 @@ class TestListedNetworks:
         [told] = actor.reply
         assert (told["m"], told["text"]) == ("notification", "No Tor here.")
         assert actor.closed == CloseCode.NETWORK_REFUSED
-        assert backstage.context.networks.was_told(HERE, START)
+        assert backstage.context.networks.was_refused(HERE, START)
         assert backstage.context.counters.bans_enforced["network"] == 1
 
     def test_nobody_is_closed_before_he_says_hi(self) -> None:

@@ -46,7 +46,7 @@ class TestPermanentRooms:
         evening(store)
         again = Backstage(store=store)
         room = again.context.directory.rooms[ROOM]
-        assert room.is_kept
+        assert room.is_permanent
         assert room.settings == {
             "visible": False,
             "chat": True,
@@ -266,7 +266,7 @@ class TestArchive:
         Archive(store, "none").restore(world.context.directory.rooms.values())
         assert store.chats() == []
         room = world.context.directory.rooms[ROOM]
-        Archive(store, "none").keep(room)
+        Archive(store, "none").save(room)
         assert store.chats() == []
 
 

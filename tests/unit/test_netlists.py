@@ -16,7 +16,13 @@ from fortepiano.config import NetworkListSettings, NetworkSettings, Settings, lo
 from fortepiano.errors import ConfigError, InputError
 from fortepiano.model.network_lists import WORDS, NetworkList, NetworkLists
 from fortepiano.native import Listing, Listings
-from fortepiano.net.network_lists import NetworkListUpdater, content_of, forget, imported, keep
+from fortepiano.net.network_lists import (
+    NetworkListUpdater,
+    content_of,
+    imported_lists,
+    remove_list,
+    store_list,
+)
 
 HERE, THERE = "192.0.2.7", "198.51.100.7"
 
@@ -63,7 +69,7 @@ class Shelf:
     def look(self, *, at_once: bool = True) -> list[Any]:
         """Look at the files, and return what the log says."""
         with capture_logs() as told:
-            asyncio.run(self.keeper.look(at_once=at_once))
+            asyncio.run(self.keeper.refresh(at_once=at_once))
         return told
 
     def who_is_out(self) -> list[str]:
@@ -104,26 +110,26 @@ class TestNetLists:
         )
         listed = lists.keeping_out(HERE)
         assert listed is not None
-        assert listed.said == "A"
-        assert NetworkList("b").said == WORDS["enter"]
+        assert listed.refusal_text == "A"
+        assert NetworkList("b").refusal_text == WORDS["enter"]
 
     def test_who_was_told_is_remembered_for_a_while(self) -> None:
         lists = NetworkLists()
-        lists.note_told("2001:db8::1", 1000)
-        assert lists.was_told("2001:db8::ffff", 2000)
-        assert not lists.was_told("2001:db8:0:1::1", 2000)
-        assert not lists.was_told("2001:db8::1", 1000 + 600_000)
-        lists.note_told(HERE, 500_000)
+        lists.note_refused("2001:db8::1", 1000)
+        assert lists.was_refused("2001:db8::ffff", 2000)
+        assert not lists.was_refused("2001:db8:0:1::1", 2000)
+        assert not lists.was_refused("2001:db8::1", 1000 + 600_000)
+        lists.note_refused(HERE, 500_000)
         lists.prune(700_000)
-        assert not lists.was_told("2001:db8::1", 1001)
-        assert lists.was_told(HERE, 700_000)
+        assert not lists.was_refused("2001:db8::1", 1001)
+        assert lists.was_refused(HERE, 700_000)
 
     def test_that_memory_is_bounded(self) -> None:
         lists = NetworkLists()
         for number in range(10_500):
-            lists.note_told(f"10.{number >> 8}.{number & 255}.1", 0)
-        assert not lists.was_told("10.0.0.1", 1)
-        assert lists.was_told("10.41.0.1", 1)
+            lists.note_refused(f"10.{number >> 8}.{number & 255}.1", 0)
+        assert not lists.was_refused("10.0.0.1", 1)
+        assert lists.was_refused("10.41.0.1", 1)
 
 
 class TestKeeper:
@@ -215,7 +221,7 @@ class TestKeeper:
         shelf.look()
         listed = shelf.lists.silencing(HERE)
         assert listed is not None
-        assert listed.said == "Hush."
+        assert listed.refusal_text == "Hush."
         assert shelf.who_is_out() == []
         shelf.settings = NetworkSettings()
         shelf.look()
@@ -228,17 +234,17 @@ class TestKeeper:
         assert shelf.who_is_out() == [THERE]
 
     def test_imported_lists_count_and_go(self, shelf: Shelf) -> None:
-        keep(
+        store_list(
             shelf.folder,
             NetworkList("vpn", "enter", "Nö"),
             "a file",
             Listing(b"192.0.2.1-192.0.2.9"),
         )
-        assert list(imported(shelf.folder).values()) == [NetworkList("vpn", "enter", "Nö")]
+        assert list(imported_lists(shelf.folder).values()) == [NetworkList("vpn", "enter", "Nö")]
         shelf.look()
         assert shelf.who_is_out() == [HERE]
-        assert forget(shelf.folder, "vpn")
-        assert not forget(shelf.folder, "vpn")
+        assert remove_list(shelf.folder, "vpn")
+        assert not remove_list(shelf.folder, "vpn")
         shelf.look()
         assert shelf.who_is_out() == []
 
@@ -248,7 +254,7 @@ class TestKeeper:
             (shelf.folder / "networks" / name).write_bytes(content)
         shelf.look()
         (shelf.folder / "networks" / "d.txt").write_bytes(b"#fortepiano []\n192.0.2.7")
-        assert {one.name for one in imported(shelf.folder).values()} == {"a", "d"}
+        assert {one.name for one in imported_lists(shelf.folder).values()} == {"a", "d"}
         shelf.look()
         assert shelf.who_is_out() == [HERE]
 

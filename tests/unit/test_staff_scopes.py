@@ -10,7 +10,7 @@ from fortepiano.model.permissions import (
     EVERYWHERE,
     Permission,
     admin_messages_of,
-    announced,
+    hello_permissions,
     may_notify,
     permissions_of,
 )
@@ -40,17 +40,17 @@ class TestPermissions:
     @pytest.mark.parametrize("scope", [None, "read"])
     def test_others_have_none(self, scope: Scope | None) -> None:
         assert permissions_of(scope) == set()
-        assert announced(scope) == {}
+        assert hello_permissions(scope) == {}
         assert admin_messages_of(scope) == set()
 
     @pytest.mark.parametrize("scope", SCOPES)
     def test_hi_announces_exactly_what_there_is(self, scope: Scope | None) -> None:
-        assert set(announced(scope)) == permissions_of(scope)
-        assert all(value is True for value in announced(scope).values())
+        assert set(hello_permissions(scope)) == permissions_of(scope)
+        assert all(value is True for value in hello_permissions(scope).values())
 
     def test_what_is_announced_can_be_changed_without_harm(self) -> None:
-        announced("admin").clear()
-        assert len(announced("admin")) == 9
+        hello_permissions("admin").clear()
+        assert len(hello_permissions("admin")) == 9
 
     @pytest.mark.parametrize("of", [permissions_of, admin_messages_of])
     def test_a_greater_scope_includes_the_smaller(

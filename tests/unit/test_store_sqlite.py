@@ -16,7 +16,7 @@ import pytest
 
 from fortepiano.store import DATABASE, UserRecord
 from fortepiano.store.sqlite import SQLiteStore
-from fortepiano.store.writer import LOOK_SECONDS
+from fortepiano.store.writer import POLL_SECONDS
 from support.records import ANN, BANNED, BEA, FIRST, KICKED, LONG, NOW, SECOND, reopened, until
 
 
@@ -204,7 +204,7 @@ class TestTwoProcesses:
     ) -> None:
         other.save_token(FIRST)
         assert other.flush(LONG)
-        assert LOOK_SECONDS < 1
+        assert POLL_SECONDS < 1
         until(server, lambda: server.token(FIRST.digest) == FIRST)
         assert server.revision == 1
 
@@ -251,7 +251,7 @@ class TestTwoProcesses:
         server.save_token(SECOND)
         server.save_user(BEA)
         with closing(server._connect()) as server._database:
-            server._look()
+            server._poll()
         bans = {(ban.room, ban.until) for ban in server.bans()}
         assert bans == {(KICKED.room, None), ("", None)}
         assert server.tokens() == [SECOND]

@@ -171,9 +171,9 @@ class TestBans:
         store = MemoryStore()
         store.save_ban(BanRecord(DECOMPOSED, ANN, None, BEA, "", START))
         bans = BanList(Bans(), store)
-        assert bans.until(COMPOSED, ANN, START) is not None
+        assert bans.banned_until(COMPOSED, ANN, START) is not None
         assert bans.lift(COMPOSED, ANN)
-        assert bans.until(COMPOSED, ANN, START) is None
+        assert bans.banned_until(COMPOSED, ANN, START) is None
         assert store.bans() == []
 
 

@@ -251,7 +251,7 @@ def test_case_75_the_longest_ban_is_the_presets(house: House) -> None:
     assert ceiling in {3_600_000, 86_400_000}
     one.say({"m": "kickban", "_id": two.id, "ms": ceiling + 1})
     now = house.context.now()
-    assert house.context.bans.until("room", two.id, now) == now + ceiling
+    assert house.context.bans.banned_until("room", two.id, now) == now + ceiling
 
 
 RATES: list[tuple[Message, str, int, float]] = [

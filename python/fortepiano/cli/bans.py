@@ -79,11 +79,11 @@ def list_bans(
     with opened_store(config, data_dir) as store:
         bans = _in_force(store, at)
     wanted = SITE if site else room and settled(room)
-    _tell_row("WHO", "UNTIL", "BY", "ROOM", "REASON")
+    _print_row("WHO", "UNTIL", "BY", "ROOM", "REASON")
     for ban in bans:
         if wanted is None or ban.room == wanted:
             until = PERMANENT if ban.until is None else utc(ban.until)
-            _tell_row(ban.subject, until, ban.by, ban.room or "(the whole site)", ban.reason)
+            _print_row(ban.subject, until, ban.by, ban.room or "(the whole site)", ban.reason)
 
 
 @app.command("add")
@@ -252,7 +252,7 @@ def _act(
     return AuditRecord(AuditRecord.next_id(at), at, ACTOR, action, room, who, reason, dict(details))
 
 
-def _tell_row(who: str, until: str, by: str, room: str, reason: str) -> None:
+def _print_row(who: str, until: str, by: str, room: str, reason: str) -> None:
     row = f"{who:<24}  {until:<16}  {by:<24}  {_plain(room)}  {_plain(reason)}"
     typer.echo(row.rstrip())
 

@@ -47,7 +47,7 @@ def import_list(
     # The compiled part is not needed to ban one person.
     from fortepiano import config as configuration
     from fortepiano.native import Listing
-    from fortepiano.net.network_lists import content_of, keep, unpacked
+    from fortepiano.net.network_lists import content_of, store_list, unpacked
 
     settings = configuration.load(config, {"data_dir": data_dir})
     name = name or Path(file).name.partition(".")[0]
@@ -74,7 +74,7 @@ def import_list(
         raise InputError([f"{source}: there is no network in it"])
     at = now()
     with opened_store(config, data_dir) as store:
-        keep(settings.data_dir, NetworkList(name, effect, words), source, listing)
+        store_list(settings.data_dir, NetworkList(name, effect, words), source, listing)
         details: dict[str, str | int | bool | None] = {"count": len(listing), "effect": effect}
         act = "import networks"
         store.add_audit(
@@ -90,14 +90,14 @@ def list_lists(data_dir: DataDir = None, config: ConfigFile = None) -> None:
     """List the lists of networks: those of the settings, and those that were imported."""
     from fortepiano import config as configuration
     from fortepiano.native import Listing
-    from fortepiano.net.network_lists import content_of, imported
+    from fortepiano.net.network_lists import content_of, imported_lists
 
     settings = configuration.load(config, {"data_dir": data_dir})
     lists = {
         one.path: NetworkList(one.name, one.effect, one.words) for one in settings.networks.lists
     }
     named = {one.name for one in lists.values()}
-    for path, meaning in imported(settings.data_dir).items():
+    for path, meaning in imported_lists(settings.data_dir).items():
         if meaning.name not in named:
             lists[path] = meaning
     typer.echo(f"{'NAME':<20}  {'MAY NOT':<7}  {'NETWORKS':>8}  {'CHANGED':<16}  FILE")
@@ -113,12 +113,12 @@ def list_lists(data_dir: DataDir = None, config: ConfigFile = None) -> None:
 def remove_list(name: Name, data_dir: DataDir = None, config: ConfigFile = None) -> None:
     """Remove a list of networks that was imported."""
     from fortepiano import config as configuration
-    from fortepiano.net.network_lists import forget
+    from fortepiano.net import network_lists
 
     settings = configuration.load(config, {"data_dir": data_dir})
     at = now()
     with opened_store(config, data_dir) as store:
-        if not _NAME.fullmatch(name) or not forget(settings.data_dir, name):
+        if not _NAME.fullmatch(name) or not network_lists.remove_list(settings.data_dir, name):
             raise typer.BadParameter(
                 "there is no such imported list, see `fortepiano bans lists`", param_hint="NAME"
             )

@@ -93,10 +93,10 @@ def list_tokens(data_dir: DataDir = None, config: ConfigFile = None) -> None:
     at = now()
     with opened_store(config, data_dir) as store:
         tokens = store.tokens()
-    _tell_row("ID", "SCOPE", "CREATED", "EXPIRES", "USER", "LABEL")
+    _print_row("ID", "SCOPE", "CREATED", "EXPIRES", "USER", "LABEL")
     for one in tokens:
         expires = _end_of(one, at)
-        _tell_row(one.id, one.scope, utc(one.created), expires, one.user_id, one.label)
+        _print_row(one.id, one.scope, utc(one.created), expires, one.user_id, one.label)
 
 
 @app.command("revoke")
@@ -157,6 +157,8 @@ def _end_of(one: "TokenRecord", at: int) -> str:
     return "never" if one.expires is None else utc(one.expires)
 
 
-def _tell_row(token_id: str, scope: str, created: str, expires: str, user: str, label: str) -> None:
+def _print_row(
+    token_id: str, scope: str, created: str, expires: str, user: str, label: str
+) -> None:
     row = f"{token_id:<24}  {scope:<8}  {created:<16}  {expires:<16}  {user:<24}  {label}"
     typer.echo(row.rstrip())

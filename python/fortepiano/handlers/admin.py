@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from fortepiano.handlers import crown, rooms
 from fortepiano.handlers.notification import notify, receivers
 from fortepiano.handlers.refusal import RefusedError
-from fortepiano.handlers.staff import clear, make_permanent, rename, set_hidden, set_tag, siteunban
+from fortepiano.handlers.staff import clear, rename, set_hidden, set_permanent, set_tag, siteunban
 from fortepiano.model.ban_list import subject
 from fortepiano.model.claims import Claims
 from fortepiano.model.codes import Code
@@ -49,7 +49,7 @@ def admin_message(context: Context, session: Session, message: Admin) -> Inner |
     try:
         return _done(context, session, message.msg)
     except RefusedError as refusal:
-        refusal.tell(context, session)
+        refusal.send(context, session)
         return None
 
 
@@ -178,14 +178,14 @@ def _restart(context: Context, session: Session, _inner: Inner) -> None:
 def _force_load(context: Context, session: Session, inner: Inner) -> None:
     name = _room_name(context, inner.get("_id"))
     context.audit(session, "forceload", room=name)
-    make_permanent(context, name, is_kept=True)
+    set_permanent(context, name, is_permanent=True)
 
 
 def _unforce_load(context: Context, session: Session, inner: Inner) -> None:
     room = _room(context, session, inner)
-    if room.is_kept:
+    if room.is_permanent:
         context.audit(session, "unforceload", room=room.name)
-        make_permanent(context, room.name, is_kept=False)
+        set_permanent(context, room.name, is_permanent=False)
 
 
 def _room_flag(context: Context, session: Session, inner: Inner) -> None:
@@ -196,7 +196,7 @@ def _room_flag(context: Context, session: Session, inner: Inner) -> None:
     if key == "no_crown":
         if value is True and room.holder is not None:
             context.audit(session, "chown", room=room.name, before=room.holder.id, after=None)
-            at = context.world.cursor(room.holder)
+            at = context.world.pointer(room.holder)
             crown.hand(context, room, Crown.dropped_by(room.holder, at, context.now()))
         return
     if key not in ("owner_id", "limit"):
@@ -211,7 +211,7 @@ def _room_flag(context: Context, session: Session, inner: Inner) -> None:
     else:
         raise RefusedError(Code.BAD_ID)
     context.audit(session, key, room=room.name, before=before, after=room.settings.get(key))
-    context.directory.keep(room)
+    context.directory.save(room)
     context.outbound.broadcast_room(room)
     context.room_list.note_change(room)
 
@@ -229,7 +229,7 @@ def _move(context: Context, session: Session, inner: Inner) -> None:
     name = _room_name(context, inner.get("ch"))
     context.audit(session, "move", room=name, subject=user.id, name=user.name)
     for tab in list(user.sessions):
-        rooms.place(context, tab, user, name, inner.get("set"))
+        rooms.move_to_room(context, tab, user, name, inner.get("set"))
 
 
 def _rename_room(context: Context, session: Session, inner: Inner) -> None:
@@ -247,7 +247,7 @@ def _rename_room(context: Context, session: Session, inner: Inner) -> None:
     claims, room.claims = room.claims, Claims()
     for participant in sorted(room.participants.values(), key=lambda one: one is not holder):
         for tab in list(participant.tabs):
-            rooms.place(context, tab, participant.user, name, room.settings)
+            rooms.move_to_room(context, tab, participant.user, name, room.settings)
     renamed = context.directory.rooms[name]
     if not (is_merged or renamed.is_special):
         renamed.claims, renamed.maker = claims, room.maker
@@ -266,7 +266,7 @@ def _admin_chat(context: Context, session: Session, inner: Inner) -> None:
         "id": secrets.token_hex(4),
     }
     room.history.append(line)
-    context.archive.keep(room)
+    context.archive.save(room)
     context.outbound.broadcast(room, line)
 
 

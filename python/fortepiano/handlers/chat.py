@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from fortepiano.model.participant import Participant
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.incoming import Chat, Direct
+    from fortepiano.protocol.incoming import Chat, DirectMessage
     from fortepiano.protocol.messages import Message
 
-__all__ = ["a", "dm"]
+__all__ = ["chat", "dm"]
 
 _ID_BYTES = 4
 """Eight hex digits: enough to tell the lines that a room remembers apart."""
 
 
-def a(context: Context, session: Session, message: Chat) -> None:
+def chat(context: Context, session: Session, message: Chat) -> None:
     """Say a line to everybody in the room, the sender included."""
     participant = session.participant
     if participant is None or not _may_speak(context, session, participant):
@@ -37,13 +37,13 @@ def a(context: Context, session: Session, message: Chat) -> None:
     }
     _answer(context, participant, message, line)
     room.history.append(line)
-    context.archive.keep(room)
+    context.archive.save(room)
     context.outbound.broadcast(room, line)
     user = participant.user
     context.events.publish("chat", user_id=user.id, name=user.name, room=room.name, text=line["a"])
 
 
-def dm(context: Context, session: Session, message: Direct) -> None:
+def dm(context: Context, session: Session, message: DirectMessage) -> None:
     """Say a line to one person in the room; he and the sender hear it, in all their tabs there."""
     participant = session.participant
     if participant is None:
@@ -67,7 +67,7 @@ def dm(context: Context, session: Session, message: Direct) -> None:
 
 def _may_speak(context: Context, session: Session, participant: Participant) -> bool:
     """Whether somebody may chat in his room; he is told where he may not."""
-    why = _why_not(context, session, participant)
+    why = _chat_refusal(context, session, participant)
     if why is not None:
         context.outbound.notify_once(session, *why)
         return False
@@ -77,7 +77,7 @@ def _may_speak(context: Context, session: Session, participant: Participant) -> 
     return words is None
 
 
-def _why_not(
+def _chat_refusal(
     context: Context, session: Session, participant: Participant
 ) -> tuple[Code, str] | None:
     room, user = participant.room, participant.user
@@ -90,7 +90,7 @@ def _why_not(
     mute = room.mutes.get(user.id)
     if mute is not None and mute.chat:
         return Code.MUTED, "You are muted in this room."
-    if room.rules(user.id):
+    if room.can_moderate(user.id):
         return None
     pause = room.settings.get("slowMode")
     if isinstance(pause, int) and pause > 0:
@@ -110,7 +110,7 @@ def _cleaned(context: Context, participant: Participant, text: str) -> str:
     """Return a line as others may see it."""
     text = validate.chat(text, context.rules.chat_length) or ""
     room = participant.room
-    if room.settings.get("no cussing") is True and not room.rules(participant.user.id):
+    if room.settings.get("no cussing") is True and not room.can_moderate(participant.user.id):
         return context.filter.masked(text)
     return text
 

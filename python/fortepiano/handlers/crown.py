@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.incoming import CoOwner, Crowning, Invite, RoomSettings
+    from fortepiano.protocol.incoming import Chown, CoOwner, Invite, RoomSettings
 
-__all__ = ["chown", "chset", "coowner", "hand", "invite", "ruled"]
+__all__ = ["chown", "chset", "coowner", "hand", "invite", "require_moderator"]
 
 
 _MOST_MEMBERS = 1000
 """Users that a room remembers as invited, or as co-owners: enough, and bounded."""
 
 
-def ruled(context: Context, session: Session, permission: str = "") -> Room | None:
+def require_moderator(context: Context, session: Session, permission: str = "") -> Room | None:
     """Return the room of somebody who rules it; None where he does not, which he is told.
 
     Args:
@@ -36,14 +36,14 @@ def ruled(context: Context, session: Session, permission: str = "") -> Room | No
     if participant is None:
         return None
     room = participant.room
-    may = room.rules(participant.user.id) or permission in session.permissions
+    may = room.can_moderate(participant.user.id) or permission in session.permissions
     if room.is_special or not may:
         _refuse(context, session)
         return None
     return room
 
 
-def chown(context: Context, session: Session, message: Crowning) -> None:
+def chown(context: Context, session: Session, message: Chown) -> None:
     """Give the crown to somebody here, drop it, or pick it up (docs/protocol.md, "Crown")."""
     participant = session.participant
     if participant is None or participant.room.crown is None:
@@ -70,7 +70,7 @@ def chown(context: Context, session: Session, message: Crowning) -> None:
                 context.audit(session, "chown", room=room.name, subject=heir.id, before=before)
             hand(context, room, Crown.given_to(heir, now))
     elif is_holder:
-        hand(context, room, Crown.dropped_by(participant, context.world.cursor(participant), now))
+        hand(context, room, Crown.dropped_by(participant, context.world.pointer(participant), now))
 
 
 def hand(context: Context, room: Room, crown: Crown) -> None:
@@ -86,9 +86,9 @@ def hand(context: Context, room: Room, crown: Crown) -> None:
 
 def chset(context: Context, session: Session, message: RoomSettings) -> None:
     """Change the settings of a room; what is left out stays, except `color2`, which goes."""
-    room = ruled(context, session, "chsetAnywhere")
+    room = require_moderator(context, session, "chsetAnywhere")
     if room is not None:
-        if session.user is None or not room.rules(session.user.id):
+        if session.user is None or not room.can_moderate(session.user.id):
             context.audit(session, "chset", room=room.name, keys=", ".join(message.set)[:512])
         change_settings(context, room, message.set)
 
@@ -103,7 +103,7 @@ def change_settings(context: Context, room: Room, wanted: dict[str, object]) -> 
         room.settings.pop("color2", None)
     room.change(chosen)
     context.world.guard(room)
-    context.directory.keep(room)
+    context.directory.save(room)
     context.outbound.broadcast_room(room)
     if "noteQuota" in chosen:
         for participant in room.participants.values():
@@ -127,7 +127,7 @@ def coowner(context: Context, session: Session, message: CoOwner) -> None:
         return
     if not _switch(room.co_owners, message.id, on=message.on):
         return
-    context.directory.keep(room)
+    context.directory.save(room)
     context.outbound.broadcast_room(room)
     news = (
         notice("You rule this room beside its owner.", Code.COOWNER)
@@ -140,11 +140,11 @@ def coowner(context: Context, session: Session, message: CoOwner) -> None:
 
 def invite(context: Context, session: Session, message: Invite) -> None:
     """Let somebody into an invite-only room, and tell him where he is wanted."""
-    room = ruled(context, session)
+    room = require_moderator(context, session)
     if room is None:
         return
     _switch(room.invited, message.id, on=message.on)
-    context.directory.keep(room)
+    context.directory.save(room)
     guest = context.directory.online(message.id)
     if guest is not None and message.on:
         for other in guest.sessions:

@@ -57,28 +57,28 @@ class Entry:
 
 
 TABLE: Mapping[str, Entry] = {
-    "hi": Entry(incoming.Hello, hello.hi, before_hello=True),
+    "hi": Entry(incoming.Hello, hello.hello, before_hello=True),
     "devices": Entry(incoming.Devices, hello.devices, before_hello=True),
     "bye": Entry(incoming.Bye, hello.bye, before_hello=True),
-    "ch": Entry(incoming.Join, rooms.ch),
+    "ch": Entry(incoming.JoinRoom, rooms.join_room),
     "+ls": Entry(incoming.ListOn, rooms.list_on),
     "-ls": Entry(incoming.ListOff, rooms.list_off),
     "chset": Entry(incoming.RoomSettings, crown.chset),
-    "chown": Entry(incoming.Crowning, crown.chown, is_lenient=True),
+    "chown": Entry(incoming.Chown, crown.chown, is_lenient=True),
     "coowner": Entry(incoming.CoOwner, crown.coowner),
     "invite": Entry(incoming.Invite, crown.invite),
     "userset": Entry(incoming.Profile, profile.userset),
-    "a": Entry(incoming.Chat, chat.a),
-    "dm": Entry(incoming.Direct, chat.dm),
-    "kickban": Entry(incoming.Ban, moderation.kickban),
+    "a": Entry(incoming.Chat, chat.chat),
+    "dm": Entry(incoming.DirectMessage, chat.dm),
+    "kickban": Entry(incoming.KickBan, moderation.kickban),
     "unban": Entry(incoming.Unban, moderation.unban),
     "bans": Entry(incoming.Bans, moderation.bans),
-    "mute": Entry(incoming.MuteOne, moderation.mute),
+    "mute": Entry(incoming.MuteUser, moderation.mute),
     "+custom": Entry(incoming.CustomOn, custom.custom_on),
     "-custom": Entry(incoming.CustomOff, custom.custom_off),
     "custom": Entry(incoming.Custom, custom.custom),
     "clearchat": Entry(staff_incoming.ClearChat, staff.clearchat),
-    "v": Entry(staff_incoming.Vanish, staff.v),
+    "v": Entry(staff_incoming.Vanish, staff.vanish),
     "siteban": Entry(staff_incoming.SiteBan, staff.siteban),
     "setcolor": Entry(staff_incoming.SetColor, staff.setcolor),
     "setname": Entry(staff_incoming.SetName, staff.setname),
@@ -198,7 +198,7 @@ class Dispatch:
 
     def follow_store(self) -> None:
         """Take over the bans that other processes have put into the store."""
-        staff.take_over_bans(self._context)
+        staff.merge_bans(self._context)
 
     def networks_of(self, who: str, bits: int) -> tuple[str, list[str]]:
         """Return why not, or the networks around somebody, for the operator."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import networks, rooms, staff
-from fortepiano.handlers.profile import tell_apart
+from fortepiano.handlers.profile import mark_look_alikes
 from fortepiano.model.codes import Code
 from fortepiano.model.identity import new_user_id
 from fortepiano.model.permissions import permissions_of, staff_scope
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from fortepiano.protocol.messages import Message
     from fortepiano.store.base import TokenRecord
 
-__all__ = ["bye", "devices", "ended", "hi"]
+__all__ = ["bye", "devices", "ended", "hello"]
 
 _DOTS = 2
 """In a signed token, between its three parts (RFC 7515 section 3.1)."""
 
 
-def hi(context: Context, session: Session, message: Hello) -> list[Message] | None:
+def hello(context: Context, session: Session, message: Hello) -> list[Message] | None:
     """Greet a client: who he is, and how fast he may play.
 
     A second `hi` changes nothing and is answered again.
@@ -145,7 +145,7 @@ def _admit_staff(context: Context, session: Session, token: Any) -> None:
     plays = "playNotesAnywhere" in session.permissions
     context.hub.privilege(session.client, plays_anywhere=plays, unlimited=True)
     if session.user is not None:
-        tell_apart(context, session.user)
+        mark_look_alikes(context, session.user)
 
 
 def devices(_context: Context, session: Session, _message: Devices) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fortepiano.handlers import rooms
-from fortepiano.handlers.crown import ruled
+from fortepiano.handlers.crown import require_moderator
 from fortepiano.handlers.staff import UNSAVED
 from fortepiano.model.codes import Code
 from fortepiano.model.room import AWKWARD, Mute
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.incoming import Ban, Bans, MuteOne, Unban
+    from fortepiano.protocol.incoming import Bans, KickBan, MuteUser, Unban
     from fortepiano.protocol.messages import Message
 
 __all__ = ["bans", "kickban", "mute", "silence", "unban"]
 
 
-def _ruled(context: Context, session: Session) -> tuple[Room, User] | None:
+def _require_moderator(context: Context, session: Session) -> tuple[Room, User] | None:
     """Return the room that somebody rules, and who he is; he is told where he does not."""
-    room, user = ruled(context, session, "siteBan"), session.user
+    room, user = require_moderator(context, session, "siteBan"), session.user
     return None if room is None or user is None else (room, user)
 
 
-def kickban(context: Context, session: Session, message: Ban) -> None:
+def kickban(context: Context, session: Session, message: KickBan) -> None:
     """Throw somebody out of a room, and keep him out for a while (docs/protocol.md, "Bans").
 
     A time over the ceiling is cut to it. A new ban replaces an old one. Oneself is a fair target.
     """
-    at = _ruled(context, session)
+    at = _require_moderator(context, session)
     if at is None:
         return
     room, banner = at
@@ -63,11 +63,11 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
     for tab in list(participant.tabs) if participant is not None else []:
         told = notice(f'Banned from "{room.name}" for {length}.', Code.BANNED)
         context.outbound.send(tab, [told])
-        rooms.place(context, tab, target, AWKWARD)
+        rooms.move_to_room(context, tab, target, AWKWARD)
     context.room_list.note_change(room)
-    announcement = _announcement(context, room, banner, target, length)
+    announcement = _kickban_notice(context, room, banner, target, length)
 
-    def announce(is_saved: bool) -> None:
+    def on_saved(is_saved: bool) -> None:
         if not is_saved:
             announcement["text"] += UNSAVED
         if context.directory.rooms.get(room.name) is room:
@@ -75,9 +75,9 @@ def kickban(context: Context, session: Session, message: Ban) -> None:
 
     # Out of the room he is at once; that everybody hears of it means that a restart forgets it not.
     if milliseconds > 0:
-        context.store.when_saved(announce)
+        context.store.when_saved(on_saved)
     else:
-        announce(True)
+        on_saved(True)
 
 
 def _refuse_holder(context: Context, by: Session | TokenRecord, holder: User, why: str) -> None:
@@ -93,7 +93,9 @@ def _within_reach(context: Context, room: Room, user_id: str) -> User | None:
     return context.directory.online(user_id)
 
 
-def _announcement(context: Context, room: Room, banner: User, target: User, length: str) -> Message:
+def _kickban_notice(
+    context: Context, room: Room, banner: User, target: User, length: str
+) -> Message:
     who, whom = (context.outbound.shown.name(one, room) for one in (banner, target))
     if banner is target:
         text = f"Let it be known that {who} kickbanned him/herself."
@@ -104,7 +106,7 @@ def _announcement(context: Context, room: Room, banner: User, target: User, leng
 
 def unban(context: Context, session: Session, message: Unban) -> None:
     """Lift a ban from this room, and from no other; that goes without saying if it is saved."""
-    at = _ruled(context, session)
+    at = _require_moderator(context, session)
     if at is None:
         return
     room, _ = at
@@ -123,7 +125,7 @@ def unban(context: Context, session: Session, message: Unban) -> None:
 
 def bans(context: Context, session: Session, _message: Bans) -> list[Message] | None:
     """Answer with the bans of a room, for who rules it."""
-    at = _ruled(context, session)
+    at = _require_moderator(context, session)
     if at is None:
         return None
     room, _ = at
@@ -138,9 +140,9 @@ def bans(context: Context, session: Session, _message: Bans) -> list[Message] | 
     return [{"m": "bans", "_id": room.name, "bans": listed}]
 
 
-def mute(context: Context, session: Session, message: MuteOne) -> None:
+def mute(context: Context, session: Session, message: MuteUser) -> None:
     """Silence somebody in a room: his notes, his chat, or both; or let him be heard again."""
-    at = _ruled(context, session)
+    at = _require_moderator(context, session)
     if at is None:
         return
     room, _ = at
@@ -188,7 +190,7 @@ def silence(
         context.audit(by, "unmute", room=room.name, subject=user_id, reason=reason)
     else:
         return
-    context.directory.keep(room)
+    context.directory.save(room)
     if participant is not None:
         context.world.mark(participant)
         for tab in participant.tabs:

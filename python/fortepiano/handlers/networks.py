@@ -61,8 +61,8 @@ def barred(context: Context, session: Session) -> NetworkList | None:
 def turn_away(context: Context, session: Session, listed: NetworkList) -> None:
     """Tell somebody that their network is not let in, and close their connection."""
     context.counters.bans_enforced["network"] += 1
-    context.networks.note_told(session.address, context.now())
-    context.outbound.send(session, [notice(listed.said, Code.NETWORK_REFUSED, style=None)])
+    context.networks.note_refused(session.address, context.now())
+    context.outbound.send(session, [notice(listed.refusal_text, Code.NETWORK_REFUSED, style=None)])
     session.connection.close(CloseCode.NETWORK_REFUSED)
 
 
@@ -83,4 +83,4 @@ def silenced(context: Context, session: Session) -> str | None:
     if listed is None:
         return None
     context.counters.bans_enforced["chat"] += 1
-    return listed.said
+    return listed.refusal_text

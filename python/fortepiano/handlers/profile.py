@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Profile
 
-__all__ = ["change", "tell_apart", "userset"]
+__all__ = ["change", "mark_look_alikes", "userset"]
 
 
 def userset(context: Context, session: Session, message: Profile) -> None:
@@ -74,10 +74,10 @@ def change(
         if name != before and participant.room.holder is participant:
             context.outbound.refresh(participant.room, is_sent=True)
     if name != before and is_of_staff(user):
-        tell_apart(context, user, before)
+        mark_look_alikes(context, user, before)
 
 
-def tell_apart(context: Context, user: User, before: str = ANONYMOUS) -> None:
+def mark_look_alikes(context: Context, user: User, before: str = ANONYMOUS) -> None:
     """Mark those whose names look like that of somebody of the staff, wherever they are.
 
     Args:

@@ -37,6 +37,6 @@ class RefusedError(Exception):
         self.code = code
         self.why = _WHY[code] if why is None else why
 
-    def tell(self, context: Context, session: Session) -> None:
+    def send(self, context: Context, session: Session) -> None:
         """Tell whose message it is."""
         context.outbound.notify_once(session, self.code, self.why)

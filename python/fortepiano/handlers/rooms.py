@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fortepiano.model.codes import Code
 from fortepiano.model.room import AWKWARD, LOBBY
-from fortepiano.model.room_entry import why_not
+from fortepiano.model.room_entry import entry_refusal
 from fortepiano.protocol import validate
 from fortepiano.protocol.notices import notice
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.incoming import Join, ListOff, ListOn
+    from fortepiano.protocol.incoming import JoinRoom, ListOff, ListOn
 
 __all__ = [
-    "ch",
     "expect_back",
+    "join_room",
     "leave",
     "list_off",
     "list_on",
     "minutes_left",
-    "place",
+    "move_to_room",
     "refresh_quota",
     "vacate",
 ]
@@ -41,7 +41,7 @@ _BACKDOOR = "lolwutsecretlobbybackdoor"
 """The name under which bots enter a full lobby since the original site."""
 
 
-def ch(context: Context, session: Session, message: Join) -> None:
+def join_room(context: Context, session: Session, message: JoinRoom) -> None:
     """Join a room, which is made if there is none of that name (docs/protocol.md, `ch`).
 
     `set` counts only for a room that is made by it. The room one is in is described again.
@@ -65,7 +65,7 @@ def ch(context: Context, session: Session, message: Join) -> None:
                 return
             # Nobody stays nowhere: clients would wait for ever.
             name = AWKWARD
-    place(context, session, user, name, message.set)
+    move_to_room(context, session, user, name, message.set)
 
 
 def _is_in(session: Session, name: str) -> bool:
@@ -73,7 +73,7 @@ def _is_in(session: Session, name: str) -> bool:
 
 
 def _banned_until(context: Context, user: User, name: str) -> int | None:
-    return context.bans.until(name, user.id, context.now())
+    return context.bans.banned_until(name, user.id, context.now())
 
 
 def _refusal(context: Context, session: Session, user: User, name: str) -> tuple[Code, str] | None:
@@ -85,7 +85,7 @@ def _refusal(context: Context, session: Session, user: User, name: str) -> tuple
     if room is not None:
         if context.world.is_awaited(room, user.id, context.now()):
             return None  # the crown is theirs, as for who held it last
-        return why_not(room, session, user, context.now())
+        return entry_refusal(room, session, user, context.now())
     is_free = not session.is_limited or session.scope is not None
     if is_free or context.directory.is_special(name) or context.throttle.open_room(session.address):
         return None
@@ -98,7 +98,9 @@ def minutes_left(milliseconds: int) -> str:
     return f"{count} minute" if count == 1 else f"{count} minutes"
 
 
-def place(context: Context, session: Session, user: User, name: str, wanted: Any = None) -> None:
+def move_to_room(
+    context: Context, session: Session, user: User, name: str, wanted: Any = None
+) -> None:
     """Put a session into a room, wherever it is now, without asking whether it may.
 
     Args:
@@ -225,7 +227,7 @@ def broadcast_renamed(context: Context, names: Iterable[str]) -> None:
     """Tell the people of rooms that came from another process what they are called now."""
     for name in names:
         room = context.directory.rooms[name]
-        context.directory.keep(room)
+        context.directory.save(room)
         context.outbound.broadcast_room(room)
         context.room_list.note_change(room)
 

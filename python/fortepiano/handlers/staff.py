@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import networks, rooms
-from fortepiano.handlers.profile import change, tell_apart
+from fortepiano.handlers.profile import change, mark_look_alikes
 from fortepiano.handlers.refusal import RefusedError
 from fortepiano.model.ban_list import SITE, is_network, subject
 from fortepiano.model.codes import Code
@@ -36,19 +36,19 @@ __all__ = [
     "ban_from_site",
     "clear",
     "clearchat",
-    "make_permanent",
+    "merge_bans",
     "networks_of",
     "rename",
     "set_hidden",
+    "set_permanent",
     "set_tag",
     "setcolor",
     "setname",
     "show_out",
     "siteban",
     "siteunban",
-    "take_over_bans",
     "throw_out",
-    "v",
+    "vanish",
 ]
 
 _LONGEST_MS = 86_400_000
@@ -80,11 +80,11 @@ def clearchat(context: Context, session: Session, _message: ClearChat) -> None:
 def clear(context: Context, room: Room) -> None:
     """Forget a room's chat; an empty `c` clears it on the screens."""
     room.history.clear()
-    context.archive.keep(room)
+    context.archive.save(room)
     context.outbound.broadcast(room, {"m": "c", "c": []})
 
 
-def v(context: Context, session: Session, message: Vanish) -> None:
+def vanish(context: Context, session: Session, message: Vanish) -> None:
     """Hide from others, or show oneself again."""
     user = session.user
     if user is None or not _may(context, session, "vanish"):
@@ -108,7 +108,7 @@ def set_hidden(context: Context, user: User, *, is_hidden: bool) -> None:
             # He and other staff still see him.
             context.outbound.broadcast_room(participant.room)
         context.room_list.note_change(participant.room)
-    tell_apart(context, user)
+    mark_look_alikes(context, user)
 
 
 def siteban(context: Context, session: Session, message: SiteBan) -> None:
@@ -133,7 +133,7 @@ def siteban(context: Context, session: Session, message: SiteBan) -> None:
         try:
             around = networks_of(context, session.scope, who, message.bits)
         except RefusedError as refused:
-            refused.tell(context, session)
+            refused.send(context, session)
             return
         details["network"] = _sizes(around)
     now, reason, note = context.now(), mended(message.reason[:_LONGEST_REASON]), message.note
@@ -214,19 +214,19 @@ def siteunban(context: Context, session: Session, who: str) -> bool:
 def acknowledge(context: Context, session: Session, text: str) -> None:
     """Tell somebody, once it is safe, that what he did is done."""
 
-    def tell(is_saved: bool) -> None:
+    def on_saved(is_saved: bool) -> None:
         if session.user is not None:  # he may have left meanwhile
             told = notice(text, Code.DONE) if is_saved else notice(text + UNSAVED, Code.NOT_SAVED)
             context.outbound.send(session, [told])
 
-    context.store.when_saved(tell)
+    context.store.when_saved(on_saved)
 
 
 UNSAVED = " It is not saved yet: the store does not take writes."
 """What is added to the news of what a restart would undo."""
 
 
-def take_over_bans(context: Context) -> None:
+def merge_bans(context: Context) -> None:
     """Take over the bans that another process has changed, and enforce them at once."""
     if context.bans.refresh():
         throw_out(context)
@@ -242,11 +242,13 @@ def throw_out(context: Context) -> None:
             at = tab.participant
             if ban is not None:
                 show_out(context, tab, ban)
-            elif at is not None and context.bans.until(at.room.name, user.id, now) is not None:
+            elif (
+                at is not None and context.bans.banned_until(at.room.name, user.id, now) is not None
+            ):
                 name = at.room.name
                 told = notice(f'You are banned from "{name}".', Code.BANNED)
                 context.outbound.send(tab, [told])
-                rooms.place(context, tab, user, AWKWARD)
+                rooms.move_to_room(context, tab, user, AWKWARD)
 
 
 def _forfeit(context: Context, now: int) -> None:
@@ -254,7 +256,9 @@ def _forfeit(context: Context, now: int) -> None:
     bans = context.bans
     for room in context.directory.rooms.values():
         for user_id, _ in list(room.claims):
-            if any(bans.until(place, user_id, now) is not None for place in (SITE, room.name)):
+            if any(
+                bans.banned_until(place, user_id, now) is not None for place in (SITE, room.name)
+            ):
                 context.world.forfeit(room, user_id)
 
 
@@ -271,16 +275,16 @@ def show_out(context: Context, session: Session, ban: BanRecord) -> None:
     session.connection.close(CloseCode.BANNED)
 
 
-def make_permanent(context: Context, name: str, *, is_kept: bool) -> None:
+def set_permanent(context: Context, name: str, *, is_permanent: bool) -> None:
     """Let a room outlive its people and the server, or no more; it is made if there is none."""
     room = context.directory.rooms.get(name)
-    if room is None and is_kept:
+    if room is None and is_permanent:
         room = context.directory.open_room(name, {})
-    if room is None or room.is_kept == is_kept:
+    if room is None or room.is_permanent == is_permanent:
         return
-    context.directory.make_permanent(room, is_kept=is_kept)
-    context.archive.keep(room)
-    if is_kept:
+    context.directory.set_permanent(room, is_permanent=is_permanent)
+    context.archive.save(room)
+    if is_permanent:
         context.room_list.note_change(room)
     else:
         rooms.vacate(context, room)
@@ -320,7 +324,7 @@ def set_tag(
     context.audit(by, kind, subject=user.id, text=None if tag is None else tag["text"])
     for participant in user.participations:
         context.outbound.update(participant)
-    tell_apart(context, user)
+    mark_look_alikes(context, user)
 
 
 def rename(

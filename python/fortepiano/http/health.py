@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["health_routes", "nothing_against"]
+__all__ = ["health_routes", "no_refusal"]
 
 
-def nothing_against(_peer: str, _headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+def no_refusal(_peer: str, _headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Have nothing against anybody."""
     return {}
 
 
 def health_routes(
     readiness_problem: Callable[[], str | None],
-    verdict: Callable[[str, Iterable[tuple[str, str]]], dict[str, str]] = nothing_against,
+    refusal_for: Callable[[str, Iterable[tuple[str, str]]], dict[str, str]] = no_refusal,
 ) -> list[Route]:
     """Return the routes of `/healthz` (alias `/health`) and `/readyz`.
 
     Args:
         readiness_problem: Tells why no traffic should come now; None where all is well.
-        verdict: Tells why who asks may not connect, by the other end of the connection and the
+        refusal_for: Tells why who asks may not connect, by the other end of the connection and the
             headers of the request: browsers do not show the status of a handshake that failed.
     """
 
@@ -38,7 +38,7 @@ def health_routes(
 
     async def readyz(request: Request) -> Response:
         peer = "" if request.client is None else request.client.host
-        you = verdict(peer, request.headers.items())
+        you = refusal_for(peer, request.headers.items())
         reason = readiness_problem()
         if reason is None:
             return JSONResponse({"status": "ready"} | you)

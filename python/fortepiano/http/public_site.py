@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from fortepiano.http.assets import Client
-from fortepiano.http.health import health_routes, nothing_against
+from fortepiano.http.health import health_routes, no_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,7 +57,7 @@ class _WithHeaders:
 def public_site(
     readiness_problem: Callable[[], str | None],
     web: Path = _WEB,
-    verdict: Callable[[str, Iterable[tuple[str, str]]], dict[str, str]] = nothing_against,
+    refusal_for: Callable[[str, Iterable[tuple[str, str]]], dict[str, str]] = no_refusal,
 ) -> ASGIApp:
     """Return the application of the public port.
 
@@ -66,7 +66,7 @@ def public_site(
     Args:
         readiness_problem: As of `health_routes`.
         web: The folder of the browser client.
-        verdict: As of `health_routes`.
+        refusal_for: As of `health_routes`.
     """
     client = Client(web)
     client.page()
@@ -82,7 +82,7 @@ def public_site(
 
     app = Starlette(
         routes=[
-            *health_routes(readiness_problem, verdict),
+            *health_routes(readiness_problem, refusal_for),
             *client.routes(),
             Route("/ws", socket),
             Route("/{room:path}", page),

@@ -162,7 +162,7 @@ class BanList:
         self._hidden.discard(who)
         return self._table.remove(room, who)
 
-    def until(self, room: str, user_id: str, now: int) -> int | None:
+    def banned_until(self, room: str, user_id: str, now: int) -> int | None:
         """Return when somebody's ban ends; None where he has none.
 
         Args:

@@ -44,11 +44,11 @@ class Crown:
         return cls(participant.user.id, participant, now)
 
     @classmethod
-    def dropped_by(cls, participant: Participant, cursor: Point, now: int) -> Crown:
-        """Return a crown that falls from somebody's cursor to the floor."""
-        x = min(max(cursor[0], _LEFT), _RIGHT)
+    def dropped_by(cls, participant: Participant, pointer: Point, now: int) -> Crown:
+        """Return a crown that falls from somebody's pointer to the floor."""
+        x = min(max(pointer[0], _LEFT), _RIGHT)
         y = float(_HIGH + secrets.randbelow(_LOW - _HIGH + 1))
-        return cls(participant.user.id, None, now, cursor, (x, y))
+        return cls(participant.user.id, None, now, pointer, (x, y))
 
     def may_be_taken_by(self, user_id: str, now: int, idle_ms: int) -> bool:
         """Whether somebody may pick it up: its last holder at once, the others after a while.

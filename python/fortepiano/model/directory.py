@@ -178,17 +178,17 @@ class Directory:
         self.rooms[name] = room
         return room
 
-    def make_permanent(self, room: Room, *, is_kept: bool) -> None:
+    def set_permanent(self, room: Room, *, is_permanent: bool) -> None:
         """Let a room outlive its people and the server from now on, or no more."""
-        room.is_kept = is_kept
-        if is_kept:
-            self.keep(room)
+        room.is_permanent = is_permanent
+        if is_permanent:
+            self.save(room)
         else:
             self._store.remove_room(room.name)
 
-    def keep(self, room: Room) -> None:
+    def save(self, room: Room) -> None:
         """Write a room that is permanent into the store; to be called after each change of it."""
-        if room.is_kept and not self._is_frozen:
+        if room.is_permanent and not self._is_frozen:
             self._store.save_room(room.record())
 
     def freeze(self, now: int) -> None:
@@ -202,7 +202,7 @@ class Directory:
         """
         self._is_frozen = True
         for room in self.rooms.values():
-            if room.participants and not (room.is_kept or room.is_special):
+            if room.participants and not (room.is_permanent or room.is_special):
                 self._store.save_room(room.record(until=now + _RESTART_MS))
 
     def _restore(self, now: int) -> None:
@@ -213,7 +213,7 @@ class Directory:
                     continue
             room = self.rooms.get(record.name) or self.open_room(record.name, {})
             room.restore(record, now)
-            if not room.is_kept:
+            if not room.is_permanent:
                 self.returning.append(room)
 
     def occupy(self, room: Room) -> None:
@@ -231,7 +231,7 @@ class Directory:
             now: Milliseconds since 1970.
         """
         room.empty_since = now
-        if room.name in (LOBBY, AWKWARD) or room.is_kept:
+        if room.name in (LOBBY, AWKWARD) or room.is_permanent:
             return []
         if room.is_special and _number_of(room.name) is None:
             self.empty_tests[room.name] = None
@@ -251,7 +251,7 @@ class Directory:
         """
         is_over = now - room.empty_since >= self.rules.empty_room_ms
         is_current = self.rooms.get(room.name) is room
-        lasts = room.is_kept or room.name in (LOBBY, AWKWARD) or room.name in self.empty_tests
+        lasts = room.is_permanent or room.name in (LOBBY, AWKWARD) or room.name in self.empty_tests
         if room.participants or lasts or not is_over or not is_current:
             return False
         self._close(room)

@@ -46,7 +46,7 @@ class NetworkList:
     words: str = ""
 
     @property
-    def said(self) -> str:
+    def refusal_text(self) -> str:
         """What people are told."""
         return self.words or WORDS[self.effect]
 
@@ -98,7 +98,7 @@ class NetworkLists:
         # The first of them in the settings: the lowest bit.
         return self._order[(found & -found).bit_length() - 1]
 
-    def note_told(self, address: str, now: int) -> None:
+    def note_refused(self, address: str, now: int) -> None:
         """Remember that somebody was told why they may not enter."""
         place = subscriber(address)
         self._told.pop(place, None)
@@ -106,7 +106,7 @@ class NetworkLists:
         while len(self._told) > _TOLD_MOST:
             del self._told[next(iter(self._told))]
 
-    def was_told(self, address: str, now: int) -> bool:
+    def was_refused(self, address: str, now: int) -> bool:
         """Whether somebody was told lately why they may not enter."""
         told = self._told.get(subscriber(address))
         return told is not None and now - told < _TOLD_MS

@@ -10,7 +10,7 @@ __all__ = [
     "Permission",
     "Permissions",
     "admin_messages_of",
-    "announced",
+    "hello_permissions",
     "may_notify",
     "may_send_html",
     "permissions_of",
@@ -75,7 +75,7 @@ def staff_scope(record: TokenRecord) -> Scope | None:
     return None if record.scope == "bot" or record.scope == "user" else record.scope
 
 
-def announced(scope: Scope | None) -> Permissions:
+def hello_permissions(scope: Scope | None) -> Permissions:
     """Return a scope's permissions as `hi` announces them."""
     return dict.fromkeys(sorted(permissions_of(scope)), True)
 

@@ -64,7 +64,7 @@ class Room:
         number: Its number in the hub.
         is_special: Whether it is a lobby: no crown, fixed settings, never deleted for being empty.
         maker: The id of who made it; empty where nobody did, or nobody knows.
-        is_kept: Whether staff have made it permanent: it outlives its people and the server.
+        is_permanent: Whether staff have made it permanent: it outlives its people and the server.
         settings: What its owner set.
         crown: Its crown; None in special rooms and before the first one enters.
         claims: Who gets the crown back by returning in time.
@@ -87,7 +87,7 @@ class Room:
         "hidden",
         "history",
         "invited",
-        "is_kept",
+        "is_permanent",
         "is_special",
         "last_lines",
         "maker",
@@ -106,7 +106,7 @@ class Room:
         self.number = number
         self.is_special = is_special
         self.maker = ""
-        self.is_kept = False
+        self.is_permanent = False
         self.settings = settings
         self.crown: Crown | None = None
         self.claims = Claims()
@@ -130,7 +130,7 @@ class Room:
         """How many people are seen in it."""
         return len(self.participants) - len(self.hidden)
 
-    def rules(self, user_id: str) -> bool:
+    def can_moderate(self, user_id: str) -> bool:
         """Whether somebody holds its crown or rules beside the holder."""
         holder = self.holder
         is_holder = holder is not None and holder.user.id == user_id
@@ -175,7 +175,7 @@ class Room:
             now: Milliseconds since 1970.
         """
         self.maker = record.maker
-        self.is_kept = record.until is None
+        self.is_permanent = record.until is None
         self.empty_since = now
         if not self.is_special:
             self.settings |= record.settings

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
 
-__all__ = ["why_not"]
+__all__ = ["entry_refusal"]
 
 
-def why_not(room: Room, session: Session, user: User, now: int) -> tuple[Code, str] | None:
+def entry_refusal(room: Room, session: Session, user: User, now: int) -> tuple[Code, str] | None:
     """Tell why a user may not enter a room, as a code and a sentence; None where they may.
 
     Whoever is there with another tab, or held the crown last, may always; so may staff. Bots may

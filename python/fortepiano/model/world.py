@@ -157,7 +157,7 @@ class World:
             crown = (
                 Crown.given_to(heir, now)
                 if heir is not None
-                else Crown.dropped_by(participant, self.cursor(participant), now)
+                else Crown.dropped_by(participant, self.pointer(participant), now)
             )
             self._put_crown(room, crown)
         self.hub.remove_person(participant.person)
@@ -165,13 +165,13 @@ class World:
             self.directory.vacate(room, now)
         return Departure(room, participant, had_crown, heir)
 
-    def cursor(self, participant: Participant) -> Point:
+    def pointer(self, participant: Participant) -> Point:
         """Return where somebody's cursor is."""
         # Clients send numbers or numeric texts; both are kept as they came.
-        x, y = (float(coordinate.strip(b'"')) for coordinate in self.place(participant))
+        x, y = (float(coordinate.strip(b'"')) for coordinate in self.pointer_json(participant))
         return x, y
 
-    def place(self, participant: Participant) -> tuple[bytes, bytes]:
+    def pointer_json(self, participant: Participant) -> tuple[bytes, bytes]:
         """Return where somebody's cursor is, as JSON."""
         return self.hub.position(participant.person) or (_X, _Y)
 
@@ -186,12 +186,12 @@ class World:
         if crown.holder is not None and room.mutes.pop(crown.user_id, None) is not None:
             self.mark(crown.holder)
         self.guard(room)
-        self.directory.keep(room)
+        self.directory.save(room)
 
     def forfeit(self, room: Room, user_id: str) -> None:
         """Let somebody who is thrown or kept out of a room not get its crown by returning."""
         if room.claims.forfeit(user_id):
-            self.directory.keep(room)
+            self.directory.save(room)
 
     def guard(self, room: Room) -> None:
         """Tell the hub who may play in a room, after its crown or its settings changed."""

@@ -212,9 +212,11 @@ class AdmissionControl:
         listed = lists.keeping_out(address)
         if listed is None:
             return None
-        return listed.said if lists.was_told(address, self.engine.owner.stamp()) else None
+        return (
+            listed.refusal_text if lists.was_refused(address, self.engine.owner.stamp()) else None
+        )
 
-    def verdict(self, peer: str, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    def refusal_for(self, peer: str, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
         """Say why a connection from there would be refused, or was a moment ago; count nothing.
 
         Args:
@@ -225,10 +227,10 @@ class AdmissionControl:
             `you`: `banned`, `too_many`, `full` or `network_refused`, and `words` for people, of the
             last the operator's; nothing where all is well.
         """
-        you, words = self._verdict(peer, headers)
+        you, words = self._refusal_for(peer, headers)
         return {"you": you, "words": words or _WORDS[you]} if you else {}
 
-    def _verdict(self, peer: str, headers: Iterable[tuple[str, str]]) -> tuple[str, str]:
+    def _refusal_for(self, peer: str, headers: Iterable[tuple[str, str]]) -> tuple[str, str]:
         """Return a verdict, empty where all is well, and the operator's words on it."""
         address = self._address(peer, headers)
         if address is None:
@@ -238,7 +240,7 @@ class AdmissionControl:
         if self.bans.refuses(self.identity.user_id(address), address, now):
             return "banned", ""
         if listed is not None:
-            return "network_refused", listed.said
+            return "network_refused", listed.refusal_text
         if len(self.engine) >= self.most_sockets:
             return "full", ""
         reason, when = self.lately.get(address, ("", 0))

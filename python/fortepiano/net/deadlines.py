@@ -62,9 +62,9 @@ class Deadlines:
 
     def _set(self, seconds: float) -> None:
         self._is_set = True
-        self._loop.call_later(seconds, self._look)
+        self._loop.call_later(seconds, self._check)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         self._is_set = False
         now = self._loop.time()
         while self._due:

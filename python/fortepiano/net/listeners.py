@@ -15,7 +15,7 @@ from fortepiano.errors import AddressError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["kept", "listening", "name_of", "url_of"]
+__all__ = ["closing_listener", "listening", "name_of", "url_of"]
 
 _FOR_ALL = 0o666
 """Who may connect is for the folder to say, as a proxy runs as another user."""
@@ -39,12 +39,12 @@ def listening(host: str, port: int) -> Generator[socket.socket]:
             listener = _tcp(host, port)
     except OSError as error:
         raise AddressError(host, port, error.strerror or str(error)) from error
-    with kept(listener, host):
+    with closing_listener(listener, host):
         yield listener
 
 
 @contextlib.contextmanager
-def kept(listener: socket.socket, host: str) -> Generator[socket.socket]:
+def closing_listener(listener: socket.socket, host: str) -> Generator[socket.socket]:
     """Keep a listener, and let nothing of it be left behind.
 
     Args:

@@ -30,7 +30,14 @@ if TYPE_CHECKING:
     from fortepiano.config import NetworkSettings
     from fortepiano.model.network_lists import Effect, NetworkLists
 
-__all__ = ["NetworkListUpdater", "content_of", "forget", "imported", "keep", "unpacked"]
+__all__ = [
+    "NetworkListUpdater",
+    "content_of",
+    "imported_lists",
+    "remove_list",
+    "store_list",
+    "unpacked",
+]
 
 _FOLDER = "networks"
 _SUFFIX = ".txt"
@@ -109,7 +116,7 @@ def unpacked(data: bytes, name: str) -> bytes:
     return data
 
 
-def keep(data_dir: Path, meaning: NetworkList, source: str, networks: Listing) -> None:
+def store_list(data_dir: Path, meaning: NetworkList, source: str, networks: Listing) -> None:
     """Keep a list in the data folder, in place of an earlier one of the same name.
 
     Args:
@@ -132,7 +139,7 @@ def keep(data_dir: Path, meaning: NetworkList, source: str, networks: Listing) -
         raise InputError([f"{folder}: {error.strerror or error}"]) from None
 
 
-def forget(data_dir: Path, name: str) -> bool:
+def remove_list(data_dir: Path, name: str) -> bool:
     """Remove an imported list; whether there was one."""
     try:
         (data_dir / _FOLDER / f"{name}{_SUFFIX}").unlink()
@@ -141,7 +148,7 @@ def forget(data_dir: Path, name: str) -> bool:
     return True
 
 
-def imported(data_dir: Path) -> dict[Path, NetworkList]:
+def imported_lists(data_dir: Path) -> dict[Path, NetworkList]:
     """Return what was imported: the files, and what their lists are called and do."""
     with suppress(OSError):
         files = sorted((data_dir / _FOLDER).glob(f"*{_SUFFIX}"))
@@ -200,12 +207,12 @@ class NetworkListUpdater:
         """Look after the files until cancelled; at once, if nobody has yet."""
         while True:
             try:
-                await self.look(at_once=not self._has_looked)
+                await self.refresh(at_once=not self._has_looked)
             except Exception as error:  # or no list would ever change again
                 _log.error("lists of networks are not read", exc_info=error)
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def look(self, *, at_once: bool = False) -> None:
+    async def refresh(self, *, at_once: bool = False) -> None:
         """Read what has changed.
 
         Args:
@@ -237,7 +244,7 @@ class NetworkListUpdater:
             yield _Source(
                 NetworkList(one.name, one.effect, one.words), one.path, one.refresh_seconds
             )
-        for path, meaning in list(imported(self._data_dir).items())[:_MOST_IMPORTED]:
+        for path, meaning in list(imported_lists(self._data_dir).items())[:_MOST_IMPORTED]:
             if meaning.name not in named:
                 yield _Source(meaning, path)
 
@@ -266,7 +273,7 @@ class NetworkListUpdater:
         except InputError as error:
             self._complain(source, state, str(error))
             return False
-        self._tell_wrong_lines(source, listing)
+        self._log_wrong_lines(source, listing)
         if not len(listing):
             self._complain(source, state, "there is no network in it")
             return False
@@ -291,7 +298,7 @@ class NetworkListUpdater:
             networks=kept,
         )
 
-    def _tell_wrong_lines(self, source: _Source, listing: Listing) -> None:
+    def _log_wrong_lines(self, source: _Source, listing: Listing) -> None:
         for line, why in listing.problems[:_LINES_TOLD]:
             _log.warning(
                 "line of a list of networks is left out",

@@ -30,11 +30,11 @@ class Archive:
 
     def __init__(self, store: Store, keep: Literal["none", "permanent"]) -> None:
         self._store = store
-        self.kept = keep
+        self.retention = keep
 
     def restore(self, rooms: Iterable[Room]) -> None:
         """Give rooms their chat back, and forget what need not be kept any more."""
-        keeping = {room.name: room for room in rooms if self._keeps(room)}
+        keeping = {room.name: room for room in rooms if self._is_saved(room)}
         for record in self._store.chats():
             room = keeping.get(record.room)
             if room is None:
@@ -42,14 +42,14 @@ class Archive:
             else:
                 room.history.extend(map(orjson.loads, record.lines))
 
-    def keep(self, room: Room) -> None:
+    def save(self, room: Room) -> None:
         """Write a room's chat down after it has changed, or after the room has."""
         lines = [line for line in room.history if line["m"] == "a"]
-        if lines and self._keeps(room):
+        if lines and self._is_saved(room):
             self._store.save_chat(room.name, tuple(orjson.dumps(line).decode() for line in lines))
         elif self._store.chat(room.name):
             self._store.remove_chat(room.name)
 
-    def _keeps(self, room: Room) -> bool:
-        is_lasting = room.is_kept or room.name in (LOBBY, AWKWARD)
-        return self.kept == "permanent" and is_lasting
+    def _is_saved(self, room: Room) -> bool:
+        is_lasting = room.is_permanent or room.name in (LOBBY, AWKWARD)
+        return self.retention == "permanent" and is_lasting

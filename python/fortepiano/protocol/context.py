@@ -91,7 +91,7 @@ class Context:
             words: The filter of the settings' words.
         """
         self.filter, self.motd, self.limits = words, settings.motd, settings.limits
-        self.archive.kept = settings.chat.keep
+        self.archive.retention = settings.chat.keep
         rules = settings.rules.resolved()
         for holder in (self, self.world, self.directory, self.outbound, self.room_list):
             holder.rules = rules

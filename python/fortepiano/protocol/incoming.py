@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from fortepiano.config.rules import Rules
 
 __all__ = [
-    "Ban",
     "Bans",
     "Bye",
     "Chat",
+    "Chown",
     "CoOwner",
-    "Crowning",
     "Custom",
     "CustomOff",
     "CustomOn",
     "Devices",
-    "Direct",
+    "DirectMessage",
     "Hello",
     "Invite",
-    "Join",
+    "JoinRoom",
+    "KickBan",
     "ListOff",
     "ListOn",
-    "MuteOne",
+    "MuteUser",
     "Profile",
     "RoomSettings",
     "Unban",
@@ -65,7 +65,7 @@ class Bye(Shape, frozen=True):
     """`bye`: closes the connection."""
 
 
-class Join(Shape, frozen=True):
+class JoinRoom(Shape, frozen=True):
     """`ch`: join a room, or create it.
 
     Attributes:
@@ -100,7 +100,7 @@ class RoomSettings(Shape, frozen=True):
         return None if validate.settings(self.set) else Code.BAD_SETTINGS
 
 
-class Crowning(Shape, frozen=True):
+class Chown(Shape, frozen=True):
     """`chown`: give the crown away, drop it, or pick it up.
 
     Attributes:
@@ -133,7 +133,7 @@ class Chat(Shape, frozen=True):
         return None if is_line else Code.BAD_MESSAGE
 
 
-class Direct(Chat, frozen=True, kw_only=True):
+class DirectMessage(Chat, frozen=True, kw_only=True):
     """`dm`: a line of chat to one person in the room.
 
     Attributes:
@@ -177,7 +177,7 @@ class ListOff(Shape, frozen=True):
     """`-ls`: no more of the list."""
 
 
-class Ban(Shape, frozen=True):
+class KickBan(Shape, frozen=True):
     """`kickban`: throw somebody out of the room one holds the crown of.
 
     Attributes:
@@ -217,7 +217,7 @@ class Bans(Shape, frozen=True):
     """`bans`: ask for the bans of the room one rules. The answer is `bans`."""
 
 
-class MuteOne(Shape, frozen=True, kw_only=True):
+class MuteUser(Shape, frozen=True, kw_only=True):
     """`mute`: silence somebody in the room one rules; both false lifts it.
 
     Attributes:

@@ -80,7 +80,7 @@ class RoomList:
         self._outbound.send(session, [{"m": "ls", "c": is_complete, "u": shown}])
 
     def _is_banned(self, room: str, user_id: str) -> bool:
-        return self._bans.until(room, user_id, self._hub.stamp()) is not None
+        return self._bans.banned_until(room, user_id, self._hub.stamp()) is not None
 
     def readers(self) -> Iterable[Session]:
         """Return the sessions that have the list open."""

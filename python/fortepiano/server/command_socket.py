@@ -83,7 +83,7 @@ async def controlled(
                 name, _, rest = said.partition(" ")
                 order, question = orders.get(said), questions.get(name)
                 if order is not None:
-                    at_once = partial(_say, writer.get_extra_info("socket").fileno())
+                    at_once = partial(_write_answer, writer.get_extra_info("socket").fileno())
                     writer.write(_packed(await order(at_once)))
                 elif question is not None:
                     writer.write(_packed(question(rest)))
@@ -111,7 +111,7 @@ def _packed(answer: dict[str, Any]) -> bytes:
     return json.dumps(answer, default=str).encode()
 
 
-def _say(descriptor: int, answer: dict[str, Any]) -> None:
+def _write_answer(descriptor: int, answer: dict[str, Any]) -> None:
     with contextlib.suppress(OSError):  # nobody need wait for the answer
         os.write(descriptor, _packed(answer))
 

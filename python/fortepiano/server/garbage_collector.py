@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LOOK_SECONDS", "MOST_NEW", "GarbageCollector"]
+__all__ = ["COLLECT_SECONDS", "MOST_NEW", "GarbageCollector"]
 
 MOST_NEW = 2_500
 """So many more new objects than freed ones are looked at without waiting: in half a millisecond."""
 
-LOOK_SECONDS = 0.1
+COLLECT_SECONDS = 0.1
 """How long after something was done new ones are looked at: where as many people go as come, there
 are never more of them than freed ones. While all are silent nothing wakes, which is dear on a
 virtual machine."""
@@ -51,19 +51,19 @@ class GarbageCollector:
         gc.set_threshold(MOST_NEW, _NEVER, _NEVER)
         gc.callbacks.append(_freeze)
         gc.enable()
-        self.look()
+        self.collect()
 
     def on_activity(self) -> None:
         """Have a look soon: something was done, and may have left something behind."""
         if not self._is_planned:
             self._is_planned = True
-            self._later(LOOK_SECONDS, self._look_again)
+            self._later(COLLECT_SECONDS, self._collect_again)
 
-    def _look_again(self) -> None:
+    def _collect_again(self) -> None:
         self._is_planned = False
-        self.look()
+        self.collect()
 
-    def look(self) -> None:
+    def collect(self) -> None:
         """Look at what is new; the first time that nobody is connected, at everything."""
         if self._connected():
             gc.collect(0)

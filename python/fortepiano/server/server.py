@@ -150,7 +150,7 @@ class Server:
         """Return what serves the public and the internal port."""
         protocol = ProxiedConnection if settings.proxy.protocol else HttpConnection
         public = uvicorn_server(
-            public_site(self.readiness_problem, verdict=self._admission.verdict),
+            public_site(self.readiness_problem, refusal_for=self._admission.refusal_for),
             http=partial(protocol, gate=self._admission),
         )
         return public, uvicorn_server(internal_site(self), http=PageConnection)
@@ -187,7 +187,7 @@ class Server:
         """Accept connections, with nobody here yet."""
         self._handle_signals()
         rooms.expect_back(self.context)
-        await self._network_lists.look(at_once=True)
+        await self._network_lists.refresh(at_once=True)
         self._accept()
 
     async def start_from(self, upgrade: NewProcess, inheritance: Inheritance) -> None:

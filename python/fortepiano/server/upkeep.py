@@ -52,7 +52,7 @@ class Upkeep:
         self._context.networks.prune(now)
         self._context.throttle.prune()
         self._keys.follow()
-        self._collector.look()
+        self._collector.collect()
         self._timer = self._loop.call_later(_EVERY_SECONDS, self.run)
 
     def close(self) -> None:

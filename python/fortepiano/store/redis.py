@@ -154,7 +154,7 @@ class RedisStore(WriterStore):
             told = _EVERYTHING if len(batch) > _PIECE else None
             self._run(self._transaction(*self._commands(piece, told)), ATTEMPT_SECONDS)
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         self._connect()
         self._run(self._follow(), LOAD_SECONDS)
 
@@ -264,12 +264,12 @@ class RedisStore(WriterStore):
             self._write_again(found)
         self._settle_salts(found)
         self._seen = newest
-        self._take_over(found)
+        self._merge(found)
         now = time.time_ns() // 1_000_000
         for ban in self.bans():
             if ban.until is not None and ban.until <= now:
                 self.remove_ban(ban.room, ban.subject)
-        await self._look_at_persistence()
+        await self._check_persistence()
 
     async def _follow(self) -> None:
         """Take over what has been added to the stream, by this process and by others."""
@@ -292,7 +292,7 @@ class RedisStore(WriterStore):
                     record = None if text is None else kind.from_json(text)
                     changes[kind, _key(field)] = record
         self._seen = entries[-1][0]
-        self._take_over({}, changes)
+        self._merge({}, changes)
 
     def _write_again(self, found: dict[AnyKind, dict[Key, Any]]) -> None:
         """Queue what this process knows and a Redis with gaps does not."""
@@ -324,7 +324,7 @@ class RedisStore(WriterStore):
         except StoreError as error:
             _log.warning("salts cannot be copied", path=str(error.path), reason=error.reason)
 
-    async def _look_at_persistence(self) -> None:
+    async def _check_persistence(self) -> None:
         """Warn of a Redis that forgets what it has acknowledged when it is killed."""
         with contextlib.suppress(RedisError):  # not everybody may ask
             told = await self._reached().execute_command("INFO", "persistence")

@@ -54,7 +54,7 @@ class Replies:
         if self._waiting:
             self._call(partial(self._answer, change, True))
 
-    def tell_changed(self) -> None:
+    def notify_changed(self) -> None:
         """Tell of a change by another process; from any thread."""
         self._call(self._changed)
 

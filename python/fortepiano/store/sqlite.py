@@ -127,7 +127,7 @@ class SQLiteStore(WriterStore):
         except sqlite3.Error as error:
             raise UnwritableError(str(error)) from None
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         # A failure is not told here: the next look tries again, and so does the next write, which
         # tells.
         with contextlib.suppress(sqlite3.Error):
@@ -135,7 +135,7 @@ class SQLiteStore(WriterStore):
             if version != self._file_version:
                 found = {kind: TABLES[kind].read(self._database) for kind in (BAN, TOKEN)}
                 self._file_version = version
-                self._take_over(found)
+                self._merge(found)
 
     def _read_audit(self, query: AuditQuery) -> list[AuditRecord]:
         try:

@@ -25,7 +25,7 @@ from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import AuditQuery, AuditRecord
 from fortepiano.store.redis_replies import ANSWER_SECONDS, Replies
 
-__all__ = ["CLOSE_SECONDS", "LOOK_SECONDS", "UnwritableError", "WriterStore"]
+__all__ = ["CLOSE_SECONDS", "POLL_SECONDS", "UnwritableError", "WriterStore"]
 
 GROUP_SECONDS = 0.05
 """How long an urgent change waits for others to join it."""
@@ -33,7 +33,7 @@ GROUP_SECONDS = 0.05
 LAZY_SECONDS = 0.5
 """How long changes of which nobody waits for the commit gather: names, rooms, chat."""
 
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 """How often the writer looks for what other processes have changed; costs microseconds."""
 
 CLOSE_SECONDS = 5.0
@@ -97,7 +97,7 @@ class WriterStore(MemoryStore, ABC):
         """
 
     @abstractmethod
-    def _look(self) -> None:
+    def _poll(self) -> None:
         """Take over what other processes have changed.
 
         Raises:
@@ -255,7 +255,7 @@ class WriterStore(MemoryStore, ABC):
             while (taken := self._next_batch(look_at)) is not None:
                 written, failure = self._attempt(*taken, time.monotonic() >= look_at)
                 self._settle(*taken, written)
-                self._tell_health(failure)
+                self._log_health(failure)
                 if failure is None:
                     pause = _FIRST_PAUSE
                 elif self._may_retry(pause):
@@ -263,7 +263,7 @@ class WriterStore(MemoryStore, ABC):
                 else:
                     return
                 if time.monotonic() >= look_at:
-                    look_at = time.monotonic() + LOOK_SECONDS
+                    look_at = time.monotonic() + POLL_SECONDS
 
     def _next_batch(self, look_at: float) -> tuple[Changes, int] | None:
         """Wait for changes and take them.
@@ -298,7 +298,7 @@ class WriterStore(MemoryStore, ABC):
                 self._commit(batch)
             written = True
             if look:
-                self._look()
+                self._poll()
         except UnwritableError as error:
             return written, str(error)
         except Exception as error:
@@ -323,7 +323,7 @@ class WriterStore(MemoryStore, ABC):
         if written and batch and answers is not None:
             answers.safe(change)
 
-    def _tell_health(self, failure: str | None) -> None:
+    def _log_health(self, failure: str | None) -> None:
         """Log when writing begins or ceases to fail, and not each attempt."""
         before = self._last_error
         with self._changed:
@@ -348,9 +348,7 @@ class WriterStore(MemoryStore, ABC):
     def _closing(self) -> bool:
         return self._stop_by is not None
 
-    def _take_over(
-        self, found: dict[AnyKind, dict[Key, Any]], changes: Changes | None = None
-    ) -> None:
+    def _merge(self, found: dict[AnyKind, dict[Key, Any]], changes: Changes | None = None) -> None:
         """Take over what is kept now; what is not yet written here stands.
 
         Args:
@@ -377,4 +375,4 @@ class WriterStore(MemoryStore, ABC):
             self._changed.notify_all()
         answers = self._answers
         if concerns and answers is not None:
-            answers.tell_changed()
+            answers.notify_changed()

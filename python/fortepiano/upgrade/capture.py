@@ -105,7 +105,7 @@ def _user(context: Context, user: User, places: Mapping[Session, int]) -> UserSt
 def _room(context: Context, room: Room, places: Mapping[Session, int]) -> RoomState:
     participants: list[ParticipantState] = []
     for participant in room.participants.values():
-        x, y = context.world.place(participant)
+        x, y = context.world.pointer_json(participant)
         tabs = [places[session] for session in participant.tabs]
         participants.append(ParticipantState(participant.user.id, x, y, tabs))
     crown = room.crown
@@ -113,7 +113,7 @@ def _room(context: Context, room: Room, places: Mapping[Session, int]) -> RoomSt
         name=room.name,
         settings=room.settings,
         participants=participants,
-        is_kept=room.is_kept,
+        is_kept=room.is_permanent,
         crown=CrownState(
             crown.user_id, crown.holder is not None, crown.time, crown.start, crown.end
         )

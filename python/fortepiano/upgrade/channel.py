@@ -47,7 +47,7 @@ class Channel:
         """Let go of this end."""
         self._connection.close()
 
-    def say(self, message: msgspec.Struct, within: float) -> None:
+    def send_message(self, message: msgspec.Struct, within: float) -> None:
         """Send a message.
 
         Args:
@@ -59,7 +59,7 @@ class Channel:
         """
         self.send(msgspec.msgpack.encode(message), (), within)
 
-    def hear(self, kind: type[T], within: float) -> T:
+    def receive_message(self, kind: type[T], within: float) -> T:
         """Return the next message.
 
         Args:

@@ -14,7 +14,7 @@ import msgspec
 
 from fortepiano import __version__
 from fortepiano.errors import ChannelError, FortepianoError, ReloadError, StartError
-from fortepiano.net.listeners import kept
+from fortepiano.net.listeners import closing_listener
 from fortepiano.store import DATABASE
 from fortepiano.store.sqlite import is_migrated
 from fortepiano.upgrade import FORMAT, State, decode, restore
@@ -80,7 +80,7 @@ class NewProcess:
         is_ours = isinstance(error, FortepianoError)
         problems = str(error).splitlines() if is_ours else [f"the new version fails: {error!r}"]
         try:
-            self._channel.say(Reply(problems=problems), _GREETING_SECONDS)
+            self._channel.send_message(Reply(problems=problems), _GREETING_SECONDS)
         except ChannelError:
             pass  # it has given up, and knows why
         finally:
@@ -93,14 +93,14 @@ class NewProcess:
             ReloadError: It cannot go on for that server with these settings.
             ChannelError: The server is gone.
         """
-        offer = self._channel.hear(Offer, _GREETING_SECONDS)
+        offer = self._channel.receive_message(Offer, _GREETING_SECONDS)
         problems = problems_of(offer, settings, FORMAT)
         if not settings.store.url and not is_migrated(settings.data_dir / DATABASE):
             # It would be changed under a server that may have to go on with it.
             problems.append("the new version keeps its data in another form: restart instead")
         if problems:
             raise ReloadError(problems)
-        self._channel.say(Reply(version=__version__), _GREETING_SECONDS)
+        self._channel.send_message(Reply(version=__version__), _GREETING_SECONDS)
 
     @contextlib.contextmanager
     def inheritance(self, settings: Settings) -> Generator[Inheritance]:
@@ -124,7 +124,10 @@ class NewProcess:
         count = len(sockets) - len(state.links)
         listeners, clients = sockets[:count], sockets[count:]
         commands = listeners[_LISTENERS] if count > _LISTENERS else None
-        with kept(listeners[0], settings.host), kept(listeners[1], settings.internal_host):
+        with (
+            closing_listener(listeners[0], settings.host),
+            closing_listener(listeners[1], settings.internal_host),
+        ):
             yield Inheritance(state, listeners[0], listeners[1], commands, clients)
 
     async def adopt(self, inheritance: Inheritance, context: Context, engine: Engine) -> None:
@@ -135,12 +138,12 @@ class NewProcess:
         """
         sockets = [one.fileno() for one in inheritance.sockets]
         links = restore(context, engine, inheritance.state, sockets)
-        self._channel.say(Reply(), _GREETING_SECONDS)
-        going = self._channel.hear(Going, _GREETING_SECONDS)
+        self._channel.send_message(Reply(), _GREETING_SECONDS)
+        going = self._channel.receive_message(Going, _GREETING_SECONDS)
         await _adopt(links, inheritance.sockets)
         pause_ms = (time.monotonic_ns() - going.begun) / 1_000_000
         try:
-            self._channel.say(Reply(pause_ms=pause_ms), _GREETING_SECONDS)
+            self._channel.send_message(Reply(pause_ms=pause_ms), _GREETING_SECONDS)
         except ChannelError:
             pass  # it has ended before its time; its clients are here
         finally:

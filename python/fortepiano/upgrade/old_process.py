@@ -113,8 +113,10 @@ class OldProcess:
         self._log.info("upgrading")
         with _started(_command()) as (channel, process):
             settings = self._server.settings
-            await asyncio.to_thread(channel.say, Offer(FORMAT, fixed(settings)), _READY_SECONDS)
-            ready = await asyncio.to_thread(channel.hear, Reply, _READY_SECONDS)
+            await asyncio.to_thread(
+                channel.send_message, Offer(FORMAT, fixed(settings)), _READY_SECONDS
+            )
+            ready = await asyncio.to_thread(channel.receive_message, Reply, _READY_SECONDS)
             if ready.problems:
                 raise ReloadError(ready.problems)
             await asyncio.to_thread(self._flush)
@@ -130,10 +132,10 @@ class OldProcess:
             sockets = [-1 if one is None else one.fileno() for one in listeners]
             given = [one for one in sockets if one >= 0] + [link.fileno() for link in links]
             channel.send(encode(state), given, _TAKEN_SECONDS)
-            taken = channel.hear(Reply, _TAKEN_SECONDS)
+            taken = channel.receive_message(Reply, _TAKEN_SECONDS)
             if taken.problems:
                 raise ReloadError(taken.problems)
-            channel.say(Going(begun), _TAKEN_SECONDS)
+            channel.send_message(Going(begun), _TAKEN_SECONDS)
             notify(f"MAINPID={process.pid}")
             self._leave(channel, process.pid, ready.version, answer)
 
@@ -163,7 +165,7 @@ class OldProcess:
         count = len(self._server.engine)
         told: dict[str, Any] = {"pid": pid, "version": version, "connections": count}
         try:
-            told["pause_ms"] = channel.hear(Reply, _TAKEN_SECONDS).pause_ms
+            told["pause_ms"] = channel.receive_message(Reply, _TAKEN_SECONDS).pause_ms
             self._log.info("upgraded", **told)
         except ChannelError as error:
             problem = f"process {pid} has taken over and does not serve: {error}; see its log"

@@ -133,7 +133,7 @@ def _session(links: Sequence[Link], place: int) -> Session:
 def _room(context: Context, state: RoomState, links: Sequence[Link]) -> None:
     directory = context.directory
     room = directory.rooms.get(state.name) or directory.open_room(state.name, {})
-    room.is_kept, room.maker = state.is_kept, state.maker
+    room.is_permanent, room.maker = state.is_kept, state.maker
     room.settings = ALWAYS | state.settings  # a version before may have left some out
     room.history.clear()
     room.history.extend(state.history)

@@ -168,11 +168,11 @@ async def saved(at: At) -> None:
     """
     answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
-    def tell(is_saved: bool) -> None:
+    def on_saved(is_saved: bool) -> None:
         if not answer.done():
             answer.set_result(is_saved)
 
-    at.server.context.store.when_saved(tell)
+    at.server.context.store.when_saved(on_saved)
     if not await answer:
         raise ProblemError(
             503, "It holds from now on, but the disk does not take it: it is tried again."

@@ -55,8 +55,12 @@ class Told(View):
     connections: int
 
 
-@router.post("/api/notices", summary="Tell a user, a room, or everybody")
-async def tell(
+@router.post(
+    "/api/notices",
+    summary="Tell a user, a room, or everybody",
+    operation_id="tell_api_notices_post",
+)
+async def send_notice(
     at: Moderator,
     wish: Annotated[NoticeToAll | NoticeToRoom | NoticeToUser, Body(discriminator="to")],
 ) -> Told:

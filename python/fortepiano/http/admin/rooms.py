@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Query, Response
 from pydantic import BeforeValidator, Field
 
 from fortepiano.handlers import crown as crowns
-from fortepiano.handlers import rooms as places
+from fortepiano.handlers import rooms as room_handlers
 from fortepiano.handlers import staff
 from fortepiano.http.admin.calls import (
     Admin,
@@ -186,8 +186,8 @@ async def give_crown(
     if wish.user_id is None:
         if room.holder is None:
             raise ProblemError(409, "Nobody holds the crown.")
-        at_cursor = context.world.cursor(room.holder)
-        crowns.hand(context, room, Crown.dropped_by(room.holder, at_cursor, context.now()))
+        at_pointer = context.world.pointer(room.holder)
+        crowns.hand(context, room, Crown.dropped_by(room.holder, at_pointer, context.now()))
     else:
         heir = room.participants.get(wish.user_id)
         if heir is None:
@@ -213,13 +213,13 @@ async def clear_chat(at: Moderator, name: RoomName) -> Response:
 async def close_room(at: Moderator, name: RoomName, wish: Annotated[CloseWish, Body()]) -> Response:
     """Send everybody in a room to the lobby; the room ends as all empty rooms do."""
     room, context = _ordinary(at, name), at.server.context
-    if room.is_kept:
+    if room.is_permanent:
         raise ProblemError(409, "The room is permanent; make it an ordinary one first.")
     text = f'"{room.name}" was closed' + (f": {wish.reason}" if wish.reason else ".")
     for participant in list(room.participants.values()):
         for tab in list(participant.tabs):
             context.outbound.send(tab, [notice(text, Code.STAFF_NOTICE, style=None)])
-            places.place(context, tab, participant.user, LOBBY)
+            room_handlers.move_to_room(context, tab, participant.user, LOBBY)
     context.audit(at.token, "close room", room=room.name, reason=wish.reason)
     return Response(status_code=204)
 
@@ -240,7 +240,7 @@ async def make_permanent(
     room = context.directory.rooms.get(name)
     if room is None and not wish.permanent:
         raise ProblemError(409, "There is no such room.")
-    staff.make_permanent(context, name, is_kept=wish.permanent)
+    staff.set_permanent(context, name, is_permanent=wish.permanent)
     context.audit(at.token, "forceload" if wish.permanent else "unforceload", room=name)
     await saved(at)
     return Response(status_code=204)
@@ -271,7 +271,7 @@ def _facts(room: Room) -> dict[str, object]:
         "settings": dict(room.settings),
         "holder": room.holder.user.id if room.holder is not None else None,
         "special": room.is_special,
-        "permanent": room.is_kept,
+        "permanent": room.is_permanent,
     }
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import moderation, staff
-from fortepiano.handlers import rooms as places
+from fortepiano.handlers import rooms as room_handlers
 from fortepiano.http.admin.calls import (
     Admin,
     At,
@@ -303,7 +303,9 @@ def _sessions(at: At) -> list[Session]:
 def _dismiss(at: At, session: Session, reason: str) -> None:
     text = "Your connection was closed" + (f": {reason}" if reason else ".")
     at.server.context.outbound.send(session, [notice(text, Code.STAFF_NOTICE, style=None)])
-    places.leave(at.server.context, session)  # before the end: nobody comes back for a crown so
+    room_handlers.leave(
+        at.server.context, session
+    )  # before the end: nobody comes back for a crown so
     session.connection.close(CloseCode.NORMAL, "kicked")
 
 
@@ -315,7 +317,7 @@ def _put(at: At, user: User, of: str | None, into: str, text: str, reason: str) 
         if of is None or room == of:
             told = text + (f": {reason}" if reason else ".")
             context.outbound.send(tab, [notice(told, Code.STAFF_NOTICE, style=None)])
-            places.place(context, tab, user, into)
+            room_handlers.move_to_room(context, tab, user, into)
 
 
 def _view(user: User) -> UserView:
