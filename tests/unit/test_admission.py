@@ -1,195 +1,230 @@
-from typing import Any
+"""Who may pass the gate, and what is counted and told of those who may not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
 
 import pytest
 
-from fortepiano.model.room_entry import entry_refusal
-from support.backstage import Actor, Backstage
+from fortepiano.config import LimitSettings, ProxySettings
+from fortepiano.model.ban_list import SITE, BanList
+from fortepiano.model.identity import Identity
+from fortepiano.model.network_lists import NetworkList, NetworkLists
+from fortepiano.native import Bans, Hub, Listing, Listings, Throttle
+from fortepiano.net.admission import AdmissionControl, Admitted, Refusal
+from fortepiano.net.client_address import ClientAddresses
+from fortepiano.net.handshake import refusal
+from fortepiano.observe import logs
+from fortepiano.store.base import BanRecord
+from fortepiano.store.memory import MemoryStore
 
-ROOM = "a room"
-
-INVITED = "That room is for invited people only."
-FULL = "That room is full."
-ONLINE = "You have not been online long enough for that room."
-BOT = "Bots may not enter that room."
-
-
-def asked(backstage: Backstage, actor: Actor) -> str | None:
-    """Return why somebody may not enter the room."""
-    room, user = backstage.context.directory.rooms[ROOM], actor.session.user
-    assert user is not None
-    refusal = entry_refusal(room, actor.session, user, backstage.context.now())
-    return None if refusal is None else refusal[1]
+START = 1_795_300_000_000
+HERE = "192.0.2.1"
 
 
-class TestWhyNot:
-    @pytest.mark.parametrize(
-        ("wanted", "why"),
-        [
-            ({}, None),
-            ({"limit": 2}, FULL),
-            ({"limit": 1}, FULL),
-            ({"limit": 0}, FULL),
-            ({"limit": 3}, None),
-            ({"minOnlineTime": 1}, ONLINE),
-            ({"minOnlineTime": 0}, None),
-            ({"allowBots": False}, BOT),
-            ({"allowBots": True}, None),
-            ({"noindex": True}, None),
-            ({"visible": False}, None),
-            ({"inviteOnly": True}, INVITED),
-            ({"inviteOnly": False}, None),
-            # The first reason counts.
-            ({"inviteOnly": True, "limit": 0, "minOnlineTime": 1, "allowBots": False}, INVITED),
-            ({"limit": 0, "minOnlineTime": 1, "allowBots": False}, FULL),
-            ({"minOnlineTime": 1, "allowBots": False}, ONLINE),
-        ],
+class Engine:
+    """As much of an engine as the gate asks before it opens."""
+
+    def __init__(self) -> None:
+        self.owner = Hub(standing_at=START)
+        self.links = 0
+
+    def __len__(self) -> int:
+        return self.links
+
+
+class Unread:
+    """Headers that nobody may look at."""
+
+    def __iter__(self) -> Any:
+        raise AssertionError("they were looked at")
+
+
+UNREAD = cast("list[tuple[str, str]]", Unread())
+
+
+def made(*, trusted: tuple[str, ...] = (), name: str = "", **throttle: Any) -> AdmissionControl:
+    return AdmissionControl(
+        cast("Any", Engine()),
+        LimitSettings(),
+        Identity("ip", "one", "two"),
+        BanList(Bans(), MemoryStore()),
+        cast("Any", None),
+        ClientAddresses(ProxySettings(trusted=trusted)),
+        Throttle(standing_at=START, **throttle),
+        cast("Any", None),
+        100,
+        name,
     )
-    def test_table(self, wanted: dict[str, Any], why: str | None) -> None:
-        backstage = Backstage()
-        holder, second = backstage.enter(ROOM), backstage.enter(ROOM)
-        holder.send("chset", set=wanted)
-        stranger = backstage.enter()
-        stranger.session.is_bot = True
-        assert asked(backstage, stranger) == why
-        # Whoever is there may come again, with another tab.
-        assert asked(backstage, holder) is None
-        assert asked(backstage, second) is None
-
-    def closed(self, backstage: Backstage) -> Actor:
-        """Close the room to all, and return its holder."""
-        holder = backstage.enter(ROOM)
-        wanted = {"inviteOnly": True, "limit": 0, "minOnlineTime": 86_400_000, "allowBots": False}
-        holder.send("chset", set=wanted)
-        return holder
-
-    @pytest.mark.parametrize("why", ["co-owner", "owner", "staff", "last holder"])
-    def test_who_may_always(self, why: str) -> None:
-        backstage = Backstage()
-        holder = self.closed(backstage)
-        stranger = backstage.enter()
-        assert asked(backstage, stranger) == INVITED
-        room = backstage.context.directory.rooms[ROOM]
-        match why:
-            case "co-owner":
-                room.co_owners.add(stranger.id)
-            case "owner":
-                room.settings["owner_id"] = stranger.id
-            case "staff":
-                stranger.session.permissions = frozenset({"clearChat"})
-            case "last holder":
-                holder.send("chown")
-                assert room.crown is not None
-                room.crown.user_id = stranger.id
-        assert asked(backstage, stranger) is None
-
-    def test_an_invitation_opens_nothing_else(self) -> None:
-        backstage = Backstage()
-        holder = self.closed(backstage)
-        guest = backstage.enter()
-        holder.send("invite", id_=guest.id)
-        assert asked(backstage, guest) == FULL
-
-    @pytest.mark.parametrize(("seconds", "why"), [(59.9, ONLINE), (60.1, None)])
-    def test_time_online(self, seconds: float, why: str | None) -> None:
-        backstage = Backstage()
-        holder = backstage.enter(ROOM)
-        holder.send("chset", set={"minOnlineTime": 60_000})
-        stranger = backstage.enter()
-        backstage.wait(seconds)
-        assert asked(backstage, stranger) == why
-
-    @pytest.mark.parametrize(
-        ("who", "why"),
-        [
-            ("a stranger", BOT),
-            ("who made it", None),
-            ("the holder", None),
-            ("with a token of the operator's", None),
-            ("with a token of a browser's", None),
-        ],
-    )
-    def test_bots_that_may(self, who: str, why: str | None) -> None:
-        backstage = Backstage()
-        maker, holder = backstage.enter(ROOM, allowBots=False), backstage.enter(ROOM)
-        backstage.enter(ROOM)
-        maker.send("chown", id=holder.id)
-        maker.send("ch", id_="lobby")
-        bot = maker if who == "who made it" else holder if who == "the holder" else None
-        if bot is holder:
-            holder.send("chown")
-            holder.send("ch", id_="lobby")
-        bot = bot or backstage.enter()
-        bot.session.is_bot = True
-        if who.startswith("with"):
-            bot.session.become(bot.id, is_bot="operator" in who)
-        assert asked(backstage, bot) == why
-
-    def test_having_made_it_opens_no_other_door(self) -> None:
-        backstage = Backstage()
-        maker = backstage.enter(ROOM, limit=1)
-        holder = backstage.enter()
-        maker.send("chset", set={"limit": 2})
-        holder.send("ch", id_=ROOM)
-        maker.send("chown", id=holder.id)
-        maker.send("ch", id_="lobby")
-        holder.send("chset", set={"limit": 1})
-        assert asked(backstage, maker) == FULL
-        holder.send("chset", set={"limit": 0, "allowBots": False, "inviteOnly": True})
-        assert asked(backstage, maker) == INVITED
-
-    def test_people_are_no_bots(self) -> None:
-        backstage = Backstage()
-        backstage.enter(ROOM, allowBots=False)
-        assert asked(backstage, backstage.enter()) is None
 
 
-class TestBans:
-    @pytest.mark.parametrize(
-        ("seconds", "left"),
-        [(0, "2 minutes"), (59, "2 minutes"), (61, "1 minute"), (119, "1 minute"), (121, None)],
-    )
-    def test_time_left(self, seconds: float, left: str | None) -> None:
-        backstage = Backstage()
-        holder, other = backstage.enter(ROOM), backstage.enter(ROOM)
-        holder.send("kickban", id_=other.id, ms=120_000)
-        assert other.room == "test/awkward"
-        backstage.wait(seconds)
-        other.heard()
-        other.send("ch", id_=ROOM)
-        assert other.room == ("test/awkward" if left else ROOM)
-        texts = [message["text"] for message in other.heard() if message["m"] == "notification"]
-        assert texts == ([f'You are banned from "{ROOM}" for {left}.'] if left else [])
+def refused(answer: Admitted | Refusal) -> Refusal:
+    assert isinstance(answer, Refusal)
+    return answer
 
 
-class TestSlowMode:
-    def said(self, backstage: Backstage) -> list[str]:
-        return [line["a"] for line in backstage.context.directory.rooms[ROOM].history]
+def test_who_may_pass_is_known_by_his_address() -> None:
+    gate = made()
+    user = gate.identity.user_id(HERE)
+    assert gate.admit(HERE, UNREAD) == Admitted(HERE, user, is_limited=True)
+    assert gate.admit(f"::ffff:{HERE}", UNREAD) == Admitted(HERE, user, is_limited=True)
+    assert not gate.refused
 
-    @pytest.mark.parametrize(("seconds", "is_heard"), [(9.9, False), (10.1, True)])
-    def test_the_pause(self, seconds: float, is_heard: bool) -> None:
-        backstage = Backstage()
-        backstage.enter(ROOM, slowMode=10)
-        other = backstage.enter(ROOM)
-        other.send("a", message="one")
-        backstage.wait(seconds)
-        other.send("a", message="two")
-        assert self.said(backstage) == (["one", "two"] if is_heard else ["one"])
 
-    def test_what_was_refused_does_not_make_it_longer(self) -> None:
-        backstage = Backstage()
-        backstage.enter(ROOM, slowMode=10)
-        other = backstage.enter(ROOM)
-        for text in ("one", "two", "three"):
-            other.send("a", message=text)
-            backstage.wait(6)
-        assert self.said(backstage) == ["one", "three"]
+def test_whoever_is_exempt_is_not_limited() -> None:
+    gate = made(exempt=["192.0.2.0/24"], sockets=1)
+    answers = [gate.admit(HERE, UNREAD) for _ in range(3)]
+    assert not any(refused(answer) if isinstance(answer, Refusal) else answer.is_limited
+                   for answer in answers)  # fmt: skip
 
-    def test_only_who_still_waits_is_remembered(self) -> None:
-        backstage = Backstage()
-        backstage.enter(ROOM, slowMode=10)
-        people = [backstage.enter(ROOM) for _ in range(5)]
-        for actor in people:
-            actor.send("a", message="hello")
-            backstage.wait(4)
-        room = backstage.context.directory.rooms[ROOM]
-        assert list(room.last_lines) == [actor.id for actor in people[2:]]
+
+def test_a_peer_without_an_address_has_a_name() -> None:
+    gate = made(name="unix:/run/x.sock")
+    answer = gate.admit("", UNREAD)
+    assert isinstance(answer, Admitted)
+    assert (answer.address, answer.is_limited) == ("unix:/run/x.sock", False)
+
+
+def test_a_proxy_says_who_it_is() -> None:
+    gate = made(trusted=("10.0.0.0/8",))
+    answer = gate.admit("10.0.0.1", [("X-Forwarded-For", HERE)])
+    assert isinstance(answer, Admitted)
+    assert answer.address == HERE
+    assert gate.admit("192.0.2.9", UNREAD)
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "later"),
+    [
+        ("draining", 503, True),
+        ("server_full", 503, True),
+        ("bad_proxy_header", 400, False),
+        ("too_many_sockets", 429, True),
+        ("connect_rate", 429, True),
+        ("site_ban", 403, False),
+    ],
+)
+def test_each_refusal_has_a_status_and_is_counted(reason: str, status: int, later: bool) -> None:
+    gate = made(trusted=("10.0.0.1",), sockets=2, connects=(3, 1.0))
+    peer, headers = HERE, list[tuple[str, str]]()
+    if reason == "draining":
+        gate.is_draining = True
+    elif reason == "server_full":
+        gate.most_sockets = 0
+    elif reason == "bad_proxy_header":
+        peer, headers = "10.0.0.1", [("X-Forwarded-For", "?")]
+    elif reason == "site_ban":
+        user = gate.identity.user_id(HERE)
+        gate.bans.ban(BanRecord(SITE, user, None, "", "", START))
+    else:
+        for _ in range(2 if reason == "too_many_sockets" else 3):
+            answer = gate.admit(HERE, [])
+            assert isinstance(answer, Admitted)
+            if reason == "connect_rate":
+                gate.withdraw(answer)
+    answer = refused(gate.admit(peer, headers))
+    assert (answer.reason, answer.status) == (reason, status)
+    assert (answer.retry_after > 0) is later
+    assert answer.why.isascii()
+    assert gate.refused == {reason: 1}
+
+
+def test_a_ban_of_a_network_holds_and_takes_no_place() -> None:
+    gate = made(sockets=1)
+    gate.bans.ban(BanRecord(SITE, "192.0.2.0/24", None, "", "", START))
+    for _ in range(3):
+        assert refused(gate.admit(HERE, [])).reason == "site_ban"
+    gate.bans.lift(SITE, "192.0.2.0/24")
+    assert isinstance(gate.admit(HERE, []), Admitted)
+
+
+def test_a_listed_network_passes_once_and_is_then_refused_for_a_while() -> None:
+    gate = made(sockets=1)
+    lists = gate.networks = NetworkLists()
+    listed = {NetworkList("tor", words="Nö."): Listing(b"192.0.2.0/24")}
+    lists.adopt(listed, Listings(list(listed.values())))
+    first = gate.admit(HERE, [])
+    assert isinstance(first, Admitted)
+    gate.withdraw(first)
+    lists.note_refused(HERE, START)
+    for _ in range(3):  # which takes no place
+        answer = refused(gate.admit(HERE, []))
+        assert (answer.reason, answer.status, answer.why) == ("listed_network", 403, "Nö.")
+    assert "Nö.\n".encode() in refusal(answer.status, answer.why)
+    assert gate.refusal_for(HERE, []) == {"you": "network_refused", "words": "Nö."}
+    gate.engine.owner.turn_clock(601)
+    assert isinstance(gate.admit(HERE, []), Admitted)
+    assert isinstance(gate.admit("198.51.100.1", []), Admitted)
+
+
+def test_whoever_asks_is_told_why_and_it_costs_nothing() -> None:
+    gate = made(trusted=("10.0.0.1",), sockets=2, connects=(3, 1.0))
+
+    def refusal_for(address: str = HERE) -> str | None:
+        # As it is asked: behind a proxy that is trusted, whatever it costs to ask.
+        return [
+            gate.refusal_for("10.0.0.1", [("x-forwarded-for", address)]).get("you")
+            for _ in range(50)
+        ][-1]
+
+    assert refusal_for() is None
+    assert isinstance(gate.admit(HERE, []), Admitted)
+    assert refusal_for() is None
+    kept = gate.admit(HERE, [])
+    assert isinstance(kept, Admitted)
+    assert refusal_for() == "too_many"
+    assert refusal_for("198.51.100.1") is None
+    assert refused(gate.admit(HERE, [])).reason == "too_many_sockets"
+    gate.withdraw(kept)
+    assert refusal_for() == "too_many"  # a moment ago it was
+    gate.engine.owner.turn_clock(11)
+    assert refusal_for() is None
+    gate.most_sockets = 0
+    assert refusal_for() == "full"
+    gate.bans.ban(BanRecord(SITE, gate.identity.user_id(HERE), None, "", "", START))
+    assert refusal_for() == "banned"
+    assert refusal_for("198.51.100.1") == "full"
+    assert gate.refusal_for("10.0.0.1", [("x-forwarded-for", "?")]) == {}
+
+
+def test_who_was_refused_is_remembered_within_bounds() -> None:
+    gate = made(sockets=1)
+    for number in range(6000):
+        address = f"10.{number >> 8}.{number & 255}.1"
+        gate.admit(address, [])
+        gate.admit(address, [])
+    assert 0 < len(gate.lately) <= 4096
+
+
+def test_what_is_withdrawn_takes_no_place() -> None:
+    gate = made(sockets=1)
+    for _ in range(5):
+        answer = gate.admit(HERE, [])
+        assert isinstance(answer, Admitted)
+        gate.withdraw(answer)
+    gate.admit(HERE, [])
+    assert refused(gate.admit(HERE, [])).reason == "too_many_sockets"
+
+
+@pytest.mark.parametrize("keeps_ips", [False, True])
+def test_refusals_are_logged_once_a_second_for_each_reason(
+    keeps_ips: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure("info", json=True)
+    gate = made(sockets=1)
+    gate.keeps_ips = keeps_ips
+    gate.admit(HERE, [])
+    for _ in range(10):
+        gate.admit(HERE, [])
+    gate.engine.owner.turn_clock(1)
+    gate.admit(HERE, [])
+    gate.most_sockets = 0
+    gate.admit(HERE, [])
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["event"], line["refused"]) for line in lines] == [
+        ("refused", 1),
+        ("refused", 11),
+        ("the server is full", 1),
+    ]
+    assert [line.get("address") for line in lines] == [HERE if keeps_ips else None] * 3
