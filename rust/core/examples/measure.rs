@@ -5,9 +5,9 @@
 // Printing is what this program is for.
 #![allow(clippy::print_stdout)]
 
-use fortepiano_core::bans::{Bans, Network};
-use fortepiano_core::quota::Quotas;
-use fortepiano_core::scan::scan;
+use fortepiano_core::limits::quota::Quotas;
+use fortepiano_core::net::bans::{Bans, Network};
+use fortepiano_core::wire::scan::scan;
 use std::hint::black_box;
 use std::net::IpAddr;
 use std::time::Instant;

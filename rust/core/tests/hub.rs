@@ -4,10 +4,9 @@ use std::io::{ErrorKind, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
-use fortepiano_core::clock::Clock;
-use fortepiano_core::frame;
-use fortepiano_core::hub::{Hub, Settings, Verdict};
-use fortepiano_core::{Step, NONE};
+use fortepiano_core::hub::{Hub, Settings, Step, Verdict, NONE};
+use fortepiano_core::sys::clock::Clock;
+use fortepiano_core::wire::frame;
 use proptest::prelude::*;
 
 const SECOND: u64 = 1_000_000;

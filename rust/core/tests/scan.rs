@@ -179,7 +179,7 @@ proptest! {
     #[test]
     fn survives_bytes_that_are_not_utf8(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
         let (mut bytes, mut out) = (bytes, Vec::new());
-        fortepiano_core::scan::scan(&mut bytes, true, &mut out);
+        fortepiano_core::wire::scan::scan(&mut bytes, true, &mut out);
     }
 }
 

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use fortepiano_core::quota::Quotas;
+use fortepiano_core::limits::quota::Quotas;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 

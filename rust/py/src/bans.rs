@@ -1,9 +1,9 @@
 //! The bans' face for Python: the gate asks it who may connect, handlers who may join.
 
-use fortepiano_core::address;
-use fortepiano_core::bans::{self, Network};
-use fortepiano_core::listing;
-use fortepiano_core::nettable::NetTable;
+use fortepiano_core::net::address;
+use fortepiano_core::net::bans::{self, Network};
+use fortepiano_core::net::network_list;
+use fortepiano_core::net::network_table::NetTable;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -78,13 +78,13 @@ fn parsed(network: &str) -> PyResult<Network> {
 
 /// A file of networks; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core", frozen)]
-struct Listing(listing::Listing);
+struct Listing(network_list::Listing);
 
 #[pymethods]
 impl Listing {
     #[new]
     fn new(python: Python<'_>, file: &[u8]) -> Self {
-        Self(python.detach(|| listing::read(file)))
+        Self(python.detach(|| network_list::read(file)))
     }
 
     #[getter]
@@ -118,7 +118,7 @@ impl Listings {
         if lists.len() > MOST_LISTS {
             return Err(PyValueError::new_err(format!("there may be {MOST_LISTS} lists at most")));
         }
-        let lists: Vec<&listing::Listing> = lists.iter().map(|list| &list.0).collect();
+        let lists: Vec<&network_list::Listing> = lists.iter().map(|list| &list.0).collect();
         Ok(Self(python.detach(|| {
             let rows = lists.iter().enumerate();
             let rows =

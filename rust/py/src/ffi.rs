@@ -6,8 +6,7 @@
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::slice;
 
-use fortepiano_core::hub::{Hub, Verdict};
-use fortepiano_core::Step;
+use fortepiano_core::hub::{Hub, Step, Verdict, NONE};
 use pyo3::ffi::PyObject;
 
 /// All bytes are handled.
@@ -39,7 +38,7 @@ unsafe fn with<T>(hub: *mut Hub, failed: T, body: impl FnOnce(&mut Hub) -> T) ->
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_attach(hub: *mut Hub, fd: i32) -> u32 {
     // SAFETY: the caller's promise.
-    unsafe { with(hub, fortepiano_core::NONE, |hub| hub.attach(fd)) }
+    unsafe { with(hub, NONE, |hub| hub.attach(fd)) }
 }
 
 /// Forgets a connection.

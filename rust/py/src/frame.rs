@@ -1,6 +1,6 @@
 //! The frame codec's face for Python: for tests against a reference model, and for raw clients.
 
-use fortepiano_core::frame::{self, Fragments, Incoming, Limits, Parsed};
+use fortepiano_core::wire::frame::{self, Fragments, Incoming, Limits, Parsed};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 

@@ -3,9 +3,9 @@
 
 use std::net::IpAddr;
 
-use fortepiano_core::handover::{Baggage, Phase, Pieces};
-use fortepiano_core::quota::Account;
-use fortepiano_core::throttle::{Record, DEEDS};
+use fortepiano_core::hub::handover::{Baggage, Phase, Pieces};
+use fortepiano_core::limits::quota::Account;
+use fortepiano_core::limits::throttle::{Record, DEEDS};
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};

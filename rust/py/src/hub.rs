@@ -3,12 +3,12 @@
 use std::ptr::NonNull;
 use std::thread::{self, ThreadId};
 
-use fortepiano_core::clock::Clock;
-use fortepiano_core::frame::{self, Limits};
-use fortepiano_core::hub::{self as core, Refusal, Settings, SHARE};
-use fortepiano_core::stats::{CLOSE_CODES, FLUSH_BOUNDS};
-use fortepiano_core::throttle::Rate;
-use fortepiano_core::{Flow, NONE};
+use fortepiano_core::hub::stats::{CLOSE_CODES, FLUSH_BOUNDS};
+use fortepiano_core::hub::{self as core, Refusal, Settings, NONE, SHARE};
+use fortepiano_core::limits::meter::Flow;
+use fortepiano_core::limits::throttle::Rate;
+use fortepiano_core::sys::clock::Clock;
+use fortepiano_core::wire::frame::{self, Limits};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};

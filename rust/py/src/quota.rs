@@ -1,6 +1,6 @@
 //! The note quotas' face for Python: for tests against a reference model, and for simulations.
 
-use fortepiano_core::quota;
+use fortepiano_core::limits::quota;
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 

@@ -1,7 +1,7 @@
 //! The scanner's face for Python: for tests against a reference model, and for tools.
 
-use fortepiano_core::scan::{self, Element};
-use fortepiano_core::text::Span;
+use fortepiano_core::wire::json::Span;
+use fortepiano_core::wire::scan::{self, Element};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 

@@ -1,7 +1,7 @@
 //! What `serde_json` makes of a message: the peer that the scanner is held against, by proptest here and by the fuzzer.
 
-use fortepiano_core::scan::{scan, Element};
-use fortepiano_core::text::{Span, MAX_DEPTH};
+use fortepiano_core::wire::json::{Span, MAX_DEPTH};
+use fortepiano_core::wire::scan::{scan, Element};
 use serde_json::{json, Map, Value};
 
 /// The elements of `text`, as JSON values in an order of their own: `[kind, …]`.

@@ -1,7 +1,7 @@
 //! Networks with a value each, asked by an address: bans of networks, and lists of them.
 
-use crate::netpages::{Family, Key};
-use crate::network::{bits, is_mapped, Network};
+use crate::net::network::{bits, is_mapped, Network};
+use crate::net::network_pages::{Family, Key};
 use ahash::AHashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
@@ -208,7 +208,7 @@ fn place(lengths: &Lengths, length: u8) -> Result<usize, usize> {
 #[cfg(test)]
 mod tests {
     use super::NetTable;
-    use crate::network::{bits, Network};
+    use crate::net::network::{bits, Network};
     use proptest::prelude::*;
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

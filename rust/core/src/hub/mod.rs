@@ -1,7 +1,19 @@
 //! The hub: all connections, rooms and people as plain data, and what may be done with them.
 //!
-//! [`crate::feed`] brings in what clients send, [`crate::flush`] sends out what they are owed,
-//! [`crate::watch`] looks after the silent and the slow.
+//! [`crate::hub::inbound`] brings in what clients send, [`crate::hub::outbound`] sends out what they are owed,
+//! [`crate::hub::timers`] looks after the silent and the slow.
+
+mod client;
+mod deferred;
+pub mod handover;
+mod inbound;
+mod outbound;
+mod room;
+mod room_log;
+mod segments;
+mod settings;
+pub mod stats;
+mod timers;
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,21 +22,23 @@ use std::os::fd::RawFd;
 
 use slab::Slab;
 
-use crate::askers::Askers;
-use crate::client::{Client, Phase, NONE};
-use crate::clock::Clock;
-use crate::feed::Reading;
-use crate::frame;
-use crate::meter::Meter;
-use crate::patience::Patience;
-use crate::quota::Quotas;
-use crate::room::{Person, Room};
-pub use crate::settings::{Settings, SHARE};
-use crate::socket::{self, Poller};
-pub use crate::stats::Stats;
-use crate::stats::ABNORMAL;
-use crate::throttle::Place;
-use crate::watch::SLOW;
+pub use crate::hub::client::NONE;
+use crate::hub::client::{Client, Phase};
+use crate::hub::deferred::Patience;
+use crate::hub::inbound::Reading;
+pub use crate::hub::inbound::Step;
+use crate::hub::room::{Person, Room};
+pub use crate::hub::settings::{Settings, SHARE};
+pub use crate::hub::stats::Stats;
+use crate::hub::stats::ABNORMAL;
+use crate::hub::timers::SLOW;
+use crate::limits::meter::Meter;
+use crate::limits::quota::Quotas;
+use crate::limits::throttle::Place;
+use crate::limits::time_limit::Askers;
+use crate::sys::clock::Clock;
+use crate::sys::socket::{self, Poller};
+use crate::wire::frame;
 
 /// What must happen to a connection, by whoever owns its transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +141,7 @@ impl Hub {
             in_turn: false,
             is_owed_flush: false,
             alarm: u64::MAX,
-            next_watch: now + crate::watch::PERIOD,
+            next_watch: now + crate::hub::timers::PERIOD,
             to_ping: Vec::new(),
             next_quota_tick: now + settings.quota_tick,
             stats: Stats::default(),

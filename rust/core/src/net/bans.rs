@@ -5,8 +5,8 @@ use hashbrown::{Equivalent, HashMap};
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
-use crate::nettable::NetTable;
-pub use crate::network::Network;
+pub use crate::net::network::Network;
+use crate::net::network_table::NetTable;
 
 /// The expiry of a ban that never ends.
 pub const PERMANENT: u64 = u64::MAX;

@@ -6,10 +6,10 @@
 
 use std::collections::VecDeque;
 
-use crate::clock::Clock;
-use crate::frame;
 use crate::hub::Hub;
-use crate::text::Span;
+use crate::sys::clock::Clock;
+use crate::wire::frame;
+use crate::wire::json::Span;
 
 /// Bytes of one connection that may wait: they are copied each time that they are put off.
 const MOST: usize = 64 << 10;

@@ -4,9 +4,9 @@
 //! JSON decoder reads the same way. The rules are those of docs/protocol.md; the differential tests
 //! hold them against `serde_json` and orjson.
 
-use crate::notes::{Array, Notes};
-use crate::number::{is_numeric, Number};
-use crate::text::{letter, mend, Cursor, Span};
+use crate::wire::json::{letter, mend, Cursor, Span};
+use crate::wire::notes::{Array, Notes};
+use crate::wire::number::{is_numeric, Number};
 
 /// One message of the frame's array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub enum Element {
 /// Escapes of lone surrogates in `text` become U+FFFD. Notes that are no keys count where `custom` says
 /// so. Elements that cannot mean anything (no object, no string `m`, no notes at all, a malformed `m`)
 /// are left out. Returns false, and leaves `out` empty, if the whole message is to be ignored: it is not
-/// one strict JSON array, or it is nested deeper than [`MAX_DEPTH`](crate::text::MAX_DEPTH), or it has a
+/// one strict JSON array, or it is nested deeper than [`MAX_DEPTH`](crate::wire::json::MAX_DEPTH), or it has a
 /// number beyond the range of a double.
 pub fn scan(text: &mut [u8], custom: bool, out: &mut Vec<Element>) -> bool {
     out.clear();
@@ -168,7 +168,7 @@ mod tests {
             return None;
         }
         let text = text.as_slice();
-        let of = |span: crate::text::Span| String::from_utf8_lossy(span.of(text)).into_owned();
+        let of = |span: crate::wire::json::Span| String::from_utf8_lossy(span.of(text)).into_owned();
         let tell = |element: &Element| match element {
             Element::Notes(notes) => {
                 let (mut time, mut out) = (Vec::new(), Vec::new());

@@ -6,12 +6,12 @@
 //! piece of the log, from its cursor. What takes longer than its share of a turn goes on in the next
 //! one, so that a room of thousands stops nobody else.
 
-use crate::client::{Client, Phase};
+use crate::hub::client::{Client, Phase};
+use crate::hub::room::{Person, Room};
+use crate::hub::room_log::Log;
+use crate::hub::timers::SLOW;
 use crate::hub::{Hub, Settings, Stats, Verdict};
-use crate::log::Log;
-use crate::room::{Person, Room};
-use crate::socket::{self, Poller, Sent, TIMER};
-use crate::watch::SLOW;
+use crate::sys::socket::{self, Poller, Sent, TIMER};
 
 /// How far ahead of its budget a room may be, µs.
 const CREDIT: u64 = 8_000;
@@ -244,7 +244,7 @@ fn pump(
     now: u64,
 ) -> bool {
     loop {
-        let head = if client.room == crate::client::NONE { client.cursor } else { log.head() };
+        let head = if client.room == crate::hub::client::NONE { client.cursor } else { log.head() };
         let (sent, total) = if client.is_plain() && head - client.cursor <= settings.lag_soft {
             if client.cursor == head {
                 return true;
@@ -304,10 +304,10 @@ fn pump(
 
 #[cfg(test)]
 mod tests {
-    use crate::client::NONE;
-    use crate::clock::Clock;
-    use crate::frame;
+    use crate::hub::client::NONE;
     use crate::hub::{Hub, Settings};
+    use crate::sys::clock::Clock;
+    use crate::wire::frame;
     use proptest::prelude::*;
     use std::io::{ErrorKind, Read};
     use std::os::fd::AsRawFd;

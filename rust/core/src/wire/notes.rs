@@ -4,8 +4,8 @@
 //! Players of MIDI files and pages send velocities of 1.27, numbers as texts and keys off the piano, and
 //! every page that receives notes clamps what it gets (docs/protocol.md, "Notes").
 
-use crate::number::{self, Number};
-use crate::text::{word, Cursor, Span};
+use crate::wire::json::{word, Cursor, Span};
+use crate::wire::number::{self, Number};
 
 /// Longest name of a key, as `as-1`.
 const NAME: usize = 4;

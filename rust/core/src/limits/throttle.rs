@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::bans::Network;
+use crate::net::bans::Network;
 
 /// Microseconds in which so many new users may come from one place.
 const HOUR: u64 = 3_600_000_000;

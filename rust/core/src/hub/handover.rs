@@ -6,13 +6,13 @@
 use std::net::IpAddr;
 use std::os::fd::RawFd;
 
-pub use crate::client::Phase;
-use crate::flush::write_moves;
-use crate::frame::Fragments;
+pub use crate::hub::client::Phase;
+use crate::hub::outbound::write_moves;
+use crate::hub::room_log::Log;
 use crate::hub::Hub;
-use crate::log::Log;
-use crate::meter::{Level, Meter};
-use crate::throttle::Place;
+use crate::limits::meter::{Level, Meter};
+use crate::limits::throttle::Place;
+use crate::wire::frame::Fragments;
 
 /// The fragments of a message whose end has not arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,7 +168,7 @@ impl Hub {
     pub fn go_on(&mut self, anchor: u64, now: u64, next_quota_tick: u64) {
         self.clock().go_on(anchor, now);
         self.now = now;
-        self.next_watch = now + crate::watch::PERIOD;
+        self.next_watch = now + crate::hub::timers::PERIOD;
         // A tick that is far ahead was another setting's.
         self.next_quota_tick = next_quota_tick.min(now + self.settings.quota_tick);
         self.alarm = u64::MAX;
@@ -183,10 +183,10 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use super::*;
-    use crate::client::NONE;
-    use crate::clock::Clock;
-    use crate::feed::Step;
-    use crate::settings::Settings;
+    use crate::hub::client::NONE;
+    use crate::hub::inbound::Step;
+    use crate::hub::settings::Settings;
+    use crate::sys::clock::Clock;
 
     fn hub() -> Hub {
         Hub::new(Settings::default(), Clock::standing(1_000)).unwrap()
@@ -239,7 +239,7 @@ mod tests {
         let mut expected = Vec::new();
         for number in 0..400 {
             let payload = format!("[{number:04}{}]", "x".repeat(2000)).into_bytes();
-            crate::frame::append(&mut expected, crate::frame::TEXT, &payload);
+            crate::wire::frame::append(&mut expected, crate::wire::frame::TEXT, &payload);
             if number % 3 == 0 {
                 first.tell(client, &payload);
             } else {
@@ -252,7 +252,7 @@ mod tests {
         let (mut second, number, room) = hand_over(&mut first, client, ours.as_raw_fd());
         assert!(second.clients[number as usize].owed(&Log::default()).1 > 0);
         second.say(room, b"[9]", NONE);
-        crate::frame::append(&mut expected, crate::frame::TEXT, b"[9]");
+        crate::wire::frame::append(&mut expected, crate::wire::frame::TEXT, b"[9]");
         let mut wire = Vec::new();
         second.flush();
         for _ in 0..100 {

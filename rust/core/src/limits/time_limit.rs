@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::throttle::{Place, Rate};
+use crate::limits::throttle::{Place, Rate};
 
 /// How much more often than one user an address may ask: a class behind one address is not starved.
 const PEOPLE_OF_A_PLACE: u32 = 30;

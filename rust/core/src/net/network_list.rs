@@ -1,7 +1,7 @@
 //! Files of networks as others publish them: one a line, with all that people write beside.
 
-use crate::address;
-use crate::network::Network;
+use crate::net::address;
+use crate::net::network::Network;
 use std::net::IpAddr;
 
 /// The widest networks that are taken, of IPv4 and IPv6: `/2` for `/24` is quickly typed.

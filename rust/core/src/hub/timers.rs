@@ -1,8 +1,8 @@
 //! Once a second: who is silent, who is slow, who does not go; and the refill of the quotas.
 
-use crate::client::{Client, Phase};
-use crate::frame;
+use crate::hub::client::{Client, Phase};
 use crate::hub::{Hub, Verdict};
+use crate::wire::frame;
 
 /// The time between two looks at all connections, µs.
 pub(crate) const PERIOD: u64 = 1_000_000;

@@ -1,6 +1,6 @@
 //! Networks in order, in pages: what a table of them is made of.
 
-use crate::network::{Network, MAPPED};
+use crate::net::network::{Network, MAPPED};
 use ahash::AHashMap;
 
 /// Entries of a page, at most: a page is moved as a whole where one comes in between.

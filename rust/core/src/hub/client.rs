@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
 
-use crate::frame::Fragments;
+use crate::hub::room_log::Log;
+use crate::hub::segments::{Segments, Standing};
 use crate::hub::REFUSALS;
-use crate::log::Log;
-use crate::meter::Meter;
-use crate::partial::Partial;
-use crate::segments::{Segments, Standing};
-use crate::throttle::Place;
+use crate::limits::meter::Meter;
+use crate::limits::throttle::Place;
+use crate::wire::frame::Fragments;
+use crate::wire::partial::Partial;
 
 /// No room, no person: the slot number that none has.
 pub const NONE: u32 = u32::MAX;
@@ -335,7 +335,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::frame;
+    use crate::wire::frame;
 
     #[derive(Clone, Debug)]
     enum Act {

@@ -1,6 +1,6 @@
 //! A room's log: the finished frames that its members are owed, in one order for everybody.
 
-use crate::frame;
+use crate::wire::frame;
 
 /// Where a frame of the log ends, and whether a slow reader may miss it.
 #[derive(Clone, Copy, Debug)]

@@ -6,12 +6,12 @@
 
 use std::ops::Range;
 
-use crate::client::{Client, Phase, NONE};
-use crate::frame::{self, Incoming, Parsed};
+use crate::hub::client::{Client, Phase, NONE};
 use crate::hub::{Hub, Refusal};
-use crate::notes::Notes;
-use crate::scan::{scan, Element};
-use crate::text::Span;
+use crate::wire::frame::{self, Incoming, Parsed};
+use crate::wire::json::Span;
+use crate::wire::notes::Notes;
+use crate::wire::scan::{scan, Element};
 
 /// Bytes that one read may bring.
 const READ: usize = 256 << 10;

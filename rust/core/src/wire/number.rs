@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::text::{word, Cursor, Span};
+use crate::wire::json::{word, Cursor, Span};
 
 /// Longest number that is passed on to others, in bytes: a double needs 24, and nobody shall
 /// multiply a megabyte of zeros by the size of a room.

@@ -1,8 +1,8 @@
 //! Every number that the hub goes by.
 
-use crate::frame::Limits;
-use crate::meter::Flow;
-use crate::throttle::Rate;
+use crate::limits::meter::Flow;
+use crate::limits::throttle::Rate;
+use crate::wire::frame::Limits;
 
 /// The usual share of one turn of the loop, µs.
 pub const SHARE: u64 = 1_000;

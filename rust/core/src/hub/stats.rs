@@ -1,6 +1,6 @@
 //! What the hub counts, for metrics: cheap enough to be counted always.
 
-use crate::client::Phase;
+use crate::hub::client::Phase;
 use crate::hub::{Hub, REFUSALS};
 
 /// The close codes that are counted one by one; a peer may choose among thousands.
