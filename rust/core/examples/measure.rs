@@ -6,7 +6,8 @@
 #![allow(clippy::print_stdout)]
 
 use fortepiano_core::limits::quota::Quotas;
-use fortepiano_core::net::bans::{Bans, Network};
+use fortepiano_core::net::bans::Bans;
+use fortepiano_core::net::network::Network;
 use fortepiano_core::wire::scan::scan;
 use std::hint::black_box;
 use std::net::IpAddr;

@@ -1,7 +1,8 @@
 //! The bans' face for Python: the gate asks it who may connect, handlers who may join.
 
 use fortepiano_core::net::address;
-use fortepiano_core::net::bans::{self, Network};
+use fortepiano_core::net::bans;
+use fortepiano_core::net::network::Network;
 use fortepiano_core::net::network_list;
 use fortepiano_core::net::network_table::NetTable;
 use pyo3::exceptions::PyValueError;

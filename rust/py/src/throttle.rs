@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use fortepiano_core::limits::throttle::{self as core, Answer, Deed, Limits, Rate};
-use fortepiano_core::net::bans::Network;
+use fortepiano_core::net::network::Network;
 use fortepiano_core::sys::clock::Clock;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

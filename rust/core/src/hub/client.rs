@@ -3,16 +3,14 @@
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
 
+use crate::hub::refusal::Refusal;
 use crate::hub::room_log::Log;
 use crate::hub::segments::{Segments, Standing};
-use crate::hub::REFUSALS;
+use crate::hub::NONE;
 use crate::limits::meter::Meter;
-use crate::limits::throttle::Place;
-use crate::wire::frame::Fragments;
+use crate::net::address::Subscriber;
+use crate::wire::frame::{self, Fragments};
 use crate::wire::partial::Partial;
-
-/// No room, no person: the slot number that none has.
-pub const NONE: u32 = u32::MAX;
 
 /// Finished frames for one client, which go out when its cursor reaches `at`.
 #[derive(Debug)]
@@ -97,13 +95,13 @@ pub struct Client {
     /// When it last took a byte, µs; counts while it is blocked.
     pub progress: u64,
     /// Until when it is not told again why something was refused, µs, by kind of refusal.
-    pub refused: [u64; REFUSALS],
+    pub refused: [u64; Refusal::COUNT],
     /// When it last asked for the time, µs.
     pub asked: u64,
     /// When its own bucket of requests for the time is full again, µs; counts before `hi`.
     pub time_bucket: u64,
     /// Where it comes from, if that is counted.
-    pub place: Option<Place>,
+    pub place: Option<Subscriber>,
     /// Whether it plays where others may not.
     pub plays_anywhere: bool,
     /// Whether no rate limit holds for it.
@@ -134,7 +132,7 @@ impl Client {
             since: now,
             heard: now,
             progress: now,
-            refused: [0; REFUSALS],
+            refused: [0; Refusal::COUNT],
             asked: now,
             time_bucket: 0,
             place: None,
@@ -305,7 +303,7 @@ impl Client {
             if let Some(insert) = extra.inserts.front().filter(|insert| extra.sent > 0 || insert.tail > 0) {
                 let mut end = insert.tail;
                 while end < extra.sent {
-                    end += frame_length(&insert.bytes[end..]);
+                    end += frame::unmasked_length(&insert.bytes[end..]);
                 }
                 return end.min(insert.bytes.len()) - extra.sent;
             }
@@ -315,18 +313,6 @@ impl Client {
         } else {
             (log.frame_end(self.cursor) - self.cursor) as usize
         }
-    }
-}
-
-/// The length of the first frame of bytes that this server wrote (unmasked, complete).
-fn frame_length(bytes: &[u8]) -> usize {
-    match bytes.get(1).copied().unwrap_or(0) {
-        126 => 4 + usize::from(u16::from_be_bytes([bytes[2], bytes[3]])),
-        127 => {
-            let length = bytes[2..10].iter().fold(0, |length, byte| length << 8 | u64::from(*byte));
-            10 + length as usize
-        }
-        short => 2 + usize::from(short),
     }
 }
 

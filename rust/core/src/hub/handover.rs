@@ -11,7 +11,7 @@ use crate::hub::outbound::write_moves;
 use crate::hub::room_log::Log;
 use crate::hub::Hub;
 use crate::limits::meter::{Level, Meter};
-use crate::limits::throttle::Place;
+use crate::net::address::Subscriber;
 use crate::wire::frame::Fragments;
 
 /// The fragments of a message whose end has not arrived.
@@ -113,7 +113,7 @@ impl Hub {
             progress: it.progress,
             asked: it.asked,
             time_bucket: if it.greeted { askers.full_at(it.quota) } else { it.time_bucket },
-            place: it.place.map(Place::address),
+            place: it.place.map(Subscriber::address),
             refused: it.refused.to_vec(),
             meter: it.meter.map(|meter| (meter.bytes.0, meter.messages.0)),
             partial,
@@ -138,7 +138,7 @@ impl Hub {
         it.progress = baggage.progress;
         it.asked = baggage.asked;
         it.time_bucket = baggage.time_bucket;
-        it.place = baggage.place.map(Place::of);
+        it.place = baggage.place.map(Subscriber::of);
         for (kind, until) in it.refused.iter_mut().zip(baggage.refused) {
             *kind = until;
         }
@@ -183,9 +183,9 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use super::*;
-    use crate::hub::client::NONE;
     use crate::hub::inbound::Step;
     use crate::hub::settings::Settings;
+    use crate::hub::NONE;
     use crate::sys::clock::Clock;
 
     fn hub() -> Hub {

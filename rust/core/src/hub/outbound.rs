@@ -7,11 +7,12 @@
 //! one, so that a room of thousands stops nobody else.
 
 use crate::hub::client::{Client, Phase};
+use crate::hub::close_order::Verdict;
 use crate::hub::room::{Person, Room};
 use crate::hub::room_log::Log;
-use crate::hub::timers::SLOW;
-use crate::hub::{Hub, Settings, Stats, Verdict};
+use crate::hub::{Hub, Settings, Stats, NONE};
 use crate::sys::socket::{self, Poller, Sent, TIMER};
+use crate::wire::close_code::TRY_AGAIN_LATER;
 
 /// How far ahead of its budget a room may be, µs.
 const CREDIT: u64 = 8_000;
@@ -109,7 +110,7 @@ impl Hub {
             let client = &mut clients[*member as usize];
             if client.blocked {
                 if client.lag(head) > settings.lag_hard && client.phase == Phase::Open {
-                    verdicts.push_back((*member, Verdict::Dismiss(SLOW)));
+                    verdicts.push_back((*member, Verdict::Dismiss(TRY_AGAIN_LATER)));
                 }
             } else if !pump(client, *member, &room.log, settings, stats, poller, begun) {
                 verdicts.push_back((*member, Verdict::Drop));
@@ -163,7 +164,7 @@ impl Hub {
         let log = rooms.get(client.room as usize).map_or(&nowhere, |room| &room.log);
         if client.blocked {
             if client.lag(log.head()) > settings.lag_hard && client.phase == Phase::Open {
-                verdicts.push_back((number, Verdict::Dismiss(SLOW)));
+                verdicts.push_back((number, Verdict::Dismiss(TRY_AGAIN_LATER)));
             }
         } else if !pump(client, number, log, settings, stats, poller, *now) {
             verdicts.push_back((number, Verdict::Drop));
@@ -244,7 +245,7 @@ fn pump(
     now: u64,
 ) -> bool {
     loop {
-        let head = if client.room == crate::hub::client::NONE { client.cursor } else { log.head() };
+        let head = if client.room == NONE { client.cursor } else { log.head() };
         let (sent, total) = if client.is_plain() && head - client.cursor <= settings.lag_soft {
             if client.cursor == head {
                 return true;
@@ -304,8 +305,7 @@ fn pump(
 
 #[cfg(test)]
 mod tests {
-    use crate::hub::client::NONE;
-    use crate::hub::{Hub, Settings};
+    use crate::hub::{Hub, Settings, NONE};
     use crate::sys::clock::Clock;
     use crate::wire::frame;
     use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! Rooms as the hot path sees them: members, people and one log.
 
-use crate::hub::client::NONE;
 use crate::hub::room_log::Log;
+use crate::hub::NONE;
 
 /// Somebody in a room, with all his tabs: one entry of `ppl`.
 #[derive(Debug)]

@@ -1,14 +1,13 @@
 //! What the hub counts, for metrics: cheap enough to be counted always.
 
 use crate::hub::client::Phase;
-use crate::hub::{Hub, REFUSALS};
+use crate::hub::refusal::Refusal;
+use crate::hub::Hub;
+use crate::wire::close_code::ABNORMAL;
 
 /// The close codes that are counted one by one; a peer may choose among thousands.
 pub const CLOSE_CODES: [u16; 15] =
     [1000, 1001, 1002, 1005, ABNORMAL, 1007, 1009, 1011, 1013, 4000, 4002, 4004, 4007, 4008, 4009];
-
-/// The code of a connection that ended without a close frame (RFC 6455 section 7.4.1).
-pub const ABNORMAL: u16 = 1006;
 
 /// The upper bounds of the flush times that are counted together, µs; one more has no bound.
 pub const FLUSH_BOUNDS: [u64; 12] =
@@ -35,8 +34,8 @@ pub struct Stats {
     pub times: u64,
     /// Hot messages that were refused.
     pub refused: u64,
-    /// The same by kind of [`crate::hub::Refusal`].
-    pub refusals: [u64; REFUSALS],
+    /// The same by kind of [`Refusal`].
+    pub refusals: [u64; Refusal::COUNT],
     /// Messages that were said to a room, its hot ones included.
     pub said: u64,
     /// Frames for one client alone, control frames included.

@@ -1,7 +1,9 @@
 //! Once a second: who is silent, who is slow, who does not go; and the refill of the quotas.
 
 use crate::hub::client::{Client, Phase};
-use crate::hub::{Hub, Verdict};
+use crate::hub::close_order::Verdict;
+use crate::hub::Hub;
+use crate::wire::close_code::{SILENT, TRY_AGAIN_LATER};
 use crate::wire::frame;
 
 /// The time between two looks at all connections, µs.
@@ -11,11 +13,6 @@ pub(crate) const PERIOD: u64 = 1_000_000;
 /// wait for those of thousands who came together.
 const PINGS: usize = 64;
 const PING_PAUSE: u64 = 4_000;
-
-/// The close code for a reader that is too slow.
-pub(crate) const SLOW: u16 = 1013;
-/// The close code for a client that does not say what the protocol expects in time.
-const SILENT: u16 = 4004;
 
 impl Hub {
     /// Does what is due by the clock.
@@ -43,7 +40,7 @@ impl Hub {
                 }
                 Phase::Closing(_) | Phase::Deaf(_) | Phase::Closed(_) => {}
                 Phase::Open if client.blocked && *now - client.progress > settings.stall => {
-                    verdicts.push_back((number, Verdict::Dismiss(SLOW)));
+                    verdicts.push_back((number, Verdict::Dismiss(TRY_AGAIN_LATER)));
                 }
                 Phase::Open if !client.greeted && *now - client.since > settings.hello => {
                     verdicts.push_back((number, Verdict::Dismiss(SILENT)));

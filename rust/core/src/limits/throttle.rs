@@ -5,9 +5,10 @@
 //! many have a /48 of which they change the /64 as well, so those are counted too.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-use crate::net::bans::Network;
+use crate::net::address::Subscriber;
+use crate::net::network::Network;
 
 /// Microseconds in which so many new users may come from one place.
 const HOUR: u64 = 3_600_000_000;
@@ -78,39 +79,6 @@ pub enum Answer {
     Hasty,
 }
 
-/// Who shares limits: an IPv4 address, or the first 64 bits of an IPv6 address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Place {
-    V4(u32),
-    V6(u64),
-}
-
-impl Place {
-    /// The place of an address.
-    pub fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(narrow) => Self::V4(narrow.to_bits()),
-            IpAddr::V6(wide) => Self::V6((wide.to_bits() >> 64) as u64),
-        }
-    }
-
-    /// The first address of it.
-    pub fn address(self) -> IpAddr {
-        match self {
-            Self::V4(bits) => Ipv4Addr::from_bits(bits).into(),
-            Self::V6(bits) => Ipv6Addr::from_bits(u128::from(bits) << 64).into(),
-        }
-    }
-
-    /// The first 48 bits, where it is IPv6.
-    fn wider(self) -> Option<u64> {
-        match self {
-            Self::V4(_) => None,
-            Self::V6(bits) => Some(bits >> 16),
-        }
-    }
-}
-
 /// What is known of a place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
@@ -145,7 +113,7 @@ impl Record {
 pub struct Throttle {
     limits: Limits,
     exempt: Vec<Network>,
-    places: HashMap<Place, Record>,
+    places: HashMap<Subscriber, Record>,
     /// Sockets of each /48.
     sockets_48: HashMap<u64, u32>,
     /// How many places there must be before the idle ones are looked for.
@@ -178,7 +146,7 @@ impl Throttle {
         if self.is_exempt(address) {
             return Answer::Exempt;
         }
-        let place = Place::of(address);
+        let place = Subscriber::of(address);
         let (most, rate) = (self.limits.sockets, self.limits.rates[Deed::Connect as usize]);
         let most_48 = self.limits.sockets_48;
         let wider = place.wider();
@@ -205,7 +173,7 @@ impl Throttle {
         if self.is_exempt(address) {
             return Answer::Exempt;
         }
-        let place = Place::of(address);
+        let place = Subscriber::of(address);
         let count_48 = place.wider().and_then(|wider| self.sockets_48.get(&wider));
         let record = self.places.get(&place);
         if count_48.is_some_and(|count| *count >= self.limits.sockets_48)
@@ -222,7 +190,7 @@ impl Throttle {
 
     /// Counts one socket less; for each [`Answer::Admitted`] once.
     pub fn release(&mut self, address: IpAddr) {
-        let place = Place::of(address);
+        let place = Subscriber::of(address);
         if let Some(record) = self.places.get_mut(&place) {
             record.sockets = record.sockets.saturating_sub(1);
         }
@@ -239,7 +207,7 @@ impl Throttle {
     #[must_use]
     pub fn may(&self, deed: Deed, address: IpAddr, now: u64) -> bool {
         let rate = self.limits.rates[deed as usize];
-        let record = self.places.get(&Place::of(address));
+        let record = self.places.get(&Subscriber::of(address));
         record.is_none_or(|record| record.may(deed, rate, now)) || self.is_exempt(address)
     }
 
@@ -249,7 +217,7 @@ impl Throttle {
             return true;
         }
         let rate = self.limits.rates[deed as usize];
-        let record = self.record(Place::of(address), now);
+        let record = self.record(Subscriber::of(address), now);
         let may = record.may(deed, rate, now);
         if may {
             record.take(deed, rate, now);
@@ -263,7 +231,7 @@ impl Throttle {
             return true;
         }
         let most = self.limits.newcomers as usize;
-        let newcomers = &mut self.record(Place::of(address), now).newcomers;
+        let newcomers = &mut self.record(Subscriber::of(address), now).newcomers;
         newcomers.retain(|came| came + HOUR > now);
         let may = newcomers.len() < most;
         if may {
@@ -287,7 +255,7 @@ impl Throttle {
 
     /// Knows of an address's place what was known elsewhere.
     pub fn restore(&mut self, address: IpAddr, record: Record, now: u64) {
-        let place = Place::of(address);
+        let place = Subscriber::of(address);
         if let Some(wider) = place.wider().filter(|_| record.sockets > 0) {
             *self.sockets_48.entry(wider).or_default() += record.sockets;
         }
@@ -311,12 +279,12 @@ impl Throttle {
     pub fn size(&self) -> usize {
         let newcomers: usize = self.places.values().map(|record| record.newcomers.capacity() * 8).sum();
         // A hash map has a byte of its own for each entry, and is at most 7/8 full.
-        let places = self.places.capacity() * 8 / 7 * (size_of::<(Place, Record)>() + 1);
+        let places = self.places.capacity() * 8 / 7 * (size_of::<(Subscriber, Record)>() + 1);
         places + newcomers + self.sockets_48.capacity() * 8 / 7 * (size_of::<(u64, u32)>() + 1)
     }
 
     /// The record of a place, for which room is made first.
-    fn record(&mut self, place: Place, now: u64) -> &mut Record {
+    fn record(&mut self, place: Subscriber, now: u64) -> &mut Record {
         if self.places.len() >= self.crowd && !self.places.contains_key(&place) {
             self.prune(now);
             if self.places.len() >= self.limits.places {

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::limits::throttle::{Place, Rate};
+use crate::limits::throttle::Rate;
+use crate::net::address::Subscriber;
 
 /// How much more often than one user an address may ask: a class behind one address is not starved.
 const PEOPLE_OF_A_PLACE: u32 = 30;
@@ -14,7 +15,7 @@ const FEW: usize = 1024;
 pub(crate) struct Askers {
     /// By the number of the user's quota.
     users: Vec<u64>,
-    places: HashMap<Place, u64>,
+    places: HashMap<Subscriber, u64>,
     /// How many places there must be before the rested ones are forgotten.
     crowd: usize,
 }
@@ -44,7 +45,7 @@ impl Askers {
     }
 
     /// Whether a connection may ask at a time; `full` is the bucket of who it belongs to.
-    pub fn may_ask(&mut self, full: &mut u64, place: Option<Place>, rate: Rate, now: u64) -> bool {
+    pub fn may_ask(&mut self, full: &mut u64, place: Option<Subscriber>, rate: Rate, now: u64) -> bool {
         let wide = Rate {
             burst: rate.burst.saturating_mul(PEOPLE_OF_A_PLACE),
             interval: (rate.interval / u64::from(PEOPLE_OF_A_PLACE)).max(1),
@@ -77,8 +78,8 @@ mod tests {
 
     const RATE: Rate = Rate { burst: 3, interval: 100_000 };
 
-    fn place(number: u32) -> Place {
-        Place::of(std::net::Ipv4Addr::from_bits(number).into())
+    fn place(number: u32) -> Subscriber {
+        Subscriber::of(std::net::Ipv4Addr::from_bits(number).into())
     }
 
     #[test]

@@ -74,6 +74,39 @@ fn groups(text: &[u8], into: &mut [u16; 8]) -> Option<usize> {
     Some(count)
 }
 
+/// Who shares limits: an IPv4 address, or the first 64 bits of an IPv6 address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Subscriber {
+    V4(u32),
+    V6(u64),
+}
+
+impl Subscriber {
+    /// The place of an address.
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(narrow) => Self::V4(narrow.to_bits()),
+            IpAddr::V6(wide) => Self::V6((wide.to_bits() >> 64) as u64),
+        }
+    }
+
+    /// The first address of it.
+    pub fn address(self) -> IpAddr {
+        match self {
+            Self::V4(bits) => Ipv4Addr::from_bits(bits).into(),
+            Self::V6(bits) => Ipv6Addr::from_bits(u128::from(bits) << 64).into(),
+        }
+    }
+
+    /// The first 48 bits, where it is IPv6.
+    pub fn wider(self) -> Option<u64> {
+        match self {
+            Self::V4(_) => None,
+            Self::V6(bits) => Some(bits >> 16),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::parse;

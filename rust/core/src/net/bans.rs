@@ -5,7 +5,7 @@ use hashbrown::{Equivalent, HashMap};
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
-pub use crate::net::network::Network;
+use crate::net::network::Network;
 use crate::net::network_table::NetTable;
 
 /// The expiry of a ban that never ends.

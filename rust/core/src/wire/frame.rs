@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::wire::close_code;
+
 /// A frame carries a continuation of a message (RFC 6455 section 5.2).
 pub const CONTINUATION: u8 = 0x0;
 /// A frame carries text.
@@ -17,20 +19,10 @@ pub const PONG: u8 = 0xA;
 
 const FIN: u8 = 0x80;
 const MASKED: u8 = 0x80;
+/// The largest header of a frame from a client.
+pub const MAX_HEADER: usize = 14;
 /// Control frames carry at most 125 bytes (RFC 6455 section 5.5).
 const CONTROL_MAX: usize = 125;
-
-/// Close codes that this module decides on (RFC 6455 section 7.4.1).
-pub mod code {
-    /// A frame that the protocol forbids.
-    pub const PROTOCOL_ERROR: u16 = 1002;
-    /// No code was given; never on the wire.
-    pub const NO_STATUS: u16 = 1005;
-    /// Text that is not UTF-8.
-    pub const INVALID_TEXT: u16 = 1007;
-    /// A message over the size limit, or in too many fragments.
-    pub const TOO_BIG: u16 = 1009;
-}
 
 /// What one message of a client may measure.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +88,7 @@ pub fn parse(bytes: &mut [u8], pending: &mut Option<Box<Fragments>>, limits: Lim
     let fin = first & FIN != 0;
     // RSV bits need an extension, and none is ever negotiated; a client must mask (RFC 6455 5.1, 5.2).
     if first & 0x70 != 0 || second & MASKED == 0 {
-        return Parsed::Violation(code::PROTOCOL_ERROR);
+        return Parsed::Violation(close_code::PROTOCOL_ERROR);
     }
     let (header, length) = match second & 0x7F {
         126 if bytes.len() < 4 => return Parsed::Incomplete,
@@ -117,13 +109,13 @@ pub fn parse(bytes: &mut [u8], pending: &mut Option<Box<Fragments>>, limits: Lim
         _ => false,
     };
     if !legal || length >> 63 != 0 {
-        return Parsed::Violation(code::PROTOCOL_ERROR);
+        return Parsed::Violation(close_code::PROTOCOL_ERROR);
     }
     if !control {
         let so_far = pending.as_ref().map_or(0, |p| p.bytes.len());
         let pieces = pending.as_ref().map_or(0, |p| p.count) + 1;
         if length > (limits.message - so_far.min(limits.message)) as u64 || pieces > limits.fragments {
-            return Parsed::Violation(code::TOO_BIG);
+            return Parsed::Violation(close_code::TOO_BIG);
         }
     }
     let start = header + 4;
@@ -143,7 +135,7 @@ pub fn parse(bytes: &mut [u8], pending: &mut Option<Box<Fragments>>, limits: Lim
         },
         TEXT if fin => {
             if simdutf8::basic::from_utf8(&bytes[payload.clone()]).is_err() {
-                return Parsed::Violation(code::INVALID_TEXT);
+                return Parsed::Violation(close_code::INVALID_TEXT);
             }
             Incoming::Text(payload)
         }
@@ -172,6 +164,19 @@ pub fn length(bytes: &[u8]) -> usize {
     payload.saturating_add(4)
 }
 
+/// The length of the first frame of bytes that this server wrote (unmasked, complete).
+#[must_use]
+pub fn unmasked_length(bytes: &[u8]) -> usize {
+    match bytes.get(1).copied().unwrap_or(0) {
+        126 => 4 + usize::from(u16::from_be_bytes([bytes[2], bytes[3]])),
+        127 => {
+            let length = bytes[2..10].iter().fold(0, |length, byte| length << 8 | u64::from(*byte));
+            10 + length as usize
+        }
+        short => 2 + usize::from(short),
+    }
+}
+
 /// Adds a fragment, and hands out the whole message after the last one.
 fn assemble(
     pending: &mut Option<Box<Fragments>>,
@@ -187,7 +192,7 @@ fn assemble(
         match simdutf8::compat::from_utf8(&message.bytes[message.checked..]) {
             Ok(_) => message.checked = message.bytes.len(),
             Err(error) if error.error_len().is_none() && !fin => message.checked += error.valid_up_to(),
-            Err(_) => return Err(code::INVALID_TEXT),
+            Err(_) => return Err(close_code::INVALID_TEXT),
         }
     }
     if !fin {
@@ -204,18 +209,18 @@ fn assemble(
 /// Checks the payload of a close frame (RFC 6455 sections 5.5.1 and 7.4).
 fn close_code(payload: &[u8]) -> Result<u16, u16> {
     if payload.is_empty() {
-        return Ok(code::NO_STATUS);
+        return Ok(close_code::NO_STATUS);
     }
     if payload.len() < 2 {
-        return Err(code::PROTOCOL_ERROR);
+        return Err(close_code::PROTOCOL_ERROR);
     }
     let given = u16::from_be_bytes([payload[0], payload[1]]);
     match given {
         1000..=1003 | 1007..=1014 | 3000..=4999 => {}
-        _ => return Err(code::PROTOCOL_ERROR),
+        _ => return Err(close_code::PROTOCOL_ERROR),
     }
     if simdutf8::basic::from_utf8(&payload[2..]).is_err() {
-        return Err(code::INVALID_TEXT);
+        return Err(close_code::INVALID_TEXT);
     }
     Ok(given)
 }
@@ -267,7 +272,7 @@ pub(crate) fn append_to_read(out: &mut Vec<u8>, text: &[u8]) {
 
 /// Appends a close frame; the reason is cut to what a control frame holds.
 pub fn append_close(out: &mut Vec<u8>, code: u16, reason: &str) {
-    if code == code::NO_STATUS {
+    if code == close_code::NO_STATUS {
         append(out, CLOSE, &[]);
         return;
     }

@@ -1,7 +1,9 @@
 //! What is on the wire: WebSocket frames, JSON and hot messages.
 
+pub mod close_code;
 pub mod frame;
 pub mod json;
+mod note;
 pub mod notes;
 mod number;
 pub(crate) mod partial;

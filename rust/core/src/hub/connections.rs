@@ -1,0 +1,84 @@
+//! Connections: how they come, what they may do, how they go.
+
+use std::net::IpAddr;
+use std::os::fd::RawFd;
+
+use crate::hub::client::{Client, Phase};
+use crate::hub::Hub;
+use crate::limits::meter::Meter;
+use crate::net::address::Subscriber;
+use crate::sys::socket;
+use crate::wire::close_code::ABNORMAL;
+
+impl Hub {
+    /// Takes a connection in; its socket stays the event loop's, which detaches it before closing.
+    pub fn attach(&mut self, fd: RawFd) -> u32 {
+        socket::prepare(fd);
+        self.now = self.clock.now();
+        self.stats.attached += 1;
+        self.clients.insert(Client::new(fd, self.now)) as u32
+    }
+
+    /// Forgets a connection; must come before its socket is closed, because the number is used again.
+    pub fn detach(&mut self, client: u32) {
+        if !self.clients.contains(client as usize) {
+            return;
+        }
+        self.leave(client);
+        let gone = self.clients.remove(client as usize);
+        if gone.phase == Phase::Open {
+            self.stats.closed(ABNORMAL);
+        }
+        if gone.watched {
+            self.poller.forget(gone.fd);
+        }
+        self.verdicts.retain(|(of, _)| *of != client);
+    }
+
+    /// Makes the quota of a new user, with all their points; see [`Quotas::add`].
+    pub fn add_quota(&mut self, allowance: i32, max: i32) -> u32 {
+        let quota = self.quotas.add(allowance, max);
+        self.askers.welcome(quota);
+        quota
+    }
+
+    /// Lets a connection play, on its user's quota.
+    pub fn greet(&mut self, client: u32, quota: u32) {
+        if let Some(client) = self.clients.get_mut(client as usize) {
+            client.greeted = true;
+            client.quota = quota;
+            client.asked = self.clock.now();
+            self.askers.wait(quota, client.time_bucket);
+        }
+    }
+
+    /// Bounds the bytes and messages per second of a connection, and what its address asks for.
+    pub fn meter(&mut self, client: u32, address: Option<IpAddr>) {
+        if let Some(client) = self.clients.get_mut(client as usize) {
+            client.meter = Some(Meter::default());
+            client.place = address.map(Subscriber::of);
+        }
+    }
+
+    /// Frees a client from `crownsolo` and mutes, or from rate limits, or from both.
+    pub fn privilege(&mut self, client: u32, plays_anywhere: bool, unlimited: bool) {
+        if let Some(client) = self.clients.get_mut(client as usize) {
+            client.plays_anywhere = plays_anywhere;
+            client.unlimited = unlimited;
+        }
+    }
+
+    /// Connections that are attached.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Bytes of its room's log and of its own that wait for a client.
+    #[must_use]
+    pub fn lag(&self, client: u32) -> u64 {
+        self.clients.get(client as usize).map_or(0, |client| {
+            client.lag(self.rooms.get(client.room as usize).map_or(0, |room| room.log.head()))
+        })
+    }
+}
