@@ -4,7 +4,7 @@ use fortepiano_core::net::address;
 use fortepiano_core::net::bans;
 use fortepiano_core::net::network::Network;
 use fortepiano_core::net::network_list;
-use fortepiano_core::net::network_table::NetTable;
+use fortepiano_core::net::network_table::NetworkTable;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -44,15 +44,15 @@ impl Bans {
     }
 
     fn until(&self, scope: &str, user: &str, now_ms: u64) -> Option<u64> {
-        self.0.until(scope, user, now_ms)
+        self.0.banned_until(scope, user, now_ms)
     }
 
     fn until_address(&self, address: &str, now_ms: u64) -> Option<u64> {
-        self.0.until_address(address::parse(address)?, now_ms)
+        self.0.address_banned_until(address::parse(address)?, now_ms)
     }
 
     fn network_around(&self, address: &str, now_ms: u64) -> Option<String> {
-        self.0.around_address(address::parse(address)?, now_ms).map(|(network, _)| network.to_string())
+        self.0.network_around(address::parse(address)?, now_ms).map(|(network, _)| network.to_string())
     }
 
     fn is_any_within(&self, network: &str) -> PyResult<bool> {
@@ -64,7 +64,7 @@ impl Bans {
     }
 
     fn of(&self, scope: &str) -> Vec<(&str, u64)> {
-        self.0.of(scope).collect()
+        self.0.bans_of(scope).collect()
     }
 
     fn __len__(&self) -> usize {
@@ -79,13 +79,13 @@ fn parsed(network: &str) -> PyResult<Network> {
 
 /// A file of networks; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core", frozen)]
-struct Listing(network_list::Listing);
+struct Listing(network_list::NetworkList);
 
 #[pymethods]
 impl Listing {
     #[new]
     fn new(python: Python<'_>, file: &[u8]) -> Self {
-        Self(python.detach(|| network_list::read(file)))
+        Self(python.detach(|| network_list::parse(file)))
     }
 
     #[getter]
@@ -109,7 +109,7 @@ impl Listing {
 
 /// Lists of networks, as they are; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core", frozen)]
-struct Listings(NetTable);
+struct Listings(NetworkTable);
 
 #[pymethods]
 impl Listings {
@@ -119,12 +119,12 @@ impl Listings {
         if lists.len() > MOST_LISTS {
             return Err(PyValueError::new_err(format!("there may be {MOST_LISTS} lists at most")));
         }
-        let lists: Vec<&network_list::Listing> = lists.iter().map(|list| &list.0).collect();
+        let lists: Vec<&network_list::NetworkList> = lists.iter().map(|list| &list.0).collect();
         Ok(Self(python.detach(|| {
             let rows = lists.iter().enumerate();
             let rows =
                 rows.flat_map(|(number, list)| list.networks.iter().map(move |&one| (one, 1 << number)));
-            NetTable::of_bits(rows.collect())
+            NetworkTable::of_bits(rows.collect())
         })))
     }
 

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use crate::net::network::Network;
-use crate::net::network_table::NetTable;
+use crate::net::network_table::NetworkTable;
 
 /// The expiry of a ban that never ends.
 pub const PERMANENT: u64 = u64::MAX;
@@ -20,7 +20,7 @@ pub struct Bans {
     /// Asked with one hash: who joins is hardly ever banned, and his room often has no bans.
     ends: HashMap<Pair, u64, RandomState>,
     users: AHashMap<Box<str>, AHashSet<Box<str>>>,
-    networks: NetTable,
+    networks: NetworkTable,
 }
 
 impl Bans {
@@ -40,7 +40,7 @@ impl Bans {
 
     /// Lifts a ban; false if there was none.
     pub fn remove(&mut self, scope: &str, user: &str) -> bool {
-        let removed = self.ends.remove(&Asked { scope, user }).is_some();
+        let removed = self.ends.remove(&PairRef { scope, user }).is_some();
         if removed {
             self.unlist(scope, user);
         }
@@ -69,23 +69,23 @@ impl Bans {
 
     /// When the ban of `user` in `scope` ends; `None` if he is not banned there at the time `now`.
     #[must_use]
-    pub fn until(&self, scope: &str, user: &str, now: u64) -> Option<u64> {
-        let until = *self.ends.get(&Asked { scope, user })?;
-        holds(until, now).then_some(until)
+    pub fn banned_until(&self, scope: &str, user: &str, now: u64) -> Option<u64> {
+        let until = *self.ends.get(&PairRef { scope, user })?;
+        is_in_force(until, now).then_some(until)
     }
 
     /// When the ban of an address ends: that of the smallest network around it whose ban is in
     /// force at the time `now`; `None` if there is none.
     #[must_use]
-    pub fn until_address(&self, address: IpAddr, now: u64) -> Option<u64> {
-        self.around_address(address, now).map(|(_, until)| until)
+    pub fn address_banned_until(&self, address: IpAddr, now: u64) -> Option<u64> {
+        self.network_around(address, now).map(|(_, until)| until)
     }
 
     /// The smallest network around an address whose ban is in force at the time `now`, and when
     /// that ends.
     #[must_use]
-    pub fn around_address(&self, address: IpAddr, now: u64) -> Option<(Network, u64)> {
-        self.networks.around(address, |network, until| holds(until, now).then_some((network, until)))
+    pub fn network_around(&self, address: IpAddr, now: u64) -> Option<(Network, u64)> {
+        self.networks.around(address, |network, until| is_in_force(until, now).then_some((network, until)))
     }
 
     /// Whether a network that is banned is within another one; ended bans count until they are pruned.
@@ -97,9 +97,9 @@ impl Bans {
     /// Forgets the bans that have ended at the time `now` and gives their number.
     pub fn prune(&mut self, now: u64) -> usize {
         let before = self.len();
-        self.networks.retain(|until| holds(until, now));
+        self.networks.retain(|until| is_in_force(until, now));
         let ended: Vec<Pair> =
-            self.ends.extract_if(|_, until| !holds(*until, now)).map(|(pair, _)| pair).collect();
+            self.ends.extract_if(|_, until| !is_in_force(*until, now)).map(|(pair, _)| pair).collect();
         for pair in &ended {
             let (scope, user) = pair.split();
             self.unlist(scope, user);
@@ -108,9 +108,9 @@ impl Bans {
     }
 
     /// The bans of one scope in no particular order, ended ones included until they are pruned.
-    pub fn of<'a>(&'a self, scope: &str) -> impl Iterator<Item = (&'a str, u64)> + 'a {
+    pub fn bans_of<'a>(&'a self, scope: &str) -> impl Iterator<Item = (&'a str, u64)> + 'a {
         let listed = self.users.get_key_value(scope).into_iter();
-        let asked = listed.flat_map(|(scope, users)| users.iter().map(move |user| Asked { scope, user }));
+        let asked = listed.flat_map(|(scope, users)| users.iter().map(move |user| PairRef { scope, user }));
         asked.filter_map(|asked| Some((asked.user, *self.ends.get(&asked)?)))
     }
 
@@ -152,19 +152,19 @@ impl Hash for Pair {
 
 /// A pair that is looked for.
 #[derive(Hash)]
-struct Asked<'a> {
+struct PairRef<'a> {
     scope: &'a str,
     user: &'a str,
 }
 
-impl Equivalent<Pair> for Asked<'_> {
+impl Equivalent<Pair> for PairRef<'_> {
     fn equivalent(&self, pair: &Pair) -> bool {
         pair.split() == (self.scope, self.user)
     }
 }
 
 /// Whether a ban until `until` is in force: its last millisecond is the one before.
-fn holds(until: u64, now: u64) -> bool {
+fn is_in_force(until: u64, now: u64) -> bool {
     until == PERMANENT || now < until
 }
 
@@ -178,13 +178,13 @@ mod tests {
     fn a_ban_is_of_one_user_in_one_scope() {
         let mut bans = Bans::new();
         bans.add("room", "ann", 100);
-        assert_eq!(bans.until("room", "ann", 99), Some(100));
-        assert_eq!(bans.until("room", "ann", 100), None);
-        assert_eq!(bans.until("room", "bea", 0), None);
-        assert_eq!(bans.until("other", "ann", 0), None);
+        assert_eq!(bans.banned_until("room", "ann", 99), Some(100));
+        assert_eq!(bans.banned_until("room", "ann", 100), None);
+        assert_eq!(bans.banned_until("room", "bea", 0), None);
+        assert_eq!(bans.banned_until("other", "ann", 0), None);
         // The border between scope and user counts.
         bans.add("ab", "c", 9);
-        assert_eq!(bans.until("a", "bc", 0), None);
+        assert_eq!(bans.banned_until("a", "bc", 0), None);
     }
 
     #[test]
@@ -192,7 +192,7 @@ mod tests {
         let mut bans = Bans::new();
         bans.add("room", "ann", PERMANENT);
         bans.add("room", "ann", 50);
-        assert_eq!((bans.until("room", "ann", 0), bans.len()), (Some(50), 1));
+        assert_eq!((bans.banned_until("room", "ann", 0), bans.len()), (Some(50), 1));
     }
 
     #[test]
@@ -207,9 +207,9 @@ mod tests {
         assert_eq!(bans.prune(10), 3);
         assert_eq!(bans.prune(u64::MAX), 1);
         assert_eq!(bans.len(), 2);
-        assert_eq!(bans.until("other", "cid", u64::MAX), Some(PERMANENT));
-        assert_eq!(bans.until_address(address("198.51.100.9"), u64::MAX), Some(PERMANENT));
-        assert_eq!(bans.of("room").count(), 0);
+        assert_eq!(bans.banned_until("other", "cid", u64::MAX), Some(PERMANENT));
+        assert_eq!(bans.address_banned_until(address("198.51.100.9"), u64::MAX), Some(PERMANENT));
+        assert_eq!(bans.bans_of("room").count(), 0);
     }
 
     #[test]
@@ -233,7 +233,7 @@ mod tests {
         bans.add("room", "ann", 10);
         bans.add("room", "bea", 11);
         bans.add("other", "cid", 12);
-        let mut listed: Vec<_> = bans.of("room").collect();
+        let mut listed: Vec<_> = bans.bans_of("room").collect();
         listed.sort_unstable();
         assert_eq!(listed, [("ann", 10), ("bea", 11)]);
     }
@@ -244,12 +244,12 @@ mod tests {
         bans.add_network(network("192.0.0.0/16"), 30);
         bans.add_network(network("192.0.2.0/24"), 10);
         bans.add_network(network("2001:db8::/32"), 20);
-        assert_eq!(bans.until_address(address("192.0.2.1"), 9), Some(10));
-        assert_eq!(bans.until_address(address("192.0.2.1"), 10), Some(30));
-        assert_eq!(bans.until_address(address("::ffff:192.0.2.1"), 9), Some(10));
-        assert_eq!(bans.until_address(address("192.1.2.1"), 0), None);
-        assert_eq!(bans.until_address(address("2001:db8:1::1"), 0), Some(20));
-        assert_eq!(bans.until_address(address("2001:db9::1"), 0), None);
+        assert_eq!(bans.address_banned_until(address("192.0.2.1"), 9), Some(10));
+        assert_eq!(bans.address_banned_until(address("192.0.2.1"), 10), Some(30));
+        assert_eq!(bans.address_banned_until(address("::ffff:192.0.2.1"), 9), Some(10));
+        assert_eq!(bans.address_banned_until(address("192.1.2.1"), 0), None);
+        assert_eq!(bans.address_banned_until(address("2001:db8:1::1"), 0), Some(20));
+        assert_eq!(bans.address_banned_until(address("2001:db9::1"), 0), None);
     }
 
     proptest! {
@@ -260,13 +260,13 @@ mod tests {
             let mut bans = Bans::new();
             bans.add_network(Network::new(IpAddr::V4(Ipv4Addr::from_bits(base)), length).unwrap(), PERMANENT);
             let is_in = length == 0 || (base ^ other) >> (32 - length) == 0;
-            let found = bans.until_address(IpAddr::V4(Ipv4Addr::from_bits(other)), 0);
+            let found = bans.address_banned_until(IpAddr::V4(Ipv4Addr::from_bits(other)), 0);
             prop_assert_eq!(found.is_some(), is_in);
 
             let mut bans = Bans::new();
             bans.add_network(Network::new(IpAddr::V6(Ipv6Addr::from_bits(wide)), length_6).unwrap(), PERMANENT);
             let is_in = length_6 == 0 || (wide ^ wider) >> (128 - length_6) == 0;
-            let found = bans.until_address(IpAddr::V6(Ipv6Addr::from_bits(wider)), 0);
+            let found = bans.address_banned_until(IpAddr::V6(Ipv6Addr::from_bits(wider)), 0);
             prop_assert_eq!(found.is_some(), is_in);
         }
     }

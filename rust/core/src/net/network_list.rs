@@ -5,17 +5,17 @@ use crate::net::network::Network;
 use std::net::IpAddr;
 
 /// The widest networks that are taken, of IPv4 and IPv6: `/2` for `/24` is quickly typed.
-const FEWEST: [u8; 2] = [8, 16];
+const MIN_PREFIX: [u8; 2] = [8, 16];
 /// One subscriber has a /64 of IPv6, and every address in it.
-const SUBSCRIBER: u8 = 64;
+const SUBSCRIBER_BITS: u8 = 64;
 /// How many lines that are wrong are told.
-const TOLD: usize = 100;
+const MAX_PROBLEMS: usize = 100;
 /// How much of a line is shown.
-const SHOWN: usize = 40;
+const MAX_SHOWN: usize = 40;
 
 /// What stands in a file.
 #[derive(Debug, Default)]
-pub struct Listing {
+pub struct NetworkList {
     /// The networks, in the order of the file.
     pub networks: Vec<Network>,
     /// The first lines that are wrong, by number, with what is wrong.
@@ -30,8 +30,8 @@ pub struct Listing {
 /// behind a comma, a semicolon or white space, which are not looked at; quotation marks are left
 /// out. `#`, `;` and `//` begin a comment. A first line of words alone names the columns.
 #[must_use]
-pub fn read(file: &[u8]) -> Listing {
-    let mut listing = Listing::default();
+pub fn parse(file: &[u8]) -> NetworkList {
+    let mut list = NetworkList::default();
     let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
     let mut is_first = true;
     for (number, line) in file.split(|&byte| byte == b'\n').enumerate() {
@@ -46,16 +46,16 @@ pub fn read(file: &[u8]) -> Listing {
             Err(_) => Err("is not UTF-8".into()),
         };
         match found {
-            Ok(found) => listing.networks.extend(found),
+            Ok(found) => list.networks.extend(found),
             Err(why) => {
-                listing.wrong += 1;
-                if listing.problems.len() < TOLD {
-                    listing.problems.push((number + 1, why));
+                list.wrong += 1;
+                if list.problems.len() < MAX_PROBLEMS {
+                    list.problems.push((number + 1, why));
                 }
             }
         }
     }
-    listing
+    list
 }
 
 /// What stands before the first comma, semicolon or comment, without quotation marks.
@@ -84,7 +84,7 @@ fn networks(text: &str) -> Result<Vec<Network>, String> {
     let network = Network::parse(word).ok_or_else(|| unreadable(text))?;
     // An address of IPv6 alone stands for what one subscriber has.
     let is_alone = !word.contains('/') && !network.is_mapped();
-    let network = if is_alone { Network::of_bits(network.bits(), SUBSCRIBER) } else { network };
+    let network = if is_alone { Network::of_bits(network.bits(), SUBSCRIBER_BITS) } else { network };
     narrow(network, text).map(|network| vec![network])
 }
 
@@ -97,9 +97,9 @@ fn range(first: &str, last: &str) -> Option<Result<Vec<Network>, String>> {
 }
 
 fn narrow(network: Network, text: &str) -> Result<Network, String> {
-    let fewest = FEWEST[usize::from(!network.is_mapped())];
-    if network.prefix() < fewest {
-        return Err(format!("{:?} is too wide: at least /{fewest} is taken", shown(text)));
+    let least = MIN_PREFIX[usize::from(!network.is_mapped())];
+    if network.prefix() < least {
+        return Err(format!("{:?} is too wide: at least /{least} is taken", shown(text)));
     }
     Ok(network)
 }
@@ -109,54 +109,54 @@ fn unreadable(text: &str) -> String {
 }
 
 fn shown(text: &str) -> &str {
-    text.char_indices().nth(SHOWN).map_or(text, |(end, _)| &text[..end])
+    text.char_indices().nth(MAX_SHOWN).map_or(text, |(end, _)| &text[..end])
 }
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::parse;
 
-    fn listed(file: &str) -> Vec<String> {
-        let listing = read(file.as_bytes());
-        assert_eq!((listing.wrong, &listing.problems[..]), (0, &[][..]), "{file}");
-        listing.networks.iter().map(ToString::to_string).collect()
+    fn networks_in(file: &str) -> Vec<String> {
+        let list = parse(file.as_bytes());
+        assert_eq!((list.wrong, &list.problems[..]), (0, &[][..]), "{file}");
+        list.networks.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn lines_are_read_as_people_publish_them() {
-        assert_eq!(listed(""), [""; 0]);
+        assert_eq!(networks_in(""), [""; 0]);
         assert_eq!(
-            listed("# Tor\r\n\r\n192.0.2.7\r\n  198.51.100.0/24  \n"),
+            networks_in("# Tor\r\n\r\n192.0.2.7\r\n  198.51.100.0/24  \n"),
             ["192.0.2.7", "198.51.100.0/24"]
         );
-        assert_eq!(listed("\u{feff}192.0.2.0/24 ; SBL1\n192.0.3.0/24# x\n192.0.4.0/24 // y").len(), 3);
-        assert_eq!(listed("network,asn\n\"192.0.2.0/24\",64496,\"A, B\"\n"), ["192.0.2.0/24"]);
-        assert_eq!(listed("192.0.2.0/24\tAS64496\tNL\n192.0.3.1 a word"), ["192.0.2.0/24", "192.0.3.1"]);
-        assert_eq!(listed("192.0.2.0-192.0.2.255\n192.0.2.1 - 192.0.2.2").len(), 3);
+        assert_eq!(networks_in("\u{feff}192.0.2.0/24 ; SBL1\n192.0.3.0/24# x\n192.0.4.0/24 // y").len(), 3);
+        assert_eq!(networks_in("network,asn\n\"192.0.2.0/24\",64496,\"A, B\"\n"), ["192.0.2.0/24"]);
+        assert_eq!(networks_in("192.0.2.0/24\tAS64496\tNL\n192.0.3.1 a word"), ["192.0.2.0/24", "192.0.3.1"]);
+        assert_eq!(networks_in("192.0.2.0-192.0.2.255\n192.0.2.1 - 192.0.2.2").len(), 3);
         assert_eq!(
-            listed("2001:db8::1\n2001:db8::1/128\n::ffff:192.0.2.7\n"),
+            networks_in("2001:db8::1\n2001:db8::1/128\n::ffff:192.0.2.7\n"),
             ["2001:db8::/64", "2001:db8::1/128", "192.0.2.7",]
         );
-        assert_eq!(listed("2001:db8::-2001:db8::ffff"), ["2001:db8::/112"]);
+        assert_eq!(networks_in("2001:db8::-2001:db8::ffff"), ["2001:db8::/112"]);
     }
 
     #[test]
     fn what_is_wrong_is_told_with_its_line_and_the_rest_taken() {
         let file = b"192.0.2.0/24\nname\n\n192.0.2.0/33\n0.0.0.0/0\n1.2.3.4 5.6.7.8\n\xff\n\
             192.0.2.9-192.0.2.1\n1.0.0.0-200.0.0.0\n192.0.2.1-2001:db8::\n2001:db8::/8\n198.51.100.1";
-        let listing = read(file);
-        assert_eq!(listing.networks.len(), 2);
-        let lines: Vec<usize> = listing.problems.iter().map(|(line, _)| *line).collect();
+        let list = parse(file);
+        assert_eq!(list.networks.len(), 2);
+        let lines: Vec<usize> = list.problems.iter().map(|(line, _)| *line).collect();
         assert_eq!(lines, [2, 4, 5, 6, 7, 8, 9, 10, 11]);
-        assert_eq!(listing.wrong, 9);
-        assert!(listing.problems[2].1.contains("too wide"), "{:?}", listing.problems);
+        assert_eq!(list.wrong, 9);
+        assert!(list.problems[2].1.contains("too wide"), "{:?}", list.problems);
     }
 
     #[test]
     fn of_many_wrong_lines_only_the_first_are_told() {
-        let listing = read("x.y\n".repeat(5000).as_bytes());
-        assert_eq!((listing.wrong, listing.problems.len()), (5000, 100));
-        let long = read("x.".repeat(5000).as_bytes());
+        let list = parse("x.y\n".repeat(5000).as_bytes());
+        assert_eq!((list.wrong, list.problems.len()), (5000, 100));
+        let long = parse("x.".repeat(5000).as_bytes());
         assert!(long.problems[0].1.len() < 120);
     }
 }

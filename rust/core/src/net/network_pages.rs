@@ -46,18 +46,18 @@ impl Key for u128 {
 
 /// What is kept of a network, but where it begins.
 #[derive(Clone, Copy, Debug)]
-struct Rest {
+struct Entry {
     value: u64,
     length: u8,
     /// The lengths of the networks around it, a bit for each; nothing is within one of 128.
-    outers: u128,
+    enclosing: u128,
 }
 
-impl Rest {
+impl Entry {
     /// The lengths of those of its networks, itself included, that a number of first bits may tell
     /// to be around something else.
     fn up_to(self, common: u32) -> u128 {
-        let all = self.outers | bit(self.length);
+        let all = self.enclosing | bit(self.length);
         all & !u128::MAX.checked_shl(common + 1).unwrap_or(0)
     }
 }
@@ -75,12 +75,12 @@ fn longest(lengths: u128) -> Option<u8> {
 #[derive(Clone, Debug)]
 struct Page<K> {
     starts: Vec<K>,
-    rest: Vec<Rest>,
+    entries: Vec<Entry>,
 }
 
 impl<K: Key> Page<K> {
-    fn get(&self, at: usize) -> (Network, Rest) {
-        (Network::of_bits(self.starts[at].bits(), self.rest[at].length), self.rest[at])
+    fn get(&self, at: usize) -> (Network, Entry) {
+        (Network::of_bits(self.starts[at].bits(), self.entries[at].length), self.entries[at])
     }
 }
 
@@ -103,7 +103,7 @@ fn up_to<K: Key>(keys: &[K], key: K) -> usize {
 
 /// The networks that are told apart by one kind of key, in pages none of which is empty.
 #[derive(Clone, Debug)]
-pub(crate) struct Family<K> {
+pub(crate) struct NetworkPages<K> {
     /// Where the first of each page begins.
     firsts: Vec<K>,
     pages: Vec<Page<K>>,
@@ -113,16 +113,16 @@ pub(crate) struct Family<K> {
 /// Where an entry stands: its page, and its place there.
 type At = (usize, usize);
 
-impl<K> Default for Family<K> {
+impl<K> Default for NetworkPages<K> {
     fn default() -> Self {
         Self { firsts: Vec::new(), pages: Vec::new(), count: 0 }
     }
 }
 
-impl<K: Key> Family<K> {
+impl<K: Key> NetworkPages<K> {
     /// Bytes of memory that are in use, as near as can be told.
     pub(crate) fn size(&self) -> usize {
-        let entry = size_of::<K>() + size_of::<Rest>();
+        let entry = size_of::<K>() + size_of::<Entry>();
         let pages = self.pages.iter().map(|page| page.starts.capacity() * entry);
         pages.sum::<usize>() + self.pages.len() * (size_of::<Page<K>>() + size_of::<K>())
     }
@@ -146,7 +146,7 @@ impl<K: Key> Family<K> {
         }
     }
 
-    fn get(&self, (page, place): At) -> (Network, Rest) {
+    fn get(&self, (page, place): At) -> (Network, Entry) {
         self.pages[page].get(place)
     }
 
@@ -174,18 +174,18 @@ impl<K: Key> Family<K> {
         values: &AHashMap<Network, u64>,
         look: &mut impl FnMut(Network, u64) -> Option<T>,
     ) -> Option<T> {
-        let (network, rest) = self.get(self.before(bits)?);
-        let mut outers = rest.outers;
+        let (network, entry) = self.get(self.before(bits)?);
+        let mut enclosing = entry.enclosing;
         if network.has(bits) {
-            let found = look(network, rest.value);
+            let found = look(network, entry.value);
             if found.is_some() {
                 return found;
             }
         } else {
-            outers = rest.up_to((network.bits() ^ bits).leading_zeros());
+            enclosing = entry.up_to((network.bits() ^ bits).leading_zeros());
         }
-        while let Some(length) = longest(outers) {
-            outers &= !bit(length);
+        while let Some(length) = longest(enclosing) {
+            enclosing &= !bit(length);
             let network = Network::of_bits(bits, length);
             let found = look(network, *values.get(&network)?);
             if found.is_some() {
@@ -207,15 +207,15 @@ impl<K: Key> Family<K> {
     /// All networks with their values.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (Network, u64)> + '_ {
         let rows = self.pages.iter().flat_map(|page| (0..page.starts.len()).map(|at| page.get(at)));
-        rows.map(|(network, rest)| (network, rest.value))
+        rows.map(|(network, entry)| (network, entry.value))
     }
 
     /// The lengths of the networks around one, which need not be here; `at` is the last entry
     /// before it.
-    fn outers_of(&self, network: Network, at: Option<At>) -> u128 {
+    fn enclosing_of(&self, network: Network, at: Option<At>) -> u128 {
         at.map_or(0, |at| {
-            let (found, rest) = self.get(at);
-            rest.up_to((found.bits() ^ network.bits()).leading_zeros())
+            let (found, entry) = self.get(at);
+            entry.up_to((found.bits() ^ network.bits()).leading_zeros())
                 & (bit(network.length()).wrapping_sub(1))
         })
     }
@@ -223,16 +223,16 @@ impl<K: Key> Family<K> {
     /// Adds one that comes after all that are here; to its bits come those of what is around it.
     pub(crate) fn push(&mut self, network: Network, bits: u64) {
         let last = self.pages.len().checked_sub(1).map(|page| (page, self.pages[page].starts.len() - 1));
-        let outers = self.outers_of(network, last);
-        let outer = longest(outers).and_then(|length| self.find(Network::of_bits(network.bits(), length)));
+        let enclosing = self.enclosing_of(network, last);
+        let outer = longest(enclosing).and_then(|length| self.find(Network::of_bits(network.bits(), length)));
         let value = bits | outer.map_or(0, |at| self.get(at).1.value);
         if self.pages.last().is_none_or(|page| page.starts.len() >= PAGE) {
             self.firsts.push(K::of(network.bits()));
-            self.pages.push(Page { starts: Vec::new(), rest: Vec::new() });
+            self.pages.push(Page { starts: Vec::new(), entries: Vec::new() });
         }
         if let Some(page) = self.pages.last_mut() {
             page.starts.push(K::of(network.bits()));
-            page.rest.push(Rest { value, length: network.length(), outers });
+            page.entries.push(Entry { value, length: network.length(), enclosing });
             self.count += 1;
         }
     }
@@ -240,8 +240,8 @@ impl<K: Key> Family<K> {
     /// Adds to the bits of each network those that the function gives for where it begins.
     pub(crate) fn add_bits(&mut self, more: impl Fn(u128) -> u64) {
         for page in &mut self.pages {
-            for (start, rest) in page.starts.iter().zip(&mut page.rest) {
-                rest.value |= more(start.bits());
+            for (start, entry) in page.starts.iter().zip(&mut page.entries) {
+                entry.value |= more(start.bits());
             }
         }
     }
@@ -250,10 +250,10 @@ impl<K: Key> Family<K> {
     pub(crate) fn insert(&mut self, network: Network, value: u64) -> bool {
         let before = self.up_to(network);
         if let Some((page, place)) = before.filter(|&at| self.get(at).0 == network) {
-            self.pages[page].rest[place].value = value;
+            self.pages[page].entries[place].value = value;
             return false;
         }
-        let outers = self.outers_of(network, before);
+        let enclosing = self.enclosing_of(network, before);
         let at = match before {
             Some((page, place)) => (page, place + 1),
             None if self.pages.is_empty() => {
@@ -262,20 +262,20 @@ impl<K: Key> Family<K> {
             }
             None => (0, 0),
         };
-        self.put(at, network, Rest { value, length: network.length(), outers });
-        self.tell_those_within(network, |outers| outers | bit(network.length()));
+        self.put(at, network, Entry { value, length: network.length(), enclosing });
+        self.update_within(network, |enclosing| enclosing | bit(network.length()));
         true
     }
 
-    fn put(&mut self, (page, place): At, network: Network, rest: Rest) {
+    fn put(&mut self, (page, place): At, network: Network, entry: Entry) {
         let full = &mut self.pages[page];
         full.starts.insert(place, K::of(network.bits()));
-        full.rest.insert(place, rest);
+        full.entries.insert(place, entry);
         self.count += 1;
         self.firsts[page] = full.starts[0];
         if full.starts.len() > PAGE {
             let half = PAGE / 2;
-            let more = Page { starts: full.starts.split_off(half), rest: full.rest.split_off(half) };
+            let more = Page { starts: full.starts.split_off(half), entries: full.entries.split_off(half) };
             self.firsts.insert(page + 1, more.starts[0]);
             self.pages.insert(page + 1, more);
         }
@@ -284,10 +284,10 @@ impl<K: Key> Family<K> {
     /// Takes a network out; false if it was not there.
     pub(crate) fn remove(&mut self, network: Network) -> bool {
         let Some((page, place)) = self.find(network) else { return false };
-        self.tell_those_within(network, |outers| outers & !bit(network.length()));
+        self.update_within(network, |enclosing| enclosing & !bit(network.length()));
         let left = &mut self.pages[page];
         left.starts.remove(place);
-        left.rest.remove(place);
+        left.entries.remove(place);
         self.count -= 1;
         if let Some(&first) = left.starts.first() {
             self.firsts[page] = first;
@@ -299,14 +299,14 @@ impl<K: Key> Family<K> {
     }
 
     /// Gives those within a network other lengths of what is around them.
-    fn tell_those_within(&mut self, network: Network, change: impl Fn(u128) -> u128) {
+    fn update_within(&mut self, network: Network, change: impl Fn(u128) -> u128) {
         let mut next = self.find(network).and_then(|at| self.next(at));
         while let Some((page, place)) = next {
             if !network.has(self.pages[page].starts[place].bits()) {
                 return;
             }
-            let rest = &mut self.pages[page].rest[place];
-            rest.outers = change(rest.outers);
+            let entry = &mut self.pages[page].entries[place];
+            entry.enclosing = change(entry.enclosing);
             next = self.next((page, place));
         }
     }

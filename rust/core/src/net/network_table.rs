@@ -1,7 +1,7 @@
 //! Networks with a value each, asked by an address: bans of networks, and lists of them.
 
 use crate::net::network::{bits, is_mapped, Network};
-use crate::net::network_pages::{Family, Key};
+use crate::net::network_pages::{Key, NetworkPages};
 use ahash::AHashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
@@ -13,13 +13,13 @@ use std::net::IpAddr;
 /// knows how long those around itself are. A look-up is one search, whatever lengths there are, and
 /// none where there are few lengths: then each is asked for by its hash.
 #[derive(Clone, Debug, Default)]
-pub struct NetTable {
+pub struct NetworkTable {
     /// Of IPv4: no address of it is in a network of IPv6.
-    narrow: Family<u32>,
+    narrow: NetworkPages<u32>,
     /// Of IPv6, those of at most 64 bits: nearly all, and half of an address is enough for them.
-    halves: Family<u64>,
+    halves: NetworkPages<u64>,
     /// Of IPv6, all others.
-    wide: Family<u128>,
+    wide: NetworkPages<u128>,
     /// How many of those there are in each /64: most addresses need not be looked for among them.
     shared: AHashMap<u64, usize>,
     /// All of them, to be asked for by where they begin and their length.
@@ -53,7 +53,7 @@ macro_rules! of_its_family {
     };
 }
 
-impl NetTable {
+impl NetworkTable {
     /// Makes a table of networks, in any order, whose values are bits: each has those of all networks
     /// around it too, so that the smallest tells all.
     #[must_use]
@@ -72,13 +72,13 @@ impl NetTable {
             of_its_family!(table, network, pages => pages.push(network, bits));
         }
         for (network, bits) in table.narrow.entries().chain(table.halves.entries()).collect::<Vec<_>>() {
-            table.note(network, bits);
+            table.cache(network, bits);
         }
         // What is shorter than half an address has been noted by now.
         let Self { halves, wide, values, .. } = &mut table;
         wide.add_bits(|bits| halves.around(bits, values, &mut |_, value| Some(value)).unwrap_or(0));
         for (network, bits) in table.wide.entries().collect::<Vec<_>>() {
-            table.note(network, bits);
+            table.cache(network, bits);
         }
         table
     }
@@ -88,20 +88,20 @@ impl NetTable {
     }
 
     /// Has a network's value at hand, by its hash.
-    fn note(&mut self, network: Network, value: u64) {
+    fn cache(&mut self, network: Network, value: u64) {
         if self.values.insert(network, value).is_none() {
             let lengths = &mut self.lengths[usize::from(network.is_mapped())];
-            match place(lengths, network.length()) {
+            match length_index(lengths, network.length()) {
                 Ok(at) => lengths[at].1 += 1,
                 Err(at) => lengths.insert(at, (network.length(), 1)),
             }
         }
     }
 
-    fn forget(&mut self, network: Network) {
+    fn uncache(&mut self, network: Network) {
         let is_gone = self.values.remove(&network).is_some();
         let lengths = &mut self.lengths[usize::from(network.is_mapped())];
-        if let (true, Ok(at)) = (is_gone, place(lengths, network.length())) {
+        if let (true, Ok(at)) = (is_gone, length_index(lengths, network.length())) {
             lengths[at].1 -= 1;
             if lengths[at].1 == 0 {
                 lengths.remove(at);
@@ -112,7 +112,7 @@ impl NetTable {
     /// Puts a network in, or gives it another value; whether it is new.
     pub fn insert(&mut self, network: Network, value: u64) -> bool {
         let is_new = of_its_family!(self, network, pages => pages.insert(network, value));
-        self.note(network, value);
+        self.cache(network, value);
         if is_new {
             self.count_wide(network);
         }
@@ -122,7 +122,7 @@ impl NetTable {
     /// Takes out a network, not those within it or around it; false if it was not there.
     pub fn remove(&mut self, network: Network) -> bool {
         let is_gone = of_its_family!(self, network, pages => pages.remove(network));
-        self.forget(network);
+        self.uncache(network);
         if is_gone && network.length() > HALF && !network.is_mapped() {
             if let Entry::Occupied(mut count) = self.shared.entry(u64::of(network.bits())) {
                 *count.get_mut() -= 1;
@@ -201,13 +201,13 @@ impl NetTable {
 }
 
 /// Where a length stands in the list, or where it would.
-fn place(lengths: &Lengths, length: u8) -> Result<usize, usize> {
+fn length_index(lengths: &Lengths, length: u8) -> Result<usize, usize> {
     lengths.binary_search_by(|&(other, _)| length.cmp(&other))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::NetTable;
+    use super::NetworkTable;
     use crate::net::network::{bits, Network};
     use proptest::prelude::*;
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -223,7 +223,7 @@ mod tests {
         prop_oneof![narrow, wide]
     }
 
-    fn found(table: &NetTable, address: IpAddr) -> Vec<(Network, u64)> {
+    fn found(table: &NetworkTable, address: IpAddr) -> Vec<(Network, u64)> {
         let mut found = Vec::new();
         let nothing: Option<()> = table.around(address, |network, value| {
             found.push((network, value));
@@ -241,10 +241,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_finds_what_a_list_would(
+        fn finds_what_a_list_finds(
             steps in prop::collection::vec((networks(), 0_u64..9, prop::bool::weighted(0.7)), 0..400),
         ) {
-            let (mut table, mut all) = (NetTable::default(), Vec::<(Network, u64)>::new());
+            let (mut table, mut all) = (NetworkTable::default(), Vec::<(Network, u64)>::new());
             for &(network, value, comes) in &steps {
                 let known = all.iter().position(|&(other, _)| other == network);
                 if comes {
@@ -259,7 +259,7 @@ mod tests {
                 }
                 prop_assert_eq!(table.len(), all.len());
             }
-            let built = NetTable::of_bits(all.iter().map(|&(network, value)| (network, 1 << value)).collect());
+            let built = NetworkTable::of_bits(all.iter().map(|&(network, value)| (network, 1 << value)).collect());
             let edges = steps.iter().map(|&(network, ..)| network.bits());
             for bits in edges.flat_map(|bits| [bits, bits.wrapping_sub(1), bits | 0xff]) {
                 let wide = Ipv6Addr::from_bits(bits);
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn of_one_that_comes_twice_the_values_are_joined() {
         let network = Network::parse("192.0.2.0/24").unwrap();
-        let table = NetTable::of_bits(vec![(network, 1), (network, 4)]);
+        let table = NetworkTable::of_bits(vec![(network, 1), (network, 4)]);
         let address: IpAddr = "192.0.2.9".parse().unwrap();
         assert_eq!(found(&table, address), [(network, 5)]);
         assert!(bits(address) > 0 && table.size() > 0 && !table.is_empty());
