@@ -50,25 +50,25 @@ impl Span {
 }
 
 /// A place in a JSON text.
-pub(crate) struct Cursor<'a> {
+pub(crate) struct Parser<'a> {
     text: &'a [u8],
     pos: usize,
     depth: u32,
     /// Whether an escape of a lone surrogate was met.
-    has_halves: bool,
+    has_lone_surrogates: bool,
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> Parser<'a> {
     /// Starts at byte `pos` of `text`.
     #[inline]
     pub(crate) fn new(text: &'a [u8], pos: u32) -> Self {
-        Self { text, pos: pos as usize, depth: 0, has_halves: false }
+        Self { text, pos: pos as usize, depth: 0, has_lone_surrogates: false }
     }
 
-    /// Whether an escape of a lone surrogate was met: see [`mend`].
+    /// Whether an escape of a lone surrogate was met: see [`replace_lone_surrogates`].
     #[inline]
-    pub(crate) fn has_halves(&self) -> bool {
-        self.has_halves
+    pub(crate) fn has_lone_surrogates(&self) -> bool {
+        self.has_lone_surrogates
     }
 
     /// The whole text, to take spans of.
@@ -240,7 +240,7 @@ impl<'a> Cursor<'a> {
                 // Half a character is not text: no decoder after us could write it out again as
                 // UTF-8. Programs that count in UTF-16 units cut texts there.
                 0xd800..=0xdfff => {
-                    self.has_halves = true;
+                    self.has_lone_surrogates = true;
                     Some(())
                 }
                 _ => Some(()),
@@ -259,7 +259,7 @@ impl<'a> Cursor<'a> {
     pub(crate) fn value(&mut self) -> Option<()> {
         match self.peek() {
             b'"' => self.string().map(drop),
-            b'{' => self.object(|cursor, _| cursor.value()),
+            b'{' => self.object(|parser, _| parser.value()),
             b'[' => self.array(Self::value),
             b't' => self.literal(b"true"),
             b'f' => self.literal(b"false"),
@@ -277,7 +277,7 @@ impl<'a> Cursor<'a> {
 
 /// Writes U+FFFD over the escapes of lone surrogates, as a browser does with what it sends.
 #[cold]
-pub(crate) fn mend(text: &mut [u8]) {
+pub(crate) fn replace_lone_surrogates(text: &mut [u8]) {
     let mut at = 0;
     while let Some(next) = text.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\')) {
         at += next;

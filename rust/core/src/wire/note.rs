@@ -1,6 +1,6 @@
 //! One note of an `n` message: read, mended where that is possible, and written out again.
 
-use crate::wire::json::{word, Cursor, Span};
+use crate::wire::json::{word, Parser, Span};
 use crate::wire::number::{self, Number};
 
 /// Longest name of a key, as `as-1`.
@@ -14,7 +14,7 @@ const LATEST: f64 = 10_000.0;
 
 /// What came under one of a note's keys.
 #[derive(Clone, Copy)]
-enum Raw {
+enum RawField {
     Absent,
     Number(Number),
     Text(Span),
@@ -22,14 +22,14 @@ enum Raw {
     Other,
 }
 
-impl Raw {
+impl RawField {
     /// Consumes a value.
-    fn read(cursor: &mut Cursor) -> Option<Self> {
-        Some(match cursor.peek() {
-            b'0'..=b'9' | b'-' => Self::Number(cursor.number()?),
-            b'"' => Self::Text(cursor.string()?),
+    fn read(parser: &mut Parser) -> Option<Self> {
+        Some(match parser.peek() {
+            b'0'..=b'9' | b'-' => Self::Number(parser.number()?),
+            b'"' => Self::Text(parser.string()?),
             first => {
-                cursor.value()?;
+                parser.value()?;
                 match first {
                     b'n' => Self::Absent,
                     b't' => Self::Truth(true),
@@ -156,33 +156,40 @@ pub(crate) struct Note {
 
 impl Note {
     /// Consumes a value and reads it as a note.
-    pub(crate) fn read(cursor: &mut Cursor, custom: bool) -> Option<Result<Self, Senseless>> {
-        if cursor.peek() != b'{' {
-            cursor.value()?;
+    pub(crate) fn read(parser: &mut Parser, custom: bool) -> Option<Result<Self, Senseless>> {
+        if parser.peek() != b'{' {
+            parser.value()?;
             return Some(Err(Senseless));
         }
-        let (mut name, mut velocity) = (Raw::Absent, Raw::Absent);
-        let (mut delay, mut stop) = (Raw::Absent, Raw::Absent);
+        let (mut name, mut velocity) = (RawField::Absent, RawField::Absent);
+        let (mut delay, mut stop) = (RawField::Absent, RawField::Absent);
         // A repeated key overwrites, for better or worse: the last one is what any JSON decoder
         // would report.
-        cursor.object(|cursor, key| {
+        parser.object(|parser, key| {
             let field = match key {
                 b'n' => &mut name,
                 b'v' => &mut velocity,
                 b'd' => &mut delay,
                 b's' => &mut stop,
-                _ => return cursor.value(),
+                _ => return parser.value(),
             };
-            *field = Raw::read(cursor)?;
+            *field = RawField::read(parser)?;
             Some(())
         })?;
-        let text = cursor.text();
-        Some(Self::made_of(name, velocity, delay, stop, custom, text).ok_or(Senseless))
+        let text = parser.text();
+        Some(Self::from_fields(name, velocity, delay, stop, custom, text).ok_or(Senseless))
     }
 
     #[inline]
-    fn made_of(name: Raw, velocity: Raw, delay: Raw, stop: Raw, custom: bool, text: &[u8]) -> Option<Self> {
-        let Raw::Text(span) = name else { return None };
+    fn from_fields(
+        name: RawField,
+        velocity: RawField,
+        delay: RawField,
+        stop: RawField,
+        custom: bool,
+        text: &[u8],
+    ) -> Option<Self> {
+        let RawField::Text(span) = name else { return None };
         let name = match Name::of(span, text)? {
             Name::Custom(_) if !custom => return None,
             name => name,

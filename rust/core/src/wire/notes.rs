@@ -4,7 +4,7 @@
 //! Players of MIDI files and pages send velocities of 1.27, numbers as texts and keys off the piano, and
 //! every page that receives notes clamps what it gets (docs/protocol.md, "Notes").
 
-use crate::wire::json::{Cursor, Span};
+use crate::wire::json::{Parser, Span};
 use crate::wire::note::{is_key, Note};
 use crate::wire::number::{self, Number};
 
@@ -36,8 +36,8 @@ impl Notes {
         }
         out.push(b'[');
         let first = out.len();
-        let walked = Cursor::new(text, self.notes.start).array(|cursor| {
-            if let Ok(note) = Note::read(cursor, self.custom)? {
+        let walked = Parser::new(text, self.notes.start).array(|parser| {
+            if let Ok(note) = Note::read(parser, self.custom)? {
                 if out.len() > first {
                     out.push(b',');
                 }
@@ -54,7 +54,7 @@ impl Notes {
         let digits = self.t.of(text);
         if digits.len() <= number::MAX_LENGTH {
             out.extend_from_slice(digits);
-        } else if let Some(number) = Cursor::new(text, self.t.start).number() {
+        } else if let Some(number) = Parser::new(text, self.t.start).number() {
             number::write(number.value(text), out);
         }
     }
@@ -62,7 +62,7 @@ impl Notes {
 
 /// The value of the key `n`, on its way into [`Notes`].
 #[derive(Clone, Copy)]
-pub(crate) struct Array {
+pub(crate) struct NoteArray {
     pub(crate) span: Span,
     pub(crate) count: u32,
     pub(crate) kept: u32,
@@ -71,17 +71,17 @@ pub(crate) struct Array {
     pub(crate) is_list: bool,
 }
 
-impl Array {
+impl NoteArray {
     /// Consumes a value.
     #[inline]
-    pub(crate) fn read(cursor: &mut Cursor, custom: bool) -> Option<Self> {
-        let start = cursor.mark();
+    pub(crate) fn read(parser: &mut Parser, custom: bool) -> Option<Self> {
+        let start = parser.mark();
         let (mut count, mut kept) = (0, 0);
         let mut compact = 1;
-        let is_list = cursor.peek() == b'[';
+        let is_list = parser.peek() == b'[';
         if is_list {
-            cursor.array(|cursor| {
-                if let Some(length) = length(cursor, custom)? {
+            parser.array(|parser| {
+                if let Some(length) = length(parser, custom)? {
                     compact += length + 1;
                     kept += 1;
                 }
@@ -89,9 +89,9 @@ impl Array {
                 Some(())
             })?;
         } else {
-            cursor.value()?;
+            parser.value()?;
         }
-        let span = cursor.since(start);
+        let span = parser.since(start);
         // White space, an unknown or repeated key, an escape, what is mended or left out: each makes
         // the array longer than what is counted here, the members that go out as they came.
         let verbatim = compact == span.len();
@@ -103,51 +103,51 @@ impl Array {
 /// where it makes no sense.
 #[inline]
 #[allow(clippy::option_option)] // the outer one is the cursor's
-fn length(cursor: &mut Cursor, custom: bool) -> Option<Option<usize>> {
-    let start = cursor.mark();
-    let plain = Plain::read(cursor)?.length();
+fn length(parser: &mut Parser, custom: bool) -> Option<Option<usize>> {
+    let start = parser.mark();
+    let plain = PlainNote::read(parser)?.length();
     if plain.is_some() {
         return Some(plain);
     }
-    Some(length_of_odd(Cursor::new(cursor.text(), start), custom))
+    Some(odd_length(Parser::new(parser.text(), start), custom))
 }
 
 /// The same for a note that was walked once before.
 #[cold]
-fn length_of_odd(mut cursor: Cursor, custom: bool) -> Option<usize> {
-    Note::read(&mut cursor, custom)?.ok().map(|note| note.length())
+fn odd_length(mut parser: Parser, custom: bool) -> Option<usize> {
+    Note::read(&mut parser, custom)?.ok().map(|note| note.length())
 }
 
 /// A note that needs no mending, as nearly all do: the lengths of its values, 0 for what it lacks.
 #[derive(Default)]
-struct Plain {
+struct PlainNote {
     name: usize,
     velocity: usize,
     delay: usize,
     stop: usize,
 }
 
-impl Plain {
+impl PlainNote {
     /// The length of what is to be looked at more closely.
     const ODD: usize = usize::MAX;
 
     /// Consumes a value.
     #[inline]
-    fn read(cursor: &mut Cursor) -> Option<Self> {
+    fn read(parser: &mut Parser) -> Option<Self> {
         let mut plain = Self::default();
-        if cursor.peek() != b'{' {
-            cursor.value()?;
+        if parser.peek() != b'{' {
+            parser.value()?;
             return Some(plain);
         }
         // A repeated key overwrites, for better or worse: the last one is what any JSON decoder
         // would report.
-        cursor.object(|cursor, key| {
+        parser.object(|parser, key| {
             match key {
-                b'n' => plain.name = Self::key(cursor)?,
-                b'v' => plain.velocity = Self::number(cursor, Number::is_velocity)?,
-                b'd' => plain.delay = Self::number(cursor, Number::is_delay)?,
-                b's' => plain.stop = Self::number(cursor, Number::is_one)?,
-                _ => cursor.value()?,
+                b'n' => plain.name = Self::key(parser)?,
+                b'v' => plain.velocity = Self::number(parser, Number::is_velocity)?,
+                b'd' => plain.delay = Self::number(parser, Number::is_delay)?,
+                b's' => plain.stop = Self::number(parser, Number::is_one)?,
+                _ => parser.value()?,
             }
             Some(())
         })?;
@@ -155,24 +155,24 @@ impl Plain {
     }
 
     #[inline]
-    fn key(cursor: &mut Cursor) -> Option<usize> {
-        if cursor.peek() != b'"' {
-            cursor.value()?;
+    fn key(parser: &mut Parser) -> Option<usize> {
+        if parser.peek() != b'"' {
+            parser.value()?;
             return Some(Self::ODD);
         }
-        let content = cursor.string()?.inner();
-        Some(if is_key(content.of(cursor.text())) { content.len() } else { Self::ODD })
+        let content = parser.string()?.inner();
+        Some(if is_key(content.of(parser.text())) { content.len() } else { Self::ODD })
     }
 
     #[inline]
-    fn number(cursor: &mut Cursor, is_good: impl FnOnce(Number, &[u8]) -> bool) -> Option<usize> {
-        if !matches!(cursor.peek(), b'0'..=b'9' | b'-') {
-            cursor.value()?;
+    fn number(parser: &mut Parser, is_good: impl FnOnce(Number, &[u8]) -> bool) -> Option<usize> {
+        if !matches!(parser.peek(), b'0'..=b'9' | b'-') {
+            parser.value()?;
             return Some(Self::ODD);
         }
-        let number = cursor.number()?;
+        let number = parser.number()?;
         Some(match number.passable() {
-            Some(span) if is_good(number, cursor.text()) => span.len(),
+            Some(span) if is_good(number, parser.text()) => span.len(),
             _ => Self::ODD,
         })
     }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::wire::json::{word, Cursor, Span};
+use crate::wire::json::{word, Parser, Span};
 
 /// Longest number that is passed on to others, in bytes: a double needs 24, and nobody shall
 /// multiply a megabyte of zeros by the size of a room.
@@ -21,7 +21,7 @@ pub(crate) struct Number {
     exponent: bool,
 }
 
-impl Cursor<'_> {
+impl Parser<'_> {
     /// Consumes a number; `None` also where it is too large for a double (RFC 8259 section 6 lets
     /// us set that limit).
     #[inline]
@@ -116,8 +116,8 @@ impl Number {
 /// Whether `content`, the inside of a string, is a finite number in the grammar of JSON and short
 /// enough to be passed on: browsers send positions like `"12.34"`.
 pub(crate) fn is_numeric(content: &[u8]) -> bool {
-    let mut cursor = Cursor::new(content, 0);
-    content.len() <= MAX_LENGTH && cursor.number().is_some() && cursor.at_end()
+    let mut parser = Parser::new(content, 0);
+    content.len() <= MAX_LENGTH && parser.number().is_some() && parser.at_end()
 }
 
 /// Reads `content`, the inside of a string, as a number as people and their programs write one: spaces

@@ -4,8 +4,8 @@
 //! JSON decoder reads the same way. The rules are those of docs/protocol.md; the differential tests
 //! hold them against `serde_json` and orjson.
 
-use crate::wire::json::{letter, mend, Cursor, Span};
-use crate::wire::notes::{Array, Notes};
+use crate::wire::json::{letter, replace_lone_surrogates, Parser, Span};
+use crate::wire::notes::{NoteArray, Notes};
 use crate::wire::number::{is_numeric, Number};
 
 /// One message of the frame's array.
@@ -40,30 +40,30 @@ pub enum Element {
 /// number beyond the range of a double.
 pub fn scan(text: &mut [u8], custom: bool, out: &mut Vec<Element>) -> bool {
     out.clear();
-    let has_halves = u32::try_from(text.len()).ok().and_then(|_| elements(text, custom, out));
-    match has_halves {
+    let has_lone_surrogates = u32::try_from(text.len()).ok().and_then(|_| elements(text, custom, out));
+    match has_lone_surrogates {
         None => out.clear(),
-        Some(true) => mend(text),
+        Some(true) => replace_lone_surrogates(text),
         Some(false) => {}
     }
-    has_halves.is_some()
+    has_lone_surrogates.is_some()
 }
 
 /// Reads the elements; says whether escapes of lone surrogates are among them.
 fn elements(text: &[u8], custom: bool, out: &mut Vec<Element>) -> Option<bool> {
-    let mut cursor = Cursor::new(text, 0);
-    cursor.whitespace();
-    cursor.array(
-        |cursor| {
-            if cursor.peek() == b'{' {
-                element(cursor, custom, out)
+    let mut parser = Parser::new(text, 0);
+    parser.whitespace();
+    parser.array(
+        |parser| {
+            if parser.peek() == b'{' {
+                element(parser, custom, out)
             } else {
-                cursor.value()
+                parser.value()
             }
         },
     )?;
-    cursor.whitespace();
-    cursor.at_end().then(|| cursor.has_halves())
+    parser.whitespace();
+    parser.at_end().then(|| parser.has_lone_surrogates())
 }
 
 /// What a hot message has under one of its keys.
@@ -77,11 +77,11 @@ enum Scalar {
 /// Consumes an object and appends what it means, if anything. The kind may come after the fields, so
 /// all of them are noted.
 #[inline]
-fn element(cursor: &mut Cursor, custom: bool, out: &mut Vec<Element>) -> Option<()> {
-    let start = cursor.mark();
+fn element(parser: &mut Parser, custom: bool, out: &mut Vec<Element>) -> Option<()> {
+    let start = parser.mark();
     let (mut kind, mut t, mut x) = (Scalar::Other, Scalar::Other, Scalar::Other);
     let (mut y, mut e, mut notes) = (Scalar::Other, Scalar::Other, None);
-    cursor.object(|cursor, key| {
+    parser.object(|parser, key| {
         let field = match key {
             b'm' => &mut kind,
             b't' => &mut t,
@@ -89,46 +89,46 @@ fn element(cursor: &mut Cursor, custom: bool, out: &mut Vec<Element>) -> Option<
             b'y' => &mut y,
             b'e' => &mut e,
             b'n' => {
-                notes = Some(Array::read(cursor, custom)?);
+                notes = Some(NoteArray::read(parser, custom)?);
                 return Some(());
             }
-            _ => return cursor.value(),
+            _ => return parser.value(),
         };
-        *field = scalar(cursor)?;
+        *field = scalar(parser)?;
         Some(())
     })?;
     let Scalar::String(kind) = kind else {
         return Some(());
     };
-    let text = cursor.text();
+    let text = parser.text();
     out.extend(match letter(kind.inner().of(text)) {
-        b'n' => played(t, notes, custom),
+        b'n' => notes_element(t, notes, custom),
         b'm' => coordinate(x, text).zip(coordinate(y, text)).map(|(x, y)| Element::Mouse { x, y }),
         b't' => Some(Element::Time { echo: number(e) }),
-        _ => Some(Element::Cold(cursor.since(start))),
+        _ => Some(Element::Cold(parser.since(start))),
     });
     Some(())
 }
 
 /// What an `n` message means: nothing where it has no notes at all.
 #[inline]
-fn played(t: Scalar, notes: Option<Array>, custom: bool) -> Option<Element> {
+fn notes_element(t: Scalar, notes: Option<NoteArray>, custom: bool) -> Option<Element> {
     let (Scalar::Number(t), Some(array)) = (t, notes.filter(|array| array.is_list)) else {
         return Some(Element::BadNotes);
     };
-    let Array { span: notes, count, kept, .. } = array;
+    let NoteArray { span: notes, count, kept, .. } = array;
     let verbatim = array.verbatim && t.passable().is_some();
     let is_senseless = kept == 0;
     (count > 0).then_some(Element::Notes(Notes { t: t.span, notes, count, is_senseless, verbatim, custom }))
 }
 
 #[inline]
-fn scalar(cursor: &mut Cursor) -> Option<Scalar> {
-    Some(match cursor.peek() {
-        b'"' => Scalar::String(cursor.string()?),
-        b'0'..=b'9' | b'-' => Scalar::Number(cursor.number()?),
+fn scalar(parser: &mut Parser) -> Option<Scalar> {
+    Some(match parser.peek() {
+        b'"' => Scalar::String(parser.string()?),
+        b'0'..=b'9' | b'-' => Scalar::Number(parser.number()?),
         _ => {
-            cursor.value()?;
+            parser.value()?;
             Scalar::Other
         }
     })
@@ -156,11 +156,11 @@ mod tests {
     use super::{scan, Element};
 
     /// Scans and tells what was found in words; `None` where the message is ignored whole.
-    fn told(text: &str) -> Option<Vec<String>> {
-        told_with(text, false)
+    fn described(text: &str) -> Option<Vec<String>> {
+        described_with(text, false)
     }
 
-    fn told_with(text: &str, custom: bool) -> Option<Vec<String>> {
+    fn described_with(text: &str, custom: bool) -> Option<Vec<String>> {
         let mut text = text.as_bytes().to_vec();
         let mut elements = Vec::new();
         if !scan(&mut text, custom, &mut elements) {
@@ -169,7 +169,7 @@ mod tests {
         }
         let text = text.as_slice();
         let of = |span: crate::wire::json::Span| String::from_utf8_lossy(span.of(text)).into_owned();
-        let tell = |element: &Element| match element {
+        let describe = |element: &Element| match element {
             Element::Notes(notes) => {
                 let (mut time, mut out) = (Vec::new(), Vec::new());
                 notes.write_time(text, &mut time);
@@ -184,7 +184,7 @@ mod tests {
             Element::Time { echo } => format!("time {}", echo.map_or("-".into(), of)),
             Element::Cold(span) => of(*span),
         };
-        Some(elements.iter().map(tell).collect())
+        Some(elements.iter().map(describe).collect())
     }
 
     /// What becomes of one `n` message with `t` 1 and these notes.
@@ -194,8 +194,8 @@ mod tests {
 
     fn notes_with(array: &str, custom: bool) -> Option<String> {
         let text = format!(r#"[{{"m":"n","t":1,"n":{array}}}]"#);
-        let mut told = told_with(&text, custom).expect("valid JSON");
-        told.pop().map(|told| told.strip_prefix("1 ").expect("t is 1").to_owned())
+        let mut described = described_with(&text, custom).expect("valid JSON");
+        described.pop().map(|described| described.strip_prefix("1 ").expect("t is 1").to_owned())
     }
 
     #[test]
@@ -270,10 +270,10 @@ mod tests {
             &too_deep,
         ];
         for case in cases {
-            assert_eq!(told(case), None, "{case:?}");
+            assert_eq!(described(case), None, "{case:?}");
         }
         let large = format!("[1{}]", "0".repeat(309));
-        assert_eq!(told(&large), None);
+        assert_eq!(described(&large), None);
     }
 
     #[test]
@@ -297,7 +297,7 @@ mod tests {
             &large,
         ];
         for case in cases {
-            assert_eq!(told(case), Some(vec![]), "{case:?}");
+            assert_eq!(described(case), Some(vec![]), "{case:?}");
         }
     }
 
@@ -306,19 +306,19 @@ mod tests {
         let text = r#"[{"m":"hi"},{"m":"t"},5,{"m":"m","x":1,"y":2},{"m":"n","t":3,"n":[{"n":"c4"}]}, {"a": 1,"m":""}]"#;
         let expected =
             [r#"{"m":"hi"}"#, "time -", "at 1 2", r#"3 1x as is [{"n":"c4"}]"#, r#"{"a": 1,"m":""}"#];
-        assert_eq!(told(text).unwrap(), expected);
+        assert_eq!(described(text).unwrap(), expected);
     }
 
     #[test]
     fn kinds_are_understood_however_they_are_written() {
-        assert_eq!(told(r#"[{"\u006d":"\u0074","e":1}]"#).unwrap(), ["time 1"]);
-        assert_eq!(told(r#"[{"e":1,"m":"n","m":"t"}]"#).unwrap(), ["time 1"]);
-        assert_eq!(told(r#"[ { "e" : 1 , "m" : "t" } ]"#).unwrap(), ["time 1"]);
+        assert_eq!(described(r#"[{"\u006d":"\u0074","e":1}]"#).unwrap(), ["time 1"]);
+        assert_eq!(described(r#"[{"e":1,"m":"n","m":"t"}]"#).unwrap(), ["time 1"]);
+        assert_eq!(described(r#"[ { "e" : 1 , "m" : "t" } ]"#).unwrap(), ["time 1"]);
         // Names that only look like a hot one are for Python to ignore.
         for cold in
             [r#"{"m":"\n"}"#, r#"{"m":"\u0101"}"#, r#"{"m":"tt"}"#, r#"{"m":"\u006e\u006e"}"#, r#"{"m":"T"}"#]
         {
-            assert_eq!(told(&format!("[{cold}]")).unwrap(), [cold]);
+            assert_eq!(described(&format!("[{cold}]")).unwrap(), [cold]);
         }
     }
 
@@ -337,7 +337,7 @@ mod tests {
         ];
         for (echo, expected) in cases {
             let expected = format!("time {expected}");
-            assert_eq!(told(&format!(r#"[{{"m":"t","e":{echo}}}]"#)).unwrap(), [expected]);
+            assert_eq!(described(&format!(r#"[{{"m":"t","e":{echo}}}]"#)).unwrap(), [expected]);
         }
     }
 
@@ -347,7 +347,7 @@ mod tests {
         let good =
             ["0", "-12.5", "1e3", "\"12.34\"", "\"-0.00\"", "\"1e308\"", "123456789012345678901", &long];
         for x in good {
-            assert_eq!(told(&format!(r#"[{{"m":"m","x":{x},"y":0}}]"#)).unwrap(), [format!("at {x} 0")]);
+            assert_eq!(described(&format!(r#"[{{"m":"m","x":{x},"y":0}}]"#)).unwrap(), [format!("at {x} 0")]);
         }
         let longer = format!("\"0.{}\"", "1".repeat(39));
         let bad = [
@@ -372,25 +372,28 @@ mod tests {
             &longer[1..longer.len() - 1],
         ];
         for x in bad {
-            assert_eq!(told(&format!(r#"[{{"m":"m","x":{x},"y":0}}]"#)).unwrap(), [""; 0], "{x}");
-            assert_eq!(told(&format!(r#"[{{"m":"m","y":{x},"x":0}}]"#)).unwrap(), [""; 0], "{x}");
+            assert_eq!(described(&format!(r#"[{{"m":"m","x":{x},"y":0}}]"#)).unwrap(), [""; 0], "{x}");
+            assert_eq!(described(&format!(r#"[{{"m":"m","y":{x},"x":0}}]"#)).unwrap(), [""; 0], "{x}");
         }
-        assert_eq!(told(r#"[{"m":"m","x":1},{"m":"m"},{"m":"m","x":"a","x":7,"y":8}]"#).unwrap(), ["at 7 8"]);
+        assert_eq!(
+            described(r#"[{"m":"m","x":1},{"m":"m"},{"m":"m","x":"a","x":7,"y":8}]"#).unwrap(),
+            ["at 7 8"]
+        );
     }
 
     #[test]
     fn the_time_of_notes_is_a_number() {
         for t in ["null", "\"now\"", "\"1\"", "[]", "true"] {
             let text = format!(r#"[{{"m":"n","t":{t},"n":[{{"n":"c4"}}]}}]"#);
-            assert_eq!(told(&text).unwrap(), ["bad notes"], "{t}");
+            assert_eq!(described(&text).unwrap(), ["bad notes"], "{t}");
         }
-        assert_eq!(told(r#"[{"m":"n","n":[{"n":"c4"}]}]"#).unwrap(), ["bad notes"]);
+        assert_eq!(described(r#"[{"m":"n","n":[{"n":"c4"}]}]"#).unwrap(), ["bad notes"]);
         assert_eq!(
-            told(r#"[{"n":[{"n":"c4"}],"t":"x","t":1.5e3,"m":"n"}]"#).unwrap(),
+            described(r#"[{"n":[{"n":"c4"}],"t":"x","t":1.5e3,"m":"n"}]"#).unwrap(),
             [r#"1.5e3 1x as is [{"n":"c4"}]"#]
         );
         let long = format!(r#"[{{"m":"n","t":1{},"n":[{{"n":"c4"}}]}}]"#, "0".repeat(40));
-        assert_eq!(told(&long).unwrap(), [r#"1e40 1x anew [{"n":"c4"}]"#], "too long to be passed on");
+        assert_eq!(described(&long).unwrap(), [r#"1e40 1x anew [{"n":"c4"}]"#], "too long to be passed on");
     }
 
     #[test]
@@ -405,11 +408,11 @@ mod tests {
             (r#"{"\udead":"\ud800"}"#, r#"{"\ufffd":"\ufffd"}"#),
         ];
         for (came, becomes) in cases {
-            let told = told(&format!(r#"[{{"m":"a","x":{came}}},{{"m":"t"}}]"#)).unwrap();
-            assert_eq!(told, [format!(r#"{{"m":"a","x":{becomes}}}"#), "time -".into()]);
+            let described = described(&format!(r#"[{{"m":"a","x":{came}}},{{"m":"t"}}]"#)).unwrap();
+            assert_eq!(described, [format!(r#"{{"m":"a","x":{becomes}}}"#), "time -".into()]);
         }
         for broken in [r#"["\ud8"]"#, r#"["\ud800\"]"#, r#"["\ud800\u12"]"#, r#"["\ud800\x"]"#] {
-            assert_eq!(told(broken), None, "{broken}");
+            assert_eq!(described(broken), None, "{broken}");
         }
     }
 
@@ -451,8 +454,8 @@ mod tests {
             (r#"[{"n":"c4","":1}]"#, r#"[{"n":"c4"}]"#),
         ];
         for (case, expected) in cases {
-            let told = notes(case).unwrap();
-            assert_eq!(told.split_once("x anew ").unwrap().1, expected, "{case}");
+            let described = notes(case).unwrap();
+            assert_eq!(described.split_once("x anew ").unwrap().1, expected, "{case}");
         }
     }
 
@@ -493,8 +496,12 @@ mod tests {
             (r#""v":"0.5","d":7.50,"s":1.0"#, r#","v":0.5,"d":7.50,"s":1.0"#),
         ];
         for (came, becomes) in cases {
-            let told = notes(&format!(r#"[{{"n":"c4",{came}}},{{"n":"d4","v":0.50}}]"#)).unwrap();
-            assert_eq!(told, format!(r#"2x anew [{{"n":"c4"{becomes}}},{{"n":"d4","v":0.50}}]"#), "{came}");
+            let described = notes(&format!(r#"[{{"n":"c4",{came}}},{{"n":"d4","v":0.50}}]"#)).unwrap();
+            assert_eq!(
+                described,
+                format!(r#"2x anew [{{"n":"c4"{becomes}}},{{"n":"d4","v":0.50}}]"#),
+                "{came}"
+            );
         }
     }
 
@@ -553,15 +560,15 @@ mod tests {
 
     #[test]
     fn no_array_is_bad_and_an_empty_one_is_nothing() {
-        let bad = |array: &str| told(&format!(r#"[{{"m":"n","t":1,"n":{array}}}]"#)).unwrap();
+        let bad = |array: &str| described(&format!(r#"[{{"m":"n","t":1,"n":{array}}}]"#)).unwrap();
         for array in ["{}", "\"x\"", "null", "1", r#"{"n":"c4"}"#] {
             assert_eq!(bad(array), ["bad notes"], "{array}");
         }
-        assert_eq!(told(r#"[{"m":"n","t":1},{"m":"n"}]"#).unwrap(), ["bad notes", "bad notes"]);
+        assert_eq!(described(r#"[{"m":"n","t":1},{"m":"n"}]"#).unwrap(), ["bad notes", "bad notes"]);
         assert_eq!((bad("[]"), bad("[ ]")), (vec![], vec![]));
         // Its neighbours are heard all the same, and the last `n` decides.
         let text = r#"[{"m":"n","t":1,"n":5},{"m":"t"},{"m":"n","t":1,"n":5,"n":[{"n":"c4"}]}]"#;
-        assert_eq!(told(text).unwrap(), ["bad notes", "time -", r#"1 1x as is [{"n":"c4"}]"#]);
+        assert_eq!(described(text).unwrap(), ["bad notes", "time -", r#"1 1x as is [{"n":"c4"}]"#]);
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub fn scanned(text: &str, custom: bool) -> Option<Vec<Value>> {
         return None;
     }
     let parse = |span: Span| -> Value { serde_json::from_slice(span.of(&bytes)).expect("a span is a value") };
-    let tell = |element: &Element| match element {
+    let describe = |element: &Element| match element {
         Element::Notes(notes) => {
             let (mut time, mut out) = (Vec::new(), Vec::new());
             notes.write_time(&bytes, &mut time);
@@ -49,7 +49,7 @@ pub fn scanned(text: &str, custom: bool) -> Option<Vec<Value>> {
         Element::Time { echo } => json!(["t", echo.map(parse)]),
         Element::Cold(span) => json!(["cold", parse(*span)]),
     };
-    Some(elements.iter().map(tell).collect())
+    Some(elements.iter().map(describe).collect())
 }
 
 /// `text` with the escapes of halves of surrogate pairs as those of U+FFFD.
