@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
-use fortepiano_core::hub::{Hub, Settings, Step, Verdict, NONE};
+use fortepiano_core::hub::{CloseOrder, Hub, Settings, StepResult, NONE};
 use fortepiano_core::sys::clock::Clock;
 use fortepiano_core::wire::frame;
 use proptest::prelude::*;
@@ -67,18 +67,18 @@ impl Peer {
     }
 }
 
-fn standing(settings: Settings) -> Hub {
-    Hub::new(settings, Clock::standing(1_000)).unwrap()
+fn manual(settings: Settings) -> Hub {
+    Hub::new(settings, Clock::manual(1_000)).unwrap()
 }
 
 /// Makes a room and puts everybody into it, as people of their own.
 fn gather(hub: &mut Hub, peers: &[&Peer]) -> u32 {
     let room = hub.open_room();
     for peer in peers {
-        let person = hub.add_person(room, b"\"id\"", b"{", b"0", b"0");
+        let participant = hub.add_participant(room, b"\"id\"", b"{", b"0", b"0");
         let quota = hub.quotas.add(8000, 24000);
-        hub.greet(peer.client, quota);
-        hub.enter(peer.client, room, person);
+        hub.start_session(peer.client, quota);
+        hub.enter(peer.client, room, participant);
     }
     room
 }
@@ -103,7 +103,7 @@ fn send(hub: &mut Hub, client: u32, text: &str) -> Vec<Vec<u8>> {
     hub.window(client)[..bytes.len()].copy_from_slice(&bytes);
     hub.feed(client, bytes.len());
     let mut cold = Vec::new();
-    while let Step::Cold(message) = hub.step() {
+    while let StepResult::Cold(message) = hub.step() {
         cold.push(message.to_vec());
     }
     cold
@@ -111,7 +111,7 @@ fn send(hub: &mut Hub, client: u32, text: &str) -> Vec<Vec<u8>> {
 
 #[test]
 fn notes_reach_all_but_the_socket_that_played() {
-    let mut hub = standing(Settings::default());
+    let mut hub = manual(Settings::default());
     let mut ann = Peer::new(&mut hub, false);
     let mut bea = Peer::new(&mut hub, false);
     gather(&mut hub, &[&ann, &bea]);
@@ -125,22 +125,22 @@ fn notes_reach_all_but_the_socket_that_played() {
 
 #[test]
 fn a_slow_reader_is_judged_and_its_last_frame_is_whole() {
-    let mut hub = standing(Settings { lag_hard: 20_000, ..Settings::default() });
+    let mut hub = manual(Settings { lag_hard: 20_000, ..Settings::default() });
     let mut ann = Peer::new(&mut hub, true);
     let mut bea = Peer::new(&mut hub, false);
     let room = gather(&mut hub, &[&ann, &bea]);
-    let mut verdict = None;
+    let mut order = None;
     let mut said = 0;
-    while verdict.is_none() {
-        hub.say(room, &[b'x'; 3_000], NONE);
+    while order.is_none() {
+        hub.broadcast(room, &[b'x'; 3_000], NONE);
         hub.wake();
         hub.flush();
         bea.read(1 << 20);
-        verdict = hub.next_verdict();
+        order = hub.next_close_order();
         said += 1;
         assert!(hub.lag(ann.client) <= 20_000 + 3_004, "lag is bounded");
     }
-    assert_eq!(verdict, Some((ann.client, Verdict::Dismiss(1013))));
+    assert_eq!(order, Some((ann.client, CloseOrder::Close(1013))));
     // Whoever owns the session takes it out of its room, then closes: both may cut nothing.
     hub.leave(ann.client);
     hub.close(ann.client, 1013, "");
@@ -156,11 +156,11 @@ fn a_slow_reader_is_judged_and_its_last_frame_is_whole() {
 
 #[test]
 fn a_number_that_is_used_again_has_no_past() {
-    let mut hub = standing(Settings { lag_hard: 5_000, ..Settings::default() });
+    let mut hub = manual(Settings { lag_hard: 5_000, ..Settings::default() });
     let ann = Peer::new(&mut hub, true);
     let room = gather(&mut hub, &[&ann]);
     for _ in 0..2 {
-        hub.say(room, &[b'x'; 9_000], NONE);
+        hub.broadcast(room, &[b'x'; 9_000], NONE);
         hub.wake();
         hub.flush();
     }
@@ -169,21 +169,21 @@ fn a_number_that_is_used_again_has_no_past() {
     drop(ann);
     let mut stranger = Peer::new(&mut hub, false);
     assert_eq!(stranger.client, number);
-    assert_eq!((hub.next_verdict(), hub.lag(number)), (None, 0));
-    hub.say(room, b"[1]", NONE);
-    hub.tell(number, b"[2]");
+    assert_eq!((hub.next_close_order(), hub.lag(number)), (None, 0));
+    hub.broadcast(room, b"[1]", NONE);
+    hub.send(number, b"[2]");
     settle(&mut hub, &mut [&mut stranger]);
     assert_eq!(stranger.payloads(), [b"[2]"]);
 }
 
 #[test]
 fn the_silent_are_asked_before_they_are_dropped() {
-    let mut hub = standing(Settings::default());
+    let mut hub = manual(Settings::default());
     let mut ann = Peer::new(&mut hub, false);
     gather(&mut hub, &[&ann]);
     for second in 0..40 {
-        assert_eq!(hub.next_verdict(), None, "after {second} s");
-        hub.clock().turn(SECOND);
+        assert_eq!(hub.next_close_order(), None, "after {second} s");
+        hub.clock().advance(SECOND);
         settle(&mut hub, &mut [&mut ann]);
         if !ann.read.is_empty() {
             break;
@@ -191,11 +191,11 @@ fn the_silent_are_asked_before_they_are_dropped() {
     }
     assert_eq!(ann.read, [0x80 | frame::PING, 0]);
     for _ in 0..12 {
-        hub.clock().turn(SECOND);
+        hub.clock().advance(SECOND);
         hub.wake();
         hub.flush();
     }
-    assert_eq!(hub.next_verdict(), Some((ann.client, Verdict::Drop)));
+    assert_eq!(hub.next_close_order(), Some((ann.client, CloseOrder::Drop)));
 }
 
 #[derive(Clone, Debug)]
@@ -232,10 +232,10 @@ proptest! {
     /// Two of the peers have sockets that are soon full.
     #[test]
     fn everybody_is_told_everything_in_order(acts in acts()) {
-        let mut hub = standing(Settings { lag_hard: u64::MAX, ..Settings::default() });
+        let mut hub = manual(Settings { lag_hard: u64::MAX, ..Settings::default() });
         let mut peers: Vec<Peer> = (0..PEERS).map(|index| Peer::new(&mut hub, index > 0)).collect();
         let room = gather(&mut hub, &peers.iter().collect::<Vec<_>>());
-        let person = hub.add_person(room, b"\"id\"", b"{", b"0", b"0");
+        let participant = hub.add_participant(room, b"\"id\"", b"{", b"0", b"0");
         let mut owed: Vec<Vec<Vec<u8>>> = vec![Vec::new(); PEERS];
         let mut is_in = [true; PEERS];
         let mut is_closed = [false; PEERS];
@@ -247,13 +247,13 @@ proptest! {
             };
             match *act {
                 Act::Say { length, except } => {
-                    hub.say(room, &payload(length), peers.get(except).map_or(NONE, |peer| peer.client));
+                    hub.broadcast(room, &payload(length), peers.get(except).map_or(NONE, |peer| peer.client));
                     for peer in (0..PEERS).filter(|peer| is_in[*peer] && *peer != except) {
                         owed[peer].push(payload(length));
                     }
                 }
                 Act::Tell { peer, length } => {
-                    hub.tell(peers[peer].client, &payload(length));
+                    hub.send(peers[peer].client, &payload(length));
                     if !is_closed[peer] {
                         owed[peer].push(payload(length));
                     }
@@ -270,7 +270,7 @@ proptest! {
                     is_in[peer] = false;
                 }
                 Act::Enter(peer) => {
-                    hub.enter(peers[peer].client, room, person);
+                    hub.enter(peers[peer].client, room, participant);
                     is_in[peer] = !is_closed[peer];
                 }
                 Act::Close(peer) => {
@@ -292,6 +292,6 @@ proptest! {
             }
             prop_assert_eq!(told, owed[index].iter().map(Vec::as_slice).collect::<Vec<_>>());
         }
-        prop_assert_eq!(hub.next_verdict(), None);
+        prop_assert_eq!(hub.next_close_order(), None);
     }
 }

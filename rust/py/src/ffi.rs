@@ -6,7 +6,7 @@
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::slice;
 
-use fortepiano_core::hub::{Hub, Step, Verdict, NONE};
+use fortepiano_core::hub::{CloseOrder, Hub, StepResult, NONE};
 use pyo3::ffi::PyObject;
 
 /// All bytes are handled.
@@ -106,10 +106,10 @@ pub unsafe extern "C" fn fortepiano_step(hub: *mut Hub, bytes: *mut *const u8, c
     unsafe {
         with(hub, FAILED, |hub| {
             let (kind, message) = match hub.step() {
-                Step::Done => return DONE,
-                Step::Ended => return ENDED,
-                Step::Cold(message) => (COLD, message),
-                Step::Binary(message) => (BINARY, message),
+                StepResult::Done => return DONE,
+                StepResult::Ended => return ENDED,
+                StepResult::Cold(message) => (COLD, message),
+                StepResult::Binary(message) => (BINARY, message),
             };
             *bytes = message.as_ptr();
             *count = message.len();
@@ -186,7 +186,7 @@ pub unsafe extern "C" fn fortepiano_resume(hub: *mut Hub) -> i64 {
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_settle(hub: *mut Hub, client: u32) -> i32 {
     // SAFETY: the caller's promise.
-    unsafe { with(hub, 0, |hub| i32::from(hub.settle(client))) }
+    unsafe { with(hub, 0, |hub| i32::from(hub.resume_ending(client))) }
 }
 
 /// The next connection that must be ended: its number, or -1; a close code, or 0 to drop it.
@@ -198,10 +198,10 @@ pub unsafe extern "C" fn fortepiano_next_verdict(hub: *mut Hub, code: *mut u16) 
     // SAFETY: the caller's promise.
     unsafe {
         with(hub, -1, |hub| {
-            let Some((client, verdict)) = hub.next_verdict() else { return -1 };
-            *code = match verdict {
-                Verdict::Dismiss(code) => code,
-                Verdict::Drop => 0,
+            let Some((client, order)) = hub.next_close_order() else { return -1 };
+            *code = match order {
+                CloseOrder::Close(code) => code,
+                CloseOrder::Drop => 0,
             };
             i64::from(client)
         })

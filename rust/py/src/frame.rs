@@ -1,13 +1,13 @@
 //! The frame codec's face for Python: for tests against a reference model, and for raw clients.
 
-use fortepiano_core::wire::frame::{self, Fragments, Incoming, Limits, Parsed};
+use fortepiano_core::wire::frame::{self, Fragments, Incoming, MessageLimits, Parsed};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
 /// Parses what a client sends; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core")]
 struct FrameReader {
-    limits: Limits,
+    limits: MessageLimits,
     bytes: Vec<u8>,
     fragments: Option<Box<Fragments>>,
     is_over: bool,
@@ -19,7 +19,7 @@ impl FrameReader {
     #[pyo3(signature = (message_bytes=65536, fragments=1024))]
     fn new(message_bytes: usize, fragments: u32) -> Self {
         Self {
-            limits: Limits { message: message_bytes, fragments },
+            limits: MessageLimits { message: message_bytes, fragments },
             bytes: Vec::new(),
             fragments: None,
             is_over: false,

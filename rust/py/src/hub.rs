@@ -8,7 +8,7 @@ use fortepiano_core::hub::{self as core, Refusal, Settings, NONE, SHARE};
 use fortepiano_core::limits::meter::Flow;
 use fortepiano_core::limits::throttle::Rate;
 use fortepiano_core::sys::clock::Clock;
-use fortepiano_core::wire::frame::{self, Limits};
+use fortepiano_core::wire::frame::{self, MessageLimits};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -148,7 +148,7 @@ impl Hub {
             return Err(PyValueError::new_err("quota_tick_seconds must be positive"));
         }
         let settings = Settings {
-            limits: Limits { message: message_bytes, fragments },
+            limits: MessageLimits { message: message_bytes, fragments },
             lag_soft: lag_soft_bytes,
             lag_hard: lag_hard_bytes,
             stall: microseconds(stall_seconds),
@@ -170,19 +170,19 @@ impl Hub {
             bytes: flow(bytes_per_second, burst_seconds),
             messages: flow(messages_per_second, burst_seconds),
         };
-        let clock = standing_at.map_or_else(Clock::running, Clock::standing);
+        let clock = standing_at.map_or_else(Clock::running, Clock::manual);
         let hub = core::Hub::new(settings, clock).map_err(|error| PyOSError::new_err(error.to_string()))?;
         Ok(Self { inner: NonNull::from(Box::leak(Box::new(hub))), thread: thread::current().id() })
     }
 
     fn adopt(&mut self, other: &Self) {
         let settings = other.get().settings().clone();
-        self.get_mut().adopt(settings);
+        self.get_mut().apply_settings(settings);
     }
 
     #[getter]
     fn postponed(&self) -> usize {
-        self.get().postponed()
+        self.get().deferred()
     }
 
     #[getter]
@@ -195,11 +195,11 @@ impl Hub {
     }
 
     fn stamp(&self) -> u64 {
-        self.get().stamp()
+        self.get().now_ms()
     }
 
     fn turn_clock(&mut self, seconds: f64) {
-        self.get_mut().clock().turn(microseconds(seconds));
+        self.get_mut().clock().advance(microseconds(seconds));
     }
 
     fn set_notice(&mut self, refusal: &str, payload: &[u8]) -> PyResult<()> {
@@ -208,7 +208,7 @@ impl Hub {
     }
 
     fn may_tell_why(&mut self, client: i64, refusal: &str) -> PyResult<bool> {
-        Ok(self.get_mut().may_tell_why(slot(client), refusal_of(refusal)?))
+        Ok(self.get_mut().may_notify(slot(client), refusal_of(refusal)?))
     }
 
     fn attach(&mut self, fd: i32) -> i64 {
@@ -220,7 +220,7 @@ impl Hub {
     }
 
     fn greet(&mut self, client: i64, quota: i64) {
-        self.get_mut().greet(slot(client), slot(quota));
+        self.get_mut().start_session(slot(client), slot(quota));
     }
 
     #[pyo3(signature = (client, address=""))]
@@ -229,38 +229,38 @@ impl Hub {
     }
 
     fn privilege(&mut self, client: i64, plays_anywhere: bool, unlimited: bool) {
-        self.get_mut().privilege(slot(client), plays_anywhere, unlimited);
+        self.get_mut().set_privileges(slot(client), plays_anywhere, unlimited);
     }
 
     fn tell_raw(&mut self, client: i64, data: &[u8]) {
-        self.get_mut().insert(slot(client), |out| out.extend_from_slice(data));
+        self.get_mut().send_with(slot(client), |out| out.extend_from_slice(data));
     }
 
     fn tell(&mut self, client: i64, payload: &[u8]) {
-        self.get_mut().tell(slot(client), payload);
+        self.get_mut().send(slot(client), payload);
     }
 
     fn tell_binary(&mut self, client: i64, payload: &[u8]) {
-        self.get_mut().insert(slot(client), |out| frame::append(out, frame::BINARY, payload));
+        self.get_mut().send_with(slot(client), |out| frame::append(out, frame::BINARY, payload));
     }
 
     #[pyo3(signature = (client, room, before, after, sees_all=false))]
     fn tell_people(&mut self, client: i64, room: i64, before: &[u8], after: &[u8], sees_all: bool) {
-        self.get_mut().tell_people(slot(client), slot(room), before, after, sees_all);
+        self.get_mut().send_participants(slot(client), slot(room), before, after, sees_all);
     }
 
     #[pyo3(signature = (room, payload, except_client=-1))]
     fn say(&mut self, room: i64, payload: &[u8], except_client: i64) {
-        self.get_mut().say(slot(room), payload, slot(except_client));
+        self.get_mut().broadcast(slot(room), payload, slot(except_client));
     }
 
     #[pyo3(signature = (room, payload, except_client=-1))]
     fn mention(&mut self, room: i64, payload: &[u8], except_client: i64) {
-        self.get_mut().mention(slot(room), payload, slot(except_client));
+        self.get_mut().broadcast_soon(slot(room), payload, slot(except_client));
     }
 
     fn say_people(&mut self, room: i64, before: &[u8], after: &[u8]) {
-        self.get_mut().say_people(slot(room), before, after);
+        self.get_mut().broadcast_participants(slot(room), before, after);
     }
 
     #[pyo3(signature = (client, code, reason=""))]
@@ -277,23 +277,23 @@ impl Hub {
     }
 
     fn guard_room(&mut self, room: i64, solo: bool, holder: i64) {
-        self.get_mut().guard_room(slot(room), solo, slot(holder));
+        self.get_mut().set_players(slot(room), solo, slot(holder));
     }
 
     fn add_person(&mut self, room: i64, id: &[u8], head: &[u8], x: &[u8], y: &[u8]) -> i64 {
-        number(self.get_mut().add_person(slot(room), id, head, x, y))
+        number(self.get_mut().add_participant(slot(room), id, head, x, y))
     }
 
     fn update_person(&mut self, person: i64, head: &[u8]) {
-        self.get_mut().update_person(slot(person), head);
+        self.get_mut().update_participant(slot(person), head);
     }
 
     fn mark_person(&mut self, person: i64, muted: bool, hidden: bool) {
-        self.get_mut().mark_person(slot(person), muted, hidden);
+        self.get_mut().set_participant_flags(slot(person), muted, hidden);
     }
 
     fn remove_person(&mut self, person: i64) {
-        self.get_mut().remove_person(slot(person));
+        self.get_mut().remove_participant(slot(person));
     }
 
     fn position<'py>(
@@ -305,7 +305,7 @@ impl Hub {
     }
 
     fn people<'py>(&self, py: Python<'py>, room: i64) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.get().people_of(slot(room), NONE, true))
+        PyBytes::new(py, &self.get().participants_json(slot(room), NONE, true))
     }
 
     fn enter(&mut self, client: i64, room: i64, person: i64) {
@@ -356,8 +356,8 @@ impl Hub {
             ("refused_bytes", stats.refusals[Refusal::Bytes as usize]),
             ("refused_messages", stats.refusals[Refusal::Messages as usize]),
             ("refused_notes", stats.refusals[Refusal::Notes as usize]),
-            ("said", stats.said),
-            ("told", stats.told),
+            ("said", stats.broadcasts),
+            ("told", stats.sent_frames),
             ("deliveries", stats.deliveries),
             ("spared", stats.spared),
             ("sends", stats.sends),
@@ -389,7 +389,7 @@ impl Hub {
             ("clients", gauges.clients as u64),
             ("blocked", gauges.blocked as u64),
             ("rooms", gauges.rooms as u64),
-            ("people", gauges.people as u64),
+            ("people", gauges.participants as u64),
             ("queue_bytes", gauges.queue),
             ("longest_queue_bytes", gauges.longest_queue),
         ] {

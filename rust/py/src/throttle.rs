@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use fortepiano_core::limits::throttle::{self as core, Answer, Deed, Limits, Rate};
+use fortepiano_core::limits::throttle::{self as core, Admission, LimitKind, Rate, ThrottleSettings};
 use fortepiano_core::net::network::Network;
 use fortepiano_core::sys::clock::Clock;
 use pyo3::exceptions::PyValueError;
@@ -68,27 +68,28 @@ impl Throttle {
         standing_at: Option<u64>,
     ) -> PyResult<Self> {
         let rates = [rate(connects)?, rate(rooms)?, rate(failures)?];
-        let limits = Limits { sockets, sockets_48, rates, newcomers, places };
-        let clock = standing_at.map_or_else(Clock::running, Clock::standing);
-        Ok(Self { inner: core::Throttle::new(limits, networks(&exempt)?), clock })
+        let settings =
+            ThrottleSettings { sockets, sockets_48, rates, new_users: newcomers, subscribers: places };
+        let clock = standing_at.map_or_else(Clock::running, Clock::manual);
+        Ok(Self { inner: core::Throttle::new(settings, networks(&exempt)?), clock })
     }
 
     fn turn_clock(&mut self, seconds: f64) {
-        self.clock.turn((seconds * MICROSECONDS) as u64);
+        self.clock.advance((seconds * MICROSECONDS) as u64);
     }
 
     fn adopt(&mut self, other: &Self) {
-        self.inner.adopt(&other.inner);
+        self.inner.apply_settings(&other.inner);
     }
 
     fn connect(&mut self, address: &str) -> u8 {
         let Some(address) = ip_address(address) else { return Self::EXEMPT };
-        told(self.inner.connect(address, self.clock.now()))
+        admission_code(self.inner.connect(address, self.clock.now()))
     }
 
     fn look(&self, address: &str) -> u8 {
         let Some(address) = ip_address(address) else { return Self::EXEMPT };
-        told(self.inner.look(address, self.clock.now()))
+        admission_code(self.inner.peek(address, self.clock.now()))
     }
 
     fn release(&mut self, address: &str) {
@@ -98,21 +99,21 @@ impl Throttle {
     }
 
     fn open_room(&mut self, address: &str) -> bool {
-        self.spend(Deed::Room, address)
+        self.spend(LimitKind::Room, address)
     }
 
     fn fail(&mut self, address: &str) -> bool {
-        self.spend(Deed::Failure, address)
+        self.spend(LimitKind::Failure, address)
     }
 
     fn may_fail(&self, address: &str) -> bool {
         let now = self.clock.now();
-        ip_address(address).is_none_or(|address| self.inner.may(Deed::Failure, address, now))
+        ip_address(address).is_none_or(|address| self.inner.may(LimitKind::Failure, address, now))
     }
 
     fn welcome(&mut self, address: &str) -> bool {
         let now = self.clock.now();
-        ip_address(address).is_none_or(|address| self.inner.welcome(address, now))
+        ip_address(address).is_none_or(|address| self.inner.admit_new_user(address, now))
     }
 
     fn prune(&mut self) -> usize {
@@ -128,19 +129,19 @@ impl Throttle {
     }
 }
 
-fn told(answer: Answer) -> u8 {
-    match answer {
-        Answer::Admitted => Throttle::ADMITTED,
-        Answer::Exempt => Throttle::EXEMPT,
-        Answer::Crowded => Throttle::CROWDED,
-        Answer::Hasty => Throttle::HASTY,
+fn admission_code(admission: Admission) -> u8 {
+    match admission {
+        Admission::Admitted => Throttle::ADMITTED,
+        Admission::Exempt => Throttle::EXEMPT,
+        Admission::TooManySockets => Throttle::CROWDED,
+        Admission::TooFast => Throttle::HASTY,
     }
 }
 
 impl Throttle {
-    fn spend(&mut self, deed: Deed, address: &str) -> bool {
+    fn spend(&mut self, kind: LimitKind, address: &str) -> bool {
         let now = self.clock.now();
-        ip_address(address).is_none_or(|address| self.inner.spend(deed, address, now))
+        ip_address(address).is_none_or(|address| self.inner.spend(kind, address, now))
     }
 }
 

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::os::fd::RawFd;
 
 use crate::hub::refusal::Refusal;
-use crate::hub::room_log::Log;
-use crate::hub::segments::{Segments, Standing};
+use crate::hub::room_log::RoomLog;
+use crate::hub::segments::{Segments, SendProgress};
 use crate::hub::NONE;
 use crate::limits::meter::Meter;
 use crate::net::address::Subscriber;
 use crate::wire::frame::{self, Fragments};
-use crate::wire::partial::Partial;
+use crate::wire::partial::PartialFrame;
 
 /// Finished frames for one client, which go out when its cursor reaches `at`.
 #[derive(Debug)]
@@ -23,9 +23,9 @@ struct Insert {
 
 /// What most clients do not need most of the time.
 #[derive(Debug, Default)]
-pub struct Extra {
+pub struct Pending {
     /// The beginning of a frame whose end has not arrived.
-    pub partial: Partial,
+    pub partial: PartialFrame,
     /// The fragments of a message whose end has not arrived.
     pub fragments: Option<Box<Fragments>>,
     inserts: VecDeque<Insert>,
@@ -35,7 +35,7 @@ pub struct Extra {
     skips: VecDeque<(u64, u64)>,
 }
 
-impl Extra {
+impl Pending {
     fn is_idle(&self) -> bool {
         self.partial.is_empty()
             && self.fragments.is_none()
@@ -67,7 +67,7 @@ pub struct Client {
     /// Where its end stands.
     pub phase: Phase,
     /// Whether `hi` was said: hot messages before it are ignored.
-    pub greeted: bool,
+    pub has_session: bool,
     /// Whether the socket was full at the last write.
     pub blocked: bool,
     /// Whether the socket is known to the epoll set.
@@ -75,40 +75,40 @@ pub struct Client {
     /// Whether it waits in the hub's list of clients to flush.
     pub queued: bool,
     /// Whether its bytes begin with a frame that was put off, which has been counted.
-    pub postponed: bool,
+    pub is_deferred: bool,
     /// When it was sent a ping that nothing has followed, µs; [`u64::MAX`] where there is none.
-    pub pinged: u64,
+    pub pinged_at: u64,
     /// The room it is in, or [`NONE`].
     pub room: u32,
     /// Its place in the room's list of members.
     pub seat: u32,
     /// The person it plays as, or [`NONE`].
-    pub person: u32,
+    pub participant: u32,
     /// Its user's quota.
     pub quota: u32,
     /// The position of the room's log up to which it has everything.
-    pub cursor: u64,
+    pub offset: u64,
     /// When it came, µs.
-    pub since: u64,
+    pub connected_at: u64,
     /// When a byte last came from it, µs.
-    pub heard: u64,
+    pub last_received: u64,
     /// When it last took a byte, µs; counts while it is blocked.
-    pub progress: u64,
+    pub last_sent: u64,
     /// Until when it is not told again why something was refused, µs, by kind of refusal.
-    pub refused: [u64; Refusal::COUNT],
+    pub quiet_until: [u64; Refusal::COUNT],
     /// When it last asked for the time, µs.
-    pub asked: u64,
+    pub last_time_request: u64,
     /// When its own bucket of requests for the time is full again, µs; counts before `hi`.
-    pub time_bucket: u64,
+    pub time_full_at: u64,
     /// Where it comes from, if that is counted.
-    pub place: Option<Subscriber>,
+    pub subscriber: Option<Subscriber>,
     /// Whether it plays where others may not.
     pub plays_anywhere: bool,
     /// Whether no rate limit holds for it.
     pub unlimited: bool,
     /// What it sent lately, where that is bounded.
     pub meter: Option<Meter>,
-    extra: Option<Box<Extra>>,
+    pending: Option<Box<Pending>>,
 }
 
 impl Client {
@@ -118,57 +118,57 @@ impl Client {
         Self {
             fd,
             phase: Phase::Open,
-            greeted: false,
+            has_session: false,
             blocked: false,
             watched: false,
             queued: false,
-            postponed: false,
-            pinged: u64::MAX,
+            is_deferred: false,
+            pinged_at: u64::MAX,
             room: NONE,
             seat: NONE,
-            person: NONE,
+            participant: NONE,
             quota: NONE,
-            cursor: 0,
-            since: now,
-            heard: now,
-            progress: now,
-            refused: [0; Refusal::COUNT],
-            asked: now,
-            time_bucket: 0,
-            place: None,
+            offset: 0,
+            connected_at: now,
+            last_received: now,
+            last_sent: now,
+            quiet_until: [0; Refusal::COUNT],
+            last_time_request: now,
+            time_full_at: 0,
+            subscriber: None,
             plays_anywhere: false,
             unlimited: false,
             meter: None,
-            extra: None,
+            pending: None,
         }
     }
 
     /// Its rarely needed part, made on first use.
-    pub fn extra(&mut self) -> &mut Extra {
-        self.extra.get_or_insert_default()
+    pub fn pending(&mut self) -> &mut Pending {
+        self.pending.get_or_insert_default()
     }
 
     /// Its rarely needed part, where there is one.
-    pub fn extra_if_any(&mut self) -> Option<&mut Extra> {
-        self.extra.as_deref_mut()
+    pub fn pending_if_any(&mut self) -> Option<&mut Pending> {
+        self.pending.as_deref_mut()
     }
 
     /// Gives back the memory that a silent client does not need.
     pub fn shrink(&mut self) {
-        if self.extra.as_ref().is_some_and(|extra| extra.is_idle()) {
-            self.extra = None;
+        if self.pending.as_ref().is_some_and(|pending| pending.is_idle()) {
+            self.pending = None;
         }
     }
 
     /// Whether finished frames for it alone are waiting.
     #[must_use]
     pub fn is_owed_inserts(&self) -> bool {
-        self.extra.as_ref().is_some_and(|extra| !extra.inserts.is_empty())
+        self.pending.as_ref().is_some_and(|pending| !pending.inserts.is_empty())
     }
 
     /// Queues finished frames for this client alone, to go out when its cursor reaches `at`.
     pub fn insert(&mut self, at: u64, write: impl FnOnce(&mut Vec<u8>)) {
-        let inserts = &mut self.extra().inserts;
+        let inserts = &mut self.pending().inserts;
         if inserts.back().is_none_or(|last| last.at != at) {
             inserts.push_back(Insert { at, tail: 0, bytes: Vec::new() });
         }
@@ -179,7 +179,7 @@ impl Client {
 
     /// Leaves a range of the log out for this client.
     pub fn skip(&mut self, range: (u64, u64)) {
-        let skips = &mut self.extra().skips;
+        let skips = &mut self.pending().skips;
         match skips.back_mut() {
             Some(last) if last.1 == range.0 => last.1 = range.1,
             _ => skips.push_back(range),
@@ -189,27 +189,27 @@ impl Client {
     /// Bytes that wait for it: its part of the log and its inserts.
     #[must_use]
     pub fn lag(&self, head: u64) -> u64 {
-        let inserts = self.extra.as_ref().map_or(0, |extra| {
-            extra.inserts.iter().map(|insert| insert.bytes.len() as u64).sum::<u64>() - extra.sent as u64
+        let inserts = self.pending.as_ref().map_or(0, |pending| {
+            pending.inserts.iter().map(|insert| insert.bytes.len() as u64).sum::<u64>() - pending.sent as u64
         });
-        inserts + if self.room == NONE { 0 } else { head - self.cursor }
+        inserts + if self.room == NONE { 0 } else { head - self.offset }
     }
 
     /// Whether log and cursor alone say what it is owed, so that one `send` will do.
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        self.extra.as_ref().is_none_or(|extra| extra.inserts.is_empty() && extra.skips.is_empty())
+        self.pending.as_ref().is_none_or(|pending| pending.inserts.is_empty() && pending.skips.is_empty())
     }
 
     /// Lists what it is owed, in order, from where it stands.
     ///
     /// Frames that it wrote itself are left out, and with `lenient` the skippable ones too.
     #[must_use]
-    pub fn segments<'a>(&'a self, log: &'a Log, lenient: bool) -> Segments<'a> {
+    pub fn segments<'a>(&'a self, log: &'a RoomLog, lenient: bool) -> Segments<'a> {
         let mut segments = Segments::default();
-        let mut at = self.cursor;
+        let mut at = self.offset;
         let head = if self.room == NONE { at } else { log.head() };
-        let mut own = self.extra.iter().flat_map(|extra| extra.skips.iter().copied()).peekable();
+        let mut own = self.pending.iter().flat_map(|pending| pending.skips.iter().copied()).peekable();
         let mut spare = lenient.then(|| log.skippable_after(at)).into_iter().flatten().peekable();
         let mut walk = |until: u64, segments: &mut Segments<'a>| {
             while at < until {
@@ -225,10 +225,10 @@ impl Client {
                 at = end;
             }
         };
-        if let Some(extra) = &self.extra {
-            let mut sent = extra.sent;
-            for insert in &extra.inserts {
-                let at = insert.at.clamp(self.cursor, head);
+        if let Some(pending) = &self.pending {
+            let mut sent = pending.sent;
+            for insert in &pending.inserts {
+                let at = insert.at.clamp(self.offset, head);
                 walk(at, &mut segments);
                 segments.push_insert(at, &insert.bytes[sent..]);
                 sent = 0;
@@ -241,26 +241,26 @@ impl Client {
 
     /// Counts the skippable frames that it misses on the way to a position, its own left out.
     #[must_use]
-    pub fn spared(&self, log: &Log, until: u64) -> u64 {
+    pub fn spared(&self, log: &RoomLog, until: u64) -> u64 {
         let is_own = |range: &(u64, u64)| {
-            let own = self.extra.iter().flat_map(|extra| &extra.skips);
+            let own = self.pending.iter().flat_map(|pending| &pending.skips);
             own.take_while(|own| own.0 <= range.0).any(|own| range.1 <= own.1)
         };
-        let skippable = log.skippable_after(self.cursor).take_while(|range| range.1 <= until);
+        let skippable = log.skippable_after(self.offset).take_while(|range| range.1 <= until);
         skippable.filter(|range| !is_own(range)).count() as u64
     }
 
     /// Records how far a write came.
-    pub fn advance(&mut self, to: Standing) {
-        self.cursor = to.cursor;
-        if let Some(extra) = self.extra.as_deref_mut() {
+    pub fn advance(&mut self, to: SendProgress) {
+        self.offset = to.offset;
+        if let Some(pending) = self.pending.as_deref_mut() {
             if to.inserts > 0 {
-                extra.inserts.drain(..to.inserts);
-                extra.sent = 0;
+                pending.inserts.drain(..to.inserts);
+                pending.sent = 0;
             }
-            extra.sent += to.of_next;
-            while extra.skips.front().is_some_and(|skip| skip.1 <= to.cursor) {
-                extra.skips.pop_front();
+            pending.sent += to.of_next;
+            while pending.skips.front().is_some_and(|skip| skip.1 <= to.offset) {
+                pending.skips.pop_front();
             }
         }
     }
@@ -269,49 +269,50 @@ impl Client {
     ///
     /// With `drop_backlog` only the rest of a half-sent frame is kept, so that the stream stays
     /// whole: nobody is sent the backlog of a connection that ends for being slow.
-    pub fn leave_log(&mut self, log: &Log, drop_backlog: bool) {
+    pub fn leave_log(&mut self, log: &RoomLog, drop_backlog: bool) {
         let (mut bytes, tail) = self.owed(log);
         if drop_backlog {
             bytes.truncate(tail);
         }
         self.room = NONE;
-        self.cursor = 0;
-        if let Some(extra) = self.extra.as_deref_mut() {
-            extra.inserts.clear();
-            extra.sent = 0;
-            extra.skips.clear();
+        self.offset = 0;
+        if let Some(pending) = self.pending.as_deref_mut() {
+            pending.inserts.clear();
+            pending.sent = 0;
+            pending.skips.clear();
         }
-        self.owe(bytes, tail);
+        self.queue_owed(bytes, tail);
     }
 
     /// All that it is owed, and how many bytes of it end a frame that is on the wire in part.
     #[must_use]
-    pub fn owed(&self, log: &Log) -> (Vec<u8>, usize) {
+    pub fn owed(&self, log: &RoomLog) -> (Vec<u8>, usize) {
         (self.segments(log, false).concatenate(usize::MAX), self.half_sent(log))
     }
 
     /// Queues what a client that is in no room was owed before: see [`Client::owed`].
-    pub fn owe(&mut self, bytes: Vec<u8>, tail: usize) {
+    pub fn queue_owed(&mut self, bytes: Vec<u8>, tail: usize) {
         if !bytes.is_empty() {
-            self.extra().inserts.push_back(Insert { at: 0, tail, bytes });
+            self.pending().inserts.push_back(Insert { at: 0, tail, bytes });
         }
     }
 
     /// Bytes that are left of the frame that is on the wire in part; they come first of all.
-    fn half_sent(&self, log: &Log) -> usize {
-        if let Some(extra) = self.extra.as_deref() {
-            if let Some(insert) = extra.inserts.front().filter(|insert| extra.sent > 0 || insert.tail > 0) {
+    fn half_sent(&self, log: &RoomLog) -> usize {
+        if let Some(pending) = self.pending.as_deref() {
+            if let Some(insert) = pending.inserts.front().filter(|insert| pending.sent > 0 || insert.tail > 0)
+            {
                 let mut end = insert.tail;
-                while end < extra.sent {
+                while end < pending.sent {
                     end += frame::unmasked_length(&insert.bytes[end..]);
                 }
-                return end.min(insert.bytes.len()) - extra.sent;
+                return end.min(insert.bytes.len()) - pending.sent;
             }
         }
         if self.room == NONE {
             0
         } else {
-            (log.frame_end(self.cursor) - self.cursor) as usize
+            (log.frame_end(self.offset) - self.offset) as usize
         }
     }
 }
@@ -326,15 +327,15 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Act {
         /// The room hears something; a skippable one is a position.
-        Say {
+        Broadcast {
             length: usize,
             skippable: bool,
             own: bool,
         },
         /// The client alone hears something.
-        Tell(usize),
+        SendFrame(usize),
         /// The socket takes so many bytes.
-        Send {
+        Write {
             bytes: usize,
             lenient: bool,
         },
@@ -351,10 +352,10 @@ mod tests {
         let length = prop_oneof![40 => 8..40_usize, 4 => 120..130_usize, 1 => 65_530..65_540_usize];
         let act = prop_oneof![
             8 => (length.clone(), any::<bool>(), any::<bool>())
-                .prop_map(|(length, skippable, own)| Act::Say { length, skippable, own }),
-            4 => length.prop_map(Act::Tell),
-            4 => (0..60_usize, any::<bool>()).prop_map(|(bytes, lenient)| Act::Send { bytes, lenient }),
-            1 => Just(Act::Send { bytes: usize::MAX, lenient: false }),
+                .prop_map(|(length, skippable, own)| Act::Broadcast { length, skippable, own }),
+            4 => length.prop_map(Act::SendFrame),
+            4 => (0..60_usize, any::<bool>()).prop_map(|(bytes, lenient)| Act::Write { bytes, lenient }),
+            1 => Just(Act::Write { bytes: usize::MAX, lenient: false }),
             1 => any::<bool>().prop_map(|drop_backlog| Act::Leave { drop_backlog }),
             2 => Just(Act::Enter),
             2 => Just(Act::Tidy),
@@ -373,28 +374,28 @@ mod tests {
     /// A client, its room's log and its socket, which takes as little as one likes.
     struct Scene {
         client: Client,
-        log: Log,
+        log: RoomLog,
         owed: Vec<Owed>,
         wire: Vec<u8>,
         was_lenient: bool,
-        said: usize,
+        broadcasts: usize,
     }
 
     impl Scene {
         fn new() -> Self {
-            let (client, log) = (Client::new(-1, 0), Log::default());
-            Self { client, log, owed: Vec::new(), wire: Vec::new(), was_lenient: false, said: 0 }
+            let (client, log) = (Client::new(-1, 0), RoomLog::default());
+            Self { client, log, owed: Vec::new(), wire: Vec::new(), was_lenient: false, broadcasts: 0 }
         }
 
         /// A payload like no other.
         fn payload(&mut self, length: usize) -> Vec<u8> {
-            self.said += 1;
-            let mut payload = format!("{:08}", self.said).into_bytes();
+            self.broadcasts += 1;
+            let mut payload = format!("{:08}", self.broadcasts).into_bytes();
             payload.resize(length, b'.');
             payload
         }
 
-        fn owe(&mut self, payload: &[u8], skippable: bool) {
+        fn queue_owed(&mut self, payload: &[u8], skippable: bool) {
             let mut bytes = Vec::new();
             frame::append(&mut bytes, frame::TEXT, payload);
             self.owed.push(Owed { bytes, skippable, dropped: false });
@@ -403,22 +404,22 @@ mod tests {
         fn play(&mut self, act: &Act) {
             let is_in = self.client.room != NONE;
             match *act {
-                Act::Say { length, skippable, own } => {
+                Act::Broadcast { length, skippable, own } => {
                     let payload = self.payload(length);
                     let range = self.log.append(skippable, length, |out| out.extend_from_slice(&payload));
                     if is_in && own {
                         self.client.skip(range);
                     } else if is_in {
-                        self.owe(&payload, skippable);
+                        self.queue_owed(&payload, skippable);
                     }
                 }
-                Act::Tell(length) => {
+                Act::SendFrame(length) => {
                     let payload = self.payload(length);
                     let at = if is_in { self.log.head() } else { 0 };
                     self.client.insert(at, |out| frame::append(out, frame::TEXT, &payload));
-                    self.owe(&payload, false);
+                    self.queue_owed(&payload, false);
                 }
-                Act::Send { bytes, lenient } => self.send(bytes, lenient),
+                Act::Write { bytes, lenient } => self.send(bytes, lenient),
                 Act::Leave { drop_backlog } => {
                     self.client.leave_log(&self.log, drop_backlog);
                     if drop_backlog {
@@ -428,10 +429,10 @@ mod tests {
                 Act::Enter if is_in => {}
                 Act::Enter => {
                     self.client.room = 0;
-                    self.client.cursor = self.log.head();
+                    self.client.offset = self.log.head();
                 }
-                Act::Tidy if !is_in || self.client.cursor == self.log.head() => self.log.clear(),
-                Act::Tidy => self.log.forget_before(self.client.cursor),
+                Act::Tidy if !is_in || self.client.offset == self.log.head() => self.log.clear(),
+                Act::Tidy => self.log.forget_before(self.client.offset),
             }
         }
 
@@ -439,8 +440,8 @@ mod tests {
             self.was_lenient |= lenient;
             let segments = self.client.segments(&self.log, lenient);
             let bytes = segments.concatenate(most);
-            let standing = segments.standing(self.client.cursor, bytes.len());
-            self.client.advance(standing);
+            let progress = segments.progress_after(self.client.offset, bytes.len());
+            self.client.advance(progress);
             self.wire.extend_from_slice(&bytes);
         }
 
@@ -478,8 +479,8 @@ mod tests {
     #[test]
     fn a_frame_that_is_half_sent_is_ended_after_leaving_and_closing() {
         let mut scene = Scene::new();
-        let say = Act::Say { length: 20, skippable: false, own: false };
-        let acts = [Act::Enter, say.clone(), say, Act::Send { bytes: 7, lenient: false }];
+        let broadcast = Act::Broadcast { length: 20, skippable: false, own: false };
+        let acts = [Act::Enter, broadcast.clone(), broadcast, Act::Write { bytes: 7, lenient: false }];
         for act in &acts {
             scene.play(act);
         }

@@ -7,9 +7,9 @@ use crate::wire::frame;
 
 /// What must happen to a connection, by whoever owns its transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum CloseOrder {
     /// Its session ends, and it is closed with this code.
-    Dismiss(u16),
+    Close(u16),
     /// Its transport is dropped now.
     Drop,
 }
@@ -22,8 +22,8 @@ impl Hub {
         if !self.clients.get(client as usize).is_some_and(|it| it.phase == Phase::Open) {
             return;
         }
-        self.stats.closed(code);
-        self.part(client, true);
+        self.stats.count_close(code);
+        self.leave_room(client, true);
         let until = self.clock.now() + self.settings.linger;
         let Some(it) = self.clients.get_mut(client as usize) else { return };
         it.insert(0, |out| frame::append_close(out, code, reason));
@@ -32,13 +32,13 @@ impl Hub {
     }
 
     /// The next connection that its owner must do something about.
-    pub fn next_verdict(&mut self) -> Option<(u32, Verdict)> {
-        while let Some((client, verdict)) = self.verdicts.pop_front() {
+    pub fn next_close_order(&mut self) -> Option<(u32, CloseOrder)> {
+        while let Some((client, order)) = self.close_orders.pop_front() {
             // The one before may have closed it: a reader can be found slow in two ways at once.
             let is_open = self.clients.get(client as usize).is_some_and(|it| it.phase == Phase::Open);
-            if is_open || verdict == Verdict::Drop {
-                self.stats.slow += u64::from(verdict == Verdict::Dismiss(TRY_AGAIN_LATER));
-                return Some((client, verdict));
+            if is_open || order == CloseOrder::Drop {
+                self.stats.slow += u64::from(order == CloseOrder::Close(TRY_AGAIN_LATER));
+                return Some((client, order));
             }
         }
         None

@@ -27,28 +27,28 @@ impl Hub {
         self.leave(client);
         let gone = self.clients.remove(client as usize);
         if gone.phase == Phase::Open {
-            self.stats.closed(ABNORMAL);
+            self.stats.count_close(ABNORMAL);
         }
         if gone.watched {
             self.poller.forget(gone.fd);
         }
-        self.verdicts.retain(|(of, _)| *of != client);
+        self.close_orders.retain(|(of, _)| *of != client);
     }
 
     /// Makes the quota of a new user, with all their points; see [`Quotas::add`].
     pub fn add_quota(&mut self, allowance: i32, max: i32) -> u32 {
         let quota = self.quotas.add(allowance, max);
-        self.askers.welcome(quota);
+        self.time_limiter.reset(quota);
         quota
     }
 
     /// Lets a connection play, on its user's quota.
-    pub fn greet(&mut self, client: u32, quota: u32) {
+    pub fn start_session(&mut self, client: u32, quota: u32) {
         if let Some(client) = self.clients.get_mut(client as usize) {
-            client.greeted = true;
+            client.has_session = true;
             client.quota = quota;
-            client.asked = self.clock.now();
-            self.askers.wait(quota, client.time_bucket);
+            client.last_time_request = self.clock.now();
+            self.time_limiter.raise_full_at(quota, client.time_full_at);
         }
     }
 
@@ -56,12 +56,12 @@ impl Hub {
     pub fn meter(&mut self, client: u32, address: Option<IpAddr>) {
         if let Some(client) = self.clients.get_mut(client as usize) {
             client.meter = Some(Meter::default());
-            client.place = address.map(Subscriber::of);
+            client.subscriber = address.map(Subscriber::of);
         }
     }
 
     /// Frees a client from `crownsolo` and mutes, or from rate limits, or from both.
-    pub fn privilege(&mut self, client: u32, plays_anywhere: bool, unlimited: bool) {
+    pub fn set_privileges(&mut self, client: u32, plays_anywhere: bool, unlimited: bool) {
         if let Some(client) = self.clients.get_mut(client as usize) {
             client.plays_anywhere = plays_anywhere;
             client.unlimited = unlimited;

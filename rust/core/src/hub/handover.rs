@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use std::os::fd::RawFd;
 
 pub use crate::hub::client::Phase;
-use crate::hub::outbound::write_moves;
-use crate::hub::room_log::Log;
+use crate::hub::outbound::flush_pointers;
+use crate::hub::room_log::RoomLog;
 use crate::hub::Hub;
 use crate::limits::meter::{Level, Meter};
 use crate::net::address::Subscriber;
@@ -16,7 +16,7 @@ use crate::wire::frame::Fragments;
 
 /// The fragments of a message whose end has not arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pieces {
+pub struct Parts {
     /// Text or binary.
     pub opcode: u8,
     /// How many have come.
@@ -30,37 +30,37 @@ pub struct Pieces {
 /// A connection, but for its room and its quota. Times in µs of the hub's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // as those of a client
-pub struct Baggage {
+pub struct ClientState {
     /// Where its end stands.
     pub phase: Phase,
     /// Whether `hi` was said.
-    pub greeted: bool,
+    pub has_session: bool,
     /// Whether it plays where others may not.
     pub plays_anywhere: bool,
     /// Whether no rate limit holds for it.
     pub unlimited: bool,
     /// When it was sent a ping that nothing has followed, or [`u64::MAX`].
-    pub pinged: u64,
+    pub pinged_at: u64,
     /// When it came.
-    pub since: u64,
+    pub connected_at: u64,
     /// When a byte last came from it.
-    pub heard: u64,
+    pub last_received: u64,
     /// When it last took a byte.
-    pub progress: u64,
+    pub last_sent: u64,
     /// When it last asked for the time.
-    pub asked: u64,
+    pub last_time_request: u64,
     /// When its user's bucket of requests for the time is full again, or its own before `hi`.
-    pub time_bucket: u64,
+    pub time_full_at: u64,
     /// An address of where it comes from, if that is counted.
-    pub place: Option<IpAddr>,
+    pub subscriber: Option<IpAddr>,
     /// Until when it is not told again why something was refused, by kind.
-    pub refused: Vec<u64>,
+    pub quiet_until: Vec<u64>,
     /// What its buckets of bytes and messages hold, where it is metered.
     pub meter: Option<(u64, u64)>,
     /// The beginning of a frame whose end has not arrived.
     pub partial: Vec<u8>,
     /// The fragments of a message whose end has not arrived.
-    pub pieces: Option<Pieces>,
+    pub parts: Option<Parts>,
     /// All that it is owed, in order.
     pub owed: Vec<u8>,
     /// How many bytes of that end a frame that is on the wire in part.
@@ -69,16 +69,16 @@ pub struct Baggage {
 
 impl Hub {
     /// Writes all positions that wait for their time into the logs: who goes on knows of none.
-    pub fn write_all_moves(&mut self) {
+    pub fn flush_all_pointers(&mut self) {
         let now = self.clock().now();
-        let Self { clients, rooms, people, settings, stats, .. } = self;
+        let Self { clients, rooms, participants, settings, stats, .. } = self;
         for (_, room) in rooms.iter_mut() {
             for mover in &room.movers {
-                if let Some(person) = people.get_mut(*mover as usize) {
-                    person.may_move = 0;
+                if let Some(participant) = participants.get_mut(*mover as usize) {
+                    participant.next_pointer_at = 0;
                 }
             }
-            write_moves(room, people, clients, settings, stats, now);
+            flush_pointers(room, participants, clients, settings, stats, now);
         }
         let rooms: Vec<u32> = self.rooms.iter().map(|(number, _)| number as u32).collect();
         for room in rooms {
@@ -88,71 +88,71 @@ impl Hub {
 
     /// All that is to be known of a connection.
     #[must_use]
-    pub fn baggage(&mut self, client: u32) -> Option<Baggage> {
-        let Self { clients, rooms, askers, .. } = self;
+    pub fn client_state(&mut self, client: u32) -> Option<ClientState> {
+        let Self { clients, rooms, time_limiter, .. } = self;
         let it = clients.get_mut(client as usize)?;
-        let nowhere = Log::default();
+        let nowhere = RoomLog::default();
         let (owed, tail) = it.owed(rooms.get(it.room as usize).map_or(&nowhere, |room| &room.log));
-        let (partial, pieces) = it.extra_if_any().map_or((Vec::new(), None), |extra| {
-            let pieces = extra.fragments.as_deref().map(|it| Pieces {
+        let (partial, parts) = it.pending_if_any().map_or((Vec::new(), None), |pending| {
+            let parts = pending.fragments.as_deref().map(|it| Parts {
                 opcode: it.opcode,
                 count: it.count,
                 checked: it.checked,
                 bytes: it.bytes.clone(),
             });
-            (extra.partial.bytes().to_vec(), pieces)
+            (pending.partial.bytes().to_vec(), parts)
         });
-        Some(Baggage {
+        Some(ClientState {
             phase: it.phase,
-            greeted: it.greeted,
+            has_session: it.has_session,
             plays_anywhere: it.plays_anywhere,
             unlimited: it.unlimited,
-            pinged: it.pinged,
-            since: it.since,
-            heard: it.heard,
-            progress: it.progress,
-            asked: it.asked,
-            time_bucket: if it.greeted { askers.full_at(it.quota) } else { it.time_bucket },
-            place: it.place.map(Subscriber::address),
-            refused: it.refused.to_vec(),
+            pinged_at: it.pinged_at,
+            connected_at: it.connected_at,
+            last_received: it.last_received,
+            last_sent: it.last_sent,
+            last_time_request: it.last_time_request,
+            time_full_at: if it.has_session { time_limiter.full_at(it.quota) } else { it.time_full_at },
+            subscriber: it.subscriber.map(Subscriber::address),
+            quiet_until: it.quiet_until.to_vec(),
             meter: it.meter.map(|meter| (meter.bytes.0, meter.messages.0)),
             partial,
-            pieces,
+            parts,
             owed,
             tail,
         })
     }
 
     /// Takes a connection over, in no room yet, on this quota; see [`Hub::attach`].
-    pub fn take_over(&mut self, fd: RawFd, quota: u32, baggage: Baggage) -> u32 {
+    pub fn adopt(&mut self, fd: RawFd, quota: u32, state: ClientState) -> u32 {
         let number = self.attach(fd);
         let it = &mut self.clients[number as usize];
-        it.phase = baggage.phase;
-        it.greeted = baggage.greeted;
+        it.phase = state.phase;
+        it.has_session = state.has_session;
         it.quota = quota;
-        it.plays_anywhere = baggage.plays_anywhere;
-        it.unlimited = baggage.unlimited;
-        it.pinged = baggage.pinged;
-        it.since = baggage.since;
-        it.heard = baggage.heard;
-        it.progress = baggage.progress;
-        it.asked = baggage.asked;
-        it.time_bucket = baggage.time_bucket;
-        it.place = baggage.place.map(Subscriber::of);
-        for (kind, until) in it.refused.iter_mut().zip(baggage.refused) {
+        it.plays_anywhere = state.plays_anywhere;
+        it.unlimited = state.unlimited;
+        it.pinged_at = state.pinged_at;
+        it.connected_at = state.connected_at;
+        it.last_received = state.last_received;
+        it.last_sent = state.last_sent;
+        it.last_time_request = state.last_time_request;
+        it.time_full_at = state.time_full_at;
+        it.subscriber = state.subscriber.map(Subscriber::of);
+        for (kind, until) in it.quiet_until.iter_mut().zip(state.quiet_until) {
             *kind = until;
         }
         let level = |(bytes, messages)| Meter { bytes: Level(bytes), messages: Level(messages) };
-        it.meter = baggage.meter.map(level);
-        if !baggage.partial.is_empty() {
-            it.extra().partial.keep(&baggage.partial, 0);
+        it.meter = state.meter.map(level);
+        if !state.partial.is_empty() {
+            it.pending().partial.keep(&state.partial, 0);
         }
-        if let Some(Pieces { opcode, count, checked, bytes }) = baggage.pieces {
-            it.extra().fragments = Some(Box::new(Fragments { opcode, count, checked, bytes }));
+        if let Some(Parts { opcode, count, checked, bytes }) = state.parts {
+            it.pending().fragments = Some(Box::new(Fragments { opcode, count, checked, bytes }));
         }
-        it.owe(baggage.owed, baggage.tail);
-        if baggage.greeted {
-            self.askers.wait(quota, baggage.time_bucket);
+        it.queue_owed(state.owed, state.tail);
+        if state.has_session {
+            self.time_limiter.raise_full_at(quota, state.time_full_at);
         }
         self.queue_client(number);
         number
@@ -165,14 +165,14 @@ impl Hub {
     }
 
     /// Goes on where the time of another hub stands; to be called before anybody is here.
-    pub fn go_on(&mut self, anchor: u64, now: u64, next_quota_tick: u64) {
-        self.clock().go_on(anchor, now);
+    pub fn continue_from(&mut self, anchor: u64, now: u64, next_quota_tick: u64) {
+        self.clock().continue_from(anchor, now);
         self.now = now;
-        self.next_watch = now + crate::hub::timers::PERIOD;
+        self.next_check = now + crate::hub::timers::CHECK_PERIOD;
         // A tick that is far ahead was another setting's.
         self.next_quota_tick = next_quota_tick.min(now + self.settings.quota_tick);
         self.alarm = u64::MAX;
-        self.set_alarm(self.next_watch.min(self.next_quota_tick));
+        self.set_alarm(self.next_check.min(self.next_quota_tick));
     }
 }
 
@@ -183,13 +183,13 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use super::*;
-    use crate::hub::inbound::Step;
+    use crate::hub::inbound::StepResult;
     use crate::hub::settings::Settings;
     use crate::hub::NONE;
     use crate::sys::clock::Clock;
 
     fn hub() -> Hub {
-        Hub::new(Settings::default(), Clock::standing(1_000)).unwrap()
+        Hub::new(Settings::default(), Clock::manual(1_000)).unwrap()
     }
 
     /// A connection's two ends; ours takes little at once.
@@ -213,17 +213,17 @@ mod tests {
 
     /// Lets another hub go on with a client in a room of its own there.
     fn hand_over(from: &mut Hub, client: u32, fd: RawFd) -> (Hub, u32, u32) {
-        from.write_all_moves();
+        from.flush_all_pointers();
         let mut to = hub();
         let (anchor, now) = (from.clock().anchor(), from.clock().now());
-        to.go_on(anchor, now, from.next_quota_tick());
-        let baggage = from.baggage(client).unwrap();
+        to.continue_from(anchor, now, from.next_quota_tick());
+        let state = from.client_state(client).unwrap();
         let quota = to.quotas.add(10, 100);
-        let number = to.take_over(fd, quota, baggage.clone());
-        assert_eq!(to.baggage(number), Some(baggage));
+        let number = to.adopt(fd, quota, state.clone());
+        assert_eq!(to.client_state(number), Some(state));
         let room = to.open_room();
-        let person = to.add_person(room, b"\"a\"", b"{\"id\":\"a\"", b"1", b"2");
-        to.enter(number, room, person);
+        let participant = to.add_participant(room, b"\"a\"", b"{\"id\":\"a\"", b"1", b"2");
+        to.enter(number, room, participant);
         (to, number, room)
     }
 
@@ -233,25 +233,25 @@ mod tests {
         let mut first = hub();
         let client = first.attach(ours.as_raw_fd());
         let room = first.open_room();
-        let person = first.add_person(room, b"\"a\"", b"{\"id\":\"a\"", b"1", b"2");
-        first.greet(client, 0);
-        first.enter(client, room, person);
+        let participant = first.add_participant(room, b"\"a\"", b"{\"id\":\"a\"", b"1", b"2");
+        first.start_session(client, 0);
+        first.enter(client, room, participant);
         let mut expected = Vec::new();
         for number in 0..400 {
             let payload = format!("[{number:04}{}]", "x".repeat(2000)).into_bytes();
             crate::wire::frame::append(&mut expected, crate::wire::frame::TEXT, &payload);
             if number % 3 == 0 {
-                first.tell(client, &payload);
+                first.send(client, &payload);
             } else {
-                first.say(room, &payload, NONE);
+                first.broadcast(room, &payload, NONE);
             }
         }
         first.flush();
         let sent = expected.len() as u64 - first.lag(client);
         assert!(first.clients[client as usize].blocked && sent % 2009 != 0, "{sent}");
         let (mut second, number, room) = hand_over(&mut first, client, ours.as_raw_fd());
-        assert!(second.clients[number as usize].owed(&Log::default()).1 > 0);
-        second.say(room, b"[9]", NONE);
+        assert!(second.clients[number as usize].owed(&RoomLog::default()).1 > 0);
+        second.broadcast(room, b"[9]", NONE);
         crate::wire::frame::append(&mut expected, crate::wire::frame::TEXT, b"[9]");
         let mut wire = Vec::new();
         second.flush();
@@ -270,7 +270,7 @@ mod tests {
         let mut first = hub();
         let client = first.attach(ours.as_raw_fd());
         for _ in 0..40 {
-            first.tell(client, &vec![b'x'; 50_000]);
+            first.send(client, &vec![b'x'; 50_000]);
         }
         first.flush();
         let (mut second, number, _) = hand_over(&mut first, client, ours.as_raw_fd());
@@ -293,7 +293,7 @@ mod tests {
         let mut first = hub();
         let client = first.attach(ours.as_raw_fd());
         first.meter(client, Some("192.0.2.1".parse().unwrap()));
-        first.greet(client, 0);
+        first.start_session(client, 0);
         let masked = |first: u8, payload: &[u8]| {
             let mut frame = vec![first, 0x80 | payload.len() as u8, 0, 0, 0, 0];
             frame.extend_from_slice(payload);
@@ -310,16 +310,16 @@ mod tests {
             hub.feed(client, bytes.len());
         };
         feed(&mut first, client, &bytes);
-        assert_eq!(first.step(), Step::Done);
-        let baggage = first.baggage(client).unwrap();
-        assert_eq!(baggage.partial, end[..9]);
-        assert_eq!(baggage.pieces.as_ref().map(|it| (it.count, it.bytes.len())), Some((2, 7)));
-        assert!(baggage.meter.is_some_and(|(held, _)| held > 0));
-        assert_eq!(baggage.place, Some("192.0.2.1".parse().unwrap()));
+        assert_eq!(first.step(), StepResult::Done);
+        let state = first.client_state(client).unwrap();
+        assert_eq!(state.partial, end[..9]);
+        assert_eq!(state.parts.as_ref().map(|it| (it.count, it.bytes.len())), Some((2, 7)));
+        assert!(state.meter.is_some_and(|(held, _)| held > 0));
+        assert_eq!(state.subscriber, Some("192.0.2.1".parse().unwrap()));
         let (mut second, number, _) = hand_over(&mut first, client, ours.as_raw_fd());
         feed(&mut second, number, &end[9..]);
-        assert_eq!(second.step(), Step::Cold(b"{\"m\":\"hi\"}"));
-        assert_eq!(second.step(), Step::Done);
+        assert_eq!(second.step(), StepResult::Cold(b"{\"m\":\"hi\"}"));
+        assert_eq!(second.step(), StepResult::Done);
     }
 
     #[test]
@@ -328,12 +328,12 @@ mod tests {
         let mut first = hub();
         let client = first.attach(ours.as_raw_fd());
         let room = first.open_room();
-        let listener = first.add_person(room, b"\"a\"", b"{\"id\":\"a\"", b"1", b"2");
-        let mover = first.add_person(room, b"\"b\"", b"{\"id\":\"b\"", b"1", b"2");
+        let listener = first.add_participant(room, b"\"a\"", b"{\"id\":\"a\"", b"1", b"2");
+        let mover = first.add_participant(room, b"\"b\"", b"{\"id\":\"b\"", b"1", b"2");
         first.enter(client, room, listener);
-        first.people[mover as usize].x = b"7".as_slice().into();
-        first.people[mover as usize].moved = true;
-        first.people[mover as usize].may_move = u64::MAX;
+        first.participants[mover as usize].x = b"7".as_slice().into();
+        first.participants[mover as usize].pointer_moved = true;
+        first.participants[mover as usize].next_pointer_at = u64::MAX;
         first.rooms[room as usize].movers.push(mover);
         let (mut second, ..) = hand_over(&mut first, client, ours.as_raw_fd());
         second.flush();

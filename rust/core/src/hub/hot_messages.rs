@@ -1,6 +1,6 @@
 //! What the hub itself does with messages: notes, positions and requests for the time.
 
-use crate::hub::inbound_state::{Reading, Text};
+use crate::hub::inbound_state::{InboundState, Text};
 use crate::hub::refusal::Refusal;
 use crate::hub::Hub;
 use crate::wire::json::Span;
@@ -8,17 +8,17 @@ use crate::wire::notes::Notes;
 
 impl Hub {
     /// Passes notes on, if the sender may play and can pay for them.
-    pub(super) fn play(&mut self, client: u32, notes: Notes) {
-        let Some(it) = self.clients.get(client as usize).filter(|it| it.greeted) else { return };
-        let (Some(room), Some(person)) =
-            (self.rooms.get_mut(it.room as usize), self.people.get(it.person as usize))
+    pub(super) fn play_notes(&mut self, client: u32, notes: Notes) {
+        let Some(it) = self.clients.get(client as usize).filter(|it| it.has_session) else { return };
+        let (Some(room), Some(participant)) =
+            (self.rooms.get_mut(it.room as usize), self.participants.get(it.participant as usize))
         else {
             return;
         };
-        if person.muted && !it.plays_anywhere {
+        if participant.muted && !it.plays_anywhere {
             return self.refuse(client, Refusal::Muted);
         }
-        if room.solo && room.holder != it.person && !it.plays_anywhere {
+        if room.solo && room.holder != it.participant && !it.plays_anywhere {
             return self.refuse(client, Refusal::Solo);
         }
         if !self.quotas.spend(it.quota, notes.count) {
@@ -27,7 +27,7 @@ impl Hub {
         if notes.is_senseless {
             return self.refuse(client, Refusal::Notes);
         }
-        let Reading { text, buffer, scratch, .. } = &mut self.reading;
+        let InboundState { text, buffer, scratch, .. } = &mut self.inbound;
         let text = match text {
             Text::Buffer(range) => &buffer[range.clone()],
             Text::Assembled(bytes) => bytes,
@@ -42,12 +42,12 @@ impl Hub {
             scratch.split_at(until)
         };
         let parts: [&[u8]; 7] =
-            [b"[{\"m\":\"n\",\"t\":", t, b",\"p\":", &person.id, b",\"n\":", played, b"}]"];
+            [b"[{\"m\":\"n\",\"t\":", t, b",\"p\":", &participant.id, b",\"n\":", played, b"}]"];
         let length = parts.iter().map(|part| part.len()).sum();
         let range =
             room.log.append(false, length, |out| parts.iter().for_each(|part| out.extend_from_slice(part)));
         self.stats.notes += 1;
-        self.stats.said += 1;
+        self.stats.broadcasts += 1;
         self.stats.deliveries += room.members.len() as u64 - 1;
         let room = it.room;
         self.clients[client as usize].skip(range);
@@ -56,61 +56,61 @@ impl Hub {
 
     /// Says to who plays that none of their notes was understood.
     pub(super) fn refuse_notes(&mut self, client: u32) {
-        if self.clients.get(client as usize).is_some_and(|it| it.greeted) {
+        if self.clients.get(client as usize).is_some_and(|it| it.has_session) {
             self.refuse(client, Refusal::Notes);
         }
     }
 
     /// Keeps a cursor's newest position for the next flush.
-    pub(super) fn point(&mut self, client: u32, x: Span, y: Span) {
-        let Some(it) = self.clients.get(client as usize).filter(|it| it.greeted) else { return };
-        let (room, number) = (it.room, it.person);
-        let (Some(to), Some(person)) =
-            (self.rooms.get_mut(room as usize), self.people.get_mut(number as usize))
+    pub(super) fn move_pointer(&mut self, client: u32, x: Span, y: Span) {
+        let Some(it) = self.clients.get(client as usize).filter(|it| it.has_session) else { return };
+        let (room, number) = (it.room, it.participant);
+        let (Some(to), Some(participant)) =
+            (self.rooms.get_mut(room as usize), self.participants.get_mut(number as usize))
         else {
             return;
         };
-        let text = self.reading.text();
-        set(&mut person.x, x.of(text));
-        set(&mut person.y, y.of(text));
+        let text = self.inbound.text();
+        set(&mut participant.x, x.of(text));
+        set(&mut participant.y, y.of(text));
         self.stats.moves += 1;
-        self.stats.conflated += u64::from(person.moved);
-        if !person.moved {
-            person.moved = true;
+        self.stats.conflated += u64::from(participant.pointer_moved);
+        if !participant.pointer_moved {
+            participant.pointer_moved = true;
             to.movers.push(number);
-            let at = person.may_move.max(to.may_move);
+            let at = participant.next_pointer_at.max(to.next_pointer_at);
             self.queue_room_at(room, at);
         }
     }
 
     /// Answers a request for the time, before `hi` too; the answer goes to the sender only.
-    pub(super) fn tell_time(&mut self, client: u32, echo: Option<Span>) {
+    pub(super) fn send_time(&mut self, client: u32, echo: Option<Span>) {
         let Some(it) = self.clients.get_mut(client as usize) else { return };
-        it.asked = self.now;
-        if !it.unlimited && !self.may_ask(client) {
+        it.last_time_request = self.now;
+        if !it.unlimited && !self.may_ask_time(client) {
             return self.refuse(client, Refusal::Time);
         }
-        let mut payload = format!("[{{\"m\":\"t\",\"t\":{}", self.clock.stamp(self.now)).into_bytes();
+        let mut payload = format!("[{{\"m\":\"t\",\"t\":{}", self.clock.unix_ms(self.now)).into_bytes();
         if let Some(echo) = echo {
             payload.extend_from_slice(b",\"e\":");
-            payload.extend_from_slice(echo.of(self.reading.text()));
+            payload.extend_from_slice(echo.of(self.inbound.text()));
         }
         payload.extend_from_slice(b"}]");
         self.stats.times += 1;
-        self.tell(client, &payload);
+        self.send(client, &payload);
     }
 
     /// Whether a client's user and address may ask for the time once more; before `hi` it has no user.
-    fn may_ask(&mut self, client: u32) -> bool {
+    fn may_ask_time(&mut self, client: u32) -> bool {
         let (rate, now) = (self.settings.time, self.now);
-        let Self { askers, clients, .. } = self;
+        let Self { time_limiter, clients, .. } = self;
         let Some(it) = clients.get_mut(client as usize) else { return false };
-        let mut full = if it.greeted { askers.full_at(it.quota) } else { it.time_bucket };
-        let may = askers.may_ask(&mut full, it.place, rate, now);
-        if it.greeted {
-            askers.wait(it.quota, full);
+        let mut full = if it.has_session { time_limiter.full_at(it.quota) } else { it.time_full_at };
+        let may = time_limiter.try_take(&mut full, it.subscriber, rate, now);
+        if it.has_session {
+            time_limiter.raise_full_at(it.quota, full);
         } else {
-            it.time_bucket = full;
+            it.time_full_at = full;
         }
         may
     }
@@ -119,9 +119,9 @@ impl Hub {
     pub(super) fn refuse(&mut self, client: u32, why: Refusal) {
         self.stats.refused += 1;
         self.stats.refusals[why as usize] += 1;
-        if !self.notices[why as usize].is_empty() && self.may_tell_why(client, why) {
+        if !self.notices[why as usize].is_empty() && self.may_notify(client, why) {
             let notice = std::mem::take(&mut self.notices[why as usize]);
-            self.insert(client, |out| out.extend_from_slice(&notice));
+            self.send_with(client, |out| out.extend_from_slice(&notice));
             self.notices[why as usize] = notice;
         }
     }

@@ -1,13 +1,13 @@
 //! What clients send: frames, then messages, of which the hot ones end here.
 //!
 //! A turn goes [`Hub::window`] (where to read to), [`Hub::feed`] (so many bytes came), then
-//! [`Hub::step`] until it says [`Step::Done`]. Elements of a frame are handled strictly in order:
+//! [`Hub::step`] until it says [`StepResult::Done`]. Elements of a frame are handled strictly in order:
 //! a step stops at each element that Python must handle before the next one may be looked at.
 
 use std::ops::Range;
 
 use crate::hub::client::{Client, Phase};
-use crate::hub::inbound_state::{Reading, Text, READ};
+use crate::hub::inbound_state::{InboundState, Text, READ};
 use crate::hub::refusal::Refusal;
 use crate::hub::Hub;
 use crate::wire::close_code::{BYTE_RATE, MESSAGE_RATE};
@@ -16,7 +16,7 @@ use crate::wire::scan::{scan, Element};
 
 /// What a turn needs next.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step<'a> {
+pub enum StepResult<'a> {
     /// Nothing: all bytes are handled.
     Done,
     /// A message that Python handles: one JSON object.
@@ -34,47 +34,47 @@ impl Hub {
     /// before.
     pub fn window(&mut self, client: u32) -> &mut [u8] {
         let mut from = 0;
-        if let Some(extra) = self.clients.get_mut(client as usize).and_then(Client::extra_if_any) {
-            let partial = &mut extra.partial;
+        if let Some(pending) = self.clients.get_mut(client as usize).and_then(Client::pending_if_any) {
+            let partial = &mut pending.partial;
             if partial.missing() > 0 {
-                self.reading.at = 0;
+                self.inbound.at = 0;
                 return partial.room(READ);
             }
             from = partial.bytes().len();
-            self.reading.buffer[..from].copy_from_slice(partial.bytes());
+            self.inbound.buffer[..from].copy_from_slice(partial.bytes());
         }
-        self.reading.at = from;
-        &mut self.reading.buffer[from..from + READ]
+        self.inbound.at = from;
+        &mut self.inbound.buffer[from..from + READ]
     }
 
     /// Takes `count` bytes that were read to the window of this connection.
     pub fn feed(&mut self, client: u32, count: usize) {
         self.begin_turn();
         let gathered = self.gather(client, count.min(READ));
-        let reading = &mut self.reading;
-        reading.client = client;
-        reading.end = reading.at + gathered;
-        reading.at = 0;
-        reading.elements.clear();
-        reading.next = 0;
-        reading.is_blob = false;
-        reading.excess = None;
-        reading.is_counted = false;
-        reading.may_wait = true;
+        let inbound = &mut self.inbound;
+        inbound.client = client;
+        inbound.end = inbound.at + gathered;
+        inbound.at = 0;
+        inbound.elements.clear();
+        inbound.next = 0;
+        inbound.is_blob = false;
+        inbound.excess = None;
+        inbound.is_counted = false;
+        inbound.may_defer = true;
         if let Some(client) = self.clients.get_mut(client as usize) {
             if let Some(meter) = &mut client.meter {
-                let passed = self.now - client.heard;
+                let passed = self.now - client.last_received;
                 meter.bytes.leak(self.settings.bytes, passed);
                 meter.messages.leak(self.settings.messages, passed);
                 if !meter.bytes.pour(self.settings.bytes, count as u64) {
-                    reading.excess = Some(Refusal::Bytes);
+                    inbound.excess = Some(Refusal::Bytes);
                 }
             }
-            client.heard = self.now;
-            client.pinged = u64::MAX;
-            reading.is_counted = std::mem::take(&mut client.postponed);
-            if let Some(extra) = client.extra_if_any().filter(|extra| extra.partial.missing() == 0) {
-                extra.partial.clear();
+            client.last_received = self.now;
+            client.pinged_at = u64::MAX;
+            inbound.is_counted = std::mem::take(&mut client.is_deferred);
+            if let Some(pending) = client.pending_if_any().filter(|pending| pending.partial.missing() == 0) {
+                pending.partial.clear();
             }
         }
         self.stats.bytes_in += count as u64;
@@ -84,75 +84,75 @@ impl Hub {
     /// handled: none before its end.
     #[inline]
     fn gather(&mut self, client: u32, count: usize) -> usize {
-        let extra = self.clients.get_mut(client as usize).and_then(Client::extra_if_any);
-        let Some(extra) = extra.filter(|extra| extra.partial.missing() > 0) else { return count };
-        extra.partial.came(count);
-        if extra.partial.missing() > 0 {
+        let pending = self.clients.get_mut(client as usize).and_then(Client::pending_if_any);
+        let Some(pending) = pending.filter(|pending| pending.partial.missing() > 0) else { return count };
+        pending.partial.came(count);
+        if pending.partial.missing() > 0 {
             return 0;
         }
-        let frame = extra.partial.bytes();
-        self.reading.buffer[..frame.len()].copy_from_slice(frame);
+        let frame = pending.partial.bytes();
+        self.inbound.buffer[..frame.len()].copy_from_slice(frame);
         frame.len()
     }
 
     /// Handles what came, up to the next thing that is not the hub's.
-    pub fn step(&mut self) -> Step<'_> {
-        let client = self.reading.client;
-        self.patience.came_back(&self.clock);
+    pub fn step(&mut self) -> StepResult<'_> {
+        let client = self.inbound.client;
+        self.handler_budget.handler_returned(&self.clock);
         loop {
-            while self.reading.next < self.reading.elements.len() {
-                let element = self.reading.elements[self.reading.next];
-                self.reading.next += 1;
+            while self.inbound.next < self.inbound.elements.len() {
+                let element = self.inbound.elements[self.inbound.next];
+                self.inbound.next += 1;
                 if !self.clients.get(client as usize).is_some_and(|it| it.phase == Phase::Open) {
                     break;
                 }
                 match element {
-                    Element::Notes(notes) => self.play(client, notes),
+                    Element::Notes(notes) => self.play_notes(client, notes),
                     Element::BadNotes => self.refuse_notes(client),
-                    Element::Mouse { x, y } => self.point(client, x, y),
-                    Element::Time { echo } => self.tell_time(client, echo),
+                    Element::Mouse { x, y } => self.move_pointer(client, x, y),
+                    Element::Time { echo } => self.send_time(client, echo),
                     Element::Cold(span) => {
-                        if self.patience.is_over(self.settings.share) && self.postpone(span) {
-                            return Step::Done;
+                        if self.handler_budget.is_spent(self.settings.share) && self.defer(span) {
+                            return StepResult::Done;
                         }
-                        self.patience.goes_out(&self.clock);
-                        return Step::Cold(span.of(self.reading.text()));
+                        self.handler_budget.handler_called(&self.clock);
+                        return StepResult::Cold(span.of(self.inbound.text()));
                     }
                 }
             }
-            if std::mem::take(&mut self.reading.is_blob) {
-                return Step::Binary(self.reading.text());
+            if std::mem::take(&mut self.inbound.is_blob) {
+                return StepResult::Binary(self.inbound.text());
             }
-            let Some(it) = self.clients.get_mut(client as usize) else { return Step::Done };
+            let Some(it) = self.clients.get_mut(client as usize) else { return StepResult::Done };
             let phase = it.phase;
-            let reading = &mut self.reading;
+            let inbound = &mut self.inbound;
             if matches!(phase, Phase::Deaf(_) | Phase::Closed(_)) {
-                return Step::Done;
+                return StepResult::Done;
             }
-            if let (Some(excess), Phase::Open) = (reading.excess, phase) {
-                return self.cut(client, excess);
+            if let (Some(excess), Phase::Open) = (inbound.excess, phase) {
+                return self.close_for_excess(client, excess);
             }
-            let bytes = &mut reading.buffer[reading.at..reading.end];
+            let bytes = &mut inbound.buffer[inbound.at..inbound.end];
             // Fragments are taken out for the call: most clients never have any.
-            let mut fragments = it.extra_if_any().and_then(|extra| extra.fragments.take());
+            let mut fragments = it.pending_if_any().and_then(|pending| pending.fragments.take());
             let parsed = frame::parse(bytes, &mut fragments, self.settings.limits);
             if fragments.is_some() {
-                it.extra().fragments = fragments;
+                it.pending().fragments = fragments;
             }
             match parsed {
                 Parsed::Incomplete => {
                     if !bytes.is_empty() {
-                        it.extra().partial.keep(bytes, frame::length(bytes));
+                        it.pending().partial.keep(bytes, frame::length(bytes));
                     }
-                    return Step::Done;
+                    return StepResult::Done;
                 }
-                Parsed::Violation(code) => return self.end(client, phase, code, Phase::Deaf),
+                Parsed::Violation(code) => return self.close_for_peer(client, phase, code, Phase::Deaf),
                 Parsed::Frame(used, what) => {
-                    let from = reading.at;
-                    reading.at += used;
-                    self.stats.frames_in += u64::from(!self.reading.is_counted);
-                    if let Some(code) = self.take(client, phase, from, what) {
-                        return self.end(client, phase, code, Phase::Closed);
+                    let from = inbound.at;
+                    inbound.at += used;
+                    self.stats.frames_in += u64::from(!self.inbound.is_counted);
+                    if let Some(code) = self.handle_frame(client, phase, from, what) {
+                        return self.close_for_peer(client, phase, code, Phase::Closed);
                     }
                 }
             }
@@ -160,7 +160,7 @@ impl Hub {
     }
 
     /// Handles a frame that begins at `from` of the buffer; returns a code where it ends the connection.
-    fn take(&mut self, client: u32, phase: Phase, from: usize, what: Incoming) -> Option<u16> {
+    fn handle_frame(&mut self, client: u32, phase: Phase, from: usize, what: Incoming) -> Option<u16> {
         let absolute = |range: Range<usize>| from + range.start..from + range.end;
         match what {
             Incoming::Close(code, _) => return Some(code),
@@ -168,14 +168,14 @@ impl Hub {
             Incoming::Text(range) => self.read_text(Text::Buffer(absolute(range))),
             Incoming::AssembledText(bytes) => self.read_text(Text::Assembled(bytes)),
             Incoming::Ping(range) => {
-                let payload = self.reading.buffer[absolute(range)].to_vec();
-                self.insert(client, |out| frame::append(out, frame::PONG, &payload));
+                let payload = self.inbound.buffer[absolute(range)].to_vec();
+                self.send_with(client, |out| frame::append(out, frame::PONG, &payload));
             }
             Incoming::Binary(range) => self.read_binary(Text::Buffer(absolute(range))),
             Incoming::AssembledBinary(bytes) => self.read_binary(Text::Assembled(bytes)),
             Incoming::Pong(_) | Incoming::Fragment => {}
         }
-        self.count(client);
+        self.count_messages(client);
         None
     }
 
@@ -183,67 +183,73 @@ impl Hub {
     #[inline]
     fn read_text(&mut self, mut text: Text) {
         let custom = self.settings.custom_notes;
-        let Reading { buffer, elements, .. } = &mut self.reading;
+        let InboundState { buffer, elements, .. } = &mut self.inbound;
         match &mut text {
             Text::Buffer(range) => scan(&mut buffer[range.clone()], custom, elements),
             Text::Assembled(bytes) => scan(bytes, custom, elements),
         };
-        self.reading.text = text;
-        self.reading.next = 0;
+        self.inbound.text = text;
+        self.inbound.next = 0;
     }
 
     /// Reads a binary message: an array of messages is text, whatever its frame says; programs whose
     /// language has bytes and texts send such ones. The rest is Python's.
     #[cold]
     fn read_binary(&mut self, message: Text) {
-        self.reading.text = message;
-        let bytes = self.reading.text();
+        self.inbound.text = message;
+        let bytes = self.inbound.text();
         let begins_array = bytes.trim_ascii_start().first() == Some(&b'[');
         if begins_array && simdutf8::basic::from_utf8(bytes).is_ok() {
-            let text = std::mem::replace(&mut self.reading.text, Text::Buffer(0..0));
+            let text = std::mem::replace(&mut self.inbound.text, Text::Buffer(0..0));
             self.read_text(text);
         } else {
-            self.reading.is_blob = true;
+            self.inbound.is_blob = true;
         }
     }
 
     /// Counts the messages of a frame; where they are too many, none of them is handled.
-    fn count(&mut self, client: u32) {
-        let reading = &mut self.reading;
-        if std::mem::take(&mut reading.is_counted) {
+    fn count_messages(&mut self, client: u32) {
+        let inbound = &mut self.inbound;
+        if std::mem::take(&mut inbound.is_counted) {
             return;
         }
         let Some(meter) = self.clients.get_mut(client as usize).and_then(|it| it.meter.as_mut()) else {
             return;
         };
-        let new = reading.elements.len() - reading.next;
+        let new = inbound.elements.len() - inbound.next;
         if !meter.messages.pour(self.settings.messages, new.max(1) as u64) {
-            reading.next = reading.elements.len();
-            reading.is_blob = false;
-            reading.excess = Some(Refusal::Messages);
+            inbound.next = inbound.elements.len();
+            inbound.is_blob = false;
+            inbound.excess = Some(Refusal::Messages);
         }
     }
 
     /// Ends a connection that sends too much, and says so before.
-    fn cut(&mut self, client: u32, excess: Refusal) -> Step<'_> {
+    fn close_for_excess(&mut self, client: u32, excess: Refusal) -> StepResult<'_> {
         self.refuse(client, excess);
         let code = if excess == Refusal::Bytes { BYTE_RATE } else { MESSAGE_RATE };
         // It goes on sending for a while, which must not become a reset that overtakes the notice.
-        self.end(client, Phase::Open, code, Phase::Deaf)
+        self.close_for_peer(client, Phase::Open, code, Phase::Deaf)
     }
 
     /// Ends a connection because of its peer: a close frame, or a violation of RFC 6455.
-    fn end(&mut self, client: u32, before: Phase, code: u16, after: fn(u64) -> Phase) -> Step<'_> {
-        self.reading.at = self.reading.end;
+    fn close_for_peer(
+        &mut self,
+        client: u32,
+        before: Phase,
+        code: u16,
+        after: fn(u64) -> Phase,
+    ) -> StepResult<'_> {
+        self.inbound.at = self.inbound.end;
         self.close(client, code, "");
         if let Some(it) = self.clients.get_mut(client as usize) {
             it.phase = after(self.now + self.settings.linger);
         }
         self.queue_client(client);
         if before == Phase::Open {
-            Step::Ended
+            StepResult::Ended
         } else {
-            Step::Done
+            StepResult::Done
         }
     }
 }

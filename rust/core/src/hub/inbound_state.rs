@@ -20,7 +20,7 @@ pub(super) enum Text {
 
 /// The receive buffer, shared by all connections, and what of it is not handled yet.
 #[derive(Debug)]
-pub(crate) struct Reading {
+pub(crate) struct InboundState {
     pub(super) buffer: Box<[u8]>,
     pub(super) client: u32,
     pub(super) at: usize,
@@ -35,11 +35,11 @@ pub(crate) struct Reading {
     /// Whether the next frame was put off, and has been counted.
     pub(super) is_counted: bool,
     /// Whether what Python must handle may be put off.
-    pub(super) may_wait: bool,
+    pub(super) may_defer: bool,
     pub(super) scratch: Vec<u8>,
 }
 
-impl Reading {
+impl InboundState {
     pub(crate) fn new(message: usize) -> Self {
         Self {
             buffer: vec![0; READ + message + MAX_HEADER].into_boxed_slice(),
@@ -52,7 +52,7 @@ impl Reading {
             is_blob: false,
             excess: None,
             is_counted: false,
-            may_wait: true,
+            may_defer: true,
             scratch: Vec::new(),
         }
     }
@@ -77,7 +77,7 @@ impl Reading {
     pub(crate) fn behind(&self, element: Span, most: usize) -> Option<(Vec<u8>, Vec<u8>)> {
         let rest = &self.buffer[self.at..self.end];
         let text = self.text();
-        if !self.may_wait || self.excess.is_some() || MAX_HEADER + text.len() + rest.len() > most {
+        if !self.may_defer || self.excess.is_some() || MAX_HEADER + text.len() + rest.len() > most {
             return None;
         }
         let text = if self.next == 1 {
@@ -90,7 +90,7 @@ impl Reading {
     }
 
     /// Leaves what is not handled; gives whose it is.
-    pub(crate) fn give_up(&mut self) -> u32 {
+    pub(crate) fn abandon(&mut self) -> u32 {
         self.at = self.end;
         self.next = self.elements.len();
         self.is_blob = false;
@@ -98,7 +98,7 @@ impl Reading {
     }
 
     /// Lets nothing wait until other bytes are taken.
-    pub(crate) fn insist(&mut self) {
-        self.may_wait = false;
+    pub(crate) fn forbid_deferring(&mut self) {
+        self.may_defer = false;
     }
 }

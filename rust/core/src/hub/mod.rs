@@ -30,16 +30,16 @@ use std::os::fd::RawFd;
 use slab::Slab;
 
 use crate::hub::client::Client;
-pub use crate::hub::close_order::Verdict;
-use crate::hub::deferred::Patience;
-pub use crate::hub::inbound::Step;
-use crate::hub::inbound_state::Reading;
+pub use crate::hub::close_order::CloseOrder;
+use crate::hub::deferred::HandlerBudget;
+pub use crate::hub::inbound::StepResult;
+use crate::hub::inbound_state::InboundState;
 pub use crate::hub::refusal::Refusal;
-use crate::hub::room::{Person, Room};
+use crate::hub::room::{Participant, Room};
 pub use crate::hub::settings::{Settings, SHARE};
 pub use crate::hub::stats::Stats;
 use crate::limits::quota::Quotas;
-use crate::limits::time_limit::Askers;
+use crate::limits::time_limit::TimeLimiter;
 use crate::sys::clock::Clock;
 use crate::sys::socket::Poller;
 
@@ -54,26 +54,26 @@ pub struct Hub {
     pub(crate) now: u64,
     pub(crate) clients: Slab<Client>,
     pub(crate) rooms: Slab<Room>,
-    pub(crate) people: Slab<Person>,
+    pub(crate) participants: Slab<Participant>,
     /// The note quotas, one for each user.
     pub quotas: Quotas,
     pub(crate) poller: Poller,
-    pub(crate) reading: Reading,
+    pub(crate) inbound: InboundState,
     /// What clients are told when a hot message is refused, as finished frames.
     pub(crate) notices: [Vec<u8>; Refusal::COUNT],
     pub(crate) rooms_to_flush: Vec<u32>,
     pub(crate) clients_to_flush: Vec<u32>,
-    pub(crate) verdicts: VecDeque<(u32, Verdict)>,
-    pub(crate) patience: Patience,
+    pub(crate) close_orders: VecDeque<(u32, CloseOrder)>,
+    pub(crate) handler_budget: HandlerBudget,
     /// How often users and addresses ask for the time.
-    pub(crate) askers: Askers,
+    pub(crate) time_limiter: TimeLimiter,
     /// Whether a turn of the loop is under way that will end in a flush.
     pub(crate) in_turn: bool,
     /// Whether something waits that need not rest.
     pub(crate) is_owed_flush: bool,
     /// When the timer is set to fire, µs.
     pub(crate) alarm: u64,
-    pub(crate) next_watch: u64,
+    pub(crate) next_check: u64,
     /// Who has been silent for so long that he is pinged.
     pub(crate) to_ping: Vec<u32>,
     pub(crate) next_quota_tick: u64,
@@ -89,37 +89,37 @@ impl Hub {
     pub fn new(settings: Settings, clock: Clock) -> io::Result<Self> {
         let now = clock.now();
         let mut hub = Self {
-            reading: Reading::new(settings.limits.message),
+            inbound: InboundState::new(settings.limits.message),
             quotas: Quotas::new(settings.quota_history).forgiving(settings.quota_forgiven),
             poller: Poller::new()?,
             now,
             clients: Slab::new(),
             rooms: Slab::new(),
-            people: Slab::new(),
+            participants: Slab::new(),
             notices: std::array::from_fn(|_| Vec::new()),
             rooms_to_flush: Vec::new(),
             clients_to_flush: Vec::new(),
-            verdicts: VecDeque::new(),
-            patience: Patience::default(),
-            askers: Askers::default(),
+            close_orders: VecDeque::new(),
+            handler_budget: HandlerBudget::default(),
+            time_limiter: TimeLimiter::default(),
             in_turn: false,
             is_owed_flush: false,
             alarm: u64::MAX,
-            next_watch: now + crate::hub::timers::PERIOD,
+            next_check: now + crate::hub::timers::CHECK_PERIOD,
             to_ping: Vec::new(),
             next_quota_tick: now + settings.quota_tick,
             stats: Stats::default(),
             settings,
             clock,
         };
-        hub.set_alarm(hub.next_watch.min(hub.next_quota_tick));
+        hub.set_alarm(hub.next_check.min(hub.next_quota_tick));
         Ok(hub)
     }
 
     /// Goes by other numbers from now on. Nobody is disconnected: what has been counted stays.
-    pub fn adopt(&mut self, settings: Settings) {
-        self.reading.fit(settings.limits.message);
-        self.quotas.adopt(settings.quota_history, settings.quota_forgiven);
+    pub fn apply_settings(&mut self, settings: Settings) {
+        self.inbound.fit(settings.limits.message);
+        self.quotas.apply_settings(settings.quota_history, settings.quota_forgiven);
         self.settings = settings;
     }
 
@@ -142,7 +142,7 @@ impl Hub {
 
     /// Milliseconds since 1970.
     #[must_use]
-    pub fn stamp(&self) -> u64 {
-        self.clock.stamp(self.clock.now())
+    pub fn now_ms(&self) -> u64 {
+        self.clock.unix_ms(self.clock.now())
     }
 }

@@ -7,9 +7,9 @@
 //! one, so that a room of thousands stops nobody else.
 
 use crate::hub::client::{Client, Phase};
-use crate::hub::close_order::Verdict;
-use crate::hub::room::{Person, Room};
-use crate::hub::room_log::Log;
+use crate::hub::close_order::CloseOrder;
+use crate::hub::room::{Participant, Room};
+use crate::hub::room_log::RoomLog;
 use crate::hub::{Hub, Settings, Stats, NONE};
 use crate::sys::socket::{self, Poller, Sent, TIMER};
 use crate::wire::close_code::TRY_AGAIN_LATER;
@@ -31,14 +31,14 @@ impl Hub {
     /// Ends a turn of the loop; says whether [`Hub::flush`], and then [`Hub::resume`], is due.
     pub fn end_turn(&mut self) -> bool {
         self.in_turn = false;
-        self.is_owed_flush || self.postponed() > 0
+        self.is_owed_flush || self.deferred() > 0
     }
 
     /// Sends what is owed, except in rooms that rest.
     pub fn flush(&mut self) {
         self.in_turn = false;
         self.is_owed_flush = false;
-        self.patience.renew();
+        self.handler_budget.renew();
         self.now = self.clock.now();
         let until = self.now + self.settings.share;
         let mut is_over = false;
@@ -91,14 +91,14 @@ impl Hub {
 
     /// Serves a room's members, and says whether there is time left for other rooms.
     fn flush_room(&mut self, number: u32, until: u64) -> bool {
-        let Self { clients, rooms, people, poller, settings, stats, verdicts, clock, .. } = self;
+        let Self { clients, rooms, participants, poller, settings, stats, close_orders, clock, .. } = self;
         let room = &mut rooms[number as usize];
         let begun = clock.now();
         if room.served.is_none() {
             room.spent = 0;
             room.due = u64::MAX;
-            room.may_mention = begun + settings.rest;
-            write_moves(room, people, clients, settings, stats, begun);
+            room.soon_flush_at = begun + settings.rest;
+            flush_pointers(room, participants, clients, settings, stats, begun);
         }
         let head = room.log.head();
         let served = room.served.take().unwrap_or(0);
@@ -110,14 +110,14 @@ impl Hub {
             let client = &mut clients[*member as usize];
             if client.blocked {
                 if client.lag(head) > settings.lag_hard && client.phase == Phase::Open {
-                    verdicts.push_back((*member, Verdict::Dismiss(TRY_AGAIN_LATER)));
+                    close_orders.push_back((*member, CloseOrder::Close(TRY_AGAIN_LATER)));
                 }
             } else if !pump(client, *member, &room.log, settings, stats, poller, begun) {
-                verdicts.push_back((*member, Verdict::Drop));
+                close_orders.push_back((*member, CloseOrder::Drop));
             }
         }
         let ended = clock.now();
-        stats.flushed(ended - begun);
+        stats.count_flush(ended - begun);
         room.spent += ended - begun;
         if room.served.is_some() {
             self.rooms_to_flush.push(number);
@@ -125,8 +125,8 @@ impl Hub {
             return false;
         }
         room.queued = false;
-        let cursors = room.members.iter().map(|member| clients[*member as usize].cursor);
-        let behind = cursors.min().unwrap_or(u64::MAX);
+        let offsets = room.members.iter().map(|member| clients[*member as usize].offset);
+        let behind = offsets.min().unwrap_or(u64::MAX);
         if behind >= room.log.head() {
             room.log.clear();
         } else {
@@ -142,8 +142,11 @@ impl Hub {
             // The longest rest is a promise; what it leaves unpaid is forgiven.
             room.within_budget = room.rests_until + CREDIT;
         }
-        let waiting =
-            room.movers.iter().filter_map(|mover| Some(people.get(*mover as usize)?.may_move)).min();
+        let waiting = room
+            .movers
+            .iter()
+            .filter_map(|mover| Some(participants.get(*mover as usize)?.next_pointer_at))
+            .min();
         // What was said meanwhile has not reached those who were served before.
         let meanwhile = room.due;
         if meanwhile < u64::MAX {
@@ -157,20 +160,20 @@ impl Hub {
 
     /// Sends a client all that it is owed, its part of a resting room's log included.
     pub(crate) fn flush_client(&mut self, number: u32) {
-        let Self { clients, rooms, poller, settings, stats, verdicts, now, .. } = self;
+        let Self { clients, rooms, poller, settings, stats, close_orders, now, .. } = self;
         let Some(client) = clients.get_mut(number as usize) else { return };
         client.queued = false;
-        let nowhere = Log::default();
+        let nowhere = RoomLog::default();
         let log = rooms.get(client.room as usize).map_or(&nowhere, |room| &room.log);
         if client.blocked {
             if client.lag(log.head()) > settings.lag_hard && client.phase == Phase::Open {
-                verdicts.push_back((number, Verdict::Dismiss(TRY_AGAIN_LATER)));
+                close_orders.push_back((number, CloseOrder::Close(TRY_AGAIN_LATER)));
             }
         } else if !pump(client, number, log, settings, stats, poller, *now) {
-            verdicts.push_back((number, Verdict::Drop));
+            close_orders.push_back((number, CloseOrder::Drop));
         } else if !client.blocked {
             match client.phase {
-                Phase::Closed(_) => verdicts.push_back((number, Verdict::Drop)),
+                Phase::Closed(_) => close_orders.push_back((number, CloseOrder::Drop)),
                 // The peer may read on to the close frame; the end of the stream tells it to go.
                 Phase::Deaf(_) => socket::finish(client.fd),
                 Phase::Open | Phase::Closing(_) => {}
@@ -189,47 +192,54 @@ impl Hub {
                 self.alarm = u64::MAX;
             } else if let Some(client) = self.clients.get_mut(token as usize) {
                 client.blocked = false;
-                client.progress = self.now;
+                client.last_sent = self.now;
                 self.flush_client(token as u32);
             }
         }
-        self.watch();
+        self.run_timers();
         self.is_owed_flush = true;
-        self.set_alarm(self.next_watch.min(self.next_quota_tick));
+        self.set_alarm(self.next_check.min(self.next_quota_tick));
     }
 }
 
 /// Writes the newest positions of those who may move again into the log, one frame each.
-pub(crate) fn write_moves(
+pub(crate) fn flush_pointers(
     room: &mut Room,
-    people: &mut slab::Slab<Person>,
+    participants: &mut slab::Slab<Participant>,
     clients: &mut slab::Slab<Client>,
     settings: &Settings,
     stats: &mut Stats,
     now: u64,
 ) {
-    let Room { movers, members, log, may_move, .. } = room;
+    let Room { movers, members, log, next_pointer_at, .. } = room;
     movers.retain(|number| {
-        let Some(person) = people.get_mut(*number as usize) else { return false };
-        if person.may_move > now {
+        let Some(participant) = participants.get_mut(*number as usize) else { return false };
+        if participant.next_pointer_at > now {
             return true;
         }
-        person.moved = false;
-        if person.hidden {
+        participant.pointer_moved = false;
+        if participant.hidden {
             return false;
         }
-        person.may_move = now + settings.move_gap;
-        *may_move = now + settings.move_gap / 2;
-        let parts: [&[u8]; 7] =
-            [b"[{\"m\":\"m\",\"id\":", &person.id, b",\"x\":", &person.x, b",\"y\":", &person.y, b"}]"];
+        participant.next_pointer_at = now + settings.move_gap;
+        *next_pointer_at = now + settings.move_gap / 2;
+        let parts: [&[u8]; 7] = [
+            b"[{\"m\":\"m\",\"id\":",
+            &participant.id,
+            b",\"x\":",
+            &participant.x,
+            b",\"y\":",
+            &participant.y,
+            b"}]",
+        ];
         let length = parts.iter().map(|part| part.len()).sum();
         let range = log.append(true, length, |out| parts.iter().for_each(|part| out.extend_from_slice(part)));
-        for tab in &person.tabs {
+        for tab in &participant.tabs {
             clients[*tab as usize].skip(range);
         }
         stats.moves_out += 1;
-        stats.said += 1;
-        stats.deliveries += (members.len() - person.tabs.len()) as u64;
+        stats.broadcasts += 1;
+        stats.deliveries += (members.len() - participant.tabs.len()) as u64;
         false
     });
 }
@@ -238,22 +248,22 @@ pub(crate) fn write_moves(
 fn pump(
     client: &mut Client,
     number: u32,
-    log: &Log,
+    log: &RoomLog,
     settings: &Settings,
     stats: &mut Stats,
     poller: &Poller,
     now: u64,
 ) -> bool {
     loop {
-        let head = if client.room == NONE { client.cursor } else { log.head() };
-        let (sent, total) = if client.is_plain() && head - client.cursor <= settings.lag_soft {
-            if client.cursor == head {
+        let head = if client.room == NONE { client.offset } else { log.head() };
+        let (sent, total) = if client.is_plain() && head - client.offset <= settings.lag_soft {
+            if client.offset == head {
                 return true;
             }
-            let owed = log.slice(client.cursor, head);
+            let owed = log.slice(client.offset, head);
             let sent = socket::send(client.fd, owed);
             if let Sent::Bytes(count) = sent {
-                client.cursor += count as u64;
+                client.offset += count as u64;
             }
             (sent, owed.len())
         } else {
@@ -262,18 +272,18 @@ fn pump(
             let slices = segments.slices();
             if slices.is_empty() {
                 // All that is new is its own.
-                let standing = segments.standing(client.cursor, 0);
-                stats.spared += if lenient { client.spared(log, standing.cursor) } else { 0 };
-                client.advance(standing);
+                let progress = segments.progress_after(client.offset, 0);
+                stats.spared += if lenient { client.spared(log, progress.offset) } else { 0 };
+                client.advance(progress);
                 return true;
             }
             let sent = socket::send_all(client.fd, slices);
             let total = slices.iter().take(socket::SLICES).map(|slice| slice.len()).sum();
             let is_all = slices.len() <= socket::SLICES;
             if let Sent::Bytes(count) = sent {
-                let standing = segments.standing(client.cursor, count);
-                stats.spared += if lenient { client.spared(log, standing.cursor) } else { 0 };
-                client.advance(standing);
+                let progress = segments.progress_after(client.offset, count);
+                stats.spared += if lenient { client.spared(log, progress.offset) } else { 0 };
+                client.advance(progress);
                 if count == total && !is_all {
                     stats.sends += 1;
                     stats.bytes_out += count as u64;
@@ -287,7 +297,7 @@ fn pump(
             Sent::Bytes(count) => {
                 stats.bytes_out += count as u64;
                 if count > 0 {
-                    client.progress = now;
+                    client.last_sent = now;
                 }
                 if count == total {
                     return true;
@@ -330,14 +340,14 @@ mod tests {
         }
     }
 
-    fn come(hub: &mut Hub, room: u32) -> Reader {
+    fn enter(hub: &mut Hub, room: u32) -> Reader {
         let (ours, theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
         theirs.set_nonblocking(true).unwrap();
         let number = hub.attach(ours.as_raw_fd());
-        let person = hub.add_person(room, b"\"a\"", b"{\"id\":\"a\"", b"1", b"2");
-        hub.greet(number, 0);
-        hub.enter(number, room, person);
+        let participant = hub.add_participant(room, b"\"a\"", b"{\"id\":\"a\"", b"1", b"2");
+        hub.start_session(number, 0);
+        hub.enter(number, room, participant);
         Reader { number, _ours: ours, theirs, expected: Vec::new() }
     }
 
@@ -363,14 +373,14 @@ mod tests {
     fn a_large_room_lets_a_small_one_pass() {
         let (mut hub, large) = hasty();
         let small = hub.open_room();
-        let mut crowd: Vec<Reader> = (0..400).map(|_| come(&mut hub, large)).collect();
-        let mut ann = come(&mut hub, small);
+        let mut crowd: Vec<Reader> = (0..400).map(|_| enter(&mut hub, large)).collect();
+        let mut ann = enter(&mut hub, small);
         hub.begin_turn();
-        hub.say(large, b"[1]", NONE);
+        hub.broadcast(large, b"[1]", NONE);
         assert!(hub.end_turn());
         hub.flush();
         assert!(hub.end_turn(), "not everybody can have been served in no time");
-        hub.say(small, b"[2]", NONE);
+        hub.broadcast(small, b"[2]", NONE);
         hub.flush();
         hub.flush();
         assert_eq!(ann.read(), b"\x81\x03[2]");
@@ -381,16 +391,16 @@ mod tests {
     #[test]
     fn a_thousand_answers_let_a_room_pass() {
         let (mut hub, room) = hasty();
-        let mut ann = come(&mut hub, room);
+        let mut ann = enter(&mut hub, room);
         let hall = hub.open_room();
-        let mut crowd: Vec<Reader> = (0..400).map(|_| come(&mut hub, hall)).collect();
+        let mut crowd: Vec<Reader> = (0..400).map(|_| enter(&mut hub, hall)).collect();
         hub.begin_turn();
         for one in &crowd {
-            hub.tell(one.number, b"[1]");
+            hub.send(one.number, b"[1]");
         }
         hub.flush();
         assert!(hub.end_turn(), "not everybody can have been answered in no time");
-        hub.say(room, b"[2]", NONE);
+        hub.broadcast(room, b"[2]", NONE);
         hub.flush();
         assert_eq!(ann.read(), b"\x81\x03[2]");
         assert!(crowd.last_mut().unwrap().read().is_empty());
@@ -400,9 +410,9 @@ mod tests {
     #[test]
     fn those_who_wait_are_served_when_all_who_were_served_have_left() {
         let (mut hub, room) = hasty();
-        let mut crowd: Vec<Reader> = (0..400).map(|_| come(&mut hub, room)).collect();
+        let mut crowd: Vec<Reader> = (0..400).map(|_| enter(&mut hub, room)).collect();
         hub.begin_turn();
-        hub.say(room, b"[1]", NONE);
+        hub.broadcast(room, b"[1]", NONE);
         hub.flush();
         let waiting: Vec<u32> = crowd.iter().map(|one| one.number).filter(|one| hub.lag(*one) > 0).collect();
         assert!(!waiting.is_empty());
@@ -415,47 +425,47 @@ mod tests {
     }
 
     #[derive(Clone, Debug)]
-    enum Step {
-        Come,
-        Go(prop::sample::Index),
-        Say,
+    enum Action {
+        Enter,
+        Leave(prop::sample::Index),
+        Broadcast,
         Flush,
     }
 
-    fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let step = prop_oneof![
-            2 => Just(Step::Come),
-            1 => any::<prop::sample::Index>().prop_map(Step::Go),
-            2 => Just(Step::Say),
-            5 => Just(Step::Flush),
+    fn actions() -> impl Strategy<Value = Vec<Action>> {
+        let action = prop_oneof![
+            2 => Just(Action::Enter),
+            1 => any::<prop::sample::Index>().prop_map(Action::Leave),
+            2 => Just(Action::Broadcast),
+            5 => Just(Action::Flush),
         ];
-        prop::collection::vec(step, 1..120)
+        prop::collection::vec(action, 1..120)
     }
 
     proptest! {
         #[test]
-        fn whoever_comes_and_goes_while_a_room_is_flushed_reads_all_once(steps in steps()) {
+        fn whoever_comes_and_goes_while_a_room_is_flushed_reads_all_once(actions in actions()) {
             let (mut hub, room) = hasty();
-            let mut here: Vec<Reader> = (0..40).map(|_| come(&mut hub, room)).collect();
+            let mut here: Vec<Reader> = (0..40).map(|_| enter(&mut hub, room)).collect();
             let mut gone = Vec::new();
-            for (count, step) in steps.into_iter().enumerate() {
-                match step {
-                    Step::Come => here.push(come(&mut hub, room)),
-                    Step::Go(which) if !here.is_empty() => {
+            for (count, action) in actions.into_iter().enumerate() {
+                match action {
+                    Action::Enter => here.push(enter(&mut hub, room)),
+                    Action::Leave(which) if !here.is_empty() => {
                         let one = here.swap_remove(which.index(here.len()));
                         hub.leave(one.number);
                         gone.push(one);
                     }
-                    Step::Go(_) => {}
-                    Step::Say => {
+                    Action::Leave(_) => {}
+                    Action::Broadcast => {
                         let payload = format!("[{count}]").into_bytes();
                         hub.begin_turn();
-                        hub.say(room, &payload, NONE);
+                        hub.broadcast(room, &payload, NONE);
                         for one in &mut here {
                             frame::append(&mut one.expected, frame::TEXT, &payload);
                         }
                     }
-                    Step::Flush => hub.flush(),
+                    Action::Flush => hub.flush(),
                 }
             }
             while here.iter().chain(&gone).any(|one| hub.lag(one.number) > 0) {

@@ -24,7 +24,7 @@ impl Refusal {
     pub const COUNT: usize = 7;
 
     /// The kind with which it shares its notices: both have one code for clients.
-    pub(super) fn told_as(self) -> usize {
+    pub(super) fn notice_kind(self) -> usize {
         match self {
             Self::Time => Self::Quota as usize,
             Self::Messages => Self::Bytes as usize,

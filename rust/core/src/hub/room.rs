@@ -1,11 +1,11 @@
 //! Rooms as the hot path sees them: members, people and one log.
 
-use crate::hub::room_log::Log;
+use crate::hub::room_log::RoomLog;
 use crate::hub::NONE;
 
 /// Somebody in a room, with all his tabs: one entry of `ppl`.
 #[derive(Debug)]
-pub struct Person {
+pub struct Participant {
     /// The room.
     pub room: u32,
     /// The participant id as JSON, quotes included.
@@ -17,9 +17,9 @@ pub struct Person {
     /// As `x`.
     pub y: Box<[u8]>,
     /// Whether the newest position is not in the log yet.
-    pub moved: bool,
+    pub pointer_moved: bool,
     /// When the next position may go out, µs.
-    pub may_move: u64,
+    pub next_pointer_at: u64,
     /// Whether his notes are dropped.
     pub muted: bool,
     /// Whether others do not see him.
@@ -28,7 +28,7 @@ pub struct Person {
     pub tabs: Vec<u32>,
 }
 
-impl Person {
+impl Participant {
     /// Appends the entry of `ppl`.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.head);
@@ -44,11 +44,11 @@ impl Person {
 #[derive(Debug)]
 pub struct Room {
     /// What its members are owed.
-    pub log: Log,
+    pub log: RoomLog,
     /// Connections in it.
     pub members: Vec<u32>,
     /// People in it, the one who has been there longest first.
-    pub people: Vec<u32>,
+    pub participants: Vec<u32>,
     /// People whose newest position waits for the flush.
     pub movers: Vec<u32>,
     /// How many of its members the flush that is under way has served.
@@ -60,9 +60,9 @@ pub struct Room {
     /// When the flush that it waits for is due, µs; while one is under way, the one after it.
     pub due: u64,
     /// When positions alone may next cause a flush, µs.
-    pub may_move: u64,
+    pub next_pointer_at: u64,
     /// When who comes and goes may next cause a flush, µs.
-    pub may_mention: u64,
+    pub soon_flush_at: u64,
     /// When what it spent on sending will be within its share of the time again, µs.
     pub within_budget: u64,
     /// Until when it rests after its last flush, µs.
@@ -77,7 +77,7 @@ impl Room {
     /// Takes out the member at `seat`; calls `moved` with each who gets another seat, and that.
     ///
     /// A flush that is under way goes on with those whom it has not served.
-    pub fn part(&mut self, seat: usize, mut moved: impl FnMut(u32, usize)) {
+    pub fn remove_member(&mut self, seat: usize, mut moved: impl FnMut(u32, usize)) {
         let mut gap = seat;
         if let Some(served) = self.served.as_mut().filter(|served| seat < **served) {
             *served -= 1;
@@ -95,16 +95,16 @@ impl Room {
 impl Default for Room {
     fn default() -> Self {
         Self {
-            log: Log::default(),
+            log: RoomLog::default(),
             members: Vec::new(),
-            people: Vec::new(),
+            participants: Vec::new(),
             movers: Vec::new(),
             served: None,
             spent: 0,
             queued: false,
             due: 0,
-            may_move: 0,
-            may_mention: 0,
+            next_pointer_at: 0,
+            soon_flush_at: 0,
             within_budget: 0,
             rests_until: 0,
             solo: false,

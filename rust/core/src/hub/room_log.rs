@@ -11,13 +11,13 @@ struct Mark {
 
 /// A linear buffer of complete frames with absolute positions; every member is a cursor into it.
 #[derive(Debug, Default)]
-pub struct Log {
+pub struct RoomLog {
     base: u64,
     bytes: Vec<u8>,
     marks: Vec<Mark>,
 }
 
-impl Log {
+impl RoomLog {
     /// The position after the last frame.
     #[must_use]
     pub fn head(&self) -> u64 {
@@ -59,24 +59,24 @@ impl Log {
         &self.bytes[(from - self.base) as usize..(to - self.base) as usize]
     }
 
-    /// The end of the frame that `position` stands in; `position` itself at a frame's beginning.
+    /// The end of the frame that `offset` stands in; `offset` itself at a frame's beginning.
     #[must_use]
-    pub fn frame_end(&self, position: u64) -> u64 {
-        if position == self.base {
-            return position;
+    pub fn frame_end(&self, offset: u64) -> u64 {
+        if offset == self.base {
+            return offset;
         }
-        let at = self.marks.partition_point(|mark| mark.end < position);
-        self.marks.get(at).map_or(position, |mark| mark.end)
+        let at = self.marks.partition_point(|mark| mark.end < offset);
+        self.marks.get(at).map_or(offset, |mark| mark.end)
     }
 
-    /// The skippable frames that begin at or after `position`, as ranges.
-    pub fn skippable_after(&self, position: u64) -> impl Iterator<Item = (u64, u64)> + '_ {
-        let first = self.marks.partition_point(|mark| mark.end <= position);
+    /// The skippable frames that begin at or after `offset`, as ranges.
+    pub fn skippable_after(&self, offset: u64) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let first = self.marks.partition_point(|mark| mark.end <= offset);
         let mut start = first.checked_sub(1).map_or(self.base, |before| self.marks[before].end);
         self.marks[first..].iter().filter_map(move |mark| {
             let range = (start, mark.end);
             start = mark.end;
-            (mark.skippable && range.0 >= position).then_some(range)
+            (mark.skippable && range.0 >= offset).then_some(range)
         })
     }
 
@@ -87,14 +87,14 @@ impl Log {
         self.marks.clear();
     }
 
-    /// Forgets what lies before `position`, where that frees enough to be worth the move.
-    pub fn forget_before(&mut self, position: u64) {
-        let free = (position - self.base) as usize;
+    /// Forgets what lies before `offset`, where that frees enough to be worth the move.
+    pub fn forget_before(&mut self, offset: u64) {
+        let free = (offset - self.base) as usize;
         if free < WORTH_MOVING || free < self.bytes.len() / 4 {
             return;
         }
         // Whole frames only: `frame_end` counts on the log beginning with a frame.
-        let at = self.marks.partition_point(|mark| mark.end <= position);
+        let at = self.marks.partition_point(|mark| mark.end <= offset);
         let Some(last) = at.checked_sub(1) else { return };
         let cut = self.marks[last].end;
         self.bytes.drain(..(cut - self.base) as usize);
@@ -118,8 +118,8 @@ const WORTH_MOVING: usize = 64 << 10;
 mod tests {
     use super::*;
 
-    fn log(sizes: &[(usize, bool)]) -> (Log, Vec<(u64, u64)>) {
-        let mut log = Log::default();
+    fn log(sizes: &[(usize, bool)]) -> (RoomLog, Vec<(u64, u64)>) {
+        let mut log = RoomLog::default();
         let ranges = sizes
             .iter()
             .map(|&(size, skippable)| log.append(skippable, size, |out| out.resize(out.len() + size, b'x')))
@@ -138,15 +138,15 @@ mod tests {
     #[test]
     fn frame_end_finds_the_boundary() {
         let (log, _) = log(&[(10, false), (200, true), (3, false)]);
-        for (position, end) in [(0, 0), (1, 12), (12, 12), (13, 216), (216, 216), (220, 221), (221, 221)] {
-            assert_eq!(log.frame_end(position), end, "{position}");
+        for (offset, end) in [(0, 0), (1, 12), (12, 12), (13, 216), (216, 216), (220, 221), (221, 221)] {
+            assert_eq!(log.frame_end(offset), end, "{offset}");
         }
     }
 
     #[test]
     fn skippable_frames_are_whole_and_ahead() {
         let (log, _) = log(&[(10, true), (10, false), (10, true), (10, true)]);
-        let after = |position| log.skippable_after(position).collect::<Vec<_>>();
+        let after = |offset| log.skippable_after(offset).collect::<Vec<_>>();
         assert_eq!(after(0), [(0, 12), (24, 36), (36, 48)]);
         assert_eq!(after(1), [(24, 36), (36, 48)]);
         assert_eq!(after(25), [(36, 48)]);

@@ -13,9 +13,9 @@ enum Kind {
 
 /// Where a client stands after a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct SendProgress {
     /// The position in the log.
-    pub cursor: u64,
+    pub offset: u64,
     /// Inserts that are sent whole.
     pub inserts: usize,
     /// Bytes of the next insert that are sent, beyond those sent before.
@@ -55,25 +55,25 @@ impl<'a> Segments<'a> {
         &self.slices
     }
 
-    /// Where a client that stood at `cursor` stands after `bytes` of all pieces were sent.
+    /// Where a client that stood at `offset` stands after `bytes` of all pieces were sent.
     #[must_use]
-    pub fn standing(&self, mut cursor: u64, mut bytes: usize) -> Standing {
+    pub fn progress_after(&self, mut offset: u64, mut bytes: usize) -> SendProgress {
         let mut inserts = 0;
         for (kind, slice) in self.kinds.iter().zip(&self.slices) {
             let whole = bytes >= slice.len();
             match *kind {
-                Kind::Log(end) if whole => cursor = end,
+                Kind::Log(end) if whole => offset = end,
                 Kind::Log(end) if bytes > 0 => {
-                    return Standing { cursor: end - (slice.len() - bytes) as u64, inserts, of_next: 0 };
+                    return SendProgress { offset: end - (slice.len() - bytes) as u64, inserts, of_next: 0 };
                 }
                 // What is left out before an insert is behind the client as soon as that has begun.
-                Kind::Insert(at) if whole => (cursor, inserts) = (at, inserts + 1),
-                Kind::Insert(at) if bytes > 0 => return Standing { cursor: at, inserts, of_next: bytes },
-                Kind::Log(_) | Kind::Insert(_) => return Standing { cursor, inserts, of_next: 0 },
+                Kind::Insert(at) if whole => (offset, inserts) = (at, inserts + 1),
+                Kind::Insert(at) if bytes > 0 => return SendProgress { offset: at, inserts, of_next: bytes },
+                Kind::Log(_) | Kind::Insert(_) => return SendProgress { offset, inserts, of_next: 0 },
             }
             bytes -= slice.len();
         }
-        Standing { cursor: self.end, inserts, of_next: 0 }
+        SendProgress { offset: self.end, inserts, of_next: 0 }
     }
 
     /// The first `limit` bytes of all pieces, one after the other.

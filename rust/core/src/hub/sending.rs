@@ -14,10 +14,10 @@ impl Hub {
     }
 
     /// Whether a client may be told now why something was refused; then it is not for a while.
-    pub fn may_tell_why(&mut self, client: u32, refusal: Refusal) -> bool {
+    pub fn may_notify(&mut self, client: u32, refusal: Refusal) -> bool {
         let now = self.clock.now();
         let Some(it) = self.clients.get_mut(client as usize) else { return false };
-        let quiet_until = &mut it.refused[refusal.told_as()];
+        let quiet_until = &mut it.quiet_until[refusal.notice_kind()];
         let may = *quiet_until <= now;
         if may {
             *quiet_until = now + self.settings.notice_gap;
@@ -26,39 +26,39 @@ impl Hub {
     }
 
     /// Queues a JSON array for one client, after all that it has been told so far.
-    pub fn tell(&mut self, client: u32, payload: &[u8]) {
-        self.insert(client, |out| frame::append(out, frame::TEXT, payload));
+    pub fn send(&mut self, client: u32, payload: &[u8]) {
+        self.send_with(client, |out| frame::append(out, frame::TEXT, payload));
     }
 
     /// Queues finished bytes for one client: the answer to its upgrade, or a frame.
-    pub fn insert(&mut self, client: u32, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn send_with(&mut self, client: u32, write: impl FnOnce(&mut Vec<u8>)) {
         let Some(it) = self.clients.get_mut(client as usize) else { return };
         if it.phase != Phase::Open {
             return;
         }
         let at = self.rooms.get(it.room as usize).map_or(0, |room| room.log.head());
         it.insert(at, write);
-        self.stats.told += 1;
+        self.stats.sent_frames += 1;
         self.queue_client(client);
     }
 
     /// Queues a frame with the people of a room between `before` and `after`.
     ///
     /// Hidden people are among them if the client `sees_all`; it always sees itself.
-    pub fn tell_people(&mut self, client: u32, room: u32, before: &[u8], after: &[u8], sees_all: bool) {
-        let viewer = self.clients.get(client as usize).map_or(NONE, |it| it.person);
-        let people = self.people_of(room, viewer, sees_all);
-        self.insert(client, |out| {
-            frame::append_header(out, frame::TEXT, before.len() + people.len() + after.len());
+    pub fn send_participants(&mut self, client: u32, room: u32, before: &[u8], after: &[u8], sees_all: bool) {
+        let viewer = self.clients.get(client as usize).map_or(NONE, |it| it.participant);
+        let participants = self.participants_json(room, viewer, sees_all);
+        self.send_with(client, |out| {
+            frame::append_header(out, frame::TEXT, before.len() + participants.len() + after.len());
             out.extend_from_slice(before);
-            out.extend_from_slice(&people);
+            out.extend_from_slice(&participants);
             out.extend_from_slice(after);
         });
     }
 
     /// Says a JSON array to a room, the connection `except` left out ([`NONE`] for nobody).
-    pub fn say(&mut self, room: u32, payload: &[u8], except: u32) {
-        self.write(room, payload, except);
+    pub fn broadcast(&mut self, room: u32, payload: &[u8], except: u32) {
+        self.append_to_log(room, payload, except);
         self.queue_room(room);
     }
 
@@ -66,17 +66,17 @@ impl Hub {
     ///
     /// After a restart everybody comes back at once, and a room of a thousand would be told of each
     /// by a thousand system calls.
-    pub fn mention(&mut self, room: u32, payload: &[u8], except: u32) {
-        self.write(room, payload, except);
+    pub fn broadcast_soon(&mut self, room: u32, payload: &[u8], except: u32) {
+        self.append_to_log(room, payload, except);
         if let Some(it) = self.rooms.get(room as usize) {
-            self.queue_room_at(room, it.may_mention);
+            self.queue_room_at(room, it.soon_flush_at);
         }
     }
 
-    fn write(&mut self, room: u32, payload: &[u8], except: u32) {
+    fn append_to_log(&mut self, room: u32, payload: &[u8], except: u32) {
         let Some(it) = self.rooms.get_mut(room as usize) else { return };
         let range = it.log.append(false, payload.len(), |out| out.extend_from_slice(payload));
-        self.stats.said += 1;
+        self.stats.broadcasts += 1;
         self.stats.deliveries += it.members.len() as u64;
         if let Some(client) = self.clients.get_mut(except as usize).filter(|client| client.room == room) {
             client.skip(range);
@@ -85,10 +85,10 @@ impl Hub {
     }
 
     /// Says a frame with all people of a room between `before` and `after`.
-    pub fn say_people(&mut self, room: u32, before: &[u8], after: &[u8]) {
+    pub fn broadcast_participants(&mut self, room: u32, before: &[u8], after: &[u8]) {
         let mut payload = before.to_vec();
-        payload.extend_from_slice(&self.people_of(room, NONE, false));
+        payload.extend_from_slice(&self.participants_json(room, NONE, false));
         payload.extend_from_slice(after);
-        self.say(room, &payload, NONE);
+        self.broadcast(room, &payload, NONE);
     }
 }

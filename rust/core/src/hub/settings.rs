@@ -2,7 +2,7 @@
 
 use crate::limits::meter::Flow;
 use crate::limits::throttle::Rate;
-use crate::wire::frame::Limits;
+use crate::wire::frame::MessageLimits;
 
 /// The usual share of one turn of the loop, µs.
 pub const SHARE: u64 = 1_000;
@@ -11,7 +11,7 @@ pub const SHARE: u64 = 1_000;
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// What a client's message may measure.
-    pub limits: Limits,
+    pub limits: MessageLimits,
     /// A reader that is further behind misses cursor positions.
     pub lag_soft: u64,
     /// A reader that is further behind is closed with 1013.
@@ -59,7 +59,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            limits: Limits { message: 1 << 20, fragments: 1024 },
+            limits: MessageLimits { message: 1 << 20, fragments: 1024 },
             lag_soft: 256 << 10,
             lag_hard: 2 << 20,
             stall: 10_000_000,

@@ -37,9 +37,9 @@ pub struct Stats {
     /// The same by kind of [`Refusal`].
     pub refusals: [u64; Refusal::COUNT],
     /// Messages that were said to a room, its hot ones included.
-    pub said: u64,
+    pub broadcasts: u64,
     /// Frames for one client alone, control frames included.
-    pub told: u64,
+    pub sent_frames: u64,
     /// Messages of rooms, counted once for each client that is to get them.
     pub deliveries: u64,
     /// Of those, cursor positions that slow readers were spared.
@@ -62,14 +62,14 @@ pub struct Stats {
 
 impl Stats {
     /// Counts a flush that took so many microseconds.
-    pub(crate) fn flushed(&mut self, took: u64) {
+    pub(crate) fn count_flush(&mut self, took: u64) {
         self.flushes += 1;
         self.flush_time += took;
         self.flush_times[FLUSH_BOUNDS.partition_point(|bound| *bound < took)] += 1;
     }
 
     /// Counts the end of a connection.
-    pub(crate) fn closed(&mut self, code: u16) {
+    pub(crate) fn count_close(&mut self, code: u16) {
         let known = CLOSE_CODES.iter().position(|one| *one == code);
         self.closes[known.unwrap_or(CLOSE_CODES.len())] += 1;
     }
@@ -87,7 +87,7 @@ pub struct Gauges {
     /// Rooms.
     pub rooms: usize,
     /// People in rooms, once for each room.
-    pub people: usize,
+    pub participants: usize,
     /// Bytes that wait for all clients.
     pub queue: u64,
     /// Bytes that wait for the client for whom most bytes wait.
@@ -101,11 +101,11 @@ impl Hub {
         let mut gauges = Gauges {
             connections: self.clients.len(),
             rooms: self.rooms.len(),
-            people: self.people.len(),
+            participants: self.participants.len(),
             ..Gauges::default()
         };
         for (_, client) in &self.clients {
-            gauges.clients += usize::from(client.greeted && client.phase == Phase::Open);
+            gauges.clients += usize::from(client.has_session && client.phase == Phase::Open);
             gauges.blocked += usize::from(client.blocked);
             let head = self.rooms.get(client.room as usize).map_or(0, |room| room.log.head());
             let lag = client.lag(head);
@@ -124,7 +124,7 @@ mod tests {
     fn a_flush_counts_under_the_first_bound_that_holds_it() {
         let mut stats = Stats::default();
         for took in [0, 50, 51, 250_000, 250_001] {
-            stats.flushed(took);
+            stats.count_flush(took);
         }
         assert_eq!((stats.flushes, stats.flush_time), (5, 500_102));
         let mut expected = [0; FLUSH_BOUNDS.len() + 1];
@@ -136,7 +136,7 @@ mod tests {
     fn codes_that_a_peer_made_up_count_together() {
         let mut stats = Stats::default();
         for code in [1000, 3000, 4999, 4009] {
-            stats.closed(code);
+            stats.count_close(code);
         }
         assert_eq!((stats.closes[0], stats.closes[14], stats.closes[15]), (1, 1, 2));
     }

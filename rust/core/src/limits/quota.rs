@@ -79,7 +79,7 @@ impl Quotas {
     /// Remembers another number of ticks from now on, at least one, and forgives another.
     ///
     /// Ticks that were not remembered before count as ones without points left.
-    pub fn adopt(&mut self, history: usize, forgiven: u32) {
+    pub fn apply_settings(&mut self, history: usize, forgiven: u32) {
         let empty = vec![0; self.points.len()];
         self.history.resize(history.max(1), empty);
         self.forgiven = i32::try_from(forgiven).unwrap_or(i32::MAX);
@@ -274,7 +274,7 @@ mod tests {
         quotas.tick();
         assert!(quotas.spend(slot, 1000));
         for history in [5, 1, 3] {
-            quotas.adopt(history, 0);
+            quotas.apply_settings(history, 0);
             assert_eq!(quotas.points(slot), 200);
             let other = quotas.add(1, 1);
             assert!(quotas.remove(other));

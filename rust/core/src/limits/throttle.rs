@@ -13,7 +13,7 @@ use crate::net::network::Network;
 /// Microseconds in which so many new users may come from one place.
 const HOUR: u64 = 3_600_000_000;
 /// Places that are always remembered before any are forgotten.
-const FEW: usize = 1024;
+const MIN_REMEMBERED: usize = 1024;
 
 /// A bucket of tokens: so many at once, then one more in each interval.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ impl Rate {
 
 /// What takes a token out of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum LimitKind {
     /// A connection.
     Connect = 0,
     /// A room that is made.
@@ -48,61 +48,63 @@ pub enum Deed {
     Failure = 2,
 }
 
-/// How many kinds of [`Deed`] there are.
-pub const DEEDS: usize = 3;
+impl LimitKind {
+    /// How many kinds there are.
+    pub const COUNT: usize = 3;
+}
 
 /// Every number that a throttle goes by.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct ThrottleSettings {
     /// Sockets at once of one IPv4 address or one /64 of IPv6.
     pub sockets: u32,
     /// Sockets at once of one /48 of IPv6.
     pub sockets_48: u32,
-    /// How fast each [`Deed`] may be done.
-    pub rates: [Rate; DEEDS],
+    /// How fast each [`LimitKind`] may be done.
+    pub rates: [Rate; LimitKind::COUNT],
     /// New users in any hour.
-    pub newcomers: u32,
+    pub new_users: u32,
     /// Places that are remembered; of more only those with sockets.
-    pub places: usize,
+    pub subscribers: usize,
 }
 
 /// Whether somebody may connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Admission {
     /// He may, and his socket is counted until it is released.
     Admitted,
     /// He may: nothing is counted there.
     Exempt,
     /// As many sockets as may be are open from there.
-    Crowded,
+    TooManySockets,
     /// Connections come too fast from there.
-    Hasty,
+    TooFast,
 }
 
 /// What is known of a place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Record {
+pub struct AddressUsage {
     /// Sockets that are open from there.
     pub sockets: u32,
     /// When each bucket is full again, µs: a bucket of tokens as one number.
-    pub full: [u64; DEEDS],
+    pub full: [u64; LimitKind::COUNT],
     /// When new users came in the last hour, µs, the earliest first.
-    pub newcomers: Vec<u64>,
+    pub new_users: Vec<u64>,
 }
 
-impl Record {
-    fn may(&self, deed: Deed, rate: Rate, now: u64) -> bool {
-        rate.may(self.full[deed as usize], now)
+impl AddressUsage {
+    fn may(&self, kind: LimitKind, rate: Rate, now: u64) -> bool {
+        rate.may(self.full[kind as usize], now)
     }
 
-    fn take(&mut self, deed: Deed, rate: Rate, now: u64) {
-        rate.take(&mut self.full[deed as usize], now);
+    fn take(&mut self, kind: LimitKind, rate: Rate, now: u64) {
+        rate.take(&mut self.full[kind as usize], now);
     }
 
     /// Whether forgetting it changes nothing.
     fn is_idle(&self, now: u64) -> bool {
         let is_rested = self.full.iter().all(|full| *full <= now);
-        self.sockets == 0 && is_rested && self.newcomers.iter().all(|came| came + HOUR <= now)
+        self.sockets == 0 && is_rested && self.new_users.iter().all(|came| came + HOUR <= now)
     }
 }
 
@@ -111,28 +113,28 @@ impl Record {
 /// Addresses are chosen by anybody with enough IPv6, so the maps hash with the randomly keyed
 /// `SipHash` of the standard library.
 pub struct Throttle {
-    limits: Limits,
+    settings: ThrottleSettings,
     exempt: Vec<Network>,
-    places: HashMap<Subscriber, Record>,
+    subscribers: HashMap<Subscriber, AddressUsage>,
     /// Sockets of each /48.
     sockets_48: HashMap<u64, u32>,
     /// How many places there must be before the idle ones are looked for.
-    crowd: usize,
+    prune_at: usize,
 }
 
 impl Throttle {
     /// Makes a throttle that knows nobody yet, and takes no notice of the networks that are exempt.
     #[must_use]
-    pub fn new(limits: Limits, exempt: Vec<Network>) -> Self {
-        let crowd = FEW.min(limits.places);
-        Self { limits, exempt, places: HashMap::new(), sockets_48: HashMap::new(), crowd }
+    pub fn new(settings: ThrottleSettings, exempt: Vec<Network>) -> Self {
+        let prune_at = MIN_REMEMBERED.min(settings.subscribers);
+        Self { settings, exempt, subscribers: HashMap::new(), sockets_48: HashMap::new(), prune_at }
     }
 
     /// Goes by other numbers from now on; what has been counted stays.
-    pub fn adopt(&mut self, other: &Self) {
-        self.limits = other.limits.clone();
+    pub fn apply_settings(&mut self, other: &Self) {
+        self.settings = other.settings.clone();
         self.exempt.clone_from(&other.exempt);
-        self.crowd = FEW.min(self.limits.places).max(self.places.len());
+        self.prune_at = MIN_REMEMBERED.min(self.settings.subscribers).max(self.subscribers.len());
     }
 
     /// Whether nothing is counted at an address.
@@ -142,59 +144,59 @@ impl Throttle {
     }
 
     /// Says whether an address may connect at the time `now` (µs), and counts its socket if so.
-    pub fn connect(&mut self, address: IpAddr, now: u64) -> Answer {
+    pub fn connect(&mut self, address: IpAddr, now: u64) -> Admission {
         if self.is_exempt(address) {
-            return Answer::Exempt;
+            return Admission::Exempt;
         }
-        let place = Subscriber::of(address);
-        let (most, rate) = (self.limits.sockets, self.limits.rates[Deed::Connect as usize]);
-        let most_48 = self.limits.sockets_48;
-        let wider = place.wider();
+        let subscriber = Subscriber::of(address);
+        let (most, rate) = (self.settings.sockets, self.settings.rates[LimitKind::Connect as usize]);
+        let most_48 = self.settings.sockets_48;
+        let wider = subscriber.wider();
         let is_full_48 =
             wider.is_some_and(|wider| self.sockets_48.get(&wider).is_some_and(|count| *count >= most_48));
-        let record = self.record(place, now);
-        if is_full_48 || record.sockets >= most {
-            return Answer::Crowded;
+        let usage = self.usage(subscriber, now);
+        if is_full_48 || usage.sockets >= most {
+            return Admission::TooManySockets;
         }
-        if !record.may(Deed::Connect, rate, now) {
-            return Answer::Hasty;
+        if !usage.may(LimitKind::Connect, rate, now) {
+            return Admission::TooFast;
         }
-        record.take(Deed::Connect, rate, now);
-        record.sockets += 1;
+        usage.take(LimitKind::Connect, rate, now);
+        usage.sockets += 1;
         if let Some(wider) = wider {
             *self.sockets_48.entry(wider).or_default() += 1;
         }
-        Answer::Admitted
+        Admission::Admitted
     }
 
     /// What [`Throttle::connect`] would say; nothing is counted.
     #[must_use]
-    pub fn look(&self, address: IpAddr, now: u64) -> Answer {
+    pub fn peek(&self, address: IpAddr, now: u64) -> Admission {
         if self.is_exempt(address) {
-            return Answer::Exempt;
+            return Admission::Exempt;
         }
-        let place = Subscriber::of(address);
-        let count_48 = place.wider().and_then(|wider| self.sockets_48.get(&wider));
-        let record = self.places.get(&place);
-        if count_48.is_some_and(|count| *count >= self.limits.sockets_48)
-            || record.map_or(0, |record| record.sockets) >= self.limits.sockets
+        let subscriber = Subscriber::of(address);
+        let count_48 = subscriber.wider().and_then(|wider| self.sockets_48.get(&wider));
+        let usage = self.subscribers.get(&subscriber);
+        if count_48.is_some_and(|count| *count >= self.settings.sockets_48)
+            || usage.map_or(0, |usage| usage.sockets) >= self.settings.sockets
         {
-            return Answer::Crowded;
+            return Admission::TooManySockets;
         }
-        if self.may(Deed::Connect, address, now) {
-            Answer::Admitted
+        if self.may(LimitKind::Connect, address, now) {
+            Admission::Admitted
         } else {
-            Answer::Hasty
+            Admission::TooFast
         }
     }
 
-    /// Counts one socket less; for each [`Answer::Admitted`] once.
+    /// Counts one socket less; for each [`Admission::Admitted`] once.
     pub fn release(&mut self, address: IpAddr) {
-        let place = Subscriber::of(address);
-        if let Some(record) = self.places.get_mut(&place) {
-            record.sockets = record.sockets.saturating_sub(1);
+        let subscriber = Subscriber::of(address);
+        if let Some(usage) = self.subscribers.get_mut(&subscriber) {
+            usage.sockets = usage.sockets.saturating_sub(1);
         }
-        let Some(wider) = place.wider() else { return };
+        let Some(wider) = subscriber.wider() else { return };
         if let Some(count) = self.sockets_48.get_mut(&wider) {
             *count = count.saturating_sub(1);
             if *count == 0 {
@@ -205,105 +207,109 @@ impl Throttle {
 
     /// Whether [`Throttle::spend`] would say yes.
     #[must_use]
-    pub fn may(&self, deed: Deed, address: IpAddr, now: u64) -> bool {
-        let rate = self.limits.rates[deed as usize];
-        let record = self.places.get(&Subscriber::of(address));
-        record.is_none_or(|record| record.may(deed, rate, now)) || self.is_exempt(address)
+    pub fn may(&self, kind: LimitKind, address: IpAddr, now: u64) -> bool {
+        let rate = self.settings.rates[kind as usize];
+        let usage = self.subscribers.get(&Subscriber::of(address));
+        usage.is_none_or(|usage| usage.may(kind, rate, now)) || self.is_exempt(address)
     }
 
     /// Takes a token for a deed out of an address's bucket; false where there is none.
-    pub fn spend(&mut self, deed: Deed, address: IpAddr, now: u64) -> bool {
+    pub fn spend(&mut self, kind: LimitKind, address: IpAddr, now: u64) -> bool {
         if self.is_exempt(address) {
             return true;
         }
-        let rate = self.limits.rates[deed as usize];
-        let record = self.record(Subscriber::of(address), now);
-        let may = record.may(deed, rate, now);
+        let rate = self.settings.rates[kind as usize];
+        let usage = self.usage(Subscriber::of(address), now);
+        let may = usage.may(kind, rate, now);
         if may {
-            record.take(deed, rate, now);
+            usage.take(kind, rate, now);
         }
         may
     }
 
     /// Counts a new user; false where as many as may be have come in the last hour.
-    pub fn welcome(&mut self, address: IpAddr, now: u64) -> bool {
+    pub fn admit_new_user(&mut self, address: IpAddr, now: u64) -> bool {
         if self.is_exempt(address) {
             return true;
         }
-        let most = self.limits.newcomers as usize;
-        let newcomers = &mut self.record(Subscriber::of(address), now).newcomers;
-        newcomers.retain(|came| came + HOUR > now);
-        let may = newcomers.len() < most;
+        let most = self.settings.new_users as usize;
+        let new_users = &mut self.usage(Subscriber::of(address), now).new_users;
+        new_users.retain(|came| came + HOUR > now);
+        let may = new_users.len() < most;
         if may {
-            newcomers.push(now);
+            new_users.push(now);
         }
         may
     }
 
     /// Forgets the places of which nothing needs to be known, and gives their number.
     pub fn prune(&mut self, now: u64) -> usize {
-        let before = self.places.len();
-        self.places.retain(|_, record| !record.is_idle(now));
-        self.give_back();
-        before - self.places.len()
+        let before = self.subscribers.len();
+        self.subscribers.retain(|_, usage| !usage.is_idle(now));
+        self.release_memory();
+        before - self.subscribers.len()
     }
 
     /// What is known of each place, by an address of it.
-    pub fn records(&self) -> impl Iterator<Item = (IpAddr, &Record)> {
-        self.places.iter().map(|(place, record)| (place.address(), record))
+    pub fn usages(&self) -> impl Iterator<Item = (IpAddr, &AddressUsage)> {
+        self.subscribers.iter().map(|(subscriber, usage)| (subscriber.address(), usage))
     }
 
     /// Knows of an address's place what was known elsewhere.
-    pub fn restore(&mut self, address: IpAddr, record: Record, now: u64) {
-        let place = Subscriber::of(address);
-        if let Some(wider) = place.wider().filter(|_| record.sockets > 0) {
-            *self.sockets_48.entry(wider).or_default() += record.sockets;
+    pub fn restore(&mut self, address: IpAddr, usage: AddressUsage, now: u64) {
+        let subscriber = Subscriber::of(address);
+        if let Some(wider) = subscriber.wider().filter(|_| usage.sockets > 0) {
+            *self.sockets_48.entry(wider).or_default() += usage.sockets;
         }
-        *self.record(place, now) = record;
+        *self.usage(subscriber, now) = usage;
     }
 
     /// How many places are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.subscribers.len()
     }
 
     /// Whether none is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.subscribers.is_empty()
     }
 
     /// Bytes of memory that are in use, as near as can be told.
     #[must_use]
     pub fn size(&self) -> usize {
-        let newcomers: usize = self.places.values().map(|record| record.newcomers.capacity() * 8).sum();
+        let new_users: usize = self.subscribers.values().map(|usage| usage.new_users.capacity() * 8).sum();
         // A hash map has a byte of its own for each entry, and is at most 7/8 full.
-        let places = self.places.capacity() * 8 / 7 * (size_of::<(Subscriber, Record)>() + 1);
-        places + newcomers + self.sockets_48.capacity() * 8 / 7 * (size_of::<(u64, u32)>() + 1)
+        let subscribers = self.subscribers.capacity() * 8 / 7 * (size_of::<(Subscriber, AddressUsage)>() + 1);
+        subscribers + new_users + self.sockets_48.capacity() * 8 / 7 * (size_of::<(u64, u32)>() + 1)
     }
 
     /// The record of a place, for which room is made first.
-    fn record(&mut self, place: Subscriber, now: u64) -> &mut Record {
-        if self.places.len() >= self.crowd && !self.places.contains_key(&place) {
+    fn usage(&mut self, subscriber: Subscriber, now: u64) -> &mut AddressUsage {
+        if self.subscribers.len() >= self.prune_at && !self.subscribers.contains_key(&subscriber) {
             self.prune(now);
-            if self.places.len() >= self.limits.places {
+            if self.subscribers.len() >= self.settings.subscribers {
                 // Whoever has so many addresses can make us forget how fast he was, but neither
                 // his sockets nor how much memory there is.
-                self.places.retain(|_, record| record.sockets > 0);
-                self.give_back();
+                self.subscribers.retain(|_, usage| usage.sockets > 0);
+                self.release_memory();
             }
             // Twice as many: so each place is looked at twice on the average, however many come.
-            self.crowd = self.limits.places.min(FEW.max(2 * self.places.len())).max(self.places.len() + 1);
+            self.prune_at = self
+                .settings
+                .subscribers
+                .min(MIN_REMEMBERED.max(2 * self.subscribers.len()))
+                .max(self.subscribers.len() + 1);
         }
-        self.places.entry(place).or_default()
+        self.subscribers.entry(subscriber).or_default()
     }
 
-    fn give_back(&mut self) {
-        if self.places.capacity() > FEW.max(4 * self.places.len()) {
-            self.places.shrink_to(2 * self.places.len());
+    fn release_memory(&mut self) {
+        if self.subscribers.capacity() > MIN_REMEMBERED.max(4 * self.subscribers.len()) {
+            self.subscribers.shrink_to(2 * self.subscribers.len());
         }
-        if self.sockets_48.capacity() > FEW.max(4 * self.sockets_48.len()) {
+        if self.sockets_48.capacity() > MIN_REMEMBERED.max(4 * self.sockets_48.len()) {
             self.sockets_48.shrink_to(2 * self.sockets_48.len());
         }
     }
@@ -315,19 +321,22 @@ mod tests {
 
     const SECOND: u64 = 1_000_000;
 
-    fn limits() -> Limits {
+    fn settings() -> ThrottleSettings {
         let slow = Rate { burst: 2, interval: SECOND };
-        Limits {
+        ThrottleSettings {
             sockets: 3,
             sockets_48: 5,
             rates: [Rate { burst: 4, interval: SECOND / 5 }, slow, slow],
-            newcomers: 3,
-            places: 100_000,
+            new_users: 3,
+            subscribers: 100_000,
         }
     }
 
     fn throttle() -> Throttle {
-        Throttle::new(limits(), vec![Network::parse("127.0.0.0/8").unwrap(), Network::parse("::1").unwrap()])
+        Throttle::new(
+            settings(),
+            vec![Network::parse("127.0.0.0/8").unwrap(), Network::parse("::1").unwrap()],
+        )
     }
 
     fn ip(text: &str) -> IpAddr {
@@ -338,12 +347,12 @@ mod tests {
     fn sockets_are_counted_until_they_are_released() {
         let mut throttle = throttle();
         for second in 0..3 {
-            assert_eq!(throttle.connect(ip("192.0.2.1"), second * SECOND), Answer::Admitted);
+            assert_eq!(throttle.connect(ip("192.0.2.1"), second * SECOND), Admission::Admitted);
         }
-        assert_eq!(throttle.connect(ip("::ffff:192.0.2.1"), 9 * SECOND), Answer::Crowded);
-        assert_eq!(throttle.connect(ip("192.0.2.2"), 9 * SECOND), Answer::Admitted);
+        assert_eq!(throttle.connect(ip("::ffff:192.0.2.1"), 9 * SECOND), Admission::TooManySockets);
+        assert_eq!(throttle.connect(ip("192.0.2.2"), 9 * SECOND), Admission::Admitted);
         throttle.release(ip("192.0.2.1"));
-        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Answer::Admitted);
+        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Admission::Admitted);
     }
 
     #[test]
@@ -353,10 +362,10 @@ mod tests {
             for round in 0..12 {
                 // All bounds are met on the way: of sockets, of a /48, of connections in a second.
                 let now = round / 6 * SECOND / 4;
-                let answer = throttle.look(ip(address), now);
-                assert_eq!(throttle.look(ip(address), now), answer);
-                assert_eq!(throttle.connect(ip(address), now), answer, "{address} {round}");
-                if round % 2 == 0 && answer == Answer::Admitted {
+                let admission = throttle.peek(ip(address), now);
+                assert_eq!(throttle.peek(ip(address), now), admission);
+                assert_eq!(throttle.connect(ip(address), now), admission, "{address} {round}");
+                if round % 2 == 0 && admission == Admission::Admitted {
                     throttle.release(ip(address));
                 }
             }
@@ -367,15 +376,15 @@ mod tests {
     fn another_throttle_goes_on_with_what_one_knew() {
         let mut first = throttle();
         for address in ["192.0.2.1", "2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:2::1"] {
-            assert_eq!(first.connect(ip(address), 7), Answer::Admitted);
+            assert_eq!(first.connect(ip(address), 7), Admission::Admitted);
         }
-        assert!(first.welcome(ip("192.0.2.1"), 7) && first.spend(Deed::Room, ip("192.0.2.1"), 7));
+        assert!(first.admit_new_user(ip("192.0.2.1"), 7) && first.spend(LimitKind::Room, ip("192.0.2.1"), 7));
         let mut second = throttle();
-        for (address, record) in first.records() {
-            second.restore(address, record.clone(), 7);
+        for (address, usage) in first.usages() {
+            second.restore(address, usage.clone(), 7);
         }
         let known = |throttle: &Throttle| {
-            let mut all: Vec<_> = throttle.records().map(|(at, it)| (at, it.clone())).collect();
+            let mut all: Vec<_> = throttle.usages().map(|(at, it)| (at, it.clone())).collect();
             all.sort_by_key(|(at, _)| *at);
             all
         };
@@ -389,70 +398,70 @@ mod tests {
     fn other_numbers_hold_for_those_who_are_here() {
         let mut throttle = throttle();
         for _ in 0..3 {
-            assert_eq!(throttle.connect(ip("192.0.2.1"), 0), Answer::Admitted);
+            assert_eq!(throttle.connect(ip("192.0.2.1"), 0), Admission::Admitted);
         }
-        let wider = Limits { sockets: 4, places: 1, ..limits() };
-        throttle.adopt(&Throttle::new(wider, vec![Network::parse("192.0.2.9").unwrap()]));
-        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Answer::Admitted);
-        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Answer::Crowded);
-        assert_eq!(throttle.connect(ip("192.0.2.9"), 0), Answer::Exempt);
-        assert_eq!(throttle.connect(ip("127.0.0.1"), 0), Answer::Admitted);
-        throttle.adopt(&Throttle::new(limits(), Vec::new()));
-        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Answer::Crowded);
+        let wider = ThrottleSettings { sockets: 4, subscribers: 1, ..settings() };
+        throttle.apply_settings(&Throttle::new(wider, vec![Network::parse("192.0.2.9").unwrap()]));
+        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Admission::Admitted);
+        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Admission::TooManySockets);
+        assert_eq!(throttle.connect(ip("192.0.2.9"), 0), Admission::Exempt);
+        assert_eq!(throttle.connect(ip("127.0.0.1"), 0), Admission::Admitted);
+        throttle.apply_settings(&Throttle::new(settings(), Vec::new()));
+        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Admission::TooManySockets);
     }
 
     #[test]
     fn a_64_is_one_place_and_a_48_has_a_bound_of_its_own() {
         let mut throttle = throttle();
         for last in 1..=3 {
-            assert_eq!(throttle.connect(ip(&format!("2001:db8:0:1::{last}")), 0), Answer::Admitted);
+            assert_eq!(throttle.connect(ip(&format!("2001:db8:0:1::{last}")), 0), Admission::Admitted);
         }
-        assert_eq!(throttle.connect(ip("2001:db8:0:1:ffff::"), 0), Answer::Crowded);
+        assert_eq!(throttle.connect(ip("2001:db8:0:1:ffff::"), 0), Admission::TooManySockets);
         for net in 2..=3 {
-            assert_eq!(throttle.connect(ip(&format!("2001:db8:0:{net}::1")), 0), Answer::Admitted);
+            assert_eq!(throttle.connect(ip(&format!("2001:db8:0:{net}::1")), 0), Admission::Admitted);
         }
-        assert_eq!(throttle.connect(ip("2001:db8:0:4::1"), 0), Answer::Crowded);
-        assert_eq!(throttle.connect(ip("2001:db8:1:4::1"), 0), Answer::Admitted);
+        assert_eq!(throttle.connect(ip("2001:db8:0:4::1"), 0), Admission::TooManySockets);
+        assert_eq!(throttle.connect(ip("2001:db8:1:4::1"), 0), Admission::Admitted);
         throttle.release(ip("2001:db8:0:1::1"));
-        assert_eq!(throttle.connect(ip("2001:db8:0:4::1"), 0), Answer::Admitted);
+        assert_eq!(throttle.connect(ip("2001:db8:0:4::1"), 0), Admission::Admitted);
     }
 
     #[test]
     fn connects_come_back_one_by_one() {
         let mut throttle = throttle();
         let come_and_go = |throttle: &mut Throttle, now| {
-            let answer = throttle.connect(ip("192.0.2.1"), now);
-            if answer == Answer::Admitted {
+            let admission = throttle.connect(ip("192.0.2.1"), now);
+            if admission == Admission::Admitted {
                 throttle.release(ip("192.0.2.1"));
             }
-            answer
+            admission
         };
         for _ in 0..4 {
-            assert_eq!(come_and_go(&mut throttle, 0), Answer::Admitted);
+            assert_eq!(come_and_go(&mut throttle, 0), Admission::Admitted);
         }
-        assert_eq!(come_and_go(&mut throttle, SECOND / 5 - 1), Answer::Hasty);
-        assert_eq!(come_and_go(&mut throttle, SECOND / 5), Answer::Admitted);
-        assert_eq!(come_and_go(&mut throttle, SECOND / 5), Answer::Hasty);
+        assert_eq!(come_and_go(&mut throttle, SECOND / 5 - 1), Admission::TooFast);
+        assert_eq!(come_and_go(&mut throttle, SECOND / 5), Admission::Admitted);
+        assert_eq!(come_and_go(&mut throttle, SECOND / 5), Admission::TooFast);
     }
 
     #[test]
     fn newcomers_are_counted_over_any_hour() {
         let mut throttle = throttle();
         for minute in [0, 30, 59] {
-            assert!(throttle.welcome(ip("192.0.2.1"), minute * 60 * SECOND));
+            assert!(throttle.admit_new_user(ip("192.0.2.1"), minute * 60 * SECOND));
         }
-        assert!(!throttle.welcome(ip("192.0.2.1"), HOUR - 1));
-        assert!(throttle.welcome(ip("192.0.2.1"), HOUR));
-        assert!(!throttle.welcome(ip("192.0.2.1"), HOUR + 1));
+        assert!(!throttle.admit_new_user(ip("192.0.2.1"), HOUR - 1));
+        assert!(throttle.admit_new_user(ip("192.0.2.1"), HOUR));
+        assert!(!throttle.admit_new_user(ip("192.0.2.1"), HOUR + 1));
     }
 
     #[test]
     fn nothing_is_counted_where_it_is_exempt() {
         let mut throttle = throttle();
         for _ in 0..100 {
-            assert_eq!(throttle.connect(ip("127.0.0.9"), 0), Answer::Exempt);
-            assert!(throttle.spend(Deed::Room, ip("::1"), 0) && throttle.welcome(ip("::1"), 0));
-            assert!(throttle.may(Deed::Failure, ip("::ffff:127.0.0.1"), 0));
+            assert_eq!(throttle.connect(ip("127.0.0.9"), 0), Admission::Exempt);
+            assert!(throttle.spend(LimitKind::Room, ip("::1"), 0) && throttle.admit_new_user(ip("::1"), 0));
+            assert!(throttle.may(LimitKind::Failure, ip("::ffff:127.0.0.1"), 0));
         }
         assert!(throttle.is_empty());
     }
@@ -461,9 +470,9 @@ mod tests {
     fn memory_is_bounded_whatever_comes() {
         let mut throttle = throttle();
         for number in 0..400_000_u32 {
-            let place = u64::from(number) << 16 | 0x2001 << 48;
-            let address = IpAddr::V6((u128::from(place) << 64).into());
-            assert!(throttle.welcome(address, 0));
+            let subscriber = u64::from(number) << 16 | 0x2001 << 48;
+            let address = IpAddr::V6((u128::from(subscriber) << 64).into());
+            assert!(throttle.admit_new_user(address, 0));
             assert!(throttle.len() <= 100_000);
         }
         assert!(throttle.size() <= 20 << 20, "{}", throttle.size());
@@ -473,9 +482,9 @@ mod tests {
 
     #[test]
     fn whoever_has_sockets_is_never_forgotten() {
-        let mut throttle = Throttle::new(Limits { places: 10, ..limits() }, Vec::new());
+        let mut throttle = Throttle::new(ThrottleSettings { subscribers: 10, ..settings() }, Vec::new());
         for last in 0..50 {
-            assert_eq!(throttle.connect(IpAddr::V4([192, 0, 2, last].into()), 0), Answer::Admitted);
+            assert_eq!(throttle.connect(IpAddr::V4([192, 0, 2, last].into()), 0), Admission::Admitted);
         }
         assert_eq!(throttle.len(), 50);
         for last in 0..50 {

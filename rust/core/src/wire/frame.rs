@@ -26,7 +26,7 @@ const CONTROL_MAX: usize = 125;
 
 /// What one message of a client may measure.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct MessageLimits {
     /// Bytes of a whole message, all fragments together.
     pub message: usize,
     /// Fragments of a message.
@@ -79,7 +79,7 @@ pub enum Parsed {
 ///
 /// Sizes are judged from the header, before the payload arrives, so that nothing is ever
 /// allocated for a frame that is too large.
-pub fn parse(bytes: &mut [u8], pending: &mut Option<Box<Fragments>>, limits: Limits) -> Parsed {
+pub fn parse(bytes: &mut [u8], pending: &mut Option<Box<Fragments>>, limits: MessageLimits) -> Parsed {
     if bytes.len() < 2 {
         return Parsed::Incomplete;
     }
@@ -262,7 +262,7 @@ pub fn append(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
 
 /// Appends a text frame as a client would send it, masked by zeros (RFC 6455 section 5.3), so that
 /// [`parse`] can read it again.
-pub(crate) fn append_to_read(out: &mut Vec<u8>, text: &[u8]) {
+pub(crate) fn append_masked(out: &mut Vec<u8>, text: &[u8]) {
     let head = out.len();
     append_header(out, TEXT, text.len());
     out[head + 1] |= MASKED;
@@ -290,7 +290,7 @@ pub fn append_close(out: &mut Vec<u8>, code: u16, reason: &str) {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { message: 1000, fragments: 3 };
+    const LIMITS: MessageLimits = MessageLimits { message: 1000, fragments: 3 };
 
     fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
         let key = [1, 2, 3, 4];

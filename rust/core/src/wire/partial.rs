@@ -6,12 +6,12 @@ const LONG: usize = 16 << 10;
 
 /// The beginning of a frame.
 #[derive(Debug, Default)]
-pub struct Partial {
+pub struct PartialFrame {
     bytes: Vec<u8>,
     filled: usize,
 }
 
-impl Partial {
+impl PartialFrame {
     /// What has come.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_long_frame_grows_where_it_lies() {
-        let mut partial = Partial::default();
+        let mut partial = PartialFrame::default();
         partial.keep(b"head", LONG + 1);
         assert_eq!((partial.bytes(), partial.missing()), (&b"head"[..], LONG - 3));
         let place = partial.bytes().as_ptr();
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_short_frame_is_put_together_anew() {
-        let mut partial = Partial::default();
+        let mut partial = PartialFrame::default();
         partial.keep(b"head", LONG);
         assert_eq!((partial.bytes(), partial.missing()), (&b"head"[..], 0));
         partial.keep(b"he", 0);
