@@ -1,5 +1,13 @@
-//! Plain data and untrusted bytes of fortepiano: frames, hot messages, room logs, quotas, bans and
-//! the writes to sockets. No Python object comes in here, so the tests and the fuzzers need none.
+//! The core of fortepiano: frames, hot messages, room logs, quotas, bans and writes to sockets.
+//!
+//! The crate handles plain data and untrusted bytes and knows no Python object. Therefore its tests and
+//! fuzzers need no interpreter.
+//!
+//! - [`wire`]: bytes as clients send and receive them;
+//! - [`hub`]: connections, rooms and participants;
+//! - [`limits`]: quotas and rate limits;
+//! - [`net`]: addresses, networks and bans;
+//! - [`sys`]: sockets and the clock.
 
 pub mod hub;
 pub mod limits;

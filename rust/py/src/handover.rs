@@ -50,7 +50,7 @@ fn pack_client<'py>(py: Python<'py>, hub: &mut Hub, client: i64) -> PyResult<Opt
     let (phase, until) = match it.phase {
         Phase::Open => ("open", 0),
         Phase::Closing(until) => ("closing", until),
-        Phase::Deaf(until) => ("deaf", until),
+        Phase::Discarding(until) => ("deaf", until),
         Phase::Closed(until) => ("closed", until),
     };
     dict.set_item("phase", phase)?;
@@ -88,7 +88,7 @@ fn unpack_client(hub: &mut Hub, fd: i32, quota: i64, packed: &Bound<'_, PyDict>)
     let phase = match needed::<String>(packed, "phase")?.as_str() {
         "open" => Phase::Open,
         "closing" => Phase::Closing(until),
-        "deaf" => Phase::Deaf(until),
+        "deaf" => Phase::Discarding(until),
         "closed" => Phase::Closed(until),
         other => return Err(PyValueError::new_err(format!("no connection is {other:?}"))),
     };

@@ -32,7 +32,7 @@ fn scan_text<'py>(
             ("n", time, array, notes.count).into_pyobject(py)
         }
         Element::BadNotes => ("bad notes",).into_pyobject(py),
-        Element::Mouse { x, y } => ("m", bytes(*x), bytes(*y)).into_pyobject(py),
+        Element::Pointer { x, y } => ("m", bytes(*x), bytes(*y)).into_pyobject(py),
         Element::Time { echo } => ("t", echo.map(bytes)).into_pyobject(py),
         Element::Cold(span) => ("cold", bytes(*span)).into_pyobject(py),
     };

@@ -1,4 +1,4 @@
-//! One connection: where it stands in its room's log, and what it alone is owed.
+//! One connection: its offset in the room's log, and the frames for this client alone.
 
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
@@ -12,16 +12,16 @@ use crate::net::address::Subscriber;
 use crate::wire::frame::{self, Fragments};
 use crate::wire::partial::PartialFrame;
 
-/// Finished frames for one client, which go out when its cursor reaches `at`.
+/// Finished frames for one client, sent when the client's offset reaches `at`.
 #[derive(Debug)]
 struct Insert {
     at: u64,
-    /// Bytes at the beginning that end a frame whose beginning is on the wire already.
+    /// The bytes at the beginning that complete a frame whose first part was already sent.
     tail: usize,
     bytes: Vec<u8>,
 }
 
-/// What most clients do not need most of the time.
+/// State that most clients do not need most of the time.
 #[derive(Debug, Default)]
 pub struct Pending {
     /// The beginning of a frame whose end has not arrived.
@@ -29,9 +29,9 @@ pub struct Pending {
     /// The fragments of a message whose end has not arrived.
     pub fragments: Option<Box<Fragments>>,
     inserts: VecDeque<Insert>,
-    /// Bytes of the first insert that are sent.
+    /// The number of bytes of the first insert already sent.
     sent: usize,
-    /// Ranges of the log that are not for this client: what it wrote itself. In order.
+    /// Ranges of the log that this client must not receive, in order: its own messages.
     skips: VecDeque<(u64, u64)>,
 }
 
@@ -44,75 +44,77 @@ impl Pending {
     }
 }
 
-/// How far the end of a connection has come.
+/// The stages of a connection's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// It plays.
+    /// The connection is in use.
     Open,
-    /// A close frame is written or queued; the peer's is awaited until the time (µs).
+    /// A close frame is written or queued; the peer's answer is awaited until this time (µs).
     Closing(u64),
-    /// It broke RFC 6455 and was told so: until the time (µs) nothing that it sends is looked at,
-    /// but it is read, because a reset would overtake the close frame.
-    Deaf(u64),
-    /// Both sides have said it: gone as soon as ours is written, at the time (µs) at the latest.
+    /// The client violated the protocol or a limit, and its close frame is queued.
+    ///
+    /// Until this time (µs) its bytes are read and discarded: a reset would overtake the close frame.
+    Discarding(u64),
+    /// Both close frames exist: the connection ends once ours is written, at this time (µs) at the
+    /// latest.
     Closed(u64),
 }
 
 /// One connection.
 #[derive(Debug)]
-#[allow(clippy::struct_excessive_bools)] // each is a fact of its own, and they take a byte
+#[allow(clippy::struct_excessive_bools)] // independent facts, one byte each
 pub struct Client {
-    /// Its socket, owned by the event loop.
+    /// The socket, owned by the event loop.
     pub fd: RawFd,
-    /// Where its end stands.
+    /// The stage of the connection's life.
     pub phase: Phase,
-    /// Whether `hi` was said: hot messages before it are ignored.
+    /// Whether the client sent `hi`; hot messages before that are ignored.
     pub has_session: bool,
     /// Whether the socket was full at the last write.
     pub blocked: bool,
-    /// Whether the socket is known to the epoll set.
+    /// Whether the socket is registered in the epoll set.
     pub watched: bool,
-    /// Whether it waits in the hub's list of clients to flush.
+    /// Whether the client is in the hub's list of clients to flush.
     pub queued: bool,
-    /// Whether its bytes begin with a frame that was put off, which has been counted.
+    /// Whether the stored bytes begin with a deferred frame, which was counted already.
     pub is_deferred: bool,
-    /// When it was sent a ping that nothing has followed, µs; [`u64::MAX`] where there is none.
+    /// The time of a ping that no byte has followed, µs; [`u64::MAX`] if there is none.
     pub pinged_at: u64,
-    /// The room it is in, or [`NONE`].
+    /// The room of the client, or [`NONE`].
     pub room: u32,
-    /// Its place in the room's list of members.
+    /// The client's index in the room's list of members.
     pub seat: u32,
-    /// The person it plays as, or [`NONE`].
+    /// The participant that the client plays as, or [`NONE`].
     pub participant: u32,
-    /// Its user's quota.
+    /// The quota of the client's user.
     pub quota: u32,
-    /// The position of the room's log up to which it has everything.
+    /// The offset in the room's log up to which everything was sent.
     pub offset: u64,
-    /// When it came, µs.
+    /// The time of connecting, µs.
     pub connected_at: u64,
-    /// When a byte last came from it, µs.
+    /// The time of the last byte received, µs.
     pub last_received: u64,
-    /// When it last took a byte, µs; counts while it is blocked.
+    /// The time when the socket last took a byte, µs; used while the socket is full.
     pub last_sent: u64,
-    /// Until when it is not told again why something was refused, µs, by kind of refusal.
+    /// The times until which the client gets no further notice, µs, by kind of refusal.
     pub quiet_until: [u64; Refusal::COUNT],
-    /// When it last asked for the time, µs.
+    /// The time of the last request for the time, µs.
     pub last_time_request: u64,
-    /// When its own bucket of requests for the time is full again, µs; counts before `hi`.
+    /// The time when the client's own bucket of time requests is full again, µs; used before `hi`.
     pub time_full_at: u64,
-    /// Where it comes from, if that is counted.
+    /// The subscriber whose limits the client shares, if any apply.
     pub subscriber: Option<Subscriber>,
-    /// Whether it plays where others may not.
+    /// Whether the client may play in spite of `crownsolo` and mutes.
     pub plays_anywhere: bool,
-    /// Whether no rate limit holds for it.
+    /// Whether the client is exempt from rate limits.
     pub unlimited: bool,
-    /// What it sent lately, where that is bounded.
+    /// The recent traffic of the client, if that is limited.
     pub meter: Option<Meter>,
     pending: Option<Box<Pending>>,
 }
 
 impl Client {
-    /// A connection that was just opened.
+    /// Create the state of a new connection.
     #[must_use]
     pub fn new(fd: RawFd, now: u64) -> Self {
         Self {
@@ -143,30 +145,30 @@ impl Client {
         }
     }
 
-    /// Its rarely needed part, made on first use.
+    /// Return the rarely needed state, created on first use.
     pub fn pending(&mut self) -> &mut Pending {
         self.pending.get_or_insert_default()
     }
 
-    /// Its rarely needed part, where there is one.
+    /// Return the rarely needed state, if it exists.
     pub fn pending_if_any(&mut self) -> Option<&mut Pending> {
         self.pending.as_deref_mut()
     }
 
-    /// Gives back the memory that a silent client does not need.
+    /// Release the memory that an idle client does not need.
     pub fn shrink(&mut self) {
         if self.pending.as_ref().is_some_and(|pending| pending.is_idle()) {
             self.pending = None;
         }
     }
 
-    /// Whether finished frames for it alone are waiting.
+    /// Return whether finished frames for this client alone are queued.
     #[must_use]
     pub fn is_owed_inserts(&self) -> bool {
         self.pending.as_ref().is_some_and(|pending| !pending.inserts.is_empty())
     }
 
-    /// Queues finished frames for this client alone, to go out when its cursor reaches `at`.
+    /// Queue finished frames for this client alone, sent when the client's offset reaches `at`.
     pub fn insert(&mut self, at: u64, write: impl FnOnce(&mut Vec<u8>)) {
         let inserts = &mut self.pending().inserts;
         if inserts.back().is_none_or(|last| last.at != at) {
@@ -177,7 +179,7 @@ impl Client {
         }
     }
 
-    /// Leaves a range of the log out for this client.
+    /// Exclude a range of the log for this client.
     pub fn skip(&mut self, range: (u64, u64)) {
         let skips = &mut self.pending().skips;
         match skips.back_mut() {
@@ -186,7 +188,7 @@ impl Client {
         }
     }
 
-    /// Bytes that wait for it: its part of the log and its inserts.
+    /// Return the number of queued bytes: the client's part of the log and its inserts.
     #[must_use]
     pub fn lag(&self, head: u64) -> u64 {
         let inserts = self.pending.as_ref().map_or(0, |pending| {
@@ -195,15 +197,15 @@ impl Client {
         inserts + if self.room == NONE { 0 } else { head - self.offset }
     }
 
-    /// Whether log and cursor alone say what it is owed, so that one `send` will do.
+    /// Return whether the log alone holds the queued bytes, so that one `send` is enough.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.pending.as_ref().is_none_or(|pending| pending.inserts.is_empty() && pending.skips.is_empty())
     }
 
-    /// Lists what it is owed, in order, from where it stands.
+    /// List the queued bytes in order, from the client's offset on.
     ///
-    /// Frames that it wrote itself are left out, and with `lenient` the skippable ones too.
+    /// The client's own messages are left out, and with `lenient` the skippable frames too.
     #[must_use]
     pub fn segments<'a>(&'a self, log: &'a RoomLog, lenient: bool) -> Segments<'a> {
         let mut segments = Segments::default();
@@ -239,7 +241,7 @@ impl Client {
         segments
     }
 
-    /// Counts the skippable frames that it misses on the way to a position, its own left out.
+    /// Count the skippable frames that the client misses up to an offset, without its own.
     #[must_use]
     pub fn spared(&self, log: &RoomLog, until: u64) -> u64 {
         let is_own = |range: &(u64, u64)| {
@@ -250,7 +252,7 @@ impl Client {
         skippable.filter(|range| !is_own(range)).count() as u64
     }
 
-    /// Records how far a write came.
+    /// Record the progress of a write.
     pub fn advance(&mut self, to: SendProgress) {
         self.offset = to.offset;
         if let Some(pending) = self.pending.as_deref_mut() {
@@ -265,10 +267,10 @@ impl Client {
         }
     }
 
-    /// Turns what it is still owed of its room into inserts, because it leaves the room.
+    /// Turn the queued part of the log into inserts, because the client leaves the room.
     ///
-    /// With `drop_backlog` only the rest of a half-sent frame is kept, so that the stream stays
-    /// whole: nobody is sent the backlog of a connection that ends for being slow.
+    /// With `drop_backlog` only the rest of a half-sent frame is retained, so that the stream stays
+    /// valid. A connection that is closed for slowness need not receive its backlog.
     pub fn leave_log(&mut self, log: &RoomLog, drop_backlog: bool) {
         let (mut bytes, tail) = self.owed(log);
         if drop_backlog {
@@ -284,20 +286,20 @@ impl Client {
         self.queue_owed(bytes, tail);
     }
 
-    /// All that it is owed, and how many bytes of it end a frame that is on the wire in part.
+    /// Return all queued bytes, and how many of them complete a half-sent frame.
     #[must_use]
     pub fn owed(&self, log: &RoomLog) -> (Vec<u8>, usize) {
         (self.segments(log, false).concatenate(usize::MAX), self.half_sent(log))
     }
 
-    /// Queues what a client that is in no room was owed before: see [`Client::owed`].
+    /// Queue bytes returned by [`Client::owed`] for a client that is in no room.
     pub fn queue_owed(&mut self, bytes: Vec<u8>, tail: usize) {
         if !bytes.is_empty() {
             self.pending().inserts.push_back(Insert { at: 0, tail, bytes });
         }
     }
 
-    /// Bytes that are left of the frame that is on the wire in part; they come first of all.
+    /// Return the number of bytes that complete the half-sent frame; they are sent before all others.
     fn half_sent(&self, log: &RoomLog) -> usize {
         if let Some(pending) = self.pending.as_deref() {
             if let Some(insert) = pending.inserts.front().filter(|insert| pending.sent > 0 || insert.tail > 0)
@@ -326,25 +328,25 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Act {
-        /// The room hears something; a skippable one is a position.
+        /// The room receives a frame; a skippable one is a pointer position.
         Broadcast {
             length: usize,
             skippable: bool,
             own: bool,
         },
-        /// The client alone hears something.
+        /// The client alone receives a frame.
         SendFrame(usize),
-        /// The socket takes so many bytes.
+        /// The socket takes some bytes.
         Write {
             bytes: usize,
             lenient: bool,
         },
-        /// The client leaves the room, and comes back when it next enters.
+        /// The client leaves the room, until the next `Enter`.
         Leave {
             drop_backlog: bool,
         },
         Enter,
-        /// The log forgets what the client has.
+        /// The log drops the frames that the client has.
         Tidy,
     }
 
@@ -363,15 +365,15 @@ mod tests {
         prop::collection::vec(act, 1..60)
     }
 
-    /// A frame that the client is to get.
+    /// A frame that the client must receive.
     struct Owed {
         bytes: Vec<u8>,
         skippable: bool,
-        /// Whether its connection was closed over it.
+        /// Whether the frame may be missing because the connection was closed.
         dropped: bool,
     }
 
-    /// A client, its room's log and its socket, which takes as little as one likes.
+    /// A client, its room's log and a socket that takes any number of bytes.
     struct Scene {
         client: Client,
         log: RoomLog,
@@ -387,7 +389,7 @@ mod tests {
             Self { client, log, owed: Vec::new(), wire: Vec::new(), was_lenient: false, broadcasts: 0 }
         }
 
-        /// A payload like no other.
+        /// Return a unique payload.
         fn payload(&mut self, length: usize) -> Vec<u8> {
             self.broadcasts += 1;
             let mut payload = format!("{:08}", self.broadcasts).into_bytes();
@@ -445,7 +447,7 @@ mod tests {
             self.wire.extend_from_slice(&bytes);
         }
 
-        /// Fails unless whole frames came, in order, and all that had to.
+        /// Check that only whole frames were sent, in order, and every required one.
         fn check(&mut self) {
             self.send(usize::MAX, false);
             let head = self.log.head();

@@ -1,23 +1,23 @@
-//! The end of connections, and what their owner must do about it.
+//! Close connections, and order their owner to close them.
 
 use crate::hub::client::Phase;
 use crate::hub::Hub;
 use crate::wire::close_code::TRY_AGAIN_LATER;
 use crate::wire::frame;
 
-/// What must happen to a connection, by whoever owns its transport.
+/// An order to end a connection, given to the owner of its transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseOrder {
-    /// Its session ends, and it is closed with this code.
+    /// End the session and close the connection with this code.
     Close(u16),
-    /// Its transport is dropped now.
+    /// Drop the transport at once.
     Drop,
 }
 
 impl Hub {
-    /// Closes a connection: what it is owed goes out first, unless its socket is full.
+    /// Close a connection. Queued bytes are sent first, unless the socket is full.
     ///
-    /// Whoever owns the session has ended it before, so that nobody waits for the peer's answer.
+    /// The caller has ended the session before, so that nothing waits for the peer's answer.
     pub fn close(&mut self, client: u32, code: u16, reason: &str) {
         if !self.clients.get(client as usize).is_some_and(|it| it.phase == Phase::Open) {
             return;
@@ -31,10 +31,11 @@ impl Hub {
         self.queue_client(client);
     }
 
-    /// The next connection that its owner must do something about.
+    /// Return the next order for the owner of a connection.
     pub fn next_close_order(&mut self) -> Option<(u32, CloseOrder)> {
         while let Some((client, order)) = self.close_orders.pop_front() {
-            // The one before may have closed it: a reader can be found slow in two ways at once.
+            // An earlier order may have closed the connection: a reader can be found slow in two ways
+            // at once.
             let is_open = self.clients.get(client as usize).is_some_and(|it| it.phase == Phase::Open);
             if is_open || order == CloseOrder::Drop {
                 self.stats.slow += u64::from(order == CloseOrder::Close(TRY_AGAIN_LATER));

@@ -1,4 +1,4 @@
-//! Connections: how they come, what they may do, how they go.
+//! Add and remove connections, and set what they may do.
 
 use std::net::IpAddr;
 use std::os::fd::RawFd;
@@ -11,7 +11,9 @@ use crate::sys::socket;
 use crate::wire::close_code::ABNORMAL;
 
 impl Hub {
-    /// Takes a connection in; its socket stays the event loop's, which detaches it before closing.
+    /// Add a connection and return its number.
+    ///
+    /// The socket remains the event loop's, which detaches the connection before closing the socket.
     pub fn attach(&mut self, fd: RawFd) -> u32 {
         socket::prepare(fd);
         self.now = self.clock.now();
@@ -19,7 +21,9 @@ impl Hub {
         self.clients.insert(Client::new(fd, self.now)) as u32
     }
 
-    /// Forgets a connection; must come before its socket is closed, because the number is used again.
+    /// Forget a connection.
+    ///
+    /// This must come before its socket is closed, because descriptors and numbers are reused.
     pub fn detach(&mut self, client: u32) {
         if !self.clients.contains(client as usize) {
             return;
@@ -35,14 +39,15 @@ impl Hub {
         self.close_orders.retain(|(of, _)| *of != client);
     }
 
-    /// Makes the quota of a new user, with all their points; see [`Quotas::add`].
+    /// Create the quota of a new user, with all its points; see
+    /// [`Quotas::add`](crate::limits::quota::Quotas::add).
     pub fn add_quota(&mut self, allowance: i32, max: i32) -> u32 {
         let quota = self.quotas.add(allowance, max);
         self.time_limiter.reset(quota);
         quota
     }
 
-    /// Lets a connection play, on its user's quota.
+    /// Let a client play, on the quota of its user.
     pub fn start_session(&mut self, client: u32, quota: u32) {
         if let Some(client) = self.clients.get_mut(client as usize) {
             client.has_session = true;
@@ -52,7 +57,7 @@ impl Hub {
         }
     }
 
-    /// Bounds the bytes and messages per second of a connection, and what its address asks for.
+    /// Limit the bytes and messages per second of a client, and the time requests of its address.
     pub fn meter(&mut self, client: u32, address: Option<IpAddr>) {
         if let Some(client) = self.clients.get_mut(client as usize) {
             client.meter = Some(Meter::default());
@@ -60,7 +65,7 @@ impl Hub {
         }
     }
 
-    /// Frees a client from `crownsolo` and mutes, or from rate limits, or from both.
+    /// Exempt a client from `crownsolo` and mutes, or from rate limits, or from both.
     pub fn set_privileges(&mut self, client: u32, plays_anywhere: bool, unlimited: bool) {
         if let Some(client) = self.clients.get_mut(client as usize) {
             client.plays_anywhere = plays_anywhere;
@@ -68,13 +73,13 @@ impl Hub {
         }
     }
 
-    /// Connections that are attached.
+    /// Return the number of attached connections.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.clients.len()
     }
 
-    /// Bytes of its room's log and of its own that wait for a client.
+    /// Return the number of bytes queued for a client, in the room's log and in its inserts.
     #[must_use]
     pub fn lag(&self, client: u32) -> u64 {
         self.clients.get(client as usize).map_or(0, |client| {

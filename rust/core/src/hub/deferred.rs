@@ -1,8 +1,9 @@
-//! Patience: a storm of messages for Python waits, so that notes do not wait for it.
+//! Limit the time of Python's handlers in one turn, so that notes do not wait for them.
 //!
-//! A thousand people who enter a room in one turn of the loop keep Python busy for a fifth of a
-//! second. What is hot goes past them: once the handlers have had their share of a turn, each further
-//! connection with something for them keeps it, and all that is behind it, until a later turn.
+//! A thousand clients that enter a room in one turn of the loop keep Python busy for a fifth of a
+//! second. Once the handlers have used their budget, each further connection with a message for them is
+//! deferred: the message and all bytes behind it wait for a later turn. Hot messages of other
+//! connections pass.
 
 use std::collections::VecDeque;
 
@@ -11,25 +12,25 @@ use crate::sys::clock::Clock;
 use crate::wire::frame;
 use crate::wire::json::Span;
 
-/// Bytes of one connection that may wait: they are copied each time that they are put off.
+/// The largest number of bytes of one deferred connection: they are copied each time it is deferred.
 const MAX_DEFERRED: usize = 64 << 10;
 
-/// How long Python has been at work in this turn, and who waits for it.
+/// The time that Python has used in this turn, and the deferred connections.
 #[derive(Debug, Default)]
 pub(crate) struct HandlerBudget {
     spent: u64,
-    /// When a handler was called that has not come back; µs, 0 for none.
+    /// The time when a running handler was called, µs; 0 if none is running.
     called_at: u64,
     deferred: VecDeque<u32>,
 }
 
 impl HandlerBudget {
-    /// A handler is called.
+    /// Start measuring a handler.
     pub fn handler_called(&mut self, clock: &Clock) {
         self.called_at = clock.now().max(1);
     }
 
-    /// A handler may have come back.
+    /// Stop measuring, if a handler was running.
     pub fn handler_returned(&mut self, clock: &Clock) {
         if self.called_at > 0 {
             self.spent += clock.now().saturating_sub(self.called_at);
@@ -37,21 +38,21 @@ impl HandlerBudget {
         }
     }
 
-    /// Whether the handlers have had their `share` of this turn, µs.
+    /// Return whether the handlers have used their `share` of this turn, µs.
     pub fn is_spent(&self, share: u64) -> bool {
         self.spent > share
     }
 
-    /// A new turn begins.
+    /// Renew the budget for a new turn.
     pub fn renew(&mut self) {
         self.spent = 0;
     }
 }
 
 impl Hub {
-    /// Puts the message at `span`, and all that the connection sent behind it, off to a later turn.
+    /// Defer the message at `span`, and all bytes that the connection sent after it.
     ///
-    /// Says whether it did: a connection that has sent more than may be kept is served at once.
+    /// Return false if there are too many bytes to defer: then the message is handled at once.
     pub(crate) fn defer(&mut self, span: Span) -> bool {
         let Some((text, rest)) = self.inbound.behind(span, MAX_DEFERRED) else { return false };
         let client = self.inbound.abandon();
@@ -59,14 +60,13 @@ impl Hub {
         let mut again = Vec::new();
         frame::append_masked(&mut again, &text);
         again.extend_from_slice(&rest);
-        it.pending().partial.keep(&again, again.len());
+        it.pending().partial.store(&again, again.len());
         it.is_deferred = true;
         self.handler_budget.deferred.push_back(client);
         true
     }
 
-    /// Goes on with the next connection that was put off, as [`Hub::feed`] does, while the handlers
-    /// have not had their share of this turn.
+    /// Resume the next deferred connection, as [`Hub::feed`] does, while the handlers have budget left.
     pub fn resume(&mut self) -> Option<u32> {
         while let Some(client) = self.handler_budget.deferred.front().copied() {
             if self.handler_budget.is_spent(self.settings.share) {
@@ -80,7 +80,7 @@ impl Hub {
         None
     }
 
-    /// Goes on with a connection now, if it was put off; for one that ends.
+    /// Resume a deferred connection at once, because it ends; return whether it was deferred.
     pub fn resume_ending(&mut self, client: u32) -> bool {
         let was_deferred = self.resume_client(client);
         if was_deferred {
@@ -89,7 +89,7 @@ impl Hub {
         was_deferred
     }
 
-    /// Feeds what a connection kept, if it was put off; says whether it was.
+    /// Feed the stored bytes of a deferred connection; return whether it was deferred.
     fn resume_client(&mut self, client: u32) -> bool {
         let was_deferred = self.clients.get(client as usize).is_some_and(|it| it.is_deferred);
         if was_deferred {
@@ -99,7 +99,7 @@ impl Hub {
         was_deferred
     }
 
-    /// How many connections wait for a later turn.
+    /// Return the number of deferred connections.
     #[must_use]
     pub fn deferred(&self) -> usize {
         self.handler_budget.deferred.len()

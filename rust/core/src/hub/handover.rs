@@ -1,7 +1,8 @@
-//! What a process that goes on with this one's connections has to know of each.
+//! The state of connections that another process adopts.
 //!
-//! Taking it changes nothing here, so that this process can go on itself. Rooms' logs stay behind: what
-//! a client is owed of one goes along with it, in order, as finished bytes.
+//! Reading the state changes nothing here, so that this process can continue if the other one fails.
+//! Room logs stay behind: the queued part of a log travels with each client as finished bytes, in
+//! order.
 
 use std::net::IpAddr;
 use std::os::fd::RawFd;
@@ -17,58 +18,59 @@ use crate::wire::frame::Fragments;
 /// The fragments of a message whose end has not arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parts {
-    /// Text or binary.
+    /// The opcode: text or binary.
     pub opcode: u8,
-    /// How many have come.
+    /// The number of fragments received.
     pub count: u32,
-    /// Bytes of them that are known to be UTF-8.
+    /// The number of bytes already found to be UTF-8.
     pub checked: usize,
-    /// The bytes of all.
+    /// The bytes of all fragments.
     pub bytes: Vec<u8>,
 }
 
-/// A connection, but for its room and its quota. Times in µs of the hub's clock.
+/// A connection without its room and its quota. Times are µs of the hub's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools)] // as those of a client
+#[allow(clippy::struct_excessive_bools)] // as in Client
 pub struct ClientState {
-    /// Where its end stands.
+    /// The stage of the connection's life.
     pub phase: Phase,
-    /// Whether `hi` was said.
+    /// Whether the client sent `hi`.
     pub has_session: bool,
-    /// Whether it plays where others may not.
+    /// Whether the client may play in spite of `crownsolo` and mutes.
     pub plays_anywhere: bool,
-    /// Whether no rate limit holds for it.
+    /// Whether the client is exempt from rate limits.
     pub unlimited: bool,
-    /// When it was sent a ping that nothing has followed, or [`u64::MAX`].
+    /// The time of a ping that no byte has followed, or [`u64::MAX`].
     pub pinged_at: u64,
-    /// When it came.
+    /// The time of connecting.
     pub connected_at: u64,
-    /// When a byte last came from it.
+    /// The time of the last byte received.
     pub last_received: u64,
-    /// When it last took a byte.
+    /// The time when the socket last took a byte.
     pub last_sent: u64,
-    /// When it last asked for the time.
+    /// The time of the last request for the time.
     pub last_time_request: u64,
-    /// When its user's bucket of requests for the time is full again, or its own before `hi`.
+    /// The time when the bucket of time requests is full again: the user's, or the client's own before
+    /// `hi`.
     pub time_full_at: u64,
-    /// An address of where it comes from, if that is counted.
+    /// An address of the subscriber whose limits the client shares, if any apply.
     pub subscriber: Option<IpAddr>,
-    /// Until when it is not told again why something was refused, by kind.
+    /// The times until which the client gets no further notice, by kind of refusal.
     pub quiet_until: Vec<u64>,
-    /// What its buckets of bytes and messages hold, where it is metered.
+    /// The contents of the buckets of bytes and messages, if the client is metered.
     pub meter: Option<(u64, u64)>,
     /// The beginning of a frame whose end has not arrived.
     pub partial: Vec<u8>,
     /// The fragments of a message whose end has not arrived.
     pub parts: Option<Parts>,
-    /// All that it is owed, in order.
+    /// All queued bytes, in order.
     pub owed: Vec<u8>,
-    /// How many bytes of that end a frame that is on the wire in part.
+    /// The number of those bytes that complete a half-sent frame.
     pub tail: usize,
 }
 
 impl Hub {
-    /// Writes all positions that wait for their time into the logs: who goes on knows of none.
+    /// Write all waiting pointer positions into the logs: the adopting process does not know them.
     pub fn flush_all_pointers(&mut self) {
         let now = self.clock().now();
         let Self { clients, rooms, participants, settings, stats, .. } = self;
@@ -86,7 +88,7 @@ impl Hub {
         }
     }
 
-    /// All that is to be known of a connection.
+    /// Return the state of a connection.
     #[must_use]
     pub fn client_state(&mut self, client: u32) -> Option<ClientState> {
         let Self { clients, rooms, time_limiter, .. } = self;
@@ -123,7 +125,7 @@ impl Hub {
         })
     }
 
-    /// Takes a connection over, in no room yet, on this quota; see [`Hub::attach`].
+    /// Adopt a connection from another process, in no room, on the given quota; see [`Hub::attach`].
     pub fn adopt(&mut self, fd: RawFd, quota: u32, state: ClientState) -> u32 {
         let number = self.attach(fd);
         let it = &mut self.clients[number as usize];
@@ -145,7 +147,7 @@ impl Hub {
         let level = |(bytes, messages)| Meter { bytes: Level(bytes), messages: Level(messages) };
         it.meter = state.meter.map(level);
         if !state.partial.is_empty() {
-            it.pending().partial.keep(&state.partial, 0);
+            it.pending().partial.store(&state.partial, 0);
         }
         if let Some(Parts { opcode, count, checked, bytes }) = state.parts {
             it.pending().fragments = Some(Box::new(Fragments { opcode, count, checked, bytes }));
@@ -158,18 +160,18 @@ impl Hub {
         number
     }
 
-    /// When the note quotas are next filled up, µs.
+    /// Return the time of the next refill of the note quotas, µs.
     #[must_use]
     pub fn next_quota_tick(&self) -> u64 {
         self.next_quota_tick
     }
 
-    /// Goes on where the time of another hub stands; to be called before anybody is here.
+    /// Continue the clock of another hub; must be called before any connection is added.
     pub fn continue_from(&mut self, anchor: u64, now: u64, next_quota_tick: u64) {
         self.clock().continue_from(anchor, now);
         self.now = now;
         self.next_check = now + crate::hub::timers::CHECK_PERIOD;
-        // A tick that is far ahead was another setting's.
+        // A tick far in the future comes from another setting.
         self.next_quota_tick = next_quota_tick.min(now + self.settings.quota_tick);
         self.alarm = u64::MAX;
         self.set_alarm(self.next_check.min(self.next_quota_tick));
@@ -192,7 +194,7 @@ mod tests {
         Hub::new(Settings::default(), Clock::manual(1_000)).unwrap()
     }
 
-    /// A connection's two ends; ours takes little at once.
+    /// Return the two ends of a connection, both non-blocking.
     fn ends() -> (UnixStream, UnixStream) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
@@ -211,7 +213,7 @@ mod tests {
         }
     }
 
-    /// Lets another hub go on with a client in a room of its own there.
+    /// Let another hub adopt a client, in a room of its own there.
     fn hand_over(from: &mut Hub, client: u32, fd: RawFd) -> (Hub, u32, u32) {
         from.flush_all_pointers();
         let mut to = hub();

@@ -1,4 +1,4 @@
-//! What the hub itself does with messages: notes, positions and requests for the time.
+//! Handle hot messages, without Python: notes, pointer positions and requests for the time.
 
 use crate::hub::inbound_state::{InboundState, Text};
 use crate::hub::refusal::Refusal;
@@ -7,7 +7,7 @@ use crate::wire::json::Span;
 use crate::wire::notes::Notes;
 
 impl Hub {
-    /// Passes notes on, if the sender may play and can pay for them.
+    /// Broadcast notes if the sender may play and has enough quota.
     pub(super) fn play_notes(&mut self, client: u32, notes: Notes) {
         let Some(it) = self.clients.get(client as usize).filter(|it| it.has_session) else { return };
         let (Some(room), Some(participant)) =
@@ -24,7 +24,7 @@ impl Hub {
         if !self.quotas.spend(it.quota, notes.count) {
             return self.refuse(client, Refusal::Quota);
         }
-        if notes.is_senseless {
+        if notes.has_no_valid_notes {
             return self.refuse(client, Refusal::Notes);
         }
         let InboundState { text, buffer, scratch, .. } = &mut self.inbound;
@@ -54,14 +54,14 @@ impl Hub {
         self.queue_room(room);
     }
 
-    /// Says to who plays that none of their notes was understood.
+    /// Refuse a message of which no note is valid.
     pub(super) fn refuse_notes(&mut self, client: u32) {
         if self.clients.get(client as usize).is_some_and(|it| it.has_session) {
             self.refuse(client, Refusal::Notes);
         }
     }
 
-    /// Keeps a cursor's newest position for the next flush.
+    /// Store the newest pointer position for the next flush.
     pub(super) fn move_pointer(&mut self, client: u32, x: Span, y: Span) {
         let Some(it) = self.clients.get(client as usize).filter(|it| it.has_session) else { return };
         let (room, number) = (it.room, it.participant);
@@ -83,7 +83,7 @@ impl Hub {
         }
     }
 
-    /// Answers a request for the time, before `hi` too; the answer goes to the sender only.
+    /// Answer a request for the time, to its sender only; allowed before `hi`.
     pub(super) fn send_time(&mut self, client: u32, echo: Option<Span>) {
         let Some(it) = self.clients.get_mut(client as usize) else { return };
         it.last_time_request = self.now;
@@ -100,7 +100,9 @@ impl Hub {
         self.send(client, &payload);
     }
 
-    /// Whether a client's user and address may ask for the time once more; before `hi` it has no user.
+    /// Return whether a client's user and address may ask for the time once more.
+    ///
+    /// Before `hi` a client has no user and uses a bucket of its own.
     fn may_ask_time(&mut self, client: u32) -> bool {
         let (rate, now) = (self.settings.time, self.now);
         let Self { time_limiter, clients, .. } = self;
@@ -115,7 +117,7 @@ impl Hub {
         may
     }
 
-    /// Drops a hot message and says why, once in a while.
+    /// Drop a hot message; send the notice for this refusal unless one was sent recently.
     pub(super) fn refuse(&mut self, client: u32, why: Refusal) {
         self.stats.refused += 1;
         self.stats.refusals[why as usize] += 1;
@@ -127,7 +129,7 @@ impl Hub {
     }
 }
 
-/// Replaces a short text, without a new allocation where the length stays.
+/// Replace a short text, without an allocation if the length is the same.
 fn set(slot: &mut Box<[u8]>, bytes: &[u8]) {
     if slot.len() == bytes.len() {
         slot.copy_from_slice(bytes);

@@ -1,8 +1,8 @@
-//! What clients send: frames, then messages, of which the hot ones end here.
+//! Handle the bytes of clients: frames, then messages, of which the hot ones are completed here.
 //!
-//! A turn goes [`Hub::window`] (where to read to), [`Hub::feed`] (so many bytes came), then
-//! [`Hub::step`] until it says [`StepResult::Done`]. Elements of a frame are handled strictly in order:
-//! a step stops at each element that Python must handle before the next one may be looked at.
+//! In each turn the caller reads into [`Hub::window`], passes the number of bytes to [`Hub::feed`], and
+//! calls [`Hub::step`] until it returns [`StepResult::Done`]. The elements of a frame are handled
+//! strictly in order: a step stops at each element that Python must handle first.
 
 use std::ops::Range;
 
@@ -14,31 +14,31 @@ use crate::wire::close_code::{BYTE_RATE, MESSAGE_RATE};
 use crate::wire::frame::{self, Incoming, Parsed};
 use crate::wire::scan::{scan, Element};
 
-/// What a turn needs next.
+/// The next thing that the caller must do in this turn.
 #[derive(Debug, PartialEq, Eq)]
 pub enum StepResult<'a> {
     /// Nothing: all bytes are handled.
     Done,
-    /// A message that Python handles: one JSON object.
+    /// Handle a message in Python: one JSON object.
     Cold(&'a [u8]),
-    /// A binary message.
+    /// Handle a binary message in Python.
     Binary(&'a [u8]),
-    /// The connection is closing: its session ends.
+    /// End the session: the connection is closing.
     Ended,
 }
 
 impl Hub {
-    /// Where the next bytes of a connection are read to: behind what came of its last frame.
+    /// Return the buffer for the next bytes of a connection: behind those of its incomplete frame.
     ///
-    /// A long frame grows where it lies, so that each read costs what it brings and not what came
-    /// before.
+    /// A long frame grows in place, so that each read costs only its own bytes and not the earlier
+    /// ones.
     pub fn window(&mut self, client: u32) -> &mut [u8] {
         let mut from = 0;
         if let Some(pending) = self.clients.get_mut(client as usize).and_then(Client::pending_if_any) {
             let partial = &mut pending.partial;
             if partial.missing() > 0 {
                 self.inbound.at = 0;
-                return partial.room(READ);
+                return partial.free_space(READ);
             }
             from = partial.bytes().len();
             self.inbound.buffer[..from].copy_from_slice(partial.bytes());
@@ -47,7 +47,7 @@ impl Hub {
         &mut self.inbound.buffer[from..from + READ]
     }
 
-    /// Takes `count` bytes that were read to the window of this connection.
+    /// Accept `count` bytes that were read into the window of this connection.
     pub fn feed(&mut self, client: u32, count: usize) {
         self.begin_turn();
         let gathered = self.gather(client, count.min(READ));
@@ -80,13 +80,14 @@ impl Hub {
         self.stats.bytes_in += count as u64;
     }
 
-    /// Puts bytes that were read for a long frame behind what it has; gives how many there are to be
-    /// handled: none before its end.
+    /// Append bytes to a long frame; return the number of bytes to handle.
+    ///
+    /// That number is 0 until the frame is complete.
     #[inline]
     fn gather(&mut self, client: u32, count: usize) -> usize {
         let pending = self.clients.get_mut(client as usize).and_then(Client::pending_if_any);
         let Some(pending) = pending.filter(|pending| pending.partial.missing() > 0) else { return count };
-        pending.partial.came(count);
+        pending.partial.received(count);
         if pending.partial.missing() > 0 {
             return 0;
         }
@@ -95,7 +96,7 @@ impl Hub {
         frame.len()
     }
 
-    /// Handles what came, up to the next thing that is not the hub's.
+    /// Handle the received bytes, up to the next thing that the caller must do.
     pub fn step(&mut self) -> StepResult<'_> {
         let client = self.inbound.client;
         self.handler_budget.handler_returned(&self.clock);
@@ -109,7 +110,7 @@ impl Hub {
                 match element {
                     Element::Notes(notes) => self.play_notes(client, notes),
                     Element::BadNotes => self.refuse_notes(client),
-                    Element::Mouse { x, y } => self.move_pointer(client, x, y),
+                    Element::Pointer { x, y } => self.move_pointer(client, x, y),
                     Element::Time { echo } => self.send_time(client, echo),
                     Element::Cold(span) => {
                         if self.handler_budget.is_spent(self.settings.share) && self.defer(span) {
@@ -126,7 +127,7 @@ impl Hub {
             let Some(it) = self.clients.get_mut(client as usize) else { return StepResult::Done };
             let phase = it.phase;
             let inbound = &mut self.inbound;
-            if matches!(phase, Phase::Deaf(_) | Phase::Closed(_)) {
+            if matches!(phase, Phase::Discarding(_) | Phase::Closed(_)) {
                 return StepResult::Done;
             }
             if let (Some(excess), Phase::Open) = (inbound.excess, phase) {
@@ -142,11 +143,13 @@ impl Hub {
             match parsed {
                 Parsed::Incomplete => {
                     if !bytes.is_empty() {
-                        it.pending().partial.keep(bytes, frame::length(bytes));
+                        it.pending().partial.store(bytes, frame::length(bytes));
                     }
                     return StepResult::Done;
                 }
-                Parsed::Violation(code) => return self.close_for_peer(client, phase, code, Phase::Deaf),
+                Parsed::Violation(code) => {
+                    return self.close_for_peer(client, phase, code, Phase::Discarding)
+                }
                 Parsed::Frame(used, what) => {
                     let from = inbound.at;
                     inbound.at += used;
@@ -159,7 +162,8 @@ impl Hub {
         }
     }
 
-    /// Handles a frame that begins at `from` of the buffer; returns a code where it ends the connection.
+    /// Handle a frame that begins at `from` of the buffer; return a code if the frame ends the
+    /// connection.
     fn handle_frame(&mut self, client: u32, phase: Phase, from: usize, what: Incoming) -> Option<u16> {
         let absolute = |range: Range<usize>| from + range.start..from + range.end;
         match what {
@@ -179,7 +183,7 @@ impl Hub {
         None
     }
 
-    /// Splits a text message into its elements.
+    /// Split a text message into its elements.
     #[inline]
     fn read_text(&mut self, mut text: Text) {
         let custom = self.settings.custom_notes;
@@ -192,8 +196,10 @@ impl Hub {
         self.inbound.next = 0;
     }
 
-    /// Reads a binary message: an array of messages is text, whatever its frame says; programs whose
-    /// language has bytes and texts send such ones. The rest is Python's.
+    /// Read a binary message.
+    ///
+    /// An array of messages counts as text in any kind of frame: programs in languages that distinguish
+    /// bytes from texts send such frames. All other binary messages go to Python.
     #[cold]
     fn read_binary(&mut self, message: Text) {
         self.inbound.text = message;
@@ -207,7 +213,7 @@ impl Hub {
         }
     }
 
-    /// Counts the messages of a frame; where they are too many, none of them is handled.
+    /// Count the messages of a frame. If there are too many, none of them is handled.
     fn count_messages(&mut self, client: u32) {
         let inbound = &mut self.inbound;
         if std::mem::take(&mut inbound.is_counted) {
@@ -224,15 +230,17 @@ impl Hub {
         }
     }
 
-    /// Ends a connection that sends too much, and says so before.
+    /// End a connection that sends too much, with a notice.
     fn close_for_excess(&mut self, client: u32, excess: Refusal) -> StepResult<'_> {
         self.refuse(client, excess);
         let code = if excess == Refusal::Bytes { BYTE_RATE } else { MESSAGE_RATE };
-        // It goes on sending for a while, which must not become a reset that overtakes the notice.
-        self.close_for_peer(client, Phase::Open, code, Phase::Deaf)
+        // The client continues to send for a while. That must not cause a reset, which would overtake
+        // the notice.
+        self.close_for_peer(client, Phase::Open, code, Phase::Discarding)
     }
 
-    /// Ends a connection because of its peer: a close frame, or a violation of RFC 6455.
+    /// End a connection because of its peer: a close frame, a violation of RFC 6455, or too much
+    /// traffic.
     fn close_for_peer(
         &mut self,
         client: u32,

@@ -1,4 +1,4 @@
-//! The receive buffer, and what of it is not handled yet.
+//! The receive buffer, and the unhandled bytes and elements in it.
 
 use std::ops::Range;
 
@@ -8,17 +8,17 @@ use crate::wire::frame::MAX_HEADER;
 use crate::wire::json::Span;
 use crate::wire::scan::Element;
 
-/// Bytes that one read may bring.
+/// The largest number of bytes in one read.
 pub(super) const READ: usize = 256 << 10;
 
-/// The text that the elements under way are ranges of.
+/// The text that contains the current elements.
 #[derive(Debug)]
 pub(super) enum Text {
     Buffer(Range<usize>),
     Assembled(Vec<u8>),
 }
 
-/// The receive buffer, shared by all connections, and what of it is not handled yet.
+/// The receive buffer, shared by all connections, and its unhandled content.
 #[derive(Debug)]
 pub(crate) struct InboundState {
     pub(super) buffer: Box<[u8]>,
@@ -28,13 +28,13 @@ pub(crate) struct InboundState {
     pub(super) text: Text,
     pub(super) elements: Vec<Element>,
     pub(super) next: usize,
-    /// Whether the text is a binary message that Python has not seen yet.
+    /// Whether the text is a binary message that Python has not received yet.
     pub(super) is_blob: bool,
-    /// What it is too much of, where the connection must end for that.
+    /// The exceeded limit, if the connection must end for that.
     pub(super) excess: Option<Refusal>,
-    /// Whether the next frame was put off, and has been counted.
+    /// Whether the next frame was deferred, and therefore counted already.
     pub(super) is_counted: bool,
-    /// Whether what Python must handle may be put off.
+    /// Whether messages for Python may be deferred.
     pub(super) may_defer: bool,
     pub(super) scratch: Vec<u8>,
 }
@@ -57,7 +57,9 @@ impl InboundState {
         }
     }
 
-    /// Makes room for longer messages. It never shrinks: half-read ones may have the old length.
+    /// Enlarge the buffer for longer messages.
+    ///
+    /// The buffer never shrinks: incomplete messages may have the earlier length.
     pub(crate) fn fit(&mut self, message: usize) {
         let needed = READ + message + MAX_HEADER;
         if needed > self.buffer.len() {
@@ -72,8 +74,9 @@ impl InboundState {
         }
     }
 
-    /// The text from an element on, and the bytes behind its frame; nothing where they may not wait
-    /// or are more than `most` together.
+    /// Return the text from an element on, and the bytes after its frame.
+    ///
+    /// Return `None` if they must not be deferred, or are more than `most` bytes together.
     pub(crate) fn behind(&self, element: Span, most: usize) -> Option<(Vec<u8>, Vec<u8>)> {
         let rest = &self.buffer[self.at..self.end];
         let text = self.text();
@@ -83,13 +86,13 @@ impl InboundState {
         let text = if self.next == 1 {
             text.to_vec()
         } else {
-            // What stands before it is handled: the array begins with it now.
+            // The elements before this one are handled: the array now begins here.
             [b"[", &text[element.start as usize..]].concat()
         };
         Some((text, rest.to_vec()))
     }
 
-    /// Leaves what is not handled; gives whose it is.
+    /// Drop everything unhandled; return the number of the client.
     pub(crate) fn abandon(&mut self) -> u32 {
         self.at = self.end;
         self.next = self.elements.len();
@@ -97,7 +100,7 @@ impl InboundState {
         self.client
     }
 
-    /// Lets nothing wait until other bytes are taken.
+    /// Forbid deferring until the next bytes are fed.
     pub(crate) fn forbid_deferring(&mut self) {
         self.may_defer = false;
     }

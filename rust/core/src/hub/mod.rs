@@ -1,7 +1,9 @@
-//! The hub: all connections, rooms and people as plain data, and what may be done with them.
+//! The hub: all connections, rooms and participants as plain data, and the operations on them.
 //!
-//! [`crate::hub::inbound`] brings in what clients send, [`crate::hub::outbound`] sends out what they are owed,
-//! [`crate::hub::timers`] looks after the silent and the slow.
+//! - `connections`, `participants`, `sending`: what the server does with clients and rooms;
+//! - `inbound`, `hot_messages`, `deferred`: bytes and messages from clients;
+//! - `schedule`, `outbound`, `timers`: when the hub sends, and what it does by the clock;
+//! - [`handover`]: the state that another process adopts.
 
 mod client;
 mod close_order;
@@ -43,14 +45,14 @@ use crate::limits::time_limit::TimeLimiter;
 use crate::sys::clock::Clock;
 use crate::sys::socket::Poller;
 
-/// No room, no person: the slot number that none has.
+/// The slot number that stands for no room, no participant, no client and no quota.
 pub const NONE: u32 = u32::MAX;
 
-/// All connections, rooms and people, and the time.
+/// All connections, rooms and participants, and the clock.
 pub struct Hub {
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
-    /// The time of the turn of the loop that is under way, µs.
+    /// The time of the current turn of the loop, µs.
     pub(crate) now: u64,
     pub(crate) clients: Slab<Client>,
     pub(crate) rooms: Slab<Room>,
@@ -59,22 +61,22 @@ pub struct Hub {
     pub quotas: Quotas,
     pub(crate) poller: Poller,
     pub(crate) inbound: InboundState,
-    /// What clients are told when a hot message is refused, as finished frames.
+    /// The notices that clients receive when a hot message is refused, as finished frames.
     pub(crate) notices: [Vec<u8>; Refusal::COUNT],
     pub(crate) rooms_to_flush: Vec<u32>,
     pub(crate) clients_to_flush: Vec<u32>,
     pub(crate) close_orders: VecDeque<(u32, CloseOrder)>,
     pub(crate) handler_budget: HandlerBudget,
-    /// How often users and addresses ask for the time.
+    /// Limits on how often users and addresses ask for the time.
     pub(crate) time_limiter: TimeLimiter,
-    /// Whether a turn of the loop is under way that will end in a flush.
+    /// Whether the current turn of the loop will end in a call of [`Hub::end_turn`].
     pub(crate) in_turn: bool,
-    /// Whether something waits that need not rest.
+    /// Whether something is queued that may be sent at once.
     pub(crate) is_owed_flush: bool,
-    /// When the timer is set to fire, µs.
+    /// The time for which the timer is set, µs.
     pub(crate) alarm: u64,
     pub(crate) next_check: u64,
-    /// Who has been silent for so long that he is pinged.
+    /// Clients due for a ping.
     pub(crate) to_ping: Vec<u32>,
     pub(crate) next_quota_tick: u64,
     /// Counters since the start.
@@ -82,10 +84,10 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Makes an empty hub.
+    /// Create an empty hub.
     ///
     /// # Errors
-    /// Where the process has no file descriptor left for the epoll set and its timer.
+    /// If the process has no file descriptor left for the epoll set and its timer.
     pub fn new(settings: Settings, clock: Clock) -> io::Result<Self> {
         let now = clock.now();
         let mut hub = Self {
@@ -116,31 +118,34 @@ impl Hub {
         Ok(hub)
     }
 
-    /// Goes by other numbers from now on. Nobody is disconnected: what has been counted stays.
+    /// Apply other settings from now on.
+    ///
+    /// No client is disconnected, and all counts are retained.
     pub fn apply_settings(&mut self, settings: Settings) {
         self.inbound.fit(settings.limits.message);
         self.quotas.apply_settings(settings.quota_history, settings.quota_forgiven);
         self.settings = settings;
     }
 
-    /// The numbers it goes by.
+    /// Return the current settings.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// The descriptor that the event loop watches for reading; [`Hub::wake`] is due when it fires.
+    /// Return the descriptor that the event loop watches for reading; when it fires, call
+    /// [`Hub::wake`].
     #[must_use]
     pub fn fd(&self) -> RawFd {
         self.poller.fd()
     }
 
-    /// The hub's clock.
+    /// Return the hub's clock.
     pub fn clock(&mut self) -> &mut Clock {
         &mut self.clock
     }
 
-    /// Milliseconds since 1970.
+    /// Return the time in milliseconds since 1970.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         self.clock.unix_ms(self.clock.now())

@@ -1,10 +1,11 @@
-//! What clients are owed goes out: at the end of a turn of the loop, within each room's budget.
+//! Send queued frames at the end of a turn of the loop, within the budget of each room.
 //!
-//! Each room may spend a share (`duty`) of the time sending. One that stays within it is flushed at
-//! the end of each turn; one that does not rests until it is within it again, so that a room of a
-//! thousand coalesces by itself while a small one stays under a millisecond. Each member is sent one
-//! piece of the log, from its cursor. What takes longer than its share of a turn goes on in the next
-//! one, so that a room of thousands stops nobody else.
+//! Each room may spend a share (`duty`) of its time on sending. A room within that budget is flushed at
+//! the end of each turn; another one rests until it is within the budget again. Therefore a room of a
+//! thousand merges its flushes by itself, while a small room stays under a millisecond.
+//!
+//! Each member receives one piece of the log, from its offset on. A flush that exceeds its share of a
+//! turn continues in the next turn, so that a room of thousands delays no other client.
 
 use crate::hub::client::{Client, Phase};
 use crate::hub::close_order::CloseOrder;
@@ -14,27 +15,28 @@ use crate::hub::{Hub, Settings, Stats, NONE};
 use crate::sys::socket::{self, Poller, Sent, TIMER};
 use crate::wire::close_code::TRY_AGAIN_LATER;
 
-/// How far ahead of its budget a room may be, µs.
+/// The time by which a room may exceed its budget, µs.
 const CREDIT: u64 = 8_000;
 
-/// Members that are served between two looks at the clock.
+/// The number of members served between two checks of the clock.
 const STRIDE: usize = 8;
 
 impl Hub {
-    /// Begins a turn of the loop, which will end in [`Hub::end_turn`]: until then what is told needs
-    /// no timer to be sent.
+    /// Begin a turn of the loop, which will end in [`Hub::end_turn`].
+    ///
+    /// Until then, queuing a frame needs no timer.
     pub fn begin_turn(&mut self) {
         self.in_turn = true;
         self.now = self.clock.now();
     }
 
-    /// Ends a turn of the loop; says whether [`Hub::flush`], and then [`Hub::resume`], is due.
+    /// End a turn of the loop; return whether [`Hub::flush`], and then [`Hub::resume`], must be called.
     pub fn end_turn(&mut self) -> bool {
         self.in_turn = false;
         self.is_owed_flush || self.deferred() > 0
     }
 
-    /// Sends what is owed, except in rooms that rest.
+    /// Send all queued frames, except those of resting rooms.
     pub fn flush(&mut self) {
         self.in_turn = false;
         self.is_owed_flush = false;
@@ -59,7 +61,7 @@ impl Hub {
             is_over = !self.flush_room(*number, until);
             false
         });
-        // A room that is not through comes after those that wait.
+        // An unfinished room comes after the rooms that wait.
         queue.append(&mut self.rooms_to_flush);
         self.rooms_to_flush = queue;
         self.flush_clients(until);
@@ -68,8 +70,10 @@ impl Hub {
         }
     }
 
-    /// Sends to those who are owed something of their own, in what the rooms have left of the turn's
-    /// share: at least half of it, so that newcomers do not wait for a room that is never through.
+    /// Send to the clients with frames of their own, in the rest of the turn's share.
+    ///
+    /// At least half of the share is used, so that new clients do not wait for a room that is never
+    /// finished.
     fn flush_clients(&mut self, until: u64) {
         let until = until.max(self.clock.now() + self.settings.share / 2);
         let mut queue = std::mem::take(&mut self.clients_to_flush);
@@ -89,7 +93,7 @@ impl Hub {
         self.clients_to_flush = queue;
     }
 
-    /// Serves a room's members, and says whether there is time left for other rooms.
+    /// Flush a room; return whether there is time left for other rooms.
     fn flush_room(&mut self, number: u32, until: u64) -> bool {
         let Self { clients, rooms, participants, poller, settings, stats, close_orders, clock, .. } = self;
         let room = &mut rooms[number as usize];
@@ -132,14 +136,14 @@ impl Hub {
         } else {
             room.log.forget_before(behind);
         }
-        // The budget as one number: when all that was spent will be within the share again. A room
-        // may be ahead of it by CREDIT, so that one within its share never rests.
+        // The budget as one number: the time when all sending so far will be within the room's share. A
+        // room may exceed the budget by CREDIT, so that a room within its share never rests.
         room.within_budget =
             room.within_budget.max(ended - room.spent) + (room.spent as f64 / settings.duty) as u64;
         let rest_ends = room.within_budget.saturating_sub(CREDIT);
         room.rests_until = rest_ends.clamp(ended, ended + settings.rest);
         if rest_ends > room.rests_until {
-            // The longest rest is a promise; what it leaves unpaid is forgiven.
+            // The longest rest is guaranteed; the rest of the debt is forgiven.
             room.within_budget = room.rests_until + CREDIT;
         }
         let waiting = room
@@ -147,7 +151,7 @@ impl Hub {
             .iter()
             .filter_map(|mover| Some(participants.get(*mover as usize)?.next_pointer_at))
             .min();
-        // What was said meanwhile has not reached those who were served before.
+        // Messages broadcast during the flush have not reached the members served before.
         let meanwhile = room.due;
         if meanwhile < u64::MAX {
             self.queue_room_at(number, meanwhile);
@@ -158,7 +162,7 @@ impl Hub {
         ended < until
     }
 
-    /// Sends a client all that it is owed, its part of a resting room's log included.
+    /// Send a client all its queued frames, including its part of a resting room's log.
     pub(crate) fn flush_client(&mut self, number: u32) {
         let Self { clients, rooms, poller, settings, stats, close_orders, now, .. } = self;
         let Some(client) = clients.get_mut(number as usize) else { return };
@@ -174,15 +178,17 @@ impl Hub {
         } else if !client.blocked {
             match client.phase {
                 Phase::Closed(_) => close_orders.push_back((number, CloseOrder::Drop)),
-                // The peer may read on to the close frame; the end of the stream tells it to go.
-                Phase::Deaf(_) => socket::finish(client.fd),
+                // The peer may continue to read up to the close frame; the end of the stream asks it to
+                // close.
+                Phase::Discarding(_) => socket::finish(client.fd),
                 Phase::Open | Phase::Closing(_) => {}
             }
         }
     }
 
-    /// Handles what the epoll set reports: its timer, and sockets that take bytes again. It is a part
-    /// of a turn, which ends with [`Hub::end_turn`].
+    /// Handle the events of the epoll set: its timer, and sockets that take bytes again.
+    ///
+    /// The call is part of a turn, which ends with [`Hub::end_turn`].
     pub fn wake(&mut self) {
         self.begin_turn();
         let mut tokens = Vec::new();
@@ -202,7 +208,7 @@ impl Hub {
     }
 }
 
-/// Writes the newest positions of those who may move again into the log, one frame each.
+/// Write the newest pointer positions that are due into the log, one frame each.
 pub(crate) fn flush_pointers(
     room: &mut Room,
     participants: &mut slab::Slab<Participant>,
@@ -244,7 +250,7 @@ pub(crate) fn flush_pointers(
     });
 }
 
-/// Writes to a socket until it is full or everything is sent; false where the connection is gone.
+/// Write to a socket until it is full or everything is sent; return false if the connection is gone.
 fn pump(
     client: &mut Client,
     number: u32,
@@ -271,7 +277,7 @@ fn pump(
             let segments = client.segments(log, lenient);
             let slices = segments.slices();
             if slices.is_empty() {
-                // All that is new is its own.
+                // All new frames are the client's own.
                 let progress = segments.progress_after(client.offset, 0);
                 stats.spared += if lenient { client.spared(log, progress.offset) } else { 0 };
                 client.advance(progress);
@@ -323,7 +329,7 @@ mod tests {
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
 
-    /// Somebody in the room: the end of his socket that the hub does not have, and what he shall read.
+    /// A client in a room: the peer's end of its socket, and the expected bytes.
     struct Reader {
         number: u32,
         _ours: UnixStream,
@@ -351,7 +357,7 @@ mod tests {
         Reader { number, _ours: ours, theirs, expected: Vec::new() }
     }
 
-    /// A hub that looks at its sockets after every few members.
+    /// Return a hub whose share of each turn is 0, so that it stops after every few members.
     fn hasty() -> (Hub, u32) {
         let settings = Settings { share: 0, rest: 0, duty: 1.0, ..Settings::default() };
         let mut hub = Hub::new(settings, Clock::running()).unwrap();
@@ -359,7 +365,7 @@ mod tests {
         (hub, room)
     }
 
-    /// Flushes to the end: everybody has read `[1]`, once and nothing else.
+    /// Flush to the end, and check that every reader received `[1]` once and nothing else.
     fn all_read_one(hub: &mut Hub, crowd: &mut [Reader]) {
         while hub.end_turn() {
             hub.flush();

@@ -1,16 +1,16 @@
-//! Rooms, the people in them, and their connections.
+//! Rooms, their participants, and the connections of those.
 
 use crate::hub::client::Phase;
 use crate::hub::room::{Participant, Room};
 use crate::hub::{Hub, NONE};
 
 impl Hub {
-    /// Makes a room.
+    /// Create a room and return its number.
     pub fn open_room(&mut self) -> u32 {
         self.rooms.insert(Room::default()) as u32
     }
 
-    /// Forgets a room, which everybody has left.
+    /// Forget a room that all participants have left.
     pub fn close_room(&mut self, room: u32) {
         if let Some(gone) = self.rooms.try_remove(room as usize) {
             for member in gone.members {
@@ -25,7 +25,7 @@ impl Hub {
         }
     }
 
-    /// Says who may play in a room.
+    /// Set which participants may play in a room.
     pub fn set_players(&mut self, room: u32, solo: bool, holder: u32) {
         if let Some(room) = self.rooms.get_mut(room as usize) {
             room.solo = solo;
@@ -33,9 +33,10 @@ impl Hub {
         }
     }
 
-    /// Puts somebody into a room: his id, his entry of `ppl` without x, y and the closing brace.
+    /// Add a participant to a room and return its number.
     ///
-    /// Returns [`NONE`] where there is no such room.
+    /// The arguments are the participant's id and entry of `ppl`, without x, y and the closing brace.
+    /// The result is [`NONE`] if the room does not exist.
     pub fn add_participant(&mut self, room: u32, id: &[u8], head: &[u8], x: &[u8], y: &[u8]) -> u32 {
         let Some(it) = self.rooms.get_mut(room as usize) else { return NONE };
         let participant = self.participants.insert(Participant {
@@ -54,14 +55,14 @@ impl Hub {
         participant
     }
 
-    /// Changes somebody's entry of `ppl`.
+    /// Change a participant's entry of `ppl`.
     pub fn update_participant(&mut self, participant: u32, head: &[u8]) {
         if let Some(participant) = self.participants.get_mut(participant as usize) {
             participant.head = head.into();
         }
     }
 
-    /// Says whether somebody may play, and whether others see him.
+    /// Set whether a participant may play, and whether others see it.
     pub fn set_participant_flags(&mut self, participant: u32, muted: bool, hidden: bool) {
         if let Some(participant) = self.participants.get_mut(participant as usize) {
             participant.muted = muted;
@@ -69,7 +70,7 @@ impl Hub {
         }
     }
 
-    /// Takes somebody out of his room; his connections have left it.
+    /// Remove a participant from its room, after its connections have left.
     pub fn remove_participant(&mut self, participant: u32) {
         let Some(gone) = self.participants.try_remove(participant as usize) else { return };
         if let Some(room) = self.rooms.get_mut(gone.room as usize) {
@@ -86,13 +87,13 @@ impl Hub {
         }
     }
 
-    /// Where somebody's cursor is, as JSON.
+    /// Return the pointer position of a participant, as JSON.
     #[must_use]
     pub fn position(&self, participant: u32) -> Option<(&[u8], &[u8])> {
         self.participants.get(participant as usize).map(|participant| (&*participant.x, &*participant.y))
     }
 
-    /// The entries of a room's `ppl` that the person `viewer` sees, separated by commas.
+    /// Return the entries of a room's `ppl` visible to the participant `viewer`, separated by commas.
     #[must_use]
     pub fn participants_json(&self, room: u32, viewer: u32, sees_all: bool) -> Vec<u8> {
         let mut out = Vec::new();
@@ -109,9 +110,9 @@ impl Hub {
         out
     }
 
-    /// Puts a connection into a room as one of the tabs of a person there.
+    /// Put a connection into a room as one of the tabs of a participant there.
     ///
-    /// It hears what is said from now on, after what it was told so far.
+    /// The client receives all later broadcasts, after the frames queued before.
     pub fn enter(&mut self, client: u32, room: u32, participant: u32) {
         self.leave(client);
         let (Some(it), Some(to), Some(who)) = (
@@ -129,12 +130,12 @@ impl Hub {
         who.tabs.push(client);
     }
 
-    /// Takes a connection out of its room; what it is owed of the room still reaches it.
+    /// Take a connection out of its room; the queued part of the log still reaches the client.
     pub fn leave(&mut self, client: u32) {
         self.leave_room(client, false);
     }
 
-    /// Takes a connection out of its room; a full socket may lose the backlog.
+    /// Take a connection out of its room; when closing, a client with a full socket loses its backlog.
     pub(super) fn leave_room(&mut self, client: u32, closing: bool) {
         let Some(it) = self.clients.get_mut(client as usize) else { return };
         let (from, seat, participant) = (it.room, it.seat as usize, it.participant);

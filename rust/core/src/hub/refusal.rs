@@ -1,6 +1,6 @@
-//! Why the hub refuses hot messages.
+//! Reasons for refusing hot messages.
 
-/// Why a hot message was refused.
+/// The reason why a hot message was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The note quota is used up.
@@ -9,21 +9,21 @@ pub enum Refusal {
     Solo = 1,
     /// The sender is muted.
     Muted = 2,
-    /// The time is asked for too often.
+    /// The client asks for the time too often.
     Time = 3,
-    /// Too many bytes come per second; the connection ends.
+    /// The client sends too many bytes per second; the connection ends.
     Bytes = 4,
-    /// Too many messages come per second; the connection ends.
+    /// The client sends too many messages per second; the connection ends.
     Messages = 5,
-    /// No note of a message was understood.
+    /// The message contains no valid note.
     Notes = 6,
 }
 
 impl Refusal {
-    /// How many kinds there are.
+    /// The number of reasons.
     pub const COUNT: usize = 7;
 
-    /// The kind with which it shares its notices: both have one code for clients.
+    /// Return the index of the notice's rate limit: reasons with the same code for clients share one.
     pub(super) fn notice_kind(self) -> usize {
         match self {
             Self::Time => Self::Quota as usize,

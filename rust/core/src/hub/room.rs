@@ -1,9 +1,9 @@
-//! Rooms as the hot path sees them: members, people and one log.
+//! Rooms as the hot path needs them: members, participants and one log.
 
 use crate::hub::room_log::RoomLog;
 use crate::hub::NONE;
 
-/// Somebody in a room, with all his tabs: one entry of `ppl`.
+/// A user in a room, with all their tabs: one entry of `ppl`.
 #[derive(Debug)]
 pub struct Participant {
     /// The room.
@@ -12,24 +12,24 @@ pub struct Participant {
     pub id: Box<[u8]>,
     /// The participant as a JSON object without `x`, `y` and the closing brace.
     pub head: Box<[u8]>,
-    /// The cursor's position as JSON, as the client wrote it.
+    /// The horizontal pointer position as JSON, as the client wrote it.
     pub x: Box<[u8]>,
-    /// As `x`.
+    /// The vertical pointer position, likewise.
     pub y: Box<[u8]>,
-    /// Whether the newest position is not in the log yet.
+    /// Whether the newest pointer position is not in the log yet.
     pub pointer_moved: bool,
-    /// When the next position may go out, µs.
+    /// The time when the next pointer position may be broadcast, µs.
     pub next_pointer_at: u64,
-    /// Whether his notes are dropped.
+    /// Whether the participant's notes are dropped.
     pub muted: bool,
-    /// Whether others do not see him.
+    /// Whether the participant is invisible to others.
     pub hidden: bool,
-    /// His connections in this room.
+    /// The participant's connections in this room.
     pub tabs: Vec<u32>,
 }
 
 impl Participant {
-    /// Appends the entry of `ppl`.
+    /// Append the entry of `ppl`.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.head);
         out.extend_from_slice(b",\"x\":");
@@ -43,40 +43,41 @@ impl Participant {
 /// A room.
 #[derive(Debug)]
 pub struct Room {
-    /// What its members are owed.
+    /// The frames for the members.
     pub log: RoomLog,
-    /// Connections in it.
+    /// The connections in the room.
     pub members: Vec<u32>,
-    /// People in it, the one who has been there longest first.
+    /// The participants, in the order of their arrival.
     pub participants: Vec<u32>,
-    /// People whose newest position waits for the flush.
+    /// The participants whose newest pointer position waits for the flush.
     pub movers: Vec<u32>,
-    /// How many of its members the flush that is under way has served.
+    /// The number of members that the current flush has served.
     pub served: Option<usize>,
-    /// What that flush has taken so far, µs.
+    /// The time that the current flush has taken so far, µs.
     pub spent: u64,
-    /// Whether it waits in the hub's list of rooms to flush.
+    /// Whether the room is in the hub's list of rooms to flush.
     pub queued: bool,
-    /// When the flush that it waits for is due, µs; while one is under way, the one after it.
+    /// The time when the awaited flush is due, µs; during a flush, the time of the one after it.
     pub due: u64,
-    /// When positions alone may next cause a flush, µs.
+    /// The time when pointer positions alone may next cause a flush, µs.
     pub next_pointer_at: u64,
-    /// When who comes and goes may next cause a flush, µs.
+    /// The time when a [`broadcast_soon`](crate::hub::Hub::broadcast_soon) may next cause a flush, µs.
     pub soon_flush_at: u64,
-    /// When what it spent on sending will be within its share of the time again, µs.
+    /// The time when all sending so far will be within the room's share, µs.
     pub within_budget: u64,
-    /// Until when it rests after its last flush, µs.
+    /// The time until which the room rests after its last flush, µs.
     pub rests_until: u64,
     /// Whether only the holder of the crown may play (`crownsolo`).
     pub solo: bool,
-    /// The person who holds the crown, or [`NONE`].
+    /// The participant that holds the crown, or [`NONE`].
     pub holder: u32,
 }
 
 impl Room {
-    /// Takes out the member at `seat`; calls `moved` with each who gets another seat, and that.
+    /// Remove the member at `seat`; call `moved` with each member that changes its seat, and the new
+    /// seat.
     ///
-    /// A flush that is under way goes on with those whom it has not served.
+    /// A flush in progress continues with the members that it has not served.
     pub fn remove_member(&mut self, seat: usize, mut moved: impl FnMut(u32, usize)) {
         let mut gap = seat;
         if let Some(served) = self.served.as_mut().filter(|served| seat < **served) {

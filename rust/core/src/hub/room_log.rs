@@ -1,15 +1,15 @@
-//! A room's log: the finished frames that its members are owed, in one order for everybody.
+//! A room's log: the finished frames for its members, in one order for all.
 
 use crate::wire::frame;
 
-/// Where a frame of the log ends, and whether a slow reader may miss it.
+/// The end of a frame in the log, and whether a slow reader may miss the frame.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     end: u64,
     skippable: bool,
 }
 
-/// A linear buffer of complete frames with absolute positions; every member is a cursor into it.
+/// A linear buffer of complete frames with absolute offsets; every member has an offset into it.
 #[derive(Debug, Default)]
 pub struct RoomLog {
     base: u64,
@@ -18,29 +18,30 @@ pub struct RoomLog {
 }
 
 impl RoomLog {
-    /// The position after the last frame.
+    /// Return the offset after the last frame.
     #[must_use]
     pub fn head(&self) -> u64 {
         self.base + self.bytes.len() as u64
     }
 
-    /// Whether nothing is kept.
+    /// Return whether the log holds no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// Frames that are kept.
+    /// Return the number of frames in the log.
     #[cfg(test)]
     #[must_use]
     pub fn frames(&self) -> usize {
         self.marks.len()
     }
 
-    /// Appends a text frame of `length` bytes that `write` fills; returns where it begins and ends.
+    /// Append a text frame of `length` bytes that `write` fills; return the offsets of its start and
+    /// end.
     ///
-    /// A `skippable` frame is left out for members that are far behind (a cursor position, which
-    /// the next one makes worthless).
+    /// A `skippable` frame is left out for members that are far behind: a pointer position, which the
+    /// next one makes worthless.
     pub fn append(&mut self, skippable: bool, length: usize, write: impl FnOnce(&mut Vec<u8>)) -> (u64, u64) {
         let start = self.head();
         self.bytes.reserve(length + 10);
@@ -53,13 +54,13 @@ impl RoomLog {
         (start, end)
     }
 
-    /// The bytes between two positions that are still kept.
+    /// Return the bytes between two offsets that are still in the log.
     #[must_use]
     pub fn slice(&self, from: u64, to: u64) -> &[u8] {
         &self.bytes[(from - self.base) as usize..(to - self.base) as usize]
     }
 
-    /// The end of the frame that `offset` stands in; `offset` itself at a frame's beginning.
+    /// Return the end of the frame that contains `offset`, or `offset` itself at the start of a frame.
     #[must_use]
     pub fn frame_end(&self, offset: u64) -> u64 {
         if offset == self.base {
@@ -69,7 +70,7 @@ impl RoomLog {
         self.marks.get(at).map_or(offset, |mark| mark.end)
     }
 
-    /// The skippable frames that begin at or after `offset`, as ranges.
+    /// Return the skippable frames that begin at or after `offset`, as ranges.
     pub fn skippable_after(&self, offset: u64) -> impl Iterator<Item = (u64, u64)> + '_ {
         let first = self.marks.partition_point(|mark| mark.end <= offset);
         let mut start = first.checked_sub(1).map_or(self.base, |before| self.marks[before].end);
@@ -80,20 +81,20 @@ impl RoomLog {
         })
     }
 
-    /// Forgets everything: all members have it.
+    /// Drop all frames, because every member has received them.
     pub fn clear(&mut self) {
         self.base = self.head();
         self.bytes.clear();
         self.marks.clear();
     }
 
-    /// Forgets what lies before `offset`, where that frees enough to be worth the move.
+    /// Drop the frames before `offset`, if that releases enough memory to be worth the move.
     pub fn forget_before(&mut self, offset: u64) {
         let free = (offset - self.base) as usize;
         if free < WORTH_MOVING || free < self.bytes.len() / 4 {
             return;
         }
-        // Whole frames only: `frame_end` counts on the log beginning with a frame.
+        // Whole frames only: `frame_end` requires that the log begins with a frame.
         let at = self.marks.partition_point(|mark| mark.end <= offset);
         let Some(last) = at.checked_sub(1) else { return };
         let cut = self.marks[last].end;
@@ -102,7 +103,7 @@ impl RoomLog {
         self.base = cut;
     }
 
-    /// Gives back the memory of an empty log.
+    /// Release the memory of an empty log.
     pub fn shrink(&mut self) {
         if self.is_empty() {
             self.bytes = Vec::new();
@@ -111,7 +112,7 @@ impl RoomLog {
     }
 }
 
-/// Moving the rest of a log down costs a copy of it, so small gains are left to lie.
+/// The gain from which the log is moved: moving copies the rest of the log.
 const WORTH_MOVING: usize = 64 << 10;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! When the next flush comes.
+//! Schedule flushes.
 
 use crate::hub::Hub;
 
@@ -13,12 +13,12 @@ impl Hub {
         }
     }
 
-    /// Has a room flushed as soon as it need not rest.
+    /// Request a flush of a room as soon as the room need not rest.
     pub(crate) fn queue_room(&mut self, room: u32) {
         self.queue_room_at(room, 0);
     }
 
-    /// Has a room flushed at a time, or before if something else wants it.
+    /// Request a flush of a room at a given time, or earlier if another request is earlier.
     pub(crate) fn queue_room_at(&mut self, room: u32, at: u64) {
         let Some(it) = self.rooms.get_mut(room as usize) else { return };
         let at = at.max(it.rests_until);
@@ -36,7 +36,7 @@ impl Hub {
         }
     }
 
-    /// Sees to it that a flush comes: by the turn of the loop that is under way, or by the timer.
+    /// Ensure that a flush follows: at the end of the current turn of the loop, or by the timer.
     fn need_flush(&mut self) {
         self.is_owed_flush = true;
         if !self.in_turn {
@@ -44,7 +44,7 @@ impl Hub {
         }
     }
 
-    /// Sets the timer, unless it fires before.
+    /// Set the timer, unless it fires earlier.
     pub(crate) fn set_alarm(&mut self, at: u64) {
         if at < self.alarm {
             self.alarm = at;

@@ -1,4 +1,4 @@
-//! What is queued for one client or for a room.
+//! Queue frames for one client or for a room.
 
 use crate::hub::client::Phase;
 use crate::hub::refusal::Refusal;
@@ -6,14 +6,16 @@ use crate::hub::{Hub, NONE};
 use crate::wire::frame;
 
 impl Hub {
-    /// Sets what clients are told when a hot message is refused: a JSON array.
+    /// Set the notice, a JSON array, that clients receive when a hot message is refused.
     pub fn set_notice(&mut self, refusal: Refusal, payload: &[u8]) {
         let notice = &mut self.notices[refusal as usize];
         notice.clear();
         frame::append(notice, frame::TEXT, payload);
     }
 
-    /// Whether a client may be told now why something was refused; then it is not for a while.
+    /// Return whether a client may receive a notice about this refusal now.
+    ///
+    /// If so, further notices of the kind are suppressed for a while.
     pub fn may_notify(&mut self, client: u32, refusal: Refusal) -> bool {
         let now = self.clock.now();
         let Some(it) = self.clients.get_mut(client as usize) else { return false };
@@ -25,12 +27,12 @@ impl Hub {
         may
     }
 
-    /// Queues a JSON array for one client, after all that it has been told so far.
+    /// Queue a JSON array for one client, after all frames queued so far.
     pub fn send(&mut self, client: u32, payload: &[u8]) {
         self.send_with(client, |out| frame::append(out, frame::TEXT, payload));
     }
 
-    /// Queues finished bytes for one client: the answer to its upgrade, or a frame.
+    /// Queue finished bytes for one client: the answer to its handshake, or a frame.
     pub fn send_with(&mut self, client: u32, write: impl FnOnce(&mut Vec<u8>)) {
         let Some(it) = self.clients.get_mut(client as usize) else { return };
         if it.phase != Phase::Open {
@@ -42,9 +44,9 @@ impl Hub {
         self.queue_client(client);
     }
 
-    /// Queues a frame with the people of a room between `before` and `after`.
+    /// Queue a frame with the participants of a room between `before` and `after`.
     ///
-    /// Hidden people are among them if the client `sees_all`; it always sees itself.
+    /// Hidden participants are included if the client `sees_all`; its own is always included.
     pub fn send_participants(&mut self, client: u32, room: u32, before: &[u8], after: &[u8], sees_all: bool) {
         let viewer = self.clients.get(client as usize).map_or(NONE, |it| it.participant);
         let participants = self.participants_json(room, viewer, sees_all);
@@ -56,16 +58,16 @@ impl Hub {
         });
     }
 
-    /// Says a JSON array to a room, the connection `except` left out ([`NONE`] for nobody).
+    /// Broadcast a JSON array to a room, except to one connection ([`NONE`] to exclude none).
     pub fn broadcast(&mut self, room: u32, payload: &[u8], except: u32) {
         self.append_to_log(room, payload, except);
         self.queue_room(room);
     }
 
-    /// Says something that alone causes no flush within `rest` of the last one: who comes and goes.
+    /// Broadcast a message that alone causes no flush within `rest` of the last one: joins and leaves.
     ///
-    /// After a restart everybody comes back at once, and a room of a thousand would be told of each
-    /// by a thousand system calls.
+    /// After a restart all clients return at once. A room of a thousand would receive each join by a
+    /// thousand system calls.
     pub fn broadcast_soon(&mut self, room: u32, payload: &[u8], except: u32) {
         self.append_to_log(room, payload, except);
         if let Some(it) = self.rooms.get(room as usize) {
@@ -84,7 +86,7 @@ impl Hub {
         }
     }
 
-    /// Says a frame with all people of a room between `before` and `after`.
+    /// Broadcast a frame with all participants of a room between `before` and `after`.
     pub fn broadcast_participants(&mut self, room: u32, before: &[u8], after: &[u8]) {
         let mut payload = before.to_vec();
         payload.extend_from_slice(&self.participants_json(room, NONE, false));

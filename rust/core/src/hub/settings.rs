@@ -1,58 +1,60 @@
-//! Every number that the hub goes by.
+//! The settings of the hub.
 
 use crate::limits::meter::Flow;
 use crate::limits::throttle::Rate;
 use crate::wire::frame::MessageLimits;
 
-/// The usual share of one turn of the loop, µs.
+/// The default share of one turn of the loop, µs.
 pub const SHARE: u64 = 1_000;
 
-/// Every number that the hub goes by. Times in microseconds, sizes in bytes.
+/// The settings of the hub. Times in microseconds, sizes in bytes.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What a client's message may measure.
+    /// Limits on one message of a client.
     pub limits: MessageLimits,
-    /// A reader that is further behind misses cursor positions.
+    /// The lag from which a reader misses pointer positions.
     pub lag_soft: u64,
-    /// A reader that is further behind is closed with 1013.
+    /// The lag from which a reader is closed with 1013.
     pub lag_hard: u64,
-    /// A full socket that takes nothing for so long is closed with 1013.
+    /// The time after which a client whose full socket takes nothing is closed with 1013.
     pub stall: u64,
-    /// A client that has not said `hi` after so long is closed with 4004.
+    /// The time after which a client without `hi` is closed with 4004.
     pub hello: u64,
-    /// A client that is silent for so long is pinged.
+    /// The time after which a silent client is pinged.
     pub ping: u64,
-    /// A pinged client that stays silent for so long is gone.
+    /// The time after which a pinged client that stays silent is dropped.
     pub pong: u64,
-    /// How long the peer may take to answer a close frame.
+    /// The time that the peer may take to answer a close frame.
     pub linger: u64,
-    /// The share of its time that a room may spend sending, in 0..1.
+    /// The share of its time that a room may spend on sending, in 0..1.
     pub duty: f64,
     /// The longest rest of a room after a flush.
     pub rest: u64,
-    /// The share of one turn of the loop that whatever may be cut off has: sending, and the handlers
+    /// The share of one turn of the loop for each task that can be interrupted: sending, the handlers
     /// of messages, and requests.
     pub share: u64,
-    /// The time between two positions of one cursor, and half of it between two flushes of a room
-    /// that positions alone cause.
+    /// The time between two positions of one pointer.
+    ///
+    /// Half of it is the time between two flushes of a room for pointer positions alone.
     pub move_gap: u64,
-    /// A client that has not asked for the time for so long after `hi` is closed with 4004; 0: never.
+    /// The time after `hi` or the last request for the time after which a client is closed with 4004; 0
+    /// for never.
     pub silence: u64,
-    /// How often a user may ask for the time.
+    /// The rate at which a user may ask for the time.
     pub time: Rate,
-    /// Ticks of the quota that may be spent before they come.
+    /// The number of ticks of the quota that may be spent in advance.
     pub quota_forgiven: u32,
     /// The time between two refills of the note quotas.
     pub quota_tick: u64,
-    /// How many past ticks a quota remembers (`maxHistLen`).
+    /// The number of past ticks that a quota remembers (`maxHistLen`).
     pub quota_history: usize,
-    /// Whether notes that are no keys are passed on, for scripts that draw by them.
+    /// Whether notes off the keyboard are broadcast, for scripts that draw with them.
     pub custom_notes: bool,
-    /// The time in which a client is told only once why something of one kind was refused.
+    /// The time in which a client receives only one notice of a kind.
     pub notice_gap: u64,
-    /// Bytes of a metered client; more is 4002.
+    /// The bytes of a metered client; more closes it with 4002.
     pub bytes: Flow,
-    /// Messages of a metered client; more is 4007.
+    /// The messages of a metered client; more closes it with 4007.
     pub messages: Flow,
 }
 

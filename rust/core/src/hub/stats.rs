@@ -1,101 +1,101 @@
-//! What the hub counts, for metrics: cheap enough to be counted always.
+//! Counters and gauges of the hub for metrics, cheap enough to be always on.
 
 use crate::hub::client::Phase;
 use crate::hub::refusal::Refusal;
 use crate::hub::Hub;
 use crate::wire::close_code::ABNORMAL;
 
-/// The close codes that are counted one by one; a peer may choose among thousands.
+/// The close codes counted one by one; a peer may choose among thousands.
 pub const CLOSE_CODES: [u16; 15] =
     [1000, 1001, 1002, 1005, ABNORMAL, 1007, 1009, 1011, 1013, 4000, 4002, 4004, 4007, 4008, 4009];
 
-/// The upper bounds of the flush times that are counted together, µs; one more has no bound.
+/// The upper bounds of the buckets of flush times, µs; one more bucket has no bound.
 pub const FLUSH_BOUNDS: [u64; 12] =
     [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000];
 
 /// Counters since the start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Stats {
-    /// Connections that were taken in.
+    /// Attached connections.
     pub attached: u64,
-    /// Bytes of clients that were read.
+    /// Bytes received from clients.
     pub bytes_in: u64,
-    /// Frames of clients that were parsed.
+    /// Frames of clients parsed.
     pub frames_in: u64,
-    /// Messages of notes that were passed on.
+    /// Messages with notes that were broadcast.
     pub notes: u64,
-    /// Cursor positions that came in.
+    /// Pointer positions received.
     pub moves: u64,
-    /// Cursor positions that were passed on; the others were overtaken by newer ones.
+    /// Pointer positions broadcast; newer positions replaced the others.
     pub moves_out: u64,
-    /// Cursor positions that a newer one replaced before they were passed on.
+    /// Pointer positions that a newer one replaced before the broadcast.
     pub conflated: u64,
-    /// Requests for the time that were answered.
+    /// Requests for the time answered.
     pub times: u64,
-    /// Hot messages that were refused.
+    /// Hot messages refused.
     pub refused: u64,
     /// The same by kind of [`Refusal`].
     pub refusals: [u64; Refusal::COUNT],
-    /// Messages that were said to a room, its hot ones included.
+    /// Messages broadcast to a room, hot ones included.
     pub broadcasts: u64,
     /// Frames for one client alone, control frames included.
     pub sent_frames: u64,
-    /// Messages of rooms, counted once for each client that is to get them.
+    /// Messages of rooms, counted once for each receiving client.
     pub deliveries: u64,
-    /// Of those, cursor positions that slow readers were spared.
+    /// Of those, pointer positions that slow readers did not receive.
     pub spared: u64,
     /// System calls that sent something.
     pub sends: u64,
-    /// Bytes that sockets took.
+    /// Bytes taken by sockets.
     pub bytes_out: u64,
     /// Flushes of rooms.
     pub flushes: u64,
-    /// Microseconds spent in them.
+    /// Microseconds spent in flushes.
     pub flush_time: u64,
-    /// Flushes by how long they took, see [`FLUSH_BOUNDS`].
+    /// Flushes by duration, see [`FLUSH_BOUNDS`].
     pub flush_times: [u64; FLUSH_BOUNDS.len() + 1],
-    /// Connections that were closed for being slow.
+    /// Connections closed for slowness.
     pub slow: u64,
-    /// Connections that ended, by [`CLOSE_CODES`]; the last counts all other codes.
+    /// Ended connections by close code, see [`CLOSE_CODES`]; the last element counts all other codes.
     pub closes: [u64; CLOSE_CODES.len() + 1],
 }
 
 impl Stats {
-    /// Counts a flush that took so many microseconds.
+    /// Count a flush that took the given number of microseconds.
     pub(crate) fn count_flush(&mut self, took: u64) {
         self.flushes += 1;
         self.flush_time += took;
         self.flush_times[FLUSH_BOUNDS.partition_point(|bound| *bound < took)] += 1;
     }
 
-    /// Counts the end of a connection.
+    /// Count the end of a connection.
     pub(crate) fn count_close(&mut self, code: u16) {
         let known = CLOSE_CODES.iter().position(|one| *one == code);
         self.closes[known.unwrap_or(CLOSE_CODES.len())] += 1;
     }
 }
 
-/// How things stand at a moment.
+/// The state of the hub at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gauges {
     /// Connections, closing ones included.
     pub connections: usize,
-    /// Open connections that have said `hi`.
+    /// Open connections that sent `hi`.
     pub clients: usize,
-    /// Connections whose socket is full.
+    /// Connections with a full socket.
     pub blocked: usize,
     /// Rooms.
     pub rooms: usize,
-    /// People in rooms, once for each room.
+    /// Participants, once for each room.
     pub participants: usize,
-    /// Bytes that wait for all clients.
+    /// Bytes queued for all clients.
     pub queue: u64,
-    /// Bytes that wait for the client for whom most bytes wait.
+    /// Bytes queued for the client with the most.
     pub longest_queue: u64,
 }
 
 impl Hub {
-    /// Says how things stand; looks at every connection.
+    /// Return the state of the hub; visits every connection.
     #[must_use]
     pub fn gauges(&self) -> Gauges {
         let mut gauges = Gauges {

@@ -1,4 +1,4 @@
-//! Once a second: who is silent, who is slow, who does not go; and the refill of the quotas.
+//! Tasks by the clock: pings, the end of silent and slow clients, and the refill of the quotas.
 
 use crate::hub::client::{Client, Phase};
 use crate::hub::close_order::CloseOrder;
@@ -6,16 +6,18 @@ use crate::hub::Hub;
 use crate::wire::close_code::{SILENT, TRY_AGAIN_LATER};
 use crate::wire::frame;
 
-/// The time between two looks at all connections, µs.
+/// The time between two checks of all connections, µs.
 pub(crate) const CHECK_PERIOD: u64 = 1_000_000;
 
-/// Pings of one moment, and the time to the next ones, µs: a `send` is 3 to 10 µs, and notes must not
-/// wait for those of thousands who came together.
+/// The number of pings sent at once, and the pause before the next ones, µs.
+///
+/// A `send` takes 3 to 10 µs, and notes must not wait for the pings of thousands of clients that
+/// connected together.
 const PINGS: usize = 64;
 const PING_PAUSE: u64 = 4_000;
 
 impl Hub {
-    /// Does what is due by the clock.
+    /// Run the tasks that are due.
     pub(crate) fn run_timers(&mut self) {
         while self.next_quota_tick <= self.now {
             self.quotas.tick();
@@ -35,10 +37,10 @@ impl Hub {
             let number = number as u32;
             client.shrink();
             match client.phase {
-                Phase::Closing(until) | Phase::Deaf(until) | Phase::Closed(until) if until <= *now => {
+                Phase::Closing(until) | Phase::Discarding(until) | Phase::Closed(until) if until <= *now => {
                     close_orders.push_back((number, CloseOrder::Drop));
                 }
-                Phase::Closing(_) | Phase::Deaf(_) | Phase::Closed(_) => {}
+                Phase::Closing(_) | Phase::Discarding(_) | Phase::Closed(_) => {}
                 Phase::Open if client.blocked && *now - client.last_sent > settings.stall => {
                     close_orders.push_back((number, CloseOrder::Close(TRY_AGAIN_LATER)));
                 }
@@ -53,8 +55,8 @@ impl Hub {
                     close_orders.push_back((number, CloseOrder::Close(SILENT)));
                 }
                 Phase::Open => {
-                    // Judged from the ping, not from the silence: after a stall of this process
-                    // everybody has been silent for long.
+                    // Measured from the ping, not from the last byte: after a stall of this process all
+                    // clients have been silent for long.
                     if client.pinged_at.saturating_add(settings.pong) < *now {
                         close_orders.push_back((number, CloseOrder::Drop));
                     } else if client.pinged_at == u64::MAX && *now - client.last_received > settings.ping {
@@ -70,7 +72,7 @@ impl Hub {
         }
     }
 
-    /// Pings some of those who have been silent, and sets the alarm for the others.
+    /// Ping some of the silent clients, and set the alarm for the others.
     fn send_pings(&mut self) {
         let rest = self.to_ping.len().saturating_sub(PINGS);
         for client in self.to_ping.split_off(rest) {

@@ -1,58 +1,60 @@
-//! WebSocket frames (RFC 6455), as far as a server without extensions needs them.
+//! Parse and write WebSocket frames (RFC 6455), as far as a server without extensions needs them.
 
 use std::ops::Range;
 
 use crate::wire::close_code;
 
-/// A frame carries a continuation of a message (RFC 6455 section 5.2).
+/// Opcode of a continuation of a fragmented message (RFC 6455 section 5.2).
 pub const CONTINUATION: u8 = 0x0;
-/// A frame carries text.
+/// Opcode of a text message.
 pub const TEXT: u8 = 0x1;
-/// A frame carries bytes.
+/// Opcode of a binary message.
 pub const BINARY: u8 = 0x2;
-/// A frame closes the connection.
+/// Opcode of a close frame.
 pub const CLOSE: u8 = 0x8;
-/// A frame asks for a pong.
+/// Opcode of a ping.
 pub const PING: u8 = 0x9;
-/// A frame answers a ping.
+/// Opcode of a pong.
 pub const PONG: u8 = 0xA;
 
 const FIN: u8 = 0x80;
 const MASKED: u8 = 0x80;
-/// The largest header of a frame from a client.
+/// The size of the largest header of a client's frame.
 pub const MAX_HEADER: usize = 14;
-/// Control frames carry at most 125 bytes (RFC 6455 section 5.5).
+/// The largest payload of a control frame (RFC 6455 section 5.5).
 const CONTROL_MAX: usize = 125;
 
-/// What one message of a client may measure.
+/// Limits on one message of a client.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageLimits {
-    /// Bytes of a whole message, all fragments together.
+    /// The largest size of a whole message, all fragments together, in bytes.
     pub message: usize,
-    /// Fragments of a message.
+    /// The largest number of fragments of a message.
     pub fragments: u32,
 }
 
-/// The fragments of a message that is not complete yet.
+/// The fragments of an incomplete message.
 #[derive(Debug, Default)]
 pub struct Fragments {
     pub(crate) opcode: u8,
     pub(crate) count: u32,
-    /// Bytes of `bytes` that are known to be UTF-8 (text only).
+    /// The number of bytes of `bytes` already found to be UTF-8 (text only).
     pub(crate) checked: usize,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// A frame, or a message completed by it. Ranges point into the parsed bytes, unmasked in place.
+/// A frame, or the message that the frame completes.
+///
+/// Ranges point into the parsed bytes, unmasked in place.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Incoming {
     /// A text message in one frame.
     Text(Range<usize>),
-    /// A text message put together from fragments.
+    /// A text message assembled from fragments.
     AssembledText(Vec<u8>),
     /// A binary message in one frame.
     Binary(Range<usize>),
-    /// A binary message put together from fragments.
+    /// A binary message assembled from fragments.
     AssembledBinary(Vec<u8>),
     /// A fragment that does not complete its message.
     Fragment,
@@ -60,7 +62,7 @@ pub enum Incoming {
     Ping(Range<usize>),
     /// A pong.
     Pong(Range<usize>),
-    /// A close frame: its code (1005 where it has none) and its reason.
+    /// A close frame: code (1005 if absent) and reason.
     Close(u16, Range<usize>),
 }
 
@@ -69,16 +71,16 @@ pub enum Incoming {
 pub enum Parsed {
     /// The bytes end before the frame does.
     Incomplete,
-    /// A frame and the bytes it took.
+    /// A frame, and the number of bytes it occupied.
     Frame(usize, Incoming),
-    /// The connection must be closed with this code.
+    /// A violation of the protocol: the connection must be closed with this code.
     Violation(u16),
 }
 
-/// Parses the first frame of `bytes`, sent by a client, and unmasks it in place.
+/// Parse the first frame of `bytes`, sent by a client, and unmask the payload in place.
 ///
-/// Sizes are judged from the header, before the payload arrives, so that nothing is ever
-/// allocated for a frame that is too large.
+/// Sizes are checked in the header, before the payload arrives. Therefore nothing is ever allocated for
+/// a frame that is too large.
 pub fn parse(bytes: &mut [u8], pending: &mut Option<Box<Fragments>>, limits: MessageLimits) -> Parsed {
     if bytes.len() < 2 {
         return Parsed::Incomplete;
@@ -148,8 +150,9 @@ pub fn parse(bytes: &mut [u8], pending: &mut Option<Box<Fragments>>, limits: Mes
     Parsed::Frame(end, what)
 }
 
-/// The length that a frame will have with its header, by the beginning of it; 0 where that does not
-/// tell yet.
+/// Return the total length of a client's frame, header included, from its first bytes.
+///
+/// The result is 0 while those bytes do not contain the length.
 #[must_use]
 pub fn length(bytes: &[u8]) -> usize {
     let payload = match bytes {
@@ -164,7 +167,7 @@ pub fn length(bytes: &[u8]) -> usize {
     payload.saturating_add(4)
 }
 
-/// The length of the first frame of bytes that this server wrote (unmasked, complete).
+/// Return the length of the first frame in `bytes`, written by this server (unmasked, complete).
 #[must_use]
 pub fn unmasked_length(bytes: &[u8]) -> usize {
     match bytes.get(1).copied().unwrap_or(0) {
@@ -177,7 +180,7 @@ pub fn unmasked_length(bytes: &[u8]) -> usize {
     }
 }
 
-/// Adds a fragment, and hands out the whole message after the last one.
+/// Add a fragment; return the whole message after the last one.
 fn assemble(
     pending: &mut Option<Box<Fragments>>,
     opcode: u8,
@@ -188,7 +191,8 @@ fn assemble(
     message.count += 1;
     message.bytes.extend_from_slice(payload);
     if message.opcode == TEXT {
-        // Bad text is refused at the fragment that shows it; a character may go on in the next one.
+        // Invalid text is refused at the first fragment that shows it. A character may continue in the
+        // next fragment.
         match simdutf8::compat::from_utf8(&message.bytes[message.checked..]) {
             Ok(_) => message.checked = message.bytes.len(),
             Err(error) if error.error_len().is_none() && !fin => message.checked += error.valid_up_to(),
@@ -206,7 +210,7 @@ fn assemble(
     })
 }
 
-/// Checks the payload of a close frame (RFC 6455 sections 5.5.1 and 7.4).
+/// Check the payload of a close frame (RFC 6455 sections 5.5.1 and 7.4) and return its code.
 fn close_code(payload: &[u8]) -> Result<u16, u16> {
     if payload.is_empty() {
         return Ok(close_code::NO_STATUS);
@@ -225,7 +229,7 @@ fn close_code(payload: &[u8]) -> Result<u16, u16> {
     Ok(given)
 }
 
-/// Applies the mask of a client's frame to its payload (RFC 6455 section 5.3).
+/// Apply the mask of a client's frame to its payload (RFC 6455 section 5.3).
 fn unmask(payload: &mut [u8], key: [u8; 4]) {
     let wide = u64::from_ne_bytes([key[0], key[1], key[2], key[3], key[0], key[1], key[2], key[3]]);
     let mut chunks = payload.chunks_exact_mut(8);
@@ -239,7 +243,7 @@ fn unmask(payload: &mut [u8], key: [u8; 4]) {
     }
 }
 
-/// Appends the header of an unmasked, final frame.
+/// Append the header of an unmasked, final frame.
 pub fn append_header(out: &mut Vec<u8>, opcode: u8, length: usize) {
     out.push(FIN | opcode);
     if length < 126 {
@@ -253,15 +257,16 @@ pub fn append_header(out: &mut Vec<u8>, opcode: u8, length: usize) {
     }
 }
 
-/// Appends an unmasked, final frame.
+/// Append an unmasked, final frame.
 pub fn append(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
     out.reserve(payload.len() + 10);
     append_header(out, opcode, payload.len());
     out.extend_from_slice(payload);
 }
 
-/// Appends a text frame as a client would send it, masked by zeros (RFC 6455 section 5.3), so that
-/// [`parse`] can read it again.
+/// Append a text frame as a client would send it, so that [`parse`] can read the frame again.
+///
+/// The mask consists of zeros (RFC 6455 section 5.3).
 pub(crate) fn append_masked(out: &mut Vec<u8>, text: &[u8]) {
     let head = out.len();
     append_header(out, TEXT, text.len());
@@ -270,7 +275,7 @@ pub(crate) fn append_masked(out: &mut Vec<u8>, text: &[u8]) {
     out.extend_from_slice(text);
 }
 
-/// Appends a close frame; the reason is cut to what a control frame holds.
+/// Append a close frame; the reason is cut to the size of a control frame.
 pub fn append_close(out: &mut Vec<u8>, code: u16, reason: &str) {
     if code == close_code::NO_STATUS {
         append(out, CLOSE, &[]);

@@ -1,17 +1,19 @@
-//! Walks one strict JSON text (RFC 8259) byte by byte.
+//! Walk one strict JSON text (RFC 8259) byte by byte.
 //!
-//! Nothing is built: values are checked and skipped, and what a caller wants to keep it keeps as a
-//! [`Span`] of the text. Every method answers `None` where the text is not strict JSON, and the
-//! cursor is of no use after that.
+//! The parser builds no values: it checks and skips them, and a caller keeps a value as a [`Span`] of
+//! the text. Every method returns `None` where the text is not strict JSON; the parser is unusable
+//! after that.
 
-/// Nesting allowed in a message, the outer array included: real messages have at most four levels, and
-/// the data of a `custom` as many as its scripts like.
+/// The deepest nesting allowed in a message, the outer array included.
+///
+/// Real messages have at most four levels; the data of a `custom` message may have as many as its
+/// script wants.
 pub const MAX_DEPTH: u32 = 64;
 
-/// Bytes of an escape with four hex digits.
+/// The length of an escape with four hex digits.
 const ESCAPE: usize = 6;
 
-/// A byte range of the scanned text; four-byte offsets, as no message comes near 4 GiB.
+/// A range of bytes of the scanned text, with four-byte offsets: no message comes near 4 GiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// Offset of the first byte.
@@ -21,70 +23,73 @@ pub struct Span {
 }
 
 impl Span {
-    /// The bytes of `text` this span stands for; empty if `text` is not the text it was taken from
-    /// and is too short.
+    /// Return the bytes of `text` in this span.
+    ///
+    /// The result is empty if `text` is another text than the scanned one and is too short.
     #[must_use]
     #[inline]
     pub fn of(self, text: &[u8]) -> &[u8] {
         text.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 
-    /// Number of bytes.
+    /// Return the number of bytes.
     #[must_use]
     #[inline]
     pub fn len(self) -> usize {
         (self.end - self.start) as usize
     }
 
-    /// Whether it has no bytes.
+    /// Return whether the span has no bytes.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.start == self.end
     }
 
-    /// The span without its first and last byte: what stands between the quotes of a string.
+    /// Return the span without its first and last byte: the content of a string without the quotes.
     #[inline]
     pub(crate) fn inner(self) -> Self {
         Self { start: self.start + 1, end: self.end - 1 }
     }
 }
 
-/// A place in a JSON text.
+/// A parser at one place of a JSON text.
 pub(crate) struct Parser<'a> {
     text: &'a [u8],
     pos: usize,
     depth: u32,
-    /// Whether an escape of a lone surrogate was met.
+    /// Whether an escape of a lone surrogate was found.
     has_lone_surrogates: bool,
 }
 
 impl<'a> Parser<'a> {
-    /// Starts at byte `pos` of `text`.
+    /// Start at byte `pos` of `text`.
     #[inline]
     pub(crate) fn new(text: &'a [u8], pos: u32) -> Self {
         Self { text, pos: pos as usize, depth: 0, has_lone_surrogates: false }
     }
 
-    /// Whether an escape of a lone surrogate was met: see [`replace_lone_surrogates`].
+    /// Return whether an escape of a lone surrogate was found: see [`replace_lone_surrogates`].
     #[inline]
     pub(crate) fn has_lone_surrogates(&self) -> bool {
         self.has_lone_surrogates
     }
 
-    /// The whole text, to take spans of.
+    /// Return the whole text, which spans refer to.
     #[inline]
     pub(crate) fn text(&self) -> &'a [u8] {
         self.text
     }
 
-    /// The byte at the cursor. The end of the text reads as NUL, which is allowed nowhere in JSON
-    /// and so needs no case of its own.
+    /// Return the current byte.
+    ///
+    /// The end of the text reads as NUL, which JSON allows nowhere; therefore the end needs no case of
+    /// its own.
     #[inline]
     pub(crate) fn peek(&self) -> u8 {
         self.text.get(self.pos).copied().unwrap_or(0)
     }
 
-    /// Consumes the byte at the cursor.
+    /// Consume the current byte.
     #[inline]
     pub(crate) fn next(&mut self) -> u8 {
         let byte = self.peek();
@@ -92,36 +97,36 @@ impl<'a> Parser<'a> {
         byte
     }
 
-    /// Consumes `byte` if it stands here.
+    /// Consume `byte` if it is the current one.
     #[inline]
     pub(crate) fn eat(&mut self, byte: u8) -> Option<()> {
         (self.next() == byte).then_some(())
     }
 
-    /// Moves over `count` bytes that were looked at already.
+    /// Skip `count` bytes that were checked already.
     #[inline]
     pub(crate) fn advance(&mut self, count: usize) {
         self.pos += count;
     }
 
-    /// Offset of the cursor, to begin a span.
+    /// Return the current offset, where a span may begin.
     #[inline]
     pub(crate) fn mark(&self) -> u32 {
         self.pos as u32
     }
 
-    /// The span from `start` to the cursor.
+    /// Return the span from `start` to the current offset.
     #[inline]
     pub(crate) fn since(&self, start: u32) -> Span {
         Span { start, end: self.mark() }
     }
 
-    /// Whether nothing is left.
+    /// Return whether the text is used up.
     pub(crate) fn at_end(&self) -> bool {
         self.pos == self.text.len()
     }
 
-    /// Skips the four characters JSON calls white space.
+    /// Skip the four characters that JSON calls white space.
     #[inline]
     pub(crate) fn whitespace(&mut self) {
         while matches!(self.peek(), b' ' | b'\t' | b'\n' | b'\r') {
@@ -129,7 +134,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Walks an array, `item` consuming each of its values.
+    /// Walk an array; `item` consumes each of its values.
     #[inline]
     pub(crate) fn array(&mut self, mut item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         if !self.open(b'[', b']')? {
@@ -143,8 +148,10 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Walks an object, `member` consuming the value of each key. A key of one ASCII character is
-    /// given as that character and any other one as 0: the hot messages have no longer keys.
+    /// Walk an object; `member` consumes the value of each key.
+    ///
+    /// A key of one ASCII character is passed as that character, any other key as 0: no key of the hot
+    /// messages is longer.
     #[inline]
     pub(crate) fn object(&mut self, mut member: impl FnMut(&mut Self, u8) -> Option<()>) -> Option<()> {
         if !self.open(b'{', b'}')? {
@@ -159,7 +166,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Enters a container; false if it is empty and left again.
+    /// Enter a container; return false if the container is empty and was left again.
     #[inline]
     fn open(&mut self, bracket: u8, closing: u8) -> Option<bool> {
         self.eat(bracket)?;
@@ -175,7 +182,8 @@ impl<'a> Parser<'a> {
         Some(true)
     }
 
-    /// Goes on to the next value of a container; false if there is none and the container is left.
+    /// Go on to the next value of a container; return false if there is none and the container was
+    /// left.
     #[inline]
     fn more(&mut self, closing: u8) -> Option<bool> {
         self.whitespace();
@@ -210,7 +218,7 @@ impl<'a> Parser<'a> {
         Some(key)
     }
 
-    /// Consumes a string and gives its span, quotes included.
+    /// Consume a string and return its span, quotes included.
     #[inline]
     pub(crate) fn string(&mut self) -> Option<Span> {
         let start = self.mark();
@@ -237,8 +245,8 @@ impl<'a> Parser<'a> {
                     self.pos += ESCAPE;
                     Some(())
                 }
-                // Half a character is not text: no decoder after us could write it out again as
-                // UTF-8. Programs that count in UTF-16 units cut texts there.
+                // Half a character is not text: no later decoder could write it as UTF-8. Programs that
+                // count in UTF-16 units cut texts there.
                 0xd800..=0xdfff => {
                     self.has_lone_surrogates = true;
                     Some(())
@@ -255,7 +263,7 @@ impl<'a> Parser<'a> {
         hex(digits)
     }
 
-    /// Consumes any value.
+    /// Consume any value.
     pub(crate) fn value(&mut self) -> Option<()> {
         match self.peek() {
             b'"' => self.string().map(drop),
@@ -275,7 +283,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Writes U+FFFD over the escapes of lone surrogates, as a browser does with what it sends.
+/// Write U+FFFD over the escapes of lone surrogates, as a browser does with the text it sends.
 #[cold]
 pub(crate) fn replace_lone_surrogates(text: &mut [u8]) {
     let mut at = 0;
@@ -292,21 +300,21 @@ pub(crate) fn replace_lone_surrogates(text: &mut [u8]) {
     }
 }
 
-/// Whether the escape of a low surrogate stands at byte `at`.
+/// Return whether the escape of a low surrogate begins at byte `at`.
 fn is_low_surrogate(text: &[u8], at: usize) -> bool {
     matches!(code_unit(text, at), Some(0xdc00..=0xdfff))
 }
 
-/// The UTF-16 code unit of the escape that stands at byte `at`.
+/// Return the UTF-16 code unit of the escape at byte `at`.
 fn code_unit(text: &[u8], at: usize) -> Option<u32> {
     hex(text.get(at..at + ESCAPE)?.strip_prefix(b"\\u")?)
 }
 
-/// Reads the content of a valid string that may be a short ASCII word written with escapes, as
-/// `\u0063s4` for `cs4`.
+/// Decode the content of a valid string as a short ASCII word, which may contain escapes: `\u0063s4`
+/// for `cs4`.
 ///
-/// `None` if it is longer than `N` or has other characters, the short escapes among them: none of
-/// those is part of a word we know.
+/// Return `None` if the word is longer than `N` or has other characters. Short escapes such as `\n` are
+/// among those: no known word contains them.
 pub(crate) fn word<const N: usize>(content: &[u8]) -> Option<([u8; N], usize)> {
     let mut word = [0; N];
     let mut length = 0;
@@ -324,7 +332,7 @@ pub(crate) fn word<const N: usize>(content: &[u8]) -> Option<([u8; N], usize)> {
     Some((word, length))
 }
 
-/// The one ASCII character a valid string consists of, or 0.
+/// Return the one ASCII character that a valid string consists of, or 0.
 #[inline]
 pub(crate) fn letter(content: &[u8]) -> u8 {
     match content {

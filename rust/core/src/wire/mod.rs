@@ -1,4 +1,4 @@
-//! What is on the wire: WebSocket frames, JSON and hot messages.
+//! Bytes on the wire: WebSocket frames, close codes, JSON and hot messages.
 
 pub mod close_code;
 pub mod frame;

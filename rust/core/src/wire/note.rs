@@ -1,18 +1,18 @@
-//! One note of an `n` message: read, mended where that is possible, and written out again.
+//! One note of an `n` message: parsed, corrected where possible, and written out again.
 
 use crate::wire::json::{word, Parser, Span};
 use crate::wire::number::{self, Number};
 
-/// Longest name of a key, as `as-1`.
+/// The longest name of a key, as in `as-1`.
 const NAME: usize = 4;
-/// Longest name of a note that is no key, in bytes: scripts that draw by notes need a few.
+/// The longest name of a custom note, in bytes: scripts that draw with notes need a few.
 const CUSTOM_NAME: usize = 64;
-/// The strongest velocity.
+/// The largest velocity.
 const LOUDEST: f64 = 1.0;
 /// The longest delay, in milliseconds.
 const LATEST: f64 = 10_000.0;
 
-/// What came under one of a note's keys.
+/// The value found under one of a note's keys.
 #[derive(Clone, Copy)]
 enum RawField {
     Absent,
@@ -23,7 +23,7 @@ enum RawField {
 }
 
 impl RawField {
-    /// Consumes a value.
+    /// Consume a value.
     fn read(parser: &mut Parser) -> Option<Self> {
         Some(match parser.peek() {
             b'0'..=b'9' | b'-' => Self::Number(parser.number()?),
@@ -40,7 +40,7 @@ impl RawField {
         })
     }
 
-    /// The number that it is or is the text of.
+    /// Return the number, or the number that the text stands for.
     fn value(self, text: &[u8]) -> Option<f64> {
         match self {
             Self::Number(number) => Some(number.value(text)),
@@ -49,29 +49,31 @@ impl RawField {
         }
     }
 
-    /// A number that goes out as it came where `is_good` says so, and else cut to `0..=most`; `None`
-    /// where it is no number.
+    /// Return the number unchanged if `is_good` accepts it, and else clamped to `0..=most`.
+    ///
+    /// Return `None` if the value is no number.
     #[inline]
     fn number(self, text: &[u8], most: f64, is_good: impl FnOnce(Number) -> bool) -> Option<Field> {
         match self {
             Self::Absent => Some(Field::Absent),
             Self::Number(number) if is_good(number) => match number.passable() {
                 Some(span) => Some(Field::Given(span)),
-                None => self.mended(text, most),
+                None => self.corrected(text, most),
             },
-            _ => self.mended(text, most),
+            _ => self.corrected(text, most),
         }
     }
 
     #[cold]
-    fn mended(self, text: &[u8], most: f64) -> Option<Field> {
+    fn corrected(self, text: &[u8], most: f64) -> Option<Field> {
         let value = self.value(text)?;
         let least = if most == f64::INFINITY { f64::NEG_INFINITY } else { 0.0 };
-        Some(Field::Mended(value.clamp(least, most)))
+        Some(Field::Corrected(value.clamp(least, most)))
     }
 
-    /// What a page takes for a release: anything that JavaScript takes for true, but for texts that
-    /// say no.
+    /// Return the release flag as web clients interpret it.
+    ///
+    /// Any value that JavaScript takes for true is a release, except texts that mean no.
     #[inline]
     fn stop(self, text: &[u8]) -> Field {
         let is_stop = match self {
@@ -86,35 +88,35 @@ impl RawField {
             Self::Other => true,
         };
         if is_stop {
-            Field::Mended(1.0)
+            Field::Corrected(1.0)
         } else {
             Field::Absent
         }
     }
 }
 
-/// Whether the content of a string means no: nothing, `0`, `false`.
+/// Return whether the content of a string means no: nothing, `0` or `false`.
 fn is_no(content: &[u8]) -> bool {
     matches!(word::<5>(content), Some((word, length)) if matches!(&word[..length], b"" | b"0" | b"false"))
 }
 
-/// What goes out under one of a note's keys.
+/// The value that is sent under one of a note's keys.
 #[derive(Clone, Copy)]
 enum Field {
     Absent,
-    /// The digits that came.
+    /// The digits as the client sent them.
     Given(Span),
-    /// Another number.
-    Mended(f64),
+    /// A corrected number.
+    Corrected(f64),
 }
 
 impl Field {
-    /// Bytes of the member that can go out as they came.
+    /// Return the bytes of the member if it can be sent unchanged, and 0 otherwise.
     #[inline]
     fn length(self) -> usize {
         match self {
             Self::Given(span) => 5 + span.len(),
-            Self::Absent | Self::Mended(_) => 0,
+            Self::Absent | Self::Corrected(_) => 0,
         }
     }
 
@@ -125,7 +127,7 @@ impl Field {
                 out.extend_from_slice(key);
                 out.extend_from_slice(span.of(text));
             }
-            Self::Mended(value) => {
+            Self::Corrected(value) => {
                 out.extend_from_slice(key);
                 number::write(value, out);
             }
@@ -133,20 +135,19 @@ impl Field {
     }
 }
 
-/// What a note is called.
+/// The name of a note.
 #[derive(Clone, Copy)]
 enum Name {
-    /// One of the keys, with its quotes, and its length without the escapes that it may have been
-    /// written with.
+    /// One of the piano's keys: the string with its quotes, and the length of the name without escapes.
     Key(Span, usize),
     /// Any other text, with its quotes.
     Custom(Span),
 }
 
-/// A note that is left out.
-pub(crate) struct Senseless;
+/// Marks a note that is left out.
+pub(crate) struct InvalidNote;
 
-/// A note that makes sense.
+/// A valid note.
 pub(crate) struct Note {
     name: Name,
     velocity: Field,
@@ -155,15 +156,15 @@ pub(crate) struct Note {
 }
 
 impl Note {
-    /// Consumes a value and reads it as a note.
-    pub(crate) fn read(parser: &mut Parser, custom: bool) -> Option<Result<Self, Senseless>> {
+    /// Consume a value and read it as a note.
+    pub(crate) fn read(parser: &mut Parser, custom: bool) -> Option<Result<Self, InvalidNote>> {
         if parser.peek() != b'{' {
             parser.value()?;
-            return Some(Err(Senseless));
+            return Some(Err(InvalidNote));
         }
         let (mut name, mut velocity) = (RawField::Absent, RawField::Absent);
         let (mut delay, mut stop) = (RawField::Absent, RawField::Absent);
-        // A repeated key overwrites, for better or worse: the last one is what any JSON decoder
+        // A repeated key overwrites the earlier one: the last value is the one that any JSON decoder
         // would report.
         parser.object(|parser, key| {
             let field = match key {
@@ -177,7 +178,7 @@ impl Note {
             Some(())
         })?;
         let text = parser.text();
-        Some(Self::from_fields(name, velocity, delay, stop, custom, text).ok_or(Senseless))
+        Some(Self::from_fields(name, velocity, delay, stop, custom, text).ok_or(InvalidNote))
     }
 
     #[inline]
@@ -199,7 +200,7 @@ impl Note {
                 velocity.number(text, LOUDEST, |number| number.is_velocity(text))?,
                 delay.number(text, LATEST, |number| number.is_delay(text))?,
             ),
-            // Scripts that draw by notes put colours there.
+            // Scripts that draw with notes put colours there.
             Name::Custom(_) => (
                 velocity.number(text, f64::INFINITY, |_| true)?,
                 delay.number(text, f64::INFINITY, |_| true)?,
@@ -208,10 +209,10 @@ impl Note {
         Some(Self { name, velocity, delay, stop: stop.stop(text) })
     }
 
-    /// Length in bytes of the members that can go out as they came, with braces and commas.
+    /// Return the size in bytes of the members that can be sent unchanged, with braces and commas.
     #[inline]
     pub(crate) fn length(&self) -> usize {
-        // Two braces and, for each member, quoted key, colon, value and a comma, which the last one
+        // Two braces and, for each member, quoted key, colon, value and a comma, which the last member
         // lacks.
         1 + 5 + self.name.length() + self.velocity.length() + self.delay.length() + self.stop.length()
     }
@@ -227,7 +228,7 @@ impl Note {
 }
 
 impl Name {
-    /// Reads a string; `None` where no note is called so.
+    /// Read a string; return `None` if it is no valid name.
     #[inline]
     fn of(span: Span, text: &[u8]) -> Option<Self> {
         let content = span.inner().of(text);
@@ -240,7 +241,7 @@ impl Name {
         }
     }
 
-    /// Length with its quotes.
+    /// Return the length of the name with its quotes.
     #[inline]
     fn length(self) -> usize {
         match self {
@@ -262,7 +263,7 @@ impl Name {
     }
 }
 
-/// Whether `name` is one of the 88 keys `a-1 as-1 b-1 c0 cs0 … b6 c7`, sharps written `s`.
+/// Return whether `name` is one of the 88 keys `a-1 as-1 b-1 c0 cs0 … b6 c7`, sharps written `s`.
 #[inline]
 pub(crate) fn is_key(name: &[u8]) -> bool {
     match name {

@@ -1,34 +1,35 @@
-//! The notes of an `n` message: read one by one, mended where that is possible, and written out again
-//! without what nobody asked for.
+//! The notes of an `n` message: parsed one by one, corrected where possible, and written out again
+//! without unknown keys.
 //!
-//! Players of MIDI files and pages send velocities of 1.27, numbers as texts and keys off the piano, and
-//! every page that receives notes clamps what it gets (docs/protocol.md, "Notes").
+//! MIDI players and web clients send velocities of 1.27, numbers as texts and keys off the piano. Every
+//! receiving web client clamps its input (docs/protocol.md, "Notes").
 
 use crate::wire::json::{Parser, Span};
 use crate::wire::note::{is_key, Note};
 use crate::wire::number::{self, Number};
 
-/// An `n` message that may be passed on.
+/// An `n` message that may be broadcast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Notes {
     /// The number `t`: server time of the first note, in milliseconds.
     pub t: Span,
-    /// The array `n` as it came.
+    /// The array `n` as the client sent it.
     pub notes: Span,
-    /// How many notes it has, which is what they cost of the quota; at least 1.
+    /// The number of notes, at least 1, which is their price in quota points.
     pub count: u32,
-    /// Whether none of them makes sense, so that nothing goes out.
-    pub is_senseless: bool,
-    /// Whether time and array can go out as they came: no white space, no unknown or repeated keys,
-    /// no escapes, nothing to mend, and no more digits than are passed on.
+    /// Whether no note is valid, so that nothing is broadcast.
+    pub has_no_valid_notes: bool,
+    /// Whether time and array can be broadcast unchanged.
+    ///
+    /// This requires: no white space, no unknown or repeated keys, no escapes, no corrections, and no
+    /// number longer than the limit.
     pub verbatim: bool,
-    /// Whether notes that are no keys are kept.
+    /// Whether notes with names off the keyboard are accepted.
     pub custom: bool,
 }
 
 impl Notes {
-    /// Appends the JSON array of the notes as it goes out; `text` is the text the message was
-    /// scanned from.
+    /// Append the JSON array of the notes to broadcast; `text` is the scanned text.
     pub fn write(&self, text: &[u8], out: &mut Vec<u8>) {
         if self.verbatim {
             out.extend_from_slice(self.notes.of(text));
@@ -49,7 +50,7 @@ impl Notes {
         out.push(b']');
     }
 
-    /// Appends the time as it goes out: with its digits, unless they are too many to be passed on.
+    /// Append the time to broadcast: with its own digits, unless there are too many of them.
     pub fn write_time(&self, text: &[u8], out: &mut Vec<u8>) {
         let digits = self.t.of(text);
         if digits.len() <= number::MAX_LENGTH {
@@ -60,19 +61,19 @@ impl Notes {
     }
 }
 
-/// The value of the key `n`, on its way into [`Notes`].
+/// The value of the key `n`, before it becomes part of [`Notes`].
 #[derive(Clone, Copy)]
 pub(crate) struct NoteArray {
     pub(crate) span: Span,
     pub(crate) count: u32,
     pub(crate) kept: u32,
     pub(crate) verbatim: bool,
-    /// Whether it is an array at all.
+    /// Whether the value is an array at all.
     pub(crate) is_list: bool,
 }
 
 impl NoteArray {
-    /// Consumes a value.
+    /// Consume a value.
     #[inline]
     pub(crate) fn read(parser: &mut Parser, custom: bool) -> Option<Self> {
         let start = parser.mark();
@@ -92,17 +93,18 @@ impl NoteArray {
             parser.value()?;
         }
         let span = parser.since(start);
-        // White space, an unknown or repeated key, an escape, what is mended or left out: each makes
-        // the array longer than what is counted here, the members that go out as they came.
+        // White space, an unknown or repeated key, an escape, a correction, an omission: each makes the
+        // array longer than the sum counted here of the members that can be sent unchanged.
         let verbatim = compact == span.len();
         Some(Self { span, count, kept, verbatim, is_list })
     }
 }
 
-/// Consumes a note; gives the length of its members that can go out as they came, or the inner `None`
-/// where it makes no sense.
+/// Consume a note; return the size of its members that can be sent unchanged.
+///
+/// The inner `None` stands for an invalid note.
 #[inline]
-#[allow(clippy::option_option)] // the outer one is the cursor's
+#[allow(clippy::option_option)] // the outer one belongs to the parser
 fn length(parser: &mut Parser, custom: bool) -> Option<Option<usize>> {
     let start = parser.mark();
     let plain = PlainNote::read(parser)?.length();
@@ -112,13 +114,13 @@ fn length(parser: &mut Parser, custom: bool) -> Option<Option<usize>> {
     Some(odd_length(Parser::new(parser.text(), start), custom))
 }
 
-/// The same for a note that was walked once before.
+/// Return the same for a note that was walked once before.
 #[cold]
 fn odd_length(mut parser: Parser, custom: bool) -> Option<usize> {
     Note::read(&mut parser, custom)?.ok().map(|note| note.length())
 }
 
-/// A note that needs no mending, as nearly all do: the lengths of its values, 0 for what it lacks.
+/// A note that needs no correction, as nearly all do: the lengths of its values, 0 for absent ones.
 #[derive(Default)]
 struct PlainNote {
     name: usize,
@@ -128,10 +130,10 @@ struct PlainNote {
 }
 
 impl PlainNote {
-    /// The length of what is to be looked at more closely.
+    /// A marker for a value that needs a closer look.
     const ODD: usize = usize::MAX;
 
-    /// Consumes a value.
+    /// Consume a value.
     #[inline]
     fn read(parser: &mut Parser) -> Option<Self> {
         let mut plain = Self::default();
@@ -139,7 +141,7 @@ impl PlainNote {
             parser.value()?;
             return Some(plain);
         }
-        // A repeated key overwrites, for better or worse: the last one is what any JSON decoder
+        // A repeated key overwrites the earlier one: the last value is the one that any JSON decoder
         // would report.
         parser.object(|parser, key| {
             match key {
@@ -177,13 +179,13 @@ impl PlainNote {
         })
     }
 
-    /// Length of the note without white space, unless there is something odd about it.
+    /// Return the length of the note without white space, unless the note needs a closer look.
     #[inline]
     fn length(&self) -> Option<usize> {
         if self.name == 0 || self.name == Self::ODD {
             return None;
         }
-        // Two braces and, for each member, quoted key, colon, value and a comma, which the last one
+        // Two braces and, for each member, quoted key, colon, value and a comma, which the last member
         // lacks.
         let mut length = 1 + 5 + 2 + self.name;
         for value in [self.velocity, self.delay, self.stop] {

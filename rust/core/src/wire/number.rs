@@ -1,29 +1,30 @@
-//! JSON numbers that are kept as the digits they came with.
+//! JSON numbers, kept as the digits that the client sent.
 
 use std::io::Write;
 
 use crate::wire::json::{word, Parser, Span};
 
-/// Longest number that is passed on to others, in bytes: a double needs 24, and nobody shall
-/// multiply a megabyte of zeros by the size of a room.
+/// The longest number that is broadcast, in bytes.
+///
+/// A double needs 24; a megabyte of zeros must not be multiplied by the size of a room.
 pub(crate) const MAX_LENGTH: usize = 40;
 
-/// Without an exponent a number of up to this many bytes is finite, as the largest double has 309
-/// digits.
+/// A number without an exponent is finite up to this many bytes: the largest double has 309 digits.
 const SURELY_FINITE: usize = 300;
 
-/// A number of the text, known to be finite.
+/// A finite number of the text.
 #[derive(Clone, Copy)]
 pub(crate) struct Number {
     pub(crate) span: Span,
-    /// Length of what stands before the point.
+    /// The length of the part before the decimal point.
     whole: u32,
     exponent: bool,
 }
 
 impl Parser<'_> {
-    /// Consumes a number; `None` also where it is too large for a double (RFC 8259 section 6 lets
-    /// us set that limit).
+    /// Consume a number.
+    ///
+    /// Return `None` also for a number too large for a double (RFC 8259 section 6 allows that limit).
     #[inline]
     pub(crate) fn number(&mut self) -> Option<Number> {
         let start = self.mark();
@@ -69,18 +70,18 @@ impl Parser<'_> {
 }
 
 impl Number {
-    /// The span of a number that may be passed on.
+    /// Return the span of a number short enough to be broadcast.
     #[inline]
     pub(crate) fn passable(self) -> Option<Span> {
         (self.span.len() <= MAX_LENGTH).then_some(self.span)
     }
 
-    /// Whether it is not zero.
+    /// Return whether the number is not zero.
     pub(crate) fn is_truthy(self, text: &[u8]) -> bool {
         self.value(text) != 0.0
     }
 
-    /// Whether it is a velocity: in 0..=1.
+    /// Return whether the number is a velocity: in 0..=1.
     #[inline]
     pub(crate) fn is_velocity(self, text: &[u8]) -> bool {
         let digits = self.span.of(text);
@@ -89,21 +90,21 @@ impl Number {
             || (0.0..=1.0).contains(&self.value(text))
     }
 
-    /// Whether it is a delay: in 0..=10000, milliseconds.
+    /// Return whether the number is a delay: in 0..=10000 milliseconds.
     #[inline]
     pub(crate) fn is_delay(self, text: &[u8]) -> bool {
         let unsigned = !self.span.of(text).starts_with(b"-");
-        // Four digits before the point stay below 10000.
+        // A number with up to four digits before the decimal point stays below 10000.
         (unsigned && self.whole <= 4 && !self.exponent) || (0.0..=10_000.0).contains(&self.value(text))
     }
 
-    /// Whether it equals 1.
+    /// Return whether the number equals 1.
     #[inline]
     pub(crate) fn is_one(self, text: &[u8]) -> bool {
         self.span.of(text) == b"1" || (1.0..=1.0).contains(&self.value(text))
     }
 
-    /// The nearest double; infinite beyond their range.
+    /// Return the nearest double; infinite beyond the range of doubles.
     #[cold]
     pub(crate) fn value(self, text: &[u8]) -> f64 {
         std::str::from_utf8(self.span.of(text))
@@ -113,15 +114,16 @@ impl Number {
     }
 }
 
-/// Whether `content`, the inside of a string, is a finite number in the grammar of JSON and short
-/// enough to be passed on: browsers send positions like `"12.34"`.
+/// Return whether `content`, the inside of a string, is a finite JSON number short enough to be
+/// broadcast: browsers send positions like `"12.34"`.
 pub(crate) fn is_numeric(content: &[u8]) -> bool {
     let mut parser = Parser::new(content, 0);
     content.len() <= MAX_LENGTH && parser.number().is_some() && parser.at_end()
 }
 
-/// Reads `content`, the inside of a string, as a number as people and their programs write one: spaces
-/// round it, a plus, and no digit on one side of the point are fine.
+/// Read `content`, the inside of a string, as a number as people and their programs write one.
+///
+/// Surrounding spaces, a plus sign and a missing digit on one side of the decimal point are accepted.
 pub(crate) fn numeric(content: &[u8]) -> Option<f64> {
     const LONGEST: usize = 400;
     let (digits, length) = word::<LONGEST>(content)?;
@@ -129,7 +131,7 @@ pub(crate) fn numeric(content: &[u8]) -> Option<f64> {
     digits.trim_matches(' ').parse().ok().filter(|value: &f64| value.is_finite())
 }
 
-/// Appends a finite number as short as JSON can have it.
+/// Append a finite number in its shortest JSON form.
 pub(crate) fn write(value: f64, out: &mut Vec<u8>) {
     const WHOLE: f64 = 1e15;
     // Neither write fails: a vector grows.

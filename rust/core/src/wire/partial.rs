@@ -1,7 +1,9 @@
 //! The beginning of a frame whose end has not arrived.
 
-/// Frames longer than this get their whole length at once, and each read goes behind the last: were
-/// they put together anew at each read, a peer could make a byte cost a megabyte.
+/// The size from which a frame is allocated at once, so that each read appends to the last one.
+///
+/// Without this a long frame would be copied anew at each read, and a peer could make one byte cost a
+/// megabyte.
 const LONG: usize = 16 << 10;
 
 /// The beginning of a frame.
@@ -12,29 +14,30 @@ pub struct PartialFrame {
 }
 
 impl PartialFrame {
-    /// What has come.
+    /// Return the bytes received so far.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.filled]
     }
 
-    /// Whether nothing has.
+    /// Return whether no bytes were received.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.filled == 0
     }
 
-    /// Bytes that a long frame still lacks; 0 for a short one, of which that is not known here.
+    /// Return the number of bytes that a long frame still lacks; 0 for a short one, whose length is
+    /// unknown here.
     #[must_use]
     pub fn missing(&self) -> usize {
         self.bytes.len() - self.filled
     }
 
-    /// Keeps the beginning of a frame, in place of what was there.
-    pub fn keep(&mut self, bytes: &[u8], length: usize) {
+    /// Store the beginning of a frame in place of the earlier content.
+    pub fn store(&mut self, bytes: &[u8], length: usize) {
         self.filled = bytes.len();
         if length > LONG && length > bytes.len() {
-            // Memory that nothing was written to is not taken from the machine yet.
+            // The system commits memory only when it is first written to.
             self.bytes = vec![0; length];
             self.bytes[..bytes.len()].copy_from_slice(bytes);
         } else {
@@ -43,18 +46,18 @@ impl PartialFrame {
         }
     }
 
-    /// Where the next bytes of a long frame are read to, at most so many.
-    pub fn room(&mut self, most: usize) -> &mut [u8] {
+    /// Return the buffer for the next bytes of a long frame, at most `most` bytes.
+    pub fn free_space(&mut self, most: usize) -> &mut [u8] {
         let end = self.bytes.len().min(self.filled + most);
         &mut self.bytes[self.filled..end]
     }
 
-    /// Takes so many bytes that were read to its room.
-    pub fn came(&mut self, count: usize) {
+    /// Count `count` bytes that were read into the buffer of [`PartialFrame::free_space`].
+    pub fn received(&mut self, count: usize) {
         self.filled += count.min(self.missing());
     }
 
-    /// Forgets all of it.
+    /// Forget all bytes.
     pub fn clear(&mut self) {
         if self.bytes.capacity() > LONG {
             self.bytes = Vec::new();
@@ -71,14 +74,14 @@ mod tests {
     #[test]
     fn a_long_frame_grows_where_it_lies() {
         let mut partial = PartialFrame::default();
-        partial.keep(b"head", LONG + 1);
+        partial.store(b"head", LONG + 1);
         assert_eq!((partial.bytes(), partial.missing()), (&b"head"[..], LONG - 3));
         let place = partial.bytes().as_ptr();
         while partial.missing() > 0 {
-            let room = partial.room(1000);
-            let count = room.len();
-            room.fill(b'x');
-            partial.came(count);
+            let space = partial.free_space(1000);
+            let count = space.len();
+            space.fill(b'x');
+            partial.received(count);
         }
         assert_eq!(partial.bytes().as_ptr(), place);
         assert_eq!(partial.bytes().len(), LONG + 1);
@@ -90,9 +93,9 @@ mod tests {
     #[test]
     fn a_short_frame_is_put_together_anew() {
         let mut partial = PartialFrame::default();
-        partial.keep(b"head", LONG);
+        partial.store(b"head", LONG);
         assert_eq!((partial.bytes(), partial.missing()), (&b"head"[..], 0));
-        partial.keep(b"he", 0);
+        partial.store(b"he", 0);
         assert_eq!(partial.bytes(), b"he");
         partial.clear();
         assert!(partial.is_empty());

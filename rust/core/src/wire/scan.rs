@@ -1,22 +1,23 @@
-//! One text message into its elements: notes, positions, time requests, and the rest for Python.
+//! Split one text message into its elements: notes, pointer positions, time requests, and the rest for
+//! Python.
 //!
-//! One pass over untrusted bytes, strict where JSON is strict: what this scanner lets through every
-//! JSON decoder reads the same way. The rules are those of docs/protocol.md; the differential tests
-//! hold them against `serde_json` and orjson.
+//! One strict pass over untrusted bytes: every JSON decoder reads the accepted text the same way. The
+//! rules are those of docs/protocol.md; differential tests compare the result with `serde_json` and
+//! orjson.
 
 use crate::wire::json::{letter, replace_lone_surrogates, Parser, Span};
 use crate::wire::notes::{NoteArray, Notes};
 use crate::wire::number::{is_numeric, Number};
 
-/// One message of the frame's array.
+/// One element of the message's array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element {
     /// `n`: notes.
     Notes(Notes),
     /// `n` without a time, or without an array of notes.
     BadNotes,
-    /// `m`: a position; numbers, or strings with their quotes, as they came.
-    Mouse {
+    /// `m`: a pointer position; numbers, or strings with their quotes, as the client sent them.
+    Pointer {
         /// Percent of the window's width.
         x: Span,
         /// Percent of the window's height.
@@ -24,20 +25,21 @@ pub enum Element {
     },
     /// `t`: a request for the time.
     Time {
-        /// The number `e` that the sender wants back.
+        /// The number `e` that the answer repeats.
         echo: Option<Span>,
     },
-    /// Any other message: the whole object, to be decoded elsewhere.
+    /// Any other message: the whole object, decoded elsewhere.
     Cold(Span),
 }
 
-/// Splits `text`, which has to be valid UTF-8, into its elements, in order; `out` is cleared first.
+/// Split `text`, which must be valid UTF-8, into its elements in order; `out` is cleared first.
 ///
-/// Escapes of lone surrogates in `text` become U+FFFD. Notes that are no keys count where `custom` says
-/// so. Elements that cannot mean anything (no object, no string `m`, no notes at all, a malformed `m`)
-/// are left out. Returns false, and leaves `out` empty, if the whole message is to be ignored: it is not
-/// one strict JSON array, or it is nested deeper than [`MAX_DEPTH`](crate::wire::json::MAX_DEPTH), or it has a
-/// number beyond the range of a double.
+/// Escapes of lone surrogates in `text` become U+FFFD. Notes off the keyboard count if `custom` is set.
+/// Meaningless elements (no object, no string `m`, no notes at all, a malformed `m`) are left out.
+///
+/// Return false, and leave `out` empty, if the whole message must be ignored. That is the case if the
+/// text is not one strict JSON array, if it is nested deeper than
+/// [`MAX_DEPTH`](crate::wire::json::MAX_DEPTH), or if a number exceeds the range of a double.
 pub fn scan(text: &mut [u8], custom: bool, out: &mut Vec<Element>) -> bool {
     out.clear();
     let has_lone_surrogates = u32::try_from(text.len()).ok().and_then(|_| elements(text, custom, out));
@@ -49,7 +51,7 @@ pub fn scan(text: &mut [u8], custom: bool, out: &mut Vec<Element>) -> bool {
     has_lone_surrogates.is_some()
 }
 
-/// Reads the elements; says whether escapes of lone surrogates are among them.
+/// Read the elements; return whether escapes of lone surrogates are among them.
 fn elements(text: &[u8], custom: bool, out: &mut Vec<Element>) -> Option<bool> {
     let mut parser = Parser::new(text, 0);
     parser.whitespace();
@@ -66,7 +68,7 @@ fn elements(text: &[u8], custom: bool, out: &mut Vec<Element>) -> Option<bool> {
     parser.at_end().then(|| parser.has_lone_surrogates())
 }
 
-/// What a hot message has under one of its keys.
+/// The value of a hot message under one of its keys.
 #[derive(Clone, Copy)]
 enum Scalar {
     Other,
@@ -74,8 +76,9 @@ enum Scalar {
     String(Span),
 }
 
-/// Consumes an object and appends what it means, if anything. The kind may come after the fields, so
-/// all of them are noted.
+/// Consume an object and append its meaning, if it has one.
+///
+/// The kind may come after the fields; therefore all of them are stored first.
 #[inline]
 fn element(parser: &mut Parser, custom: bool, out: &mut Vec<Element>) -> Option<()> {
     let start = parser.mark();
@@ -103,14 +106,14 @@ fn element(parser: &mut Parser, custom: bool, out: &mut Vec<Element>) -> Option<
     let text = parser.text();
     out.extend(match letter(kind.inner().of(text)) {
         b'n' => notes_element(t, notes, custom),
-        b'm' => coordinate(x, text).zip(coordinate(y, text)).map(|(x, y)| Element::Mouse { x, y }),
+        b'm' => coordinate(x, text).zip(coordinate(y, text)).map(|(x, y)| Element::Pointer { x, y }),
         b't' => Some(Element::Time { echo: number(e) }),
         _ => Some(Element::Cold(parser.since(start))),
     });
     Some(())
 }
 
-/// What an `n` message means: nothing where it has no notes at all.
+/// Return the element of an `n` message; `None` if it has no notes at all.
 #[inline]
 fn notes_element(t: Scalar, notes: Option<NoteArray>, custom: bool) -> Option<Element> {
     let (Scalar::Number(t), Some(array)) = (t, notes.filter(|array| array.is_list)) else {
@@ -118,8 +121,15 @@ fn notes_element(t: Scalar, notes: Option<NoteArray>, custom: bool) -> Option<El
     };
     let NoteArray { span: notes, count, kept, .. } = array;
     let verbatim = array.verbatim && t.passable().is_some();
-    let is_senseless = kept == 0;
-    (count > 0).then_some(Element::Notes(Notes { t: t.span, notes, count, is_senseless, verbatim, custom }))
+    let has_no_valid_notes = kept == 0;
+    (count > 0).then_some(Element::Notes(Notes {
+        t: t.span,
+        notes,
+        count,
+        has_no_valid_notes,
+        verbatim,
+        custom,
+    }))
 }
 
 #[inline]
@@ -155,7 +165,7 @@ fn coordinate(scalar: Scalar, text: &[u8]) -> Option<Span> {
 mod tests {
     use super::{scan, Element};
 
-    /// Scans and tells what was found in words; `None` where the message is ignored whole.
+    /// Describe the scanned elements in words; `None` if the message is ignored as a whole.
     fn described(text: &str) -> Option<Vec<String>> {
         described_with(text, false)
     }
@@ -174,20 +184,20 @@ mod tests {
                 let (mut time, mut out) = (Vec::new(), Vec::new());
                 notes.write_time(text, &mut time);
                 notes.write(text, &mut out);
-                assert_eq!(out == b"[]", notes.is_senseless);
+                assert_eq!(out == b"[]", notes.has_no_valid_notes);
                 let sort = if notes.verbatim { "as is" } else { "anew" };
                 let [time, out] = [time, out].map(|bytes| String::from_utf8(bytes).expect("text"));
                 format!("{time} {}x {sort} {out}", notes.count)
             }
             Element::BadNotes => "bad notes".into(),
-            Element::Mouse { x, y } => format!("at {} {}", of(*x), of(*y)),
+            Element::Pointer { x, y } => format!("at {} {}", of(*x), of(*y)),
             Element::Time { echo } => format!("time {}", echo.map_or("-".into(), of)),
             Element::Cold(span) => of(*span),
         };
         Some(elements.iter().map(describe).collect())
     }
 
-    /// What becomes of one `n` message with `t` 1 and these notes.
+    /// Return the broadcast form of one `n` message with `t` 1 and these notes.
     fn notes(array: &str) -> Option<String> {
         notes_with(array, false)
     }
@@ -314,7 +324,7 @@ mod tests {
         assert_eq!(described(r#"[{"\u006d":"\u0074","e":1}]"#).unwrap(), ["time 1"]);
         assert_eq!(described(r#"[{"e":1,"m":"n","m":"t"}]"#).unwrap(), ["time 1"]);
         assert_eq!(described(r#"[ { "e" : 1 , "m" : "t" } ]"#).unwrap(), ["time 1"]);
-        // Names that only look like a hot one are for Python to ignore.
+        // Names that only resemble a hot one are left for Python to ignore.
         for cold in
             [r#"{"m":"\n"}"#, r#"{"m":"\u0101"}"#, r#"{"m":"tt"}"#, r#"{"m":"\u006e\u006e"}"#, r#"{"m":"T"}"#]
         {
@@ -566,7 +576,7 @@ mod tests {
         }
         assert_eq!(described(r#"[{"m":"n","t":1},{"m":"n"}]"#).unwrap(), ["bad notes", "bad notes"]);
         assert_eq!((bad("[]"), bad("[ ]")), (vec![], vec![]));
-        // Its neighbours are heard all the same, and the last `n` decides.
+        // Its neighbours are scanned all the same, and the last `n` decides.
         let text = r#"[{"m":"n","t":1,"n":5},{"m":"t"},{"m":"n","t":1,"n":5,"n":[{"n":"c4"}]}]"#;
         assert_eq!(described(text).unwrap(), ["bad notes", "time -", r#"1 1x as is [{"n":"c4"}]"#]);
     }

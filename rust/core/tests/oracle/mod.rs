@@ -39,13 +39,13 @@ pub fn scanned(text: &str, custom: bool) -> Option<Vec<Value>> {
             let time: Value = serde_json::from_slice(&time).expect("the outgoing time is JSON");
             let array: Value = serde_json::from_slice(&out).expect("outgoing notes are JSON");
             let kept = array.as_array().map_or(0, Vec::len);
-            assert_eq!(notes.is_senseless, kept == 0);
+            assert_eq!(notes.has_no_valid_notes, kept == 0);
             assert!(!notes.verbatim || kept == notes.count as usize, "something was left out");
             assert!(custom || !out.iter().any(|byte| matches!(byte, b' ' | b'\n' | b'\\')), "not compact");
             json!(["n", time, array, notes.count])
         }
         Element::BadNotes => json!(["bad notes"]),
-        Element::Mouse { x, y } => json!(["m", parse(*x), parse(*y)]),
+        Element::Pointer { x, y } => json!(["m", parse(*x), parse(*y)]),
         Element::Time { echo } => json!(["t", echo.map(parse)]),
         Element::Cold(span) => json!(["cold", parse(*span)]),
     };
@@ -129,8 +129,8 @@ fn note(value: &Value, custom: bool) -> Option<Value> {
                     _ => None,
                 }?;
                 let is_good = value.is_number() && range.contains(&number);
-                let mended = number.clamp(*range.start(), *range.end());
-                out.insert(key.to_owned(), if is_good { value.clone() } else { plain(mended) });
+                let corrected = number.clamp(*range.start(), *range.end());
+                out.insert(key.to_owned(), if is_good { value.clone() } else { plain(corrected) });
             }
         }
     }
