@@ -1,39 +1,39 @@
-//! How much one connection sends: bytes and messages per second, with some seconds to spare.
+//! The traffic of one connection: bytes and messages per second, with a burst of some seconds.
 
-/// A bucket that leaks: so much a second runs out, and so much it holds.
+/// A leaky bucket: the rate at which it leaks, and its size.
 #[derive(Clone, Copy, Debug)]
 pub struct Flow {
-    /// What runs out in a second.
+    /// The amount that leaks out per second.
     pub per_second: u64,
-    /// What may be in it.
+    /// The size of the bucket.
     pub most: u64,
 }
 
-/// What is in a bucket, in millionths: so a microsecond's leak is a whole number of them.
+/// The content of a bucket, in millionths: a microsecond's leak is a whole number of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Level(pub(crate) u64);
 
 const MILLION: u64 = 1_000_000;
 
 impl Level {
-    /// Lets out what ran out in so many microseconds.
+    /// Subtract the amount that leaked out in the given number of microseconds.
     pub fn leak(&mut self, flow: Flow, microseconds: u64) {
         self.0 = self.0.saturating_sub(microseconds.saturating_mul(flow.per_second));
     }
 
-    /// Pours something in; false where it runs over.
+    /// Add an amount; return false if the bucket overflows.
     pub fn pour(&mut self, flow: Flow, amount: u64) -> bool {
         self.0 = self.0.saturating_add(amount.saturating_mul(MILLION));
         self.0 <= flow.most.saturating_mul(MILLION)
     }
 }
 
-/// What a client that is metered has sent lately.
+/// The recent traffic of a metered client.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Meter {
-    /// In bytes.
+    /// The traffic in bytes.
     pub bytes: Level,
-    /// In elements of frames; a frame without any counts as one.
+    /// The traffic in elements of frames; a frame without elements counts as one.
     pub messages: Level,
 }
 
@@ -47,7 +47,7 @@ mod tests {
     fn what_runs_out_between_two_pours_is_not_rounded_away() {
         let mut level = Level::default();
         assert!(level.pour(FLOW, 25_000));
-        // At 5000 a second, one each 200 µs, however the time is cut.
+        // At 5000 per second one leaks out each 200 µs, however the time is divided.
         for _ in 0..100_000 {
             for _ in 0..4 {
                 level.leak(FLOW, 50);

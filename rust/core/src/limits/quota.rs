@@ -1,26 +1,25 @@
-//! How many notes each user may play: the note quota of all users, ticked in one pass.
+//! The note quotas of all users, which limit how many notes each may play.
 //!
-//! The algorithm is the one every MPP client runs to predict what its server will accept
-//! (docs/protocol.md, note quota). Fields lie in arrays of their own, so that a tick is one copy
-//! and one loop that the compiler turns into vector instructions.
+//! The algorithm is the one that every MPP client runs to predict what its server accepts
+//! (docs/protocol.md, note quota). Each field has an array of its own, so that a tick is one copy and
+//! one loop that the compiler vectorises.
 
 use std::collections::VecDeque;
 use std::iter::repeat;
 
-/// What a parameter that is missing or makes no sense stands at: the class of a client that is not
-/// connected.
+/// The values that replace missing or invalid parameters: the class of an unconnected client.
 const OFFLINE: Class = Class { allowance: 8000, max: 24000 };
 
-/// A user's quota, for another process.
+/// The quota of one user, for another process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
-    /// What can be spent.
+    /// The points that can be spent.
     pub points: i32,
-    /// Points given back per tick.
+    /// The points returned per tick.
     pub allowance: i32,
-    /// The most there can be.
+    /// The largest number of points.
     pub max: i32,
-    /// Points that were spent before their tick.
+    /// The points spent before their tick.
     pub lent: i32,
     /// The points at each of the last ticks, the newest first.
     pub history: Vec<i32>,
@@ -31,27 +30,26 @@ struct Class {
     max: i32,
 }
 
-/// The quotas of all users; each has a slot number, and numbers of removed users are given out
-/// again.
+/// The quotas of all users. Each has a slot number; the numbers of removed users are reused.
 pub struct Quotas {
     points: Vec<i32>,
-    /// Points given back per tick; 0 marks a free slot, as no quota in use has it.
+    /// The points returned per tick; 0 marks a free slot, as no quota in use has that value.
     allowance: Vec<i32>,
     max: Vec<i32>,
-    /// Points that were spent before their tick, because the client's came earlier.
+    /// The points spent before their tick, because the client's tick came earlier.
     lent: Vec<i32>,
-    /// Ticks whose points may be spent early.
+    /// The number of ticks whose points may be spent early.
     forgiven: i32,
-    /// The points at each of the last ticks, newest in front: one array per tick.
+    /// The points at each of the last ticks, newest first: one array per tick.
     history: VecDeque<Vec<i32>>,
     free: Vec<u32>,
 }
 
 impl Quotas {
-    /// Makes quotas that remember `history` ticks.
+    /// Create quotas that remember `history` ticks.
     ///
     /// # Panics
-    /// If `history` is 0: everybody would count as somebody who never lets his points recover.
+    /// If `history` is 0: every user would count as one whose points never recover.
     #[must_use]
     pub fn new(history: usize) -> Self {
         assert!(history > 0, "a quota remembers at least one tick");
@@ -66,27 +64,28 @@ impl Quotas {
         }
     }
 
-    /// Lets the points of so many ticks be spent before they come.
+    /// Allow the points of `ticks` ticks to be spent in advance.
     ///
-    /// A client ticks by a clock of its own, and may be ahead by up to a tick. Nothing is lent to
-    /// somebody who was full at the last tick: what he has is what his client thinks he has.
+    /// A client ticks by its own clock, which may be ahead by up to a tick. A user whose points were
+    /// full at the last tick is lent nothing: client and server agree on their points.
     #[must_use]
     pub fn forgiving(mut self, ticks: u32) -> Self {
         self.forgiven = i32::try_from(ticks).unwrap_or(i32::MAX);
         self
     }
 
-    /// Remembers another number of ticks from now on, at least one, and forgives another.
+    /// Apply other settings: the number of remembered ticks (at least 1) and of forgiven ones.
     ///
-    /// Ticks that were not remembered before count as ones without points left.
+    /// Ticks not remembered before count as ticks without points left.
     pub fn apply_settings(&mut self, history: usize, forgiven: u32) {
         let empty = vec![0; self.points.len()];
         self.history.resize(history.max(1), empty);
         self.forgiven = i32::try_from(forgiven).unwrap_or(i32::MAX);
     }
 
-    /// Adds a user with all his points and gives his slot; a parameter below 1 stands for that of
-    /// an unconnected client.
+    /// Add a user with all points and return the slot.
+    ///
+    /// A parameter below 1 stands for the value of an unconnected client.
     pub fn add(&mut self, allowance: i32, max: i32) -> u32 {
         let slot = self.free.pop().unwrap_or_else(|| {
             for array in self.arrays() {
@@ -102,7 +101,7 @@ impl Quotas {
         slot
     }
 
-    /// Removes a user; false if nobody has that slot.
+    /// Remove a user; return false if the slot is free.
     pub fn remove(&mut self, slot: u32) -> bool {
         if !self.contains(slot) {
             return false;
@@ -114,10 +113,11 @@ impl Quotas {
         true
     }
 
-    /// Gives a user another class; a parameter below 1 keeps the old one. True if something differs.
+    /// Change a user's class; return whether anything changed. A parameter below 1 retains the old
+    /// value.
     ///
-    /// The points stay, cut to the new maximum, and rise by ticks only: else going from room to room
-    /// would fill them.
+    /// The points stay, cut to the new maximum, and rise by ticks only. Otherwise changing rooms would
+    /// refill them.
     pub fn set_params(&mut self, slot: u32, allowance: i32, max: i32) -> bool {
         if !self.contains(slot) {
             return false;
@@ -138,11 +138,9 @@ impl Quotas {
         true
     }
 
-    /// Takes the price of `k` notes; false, and nothing is taken, if the user cannot pay or nobody
-    /// has that slot.
+    /// Pay for `k` notes; return false and take nothing if the user lacks points or the slot is free.
     ///
-    /// Who had no points at any of the remembered ticks pays `allowance` times as much, until he
-    /// pauses.
+    /// A user without points at all remembered ticks pays `allowance` times as much, until they pause.
     pub fn spend(&mut self, slot: u32, k: u32) -> bool {
         if !self.contains(slot) {
             return false;
@@ -160,7 +158,7 @@ impl Quotas {
         true
     }
 
-    /// Pays all points, and what is missing out of the ticks to come; false where that is too much.
+    /// Spend all points and borrow the missing ones from later ticks; return false if that is too much.
     fn lend(&mut self, index: usize, missing: i64) -> bool {
         let most = i64::from(self.allowance[index]) * i64::from(self.forgiven);
         let was_full = self.history[0][index] == self.max[index];
@@ -172,17 +170,17 @@ impl Quotas {
         true
     }
 
-    /// Remembers everybody's points and gives the allowance back, up to each one's maximum.
+    /// Store the points of all users in the history, and return each allowance, up to each maximum.
     pub fn tick(&mut self) {
-        // The oldest array takes the new points and the old points become the newest history:
-        // nothing is copied.
+        // The oldest array takes the new points and the old points become the newest history: nothing
+        // is copied.
         let Some(mut next) = self.history.pop_back() else {
             return;
         };
         let classes = self.allowance.iter().zip(&self.max).zip(&mut self.lent);
         for ((next, points), ((allowance, max), lent)) in next.iter_mut().zip(&self.points).zip(classes) {
-            // Points are never over max, so the sum is not either; they go below 0 only by what
-            // was lent out of more than one tick.
+            // Points are never over max, so the sum is not either. They go below 0 only after borrowing
+            // from more than one tick.
             *next = points + (*allowance - *lent).min(max - points);
             *lent = 0;
         }
@@ -190,19 +188,19 @@ impl Quotas {
         self.history.push_front(points);
     }
 
-    /// What the user can spend; 0 if nobody has that slot.
+    /// Return the points that the user can spend; 0 if the slot is free.
     #[must_use]
     pub fn points(&self, slot: u32) -> i32 {
         self.points.get(slot as usize).copied().unwrap_or(0)
     }
 
-    /// Whether somebody has that slot.
+    /// Return whether the slot belongs to a user.
     #[must_use]
     pub fn contains(&self, slot: u32) -> bool {
         self.allowance.get(slot as usize).is_some_and(|&allowance| allowance > 0)
     }
 
-    /// What there is to know of a user's quota.
+    /// Return the complete quota of a user.
     #[must_use]
     pub fn account(&self, slot: u32) -> Option<Account> {
         let index = slot as usize;
@@ -215,7 +213,7 @@ impl Quotas {
         })
     }
 
-    /// Makes a user's quota what it was elsewhere; one that no user can have is ignored.
+    /// Restore a user's quota from another process; ignore one that no user can have.
     pub fn restore(&mut self, slot: u32, account: &Account) {
         if !self.contains(slot) || account.allowance < 1 || account.max < 1 {
             return;
@@ -230,13 +228,13 @@ impl Quotas {
         }
     }
 
-    /// Number of users.
+    /// Return the number of users.
     #[must_use]
     pub fn len(&self) -> usize {
         self.points.len() - self.free.len()
     }
 
-    /// Whether there are no users.
+    /// Return whether there are no users.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -327,7 +325,7 @@ mod tests {
         assert!(!quotas.spend(slot, 2));
         assert!(quotas.spend(slot, 1));
         assert_eq!(quotas.points(slot), 0);
-        // A pause of one tick, seen by the next, ends the punishment.
+        // A pause of one tick, seen by the next, ends the raised price.
         quotas.tick();
         quotas.tick();
         assert!(quotas.spend(slot, 800));
@@ -370,7 +368,7 @@ mod tests {
     fn extreme_numbers_do_not_overflow() {
         let (mut quotas, slot) = one(i32::MAX, i32::MAX);
         for _ in 0..5 {
-            // The last rounds pay the punished price.
+            // The last rounds pay the raised price.
             assert!(!quotas.spend(slot, u32::MAX));
             assert!(quotas.spend(slot, i32::MAX as u32) || quotas.spend(slot, 1));
             quotas.tick();

@@ -1,8 +1,7 @@
-//! What each address may cost: sockets at once, and how fast it may connect, open rooms, bring new
-//! users and fail with tokens.
+//! Limits per address: open sockets, and rates of connections, new rooms, new users and failed tokens.
 //!
-//! One subscriber has one IPv4 address or a /64 of IPv6, within which he changes addresses at will;
-//! many have a /48 of which they change the /64 as well, so those are counted too.
+//! A subscriber has one IPv4 address, or a /64 of IPv6 in which they can change addresses at will. Many
+//! subscribers have a /48 and can change the /64 as well; therefore sockets are counted per /48 too.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,85 +9,85 @@ use std::net::IpAddr;
 use crate::net::address::Subscriber;
 use crate::net::network::Network;
 
-/// Microseconds in which so many new users may come from one place.
+/// The time for which the number of new users per subscriber is limited, µs.
 const HOUR: u64 = 3_600_000_000;
-/// Places that are always remembered before any are forgotten.
+/// The number of subscribers always remembered before any are forgotten.
 const MIN_REMEMBERED: usize = 1024;
 
-/// A bucket of tokens: so many at once, then one more in each interval.
+/// A token bucket: a burst, then one more token per interval.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
-    /// Tokens of a full bucket.
+    /// The tokens of a full bucket.
     pub burst: u32,
-    /// The time in which one more token comes, µs.
+    /// The time in which one more token is added, µs.
     pub interval: u64,
 }
 
 impl Rate {
-    /// Whether a bucket that is full again at `full` has a token, at the time `now` (both µs).
+    /// Return whether a bucket that is full again at `full` has a token at the time `now` (both µs).
     #[must_use]
     pub fn may(self, full: u64, now: u64) -> bool {
         full.max(now) + self.interval - now <= u64::from(self.burst) * self.interval
     }
 
-    /// Takes a token, whether there is one or not.
+    /// Take a token, whether the bucket has one or not.
     pub fn take(self, full: &mut u64, now: u64) {
         *full = (*full).max(now) + self.interval;
     }
 }
 
-/// What takes a token out of a bucket.
+/// The kinds of actions that take a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitKind {
     /// A connection.
     Connect = 0,
-    /// A room that is made.
+    /// The creation of a room.
     Room = 1,
-    /// A token that is none.
+    /// A failed attempt with an invalid token.
     Failure = 2,
 }
 
 impl LimitKind {
-    /// How many kinds there are.
+    /// The number of kinds.
     pub const COUNT: usize = 3;
 }
 
-/// Every number that a throttle goes by.
+/// The settings of a throttle.
 #[derive(Clone, Debug)]
 pub struct ThrottleSettings {
-    /// Sockets at once of one IPv4 address or one /64 of IPv6.
+    /// The limit of open sockets per IPv4 address or /64 of IPv6.
     pub sockets: u32,
-    /// Sockets at once of one /48 of IPv6.
+    /// The limit of open sockets per /48 of IPv6.
     pub sockets_48: u32,
-    /// How fast each [`LimitKind`] may be done.
+    /// The rate of each [`LimitKind`].
     pub rates: [Rate; LimitKind::COUNT],
-    /// New users in any hour.
+    /// The limit of new users in any hour.
     pub new_users: u32,
-    /// Places that are remembered; of more only those with sockets.
+    /// The number of remembered subscribers; beyond that only those with open sockets are remembered.
     pub subscribers: usize,
 }
 
-/// Whether somebody may connect.
+/// The answer to an attempt to connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// He may, and his socket is counted until it is released.
+    /// The address may connect; its socket is counted until it is released.
     Admitted,
-    /// He may: nothing is counted there.
+    /// The address may connect; nothing is counted for it.
     Exempt,
-    /// As many sockets as may be are open from there.
+    /// The address has reached its limit of open sockets.
     TooManySockets,
-    /// Connections come too fast from there.
+    /// The address connects too fast.
     TooFast,
 }
 
-/// What is known of a place.
+/// The recent use of one subscriber.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddressUsage {
-    /// Sockets that are open from there.
+    /// The open sockets.
     pub sockets: u32,
-    /// When each bucket is full again, µs: a bucket of tokens as one number.
+    /// The time when each bucket is full again, µs: a token bucket as one number.
     pub full: [u64; LimitKind::COUNT],
-    /// When new users came in the last hour, µs, the earliest first.
+    /// The times of new users in the last hour, µs, the earliest first.
     pub new_users: Vec<u64>,
 }
 
@@ -101,49 +100,49 @@ impl AddressUsage {
         rate.take(&mut self.full[kind as usize], now);
     }
 
-    /// Whether forgetting it changes nothing.
+    /// Return whether forgetting the subscriber changes nothing.
     fn is_idle(&self, now: u64) -> bool {
         let is_rested = self.full.iter().all(|full| *full <= now);
         self.sockets == 0 && is_rested && self.new_users.iter().all(|came| came + HOUR <= now)
     }
 }
 
-/// All places that somebody came from lately.
+/// The subscribers that connected lately, and their limits.
 ///
-/// Addresses are chosen by anybody with enough IPv6, so the maps hash with the randomly keyed
-/// `SipHash` of the standard library.
+/// Anyone with enough IPv6 can choose addresses. Therefore the maps use the randomly keyed `SipHash` of
+/// the standard library.
 pub struct Throttle {
     settings: ThrottleSettings,
     exempt: Vec<Network>,
     subscribers: HashMap<Subscriber, AddressUsage>,
-    /// Sockets of each /48.
+    /// The open sockets of each /48.
     sockets_48: HashMap<u64, u32>,
-    /// How many places there must be before the idle ones are looked for.
+    /// The number of subscribers from which idle ones are searched for and forgotten.
     prune_at: usize,
 }
 
 impl Throttle {
-    /// Makes a throttle that knows nobody yet, and takes no notice of the networks that are exempt.
+    /// Create a throttle without any subscriber, which ignores the exempt networks.
     #[must_use]
     pub fn new(settings: ThrottleSettings, exempt: Vec<Network>) -> Self {
         let prune_at = MIN_REMEMBERED.min(settings.subscribers);
         Self { settings, exempt, subscribers: HashMap::new(), sockets_48: HashMap::new(), prune_at }
     }
 
-    /// Goes by other numbers from now on; what has been counted stays.
+    /// Apply the settings of another throttle; all counts are retained.
     pub fn apply_settings(&mut self, other: &Self) {
         self.settings = other.settings.clone();
         self.exempt.clone_from(&other.exempt);
         self.prune_at = MIN_REMEMBERED.min(self.settings.subscribers).max(self.subscribers.len());
     }
 
-    /// Whether nothing is counted at an address.
+    /// Return whether nothing is counted for an address.
     #[must_use]
     pub fn is_exempt(&self, address: IpAddr) -> bool {
         self.exempt.iter().any(|network| network.holds(address))
     }
 
-    /// Says whether an address may connect at the time `now` (µs), and counts its socket if so.
+    /// Return whether an address may connect at the time `now` (µs); if so, count its socket.
     pub fn connect(&mut self, address: IpAddr, now: u64) -> Admission {
         if self.is_exempt(address) {
             return Admission::Exempt;
@@ -169,7 +168,7 @@ impl Throttle {
         Admission::Admitted
     }
 
-    /// What [`Throttle::connect`] would say; nothing is counted.
+    /// Return the answer of [`Throttle::connect`] without counting anything.
     #[must_use]
     pub fn peek(&self, address: IpAddr, now: u64) -> Admission {
         if self.is_exempt(address) {
@@ -190,7 +189,7 @@ impl Throttle {
         }
     }
 
-    /// Counts one socket less; for each [`Admission::Admitted`] once.
+    /// Count one socket less; must be called once for each [`Admission::Admitted`].
     pub fn release(&mut self, address: IpAddr) {
         let subscriber = Subscriber::of(address);
         if let Some(usage) = self.subscribers.get_mut(&subscriber) {
@@ -205,7 +204,7 @@ impl Throttle {
         }
     }
 
-    /// Whether [`Throttle::spend`] would say yes.
+    /// Return whether [`Throttle::spend`] would succeed.
     #[must_use]
     pub fn may(&self, kind: LimitKind, address: IpAddr, now: u64) -> bool {
         let rate = self.settings.rates[kind as usize];
@@ -213,7 +212,7 @@ impl Throttle {
         usage.is_none_or(|usage| usage.may(kind, rate, now)) || self.is_exempt(address)
     }
 
-    /// Takes a token for a deed out of an address's bucket; false where there is none.
+    /// Take a token for an action of an address; return false if the bucket is empty.
     pub fn spend(&mut self, kind: LimitKind, address: IpAddr, now: u64) -> bool {
         if self.is_exempt(address) {
             return true;
@@ -227,7 +226,7 @@ impl Throttle {
         may
     }
 
-    /// Counts a new user; false where as many as may be have come in the last hour.
+    /// Count a new user; return false if the hour's limit is reached.
     pub fn admit_new_user(&mut self, address: IpAddr, now: u64) -> bool {
         if self.is_exempt(address) {
             return true;
@@ -242,7 +241,7 @@ impl Throttle {
         may
     }
 
-    /// Forgets the places of which nothing needs to be known, and gives their number.
+    /// Forget the subscribers of which nothing needs to be remembered, and return their number.
     pub fn prune(&mut self, now: u64) -> usize {
         let before = self.subscribers.len();
         self.subscribers.retain(|_, usage| !usage.is_idle(now));
@@ -250,12 +249,12 @@ impl Throttle {
         before - self.subscribers.len()
     }
 
-    /// What is known of each place, by an address of it.
+    /// Return the use of each subscriber, with one of its addresses.
     pub fn usages(&self) -> impl Iterator<Item = (IpAddr, &AddressUsage)> {
         self.subscribers.iter().map(|(subscriber, usage)| (subscriber.address(), usage))
     }
 
-    /// Knows of an address's place what was known elsewhere.
+    /// Restore the use of an address's subscriber from another process.
     pub fn restore(&mut self, address: IpAddr, usage: AddressUsage, now: u64) {
         let subscriber = Subscriber::of(address);
         if let Some(wider) = subscriber.wider().filter(|_| usage.sockets > 0) {
@@ -264,38 +263,38 @@ impl Throttle {
         *self.usage(subscriber, now) = usage;
     }
 
-    /// How many places are remembered.
+    /// Return the number of remembered subscribers.
     #[must_use]
     pub fn len(&self) -> usize {
         self.subscribers.len()
     }
 
-    /// Whether none is.
+    /// Return whether no subscriber is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.subscribers.is_empty()
     }
 
-    /// Bytes of memory that are in use, as near as can be told.
+    /// Return the used memory in bytes, approximately.
     #[must_use]
     pub fn size(&self) -> usize {
         let new_users: usize = self.subscribers.values().map(|usage| usage.new_users.capacity() * 8).sum();
-        // A hash map has a byte of its own for each entry, and is at most 7/8 full.
+        // A hash map has one more byte for each entry, and is at most 7/8 full.
         let subscribers = self.subscribers.capacity() * 8 / 7 * (size_of::<(Subscriber, AddressUsage)>() + 1);
         subscribers + new_users + self.sockets_48.capacity() * 8 / 7 * (size_of::<(u64, u32)>() + 1)
     }
 
-    /// The record of a place, for which room is made first.
+    /// Return the use of a subscriber; make room for it first.
     fn usage(&mut self, subscriber: Subscriber, now: u64) -> &mut AddressUsage {
         if self.subscribers.len() >= self.prune_at && !self.subscribers.contains_key(&subscriber) {
             self.prune(now);
             if self.subscribers.len() >= self.settings.subscribers {
-                // Whoever has so many addresses can make us forget how fast he was, but neither
-                // his sockets nor how much memory there is.
+                // A user with that many addresses can make us forget their rates, but can neither hide
+                // open sockets nor exhaust our memory.
                 self.subscribers.retain(|_, usage| usage.sockets > 0);
                 self.release_memory();
             }
-            // Twice as many: so each place is looked at twice on the average, however many come.
+            // Doubling: on average each subscriber is visited twice, however many come.
             self.prune_at = self
                 .settings
                 .subscribers
@@ -360,7 +359,7 @@ mod tests {
         let mut throttle = throttle();
         for address in ["192.0.2.1", "2001:db8:0:1::1", "2001:db8:0:2::1", "127.0.0.1"] {
             for round in 0..12 {
-                // All bounds are met on the way: of sockets, of a /48, of connections in a second.
+                // All limits are reached on the way: sockets, a /48, connections per second.
                 let now = round / 6 * SECOND / 4;
                 let admission = throttle.peek(ip(address), now);
                 assert_eq!(throttle.peek(ip(address), now), admission);

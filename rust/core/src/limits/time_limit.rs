@@ -1,39 +1,41 @@
-//! How often users and addresses ask for the time: a bucket for each (docs/protocol.md, "Rates").
+//! Limit how often users and addresses ask for the time: one bucket for each (docs/protocol.md,
+//! "Rates").
 
 use std::collections::HashMap;
 
 use crate::limits::throttle::Rate;
 use crate::net::address::Subscriber;
 
-/// How much more often than one user an address may ask: a class behind one address is not starved.
+/// The rate of an address relative to that of one user, so that a school class behind one address can
+/// play.
 const USERS_PER_SUBSCRIBER: u32 = 30;
-/// Addresses that are always remembered before any are forgotten.
+/// The number of addresses always remembered before any are forgotten.
 const MIN_REMEMBERED: usize = 1024;
 
 /// The buckets of all users and addresses, each as the time at which it is full again, µs.
 #[derive(Debug, Default)]
 pub(crate) struct TimeLimiter {
-    /// By the number of the user's quota.
+    /// The buckets of users, by the number of the user's quota.
     users: Vec<u64>,
     subscribers: HashMap<Subscriber, u64>,
-    /// How many places there must be before the rested ones are forgotten.
+    /// The number of subscribers from which full buckets are searched for and forgotten.
     prune_at: usize,
 }
 
 impl TimeLimiter {
-    /// Gives a new user a full bucket.
+    /// Give a new user a full bucket.
     pub fn reset(&mut self, user: u32) {
         if let Some(full) = self.users.get_mut(user as usize) {
             *full = 0;
         }
     }
 
-    /// When a user's bucket is full again.
+    /// Return the time at which a user's bucket is full again.
     pub fn full_at(&self, user: u32) -> u64 {
         self.users.get(user as usize).copied().unwrap_or(0)
     }
 
-    /// Lets a user's bucket be full at a time, or later.
+    /// Delay the time at which a user's bucket is full again; an earlier time has no effect.
     pub fn raise_full_at(&mut self, user: u32, until: u64) {
         if until > 0 {
             let index = user as usize;
@@ -44,7 +46,9 @@ impl TimeLimiter {
         }
     }
 
-    /// Whether a connection may ask at a time; `full` is the bucket of who it belongs to.
+    /// Take a token if a connection may ask for the time at `now`; return whether it may.
+    ///
+    /// `full` is the bucket of the connection's user, or its own.
     pub fn try_take(&mut self, full: &mut u64, subscriber: Option<Subscriber>, rate: Rate, now: u64) -> bool {
         let wide = Rate {
             burst: rate.burst.saturating_mul(USERS_PER_SUBSCRIBER),

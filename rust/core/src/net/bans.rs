@@ -1,4 +1,4 @@
-//! Who is banned from where, and until when: the look-up of every connect and every join.
+//! Bans of users and networks: the look-up for every connect and every join.
 
 use ahash::{AHashMap, AHashSet, RandomState};
 use hashbrown::{Equivalent, HashMap};
@@ -8,37 +8,39 @@ use std::net::IpAddr;
 use crate::net::network::Network;
 use crate::net::network_table::NetworkTable;
 
-/// The expiry of a ban that never ends.
+/// The expiry of a permanent ban.
 pub const PERMANENT: u64 = u64::MAX;
 
-/// Bans by scope (a room's name, say) and user, and bans of networks from the whole site.
+/// Bans by scope (such as a room's name) and user, and bans of networks from the whole site.
 ///
-/// Names of rooms and addresses are chosen by anybody, so the maps hash with a random key: nobody
-/// can make up names that collide.
+/// Users choose the names of rooms and their addresses. Therefore the maps hash with a random key: no
+/// one can construct colliding names.
 #[derive(Default)]
 pub struct Bans {
-    /// Asked with one hash: who joins is hardly ever banned, and his room often has no bans.
+    /// The end of each ban, found with one hash: a joining user is hardly ever banned, and their room
+    /// often has no bans.
     ends: HashMap<Pair, u64, RandomState>,
     users: AHashMap<Box<str>, AHashSet<Box<str>>>,
     networks: NetworkTable,
 }
 
 impl Bans {
-    /// Makes an empty set of bans.
+    /// Create an empty set of bans.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Bans `user` in `scope` until `until`, milliseconds on the clock the caller uses, or
-    /// [`PERMANENT`]; replaces an earlier ban.
+    /// Ban `user` in `scope` until `until`; replace an earlier ban.
+    ///
+    /// The time is in milliseconds on the caller's clock, or [`PERMANENT`].
     pub fn add(&mut self, scope: &str, user: &str, until: u64) {
         if self.ends.insert(Pair::new(scope, user), until).is_none() {
             self.users.entry(scope.into()).or_default().insert(user.into());
         }
     }
 
-    /// Lifts a ban; false if there was none.
+    /// Lift a ban; return false if there was none.
     pub fn remove(&mut self, scope: &str, user: &str) -> bool {
         let removed = self.ends.remove(&PairRef { scope, user }).is_some();
         if removed {
@@ -56,45 +58,47 @@ impl Bans {
         }
     }
 
-    /// Bans all of a network from the whole site until `until`; replaces an earlier ban of the same
-    /// network.
+    /// Ban a network from the whole site until `until`; replace an earlier ban of the same network.
     pub fn add_network(&mut self, network: Network, until: u64) {
         self.networks.insert(network, until);
     }
 
-    /// Lifts the ban of a network, not of those within it or around it; false if there was none.
+    /// Lift the ban of a network; return false if there was none.
+    ///
+    /// Bans of networks within the network or around it remain.
     pub fn remove_network(&mut self, network: Network) -> bool {
         self.networks.remove(network)
     }
 
-    /// When the ban of `user` in `scope` ends; `None` if he is not banned there at the time `now`.
+    /// Return the end of the ban of `user` in `scope`; `None` if they are not banned there at `now`.
     #[must_use]
     pub fn banned_until(&self, scope: &str, user: &str, now: u64) -> Option<u64> {
         let until = *self.ends.get(&PairRef { scope, user })?;
         is_in_force(until, now).then_some(until)
     }
 
-    /// When the ban of an address ends: that of the smallest network around it whose ban is in
-    /// force at the time `now`; `None` if there is none.
+    /// Return the end of the ban of an address; `None` if it is not banned at `now`.
+    ///
+    /// The smallest network around the address with a ban in force decides.
     #[must_use]
     pub fn address_banned_until(&self, address: IpAddr, now: u64) -> Option<u64> {
         self.network_around(address, now).map(|(_, until)| until)
     }
 
-    /// The smallest network around an address whose ban is in force at the time `now`, and when
-    /// that ends.
+    /// Return the smallest network around an address with a ban in force at `now`, and the end of that
+    /// ban.
     #[must_use]
     pub fn network_around(&self, address: IpAddr, now: u64) -> Option<(Network, u64)> {
         self.networks.around(address, |network, until| is_in_force(until, now).then_some((network, until)))
     }
 
-    /// Whether a network that is banned is within another one; ended bans count until they are pruned.
+    /// Return whether a banned network lies within another one; ended bans count until they are pruned.
     #[must_use]
     pub fn is_any_within(&self, network: Network) -> bool {
         self.networks.is_any_within(network)
     }
 
-    /// Forgets the bans that have ended at the time `now` and gives their number.
+    /// Forget the bans that have ended at `now` and return their number.
     pub fn prune(&mut self, now: u64) -> usize {
         let before = self.len();
         self.networks.retain(|until| is_in_force(until, now));
@@ -107,27 +111,27 @@ impl Bans {
         before - self.len()
     }
 
-    /// The bans of one scope in no particular order, ended ones included until they are pruned.
+    /// Return the bans of one scope in no particular order, ended ones included until they are pruned.
     pub fn bans_of<'a>(&'a self, scope: &str) -> impl Iterator<Item = (&'a str, u64)> + 'a {
         let listed = self.users.get_key_value(scope).into_iter();
         let asked = listed.flat_map(|(scope, users)| users.iter().map(move |user| PairRef { scope, user }));
         asked.filter_map(|asked| Some((asked.user, *self.ends.get(&asked)?)))
     }
 
-    /// Number of bans, ended ones included until they are pruned.
+    /// Return the number of bans, ended ones included until they are pruned.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ends.len() + self.networks.len()
     }
 
-    /// Whether there are no bans.
+    /// Return whether there are no bans.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// A scope and a user in one text, which is one thing to fetch where two would be two.
+/// A scope and a user in one text, so that a look-up fetches one text instead of two.
 #[derive(PartialEq, Eq)]
 struct Pair {
     text: Box<str>,
@@ -150,7 +154,7 @@ impl Hash for Pair {
     }
 }
 
-/// A pair that is looked for.
+/// A borrowed pair, for look-ups.
 #[derive(Hash)]
 struct PairRef<'a> {
     scope: &'a str,
@@ -163,7 +167,7 @@ impl Equivalent<Pair> for PairRef<'_> {
     }
 }
 
-/// Whether a ban until `until` is in force: its last millisecond is the one before.
+/// Return whether a ban until `until` is in force; its last millisecond is the one before.
 fn is_in_force(until: u64, now: u64) -> bool {
     until == PERMANENT || now < until
 }

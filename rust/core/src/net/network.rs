@@ -1,12 +1,12 @@
-//! Networks of IP addresses: what they hold, and how people write them.
+//! Networks of IP addresses: the addresses they contain, and their text form.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A range of addresses: all that begin with the same bits.
+/// A range of addresses that begin with the same bits.
 ///
-/// IPv4 is kept as IPv6 has it, mapped into `::ffff:0:0/96` (RFC 4291 section 2.5.5.2), so that an
-/// address is the same however a socket spells it.
+/// IPv4 is stored mapped into `::ffff:0:0/96` of IPv6 (RFC 4291 section 2.5.5.2). Therefore an address
+/// is the same however a socket spells it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Network {
     bits: u128,
@@ -15,12 +15,13 @@ pub struct Network {
 
 const ADDRESS_BITS: u8 = 128;
 const MAPPED_BITS: u8 = 96;
-/// What those bits are.
+/// The value of the bits before a mapped IPv4 address.
 pub(crate) const MAPPED: u128 = 0xffff;
 
 impl Network {
-    /// The network of the first `length` bits of `address`, whatever the others are; `None` if it
-    /// has not so many.
+    /// Return the network of the first `length` bits of `address`; its other bits are ignored.
+    ///
+    /// Return `None` if the address has fewer bits.
     #[must_use]
     pub fn new(address: IpAddr, length: u8) -> Option<Self> {
         let offset = if address.is_ipv4() { MAPPED_BITS } else { 0 };
@@ -28,8 +29,10 @@ impl Network {
         Some(Self { bits: bits(address) & mask(length), length })
     }
 
-    /// The fewest networks that together are all addresses from `first` to `last`, in their order;
-    /// `None` where these are of two families, or the wrong way round.
+    /// Return the fewest networks that together are all addresses from `first` to `last`, in order.
+    ///
+    /// Return `None` if the two addresses belong to different families, or if `first` comes after
+    /// `last`.
     #[must_use]
     pub fn between(first: IpAddr, last: IpAddr) -> Option<Vec<Self>> {
         let (mut from, to) = (bits(first), bits(last));
@@ -38,7 +41,7 @@ impl Network {
         }
         let mut found = Vec::new();
         loop {
-            // As large as the number of zeros at its end allows, and as what is left does.
+            // The size is limited by the trailing zeros of the start and by the remaining range.
             let left = to - from;
             let fits = if left == u128::MAX { 128 } else { (left + 1).ilog2() };
             let zeros = fits.min(from.trailing_zeros());
@@ -51,25 +54,25 @@ impl Network {
         }
     }
 
-    /// Reads `203.0.113.7`, `203.0.113.0/24`, `2001:db8::1` or `2001:db8::/32`.
+    /// Parse `203.0.113.7`, `203.0.113.0/24`, `2001:db8::1` or `2001:db8::/32`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let Some((address, length)) = text.split_once('/') else {
             let address: IpAddr = text.parse().ok()?;
             return Self::new(address, if address.is_ipv4() { 32 } else { ADDRESS_BITS });
         };
-        // Digits alone: the standard parser would take a plus sign too.
+        // Digits alone: the standard parser would accept a plus sign too.
         let is_plain = !length.is_empty() && length.bytes().all(|digit| digit.is_ascii_digit());
         Self::new(address.parse().ok()?, length.parse().ok().filter(|_| is_plain)?)
     }
 
-    /// Whether it is one of IPv4.
+    /// Return whether the network belongs to IPv4.
     #[must_use]
     pub fn is_mapped(self) -> bool {
         self.length >= MAPPED_BITS && is_mapped(self.bits)
     }
 
-    /// How many of the address's own bits count: of IPv4 it has 32.
+    /// Return the prefix length in the address's own family: at most 32 for IPv4.
     #[must_use]
     pub fn prefix(self) -> u8 {
         if self.is_mapped() {
@@ -79,27 +82,29 @@ impl Network {
         }
     }
 
-    /// Its first address, as 128 bits.
+    /// Return the first address as 128 bits.
     pub(crate) fn bits(self) -> u128 {
         self.bits
     }
 
-    /// How many of 128 bits count.
+    /// Return the prefix length in 128 bits.
     pub(crate) fn length(self) -> u8 {
         self.length
     }
 
-    /// The network of `length` of the same 128 bits.
+    /// Return the network of the first `length` of 128 bits.
     pub(crate) fn of_bits(bits: u128, length: u8) -> Self {
         Self { bits: bits & mask(length), length }
     }
 
-    /// Whether 128 bits are those of an address in it, both being of one family.
+    /// Return whether the network contains an address of the same family, given as 128 bits.
     pub(crate) fn has(self, bits: u128) -> bool {
         bits & mask(self.length) == self.bits
     }
 
-    /// Whether an address is in it; IPv4 is not in a network of IPv6 that lies around its range.
+    /// Return whether the network contains an address.
+    ///
+    /// An IPv6 network does not contain IPv4 addresses, even if it lies around their mapped range.
     #[must_use]
     pub fn holds(self, address: IpAddr) -> bool {
         let bits = bits(address);
@@ -107,7 +112,7 @@ impl Network {
     }
 }
 
-/// The 128 bits of an address; IPv4 is mapped.
+/// Return the 128 bits of an address; IPv4 is mapped.
 pub(crate) fn bits(address: IpAddr) -> u128 {
     let wide = match address {
         IpAddr::V4(narrow) => narrow.to_ipv6_mapped(),
@@ -116,23 +121,23 @@ pub(crate) fn bits(address: IpAddr) -> u128 {
     Ipv6Addr::to_bits(wide)
 }
 
-/// Whether an address is one of IPv4.
+/// Return whether 128 bits are a mapped IPv4 address.
 pub(crate) fn is_mapped(bits: u128) -> bool {
     bits >> (ADDRESS_BITS - MAPPED_BITS) == MAPPED
 }
 
-/// The first `length` of 128 bits.
+/// Return a mask of the first `length` of 128 bits.
 fn mask(length: u8) -> u128 {
     u128::MAX.checked_shl(u32::from(ADDRESS_BITS - length)).unwrap_or(0)
 }
 
 impl fmt::Display for Network {
-    /// Writes it as people do: an address of IPv4 by itself, all else with the number of bits.
+    /// Write the network as people do: an IPv4 address alone, anything else with the prefix length.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.is_mapped() {
             return write!(out, "{}/{}", Ipv6Addr::from_bits(self.bits), self.length);
         }
-        // The last 32 bits of a mapped address are all that it has.
+        // A mapped address consists of the last 32 bits.
         let first = Ipv4Addr::from_bits(u32::try_from(self.bits & u128::from(u32::MAX)).unwrap_or(0));
         match self.prefix() {
             32 => write!(out, "{first}"),

@@ -1,34 +1,34 @@
-//! Files of networks as others publish them: one a line, with all that people write beside.
+//! Parse published files of networks: one network a line, with all the extras that people add.
 
 use crate::net::address;
 use crate::net::network::Network;
 use std::net::IpAddr;
 
-/// The widest networks that are taken, of IPv4 and IPv6: `/2` for `/24` is quickly typed.
+/// The smallest accepted prefix lengths for IPv4 and IPv6: `/2` is easily typed instead of `/24`.
 const MIN_PREFIX: [u8; 2] = [8, 16];
-/// One subscriber has a /64 of IPv6, and every address in it.
+/// The prefix length of an IPv6 subscriber, who has every address in it.
 const SUBSCRIBER_BITS: u8 = 64;
-/// How many lines that are wrong are told.
+/// The number of invalid lines that are reported.
 const MAX_PROBLEMS: usize = 100;
-/// How much of a line is shown.
+/// The number of characters of a line shown in a report.
 const MAX_SHOWN: usize = 40;
 
-/// What stands in a file.
+/// The content of a file.
 #[derive(Debug, Default)]
 pub struct NetworkList {
     /// The networks, in the order of the file.
     pub networks: Vec<Network>,
-    /// The first lines that are wrong, by number, with what is wrong.
+    /// The first invalid lines, by number, with the problem of each.
     pub problems: Vec<(usize, String)>,
-    /// How many lines are wrong.
+    /// The number of invalid lines.
     pub wrong: usize,
 }
 
-/// Reads a file. What is wrong is told, and the rest taken.
+/// Parse a file; report invalid lines and accept the others.
 ///
-/// A line has an address, a network or a range (`192.0.2.0 - 192.0.2.9`), then perhaps more columns,
-/// behind a comma, a semicolon or white space, which are not looked at; quotation marks are left
-/// out. `#`, `;` and `//` begin a comment. A first line of words alone names the columns.
+/// A line has an address, a network or a range (`192.0.2.0 - 192.0.2.9`). More columns may follow after
+/// a comma, a semicolon or white space; they are ignored, as are quotation marks. `#`, `;` and `//`
+/// begin a comment. A first line of words alone names the columns.
 #[must_use]
 pub fn parse(file: &[u8]) -> NetworkList {
     let mut list = NetworkList::default();
@@ -58,7 +58,7 @@ pub fn parse(file: &[u8]) -> NetworkList {
     list
 }
 
-/// What stands before the first comma, semicolon or comment, without quotation marks.
+/// Return the text before the first comma, semicolon or comment, without quotation marks.
 fn first_column(line: &str) -> &str {
     let line = line.split("//").next().unwrap_or_default();
     let column = line.split(['#', ';', ',']).next().unwrap_or_default();
@@ -71,7 +71,7 @@ fn is_heading(column: &str) -> bool {
         && !column.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The networks that a text names.
+/// Parse the networks that a text names.
 fn networks(text: &str) -> Result<Vec<Network>, String> {
     if let Some((first, last)) = text.split_once('-') {
         return range(first.trim(), last.trim()).unwrap_or_else(|| Err(unreadable(text)));
@@ -82,7 +82,7 @@ fn networks(text: &str) -> Result<Vec<Network>, String> {
         return Err(format!("{:?} has two addresses: a range has a - between them", shown(text)));
     }
     let network = Network::parse(word).ok_or_else(|| unreadable(text))?;
-    // An address of IPv6 alone stands for what one subscriber has.
+    // A single IPv6 address stands for the whole network of its subscriber.
     let is_alone = !word.contains('/') && !network.is_mapped();
     let network = if is_alone { Network::of_bits(network.bits(), SUBSCRIBER_BITS) } else { network };
     narrow(network, text).map(|network| vec![network])

@@ -1,19 +1,19 @@
-//! Networks in order, in pages: what a table of them is made of.
+//! Sorted networks in pages: the parts of a [`NetworkTable`](super::network_table::NetworkTable).
 
 use crate::net::network::{Network, MAPPED};
 use ahash::AHashMap;
 
-/// Entries of a page, at most: a page is moved as a whole where one comes in between.
+/// The largest number of entries of a page: an insertion moves the rest of its page.
 const PAGE: usize = 64;
 
-/// The bits of an address that tell the networks of a table apart.
+/// The bits of an address that distinguish the networks of a table.
 pub(crate) trait Key: Copy + Ord + 'static {
     fn of(bits: u128) -> Self;
     fn bits(self) -> u128;
 }
 
 impl Key for u32 {
-    #[allow(clippy::cast_possible_truncation)] // all addresses of IPv4 begin alike
+    #[allow(clippy::cast_possible_truncation)] // all mapped addresses begin with the same bits
     fn of(bits: u128) -> Self {
         bits as Self
     }
@@ -24,7 +24,7 @@ impl Key for u32 {
 }
 
 impl Key for u64 {
-    #[allow(clippy::cast_possible_truncation)] // it is the upper half of them
+    #[allow(clippy::cast_possible_truncation)] // the shift leaves the upper half
     fn of(bits: u128) -> Self {
         (bits >> Self::BITS) as Self
     }
@@ -44,18 +44,20 @@ impl Key for u128 {
     }
 }
 
-/// What is kept of a network, but where it begins.
+/// The data of a network, without its start.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     value: u64,
     length: u8,
-    /// The lengths of the networks around it, a bit for each; nothing is within one of 128.
+    /// The prefix lengths of the networks around this one, one bit each; no network lies within a /128.
     enclosing: u128,
 }
 
 impl Entry {
-    /// The lengths of those of its networks, itself included, that a number of first bits may tell
-    /// to be around something else.
+    /// Return the prefix lengths of the entry and of the networks around it that also contain another
+    /// address.
+    ///
+    /// The other address shares the first `common` bits with the entry.
     fn up_to(self, common: u32) -> u128 {
         let all = self.enclosing | bit(self.length);
         all & !u128::MAX.checked_shl(common + 1).unwrap_or(0)
@@ -66,12 +68,12 @@ fn bit(length: u8) -> u128 {
     1_u128.checked_shl(u32::from(length)).unwrap_or(0)
 }
 
-/// The longest of some lengths.
+/// Return the longest of a set of prefix lengths.
 fn longest(lengths: u128) -> Option<u8> {
     u8::try_from(lengths.checked_ilog2()?).ok()
 }
 
-/// Entries in order: by where they begin, and of those that begin together the widest first.
+/// Sorted entries: by start, and with the same start the widest first.
 #[derive(Clone, Debug)]
 struct Page<K> {
     starts: Vec<K>,
@@ -84,9 +86,9 @@ impl<K: Key> Page<K> {
     }
 }
 
-/// How many of the sorted keys are at most `key`.
+/// Return how many of the sorted keys are at most `key`.
 ///
-/// A binary search waits for each of its looks before the next; here seven go on at a time.
+/// A binary search waits for each comparison before the next; here seven proceed at a time.
 fn up_to<K: Key>(keys: &[K], key: K) -> usize {
     let (mut found, mut left) = (0, keys);
     while left.len() >= 8 {
@@ -95,22 +97,22 @@ fn up_to<K: Key>(keys: &[K], key: K) -> usize {
         let (low, high) = ((is_before(1) + is_before(2)) + is_before(3), is_before(5) + is_before(6));
         let skipped = ((low + is_before(4)) + (high + is_before(7))) * step;
         found += skipped;
-        // As many are left wherever it is, so that nothing waits for how many.
+        // The remaining number is the same in each case, so that no instruction waits for it.
         left = &left[skipped..][..left.len() - 7 * step];
     }
     found + left.iter().map(|start| usize::from(*start <= key)).sum::<usize>()
 }
 
-/// The networks that are told apart by one kind of key, in pages none of which is empty.
+/// The networks distinguished by one kind of key, in non-empty pages.
 #[derive(Clone, Debug)]
 pub(crate) struct NetworkPages<K> {
-    /// Where the first of each page begins.
+    /// The first start of each page.
     firsts: Vec<K>,
     pages: Vec<Page<K>>,
     pub(crate) count: usize,
 }
 
-/// Where an entry stands: its page, and its place there.
+/// The place of an entry: its page, and its index in the page.
 type At = (usize, usize);
 
 impl<K> Default for NetworkPages<K> {
@@ -120,21 +122,21 @@ impl<K> Default for NetworkPages<K> {
 }
 
 impl<K: Key> NetworkPages<K> {
-    /// Bytes of memory that are in use, as near as can be told.
+    /// Return the used memory in bytes, approximately.
     pub(crate) fn size(&self) -> usize {
         let entry = size_of::<K>() + size_of::<Entry>();
         let pages = self.pages.iter().map(|page| page.starts.capacity() * entry);
         pages.sum::<usize>() + self.pages.len() * (size_of::<Page<K>>() + size_of::<K>())
     }
 
-    /// The last entry that begins at or before `bits`.
+    /// Return the last entry that starts at or before `bits`.
     fn before(&self, bits: u128) -> Option<At> {
         let key = K::of(bits);
         let page = up_to(&self.firsts, key).checked_sub(1)?;
         Some((page, up_to(&self.pages[page].starts, key).checked_sub(1)?))
     }
 
-    /// The last entry that comes before a network, or is that network itself.
+    /// Return the last entry that comes before a network, or is that network itself.
     fn up_to(&self, network: Network) -> Option<At> {
         let mut at = self.before(network.bits())?;
         loop {
@@ -166,8 +168,10 @@ impl<K: Key> NetworkPages<K> {
         self.up_to(network).filter(|&at| self.get(at).0 == network)
     }
 
-    /// Goes through the networks around an address of these bits, as [`super::nettable`] does, which
-    /// has the value of each at hand.
+    /// Visit the networks around an address with these bits, the smallest first, until `look` returns a
+    /// value.
+    ///
+    /// The values of the networks come from the table's map.
     pub(crate) fn around<T>(
         &self,
         bits: u128,
@@ -195,7 +199,7 @@ impl<K: Key> NetworkPages<K> {
         None
     }
 
-    /// Whether there is a network within another one, or that one itself.
+    /// Return whether the pages contain a network within `network`, or that network itself.
     pub(crate) fn is_any_within(&self, network: Network) -> bool {
         let last = network.bits() | !Network::of_bits(u128::MAX, network.length()).bits();
         self.before(last).is_some_and(|at| {
@@ -204,14 +208,15 @@ impl<K: Key> NetworkPages<K> {
         })
     }
 
-    /// All networks with their values.
+    /// Return all networks with their values.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (Network, u64)> + '_ {
         let rows = self.pages.iter().flat_map(|page| (0..page.starts.len()).map(|at| page.get(at)));
         rows.map(|(network, entry)| (network, entry.value))
     }
 
-    /// The lengths of the networks around one, which need not be here; `at` is the last entry
-    /// before it.
+    /// Return the prefix lengths of the networks around `network`, which need not be stored here.
+    ///
+    /// `at` is the last entry before that network.
     fn enclosing_of(&self, network: Network, at: Option<At>) -> u128 {
         at.map_or(0, |at| {
             let (found, entry) = self.get(at);
@@ -220,7 +225,8 @@ impl<K: Key> NetworkPages<K> {
         })
     }
 
-    /// Adds one that comes after all that are here; to its bits come those of what is around it.
+    /// Append a network that comes after all others; the bits of the networks around it are added to
+    /// its own.
     pub(crate) fn push(&mut self, network: Network, bits: u64) {
         let last = self.pages.len().checked_sub(1).map(|page| (page, self.pages[page].starts.len() - 1));
         let enclosing = self.enclosing_of(network, last);
@@ -237,7 +243,7 @@ impl<K: Key> NetworkPages<K> {
         }
     }
 
-    /// Adds to the bits of each network those that the function gives for where it begins.
+    /// Add to the bits of each network those that `more` returns for its start.
     pub(crate) fn add_bits(&mut self, more: impl Fn(u128) -> u64) {
         for page in &mut self.pages {
             for (start, entry) in page.starts.iter().zip(&mut page.entries) {
@@ -246,7 +252,7 @@ impl<K: Key> NetworkPages<K> {
         }
     }
 
-    /// Puts a network in, or gives it another value; whether it is new.
+    /// Insert a network, or change its value; return whether the network is new.
     pub(crate) fn insert(&mut self, network: Network, value: u64) -> bool {
         let before = self.up_to(network);
         if let Some((page, place)) = before.filter(|&at| self.get(at).0 == network) {
@@ -257,7 +263,7 @@ impl<K: Key> NetworkPages<K> {
         let at = match before {
             Some((page, place)) => (page, place + 1),
             None if self.pages.is_empty() => {
-                self.push(network, value); // around which there is nothing
+                self.push(network, value); // the first entry: nothing lies around it
                 return true;
             }
             None => (0, 0),
@@ -281,7 +287,7 @@ impl<K: Key> NetworkPages<K> {
         }
     }
 
-    /// Takes a network out; false if it was not there.
+    /// Remove a network; return false if it is not stored.
     pub(crate) fn remove(&mut self, network: Network) -> bool {
         let Some((page, place)) = self.find(network) else { return false };
         self.update_within(network, |enclosing| enclosing & !bit(network.length()));
@@ -298,7 +304,7 @@ impl<K: Key> NetworkPages<K> {
         true
     }
 
-    /// Gives those within a network other lengths of what is around them.
+    /// Change the prefix lengths that the networks within `network` store of those around them.
     fn update_within(&mut self, network: Network, change: impl Fn(u128) -> u128) {
         let mut next = self.find(network).and_then(|at| self.next(at));
         while let Some((page, place)) = next {

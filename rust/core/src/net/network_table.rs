@@ -1,4 +1,4 @@
-//! Networks with a value each, asked by an address: bans of networks, and lists of them.
+//! Networks with a value each, looked up by address: bans of networks, and lists of networks.
 
 use crate::net::network::{bits, is_mapped, Network};
 use crate::net::network_pages::{Key, NetworkPages};
@@ -8,36 +8,38 @@ use std::net::IpAddr;
 
 /// Networks, each with a value.
 ///
-/// Two networks are apart, or one is within the other. So the last one that begins at or before an
-/// address either holds it and is the smallest around it, or all that do are around that one: each
-/// knows how long those around itself are. A look-up is one search, whatever lengths there are, and
-/// none where there are few lengths: then each is asked for by its hash.
+/// Two networks are disjoint, or one lies within the other. Take the last network that starts at or
+/// before an address. Either it contains the address and is the smallest to do so, or all networks with
+/// that address also lie around it. Therefore each entry stores the prefix lengths of those around it.
+///
+/// A look-up is one search, whatever prefix lengths there are. With few different lengths there is no
+/// search at all: then each length is looked up by its hash.
 #[derive(Clone, Debug, Default)]
 pub struct NetworkTable {
-    /// Of IPv4: no address of it is in a network of IPv6.
+    /// The networks of IPv4: no address of IPv4 is in a network of IPv6.
     narrow: NetworkPages<u32>,
-    /// Of IPv6, those of at most 64 bits: nearly all, and half of an address is enough for them.
+    /// The networks of IPv6 with at most 64 bits: nearly all, and half an address is enough for them.
     halves: NetworkPages<u64>,
-    /// Of IPv6, all others.
+    /// All other networks of IPv6.
     wide: NetworkPages<u128>,
-    /// How many of those there are in each /64: most addresses need not be looked for among them.
+    /// The number of networks of `wide` in each /64: most addresses need no search in them.
     shared: AHashMap<u64, usize>,
-    /// All of them, to be asked for by where they begin and their length.
+    /// The values of all networks, by start and prefix length.
     values: AHashMap<Network, u64>,
-    /// Of IPv6 and of IPv4: no address of the one is in a network of the other.
+    /// The lengths of IPv6 and of IPv4: no address of the one is in a network of the other.
     lengths: [Lengths; 2],
 }
 
-/// How many networks have each length, the longest first; none of them is 0.
+/// The number of networks of each prefix length, the longest first; no number is 0.
 type Lengths = Vec<(u8, usize)>;
 
-/// So many lengths are asked for one by one in less time than a search takes.
+/// The number of prefix lengths up to which separate look-ups take less time than a search.
 const FEW: usize = 3;
 
-/// The bits of half an address of IPv6.
+/// The number of bits of half an IPv6 address.
 const HALF: u8 = 64;
 
-/// Does the same with the one of three tables that a network belongs to.
+/// Run the same code on the one of three tables that a network belongs to.
 macro_rules! of_its_family {
     ($self:ident, $network:expr, $pages:ident => $what:expr) => {
         if $network.is_mapped() {
@@ -54,8 +56,10 @@ macro_rules! of_its_family {
 }
 
 impl NetworkTable {
-    /// Makes a table of networks, in any order, whose values are bits: each has those of all networks
-    /// around it too, so that the smallest tells all.
+    /// Create a table of networks, given in any order, whose values are bits.
+    ///
+    /// Each network also receives the bits of all networks around it, so that the smallest one is
+    /// enough.
     #[must_use]
     pub fn of_bits(mut all: Vec<(Network, u64)>) -> Self {
         all.sort_unstable_by_key(|&(network, _)| (network.bits(), network.length()));
@@ -74,7 +78,7 @@ impl NetworkTable {
         for (network, bits) in table.narrow.entries().chain(table.halves.entries()).collect::<Vec<_>>() {
             table.cache(network, bits);
         }
-        // What is shorter than half an address has been noted by now.
+        // Networks shorter than half an address are in the map by now.
         let Self { halves, wide, values, .. } = &mut table;
         wide.add_bits(|bits| halves.around(bits, values, &mut |_, value| Some(value)).unwrap_or(0));
         for (network, bits) in table.wide.entries().collect::<Vec<_>>() {
@@ -87,7 +91,7 @@ impl NetworkTable {
         self.narrow.entries().chain(self.halves.entries()).chain(self.wide.entries())
     }
 
-    /// Has a network's value at hand, by its hash.
+    /// Store the value of a network in the map.
     fn cache(&mut self, network: Network, value: u64) {
         if self.values.insert(network, value).is_none() {
             let lengths = &mut self.lengths[usize::from(network.is_mapped())];
@@ -109,7 +113,7 @@ impl NetworkTable {
         }
     }
 
-    /// Puts a network in, or gives it another value; whether it is new.
+    /// Insert a network, or change its value; return whether the network is new.
     pub fn insert(&mut self, network: Network, value: u64) -> bool {
         let is_new = of_its_family!(self, network, pages => pages.insert(network, value));
         self.cache(network, value);
@@ -119,7 +123,7 @@ impl NetworkTable {
         is_new
     }
 
-    /// Takes out a network, not those within it or around it; false if it was not there.
+    /// Remove a network, but not those within it or around it; return false if it is not stored.
     pub fn remove(&mut self, network: Network) -> bool {
         let is_gone = of_its_family!(self, network, pages => pages.remove(network));
         self.uncache(network);
@@ -140,8 +144,7 @@ impl NetworkTable {
         }
     }
 
-    /// Goes through the networks around an address, the smallest first, until the function gives
-    /// something.
+    /// Visit the networks around an address, the smallest first, until `look` returns a value.
     pub fn around<T>(&self, address: IpAddr, mut look: impl FnMut(Network, u64) -> Option<T>) -> Option<T> {
         let bits = bits(address);
         let lengths = &self.lengths[usize::from(is_mapped(bits))];
@@ -162,7 +165,7 @@ impl NetworkTable {
         self.halves.around(bits, &self.values, &mut look)
     }
 
-    /// Whether there is a network within another one, or that one itself.
+    /// Return whether the table contains a network within `network`, or that network itself.
     #[must_use]
     pub fn is_any_within(&self, network: Network) -> bool {
         if network.is_mapped() {
@@ -171,7 +174,7 @@ impl NetworkTable {
         self.wide.is_any_within(network) || self.halves.is_any_within(network)
     }
 
-    /// Keeps the networks whose values the function says yes to.
+    /// Retain the networks whose values the function accepts.
     pub fn retain(&mut self, keeps: impl Fn(u64) -> bool) {
         let dropped = self.entries().filter(|&(_, value)| !keeps(value)).map(|(network, _)| network);
         for network in dropped.collect::<Vec<_>>() {
@@ -179,19 +182,19 @@ impl NetworkTable {
         }
     }
 
-    /// How many networks there are.
+    /// Return the number of networks.
     #[must_use]
     pub fn len(&self) -> usize {
         self.narrow.count + self.halves.count + self.wide.count
     }
 
-    /// Whether there are none.
+    /// Return whether there are no networks.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Bytes of memory that are in use, as near as can be told.
+    /// Return the used memory in bytes, approximately.
     #[must_use]
     pub fn size(&self) -> usize {
         let shared = self.shared.capacity() * size_of::<(u64, usize)>();
@@ -200,7 +203,7 @@ impl NetworkTable {
     }
 }
 
-/// Where a length stands in the list, or where it would.
+/// Return the index of a prefix length in the list, or the index for its insertion.
 fn length_index(lengths: &Lengths, length: u8) -> Result<usize, usize> {
     lengths.binary_search_by(|&(other, _)| length.cmp(&other))
 }
@@ -212,7 +215,7 @@ mod tests {
     use proptest::prelude::*;
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-    /// Networks that are often within each other, and often begin together.
+    /// Generate networks that often lie within each other, and often start together.
     fn networks() -> impl Strategy<Value = Network> {
         let narrow = (0_u32..64, 0_u8..=32).prop_map(|(bits, length)| {
             Network::new(IpAddr::V4(Ipv4Addr::from_bits(bits << 26 | bits)), length).unwrap()

@@ -1,56 +1,56 @@
-//! Time that never jumps: monotonic, anchored to the wall clock once.
+//! A clock that never jumps: monotonic, anchored to the wall clock once.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A clock for timers (microseconds since the start) and for time stamps (milliseconds since 1970).
+/// A clock for timers (microseconds since the start) and for timestamps (milliseconds since 1970).
 ///
-/// Clients trust the stamps for the schedule of every note, so a step of the wall clock while the
-/// server runs must not show in them.
+/// Clients schedule every note by the timestamps. Therefore a step of the wall clock must not affect
+/// them while the server runs.
 #[derive(Clone, Debug)]
 pub struct Clock {
     start: Instant,
-    /// Wall clock at the start, µs since 1970.
+    /// The wall clock at the start, µs since 1970.
     anchor: u64,
-    /// What it stood at then, µs: more than nothing where it goes on for another process.
+    /// The reading at the start, µs: above 0 if the clock continues that of another process.
     ahead: u64,
-    /// Microseconds since the start, where a test turns the hands.
+    /// The microseconds since the start, if a test sets the clock.
     manual: Option<u64>,
 }
 
 impl Clock {
-    /// A clock that runs.
+    /// Create a running clock.
     #[must_use]
     pub fn running() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Self { start: Instant::now(), anchor: wall.as_micros() as u64, ahead: 0, manual: None }
     }
 
-    /// A clock that stands at `milliseconds` since 1970 until it is turned.
+    /// Create a clock that stands at `milliseconds` since 1970 until it is advanced.
     #[must_use]
     pub fn manual(milliseconds: u64) -> Self {
         Self { start: Instant::now(), anchor: milliseconds * 1000, ahead: 0, manual: Some(0) }
     }
 
-    /// Turns a standing clock on; a running one takes no notice.
+    /// Advance a manual clock; no effect on a running one.
     pub fn advance(&mut self, microseconds: u64) {
         if let Some(hands) = &mut self.manual {
             *hands += microseconds;
         }
     }
 
-    /// Microseconds since the start.
+    /// Return the microseconds since the start.
     #[must_use]
     pub fn now(&self) -> u64 {
         self.manual.unwrap_or_else(|| self.ahead + self.start.elapsed().as_micros() as u64)
     }
 
-    /// The wall clock when it stood at nothing, µs since 1970.
+    /// Return the wall clock at the reading 0, µs since 1970.
     #[must_use]
     pub fn anchor(&self) -> u64 {
         self.anchor
     }
 
-    /// Goes on where the clock of another process stands: no time is lost or comes again.
+    /// Continue the clock of another process: no time is lost or repeated.
     pub fn continue_from(&mut self, anchor: u64, now: u64) {
         self.start = Instant::now();
         self.anchor = anchor;
@@ -58,7 +58,7 @@ impl Clock {
         self.manual = self.manual.map(|_| now);
     }
 
-    /// Milliseconds since 1970 at `now`.
+    /// Return the milliseconds since 1970 at the reading `now`.
     #[must_use]
     pub fn unix_ms(&self, now: u64) -> u64 {
         (self.anchor + now) / 1000
