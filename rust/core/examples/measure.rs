@@ -1,8 +1,8 @@
-//! How long the core's inner steps take: `cargo run --release -p fortepiano-core --example measure`.
+//! Measure the core's inner steps: `cargo run --release -p fortepiano-core --example measure`.
 //!
-//! Prints the best of many rounds, which is what steps cost when nobody disturbs them.
+//! The program prints the best of many rounds: the time of an undisturbed step.
 
-// Printing is what this program is for.
+// This program exists to print.
 #![allow(clippy::print_stdout)]
 
 use fortepiano_core::limits::quota::Quotas;
@@ -15,7 +15,7 @@ use std::time::Instant;
 
 const ROUNDS: usize = 300;
 
-/// Prints the least time that one of `count` steps took in any round.
+/// Print the least time of one of `count` steps in any round.
 fn measure(what: &str, count: usize, mut steps: impl FnMut()) {
     let best = (0..ROUNDS).map(|_| {
         let start = Instant::now();
@@ -96,7 +96,7 @@ fn networks() {
         let length = [32, 32, 24, 128, 64][number % 5];
         bans.add_network(Network::new(address(number), length).expect("a length that fits"), u64::MAX);
     }
-    // Addresses come in two families, and lengths are tried the longest first.
+    // Addresses belong to two families, and lengths are tried the longest first.
     let banned: Vec<IpAddr> = (0..1000).map(|place| address(place * 7919 % 100_000)).collect();
     measure("look up a banned address, 4 lengths", banned.len(), || {
         for &address in &banned {

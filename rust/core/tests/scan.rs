@@ -1,4 +1,4 @@
-//! The scanner and `serde_json` agree: on what is JSON, and on what it says.
+//! The scanner and `serde_json` agree on which texts are JSON, and on their meaning.
 
 mod oracle;
 

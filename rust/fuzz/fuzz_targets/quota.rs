@@ -1,4 +1,4 @@
-//! No order of operations overflows a quota, loses a user or gives away more points than the class allows.
+//! No order of operations overflows a quota, loses a user or grants more points than the class allows.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The bans' face for Python: the gate asks it who may connect, handlers who may join.
+//! Bans and lists of networks for Python: used by admission for connections and by handlers for joins.
 
 use fortepiano_core::net::address;
 use fortepiano_core::net::bans;
@@ -8,10 +8,10 @@ use fortepiano_core::net::network_table::NetworkTable;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-/// A look-up answers with one bit for each list.
-const MOST_LISTS: usize = 64;
+/// The largest number of lists: a look-up returns one bit for each list.
+const MAX_LISTS: usize = 64;
 
-/// Who is banned from where, and until when; see `_core.pyi`.
+/// Bans of users and networks; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core")]
 #[derive(Default)]
 struct Bans(bans::Bans);
@@ -107,17 +107,17 @@ impl Listing {
     }
 }
 
-/// Lists of networks, as they are; see `_core.pyi`.
+/// The current lists of networks; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core", frozen)]
 struct Listings(NetworkTable);
 
 #[pymethods]
 impl Listings {
     #[new]
-    #[allow(clippy::needless_pass_by_value)] // Python's list has to become something
+    #[allow(clippy::needless_pass_by_value)] // converted from a Python list
     fn new(python: Python<'_>, lists: Vec<PyRef<'_, Listing>>) -> PyResult<Self> {
-        if lists.len() > MOST_LISTS {
-            return Err(PyValueError::new_err(format!("there may be {MOST_LISTS} lists at most")));
+        if lists.len() > MAX_LISTS {
+            return Err(PyValueError::new_err(format!("there may be {MAX_LISTS} lists at most")));
         }
         let lists: Vec<&network_list::NetworkList> = lists.iter().map(|list| &list.0).collect();
         Ok(Self(python.detach(|| {
@@ -142,7 +142,7 @@ impl Listings {
     }
 }
 
-/// Adds this file's names to the module.
+/// Add the names of this file to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Listing>()?;
     module.add_class::<Listings>()?;

@@ -1,5 +1,7 @@
-//! What passes from one process to the next, for Python: dictionaries with names, so that versions
-//! which know more or less of each other understand the rest.
+//! The state that one process hands to the next, for Python.
+//!
+//! The state consists of dictionaries with names, so that versions with more or fewer fields understand
+//! each other.
 
 use std::net::IpAddr;
 
@@ -13,7 +15,7 @@ use pyo3::types::{PyBytes, PyDict};
 use crate::hub::{number, slot, Hub};
 use crate::throttle::Throttle;
 
-/// A value under a name, or what stands for it where an older version did not know of it.
+/// Return the value of a field, or `missing` if an older version did not write the field.
 fn field<'py, T: FromPyObjectOwned<'py>>(dict: &Bound<'py, PyDict>, name: &str, missing: T) -> PyResult<T> {
     match dict.get_item(name)? {
         Some(value) => value.extract().map_err(Into::into),
@@ -90,7 +92,7 @@ fn unpack_client(hub: &mut Hub, fd: i32, quota: i64, packed: &Bound<'_, PyDict>)
         "closing" => Phase::Closing(until),
         "deaf" => Phase::Discarding(until),
         "closed" => Phase::Closed(until),
-        other => return Err(PyValueError::new_err(format!("no connection is {other:?}"))),
+        other => return Err(PyValueError::new_err(format!("unknown phase of a connection: {other:?}"))),
     };
     let parts = match field::<Option<Vec<u8>>>(packed, "pieces", None)? {
         Some(bytes) => Some(Parts {
@@ -158,7 +160,7 @@ fn unpack_throttle(throttle: &mut Throttle, now: u64, packed: Vec<PackedUsage>) 
     throttle.clock.continue_from(anchor, now);
     for (address, sockets, full, newcomers) in packed {
         let address: IpAddr =
-            address.parse().map_err(|_| PyValueError::new_err(format!("{address:?} is no address")))?;
+            address.parse().map_err(|_| PyValueError::new_err(format!("{address:?} is not an address")))?;
         let mut usage = AddressUsage { sockets, full: [0; LimitKind::COUNT], new_users: newcomers };
         for (mine, theirs) in usage.full.iter_mut().zip(full) {
             *mine = theirs;
@@ -168,7 +170,7 @@ fn unpack_throttle(throttle: &mut Throttle, now: u64, packed: Vec<PackedUsage>) 
     Ok(())
 }
 
-/// Adds this file's names to the module.
+/// Add the names of this file to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(pack_clock, module)?)?;
     module.add_function(wrap_pyfunction!(unpack_clock, module)?)?;

@@ -1,4 +1,4 @@
-//! The hub's face for Python.
+//! The hub for Python.
 
 use std::ptr::NonNull;
 use std::thread::{self, ThreadId};
@@ -17,22 +17,23 @@ use crate::throttle::ip_address;
 
 const MICROSECONDS: f64 = 1_000_000.0;
 
-/// All connections, rooms and people as plain data; see `_core.pyi`.
+/// All connections, rooms and participants as plain data; see `_core.pyi`.
 ///
-/// The Cython link works on the same hub through its address, between two calls of this class and
-/// never during one: both run on the event loop's thread only, which `get` and `get_mut` enforce.
-/// `PyO3`'s `unsendable` would do that too, but not free a hub that the garbage collector of Python
-/// finds while another thread runs it.
+/// The Cython link works on the same hub through its address, between two calls of this class and never
+/// during one. Both run on the event loop's thread only, which `get` and `get_mut` enforce.
+///
+/// `PyO3`'s `unsendable` would enforce that too. However, it would not free a hub that Python's garbage
+/// collector finds while another thread runs it.
 #[pyclass(module = "fortepiano._core")]
 pub(crate) struct Hub {
     inner: NonNull<core::Hub>,
     thread: ThreadId,
 }
 
-// SAFETY: a core hub is plain data without ties to a thread, and may be freed by any: whoever drops
-// the Python object is the last who knows it. All other use is on one thread.
+// SAFETY: a core hub is plain data without ties to a thread, and any thread may free it: the owner of
+// the Python object is the last to know it. All other use is on one thread.
 unsafe impl Send for Hub {}
-// SAFETY: as above.
+// SAFETY: `get` and `get_mut` allow one thread only; no other thread ever holds a reference to the hub.
 unsafe impl Sync for Hub {}
 
 impl Hub {
@@ -42,19 +43,19 @@ impl Hub {
 
     pub(crate) fn get(&self) -> &core::Hub {
         self.check_thread();
-        // SAFETY: made by Box::into_raw in `new`, freed in `drop` only; nobody else holds a
-        // reference while a method runs (see the note on the class).
+        // SAFETY: `inner` was created from a leaked Box in `new` and is freed in `drop` only. Nothing
+        // else holds a reference while a method runs (see the note on the class).
         unsafe { self.inner.as_ref() }
     }
 
     pub(crate) fn get_mut(&mut self) -> &mut core::Hub {
         self.check_thread();
-        // SAFETY: as in `get`.
+        // SAFETY: as in `get`, and `&mut self` excludes a second reference through this object.
         unsafe { self.inner.as_mut() }
     }
 }
 
-/// Fails to compile if a hub stops being data that any thread may free.
+/// Fail to compile if a hub stops being data that any thread may free.
 const _: fn() = || {
     fn sendable<T: Send>() {}
     sendable::<core::Hub>();
@@ -62,7 +63,7 @@ const _: fn() = || {
 
 impl Drop for Hub {
     fn drop(&mut self) {
-        // SAFETY: made by Box::into_raw in `new`, and dropped once.
+        // SAFETY: `inner` was created from a leaked Box in `new`, and `drop` runs once.
         drop(unsafe { Box::from_raw(self.inner.as_ptr()) });
     }
 }
@@ -96,7 +97,7 @@ fn refusal_of(name: &str) -> PyResult<Refusal> {
         "bytes" => Refusal::Bytes,
         "messages" => Refusal::Messages,
         "notes" => Refusal::Notes,
-        other => return Err(PyValueError::new_err(format!("nothing is refused for {other:?}"))),
+        other => return Err(PyValueError::new_err(format!("unknown kind of refusal: {other:?}"))),
     })
 }
 
@@ -111,7 +112,7 @@ impl Hub {
         time_per_second=10.0, bytes_per_second=1_048_576, messages_per_second=5000,
         burst_seconds=5.0, custom_notes=false, notice_gap_seconds=5.0, standing_at=None
     ))]
-    #[allow(clippy::too_many_arguments, clippy::similar_names)] // one keyword for each setting
+    #[allow(clippy::too_many_arguments, clippy::similar_names)] // one keyword per setting
     fn new(
         message_bytes: usize,
         fragments: u32,
@@ -399,7 +400,7 @@ impl Hub {
     }
 }
 
-/// Adds this file's names to the module.
+/// Add the names of this file to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("SHARE_SECONDS", SHARE as f64 / MICROSECONDS)?;
     module.add_class::<Hub>()

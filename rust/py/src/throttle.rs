@@ -1,4 +1,4 @@
-//! The throttle's face for Python: the gate asks it who may connect, handlers what an address may do.
+//! The limits per address for Python: used by admission for connections and by handlers for actions.
 
 use std::net::IpAddr;
 
@@ -10,16 +10,16 @@ use pyo3::prelude::*;
 
 const MICROSECONDS: f64 = 1_000_000.0;
 
-/// What each address may cost; see `_core.pyi`.
+/// The limits per address; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core")]
 pub(crate) struct Throttle {
     pub(crate) inner: core::Throttle,
     pub(crate) clock: Clock,
 }
 
-/// Reads an address; `None` for what has none, such as a Unix socket.
+/// Parse an address; return `None` for a peer without one, such as a Unix socket.
 pub(crate) fn ip_address(text: &str) -> Option<IpAddr> {
-    // A link-local address names its interface behind a `%` (RFC 4007 section 11).
+    // A link-local address names its interface after a `%` (RFC 4007 section 11).
     text.split('%').next()?.parse().ok()
 }
 
@@ -33,7 +33,7 @@ fn networks(texts: &[String]) -> PyResult<Vec<Network>> {
 
 fn rate((burst, per_second): (u32, f64)) -> PyResult<Rate> {
     if burst == 0 || per_second.is_nan() || per_second <= 0.0 {
-        return Err(PyValueError::new_err("a rate has a burst of at least 1 and is positive"));
+        return Err(PyValueError::new_err("a rate must be positive, with a burst of at least 1"));
     }
     Ok(Rate { burst, interval: (MICROSECONDS / per_second).max(1.0) as u64 })
 }
@@ -54,8 +54,8 @@ impl Throttle {
         *, sockets=16, sockets_48=64, connects=(20, 5.0), rooms=(10, 1.0), failures=(10, 0.1),
         newcomers=3, places=100_000, exempt=Vec::new(), standing_at=None
     ))]
-    #[allow(clippy::too_many_arguments)] // one keyword for each setting
-    #[allow(clippy::needless_pass_by_value)] // Python's list has to become something
+    #[allow(clippy::too_many_arguments)] // one keyword per setting
+    #[allow(clippy::needless_pass_by_value)] // converted from a Python list
     fn new(
         sockets: u32,
         sockets_48: u32,
@@ -145,14 +145,14 @@ impl Throttle {
     }
 }
 
-/// Some networks; see `_core.pyi`.
+/// A set of networks; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core", frozen)]
 struct Networks(Vec<Network>);
 
 #[pymethods]
 impl Networks {
     #[new]
-    #[allow(clippy::needless_pass_by_value)] // Python's list has to become something
+    #[allow(clippy::needless_pass_by_value)] // converted from a Python list
     fn new(networks: Vec<String>) -> PyResult<Self> {
         Ok(Self(self::networks(&networks)?))
     }
@@ -166,7 +166,7 @@ impl Networks {
     }
 }
 
-/// Adds this file's names to the module.
+/// Add the names of this file to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Throttle>()?;
     module.add_class::<Networks>()

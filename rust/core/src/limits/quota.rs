@@ -52,7 +52,7 @@ impl Quotas {
     /// If `history` is 0: every user would count as one whose points never recover.
     #[must_use]
     pub fn new(history: usize) -> Self {
-        assert!(history > 0, "a quota remembers at least one tick");
+        assert!(history > 0, "a quota must remember at least one tick");
         Self {
             points: Vec::new(),
             allowance: Vec::new(),
