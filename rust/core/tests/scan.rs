@@ -184,7 +184,7 @@ proptest! {
 }
 
 #[test]
-fn halves_of_characters_are_read_as_the_replacement_character() {
+fn lone_surrogates_become_the_replacement_character() {
     for text in [r#"[{"m":"a","x":"\ud800"}]"#, r#"[{"m":"a","\udfff":"\ud83d\ud83d\ude00"}]"#] {
         assert!(scanned(text, false).is_some());
         assert_eq!(scanned(text, false), expected(text, false));

@@ -468,7 +468,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn whole_frames_come_in_order_however_they_are_cut(acts in acts()) {
+        fn whole_frames_arrive_in_order_however_writes_are_cut(acts in acts()) {
             let mut scene = Scene::new();
             scene.play(&Act::Enter);
             for act in &acts {
@@ -479,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_is_half_sent_is_ended_after_leaving_and_closing() {
+    fn a_half_sent_frame_is_completed_after_leaving_and_closing() {
         let mut scene = Scene::new();
         let broadcast = Act::Broadcast { length: 20, skippable: false, own: false };
         let acts = [Act::Enter, broadcast.clone(), broadcast, Act::Write { bytes: 7, lenient: false }];

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_half_sent_frame_is_sent_to_its_end_and_all_else_follows_once() {
+    fn a_half_sent_frame_is_completed_and_all_others_follow_once() {
         let (ours, mut theirs) = ends();
         let mut first = hub();
         let client = first.attach(ours.as_raw_fd());
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_is_closed_in_the_middle_of_a_frame_gets_its_end() {
+    fn a_frame_is_completed_although_its_reader_is_closed() {
         let (ours, mut theirs) = ends();
         let mut first = hub();
         let client = first.attach(ours.as_raw_fd());
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn half_received_frames_and_fragments_are_read_to_their_end() {
+    fn half_received_frames_and_fragments_are_completed() {
         let (ours, mut theirs) = ends();
         let mut first = hub();
         let client = first.attach(ours.as_raw_fd());
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_that_waits_for_its_time_is_not_lost() {
+    fn a_waiting_position_is_not_lost() {
         let (ours, mut theirs) = ends();
         let mut first = hub();
         let client = first.attach(ours.as_raw_fd());
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quota_goes_on_where_it_stood() {
+    fn a_quota_continues_where_it_stopped() {
         let (mut first, mut second) = (hub(), hub());
         let slot = first.quotas.add(10, 100);
         assert!(first.quotas.spend(slot, 60));

@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_room_lets_a_small_one_pass() {
+    fn a_large_room_does_not_delay_a_small_one() {
         let (mut hub, large) = hasty();
         let small = hub.open_room();
         let mut crowd: Vec<Reader> = (0..400).map(|_| enter(&mut hub, large)).collect();
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_answers_let_a_room_pass() {
+    fn a_thousand_answers_do_not_delay_a_room() {
         let (mut hub, room) = hasty();
         let mut ann = enter(&mut hub, room);
         let hall = hub.open_room();
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_wait_are_served_when_all_who_were_served_have_left() {
+    fn waiting_members_are_served_after_served_ones_have_left() {
         let (mut hub, room) = hasty();
         let mut crowd: Vec<Reader> = (0..400).map(|_| enter(&mut hub, room)).collect();
         hub.begin_turn();
@@ -450,7 +450,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whoever_comes_and_goes_while_a_room_is_flushed_reads_all_once(actions in actions()) {
+        fn members_that_join_or_leave_during_a_flush_receive_all_once(actions in actions()) {
             let (mut hub, room) = hasty();
             let mut here: Vec<Reader> = (0..40).map(|_| enter(&mut hub, room)).collect();
             let mut gone = Vec::new();

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn forgetting_keeps_positions() {
+    fn forgetting_retains_offsets() {
         let (mut log, ranges) = log(&[(40_000, false), (40_000, false), (40_000, false)]);
         let second = ranges[1];
         log.forget_before(second.0 + 5);

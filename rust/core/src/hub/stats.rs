@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flush_counts_under_the_first_bound_that_holds_it() {
+    fn a_flush_counts_in_the_first_bucket_that_fits() {
         let mut stats = Stats::default();
         for took in [0, 50, 51, 250_000, 250_001] {
             stats.count_flush(took);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_that_a_peer_made_up_count_together() {
+    fn unknown_codes_count_together() {
         let mut stats = Stats::default();
         for code in [1000, 3000, 4999, 4009] {
             stats.count_close(code);

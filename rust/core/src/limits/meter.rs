@@ -44,7 +44,7 @@ mod tests {
     const FLOW: Flow = Flow { per_second: 5_000, most: 25_000 };
 
     #[test]
-    fn what_runs_out_between_two_pours_is_not_rounded_away() {
+    fn leaks_between_two_additions_are_not_rounded_away() {
         let mut level = Level::default();
         assert!(level.pour(FLOW, 25_000));
         // At 5000 per second one leaks out each 200 µs, however the time is divided.
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_is_empty_at_last_and_never_below() {
+    fn a_bucket_never_falls_below_empty() {
         let mut level = Level::default();
         assert!(level.pour(FLOW, 10));
         level.leak(FLOW, u64::MAX);

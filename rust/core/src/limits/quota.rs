@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn other_numbers_leave_the_points_as_they_are() {
+    fn new_settings_leave_the_points_unchanged() {
         let (mut quotas, slot) = one(400, 1200);
         quotas.tick();
         assert!(quotas.spend(slot, 1000));
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn lends_a_tick_to_who_is_not_full() {
+    fn a_tick_is_lent_to_users_below_their_maximum() {
         let mut quotas = Quotas::new(3).forgiving(1);
         let slot = quotas.add(400, 1200);
         assert!(quotas.spend(slot, 1200));
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn spends_what_there_is_and_not_a_point_more() {
+    fn no_more_than_the_points_is_spent() {
         let (mut quotas, slot) = one(400, 1200);
         assert!(quotas.spend(slot, 1200));
         assert!(!quotas.spend(slot, 1));
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn senseless_parameters_stand_for_the_offline_class() {
+    fn invalid_parameters_stand_for_the_offline_class() {
         let (mut quotas, slot) = one(0, -1);
         assert_eq!(quotas.points(slot), 24000);
         assert!(quotas.spend(slot, 24000));

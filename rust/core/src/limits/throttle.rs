@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn looking_counts_nothing_and_says_what_would_be() {
+    fn peeking_counts_nothing_and_returns_the_same_answer() {
         let mut throttle = throttle();
         for address in ["192.0.2.1", "2001:db8:0:1::1", "2001:db8:0:2::1", "127.0.0.1"] {
             for round in 0..12 {
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn another_throttle_goes_on_with_what_one_knew() {
+    fn another_throttle_continues_from_restored_usage() {
         let mut first = throttle();
         for address in ["192.0.2.1", "2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:2::1"] {
             assert_eq!(first.connect(ip(address), 7), Admission::Admitted);
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn other_numbers_hold_for_those_who_are_here() {
+    fn new_settings_apply_to_known_addresses() {
         let mut throttle = throttle();
         for _ in 0..3 {
             assert_eq!(throttle.connect(ip("192.0.2.1"), 0), Admission::Admitted);
@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn a_64_is_one_place_and_a_48_has_a_bound_of_its_own() {
+    fn a_64_is_one_subscriber_and_a_48_has_its_own_limit() {
         let mut throttle = throttle();
         for last in 1..=3 {
             assert_eq!(throttle.connect(ip(&format!("2001:db8:0:1::{last}")), 0), Admission::Admitted);
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn connects_come_back_one_by_one() {
+    fn connection_tokens_return_one_by_one() {
         let mut throttle = throttle();
         let come_and_go = |throttle: &mut Throttle, now| {
             let admission = throttle.connect(ip("192.0.2.1"), now);
@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn newcomers_are_counted_over_any_hour() {
+    fn new_users_are_counted_over_any_hour() {
         let mut throttle = throttle();
         for minute in [0, 30, 59] {
             assert!(throttle.admit_new_user(ip("192.0.2.1"), minute * 60 * SECOND));
@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_counted_where_it_is_exempt() {
+    fn nothing_is_counted_for_exempt_networks() {
         let mut throttle = throttle();
         for _ in 0..100 {
             assert_eq!(throttle.connect(ip("127.0.0.9"), 0), Admission::Exempt);
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_whatever_comes() {
+    fn memory_is_bounded() {
         let mut throttle = throttle();
         for number in 0..400_000_u32 {
             let subscriber = u64::from(number) << 16 | 0x2001 << 48;
@@ -480,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_sockets_is_never_forgotten() {
+    fn subscribers_with_sockets_are_never_forgotten() {
         let mut throttle = Throttle::new(ThrottleSettings { subscribers: 10, ..settings() }, Vec::new());
         for last in 0..50 {
             assert_eq!(throttle.connect(IpAddr::V4([192, 0, 2, last].into()), 0), Admission::Admitted);

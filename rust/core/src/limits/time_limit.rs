@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_costs_nothing() {
+    fn refused_requests_cost_nothing() {
         let mut limiter = TimeLimiter::default();
         let mut full = 0;
         for _ in 0..3 {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn rested_addresses_are_forgotten() {
+    fn full_buckets_are_forgotten() {
         let mut limiter = TimeLimiter::default();
         for number in 0..100_000 {
             let now = u64::from(number) * RATE.interval;
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_is_new_has_all() {
+    fn a_new_user_has_a_full_bucket() {
         let mut limiter = TimeLimiter::default();
         limiter.reset(7);
         limiter.raise_full_at(7, 5);

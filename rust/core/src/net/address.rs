@@ -115,19 +115,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_reads_what_the_standard_parser_reads(text in "[0-9a-fA-F:.]{0,24}|([0-9a-f]{0,5}:){0,9}[0-9a-f]{0,5}") {
+        fn parses_like_the_standard_parser(text in "[0-9a-fA-F:.]{0,24}|([0-9a-f]{0,5}:){0,9}[0-9a-f]{0,5}") {
             prop_assert_eq!(parse(&text), text.parse::<IpAddr>().ok());
         }
 
         #[test]
-        fn it_reads_ipv4_as_the_standard_parser_does(text in "([0-9]{0,4}[.]){0,4}[0-9]{0,4}|[0-9.]{0,15}", bits: u32) {
+        fn parses_ipv4_like_the_standard_parser(text in "([0-9]{0,4}[.]){0,4}[0-9]{0,4}|[0-9.]{0,15}", bits: u32) {
             prop_assert_eq!(parse(&text), text.parse::<IpAddr>().ok());
             let address = Ipv4Addr::from_bits(bits);
             prop_assert_eq!(parse(&address.to_string()), Some(IpAddr::V4(address)));
         }
 
         #[test]
-        fn it_reads_every_address(bits: u128, kept: u128) {
+        fn parses_every_address(bits: u128, kept: u128) {
             // Long runs of zeros too.
             for address in [bits, bits & kept & (kept << 17), bits & (u128::MAX << 64), bits & 0xffff] {
                 let address = Ipv6Addr::from_bits(address);
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn it_reads_ipv4_too() {
+    fn parses_ipv4_and_refuses_other_texts() {
         assert_eq!(parse("192.0.2.7"), Some(IpAddr::from([192, 0, 2, 7])));
         assert_eq!(parse("::ffff:192.0.2.7").map(|it| it.to_string()), Some("::ffff:192.0.2.7".into()));
         for wrong in ["", "name", "1:2:3:4:5:6:7:8::", "1::2::3", ":::", "%eth0", "12345::"] {

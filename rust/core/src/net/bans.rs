@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn pruning_keeps_what_holds() {
+    fn pruning_retains_bans_in_force() {
         let mut bans = Bans::new();
         bans.add("room", "ann", 10);
         bans.add("room", "bea", 11);
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn removing_says_whether_there_was_one() {
+    fn removing_returns_whether_a_ban_existed() {
         let mut bans = Bans::new();
         bans.add("room", "ann", 10);
         assert!(!bans.remove("room", "bea"));

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_are_read_as_people_write_them() {
+    fn networks_are_parsed_as_people_write_them() {
         assert_eq!(Network::parse("192.0.2.7/24"), Network::parse("192.0.2.0/24"));
         assert_eq!(Network::parse("192.0.2.7"), Network::parse("::ffff:192.0.2.7/128"));
         for wrong in
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_written_as_they_are_read() {
+    fn networks_are_written_as_they_are_parsed() {
         for text in ["192.0.2.7", "192.0.2.0/24", "0.0.0.0/0", "2001:db8::/32", "2001:db8::1/128", "::/0"] {
             assert_eq!(Network::parse(text).unwrap().to_string(), text);
         }
@@ -193,7 +193,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_pieces_of_a_range_hold_it_and_no_more(one: u32, other: u32, asked: u32, near in 0_u32..4) {
+        fn the_networks_of_a_range_contain_no_other_address(one: u32, other: u32, asked: u32, near in 0_u32..4) {
             let (first, last) = (one.min(other), one.max(other));
             let found = Network::between(Ipv4Addr::from_bits(first).into(), Ipv4Addr::from_bits(last).into());
             let found = found.unwrap();

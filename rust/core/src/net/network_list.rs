@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_read_as_people_publish_them() {
+    fn lines_are_parsed_as_people_publish_them() {
         assert_eq!(networks_in(""), [""; 0]);
         assert_eq!(
             networks_in("# Tor\r\n\r\n192.0.2.7\r\n  198.51.100.0/24  \n"),
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_line_and_the_rest_taken() {
+    fn invalid_lines_are_reported_and_the_others_accepted() {
         let file = b"192.0.2.0/24\nname\n\n192.0.2.0/33\n0.0.0.0/0\n1.2.3.4 5.6.7.8\n\xff\n\
             192.0.2.9-192.0.2.1\n1.0.0.0-200.0.0.0\n192.0.2.1-2001:db8::\n2001:db8::/8\n198.51.100.1";
         let list = parse(file);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_wrong_lines_only_the_first_are_told() {
+    fn only_the_first_invalid_lines_are_reported() {
         let list = parse("x.y\n".repeat(5000).as_bytes());
         assert_eq!((list.wrong, list.problems.len()), (5000, 100));
         let long = parse("x.".repeat(5000).as_bytes());

@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn of_one_that_comes_twice_the_values_are_joined() {
+    fn values_of_a_repeated_network_are_joined() {
         let network = Network::parse("192.0.2.0/24").unwrap();
         let table = NetworkTable::of_bits(vec![(network, 1), (network, 4)]);
         let address: IpAddr = "192.0.2.9".parse().unwrap();

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_standing_clock_moves_by_hand_only() {
+    fn a_manual_clock_moves_only_when_advanced() {
         let mut clock = Clock::manual(1_000);
         assert_eq!((clock.now(), clock.unix_ms(clock.now())), (0, 1_000));
         clock.advance(2_500);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_goes_on_where_another_stands() {
+    fn a_clock_continues_where_another_stands() {
         let mut clock = Clock::running();
         clock.continue_from(5_000_000, 3_000_000_000);
         assert!((3_000_000_000..3_001_000_000).contains(&clock.now()));

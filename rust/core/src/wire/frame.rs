@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_text_is_refused_at_the_fragment_that_shows_it() {
+    fn invalid_text_is_refused_at_the_first_fragment_that_shows_it() {
         let mut pending = None;
         assert_eq!(parse(&mut masked(TEXT, b"ok\xff"), &mut pending, LIMITS), Parsed::Violation(1007));
         let mut pending = None;

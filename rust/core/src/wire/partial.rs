@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_frame_grows_where_it_lies() {
+    fn a_long_frame_grows_in_place() {
         let mut partial = PartialFrame::default();
         partial.store(b"head", LONG + 1);
         assert_eq!((partial.bytes(), partial.missing()), (&b"head"[..], LONG - 3));
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_frame_is_put_together_anew() {
+    fn a_short_frame_is_stored_anew() {
         let mut partial = PartialFrame::default();
         partial.store(b"head", LONG);
         assert_eq!((partial.bytes(), partial.missing()), (&b"head"[..], 0));

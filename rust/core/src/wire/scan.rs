@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_that_are_ignored_whole() {
+    fn messages_ignored_as_a_whole() {
         let deep = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         let too_deep = deep(65);
         let cases = [
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_without_a_message_in_them() {
+    fn elements_without_a_meaning() {
         let deep = format!("{}{}", "[".repeat(64), "]".repeat(64));
         let mixed = format!("{}{}", "[{\"a\":".repeat(32), "1".to_owned() + &"}]".repeat(32));
         let large = format!("[{}, -1{}]", "9".repeat(308), "0".repeat(308));
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_are_understood_however_they_are_written() {
+    fn kinds_are_recognised_in_any_spelling() {
         assert_eq!(described(r#"[{"\u006d":"\u0074","e":1}]"#).unwrap(), ["time 1"]);
         assert_eq!(described(r#"[{"e":1,"m":"n","m":"t"}]"#).unwrap(), ["time 1"]);
         assert_eq!(described(r#"[ { "e" : 1 , "m" : "t" } ]"#).unwrap(), ["time 1"]);
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_character_is_replaced() {
+    fn lone_surrogates_are_replaced() {
         let cases = [
             (r#""\ud800""#, r#""\ufffd""#),
             (r#""\ud83dx""#, r#""\ufffdx""#),
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn good_notes_go_out_as_they_came() {
+    fn valid_notes_are_broadcast_unchanged() {
         let cases = [
             r#"[{"n":"c4"}]"#,
             r#"[{"n":"a-1","v":0},{"n":"as-1","v":1},{"n":"c7","v":0.512,"d":200}]"#,
@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn unasked_things_do_not_go_out() {
+    fn unknown_keys_are_not_broadcast() {
         let cases = [
             (r#"[ {"n":"c4"}]"#, r#"[{"n":"c4"}]"#),
             (
@@ -470,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_mended() {
+    fn numbers_are_corrected() {
         let cases = [
             (r#""v":"0.500""#, r#","v":0.5"#),
             (r#""v":"1.27""#, r#","v":1"#),
@@ -557,7 +557,7 @@ mod tests {
     ];
 
     #[test]
-    fn senseless_notes_are_left_out_and_their_neighbours_are_not() {
+    fn invalid_notes_are_left_out_and_their_neighbours_are_not() {
         let good = r#"{"n":"c4"}"#;
         for bad in SENSELESS {
             assert_eq!(notes(&format!("[{bad}]")).unwrap(), "1x anew []", "{bad}");
@@ -569,7 +569,7 @@ mod tests {
     }
 
     #[test]
-    fn no_array_is_bad_and_an_empty_one_is_nothing() {
+    fn a_missing_array_is_bad_and_an_empty_one_is_ignored() {
         let bad = |array: &str| described(&format!(r#"[{{"m":"n","t":1,"n":{array}}}]"#)).unwrap();
         for array in ["{}", "\"x\"", "null", "1", r#"{"n":"c4"}"#] {
             assert_eq!(bad(array), ["bad notes"], "{array}");
@@ -582,7 +582,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_that_are_no_keys_are_passed_on_where_that_is_wanted() {
+    fn custom_notes_are_broadcast_if_allowed() {
         let custom = |array: &str| notes_with(array, true).unwrap();
         let as_is = r#"[{"n":"ndraw","v":0},{"n":"MIM[","v":2,"d":2},{"n":"ldraw","v":-1.5,"d":16777215}]"#;
         assert_eq!(custom(as_is), format!("3x as is {as_is}"));
