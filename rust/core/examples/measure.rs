@@ -66,12 +66,12 @@ fn quotas() {
 fn bans() {
     for (scopes, users) in [(100_000, 1), (1000, 100), (10, 10_000)] {
         let mut bans = Bans::new();
-        for place in 0..scopes * users {
-            bans.add(&scope(place % scopes), &user(place), u64::MAX);
+        for index in 0..scopes * users {
+            bans.add(&scope(index % scopes), &user(index), u64::MAX);
         }
         // Far apart, so that most of them are not in the nearest cache.
-        let places: Vec<usize> = (0..1000).map(|place| place * 7919 % (scopes * users)).collect();
-        let banned: Vec<_> = places.iter().map(|&place| (scope(place % scopes), user(place))).collect();
+        let indexes: Vec<usize> = (0..1000).map(|index| index * 7919 % (scopes * users)).collect();
+        let banned: Vec<_> = indexes.iter().map(|&index| (scope(index % scopes), user(index))).collect();
         measure(&format!("look up a ban, {scopes} scopes of {users}"), banned.len(), || {
             for (scope, user) in &banned {
                 assert!(bans.banned_until(black_box(scope), black_box(user), 0).is_some());
@@ -97,7 +97,7 @@ fn networks() {
         bans.add_network(Network::new(address(number), length).expect("a length that fits"), u64::MAX);
     }
     // Addresses belong to two families, and lengths are tried the longest first.
-    let banned: Vec<IpAddr> = (0..1000).map(|place| address(place * 7919 % 100_000)).collect();
+    let banned: Vec<IpAddr> = (0..1000).map(|index| address(index * 7919 % 100_000)).collect();
     measure("look up a banned address, 4 lengths", banned.len(), || {
         for &address in &banned {
             assert!(bans.address_banned_until(black_box(address), 0).is_some());

@@ -167,10 +167,10 @@ proptest! {
     }
 
     #[test]
-    fn agrees_after_a_byte_went_wrong(text in array(message()), place in any::<prop::sample::Index>(), byte in 0_u8..128) {
+    fn agrees_after_a_byte_went_wrong(text in array(message()), index in any::<prop::sample::Index>(), byte in 0_u8..128) {
         let mut bytes = text.into_bytes();
-        let place = place.index(bytes.len());
-        bytes[place] = byte;
+        let index = index.index(bytes.len());
+        bytes[index] = byte;
         if let Ok(text) = std::str::from_utf8(&bytes) {
             agree(text, false)?;
         }

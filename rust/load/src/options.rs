@@ -41,7 +41,7 @@ pub struct Options {
     pub yes_this_host_is_mine: bool,
 }
 
-/// What the clients do.
+/// The scenario to run.
 #[derive(Debug, Subcommand)]
 pub enum Scenario {
     /// Clients join rooms and stay: connects/s, memory per client, cost of silence.

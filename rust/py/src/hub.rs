@@ -6,7 +6,7 @@ use std::thread::{self, ThreadId};
 use fortepiano_core::hub::stats::{CLOSE_CODES, FLUSH_BOUNDS};
 use fortepiano_core::hub::{self as core, Refusal, Settings, NONE, SHARE};
 use fortepiano_core::limits::meter::Flow;
-use fortepiano_core::limits::throttle::Rate;
+use fortepiano_core::limits::rate::Rate;
 use fortepiano_core::sys::clock::Clock;
 use fortepiano_core::wire::frame::{self, MessageLimits};
 use pyo3::exceptions::{PyOSError, PyValueError};

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use crate::limits::rate::Rate;
 use crate::net::address::Subscriber;
 use crate::net::network::Network;
 
@@ -13,28 +14,6 @@ use crate::net::network::Network;
 const HOUR: u64 = 3_600_000_000;
 /// The number of subscribers always remembered before any are forgotten.
 const MIN_REMEMBERED: usize = 1024;
-
-/// A token bucket: a burst, then one more token per interval.
-#[derive(Clone, Copy, Debug)]
-pub struct Rate {
-    /// The tokens of a full bucket.
-    pub burst: u32,
-    /// The time in which one more token is added, µs.
-    pub interval: u64,
-}
-
-impl Rate {
-    /// Return whether a bucket that is full again at `full` has a token at the time `now` (both µs).
-    #[must_use]
-    pub fn may(self, full: u64, now: u64) -> bool {
-        full.max(now) + self.interval - now <= u64::from(self.burst) * self.interval
-    }
-
-    /// Take a token, whether the bucket has one or not.
-    pub fn take(self, full: &mut u64, now: u64) {
-        *full = (*full).max(now) + self.interval;
-    }
-}
 
 /// The kinds of actions that take a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::limits::throttle::Rate;
+use crate::limits::rate::Rate;
 use crate::net::address::Subscriber;
 
 /// The rate of an address relative to that of one user, so that a school class behind one address can

@@ -148,19 +148,19 @@ impl<K: Key> NetworkPages<K> {
         }
     }
 
-    fn get(&self, (page, place): At) -> (Network, Entry) {
-        self.pages[page].get(place)
+    fn get(&self, (page, index): At) -> (Network, Entry) {
+        self.pages[page].get(index)
     }
 
-    fn previous(&self, (page, place): At) -> Option<At> {
-        match place.checked_sub(1) {
-            Some(place) => Some((page, place)),
+    fn previous(&self, (page, index): At) -> Option<At> {
+        match index.checked_sub(1) {
+            Some(index) => Some((page, index)),
             None => page.checked_sub(1).map(|page| (page, self.pages[page].starts.len() - 1)),
         }
     }
 
-    fn next(&self, (page, place): At) -> Option<At> {
-        let next = if place + 1 < self.pages[page].starts.len() { (page, place + 1) } else { (page + 1, 0) };
+    fn next(&self, (page, index): At) -> Option<At> {
+        let next = if index + 1 < self.pages[page].starts.len() { (page, index + 1) } else { (page + 1, 0) };
         (next.0 < self.pages.len()).then_some(next)
     }
 
@@ -255,13 +255,13 @@ impl<K: Key> NetworkPages<K> {
     /// Insert a network, or change its value; return whether the network is new.
     pub(crate) fn insert(&mut self, network: Network, value: u64) -> bool {
         let before = self.up_to(network);
-        if let Some((page, place)) = before.filter(|&at| self.get(at).0 == network) {
-            self.pages[page].entries[place].value = value;
+        if let Some((page, index)) = before.filter(|&at| self.get(at).0 == network) {
+            self.pages[page].entries[index].value = value;
             return false;
         }
         let enclosing = self.enclosing_of(network, before);
         let at = match before {
-            Some((page, place)) => (page, place + 1),
+            Some((page, index)) => (page, index + 1),
             None if self.pages.is_empty() => {
                 self.push(network, value); // the first entry: nothing lies around it
                 return true;
@@ -273,10 +273,10 @@ impl<K: Key> NetworkPages<K> {
         true
     }
 
-    fn put(&mut self, (page, place): At, network: Network, entry: Entry) {
+    fn put(&mut self, (page, index): At, network: Network, entry: Entry) {
         let full = &mut self.pages[page];
-        full.starts.insert(place, K::of(network.bits()));
-        full.entries.insert(place, entry);
+        full.starts.insert(index, K::of(network.bits()));
+        full.entries.insert(index, entry);
         self.count += 1;
         self.firsts[page] = full.starts[0];
         if full.starts.len() > PAGE {
@@ -289,11 +289,11 @@ impl<K: Key> NetworkPages<K> {
 
     /// Remove a network; return false if it is not stored.
     pub(crate) fn remove(&mut self, network: Network) -> bool {
-        let Some((page, place)) = self.find(network) else { return false };
+        let Some((page, index)) = self.find(network) else { return false };
         self.update_within(network, |enclosing| enclosing & !bit(network.length()));
         let left = &mut self.pages[page];
-        left.starts.remove(place);
-        left.entries.remove(place);
+        left.starts.remove(index);
+        left.entries.remove(index);
         self.count -= 1;
         if let Some(&first) = left.starts.first() {
             self.firsts[page] = first;
@@ -307,13 +307,13 @@ impl<K: Key> NetworkPages<K> {
     /// Change the prefix lengths that the networks within `network` store of those around them.
     fn update_within(&mut self, network: Network, change: impl Fn(u128) -> u128) {
         let mut next = self.find(network).and_then(|at| self.next(at));
-        while let Some((page, place)) = next {
-            if !network.has(self.pages[page].starts[place].bits()) {
+        while let Some((page, index)) = next {
+            if !network.has(self.pages[page].starts[index].bits()) {
                 return;
             }
-            let entry = &mut self.pages[page].entries[place];
+            let entry = &mut self.pages[page].entries[index];
             entry.enclosing = change(entry.enclosing);
-            next = self.next((page, place));
+            next = self.next((page, index));
         }
     }
 }

@@ -94,7 +94,7 @@ impl NoteArray {
         }
         let span = parser.since(start);
         // White space, an unknown or repeated key, an escape, a correction, an omission: each makes the
-        // array longer than the sum counted here of the members that can be sent unchanged.
+        // array longer than the counted sum of the members that can be sent unchanged.
         let verbatim = compact == span.len();
         Some(Self { span, count, kept, verbatim, is_list })
     }

@@ -56,8 +56,8 @@ pub fn scanned(text: &str, custom: bool) -> Option<Vec<Value>> {
 fn without_halves(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
-    while let Some(place) = rest.find('\\') {
-        let (before, escape) = rest.split_at(place);
+    while let Some(index) = rest.find('\\') {
+        let (before, escape) = rest.split_at(index);
         out.push_str(before);
         let unit = |text: &str| -> Option<u16> {
             let digits = text.strip_prefix("\\u")?.get(..4)?;
@@ -167,15 +167,15 @@ fn is_stop(value: &Value) -> bool {
 }
 
 fn is_on_keyboard(name: &str) -> bool {
-    let place = || {
+    let index = || {
         let octave = name.find(|c: char| c == '-' || c.is_ascii_digit())?;
         let (key, octave) = name.split_at_checked(octave)?;
         let octave: i32 = octave.parse().ok().filter(|number: &i32| number.to_string() == octave)?;
         let letters = ["c", "cs", "d", "ds", "e", "f", "fs", "g", "gs", "a", "as", "b"];
-        let place = letters.iter().position(|letter| *letter == key)?;
-        octave.checked_mul(12)?.checked_add(12 + i32::try_from(place).ok()?)
+        let index = letters.iter().position(|letter| *letter == key)?;
+        octave.checked_mul(12)?.checked_add(12 + i32::try_from(index).ok()?)
     };
-    place().is_some_and(|place| (9..=96).contains(&place))
+    index().is_some_and(|index| (9..=96).contains(&index))
 }
 
 fn is_coordinate(value: &Value) -> bool {
