@@ -1,10 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 # cython: embedsignature=False, binding=False, freethreading_compatible=False
-"""Where asyncio meets the hub: one object per connection, called by the event loop, calling Rust.
+"""The link between asyncio and the hub: one object per connection, called by the event loop.
 
-Between the socket's bytes and a room's log there is no Python call: the loop hands bytes to
+No Python call happens between the bytes of a socket and the log of a room: the loop passes bytes to
 `Link.buffer_updated`, which calls the hub over its C ABI (core.h). Only messages that the hub
-leaves to Python (see `receive` of `Engine`) cross over. Types and docstrings are in _link.pyi.
+leaves to Python (see `receive` of `Engine`) reach a handler. Types and docstrings are in _link.pyi.
 """
 
 cimport cython
@@ -37,7 +37,7 @@ cdef enum:
     ENDED = 2
     BINARY = 3
     FAILED = -1
-    # A failure of the hub itself closes the connection that was served (RFC 6455 section 7.4.1).
+    # If the hub itself fails, the connection that was served is closed (RFC 6455 section 7.4.1).
     INTERNAL_ERROR = 1011
 
 
@@ -102,20 +102,20 @@ cdef class Engine:
     def flush(self):
         cdef int32_t outcome
         self.is_flush_due = False
-        # Sending is most of a busy server's time, and needs no Python object.
+        # Sending takes most of a busy server's time, and needs no Python object.
         with nogil:
             outcome = fortepiano_flush(self.hub)
-        self.judge(outcome)
-        self.catch_up()
+        self.apply_close_orders(outcome)
+        self.resume_deferred()
 
     def wake(self):
         cdef int32_t outcome
         with nogil:
             outcome = fortepiano_wake(self.hub)
-        self.judge(outcome)
+        self.apply_close_orders(outcome)
         self.end_turn()
 
-    cdef int catch_up(self) except -1:
+    cdef int resume_deferred(self) except -1:
         cdef int64_t client
         cdef Link link
         try:
@@ -125,9 +125,9 @@ cdef class Engine:
                     return 0
                 link = self.links.get(client)
                 if link is not None:
-                    link.turn()
+                    link.run_steps()
         finally:
-            # Who still waits is served after the next look at the sockets.
+            # Connections still deferred are resumed after the next poll of the sockets.
             self.end_turn()
 
     cdef object window(self, uint32_t client):
@@ -144,7 +144,7 @@ cdef class Engine:
             self.loop.call_soon(self.flush_callback)
         return 0
 
-    cdef int judge(self, int32_t outcome) except -1:
+    cdef int apply_close_orders(self, int32_t outcome) except -1:
         cdef uint16_t code = 0
         cdef int64_t client
         cdef Link link
@@ -173,7 +173,7 @@ cdef class Link:
     def __init__(self):
         raise TypeError("links are made by Engine.open")
 
-    # What the event loop calls (asyncio.BufferedProtocol)
+    # Called by the event loop (asyncio.BufferedProtocol)
 
     def connection_made(self, transport):
         self.transport = transport
@@ -183,7 +183,7 @@ cdef class Link:
 
     def buffer_updated(self, Py_ssize_t nbytes):
         fortepiano_feed(self.engine.hub, self.client, <size_t>nbytes)
-        self.turn()
+        self.run_steps()
 
     def eof_received(self):
         return False
@@ -196,14 +196,14 @@ cdef class Link:
 
     def connection_lost(self, exc):
         if fortepiano_settle(self.engine.hub, self.client):
-            self.turn()
+            self.run_steps()
         self.end()
-        # The number of the descriptor is free as soon as this returns.
+        # The descriptor's number may be reused as soon as this returns.
         fortepiano_detach(self.engine.hub, self.client)
         self.engine.links.pop(self.client, None)
         self.transport = None
 
-    # What the server calls
+    # Called by the server
 
     def feed(self, bytes data):
         if self.transport is None:
@@ -211,11 +211,11 @@ cdef class Link:
         fortepiano_feed_copy(
             self.engine.hub, self.client, <const uint8_t *>PyBytes_AsString(data), len(data)
         )
-        self.turn()
+        self.run_steps()
 
     def close(self, uint16_t code, str reason=""):
         self.end()
-        # The number of a lost connection may be somebody else's by now.
+        # The number of a lost connection may belong to another connection by now.
         if self.transport is not None:
             self.engine.owner.close(self.client, code, reason)
 
@@ -235,7 +235,7 @@ cdef class Link:
             self.engine.ended(session)
         return 0
 
-    cdef int turn(self) except -1:
+    cdef int run_steps(self) except -1:
         cdef const uint8_t *data = NULL
         cdef size_t count = 0
         cdef int32_t step
@@ -263,6 +263,6 @@ cdef class Link:
                 else:
                     break
         finally:
-            # A handler that raises must not leave the hub waiting for the end of this turn.
+            # If a handler raises, the hub must still see the end of this turn.
             engine.end_turn()
         return 0

@@ -1,4 +1,4 @@
-/* The C ABI of rust/py/src/ffi.rs, which says what each function does. */
+/* The C ABI of rust/py/src/ffi.rs, where each function is documented. */
 #ifndef FORTEPIANO_CORE_H
 #define FORTEPIANO_CORE_H
 
