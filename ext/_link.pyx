@@ -29,8 +29,8 @@ cdef extern from "core.h" nogil:
     int32_t fortepiano_flush(fortepiano_hub *hub)
     int32_t fortepiano_wake(fortepiano_hub *hub)
     int64_t fortepiano_resume(fortepiano_hub *hub)
-    int32_t fortepiano_settle(fortepiano_hub *hub, uint32_t client)
-    int64_t fortepiano_next_verdict(fortepiano_hub *hub, uint16_t *code)
+    int32_t fortepiano_resume_ending(fortepiano_hub *hub, uint32_t client)
+    int64_t fortepiano_next_close_order(fortepiano_hub *hub, uint16_t *code)
 
 cdef enum:
     COLD = 1
@@ -82,11 +82,11 @@ cdef class Engine:
         link.transport = transport
         self.links[link.client] = link
         if data:
-            self.owner.tell_raw(link.client, data)
+            self.owner.send_raw(link.client, data)
         self.end_turn()
         return link
 
-    def take_over(self, uint32_t client):
+    def adopt(self, uint32_t client):
         cdef Link link = Link.__new__(Link)
         link.client = client
         link.engine = self
@@ -151,7 +151,7 @@ cdef class Engine:
         if outcome == FAILED:
             self.loop.call_exception_handler({"message": "the hub failed while it sent"})
         while True:
-            client = fortepiano_next_verdict(self.hub, &code)
+            client = fortepiano_next_close_order(self.hub, &code)
             if client < 0:
                 return 0
             link = self.links.get(client)
@@ -195,7 +195,7 @@ cdef class Link:
         pass
 
     def connection_lost(self, exc):
-        if fortepiano_settle(self.engine.hub, self.client):
+        if fortepiano_resume_ending(self.engine.hub, self.client):
             self.run_steps()
         self.end()
         # The descriptor's number may be reused as soon as this returns.

@@ -4,7 +4,7 @@ use fortepiano_core::net::address;
 use fortepiano_core::net::bans;
 use fortepiano_core::net::network::Network;
 use fortepiano_core::net::network_list;
-use fortepiano_core::net::network_table::NetworkTable;
+use fortepiano_core::net::network_table;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -43,11 +43,11 @@ impl Bans {
         Ok(self.0.remove_network(parsed(network)?))
     }
 
-    fn until(&self, scope: &str, user: &str, now_ms: u64) -> Option<u64> {
+    fn banned_until(&self, scope: &str, user: &str, now_ms: u64) -> Option<u64> {
         self.0.banned_until(scope, user, now_ms)
     }
 
-    fn until_address(&self, address: &str, now_ms: u64) -> Option<u64> {
+    fn address_banned_until(&self, address: &str, now_ms: u64) -> Option<u64> {
         self.0.address_banned_until(address::parse(address)?, now_ms)
     }
 
@@ -63,7 +63,7 @@ impl Bans {
         self.0.prune(now_ms)
     }
 
-    fn of(&self, scope: &str) -> Vec<(&str, u64)> {
+    fn bans_of(&self, scope: &str) -> Vec<(&str, u64)> {
         self.0.bans_of(scope).collect()
     }
 
@@ -79,10 +79,10 @@ fn parsed(network: &str) -> PyResult<Network> {
 
 /// A file of networks; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core", frozen)]
-struct Listing(network_list::NetworkList);
+struct ParsedNetworks(network_list::NetworkList);
 
 #[pymethods]
-impl Listing {
+impl ParsedNetworks {
     #[new]
     fn new(python: Python<'_>, file: &[u8]) -> Self {
         Self(python.detach(|| network_list::parse(file)))
@@ -109,13 +109,13 @@ impl Listing {
 
 /// The current lists of networks; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core", frozen)]
-struct Listings(NetworkTable);
+struct NetworkTable(network_table::NetworkTable);
 
 #[pymethods]
-impl Listings {
+impl NetworkTable {
     #[new]
     #[allow(clippy::needless_pass_by_value)] // converted from a Python list
-    fn new(python: Python<'_>, lists: Vec<PyRef<'_, Listing>>) -> PyResult<Self> {
+    fn new(python: Python<'_>, lists: Vec<PyRef<'_, ParsedNetworks>>) -> PyResult<Self> {
         if lists.len() > MAX_LISTS {
             return Err(PyValueError::new_err(format!("there may be {MAX_LISTS} lists at most")));
         }
@@ -124,7 +124,7 @@ impl Listings {
             let rows = lists.iter().enumerate();
             let rows =
                 rows.flat_map(|(number, list)| list.networks.iter().map(move |&one| (one, 1 << number)));
-            NetworkTable::of_bits(rows.collect())
+            network_table::NetworkTable::of_bits(rows.collect())
         })))
     }
 
@@ -144,7 +144,7 @@ impl Listings {
 
 /// Add the names of this file to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<Listing>()?;
-    module.add_class::<Listings>()?;
+    module.add_class::<ParsedNetworks>()?;
+    module.add_class::<NetworkTable>()?;
     module.add_class::<Bans>()
 }

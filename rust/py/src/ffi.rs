@@ -187,7 +187,7 @@ pub unsafe extern "C" fn fortepiano_resume(hub: *mut Hub) -> i64 {
 /// # Safety
 /// See [`with`]; the same contract holds.
 #[no_mangle]
-pub unsafe extern "C" fn fortepiano_settle(hub: *mut Hub, client: u32) -> i32 {
+pub unsafe extern "C" fn fortepiano_resume_ending(hub: *mut Hub, client: u32) -> i32 {
     // SAFETY: this function has the contract of `with`.
     unsafe { with(hub, 0, |hub| i32::from(hub.resume_ending(client))) }
 }
@@ -199,7 +199,7 @@ pub unsafe extern "C" fn fortepiano_settle(hub: *mut Hub, client: u32) -> i32 {
 /// # Safety
 /// See [`with`]; the same contract holds. `code` must point to a `u16` that may be written.
 #[no_mangle]
-pub unsafe extern "C" fn fortepiano_next_verdict(hub: *mut Hub, code: *mut u16) -> i64 {
+pub unsafe extern "C" fn fortepiano_next_close_order(hub: *mut Hub, code: *mut u16) -> i64 {
     // SAFETY: this function has the contract of `with`, and the caller guarantees that `code` is
     // writable.
     unsafe {

@@ -41,7 +41,7 @@ fn unpack_clock(hub: &mut Hub, anchor: u64, now: u64, next_quota_tick: u64) {
 }
 
 #[pyfunction]
-fn write_moves(hub: &mut Hub) {
+fn flush_pointers(hub: &mut Hub) {
     hub.get_mut().flush_all_pointers();
 }
 
@@ -174,7 +174,7 @@ fn unpack_throttle(throttle: &mut Throttle, now: u64, packed: Vec<PackedUsage>) 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(pack_clock, module)?)?;
     module.add_function(wrap_pyfunction!(unpack_clock, module)?)?;
-    module.add_function(wrap_pyfunction!(write_moves, module)?)?;
+    module.add_function(wrap_pyfunction!(flush_pointers, module)?)?;
     module.add_function(wrap_pyfunction!(pack_client, module)?)?;
     module.add_function(wrap_pyfunction!(unpack_client, module)?)?;
     module.add_function(wrap_pyfunction!(pack_quota, module)?)?;

@@ -176,13 +176,13 @@ impl Hub {
         Ok(Self { inner: NonNull::from(Box::leak(Box::new(hub))), thread: thread::current().id() })
     }
 
-    fn adopt(&mut self, other: &Self) {
+    fn apply_settings(&mut self, other: &Self) {
         let settings = other.get().settings().clone();
         self.get_mut().apply_settings(settings);
     }
 
     #[getter]
-    fn postponed(&self) -> usize {
+    fn deferred(&self) -> usize {
         self.get().deferred()
     }
 
@@ -195,11 +195,11 @@ impl Hub {
         self.get().fd()
     }
 
-    fn stamp(&self) -> u64 {
+    fn now_ms(&self) -> u64 {
         self.get().now_ms()
     }
 
-    fn turn_clock(&mut self, seconds: f64) {
+    fn advance_clock(&mut self, seconds: f64) {
         self.get_mut().clock().advance(microseconds(seconds));
     }
 
@@ -208,7 +208,7 @@ impl Hub {
         Ok(())
     }
 
-    fn may_tell_why(&mut self, client: i64, refusal: &str) -> PyResult<bool> {
+    fn may_notify(&mut self, client: i64, refusal: &str) -> PyResult<bool> {
         Ok(self.get_mut().may_notify(slot(client), refusal_of(refusal)?))
     }
 
@@ -220,7 +220,7 @@ impl Hub {
         self.get_mut().detach(slot(client));
     }
 
-    fn greet(&mut self, client: i64, quota: i64) {
+    fn start_session(&mut self, client: i64, quota: i64) {
         self.get_mut().start_session(slot(client), slot(quota));
     }
 
@@ -229,38 +229,38 @@ impl Hub {
         self.get_mut().meter(slot(client), ip_address(address));
     }
 
-    fn privilege(&mut self, client: i64, plays_anywhere: bool, unlimited: bool) {
+    fn set_privileges(&mut self, client: i64, plays_anywhere: bool, unlimited: bool) {
         self.get_mut().set_privileges(slot(client), plays_anywhere, unlimited);
     }
 
-    fn tell_raw(&mut self, client: i64, data: &[u8]) {
+    fn send_raw(&mut self, client: i64, data: &[u8]) {
         self.get_mut().send_with(slot(client), |out| out.extend_from_slice(data));
     }
 
-    fn tell(&mut self, client: i64, payload: &[u8]) {
+    fn send(&mut self, client: i64, payload: &[u8]) {
         self.get_mut().send(slot(client), payload);
     }
 
-    fn tell_binary(&mut self, client: i64, payload: &[u8]) {
+    fn send_binary(&mut self, client: i64, payload: &[u8]) {
         self.get_mut().send_with(slot(client), |out| frame::append(out, frame::BINARY, payload));
     }
 
     #[pyo3(signature = (client, room, before, after, sees_all=false))]
-    fn tell_people(&mut self, client: i64, room: i64, before: &[u8], after: &[u8], sees_all: bool) {
+    fn send_participants(&mut self, client: i64, room: i64, before: &[u8], after: &[u8], sees_all: bool) {
         self.get_mut().send_participants(slot(client), slot(room), before, after, sees_all);
     }
 
     #[pyo3(signature = (room, payload, except_client=-1))]
-    fn say(&mut self, room: i64, payload: &[u8], except_client: i64) {
+    fn broadcast(&mut self, room: i64, payload: &[u8], except_client: i64) {
         self.get_mut().broadcast(slot(room), payload, slot(except_client));
     }
 
     #[pyo3(signature = (room, payload, except_client=-1))]
-    fn mention(&mut self, room: i64, payload: &[u8], except_client: i64) {
+    fn broadcast_soon(&mut self, room: i64, payload: &[u8], except_client: i64) {
         self.get_mut().broadcast_soon(slot(room), payload, slot(except_client));
     }
 
-    fn say_people(&mut self, room: i64, before: &[u8], after: &[u8]) {
+    fn broadcast_participants(&mut self, room: i64, before: &[u8], after: &[u8]) {
         self.get_mut().broadcast_participants(slot(room), before, after);
     }
 
@@ -277,40 +277,40 @@ impl Hub {
         self.get_mut().close_room(slot(room));
     }
 
-    fn guard_room(&mut self, room: i64, solo: bool, holder: i64) {
+    fn set_players(&mut self, room: i64, solo: bool, holder: i64) {
         self.get_mut().set_players(slot(room), solo, slot(holder));
     }
 
-    fn add_person(&mut self, room: i64, id: &[u8], head: &[u8], x: &[u8], y: &[u8]) -> i64 {
+    fn add_participant(&mut self, room: i64, id: &[u8], head: &[u8], x: &[u8], y: &[u8]) -> i64 {
         number(self.get_mut().add_participant(slot(room), id, head, x, y))
     }
 
-    fn update_person(&mut self, person: i64, head: &[u8]) {
-        self.get_mut().update_participant(slot(person), head);
+    fn update_participant(&mut self, participant: i64, head: &[u8]) {
+        self.get_mut().update_participant(slot(participant), head);
     }
 
-    fn mark_person(&mut self, person: i64, muted: bool, hidden: bool) {
-        self.get_mut().set_participant_flags(slot(person), muted, hidden);
+    fn set_participant_flags(&mut self, participant: i64, muted: bool, hidden: bool) {
+        self.get_mut().set_participant_flags(slot(participant), muted, hidden);
     }
 
-    fn remove_person(&mut self, person: i64) {
-        self.get_mut().remove_participant(slot(person));
+    fn remove_participant(&mut self, participant: i64) {
+        self.get_mut().remove_participant(slot(participant));
     }
 
     fn position<'py>(
         &self,
         py: Python<'py>,
-        person: i64,
+        participant: i64,
     ) -> Option<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
-        self.get().position(slot(person)).map(|(x, y)| (PyBytes::new(py, x), PyBytes::new(py, y)))
+        self.get().position(slot(participant)).map(|(x, y)| (PyBytes::new(py, x), PyBytes::new(py, y)))
     }
 
-    fn people<'py>(&self, py: Python<'py>, room: i64) -> Bound<'py, PyBytes> {
+    fn participants<'py>(&self, py: Python<'py>, room: i64) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.get().participants_json(slot(room), NONE, true))
     }
 
-    fn enter(&mut self, client: i64, room: i64, person: i64) {
-        self.get_mut().enter(slot(client), slot(room), slot(person));
+    fn enter(&mut self, client: i64, room: i64, participant: i64) {
+        self.get_mut().enter(slot(client), slot(room), slot(participant));
     }
 
     fn leave(&mut self, client: i64) {

@@ -53,7 +53,7 @@ impl Throttle {
     #[new]
     #[pyo3(signature = (
         *, sockets=16, sockets_48=64, connects=(20, 5.0), rooms=(10, 1.0), failures=(10, 0.1),
-        newcomers=3, places=100_000, exempt=Vec::new(), standing_at=None
+        new_users=3, subscribers=100_000, exempt=Vec::new(), standing_at=None
     ))]
     #[allow(clippy::too_many_arguments)] // one keyword per setting
     #[allow(clippy::needless_pass_by_value)] // converted from a Python list
@@ -63,23 +63,22 @@ impl Throttle {
         connects: (u32, f64),
         rooms: (u32, f64),
         failures: (u32, f64),
-        newcomers: u32,
-        places: usize,
+        new_users: u32,
+        subscribers: usize,
         exempt: Vec<String>,
         standing_at: Option<u64>,
     ) -> PyResult<Self> {
         let rates = [rate(connects)?, rate(rooms)?, rate(failures)?];
-        let settings =
-            ThrottleSettings { sockets, sockets_48, rates, new_users: newcomers, subscribers: places };
+        let settings = ThrottleSettings { sockets, sockets_48, rates, new_users, subscribers };
         let clock = standing_at.map_or_else(Clock::running, Clock::manual);
         Ok(Self { inner: core::Throttle::new(settings, networks(&exempt)?), clock })
     }
 
-    fn turn_clock(&mut self, seconds: f64) {
+    fn advance_clock(&mut self, seconds: f64) {
         self.clock.advance((seconds * MICROSECONDS) as u64);
     }
 
-    fn adopt(&mut self, other: &Self) {
+    fn apply_settings(&mut self, other: &Self) {
         self.inner.apply_settings(&other.inner);
     }
 
@@ -88,7 +87,7 @@ impl Throttle {
         admission_code(self.inner.connect(address, self.clock.now()))
     }
 
-    fn look(&self, address: &str) -> u8 {
+    fn peek(&self, address: &str) -> u8 {
         let Some(address) = ip_address(address) else { return Self::EXEMPT };
         admission_code(self.inner.peek(address, self.clock.now()))
     }
@@ -103,7 +102,7 @@ impl Throttle {
         self.spend(LimitKind::Room, address)
     }
 
-    fn fail(&mut self, address: &str) -> bool {
+    fn count_failure(&mut self, address: &str) -> bool {
         self.spend(LimitKind::Failure, address)
     }
 
@@ -112,7 +111,7 @@ impl Throttle {
         ip_address(address).is_none_or(|address| self.inner.may(LimitKind::Failure, address, now))
     }
 
-    fn welcome(&mut self, address: &str) -> bool {
+    fn admit_new_user(&mut self, address: &str) -> bool {
         let now = self.clock.now();
         ip_address(address).is_none_or(|address| self.inner.admit_new_user(address, now))
     }
