@@ -267,7 +267,7 @@ pub fn append(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
 /// Append a text frame as a client would send it, so that [`parse`] can read the frame again.
 ///
 /// The mask consists of zeros (RFC 6455 section 5.3).
-pub(crate) fn append_masked(out: &mut Vec<u8>, text: &[u8]) {
+pub fn append_masked(out: &mut Vec<u8>, text: &[u8]) {
     let head = out.len();
     append_header(out, TEXT, text.len());
     out[head + 1] |= MASKED;
