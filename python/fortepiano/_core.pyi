@@ -532,10 +532,10 @@ class Hub:
         Hidden people are among them if the client `sees_all`; it always sees itself.
         """
 
-    def broadcast(self, room: int, payload: bytes, except_client: int = -1) -> None:
+    def broadcast(self, room: int, payload: bytes, except_client: int | None = None) -> None:
         """Says a JSON array to all in a room, but for one client."""
 
-    def broadcast_soon(self, room: int, payload: bytes, except_client: int = -1) -> None:
+    def broadcast_soon(self, room: int, payload: bytes, except_client: int | None = None) -> None:
         """Says something that can wait until `rest_seconds` after the room's last flush.
 
         What else is said meanwhile takes it along, and the first one after quiet goes at once.
@@ -553,8 +553,8 @@ class Hub:
     def close_room(self, room: int) -> None:
         """Forgets a room."""
 
-    def set_players(self, room: int, solo: bool, holder: int) -> None:
-        """Says who may play: all, or with `solo` the person `holder` only (-1 for nobody)."""
+    def set_players(self, room: int, solo: bool, holder: int | None = None) -> None:
+        """Says who may play: all, or with `solo` the person `holder` only (None for nobody)."""
 
     def add_participant(self, room: int, id: bytes, head: bytes, x: bytes, y: bytes) -> int:
         """Puts somebody into a room's `ppl` and returns his number.
@@ -565,6 +565,9 @@ class Hub:
             head: His entry as a JSON object without `x`, `y` and the closing brace.
             x: Where his cursor is, as JSON.
             y: As `x`.
+
+        Raises:
+            KeyError: No room has that number.
         """
 
     def update_participant(self, participant: int, head: bytes) -> None:
@@ -648,13 +651,13 @@ def pack_client(hub: Hub, client: int) -> dict[str, Any] | None:
     as it is.
     """
 
-def unpack_client(hub: Hub, fd: int, quota: int, packed: dict[str, Any]) -> int:
+def unpack_client(hub: Hub, fd: int, quota: int | None, packed: dict[str, Any]) -> int:
     """Takes a client over from another process, in no room yet; returns its number.
 
     Args:
         hub: The hub.
         fd: Its socket, as in `Hub.attach`.
-        quota: Its quota; -1 for none.
+        quota: Its quota; None for none.
         packed: What `pack_client` told, maybe in another version.
 
     Raises:

@@ -556,7 +556,7 @@ class TestSettings:
         house = make(move_seconds=0.04)
         ann, bea = house.join(), house.join()
         ann.send_messages(NOTE, {"m": "m", "x": 1, "y": 1}, {"m": "m", "x": 2, "y": 2})
-        house.hub.set_players(house.room, True, -1)
+        house.hub.set_players(house.room, True)
         ann.send_messages(NOTE)
         house.settle()
         sent = sum(len(native.frame_bytes(TEXT, told)) for told in payloads(bea.events()))

@@ -218,7 +218,8 @@ class TestTelling:
         house.hub.set_players(nobody, True, nobody)
         house.hub.close_room(nobody)
         house.hub.send_participants(ann.client, nobody, b"[", b"]")
-        assert house.hub.add_participant(nobody, b"", b"", b"", b"") == -1
+        with pytest.raises(KeyError):
+            house.hub.add_participant(nobody, b"", b"", b"", b"")
         assert house.hub.position(nobody) is None
         assert ann.hear() == texts(b"[]")
 
@@ -381,7 +382,7 @@ class TestNotes:
 
     def test_a_notice_comes_once_in_five_seconds_for_each_reason(self, house: House) -> None:
         bea, ann = house.join("bea", quota=(1, 1)), house.join("ann")
-        house.hub.set_players(house.room, False, -1)
+        house.hub.set_players(house.room, False)
         bea.send_messages(NOTE, NOTE, NOTE)
         house.hub.set_players(house.room, True, house.persons["ann"])
         bea.send_messages(NOTE, NOTE)

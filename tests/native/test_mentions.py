@@ -31,7 +31,7 @@ class Scene:
         return guest
 
     def broadcast_soon(self, payload: bytes, but: Guest | None = None) -> None:
-        self.hub.broadcast_soon(self.room, payload, -1 if but is None else but.client)
+        self.hub.broadcast_soon(self.room, payload, None if but is None else but.client)
 
     def heard(self) -> tuple[list[bytes], list[bytes]]:
         return payloads(self.ann.hear()), payloads(self.bea.hear())

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Arrival", "Departure", "World"]
 
-_NOBODY = -1
 # Where a cursor stands until its first move (docs/protocol.md, "Participants"), as JSON.
 _X, _Y = b"200", b"100"
 _UNLIMITED = QuotaClass(1_000_000, 10_000_000)
@@ -197,7 +196,7 @@ class World:
         """Tell the hub who may play in a room, after its crown or its settings changed."""
         holder = room.holder
         self.hub.set_players(
-            room.number, room.settings["crownsolo"] is True, holder.person if holder else _NOBODY
+            room.number, room.settings["crownsolo"] is True, holder.person if holder else None
         )
 
     def mark(self, participant: Participant) -> None:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["restore"]
 
-_NOBODY = -1
-
 
 def restore(context: Context, engine: Engine, state: State, sockets: Sequence[int]) -> list[Link]:
     """Take over all that another server knew; nothing is read or written by it.
@@ -97,7 +95,7 @@ def _user(context: Context, state: UserState) -> User:
 def _link(context: Context, engine: Engine, state: LinkState, socket: int) -> Link:
     known = state.session
     user = context.directory.users[known.user_id] if known and known.has_arrived else None
-    quota = user.quota if user is not None else _NOBODY
+    quota = user.quota if user is not None else None
     link = engine.adopt(unpack_client(context.hub, socket, quota, state.packed))
     if known is None:
         return link

@@ -6,7 +6,7 @@
 #![allow(clippy::print_stdout)]
 
 use fortepiano_core::hub::{Hub, Settings, StepResult};
-use fortepiano_core::limits::quota::Quotas;
+use fortepiano_core::limits::quota::{QuotaId, Quotas};
 use fortepiano_core::net::bans::Bans;
 use fortepiano_core::net::network::Network;
 use fortepiano_core::sys::clock::Clock;
@@ -58,7 +58,7 @@ fn scans() {
 fn quotas() {
     for users in [10_000, 100_000] {
         let mut quotas = Quotas::new(3);
-        let slots: Vec<u32> = (0..users).map(|_| quotas.add(8000, 24000)).collect();
+        let slots: Vec<QuotaId> = (0..users).map(|_| quotas.add(8000, 24000)).collect();
         measure(&format!("tick {users} quotas"), 1, || quotas.tick());
         measure("  spend", slots.len(), || {
             for slot in &slots {
@@ -81,7 +81,7 @@ fn messages() {
         near.set_nonblocking(true).expect("a socket");
         far.set_nonblocking(true).expect("a socket");
         let client = hub.attach(near.as_raw_fd());
-        let participant = hub.add_participant(room, b"\"id\"", b"{", b"0", b"0");
+        let participant = hub.add_participant(room, b"\"id\"", b"{", b"0", b"0").expect("a room");
         let quota = hub.add_quota(i32::MAX, i32::MAX);
         hub.start_session(client, quota);
         hub.set_privileges(client, true, true);

@@ -8,11 +8,12 @@ use std::net::IpAddr;
 use fortepiano_core::hub::handover::{ClientState, Parts, Phase};
 use fortepiano_core::limits::quota::Account;
 use fortepiano_core::limits::throttle::{AddressUsage, LimitKind};
+use fortepiano_core::slots::SlotId;
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::hub::{number, slot, Hub};
+use crate::hub::{slot, Hub};
 use crate::throttle::Throttle;
 
 /// Return the value of a field, or `missing` if an older version did not write the field.
@@ -85,7 +86,7 @@ fn pack_client<'py>(py: Python<'py>, hub: &mut Hub, client: i64) -> PyResult<Opt
 }
 
 #[pyfunction]
-fn unpack_client(hub: &mut Hub, fd: i32, quota: i64, packed: &Bound<'_, PyDict>) -> PyResult<i64> {
+fn unpack_client(hub: &mut Hub, fd: i32, quota: Option<i64>, packed: &Bound<'_, PyDict>) -> PyResult<u32> {
     let until = field(packed, "until", 0)?;
     let phase = match needed::<String>(packed, "phase")?.as_str() {
         "open" => Phase::Open,
@@ -128,7 +129,7 @@ fn unpack_client(hub: &mut Hub, fd: i32, quota: i64, packed: &Bound<'_, PyDict>)
         tail: needed::<usize>(packed, "tail")?.min(owed.len()),
         owed,
     };
-    Ok(number(hub.get_mut().adopt(fd, slot(quota), state)))
+    Ok(hub.get_mut().adopt(fd, quota.map(slot), state).number())
 }
 
 #[pyfunction]

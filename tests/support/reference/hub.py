@@ -91,7 +91,7 @@ class Client:
     told: list[Told] = field(default_factory=list)
     room: Room | None = None
     person: Person | None = None
-    quota: int = NONE
+    quota: int | None = None
     is_greeted: bool = False
     plays_anywhere: bool = False
     is_unlimited: bool = False
@@ -137,7 +137,7 @@ class Room:
     due: int = NEVER
     may_move: int = 0
     is_solo: bool = False
-    holder: int = NONE
+    holder: int | None = None
 
     def broadcast(self, payload: bytes, *, but: list[Client], is_move: bool = False) -> None:
         """Tell all members but some."""
@@ -304,10 +304,10 @@ class Hub:
         ]
         self.send(client, before + b",".join(people) + after)
 
-    def broadcast(self, room: int, payload: bytes, except_client: int = NONE) -> None:
+    def broadcast(self, room: int, payload: bytes, except_client: int | None = None) -> None:
         """Tell all in a room, but one."""
         if it := self.rooms.get(room):
-            but = self.clients.get(except_client)
+            but = None if except_client is None else self.clients.get(except_client)
             it.broadcast(payload, but=[but] if but else [])
             it.wait(self.now)
 
@@ -347,7 +347,7 @@ class Hub:
             for person in gone.people:
                 self.persons.pop(person.number)
 
-    def set_players(self, room: int, solo: bool, holder: int) -> None:
+    def set_players(self, room: int, solo: bool, holder: int | None = None) -> None:
         """Say who may play."""
         if it := self.rooms.get(room):
             it.is_solo, it.holder = solo, holder
@@ -356,7 +356,7 @@ class Hub:
         """Put somebody into a room."""
         it = self.rooms.get(room)
         if it is None:
-            return NONE
+            raise KeyError(room)
         person = Person(NONE, it, id, head, (x, y))
         it.people.append(person)
         person.number = self.persons.add(person)
@@ -379,7 +379,7 @@ class Hub:
             if gone in gone.room.movers:
                 gone.room.movers.remove(gone)
             if gone.room.holder == person:
-                gone.room.holder = NONE
+                gone.room.holder = None
             for tab in gone.tabs:
                 tab.person = None
 
@@ -474,7 +474,7 @@ class Hub:
         """Answer a request for the time, unless there were too many of its user or address."""
         if not client.is_unlimited:
             own = client.time
-            if client.is_greeted:
+            if client.quota is not None:
                 own = self.users.setdefault(client.quota, Bucket())
             burst, interval = self.time_burst, self.time_interval
             buckets = [(own, burst, interval)]
@@ -496,7 +496,7 @@ class Hub:
             self.refuse(client, "muted")
         elif room.is_solo and room.holder != person.number and not client.plays_anywhere:
             self.refuse(client, "solo")
-        elif not self.quotas.spend(client.quota, count):
+        elif client.quota is None or not self.quotas.spend(client.quota, count):
             self.refuse(client, "quota")
         elif notes == b"[]":
             self.refuse(client, "notes")

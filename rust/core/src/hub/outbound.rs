@@ -9,9 +9,11 @@
 
 use crate::hub::client::{Client, Phase};
 use crate::hub::close_order::CloseOrder;
+use crate::hub::ids::{ClientId, ParticipantId, RoomId};
 use crate::hub::room::{Participant, Room};
 use crate::hub::room_log::RoomLog;
-use crate::hub::{Hub, Settings, Stats, NONE};
+use crate::hub::{Hub, Settings, Stats};
+use crate::slots::{SlotId, Slots};
 use crate::sys::socket::{self, Poller, Sent, TIMER};
 use crate::wire::close_code::TRY_AGAIN_LATER;
 
@@ -47,7 +49,7 @@ impl Hub {
         let mut resting = u64::MAX;
         let mut queue = std::mem::take(&mut self.rooms_to_flush);
         queue.retain(|number| {
-            let Some(room) = self.rooms.get(*number as usize).filter(|room| room.queued) else {
+            let Some(room) = self.rooms.get(*number).filter(|room| room.queued) else {
                 return false;
             };
             if room.due > self.now && room.served.is_none() {
@@ -84,7 +86,7 @@ impl Hub {
                 break;
             }
             served += 1;
-            if self.clients.get(*client as usize).is_some_and(|it| it.queued) {
+            if self.clients.get(*client).is_some_and(|it| it.queued) {
                 self.flush_client(*client);
             }
         }
@@ -94,9 +96,9 @@ impl Hub {
     }
 
     /// Flush a room; return whether there is time left for other rooms.
-    fn flush_room(&mut self, number: u32, until: u64) -> bool {
+    fn flush_room(&mut self, number: RoomId, until: u64) -> bool {
         let Self { clients, rooms, participants, poller, settings, stats, close_orders, clock, .. } = self;
-        let room = &mut rooms[number as usize];
+        let room = &mut rooms[number];
         let begun = clock.now();
         if room.served.is_none() {
             room.spent = 0;
@@ -111,7 +113,7 @@ impl Hub {
                 room.served = Some(count);
                 break;
             }
-            let client = &mut clients[*member as usize];
+            let client = &mut clients[*member];
             if client.blocked {
                 if client.lag(head) > settings.lag_hard && client.phase == Phase::Open {
                     close_orders.push_back((*member, CloseOrder::Close(TRY_AGAIN_LATER)));
@@ -129,7 +131,7 @@ impl Hub {
             return false;
         }
         room.queued = false;
-        let offsets = room.members.iter().map(|member| clients[*member as usize].offset);
+        let offsets = room.members.iter().map(|member| clients[*member].offset);
         let behind = offsets.min().unwrap_or(u64::MAX);
         if behind >= room.log.head() {
             room.log.clear();
@@ -146,11 +148,8 @@ impl Hub {
             // The longest rest is guaranteed; the rest of the debt is forgiven.
             room.within_budget = room.rests_until + CREDIT;
         }
-        let waiting = room
-            .movers
-            .iter()
-            .filter_map(|mover| Some(participants.get(*mover as usize)?.next_pointer_at))
-            .min();
+        let waiting =
+            room.movers.iter().filter_map(|mover| Some(participants.get(*mover)?.next_pointer_at)).min();
         // Messages broadcast during the flush have not reached the members served before.
         let meanwhile = room.due;
         if meanwhile < u64::MAX {
@@ -163,12 +162,12 @@ impl Hub {
     }
 
     /// Send a client all its queued frames, including its part of a resting room's log.
-    pub(crate) fn flush_client(&mut self, number: u32) {
+    pub(crate) fn flush_client(&mut self, number: ClientId) {
         let Self { clients, rooms, poller, settings, stats, close_orders, now, .. } = self;
-        let Some(client) = clients.get_mut(number as usize) else { return };
+        let Some(client) = clients.get_mut(number) else { return };
         client.queued = false;
         let nowhere = RoomLog::default();
-        let log = rooms.get(client.room as usize).map_or(&nowhere, |room| &room.log);
+        let log = rooms.get(client.room).map_or(&nowhere, |room| &room.log);
         if client.blocked {
             if client.lag(log.head()) > settings.lag_hard && client.phase == Phase::Open {
                 close_orders.push_back((number, CloseOrder::Close(TRY_AGAIN_LATER)));
@@ -196,10 +195,13 @@ impl Hub {
         for token in tokens {
             if token == TIMER {
                 self.alarm = u64::MAX;
-            } else if let Some(client) = self.clients.get_mut(token as usize) {
+                continue;
+            }
+            let id = ClientId::from_number(token as u32);
+            if let Some(client) = self.clients.get_mut(id) {
                 client.blocked = false;
                 client.last_sent = self.now;
-                self.flush_client(token as u32);
+                self.flush_client(id);
             }
         }
         self.run_timers();
@@ -211,15 +213,15 @@ impl Hub {
 /// Write the newest pointer positions that are due into the log, one frame each.
 pub(crate) fn flush_pointers(
     room: &mut Room,
-    participants: &mut slab::Slab<Participant>,
-    clients: &mut slab::Slab<Client>,
+    participants: &mut Slots<ParticipantId, Participant>,
+    clients: &mut Slots<ClientId, Client>,
     settings: &Settings,
     stats: &mut Stats,
     now: u64,
 ) {
     let Room { movers, members, log, next_pointer_at, .. } = room;
     movers.retain(|number| {
-        let Some(participant) = participants.get_mut(*number as usize) else { return false };
+        let Some(participant) = participants.get_mut(*number) else { return false };
         if participant.next_pointer_at > now {
             return true;
         }
@@ -241,7 +243,7 @@ pub(crate) fn flush_pointers(
         let length = parts.iter().map(|part| part.len()).sum();
         let range = log.append(true, length, |out| parts.iter().for_each(|part| out.extend_from_slice(part)));
         for tab in &participant.tabs {
-            clients[*tab as usize].skip(range);
+            clients[*tab].skip(range);
         }
         stats.moves_out += 1;
         stats.broadcasts += 1;
@@ -253,7 +255,7 @@ pub(crate) fn flush_pointers(
 /// Write to a socket until it is full or everything is sent; return false if the connection is gone.
 fn pump(
     client: &mut Client,
-    number: u32,
+    number: ClientId,
     log: &RoomLog,
     settings: &Settings,
     stats: &mut Stats,
@@ -261,7 +263,7 @@ fn pump(
     now: u64,
 ) -> bool {
     loop {
-        let head = if client.room == NONE { client.offset } else { log.head() };
+        let head = if client.room.is_none() { client.offset } else { log.head() };
         let (sent, total) = if client.is_plain() && head - client.offset <= settings.lag_soft {
             if client.offset == head {
                 return true;
@@ -315,13 +317,14 @@ fn pump(
         client.blocked = true;
         let known = client.watched;
         client.watched = true;
-        return poller.watch(client.fd, u64::from(number), known).is_ok();
+        return poller.watch(client.fd, u64::from(number.number()), known).is_ok();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::hub::{Hub, Settings, NONE};
+    use crate::hub::ids::{ClientId, RoomId};
+    use crate::hub::{Hub, Settings};
     use crate::sys::clock::Clock;
     use crate::wire::frame;
     use proptest::prelude::*;
@@ -331,7 +334,7 @@ mod tests {
 
     /// A client in a room: the peer's end of its socket, and the expected bytes.
     struct Reader {
-        number: u32,
+        number: ClientId,
         _ours: UnixStream,
         theirs: UnixStream,
         expected: Vec<u8>,
@@ -346,19 +349,20 @@ mod tests {
         }
     }
 
-    fn enter(hub: &mut Hub, room: u32) -> Reader {
+    fn enter(hub: &mut Hub, room: RoomId) -> Reader {
         let (ours, theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
         theirs.set_nonblocking(true).unwrap();
         let number = hub.attach(ours.as_raw_fd());
-        let participant = hub.add_participant(room, b"\"a\"", b"{\"id\":\"a\"", b"1", b"2");
-        hub.start_session(number, 0);
+        let participant = hub.add_participant(room, b"\"a\"", b"{\"id\":\"a\"", b"1", b"2").unwrap();
+        let quota = hub.add_quota(1, 1);
+        hub.start_session(number, quota);
         hub.enter(number, room, participant);
         Reader { number, _ours: ours, theirs, expected: Vec::new() }
     }
 
     /// Return a hub whose share of each turn is 0, so that it stops after every few members.
-    fn hasty() -> (Hub, u32) {
+    fn hasty() -> (Hub, RoomId) {
         let settings = Settings { share: 0, rest: 0, duty: 1.0, ..Settings::default() };
         let mut hub = Hub::new(settings, Clock::running()).unwrap();
         let room = hub.open_room();
@@ -382,11 +386,11 @@ mod tests {
         let mut crowd: Vec<Reader> = (0..400).map(|_| enter(&mut hub, large)).collect();
         let mut ann = enter(&mut hub, small);
         hub.begin_turn();
-        hub.broadcast(large, b"[1]", NONE);
+        hub.broadcast(large, b"[1]", None);
         assert!(hub.end_turn());
         hub.flush();
         assert!(hub.end_turn(), "not everybody can have been served in no time");
-        hub.broadcast(small, b"[2]", NONE);
+        hub.broadcast(small, b"[2]", None);
         hub.flush();
         hub.flush();
         assert_eq!(ann.read(), b"\x81\x03[2]");
@@ -406,7 +410,7 @@ mod tests {
         }
         hub.flush();
         assert!(hub.end_turn(), "not everybody can have been answered in no time");
-        hub.broadcast(room, b"[2]", NONE);
+        hub.broadcast(room, b"[2]", None);
         hub.flush();
         assert_eq!(ann.read(), b"\x81\x03[2]");
         assert!(crowd.last_mut().unwrap().read().is_empty());
@@ -418,9 +422,10 @@ mod tests {
         let (mut hub, room) = hasty();
         let mut crowd: Vec<Reader> = (0..400).map(|_| enter(&mut hub, room)).collect();
         hub.begin_turn();
-        hub.broadcast(room, b"[1]", NONE);
+        hub.broadcast(room, b"[1]", None);
         hub.flush();
-        let waiting: Vec<u32> = crowd.iter().map(|one| one.number).filter(|one| hub.lag(*one) > 0).collect();
+        let waiting: Vec<ClientId> =
+            crowd.iter().map(|one| one.number).filter(|one| hub.lag(*one) > 0).collect();
         assert!(!waiting.is_empty());
         for one in &crowd {
             if !waiting.contains(&one.number) {
@@ -466,7 +471,7 @@ mod tests {
                     Action::Broadcast => {
                         let payload = format!("[{count}]").into_bytes();
                         hub.begin_turn();
-                        hub.broadcast(room, &payload, NONE);
+                        hub.broadcast(room, &payload, None);
                         for one in &mut here {
                             frame::append(&mut one.expected, frame::TEXT, &payload);
                         }

@@ -1,13 +1,13 @@
 //! Rooms as the hot path needs them: members, participants and one log.
 
+use crate::hub::ids::{ClientId, ParticipantId, RoomId};
 use crate::hub::room_log::RoomLog;
-use crate::hub::NONE;
 
 /// A user in a room, with all their tabs: one entry of `ppl`.
 #[derive(Debug)]
 pub struct Participant {
     /// The room.
-    pub room: u32,
+    pub room: RoomId,
     /// The participant id as JSON, quotes included.
     pub id: Box<[u8]>,
     /// The participant as a JSON object without `x`, `y` and the closing brace.
@@ -25,7 +25,7 @@ pub struct Participant {
     /// Whether the participant is invisible to others.
     pub hidden: bool,
     /// The participant's connections in this room.
-    pub tabs: Vec<u32>,
+    pub tabs: Vec<ClientId>,
 }
 
 impl Participant {
@@ -41,16 +41,16 @@ impl Participant {
 }
 
 /// A room.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Room {
     /// The frames for the members.
     pub log: RoomLog,
     /// The connections in the room.
-    pub members: Vec<u32>,
+    pub members: Vec<ClientId>,
     /// The participants, in the order of their arrival.
-    pub participants: Vec<u32>,
+    pub participants: Vec<ParticipantId>,
     /// The participants whose newest pointer position waits for the flush.
-    pub movers: Vec<u32>,
+    pub movers: Vec<ParticipantId>,
     /// The number of members that the current flush has served.
     pub served: Option<usize>,
     /// The time that the current flush has taken so far, µs.
@@ -69,8 +69,8 @@ pub struct Room {
     pub rests_until: u64,
     /// Whether only the holder of the crown may play (`crownsolo`).
     pub solo: bool,
-    /// The participant that holds the crown, or [`NONE`].
-    pub holder: u32,
+    /// The participant that holds the crown, if any.
+    pub holder: Option<ParticipantId>,
 }
 
 impl Room {
@@ -78,7 +78,7 @@ impl Room {
     /// seat.
     ///
     /// A flush in progress continues with the members that it has not served.
-    pub fn remove_member(&mut self, seat: usize, mut moved: impl FnMut(u32, usize)) {
+    pub fn remove_member(&mut self, seat: usize, mut moved: impl FnMut(ClientId, usize)) {
         let mut gap = seat;
         if let Some(served) = self.served.as_mut().filter(|served| seat < **served) {
             *served -= 1;
@@ -89,27 +89,6 @@ impl Room {
         self.members.swap_remove(gap);
         if let Some(last) = self.members.get(gap) {
             moved(*last, gap);
-        }
-    }
-}
-
-impl Default for Room {
-    fn default() -> Self {
-        Self {
-            log: RoomLog::default(),
-            members: Vec::new(),
-            participants: Vec::new(),
-            movers: Vec::new(),
-            served: None,
-            spent: 0,
-            queued: false,
-            due: 0,
-            next_pointer_at: 0,
-            soon_flush_at: 0,
-            within_budget: 0,
-            rests_until: 0,
-            solo: false,
-            holder: NONE,
         }
     }
 }

@@ -3,8 +3,10 @@
 
 use std::collections::HashMap;
 
+use crate::limits::quota::QuotaId;
 use crate::limits::rate::Rate;
 use crate::net::address::Subscriber;
+use crate::slots::SlotId;
 
 /// The rate of an address relative to that of one user, so that a school class behind one address can
 /// play.
@@ -24,21 +26,21 @@ pub(crate) struct TimeLimiter {
 
 impl TimeLimiter {
     /// Give a new user a full bucket.
-    pub fn reset(&mut self, user: u32) {
-        if let Some(full) = self.users.get_mut(user as usize) {
+    pub fn reset(&mut self, user: QuotaId) {
+        if let Some(full) = self.users.get_mut(user.index()) {
             *full = 0;
         }
     }
 
     /// Return the time at which a user's bucket is full again.
-    pub fn full_at(&self, user: u32) -> u64 {
-        self.users.get(user as usize).copied().unwrap_or(0)
+    pub fn full_at(&self, user: QuotaId) -> u64 {
+        self.users.get(user.index()).copied().unwrap_or(0)
     }
 
     /// Delay the time at which a user's bucket is full again; an earlier time has no effect.
-    pub fn raise_full_at(&mut self, user: u32, until: u64) {
+    pub fn raise_full_at(&mut self, user: QuotaId, until: u64) {
         if until > 0 {
-            let index = user as usize;
+            let index = user.index();
             if self.users.len() <= index {
                 self.users.resize(index + 1, 0);
             }
@@ -128,11 +130,12 @@ mod tests {
     #[test]
     fn a_new_user_has_a_full_bucket() {
         let mut limiter = TimeLimiter::default();
-        limiter.reset(7);
-        limiter.raise_full_at(7, 5);
-        limiter.raise_full_at(7, 3);
-        assert_eq!((limiter.full_at(7), limiter.full_at(8)), (5, 0));
-        limiter.reset(7);
-        assert_eq!(limiter.full_at(7), 0);
+        let (user, other) = (QuotaId::from_number(7), QuotaId::from_number(8));
+        limiter.reset(user);
+        limiter.raise_full_at(user, 5);
+        limiter.raise_full_at(user, 3);
+        assert_eq!((limiter.full_at(user), limiter.full_at(other)), (5, 0));
+        limiter.reset(user);
+        assert_eq!(limiter.full_at(user), 0);
     }
 }
