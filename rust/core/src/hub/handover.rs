@@ -9,7 +9,6 @@ use std::os::fd::RawFd;
 
 pub use crate::hub::client::Phase;
 use crate::hub::ids::{ClientId, QuotaId, RoomId};
-use crate::hub::outbound::flush_pointers;
 use crate::hub::room_log::RoomLog;
 use crate::hub::Hub;
 use crate::limits::meter::{Level, Meter};
@@ -74,18 +73,15 @@ impl Hub {
     /// Write all waiting pointer positions into the logs: the adopting process does not know them.
     pub fn flush_all_pointers(&mut self) {
         let now = self.clock().now();
-        let Self { clients, rooms, participants, settings, stats, .. } = self;
-        for (_, room) in rooms.iter_mut() {
-            for mover in &room.movers {
-                if let Some(participant) = participants.get_mut(*mover) {
+        let rooms: Vec<RoomId> = self.rooms.iter().map(|(id, _)| id).collect();
+        for id in rooms {
+            for mover in &self.rooms[id].movers {
+                if let Some(participant) = self.participants.get_mut(*mover) {
                     participant.next_pointer_at = 0;
                 }
             }
-            flush_pointers(room, participants, clients, settings, stats, now);
-        }
-        let rooms: Vec<RoomId> = self.rooms.iter().map(|(room, _)| room).collect();
-        for room in rooms {
-            self.queue_room(room);
+            self.flush_pointers(id, now);
+            self.queue_room(id);
         }
     }
 

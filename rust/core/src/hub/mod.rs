@@ -2,7 +2,7 @@
 //!
 //! - `connections`, `participants`, `sending`: what the server does with clients and rooms;
 //! - `inbound`, `hot_messages`, `deferred`: bytes and messages from clients;
-//! - `schedule`, `outbound`, `timers`: when the hub sends, and what it does by the clock;
+//! - `schedule`, `outbound`, `writer`, `timers`: when the hub sends, and what it does by the clock;
 //! - [`ids`]: the numbers of clients, rooms and participants;
 //! - [`handover`]: the state that another process adopts.
 
@@ -26,6 +26,7 @@ mod sending;
 mod settings;
 pub mod stats;
 mod timers;
+mod writer;
 
 use std::collections::VecDeque;
 use std::io;

@@ -7,18 +7,15 @@
 //! Each member receives one piece of the log, from its offset on. A flush that exceeds its share of a
 //! turn continues in the next turn, so that a room of thousands delays no other client.
 
-use crate::hub::client::{Client, Phase};
+use crate::hub::client::Phase;
 use crate::hub::close_order::CloseOrder;
-use crate::hub::ids::{ClientId, ParticipantId, RoomId};
-use crate::hub::room::{Participant, Room};
+use crate::hub::ids::{ClientId, RoomId};
+use crate::hub::room::Room;
 use crate::hub::room_log::RoomLog;
-use crate::hub::{Hub, Settings, Stats};
-use crate::slots::{SlotId, Slots};
-use crate::sys::socket::{self, Poller, Sent, TIMER};
-use crate::wire::close_code::TRY_AGAIN_LATER;
-
-/// The time by which a room may exceed its budget, µs.
-const CREDIT: u64 = 8_000;
+use crate::hub::writer::Writer;
+use crate::hub::Hub;
+use crate::slots::SlotId;
+use crate::sys::socket::{self, TIMER};
 
 /// The number of members served between two checks of the clock.
 const STRIDE: usize = 8;
@@ -48,8 +45,8 @@ impl Hub {
         let mut is_over = false;
         let mut resting = u64::MAX;
         let mut queue = std::mem::take(&mut self.rooms_to_flush);
-        queue.retain(|number| {
-            let Some(room) = self.rooms.get(*number).filter(|room| room.queued) else {
+        queue.retain(|id| {
+            let Some(room) = self.rooms.get(*id).filter(|room| room.queued) else {
                 return false;
             };
             if room.due > self.now && room.served.is_none() {
@@ -60,7 +57,7 @@ impl Hub {
                 self.is_owed_flush = true;
                 return true;
             }
-            is_over = !self.flush_room(*number, until);
+            is_over = !self.flush_room(*id, until);
             false
         });
         // An unfinished room comes after the rooms that wait.
@@ -96,40 +93,95 @@ impl Hub {
     }
 
     /// Flush a room; return whether there is time left for other rooms.
-    fn flush_room(&mut self, number: RoomId, until: u64) -> bool {
-        let Self { clients, rooms, participants, poller, settings, stats, close_orders, clock, .. } = self;
-        let room = &mut rooms[number];
-        let begun = clock.now();
-        if room.served.is_none() {
-            room.spent = 0;
-            room.due = u64::MAX;
-            room.soon_flush_at = begun + settings.rest;
-            flush_pointers(room, participants, clients, settings, stats, begun);
+    fn flush_room(&mut self, id: RoomId, until: u64) -> bool {
+        let begun = self.clock.now();
+        if self.rooms[id].served.is_none() {
+            self.begin_flush(id, begun);
         }
-        let head = room.log.head();
-        let served = room.served.take().unwrap_or(0);
-        for (count, member) in room.members.iter().enumerate().skip(served) {
-            if count % STRIDE == 0 && count > served && clock.now() > until {
-                room.served = Some(count);
-                break;
-            }
-            let client = &mut clients[*member];
-            if client.blocked {
-                if client.lag(head) > settings.lag_hard && client.phase == Phase::Open {
-                    close_orders.push_back((*member, CloseOrder::Close(TRY_AGAIN_LATER)));
-                }
-            } else if !pump(client, *member, &room.log, settings, stats, poller, begun) {
-                close_orders.push_back((*member, CloseOrder::Drop));
-            }
-        }
-        let ended = clock.now();
-        stats.count_flush(ended - begun);
-        room.spent += ended - begun;
-        if room.served.is_some() {
-            self.rooms_to_flush.push(number);
+        let is_done = self.serve_members(id, begun, until);
+        let ended = self.clock.now();
+        self.stats.count_flush(ended - begun);
+        self.rooms[id].spent += ended - begun;
+        if !is_done {
+            self.rooms_to_flush.push(id);
             self.is_owed_flush = true;
             return false;
         }
+        self.settle_room(id, ended);
+        ended < until
+    }
+
+    /// Begin a flush of a room with the pointer positions that are due.
+    #[inline]
+    fn begin_flush(&mut self, id: RoomId, now: u64) {
+        let room = &mut self.rooms[id];
+        room.spent = 0;
+        room.due = u64::MAX;
+        room.soon_flush_at = now + self.settings.rest;
+        self.flush_pointers(id, now);
+    }
+
+    /// Write the newest pointer positions of a room that are due into its log, one frame each.
+    pub(super) fn flush_pointers(&mut self, id: RoomId, now: u64) {
+        let Self { clients, rooms, participants, settings, stats, .. } = self;
+        let Room { movers, members, log, next_pointer_at, .. } = &mut rooms[id];
+        movers.retain(|mover| {
+            let Some(participant) = participants.get_mut(*mover) else { return false };
+            if participant.next_pointer_at > now {
+                return true;
+            }
+            participant.pointer_moved = false;
+            if participant.hidden {
+                return false;
+            }
+            participant.next_pointer_at = now + settings.move_gap;
+            *next_pointer_at = now + settings.move_gap / 2;
+            let parts: [&[u8]; 7] = [
+                b"[{\"m\":\"m\",\"id\":",
+                &participant.id,
+                b",\"x\":",
+                &participant.x,
+                b",\"y\":",
+                &participant.y,
+                b"}]",
+            ];
+            let length = parts.iter().map(|part| part.len()).sum();
+            let range =
+                log.append(true, length, |out| parts.iter().for_each(|part| out.extend_from_slice(part)));
+            for tab in &participant.tabs {
+                clients[*tab].skip(range);
+            }
+            stats.moves_out += 1;
+            stats.broadcasts += 1;
+            stats.deliveries += (members.len() - participant.tabs.len()) as u64;
+            false
+        });
+    }
+
+    /// Send to the members of a room that this flush has not served; return whether there was time for
+    /// all of them.
+    #[inline]
+    fn serve_members(&mut self, id: RoomId, now: u64, until: u64) -> bool {
+        let Self { clients, rooms, poller, settings, stats, close_orders, clock, .. } = self;
+        let room = &mut rooms[id];
+        let served = room.served.take().unwrap_or(0);
+        let mut writer = Writer { log: &room.log, settings, stats, poller, close_orders, now };
+        for (count, member) in room.members.iter().enumerate().skip(served) {
+            if count % STRIDE == 0 && count > served && clock.now() > until {
+                room.served = Some(count);
+                return false;
+            }
+            writer.serve(*member, &mut clients[*member]);
+        }
+        true
+    }
+
+    /// End a flush of a room: drop the frames that all members have, let the room rest, and queue it
+    /// again for what waits.
+    #[inline]
+    fn settle_room(&mut self, id: RoomId, now: u64) {
+        let Self { clients, rooms, participants, settings, .. } = self;
+        let room = &mut rooms[id];
         room.queued = false;
         let offsets = room.members.iter().map(|member| clients[*member].offset);
         let behind = offsets.min().unwrap_or(u64::MAX);
@@ -138,50 +190,33 @@ impl Hub {
         } else {
             room.log.forget_before(behind);
         }
-        // The budget as one number: the time when all sending so far will be within the room's share. A
-        // room may exceed the budget by CREDIT, so that a room within its share never rests.
-        room.within_budget =
-            room.within_budget.max(ended - room.spent) + (room.spent as f64 / settings.duty) as u64;
-        let rest_ends = room.within_budget.saturating_sub(CREDIT);
-        room.rests_until = rest_ends.clamp(ended, ended + settings.rest);
-        if rest_ends > room.rests_until {
-            // The longest rest is guaranteed; the rest of the debt is forgiven.
-            room.within_budget = room.rests_until + CREDIT;
-        }
-        let waiting =
-            room.movers.iter().filter_map(|mover| Some(participants.get(*mover)?.next_pointer_at)).min();
+        room.rest(settings, now);
+        let movers = room.movers.iter().filter_map(|mover| participants.get(*mover));
+        let next_pointer = movers.map(|participant| participant.next_pointer_at).min();
         // Messages broadcast during the flush have not reached the members served before.
-        let meanwhile = room.due;
-        if meanwhile < u64::MAX {
-            self.queue_room_at(number, meanwhile);
+        let meanwhile = Some(room.due).filter(|due| *due < u64::MAX);
+        for at in meanwhile.into_iter().chain(next_pointer) {
+            self.queue_room_at(id, at);
         }
-        if let Some(waiting) = waiting {
-            self.queue_room_at(number, waiting);
-        }
-        ended < until
     }
 
     /// Send a client all its queued frames, including its part of a resting room's log.
-    pub(crate) fn flush_client(&mut self, number: ClientId) {
+    pub(crate) fn flush_client(&mut self, id: ClientId) {
         let Self { clients, rooms, poller, settings, stats, close_orders, now, .. } = self;
-        let Some(client) = clients.get_mut(number) else { return };
+        let Some(client) = clients.get_mut(id) else { return };
         client.queued = false;
         let nowhere = RoomLog::default();
         let log = rooms.get(client.room).map_or(&nowhere, |room| &room.log);
-        if client.blocked {
-            if client.lag(log.head()) > settings.lag_hard && client.phase == Phase::Open {
-                close_orders.push_back((number, CloseOrder::Close(TRY_AGAIN_LATER)));
-            }
-        } else if !pump(client, number, log, settings, stats, poller, *now) {
-            close_orders.push_back((number, CloseOrder::Drop));
-        } else if !client.blocked {
-            match client.phase {
-                Phase::Closed(_) => close_orders.push_back((number, CloseOrder::Drop)),
-                // The peer may continue to read up to the close frame; the end of the stream asks it to
-                // close.
-                Phase::Discarding(_) => socket::finish(client.fd),
-                Phase::Open | Phase::Closing(_) => {}
-            }
+        let mut writer = Writer { log, settings, stats, poller, close_orders, now: *now };
+        if !writer.serve(id, client) {
+            return;
+        }
+        match client.phase {
+            Phase::Closed(_) => close_orders.push_back((id, CloseOrder::Drop)),
+            // The peer may continue to read up to the close frame; the end of the stream asks it to
+            // close.
+            Phase::Discarding(_) => socket::finish(client.fd),
+            Phase::Open | Phase::Closing(_) => {}
         }
     }
 
@@ -207,117 +242,6 @@ impl Hub {
         self.run_timers();
         self.is_owed_flush = true;
         self.set_alarm(self.next_check.min(self.next_quota_tick));
-    }
-}
-
-/// Write the newest pointer positions that are due into the log, one frame each.
-pub(crate) fn flush_pointers(
-    room: &mut Room,
-    participants: &mut Slots<ParticipantId, Participant>,
-    clients: &mut Slots<ClientId, Client>,
-    settings: &Settings,
-    stats: &mut Stats,
-    now: u64,
-) {
-    let Room { movers, members, log, next_pointer_at, .. } = room;
-    movers.retain(|number| {
-        let Some(participant) = participants.get_mut(*number) else { return false };
-        if participant.next_pointer_at > now {
-            return true;
-        }
-        participant.pointer_moved = false;
-        if participant.hidden {
-            return false;
-        }
-        participant.next_pointer_at = now + settings.move_gap;
-        *next_pointer_at = now + settings.move_gap / 2;
-        let parts: [&[u8]; 7] = [
-            b"[{\"m\":\"m\",\"id\":",
-            &participant.id,
-            b",\"x\":",
-            &participant.x,
-            b",\"y\":",
-            &participant.y,
-            b"}]",
-        ];
-        let length = parts.iter().map(|part| part.len()).sum();
-        let range = log.append(true, length, |out| parts.iter().for_each(|part| out.extend_from_slice(part)));
-        for tab in &participant.tabs {
-            clients[*tab].skip(range);
-        }
-        stats.moves_out += 1;
-        stats.broadcasts += 1;
-        stats.deliveries += (members.len() - participant.tabs.len()) as u64;
-        false
-    });
-}
-
-/// Write to a socket until it is full or everything is sent; return false if the connection is gone.
-fn pump(
-    client: &mut Client,
-    number: ClientId,
-    log: &RoomLog,
-    settings: &Settings,
-    stats: &mut Stats,
-    poller: &Poller,
-    now: u64,
-) -> bool {
-    loop {
-        let head = if client.room.is_none() { client.offset } else { log.head() };
-        let (sent, total) = if client.is_plain() && head - client.offset <= settings.lag_soft {
-            if client.offset == head {
-                return true;
-            }
-            let owed = log.slice(client.offset, head);
-            let sent = socket::send(client.fd, owed);
-            if let Sent::Bytes(count) = sent {
-                client.offset += count as u64;
-            }
-            (sent, owed.len())
-        } else {
-            let lenient = client.lag(head) > settings.lag_soft;
-            let segments = client.segments(log, lenient);
-            let slices = segments.slices();
-            if slices.is_empty() {
-                // All new frames are the client's own.
-                let progress = segments.progress_after(client.offset, 0);
-                stats.spared += if lenient { client.spared(log, progress.offset) } else { 0 };
-                client.advance(progress);
-                return true;
-            }
-            let sent = socket::send_all(client.fd, slices);
-            let total = slices.iter().take(socket::SLICES).map(|slice| slice.len()).sum();
-            let is_all = slices.len() <= socket::SLICES;
-            if let Sent::Bytes(count) = sent {
-                let progress = segments.progress_after(client.offset, count);
-                stats.spared += if lenient { client.spared(log, progress.offset) } else { 0 };
-                client.advance(progress);
-                if count == total && !is_all {
-                    stats.sends += 1;
-                    stats.bytes_out += count as u64;
-                    continue;
-                }
-            }
-            (sent, total)
-        };
-        stats.sends += 1;
-        match sent {
-            Sent::Bytes(count) => {
-                stats.bytes_out += count as u64;
-                if count > 0 {
-                    client.last_sent = now;
-                }
-                if count == total {
-                    return true;
-                }
-            }
-            Sent::Full => {}
-            Sent::Gone => return false,
-        }
-        client.blocked = true;
-        let known = client.watched;
-        client.watched = true;
-        return poller.watch(client.fd, u64::from(number.number()), known).is_ok();
     }
 }
 

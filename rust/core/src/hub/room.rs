@@ -2,6 +2,10 @@
 
 use crate::hub::ids::{ClientId, ParticipantId, RoomId};
 use crate::hub::room_log::RoomLog;
+use crate::hub::Settings;
+
+/// The time by which a room may exceed its budget, µs.
+const CREDIT: u64 = 8_000;
 
 /// A user in a room, with all their tabs: one entry of `ppl`.
 #[derive(Debug)]
@@ -74,6 +78,21 @@ pub struct Room {
 }
 
 impl Room {
+    /// Let the room rest after a flush that ended `now`, until it is within its budget again.
+    ///
+    /// The budget is one number: the time when all sending so far will be within the room's share. A
+    /// room may exceed the budget by `CREDIT`, so that a room within its share never rests.
+    pub fn rest(&mut self, settings: &Settings, now: u64) {
+        self.within_budget =
+            self.within_budget.max(now - self.spent) + (self.spent as f64 / settings.duty) as u64;
+        let rest_ends = self.within_budget.saturating_sub(CREDIT);
+        self.rests_until = rest_ends.clamp(now, now + settings.rest);
+        if rest_ends > self.rests_until {
+            // The longest rest is guaranteed; the rest of the debt is forgiven.
+            self.within_budget = self.rests_until + CREDIT;
+        }
+    }
+
     /// Remove the member at `seat`; call `moved` with each member that changes its seat, and the new
     /// seat.
     ///
