@@ -55,6 +55,20 @@ fn scans() {
     }
 }
 
+fn frames() {
+    let limits = Settings::default().limits;
+    for size in [30, 60, 300, 3000] {
+        let mut bytes = Vec::new();
+        frame::append_masked(&mut bytes, &vec![b'x'; size]);
+        let mut fragments = None;
+        measure(&format!("parse a frame of {size} bytes"), 1000, || {
+            for _ in 0..1000 {
+                black_box(frame::parse(black_box(&mut bytes), &mut fragments, limits));
+            }
+        });
+    }
+}
+
 fn quotas() {
     for users in [10_000, 100_000] {
         let mut quotas = Quotas::new(3);
@@ -187,6 +201,7 @@ fn user(number: usize) -> String {
 
 fn main() {
     scans();
+    frames();
     quotas();
     messages();
     bans();
