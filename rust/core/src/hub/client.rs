@@ -8,6 +8,7 @@ use crate::hub::refusal::Refusal;
 use crate::hub::room_log::RoomLog;
 use crate::hub::segments::{Segments, SendProgress};
 use crate::limits::meter::Meter;
+use crate::limits::rate::Bucket;
 use crate::net::address::Subscriber;
 use crate::wire::frame::{self, Fragments};
 use crate::wire::partial::PartialFrame;
@@ -100,8 +101,8 @@ pub struct Client {
     pub quiet_until: [u64; Refusal::COUNT],
     /// The time of the last request for the time, µs.
     pub last_time_request: u64,
-    /// The time when the client's own bucket of time requests is full again, µs; used before `hi`.
-    pub time_full_at: u64,
+    /// The client's own bucket of time requests, used before `hi`.
+    pub time_bucket: Bucket,
     /// The subscriber whose limits the client shares, if any apply.
     pub subscriber: Option<Subscriber>,
     /// Whether the client may play in spite of `crownsolo` and mutes.
@@ -136,7 +137,7 @@ impl Client {
             last_sent: now,
             quiet_until: [0; Refusal::COUNT],
             last_time_request: now,
-            time_full_at: 0,
+            time_bucket: Bucket::default(),
             subscriber: None,
             plays_anywhere: false,
             unlimited: false,

@@ -51,7 +51,7 @@ impl Hub {
             client.has_session = true;
             client.quota = Some(quota);
             client.last_time_request = self.clock.now();
-            self.time_limiter.raise_full_at(quota, client.time_full_at);
+            self.time_limiter.merge(quota, client.time_bucket);
         }
     }
 

@@ -12,6 +12,7 @@ use crate::hub::ids::{ClientId, QuotaId, RoomId};
 use crate::hub::room_log::RoomLog;
 use crate::hub::Hub;
 use crate::limits::meter::{Level, Meter};
+use crate::limits::rate::Bucket;
 use crate::net::address::Subscriber;
 use crate::wire::frame::Fragments;
 
@@ -50,9 +51,8 @@ pub struct ClientState {
     pub last_sent: u64,
     /// The time of the last request for the time.
     pub last_time_request: u64,
-    /// The time when the bucket of time requests is full again: the user's, or the client's own before
-    /// `hi`.
-    pub time_full_at: u64,
+    /// The bucket of time requests: the user's, or the client's own before `hi`.
+    pub time_bucket: Bucket,
     /// An address of the subscriber whose limits the client shares, if any apply.
     pub subscriber: Option<IpAddr>,
     /// The times until which the client gets no further notice, by kind of refusal.
@@ -111,7 +111,7 @@ impl Hub {
             last_received: it.last_received,
             last_sent: it.last_sent,
             last_time_request: it.last_time_request,
-            time_full_at: it.user().map_or(it.time_full_at, |user| time_limiter.full_at(user)),
+            time_bucket: it.user().map_or(it.time_bucket, |user| time_limiter.bucket(user)),
             subscriber: it.subscriber.map(Subscriber::address),
             quiet_until: it.quiet_until.to_vec(),
             meter: it.meter.map(|meter| (meter.bytes.0, meter.messages.0)),
@@ -136,7 +136,7 @@ impl Hub {
         it.last_received = state.last_received;
         it.last_sent = state.last_sent;
         it.last_time_request = state.last_time_request;
-        it.time_full_at = state.time_full_at;
+        it.time_bucket = state.time_bucket;
         it.subscriber = state.subscriber.map(Subscriber::of);
         for (kind, until) in it.quiet_until.iter_mut().zip(state.quiet_until) {
             *kind = until;
@@ -151,7 +151,7 @@ impl Hub {
         }
         it.queue_owed(state.owed, state.tail);
         if let Some(quota) = quota.filter(|_| state.has_session) {
-            self.time_limiter.raise_full_at(quota, state.time_full_at);
+            self.time_limiter.merge(quota, state.time_bucket);
         }
         self.queue_client(number);
         number

@@ -106,11 +106,11 @@ impl Hub {
         let Self { time_limiter, clients, .. } = self;
         let Some(it) = clients.get_mut(client) else { return false };
         let Some(user) = it.user() else {
-            return time_limiter.try_take(&mut it.time_full_at, it.subscriber, rate, now);
+            return time_limiter.try_take(&mut it.time_bucket, it.subscriber, rate, now);
         };
-        let mut full = time_limiter.full_at(user);
-        let may = time_limiter.try_take(&mut full, it.subscriber, rate, now);
-        time_limiter.raise_full_at(user, full);
+        let mut bucket = time_limiter.bucket(user);
+        let may = time_limiter.try_take(&mut bucket, it.subscriber, rate, now);
+        time_limiter.merge(user, bucket);
         may
     }
 
