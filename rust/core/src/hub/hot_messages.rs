@@ -3,6 +3,7 @@
 use crate::hub::ids::ClientId;
 use crate::hub::inbound_state::{InboundState, Text};
 use crate::hub::refusal::Refusal;
+use crate::hub::room_log::append_joined;
 use crate::hub::Hub;
 use crate::wire::json::Span;
 use crate::wire::notes::Notes;
@@ -41,11 +42,11 @@ impl Hub {
             notes.write(text, scratch);
             scratch.split_at(until)
         };
-        let parts: [&[u8]; 7] =
-            [b"[{\"m\":\"n\",\"t\":", t, b",\"p\":", &participant.id, b",\"n\":", played, b"}]"];
-        let length = parts.iter().map(|part| part.len()).sum();
-        let range =
-            room.log.append(false, length, |out| parts.iter().for_each(|part| out.extend_from_slice(part)));
+        let range = append_joined!(
+            room.log,
+            false,
+            [b"[{\"m\":\"n\",\"t\":", t, b",\"p\":", &participant.id, b",\"n\":", played, b"}]"]
+        );
         self.stats.notes += 1;
         self.stats.broadcasts += 1;
         self.stats.deliveries += room.members.len() as u64 - 1;

@@ -11,7 +11,7 @@ use crate::hub::client::Phase;
 use crate::hub::close_order::CloseOrder;
 use crate::hub::ids::{ClientId, RoomId};
 use crate::hub::room::Room;
-use crate::hub::room_log::RoomLog;
+use crate::hub::room_log::{append_joined, RoomLog};
 use crate::hub::writer::Writer;
 use crate::hub::Hub;
 use crate::slots::SlotId;
@@ -136,18 +136,19 @@ impl Hub {
             }
             participant.next_pointer_at = now + settings.move_gap;
             *next_pointer_at = now + settings.move_gap / 2;
-            let parts: [&[u8]; 7] = [
-                b"[{\"m\":\"m\",\"id\":",
-                &participant.id,
-                b",\"x\":",
-                &participant.x,
-                b",\"y\":",
-                &participant.y,
-                b"}]",
-            ];
-            let length = parts.iter().map(|part| part.len()).sum();
-            let range =
-                log.append(true, length, |out| parts.iter().for_each(|part| out.extend_from_slice(part)));
+            let range = append_joined!(
+                log,
+                true,
+                [
+                    b"[{\"m\":\"m\",\"id\":",
+                    &participant.id,
+                    b",\"x\":",
+                    &participant.x,
+                    b",\"y\":",
+                    &participant.y,
+                    b"}]",
+                ]
+            );
             for tab in &participant.tabs {
                 clients[*tab].skip(range);
             }
