@@ -9,7 +9,7 @@ from fortepiano.model.directory import ANONYMOUS
 from fortepiano.model.looks import are_alike
 from fortepiano.model.tags import imitates
 from fortepiano.protocol import validate
-from fortepiano.protocol.shown import is_of_staff
+from fortepiano.protocol.appearance import is_of_staff
 
 if TYPE_CHECKING:
     from fortepiano.model.session import Session

@@ -10,7 +10,7 @@ import orjson
 from fortepiano.model.codes import Code
 from fortepiano.protocol.messages import Message, full_channel, quota_message
 from fortepiano.protocol.notices import NATIVE, NATIVE_OF, notice
-from fortepiano.protocol.shown import Shown
+from fortepiano.protocol.appearance import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
