@@ -148,7 +148,7 @@ class TestArriving:
             rates.settle(one, rules, NOW)
             assert one.buckets is None
         tab = session(ann)
-        tab.has_told_devices = True
+        tab.has_sent_devices = True
         assert [rates.take(tab, "devices", rules.rate_hello, NOW) for _ in range(3)] == [
             *(True, True),
             False,

@@ -12,7 +12,7 @@ from fortepiano.handlers import crown, rooms
 from fortepiano.handlers.notification import notify, receivers
 from fortepiano.handlers.refusal import RefusedError
 from fortepiano.handlers.staff import clear, rename, set_hidden, set_permanent, set_tag, siteunban
-from fortepiano.model.ban_list import subject
+from fortepiano.model.ban_list import parse_subject
 from fortepiano.model.claims import Claims
 from fortepiano.model.codes import Code
 from fortepiano.model.crown import Crown
@@ -197,7 +197,7 @@ def _room_flag(context: Context, session: Session, inner: Inner) -> None:
         if value is True and room.holder is not None:
             context.audit(session, "chown", room=room.name, before=room.holder.id, after=None)
             at = context.world.pointer(room.holder)
-            crown.hand(context, room, Crown.dropped_by(room.holder, at, context.now()))
+            crown.change_crown(context, room, Crown.dropped_by(room.holder, at, context.now()))
         return
     if key not in ("owner_id", "limit"):
         raise RefusedError(Code.BAD_SETTINGS)
@@ -272,7 +272,7 @@ def _admin_chat(context: Context, session: Session, inner: Inner) -> None:
 
 def _siteunban(context: Context, session: Session, inner: Inner) -> None:
     try:
-        who = subject(str(inner.get("id")))
+        who = parse_subject(str(inner.get("id")))
     except ValueError:
         raise RefusedError(Code.BAD_ID) from None
     if not siteunban(context, session, who):

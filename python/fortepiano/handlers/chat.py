@@ -71,7 +71,7 @@ def _may_speak(context: Context, session: Session, participant: Participant) -> 
     if why is not None:
         context.outbound.notify_once(session, *why)
         return False
-    words = networks.silenced(context, session)
+    words = networks.chat_refusal(context, session)
     if words is not None:
         context.outbound.notify_once(session, Code.NETWORK_REFUSED, words)
     return words is None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Chown, CoOwner, Invite, RoomSettings
 
-__all__ = ["chown", "chset", "coowner", "hand", "invite", "require_moderator"]
+__all__ = ["change_crown", "chown", "chset", "coowner", "invite", "require_moderator"]
 
 
 _MOST_MEMBERS = 1000
@@ -62,21 +62,25 @@ def chown(context: Context, session: Session, message: Chown) -> None:
                 session, Code.CROWN_RESTS, "The crown may not be taken yet."
             )
         return
-    heir = room.participants.get(message.id) if isinstance(message.id, str) else None
-    if heir is not None:
-        if heir is not crown.holder:
+    new_holder = room.participants.get(message.id) if isinstance(message.id, str) else None
+    if new_holder is not None:
+        if new_holder is not crown.holder:
             if not is_entitled:
                 before = crown.holder.id if crown.holder is not None else None
-                context.audit(session, "chown", room=room.name, subject=heir.id, before=before)
-            hand(context, room, Crown.given_to(heir, now))
+                context.audit(
+                    session, "chown", room=room.name, subject=new_holder.id, before=before
+                )
+            change_crown(context, room, Crown.given_to(new_holder, now))
     elif is_holder:
-        hand(context, room, Crown.dropped_by(participant, context.world.pointer(participant), now))
+        change_crown(
+            context, room, Crown.dropped_by(participant, context.world.pointer(participant), now)
+        )
 
 
-def hand(context: Context, room: Room, crown: Crown) -> None:
+def change_crown(context: Context, room: Room, crown: Crown) -> None:
     """Change a room's crown and tell everybody."""
     before = room.holder
-    context.world.crown(room, crown)
+    context.world.set_crown(room, crown)
     context.outbound.broadcast_room(room)
     for participant in (before, room.holder):
         if participant is not None:
@@ -102,7 +106,7 @@ def change_settings(context: Context, room: Room, wanted: dict[str, object]) -> 
     if "color2" not in chosen:
         room.settings.pop("color2", None)
     room.change(chosen)
-    context.world.guard(room)
+    context.world.sync_players(room)
     context.directory.save(room)
     context.outbound.broadcast_room(room)
     if "noteQuota" in chosen:

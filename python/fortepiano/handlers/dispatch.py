@@ -211,7 +211,7 @@ class Dispatch:
 
     def follow_networks(self) -> None:
         """Show those out whose networks are kept out by now."""
-        networks.keep_out(self._context)
+        networks.enforce_network_lists(self._context)
 
     def _report(self, kind: str, error: Exception) -> None:
         """Log a failure with its cause, once for each place, so that nobody can flood the log."""

@@ -37,14 +37,14 @@ def hello(context: Context, session: Session, message: Hello) -> list[Message] |
     token: str | None = None
     if user is None:
         token = _identify(context, session, message.token)
-        ban = context.bans.from_site(session.user_id, session.address, context.now())
+        ban = context.bans.site_ban_of(session.user_id, session.address, context.now())
         if ban is not None:
             context.counters.bans_enforced["site"] += 1
-            staff.show_out(context, session, ban)
+            staff.close_banned(context, session, ban)
             return None
-        listed = context.networks.keeping_out(session.address)
+        listed = context.networks.refusing(session.address)
         if listed is not None and not _is_vouched_for(context, session, message.token):
-            networks.turn_away(context, session, listed)
+            networks.close_refused_network(context, session, listed)
             return None
         if _has_too_many_sockets(context, session):
             text = "You have too many connections open."
@@ -55,7 +55,7 @@ def hello(context: Context, session: Session, message: Hello) -> list[Message] |
         context.rates.settle(session, context.rules, context.now())
         context.hub.start_session(session.client, user.quota)
         _admit_staff(context, session, message.token)
-        networks.hint(context, session, user)
+        networks.publish_near_ban(context, session, user)
         context.events.publish("arrived", user_id=user.id, name=user.name)
     messages: list[Message] = [
         {
@@ -150,7 +150,7 @@ def _admit_staff(context: Context, session: Session, token: Any) -> None:
 
 def devices(_context: Context, session: Session, _message: Devices) -> None:
     """Take no notice: browsers send their MIDI devices unasked, even before `hi`."""
-    session.has_told_devices = True
+    session.has_sent_devices = True
 
 
 def bye(_context: Context, session: Session, _message: Bye) -> None:

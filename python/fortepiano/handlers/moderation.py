@@ -88,7 +88,7 @@ def _refuse_holder(context: Context, by: Session | TokenRecord, holder: User, wh
 
 def _within_reach(context: Context, room: Room, user_id: str) -> User | None:
     """Return somebody who may be banned: who is online, or may be back for the crown any moment."""
-    if context.world.is_awaited(room, user_id, context.now()):
+    if context.world.has_claim(room, user_id, context.now()):
         return context.directory.users.get(user_id)
     return context.directory.online(user_id)
 
@@ -96,7 +96,7 @@ def _within_reach(context: Context, room: Room, user_id: str) -> User | None:
 def _kickban_notice(
     context: Context, room: Room, banner: User, target: User, length: str
 ) -> Message:
-    who, whom = (context.outbound.shown.name(one, room) for one in (banner, target))
+    who, whom = (context.outbound.appearance.name(one, room) for one in (banner, target))
     if banner is target:
         text = f"Let it be known that {who} kickbanned him/herself."
         return notice(text, Code.AWARD, title="Certificate of Award", style=None)
@@ -192,6 +192,6 @@ def silence(
         return
     context.directory.save(room)
     if participant is not None:
-        context.world.mark(participant)
+        context.world.sync_flags(participant)
         for tab in participant.tabs:
             context.outbound.send(tab, [news])

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
 
-__all__ = ["around", "barred", "hint", "keep_out", "silenced", "turn_away"]
+__all__ = [
+    "around",
+    "chat_refusal",
+    "close_refused_network",
+    "enforce_network_lists",
+    "publish_near_ban",
+    "refusing_list",
+]
 
 _log = logger(__name__)
 
@@ -34,12 +41,16 @@ def around(context: Context, user: User, bits: int) -> list[str]:
     return list(dict.fromkeys(one for several in ids for one in several if one.endswith(wanted)))
 
 
-def hint(context: Context, session: Session, user: User) -> None:
+def publish_near_ban(context: Context, session: Session, user: User) -> None:
     """Tell the staff that somebody comes from where one who is banned came from.
 
     Neither address is told.
     """
-    near = None if session.scope is not None else context.bans.near(session.address, context.now())
+    near = (
+        None
+        if session.scope is not None
+        else context.bans.nearby_ban(session.address, context.now())
+    )
     if near is None:
         return
     how_near, who = near
@@ -48,17 +59,17 @@ def hint(context: Context, session: Session, user: User) -> None:
     context.events.publish("near_ban", user_id=user.id, name=user.name, network=how_near, ban=who)
 
 
-def barred(context: Context, session: Session) -> NetworkList | None:
+def refusing_list(context: Context, session: Session) -> NetworkList | None:
     """Return the list by which somebody may not enter; None where they may.
 
     Bots run in data centres: whoever shows a token of the operator's is known.
     """
     if session.scope is not None or session.is_known_bot:
         return None
-    return context.networks.keeping_out(session.address)
+    return context.networks.refusing(session.address)
 
 
-def turn_away(context: Context, session: Session, listed: NetworkList) -> None:
+def close_refused_network(context: Context, session: Session, listed: NetworkList) -> None:
     """Tell somebody that their network is not let in, and close their connection."""
     context.counters.bans_enforced["network"] += 1
     context.networks.note_refused(session.address, context.now())
@@ -66,16 +77,16 @@ def turn_away(context: Context, session: Session, listed: NetworkList) -> None:
     session.connection.close(CloseCode.NETWORK_REFUSED)
 
 
-def keep_out(context: Context) -> None:
+def enforce_network_lists(context: Context) -> None:
     """Show those out whose networks are kept out by now."""
     for user in list(context.directory.users.values()):
         for tab in list(user.sessions):
-            listed = barred(context, tab)
+            listed = refusing_list(context, tab)
             if listed is not None:
-                turn_away(context, tab, listed)
+                close_refused_network(context, tab, listed)
 
 
-def silenced(context: Context, session: Session) -> str | None:
+def chat_refusal(context: Context, session: Session) -> str | None:
     """Say why somebody may not chat from their network; None where they may."""
     if session.permissions or session.is_known_bot:
         return None

@@ -32,7 +32,7 @@ def userset(context: Context, session: Session, message: Profile) -> None:
     if name is not None and user.has_flag("freeze_name"):
         name = None
         context.outbound.notify_once(session, Code.NOT_ALLOWED, "You may not change your name.")
-    if name is not None and imitates(name, context.outbound.shown.tags):
+    if name is not None and imitates(name, context.outbound.appearance.tags):
         context.outbound.notify_once(
             session, Code.BAD_NAME, "Only the staff of this site give tags."
         )
@@ -86,9 +86,9 @@ def mark_look_alikes(context: Context, user: User, before: str = ANONYMOUS) -> N
         before: The name that he had.
     """
     outbound = context.outbound
-    outbound.shown.guard(user)
+    outbound.appearance.track_staff(user)
     for other in context.directory.users.values():
         if are_alike(other.name, user.name) or are_alike(other.name, before):
             for participant in other.participations:
-                if participant.looks != outbound.shown.looks(participant):
+                if participant.appearance != outbound.appearance.of(participant):
                     outbound.update(participant)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fortepiano.protocol.incoming import JoinRoom, ListOff, ListOn
 
 __all__ = [
-    "expect_back",
+    "await_return",
     "join_room",
     "leave",
     "list_off",
@@ -83,7 +83,7 @@ def _refusal(context: Context, session: Session, user: User, name: str) -> tuple
         return Code.BANNED, f'You are banned from "{name}" for {length}.'
     room = context.directory.rooms.get(name)
     if room is not None:
-        if context.world.is_awaited(room, user.id, context.now()):
+        if context.world.has_claim(room, user.id, context.now()):
             return None  # the crown is theirs, as for who held it last
         return entry_refusal(room, session, user, context.now())
     is_free = not session.is_limited or session.scope is not None
@@ -121,20 +121,20 @@ def move_to_room(
         room.maker = user.id
     arrival = world.admit(user, room, outbound.entry(user, room), context.now())
     participant = arrival.participant
-    participant.looks = outbound.shown.looks(participant)
+    participant.appearance = outbound.appearance.of(participant)
     is_announced = arrival.has_crown and len(room.participants) > 1
     if is_announced:
         outbound.broadcast_room(room)  # to the others: who comes is told by the welcome
     elif arrival.has_crown:
         outbound.refresh(room, is_sent=False)
-    world.seat(session, participant)
+    world.add_tab(session, participant)
     quota, _ = world.set_quota(participant)
     outbound.send_room(session, participant, quota)
     text = room.settings.get("notice")
     if isinstance(text, str) and text:
         outbound.send(session, [notice(text, Code.ROOM_NOTICE, title=room.name, style=None)])
-    if arrival.before is not None:
-        refresh_quota(context, arrival.before)
+    if arrival.previous_holder is not None:
+        refresh_quota(context, arrival.previous_holder)
     if arrival.is_new:
         context.events.publish("entered", user_id=user.id, name=user.name, room=room.name)
         if not is_announced:
@@ -161,8 +161,8 @@ def leave(context: Context, session: Session, *, has_ended: bool = False) -> Non
         outbound.broadcast_room_later(room)
     else:
         outbound.broadcast_leave(departure.participant)
-    if departure.heir is not None:
-        refresh_quota(context, departure.heir)
+    if departure.new_holder is not None:
+        refresh_quota(context, departure.new_holder)
     _list_departure(context, room)
 
 
@@ -191,13 +191,13 @@ def _sweep(context: Context, room: Room) -> None:
         context.directory.sweep(room, now)
 
 
-def expect_back(context: Context) -> None:
+def await_return(context: Context) -> None:
     """Give the people of rooms from before a restart their time to come back."""
     for room in context.directory.returning:
         context.later(_RETURN_SECONDS, partial(_sweep, context, room))
 
 
-def resume_waiting(context: Context) -> None:
+def resume_empty_rooms(context: Context) -> None:
     """Let empty rooms that came from another process end when they would have ended there."""
     now = context.now()
     returning = {room.name for room in context.directory.returning}

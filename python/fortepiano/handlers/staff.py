@@ -12,7 +12,7 @@ from fortepiano.errors import CloseCode
 from fortepiano.handlers import networks, rooms
 from fortepiano.handlers.profile import change, mark_look_alikes
 from fortepiano.handlers.refusal import RefusedError
-from fortepiano.model.ban_list import SITE, is_network, subject
+from fortepiano.model.ban_list import SITE, is_network, parse_subject
 from fortepiano.model.codes import Code
 from fortepiano.model.room import AWKWARD
 from fortepiano.model.texts import mended
@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UNSAVED",
-    "acknowledge",
     "ban_from_site",
     "clear",
     "clearchat",
+    "close_banned",
+    "confirm",
+    "enforce_bans",
     "merge_bans",
     "networks_of",
     "rename",
@@ -44,10 +46,8 @@ __all__ = [
     "set_tag",
     "setcolor",
     "setname",
-    "show_out",
     "siteban",
     "siteunban",
-    "throw_out",
     "vanish",
 ]
 
@@ -102,7 +102,7 @@ def set_hidden(context: Context, user: User, *, is_hidden: bool) -> None:
             context.outbound.broadcast(participant.room, {"m": "bye", "p": participant.id})
     user.is_hidden = is_hidden
     for participant in user.participations:
-        context.world.mark(participant)
+        context.world.sync_flags(participant)
         context.outbound.update(participant)
         if is_hidden:
             # He and other staff still see him.
@@ -120,7 +120,7 @@ def siteban(context: Context, session: Session, message: SiteBan) -> None:
     if "siteBanAnyDuration" not in session.permissions:
         duration = _LONGEST_MS if duration is None else min(duration, _LONGEST_MS)
     try:
-        who = subject(message.id)
+        who = parse_subject(message.id)
     except ValueError as error:
         context.outbound.notify_once(session, Code.BAD_ID, f"{error}.")
         return
@@ -151,7 +151,7 @@ def siteban(context: Context, session: Session, message: SiteBan) -> None:
     ban_from_site(context, ban, around)
     length = "for ever" if duration is None else f"for {rooms.minutes_left(duration)}"
     whom = f"{who} and the network around ({_sizes(around)}) are" if around else f"{who} is"
-    acknowledge(context, session, f"{whom} banned from this site {length}.")
+    confirm(context, session, f"{whom} banned from this site {length}.")
 
 
 def networks_of(context: Context, scope: Scope | None, who: str, bits: int) -> list[str]:
@@ -195,11 +195,11 @@ def ban_from_site(context: Context, ban: BanRecord, around: Sequence[str] = ()) 
         context.bans.ban(replace(ban, subject=network))
     user = context.directory.online(ban.subject)
     for tab in list(user.sessions) if user is not None else []:
-        context.bans.remember(ban.subject, tab.address)
+        context.bans.remember_networks(ban.subject, tab.address)
         if tab.is_known_by_token and context.identity.mode != "random" and not tab.is_bot:
             context.bans.ban(replace(ban, subject=context.identity.user_id(tab.address)))
-        show_out(context, tab, ban)  # also where it lasts no longer than this
-    throw_out(context)
+        close_banned(context, tab, ban)  # also where it lasts no longer than this
+    enforce_bans(context)
 
 
 def siteunban(context: Context, session: Session, who: str) -> bool:
@@ -207,11 +207,11 @@ def siteunban(context: Context, session: Session, who: str) -> bool:
     is_lifted = context.bans.lift(SITE, who)
     if is_lifted:
         context.audit(session, "siteunban", subject=who)
-        acknowledge(context, session, f"{who} is not banned from this site any more.")
+        confirm(context, session, f"{who} is not banned from this site any more.")
     return is_lifted
 
 
-def acknowledge(context: Context, session: Session, text: str) -> None:
+def confirm(context: Context, session: Session, text: str) -> None:
     """Tell somebody, once it is safe, that what he did is done."""
 
     def on_saved(is_saved: bool) -> None:
@@ -229,19 +229,19 @@ UNSAVED = " It is not saved yet: the store does not take writes."
 def merge_bans(context: Context) -> None:
     """Take over the bans that another process has changed, and enforce them at once."""
     if context.bans.refresh():
-        throw_out(context)
+        enforce_bans(context)
 
 
-def throw_out(context: Context) -> None:
+def enforce_bans(context: Context) -> None:
     """Show everybody out who may not be where he is, because of bans that are new."""
     now = context.now()
     _forfeit(context, now)
     for user in list(context.directory.users.values()):
         for tab in list(user.sessions):
-            ban = context.bans.from_site(user.id, tab.address, now)
+            ban = context.bans.site_ban_of(user.id, tab.address, now)
             at = tab.participant
             if ban is not None:
-                show_out(context, tab, ban)
+                close_banned(context, tab, ban)
             elif (
                 at is not None and context.bans.banned_until(at.room.name, user.id, now) is not None
             ):
@@ -262,7 +262,7 @@ def _forfeit(context: Context, now: int) -> None:
                 context.world.forfeit(room, user_id)
 
 
-def show_out(context: Context, session: Session, ban: BanRecord) -> None:
+def close_banned(context: Context, session: Session, ban: BanRecord) -> None:
     """Tell somebody that he is banned from the site, and close his connection."""
     text = "You are banned from this site"
     if ban.until is not None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fortepiano.native import Bans
     from fortepiano.store.base import BanRecord, Store
 
-__all__ = ["PERMANENT", "SITE", "BanList", "is_network", "subject"]
+__all__ = ["PERMANENT", "SITE", "BanList", "is_network", "parse_subject"]
 
 PERMANENT = 2**64 - 1
 """The end of a ban that has none, as the native table has it."""
@@ -53,7 +53,7 @@ def _nowhere(_address: str) -> Iterable[str]:
     return ()
 
 
-def subject(text: str) -> str:
+def parse_subject(text: str) -> str:
     """Return whom a ban is for, in the one spelling under which it is kept.
 
     Args:
@@ -75,7 +75,7 @@ def subject(text: str) -> str:
     if isinstance(network, ipaddress.IPv6Network):
         mapped = network.network_address.ipv4_mapped
         if mapped is not None:
-            return subject(f"{mapped}/{max(0, network.prefixlen - 96)}")
+            return parse_subject(f"{mapped}/{max(0, network.prefixlen - 96)}")
         if "/" not in text:
             network = network.supernet(new_prefix=_SUBSCRIBER_BITS)
     fewest = _FEWEST_BITS[network.version]
@@ -196,13 +196,13 @@ class BanList:
                 return one
         return None
 
-    def remember(self, who: str, address: str) -> None:
+    def remember_networks(self, who: str, address: str) -> None:
         """Remember where somebody was who is banned, as long as that lasts; see `near`."""
         for one in self._networks(address):
             if int(one.rpartition("/")[2]) in _NEAR_BITS:
                 self._whereabouts[one] = who
 
-    def near(self, address: str, now: int) -> tuple[str, str] | None:
+    def nearby_ban(self, address: str, now: int) -> tuple[str, str] | None:
         """Tell whether somebody is banned from the site who was in the same /24, or /48 of IPv6.
 
         Args:
@@ -226,7 +226,7 @@ class BanList:
             return None
         return (f"/{bits}", "") if self._table.is_any_within(around) else None
 
-    def from_site(self, user_id: str, address: str, now: int) -> BanRecord | None:
+    def site_ban_of(self, user_id: str, address: str, now: int) -> BanRecord | None:
         """Return the ban that keeps somebody out of the site, if there is one: see `refuses`."""
         if not self.refuses(user_id, address, now):
             return None

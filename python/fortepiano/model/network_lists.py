@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
     from fortepiano.native import Networks, NetworkTable, ParsedNetworks
 
-__all__ = ["WORDS", "Effect", "NetworkList", "NetworkLists"]
+__all__ = ["DEFAULT_TEXTS", "Effect", "NetworkList", "NetworkLists"]
 
 Effect: TypeAlias = Literal["enter", "chat"]
 """What people of a listed network may not do: enter, or chat."""
 
-WORDS: dict[Effect, str] = {
+DEFAULT_TEXTS: dict[Effect, str] = {
     "enter": "Connections from your network are not let in here.",
     "chat": "Chat is closed to your network.",
 }
@@ -48,7 +48,7 @@ class NetworkList:
     @property
     def refusal_text(self) -> str:
         """What people are told."""
-        return self.words or WORDS[self.effect]
+        return self.words or DEFAULT_TEXTS[self.effect]
 
 
 class NetworkLists:
@@ -67,7 +67,7 @@ class NetworkLists:
         self._masks: dict[Effect, int] = {"enter": 0, "chat": 0}
         self._told: dict[str, int] = {}
 
-    def adopt(self, lists: dict[NetworkList, ParsedNetworks], table: NetworkTable) -> None:
+    def replace(self, lists: dict[NetworkList, ParsedNetworks], table: NetworkTable) -> None:
         """Go by other lists from now on.
 
         Args:
@@ -81,7 +81,7 @@ class NetworkLists:
         for number, one in enumerate(self._order):
             self._masks[one.effect] |= 1 << number
 
-    def keeping_out(self, address: str) -> NetworkList | None:
+    def refusing(self, address: str) -> NetworkList | None:
         """Return the list by which somebody at an address may not enter; None where they may."""
         return self._of(address, "enter")
 

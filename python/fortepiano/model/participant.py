@@ -27,9 +27,9 @@ class Participant:
 
     user: User
     room: Room
-    person: int
+    number: int
     tabs: list[Session] = field(default_factory=list["Session"])
-    looks: tuple[str, str | None] = ("", None)
+    appearance: tuple[str, str | None] = ("", None)
 
     @property
     def id(self) -> str:

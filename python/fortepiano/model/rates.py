@@ -168,4 +168,4 @@ def _is_first(session: Session, kind: str) -> bool:
     """
     if kind == "ch":
         return session.participant is None
-    return kind == "devices" and not session.has_told_devices
+    return kind == "devices" and not session.has_sent_devices

@@ -13,7 +13,7 @@ from fortepiano.model.texts import mended
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-__all__ = ["line_now", "name_now", "numbered", "room_names_now", "said_now"]
+__all__ = ["line_now", "name_now", "numbered", "room_names_now", "text_now"]
 
 _NAMELESS = "room"
 """What a room is called of whose name nothing is seen."""
@@ -24,7 +24,7 @@ def name_now(name: str) -> str:
     return mended(without_tag(mended(name))) or ANONYMOUS
 
 
-def said_now(text: str) -> str:
+def text_now(text: str) -> str:
     """Return a kept text as it may be said now."""
     found = line_of(text)
     return mended(text) if found is None else found
@@ -32,7 +32,7 @@ def said_now(text: str) -> str:
 
 def line_now(line: dict[str, Any]) -> dict[str, Any]:
     """Return a kept line of chat as it may be said now."""
-    text = said_now(str(line.get("a", "")))
+    text = text_now(str(line.get("a", "")))
     if isinstance(line.get("p"), dict):
         person = cast("dict[str, Any]", line["p"])
         line = line | {"p": person | {"name": mended(str(person.get("name", ""))) or ANONYMOUS}}

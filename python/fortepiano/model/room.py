@@ -76,10 +76,11 @@ class Room:
         invited: Ids of users who may come in while it is invite-only.
         last_lines: When users last said something, by user id, while slow mode is on.
         empty_since: When the last one left; milliseconds since 1970.
-        shown_for: What decided how its people are shown when all were last looked at.
+        appearance_basis: What decided how its people are shown when all were last looked at.
     """
 
     __slots__ = (
+        "appearance_basis",
         "claims",
         "co_owners",
         "crown",
@@ -96,7 +97,6 @@ class Room:
         "number",
         "participants",
         "settings",
-        "shown_for",
     )
 
     def __init__(
@@ -118,7 +118,7 @@ class Room:
         self.invited: set[str] = set()
         self.last_lines: dict[str, int] = {}
         self.empty_since = 0
-        self.shown_for: tuple[str, str, bool] = ("", "", False)
+        self.appearance_basis: tuple[str, str, bool] = ("", "", False)
 
     @property
     def holder(self) -> Participant | None:

@@ -39,7 +39,7 @@ def entry_refusal(room: Room, session: Session, user: User, now: int) -> tuple[C
     wait = settings.get("minOnlineTime")
     if isinstance(wait, int) and now - user.since < wait:
         return Code.TOO_NEW, "You have not been online long enough for that room."
-    is_welcome = not session.is_bot or session.is_known_bot or room.maker == user.id
-    if settings.get("allowBots") is False and not is_welcome:
+    is_allowed_bot = not session.is_bot or session.is_known_bot or room.maker == user.id
+    if settings.get("allowBots") is False and not is_allowed_bot:
         return Code.NO_BOTS, "Bots may not enter that room."
     return None

@@ -40,7 +40,7 @@ class Session:
         permissions: What a member of staff may do, as `hi` announces it.
         refusals: When it was last told why something was refused, by code; milliseconds.
         buckets: Before `hi`: when its bucket of each kind of message is full again; milliseconds.
-        has_told_devices: Whether it has sent `devices`.
+        has_sent_devices: Whether it has sent `devices`.
     """
 
     __slots__ = (
@@ -48,7 +48,7 @@ class Session:
         "buckets",
         "client",
         "connection",
-        "has_told_devices",
+        "has_sent_devices",
         "is_bot",
         "is_known_by_token",
         "is_limited",
@@ -83,7 +83,7 @@ class Session:
         self.permissions: frozenset[str] = _NOTHING
         self.refusals: dict[str, int] | None = None
         self.buckets: dict[str, float] | None = None
-        self.has_told_devices = False
+        self.has_sent_devices = False
 
     def become(self, user_id: str, *, is_bot: bool) -> None:
         """Belong to whom a token names, before `hi` is answered.

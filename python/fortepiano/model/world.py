@@ -40,7 +40,7 @@ class Arrival:
     participant: Participant
     is_new: bool
     has_crown: bool = False
-    before: Participant | None = None
+    previous_holder: Participant | None = None
 
 
 @dataclass(slots=True)
@@ -51,13 +51,13 @@ class Departure:
         room: The room it left.
         participant: Who is gone from the room; None where he has another tab there.
         had_crown: Whether the crown was his, so that the room is told by a full `ch`.
-        heir: Who holds the crown now; None where nobody does.
+        new_holder: Who holds the crown now; None where nobody does.
     """
 
     room: Room
     participant: Participant | None
     had_crown: bool
-    heir: Participant | None
+    new_holder: Participant | None
 
 
 class World:
@@ -74,7 +74,7 @@ class World:
         self.directory = directory
         self.rules = rules
         for room in directory.rooms.values():
-            self.guard(room)  # some come back with settings from before a restart
+            self.sync_players(room)  # some come back with settings from before a restart
 
     def admit(self, user: User, room: Room, head: bytes, now: int) -> Arrival:
         """Let a user take part in a room, where they have no tab yet that hears it.
@@ -88,12 +88,12 @@ class World:
         participant = room.participants.get(user.id)
         if participant is not None:
             return Arrival(participant, is_new=False)
-        person = self.hub.add_participant(room.number, f'"{user.id}"'.encode(), head, _X, _Y)
-        participant = room.participants[user.id] = Participant(user, room, person)
+        number = self.hub.add_participant(room.number, f'"{user.id}"'.encode(), head, _X, _Y)
+        participant = room.participants[user.id] = Participant(user, room, number)
         user.participations.append(participant)
         self.directory.occupy(room)
         if user.is_hidden or user.id in room.mutes:
-            self.mark(participant)
+            self.sync_flags(participant)
         return self._crown_arrival(participant, now)
 
     def _crown_arrival(self, participant: Participant, now: int) -> Arrival:
@@ -102,14 +102,14 @@ class World:
         before, crown = room.holder, room.crown
         # The last holder finds the crown again where they left it lying.
         is_free = crown is None or (crown.holder is None and crown.user_id == user_id)
-        if self.is_awaited(room, user_id, now):
+        if self.has_claim(room, user_id, now):
             room.claims.redeem(user_id)
         elif room.is_special or not is_free:
             return Arrival(participant, is_new=True)
         self._put_crown(room, Crown.given_to(participant, now))
-        return Arrival(participant, is_new=True, has_crown=True, before=before)
+        return Arrival(participant, is_new=True, has_crown=True, previous_holder=before)
 
-    def is_awaited(self, room: Room, user_id: str, now: int) -> bool:
+    def has_claim(self, room: Room, user_id: str, now: int) -> bool:
         """Whether somebody gets a room's crown back by returning now.
 
         Args:
@@ -119,11 +119,11 @@ class World:
         """
         return room.claims.holds(user_id, now, self.rules.crown_return_ms)
 
-    def seat(self, session: Session, participant: Participant) -> None:
+    def add_tab(self, session: Session, participant: Participant) -> None:
         """Make a session, which is in no room, a tab of a participant."""
         participant.tabs.append(session)
         session.participant = participant
-        self.hub.enter(session.client, participant.room.number, participant.person)
+        self.hub.enter(session.client, participant.room.number, participant.number)
 
     def leave(self, session: Session, now: int, *, has_ended: bool = False) -> Departure | None:
         """Take a session out of its room.
@@ -143,27 +143,27 @@ class World:
         participant.tabs.remove(session)
         self.hub.leave(session.client)
         if participant.tabs:
-            return Departure(room, None, had_crown=False, heir=None)
+            return Departure(room, None, had_crown=False, new_holder=None)
         del room.participants[participant.user.id]
         room.hidden.discard(participant.user.id)
         participant.user.participations.remove(participant)
         had_crown = room.holder is participant
-        heir = None
+        new_holder = None
         if had_crown:
             if self.rules.crown_on_leave == "passes":
-                heir = next(iter(room.participants.values()), None)
-            if heir is not None and has_ended:
+                new_holder = next(iter(room.participants.values()), None)
+            if new_holder is not None and has_ended:
                 room.claims.add(participant.user.id, now, self.rules.crown_return_ms)
             crown = (
-                Crown.given_to(heir, now)
-                if heir is not None
+                Crown.given_to(new_holder, now)
+                if new_holder is not None
                 else Crown.dropped_by(participant, self.pointer(participant), now)
             )
             self._put_crown(room, crown)
-        self.hub.remove_participant(participant.person)
+        self.hub.remove_participant(participant.number)
         if not room.participants:
             self.directory.vacate(room, now)
-        return Departure(room, participant, had_crown, heir)
+        return Departure(room, participant, had_crown, new_holder)
 
     def pointer(self, participant: Participant) -> Point:
         """Return where somebody's cursor is."""
@@ -173,9 +173,9 @@ class World:
 
     def pointer_json(self, participant: Participant) -> tuple[bytes, bytes]:
         """Return where somebody's cursor is, as JSON."""
-        return self.hub.position(participant.person) or (_X, _Y)
+        return self.hub.position(participant.number) or (_X, _Y)
 
-    def crown(self, room: Room, crown: Crown) -> None:
+    def set_crown(self, room: Room, crown: Crown) -> None:
         """Set a room's crown because somebody wants it so; nobody gets it back by returning."""
         room.claims.clear()
         self._put_crown(room, crown)
@@ -184,8 +184,8 @@ class World:
         """Set a room's crown; whoever holds it is muted no more."""
         room.crown = crown
         if crown.holder is not None and room.mutes.pop(crown.user_id, None) is not None:
-            self.mark(crown.holder)
-        self.guard(room)
+            self.sync_flags(crown.holder)
+        self.sync_players(room)
         self.directory.save(room)
 
     def forfeit(self, room: Room, user_id: str) -> None:
@@ -193,20 +193,20 @@ class World:
         if room.claims.forfeit(user_id):
             self.directory.save(room)
 
-    def guard(self, room: Room) -> None:
+    def sync_players(self, room: Room) -> None:
         """Tell the hub who may play in a room, after its crown or its settings changed."""
         holder = room.holder
         self.hub.set_players(
-            room.number, room.settings["crownsolo"] is True, holder.person if holder else _NOBODY
+            room.number, room.settings["crownsolo"] is True, holder.number if holder else _NOBODY
         )
 
-    def mark(self, participant: Participant) -> None:
+    def sync_flags(self, participant: Participant) -> None:
         """Tell the hub and the room whether somebody may play, and whether others see him."""
         user, room = participant.user, participant.room
         mute = room.mutes.get(user.id)
         (room.hidden.add if user.is_hidden else room.hidden.discard)(user.id)
         self.hub.set_participant_flags(
-            participant.person, mute is not None and mute.notes, user.is_hidden
+            participant.number, mute is not None and mute.notes, user.is_hidden
         )
 
     def quota_class(self, participant: Participant) -> QuotaClass:

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from fortepiano.model.room import Room
     from fortepiano.model.user import User
 
-__all__ = ["Likeness", "Shown", "is_of_staff"]
+__all__ = ["Appearance", "Likeness", "is_of_staff"]
 
 Likeness = Literal["holder", "staff"]
 """Whom a name could be taken for: the holder of the room's crown, or somebody of the staff."""
 
 
-class Shown:
+class Appearance:
     """Knows how people are shown.
 
     Attributes:
@@ -40,14 +40,14 @@ class Shown:
             return self.masked(user.name)
         return user.name
 
-    def guard(self, user: User) -> None:
+    def track_staff(self, user: User) -> None:
         """Have those told apart whose name looks like that of somebody of the staff."""
         self._staff = {one.id: one for one in self._staff.values() if is_of_staff(one)}
         if is_of_staff(user):
             self._staff[user.id] = user
         self.tags = tuple(one.tag["text"] for one in self._staff.values() if one.tag is not None)
 
-    def looks(self, participant: Participant) -> tuple[str, Likeness | None]:
+    def of(self, participant: Participant) -> tuple[str, Likeness | None]:
         """Return how somebody is shown: by which name, and for whom it could be taken."""
         user, room = participant.user, participant.room
         return self.name(user, room), self.likeness(user, room)
@@ -58,11 +58,11 @@ class Shown:
         Of the staff elsewhere handlers see to it themselves.
         """
         basis = _basis(room)
-        if basis == room.shown_for:
+        if basis == room.appearance_basis:
             return []
-        room.shown_for = basis
+        room.appearance_basis = basis
         everybody = room.participants.values()
-        return [one for one in everybody if one.looks != self.looks(one)]
+        return [one for one in everybody if one.appearance != self.of(one)]
 
     def likeness(self, user: User, room: Room) -> Likeness | None:
         """Return whom somebody could be taken for; whoever is of the staff is it."""

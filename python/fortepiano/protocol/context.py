@@ -81,7 +81,7 @@ class Context:
 
     def __post_init__(self) -> None:
         self.room_list = RoomList(self.hub, self.outbound, self.rules, self.bans, self.later)
-        self.outbound.shown.masked = lambda name: self.filter.masked_name(name)
+        self.outbound.appearance.masked = lambda name: self.filter.masked_name(name)
 
     def apply(self, settings: Settings, words: TextFilter) -> None:
         """Go by other settings from now on; what is counted and who is connected stays.

@@ -9,11 +9,11 @@ from fortepiano.model.codes import Code
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MALFORMED", "NATIVE", "NATIVE_OF", "notice"]
+__all__ = ["HUB_NOTICES", "HUB_NOTICE_OF", "MALFORMED", "notice"]
 
 _Refusal = Literal["quota", "solo", "muted", "t", "bytes", "messages", "notes"]
 
-NATIVE: Mapping[_Refusal, tuple[str, Code]] = {
+HUB_NOTICES: Mapping[_Refusal, tuple[str, Code]] = {
     "quota": ("You're playing too fast! Slow down.", Code.TOO_FAST),
     "solo": ("Only the holder of the crown can play in this room.", Code.ONLY_OWNER_PLAYS),
     "muted": ("You are muted in this room.", Code.MUTED),
@@ -24,7 +24,7 @@ NATIVE: Mapping[_Refusal, tuple[str, Code]] = {
 }
 """What the hub itself tells clients, by its name there."""
 
-NATIVE_OF: Mapping[Code, _Refusal] = {code: kind for kind, (_, code) in NATIVE.items()}
+HUB_NOTICE_OF: Mapping[Code, _Refusal] = {code: kind for kind, (_, code) in HUB_NOTICES.items()}
 """A name there for each code that the hub itself tells."""
 
 MALFORMED: Mapping[Code, str] = {

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import orjson
 
 from fortepiano.model.codes import Code
+from fortepiano.protocol.appearance import Appearance
 from fortepiano.protocol.messages import Message, full_channel, quota_message
-from fortepiano.protocol.notices import NATIVE, NATIVE_OF, notice
-from fortepiano.protocol.appearance import Shown
+from fortepiano.protocol.notices import HUB_NOTICE_OF, HUB_NOTICES, notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -53,10 +53,10 @@ class Outbound:
         self._hub = hub
         self.rules = rules
         self._later = later
-        self.shown = Shown()
+        self.appearance = Appearance()
         self._custom_readers: dict[Session, None] = {}
         self._departures: set[Room] = set()
-        for kind, (text, code) in NATIVE.items():
+        for kind, (text, code) in HUB_NOTICES.items():
             hub.set_notice(kind, orjson.dumps([notice(text, code)]))
 
     # One client, or a room
@@ -75,7 +75,7 @@ class Outbound:
             self.send(session, [notice(why, code)])
 
     def _may_notify(self, session: Session, code: Code) -> bool:
-        kind = NATIVE_OF.get(code)
+        kind = HUB_NOTICE_OF.get(code)
         if kind is not None:
             # The hub says it too, and knows when it did last.
             return self._hub.may_notify(session.client, kind)
@@ -97,7 +97,7 @@ class Outbound:
     def entry(self, user: User, room: Room) -> bytes:
         """Serialise a user's entry of a room's `ppl`, without position and closing brace."""
         known = self.presence(user, room)
-        if (likeness := self.shown.likeness(user, room)) is not None:
+        if (likeness := self.appearance.likeness(user, room)) is not None:
             known["looksLike"] = likeness
         return orjson.dumps(known)[:-1]
 
@@ -116,7 +116,7 @@ class Outbound:
 
         The tag goes along each time: clients take a participant without one to have lost it.
         """
-        name = self.shown.name(user, room)
+        name = self.appearance.name(user, room)
         known: Message = {"id": user.id, "_id": user.id, "name": name, "color": user.color}
         if user.tag is not None:
             known["tag"] = user.tag
@@ -134,7 +134,7 @@ class Outbound:
             except_for: The newcomer's connection, which knows; the others are told of him a moment
                 later, together with who else comes and goes. A change is told at once.
         """
-        position = self._hub.position(participant.person)
+        position = self._hub.position(participant.number)
         if position is None:
             return
         entry = self.entry(participant.user, participant.room)
@@ -169,15 +169,15 @@ class Outbound:
 
     def update(self, participant: Participant, *, is_sent: bool = True) -> None:
         """Say `p` after a change of how somebody is seen, which later joiners see too."""
-        participant.looks = self.shown.looks(participant)
+        participant.appearance = self.appearance.of(participant)
         entry = self.entry(participant.user, participant.room)
-        self._hub.update_participant(participant.person, entry)
+        self._hub.update_participant(participant.number, entry)
         if is_sent:
             self.broadcast_participant(participant)
 
     def refresh(self, room: Room, *, is_sent: bool) -> None:
         """Show those otherwise whom a room's new crown, settings or holder's name concern."""
-        for participant in self.shown.outdated(room):
+        for participant in self.appearance.outdated(room):
             self.update(participant, is_sent=is_sent)
 
     # Rooms

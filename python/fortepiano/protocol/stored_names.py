@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from fortepiano.model.respelling import line_now, name_now, numbered, room_names_now, said_now
+from fortepiano.model.respelling import line_now, name_now, numbered, room_names_now, text_now
 from fortepiano.model.texts import mended
 from fortepiano.observe.logs import logger
 from fortepiano.store.records import AuditQuery, BanRecord, RoomRecord
@@ -101,7 +101,7 @@ def _settings_now(settings: Mapping[str, bool | int | str]) -> dict[str, bool | 
     text = settings.get("notice")
     if not isinstance(text, str):
         return dict(settings)
-    return {**settings, "notice": said_now(text)}
+    return {**settings, "notice": text_now(text)}
 
 
 def _respell_bans(store: Store, names: Mapping[str, str]) -> int:
