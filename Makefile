@@ -72,6 +72,7 @@ lint: $(VENV)/.tools ## Check style and formatting of Python, Cython, Rust and t
 	@scripts/doctor rustfmt
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
+	$(BIN)/python scripts/lint/prose.py
 	$(BIN)/cython-lint --no-pycodestyle ext/_link.pyx
 	$(BIN)/pycodestyle ext
 	cargo fmt $(CARGO_FLAGS) --all --check

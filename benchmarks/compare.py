@@ -125,12 +125,14 @@ class Duel:
         base: The build of the base.
         change: The build of the change.
         rounds: How often each is measured.
+        own: Whether each runs the benchmarks of its own tree.
     """
 
-    def __init__(self, base: Build, change: Build, rounds: int) -> None:
+    def __init__(self, base: Build, change: Build, rounds: int, *, own: bool = False) -> None:
         self.base = base
         self.change = change
         self._rounds = rounds
+        self._own = own
 
     def measure(self, names: Sequence[str]) -> Rounds:
         """Measure both sides in turn; the first side alternates, so that none is always second.
@@ -144,7 +146,10 @@ class Duel:
             print(f"round {number + 1} of {count}", flush=True)
             pair = [self.base, self.change]
             order = pair if number % 2 == 0 else pair[::-1]
-            found = {side.name: side.measure(self.change.tree, names) for side in order}
+            found = {
+                side.name: side.measure((side if self._own else self.change).tree, names)
+                for side in order
+            }
             rounds.append((found[self.base.name], found[self.change.name]))
         return rounds
 
@@ -164,7 +169,7 @@ def lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
         yield f"{each.name:{width}} {base:>12} {change:>12}  {end}"
 
 
-def run(base: str, change: str | None, rounds: int) -> int:
+def run(base: str, change: str | None, rounds: int, *, own: bool) -> int:
     """Build, measure and judge; return the exit status."""
     TREES.mkdir(parents=True, exist_ok=True)
     before = Build("base", commit_of(base))
@@ -172,7 +177,7 @@ def run(base: str, change: str | None, rounds: int) -> int:
     # The change is built first: both sides get the tools that its benchmarks need.
     for build in (after, before):
         build.make(groups=after.tree / "pyproject.toml")
-    verdict = judge(Duel(before, after, rounds).measure)
+    verdict = judge(Duel(before, after, rounds, own=own).measure)
     print("\nmin of all rounds, µs: base, change, ratio")
     print("\n".join(lines(verdict.first)))
     missing = [each.name for each in verdict.first if each.change is None]
@@ -196,9 +201,14 @@ def main() -> int:
     parser.add_argument("base", help="the revision to compare with")
     parser.add_argument("--change", help="the revision to judge; else the tree as it is")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each is measured")
+    parser.add_argument(
+        "--own",
+        action="store_true",
+        help="each side runs its own benchmarks: for a change that renames what they call",
+    )
     arguments = parser.parse_args()
     try:
-        return run(arguments.base, arguments.change, max(arguments.rounds, 1))
+        return run(arguments.base, arguments.change, max(arguments.rounds, 1), own=arguments.own)
     except CompareError as error:
         print(f"bench-compare: {error}", file=sys.stderr)
         return 2

@@ -1,10 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 # cython: embedsignature=False, binding=False, freethreading_compatible=False
-"""Where asyncio meets the hub: one object per connection, called by the event loop, calling Rust.
+"""The link between asyncio and the hub: one object per connection, called by the event loop.
 
-Between the socket's bytes and a room's log there is no Python call: the loop hands bytes to
+No Python call happens between the bytes of a socket and the log of a room: the loop passes bytes to
 `Link.buffer_updated`, which calls the hub over its C ABI (core.h). Only messages that the hub
-leaves to Python (see `receive` of `Engine`) cross over. Types and docstrings are in _link.pyi.
+leaves to Python (see `receive` of `Engine`) reach a handler. Types and docstrings are in _link.pyi.
 """
 
 cimport cython
@@ -29,15 +29,15 @@ cdef extern from "core.h" nogil:
     int32_t fortepiano_flush(fortepiano_hub *hub)
     int32_t fortepiano_wake(fortepiano_hub *hub)
     int64_t fortepiano_resume(fortepiano_hub *hub)
-    int32_t fortepiano_settle(fortepiano_hub *hub, uint32_t client)
-    int64_t fortepiano_next_verdict(fortepiano_hub *hub, uint16_t *code)
+    int32_t fortepiano_resume_ending(fortepiano_hub *hub, uint32_t client)
+    int64_t fortepiano_next_close_order(fortepiano_hub *hub, uint16_t *code)
 
 cdef enum:
     COLD = 1
     ENDED = 2
     BINARY = 3
     FAILED = -1
-    # A failure of the hub itself closes the connection that was served (RFC 6455 section 7.4.1).
+    # If the hub itself fails, the connection that was served is closed (RFC 6455 section 7.4.1).
     INTERNAL_ERROR = 1011
 
 
@@ -82,11 +82,11 @@ cdef class Engine:
         link.transport = transport
         self.links[link.client] = link
         if data:
-            self.owner.tell_raw(link.client, data)
+            self.owner.send_raw(link.client, data)
         self.end_turn()
         return link
 
-    def take_over(self, uint32_t client):
+    def adopt(self, uint32_t client):
         cdef Link link = Link.__new__(Link)
         link.client = client
         link.engine = self
@@ -102,20 +102,20 @@ cdef class Engine:
     def flush(self):
         cdef int32_t outcome
         self.is_flush_due = False
-        # Sending is most of a busy server's time, and needs no Python object.
+        # Sending takes most of a busy server's time, and needs no Python object.
         with nogil:
             outcome = fortepiano_flush(self.hub)
-        self.judge(outcome)
-        self.catch_up()
+        self.apply_close_orders(outcome)
+        self.resume_deferred()
 
     def wake(self):
         cdef int32_t outcome
         with nogil:
             outcome = fortepiano_wake(self.hub)
-        self.judge(outcome)
+        self.apply_close_orders(outcome)
         self.end_turn()
 
-    cdef int catch_up(self) except -1:
+    cdef int resume_deferred(self) except -1:
         cdef int64_t client
         cdef Link link
         try:
@@ -125,9 +125,9 @@ cdef class Engine:
                     return 0
                 link = self.links.get(client)
                 if link is not None:
-                    link.turn()
+                    link.run_steps()
         finally:
-            # Who still waits is served after the next look at the sockets.
+            # Connections still deferred are resumed after the next poll of the sockets.
             self.end_turn()
 
     cdef object window(self, uint32_t client):
@@ -144,14 +144,14 @@ cdef class Engine:
             self.loop.call_soon(self.flush_callback)
         return 0
 
-    cdef int judge(self, int32_t outcome) except -1:
+    cdef int apply_close_orders(self, int32_t outcome) except -1:
         cdef uint16_t code = 0
         cdef int64_t client
         cdef Link link
         if outcome == FAILED:
             self.loop.call_exception_handler({"message": "the hub failed while it sent"})
         while True:
-            client = fortepiano_next_verdict(self.hub, &code)
+            client = fortepiano_next_close_order(self.hub, &code)
             if client < 0:
                 return 0
             link = self.links.get(client)
@@ -173,7 +173,7 @@ cdef class Link:
     def __init__(self):
         raise TypeError("links are made by Engine.open")
 
-    # What the event loop calls (asyncio.BufferedProtocol)
+    # Called by the event loop (asyncio.BufferedProtocol)
 
     def connection_made(self, transport):
         self.transport = transport
@@ -183,7 +183,7 @@ cdef class Link:
 
     def buffer_updated(self, Py_ssize_t nbytes):
         fortepiano_feed(self.engine.hub, self.client, <size_t>nbytes)
-        self.turn()
+        self.run_steps()
 
     def eof_received(self):
         return False
@@ -195,15 +195,15 @@ cdef class Link:
         pass
 
     def connection_lost(self, exc):
-        if fortepiano_settle(self.engine.hub, self.client):
-            self.turn()
+        if fortepiano_resume_ending(self.engine.hub, self.client):
+            self.run_steps()
         self.end()
-        # The number of the descriptor is free as soon as this returns.
+        # The descriptor's number may be reused as soon as this returns.
         fortepiano_detach(self.engine.hub, self.client)
         self.engine.links.pop(self.client, None)
         self.transport = None
 
-    # What the server calls
+    # Called by the server
 
     def feed(self, bytes data):
         if self.transport is None:
@@ -211,11 +211,11 @@ cdef class Link:
         fortepiano_feed_copy(
             self.engine.hub, self.client, <const uint8_t *>PyBytes_AsString(data), len(data)
         )
-        self.turn()
+        self.run_steps()
 
     def close(self, uint16_t code, str reason=""):
         self.end()
-        # The number of a lost connection may be somebody else's by now.
+        # The number of a lost connection may belong to another connection by now.
         if self.transport is not None:
             self.engine.owner.close(self.client, code, reason)
 
@@ -235,7 +235,7 @@ cdef class Link:
             self.engine.ended(session)
         return 0
 
-    cdef int turn(self) except -1:
+    cdef int run_steps(self) except -1:
         cdef const uint8_t *data = NULL
         cdef size_t count = 0
         cdef int32_t step
@@ -263,6 +263,6 @@ cdef class Link:
                 else:
                     break
         finally:
-            # A handler that raises must not leave the hub waiting for the end of this turn.
+            # If a handler raises, the hub must still see the end of this turn.
             engine.end_turn()
         return 0

@@ -1,4 +1,4 @@
-/* The C ABI of rust/py/src/ffi.rs, which says what each function does. */
+/* The C ABI of rust/py/src/ffi.rs, where each function is documented. */
 #ifndef FORTEPIANO_CORE_H
 #define FORTEPIANO_CORE_H
 
@@ -18,7 +18,7 @@ int32_t fortepiano_end_turn(fortepiano_hub *hub);
 int32_t fortepiano_flush(fortepiano_hub *hub);
 int32_t fortepiano_wake(fortepiano_hub *hub);
 int64_t fortepiano_resume(fortepiano_hub *hub);
-int32_t fortepiano_settle(fortepiano_hub *hub, uint32_t client);
-int64_t fortepiano_next_verdict(fortepiano_hub *hub, uint16_t *code);
+int32_t fortepiano_resume_ending(fortepiano_hub *hub, uint32_t client);
+int64_t fortepiano_next_close_order(fortepiano_hub *hub, uint16_t *code);
 
 #endif

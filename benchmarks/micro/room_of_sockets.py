@@ -97,9 +97,9 @@ class Stage:
             theirs.setblocking(False)
             link = self.engine.open(Transport(ours), b"")  # type: ignore[arg-type]
             link.session = number
-            self.hub.greet(link.client, self.hub.add_quota(1_000_000, 10_000_000))
+            self.hub.start_session(link.client, self.hub.add_quota(1_000_000, 10_000_000))
             head = b'{"id":"%d","_id":"%d","name":"Anonymous","color":"#000000"' % (number, number)
-            person = self.hub.add_person(self.room, b'"%d"' % number, head, b"1", b"1")
+            person = self.hub.add_participant(self.room, b'"%d"' % number, head, b"1", b"1")
             self.hub.enter(link.client, self.room, person)
             self.ends.append(ours)
             self.peers.append(theirs)

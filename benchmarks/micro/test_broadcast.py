@@ -51,18 +51,18 @@ def test_flush_a_room(
 
 
 @pytest.mark.parametrize("members", [10, 100, 1000])
-def test_send_the_participants(
+def test_tell_who_is_there(
     benchmark: BenchmarkFixture, stage: Callable[[int], Stage], members: int
 ) -> None:
     """Measure the answer to a `ch`: all entries of `ppl`, written to the sender's socket."""
     made = stage(members)
     newcomer, frame = made.links[0], masked(b'[{"m":"ch","_id":"a room"}]')
     before, after = b'[{"m":"ch","ppl":[', b"]}]"
-    payload = len(before) + len(made.hub.people(made.room)) + len(after)
+    payload = len(before) + len(made.hub.participants(made.room)) + len(after)
     header = 4 if payload < 65_536 else 10
 
     def answer(_raw: bytes) -> None:
-        made.hub.tell_people(newcomer.client, made.room, before, after)
+        made.hub.send_participants(newcomer.client, made.room, before, after)
 
     def join() -> None:
         made.send(newcomer, frame)

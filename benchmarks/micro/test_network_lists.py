@@ -5,7 +5,7 @@ import random
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from fortepiano.native import Bans, Listing, Listings
+from fortepiano.native import Bans, NetworkTable, ParsedNetworks
 
 ASKED = ["203.0.113.77", "18.44.9.1", "2a03:2880:f11c:8183::25de", "2001:db8::1"]
 """Addresses that by chance are in some of the mixed networks, or in none."""
@@ -22,18 +22,18 @@ def test_look_an_address_up_among_mixed_networks(benchmark: BenchmarkFixture, ad
 @pytest.mark.parametrize("address", ASKED)
 def test_look_an_address_up_in_lists(benchmark: BenchmarkFixture, address: str) -> None:
     networks = mixed()
-    lists = [Listing("\n".join(networks[part::4]).encode()) for part in range(4)]
-    benchmark(Listings(lists).around, address)
+    lists = [ParsedNetworks("\n".join(networks[part::4]).encode()) for part in range(4)]
+    benchmark(NetworkTable(lists).around, address)
 
 
 def test_read_a_list(benchmark: BenchmarkFixture) -> None:
     file = "\n".join(mixed()).encode()
-    assert len(benchmark(Listing, file)) == 100_000
+    assert len(benchmark(ParsedNetworks, file)) == 100_000
 
 
 def test_join_lists(benchmark: BenchmarkFixture) -> None:
-    listing = Listing("\n".join(mixed()).encode())
-    assert len(benchmark(Listings, [listing])) > 90_000
+    listing = ParsedNetworks("\n".join(mixed()).encode())
+    assert len(benchmark(NetworkTable, [listing])) > 90_000
 
 
 def mixed() -> list[str]:

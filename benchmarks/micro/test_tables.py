@@ -24,7 +24,7 @@ def test_look_a_ban_up(benchmark: BenchmarkFixture) -> None:
     assert until == 99_008
 
 
-def test_look_up_a_user_who_is_not_banned(benchmark: BenchmarkFixture) -> None:
+def test_look_up_somebody_who_is_not_banned(benchmark: BenchmarkFixture) -> None:
     bans = Bans()
     for number in range(100_000):
         bans.add(f"room {number % 1000}", f"{number:024x}", number + 1)

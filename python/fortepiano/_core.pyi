@@ -164,10 +164,10 @@ class Bans:
             ValueError: It is neither an address nor a network.
         """
 
-    def until(self, scope: str, user: str, now_ms: int) -> int | None:
+    def banned_until(self, scope: str, user: str, now_ms: int) -> int | None:
         """Return when the ban ends (`PERMANENT` for never), or None if he is not banned now."""
 
-    def until_address(self, address: str, now_ms: int) -> int | None:
+    def address_banned_until(self, address: str, now_ms: int) -> int | None:
         """Return when the ban of an address ends, None if it is not banned now.
 
         The smallest network around it decides whose ban is in force. What is no IP address, such
@@ -190,11 +190,11 @@ class Bans:
     def prune(self, now_ms: int) -> int:
         """Forget the bans that have ended and return their number."""
 
-    def of(self, scope: str) -> list[tuple[str, int]]:
+    def bans_of(self, scope: str) -> list[tuple[str, int]]:
         """List users and ends of one scope's bans, ended ones included until they are pruned."""
 
 @final
-class Listing:
+class ParsedNetworks:
     """What stands in a file of networks.
 
     A line has an address, a network or a range such as `192.0.2.0 - 192.0.2.9`, then perhaps more
@@ -206,7 +206,7 @@ class Listing:
         file: The file.
     """
 
-    def __new__(cls, file: bytes) -> Listing: ...
+    def __new__(cls, file: bytes) -> ParsedNetworks: ...
     def __len__(self) -> int:
         """Return the number of networks; one that is named twice counts twice."""
 
@@ -222,7 +222,7 @@ class Listing:
         """Return the networks, as `203.0.113.7`, `203.0.113.0/24` or `2001:db8::/32`."""
 
 @final
-class Listings:
+class NetworkTable:
     """Several lists of networks in one table; it never changes, another one takes its place.
 
     Args:
@@ -232,7 +232,7 @@ class Listings:
         ValueError: There are more.
     """
 
-    def __new__(cls, lists: list[Listing]) -> Listings: ...
+    def __new__(cls, lists: list[ParsedNetworks]) -> NetworkTable: ...
     def __len__(self) -> int:
         """Return the number of networks, each counted once."""
 
@@ -258,8 +258,8 @@ class Throttle:
         connects: Connections of a place: how many at once, and how many more per second.
         rooms: Rooms that it makes; likewise.
         failures: Tokens of it that are none; likewise.
-        newcomers: New users of a place in any hour.
-        places: How many places are remembered; of more only those with sockets.
+        new_users: New users of a subscriber in any hour.
+        subscribers: How many subscribers are remembered; of more only those with sockets.
         exempt: ClientAddresses and networks that are not limited.
         standing_at: Milliseconds since 1970 at which a clock for tests stands; None for a clock
             that runs.
@@ -285,24 +285,24 @@ class Throttle:
         connects: tuple[int, float] = ...,  # (20, 5.0)
         rooms: tuple[int, float] = ...,  # (10, 1.0)
         failures: tuple[int, float] = ...,  # (10, 0.1)
-        newcomers: int = 3,
-        places: int = 100000,
+        new_users: int = 3,
+        subscribers: int = 100000,
         exempt: list[str] = ...,
         standing_at: int | None = None,
     ) -> Throttle: ...
     def __len__(self) -> int:
         """Return how many places are remembered."""
 
-    def turn_clock(self, seconds: float) -> None:
+    def advance_clock(self, seconds: float) -> None:
         """Turn a standing clock on; a running one takes no notice."""
 
-    def adopt(self, other: Throttle) -> None:
+    def apply_settings(self, other: Throttle) -> None:
         """Go by another throttle's numbers from now on; what has been counted stays."""
 
     def connect(self, address: str) -> int:
         """Tell whether an address may connect: one of the four answers."""
 
-    def look(self, address: str) -> int:
+    def peek(self, address: str) -> int:
         """Return what `connect` would; nothing is counted."""
 
     def release(self, address: str) -> None:
@@ -311,13 +311,13 @@ class Throttle:
     def open_room(self, address: str) -> bool:
         """Tell whether an address may make a room, and count it if so."""
 
-    def fail(self, address: str) -> bool:
+    def count_failure(self, address: str) -> bool:
         """Count a token that is none; false where there were too many before."""
 
     def may_fail(self, address: str) -> bool:
         """Tell whether `fail` would say so, and count nothing."""
 
-    def welcome(self, address: str) -> bool:
+    def admit_new_user(self, address: str) -> bool:
         """Tell whether an address may bring a new user, and count him if so."""
 
     def prune(self) -> int:
@@ -457,19 +457,19 @@ class Hub:
         """Where the hub lies in memory, for the Cython link."""
 
     @property
-    def postponed(self) -> int:
+    def deferred(self) -> int:
         """How many connections sent what Python handles in a later turn of the loop."""
 
     def fileno(self) -> int:
         """Returns the descriptor that an event loop watches for reading; then `wake` is due."""
 
-    def stamp(self) -> int:
+    def now_ms(self) -> int:
         """Returns the time in milliseconds since 1970; it never jumps."""
 
-    def turn_clock(self, seconds: float) -> None:
+    def advance_clock(self, seconds: float) -> None:
         """Turns a standing clock on; a running one takes no notice."""
 
-    def adopt(self, other: Hub) -> None:
+    def apply_settings(self, other: Hub) -> None:
         """Goes by the numbers that another hub was made with; nobody is disconnected."""
 
     def set_notice(self, refusal: _Refusal, payload: bytes) -> None:
@@ -485,7 +485,7 @@ class Hub:
             ValueError: For any other refusal.
         """
 
-    def may_tell_why(self, client: int, refusal: _Refusal) -> bool:
+    def may_notify(self, client: int, refusal: _Refusal) -> bool:
         """Returns whether a client may be told now why something was refused.
 
         If so, it is told and may not be told again for `notice_gap_seconds`. `quota` and `t` share
@@ -501,7 +501,7 @@ class Hub:
     def detach(self, client: int) -> None:
         """Forgets a client."""
 
-    def greet(self, client: int, quota: int) -> None:
+    def start_session(self, client: int, quota: int) -> None:
         """Lets a client play, on this quota."""
 
     def meter(self, client: int, address: str = "") -> None:
@@ -512,19 +512,19 @@ class Hub:
             address: Where it comes from; how often `t` comes from there is bounded too.
         """
 
-    def privilege(self, client: int, plays_anywhere: bool, unlimited: bool) -> None:
+    def set_privileges(self, client: int, plays_anywhere: bool, unlimited: bool) -> None:
         """Frees a client from `crownsolo` and mutes, from the rate limit of `t`, or from both."""
 
-    def tell_raw(self, client: int, data: bytes) -> None:
+    def send_raw(self, client: int, data: bytes) -> None:
         """Queues finished bytes for one client, after all that it has been told."""
 
-    def tell(self, client: int, payload: bytes) -> None:
+    def send(self, client: int, payload: bytes) -> None:
         """Queues a JSON array for one client, after all that it has been told."""
 
-    def tell_binary(self, client: int, payload: bytes) -> None:
+    def send_binary(self, client: int, payload: bytes) -> None:
         """Queues a binary message for one client, after all that it has been told."""
 
-    def tell_people(
+    def send_participants(
         self, client: int, room: int, before: bytes, after: bytes, sees_all: bool = False
     ) -> None:
         """Queues a text with the entries of a room's `ppl` between two parts.
@@ -532,16 +532,16 @@ class Hub:
         Hidden people are among them if the client `sees_all`; it always sees itself.
         """
 
-    def say(self, room: int, payload: bytes, except_client: int = -1) -> None:
+    def broadcast(self, room: int, payload: bytes, except_client: int = -1) -> None:
         """Says a JSON array to all in a room, but for one client."""
 
-    def mention(self, room: int, payload: bytes, except_client: int = -1) -> None:
+    def broadcast_soon(self, room: int, payload: bytes, except_client: int = -1) -> None:
         """Says something that can wait until `rest_seconds` after the room's last flush.
 
         What else is said meanwhile takes it along, and the first one after quiet goes at once.
         """
 
-    def say_people(self, room: int, before: bytes, after: bytes) -> None:
+    def broadcast_participants(self, room: int, before: bytes, after: bytes) -> None:
         """Says a text with the entries of a room's `ppl` between two parts."""
 
     def close(self, client: int, code: int, reason: str = "") -> None:
@@ -553,10 +553,10 @@ class Hub:
     def close_room(self, room: int) -> None:
         """Forgets a room."""
 
-    def guard_room(self, room: int, solo: bool, holder: int) -> None:
+    def set_players(self, room: int, solo: bool, holder: int) -> None:
         """Says who may play: all, or with `solo` the person `holder` only (-1 for nobody)."""
 
-    def add_person(self, room: int, id: bytes, head: bytes, x: bytes, y: bytes) -> int:
+    def add_participant(self, room: int, id: bytes, head: bytes, x: bytes, y: bytes) -> int:
         """Puts somebody into a room's `ppl` and returns his number.
 
         Args:
@@ -567,22 +567,22 @@ class Hub:
             y: As `x`.
         """
 
-    def update_person(self, person: int, head: bytes) -> None:
+    def update_participant(self, participant: int, head: bytes) -> None:
         """Changes somebody's entry of `ppl`."""
 
-    def mark_person(self, person: int, muted: bool, hidden: bool) -> None:
+    def set_participant_flags(self, participant: int, muted: bool, hidden: bool) -> None:
         """Says whether somebody may play, and whether others see him."""
 
-    def remove_person(self, person: int) -> None:
+    def remove_participant(self, participant: int) -> None:
         """Takes somebody out of `ppl`, after his clients have left."""
 
-    def position(self, person: int) -> tuple[bytes, bytes] | None:
+    def position(self, participant: int) -> tuple[bytes, bytes] | None:
         """Returns where somebody's cursor is: x and y as JSON, as his client wrote them."""
 
-    def people(self, room: int) -> bytes:
+    def participants(self, room: int) -> bytes:
         """Returns the entries of a room's `ppl`, separated by commas."""
 
-    def enter(self, client: int, room: int, person: int) -> None:
+    def enter(self, client: int, room: int, participant: int) -> None:
         """Puts a client into a room as a tab of a person; it hears what is said from now on."""
 
     def leave(self, client: int) -> None:
@@ -638,7 +638,7 @@ def pack_clock(hub: Hub) -> tuple[int, int, int]:
 def unpack_clock(hub: Hub, anchor: int, now: int, next_quota_tick: int) -> None:
     """Lets a hub's clock go on where another one stands; nobody must be connected yet."""
 
-def write_moves(hub: Hub) -> None:
+def flush_pointers(hub: Hub) -> None:
     """Says all positions of cursors that wait for their time."""
 
 def pack_client(hub: Hub, client: int) -> dict[str, Any] | None:

@@ -52,7 +52,7 @@ class Engine:
             data: The first bytes to send: the answer to the upgrade request.
         """
 
-    def take_over(self, client: int) -> Link:
+    def adopt(self, client: int) -> Link:
         """Makes a link of a connection that the hub has taken over from another process.
 
         It is to be the protocol of a transport that is made for its socket.

@@ -1,4 +1,4 @@
-//! Compiles ext/_link.pyx into this crate's shared object: Cython to C, C to a static library.
+//! Compile ext/_link.pyx into this crate's shared object: Cython to C, C to a static library.
 
 use std::env;
 use std::path::PathBuf;
@@ -39,8 +39,8 @@ fn main() {
         .file(&generated)
         .include(String::from_utf8_lossy(&include.stdout).trim())
         .include(&ext)
-        // The module's entry point is forwarded from Rust, because a static library's symbols are
-        // not exported from the shared object by themselves.
+        // The module's entry point is forwarded from Rust: the shared object does not export the
+        // symbols of a static library by itself.
         .define("PyInit__link", "fortepiano_init_link")
         .define("CYTHON_EXTERN_C", "extern")
         .flag_if_supported("-fno-strict-aliasing")

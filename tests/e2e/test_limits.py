@@ -140,7 +140,7 @@ class TestWhatAClientSends:
         big = frame(BINARY, b"\0" * 60_000)
         for _ in range(40):
             await caller.peer.send(many, big)
-        await caller.say({"m": "t", "e": 5})
+        await caller.send({"m": "t", "e": 5})
         assert (await caller.told("t"))["e"] == 5
 
 
@@ -151,7 +151,7 @@ async def test_an_address_makes_rooms_at_a_bounded_pace(
     landed = []
     for number, caller in enumerate(callers):
         await caller.hello()
-        await caller.say({"m": "ch", "_id": f"bomb {number}"})
+        await caller.send({"m": "ch", "_id": f"bomb {number}"})
         landed.append((await caller.told("ch"))["ch"]["_id"])
     assert landed[:10] == [f"bomb {number}" for number in range(10)]
     assert "test/awkward" in landed

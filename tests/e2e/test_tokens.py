@@ -145,7 +145,7 @@ async def test_no_address_is_written_to_disk_or_into_the_log_unless_it_may_be(
         for caller in callers:
             if caller.status == 101:
                 await caller.hello()
-                await caller.say(
+                await caller.send(
                     {"m": "userset", "set": {"name": "somebody"}},
                     {"m": "ch", "_id": "a room"},
                     {"m": "a", "message": "hello"},

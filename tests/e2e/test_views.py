@@ -97,7 +97,7 @@ class Evenings(RuleBasedStateMachine):
     @rule(tab=any_tab, text=st.sampled_from(["hello", "é🎹", "x" * 512]), answers=st.booleans())
     def say(self, tab: int, text: str, answers: bool) -> None:
         for who in self.step(tab):
-            self.run(self.town.say(who, text, answers=answers))
+            self.run(self.town.send(who, text, answers=answers))
 
     @rule(tab=any_tab, x=st.integers(1, 9999), y=st.floats(1, 100))
     def move(self, tab: int, x: int, y: float) -> None:

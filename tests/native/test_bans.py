@@ -66,48 +66,48 @@ class TestBans:
         bans.add("room", "ann", 10)
         bans.add("room", "bea", None)
         bans.add("other", "cid", 12)
-        assert sorted(bans.of("room")) == [("ann", 10), ("bea", bans.PERMANENT)]
-        assert bans.of("nowhere") == []
+        assert sorted(bans.bans_of("room")) == [("ann", 10), ("bea", bans.PERMANENT)]
+        assert bans.bans_of("nowhere") == []
 
     def test_a_network_bans_the_addresses_in_it(self, bans: Bans) -> None:
         bans.add_network("203.0.113.0/24", 100)
         bans.add_network("2001:db8:7::/48", 200)
         bans.add_network("198.51.100.7", None)
         assert len(bans) == 3
-        assert bans.until_address("203.0.113.255", 99) == 100
-        assert bans.until_address("203.0.113.255", 100) is None
-        assert bans.until_address("203.0.114.0", 0) is None
-        assert bans.until_address("2001:db8:7:ffff::1", 0) == 200
-        assert bans.until_address("2001:db8:8::1", 0) is None
-        assert bans.until_address("198.51.100.7", 0) == bans.PERMANENT
-        assert bans.until_address("198.51.100.8", 0) is None
+        assert bans.address_banned_until("203.0.113.255", 99) == 100
+        assert bans.address_banned_until("203.0.113.255", 100) is None
+        assert bans.address_banned_until("203.0.114.0", 0) is None
+        assert bans.address_banned_until("2001:db8:7:ffff::1", 0) == 200
+        assert bans.address_banned_until("2001:db8:8::1", 0) is None
+        assert bans.address_banned_until("198.51.100.7", 0) == bans.PERMANENT
+        assert bans.address_banned_until("198.51.100.8", 0) is None
 
     def test_the_smallest_network_in_force_decides(self, bans: Bans) -> None:
         bans.add_network("203.0.0.0/16", 30)
         bans.add_network("203.0.113.0/24", 10)
-        assert bans.until_address("203.0.113.1", 9) == 10
-        assert bans.until_address("203.0.113.1", 10) == 30
-        assert bans.until_address("203.0.113.1", 30) is None
+        assert bans.address_banned_until("203.0.113.1", 9) == 10
+        assert bans.address_banned_until("203.0.113.1", 10) == 30
+        assert bans.address_banned_until("203.0.113.1", 30) is None
 
     def test_an_address_is_the_same_in_every_spelling(self, bans: Bans) -> None:
         bans.add_network("203.0.113.99/24", 10)
         bans.add_network("203.0.113.0/24", 20)
         assert len(bans) == 1
-        assert bans.until_address("::ffff:203.0.113.1", 0) == 20
-        assert bans.until_address("::ffff:cb00:7101", 0) == 20
+        assert bans.address_banned_until("::ffff:203.0.113.1", 0) == 20
+        assert bans.address_banned_until("::ffff:cb00:7101", 0) == 20
         assert bans.remove_network("::ffff:203.0.113.0/120")
         assert not bans.remove_network("203.0.113.0/24")
 
     def test_an_interface_is_no_part_of_an_address(self, bans: Bans) -> None:
         bans.add_network("fe80::/64", 10)
-        assert bans.until_address("fe80::1%eth0", 0) == 10
+        assert bans.address_banned_until("fe80::1%eth0", 0) == 10
 
     def test_all_of_ipv6_is_not_ipv4(self, bans: Bans) -> None:
         bans.add_network("::/0", None)
-        assert bans.until_address("2001:db8::1", 0) == bans.PERMANENT
-        assert bans.until_address("203.0.113.1", 0) is None
+        assert bans.address_banned_until("2001:db8::1", 0) == bans.PERMANENT
+        assert bans.address_banned_until("203.0.113.1", 0) is None
         bans.add_network("0.0.0.0/0", 10)
-        assert bans.until_address("203.0.113.1", 0) == 10
+        assert bans.address_banned_until("203.0.113.1", 0) == 10
 
     @pytest.mark.parametrize(
         "text",
@@ -134,13 +134,13 @@ class TestBans:
     def test_what_is_no_address_is_not_banned(self, bans: Bans, text: str) -> None:
         bans.add_network("0.0.0.0/0", None)
         bans.add_network("::/0", None)
-        assert bans.until_address(text, 0) is None
+        assert bans.address_banned_until(text, 0) is None
 
     @pytest.mark.parametrize("name", ["", "\0", "é🎹", "a" * 5000])
     def test_names_may_be_anything(self, bans: Bans, name: str) -> None:
         bans.add(name, name, 10)
         assert bans.banned_until(name, name, 0) == 10
-        assert bans.of(name) == [(name, 10)]
+        assert bans.bans_of(name) == [(name, 10)]
 
 
 class Agreement(RuleBasedStateMachine):
@@ -182,8 +182,8 @@ class Agreement(RuleBasedStateMachine):
 
     @rule(address=addresses, now=times)
     def until_address(self, address: str, now: int) -> None:
-        expected = self.reference.until_address(address, now)
-        assert self.native.until_address(address, now) == expected
+        expected = self.reference.address_banned_until(address, now)
+        assert self.native.address_banned_until(address, now) == expected
 
     @rule(now=times)
     def prune(self, now: int) -> None:
@@ -191,12 +191,12 @@ class Agreement(RuleBasedStateMachine):
 
     @rule(scope=scopes, user=users, now=times)
     def until(self, scope: str, user: str, now: int) -> None:
-        expected = self.reference.until(scope, user, now)
-        assert self.native.until(scope, user, now) == expected
+        expected = self.reference.banned_until(scope, user, now)
+        assert self.native.banned_until(scope, user, now) == expected
 
     @rule(scope=scopes)
     def of(self, scope: str) -> None:
-        assert sorted(self.native.of(scope)) == sorted(self.reference.of(scope))
+        assert sorted(self.native.bans_of(scope)) == sorted(self.reference.bans_of(scope))
 
     @invariant()
     def as_many(self) -> None:

@@ -30,16 +30,16 @@ class House(Stage):
 
     def join(self, *, send_buffer: int | None = None) -> Guest:
         guest = self.open(send_buffer=send_buffer)
-        self.hub.greet(guest.client, self.quota)
+        self.hub.start_session(guest.client, self.quota)
         id = b'"%d"' % guest.client
-        person = self.hub.add_person(self.room, id, b'{"id":' + id, b"200", b"100")
+        person = self.hub.add_participant(self.room, id, b'{"id":' + id, b"200", b"100")
         self.hub.enter(guest.client, self.room, person)
         return guest
 
-    def say(self, *payloads: bytes) -> None:
+    def broadcast(self, *payloads: bytes) -> None:
         """Say something to the room, with the end of a turn after it."""
         for payload in payloads:
-            self.hub.say(self.room, payload)
+            self.hub.broadcast(self.room, payload)
         self.turn()
 
     def pass_time(self, seconds: int) -> None:
@@ -86,9 +86,9 @@ def closes(events: list[Event]) -> list[Event]:
 class TestTurns:
     def test_what_a_turn_brings_goes_out_at_its_end(self, house: House) -> None:
         ann, bea = house.join(), house.join()
-        ann.say(NOTE)
-        ann.say(NOTE)
-        bea.say({"m": "t"})
+        ann.send_messages(NOTE)
+        ann.send_messages(NOTE)
+        bea.send_messages({"m": "t"})
         assert len(house.loop.ready) == 1
         assert bea.read() == 0
         house.loop.run_soon()
@@ -97,16 +97,16 @@ class TestTurns:
 
     def test_a_turn_that_brings_nothing_has_no_flush(self, house: House) -> None:
         ann = house.open()
-        ann.say(NOTE)
+        ann.send_messages(NOTE)
         ann.send(text({"m": "t"})[:5])
         assert house.loop.ready == []
 
     def test_what_is_said_between_turns_wakes_the_loop(self, make: Make) -> None:
         house = make(standing_at=None)
         ann = house.join()
-        house.hub.say(house.room, b"[1]")
+        house.hub.broadcast(house.room, b"[1]")
         house.wait()
-        house.hub.tell(ann.client, b"[2]")
+        house.hub.send(ann.client, b"[2]")
         while not ann.read():
             house.wait()
         while b"[2]" not in ann.bytes:
@@ -116,7 +116,7 @@ class TestTurns:
 
     def test_the_answer_to_the_upgrade_comes_first(self, house: House) -> None:
         ann = house.open(answer=b"HTTP/1.1 101 \r\n\r\n")
-        house.hub.tell(ann.client, b"[1]")
+        house.hub.send(ann.client, b"[1]")
         house.turn()
         ann.read()
         assert bytes(ann.bytes) == b"HTTP/1.1 101 \r\n\r\n" + native.frame_bytes(TEXT, b"[1]")
@@ -133,8 +133,8 @@ class TestTurns:
         ann, bea = house.join(), house.join(send_buffer=SMALL)
         for index in range(700):
             for guest in (ann, bea):
-                house.hub.tell(guest.client, b"[%d]" % index)
-            house.hub.say(house.room, b"[%d.5]" % index)
+                house.hub.send(guest.client, b"[%d]" % index)
+            house.hub.broadcast(house.room, b"[%d.5]" % index)
         expected = texts(*(b"[%d%b]" % (index // 2, b".5" * (index % 2)) for index in range(1400)))
         house.settle()
         assert ann.events() == expected
@@ -147,38 +147,38 @@ class TestPacing:
     def test_after_a_flush_the_room_rests(self, make: Make) -> None:
         house = make(**self.REST, rest_seconds=3600)
         ann, bea = house.join(), house.join()
-        house.say(b"x" * 100_000)
+        house.broadcast(b"x" * 100_000)
         assert lengths(bea.hear()) == [100_000]
-        ann.say(NOTE)
+        ann.send_messages(NOTE)
         assert house.loop.ready == []
-        house.hub.say(house.room, b"[1]")
+        house.hub.broadcast(house.room, b"[1]")
         assert bea.hear() == []
 
     def test_a_private_word_takes_along_what_waits(self, make: Make) -> None:
         house = make(**self.REST, rest_seconds=3600)
         ann, bea = house.join(), house.join()
-        house.say(b"x" * 100_000)
+        house.broadcast(b"x" * 100_000)
         house.settle()
         assert lengths(ann.events() + bea.events()) == [100_000, 100_000]
-        house.say(b"[1]")
-        house.hub.tell(bea.client, b"[2]")
+        house.broadcast(b"[1]")
+        house.hub.send(bea.client, b"[2]")
         assert (ann.hear(), bea.hear()) == ([], texts(b"[1]", b"[2]"))
 
     def test_other_rooms_do_not_rest(self, make: Make) -> None:
         house = make(**self.REST, rest_seconds=3600)
         ann = house.join()
-        house.say(b"x" * 100_000)
+        house.broadcast(b"x" * 100_000)
         house.room = house.hub.open_room()
         bea = house.join()
-        house.say(b"[1]")
+        house.broadcast(b"[1]")
         assert bea.hear() == texts(b"[1]")
         assert lengths(ann.hear()) == [100_000]
 
     def test_the_alarm_ends_the_rest(self, make: Make) -> None:
         house = make(**self.REST, rest_seconds=0.05)
         ann = house.join()
-        house.say(b"x" * 100_000)
-        house.say(b"[1]")
+        house.broadcast(b"x" * 100_000)
+        house.broadcast(b"[1]")
         while b"[1]" not in ann.bytes:
             house.wait()
             ann.read()
@@ -188,7 +188,7 @@ class TestPacing:
         house = make(standing_at=None, rest_seconds=0)
         ann = house.join()
         for index in range(5):
-            house.say(b"[%d]" % index)
+            house.broadcast(b"[%d]" % index)
             ann.read()
             assert ann.events() == texts(b"[%d]" % index)
 
@@ -198,16 +198,16 @@ class TestFullSockets:
 
     def test_go_on_where_they_were(self, house: House) -> None:
         ann, bea = house.join(send_buffer=SMALL), house.join()
-        house.say(b"a" * 10_000, b"b" * 10)
-        house.hub.tell(ann.client, b"c" * 10_000)
-        house.say(b"d" * 10)
+        house.broadcast(b"a" * 10_000, b"b" * 10)
+        house.hub.send(ann.client, b"c" * 10_000)
+        house.broadcast(b"d" * 10)
         assert lengths(bea.hear()) == [10_000, 10, 10]
         assert lengths(ann.events()) == [10_000, 10, 10_000, 10]
 
     def test_are_watched_until_they_take_bytes_again(self, make: Make) -> None:
         house = make(standing_at=None)
         ann = house.join(send_buffer=SMALL)
-        house.say(b"a" * 30_000)
+        house.broadcast(b"a" * 30_000)
         while house.hub.lag(ann.client):
             assert ann.read()
             house.wait()
@@ -218,13 +218,13 @@ class TestFullSockets:
     @pytest.mark.parametrize("end", ["dismiss", "leave", "twice", "peer", "violation", "late"])
     def test_never_cut_a_frame(self, house: House, end: str, private: bool) -> None:
         ann = house.join(send_buffer=SMALL)
-        house.say(b"[1]")
+        house.broadcast(b"[1]")
         if private:
-            house.hub.tell(ann.client, b"x" * 9_000)
-            house.hub.tell(ann.client, b"[lost]")
+            house.hub.send(ann.client, b"x" * 9_000)
+            house.hub.send(ann.client, b"[lost]")
         else:
-            house.hub.say(house.room, b"x" * 9_000)
-        house.say(b"[lost]" * 100)
+            house.hub.broadcast(house.room, b"x" * 9_000)
+        house.broadcast(b"[lost]" * 100)
         match end:
             case "dismiss":
                 house.dismiss(ann.client, 1013)
@@ -256,23 +256,23 @@ class TestFullSockets:
 
     def test_that_are_free_lose_nothing_by_a_close(self, house: House) -> None:
         ann = house.join()
-        house.hub.say(house.room, b"[1]")
-        house.hub.tell(ann.client, b"[2]")
+        house.hub.broadcast(house.room, b"[1]")
+        house.hub.send(ann.client, b"[2]")
         house.dismiss(ann.client, 4000, "why")
         assert ann.hear() == [*texts(b"[1]", b"[2]"), ("close", 4000, b"why")]
 
     def test_leave_a_room_with_all_that_they_are_owed(self, house: House) -> None:
         ann = house.join(send_buffer=SMALL)
-        house.say(b"a" * 9_000, b"b" * 9_000)
+        house.broadcast(b"a" * 9_000, b"b" * 9_000)
         house.hub.leave(ann.client)
-        house.say(b"[never]")
-        house.hub.tell(ann.client, b"c" * 9_000)
+        house.broadcast(b"[never]")
+        house.hub.send(ann.client, b"c" * 9_000)
         assert lengths(ann.hear()) == [9_000] * 3
 
     def test_give_their_number_to_a_stranger_without_a_past(self, house: House) -> None:
         ann, bea = house.join(send_buffer=SMALL), house.join()
-        house.say(b"a" * 9_000)
-        house.hub.tell(ann.client, b"[old]")
+        house.broadcast(b"a" * 9_000)
+        house.hub.send(ann.client, b"[old]")
         number, link = ann.client, ann.link
         ann.vanish()
         assert house.hub.lag(number) == 0
@@ -282,7 +282,7 @@ class TestFullSockets:
         link.close(4000, "to whom it may concern")
         link.feed(text(NOTE))
         link.abort()
-        house.say(b"[new]")
+        house.broadcast(b"[new]")
         assert stranger.hear() == texts(b"[new]")
         assert lengths(bea.events()) == [9_000, 5]
 
@@ -294,7 +294,7 @@ class TestSlowReaders:
         lags = []
         heard = 0
         for _ in range(200):
-            house.say(b"x" * 1_000)
+            house.broadcast(b"x" * 1_000)
             lags.append(house.hub.lag(ann.client))
             heard += bea.read()
         assert 48_000 < max(lags) <= 50_000
@@ -311,7 +311,7 @@ class TestSlowReaders:
         house = make(lag_soft_bytes=20_000, lag_hard_bytes=50_000)
         ann = house.open(send_buffer=SMALL)
         for _ in range(100):
-            house.hub.tell(ann.client, b"x" * 1_000)
+            house.hub.send(ann.client, b"x" * 1_000)
             house.turn()
         assert house.ended == [ann.client]
         assert house.hub.stats()["slow"] == 1
@@ -320,16 +320,16 @@ class TestSlowReaders:
     def test_that_are_slow_in_two_ways_are_counted_once(self, make: Make) -> None:
         house = make(lag_hard_bytes=20_000)
         ann = house.join(send_buffer=SMALL)
-        house.say(b"x" * 10_000)
-        house.hub.tell(ann.client, b"x" * 10_000)
-        house.hub.say(house.room, b"x" * 10_000)
+        house.broadcast(b"x" * 10_000)
+        house.hub.send(ann.client, b"x" * 10_000)
+        house.hub.broadcast(house.room, b"x" * 10_000)
         house.turn(11)
         assert house.hub.stats()["slow"] == 1
         assert closes(ann.hear()) == [("close", 1013, b"")]
 
     def test_are_closed_when_their_socket_stands_still(self, house: House) -> None:
         ann, bea = house.join(send_buffer=SMALL), house.join()
-        house.say(b"x" * 30_000)
+        house.broadcast(b"x" * 30_000)
         for _ in range(9):
             house.turn(1)
         assert house.ended == []
@@ -340,7 +340,7 @@ class TestSlowReaders:
         for _ in range(2):
             house.turn(1)
         assert house.ended == [ann.client]
-        house.say(b"[1]")
+        house.broadcast(b"[1]")
         assert lengths(bea.hear()) == [30_000, 3]
         assert closes(ann.events()) == [("close", 1013, b"")]
 
@@ -349,8 +349,8 @@ class TestSlowReaders:
         ann, bea = house.join(send_buffer=SMALL), house.join()
         cid = house.join()
         for index in range(100):
-            bea.say(NOTE, {"m": "m", "x": index, "y": 0}, NOTE)
-            house.hub.tell(ann.client, b"[%d]" % index)
+            bea.send_messages(NOTE, {"m": "m", "x": index, "y": 0}, NOTE)
+            house.hub.send(ann.client, b"[%d]" % index)
             house.turn()
         house.settle()
         everything = [told for told in payloads(cid.events()) if b'"m":"m"' not in told]
@@ -362,13 +362,13 @@ class TestSlowReaders:
         assert [told for told in heard if told in private] == private
         assert 0 < len(moves) < 50
         assert house.hub.stats()["spared"] == 100 - len(moves)
-        bea.say({"m": "m", "x": 100, "y": 0})
+        bea.send_messages({"m": "m", "x": 100, "y": 0})
         assert ann.hear() == cid.hear()
 
     def test_that_vanish_are_dropped(self, house: House) -> None:
         ann, bea = house.join(), house.join()
         ann.end.close()
-        house.say(b"[1]")
+        house.broadcast(b"[1]")
         house.turn()
         assert ann.is_aborted
         assert ann.is_lost
@@ -400,7 +400,7 @@ class TestSilence:
         house = make(ping_seconds=1000)
         ann, bea = house.open(), house.join()
         for _ in range(30):
-            ann.say({"m": "t"})
+            ann.send_messages({"m": "t"})
             house.turn(1)
         assert house.ended == []
         house.pass_time(1)
@@ -412,8 +412,8 @@ class TestSilence:
         house = make(ping_seconds=1000, silence_seconds=60)
         ann, bea = house.join(), house.join()
         house.pass_time(59)
-        ann.say({"m": "t"})
-        bea.say(NOTE)
+        ann.send_messages({"m": "t"})
+        bea.send_messages(NOTE)
         house.pass_time(3)
         assert house.ended == [bea.client]
         assert closes(bea.hear()) == [("close", 4004, b"")]
@@ -445,7 +445,7 @@ ENDS: dict[str, Callable[[House, Guest], object]] = {
     "abort": lambda house, guest: guest.link.abort(),
     "lost": lambda house, guest: guest.vanish(),
     "verdict": lambda house, guest: house.pass_time(32),
-    "its own message": lambda house, guest: guest.say({"m": "end"}, {"m": "end"}),
+    "its own message": lambda house, guest: guest.send_messages({"m": "end"}, {"m": "end"}),
 }
 
 
@@ -471,7 +471,7 @@ class TestEnds:
     def test_without_a_session_nobody_is_told(self, house: House) -> None:
         guest = house.open()
         guest.link.session = None
-        guest.say({"m": "hi"})
+        guest.send_messages({"m": "hi"})
         guest.link.close(4000)
         guest.vanish()
         assert (house.received, house.ended) == ([], [])
@@ -548,16 +548,16 @@ class TestSettings:
 
     def test_a_running_clock_takes_no_notice_of_turns(self) -> None:
         hub = native.Hub()
-        before = hub.stamp()
-        hub.turn_clock(1e6)
-        assert hub.stamp() - before < 1e6
+        before = hub.now_ms()
+        hub.advance_clock(1e6)
+        assert hub.now_ms() - before < 1e6
 
     def test_counters(self, make: Make) -> None:
         house = make(move_seconds=0.04)
         ann, bea = house.join(), house.join()
-        ann.say(NOTE, {"m": "m", "x": 1, "y": 1}, {"m": "m", "x": 2, "y": 2})
-        house.hub.guard_room(house.room, True, -1)
-        ann.say(NOTE)
+        ann.send_messages(NOTE, {"m": "m", "x": 1, "y": 1}, {"m": "m", "x": 2, "y": 2})
+        house.hub.set_players(house.room, True, -1)
+        ann.send_messages(NOTE)
         house.settle()
         sent = sum(len(native.frame_bytes(TEXT, told)) for told in payloads(bea.events()))
         stats = house.hub.stats()
@@ -602,7 +602,7 @@ class TestSettings:
             "queue_bytes": 0,
             "longest_queue_bytes": 0,
         }
-        house.say(b"x" * 60_000)
+        house.broadcast(b"x" * 60_000)
         owed = house.hub.lag(ann.client)
         stands = house.hub.gauges()
         assert owed > 0

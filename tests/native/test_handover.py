@@ -82,9 +82,9 @@ class House:
         link.session = Session(link.client, link, user_id, **more)
         return link
 
-    def say(self, link: Link, text: str) -> None:
+    def send_messages(self, link: Link, text: str) -> None:
         link.feed(frame(TEXT, text.encode()))
-        while self.context.hub.postponed:
+        while self.context.hub.deferred:
             self.engine.flush()
 
     def capture(self) -> State:
@@ -127,18 +127,18 @@ def test_what_was_restored_tells_the_same(settings: config.Settings, wires: list
         first.context.throttle.connect(f"192.0.2.{number}")
     for link in (ann, ben, eve):
         first.context.hub.meter(link.client)
-        first.say(link, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
-    first.say(ann, '[{"m":"chset","set":{"color":"#112233","crownsolo":true}}]')
-    first.say(ann, '[{"m":"m","x":1,"y":"2"}]')
-    first.say(ann, f'[{{"m":"mute","_id":"{"b" * 24}","notes":true}}]')
-    first.say(ann, '[{"m":"a","message":"hello"},{"m":"n","t":1,"n":[{"n":"c3"}]}]')
-    first.say(ann, f'[{{"m":"coowner","_id":"{"c" * 24}","on":true}}]')
-    first.say(ben, '[{"m":"+ls"},{"m":"+custom"}]')
-    first.say(ben, '[{"m":"ch","_id":"test/elsewhere"},{"m":"ch","_id":"duets"}]')
+        first.send_messages(link, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
+    first.send_messages(ann, '[{"m":"chset","set":{"color":"#112233","crownsolo":true}}]')
+    first.send_messages(ann, '[{"m":"m","x":1,"y":"2"}]')
+    first.send_messages(ann, f'[{{"m":"mute","_id":"{"b" * 24}","notes":true}}]')
+    first.send_messages(ann, '[{"m":"a","message":"hello"},{"m":"n","t":1,"n":[{"n":"c3"}]}]')
+    first.send_messages(ann, f'[{{"m":"coowner","_id":"{"c" * 24}","on":true}}]')
+    first.send_messages(ben, '[{"m":"+ls"},{"m":"+custom"}]')
+    first.send_messages(ben, '[{"m":"ch","_id":"test/elsewhere"},{"m":"ch","_id":"duets"}]')
     first.context.directory.rooms["duets"].claims.add("e" * 24, first.context.now(), 10_000)
     dropped = Wire()
     gone = first.open(dropped, "d" * 24)
-    first.say(gone, '[{"m":"hi"},{"m":"ch","_id":"solo"}]')
+    first.send_messages(gone, '[{"m":"hi"},{"m":"ch","_id":"solo"}]')
     gone.connection_lost(None)
     dropped.close()
     room = first.context.directory.rooms["duets"]
@@ -147,7 +147,7 @@ def test_what_was_restored_tells_the_same(settings: config.Settings, wires: list
     assert crown is not None
     user: User = first.context.directory.users["a" * 24]
     user.tag, user.flags, user.is_hidden = {"text": "x", "color": "#fff"}, {"a": 1}, True
-    first.say(ben, '[{"m":"userset","set":{"afk":true}}]')
+    first.send_messages(ben, '[{"m":"userset","set":{"afk":true}}]')
     first.context.world.mark(user.participations[0])
 
     state = first.capture()
@@ -173,7 +173,7 @@ def test_what_was_restored_tells_the_same(settings: config.Settings, wires: list
 def test_of_an_older_version_nobody_is_away(settings: config.Settings, wires: list[Wire]) -> None:
     first = House(settings)
     ann = first.open(wires[0], "a" * 24)
-    first.say(ann, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
+    first.send_messages(ann, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
     plain: dict[str, Any] = msgspec.msgpack.decode(encode(first.capture()))
     for user in plain["users"]:
         del user["is_afk"]
@@ -187,7 +187,7 @@ def test_rooms_of_an_older_version_say_what_every_room_says(
 ) -> None:
     first = House(settings)
     ann = first.open(wires[0], "a" * 24)
-    first.say(ann, '[{"m":"hi"},{"m":"ch","_id":"duets","set":{"noindex":true}}]')
+    first.send_messages(ann, '[{"m":"hi"},{"m":"ch","_id":"duets","set":{"noindex":true}}]')
     plain: dict[str, Any] = msgspec.msgpack.decode(encode(first.capture()))
     for room in plain["rooms"]:
         del room["settings"]["allowBots"]
@@ -210,12 +210,12 @@ def test_whoever_is_away_finds_the_crown_with_the_next_server(
         first.open(wire, letter * 24) for wire, letter in zip(wires, "aba", strict=False)
     )
     for link in (ann, ben):
-        first.say(link, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
+        first.send_messages(link, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
     ann.connection_lost(None)
     plain: dict[str, Any] = msgspec.msgpack.decode(encode(first.capture()))
     second = House(settings)
     _, link = second.go_on_for(first.capture(), [wires[1], wires[2]])
-    second.say(link, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
+    second.send_messages(link, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
     duets = second.context.directory.rooms["duets"]
     assert duets.holder is not None and duets.holder.id == duets.maker == "a" * 24
     assert again.session.user is None
@@ -234,9 +234,9 @@ def test_what_somebody_has_sent_counts_with_the_next_server(
     first = House(settings)
     links = [first.open(wire, "a" * 24) for wire in wires[:2]]
     waiting = first.open(wires[2], "b" * 24)
-    first.say(waiting, '[{"m":"devices"},{"m":"devices"}]')
+    first.send_messages(waiting, '[{"m":"devices"},{"m":"devices"}]')
     for link in links:
-        first.say(link, '[{"m":"hi"},{"m":"ch","_id":"duets"},{"m":"a","message":"x"}]')
+        first.send_messages(link, '[{"m":"hi"},{"m":"ch","_id":"duets"},{"m":"a","message":"x"}]')
     state = first.capture()
     (told,) = [user for user in state.users if user.id == "a" * 24]
     assert told.buckets is not None and {"hi", "ch", "a"} <= told.buckets.keys()
@@ -274,8 +274,8 @@ def test_names_of_an_older_version_get_the_form_of_this_one(
         first.open(wire, letter * 24) for wire, letter in zip(wires, "abc", strict=False)
     )
     for link, room in ((ann, "one"), (ben, "two"), (eve, "three")):
-        first.say(link, f'[{{"m":"hi"}},{{"m":"ch","_id":"{room}"}}]')
-        first.say(link, '[{"m":"a","message":"hi"}]')
+        first.send_messages(link, f'[{{"m":"hi"}},{{"m":"ch","_id":"{room}"}}]')
+        first.send_messages(link, '[{"m":"a","message":"hi"}]')
     state = first.capture()
     names = {"one": "Caf\u00e9", "two": "Cafe\u0301\u200b", "three": "lobby "}
     for room in state.rooms:
@@ -312,8 +312,8 @@ def test_a_crown_that_lies_on_the_floor_lies_there_still(
     first = House(settings)
     ann, ben = (first.open(wire, letter * 24) for wire, letter in zip(wires, "ab", strict=False))
     for link in (ann, ben):
-        first.say(link, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
-    first.say(ann, '[{"m":"m","x":30,"y":40},{"m":"chown"}]')
+        first.send_messages(link, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
+    first.send_messages(ann, '[{"m":"m","x":30,"y":40},{"m":"chown"}]')
     before = first.context.directory.rooms["duets"].crown
     assert before is not None and before.holder is None and before.start == (30.0, 40.0)
     second = House(settings)
@@ -350,7 +350,7 @@ def test_a_half_sent_frame_is_sent_to_its_end(settings: config.Settings, wires: 
     expected = b""
     for number in range(20):
         payload = b'["%b"]' % (b"%02d" % number * 1000)
-        first.context.hub.tell(link.client, payload)
+        first.context.hub.send(link.client, payload)
         expected += b"\x81\x7e" + len(payload).to_bytes(2) + payload
     first.engine.flush()
     owed = first.context.hub.lag(link.client)
@@ -374,7 +374,7 @@ def test_a_half_sent_frame_is_sent_to_its_end(settings: config.Settings, wires: 
 def test_a_state_of_nonsense_is_refused(settings: config.Settings, wires: list[Wire]) -> None:
     house = House(settings)
     link = house.open(wires[0], "a" * 24)
-    house.say(link, '[{"m":"hi"}]')
+    house.send_messages(link, '[{"m":"hi"}]')
     state = house.capture()
     state.links[0].packed["phase"] = "asleep"
     second = House(settings)
@@ -429,15 +429,15 @@ class TestChannel:
         ours, theirs = Channel.pair()
         other = Channel(theirs)
         with pytest.raises(ChannelError, match="too long"):
-            other.hear(Reply, 0.01)
-        ours.say(Offer(1, {}), 5)
-        assert other.hear(Offer, 5) == Offer(1, {})
+            other.receive_message(Reply, 0.01)
+        ours.send_message(Offer(1, {}), 5)
+        assert other.receive_message(Offer, 5) == Offer(1, {})
         ours.send(b"\xc1", (), 5)
         with pytest.raises(ChannelError, match="not understood"):
-            other.hear(Reply, 5)
+            other.receive_message(Reply, 5)
         ours.close()
         with pytest.raises(ChannelError, match="ended"):
-            other.hear(Reply, 5)
+            other.receive_message(Reply, 5)
         with pytest.raises(ChannelError, match="ended"):
-            other.say(Reply(), 5)
+            other.send_message(Reply(), 5)
         other.close()

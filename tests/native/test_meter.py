@@ -46,16 +46,16 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Theatre]:
 class TestMessages:
     def test_a_burst_passes_and_one_more_ends_it(self, stage: Theatre) -> None:
         guest = opened(stage)
-        guest.say(*[COLD] * 20)
+        guest.send_messages(*[COLD] * 20)
         assert guest.hear() == []
         assert len(stage.received) == 20
-        guest.say(COLD)
+        guest.send_messages(COLD)
         assert guest.hear() == TOO_MANY_MESSAGES
         assert stage.ended == [guest.client]
 
     def test_of_a_frame_that_is_too_much_nothing_is_handled(self, stage: Theatre) -> None:
         guest = opened(stage)
-        guest.say(*[COLD] * 21)
+        guest.send_messages(*[COLD] * 21)
         assert guest.hear() == TOO_MANY_MESSAGES
         assert stage.received == []
 
@@ -67,12 +67,12 @@ class TestMessages:
 
     def test_they_come_back_with_time(self, stage: Theatre) -> None:
         guest = opened(stage)
-        guest.say(*[COLD] * 20)
+        guest.send_messages(*[COLD] * 20)
         for _ in range(50):
             stage.turn(0.1)
-            guest.say(COLD)
+            guest.send_messages(COLD)
         assert guest.hear() == []
-        guest.say(COLD)
+        guest.send_messages(COLD)
         assert guest.hear() == TOO_MANY_MESSAGES
 
     @pytest.mark.parametrize("kind", [PING, BINARY])
@@ -93,9 +93,9 @@ class TestMessages:
 
     def test_hot_ones_count_as_one_each(self, stage: Theatre) -> None:
         guest = opened(stage)
-        guest.say(*[{"m": "m", "x": 1, "y": 2}] * 20)
+        guest.send_messages(*[{"m": "m", "x": 1, "y": 2}] * 20)
         assert guest.hear() == []
-        guest.say({"m": "m", "x": 1, "y": 2})
+        guest.send_messages({"m": "m", "x": 1, "y": 2})
         assert guest.hear() == TOO_MANY_MESSAGES
 
 
@@ -130,20 +130,20 @@ class TestWho:
     def test_nobody_who_is_not_metered(self, stage: Theatre) -> None:
         guest = opened(stage, is_metered=False)
         for _ in range(100):
-            guest.say(*[COLD] * 100)
+            guest.send_messages(*[COLD] * 100)
         assert guest.hear() == []
         assert len(stage.received) == 10_000
 
     def test_each_by_himself(self, stage: Theatre) -> None:
         guest, other = opened(stage), opened(stage)
-        guest.say(*[COLD] * 21)
-        other.say(*[COLD] * 20)
+        guest.send_messages(*[COLD] * 21)
+        other.send_messages(*[COLD] * 20)
         assert (guest.hear(), other.hear()) == (TOO_MANY_MESSAGES, [])
 
     def test_nobody_twice(self, stage: Theatre) -> None:
         guest = opened(stage)
         for _ in range(50):
-            guest.say(*[COLD] * 30)
+            guest.send_messages(*[COLD] * 30)
         assert guest.hear() == TOO_MANY_MESSAGES
         assert stage.ended == [guest.client]
 

@@ -30,11 +30,11 @@ class Hall(Stage):
         self.on_receive = self.handle
 
     def handle(self, client: int, raw: bytes) -> None:
-        self.hub.turn_clock(self.seconds)
+        self.hub.advance_clock(self.seconds)
         if b"enter" in raw:
-            self.hub.greet(client, self.quota)
+            self.hub.start_session(client, self.quota)
             id = b'"%d"' % client
-            person = self.hub.add_person(self.room, id, b'{"id":' + id, b"200", b"100")
+            person = self.hub.add_participant(self.room, id, b'{"id":' + id, b"200", b"100")
             self.hub.enter(client, self.room, person)
 
     def of(self, guest: Guest) -> list[object]:
@@ -43,7 +43,7 @@ class Hall(Stage):
 
     def catch_up(self) -> None:
         """Let turns pass until nobody waits."""
-        while self.hub.postponed:
+        while self.hub.deferred:
             assert self.loop.ready, "somebody waits for a turn that never comes"
             self.turn()
 
@@ -73,44 +73,44 @@ class TestNotes:
     def test_they_go_past_a_storm(self, hall: Hall) -> None:
         player, listener = hall.open(), hall.open()
         for guest in (player, listener):
-            guest.say(cold("enter"))
+            guest.send_messages(cold("enter"))
             hall.settle()
         storm = [hall.open() for _ in range(5)]
         for guest in storm:
-            guest.say(cold("enter"))
-        player.say(note(1))
-        assert hall.hub.postponed == 4
+            guest.send_messages(cold("enter"))
+        player.send_messages(note(1))
+        assert hall.hub.deferred == 4
         hall.loop.run_soon()
         assert b'"n"' in listener.bytes or listener.read()
-        assert hall.hub.postponed == 3
+        assert hall.hub.deferred == 3
         hall.catch_up()
         assert [hall.of(guest) for guest in storm] == [["enter"]] * 5
 
     def test_one_at_a_time_nobody_waits(self, hall: Hall) -> None:
         for _ in range(3):
             guest = hall.open()
-            guest.say(cold("enter"), cold("next"))
+            guest.send_messages(cold("enter"), cold("next"))
             hall.turn()
-            assert hall.hub.postponed == 0
+            assert hall.hub.deferred == 0
             assert hall.of(guest) == ["enter", "next"]
 
     def test_quick_handlers_keep_nobody_waiting(self) -> None:
         hall = Hall(seconds=SHARE_SECONDS / 20)
         for _ in range(15):
-            hall.open().say(cold("enter"))
-        assert hall.hub.postponed == 0
+            hall.open().send_messages(cold("enter"))
+        assert hall.hub.deferred == 0
         hall.close()
 
 
 class TestOrder:
     def test_what_is_behind_a_message_waits_with_it(self, hall: Hall) -> None:
         first, second, listener = hall.open(), hall.open(), hall.open()
-        listener.say(cold("enter"))
+        listener.send_messages(cold("enter"))
         hall.settle()
-        first.say(cold("enter"))
+        first.send_messages(cold("enter"))
         # Before it is in the room its notes would be nobody's.
-        second.say(cold("enter"), note(1), cold("two"), note(2))
-        second.say(cold("three"), note(3))
+        second.send_messages(cold("enter"), note(1), cold("two"), note(2))
+        second.send_messages(cold("three"), note(3))
         assert hall.of(second) == []
         hall.catch_up()
         assert hall.of(second) == ["enter", "two", "three"]
@@ -118,7 +118,7 @@ class TestOrder:
 
     def test_halves_of_frames(self, hall: Hall) -> None:
         first, second = hall.open(), hall.open()
-        first.say(cold("enter"))
+        first.send_messages(cold("enter"))
         later = text(cold("two")) + frame(PING, b"?") + text(cold("three"))
         second.send(text(cold("one")) + later[:7])
         for at in range(7, len(later)):
@@ -130,15 +130,15 @@ class TestOrder:
     @pytest.mark.parametrize("length", [1, 200, 60_000])
     def test_messages_of_all_lengths(self, hall: Hall, length: int) -> None:
         first, second = hall.open(), hall.open()
-        first.say(cold("enter"))
-        second.say(cold("x" * length), cold("behind"))
-        assert hall.hub.postponed == 1
+        first.send_messages(cold("enter"))
+        second.send_messages(cold("x" * length), cold("behind"))
+        assert hall.hub.deferred == 1
         hall.catch_up()
         assert hall.of(second) == ["x" * length, "behind"]
 
     def test_who_sends_very_much_at_once_is_served_at_once(self, hall: Hall) -> None:
         first, second = hall.open(), hall.open()
-        first.say(cold("enter"))
+        first.send_messages(cold("enter"))
         second.send(b"".join(text(cold("y" * 1000)) for _ in range(100)))
         assert hall.of(second)[:30] == ["y" * 1000] * 30
         hall.catch_up()
@@ -156,11 +156,11 @@ class TestOrder:
             hall = Hall(seconds)
             guests = [hall.open() for _ in range(4)]
             for guest in guests:
-                guest.say(cold("enter"))
+                guest.send_messages(cold("enter"))
             hall.catch_up()
             for number, (who, kinds) in enumerate(program):
                 parts = enumerate(kinds)
-                guests[who].say(
+                guests[who].send_messages(
                     *(cold(f"{number}.{k}") if it else note(10 * number + k) for k, it in parts)
                 )
             hall.catch_up()
@@ -175,8 +175,8 @@ class TestOrder:
 class TestEnds:
     def test_what_was_said_before_the_end_counts(self, hall: Hall) -> None:
         first, second = hall.open(), hall.open()
-        first.say(cold("enter"))
-        second.say(cold("enter"), cold("last words"))
+        first.send_messages(cold("enter"))
+        second.send_messages(cold("enter"), cold("last words"))
         second.vanish()
         assert hall.of(second) == ["enter", "last words"]
         assert hall.ended == [second.client]
@@ -185,8 +185,8 @@ class TestEnds:
 
     def test_a_place_that_is_taken_again_is_not_served_twice(self, hall: Hall) -> None:
         first, second = hall.open(), hall.open()
-        first.say(cold("enter"))
-        second.say(cold("old"))
+        first.send_messages(cold("enter"))
+        second.send_messages(cold("old"))
         second.vanish()
         third = hall.open()
         assert third.client == second.client
@@ -198,13 +198,13 @@ class TestEnds:
 
     def test_a_failing_handler_leaves_nobody_waiting(self, hall: Hall) -> None:
         def fail(client: int, raw: bytes) -> None:
-            hall.hub.turn_clock(LONG_SECONDS)
+            hall.hub.advance_clock(LONG_SECONDS)
             raise RuntimeError
 
         guests = [hall.open() for _ in range(4)]
-        guests[0].say(cold("enter"))
+        guests[0].send_messages(cold("enter"))
         for guest in guests[1:]:
-            guest.say(cold("enter"))
+            guest.send_messages(cold("enter"))
         hall.on_receive = fail
         with pytest.raises(RuntimeError):
             hall.turn()
@@ -217,8 +217,8 @@ def test_a_message_that_waited_is_counted_once() -> None:
     hall = Hall(messages_per_second=10, burst_seconds=1)
     first, second = hall.open(), hall.open()
     hall.hub.meter(second.client)
-    first.say(cold("enter"))
-    second.say(*(cold("again") for _ in range(8)))
+    first.send_messages(cold("enter"))
+    second.send_messages(*(cold("again") for _ in range(8)))
     before = hall.hub.stats()["frames_in"]
     hall.catch_up()
     assert hall.of(second) == ["again"] * 8

@@ -43,21 +43,21 @@ class Side:
         home = (room, self.users[client])
         if home not in self.persons:
             name = b"%d" % home[1]
-            self.persons[home] = self.hub.add_person(
+            self.persons[home] = self.hub.add_participant(
                 self.rooms[room], b'"%b"' % name, b'{"id":"%b"' % name, b"200", b"100"
             )
-            self.hub.say_people(self.rooms[room], b"[[", b"]]")
+            self.hub.broadcast_participants(self.rooms[room], b"[[", b"]]")
         self.hub.enter(client, self.rooms[room], self.persons[home])
         self.homes[client] = home
-        self.hub.tell_people(client, self.rooms[room], b'[{"ch":[', b"]}]")
+        self.hub.send_participants(client, self.rooms[room], b'[{"ch":[', b"]}]")
 
     def leave(self, client: int) -> None:
         """Take a client out of its room, and its person with the last tab."""
         self.hub.leave(client)
         home = self.homes.pop(client, None)
         if home is not None and home not in self.homes.values():
-            self.hub.remove_person(self.persons.pop(home))
-            self.hub.say(self.rooms[home[0]], b'[{"bye":%d}]' % home[1])
+            self.hub.remove_participant(self.persons.pop(home))
+            self.hub.broadcast(self.rooms[home[0]], b'[{"bye":%d}]' % home[1])
 
     def receive(self, client: int, raw: bytes) -> None:
         """Do what a client asks for."""
@@ -68,15 +68,15 @@ class Side:
                 self.leave(client)
             case {"m": "a", "text": words} if client in self.homes:
                 room = self.rooms[self.homes[client][0]]
-                self.hub.say(room, json.dumps([words]).encode())
+                self.hub.broadcast(room, json.dumps([words]).encode())
             case {"m": "whisper", "text": words}:
-                self.hub.tell(client, json.dumps([words]).encode())
+                self.hub.send(client, json.dumps([words]).encode())
             case {"m": "others", "text": words} if client in self.homes:
                 room = self.rooms[self.homes[client][0]]
-                self.hub.say(room, json.dumps([words]).encode(), client)
+                self.hub.broadcast(room, json.dumps([words]).encode(), client)
             case {"m": "solo", "on": solo} if client in self.homes:
                 home = self.homes[client]
-                self.hub.guard_room(self.rooms[home[0]], solo, self.persons[home])
+                self.hub.set_players(self.rooms[home[0]], solo, self.persons[home])
             case {"m": "kick"}:
                 self.dismiss(client, 4008, "kicked")
 
@@ -235,7 +235,7 @@ class Play(RuleBasedStateMachine):
         self.listeners.append(Listener(guest, client, is_slow=is_slow))
         for side in (self.ours, self.theirs):
             side.users[number] = user
-            side.hub.greet(number, side.quotas[user])
+            side.hub.start_session(number, side.quotas[user])
             if room is not None:
                 side.enter(number, room)
 
@@ -258,7 +258,7 @@ class Play(RuleBasedStateMachine):
         """Fill sockets: messages of one size to a room."""
         for index in range(count):
             for side in (self.ours, self.theirs):
-                side.hub.say(side.rooms[room], b'["%d%b"]' % (index, b"x" * size))
+                side.hub.broadcast(side.rooms[room], b'["%d%b"]' % (index, b"x" * size))
 
     @precondition(lambda self: self.present())
     @rule(data=st.data(), code=st.sampled_from([1000, 4000]))
@@ -291,14 +291,14 @@ class Play(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0, 0.01, 0.04, 1, 5]))
     def wake(self, seconds: float) -> None:
-        self.stage.hub.turn_clock(seconds)
-        self.model.turn_clock(seconds)
+        self.stage.hub.advance_clock(seconds)
+        self.model.advance_clock(seconds)
         self.flush(self.stage.loop.wake, self.model.wake)
 
     @invariant()
     def same_people(self) -> None:
         for ours, theirs in zip(self.ours.rooms, self.theirs.rooms, strict=True):
-            assert self.stage.hub.people(ours) == self.model.people(theirs)
+            assert self.stage.hub.participants(ours) == self.model.participants(theirs)
 
     def teardown(self) -> None:
         if not hasattr(self, "stage"):

@@ -67,36 +67,36 @@ class TestRates:
     def test_twenty_connects_then_five_a_second(self, module: Module) -> None:
         throttle = made(module, sockets=1000)
         assert [throttle.connect(FOUR) for _ in range(21)] == [ADMITTED] * 20 + [HASTY]
-        throttle.turn_clock(1)
+        throttle.advance_clock(1)
         assert [throttle.connect(FOUR) for _ in range(6)] == [ADMITTED] * 5 + [HASTY]
-        throttle.turn_clock(0.2)
+        throttle.advance_clock(0.2)
         assert throttle.connect(FOUR) == ADMITTED
 
     def test_ten_rooms_then_one_a_second(self, module: Module) -> None:
         throttle = made(module)
         assert [throttle.open_room(FOUR) for _ in range(11)] == [True] * 10 + [False]
         assert throttle.open_room("192.0.2.2")
-        throttle.turn_clock(1)
+        throttle.advance_clock(1)
         assert [throttle.open_room(FOUR) for _ in range(2)] == [True, False]
 
     def test_asking_costs_nothing(self, module: Module) -> None:
         throttle = made(module, failures=(1, 1.0))
         assert all(throttle.may_fail(FOUR) for _ in range(5))
-        assert throttle.fail(FOUR)
+        assert throttle.count_failure(FOUR)
         assert not throttle.may_fail(FOUR)
-        assert not throttle.fail(FOUR)
-        throttle.turn_clock(1)
+        assert not throttle.count_failure(FOUR)
+        throttle.advance_clock(1)
         assert throttle.may_fail(FOUR)
 
     def test_three_new_users_in_any_hour(self, module: Module) -> None:
         throttle = made(module)
         for _ in range(3):
-            assert throttle.welcome(FOUR)
-            throttle.turn_clock(HOUR / 4)
-        assert not throttle.welcome(FOUR)
-        assert throttle.welcome("192.0.2.2")
-        throttle.turn_clock(HOUR / 4)
-        assert [throttle.welcome(FOUR) for _ in range(2)] == [True, False]
+            assert throttle.admit_new_user(FOUR)
+            throttle.advance_clock(HOUR / 4)
+        assert not throttle.admit_new_user(FOUR)
+        assert throttle.admit_new_user("192.0.2.2")
+        throttle.advance_clock(HOUR / 4)
+        assert [throttle.admit_new_user(FOUR) for _ in range(2)] == [True, False]
 
 
 class TestExemptions:
@@ -105,7 +105,7 @@ class TestExemptions:
         for address in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "2001:db8:5::5"):
             assert [throttle.connect(address) for _ in range(3)] == [EXEMPT] * 3
             assert all(throttle.open_room(address) for _ in range(30))
-            assert all(throttle.welcome(address) for _ in range(30))
+            assert all(throttle.admit_new_user(address) for _ in range(30))
         assert throttle.connect("128.0.0.1") == ADMITTED
         assert throttle.connect("::2") == ADMITTED
 
@@ -184,7 +184,7 @@ class Agreement(RuleBasedStateMachine):
             "connects": (4, 5.0),
             "rooms": (2, 1.0),
             "failures": (2, 0.1),
-            "newcomers": 2,
+            "new_users": 2,
             "exempt": ["127.0.0.0/8"],
             "standing_at": 0,
         }
@@ -206,14 +206,17 @@ class Agreement(RuleBasedStateMachine):
             self.native.release(address)
             self.reference.release(address)
 
-    @rule(address=near, deed=st.sampled_from(["open_room", "fail", "may_fail", "welcome"]))
+    @rule(
+        address=near,
+        deed=st.sampled_from(["open_room", "count_failure", "may_fail", "admit_new_user"]),
+    )
     def act(self, address: str, deed: str) -> None:
         assert getattr(self.native, deed)(address) == getattr(self.reference, deed)(address)
 
     @rule(seconds=st.sampled_from([0.001, 0.1, 0.2, 1, 5, 59, HOUR]))
     def wait(self, seconds: float) -> None:
-        self.native.turn_clock(seconds)
-        self.reference.turn_clock(seconds)
+        self.native.advance_clock(seconds)
+        self.reference.advance_clock(seconds)
 
     @rule()
     def prune(self) -> None:
@@ -234,7 +237,7 @@ class TestMemory:
             assert throttle.connect(f"192.0.2.{last}") == ADMITTED
             throttle.release(f"192.0.2.{last}")
         assert (throttle.prune(), len(throttle)) == (0, 200)
-        throttle.turn_clock(0.2)
+        throttle.advance_clock(0.2)
         assert (throttle.prune(), len(throttle)) == (200, 0)
 
     def test_a_hundred_thousand_addresses_fit_into_20_mb(self) -> None:
@@ -245,12 +248,12 @@ class TestMemory:
             "def resident():\n"
             "    with open('/proc/self/statm') as statm:\n"
             "        return int(statm.read().split()[1]) * os.sysconf('SC_PAGESIZE')\n"
-            "throttle = Throttle(newcomers=3)\n"
+            "throttle = Throttle(new_users=3)\n"
             "before = most = resident()\n"
             "for number in range(100_000):\n"
             "    address = f'2001:db8:{number & 0xffff:x}:{number >> 16:x}::1'\n"
             "    assert throttle.connect(address) == throttle.ADMITTED\n"
-            "    assert throttle.welcome(address)\n"
+            "    assert throttle.admit_new_user(address)\n"
             "    if number % 1000 == 0: most = max(most, resident())\n"
             "print(len(throttle), max(most, resident()) - before, throttle.size())\n"
         )

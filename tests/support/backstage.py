@@ -163,8 +163,8 @@ class Backstage:
 
     def wait(self, seconds: float) -> None:
         """Turn the clock on."""
-        self._hub.turn_clock(seconds)
-        self.throttle.turn_clock(seconds)
+        self._hub.advance_clock(seconds)
+        self.throttle.advance_clock(seconds)
 
     def open(self, user_id: str = "", **session: Any) -> Actor:
         """Let in somebody who has not said `hi` yet; without an id he is new."""

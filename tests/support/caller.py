@@ -31,7 +31,7 @@ class Caller:
         """The HTTP status of the answer."""
         return self.response.status
 
-    async def say(self, *messages: dict[str, Any]) -> None:
+    async def send(self, *messages: dict[str, Any]) -> None:
         """Send messages in one frame."""
         await self.peer.send(frame(TEXT, json.dumps(messages).encode()))
 
@@ -45,7 +45,7 @@ class Caller:
 
     async def hello(self, token: str | None = None) -> dict[str, Any]:
         """Say `hi` and return the answer."""
-        await self.say({"m": "hi"} if token is None else {"m": "hi", "token": token})
+        await self.send({"m": "hi"} if token is None else {"m": "hi", "token": token})
         return await self.told("hi")
 
 

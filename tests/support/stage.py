@@ -77,7 +77,7 @@ class Actor(Protocol):
     def send(self, *pieces: bytes) -> None:
         """Send bytes; each piece is one read of the server."""
 
-    def say(self, *elements: object) -> None:
+    def send_messages(self, *elements: object) -> None:
         """Send one text frame with an array of elements: bytes are JSON, the rest becomes it."""
 
     def hear(self) -> list[Event]:
@@ -124,7 +124,7 @@ class Guest:
                 room[: len(taken)] = taken
                 self.link.buffer_updated(len(taken))
 
-    def say(self, *elements: object) -> None:
+    def send_messages(self, *elements: object) -> None:
         self.send(text(*elements))
 
     def read(self, count: int = _READ) -> int:
@@ -190,7 +190,7 @@ class Stage:
 
     def turn(self, seconds: float = 0) -> None:
         """Let time pass, then do what is due."""
-        self.hub.turn_clock(seconds)
+        self.hub.advance_clock(seconds)
         self.loop.run_soon()
         self.loop.wake()
 
@@ -222,7 +222,7 @@ class ModelGuest:
         for piece in pieces:
             self.stage.hub.feed(self.client, piece)
 
-    def say(self, *elements: object) -> None:
+    def send_messages(self, *elements: object) -> None:
         self.send(text(*elements))
 
     def vanish(self) -> None:
@@ -264,7 +264,7 @@ class ModelStage:
 
     def turn(self, seconds: float = 0) -> None:
         """Let time pass, then do what is due."""
-        self.hub.turn_clock(seconds)
+        self.hub.advance_clock(seconds)
         self.hub.wake()
 
     def close(self) -> None:

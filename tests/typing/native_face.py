@@ -17,6 +17,7 @@ from fortepiano.native import (
     Quotas,
     Throttle,
     close_frame,
+    flush_pointers,
     frame_bytes,
     pack_client,
     pack_clock,
@@ -29,7 +30,6 @@ from fortepiano.native import (
     unpack_quota,
     unpack_throttle,
     version,
-    write_moves,
 )
 
 
@@ -63,21 +63,21 @@ def quotas_and_bans(quotas: Quotas, bans: Bans) -> None:
     assert_type(quotas.spend(slot, 1), bool)
     assert_type(quotas.points(slot), int)
     assert_type(bans.banned_until("room", "user", 0), int | None)
-    assert_type(bans.of("room"), list[tuple[str, int]])
+    assert_type(bans.bans_of("room"), list[tuple[str, int]])
     assert_type(Bans.PERMANENT, int)
 
 
 def a_room(hub: Hub) -> None:
     room = hub.open_room()
     assert_type(room, int)
-    person = hub.add_person(room, b'"id"', b'{"id":"id"', b"200", b"100")
+    person = hub.add_participant(room, b'"id"', b'{"id":"id"', b"200", b"100")
     assert_type(hub.position(person), tuple[bytes, bytes] | None)
-    assert_type(hub.people(room), bytes)
+    assert_type(hub.participants(room), bytes)
     assert_type(hub.stats(), dict[str, int])
     assert_type(hub.gauges(), dict[str, int])
     assert_type(hub.closes(), list[tuple[int | None, int]])
     assert_type(hub.flush_times(), list[tuple[float, int]])
-    hub.say(room, b"[]", except_client=0)
+    hub.broadcast(room, b"[]", except_client=0)
 
 
 def a_connection(hub: Hub, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
@@ -98,23 +98,23 @@ def addresses(throttle: Throttle, networks: Networks) -> None:
     assert_type(Throttle(connects=(20, 5.0), exempt=["127.0.0.0/8"]), Throttle)
     assert_type(throttle.connect("192.0.2.1") == Throttle.ADMITTED, bool)
     assert_type(throttle.open_room("192.0.2.1"), bool)
-    assert_type(throttle.fail("192.0.2.1"), bool)
+    assert_type(throttle.count_failure("192.0.2.1"), bool)
     assert_type(throttle.may_fail("192.0.2.1"), bool)
-    assert_type(throttle.welcome("192.0.2.1"), bool)
+    assert_type(throttle.admit_new_user("192.0.2.1"), bool)
     assert_type(throttle.prune() + throttle.size() + len(throttle), int)
     assert_type(networks.holds("192.0.2.1"), bool)
     assert_type(len(networks), int)
 
 
 def another_process(hub: Hub, engine: Engine, throttle: Throttle) -> None:
-    write_moves(hub)
+    flush_pointers(hub)
     assert_type(pack_clock(hub), tuple[int, int, int])
     unpack_clock(hub, *pack_clock(hub))
     packed = pack_client(hub, 0)
     assert_type(packed, dict[str, Any] | None)
     client = unpack_client(hub, fd=0, quota=-1, packed=packed or {})
     assert_type(client, int)
-    assert_type(engine.take_over(client).fileno(), int)
+    assert_type(engine.adopt(client).fileno(), int)
     account = pack_quota(hub, 0)
     assert_type(account, tuple[int, int, int, int, list[int]] | None)
     if account is not None:

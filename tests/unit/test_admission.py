@@ -11,7 +11,7 @@ from fortepiano.config import LimitSettings, ProxySettings
 from fortepiano.model.ban_list import SITE, BanList
 from fortepiano.model.identity import Identity
 from fortepiano.model.network_lists import NetworkList, NetworkLists
-from fortepiano.native import Bans, Hub, Listing, Listings, Throttle
+from fortepiano.native import Bans, Hub, NetworkTable, ParsedNetworks, Throttle
 from fortepiano.net.admission import AdmissionControl, Admitted, Refusal
 from fortepiano.net.client_address import ClientAddresses
 from fortepiano.net.handshake import refusal
@@ -142,8 +142,8 @@ def test_a_ban_of_a_network_holds_and_takes_no_place() -> None:
 def test_a_listed_network_passes_once_and_is_then_refused_for_a_while() -> None:
     gate = made(sockets=1)
     lists = gate.networks = NetworkLists()
-    listed = {NetworkList("tor", words="Nö."): Listing(b"192.0.2.0/24")}
-    lists.adopt(listed, Listings(list(listed.values())))
+    listed = {NetworkList("tor", words="Nö."): ParsedNetworks(b"192.0.2.0/24")}
+    lists.adopt(listed, NetworkTable(list(listed.values())))
     first = gate.admit(HERE, [])
     assert isinstance(first, Admitted)
     gate.withdraw(first)
@@ -153,7 +153,7 @@ def test_a_listed_network_passes_once_and_is_then_refused_for_a_while() -> None:
         assert (answer.reason, answer.status, answer.why) == ("listed_network", 403, "Nö.")
     assert "Nö.\n".encode() in refusal(answer.status, answer.why)
     assert gate.refusal_for(HERE, []) == {"you": "network_refused", "words": "Nö."}
-    gate.engine.owner.turn_clock(601)
+    gate.engine.owner.advance_clock(601)
     assert isinstance(gate.admit(HERE, []), Admitted)
     assert isinstance(gate.admit("198.51.100.1", []), Admitted)
 
@@ -178,7 +178,7 @@ def test_whoever_asks_is_told_why_and_it_costs_nothing() -> None:
     assert refused(gate.admit(HERE, [])).reason == "too_many_sockets"
     gate.withdraw(kept)
     assert refusal_for() == "too_many"  # a moment ago it was
-    gate.engine.owner.turn_clock(11)
+    gate.engine.owner.advance_clock(11)
     assert refusal_for() is None
     gate.most_sockets = 0
     assert refusal_for() == "full"
@@ -217,7 +217,7 @@ def test_refusals_are_logged_once_a_second_for_each_reason(
     gate.admit(HERE, [])
     for _ in range(10):
         gate.admit(HERE, [])
-    gate.engine.owner.turn_clock(1)
+    gate.engine.owner.advance_clock(1)
     gate.admit(HERE, [])
     gate.most_sockets = 0
     gate.admit(HERE, [])

@@ -16,7 +16,7 @@ import pytest
 from fortepiano import cli
 from fortepiano.cli.durations import duration
 from fortepiano.config import Settings, sources
-from fortepiano.native import Listing
+from fortepiano.native import ParsedNetworks
 from fortepiano.net.network_lists import content_of, imported_lists
 from fortepiano.store import open_store
 from fortepiano.store.base import AuditQuery, AuditRecord, BanRecord
@@ -398,7 +398,7 @@ class TestLists:
         """Return the imported lists: what they do, what they say, how many networks they have."""
         folder = Settings().data_dir
         return {
-            meaning.name: (meaning.effect, meaning.words, len(Listing(content_of(path))))
+            meaning.name: (meaning.effect, meaning.words, len(ParsedNetworks(content_of(path))))
             for path, meaning in imported_lists(folder).items()
         }
 

@@ -12,7 +12,7 @@ from fortepiano.errors import CloseCode
 from fortepiano.model.identity import Identity
 from fortepiano.model.network_lists import NetworkList
 from fortepiano.model.tokens import mint
-from fortepiano.native import Listing, Listings
+from fortepiano.native import NetworkTable, ParsedNetworks
 from fortepiano.store.base import TokenRecord
 from fortepiano.store.records import SigningKey
 from support.backstage import START, Actor, Backstage
@@ -301,10 +301,10 @@ class TestListedNetworks:
     def begun(self) -> Backstage:
         backstage = begun("ip")
         lists = {
-            NetworkList("tor", words="No Tor here."): Listing(b"192.0.2.0/24"),
-            NetworkList("school", "chat"): Listing(b"198.51.100.0/24"),
+            NetworkList("tor", words="No Tor here."): ParsedNetworks(b"192.0.2.0/24"),
+            NetworkList("school", "chat"): ParsedNetworks(b"198.51.100.0/24"),
         }
-        backstage.context.networks.adopt(lists, Listings(list(lists.values())))
+        backstage.context.networks.adopt(lists, NetworkTable(list(lists.values())))
         return backstage
 
     def test_whoever_may_not_enter_is_told_and_closed(self) -> None:
@@ -347,8 +347,8 @@ class TestListedNetworks:
         backstage = begun("ip")
         out, staff, stays = hello(backstage), hello(backstage), hello(backstage, at=THERE)
         staff.session.scope = "moderate"
-        lists = {NetworkList("tor"): Listing(HERE.encode())}
-        backstage.context.networks.adopt(lists, Listings(list(lists.values())))
+        lists = {NetworkList("tor"): ParsedNetworks(HERE.encode())}
+        backstage.context.networks.adopt(lists, NetworkTable(list(lists.values())))
         backstage.dispatch.follow_networks()
         assert out.closed == CloseCode.NETWORK_REFUSED
         assert staff.closed is stays.closed is None

@@ -104,9 +104,9 @@ def crowded(scraped: Scraped) -> Iterator[Scraped]:
         ]
         for number in range(CLIENTS):
             client = hub.attach(ours.fileno())
-            hub.greet(client, quota)
+            hub.start_session(client, quota)
             room = rooms[number % len(rooms)]
-            person = hub.add_person(room, b'"id"', b'{"id":"id"', b"1", b"1")
+            person = hub.add_participant(room, b'"id"', b'{"id":"id"', b"1", b"1")
             hub.enter(client, room, person)
         yield scraped
 

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from fortepiano.config import NetworkListSettings, NetworkSettings, Settings, load
 from fortepiano.errors import ConfigError, InputError
 from fortepiano.model.network_lists import WORDS, NetworkList, NetworkLists
-from fortepiano.native import Listing, Listings
+from fortepiano.native import NetworkTable, ParsedNetworks
 from fortepiano.net.network_lists import (
     NetworkListUpdater,
     content_of,
@@ -28,9 +28,9 @@ HERE, THERE = "192.0.2.7", "198.51.100.7"
 
 
 def lists_of(*lists: tuple[NetworkList, bytes]) -> NetworkLists:
-    made = {meaning: Listing(text) for meaning, text in lists}
+    made = {meaning: ParsedNetworks(text) for meaning, text in lists}
     found = NetworkLists()
-    found.adopt(made, Listings(list(made.values())))
+    found.adopt(made, NetworkTable(list(made.values())))
     return found
 
 
@@ -238,7 +238,7 @@ class TestKeeper:
             shelf.folder,
             NetworkList("vpn", "enter", "Nö"),
             "a file",
-            Listing(b"192.0.2.1-192.0.2.9"),
+            ParsedNetworks(b"192.0.2.1-192.0.2.9"),
         )
         assert list(imported_lists(shelf.folder).values()) == [NetworkList("vpn", "enter", "Nö")]
         shelf.look()

@@ -83,7 +83,7 @@ class House:
         user_id = f"{next(self._ids):024x}"
         self._sessions[guest.client] = Session(guest.client, guest.link, user_id)
         visitor = Visitor(guest, user_id)
-        visitor.say({"m": "hi"}, {"m": "ch", "_id": room})
+        visitor.send_messages({"m": "hi"}, {"m": "ch", "_id": room})
         visitor.hear()
         return visitor
 
@@ -111,9 +111,9 @@ class Visitor:
         self.guest = guest
         self.id = user_id
 
-    def say(self, *messages: Message) -> None:
+    def send_messages(self, *messages: Message) -> None:
         """Send messages."""
-        self.guest.say(*messages)
+        self.guest.send_messages(*messages)
 
     def hear(self) -> list[Message]:
         """Return what was said since the last time."""
@@ -146,55 +146,55 @@ def house(preset: str) -> Iterator[House]:
 
 def test_case_46_a_dropped_crown_lies_for_15_seconds(house: House) -> None:
     one, two = house.enter("room"), house.enter("room")
-    one.say({"m": "chown"})
+    one.send_messages({"m": "chown"})
     assert house.holder("room") is None
     house.wait(14.999)
-    two.say({"m": "chown", "id": two.id})
+    two.send_messages({"m": "chown", "id": two.id})
     assert house.holder("room") is None
     house.wait(0.001)
-    two.say({"m": "chown", "id": two.id})
+    two.send_messages({"m": "chown", "id": two.id})
     assert house.holder("room") == two.id
 
 
 def test_case_46_a_newcomer_waits_as_long(house: House) -> None:
     one = house.enter("room")
-    one.say({"m": "chown"})
+    one.send_messages({"m": "chown"})
     house.wait(14.9)
     two = house.enter("room")
     assert house.holder("room") is None
-    two.say({"m": "chown", "id": two.id})
+    two.send_messages({"m": "chown", "id": two.id})
     assert house.holder("room") is None
     house.wait(0.2)
-    two.say({"m": "chown", "id": two.id})
+    two.send_messages({"m": "chown", "id": two.id})
     assert house.holder("room") == two.id
 
 
 def test_case_47_the_last_holder_waits_no_time(house: House) -> None:
     one = house.enter("room")
     for seconds in (0, 1, 14.9, 3600):
-        one.say({"m": "chown"})
+        one.send_messages({"m": "chown"})
         house.wait(seconds)
-        one.say({"m": "chown", "id": one.id})
+        one.send_messages({"m": "chown", "id": one.id})
         assert house.holder("room") == one.id
 
 
 def test_case_48_the_crown_of_who_left_lies_as_long() -> None:
     house = House(PRESETS["net"])
     one, two = house.enter("room"), house.enter("room")
-    one.say({"m": "bye"})
+    one.send_messages({"m": "bye"})
     assert house.holder("room") is None
     house.wait(14.999)
-    two.say({"m": "chown", "id": two.id})
+    two.send_messages({"m": "chown", "id": two.id})
     assert house.holder("room") is None
     house.wait(0.001)
-    two.say({"m": "chown", "id": two.id})
+    two.send_messages({"m": "chown", "id": two.id})
     assert house.holder("room") == two.id
     house.stage.close()
 
 
 def test_case_31_an_empty_room_lives_as_long_as_the_preset_says(house: House) -> None:
     one = house.enter("room")
-    one.say({"m": "ch", "_id": "lobby"})
+    one.send_messages({"m": "ch", "_id": "lobby"})
     if house.context.rules.empty_room_ms:
         house.wait(2.999)
         assert "room" in house.context.directory.rooms
@@ -207,9 +207,9 @@ def test_case_31_whoever_comes_in_time_keeps_it_alive() -> None:
     house = House(PRESETS["net"])
     one = house.enter("room")
     for _ in range(5):
-        one.say({"m": "ch", "_id": "lobby"})
+        one.send_messages({"m": "ch", "_id": "lobby"})
         house.wait(2)
-        one.say({"m": "ch", "_id": "room"})
+        one.send_messages({"m": "ch", "_id": "room"})
         house.wait(2)
     assert "room" in house.context.directory.rooms
     assert house.holder("room") == one.id
@@ -219,10 +219,10 @@ def test_case_31_whoever_comes_in_time_keeps_it_alive() -> None:
 @pytest.mark.parametrize("ms", [300_000, 1799.9999999999998])
 def test_case_74_a_ban_lasts_as_long_as_it_was_given(house: House, ms: float) -> None:
     one, two = house.enter("room"), house.enter("room")
-    one.say({"m": "kickban", "_id": two.id, "ms": ms})
+    one.send_messages({"m": "kickban", "_id": two.id, "ms": ms})
 
     def is_in() -> bool:
-        two.say({"m": "ch", "_id": "room"})
+        two.send_messages({"m": "ch", "_id": "room"})
         return two.id in house.context.directory.rooms["room"].participants
 
     house.wait(int(ms) / 1000 - 0.001)
@@ -237,10 +237,10 @@ def test_case_74_a_ban_lasts_as_long_as_it_was_given(house: House, ms: float) ->
 )
 def test_case_74_the_minutes_left_are_rounded_up(house: House, waited: float, text: str) -> None:
     one, two = house.enter("room"), house.enter("room")
-    one.say({"m": "kickban", "_id": two.id, "ms": 120_000})
+    one.send_messages({"m": "kickban", "_id": two.id, "ms": 120_000})
     house.wait(waited)
     two.hear()
-    two.say({"m": "ch", "_id": "room"})
+    two.send_messages({"m": "ch", "_id": "room"})
     (told,) = (m["text"] for m in two.hear() if m["m"] == "notification")
     assert text in told
 
@@ -249,7 +249,7 @@ def test_case_75_the_longest_ban_is_the_presets(house: House) -> None:
     one, two = house.enter("room"), house.enter("room")
     ceiling = house.context.rules.kickban_ceiling_ms
     assert ceiling in {3_600_000, 86_400_000}
-    one.say({"m": "kickban", "_id": two.id, "ms": ceiling + 1})
+    one.send_messages({"m": "kickban", "_id": two.id, "ms": ceiling + 1})
     now = house.context.now()
     assert house.context.bans.banned_until("room", two.id, now) == now + ceiling
 
@@ -276,7 +276,7 @@ def test_case_62_burst_and_trickle(
         one.hear()
         for _ in range(times):
             text = json.dumps(message).replace("{}", f"name {next(names)}")
-            one.say(json.loads(text))
+            one.send_messages(json.loads(text))
         return one.count(heard)
 
     assert passed(2 * burst) == burst
@@ -294,13 +294,13 @@ def test_case_62_burst_and_trickle(
 
 def test_case_62_the_holder_may_say_more(house: House) -> None:
     one = house.enter("room")
-    one.say(*[{"m": "a", "message": "hi"}] * 20)
+    one.send_messages(*[{"m": "a", "message": "hi"}] * 20)
     assert one.count("a") == 10
     house.wait(0.399)
-    one.say({"m": "a", "message": "hi"})
+    one.send_messages({"m": "a", "message": "hi"})
     assert one.count("a") == 0
     house.wait(0.002)
-    one.say({"m": "a", "message": "hi"})
+    one.send_messages({"m": "a", "message": "hi"})
     assert one.count("a") == 1
 
 
@@ -309,7 +309,7 @@ def test_one_notification_in_five_seconds(house: House) -> None:
     one = house.enter("room")
     told = []
     for _ in range(11):
-        one.say({"m": "chset", "set": {"chat": False}})
+        one.send_messages({"m": "chset", "set": {"chat": False}})
         told.append(one.count("notification"))
         house.wait(1)
     assert told == [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
@@ -317,25 +317,25 @@ def test_one_notification_in_five_seconds(house: House) -> None:
 
 def test_custom_data_by_windows_of_ten_seconds(house: House) -> None:
     one, two = house.enter("room"), house.enter("room")
-    two.say({"m": "+custom"})
+    two.send_messages({"m": "+custom"})
     message = {"m": "custom", "target": {"mode": "subscribed"}, "data": "x" * 8190}
-    one.say(*[message] * 3)
+    one.send_messages(*[message] * 3)
     assert two.count("custom") == 2
     house.wait(9.999)
-    one.say(message)
+    one.send_messages(message)
     assert two.count("custom") == 0
     house.wait(0.001)
-    one.say(message)
+    one.send_messages(message)
     assert two.count("custom") == 1
 
 
 def test_online_time_is_counted_to_the_millisecond(house: House) -> None:
     one = house.enter("room")
-    one.say({"m": "chset", "set": {"minOnlineTime": 3_600_000}})
+    one.send_messages({"m": "chset", "set": {"minOnlineTime": 3_600_000}})
     two = house.enter("lobby")
     for seconds, is_in in ((3599.999, False), (0.001, True)):
         house.wait(seconds)
-        two.say({"m": "t"}, {"m": "ch", "_id": "room"})
+        two.send_messages({"m": "t"}, {"m": "ch", "_id": "room"})
         assert (two.id in house.context.directory.rooms["room"].participants) is is_in
 
 
@@ -344,7 +344,7 @@ def test_case_09_silence_of_a_minute(preset: str) -> None:
     one, two = house.enter("lobby"), house.enter("lobby")
     for _ in range(9):
         house.wait(20)
-        two.say({"m": "t"})
+        two.send_messages({"m": "t"})
         for each in (one, two):
             each.hear()
     people = set(house.context.directory.rooms["lobby"].participants)

@@ -46,7 +46,7 @@ def import_list(
     """
     # Imported here: other commands, such as `bans add`, work without the compiled part.
     from fortepiano import config as configuration
-    from fortepiano.native import Listing
+    from fortepiano.native import ParsedNetworks
     from fortepiano.net.network_lists import content_of, store_list, unpacked
 
     settings = configuration.load(config, {"data_dir": data_dir})
@@ -67,7 +67,7 @@ def import_list(
     data = unpacked(sys.stdin.buffer.read(), "stdin") if is_stdin else content_of(Path(file))
     source = "stdin" if is_stdin else file
     start = time.perf_counter()
-    networks = Listing(data)
+    networks = ParsedNetworks(data)
     for line, why in networks.problems:
         typer.echo(f"{source}, line {line}: {why}; left out", err=True)
     if not len(networks):
@@ -91,7 +91,7 @@ def import_list(
 def list_lists(data_dir: DataDir = None, config: ConfigFile = None) -> None:
     """Show the network lists: those of the settings, and those that were imported."""
     from fortepiano import config as configuration
-    from fortepiano.native import Listing
+    from fortepiano.native import ParsedNetworks
     from fortepiano.net.network_lists import content_of, imported_lists
 
     settings = configuration.load(config, {"data_dir": data_dir})
@@ -106,7 +106,7 @@ def list_lists(data_dir: DataDir = None, config: ConfigFile = None) -> None:
     typer.echo(f"{'NAME':<20}  {'MAY NOT':<7}  {'NETWORKS':>8}  {'CHANGED':<16}  FILE")
     for path, known in lists.items():
         try:
-            count = str(len(Listing(content_of(path))))
+            count = str(len(ParsedNetworks(content_of(path))))
             changed = utc(int(path.stat().st_mtime * 1000))
         except (InputError, OSError):
             count, changed = "-", "is missing"

@@ -53,7 +53,7 @@ def hello(context: Context, session: Session, message: Hello) -> list[Message] |
             return None
         user = session.user = context.directory.arrive(session, context.now())
         context.rates.settle(session, context.rules, context.now())
-        context.hub.greet(session.client, user.quota)
+        context.hub.start_session(session.client, user.quota)
         _admit_staff(context, session, message.token)
         networks.hint(context, session, user)
         context.events.publish("arrived", user_id=user.id, name=user.name)
@@ -95,7 +95,7 @@ def _identify(context: Context, session: Session, sent: Any) -> str | None:
             if record.user_id:
                 session.become(record.user_id, is_bot=record.scope == "bot")
             return None
-        throttle.fail(address)
+        throttle.count_failure(address)
     if identity.mode != "token":
         return None
     bearer = identity.read(sent, now) if sent else None
@@ -103,8 +103,8 @@ def _identify(context: Context, session: Session, sent: Any) -> str | None:
         session.become(bearer.user_id, is_bot=False)
         return None if bearer.is_fresh else identity.sign(bearer.user_id, now)
     if sent.count(".") == _DOTS:
-        throttle.fail(address)
-    if session.is_bot or not throttle.welcome(address):
+        throttle.count_failure(address)
+    if session.is_bot or not throttle.admit_new_user(address):
         return None  # the user of his address, as all who keep no token
     session.become(new_user_id(), is_bot=False)
     return identity.sign(session.user_id, now)
@@ -143,7 +143,7 @@ def _admit_staff(context: Context, session: Session, token: Any) -> None:
     session.scope = scope
     session.permissions = permissions_of(scope)
     plays = "playNotesAnywhere" in session.permissions
-    context.hub.privilege(session.client, plays_anywhere=plays, unlimited=True)
+    context.hub.set_privileges(session.client, plays_anywhere=plays, unlimited=True)
     if session.user is not None:
         mark_look_alikes(context, session.user)
 

@@ -131,7 +131,7 @@ def bans(context: Context, session: Session, _message: Bans) -> list[Message] | 
     room, _ = at
     now = context.now()
     listed: list[Message] = []
-    for user_id, until in context.bans.of(room.name):
+    for user_id, until in context.bans.bans_of(room.name):
         if until > now:
             user = context.directory.users.get(user_id)
             record = context.store.user(user_id)

@@ -171,7 +171,7 @@ class BanList:
             now: Milliseconds since 1970, as is what is returned; a ban for ever ends at
                 `PERMANENT`.
         """
-        return self._table.until(room, user_id, now)
+        return self._table.banned_until(room, user_id, now)
 
     def refuses(self, user_id: str, address: str, now: int) -> bool:
         """Whether somebody is banned from the site, by who he is or by where he comes from.
@@ -182,17 +182,17 @@ class BanList:
             now: Milliseconds since 1970.
         """
         table = self._table
-        by_id = table.until(SITE, user_id, now)
+        by_id = table.banned_until(SITE, user_id, now)
         return (
             by_id is not None
-            or table.until_address(address, now) is not None
+            or table.address_banned_until(address, now) is not None
             or (bool(self._hidden) and self._network_id(address, now) is not None)
         )
 
     def _network_id(self, address: str, now: int) -> str | None:
         """Return the id of the network around an address that is banned by it; None for none."""
         for one in self._networks(address):
-            if one in self._hidden and self._table.until(SITE, one, now) is not None:
+            if one in self._hidden and self._table.banned_until(SITE, one, now) is not None:
                 return one
         return None
 
@@ -217,7 +217,7 @@ class BanList:
         for one in self._networks(address):
             who = self._whereabouts.get(one)
             if who is not None:
-                if self._table.until(SITE, who, now) is not None:
+                if self._table.banned_until(SITE, who, now) is not None:
                     return f"/{one.rpartition('/')[2]}", who
                 del self._whereabouts[one]
         try:
@@ -231,7 +231,7 @@ class BanList:
         if not self.refuses(user_id, address, now):
             return None
         record = self._known.get((SITE, user_id))
-        if record is not None and self._table.until(SITE, user_id, now) is not None:
+        if record is not None and self._table.banned_until(SITE, user_id, now) is not None:
             return record
         network = self._table.network_around(address, now) or self._network_id(address, now) or ""
         record = self._known.get((SITE, network))
@@ -251,9 +251,9 @@ class BanList:
             and (mapped or here) in _network(who)
         ]
 
-    def of(self, room: str) -> list[tuple[str, int]]:
+    def bans_of(self, room: str) -> list[tuple[str, int]]:
         """Return the users banned from a room with the ends, those that have ended included."""
-        return self._table.of(room)
+        return self._table.bans_of(room)
 
     def all(self) -> list[BanRecord]:
         """Return all bans, those that have ended a moment ago included."""

@@ -65,7 +65,7 @@ class Directory:
         for name in (LOBBY, AWKWARD):
             self.open_room(name, {})
         self.returning: list[Room] = []
-        self._restore(hub.stamp())
+        self._restore(hub.now_ms())
 
     def is_special(self, name: str) -> bool:
         """Whether a name is a special room's (docs/protocol.md, "Special rooms")."""

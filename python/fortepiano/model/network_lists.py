@@ -10,7 +10,7 @@ from fortepiano.model.identity import subscriber
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fortepiano.native import Listing, Listings, Networks
+    from fortepiano.native import Networks, NetworkTable, ParsedNetworks
 
 __all__ = ["WORDS", "Effect", "NetworkList", "NetworkLists"]
 
@@ -61,13 +61,13 @@ class NetworkLists:
 
     def __init__(self) -> None:
         self.allowed: Networks | None = None
-        self.lists: dict[NetworkList, Listing] = {}
+        self.lists: dict[NetworkList, ParsedNetworks] = {}
         self._order: Sequence[NetworkList] = ()
-        self._table: Listings | None = None
+        self._table: NetworkTable | None = None
         self._masks: dict[Effect, int] = {"enter": 0, "chat": 0}
         self._told: dict[str, int] = {}
 
-    def adopt(self, lists: dict[NetworkList, Listing], table: Listings) -> None:
+    def adopt(self, lists: dict[NetworkList, ParsedNetworks], table: NetworkTable) -> None:
         """Go by other lists from now on.
 
         Args:

@@ -88,7 +88,7 @@ class World:
         participant = room.participants.get(user.id)
         if participant is not None:
             return Arrival(participant, is_new=False)
-        person = self.hub.add_person(room.number, f'"{user.id}"'.encode(), head, _X, _Y)
+        person = self.hub.add_participant(room.number, f'"{user.id}"'.encode(), head, _X, _Y)
         participant = room.participants[user.id] = Participant(user, room, person)
         user.participations.append(participant)
         self.directory.occupy(room)
@@ -160,7 +160,7 @@ class World:
                 else Crown.dropped_by(participant, self.pointer(participant), now)
             )
             self._put_crown(room, crown)
-        self.hub.remove_person(participant.person)
+        self.hub.remove_participant(participant.person)
         if not room.participants:
             self.directory.vacate(room, now)
         return Departure(room, participant, had_crown, heir)
@@ -196,7 +196,7 @@ class World:
     def guard(self, room: Room) -> None:
         """Tell the hub who may play in a room, after its crown or its settings changed."""
         holder = room.holder
-        self.hub.guard_room(
+        self.hub.set_players(
             room.number, room.settings["crownsolo"] is True, holder.person if holder else _NOBODY
         )
 
@@ -205,7 +205,9 @@ class World:
         user, room = participant.user, participant.room
         mute = room.mutes.get(user.id)
         (room.hidden.add if user.is_hidden else room.hidden.discard)(user.id)
-        self.hub.mark_person(participant.person, mute is not None and mute.notes, user.is_hidden)
+        self.hub.set_participant_flags(
+            participant.person, mute is not None and mute.notes, user.is_hidden
+        )
 
     def quota_class(self, participant: Participant) -> QuotaClass:
         """Return the note quota's class of somebody in a room (docs/protocol.md, "Note quota")."""

@@ -186,7 +186,7 @@ class AdmissionControl:
         if answer != _ADMITTED and answer != _EXEMPT:
             return self._refuse(_TOO_MANY if answer == _CROWDED else _TOO_FAST, address)
         admission = Admitted(address, self.identity.user_id(address), answer == _ADMITTED)
-        if self.bans.refuses(admission.user_id, address, self.engine.owner.stamp()):
+        if self.bans.refuses(admission.user_id, address, self.engine.owner.now_ms()):
             self.withdraw(admission)
             return self._refuse(_BANNED, address)
         listed = self._listed(address)
@@ -213,7 +213,7 @@ class AdmissionControl:
         if listed is None:
             return None
         return (
-            listed.refusal_text if lists.was_refused(address, self.engine.owner.stamp()) else None
+            listed.refusal_text if lists.was_refused(address, self.engine.owner.now_ms()) else None
         )
 
     def refusal_for(self, peer: str, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -235,7 +235,7 @@ class AdmissionControl:
         address = self._address(peer, headers)
         if address is None:
             return "", ""
-        now = self.engine.owner.stamp()
+        now = self.engine.owner.now_ms()
         listed = self.networks.keeping_out(address)
         if self.bans.refuses(self.identity.user_id(address), address, now):
             return "banned", ""
@@ -245,7 +245,7 @@ class AdmissionControl:
             return "full", ""
         reason, when = self.lately.get(address, ("", 0))
         was_throttled = reason in ("too_many_sockets", "connect_rate") and now - when < _LATELY_MS
-        if was_throttled or self.throttle.look(address) not in (_ADMITTED, _EXEMPT):
+        if was_throttled or self.throttle.peek(address) not in (_ADMITTED, _EXEMPT):
             return "too_many", ""
         return "", ""
 
@@ -258,7 +258,7 @@ class AdmissionControl:
         """Count a refusal, and log it at most once a second for each reason."""
         reason = refusal.reason
         self.refused[reason] += 1
-        now = self.engine.owner.stamp()
+        now = self.engine.owner.now_ms()
         if address not in self.lately and len(self.lately) >= _LATELY_MOST:
             self.lately.clear()
         self.lately[address] = reason, now

@@ -19,7 +19,7 @@ import orjson
 
 from fortepiano.errors import InputError
 from fortepiano.model.network_lists import NetworkList
-from fortepiano.native import Listing, Listings, Networks
+from fortepiano.native import Networks, NetworkTable, ParsedNetworks
 from fortepiano.observe.logs import logger
 from fortepiano.store.files import draft
 
@@ -78,7 +78,7 @@ class _State:
 
     due: float = 0.0
     stamp: tuple[int, int, int] | None = None
-    listing: Listing | None = None
+    listing: ParsedNetworks | None = None
     trouble: str = ""
 
 
@@ -116,7 +116,7 @@ def unpacked(data: bytes, name: str) -> bytes:
     return data
 
 
-def store_list(data_dir: Path, meaning: NetworkList, source: str, networks: Listing) -> None:
+def store_list(data_dir: Path, meaning: NetworkList, source: str, networks: ParsedNetworks) -> None:
     """Keep a list in the data folder, in place of an earlier one of the same name.
 
     Args:
@@ -234,7 +234,7 @@ class NetworkListUpdater:
             if (listing := self._states[one.path].listing) is not None
         }
         if has_changed or list(wanted) != list(self._lists.lists):
-            table = await asyncio.to_thread(Listings, list(wanted.values()))
+            table = await asyncio.to_thread(NetworkTable, list(wanted.values()))
             self._lists.adopt(wanted, table)
             self._changed()
 
@@ -269,7 +269,7 @@ class NetworkListUpdater:
             return False
         state.stamp = stamp
         try:
-            listing = await asyncio.to_thread(lambda: Listing(content_of(source.path)))
+            listing = await asyncio.to_thread(lambda: ParsedNetworks(content_of(source.path)))
         except InputError as error:
             self._complain(source, state, str(error))
             return False
@@ -298,7 +298,7 @@ class NetworkListUpdater:
             networks=kept,
         )
 
-    def _log_wrong_lines(self, source: _Source, listing: Listing) -> None:
+    def _log_wrong_lines(self, source: _Source, listing: ParsedNetworks) -> None:
         for line, why in listing.problems[:_LINES_TOLD]:
             _log.warning(
                 "line of a list of networks is left out",

@@ -98,7 +98,7 @@ class Context:
 
     def now(self) -> int:
         """Return the time in milliseconds since 1970; it never jumps."""
-        return self.hub.stamp()
+        return self.hub.now_ms()
 
     def audit(
         self,

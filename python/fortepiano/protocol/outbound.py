@@ -63,11 +63,11 @@ class Outbound:
 
     def send(self, session: Session, messages: list[Message]) -> None:
         """Send messages to one client, in one frame."""
-        self._hub.tell(session.client, orjson.dumps(messages))
+        self._hub.send(session.client, orjson.dumps(messages))
 
     def broadcast(self, room: Room, message: Message) -> None:
         """Send a message to all in a room."""
-        self._hub.say(room.number, orjson.dumps([message]))
+        self._hub.broadcast(room.number, orjson.dumps([message]))
 
     def notify_once(self, session: Session, code: Code, why: str) -> None:
         """Tell a client why something was refused, at most once in a while for each code."""
@@ -78,14 +78,14 @@ class Outbound:
         kind = NATIVE_OF.get(code)
         if kind is not None:
             # The hub says it too, and knows when it did last.
-            return self._hub.may_tell_why(session.client, kind)
+            return self._hub.may_notify(session.client, kind)
         return self._is_due(session, code)
 
     def _is_due(self, session: Session, code: Code) -> bool:
         """Whether a code was not told for a while; then it is told now."""
         if session.refusals is None:
             session.refusals = {}
-        now = self._hub.stamp()
+        now = self._hub.now_ms()
         last = session.refusals.get(code)
         was_quiet = last is None or now - last >= self.rules.notice_gap_ms
         if was_quiet:
@@ -142,18 +142,18 @@ class Outbound:
         if participant.user.is_hidden:
             for session in self._sessions_seeing_hidden(participant.room):
                 if session is not except_for:
-                    self._hub.tell(session.client, payload)
+                    self._hub.send(session.client, payload)
             return
         if except_for is None:
-            self._hub.say(participant.room.number, payload)
+            self._hub.broadcast(participant.room.number, payload)
         else:
-            self._hub.mention(participant.room.number, payload, except_for.client)
+            self._hub.broadcast_soon(participant.room.number, payload, except_for.client)
 
     def broadcast_leave(self, participant: Participant) -> None:
         """Say `bye`: somebody has left; if nobody saw him, only who sees the hidden is told."""
         message: Message = {"m": "bye", "p": participant.id}
         if not participant.user.is_hidden:
-            self._hub.mention(participant.room.number, orjson.dumps([message]))
+            self._hub.broadcast_soon(participant.room.number, orjson.dumps([message]))
             return
         for session in self._sessions_seeing_hidden(participant.room):
             self.send(session, [message])
@@ -171,7 +171,7 @@ class Outbound:
         """Say `p` after a change of how somebody is seen, which later joiners see too."""
         participant.looks = self.shown.looks(participant)
         entry = self.entry(participant.user, participant.room)
-        self._hub.update_person(participant.person, entry)
+        self._hub.update_participant(participant.person, entry)
         if is_sent:
             self.broadcast_participant(participant)
 
@@ -202,7 +202,7 @@ class Outbound:
         before = (
             b'[%b,"ppl":[' % orjson.dumps({"m": "ch", "ch": full_channel(room, self.rules)})[:-1]
         )
-        self._hub.say_people(room.number, before, b"]}]")
+        self._hub.broadcast_participants(room.number, before, b"]}]")
 
     def broadcast_room_later(self, room: Room) -> None:
         """Say the full `ch` of a room that somebody has left with the crown.
@@ -228,7 +228,7 @@ class Outbound:
         head = {"m": "ch", "p": participant.id, "ch": full_channel(room, self.rules)}
         before = b'[%b,"ppl":[' % orjson.dumps(head)[:-1]
         sees_all = "vanish" in session.permissions
-        self._hub.tell_people(session.client, room.number, before, after, sees_all)
+        self._hub.send_participants(session.client, room.number, before, after, sees_all)
 
     def history(self, room: Room, user: User) -> list[Message]:
         """Return the last lines of a room that a user may see."""
@@ -259,4 +259,4 @@ class Outbound:
 
     def send_binary(self, session: Session, payload: bytes) -> None:
         """Send a binary message to one client."""
-        self._hub.tell_binary(session.client, payload)
+        self._hub.send_binary(session.client, payload)

@@ -80,7 +80,7 @@ class RoomList:
         self._outbound.send(session, [{"m": "ls", "c": is_complete, "u": shown}])
 
     def _is_banned(self, room: str, user_id: str) -> bool:
-        return self._bans.banned_until(room, user_id, self._hub.stamp()) is not None
+        return self._bans.banned_until(room, user_id, self._hub.now_ms()) is not None
 
     def readers(self) -> Iterable[Session]:
         """Return the sessions that have the list open."""
@@ -117,13 +117,13 @@ class RoomList:
             return
         changes, self._changes = list(self._changes.values()), {}
         payload = orjson.dumps([{"m": "ls", "c": False, "u": [entry for _, entry in changes]}])
-        banned = {user for room, _ in changes for user, _ in self._bans.of(room.name)}
+        banned = {user for room, _ in changes for user, _ in self._bans.bans_of(room.name)}
         for session in self._readers:
             is_banned = session.user is not None and session.user.id in banned
             if is_banned or _sees_people(session):
                 self._send(session, changes, is_complete=False)
             else:
-                self._hub.tell(session.client, payload)
+                self._hub.send(session.client, payload)
 
 
 def _sees_people(session: Session) -> bool:

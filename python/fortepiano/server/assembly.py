@@ -62,8 +62,8 @@ def make_throttle(limits: LimitSettings) -> Throttle:
         connects=(limits.connect_burst, limits.connects_per_second),
         rooms=(limits.room_burst, limits.rooms_per_second),
         failures=(limits.failed_token_burst, limits.failed_tokens_per_minute / 60),
-        newcomers=limits.new_users_per_hour,
-        places=limits.addresses,
+        new_users=limits.new_users_per_hour,
+        subscribers=limits.addresses,
         exempt=list(limits.exempt),
     )
 

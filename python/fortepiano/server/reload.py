@@ -206,8 +206,8 @@ class Reload:
         # What can fail comes before anything is changed.
         words, addresses = TextFilter(new.words_file), ClientAddresses(new.proxy)
         hub, throttle = make_hub(new), make_throttle(new.limits)
-        context.hub.adopt(hub)
-        context.throttle.adopt(throttle)
+        context.hub.apply_settings(hub)
+        context.throttle.apply_settings(throttle)
         context.apply(new, words)
         self._admission.apply(new, addresses, most_connections())
         logs.configure(new.log_level)

@@ -256,7 +256,7 @@ class Server:
         pages = (
             one for one in self._public.server_state.connections if isinstance(one, PageConnection)
         )
-        is_behind = len(admission.awaited) or len(admission.budget) or self.engine.owner.postponed
+        is_behind = len(admission.awaited) or len(admission.budget) or self.engine.owner.deferred
         return not is_behind and not any(page.is_answering for page in pages)
 
     async def drain(self) -> None:

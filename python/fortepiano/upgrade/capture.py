@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from fortepiano.native import pack_client, pack_clock, pack_quota, pack_throttle, write_moves
+from fortepiano.native import flush_pointers, pack_client, pack_clock, pack_quota, pack_throttle
 from fortepiano.store import dump
 from fortepiano.upgrade.state import (
     CrownState,
@@ -38,7 +38,7 @@ def capture(context: Context, links: Sequence[Link], *, with_store: bool) -> Sta
         with_store: Whether the store is lost with this process.
     """
     hub, directory, outbound = context.hub, context.directory, context.outbound
-    write_moves(hub)
+    flush_pointers(hub)
     context.room_list.send_changes()
     now = context.now()
     context.throttle.prune()

@@ -98,7 +98,7 @@ def _link(context: Context, engine: Engine, state: LinkState, socket: int) -> Li
     known = state.session
     user = context.directory.users[known.user_id] if known and known.has_arrived else None
     quota = user.quota if user is not None else _NOBODY
-    link = engine.take_over(unpack_client(context.hub, socket, quota, state.packed))
+    link = engine.adopt(unpack_client(context.hub, socket, quota, state.packed))
     if known is None:
         return link
     session = link.session = Session(
@@ -158,7 +158,7 @@ def _participant(
 ) -> None:
     hub, user = context.hub, context.directory.users[state.user_id]
     head = context.outbound.entry(user, room)
-    person = hub.add_person(room.number, f'"{user.id}"'.encode(), head, state.x, state.y)
+    person = hub.add_participant(room.number, f'"{user.id}"'.encode(), head, state.x, state.y)
     participant = room.participants[user.id] = Participant(user, room, person)
     participant.looks = context.outbound.shown.looks(participant)
     for place in state.tabs:

@@ -1,20 +1,21 @@
-//! How long the core's inner steps take: `cargo run --release -p fortepiano-core --example measure`.
+//! Measure the core's inner steps: `cargo run --release -p fortepiano-core --example measure`.
 //!
-//! Prints the best of many rounds, which is what steps cost when nobody disturbs them.
+//! The program prints the best of many rounds: the time of an undisturbed step.
 
-// Printing is what this program is for.
+// This program exists to print.
 #![allow(clippy::print_stdout)]
 
-use fortepiano_core::bans::{Bans, Network};
-use fortepiano_core::quota::Quotas;
-use fortepiano_core::scan::scan;
+use fortepiano_core::limits::quota::Quotas;
+use fortepiano_core::net::bans::Bans;
+use fortepiano_core::net::network::Network;
+use fortepiano_core::wire::scan::scan;
 use std::hint::black_box;
 use std::net::IpAddr;
 use std::time::Instant;
 
 const ROUNDS: usize = 300;
 
-/// Prints the least time that one of `count` steps took in any round.
+/// Print the least time of one of `count` steps in any round.
 fn measure(what: &str, count: usize, mut steps: impl FnMut()) {
     let best = (0..ROUNDS).map(|_| {
         let start = Instant::now();
@@ -65,25 +66,25 @@ fn quotas() {
 fn bans() {
     for (scopes, users) in [(100_000, 1), (1000, 100), (10, 10_000)] {
         let mut bans = Bans::new();
-        for place in 0..scopes * users {
-            bans.add(&scope(place % scopes), &user(place), u64::MAX);
+        for index in 0..scopes * users {
+            bans.add(&scope(index % scopes), &user(index), u64::MAX);
         }
         // Far apart, so that most of them are not in the nearest cache.
-        let places: Vec<usize> = (0..1000).map(|place| place * 7919 % (scopes * users)).collect();
-        let banned: Vec<_> = places.iter().map(|&place| (scope(place % scopes), user(place))).collect();
+        let indexes: Vec<usize> = (0..1000).map(|index| index * 7919 % (scopes * users)).collect();
+        let banned: Vec<_> = indexes.iter().map(|&index| (scope(index % scopes), user(index))).collect();
         measure(&format!("look up a ban, {scopes} scopes of {users}"), banned.len(), || {
             for (scope, user) in &banned {
-                assert!(bans.until(black_box(scope), black_box(user), 0).is_some());
+                assert!(bans.banned_until(black_box(scope), black_box(user), 0).is_some());
             }
         });
         measure("  the same one again", banned.len(), || {
             for _ in &banned {
-                black_box(bans.until(black_box(&banned[7].0), black_box(&banned[7].1), 0));
+                black_box(bans.banned_until(black_box(&banned[7].0), black_box(&banned[7].1), 0));
             }
         });
         measure("  a scope without bans", banned.len(), || {
             for (_, user) in &banned {
-                assert!(bans.until(black_box("lobby"), black_box(user), 0).is_none());
+                assert!(bans.banned_until(black_box("lobby"), black_box(user), 0).is_none());
             }
         });
     }
@@ -95,16 +96,16 @@ fn networks() {
         let length = [32, 32, 24, 128, 64][number % 5];
         bans.add_network(Network::new(address(number), length).expect("a length that fits"), u64::MAX);
     }
-    // Addresses come in two families, and lengths are tried the longest first.
-    let banned: Vec<IpAddr> = (0..1000).map(|place| address(place * 7919 % 100_000)).collect();
+    // Addresses belong to two families, and lengths are tried the longest first.
+    let banned: Vec<IpAddr> = (0..1000).map(|index| address(index * 7919 % 100_000)).collect();
     measure("look up a banned address, 4 lengths", banned.len(), || {
         for &address in &banned {
-            assert!(bans.until_address(black_box(address), 0).is_some());
+            assert!(bans.address_banned_until(black_box(address), 0).is_some());
         }
     });
     measure("  one that is not banned", banned.len(), || {
         for _ in &banned {
-            assert!(bans.until_address(black_box(IpAddr::from([127, 0, 0, 1])), 0).is_none());
+            assert!(bans.address_banned_until(black_box(IpAddr::from([127, 0, 0, 1])), 0).is_none());
         }
     });
 }

@@ -1,37 +1,16 @@
-//! Plain data and untrusted bytes of fortepiano: frames, hot messages, room logs, quotas, bans and
-//! the writes to sockets. No Python object comes in here, so the tests and the fuzzers need none.
+//! The core of fortepiano: frames, hot messages, room logs, quotas, bans and writes to sockets.
+//!
+//! The crate handles plain data and untrusted bytes and knows no Python object. Therefore its tests and
+//! fuzzers need no interpreter.
+//!
+//! - [`wire`]: bytes as clients send and receive them;
+//! - [`hub`]: connections, rooms and participants;
+//! - [`limits`]: quotas and rate limits;
+//! - [`net`]: addresses, networks and bans;
+//! - [`sys`]: sockets and the clock.
 
-pub mod address;
-mod askers;
-pub mod bans;
-mod client;
-pub mod clock;
-mod feed;
-mod flush;
-pub mod frame;
-pub mod handover;
 pub mod hub;
-pub mod listing;
-mod log;
-mod meter;
-mod netpages;
-pub mod nettable;
-pub mod network;
-pub mod notes;
-mod number;
-mod partial;
-mod patience;
-pub mod quota;
-mod room;
-pub mod scan;
-mod segments;
-mod settings;
-mod socket;
-pub mod stats;
-pub mod text;
-pub mod throttle;
-mod watch;
-
-pub use client::NONE;
-pub use feed::Step;
-pub use meter::Flow;
+pub mod limits;
+pub mod net;
+pub mod sys;
+pub mod wire;

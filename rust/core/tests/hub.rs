@@ -1,18 +1,17 @@
-//! The hub over socket pairs, without an interpreter: so that a debug build checks its arithmetic.
+//! The hub over socket pairs, without an interpreter, so that a debug build checks its arithmetic.
 
 use std::io::{ErrorKind, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
-use fortepiano_core::clock::Clock;
-use fortepiano_core::frame;
-use fortepiano_core::hub::{Hub, Settings, Verdict};
-use fortepiano_core::{Step, NONE};
+use fortepiano_core::hub::{CloseOrder, Hub, Settings, StepResult, NONE};
+use fortepiano_core::sys::clock::Clock;
+use fortepiano_core::wire::frame;
 use proptest::prelude::*;
 
 const SECOND: u64 = 1_000_000;
 
-/// A client's end of a connection, and what came through it.
+/// The client's end of a connection, and the bytes received there.
 struct Peer {
     client: u32,
     /// The hub's end, kept open.
@@ -22,13 +21,14 @@ struct Peer {
 }
 
 impl Peer {
-    /// Connects somebody; a `small` send buffer takes some 4 kB.
+    /// Connect a client; a `small` send buffer holds about 4 kB.
     fn new(hub: &mut Hub, small: bool) -> Self {
         let (near, far) = UnixStream::pair().unwrap();
         far.set_nonblocking(true).unwrap();
         if small {
             let least: libc::c_int = 1;
-            // SAFETY: the option's value is a live c_int of the size given.
+            // SAFETY: the pointer refers to the option's value, a c_int that lives through the call,
+            // with its size.
             unsafe {
                 let value = (&raw const least).cast();
                 libc::setsockopt(near.as_raw_fd(), libc::SOL_SOCKET, libc::SO_SNDBUF, value, 4);
@@ -38,7 +38,7 @@ impl Peer {
         Self { client, _near: near, far, read: Vec::new() }
     }
 
-    /// Reads up to `most` bytes and returns how many there were.
+    /// Read up to `most` bytes and return their number.
     fn read(&mut self, most: usize) -> usize {
         let mut bytes = vec![0; most];
         match self.far.read(&mut bytes) {
@@ -51,7 +51,7 @@ impl Peer {
         }
     }
 
-    /// The payloads of the frames that were read, of which none may be cut.
+    /// Return the payloads of the received frames; fail if a frame is cut.
     fn payloads(&self) -> Vec<&[u8]> {
         let mut payloads = Vec::new();
         let mut rest = &self.read[..];
@@ -68,24 +68,24 @@ impl Peer {
     }
 }
 
-fn standing(settings: Settings) -> Hub {
-    Hub::new(settings, Clock::standing(1_000)).unwrap()
+fn manual(settings: Settings) -> Hub {
+    Hub::new(settings, Clock::manual(1_000)).unwrap()
 }
 
-/// Makes a room and puts everybody into it, as people of their own.
+/// Create a room and put all peers into it, each as a participant of its own.
 fn gather(hub: &mut Hub, peers: &[&Peer]) -> u32 {
     let room = hub.open_room();
     for peer in peers {
-        let person = hub.add_person(room, b"\"id\"", b"{", b"0", b"0");
+        let participant = hub.add_participant(room, b"\"id\"", b"{", b"0", b"0");
         let quota = hub.quotas.add(8000, 24000);
-        hub.greet(peer.client, quota);
-        hub.enter(peer.client, room, person);
+        hub.start_session(peer.client, quota);
+        hub.enter(peer.client, room, participant);
     }
     room
 }
 
-/// Flushes and reads until nothing moves any more.
-fn settle(hub: &mut Hub, peers: &mut [&mut Peer]) {
+/// Flush and read until nothing is sent any more.
+fn drain(hub: &mut Hub, peers: &mut [&mut Peer]) {
     hub.wake();
     hub.flush();
     while peers.iter_mut().map(|peer| peer.read(1 << 20)).sum::<usize>() > 0 {
@@ -94,8 +94,8 @@ fn settle(hub: &mut Hub, peers: &mut [&mut Peer]) {
     }
 }
 
-/// Hands a client's text to the hub and steps through it; returns what is for Python.
-fn send(hub: &mut Hub, client: u32, text: &str) -> Vec<Vec<u8>> {
+/// Pass a client's text to the hub and step through it; return the messages for Python.
+fn receive(hub: &mut Hub, client: u32, text: &str) -> Vec<Vec<u8>> {
     let mut bytes = Vec::new();
     frame::append(&mut bytes, frame::TEXT, text.as_bytes());
     let header = bytes.len() - text.len();
@@ -104,64 +104,66 @@ fn send(hub: &mut Hub, client: u32, text: &str) -> Vec<Vec<u8>> {
     hub.window(client)[..bytes.len()].copy_from_slice(&bytes);
     hub.feed(client, bytes.len());
     let mut cold = Vec::new();
-    while let Step::Cold(message) = hub.step() {
+    while let StepResult::Cold(message) = hub.step() {
         cold.push(message.to_vec());
     }
     cold
 }
 
 #[test]
-fn notes_reach_all_but_the_socket_that_played() {
-    let mut hub = standing(Settings::default());
+fn notes_reach_all_sockets_but_the_sender() {
+    let mut hub = manual(Settings::default());
     let mut ann = Peer::new(&mut hub, false);
     let mut bea = Peer::new(&mut hub, false);
     gather(&mut hub, &[&ann, &bea]);
-    let cold = send(&mut hub, ann.client, r#"[{"m":"n","t":1,"n":[{"n":"c4"}]},{"m":"a"}]"#);
+    let cold = receive(&mut hub, ann.client, r#"[{"m":"n","t":1,"n":[{"n":"c4"}]},{"m":"a"}]"#);
     assert_eq!(cold, [br#"{"m":"a"}"#]);
     assert!(hub.end_turn(), "the notes want a flush");
-    settle(&mut hub, &mut [&mut ann, &mut bea]);
+    drain(&mut hub, &mut [&mut ann, &mut bea]);
     assert_eq!(ann.payloads(), [b""; 0]);
     assert_eq!(bea.payloads(), [br#"[{"m":"n","t":1,"p":"id","n":[{"n":"c4"}]}]"#]);
 }
 
 #[test]
-fn a_slow_reader_is_judged_and_its_last_frame_is_whole() {
-    let mut hub = standing(Settings { lag_hard: 20_000, ..Settings::default() });
+fn a_slow_reader_is_ordered_closed_and_its_last_frame_is_whole() {
+    let mut hub = manual(Settings { lag_hard: 20_000, ..Settings::default() });
     let mut ann = Peer::new(&mut hub, true);
     let mut bea = Peer::new(&mut hub, false);
     let room = gather(&mut hub, &[&ann, &bea]);
-    let mut verdict = None;
-    let mut said = 0;
-    while verdict.is_none() {
-        hub.say(room, &[b'x'; 3_000], NONE);
+    let mut order = None;
+    let mut broadcasts = 0;
+    while order.is_none() {
+        hub.broadcast(room, &[b'x'; 3_000], NONE);
         hub.wake();
         hub.flush();
         bea.read(1 << 20);
-        verdict = hub.next_verdict();
-        said += 1;
+        order = hub.next_close_order();
+        broadcasts += 1;
         assert!(hub.lag(ann.client) <= 20_000 + 3_004, "lag is bounded");
     }
-    assert_eq!(verdict, Some((ann.client, Verdict::Dismiss(1013))));
-    // Whoever owns the session takes it out of its room, then closes: both may cut nothing.
+    assert_eq!(order, Some((ann.client, CloseOrder::Close(1013))));
+    // The owner of the session leaves the room, then closes: neither may cut a frame.
     hub.leave(ann.client);
     hub.close(ann.client, 1013, "");
     hub.close(ann.client, 4000, "again");
     assert!(hub.lag(ann.client) < 3_004 + 4, "the backlog is dropped");
-    settle(&mut hub, &mut [&mut ann, &mut bea]);
-    let told = ann.payloads();
-    assert_eq!(told.last(), Some(&&1013_u16.to_be_bytes()[..]));
-    assert!(told.len() < said && told.iter().rev().skip(1).all(|payload| payload.len() == 3_000));
-    assert_eq!(bea.payloads().len(), said);
+    drain(&mut hub, &mut [&mut ann, &mut bea]);
+    let payloads = ann.payloads();
+    assert_eq!(payloads.last(), Some(&&1013_u16.to_be_bytes()[..]));
+    assert!(
+        payloads.len() < broadcasts && payloads.iter().rev().skip(1).all(|payload| payload.len() == 3_000)
+    );
+    assert_eq!(bea.payloads().len(), broadcasts);
     assert_eq!(hub.stats.slow, 1);
 }
 
 #[test]
-fn a_number_that_is_used_again_has_no_past() {
-    let mut hub = standing(Settings { lag_hard: 5_000, ..Settings::default() });
+fn a_reused_number_has_no_past() {
+    let mut hub = manual(Settings { lag_hard: 5_000, ..Settings::default() });
     let ann = Peer::new(&mut hub, true);
     let room = gather(&mut hub, &[&ann]);
     for _ in 0..2 {
-        hub.say(room, &[b'x'; 9_000], NONE);
+        hub.broadcast(room, &[b'x'; 9_000], NONE);
         hub.wake();
         hub.flush();
     }
@@ -170,39 +172,39 @@ fn a_number_that_is_used_again_has_no_past() {
     drop(ann);
     let mut stranger = Peer::new(&mut hub, false);
     assert_eq!(stranger.client, number);
-    assert_eq!((hub.next_verdict(), hub.lag(number)), (None, 0));
-    hub.say(room, b"[1]", NONE);
-    hub.tell(number, b"[2]");
-    settle(&mut hub, &mut [&mut stranger]);
+    assert_eq!((hub.next_close_order(), hub.lag(number)), (None, 0));
+    hub.broadcast(room, b"[1]", NONE);
+    hub.send(number, b"[2]");
+    drain(&mut hub, &mut [&mut stranger]);
     assert_eq!(stranger.payloads(), [b"[2]"]);
 }
 
 #[test]
-fn the_silent_are_asked_before_they_are_dropped() {
-    let mut hub = standing(Settings::default());
+fn silent_clients_are_pinged_before_they_are_dropped() {
+    let mut hub = manual(Settings::default());
     let mut ann = Peer::new(&mut hub, false);
     gather(&mut hub, &[&ann]);
     for second in 0..40 {
-        assert_eq!(hub.next_verdict(), None, "after {second} s");
-        hub.clock().turn(SECOND);
-        settle(&mut hub, &mut [&mut ann]);
+        assert_eq!(hub.next_close_order(), None, "after {second} s");
+        hub.clock().advance(SECOND);
+        drain(&mut hub, &mut [&mut ann]);
         if !ann.read.is_empty() {
             break;
         }
     }
     assert_eq!(ann.read, [0x80 | frame::PING, 0]);
     for _ in 0..12 {
-        hub.clock().turn(SECOND);
+        hub.clock().advance(SECOND);
         hub.wake();
         hub.flush();
     }
-    assert_eq!(hub.next_verdict(), Some((ann.client, Verdict::Drop)));
+    assert_eq!(hub.next_close_order(), Some((ann.client, CloseOrder::Drop)));
 }
 
 #[derive(Clone, Debug)]
 enum Act {
-    Say { length: usize, except: usize },
-    Tell { peer: usize, length: usize },
+    Broadcast { length: usize, except: usize },
+    Send { peer: usize, length: usize },
     Read { peer: usize, most: usize },
     Flush,
     Leave(usize),
@@ -216,8 +218,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let length = prop_oneof![8 => 8..300_usize, 2 => 3_000..9_000_usize];
     let peer = 0..PEERS;
     let act = prop_oneof![
-        6 => (length.clone(), 0..PEERS + 1).prop_map(|(length, except)| Act::Say { length, except }),
-        4 => (peer.clone(), length).prop_map(|(peer, length)| Act::Tell { peer, length }),
+        6 => (length.clone(), 0..PEERS + 1).prop_map(|(length, except)| Act::Broadcast { length, except }),
+        4 => (peer.clone(), length).prop_map(|(peer, length)| Act::Send { peer, length }),
         4 => (peer.clone(), 1..6_000_usize).prop_map(|(peer, most)| Act::Read { peer, most }),
         4 => Just(Act::Flush),
         1 => peer.clone().prop_map(Act::Leave),
@@ -230,13 +232,13 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Two of the peers have sockets that are soon full.
+    /// Check a sequence of acts; two of the peers have sockets that fill soon.
     #[test]
-    fn everybody_is_told_everything_in_order(acts in acts()) {
-        let mut hub = standing(Settings { lag_hard: u64::MAX, ..Settings::default() });
+    fn all_peers_receive_all_frames_in_order(acts in acts()) {
+        let mut hub = manual(Settings { lag_hard: u64::MAX, ..Settings::default() });
         let mut peers: Vec<Peer> = (0..PEERS).map(|index| Peer::new(&mut hub, index > 0)).collect();
         let room = gather(&mut hub, &peers.iter().collect::<Vec<_>>());
-        let person = hub.add_person(room, b"\"id\"", b"{", b"0", b"0");
+        let participant = hub.add_participant(room, b"\"id\"", b"{", b"0", b"0");
         let mut owed: Vec<Vec<Vec<u8>>> = vec![Vec::new(); PEERS];
         let mut is_in = [true; PEERS];
         let mut is_closed = [false; PEERS];
@@ -247,14 +249,14 @@ proptest! {
                 payload
             };
             match *act {
-                Act::Say { length, except } => {
-                    hub.say(room, &payload(length), peers.get(except).map_or(NONE, |peer| peer.client));
+                Act::Broadcast { length, except } => {
+                    hub.broadcast(room, &payload(length), peers.get(except).map_or(NONE, |peer| peer.client));
                     for peer in (0..PEERS).filter(|peer| is_in[*peer] && *peer != except) {
                         owed[peer].push(payload(length));
                     }
                 }
-                Act::Tell { peer, length } => {
-                    hub.tell(peers[peer].client, &payload(length));
+                Act::Send { peer, length } => {
+                    hub.send(peers[peer].client, &payload(length));
                     if !is_closed[peer] {
                         owed[peer].push(payload(length));
                     }
@@ -271,7 +273,7 @@ proptest! {
                     is_in[peer] = false;
                 }
                 Act::Enter(peer) => {
-                    hub.enter(peers[peer].client, room, person);
+                    hub.enter(peers[peer].client, room, participant);
                     is_in[peer] = !is_closed[peer];
                 }
                 Act::Close(peer) => {
@@ -281,18 +283,18 @@ proptest! {
                 }
             }
         }
-        settle(&mut hub, &mut peers.iter_mut().collect::<Vec<_>>());
+        drain(&mut hub, &mut peers.iter_mut().collect::<Vec<_>>());
         for (index, peer) in peers.iter().enumerate() {
-            let mut told = peer.payloads();
+            let mut payloads = peer.payloads();
             if is_closed[index] {
-                prop_assert_eq!(told.pop(), Some(&4000_u16.to_be_bytes()[..]));
+                prop_assert_eq!(payloads.pop(), Some(&4000_u16.to_be_bytes()[..]));
                 if index > 0 {
-                    // A socket that was full has lost its backlog.
-                    owed[index].truncate(told.len());
+                    // A client with a full socket loses its backlog.
+                    owed[index].truncate(payloads.len());
                 }
             }
-            prop_assert_eq!(told, owed[index].iter().map(Vec::as_slice).collect::<Vec<_>>());
+            prop_assert_eq!(payloads, owed[index].iter().map(Vec::as_slice).collect::<Vec<_>>());
         }
-        prop_assert_eq!(hub.next_verdict(), None);
+        prop_assert_eq!(hub.next_close_order(), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The scanner and `serde_json` agree: on what is JSON, and on what it says.
+//! The scanner and `serde_json` agree on which texts are JSON, and on their meaning.
 
 mod oracle;
 
@@ -167,10 +167,10 @@ proptest! {
     }
 
     #[test]
-    fn agrees_after_a_byte_went_wrong(text in array(message()), place in any::<prop::sample::Index>(), byte in 0_u8..128) {
+    fn agrees_after_a_byte_went_wrong(text in array(message()), index in any::<prop::sample::Index>(), byte in 0_u8..128) {
         let mut bytes = text.into_bytes();
-        let place = place.index(bytes.len());
-        bytes[place] = byte;
+        let index = index.index(bytes.len());
+        bytes[index] = byte;
         if let Ok(text) = std::str::from_utf8(&bytes) {
             agree(text, false)?;
         }
@@ -179,12 +179,12 @@ proptest! {
     #[test]
     fn survives_bytes_that_are_not_utf8(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
         let (mut bytes, mut out) = (bytes, Vec::new());
-        fortepiano_core::scan::scan(&mut bytes, true, &mut out);
+        fortepiano_core::wire::scan::scan(&mut bytes, true, &mut out);
     }
 }
 
 #[test]
-fn halves_of_characters_are_read_as_the_replacement_character() {
+fn lone_surrogates_become_the_replacement_character() {
     for text in [r#"[{"m":"a","x":"\ud800"}]"#, r#"[{"m":"a","\udfff":"\ud83d\ud83d\ude00"}]"#] {
         assert!(scanned(text, false).is_some());
         assert_eq!(scanned(text, false), expected(text, false));

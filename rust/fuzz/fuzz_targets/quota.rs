@@ -1,8 +1,8 @@
-//! No order of operations overflows a quota, loses a user or gives away more points than the class allows.
+//! No order of operations overflows a quota, loses a user or grants more points than the class allows.
 
 #![no_main]
 
-use fortepiano_core::quota::Quotas;
+use fortepiano_core::limits::quota::Quotas;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 

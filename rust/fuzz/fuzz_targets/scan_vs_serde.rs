@@ -1,4 +1,4 @@
-//! The scanner and `serde_json` agree on every text: what is JSON, what it says, and what goes out of it.
+//! The scanner and `serde_json` agree on every text: validity, meaning, and the text to broadcast.
 
 #![no_main]
 

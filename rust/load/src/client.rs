@@ -1,4 +1,4 @@
-//! One person: a socket, how far he has come, and what is not yet whole.
+//! One client: a socket, the stage of its connection, and incomplete frames.
 
 use crate::error::{Error, Result};
 use crate::frame;
@@ -7,49 +7,49 @@ use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 
-/// How far somebody has come.
+/// The stage of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     Connecting,
-    /// The upgrade is asked for.
-    Upgrading,
-    /// `hi` is said, perhaps `ch` with it.
-    Greeting,
-    /// `hi` is answered, and nothing else is wanted for now.
-    Greeted,
-    /// `ch` is said.
-    Entering,
-    /// In his room.
-    Inside,
-    /// In his room, and never reads.
-    Deaf,
+    /// The request for a WebSocket was sent.
+    Handshake,
+    /// `hi` was sent, perhaps with `ch`.
+    HelloSent,
+    /// `hi` was answered, and nothing else is wanted for now.
+    HelloDone,
+    /// `ch` was sent.
+    Joining,
+    /// The client is in its room.
+    InRoom,
+    /// The client is in its room and never reads.
+    NotReading,
     Gone,
 }
 
-/// Buffers of rare large frames are given back; bytes.
-const KEPT: usize = 64 * 1024;
+/// The buffer size from which the memory of rare large frames is released, in bytes.
+const MAX_SPARE: usize = 64 * 1024;
 
-/// How much the kernel is to hold for somebody who will not read; bytes.
-const DEAF_BUFFER: usize = 16 * 1024;
+/// The receive buffer of a client that never reads, in bytes.
+const SMALL_BUFFER: usize = 16 * 1024;
 
-/// A person.
+/// A client.
 pub struct Client {
     pub stage: Stage,
     pub room: usize,
-    /// Whether the latency of what he hears is measured.
+    /// Whether the latency of its received messages is measured.
     pub is_sampled: bool,
-    /// His participant id, once he is in his room.
+    /// The participant id, once the client is in its room.
     pub id: Box<[u8]>,
-    /// None when gone.
+    /// The socket; None once the connection has ended.
     pub stream: Option<TcpStream>,
-    /// Whether the loop is told when the socket takes bytes.
+    /// Whether the loop watches for a writable socket.
     pub is_full: bool,
     unread: Vec<u8>,
     unsent: Vec<u8>,
 }
 
-/// What came of an attempt to read.
-pub enum Taken {
+/// The result of an attempt to read.
+pub enum ReadResult {
     Bytes(usize),
     Nothing,
     End,
@@ -60,14 +60,14 @@ fn system(what: &'static str) -> impl Fn(rustix::io::Errno) -> Error {
 }
 
 impl Client {
-    /// Begins to connect.
-    pub fn open(number: usize, room: usize, target: &Target, is_deaf: bool) -> Result<Self> {
+    /// Begin to connect.
+    pub fn open(number: usize, room: usize, target: &Target, never_reads: bool) -> Result<Self> {
         let family = if target.address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = net::socket_with(family, SocketType::STREAM, flags, None)
             .map_err(system("cannot make a socket"))?;
-        if is_deaf {
-            net::sockopt::set_socket_recv_buffer_size(&socket, DEAF_BUFFER)
+        if never_reads {
+            net::sockopt::set_socket_recv_buffer_size(&socket, SMALL_BUFFER)
                 .map_err(system("cannot bound a socket's buffer"))?;
         }
         if let Some(source) = target.source(number) {
@@ -90,8 +90,8 @@ impl Client {
         })
     }
 
-    /// Asks for the upgrade, when the connection stands.
-    pub fn upgrade(&mut self, target: &Target) -> Result<()> {
+    /// Request a WebSocket, once the connection is established.
+    pub fn request_websocket(&mut self, target: &Target) -> Result<()> {
         let Some(stream) = &self.stream else { return Ok(()) };
         match stream.take_error() {
             Ok(None) => {}
@@ -100,28 +100,28 @@ impl Client {
             }
             Ok(Some(why)) | Err(why) => return Err(Error::System { what: "cannot connect", why }),
         }
-        // Else a small message waits for the answer to the one before it.
+        // Otherwise a small message waits for the acknowledgement of the one before it.
         let _ = stream.set_nodelay(true);
-        self.stage = Stage::Upgrading;
+        self.stage = Stage::Handshake;
         self.unsent.extend_from_slice(target.request.as_bytes());
         Ok(())
     }
 
-    /// Reads what has come, behind what of it was not whole.
-    pub fn read(&mut self, buffer: &mut [u8]) -> Taken {
-        let Some(stream) = &mut self.stream else { return Taken::Nothing };
+    /// Read available bytes into the buffer.
+    pub fn read(&mut self, buffer: &mut [u8]) -> ReadResult {
+        let Some(stream) = &mut self.stream else { return ReadResult::Nothing };
         match stream.read(buffer) {
-            Ok(0) => Taken::End,
-            Ok(count) => Taken::Bytes(count),
+            Ok(0) => ReadResult::End,
+            Ok(count) => ReadResult::Bytes(count),
             Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Taken::Nothing,
-                _ => Taken::End,
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => ReadResult::Nothing,
+                _ => ReadResult::End,
             },
         }
     }
 
-    /// Joins what was left over and what came.
-    pub fn whole(&mut self, fresh: &[u8]) -> Option<Vec<u8>> {
+    /// Join the incomplete frame, if there is one, with the new bytes.
+    pub fn join_rest(&mut self, fresh: &[u8]) -> Option<Vec<u8>> {
         if self.unread.is_empty() {
             return None;
         }
@@ -130,22 +130,22 @@ impl Client {
         Some(whole)
     }
 
-    /// Keeps what is not whole yet.
-    pub fn keep(&mut self, rest: &[u8]) {
+    /// Store an incomplete frame.
+    pub fn store_rest(&mut self, rest: &[u8]) {
         self.unread.clear();
         self.unread.extend_from_slice(rest);
-        if self.unread.capacity() > KEPT && rest.len() < KEPT {
-            self.unread.shrink_to(KEPT);
+        if self.unread.capacity() > MAX_SPARE && rest.len() < MAX_SPARE {
+            self.unread.shrink_to(MAX_SPARE);
         }
     }
 
-    /// Reads the answer to the upgrade off the front of `data`; tells whether it was all there.
-    pub fn answer(data: &mut &[u8]) -> Result<bool> {
+    /// Parse the answer to the handshake at the start of `data`; return whether it is complete.
+    pub fn parse_answer(data: &mut &[u8]) -> Result<bool> {
         let mut headers = [httparse::EMPTY_HEADER; 32];
         let mut response = httparse::Response::new(&mut headers);
         match response.parse(data) {
             Ok(httparse::Status::Partial) => Ok(false),
-            Err(_) => Err(Error::Stranger),
+            Err(_) => Err(Error::NotWebSocket),
             Ok(httparse::Status::Complete(length)) => {
                 let status = response.code.unwrap_or(0);
                 if status != 101 {
@@ -156,17 +156,17 @@ impl Client {
                         && header.value == frame::ACCEPT.as_bytes()
                 });
                 *data = &data[length..];
-                accepts.then_some(true).ok_or(Error::Stranger)
+                accepts.then_some(true).ok_or(Error::NotWebSocket)
             }
         }
     }
 
-    /// Queues a frame.
+    /// Queue a frame.
     pub fn queue(&mut self, opcode: u8, payload: &[u8]) {
         frame::write(&mut self.unsent, opcode, payload);
     }
 
-    /// Writes what is queued, as far as the socket takes it; tells whether all of it went.
+    /// Write the queued bytes as far as the socket takes them; return whether all were written.
     pub fn write(&mut self) -> io::Result<bool> {
         let Some(stream) = &mut self.stream else { return Ok(true) };
         let mut done = 0;
@@ -189,25 +189,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_upgrade_is_answered_whole_or_not_at_all() {
+    fn an_answer_is_complete_or_not_parsed() {
         let answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
              sec-websocket-accept: {}\r\n\r\n\x01\x02",
             frame::ACCEPT
         );
         let mut data = answer.as_bytes();
-        assert!(Client::answer(&mut data).unwrap());
+        assert!(Client::parse_answer(&mut data).unwrap());
         assert_eq!(data, b"\x01\x02");
-        assert!(!Client::answer(&mut &answer.as_bytes()[..40]).unwrap());
+        assert!(!Client::parse_answer(&mut &answer.as_bytes()[..40]).unwrap());
     }
 
     #[test]
-    fn other_answers_say_what_is_wrong() {
-        let error = |answer: &str| Client::answer(&mut answer.as_bytes()).unwrap_err().to_string();
+    fn other_answers_are_explained() {
+        let error = |answer: &str| Client::parse_answer(&mut answer.as_bytes()).unwrap_err().to_string();
         let full = error("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 5\r\n\r\n");
         assert!(full.contains("429") && full.contains("limits"), "{full}");
-        assert!(error("SSH-2.0-OpenSSH_9.2\r\n\r\n").contains("no WebSocket server"));
+        assert!(error("SSH-2.0-OpenSSH_9.2\r\n\r\n").contains("did not come from a WebSocket server"));
         let proxy = error("HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: x\r\n\r\n");
-        assert!(proxy.contains("no WebSocket server"), "{proxy}");
+        assert!(proxy.contains("did not come from a WebSocket server"), "{proxy}");
     }
 }

@@ -1,9 +1,9 @@
-//! All the people, and the one loop that plays them.
+//! All clients, and the one loop that runs them.
 
-use crate::client::{Client, Stage, Taken};
+use crate::client::{Client, ReadResult, Stage};
 use crate::error::{Error, Result};
 use crate::frame;
-use crate::message::{self, Finding};
+use crate::message::{self, MessageFinder};
 use crate::progress::Progress;
 use crate::tally::Tally;
 use crate::target::Target;
@@ -14,68 +14,68 @@ use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 use std::net::TcpStream;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Of one read; the kernel seldom has more.
+/// The size of one read; the kernel seldom has more.
 const BUFFER: usize = 256 * 1024;
 
-/// How long nothing may happen while people come in.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest time without progress while clients connect.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often everybody asks the time, as clients do.
+/// The interval at which each client asks for the time, as browsers do.
 const TIME_EVERY: Duration = Duration::from_secs(20);
 
-/// Files of this process beside its sockets.
+/// The number of open files of this process beside its sockets.
 const OTHER_FILES: u64 = 32;
 
-/// Who is to come, and where to.
+/// The clients of a run, and their rooms.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     pub clients: usize,
-    /// People in each room; the last one may have fewer.
+    /// The participants of each room; the last room may have fewer.
     pub people: usize,
-    /// Of how many the latency is measured.
+    /// The number of clients whose latency is measured.
     pub samples: usize,
-    /// Stay outside until `storm`.
+    /// Whether the clients stay outside until `join_all`.
     pub waits: bool,
-    /// Who will never read.
-    pub deaf: Option<usize>,
+    /// The client that will never read.
+    pub slow_reader: Option<usize>,
 }
 
-/// What people hear, counted.
-pub struct Ears {
+/// Counts of the received messages.
+pub struct Received {
     pub tally: Tally,
-    /// When the last note or cursor came.
+    /// The time of the last note or pointer position.
     pub last: Option<Instant>,
-    /// The participant whose `bye` is waited for, and when it came.
+    /// The participant whose `bye` is awaited.
     pub watched: Box<[u8]>,
-    pub farewell: Option<Instant>,
-    /// How many are where they are to be for now.
+    pub bye_at: Option<Instant>,
+    /// The number of clients that have reached the wanted stage.
     arrived: usize,
-    finding: Finding,
+    finder: MessageFinder,
     waits: bool,
     began: Instant,
     began_us: u64,
 }
 
-impl Ears {
-    /// Microseconds since 1970, on a clock that never jumps.
+impl Received {
+    /// Return the microseconds since 1970, on a clock that never jumps.
     pub fn clock(&self, at: Instant) -> u64 {
         self.began_us + self.run(at)
     }
 
-    /// Microseconds of the run.
+    /// Return the microseconds of the run.
     pub fn run(&self, at: Instant) -> u64 {
         at.saturating_duration_since(self.began).as_micros() as u64
     }
 
-    fn hear(&mut self, client: &mut Client, payload: &[u8], now: Instant) {
-        for heard in self.finding.messages(payload) {
-            match heard.kind {
+    fn receive(&mut self, client: &mut Client, payload: &[u8], now: Instant) {
+        for message in self.finder.messages(payload) {
+            match message.kind {
                 b"n" => {
                     self.tally.notes += 1;
                     self.last = Some(now);
                     if client.is_sampled {
-                        if let Some(then) = heard.number(r#""t":"#, 3) {
-                            self.tally.took((self.began_us + self.run(now)).saturating_sub(then));
+                        if let Some(then) = message.number(r#""t":"#, 3) {
+                            self.tally.record((self.began_us + self.run(now)).saturating_sub(then));
                         }
                     }
                 }
@@ -83,24 +83,24 @@ impl Ears {
                     self.tally.moves += 1;
                     self.last = Some(now);
                     if client.is_sampled {
-                        match heard.number(r#""x":"#, 6) {
-                            Some(message::REST..) => self.tally.rested += 1,
-                            Some(then) => self.tally.took(self.run(now).saturating_sub(then)),
+                        match message.number(r#""x":"#, 6) {
+                            Some(message::REST..) => self.tally.resting += 1,
+                            Some(then) => self.tally.record(self.run(now).saturating_sub(then)),
                             None => {}
                         }
                     }
                 }
-                b"hi" if self.waits && client.stage == Stage::Greeting => {
-                    client.stage = Stage::Greeted;
+                b"hi" if self.waits && client.stage == Stage::HelloSent => {
+                    client.stage = Stage::HelloDone;
                     self.arrived += 1;
                 }
-                b"ch" if matches!(client.stage, Stage::Greeting | Stage::Entering) => {
-                    client.id = heard.string(r#""p":""#).unwrap_or_default().into();
-                    client.stage = Stage::Inside;
+                b"ch" if matches!(client.stage, Stage::HelloSent | Stage::Joining) => {
+                    client.id = message.string(r#""p":""#).unwrap_or_default().into();
+                    client.stage = Stage::InRoom;
                     self.arrived += 1;
                 }
-                b"bye" if heard.string(r#""p":""#) == Some(&self.watched) => {
-                    self.farewell.get_or_insert(now);
+                b"bye" if message.string(r#""p":""#) == Some(&self.watched) => {
+                    self.bye_at.get_or_insert(now);
                 }
                 b"notification" => self.tally.notifications += 1,
                 _ => {}
@@ -109,9 +109,9 @@ impl Ears {
     }
 }
 
-/// All the people.
+/// All clients.
 pub struct Crowd {
-    pub ears: Ears,
+    pub received: Received,
     pub clients: Vec<Client>,
     target: Target,
     plan: Plan,
@@ -120,25 +120,25 @@ pub struct Crowd {
     events: Vec<epoll::Event>,
     buffer: Box<[u8]>,
     gather: Duration,
-    next_look: Instant,
+    next_check: Instant,
     next_time: (Instant, usize),
 }
 
 impl Crowd {
-    /// Makes ready for so many; nobody has come yet.
+    /// Prepare a run; no client connects yet.
     pub fn new(target: Target, plan: Plan, gather: Duration) -> Result<Self> {
         allow_files(plan.clients)?;
         let system = |what| move |errno: rustix::io::Errno| Error::System { what, why: errno.into() };
         let now = Instant::now();
         let began_us = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Ok(Self {
-            ears: Ears {
+            received: Received {
                 tally: Tally::new(),
                 last: None,
                 watched: Box::default(),
-                farewell: None,
+                bye_at: None,
                 arrived: 0,
-                finding: Finding::new(),
+                finder: MessageFinder::new(),
                 waits: plan.waits,
                 began: now,
                 began_us: began_us.unwrap_or_default().as_micros() as u64,
@@ -146,13 +146,14 @@ impl Crowd {
             clients: Vec::with_capacity(plan.clients),
             target,
             plan,
-            // Rooms of one run only.
+            // The names of the rooms are unique to this run.
             rooms: format!("load {:x}", std::process::id()),
-            epoll: epoll::create(epoll::CreateFlags::CLOEXEC).map_err(system("no epoll set"))?,
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)
+                .map_err(system("cannot create an epoll set"))?,
             events: Vec::with_capacity(1024),
             buffer: vec![0; BUFFER].into(),
             gather,
-            next_look: now,
+            next_check: now,
             next_time: (now + TIME_EVERY, 0),
         })
     }
@@ -161,58 +162,60 @@ impl Crowd {
         self.plan.clients.div_ceil(self.plan.people)
     }
 
-    /// How many are in the room of somebody, he included, who read.
+    /// Return the number of participants in a client's room that read, the client included.
     pub fn audience(&self, client: usize) -> usize {
         let first = self.clients[client].room * self.plan.people;
         let end = (first + self.plan.people).min(self.plan.clients);
-        let is_deaf = self.plan.deaf.is_some_and(|deaf| (first..end).contains(&deaf));
-        end - first - usize::from(is_deaf)
+        let never_reads =
+            self.plan.slow_reader.is_some_and(|slow_reader| (first..end).contains(&slow_reader));
+        end - first - usize::from(never_reads)
     }
 
-    /// Lets everybody come in, so many at once; returns how long it took.
-    pub fn come(&mut self, at_once: usize) -> Result<Duration> {
+    /// Connect all clients, a limited number at once; return how long that took.
+    pub fn connect_all(&mut self, at_once: usize) -> Result<Duration> {
         let start = Instant::now();
-        let progress = Progress::new("coming in", self.plan.clients as u64);
+        let progress = Progress::new("connecting", self.plan.clients as u64);
         let every = (self.plan.clients / self.plan.samples.max(1)).max(1);
-        self.settle(|crowd| {
-            let most = crowd.plan.clients.min(crowd.ears.arrived + at_once);
+        self.wait_until_arrived(|crowd| {
+            let most = crowd.plan.clients.min(crowd.received.arrived + at_once);
             while crowd.clients.len() < most {
                 let number = crowd.clients.len();
-                let (room, is_deaf) = (number / crowd.plan.people, crowd.plan.deaf == Some(number));
-                let mut client = Client::open(number, room, &crowd.target, is_deaf)?;
+                let (room, never_reads) =
+                    (number / crowd.plan.people, crowd.plan.slow_reader == Some(number));
+                let mut client = Client::open(number, room, &crowd.target, never_reads)?;
                 client.is_sampled = number % every == 0;
                 crowd.clients.push(client);
                 crowd.watch(number, epoll::add)?;
             }
-            progress.at(crowd.ears.arrived as u64);
+            progress.at(crowd.received.arrived as u64);
             Ok(())
         })?;
         Ok(start.elapsed())
     }
 
-    /// Lets all who wait go into their rooms at once; returns how long that took.
-    pub fn storm(&mut self) -> Result<Duration> {
+    /// Let all waiting clients join their rooms at once; return how long that took.
+    pub fn join_all(&mut self) -> Result<Duration> {
         let start = Instant::now();
-        self.ears.arrived = 0;
+        self.received.arrived = 0;
         for number in 0..self.clients.len() {
-            self.clients[number].stage = Stage::Entering;
+            self.clients[number].stage = Stage::Joining;
             let text = message::join(&self.room(number));
-            self.say(number, &text)?;
+            self.send(number, &text)?;
         }
         let progress = Progress::new("joining", self.plan.clients as u64);
-        self.settle(|crowd| {
-            progress.at(crowd.ears.arrived as u64);
+        self.wait_until_arrived(|crowd| {
+            progress.at(crowd.received.arrived as u64);
             Ok(())
         })?;
         Ok(start.elapsed())
     }
 
-    /// Turns until all have arrived.
-    fn settle(&mut self, mut step: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
+    /// Run the loop until all clients have arrived.
+    fn wait_until_arrived(&mut self, mut step: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
         let (mut most, mut since) = (0, Instant::now());
         loop {
             step(self)?;
-            let arrived = self.ears.arrived;
+            let arrived = self.received.arrived;
             if arrived == self.plan.clients {
                 return Ok(());
             }
@@ -220,8 +223,8 @@ impl Crowd {
             if arrived > most {
                 (most, since) = (arrived, now);
             }
-            if now - since > PATIENCE {
-                let seconds = PATIENCE.as_secs();
+            if now - since > TIMEOUT {
+                let seconds = TIMEOUT.as_secs();
                 return Err(Error::Stalled { entered: arrived, clients: self.plan.clients, seconds });
             }
             self.turn(now + Duration::from_millis(100))?;
@@ -232,11 +235,11 @@ impl Crowd {
         format!("{} {}", self.rooms, self.clients[client].room)
     }
 
-    /// Lets somebody stop reading for ever.
-    pub fn deafen(&mut self, number: usize) -> Result<()> {
+    /// Let a client stop reading for ever.
+    pub fn stop_reading(&mut self, number: usize) -> Result<()> {
         let client = &mut self.clients[number];
-        client.stage = Stage::Deaf;
-        self.ears.watched.clone_from(&client.id);
+        client.stage = Stage::NotReading;
+        self.received.watched.clone_from(&client.id);
         match &client.stream {
             Some(stream) => epoll::delete(&self.epoll, stream)
                 .map_err(|errno| Error::System { what: "epoll", why: errno.into() }),
@@ -244,24 +247,24 @@ impl Crowd {
         }
     }
 
-    /// Lets somebody say something, as one frame.
-    pub fn say(&mut self, number: usize, text: &str) -> Result<()> {
+    /// Let a client send a text, as one frame.
+    pub fn send(&mut self, number: usize, text: &str) -> Result<()> {
         self.clients[number].queue(frame::TEXT, text.as_bytes());
         self.push(number)
     }
 
-    /// Waits for sockets until then at most, and handles what came.
+    /// Wait for sockets, at most until the given time, and handle their events.
     pub fn turn(&mut self, until: Instant) -> Result<()> {
         let now = Instant::now();
         self.ask_the_time(now)?;
         let until = until.min(self.next_time.0);
-        if now < self.next_look {
-            std::thread::sleep(until.min(self.next_look) - now);
-            if until < self.next_look {
+        if now < self.next_check {
+            std::thread::sleep(until.min(self.next_check) - now);
+            if until < self.next_check {
                 return Ok(());
             }
         }
-        self.next_look = now + self.gather;
+        self.next_check = now + self.gather;
         let wait = until.saturating_duration_since(Instant::now());
         let wait = Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: wait.subsec_nanos().into() };
         self.events.clear();
@@ -273,7 +276,7 @@ impl Crowd {
         for event in events.drain(..) {
             let (number, flags) = (event.data.u64() as usize, event.flags);
             if self.clients[number].stage == Stage::Connecting {
-                self.clients[number].upgrade(&self.target)?;
+                self.clients[number].request_websocket(&self.target)?;
                 self.push(number)?;
             } else {
                 if flags.contains(epoll::EventFlags::OUT) {
@@ -289,8 +292,8 @@ impl Crowd {
     fn ask_the_time(&mut self, now: Instant) -> Result<()> {
         while self.next_time.0 <= now && !self.clients.is_empty() {
             let number = self.next_time.1 % self.clients.len();
-            if self.clients[number].stage == Stage::Inside {
-                self.say(number, message::TIME)?;
+            if self.clients[number].stage == Stage::InRoom {
+                self.send(number, message::TIME)?;
             }
             self.next_time.0 += TIME_EVERY / self.clients.len() as u32;
             self.next_time.1 = number + 1;
@@ -301,35 +304,35 @@ impl Crowd {
     fn read(&mut self, number: usize) -> Result<()> {
         let client = &mut self.clients[number];
         let count = match client.read(&mut self.buffer) {
-            Taken::Nothing => return Ok(()),
-            Taken::End => return self.lose(number, None),
-            Taken::Bytes(count) => count,
+            ReadResult::Nothing => return Ok(()),
+            ReadResult::End => return self.lose(number, None),
+            ReadResult::Bytes(count) => count,
         };
         let now = Instant::now();
-        self.ears.tally.bytes += count as u64;
-        let whole = client.whole(&self.buffer[..count]);
+        self.received.tally.bytes += count as u64;
+        let whole = client.join_rest(&self.buffer[..count]);
         let mut data = whole.as_deref().unwrap_or(&self.buffer[..count]);
-        let mut says_hello = false;
-        if client.stage == Stage::Upgrading && Client::answer(&mut data)? {
-            client.stage = Stage::Greeting;
-            says_hello = true;
+        let mut is_open = false;
+        if client.stage == Stage::Handshake && Client::parse_answer(&mut data)? {
+            client.stage = Stage::HelloSent;
+            is_open = true;
         }
         let mut closed = None;
-        while client.stage > Stage::Upgrading {
+        while client.stage > Stage::Handshake {
             let Some(taken) = frame::take(&mut data) else { break };
-            self.ears.tally.frames += 1;
+            self.received.tally.frames += 1;
             match taken.opcode {
-                frame::TEXT => self.ears.hear(client, taken.payload, now),
+                frame::TEXT => self.received.receive(client, taken.payload, now),
                 frame::PING => client.queue(frame::PONG, taken.payload),
                 frame::CLOSE => closed = Some(taken.payload.first_chunk().copied()),
                 _ => {}
             }
         }
-        client.keep(data);
+        client.store_rest(data);
         if let Some(code) = closed {
             return self.lose(number, code.map(u16::from_be_bytes));
         }
-        if says_hello {
+        if is_open {
             let text =
                 if self.plan.waits { message::HELLO.to_owned() } else { message::enter(&self.room(number)) };
             self.clients[number].queue(frame::TEXT, text.as_bytes());
@@ -337,7 +340,7 @@ impl Crowd {
         self.push(number)
     }
 
-    /// Writes what is queued for somebody; what the socket does not take is written when it can.
+    /// Write the queued bytes of a client; the rest follows when the socket takes bytes again.
     fn push(&mut self, number: usize) -> Result<()> {
         let client = &mut self.clients[number];
         match client.write() {
@@ -354,19 +357,19 @@ impl Crowd {
 
     fn lose(&mut self, number: usize, code: Option<u16>) -> Result<()> {
         let client = &mut self.clients[number];
-        if client.stage < Stage::Inside {
-            return Err(Error::Dismissed { code });
+        if client.stage < Stage::InRoom {
+            return Err(Error::Closed { code });
         }
         client.stage = Stage::Gone;
         client.stream = None;
-        self.ears.tally.closed += 1;
-        if self.ears.tally.closed == self.clients.len() as u64 {
-            return Err(Error::Deserted);
+        self.received.tally.closed += 1;
+        if self.received.tally.closed == self.clients.len() as u64 {
+            return Err(Error::AllClosed);
         }
         Ok(())
     }
 
-    /// Begins to watch a socket, or changes what for.
+    /// Start or change watching a socket.
     fn watch<'a, How>(&'a self, number: usize, how: How) -> Result<()>
     where
         How: Fn(&'a OwnedFd, &'a TcpStream, epoll::EventData, epoll::EventFlags) -> rustix::io::Result<()>,
@@ -380,7 +383,7 @@ impl Crowd {
     }
 }
 
-/// Raises the soft limit of open files as far as it may be.
+/// Raise the soft limit of open files as far as allowed.
 fn allow_files(clients: usize) -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
     let needed = clients as u64 + OTHER_FILES;

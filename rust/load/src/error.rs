@@ -1,33 +1,33 @@
-//! What can go wrong, each as one line for the person at the keyboard.
+//! Errors, each shown as one line to the user.
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-/// Why a run ended before it had a result.
+/// The reason why a run ended without a result.
 #[derive(Debug)]
 pub enum Error {
-    /// The name of the host means nothing.
+    /// The name of the host is unknown.
     Unknown { host: String, why: io::Error },
-    /// The host is somewhere else, and nobody said that it is his.
-    Elsewhere { host: String },
-    /// More sockets than the process may have.
+    /// The host is another machine, and the user has not declared it as their own.
+    Remote { host: String },
+    /// The run needs more sockets than the process may have.
     Files { clients: usize, limit: u64 },
-    /// Nobody listens.
+    /// No program listens on the address.
     Refused { address: SocketAddr },
-    /// The upgrade was answered with another status than 101.
+    /// The handshake was answered with another status than 101.
     Status { status: u16 },
-    /// What came was no answer of a WebSocket server.
-    Stranger,
-    /// The server closed a connection before its person was in a room.
-    Dismissed { code: Option<u16> },
-    /// Nothing happened for long.
+    /// The answer did not come from a WebSocket server.
+    NotWebSocket,
+    /// The server closed a connection before its client was in a room.
+    Closed { code: Option<u16> },
+    /// Nothing happened for a long time.
     Stalled { entered: usize, clients: usize, seconds: u64 },
-    /// All connections of a run that needs them are gone.
-    Deserted,
-    /// There is no process to look at.
+    /// All connections that the run needs are gone.
+    AllClosed,
+    /// The process does not exist.
     Process { pid: u32 },
-    /// The machine said no.
+    /// The system refused a call.
     System { what: &'static str, why: io::Error },
 }
 
@@ -37,9 +37,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown { host, why } => write!(f, "{host}: {why}"),
-            Self::Elsewhere { host } => write!(
+            Self::Remote { host } => write!(
                 f,
-                "{host} is not this machine: load for a server of somebody else is an attack; \
+                "{host} is not this machine: load on a server that belongs to others is an attack; \
                  if it is yours, add --yes-this-host-is-mine"
             ),
             Self::Files { clients, limit } => write!(
@@ -60,20 +60,20 @@ impl fmt::Display for Error {
                     _ => "; is it a Multiplayer Piano server, and --path right?",
                 }
             ),
-            Self::Stranger => write!(f, "what answered is no WebSocket server"),
-            Self::Dismissed { code: Some(code) } => {
+            Self::NotWebSocket => write!(f, "the answer did not come from a WebSocket server"),
+            Self::Closed { code: Some(code) } => {
                 write!(f, "the server closed a connection with {code} before it was in a room")
             }
-            Self::Dismissed { code: None } => {
+            Self::Closed { code: None } => {
                 write!(f, "the server dropped a connection before it was in a room")
             }
             Self::Stalled { entered, clients, seconds } => write!(
                 f,
-                "{entered} of {clients} people got into their rooms, then nothing came \
+                "{entered} of {clients} clients joined their rooms, then nothing happened \
                  for {seconds} s"
             ),
-            Self::Deserted => write!(f, "the server closed all connections"),
-            Self::Process { pid } => write!(f, "there is no process {pid} to look at"),
+            Self::AllClosed => write!(f, "the server closed all connections"),
+            Self::Process { pid } => write!(f, "there is no process {pid}"),
             Self::System { what, why } => write!(f, "{what}: {why}"),
         }
     }

@@ -1,7 +1,8 @@
 //! WebSocket frames (RFC 6455 section 5), as far as a client needs them.
 
-/// The nonce of RFC 6455 section 1.3, and what a server answers to it. It protects nobody from
-/// anything here: it shows that a WebSocket server is at the other end.
+/// The nonce of RFC 6455 section 1.3, and the server's answer to it.
+///
+/// Both protect nothing here: they show that a WebSocket server is at the other end.
 pub const NONCE: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
@@ -19,7 +20,7 @@ const LONG: u8 = 127;
 // Any key will do: masks protect proxies from browsers. Not zero, which a server could skip.
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// Appends one masked, final frame.
+/// Append one masked, final frame.
 pub fn write(to: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
     to.push(FINAL | opcode);
     match payload.len() {
@@ -44,7 +45,7 @@ pub struct Frame<'a> {
     pub payload: &'a [u8],
 }
 
-/// Takes the first frame off the front of `data`; `None` where it is not complete.
+/// Take the first frame off the front of `data`; return `None` if it is incomplete.
 pub fn take<'a>(data: &mut &'a [u8]) -> Option<Frame<'a>> {
     let [first, second, ..] = **data else { return None };
     let (header, length) = match second & 0x7f {
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_masked() {
+    fn written_frames_are_masked() {
         let mut frame = Vec::new();
         write(&mut frame, TEXT, b"Hello");
         // The example of RFC 6455 section 5.7.
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_taken_one_by_one_and_only_whole() {
+    fn complete_frames_are_taken_one_by_one() {
         let long = vec![b'y'; 70_000];
         let payloads: [&[u8]; 4] = [b"a", b"", &long[..300], &long];
         let stream: Vec<u8> = payloads.iter().flat_map(|each| server_frame(TEXT, each)).collect();

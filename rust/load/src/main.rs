@@ -1,8 +1,8 @@
-//! Load for a Multiplayer Piano server, so that an operator can tell what a machine carries.
+//! Generate load for a Multiplayer Piano server, to find out how many clients a machine can serve.
 //!
-//! One thread and one epoll loop play all the people. The schedule is open: what is due is sent
-//! when it is due, however slow the answers are, and latency runs from the time at which a message
-//! was due. A server that stalls can therefore not hide it.
+//! One thread and one epoll loop run all clients. The schedule is open: each message is sent when it is
+//! due, however slow the answers are. Latency is measured from the time at which the message was due,
+//! so that a stalled server cannot hide it.
 
 mod client;
 mod crowd;
@@ -22,21 +22,21 @@ use clap::Parser;
 use std::io::{stderr, stdout, Write};
 use std::process::ExitCode;
 
-/// A wrong command line, a server that is not there: as `clap` and `fortepiano` end.
-const MISTAKE: u8 = 2;
+/// The exit status of a wrong command line or a missing server, as of `clap` and `fortepiano`.
+const EXIT_FAILURE: u8 = 2;
 
 fn main() -> ExitCode {
     let options = options::Options::parse();
     match scenario::run(&options) {
         Ok(report) => {
             let text = if options.json { report.json() } else { report.table() };
-            // Nobody may be reading any more, which is his choice.
+            // The reader of the output may be gone, which is no error.
             let _ = writeln!(stdout(), "{text}");
             ExitCode::SUCCESS
         }
         Err(error) => {
             let _ = writeln!(stderr(), "fortepiano-load: {error}");
-            ExitCode::from(MISTAKE)
+            ExitCode::from(EXIT_FAILURE)
         }
     }
 }

@@ -1,25 +1,26 @@
-//! Messages of Multiplayer Piano (docs/protocol.md): what people send, and what is found in what they hear.
+//! Messages of Multiplayer Piano (docs/protocol.md): those that clients send, and a search in received
+//! ones.
 
 use memchr::memmem::Finder;
 use std::fmt::Write;
 
 const KEYS: [&str; 8] = ["c3", "e3", "g3", "c4", "e4", "g4", "as4", "c5"];
 
-/// What a person says first: hello, and into the room.
+/// Return the first message of a client: `hi` and `ch`.
 pub fn enter(room: &str) -> String {
     format!(r#"[{{"m":"hi"}},{{"m":"ch","_id":"{room}"}}]"#)
 }
 
 pub const HELLO: &str = r#"[{"m":"hi"}]"#;
 
-/// Asks the time, as every client does once in 20 s; some servers close those who never do.
+/// Ask for the time, as every client does once in 20 s; some servers close clients that never do.
 pub const TIME: &str = r#"[{"m":"t","e":1}]"#;
 
 pub fn join(room: &str) -> String {
     format!(r#"[{{"m":"ch","_id":"{room}"}}]"#)
 }
 
-/// A chord of so many notes, keys pressed and released in turn; `t` goes in front.
+/// Return a chord of `notes` notes, keys pressed and released in turn; `t` goes in front.
 pub fn chord(notes: usize) -> String {
     let notes: Vec<String> = (0..notes)
         .map(|note| match (KEYS[note / 2 % KEYS.len()], note % 2) {
@@ -30,34 +31,34 @@ pub fn chord(notes: usize) -> String {
     format!(r#","n":[{}]}}]"#, notes.join(","))
 }
 
-/// Notes of that time. Servers pass `t` on as it came, so it can carry microseconds.
+/// Write notes with a time. Servers broadcast `t` unchanged, so that it can carry microseconds.
 pub fn notes(text: &mut String, at_us: u64, chord: &str) {
     text.clear();
     let _ = write!(text, r#"[{{"m":"n","t":{}.{:03}{chord}"#, at_us / 1000, at_us % 1000);
 }
 
-/// A cursor at a place that tells the time: seconds of the run, to a microsecond.
+/// Write a pointer position that encodes the time: seconds of the run, to a microsecond.
 pub fn position(text: &mut String, run_us: u64) {
     text.clear();
     let _ = write!(text, r#"[{{"m":"m","x":{}.{:06},"y":50}}]"#, run_us / 1_000_000, run_us % 1_000_000);
 }
 
-/// Where a cursor rests after a run: a place that no running time is.
+/// The resting position of pointers after a run: no time of a run has this value.
 pub const REST: u64 = 1_000_000_000_000;
 
 /// A message in a frame of a server.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Heard<'a> {
-    /// Its kind, the value of `m`.
+pub struct Message<'a> {
+    /// The kind, which is the value of `m`.
     pub kind: &'a [u8],
-    /// The rest of it, and of it alone.
+    /// The rest of this message alone.
     pub rest: &'a [u8],
 }
 
-impl Heard<'_> {
-    /// The number behind a key, times 10 to the power of `digits`.
+impl Message<'_> {
+    /// Return the number after a key, times 10 to the power of `digits`.
     ///
-    /// Numbers may have passed through somebody's doubles: digits may be gone at the end.
+    /// Numbers may have passed through a server's doubles: the last digits may be missing.
     pub fn number(&self, key: &str, digits: usize) -> Option<u64> {
         let at = memchr::memmem::find(self.rest, key.as_bytes())? + key.len();
         let mut text = self.rest[at..].iter().skip_while(|byte| **byte == b'"').peekable();
@@ -84,7 +85,7 @@ impl Heard<'_> {
         (seen > 0).then_some(value)
     }
 
-    /// The string behind a key such as `"p":"`.
+    /// Return the string after a key such as `"p":"`.
     pub fn string(&self, key: &str) -> Option<&[u8]> {
         let at = memchr::memmem::find(self.rest, key.as_bytes())? + key.len();
         let end = memchr::memchr(b'"', &self.rest[at..])?;
@@ -92,21 +93,21 @@ impl Heard<'_> {
     }
 }
 
-/// Finds messages in payloads.
+/// A search for messages in payloads.
 ///
-/// Inside a JSON string quotes are escaped, so `"m":"` can only be the key `m` of some object;
-/// nothing that is nested in a message has one. White space beside the colon is not looked for.
-pub struct Finding(Finder<'static>);
+/// Inside a JSON string quotes are escaped. Therefore `"m":"` can only be the key `m` of an object, and
+/// nothing nested in a message has such a key. White space beside the colon is not searched for.
+pub struct MessageFinder(Finder<'static>);
 
 const KIND: &str = r#""m":""#;
 
-impl Finding {
+impl MessageFinder {
     pub fn new() -> Self {
         Self(Finder::new(KIND))
     }
 
-    /// The messages of a payload.
-    pub fn messages<'a>(&self, payload: &'a [u8]) -> impl Iterator<Item = Heard<'a>> + use<'a, '_> {
+    /// Return the messages of a payload.
+    pub fn messages<'a>(&self, payload: &'a [u8]) -> impl Iterator<Item = Message<'a>> + use<'a, '_> {
         let mut next = self.0.find(payload);
         std::iter::from_fn(move || {
             let at = next? + KIND.len();
@@ -114,7 +115,7 @@ impl Finding {
             next = self.0.find(rest).map(|found| at + found);
             let rest = next.map_or(rest, |next| &payload[at..next]);
             let end = memchr::memchr(b'"', rest)?;
-            Some(Heard { kind: &rest[..end], rest: &rest[end..] })
+            Some(Message { kind: &rest[..end], rest: &rest[end..] })
         })
     }
 }
@@ -125,7 +126,7 @@ mod tests {
     use serde_json::Value;
 
     #[test]
-    fn what_is_sent_is_json() {
+    fn sent_texts_are_json() {
         let mut text = String::new();
         notes(&mut text, 1_795_300_001_000_042, &chord(5));
         let sent: Value = serde_json::from_str(&text).unwrap();
@@ -142,26 +143,26 @@ mod tests {
     }
 
     #[test]
-    fn messages_of_a_frame_are_told_apart() {
+    fn messages_of_a_frame_are_separated() {
         let payload =
             br#"[{"m":"n","t":5.25,"p":"ab","n":[{"n":"c4"}]},{"m":"a","a":"\"m\":\"n\""},{"m":"bye","p":"x"}]"#;
-        let finding = Finding::new();
-        let heard: Vec<_> = finding.messages(payload).collect();
-        let kinds: Vec<_> = heard.iter().map(|each| each.kind).collect();
+        let finder = MessageFinder::new();
+        let message: Vec<_> = finder.messages(payload).collect();
+        let kinds: Vec<_> = message.iter().map(|each| each.kind).collect();
         assert_eq!(kinds, [b"n".as_slice(), b"a", b"bye"]);
-        assert_eq!(heard[0].number(r#""t":"#, 3), Some(5250));
-        assert_eq!(heard[1].number(r#""t":"#, 3), None);
-        assert_eq!(heard[2].string(r#""p":""#), Some(b"x".as_slice()));
-        assert_eq!(finding.messages(b"[]").count(), 0);
+        assert_eq!(message[0].number(r#""t":"#, 3), Some(5250));
+        assert_eq!(message[1].number(r#""t":"#, 3), None);
+        assert_eq!(message[2].string(r#""p":""#), Some(b"x".as_slice()));
+        assert_eq!(finder.messages(b"[]").count(), 0);
     }
 
     #[test]
     fn numbers_survive_what_servers_do_to_them() {
         let number = |text: &str| {
             let payload = format!(r#"{{"m":"m","x":{text},"y":1}}"#);
-            let finding = Finding::new();
-            let heard = finding.messages(payload.as_bytes()).next().unwrap();
-            heard.number(r#""x":"#, 6)
+            let finder = MessageFinder::new();
+            let message = finder.messages(payload.as_bytes()).next().unwrap();
+            message.number(r#""x":"#, 6)
         };
         assert_eq!(number("12.000345"), Some(12_000_345));
         assert_eq!(number("12"), Some(12_000_000));

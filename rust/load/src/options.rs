@@ -3,37 +3,37 @@
 use clap::{Args, Parser, Subcommand};
 use std::time::Duration;
 
-/// Loads a Multiplayer Piano server with people, and says what it does about it.
+/// Load a Multiplayer Piano server with clients, and report how it copes.
 ///
-/// The server is one of this machine unless you say that another one is yours. On 127.0.0.1 every
-/// person has an address of his own, and so is a user of his own with a note quota of his own.
+/// The server must run on this machine unless you declare that another one is yours. On 127.0.0.1 every
+/// client has an address of its own, and is therefore a user with a note quota of their own.
 #[derive(Debug, Parser)]
 #[command(name = "fortepiano-load", version)]
 pub struct Options {
     #[command(subcommand)]
     pub scenario: Scenario,
-    /// Where the server is.
+    /// Host of the server.
     #[arg(long, global = true, default_value = "127.0.0.1")]
     pub host: String,
-    /// Its public TCP port.
+    /// Public TCP port of the server.
     #[arg(long, global = true, default_value_t = 8080)]
     pub port: u16,
-    /// Path of the upgrade.
+    /// Path of the WebSocket.
     #[arg(long, global = true, default_value = "/ws")]
     pub path: String,
-    /// Process id of the server on this machine, to see its memory and processor time.
+    /// Process id of the server on this machine, to report its memory and processor time.
     #[arg(long, global = true, value_name = "PID")]
     pub server_pid: Option<u32>,
-    /// How many may be on their way into the server at once.
+    /// Number of clients that connect at the same time.
     #[arg(long, global = true, value_name = "CLIENTS", default_value_t = 64, value_parser = some)]
     pub at_once: usize,
-    /// Look at the sockets at most once in so many milliseconds: cheaper here, worse latency.
+    /// Check the sockets at most once in this many milliseconds: cheaper here, worse latency.
     #[arg(long, global = true, value_name = "MS", default_value_t = 0)]
     pub gather: u64,
     /// Print one line of JSON.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Let all come from one address, as one user.
+    /// Connect all clients from one address, as one user.
     #[arg(long, global = true)]
     pub one_address: bool,
     /// Load another machine than this one.
@@ -41,45 +41,45 @@ pub struct Options {
     pub yes_this_host_is_mine: bool,
 }
 
-/// What people do.
+/// The scenario to run.
 #[derive(Debug, Subcommand)]
 pub enum Scenario {
-    /// They come into rooms and stay: connects/s, memory per client, cost of silence.
+    /// Clients join rooms and stay: connects/s, memory per client, cost of silence.
     Connect(Connect),
-    /// Some play in one room and all hear them: deliveries/s, latency, losses.
+    /// Some clients play in one room and all receive: deliveries/s, latency, losses.
     Play(Play),
-    /// All play, in many small rooms.
+    /// All clients play, in many small rooms.
     Rooms(Rooms),
-    /// All move their cursors in one room.
+    /// All clients move their pointers in one room.
     Mouse(Mouse),
-    /// All go into one room at the same time: joins/s.
+    /// All clients join one room at the same time: joins/s.
     JoinStorm(JoinStorm),
-    /// One of those who hear never reads: what it costs the server and the others.
+    /// One client in the room never reads: its cost to the server and the others.
     SlowReader(SlowReader),
 }
 
 #[derive(Args, Debug)]
 pub struct Connect {
-    /// People.
+    /// Number of clients.
     #[arg(long, default_value_t = 1000, value_parser = some)]
     pub clients: usize,
-    /// People in each room.
+    /// Participants in each room.
     #[arg(long, default_value_t = 20, value_parser = some)]
     pub people: usize,
-    /// How long they stay.
+    /// How long the clients stay.
     #[arg(long, default_value = "5", value_parser = seconds)]
     pub seconds: Duration,
 }
 
 #[derive(Args, Debug)]
 pub struct Play {
-    /// People in the room.
+    /// Participants in the room.
     #[arg(long, default_value_t = 100, value_parser = some)]
     pub clients: usize,
-    /// How many of them play.
+    /// Number of players among them.
     #[arg(long, default_value_t = 10, value_parser = some)]
     pub players: usize,
-    /// Messages a second of each who plays.
+    /// Messages per second of each player.
     #[arg(long, default_value = "50", value_parser = rate)]
     pub rate: f64,
     /// Notes in each message.
@@ -92,52 +92,52 @@ pub struct Play {
 
 #[derive(Args, Debug)]
 pub struct Rooms {
-    /// People.
+    /// Number of clients.
     #[arg(long, default_value_t = 1000, value_parser = some)]
     pub clients: usize,
-    /// People in each room.
+    /// Participants in each room.
     #[arg(long, default_value_t = 5, value_parser = some)]
     pub people: usize,
-    /// Messages a second of each.
+    /// Messages per second of each client.
     #[arg(long, default_value = "5", value_parser = rate)]
     pub rate: f64,
     /// Notes in each message.
     #[arg(long, default_value_t = 4, value_parser = some)]
     pub notes: usize,
-    /// How long they play.
+    /// How long the clients play.
     #[arg(long, default_value = "5", value_parser = seconds)]
     pub seconds: Duration,
 }
 
 #[derive(Args, Debug)]
 pub struct Mouse {
-    /// People in the room.
+    /// Participants in the room.
     #[arg(long, default_value_t = 100, value_parser = some)]
     pub clients: usize,
-    /// Positions a second of each.
+    /// Positions per second of each client.
     #[arg(long, default_value = "20", value_parser = rate)]
     pub rate: f64,
-    /// How long they move.
+    /// How long the clients move.
     #[arg(long, default_value = "3", value_parser = seconds)]
     pub seconds: Duration,
 }
 
 #[derive(Args, Debug)]
 pub struct JoinStorm {
-    /// People.
+    /// Number of clients.
     #[arg(long, default_value_t = 500, value_parser = some)]
     pub clients: usize,
 }
 
 #[derive(Args, Debug)]
 pub struct SlowReader {
-    /// People in the room, with the one who does not read.
+    /// Participants in the room, including the one that never reads.
     #[arg(long, default_value_t = 20, value_parser = some)]
     pub clients: usize,
-    /// How many of them play.
+    /// Number of players among them.
     #[arg(long, default_value_t = 10, value_parser = some)]
     pub players: usize,
-    /// Messages a second of each who plays.
+    /// Messages per second of each player.
     #[arg(long, default_value = "150", value_parser = rate)]
     pub rate: f64,
     /// Notes in each message.
@@ -180,12 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_is_valid() {
         Options::command().debug_assert();
     }
 
     #[test]
-    fn each_scenario_has_defaults_and_the_target_stands_anywhere() {
+    fn each_scenario_has_defaults_and_the_target_may_be_anywhere() {
         for scenario in ["connect", "play", "rooms", "mouse", "join-storm", "slow-reader"] {
             let options = parse(&format!("{scenario} --port 9000 --json")).unwrap();
             assert_eq!((options.port, options.json), (9000, true));
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_read() {
+    fn numbers_are_parsed() {
         let options = parse("play --clients 7 --players 3 --rate 0.5 --seconds 1.5").unwrap();
         let Scenario::Play(play) = options.scenario else { panic!("another scenario") };
         assert_eq!((play.clients, play.players, play.notes), (7, 3, 4));
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_values_are_refused() {
         for line in [
             "",
             "dance",

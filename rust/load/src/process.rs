@@ -1,20 +1,20 @@
-//! What a process has used, from Linux's /proc (proc(5)).
+//! The resources that a process has used, from Linux's /proc (proc(5)).
 
 use crate::error::{Error, Result};
 use std::fs;
 use std::ops::Sub;
 use std::time::Duration;
 
-/// A process to look at.
+/// A process to measure.
 #[derive(Clone, Copy, Debug)]
 pub struct Process(u32);
 
-/// What it has used by now.
+/// The resources used so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// Processor time of all its threads, the kernel's for them included; in steps of 10 ms.
+    /// Processor time of all threads, including the kernel's work for them; in steps of 10 ms.
     pub cpu: Duration,
-    /// Resident memory; bytes.
+    /// Resident memory in bytes.
     pub resident: u64,
 }
 
@@ -29,22 +29,22 @@ impl Sub for Usage {
     }
 }
 
-/// What it has used between two looks.
+/// The resources used between two measurements.
 #[derive(Clone, Copy, Debug)]
 pub struct Used {
     pub cpu: Duration,
-    /// How much its resident memory has grown; bytes.
+    /// Growth of the resident memory in bytes.
     pub resident: i64,
 }
 
 impl Process {
-    /// The process of that number.
+    /// Return the process with the given number.
     pub fn of(pid: u32) -> Result<Self> {
         let process = Self(pid);
         process.usage().map(|_| process)
     }
 
-    /// This process.
+    /// Return this process.
     pub fn own() -> Self {
         Self(std::process::id())
     }
@@ -65,7 +65,7 @@ impl Process {
     }
 }
 
-/// User and system time out of /proc/PID/stat. The name in parentheses may hold anything.
+/// Return user and system time from /proc/PID/stat. The name in parentheses may contain anything.
 fn ticks(stat: &str) -> Option<u64> {
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ').skip(11);
@@ -91,9 +91,9 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_is_not_there_is_told() {
-        // Linux gives out no number beyond 2^22.
+    fn a_missing_process_is_an_error() {
+        // Linux assigns no number beyond 2^22.
         let error = Process::of(u32::MAX).unwrap_err();
-        assert_eq!(error.to_string(), "there is no process 4294967295 to look at");
+        assert_eq!(error.to_string(), "there is no process 4294967295");
     }
 }

@@ -1,8 +1,8 @@
-//! A bar on stderr where a person watches, and nothing where none does.
+//! A progress bar on stderr, shown only if stderr is a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar of so many steps; it is gone when it is dropped.
+/// A progress bar, which disappears when dropped.
 pub struct Progress(ProgressBar);
 
 impl Progress {

@@ -1,4 +1,4 @@
-//! The result: figures under keys for programs and under words for people.
+//! The result of a run: figures with keys for programs and words for people.
 
 use serde_json::{Map, Number, Value};
 use std::fmt::Write;
@@ -17,12 +17,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// Adds a figure. The key ends in its unit.
+    /// Add a figure. The key ends in its unit.
     pub fn add(&mut self, key: &'static str, words: &'static str, value: impl Into<Value>) {
         self.figures.push(Figure { key, words, value: value.into() });
     }
 
-    /// Adds a fraction, to so many decimals; what is not finite was not measured.
+    /// Add a fraction, rounded to some decimals; a value that is not finite was not measured.
     pub fn measure(&mut self, key: &'static str, words: &'static str, value: f64, decimals: i32) {
         let scale = 10f64.powi(decimals);
         let rounded = (value * scale).round() / scale;
@@ -33,12 +33,12 @@ impl Report {
         }
     }
 
-    /// Adds a sentence that says how to take the figures.
+    /// Add a sentence that helps to interpret the figures.
     pub fn remark(&mut self, remark: impl Into<String>) {
         self.remarks.push(remark.into());
     }
 
-    /// One line of JSON.
+    /// Return one line of JSON.
     pub fn json(&self) -> String {
         let mut object: Map<String, Value> =
             self.figures.iter().map(|each| (each.key.to_owned(), each.value.clone())).collect();
@@ -46,7 +46,7 @@ impl Report {
         Value::Object(object).to_string()
     }
 
-    /// One line for each figure.
+    /// Return one line for each figure.
     pub fn table(&self) -> String {
         let width = self.figures.iter().map(|each| each.words.chars().count()).max().unwrap_or(0);
         let mut text = String::new();
@@ -67,7 +67,7 @@ impl Report {
     }
 }
 
-/// A number with its thousands apart.
+/// Return a number with its thousands separated.
 fn grouped(number: &str) -> String {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("-", digits));
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn people_get_words() {
+    fn people_get_a_table() {
         let expected = "scenario            play\n\
                         messages sent       1 234 567\n\
                         server's core busy  0.12\n\
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn thousands_stand_apart() {
+    fn thousands_are_separated() {
         for (number, text) in [("7", "7"), ("-1234.5", "-1 234.5"), ("123", "123"), ("9.0", "9")] {
             assert_eq!(grouped(number), text);
         }

@@ -1,4 +1,4 @@
-//! What people do, and what is reported of it.
+//! The scenarios: run the clients, and report the result.
 
 use crate::client::Stage;
 use crate::crowd::{Crowd, Plan};
@@ -12,22 +12,22 @@ use crate::schedule::Schedule;
 use crate::target::Target;
 use std::time::{Duration, Instant};
 
-/// How many people's latency is measured in one large room; more would cost us, not the server.
+/// The number of clients whose latency is measured in a large room; more would cost us, not the server.
 const SAMPLES: usize = 16;
 
-/// How long the last messages may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest time to wait for the last messages.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// After so long without anything it is quiet.
+/// The time without any message after which a run counts as quiet.
 const QUIET: Duration = Duration::from_millis(200);
 
-/// Further behind its schedule, a run is broken off: neither side can do what was asked.
-const HOPELESS: Duration = Duration::from_secs(2);
+/// The delay behind schedule from which a run is broken off: neither side can do what was asked.
+const MAX_DELAY: Duration = Duration::from_secs(2);
 
-/// Busier than this, the generator was the limit, and not the server.
+/// The share of a core from which the generator was the limit, and not the server.
 const BUSY: f64 = 0.9;
 
-/// Does what was asked for.
+/// Run the chosen scenario.
 pub fn run(options: &Options) -> Result<Report> {
     let Options { host, port, path, yes_this_host_is_mine, one_address, .. } = options;
     let target = Target::find(host, *port, path, *yes_this_host_is_mine, *one_address)?;
@@ -43,22 +43,22 @@ pub fn run(options: &Options) -> Result<Report> {
     }
 }
 
-/// Messages of some people over some time.
+/// The messages that some clients send in a given time.
 struct Traffic {
     senders: Vec<usize>,
     rate: f64,
     seconds: Duration,
-    /// Notes in each message; 0 for cursors.
+    /// Notes in each message; 0 for pointer positions.
     notes: usize,
 }
 
-/// What came of it.
+/// The result of sending.
 struct Outcome {
     sent: u64,
     expected: u64,
     received: u64,
     bytes: u64,
-    /// Until the last one came, or until patience ended.
+    /// The time until the last message arrived, or until the timeout.
     took: Duration,
     latest: Duration,
     is_broken_off: bool,
@@ -77,12 +77,12 @@ impl Bench<'_> {
         self.server.map(Process::usage).transpose()
     }
 
-    /// Lets people come in, and reports how that went.
+    /// Connect all clients and report how that went.
     fn gather(&self, scenario: &'static str, plan: Plan) -> Result<(Crowd, Report)> {
         let gather = Duration::from_millis(self.options.gather);
         let mut crowd = Crowd::new(self.target.clone(), plan, gather)?;
         let before = self.usage()?;
-        let took = crowd.come(self.options.at_once)?;
+        let took = crowd.connect_all(self.options.at_once)?;
         let mut report = Report::default();
         report.add("scenario", "scenario", scenario);
         report.add("clients", "people", plan.clients);
@@ -149,10 +149,10 @@ impl Bench<'_> {
         for number in 0..clients {
             let mut text = String::new();
             message::position(&mut text, message::REST);
-            crowd.say(number, &text)?;
+            crowd.send(number, &text)?;
         }
-        wait(&mut crowd, PATIENCE, |crowd| crowd.ears.tally.rested >= expected)?;
-        let missing = expected.saturating_sub(crowd.ears.tally.rested);
+        wait(&mut crowd, TIMEOUT, |crowd| crowd.received.tally.resting >= expected)?;
+        let missing = expected.saturating_sub(crowd.received.tally.resting);
         report.add("last_positions_missing", "last positions that never came", missing);
         Ok(report)
     }
@@ -161,13 +161,13 @@ impl Bench<'_> {
         let clients = storm.clients;
         let wanted = Plan { waits: true, ..Plan::new(clients, clients) };
         let (mut crowd, mut report) = self.gather("join-storm", wanted)?;
-        let (before, bytes) = (self.usage()?, crowd.ears.tally.bytes);
-        let took = crowd.storm()?;
+        let (before, bytes) = (self.usage()?, crowd.received.tally.bytes);
+        let took = crowd.join_all()?;
         let per_second = clients as f64 / took.as_secs_f64();
         report.measure("joins_per_s", "joins/s into one room", per_second, 0);
         report.measure("seconds", "seconds until all were inside", took.as_secs_f64(), 3);
-        settle(&mut crowd)?;
-        let bytes = crowd.ears.tally.bytes - bytes;
+        wait_until_quiet(&mut crowd)?;
+        let bytes = crowd.received.tally.bytes - bytes;
         report.add("join_bytes", "bytes of `ch`, `ppl` and `p`", bytes);
         if let (Some(before), Some(after)) = (before, self.usage()?) {
             let cpu = (after - before).cpu.as_micros() as f64 / clients as f64;
@@ -179,35 +179,35 @@ impl Bench<'_> {
 
     fn slow_reader(&self, slow: &SlowReader) -> Result<Report> {
         let SlowReader { clients, players, rate, notes, seconds } = *slow;
-        let deaf = clients - 1;
-        let wanted = Plan { samples: SAMPLES, deaf: Some(deaf), ..Plan::new(clients, clients) };
+        let slow_reader = clients - 1;
+        let wanted = Plan { samples: SAMPLES, slow_reader: Some(slow_reader), ..Plan::new(clients, clients) };
         let (mut crowd, mut report) = self.gather("slow-reader", wanted)?;
         let before = self.usage()?;
-        crowd.deafen(deaf)?;
+        crowd.stop_reading(slow_reader)?;
         let start = Instant::now();
-        let senders = (0..players.min(deaf).max(1)).collect();
+        let senders = (0..players.min(slow_reader).max(1)).collect();
         let outcome = self.send(&mut crowd, &Traffic { senders, rate, seconds, notes })?;
         outcome.report(&mut report, &crowd);
-        // What each of the others got is what he is owed.
+        // The slow reader is owed as much as each of the others received.
         let owed = outcome.bytes / (clients.saturating_sub(1).max(1) as u64);
-        report.add("owed_bytes", "bytes owed to who never reads", owed);
+        report.add("owed_bytes", "bytes owed to the slow reader", owed);
         if let (Some(before), Some(after)) = (before, self.usage()?) {
             let growth = (after - before).resident;
             report.add("rss_growth_bytes", "growth of the server's memory, bytes", growth);
         }
-        let farewell = crowd.ears.farewell.map_or(f64::NAN, |at| (at - start).as_secs_f64());
-        report.measure("dismissed_after_s", "seconds until he was put out", farewell, 1);
+        let bye_at = crowd.received.bye_at.map_or(f64::NAN, |at| (at - start).as_secs_f64());
+        report.measure("dismissed_after_s", "seconds until the slow reader was closed", bye_at, 1);
         Ok(report)
     }
 
-    /// Sends what is due when it is due, and waits for the last of it.
+    /// Send each message when it is due, and wait for the last one.
     fn send(&self, crowd: &mut Crowd, traffic: &Traffic) -> Result<Outcome> {
         let Traffic { senders, rate, seconds, notes } = traffic;
-        settle(crowd)?;
+        wait_until_quiet(crowd)?;
         let (chord, mut text) = (message::chord(*notes), String::new());
         let own = Process::own();
         let (server_before, own_before) = (self.usage()?, own.usage()?);
-        let (count_before, bytes_before) = (count(crowd), crowd.ears.tally.bytes);
+        let (count_before, bytes_before) = (count(crowd), crowd.received.tally.bytes);
         let progress = Progress::new("playing", seconds.as_millis() as u64);
         let start = Instant::now() + Duration::from_millis(10);
         let mut schedule = Schedule::new(start, senders.len(), *rate, *seconds);
@@ -219,28 +219,28 @@ impl Bench<'_> {
             while let Some((sender, due)) = schedule.take(now) {
                 let sender = senders[sender];
                 latest = latest.max(now - due);
-                if crowd.clients[sender].stage != Stage::Inside {
+                if crowd.clients[sender].stage != Stage::InRoom {
                     continue;
                 }
                 match notes {
-                    0 => message::position(&mut text, crowd.ears.run(due)),
-                    _ => message::notes(&mut text, crowd.ears.clock(due), &chord),
+                    0 => message::position(&mut text, crowd.received.run(due)),
+                    _ => message::notes(&mut text, crowd.received.clock(due), &chord),
                 }
-                crowd.say(sender, &text)?;
+                crowd.send(sender, &text)?;
                 sent += 1;
                 expected += crowd.audience(sender) as u64 - 1;
             }
             progress.at(now.saturating_duration_since(start).as_millis() as u64);
-            if latest > HOPELESS {
+            if latest > MAX_DELAY {
                 is_broken_off = true;
                 break;
             }
         }
-        // Notes are waited for with patience: less would call late what is lost. Of cursors nobody
-        // knows how many come.
-        let quiet = if *notes == 0 { 5 * QUIET } else { PATIENCE };
+        // Notes are awaited for long: otherwise late ones would count as lost. The number of pointer
+        // positions is unknown.
+        let quiet = if *notes == 0 { 5 * QUIET } else { TIMEOUT };
         wait(crowd, quiet, |crowd| count(crowd) - count_before >= expected)?;
-        let end = crowd.ears.last.map_or_else(Instant::now, |last| last.max(start));
+        let end = crowd.received.last.map_or_else(Instant::now, |last| last.max(start));
         let server = match (server_before, self.usage()?) {
             (Some(before), Some(after)) => Some(after - before),
             _ => None,
@@ -249,7 +249,7 @@ impl Bench<'_> {
             sent,
             expected,
             received: count(crowd) - count_before,
-            bytes: crowd.ears.tally.bytes - bytes_before,
+            bytes: crowd.received.tally.bytes - bytes_before,
             took: (end - start).max(Duration::from_millis(1)),
             latest,
             is_broken_off,
@@ -261,24 +261,24 @@ impl Bench<'_> {
 
 impl Plan {
     fn new(clients: usize, people: usize) -> Self {
-        Self { clients, people, samples: 0, waits: false, deaf: None }
+        Self { clients, people, samples: 0, waits: false, slow_reader: None }
     }
 }
 
 fn count(crowd: &Crowd) -> u64 {
-    crowd.ears.tally.notes + crowd.ears.tally.moves
+    crowd.received.tally.notes + crowd.received.tally.moves
 }
 
-/// Turns until it is so, or it has been quiet for so long, or patience ends.
+/// Run the loop until the condition holds, or until it is quiet or the timeout has passed.
 fn wait(crowd: &mut Crowd, quiet: Duration, is: impl Fn(&Crowd) -> bool) -> Result<()> {
     let start = Instant::now();
-    let (mut frames, mut since) = (crowd.ears.tally.frames, start);
+    let (mut frames, mut since) = (crowd.received.tally.frames, start);
     while !is(crowd) {
         let now = Instant::now();
-        if crowd.ears.tally.frames > frames {
-            (frames, since) = (crowd.ears.tally.frames, now);
+        if crowd.received.tally.frames > frames {
+            (frames, since) = (crowd.received.tally.frames, now);
         }
-        if now - start > PATIENCE || now - since > quiet {
+        if now - start > TIMEOUT || now - since > quiet {
             break;
         }
         crowd.turn(now + Duration::from_millis(10))?;
@@ -286,21 +286,21 @@ fn wait(crowd: &mut Crowd, quiet: Duration, is: impl Fn(&Crowd) -> bool) -> Resu
     Ok(())
 }
 
-/// Turns until it is quiet: all have been told who came.
-fn settle(crowd: &mut Crowd) -> Result<()> {
+/// Run the loop until it is quiet: then all clients have received all joins.
+fn wait_until_quiet(crowd: &mut Crowd) -> Result<()> {
     let start = Instant::now();
-    let (mut frames, mut since) = (crowd.ears.tally.frames, start);
-    while since.elapsed() < QUIET && start.elapsed() < PATIENCE {
+    let (mut frames, mut since) = (crowd.received.tally.frames, start);
+    while since.elapsed() < QUIET && start.elapsed() < TIMEOUT {
         crowd.turn(Instant::now() + Duration::from_millis(20))?;
-        if crowd.ears.tally.frames > frames {
-            (frames, since) = (crowd.ears.tally.frames, Instant::now());
+        if crowd.received.tally.frames > frames {
+            (frames, since) = (crowd.received.tally.frames, Instant::now());
         }
     }
     Ok(())
 }
 
 fn add_closed(report: &mut Report, crowd: &Crowd) {
-    let tally = &crowd.ears.tally;
+    let tally = &crowd.received.tally;
     report.add("closed", "connections that the server closed", tally.closed);
     if tally.notifications > 0 {
         report.add("notifications", "notifications", tally.notifications);
@@ -310,7 +310,7 @@ fn add_closed(report: &mut Report, crowd: &Crowd) {
 
 impl Outcome {
     fn report(&self, report: &mut Report, crowd: &Crowd) {
-        let (tally, seconds) = (&crowd.ears.tally, self.took.as_secs_f64());
+        let (tally, seconds) = (&crowd.received.tally, self.took.as_secs_f64());
         let received = self.received as f64;
         report.measure("seconds", "seconds until the last one came", seconds, 3);
         report.add("sent", "messages sent", self.sent);

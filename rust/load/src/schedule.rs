@@ -1,20 +1,20 @@
-//! When who sends what: evenly spread, and independent of what comes back.
+//! The times of sending: evenly spread, and independent of the answers.
 
 use std::time::{Duration, Instant};
 
-/// Messages of `senders` people in turn.
+/// Messages of `senders` clients in turn.
 #[derive(Debug)]
 pub struct Schedule {
     start: Instant,
     senders: u64,
-    /// Messages of all senders in a second.
+    /// Messages of all senders per second.
     rate: f64,
     count: u64,
     next: u64,
 }
 
 impl Schedule {
-    /// Everybody sends `rate` messages a second for so long, at least one.
+    /// Let each sender send `rate` messages per second for the given time, at least one.
     pub fn new(start: Instant, senders: usize, rate: f64, lasts: Duration) -> Self {
         let rate = rate * senders as f64;
         let count = (rate * lasts.as_secs_f64()).round().max(1.0) as u64;
@@ -25,12 +25,12 @@ impl Schedule {
         self.start + Duration::from_secs_f64(number as f64 / self.rate)
     }
 
-    /// When the next message is due; `None` after the last.
+    /// Return the time of the next message; `None` after the last one.
     pub fn upcoming(&self) -> Option<Instant> {
         (self.next < self.count).then(|| self.due(self.next))
     }
 
-    /// Takes a message that is due by now: who sends it, and when he should have.
+    /// Take a message that is due by now; return its sender, and the time at which it was due.
     pub fn take(&mut self, now: Instant) -> Option<(usize, Instant)> {
         let due = self.upcoming().filter(|due| *due <= now)?;
         let sender = self.next % self.senders;

@@ -1,38 +1,38 @@
-//! What came, and how late.
+//! Counts of received messages, and their latencies.
 
 use hdrhistogram::Histogram;
 
-/// Longest latency that is told from longer ones; microseconds.
+/// The longest latency distinguished from longer ones, in microseconds.
 const LONGEST: u64 = 60_000_000;
 
-/// Counts of a run.
+/// The counts of a run.
 pub struct Tally {
-    /// Messages that came, to all people together.
+    /// Messages received by all clients together.
     pub notes: u64,
     pub moves: u64,
     pub notifications: u64,
-    /// Bytes that came, frame headers included.
+    /// Bytes received, frame headers included.
     pub bytes: u64,
     pub frames: u64,
-    /// Connections that ended, other than by us.
+    /// Connections that the server ended.
     pub closed: u64,
-    /// Cursors seen at rest after a run, by those who are sampled.
-    pub rested: u64,
+    /// Resting pointers received after a run by the measured clients.
+    pub resting: u64,
     latency: Histogram<u64>,
 }
 
 impl Tally {
     pub fn new() -> Self {
         let latency = Histogram::new_with_bounds(1, LONGEST, 3).unwrap_or_else(|_| unreachable!());
-        Self { notes: 0, moves: 0, notifications: 0, bytes: 0, frames: 0, closed: 0, rested: 0, latency }
+        Self { notes: 0, moves: 0, notifications: 0, bytes: 0, frames: 0, closed: 0, resting: 0, latency }
     }
 
-    /// Takes in how long a message took; microseconds.
-    pub fn took(&mut self, microseconds: u64) {
+    /// Record the latency of a message, in microseconds.
+    pub fn record(&mut self, microseconds: u64) {
         self.latency.saturating_record(microseconds.max(1));
     }
 
-    /// The latency that so many percent of the messages did not exceed; `None` without a sample.
+    /// Return the latency that this percentage of messages did not exceed; `None` without a sample.
     pub fn percentile(&self, percent: f64) -> Option<u64> {
         (!self.latency.is_empty()).then(|| self.latency.value_at_percentile(percent))
     }
@@ -54,7 +54,7 @@ mod tests {
     fn percentiles_are_within_a_thousandth() {
         let mut tally = Tally::new();
         for microseconds in 1..=100_000 {
-            tally.took(microseconds);
+            tally.record(microseconds);
         }
         for (percent, exact) in [(50.0, 50_000u64), (95.0, 95_000), (99.0, 99_000), (99.9, 99_900)] {
             let found = tally.percentile(percent).unwrap();
@@ -65,21 +65,21 @@ mod tests {
     }
 
     #[test]
-    fn a_single_slow_one_shows_in_the_maximum_alone() {
+    fn a_single_slow_message_shows_in_the_maximum_alone() {
         let mut tally = Tally::new();
-        (0..999).for_each(|_| tally.took(300));
-        tally.took(40_000);
+        (0..999).for_each(|_| tally.record(300));
+        tally.record(40_000);
         assert_eq!(tally.percentile(99.0), Some(300));
         assert!(tally.longest().unwrap() >= 40_000);
     }
 
     #[test]
-    fn nothing_has_no_percentile_and_too_long_is_the_longest() {
+    fn no_sample_has_no_percentile_and_long_ones_are_capped() {
         let mut tally = Tally::new();
         assert_eq!((tally.percentile(50.0), tally.longest()), (None, None));
-        tally.took(0);
+        tally.record(0);
         assert_eq!(tally.percentile(50.0), Some(1));
-        tally.took(u64::MAX);
+        tally.record(u64::MAX);
         assert!(tally.longest().unwrap() >= LONGEST);
     }
 }

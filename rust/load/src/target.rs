@@ -1,31 +1,30 @@
-//! Where the server is, and from which addresses people come to it.
+//! The address of the server, and the addresses of the clients.
 
 use crate::error::{Error, Result};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
-/// A server, and how to come to it.
+/// A server, and how to connect to it.
 #[derive(Clone, Debug)]
 pub struct Target {
     pub address: SocketAddr,
-    /// Everybody has an address of his own, and so is a user of his own.
+    /// Whether every client has an address of its own, and is therefore a user of its own.
     pub spreads: bool,
-    /// What an upgrade begins with, up to its headers.
+    /// The beginning of the handshake, up to its headers.
     pub request: String,
 }
 
 impl Target {
-    /// Looks a host up.
+    /// Look up a host.
     ///
     /// # Errors
-    ///
-    /// Where it is unknown, or elsewhere and not `is_mine`.
+    /// If the host is unknown, or is another machine and not `is_mine`.
     pub fn find(host: &str, port: u16, path: &str, is_mine: bool, one: bool) -> Result<Self> {
         let unknown = |why| Error::Unknown { host: host.to_owned(), why };
         let all: Vec<SocketAddr> = (host, port).to_socket_addrs().map_err(unknown)?.collect();
         if !is_mine && !all.iter().all(|address| address.ip().is_loopback()) {
-            return Err(Error::Elsewhere { host: host.to_owned() });
+            return Err(Error::Remote { host: host.to_owned() });
         }
-        // A server on 0.0.0.0 is not to be found under ::1, which `localhost` may mean first.
+        // A server on 0.0.0.0 is not found under ::1, which `localhost` may mean first.
         let address = all.iter().find(|address| address.is_ipv4()).or(all.first());
         let Some(&address) = address else {
             return Err(unknown(std::io::ErrorKind::NotFound.into()));
@@ -40,7 +39,7 @@ impl Target {
         Ok(Self { address, spreads, request })
     }
 
-    /// The address of the client of that number, where it has one of its own.
+    /// Return the address of the client with the given number, if it has one of its own.
     pub fn source(&self, number: usize) -> Option<SocketAddr> {
         // All of 127.0.0.0/8 is this machine; 0 and 255 at the end look like networks.
         let own = |number: usize| {
@@ -61,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn another_machine_needs_a_word() {
+    fn another_machine_needs_consent() {
         // An address for documentation (RFC 5737): nothing is sent to it here.
         let error = find("192.0.2.1", false).unwrap_err();
         assert!(error.to_string().contains("--yes-this-host-is-mine"), "{error}");
@@ -70,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_needs_none() {
+    fn this_machine_needs_no_consent() {
         for host in ["127.0.0.1", "localhost", "::1", "127.9.9.9"] {
             let target = find(host, false).unwrap();
             assert!(target.address.ip().is_loopback());
@@ -80,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_has_an_address_of_his_own() {
+    fn every_client_has_an_address_of_its_own() {
         let target = find("127.0.0.1", false).unwrap();
         let sources: HashSet<_> = (0..100_000).filter_map(|each| target.source(each)).collect();
         assert_eq!(sources.len(), 100_000);

@@ -1,16 +1,17 @@
-//! The bans' face for Python: the gate asks it who may connect, handlers who may join.
+//! Bans and lists of networks for Python: used by admission for connections and by handlers for joins.
 
-use fortepiano_core::address;
-use fortepiano_core::bans::{self, Network};
-use fortepiano_core::listing;
-use fortepiano_core::nettable::NetTable;
+use fortepiano_core::net::address;
+use fortepiano_core::net::bans;
+use fortepiano_core::net::network::Network;
+use fortepiano_core::net::network_list;
+use fortepiano_core::net::network_table;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-/// A look-up answers with one bit for each list.
-const MOST_LISTS: usize = 64;
+/// The largest number of lists: a look-up returns one bit for each list.
+const MAX_LISTS: usize = 64;
 
-/// Who is banned from where, and until when; see `_core.pyi`.
+/// Bans of users and networks; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core")]
 #[derive(Default)]
 struct Bans(bans::Bans);
@@ -42,16 +43,16 @@ impl Bans {
         Ok(self.0.remove_network(parsed(network)?))
     }
 
-    fn until(&self, scope: &str, user: &str, now_ms: u64) -> Option<u64> {
-        self.0.until(scope, user, now_ms)
+    fn banned_until(&self, scope: &str, user: &str, now_ms: u64) -> Option<u64> {
+        self.0.banned_until(scope, user, now_ms)
     }
 
-    fn until_address(&self, address: &str, now_ms: u64) -> Option<u64> {
-        self.0.until_address(address::parse(address)?, now_ms)
+    fn address_banned_until(&self, address: &str, now_ms: u64) -> Option<u64> {
+        self.0.address_banned_until(address::parse(address)?, now_ms)
     }
 
     fn network_around(&self, address: &str, now_ms: u64) -> Option<String> {
-        self.0.around_address(address::parse(address)?, now_ms).map(|(network, _)| network.to_string())
+        self.0.network_around(address::parse(address)?, now_ms).map(|(network, _)| network.to_string())
     }
 
     fn is_any_within(&self, network: &str) -> PyResult<bool> {
@@ -62,8 +63,8 @@ impl Bans {
         self.0.prune(now_ms)
     }
 
-    fn of(&self, scope: &str) -> Vec<(&str, u64)> {
-        self.0.of(scope).collect()
+    fn bans_of(&self, scope: &str) -> Vec<(&str, u64)> {
+        self.0.bans_of(scope).collect()
     }
 
     fn __len__(&self) -> usize {
@@ -78,13 +79,13 @@ fn parsed(network: &str) -> PyResult<Network> {
 
 /// A file of networks; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core", frozen)]
-struct Listing(listing::Listing);
+struct ParsedNetworks(network_list::NetworkList);
 
 #[pymethods]
-impl Listing {
+impl ParsedNetworks {
     #[new]
     fn new(python: Python<'_>, file: &[u8]) -> Self {
-        Self(python.detach(|| listing::read(file)))
+        Self(python.detach(|| network_list::parse(file)))
     }
 
     #[getter]
@@ -106,24 +107,24 @@ impl Listing {
     }
 }
 
-/// Lists of networks, as they are; see `_core.pyi`.
+/// The current lists of networks; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core", frozen)]
-struct Listings(NetTable);
+struct NetworkTable(network_table::NetworkTable);
 
 #[pymethods]
-impl Listings {
+impl NetworkTable {
     #[new]
-    #[allow(clippy::needless_pass_by_value)] // Python's list has to become something
-    fn new(python: Python<'_>, lists: Vec<PyRef<'_, Listing>>) -> PyResult<Self> {
-        if lists.len() > MOST_LISTS {
-            return Err(PyValueError::new_err(format!("there may be {MOST_LISTS} lists at most")));
+    #[allow(clippy::needless_pass_by_value)] // converted from a Python list
+    fn new(python: Python<'_>, lists: Vec<PyRef<'_, ParsedNetworks>>) -> PyResult<Self> {
+        if lists.len() > MAX_LISTS {
+            return Err(PyValueError::new_err(format!("there may be {MAX_LISTS} lists at most")));
         }
-        let lists: Vec<&listing::Listing> = lists.iter().map(|list| &list.0).collect();
+        let lists: Vec<&network_list::NetworkList> = lists.iter().map(|list| &list.0).collect();
         Ok(Self(python.detach(|| {
             let rows = lists.iter().enumerate();
             let rows =
                 rows.flat_map(|(number, list)| list.networks.iter().map(move |&one| (one, 1 << number)));
-            NetTable::of_bits(rows.collect())
+            network_table::NetworkTable::of_bits(rows.collect())
         })))
     }
 
@@ -141,9 +142,9 @@ impl Listings {
     }
 }
 
-/// Adds this file's names to the module.
+/// Add the names of this file to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<Listing>()?;
-    module.add_class::<Listings>()?;
+    module.add_class::<ParsedNetworks>()?;
+    module.add_class::<NetworkTable>()?;
     module.add_class::<Bans>()
 }

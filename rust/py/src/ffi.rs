@@ -1,64 +1,64 @@
 //! The C ABI between the Cython link and the hub; its C side is ext/core.h.
 //!
-//! No panic may cross this border: each body catches it and says so, and the link closes the one
-//! connection that was served.
+//! No panic may cross this border. Each body catches panics and reports failure, and the link then
+//! closes the one connection that was served.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::slice;
 
-use fortepiano_core::hub::{Hub, Verdict};
-use fortepiano_core::Step;
+use fortepiano_core::hub::{CloseOrder, Hub, StepResult, NONE};
 use pyo3::ffi::PyObject;
 
 /// All bytes are handled.
 const DONE: i32 = 0;
-/// A message is for Python.
+/// A JSON message for Python follows.
 const COLD: i32 = 1;
 /// The session ends.
 const ENDED: i32 = 2;
-/// A binary message is for Python.
+/// A binary message for Python follows.
 const BINARY: i32 = 3;
 /// The hub failed.
 const FAILED: i32 = -1;
 
-/// Runs a body on the hub; `failed` is the answer where it panics.
+/// Run a body on the hub; return `failed` if the body panics.
 ///
 /// # Safety
-/// `hub` must be the address of a live hub that nobody else uses during the call.
+/// `hub` must be the address of a live hub, and nothing else may use that hub during the call.
 unsafe fn with<T>(hub: *mut Hub, failed: T, body: impl FnOnce(&mut Hub) -> T) -> T {
-    // SAFETY: the caller's promise.
+    // SAFETY: by the contract above `hub` points to a live hub, and no other reference to it is in use.
     let hub = unsafe { &mut *hub };
-    // A panic leaves plain data behind, never a broken invariant of memory; the hub goes on.
+    // A panic leaves plain data behind, never a broken invariant of memory; the hub continues.
     catch_unwind(AssertUnwindSafe(|| body(hub))).unwrap_or(failed)
 }
 
-/// Takes a connection in and returns its number.
+/// Add a connection and return its number.
 ///
 /// # Safety
-/// As [`with`]; so for all functions here.
+/// See [`with`]; the same contract holds for every function in this module.
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_attach(hub: *mut Hub, fd: i32) -> u32 {
-    // SAFETY: the caller's promise.
-    unsafe { with(hub, fortepiano_core::NONE, |hub| hub.attach(fd)) }
+    // SAFETY: this function has the contract of `with`.
+    unsafe { with(hub, NONE, |hub| hub.attach(fd)) }
 }
 
-/// Forgets a connection.
+/// Forget a connection.
 ///
 /// # Safety
-/// As [`with`].
+/// See [`with`]; the same contract holds.
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_detach(hub: *mut Hub, client: u32) {
-    // SAFETY: the caller's promise.
+    // SAFETY: this function has the contract of `with`.
     unsafe { with(hub, (), |hub| hub.detach(client)) }
 }
 
-/// Where the next bytes of a connection go; valid until the next call.
+/// Return the buffer for the next bytes of a connection; valid until the next call.
 ///
 /// # Safety
-/// As [`with`]; `room` must point at a place for the size.
+/// See [`with`]; the same contract holds. `room` must point to a `usize` that may be written.
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_window(hub: *mut Hub, client: u32, room: *mut usize) -> *mut u8 {
-    // SAFETY: the caller's promise.
+    // SAFETY: this function has the contract of `with`, and the caller guarantees that `room` is
+    // writable.
     unsafe {
         with(hub, std::ptr::null_mut(), |hub| {
             let window = hub.window(client);
@@ -68,23 +68,25 @@ pub unsafe extern "C" fn fortepiano_window(hub: *mut Hub, client: u32, room: *mu
     }
 }
 
-/// Takes bytes that were read to the window.
+/// Accept bytes that were read into the window.
 ///
 /// # Safety
-/// As [`with`].
+/// See [`with`]; the same contract holds.
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_feed(hub: *mut Hub, client: u32, count: usize) {
-    // SAFETY: the caller's promise.
+    // SAFETY: this function has the contract of `with`.
     unsafe { with(hub, (), |hub| hub.feed(client, count)) }
 }
 
-/// Takes bytes that came in another way: behind the upgrade request.
+/// Accept bytes that arrived another way: behind the request of the handshake.
 ///
 /// # Safety
-/// As [`with`]; `bytes` must be `count` bytes that live through the call.
+/// See [`with`]; the same contract holds. `bytes` must point to `count` bytes that live through the
+/// call.
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_feed_copy(hub: *mut Hub, client: u32, bytes: *const u8, count: usize) {
-    // SAFETY: the caller's promise.
+    // SAFETY: this function has the contract of `with`, and the caller guarantees that `bytes` points
+    // to `count` live bytes.
     unsafe {
         let bytes = slice::from_raw_parts(bytes, count);
         with(hub, (), |hub| {
@@ -96,21 +98,22 @@ pub unsafe extern "C" fn fortepiano_feed_copy(hub: *mut Hub, client: u32, bytes:
     }
 }
 
-/// Handles what was fed, up to the next thing that is not the hub's.
+/// Handle the fed bytes, up to the next thing that the caller must do.
 ///
 /// # Safety
-/// As [`with`]; `bytes` and `count` must point at places for a message's address and size, which
-/// are valid until the next call.
+/// See [`with`]; the same contract holds. `bytes` and `count` must point to writable places for a
+/// message's address and size, which are valid until the next call.
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_step(hub: *mut Hub, bytes: *mut *const u8, count: *mut usize) -> i32 {
-    // SAFETY: the caller's promise.
+    // SAFETY: this function has the contract of `with`, and the caller guarantees that `bytes` and
+    // `count` are writable.
     unsafe {
         with(hub, FAILED, |hub| {
             let (kind, message) = match hub.step() {
-                Step::Done => return DONE,
-                Step::Ended => return ENDED,
-                Step::Cold(message) => (COLD, message),
-                Step::Binary(message) => (BINARY, message),
+                StepResult::Done => return DONE,
+                StepResult::Ended => return ENDED,
+                StepResult::Cold(message) => (COLD, message),
+                StepResult::Binary(message) => (BINARY, message),
             };
             *bytes = message.as_ptr();
             *count = message.len();
@@ -119,33 +122,33 @@ pub unsafe extern "C" fn fortepiano_step(hub: *mut Hub, bytes: *mut *const u8, c
     }
 }
 
-/// Begins a turn of the loop in which nothing was read.
+/// Begin a turn of the loop in which nothing was read.
 ///
 /// # Safety
-/// As [`with`].
+/// See [`with`]; the same contract holds.
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_begin_turn(hub: *mut Hub) {
-    // SAFETY: the caller's promise.
+    // SAFETY: this function has the contract of `with`.
     unsafe { with(hub, (), Hub::begin_turn) }
 }
 
-/// Ends a turn of the loop; says whether a flush is due.
+/// End a turn of the loop; return whether a flush is due.
 ///
 /// # Safety
-/// As [`with`].
+/// See [`with`]; the same contract holds.
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_end_turn(hub: *mut Hub) -> i32 {
-    // SAFETY: the caller's promise.
+    // SAFETY: this function has the contract of `with`.
     unsafe { with(hub, 1, |hub| i32::from(hub.end_turn())) }
 }
 
-/// Sends what is owed.
+/// Send all queued frames that are due.
 ///
 /// # Safety
-/// As [`with`].
+/// See [`with`]; the same contract holds.
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_flush(hub: *mut Hub) -> i32 {
-    // SAFETY: the caller's promise.
+    // SAFETY: this function has the contract of `with`.
     unsafe {
         with(hub, FAILED, |hub| {
             hub.flush();
@@ -154,13 +157,13 @@ pub unsafe extern "C" fn fortepiano_flush(hub: *mut Hub) -> i32 {
     }
 }
 
-/// Handles what the hub's descriptor reports.
+/// Handle the events of the hub's descriptor.
 ///
 /// # Safety
-/// As [`with`].
+/// See [`with`]; the same contract holds.
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_wake(hub: *mut Hub) -> i32 {
-    // SAFETY: the caller's promise.
+    // SAFETY: this function has the contract of `with`.
     unsafe {
         with(hub, FAILED, |hub| {
             hub.wake();
@@ -169,40 +172,42 @@ pub unsafe extern "C" fn fortepiano_wake(hub: *mut Hub) -> i32 {
     }
 }
 
-/// Goes on with a connection whose messages were put off: its number, or -1 where none is to be
-/// served in this turn.
+/// Resume a deferred connection and return its number, or -1 if none may be served in this turn.
 ///
 /// # Safety
-/// As [`with`].
+/// See [`with`]; the same contract holds.
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_resume(hub: *mut Hub) -> i64 {
-    // SAFETY: the caller's promise.
+    // SAFETY: this function has the contract of `with`.
     unsafe { with(hub, -1, |hub| hub.resume().map_or(-1, i64::from)) }
 }
 
-/// Goes on with a connection that ends; whether anything of it was put off.
+/// Resume a connection that ends; return whether it was deferred.
 ///
 /// # Safety
-/// As [`with`].
+/// See [`with`]; the same contract holds.
 #[no_mangle]
-pub unsafe extern "C" fn fortepiano_settle(hub: *mut Hub, client: u32) -> i32 {
-    // SAFETY: the caller's promise.
-    unsafe { with(hub, 0, |hub| i32::from(hub.settle(client))) }
+pub unsafe extern "C" fn fortepiano_resume_ending(hub: *mut Hub, client: u32) -> i32 {
+    // SAFETY: this function has the contract of `with`.
+    unsafe { with(hub, 0, |hub| i32::from(hub.resume_ending(client))) }
 }
 
-/// The next connection that must be ended: its number, or -1; a close code, or 0 to drop it.
+/// Return the number of the next connection that must be ended, or -1 if there is none.
+///
+/// `code` receives the close code, or 0 if the transport must be dropped.
 ///
 /// # Safety
-/// As [`with`]; `code` must point at a place for the code.
+/// See [`with`]; the same contract holds. `code` must point to a `u16` that may be written.
 #[no_mangle]
-pub unsafe extern "C" fn fortepiano_next_verdict(hub: *mut Hub, code: *mut u16) -> i64 {
-    // SAFETY: the caller's promise.
+pub unsafe extern "C" fn fortepiano_next_close_order(hub: *mut Hub, code: *mut u16) -> i64 {
+    // SAFETY: this function has the contract of `with`, and the caller guarantees that `code` is
+    // writable.
     unsafe {
         with(hub, -1, |hub| {
-            let Some((client, verdict)) = hub.next_verdict() else { return -1 };
-            *code = match verdict {
-                Verdict::Dismiss(code) => code,
-                Verdict::Drop => 0,
+            let Some((client, order)) = hub.next_close_order() else { return -1 };
+            *code = match order {
+                CloseOrder::Close(code) => code,
+                CloseOrder::Drop => 0,
             };
             i64::from(client)
         })
@@ -210,17 +215,18 @@ pub unsafe extern "C" fn fortepiano_next_verdict(hub: *mut Hub, code: *mut u16) 
 }
 
 extern "C" {
-    /// The Cython module's own entry point, renamed at compile time.
+    /// The entry point of the Cython module, renamed at compile time.
     fn fortepiano_init_link() -> *mut PyObject;
 }
 
 /// The entry point under which Python's import finds the Cython module in this shared object.
 ///
 /// # Safety
-/// Called by Python's import with the interpreter's lock held.
+/// Must be called by Python's import, with the interpreter's lock held.
 #[no_mangle]
-#[allow(non_snake_case)] // the name that Python looks for
+#[allow(non_snake_case)] // the name that Python requires
 pub unsafe extern "C" fn PyInit__link() -> *mut PyObject {
-    // SAFETY: as this function's.
+    // SAFETY: Python's import calls this function with the lock held, as the Cython entry point
+    // requires.
     unsafe { fortepiano_init_link() }
 }

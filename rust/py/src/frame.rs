@@ -1,13 +1,13 @@
-//! The frame codec's face for Python: for tests against a reference model, and for raw clients.
+//! The frame codec for Python: for tests against a reference model, and for raw clients.
 
-use fortepiano_core::frame::{self, Fragments, Incoming, Limits, Parsed};
+use fortepiano_core::wire::frame::{self, Fragments, Incoming, MessageLimits, Parsed};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
-/// Parses what a client sends; see `_core.pyi`.
+/// A parser of client frames; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core")]
 struct FrameReader {
-    limits: Limits,
+    limits: MessageLimits,
     bytes: Vec<u8>,
     fragments: Option<Box<Fragments>>,
     is_over: bool,
@@ -19,7 +19,7 @@ impl FrameReader {
     #[pyo3(signature = (message_bytes=65536, fragments=1024))]
     fn new(message_bytes: usize, fragments: u32) -> Self {
         Self {
-            limits: Limits { message: message_bytes, fragments },
+            limits: MessageLimits { message: message_bytes, fragments },
             bytes: Vec::new(),
             fragments: None,
             is_over: false,
@@ -33,7 +33,7 @@ impl FrameReader {
             let (used, what) = match frame::parse(&mut self.bytes, &mut self.fragments, self.limits) {
                 Parsed::Incomplete => return Ok(events),
                 Parsed::Violation(code) => {
-                    // Nothing can be read behind it: nobody knows where the next frame begins.
+                    // Nothing can be parsed after a violation: the start of the next frame is unknown.
                     self.is_over = true;
                     events.push(("violation", code).into_pyobject(py)?);
                     break;
@@ -63,7 +63,7 @@ impl FrameReader {
     }
 }
 
-/// Makes one unmasked, final frame.
+/// Create one unmasked, final frame.
 #[pyfunction]
 fn frame_bytes<'py>(py: Python<'py>, opcode: u8, payload: &[u8]) -> Bound<'py, PyBytes> {
     let mut out = Vec::new();
@@ -71,7 +71,7 @@ fn frame_bytes<'py>(py: Python<'py>, opcode: u8, payload: &[u8]) -> Bound<'py, P
     PyBytes::new(py, &out)
 }
 
-/// Makes a close frame.
+/// Create a close frame.
 #[pyfunction]
 fn close_frame<'py>(py: Python<'py>, code: u16, reason: &str) -> Bound<'py, PyBytes> {
     let mut out = Vec::new();
@@ -79,7 +79,7 @@ fn close_frame<'py>(py: Python<'py>, code: u16, reason: &str) -> Bound<'py, PyBy
     PyBytes::new(py, &out)
 }
 
-/// Adds this file's names to the module.
+/// Add the names of this file to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<FrameReader>()?;
     module.add_function(wrap_pyfunction!(frame_bytes, module)?)?;

@@ -1,11 +1,13 @@
-//! What passes from one process to the next, for Python: dictionaries with names, so that versions
-//! which know more or less of each other understand the rest.
+//! The state that one process hands to the next, for Python.
+//!
+//! The state consists of dictionaries with names, so that versions with more or fewer fields understand
+//! each other.
 
 use std::net::IpAddr;
 
-use fortepiano_core::handover::{Baggage, Phase, Pieces};
-use fortepiano_core::quota::Account;
-use fortepiano_core::throttle::{Record, DEEDS};
+use fortepiano_core::hub::handover::{ClientState, Parts, Phase};
+use fortepiano_core::limits::quota::Account;
+use fortepiano_core::limits::throttle::{AddressUsage, LimitKind};
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -13,7 +15,7 @@ use pyo3::types::{PyBytes, PyDict};
 use crate::hub::{number, slot, Hub};
 use crate::throttle::Throttle;
 
-/// A value under a name, or what stands for it where an older version did not know of it.
+/// Return the value of a field, or `missing` if an older version did not write the field.
 fn field<'py, T: FromPyObjectOwned<'py>>(dict: &Bound<'py, PyDict>, name: &str, missing: T) -> PyResult<T> {
     match dict.get_item(name)? {
         Some(value) => value.extract().map_err(Into::into),
@@ -35,43 +37,43 @@ fn pack_clock(hub: &mut Hub) -> (u64, u64, u64) {
 
 #[pyfunction]
 fn unpack_clock(hub: &mut Hub, anchor: u64, now: u64, next_quota_tick: u64) {
-    hub.get_mut().go_on(anchor, now, next_quota_tick);
+    hub.get_mut().continue_from(anchor, now, next_quota_tick);
 }
 
 #[pyfunction]
-fn write_moves(hub: &mut Hub) {
-    hub.get_mut().write_all_moves();
+fn flush_pointers(hub: &mut Hub) {
+    hub.get_mut().flush_all_pointers();
 }
 
 #[pyfunction]
 fn pack_client<'py>(py: Python<'py>, hub: &mut Hub, client: i64) -> PyResult<Option<Bound<'py, PyDict>>> {
-    let Some(it) = hub.get_mut().baggage(slot(client)) else { return Ok(None) };
+    let Some(it) = hub.get_mut().client_state(slot(client)) else { return Ok(None) };
     let dict = PyDict::new(py);
     let (phase, until) = match it.phase {
         Phase::Open => ("open", 0),
         Phase::Closing(until) => ("closing", until),
-        Phase::Deaf(until) => ("deaf", until),
+        Phase::Discarding(until) => ("deaf", until),
         Phase::Closed(until) => ("closed", until),
     };
     dict.set_item("phase", phase)?;
     dict.set_item("until", until)?;
-    dict.set_item("greeted", it.greeted)?;
+    dict.set_item("greeted", it.has_session)?;
     dict.set_item("plays_anywhere", it.plays_anywhere)?;
     dict.set_item("unlimited", it.unlimited)?;
-    dict.set_item("pinged", it.pinged)?;
-    dict.set_item("since", it.since)?;
-    dict.set_item("heard", it.heard)?;
-    dict.set_item("progress", it.progress)?;
-    dict.set_item("asked", it.asked)?;
-    dict.set_item("time_bucket", it.time_bucket)?;
-    dict.set_item("place", it.place.map(|address| address.to_string()))?;
-    dict.set_item("refused", it.refused)?;
+    dict.set_item("pinged", it.pinged_at)?;
+    dict.set_item("since", it.connected_at)?;
+    dict.set_item("heard", it.last_received)?;
+    dict.set_item("progress", it.last_sent)?;
+    dict.set_item("asked", it.last_time_request)?;
+    dict.set_item("time_bucket", it.time_full_at)?;
+    dict.set_item("place", it.subscriber.map(|address| address.to_string()))?;
+    dict.set_item("refused", it.quiet_until)?;
     if let Some((bytes, messages)) = it.meter {
         dict.set_item("metered_bytes", bytes)?;
         dict.set_item("metered_messages", messages)?;
     }
     dict.set_item("partial", PyBytes::new(py, &it.partial))?;
-    if let Some(Pieces { opcode, count, checked, bytes }) = it.pieces {
+    if let Some(Parts { opcode, count, checked, bytes }) = it.parts {
         dict.set_item("pieces", PyBytes::new(py, &bytes))?;
         dict.set_item("pieces_opcode", opcode)?;
         dict.set_item("pieces_count", count)?;
@@ -88,12 +90,12 @@ fn unpack_client(hub: &mut Hub, fd: i32, quota: i64, packed: &Bound<'_, PyDict>)
     let phase = match needed::<String>(packed, "phase")?.as_str() {
         "open" => Phase::Open,
         "closing" => Phase::Closing(until),
-        "deaf" => Phase::Deaf(until),
+        "deaf" => Phase::Discarding(until),
         "closed" => Phase::Closed(until),
-        other => return Err(PyValueError::new_err(format!("no connection is {other:?}"))),
+        other => return Err(PyValueError::new_err(format!("unknown phase of a connection: {other:?}"))),
     };
-    let pieces = match field::<Option<Vec<u8>>>(packed, "pieces", None)? {
-        Some(bytes) => Some(Pieces {
+    let parts = match field::<Option<Vec<u8>>>(packed, "pieces", None)? {
+        Some(bytes) => Some(Parts {
             opcode: needed(packed, "pieces_opcode")?,
             count: needed(packed, "pieces_count")?,
             checked: field(packed, "pieces_checked", 0)?.min(bytes.len()),
@@ -107,26 +109,26 @@ fn unpack_client(hub: &mut Hub, fd: i32, quota: i64, packed: &Bound<'_, PyDict>)
     };
     let owed: Vec<u8> = needed(packed, "owed")?;
     let now = hub.get_mut().clock().now();
-    let baggage = Baggage {
+    let state = ClientState {
         phase,
-        greeted: needed(packed, "greeted")?,
+        has_session: needed(packed, "greeted")?,
         plays_anywhere: field(packed, "plays_anywhere", false)?,
         unlimited: field(packed, "unlimited", false)?,
-        pinged: field(packed, "pinged", u64::MAX)?,
-        since: field(packed, "since", now)?,
-        heard: field(packed, "heard", now)?,
-        progress: field(packed, "progress", now)?,
-        asked: field(packed, "asked", now)?,
-        time_bucket: field(packed, "time_bucket", 0)?,
-        place: field::<Option<String>>(packed, "place", None)?.and_then(|place| place.parse().ok()),
-        refused: field(packed, "refused", Vec::new())?,
+        pinged_at: field(packed, "pinged", u64::MAX)?,
+        connected_at: field(packed, "since", now)?,
+        last_received: field(packed, "heard", now)?,
+        last_sent: field(packed, "progress", now)?,
+        last_time_request: field(packed, "asked", now)?,
+        time_full_at: field(packed, "time_bucket", 0)?,
+        subscriber: field::<Option<String>>(packed, "place", None)?.and_then(|place| place.parse().ok()),
+        quiet_until: field(packed, "refused", Vec::new())?,
         meter,
         partial: needed(packed, "partial")?,
-        pieces,
+        parts,
         tail: needed::<usize>(packed, "tail")?.min(owed.len()),
         owed,
     };
-    Ok(number(hub.get_mut().take_over(fd, slot(quota), baggage)))
+    Ok(number(hub.get_mut().adopt(fd, slot(quota), state)))
 }
 
 #[pyfunction]
@@ -142,38 +144,37 @@ fn unpack_quota(hub: &mut Hub, quota: i64, packed: (i32, i32, i32, i32, Vec<i32>
     hub.get_mut().quotas.restore(slot(quota), &account);
 }
 
-type Place = (String, u32, Vec<u64>, Vec<u64>);
+type PackedUsage = (String, u32, Vec<u64>, Vec<u64>);
 
 #[pyfunction]
-fn pack_throttle(throttle: &Throttle) -> (u64, Vec<Place>) {
-    let records = throttle.inner.records();
-    let packed = records
-        .map(|(at, it)| (at.to_string(), it.sockets, it.full.to_vec(), it.newcomers.clone()))
-        .collect();
+fn pack_throttle(throttle: &Throttle) -> (u64, Vec<PackedUsage>) {
+    let usages = throttle.inner.usages();
+    let packed =
+        usages.map(|(at, it)| (at.to_string(), it.sockets, it.full.to_vec(), it.new_users.clone())).collect();
     (throttle.clock.now(), packed)
 }
 
 #[pyfunction]
-fn unpack_throttle(throttle: &mut Throttle, now: u64, packed: Vec<Place>) -> PyResult<()> {
+fn unpack_throttle(throttle: &mut Throttle, now: u64, packed: Vec<PackedUsage>) -> PyResult<()> {
     let anchor = throttle.clock.anchor();
-    throttle.clock.go_on(anchor, now);
+    throttle.clock.continue_from(anchor, now);
     for (address, sockets, full, newcomers) in packed {
         let address: IpAddr =
-            address.parse().map_err(|_| PyValueError::new_err(format!("{address:?} is no address")))?;
-        let mut record = Record { sockets, full: [0; DEEDS], newcomers };
-        for (mine, theirs) in record.full.iter_mut().zip(full) {
+            address.parse().map_err(|_| PyValueError::new_err(format!("{address:?} is not an address")))?;
+        let mut usage = AddressUsage { sockets, full: [0; LimitKind::COUNT], new_users: newcomers };
+        for (mine, theirs) in usage.full.iter_mut().zip(full) {
             *mine = theirs;
         }
-        throttle.inner.restore(address, record, now);
+        throttle.inner.restore(address, usage, now);
     }
     Ok(())
 }
 
-/// Adds this file's names to the module.
+/// Add the names of this file to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(pack_clock, module)?)?;
     module.add_function(wrap_pyfunction!(unpack_clock, module)?)?;
-    module.add_function(wrap_pyfunction!(write_moves, module)?)?;
+    module.add_function(wrap_pyfunction!(flush_pointers, module)?)?;
     module.add_function(wrap_pyfunction!(pack_client, module)?)?;
     module.add_function(wrap_pyfunction!(unpack_client, module)?)?;
     module.add_function(wrap_pyfunction!(pack_quota, module)?)?;

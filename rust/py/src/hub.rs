@@ -1,14 +1,14 @@
-//! The hub's face for Python.
+//! The hub for Python.
 
 use std::ptr::NonNull;
 use std::thread::{self, ThreadId};
 
-use fortepiano_core::clock::Clock;
-use fortepiano_core::frame::{self, Limits};
-use fortepiano_core::hub::{self as core, Refusal, Settings, SHARE};
-use fortepiano_core::stats::{CLOSE_CODES, FLUSH_BOUNDS};
-use fortepiano_core::throttle::Rate;
-use fortepiano_core::{Flow, NONE};
+use fortepiano_core::hub::stats::{CLOSE_CODES, FLUSH_BOUNDS};
+use fortepiano_core::hub::{self as core, Refusal, Settings, NONE, SHARE};
+use fortepiano_core::limits::meter::Flow;
+use fortepiano_core::limits::rate::Rate;
+use fortepiano_core::sys::clock::Clock;
+use fortepiano_core::wire::frame::{self, MessageLimits};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -17,22 +17,23 @@ use crate::throttle::ip_address;
 
 const MICROSECONDS: f64 = 1_000_000.0;
 
-/// All connections, rooms and people as plain data; see `_core.pyi`.
+/// All connections, rooms and participants as plain data; see `_core.pyi`.
 ///
-/// The Cython link works on the same hub through its address, between two calls of this class and
-/// never during one: both run on the event loop's thread only, which `get` and `get_mut` enforce.
-/// `PyO3`'s `unsendable` would do that too, but not free a hub that the garbage collector of Python
-/// finds while another thread runs it.
+/// The Cython link works on the same hub through its address, between two calls of this class and never
+/// during one. Both run on the event loop's thread only, which `get` and `get_mut` enforce.
+///
+/// `PyO3`'s `unsendable` would enforce that too. However, it would not free a hub that Python's garbage
+/// collector finds while another thread runs it.
 #[pyclass(module = "fortepiano._core")]
 pub(crate) struct Hub {
     inner: NonNull<core::Hub>,
     thread: ThreadId,
 }
 
-// SAFETY: a core hub is plain data without ties to a thread, and may be freed by any: whoever drops
-// the Python object is the last who knows it. All other use is on one thread.
+// SAFETY: a core hub is plain data without ties to a thread, and any thread may free it: the owner of
+// the Python object is the last to know it. All other use is on one thread.
 unsafe impl Send for Hub {}
-// SAFETY: as above.
+// SAFETY: `get` and `get_mut` allow one thread only; no other thread ever holds a reference to the hub.
 unsafe impl Sync for Hub {}
 
 impl Hub {
@@ -42,19 +43,19 @@ impl Hub {
 
     pub(crate) fn get(&self) -> &core::Hub {
         self.check_thread();
-        // SAFETY: made by Box::into_raw in `new`, freed in `drop` only; nobody else holds a
-        // reference while a method runs (see the note on the class).
+        // SAFETY: `inner` was created from a leaked Box in `new` and is freed in `drop` only. Nothing
+        // else holds a reference while a method runs (see the note on the class).
         unsafe { self.inner.as_ref() }
     }
 
     pub(crate) fn get_mut(&mut self) -> &mut core::Hub {
         self.check_thread();
-        // SAFETY: as in `get`.
+        // SAFETY: as in `get`, and `&mut self` excludes a second reference through this object.
         unsafe { self.inner.as_mut() }
     }
 }
 
-/// Fails to compile if a hub stops being data that any thread may free.
+/// Fail to compile if a hub stops being data that any thread may free.
 const _: fn() = || {
     fn sendable<T: Send>() {}
     sendable::<core::Hub>();
@@ -62,7 +63,7 @@ const _: fn() = || {
 
 impl Drop for Hub {
     fn drop(&mut self) {
-        // SAFETY: made by Box::into_raw in `new`, and dropped once.
+        // SAFETY: `inner` was created from a leaked Box in `new`, and `drop` runs once.
         drop(unsafe { Box::from_raw(self.inner.as_ptr()) });
     }
 }
@@ -96,7 +97,7 @@ fn refusal_of(name: &str) -> PyResult<Refusal> {
         "bytes" => Refusal::Bytes,
         "messages" => Refusal::Messages,
         "notes" => Refusal::Notes,
-        other => return Err(PyValueError::new_err(format!("nothing is refused for {other:?}"))),
+        other => return Err(PyValueError::new_err(format!("unknown kind of refusal: {other:?}"))),
     })
 }
 
@@ -111,7 +112,7 @@ impl Hub {
         time_per_second=10.0, bytes_per_second=1_048_576, messages_per_second=5000,
         burst_seconds=5.0, custom_notes=false, notice_gap_seconds=5.0, standing_at=None
     ))]
-    #[allow(clippy::too_many_arguments, clippy::similar_names)] // one keyword for each setting
+    #[allow(clippy::too_many_arguments, clippy::similar_names)] // one keyword per setting
     fn new(
         message_bytes: usize,
         fragments: u32,
@@ -148,7 +149,7 @@ impl Hub {
             return Err(PyValueError::new_err("quota_tick_seconds must be positive"));
         }
         let settings = Settings {
-            limits: Limits { message: message_bytes, fragments },
+            limits: MessageLimits { message: message_bytes, fragments },
             lag_soft: lag_soft_bytes,
             lag_hard: lag_hard_bytes,
             stall: microseconds(stall_seconds),
@@ -170,19 +171,19 @@ impl Hub {
             bytes: flow(bytes_per_second, burst_seconds),
             messages: flow(messages_per_second, burst_seconds),
         };
-        let clock = standing_at.map_or_else(Clock::running, Clock::standing);
+        let clock = standing_at.map_or_else(Clock::running, Clock::manual);
         let hub = core::Hub::new(settings, clock).map_err(|error| PyOSError::new_err(error.to_string()))?;
         Ok(Self { inner: NonNull::from(Box::leak(Box::new(hub))), thread: thread::current().id() })
     }
 
-    fn adopt(&mut self, other: &Self) {
+    fn apply_settings(&mut self, other: &Self) {
         let settings = other.get().settings().clone();
-        self.get_mut().adopt(settings);
+        self.get_mut().apply_settings(settings);
     }
 
     #[getter]
-    fn postponed(&self) -> usize {
-        self.get().postponed()
+    fn deferred(&self) -> usize {
+        self.get().deferred()
     }
 
     #[getter]
@@ -194,12 +195,12 @@ impl Hub {
         self.get().fd()
     }
 
-    fn stamp(&self) -> u64 {
-        self.get().stamp()
+    fn now_ms(&self) -> u64 {
+        self.get().now_ms()
     }
 
-    fn turn_clock(&mut self, seconds: f64) {
-        self.get_mut().clock().turn(microseconds(seconds));
+    fn advance_clock(&mut self, seconds: f64) {
+        self.get_mut().clock().advance(microseconds(seconds));
     }
 
     fn set_notice(&mut self, refusal: &str, payload: &[u8]) -> PyResult<()> {
@@ -207,8 +208,8 @@ impl Hub {
         Ok(())
     }
 
-    fn may_tell_why(&mut self, client: i64, refusal: &str) -> PyResult<bool> {
-        Ok(self.get_mut().may_tell_why(slot(client), refusal_of(refusal)?))
+    fn may_notify(&mut self, client: i64, refusal: &str) -> PyResult<bool> {
+        Ok(self.get_mut().may_notify(slot(client), refusal_of(refusal)?))
     }
 
     fn attach(&mut self, fd: i32) -> i64 {
@@ -219,8 +220,8 @@ impl Hub {
         self.get_mut().detach(slot(client));
     }
 
-    fn greet(&mut self, client: i64, quota: i64) {
-        self.get_mut().greet(slot(client), slot(quota));
+    fn start_session(&mut self, client: i64, quota: i64) {
+        self.get_mut().start_session(slot(client), slot(quota));
     }
 
     #[pyo3(signature = (client, address=""))]
@@ -228,39 +229,39 @@ impl Hub {
         self.get_mut().meter(slot(client), ip_address(address));
     }
 
-    fn privilege(&mut self, client: i64, plays_anywhere: bool, unlimited: bool) {
-        self.get_mut().privilege(slot(client), plays_anywhere, unlimited);
+    fn set_privileges(&mut self, client: i64, plays_anywhere: bool, unlimited: bool) {
+        self.get_mut().set_privileges(slot(client), plays_anywhere, unlimited);
     }
 
-    fn tell_raw(&mut self, client: i64, data: &[u8]) {
-        self.get_mut().insert(slot(client), |out| out.extend_from_slice(data));
+    fn send_raw(&mut self, client: i64, data: &[u8]) {
+        self.get_mut().send_with(slot(client), |out| out.extend_from_slice(data));
     }
 
-    fn tell(&mut self, client: i64, payload: &[u8]) {
-        self.get_mut().tell(slot(client), payload);
+    fn send(&mut self, client: i64, payload: &[u8]) {
+        self.get_mut().send(slot(client), payload);
     }
 
-    fn tell_binary(&mut self, client: i64, payload: &[u8]) {
-        self.get_mut().insert(slot(client), |out| frame::append(out, frame::BINARY, payload));
+    fn send_binary(&mut self, client: i64, payload: &[u8]) {
+        self.get_mut().send_with(slot(client), |out| frame::append(out, frame::BINARY, payload));
     }
 
     #[pyo3(signature = (client, room, before, after, sees_all=false))]
-    fn tell_people(&mut self, client: i64, room: i64, before: &[u8], after: &[u8], sees_all: bool) {
-        self.get_mut().tell_people(slot(client), slot(room), before, after, sees_all);
+    fn send_participants(&mut self, client: i64, room: i64, before: &[u8], after: &[u8], sees_all: bool) {
+        self.get_mut().send_participants(slot(client), slot(room), before, after, sees_all);
     }
 
     #[pyo3(signature = (room, payload, except_client=-1))]
-    fn say(&mut self, room: i64, payload: &[u8], except_client: i64) {
-        self.get_mut().say(slot(room), payload, slot(except_client));
+    fn broadcast(&mut self, room: i64, payload: &[u8], except_client: i64) {
+        self.get_mut().broadcast(slot(room), payload, slot(except_client));
     }
 
     #[pyo3(signature = (room, payload, except_client=-1))]
-    fn mention(&mut self, room: i64, payload: &[u8], except_client: i64) {
-        self.get_mut().mention(slot(room), payload, slot(except_client));
+    fn broadcast_soon(&mut self, room: i64, payload: &[u8], except_client: i64) {
+        self.get_mut().broadcast_soon(slot(room), payload, slot(except_client));
     }
 
-    fn say_people(&mut self, room: i64, before: &[u8], after: &[u8]) {
-        self.get_mut().say_people(slot(room), before, after);
+    fn broadcast_participants(&mut self, room: i64, before: &[u8], after: &[u8]) {
+        self.get_mut().broadcast_participants(slot(room), before, after);
     }
 
     #[pyo3(signature = (client, code, reason=""))]
@@ -276,40 +277,40 @@ impl Hub {
         self.get_mut().close_room(slot(room));
     }
 
-    fn guard_room(&mut self, room: i64, solo: bool, holder: i64) {
-        self.get_mut().guard_room(slot(room), solo, slot(holder));
+    fn set_players(&mut self, room: i64, solo: bool, holder: i64) {
+        self.get_mut().set_players(slot(room), solo, slot(holder));
     }
 
-    fn add_person(&mut self, room: i64, id: &[u8], head: &[u8], x: &[u8], y: &[u8]) -> i64 {
-        number(self.get_mut().add_person(slot(room), id, head, x, y))
+    fn add_participant(&mut self, room: i64, id: &[u8], head: &[u8], x: &[u8], y: &[u8]) -> i64 {
+        number(self.get_mut().add_participant(slot(room), id, head, x, y))
     }
 
-    fn update_person(&mut self, person: i64, head: &[u8]) {
-        self.get_mut().update_person(slot(person), head);
+    fn update_participant(&mut self, participant: i64, head: &[u8]) {
+        self.get_mut().update_participant(slot(participant), head);
     }
 
-    fn mark_person(&mut self, person: i64, muted: bool, hidden: bool) {
-        self.get_mut().mark_person(slot(person), muted, hidden);
+    fn set_participant_flags(&mut self, participant: i64, muted: bool, hidden: bool) {
+        self.get_mut().set_participant_flags(slot(participant), muted, hidden);
     }
 
-    fn remove_person(&mut self, person: i64) {
-        self.get_mut().remove_person(slot(person));
+    fn remove_participant(&mut self, participant: i64) {
+        self.get_mut().remove_participant(slot(participant));
     }
 
     fn position<'py>(
         &self,
         py: Python<'py>,
-        person: i64,
+        participant: i64,
     ) -> Option<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
-        self.get().position(slot(person)).map(|(x, y)| (PyBytes::new(py, x), PyBytes::new(py, y)))
+        self.get().position(slot(participant)).map(|(x, y)| (PyBytes::new(py, x), PyBytes::new(py, y)))
     }
 
-    fn people<'py>(&self, py: Python<'py>, room: i64) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.get().people_of(slot(room), NONE, true))
+    fn participants<'py>(&self, py: Python<'py>, room: i64) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.get().participants_json(slot(room), NONE, true))
     }
 
-    fn enter(&mut self, client: i64, room: i64, person: i64) {
-        self.get_mut().enter(slot(client), slot(room), slot(person));
+    fn enter(&mut self, client: i64, room: i64, participant: i64) {
+        self.get_mut().enter(slot(client), slot(room), slot(participant));
     }
 
     fn leave(&mut self, client: i64) {
@@ -356,8 +357,8 @@ impl Hub {
             ("refused_bytes", stats.refusals[Refusal::Bytes as usize]),
             ("refused_messages", stats.refusals[Refusal::Messages as usize]),
             ("refused_notes", stats.refusals[Refusal::Notes as usize]),
-            ("said", stats.said),
-            ("told", stats.told),
+            ("said", stats.broadcasts),
+            ("told", stats.sent_frames),
             ("deliveries", stats.deliveries),
             ("spared", stats.spared),
             ("sends", stats.sends),
@@ -389,7 +390,7 @@ impl Hub {
             ("clients", gauges.clients as u64),
             ("blocked", gauges.blocked as u64),
             ("rooms", gauges.rooms as u64),
-            ("people", gauges.people as u64),
+            ("people", gauges.participants as u64),
             ("queue_bytes", gauges.queue),
             ("longest_queue_bytes", gauges.longest_queue),
         ] {
@@ -399,7 +400,7 @@ impl Hub {
     }
 }
 
-/// Adds this file's names to the module.
+/// Add the names of this file to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("SHARE_SECONDS", SHARE as f64 / MICROSECONDS)?;
     module.add_class::<Hub>()

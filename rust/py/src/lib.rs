@@ -1,4 +1,4 @@
-//! The module `fortepiano._core`: a table of contents; each part registers itself.
+//! The module `fortepiano._core`: each file registers its own names.
 
 use pyo3::prelude::*;
 
@@ -11,13 +11,13 @@ mod quota;
 mod scan;
 mod throttle;
 
-/// The version of this binary, which must be the package's.
+/// Return the version of this binary, which must equal the package's.
 #[pyfunction]
 fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
-/// How this binary was built: "release" or "debug".
+/// Return how this binary was built: "release" or "debug".
 #[pyfunction]
 fn profile() -> &'static str {
     if cfg!(debug_assertions) {

@@ -1,6 +1,6 @@
-//! The note quotas' face for Python: for tests against a reference model, and for simulations.
+//! The note quotas for Python: for tests against a reference model, and for simulations.
 
-use fortepiano_core::quota;
+use fortepiano_core::limits::quota;
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 
@@ -24,7 +24,7 @@ impl Quotas {
     #[pyo3(signature = (history=3))]
     fn new(history: usize) -> PyResult<Self> {
         if history == 0 {
-            return Err(PyValueError::new_err("a quota remembers at least one tick"));
+            return Err(PyValueError::new_err("a quota must remember at least one tick"));
         }
         Ok(Self(quota::Quotas::new(history)))
     }
@@ -63,7 +63,7 @@ impl Quotas {
     }
 }
 
-/// Adds this file's names to the module.
+/// Add the names of this file to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Quotas>()
 }

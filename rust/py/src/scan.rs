@@ -1,11 +1,11 @@
-//! The scanner's face for Python: for tests against a reference model, and for tools.
+//! The scanner for Python: for tests against a reference model, and for tools.
 
-use fortepiano_core::scan::{self, Element};
-use fortepiano_core::text::Span;
+use fortepiano_core::wire::json::Span;
+use fortepiano_core::wire::scan::{self, Element};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
-/// Splits a text message into its elements; see `_core.pyi`.
+/// Split a text message into its elements; see `_core.pyi`.
 #[pyfunction]
 #[pyo3(name = "scan", signature = (text, custom_notes=false))]
 fn scan_text<'py>(
@@ -15,7 +15,7 @@ fn scan_text<'py>(
 ) -> PyResult<Option<Vec<Bound<'py, PyTuple>>>> {
     let mut text = text.to_vec();
     let mut elements = Vec::new();
-    // The link gets its texts from the frame codec, which has checked this; here nobody has.
+    // Texts of the link were checked by the frame codec; texts from Python were not.
     if std::str::from_utf8(&text).is_err() || !scan::scan(&mut text, custom_notes, &mut elements) {
         return Ok(None);
     }
@@ -32,14 +32,14 @@ fn scan_text<'py>(
             ("n", time, array, notes.count).into_pyobject(py)
         }
         Element::BadNotes => ("bad notes",).into_pyobject(py),
-        Element::Mouse { x, y } => ("m", bytes(*x), bytes(*y)).into_pyobject(py),
+        Element::Pointer { x, y } => ("m", bytes(*x), bytes(*y)).into_pyobject(py),
         Element::Time { echo } => ("t", echo.map(bytes)).into_pyobject(py),
         Element::Cold(span) => ("cold", bytes(*span)).into_pyobject(py),
     };
     elements.iter().map(tuple).collect::<PyResult<_>>().map(Some)
 }
 
-/// Adds this file's names to the module.
+/// Add the names of this file to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(scan_text, module)?)
 }

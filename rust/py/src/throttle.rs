@@ -1,25 +1,26 @@
-//! The throttle's face for Python: the gate asks it who may connect, handlers what an address may do.
+//! The limits per address for Python: used by admission for connections and by handlers for actions.
 
 use std::net::IpAddr;
 
-use fortepiano_core::bans::Network;
-use fortepiano_core::clock::Clock;
-use fortepiano_core::throttle::{self as core, Answer, Deed, Limits, Rate};
+use fortepiano_core::limits::rate::Rate;
+use fortepiano_core::limits::throttle::{self as core, Admission, LimitKind, ThrottleSettings};
+use fortepiano_core::net::network::Network;
+use fortepiano_core::sys::clock::Clock;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 const MICROSECONDS: f64 = 1_000_000.0;
 
-/// What each address may cost; see `_core.pyi`.
+/// The limits per address; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core")]
 pub(crate) struct Throttle {
     pub(crate) inner: core::Throttle,
     pub(crate) clock: Clock,
 }
 
-/// Reads an address; `None` for what has none, such as a Unix socket.
+/// Parse an address; return `None` for a peer without one, such as a Unix socket.
 pub(crate) fn ip_address(text: &str) -> Option<IpAddr> {
-    // A link-local address names its interface behind a `%` (RFC 4007 section 11).
+    // A link-local address names its interface after a `%` (RFC 4007 section 11).
     text.split('%').next()?.parse().ok()
 }
 
@@ -33,7 +34,7 @@ fn networks(texts: &[String]) -> PyResult<Vec<Network>> {
 
 fn rate((burst, per_second): (u32, f64)) -> PyResult<Rate> {
     if burst == 0 || per_second.is_nan() || per_second <= 0.0 {
-        return Err(PyValueError::new_err("a rate has a burst of at least 1 and is positive"));
+        return Err(PyValueError::new_err("a rate must be positive, with a burst of at least 1"));
     }
     Ok(Rate { burst, interval: (MICROSECONDS / per_second).max(1.0) as u64 })
 }
@@ -52,43 +53,43 @@ impl Throttle {
     #[new]
     #[pyo3(signature = (
         *, sockets=16, sockets_48=64, connects=(20, 5.0), rooms=(10, 1.0), failures=(10, 0.1),
-        newcomers=3, places=100_000, exempt=Vec::new(), standing_at=None
+        new_users=3, subscribers=100_000, exempt=Vec::new(), standing_at=None
     ))]
-    #[allow(clippy::too_many_arguments)] // one keyword for each setting
-    #[allow(clippy::needless_pass_by_value)] // Python's list has to become something
+    #[allow(clippy::too_many_arguments)] // one keyword per setting
+    #[allow(clippy::needless_pass_by_value)] // converted from a Python list
     fn new(
         sockets: u32,
         sockets_48: u32,
         connects: (u32, f64),
         rooms: (u32, f64),
         failures: (u32, f64),
-        newcomers: u32,
-        places: usize,
+        new_users: u32,
+        subscribers: usize,
         exempt: Vec<String>,
         standing_at: Option<u64>,
     ) -> PyResult<Self> {
         let rates = [rate(connects)?, rate(rooms)?, rate(failures)?];
-        let limits = Limits { sockets, sockets_48, rates, newcomers, places };
-        let clock = standing_at.map_or_else(Clock::running, Clock::standing);
-        Ok(Self { inner: core::Throttle::new(limits, networks(&exempt)?), clock })
+        let settings = ThrottleSettings { sockets, sockets_48, rates, new_users, subscribers };
+        let clock = standing_at.map_or_else(Clock::running, Clock::manual);
+        Ok(Self { inner: core::Throttle::new(settings, networks(&exempt)?), clock })
     }
 
-    fn turn_clock(&mut self, seconds: f64) {
-        self.clock.turn((seconds * MICROSECONDS) as u64);
+    fn advance_clock(&mut self, seconds: f64) {
+        self.clock.advance((seconds * MICROSECONDS) as u64);
     }
 
-    fn adopt(&mut self, other: &Self) {
-        self.inner.adopt(&other.inner);
+    fn apply_settings(&mut self, other: &Self) {
+        self.inner.apply_settings(&other.inner);
     }
 
     fn connect(&mut self, address: &str) -> u8 {
         let Some(address) = ip_address(address) else { return Self::EXEMPT };
-        told(self.inner.connect(address, self.clock.now()))
+        admission_code(self.inner.connect(address, self.clock.now()))
     }
 
-    fn look(&self, address: &str) -> u8 {
+    fn peek(&self, address: &str) -> u8 {
         let Some(address) = ip_address(address) else { return Self::EXEMPT };
-        told(self.inner.look(address, self.clock.now()))
+        admission_code(self.inner.peek(address, self.clock.now()))
     }
 
     fn release(&mut self, address: &str) {
@@ -98,21 +99,21 @@ impl Throttle {
     }
 
     fn open_room(&mut self, address: &str) -> bool {
-        self.spend(Deed::Room, address)
+        self.spend(LimitKind::Room, address)
     }
 
-    fn fail(&mut self, address: &str) -> bool {
-        self.spend(Deed::Failure, address)
+    fn count_failure(&mut self, address: &str) -> bool {
+        self.spend(LimitKind::Failure, address)
     }
 
     fn may_fail(&self, address: &str) -> bool {
         let now = self.clock.now();
-        ip_address(address).is_none_or(|address| self.inner.may(Deed::Failure, address, now))
+        ip_address(address).is_none_or(|address| self.inner.may(LimitKind::Failure, address, now))
     }
 
-    fn welcome(&mut self, address: &str) -> bool {
+    fn admit_new_user(&mut self, address: &str) -> bool {
         let now = self.clock.now();
-        ip_address(address).is_none_or(|address| self.inner.welcome(address, now))
+        ip_address(address).is_none_or(|address| self.inner.admit_new_user(address, now))
     }
 
     fn prune(&mut self) -> usize {
@@ -128,30 +129,30 @@ impl Throttle {
     }
 }
 
-fn told(answer: Answer) -> u8 {
-    match answer {
-        Answer::Admitted => Throttle::ADMITTED,
-        Answer::Exempt => Throttle::EXEMPT,
-        Answer::Crowded => Throttle::CROWDED,
-        Answer::Hasty => Throttle::HASTY,
+fn admission_code(admission: Admission) -> u8 {
+    match admission {
+        Admission::Admitted => Throttle::ADMITTED,
+        Admission::Exempt => Throttle::EXEMPT,
+        Admission::TooManySockets => Throttle::CROWDED,
+        Admission::TooFast => Throttle::HASTY,
     }
 }
 
 impl Throttle {
-    fn spend(&mut self, deed: Deed, address: &str) -> bool {
+    fn spend(&mut self, kind: LimitKind, address: &str) -> bool {
         let now = self.clock.now();
-        ip_address(address).is_none_or(|address| self.inner.spend(deed, address, now))
+        ip_address(address).is_none_or(|address| self.inner.spend(kind, address, now))
     }
 }
 
-/// Some networks; see `_core.pyi`.
+/// A set of networks; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core", frozen)]
 struct Networks(Vec<Network>);
 
 #[pymethods]
 impl Networks {
     #[new]
-    #[allow(clippy::needless_pass_by_value)] // Python's list has to become something
+    #[allow(clippy::needless_pass_by_value)] // converted from a Python list
     fn new(networks: Vec<String>) -> PyResult<Self> {
         Ok(Self(self::networks(&networks)?))
     }
@@ -165,7 +166,7 @@ impl Networks {
     }
 }
 
-/// Adds this file's names to the module.
+/// Add the names of this file to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Throttle>()?;
     module.add_class::<Networks>()

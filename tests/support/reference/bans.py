@@ -35,12 +35,12 @@ class Bans:
         """Lift the ban of a network."""
         return self.networks.pop(_network(network), None) is not None
 
-    def until(self, scope: str, user: str, now_ms: int) -> int | None:
+    def banned_until(self, scope: str, user: str, now_ms: int) -> int | None:
         """Return when the ban ends, None if there is none in force."""
         end = self.ends.get((scope, user))
         return end if end is not None and self.holds(end, now_ms) else None
 
-    def until_address(self, address: str, now_ms: int) -> int | None:
+    def address_banned_until(self, address: str, now_ms: int) -> int | None:
         """Return when the ban of the smallest network around an address ends."""
         try:
             here = _network(str(ipaddress.ip_address(address.split("%")[0])))
@@ -60,7 +60,7 @@ class Bans:
         self.networks = {key: end for key, end in self.networks.items() if self.holds(end, now_ms)}
         return before - len(self)
 
-    def of(self, scope: str) -> list[tuple[str, int]]:
+    def bans_of(self, scope: str) -> list[tuple[str, int]]:
         """List the bans of one scope."""
         return [(user, end) for (where, user), end in self.ends.items() if where == scope]
 

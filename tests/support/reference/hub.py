@@ -102,7 +102,7 @@ class Client:
     quiet_until: dict[str, int] = field(default_factory=dict)
     meter: Meter | None = None
 
-    def tell(self, payload: bytes, *, is_move: bool = False) -> None:
+    def send(self, payload: bytes, *, is_move: bool = False) -> None:
         """Tell a JSON array, unless the close frame has been told."""
         if self.is_open:
             self.told.append(Told(("text", payload), is_move))
@@ -139,11 +139,11 @@ class Room:
     is_solo: bool = False
     holder: int = NONE
 
-    def say(self, payload: bytes, *, but: list[Client], is_move: bool = False) -> None:
+    def broadcast(self, payload: bytes, *, but: list[Client], is_move: bool = False) -> None:
         """Tell all members but some."""
         for member in self.members:
             if member not in but:
-                member.tell(payload, is_move=is_move)
+                member.send(payload, is_move=is_move)
 
     def wait(self, until: int) -> None:
         """Have the room flushed at a time, or before."""
@@ -210,11 +210,11 @@ class Hub:
 
     # Time
 
-    def stamp(self) -> int:
+    def now_ms(self) -> int:
         """Return milliseconds since 1970."""
         return (self.anchor + self.now) // 1000
 
-    def turn_clock(self, seconds: float) -> None:
+    def advance_clock(self, seconds: float) -> None:
         """Let time pass."""
         self.now += int(seconds * 1e6)
 
@@ -244,7 +244,9 @@ class Hub:
             person.may_move = self.now + self.move_gap
             room.may_move = self.now + self.move_gap // 2
             parts = (person.id, *person.position)
-            room.say(b'[{"m":"m","id":%b,"x":%b,"y":%b}]' % parts, but=person.tabs, is_move=True)
+            room.broadcast(
+                b'[{"m":"m","id":%b,"x":%b,"y":%b}]' % parts, but=person.tabs, is_move=True
+            )
 
     # Connections
 
@@ -267,7 +269,7 @@ class Hub:
             client.has_ended = True
             self.ended(client.number)
 
-    def greet(self, client: int, quota: int) -> None:
+    def start_session(self, client: int, quota: int) -> None:
         """Let a client play."""
         if it := self.clients.get(client):
             it.is_greeted, it.quota = True, quota
@@ -275,22 +277,22 @@ class Hub:
             user = self.users.setdefault(quota, Bucket())
             user.used = max(user.left(self.now), it.time.left(self.now))
 
-    def tell(self, client: int, payload: bytes) -> None:
+    def send(self, client: int, payload: bytes) -> None:
         """Tell one client something."""
         if it := self.clients.get(client):
-            it.tell(payload)
+            it.send(payload)
 
     def meter(self, client: int, address: str = "") -> None:
         """Bound what a client sends, and how often its address asks for the time."""
         if it := self.clients.get(client):
             it.meter, it.place = Meter(*self.flows), address
 
-    def privilege(self, client: int, plays_anywhere: bool, unlimited: bool) -> None:
+    def set_privileges(self, client: int, plays_anywhere: bool, unlimited: bool) -> None:
         """Free a client from crownsolo and mutes, or from rate limits."""
         if it := self.clients.get(client):
             it.plays_anywhere, it.is_unlimited = plays_anywhere, unlimited
 
-    def tell_people(
+    def send_participants(
         self, client: int, room: int, before: bytes, after: bytes, sees_all: bool = False
     ) -> None:
         """Tell one client who is in a room, as far as he sees it."""
@@ -300,20 +302,20 @@ class Hub:
             for person in (where.people if where else [])
             if sees_all or not person.is_hidden or (it and it.person is person)
         ]
-        self.tell(client, before + b",".join(people) + after)
+        self.send(client, before + b",".join(people) + after)
 
-    def say(self, room: int, payload: bytes, except_client: int = NONE) -> None:
+    def broadcast(self, room: int, payload: bytes, except_client: int = NONE) -> None:
         """Tell all in a room, but one."""
         if it := self.rooms.get(room):
             but = self.clients.get(except_client)
-            it.say(payload, but=[but] if but else [])
+            it.broadcast(payload, but=[but] if but else [])
             it.wait(self.now)
 
-    def say_people(self, room: int, before: bytes, after: bytes) -> None:
+    def broadcast_participants(self, room: int, before: bytes, after: bytes) -> None:
         """Tell all in a room who is there."""
         it = self.rooms.get(room)
         people = [person.entry() for person in (it.people if it else []) if not person.is_hidden]
-        self.say(room, before + b",".join(people) + after)
+        self.broadcast(room, before + b",".join(people) + after)
 
     def close(self, client: int, code: int, reason: str = "") -> None:
         """Tell a client that it is closed, and nothing after that."""
@@ -345,12 +347,12 @@ class Hub:
             for person in gone.people:
                 self.persons.pop(person.number)
 
-    def guard_room(self, room: int, solo: bool, holder: int) -> None:
+    def set_players(self, room: int, solo: bool, holder: int) -> None:
         """Say who may play."""
         if it := self.rooms.get(room):
             it.is_solo, it.holder = solo, holder
 
-    def add_person(self, room: int, id: bytes, head: bytes, x: bytes, y: bytes) -> int:
+    def add_participant(self, room: int, id: bytes, head: bytes, x: bytes, y: bytes) -> int:
         """Put somebody into a room."""
         it = self.rooms.get(room)
         if it is None:
@@ -360,17 +362,17 @@ class Hub:
         person.number = self.persons.add(person)
         return person.number
 
-    def update_person(self, person: int, head: bytes) -> None:
+    def update_participant(self, person: int, head: bytes) -> None:
         """Change somebody's entry."""
         if it := self.persons.get(person):
             it.head = head
 
-    def mark_person(self, person: int, muted: bool, hidden: bool) -> None:
+    def set_participant_flags(self, person: int, muted: bool, hidden: bool) -> None:
         """Say whether somebody may play, and whether others see him."""
         if it := self.persons.get(person):
             it.is_muted, it.is_hidden = muted, hidden
 
-    def remove_person(self, person: int) -> None:
+    def remove_participant(self, person: int) -> None:
         """Take somebody out of his room; where he moved last is not told any more."""
         if gone := self.persons.pop(person):
             gone.room.people.remove(gone)
@@ -386,7 +388,7 @@ class Hub:
         it = self.persons.get(person)
         return it.position if it else None
 
-    def people(self, room: int) -> bytes:
+    def participants(self, room: int) -> bytes:
         """Return the entries of a room's `ppl`."""
         it = self.rooms.get(room)
         return b",".join(person.entry() for person in it.people) if it else b""
@@ -462,13 +464,13 @@ class Hub:
             case ("m", bytes(x), bytes(y)):
                 self.point(client, x, y)
             case ("t", bytes(echo)):
-                self.tell_time(client, b',"e":%b' % echo)
+                self.send_time(client, b',"e":%b' % echo)
             case ("t", None):
-                self.tell_time(client, b"")
+                self.send_time(client, b"")
             case ("cold", bytes(raw)) if not client.has_ended:
                 self.receive(client.number, raw)
 
-    def tell_time(self, client: Client, tail: bytes) -> None:
+    def send_time(self, client: Client, tail: bytes) -> None:
         """Answer a request for the time, unless there were too many of its user or address."""
         if not client.is_unlimited:
             own = client.time
@@ -483,7 +485,7 @@ class Hub:
                 return self.refuse(client, "t")
             for bucket, _, rate in buckets:
                 bucket.used += rate
-        client.tell(b'[{"m":"t","t":%d%b}]' % (self.stamp(), tail))
+        client.send(b'[{"m":"t","t":%d%b}]' % (self.now_ms(), tail))
 
     def play(self, client: Client, time: bytes, notes: bytes, count: int) -> None:
         """Pass notes on, if the sender may play and can pay."""
@@ -500,7 +502,7 @@ class Hub:
             self.refuse(client, "notes")
         else:
             payload = b'[{"m":"n","t":%b,"p":%b,"n":%b}]' % (time, person.id, notes)
-            room.say(payload, but=[client])
+            room.broadcast(payload, but=[client])
             room.wait(self.now)
 
     def point(self, client: Client, x: bytes, y: bytes) -> None:
@@ -515,10 +517,10 @@ class Hub:
 
     def refuse(self, client: Client, why: str) -> None:
         """Tell why something was refused, once in five seconds."""
-        if why in self.notices and self.may_tell_why(client.number, why):
-            client.tell(self.notices[why])
+        if why in self.notices and self.may_notify(client.number, why):
+            client.send(self.notices[why])
 
-    def may_tell_why(self, client: int, refusal: str) -> bool:
+    def may_notify(self, client: int, refusal: str) -> bool:
         """Tell whether a client may be told now why something was refused; then it is not."""
         it = self.clients.get(client)
         kind = TOLD_AS.get(refusal, refusal)

@@ -74,7 +74,7 @@ class Place:
 
     buckets: dict[str, Bucket]
     sockets: int = 0
-    newcomers: list[int] = field(default_factory=list)
+    new_users: list[int] = field(default_factory=list)
 
 
 class Throttle:
@@ -90,18 +90,18 @@ class Throttle:
         connects: tuple[int, float] = (20, 5.0),
         rooms: tuple[int, float] = (10, 1.0),
         failures: tuple[int, float] = (10, 0.1),
-        newcomers: int = 3,
+        new_users: int = 3,
         exempt: list[str] | None = None,
         standing_at: int | None = None,
     ) -> None:
         self.now = 0
-        self.sockets, self.sockets_48, self.newcomers = sockets, sockets_48, newcomers
+        self.sockets, self.sockets_48, self.new_users = sockets, sockets_48, new_users
         self.rates = {"connect": connects, "room": rooms, "failure": failures}
         self.exempt = Networks(exempt or [])
         self.places: dict[str, Place] = {}
         self.wide: dict[str, int] = {}
 
-    def turn_clock(self, seconds: float) -> None:
+    def advance_clock(self, seconds: float) -> None:
         """Turn the clock on."""
         self.now += int(seconds * MILLION)
 
@@ -153,7 +153,7 @@ class Throttle:
         names = self._names(address)
         return names is None or self._place(names[0]).buckets["room"].take(self.now)
 
-    def fail(self, address: str) -> bool:
+    def count_failure(self, address: str) -> bool:
         """Count a token that is none."""
         names = self._names(address)
         return names is None or self._place(names[0]).buckets["failure"].take(self.now)
@@ -163,15 +163,15 @@ class Throttle:
         names = self._names(address)
         return names is None or self._place(names[0]).buckets["failure"].has(self.now)
 
-    def welcome(self, address: str) -> bool:
+    def admit_new_user(self, address: str) -> bool:
         """Tell whether an address may bring a new user."""
         names = self._names(address)
         if names is None:
             return True
         place = self._place(names[0])
-        lately = [came for came in place.newcomers if came + HOUR > self.now]
-        place.newcomers = lately
-        if len(lately) >= self.newcomers:
+        lately = [came for came in place.new_users if came + HOUR > self.now]
+        place.new_users = lately
+        if len(lately) >= self.new_users:
             return False
         lately.append(self.now)
         return True
@@ -187,5 +187,5 @@ class Throttle:
         for bucket in place.buckets.values():
             bucket.fill(self.now)
         is_rested = all(bucket.tokens == bucket.burst for bucket in place.buckets.values())
-        lately = any(came + HOUR > self.now for came in place.newcomers)
+        lately = any(came + HOUR > self.now for came in place.new_users)
         return place.sockets == 0 and is_rested and not lately

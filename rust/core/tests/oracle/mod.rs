@@ -1,13 +1,13 @@
-//! What `serde_json` makes of a message: the peer that the scanner is held against, by proptest here and by the fuzzer.
+//! Messages as `serde_json` reads them: the reference for the scanner, used by proptest and the fuzzer.
 
-use fortepiano_core::scan::{scan, Element};
-use fortepiano_core::text::{Span, MAX_DEPTH};
+use fortepiano_core::wire::json::{Span, MAX_DEPTH};
+use fortepiano_core::wire::scan::{scan, Element};
 use serde_json::{json, Map, Value};
 
-/// The elements of `text`, as JSON values in an order of their own: `[kind, …]`.
+/// Return the elements of `text`, as JSON values in a form of their own: `[kind, …]`.
 ///
-/// `None` where the message is ignored whole. For the texts of [`is_beyond_values`] only acceptance
-/// is to be compared.
+/// The result is `None` if the message is ignored as a whole. For texts of [`is_beyond_values`] only
+/// acceptance may be compared.
 pub fn expected(text: &str, custom: bool) -> Option<Vec<Value>> {
     if depth(text) > MAX_DEPTH {
         return None;
@@ -19,10 +19,10 @@ pub fn expected(text: &str, custom: bool) -> Option<Vec<Value>> {
     Some(elements.filter_map(|message| element(message, custom)).collect())
 }
 
-/// What the scanner makes of `text`, told in the same way.
+/// Return the scanner's elements of `text` in the same form.
 ///
 /// # Panics
-/// If what would go out is not JSON.
+/// If the text to broadcast is not JSON.
 pub fn scanned(text: &str, custom: bool) -> Option<Vec<Value>> {
     let mut bytes = text.as_bytes().to_vec();
     let mut elements = Vec::new();
@@ -31,7 +31,7 @@ pub fn scanned(text: &str, custom: bool) -> Option<Vec<Value>> {
         return None;
     }
     let parse = |span: Span| -> Value { serde_json::from_slice(span.of(&bytes)).expect("a span is a value") };
-    let tell = |element: &Element| match element {
+    let describe = |element: &Element| match element {
         Element::Notes(notes) => {
             let (mut time, mut out) = (Vec::new(), Vec::new());
             notes.write_time(&bytes, &mut time);
@@ -39,25 +39,25 @@ pub fn scanned(text: &str, custom: bool) -> Option<Vec<Value>> {
             let time: Value = serde_json::from_slice(&time).expect("the outgoing time is JSON");
             let array: Value = serde_json::from_slice(&out).expect("outgoing notes are JSON");
             let kept = array.as_array().map_or(0, Vec::len);
-            assert_eq!(notes.is_senseless, kept == 0);
+            assert_eq!(notes.has_no_valid_notes, kept == 0);
             assert!(!notes.verbatim || kept == notes.count as usize, "something was left out");
             assert!(custom || !out.iter().any(|byte| matches!(byte, b' ' | b'\n' | b'\\')), "not compact");
             json!(["n", time, array, notes.count])
         }
         Element::BadNotes => json!(["bad notes"]),
-        Element::Mouse { x, y } => json!(["m", parse(*x), parse(*y)]),
+        Element::Pointer { x, y } => json!(["m", parse(*x), parse(*y)]),
         Element::Time { echo } => json!(["t", echo.map(parse)]),
         Element::Cold(span) => json!(["cold", parse(*span)]),
     };
-    Some(elements.iter().map(tell).collect())
+    Some(elements.iter().map(describe).collect())
 }
 
-/// `text` with the escapes of halves of surrogate pairs as those of U+FFFD.
+/// Return `text` with escapes of lone surrogates replaced by U+FFFD.
 fn without_halves(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
-    while let Some(place) = rest.find('\\') {
-        let (before, escape) = rest.split_at(place);
+    while let Some(index) = rest.find('\\') {
+        let (before, escape) = rest.split_at(index);
         out.push_str(before);
         let unit = |text: &str| -> Option<u16> {
             let digits = text.strip_prefix("\\u")?.get(..4)?;
@@ -81,8 +81,10 @@ fn without_halves(text: &str) -> String {
     out + rest
 }
 
-/// Whether the words of `text` may matter and not only its values, which are all that is compared: it
-/// has a number too long to be passed on, or a digit that is written as an escape.
+/// Return whether the spelling of `text` matters and not only its values, which are all that is
+/// compared.
+///
+/// Such a text has a number too long to be broadcast, or a digit written as an escape.
 pub fn is_beyond_values(text: &str) -> bool {
     let numeric = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
     text.as_bytes().split(|byte| !numeric(*byte)).any(|run| run.len() > 40)
@@ -108,7 +110,7 @@ fn element(message: &Map<String, Value>, custom: bool) -> Option<Value> {
     }
 }
 
-/// A note as it goes out, if it makes sense.
+/// Return the broadcast form of a note, if the note is valid.
 fn note(value: &Value, custom: bool) -> Option<Value> {
     let object = value.as_object()?;
     let name = object.get("n")?.as_str()?;
@@ -129,8 +131,8 @@ fn note(value: &Value, custom: bool) -> Option<Value> {
                     _ => None,
                 }?;
                 let is_good = value.is_number() && range.contains(&number);
-                let mended = number.clamp(*range.start(), *range.end());
-                out.insert(key.to_owned(), if is_good { value.clone() } else { plain(mended) });
+                let corrected = number.clamp(*range.start(), *range.end());
+                out.insert(key.to_owned(), if is_good { value.clone() } else { plain(corrected) });
             }
         }
     }
@@ -165,21 +167,21 @@ fn is_stop(value: &Value) -> bool {
 }
 
 fn is_on_keyboard(name: &str) -> bool {
-    let place = || {
+    let index = || {
         let octave = name.find(|c: char| c == '-' || c.is_ascii_digit())?;
         let (key, octave) = name.split_at_checked(octave)?;
         let octave: i32 = octave.parse().ok().filter(|number: &i32| number.to_string() == octave)?;
         let letters = ["c", "cs", "d", "ds", "e", "f", "fs", "g", "gs", "a", "as", "b"];
-        let place = letters.iter().position(|letter| *letter == key)?;
-        octave.checked_mul(12)?.checked_add(12 + i32::try_from(place).ok()?)
+        let index = letters.iter().position(|letter| *letter == key)?;
+        octave.checked_mul(12)?.checked_add(12 + i32::try_from(index).ok()?)
     };
-    place().is_some_and(|place| (9..=96).contains(&place))
+    index().is_some_and(|index| (9..=96).contains(&index))
 }
 
 fn is_coordinate(value: &Value) -> bool {
     match value {
         Value::Number(_) => true,
-        // A string is numeric if it would be a number without its quotes; JSON's white space is none of it.
+        // A string is numeric if its content is a JSON number; JSON's white space is not allowed in it.
         Value::String(content) => {
             !content.contains([' ', '\t', '\n', '\r'])
                 && serde_json::from_str::<Value>(content).is_ok_and(|value| value.is_number())
@@ -188,7 +190,7 @@ fn is_coordinate(value: &Value) -> bool {
     }
 }
 
-/// Deepest nesting of a text that is valid JSON.
+/// Return the deepest nesting of a text that is valid JSON.
 fn depth(text: &str) -> u32 {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_u32, 0, false, false);
     for byte in text.bytes() {

@@ -1,0 +1,107 @@
+//! Limit the time of Python's handlers in one turn, so that notes do not wait for them.
+//!
+//! A thousand clients that enter a room in one turn of the loop keep Python busy for a fifth of a
+//! second. Once the handlers have used their budget, each further connection with a message for them is
+//! deferred: the message and all bytes behind it wait for a later turn. Hot messages of other
+//! connections pass.
+
+use std::collections::VecDeque;
+
+use crate::hub::Hub;
+use crate::sys::clock::Clock;
+use crate::wire::frame;
+use crate::wire::json::Span;
+
+/// The largest number of bytes of one deferred connection: they are copied each time it is deferred.
+const MAX_DEFERRED: usize = 64 << 10;
+
+/// The time that Python has used in this turn, and the deferred connections.
+#[derive(Debug, Default)]
+pub(crate) struct HandlerBudget {
+    spent: u64,
+    /// The time when a running handler was called, µs; 0 if none is running.
+    called_at: u64,
+    deferred: VecDeque<u32>,
+}
+
+impl HandlerBudget {
+    /// Start measuring a handler.
+    pub fn handler_called(&mut self, clock: &Clock) {
+        self.called_at = clock.now().max(1);
+    }
+
+    /// Stop measuring, if a handler was running.
+    pub fn handler_returned(&mut self, clock: &Clock) {
+        if self.called_at > 0 {
+            self.spent += clock.now().saturating_sub(self.called_at);
+            self.called_at = 0;
+        }
+    }
+
+    /// Return whether the handlers have used their `share` of this turn, µs.
+    pub fn is_spent(&self, share: u64) -> bool {
+        self.spent > share
+    }
+
+    /// Renew the budget for a new turn.
+    pub fn renew(&mut self) {
+        self.spent = 0;
+    }
+}
+
+impl Hub {
+    /// Defer the message at `span`, and all bytes that the connection sent after it.
+    ///
+    /// Return false if there are too many bytes to defer: then the message is handled at once.
+    pub(crate) fn defer(&mut self, span: Span) -> bool {
+        let Some((text, rest)) = self.inbound.behind(span, MAX_DEFERRED) else { return false };
+        let client = self.inbound.abandon();
+        let Some(it) = self.clients.get_mut(client as usize) else { return false };
+        let mut again = Vec::new();
+        frame::append_masked(&mut again, &text);
+        again.extend_from_slice(&rest);
+        it.pending().partial.store(&again, again.len());
+        it.is_deferred = true;
+        self.handler_budget.deferred.push_back(client);
+        true
+    }
+
+    /// Resume the next deferred connection, as [`Hub::feed`] does, while the handlers have budget left.
+    pub fn resume(&mut self) -> Option<u32> {
+        while let Some(client) = self.handler_budget.deferred.front().copied() {
+            if self.handler_budget.is_spent(self.settings.share) {
+                return None;
+            }
+            self.handler_budget.deferred.pop_front();
+            if self.resume_client(client) {
+                return Some(client);
+            }
+        }
+        None
+    }
+
+    /// Resume a deferred connection at once, because it ends; return whether it was deferred.
+    pub fn resume_ending(&mut self, client: u32) -> bool {
+        let was_deferred = self.resume_client(client);
+        if was_deferred {
+            self.inbound.forbid_deferring();
+        }
+        was_deferred
+    }
+
+    /// Feed the stored bytes of a deferred connection; return whether it was deferred.
+    fn resume_client(&mut self, client: u32) -> bool {
+        let was_deferred = self.clients.get(client as usize).is_some_and(|it| it.is_deferred);
+        if was_deferred {
+            self.window(client);
+            self.feed(client, 0);
+        }
+        was_deferred
+    }
+
+    /// Return the number of deferred connections.
+    #[must_use]
+    pub fn deferred(&self) -> usize {
+        self.handler_budget.deferred.len()
+    }
+}

@@ -1,0 +1,139 @@
+//! Handle hot messages, without Python: notes, pointer positions and requests for the time.
+
+use crate::hub::inbound_state::{InboundState, Text};
+use crate::hub::refusal::Refusal;
+use crate::hub::Hub;
+use crate::wire::json::Span;
+use crate::wire::notes::Notes;
+
+impl Hub {
+    /// Broadcast notes if the sender may play and has enough quota.
+    pub(super) fn play_notes(&mut self, client: u32, notes: Notes) {
+        let Some(it) = self.clients.get(client as usize).filter(|it| it.has_session) else { return };
+        let (Some(room), Some(participant)) =
+            (self.rooms.get_mut(it.room as usize), self.participants.get(it.participant as usize))
+        else {
+            return;
+        };
+        if participant.muted && !it.plays_anywhere {
+            return self.refuse(client, Refusal::Muted);
+        }
+        if room.solo && room.holder != it.participant && !it.plays_anywhere {
+            return self.refuse(client, Refusal::Solo);
+        }
+        if !self.quotas.spend(it.quota, notes.count) {
+            return self.refuse(client, Refusal::Quota);
+        }
+        if notes.has_no_valid_notes {
+            return self.refuse(client, Refusal::Notes);
+        }
+        let InboundState { text, buffer, scratch, .. } = &mut self.inbound;
+        let text = match text {
+            Text::Buffer(range) => &buffer[range.clone()],
+            Text::Assembled(bytes) => bytes,
+        };
+        let (t, played) = if notes.verbatim {
+            (notes.t.of(text), notes.notes.of(text))
+        } else {
+            scratch.clear();
+            notes.write_time(text, scratch);
+            let until = scratch.len();
+            notes.write(text, scratch);
+            scratch.split_at(until)
+        };
+        let parts: [&[u8]; 7] =
+            [b"[{\"m\":\"n\",\"t\":", t, b",\"p\":", &participant.id, b",\"n\":", played, b"}]"];
+        let length = parts.iter().map(|part| part.len()).sum();
+        let range =
+            room.log.append(false, length, |out| parts.iter().for_each(|part| out.extend_from_slice(part)));
+        self.stats.notes += 1;
+        self.stats.broadcasts += 1;
+        self.stats.deliveries += room.members.len() as u64 - 1;
+        let room = it.room;
+        self.clients[client as usize].skip(range);
+        self.queue_room(room);
+    }
+
+    /// Refuse a message of which no note is valid.
+    pub(super) fn refuse_notes(&mut self, client: u32) {
+        if self.clients.get(client as usize).is_some_and(|it| it.has_session) {
+            self.refuse(client, Refusal::Notes);
+        }
+    }
+
+    /// Store the newest pointer position for the next flush.
+    pub(super) fn move_pointer(&mut self, client: u32, x: Span, y: Span) {
+        let Some(it) = self.clients.get(client as usize).filter(|it| it.has_session) else { return };
+        let (room, number) = (it.room, it.participant);
+        let (Some(to), Some(participant)) =
+            (self.rooms.get_mut(room as usize), self.participants.get_mut(number as usize))
+        else {
+            return;
+        };
+        let text = self.inbound.text();
+        set(&mut participant.x, x.of(text));
+        set(&mut participant.y, y.of(text));
+        self.stats.moves += 1;
+        self.stats.conflated += u64::from(participant.pointer_moved);
+        if !participant.pointer_moved {
+            participant.pointer_moved = true;
+            to.movers.push(number);
+            let at = participant.next_pointer_at.max(to.next_pointer_at);
+            self.queue_room_at(room, at);
+        }
+    }
+
+    /// Answer a request for the time, to its sender only; allowed before `hi`.
+    pub(super) fn send_time(&mut self, client: u32, echo: Option<Span>) {
+        let Some(it) = self.clients.get_mut(client as usize) else { return };
+        it.last_time_request = self.now;
+        if !it.unlimited && !self.may_ask_time(client) {
+            return self.refuse(client, Refusal::Time);
+        }
+        let mut payload = format!("[{{\"m\":\"t\",\"t\":{}", self.clock.unix_ms(self.now)).into_bytes();
+        if let Some(echo) = echo {
+            payload.extend_from_slice(b",\"e\":");
+            payload.extend_from_slice(echo.of(self.inbound.text()));
+        }
+        payload.extend_from_slice(b"}]");
+        self.stats.times += 1;
+        self.send(client, &payload);
+    }
+
+    /// Return whether a client's user and address may ask for the time once more.
+    ///
+    /// Before `hi` a client has no user and uses a bucket of its own.
+    fn may_ask_time(&mut self, client: u32) -> bool {
+        let (rate, now) = (self.settings.time, self.now);
+        let Self { time_limiter, clients, .. } = self;
+        let Some(it) = clients.get_mut(client as usize) else { return false };
+        let mut full = if it.has_session { time_limiter.full_at(it.quota) } else { it.time_full_at };
+        let may = time_limiter.try_take(&mut full, it.subscriber, rate, now);
+        if it.has_session {
+            time_limiter.raise_full_at(it.quota, full);
+        } else {
+            it.time_full_at = full;
+        }
+        may
+    }
+
+    /// Drop a hot message; send the notice for this refusal unless one was sent recently.
+    pub(super) fn refuse(&mut self, client: u32, why: Refusal) {
+        self.stats.refused += 1;
+        self.stats.refusals[why as usize] += 1;
+        if !self.notices[why as usize].is_empty() && self.may_notify(client, why) {
+            let notice = std::mem::take(&mut self.notices[why as usize]);
+            self.send_with(client, |out| out.extend_from_slice(&notice));
+            self.notices[why as usize] = notice;
+        }
+    }
+}
+
+/// Replace a short text, without an allocation if the length is the same.
+fn set(slot: &mut Box<[u8]>, bytes: &[u8]) {
+    if slot.len() == bytes.len() {
+        slot.copy_from_slice(bytes);
+    } else {
+        *slot = bytes.into();
+    }
+}

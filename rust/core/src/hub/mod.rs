@@ -1,0 +1,153 @@
+//! The hub: all connections, rooms and participants as plain data, and the operations on them.
+//!
+//! - `connections`, `participants`, `sending`: what the server does with clients and rooms;
+//! - `inbound`, `hot_messages`, `deferred`: bytes and messages from clients;
+//! - `schedule`, `outbound`, `timers`: when the hub sends, and what it does by the clock;
+//! - [`handover`]: the state that another process adopts.
+
+mod client;
+mod close_order;
+mod connections;
+mod deferred;
+pub mod handover;
+mod hot_messages;
+mod inbound;
+mod inbound_state;
+mod outbound;
+mod participants;
+mod refusal;
+mod room;
+mod room_log;
+mod schedule;
+mod segments;
+mod sending;
+mod settings;
+pub mod stats;
+mod timers;
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::RawFd;
+
+use slab::Slab;
+
+use crate::hub::client::Client;
+pub use crate::hub::close_order::CloseOrder;
+use crate::hub::deferred::HandlerBudget;
+pub use crate::hub::inbound::StepResult;
+use crate::hub::inbound_state::InboundState;
+pub use crate::hub::refusal::Refusal;
+use crate::hub::room::{Participant, Room};
+pub use crate::hub::settings::{Settings, SHARE};
+pub use crate::hub::stats::Stats;
+use crate::limits::quota::Quotas;
+use crate::limits::time_limit::TimeLimiter;
+use crate::sys::clock::Clock;
+use crate::sys::socket::Poller;
+
+/// The slot number that stands for no room, no participant, no client and no quota.
+pub const NONE: u32 = u32::MAX;
+
+/// All connections, rooms and participants, and the clock.
+pub struct Hub {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    /// The time of the current turn of the loop, µs.
+    pub(crate) now: u64,
+    pub(crate) clients: Slab<Client>,
+    pub(crate) rooms: Slab<Room>,
+    pub(crate) participants: Slab<Participant>,
+    /// The note quotas, one for each user.
+    pub quotas: Quotas,
+    pub(crate) poller: Poller,
+    pub(crate) inbound: InboundState,
+    /// The notices that clients receive when a hot message is refused, as finished frames.
+    pub(crate) notices: [Vec<u8>; Refusal::COUNT],
+    pub(crate) rooms_to_flush: Vec<u32>,
+    pub(crate) clients_to_flush: Vec<u32>,
+    pub(crate) close_orders: VecDeque<(u32, CloseOrder)>,
+    pub(crate) handler_budget: HandlerBudget,
+    /// Limits on how often users and addresses ask for the time.
+    pub(crate) time_limiter: TimeLimiter,
+    /// Whether the current turn of the loop will end in a call of [`Hub::end_turn`].
+    pub(crate) in_turn: bool,
+    /// Whether something is queued that may be sent at once.
+    pub(crate) is_owed_flush: bool,
+    /// The time for which the timer is set, µs.
+    pub(crate) alarm: u64,
+    pub(crate) next_check: u64,
+    /// Clients due for a ping.
+    pub(crate) to_ping: Vec<u32>,
+    pub(crate) next_quota_tick: u64,
+    /// Counters since the start.
+    pub stats: Stats,
+}
+
+impl Hub {
+    /// Create an empty hub.
+    ///
+    /// # Errors
+    /// If the process has no file descriptor left for the epoll set and its timer.
+    pub fn new(settings: Settings, clock: Clock) -> io::Result<Self> {
+        let now = clock.now();
+        let mut hub = Self {
+            inbound: InboundState::new(settings.limits.message),
+            quotas: Quotas::new(settings.quota_history).forgiving(settings.quota_forgiven),
+            poller: Poller::new()?,
+            now,
+            clients: Slab::new(),
+            rooms: Slab::new(),
+            participants: Slab::new(),
+            notices: std::array::from_fn(|_| Vec::new()),
+            rooms_to_flush: Vec::new(),
+            clients_to_flush: Vec::new(),
+            close_orders: VecDeque::new(),
+            handler_budget: HandlerBudget::default(),
+            time_limiter: TimeLimiter::default(),
+            in_turn: false,
+            is_owed_flush: false,
+            alarm: u64::MAX,
+            next_check: now + crate::hub::timers::CHECK_PERIOD,
+            to_ping: Vec::new(),
+            next_quota_tick: now + settings.quota_tick,
+            stats: Stats::default(),
+            settings,
+            clock,
+        };
+        hub.set_alarm(hub.next_check.min(hub.next_quota_tick));
+        Ok(hub)
+    }
+
+    /// Apply other settings from now on.
+    ///
+    /// No client is disconnected, and all counts are retained.
+    pub fn apply_settings(&mut self, settings: Settings) {
+        self.inbound.fit(settings.limits.message);
+        self.quotas.apply_settings(settings.quota_history, settings.quota_forgiven);
+        self.settings = settings;
+    }
+
+    /// Return the current settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Return the descriptor that the event loop watches for reading; when it fires, call
+    /// [`Hub::wake`].
+    #[must_use]
+    pub fn fd(&self) -> RawFd {
+        self.poller.fd()
+    }
+
+    /// Return the hub's clock.
+    pub fn clock(&mut self) -> &mut Clock {
+        &mut self.clock
+    }
+
+    /// Return the time in milliseconds since 1970.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.clock.unix_ms(self.clock.now())
+    }
+}

@@ -1,0 +1,115 @@
+//! Rooms as the hot path needs them: members, participants and one log.
+
+use crate::hub::room_log::RoomLog;
+use crate::hub::NONE;
+
+/// A user in a room, with all their tabs: one entry of `ppl`.
+#[derive(Debug)]
+pub struct Participant {
+    /// The room.
+    pub room: u32,
+    /// The participant id as JSON, quotes included.
+    pub id: Box<[u8]>,
+    /// The participant as a JSON object without `x`, `y` and the closing brace.
+    pub head: Box<[u8]>,
+    /// The horizontal pointer position as JSON, as the client wrote it.
+    pub x: Box<[u8]>,
+    /// The vertical pointer position, likewise.
+    pub y: Box<[u8]>,
+    /// Whether the newest pointer position is not in the log yet.
+    pub pointer_moved: bool,
+    /// The time when the next pointer position may be broadcast, µs.
+    pub next_pointer_at: u64,
+    /// Whether the participant's notes are dropped.
+    pub muted: bool,
+    /// Whether the participant is invisible to others.
+    pub hidden: bool,
+    /// The participant's connections in this room.
+    pub tabs: Vec<u32>,
+}
+
+impl Participant {
+    /// Append the entry of `ppl`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.head);
+        out.extend_from_slice(b",\"x\":");
+        out.extend_from_slice(&self.x);
+        out.extend_from_slice(b",\"y\":");
+        out.extend_from_slice(&self.y);
+        out.push(b'}');
+    }
+}
+
+/// A room.
+#[derive(Debug)]
+pub struct Room {
+    /// The frames for the members.
+    pub log: RoomLog,
+    /// The connections in the room.
+    pub members: Vec<u32>,
+    /// The participants, in the order of their arrival.
+    pub participants: Vec<u32>,
+    /// The participants whose newest pointer position waits for the flush.
+    pub movers: Vec<u32>,
+    /// The number of members that the current flush has served.
+    pub served: Option<usize>,
+    /// The time that the current flush has taken so far, µs.
+    pub spent: u64,
+    /// Whether the room is in the hub's list of rooms to flush.
+    pub queued: bool,
+    /// The time when the awaited flush is due, µs; during a flush, the time of the one after it.
+    pub due: u64,
+    /// The time when pointer positions alone may next cause a flush, µs.
+    pub next_pointer_at: u64,
+    /// The time when a [`broadcast_soon`](crate::hub::Hub::broadcast_soon) may next cause a flush, µs.
+    pub soon_flush_at: u64,
+    /// The time when all sending so far will be within the room's share, µs.
+    pub within_budget: u64,
+    /// The time until which the room rests after its last flush, µs.
+    pub rests_until: u64,
+    /// Whether only the holder of the crown may play (`crownsolo`).
+    pub solo: bool,
+    /// The participant that holds the crown, or [`NONE`].
+    pub holder: u32,
+}
+
+impl Room {
+    /// Remove the member at `seat`; call `moved` with each member that changes its seat, and the new
+    /// seat.
+    ///
+    /// A flush in progress continues with the members that it has not served.
+    pub fn remove_member(&mut self, seat: usize, mut moved: impl FnMut(u32, usize)) {
+        let mut gap = seat;
+        if let Some(served) = self.served.as_mut().filter(|served| seat < **served) {
+            *served -= 1;
+            gap = *served;
+            self.members.swap(seat, gap);
+            moved(self.members[seat], seat);
+        }
+        self.members.swap_remove(gap);
+        if let Some(last) = self.members.get(gap) {
+            moved(*last, gap);
+        }
+    }
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self {
+            log: RoomLog::default(),
+            members: Vec::new(),
+            participants: Vec::new(),
+            movers: Vec::new(),
+            served: None,
+            spent: 0,
+            queued: false,
+            due: 0,
+            next_pointer_at: 0,
+            soon_flush_at: 0,
+            within_budget: 0,
+            rests_until: 0,
+            solo: false,
+            holder: NONE,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Tasks by the clock: pings, the end of silent and slow clients, and the refill of the quotas.
+
+use crate::hub::client::{Client, Phase};
+use crate::hub::close_order::CloseOrder;
+use crate::hub::Hub;
+use crate::wire::close_code::{SILENT, TRY_AGAIN_LATER};
+use crate::wire::frame;
+
+/// The time between two checks of all connections, µs.
+pub(crate) const CHECK_PERIOD: u64 = 1_000_000;
+
+/// The number of pings sent at once, and the pause before the next ones, µs.
+///
+/// A `send` takes 3 to 10 µs, and notes must not wait for the pings of thousands of clients that
+/// connected together.
+const PINGS: usize = 64;
+const PING_PAUSE: u64 = 4_000;
+
+impl Hub {
+    /// Run the tasks that are due.
+    pub(crate) fn run_timers(&mut self) {
+        while self.next_quota_tick <= self.now {
+            self.quotas.tick();
+            self.next_quota_tick += self.settings.quota_tick;
+        }
+        if self.next_check <= self.now {
+            self.next_check = self.now + CHECK_PERIOD;
+            self.check_clients();
+        }
+        self.send_pings();
+    }
+
+    fn check_clients(&mut self) {
+        let Self { clients, rooms, settings, close_orders, to_ping, now, .. } = self;
+        to_ping.clear();
+        for (number, client) in clients.iter_mut() {
+            let number = number as u32;
+            client.shrink();
+            match client.phase {
+                Phase::Closing(until) | Phase::Discarding(until) | Phase::Closed(until) if until <= *now => {
+                    close_orders.push_back((number, CloseOrder::Drop));
+                }
+                Phase::Closing(_) | Phase::Discarding(_) | Phase::Closed(_) => {}
+                Phase::Open if client.blocked && *now - client.last_sent > settings.stall => {
+                    close_orders.push_back((number, CloseOrder::Close(TRY_AGAIN_LATER)));
+                }
+                Phase::Open if !client.has_session && *now - client.connected_at > settings.hello => {
+                    close_orders.push_back((number, CloseOrder::Close(SILENT)));
+                }
+                Phase::Open
+                    if client.has_session
+                        && settings.silence > 0
+                        && *now - client.last_time_request > settings.silence =>
+                {
+                    close_orders.push_back((number, CloseOrder::Close(SILENT)));
+                }
+                Phase::Open => {
+                    // Measured from the ping, not from the last byte: after a stall of this process all
+                    // clients have been silent for long.
+                    if client.pinged_at.saturating_add(settings.pong) < *now {
+                        close_orders.push_back((number, CloseOrder::Drop));
+                    } else if client.pinged_at == u64::MAX && *now - client.last_received > settings.ping {
+                        to_ping.push(number);
+                    }
+                }
+            }
+        }
+        for (_, room) in rooms.iter_mut() {
+            if !room.queued {
+                room.log.shrink();
+            }
+        }
+    }
+
+    /// Ping some of the silent clients, and set the alarm for the others.
+    fn send_pings(&mut self) {
+        let rest = self.to_ping.len().saturating_sub(PINGS);
+        for client in self.to_ping.split_off(rest) {
+            let still = |it: &&mut Client| it.phase == Phase::Open && it.pinged_at == u64::MAX;
+            if let Some(it) = self.clients.get_mut(client as usize).filter(still) {
+                it.pinged_at = self.now;
+                self.send_with(client, |out| frame::append(out, frame::PING, &[]));
+            }
+        }
+        if rest > 0 {
+            self.set_alarm(self.now + PING_PAUSE);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Limits on what clients, users and addresses may do.
+
+pub mod meter;
+pub mod quota;
+pub mod rate;
+pub mod throttle;
+pub(crate) mod time_limit;

@@ -1,0 +1,395 @@
+//! The note quotas of all users, which limit how many notes each may play.
+//!
+//! The algorithm is the one that every MPP client runs to predict what its server accepts
+//! (docs/protocol.md, note quota). Each field has an array of its own, so that a tick is one copy and
+//! one loop that the compiler vectorises.
+
+use std::collections::VecDeque;
+use std::iter::repeat;
+
+/// The values that replace missing or invalid parameters: the class of an unconnected client.
+const OFFLINE: Class = Class { allowance: 8000, max: 24000 };
+
+/// The quota of one user, for another process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// The points that can be spent.
+    pub points: i32,
+    /// The points returned per tick.
+    pub allowance: i32,
+    /// The largest number of points.
+    pub max: i32,
+    /// The points spent before their tick.
+    pub lent: i32,
+    /// The points at each of the last ticks, the newest first.
+    pub history: Vec<i32>,
+}
+
+struct Class {
+    allowance: i32,
+    max: i32,
+}
+
+/// The quotas of all users. Each has a slot number; the numbers of removed users are reused.
+pub struct Quotas {
+    points: Vec<i32>,
+    /// The points returned per tick; 0 marks a free slot, as no quota in use has that value.
+    allowance: Vec<i32>,
+    max: Vec<i32>,
+    /// The points spent before their tick, because the client's tick came earlier.
+    lent: Vec<i32>,
+    /// The number of ticks whose points may be spent early.
+    forgiven: i32,
+    /// The points at each of the last ticks, newest first: one array per tick.
+    history: VecDeque<Vec<i32>>,
+    free: Vec<u32>,
+}
+
+impl Quotas {
+    /// Create quotas that remember `history` ticks.
+    ///
+    /// # Panics
+    /// If `history` is 0: every user would count as one whose points never recover.
+    #[must_use]
+    pub fn new(history: usize) -> Self {
+        assert!(history > 0, "a quota must remember at least one tick");
+        Self {
+            points: Vec::new(),
+            allowance: Vec::new(),
+            max: Vec::new(),
+            lent: Vec::new(),
+            forgiven: 0,
+            history: vec![Vec::new(); history].into(),
+            free: Vec::new(),
+        }
+    }
+
+    /// Allow the points of `ticks` ticks to be spent in advance.
+    ///
+    /// A client ticks by its own clock, which may be ahead by up to a tick. A user whose points were
+    /// full at the last tick is lent nothing: client and server agree on their points.
+    #[must_use]
+    pub fn forgiving(mut self, ticks: u32) -> Self {
+        self.forgiven = i32::try_from(ticks).unwrap_or(i32::MAX);
+        self
+    }
+
+    /// Apply other settings: the number of remembered ticks (at least 1) and of forgiven ones.
+    ///
+    /// Ticks not remembered before count as ticks without points left.
+    pub fn apply_settings(&mut self, history: usize, forgiven: u32) {
+        let empty = vec![0; self.points.len()];
+        self.history.resize(history.max(1), empty);
+        self.forgiven = i32::try_from(forgiven).unwrap_or(i32::MAX);
+    }
+
+    /// Add a user with all points and return the slot.
+    ///
+    /// A parameter below 1 stands for the value of an unconnected client.
+    pub fn add(&mut self, allowance: i32, max: i32) -> u32 {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            for array in self.arrays() {
+                array.push(0);
+            }
+            (self.points.len() - 1) as u32
+        });
+        let index = slot as usize;
+        self.allowance[index] = OFFLINE.allowance;
+        self.max[index] = OFFLINE.max;
+        self.set_params(slot, allowance, max);
+        self.reset(index);
+        slot
+    }
+
+    /// Remove a user; return false if the slot is free.
+    pub fn remove(&mut self, slot: u32) -> bool {
+        if !self.contains(slot) {
+            return false;
+        }
+        for array in self.arrays() {
+            array[slot as usize] = 0;
+        }
+        self.free.push(slot);
+        true
+    }
+
+    /// Change a user's class; return whether anything changed. A parameter below 1 retains the old
+    /// value.
+    ///
+    /// The points stay, cut to the new maximum, and rise by ticks only. Otherwise changing rooms would
+    /// refill them.
+    pub fn set_params(&mut self, slot: u32, allowance: i32, max: i32) -> bool {
+        if !self.contains(slot) {
+            return false;
+        }
+        let index = slot as usize;
+        let keep = |new: i32, old: i32| if new > 0 { new } else { old };
+        let allowance = keep(allowance, self.allowance[index]);
+        let max = keep(max, self.max[index]);
+        if (allowance, max) == (self.allowance[index], self.max[index]) {
+            return false;
+        }
+        self.allowance[index] = allowance;
+        self.max[index] = max;
+        self.points[index] = self.points[index].min(max);
+        for tick in &mut self.history {
+            tick[index] = tick[index].min(max);
+        }
+        true
+    }
+
+    /// Pay for `k` notes; return false and take nothing if the user lacks points or the slot is free.
+    ///
+    /// A user without points at all remembered ticks pays `allowance` times as much, until they pause.
+    pub fn spend(&mut self, slot: u32, k: u32) -> bool {
+        if !self.contains(slot) {
+            return false;
+        }
+        let index = slot as usize;
+        let recent: i64 = self.history.iter().map(|tick| i64::from(tick[index])).sum();
+        let factor = if recent <= 0 { self.allowance[index] } else { 1 };
+        // Cannot overflow: below 2^32 times below 2^31.
+        let price = i64::from(k) * i64::from(factor);
+        let missing = price - i64::from(self.points[index]);
+        if missing > 0 {
+            return factor == 1 && self.lend(index, missing);
+        }
+        self.points[index] -= price as i32;
+        true
+    }
+
+    /// Spend all points and borrow the missing ones from later ticks; return false if that is too much.
+    fn lend(&mut self, index: usize, missing: i64) -> bool {
+        let most = i64::from(self.allowance[index]) * i64::from(self.forgiven);
+        let was_full = self.history[0][index] == self.max[index];
+        if was_full || i64::from(self.lent[index]) + missing > most {
+            return false;
+        }
+        self.lent[index] += missing as i32;
+        self.points[index] = 0;
+        true
+    }
+
+    /// Store the points of all users in the history, and return each allowance, up to each maximum.
+    pub fn tick(&mut self) {
+        // The oldest array takes the new points and the old points become the newest history: nothing
+        // is copied.
+        let Some(mut next) = self.history.pop_back() else {
+            return;
+        };
+        let classes = self.allowance.iter().zip(&self.max).zip(&mut self.lent);
+        for ((next, points), ((allowance, max), lent)) in next.iter_mut().zip(&self.points).zip(classes) {
+            // Points are never over max, so the sum is not either. They go below 0 only after borrowing
+            // from more than one tick.
+            *next = points + (*allowance - *lent).min(max - points);
+            *lent = 0;
+        }
+        let points = std::mem::replace(&mut self.points, next);
+        self.history.push_front(points);
+    }
+
+    /// Return the points that the user can spend; 0 if the slot is free.
+    #[must_use]
+    pub fn points(&self, slot: u32) -> i32 {
+        self.points.get(slot as usize).copied().unwrap_or(0)
+    }
+
+    /// Return whether the slot belongs to a user.
+    #[must_use]
+    pub fn contains(&self, slot: u32) -> bool {
+        self.allowance.get(slot as usize).is_some_and(|&allowance| allowance > 0)
+    }
+
+    /// Return the complete quota of a user.
+    #[must_use]
+    pub fn account(&self, slot: u32) -> Option<Account> {
+        let index = slot as usize;
+        self.contains(slot).then(|| Account {
+            points: self.points[index],
+            allowance: self.allowance[index],
+            max: self.max[index],
+            lent: self.lent[index],
+            history: self.history.iter().map(|tick| tick[index]).collect(),
+        })
+    }
+
+    /// Restore a user's quota from another process; ignore one that no user can have.
+    pub fn restore(&mut self, slot: u32, account: &Account) {
+        if !self.contains(slot) || account.allowance < 1 || account.max < 1 {
+            return;
+        }
+        let index = slot as usize;
+        self.allowance[index] = account.allowance;
+        self.max[index] = account.max;
+        self.points[index] = account.points.min(account.max);
+        self.lent[index] = account.lent;
+        for (tick, points) in self.history.iter_mut().zip(account.history.iter().chain(repeat(&0))) {
+            tick[index] = *points;
+        }
+    }
+
+    /// Return the number of users.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.points.len() - self.free.len()
+    }
+
+    /// Return whether there are no users.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn reset(&mut self, index: usize) {
+        let max = self.max[index];
+        self.points[index] = max;
+        self.lent[index] = 0;
+        for tick in &mut self.history {
+            tick[index] = max;
+        }
+    }
+
+    fn arrays(&mut self) -> impl Iterator<Item = &mut Vec<i32>> {
+        [&mut self.points, &mut self.allowance, &mut self.max, &mut self.lent]
+            .into_iter()
+            .chain(&mut self.history)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Quotas;
+
+    fn one(allowance: i32, max: i32) -> (Quotas, u32) {
+        let mut quotas = Quotas::new(3);
+        let slot = quotas.add(allowance, max);
+        (quotas, slot)
+    }
+
+    #[test]
+    fn new_settings_leave_the_points_unchanged() {
+        let (mut quotas, slot) = one(400, 1200);
+        quotas.tick();
+        assert!(quotas.spend(slot, 1000));
+        for history in [5, 1, 3] {
+            quotas.apply_settings(history, 0);
+            assert_eq!(quotas.points(slot), 200);
+            let other = quotas.add(1, 1);
+            assert!(quotas.remove(other));
+        }
+        quotas.tick();
+        assert_eq!(quotas.points(slot), 600);
+    }
+
+    #[test]
+    fn a_tick_is_lent_to_users_below_their_maximum() {
+        let mut quotas = Quotas::new(3).forgiving(1);
+        let slot = quotas.add(400, 1200);
+        assert!(quotas.spend(slot, 1200));
+        assert!(!quotas.spend(slot, 1), "who was full at the last tick is lent nothing");
+        quotas.tick();
+        assert!(quotas.spend(slot, 700), "the tick's 400, and 300 of the next");
+        assert!(!quotas.spend(slot, 101));
+        assert!(quotas.spend(slot, 100));
+        quotas.tick();
+        assert_eq!(quotas.points(slot), 0, "what was lent is paid back");
+        quotas.tick();
+        assert_eq!(quotas.points(slot), 400);
+    }
+
+    #[test]
+    fn no_more_than_the_points_is_spent() {
+        let (mut quotas, slot) = one(400, 1200);
+        assert!(quotas.spend(slot, 1200));
+        assert!(!quotas.spend(slot, 1));
+        quotas.tick();
+        assert_eq!(quotas.points(slot), 400);
+        assert!(!quotas.spend(slot, 401));
+        assert_eq!(quotas.points(slot), 400);
+        for _ in 0..3 {
+            quotas.tick();
+        }
+        assert_eq!(quotas.points(slot), 1200);
+    }
+
+    #[test]
+    fn three_empty_ticks_multiply_the_price() {
+        let (mut quotas, slot) = one(400, 1200);
+        assert!(quotas.spend(slot, 1200));
+        for _ in 0..3 {
+            quotas.tick();
+            assert!(quotas.spend(slot, 400) || quotas.spend(slot, 1));
+            assert_eq!(quotas.points(slot), 0);
+        }
+        quotas.tick();
+        assert!(!quotas.spend(slot, 2));
+        assert!(quotas.spend(slot, 1));
+        assert_eq!(quotas.points(slot), 0);
+        // A pause of one tick, seen by the next, ends the raised price.
+        quotas.tick();
+        quotas.tick();
+        assert!(quotas.spend(slot, 800));
+    }
+
+    #[test]
+    fn the_same_class_again_refills_nothing() {
+        let (mut quotas, slot) = one(400, 1200);
+        assert!(quotas.spend(slot, 1000));
+        assert!(!quotas.set_params(slot, 400, 1200));
+        assert!(!quotas.set_params(slot, 0, -5));
+        assert_eq!(quotas.points(slot), 200);
+    }
+
+    #[test]
+    fn another_class_refills_nothing_either() {
+        let (mut quotas, slot) = one(400, 1200);
+        assert!(quotas.spend(slot, 1000));
+        assert!(quotas.set_params(slot, 600, 0));
+        assert!(quotas.set_params(slot, 0, 1800));
+        assert_eq!(quotas.points(slot), 200);
+        quotas.tick();
+        assert_eq!(quotas.points(slot), 800);
+        assert!(quotas.set_params(slot, 200, 600));
+        assert_eq!(quotas.points(slot), 600, "cut to the new maximum");
+        assert!(quotas.set_params(slot, 600, 1800));
+        assert_eq!(quotas.points(slot), 600);
+    }
+
+    #[test]
+    fn invalid_parameters_stand_for_the_offline_class() {
+        let (mut quotas, slot) = one(0, -1);
+        assert_eq!(quotas.points(slot), 24000);
+        assert!(quotas.spend(slot, 24000));
+        quotas.tick();
+        assert_eq!(quotas.points(slot), 8000);
+    }
+
+    #[test]
+    fn extreme_numbers_do_not_overflow() {
+        let (mut quotas, slot) = one(i32::MAX, i32::MAX);
+        for _ in 0..5 {
+            // The last rounds pay the raised price.
+            assert!(!quotas.spend(slot, u32::MAX));
+            assert!(quotas.spend(slot, i32::MAX as u32) || quotas.spend(slot, 1));
+            quotas.tick();
+            assert_eq!(quotas.points(slot), i32::MAX);
+        }
+    }
+
+    #[test]
+    fn slots_are_used_again_and_begin_full() {
+        let mut quotas = Quotas::new(3);
+        let slots: Vec<u32> = (0..3).map(|_| quotas.add(400, 1200)).collect();
+        assert!(quotas.spend(slots[1], 1200));
+        assert!(quotas.remove(slots[1]));
+        assert!(!quotas.remove(slots[1]));
+        assert!(!quotas.spend(slots[1], 0));
+        assert!(!quotas.set_params(slots[1], 1, 1));
+        quotas.tick();
+        assert_eq!((quotas.points(slots[1]), quotas.len()), (0, 2));
+        assert_eq!(quotas.add(200, 600), slots[1]);
+        assert_eq!((quotas.points(slots[1]), quotas.len()), (600, 3));
+        assert!(!quotas.contains(99));
+        assert_eq!(quotas.points(99), 0);
+    }
+}

@@ -1,0 +1,473 @@
+//! Limits per address: open sockets, and rates of connections, new rooms, new users and failed tokens.
+//!
+//! A subscriber has one IPv4 address, or a /64 of IPv6 in which they can change addresses at will. Many
+//! subscribers have a /48 and can change the /64 as well; therefore sockets are counted per /48 too.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use crate::limits::rate::Rate;
+use crate::net::address::Subscriber;
+use crate::net::network::Network;
+
+/// The time for which the number of new users per subscriber is limited, µs.
+const HOUR: u64 = 3_600_000_000;
+/// The number of subscribers always remembered before any are forgotten.
+const MIN_REMEMBERED: usize = 1024;
+
+/// The kinds of actions that take a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitKind {
+    /// A connection.
+    Connect = 0,
+    /// The creation of a room.
+    Room = 1,
+    /// A failed attempt with an invalid token.
+    Failure = 2,
+}
+
+impl LimitKind {
+    /// The number of kinds.
+    pub const COUNT: usize = 3;
+}
+
+/// The settings of a throttle.
+#[derive(Clone, Debug)]
+pub struct ThrottleSettings {
+    /// The limit of open sockets per IPv4 address or /64 of IPv6.
+    pub sockets: u32,
+    /// The limit of open sockets per /48 of IPv6.
+    pub sockets_48: u32,
+    /// The rate of each [`LimitKind`].
+    pub rates: [Rate; LimitKind::COUNT],
+    /// The limit of new users in any hour.
+    pub new_users: u32,
+    /// The number of remembered subscribers; beyond that only those with open sockets are remembered.
+    pub subscribers: usize,
+}
+
+/// The answer to an attempt to connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// The address may connect; its socket is counted until it is released.
+    Admitted,
+    /// The address may connect; nothing is counted for it.
+    Exempt,
+    /// The address has reached its limit of open sockets.
+    TooManySockets,
+    /// The address connects too fast.
+    TooFast,
+}
+
+/// The recent use of one subscriber.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddressUsage {
+    /// The open sockets.
+    pub sockets: u32,
+    /// The time when each bucket is full again, µs: a token bucket as one number.
+    pub full: [u64; LimitKind::COUNT],
+    /// The times of new users in the last hour, µs, the earliest first.
+    pub new_users: Vec<u64>,
+}
+
+impl AddressUsage {
+    fn may(&self, kind: LimitKind, rate: Rate, now: u64) -> bool {
+        rate.may(self.full[kind as usize], now)
+    }
+
+    fn take(&mut self, kind: LimitKind, rate: Rate, now: u64) {
+        rate.take(&mut self.full[kind as usize], now);
+    }
+
+    /// Return whether forgetting the subscriber changes nothing.
+    fn is_idle(&self, now: u64) -> bool {
+        let is_rested = self.full.iter().all(|full| *full <= now);
+        self.sockets == 0 && is_rested && self.new_users.iter().all(|came| came + HOUR <= now)
+    }
+}
+
+/// The subscribers that connected lately, and their limits.
+///
+/// Anyone with enough IPv6 can choose addresses. Therefore the maps use the randomly keyed `SipHash` of
+/// the standard library.
+pub struct Throttle {
+    settings: ThrottleSettings,
+    exempt: Vec<Network>,
+    subscribers: HashMap<Subscriber, AddressUsage>,
+    /// The open sockets of each /48.
+    sockets_48: HashMap<u64, u32>,
+    /// The number of subscribers from which idle ones are searched for and forgotten.
+    prune_at: usize,
+}
+
+impl Throttle {
+    /// Create a throttle without any subscriber, which ignores the exempt networks.
+    #[must_use]
+    pub fn new(settings: ThrottleSettings, exempt: Vec<Network>) -> Self {
+        let prune_at = MIN_REMEMBERED.min(settings.subscribers);
+        Self { settings, exempt, subscribers: HashMap::new(), sockets_48: HashMap::new(), prune_at }
+    }
+
+    /// Apply the settings of another throttle; all counts are retained.
+    pub fn apply_settings(&mut self, other: &Self) {
+        self.settings = other.settings.clone();
+        self.exempt.clone_from(&other.exempt);
+        self.prune_at = MIN_REMEMBERED.min(self.settings.subscribers).max(self.subscribers.len());
+    }
+
+    /// Return whether nothing is counted for an address.
+    #[must_use]
+    pub fn is_exempt(&self, address: IpAddr) -> bool {
+        self.exempt.iter().any(|network| network.holds(address))
+    }
+
+    /// Return whether an address may connect at the time `now` (µs); if so, count its socket.
+    pub fn connect(&mut self, address: IpAddr, now: u64) -> Admission {
+        if self.is_exempt(address) {
+            return Admission::Exempt;
+        }
+        let subscriber = Subscriber::of(address);
+        let (most, rate) = (self.settings.sockets, self.settings.rates[LimitKind::Connect as usize]);
+        let most_48 = self.settings.sockets_48;
+        let wider = subscriber.wider();
+        let is_full_48 =
+            wider.is_some_and(|wider| self.sockets_48.get(&wider).is_some_and(|count| *count >= most_48));
+        let usage = self.usage(subscriber, now);
+        if is_full_48 || usage.sockets >= most {
+            return Admission::TooManySockets;
+        }
+        if !usage.may(LimitKind::Connect, rate, now) {
+            return Admission::TooFast;
+        }
+        usage.take(LimitKind::Connect, rate, now);
+        usage.sockets += 1;
+        if let Some(wider) = wider {
+            *self.sockets_48.entry(wider).or_default() += 1;
+        }
+        Admission::Admitted
+    }
+
+    /// Return the answer of [`Throttle::connect`] without counting anything.
+    #[must_use]
+    pub fn peek(&self, address: IpAddr, now: u64) -> Admission {
+        if self.is_exempt(address) {
+            return Admission::Exempt;
+        }
+        let subscriber = Subscriber::of(address);
+        let count_48 = subscriber.wider().and_then(|wider| self.sockets_48.get(&wider));
+        let usage = self.subscribers.get(&subscriber);
+        if count_48.is_some_and(|count| *count >= self.settings.sockets_48)
+            || usage.map_or(0, |usage| usage.sockets) >= self.settings.sockets
+        {
+            return Admission::TooManySockets;
+        }
+        if self.may(LimitKind::Connect, address, now) {
+            Admission::Admitted
+        } else {
+            Admission::TooFast
+        }
+    }
+
+    /// Count one socket less; must be called once for each [`Admission::Admitted`].
+    pub fn release(&mut self, address: IpAddr) {
+        let subscriber = Subscriber::of(address);
+        if let Some(usage) = self.subscribers.get_mut(&subscriber) {
+            usage.sockets = usage.sockets.saturating_sub(1);
+        }
+        let Some(wider) = subscriber.wider() else { return };
+        if let Some(count) = self.sockets_48.get_mut(&wider) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.sockets_48.remove(&wider);
+            }
+        }
+    }
+
+    /// Return whether [`Throttle::spend`] would succeed.
+    #[must_use]
+    pub fn may(&self, kind: LimitKind, address: IpAddr, now: u64) -> bool {
+        let rate = self.settings.rates[kind as usize];
+        let usage = self.subscribers.get(&Subscriber::of(address));
+        usage.is_none_or(|usage| usage.may(kind, rate, now)) || self.is_exempt(address)
+    }
+
+    /// Take a token for an action of an address; return false if the bucket is empty.
+    pub fn spend(&mut self, kind: LimitKind, address: IpAddr, now: u64) -> bool {
+        if self.is_exempt(address) {
+            return true;
+        }
+        let rate = self.settings.rates[kind as usize];
+        let usage = self.usage(Subscriber::of(address), now);
+        let may = usage.may(kind, rate, now);
+        if may {
+            usage.take(kind, rate, now);
+        }
+        may
+    }
+
+    /// Count a new user; return false if the hour's limit is reached.
+    pub fn admit_new_user(&mut self, address: IpAddr, now: u64) -> bool {
+        if self.is_exempt(address) {
+            return true;
+        }
+        let most = self.settings.new_users as usize;
+        let new_users = &mut self.usage(Subscriber::of(address), now).new_users;
+        new_users.retain(|came| came + HOUR > now);
+        let may = new_users.len() < most;
+        if may {
+            new_users.push(now);
+        }
+        may
+    }
+
+    /// Forget the subscribers of which nothing needs to be remembered, and return their number.
+    pub fn prune(&mut self, now: u64) -> usize {
+        let before = self.subscribers.len();
+        self.subscribers.retain(|_, usage| !usage.is_idle(now));
+        self.release_memory();
+        before - self.subscribers.len()
+    }
+
+    /// Return the use of each subscriber, with one of its addresses.
+    pub fn usages(&self) -> impl Iterator<Item = (IpAddr, &AddressUsage)> {
+        self.subscribers.iter().map(|(subscriber, usage)| (subscriber.address(), usage))
+    }
+
+    /// Restore the use of an address's subscriber from another process.
+    pub fn restore(&mut self, address: IpAddr, usage: AddressUsage, now: u64) {
+        let subscriber = Subscriber::of(address);
+        if let Some(wider) = subscriber.wider().filter(|_| usage.sockets > 0) {
+            *self.sockets_48.entry(wider).or_default() += usage.sockets;
+        }
+        *self.usage(subscriber, now) = usage;
+    }
+
+    /// Return the number of remembered subscribers.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.subscribers.len()
+    }
+
+    /// Return whether no subscriber is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.subscribers.is_empty()
+    }
+
+    /// Return the used memory in bytes, approximately.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let new_users: usize = self.subscribers.values().map(|usage| usage.new_users.capacity() * 8).sum();
+        // A hash map has one more byte for each entry, and is at most 7/8 full.
+        let subscribers = self.subscribers.capacity() * 8 / 7 * (size_of::<(Subscriber, AddressUsage)>() + 1);
+        subscribers + new_users + self.sockets_48.capacity() * 8 / 7 * (size_of::<(u64, u32)>() + 1)
+    }
+
+    /// Return the use of a subscriber; make room for it first.
+    fn usage(&mut self, subscriber: Subscriber, now: u64) -> &mut AddressUsage {
+        if self.subscribers.len() >= self.prune_at && !self.subscribers.contains_key(&subscriber) {
+            self.prune(now);
+            if self.subscribers.len() >= self.settings.subscribers {
+                // A user with that many addresses can make us forget their rates, but can neither hide
+                // open sockets nor exhaust our memory.
+                self.subscribers.retain(|_, usage| usage.sockets > 0);
+                self.release_memory();
+            }
+            // Doubling: on average each subscriber is visited twice, however many come.
+            self.prune_at = self
+                .settings
+                .subscribers
+                .min(MIN_REMEMBERED.max(2 * self.subscribers.len()))
+                .max(self.subscribers.len() + 1);
+        }
+        self.subscribers.entry(subscriber).or_default()
+    }
+
+    fn release_memory(&mut self) {
+        if self.subscribers.capacity() > MIN_REMEMBERED.max(4 * self.subscribers.len()) {
+            self.subscribers.shrink_to(2 * self.subscribers.len());
+        }
+        if self.sockets_48.capacity() > MIN_REMEMBERED.max(4 * self.sockets_48.len()) {
+            self.sockets_48.shrink_to(2 * self.sockets_48.len());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000;
+
+    fn settings() -> ThrottleSettings {
+        let slow = Rate { burst: 2, interval: SECOND };
+        ThrottleSettings {
+            sockets: 3,
+            sockets_48: 5,
+            rates: [Rate { burst: 4, interval: SECOND / 5 }, slow, slow],
+            new_users: 3,
+            subscribers: 100_000,
+        }
+    }
+
+    fn throttle() -> Throttle {
+        Throttle::new(
+            settings(),
+            vec![Network::parse("127.0.0.0/8").unwrap(), Network::parse("::1").unwrap()],
+        )
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn sockets_are_counted_until_they_are_released() {
+        let mut throttle = throttle();
+        for second in 0..3 {
+            assert_eq!(throttle.connect(ip("192.0.2.1"), second * SECOND), Admission::Admitted);
+        }
+        assert_eq!(throttle.connect(ip("::ffff:192.0.2.1"), 9 * SECOND), Admission::TooManySockets);
+        assert_eq!(throttle.connect(ip("192.0.2.2"), 9 * SECOND), Admission::Admitted);
+        throttle.release(ip("192.0.2.1"));
+        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Admission::Admitted);
+    }
+
+    #[test]
+    fn peeking_counts_nothing_and_returns_the_same_answer() {
+        let mut throttle = throttle();
+        for address in ["192.0.2.1", "2001:db8:0:1::1", "2001:db8:0:2::1", "127.0.0.1"] {
+            for round in 0..12 {
+                // All limits are reached on the way: sockets, a /48, connections per second.
+                let now = round / 6 * SECOND / 4;
+                let admission = throttle.peek(ip(address), now);
+                assert_eq!(throttle.peek(ip(address), now), admission);
+                assert_eq!(throttle.connect(ip(address), now), admission, "{address} {round}");
+                if round % 2 == 0 && admission == Admission::Admitted {
+                    throttle.release(ip(address));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn another_throttle_continues_from_restored_usage() {
+        let mut first = throttle();
+        for address in ["192.0.2.1", "2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:2::1"] {
+            assert_eq!(first.connect(ip(address), 7), Admission::Admitted);
+        }
+        assert!(first.admit_new_user(ip("192.0.2.1"), 7) && first.spend(LimitKind::Room, ip("192.0.2.1"), 7));
+        let mut second = throttle();
+        for (address, usage) in first.usages() {
+            second.restore(address, usage.clone(), 7);
+        }
+        let known = |throttle: &Throttle| {
+            let mut all: Vec<_> = throttle.usages().map(|(at, it)| (at, it.clone())).collect();
+            all.sort_by_key(|(at, _)| *at);
+            all
+        };
+        assert_eq!(known(&first), known(&second));
+        assert_eq!(first.sockets_48, second.sockets_48);
+        second.release(ip("2001:db8:0:1::9"));
+        assert_eq!(second.sockets_48.values().copied().collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn new_settings_apply_to_known_addresses() {
+        let mut throttle = throttle();
+        for _ in 0..3 {
+            assert_eq!(throttle.connect(ip("192.0.2.1"), 0), Admission::Admitted);
+        }
+        let wider = ThrottleSettings { sockets: 4, subscribers: 1, ..settings() };
+        throttle.apply_settings(&Throttle::new(wider, vec![Network::parse("192.0.2.9").unwrap()]));
+        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Admission::Admitted);
+        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Admission::TooManySockets);
+        assert_eq!(throttle.connect(ip("192.0.2.9"), 0), Admission::Exempt);
+        assert_eq!(throttle.connect(ip("127.0.0.1"), 0), Admission::Admitted);
+        throttle.apply_settings(&Throttle::new(settings(), Vec::new()));
+        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Admission::TooManySockets);
+    }
+
+    #[test]
+    fn a_64_is_one_subscriber_and_a_48_has_its_own_limit() {
+        let mut throttle = throttle();
+        for last in 1..=3 {
+            assert_eq!(throttle.connect(ip(&format!("2001:db8:0:1::{last}")), 0), Admission::Admitted);
+        }
+        assert_eq!(throttle.connect(ip("2001:db8:0:1:ffff::"), 0), Admission::TooManySockets);
+        for net in 2..=3 {
+            assert_eq!(throttle.connect(ip(&format!("2001:db8:0:{net}::1")), 0), Admission::Admitted);
+        }
+        assert_eq!(throttle.connect(ip("2001:db8:0:4::1"), 0), Admission::TooManySockets);
+        assert_eq!(throttle.connect(ip("2001:db8:1:4::1"), 0), Admission::Admitted);
+        throttle.release(ip("2001:db8:0:1::1"));
+        assert_eq!(throttle.connect(ip("2001:db8:0:4::1"), 0), Admission::Admitted);
+    }
+
+    #[test]
+    fn connection_tokens_return_one_by_one() {
+        let mut throttle = throttle();
+        let come_and_go = |throttle: &mut Throttle, now| {
+            let admission = throttle.connect(ip("192.0.2.1"), now);
+            if admission == Admission::Admitted {
+                throttle.release(ip("192.0.2.1"));
+            }
+            admission
+        };
+        for _ in 0..4 {
+            assert_eq!(come_and_go(&mut throttle, 0), Admission::Admitted);
+        }
+        assert_eq!(come_and_go(&mut throttle, SECOND / 5 - 1), Admission::TooFast);
+        assert_eq!(come_and_go(&mut throttle, SECOND / 5), Admission::Admitted);
+        assert_eq!(come_and_go(&mut throttle, SECOND / 5), Admission::TooFast);
+    }
+
+    #[test]
+    fn new_users_are_counted_over_any_hour() {
+        let mut throttle = throttle();
+        for minute in [0, 30, 59] {
+            assert!(throttle.admit_new_user(ip("192.0.2.1"), minute * 60 * SECOND));
+        }
+        assert!(!throttle.admit_new_user(ip("192.0.2.1"), HOUR - 1));
+        assert!(throttle.admit_new_user(ip("192.0.2.1"), HOUR));
+        assert!(!throttle.admit_new_user(ip("192.0.2.1"), HOUR + 1));
+    }
+
+    #[test]
+    fn nothing_is_counted_for_exempt_networks() {
+        let mut throttle = throttle();
+        for _ in 0..100 {
+            assert_eq!(throttle.connect(ip("127.0.0.9"), 0), Admission::Exempt);
+            assert!(throttle.spend(LimitKind::Room, ip("::1"), 0) && throttle.admit_new_user(ip("::1"), 0));
+            assert!(throttle.may(LimitKind::Failure, ip("::ffff:127.0.0.1"), 0));
+        }
+        assert!(throttle.is_empty());
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut throttle = throttle();
+        for number in 0..400_000_u32 {
+            let subscriber = u64::from(number) << 16 | 0x2001 << 48;
+            let address = IpAddr::V6((u128::from(subscriber) << 64).into());
+            assert!(throttle.admit_new_user(address, 0));
+            assert!(throttle.len() <= 100_000);
+        }
+        assert!(throttle.size() <= 20 << 20, "{}", throttle.size());
+        assert!(throttle.prune(HOUR) > 0);
+        assert!(throttle.is_empty() && throttle.size() < 1 << 20, "{}", throttle.size());
+    }
+
+    #[test]
+    fn subscribers_with_sockets_are_never_forgotten() {
+        let mut throttle = Throttle::new(ThrottleSettings { subscribers: 10, ..settings() }, Vec::new());
+        for last in 0..50 {
+            assert_eq!(throttle.connect(IpAddr::V4([192, 0, 2, last].into()), 0), Admission::Admitted);
+        }
+        assert_eq!(throttle.len(), 50);
+        for last in 0..50 {
+            throttle.release(IpAddr::V4([192, 0, 2, last].into()));
+        }
+        assert_eq!((throttle.prune(HOUR), throttle.len()), (50, 0));
+    }
+}

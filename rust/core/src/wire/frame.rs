@@ -1,0 +1,431 @@
+//! Parse and write WebSocket frames (RFC 6455), as far as a server without extensions needs them.
+
+use std::ops::Range;
+
+use crate::wire::close_code;
+
+/// Opcode of a continuation of a fragmented message (RFC 6455 section 5.2).
+pub const CONTINUATION: u8 = 0x0;
+/// Opcode of a text message.
+pub const TEXT: u8 = 0x1;
+/// Opcode of a binary message.
+pub const BINARY: u8 = 0x2;
+/// Opcode of a close frame.
+pub const CLOSE: u8 = 0x8;
+/// Opcode of a ping.
+pub const PING: u8 = 0x9;
+/// Opcode of a pong.
+pub const PONG: u8 = 0xA;
+
+const FIN: u8 = 0x80;
+const MASKED: u8 = 0x80;
+/// The size of the largest header of a client's frame.
+pub const MAX_HEADER: usize = 14;
+/// The largest payload of a control frame (RFC 6455 section 5.5).
+const CONTROL_MAX: usize = 125;
+
+/// Limits on one message of a client.
+#[derive(Clone, Copy, Debug)]
+pub struct MessageLimits {
+    /// The largest size of a whole message, all fragments together, in bytes.
+    pub message: usize,
+    /// The largest number of fragments of a message.
+    pub fragments: u32,
+}
+
+/// The fragments of an incomplete message.
+#[derive(Debug, Default)]
+pub struct Fragments {
+    pub(crate) opcode: u8,
+    pub(crate) count: u32,
+    /// The number of bytes of `bytes` already found to be UTF-8 (text only).
+    pub(crate) checked: usize,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A frame, or the message that the frame completes.
+///
+/// Ranges point into the parsed bytes, unmasked in place.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// A text message in one frame.
+    Text(Range<usize>),
+    /// A text message assembled from fragments.
+    AssembledText(Vec<u8>),
+    /// A binary message in one frame.
+    Binary(Range<usize>),
+    /// A binary message assembled from fragments.
+    AssembledBinary(Vec<u8>),
+    /// A fragment that does not complete its message.
+    Fragment,
+    /// A ping with its payload.
+    Ping(Range<usize>),
+    /// A pong.
+    Pong(Range<usize>),
+    /// A close frame: code (1005 if absent) and reason.
+    Close(u16, Range<usize>),
+}
+
+/// The outcome of [`parse`].
+#[derive(Debug, PartialEq, Eq)]
+pub enum Parsed {
+    /// The bytes end before the frame does.
+    Incomplete,
+    /// A frame, and the number of bytes it occupied.
+    Frame(usize, Incoming),
+    /// A violation of the protocol: the connection must be closed with this code.
+    Violation(u16),
+}
+
+/// Parse the first frame of `bytes`, sent by a client, and unmask the payload in place.
+///
+/// Sizes are checked in the header, before the payload arrives. Therefore nothing is ever allocated for
+/// a frame that is too large.
+pub fn parse(bytes: &mut [u8], pending: &mut Option<Box<Fragments>>, limits: MessageLimits) -> Parsed {
+    if bytes.len() < 2 {
+        return Parsed::Incomplete;
+    }
+    let (first, second) = (bytes[0], bytes[1]);
+    let opcode = first & 0x0F;
+    let fin = first & FIN != 0;
+    // RSV bits need an extension, and none is ever negotiated; a client must mask (RFC 6455 5.1, 5.2).
+    if first & 0x70 != 0 || second & MASKED == 0 {
+        return Parsed::Violation(close_code::PROTOCOL_ERROR);
+    }
+    let (header, length) = match second & 0x7F {
+        126 if bytes.len() < 4 => return Parsed::Incomplete,
+        126 => (4, u64::from(u16::from_be_bytes([bytes[2], bytes[3]]))),
+        127 if bytes.len() < 10 => return Parsed::Incomplete,
+        127 => {
+            let mut eight = [0; 8];
+            eight.copy_from_slice(&bytes[2..10]);
+            (10, u64::from_be_bytes(eight))
+        }
+        short => (2, u64::from(short)),
+    };
+    let control = opcode & 0x8 != 0;
+    let legal = match opcode {
+        CONTINUATION => pending.is_some(),
+        TEXT | BINARY => pending.is_none(),
+        CLOSE | PING | PONG => fin && length <= CONTROL_MAX as u64,
+        _ => false,
+    };
+    if !legal || length >> 63 != 0 {
+        return Parsed::Violation(close_code::PROTOCOL_ERROR);
+    }
+    if !control {
+        let so_far = pending.as_ref().map_or(0, |p| p.bytes.len());
+        let pieces = pending.as_ref().map_or(0, |p| p.count) + 1;
+        if length > (limits.message - so_far.min(limits.message)) as u64 || pieces > limits.fragments {
+            return Parsed::Violation(close_code::TOO_BIG);
+        }
+    }
+    let start = header + 4;
+    let end = start + length as usize;
+    if bytes.len() < end {
+        return Parsed::Incomplete;
+    }
+    let key = [bytes[header], bytes[header + 1], bytes[header + 2], bytes[header + 3]];
+    unmask(&mut bytes[start..end], key);
+    let payload = start..end;
+    let what = match opcode {
+        PING => Incoming::Ping(payload),
+        PONG => Incoming::Pong(payload),
+        CLOSE => match close_code(&bytes[payload.clone()]) {
+            Ok(code) => Incoming::Close(code, (start + 2).min(end)..end),
+            Err(violation) => return Parsed::Violation(violation),
+        },
+        TEXT if fin => {
+            if simdutf8::basic::from_utf8(&bytes[payload.clone()]).is_err() {
+                return Parsed::Violation(close_code::INVALID_TEXT);
+            }
+            Incoming::Text(payload)
+        }
+        BINARY if fin => Incoming::Binary(payload),
+        _ => match assemble(pending, opcode, fin, &bytes[payload]) {
+            Ok(what) => what,
+            Err(violation) => return Parsed::Violation(violation),
+        },
+    };
+    Parsed::Frame(end, what)
+}
+
+/// Return the total length of a client's frame, header included, from its first bytes.
+///
+/// The result is 0 while those bytes do not contain the length.
+#[must_use]
+pub fn length(bytes: &[u8]) -> usize {
+    let payload = match bytes {
+        [_, second, a, b, ..] if second & 0x7F == 126 => 4 + usize::from(u16::from_be_bytes([*a, *b])),
+        [_, second, eight @ ..] if second & 0x7F == 127 => match eight.first_chunk() {
+            Some(eight) => usize::try_from(u64::from_be_bytes(*eight)).unwrap_or(0).saturating_add(10),
+            None => return 0,
+        },
+        [_, second, ..] if second & 0x7F < 126 => 2 + usize::from(second & 0x7F),
+        _ => return 0,
+    };
+    payload.saturating_add(4)
+}
+
+/// Return the length of the first frame in `bytes`, written by this server (unmasked, complete).
+#[must_use]
+pub fn unmasked_length(bytes: &[u8]) -> usize {
+    match bytes.get(1).copied().unwrap_or(0) {
+        126 => 4 + usize::from(u16::from_be_bytes([bytes[2], bytes[3]])),
+        127 => {
+            let length = bytes[2..10].iter().fold(0, |length, byte| length << 8 | u64::from(*byte));
+            10 + length as usize
+        }
+        short => 2 + usize::from(short),
+    }
+}
+
+/// Add a fragment; return the whole message after the last one.
+fn assemble(
+    pending: &mut Option<Box<Fragments>>,
+    opcode: u8,
+    fin: bool,
+    payload: &[u8],
+) -> Result<Incoming, u16> {
+    let message = pending.get_or_insert_with(|| Box::new(Fragments { opcode, ..Fragments::default() }));
+    message.count += 1;
+    message.bytes.extend_from_slice(payload);
+    if message.opcode == TEXT {
+        // Invalid text is refused at the first fragment that shows it. A character may continue in the
+        // next fragment.
+        match simdutf8::compat::from_utf8(&message.bytes[message.checked..]) {
+            Ok(_) => message.checked = message.bytes.len(),
+            Err(error) if error.error_len().is_none() && !fin => message.checked += error.valid_up_to(),
+            Err(_) => return Err(close_code::INVALID_TEXT),
+        }
+    }
+    if !fin {
+        return Ok(Incoming::Fragment);
+    }
+    let whole = pending.take().unwrap_or_default();
+    Ok(if whole.opcode == TEXT {
+        Incoming::AssembledText(whole.bytes)
+    } else {
+        Incoming::AssembledBinary(whole.bytes)
+    })
+}
+
+/// Check the payload of a close frame (RFC 6455 sections 5.5.1 and 7.4) and return its code.
+fn close_code(payload: &[u8]) -> Result<u16, u16> {
+    if payload.is_empty() {
+        return Ok(close_code::NO_STATUS);
+    }
+    if payload.len() < 2 {
+        return Err(close_code::PROTOCOL_ERROR);
+    }
+    let given = u16::from_be_bytes([payload[0], payload[1]]);
+    match given {
+        1000..=1003 | 1007..=1014 | 3000..=4999 => {}
+        _ => return Err(close_code::PROTOCOL_ERROR),
+    }
+    if simdutf8::basic::from_utf8(&payload[2..]).is_err() {
+        return Err(close_code::INVALID_TEXT);
+    }
+    Ok(given)
+}
+
+/// Apply the mask of a client's frame to its payload (RFC 6455 section 5.3).
+fn unmask(payload: &mut [u8], key: [u8; 4]) {
+    let wide = u64::from_ne_bytes([key[0], key[1], key[2], key[3], key[0], key[1], key[2], key[3]]);
+    let mut chunks = payload.chunks_exact_mut(8);
+    for chunk in &mut chunks {
+        let mut eight = [0; 8];
+        eight.copy_from_slice(chunk);
+        chunk.copy_from_slice(&(u64::from_ne_bytes(eight) ^ wide).to_ne_bytes());
+    }
+    for (byte, mask) in chunks.into_remainder().iter_mut().zip(key.into_iter().cycle()) {
+        *byte ^= mask;
+    }
+}
+
+/// Append the header of an unmasked, final frame.
+pub fn append_header(out: &mut Vec<u8>, opcode: u8, length: usize) {
+    out.push(FIN | opcode);
+    if length < 126 {
+        out.push(length as u8);
+    } else if let Ok(short) = u16::try_from(length) {
+        out.push(126);
+        out.extend_from_slice(&short.to_be_bytes());
+    } else {
+        out.push(127);
+        out.extend_from_slice(&(length as u64).to_be_bytes());
+    }
+}
+
+/// Append an unmasked, final frame.
+pub fn append(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
+    out.reserve(payload.len() + 10);
+    append_header(out, opcode, payload.len());
+    out.extend_from_slice(payload);
+}
+
+/// Append a text frame as a client would send it, so that [`parse`] can read the frame again.
+///
+/// The mask consists of zeros (RFC 6455 section 5.3).
+pub(crate) fn append_masked(out: &mut Vec<u8>, text: &[u8]) {
+    let head = out.len();
+    append_header(out, TEXT, text.len());
+    out[head + 1] |= MASKED;
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(text);
+}
+
+/// Append a close frame; the reason is cut to the size of a control frame.
+pub fn append_close(out: &mut Vec<u8>, code: u16, reason: &str) {
+    if code == close_code::NO_STATUS {
+        append(out, CLOSE, &[]);
+        return;
+    }
+    let mut cut = reason.len().min(CONTROL_MAX - 2);
+    while !reason.is_char_boundary(cut) {
+        cut -= 1;
+    }
+    let mut payload = Vec::with_capacity(2 + cut);
+    payload.extend_from_slice(&code.to_be_bytes());
+    payload.extend_from_slice(&reason.as_bytes()[..cut]);
+    append(out, CLOSE, &payload);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: MessageLimits = MessageLimits { message: 1000, fragments: 3 };
+
+    fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+        let key = [1, 2, 3, 4];
+        let mut frame = vec![first];
+        if payload.len() < 126 {
+            frame.push(MASKED | payload.len() as u8);
+        } else {
+            frame.push(MASKED | 0x7E);
+            frame.extend_from_slice(&(payload.len() as u16).to_be_bytes());
+        }
+        frame.extend_from_slice(&key);
+        frame.extend(payload.iter().enumerate().map(|(i, b)| b ^ key[i % 4]));
+        frame
+    }
+
+    fn one(mut bytes: Vec<u8>) -> Parsed {
+        parse(&mut bytes, &mut None, LIMITS)
+    }
+
+    #[test]
+    fn text_is_unmasked_in_place() {
+        for length in [0, 1, 7, 8, 9, 125, 126, 300] {
+            let payload: Vec<u8> = (0..length).map(|i| b'a' + (i % 26) as u8).collect();
+            let mut bytes = masked(FIN | TEXT, &payload);
+            let end = bytes.len();
+            let Parsed::Frame(used, Incoming::Text(range)) = parse(&mut bytes, &mut None, LIMITS) else {
+                panic!("no text of {length} bytes");
+            };
+            assert_eq!((used, &bytes[range]), (end, &payload[..]));
+        }
+    }
+
+    #[test]
+    fn every_prefix_is_incomplete() {
+        let whole = masked(FIN | TEXT, &[b'x'; 200]);
+        for cut in 0..whole.len() {
+            assert_eq!(one(whole[..cut].to_vec()), Parsed::Incomplete, "{cut} bytes");
+        }
+    }
+
+    #[test]
+    fn violations() {
+        let cases: &[(&str, Vec<u8>, u16)] = &[
+            ("unmasked", vec![FIN | TEXT, 1, b'x'], 1002),
+            ("reserved bit", masked(FIN | TEXT | 0x40, b"x"), 1002),
+            ("reserved opcode", masked(FIN | 3, b"x"), 1002),
+            ("reserved control opcode", masked(FIN | 0xB, b"x"), 1002),
+            ("fragmented ping", masked(PING, b"x"), 1002),
+            ("long ping", masked(FIN | PING, &[0; 126]), 1002),
+            ("continuation of nothing", masked(FIN | CONTINUATION, b"x"), 1002),
+            ("not UTF-8", masked(FIN | TEXT, b"\xff"), 1007),
+            ("close of one byte", masked(FIN | CLOSE, b"\x03"), 1002),
+            ("close 1005", masked(FIN | CLOSE, &1005_u16.to_be_bytes()), 1002),
+            ("close 999", masked(FIN | CLOSE, &999_u16.to_be_bytes()), 1002),
+            ("close with bad text", masked(FIN | CLOSE, b"\x03\xe8\xff"), 1007),
+            ("too big", masked(FIN | TEXT, &[b'x'; 1001]), 1009),
+        ];
+        for (name, bytes, code) in cases {
+            assert_eq!(one(bytes.clone()), Parsed::Violation(*code), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_huge_length_is_refused_on_its_header() {
+        let mut header = vec![FIN | BINARY, MASKED | 127];
+        header.extend_from_slice(&(1_u64 << 31).to_be_bytes());
+        assert_eq!(one(header), Parsed::Violation(1009));
+        let mut header = vec![FIN | BINARY, MASKED | 127];
+        header.extend_from_slice(&u64::MAX.to_be_bytes());
+        assert_eq!(one(header), Parsed::Violation(1002));
+    }
+
+    #[test]
+    fn fragments_make_one_message_around_a_ping() {
+        let mut pending = None;
+        let euro = "€".as_bytes();
+        let steps = [
+            (masked(TEXT, &euro[..1]), Incoming::Fragment),
+            (masked(FIN | PING, b""), Incoming::Ping(6..6)),
+            (masked(CONTINUATION, &euro[1..2]), Incoming::Fragment),
+            (masked(FIN | CONTINUATION, &euro[2..]), Incoming::AssembledText(euro.to_vec())),
+        ];
+        for (mut bytes, expected) in steps {
+            let end = bytes.len();
+            assert_eq!(parse(&mut bytes, &mut pending, LIMITS), Parsed::Frame(end, expected));
+        }
+        assert!(pending.is_none());
+    }
+
+    #[test]
+    fn fragments_are_limited_in_number_and_size() {
+        let mut pending = None;
+        for _ in 0..3 {
+            let fragment = &mut masked(if pending.is_none() { BINARY } else { CONTINUATION }, b"");
+            assert!(matches!(parse(fragment, &mut pending, LIMITS), Parsed::Frame(..)));
+        }
+        let fourth = &mut masked(CONTINUATION, b"");
+        assert_eq!(parse(fourth, &mut pending, LIMITS), Parsed::Violation(1009));
+
+        let mut pending = None;
+        assert!(matches!(parse(&mut masked(BINARY, &[0; 900]), &mut pending, LIMITS), Parsed::Frame(..)));
+        let rest = &mut masked(FIN | CONTINUATION, &[0; 101]);
+        assert_eq!(parse(rest, &mut pending, LIMITS), Parsed::Violation(1009));
+    }
+
+    #[test]
+    fn invalid_text_is_refused_at_the_first_fragment_that_shows_it() {
+        let mut pending = None;
+        assert_eq!(parse(&mut masked(TEXT, b"ok\xff"), &mut pending, LIMITS), Parsed::Violation(1007));
+        let mut pending = None;
+        assert!(matches!(parse(&mut masked(TEXT, b"\xe2"), &mut pending, LIMITS), Parsed::Frame(..)));
+        let end = &mut masked(FIN | CONTINUATION, b"");
+        assert_eq!(parse(end, &mut pending, LIMITS), Parsed::Violation(1007));
+    }
+
+    #[test]
+    fn a_close_frame_cuts_its_reason_between_characters() {
+        let mut out = Vec::new();
+        append_close(&mut out, 4000, &"é".repeat(100));
+        assert_eq!(out[1] as usize, out.len() - 2);
+        assert!(out.len() <= CONTROL_MAX + 2);
+        assert!(std::str::from_utf8(&out[4..]).is_ok());
+    }
+
+    #[test]
+    fn headers_grow_with_the_length() {
+        for (length, header) in [(125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
+            let mut out = Vec::new();
+            append_header(&mut out, TEXT, length);
+            assert_eq!(out.len(), header, "{length}");
+        }
+    }
+}
