@@ -1,4 +1,4 @@
-"""Rooms of clients for benchmarks."""
+"""Fixtures for benchmarks: rooms of clients."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,7 +8,7 @@ from room_of_sockets import Stage
 
 @pytest.fixture
 def stage() -> Iterator[Callable[[int], Stage]]:
-    """Make a stage with so many clients."""
+    """Return a function that makes a stage with a number of clients."""
     stages: list[Stage] = []
 
     def make(members: int) -> Stage:

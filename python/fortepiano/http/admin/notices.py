@@ -1,4 +1,4 @@
-"""Notices: what the staff have to say."""
+"""Notices of the staff to users."""
 
 from typing import Annotated, Literal
 
@@ -50,7 +50,7 @@ class NoticeToUser(_Notice):
 
 
 class Told(View):
-    """How many connections were told."""
+    """The number of connections to which a notice was sent."""
 
     connections: int
 
