@@ -151,7 +151,7 @@ class Server:
         protocol = ProxiedConnection if settings.proxy.protocol else HttpConnection
         public = uvicorn_server(
             public_site(self.readiness_problem, refusal_for=self._admission.refusal_for),
-            http=partial(protocol, gate=self._admission),
+            http=partial(protocol, admission=self._admission),
         )
         return public, uvicorn_server(internal_site(self), http=PageConnection)
 
@@ -256,7 +256,7 @@ class Server:
         pages = (
             one for one in self._public.server_state.connections if isinstance(one, PageConnection)
         )
-        is_behind = len(admission.awaited) or len(admission.budget) or self.engine.owner.deferred
+        is_behind = len(admission.pending) or len(admission.budget) or self.engine.owner.deferred
         return not is_behind and not any(page.is_answering for page in pages)
 
     async def drain(self) -> None:
