@@ -964,9 +964,12 @@ def pack_throttle(
         throttle: The throttle.
 
     Returns:
-        The time, and the subscribers. A subscriber is one of its addresses, the number of its open
-        sockets, the times when its buckets are full again (µs), and the times of its new users in
-        the last hour (µs).
+        The time, and for each subscriber:
+
+        - one of its addresses,
+        - the number of its open sockets,
+        - the times when its buckets are full again (µs),
+        - the times of its new users in the last hour (µs).
     """
 
 def unpack_throttle(

@@ -50,7 +50,7 @@ _QUIET_SECONDS = 1.0
 _POLL_SECONDS = 0.002
 
 _INIT_PID = 1
-"""The first process of a container, which ends with it."""
+"""The process id of a container's main process, whose end is the end of the container."""
 
 
 class UpgradableServer(Protocol):
