@@ -194,7 +194,7 @@ def test_who_was_refused_is_remembered_within_bounds() -> None:
         address = f"10.{number >> 8}.{number & 255}.1"
         gate.admit(address, [])
         gate.admit(address, [])
-    assert 0 < len(gate.lately) <= 4096
+    assert 0 < len(gate.recent_refusals) <= 4096
 
 
 def test_what_is_withdrawn_takes_no_place() -> None:
