@@ -148,7 +148,7 @@ def test_what_was_restored_tells_the_same(settings: config.Settings, wires: list
     user: User = first.context.directory.users["a" * 24]
     user.tag, user.flags, user.is_hidden = {"text": "x", "color": "#fff"}, {"a": 1}, True
     first.send_messages(ben, '[{"m":"userset","set":{"afk":true}}]')
-    first.context.world.mark(user.participations[0])
+    first.context.world.sync_flags(user.participations[0])
 
     state = first.capture()
     again = first.capture()

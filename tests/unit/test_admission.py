@@ -143,7 +143,7 @@ def test_a_listed_network_passes_once_and_is_then_refused_for_a_while() -> None:
     gate = made(sockets=1)
     lists = gate.networks = NetworkLists()
     listed = {NetworkList("tor", words="Nö."): ParsedNetworks(b"192.0.2.0/24")}
-    lists.adopt(listed, NetworkTable(list(listed.values())))
+    lists.replace(listed, NetworkTable(list(listed.values())))
     first = gate.admit(HERE, [])
     assert isinstance(first, Admitted)
     gate.withdraw(first)

@@ -353,7 +353,7 @@ class TestBans:
         backstage.end(ann)
         now = backstage.context.now()
         backstage.context.bans.ban(BanRecord(ROOM, ANN, now + 5, "x", "", now))
-        staff.throw_out(backstage.context)
+        staff.enforce_bans(backstage.context)
         backstage.wait(1)
         assert back(backstage, ANN) == BEN
 

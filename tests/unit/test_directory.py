@@ -228,7 +228,7 @@ class TestDeparted:
     def test_of_very_many_the_first_are_forgotten_sooner(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("fortepiano.model.directory._KEPT_AT_MOST", 3)
+        monkeypatch.setattr("fortepiano.model.directory._MOST_REMEMBERED", 3)
         backstage = Backstage()
         stays = backstage.enter()
         gone = [backstage.enter() for _ in range(5)]

@@ -304,7 +304,7 @@ class TestListedNetworks:
             NetworkList("tor", words="No Tor here."): ParsedNetworks(b"192.0.2.0/24"),
             NetworkList("school", "chat"): ParsedNetworks(b"198.51.100.0/24"),
         }
-        backstage.context.networks.adopt(lists, NetworkTable(list(lists.values())))
+        backstage.context.networks.replace(lists, NetworkTable(list(lists.values())))
         return backstage
 
     def test_whoever_may_not_enter_is_told_and_closed(self) -> None:
@@ -348,7 +348,7 @@ class TestListedNetworks:
         out, staff, stays = hello(backstage), hello(backstage), hello(backstage, at=THERE)
         staff.session.scope = "moderate"
         lists = {NetworkList("tor"): ParsedNetworks(HERE.encode())}
-        backstage.context.networks.adopt(lists, NetworkTable(list(lists.values())))
+        backstage.context.networks.replace(lists, NetworkTable(list(lists.values())))
         backstage.dispatch.follow_networks()
         assert out.closed == CloseCode.NETWORK_REFUSED
         assert staff.closed is stays.closed is None

@@ -184,7 +184,7 @@ class TestRestart:
         world.enter(ROOM, user_id=CO_OWNER)
         world.context.directory.freeze(world.context.now())
         again = Backstage(store=store)
-        rooms.expect_back(again.context)
+        rooms.await_return(again.context)
         return again
 
     def test_settings_and_the_crown_are_found_again(self, store: MemoryStore) -> None:

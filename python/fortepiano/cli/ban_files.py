@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from fortepiano.cli.durations import PERMANENT, duration
 from fortepiano.errors import InputError
-from fortepiano.model.ban_list import SITE, is_network, subject
+from fortepiano.model.ban_list import SITE, is_network, parse_subject
 from fortepiano.model.texts import settled
 from fortepiano.store.records import BanRecord
 
@@ -104,7 +104,7 @@ def _ban(row: Row | str, at: int, by: str) -> BanRecord:
     if unknown:
         raise ValueError(f"unknown field {unknown[0]!r}; known are {', '.join(sorted(_KNOWN))}")
     room = settled(_text(row, "room", _LONGEST_ROOM))
-    banned = subject(_text(row, "subject", _LONGEST_ROOM))
+    banned = parse_subject(_text(row, "subject", _LONGEST_ROOM))
     if room != SITE and is_network(banned):
         raise ValueError(f"{banned} is a network, which can be banned from the whole site only")
     since = _moment(row.get("at"), "at")

@@ -11,7 +11,7 @@ from fortepiano.cli.durations import PERMANENT, duration
 from fortepiano.cli.network_lists import import_list, list_lists, remove_list
 from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store, utc
 from fortepiano.errors import InputError
-from fortepiano.model.ban_list import SITE, is_network, subject
+from fortepiano.model.ban_list import SITE, is_network, parse_subject
 from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.model.texts import settled
 from fortepiano.store.records import AuditRecord, BanRecord
@@ -57,7 +57,7 @@ def _bans_root(context: typer.Context) -> None:
 
 def _checked(who: str, room: str) -> str:
     try:
-        who = subject(who)
+        who = parse_subject(who)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="WHO") from None
     if room != SITE and is_network(who):
@@ -150,7 +150,7 @@ def _around(
         found: list[str] = ask(settings.data_dir, f"networks {who} {bits}")["networks"]
         return found
     address = who.partition("/")[0]
-    return [subject(f"{address}/{OFFERED_BITS[bits][6 if ':' in who else 4]}")]
+    return [parse_subject(f"{address}/{OFFERED_BITS[bits][6 if ':' in who else 4]}")]
 
 
 @app.command("remove")

@@ -1,4 +1,4 @@
-"""Claims: whose a crown was before it passed on because their connection ended."""
+"""Claims: the crown goes back to a holder who lost the connection and returns in time."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Claims"]
 
-_AT_MOST = 1000
-"""Claims in one room: where everybody leaves at once, those who held the crown first count."""
+_MOST_CLAIMS = 1000
+"""The most claims in one room. Where everybody leaves at once, the earliest holders have them."""
 
 
 class Claims:
-    """Who gets a room's crown back by returning in time (docs/protocol.md, "Crown").
+    """The claims to one room's crown, in the order in which it passed on.
 
-    They stand in the order in which the crown passed on. Whoever returns comes before all who
-    inherited it from them, and after those from whom they inherited it.
+    A returning user comes before all users who held the crown later, and after all earlier ones
+    (docs/protocol.md, "Crown").
 
-    Times are milliseconds since 1970. How long a claim holds is asked each time, since a reload
-    may change it.
+    Times are milliseconds since 1970. How long a claim holds is an argument of each call, since a
+    reload may change it.
 
     Args:
-        left: User ids, and when each of them left; the first one who left first.
+        left: User ids, each with the time when that user left; the earliest first.
     """
 
     __slots__ = ("_left",)
@@ -32,41 +32,41 @@ class Claims:
         self._left = dict(left)
 
     def __iter__(self) -> Iterator[tuple[str, int]]:
-        """Yield what a copy can be made of: user ids, and when each of them left."""
+        """Yield user ids, each with the time when that user left: enough to make a copy."""
         return iter(self._left.items())
 
     def __len__(self) -> int:
-        """Return how many there are, those included that hold no more."""
+        """Return the number of claims; expired ones count until the next `add`."""
         return len(self._left)
 
     def add(self, user_id: str, now: int, lasts_ms: int) -> None:
-        """Note that the crown passes on because somebody's last connection here has ended.
+        """Add the claim of a holder whose last connection in the room has ended.
 
         Args:
-            user_id: Who held it.
-            now: The present.
-            lasts_ms: How long such a claim holds; with 0 there are none.
+            user_id: The holder.
+            now: The time now.
+            lasts_ms: How long a claim holds; 0 means that there are no claims.
         """
-        self._left = {who: left for who, left in self._left.items() if now - left < lasts_ms}
+        self._left = {holder: left for holder, left in self._left.items() if now - left < lasts_ms}
         self._left.pop(user_id, None)
-        if lasts_ms > 0 and len(self._left) < _AT_MOST:
+        if lasts_ms > 0 and len(self._left) < _MOST_CLAIMS:
             self._left[user_id] = now
 
     def holds(self, user_id: str, now: int, lasts_ms: int) -> bool:
-        """Tell whether somebody who returns now gets the crown; arguments as of `add`."""
+        """Tell whether a user who returns now gets the crown; arguments as for `add`."""
         left = self._left.get(user_id)
         return left is not None and now - left < lasts_ms
 
     def redeem(self, user_id: str) -> None:
-        """Note that somebody has the crown again: who inherited it from them has no claim."""
-        elders = list(self._left)
-        for who in elders[elders.index(user_id) :]:
-            del self._left[who]
+        """Remove the claim of a user who has the crown again, and all later claims."""
+        holders = list(self._left)
+        for holder in holders[holders.index(user_id) :]:
+            del self._left[holder]
 
     def forfeit(self, user_id: str) -> bool:
-        """Take somebody's claim away; returns whether there was one."""
+        """Remove a user's claim; return whether there was one."""
         return self._left.pop(user_id, None) is not None
 
     def clear(self) -> None:
-        """Forget all claims: the crown was given, dropped or taken on purpose."""
+        """Remove all claims: the crown was given, dropped or taken on purpose."""
         self._left.clear()

@@ -1,4 +1,4 @@
-"""Names from a time of other rules: what they are called now, and which of two keeps its name."""
+"""Stored names and texts that were valid under earlier rules, in the form of the present rules."""
 
 from __future__ import annotations
 
@@ -13,57 +13,57 @@ from fortepiano.model.texts import mended
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-__all__ = ["line_now", "name_now", "numbered", "room_names_now", "said_now"]
+__all__ = ["line_now", "name_now", "numbered", "room_names_now", "text_now"]
 
 _NAMELESS = "room"
-"""What a room is called of whose name nothing is seen."""
+"""The new name of a room whose old name has no visible character."""
 
 
 def name_now(name: str) -> str:
-    """Return what somebody of a kept name is called now."""
+    """Return a stored name of a user in its present form."""
     return mended(without_tag(mended(name))) or ANONYMOUS
 
 
-def said_now(text: str) -> str:
-    """Return a kept text as it may be said now."""
+def text_now(text: str) -> str:
+    """Return a stored text in its present form."""
     found = line_of(text)
     return mended(text) if found is None else found
 
 
 def line_now(line: dict[str, Any]) -> dict[str, Any]:
-    """Return a kept line of chat as it may be said now."""
-    text = said_now(str(line.get("a", "")))
+    """Return a stored line of chat in its present form."""
+    text = text_now(str(line.get("a", "")))
     if isinstance(line.get("p"), dict):
-        person = cast("dict[str, Any]", line["p"])
-        line = line | {"p": person | {"name": mended(str(person.get("name", ""))) or ANONYMOUS}}
+        sender = cast("dict[str, Any]", line["p"])
+        line = line | {"p": sender | {"name": mended(str(sender.get("name", ""))) or ANONYMOUS}}
     return line if text == line.get("a") else line | {"a": text}
 
 
 def room_names_now(changed: Mapping[str, int]) -> dict[str, str]:
-    """Return what kept rooms are called now, those included whose names stay.
+    """Return the present names of stored rooms, by old name; unchanged names are included.
 
-    Of several with the same name the one that was changed last keeps it, and the others get a
-    number. What is always there keeps its own.
+    Of several rooms with the same new name the last changed one gets it, and the others get it with
+    a number. The two rooms that always exist keep their names.
 
     Args:
-        changed: When they were last changed, by name; milliseconds since 1970, 0 if nobody knows.
+        changed: When each room was last changed, by name; milliseconds since 1970, 0 if unknown.
     """
-    now: dict[str, str] = {}
+    names: dict[str, str] = {}
     taken = {LOBBY, AWKWARD, *(mended(name) for name in changed)}
     given: set[str] = set()
-    # Of those of which nobody knows the one that has the right form already comes first.
-    for name in sorted(changed, key=lambda one: (-changed[one], mended(one) != one, one)):
+    # Of rooms with unknown times, a name that has the present form already comes first.
+    for name in sorted(changed, key=lambda name: (-changed[name], mended(name) != name, name)):
         wanted = mended(name) or _NAMELESS
-        is_anothers = wanted in (LOBBY, AWKWARD) and name != wanted
-        if is_anothers or wanted in given:
+        is_reserved = wanted in (LOBBY, AWKWARD) and name != wanted
+        if is_reserved or wanted in given:
             wanted = numbered(wanted, taken | given)
         given.add(wanted)
-        now[name] = wanted
-    return now
+        names[name] = wanted
+    return names
 
 
 def numbered(name: str, taken: Collection[str]) -> str:
-    """Return a name with the first number that makes it nobody's."""
+    """Return a name followed by the first number, from 2, that makes it one that is not taken."""
     number = 2
     while f"{name} {number}" in taken:
         number += 1

@@ -211,7 +211,7 @@ class AdmissionControl:
         with 4005.
         """
         lists = self.networks
-        listed = lists.keeping_out(address)
+        listed = lists.refusing(address)
         if listed is None:
             return None
         return (
@@ -239,7 +239,7 @@ class AdmissionControl:
         if address is None:
             return "", ""
         now = self.engine.owner.now_ms()
-        listed = self.networks.keeping_out(address)
+        listed = self.networks.refusing(address)
         if self.bans.refuses(self.identity.user_id(address), address, now):
             return "banned", ""
         if listed is not None:

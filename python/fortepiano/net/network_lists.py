@@ -255,7 +255,7 @@ class NetworkListUpdater:
         }
         if has_changed or list(wanted) != list(self._lists.lists):
             table = await asyncio.to_thread(NetworkTable, list(wanted.values()))
-            self._lists.adopt(wanted, table)
+            self._lists.replace(wanted, table)
             self._changed()
 
     def _sources(self, settings: NetworkSettings) -> Iterator[_Source]:

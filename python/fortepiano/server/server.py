@@ -186,7 +186,7 @@ class Server:
     async def start(self) -> None:
         """Accept connections, starting without clients."""
         self._handle_signals()
-        rooms.expect_back(self.context)
+        rooms.await_return(self.context)
         await self._network_lists.refresh(at_once=True)
         self._accept()
 
@@ -202,7 +202,7 @@ class Server:
         self._command_listener = inheritance.commands
         renamed = respell(inheritance.state)
         await upgrade.adopt(inheritance, self.context, self.engine)
-        rooms.resume_waiting(self.context)
+        rooms.resume_empty_rooms(self.context)
         rooms.refresh_quotas(self.context)
         rooms.broadcast_renamed(self.context, renamed)
         self._accept()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.model.respelling import line_now, name_now, room_names_now, said_now
+from fortepiano.model.respelling import line_now, name_now, room_names_now, text_now
 from fortepiano.model.texts import mended
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def respell(state: State) -> set[str]:
         room.history = [line_now(line) for line in room.history]
         notice = room.settings.get("notice")
         if isinstance(notice, str):
-            room.settings["notice"] = said_now(notice)
+            room.settings["notice"] = text_now(notice)
     _rename_rooms(state, names)
     return changed
 

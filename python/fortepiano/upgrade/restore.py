@@ -60,7 +60,7 @@ def restore(context: Context, engine: Engine, state: State, sockets: Sequence[in
     for user_state in state.users:
         user = directory.users[user_state.id]
         user.sessions = [_session(links, index) for index in user_state.sessions]
-        context.outbound.shown.guard(user)
+        context.outbound.appearance.track_staff(user)
     for room_state in state.rooms:
         _room(context, room_state, links)
     for user_state in state.users:
@@ -149,7 +149,7 @@ def _room(context: Context, state: RoomState, links: Sequence[Link]) -> None:
     if crown is not None:
         holder = room.participants[crown.user_id] if crown.is_held else None
         room.crown = Crown(crown.user_id, holder, crown.time, crown.start, crown.end)
-    context.world.guard(room)
+    context.world.sync_players(room)
     context.outbound.refresh(room, is_sent=False)
 
 
@@ -160,11 +160,11 @@ def _participant(
     head = context.outbound.entry(user, room)
     number = hub.add_participant(room.number, f'"{user.id}"'.encode(), head, state.x, state.y)
     participant = room.participants[user.id] = Participant(user, room, number)
-    participant.looks = context.outbound.shown.looks(participant)
+    participant.appearance = context.outbound.appearance.of(participant)
     for index in state.tabs:
         session = _session(links, index)
         participant.tabs.append(session)
         session.participant = participant
         hub.enter(session.client, room.number, number)
     if user.is_hidden or user.id in room.mutes:
-        context.world.mark(participant)
+        context.world.sync_flags(participant)

@@ -22,7 +22,7 @@ from fortepiano.http.admin.calls import (
     whole,
 )
 from fortepiano.http.problem import ProblemError
-from fortepiano.model.ban_list import SITE, is_network, subject
+from fortepiano.model.ban_list import SITE, is_network, parse_subject
 from fortepiano.model.codes import Code
 from fortepiano.model.permissions import staff_scope
 from fortepiano.protocol.context import Context
@@ -114,7 +114,7 @@ async def ban(at: Moderator, wish: Annotated[BanWish, Body()]) -> Ban:
     """
     context = at.server.context
     try:
-        who = subject(wish.subject)
+        who = parse_subject(wish.subject)
     except ValueError as error:
         raise ProblemError(409, f"{error}.") from error
     if is_network(who) and wish.room != SITE:
@@ -138,7 +138,7 @@ async def ban(at: Moderator, wish: Annotated[BanWish, Body()]) -> Ban:
         staff.ban_from_site(context, record, around)
     else:
         context.bans.ban(record)
-        staff.throw_out(context)
+        staff.enforce_bans(context)
     _update_list(context, wish.room)
     await saved(at)
     return _view(record)

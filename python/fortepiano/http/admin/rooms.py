@@ -187,13 +187,13 @@ async def give_crown(
         if room.holder is None:
             raise ProblemError(409, "Nobody holds the crown.")
         at_pointer = context.world.pointer(room.holder)
-        crowns.hand(context, room, Crown.dropped_by(room.holder, at_pointer, context.now()))
+        crowns.change_crown(context, room, Crown.dropped_by(room.holder, at_pointer, context.now()))
     else:
         receiver = room.participants.get(wish.user_id)
         if receiver is None:
             raise ProblemError(404, "That user is not in the room.")
         if receiver is not room.holder:
-            crowns.hand(context, room, Crown.given_to(receiver, context.now()))
+            crowns.change_crown(context, room, Crown.given_to(receiver, context.now()))
     context.audit(at.token, "chown", room=room.name, subject=wish.user_id or "")
     return _details(room)
 

@@ -17,7 +17,7 @@ def entry(backstage: Backstage, actor: Actor) -> dict[str, Any]:
         backstage.outbound.entry(participant.user, participant.room) + b"}"
     )
     # What the hub tells newcomers is what it was told last.
-    assert participant.looks == (found["name"], found.get("looksLike"))
+    assert participant.appearance == (found["name"], found.get("looksLike"))
     return found
 
 
