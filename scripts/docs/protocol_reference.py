@@ -17,7 +17,7 @@ import msgspec
 
 from fortepiano.config.rules import PRESETS, Rate
 from fortepiano.handlers.dispatch import TABLE
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from marked_section import replace_section
 
 __all__ = ["BEGIN", "CODES_BEGIN", "CODES_END", "END", "codes", "reference", "updated"]

@@ -25,7 +25,7 @@ from fortepiano.store.keyring import open_keys
 from fortepiano.upgrade import capture, decode, encode, restore
 from fortepiano.upgrade.channel import Channel
 from fortepiano.upgrade.messages import Offer, Reply, fixed, problems_of
-from fortepiano.upgrade.respell import respell
+from fortepiano.upgrade.name_migration import respell
 from fortepiano.upgrade.state import State
 from support.peer import CONTINUATION, TEXT, frame
 from support.stage import Loop

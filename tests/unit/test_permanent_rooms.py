@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fortepiano.handlers import rooms
-from fortepiano.protocol.archive import Archive
+from fortepiano.protocol.chat_archive import Archive
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import MuteRecord, RoomRecord, UserRecord
 from support.backstage import START, Backstage

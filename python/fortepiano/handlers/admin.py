@@ -13,9 +13,9 @@ from fortepiano.handlers.notification import notify, receivers
 from fortepiano.handlers.refusal import RefusedError
 from fortepiano.handlers.staff import clear, rename, set_hidden, set_permanent, set_tag, siteunban
 from fortepiano.model.ban_list import parse_subject
-from fortepiano.model.claims import Claims
-from fortepiano.model.codes import Code
 from fortepiano.model.crown import Crown
+from fortepiano.model.crown_claims import Claims
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import EVERYWHERE, admin_messages_of
 from fortepiano.model.texts import settled
 from fortepiano.protocol import validate
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.messages import Message
+    from fortepiano.protocol.room_messages import Message
     from fortepiano.protocol.staff_incoming import Admin
 
 __all__ = ["admin_message"]

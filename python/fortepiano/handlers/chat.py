@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from fortepiano.handlers import networks
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.protocol import validate
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Chat, DirectMessage
-    from fortepiano.protocol.messages import Message
+    from fortepiano.protocol.room_messages import Message
 
 __all__ = ["chat", "dm"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fortepiano.handlers import rooms
-from fortepiano.model.codes import Code
 from fortepiano.model.crown import Crown
+from fortepiano.model.notice_codes import Code
 from fortepiano.protocol import validate
-from fortepiano.protocol.messages import is_listed
 from fortepiano.protocol.notices import notice
+from fortepiano.protocol.room_messages import is_listed
 
 if TYPE_CHECKING:
     from fortepiano.model.room import Room

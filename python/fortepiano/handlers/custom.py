@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Custom, CustomOff, CustomOn, Target
-    from fortepiano.protocol.messages import Message
+    from fortepiano.protocol.room_messages import Message
 
 __all__ = ["custom", "custom_binary", "custom_off", "custom_on"]
 

@@ -20,8 +20,8 @@ from fortepiano.handlers import (
 )
 from fortepiano.handlers.decode import decode, kind_of, shaped
 from fortepiano.handlers.refusal import RefusedError
-from fortepiano.model.codes import Code
 from fortepiano.model.identity import OFFERED_BITS
+from fortepiano.model.notice_codes import Code
 from fortepiano.native import scan
 from fortepiano.observe.logs import logger
 from fortepiano.protocol import incoming, staff_incoming
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.messages import Message
+    from fortepiano.protocol.room_messages import Message
     from fortepiano.protocol.shape import Shape
 
 __all__ = ["TABLE", "Dispatch", "Entry"]

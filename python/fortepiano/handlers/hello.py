@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import networks, rooms, staff
 from fortepiano.handlers.profile import mark_look_alikes
-from fortepiano.model.codes import Code
 from fortepiano.model.identity import new_user_id
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import permissions_of, staff_scope
 from fortepiano.model.tokens import PREFIX, digest, is_valid
-from fortepiano.protocol.messages import quota_message
 from fortepiano.protocol.notices import notice
+from fortepiano.protocol.room_messages import quota_message
 
 if TYPE_CHECKING:
     from fortepiano.model.identity import Bearer
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Bye, Devices, Hello
-    from fortepiano.protocol.messages import Message
+    from fortepiano.protocol.room_messages import Message
     from fortepiano.store.base import TokenRecord
 
 __all__ = ["bye", "devices", "ended", "hello"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fortepiano.handlers import rooms
 from fortepiano.handlers.crown import require_moderator
 from fortepiano.handlers.staff import UNSAVED
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import AWKWARD, Mute
 from fortepiano.protocol.notices import notice
 from fortepiano.store.base import BanRecord, TokenRecord
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Bans, KickBan, MuteUser, Unban
-    from fortepiano.protocol.messages import Message
+    from fortepiano.protocol.room_messages import Message
 
 __all__ = ["bans", "kickban", "mute", "silence", "unban"]
 

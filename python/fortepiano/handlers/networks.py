@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fortepiano.errors import CloseCode
-from fortepiano.model.codes import Code
 from fortepiano.model.identity import OFFERED_BITS
+from fortepiano.model.notice_codes import Code
 from fortepiano.observe.logs import logger
 from fortepiano.protocol.notices import notice
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from fortepiano.handlers.refusal import RefusedError
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import EVERYWHERE, may_notify, may_send_html
 from fortepiano.model.texts import settled
 from fortepiano.protocol import validate
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.messages import Message
+    from fortepiano.protocol.room_messages import Message
 
 __all__ = ["notify", "receivers"]
 

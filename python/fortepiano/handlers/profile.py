@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.model.codes import Code
 from fortepiano.model.directory import ANONYMOUS
 from fortepiano.model.looks import are_alike
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.tags import imitates
 from fortepiano.protocol import validate
 from fortepiano.protocol.appearance import is_of_staff

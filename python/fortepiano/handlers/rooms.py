@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import AWKWARD, LOBBY
 from fortepiano.model.room_entry import entry_refusal
 from fortepiano.protocol import validate

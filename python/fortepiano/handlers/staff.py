@@ -13,7 +13,7 @@ from fortepiano.handlers import networks, rooms
 from fortepiano.handlers.profile import change, mark_look_alikes
 from fortepiano.handlers.refusal import RefusedError
 from fortepiano.model.ban_list import SITE, is_network, parse_subject
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import AWKWARD
 from fortepiano.model.texts import mended
 from fortepiano.protocol import validate

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from fortepiano.model.claims import Claims
 from fortepiano.model.crown import Crown
+from fortepiano.model.crown_claims import Claims
 from fortepiano.store.records import CrownRecord, RoomRecord
 from fortepiano.store.records import MuteRecord as Mute
 

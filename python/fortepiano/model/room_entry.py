@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 
 if TYPE_CHECKING:
     from fortepiano.model.room import Room

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.world import World
     from fortepiano.native import Hub, Throttle
-    from fortepiano.protocol.archive import Archive
+    from fortepiano.protocol.chat_archive import Archive
     from fortepiano.protocol.outbound import Outbound
     from fortepiano.protocol.text_filter import TextFilter
     from fortepiano.store.base import Store

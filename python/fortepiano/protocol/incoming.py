@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.protocol import validate
 from fortepiano.protocol.shape import Faults, Shape, time_fault
 

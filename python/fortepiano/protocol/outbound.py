@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.protocol.appearance import Appearance
-from fortepiano.protocol.messages import Message, full_channel, quota_message
 from fortepiano.protocol.notices import HUB_NOTICE_OF, HUB_NOTICES, notice
+from fortepiano.protocol.room_messages import Message, full_channel, quota_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

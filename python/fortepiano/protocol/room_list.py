@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from fortepiano.protocol.messages import Message, channel, is_listed
+from fortepiano.protocol.room_messages import Message, channel, is_listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.protocol import validate
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from fortepiano.model.codes import Code
 from fortepiano.model.identity import OFFERED_BITS
+from fortepiano.model.notice_codes import Code
 from fortepiano.protocol import validate
 from fortepiano.protocol.shape import Faults, Shape, time_fault
 

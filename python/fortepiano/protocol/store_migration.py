@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from fortepiano.model.respelling import line_now, name_now, numbered, room_names_now, text_now
+from fortepiano.model.name_migration import line_now, name_now, numbered, room_names_now, text_now
 from fortepiano.model.texts import mended
 from fortepiano.observe.logs import logger
 from fortepiano.store.records import AuditQuery, BanRecord, RoomRecord

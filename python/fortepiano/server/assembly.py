@@ -9,10 +9,10 @@ from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
 from fortepiano.model.world import World
 from fortepiano.native import Bans, Hub, Throttle
-from fortepiano.protocol.archive import Archive
+from fortepiano.protocol.chat_archive import Archive
 from fortepiano.protocol.context import Context
 from fortepiano.protocol.outbound import Outbound
-from fortepiano.protocol.stored_names import respell
+from fortepiano.protocol.store_migration import respell
 from fortepiano.protocol.text_filter import TextFilter
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from fortepiano.errors import CloseCode
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.protocol.notices import notice
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from fortepiano.errors import FortepianoError
 from fortepiano.net.client_address import ClientAddresses
 from fortepiano.observe import logs
 from fortepiano.protocol.text_filter import TextFilter
-from fortepiano.server import hot_reload
+from fortepiano.server import handler_reload
 from fortepiano.server.assembly import make_hub, make_throttle
 from fortepiano.server.command_socket import serving_commands
 from fortepiano.server.file_limits import most_connections
@@ -75,7 +75,7 @@ class Reload:
         self._dispatch = dispatch
         self._on_activity = on_activity
         self._lock = asyncio.Lock()
-        self._fingerprint = hot_reload.fingerprint()
+        self._fingerprint = handler_reload.fingerprint()
         self._log = logs.logger(__name__)
 
     async def preview(self) -> ReloadReport:
@@ -100,7 +100,7 @@ class Reload:
                 report = self._report(new, fingerprint)
                 modules: dict[str, ModuleType] = {}
                 if report.handlers:
-                    modules = await asyncio.to_thread(hot_reload.reloaded_modules)
+                    modules = await asyncio.to_thread(handler_reload.reloaded_modules)
                 self._apply(in_force(self.settings, new))
             except FortepianoError as error:
                 self._log.error("not reloaded, nothing has changed", why=str(error).splitlines())
@@ -118,13 +118,13 @@ class Reload:
 
     def _read_all(self) -> tuple[Settings, bytes]:
         """Return the settings as they are now, and a fingerprint of the handlers."""
-        return self._read(), hot_reload.fingerprint()
+        return self._read(), handler_reload.fingerprint()
 
     def _rebind(self, modules: dict[str, ModuleType]) -> None:
         """Pass messages to new handlers from now on."""
-        hot_reload.install(modules)
-        hot_reload.invalidate_importers()
-        dispatch = modules[hot_reload.DISPATCH].Dispatch(self._context, self._on_activity)
+        handler_reload.install(modules)
+        handler_reload.invalidate_importers()
+        dispatch = modules[handler_reload.DISPATCH].Dispatch(self._context, self._on_activity)
         self._dispatch = dispatch
         self._engine.rebind(dispatch.receive, dispatch.ended, dispatch.receive_binary)
 

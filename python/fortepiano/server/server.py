@@ -34,8 +34,8 @@ from fortepiano.server.garbage_collector import GarbageCollector
 from fortepiano.server.reload import Reload
 from fortepiano.server.upkeep import Upkeep
 from fortepiano.server.uvicorn_server import UvicornServer, uvicorn_server
+from fortepiano.upgrade.name_migration import respell
 from fortepiano.upgrade.old_process import OldProcess
-from fortepiano.upgrade.respell import respell
 
 if TYPE_CHECKING:
     import socket

@@ -13,7 +13,7 @@ import msgspec
 
 from fortepiano.errors import StoreError
 from fortepiano.store.base import AuditQuery, Store
-from fortepiano.store.kinds import (
+from fortepiano.store.record_kinds import (
     AUDIT,
     BAN,
     CHAT,

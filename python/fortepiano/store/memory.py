@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from fortepiano.store.base import CHAT_LINES, Loop
-from fortepiano.store.kinds import (
+from fortepiano.store.record_kinds import (
     AUDIT,
     BAN,
     CHAT,

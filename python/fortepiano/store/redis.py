@@ -27,7 +27,7 @@ from redis.exceptions import RedisError
 
 from fortepiano.errors import StoreError
 from fortepiano.observe import logs
-from fortepiano.store.kinds import (
+from fortepiano.store.record_kinds import (
     AUDIT,
     BAN,
     KINDS,

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from fortepiano.store.kinds import (
+from fortepiano.store.record_kinds import (
     AUDIT,
     BAN,
     CHAT,

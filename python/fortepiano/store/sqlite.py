@@ -13,7 +13,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from fortepiano.errors import StoreError
-from fortepiano.store.kinds import AUDIT, BAN, TOKEN, Changes
+from fortepiano.store.record_kinds import AUDIT, BAN, TOKEN, Changes
 from fortepiano.store.records import AuditQuery, AuditRecord
 from fortepiano.store.schema import MIGRATIONS, TABLES, select_audit
 from fortepiano.store.writer import CLOSE_SECONDS, UnwritableError, WriterStore

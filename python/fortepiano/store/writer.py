@@ -22,8 +22,18 @@ from typing import Any, TypeVar
 from fortepiano.errors import StoreError
 from fortepiano.observe import logs
 from fortepiano.store.base import Loop
-from fortepiano.store.kinds import AUDIT, BAN, TOKEN, AnyKind, Changes, Key, Kind, Record, overlaid
 from fortepiano.store.memory import MemoryStore
+from fortepiano.store.record_kinds import (
+    AUDIT,
+    BAN,
+    TOKEN,
+    AnyKind,
+    Changes,
+    Key,
+    Kind,
+    Record,
+    overlaid,
+)
 from fortepiano.store.records import AuditQuery, AuditRecord
 from fortepiano.store.redis_replies import ANSWER_SECONDS, Replies
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.model.respelling import line_now, name_now, room_names_now, text_now
+from fortepiano.model.name_migration import line_now, name_now, room_names_now, text_now
 from fortepiano.model.texts import mended
 
 if TYPE_CHECKING:

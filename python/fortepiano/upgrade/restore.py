@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from fortepiano.model.claims import Claims
 from fortepiano.model.crown import Crown
+from fortepiano.model.crown_claims import Claims
 from fortepiano.model.participant import Participant
 from fortepiano.model.permissions import permissions_of
 from fortepiano.model.room import ALWAYS, Mute
 from fortepiano.model.session import Session
 from fortepiano.model.user import User
 from fortepiano.native import unpack_client, unpack_clock, unpack_quota, unpack_throttle
-from fortepiano.upgrade.respell import respell
+from fortepiano.upgrade.name_migration import respell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

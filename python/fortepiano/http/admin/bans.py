@@ -23,7 +23,7 @@ from fortepiano.http.admin.calls import (
 )
 from fortepiano.http.problem import ProblemError
 from fortepiano.model.ban_list import SITE, is_network, parse_subject
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import staff_scope
 from fortepiano.protocol.context import Context
 from fortepiano.store.base import BanRecord

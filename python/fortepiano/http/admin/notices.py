@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from fortepiano.http.admin.calls import Moderator, Settled, UserId, View, Wish, problems, whole
 from fortepiano.http.problem import ProblemError
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.session import Session
 from fortepiano.protocol import validate
 from fortepiano.protocol.context import Context

@@ -26,8 +26,8 @@ from fortepiano.http.admin.calls import (
     whole,
 )
 from fortepiano.http.problem import ProblemError
-from fortepiano.model.codes import Code
 from fortepiano.model.crown import Crown
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import LOBBY, Room
 from fortepiano.protocol import validate
 from fortepiano.protocol.notices import notice

@@ -22,7 +22,7 @@ from fortepiano.http.admin.calls import (
     problems,
 )
 from fortepiano.http.problem import ProblemError
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import AWKWARD, Mute
 from fortepiano.model.session import Session
 from fortepiano.model.user import User

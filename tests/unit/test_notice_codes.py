@@ -11,7 +11,7 @@ import pytest
 import fortepiano
 from fortepiano.config.rules import Rules
 from fortepiano.handlers.dispatch import TABLE
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import may_send_html
 from fortepiano.protocol.notices import HUB_NOTICES, MALFORMED, notice
 from protocol_reference import codes
