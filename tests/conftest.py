@@ -10,9 +10,9 @@ from functools import cache
 
 import pytest
 
-from support.people import Company, House, new_room
 from support.presets import PRESETS, Preset
 from support.server import Fleet, Server, run_server
+from support.websocket_clients import Company, House, new_room
 
 PACKAGES = {
     "node": "nodejs",

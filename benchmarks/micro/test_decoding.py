@@ -4,7 +4,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from fortepiano.handlers.decode import decode, kind_of, shaped
 from fortepiano.protocol import incoming
-from support.backstage import Backstage
+from support.dispatch_harness import Backstage
 
 LINE = b'{"m":"a","message":"hello everybody","reply_to":"0123abcd"}'
 

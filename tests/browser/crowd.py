@@ -10,7 +10,7 @@ import threading
 import time
 from types import TracebackType
 
-from support.peer import TEXT, frame, upgrade_request
+from support.raw_peer import TEXT, frame, upgrade_request
 from support.server import Server
 
 TICK = 0.02

@@ -9,14 +9,14 @@ from pathlib import Path
 import mido  # type: ignore[import-untyped]
 import pytest
 
-from support import clients
+from support import public_clients
 from support.bot import Bot, install
-from support.people import Company, Message, events
 from support.server import Server
+from support.websocket_clients import Company, Message, events
 
 pytestmark = [pytest.mark.needs("node"), pytest.mark.needs("npm"), pytest.mark.timeout(240)]
 
-LIBRARIES = list(clients.LIBRARIES)
+LIBRARIES = list(public_clients.LIBRARIES)
 
 PIECE = Path(__file__).with_name("pieces") / "bwv846.mid"
 FASTER = 10

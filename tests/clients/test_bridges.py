@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.people import House, Message, Person
+from support.websocket_clients import House, Message, Person
 
 OWN = {"name": "Bridgemaster", "color": "#00ff99"}
 

@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack
 import pytest
 
 from support.bot import Bot, Event, install
-from support.people import new_address
 from support.server import Server, run_server
+from support.websocket_clients import new_address
 
 pytestmark = [pytest.mark.needs("node"), pytest.mark.needs("npm"), pytest.mark.timeout(240)]
 

@@ -12,10 +12,10 @@ from contextlib import AsyncExitStack
 import pytest
 
 from support.bot import Bot, Event, install
-from support.clients import LIBRARIES, Library
 from support.custom import binary
-from support.people import Company, Person, new_address
+from support.public_clients import LIBRARIES, Library
 from support.server import Server, run_server
+from support.websocket_clients import Company, Person, new_address
 
 pytestmark = [pytest.mark.needs("node"), pytest.mark.needs("npm"), pytest.mark.timeout(240)]
 

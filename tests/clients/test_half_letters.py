@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.people import Company, House, new_room
+from support.websocket_clients import Company, House, new_room
 
 # As JSON writes it, and as it is read.
 HALVES = {

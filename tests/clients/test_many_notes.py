@@ -7,10 +7,10 @@ import json
 import pytest
 
 from support.bot import Bot, install
-from support.clients import LIBRARIES
-from support.people import Company, Message
 from support.presets import PRESETS
+from support.public_clients import LIBRARIES
 from support.server import Server
+from support.websocket_clients import Company, Message
 
 GATHERING = [name for name in LIBRARIES if name != "multiplayerpianojs"]
 """The libraries that send what is played within 200 ms in one message."""

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from support.bot import Bot, install
-from support.clients import LIBRARIES
-from support.people import Company, House, Message, Person, events
+from support.public_clients import LIBRARIES
 from support.server import Server
 from support.tune import STARTS, Stroke, batches, heard, key, tune, write
+from support.websocket_clients import Company, House, Message, Person, events
 
 FASTER = 2
 """How much faster the tune is played where time passes."""

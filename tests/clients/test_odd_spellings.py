@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from support.custom import binary, parted
-from support.people import Company, House, Message, Person
+from support.websocket_clients import Company, House, Message, Person
 
 DEEPEST = 64
 """How deep a frame may be nested."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.clients import FEATURES, FOLDER, LIBRARIES, Client, replays
+from support.public_clients import FEATURES, FOLDER, LIBRARIES, Client, replays
 from support.register import register, updated
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "clients.md"

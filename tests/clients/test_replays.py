@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from support.clients import replays
 from support.custom import binary
-from support.people import Company, House, new_address, new_room
 from support.presets import PRESETS
+from support.public_clients import replays
 from support.scenes import Stage, arrive
 from support.server import Fleet
+from support.websocket_clients import Company, House, new_address, new_room
 
 FILES = list(replays())
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from support.grammar import FORBIDDEN
-from support.people import Company, House, Message, new_address, new_room, units
 from support.presets import only
+from support.websocket_clients import Company, House, Message, new_address, new_room, units
 
 
 async def test_case_58_everybody_hears_it_the_sender_too(guests: Company) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from support.people import Company, House, Message, Person, new_room
 from support.presets import HURRIED
 from support.server import Server
+from support.websocket_clients import Company, House, Message, Person, new_room
 
 
 async def admin(guests: Company, room: str | None = None) -> Person:

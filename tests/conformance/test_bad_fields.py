@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from fortepiano.handlers.dispatch import TABLE
 from support.grammar import FORBIDDEN
-from support.people import Company, House, new_address, new_room
 from support.presets import STILL
+from support.websocket_clients import Company, House, new_address, new_room
 
 Json = st.SearchStrategy[str]
 """Draws JSON, or what looks like it, as text."""

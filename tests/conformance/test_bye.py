@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.people import Company, new_address, new_room
+from support.websocket_clients import Company, new_address, new_room
 
 
 async def test_bye_closes_the_connection(guests: Company, room: str) -> None:

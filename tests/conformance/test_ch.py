@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from support.grammar import FORBIDDEN
-from support.people import Company, House, Message, Person, new_address, new_room, units
 from support.presets import HURRIED, Preset, only
+from support.websocket_clients import Company, House, Message, Person, new_address, new_room, units
 
 
 def participant(person: Person, **changes: Any) -> Message:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from support.people import Company, House, Person, new_address
+from support.websocket_clients import Company, House, Person, new_address
 
 
 async def turned_away(person: Person, room: str) -> None:

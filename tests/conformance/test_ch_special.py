@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from support.people import Company, House, Message, new_address, new_room
 from support.presets import HURRIED, Preset, only
+from support.websocket_clients import Company, House, Message, new_address, new_room
 
 SPECIAL = ["lobby", "test/awkward", "test/abc", "lobby2", "lobby99", "lobbyNaN"]
 

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from support.people import Company, House, Person, new_address, new_room
 from support.presets import HURRIED, only
+from support.websocket_clients import Company, House, Person, new_address, new_room
 
 WAYS = pytest.mark.parametrize("how", ["close", "reset", "switch"])
 

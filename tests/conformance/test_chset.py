@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.people import Company, Message, Person, new_room
+from support.websocket_clients import Company, Message, Person, new_room
 
 
 async def settings_of(person: Person) -> Message:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.people import House, new_room
+from support.websocket_clients import House, new_room
 
 
 async def test_everybody_in_the_room_forgets_it(house: House) -> None:

@@ -12,9 +12,9 @@ from urllib.request import urlopen
 
 from websockets.asyncio.client import connect
 
-from support.classic import Classic
-from support.people import Company, Message, Person, new_address, new_room
+from support.client_model import Classic
 from support.server import Server
+from support.websocket_clients import Company, Message, Person, new_address, new_room
 
 EVERYBODY_BACK_SECONDS = 15
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from support.custom import binary, parted
-from support.people import Company, Person, new_room
+from support.websocket_clients import Company, Person, new_room
 
 TARGET = {"mode": "subscribed"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.people import Company, Message
+from support.websocket_clients import Company, Message
 
 LIST = [{"type": "input", "manufacturer": "x", "name": "keys", "version": "1", "volume": 1}]
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from support.grammar import FORBIDDEN
-from support.people import Company, Message, Person, new_address, new_room
+from support.websocket_clients import Company, Message, Person, new_address, new_room
 
 
 async def history(person: Person) -> list[Message]:

@@ -19,8 +19,8 @@ import pytest
 
 from fortepiano.handlers.dispatch import TABLE
 from support import grammar
-from support.people import PATIENCE, Company, House, Message, Person, new_room
 from support.presets import only
+from support.websocket_clients import PATIENCE, Company, House, Message, Person, new_room
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
 BLOCK = re.compile(r"^```frames\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from support.people import Company, Person, new_address
 from support.presets import Preset
+from support.websocket_clients import Company, Person, new_address
 
 MINUTE = 60_000
 

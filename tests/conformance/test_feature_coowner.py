@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.people import Company, House, Message, Person, new_address
+from support.websocket_clients import Company, House, Message, Person, new_address
 
 
 def naming(person: Person, *, on: bool = True) -> Message:

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from support.people import Company, Message, Person, new_address
+from support.websocket_clients import Company, Message, Person, new_address
 
 PLAYED = {"m": "n", "t": 1_795_300_001_000, "n": [{"n": "c4", "v": 0.5}]}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from support.people import Company, House, Message, Person
 from support.presets import Preset, Quota
+from support.websocket_clients import Company, House, Message, Person
 
 NOW = 1_795_300_001_000
 HISTORY = 3

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.people import Company, Person, new_address
+from support.websocket_clients import Company, Person, new_address
 
 PATIENT = 3600
 """Seconds that no test lasts."""

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from support.people import Company, Message, new_address, new_room
 from support.presets import Preset
 from support.server import Server, run_server
+from support.websocket_clients import Company, Message, new_address, new_room
 
 NOTE = {"m": "n", "t": 1, "n": [{"n": "c3", "v": 1}]}
 

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from support.people import Company, House, Message
 from support.server import Server
+from support.websocket_clients import Company, House, Message
 
 PERMISSIONS = {
     "clearChat",

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from support.peer import TEXT, frame, upgrade_request
-from support.people import Company, Person
+from support.raw_peer import TEXT, frame, upgrade_request
 from support.server import Server, run_server
+from support.websocket_clients import Company, Person
 
 HI = b'[{"m":"hi"}]'
 

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from support.people import Company, House, Message, Person, new_address, new_room
 from support.presets import HURRIED, Preset
 from support.server import Server
+from support.websocket_clients import Company, House, Message, Person, new_address, new_room
 
 MINUTE = 60_000
 

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from support.people import Company, House, Message, Person, new_address, new_room
 from support.presets import HURRIED, Preset
+from support.websocket_clients import Company, House, Message, Person, new_address, new_room
 
 
 async def subscribe(person: Person) -> dict[str, Message]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.people import Company, new_address, new_room
+from support.websocket_clients import Company, new_address, new_room
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from support.grammar import KEYS
-from support.peer import TEXT, frame
-from support.people import Company, House, Message, new_address, new_room
 from support.presets import only
+from support.raw_peer import TEXT, frame
+from support.websocket_clients import Company, House, Message, new_address, new_room
 
 
 def n(*notes: Any, t: Any = 1795300001000, **more: Any) -> Message:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from support.people import Company, House, Message, Person, events, new_address, new_room
 from support.presets import STILL, Preset, Quota, only
+from support.websocket_clients import Company, House, Message, Person, events, new_address, new_room
 
 LARGEST = 24_000
 """Notes in the largest message: as many as the quota of `quick` allows."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from support.people import Company, House, Message, Person, new_address, new_room
 from support.presets import HURRIED, only
+from support.websocket_clients import Company, House, Message, Person, new_address, new_room
 
 
 async def codes(person: Person) -> list[str]:

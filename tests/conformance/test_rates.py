@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from support.people import Company, House, Message, Person, new_address, new_room
 from support.presets import HURRIED
+from support.websocket_clients import Company, House, Message, Person, new_address, new_room
 
 Flood = Callable[[Company, int], Awaitable[tuple[Person, int]]]
 """Lets somebody send a kind of message so many times, in one frame; returns him and how many of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 
-from support.people import House, Message, Person, new_address, new_room
+from support.websocket_clients import House, Message, Person, new_address, new_room
 
 
 def rows(heard: list[Message], room: str) -> list[Message]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.people import House, Message, new_address, new_room
+from support.websocket_clients import House, Message, new_address, new_room
 
 CHANGES = pytest.mark.parametrize(
     ("message", "key", "value"),

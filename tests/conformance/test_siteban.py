@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from support.people import Company, House, Message, Person, new_address, new_room
 from support.server import Server
+from support.websocket_clients import Company, House, Message, Person, new_address, new_room
 
 DAY = 86_400_000
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.people import Company, House, Message, Person, new_room
+from support.websocket_clients import Company, House, Message, Person, new_room
 
 MESSAGES: list[Message] = [
     {"m": "clearchat"},

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from support.people import Company, House, Message, Person
 from support.presets import only
+from support.websocket_clients import Company, House, Message, Person
 
 
 async def test_case_21_t_is_answered_to_the_sender_with_its_e(guests: Company, room: str) -> None:

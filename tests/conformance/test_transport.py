@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from support.peer import (
+from support.raw_peer import (
     BINARY,
     CLOSE,
     CONTINUATION,
@@ -17,8 +17,8 @@ from support.peer import (
     Peer,
     frame,
 )
-from support.people import Company, new_room
 from support.server import Server
+from support.websocket_clients import Company, new_room
 
 LIMIT = 1024 * 1024
 """Bytes that a message may have."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.people import Company, Person, new_address, new_room
+from support.websocket_clients import Company, Person, new_address, new_room
 
 
 async def banned_from(family: Company) -> tuple[Person, Person, Person]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.grammar import FORBIDDEN
-from support.people import Company, House, Message, Person, new_address, new_room, units
+from support.websocket_clients import Company, House, Message, Person, new_address, new_room, units
 
 
 async def only_the_name_counts(person: Person, other: Person, bad: Message) -> Message:

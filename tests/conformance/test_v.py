@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.people import House, Message
+from support.websocket_clients import House, Message
 
 
 def ids(ch: Message) -> list[str]:

@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from support.people import Company, Person, new_address, new_room
 from support.server import Server, run_server
+from support.websocket_clients import Company, Person, new_address, new_room
 
 pytestmark = pytest.mark.timeout(90)
 

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from support.people import Company, new_address
 from support.server import Server, environment, run_server
+from support.websocket_clients import Company, new_address
 
 
 async def ordered(server: Server, *arguments: str) -> subprocess.CompletedProcess[str]:

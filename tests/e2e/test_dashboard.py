@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from support.people import Company, new_address, new_room
 from support.server import Server, free_port, run_server
+from support.websocket_clients import Company, new_address, new_room
 
 pytestmark = [pytest.mark.needs("prometheus"), pytest.mark.timeout(120)]
 

@@ -24,8 +24,8 @@ import pytest
 import yaml
 from websockets.asyncio.client import connect
 
-from support.people import Company, new_address
 from support.server import Server, environment, free_port, run_server
+from support.websocket_clients import Company, new_address
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNIT = (DEPLOY / "systemd" / "fortepiano.service").read_text()

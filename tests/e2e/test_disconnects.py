@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from support.peer import CLOSE, PING, PONG, TEXT, Peer, frame
-from support.people import Company, Message, Person, new_address
+from support.raw_peer import CLOSE, PING, PONG, TEXT, Peer, frame
 from support.server import Server, environment, run_server
+from support.websocket_clients import Company, Message, Person, new_address
 
 TESTS = Path(__file__).parents[1]
 
@@ -66,7 +66,7 @@ async def lodger(server: Server, room: str) -> AsyncIterator[Lodger]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "support.lodger",
+        "support.client_process",
         server.ws_url,
         room,
         cwd=TESTS,

@@ -21,10 +21,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from support.peer import Peer
-from support.people import Message, Person, new_address, new_room
 from support.presets import STILL
+from support.raw_peer import Peer
 from support.server import Server, run_server
+from support.websocket_clients import Message, Person, new_address, new_room
 
 USERS = 5
 ROOMS = ["lobby", "test/{}", "{} a", "{} b"]

@@ -15,8 +15,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from fortepiano.store import DATABASE
-from support.people import Company, Message, Person, new_address, new_room
 from support.server import READY_SECONDS, Server, environment
+from support.websocket_clients import Company, Message, Person, new_address, new_room
 
 MINUTE = 60_000
 SOON = 1.5

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from support.caller import Caller, call
-from support.peer import BINARY, TEXT, Peer, frame
+from support.raw_handshake import Caller, call
+from support.raw_peer import BINARY, TEXT, Peer, frame
 from support.server import Server, run_server
 
 NOBODY_IS_EXEMPT = {"FORTEPIANO_LIMITS__EXEMPT": "[]"}

@@ -16,8 +16,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from fortepiano.model.identity import Identity
-from support.people import Company
 from support.server import Server, environment, run_server
+from support.websocket_clients import Company
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "moving.md").read_text("utf-8")

@@ -19,8 +19,8 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from support.people import Company, Person, new_address
 from support.server import Server, environment, run_server
+from support.websocket_clients import Company, Person, new_address
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 LISTED, OTHER = "127.99.1.1", "127.99.2.1"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from support.caller import Caller, call
 from support.nginx import run_nginx
-from support.peer import TEXT, Peer, frame, upgrade_request
+from support.raw_handshake import Caller, call
+from support.raw_peer import TEXT, Peer, frame, upgrade_request
 from support.server import Server, environment, run_server
 
 SALTS = {"SALT1": "one-salt", "SALT2": "other-salt"}

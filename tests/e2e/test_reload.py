@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from support.people import Company, Person, new_address, new_room
+from support.editable_server import Workshop, workshop
 from support.server import Server, environment
-from support.workshop import Workshop, workshop
+from support.websocket_clients import Company, Person, new_address, new_room
 
 REPLY = '"motd": context.motd,'
 """What the tests change in `handlers/hello.py`: the text of the reply to a `hi`."""

@@ -16,8 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.people import Company, new_address, new_room
 from support.server import Server, environment, free_port, run_server
+from support.websocket_clients import Company, new_address, new_room
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.peer import PING, TEXT, Peer, frame
-from support.people import Company, Message, new_room
+from support.raw_peer import PING, TEXT, Peer, frame
 from support.server import Server, run_server
+from support.websocket_clients import Company, Message, new_room
 
 MIB = 1 << 20
 

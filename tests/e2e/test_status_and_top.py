@@ -14,8 +14,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from support.people import Company, new_room
 from support.server import Server, environment, free_port, run_server
+from support.websocket_clients import Company, new_room
 
 pytestmark = pytest.mark.timeout(90)
 

@@ -10,9 +10,9 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from support.peer import Peer, upgrade_request
-from support.people import Company, new_address, new_room
+from support.raw_peer import Peer, upgrade_request
 from support.server import run_server
+from support.websocket_clients import Company, new_address, new_room
 
 
 async def test_everybody_is_told_and_nobody_comes_in() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.people import Company
+from support.websocket_clients import Company
 
 PLAYED = {"m": "n", "t": 1795300001000, "n": [{"n": "c3", "v": 0.5}, {"n": "c3", "s": 1, "d": 90}]}
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from support.caller import BROWSER, call
+from support.raw_handshake import BROWSER, call
 from support.server import Server, environment, run_server
 
 

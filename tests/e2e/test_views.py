@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from support.people import Message
+from support.protocol_model import HOUR, ROOMS, SETS, TABS, USERS, Tab, Town
 from support.server import Server, run_server
-from support.town import HOUR, ROOMS, SETS, TABS, USERS, Tab, Town
+from support.websocket_clients import Message
 
 BATCH = 4
 """Steps between two comparisons."""

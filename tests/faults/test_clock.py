@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.people import Company, Person
 from support.server import Server, environment
+from support.websocket_clients import Company, Person
 
 HOUR = 3600
 CHORD = {"m": "n", "t": 1, "n": [{"n": "c3"}] * 40}

@@ -9,10 +9,10 @@ from contextlib import closing
 
 import pytest
 
-from support.people import Company, new_address
+from support.recovery import assert_untroubled, delays, ready_again, until
 from support.redis import RedisServer, run_redis
 from support.server import Server, run_server
-from support.trouble import assert_untroubled, delays, ready_again, until
+from support.websocket_clients import Company, new_address
 
 pytestmark = pytest.mark.needs("redis-server")
 

@@ -20,9 +20,9 @@ import pytest
 
 from fortepiano.store import DATABASE
 from fortepiano.store.sqlite import SQLiteStore
-from support.people import Company, Person
+from support.recovery import assert_untroubled, delays, ready_again
 from support.server import Server, run_server
-from support.trouble import assert_untroubled, delays, ready_again
+from support.websocket_clients import Company, Person
 
 LOCKED_SECONDS = 30.0
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from fortepiano import native
-from support.peer import BINARY, CLOSE, CONTINUATION, PONG, TEXT, frame
+from support.hub_harness import START, Guest, Stage, payloads, text
+from support.raw_peer import BINARY, CLOSE, CONTINUATION, PONG, TEXT, frame
 from support.reference.frame import Event
-from support.stage import START, Guest, Stage, payloads, text
 
 NOTE = {"m": "n", "t": 1, "n": [{"n": "c4"}]}
 SMALL = 1

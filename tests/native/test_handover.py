@@ -27,8 +27,8 @@ from fortepiano.upgrade.channel import Channel
 from fortepiano.upgrade.messages import Offer, Reply, fixed, problems_of
 from fortepiano.upgrade.respell import respell
 from fortepiano.upgrade.state import State
-from support.peer import CONTINUATION, TEXT, frame
-from support.stage import Loop
+from support.hub_harness import Loop
+from support.raw_peer import CONTINUATION, TEXT, frame
 
 
 @pytest.fixture

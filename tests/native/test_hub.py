@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.peer import BINARY, CLOSE, PING, TEXT, frame
+from support.hub_harness import START, Guest, ModelGuest, ModelStage, Stage, payloads, text
+from support.raw_peer import BINARY, CLOSE, PING, TEXT, frame
 from support.reference.frame import Event
-from support.stage import START, Guest, ModelGuest, ModelStage, Stage, payloads, text
 
 Theatre = Stage | ModelStage
 Actor = Guest | ModelGuest

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.stage import Guest, Stage, payloads
+from support.hub_harness import Guest, Stage, payloads
 
 REST = 0.02
 A, B, C = b'[{"m":"p","id":"a"}]', b'[{"m":"p","id":"b"}]', b'[{"m":"bye","p":"c"}]'

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.peer import BINARY, PING, TEXT, frame
+from support.hub_harness import Guest, ModelGuest, ModelStage, Stage
+from support.raw_peer import BINARY, PING, TEXT, frame
 from support.reference.frame import Event
-from support.stage import Guest, ModelGuest, ModelStage, Stage
 
 LIMITS: dict[str, Any] = {
     "bytes_per_second": 1000,

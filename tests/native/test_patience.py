@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fortepiano.native import SHARE_SECONDS
-from support.peer import PING, frame
-from support.stage import Guest, Stage, payloads, text
+from support.hub_harness import Guest, Stage, payloads, text
+from support.raw_peer import PING, frame
 
 LONG_SECONDS = 1.5 * SHARE_SECONDS
 """More than the handlers' share of a turn: each one uses it up."""

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from fortepiano import native
-from support.peer import BINARY, CLOSE, PING, TEXT, frame
+from support.hub_harness import START, Guest, Stage, text
+from support.raw_peer import BINARY, CLOSE, PING, TEXT, frame
 from support.reference import hub as reference
-from support.stage import START, Guest, Stage, text
 
 ROOMS, USERS, GUESTS = 2, 3, 6
 LAG_SOFT, LAG_HARD = 4_000, 40_000

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.workshop import workshop
+from support.editable_server import workshop
 
 MANIFEST = Path(__file__).parents[2] / "rust" / "Cargo.toml"
 

@@ -14,8 +14,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from support.people import Company, Person, new_address
 from support.server import Server
+from support.websocket_clients import Company, Person, new_address
 
 pytestmark = [pytest.mark.ops, pytest.mark.timeout(600)]
 

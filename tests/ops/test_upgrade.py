@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from support.bot import Bot, install
-from support.peer import CONTINUATION, TEXT, frame
-from support.people import Company, Person, events, new_address
+from support.raw_peer import CONTINUATION, TEXT, frame
 from support.server import Server, run_server
+from support.websocket_clients import Company, Person, events, new_address
 
 pytestmark = [pytest.mark.ops, pytest.mark.timeout(420)]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from support.clients import FOLDER as CLIENTS
+from support.public_clients import FOLDER as CLIENTS
 from support.server import environment
 
 FOLDER = CLIENTS / "npm"

@@ -11,7 +11,7 @@ from collections import deque
 import httpx
 import pytest
 
-from support.peer import TEXT, frame, upgrade_request
+from support.raw_peer import TEXT, frame, upgrade_request
 from support.server import Server
 
 _ROOM = 20

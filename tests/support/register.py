@@ -11,7 +11,7 @@ import textwrap
 from pathlib import Path
 
 from marked_section import replace_section
-from support.clients import FEATURES, LIBRARIES, Client, Replay, replays
+from support.public_clients import FEATURES, LIBRARIES, Client, Replay, replays
 
 __all__ = ["BEGIN", "END", "register", "updated"]
 

@@ -20,9 +20,9 @@ import json
 import re
 from typing import Any
 
-from support.clients import Replay
 from support.custom import binary, parted
-from support.people import Company, Message, Person, new_room
+from support.public_clients import Replay
+from support.websocket_clients import Company, Message, Person, new_room
 
 __all__ = ["Stage", "arrive", "matches"]
 

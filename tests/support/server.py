@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
-from support.heir import Heir, adopt_orphans
+from support.orphan_process import Heir, adopt_orphans
 from support.presets import PRESETS, Preset
 
 READY_SECONDS = 30.0

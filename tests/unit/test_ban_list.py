@@ -13,7 +13,7 @@ from fortepiano.model.identity import Identity
 from fortepiano.native import Bans
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import BanRecord
-from support.backstage import START, Actor, Backstage
+from support.dispatch_harness import START, Actor, Backstage
 
 ANN, BEA = "a" * 24, "b" * 24
 HOUR = 3_600_000

@@ -13,7 +13,7 @@ from fortepiano.model.room import Room
 from fortepiano.store.kinds import ROOM as ROOM_KIND
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import BanRecord
-from support.backstage import Actor, Backstage
+from support.dispatch_harness import Actor, Backstage
 
 ANN, BEN, CAT, DAN = (letter * 24 for letter in "abcd")
 

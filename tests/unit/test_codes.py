@@ -15,7 +15,7 @@ from fortepiano.model.codes import Code
 from fortepiano.model.permissions import may_send_html
 from fortepiano.protocol.notices import MALFORMED, NATIVE, notice
 from protocol_reference import codes
-from support.backstage import Backstage
+from support.dispatch_harness import Backstage
 from support.grammar import CODES
 
 PACKAGE = Path(fortepiano.__file__).parent

@@ -1,7 +1,7 @@
 import pytest
 
 from fortepiano.model.crown import Crown
-from support.backstage import START, Actor, Backstage
+from support.dispatch_harness import START, Actor, Backstage
 
 ANN = "a" * 24
 

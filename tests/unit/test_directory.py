@@ -1,7 +1,7 @@
 import pytest
 
 from fortepiano.model.room import AWKWARD, LOBBY
-from support.backstage import Actor, Backstage
+from support.dispatch_harness import Actor, Backstage
 
 ANN = "a" * 24
 

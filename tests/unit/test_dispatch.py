@@ -4,7 +4,7 @@ import structlog
 
 from fortepiano.handlers import dispatch as module
 from fortepiano.handlers.dispatch import TABLE, Entry
-from support.backstage import Actor, Backstage
+from support.dispatch_harness import Actor, Backstage
 
 ANN = "a" * 24
 

@@ -12,7 +12,7 @@ import pytest
 from fortepiano.config import Settings
 from fortepiano.server import hot_reload
 from fortepiano.server.reload import Reload
-from support.backstage import Backstage
+from support.dispatch_harness import Backstage
 
 
 class _Engine:

@@ -15,7 +15,7 @@ from fortepiano.model.tokens import mint
 from fortepiano.native import NetworkTable, ParsedNetworks
 from fortepiano.store.base import TokenRecord
 from fortepiano.store.records import SigningKey
-from support.backstage import START, Actor, Backstage
+from support.dispatch_harness import START, Actor, Backstage
 
 DAY = 86_400
 HERE, THERE = "192.0.2.1", "192.0.2.2"

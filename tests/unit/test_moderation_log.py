@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fortepiano.store.base import AuditQuery, AuditRecord
-from support.backstage import START, Backstage
+from support.dispatch_harness import START, Backstage
 
 ROOM = "duets"
 VICTIM = "f" * 24

@@ -8,7 +8,7 @@ from fortepiano.handlers import rooms
 from fortepiano.protocol.archive import Archive
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import MuteRecord, RoomRecord, UserRecord
-from support.backstage import START, Backstage
+from support.dispatch_harness import START, Backstage
 
 ROOM = "duets"
 OWNER, CO_OWNER, GUEST, MUTED = (digit * 24 for digit in "1234")

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from fortepiano.model.room_entry import entry_refusal
-from support.backstage import Actor, Backstage
+from support.dispatch_harness import Actor, Backstage
 
 ROOM = "a room"
 

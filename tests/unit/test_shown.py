@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from support.backstage import Actor, Backstage
+from support.dispatch_harness import Actor, Backstage
 
 
 def entry(backstage: Backstage, actor: Actor) -> dict[str, Any]:

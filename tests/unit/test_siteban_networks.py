@@ -9,7 +9,7 @@ import pytest
 from fortepiano.errors import CloseCode
 from fortepiano.model.ban_list import SITE
 from fortepiano.store.base import AuditQuery
-from support.backstage import START, Actor, Backstage
+from support.dispatch_harness import START, Actor, Backstage
 
 DAY = 86_400_000
 SIX, FOUR = "2001:db8:0:1ff::1", "203.0.113.7"

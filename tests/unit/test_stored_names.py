@@ -15,7 +15,7 @@ from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import BanRecord, CrownRecord, MuteRecord, RoomRecord, UserRecord
 from fortepiano.store.redis import RedisStore
 from fortepiano.store.sqlite import SQLiteStore
-from support.backstage import START, Backstage
+from support.dispatch_harness import START, Backstage
 
 ANN, BEA, CAT = (digit * 24 for digit in "abc")
 COMPOSED, DECOMPOSED = "Caf\u00e9", "Cafe\u0301"

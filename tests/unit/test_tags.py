@@ -7,7 +7,7 @@ import time
 import pytest
 
 from fortepiano.model.tags import begins_like_staff, imitates, without_tag
-from support.backstage import Backstage
+from support.dispatch_harness import Backstage
 
 
 @pytest.mark.parametrize(

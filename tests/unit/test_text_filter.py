@@ -6,7 +6,7 @@ import pytest
 
 from fortepiano.model.texts import line
 from fortepiano.protocol.text_filter import TextFilter
-from support.backstage import Backstage
+from support.dispatch_harness import Backstage
 
 LISTS = Path(__file__).parent / "words"
 DEFAULT = TextFilter()

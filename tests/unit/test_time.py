@@ -25,8 +25,8 @@ from fortepiano.protocol.outbound import Outbound
 from fortepiano.protocol.text_filter import TextFilter
 from fortepiano.store.memory import MemoryStore
 from support import grammar
-from support.people import Message
-from support.stage import START, Guest, Stage
+from support.hub_harness import START, Guest, Stage
+from support.websocket_clients import Message
 
 
 class House:

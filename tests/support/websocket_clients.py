@@ -16,8 +16,8 @@ from websockets.exceptions import ConnectionClosed
 
 from support import grammar
 from support.grammar import units
-from support.peer import Peer
 from support.presets import Preset
+from support.raw_peer import Peer
 from support.server import Server
 
 __all__ = [

@@ -1,6 +1,6 @@
 """A player in a process of his own, whom a test can stop or kill.
 
-Use: python -m support.lodger URL ROOM
+Use: python -m support.client_process URL ROOM
 """
 
 from __future__ import annotations

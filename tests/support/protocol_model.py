@@ -8,10 +8,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from support.classic import Classic, Line, line
-from support.peer import Peer
-from support.people import PATIENCE, Message, Person, new_address, new_room
+from support.client_model import Classic, Line, line
+from support.raw_peer import Peer
 from support.server import Server
+from support.websocket_clients import PATIENCE, Message, Person, new_address, new_room
 
 __all__ = ["HOUR", "ROOMS", "SETS", "TABS", "USERS", "Tab", "Town"]
 

@@ -7,8 +7,8 @@ import statistics
 import time
 from collections.abc import Callable
 
-from support.people import Person
 from support.server import Server
+from support.websocket_clients import Person
 
 __all__ = ["assert_untroubled", "delays", "ready_again", "until"]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from fortepiano import native
-from support.peer import CLOSE, PING, PONG, TEXT, frame
+from support.raw_peer import CLOSE, PING, PONG, TEXT, frame
 from support.reference import hub as reference
 from support.reference.frame import Event
 

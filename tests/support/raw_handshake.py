@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from support.peer import TEXT, Peer, Response, frame, upgrade_request
+from support.raw_peer import TEXT, Peer, Response, frame, upgrade_request
 from support.server import Server
 
 __all__ = ["Caller", "call"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.people import Message
+from support.websocket_clients import Message
 
 __all__ = ["Classic", "Line", "line"]
 
