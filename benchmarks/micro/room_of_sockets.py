@@ -60,7 +60,7 @@ class Transport:
         raise AssertionError("a benchmark's client was dropped")
 
 
-class Stage:
+class RoomOfSockets:
     """A hub with one room.
 
     Attributes:
@@ -99,8 +99,8 @@ class Stage:
             link.session = number
             self.hub.start_session(link.client, self.hub.add_quota(1_000_000, 10_000_000))
             head = b'{"id":"%d","_id":"%d","name":"Anonymous","color":"#000000"' % (number, number)
-            person = self.hub.add_participant(self.room, b'"%d"' % number, head, b"1", b"1")
-            self.hub.enter(link.client, self.room, person)
+            client = self.hub.add_participant(self.room, b'"%d"' % number, head, b"1", b"1")
+            self.hub.enter(link.client, self.room, client)
             self.ends.append(ours)
             self.peers.append(theirs)
             self.links.append(link)

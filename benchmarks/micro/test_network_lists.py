@@ -16,7 +16,7 @@ def test_look_an_address_up_among_mixed_networks(benchmark: BenchmarkFixture, ad
     bans = Bans()
     for network in mixed():
         bans.add_network(network, None)
-    benchmark(bans.until_address, address, 0)
+    benchmark(bans.address_banned_until, address, 0)
 
 
 @pytest.mark.parametrize("address", ASKED)

@@ -1,7 +1,8 @@
-"""The hub on a stage: a loop that turns by hand, socket pairs, guests who listen when told to.
+"""The hub on socket pairs and a loop that tests turn by hand.
 
-`Stage` is the compiled hub behind its link, `ModelStage` the model of it; the same tests play on
-both. Time stands until it is turned, and nothing happens that the test did not ask for.
+`HubHarness` is the compiled hub behind its link, `ReferenceHarness` the model of it in Python; the
+same tests run on both. The clock stands until a test advances it, and nothing else happens by
+itself.
 """
 
 from __future__ import annotations
@@ -69,10 +70,10 @@ class Transport:
         return self.connection
 
 
-class Actor(Protocol):
+class AnyClient(Protocol):
     """A guest on either stage."""
 
-    client: int
+    number: int
 
     def send(self, *pieces: bytes) -> None:
         """Send bytes; each piece is one read of the server."""
@@ -80,23 +81,23 @@ class Actor(Protocol):
     def send_messages(self, *elements: object) -> None:
         """Send one text frame with an array of elements: bytes are JSON, the rest becomes it."""
 
-    def hear(self) -> list[Event]:
+    def received(self) -> list[Event]:
         """Return what was told since the last time, after all that is due has been done."""
 
 
-class Guest:
+class HubClient:
     """A client of the compiled hub."""
 
-    def __init__(self, stage: Stage, *, send_buffer: int | None, answer: bytes) -> None:
-        self.stage = stage
+    def __init__(self, harness: HubHarness, *, send_buffer: int | None, answer: bytes) -> None:
+        self.harness = harness
         self.server_end, self.end = socket.socketpair()
         self.server_end.setblocking(False)
         self.end.setblocking(False)
         if send_buffer is not None:
             self.server_end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
-        self.link = stage.engine.open(Transport(self.server_end, self.abort), answer)  # type: ignore[arg-type]  # stands for one
-        self.client = self.link.client
-        self.link.session = self.client
+        self.link = harness.engine.open(Transport(self.server_end, self.abort), answer)  # type: ignore[arg-type]  # stands for one
+        self.number = self.link.client
+        self.link.session = self.number
         self.bytes = bytearray()
         self.is_aborted = False
         self.is_lost = False
@@ -105,14 +106,14 @@ class Guest:
         """Let the loop report the connection as lost, once."""
         if not self.is_aborted:
             self.is_aborted = True
-            self.stage.loop.call_soon(self.vanish)
+            self.harness.loop.call_soon(self.vanish)
 
     def vanish(self) -> None:
         """Lose the connection."""
         if not self.is_lost:
             self.is_lost = True
             self.link.connection_lost(None)
-            self.stage.on_lost(self.client)
+            self.harness.on_lost(self.number)
             self.server_end.close()
 
     def send(self, *pieces: bytes) -> None:
@@ -139,8 +140,8 @@ class Guest:
         """Return the whole frames among the bytes that were read."""
         return list(unframe(self.bytes))
 
-    def hear(self) -> list[Event]:
-        self.stage.settle()
+    def received(self) -> list[Event]:
+        self.harness.settle()
         return self.events()
 
     def close(self) -> None:
@@ -149,44 +150,44 @@ class Guest:
         self.end.close()
 
 
-class Stage:
+class HubHarness:
     """The compiled hub with its engine."""
 
     def __init__(self, **settings: Any) -> None:
-        self.received: list[tuple[int, bytes]] = []
+        self.dispatched: list[tuple[int, bytes]] = []
         self.ended: list[int] = []
         self.on_receive: Callable[[int, bytes], object] = lambda client, raw: None
         self.on_end: Callable[[int], object] = lambda client: None
         self.on_lost: Callable[[int], object] = lambda client: None
-        self.guests: list[Guest] = []
+        self.clients: list[HubClient] = []
         self.loop = Loop()
         self.hub = native.Hub(**{"standing_at": START} | settings)
         self.engine = native.Engine(self.hub, self.loop, self._receive, self._end, self._receive)  # type: ignore[arg-type]  # stands for one
 
     def _receive(self, client: int, raw: bytes) -> None:
-        self.received.append((client, raw))
+        self.dispatched.append((client, raw))
         self.on_receive(client, raw)
 
     def _end(self, client: int) -> None:
         self.ended.append(client)
         self.on_end(client)
 
-    def open(self, *, send_buffer: int | None = None, answer: bytes = b"") -> Guest:
+    def open(self, *, send_buffer: int | None = None, answer: bytes = b"") -> HubClient:
         """Let somebody in.
 
         Args:
             send_buffer: Bounds what the kernel holds for him; 1 is the least that it allows.
             answer: What he is sent first, as the answer to an upgrade.
         """
-        guest = Guest(self, send_buffer=send_buffer, answer=answer)
-        self.guests.append(guest)
-        return guest
+        client = HubClient(self, send_buffer=send_buffer, answer=answer)
+        self.clients.append(client)
+        return client
 
     def dismiss(self, client: int, code: int, reason: str = "") -> None:
         """Close a connection for the server's own reasons."""
-        for guest in self.guests:
-            if guest.client == client and not guest.is_lost:
-                guest.link.close(code, reason)
+        for each in self.clients:
+            if each.number == client and not each.is_lost:
+                each.link.close(code, reason)
 
     def turn(self, seconds: float = 0) -> None:
         """Let time pass, then do what is due."""
@@ -197,66 +198,66 @@ class Stage:
     def settle(self) -> None:
         """Turn and read until nothing moves any more."""
         self.turn()
-        while sum(guest.read() for guest in self.guests):
+        while sum(client.read() for client in self.clients):
             self.turn()
 
     def close(self) -> None:
         """End the play."""
         self.engine.close()
-        for guest in self.guests:
-            guest.close()
+        for client in self.clients:
+            client.close()
 
 
-class ModelGuest:
+class ReferenceClient:
     """A client of the model."""
 
-    def __init__(self, stage: ModelStage) -> None:
-        self.stage = stage
-        self.client = stage.hub.attach()
-        it = stage.hub.clients.get(self.client)
+    def __init__(self, harness: ReferenceHarness) -> None:
+        self.harness = harness
+        self.number = harness.hub.attach()
+        it = harness.hub.clients.get(self.number)
         assert it
-        self.told = it.told
-        self.heard = 0
+        self.sent = it.sent
+        self.seen = 0
 
     def send(self, *pieces: bytes) -> None:
         for piece in pieces:
-            self.stage.hub.feed(self.client, piece)
+            self.harness.hub.feed(self.number, piece)
 
     def send_messages(self, *elements: object) -> None:
         self.send(text(*elements))
 
     def vanish(self) -> None:
         """Lose the connection."""
-        self.stage.hub.detach(self.client)
+        self.harness.hub.detach(self.number)
 
-    def hear(self) -> list[Event]:
-        self.stage.turn()
-        new = [told.event for told in self.told[self.heard :]]
-        self.heard = len(self.told)
+    def received(self) -> list[Event]:
+        self.harness.turn()
+        new = [sent.event for sent in self.sent[self.seen :]]
+        self.seen = len(self.sent)
         return new
 
 
-class ModelStage:
+class ReferenceHarness:
     """The model of the hub."""
 
     def __init__(self, **settings: Any) -> None:
-        self.received: list[tuple[int, bytes]] = []
+        self.dispatched: list[tuple[int, bytes]] = []
         self.ended: list[int] = []
         self.on_receive: Callable[[int, bytes], object] = lambda client, raw: None
         self.on_end: Callable[[int], object] = lambda client: None
         self.hub = reference.Hub(self._receive, self._end, **{"standing_at": START} | settings)
 
     def _receive(self, client: int, raw: bytes) -> None:
-        self.received.append((client, raw))
+        self.dispatched.append((client, raw))
         self.on_receive(client, raw)
 
     def _end(self, client: int) -> None:
         self.ended.append(client)
         self.on_end(client)
 
-    def open(self) -> ModelGuest:
+    def open(self) -> ReferenceClient:
         """Let somebody in."""
-        return ModelGuest(self)
+        return ReferenceClient(self)
 
     def dismiss(self, client: int, code: int, reason: str = "") -> None:
         """Close a connection for the server's own reasons."""

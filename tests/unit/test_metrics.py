@@ -106,8 +106,8 @@ def crowded(scraped: Scraped) -> Iterator[Scraped]:
             client = hub.attach(ours.fileno())
             hub.start_session(client, quota)
             room = rooms[number % len(rooms)]
-            person = hub.add_participant(room, b'"id"', b'{"id":"id"', b"1", b"1")
-            hub.enter(client, room, person)
+            participant = hub.add_participant(room, b'"id"', b'{"id":"id"', b"1", b"1")
+            hub.enter(client, room, participant)
         yield scraped
 
 

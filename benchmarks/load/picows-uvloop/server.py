@@ -16,7 +16,7 @@ from picows import (
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from piano import Person, Piano
+from piano import Client, Piano
 
 
 def broadcast(wires: Iterable[WSTransport], text: bytes) -> None:
@@ -31,7 +31,7 @@ piano = Piano(broadcast)
 class Talk(WSListener):  # type: ignore[misc]  # compiled, without types
     """One connection."""
 
-    person: Person
+    person: Client
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self.person = piano.open(transport)

@@ -75,7 +75,7 @@ def as_text(event: Event) -> Event:
 
 
 @dataclass(frozen=True)
-class Told:
+class Sent:
     """A frame for a client."""
 
     event: Event
@@ -88,9 +88,9 @@ class Client:
 
     number: int
     reader: FrameReader
-    told: list[Told] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
     room: Room | None = None
-    person: Person | None = None
+    participant: Participant | None = None
     quota: int = NONE
     is_greeted: bool = False
     plays_anywhere: bool = False
@@ -105,11 +105,11 @@ class Client:
     def send(self, payload: bytes, *, is_move: bool = False) -> None:
         """Tell a JSON array, unless the close frame has been told."""
         if self.is_open:
-            self.told.append(Told(("text", payload), is_move))
+            self.sent.append(Sent(("text", payload), is_move))
 
 
 @dataclass(eq=False)
-class Person:
+class Participant:
     """Somebody in a room with all his tabs."""
 
     number: int
@@ -132,8 +132,8 @@ class Room:
     """A room; the movers wait for a flush, which is due at a time or not at all."""
 
     members: list[Client] = field(default_factory=list)
-    people: list[Person] = field(default_factory=list)
-    movers: list[Person] = field(default_factory=list)
+    people: list[Participant] = field(default_factory=list)
+    movers: list[Participant] = field(default_factory=list)
     due: int = NEVER
     may_move: int = 0
     is_solo: bool = False
@@ -205,7 +205,7 @@ class Hub:
         self.quotas = Quotas()
         self.clients: Slots[Client] = Slots()
         self.rooms: Slots[Room] = Slots()
-        self.persons: Slots[Person] = Slots()
+        self.participant_slots: Slots[Participant] = Slots()
         self.notices: dict[str, bytes] = {}
 
     # Time
@@ -234,18 +234,18 @@ class Hub:
     def flush_room(self, room: Room) -> None:
         """Tell the newest positions of those who may move again."""
         room.due = NEVER
-        for person in list(room.movers):
-            if person.may_move > self.now:
-                room.wait(person.may_move)
+        for participant in list(room.movers):
+            if participant.may_move > self.now:
+                room.wait(participant.may_move)
                 continue
-            room.movers.remove(person)
-            if person.is_hidden:
+            room.movers.remove(participant)
+            if participant.is_hidden:
                 continue
-            person.may_move = self.now + self.move_gap
+            participant.may_move = self.now + self.move_gap
             room.may_move = self.now + self.move_gap // 2
-            parts = (person.id, *person.position)
+            parts = (participant.id, *participant.position)
             room.broadcast(
-                b'[{"m":"m","id":%b,"x":%b,"y":%b}]' % parts, but=person.tabs, is_move=True
+                b'[{"m":"m","id":%b,"x":%b,"y":%b}]' % parts, but=participant.tabs, is_move=True
             )
 
     # Connections
@@ -298,9 +298,9 @@ class Hub:
         """Tell one client who is in a room, as far as he sees it."""
         it, where = self.clients.get(client), self.rooms.get(room)
         people = [
-            person.entry()
-            for person in (where.people if where else [])
-            if sees_all or not person.is_hidden or (it and it.person is person)
+            participant.entry()
+            for participant in (where.people if where else [])
+            if sees_all or not participant.is_hidden or (it and it.participant is participant)
         ]
         self.send(client, before + b",".join(people) + after)
 
@@ -314,7 +314,11 @@ class Hub:
     def broadcast_participants(self, room: int, before: bytes, after: bytes) -> None:
         """Tell all in a room who is there."""
         it = self.rooms.get(room)
-        people = [person.entry() for person in (it.people if it else []) if not person.is_hidden]
+        people = [
+            participant.entry()
+            for participant in (it.people if it else [])
+            if not participant.is_hidden
+        ]
         self.broadcast(room, before + b",".join(people) + after)
 
     def close(self, client: int, code: int, reason: str = "") -> None:
@@ -324,7 +328,7 @@ class Hub:
             return
         self.leave(client)
         payload = b"" if code == 1005 else reason.encode()
-        it.told.append(Told(("close", code, payload)))
+        it.sent.append(Sent(("close", code, payload)))
         it.is_open = False
 
     def dismiss(self, client: int, code: int, reason: str = "") -> None:
@@ -344,8 +348,8 @@ class Hub:
         if gone := self.rooms.pop(room):
             for member in gone.members:
                 member.room = None
-            for person in gone.people:
-                self.persons.pop(person.number)
+            for participant in gone.people:
+                self.participant_slots.pop(participant.number)
 
     def set_players(self, room: int, solo: bool, holder: int) -> None:
         """Say who may play."""
@@ -357,48 +361,52 @@ class Hub:
         it = self.rooms.get(room)
         if it is None:
             return NONE
-        person = Person(NONE, it, id, head, (x, y))
-        it.people.append(person)
-        person.number = self.persons.add(person)
-        return person.number
+        participant = Participant(NONE, it, id, head, (x, y))
+        it.people.append(participant)
+        participant.number = self.participant_slots.add(participant)
+        return participant.number
 
-    def update_participant(self, person: int, head: bytes) -> None:
+    def update_participant(self, participant: int, head: bytes) -> None:
         """Change somebody's entry."""
-        if it := self.persons.get(person):
+        if it := self.participant_slots.get(participant):
             it.head = head
 
-    def set_participant_flags(self, person: int, muted: bool, hidden: bool) -> None:
+    def set_participant_flags(self, participant: int, muted: bool, hidden: bool) -> None:
         """Say whether somebody may play, and whether others see him."""
-        if it := self.persons.get(person):
+        if it := self.participant_slots.get(participant):
             it.is_muted, it.is_hidden = muted, hidden
 
-    def remove_participant(self, person: int) -> None:
+    def remove_participant(self, participant: int) -> None:
         """Take somebody out of his room; where he moved last is not told any more."""
-        if gone := self.persons.pop(person):
+        if gone := self.participant_slots.pop(participant):
             gone.room.people.remove(gone)
             if gone in gone.room.movers:
                 gone.room.movers.remove(gone)
-            if gone.room.holder == person:
+            if gone.room.holder == participant:
                 gone.room.holder = NONE
             for tab in gone.tabs:
-                tab.person = None
+                tab.participant = None
 
-    def position(self, person: int) -> tuple[bytes, bytes] | None:
+    def position(self, participant: int) -> tuple[bytes, bytes] | None:
         """Return where somebody is."""
-        it = self.persons.get(person)
+        it = self.participant_slots.get(participant)
         return it.position if it else None
 
     def participants(self, room: int) -> bytes:
         """Return the entries of a room's `ppl`."""
         it = self.rooms.get(room)
-        return b",".join(person.entry() for person in it.people) if it else b""
+        return b",".join(participant.entry() for participant in it.people) if it else b""
 
-    def enter(self, client: int, room: int, person: int) -> None:
+    def enter(self, client: int, room: int, participant: int) -> None:
         """Put a client into a room as a tab of somebody."""
         self.leave(client)
-        it, to, who = self.clients.get(client), self.rooms.get(room), self.persons.get(person)
+        it, to, who = (
+            self.clients.get(client),
+            self.rooms.get(room),
+            self.participant_slots.get(participant),
+        )
         if it and to and who and it.is_open:
-            it.room, it.person = to, who
+            it.room, it.participant = to, who
             to.members.append(it)
             who.tabs.append(it)
 
@@ -407,9 +415,9 @@ class Hub:
         if it := self.clients.get(client):
             if it.room:
                 it.room.members.remove(it)
-            if it.person and it in it.person.tabs:
-                it.person.tabs.remove(it)
-            it.room = it.person = None
+            if it.participant and it in it.participant.tabs:
+                it.participant.tabs.remove(it)
+            it.room = it.participant = None
 
     def add_quota(self, allowance: int, max: int) -> int:
         """Make the quota of a new user."""
@@ -442,7 +450,7 @@ class Hub:
                     for element in elements:
                         self.handle(it, element)
                 case ("ping", bytes(payload)) if it.is_open:
-                    it.told.append(Told(("pong", payload)))
+                    it.sent.append(Sent(("pong", payload)))
 
     def cut(self, client: Client, why: str, code: int) -> None:
         """End a client that sends too much."""
@@ -489,31 +497,31 @@ class Hub:
 
     def play(self, client: Client, time: bytes, notes: bytes, count: int) -> None:
         """Pass notes on, if the sender may play and can pay."""
-        room, person = client.room, client.person
-        if not (client.is_greeted and room and person):
+        room, participant = client.room, client.participant
+        if not (client.is_greeted and room and participant):
             return
-        if person.is_muted and not client.plays_anywhere:
+        if participant.is_muted and not client.plays_anywhere:
             self.refuse(client, "muted")
-        elif room.is_solo and room.holder != person.number and not client.plays_anywhere:
+        elif room.is_solo and room.holder != participant.number and not client.plays_anywhere:
             self.refuse(client, "solo")
         elif not self.quotas.spend(client.quota, count):
             self.refuse(client, "quota")
         elif notes == b"[]":
             self.refuse(client, "notes")
         else:
-            payload = b'[{"m":"n","t":%b,"p":%b,"n":%b}]' % (time, person.id, notes)
+            payload = b'[{"m":"n","t":%b,"p":%b,"n":%b}]' % (time, participant.id, notes)
             room.broadcast(payload, but=[client])
             room.wait(self.now)
 
     def point(self, client: Client, x: bytes, y: bytes) -> None:
         """Keep a position; the older one that nobody was told is forgotten."""
-        room, person = client.room, client.person
-        if not (client.is_greeted and room and person):
+        room, participant = client.room, client.participant
+        if not (client.is_greeted and room and participant):
             return
-        person.position = (x, y)
-        if person not in room.movers:
-            room.movers.append(person)
-            room.wait(max(person.may_move, room.may_move))
+        participant.position = (x, y)
+        if participant not in room.movers:
+            room.movers.append(participant)
+            room.wait(max(participant.may_move, room.may_move))
 
     def refuse(self, client: Client, why: str) -> None:
         """Tell why something was refused, once in five seconds."""
