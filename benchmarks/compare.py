@@ -106,8 +106,8 @@ class Build:
         result.unlink(missing_ok=True)
         options = f"--benchmark --quiet -p no:cacheprovider --benchmark-max-time={SECONDS}"
         command = [str(self.bin / "pytest"), *options.split(), f"--benchmark-json={result}"]
-        # What plays backstage is made for its own revision; a file that needs what the base does
-        # not have is left out there.
+        # The harnesses in tests/support fit their own revision; a benchmark that needs what the
+        # base does not have is left out there.
         command += [f"--override-ini=pythonpath={self.tree / 'tests'}"]
         command += ["--continue-on-collection-errors", *(names or ["benchmarks/micro"])]
         done = subprocess.run(command, cwd=benchmarks, capture_output=True, text=True, check=False)

@@ -17,7 +17,7 @@ Side = Mapping[str, float]
 """Seconds by name of the benchmark."""
 
 Rounds = Sequence[tuple[Side, Side]]
-"""What each round found for the base and for the change."""
+"""Results of each round: those of the base and those of the change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was decided.
+    """A decision.
 
     Attributes:
         first: All benchmarks.

@@ -1,4 +1,4 @@
-"""What the idle server's memory is made of, import by import: `python benchmarks/imports.py`."""
+"""The memory of the idle server, import by import: `python benchmarks/imports.py`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def resident_kb() -> float:
 
 
 class Ledger:
-    """What each package's imports add to the resident memory, without what they import in turn.
+    """Resident memory that the imports of each package add, without what they import in turn.
 
     Attributes:
         own: kB by package.

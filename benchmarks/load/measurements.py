@@ -1,4 +1,4 @@
-"""What is measured of each server, by runs of the load generator."""
+"""Measurements of each server, by runs of the load generator."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from contestants import LOAD_CORE, BenchError, Contestant, Running, pinned
 __all__ = ["FULL", "QUICK", "Effort", "Figures", "Result", "climb", "is_carried", "measure"]
 
 Figures = dict[str, Any]
-"""What one run of the generator reported."""
+"""The report of one run of the generator."""
 
 GENERATOR = Path(__file__).resolve().parents[2] / "rust" / "target" / "release" / "fortepiano-load"
 

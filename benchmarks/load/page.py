@@ -15,7 +15,7 @@ BEGIN = "<!-- written by `make bench-load` -->"
 END = "<!-- end of what `make bench-load` writes -->"
 
 UNKNOWN = "-"
-"""What was not measured."""
+"""A cell without a measurement."""
 
 BUSY = 0.9
 """Share of a core above which the generator is the limit."""

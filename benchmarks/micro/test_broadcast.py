@@ -54,7 +54,7 @@ def test_flush_a_room(
 def test_tell_who_is_there(
     benchmark: BenchmarkFixture, room_with: Callable[[int], RoomOfSockets], members: int
 ) -> None:
-    """A `ch` comes, and all entries of `ppl` go to its sender, into his socket."""
+    """A `ch` comes, and all entries of `ppl` go to its sender, into that socket."""
     made = room_with(members)
     newcomer, frame = made.links[0], masked(b'[{"m":"ch","_id":"a room"}]')
     before, after = b'[{"m":"ch","ppl":[', b"]}]"

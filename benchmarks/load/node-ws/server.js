@@ -13,69 +13,69 @@ let people = 0;
 
 function broadcast(receivers, message, except) {
   const frame = Buffer.concat(Sender.frame(Buffer.from(JSON.stringify([message])), { ...FRAME }));
-  for (const person of receivers) {
+  for (const client of receivers) {
     // Past `ws`, whose send() would frame it anew for each; nothing else writes to the socket then.
-    if (person !== except) person.wire._socket.write(frame);
+    if (client !== except) client.wire._socket.write(frame);
   }
 }
 
-function tell(person, ...messages) {
-  person.wire.send(JSON.stringify(messages));
+function send(client, ...messages) {
+  client.wire.send(JSON.stringify(messages));
 }
 
 function info(room) {
   return { _id: room.name, id: room.name, count: room.people.size, settings: SETTINGS };
 }
 
-function sayOf(room) {
+function sendListChange(room) {
   if (listing.size) broadcast(listing, { m: "ls", c: false, u: [info(room)] });
 }
 
-function leave(person) {
-  const room = person.room;
+function leave(client) {
+  const room = client.room;
   if (!room) return;
-  person.room = null;
-  room.people.delete(person);
-  if (room.people.size) broadcast(room.people, { m: "bye", p: person.entry.id });
+  client.room = null;
+  room.people.delete(client);
+  if (room.people.size) broadcast(room.people, { m: "bye", p: client.entry.id });
   else rooms.delete(room.name);
-  sayOf(room);
+  sendListChange(room);
 }
 
 const handlers = {
-  n(person, { t, n }) {
-    if (person.room) broadcast(person.room.people, { m: "n", t, p: person.entry.id, n }, person);
+  n(client, { t, n }) {
+    if (client.room) broadcast(client.room.people, { m: "n", t, p: client.entry.id, n }, client);
   },
-  m(person, { x, y }) {
-    Object.assign(person.entry, { x, y });
-    if (person.room) broadcast(person.room.people, { m: "m", id: person.entry.id, x, y }, person);
+  m(client, { x, y }) {
+    Object.assign(client.entry, { x, y });
+    if (client.room) broadcast(client.room.people, { m: "m", id: client.entry.id, x, y }, client);
   },
-  t(person, { e }) {
-    tell(person, { m: "t", t: Date.now(), e });
+  t(client, { e }) {
+    send(client, { m: "t", t: Date.now(), e });
   },
-  hi(person) {
-    tell(person, { m: "hi", t: Date.now(), u: person.entry, motd: "" });
+  hi(client) {
+    send(client, { m: "hi", t: Date.now(), u: client.entry, motd: "" });
   },
-  ch(person, { _id: name }) {
-    leave(person);
+  ch(client, { _id: name }) {
+    leave(client);
     if (!rooms.has(name)) rooms.set(name, { name, people: new Set() });
-    const room = (person.room = rooms.get(name));
-    room.people.add(person);
+    const room = (client.room = rooms.get(name));
+    room.people.add(client);
     const ppl = Array.from(room.people, (other) => other.entry);
-    tell(
-      person,
-      { m: "ch", p: person.entry.id, ch: info(room), ppl },
+    send(
+      client,
+      { m: "ch", p: client.entry.id, ch: info(room), ppl },
       { m: "c", c: [] },
       { m: "nq", allowance: 8000, max: 24000, maxHistLen: 3 },
     );
-    broadcast(room.people, { m: "p", ...person.entry }, person);
-    sayOf(room);
+    broadcast(room.people, { m: "p", ...client.entry }, client);
+    sendListChange(room);
   },
-  "+ls"(person) {
-    listing.add(person);
-    tell(person, { m: "ls", c: true, u: Array.from(rooms.values(), info) });
+  "+ls"(client) {
+    listing.add(client);
+    send(client, { m: "ls", c: true, u: Array.from(rooms.values(), info) });
   },
-  "-ls"(person) {
-    listing.delete(person);
+  "-ls"(client) {
+    listing.delete(client);
   },
 };
 
@@ -88,15 +88,15 @@ new WebSocketServer({
   const number = ++people;
   const id = number.toString(16).padStart(24, "0");
   const color = "#" + (number & 0xffffff).toString(16).padStart(6, "0");
-  const person = { wire, room: null, entry: { id, _id: id, name: "Anonymous", color, x: 200, y: 100 } };
+  const client = { wire, room: null, entry: { id, _id: id, name: "Anonymous", color, x: 200, y: 100 } };
   wire.on("message", (text) => {
     for (const message of JSON.parse(text)) {
-      if (Object.hasOwn(handlers, message.m)) handlers[message.m](person, message);
+      if (Object.hasOwn(handlers, message.m)) handlers[message.m](client, message);
     }
   });
   wire.on("error", () => wire.terminate());
   wire.on("close", () => {
-    listing.delete(person);
-    leave(person);
+    listing.delete(client);
+    leave(client);
   });
 });

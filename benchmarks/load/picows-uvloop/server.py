@@ -28,27 +28,27 @@ def broadcast(wires: Iterable[WSTransport], text: bytes) -> None:
 piano = Piano(broadcast)
 
 
-class Talk(WSListener):  # type: ignore[misc]  # compiled, without types
+class Connection(WSListener):  # type: ignore[misc]  # compiled, without types
     """One connection."""
 
-    person: Client
+    client: Client
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        self.person = piano.open(transport)
+        self.client = piano.open(transport)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.TEXT:
-            piano.hear(self.person, frame.get_payload_as_bytes())
+            piano.receive(self.client, frame.get_payload_as_bytes())
         elif frame.msg_type == WSMsgType.CLOSE:
             transport.disconnect()
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        piano.close(self.person)
+        piano.close(self.client)
 
 
-def listen(request: WSUpgradeRequest) -> Talk:
-    """Take any path."""
-    return Talk()
+def listen(request: WSUpgradeRequest) -> Connection:
+    """Accept any path."""
+    return Connection()
 
 
 async def main() -> None:

@@ -14,22 +14,22 @@ from piano import Piano
 piano = Piano(lambda wires, text: broadcast(wires, text, text=True))
 
 
-async def talk(connection: ServerConnection) -> None:
+async def serve_connection(connection: ServerConnection) -> None:
     """Serve one connection."""
-    person = piano.open(connection)
+    client = piano.open(connection)
     try:
         while True:
-            piano.hear(person, await connection.recv(decode=False))
+            piano.receive(client, await connection.recv(decode=False))
     except ConnectionClosed:
         pass
     finally:
-        piano.close(person)
+        piano.close(client)
 
 
 async def main() -> None:
     """Serve until the process is ended."""
     port = int(sys.argv[1])
-    async with serve(talk, "127.0.0.1", port, compression=None, backlog=4096) as server:
+    async with serve(serve_connection, "127.0.0.1", port, compression=None, backlog=4096) as server:
         await server.serve_forever()
 
 
