@@ -15,7 +15,7 @@ from support.bot import Bot, Event, install
 from support.custom import binary
 from support.public_clients import LIBRARIES, Library
 from support.server import Server, run_server
-from support.websocket_clients import Company, Person, new_address
+from support.websocket_clients import Client, Clients, new_address
 
 pytestmark = [pytest.mark.needs("node"), pytest.mark.needs("npm"), pytest.mark.timeout(240)]
 
@@ -32,7 +32,7 @@ WITHOUT_CROWN = [name for name, library in LIBRARIES.items() if "lobby" in libra
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Server]:
+def server() -> Iterator[Server]:
     """A server on which a crown lies for a short time only."""
     install()
     with run_server(
@@ -42,10 +42,10 @@ def house() -> Iterator[Server]:
 
 
 @pytest.fixture
-async def company(house: Server) -> AsyncIterator[Company]:
+async def clients(server: Server) -> AsyncIterator[Clients]:
     """People with addresses of their own, in the same house."""
-    async with Company(house) as company:
-        yield company
+    async with Clients(server) as clients:
+        yield clients
 
 
 class Evening:
@@ -61,28 +61,28 @@ class Evening:
     """
 
     def __init__(
-        self, library: Library, bot: Bot, ann: Person, company: Company, room: str
+        self, library: Library, bot: Bot, ann: Client, clients: Clients, room: str
     ) -> None:
         """Begin with `ann` in the room of `bot`."""
         self.library = library
         self.bot = bot
         self.ann = ann
-        self.company = company
+        self.clients = clients
         self.room = room
         self.shown: set[str] = {"join"}
 
     async def meet(self) -> None:
         """Each knows of the other; somebody third comes and goes."""
         await self.bot.expect("added", where=lambda added: added["id"] == self.ann.id)
-        cem = await self.company.enter(self.room, address=new_address())
+        cem = await self.clients.enter(self.room, address=new_address())
         await self.bot.expect("added", where=lambda added: added["id"] == cem.id)
         await cem.leave()
         await self.bot.expect("removed", where=lambda removed: removed["id"] == cem.id)
         self.shown.add("people")
 
-    async def present(self) -> None:
+    async def introduce(self) -> None:
         """The bot takes name and colour, and sees those that somebody else takes."""
-        await self.bot.do("present", name="Bot", color="#102030")
+        await self.bot.do("setUser", name="Bot", color="#102030")
         p = await self.ann.expect("p", where=lambda p: p["_id"] == self.bot.me)
         assert (p["name"], p["color"]) == ("Bot", "#102030")
         await self.ann.send({"m": "userset", "set": {"name": "Ann", "color": "#405060"}})
@@ -109,7 +109,7 @@ class Evening:
 
     async def talk(self) -> None:
         """Each reads what the other says, with all letters."""
-        await self.bot.do("say", text=FANCY)
+        await self.bot.do("chat", text=FANCY)
         line = await self.ann.expect("a")
         assert (line["a"], line["p"]["name"]) == (FANCY, "Bot")
         await self.bot.expect("a")
@@ -135,12 +135,12 @@ class Evening:
         await self.ann.send({"m": "n", "t": now, "n": notes})
         told = await self.bot.expect("n")
         assert (told["p"], told["t"], told["n"]) == (self.ann.id, now, notes)
-        assert len(self.bot.told("n")) == 1
+        assert len(self.bot.events("n")) == 1
         self.shown.add("notes")
 
     async def furnish(self) -> None:
         """The bot, who holds the crown, changes the room."""
-        assert self.bot.told("ch")[-1]["isOwner"]
+        assert self.bot.events("ch")[-1]["isOwner"]
         await self.bot.do("settings", set={"color": "#112233"})
         for ch in (await self.bot.expect("ch"), (await self.ann.expect("ch"))["ch"]):
             assert ch["settings"]["color"] == "#112233"
@@ -175,13 +175,13 @@ class Evening:
 
     async def throw_out(self) -> None:
         """The bot throws somebody out, who may come back when it has changed its mind."""
-        cem = await self.company.enter(self.room, address=new_address())
+        cem = await self.clients.enter(self.room, address=new_address())
         await self.bot.do("ban", id=cem.id, ms=BAN_MS)
-        assert (await cem.welcomed())["ch"]["_id"] == "test/awkward"
+        assert (await cem.joined())["ch"]["_id"] == "test/awkward"
         await self.bot.expect("removed", where=lambda removed: removed["id"] == cem.id)
         await self.bot.expect("notification", where=lambda notice: notice["code"] == "kickbanned")
         await self.bot.do("send", message={"m": "unban", "_id": cem.id})
-        await self.bot.do("say", text="Forgiven.")
+        await self.bot.do("chat", text="Forgiven.")
         await self.ann.expect("a", where=lambda a: a["a"] == "Forgiven.")
         assert (await cem.join(self.room))["ch"]["_id"] == self.room
         await cem.leave()
@@ -199,7 +199,7 @@ class Evening:
         await bot.do("enter", room=self.room)
         await bot.expect("notification", where=lambda notice: notice["code"] == "banned")
         await ann.send({"m": "unban", "_id": bot.me})
-        await ann.hears()
+        await ann.received()
         await bot.do("enter", room=self.room)
         await self._entered(self.room)
         self.shown.add("banned")
@@ -217,7 +217,7 @@ class Evening:
 
     async def be_sent_binary(self) -> None:
         """Somebody sends it binary frames in every mode; it minds none of them, and plays on."""
-        cem = await self.company.enter(self.room, address=new_address())
+        cem = await self.clients.enter(self.room, address=new_address())
         for target in (
             {"mode": "id", "id": self.bot.me},
             {"mode": "ids", "ids": [self.bot.me, self.ann.id]},
@@ -225,8 +225,8 @@ class Evening:
             {"mode": "id", "id": self.bot.me, "global": True},
         ):
             await cem.send_raw(binary({"m": "custom", "data": "drawboard", "target": target}))
-        await cem.hears()
-        await self.bot.do("say", text="Still here.")
+        await cem.received()
+        await self.bot.do("chat", text="Still here.")
         await self.ann.expect("a", where=lambda a: a["a"] == "Still here.")
         assert self.ann.binaries == []
         await cem.leave()
@@ -234,13 +234,13 @@ class Evening:
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_an_evening_of(name: str, house: Server, company: Company, room: str) -> None:
+async def test_an_evening_of(name: str, server: Server, clients: Clients, room: str) -> None:
     library = LIBRARIES[name]
-    async with await Bot.start(name, house.ws_url, room, new_address()) as bot:
-        ann = await company.enter(room, address=new_address())
-        evening = Evening(library, bot, ann, company, room)
+    async with await Bot.start(name, server.ws_url, room, new_address()) as bot:
+        ann = await clients.enter(room, address=new_address())
+        evening = Evening(library, bot, ann, clients, room)
         await evening.meet()
-        await evening.present()
+        await evening.introduce()
         await evening.point()
         await evening.talk()
         await evening.play()
@@ -254,14 +254,14 @@ async def test_an_evening_of(name: str, house: Server, company: Company, room: s
         if "lobby" in library.works:
             await evening.visit_the_lobby()
         assert evening.shown == library.works - {"return"}
-        assert bot.told("exception") == bot.told("disconnect") == bot.told("wserror") == []
+        assert bot.events("exception") == bot.events("disconnect") == bot.events("wserror") == []
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in WITHOUT_CROWN])
 async def test_a_library_that_cannot_stand_a_lobby_ends_by_itself(
-    name: str, house: Server, room: str
+    name: str, server: Server, room: str
 ) -> None:
-    async with await Bot.start(name, house.ws_url, room, new_address()) as bot:
+    async with await Bot.start(name, server.ws_url, room, new_address()) as bot:
         await bot.do("enter", room="lobby")
         assert await bot.ended() == 1
 
@@ -277,7 +277,7 @@ async def test_all_come_back_after_a_restart(room: str) -> None:
                 for name in NAMES
             ]
             for name, bot in zip(NAMES, bots, strict=True):
-                await bot.do("present", name=name, color="#102030")
+                await bot.do("setUser", name=name, color="#102030")
                 await bots[0].expect("p", where=lambda p, name=name: name in p["names"])
             await bots[0].do("settings", set={"color": "#223344"})
             for bot in bots:
@@ -288,10 +288,10 @@ async def test_all_come_back_after_a_restart(room: str) -> None:
                 assert (user["_id"], user["name"]) == (bot.me, name)
                 ch = await bot.expect("ch", where=lambda ch: ch["room"] == room)
                 assert ch["settings"]["color"] == "#223344"
-            async with Company(server) as company:
-                ann = await company.enter(room, address=new_address())
+            async with Clients(server) as clients:
+                ann = await clients.enter(room, address=new_address())
                 for name, bot in zip(NAMES, bots, strict=True):
-                    await bot.do("say", text=f"{name} is back.")
+                    await bot.do("chat", text=f"{name} is back.")
                     line = await ann.expect("a")
                     assert (line["a"], line["p"]["name"]) == (f"{name} is back.", name)
-            assert [bot.told("exception") for bot in bots] == [[]] * len(bots)
+            assert [bot.events("exception") for bot in bots] == [[]] * len(bots)

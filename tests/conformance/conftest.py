@@ -18,19 +18,19 @@ _tally = pytest.StashKey[cases.Tally]()
 
 @pytest.fixture(scope="session")
 def server(fleet: Fleet, preset: Preset) -> Server:
-    """A server that takes every connection for a new user (NODE_ENV=development)."""
+    """A server on which every connection is a new user (NODE_ENV=development)."""
     return fleet.server(preset, NODE_ENV="development")
 
 
 @pytest.fixture(scope="session")
-def home(fleet: Fleet, preset: Preset) -> Server:
-    """A server on which the address is the user."""
+def server_by_address(fleet: Fleet, preset: Preset) -> Server:
+    """A server on which each address is one user."""
     return fleet.server(preset)
 
 
 @pytest.fixture(scope="session")
-def mortal(fleet: Fleet, preset: Preset) -> Server:
-    """A server like `home`, for tests that restart it."""
+def restartable_server(fleet: Fleet, preset: Preset) -> Server:
+    """A server like `server_by_address`, for tests that restart it."""
     return fleet.server(preset, FORTEPIANO_MOTD="It ends, and begins again.")
 
 

@@ -39,8 +39,8 @@ def crowd() -> Iterator[tuple[Server, str]]:
                 proxy=None,
                 max_queue=None,  # else what nobody reads would keep the close frame back
             )
-            person = stack.enter_context(opened)
-            person.send(json.dumps([{"m": "hi"}, {"m": "ch", "_id": f"room {number % 2}"}]))
+            client = stack.enter_context(opened)
+            client.send(json.dumps([{"m": "hi"}, {"m": "ch", "_id": f"room {number % 2}"}]))
         yield server, token
 
 

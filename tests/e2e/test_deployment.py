@@ -25,7 +25,7 @@ import yaml
 from websockets.asyncio.client import connect
 
 from support.server import Server, environment, free_port, run_server
-from support.websocket_clients import Company, new_address
+from support.websocket_clients import Clients, new_address
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNIT = (DEPLOY / "systemd" / "fortepiano.service").read_text()
@@ -277,8 +277,8 @@ async def test_people_play_through_a_proxy_with_tls(
                     said += json.loads(await connection.recv())
             ids.append(next(message["u"]["_id"] for message in said if message["m"] == "hi"))
         assert ids[0] != ids[1]
-        async with Company(server) as company:
-            direct = await company.enter(address=address)
+        async with Clients(server) as clients:
+            direct = await clients.enter(address=address)
             assert direct.id == ids[0], "the proxy is not taken for the one who plays"
         await first.send(json.dumps([{"m": "n", "t": 1, "n": [{"n": "a1", "v": 0.5}]}]))
         async with asyncio.timeout(PATIENCE):

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.raw_peer import PING, TEXT, Peer, frame
+from support.raw_peer import PING, TEXT, RawPeer, frame
 from support.server import Server, run_server
-from support.websocket_clients import Company, Message, new_room
+from support.websocket_clients import Clients, Message, new_room
 
 MIB = 1 << 20
 
@@ -30,12 +30,12 @@ def generous() -> Iterator[Server]:
         yield running
 
 
-async def deaf(company: Company, room: str) -> tuple[Peer, str]:
+async def deaf(clients: Clients, room: str) -> tuple[RawPeer, str]:
     """Return a peer in `room` that will not read any more, and its id."""
-    peer = await company.peer()
+    peer = await clients.raw_peer()
     connection = peer.writer.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
-    await peer.upgrade()
+    await peer.handshake()
     await peer.send(frame(TEXT, json.dumps([{"m": "hi"}, {"m": "ch", "_id": room}]).encode()))
     while True:
         for message in json.loads(await peer.expect(TEXT)):
@@ -47,10 +47,10 @@ async def deaf(company: Company, room: str) -> tuple[Peer, str]:
 
 async def test_case_10_who_never_reads_is_dropped_and_costs_little(generous: Server) -> None:
     room = new_room()
-    async with Company(generous) as company:
-        player, listener = await company.enter(room), await company.enter(room)
-        _, slow = await deaf(company, room)
-        await listener.hears()
+    async with Clients(generous) as clients:
+        player, listener = await clients.enter(room), await clients.enter(room)
+        _, slow = await deaf(clients, room)
+        await listener.received()
         before = generous.resident_bytes
         most = before
         for _ in range(400):
@@ -69,11 +69,11 @@ async def test_case_10_who_never_reads_is_dropped_and_costs_little(generous: Ser
 
 
 async def test_pings_that_nobody_collects_are_not_piled_up(server: Server) -> None:
-    async with Company(server) as company:
+    async with Clients(server) as clients:
         room = new_room()
-        other = await company.enter(room)
-        peer, _ = await deaf(company, room)
-        await other.hears()
+        other = await clients.enter(room)
+        peer, _ = await deaf(clients, room)
+        await other.received()
         before = server.resident_bytes
         flood = frame(PING, b"x" * 125) * 500
         with_patience = asyncio.timeout(5)
@@ -84,6 +84,6 @@ async def test_pings_that_nobody_collects_are_not_piled_up(server: Server) -> No
         except TimeoutError:
             # The server has stopped to read from somebody who does not read: as good an answer.
             pass
-        await other.hears()
+        await other.received()
         # Their answers are 60 MiB; the hard bound of the lag is two, and what grows is copied.
         assert server.resident_bytes - before < 24 * MIB

@@ -223,7 +223,7 @@ class Agreement(RuleBasedStateMachine):
         self.native.prune()
         self.reference.prune()
         # What is forgotten makes no difference: the rest of the play agrees all the same.
-        assert len(self.native) <= len(self.reference.places)
+        assert len(self.native) <= len(self.reference.subscribers)
 
 
 class TestAgreement(Agreement.TestCase):

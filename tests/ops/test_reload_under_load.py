@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.editable_server import workshop
+from support.editable_server import editable_server
 
 MANIFEST = Path(__file__).parents[2] / "rust" / "Cargo.toml"
 
@@ -24,7 +24,7 @@ def test_nobody_is_disconnected_and_no_note_is_lost() -> None:
     cargo = ["cargo", "build", "--quiet", "--release", "--locked", "--manifest-path"]
     subprocess.run([*cargo, str(MANIFEST), "-p", "fortepiano-load"], check=True)
     load = MANIFEST.parent / "target" / "release" / "fortepiano-load"
-    with workshop() as made:
+    with editable_server() as made:
         server = made.server
         line = '"motd": context.motd,'
         options = {

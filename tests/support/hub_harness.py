@@ -19,14 +19,14 @@ from support.reference import hub as reference
 from support.reference.frame import Event
 
 START = 1_700_000_000_000
-"""Milliseconds since 1970 when the play begins."""
+"""Time at which the clock begins: milliseconds since 1970."""
 
 _NAMES = {TEXT: "text", PING: "ping", PONG: "pong"}
 _READ = 1 << 20
 
 
 class Loop:
-    """As much of an event loop as the engine uses; it turns when told to."""
+    """The part of an event loop that the engine uses; tests turn it by hand."""
 
     def __init__(self) -> None:
         self.ready: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
@@ -45,14 +45,14 @@ class Loop:
         raise AssertionError(context)
 
     def run_soon(self) -> bool:
-        """Run what was called soon, as at the end of a turn; tell whether there was anything."""
+        """Run the callbacks of `call_soon`, as the end of a turn; return whether there were any."""
         ready, self.ready = self.ready, []
         for callback, args in ready:
             callback(*args)
         return bool(ready)
 
     def wake(self) -> None:
-        """Run what watches descriptors, and what it calls soon."""
+        """Run the callbacks of all readers, then those of `call_soon`."""
         for callback in list(self.readers.values()):
             callback()
         self.run_soon()
@@ -71,7 +71,7 @@ class Transport:
 
 
 class AnyClient(Protocol):
-    """A guest on either stage."""
+    """A client of either harness."""
 
     number: int
 
@@ -79,10 +79,10 @@ class AnyClient(Protocol):
         """Send bytes; each piece is one read of the server."""
 
     def send_messages(self, *elements: object) -> None:
-        """Send one text frame with an array of elements: bytes are JSON, the rest becomes it."""
+        """Send one text frame with an array of elements; bytes are JSON already."""
 
     def received(self) -> list[Event]:
-        """Return what was told since the last time, after all that is due has been done."""
+        """Do all that is due, then return the frames that came since the last call."""
 
 
 class HubClient:
@@ -129,7 +129,7 @@ class HubClient:
         self.send(text(*elements))
 
     def read(self, count: int = _READ) -> int:
-        """Take bytes from the socket; return how many."""
+        """Read bytes from the socket; return how many."""
         with contextlib.suppress(BlockingIOError):
             taken = self.end.recv(count)
             self.bytes += taken
@@ -137,7 +137,7 @@ class HubClient:
         return 0
 
     def events(self) -> list[Event]:
-        """Return the whole frames among the bytes that were read."""
+        """Take the complete frames off the bytes that were read."""
         return list(unframe(self.bytes))
 
     def received(self) -> list[Event]:
@@ -145,13 +145,21 @@ class HubClient:
         return self.events()
 
     def close(self) -> None:
-        """Put the sockets away."""
+        """Close both ends of the socket pair."""
         self.server_end.close()
         self.end.close()
 
 
 class HubHarness:
-    """The compiled hub with its engine."""
+    """The compiled hub with its engine.
+
+    Attributes:
+        dispatched: The messages that were passed to Python: client and JSON text.
+        ended: The clients that have ended, in order.
+        on_receive: Called with each of those messages.
+        on_end: Called with each client that has ended.
+        on_lost: Called with each client whose connection is lost.
+    """
 
     def __init__(self, **settings: Any) -> None:
         self.dispatched: list[tuple[int, bytes]] = []
@@ -173,36 +181,36 @@ class HubHarness:
         self.on_end(client)
 
     def open(self, *, send_buffer: int | None = None, answer: bytes = b"") -> HubClient:
-        """Let somebody in.
+        """Connect a client.
 
         Args:
-            send_buffer: Bounds what the kernel holds for him; 1 is the least that it allows.
-            answer: What he is sent first, as the answer to an upgrade.
+            send_buffer: The size of the send buffer; 1 is the least that the kernel allows.
+            answer: The first bytes that are sent, such as the response of a handshake.
         """
         client = HubClient(self, send_buffer=send_buffer, answer=answer)
         self.clients.append(client)
         return client
 
     def dismiss(self, client: int, code: int, reason: str = "") -> None:
-        """Close a connection for the server's own reasons."""
+        """Close a connection on behalf of the server."""
         for each in self.clients:
             if each.number == client and not each.is_lost:
                 each.link.close(code, reason)
 
     def turn(self, seconds: float = 0) -> None:
-        """Let time pass, then do what is due."""
+        """Advance the clock, then do what is due."""
         self.hub.advance_clock(seconds)
         self.loop.run_soon()
         self.loop.wake()
 
     def settle(self) -> None:
-        """Turn and read until nothing moves any more."""
+        """Turn and read until no client receives anything more."""
         self.turn()
         while sum(client.read() for client in self.clients):
             self.turn()
 
     def close(self) -> None:
-        """End the play."""
+        """Close the engine and all clients."""
         self.engine.close()
         for client in self.clients:
             client.close()
@@ -238,7 +246,7 @@ class ReferenceClient:
 
 
 class ReferenceHarness:
-    """The model of the hub."""
+    """The model of the hub, with the interface of `HubHarness`."""
 
     def __init__(self, **settings: Any) -> None:
         self.dispatched: list[tuple[int, bytes]] = []
@@ -256,20 +264,20 @@ class ReferenceHarness:
         self.on_end(client)
 
     def open(self) -> ReferenceClient:
-        """Let somebody in."""
+        """Connect a client."""
         return ReferenceClient(self)
 
     def dismiss(self, client: int, code: int, reason: str = "") -> None:
-        """Close a connection for the server's own reasons."""
+        """Close a connection on behalf of the server."""
         self.hub.dismiss(client, code, reason)
 
     def turn(self, seconds: float = 0) -> None:
-        """Let time pass, then do what is due."""
+        """Advance the clock, then do what is due."""
         self.hub.advance_clock(seconds)
         self.hub.wake()
 
     def close(self) -> None:
-        """End the play."""
+        """Do nothing: the model has no resources."""
 
 
 def text(*elements: object) -> bytes:
@@ -282,12 +290,12 @@ def text(*elements: object) -> bytes:
 
 
 def payloads(events: Iterable[Event]) -> list[bytes]:
-    """Return what texts, pings and pongs say."""
+    """Return the payloads of texts, pings and pongs."""
     return [event[1] for event in events if isinstance(event[1], bytes)]
 
 
 def unframe(data: bytearray) -> Iterable[Event]:
-    """Take whole frames off the front of what a server sent; they must be as RFC 6455 has it."""
+    """Take complete frames off the front of a server's bytes, and check them (RFC 6455)."""
     while len(data) >= 2:
         first, length = data[0], data[1]
         assert first & 0xF0 == 0x80, "frames of a server are final and have no reserved bits"

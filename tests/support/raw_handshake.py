@@ -1,4 +1,4 @@
-"""A caller at the door: an upgrade by hand from any address, and what it is answered."""
+"""A WebSocket handshake by hand, from any address, and its response."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from support.raw_peer import TEXT, Peer, Response, frame, upgrade_request
+from support.raw_peer import TEXT, RawPeer, Response, frame, handshake_request
 from support.server import Server
 
-__all__ = ["Caller", "call"]
+__all__ = ["RawHandshake", "raw_handshake"]
 
 BROWSER = "User-Agent: Mozilla/5.0"
 
 
 @dataclass
-class Caller:
-    """A connection that has asked for an upgrade.
+class RawHandshake:
+    """A connection that has sent the request of a handshake.
 
     Attributes:
         peer: The connection.
-        response: The head of the answer.
+        response: The head of the response.
     """
 
-    peer: Peer
+    peer: RawPeer
     response: Response
 
     @property
     def status(self) -> int:
-        """The HTTP status of the answer."""
+        """The HTTP status of the response."""
         return self.response.status
 
     async def send(self, *messages: dict[str, Any]) -> None:
-        """Send messages in one frame."""
+        """Send messages as one frame."""
         await self.peer.send(frame(TEXT, json.dumps(messages).encode()))
 
-    async def told(self, kind: str) -> dict[str, Any]:
-        """Return the next message of a kind."""
+    async def expect(self, kind: str) -> dict[str, Any]:
+        """Return the next message of this kind, skipping others."""
         while True:
             for message in json.loads(await self.peer.expect(TEXT)):
                 if message["m"] == kind:
@@ -44,34 +44,34 @@ class Caller:
                     return found
 
     async def hello(self, token: str | None = None) -> dict[str, Any]:
-        """Say `hi` and return the answer."""
+        """Send `hi` and return the reply."""
         await self.send({"m": "hi"} if token is None else {"m": "hi", "token": token})
-        return await self.told("hi")
+        return await self.expect("hi")
 
 
-async def call(
+async def raw_handshake(
     server: Server,
     *headers: str,
     address: str | None = None,
     before: bytes = b"",
     port: int | None = None,
-) -> Caller:
-    """Ask for an upgrade.
+) -> RawHandshake:
+    """Send the request of a handshake and read the response.
 
     Args:
-        server: Whom.
-        headers: More lines of the request's head.
-        address: From which of the addresses of this machine, such as 127.0.0.2.
-        before: Bytes that come before the request.
-        port: The port of a proxy before the server.
+        server: The server to connect to.
+        headers: More header lines of the request.
+        address: The address of this machine to connect from, such as 127.0.0.2.
+        before: Bytes to send before the request.
+        port: The port of a proxy in front of the server.
 
     Raises:
-        EOFError: The connection ended without an answer.
+        EOFError: The connection ended without a response.
     """
-    peer = await Peer.connect(server, address=address, port=port)
+    peer = await RawPeer.connect(server, address=address, port=port)
     try:
-        await peer.send(before, upgrade_request("/ws", *headers))
-        return Caller(peer, await peer.response())
+        await peer.send(before, handshake_request("/ws", *headers))
+        return RawHandshake(peer, await peer.response())
     except (EOFError, ConnectionError):
         await peer.vanish()
         raise

@@ -61,13 +61,13 @@ class Classic {
         else this.client.chset(set);
     }
 
-    say(message) {
+    chat(message) {
         if (this.client.sendChat) this.client.sendChat(message);
         else if (this.client.say) this.client.say(message);
         else this.send([{ m: "a", message }]);
     }
 
-    present(set) {
+    setUser(set) {
         if (this.client.userset) this.client.userset(set);
         else this.send([{ m: "userset", set }]);
     }
@@ -109,13 +109,13 @@ class Callbacks {
             const left = kind === "bye" && this.people.find(user => user.id === message.p);
             const known = kind === "p" && this.people.some(user => user.id === message.id);
             chauffeur.call(this.client, message);
-            this.tell(kind, message);
-            if (left) this.tell("participant removed", left);
-            if (kind === "p" && !known) this.tell("participant added", message);
+            this.dispatch(kind, message);
+            if (left) this.dispatch("participant removed", left);
+            if (kind === "p" && !known) this.dispatch("participant added", message);
         };
     }
 
-    tell(kind, message) {
+    dispatch(kind, message) {
         for (const listener of this.listeners.get(kind) ?? []) listener(message);
     }
 
@@ -164,11 +164,11 @@ class Callbacks {
         this.client.changeChannelSettings(set);
     }
 
-    say(text) {
+    chat(text) {
         this.client.sendMessage(text);
     }
 
-    present({ name, color }) {
+    setUser({ name, color }) {
         this.client.setUser(name, color);
     }
 
