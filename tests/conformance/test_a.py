@@ -12,7 +12,8 @@ from support.presets import only
 from support.websocket_clients import Clients, ClientsFactory, Message, new_address, new_room, units
 
 
-async def test_case_58_everybody_hears_it_the_sender_too(clients: Clients) -> None:
+@pytest.mark.case(58)
+async def test_everybody_receives_a_line_the_sender_too(clients: Clients) -> None:
     client, other = await clients.pair()
     stranger = await clients.enter(new_room())
     await client.send({"m": "a", "message": "hi"})
@@ -41,7 +42,8 @@ async def test_case_58_everybody_hears_it_the_sender_too(clients: Clients) -> No
         "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
     ],
 )
-async def test_case_58_good_lines(clients: Clients, text: str) -> None:
+@pytest.mark.case(58)
+async def test_proper_lines_are_passed_on_unchanged(clients: Clients, text: str) -> None:
     client, other = await clients.pair()
     assert units(text) <= 512
     await client.send({"m": "a", "message": text})
@@ -49,7 +51,8 @@ async def test_case_58_good_lines(clients: Clients, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["x" * 513, "\U0001f3b9" * 256 + "x", "\u0416" * 513])
-async def test_case_58_513_units_are_too_many(clients: Clients, text: str) -> None:
+@pytest.mark.case(58)
+async def test_a_line_of_513_units_is_refused(clients: Clients, text: str) -> None:
     client, other = await clients.pair()
     assert units(text) == 513
     await client.send({"m": "a", "message": text})
@@ -57,13 +60,15 @@ async def test_case_58_513_units_are_too_many(clients: Clients, text: str) -> No
     await other.assert_silent()
 
 
-async def test_case_58_a_name_is_told_as_it_is_now(clients: Clients) -> None:
+@pytest.mark.case(58)
+async def test_a_line_has_the_current_name_of_its_author(clients: Clients) -> None:
     client, other = await clients.pair()
     await client.send({"m": "userset", "set": {"name": "Clara"}}, {"m": "a", "message": "hi"})
     assert (await other.expect("a"))["p"]["name"] == "Clara"
 
 
-async def test_case_59_newcomers_get_the_last_32_lines(clients: Clients) -> None:
+@pytest.mark.case(59)
+async def test_newcomers_get_the_last_32_lines(clients: Clients) -> None:
     room = new_room()
     people = [await clients.enter(room) for _ in range(5)]
     for line in range(40):
@@ -81,7 +86,8 @@ async def test_case_59_newcomers_get_the_last_32_lines(clients: Clients) -> None
     await newcomer.assert_silent()
 
 
-async def test_case_59_a_line_keeps_the_name_it_was_said_with(clients: Clients, room: str) -> None:
+@pytest.mark.case(59)
+async def test_a_line_in_the_history_keeps_its_name(clients: Clients, room: str) -> None:
     client = await clients.enter(room)
     await client.send({"m": "a", "message": "hi"})
     await client.send({"m": "userset", "set": {"name": "Clara"}})
@@ -91,7 +97,8 @@ async def test_case_59_a_line_keeps_the_name_it_was_said_with(clients: Clients, 
     assert [line["p"]["name"] for line in history["c"]] == ["Anonymous"]
 
 
-async def test_case_60_no_chat_where_it_is_off(clients: Clients) -> None:
+@pytest.mark.case(60)
+async def test_there_is_no_chat_where_it_is_off(clients: Clients) -> None:
     client, other = await clients.pair({"chat": False})
     for speaker in (client, other):
         await speaker.send({"m": "a", "message": "hi"}, {"m": "a", "message": "hi"})
@@ -115,7 +122,8 @@ BAD: dict[str, Message] = {
 
 
 @pytest.mark.parametrize("fields", BAD.values(), ids=BAD.keys())
-async def test_case_61_bad_lines(clients: Clients, fields: Message) -> None:
+@pytest.mark.case(61)
+async def test_bad_lines_are_refused(clients: Clients, fields: Message) -> None:
     client, other = await clients.pair()
     await client.send({"m": "a"} | fields)
     assert await client.refusal_codes() == ["bad_message"]
@@ -123,14 +131,18 @@ async def test_case_61_bad_lines(clients: Clients, fields: Message) -> None:
 
 
 @pytest.mark.parametrize("character", FORBIDDEN, ids=lambda c: f"U+{ord(c):04X}")
-async def test_case_61_forbidden_characters(clients: Clients, character: str) -> None:
+@pytest.mark.case(61)
+async def test_lines_with_forbidden_characters_are_refused(
+    clients: Clients, character: str
+) -> None:
     client, other = await clients.pair()
     await client.send({"m": "a", "message": f"a{character}b"}, {"m": "a", "message": character})
     assert await client.refusal_codes() == ["bad_message"]
     await other.assert_silent()
 
 
-async def test_case_61_a_lone_surrogate(clients: Clients) -> None:
+@pytest.mark.case(61)
+async def test_a_lone_surrogate_is_replaced(clients: Clients) -> None:
     client, other = await clients.pair()
     # Bots that cut lines by UTF-16 units send these; a browser's `send` does the same to them.
     await client.send_raw('[{"m":"a","message":"hello \\ud83d"},{"m":"a","message":"\\udfb9 bye"}]')
@@ -140,7 +152,8 @@ async def test_case_61_a_lone_surrogate(clients: Clients) -> None:
     assert (await other.expect("a"))["a"] == "\U0001f3b9"
 
 
-async def test_case_63_ids_and_replies(clients: Clients) -> None:
+@pytest.mark.case(63)
+async def test_lines_have_ids_and_replies_name_them(clients: Clients) -> None:
     client, other = await clients.pair()
     for text in ("one", "two"):
         await client.send({"m": "a", "message": text})
@@ -210,7 +223,8 @@ async def test_a_lines_length_is_kept_by_the_mask(clients: Clients) -> None:
     assert (await holder.expect("a"))["a"] == "**** " * 102
 
 
-async def test_case_63_an_answer_to_nothing_is_a_line(clients: Clients) -> None:
+@pytest.mark.case(63)
+async def test_a_reply_to_an_unknown_line_is_an_ordinary_line(clients: Clients) -> None:
     client, other = await clients.pair()
     for reply_to in (None, 5, [], {}, "", "x" * 5000, "\u202e"):
         await client.send({"m": "a", "message": "hi", "reply_to": reply_to})

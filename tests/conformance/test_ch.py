@@ -29,9 +29,8 @@ def ids(people: list[Message]) -> list[str]:
     return sorted(p["_id"] for p in people)
 
 
-async def test_case_23_the_joiner_gets_one_frame(
-    clients: Clients, room: str, preset: Preset
-) -> None:
+@pytest.mark.case(23)
+async def test_the_joiner_gets_one_frame(clients: Clients, room: str, preset: Preset) -> None:
     client = await clients.enter()
     await client.send({"m": "ch", "_id": room})
     ch, history, quota = await client.frame("ch", "c", "nq")
@@ -56,9 +55,8 @@ async def test_case_23_the_joiner_gets_one_frame(
     await client.assert_silent()
 
 
-async def test_case_24_the_quota_comes_with_the_room(
-    clients: Clients, room: str, preset: Preset
-) -> None:
+@pytest.mark.case(24)
+async def test_the_quota_comes_with_the_room(clients: Clients, room: str, preset: Preset) -> None:
     client, other = await clients.enter(), await clients.enter()
     for each, name, quota in [
         (client, room, preset.holder),
@@ -73,7 +71,8 @@ async def test_case_24_the_quota_comes_with_the_room(
         assert preset.quota(ch) == quota
 
 
-async def test_case_25_the_others_get_p(clients: Clients, room: str) -> None:
+@pytest.mark.case(25)
+async def test_the_others_get_p(clients: Clients, room: str) -> None:
     client = await clients.enter(room)
     other = await clients.enter()
     ch = await other.join(room)
@@ -85,14 +84,16 @@ async def test_case_25_the_others_get_p(clients: Clients, room: str) -> None:
     assert ch["ch"]["crown"]["participantId"] == client.id
 
 
-async def test_case_26_settings_of_a_new_room(clients: Clients, room: str) -> None:
+@pytest.mark.case(26)
+async def test_the_first_to_join_sets_the_settings(clients: Clients, room: str) -> None:
     client = await clients.enter()
     wanted = {"visible": False, "chat": True, "color": "#112233", "crownsolo": True}
     ch = await client.join(room, wanted)
     assert ch["ch"]["settings"].items() >= wanted.items()
 
 
-async def test_case_26_further_settings_of_a_new_room(clients: Clients, room: str) -> None:
+@pytest.mark.case(26)
+async def test_the_first_to_join_may_set_further_settings(clients: Clients, room: str) -> None:
     client = await clients.enter()
     wanted = {"color": "#ABCDEF", "color2": "#001122", "limit": 15, "noindex": True}
     ch = await client.join(room, wanted)
@@ -104,7 +105,8 @@ async def test_case_26_further_settings_of_a_new_room(clients: Clients, room: st
     assert settings["visible"] is settings["chat"] is True
 
 
-async def test_case_27_settings_of_a_room_that_is_there_stay(clients: Clients, room: str) -> None:
+@pytest.mark.case(27)
+async def test_joining_an_existing_room_changes_no_settings(clients: Clients, room: str) -> None:
     client = await clients.enter()
     settings = (await client.join(room))["ch"]["settings"]
     other = await clients.enter()
@@ -138,7 +140,8 @@ async def test_case_27_settings_of_a_room_that_is_there_stay(clients: Clients, r
         ("_id", "elsewhere"),
     ],
 )
-async def test_case_28_bad_settings_are_dropped_one_by_one(
+@pytest.mark.case(28)
+async def test_bad_settings_of_a_join_are_dropped_one_by_one(
     clients: Clients, room: str, key: str, value: object
 ) -> None:
     client = await clients.enter()
@@ -149,7 +152,8 @@ async def test_case_28_bad_settings_are_dropped_one_by_one(
 
 
 @pytest.mark.parametrize("settings", [None, 5, "visible", [], [1], True, {}])
-async def test_case_28_a_set_that_is_no_object_is_no_set(
+@pytest.mark.case(28)
+async def test_a_set_that_is_no_object_is_ignored(
     clients: Clients, room: str, settings: object
 ) -> None:
     client = await clients.enter()
@@ -161,7 +165,8 @@ async def test_case_28_a_set_that_is_no_object_is_no_set(
 @pytest.mark.parametrize(
     "name", ["x" * 512, "\U0001f3b9" * 256, "\u0416" * 512, "a b", "/", '"\\', "lobbyist", "Lobby"]
 )
-async def test_case_29_good_names(clients: Clients, name: str) -> None:
+@pytest.mark.case(29)
+async def test_rooms_may_have_these_names(clients: Clients, name: str) -> None:
     assert units(name) <= 512
     ch = await (await clients.enter()).join(name)
     assert ch["ch"]["_id"] == ch["ch"]["id"] == name
@@ -173,7 +178,10 @@ async def test_case_29_good_names(clients: Clients, name: str) -> None:
     ["x" * 513, "\U0001f3b9" * 257, "", " ", "    ", 5, None, True, [], ["a"], {"a": 1}]
     + [f"a{character}b" for character in FORBIDDEN],
 )
-async def test_case_29_bad_names_lead_nowhere(clients: Clients, room: str, name: object) -> None:
+@pytest.mark.case(29)
+async def test_a_join_with_a_bad_name_leads_nowhere(
+    clients: Clients, room: str, name: object
+) -> None:
     client, other = await clients.enter(room), await clients.enter(room)
     await client.received()
     await client.send({"m": "ch", "_id": name})
@@ -181,15 +189,15 @@ async def test_case_29_bad_names_lead_nowhere(clients: Clients, room: str, name:
     await other.assert_silent()
 
 
-async def test_case_29_without_a_name(clients: Clients) -> None:
+@pytest.mark.case(29)
+async def test_a_join_without_a_name_leads_nowhere(clients: Clients) -> None:
     client = await clients.enter()
     await client.send({"m": "ch"})
     assert await client.refusal_codes() == ["bad_room"]
 
 
-async def test_case_30_joining_again_resends_and_changes_nothing(
-    clients: Clients, room: str
-) -> None:
+@pytest.mark.case(30)
+async def test_joining_again_resends_and_changes_nothing(clients: Clients, room: str) -> None:
     client = await clients.enter(room)
     other = await clients.enter(room)
     await client.received()
@@ -203,7 +211,10 @@ async def test_case_30_joining_again_resends_and_changes_nothing(
     await other.assert_silent()
 
 
-async def test_case_31_who_leaves_without_the_crown_is_one_bye(clients: Clients, room: str) -> None:
+@pytest.mark.case(31)
+async def test_a_participant_without_the_crown_who_leaves_is_one_bye(
+    clients: Clients, room: str
+) -> None:
     client, other = await clients.enter(room), await clients.enter(room)
     third = await clients.enter(room)
     await client.received()
@@ -214,7 +225,8 @@ async def test_case_31_who_leaves_without_the_crown_is_one_bye(clients: Clients,
     assert ids((await client.join(room))["ppl"]) == sorted([client.id, other.id])
 
 
-async def test_case_31_who_leaves_with_the_crown_is_one_ch(clients: Clients) -> None:
+@pytest.mark.case(31)
+async def test_a_holder_who_leaves_is_one_ch(clients: Clients) -> None:
     first, second, third = await clients.group(3)
     await first.join(new_room())
     for left in (second, third):
@@ -228,9 +240,8 @@ async def test_case_31_who_leaves_with_the_crown_is_one_ch(clients: Clients) -> 
         )
 
 
-async def test_case_31_a_room_that_was_empty_begins_anew(
-    clients_with: ClientsFactory, room: str
-) -> None:
+@pytest.mark.case(31)
+async def test_a_room_that_was_empty_begins_anew(clients_with: ClientsFactory, room: str) -> None:
     clients = clients_with(**HURRIED)
     client = await clients.enter(room, {"color": "#112233"})
     await client.send({"m": "a", "message": "hello"})
@@ -248,9 +259,8 @@ async def test_case_31_a_room_that_was_empty_begins_anew(
 
 
 @only("net")
-async def test_case_31_an_empty_room_is_there_for_whoever_returns(
-    clients: Clients, room: str
-) -> None:
+@pytest.mark.case(31)
+async def test_an_empty_room_is_there_for_a_user_who_returns(clients: Clients, room: str) -> None:
     client = await clients.enter(room, {"color": "#112233"})
     await client.send({"m": "a", "message": "hello"})
     await client.expect("a")
@@ -262,7 +272,8 @@ async def test_case_31_an_empty_room_is_there_for_whoever_returns(
     assert [line["a"] for line in history["c"]] == ["hello"]
 
 
-async def test_case_31_no_empty_room_is_left_behind(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(31)
+async def test_no_empty_room_remains_for_long(clients_with: ClientsFactory) -> None:
     clients = clients_with(**HURRIED)
     rooms = {new_room() for _ in range(60)}
     for room in rooms:
@@ -295,7 +306,8 @@ async def test_nothing_of_the_old_room_after_the_new_ones_ch(clients: Clients, r
     await other.assert_silent()
 
 
-async def test_case_32_a_second_tab_is_no_second_participant(
+@pytest.mark.case(32)
+async def test_a_second_tab_is_no_second_participant(
     clients_by_address: Clients, room: str
 ) -> None:
     client = await clients_by_address.enter(room, address=new_address())
@@ -317,7 +329,8 @@ async def test_case_32_a_second_tab_is_no_second_participant(
     await other.assert_silent()
 
 
-async def test_case_32_the_last_tab_counts_whichever_it_is(
+@pytest.mark.case(32)
+async def test_a_participant_stays_until_their_last_tab_leaves(
     clients_by_address: Clients, room: str
 ) -> None:
     other = await clients_by_address.enter(room, address=new_address())
@@ -332,7 +345,8 @@ async def test_case_32_the_last_tab_counts_whichever_it_is(
 
 
 @only("quick")
-async def test_case_32_a_second_tab_does_not_shorten_the_stay(
+@pytest.mark.case(32)
+async def test_a_second_tab_does_not_shorten_the_stay(
     clients_by_address: Clients, room: str
 ) -> None:
     first, second, third = [

@@ -20,7 +20,8 @@ async def turned_away(client: Client, room: str) -> None:
     assert {message["ch"]["_id"] for message in heard if message["m"] == "ch"} <= {"test/awkward"}
 
 
-async def test_case_38_a_full_room_takes_nobody(clients: Clients, room: str) -> None:
+@pytest.mark.case(38)
+async def test_a_full_room_takes_nobody_else(clients: Clients, room: str) -> None:
     holder = await clients.enter(room, {"limit": 1})
     other = await clients.enter("test/awkward")
     await turned_away(other, room)
@@ -28,7 +29,8 @@ async def test_case_38_a_full_room_takes_nobody(clients: Clients, room: str) -> 
     assert (await holder.join(room))["ch"]["count"] == 1
 
 
-async def test_case_38_the_last_place_can_be_taken(clients: Clients, room: str) -> None:
+@pytest.mark.case(38)
+async def test_the_last_place_can_be_taken(clients: Clients, room: str) -> None:
     holder = await clients.enter(room, {"limit": 3})
     people = [await clients.enter(room) for _ in range(2)]
     await turned_away(await clients.enter(), room)
@@ -37,7 +39,8 @@ async def test_case_38_the_last_place_can_be_taken(clients: Clients, room: str) 
     assert (await (await clients.enter()).join(room))["ch"]["count"] == 3
 
 
-async def test_case_38_second_tabs_pass(clients_by_address: Clients, room: str) -> None:
+@pytest.mark.case(38)
+async def test_second_tabs_enter_a_full_room(clients_by_address: Clients, room: str) -> None:
     holder = await clients_by_address.enter(room, {"limit": 2}, address=new_address())
     other = await clients_by_address.enter(room, address=new_address())
     for client in (holder, other):
@@ -46,7 +49,8 @@ async def test_case_38_second_tabs_pass(clients_by_address: Clients, room: str) 
     await turned_away(await clients_by_address.enter(address=new_address()), room)
 
 
-async def test_case_38_the_user_of_the_crown_passes(clients_by_address: Clients, room: str) -> None:
+@pytest.mark.case(38)
+async def test_the_holder_enters_a_full_room(clients_by_address: Clients, room: str) -> None:
     holder = await clients_by_address.enter(room, {"limit": 1}, address=new_address())
     other = await clients_by_address.enter(address=new_address())
     await holder.send({"m": "chset", "set": {"limit": 2}})

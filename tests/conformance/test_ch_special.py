@@ -11,9 +11,8 @@ SPECIAL = ["lobby", "test/awkward", "test/abc", "lobby2", "lobby99", "lobbyNaN"]
 
 
 @pytest.mark.parametrize("name", SPECIAL)
-async def test_case_35_36_special_rooms_have_no_crown(
-    clients: Clients, preset: Preset, name: str
-) -> None:
+@pytest.mark.case(35, 36)
+async def test_special_rooms_have_no_crown(clients: Clients, preset: Preset, name: str) -> None:
     client = await clients.enter()
     if name not in preset.lobbies and not name.startswith("test/"):
         ch = await client.join(name)
@@ -44,7 +43,10 @@ async def test_case_35_36_special_rooms_have_no_crown(
     ],
     ids=lambda message: message["m"],
 )
-async def test_case_35_36_nobody_rules_there(clients: Clients, name: str, message: Message) -> None:
+@pytest.mark.case(35, 36)
+async def test_nobody_moderates_special_rooms(
+    clients: Clients, name: str, message: Message
+) -> None:
     other, client = await clients.enter(name), await clients.enter(name)
     await other.received()
     before = (await client.join(name))["ch"]
@@ -58,7 +60,8 @@ async def test_case_35_36_nobody_rules_there(clients: Clients, name: str, messag
     assert (await client.join(name))["ch"] == before
 
 
-async def test_case_36_nobody_is_turned_away_from_a_test_room(clients: Clients) -> None:
+@pytest.mark.case(36)
+async def test_nobody_is_turned_away_from_a_test_room(clients: Clients) -> None:
     name = f"test/{new_room()}"
     people = [await clients.enter(name) for _ in range(25)]
     ch = await people[-1].join(name)
@@ -66,7 +69,8 @@ async def test_case_36_nobody_is_turned_away_from_a_test_room(clients: Clients) 
     assert ch["ch"]["count"] == 25
 
 
-async def test_case_36_leaving_a_special_room_is_one_bye(clients: Clients) -> None:
+@pytest.mark.case(36)
+async def test_leaving_a_special_room_is_one_bye(clients: Clients) -> None:
     name = f"test/{new_room()}"
     first, second = await clients.enter(name), await clients.enter(name)
     await first.join(new_room())
@@ -74,7 +78,8 @@ async def test_case_36_leaving_a_special_room_is_one_bye(clients: Clients) -> No
     assert await second.received() == [{"m": "bye", "p": first.id}]
 
 
-async def test_case_36_an_empty_test_room_keeps_its_history(clients: Clients) -> None:
+@pytest.mark.case(36)
+async def test_an_empty_test_room_keeps_its_history(clients: Clients) -> None:
     name = f"test/{new_room()}"
     client = await clients.enter(name)
     await client.send({"m": "a", "message": "hello"})
@@ -86,7 +91,8 @@ async def test_case_36_an_empty_test_room_keeps_its_history(clients: Clients) ->
 
 
 @only("net")
-async def test_case_34_a_full_lobby_overflows_into_the_next(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(34)
+async def test_a_full_lobby_overflows_into_the_next(clients_with: ClientsFactory) -> None:
     clients = clients_with(**HURRIED)
     people = [await clients.enter() for _ in range(8)]
     lobbies = [(await client.join("lobby"))["ch"] for client in people]
@@ -107,7 +113,8 @@ async def test_case_34_a_full_lobby_overflows_into_the_next(clients_with: Client
 
 
 @only("net")
-async def test_case_34_a_lobby_has_twenty_places(clients: Clients) -> None:
+@pytest.mark.case(34)
+async def test_a_lobby_takes_twenty_people(clients: Clients) -> None:
     found: Message = {"_id": "lobby"}
     while found["_id"] == "lobby":
         last = found
@@ -117,7 +124,8 @@ async def test_case_34_a_lobby_has_twenty_places(clients: Clients) -> None:
 
 
 @only("net")
-async def test_case_34_a_second_tab_needs_no_place(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(34)
+async def test_a_second_tab_needs_no_place_in_a_full_lobby(clients_with: ClientsFactory) -> None:
     clients = clients_with(**HURRIED, NODE_ENV="production")
     people = [await clients.enter("lobby", address=new_address()) for _ in range(3)]
     tab = await clients.tab(people[1])
@@ -126,14 +134,16 @@ async def test_case_34_a_second_tab_needs_no_place(clients_with: ClientsFactory)
 
 
 @only("quick")
-async def test_case_34_the_lobby_takes_everybody(clients: Clients) -> None:
+@pytest.mark.case(34)
+async def test_a_lobby_without_a_limit_takes_everybody(clients: Clients) -> None:
     people = [await clients.enter("lobby") for _ in range(25)]
     ch = await people[-1].join("lobby")
     assert (ch["ch"]["_id"], ch["ch"]["count"]) == ("lobby", 25)
 
 
 @only("net")
-async def test_case_37_the_back_door_leads_into_a_full_lobby(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(37)
+async def test_the_back_door_leads_into_a_full_lobby(clients_with: ClientsFactory) -> None:
     clients = clients_with(**HURRIED)
     for _ in range(3):
         await clients.enter("lobby")
@@ -142,14 +152,16 @@ async def test_case_37_the_back_door_leads_into_a_full_lobby(clients_with: Clien
 
 
 @only("quick")
-async def test_case_37_the_back_door_is_a_room_like_others(clients: Clients) -> None:
+@pytest.mark.case(37)
+async def test_the_back_door_is_an_ordinary_room(clients: Clients) -> None:
     client = await clients.enter()
     ch = await client.join("lolwutsecretlobbybackdoor")
     assert ch["ch"]["_id"] == "lolwutsecretlobbybackdoor"
     assert ch["ch"]["crown"]["participantId"] == client.id
 
 
-async def test_case_36_of_the_empty_test_rooms_the_last_ones_are_kept(
+@pytest.mark.case(36)
+async def test_of_the_empty_test_rooms_the_latest_remain(
     clients_with: ClientsFactory,
 ) -> None:
     clients = clients_with(**HURRIED)

@@ -36,7 +36,8 @@ async def drop(holder: Client, *others: Client) -> Message:
     return found
 
 
-async def test_case_44_giving_it_to_somebody(clients: Clients) -> None:
+@pytest.mark.case(44)
+async def test_the_holder_gives_the_crown_to_a_participant(clients: Clients) -> None:
     holder, other, third = await clients.group(3)
     await holder.send({"m": "chown", "id": other.id})
     for client in (holder, other, third):
@@ -55,7 +56,8 @@ async def test_case_44_giving_it_to_somebody(clients: Clients) -> None:
     assert (await third.expect("ch"))["ch"]["crown"]["participantId"] == third.id
 
 
-async def test_case_44_giving_it_to_the_holder_changes_nothing(clients: Clients) -> None:
+@pytest.mark.case(44)
+async def test_giving_the_crown_to_the_holder_changes_nothing(clients: Clients) -> None:
     holder, other = await clients.pair()
     before = await crown(holder)
     await holder.send({"m": "chown", "id": holder.id})
@@ -64,7 +66,8 @@ async def test_case_44_giving_it_to_the_holder_changes_nothing(clients: Clients)
     assert (await crown(holder))["participantId"] == before["participantId"]
 
 
-async def test_case_45_dropping_it(clients: Clients) -> None:
+@pytest.mark.case(45)
+async def test_the_holder_drops_the_crown(clients: Clients) -> None:
     holder, other = await clients.pair()
     await holder.send({"m": "m", "x": "30.50", "y": 40}, {"m": "chown"})
     for client in (holder, other):
@@ -89,7 +92,8 @@ async def drop_again(holder: Client, other: Client) -> None:
     await holder.assert_silent()
 
 
-async def test_case_46_others_wait(clients: Clients) -> None:
+@pytest.mark.case(46)
+async def test_others_may_not_take_a_fresh_crown(clients: Clients) -> None:
     holder, other, third = await clients.group(3)
     await drop(holder, other, third)
     await other.send({"m": "chown", "id": other.id})
@@ -102,7 +106,8 @@ async def test_case_46_others_wait(clients: Clients) -> None:
     assert "participantId" not in await crown(third)
 
 
-async def test_case_46_and_may_take_it_after_a_while(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(46)
+async def test_others_may_take_a_dropped_crown_after_a_while(clients_with: ClientsFactory) -> None:
     holder, other, third = await clients_with(**HURRIED).group(3)
     dropped = await drop(holder, other, third)
     await asyncio.sleep(0.5)
@@ -113,7 +118,10 @@ async def test_case_46_and_may_take_it_after_a_while(clients_with: ClientsFactor
         assert taken["time"] >= dropped["time"]
 
 
-async def test_case_46_whoever_may_take_it_may_give_it(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(46)
+async def test_a_participant_who_may_take_the_crown_may_give_it_away(
+    clients_with: ClientsFactory,
+) -> None:
     holder, other, third = await clients_with(**HURRIED).group(3)
     await drop(holder, other, third)
     await asyncio.sleep(0.5)
@@ -121,7 +129,8 @@ async def test_case_46_whoever_may_take_it_may_give_it(clients_with: ClientsFact
     assert (await holder.expect("ch"))["ch"]["crown"]["participantId"] == third.id
 
 
-async def test_case_46_a_newcomer_waits_too(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(46)
+async def test_a_newcomer_may_not_take_a_fresh_crown(clients_with: ClientsFactory) -> None:
     clients = clients_with(**HURRIED)
     holder, other = await clients.pair()
     await drop(holder, other)
@@ -137,7 +146,8 @@ async def test_case_46_a_newcomer_waits_too(clients_with: ClientsFactory) -> Non
     assert (await holder.expect("ch"))["ch"]["crown"]["participantId"] == newcomer.id
 
 
-async def test_case_47_the_last_holder_takes_it_back_at_once(clients: Clients) -> None:
+@pytest.mark.case(47)
+async def test_the_last_holder_takes_a_dropped_crown_back_at_once(clients: Clients) -> None:
     holder, other = await clients.pair()
     await drop(holder, other)
     await holder.send({"m": "chown", "id": holder.id})
@@ -145,7 +155,8 @@ async def test_case_47_the_last_holder_takes_it_back_at_once(clients: Clients) -
         assert (await client.expect("ch"))["ch"]["crown"]["participantId"] == holder.id
 
 
-async def test_case_47_or_hands_it_on_from_the_floor(clients: Clients) -> None:
+@pytest.mark.case(47)
+async def test_the_last_holder_gives_a_dropped_crown_to_another(clients: Clients) -> None:
     holder, other = await clients.pair()
     await drop(holder, other)
     await holder.send({"m": "chown", "id": other.id})
@@ -156,7 +167,8 @@ NOBODY = ["nonexistent", "0" * 24, "", None, 5, True, [], {}]
 
 
 @pytest.mark.parametrize("who", NOBODY)
-async def test_case_49_an_unknown_id_of_the_holder_drops_it(clients: Clients, who: object) -> None:
+@pytest.mark.case(49)
+async def test_the_holder_drops_the_crown_by_an_unknown_id(clients: Clients, who: object) -> None:
     holder, other = await clients.pair()
     await holder.send({"m": "chown", "id": who})
     for client in (holder, other):
@@ -166,7 +178,10 @@ async def test_case_49_an_unknown_id_of_the_holder_drops_it(clients: Clients, wh
 
 
 @pytest.mark.parametrize("who", NOBODY)
-async def test_case_49_of_a_stranger_it_does_nothing(clients: Clients, who: object) -> None:
+@pytest.mark.case(49)
+async def test_a_chown_of_a_participant_without_the_crown_does_nothing(
+    clients: Clients, who: object
+) -> None:
     holder, other = await clients.pair()
     await other.send({"m": "chown", "id": who})
     assert await other.refusal_codes() == (
@@ -176,7 +191,8 @@ async def test_case_49_of_a_stranger_it_does_nothing(clients: Clients, who: obje
     assert (await crown(holder))["participantId"] == holder.id
 
 
-async def test_case_49_what_is_no_id_costs_nothing(clients: Clients) -> None:
+@pytest.mark.case(49)
+async def test_a_chown_with_a_malformed_id_does_not_count_for_the_rate(clients: Clients) -> None:
     _, other = await clients.pair()
     await other.send(*[{"m": "chown", "id": 5}] * 30)
     assert await other.refusal_codes() == ["bad_id"]
@@ -184,7 +200,10 @@ async def test_case_49_what_is_no_id_costs_nothing(clients: Clients) -> None:
     await other.assert_silent()
 
 
-async def test_case_49_nor_may_a_stranger_take_or_give_it(clients: Clients) -> None:
+@pytest.mark.case(49)
+async def test_participants_may_neither_take_nor_give_the_crown_of_another(
+    clients: Clients,
+) -> None:
     holder, other, third = await clients.group(3)
     for who in (other.id, third.id, holder.id):
         await other.send({"m": "chown", "id": who})
@@ -194,7 +213,8 @@ async def test_case_49_nor_may_a_stranger_take_or_give_it(clients: Clients) -> N
     assert (await crown(holder))["participantId"] == holder.id
 
 
-async def test_case_50_it_never_goes_to_another_room(clients: Clients) -> None:
+@pytest.mark.case(50)
+async def test_the_crown_never_goes_to_another_room(clients: Clients) -> None:
     holder, other = await clients.pair()
     _, stranger = await clients.pair()
     # A stranger may not take the crown of a room he is not in.
@@ -208,7 +228,8 @@ async def test_case_50_it_never_goes_to_another_room(clients: Clients) -> None:
     await stranger.assert_silent()
 
 
-async def test_case_51_the_owner_takes_it_whenever_he_likes(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(51)
+async def test_the_owner_takes_the_crown_at_any_time(clients_with: ClientsFactory) -> None:
     clients = clients_with()
     holder, owner, other = await clients.group(3)
     admin = await clients.enter(token=clients.server.tokens["admin"])
@@ -242,7 +263,8 @@ async def test_the_crown_belongs_to_the_user_not_to_the_tab(
 
 
 @only("net")
-async def test_case_48_the_crown_of_a_room_that_lingers_waits_too(clients: Clients) -> None:
+@pytest.mark.case(48)
+async def test_the_crown_of_an_empty_room_that_remains_waits_too(clients: Clients) -> None:
     holder = await clients.enter(new_room())
     await holder.leave()
     newcomer = await clients.enter()

@@ -26,7 +26,8 @@ async def go(client: Client, how: str) -> None:
 
 @only("quick")
 @WAYS
-async def test_case_48_it_passes_to_the_one_who_has_been_there_longest(
+@pytest.mark.case(48)
+async def test_the_crown_passes_to_the_participant_with_the_longest_stay(
     clients: Clients, how: str
 ) -> None:
     first, second, third = await clients.group(3)
@@ -39,7 +40,8 @@ async def test_case_48_it_passes_to_the_one_who_has_been_there_longest(
 
 
 @only("quick")
-async def test_case_48_a_stay_begins_with_the_last_coming(clients: Clients) -> None:
+@pytest.mark.case(48)
+async def test_the_longest_stay_counts_from_the_last_join(clients: Clients) -> None:
     first, second, third = await clients.group(3)
     room = first.room
     # The second's stay begins anew, so the third has been there longest.
@@ -54,7 +56,8 @@ async def test_case_48_a_stay_begins_with_the_last_coming(clients: Clients) -> N
 
 
 @only("quick")
-async def test_case_48_it_passes_on_until_the_room_is_empty(clients: Clients) -> None:
+@pytest.mark.case(48)
+async def test_the_crown_passes_on_until_the_room_is_empty(clients: Clients) -> None:
     people = await clients.group(4)
     while len(people) > 1:
         await people.pop(0).leave()
@@ -65,7 +68,8 @@ async def test_case_48_it_passes_on_until_the_room_is_empty(clients: Clients) ->
 
 
 @only("quick")
-async def test_case_48_a_dropped_crown_stays_where_it_lies(clients: Clients) -> None:
+@pytest.mark.case(48)
+async def test_a_dropped_crown_stays_when_its_last_holder_leaves(clients: Clients) -> None:
     holder, other, third = await clients.group(3)
     await holder.send({"m": "chown"})
     for client in (other, third):
@@ -80,7 +84,8 @@ async def test_case_48_a_dropped_crown_stays_where_it_lies(clients: Clients) -> 
 
 @only("net")
 @WAYS
-async def test_case_48_it_falls(clients: Clients, how: str) -> None:
+@pytest.mark.case(48)
+async def test_the_crown_is_free_when_the_holder_leaves(clients: Clients, how: str) -> None:
     first, second, third = await clients.group(3)
     await first.send({"m": "m", "x": 30, "y": 40})
     for left in (second, third):
@@ -101,7 +106,8 @@ async def test_case_48_it_falls(clients: Clients, how: str) -> None:
 
 
 @only("net")
-async def test_case_48_who_comes_back_in_time_has_it_again(
+@pytest.mark.case(48)
+async def test_a_holder_who_returns_in_time_has_the_crown_again(
     clients_by_address: Clients, room: str
 ) -> None:
     holder, other = [await clients_by_address.enter(room, address=new_address()) for _ in range(2)]
@@ -118,7 +124,8 @@ async def test_case_48_who_comes_back_in_time_has_it_again(
 
 
 @only("net")
-async def test_case_48_also_alone_as_long_as_the_room_lives(
+@pytest.mark.case(48)
+async def test_the_crown_waits_in_an_empty_room_that_remains(
     clients_by_address: Clients, room: str
 ) -> None:
     holder = await clients_by_address.enter(room, {"color": "#112233"}, address=new_address())
@@ -129,7 +136,10 @@ async def test_case_48_also_alone_as_long_as_the_room_lives(
 
 
 @only("net")
-async def test_case_48_others_may_take_it_after_a_while(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(48)
+async def test_others_may_take_a_crown_that_is_free_after_a_while(
+    clients_with: ClientsFactory,
+) -> None:
     holder, other = await clients_with(**HURRIED).pair()
     await holder.leave()
     await other.expect("ch")
@@ -139,7 +149,8 @@ async def test_case_48_others_may_take_it_after_a_while(clients_with: ClientsFac
 
 
 @only("net")
-async def test_case_48_then_it_is_not_the_last_holders_any_more(
+@pytest.mark.case(48)
+async def test_a_crown_that_another_took_does_not_return(
     clients_with: ClientsFactory, room: str
 ) -> None:
     clients_by_address = clients_with(**HURRIED, NODE_ENV="production")
@@ -153,7 +164,10 @@ async def test_case_48_then_it_is_not_the_last_holders_any_more(
     assert (await again.join(room))["ch"]["crown"]["participantId"] == other.id
 
 
-async def test_case_48_a_tab_that_stays_keeps_it(clients_by_address: Clients, room: str) -> None:
+@pytest.mark.case(48)
+async def test_a_holder_with_another_tab_keeps_the_crown(
+    clients_by_address: Clients, room: str
+) -> None:
     holder, other = [await clients_by_address.enter(room, address=new_address()) for _ in range(2)]
     tab = await clients_by_address.tab(holder, room)
     await holder.leave()

@@ -33,7 +33,8 @@ async def three(clients_by_address: Clients, room: str) -> tuple[Client, Client,
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
-async def test_case_48_who_reloads_the_page_has_it_again(
+@pytest.mark.case(48)
+async def test_a_holder_who_reloads_the_page_has_the_crown_again(
     clients_by_address: Clients, room: str, how: str
 ) -> None:
     holder, heir, other = await three(clients_by_address, room)
@@ -66,7 +67,10 @@ QUOTAS = {
 }
 
 
-async def test_case_44_both_are_told_their_quota(clients_with: ClientsFactory, room: str) -> None:
+@pytest.mark.case(44)
+async def test_both_get_their_quota_when_the_crown_returns(
+    clients_with: ClientsFactory, room: str
+) -> None:
     holder, heir, other = await three(clients_with(**QUOTAS), room)
     await holder.leave()
     assert (await heir.expect("nq"))["allowance"] == 900
@@ -79,7 +83,8 @@ async def test_case_44_both_are_told_their_quota(clients_with: ClientsFactory, r
     assert [m["m"] for m in await other.received()] == ["ch", "ch"]
 
 
-async def test_case_48_whoever_goes_elsewhere_does_not(
+@pytest.mark.case(48)
+async def test_a_holder_who_goes_to_another_room_loses_the_crown(
     clients_with: ClientsFactory, room: str
 ) -> None:
     holder, heir, _ = await three(
@@ -90,7 +95,10 @@ async def test_case_48_whoever_goes_elsewhere_does_not(
     assert crowns([await holder.join(room)]) == [heir.id]
 
 
-async def test_case_48_nor_who_comes_too_late(clients_with: ClientsFactory, room: str) -> None:
+@pytest.mark.case(48)
+async def test_a_holder_who_returns_too_late_does_not_get_the_crown(
+    clients_with: ClientsFactory, room: str
+) -> None:
     rules = {"CROWN_ON_LEAVE": "passes", "CROWN_RETURN_MS": "300", "NODE_ENV": "production"}
     clients_by_address = clients_with(**rules)
     holder, heir, _ = await three(clients_by_address, room)
@@ -101,7 +109,10 @@ async def test_case_48_nor_who_comes_too_late(clients_with: ClientsFactory, room
     assert crowns([await again.join(room)]) == [heir.id]
 
 
-async def test_case_48_it_can_be_switched_off(clients_with: ClientsFactory, room: str) -> None:
+@pytest.mark.case(48)
+async def test_the_return_of_the_crown_can_be_switched_off(
+    clients_with: ClientsFactory, room: str
+) -> None:
     rules = {"CROWN_ON_LEAVE": "passes", "CROWN_RETURN_MS": "0", "NODE_ENV": "production"}
     clients_by_address = clients_with(**rules)
     holder, heir, _ = await three(clients_by_address, room)
@@ -113,7 +124,8 @@ async def test_case_48_it_can_be_switched_off(clients_with: ClientsFactory, room
 
 @only("quick")
 @pytest.mark.parametrize("deed", ["gives", "drops"])
-async def test_case_48_what_the_heir_does_with_it_stays(
+@pytest.mark.case(48)
+async def test_what_the_next_holder_does_stays_when_the_crown_returns(
     clients_by_address: Clients, room: str, deed: str
 ) -> None:
     holder, heir, other = await three(clients_by_address, room)
@@ -128,7 +140,8 @@ async def test_case_48_what_the_heir_does_with_it_stays(
 
 @only("quick")
 @pytest.mark.parametrize("is_first_back_first", [True, False])
-async def test_case_48_of_two_who_return_the_first_holder_has_it(
+@pytest.mark.case(48)
+async def test_of_two_holders_who_return_the_first_gets_the_crown(
     clients_by_address: Clients, room: str, is_first_back_first: bool
 ) -> None:
     first, second, third = await three(clients_by_address, room)
@@ -144,7 +157,8 @@ async def test_case_48_of_two_who_return_the_first_holder_has_it(
 
 @only("quick")
 @pytest.mark.parametrize("ms", [0, 60_000])
-async def test_case_78_whoever_is_thrown_out_does_not(
+@pytest.mark.case(78)
+async def test_a_banned_holder_does_not_get_the_crown_back(
     clients_by_address: Clients, room: str, ms: int
 ) -> None:
     holder, heir, other = await three(clients_by_address, room)
@@ -160,7 +174,8 @@ async def test_case_78_whoever_is_thrown_out_does_not(
 
 @only("quick")
 @pytest.mark.parametrize("ms", [0, 60_000])
-async def test_case_79_nor_who_is_banned_while_away(
+@pytest.mark.case(79)
+async def test_a_holder_banned_while_away_does_not_get_the_crown_back(
     clients_by_address: Clients, room: str, ms: int
 ) -> None:
     holder, heir, other = await three(clients_by_address, room)
@@ -175,7 +190,8 @@ async def test_case_79_nor_who_is_banned_while_away(
     assert crowns([await again.join(room)]) == [heir.id]
 
 
-async def test_case_32_with_another_tab_there_nothing_happens(
+@pytest.mark.case(32)
+async def test_the_crown_stays_while_the_holder_has_another_tab(
     clients_by_address: Clients, room: str
 ) -> None:
     holder, heir, other = await three(clients_by_address, room)
@@ -189,7 +205,8 @@ async def test_case_32_with_another_tab_there_nothing_happens(
     assert crowns([await other.join(room)]) == [holder.id]
 
 
-async def test_case_37_there_is_none_in_the_lobby(clients_by_address: Clients) -> None:
+@pytest.mark.case(37)
+async def test_special_rooms_have_no_crown_to_return(clients_by_address: Clients) -> None:
     room = f"test/{new_room()}"
     holder, heir, _ = await three(clients_by_address, room)
     await holder.leave()
@@ -200,7 +217,8 @@ async def test_case_37_there_is_none_in_the_lobby(clients_by_address: Clients) -
 
 
 @only("net")
-async def test_case_48_it_is_not_owed_where_another_took_it(
+@pytest.mark.case(48)
+async def test_the_crown_does_not_return_after_another_took_it(
     clients_with: ClientsFactory, room: str
 ) -> None:
     clients_by_address = clients_with(**HURRIED, NODE_ENV="production")

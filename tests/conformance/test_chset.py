@@ -16,7 +16,8 @@ async def settings_of(client: Client) -> Message:
     return settings
 
 
-async def test_case_39_everybody_is_told_the_whole_room(clients: Clients) -> None:
+@pytest.mark.case(39)
+async def test_everybody_gets_the_whole_room_after_a_change(clients: Clients) -> None:
     holder, other = await clients.pair({"color2": "#001122", "limit": 15})
     before = await settings_of(holder)
     await holder.send({"m": "chset", "set": {"color": "#00ff00"}})
@@ -35,7 +36,8 @@ async def test_case_39_everybody_is_told_the_whole_room(clients: Clients) -> Non
     assert await settings_of(other) == expected
 
 
-async def test_case_39_color2_is_deleted_by_leaving_it_out(clients: Clients) -> None:
+@pytest.mark.case(39)
+async def test_color2_is_deleted_by_leaving_it_out(clients: Clients) -> None:
     holder, _ = await clients.pair()
     for change, color2 in [
         ({"color2": "#001122"}, "#001122"),
@@ -64,7 +66,8 @@ GOOD: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("key", "value"), GOOD)
-async def test_case_39_each_setting(clients: Clients, key: str, value: Any) -> None:
+@pytest.mark.case(39)
+async def test_the_holder_can_change_each_setting(clients: Clients, key: str, value: Any) -> None:
     holder, other = await clients.pair()
     await holder.send({"m": "chset", "set": {key: value}})
     heard = (await other.expect("ch"))["ch"]["settings"][key]
@@ -72,14 +75,16 @@ async def test_case_39_each_setting(clients: Clients, key: str, value: Any) -> N
     assert isinstance(heard, bool) is isinstance(value, bool)
 
 
-async def test_case_39_the_whole_object_with_changes_mixed_in(clients: Clients) -> None:
+@pytest.mark.case(39)
+async def test_clients_may_send_the_whole_settings_with_changes(clients: Clients) -> None:
     holder, other = await clients.pair({"limit": 15, "color2": "#001122"})
     known = await settings_of(holder)
     await holder.send({"m": "chset", "set": known | {"lobby": False, "chat": False}})
     assert (await other.expect("ch"))["ch"]["settings"] == known | {"chat": False}
 
 
-async def test_case_40_others_change_nothing(clients: Clients) -> None:
+@pytest.mark.case(40)
+async def test_participants_without_the_crown_change_no_settings(clients: Clients) -> None:
     holder, other = await clients.pair()
     before = await settings_of(holder)
     await other.send({"m": "chset", "set": {"color": "#00ff00"}})
@@ -88,7 +93,8 @@ async def test_case_40_others_change_nothing(clients: Clients) -> None:
     assert await settings_of(holder) == before
 
 
-async def test_case_40_nor_does_who_dropped_the_crown(clients: Clients) -> None:
+@pytest.mark.case(40)
+async def test_a_holder_who_dropped_the_crown_changes_no_settings(clients: Clients) -> None:
     holder, other = await clients.pair()
     before = await settings_of(holder)
     await holder.send({"m": "chown"})
@@ -100,7 +106,8 @@ async def test_case_40_nor_does_who_dropped_the_crown(clients: Clients) -> None:
     assert await settings_of(holder) == before
 
 
-async def test_case_40_nor_somebody_in_no_room(clients: Clients) -> None:
+@pytest.mark.case(40)
+async def test_a_client_in_no_room_changes_no_settings(clients: Clients) -> None:
     client = await clients.enter()
     await client.send({"m": "chset", "set": {"color": "#00ff00"}})
     await client.assert_ignored()
@@ -109,7 +116,8 @@ async def test_case_40_nor_somebody_in_no_room(clients: Clients) -> None:
 @pytest.mark.parametrize(
     "value", ["null", "5", "{}", "[]", '"visible"', "true", '[{"chat":false}]']
 )
-async def test_case_41_a_set_that_says_nothing(clients: Clients, value: str) -> None:
+@pytest.mark.case(41)
+async def test_a_set_without_settings_changes_nothing(clients: Clients, value: str) -> None:
     holder, other = await clients.pair({"color2": "#001122"})
     before = await settings_of(holder)
     await holder.send_raw('[{"m":"chset","set":' + value + "}]")
@@ -118,7 +126,8 @@ async def test_case_41_a_set_that_says_nothing(clients: Clients, value: str) -> 
     assert await settings_of(holder) == before
 
 
-async def test_case_41_no_set_at_all(clients: Clients) -> None:
+@pytest.mark.case(41)
+async def test_a_chset_without_a_set_changes_nothing(clients: Clients) -> None:
     holder, other = await clients.pair()
     await holder.send({"m": "chset"})
     assert await holder.refusal_codes() == ["bad_settings"]
@@ -126,9 +135,8 @@ async def test_case_41_no_set_at_all(clients: Clients) -> None:
 
 
 @pytest.mark.parametrize(("value", "limit"), [("15", 15), ("0", 0), ("99", 99), (15.0, 15)])
-async def test_case_42_numeric_strings_for_limit(
-    clients: Clients, value: object, limit: int
-) -> None:
+@pytest.mark.case(42)
+async def test_numeric_strings_are_limits(clients: Clients, value: object, limit: int) -> None:
     holder, other = await clients.pair({"limit": 50})
     await holder.send({"m": "chset", "set": {"limit": value}})
     await holder.received()
@@ -175,7 +183,8 @@ BAD: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("key", "value"), BAD)
-async def test_case_42_bad_keys_are_dropped_one_by_one(
+@pytest.mark.case(42)
+async def test_bad_settings_of_a_change_are_dropped_one_by_one(
     clients: Clients, key: str, value: object
 ) -> None:
     holder, other = await clients.pair({"limit": 50})
@@ -192,7 +201,8 @@ async def test_case_42_bad_keys_are_dropped_one_by_one(
 
 @pytest.mark.parametrize("nothing", ["", None])
 @pytest.mark.parametrize("key", ["limit", "minOnlineTime", "slowMode", "noteQuota", "color2"])
-async def test_case_42_an_empty_value_takes_a_setting_away(
+@pytest.mark.case(42)
+async def test_an_empty_value_removes_a_setting(
     clients: Clients, key: str, nothing: object
 ) -> None:
     value = {"color2": "#001122", "minOnlineTime": 0}.get(key, 50)
@@ -237,7 +247,8 @@ async def test_a_dialog_changes_no_room_to_what_another_was(clients: Clients) ->
     assert (await strict.expect("ch"))["ch"]["settings"] == before
 
 
-async def test_case_42_a_huge_set(clients: Clients) -> None:
+@pytest.mark.case(42)
+async def test_of_a_huge_set_only_the_valid_settings_count(clients: Clients) -> None:
     holder, other = await clients.pair()
     junk = {f"key {number}": number for number in range(3000)}
     await holder.send({"m": "chset", "set": junk | {"limit": "15"}})
@@ -247,7 +258,8 @@ async def test_case_42_a_huge_set(clients: Clients) -> None:
     assert len(json.dumps(ch)) < 2000
 
 
-async def test_case_43_a_hidden_room_is_not_listed(clients: Clients) -> None:
+@pytest.mark.case(43)
+async def test_a_hidden_room_is_not_listed(clients: Clients) -> None:
     holder, _ = await clients.pair()
     for is_visible in (False, True):
         await holder.send({"m": "chset", "set": {"visible": is_visible}})

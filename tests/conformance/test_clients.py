@@ -10,6 +10,7 @@ import asyncio
 import random
 from urllib.request import urlopen
 
+import pytest
 from websockets.asyncio.client import connect
 
 from support.client_model import ClientModel
@@ -37,7 +38,8 @@ async def arrive(clients: Clients, room: str, settings: Message, address: str) -
     return client
 
 
-async def test_case_82_an_evening_of_classic_clients(
+@pytest.mark.case(82)
+async def test_an_evening_of_classic_clients(
     server_by_address: Server, clients_by_address: Clients
 ) -> None:
     page = await asyncio.to_thread(lambda: urlopen(server_by_address.url + "/some%20room").read())  # noqa: S310
@@ -72,7 +74,8 @@ async def test_case_82_an_evening_of_classic_clients(
     assert bea.id in books(bea).ppl
 
 
-async def test_case_83_who_says_hi_before_it_hears_anything(server_by_address: Server) -> None:
+@pytest.mark.case(83)
+async def test_clients_may_send_hi_before_anything_arrives(server_by_address: Server) -> None:
     async with connect(server_by_address.ws_url, proxy=None, compression=None) as connection:
         client = Client(connection, None, server_by_address.preset)
         await client.send({"m": "hi", "token": None, "login": None})
@@ -80,7 +83,8 @@ async def test_case_83_who_says_hi_before_it_hears_anything(server_by_address: S
         assert (await client.join("test/awkward"))["ch"]["_id"] == "test/awkward"
 
 
-async def test_case_84_who_says_hi_only_when_asked(clients_by_address: Clients) -> None:
+@pytest.mark.case(84)
+async def test_clients_may_send_hi_only_after_b(clients_by_address: Clients) -> None:
     client = await clients_by_address.open(path="/")
     (asked,) = client.log
     assert asked["m"] == "b"
@@ -90,7 +94,10 @@ async def test_case_84_who_says_hi_only_when_asked(clients_by_address: Clients) 
     assert (await client.join("test/awkward"))["ch"]["_id"] == "test/awkward"
 
 
-async def test_case_85_what_the_other_sites_page_relies_on(clients_by_address: Clients) -> None:
+@pytest.mark.case(85)
+async def test_the_page_of_the_other_site_finds_what_it_relies_on(
+    clients_by_address: Clients,
+) -> None:
     room = new_room()
     client = await clients_by_address.open(path="/?c=room")
     await client.send({"m": "hi", "x": 1, "y": 1, "token": "none", "code": "ok"})
@@ -112,7 +119,8 @@ async def test_case_85_what_the_other_sites_page_relies_on(clients_by_address: C
     await client.assert_silent("custom")
 
 
-async def test_case_86_all_are_back_after_a_restart(restartable_server: Server) -> None:
+@pytest.mark.case(86)
+async def test_all_clients_are_back_after_a_restart(restartable_server: Server) -> None:
     rooms = {new_room(): f"#1122{number:02x}" for number in range(4)}
     async with Clients(restartable_server) as clients_by_address:
         people: list[Client] = []

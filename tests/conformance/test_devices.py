@@ -18,7 +18,8 @@ LIST = [{"type": "input", "manufacturer": "x", "name": "keys", "version": "1", "
         {"m": "devices"},
     ],
 )
-async def test_case_17_no_reply_before_hi_and_after_it(
+@pytest.mark.case(17)
+async def test_devices_gets_no_reply_before_hi_or_after_it(
     clients: Clients, room: str, message: Message
 ) -> None:
     other = await clients.enter(room)

@@ -19,7 +19,8 @@ async def history(client: Client) -> list[Message]:
     return lines
 
 
-async def test_case_64_the_two_of_them_hear_it(clients: Clients) -> None:
+@pytest.mark.case(64)
+async def test_a_dm_reaches_both_parties(clients: Clients) -> None:
     holder, sender, recipient = await clients.group(3)
     await sender.send({"m": "dm", "_id": recipient.id, "message": "psst"})
     (line,) = await sender.received()
@@ -34,7 +35,10 @@ async def test_case_64_the_two_of_them_hear_it(clients: Clients) -> None:
     await holder.assert_silent()
 
 
-async def test_case_64_only_they_see_it_later(clients_by_address: Clients, room: str) -> None:
+@pytest.mark.case(64)
+async def test_only_both_of_them_see_a_dm_in_the_history(
+    clients_by_address: Clients, room: str
+) -> None:
     people = [await clients_by_address.enter(room, address=new_address()) for _ in range(3)]
     for client in people:
         await client.received()
@@ -56,7 +60,10 @@ async def test_case_64_only_they_see_it_later(clients_by_address: Clients, room:
         assert kinds["one"] == "a"
 
 
-async def test_case_64_all_their_tabs_in_the_room(clients_by_address: Clients, room: str) -> None:
+@pytest.mark.case(64)
+async def test_all_tabs_of_both_in_the_room_receive_it(
+    clients_by_address: Clients, room: str
+) -> None:
     sender, recipient = [
         await clients_by_address.enter(room, address=new_address()) for _ in range(2)
     ]
@@ -70,7 +77,8 @@ async def test_case_64_all_their_tabs_in_the_room(clients_by_address: Clients, r
     await elsewhere.assert_silent()
 
 
-async def test_case_64_replies(clients: Clients) -> None:
+@pytest.mark.case(64)
+async def test_a_dm_can_be_a_reply(clients: Clients) -> None:
     sender, recipient = await clients.pair()
     await sender.send({"m": "dm", "_id": recipient.id, "message": "one"})
     one = await recipient.expect("dm")
@@ -84,7 +92,8 @@ async def test_case_64_replies(clients: Clients) -> None:
     assert "r" not in await sender.expect("dm")
 
 
-async def test_case_64_nobody_outside_the_room(clients: Clients) -> None:
+@pytest.mark.case(64)
+async def test_a_dm_reaches_nobody_outside_the_room(clients: Clients) -> None:
     sender, other = await clients.pair()
     stranger = await clients.enter(new_room())
     for who in (stranger.id, "nobody", "0" * 24):
@@ -95,7 +104,8 @@ async def test_case_64_nobody_outside_the_room(clients: Clients) -> None:
     assert await history(other) == []
 
 
-async def test_case_64_not_where_chat_is_off(clients: Clients) -> None:
+@pytest.mark.case(64)
+async def test_there_are_no_dms_where_chat_is_off(clients: Clients) -> None:
     sender, recipient = await clients.pair({"chat": False})
     await sender.send({"m": "dm", "_id": recipient.id, "message": "psst"})
     await sender.refusal()
@@ -103,7 +113,8 @@ async def test_case_64_not_where_chat_is_off(clients: Clients) -> None:
 
 
 @pytest.mark.parametrize("text", ["x" * 512, "\U0001f3b9" * 256, " a ", "<b>", "\u0416"])
-async def test_case_64_good_lines(clients: Clients, text: str) -> None:
+@pytest.mark.case(64)
+async def test_proper_private_lines_are_passed_on(clients: Clients, text: str) -> None:
     sender, recipient = await clients.pair()
     await sender.send({"m": "dm", "_id": recipient.id, "message": text})
     assert (await recipient.expect("dm"))["a"] == text
@@ -114,7 +125,8 @@ async def test_case_64_good_lines(clients: Clients, text: str) -> None:
     ["x" * 513, "\U0001f3b9" * 257, "", "  ", 5, None, True, ["x"], {"a": "x"}]
     + [f"a{character}b" for character in FORBIDDEN],
 )
-async def test_case_64_bad_lines(clients: Clients, text: object) -> None:
+@pytest.mark.case(64)
+async def test_bad_private_lines_are_refused(clients: Clients, text: object) -> None:
     sender, recipient = await clients.pair()
     await sender.send({"m": "dm", "_id": recipient.id, "message": text})
     assert await sender.refusal_codes() == ["bad_message"]
@@ -122,7 +134,8 @@ async def test_case_64_bad_lines(clients: Clients, text: object) -> None:
 
 
 @pytest.mark.parametrize("who", [None, 5, True, [], ["x"], {}])
-async def test_case_64_bad_recipients(clients: Clients, who: object) -> None:
+@pytest.mark.case(64)
+async def test_an_id_that_is_no_text_names_no_recipient(clients: Clients, who: object) -> None:
     sender, other = await clients.pair()
     await sender.send({"m": "dm", "_id": who, "message": "psst"}, {"m": "dm", "message": "psst"})
     assert await sender.refusal_codes() == ["bad_id"]

@@ -15,7 +15,8 @@ from support.websocket_clients import Clients, Message, new_address, new_room
 NOTE = {"m": "n", "t": 1, "n": [{"n": "c3", "v": 1}]}
 
 
-async def test_case_13_hi_is_answered_with_the_user(clients: Clients, preset: Preset) -> None:
+@pytest.mark.case(13)
+async def test_hi_is_answered_with_the_user(clients: Clients, preset: Preset) -> None:
     client = await clients.open()
     reply = await client.hello()
     assert abs(reply["t"] - time.time() * 1000) < 2000
@@ -41,7 +42,8 @@ async def test_case_13_hi_is_answered_with_the_user(clients: Clients, preset: Pr
         {"m": "hi", "code": {"a": []}, "token": None, "login": 5, "\U0001f408": 3},
     ],
 )
-async def test_case_13_hi_with_what_clients_add(clients: Clients, hi: Message) -> None:
+@pytest.mark.case(13)
+async def test_hi_may_have_the_fields_that_clients_add(clients: Clients, hi: Message) -> None:
     client = await clients.open()
     await client.send(hi)
     reply = await client.expect_hi()
@@ -49,17 +51,20 @@ async def test_case_13_hi_with_what_clients_add(clients: Clients, hi: Message) -
     assert "token" not in reply
 
 
-async def test_case_13_development_makes_a_new_user_of_each_connection(clients: Clients) -> None:
+@pytest.mark.case(13)
+async def test_development_makes_a_new_user_of_each_connection(clients: Clients) -> None:
     ids = {(await clients.enter()).id for _ in range(5)}
     assert len(ids) == 5
 
 
-async def test_case_13_each_address_is_a_user(clients_by_address: Clients) -> None:
+@pytest.mark.case(13)
+async def test_each_address_is_one_user(clients_by_address: Clients) -> None:
     ids = {(await clients_by_address.enter(address=new_address())).id for _ in range(5)}
     assert len(ids) == 5
 
 
-async def test_case_14_two_tabs_are_one_user_and_work_independently(
+@pytest.mark.case(14)
+async def test_two_tabs_are_one_user_and_work_independently(
     clients_by_address: Clients,
 ) -> None:
     client = await clients_by_address.enter(address=new_address())
@@ -71,9 +76,8 @@ async def test_case_14_two_tabs_are_one_user_and_work_independently(
     assert [message["e"] for message in await tab.received()] == [2]
 
 
-async def test_case_15_a_second_hi_is_answered_and_changes_nothing(
-    clients: Clients, room: str
-) -> None:
+@pytest.mark.case(15)
+async def test_a_second_hi_is_answered_and_changes_nothing(clients: Clients, room: str) -> None:
     client = await clients.enter(room)
     other = await clients.enter(room)
     await client.send({"m": "userset", "set": {"name": "Clara", "color": "#123456"}})
@@ -115,9 +119,8 @@ async def test_case_15_a_second_hi_is_answered_and_changes_nothing(
     ],
     ids=lambda message: message["m"],
 )
-async def test_case_16_nothing_works_before_hi(
-    clients: Clients, room: str, message: Message
-) -> None:
+@pytest.mark.case(16)
+async def test_nothing_works_before_hi(clients: Clients, room: str, message: Message) -> None:
     other = await clients.enter(room)
     filled = {
         key: value.format(room=room, user=other.id) if isinstance(value, str) else value
@@ -134,7 +137,8 @@ async def test_case_16_nothing_works_before_hi(
 @pytest.mark.parametrize(
     "message", [{"m": "a", "message": "hello"}, NOTE, {"m": "m", "x": 1, "y": 2}, {"m": "chown"}]
 )
-async def test_case_16_in_no_room_there_is_nobody_to_talk_to(
+@pytest.mark.case(16)
+async def test_outside_of_rooms_messages_to_a_room_do_nothing(
     clients: Clients, message: Message
 ) -> None:
     client = await clients.enter()
@@ -142,13 +146,15 @@ async def test_case_16_in_no_room_there_is_nobody_to_talk_to(
     await client.assert_silent()
 
 
-async def test_case_16_t_is_answered_before_hi(clients: Clients) -> None:
+@pytest.mark.case(16)
+async def test_t_is_answered_before_hi(clients: Clients) -> None:
     client = await clients.open()
     await client.send({"m": "t", "e": 1})
     assert (await client.expect("t"))["e"] == 1
 
 
-async def test_case_18_name_and_colour_outlive_a_reconnect_and_a_restart(
+@pytest.mark.case(18)
+async def test_name_and_colour_outlive_a_reconnect_and_a_restart(
     restartable_server: Server,
 ) -> None:
     address = new_address()

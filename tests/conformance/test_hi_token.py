@@ -29,13 +29,15 @@ async def permissions(clients: Clients, **hello: object) -> Message:
     return announced
 
 
-async def test_case_19_hi_announces_what_an_admin_may_do(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(19)
+async def test_hi_has_the_permissions_of_an_admin(clients_with: ClientsFactory) -> None:
     clients = clients_with()
     token = clients.server.tokens["admin"]
     assert await permissions(clients, token=token) == dict.fromkeys(PERMISSIONS, True)
 
 
-async def test_case_19_smaller_scopes_may_do_less(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(19)
+async def test_smaller_scopes_may_do_less(clients_with: ClientsFactory) -> None:
     clients = clients_with()
     moderate = await permissions(clients, token=clients.server.tokens["moderate"])
     assert 0 < len(moderate) < len(PERMISSIONS)
@@ -48,20 +50,23 @@ async def test_case_19_smaller_scopes_may_do_less(clients_with: ClientsFactory) 
     [None, "", "x", "x" * 10_000, 5, True, [], {}, "../../etc/passwd", "' OR 1=1 --", "\u20ac\x00"],
     ids=repr,
 )
-async def test_case_19_any_other_token_is_ignored(
-    clients_with: ClientsFactory, token: object
-) -> None:
+@pytest.mark.case(19)
+async def test_any_other_token_is_ignored(clients_with: ClientsFactory, token: object) -> None:
     assert await permissions(clients_with(), token=token) == {}
 
 
-async def test_case_19_nor_is_half_a_token_or_more_than_one(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(19)
+async def test_a_part_of_a_token_or_several_tokens_are_ignored(
+    clients_with: ClientsFactory,
+) -> None:
     clients = clients_with()
     token = clients.server.tokens["admin"]
     for wrong in (token[:-1], token + "x", token.upper(), " " + token, [token], {"token": token}):
         assert await permissions(clients, token=wrong) == {}
 
 
-async def test_case_19_it_is_this_connections_alone(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(19)
+async def test_a_token_gives_rights_to_its_connection_only(clients_with: ClientsFactory) -> None:
     clients = clients_with(NODE_ENV="production")
     staff = await clients.enter(token=clients.server.tokens["admin"])
     tab = await clients.open()
@@ -70,13 +75,15 @@ async def test_case_19_it_is_this_connections_alone(clients_with: ClientsFactory
     assert reply["permissions"] == {}
 
 
-async def test_case_19_a_second_hi_announces_it_again(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(19)
+async def test_a_second_hi_has_the_permissions_again(clients_with: ClientsFactory) -> None:
     clients = clients_with()
     staff = await clients.enter(token=clients.server.tokens["admin"])
     assert (await staff.hello())["permissions"] == dict.fromkeys(PERMISSIONS, True)
 
 
-async def test_case_19_tokens_are_kept_hashed(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(19)
+async def test_tokens_are_stored_as_hashes(clients_with: ClientsFactory) -> None:
     clients = clients_with()
     token = clients.server.tokens["admin"]
     await clients.enter(token=token)
@@ -88,7 +95,8 @@ async def test_case_19_tokens_are_kept_hashed(clients_with: ClientsFactory) -> N
     assert secret.decode() not in clients.server.log
 
 
-async def test_case_19_a_token_made_while_the_server_runs(restartable_server: Server) -> None:
+@pytest.mark.case(19)
+async def test_a_token_made_while_the_server_runs_is_accepted(restartable_server: Server) -> None:
     # Not among `tokens`, which other servers accept too.
     token = restartable_server.make_token("moderate")
     async with Clients(restartable_server) as clients:

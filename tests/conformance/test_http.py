@@ -26,7 +26,8 @@ def hasty() -> Iterator[Server]:
 @pytest.mark.parametrize(
     "path", ["/", "/some%20room", "/test/awkward", "/lobby?x=1", "/%E2%82%AC", "/a/b/c"]
 )
-def test_case_12_every_path_is_the_page(server: Server, path: str) -> None:
+@pytest.mark.case(12)
+def test_every_path_is_the_page(server: Server, path: str) -> None:
     page = httpx.get(server.url + "/")
     reply = httpx.get(server.url + path)
     assert reply.status_code == 200
@@ -34,7 +35,8 @@ def test_case_12_every_path_is_the_page(server: Server, path: str) -> None:
     assert reply.text == page.text
 
 
-def test_case_12_the_pages_assets_are_there(server: Server) -> None:
+@pytest.mark.case(12)
+def test_the_pages_assets_are_there(server: Server) -> None:
     page = httpx.get(server.url + "/").text
     links = re.findall(r'(?:src|href)="(/[^"]+)"', page)
     assert links
@@ -60,7 +62,8 @@ def test_case_12_the_pages_assets_are_there(server: Server) -> None:
         "/assets/x%00.js",
     ],
 )
-async def test_case_12_no_leak(clients: Clients, path: str) -> None:
+@pytest.mark.case(12)
+async def test_no_path_leads_outside_the_served_files(clients: Clients, path: str) -> None:
     # By hand, because every client library tidies such a path before it sends it.
     peer = await clients.raw_peer()
     await peer.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
@@ -69,7 +72,8 @@ async def test_case_12_no_leak(clients: Clients, path: str) -> None:
     assert b"import" not in await peer.body(reply)
 
 
-def test_case_12_ws_without_an_upgrade_is_400(server: Server) -> None:
+@pytest.mark.case(12)
+def test_ws_without_a_handshake_is_400(server: Server) -> None:
     assert httpx.get(server.url + "/ws").status_code == 400
 
 

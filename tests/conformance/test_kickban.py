@@ -49,7 +49,8 @@ async def kept_out(client: Client, room: str) -> Message:
     return notice
 
 
-async def test_case_74_all_of_it(clients_by_address: Clients) -> None:
+@pytest.mark.case(74)
+async def test_a_ban_moves_the_user_out_and_notifies_all(clients_by_address: Clients) -> None:
     holder, banned, other = await neighbours(clients_by_address, 3)
     room = holder.room
     tab = await clients_by_address.tab(banned, room)
@@ -88,7 +89,8 @@ async def test_case_74_all_of_it(clients_by_address: Clients) -> None:
     await holder.assert_silent()
 
 
-async def test_case_74_whoever_is_somewhere_else_goes_to_the_awkward_room(
+@pytest.mark.case(74)
+async def test_a_banned_user_who_comes_from_another_room_goes_to_the_awkward_room(
     clients_by_address: Clients,
 ) -> None:
     holder, banned = await neighbours(clients_by_address, 2)
@@ -104,7 +106,8 @@ GOOD = [1, 300_000, 3_600_000, 1799.9999999999998, 0.03 * 60_000, 12e4]
 
 
 @pytest.mark.parametrize("ms", GOOD)
-async def test_case_75_good_times(clients_by_address: Clients, ms: float) -> None:
+@pytest.mark.case(75)
+async def test_these_times_are_accepted(clients_by_address: Clients, ms: float) -> None:
     holder, banned = await neighbours(clients_by_address, 2)
     await holder.send({"m": "kickban", "_id": banned.id, "ms": ms})
     await thrown_out(banned, holder.room)
@@ -113,7 +116,8 @@ async def test_case_75_good_times(clients_by_address: Clients, ms: float) -> Non
 
 
 @pytest.mark.parametrize("over", [1, 1e300])
-async def test_case_75_a_longer_time_is_cut_to_the_ceiling(
+@pytest.mark.case(75)
+async def test_a_longer_time_is_cut_to_the_ceiling(
     clients_by_address: Clients, preset: Preset, over: float
 ) -> None:
     holder, banned = await neighbours(clients_by_address, 2)
@@ -124,7 +128,8 @@ async def test_case_75_a_longer_time_is_cut_to_the_ceiling(
 
 
 @pytest.mark.parametrize("ms", [0, 0.0, -0.0])
-async def test_case_75_nothing_is_a_kick_only(clients_by_address: Clients, ms: float) -> None:
+@pytest.mark.case(75)
+async def test_a_time_of_zero_only_kicks(clients_by_address: Clients, ms: float) -> None:
     holder, kicked = await neighbours(clients_by_address, 2)
     await holder.send({"m": "kickban", "_id": kicked.id, "ms": ms})
     await thrown_out(kicked, holder.room)
@@ -133,7 +138,8 @@ async def test_case_75_nothing_is_a_kick_only(clients_by_address: Clients, ms: f
 
 
 @pytest.mark.parametrize("fields", [{}, {"ms": None}, {"ms": ""}], ids=repr)
-async def test_case_75_without_a_time_it_is_half_an_hour(
+@pytest.mark.case(75)
+async def test_a_ban_without_a_time_lasts_half_an_hour(
     clients_by_address: Clients, fields: Message
 ) -> None:
     holder, banned = await neighbours(clients_by_address, 2)
@@ -156,7 +162,8 @@ async def test_case_75_without_a_time_it_is_half_an_hour(
         (299_999.5, 5),
     ],
 )
-async def test_case_75_a_time_as_a_text(
+@pytest.mark.case(75)
+async def test_a_numeric_string_is_a_time(
     clients_by_address: Clients, ms: object, minutes: int
 ) -> None:
     holder, banned = await neighbours(clients_by_address, 2)
@@ -164,7 +171,8 @@ async def test_case_75_a_time_as_a_text(
     assert f"{minutes} minutes" in (await thrown_out(banned, holder.room))["text"]
 
 
-async def test_case_75_a_text_is_cut_to_the_ceiling_too(
+@pytest.mark.case(75)
+async def test_a_text_is_cut_to_the_ceiling_too(
     clients_by_address: Clients, preset: Preset
 ) -> None:
     holder, banned = await neighbours(clients_by_address, 2)
@@ -181,7 +189,8 @@ BAD_TIMES = [
 
 
 @pytest.mark.parametrize("ms", BAD_TIMES)
-async def test_case_75_bad_times(clients: Clients, ms: str) -> None:
+@pytest.mark.case(75)
+async def test_bad_times_are_refused(clients: Clients, ms: str) -> None:
     holder, other = await clients.pair()
     await holder.send_raw(f'[{{"m":"kickban","_id":"{other.id}","ms":{ms}}}]')
     assert await holder.refusal_codes() == ["bad_time"]
@@ -189,7 +198,8 @@ async def test_case_75_bad_times(clients: Clients, ms: str) -> None:
 
 
 @pytest.mark.parametrize("ms", ["NaN", "1e999", "-1e999"])
-async def test_case_75_what_is_no_json_is_no_time(clients: Clients, ms: str) -> None:
+@pytest.mark.case(75)
+async def test_a_time_that_is_no_json_makes_the_frame_ignored(clients: Clients, ms: str) -> None:
     holder, other = await clients.pair()
     await holder.send_raw(f'[{{"m":"kickban","_id":"{other.id}","ms":{ms}}}]')
     await holder.assert_silent()
@@ -208,7 +218,8 @@ async def test_case_75_what_is_no_json_is_no_time(clients: Clients, ms: str) -> 
         {"_id": "0" * 24, "ms": 60000},
     ],
 )
-async def test_case_75_nobody_to_ban(clients: Clients, fields: Message) -> None:
+@pytest.mark.case(75)
+async def test_a_ban_of_an_unknown_user_does_nothing(clients: Clients, fields: Message) -> None:
     holder, other = await clients.pair()
     filled = {k: v.format(other=other.id) if isinstance(v, str) else v for k, v in fields.items()}
     await holder.send({"m": "kickban"} | filled)
@@ -217,7 +228,8 @@ async def test_case_75_nobody_to_ban(clients: Clients, fields: Message) -> None:
     await other.assert_silent()
 
 
-async def test_case_75_the_ban_ends(clients_by_address: Clients) -> None:
+@pytest.mark.case(75)
+async def test_a_banned_user_may_return_when_the_ban_ends(clients_by_address: Clients) -> None:
     holder, banned = await neighbours(clients_by_address, 2)
     await holder.send({"m": "kickban", "_id": banned.id, "ms": 500})
     await thrown_out(banned, holder.room)
@@ -226,7 +238,8 @@ async def test_case_75_the_ban_ends(clients_by_address: Clients) -> None:
     assert (await banned.join(holder.room))["ch"]["_id"] == holder.room
 
 
-async def test_case_76_each_room_has_bans_of_its_own(clients_by_address: Clients) -> None:
+@pytest.mark.case(76)
+async def test_each_room_has_its_own_bans(clients_by_address: Clients) -> None:
     one, banned = await neighbours(clients_by_address, 2)
     two = await clients_by_address.enter(new_room(), address=new_address())
     for holder in (one, two):
@@ -241,7 +254,8 @@ async def test_case_76_each_room_has_bans_of_its_own(clients_by_address: Clients
     assert (await banned.join(one.room))["ch"]["_id"] == one.room
 
 
-async def test_case_77_others_ban_nobody(clients_by_address: Clients) -> None:
+@pytest.mark.case(77)
+async def test_participants_without_the_crown_ban_nobody(clients_by_address: Clients) -> None:
     holder, other, third = await neighbours(clients_by_address, 3)
     for target in (holder, third, other):
         await other.send({"m": "kickban", "_id": target.id, "ms": MINUTE})
@@ -252,7 +266,8 @@ async def test_case_77_others_ban_nobody(clients_by_address: Clients) -> None:
     assert (await tab.join(holder.room))["ch"]["count"] == 3
 
 
-async def test_case_77_nor_does_who_dropped_the_crown(clients_by_address: Clients) -> None:
+@pytest.mark.case(77)
+async def test_a_holder_who_dropped_the_crown_bans_nobody(clients_by_address: Clients) -> None:
     holder, other = await neighbours(clients_by_address, 2)
     await holder.send({"m": "chown"})
     await holder.received()
@@ -262,7 +277,8 @@ async def test_case_77_nor_does_who_dropped_the_crown(clients_by_address: Client
     await other.assert_silent()
 
 
-async def test_case_78_banning_oneself(clients_by_address: Clients, preset: Preset) -> None:
+@pytest.mark.case(78)
+async def test_a_holder_may_ban_themself(clients_by_address: Clients, preset: Preset) -> None:
     holder, other, third = await neighbours(clients_by_address, 3)
     room = holder.room
     await holder.send({"m": "kickban", "_id": holder.id, "ms": MINUTE})
@@ -285,7 +301,8 @@ async def test_case_78_banning_oneself(clients_by_address: Clients, preset: Pres
         await other.assert_ignored()
 
 
-async def test_case_79_somebody_who_is_elsewhere(clients_by_address: Clients) -> None:
+@pytest.mark.case(79)
+async def test_a_user_in_another_room_can_be_banned(clients_by_address: Clients) -> None:
     holder, other = await neighbours(clients_by_address, 2)
     absent = await clients_by_address.enter(new_room(), address=new_address())
     await holder.send({"m": "kickban", "_id": absent.id, "ms": MINUTE})
@@ -296,7 +313,8 @@ async def test_case_79_somebody_who_is_elsewhere(clients_by_address: Clients) ->
     await kept_out(absent, holder.room)
 
 
-async def test_case_80_a_second_ban_replaces_the_first(clients_by_address: Clients) -> None:
+@pytest.mark.case(80)
+async def test_a_second_ban_replaces_the_first(clients_by_address: Clients) -> None:
     holder, banned = await neighbours(clients_by_address, 2)
     for minutes in (5, 50, 2):
         await holder.send({"m": "kickban", "_id": banned.id, "ms": minutes * MINUTE})
@@ -306,7 +324,8 @@ async def test_case_80_a_second_ban_replaces_the_first(clients_by_address: Clien
         assert f"{minutes} minutes" in (await kept_out(again, holder.room))["text"]
 
 
-async def test_case_81_the_ban_outlives_the_empty_room(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(81)
+async def test_a_ban_outlives_the_empty_room(clients_with: ClientsFactory) -> None:
     clients_by_address = clients_with(**HURRIED, NODE_ENV="production")
     holder, banned = await neighbours(clients_by_address, 2)
     room = holder.room
@@ -323,7 +342,8 @@ async def test_case_81_the_ban_outlives_the_empty_room(clients_with: ClientsFact
     assert (await banned.join(room))["ch"]["_id"] == room
 
 
-async def test_case_81_and_a_restart(restartable_server: Server) -> None:
+@pytest.mark.case(81)
+async def test_a_ban_outlives_a_restart(restartable_server: Server) -> None:
     async with Clients(restartable_server) as clients_by_address:
         holder, banned, pardoned = await neighbours(clients_by_address, 3)
         for target in (banned, pardoned):

@@ -38,7 +38,8 @@ async def entry(client: Client, room: str, count: int) -> Message:
     return found
 
 
-async def test_case_71_the_whole_list_first(clients: Clients, room: str) -> None:
+@pytest.mark.case(71)
+async def test_the_whole_list_comes_first(clients: Clients, room: str) -> None:
     client = await clients.enter(room)
     settings = (await client.join(room))["ch"]["settings"]
     watcher = await clients.enter()
@@ -56,7 +57,8 @@ async def test_case_71_the_whole_list_first(clients: Clients, room: str) -> None
     assert {"lobby", "test/awkward"} <= rooms.keys()
 
 
-async def test_case_71_then_the_changes(clients: Clients, room: str, preset: Preset) -> None:
+@pytest.mark.case(71)
+async def test_changes_follow_the_whole_list(clients: Clients, room: str, preset: Preset) -> None:
     watcher = await clients.enter()
     await subscribe(watcher)
     client = await clients.enter(room)
@@ -71,7 +73,8 @@ async def test_case_71_then_the_changes(clients: Clients, room: str, preset: Pre
     assert info["crown"].get("participantId") == (None if preset.crown_falls else other.id)
 
 
-async def test_case_71_a_switch_changes_both_rooms(clients: Clients, room: str) -> None:
+@pytest.mark.case(71)
+async def test_going_to_another_room_changes_both_entries(clients: Clients, room: str) -> None:
     elsewhere = new_room()
     stays, client = await clients.enter(room), await clients.enter(room)
     watcher = await clients.enter()
@@ -85,14 +88,18 @@ async def test_case_71_a_switch_changes_both_rooms(clients: Clients, room: str) 
         counts |= {r["_id"]: r["count"] for r in reply["u"]}
 
 
-async def test_case_71_who_watches_also_hears_of_himself(clients: Clients, room: str) -> None:
+@pytest.mark.case(71)
+async def test_a_watcher_also_receives_the_changes_of_their_own_room(
+    clients: Clients, room: str
+) -> None:
     watcher = await clients.enter()
     await subscribe(watcher)
     await watcher.join(room)
     await entry(watcher, room, 1)
 
 
-async def test_case_71_silence_after_minus_ls(clients: Clients, room: str) -> None:
+@pytest.mark.case(71)
+async def test_no_changes_come_after_minus_ls(clients: Clients, room: str) -> None:
     watcher, leaver = await clients.enter(), await clients.enter()
     await subscribe(watcher)
     await subscribe(leaver)
@@ -103,7 +110,8 @@ async def test_case_71_silence_after_minus_ls(clients: Clients, room: str) -> No
     await leaver.assert_silent()
 
 
-async def test_case_71_each_plus_ls_is_a_whole_list(clients: Clients, room: str) -> None:
+@pytest.mark.case(71)
+async def test_each_plus_ls_gets_a_whole_list(clients: Clients, room: str) -> None:
     await clients.enter(room)
     watcher = await clients.enter()
     assert room in await subscribe(watcher)
@@ -118,7 +126,8 @@ async def test_case_71_each_plus_ls_is_a_whole_list(clients: Clients, room: str)
     assert not [r for ls in again for r in ls["u"] if r["_id"] == elsewhere]
 
 
-async def test_case_71_hidden_rooms_are_never_listed(clients: Clients, room: str) -> None:
+@pytest.mark.case(71)
+async def test_hidden_rooms_are_never_listed(clients: Clients, room: str) -> None:
     watcher = await clients.enter()
     await subscribe(watcher)
     await clients.enter(room, {"visible": False})
@@ -131,7 +140,8 @@ async def test_case_71_hidden_rooms_are_never_listed(clients: Clients, room: str
 
 
 @pytest.mark.parametrize("how", ["close", "reset", "switch"])
-async def test_case_72_an_empty_room_is_told_with_count_0(
+@pytest.mark.case(72)
+async def test_an_empty_room_is_listed_with_count_0(
     clients: Clients, room: str, how: str, preset: Preset
 ) -> None:
     client, watcher = await clients.enter(room), await clients.enter()
@@ -149,7 +159,8 @@ async def test_case_72_an_empty_room_is_told_with_count_0(
     assert room not in rooms or (preset.rooms_linger and rooms[room]["count"] == 0)
 
 
-async def test_case_72_a_vanished_room_is_told_once(
+@pytest.mark.case(72)
+async def test_a_room_that_is_gone_is_listed_only_once(
     clients_with: ClientsFactory, room: str
 ) -> None:
     clients = clients_with(**HURRIED)
@@ -167,7 +178,8 @@ async def test_case_72_a_vanished_room_is_told_once(
     assert [r["count"] for r in told] == [1, 0]
 
 
-async def test_case_71_changes_are_collected(clients: Clients, room: str) -> None:
+@pytest.mark.case(71)
+async def test_changes_of_the_room_list_are_collected(clients: Clients, room: str) -> None:
     watcher, holder = await clients.enter(), await clients.enter(room)
     await subscribe(watcher)
     for number in range(10):
@@ -181,7 +193,8 @@ async def test_case_71_changes_are_collected(clients: Clients, room: str) -> Non
     assert [r["_id"] for r in last["u"]].count(room) == 1
 
 
-async def test_case_71_a_room_that_hides_is_told_as_gone(clients: Clients) -> None:
+@pytest.mark.case(71)
+async def test_a_room_that_hides_is_listed_as_gone(clients: Clients) -> None:
     watcher = await clients.enter()
     holder, _ = await clients.pair()
     await subscribe(watcher)
@@ -191,7 +204,8 @@ async def test_case_71_a_room_that_hides_is_told_as_gone(clients: Clients) -> No
     await entry(watcher, holder.room, 2)
 
 
-async def test_case_73_banned_is_told_to_the_banned_alone(
+@pytest.mark.case(73)
+async def test_only_banned_users_see_banned_in_the_list(
     clients_by_address: Clients, room: str
 ) -> None:
     holder = await clients_by_address.enter(room, address=new_address())

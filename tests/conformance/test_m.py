@@ -24,7 +24,8 @@ from support.websocket_clients import Clients, new_address, new_room
         (123456789, -0.001),
     ],
 )
-async def test_case_67_the_others_get_it_as_it_came(clients: Clients, x: Any, y: Any) -> None:
+@pytest.mark.case(67)
+async def test_the_others_receive_the_pointer_unchanged(clients: Clients, x: Any, y: Any) -> None:
     client, other = await clients.pair()
     await client.send({"m": "m", "x": x, "y": y})
     heard = await other.expect("m")
@@ -33,7 +34,8 @@ async def test_case_67_the_others_get_it_as_it_came(clients: Clients, x: Any, y:
     await client.assert_silent()
 
 
-async def test_case_67_digits_are_kept(clients: Clients) -> None:
+@pytest.mark.case(67)
+async def test_coordinates_keep_their_digits(clients: Clients) -> None:
     client, other = await clients.pair()
     await client.send_raw('[{"m":"m","x":1.50,"y":2e1}]')
     await other.expect("m")
@@ -41,7 +43,8 @@ async def test_case_67_digits_are_kept(clients: Clients) -> None:
     assert '"y":2e1' in other.texts[-1]
 
 
-async def test_case_67_unknown_keys_are_not_passed_on(clients: Clients) -> None:
+@pytest.mark.case(67)
+async def test_unknown_keys_of_m_are_not_passed_on(clients: Clients) -> None:
     client, other = await clients.pair()
     await client.send({"m": "m", "id": other.id, "x": 1, "z": [], "y": 2})
     assert await other.expect("m") == {"m": "m", "id": client.id, "x": 1, "y": 2}
@@ -69,7 +72,8 @@ BAD = {
 
 
 @pytest.mark.parametrize("coordinates", BAD.values(), ids=BAD.keys())
-async def test_case_68_bad_coordinates(clients: Clients, coordinates: str) -> None:
+@pytest.mark.case(68)
+async def test_bad_coordinates_are_ignored(clients: Clients, coordinates: str) -> None:
     client, other = await clients.pair()
     await client.send_raw('[{"m":"m",' + coordinates + "}]")
     # Cursors wait for the next flush of the room: whatever was waiting goes out with the note.
@@ -79,7 +83,8 @@ async def test_case_68_bad_coordinates(clients: Clients, coordinates: str) -> No
     assert not [message for message in other.log if message["m"] == "m"]
 
 
-async def test_case_69_a_burst_is_merged_and_the_last_position_arrives(clients: Clients) -> None:
+@pytest.mark.case(69)
+async def test_a_burst_of_moves_is_merged_and_the_last_position_arrives(clients: Clients) -> None:
     client, other = await clients.pair()
     for x in range(100):
         await client.send(*({"m": "m", "x": x, "y": y} for y in range(10)))
@@ -89,7 +94,8 @@ async def test_case_69_a_burst_is_merged_and_the_last_position_arrives(clients: 
     assert [m["x"] for m in moves] == sorted(m["x"] for m in moves)
 
 
-async def test_case_69_a_thousand_in_a_second_are_about_twenty_five(clients: Clients) -> None:
+@pytest.mark.case(69)
+async def test_a_thousand_moves_in_a_second_become_about_twenty_five(clients: Clients) -> None:
     client, other = await clients.pair()
     begin = time.monotonic()
     for x in range(1000):
@@ -101,7 +107,8 @@ async def test_case_69_a_thousand_in_a_second_are_about_twenty_five(clients: Cli
     assert len(moves) <= 60 * seconds
 
 
-async def test_case_70_newcomers_see_where_the_cursors_are(clients: Clients, room: str) -> None:
+@pytest.mark.case(70)
+async def test_newcomers_see_the_positions_of_the_pointers(clients: Clients, room: str) -> None:
     client = await clients.enter(room)
     await client.send({"m": "m", "x": "12.30", "y": 0})
     await client.received()

@@ -17,7 +17,8 @@ def n(*notes: Any, t: Any = 1795300001000, **more: Any) -> Message:
     return {"m": "n", "t": t, "n": list(notes), **more}
 
 
-async def test_case_52_the_others_hear_what_was_played(clients: Clients) -> None:
+@pytest.mark.case(52)
+async def test_the_others_receive_the_notes(clients: Clients) -> None:
     client, other = await clients.pair()
     stranger = await clients.enter(new_room())
     played = n({"n": "c4", "v": 0.5}, {"n": "c4", "s": 1, "d": 120})
@@ -27,7 +28,10 @@ async def test_case_52_the_others_hear_what_was_played(clients: Clients) -> None
     await stranger.assert_silent()
 
 
-async def test_case_52_the_other_tabs_hear_it_too(clients_by_address: Clients, room: str) -> None:
+@pytest.mark.case(52)
+async def test_the_other_tabs_of_the_player_receive_the_notes_too(
+    clients_by_address: Clients, room: str
+) -> None:
     client = await clients_by_address.enter(room, address=new_address())
     tab = await clients_by_address.tab(client, room)
     elsewhere = await clients_by_address.tab(client, new_room())
@@ -38,7 +42,8 @@ async def test_case_52_the_other_tabs_hear_it_too(clients_by_address: Clients, r
     await elsewhere.assert_silent()
 
 
-async def test_case_52_all_88_keys(clients: Clients) -> None:
+@pytest.mark.case(52)
+async def test_all_88_keys_are_passed_on(clients: Clients) -> None:
     assert len(KEYS) == 88
     client, other = await clients.pair()
     played = n(*({"n": key, "v": 1} for key in KEYS))
@@ -46,7 +51,8 @@ async def test_case_52_all_88_keys(clients: Clients) -> None:
     assert (await other.expect("n"))["n"] == played["n"]
 
 
-async def test_case_52_numbers_keep_their_digits(clients: Clients) -> None:
+@pytest.mark.case(52)
+async def test_numbers_keep_their_digits(clients: Clients) -> None:
     client, other = await clients.pair()
     notes = '[{"n":"c4","v":0.50},{"n":"e4","v":1e-2,"d":1.20e2},{"n":"g4","v":1.0,"d":0}]'
     await client.send_raw('[{"m":"n","t":1795300001000.250,"n":' + notes + "}]")
@@ -55,7 +61,8 @@ async def test_case_52_numbers_keep_their_digits(clients: Clients) -> None:
     assert '"t":1795300001000.250' in other.texts[-1]
 
 
-async def test_case_52_order_is_kept_over_many_messages(clients: Clients) -> None:
+@pytest.mark.case(52)
+async def test_many_messages_arrive_in_order(clients: Clients) -> None:
     client, other = await clients.pair()
     for t in range(500):
         await client.send(n({"n": KEYS[t % 88], "v": 1}, t=t))
@@ -75,14 +82,16 @@ GOOD = {
 
 
 @pytest.mark.parametrize("note", GOOD.values(), ids=GOOD.keys())
-async def test_case_53_good_notes(clients: Clients, note: Message) -> None:
+@pytest.mark.case(53)
+async def test_proper_notes_are_passed_on_unchanged(clients: Clients, note: Message) -> None:
     client, other = await clients.pair()
     await client.send(n(note))
     assert (await other.expect("n"))["n"] == [note]
 
 
 @pytest.mark.parametrize("t", [0, -1, 1.5, 1e15])
-async def test_case_53_every_finite_number_is_a_time(clients: Clients, t: float) -> None:
+@pytest.mark.case(53)
+async def test_every_finite_number_is_a_time(clients: Clients, t: float) -> None:
     client, other = await clients.pair()
     await client.send(n({"n": "c4"}, t=t))
     assert (await other.expect("n"))["t"] == t
@@ -120,7 +129,10 @@ MENDED: dict[str, tuple[Message, Message]] = {
 
 
 @pytest.mark.parametrize(("note", "mended"), MENDED.values(), ids=MENDED.keys())
-async def test_case_53_notes_are_mended(clients: Clients, note: Message, mended: Message) -> None:
+@pytest.mark.case(53)
+async def test_slightly_wrong_notes_are_repaired(
+    clients: Clients, note: Message, mended: Message
+) -> None:
     client, other = await clients.pair()
     good = {"n": "e4", "v": 0.5}
     await client.send(n(note), n(good, note, t=2))
@@ -129,7 +141,8 @@ async def test_case_53_notes_are_mended(clients: Clients, note: Message, mended:
     assert await other.received() == [{**message, "p": client.id} for message in heard]
 
 
-async def test_case_53_what_is_not_mended_keeps_its_digits(clients: Clients) -> None:
+@pytest.mark.case(53)
+async def test_numbers_without_repair_keep_their_digits(clients: Clients) -> None:
     client, other = await clients.pair()
     notes = '[{"n":"c4","v":"0.500","d":1.20e1},{"v":0.50,"n":"e4"}]'
     await client.send_raw(f'[{{"m":"n","t":1.50,"n":{notes}}}]')
@@ -171,7 +184,8 @@ SENSELESS = {
 
 
 @pytest.mark.parametrize("note", SENSELESS.values(), ids=SENSELESS.keys())
-async def test_case_53_senseless_notes_are_left_out(clients: Clients, note: object) -> None:
+@pytest.mark.case(53)
+async def test_senseless_notes_are_left_out(clients: Clients, note: object) -> None:
     client, other = await clients.pair()
     good = {"n": "c4", "v": 1}
     await client.send(n(good, note, t=1), n(note, good, t=2), n(note, note, good, note, t=3))
@@ -181,9 +195,8 @@ async def test_case_53_senseless_notes_are_left_out(clients: Clients, note: obje
 
 
 @pytest.mark.parametrize("note", SENSELESS.values(), ids=SENSELESS.keys())
-async def test_case_53_where_nothing_is_left_the_sender_is_told(
-    clients: Clients, note: object
-) -> None:
+@pytest.mark.case(53)
+async def test_the_sender_is_told_when_no_note_is_left(clients: Clients, note: object) -> None:
     client, other = await clients.pair()
     # Once in five seconds; the rest of the frame is handled as ever.
     await client.send(n(note), n(note, note), n({"n": "c4"}, t=7))
@@ -193,7 +206,8 @@ async def test_case_53_where_nothing_is_left_the_sender_is_told(
 
 
 @pytest.mark.parametrize("t", ["now", "1", None, True, [1], {}])
-async def test_case_53_bad_times(clients: Clients, t: object) -> None:
+@pytest.mark.case(53)
+async def test_notes_without_a_proper_time_are_refused(clients: Clients, t: object) -> None:
     client, other = await clients.pair()
     await client.send(n({"n": "c4", "v": 1}, t=t), n({"n": "c4", "v": 1}, t=t))
     (told,) = await client.received()
@@ -202,7 +216,8 @@ async def test_case_53_bad_times(clients: Clients, t: object) -> None:
 
 
 @pytest.mark.parametrize("notes", ["x", 5, None, {}, {"n": "c4"}, True])
-async def test_case_53_bad_lists(clients: Clients, notes: object) -> None:
+@pytest.mark.case(53)
+async def test_what_is_no_list_of_notes_is_refused(clients: Clients, notes: object) -> None:
     client, other = await clients.pair()
     await client.send({"m": "n", "t": 1, "n": notes}, {"m": "n", "n": [{"n": "c4"}]})
     await client.send({"m": "n", "t": 1}, {"m": "n"})
@@ -211,14 +226,16 @@ async def test_case_53_bad_lists(clients: Clients, notes: object) -> None:
     await other.assert_silent()
 
 
-async def test_case_53_an_empty_list_is_nothing(clients: Clients) -> None:
+@pytest.mark.case(53)
+async def test_an_empty_list_of_notes_is_ignored(clients: Clients) -> None:
     client, other = await clients.pair()
     await client.send(n())
     await client.assert_silent()
     await other.assert_silent()
 
 
-async def test_case_53_before_hi_there_is_no_answer(clients: Clients) -> None:
+@pytest.mark.case(53)
+async def test_bad_notes_before_hi_get_no_answer(clients: Clients) -> None:
     client = await clients.open()
     await client.send({"m": "n"}, n(None), n({"n": "c4"}, t=None))
     await client.hello()
@@ -233,7 +250,10 @@ DRAWN = [
 ]
 
 
-async def test_case_53_notes_that_draw(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(53)
+async def test_notes_of_drawing_scripts_are_passed_on_where_allowed(
+    clients_with: ClientsFactory,
+) -> None:
     clients = clients_with(CUSTOM_NOTES="true")
     client, listener, room = await clients.enter(), await clients.raw_peer(), new_room()
     await listener.handshake()
@@ -253,13 +273,15 @@ async def test_case_53_notes_that_draw(clients_with: ClientsFactory) -> None:
     assert heard == [DRAWN, [{"n": "ldraw", "v": 2.5}, {"n": "c4", "v": 1}]]
 
 
-async def test_case_53_notes_that_draw_are_left_out_by_default(clients: Clients) -> None:
+@pytest.mark.case(53)
+async def test_notes_of_drawing_scripts_are_left_out_by_default(clients: Clients) -> None:
     client, other = await clients.pair()
     await client.send(n(*DRAWN))
     assert (await other.expect("n"))["n"] == DRAWN[-1:]
 
 
-async def test_case_53_a_message_as_large_as_the_quota(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(53)
+async def test_a_message_as_large_as_the_quota(clients_with: ClientsFactory) -> None:
     client, other = await clients_with(QUOTA_HOLDER__MAX="24000", QUOTA_NORMAL__MAX="24000").pair()
     note = {"n": "as-1", "v": 0.123, "d": 199.5}
     await client.send(n(*[note] * 24_000))
@@ -268,7 +290,8 @@ async def test_case_53_a_message_as_large_as_the_quota(clients_with: ClientsFact
 
 
 @pytest.mark.parametrize("value", ["1e999", "-1e999", "NaN", "Infinity"])
-async def test_case_53_numbers_beyond_a_double(clients: Clients, value: str) -> None:
+@pytest.mark.case(53)
+async def test_numbers_beyond_a_double_make_the_frame_ignored(clients: Clients, value: str) -> None:
     client, other = await clients.pair()
     for t, note in [
         (value, '{"n":"c4"}'),
@@ -280,7 +303,8 @@ async def test_case_53_numbers_beyond_a_double(clients: Clients, value: str) -> 
     await other.assert_silent()
 
 
-async def test_case_53_unknown_keys_are_not_passed_on(clients: Clients) -> None:
+@pytest.mark.case(53)
+async def test_unknown_keys_of_notes_are_not_passed_on(clients: Clients) -> None:
     client, other = await clients.pair()
     junk = "x" * 30_000
     note = {"n": "c4", "v": 1, "x": junk, "p": "y", "m": {"n": [None]}}
@@ -289,7 +313,8 @@ async def test_case_53_unknown_keys_are_not_passed_on(clients: Clients) -> None:
     assert await other.received() == [{**n({"n": "c4", "v": 1}), "p": client.id}]
 
 
-async def test_case_53_of_equal_keys_the_last_wins(clients: Clients) -> None:
+@pytest.mark.case(53)
+async def test_of_equal_keys_in_notes_the_last_wins(clients: Clients) -> None:
     client, other = await clients.pair()
     await client.send_raw(
         '[{"m":"a","message":"no","n":[null],"t":"now",'
@@ -300,7 +325,8 @@ async def test_case_53_of_equal_keys_the_last_wins(clients: Clients) -> None:
     assert await other.received() == [{**n({"n": "c4", "v": 1}, t=1), "p": client.id}]
 
 
-async def test_case_53_escapes_are_letters(clients: Clients) -> None:
+@pytest.mark.case(53)
+async def test_escaped_letters_are_letters(clients: Clients) -> None:
     client, other = await clients.pair()
     await client.send_raw('[{"\\u006d":"\\u006e","t":1,"n":[{"\\u006e":"\\u00634","v":1}]}]')
     await client.assert_silent()
@@ -310,7 +336,8 @@ async def test_case_53_escapes_are_letters(clients: Clients) -> None:
 PLAYED = n({"n": "c4", "v": 1})
 
 
-async def test_case_54_crownsolo_lets_only_the_holder_play(clients: Clients) -> None:
+@pytest.mark.case(54)
+async def test_crownsolo_lets_only_the_holder_play(clients: Clients) -> None:
     holder, other, third = await clients.group(3, {"crownsolo": True})
     await other.send(PLAYED, PLAYED)
     await other.refusal()
@@ -321,7 +348,8 @@ async def test_case_54_crownsolo_lets_only_the_holder_play(clients: Clients) -> 
         assert await listener.received() == [{**PLAYED, "p": holder.id}]
 
 
-async def test_case_54_crownsolo_follows_the_crown(clients: Clients) -> None:
+@pytest.mark.case(54)
+async def test_crownsolo_follows_the_crown(clients: Clients) -> None:
     holder, other, third = await clients.group(3, {"crownsolo": True})
     await holder.send({"m": "chown", "id": other.id}, PLAYED)
     await other.expect("ch")
@@ -331,7 +359,8 @@ async def test_case_54_crownsolo_follows_the_crown(clients: Clients) -> None:
     assert (await holder.expect("n"))["p"] == other.id
 
 
-async def test_case_54_nobody_plays_while_the_crown_lies_on_the_floor(clients: Clients) -> None:
+@pytest.mark.case(54)
+async def test_with_crownsolo_nobody_plays_while_the_crown_is_free(clients: Clients) -> None:
     holder, other = await clients.pair({"crownsolo": True})
     await holder.send({"m": "chown"})
     await other.expect("ch")
@@ -343,7 +372,8 @@ async def test_case_54_nobody_plays_while_the_crown_lies_on_the_floor(clients: C
 
 
 @only("net")
-async def test_case_54_nor_after_the_holder_left(clients: Clients) -> None:
+@pytest.mark.case(54)
+async def test_with_crownsolo_nobody_plays_after_the_holder_left(clients: Clients) -> None:
     holder, other, third = await clients.group(3, {"crownsolo": True})
     await holder.leave()
     await other.expect("ch")
@@ -353,7 +383,8 @@ async def test_case_54_nor_after_the_holder_left(clients: Clients) -> None:
 
 
 @only("quick")
-async def test_case_54_the_heir_plays(clients: Clients) -> None:
+@pytest.mark.case(54)
+async def test_with_crownsolo_the_next_holder_plays(clients: Clients) -> None:
     holder, other, third = await clients.group(3, {"crownsolo": True})
     await holder.leave()
     await other.expect("ch")
@@ -361,7 +392,8 @@ async def test_case_54_the_heir_plays(clients: Clients) -> None:
     assert (await third.expect("n"))["p"] == other.id
 
 
-async def test_case_54_crownsolo_can_be_turned_on_and_off(clients: Clients) -> None:
+@pytest.mark.case(54)
+async def test_crownsolo_can_be_turned_on_and_off(clients: Clients) -> None:
     holder, other = await clients.pair()
     await other.send(PLAYED)
     await holder.expect("n")

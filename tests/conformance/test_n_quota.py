@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from support.presets import STILL, Preset, Quota, only
 from support.websocket_clients import (
     Client,
@@ -53,7 +55,8 @@ def notices(client: Client) -> list[str]:
     return [m["text"] for m in client.log if m["m"] == "notification"]
 
 
-async def test_case_55_a_guest_may_play_the_maximum_at_once(
+@pytest.mark.case(55)
+async def test_a_guest_may_play_the_maximum_at_once(
     clients_with: ClientsFactory, preset: Preset
 ) -> None:
     listener, guest = await clients_with(**STILL).pair()
@@ -67,7 +70,8 @@ async def test_case_55_a_guest_may_play_the_maximum_at_once(
     assert notices(guest) == ["You're playing too fast! Slow down."]
 
 
-async def test_case_56_the_holder_of_the_crown(
+@pytest.mark.case(56)
+async def test_the_holder_has_the_holders_quota(
     clients_with: ClientsFactory, preset: Preset
 ) -> None:
     holder, listener = await clients_with(**STILL, **STRICT).pair()
@@ -78,7 +82,10 @@ async def test_case_56_the_holder_of_the_crown(
     assert await received_notes(listener) == 0
 
 
-async def test_case_56_a_special_room(clients_with: ClientsFactory, preset: Preset) -> None:
+@pytest.mark.case(56)
+async def test_special_rooms_have_their_own_quota(
+    clients_with: ClientsFactory, preset: Preset
+) -> None:
     clients, room = clients_with(**STILL), f"test/{new_room()}"
     listener, guest = [await clients.enter(room, address=new_address()) for _ in range(2)]
     await listener.received()
@@ -88,7 +95,8 @@ async def test_case_56_a_special_room(clients_with: ClientsFactory, preset: Pres
     assert await received_notes(listener) == 0
 
 
-async def test_case_56_another_class_fills_nothing(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(56)
+async def test_another_class_refills_no_points(clients_with: ClientsFactory) -> None:
     clients = clients_with(**STILL, **STRICT)
     holder, guest = await clients.pair()
     await play(guest, 100)
@@ -104,7 +112,8 @@ async def test_case_56_another_class_fills_nothing(clients_with: ClientsFactory)
 
 
 @only("net")
-async def test_case_56_a_walk_through_rooms_fills_nothing(
+@pytest.mark.case(56)
+async def test_changing_rooms_refills_no_points(
     clients_with: ClientsFactory, preset: Preset
 ) -> None:
     clients = clients_with(**STILL, **STRICT)
@@ -122,7 +131,8 @@ async def test_case_56_a_walk_through_rooms_fills_nothing(
 
 
 @only("net")
-async def test_case_56_a_larger_class_rises_by_ticks(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(56)
+async def test_a_larger_class_rises_by_ticks(clients_with: ClientsFactory) -> None:
     clients = clients_with(**BRISK)
     holder, listener = await clients.pair()
     await play(holder, SMALL.max)
@@ -133,7 +143,8 @@ async def test_case_56_a_larger_class_rises_by_ticks(clients_with: ClientsFactor
     assert await received_notes(listener) == SMALL.max + SMALL.allowance
 
 
-async def test_case_56_another_room_of_the_same_class_brings_nothing(
+@pytest.mark.case(56)
+async def test_another_room_of_the_same_class_refills_no_points(
     clients_with: ClientsFactory, preset: Preset
 ) -> None:
     clients = clients_with(**STILL)
@@ -145,7 +156,8 @@ async def test_case_56_another_room_of_the_same_class_brings_nothing(
     assert await received_notes(listener) == 0
 
 
-async def test_case_55_one_quota_for_all_tabs_and_connections(
+@pytest.mark.case(55)
+async def test_all_tabs_of_a_user_share_one_quota(
     clients_with: ClientsFactory, preset: Preset
 ) -> None:
     clients = clients_with(**STILL)
@@ -165,9 +177,8 @@ async def test_case_55_one_quota_for_all_tabs_and_connections(
     assert await received_notes(listeners[2]) == 0
 
 
-async def test_case_55_a_reconnect_refills_nothing(
-    clients_with: ClientsFactory, preset: Preset
-) -> None:
+@pytest.mark.case(55)
+async def test_a_reconnect_refills_nothing(clients_with: ClientsFactory, preset: Preset) -> None:
     clients, room = clients_with(**STILL), new_room()
     listener = await clients.enter(room, address=new_address())
     guest = await clients.enter(room, address=new_address())
@@ -183,7 +194,8 @@ async def test_case_55_a_reconnect_refills_nothing(
     assert await received_notes(listener) == 0
 
 
-async def test_case_57_more_notes_than_the_maximum_are_dropped_whole(
+@pytest.mark.case(57)
+async def test_more_notes_than_the_maximum_are_dropped_whole(
     clients_with: ClientsFactory,
 ) -> None:
     listener, guest = await clients_with(**BRISK).pair()
@@ -195,7 +207,8 @@ async def test_case_57_more_notes_than_the_maximum_are_dropped_whole(
     assert await received_notes(listener) == SMALL.max
 
 
-async def test_case_57_senseless_notes_cost_as_much_as_any(
+@pytest.mark.case(57)
+async def test_senseless_notes_cost_as_much_as_others(
     clients_with: ClientsFactory, preset: Preset
 ) -> None:
     listener, guest = await clients_with(**STILL).pair()
@@ -209,7 +222,8 @@ async def test_case_57_senseless_notes_cost_as_much_as_any(
     assert await received_notes(listener) == 0
 
 
-async def test_case_57_messages_that_are_bad_as_a_whole_cost_nothing(
+@pytest.mark.case(57)
+async def test_messages_that_are_refused_whole_cost_nothing(
     clients_with: ClientsFactory, preset: Preset
 ) -> None:
     listener, guest = await clients_with(**STILL).pair()
@@ -220,7 +234,8 @@ async def test_case_57_messages_that_are_bad_as_a_whole_cost_nothing(
     assert await received_notes(listener) == preset.normal.max
 
 
-async def test_case_55_points_come_back(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(55)
+async def test_points_come_back_with_ticks(clients_with: ClientsFactory) -> None:
     listener, guest = await clients_with(**BRISK).pair()
     await play(guest, SMALL.max)
     await received_notes(listener)
@@ -233,7 +248,8 @@ async def test_case_55_points_come_back(clients_with: ClientsFactory) -> None:
 
 
 @only("net")
-async def test_case_55_the_allowance_for_ever_is_never_refused(
+@pytest.mark.case(55)
+async def test_playing_at_the_allowance_is_never_refused(
     clients_with: ClientsFactory,
 ) -> None:
     listener, guest = await clients_with(**BRISK).pair()
@@ -249,7 +265,8 @@ async def test_case_55_the_allowance_for_ever_is_never_refused(
 
 
 @only("net")
-async def test_case_55_who_never_pauses_pays_more(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(55)
+async def test_a_player_who_never_pauses_pays_more(clients_with: ClientsFactory) -> None:
     listener, guest = await clients_with(**BRISK).pair()
     begin = time.monotonic()
     while time.monotonic() - begin < 1:
@@ -265,7 +282,10 @@ async def test_case_55_who_never_pauses_pays_more(clients_with: ClientsFactory) 
 
 
 @only("net")
-async def test_case_55_a_tick_that_comes_late_is_forgiven(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(55)
+async def test_a_client_whose_clock_is_ahead_may_play_a_little_early(
+    clients_with: ClientsFactory,
+) -> None:
     """A client whose clock is ahead has its points a little before the server gives them."""
     listener, guest = await clients_with(**BRISK).pair()
     await play(guest, SMALL.max // 2)
@@ -280,7 +300,8 @@ async def test_case_55_a_tick_that_comes_late_is_forgiven(clients_with: ClientsF
     assert 0 < await received_notes(listener) <= 2 * SMALL.allowance
 
 
-async def test_case_44_nq_follows_the_crown(clients: Clients, preset: Preset) -> None:
+@pytest.mark.case(44)
+async def test_nq_follows_the_crown(clients: Clients, preset: Preset) -> None:
     holder, other = await clients.pair()
     await holder.send({"m": "chown", "id": other.id})
     quotas = [

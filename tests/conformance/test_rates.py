@@ -124,7 +124,8 @@ BURSTS: list[tuple[Flood, int]] = [
 
 
 @pytest.mark.parametrize(("flood", "burst"), BURSTS, ids=lambda it: getattr(it, "__name__", it))
-async def test_case_62_a_burst_is_cut_and_told_once(
+@pytest.mark.case(62)
+async def test_too_many_lines_are_dropped_with_one_notice(
     clients: Clients, flood: Flood, burst: int
 ) -> None:
     client, passed = await flood(clients, burst + 5)

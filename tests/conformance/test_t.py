@@ -11,7 +11,8 @@ from support.presets import only
 from support.websocket_clients import Client, Clients, ClientsFactory, Message
 
 
-async def test_case_21_t_is_answered_to_the_sender_with_its_e(clients: Clients, room: str) -> None:
+@pytest.mark.case(21)
+async def test_t_is_answered_to_the_sender_with_its_e(clients: Clients, room: str) -> None:
     client, other = await clients.enter(room), await clients.enter(room)
     await client.received()
     await client.send({"m": "t", "e": 123})
@@ -23,14 +24,16 @@ async def test_case_21_t_is_answered_to_the_sender_with_its_e(clients: Clients, 
 
 
 @pytest.mark.parametrize("e", [0, -1, 1.5, 1795300000000, 1795300000000.25, -0.5, 1e300])
-async def test_case_21_every_number_comes_back(clients: Clients, e: float) -> None:
+@pytest.mark.case(21)
+async def test_every_number_comes_back_as_e(clients: Clients, e: float) -> None:
     client = await clients.enter()
     await client.send({"m": "t", "e": e})
     (reply,) = await client.received()
     assert reply["e"] == e
 
 
-async def test_case_22_t_without_e_is_answered_without_e(clients: Clients) -> None:
+@pytest.mark.case(22)
+async def test_t_without_e_is_answered_without_e(clients: Clients) -> None:
     client = await clients.enter()
     await client.send({"m": "t"})
     (reply,) = await client.received()
@@ -38,7 +41,8 @@ async def test_case_22_t_without_e_is_answered_without_e(clients: Clients) -> No
 
 
 @pytest.mark.parametrize("e", ["123", None, True, [1], {"e": 1}])
-async def test_case_22_an_e_that_is_no_number_is_left_out(clients: Clients, e: object) -> None:
+@pytest.mark.case(22)
+async def test_an_e_that_is_no_number_is_left_out(clients: Clients, e: object) -> None:
     client = await clients.enter()
     await client.send({"m": "t", "e": e})
     (reply,) = await client.received()
@@ -53,7 +57,8 @@ async def test_the_time_never_goes_back(clients: Clients) -> None:
     assert times == sorted(times)
 
 
-async def test_case_21_the_clock_runs_evenly(clients: Clients) -> None:
+@pytest.mark.case(21)
+async def test_the_clock_runs_evenly(clients: Clients) -> None:
     client = await clients.enter()
     begin = time.monotonic()
     await client.send({"m": "t"})
@@ -74,7 +79,8 @@ async def talk(client: Client, message: Message) -> None:
         await asyncio.sleep(0.2)
 
 
-async def test_case_09_who_says_no_t_is_closed(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(9)
+async def test_a_client_that_stops_sending_t_is_closed(clients_with: ClientsFactory) -> None:
     clients = clients_with(**SHORT)
     other, client = await clients.enter("test/silence"), await clients.enter("test/silence")
     begin = time.monotonic()
@@ -91,7 +97,8 @@ async def test_case_09_who_says_no_t_is_closed(clients_with: ClientsFactory) -> 
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_case_09_who_says_t_stays(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(9)
+async def test_a_client_that_sends_t_stays(clients_with: ClientsFactory) -> None:
     client = await clients_with(**SHORT).enter()
     for _ in range(8):
         await client.send({"m": "t"})
@@ -100,7 +107,8 @@ async def test_case_09_who_says_t_stays(clients_with: ClientsFactory) -> None:
 
 
 @only("quick")
-async def test_case_09_silence_alone_is_no_crime(clients_with: ClientsFactory) -> None:
+@pytest.mark.case(9)
+async def test_a_client_that_sends_nothing_at_all_stays(clients_with: ClientsFactory) -> None:
     """A person with wscat stays: WebSocket pings decide, which his program answers for him."""
     clients = clients_with(
         FORTEPIANO_LIMITS__PING_SECONDS="0.3", FORTEPIANO_LIMITS__PONG_SECONDS="0.5"

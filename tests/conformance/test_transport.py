@@ -25,7 +25,8 @@ LIMIT = 1024 * 1024
 
 
 @pytest.mark.parametrize("path", ["/", "/ws", "/some%20room", "/a/b/c?d=e"])
-async def test_case_01_upgrade_on_any_path(clients: Clients, path: str) -> None:
+@pytest.mark.case(1)
+async def test_any_path_opens_a_websocket(clients: Clients, path: str) -> None:
     client = await clients.open(path=path)
     await client.hello()
 
@@ -52,7 +53,8 @@ async def test_case_01_upgrade_on_any_path(clients: Clients, path: str) -> None:
         '\ufeff[{"m":"t","e":5}]',
     ],
 )
-async def test_case_02_no_json(clients: Clients, room: str, text: str) -> None:
+@pytest.mark.case(2)
+async def test_a_frame_that_is_no_json_is_ignored(clients: Clients, room: str, text: str) -> None:
     client, other = await clients.enter(room), await clients.enter(room)
     await client.received()
     await client.send_raw(text)
@@ -73,7 +75,8 @@ async def test_case_02_no_json(clients: Clients, room: str, text: str) -> None:
         '"\\ud800\\"',
     ],
 )
-async def test_case_02_a_frame_that_is_not_strict_json_is_ignored_whole(
+@pytest.mark.case(2)
+async def test_a_frame_that_is_not_strict_json_is_ignored_whole(
     clients: Clients, value: str
 ) -> None:
     client = await clients.enter()
@@ -82,7 +85,8 @@ async def test_case_02_a_frame_that_is_not_strict_json_is_ignored_whole(
     await client.assert_silent()
 
 
-async def test_case_02_nesting_ends_at_depth_64(clients: Clients) -> None:
+@pytest.mark.case(2)
+async def test_json_nests_at_most_64_deep(clients: Clients) -> None:
     client = await clients.enter()
     # The array of messages is the first level and the message the second.
     inner = 62
@@ -96,14 +100,16 @@ async def test_case_02_nesting_ends_at_depth_64(clients: Clients) -> None:
     await client.assert_silent()
 
 
-async def test_case_03_no_array(clients: Clients) -> None:
+@pytest.mark.case(3)
+async def test_a_frame_that_is_no_array_is_ignored(clients: Clients) -> None:
     client = await clients.open()
     for text in ['{"m":"hi"}', '"hi"', "5", "null", "true"]:
         await client.send_raw(text)
     await client.assert_silent_until_hi()
 
 
-async def test_case_04_the_rest_of_a_frame_is_handled(clients: Clients) -> None:
+@pytest.mark.case(4)
+async def test_bad_elements_do_not_stop_the_rest_of_a_frame(clients: Clients) -> None:
     client = await clients.enter()
     await client.send(None, 5, "x", {"q": 1}, {"m": "zzz"}, [], [[]], {}, {"m": "t", "e": 1})
     (reply,) = await client.received()
@@ -111,9 +117,8 @@ async def test_case_04_the_rest_of_a_frame_is_handled(clients: Clients) -> None:
     assert reply["e"] == 1
 
 
-async def test_case_04_elements_of_a_frame_are_handled_in_order(
-    clients: Clients, room: str
-) -> None:
+@pytest.mark.case(4)
+async def test_elements_of_a_frame_are_handled_in_order(clients: Clients, room: str) -> None:
     client, other = await clients.enter(room), await clients.enter(room)
     note = {"m": "n", "t": 1, "n": [{"n": "c3", "v": 1}]}
     await client.received()
@@ -132,14 +137,16 @@ async def test_case_04_elements_of_a_frame_are_handled_in_order(
 @pytest.mark.parametrize(
     "m", ["constructor", "__proto__", "toString", "__class__", "hi ", "HI", ""]
 )
-async def test_case_05_unknown_names(clients: Clients, m: str) -> None:
+@pytest.mark.case(5)
+async def test_messages_with_unknown_names_are_ignored(clients: Clients, m: str) -> None:
     client = await clients.enter()
     await client.send({"m": m})
     await client.assert_silent()
 
 
 @pytest.mark.parametrize("m", [5, None, True, ["hi"], {"m": "hi"}])
-async def test_case_05_names_that_are_no_strings(clients: Clients, m: object) -> None:
+@pytest.mark.case(5)
+async def test_messages_whose_m_is_no_string_are_ignored(clients: Clients, m: object) -> None:
     client = await clients.enter()
     await client.send({"m": m})
     await client.assert_silent()
@@ -155,7 +162,8 @@ async def test_case_05_names_that_are_no_strings(clients: Clients, m: object) ->
         ('\r\n\t [ { "m" : "t" , "e" : 4 } ] \n', 4),
     ],
 )
-async def test_case_05_of_equal_keys_the_last_wins_also_when_escaped(
+@pytest.mark.case(5)
+async def test_of_equal_keys_the_last_wins_also_when_escaped(
     clients: Clients, text: str, e: int
 ) -> None:
     client = await clients.enter()
@@ -163,7 +171,8 @@ async def test_case_05_of_equal_keys_the_last_wins_also_when_escaped(
     assert [(message["m"], message["e"]) for message in await client.received()] == [("t", e)]
 
 
-async def test_case_06_binary_frames_are_ignored(clients: Clients, room: str) -> None:
+@pytest.mark.case(6)
+async def test_binary_frames_are_ignored(clients: Clients, room: str) -> None:
     client, other = await clients.enter(room), await clients.enter(room)
     await client.received()
     payloads = [
@@ -180,7 +189,8 @@ async def test_case_06_binary_frames_are_ignored(clients: Clients, room: str) ->
     await other.assert_silent()
 
 
-async def test_case_06_an_array_in_a_binary_frame_is_read_as_text(clients: Clients) -> None:
+@pytest.mark.case(6)
+async def test_an_array_in_a_binary_frame_is_read_as_text(clients: Clients) -> None:
     client, other = await clients.pair()
     await client.send_raw(b'[{"m":"a","message":"hi"},{"m":"n","t":1,"n":[{"n":"c4"}]}]')
     await client.send_raw(b' \n[{"m":"t","e":7}]')
@@ -188,7 +198,8 @@ async def test_case_06_an_array_in_a_binary_frame_is_read_as_text(clients: Clien
     assert [message["m"] for message in await other.received()] == ["a", "n"]
 
 
-async def test_case_02_half_a_character_loses_nobody_else_s_words(clients: Clients) -> None:
+@pytest.mark.case(2)
+async def test_half_a_character_loses_no_other_words(clients: Clients) -> None:
     client, other = await clients.pair()
     await client.send_raw(
         r'[{"m":"userset","set":{"name":"\ud835\udcd3\ud835"}},{"m":"a","message":"same \udc00"},'
@@ -200,7 +211,8 @@ async def test_case_02_half_a_character_loses_nobody_else_s_words(clients: Clien
     assert [message["a"] for message in heard[1:]] == ["same \ufffd", "\U0001f3b9 \\ud83d"]
 
 
-async def test_case_07_the_largest_message_is_heard(clients: Clients) -> None:
+@pytest.mark.case(7)
+async def test_a_message_of_the_maximum_size_is_handled(clients: Clients) -> None:
     client = await clients.enter()
     text = '[{"m":"t","e":1,"x":"%s"}]'
     await client.send_raw(text % ("x" * (LIMIT - len(text) + 2)))
@@ -208,9 +220,8 @@ async def test_case_07_the_largest_message_is_heard(clients: Clients) -> None:
 
 
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
-async def test_case_07_a_larger_message_closes_1009(
-    clients: Clients, room: str, opcode: int
-) -> None:
+@pytest.mark.case(7)
+async def test_a_larger_message_closes_1009(clients: Clients, room: str, opcode: int) -> None:
     other = await clients.enter(room)
     peer = await clients.raw_peer()
     await peer.handshake()
@@ -220,7 +231,8 @@ async def test_case_07_a_larger_message_closes_1009(
 
 
 @pytest.mark.parametrize("length", [LIMIT + 1, 1 << 31, (1 << 63) - 1])
-async def test_case_07_too_large_a_length_closes_on_the_header_alone(
+@pytest.mark.case(7)
+async def test_too_large_a_length_closes_on_the_header_alone(
     server: Server, clients: Clients, length: int
 ) -> None:
     peer = await clients.raw_peer()
@@ -231,14 +243,16 @@ async def test_case_07_too_large_a_length_closes_on_the_header_alone(
     assert server.resident_bytes - before < 1 << 20
 
 
-async def test_case_07_fragments_count_together(clients: Clients) -> None:
+@pytest.mark.case(7)
+async def test_the_size_limit_counts_all_fragments_together(clients: Clients) -> None:
     peer = await clients.raw_peer()
     await peer.handshake()
     await peer.send(frame(TEXT, b"x" * LIMIT, fin=False), frame(CONTINUATION, b"x"))
     assert await peer.close_code() == 1009
 
 
-async def test_case_07_more_than_1024_fragments_close_1009(clients: Clients) -> None:
+@pytest.mark.case(7)
+async def test_more_than_1024_fragments_close_1009(clients: Clients) -> None:
     peer = await clients.raw_peer()
     await peer.handshake()
     await peer.send(frame(TEXT, b"[", fin=False), frame(CONTINUATION, fin=False) * 1100)
@@ -277,7 +291,8 @@ VIOLATIONS = {
 
 
 @pytest.mark.parametrize("bytes_", VIOLATIONS.values(), ids=VIOLATIONS.keys())
-async def test_case_07_violations_close_1002(clients: Clients, room: str, bytes_: bytes) -> None:
+@pytest.mark.case(7)
+async def test_protocol_violations_close_1002(clients: Clients, room: str, bytes_: bytes) -> None:
     other = await clients.enter(room)
     peer = await clients.raw_peer()
     await peer.handshake()
@@ -286,7 +301,8 @@ async def test_case_07_violations_close_1002(clients: Clients, room: str, bytes_
     await other.assert_silent()
 
 
-async def test_case_07_the_tcp_connection_ends_too(clients: Clients) -> None:
+@pytest.mark.case(7)
+async def test_the_tcp_connection_ends_after_the_close_frame(clients: Clients) -> None:
     peer = await clients.raw_peer()
     await peer.handshake()
     await peer.send(frame(3))
@@ -306,7 +322,8 @@ NOT_UTF_8 = {
 
 
 @pytest.mark.parametrize("bytes_", NOT_UTF_8.values(), ids=NOT_UTF_8.keys())
-async def test_case_07_text_that_is_not_utf_8_closes_1007(clients: Clients, bytes_: bytes) -> None:
+@pytest.mark.case(7)
+async def test_text_that_is_not_utf_8_closes_1007(clients: Clients, bytes_: bytes) -> None:
     peer = await clients.raw_peer()
     await peer.handshake()
     await peer.send(bytes_)
@@ -328,7 +345,8 @@ async def replies(peer: RawPeer, e: int) -> None:
     assert (message["m"], message["e"]) == ("t", e)
 
 
-async def test_case_07_fragments_make_one_message_and_control_frames_go_between(
+@pytest.mark.case(7)
+async def test_fragments_make_one_message_and_control_frames_go_between(
     clients: Clients,
 ) -> None:
     peer = await peer_after_hi(clients)
@@ -347,7 +365,8 @@ async def test_case_07_fragments_make_one_message_and_control_frames_go_between(
     await replies(peer, 7)
 
 
-async def test_case_07_a_frame_may_come_byte_by_byte(clients: Clients) -> None:
+@pytest.mark.case(7)
+async def test_a_frame_may_come_byte_by_byte(clients: Clients) -> None:
     peer = await peer_after_hi(clients)
     for byte in frame(TEXT, b'[{"m":"t","e":8}]'):
         await peer.send(bytes([byte]))
@@ -357,7 +376,8 @@ async def test_case_07_a_frame_may_come_byte_by_byte(clients: Clients) -> None:
     assert await peer.expect(PONG) == b"x"
 
 
-async def test_case_07_many_frames_in_one_segment(clients: Clients) -> None:
+@pytest.mark.case(7)
+async def test_many_frames_in_one_segment(clients: Clients) -> None:
     peer = await peer_after_hi(clients)
     await peer.send(*(frame(TEXT, b'[{"m":"t","e":%d}]' % e) for e in range(10)))
     for e in range(10):
@@ -367,9 +387,8 @@ async def test_case_07_many_frames_in_one_segment(clients: Clients) -> None:
 @pytest.mark.parametrize(
     "payload", [b"", b"\x03\xe8", b"\x03\xe8good bye", b"\x0f\xa0", b"\x0b\xb8"]
 )
-async def test_case_07_a_close_frame_is_answered_with_its_code(
-    clients: Clients, payload: bytes
-) -> None:
+@pytest.mark.case(7)
+async def test_a_close_frame_is_answered_with_its_code(clients: Clients, payload: bytes) -> None:
     peer = await clients.raw_peer()
     await peer.handshake()
     await peer.send(frame(CLOSE, payload), frame(TEXT, b'[{"m":"t","e":1}]'))
@@ -377,7 +396,8 @@ async def test_case_07_a_close_frame_is_answered_with_its_code(
     assert await peer.ended()
 
 
-async def test_case_08_b_is_the_first_message(clients: Clients) -> None:
+@pytest.mark.case(8)
+async def test_b_is_the_first_message(clients: Clients) -> None:
     client = await clients.open()
     (first,) = client.frames[0]
     assert first["m"] == "b"

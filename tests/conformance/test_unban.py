@@ -21,7 +21,8 @@ async def banned_from(clients_by_address: Clients) -> tuple[Client, Client, Clie
     return holder, other, banned
 
 
-async def test_case_76_whoever_is_unbanned_may_come_back(clients_by_address: Clients) -> None:
+@pytest.mark.case(76)
+async def test_an_unbanned_user_may_come_back(clients_by_address: Clients) -> None:
     holder, other, banned = await banned_from(clients_by_address)
     await holder.send({"m": "unban", "_id": banned.id})
     # It is not announced.
@@ -30,7 +31,8 @@ async def test_case_76_whoever_is_unbanned_may_come_back(clients_by_address: Cli
     assert (await banned.join(holder.room))["ch"]["_id"] == holder.room
 
 
-async def test_case_77_others_lift_no_ban(clients_by_address: Clients) -> None:
+@pytest.mark.case(77)
+async def test_participants_without_the_crown_lift_no_ban(clients_by_address: Clients) -> None:
     holder, other, banned = await banned_from(clients_by_address)
     await other.send({"m": "unban", "_id": banned.id})
     await other.refusal()
@@ -41,7 +43,10 @@ async def test_case_77_others_lift_no_ban(clients_by_address: Clients) -> None:
 
 
 @pytest.mark.parametrize("who", [None, 5, True, [], {}, "", "nonexistent", "0" * 24])
-async def test_case_76_nobody_to_unban(clients_by_address: Clients, who: object) -> None:
+@pytest.mark.case(76)
+async def test_an_unban_of_an_unknown_user_does_nothing(
+    clients_by_address: Clients, who: object
+) -> None:
     holder, other, banned = await banned_from(clients_by_address)
     await holder.send({"m": "unban", "_id": who}, {"m": "unban"})
     assert await holder.refusal_codes() == ["bad_id"]

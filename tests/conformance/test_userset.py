@@ -31,7 +31,10 @@ async def only_the_name_counts(client: Client, other: Client, bad: Message) -> M
     [{"name": "X"}, {"color": "#abcdef"}, {"name": "X", "color": "#abcdef"}],
     ids=["name", "color", "both"],
 )
-async def test_case_65_each_may_come_alone(clients: Clients, change: dict[str, str]) -> None:
+@pytest.mark.case(65)
+async def test_name_and_colour_may_be_changed_separately(
+    clients: Clients, change: dict[str, str]
+) -> None:
     client, other = await clients.pair()
     changed = client.user | change
     await client.send({"m": "userset", "set": change})
@@ -45,7 +48,8 @@ async def test_case_65_each_may_come_alone(clients: Clients, change: dict[str, s
     assert (await client.hello())["u"] == changed
 
 
-async def test_case_65_later_joiners_see_it(clients: Clients, room: str) -> None:
+@pytest.mark.case(65)
+async def test_later_participants_see_the_new_name(clients: Clients, room: str) -> None:
     client = await clients.enter(room)
     await client.send({"m": "userset", "set": {"name": "Clara", "color": "#ABCDEF"}})
     await client.expect("p")
@@ -55,7 +59,8 @@ async def test_case_65_later_joiners_see_it(clients: Clients, room: str) -> None
     assert clara["color"].lower() == "#abcdef"
 
 
-async def test_case_65_all_rooms_of_the_user_hear_it(
+@pytest.mark.case(65)
+async def test_all_rooms_of_the_user_receive_the_change(
     clients_by_address: Clients, room: str
 ) -> None:
     elsewhere = new_room()
@@ -75,7 +80,8 @@ async def test_case_65_all_rooms_of_the_user_hear_it(
     await stranger.assert_silent()
 
 
-async def test_case_65_in_no_room_it_works_too(clients: Clients, room: str) -> None:
+@pytest.mark.case(65)
+async def test_userset_works_outside_of_rooms(clients: Clients, room: str) -> None:
     client = await clients.enter()
     await client.send({"m": "userset", "set": {"name": "Clara"}})
     ch = await client.join(room)
@@ -94,7 +100,8 @@ async def test_case_65_in_no_room_it_works_too(clients: Clients, room: str) -> N
         "x",
     ],
 )
-async def test_case_66_good_names(clients: Clients, name: str) -> None:
+@pytest.mark.case(66)
+async def test_users_may_have_these_names(clients: Clients, name: str) -> None:
     client, other = await clients.pair()
     assert units(name) <= 40
     await client.send({"m": "userset", "set": {"name": name}})
@@ -106,7 +113,8 @@ async def test_case_66_good_names(clients: Clients, name: str) -> None:
     ["x" * 41, "\U0001f3b9" * 20 + "x", "", "  ", 5, None, True, ["x"], {"a": "x"}]
     + [f"a{character}b" for character in FORBIDDEN],
 )
-async def test_case_66_bad_names(clients: Clients, name: object) -> None:
+@pytest.mark.case(66)
+async def test_bad_names_change_nothing(clients: Clients, name: object) -> None:
     client, other = await clients.pair()
     await client.send({"m": "userset", "set": {"name": name}})
     assert await client.refusal_codes() == ["bad_name"]
@@ -137,14 +145,18 @@ async def test_case_66_bad_names(clients: Clients, name: object) -> None:
         ["#123456"],
     ],
 )
-async def test_case_66_bad_colours(clients: Clients, color: object) -> None:
+@pytest.mark.case(66)
+async def test_bad_colours_change_nothing(clients: Clients, color: object) -> None:
     client, other = await clients.pair()
     p = await only_the_name_counts(client, other, {"color": color})
     assert (p["name"], p["color"]) == ("Clara", client.user["color"])
 
 
 @pytest.mark.parametrize("change", [None, 5, "Clara", [], ["name"], {}, {"_id": "0" * 24}])
-async def test_case_66_bad_sets(clients: Clients, change: object) -> None:
+@pytest.mark.case(66)
+async def test_a_userset_without_a_proper_set_changes_nothing(
+    clients: Clients, change: object
+) -> None:
     client, other = await clients.pair()
     await client.send({"m": "userset", "set": change}, {"m": "userset"})
     assert await client.refusal_codes() == ["bad_settings"]

@@ -138,7 +138,8 @@ async def test_close_frame(scene: Scene) -> None:
     await scene.assert_gone(client.id)
 
 
-async def test_case_33_reset(scene: Scene) -> None:
+@pytest.mark.case(33)
+async def test_a_connection_that_is_reset_leaves_its_room(scene: Scene) -> None:
     async with scene.around():
         client = await scene.clients.enter(scene.room)
     await client.vanish()

@@ -70,7 +70,8 @@ async def id_of(handshake: RawHandshake) -> str:
 
 
 class TestWithoutTrust:
-    async def test_case_20_no_header_changes_who_one_is(self, direct: Server, come: Come) -> None:
+    @pytest.mark.case(20)
+    async def test_no_header_changes_the_user(self, direct: Server, come: Come) -> None:
         honest = await id_of(await come(direct))
         for spoof in (*SPOOFS, ", ".join(["X-Forwarded-For: 1.1.1.1"] * 3)):
             assert await id_of(await come(direct, spoof)) == honest
@@ -81,13 +82,17 @@ class TestWithoutTrust:
 
 
 class TestForwardedFor:
-    async def test_case_20_two_addresses_are_two_users(self, behind: Server, come: Come) -> None:
+    @pytest.mark.case(20)
+    async def test_two_addresses_from_a_proxy_are_two_users(
+        self, behind: Server, come: Come
+    ) -> None:
         one = await id_of(await come(behind, "X-Forwarded-For: 192.0.2.1"))
         other = await id_of(await come(behind, "X-Forwarded-For: 192.0.2.2"))
         again = await id_of(await come(behind, "X-Forwarded-For: 6.6.6.6, ::ffff:192.0.2.1"))
         assert one == again != other
 
-    async def test_case_20_from_an_untrusted_peer_it_means_nothing(
+    @pytest.mark.case(20)
+    async def test_the_header_of_an_untrusted_peer_is_ignored(
         self, behind: Server, come: Come
     ) -> None:
         honest = await id_of(await come(behind, address="127.0.0.2"))

@@ -95,7 +95,8 @@ def test_a_damaged_store_is_one_line(stopped: Server) -> None:
     assert database.name in refused(stopped)
 
 
-async def test_case_11_sigterm_closes_4000_and_exits_0(room: str) -> None:
+@pytest.mark.case(11)
+async def test_sigterm_closes_4000_and_exits_0(room: str) -> None:
     address = new_address()
     with run_server(FORTEPIANO_LIMITS__DRAIN_SECONDS="1") as server:
         async with Clients(server) as clients:

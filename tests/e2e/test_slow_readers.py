@@ -45,7 +45,8 @@ async def deaf(clients: Clients, room: str) -> tuple[RawPeer, str]:
                 return peer, str(message["p"])
 
 
-async def test_case_10_who_never_reads_is_dropped_and_costs_little(generous: Server) -> None:
+@pytest.mark.case(10)
+async def test_a_client_that_never_reads_is_dropped_and_costs_little(generous: Server) -> None:
     room = new_room()
     async with Clients(generous) as clients:
         player, listener = await clients.enter(room), await clients.enter(room)

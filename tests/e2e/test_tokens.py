@@ -66,7 +66,8 @@ async def eventually(server: Server, token: str, wanted: Any) -> dict[str, Any]:
     pytest.fail(f"not within five seconds: {reply}")
 
 
-async def test_case_19_a_browser_is_the_same_user_again_after_a_restart_too() -> None:
+@pytest.mark.case(19)
+async def test_a_browser_is_the_same_user_again_after_a_restart_too() -> None:
     with run_server(FORTEPIANO_IDENTITY__MODE="token") as server:
         first = await reply_to(server)
         assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", first["token"])
@@ -76,7 +77,8 @@ async def test_case_19_a_browser_is_the_same_user_again_after_a_restart_too() ->
         assert "token" not in again
 
 
-async def test_case_19_two_browsers_are_two_users(known: Server) -> None:
+@pytest.mark.case(19)
+async def test_two_browsers_are_two_users(known: Server) -> None:
     ids = {(await reply_to(known))["u"]["_id"] for _ in range(3)}
     assert len(ids) == 3
 
@@ -92,7 +94,8 @@ async def test_case_19_two_browsers_are_two_users(known: Server) -> None:
     ],
     ids=["unsigned", "foreign", "of another server", "long", "empty"],
 )
-async def test_case_19_any_other_is_as_good_as_none(known: Server, token: str) -> None:
+@pytest.mark.case(19)
+async def test_a_browser_with_any_other_token_gets_a_new_one(known: Server, token: str) -> None:
     reply = await reply_to(known, token)
     assert reply["token"] != token
     assert (await reply_to(known, reply["token"]))["u"]["_id"] == reply["u"]["_id"]

@@ -144,7 +144,8 @@ def server(preset: str) -> Iterator[SteppedServer]:
     server.harness.close()
 
 
-def test_case_46_a_dropped_crown_lies_for_15_seconds(server: SteppedServer) -> None:
+@pytest.mark.case(46)
+def test_others_may_take_a_dropped_crown_after_15_seconds(server: SteppedServer) -> None:
     one, two = server.enter("room"), server.enter("room")
     one.send_messages({"m": "chown"})
     assert server.holder("room") is None
@@ -156,7 +157,8 @@ def test_case_46_a_dropped_crown_lies_for_15_seconds(server: SteppedServer) -> N
     assert server.holder("room") == two.id
 
 
-def test_case_46_a_newcomer_waits_as_long(server: SteppedServer) -> None:
+@pytest.mark.case(46)
+def test_a_newcomer_waits_as_long_for_a_dropped_crown(server: SteppedServer) -> None:
     one = server.enter("room")
     one.send_messages({"m": "chown"})
     server.wait(14.9)
@@ -169,7 +171,8 @@ def test_case_46_a_newcomer_waits_as_long(server: SteppedServer) -> None:
     assert server.holder("room") == two.id
 
 
-def test_case_47_the_last_holder_waits_no_time(server: SteppedServer) -> None:
+@pytest.mark.case(47)
+def test_the_last_holder_need_not_wait(server: SteppedServer) -> None:
     one = server.enter("room")
     for seconds in (0, 1, 14.9, 3600):
         one.send_messages({"m": "chown"})
@@ -178,7 +181,8 @@ def test_case_47_the_last_holder_waits_no_time(server: SteppedServer) -> None:
         assert server.holder("room") == one.id
 
 
-def test_case_48_the_crown_of_who_left_lies_as_long() -> None:
+@pytest.mark.case(48)
+def test_the_crown_of_a_holder_who_left_is_reserved_as_long() -> None:
     server = SteppedServer(PRESETS["net"])
     one, two = server.enter("room"), server.enter("room")
     one.send_messages({"m": "bye"})
@@ -192,7 +196,8 @@ def test_case_48_the_crown_of_who_left_lies_as_long() -> None:
     server.harness.close()
 
 
-def test_case_31_an_empty_room_lives_as_long_as_the_preset_says(server: SteppedServer) -> None:
+@pytest.mark.case(31)
+def test_an_empty_room_lives_as_long_as_the_preset_says(server: SteppedServer) -> None:
     one = server.enter("room")
     one.send_messages({"m": "ch", "_id": "lobby"})
     if server.context.rules.empty_room_ms:
@@ -203,7 +208,8 @@ def test_case_31_an_empty_room_lives_as_long_as_the_preset_says(server: SteppedS
     assert "room" not in server.context.directory.rooms
 
 
-def test_case_31_whoever_comes_in_time_keeps_it_alive() -> None:
+@pytest.mark.case(31)
+def test_a_user_who_comes_in_time_keeps_an_empty_room_alive() -> None:
     server = SteppedServer(PRESETS["net"])
     one = server.enter("room")
     for _ in range(5):
@@ -217,7 +223,8 @@ def test_case_31_whoever_comes_in_time_keeps_it_alive() -> None:
 
 
 @pytest.mark.parametrize("ms", [300_000, 1799.9999999999998])
-def test_case_74_a_ban_lasts_as_long_as_it_was_given(server: SteppedServer, ms: float) -> None:
+@pytest.mark.case(74)
+def test_a_ban_lasts_for_its_time(server: SteppedServer, ms: float) -> None:
     one, two = server.enter("room"), server.enter("room")
     one.send_messages({"m": "kickban", "_id": two.id, "ms": ms})
 
@@ -235,7 +242,8 @@ def test_case_74_a_ban_lasts_as_long_as_it_was_given(server: SteppedServer, ms: 
     ("waited", "text"),
     [(0, "2 minutes"), (0.001, "2 minutes"), (60, "1 minute"), (119, "1 minute")],
 )
-def test_case_74_the_minutes_left_are_rounded_up(
+@pytest.mark.case(74)
+def test_the_remaining_minutes_are_rounded_up(
     server: SteppedServer, waited: float, text: str
 ) -> None:
     one, two = server.enter("room"), server.enter("room")
@@ -247,7 +255,8 @@ def test_case_74_the_minutes_left_are_rounded_up(
     assert text in told
 
 
-def test_case_75_the_longest_ban_is_the_presets(server: SteppedServer) -> None:
+@pytest.mark.case(75)
+def test_the_preset_sets_the_longest_ban(server: SteppedServer) -> None:
     one, two = server.enter("room"), server.enter("room")
     ceiling = server.context.rules.kickban_ceiling_ms
     assert ceiling in {3_600_000, 86_400_000}
@@ -267,7 +276,8 @@ RATES: list[tuple[Message, str, int, float]] = [
 
 
 @pytest.mark.parametrize(("message", "heard", "burst", "rate"), RATES, ids=lambda it: str(it)[:12])
-def test_case_62_burst_and_trickle(
+@pytest.mark.case(62)
+def test_each_kind_of_message_has_a_burst_and_a_rate(
     server: SteppedServer, message: Message, heard: str, burst: int, rate: float
 ) -> None:
     holder, one = server.enter("room"), server.enter("room")
@@ -294,7 +304,8 @@ def test_case_62_burst_and_trickle(
     assert holder.received()
 
 
-def test_case_62_the_holder_may_say_more(server: SteppedServer) -> None:
+@pytest.mark.case(62)
+def test_the_holder_may_send_more_lines(server: SteppedServer) -> None:
     one = server.enter("room")
     one.send_messages(*[{"m": "a", "message": "hi"}] * 20)
     assert one.count("a") == 10
@@ -341,7 +352,8 @@ def test_online_time_is_counted_to_the_millisecond(server: SteppedServer) -> Non
         assert (two.id in server.context.directory.rooms["room"].participants) is is_in
 
 
-def test_case_09_silence_of_a_minute(preset: str) -> None:
+@pytest.mark.case(9)
+def test_a_minute_without_t_ends_a_client_of_preset_net(preset: str) -> None:
     server = SteppedServer(PRESETS[preset])
     one, two = server.enter("lobby"), server.enter("lobby")
     for _ in range(9):
