@@ -79,7 +79,7 @@ async def test_a_whole_piece_arrives_once_in_order_and_not_at_the_player(
 
     await player.do("play", strokes=piece)
     await player.expect("played", within=60)
-    # Whoever hears this line has heard everything that was played before it.
+    # A bot that has received this line has received all notes before it.
     await player.do("chat", text="that was the prelude")
 
     for bot in bots:

@@ -171,7 +171,7 @@ async def come_back(bots: list[Bot], room: str) -> None:
     await bots[0].do("chat", text="Good night.")
     for bot in bots:
         await bot.expect("a", where=lambda a: a["a"] == "Good night.")
-    # Who came last was told of all; whoever came first holds the crown again.
+    # The last bot to come back saw all of them; the first one holds the crown again.
     chs = [bot.events("ch")[-1] for bot in bots]
     assert {ch["room"] for ch in chs} == {room}
     assert max(len(ch["people"]) for ch in chs) == len(bots)

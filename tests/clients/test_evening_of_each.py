@@ -1,6 +1,6 @@
-"""An evening of each client library of npm's, unmodified, with somebody who looks on closely.
+"""An evening of each client library from npm, unmodified, with another client that checks it.
 
-What a library does in the course of it is what docs/clients.md says that works with it.
+The features that work in the course of it are those that docs/clients.md lists for the library.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ pytestmark = [pytest.mark.needs("node"), pytest.mark.needs("npm"), pytest.mark.t
 IDLE_MS = 400
 BAN_MS = 60_000
 MARGIN_MS = 100
-"""How much later than allowed people are: their clocks are not the server's."""
+"""Milliseconds that clients wait beyond a time limit: their clocks differ from the server's."""
 
 FANCY = "Hello, \U0001d4d3\U0001d4d4\U0001d4e5 — ça va?"
-"""A line with letters that are two units each, as people here love them."""
+"""A line with fancy letters, of two UTF-16 units each, which people like."""
 
 NAMES = list(LIBRARIES)
 WITHOUT_CROWN = [name for name, library in LIBRARIES.items() if "lobby" in library.works]
@@ -33,7 +33,7 @@ WITHOUT_CROWN = [name for name, library in LIBRARIES.items() if "lobby" in libra
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """A server on which a crown lies for a short time only."""
+    """A server on which a dropped crown may soon be taken."""
     install()
     with run_server(
         FORTEPIANO_RULES__CROWN_IDLE_MS=str(IDLE_MS), FORTEPIANO_LIMITS__DRAIN_SECONDS="0"
@@ -43,21 +43,21 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 async def clients(server: Server) -> AsyncIterator[Clients]:
-    """People with addresses of their own, in the same house."""
+    """Clients on this server."""
     async with Clients(server) as clients:
         yield clients
 
 
 class Evening:
-    """One library, somebody with it in a room, and what has been seen to work.
+    """One library and another client in a room, and the features that have worked.
 
     Attributes:
-        library: What is declared about it.
-        bot: The library, who opened the room.
-        ann: Somebody else, who hears and checks every message that others hear.
-        company: Where more people come from.
-        room: Where they are.
-        shown: The features that worked.
+        library: The declared features.
+        bot: The running library, which opened the room.
+        ann: The other client, which checks every message that the room receives.
+        clients: Makes more clients.
+        room: The name of the room.
+        shown: The features that have worked.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Evening:
         self.shown: set[str] = {"join"}
 
     async def meet(self) -> None:
-        """Each knows of the other; somebody third comes and goes."""
+        """Each sees the other; a third client comes and goes."""
         await self.bot.expect("added", where=lambda added: added["id"] == self.ann.id)
         cem = await self.clients.enter(self.room, address=new_address())
         await self.bot.expect("added", where=lambda added: added["id"] == cem.id)
@@ -81,7 +81,7 @@ class Evening:
         self.shown.add("people")
 
     async def introduce(self) -> None:
-        """The bot takes name and colour, and sees those that somebody else takes."""
+        """The bot changes name and colour, and sees the changes of the other."""
         await self.bot.do("setUser", name="Bot", color="#102030")
         p = await self.ann.expect("p", where=lambda p: p["_id"] == self.bot.me)
         assert (p["name"], p["color"]) == ("Bot", "#102030")
@@ -91,7 +91,7 @@ class Evening:
         self.shown.add("name")
 
     async def point(self) -> None:
-        """Each sees where the other points."""
+        """Each sees the pointer of the other."""
         await self.bot.do("point", x=12.34, y=56.78)
         m = await self.ann.expect("m", where=lambda m: m["id"] == self.bot.me)
         assert (float(m["x"]), float(m["y"])) == (12.34, 56.78)
@@ -216,7 +216,7 @@ class Evening:
         return await self.bot.expect("ch", where=lambda ch: ch["room"] == room)
 
     async def be_sent_binary(self) -> None:
-        """Somebody sends it binary frames in every mode; it minds none of them, and plays on."""
+        """Another client sends binary frames in every mode; the bot ignores them and plays on."""
         cem = await self.clients.enter(self.room, address=new_address())
         for target in (
             {"mode": "id", "id": self.bot.me},

@@ -1,4 +1,4 @@
-"""What programs spell in ways of their own: numbers as texts, arrays in binary frames."""
+"""Unusual encodings of some programs: numbers as texts, arrays in binary frames."""
 
 from __future__ import annotations
 

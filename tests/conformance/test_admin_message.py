@@ -75,7 +75,7 @@ async def test_a_tag(clients_with: ClientsFactory) -> None:
     await order(staff, "tag", _id=one.id, tag=tag)
     for client in (one, two):
         assert (await client.expect("p"))["tag"] == tag
-    # It stays when something else changes: clients drop it where it is missing.
+    # Later messages have the tag too: clients drop a tag that is missing.
     await one.send({"m": "userset", "set": {"name": "Clara"}}, {"m": "a", "message": "hi"})
     assert (await two.expect("p"))["tag"] == tag
     assert (await two.expect("a"))["p"]["tag"] == tag
@@ -270,7 +270,7 @@ async def test_a_restart_is_announced_to_everybody(restartable_server: Server) -
             notices = [m for m in await client.received() if m["m"] == "notification"]
             assert len(notices) == 1
             assert "restart" in notices[0]["text"].lower()
-    # It is not to end in the middle of another test.
+    # The restart that was asked for must not come in the middle of another test.
     restartable_server.restart()
 
 

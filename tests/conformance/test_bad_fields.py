@@ -81,7 +81,7 @@ INNER = [
     *("color", "name", "user_flag", "tag", "remove_tag", "clear_chat", "notification"),
     *("forceload", "unforceload", "ch_flag", "move", "rename_channel", "admin_chat", "eval"),
 ]
-"""What an `admin message` may hold besides ordinary messages, but for `restart`."""
+"""Commands of an `admin message` besides ordinary messages, except `restart`."""
 
 RIGHT = {
     "_id": ['"@other"', '"@me"', '"@room"', '"test/bad fields"', '"lobby"'],
@@ -115,7 +115,7 @@ RIGHT = {
     "d": ["100"],
     "e": ["1"],
 }
-"""What is right, by key, for the other fields while one is wrong; names behind @ are filled in."""
+"""Valid values by key, for the fields that are not wrong; names after @ are filled in."""
 
 KEYS = sorted(
     RIGHT.keys()
@@ -217,7 +217,7 @@ PARTS: dict[str, list[str]] = {
     "set": ["name", "color", "color2", "visible", "chat", "limit", "minOnlineTime", "notice"],
     "target": ["mode", "id", "ids", "global"],
 }
-"""What is inside a field."""
+"""Keys inside fields."""
 
 INNER_FIELDS = {
     "tag": ["_id", "tag"],
@@ -308,7 +308,7 @@ STAFF = ["admin message", "chown", "chset", "clearchat", "setcolor", "setname", 
 
 
 def mild(m: str, frames: Iterable[str]) -> list[str]:
-    """Return `frames`, but for bans from the site: who is banned is closed, as he should be."""
+    """Return `frames`; site bans get an unknown id, since a banned client is rightly closed."""
     return [text.replace("@", "nobody ") if m == "siteban" else text for text in frames]
 
 

@@ -21,7 +21,7 @@ from support.websocket_clients import (
 
 
 def participant(client: Client, **changes: Any) -> Message:
-    """Return the participant that `person` is in any room until he moves."""
+    """Return the entry of `client` in any room until its pointer moves."""
     return {**client.user, "x": 200, "y": 100, "afk": False, **changes}
 
 
@@ -279,7 +279,7 @@ async def test_no_empty_room_remains_for_long(clients_with: ClientsFactory) -> N
     for room in rooms:
         await (await clients.enter(room)).leave()
     watcher = await clients.enter()
-    # They end after 300 ms; the rest is patience with a busy machine.
+    # Empty rooms end after 300 ms here; the rest allows for a busy machine.
     await asyncio.sleep(0.8)
     await watcher.send({"m": "+ls"})
     listed = {r["_id"] for r in (await watcher.expect("ls"))["u"]}

@@ -102,7 +102,7 @@ async def test_a_full_lobby_overflows_into_the_next(clients_with: ClientsFactory
         assert lobby["settings"]["lobby"] is True
         assert lobby["settings"].get("limit", 3) == 3
         assert "crown" not in lobby
-    # Whoever is in a full lobby is not sent on.
+    # A participant of a full lobby is not sent on.
     assert (await people[0].join("lobby"))["ch"]["_id"] == "lobby"
     # A place that was left is free again.
     await people[1].join(new_room())

@@ -42,13 +42,13 @@ async def test_the_holder_gives_the_crown_to_a_participant(clients: Clients) -> 
     await holder.send({"m": "chown", "id": other.id})
     for client in (holder, other, third):
         heard = await client.received()
-        # Who is in another class of the quota now is told that too.
+        # Participants whose class of the quota changes get `nq` too.
         assert [m["m"] for m in heard if m["m"] != "nq"] == ["ch"], heard
         (ch,) = (m for m in heard if m["m"] == "ch")
         assert ch.get("p", client.id) == client.id
         assert ch["ch"]["crown"]["participantId"] == ch["ch"]["crown"]["userId"] == other.id
         assert len(ch["ppl"]) == ch["ch"]["count"] == 3
-    # Now it is his to give, and no longer the giver's.
+    # Now the new holder may give the crown, and the old one may not.
     await holder.send({"m": "chown", "id": holder.id})
     await holder.assert_ignored()
     await other.assert_silent()
@@ -76,7 +76,7 @@ async def test_the_holder_drops_the_crown(clients: Clients) -> None:
         assert "participantId" not in dropped or dropped["participantId"] is None
         assert dropped["userId"] == holder.id
         assert abs(dropped["time"] - time.time() * 1000) < 2000
-        # It falls from the holder's cursor to a place in view.
+        # The crown falls from the holder's pointer to a place in view.
         assert (float(dropped["startPos"]["x"]), float(dropped["startPos"]["y"])) == (30.5, 40)
         assert 0 <= float(dropped["endPos"]["x"]) <= 100
         assert 0 <= float(dropped["endPos"]["y"]) <= 100
@@ -98,7 +98,7 @@ async def test_others_may_not_take_a_fresh_crown(clients: Clients) -> None:
     await drop(holder, other, third)
     await other.send({"m": "chown", "id": other.id})
     await other.assert_ignored()
-    # Nor may he give it to a friend, or drop it anew.
+    # Others may neither give the crown away nor drop it again.
     await other.send({"m": "chown", "id": third.id}, {"m": "chown", "id": "nobody"})
     await other.assert_ignored()
     await third.assert_silent()
@@ -217,7 +217,7 @@ async def test_participants_may_neither_take_nor_give_the_crown_of_another(
 async def test_the_crown_never_goes_to_another_room(clients: Clients) -> None:
     holder, other = await clients.pair()
     _, stranger = await clients.pair()
-    # A stranger may not take the crown of a room he is not in.
+    # A client may not take the crown of another room.
     await stranger.send({"m": "chown", "id": stranger.id, "_id": holder.room})
     await stranger.assert_ignored()
     await holder.assert_silent()
@@ -245,7 +245,7 @@ async def test_the_owner_takes_the_crown_at_any_time(clients_with: ClientsFactor
     await other.received()
     await owner.send({"m": "chown", "id": owner.id})
     assert (await holder.expect("ch"))["ch"]["crown"]["participantId"] == owner.id
-    # Also in his hands the settings keep it, and nobody sets it by `chset`.
+    # The settings keep the owner, whom `chset` cannot change.
     await owner.send({"m": "chset", "set": {"owner_id": other.id, "color": "#112233"}})
     changed = await holder.expect("ch", where=lambda m: m["ch"]["settings"]["color"] == "#112233")
     assert changed["ch"]["settings"]["owner_id"] == owner.id

@@ -51,7 +51,7 @@ async def test_the_longest_stay_counts_from_the_last_join(clients: Clients) -> N
     await first.join(new_room())
     for left in (second, third):
         assert (await left.expect("ch"))["ch"]["crown"]["participantId"] == third.id
-    # Whoever comes back does not get it back.
+    # The first does not get it back by returning.
     assert (await first.join(room))["ch"]["crown"]["participantId"] == third.id
 
 
@@ -75,7 +75,7 @@ async def test_a_dropped_crown_stays_when_its_last_holder_leaves(clients: Client
     for client in (other, third):
         await client.expect("ch")
     await holder.leave()
-    # He left without it, so he is one `bye`.
+    # The last holder left without the crown: one `bye`.
     for left in (other, third):
         assert await left.expect("bye") == {"m": "bye", "p": holder.id}
         await left.assert_silent()

@@ -1,7 +1,7 @@
-"""What existing clients do from beginning to end, message by message (docs/protocol.md 1.3).
+"""Sessions of existing clients from beginning to end, message by message (docs/protocol.md 1.3).
 
-The clients themselves play in tests/e2e and tests/browser; these are their habits alone, over both
-presets.
+The clients themselves run in tests/clients and tests/browser; these tests send the same messages
+under both presets.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ async def test_all_clients_are_back_after_a_restart(restartable_server: Server) 
         asyncio.timeout(EVERYBODY_BACK_SECONDS),
         Clients(restartable_server) as clients_by_address,
     ):
-        # They come in any order, with the settings they last saw.
+        # Clients return in any order, with the settings that they saw last.
         returning = list(seen.items())
         random.Random(86).shuffle(returning)
         back = [

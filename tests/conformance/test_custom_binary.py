@@ -87,7 +87,7 @@ async def test_who_did_not_ask_gets_no_binary_frame(
     target = {"mode": "id", "id": deaf.id}
     await sender.send({"m": "custom", "target": target, "data": 1})
     assert (await deaf.expect("custom"))["data"] == 1
-    # Whoever asks no more gets none either.
+    # After `-custom` nothing comes any more.
     await one.send({"m": "-custom"})
     await one.assert_silent()
     await sender.send_raw(packed({"m": "custom", "target": target | {"id": one.id}}, b"hi"))

@@ -1,10 +1,10 @@
 """Every example frame of docs/protocol.md is sent, and every answer there is the server's.
 
-A block of the language `frames` is a scene: Ann holds the crown of the room "duets" and Bea is
-there; Sam, of the staff, comes where a line names them, and whoever is called You only connects.
-Lines go in their order: `Ann → [frame]` is sent, `Bea ← [frame]` is the next frame of those
-messages that Bea gets. What must differ from run to run (times, ids of lines, positions of a
-falling crown) need only be of the same kind.
+A block of the language `frames` is a scene. Ann holds the crown of the room "duets", and Bea is
+there. Sam, of the staff, comes if a line names them; a client called You only connects. Lines run
+in their order: `Ann → [frame]` is sent, `Bea ← [frame]` is the next frame with those messages that
+Bea gets. Values that differ from run to run (times, ids of lines, positions of a falling crown)
+need only be of the same kind.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ BLOCKS = BLOCK.findall(PAGE.read_text())
 
 @dataclass
 class Scene:
-    """People who play one block.
+    """The clients that play one block.
 
     Attributes:
-        company: Lets them in.
-        room: What "duets" is called in truth.
-        people: Who is there, by name.
-        true: What the ids of the page are in truth.
+        clients: Makes the clients.
+        room: The real name of the room "duets".
+        people: The clients by name.
+        true: The real ids, by those of the page.
     """
 
     clients: Clients
@@ -53,7 +53,7 @@ class Scene:
     true: dict[str, str] = field(default_factory=dict)
 
     async def enter(self, name: str) -> None:
-        """Let somebody in."""
+        """Connect a client."""
         clients = self.clients
         if name == "You":
             self.people[name] = await clients.open()
@@ -82,13 +82,13 @@ class Scene:
                 await self.check_frame(line[1], parsed(line[3]))
 
     def in_truth(self, text: str) -> str:
-        """Return a text of the page with the ids and the room of this scene."""
+        """Return a text of the page with the real ids and room."""
         for ours, theirs in self.true.items():
             text = text.replace(ours, theirs)
         return text.replace(f'"{ROOM}"', json.dumps(self.room))
 
     async def check_frame(self, name: str, wanted: list[Message]) -> None:
-        """Wait for the frame that is wanted; what comes before it is not on the page."""
+        """Wait for a frame of the page; frames before it may be missing on the page."""
         client, kinds = self.people[name], [message["m"] for message in wanted]
         if kinds == ["b"]:
             return self.compare(wanted, client.frames[0], name)
@@ -106,7 +106,7 @@ class Scene:
                 misfits.append(str(misfit))
 
     def compare(self, wanted: Any, got: Any, where: str, key: str = "") -> None:
-        """Hold what was got to what the page says."""
+        """Compare a received value with that of the page."""
         if isinstance(wanted, dict):
             assert wanted.keys() == got.keys(), f"{where}: {got}"
             for name, value in wanted.items():
@@ -136,7 +136,7 @@ class Scene:
 async def test_a_documented_scene(clients_with: ClientsFactory, block: str) -> None:
     scene = Scene(clients_with())
     await scene.play(block)
-    # What is on the page is right: nobody is told that it is not.
+    # The messages on the page are valid: no other notifications may come.
     for client in scene.people.values():
         codes = {message["code"] for message in client.log if message["m"] == "notification"}
         documented = set(re.findall(r'"code":"(\w+)"', block))

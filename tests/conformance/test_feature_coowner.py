@@ -13,7 +13,7 @@ def naming(client: Client, *, on: bool = True) -> Message:
 
 
 async def rules(client: Client) -> bool:
-    """Whether somebody can change the settings of his room."""
+    """Return whether a client can change the settings of its room."""
     await client.send({"m": "chset", "set": {"visible": True}})
     heard = {message["m"] for message in await client.received()}
     assert heard in ({"ch"}, {"notification"}, set())
@@ -41,7 +41,7 @@ def ruling(ch: Message) -> list[str] | None:
 
 
 async def coowners_and_notice(client: Client) -> tuple[list[str] | None, str]:
-    """Return the co-owners that somebody was told of, and what the notice to himself says."""
+    """Return the co-owners in the next `ch`, and the text of the notice to the client."""
     ch, notice = await client.received()
     assert notice["m"] == "notification"
     return ruling(ch), notice["text"]
@@ -80,7 +80,7 @@ async def test_all_are_named_in_one_order(clients: Clients) -> None:
     assert [ruling(ch) for ch in await holder.received()] == [both]
     await partner.leave()
     await holder.expect("bye")
-    # He rules again when he is back, and is named all the time.
+    # The co-owner stays named, and may moderate again after returning.
     assert ruling(await other.join(holder.room)) == both
 
 
@@ -111,7 +111,7 @@ async def test_a_co_owner_keeps_order(clients: Clients) -> None:
     assert (await other.join(holder.room))["ch"]["count"] == 3
 
 
-async def test_the_crown_is_not_his_to_give(clients: Clients) -> None:
+async def test_a_co_owner_cannot_give_the_crown(clients: Clients) -> None:
     holder, partner, other = await couple(clients)
     for heir in (partner, other):
         await partner.send({"m": "chown", "id": heir.id})
@@ -123,7 +123,7 @@ async def test_the_crown_is_not_his_to_give(clients: Clients) -> None:
     assert (await holder.join(holder.room))["ch"]["crown"]["participantId"] == holder.id
 
 
-async def test_the_holder_is_above_him(clients: Clients) -> None:
+async def test_the_holder_is_above_a_co_owner(clients: Clients) -> None:
     holder, partner, other = await couple(clients)
     await partner.send({"m": "kickban", "_id": holder.id, "ms": 60_000})
     await partner.refusal()
@@ -165,7 +165,7 @@ async def test_only_people_who_are_here_are_named(clients: Clients) -> None:
     assert not await rules(stranger)
 
 
-async def test_he_comes_back_as_one(clients_by_address: Clients, room: str) -> None:
+async def test_a_co_owner_who_returns_is_one_again(clients_by_address: Clients, room: str) -> None:
     holder = await clients_by_address.enter(room, address=new_address())
     partner = await clients_by_address.enter(room, address=new_address())
     await holder.send(naming(partner))
@@ -175,7 +175,7 @@ async def test_he_comes_back_as_one(clients_by_address: Clients, room: str) -> N
     await holder.expect("bye")
     again = await clients_by_address.tab(partner, room)
     assert await rules(again)
-    # A full room, too, has a place for him.
+    # A co-owner may enter a full room.
     await again.leave()
     await holder.expect("bye")
     await holder.send({"m": "chset", "set": {"limit": 1}})
@@ -183,7 +183,7 @@ async def test_he_comes_back_as_one(clients_by_address: Clients, room: str) -> N
     assert (await (await clients_by_address.tab(partner)).join(room))["ch"]["_id"] == room
 
 
-async def test_elsewhere_he_rules_nothing(clients: Clients) -> None:
+async def test_a_co_owner_moderates_no_other_room(clients: Clients) -> None:
     _, partner, _ = await couple(clients)
     holder, _ = await clients.pair()
     await partner.join(holder.room)

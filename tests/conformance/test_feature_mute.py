@@ -1,4 +1,4 @@
-"""`mute`: silencing one person in a room, his notes, his chat, or both."""
+"""`mute`: silencing the notes, the chat, or both, of one participant."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _lines = itertools.count()
 
 
 def muting(client: Client, **what: bool) -> Message:
-    """Return the message that mutes somebody."""
+    """Return the message that mutes a client."""
     return {"m": "mute", "_id": client.id} | what
 
 
 async def received_kinds(speaker: Client, listener: Client) -> set[str]:
-    """Return what of somebody's playing and talking reaches another."""
+    """Let a client play and chat, and return the kinds of messages that reach another."""
     await listener.received()
     await speaker.send(PLAYED, {"m": "a", "message": f"line {next(_lines)}"})
     own = {message["m"] for message in await speaker.received()}
@@ -48,7 +48,7 @@ async def test_what_is_muted(clients: Clients, what: dict[str, bool], left: set[
     await holder.assert_silent()
     await third.assert_silent()
     assert await received_kinds(other, third) == left
-    # He is told why nobody hears him.
+    # The muted client gets a notice with the reason.
     refused = [message["text"] for message in other.log if message["m"] == "notification"]
     # Notes and chat have one code for it, which comes once in a while.
     assert refused[1:] == ["You are muted in this room."]
@@ -137,7 +137,7 @@ async def test_it_waits_for_who_leaves(clients_by_address: Clients, room: str) -
     await holder.expect("bye")
     again = await clients_by_address.tab(other, room)
     assert await received_kinds(again, holder) == set()
-    # It is this room's alone.
+    # The mute holds in this room only.
     neighbour = await clients_by_address.enter(f"{room} next door", address=new_address())
     await again.join(neighbour.room)
     assert await received_kinds(again, neighbour) == {"n", "a"}

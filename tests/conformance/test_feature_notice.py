@@ -8,12 +8,12 @@ from support.websocket_clients import Client, Clients, Message, new_address
 
 
 def notices(heard: list[Message]) -> list[Message]:
-    """Return the notifications among what somebody heard."""
+    """Return the notifications among some messages."""
     return [message for message in heard if message["m"] == "notification"]
 
 
 async def notice_texts(client: Client) -> list[str]:
-    """Return the texts of the notifications that somebody was sent until now."""
+    """Return the texts of the notifications that came until now."""
     return [notice["text"] for notice in notices(await client.received())]
 
 
@@ -26,10 +26,10 @@ async def test_off_by_default(clients: Clients) -> None:
     assert "notice" not in ch["ch"]["settings"]
 
 
-async def test_a_newcomer_is_told_once_behind_his_welcome(clients: Clients) -> None:
+async def test_a_newcomer_gets_the_notice_once_after_joining(clients: Clients) -> None:
     holder, other = await clients.pair()
     await holder.send({"m": "chset", "set": {"notice": "Be kind."}})
-    # Those who are there see it among the settings, and nothing pops up.
+    # Participants see the notice among the settings, and get no notification.
     for client in (holder, other):
         (ch,) = await client.received()
         assert ch["ch"]["settings"]["notice"] == "Be kind."

@@ -43,7 +43,7 @@ async def test_all_are_told_what_they_have_left(clients: Clients, preset: Preset
     for client, quota in ((holder, preset.holder), (other, preset.normal)):
         ch, *rest = await client.received()
         assert ch["ch"]["settings"]["noteQuota"] == cap
-        # Nobody is told what he knows already: it would fill up his quota in his own books.
+        # A client that knows its quota gets no `nq`: clients would fill up their own count.
         assert rest == ([] if capped(quota, cap) == quota else [capped(quota, cap).nq])
         assert await quota_on_joining(client, holder.room) == capped(quota, cap).nq
     newcomer = await clients.enter()

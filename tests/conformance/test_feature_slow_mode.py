@@ -10,11 +10,11 @@ import pytest
 from support.websocket_clients import Client, Clients, new_address
 
 PATIENT = 3600
-"""Seconds that no test lasts."""
+"""A pause in seconds, longer than any test."""
 
 
 async def chat(client: Client, text: str) -> bool:
-    """Say something; whether the room heard it, else the speaker is told why not, or nothing."""
+    """Send a line; return whether the room received it, rather than at most a notification."""
     await client.send({"m": "a", "message": text})
     heard = [message["m"] for message in await client.received()]
     assert heard in (["a"], ["notification"], [])
@@ -33,7 +33,7 @@ async def test_one_line_and_then_a_pause(clients: Clients) -> None:
     await other.send({"m": "a", "message": "two"}, {"m": "a", "message": "three"})
     assert await other.refusal() == "Slow mode is on: one line in 3600 s."
     await third.assert_silent()
-    # Everybody has a pause of his own.
+    # Each participant has a pause of their own.
     assert await chat(third, "one")
     assert not await chat(third, "two")
     assert [message["a"] for message in await holder.received()] == ["one", "one"]

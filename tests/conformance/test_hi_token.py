@@ -1,4 +1,4 @@
-"""`hi.token`: who belongs to the staff, and what he may do (docs/protocol.md 1.3)."""
+"""`hi.token`: the tokens of staff, and the permissions they give (docs/protocol.md 1.3)."""
 
 from __future__ import annotations
 

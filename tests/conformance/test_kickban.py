@@ -30,7 +30,7 @@ async def neighbours(clients: Clients, size: int) -> list[Client]:
 
 
 async def thrown_out(client: Client, room: str) -> Message:
-    """Assert that `person` is told of his ban and lands in the awkward room; return the notice."""
+    """Assert that `client` lands in the awkward room with a notice of the ban; return that."""
     ch = await client.joined()
     assert ch["ch"]["_id"] == "test/awkward"
     (notice,) = [m for m in client.log if m["m"] == "notification" and room in m.get("text", "")]
@@ -79,10 +79,10 @@ async def test_a_ban_moves_the_user_out_and_notifies_all(clients_by_address: Cli
         assert (notice["class"], notice["target"], notice["duration"]) == ("short", "#room", 7000)
         for part in ("Clara", "Robert", "5 minutes"):
             assert part in notice["text"]
-    # What he does in other rooms is nobody's business.
+    # Tabs of the banned user in other rooms stay.
     await elsewhere.assert_silent("ch")
     assert (await other.join(room))["ch"]["count"] == 2
-    # And he stays out, with the time left rounded up.
+    # The user stays out; the notice rounds the remaining time up.
     assert "5 minutes" in (await kept_out(tab, room))["text"]
     again = await clients_by_address.enter(address=banned.address)
     assert "5 minutes" in (await kept_out(again, room))["text"]
@@ -285,7 +285,7 @@ async def test_a_holder_may_ban_themself(clients_by_address: Clients, preset: Pr
     assert (await holder.joined())["ch"]["_id"] == "test/awkward"
     for left in (other, third):
         heard = await left.received_until_notice()
-        # He left with the crown: one `ch` and no `bye`.
+        # The holder left with the crown: one `ch` and no `bye`.
         assert [m["m"] for m in heard if m["m"] not in {"notification", "nq"}] == ["ch"], heard
         (ch,) = (m for m in heard if m["m"] == "ch")
         assert holder.id not in {p["_id"] for p in ch["ppl"]}
@@ -334,7 +334,7 @@ async def test_a_ban_outlives_the_empty_room(clients_with: ClientsFactory) -> No
     await holder.join(new_room())
     await kept_out(banned, room)
     await asyncio.sleep(0.5)
-    # Somebody else makes it anew.
+    # Another client opens the room again.
     other = await clients_by_address.enter(room, address=new_address())
     await kept_out(await clients_by_address.tab(banned), room)
     await other.send({"m": "unban", "_id": banned.id})

@@ -81,7 +81,7 @@ async def test_going_to_another_room_changes_both_entries(clients: Clients, room
     assert (await subscribe(watcher))[room]["count"] == 2
     await client.join(elsewhere)
     await stays.received()
-    # They may come together or one after the other.
+    # Both entries may come together or one after the other.
     counts: dict[str, int] = {}
     while counts.get(room) != 1 or counts.get(elsewhere) != 1:
         reply = await watcher.expect("ls", where=lambda ls: ls["c"] is False)

@@ -97,7 +97,7 @@ async def test_every_finite_number_is_a_time(clients: Clients, t: float) -> None
     assert (await other.expect("n"))["t"] == t
 
 
-# What is sent, and what the others hear.
+# The note as it is sent, and as the others receive it.
 MENDED: dict[str, tuple[Message, Message]] = {
     "too loud": ({"n": "c4", "v": 9}, {"n": "c4", "v": 1}),
     "a velocity of MIDI": ({"n": "c4", "v": 1.27}, {"n": "c4", "v": 1}),
@@ -257,7 +257,7 @@ async def test_notes_of_drawing_scripts_are_passed_on_where_allowed(
     clients = clients_with(CUSTOM_NOTES="true")
     client, listener, room = await clients.enter(), await clients.raw_peer(), new_room()
     await listener.handshake()
-    # Who listens reads bare frames: these notes are none of the grammar's.
+    # The listener reads raw frames: the grammar does not allow these notes.
     hello = [{"m": "hi"}, {"m": "ch", "_id": room}]
     await listener.send(frame(TEXT, json.dumps(hello).encode()))
     while b'"nq"' not in (heard := await listener.expect(TEXT)) or b'"ch"' not in heard:

@@ -47,7 +47,7 @@ async def play(client: Client, count: int) -> None:
 
 
 async def received_notes(listener: Client) -> int:
-    """Return how many notes `listener` has heard since he was last asked."""
+    """Return how many notes `listener` has received since the last call."""
     return sum(1 for _ in events([m for m in await listener.received() if m["m"] == "n"]))
 
 
@@ -202,7 +202,7 @@ async def test_more_notes_than_the_maximum_are_dropped_whole(
     await play(guest, SMALL.max + 1)
     assert await received_notes(listener) == 0
     assert len(notices(guest)) == 1
-    # It cost nothing.
+    # The refused message cost nothing.
     await play(guest, SMALL.max)
     assert await received_notes(listener) == SMALL.max
 
@@ -289,12 +289,12 @@ async def test_a_client_whose_clock_is_ahead_may_play_a_little_early(
     """A client whose clock is ahead has its points a little before the server gives them."""
     listener, guest = await clients_with(**BRISK).pair()
     await play(guest, SMALL.max // 2)
-    # Now a tick has found him not full.
+    # Now a tick has come while points were missing.
     await asyncio.sleep(0.25)
     await received_notes(listener)
     await play(guest, SMALL.max)
     assert await received_notes(listener) == SMALL.max
-    # He has at least what he had, and what the next tick brings.
+    # At least the old points are left, and what the next tick adds.
     await guest.send(*[chord(1)] * (3 * SMALL.allowance))
     await guest.received()
     assert 0 < await received_notes(listener) <= 2 * SMALL.allowance
@@ -308,6 +308,6 @@ async def test_nq_follows_the_crown(clients: Clients, preset: Preset) -> None:
         [message for message in await client.received() if message["m"] == "nq"]
         for client in (holder, other)
     ]
-    # It is told where it differs.
+    # `nq` comes only if the quota differs.
     differs = preset.holder != preset.normal
     assert quotas == ([[preset.normal.nq], [preset.holder.nq]] if differs else [[], []])

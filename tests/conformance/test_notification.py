@@ -67,7 +67,7 @@ async def test_a_malformed_value_is_told_once_and_changes_nothing(
     before = await other.join(other.room)
     await holder.send(*[filled(message, other)] * 15)
     assert await holder.refusal_codes() == [code]
-    # It costs nothing, so what is right comes through, as the last one of as many as may come.
+    # Bad messages cost no tokens: a good line passes as the last one that the rate allows.
     await holder.send({"m": "a", "message": "still here"})
     assert [m["m"] for m in await other.received()] == ["a"]
     assert await other.join(other.room) == before

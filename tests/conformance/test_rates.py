@@ -21,12 +21,11 @@ from support.websocket_clients import (
 )
 
 Flood = Callable[[Clients, int], Awaitable[tuple[Client, int]]]
-"""Lets somebody send a kind of message so many times, in one frame; returns him and how many of
-them came through."""
+"""Sends one kind of message many times in one frame; returns the client and how many passed."""
 
 
 async def alone(clients: Clients) -> Client:
-    """Return somebody with a room to himself, as whose guest he may not do everything."""
+    """Return a client that is not the holder of its room, with another one that is."""
     _, guest = await clients.pair()
     return guest
 
@@ -181,7 +180,7 @@ async def test_a_malformed_message_costs_nothing(clients: Clients) -> None:
     ]
     for _ in range(20):
         await client.send(*bad)
-    # Whoever floods hears of each thing that is wrong once in five seconds.
+    # A client that floods gets one notification in five seconds for each kind of mistake.
     codes = ["bad_message", "bad_room", "bad_name", "bad_settings", "bad_time"]
     assert sorted(await client.refusal_codes()) == sorted(codes)
     await holder.assert_silent()
@@ -233,7 +232,7 @@ async def test_all_tabs_of_a_user_have_the_same_buckets(
     assert count(await tab.received(), "a") >= 8
     assert [m["a"] for m in await listener.received() if m["m"] == "a"] == ["one"] * 5 + ["two"] * 3
     assert count(tab.log, "notification") == 1
-    # Somebody else at another address has theirs.
+    # A client at another address has its own limit.
     other = await clients_by_address.enter(room, address=new_address())
     await other.send(*[{"m": "a", "message": "three"}] * 20)
     assert count(await other.received(), "a") == 8

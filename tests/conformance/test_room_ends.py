@@ -62,7 +62,7 @@ async def test_whoever_enters_as_a_room_ends_is_in_it_alone(clients_with: Client
             await clients_by_address.enter(address=new_address()),
         )
         _, joined = await asyncio.gather(ann.vanish(), bea.join(room))
-        # Whichever came first: in the end she is there, and nobody else.
+        # In either order the second client is there in the end, and nobody else.
         if joined["ch"]["count"] == 2:
             await bea.expect("ch" if joined["ch"]["crown"]["userId"] == ann.id else "bye")
         told = await clients_by_address.enter()
@@ -78,7 +78,7 @@ async def test_whoever_enters_as_a_room_ends_is_in_it_alone(clients_with: Client
 
 
 async def test_rooms_that_come_and_go_leave_no_ghosts(clients_with: ClientsFactory) -> None:
-    """What the changes say adds up to what the whole list says, whatever the order."""
+    """The changes of the list add up to the whole list, in whatever order they come."""
     clients_by_address, reader = clients_with(), await reader_of_the_list(clients_with)
     names = [new_room() for _ in range(4)]
     people = [await clients_by_address.enter() for _ in range(6)]

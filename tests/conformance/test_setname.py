@@ -34,7 +34,7 @@ async def test_all_rooms_of_the_user_hear_it(
     for client in (user, tab, here):
         (p,) = await client.received()
         assert (p["m"], p["_id"], p[key]) == ("p", user.id, value)
-    # It is kept like a change of his own.
+    # The name is stored like a change by the user.
     again = await clients_by_address.tab(user)
     assert again.user == user.user | {key: value}
 

@@ -39,7 +39,7 @@ async def shown_out(client: Client) -> Message:
 
 
 async def turned_away(clients_by_address: Clients, client: Client) -> None:
-    """Assert that the address of `person` is refused before the upgrade."""
+    """Assert that the handshake from the address of `client` is refused."""
     with pytest.raises(InvalidStatus) as refused:
         await clients_by_address.open(address=client.address)
     assert refused.value.response.status_code == 403
@@ -57,7 +57,7 @@ async def test_all_tabs_are_told_and_closed(clients_with: ClientsFactory) -> Non
         assert "spam" in notice["text"]
         assert "5 minutes" in notice["text"]
         assert "hush" not in str(socket.log)
-    # The others hear that he is gone, and no more: he had the crown.
+    # The others get one `ch`, as for any holder who leaves.
     heard = await other.received()
     assert [m["m"] for m in heard if m["m"] != "nq"] == ["ch"], heard
     await turned_away(clients_by_address, banned)

@@ -58,7 +58,7 @@ def name_of(message: Message) -> str:
 
 
 async def assert_no_effect(client: Client, other: Client, message: Message) -> None:
-    """Assert that what `person` sends has no effect on `other` or on the room."""
+    """Assert that a message of `client` has no effect on `other` or on the room."""
     await other.send({"m": "a", "message": "stays"})
     await other.expect("a")
     for each in (client, other):

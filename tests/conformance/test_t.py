@@ -109,7 +109,7 @@ async def test_a_client_that_sends_t_stays(clients_with: ClientsFactory) -> None
 @only("quick")
 @pytest.mark.case(9)
 async def test_a_client_that_sends_nothing_at_all_stays(clients_with: ClientsFactory) -> None:
-    """A person with wscat stays: WebSocket pings decide, which his program answers for him."""
+    """A person with wscat stays: only WebSocket pings count, which the program answers."""
     clients = clients_with(
         FORTEPIANO_LIMITS__PING_SECONDS="0.3", FORTEPIANO_LIMITS__PONG_SECONDS="0.5"
     )

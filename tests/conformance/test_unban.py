@@ -8,7 +8,7 @@ from support.websocket_clients import Client, Clients, new_address, new_room
 
 
 async def banned_from(clients_by_address: Clients) -> tuple[Client, Client, Client]:
-    """Return a holder, somebody else in his room, and somebody banned from it."""
+    """Return the holder of a room, another participant, and a user banned from it."""
     room = new_room()
     holder, other, banned = [
         await clients_by_address.enter(room, address=new_address()) for _ in range(3)
@@ -25,7 +25,7 @@ async def banned_from(clients_by_address: Clients) -> tuple[Client, Client, Clie
 async def test_an_unbanned_user_may_come_back(clients_by_address: Clients) -> None:
     holder, other, banned = await banned_from(clients_by_address)
     await holder.send({"m": "unban", "_id": banned.id})
-    # It is not announced.
+    # No client gets a message about it.
     for client in (holder, other, banned):
         await client.assert_silent()
     assert (await banned.join(holder.room))["ch"]["_id"] == holder.room

@@ -221,7 +221,7 @@ async def test_being_away_twice_is_told_once(clients: Clients) -> None:
     await client.send(going(away=True), going(away=True))
     await client.received()
     assert [p["m"] for p in await other.received()] == ["p"]
-    # What else changes says it too, and does not change it.
+    # Messages about other changes have `afk` too, unchanged.
     await client.send({"m": "userset", "set": {"name": "Clara"}})
     p = await other.expect("p")
     assert (p["name"], p["afk"]) == ("Clara", True)
@@ -240,7 +240,7 @@ async def test_all_rooms_and_tabs_hear_who_is_away(clients_by_address: Clients, 
     await client.send(going(away=True))
     for each in (client, tab):
         assert (await each.expect("p"))["afk"] is True
-    # Each of his tabs may end it.
+    # Each tab of the user may end it.
     await tab.send(going(away=False))
     assert (await client.expect("p"))["afk"] is False
 
@@ -277,7 +277,7 @@ async def test_being_away_costs_what_a_name_does(clients: Clients) -> None:
     assert len(await other.received()) == 30
 
 
-async def test_who_hides_is_away_for_those_who_see_him(clients_with: ClientsFactory) -> None:
+async def test_a_hidden_user_is_away_for_staff_who_see_them(clients_with: ClientsFactory) -> None:
     clients = clients_with()
     staff = await clients.enter(token=clients.server.tokens["admin"])
     await staff.send({"m": "v", "vanish": True})

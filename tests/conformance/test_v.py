@@ -11,7 +11,7 @@ def ids(ch: Message) -> list[str]:
     return sorted(p["_id"] for p in ch["ppl"])
 
 
-async def test_others_see_him_go_and_come(clients_with: ClientsFactory) -> None:
+async def test_others_see_a_user_who_hides_go_and_come(clients_with: ClientsFactory) -> None:
     clients = clients_with()
     one, two = await clients.pair()
     staff = await clients.enter(one.room, token=clients.server.tokens["admin"])
@@ -21,14 +21,14 @@ async def test_others_see_him_go_and_come(clients_with: ClientsFactory) -> None:
     await staff.received()
     for client in (one, two):
         heard = await client.received()
-        # To others it is as if he had left.
+        # To others the user has left.
         assert {"m": "bye", "p": staff.id} in heard or staff.id not in ids(heard[-1])
         for message in heard:
             assert message["m"] in {"bye", "ch"}
             assert message["m"] != "ch" or staff.id not in ids(message)
     newcomer = await clients.enter()
     assert ids(await newcomer.join(one.room)) == sorted([one.id, two.id, newcomer.id])
-    # He is still there, and sees himself.
+    # The hidden user is still there, in their own list too.
     assert staff.id in ids(await staff.join(one.room))
     await one.received()
     await staff.send({"m": "v", "vanish": False})
@@ -51,7 +51,7 @@ async def test_who_is_hidden_comes_and_goes_unseen(clients_with: ClientsFactory)
         await client.assert_silent()
     colleague = await clients.enter(token=clients.server.tokens["admin"])
     seen = await colleague.join(one.room)
-    # Those who may hide see who does.
+    # Users who may hide see hidden ones.
     (hidden,) = (p for p in seen["ppl"] if p["_id"] == staff.id)
     assert hidden["vanished"] is True
     for client in (one, two):

@@ -373,7 +373,7 @@ class TestBans:
         assert answer.status_code == 404
 
     async def test_from_the_site_outlives_the_server(self) -> None:
-        """It is answered when it is on the disk: a crash right after it forgets nothing."""
+        """The answer comes when the ban is on disk: a crash right after it loses nothing."""
         with Desk.opened() as desk:
             server = desk.server
             async with Clients(server) as people:

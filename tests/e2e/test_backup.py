@@ -36,7 +36,7 @@ async def test_backup_while_the_server_plays(room: str) -> None:
             await ann.send({"m": "userset", "set": {"name": "Ann", "color": "#112233"}})
             await bea.expect("p")
             await ann.send({"m": "kickban", "_id": bea.id, "ms": 3_600_000})
-            await ann.expect("notification")  # it is saved
+            await ann.expect("notification")  # after it is saved
 
             async def play() -> None:
                 while True:

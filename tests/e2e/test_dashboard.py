@@ -75,7 +75,7 @@ def wait_for(prometheus: httpx.Client, query: str) -> None:
     """Wait until a query has data; the server is scraped once a second."""
     deadline = time.monotonic() + PATIENCE
     while True:
-        with contextlib.suppress(httpx.TransportError):  # it starts
+        with contextlib.suppress(httpx.TransportError):  # still starting
             if prometheus.get("/-/ready").status_code == 200 and ask(prometheus, query):
                 return
         assert time.monotonic() < deadline, query

@@ -1,4 +1,4 @@
-"""What deploy/ holds, tried as far as it can be without being root of a machine with systemd."""
+"""The files in deploy/, tested as far as possible without root and without a running systemd."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ UNIT = (DEPLOY / "systemd" / "fortepiano.service").read_text()
 
 PATIENCE = 30.0
 WORST_EXPOSURE = 2.0
-"""What `systemd-analyze security` may say at most, of 10."""
+"""The worst exposure level that `systemd-analyze security` may report, of 10."""
 
 
 # systemd

@@ -31,7 +31,7 @@ def watchful() -> Iterator[Server]:
 
 
 async def assert_gone(who: Client, left: str, *, held_the_crown: bool) -> None:
-    """Assert that `who` is told once that `left` is gone, in the way that fits."""
+    """Assert that `who` receives one message that `left` is gone: `bye`, or `ch` for a holder."""
     if held_the_crown:
         ch = await who.expect("ch")
         assert left not in {p["_id"] for p in ch["ppl"]}
@@ -43,7 +43,7 @@ async def assert_gone(who: Client, left: str, *, held_the_crown: bool) -> None:
 
 
 async def join_by_hand(peer: RawPeer, room: str) -> str:
-    """Bring a bare peer into `room`; return its id."""
+    """Join `room` with a raw peer; return its participant id."""
     await peer.handshake()
     await peer.send(frame(TEXT, json.dumps([{"m": "hi"}, {"m": "ch", "_id": room}]).encode()))
     while True:
@@ -53,7 +53,7 @@ async def join_by_hand(peer: RawPeer, room: str) -> str:
 
 
 class ClientProcess:
-    """A player in a process of his own."""
+    """A client in a process of its own."""
 
     def __init__(self, process: asyncio.subprocess.Process, id_: str) -> None:
         self.process = process
@@ -62,7 +62,7 @@ class ClientProcess:
 
 @asynccontextmanager
 async def client_process(server: Server, room: str) -> AsyncIterator[ClientProcess]:
-    """Start a player in a process of his own; kill it at the end if that was not done yet."""
+    """Start a client in a process of its own; kill it at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -85,12 +85,12 @@ async def client_process(server: Server, room: str) -> AsyncIterator[ClientProce
 
 @pytest.fixture(params=[False, True], ids=["guest", "crown"])
 def crowned(request: pytest.FixtureRequest) -> bool:
-    """Whether the one who leaves holds the crown."""
+    """Whether the client that leaves holds the crown."""
     return bool(request.param)
 
 
 class Scene:
-    """A room with two who stay, and a place for one who leaves: before them or after them."""
+    """A room with two clients that stay; another one joins before or after them, and leaves."""
 
     def __init__(self, clients: Clients, room: str, crowned: bool) -> None:
         self.clients = clients
@@ -103,7 +103,7 @@ class Scene:
 
     @asynccontextmanager
     async def around(self) -> AsyncIterator[None]:
-        """Let the two who stay come in before or after whoever comes in inside of this."""
+        """Let the two clients that stay join before or after the one that joins in the block."""
         if not self.crowned:
             await self.others()
         yield
@@ -115,7 +115,7 @@ class Scene:
     async def assert_gone(self, left: str) -> None:
         for client in self.stay:
             await assert_gone(client, left, held_the_crown=self.crowned)
-        # And the server is well: newcomers get in and see who is there.
+        # The server still works: newcomers get in and see the participants.
         ch = await (await self.clients.enter()).join(self.room)
         assert {p["_id"] for p in ch["ppl"]} == {p.id for p in self.stay} | {ch["p"]}
 
@@ -190,7 +190,7 @@ async def test_a_close_that_is_never_finished(scene: Scene) -> None:
     async with scene.around():
         peer = await scene.clients.raw_peer()
         left = await join_by_hand(peer, scene.room)
-    # Whoever has said goodbye is gone, even if his end of TCP stays open.
+    # A client that sent a close frame is gone, even if its TCP connection stays open.
     await peer.send(frame(CLOSE, b"\x03\xe8"))
     await scene.assert_gone(left)
 

@@ -1,4 +1,4 @@
-"""What a real server keeps over its end: bans, permanent rooms, and what was said of moderation."""
+"""The data that outlives a real server: bans, permanent rooms, and the log of moderation."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def audit(server: Server, *options: str) -> list[Message]:
 
 
 async def assert_refused(clients_by_address: Clients, address: str) -> None:
-    """Assert that an address is refused before the upgrade."""
+    """Assert that the handshake from an address is refused."""
     with pytest.raises(InvalidStatus) as refusal:
         await clients_by_address.open(address=address)
     assert refusal.value.response.status_code == 403
 
 
 async def neighbours(clients_by_address: Clients, size: int) -> list[Client]:
-    """Return people in one new room, with addresses of their own; the first holds the crown."""
+    """Return clients in one new room, each at its own address; the first holds the crown."""
     room = new_room()
     people = [await clients_by_address.enter(room, address=new_address()) for _ in range(size)]
     for client in people:
@@ -85,7 +85,7 @@ async def test_a_ban_that_was_announced_survives_a_kill(lasting: Server) -> None
         assert (await again.join(holder.room))["ch"]["_id"] == "test/awkward"
 
 
-async def test_he_is_out_before_the_room_hears_of_it(lasting: Server) -> None:
+async def test_a_banned_user_is_out_before_the_room_gets_the_notice(lasting: Server) -> None:
     async with Clients(lasting) as clients_by_address:
         holder, banned, other = await neighbours(clients_by_address, 3)
         await holder.send({"m": "kickban", "_id": banned.id, "ms": 5 * MINUTE})
@@ -109,7 +109,7 @@ async def test_a_store_that_takes_no_writes_is_told_of(lasting: Server) -> None:
             await holder.expect("a")
             notice = await holder.expect("notification")
             assert "not saved yet" in notice["text"]
-        # What waited is written as soon as it can be, before what came later.
+        # Waiting changes are written first, as soon as the store takes writes again.
         await holder.send({"m": "kickban", "_id": other.id, "ms": MINUTE})
         assert "not saved" not in (await holder.expect("notification"))["text"]
     lasting.excuse()
@@ -225,7 +225,7 @@ async def test_a_permanent_room_comes_back_with_its_crown(lasting: Server, end: 
         await listed.send({"m": "+ls"})
         rooms = {entry["_id"]: entry for entry in (await listed.expect("ls"))["u"]}
         assert rooms[room]["count"] == 0
-        # His co-owner is quicker, and does not rob him.
+        # A co-owner who returns first does not get the crown.
         early = await clients_by_address.enter(address=co_owner.address)
         ch = await early.join(room)
         assert ch["ch"]["settings"].items() >= wanted.items()

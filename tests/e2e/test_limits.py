@@ -1,4 +1,4 @@
-"""What one address, one client and all together may cost: over it one is refused, and told."""
+"""The limits of one address, of one client and of the whole server, and the refusals beyond."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def test_people_come_and_stay_and_come_all_at_once(server_by_address: Server) ->
     assert found["connects_per_s"] > 0
     found = figures(server_by_address, "join-storm", "--clients", "50")
     assert found["joins_per_s"] > 0
-    # Each of them is told of those before him or of those after him.
+    # Each client receives the entries of those that joined before it, or a `p` of those after.
     assert found["join_bytes"] > 50 * 49 * 100
 
 

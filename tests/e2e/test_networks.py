@@ -137,7 +137,7 @@ async def test_behind_a_proxy_who_asks_is_who_the_proxy_says() -> None:
         ]:
             header = {"x-forwarded-for": address}
             assert asked(server, "127.0.0.1", **header).get("you") == readyz_from, address
-        # Who is not trusted says in vain who they are; the internal port tells nobody anything.
+        # The header of an untrusted peer counts nothing, and the internal port never answers `you`.
         assert "you" not in asked(server, "127.0.0.2", **{"x-forwarded-for": "203.0.113.7"})
         internal = f"http://127.0.0.1:{server.internal_port}/readyz"
         answer = fetched(internal, **{"x-forwarded-for": "203.0.113.7"})
@@ -217,7 +217,7 @@ async def test_a_list_that_changes_while_people_play(tmp_path: Path) -> None:
                 return any(one["m"] == "notification" for one in await speaker.received())
 
             await until(is_mute)
-            # What has vanished is as it was.
+            # After the file has vanished the list is as before.
             newcomer = await clients_by_address.open(address=new_listed())
             await newcomer.send({"m": "hi"})
             assert await newcomer.closed() == 4005

@@ -1,4 +1,4 @@
-"""Who connects, told by proxies that are trusted, and by everybody else in vain."""
+"""Addresses of clients as trusted proxies report them; other reports are ignored."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class TestForwardedFor:
 
     async def test_who_does_not_tell_is_refused(self, behind: Server, come: Come) -> None:
         assert (await come(behind, "X-Forwarded-For: unknown")).status == 400
-        # Whoever comes without the proxy is who he is.
+        # A client without the proxy has its own address.
         assert (await come(behind)).status == 101
 
     async def test_a_hundred_hops_are_read_from_the_end(self, behind: Server, come: Come) -> None:

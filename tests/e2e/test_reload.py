@@ -1,4 +1,4 @@
-"""A running server takes over settings and handlers, and nobody is disconnected."""
+"""A running server applies new settings and handlers, and nobody is disconnected."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.server import Server, environment
 from support.websocket_clients import Client, Clients, new_address, new_room
 
 REPLY = '"motd": context.motd,'
-"""What the tests change in `handlers/hello.py`: the text of the reply to a `hi`."""
+"""The line of `handlers/hello.py` that the tests change: the text of the reply to `hi`."""
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ async def test_what_is_bound_or_opened_needs_a_restart(editable: EditableServer)
     found = await reloaded(editable)
     assert found["changed"] == {"motd": "new"}
     assert set(found["needs_restart"]) == {"internal_host", "salt1", "store.prefix"}
-    # They are still waiting, and still told.
+    # The settings still wait for a restart, and the report still names them.
     found = await reloaded(editable)
     assert found["changed"] == {}
     assert set(found["needs_restart"]) == {"internal_host", "salt1", "store.prefix"}
@@ -203,7 +203,7 @@ class TestCommand:
             "Reloaded.",
         ]
         done = await asyncio.to_thread(command, editable, "reload")
-        # What waits for a restart is told each time.
+        # Each report names the settings that wait for a restart.
         assert done.stdout.splitlines()[-1] == "Reloaded."
         editable.edit("handlers/hello.py", REPLY, '"motd": "code",')
         editable.configure('motd = "new"\n[limits]\nfragments = 7\n')

@@ -1,4 +1,4 @@
-"""Who does not read costs a bounded amount of memory and is closed; the others notice nothing."""
+"""A client that does not read costs bounded memory and is closed; the others notice nothing."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_a_client_that_never_reads_is_dropped_and_costs_little(generous: S
         before = generous.resident_bytes
         most = before
         for _ in range(400):
-            # In step with the one who reads, or he would be a slow reader himself.
+            # In step with the listener, which would otherwise be a slow reader too.
             await player.send(CHORD)
             assert len((await listener.expect("n"))["n"]) == 2400
             most = max(most, generous.resident_bytes)

@@ -94,7 +94,7 @@ def test_top_on_a_terminal_until_it_is_interrupted(server: Server) -> None:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            # Whoever runs the tests in the background has it ignored, and so would `top`.
+            # A shell in the background ignores SIGINT, and `top` would inherit that.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     finally:

@@ -36,7 +36,7 @@ async def test_everybody_is_told_and_nobody_comes_in() -> None:
             assert response.status == 503
             assert int(response.headers["retry-after"]) > 0
             await peer.vanish()
-            # They play on until it is their turn.
+            # Clients play on until they are closed.
             await people[-1].send({"m": "a", "message": "still here"})
             await people[-1].expect("a")
             await asyncio.to_thread(server.stop)

@@ -1,7 +1,7 @@
-"""What every participant sees, against a model of the protocol in plain Python: no difference.
+"""The state of every client, compared with a model of the protocol in plain Python.
 
-Five users do anything in any order, some of them in several tabs. Each tab keeps the books of a
-classic client, which must always say what the model says.
+Five users do anything in any order, some of them in several tabs. Each tab updates the state of a
+classic client, which must always equal that of the model.
 """
 
 from __future__ import annotations

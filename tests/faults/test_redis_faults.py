@@ -1,4 +1,4 @@
-"""What Redis does to servers: absent, killed, frozen and back, and one Redis under two servers."""
+"""Servers whose Redis is absent, killed, frozen and back, and two servers on one Redis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the store's disk does to a server: locked, full, and cut off in the middle of a write."""
+"""Servers whose store is on a locked or full disk, or cut off in the middle of a write."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ async def test_database_locked_by_another_process() -> None:
                 other.execute("ROLLBACK")
             await ready_again(server, AGAIN_SECONDS)
             assert kept_bans(path) == [(bea.id,)]
-        server.excuse()  # it has told that the store could not be written
+        server.excuse()  # the log says that the store could not be written
 
 
 @pytest.fixture

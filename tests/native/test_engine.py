@@ -21,7 +21,7 @@ Make = Callable[..., "RoomHarness"]
 
 
 class RoomHarness(HubHarness):
-    """A harness with a room, where everybody is a person of his own and has said hi."""
+    """A harness with a room, in which each client is one participant and has sent `hi`."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -37,7 +37,7 @@ class RoomHarness(HubHarness):
         return client
 
     def broadcast(self, *payloads: bytes) -> None:
-        """Say something to the room, with the end of a turn after it."""
+        """Broadcast to the room, then end the turn."""
         for payload in payloads:
             self.hub.broadcast(self.room, payload)
         self.turn()
@@ -47,7 +47,7 @@ class RoomHarness(HubHarness):
             self.turn(1)
 
     def wait(self) -> None:
-        """Wait until the hub wants to be woken, and wake it."""
+        """Wait until the hub's timer fires, and wake it."""
         assert select.select([self.hub.fileno()], [], [], 10)[0], "the alarm never rang"
         self.loop.wake()
 
@@ -229,7 +229,7 @@ class TestFullSockets:
             case "dismiss":
                 harness.dismiss(ann.number, 1013)
             case "leave":
-                # What the world does when a session ends: the room comes before the socket.
+                # As the model does when a session ends: leave the room before the socket closes.
                 harness.on_end = harness.hub.leave
                 harness.dismiss(ann.number, 1013)
             case "twice":

@@ -1,4 +1,4 @@
-"""What a server tells the one that goes on in its place: nothing is left out or changed."""
+"""The state that a server hands to the next one in an upgrade: nothing is lost or changed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Settings
 
 
 class Wire:
-    """A connection: the server's end as a transport, and the client's."""
+    """A socket pair: the server's end with the interface of a transport, and the client's end."""
 
     def __init__(self) -> None:
         self.ours, self.theirs = socket.socketpair()
@@ -58,7 +58,7 @@ class Wire:
 
 
 class ServerCore:
-    """A whole server without its sockets to the world, on a loop that turns by hand."""
+    """A whole server without listening sockets, on a loop that tests turn by hand."""
 
     def __init__(self, settings: config.Settings) -> None:
         self.loop = Loop()
@@ -108,7 +108,7 @@ def wires() -> Iterator[list[Wire]]:
 
 
 def comparable(state: State) -> dict[str, Any]:
-    """Return a state without the time that passes."""
+    """Return a state without the times that change by themselves."""
     plain: dict[str, Any] = msgspec.to_builtins(state)
     anchor, _, tick = plain.pop("clock")
     plain["clock"] = anchor, tick

@@ -1,4 +1,4 @@
-"""The hub as its clients see it, compiled and as a model: the same plays on both stages."""
+"""The hub as its clients see it: the same tests run on the compiled hub and on the model."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def move_of(name: str, x: int | str, y: int | str) -> bytes:
 
 
 class HarnessRoom:
-    """A harness with a room in it, and people who come in by name."""
+    """A room in a harness, whose participants join by name."""
 
     def __init__(self, harness: AnyHarness) -> None:
         self.harness = harness
@@ -55,13 +55,13 @@ class HarnessRoom:
         self.participants: dict[str, int] = {}
 
     def open(self, quota: tuple[int, int] = PLENTY) -> AnyClient:
-        """Let somebody in who says hi."""
+        """Connect a client that has sent `hi`."""
         client = self.harness.open()
         self.hub.start_session(client.number, self.hub.add_quota(*quota))
         return client
 
     def add_participant(self, name: str, room_id: int | None = None) -> int:
-        """Put a person into the room."""
+        """Add a participant to the room."""
         room_id = self.id if room_id is None else room_id
         self.participants[name] = self.hub.add_participant(
             room_id, b'"%b"' % name.encode(), b'{"id":"%b"' % name.encode(), b"200", b"100"
@@ -69,7 +69,7 @@ class HarnessRoom:
         return self.participants[name]
 
     def join(self, name: str, quota: tuple[int, int] = PLENTY) -> AnyClient:
-        """Let somebody in and put him into the room, as another tab of who is there."""
+        """Connect a client and put it into the room, as one more tab if the name is there."""
         client = self.open(quota)
         participant = (
             self.participants[name] if name in self.participants else self.add_participant(name)
@@ -360,7 +360,7 @@ class TestNotes:
         room.hub.set_players(room.id, True, room.participants["ann"])
         room.hub.leave(ann.number)
         room.hub.remove_participant(room.participants["ann"])
-        # Whoever gets the number of the holder who left does not get the crown with it.
+        # A participant who reuses the number of the last holder does not get the crown.
         assert room.add_participant("cid") == room.participants["ann"]
         cid = room.open()
         room.hub.enter(cid.number, room.id, room.participants["cid"])
@@ -511,7 +511,7 @@ class TestTime:
         ann.send_messages(*[{"m": "t"}] * 10)
         tab.send_messages(*[{"m": "t"}] * 11)
         assert (len(ann.received()), tab.received()[-1]) == (20, *texts(TOO_OFTEN))
-        # Who comes again has no more than who stayed.
+        # A client that reconnects has no more requests than one that stayed.
         ann.vanish()
         again = room.harness.open()
         room.hub.start_session(again.number, quota)

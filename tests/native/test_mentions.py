@@ -1,4 +1,4 @@
-"""Who comes and goes is told at once after quiet, and otherwise with what else is said."""
+"""`broadcast_soon`: sent at once after quiet, otherwise together with the next broadcast."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ A, B, C = b'[{"m":"p","id":"a"}]', b'[{"m":"p","id":"b"}]', b'[{"m":"bye","p":"c
 
 
 class Scene:
-    """A room with two people who listen."""
+    """A room with two clients."""
 
     def __init__(self) -> None:
         self.harness = HubHarness(rest_seconds=REST)

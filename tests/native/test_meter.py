@@ -134,7 +134,7 @@ class TestWho:
         assert client.received() == []
         assert len(harness.dispatched) == 10_000
 
-    def test_each_by_himself(self, harness: AnyHarness) -> None:
+    def test_each_client_by_itself(self, harness: AnyHarness) -> None:
         client, other = opened(harness), opened(harness)
         client.send_messages(*[COLD] * 21)
         other.send_messages(*[COLD] * 20)

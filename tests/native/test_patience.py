@@ -1,4 +1,4 @@
-"""Handlers that take long: what is hot goes past them, and everybody keeps his own order."""
+"""Slow handlers: hot messages overtake them, but each client keeps its own order."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from support.hub_harness import HubClient, HubHarness, payloads, text
 from support.raw_peer import PING, frame
 
 LONG_SECONDS = 1.5 * SHARE_SECONDS
-"""More than the handlers' share of a turn: each one uses it up."""
+"""Seconds of one handler, more than the budget of all handlers in a turn."""
 
 
 class SlowHandlers(HubHarness):
-    """A harness with a room, which `enter` leads into, and handlers that take their time."""
+    """A harness with a room, which the message `enter` joins, and slow handlers."""
 
     def __init__(self, seconds: float = LONG_SECONDS, **settings: Any) -> None:
         super().__init__(**settings)
@@ -38,13 +38,13 @@ class SlowHandlers(HubHarness):
             self.hub.enter(client, self.room, participant)
 
     def of(self, client: HubClient) -> list[object]:
-        """Return what Python has received of somebody."""
+        """Return the messages of a client that were passed to Python."""
         return [json.loads(raw)["m"] for number, raw in self.dispatched if number == client.number]
 
     def catch_up(self) -> None:
-        """Let turns pass until nobody waits."""
+        """Run turns until no client waits."""
         while self.hub.deferred:
-            assert self.loop.ready, "somebody waits for a turn that never comes"
+            assert self.loop.ready, "a client waits for a turn that never comes"
             self.turn()
 
 

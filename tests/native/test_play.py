@@ -1,4 +1,4 @@
-"""The hub by chance: whatever happens, everybody hears what the model says, whole and in order."""
+"""Random programs on the hub: each client receives what the model sends, whole and in order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Hubs = native.Hub | reference.Hub
 
 
 class Side:
-    """What the server does with one of the two hubs: the same, if they answer the same."""
+    """The actions of the server on one of the two hubs; equal hubs get equal actions."""
 
     def __init__(self, hub: Hubs, dismiss: Callable[[int, int, str], object]) -> None:
         self.hub = hub
@@ -52,7 +52,7 @@ class Side:
         self.hub.send_participants(client, self.rooms[room], b'[{"ch":[', b"]}]")
 
     def leave(self, client: int) -> None:
-        """Take a client out of its room, and its person with the last tab."""
+        """Take a client out of its room, and its participant with the last tab."""
         self.hub.leave(client)
         home = self.homes.pop(client, None)
         if home is not None and home not in self.homes.values():
@@ -60,7 +60,7 @@ class Side:
             self.hub.broadcast(self.rooms[home[0]], b'[{"bye":%d}]' % home[1])
 
     def receive(self, client: int, raw: bytes) -> None:
-        """Do what a client asks for."""
+        """Do what a message of a client asks for."""
         match json.loads(raw):
             case {"m": "ch", "to": int(room)}:
                 self.enter(client, room)
@@ -113,7 +113,7 @@ frames = st.one_of(
 
 
 class Listener:
-    """A guest, what he was told by the model, and what he heard of it so far."""
+    """A client of the hub, its twin in the model, and the frames compared so far."""
 
     def __init__(self, client: HubClient, model: reference.Client, *, is_slow: bool) -> None:
         self.client = client
@@ -126,7 +126,7 @@ class Listener:
         self.at = 0
 
     def check(self) -> None:
-        """Check what has come against what was told."""
+        """Compare the frames that came with those of the model."""
         sent = self.model.sent
         for event in self.client.events():
             while self.at < len(sent) and sent[self.at].event != event and self.may_pass():
@@ -136,21 +136,21 @@ class Listener:
             self.at += 1
 
     def may_pass(self) -> bool:
-        """Tell whether what comes next may be missing."""
+        """Return whether the next frame may be missing."""
         sent = self.model.sent[self.at]
         if sent.event[0] == "close":
             return False
         return self.may_miss_the_last or (sent.is_move and self.may_miss_moves)
 
     def is_done(self) -> bool:
-        """Tell whether everything has come that must come."""
+        """Return whether all frames have come that must come."""
         while self.at < len(self.model.sent) and self.may_pass():
             self.at += 1
         return self.at == len(self.model.sent) and not self.client.bytes
 
 
 class HubMachine(RuleBasedStateMachine):
-    """Guests get what the model says: nothing lost, nothing twice, nothing cut, in order."""
+    """Clients get what the model sends: nothing lost, nothing twice, nothing cut, in order."""
 
     @initialize(move_seconds=st.sampled_from([0.0, 0.04]))
     def begin(self, move_seconds: float) -> None:
@@ -193,7 +193,7 @@ class HubMachine(RuleBasedStateMachine):
         """A connection that closes while its socket is full loses its backlog."""
         for listener in self.connected():
             if listener.model.number == client:
-                # Whom a flush finds too slow has a full socket by definition.
+                # A client that a flush finds too slow has a full socket by definition.
                 listener.may_miss_the_last = listener.is_blocked or self.is_flushing
 
     def connected(self) -> list[Listener]:
@@ -272,7 +272,7 @@ class HubMachine(RuleBasedStateMachine):
     def vanish(self, data: st.DataObject) -> None:
         listener = data.draw(st.sampled_from(self.connected()))
         listener.client.vanish()
-        # Whatever was not sent will never be.
+        # Bytes that were not sent yet never will be.
         listener.client.read()
         listener.check()
         self.listeners.remove(listener)
@@ -309,7 +309,7 @@ class HubMachine(RuleBasedStateMachine):
             self.harness.close()
 
     def check_all(self) -> None:
-        """Let everybody listen to the end."""
+        """Let all clients read to the end."""
         is_moving = True
         while is_moving:
             self.end_turn()

@@ -73,7 +73,7 @@ async def test_players_play_on_through_ten_upgrades_in_a_row(
 
     assert len(pids) == UPGRADES + 1
     assert min(map(len, played)) > 10 * UPGRADES
-    # Whoever is answered has heard all that was played before.
+    # A client that gets the answer has received all notes before it.
     for client in (*players, listener):
         await client.received()
     for client in people:
@@ -83,7 +83,7 @@ async def test_players_play_on_through_ten_upgrades_in_a_row(
         assert {one["m"] for one in client.log} <= {"b", "hi", "ch", "c", "nq", "n", "t", "p"}
     (crown,) = {one["ch"]["crown"]["userId"] for one in players[1].log if one["m"] == "ch"}
     assert crown == people[0].id
-    # What the last process says when it is stopped is what it says without upgrades.
+    # The last process stops as one that was never upgraded does.
     assert await asyncio.to_thread(server.stop) == 0
     assert {await client.closed() for client in people} == {4000}
 
@@ -206,7 +206,7 @@ async def test_a_thousand_people_wait_for_a_quarter_of_a_second(
     crowd = [await clients.enter(f"hall {number // 20}") for number in range(PEOPLE - WATCHERS)]
     watchers = [await clients.enter("watch") for _ in range(WATCHERS)]
     medians: list[float] = []
-    # Whatever else the machine does comes on top: a quiet moment is waited for.
+    # Other work on the machine adds to the pause: retry until a quiet moment.
     while len(medians) < 3 and not any(median <= PAUSE_MS for median in medians):
         silences: list[float] = []
         pauses: list[float] = []
@@ -257,7 +257,7 @@ async def test_bots_play_on_through_ten_upgrades(server: Server, clients: Client
             assert bot.events("notification") == bot.events("disconnect") == []
 
 
-# What goes wrong with a new process.
+# Faults of a new process.
 
 DIES_AT_ONCE = "import os, sys\nif '--take-over' in sys.argv: os._exit(9)\n"
 FAILS_LATE = """

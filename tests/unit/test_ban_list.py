@@ -283,7 +283,7 @@ class TestTakenOver:
 
 
 class TestAcknowledgement:
-    """What is said when a ban is safe; it holds before."""
+    """Messages that come when a ban is saved; the ban takes effect before."""
 
     def kickbanned(
         self, **fields: Any

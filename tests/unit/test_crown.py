@@ -41,7 +41,7 @@ class TestTime:
         first.send("chown", id=first.id)
         assert harness.holder(ROOM) == first.id
 
-    def test_nor_when_he_hands_it_on(self) -> None:
+    def test_nor_when_the_holder_hands_it_on(self) -> None:
         harness = DispatchHarness()
         first, second = dropped(harness)
         first.send("chown", id=second.id)

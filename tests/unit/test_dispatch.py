@@ -180,7 +180,7 @@ class TestRates:
             tab.send("ch", id_=ROOM)
         assert [tab.room for tab in tabs] == [ROOM] * 16
         assert not any(texts(tab) for tab in tabs)
-        # What they may not do is go on like that.
+        # The tokens are used up now.
         tabs[0].send("ch", id_="lobby")
         assert tabs[0].room == ROOM
         harness.wait(0.5)

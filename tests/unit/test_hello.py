@@ -31,7 +31,7 @@ def begun(mode: IdentityMode, keys: list[SigningKey] | None = None) -> DispatchH
 def hello(
     harness: DispatchHarness, token: Any = None, *, at: str = HERE, **session: Any
 ) -> FakeClient:
-    """Let somebody say `hi`; his id is what it is answered with."""
+    """Open a session that sends `hi`; its id is that of the reply."""
     home = harness.context.identity.user_id(at)
     client = harness.open(home, address=at, **{"is_limited": True} | session)
     client.send("hi", token=token)
@@ -220,7 +220,7 @@ class TestFailures:
         harness.wait(10)
         assert hello(harness, token).id == "b" * 24
 
-    def test_meanwhile_nobody_loses_the_token_he_has(self) -> None:
+    def test_meanwhile_nobody_loses_their_token(self) -> None:
         harness = begun("token")
         client = hello(harness)
         for _ in range(10):
@@ -318,7 +318,7 @@ class TestListedNetworks:
         assert harness.context.networks.was_refused(HERE, START)
         assert harness.context.counters.bans_enforced["network"] == 1
 
-    def test_nobody_is_closed_before_he_says_hi(self) -> None:
+    def test_nobody_is_closed_before_hi(self) -> None:
         client = self.begun().open("a" * 24, address=HERE)
         client.send("ch", id_="room")
         assert client.closed is None
@@ -356,7 +356,7 @@ class TestListedNetworks:
         assert staff.closed is stays.closed is None
 
 
-def test_whoever_comes_from_near_a_ban_is_told_of_without_his_address() -> None:
+def test_a_user_from_near_a_ban_is_logged_without_the_address() -> None:
     harness = begun("ip")
     heard: list[dict[str, Any]] = []
     harness.context.events.watch(heard.append)

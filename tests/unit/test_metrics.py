@@ -1,4 +1,4 @@
-"""What `/metrics` says, against the native hub itself, and how long it takes to say it."""
+"""`/metrics` compared with the native hub, and how long a scrape takes."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ LONGEST_SCRAPE_SECONDS = 0.02
 
 
 class Timer:
-    """What a loop returns for a planned call."""
+    """The handle that a loop returns for a planned call."""
 
     def cancel(self) -> None:
-        """Take no notice."""
+        """Do nothing."""
 
 
 class StillLoop:

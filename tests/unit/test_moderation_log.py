@@ -1,4 +1,4 @@
-"""Who did what to whom, where, when and why: the log of moderation."""
+"""The log of moderation: actor, action, subject, room, time and reason."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def acts(world: DispatchHarness) -> list[AuditRecord]:
 
 
 class TestByTheHolder:
-    def test_what_he_does_to_others(self, world: DispatchHarness) -> None:
+    def test_acts_of_a_holder_on_others(self, world: DispatchHarness) -> None:
         holder, other = world.enter(ROOM), world.enter(ROOM, user_id=VICTIM)
         holder.send("mute", id_=VICTIM, chat=True)
         holder.send("mute", id_=VICTIM)

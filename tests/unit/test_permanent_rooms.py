@@ -74,12 +74,12 @@ class TestPermanentRooms:
         assert (room.settings["allowBots"], room.settings["noindex"]) == (True, True)
         assert room.settings["no cussing"] is False
 
-    def test_the_owner_finds_his_crown(self, store: MemoryStore) -> None:
+    def test_the_owner_finds_the_crown(self, store: MemoryStore) -> None:
         evening(store)
         again = DispatchHarness(store=store)
         other = again.enter(ROOM, user_id=CO_OWNER)
         assert again.holder(ROOM) is None
-        # He is quicker, and still does not rob the owner.
+        # The co-owner returns first, and still does not get the crown.
         other.send("chown", id=CO_OWNER)
         assert again.holder(ROOM) is None
         again.enter(ROOM, user_id=OWNER)
@@ -196,7 +196,7 @@ class TestRestart:
         again.enter(ROOM, user_id=OWNER)
         assert again.holder(ROOM) == OWNER
         assert again.context.directory.rooms[ROOM].settings["color"] == "#112233"
-        # It is a room like others: it lives as long as somebody is there.
+        # The room is an ordinary one again: it ends when it is empty.
         ((seconds, sweep),) = again.planned
         again.wait(seconds)
         sweep()
@@ -233,7 +233,7 @@ class TestArchive:
         evening(store)
         history = DispatchHarness(store=store).context.directory.rooms[ROOM].history
         assert [line["a"] for line in history] == ["hello", "mm"]
-        # What is said to one person alone is kept nowhere.
+        # Private lines are never stored.
         assert "psst" not in str(store.chats())
 
     def test_and_of_the_lobby(self, store: MemoryStore) -> None:

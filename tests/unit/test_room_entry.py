@@ -51,7 +51,7 @@ class TestWhyNot:
         stranger = harness.enter()
         stranger.session.is_bot = True
         assert asked(harness, stranger) == why
-        # Whoever is there may come again, with another tab.
+        # A participant may enter again, with another tab.
         assert asked(harness, holder) is None
         assert asked(harness, second) is None
 

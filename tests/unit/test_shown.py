@@ -16,7 +16,7 @@ def entry(harness: DispatchHarness, client: FakeClient) -> dict[str, Any]:
     found: dict[str, Any] = orjson.loads(
         harness.outbound.entry(participant.user, participant.room) + b"}"
     )
-    # What the hub tells newcomers is what it was told last.
+    # The hub has the same entry, which newcomers get.
     assert participant.looks == (found["name"], found.get("looksLike"))
     return found
 

@@ -77,7 +77,7 @@ def test_nobody_is_shown_where_that_is() -> None:
     assert banned.id in subjects
     [hidden] = subjects - {banned.id}
     assert hidden.endswith("/56")
-    # It can be lifted by what it is called.
+    # The hidden id that names the network can lift the ban.
     staff.send("admin message", msg={"m": "siteunban", "id": hidden})
     assert not is_out(harness, "2001:db8:0:100::1")
 

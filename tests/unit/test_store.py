@@ -1,4 +1,4 @@
-"""What every store does, whatever is behind it."""
+"""The behaviour of every kind of store."""
 
 import asyncio
 import dataclasses

@@ -243,7 +243,7 @@ class TestTwoProcesses:
         until(server, lambda: len(server.bans()) == 2 and server.tokens() == [FIRST])
         other.save_ban(BANNED)
         assert other.flush(LONG)
-        # What the server has queued when it looks, taken away from its writer for a moment.
+        # Changes that the server has queued when it polls; its writer is stopped for a moment.
         server.close()
         server.save_ban(dataclasses.replace(KICKED, until=None))
         server.remove_ban(gone.room, gone.subject)

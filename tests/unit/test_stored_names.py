@@ -1,4 +1,4 @@
-"""What was kept under other rules for texts, in each store (docs/operating.md)."""
+"""Names and texts stored under older rules, in each kind of store (docs/operating.md)."""
 
 from __future__ import annotations
 

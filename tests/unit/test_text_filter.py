@@ -120,7 +120,7 @@ class TestLists:
         assert len(missed) <= len(disguised) * 0.05, missed
 
     def test_disguises_are_seen_through_as_they_come_too(self) -> None:
-        """What the normaliser takes out first is no help either."""
+        """Characters that the normaliser removes do not disguise a word either."""
         for _, one in (one.split("\t") for one in lines_of("disguises.txt")):
             sent = line(one)
             assert sent is not None

@@ -30,14 +30,14 @@ from support.websocket_clients import Message
 
 
 class SteppedServer:
-    """A server on a stage: people come and speak, and time passes when told to.
+    """Handlers and the compiled hub together, on a clock that tests advance.
 
     Attributes:
-        context: What its handlers work with.
+        context: What the handlers work with.
     """
 
     def __init__(self, rules: Rules) -> None:
-        """Begin with nobody."""
+        """Begin without clients."""
         self.harness = HubHarness(
             # Nobody here answers pings.
             ping_seconds=1e9,
@@ -78,7 +78,7 @@ class SteppedServer:
         self._due.append((self._seconds + seconds, call))
 
     def enter(self, room: str) -> JsonClient:
-        """Let somebody in whom nobody has seen before, and who goes into `room`."""
+        """Connect a new user, who joins `room`."""
         opened = self.harness.open()
         user_id = f"{next(self._ids):024x}"
         self._sessions[opened.number] = Session(opened.number, opened.link, user_id)
@@ -88,7 +88,7 @@ class SteppedServer:
         return client
 
     def wait(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the clock, and run the calls that are due."""
         self._seconds += seconds
         self.harness.turn(seconds)
         due = [call for when, call in self._due if when <= self._seconds]
@@ -98,16 +98,16 @@ class SteppedServer:
         self.harness.turn()
 
     def holder(self, room: str) -> str | None:
-        """Return who holds the crown of `room`."""
+        """Return the id of the holder of `room`."""
         holder = self.context.directory.rooms[room].holder
         return holder.id if holder is not None else None
 
 
 class JsonClient:
-    """Somebody in the house."""
+    """A client that sends and receives JSON messages."""
 
     def __init__(self, hub_client: HubClient, user_id: str) -> None:
-        """Take over a guest of the stage."""
+        """Wrap a client of the harness."""
         self.hub_client = hub_client
         self.id = user_id
 
@@ -116,7 +116,7 @@ class JsonClient:
         self.hub_client.send_messages(*messages)
 
     def received(self) -> list[Message]:
-        """Return what was said since the last time."""
+        """Return the messages since the last call."""
         heard: list[Message] = []
         for event in self.hub_client.received():
             if event[0] == "text":
@@ -126,7 +126,7 @@ class JsonClient:
         return heard
 
     def count(self, m: str) -> int:
-        """Return how many messages of this kind were said since the last time."""
+        """Return how many messages of this kind came since the last call."""
         return sum(message["m"] == m for message in self.received())
 
 
@@ -138,7 +138,7 @@ def preset(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def server(preset: str) -> Iterator[SteppedServer]:
-    """A house in which nobody needs to speak."""
+    """A server that closes no silent client."""
     server = SteppedServer(replace(PRESETS[preset], silence_ms=0))
     yield server
     server.harness.close()

@@ -55,7 +55,7 @@ SEEN: dict[str, dict[str, str]] = {
         "sec-ch-ua": '"Chromium";v="141", "HeadlessChrome";v="141", "Not?A_Brand";v="8"',
     },
 }
-"""What else than the handshake itself libraries send."""
+"""Further headers that libraries send."""
 
 
 @pytest.mark.parametrize("agent", PEOPLE)

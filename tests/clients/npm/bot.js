@@ -76,7 +76,7 @@ const commands = {
     giveCrown: ({ id }) => bot.giveCrown(id),
     ban: ({ id, ms }) => bot.ban(id, ms),
 
-    // What people do when a time is up that they have been told of.
+    // Wait for a time that the server has named, as people do.
     async wait({ ms }) {
         await sleep(ms);
         report("waited", {});

@@ -1,5 +1,5 @@
-// What the client libraries have in common, under one set of names: bot.js steers any of them by it.
-// Nothing of a library is changed; where it has a method of its own for something, that one is used.
+// One interface for all client libraries, which bot.js uses. The libraries are unmodified; where a
+// library has a method for something, that method is used.
 "use strict";
 
 module.exports = { open };
@@ -14,7 +14,7 @@ function open(library, uri) {
 class Classic {
     constructor(Client, uri) {
         this.client = new Client(uri);
-        // Whoever uses the one that emits `error` must listen, or node ends.
+        // Without a listener for `error` node exits.
         this.client.on("error", () => {});
     }
 
@@ -105,7 +105,7 @@ class Callbacks {
         this.listeners = new Map();
         const chauffeur = this.client._messageChofer;
         this.client._messageChofer = message => {
-            const kind = message.m; // it is taken off some
+            const kind = message.m; // some handlers delete it
             const left = kind === "bye" && this.people.find(user => user.id === message.p);
             const known = kind === "p" && this.people.some(user => user.id === message.id);
             chauffeur.call(this.client, message);
@@ -133,7 +133,7 @@ class Callbacks {
         return this.client.user.id;
     }
 
-    // It adds whoever changes once more; the last is as things are.
+    // The library adds a user again after each change; the last entry is the current one.
     get people() {
         const users = this.client.room.users ?? [];
         return [...new Map(users.map(user => [user.id, user])).values()];
