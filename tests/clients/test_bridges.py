@@ -1,4 +1,4 @@
-"""Bridges between chats: each line comes under the name of who said it elsewhere."""
+"""Bridges between chats: each line has the name of its author in the other chat."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def relayed(number: int) -> list[Message]:
 
 
 def lines(client: Client) -> list[tuple[str, str]]:
-    """Return all lines that somebody heard, with the names of who said them."""
+    """Return all lines that a client has received, with the names of their authors."""
     return [(a["p"]["name"], a["a"]) for a in client.log if a["m"] == "a"]
 
 

@@ -99,7 +99,7 @@ async def talk(bots: list[Bot]) -> None:
 
 
 async def play(bots: list[Bot]) -> None:
-    """Each plays a few notes, which the others hear."""
+    """Each bot plays a few notes, which the others receive."""
     for bot in bots:
         await bot.do("play", strokes=[(0, "c4", 0.5), (0, "e4", 0.6), (0, "c4", None)])
         await bot.expect("played")
@@ -112,7 +112,7 @@ async def play(bots: list[Bot]) -> None:
 
 
 async def furnish(bots: list[Bot]) -> None:
-    """The owner changes the room; somebody else cannot."""
+    """The holder changes the room; another bot cannot."""
     ann, bea, _ = bots
     await ann.do("settings", set={"color": "#102030", "color2": "#405060"})
     for bot in bots:
@@ -142,7 +142,7 @@ async def hand_the_crown_round(bots: list[Bot]) -> None:
 
 
 async def throw_out(bots: list[Bot], room: str) -> None:
-    """The new holder bans somebody for a moment, who then returns."""
+    """The new holder bans a bot for a moment; the bot then returns."""
     ann, bea, cem = bots
     await cem.do("send", message={"m": "kickban", "_id": bea.me, "ms": BAN_MS})
     await entered(bea, "test/awkward")

@@ -120,7 +120,7 @@ class Evening:
         self.shown.add("chat")
 
     async def play(self) -> None:
-        """Each hears what the other plays, and nobody hears itself."""
+        """Each receives the notes of the other, and not its own."""
         strokes = [(0, "c4", 0.5), (0, "e4", 1), (20, "c4", None)]
         await self.bot.do("play", strokes=strokes)
         await self.bot.expect("played")
@@ -174,7 +174,7 @@ class Evening:
         self.shown.add("crown")
 
     async def throw_out(self) -> None:
-        """The bot throws somebody out, who may come back when it has changed its mind."""
+        """The bot bans a client, which comes back after the ban is lifted."""
         cem = await self.clients.enter(self.room, address=new_address())
         await self.bot.do("ban", id=cem.id, ms=BAN_MS)
         assert (await cem.joined())["ch"]["_id"] == "test/awkward"
@@ -189,7 +189,7 @@ class Evening:
         self.shown.add("kickban")
 
     async def be_thrown_out(self) -> None:
-        """The bot is thrown out, told so, and comes back."""
+        """The bot is banned, gets the notice, and comes back."""
         bot, ann = self.bot, self.ann
         await bot.do("giveCrown", id=ann.id)
         await ann.expect("ch", where=lambda ch: ch["ch"]["crown"].get("participantId") == ann.id)

@@ -21,7 +21,7 @@ MESSAGE_BYTES = 1 << 20
 
 
 def message(count: int) -> str:
-    """Return a frame with so many notes, each about as long as libraries write them."""
+    """Return a frame with this many notes, each about as long as libraries write them."""
     notes: list[Message] = [
         {"d": index % 200, "n": "c4", "v": 0.5}
         if index % 2

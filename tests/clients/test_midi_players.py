@@ -1,4 +1,4 @@
-"""Players of MIDI files: each sends one and the same tune in its way, and all of it is heard."""
+"""Players of MIDI files: each sends the same tune in its own way, and all of it arrives."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ def messages(write_it: Writer) -> Iterator[Message]:
 
 
 def strokes_of(notes: list[Message]) -> list[tuple[str, float | None]]:
-    """Return names and velocities of what was heard."""
+    """Return names and velocities of notes."""
     return [(note["n"], None if note.get("s") else note["v"]) for note in events(notes)]
 
 
 def wanted(divisor: float) -> list[tuple[str, Any]]:
-    """Return what is to be heard of a player, with velocities that are near enough."""
+    """Return the strokes that must arrive from a player, with approximate velocities."""
     return [
         (name, None if velocity is None else pytest.approx(min(velocity / divisor, 1), abs=6e-4))
         for name, velocity in expected_strokes()

@@ -21,7 +21,7 @@ def clients(clients_with: ClientsFactory) -> Clients:
 
 
 async def codes(client: Client) -> list[str]:
-    """Return the codes of all that somebody was told of."""
+    """Return the codes of the notifications that a client has received."""
     return [each["code"] for each in await client.received() if each["m"] == "notification"]
 
 
@@ -113,7 +113,7 @@ async def test_other_binary_frames_are_nothing(clients: Clients, frame: bytes) -
 
 
 def nested(depth: int) -> Any:
-    """Return data that is so many arrays and objects deep."""
+    """Return data that is `depth` arrays and objects deep."""
     data: Any = 1
     for level in range(depth):
         data = [data] if level % 2 else {"x": data}

@@ -103,7 +103,7 @@ async def test_there_is_no_chat_where_it_is_off(clients: Clients) -> None:
     for speaker in (client, other):
         await speaker.send({"m": "a", "message": "hi"}, {"m": "a", "message": "hi"})
         told = await speaker.received()
-        # Refused for a reason of rules: told once.
+        # Refused by the rules, with one notification.
         assert [message["m"] for message in told] == ["notification"]
     await client.assert_silent()
     await other.assert_silent()

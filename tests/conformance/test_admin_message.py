@@ -13,7 +13,7 @@ from support.websocket_clients import Client, Clients, ClientsFactory, Message, 
 
 
 async def admin(clients: Clients, room: str | None = None) -> Client:
-    """Let somebody in who may do everything."""
+    """Connect an admin."""
     return await clients.enter(room, token=clients.server.tokens["admin"])
 
 

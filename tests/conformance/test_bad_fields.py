@@ -289,7 +289,7 @@ async def flooded(clients: Clients, frames: list[str], **hello: Any) -> None:
         frame = f"[{text}]".encode("utf-8", "surrogatepass")
         if len(frame) <= LIMIT:
             await holder.connection.send(frame, text=True)
-    # All that these people hear is held to the grammar.
+    # The grammar checks all messages that these clients receive.
     await holder.received()
     await other.received()
     newcomer = await clients.enter(room, address=new_address())

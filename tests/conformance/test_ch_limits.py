@@ -10,13 +10,13 @@ from support.websocket_clients import Client, Clients, ClientsFactory, new_addre
 
 
 async def turned_away(client: Client, room: str) -> None:
-    """Assert that `person` asks for `room`, is told why not, and is not in it afterwards."""
+    """Assert that a join of `room` is refused with a notification."""
     await client.send({"m": "ch", "_id": room})
     heard = await client.received()
     notices = [message for message in heard if message["m"] == "notification"]
     assert len(notices) == 1, heard
     assert notices[0]["text"]
-    # Where one lands is the place for those who may not be where they wanted to be.
+    # A client that was in no room lands in the awkward room.
     assert {message["ch"]["_id"] for message in heard if message["m"] == "ch"} <= {"test/awkward"}
 
 

@@ -171,7 +171,7 @@ async def test_of_the_empty_test_rooms_the_latest_remain(
         await client.send({"m": "a", "message": "hello"})
         await client.expect("a")
         await client.leave()
-    # Somewhere else one hears when the rooms have been left.
+    # A client elsewhere sees that the rooms are empty.
     watcher = await clients.enter()
     await watcher.send({"m": "+ls"})
     listed = (await watcher.expect("ls", where=lambda ls: ls["c"]))["u"]

@@ -19,13 +19,13 @@ from support.websocket_clients import (
 
 
 async def crown(client: Client) -> Message:
-    """Return the crown of the room `person` is in."""
+    """Return the crown of the client's room."""
     found: Message = (await client.join(client.room))["ch"]["crown"]
     return found
 
 
 async def drop(holder: Client, *others: Client) -> Message:
-    """Let `holder` drop the crown; return it, after all have heard of it."""
+    """Let `holder` drop the crown; return it, after all have received the change."""
     await holder.send({"m": "chown"})
     for client in (holder, *others):
         ch = await client.expect("ch")

@@ -1,4 +1,4 @@
-"""The crown of whoever leaves: it passes on (`quick`) or falls (`net`) (docs/protocol.md 2.3)."""
+"""The crown of a holder who leaves: passed on (`quick`) or free (`net`) (docs/protocol.md 2.3)."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ async def test_a_holder_who_returns_in_time_has_the_crown_again(
     again = await clients_by_address.enter(address=holder.address)
     ch = await again.join(room)
     assert ch["ch"]["crown"]["participantId"] == holder.id
-    # The others hear of both.
+    # The others receive both messages.
     heard = await other.received()
     crowns = [m["ch"]["crown"].get("participantId") for m in heard if m["m"] == "ch"]
     assert crowns[-1:] == [holder.id]

@@ -18,7 +18,7 @@ from support.websocket_clients import (
 
 
 def crowns(heard: list[Message]) -> list[str | None]:
-    """Return who holds the crown by each `ch` that was heard."""
+    """Return the holder in each `ch` among some messages."""
     return [m["ch"]["crown"].get("participantId") for m in heard if m["m"] == "ch"]
 
 
@@ -47,7 +47,7 @@ async def test_a_holder_who_reloads_the_page_has_the_crown_again(
     assert ch["ch"]["crown"]["participantId"] == ch["ch"]["crown"]["userId"] == holder.id
     assert again.frames[-1][2] == again.preset.holder.nq
     await again.assert_silent()
-    # All are told once, of the crown and of who is back.
+    # One `ch` has both the crown and the participant who is back.
     for left in (heir, other):
         heard = await left.received()
         assert [m["m"] for m in heard if m["m"] != "nq"] == ["ch"]

@@ -11,7 +11,7 @@ from support.websocket_clients import Client, Clients, Message, new_room
 
 
 async def settings_of(client: Client) -> Message:
-    """Return the settings of the room `person` is in."""
+    """Return the settings of the client's room."""
     settings: Message = (await client.join(client.room))["ch"]["settings"]
     return settings
 
@@ -190,7 +190,7 @@ async def test_bad_settings_of_a_change_are_dropped_one_by_one(
     holder, other = await clients.pair({"limit": 50})
     before = await settings_of(holder)
     await holder.send({"m": "chset", "set": {key: value}})
-    # Nothing valid remains, so nothing changes, which is told.
+    # No valid setting remains: nothing changes, and a notification says so.
     assert await holder.refusal_codes() == ["bad_settings"]
     await other.assert_silent()
     await holder.send({"m": "chset", "set": {key: value, "color": "#00ff00"}})
@@ -217,7 +217,7 @@ async def test_an_empty_value_removes_a_setting(
     await holder.send({"m": "chset", "set": {key: nothing}})
     await holder.assert_silent()
     await other.assert_silent()
-    # Of a room that is made by it nothing is said of it either.
+    # A new room without valid settings has none of them either.
     newcomer = await clients.enter()
     assert key not in (await newcomer.join(new_room(), {key: nothing}))["ch"]["settings"]
 

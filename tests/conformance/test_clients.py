@@ -21,7 +21,7 @@ EVERYBODY_BACK_SECONDS = 15
 
 
 def books(client: Client) -> ClientModel:
-    """Return what a classic client has made of all it was told; it throws where that one would."""
+    """Return the state of a classic client after all messages; raises where that client throws."""
     classic = ClientModel()
     for message in client.log:
         classic.apply(message)
@@ -29,7 +29,7 @@ def books(client: Client) -> ClientModel:
 
 
 async def arrive(clients: Clients, room: str, settings: Message, address: str) -> Client:
-    """Let somebody in as the page of the original site does."""
+    """Connect like the page of the original site."""
     client = await clients.open(address=address)
     await client.send({"m": "hi", "🐈": 1})
     await client.send({"m": "devices", "list": [{"type": "input", "name": "piano"}]})

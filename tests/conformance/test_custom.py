@@ -80,7 +80,7 @@ async def test_silence_after_minus_custom(clients: Clients) -> None:
     await sender.assert_silent()
     await one.assert_silent()
     assert (await two.expect("custom"))["data"] == "hi"
-    # Twice subscribed is not told twice.
+    # A second subscription brings nothing twice.
     await subscribe(one, one)
     await sender.send(custom("again"))
     await sender.assert_silent()

@@ -1,4 +1,4 @@
-"""`devices`: heard and not answered (docs/protocol.md 1.3)."""
+"""`devices`: accepted and not answered (docs/protocol.md 1.3)."""
 
 from __future__ import annotations
 

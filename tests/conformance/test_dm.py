@@ -1,4 +1,4 @@
-"""`dm`: a line for one person alone (docs/protocol.md 1.3, 1.4)."""
+"""`dm`: a private line (docs/protocol.md 1.3, 1.4)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.websocket_clients import Client, Clients, Message, new_address, new
 
 
 async def history(client: Client) -> list[Message]:
-    """Return the chat as `person` is shown it on entering."""
+    """Return the chat that `client` gets on joining."""
     await client.received()
     await client.send({"m": "ch", "_id": client.room})
     _, shown, _ = await client.frame("ch", "c", "nq")

@@ -11,7 +11,7 @@ MINUTE = 60_000
 
 
 async def listed(client: Client) -> dict[str, int]:
-    """Return the bans of the room that somebody rules: users, and when they may come back."""
+    """Return the bans of the room that a client moderates: users and the times of their end."""
     await client.send({"m": "bans"})
     (answer,) = await client.received()
     assert answer.keys() == {"m", "_id", "bans"}
@@ -21,7 +21,7 @@ async def listed(client: Client) -> dict[str, int]:
 
 
 async def ban(holder: Client, other: Client, ms: float = MINUTE) -> None:
-    """Ban somebody, and hear what is said of it."""
+    """Ban a client, and receive the messages about it."""
     await holder.send({"m": "kickban", "_id": other.id, "ms": ms})
     await holder.received_until_notice()
 

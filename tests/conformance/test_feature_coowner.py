@@ -8,7 +8,7 @@ from support.websocket_clients import Client, Clients, ClientsFactory, Message, 
 
 
 def naming(client: Client, *, on: bool = True) -> Message:
-    """Return the message that makes somebody a co-owner, or no more."""
+    """Return the message that makes a client a co-owner, or ends that."""
     return {"m": "coowner", "_id": client.id, "on": on}
 
 
@@ -21,7 +21,7 @@ async def rules(client: Client) -> bool:
 
 
 async def couple(clients: Clients) -> tuple[Client, Client, Client]:
-    """Return the holder of a crown, a co-owner, and somebody else in one room."""
+    """Return the holder, a co-owner and another participant of one room."""
     holder, partner, other = await clients.group(3)
     await holder.send(naming(partner))
     assert [ruling(message) for message in await holder.received()] == [[partner.id]]

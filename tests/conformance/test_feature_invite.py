@@ -1,4 +1,4 @@
-"""`inviteOnly` and `invite`: rooms that only those enter whom their owner wants."""
+"""`inviteOnly` and `invite`: rooms that only invited users may enter."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from support.websocket_clients import Client, Clients, Message, new_address
 
 
 def inviting(client: Client, *, on: bool = True) -> Message:
-    """Return the message that invites somebody, or takes it back."""
+    """Return the message that invites a client, or withdraws that."""
     return {"m": "invite", "_id": client.id, "on": on}
 
 
 async def gets_in(client: Client, room: str) -> bool:
-    """Ask for a room; whether it was given. If not, the asker is told nothing but why not."""
+    """Try to join a room; return whether that worked. A refusal must be one notification."""
     await client.send({"m": "ch", "_id": room})
     heard = await client.received()
     rooms = [message["ch"]["_id"] for message in heard if message["m"] == "ch"]

@@ -1,4 +1,4 @@
-"""`notice`: what a room's owner tells whoever comes in."""
+"""`notice`: a text of the room that newcomers get."""
 
 from __future__ import annotations
 

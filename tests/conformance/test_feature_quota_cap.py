@@ -12,7 +12,7 @@ HISTORY = 3
 
 
 def notes(count: int) -> Message:
-    """Return a message of so many notes."""
+    """Return a message with this many notes."""
     return {"m": "n", "t": NOW, "n": [{"n": "c4", "v": 0.5}] * count}
 
 

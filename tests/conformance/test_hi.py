@@ -1,4 +1,4 @@
-"""`hi`: who one is, what does not work before it, and what is kept (docs/protocol.md 1.3, 2.6)."""
+"""`hi`: identity, what does not work before it, and what is stored (docs/protocol.md 1.3, 2.6)."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ async def test_the_deadline_of_the_head_does_not_touch_the_socket_after_it(hasty
     async with Clients(hasty) as clients:
         client = await clients.open()
         silent = await clients.raw_peer()
-        # When the silent one is cut off, the person's second is long over.
+        # The silent connection is cut off long after the second of the client.
         assert await silent.ended(within=5)
         await client.assert_silent_until_hi()
 

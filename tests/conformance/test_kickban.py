@@ -1,4 +1,4 @@
-"""`kickban`: out of a room, and kept out of it (docs/protocol.md 2.4)."""
+"""`kickban`: bans from a room (docs/protocol.md 2.4)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def thrown_out(client: Client, room: str) -> Message:
 
 
 async def kept_out(client: Client, room: str) -> Message:
-    """Assert that `person` cannot go into `room`, and is told so; return the notification."""
+    """Assert that `client` cannot join `room`; return the notification."""
     await client.received()
     before = len(client.log)
     await client.send({"m": "ch", "_id": room})

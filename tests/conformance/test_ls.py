@@ -118,7 +118,7 @@ async def test_each_plus_ls_gets_a_whole_list(clients: Clients, room: str) -> No
     assert room in await subscribe(watcher)
     await watcher.send({"m": "-ls"}, {"m": "-ls"})
     assert room in await subscribe(watcher)
-    # Twice subscribed is not told twice.
+    # A second subscription brings nothing twice.
     elsewhere = new_room()
     await clients.enter(elsewhere)
     await entry(watcher, elsewhere, 1)
@@ -248,5 +248,5 @@ async def test_bots_with_a_token_see_who_is_where(clients_by_address: Clients, r
     await holder.send({"m": "chset", "set": {"noindex": True}})
     await other.leave()
     assert "ppl" not in await entry(bot, room, 1)
-    # Nobody else is told.
+    # No other client gets the field.
     assert all("ppl" not in room for room in (await subscribe(holder)).values())

@@ -137,7 +137,7 @@ async def test_a_larger_class_rises_by_ticks(clients_with: ClientsFactory) -> No
     holder, listener = await clients.pair()
     await play(holder, SMALL.max)
     await received_notes(listener)
-    # Eight ticks and a half bring eight allowances, to a maximum that a guest has not.
+    # Eight ticks and a half add eight allowances, up to a maximum that only the holder has.
     await asyncio.sleep(1.7)
     await play(holder, SMALL.max + SMALL.allowance)
     assert await received_notes(listener) == SMALL.max + SMALL.allowance

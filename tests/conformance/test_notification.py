@@ -1,4 +1,4 @@
-"""Codes: what senders are told, how often, and what earns silence (docs/protocol.md 2.2)."""
+"""Codes: the notifications of refusals, how often they come, and silence (docs/protocol.md 2.2)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.websocket_clients import (
 
 
 async def codes(client: Client) -> list[str]:
-    """Return the codes of what was said to `person`, whatever else was."""
+    """Return the codes of the notifications among the messages for `client`."""
     return [m["code"] for m in await client.received() if m["m"] == "notification"]
 
 

@@ -101,7 +101,7 @@ async def greetings(clients: Clients, times: int) -> tuple[Client, int]:
 async def times_asked(clients: Clients, times: int) -> tuple[Client, int]:
     client = await clients.enter()
     await client.send(*({"m": "t"} for _ in range(times)))
-    # A `t` of `hears` would be one too many.
+    # The `t` of `received` would be one too many.
     await client.send({"m": "ch", "_id": "test/rates"})
     await client.expect("ch")
     return client, count(client.log, "t")
@@ -151,7 +151,7 @@ async def test_minus_ls_has_a_limit_too(clients: Clients, room: str) -> None:
     client = await clients.enter()
     await client.send(*[{"m": "-ls"}] * 10, {"m": "+ls"}, {"m": "-ls"})
     assert count(await client.received(), "notification") == 1
-    # The last one was not heard.
+    # The last one was refused.
     await clients.enter(room)
     await client.expect("ls", where=lambda ls: room in {r["_id"] for r in ls["u"]})
 
@@ -207,7 +207,7 @@ async def test_each_code_is_told_once_in_five_seconds(clients: Clients) -> None:
     assert [m["code"] for m in client.log if m["m"] == "notification"] == ["too_fast"]
     await client.send(*[{"m": "a", "message": "hi"}] * 20, *[{"m": "ch", "_id": client.room}] * 20)
     assert count(await client.received(), "notification") == 0
-    # Another code is told of by itself.
+    # Another code has a notification of its own.
     await client.send(*[{"m": "unban", "_id": client.id}] * 5)
     assert [m["code"] for m in await client.received()] == ["only_owner"]
 

@@ -9,7 +9,7 @@ from support.websocket_clients import Client, ClientsFactory, Message, new_addre
 
 
 def rows(heard: list[Message], room: str) -> list[Message]:
-    """Return what the list of rooms said about one."""
+    """Return the entries of one room in the list and its changes."""
     return [row for m in heard if m["m"] == "ls" for row in m["u"] if row["_id"] == room]
 
 
@@ -21,7 +21,7 @@ async def reader_of_the_list(clients_with: ClientsFactory) -> Client:
 
 
 async def until_told(reader: Client, room: str, count: int) -> list[Message]:
-    """Return what the list said about a room until it said that so many are in it."""
+    """Return the entries of a room in the list, up to the one with this count."""
     start = len(reader.log)
     await reader.expect(
         "ls", where=lambda m: any(one["count"] == count for one in rows([m], room)), within=20
@@ -42,7 +42,7 @@ async def test_a_room_that_ends_is_told_once_with_nobody_in_it(
     await ann.leave()
     told = await until_told(reader, room, 0)
     assert [one["count"] for one in told] == [0]
-    # And never again: clients keep a room of which they hear.
+    # No entry may follow: clients would show the room again.
     other = await clients_by_address.enter(new_room())
     await until_told(reader, other.room, 1)
     await other.join(new_room())
@@ -139,7 +139,7 @@ async def test_whoever_leaves_for_a_moment_with_keys_down_comes_back_without(
     await ann.expect("bye", where=lambda m: m["p"] == bea.id)
     await bea.join(room)
     await ann.expect("p", where=lambda m: m["id"] == bea.id)
-    # Nothing that was held is said to a newcomer, or again: notes are of the moment.
+    # Pending messages neither reach a newcomer nor come twice: notes are of the moment.
     late = await clients_by_address.enter(room)
     heard = [*await late.received(), *await ann.received(), *await bea.received()]
     assert not [m for m in heard if m["m"] == "n"]

@@ -22,7 +22,7 @@ DAY = 86_400_000
 
 
 async def staff_and(clients_by_address: Clients, size: int) -> list[Client]:
-    """Return somebody of the staff, and others in one room, all with addresses of their own."""
+    """Return a client of staff, and others in one room, each at its own address."""
     room, token = new_room(), clients_by_address.server.tokens["admin"]
     staff = await clients_by_address.enter(address=new_address(), token=token)
     people = [await clients_by_address.enter(room, address=new_address()) for _ in range(size)]
@@ -32,7 +32,7 @@ async def staff_and(clients_by_address: Clients, size: int) -> list[Client]:
 
 
 async def shown_out(client: Client) -> Message:
-    """Assert that `person` is told why and closed with 4008; return the notification."""
+    """Assert that `client` gets a notification and is closed with 4008; return the former."""
     notice = await client.expect("notification")
     assert await client.closed() == 4008
     return notice

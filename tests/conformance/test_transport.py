@@ -1,4 +1,4 @@
-"""Frames and messages as such: what is heard, ignored, closed (docs/protocol.md 1.1)."""
+"""Frames and messages as such: accepted, ignored or closed (docs/protocol.md 1.1)."""
 
 from __future__ import annotations
 
@@ -331,7 +331,7 @@ async def test_text_that_is_not_utf_8_closes_1007(clients: Clients, bytes_: byte
 
 
 async def peer_after_hi(clients: Clients) -> RawPeer:
-    """Return a bare peer that has said `hi` and heard the reply."""
+    """Return a raw peer that has sent `hi` and received the reply."""
     peer = await clients.raw_peer()
     await peer.handshake(frame(TEXT, b'[{"m":"hi"}]'))
     assert b'"b"' in await peer.expect(TEXT)

@@ -17,7 +17,7 @@ from support.websocket_clients import (
 
 
 async def only_the_name_counts(client: Client, other: Client, bad: Message) -> Message:
-    """Send a bad part by itself, which no other hears, then beside a name; return what is heard."""
+    """Send a bad part alone, which nobody gets, then with a name; return what the others get."""
     (key,) = bad
     await client.send({"m": "userset", "set": bad})
     assert await client.refusal_codes() == [f"bad_{key}"]
@@ -170,7 +170,7 @@ def going(*, away: bool) -> Message:
 
 
 async def away_in(room: str, newcomer: Client) -> set[str]:
-    """Return who is away of those whom a newcomer is told of."""
+    """Return the participants that are away, as a newcomer sees them."""
     return {p["_id"] for p in (await newcomer.join(room))["ppl"] if p["afk"] is True}
 
 

@@ -1,4 +1,4 @@
-"""The admin API of a running server: who may, what it does to people, what is told."""
+"""The admin API of a running server: access, effects on clients, answers."""
 
 from __future__ import annotations
 

@@ -263,7 +263,7 @@ async def test_people_play_through_a_proxy_with_tls(
                 port=port,
                 proxy=None,
                 local_addr=(local, 0),
-                # A client cannot say that it is somebody else.
+                # A client cannot claim another address.
                 additional_headers={"X-Forwarded-For": "192.0.2.77"},
             )
 

@@ -1,4 +1,4 @@
-"""However a connection ends, the others are told once: by `bye`, or by `ch` for the crown."""
+"""Each end of a connection reaches the others once: as `bye`, or as `ch` with the crown."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ async def test_who_answers_pings_stays(watchful: Server, room: str) -> None:
         client = await clients.enter(room)
         answering = await clients.raw_peer()
         await join_by_hand(answering, room)
-        # Meanwhile the person answers its own pings: websockets does that by itself.
+        # Meanwhile the client answers its own pings: websockets does that by itself.
         for _ in range(3):
             await answering.send(frame(PONG, await answering.expect(PING)))
         await answering.send(frame(TEXT, b'[{"m":"a","message":"still here"}]'))

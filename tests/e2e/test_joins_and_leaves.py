@@ -35,7 +35,7 @@ WAYS_OUT = ["close", "reset", "bye", "eof"]
 
 @pytest.fixture(scope="module")
 def calm() -> Iterator[Server]:
-    """A server without rates, on which whoever left with the crown may come back all day."""
+    """A server without rates, on which holders who left get the crown back for a whole day."""
     rules = STILL | {"CROWN_RETURN_MS": "86400000"}
     variables = {f"FORTEPIANO_RULES__{name}": rules[name] for name in rules if name != "NODE_ENV"}
     with run_server(**variables) as running:
@@ -44,7 +44,7 @@ def calm() -> Iterator[Server]:
 
 @dataclass
 class Room:
-    """A room as it should be."""
+    """The expected state of a room."""
 
     name: str
     stays: list[int] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Room:
 
 @dataclass(eq=False)
 class Tab:
-    """A connection of a user, and what it should hear."""
+    """A client of a user, and the room it should be in."""
 
     user: int
     client: Client
@@ -116,7 +116,7 @@ class RoomsModel:
             await self._settle()
 
     async def end(self) -> None:
-        """See that nobody was told anything else, and that the server still answers."""
+        """Assert that no client has received anything else, and that the server still answers."""
         for tab in self.tabs:
             await tab.client.assert_silent()
         for room in self.rooms:
@@ -158,7 +158,7 @@ class RoomsModel:
                 assert said.items() >= tab.client.user.items()
 
     async def _out(self, tab: Tab, *, has_ended: bool) -> bool:
-        """Take `tab` out of its room; return whether anybody was told."""
+        """Take `tab` out of its room; return whether other clients got a message."""
         room, tab.room = tab.room, None
         left = [other for other in self.tabs if other.room is room]
         if room is None or any(other.user == tab.user for other in left):
@@ -190,14 +190,14 @@ class RoomsModel:
             assert ch["ch"]["crown"]["participantId"] == self.ids[room.crown]
 
     async def _next(self, tab: Tab, *names: str) -> list[Message]:
-        """Return the very next frame that `tab` hears, which must hold `names` and no more."""
+        """Return the very next frame of `tab`, which must hold `names` and no more."""
         before = len(tab.client.frames)
         frame = await tab.client.frame(*names)
         assert len(tab.client.frames) == before + 1, tab.client.frames[before:]
         return frame
 
     async def _settle(self) -> None:
-        """Wait until the server has seen the end of a connection that nobody hears about.
+        """Wait until the server has noticed the end of a connection that brings no message.
 
         A request that begins after that end takes the server's loop at least two turns.
         """
@@ -219,7 +219,7 @@ async def test_a_thousand_random_joins_and_leaves(calm: Server, seed: int) -> No
 
 
 async def walk(model: RoomsModel, dice: random.Random) -> None:
-    """Do a thousand random steps in `house`."""
+    """Do a thousand random steps in `model`."""
     moves: dict[Tab, int] = {}
     for _ in range(1000):
         if model.tabs and dice.random() < len(model.tabs) / 16:

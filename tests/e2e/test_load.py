@@ -1,4 +1,4 @@
-"""The load generator against a server: what is played is heard, and mistakes are told."""
+"""The load generator against a server: all notes arrive, and mistakes are reported."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_whose_ids_cannot_stay() -> None:
         ("", f"::ffff:{OLD2}"),
     ]:
         identity = Identity("ip", salt1, salt2)
-        # Whole addresses of IPv6, where here a /64 is somebody; and another hash.
+        # The other server hashes whole IPv6 addresses, not a /64, and with another hash.
         assert identity.user_id(SIX) != of_quick(SIX, OLD1, OLD2)
         assert identity.user_id(SIX) != of_dev2(SIX, OLD2, "sha256")
         assert identity.user_id(HERE) != of_dev2(HERE, OLD2, "mpp")

@@ -1,4 +1,4 @@
-"""Networks: classes behind one address, lists of data centres, and what who is refused is told."""
+"""Networks: classes behind one address, lists of data centres, and the texts of refusals."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def fetched(url: str, address: str = "127.0.0.1", **headers: str) -> str:
 
 
 def asked(server: Server, address: str, **headers: str) -> dict[str, Any]:
-    """Return what `/readyz` tells somebody at an address."""
+    """Return the answer of `/readyz` to an address."""
     answer: dict[str, Any] = json.loads(fetched(f"{server.url}/readyz", address, **headers))
     return answer
 

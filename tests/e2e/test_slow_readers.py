@@ -59,7 +59,7 @@ async def test_a_client_that_never_reads_is_dropped_and_costs_little(generous: S
             await player.send(CHORD)
             assert len((await listener.expect("n"))["n"]) == 2400
             most = max(most, generous.resident_bytes)
-        # Nothing is lost by those who read, and the one who does not is told of as gone.
+        # Readers lose nothing, and see that the slow one is gone.
         gone = {"m": "bye", "p": slow}
         if gone not in listener.log:
             await listener.expect("bye", within=15)
@@ -83,7 +83,7 @@ async def test_pings_that_nobody_collects_are_not_piled_up(server: Server) -> No
                 for _ in range(1000):
                     await peer.send(flood)
         except TimeoutError:
-            # The server has stopped to read from somebody who does not read: as good an answer.
+            # The server has stopped reading from a client that does not read, which is right too.
             pass
         await other.received()
         # Their answers are 60 MiB; the hard bound of the lag is two, and what grows is copied.

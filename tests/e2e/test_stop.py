@@ -1,4 +1,4 @@
-"""SIGTERM: everybody is told, nobody comes in, and all are back soon after."""
+"""SIGTERM: all clients get the notice, no new ones come in, and all are back soon after."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_everybody_is_told_and_nobody_comes_in() -> None:
             await people[-1].send({"m": "a", "message": "still here"})
             await people[-1].expect("a")
             await asyncio.to_thread(server.stop)
-            # A second signal, which `stop` sends, is at once: some hear nothing more.
+            # A second signal, which `stop` sends, ends at once: some clients receive nothing more.
             codes = [await client.closed() for client in [*people, silent]]
             assert set(codes) <= {4000, 1006}
             assert codes[0] == 4000

@@ -1,4 +1,4 @@
-"""Users by token on a whole server: kept over a restart, revoked and signed anew while it runs."""
+"""Users by token on a whole server: over a restart, revoked, and with new keys while it runs."""
 
 from __future__ import annotations
 

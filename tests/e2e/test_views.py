@@ -184,7 +184,7 @@ def machine(request: pytest.FixtureRequest) -> Iterator[type[ProtocolMachine]]:
 
 
 def drive(machine: type[ProtocolMachine], programs: int, steps: int) -> None:
-    """Run so many programs of so many steps."""
+    """Run random programs of this many steps."""
     run_state_machine_as_test(
         machine,
         settings=settings(

@@ -92,11 +92,11 @@ async def test_the_clock_jumps(jumping: JumpingServer) -> None:
 
 
 async def until_passed(player: Client, listener: Client) -> None:
-    """Use the quota up: play until it is heard, which its next tick allows, and not once more."""
+    """Use up the quota: play until the first notes arrive after a tick, and not once more."""
     end = time.monotonic() + PATIENCE
     while not await is_heard(player, listener):
         assert time.monotonic() < end, "the quota is frozen"
-        await asyncio.sleep(0.25)  # nobody is told of a tick
+        await asyncio.sleep(0.25)  # ticks send no message
     assert not await is_heard(player, listener)
 
 

@@ -248,7 +248,7 @@ def test_what_somebody_has_sent_counts_with_the_next_server(
     second.go_on_for(state, wires[:3])
     user = second.context.directory.users["a" * 24]
     assert user.buckets == told.buckets
-    # A version that had buckets for each connection told them with those.
+    # An older version handed one bucket over with each connection.
     plain: dict[str, Any] = msgspec.msgpack.decode(encode(state))
     until = first.context.now() + 5000.0
     for one in plain["users"]:

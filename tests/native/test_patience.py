@@ -64,7 +64,7 @@ def note(number: int) -> dict[str, object]:
 
 
 def played(client: HubClient) -> list[tuple[str, int]]:
-    """Return who played what, as far as somebody heard it since the last time."""
+    """Return the notes that a client has received since the last call, with their players."""
     elements = [one for payload in payloads(client.received()) for one in json.loads(payload)]
     return [(one["p"], one["t"]) for one in elements if one["m"] == "n"]
 
@@ -168,7 +168,7 @@ class TestOrder:
             notes = [sorted(played(client), key=itemgetter(0)) for client in clients]
             heard.append((received, notes))
             harness.close()
-        # Each hears each other in the same order; who of two is first is anybody's guess.
+        # Each client gets the notes of each other in order; between players any order will do.
         assert heard[0] == heard[1]
 
 

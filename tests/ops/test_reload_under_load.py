@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.ops, pytest.mark.needs("cargo"), pytest.mark.timeout(6
 
 CLIENTS, PLAYERS, SECONDS, RELOADS = 500, 20, 30, 20
 LONGEST_P99_US = 250_000
-"""Clients sound notes a second late: this is far below what anybody hears."""
+"""Clients sound notes a second late, so nobody hears a pause of this length."""
 
 
 def test_nobody_is_disconnected_and_no_note_is_lost() -> None:

@@ -52,7 +52,7 @@ async def play(client: Client, until: asyncio.Event) -> list[float]:
 
 
 def velocities(client: Client, player: Client) -> list[float]:
-    """Return the velocities of the notes that one person heard of another."""
+    """Return the velocities of the notes that one client received from another."""
     said = [one for one in client.log if one["m"] == "n" and one["p"] == player.id]
     return [note["v"] for note in events(said)]
 
@@ -213,7 +213,9 @@ async def test_a_thousand_people_wait_for_a_quarter_of_a_second(
         for _ in range(UPGRADES):
             over = asyncio.Event()
             asking: list[asyncio.Task[float]] = []
-            for watcher in watchers:  # one after the other, so that somebody always asks
+            for (
+                watcher
+            ) in watchers:  # one after the other, so that there is always a client that waits
                 asking.append(asyncio.create_task(longest_silence(watcher, over)))
                 await asyncio.sleep(0.11 / WATCHERS)
             pauses.append(await asyncio.to_thread(server.upgrade))
@@ -336,7 +338,7 @@ async def test_settings_that_cannot_be_taken_over_change_nothing(
     first, second = await clients.pair()
     pid = server.pid
     (server.folder / "fortepiano.toml").write_text(text)
-    # The command itself reads the settings too, to find the server: it is told by its folder here.
+    # The command reads the settings too, to find the server; here its folder has them.
     with server.command_of("upgrade", "--data-dir", str(server.folder / "data")) as command:
         said, _ = command.communicate(timeout=60)
     assert (command.returncode, why in said) == (2, True), said

@@ -20,6 +20,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
+from fortepiano.model.identity import new_user_id
+from fortepiano.model.tokens import mint
+from fortepiano.store import DATABASE
+from fortepiano.store.records import TokenScope
+from fortepiano.store.sqlite import SQLiteStore
 from support.orphan_process import OrphanProcess, adopt_orphans
 from support.presets import PRESETS, Preset
 
@@ -175,11 +180,25 @@ class Server:
                 raise RuntimeError(f"not ready after {READY_SECONDS} s:\n{self.log}")
             time.sleep(0.02)
 
-    def make_token(self, scope: str) -> str:
-        """Create a staff token of this scope with the command line, and return it."""
-        options = ["--scope", scope, "--data-dir", str(self.folder / "data")]
+    def make_token(self, scope: TokenScope) -> str:
+        """Create a staff token of this scope, and return it.
+
+        Before the first start the token goes straight into the store; the command needs a second.
+        """
+        data = self.folder / "data"
+        if self.process is None and "FORTEPIANO_STORE__URL" not in self._settings:
+            user = new_user_id() if scope in ("bot", "user") else ""
+            token, record = mint(scope, "", time.time_ns() // 1_000_000, None, user)
+            store = SQLiteStore(data / DATABASE)
+            store.open()
+            store.save_token(record)
+            store.close()
+            return token
         made = subprocess.run(
-            [sys.executable, "-m", "fortepiano", "token", "create", *options],
+            [
+                *(sys.executable, "-m", "fortepiano", "token", "create"),
+                *("--scope", scope, "--data-dir", str(data)),
+            ],
             cwd=self.folder,
             env=environment(**self._settings),
             capture_output=True,
@@ -216,6 +235,11 @@ class Server:
                 raise
         connection.sendall(self._first)
         return connection
+
+    def begin_stop(self) -> None:
+        """Send SIGTERM if the process runs, and do not wait for its exit."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
 
     def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
         """Send `with_signal` to the process, wait for its end and return its exit status."""
@@ -363,7 +387,9 @@ class Fleet:
         server.tokens = self._mint.tokens
 
     def close(self) -> None:
-        """Stop them all."""
+        """Stop all servers at the same time, and check their logs."""
+        for server in self._servers.values():
+            server.begin_stop()
         with ExitStack() as stack:
             for server in [*self._servers.values(), *filter(None, [self._mint])]:
                 stack.callback(server.close)

@@ -1,4 +1,4 @@
-"""Bans of users and networks: who is kept out, who is shown out, and when that is announced."""
+"""Bans of users and networks: refused joins, closed connections, and the notices."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def people(harness: DispatchHarness, *ids: str, room: str = ROOM) -> list[FakeCl
 
 
 def back(harness: DispatchHarness, user_id: str, room: str = ROOM) -> str | None:
-    """Let somebody come to a room, and return who holds its crown then."""
+    """Let a user join a room, and return the holder then."""
     harness.enter(room, user_id=user_id)
     return harness.holder(room)
 
@@ -416,7 +416,7 @@ class TestBeingMoved:
         sender.send("admin message", msg={"m": "rename_channel", "_id": "renamed"})
         assert harness.holder("renamed") == BEN
         assert back(harness, ANN, "renamed") == ANN
-        # And whoever goes to the old name makes a room of their own.
+        # A user who joins the old name opens a new room.
         assert back(harness, DAN) == DAN
 
     @pytest.mark.parametrize("name", ["duets", "test/other"])

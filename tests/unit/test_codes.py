@@ -1,4 +1,4 @@
-"""The codes of notifications: one documented list, and what is said with each."""
+"""The codes of notifications: one documented list, and the texts with each."""
 
 from __future__ import annotations
 

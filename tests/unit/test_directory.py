@@ -11,7 +11,7 @@ def rooms(harness: DispatchHarness) -> list[str]:
 
 
 def crowded(lobbies: int, limit: int = 2) -> tuple[DispatchHarness, list[FakeClient]]:
-    """Return a world with so many full lobbies."""
+    """Return a harness with this many full lobbies."""
     harness = DispatchHarness(lobby_limit=limit, lobby_names="numbered")
     return harness, [harness.enter(LOBBY) for _ in range(lobbies * limit)]
 

@@ -19,7 +19,7 @@ class Node:
 
 
 class Later:
-    """Calls what was planned when told to."""
+    """Planned calls, which tests run by hand."""
 
     def __init__(self) -> None:
         self.planned: list[Callable[[], None]] = []
@@ -111,7 +111,7 @@ def test_nothing_old_is_looked_at_while_people_are_there(
     del node
     look()
     assert gone() is not None
-    # Not until nobody is there whom a full collection would disturb, and then once.
+    # A full collection comes once, when nobody is there whom it would disturb.
     people.clear()
     look()
     assert gone() is None

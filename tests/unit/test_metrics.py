@@ -48,7 +48,7 @@ class StillLoop:
         return Timer()
 
     def run(self, late: float) -> None:
-        """Do what was planned, so many seconds too late."""
+        """Run the planned call, this many seconds late."""
         when, what = self.planned.pop()
         self.now = when + late
         what()  # type: ignore[operator]  # a callable

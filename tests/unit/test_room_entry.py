@@ -14,7 +14,7 @@ BOT = "Bots may not enter that room."
 
 
 def asked(harness: DispatchHarness, client: FakeClient) -> str | None:
-    """Return why somebody may not enter the room."""
+    """Return the reason why a client may not enter the room."""
     room, user = harness.context.directory.rooms[ROOM], client.session.user
     assert user is not None
     refusal = entry_refusal(room, client.session, user, harness.context.now())

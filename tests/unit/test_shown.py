@@ -10,7 +10,7 @@ from support.dispatch_harness import DispatchHarness, FakeClient
 
 
 def entry(harness: DispatchHarness, client: FakeClient) -> dict[str, Any]:
-    """Return how somebody stands in the `ppl` of their room."""
+    """Return the entry of a client in the `ppl` of its room."""
     participant = client.session.participant
     assert participant is not None
     found: dict[str, Any] = orjson.loads(

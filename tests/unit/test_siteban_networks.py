@@ -1,4 +1,4 @@
-"""The network around somebody who is banned: offered, and never shown."""
+"""Bans of the network around a user: offered, without ever showing the address."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIX, FOUR = "2001:db8:0:1ff::1", "203.0.113.7"
 
 
 def comes(harness: DispatchHarness, address: str) -> FakeClient:
-    """Let somebody in from an address."""
+    """Connect from an address."""
     client = harness.open(harness.context.identity.user_id(address), address=address)
     client.send("hi")
     client.id = client.session.user_id

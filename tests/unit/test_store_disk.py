@@ -161,7 +161,7 @@ class TestLockedFile:
             assert impatient.flush(LONG)
         assert impatient.healthy
         assert impatient.last_error is None
-        # Told when it begins and when it ends, however many attempts there were.
+        # Logged when the failure begins and when it ends, however many attempts there were.
         assert [event["event"] for event in logged] == [
             "store cannot be written",
             "store is written again",

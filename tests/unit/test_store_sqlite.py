@@ -170,7 +170,7 @@ class TestRestart:
 
 
 def _run_and_kill(program: str, path: Path, rounds: int) -> int:
-    """Kill a writing process once it has told of some rounds; return the last one told."""
+    """Kill a writing process after it has reported some rounds; return the last one reported."""
     process = subprocess.Popen(
         [sys.executable, "-c", program, str(path)],
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Programs are known by what they say of themselves; no browser of a person is taken for one."""
+"""Programs are recognised by their User-Agent; no browser is taken for one."""
 
 from __future__ import annotations
 
