@@ -11,6 +11,7 @@ import ast
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -170,6 +171,7 @@ NOTES = {
 """Further tests of a case, or what stands in for them."""
 
 
+@cache
 def count_tests() -> dict[int, Counter[str]]:
     """Return the numbers of tests of each case, by file below the folder of all tests."""
     found: dict[int, Counter[str]] = defaultdict(Counter)
