@@ -1,7 +1,7 @@
-"""As much of Multiplayer Piano as the load generator needs, for the Python servers beside ours.
+"""The part of Multiplayer Piano that the load generator needs, for the Python servers beside ours.
 
-No quotas, no crowns, no chat, no checks of what is said: these servers are to cost what their
-library costs, and are favoured wherever they differ from ours.
+No quotas, crowns, chat or checks of messages: these servers should cost only what their library
+costs. Wherever they differ from ours, the difference is to their advantage.
 """
 
 import itertools
@@ -16,19 +16,19 @@ __all__ = ["Client", "Piano"]
 Message = dict[str, Any]
 
 Wire = Any
-"""A connection, as the library under test knows it."""
+"""The library's object for a connection."""
 
 Broadcast = Callable[[Iterable[Wire], bytes], None]
-"""Sends one text to many, in the best way that the library has."""
+"""Sends one text to many connections, in the best way that the library has."""
 
 
 class Client:
-    """A connection, and the user on it.
+    """One connection and its user.
 
     Attributes:
         wire: The connection.
-        entry: The entry of `ppl`.
-        room: The room that the client is in.
+        entry: The user's entry in `ppl`.
+        room: The room that the user is in.
     """
 
     __slots__ = ("entry", "room", "wire")
@@ -48,7 +48,7 @@ class Client:
 
 
 class Room(dict[Client, None]):
-    """A room: its people, in the order in which they came.
+    """A room: its clients, in the order in which they joined.
 
     Attributes:
         name: Its name.
@@ -60,16 +60,16 @@ class Room(dict[Client, None]):
 
     @property
     def info(self) -> Message:
-        """The room as `ch` and `ls` have it."""
+        """The room as an object of `ch` and `ls`."""
         settings = {"visible": True, "chat": True, "crownsolo": False, "color": "#3b5054"}
         return {"_id": self.name, "id": self.name, "count": len(self), "settings": settings}
 
 
 class Piano:
-    """All rooms.
+    """All rooms, and the handlers of messages.
 
     Args:
-        broadcast: How to send.
+        broadcast: Sends one text to many connections.
     """
 
     def __init__(self, broadcast: Broadcast) -> None:
@@ -88,25 +88,25 @@ class Piano:
         }
 
     def open(self, wire: Wire) -> Client:
-        """Add a client."""
+        """Add a client for a new connection."""
         return Client(wire, next(self._numbers))
 
     def receive(self, client: Client, text: bytes) -> None:
-        """Handle a frame."""
+        """Handle the messages of a frame."""
         for message in orjson.loads(text):
             handler = self._handlers.get(message.get("m"))
             if handler is not None:
                 handler(client, message)
 
     def close(self, client: Client) -> None:
-        """Remove a client."""
+        """Remove a client after its connection has ended."""
         self._listing.discard(client)
         self._leave(client)
 
     def _send(self, client: Client, *messages: Message) -> None:
         self._broadcast((client.wire,), orjson.dumps(messages))
 
-    def _send_to_others(self, client: Client, message: Message) -> None:
+    def _broadcast_to_others(self, client: Client, message: Message) -> None:
         """Send a message to all others in the room."""
         if client.room is not None and len(client.room) > 1:
             others = [other.wire for other in client.room if other is not client]
@@ -114,12 +114,12 @@ class Piano:
 
     def _notes(self, client: Client, message: Message) -> None:
         notes = {"m": "n", "t": message["t"], "p": client.entry["id"], "n": message["n"]}
-        self._send_to_others(client, notes)
+        self._broadcast_to_others(client, notes)
 
     def _move(self, client: Client, message: Message) -> None:
         x = client.entry["x"] = message["x"]
         y = client.entry["y"] = message["y"]
-        self._send_to_others(client, {"m": "m", "id": client.entry["id"], "x": x, "y": y})
+        self._broadcast_to_others(client, {"m": "m", "id": client.entry["id"], "x": x, "y": y})
 
     def _time(self, client: Client, message: Message) -> None:
         self._send(client, {"m": "t", "t": int(time.time() * 1000), "e": message.get("e")})
@@ -142,8 +142,8 @@ class Piano:
             {"m": "c", "c": []},
             {"m": "nq", "allowance": 8000, "max": 24000, "maxHistLen": 3},
         )
-        self._send_to_others(client, {"m": "p"} | client.entry)
-        self._send_list_change(room)
+        self._broadcast_to_others(client, {"m": "p"} | client.entry)
+        self._broadcast_room(room)
 
     def _leave(self, client: Client) -> None:
         room, client.room = client.room, None
@@ -155,9 +155,10 @@ class Piano:
             self._broadcast([other.wire for other in room], gone)
         else:
             del self._rooms[room.name]
-        self._send_list_change(room)
+        self._broadcast_room(room)
 
-    def _send_list_change(self, room: Room) -> None:
+    def _broadcast_room(self, room: Room) -> None:
+        """Send the state of a room to all clients with an open room list."""
         if self._listing:
             news = orjson.dumps([{"m": "ls", "c": False, "u": [room.info]}])
             self._broadcast([client.wire for client in self._listing], news)

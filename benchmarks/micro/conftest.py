@@ -1,4 +1,4 @@
-"""Rooms of clients for benchmarks."""
+"""Fixtures for benchmarks: rooms of clients."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,7 +8,7 @@ from room_of_sockets import RoomOfSockets
 
 @pytest.fixture
 def room_with() -> Iterator[Callable[[int], RoomOfSockets]]:
-    """Make a room with this many clients."""
+    """Return a function that makes a room with a number of clients."""
     rooms: list[RoomOfSockets] = []
 
     def make(members: int) -> RoomOfSockets:

@@ -1,4 +1,4 @@
-"""A message from a client's bytes to everybody's sockets."""
+"""Benchmarks of a message's way from a client's bytes to all sockets of the room."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ SIZE = len(b'xx[{"m":"n","t":1,"p":"0","n":[{"n":"c4","v":0.5},{"n":"c4","s":1,"
 def test_serialise_for_a_room(
     benchmark: BenchmarkFixture, room_with: Callable[[int], RoomOfSockets], members: int
 ) -> None:
-    """One message into the log: what it costs does not depend on the room's size."""
+    """Measure one message into the room log; the cost does not depend on the room's size."""
     made = room_with(members)
 
     def play() -> None:
@@ -31,7 +31,7 @@ def test_serialise_for_a_room(
 def test_flush_a_room(
     benchmark: BenchmarkFixture, room_with: Callable[[int], RoomOfSockets], members: int
 ) -> None:
-    """Ten messages to all members, in one system call each."""
+    """Measure ten messages to all members, with one system call for each member."""
     made = room_with(members)
 
     def play() -> None:
@@ -54,7 +54,7 @@ def test_flush_a_room(
 def test_tell_who_is_there(
     benchmark: BenchmarkFixture, room_with: Callable[[int], RoomOfSockets], members: int
 ) -> None:
-    """A `ch` comes, and all entries of `ppl` go to its sender, into that socket."""
+    """Measure the answer to a `ch`: all entries of `ppl`, written to the sender's socket."""
     made = room_with(members)
     newcomer, frame = made.links[0], masked(b'[{"m":"ch","_id":"a room"}]')
     before, after = b'[{"m":"ch","ppl":[', b"]}]"

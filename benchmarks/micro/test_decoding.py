@@ -1,4 +1,4 @@
-"""A cold message through decoder, table and handler."""
+"""Benchmarks of a cold message through decoder, table and handler."""
 
 from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -18,7 +18,7 @@ def test_decode_a_line_of_chat(benchmark: BenchmarkFixture) -> None:
 
 
 def test_dispatch_a_line_of_chat(benchmark: BenchmarkFixture) -> None:
-    """Decoded, checked, kept in the room's history and serialised for all."""
+    """Measure a line of chat: decoded, checked, added to the room's history, and serialised."""
     harness = DispatchHarness()
     client = harness.enter("a room")
     # Staff are exempt from the rate of chat, which would refuse the ninth line.

@@ -1,4 +1,4 @@
-"""Quotas of all clients, and bans."""
+"""Benchmarks of the quotas of all clients, and of bans."""
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -42,7 +42,7 @@ def test_look_up_an_address_that_is_not_banned(benchmark: BenchmarkFixture) -> N
 
 
 def networks() -> Bans:
-    """A hundred thousand: addresses and networks of both families."""
+    """Return bans of a hundred thousand addresses and networks of both families."""
     bans = Bans()
     for number in range(50_000):
         bans.add_network(f"11.{number >> 16}.{number >> 8 & 255}.{number & 255}", None)

@@ -25,7 +25,7 @@ from fortepiano.store.keyring import open_keys
 from fortepiano.upgrade import capture, decode, encode, restore
 from fortepiano.upgrade.channel import Channel
 from fortepiano.upgrade.messages import Offer, Reply, fixed, problems_of
-from fortepiano.upgrade.respell import respell
+from fortepiano.upgrade.name_migration import respell
 from fortepiano.upgrade.state import State
 from support.hub_harness import Loop
 from support.raw_peer import CONTINUATION, TEXT, frame
@@ -148,7 +148,7 @@ def test_what_was_restored_tells_the_same(settings: config.Settings, wires: list
     user: User = first.context.directory.users["a" * 24]
     user.tag, user.flags, user.is_hidden = {"text": "x", "color": "#fff"}, {"a": 1}, True
     first.send_messages(ben, '[{"m":"userset","set":{"afk":true}}]')
-    first.context.world.mark(user.participations[0])
+    first.context.world.sync_flags(user.participations[0])
 
     state = first.capture()
     again = first.capture()

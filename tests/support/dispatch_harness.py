@@ -12,15 +12,15 @@ from fortepiano.config import LimitSettings
 from fortepiano.config.rules import Rules
 from fortepiano.handlers.dispatch import Dispatch
 from fortepiano.model.ban_list import BanList
-from fortepiano.model.codes import Code
 from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import permissions_of
 from fortepiano.model.room import Room
 from fortepiano.model.session import Session
 from fortepiano.model.world import World
 from fortepiano.native import Bans, Hub, Throttle
-from fortepiano.protocol.archive import Archive
+from fortepiano.protocol.chat_archive import Archive
 from fortepiano.protocol.context import Context
 from fortepiano.protocol.outbound import Outbound
 from fortepiano.protocol.text_filter import TextFilter

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fortepiano.handlers import staff
-from fortepiano.model.ban_list import PERMANENT, SITE, BanList, is_network, subject
+from fortepiano.model.ban_list import PERMANENT, SITE, BanList, is_network, parse_subject
 from fortepiano.model.identity import Identity
 from fortepiano.native import Bans
 from fortepiano.store.memory import MemoryStore
@@ -123,24 +123,24 @@ class TestBanList:
         own = record(SITE, ANN, 20, "own")
         for ban in (wide, narrow, own, record("room", BEA)):
             bans.ban(ban)
-        assert bans.from_site(ANN, "203.0.113.7", 0) == own
-        assert bans.from_site(ANN, "203.0.113.7", 20) == wide
-        assert bans.from_site(BEA, "203.0.113.7", 0) == narrow
-        assert bans.from_site(BEA, "::ffff:203.0.113.7", 0) == narrow
-        assert bans.from_site(BEA, "203.0.113.7", 10) == wide
-        assert bans.from_site(BEA, "192.0.2.1", 0) is None
-        assert bans.from_site(BEA, "unix:/run/x", 0) is None
+        assert bans.site_ban_of(ANN, "203.0.113.7", 0) == own
+        assert bans.site_ban_of(ANN, "203.0.113.7", 20) == wide
+        assert bans.site_ban_of(BEA, "203.0.113.7", 0) == narrow
+        assert bans.site_ban_of(BEA, "::ffff:203.0.113.7", 0) == narrow
+        assert bans.site_ban_of(BEA, "203.0.113.7", 10) == wide
+        assert bans.site_ban_of(BEA, "192.0.2.1", 0) is None
+        assert bans.site_ban_of(BEA, "unix:/run/x", 0) is None
 
     def test_networks_that_nobody_may_see(self) -> None:
         identity, store = Identity("ip", "one", "two"), SharedStore()
         bans = BanList(Bans(), store, identity.network_ids)
         [_, hidden, _] = identity.network_ids("2001:db8:0:1::1")
         assert is_network(hidden)
-        assert subject(hidden) == hidden
+        assert parse_subject(hidden) == hidden
         bans.ban(record(SITE, hidden, 10, "spam"))
         for out in ("2001:db8:0:1::1", "2001:db8:0:ff::1"):
             assert bans.refuses(BEA, out, 9)
-            found = bans.from_site(BEA, out, 9)
+            found = bans.site_ban_of(BEA, out, 9)
             assert found is not None
             assert found.reason == "spam"
         for fine in ("2001:db8:0:100::1", "203.0.113.7", "unix:/run/x", ""):
@@ -161,34 +161,34 @@ class TestBanList:
         identity = Identity("ip", "one", "two")
         bans = BanList(Bans(), MemoryStore(), identity.network_ids)
         bans.ban(record(SITE, ANN, 10))
-        bans.remember(ANN, "2001:db8:0:1::1")
-        bans.remember(ANN, "203.0.113.7")
-        assert bans.near("2001:db8:0:2::1", 0) == ("/48", ANN)
-        assert bans.near("203.0.113.99", 0) == ("/24", ANN)
-        assert bans.near("::ffff:203.0.113.99", 0) == ("/24", ANN)
+        bans.remember_networks(ANN, "2001:db8:0:1::1")
+        bans.remember_networks(ANN, "203.0.113.7")
+        assert bans.nearby_ban("2001:db8:0:2::1", 0) == ("/48", ANN)
+        assert bans.nearby_ban("203.0.113.99", 0) == ("/24", ANN)
+        assert bans.nearby_ban("::ffff:203.0.113.99", 0) == ("/24", ANN)
         for far in ("2001:db8:1:2::1", "203.0.114.7", "unix:/run/x", ""):
-            assert bans.near(far, 0) is None
-        assert bans.near("203.0.113.99", 10) is None
-        assert bans.near("2001:db8:0:2::1", 10) is None
+            assert bans.nearby_ban(far, 0) is None
+        assert bans.nearby_ban("203.0.113.99", 10) is None
+        assert bans.nearby_ban("2001:db8:0:2::1", 10) is None
 
     def test_one_near_a_network_in_plain_text_is_told_no_address(self) -> None:
         bans = BanList(Bans(), MemoryStore(), Identity("ip", "one", "two").network_ids)
         bans.ban(record(SITE, "203.0.113.128/25"))
         bans.ban(record(SITE, "2001:db8:0:1::/64"))
         for address in ("203.0.113.7", "::ffff:203.0.113.7"):
-            assert bans.near(address, 0) == ("/24", "")
-        assert bans.near("2001:db8::1", 0) == ("/48", "")
-        assert bans.near("203.0.112.7", 0) is None
+            assert bans.nearby_ban(address, 0) == ("/24", "")
+        assert bans.nearby_ban("2001:db8::1", 0) == ("/48", "")
+        assert bans.nearby_ban("203.0.112.7", 0) is None
         assert bans.lift(SITE, "203.0.113.128/25")
-        assert bans.near("203.0.113.7", 0) is None
+        assert bans.nearby_ban("203.0.113.7", 0) is None
 
     def test_subjects(self) -> None:
-        assert subject("203.0.113.9/24") == "203.0.113.0/24"
+        assert parse_subject("203.0.113.9/24") == "203.0.113.0/24"
         assert is_network("203.0.113.9")
         assert is_network("2001:db8::/64")
         assert not is_network(ANN)
         with pytest.raises(ValueError, match="neither"):
-            subject("duets")
+            parse_subject("duets")
 
 
 @pytest.fixture

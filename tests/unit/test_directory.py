@@ -232,7 +232,7 @@ class TestDeparted:
     def test_of_very_many_the_first_are_forgotten_sooner(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("fortepiano.model.directory._KEPT_AT_MOST", 3)
+        monkeypatch.setattr("fortepiano.model.directory._MOST_REMEMBERED", 3)
         harness = DispatchHarness()
         stays = harness.enter()
         gone = [harness.enter() for _ in range(5)]

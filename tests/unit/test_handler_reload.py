@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from fortepiano.config import Settings
-from fortepiano.server import hot_reload
+from fortepiano.server import handler_reload
 from fortepiano.server.reload import Reload
 from support.dispatch_harness import DispatchHarness
 
@@ -45,7 +45,7 @@ async def test_new_handlers_report_activity_as_the_old_ones_did(
         harness.dispatch,
         lambda: activity.append("seen"),
     )
-    monkeypatch.setattr(hot_reload, "fingerprint", lambda: b"edited")
+    monkeypatch.setattr(handler_reload, "fingerprint", lambda: b"edited")
     report = await reload()
     assert report.handlers
     client = harness.enter()

@@ -306,7 +306,7 @@ class TestListedNetworks:
             NetworkList("tor", words="No Tor here."): ParsedNetworks(b"192.0.2.0/24"),
             NetworkList("school", "chat"): ParsedNetworks(b"198.51.100.0/24"),
         }
-        harness.context.networks.adopt(lists, NetworkTable(list(lists.values())))
+        harness.context.networks.replace(lists, NetworkTable(list(lists.values())))
         return harness
 
     def test_whoever_may_not_enter_is_told_and_closed(self) -> None:
@@ -350,7 +350,7 @@ class TestListedNetworks:
         out, staff, stays = hello(harness), hello(harness), hello(harness, at=THERE)
         staff.session.scope = "moderate"
         lists = {NetworkList("tor"): ParsedNetworks(HERE.encode())}
-        harness.context.networks.adopt(lists, NetworkTable(list(lists.values())))
+        harness.context.networks.replace(lists, NetworkTable(list(lists.values())))
         harness.dispatch.follow_networks()
         assert out.closed == CloseCode.NETWORK_REFUSED
         assert staff.closed is stays.closed is None

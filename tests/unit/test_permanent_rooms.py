@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fortepiano.handlers import rooms
-from fortepiano.protocol.archive import Archive
+from fortepiano.protocol.chat_archive import Archive
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import MuteRecord, RoomRecord, UserRecord
 from support.dispatch_harness import START, DispatchHarness
@@ -184,7 +184,7 @@ class TestRestart:
         world.enter(ROOM, user_id=CO_OWNER)
         world.context.directory.freeze(world.context.now())
         again = DispatchHarness(store=store)
-        rooms.expect_back(again.context)
+        rooms.await_return(again.context)
         return again
 
     def test_settings_and_the_crown_are_found_again(self, store: MemoryStore) -> None:

@@ -109,7 +109,7 @@ class TestUserset:
         client.send("userset", set={"name": "Admin"})
         participant = client.session.participant
         assert participant is not None
-        assert participant.looks == ("Admin", "staff")
+        assert participant.appearance == ("Admin", "staff")
 
 
 @pytest.mark.parametrize("name", ["[" * 512, "[a" * 256, "a]" * 256, "\u2605" * 512, "[ " * 256])

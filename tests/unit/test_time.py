@@ -19,7 +19,7 @@ from fortepiano.model.identity import Identity
 from fortepiano.model.session import Session
 from fortepiano.model.world import World
 from fortepiano.native import Bans, Throttle
-from fortepiano.protocol.archive import Archive
+from fortepiano.protocol.chat_archive import Archive
 from fortepiano.protocol.context import Context
 from fortepiano.protocol.outbound import Outbound
 from fortepiano.protocol.text_filter import TextFilter

@@ -1,5 +1,5 @@
-// Multiplayer Piano on `ws`, in its best form: a broadcast is framed once, and the finished frame
-// is written to each socket. No quotas, no crowns, no chat, no checks. PORT is the argument.
+// Multiplayer Piano on `ws`, in its fastest form: `node server.js PORT`. A broadcast is framed once,
+// and the finished frame is written to each socket. No quotas, no crowns, no chat, no checks.
 "use strict";
 
 const { WebSocketServer, Sender } = require("ws");
@@ -13,69 +13,70 @@ let people = 0;
 
 function broadcast(receivers, message, except) {
   const frame = Buffer.concat(Sender.frame(Buffer.from(JSON.stringify([message])), { ...FRAME }));
-  for (const client of receivers) {
-    // Past `ws`, whose send() would frame it anew for each; nothing else writes to the socket then.
-    if (client !== except) client.wire._socket.write(frame);
+  for (const person of receivers) {
+    // Bypass `ws`, whose send() would frame the message again for each socket. This is safe, since
+    // nothing else writes to the socket at that time.
+    if (person !== except) person.wire._socket.write(frame);
   }
 }
 
-function send(client, ...messages) {
-  client.wire.send(JSON.stringify(messages));
+function send(person, ...messages) {
+  person.wire.send(JSON.stringify(messages));
 }
 
 function info(room) {
   return { _id: room.name, id: room.name, count: room.people.size, settings: SETTINGS };
 }
 
-function sendListChange(room) {
+function broadcastRoom(room) {
   if (listing.size) broadcast(listing, { m: "ls", c: false, u: [info(room)] });
 }
 
-function leave(client) {
-  const room = client.room;
+function leave(person) {
+  const room = person.room;
   if (!room) return;
-  client.room = null;
-  room.people.delete(client);
-  if (room.people.size) broadcast(room.people, { m: "bye", p: client.entry.id });
+  person.room = null;
+  room.people.delete(person);
+  if (room.people.size) broadcast(room.people, { m: "bye", p: person.entry.id });
   else rooms.delete(room.name);
-  sendListChange(room);
+  broadcastRoom(room);
 }
 
 const handlers = {
-  n(client, { t, n }) {
-    if (client.room) broadcast(client.room.people, { m: "n", t, p: client.entry.id, n }, client);
+  n(person, { t, n }) {
+    if (person.room) broadcast(person.room.people, { m: "n", t, p: person.entry.id, n }, person);
   },
-  m(client, { x, y }) {
-    Object.assign(client.entry, { x, y });
-    if (client.room) broadcast(client.room.people, { m: "m", id: client.entry.id, x, y }, client);
+  m(person, { x, y }) {
+    Object.assign(person.entry, { x, y });
+    if (person.room) broadcast(person.room.people, { m: "m", id: person.entry.id, x, y }, person);
   },
-  t(client, { e }) {
-    send(client, { m: "t", t: Date.now(), e });
+  t(person, { e }) {
+    send(person, { m: "t", t: Date.now(), e });
   },
-  hi(client) {
-    send(client, { m: "hi", t: Date.now(), u: client.entry, motd: "" });
+  hi(person) {
+    send(person, { m: "hi", t: Date.now(), u: person.entry, motd: "" });
   },
-  ch(client, { _id: name }) {
-    leave(client);
+  ch(person, { _id: name }) {
+    leave(person);
     if (!rooms.has(name)) rooms.set(name, { name, people: new Set() });
-    const room = (client.room = rooms.get(name));
-    room.people.add(client);
+    const room = (person.room = rooms.get(name));
+    room.people.add(person);
     const ppl = Array.from(room.people, (other) => other.entry);
     send(
-      client,
-      { m: "ch", p: client.entry.id, ch: info(room), ppl },
+      person,
+      { m: "ch", p: person.entry.id, ch: info(room), ppl },
       { m: "c", c: [] },
       { m: "nq", allowance: 8000, max: 24000, maxHistLen: 3 },
     );
-    broadcast(room.people, { m: "p", ...client.entry }, client);
-    sendListChange(room);
+    broadcast(room.people, { m: "p", ...person.entry }, person);
+    broadcastRoom(room);
   },
-  "+ls"(client) {
-    listing.add(client);
-    send(client, { m: "ls", c: true, u: Array.from(rooms.values(), info) });
+  "+ls"(person) {
+    listing.add(person);
+    send(person, { m: "ls", c: true, u: Array.from(rooms.values(), info) });
   },
-  "-ls"(client) {
-    listing.delete(client);
+  "-ls"(person) {
+    listing.delete(person);
   },
 };
 
@@ -88,15 +89,15 @@ new WebSocketServer({
   const number = ++people;
   const id = number.toString(16).padStart(24, "0");
   const color = "#" + (number & 0xffffff).toString(16).padStart(6, "0");
-  const client = { wire, room: null, entry: { id, _id: id, name: "Anonymous", color, x: 200, y: 100 } };
+  const person = { wire, room: null, entry: { id, _id: id, name: "Anonymous", color, x: 200, y: 100 } };
   wire.on("message", (text) => {
     for (const message of JSON.parse(text)) {
-      if (Object.hasOwn(handlers, message.m)) handlers[message.m](client, message);
+      if (Object.hasOwn(handlers, message.m)) handlers[message.m](person, message);
     }
   });
   wire.on("error", () => wire.terminate());
   wire.on("close", () => {
-    listing.delete(client);
-    leave(client);
+    listing.delete(person);
+    leave(person);
   });
 });

@@ -1,4 +1,4 @@
-"""Multiplayer Piano on picows and uvloop. PORT is the argument."""
+"""Multiplayer Piano on picows and uvloop: `server.py PORT`."""
 
 import sys
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from piano import Client, Piano
 
 
 def broadcast(wires: Iterable[WSTransport], text: bytes) -> None:
-    """Send to each; picows writes straight to the socket."""
+    """Send a text to each connection; picows writes directly to the socket."""
     for wire in wires:
         wire.send(WSMsgType.TEXT, text)
 
@@ -28,7 +28,7 @@ def broadcast(wires: Iterable[WSTransport], text: bytes) -> None:
 piano = Piano(broadcast)
 
 
-class Connection(WSListener):  # type: ignore[misc]  # compiled, without types
+class Talk(WSListener):  # type: ignore[misc]  # compiled, without types
     """One connection."""
 
     client: Client
@@ -46,9 +46,9 @@ class Connection(WSListener):  # type: ignore[misc]  # compiled, without types
         piano.close(self.client)
 
 
-def listen(request: WSUpgradeRequest) -> Connection:
+def listen(request: WSUpgradeRequest) -> Talk:
     """Accept any path."""
-    return Connection()
+    return Talk()
 
 
 async def main() -> None:

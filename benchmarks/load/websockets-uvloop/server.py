@@ -1,4 +1,4 @@
-"""Multiplayer Piano on `websockets` with `broadcast()`, and uvloop. PORT is the argument."""
+"""Multiplayer Piano on `websockets` with `broadcast()`, and uvloop: `server.py PORT`."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ from piano import Piano
 piano = Piano(lambda wires, text: broadcast(wires, text, text=True))
 
 
-async def serve_connection(connection: ServerConnection) -> None:
+async def talk(connection: ServerConnection) -> None:
     """Serve one connection."""
     client = piano.open(connection)
     try:
@@ -29,7 +29,7 @@ async def serve_connection(connection: ServerConnection) -> None:
 async def main() -> None:
     """Serve until the process is ended."""
     port = int(sys.argv[1])
-    async with serve(serve_connection, "127.0.0.1", port, compression=None, backlog=4096) as server:
+    async with serve(talk, "127.0.0.1", port, compression=None, backlog=4096) as server:
         await server.serve_forever()
 
 

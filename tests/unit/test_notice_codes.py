@@ -11,9 +11,9 @@ import pytest
 import fortepiano
 from fortepiano.config.rules import Rules
 from fortepiano.handlers.dispatch import TABLE
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import may_send_html
-from fortepiano.protocol.notices import MALFORMED, NATIVE, notice
+from fortepiano.protocol.notices import HUB_NOTICES, MALFORMED, notice
 from protocol_reference import codes
 from support.dispatch_harness import DispatchHarness
 from support.grammar import CODES
@@ -53,7 +53,7 @@ class TestTheList:
         faults = {code for entry in TABLE.values() for code in entry.shape.faults.values()}
         assert faults <= MALFORMED.keys()
         assert all(MALFORMED.values())
-        assert all(text and code in Code for text, code in NATIVE.values())
+        assert all(text and code in Code for text, code in HUB_NOTICES.values())
 
     def test_no_notification_is_made_elsewhere(self) -> None:
         """Every one is made by `notice`, which asks for a code."""
@@ -72,7 +72,7 @@ class TestTheList:
 
     def test_the_page_goes_by_codes(self) -> None:
         scripts = "".join(path.read_text() for path in (PACKAGE / "web" / "assets").rglob("*.js"))
-        texts = [text for text, _ in NATIVE.values()] + list(MALFORMED.values())
+        texts = [text for text, _ in HUB_NOTICES.values()] + list(MALFORMED.values())
         assert [text for text in texts if text in scripts] == []
 
 

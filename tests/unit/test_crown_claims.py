@@ -8,10 +8,10 @@ import pytest
 
 from fortepiano.handlers import staff
 from fortepiano.model.ban_list import SITE
-from fortepiano.model.claims import Claims
+from fortepiano.model.crown_claims import Claims
 from fortepiano.model.room import Room
-from fortepiano.store.kinds import ROOM as ROOM_KIND
 from fortepiano.store.memory import MemoryStore
+from fortepiano.store.record_kinds import ROOM as ROOM_KIND
 from fortepiano.store.records import BanRecord
 from support.dispatch_harness import DispatchHarness, FakeClient
 
@@ -353,7 +353,7 @@ class TestBans:
         harness.end(ann)
         now = harness.context.now()
         harness.context.bans.ban(BanRecord(ROOM, ANN, now + 5, "x", "", now))
-        staff.throw_out(harness.context)
+        staff.enforce_bans(harness.context)
         harness.wait(1)
         assert back(harness, ANN) == BEN
 

@@ -9,7 +9,7 @@ import pytest
 
 from fortepiano.model.ban_list import BanList
 from fortepiano.native import Bans
-from fortepiano.protocol.stored_names import respell
+from fortepiano.protocol.store_migration import respell
 from fortepiano.store import AuditRecord, Store
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import BanRecord, CrownRecord, MuteRecord, RoomRecord, UserRecord

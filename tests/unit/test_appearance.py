@@ -17,7 +17,7 @@ def entry(harness: DispatchHarness, client: FakeClient) -> dict[str, Any]:
         harness.outbound.entry(participant.user, participant.room) + b"}"
     )
     # The hub has the same entry, which newcomers get.
-    assert participant.looks == (found["name"], found.get("looksLike"))
+    assert participant.appearance == (found["name"], found.get("looksLike"))
     return found
 
 
