@@ -152,6 +152,7 @@ docs: build ## Make the references in docs/ anew, from the code
 	@$(BIN)/python scripts/docs/protocol_reference.py docs/protocol.md
 	@$(BIN)/python scripts/docs/settings_reference.py docs/settings.md
 	@PYTHONPATH=tests:scripts/docs $(BIN)/python -m support.register docs/clients.md
+	@PYTHONPATH=tests:scripts/docs $(BIN)/python -m support.cases docs/conformance.md
 annotate: $(VENV)/.python ## Show in build/_link.html where the Cython link calls Python
 	@mkdir -p build
 	$(BIN)/cython -3 --annotate --module-name fortepiano._link -o build/_link.c ext/_link.pyx
