@@ -1,8 +1,8 @@
 """Compare the inner steps of this tree with those of another revision: `make bench-compare`.
 
 Both are built on this machine, each in a work tree and an environment of its own under build/, and
-measured in turn by the benchmarks of this tree. Exit status: 0 where nothing is slower, 1 where
-something is, 2 for a mistake.
+measured in turn by the benchmarks of this tree. Exit status: 0 if nothing is slower, 1 if something
+is, 2 for a mistake.
 """
 
 import argparse
@@ -20,18 +20,18 @@ ROOT = Path(__file__).resolve().parent.parent
 TREES = ROOT / "build" / "compare"
 
 ROUNDS = 5
-"""Measurements of each side, in turn; the least of them counts."""
+"""Measurements of each side, in turn; the least time counts."""
 
 SECONDS = "0.1"
-"""How long each benchmark repeats its step in one of them, at least."""
+"""How long a benchmark repeats its step in each measurement, at least."""
 
 
 class CompareError(Exception):
-    """Something that the person at the keyboard can put right; its text is one line."""
+    """A problem that the user can solve; the text is one line."""
 
 
 def output(*command: str, cwd: Path = ROOT) -> str:
-    """Run a command that must work, and return what it prints."""
+    """Run a command that must succeed, and return its output."""
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CompareError(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
@@ -39,15 +39,15 @@ def output(*command: str, cwd: Path = ROOT) -> str:
 
 
 def commit_of(revision: str) -> str:
-    """Return the commit that a name stands for."""
+    """Return the commit of a revision."""
     try:
         return output("git", "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     except CompareError:
         raise CompareError(f"git knows no revision {revision!r} here: BASE=<rev>") from None
 
 
-def work_in_hand() -> str:
-    """Return a commit of the tree as it is, with what is not committed; untracked files aside."""
+def commit_of_tree() -> str:
+    """Return a commit of the tree as it is, with uncommitted changes but no untracked files."""
     return output("git", "stash", "create") or commit_of("HEAD")
 
 
@@ -55,9 +55,9 @@ class Build:
     """One side: a work tree with an environment in which its package is installed.
 
     Args:
-        name: What it is called, and its folder. Binaries have the folder's name in them: names of
-            one length keep the two of an unchanged tree alike.
-        commit: What is built.
+        name: The name of the side and of its folder. Binaries contain that name, so names of equal
+            length keep the two binaries of an unchanged tree alike.
+        commit: The commit to build.
     """
 
     def __init__(self, name: str, commit: str) -> None:
@@ -67,14 +67,14 @@ class Build:
 
     @property
     def bin(self) -> Path:
-        """Where the programs of its environment are."""
+        """The folder of the environment's programs."""
         return self.tree / ".venv" / "bin"
 
     def make(self, groups: Path) -> None:
-        """Check the commit out and build it; what an earlier run has built is used again.
+        """Check the commit out and build it; the results of earlier builds are used again.
 
         Args:
-            groups: The pyproject.toml that names the tools of its environment.
+            groups: The pyproject.toml that names the tools to install in the environment.
         """
         print(f"building {self.name}: {self._commit[:12]}", flush=True)
         if (self.tree / ".git").exists():
@@ -83,7 +83,7 @@ class Build:
             shutil.rmtree(self.tree, ignore_errors=True)
             output("git", "worktree", "prune")
             output("git", "worktree", "add", "--quiet", "--detach", str(self.tree), self._commit)
-        # Its own Makefile, in its own folders; what `make bench-compare` was given stays here.
+        # The Makefile of the side runs in its own folder, without the settings given to this make.
         settings = {"VENV": ".venv", "PROFILE": "release", "PYTHON": sys.executable}
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
         for unwanted in ("CARGO_TARGET_DIR", "PYO3_PYTHON", "VIRTUAL_ENV"):
@@ -100,18 +100,18 @@ class Build:
 
         Args:
             benchmarks: The tree whose benchmarks are run, which is the same for both sides.
-            names: Which; none for all.
+            names: The benchmarks to run; none for all.
         """
         result = TREES / f"{self.name}.json"
         result.unlink(missing_ok=True)
         options = f"--benchmark --quiet -p no:cacheprovider --benchmark-max-time={SECONDS}"
         command = [str(self.bin / "pytest"), *options.split(), f"--benchmark-json={result}"]
-        # What plays backstage is made for its own revision; a file that needs what the base does
-        # not have is left out there.
+        # The helpers in tests/ fit their own revision only. A file of benchmarks that needs newer
+        # code than the base has is left out there.
         command += [f"--override-ini=pythonpath={self.tree / 'tests'}"]
         command += ["--continue-on-collection-errors", *(names or ["benchmarks/micro"])]
         done = subprocess.run(command, cwd=benchmarks, capture_output=True, text=True, check=False)
-        # 1: some failed, which on the base are those of what it does not have yet.
+        # 1: some benchmarks failed; on the base, those of code that the base does not have yet.
         if done.returncode not in (0, 1) or not result.exists():
             raise CompareError(f"{self.name} cannot be measured:\n{done.stdout}{done.stderr}")
         found = json.loads(result.read_bytes())["benchmarks"]
@@ -122,8 +122,8 @@ class Duel:
     """Two builds that are measured in turn.
 
     Args:
-        base: What was.
-        change: What is to be.
+        base: The build of the base.
+        change: The build of the change.
         rounds: How often each is measured.
         own: Whether each runs the benchmarks of its own tree.
     """
@@ -135,10 +135,10 @@ class Duel:
         self._own = own
 
     def measure(self, names: Sequence[str]) -> Rounds:
-        """Measure both in turn; who begins changes, so that neither always comes second.
+        """Measure both sides in turn; the first side alternates, so that none is always second.
 
-        A few of them are measured twice as often, which costs little: each round is one more
-        chance for both sides to meet a quiet moment.
+        If `names` selects a few benchmarks, they are measured twice as often, which costs little:
+        each round is one more chance for both sides to meet a quiet moment.
         """
         rounds: list[tuple[Side, Side]] = []
         count = 2 * self._rounds if names else self._rounds
@@ -155,7 +155,7 @@ class Duel:
 
 
 def lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
-    """Tell of comparisons, one line each."""
+    """Yield one line of the report for each comparison."""
     width = max((len(each.name) for each in comparisons), default=0)
     for each in comparisons:
         base, change = (
@@ -173,8 +173,8 @@ def run(base: str, change: str | None, rounds: int, *, own: bool) -> int:
     """Build, measure and judge; return the exit status."""
     TREES.mkdir(parents=True, exist_ok=True)
     before = Build("base", commit_of(base))
-    after = Build("head", commit_of(change) if change else work_in_hand())
-    # Both with the tools that the benchmarks of the change want, which is why it comes first.
+    after = Build("head", commit_of(change) if change else commit_of_tree())
+    # The change is built first: both sides get the tools that its benchmarks need.
     for build in (after, before):
         build.make(groups=after.tree / "pyproject.toml")
     verdict = judge(Duel(before, after, rounds, own=own).measure)

@@ -17,8 +17,8 @@ def pytest_configure(config: pytest.Config) -> None:
         # `--benchmark-disable` stands in addopts, so that an ordinary run stays quick.
         config.option.benchmark_disable = False
         config.option.benchmark_disable_gc = True
-        # A cold first call would make a step seem long enough to be timed by itself, and then the
-        # clock is measured with it: in one run, and in the next one not.
+        # Warm up: after a slow first call, pytest-benchmark times each short step by itself, and so
+        # measures the clock too. That would happen in some runs and not in others.
         config.option.benchmark_warmup = True
         config.option.benchmark_warmup_iterations = 100
         config.option.benchmark_min_time = 0.00002

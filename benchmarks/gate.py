@@ -1,8 +1,8 @@
-"""Whether a change is slower than its base: the decision, on plain data.
+"""The decision whether a change is slower than its base, on plain data.
 
-The measure is a benchmark's `min` over all rounds of one side: what a step costs when nobody
-disturbs it. Machines disturb, so one bad comparison is only a suspicion; it takes a second one,
-of new measurements alone, to be a verdict.
+The measure is a benchmark's `min` over all rounds of one side: the time of a step that nothing
+disturbs. Machines do disturb, so one bad comparison only makes a benchmark suspect. A second one,
+of new measurements alone, makes it fail.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,20 +14,20 @@ LIMIT = 1.15
 """A `min` more than this times the base's is worse."""
 
 Side = Mapping[str, float]
-"""Seconds by name of the benchmark."""
+"""The least times of one side in one round: seconds, by benchmark."""
 
 Rounds = Sequence[tuple[Side, Side]]
-"""What each round found for the base and for the change."""
+"""The results of each round, for the base and for the change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One benchmark on both sides.
+    """The results of one benchmark on both sides.
 
     Attributes:
         name: The benchmark.
-        base: The base's `min`; seconds, None where it could not be measured.
-        change: The change's; seconds, None where it was not measured.
+        base: The `min` of the base; seconds, None if it was not measured.
+        change: The `min` of the change; seconds, None if it was not measured.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Comparison:
 
     @property
     def ratio(self) -> float | None:
-        """How many times the base's the change's `min` is, where both are known."""
+        """The `min` of the change divided by that of the base; None unless both are known."""
         if self.base is None or self.change is None or self.base <= 0:
             return None
         return self.change / self.base
@@ -49,11 +49,11 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was decided.
+    """The decision, with the comparisons that led to it.
 
     Attributes:
-        first: All benchmarks.
-        second: Those that were worse, measured anew.
+        first: The comparisons of all benchmarks.
+        second: New comparisons of the benchmarks that were worse.
     """
 
     first: Sequence[Comparison]
@@ -61,7 +61,7 @@ class Verdict:
 
     @property
     def failed(self) -> list[Comparison]:
-        """Those that were worse twice running."""
+        """The comparisons of benchmarks that were worse twice running."""
         return [comparison for comparison in self.second if comparison.is_worse]
 
 
@@ -82,7 +82,7 @@ def compare(rounds: Rounds) -> list[Comparison]:
 
 
 def judge(measure: Callable[[Sequence[str]], Rounds]) -> Verdict:
-    """Measure all, measure what is suspect again, and decide.
+    """Measure all benchmarks, measure the suspects again, and decide.
 
     Args:
         measure: Runs some rounds; gets the names of the benchmarks, none for all of them.

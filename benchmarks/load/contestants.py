@@ -1,4 +1,4 @@
-"""The servers that are compared: how each is made ready, and started."""
+"""The servers that are compared, with their installation and start."""
 
 import json
 import os
@@ -26,21 +26,21 @@ READY_SECONDS = 20.0
 
 
 class BenchError(Exception):
-    """Something that the person at the keyboard can put right; its text is one line."""
+    """A problem that the user can solve."""
 
 
 def pinned(core: int, command: Sequence[str]) -> list[str]:
-    """Return a command that stays on one core, so that servers and load do not share one."""
+    """Return a command that runs on one core only, so that servers and load do not share one."""
     return ["taskset", "--cpu-list", str(core), *command]
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server that listens.
+    """A running server.
 
     Attributes:
         port: Its TCP port on 127.0.0.1.
-        pid: Its process.
+        pid: Its process id.
     """
 
     port: int
@@ -49,11 +49,11 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A server.
+    """A server to compare.
 
     Attributes:
         name: Its name in tables and plots.
-        folder: Where its source and its lock file are; None for ours.
+        folder: The folder of its source and its lock file; None for ours.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Contestant:
 
     @property
     def is_node(self) -> bool:
-        """Whether it is a program for Node."""
+        """Whether the server is a program for Node."""
         return self.folder is not None and (self.folder / "package.json").exists()
 
     @property
@@ -70,7 +70,7 @@ class Contestant:
         return BUILD / name / "bin" / "python"
 
     def versions(self) -> str:
-        """Tell what it is made of."""
+        """Return the versions of the server's parts, for the page; empty for ours."""
         if self.folder is None:
             return ""
         if self.is_node:
@@ -84,7 +84,7 @@ class Contestant:
         return ", ".join(f"{name} {pins[name]}" for name in wanted)
 
     def prepare(self) -> None:
-        """Install what its lock file names, unless that has been done.
+        """Install the packages of the lock file, unless that has been done.
 
         Raises:
             BenchError: A program is missing, or the installation failed.
@@ -120,10 +120,10 @@ class Contestant:
 
     @contextmanager
     def run(self) -> Generator[Running, None, None]:
-        """Run it on its core for the length of a `with` block.
+        """Run the server on its core for the length of a `with` block.
 
         Raises:
-            BenchError: It does not start.
+            BenchError: The server does not start.
         """
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -131,7 +131,7 @@ class Contestant:
         scratch = BUILD / "scratch"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
-        # The settings of whoever compares are none of the servers'.
+        # The user's own settings must not apply to the servers.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("FORTEPIANO_")}
         with (scratch / "log").open("wb") as log:
             process = subprocess.Popen(

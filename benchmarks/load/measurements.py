@@ -1,4 +1,4 @@
-"""What is measured of each server, by runs of the load generator."""
+"""The measurements of each server, by runs of the load generator."""
 
 import json
 import math
@@ -13,36 +13,36 @@ from contestants import LOAD_CORE, BenchError, Contestant, Running, pinned
 __all__ = ["FULL", "QUICK", "Effort", "Figures", "Result", "climb", "is_carried", "measure"]
 
 Figures = dict[str, Any]
-"""What one run of the generator reported."""
+"""The report of one run of the generator."""
 
 GENERATOR = Path(__file__).resolve().parents[2] / "rust" / "target" / "release" / "fortepiano-load"
 
 PEOPLE = 100
-"""In the room in which deliveries are counted; all of them play."""
+"""People in the room in which deliveries are counted; all of them play."""
 
-PATIENCE_US = 100_000
-"""A later p99 counts as not carried."""
+MAX_P99_US = 100_000
+"""A load with a higher p99 counts as not carried."""
 
 GATHER_FROM = 200_000
-"""Deliveries/s from which on the generator reads its sockets once in a millisecond.
+"""Deliveries/s from which on the generator reads its sockets only once in a millisecond.
 
-Otherwise it would be the limit beside servers that send each message by itself.
+Otherwise the generator would be the limit with servers that send each message by itself.
 """
 
 RUN_SECONDS = 120
-"""A run of the generator that takes longer is stuck."""
+"""The longest run of the generator; a longer one is stuck."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is measured.
+    """The extent of the measurements.
 
     Attributes:
-        rungs: Deliveries/s to be tried, in order, until one is not carried.
+        rungs: Deliveries/s to try, in order, until a rate is not carried.
         refines: Whether one more rate is tried between the last two rungs.
         seconds: How long people play at each rate.
-        crowds: Numbers of people whose memory is measured.
-        storm: People who go into one room at once.
+        crowds: Numbers of clients for which memory is measured.
+        storm: The number of people who join one room at once.
     """
 
     rungs: Sequence[int]
@@ -71,14 +71,14 @@ QUICK = Effort(
 
 @dataclass(slots=True)
 class Result:
-    """All that was found of one server.
+    """All results of one server.
 
     Attributes:
         name: The server.
-        versions: What it is made of.
-        climb: `play` at growing rates, in the order of the rates.
-        crowds: `connect` with growing numbers.
-        storm: `join-storm`.
+        versions: The versions of its parts.
+        climb: The runs of `play`, in the order of their rates.
+        crowds: The runs of `connect`, with growing numbers of clients.
+        storm: The run of `join-storm`.
     """
 
     name: str
@@ -89,14 +89,14 @@ class Result:
 
     @property
     def best(self) -> Figures | None:
-        """The run with most deliveries/s of those that were carried."""
+        """The run with most deliveries/s among those that were carried."""
         carried = [run for run in self.climb if is_carried(run)]
         return max(carried, key=lambda run: run["deliveries_per_s"], default=None)
 
 
 def is_carried(run: Figures) -> bool:
-    """Tell whether a server carried what was offered: all of it, and in time."""
-    is_late = run["p99_us"] is None or run["p99_us"] > PATIENCE_US
+    """Tell whether a server carried the offered load: all messages, and in time."""
+    is_late = run["p99_us"] is None or run["p99_us"] > MAX_P99_US
     is_less = run["deliveries_per_s"] < 0.95 * run["offered"]
     return not (run["lost"] or run["closed"] or is_late or is_less)
 
@@ -105,9 +105,9 @@ def climb(play: Callable[[int], Figures], rungs: Sequence[int], *, refines: bool
     """Raise the rate until it is not carried.
 
     Args:
-        play: Runs at so many deliveries/s.
+        play: Runs the generator at a rate; deliveries/s.
         rungs: The rates.
-        refines: Whether to try one more between the last carried and the first not carried.
+        refines: Whether to try one more rate, between the last carried and the first not carried.
 
     Returns:
         All runs, by rate.
@@ -128,7 +128,7 @@ def load(server: Running, *arguments: str) -> Figures:
     """Run the generator on its core.
 
     Raises:
-        BenchError: It has no result.
+        BenchError: The generator failed or did not end.
     """
     target = ["--port", str(server.port), "--server-pid", str(server.pid), "--json"]
     command = pinned(LOAD_CORE, [str(GENERATOR), *arguments, *target])
@@ -148,7 +148,7 @@ def measure(contestant: Contestant, effort: Effort) -> Result:
     """Measure one server.
 
     Raises:
-        BenchError: It could not be measured.
+        BenchError: The server could not be measured.
     """
     result = Result(contestant.name, contestant.versions())
     with contestant.run() as server:
@@ -164,7 +164,7 @@ def measure(contestant: Contestant, effort: Effort) -> Result:
 
         result.climb = climb(play, effort.rungs, refines=effort.refines)
     for clients in effort.crowds:
-        # A fresh server for each: memory once taken is seldom given back.
+        # A fresh server for each number: memory once allocated is seldom given back.
         with contestant.run() as server:
             run = load(server, "connect", "--clients", str(clients), "--seconds", "1")
             result.crowds.append(run)

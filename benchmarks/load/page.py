@@ -15,22 +15,22 @@ BEGIN = "<!-- written by `make bench-load` -->"
 END = "<!-- end of what `make bench-load` writes -->"
 
 UNKNOWN = "-"
-"""What was not measured."""
+"""The text for a value that was not measured."""
 
 BUSY = 0.9
-"""Share of a core above which the generator is the limit."""
+"""Share of a core above which the generator was the limit."""
 
 CALM = 50_000
-"""Deliveries/s at which servers are compared that carry it all."""
+"""Deliveries/s at which all servers are compared: a load that each of them can carry."""
 
 
 def grouped(number: float | None) -> str:
-    """Return a number with its thousands apart."""
+    """Return a number with spaces between its thousands."""
     return UNKNOWN if number is None else f"{number:,.0f}".replace(",", " ")
 
 
 def machine() -> str:
-    """Tell what was measured on, and when."""
+    """Return the machine and the date of the measurement."""
     info = Path("/proc/cpuinfo").read_text()
     found = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
     model = " ".join(found[1].split()) if found else platform.machine()
@@ -48,7 +48,7 @@ def _carried(result: Result) -> str:
     best = result.best
     if best is None:
         return UNKNOWN
-    # Where the generator had no time left, the server might have carried more.
+    # If the generator was the limit, the server might have carried more.
     is_bound = any(run["generator_busy"] > BUSY for run in result.climb)
     return ("≥ " if is_bound else "") + grouped(best["deliveries_per_s"])
 
@@ -69,7 +69,7 @@ def _row(result: Result) -> list[str]:
 
 
 def table(results: Sequence[Result]) -> str:
-    """Return the table as Markdown, with what its columns mean."""
+    """Return the table as Markdown, with the versions of the servers' parts below."""
     people = results[0].storm.get("clients")
     clients = results[0].crowds[-1]["clients"] if results[0].crowds else 0
     head = [
@@ -84,15 +84,15 @@ def table(results: Sequence[Result]) -> str:
     ]
     rows = [head, ["---"] * len(head), *map(_row, results)]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
-    made_of = [f"{result.name}: {result.versions}." for result in results if result.versions]
-    return "\n".join([*lines, "", " ".join(made_of)])
+    versions = [f"{result.name}: {result.versions}." for result in results if result.versions]
+    return "\n".join([*lines, "", " ".join(versions)])
 
 
 def replaced(page: str, section: str) -> str:
-    """Return a page with another text between the two marks.
+    """Return a page with the section between the two marks replaced.
 
     Raises:
-        ValueError: It has no such marks.
+        ValueError: The page does not have the marks.
     """
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)

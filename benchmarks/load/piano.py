@@ -1,7 +1,7 @@
-"""As much of Multiplayer Piano as the load generator needs, for the Python servers beside ours.
+"""The part of Multiplayer Piano that the load generator needs, for the Python servers beside ours.
 
-No quotas, no crowns, no chat, no checks of what is said: these servers are to cost what their
-library costs, and are favoured wherever they differ from ours.
+No quotas, crowns, chat or checks of messages: these servers should cost only what their library
+costs. Wherever they differ from ours, the difference is to their advantage.
 """
 
 import itertools
@@ -11,24 +11,24 @@ from typing import Any
 
 import orjson
 
-__all__ = ["Person", "Piano"]
+__all__ = ["Client", "Piano"]
 
 Message = dict[str, Any]
 
 Wire = Any
-"""What a library knows a connection by."""
+"""The library's object for a connection."""
 
 Broadcast = Callable[[Iterable[Wire], bytes], None]
-"""Sends one text to many, in the best way that the library has."""
+"""Sends one text to many connections, in the best way that the library has."""
 
 
-class Person:
-    """Somebody with a connection.
+class Client:
+    """One connection and its user.
 
     Attributes:
         wire: The connection.
-        entry: His entry of `ppl`.
-        room: Where he is.
+        entry: The user's entry in `ppl`.
+        room: The room that the user is in.
     """
 
     __slots__ = ("entry", "room", "wire")
@@ -47,8 +47,8 @@ class Person:
         self.room: Room | None = None
 
 
-class Room(dict[Person, None]):
-    """A room: its people, in the order in which they came.
+class Room(dict[Client, None]):
+    """A room: its clients, in the order in which they joined.
 
     Attributes:
         name: Its name.
@@ -60,24 +60,24 @@ class Room(dict[Person, None]):
 
     @property
     def info(self) -> Message:
-        """What `ch` and `ls` say of it."""
+        """The room as an object of `ch` and `ls`."""
         settings = {"visible": True, "chat": True, "crownsolo": False, "color": "#3b5054"}
         return {"_id": self.name, "id": self.name, "count": len(self), "settings": settings}
 
 
 class Piano:
-    """All rooms.
+    """All rooms, and the handlers of messages.
 
     Args:
-        broadcast: How to send.
+        broadcast: Sends one text to many connections.
     """
 
     def __init__(self, broadcast: Broadcast) -> None:
         self._broadcast = broadcast
         self._rooms: dict[str, Room] = {}
-        self._listing: set[Person] = set()
+        self._listing: set[Client] = set()
         self._numbers = itertools.count(1)
-        self._handlers: dict[str, Callable[[Person, Message], None]] = {
+        self._handlers: dict[str, Callable[[Client, Message], None]] = {
             "n": self._notes,
             "m": self._move,
             "t": self._time,
@@ -87,85 +87,86 @@ class Piano:
             "-ls": self._unlist,
         }
 
-    def open(self, wire: Wire) -> Person:
-        """Let somebody in."""
-        return Person(wire, next(self._numbers))
+    def open(self, wire: Wire) -> Client:
+        """Add a client for a new connection."""
+        return Client(wire, next(self._numbers))
 
-    def hear(self, person: Person, text: bytes) -> None:
-        """Handle a frame."""
+    def receive(self, client: Client, text: bytes) -> None:
+        """Handle the messages of a frame."""
         for message in orjson.loads(text):
             handler = self._handlers.get(message.get("m"))
             if handler is not None:
-                handler(person, message)
+                handler(client, message)
 
-    def close(self, person: Person) -> None:
-        """Let somebody go."""
-        self._listing.discard(person)
-        self._leave(person)
+    def close(self, client: Client) -> None:
+        """Remove a client after its connection has ended."""
+        self._listing.discard(client)
+        self._leave(client)
 
-    def _tell(self, person: Person, *messages: Message) -> None:
-        self._broadcast((person.wire,), orjson.dumps(messages))
+    def _send(self, client: Client, *messages: Message) -> None:
+        self._broadcast((client.wire,), orjson.dumps(messages))
 
-    def _say(self, person: Person, message: Message) -> None:
-        """Say something to all others in the room."""
-        if person.room is not None and len(person.room) > 1:
-            others = [other.wire for other in person.room if other is not person]
+    def _broadcast_to_others(self, client: Client, message: Message) -> None:
+        """Send a message to all others in the room."""
+        if client.room is not None and len(client.room) > 1:
+            others = [other.wire for other in client.room if other is not client]
             self._broadcast(others, orjson.dumps([message]))
 
-    def _notes(self, person: Person, message: Message) -> None:
-        notes = {"m": "n", "t": message["t"], "p": person.entry["id"], "n": message["n"]}
-        self._say(person, notes)
+    def _notes(self, client: Client, message: Message) -> None:
+        notes = {"m": "n", "t": message["t"], "p": client.entry["id"], "n": message["n"]}
+        self._broadcast_to_others(client, notes)
 
-    def _move(self, person: Person, message: Message) -> None:
-        x = person.entry["x"] = message["x"]
-        y = person.entry["y"] = message["y"]
-        self._say(person, {"m": "m", "id": person.entry["id"], "x": x, "y": y})
+    def _move(self, client: Client, message: Message) -> None:
+        x = client.entry["x"] = message["x"]
+        y = client.entry["y"] = message["y"]
+        self._broadcast_to_others(client, {"m": "m", "id": client.entry["id"], "x": x, "y": y})
 
-    def _time(self, person: Person, message: Message) -> None:
-        self._tell(person, {"m": "t", "t": int(time.time() * 1000), "e": message.get("e")})
+    def _time(self, client: Client, message: Message) -> None:
+        self._send(client, {"m": "t", "t": int(time.time() * 1000), "e": message.get("e")})
 
-    def _hello(self, person: Person, message: Message) -> None:
+    def _hello(self, client: Client, message: Message) -> None:
         now = int(time.time() * 1000)
-        self._tell(person, {"m": "hi", "t": now, "u": person.entry, "motd": ""})
+        self._send(client, {"m": "hi", "t": now, "u": client.entry, "motd": ""})
 
-    def _join(self, person: Person, message: Message) -> None:
-        self._leave(person)
+    def _join(self, client: Client, message: Message) -> None:
+        self._leave(client)
         name = message["_id"]
         if name not in self._rooms:
             self._rooms[name] = Room(name)
-        person.room = room = self._rooms[name]
-        room[person] = None
+        client.room = room = self._rooms[name]
+        room[client] = None
         ppl = [other.entry for other in room]
-        self._tell(
-            person,
-            {"m": "ch", "p": person.entry["id"], "ch": room.info, "ppl": ppl},
+        self._send(
+            client,
+            {"m": "ch", "p": client.entry["id"], "ch": room.info, "ppl": ppl},
             {"m": "c", "c": []},
             {"m": "nq", "allowance": 8000, "max": 24000, "maxHistLen": 3},
         )
-        self._say(person, {"m": "p"} | person.entry)
-        self._say_of(room)
+        self._broadcast_to_others(client, {"m": "p"} | client.entry)
+        self._broadcast_room(room)
 
-    def _leave(self, person: Person) -> None:
-        room, person.room = person.room, None
+    def _leave(self, client: Client) -> None:
+        room, client.room = client.room, None
         if room is None:
             return
-        del room[person]
+        del room[client]
         if room:
-            gone = orjson.dumps([{"m": "bye", "p": person.entry["id"]}])
+            gone = orjson.dumps([{"m": "bye", "p": client.entry["id"]}])
             self._broadcast([other.wire for other in room], gone)
         else:
             del self._rooms[room.name]
-        self._say_of(room)
+        self._broadcast_room(room)
 
-    def _say_of(self, room: Room) -> None:
+    def _broadcast_room(self, room: Room) -> None:
+        """Send the state of a room to all clients with an open room list."""
         if self._listing:
             news = orjson.dumps([{"m": "ls", "c": False, "u": [room.info]}])
-            self._broadcast([person.wire for person in self._listing], news)
+            self._broadcast([client.wire for client in self._listing], news)
 
-    def _list(self, person: Person, message: Message) -> None:
-        self._listing.add(person)
+    def _list(self, client: Client, message: Message) -> None:
+        self._listing.add(client)
         rooms = [room.info for room in self._rooms.values()]
-        self._tell(person, {"m": "ls", "c": True, "u": rooms})
+        self._send(client, {"m": "ls", "c": True, "u": rooms})
 
-    def _unlist(self, person: Person, message: Message) -> None:
-        self._listing.discard(person)
+    def _unlist(self, client: Client, message: Message) -> None:
+        self._listing.discard(client)

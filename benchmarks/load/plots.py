@@ -12,7 +12,7 @@ __all__ = ["draw"]
 
 MARKS = "osD^"
 
-# Text stays text, which can be searched; ids that do not change keep the differences small.
+# Text in SVGs stays text, so that it can be searched. A fixed salt keeps ids, and so diffs small.
 matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "fortepiano", "font.size": 10})
 
 

@@ -1,4 +1,4 @@
-"""The plots, which two runs of the same figures draw alike."""
+"""Tests of the plots: the same figures always give the same files."""
 
 from pathlib import Path
 from typing import Any

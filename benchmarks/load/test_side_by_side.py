@@ -1,4 +1,4 @@
-"""The comparison of servers, on made-up measurements: when to stop, and what the page shows."""
+"""Tests of the comparison of servers, with made-up measurements: when to stop, and the page."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ def run(offered: int, **differences: Any) -> Figures:
 
 
 def carries(most: int) -> Callable[[int], Figures]:
-    """Return a server that carries so much, and is late beyond it."""
+    """Return a server that carries at most this rate, and is late beyond it."""
     return lambda offered: run(offered, p99_us=900 if offered <= most else 3_000_000)
 
 

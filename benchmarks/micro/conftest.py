@@ -1,20 +1,20 @@
-"""Rooms of clients for benchmarks."""
+"""Fixtures for benchmarks: rooms of clients."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
-from room_of_sockets import Stage
+from room_of_sockets import RoomOfSockets
 
 
 @pytest.fixture
-def stage() -> Iterator[Callable[[int], Stage]]:
-    """Make a stage with so many clients."""
-    stages: list[Stage] = []
+def room_with() -> Iterator[Callable[[int], RoomOfSockets]]:
+    """Return a function that makes a room with a number of clients."""
+    rooms: list[RoomOfSockets] = []
 
-    def make(members: int) -> Stage:
-        stages.append(Stage(members))
-        return stages[-1]
+    def make(members: int) -> RoomOfSockets:
+        rooms.append(RoomOfSockets(members))
+        return rooms[-1]
 
     yield make
-    for made in stages:
+    for made in rooms:
         made.close()

@@ -19,7 +19,7 @@ def masked(payload: bytes) -> bytes:
 
 
 class HandLoop:
-    """An event loop that runs what is due when it is told to."""
+    """An event loop that runs due callbacks only when `turn` or `settle` is called."""
 
     def __init__(self) -> None:
         self.due: list[Callable[[], object]] = []
@@ -28,7 +28,7 @@ class HandLoop:
         self.wake = callback
 
     def remove_reader(self, fd: int) -> None:
-        """Nothing: nobody watches."""
+        """Do nothing: no socket is watched."""
 
     def call_soon(self, callback: Callable[[], object]) -> None:
         self.due.append(callback)
@@ -37,7 +37,7 @@ class HandLoop:
         raise AssertionError(context)
 
     def settle(self) -> None:
-        """Turn until nothing is due: a large room is flushed in slices."""
+        """Run turns until no callback is due: a large room is flushed over several turns."""
         while self.due:
             self.turn()
 
@@ -60,20 +60,20 @@ class Transport:
         raise AssertionError("a benchmark's client was dropped")
 
 
-class Stage:
-    """A hub with one room.
+class RoomOfSockets:
+    """A hub with one room, whose members are clients on socket pairs.
 
     Attributes:
-        peers: The clients' ends of the sockets.
-        links: The server's ends.
-        received: Messages that Python would handle.
-        on_receive: What is done about them; at first they are kept in `received`.
+        peers: The clients' ends of the socket pairs.
+        links: The links of the clients.
+        received: Cold messages, which Python would handle.
+        on_receive: Called with each cold message; by default appends it to `received`.
     """
 
     def __init__(self, members: int) -> None:
         self.hub = Hub(
             message_bytes=65536,
-            lag_hard_bytes=1 << 26,  # the members may wait for as long as a benchmark lasts
+            lag_hard_bytes=1 << 26,  # members may lag for as long as a benchmark lasts
             duty=1.0,
             rest_seconds=0.0,
             quota_tick_seconds=0.001,
@@ -106,12 +106,12 @@ class Stage:
             self.links.append(link)
 
     def send(self, link: Link, data: bytes) -> None:
-        """Let a client send bytes."""
+        """Hand bytes to a link, as if its client had sent them."""
         link.get_buffer(-1)[: len(data)] = data
         link.buffer_updated(len(data))
 
     def drain(self) -> int:
-        """Read what the clients got; returns how many bytes."""
+        """Read all bytes that the clients have got, and return their number."""
         count = 0
         for peer in self.peers:
             try:

@@ -1,4 +1,4 @@
-"""Frames and hot messages, by the piece."""
+"""Benchmarks of single frames and hot messages."""
 
 from pytest_benchmark.fixture import BenchmarkFixture
 

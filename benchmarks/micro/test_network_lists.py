@@ -1,4 +1,4 @@
-"""Lists of networks, and networks of all lengths."""
+"""Benchmarks of network lists, and of bans of networks of all lengths."""
 
 import random
 
@@ -8,7 +8,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from fortepiano.native import Bans, NetworkTable, ParsedNetworks
 
 ASKED = ["203.0.113.77", "18.44.9.1", "2a03:2880:f11c:8183::25de", "2001:db8::1"]
-"""Addresses that are in none of the mixed networks, or in one, as chance has it."""
+"""Addresses that by chance are in some of the mixed networks, or in none."""
 
 
 @pytest.mark.parametrize("address", ASKED)
@@ -16,7 +16,7 @@ def test_look_an_address_up_among_mixed_networks(benchmark: BenchmarkFixture, ad
     bans = Bans()
     for network in mixed():
         bans.add_network(network, None)
-    benchmark(bans.until_address, address, 0)
+    benchmark(bans.address_banned_until, address, 0)
 
 
 @pytest.mark.parametrize("address", ASKED)
@@ -37,7 +37,7 @@ def test_join_lists(benchmark: BenchmarkFixture) -> None:
 
 
 def mixed() -> list[str]:
-    """A hundred thousand networks of both families and all lengths, many within others."""
+    """Return a hundred thousand networks of both families and all lengths, many nested."""
     chance = random.Random(1)
     narrow = [
         f"{chance.randrange(1, 224)}.{chance.randrange(256)}.{chance.randrange(256)}."

@@ -1,12 +1,12 @@
 """A Multiplayer Piano server: hundreds of people in a room play one piano together.
 
-Python decides (who may connect, what a message means, who holds the crown), Rust holds plain data
-and untrusted bytes, Cython joins the event loop to Rust. Where to begin reading:
+Python decides who may connect, what a message means and who holds the crown. Rust holds plain data
+and parses untrusted bytes. Cython connects the event loop with Rust. Good places to begin reading:
 
 - `fortepiano.cli`: the command line;
-- `fortepiano.config`: every setting with its unit and default, and the two rule presets;
-- `fortepiano.server.server`: the parts put together;
-- `fortepiano.handlers`: one file per topic of the protocol.
+- `fortepiano.config`: all settings with units and defaults, and the two presets of rules;
+- `fortepiano.server.server`: the server, put together from its parts;
+- `fortepiano.handlers`: the handlers of messages, one file per topic of the protocol.
 """
 
 __all__ = ["__version__"]
@@ -15,12 +15,12 @@ __version__: str
 
 
 def __getattr__(name: str) -> str:
-    # Read when asked for: importlib.metadata takes longer to import than all the rest of this file.
+    # Read only on demand: importlib.metadata takes longer to import than the rest of this file.
     if name == "__version__":
         from importlib import metadata
 
         try:
             return metadata.version("fortepiano")
         except metadata.PackageNotFoundError:
-            return "0+uninstalled"  # run from a source tree; the one place of the version is Cargo
+            return "0+uninstalled"  # run from a source tree; only Cargo.toml has the version
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,13 +1,13 @@
-"""The Rust core: frames, hot messages, room logs, quotas and bans.
+"""The Rust core: frames, hot messages, room logs, quotas, bans and limits.
 
-The names are imported from `fortepiano.native`, which alone knows this binary.
+Other modules import the names from `fortepiano.native`, the only one that imports this binary.
 """
 
 from typing import Any, ClassVar, Final, Literal, TypeAlias, final
 
 SHARE_SECONDS: Final[float]
-"""The share of one turn of the loop that whatever may be cut off has: sending, the handlers of
-messages, requests; seconds."""
+"""The budget of each kind of work in one turn of the loop: sending, the handlers of messages, and
+requests; seconds."""
 
 _Element: TypeAlias = (
     tuple[Literal["n"], bytes, bytes, int]
@@ -20,216 +20,265 @@ _Element: TypeAlias = (
 _Refusal: TypeAlias = Literal["quota", "solo", "muted", "t", "bytes", "messages", "notes"]
 
 def scan(text: bytes, custom_notes: bool = False) -> list[_Element] | None:
-    """Split one text message into its elements, in order.
+    """Split the payload of a text frame into its messages, in order.
 
-    The rules are those of docs/protocol.md: the text is one strict JSON array (RFC 8259) of valid
-    UTF-8, nested at most 64 deep, without numbers beyond a double. Of repeated keys the last one
-    counts. Numbers keep the digits they came with, unless they are mended. An escape of half a
-    surrogate pair becomes that of U+FFFD.
+    The rules are those of docs/protocol.md. The payload is one strict JSON array (RFC 8259) of
+    valid UTF-8, nested at most 64 deep, without numbers beyond a double. Of repeated keys the last
+    one counts. Numbers keep their digits, unless they are corrected. An escape of half a surrogate
+    pair becomes the escape of U+FFFD.
 
     Args:
-        text: The payload of the message.
-        custom_notes: Whether notes that are no keys of the piano go out too.
+        text: The payload.
+        custom_notes: Whether notes that are no keys of the piano are broadcast too.
 
     Returns:
-        None if the message is to be ignored whole, else one tuple per element:
+        None if the whole payload is to be ignored, else one tuple per message:
 
-        - ``("n", t, notes, count)``: the time, the array of notes as it goes out to the others
-          (mended, without white space, unknown keys, and notes that make no sense; ``[]`` where
-          nothing is left), and how many notes came, which is what they cost.
+        - ``("n", t, notes, count)``: the time (ms, as JSON), the array of notes to broadcast, and
+          the number of received notes, which is their price. The array is corrected: without white
+          space, unknown keys and invalid notes; ``[]`` if no note is left.
         - ``("bad notes",)``: notes without a time, or without an array.
-        - ``("m", x, y)``: a position; numbers, or numeric strings with their quotes.
-        - ``("t", e)``: a request for the time and the number to send back, or None.
+        - ``("m", x, y)``: a position of the pointer; numbers, or numeric strings with their quotes.
+        - ``("t", e)``: a request for the time, with the number to send back, or None.
         - ``("cold", raw)``: any other object with a string ``m``.
 
-        Elements that cannot mean anything, malformed positions among them, are left out.
+        Meaningless elements, malformed positions included, are left out.
     """
 
 @final
 class Quotas:
-    """The note quotas of all users (docs/protocol.md), ticked in one pass.
+    """The note quotas of all users (docs/protocol.md), refilled in one pass.
 
-    Each user has a slot number; the number of a removed user is given out again. Points are what
-    notes cost, one each; a class is an allowance, the points given back per tick, and a maximum.
+    Each user has a slot; the slots of removed users are used again. A note costs one point. A class
+    has an allowance (the points returned per tick) and a maximum.
 
     Args:
-        history: How many ticks are remembered to find those who never let their points recover.
+        history: The number of remembered ticks, by which users without points are recognised.
 
     Raises:
         ValueError: `history` is 0.
     """
 
     def __new__(cls, history: int = 3) -> Quotas: ...
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """Return the number of users."""
+
     def add(self, allowance: int, max: int) -> int:
-        """Add a user with all his points.
+        """Add a user with all points.
 
         Args:
-            allowance: Points given back per tick; below 1 it is 8000, as for offline clients.
-            max: Most points he can have; below 1 it is 24000.
+            allowance: The points returned per tick; below 1: 8000, as for unconnected clients.
+            max: The largest number of points; below 1: 24000.
 
         Returns:
-            His slot.
+            The user's slot.
         """
 
     def remove(self, slot: int) -> None:
         """Remove a user.
 
+        Args:
+            slot: The user's slot.
+
         Raises:
-            IndexError: Nobody has that slot.
+            IndexError: The slot is free.
         """
 
     def set_params(self, slot: int, allowance: int, max: int) -> bool:
-        """Give a user another class; if it is the one he has, nothing happens.
+        """Give a user another class; the points stay, cut to the new maximum.
 
         Args:
-            slot: The user.
-            allowance: Points given back per tick; below 1 it stays as it is.
-            max: Most points he can have; below 1 it stays as it is.
+            slot: The user's slot.
+            allowance: The points returned per tick; below 1 to leave the value.
+            max: The largest number of points; below 1 to leave the value.
 
         Returns:
-            Whether something differed, in which case his points are full again.
+            Whether a value changed.
 
         Raises:
-            IndexError: Nobody has that slot.
+            IndexError: The slot is free.
         """
 
     def spend(self, slot: int, k: int) -> bool:
-        """Take the price of `k` notes, or nothing if he cannot pay.
+        """Pay for notes, or take nothing if the user lacks points.
 
-        Who had no points at any of the remembered ticks pays `allowance` times as much.
+        A user without points at all remembered ticks pays `allowance` times as much.
+
+        Args:
+            slot: The user's slot.
+            k: The number of notes.
 
         Returns:
-            Whether he could pay.
+            Whether the user could pay.
 
         Raises:
-            IndexError: Nobody has that slot.
+            IndexError: The slot is free.
         """
 
     def tick(self) -> None:
-        """Remember everybody's points, then give each his allowance, up to his maximum."""
+        """Remember the points of all users, then return each allowance, up to each maximum."""
 
     def points(self, slot: int) -> int:
-        """Return what a user can spend.
+        """Return the points that a user can spend.
+
+        Args:
+            slot: The user's slot.
 
         Raises:
-            IndexError: Nobody has that slot.
+            IndexError: The slot is free.
         """
 
 @final
 class Bans:
-    """Who is banned from where, and until when.
+    """Bans of users by scope (such as a room's name), and of networks from the whole site.
 
-    Bans are pairs of a scope (a room's name) and a user, and networks that are banned from
-    everywhere. A network is written as an address (`203.0.113.7`) or with the number of bits that
-    count (`203.0.113.0/24`, `2001:db8::/32`); IPv4 mapped into IPv6 is IPv4.
+    A network is written as an address (`203.0.113.7`) or with the length of its prefix
+    (`203.0.113.0/24`, `2001:db8::/32`); IPv4 mapped into IPv6 is IPv4.
 
-    Times are milliseconds on whatever clock the caller uses for all calls.
+    Times are milliseconds on the caller's clock, which must be the same for all calls.
     """
 
     PERMANENT: ClassVar[int]
-    """The end of a ban that never ends: 2**64 - 1."""
+    """The end of a permanent ban: 2**64 - 1."""
 
     def __new__(cls) -> Bans: ...
     def __len__(self) -> int:
         """Return the number of bans, ended ones included until they are pruned."""
 
     def add(self, scope: str, user: str, until_ms: int | None) -> None:
-        """Ban `user` in `scope`, replacing an earlier ban.
+        """Ban a user in a scope; replace an earlier ban.
 
         Args:
-            scope: Where.
-            user: Whom.
-            until_ms: The first millisecond at which he may come back; None for never.
+            scope: The scope, such as a room's name.
+            user: The user's id.
+            until_ms: The end of the ban; ms, None for never.
         """
 
     def remove(self, scope: str, user: str) -> bool:
-        """Lift a ban and tell whether there was one."""
-
-    def add_network(self, network: str, until_ms: int | None) -> None:
-        """Ban all addresses of a network, replacing an earlier ban of the same one.
+        """Lift a ban; return whether there was one.
 
         Args:
-            network: An address or a network; the bits that do not count may be anything.
-            until_ms: As in `add`.
+            scope: The scope.
+            user: The user's id.
+        """
+
+    def add_network(self, network: str, until_ms: int | None) -> None:
+        """Ban a network from the whole site; replace an earlier ban of the same network.
+
+        Args:
+            network: An address or a network; bits after the prefix are ignored.
+            until_ms: The end of the ban; ms, None for never.
 
         Raises:
-            ValueError: It is neither.
+            ValueError: The text is neither an address nor a network.
         """
 
     def remove_network(self, network: str) -> bool:
-        """Lift the ban of a network, and tell whether there was one.
+        """Lift the ban of a network; return whether there was one.
+
+        Args:
+            network: An address or a network.
 
         Raises:
-            ValueError: It is neither an address nor a network.
+            ValueError: The text is neither an address nor a network.
         """
 
     def banned_until(self, scope: str, user: str, now_ms: int) -> int | None:
-        """Return when the ban ends (`PERMANENT` for never), or None if he is not banned now."""
+        """Return the end of a user's ban (ms, or `PERMANENT`); None if they are not banned now.
+
+        Args:
+            scope: The scope.
+            user: The user's id.
+            now_ms: The time; ms.
+        """
 
     def address_banned_until(self, address: str, now_ms: int) -> int | None:
-        """Return when the ban of an address ends, None if it is not banned now.
+        """Return the end of an address's ban (ms, or `PERMANENT`); None if it is not banned now.
 
-        The smallest network around it decides whose ban is in force. What is no IP address, such
-        as the name of a Unix socket, is not banned.
+        The smallest network around the address with a ban in force decides.
+
+        Args:
+            address: An IP address. Any other text, such as the name of a Unix socket, is not
+                banned.
+            now_ms: The time; ms.
         """
 
     def network_around(self, address: str, now_ms: int) -> str | None:
-        """Return the network whose ban decides for an address, None if there is none.
+        """Return the smallest network around an address with a ban in force; None without one.
 
-        It is written as `203.0.113.7`, `203.0.113.0/24` or `2001:db8::/32`.
+        Args:
+            address: An IP address, or any other text.
+            now_ms: The time; ms.
+
+        Returns:
+            The network, written as `203.0.113.7`, `203.0.113.0/24` or `2001:db8::/32`.
         """
 
     def is_any_within(self, network: str) -> bool:
-        """Tell whether a banned network is within this one; ended bans count until pruned.
+        """Return whether a banned network lies within another one.
+
+        Ended bans count until they are pruned.
+
+        Args:
+            network: An address or a network.
 
         Raises:
-            ValueError: It is neither an address nor a network.
+            ValueError: The text is neither an address nor a network.
         """
 
     def prune(self, now_ms: int) -> int:
-        """Forget the bans that have ended and return their number."""
+        """Forget the bans that have ended, and return their number.
+
+        Args:
+            now_ms: The time; ms.
+        """
 
     def bans_of(self, scope: str) -> list[tuple[str, int]]:
-        """List users and ends of one scope's bans, ended ones included until they are pruned."""
+        """Return the user and the end (ms, or `PERMANENT`) of each ban in a scope.
+
+        Ended bans are included until they are pruned.
+
+        Args:
+            scope: The scope.
+        """
 
 @final
 class ParsedNetworks:
-    """What stands in a file of networks.
+    """The content of a file of networks.
 
-    A line has an address, a network or a range such as `192.0.2.0 - 192.0.2.9`, then perhaps more
-    columns, behind a comma, a semicolon or white space. `#`, `;` and `//` begin a comment. A first
-    line of words alone names the columns. An IPv6 address alone stands for its /64. The interpreter
-    is free meanwhile.
+    A line has an address, a network or a range such as `192.0.2.0 - 192.0.2.9`. More columns may
+    follow after a comma, a semicolon or white space; they are ignored. `#`, `;` and `//` begin a
+    comment. A first line of words alone names the columns. An IPv6 address alone stands for its
+    /64. The parser releases the GIL.
 
     Args:
-        file: The file.
+        file: The bytes of the file.
     """
 
     def __new__(cls, file: bytes) -> ParsedNetworks: ...
     def __len__(self) -> int:
-        """Return the number of networks; one that is named twice counts twice."""
+        """Return the number of networks; a network that is listed twice counts twice."""
 
     @property
     def problems(self) -> list[tuple[int, str]]:
-        """The first hundred lines that are wrong, by number, with what is wrong."""
+        """The first hundred invalid lines: the number of each, from 1, and the problem."""
 
     @property
     def wrong(self) -> int:
-        """How many lines are wrong."""
+        """The number of invalid lines."""
 
     def texts(self) -> list[str]:
         """Return the networks, as `203.0.113.7`, `203.0.113.0/24` or `2001:db8::/32`."""
 
 @final
 class NetworkTable:
-    """Several lists of networks in one table; it never changes, another one takes its place.
+    """Several network lists in one table, which never changes: a new table replaces it.
 
     Args:
-        lists: 64 at most.
+        lists: The lists, 64 at most.
 
     Raises:
-        ValueError: There are more.
+        ValueError: There are more than 64 lists.
     """
 
     def __new__(cls, lists: list[ParsedNetworks]) -> NetworkTable: ...
@@ -237,45 +286,47 @@ class NetworkTable:
         """Return the number of networks, each counted once."""
 
     def around(self, address: str) -> int:
-        """Return which lists an address is in: bit 0 is of the first one.
+        """Return the lists with an address, one bit for each; bit 0 stands for the first list.
 
-        What is no IP address, such as the name of a Unix socket, is in none.
+        Args:
+            address: An IP address. Any other text, such as the name of a Unix socket, is in no
+                list.
         """
 
     def size(self) -> int:
-        """Return the bytes of memory that are in use, as near as can be told."""
+        """Return the approximate use of memory; bytes."""
 
 @final
 class Throttle:
-    """What each address may cost: sockets at once, and how fast it may do what is dear.
+    """The limits per subscriber: open sockets, and rates of connections, rooms, users and failures.
 
-    Whoever shares limits is a place: an IPv4 address, or a /64 of IPv6; sockets are counted for
-    each /48 too. What has no IP address, such as a Unix socket, and what is exempt, is not limited.
+    A subscriber is an IPv4 address, or a /64 of IPv6; sockets are counted per /48 too. Exempt
+    addresses, and peers without an IP address such as those of a Unix socket, are not limited.
 
     Args:
-        sockets: Sockets at once of a place.
-        sockets_48: Sockets at once of a /48 of IPv6.
-        connects: Connections of a place: how many at once, and how many more per second.
-        rooms: Rooms that it makes; likewise.
-        failures: Tokens of it that are none; likewise.
-        new_users: New users of a subscriber in any hour.
-        subscribers: How many subscribers are remembered; of more only those with sockets.
-        exempt: ClientAddresses and networks that are not limited.
-        standing_at: Milliseconds since 1970 at which a clock for tests stands; None for a clock
-            that runs.
+        sockets: The largest number of open sockets of a subscriber.
+        sockets_48: The largest number of open sockets of a /48 of IPv6.
+        connects: The rate of a subscriber's connections: a burst, and a number per second.
+        rooms: The rate at which a subscriber creates rooms: a burst, and a number per second.
+        failures: The rate of a subscriber's invalid tokens: a burst, and a number per second.
+        new_users: The largest number of a subscriber's new users in any hour.
+        subscribers: The number of remembered subscribers; beyond that only those with open sockets
+            are remembered.
+        exempt: Addresses and networks that are not limited.
+        standing_at: The time of a stopped clock, for tests; ms since 1970. None for a running one.
 
     Raises:
-        ValueError: A rate is out of range, or what is exempt is no network.
+        ValueError: A rate is out of range, or an exempt text is neither an address nor a network.
     """
 
     ADMITTED: ClassVar[int]
-    """Answer of `connect`: it may, and is counted until it is released."""
+    """Result of `connect`: the address may connect, and its socket is counted until `release`."""
     EXEMPT: ClassVar[int]
-    """Answer of `connect`: it may, and is not counted."""
+    """Result of `connect`: the address may connect, and nothing is counted."""
     CROWDED: ClassVar[int]
-    """Answer of `connect`: there are as many sockets as may be."""
+    """Result of `connect`: the address has reached its limit of open sockets."""
     HASTY: ClassVar[int]
-    """Answer of `connect`: there have been too many connections of late."""
+    """Result of `connect`: the address connects too fast."""
 
     def __new__(
         cls,
@@ -291,137 +342,191 @@ class Throttle:
         standing_at: int | None = None,
     ) -> Throttle: ...
     def __len__(self) -> int:
-        """Return how many places are remembered."""
+        """Return the number of remembered subscribers."""
 
     def advance_clock(self, seconds: float) -> None:
-        """Turn a standing clock on; a running one takes no notice."""
+        """Advance a stopped clock; a running one ignores the call.
+
+        Args:
+            seconds: The time; seconds.
+        """
 
     def apply_settings(self, other: Throttle) -> None:
-        """Go by another throttle's numbers from now on; what has been counted stays."""
+        """Apply the settings of another throttle from now on; all counts stay.
+
+        Args:
+            other: A throttle with the new settings.
+        """
 
     def connect(self, address: str) -> int:
-        """Tell whether an address may connect: one of the four answers."""
+        """Return whether an address may connect, and count its socket if so.
+
+        Args:
+            address: An IP address, or the name of a Unix socket.
+
+        Returns:
+            `ADMITTED`, `EXEMPT`, `CROWDED` or `HASTY`.
+        """
 
     def peek(self, address: str) -> int:
-        """Return what `connect` would; nothing is counted."""
+        """Return what `connect` would return, and count nothing.
+
+        Args:
+            address: An IP address, or the name of a Unix socket.
+        """
 
     def release(self, address: str) -> None:
-        """Count a socket less; once for each that was admitted."""
+        """Count one socket less; to be called once for each `ADMITTED`.
+
+        Args:
+            address: The address of the socket.
+        """
 
     def open_room(self, address: str) -> bool:
-        """Tell whether an address may make a room, and count it if so."""
+        """Return whether an address may create a room, and count the room if so.
+
+        Args:
+            address: An IP address, or the name of a Unix socket.
+        """
 
     def count_failure(self, address: str) -> bool:
-        """Count a token that is none; false where there were too many before."""
+        """Count an invalid token; return False where there have been too many.
+
+        Args:
+            address: An IP address, or the name of a Unix socket.
+        """
 
     def may_fail(self, address: str) -> bool:
-        """Tell whether `fail` would say so, and count nothing."""
+        """Return what `count_failure` would return, and count nothing.
+
+        Args:
+            address: An IP address, or the name of a Unix socket.
+        """
 
     def admit_new_user(self, address: str) -> bool:
-        """Tell whether an address may bring a new user, and count him if so."""
+        """Return whether an address may have a new user, and count the user if so.
+
+        Args:
+            address: An IP address, or the name of a Unix socket.
+        """
 
     def prune(self) -> int:
-        """Forget the places of which nothing needs to be known, and return their number."""
+        """Forget the subscribers without open sockets and recent use; return their number."""
 
     def size(self) -> int:
-        """Return how much memory is in use; bytes."""
+        """Return the approximate use of memory; bytes."""
 
 @final
 class Networks:
-    """Some networks, each an address or one with the number of bits that count.
+    """A set of networks.
+
+    Args:
+        networks: Addresses (`203.0.113.7`) and networks (`203.0.113.0/24`, `2001:db8::/32`).
 
     Raises:
-        ValueError: One of them is neither.
+        ValueError: A text is neither an address nor a network.
     """
 
     def __new__(cls, networks: list[str]) -> Networks: ...
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of networks."""
 
     def holds(self, address: str) -> bool:
-        """Tell whether an address is in one of them; what is no IP address is in none."""
+        """Return whether an address is in one of the networks.
+
+        Args:
+            address: An IP address. Any other text is in no network.
+        """
 
 def version() -> str:
-    """Returns the version of the binary, which must be the package's."""
+    """Return the version of the binary, which must equal the package's."""
 
 def profile() -> str:
-    """Returns how the binary was built: "release" or "debug"."""
+    """Return how the binary was built: "release" or "debug"."""
 
 @final
 class FrameReader:
     """Parses the WebSocket frames of a client (RFC 6455), for tests and raw clients.
 
     Args:
-        message_bytes: The largest message, all fragments together.
-        fragments: The most fragments of a message.
+        message_bytes: The largest message, all fragments together; bytes.
+        fragments: The largest number of fragments of a message.
     """
 
     def __new__(cls, message_bytes: int = 65536, fragments: int = 1024) -> FrameReader: ...
     def feed(
         self, data: bytes
     ) -> list[tuple[str, bytes] | tuple[str, int] | tuple[str, int, bytes]]:
-        """Takes bytes and returns what they complete.
+        """Parse bytes; return the frames and messages that they complete.
+
+        Args:
+            data: The next bytes of the connection.
 
         Returns:
-            `("text", bytes)`, `("binary", bytes)`, `("ping", bytes)`, `("pong", bytes)`,
-            `("close", code, reason)`; last `("violation", code)` where the connection must be
+            `("text", bytes)`, `("binary", bytes)`, `("ping", bytes)`, `("pong", bytes)` or
+            `("close", code, reason)` for each; last `("violation", code)` if the connection must be
             closed with that code.
         """
 
 def frame_bytes(opcode: int, payload: bytes) -> bytes:
-    """Returns one unmasked, final frame.
+    """Return one unmasked, final frame.
 
     Args:
         opcode: 1 text, 2 binary, 8 close, 9 ping, 10 pong.
-        payload: Its payload.
+        payload: The payload.
     """
 
 def close_frame(code: int, reason: str) -> bytes:
-    """Returns a close frame; the reason is cut to what a control frame holds (123 bytes)."""
+    """Return a close frame.
+
+    Args:
+        code: The close code.
+        reason: The reason, cut to the 123 bytes of UTF-8 that fit into a control frame.
+    """
 
 @final
 class Hub:
-    """All connections, rooms and people as plain data, and their writes to sockets.
+    """All connections, rooms and participants as plain data, and the writes to their sockets.
 
-    DANGER: it belongs to the thread that made it; another thread's call raises. Numbers of
-    clients, rooms, people and quotas are used again after they are given back. Unknown numbers are
-    ignored, so that an order that comes too late harms nobody.
+    DANGER: a hub belongs to the thread that made it; a call from another thread raises. The numbers
+    of clients, rooms, participants and quotas are reused after they are removed. Unknown numbers
+    are ignored, so that a call that comes too late does no harm.
 
     Args:
-        message_bytes: The largest message of a client.
-        fragments: The most fragments of a message.
-        lag_soft_bytes: A reader further behind misses cursor positions.
-        lag_hard_bytes: A reader further behind is closed with 1013.
-        stall_seconds: A full socket that takes nothing for so long is closed with 1013.
-        hello_seconds: Without `hi` after so long a client is closed with 4004.
-        silence_seconds: Without a `t` for so long after `hi` a client is closed with 4004; 0 for
-            never.
-        ping_seconds: A client silent for so long is pinged.
-        pong_seconds: A pinged client silent for so long is gone.
-        linger_seconds: How long a peer may take to answer a close frame.
-        duty: The share of its time that a room may spend sending, in (0, 1].
-        rest_seconds: The longest rest of a room after a flush.
-        move_seconds: The time between two positions of one cursor; what comes between is replaced
-            by what comes next, and the last one always goes out.
-        quota_tick_seconds: The time between two refills of the quotas.
-        quota_history: How many ticks a quota remembers (`maxHistLen`).
-        quota_forgiven: How many ticks may be spent before they come.
-        time_burst: How many `t` of a user may come at once, and thirty times as many of the
-            address of a metered client.
-        time_per_second: How many more may come in a second.
-        bytes_per_second: How many bytes a metered client may send; more is 4002.
-        messages_per_second: How many messages; more is 4007.
-        burst_seconds: For how long it may do twice as much, after a rest: what fits into the
-            buckets of both, in seconds.
-        custom_notes: Whether notes that are no keys of the piano are passed on.
-        notice_gap_seconds: For how long a client is not told again why something of one kind was
-            refused.
-        standing_at: Milliseconds since 1970 at which a clock for tests stands; None for a clock
-            that runs.
+        message_bytes: The largest message of a client; bytes.
+        fragments: The largest number of fragments of a message.
+        lag_soft_bytes: The lag from which a reader misses pointer positions; bytes.
+        lag_hard_bytes: The lag from which a reader is closed with 1013; bytes.
+        stall_seconds: The time after which a client whose full socket takes nothing is closed with
+            1013; seconds.
+        hello_seconds: The time after which a client without `hi` is closed with 4004; seconds.
+        silence_seconds: The time after `hi` or the last `t` after which a client is closed with
+            4004; seconds, 0 for never.
+        ping_seconds: The time after which a silent client is pinged; seconds.
+        pong_seconds: The time after which a pinged client that stays silent is dropped; seconds.
+        linger_seconds: The time in which a peer may answer a close frame; seconds.
+        duty: The share of its time that a room may spend on sending, in (0, 1].
+        rest_seconds: The longest rest of a room after a flush; seconds.
+        move_seconds: The time between two positions of one pointer; seconds. A newer position
+            replaces one that waits, and the last one is always sent.
+        quota_tick_seconds: The time between two refills of the quotas; seconds.
+        quota_history: The number of past ticks that a quota remembers (`maxHistLen`).
+        quota_forgiven: The number of ticks whose points may be spent in advance.
+        time_burst: The number of `t` that a user may send at once. The address of a metered client
+            may send thirty times as many.
+        time_per_second: The number of further `t` per second.
+        bytes_per_second: The bytes that a metered client may send; more closes it with 4002.
+        messages_per_second: The messages that a metered client may send; more closes it with 4007.
+        burst_seconds: The size of the buckets of both rates; seconds of traffic at that rate. After
+            a rest a client may send at twice the rate for that long.
+        custom_notes: Whether notes that are no keys of the piano are broadcast.
+        notice_gap_seconds: The time in which a client gets only one notice about one kind of
+            refusal; seconds.
+        standing_at: The time of a stopped clock, for tests; ms since 1970. None for a running one.
 
     Raises:
-        OSError: Where the process has no file descriptor left.
-        ValueError: Where `duty`, `quota_tick_seconds` or `time_per_second` is out of range.
+        OSError: The process has no file descriptor left.
+        ValueError: `duty`, `quota_tick_seconds` or `time_per_second` is out of range.
     """
 
     def __new__(
@@ -454,236 +559,432 @@ class Hub:
     ) -> Hub: ...
     @property
     def address(self) -> int:
-        """Where the hub lies in memory, for the Cython link."""
+        """The address of the hub in memory, for the Cython link."""
 
     @property
     def deferred(self) -> int:
-        """How many connections sent what Python handles in a later turn of the loop."""
+        """The number of connections whose messages for Python are deferred to a later turn."""
 
     def fileno(self) -> int:
-        """Returns the descriptor that an event loop watches for reading; then `wake` is due."""
+        """Return the descriptor that an event loop watches for reading, to call `Engine.wake`."""
 
     def now_ms(self) -> int:
-        """Returns the time in milliseconds since 1970; it never jumps."""
+        """Return the time in milliseconds since 1970; it never jumps."""
 
     def advance_clock(self, seconds: float) -> None:
-        """Turns a standing clock on; a running one takes no notice."""
-
-    def apply_settings(self, other: Hub) -> None:
-        """Goes by the numbers that another hub was made with; nobody is disconnected."""
-
-    def set_notice(self, refusal: _Refusal, payload: bytes) -> None:
-        """Sets what a client is told, once in a while, when a hot message is refused.
+        """Advance a stopped clock; a running one ignores the call.
 
         Args:
-            refusal: Notes over the quota; notes where only the crown's holder may play; notes of a
-                client that is muted; too many `t`; notes of which none makes sense; or, before the
-                connection ends, more bytes or messages per second than a metered client may send.
-            payload: A JSON array.
+            seconds: The time; seconds.
+        """
+
+    def apply_settings(self, other: Hub) -> None:
+        """Apply the settings of another hub from now on; no client is disconnected.
+
+        Args:
+            other: A hub with the new settings.
+        """
+
+    def set_notice(self, refusal: _Refusal, payload: bytes) -> None:
+        """Set the notice that a client gets, from time to time, when a hot message is refused.
+
+        The refusals are:
+
+        - `quota`: notes beyond the quota,
+        - `solo`: notes where only the holder of the crown may play,
+        - `muted`: notes of a muted client,
+        - `t`: too many `t`,
+        - `notes`: notes without a single valid one,
+        - `bytes`, `messages`: a metered client sent too many per second, and is closed next.
+
+        Args:
+            refusal: The kind of refusal.
+            payload: The notice as a JSON array.
 
         Raises:
-            ValueError: For any other refusal.
+            ValueError: There is no such kind of refusal.
         """
 
     def may_notify(self, client: int, refusal: _Refusal) -> bool:
-        """Returns whether a client may be told now why something was refused.
+        """Return whether a client may get a notice about a kind of refusal now.
 
-        If so, it is told and may not be told again for `notice_gap_seconds`. `quota` and `t` share
-        that time, since both have one code; so do `bytes` and `messages`.
+        If so, it may not get another one for `notice_gap_seconds`. `quota` and `t` share that time,
+        since both have one code; so do `bytes` and `messages`.
+
+        Args:
+            client: The client's number.
+            refusal: The kind of refusal; see `set_notice`.
 
         Raises:
-            ValueError: For any other refusal.
+            ValueError: There is no such kind of refusal.
         """
 
     def attach(self, fd: int) -> int:
-        """Takes a socket in; returns the client's number. `detach` must come before its close."""
+        """Add a connection and return its client's number.
 
-    def detach(self, client: int) -> None:
-        """Forgets a client."""
-
-    def start_session(self, client: int, quota: int) -> None:
-        """Lets a client play, on this quota."""
-
-    def meter(self, client: int, address: str = "") -> None:
-        """Bounds how many bytes and messages a client sends; it is closed where there are more.
+        `detach` must be called before the socket is closed.
 
         Args:
-            client: The client.
-            address: Where it comes from; how often `t` comes from there is bounded too.
+            fd: The descriptor of the socket.
+        """
+
+    def detach(self, client: int) -> None:
+        """Forget a client.
+
+        Args:
+            client: The client's number.
+        """
+
+    def start_session(self, client: int, quota: int) -> None:
+        """Let a client play, after `hi`.
+
+        Args:
+            client: The client's number.
+            quota: The number of its user's quota.
+        """
+
+    def meter(self, client: int, address: str = "") -> None:
+        """Limit the bytes and messages per second of a client, and the `t` of its address.
+
+        A client that sends too many bytes or messages is closed.
+
+        Args:
+            client: The client's number.
+            address: The client's IP address; any other text to limit no `t` by address.
         """
 
     def set_privileges(self, client: int, plays_anywhere: bool, unlimited: bool) -> None:
-        """Frees a client from `crownsolo` and mutes, from the rate limit of `t`, or from both."""
+        """Set the limits that do not apply to a client.
+
+        Args:
+            client: The client's number.
+            plays_anywhere: Whether the client may play despite `crownsolo` and mutes.
+            unlimited: Whether the client is exempt from the rate limit of `t`.
+        """
 
     def send_raw(self, client: int, data: bytes) -> None:
-        """Queues finished bytes for one client, after all that it has been told."""
+        """Queue finished bytes for one client, after everything queued before.
+
+        Args:
+            client: The client's number.
+            data: The bytes: the answer to a handshake, or frames.
+        """
 
     def send(self, client: int, payload: bytes) -> None:
-        """Queues a JSON array for one client, after all that it has been told."""
+        """Queue a text frame for one client, after everything queued before.
+
+        Args:
+            client: The client's number.
+            payload: A JSON array.
+        """
 
     def send_binary(self, client: int, payload: bytes) -> None:
-        """Queues a binary message for one client, after all that it has been told."""
+        """Queue a binary frame for one client, after everything queued before.
+
+        Args:
+            client: The client's number.
+            payload: The bytes of the message.
+        """
 
     def send_participants(
         self, client: int, room: int, before: bytes, after: bytes, sees_all: bool = False
     ) -> None:
-        """Queues a text with the entries of a room's `ppl` between two parts.
+        """Queue a text frame with the entries of a room's `ppl` between two parts.
 
-        Hidden people are among them if the client `sees_all`; it always sees itself.
+        Args:
+            client: The client's number.
+            room: The number of the room.
+            before: The JSON before the entries.
+            after: The JSON after the entries.
+            sees_all: Whether hidden participants are included; the client's own always is.
         """
 
     def broadcast(self, room: int, payload: bytes, except_client: int | None = None) -> None:
-        """Says a JSON array to all in a room, but for one client."""
+        """Broadcast a JSON array to a room.
+
+        Args:
+            room: The number of the room.
+            payload: The array.
+            except_client: The client that does not get the array; None for none.
+        """
 
     def broadcast_soon(self, room: int, payload: bytes, except_client: int | None = None) -> None:
-        """Says something that can wait until `rest_seconds` after the room's last flush.
+        """Broadcast a JSON array that may wait for `rest_seconds` after the room's last flush.
 
-        What else is said meanwhile takes it along, and the first one after quiet goes at once.
+        An earlier flush for another broadcast sends it too. After a quiet time it is sent at once.
+
+        Args:
+            room: The number of the room.
+            payload: The array.
+            except_client: The client that does not get the array; None for none.
         """
 
     def broadcast_participants(self, room: int, before: bytes, after: bytes) -> None:
-        """Says a text with the entries of a room's `ppl` between two parts."""
-
-    def close(self, client: int, code: int, reason: str = "") -> None:
-        """Closes a connection, after what it is owed unless its socket is full."""
-
-    def open_room(self) -> int:
-        """Makes a room and returns its number."""
-
-    def close_room(self, room: int) -> None:
-        """Forgets a room."""
-
-    def set_players(self, room: int, solo: bool, holder: int | None = None) -> None:
-        """Says who may play: all, or with `solo` the person `holder` only (None for nobody)."""
-
-    def add_participant(self, room: int, id: bytes, head: bytes, x: bytes, y: bytes) -> int:
-        """Puts somebody into a room's `ppl` and returns his number.
+        """Broadcast a text frame with the entries of a room's `ppl` between two parts.
 
         Args:
-            room: The room.
-            id: His participant id as JSON, with quotes.
-            head: His entry as a JSON object without `x`, `y` and the closing brace.
-            x: Where his cursor is, as JSON.
-            y: As `x`.
+            room: The number of the room.
+            before: The JSON before the entries.
+            after: The JSON after the entries.
+        """
+
+    def close(self, client: int, code: int, reason: str = "") -> None:
+        """Close a connection, after all queued frames unless its socket is full.
+
+        Args:
+            client: The client's number.
+            code: The close code.
+            reason: The reason, cut to 123 bytes of UTF-8.
+        """
+
+    def open_room(self) -> int:
+        """Create a room and return its number."""
+
+    def close_room(self, room: int) -> None:
+        """Forget a room that all participants have left.
+
+        Args:
+            room: The number of the room.
+        """
+
+    def set_players(self, room: int, solo: bool, holder: int | None = None) -> None:
+        """Set which participants may play in a room.
+
+        Args:
+            room: The number of the room.
+            solo: Whether only the holder of the crown may play.
+            holder: The number of the participant with the crown; None for none.
+        """
+
+    def add_participant(self, room: int, id: bytes, head: bytes, x: bytes, y: bytes) -> int:
+        """Add a participant to a room's `ppl` and return the participant's number.
+
+        Args:
+            room: The number of the room.
+            id: The participant's id as JSON, with quotes.
+            head: The participant's entry as a JSON object without `x`, `y` and the closing brace.
+            x: The pointer's horizontal position, as JSON.
+            y: The pointer's vertical position, as JSON.
 
         Raises:
-            KeyError: No room has that number.
+            KeyError: There is no such room.
         """
 
     def update_participant(self, participant: int, head: bytes) -> None:
-        """Changes somebody's entry of `ppl`."""
+        """Change a participant's entry of `ppl`.
+
+        Args:
+            participant: The participant's number.
+            head: The entry as a JSON object without `x`, `y` and the closing brace.
+        """
 
     def set_participant_flags(self, participant: int, muted: bool, hidden: bool) -> None:
-        """Says whether somebody may play, and whether others see him."""
+        """Set whether a participant may play, and whether others see the participant.
+
+        Args:
+            participant: The participant's number.
+            muted: Whether the participant's notes are refused.
+            hidden: Whether others do not see the participant.
+        """
 
     def remove_participant(self, participant: int) -> None:
-        """Takes somebody out of `ppl`, after his clients have left."""
+        """Remove a participant from `ppl`, after all tabs have left.
+
+        Args:
+            participant: The participant's number.
+        """
 
     def position(self, participant: int) -> tuple[bytes, bytes] | None:
-        """Returns where somebody's cursor is: x and y as JSON, as his client wrote them."""
+        """Return x and y of a participant's pointer, as JSON with the digits of the client.
+
+        Args:
+            participant: The participant's number.
+        """
 
     def participants(self, room: int) -> bytes:
-        """Returns the entries of a room's `ppl`, separated by commas."""
+        """Return the entries of a room's `ppl`, separated by commas.
+
+        Args:
+            room: The number of the room.
+        """
 
     def enter(self, client: int, room: int, participant: int) -> None:
-        """Puts a client into a room as a tab of a person; it hears what is said from now on."""
+        """Put a client into a room as a tab of a participant; it gets all later broadcasts.
+
+        Args:
+            client: The client's number.
+            room: The number of the room.
+            participant: The participant's number.
+        """
 
     def leave(self, client: int) -> None:
-        """Takes a client out of its room; what it is owed of the room still reaches it."""
+        """Take a client out of its room; it still gets the broadcasts queued before.
+
+        Args:
+            client: The client's number.
+        """
 
     def add_quota(self, allowance: int, max: int) -> int:
-        """Makes a full note quota and returns its number."""
+        """Create a note quota with all points and return its number.
+
+        Args:
+            allowance: The points returned per tick; below 1: 8000, as for unconnected clients.
+            max: The largest number of points; below 1: 24000.
+        """
 
     def set_quota(self, quota: int, allowance: int, max: int) -> bool:
-        """Changes a quota's numbers; returns whether they differ. The points stay, cut to `max`."""
+        """Change a quota; return whether a value changed. The points stay, cut to `max`.
+
+        Args:
+            quota: The quota's number.
+            allowance: The points returned per tick; below 1 to leave the value.
+            max: The largest number of points; below 1 to leave the value.
+        """
 
     def remove_quota(self, quota: int) -> None:
-        """Forgets a quota."""
+        """Forget a quota.
+
+        Args:
+            quota: The quota's number.
+        """
 
     def connections(self) -> int:
-        """Returns how many clients are attached."""
+        """Return the number of attached clients."""
 
     def lag(self, client: int) -> int:
-        """Returns how many bytes wait for a client."""
+        """Return the number of bytes queued for a client.
+
+        Args:
+            client: The client's number.
+        """
 
     def stats(self) -> dict[str, int]:
-        """Returns counters since the start."""
+        """Return counters since the start, by name."""
 
     def closes(self) -> list[tuple[int | None, int]]:
-        """Returns how many connections ended, by close code.
+        """Return the number of ended connections by close code.
 
-        The codes are those that mean something here, and 1006 for an end without a close frame;
-        None stands for all others together: a peer may choose among thousands.
+        The codes are those with a meaning here, and 1006 for an end without a close frame. None
+        stands for all other codes together: a peer may choose among thousands.
         """
 
     def flush_times(self) -> list[tuple[float, int]]:
-        """Returns how many flushes took how long.
+        """Return a histogram of the duration of flushes.
 
-        Each is counted once, under the least bound that it did not exceed: seconds, ascending, the
-        last one infinite.
+        Returns:
+            Upper bounds (seconds, ascending, the last one infinite), and the number of flushes
+            above the bound before and up to this one.
         """
 
     def gauges(self) -> dict[str, int]:
-        """Returns how things stand; looks at every connection.
+        """Return the state of the hub by name; visits every connection.
 
-        `connections` are all, `clients` those that are open and have said `hi`, `blocked` those
-        whose socket is full; `people` counts a person once for each room; `queue_bytes` wait for
-        all clients together, `longest_queue_bytes` for one.
+        Returns:
+            - `connections`: all connections, closing ones included,
+            - `clients`: open connections that have sent `hi`,
+            - `blocked`: connections whose socket is full,
+            - `rooms`: rooms,
+            - `people`: participants, once for each room,
+            - `queue_bytes`: bytes queued for all clients,
+            - `longest_queue_bytes`: bytes queued for the client with the most.
         """
 
 def pack_clock(hub: Hub) -> tuple[int, int, int]:
-    """Returns where a hub's clock stands, for another process (microseconds).
-
-    Returns:
-        When it stood at nothing, since 1970; how long ago that is; when quotas are next filled up.
-    """
-
-def unpack_clock(hub: Hub, anchor: int, now: int, next_quota_tick: int) -> None:
-    """Lets a hub's clock go on where another one stands; nobody must be connected yet."""
-
-def flush_pointers(hub: Hub) -> None:
-    """Says all positions of cursors that wait for their time."""
-
-def pack_client(hub: Hub, client: int) -> dict[str, Any] | None:
-    """Returns all that there is to know of a client but its room, person and quota.
-
-    That includes the bytes of half-received frames, and all bytes that it is owed. The hub stays
-    as it is.
-    """
-
-def unpack_client(hub: Hub, fd: int, quota: int | None, packed: dict[str, Any]) -> int:
-    """Takes a client over from another process, in no room yet; returns its number.
+    """Return the state of a hub's clock, for another process.
 
     Args:
         hub: The hub.
-        fd: Its socket, as in `Hub.attach`.
-        quota: Its quota; None for none.
-        packed: What `pack_client` told, maybe in another version.
+
+    Returns:
+        The clock's zero (µs since 1970), its time since then (µs), and the time of the next refill
+        of the quotas (µs on this clock).
+    """
+
+def unpack_clock(hub: Hub, anchor: int, now: int, next_quota_tick: int) -> None:
+    """Continue the clock of a hub in another process; to be called before any client is added.
+
+    Args:
+        hub: The hub.
+        anchor: The clock's zero; µs since 1970.
+        now: The clock's time; µs since its zero.
+        next_quota_tick: The time of the next refill of the quotas; µs since the clock's zero.
+    """
+
+def flush_pointers(hub: Hub) -> None:
+    """Queue all pointer positions that wait for their time.
+
+    Args:
+        hub: The hub.
+    """
+
+def pack_client(hub: Hub, client: int) -> dict[str, Any] | None:
+    """Return the state of a client except its room, participant and quota; the hub stays as it is.
+
+    The state includes the bytes of incompletely received frames, and all queued bytes.
+
+    Args:
+        hub: The hub.
+        client: The client's number.
+    """
+
+def unpack_client(hub: Hub, fd: int, quota: int | None, packed: dict[str, Any]) -> int:
+    """Adopt a client from another process, in no room yet; return its number.
+
+    Args:
+        hub: The hub.
+        fd: The descriptor of the client's socket; see `Hub.attach`.
+        quota: The number of its quota; None for none.
+        packed: The result of `pack_client`, possibly in another version.
 
     Raises:
-        KeyError: Something is missing that no version left out.
-        ValueError: It is in a state that this version does not know.
+        KeyError: The state lacks a value that all versions have.
+        ValueError: The client is in a phase that this version does not know.
     """
 
 def pack_quota(hub: Hub, quota: int) -> tuple[int, int, int, int, list[int]] | None:
-    """Returns points, allowance, maximum, points lent, and the points at the last ticks."""
+    """Return points, allowance, maximum, points lent, and the points at the last ticks.
+
+    Args:
+        hub: The hub.
+        quota: The quota's number.
+    """
 
 def unpack_quota(hub: Hub, quota: int, packed: tuple[int, int, int, int, list[int]]) -> None:
-    """Makes a quota what it was in another process."""
+    """Restore a quota from another process.
+
+    Args:
+        hub: The hub.
+        quota: The quota's number.
+        packed: The result of `pack_quota`.
+    """
 
 def pack_throttle(
     throttle: Throttle,
 ) -> tuple[int, list[tuple[str, int, list[int], list[int]]]]:
-    """Returns the time (microseconds), and what is known of each place.
+    """Return the time (µs) and the use of each subscriber.
 
-    Of each: an address, open sockets, when its buckets are full again, when new users came.
+    Args:
+        throttle: The throttle.
+
+    Returns:
+        The time, and for each subscriber:
+
+        - one of its addresses,
+        - the number of its open sockets,
+        - the times when its buckets are full again (µs),
+        - the times of its new users in the last hour (µs).
     """
 
 def unpack_throttle(
     throttle: Throttle, now: int, packed: list[tuple[str, int, list[int], list[int]]]
 ) -> None:
-    """Knows what a throttle knew in another process.
+    """Restore the clock and the counts of a throttle from another process.
+
+    Args:
+        throttle: The throttle, still without counts.
+        now: The time of that throttle; µs.
+        packed: The use of each subscriber, as `pack_throttle` returned it.
 
     Raises:
-        ValueError: Something in it is no address.
+        ValueError: An address is invalid.
     """

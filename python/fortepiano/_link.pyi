@@ -1,4 +1,4 @@
-"""Types of the Cython link (ext/_link.pyx)."""
+"""The Cython link between an event loop and the hub (ext/_link.pyx)."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,15 +8,15 @@ from fortepiano._core import Hub
 
 @final
 class Engine:
-    """Drives a hub on an event loop: reads, flushes at the end of a turn, carries out verdicts.
+    """Drives a hub on an event loop: reads, flushes at the end of a turn, applies close orders.
 
     Args:
         hub: The hub; the engine keeps it alive.
         loop: A loop with `add_reader` (uvloop).
-        receive: Called with a link's session and one message (a JSON object, strict UTF-8) that
-            Python handles. Messages of one connection come in order. It must not raise.
-        receive_binary: Called like `receive` with a binary message; None ignores them.
+        receive: Called with a link's session and one cold message (a JSON object, strict UTF-8).
+            Messages of one connection come in order. It must not raise.
         ended: Called exactly once with a link's session when the connection ends in any way.
+        receive_binary: Called like `receive` with a binary message; None to ignore these.
     """
 
     owner: Hub
@@ -36,84 +36,118 @@ class Engine:
         ended: Callable[[Any], object],
         receive_binary: Callable[[Any, bytes], object] | None = None,
     ) -> None:
-        """Calls these from now on instead of those it was made with."""
+        """Replace the functions that the engine calls.
+
+        Args:
+            receive: As in the constructor.
+            ended: As in the constructor.
+            receive_binary: As in the constructor.
+        """
 
     def close(self) -> None:
-        """Stops watching the hub's descriptor."""
+        """Stop watching the hub's descriptor."""
 
     def open(self, transport: asyncio.BaseTransport, data: bytes) -> Link:
-        """Takes a connection over from HTTP.
+        """Make a link of a connection that spoke HTTP.
 
-        From here on everything is written by the hub, straight to the socket: the transport's own
-        write buffer must be empty and stay unused.
+        From now on the hub writes directly to the socket: the transport's own write buffer must be
+        empty and stay unused.
 
         Args:
             transport: The connection's transport.
-            data: The first bytes to send: the answer to the upgrade request.
+            data: The first bytes to send: the answer to the handshake.
         """
 
     def adopt(self, client: int) -> Link:
-        """Makes a link of a connection that the hub has taken over from another process.
+        """Make a link of a client that the hub has adopted from another process.
 
-        It is to be the protocol of a transport that is made for its socket.
+        The caller makes a transport for the socket, with the link as its protocol.
+
+        Args:
+            client: The client's number.
         """
 
     def connections(self) -> list[Link]:
-        """All links, including those that are closing."""
+        """Return all links, including those that are closing."""
 
     def __len__(self) -> int:
-        """The number of links."""
+        """Return the number of links."""
 
     def flush(self) -> None:
-        """Sends what is owed, as a turn has time for it, and carries out the hub's verdicts."""
+        """Send queued frames within the budget of a turn, and apply the hub's close orders."""
 
     def wake(self) -> None:
-        """Handles what the hub's descriptor reports: its timer, sockets that take bytes again."""
+        """Handle the events of the hub's descriptor: its timer, and sockets that can be written."""
 
 @final
 class Link:
     """One connection: the protocol object that the event loop calls (asyncio.BufferedProtocol).
 
-    DANGER: `get_buffer` hands out the one receive buffer that all links share. It is valid until
-    the next call of any link, which holds because the loop reads and calls `buffer_updated` in one
-    go.
+    DANGER: `get_buffer` returns the one receive buffer of all links. The buffer is valid until the
+    next call of any link. That is long enough, because the loop reads and then calls
+    `buffer_updated` without a call of another link in between.
     """
 
     client: int
-    """The connection's number in the hub."""
+    """The client's number in the hub."""
     session: Any
-    """What `receive` and `ended` are called with; None before and after."""
+    """The argument of `receive` and `ended`; None before the session begins and after it ends."""
 
     def __init__(self) -> None: ...
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Takes the transport of a connection that came from another process."""
+        """Store the transport of a connection that was adopted from another process.
+
+        Args:
+            transport: The transport.
+        """
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where the loop reads to."""
+        """Return the buffer into which the loop reads.
+
+        Args:
+            sizehint: Ignored.
+        """
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Handles what was read."""
+        """Handle the bytes that were read into the buffer.
+
+        Args:
+            nbytes: The number of bytes.
+        """
 
     def eof_received(self) -> bool:
-        """Lets the transport close: nobody plays on half a connection."""
+        """Return False, so that the transport closes: a client needs both directions."""
 
     def pause_writing(self) -> None:
-        """Does nothing: the transport writes nothing."""
+        """Do nothing: nothing is written through the transport."""
 
     def resume_writing(self) -> None:
-        """Does nothing: the transport writes nothing."""
+        """Do nothing: nothing is written through the transport."""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Ends the session, if it has not ended yet, and forgets the connection."""
+        """End the session, if it has not ended yet, and forget the connection.
+
+        Args:
+            exc: Ignored.
+        """
 
     def feed(self, data: bytes) -> None:
-        """Handles bytes that came behind the upgrade request."""
+        """Handle bytes that came after the handshake in the same read.
+
+        Args:
+            data: The bytes.
+        """
 
     def close(self, code: int, reason: str = "") -> None:
-        """Ends the session and closes the connection with a code (see `errors.CloseCode`)."""
+        """End the session and close the connection.
+
+        Args:
+            code: The close code; see `errors.CloseCode`.
+            reason: The reason, cut to 123 bytes of UTF-8.
+        """
 
     def abort(self) -> None:
-        """Drops the connection at once."""
+        """Drop the connection at once, without a close frame."""
 
     def fileno(self) -> int:
-        """The descriptor of its socket; -1 where it is being closed."""
+        """Return the descriptor of the socket; -1 where it is being closed."""

@@ -1,21 +1,21 @@
-"""What can go wrong, as exceptions, close codes and exit statuses.
+"""Exceptions, close codes and exit statuses.
 
-The tree; every class carries its data as attributes and builds its message in `__str__`::
+Every exception has its data as attributes and builds its message in `__str__`. The hierarchy::
 
     FortepianoError
-    ├── ChannelError         the other process of an upgrade is gone, silent or not understood
-    ├── ConfigError          settings that cannot be used, one line per problem
-    ├── InputError           a file given to a command is not what it should be
-    ├── StoreError           the data folder or the database in it cannot be used
-    ├── UnreachableError     no server answers where one was asked for
-    ├── ReloadError          a running server cannot take over what it was told to
-    ├── ControlError         no running server takes the order of a command
+    ├── ChannelError         the other process of an upgrade has ended, is silent or unintelligible
+    ├── ConfigError          settings cannot be used, one line per problem
+    ├── InputError           a file given to a command cannot be read or is wrong
+    ├── StoreError           the data folder or the store cannot be used
+    ├── UnreachableError     no server answers at a URL
+    ├── ReloadError          a running server cannot apply new settings or handlers
+    ├── ControlError         no running server executes a command
     └── StartError           the server cannot start
-        ├── AddressError     the host and port cannot be listened on
-        └── BinaryError      the compiled part is missing or does not fit
+        ├── AddressError     the server cannot listen on the host and port
+        └── BinaryError      the compiled part is missing or cannot be imported
 
-All of them are of the user's or the machine's making and end `fortepiano` with
-`ExitStatus.MISTAKE` and their message as the only output; any other exception is a bug.
+All of them are caused by the user or the machine. They end `fortepiano` with `ExitStatus.MISTAKE`
+and their message as the only output. Any other exception is a bug.
 """
 
 from collections.abc import Sequence
@@ -40,29 +40,29 @@ __all__ = [
 
 
 class ExitStatus(IntEnum):
-    """How the process of `fortepiano` ends."""
+    """Exit statuses of `fortepiano`."""
 
     STOPPED = 0
-    """Done, or stopped by SIGTERM or SIGINT after draining."""
+    """The command is done, or SIGTERM or SIGINT has stopped the server after draining."""
 
     BUG = 1
-    """An exception nobody expected; the traceback is for the project's issue tracker."""
+    """An unexpected exception; the traceback is for the project's issue tracker."""
 
     MISTAKE = 2
-    """A `FortepianoError` or a wrong command line; one clear line is on stderr."""
+    """A `FortepianoError` or a wrong command line; stderr has one clear line per problem."""
 
     NOT_READY = 3
-    """What `fortepiano status` asked is there, and no traffic should come to it now."""
+    """The server that `fortepiano status` has asked runs, but no traffic should come to it now."""
 
     INTERRUPTED = 130
-    """SIGINT before the server could handle it."""
+    """SIGINT came before the server could handle it."""
 
 
 class CloseCode(IntEnum):
-    """WebSocket close codes the server sends (docs/protocol.md; 1xxx as in RFC 6455 section 7.4).
+    """WebSocket close codes that the server sends (docs/protocol.md; 1xxx: RFC 6455 section 7.4).
 
-    What each means and whether a client should come back is in the table below it. 4001, 4003
-    and 4500 to 4999 have a meaning on MultiplayerPiano.net and none here: they are never sent.
+    The table `_CLOSES` has their meanings, and whether a client should come back. 4001, 4003 and
+    4500 to 4999 have a meaning on MultiplayerPiano.net but none here: they are never sent.
     """
 
     NORMAL = 1000
@@ -82,14 +82,14 @@ class CloseCode(IntEnum):
 
     @property
     def meaning(self) -> str:
-        """One line for people, sent as the close frame's reason (at most 123 bytes)."""
+        """The meaning in one line, sent as the close frame's reason (at most 123 bytes)."""
         return _CLOSES[self][0]
 
     @property
     def retry(self) -> bool:
-        """Whether a client should connect again, after a pause that grows.
+        """Whether a client should connect again, after pauses that grow.
 
-        False where the next connection would end the same way until a person changes something.
+        False if each new connection would end in the same way, until a person changes something.
         """
         return _CLOSES[self][1]
 
@@ -113,14 +113,14 @@ _CLOSES: dict[CloseCode, tuple[str, bool]] = {
 
 
 class FortepianoError(Exception):
-    """Root of the exceptions that are explained to the user instead of traced."""
+    """Base of all exceptions that are shown to the user as a message, without a traceback."""
 
 
 class ConfigError(FortepianoError):
-    """Settings that cannot be used.
+    """Settings cannot be used.
 
     Attributes:
-        problems: One line each: the key, what is allowed, and where the value came from.
+        problems: One line each: the key, the allowed values, and the origin of the value.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -132,10 +132,10 @@ class ConfigError(FortepianoError):
 
 
 class InputError(FortepianoError):
-    """A file that was given to a command cannot be read, or something in it is wrong.
+    """A file given to a command cannot be read, or has mistakes.
 
     Attributes:
-        problems: One line each: the file, the place in it, and what is wrong.
+        problems: One line each: the file, the place in it, and the mistake.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -147,10 +147,10 @@ class InputError(FortepianoError):
 
 
 class ReloadError(FortepianoError):
-    """A running server cannot take over what it was told to; it goes on as it was.
+    """A running server cannot apply new settings or handlers, and goes on with the old ones.
 
     Attributes:
-        problems: One line each: what cannot be read or imported, and why.
+        problems: One line each: the file or module that cannot be read or imported, and why.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -162,15 +162,15 @@ class ReloadError(FortepianoError):
 
 
 class ChannelError(FortepianoError):
-    """The other process of an upgrade is gone, silent or not understood."""
+    """The other process of an upgrade has ended, is silent, or sends unintelligible messages."""
 
 
 class ControlError(FortepianoError):
-    """No running server takes the order of a command.
+    """No running server executes a command.
 
     Attributes:
-        folder: The data folder by which it was looked for.
-        reason: What is in the way.
+        folder: The data folder by which the server was looked for.
+        reason: What prevents it.
     """
 
     def __init__(self, folder: Path, reason: str) -> None:
@@ -183,11 +183,11 @@ class ControlError(FortepianoError):
 
 
 class StoreError(FortepianoError):
-    """The data folder, or the store, cannot be used.
+    """The data folder or the store cannot be used.
 
     Attributes:
-        path: The file or folder in question, or the URL of a store elsewhere.
-        reason: What is wrong with it.
+        path: The file, the folder, or the URL of a store elsewhere.
+        reason: The problem with it.
     """
 
     def __init__(self, path: Path | str, reason: str) -> None:
@@ -200,11 +200,11 @@ class StoreError(FortepianoError):
 
 
 class UnreachableError(FortepianoError):
-    """No server answers where one was asked for.
+    """No server answers at a URL.
 
     Attributes:
-        url: Where.
-        reason: What came instead of an answer.
+        url: The URL.
+        reason: The error, or the response, that came instead of an answer.
     """
 
     def __init__(self, url: str, reason: str) -> None:
@@ -220,7 +220,7 @@ class StartError(FortepianoError):
     """The server cannot start.
 
     Attributes:
-        reason: What is in the way.
+        reason: What prevents the start.
     """
 
     def __init__(self, reason: str) -> None:
@@ -232,16 +232,16 @@ class StartError(FortepianoError):
 
 
 class AddressError(StartError):
-    """The host and port cannot be listened on.
+    """The server cannot listen on the host and port.
 
     Attributes:
-        host: The address asked for.
-        port: The TCP port asked for.
+        host: The address to listen on.
+        port: The TCP port to listen on.
     """
 
     def __init__(self, host: str, port: int, reason: str) -> None:
         super().__init__(reason)
-        self.args = (host, port, reason)  # what pickle and copy call the class with
+        self.args = (host, port, reason)  # pickle and copy call the class with these
         self.host = host
         self.port = port
 
@@ -253,7 +253,7 @@ class AddressError(StartError):
 
 
 class BinaryError(StartError):
-    """The compiled part is missing or does not fit."""
+    """The compiled part is missing or cannot be imported."""
 
     def __str__(self) -> str:
         return f"the program is incomplete: {self.reason}"

@@ -1,7 +1,7 @@
-"""The compiled code under Python names; nothing else imports the binary.
+"""The names of the compiled code; no other module imports the binary.
 
-One shared object holds two modules: the Rust core (``_core``) and the Cython link (``_link``).
-Python finds the second in the first one's file.
+One shared object has two modules: the Rust core (`_core`) and the Cython link (`_link`). `_link` is
+loaded from the file of `_core`.
 """
 
 import importlib.machinery
@@ -18,11 +18,11 @@ except ImportError as error:
 
 
 def _load_link() -> None:
-    """Imports the Cython module out of the Rust module's file."""
+    """Import the Cython module from the file of the Rust module."""
     name = "fortepiano._link"
     loader = importlib.machinery.ExtensionFileLoader(name, _core.__file__)
     spec = importlib.util.spec_from_loader(name, loader, origin=_core.__file__)
-    if spec is None:  # pragma: no cover - a loader is always given
+    if spec is None:  # pragma: no cover - never None where a loader is given
         raise ImportError(f"no module {name} in {_core.__file__}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
@@ -32,7 +32,7 @@ def _load_link() -> None:
 if "fortepiano._link" not in sys.modules:
     _load_link()
 
-from fortepiano._core import (  # noqa: E402 - the link has to be loaded between the two
+from fortepiano._core import (  # noqa: E402 - after the loading of `_link`
     SHARE_SECONDS,
     Bans,
     FrameReader,
@@ -57,7 +57,7 @@ from fortepiano._core import (  # noqa: E402 - the link has to be loaded between
     unpack_throttle,
     version,
 )
-from fortepiano._link import Engine, Link  # noqa: E402 - as above
+from fortepiano._link import Engine, Link  # noqa: E402 - after the loading of `_link`
 
 __all__ = [
     "SHARE_SECONDS",

@@ -1,4 +1,4 @@
-"""Replace the part of a document between two marks by what is made from the code."""
+"""Replace the section of a document between two marks."""
 
 __all__ = ["replace_section"]
 
@@ -13,7 +13,7 @@ def replace_section(text: str, begin: str, end: str, section: str) -> str:
         section: The new section.
 
     Raises:
-        ValueError: Where the marks are missing.
+        ValueError: The marks are missing.
     """
     before, _, rest = text.partition(begin)
     _, found, after = rest.partition(end)

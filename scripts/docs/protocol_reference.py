@@ -1,6 +1,7 @@
-"""Write messages and codes into docs/protocol.md: `protocol_reference.py docs/protocol.md`.
+"""Write the tables of messages and codes: `protocol_reference.py docs/protocol.md`.
 
-Both are made from the code and stand between two marks each; a test holds the file to them.
+Both are generated from the code and stand between two marks each. A test checks that the file is up
+to date.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import msgspec
 
 from fortepiano.config.rules import PRESETS, Rate
 from fortepiano.handlers.dispatch import TABLE
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from marked_section import replace_section
 
 __all__ = ["BEGIN", "CODES_BEGIN", "CODES_END", "END", "codes", "reference", "updated"]
@@ -31,7 +32,7 @@ _ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n        .+)*)", re.MULTILINE)
 
 
 def reference() -> str:
-    """Return all messages that Python handles, as Markdown."""
+    """Return the reference of all messages that Python handles, as Markdown."""
     parts: list[str] = []
     for kind, entry in sorted(TABLE.items()):
         documentation = inspect.getdoc(entry.shape) or ""
@@ -50,16 +51,16 @@ def _sentence(text: str) -> str:
 
 
 def _fields(shape: type[msgspec.Struct]) -> list[str]:
-    """Return a row for each field; fields of a field follow it."""
-    said: dict[str, str] = {}
+    """Return a table row for each field; the fields of a nested object follow its row."""
+    meanings: dict[str, str] = {}
     for base in reversed(shape.__mro__):
         for name, text in _ATTRIBUTE.findall(inspect.getdoc(base) or ""):
-            said[name] = " ".join(text.split()).replace("|", "\\|")
+            meanings[name] = " ".join(text.split()).replace("|", "\\|")
     rows: list[str] = []
     for field in msgspec.structs.fields(shape):
         optional = "" if field.required else ", optional"
         name, type_name = f"`{field.encode_name}`", _type_name(field.type)
-        rows.append(f"| {name} | {type_name}{optional} | {said.get(field.name, '')} |")
+        rows.append(f"| {name} | {type_name}{optional} | {meanings.get(field.name, '')} |")
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
             rows += [
                 row.replace("| `", f"| `{field.encode_name}.", 1) for row in _fields(field.type)
@@ -87,11 +88,11 @@ def _type_name(hint: Any) -> str:
 
 
 def _rates(kind: str) -> str:
-    """Return the rate limit of a kind of message, in each preset where they differ."""
-    told = {name: _rate(rules.rate(kind)) for name, rules in PRESETS.items()}
-    if len(set(told.values())) == 1:
-        return f"Rate: {next(iter(told.values()))}."
-    return "Rate: " + "; ".join(f"{rate} (`{name}`)" for name, rate in told.items()) + "."
+    """Return the rate limit of a kind of message, for each preset if they differ."""
+    rates = {name: _rate(rules.rate(kind)) for name, rules in PRESETS.items()}
+    if len(set(rates.values())) == 1:
+        return f"Rate: {next(iter(rates.values()))}."
+    return "Rate: " + "; ".join(f"{rate} (`{name}`)" for name, rate in rates.items()) + "."
 
 
 def _rate(rate: Rate | None) -> str:
@@ -109,10 +110,10 @@ def codes() -> str:
 
 
 def updated(text: str) -> str:
-    """Return a document with what stands between its marks made anew.
+    """Return a document with its generated sections replaced by new ones.
 
     Raises:
-        ValueError: Where the marks are missing.
+        ValueError: The marks are missing.
     """
     return replace_section(
         replace_section(text, CODES_BEGIN, CODES_END, codes()), BEGIN, END, reference()

@@ -1,7 +1,7 @@
-"""Write the table of settings into docs/settings.md: `settings_reference.py docs/settings.md`.
+"""Write the tables of settings: `settings_reference.py docs/settings.md`.
 
-The table is made from the settings' own declarations and stands between two marks; a test holds the
-file to it.
+The tables are generated from the declarations of the settings and stand between two marks. A test
+checks that the file is up to date.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _END = "<!-- settings: end -->"
 
 
 def reference() -> str:
-    """Return all settings, as Markdown."""
+    """Return the tables of all settings, as Markdown."""
     lines: list[str] = []
     section: str | None = None
     for setting in settings():
@@ -49,28 +49,29 @@ def _row(setting: Setting) -> str:
 
 
 def _default(setting: Setting) -> str:
-    """Write a default; that of a rule for each preset where they differ."""
-    told = {"": toml_value(setting.default)}
+    """Return the default as Markdown; of a rule, the default of each preset if they differ."""
+    defaults = {"": toml_value(setting.default)}
     if setting.keys[0] == "rules" and setting.keys != ("rules", "preset"):
-        told = {name: toml_value(_at(rules, setting.keys[1:])) for name, rules in PRESETS.items()}
-    if len(set(told.values())) == 1:
-        text = next(iter(told.values()))
+        keys = setting.keys[1:]
+        defaults = {name: toml_value(_value_at(rules, keys)) for name, rules in PRESETS.items()}
+    if len(set(defaults.values())) == 1:
+        text = next(iter(defaults.values()))
         return f"`{text}`" if text else "unset"
-    return ", ".join(f"`{text}` (`{name}`)" for name, text in told.items())
+    return ", ".join(f"`{text}` (`{name}`)" for name, text in defaults.items())
 
 
-def _at(tree: object, keys: Keys) -> object:
+def _value_at(tree: object, keys: Keys) -> object:
     for key in keys:
-        assert isinstance(tree, BaseModel) or is_dataclass(tree)  # noqa: S101 - as the model is
+        assert isinstance(tree, BaseModel) or is_dataclass(tree)  # noqa: S101 - for the type checker
         tree = getattr(tree, key)
     return tree
 
 
 def updated(text: str) -> str:
-    """Return a document with the reference between its marks made anew.
+    """Return a document with the tables between its marks replaced by new ones.
 
     Raises:
-        ValueError: Where the marks are missing.
+        ValueError: The marks are missing.
     """
     return replace_section(text, _BEGIN, _END, reference())
 

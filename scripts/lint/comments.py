@@ -35,7 +35,7 @@ class Token(NamedTuple):
     column: int
     text: str
     alone: bool
-    """Nothing else stands before the comment on its line."""
+    """Whether the comment stands on a line of its own."""
 
 
 _TRIPLE = r'"""(?:\\.|[^\\])*?"""' + r"|'''(?:\\.|[^\\])*?'''"
@@ -47,7 +47,7 @@ _STARS = r"(?P<block>/\*(?:/\*.*?\*/|(?!/\*).)*?\*/)"
 _RUST_RAW = r'(?<!\w)[bc]?r(?P<fence>#*)".*?"(?P=fence)'
 _RUST_TEXT = r'"(?:\\.|[^"\\])*"'
 _RUST_CHARACTER = r"'(?:\\(?:x\w\w|u\{[^}\n]*\}|.)|[^\\'\n])'"
-# A slash begins a regular expression where no value stands before it that could be divided.
+# A slash begins a regular expression if the text before it is no value that could be divided.
 _REGEX = (
     r"(?:^|(?<=[(,=:\[!&|?{};+*%<>~^-])|(?<=\breturn))[ \t\n]*/(?![*/\n])"
     r"(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])+/"
@@ -69,7 +69,7 @@ LEXERS = {
     "toml": _lexer(r'"""(?:\\.|[^\\])*?"""', "'''.*?'''", _DOUBLE, r"'[^'\n]*'", _HASH),
     "hash": _lexer(_DOUBLE, r"'[^'\n]*'", rf"(?:^|(?<=\s)){_HASH}"),
 }
-"""Patterns of comments, as named groups, and of quoted texts, in which no comment begins."""
+"""Patterns of comments, as named groups, and of string literals, in which no comment begins."""
 
 _LANGUAGES = {
     "python": ".py .pyi",
@@ -97,7 +97,7 @@ def language_of(path: str, text: str) -> str | None:
 
 
 class Source:
-    """A file that was read, with its language."""
+    """The text of a file, with its language."""
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
@@ -106,7 +106,7 @@ class Source:
 
     @cached_property
     def tree(self) -> ast.Module | None:
-        """The syntax tree of Python; None for other languages and for what does not compile."""
+        """The syntax tree of Python; None for other languages and for invalid Python."""
         if self.language != "python":
             return None
         try:
@@ -125,7 +125,7 @@ class Source:
         yield from _comments(self.text, self.language)
 
     def code(self) -> str:
-        """Return the text with blanks in place of comments and quoted texts."""
+        """Return the text with blanks in place of comments and string literals."""
         lexer = LEXERS.get(self.language or "")
         return self.text if lexer is None else _blank(self.text, lexer)
 
@@ -142,7 +142,7 @@ _CYTHON_DOCSTRING = re.compile(r'^[ \t]*"""((?:\\.|[^\\])*?)"""', re.MULTILINE |
 
 
 def statements(tree: ast.Module) -> Iterator[ast.stmt]:
-    """Yield all statements, those within others too."""
+    """Yield all statements, including nested ones."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
@@ -155,7 +155,7 @@ def statements(tree: ast.Module) -> Iterator[ast.stmt]:
 
 
 def _standing_text(statement: ast.stmt) -> str | None:
-    """Return the text of a statement that is nothing else: a docstring, of attributes too."""
+    """Return the text of a statement that is only a string: a docstring, also of an attribute."""
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
         value = statement.value.value
         return value if isinstance(value, str) else None
@@ -163,7 +163,7 @@ def _standing_text(statement: ast.stmt) -> str | None:
 
 
 def _docstring(text: str, first: int) -> Block:
-    """Return a docstring as it would be without the indentation of the code around it."""
+    """Return a docstring without the indentation of the code around it."""
     summary, below, rest = text.partition("\n")
     return Block("docstring", _numbered(summary + below + dedent(rest), first))
 
@@ -179,7 +179,7 @@ _EMBEDDED = re.compile(r"<(script|style)\b[^>]*>(.*?)</\1>", re.DOTALL)
 
 
 def _embedded(text: str) -> Iterator[Block]:
-    """Yield the comments of scripts and styles that stand in a page."""
+    """Yield the comments of scripts and styles that are embedded in a page."""
     for found in _EMBEDDED.finditer(text):
         before = _line_at(text, found.start(2)) - 1
         for block in _comments(found[2], "javascript" if found[1] == "script" else "css"):
@@ -212,7 +212,7 @@ _EXPRESSION = _lexer(LEXERS["javascript"].pattern, r"(?P<open>\{)", r"(?P<close>
 
 
 def _template_end(text: str, at: int) -> int:
-    """Return where a JavaScript template ends whose text begins at `at`."""
+    """Return the end of the JavaScript template whose text begins at `at`."""
     while found := _TEMPLATE.search(text, at):
         at = found.end()
         if found[0] == "`":
@@ -223,7 +223,7 @@ def _template_end(text: str, at: int) -> int:
 
 
 def _expression_end(text: str, at: int) -> int:
-    """Return where an expression of a template ends that begins at `at`."""
+    """Return the end of the template's expression that begins at `at`."""
     depth = 1
     for found in _matches(text, _EXPRESSION, at):
         depth += (found.lastgroup == "open") - (found.lastgroup == "close")
@@ -233,7 +233,7 @@ def _expression_end(text: str, at: int) -> int:
 
 
 def _blank(text: str, lexer: re.Pattern[str]) -> str:
-    """Return `text` with blanks for all that `lexer` finds; lines stay where they are."""
+    """Return `text` with blanks for all matches of `lexer`; line numbers stay the same."""
     parts: list[str] = []
     at = 0
     for found in _matches(text, lexer):
@@ -247,7 +247,7 @@ _MARK = re.compile(r"#+@?|//[/!]?")
 
 
 def _joined(tokens: Iterable[Token]) -> Iterator[list[Token]]:
-    """Yield groups of comments that stand below each other, with the same mark."""
+    """Yield groups of comments on consecutive lines, with the same mark."""
     group: list[Token] = []
     for token in tokens:
         if group and not _continues(group[-1], token):

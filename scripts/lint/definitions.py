@@ -1,4 +1,4 @@
-"""Functions that a file defines, by its language."""
+"""The functions that a file defines, by its language."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A check for plain English: `python scripts/lint/prose.py [--count] [PATH…]`.
 
-Reports `file:line: rule: text` for each docstring, comment, document and function that breaks one
-of RULES; the exit status is then 1. CONTRIBUTING.md explains the rules.
+Each docstring, comment, document and function that breaks one of RULES is reported as
+`file:line: rule: text`; the exit status is then 1. CONTRIBUTING.md explains the rules.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ EXEMPT = {
     "tests/clients/replays/*.json": "recorded from the clients of others",
     "*.svg": "drawn by programs",
 }
-"""Files with the words of others, and where those come from."""
+"""Files whose text is not ours, with the origin of the text."""
 
 
 class Finding(NamedTuple):
-    """One place that breaks a rule."""
+    """A place that breaks a rule."""
 
     path: str
     line: int
@@ -67,7 +67,7 @@ class Finding(NamedTuple):
 Check = Callable[[Source], Iterator[tuple[int, str]]]
 
 _STAND_INS = r"(?:It|They|Somebody|Someone|Who|Whoever|Whatever|What|Those\s+who|He|She)"
-# `who=` and `what()` are code and no words.
+# Code such as `who=` or `what()` is no word.
 _OPENING = re.compile(rf"[\s\"'(*:-]*{_STAND_INS}(?![\w`(=]|\.\w)", re.IGNORECASE)
 _PRONOUN_WORD = r"(?:he|him|his|himself|she|her|hers|herself)"
 _PRONOUN = re.compile(rf"(?<![^\W_]){_PRONOUN_WORD}(?![^\W_])", re.IGNORECASE)
@@ -78,7 +78,7 @@ _VERB = re.compile(
 
 
 def _openings(source: Source) -> Iterator[tuple[int, str]]:
-    """Find docstrings and comments that do not begin with the thing that they are about."""
+    """Find docstrings and comments that begin with a stand-in instead of their subject."""
     for block in source.blocks():
         line = None if block.kind == "document" else opening(block)
         if line is not None and _OPENING.match(line.text):
@@ -94,7 +94,7 @@ def _long_sentences(source: Source) -> Iterator[tuple[int, str]]:
 
 
 def _pronouns(source: Source) -> Iterator[tuple[int, str]]:
-    """Find pronouns of one sex wherever they stand, in texts and in names too."""
+    """Find pronouns of one sex in the whole file, also within names."""
     text = _without_allowed(source, "pronoun")
     for number, line in enumerate(text.split("\n"), 1):
         if _PRONOUN.search(line):
@@ -103,7 +103,7 @@ def _pronouns(source: Source) -> Iterator[tuple[int, str]]:
 
 
 def _verbs(source: Source) -> Iterator[tuple[int, str]]:
-    """Find functions that say or tell something instead of sending it."""
+    """Find functions with names such as `say` or `tell`, for which `send` is the word."""
     for definition in definitions(source):
         if _VERB.fullmatch(definition.name):
             yield definition.line, definition.name
@@ -123,11 +123,11 @@ RULES: dict[str, Check] = {
     "verb": _verbs,
     "function": _long_functions,
 }
-"""Functions that find what breaks a rule, by the names of the rules in reports."""
+"""The functions that find violations, by the names of their rules in reports."""
 
 
 def check(path: str, text: str) -> list[Finding]:
-    """Return what breaks a rule in one file."""
+    """Return the findings in one file."""
     source = Source(path, _current(path, text))
     return [
         Finding(path, line, rule, found)
@@ -139,7 +139,7 @@ def check(path: str, text: str) -> list[Finding]:
 
 
 def _allows(path: str, rule: str, found: str) -> bool:
-    """Tell whether the rule does not hold for a file, or for what was found there."""
+    """Tell whether ALLOWED exempts a whole file, or one text in it, from a rule."""
     return any(
         entry.phrase in found
         for entry in ALLOWED
@@ -156,7 +156,7 @@ def _without_allowed(source: Source, rule: str) -> str:
 
 
 def _current(path: str, text: str) -> str:
-    """Return the text of a file; of the changelog only what is not released yet."""
+    """Return the text of a file; of the changelog, only the section that is not released yet."""
     if PurePosixPath(path).name != "CHANGELOG.md":
         return text
     released = re.search(r"^## (?!.*unreleased)", text, re.MULTILINE | re.IGNORECASE)
@@ -164,7 +164,7 @@ def _current(path: str, text: str) -> str:
 
 
 def tracked(root: Path, paths: list[str]) -> list[str]:
-    """Return the files under `paths` that git knows or would add, without the exempt ones."""
+    """Return the files under `paths` that git tracks or would add, except the exempt ones."""
     listed = _git(
         root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths
     )
@@ -178,7 +178,7 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def check_file(root: Path, path: str) -> list[Finding]:
-    """Return what breaks a rule in a file of the tree; nothing if it is no text."""
+    """Return the findings in a file of the tree; none if the file is binary."""
     file = root / path
     content = file.read_bytes() if file.is_file() else b""
     return [] if b"\0" in content else check(path, content.decode(errors="replace"))
@@ -193,7 +193,7 @@ def _report(findings: list[Finding]) -> None:
 
 
 def _count(findings: list[Finding]) -> None:
-    """Print how often each rule is broken, by folder."""
+    """Print the numbers of findings by folder and rule."""
     counts = Counter((str(PurePosixPath(found.path).parent), found.rule) for found in findings)
     counts.update(("all", found.rule) for found in findings)
     print(f"{'folder':40}" + "".join(f"{rule:>10}" for rule in RULES))

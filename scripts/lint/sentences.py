@@ -22,13 +22,13 @@ _DIRECTIVE = re.compile(
     r"|(?:pyright|mypy|ruff|cython|distutils|fmt|isort|shellcheck|actionlint|eslint\S*|@ts-\S+)\b.*"
     r"|clippy::\S+|[A-Z]{3,}:)\s*(?:[-#]+\s*)?"
 )
-"""Words for tools at the start of a comment, and labels like `SAFETY:`; prose follows."""
+"""Directives for tools at the start of a comment, and labels like `SAFETY:`; prose may follow."""
 
 
 def opening(block: Block) -> Line | None:
-    """Return the first line of a block that says something, without what only tools read."""
+    """Return the first line of a block that has words, without directives for tools."""
     for line in block.lines:
-        text = _told(line.text).strip()
+        text = _prose(line.text).strip()
         if re.search(r"\w", text):
             return Line(line.number, text)
     return None
@@ -61,11 +61,11 @@ class _Paragraphs:
         self._code = False
         self._in_list = False
         self._entries: int | None = None
-        """How far entries of a section like "Args:" are indented; -1 until the first one."""
+        """The indentation of entries in a section like "Args:"; -1 until the first entry."""
 
     def all(self) -> list[list[Line]]:
         for line in self._lines:
-            self._take(line if self._document else Line(line.number, _told(line.text)))
+            self._take(line if self._document else Line(line.number, _prose(line.text)))
         self._close()
         return self._done
 
@@ -83,7 +83,7 @@ class _Paragraphs:
             self._take_text(line)
 
     def _is_code(self, text: str) -> bool:
-        """Tell whether an indented line is an example, and no part of a list or a section."""
+        """Tell whether an indented line is code, and no part of a list or a section."""
         if not text.startswith(("    ", "\t")) or self._in_list or self._entries is not None:
             return False
         if self._code or self._document:
@@ -122,8 +122,8 @@ class _Paragraphs:
         self._open = []
 
 
-def _told(text: str) -> str:
-    """Return a line of a comment without what only tools read."""
+def _prose(text: str) -> str:
+    """Return a line of a comment without directives for tools."""
     return _DIRECTIVE.sub("", text)
 
 
@@ -133,7 +133,7 @@ _TYPE = rf"(?<=@)\w+\s+{_BRACES}"
 _URL = r"https?://[^\s)>\]]*[^\s)>\].,;:!?]"
 _TAG = r"</?[a-z][^<>]*>"
 _ONE_WORD = re.compile("|".join((_CODE, _TYPE, _URL, _TAG)), re.DOTALL)
-# A sentence ends behind its quotes and brackets, and where JSDoc begins a tag.
+# A sentence ends behind its closing quotes and brackets, or before a tag of JSDoc.
 _END = re.compile(
     r"""[.!?]+["'\u201d\u2019\u00bb)\]*_]*(?=\s|$)"""
     r"|(?=(?<!\S)@(?:type|param|returns?|typedef|property|template|throws|implements)\b)"
@@ -156,7 +156,7 @@ def _split(paragraph: list[Line]) -> Iterator[Sentence]:
 
 
 def _ends(masked: str) -> Iterator[int]:
-    """Yield where sentences end."""
+    """Yield the ends of sentences."""
     for found in _END.finditer(masked):
         before, after = masked[: found.end()], masked[found.end() :].lstrip()
         if _SHORT.search(before[-12:]):

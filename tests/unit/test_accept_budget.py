@@ -65,12 +65,12 @@ def test_who_waits_is_served_in_order_and_before_who_comes(loop: Loop, turn: Acc
     loop.now += 2 * SHARE_SECONDS
     for number in range(5):
         assert not turn.has_time()
-        turn.put_off(partial(serve, number))
+        turn.defer(partial(serve, number))
     loop.go_on()
     assert served == [0, 1]
     assert len(turn) == 3
     assert not turn.has_time()
-    turn.put_off(partial(serve, 5))
+    turn.defer(partial(serve, 5))
     loop.go_on()
     loop.go_on()
     assert served == [0, 1, 2, 3, 4, 5]
@@ -87,8 +87,8 @@ def test_one_that_fails_keeps_nobody_waiting(loop: Loop, turn: AcceptBudget) -> 
         raise ValueError
 
     assert turn.has_time()
-    turn.put_off(fail)
-    turn.put_off(partial(served.append, 1))
+    turn.defer(fail)
+    turn.defer(partial(served.append, 1))
     with pytest.raises(ValueError):
         loop.go_on()
     loop.go_on()

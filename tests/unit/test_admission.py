@@ -1,4 +1,4 @@
-"""Who may pass the gate, and what is counted and told of those who may not."""
+"""Admission: which connections pass, and the counts and messages of refusals."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def refused(answer: Admitted | Refusal) -> Refusal:
     return answer
 
 
-def test_who_may_pass_is_known_by_his_address() -> None:
+def test_an_admitted_user_is_known_by_the_address() -> None:
     gate = made()
     user = gate.identity.user_id(HERE)
     assert gate.admit(HERE, UNREAD) == Admitted(HERE, user, is_limited=True)
@@ -143,7 +143,7 @@ def test_a_listed_network_passes_once_and_is_then_refused_for_a_while() -> None:
     gate = made(sockets=1)
     lists = gate.networks = NetworkLists()
     listed = {NetworkList("tor", words="Nö."): ParsedNetworks(b"192.0.2.0/24")}
-    lists.adopt(listed, NetworkTable(list(listed.values())))
+    lists.replace(listed, NetworkTable(list(listed.values())))
     first = gate.admit(HERE, [])
     assert isinstance(first, Admitted)
     gate.withdraw(first)
@@ -194,7 +194,7 @@ def test_who_was_refused_is_remembered_within_bounds() -> None:
         address = f"10.{number >> 8}.{number & 255}.1"
         gate.admit(address, [])
         gate.admit(address, [])
-    assert 0 < len(gate.lately) <= 4096
+    assert 0 < len(gate.recent_refusals) <= 4096
 
 
 def test_what_is_withdrawn_takes_no_place() -> None:

@@ -40,7 +40,7 @@ class Visitor:
     def __init__(self) -> None:
         self.given_up = 0
 
-    def give_up(self) -> None:
+    def time_out(self) -> None:
         self.given_up += 1
 
 
@@ -107,8 +107,8 @@ def test_giving_up_may_stop_waiting_for_others(clock: Clock, deadlines: Deadline
     later = Visitor()
 
     class Last(Visitor):
-        def give_up(self) -> None:
-            super().give_up()
+        def time_out(self) -> None:
+            super().time_out()
             deadlines.discard(later)
 
     deadlines.add(Last())
@@ -122,15 +122,15 @@ def test_the_slowest_gives_way(clock: Clock, deadlines: Deadlines) -> None:
     deadlines.add(slow)
     clock.turn(0.6)
     deadlines.add(quick)
-    assert not deadlines.give_way()  # both may still ask
+    assert not deadlines.evict_slowest()  # both may still ask
     clock.turn(0.6)
     deadlines.add(last)
-    assert deadlines.give_way()
+    assert deadlines.evict_slowest()
     assert (slow.given_up, quick.given_up, len(deadlines)) == (1, 0, 2)
-    assert not deadlines.give_way()
+    assert not deadlines.evict_slowest()
     clock.turn(20)
     assert (slow.given_up, quick.given_up, last.given_up) == (1, 1, 1)
 
 
 def test_where_nobody_waits_nobody_gives_way(deadlines: Deadlines) -> None:
-    assert not deadlines.give_way()
+    assert not deadlines.evict_slowest()

@@ -62,7 +62,7 @@ class AdmissionControl:
 
 
 class Transport:
-    """What would be sent."""
+    """A transport that records the bytes sent."""
 
     def __init__(self) -> None:
         self.sent = b""
@@ -116,7 +116,7 @@ def requests(draw: st.DrawFn) -> RequestHead:
 
 @given(requests())
 def test_it_answers_as_the_library_does(head: RequestHead) -> None:
-    asked = Request(head.target, Headers(head.headers), head.method, f"HTTP/{head.version}")
+    asked = Request(head.target, Headers(head.raw_headers), head.method, f"HTTP/{head.version}")
     expected = ServerProtocol().accept(asked)
     gate, transport = ask(head)
     if expected.status_code == 101:

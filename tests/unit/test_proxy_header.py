@@ -1,4 +1,4 @@
-"""What the PROXY protocol puts before the first byte."""
+"""The header of the PROXY protocol, before the first byte of a request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fortepiano.net.client_address import canonical
-from fortepiano.net.proxy_header import LONGEST, MalformedProxyHeader, ProxyHeader, read_preface
+from fortepiano.net.proxy_header import (
+    MAX_BYTES,
+    MalformedProxyHeader,
+    ProxyHeader,
+    read_proxy_header,
+)
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 LOCAL, PROXY = 0x20, 0x21
@@ -37,7 +42,9 @@ class TestLines:
         ],
     )
     def test_one_line_tells(self, line: bytes, address: str | None) -> None:
-        assert read_preface(line + b"\r\nGET / HTTP/1.1\r\n") == ProxyHeader(len(line) + 2, address)
+        assert read_proxy_header(line + b"\r\nGET / HTTP/1.1\r\n") == ProxyHeader(
+            len(line) + 2, address
+        )
 
     @pytest.mark.parametrize(
         "line",
@@ -52,29 +59,29 @@ class TestLines:
     )
     def test_anything_else_is_malformed(self, line: bytes) -> None:
         with pytest.raises(MalformedProxyHeader):
-            read_preface(line + b"\r\n")
+            read_proxy_header(line + b"\r\n")
 
     def test_a_line_has_an_end(self) -> None:
-        assert read_preface(b"PROXY UNKNOWN " + b"x" * 80) is None
+        assert read_proxy_header(b"PROXY UNKNOWN " + b"x" * 80) is None
         with pytest.raises(MalformedProxyHeader):
-            read_preface(b"PROXY UNKNOWN " + b"x" * 100)
+            read_proxy_header(b"PROXY UNKNOWN " + b"x" * 100)
 
 
 class TestBinary:
     @pytest.mark.parametrize("family", [0x11, 0x12])
     def test_ipv4(self, family: int) -> None:
         data = binary(PROXY, family, ends("192.0.2.1", "10.0.0.1"))
-        assert read_preface(data + b"GET") == ProxyHeader(28, "192.0.2.1")
+        assert read_proxy_header(data + b"GET") == ProxyHeader(28, "192.0.2.1")
 
     @pytest.mark.parametrize(
         ("told", "address"), [("2001:db8::1", "2001:db8::1"), ("::ffff:192.0.2.1", "192.0.2.1")]
     )
     def test_ipv6(self, told: str, address: str) -> None:
-        assert read_preface(binary(PROXY, 0x21, ends(told))) == ProxyHeader(52, address)
+        assert read_proxy_header(binary(PROXY, 0x21, ends(told))) == ProxyHeader(52, address)
 
     def test_what_proxies_add_is_passed_over(self) -> None:
         data = binary(PROXY, 0x11, ends("192.0.2.1") + b"\x04\x00\x03abc")
-        assert read_preface(data + b"rest") == ProxyHeader(len(data), "192.0.2.1")
+        assert read_proxy_header(data + b"rest") == ProxyHeader(len(data), "192.0.2.1")
 
     @pytest.mark.parametrize(
         "data",
@@ -86,7 +93,7 @@ class TestBinary:
         ],
     )
     def test_a_proxy_may_speak_for_itself(self, data: bytes) -> None:
-        assert read_preface(data) == ProxyHeader(len(data), None)
+        assert read_proxy_header(data) == ProxyHeader(len(data), None)
 
     @pytest.mark.parametrize(
         "data",
@@ -95,7 +102,7 @@ class TestBinary:
             binary(PROXY, 0x21, ends("192.0.2.1")),
             binary(0x22, 0x11, ends("192.0.2.1")),
             binary(0x11, 0x11, ends("192.0.2.1")),
-            binary(PROXY, 0x11, ends("192.0.2.1") + b"\0" * LONGEST),
+            binary(PROXY, 0x11, ends("192.0.2.1") + b"\0" * MAX_BYTES),
             b"\r\n\r\n\x00\r\nQUIX\n",
             b"\x16\x03\x01",
             b"\0" * 16,
@@ -103,7 +110,7 @@ class TestBinary:
     )
     def test_anything_else_is_malformed(self, data: bytes) -> None:
         with pytest.raises(MalformedProxyHeader):
-            read_preface(data)
+            read_proxy_header(data)
 
 
 @given(st.ip_addresses(), st.booleans(), st.binary(max_size=20))
@@ -115,8 +122,8 @@ def test_it_may_come_byte_by_byte(
     else:
         data = binary(PROXY, 0x11 if address.version == 4 else 0x21, ends(str(address)))
     for end in range(len(data)):
-        assert read_preface(data[:end]) is None
-    assert read_preface(data + rest) == ProxyHeader(len(data), canonical(str(address)))
+        assert read_proxy_header(data[:end]) is None
+    assert read_proxy_header(data + rest) == ProxyHeader(len(data), canonical(str(address)))
 
 
 @given(
@@ -126,7 +133,7 @@ def test_it_may_come_byte_by_byte(
 )
 def test_nothing_else_fails(data: bytes) -> None:
     try:
-        preface = read_preface(data)
+        preface = read_proxy_header(data)
     except MalformedProxyHeader:
         return
     assert preface is None or 0 < preface.size <= len(data)

@@ -34,7 +34,7 @@ def session(of: User | None = None, *, at: str = HERE, is_limited: bool = True) 
 
 
 def takes(rates: Rates, by: Session, times: int, kind: str = "a", now: int = NOW) -> int:
-    """Return how many of so many messages pass."""
+    """Send this many messages; return how many pass."""
     return sum(rates.take(by, kind, SLOW, now) for _ in range(times))
 
 
@@ -119,10 +119,10 @@ class TestMemory:
         assert len(rates) == 1
 
     def test_there_are_never_too_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "_FEW", 8)
-        monkeypatch.setattr(module, "_AT_MOST", 32)
+        monkeypatch.setattr(module, "_FEWEST", 8)
+        monkeypatch.setattr(module, "_MOST", 32)
         rates = Rates()
-        rates._crowd = 8
+        rates._prune_at = 8
         most = 0
         for number in range(500):
             takes(rates, session(user(number), at=f"2001:db8:{number:x}::1"), 1)
@@ -130,12 +130,12 @@ class TestMemory:
         assert most <= 32
 
     def test_of_too_many_the_newest_stay(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "_AT_MOST", 4)
+        monkeypatch.setattr(module, "_MOST", 4)
         rates = Rates()
-        rates._crowd = 4
+        rates._prune_at = 4
         for number in range(5):
             takes(rates, session(user(number), at=f"192.0.2.{number}"), 1)
-        assert list(rates._places) == ["192.0.2.2", "192.0.2.3", "192.0.2.4"]
+        assert list(rates._subscribers) == ["192.0.2.2", "192.0.2.3", "192.0.2.4"]
 
 
 class TestArriving:
@@ -148,7 +148,7 @@ class TestArriving:
             rates.settle(one, rules, NOW)
             assert one.buckets is None
         tab = session(ann)
-        tab.has_told_devices = True
+        tab.has_sent_devices = True
         assert [rates.take(tab, "devices", rules.rate_hello, NOW) for _ in range(3)] == [
             *(True, True),
             False,

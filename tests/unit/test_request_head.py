@@ -18,10 +18,10 @@ def head(*lines: str, request: str = "GET / HTTP/1.1") -> RequestHead:
 def test_a_head_has_its_parts() -> None:
     found = head("Host: localhost", "X: 1", "x:  2 ", request="GET /a%20b?c=d HTTP/1.1")
     assert (found.method, found.target, found.version) == ("GET", "/a%20b?c=d", "1.1")
-    assert found.said == {"host": "localhost", "x": "1, 2"}
-    assert found.headers == [("Host", "localhost"), ("X", "1"), ("x", "2")]
+    assert found.headers == {"host": "localhost", "x": "1, 2"}
+    assert found.raw_headers == [("Host", "localhost"), ("X", "1"), ("x", "2")]
     assert not found.has_body
-    assert not found.wants_socket
+    assert not found.wants_websocket
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_head_has_its_parts() -> None:
     ],
 )
 def test_who_wants_a_socket(lines: tuple[str, ...], *, wants: bool) -> None:
-    assert head(*lines).wants_socket is wants
+    assert head(*lines).wants_websocket is wants
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
-// Multiplayer Piano on `ws`, in its best form: a broadcast is framed once, and the finished frame
-// is written to each socket. No quotas, no crowns, no chat, no checks. PORT is the argument.
+// Multiplayer Piano on `ws`, in its fastest form: `node server.js PORT`. A broadcast is framed once,
+// and the finished frame is written to each socket. No quotas, no crowns, no chat, no checks.
 "use strict";
 
 const { WebSocketServer, Sender } = require("ws");
@@ -14,12 +14,13 @@ let people = 0;
 function broadcast(receivers, message, except) {
   const frame = Buffer.concat(Sender.frame(Buffer.from(JSON.stringify([message])), { ...FRAME }));
   for (const person of receivers) {
-    // Past `ws`, whose send() would frame it anew for each; nothing else writes to the socket then.
+    // Bypass `ws`, whose send() would frame the message again for each socket. This is safe, since
+    // nothing else writes to the socket at that time.
     if (person !== except) person.wire._socket.write(frame);
   }
 }
 
-function tell(person, ...messages) {
+function send(person, ...messages) {
   person.wire.send(JSON.stringify(messages));
 }
 
@@ -27,7 +28,7 @@ function info(room) {
   return { _id: room.name, id: room.name, count: room.people.size, settings: SETTINGS };
 }
 
-function sayOf(room) {
+function broadcastRoom(room) {
   if (listing.size) broadcast(listing, { m: "ls", c: false, u: [info(room)] });
 }
 
@@ -38,7 +39,7 @@ function leave(person) {
   room.people.delete(person);
   if (room.people.size) broadcast(room.people, { m: "bye", p: person.entry.id });
   else rooms.delete(room.name);
-  sayOf(room);
+  broadcastRoom(room);
 }
 
 const handlers = {
@@ -50,10 +51,10 @@ const handlers = {
     if (person.room) broadcast(person.room.people, { m: "m", id: person.entry.id, x, y }, person);
   },
   t(person, { e }) {
-    tell(person, { m: "t", t: Date.now(), e });
+    send(person, { m: "t", t: Date.now(), e });
   },
   hi(person) {
-    tell(person, { m: "hi", t: Date.now(), u: person.entry, motd: "" });
+    send(person, { m: "hi", t: Date.now(), u: person.entry, motd: "" });
   },
   ch(person, { _id: name }) {
     leave(person);
@@ -61,18 +62,18 @@ const handlers = {
     const room = (person.room = rooms.get(name));
     room.people.add(person);
     const ppl = Array.from(room.people, (other) => other.entry);
-    tell(
+    send(
       person,
       { m: "ch", p: person.entry.id, ch: info(room), ppl },
       { m: "c", c: [] },
       { m: "nq", allowance: 8000, max: 24000, maxHistLen: 3 },
     );
     broadcast(room.people, { m: "p", ...person.entry }, person);
-    sayOf(room);
+    broadcastRoom(room);
   },
   "+ls"(person) {
     listing.add(person);
-    tell(person, { m: "ls", c: true, u: Array.from(rooms.values(), info) });
+    send(person, { m: "ls", c: true, u: Array.from(rooms.values(), info) });
   },
   "-ls"(person) {
     listing.delete(person);

@@ -1,4 +1,4 @@
-"""Multiplayer Piano on picows and uvloop. PORT is the argument."""
+"""Multiplayer Piano on picows and uvloop: `server.py PORT`."""
 
 import sys
 from collections.abc import Iterable
@@ -16,11 +16,11 @@ from picows import (
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from piano import Person, Piano
+from piano import Client, Piano
 
 
 def broadcast(wires: Iterable[WSTransport], text: bytes) -> None:
-    """Send to each; picows writes straight to the socket."""
+    """Send a text to each connection; picows writes directly to the socket."""
     for wire in wires:
         wire.send(WSMsgType.TEXT, text)
 
@@ -31,23 +31,23 @@ piano = Piano(broadcast)
 class Talk(WSListener):  # type: ignore[misc]  # compiled, without types
     """One connection."""
 
-    person: Person
+    client: Client
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        self.person = piano.open(transport)
+        self.client = piano.open(transport)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.TEXT:
-            piano.hear(self.person, frame.get_payload_as_bytes())
+            piano.receive(self.client, frame.get_payload_as_bytes())
         elif frame.msg_type == WSMsgType.CLOSE:
             transport.disconnect()
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        piano.close(self.person)
+        piano.close(self.client)
 
 
 def listen(request: WSUpgradeRequest) -> Talk:
-    """Take any path."""
+    """Accept any path."""
     return Talk()
 
 

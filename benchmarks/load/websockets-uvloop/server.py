@@ -1,4 +1,4 @@
-"""Multiplayer Piano on `websockets` with `broadcast()`, and uvloop. PORT is the argument."""
+"""Multiplayer Piano on `websockets` with `broadcast()`, and uvloop: `server.py PORT`."""
 
 import sys
 from pathlib import Path
@@ -16,14 +16,14 @@ piano = Piano(lambda wires, text: broadcast(wires, text, text=True))
 
 async def talk(connection: ServerConnection) -> None:
     """Serve one connection."""
-    person = piano.open(connection)
+    client = piano.open(connection)
     try:
         while True:
-            piano.hear(person, await connection.recv(decode=False))
+            piano.receive(client, await connection.recv(decode=False))
     except ConnectionClosed:
         pass
     finally:
-        piano.close(person)
+        piano.close(client)
 
 
 async def main() -> None:

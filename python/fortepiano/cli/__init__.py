@@ -1,7 +1,7 @@
-"""The command line: `fortepiano serve`, `token …`, `bans …`, `audit` and `version`.
+"""The command line: `fortepiano serve`, `token …`, `bans …`, `audit`, `version` and others.
 
-A mistake of the user ends with one clear line per problem on stderr and `ExitStatus.MISTAKE`, never
-with a traceback; a traceback is a bug.
+After a mistake of the user, a command prints one clear line per problem to stderr and exits with
+`ExitStatus.MISTAKE`. A traceback is always a bug.
 """
 
 import sys
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Args:
-        arguments: What stands behind the program's name; None for the arguments of the process.
+        arguments: The arguments without the program's name; None for those of the process.
 
     Returns:
         The exit status.
@@ -59,15 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = _app(args=arguments, prog_name="fortepiano", standalone_mode=False)
     except typer.TyperException as error:
-        _complain(" ".join(error.format_message().split()))  # choices come one a line
+        _print_problems(" ".join(error.format_message().split()))  # join the lines of choices
         return ExitStatus.MISTAKE
     except FortepianoError as error:
-        _complain(str(error))
+        _print_problems(str(error))
         return ExitStatus.MISTAKE
     return status or ExitStatus.STOPPED
 
 
-def _complain(message: str) -> None:
+def _print_problems(message: str) -> None:
     for line in message.splitlines():
         print(f"fortepiano: {line}", file=sys.stderr)
 

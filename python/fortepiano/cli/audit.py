@@ -1,4 +1,4 @@
-"""`fortepiano audit`: the log of moderation."""
+"""`fortepiano audit`: the audit log."""
 
 import json
 from dataclasses import asdict
@@ -33,9 +33,9 @@ def audit(
         if user is None:
             acts = store.audit(AuditQuery(limit, action=action, room=room))
         else:
-            by_him = store.audit(AuditQuery(limit, actor=user, action=action, room=room))
-            to_him = store.audit(AuditQuery(limit, subject=user, action=action, room=room))
-            both = {act.id: act for act in (*by_him, *to_him)}
+            by_user = store.audit(AuditQuery(limit, actor=user, action=action, room=room))
+            to_user = store.audit(AuditQuery(limit, subject=user, action=action, room=room))
+            both = {act.id: act for act in (*by_user, *to_user)}
             acts = [both[key] for key in sorted(both, reverse=True)][:limit]
     for act in reversed(acts):
         if as_json:
@@ -45,13 +45,13 @@ def audit(
 
 
 def _line(act: AuditRecord) -> str:
-    said = f"{utc(act.at)}  {act.actor:<24}  {act.action}"
+    line = f"{utc(act.at)}  {act.actor:<24}  {act.action}"
     if act.subject:
-        said += f" {act.subject}"
+        line += f" {act.subject}"
     if act.room:
-        said += f" in {json.dumps(act.room, ensure_ascii=False)}"
-    told = {key: value for key, value in act.details.items() if value is not None and value != ""}
-    if isinstance(until := told.get("until"), int):
-        told["until"] = utc(until)
-    said += "".join(f" {key}={json.dumps(told[key], ensure_ascii=False)}" for key in told)
-    return said + (f": {json.dumps(act.reason, ensure_ascii=False)}" if act.reason else "")
+        line += f" in {json.dumps(act.room, ensure_ascii=False)}"
+    known = {key: value for key, value in act.details.items() if value is not None and value != ""}
+    if isinstance(until := known.get("until"), int):
+        known["until"] = utc(until)
+    line += "".join(f" {key}={json.dumps(known[key], ensure_ascii=False)}" for key in known)
+    return line + (f": {json.dumps(act.reason, ensure_ascii=False)}" if act.reason else "")

@@ -21,9 +21,9 @@ def backup(
     data_dir: DataDir = None,
     config: ConfigFile = None,
 ) -> None:
-    """Write everything that is kept into a file, also while a server runs.
+    """Write all stored data to a file; a server may run meanwhile.
 
-    The file has the salts of user ids and digests of tokens in it: only its owner may read it.
+    The file contains the salts of user ids and digests of tokens: only its owner may read it.
     """
     from fortepiano.store.dump import lines_of
 
@@ -37,15 +37,15 @@ def backup(
 def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `backup` wrote.")],
     force: Annotated[
-        bool, typer.Option("--force", help="Remove what is kept now, but for the audit log.")
+        bool, typer.Option("--force", help="Remove the data stored now, except the audit log.")
     ] = False,
     data_dir: DataDir = None,
     config: ConfigFile = None,
 ) -> None:
-    """Bring back what a backup has, into any store.
+    """Restore the data of a backup into any store.
 
-    Servers on SQLite must be stopped for it. Servers on Redis may run: they follow at once, but
-    keep their salts of user ids until they are started again.
+    Servers on SQLite must be stopped first. Servers on Redis may run: they use the restored data at
+    once, but the salts of user ids only after their next start.
     """
     from fortepiano import config as configuration
     from fortepiano.store import dump
@@ -65,7 +65,7 @@ def restore(
 
 
 def _write(file: Path, lines: Iterable[bytes]) -> int:
-    """Write a file as a whole or not at all; returns how many records are in it."""
+    """Write a backup atomically, and return the number of records in it."""
     count = 0
     try:
         with draft(file) as out:
@@ -74,4 +74,4 @@ def _write(file: Path, lines: Iterable[bytes]) -> int:
                 out.write(line)
     except OSError as error:
         raise StoreError(file, f"cannot be written: {error.strerror or error}") from None
-    return count - 2  # the header and the end
+    return count - 2  # without the header and the last line

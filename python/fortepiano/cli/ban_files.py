@@ -1,4 +1,4 @@
-"""Files of bans: JSON lines, and CSV with the same fields in its first line."""
+"""Files of bans: JSON lines, and CSV with the same fields as columns."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from fortepiano.cli.durations import PERMANENT, duration
 from fortepiano.errors import InputError
-from fortepiano.model.ban_list import SITE, is_network, subject
+from fortepiano.model.ban_list import SITE, is_network, parse_subject
 from fortepiano.model.texts import settled
 from fortepiano.store.records import BanRecord
 
@@ -21,11 +21,11 @@ FileFormat: TypeAlias = Literal["jsonl", "csv"]
 _FIELDS = [field.name for field in fields(BanRecord)]
 _KNOWN = {*_FIELDS, "for"}
 LONGEST_REASON = 512
-"""How much may be said about why; characters."""
+"""The longest reason of a ban; characters."""
 
 _LONGEST_ROOM = 512
 _LAST_MS = 253_402_300_799_999
-"""The last millisecond of the year 9999: what is beyond it is a mistake, such as nanoseconds."""
+"""The last millisecond of the year 9999: later times are mistakes, such as nanoseconds."""
 
 _PROBLEMS_SHOWN = 20
 
@@ -35,7 +35,7 @@ Row: TypeAlias = Mapping[str, Any]
 def written(bans: Iterable[BanRecord], file_format: FileFormat) -> str:
     """Return bans as the text of a file.
 
-    Times are milliseconds since 1970; a ban for ever ends at null, or at nothing in CSV.
+    Times are milliseconds since 1970. The end of a permanent ban is null, or empty in CSV.
     """
     if file_format == "jsonl":
         return "".join(f"{json.dumps(asdict(ban), ensure_ascii=False)}\n" for ban in bans)
@@ -47,17 +47,17 @@ def written(bans: Iterable[BanRecord], file_format: FileFormat) -> str:
 
 
 def read(name: str, text: str, file_format: FileFormat, at: int, by: str) -> list[BanRecord]:
-    """Read the bans in a file; only `subject` must be there.
+    """Return the bans in a file; of their fields, only `subject` is required.
 
     Args:
-        name: What the file is called in complaints.
-        text: What is in it.
-        file_format: How it is written.
-        at: The present; milliseconds since 1970. Bans without a time of their own begin now.
-        by: Who is said to have made those of which the file says nothing.
+        name: The name of the file in error messages.
+        text: The content of the file.
+        file_format: The format of the file.
+        at: The current time; milliseconds since 1970. Bans without `at` begin now.
+        by: The author of bans without `by`.
 
     Raises:
-        InputError: There is something wrong in it; one line for each problem.
+        InputError: The file has mistakes; has one line for each problem.
     """
     bans: list[BanRecord] = []
     problems: list[str] = []
@@ -74,7 +74,7 @@ def read(name: str, text: str, file_format: FileFormat, at: int, by: str) -> lis
 
 
 def _rows(name: str, text: str, file_format: FileFormat) -> Iterator[tuple[int, Row | str]]:
-    """Yield lines with their numbers; a text says what is wrong with one."""
+    """Yield the number of each line and its row; a text in place of a row is an error message."""
     if file_format == "csv":
         rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
         if "subject" not in (rows.fieldnames or ()):
@@ -104,13 +104,13 @@ def _ban(row: Row | str, at: int, by: str) -> BanRecord:
     if unknown:
         raise ValueError(f"unknown field {unknown[0]!r}; known are {', '.join(sorted(_KNOWN))}")
     room = settled(_text(row, "room", _LONGEST_ROOM))
-    who = subject(_text(row, "subject", _LONGEST_ROOM))
-    if room != SITE and is_network(who):
-        raise ValueError(f"{who} is a network, which can be banned from the whole site only")
+    banned = parse_subject(_text(row, "subject", _LONGEST_ROOM))
+    if room != SITE and is_network(banned):
+        raise ValueError(f"{banned} is a network, which can be banned from the whole site only")
     since = _moment(row.get("at"), "at")
     return BanRecord(
         room,
-        who,
+        banned,
         _end(row, at),
         _text(row, "by", _LONGEST_ROOM) or by,
         _text(row, "reason", LONGEST_REASON),
@@ -119,12 +119,12 @@ def _ban(row: Row | str, at: int, by: str) -> BanRecord:
 
 
 def _end(row: Row, at: int) -> int | None:
-    lasts = _text(row, "for", LONGEST_REASON)
-    if not lasts:
+    length = _text(row, "for", LONGEST_REASON)
+    if not length:
         return _moment(row.get("until"), "until")
     if row.get("until") not in (None, ""):
         raise ValueError("has both `for` and `until`")
-    milliseconds = duration(lasts)
+    milliseconds = duration(length)
     return None if milliseconds is None else at + milliseconds
 
 
@@ -140,7 +140,7 @@ def _text(row: Row, key: str, longest: int) -> str:
 
 
 def _moment(value: object, key: str) -> int | None:
-    """Read a time: milliseconds since 1970, a date and a time of day, or nothing."""
+    """Read a time: milliseconds since 1970, a date with a time of day, or nothing for None."""
     if value in (None, "", PERMANENT):
         return None
     if isinstance(value, str) and not value.isdecimal():

@@ -1,4 +1,4 @@
-"""`fortepiano bans …`: who may not come in."""
+"""`fortepiano bans …`: bans and network lists."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ from fortepiano.cli.durations import PERMANENT, duration
 from fortepiano.cli.network_lists import import_list, list_lists, remove_list
 from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store, utc
 from fortepiano.errors import InputError
-from fortepiano.model.ban_list import SITE, is_network, subject
+from fortepiano.model.ban_list import SITE, is_network, parse_subject
 from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.model.texts import settled
 from fortepiano.store.records import AuditRecord, BanRecord
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 ACTOR = "cli"
-"""Who bans here, as the server and the log of moderation have it."""
+"""The author of bans made by commands, as bans and the audit log name it."""
 
 _STDIO = "-"
 
@@ -34,7 +34,7 @@ Subject = Annotated[
 ]
 ImportFormat = Literal["jsonl", "csv", "networks"]
 _LISTS = (".txt", ".list", ".netset", ".ipset", ".zone", ".gz")
-"""How the names of files end that hold networks and nothing else."""
+"""Name endings of files that hold nothing but networks."""
 
 Room = Annotated[
     str, typer.Option(help="The room.", show_default="the whole site", callback=settled)
@@ -57,7 +57,7 @@ def _bans_root(context: typer.Context) -> None:
 
 def _checked(who: str, room: str) -> str:
     try:
-        who = subject(who)
+        who = parse_subject(who)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="WHO") from None
     if room != SITE and is_network(who):
@@ -93,7 +93,9 @@ def add_ban(
     length: Annotated[
         str, typer.Option("--for", help="For how long, such as 30m, 7d or permanent.")
     ] = PERMANENT,
-    reason: Annotated[str, typer.Option(help="What he is told.", show_default=False)] = "",
+    reason: Annotated[
+        str, typer.Option(help="The reason, which the user is shown.", show_default=False)
+    ] = "",
     network: Annotated[
         int | None,
         typer.Option(
@@ -104,10 +106,11 @@ def add_ban(
     data_dir: DataDir = None,
     config: ConfigFile = None,
 ) -> None:
-    """Ban somebody, in place of an earlier ban; a running server shows him out within a second.
+    """Ban a user, an address or a network; the ban replaces an earlier one.
 
-    An IPv6 address stands for its /64, which is one subscriber. The network around a user is known
-    while they are connected; it is not shown. It has ended well when the ban is on the disk.
+    A running server applies it within a second. An IPv6 address stands for its /64, which is one
+    subscriber. The network around a user is known only while they are connected; it is not shown.
+    When the command ends without an error, the ban is on the disk.
     """
     who = _checked(who, room)
     around = [] if network is None else _around(who, room, network, data_dir, config)
@@ -122,8 +125,8 @@ def add_ban(
     at = now()
     until = None if milliseconds is None else at + milliseconds
     with opened_store(config, data_dir) as store:
-        for one in (who, *around):
-            store.save_ban(BanRecord(room, one, until, ACTOR, reason, at))
+        for banned in (who, *around):
+            store.save_ban(BanRecord(room, banned, until, ACTOR, reason, at))
         action = "siteban" if room == SITE else "kickban"
         store.add_audit(_act(at, action, room, who, reason, until=until))
     whom = f"{who} and the network around (/{network}) are" if around else f"{who} is"
@@ -133,7 +136,7 @@ def add_ban(
 def _around(
     who: str, room: str, bits: int, data_dir: Path | None, config: Path | None
 ) -> list[str]:
-    """Return the networks around somebody; of a user, the running server knows their ids."""
+    """Return the network around an address; around a user, as ids that the running server gives."""
     from fortepiano import config as configuration
     from fortepiano.server.command_socket import ask
 
@@ -147,7 +150,7 @@ def _around(
         found: list[str] = ask(settings.data_dir, f"networks {who} {bits}")["networks"]
         return found
     address = who.partition("/")[0]
-    return [subject(f"{address}/{OFFERED_BITS[bits][6 if ':' in who else 4]}")]
+    return [parse_subject(f"{address}/{OFFERED_BITS[bits][6 if ':' in who else 4]}")]
 
 
 @app.command("remove")
@@ -176,21 +179,25 @@ def import_bans(
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option("--list", help="Put its networks into the list of this name, in its place."),
+        typer.Option("--list", help="Import networks as the list of this name, replacing it."),
     ] = None,
     effect: Annotated[
-        Literal["enter", "chat"], typer.Option(help="What people of the list may not do.")
+        Literal["enter", "chat"], typer.Option(help="What people in the list may not do.")
     ] = "enter",
-    words: Annotated[str, typer.Option(help="What they are told.", show_default=False)] = "",
+    words: Annotated[
+        str, typer.Option(help="The text that those people are shown.", show_default=False)
+    ] = "",
     data_dir: DataDir = None,
     config: ConfigFile = None,
 ) -> None:
-    """Add the bans of a file: all of them, or none where one is wrong.
+    """Import the bans of a file: all of them, or none if one is wrong.
 
-    JSON lines or CSV with the fields subject, room, until or for, reason, by and at, of which only
-    the first must be there. Or a list of networks as others publish them, plain or packed by gzip:
-    one a line, as an address, a network or a range, or in the first column of CSV. Lines that are
-    wrong are told and left out; a running server goes by the list within two seconds.
+    The file is JSON lines or CSV with the fields subject, room, until or for, reason, by and at.
+    Only subject is required.
+
+    Or the file is a published list of networks, plain or packed by gzip. Each line has an address,
+    a network or a range, in CSV in the first column. Wrong lines are reported and left out; a
+    running server applies the list within two seconds.
     """
     is_by_name = file_format is None and file.lower().endswith(_LISTS)
     if file_format == "networks" or name is not None or is_by_name:
@@ -258,5 +265,5 @@ def _print_row(who: str, until: str, by: str, room: str, reason: str) -> None:
 
 
 def _plain(text: str) -> str:
-    """Return a text without what would write elsewhere on a terminal."""
+    """Return a text with characters replaced that would control the terminal."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text)

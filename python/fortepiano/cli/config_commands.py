@@ -18,14 +18,14 @@ def gen_config(
         typer.Argument(help="File to write, which must not exist.", show_default="to stdout"),
     ] = None,
 ) -> None:
-    """Write a settings file in which every setting stands, with its unit and default."""
+    """Write a settings file with all settings, their units and defaults."""
     from fortepiano.config.example import example
 
     if file is None:
         typer.echo(example(), nl=False)
         return
     try:
-        # Whoever puts secrets in need not think of their mode first.
+        # Mode 600, so that secrets which are added later are safe.
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "w", encoding="utf-8") as stream:
             stream.write(example())
@@ -34,9 +34,9 @@ def gen_config(
 
 
 def check_config(config: ConfigFile = None) -> None:
-    """Tell what is wrong with the settings, or else what is set, and where.
+    """Show the problems of the settings, or else which settings are set, and where.
 
-    Looks at the environment, .env and the settings file, as a server started here would.
+    The command reads the environment, .env and the settings file, as a server started here would.
     """
     from fortepiano.config import Settings, sources
     from fortepiano.config.running import shown, values

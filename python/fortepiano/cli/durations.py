@@ -1,11 +1,11 @@
-"""How long something lasts, as people write it."""
+"""Durations as people write them, such as `1h30m`."""
 
 import re
 
 __all__ = ["PERMANENT", "duration"]
 
 PERMANENT = "permanent"
-"""What stands where there is no end."""
+"""The text for a duration without end."""
 
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _LONGEST_DAYS = 36_500
@@ -16,10 +16,10 @@ def duration(text: str) -> int | None:
     """Read a duration such as `30m`, `1h30m`, `7d` or `permanent`.
 
     Returns:
-        Milliseconds; None for ever.
+        Milliseconds; None for `permanent`.
 
     Raises:
-        ValueError: It is none; the message is for people.
+        ValueError: The text is no duration; the message is for people.
     """
     plain = text.strip().lower()
     if plain == PERMANENT:

@@ -1,4 +1,4 @@
-"""The metrics of a running server, from its internal port: no token is needed to read them."""
+"""A client for the metrics of a running server, on its internal port; needs no token."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Metrics", "Url", "internal_url", "read"]
 
-_PATIENCE_SECONDS = 5.0
+_TIMEOUT_SECONDS = 5.0
 
 Url: TypeAlias = Annotated[
     str | None,
@@ -31,15 +31,14 @@ Url: TypeAlias = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """What a server said at a moment.
+    """The metrics of a server at one moment.
 
     Attributes:
-        at: When; seconds of a clock that never jumps.
-        why_not_ready: Why no traffic should come now; empty where all is well.
+        at: The time; monotonic seconds.
+        why_not_ready: Why no traffic should come now; empty if all is well.
         version: The server's version.
-        values: All metrics without labels, by name without `fortepiano_`; those with a label are
-            added up.
-        by_label: Those with a label, by name and label.
+        values: All metrics, by name without `fortepiano_`; summed over their labels.
+        by_label: Metrics with a label, by name and label.
     """
 
     at: float
@@ -49,16 +48,16 @@ class Metrics:
     by_label: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, dict[str, float]])
 
     def rate(self, before: Metrics, name: str) -> float:
-        """Return how fast a counter has grown since an earlier moment; per second."""
+        """Return how fast a counter has grown since an earlier reading; per second."""
         seconds = max(self.at - before.at, 1e-9)
         return max(self.values.get(name, 0.0) - before.values.get(name, 0.0), 0.0) / seconds
 
 
 def internal_url(url: str | None, config: Path | None) -> str:
-    """Return where the metrics are.
+    """Return the URL of the internal port.
 
     Args:
-        url: What was asked for; None for what the settings say.
+        url: The URL given by the user; None for that of the settings.
         config: The settings file.
 
     Raises:
@@ -74,13 +73,13 @@ def internal_url(url: str | None, config: Path | None) -> str:
 
 
 def read(url: str) -> Metrics:
-    """Ask a server for its metrics.
+    """Read the metrics of a server.
 
     Args:
-        url: Its internal port.
+        url: The URL of its internal port.
 
     Raises:
-        UnreachableError: It does not answer, or something else does.
+        UnreachableError: The server does not answer, or another program does.
     """
     from prometheus_client.parser import text_string_to_metric_families
 
@@ -113,7 +112,7 @@ def _get(url: str, path: str) -> str:
         if request.type not in ("http", "https"):
             raise UnreachableError(url, "an http:// address is needed")
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=_PATIENCE_SECONDS) as answer:
+        with opener.open(request, timeout=_TIMEOUT_SECONDS) as answer:
             return str(answer.read().decode())
     except urllib.error.HTTPError as error:
         with error:

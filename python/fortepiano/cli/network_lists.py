@@ -1,4 +1,4 @@
-"""Lists of networks: imported, shown and removed by `fortepiano bans …`."""
+"""The commands of `fortepiano bans` that import, show and remove network lists."""
 
 import re
 import sys
@@ -34,17 +34,17 @@ def import_list(
     data_dir: Path | None,
     config: Path | None,
 ) -> None:
-    """Put the networks of a file into a list, in place of what was in it.
+    """Import the networks of a file as a list, replacing a list of the same name.
 
     Args:
         file: The file; `-` for stdin.
-        name: What the list is called; None for the name of the file.
-        effect: What people of the list may not do.
-        words: What they are told.
-        data_dir: As of the command line.
-        config: As of the command line.
+        name: The name of the list; None for the name of the file.
+        effect: What people in the list may not do: enter or chat.
+        words: The text that those people are shown.
+        data_dir: The option `--data-dir`.
+        config: The option `--config`.
     """
-    # The compiled part is not needed to ban one person.
+    # Imported here: other commands, such as `bans add`, work without the compiled part.
     from fortepiano import config as configuration
     from fortepiano.native import ParsedNetworks
     from fortepiano.net.network_lists import content_of, store_list, unpacked
@@ -55,7 +55,7 @@ def import_list(
         raise typer.BadParameter(
             "a list has a name of letters, digits, dots, _ and -", param_hint="--list"
         )
-    if any(one.name == name for one in settings.networks.lists):
+    if any(known.name == name for known in settings.networks.lists):
         raise typer.BadParameter(
             f"{name!r} is a list of the settings: write to its file", param_hint="--list"
         )
@@ -66,52 +66,55 @@ def import_list(
     is_stdin = file == _STDIO
     data = unpacked(sys.stdin.buffer.read(), "stdin") if is_stdin else content_of(Path(file))
     source = "stdin" if is_stdin else file
-    begun = time.perf_counter()
-    listing = ParsedNetworks(data)
-    for line, why in listing.problems:
+    start = time.perf_counter()
+    networks = ParsedNetworks(data)
+    for line, why in networks.problems:
         typer.echo(f"{source}, line {line}: {why}; left out", err=True)
-    if not len(listing):
+    if not len(networks):
         raise InputError([f"{source}: there is no network in it"])
     at = now()
     with opened_store(config, data_dir) as store:
-        store_list(settings.data_dir, NetworkList(name, effect, words), source, listing)
-        details: dict[str, str | int | bool | None] = {"count": len(listing), "effect": effect}
+        store_list(settings.data_dir, NetworkList(name, effect, words), source, networks)
+        details: dict[str, str | int | bool | None] = {"count": len(networks), "effect": effect}
         act = "import networks"
         store.add_audit(
             AuditRecord(AuditRecord.next_id(at), at, _ACTOR, act, "", name, source, details)
         )
-    took = time.perf_counter() - begun
-    left_out = f", {listing.wrong} lines left out" if listing.wrong else ""
-    does = "may not enter" if effect == "enter" else "may not chat"
-    typer.echo(f"{len(listing)} networks in the list {name}, which {does}{left_out} ({took:.1f} s)")
+    took = time.perf_counter() - start
+    left_out = f", {networks.wrong} lines left out" if networks.wrong else ""
+    may_not = "may not enter" if effect == "enter" else "may not chat"
+    typer.echo(
+        f"{len(networks)} networks in the list {name}, which {may_not}{left_out} ({took:.1f} s)"
+    )
 
 
 def list_lists(data_dir: DataDir = None, config: ConfigFile = None) -> None:
-    """List the lists of networks: those of the settings, and those that were imported."""
+    """Show the network lists: those of the settings, and those that were imported."""
     from fortepiano import config as configuration
     from fortepiano.native import ParsedNetworks
     from fortepiano.net.network_lists import content_of, imported_lists
 
     settings = configuration.load(config, {"data_dir": data_dir})
     lists = {
-        one.path: NetworkList(one.name, one.effect, one.words) for one in settings.networks.lists
+        entry.path: NetworkList(entry.name, entry.effect, entry.words)
+        for entry in settings.networks.lists
     }
-    named = {one.name for one in lists.values()}
+    named = {known.name for known in lists.values()}
     for path, meaning in imported_lists(settings.data_dir).items():
         if meaning.name not in named:
             lists[path] = meaning
     typer.echo(f"{'NAME':<20}  {'MAY NOT':<7}  {'NETWORKS':>8}  {'CHANGED':<16}  FILE")
-    for path, one in lists.items():
+    for path, known in lists.items():
         try:
             count = str(len(ParsedNetworks(content_of(path))))
             changed = utc(int(path.stat().st_mtime * 1000))
         except (InputError, OSError):
             count, changed = "-", "is missing"
-        typer.echo(f"{one.name:<20}  {one.effect:<7}  {count:>8}  {changed:<16}  {path}")
+        typer.echo(f"{known.name:<20}  {known.effect:<7}  {count:>8}  {changed:<16}  {path}")
 
 
 def remove_list(name: Name, data_dir: DataDir = None, config: ConfigFile = None) -> None:
-    """Remove a list of networks that was imported."""
+    """Remove an imported network list."""
     from fortepiano import config as configuration
     from fortepiano.net import network_lists
 

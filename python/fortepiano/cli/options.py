@@ -1,4 +1,4 @@
-"""What several commands have in common: their options, the store, and times for people."""
+"""Common parts of several commands: options, the store, and times for people."""
 
 import contextlib
 import time
@@ -32,10 +32,12 @@ ConfigFile: TypeAlias = Annotated[
 
 @contextlib.contextmanager
 def opened_store(config: Path | None, data_dir: Path | None) -> Generator["Store"]:
-    """Open the store of the settings, beside a running server too; leaving it waits for the disk.
+    """Open the store of the settings; a server may run meanwhile.
+
+    The end of the `with` block waits until all changes are on the disk.
 
     Raises:
-        ConfigError: The settings are wrong, or nothing is kept with them.
+        ConfigError: The settings are wrong, or name a store in memory only.
         StoreError: The data cannot be read or written.
     """
     from fortepiano import config as configuration
@@ -46,18 +48,18 @@ def opened_store(config: Path | None, data_dir: Path | None) -> Generator["Store
     if settings.store.url == "memory:":
         problem = "memory: keeps nothing that a server would find; choose another store for tokens"
         raise ConfigError([f"store.url: {problem}"])
-    logs.configure("critical")  # stdout is for what was asked for; a failure is an exception
+    logs.configure("critical")  # stdout is for the command's output; failures are exceptions
     with contextlib.closing(open_store(settings)) as store:
-        if not store.healthy:  # a server can do without for a while, a command cannot
+        if not store.healthy:  # a server can run without its store for a while, a command cannot
             raise StoreError("store.url", f"the store does not answer: {store.last_error}")
         yield store
 
 
 def now() -> int:
-    """Return the present; milliseconds since 1970."""
+    """Return the current time; milliseconds since 1970."""
     return time.time_ns() // 1_000_000
 
 
 def utc(moment: int) -> str:
-    """Return milliseconds since 1970 as a date and a time of day in UTC."""
+    """Return a time in milliseconds since 1970 as text, in UTC."""
     return time.strftime("%Y-%m-%d %H:%M", time.gmtime(moment / 1000))

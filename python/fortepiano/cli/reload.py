@@ -1,4 +1,4 @@
-"""`fortepiano reload`."""
+"""`fortepiano reload`: new settings and handlers in the running server."""
 
 import typer
 
@@ -8,10 +8,10 @@ __all__ = ["reload"]
 
 
 def reload(data_dir: DataDir = None, config: ConfigFile = None) -> None:
-    """Let the running server read its settings and handlers anew; nobody is disconnected.
+    """Reload the settings and handlers of the running server; nobody is disconnected.
 
-    The server is found by its data folder. Where anything is wrong, nothing changes. SIGHUP does
-    the same, and tells in the log.
+    The server is found by its data folder. If anything is wrong, nothing changes. SIGHUP does the
+    same, and writes the result to the log.
     """
     from fortepiano import config as configuration
     from fortepiano.server.command_socket import ask

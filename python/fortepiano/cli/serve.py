@@ -1,4 +1,4 @@
-"""`fortepiano serve`."""
+"""`fortepiano serve`: runs the server."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -39,7 +39,7 @@ def serve(
 
     Flags win over the environment (FORTEPIANO_…), that over .env, and that over the settings file.
     """
-    # Imported here, so that --help and --version do not wait for it.
+    # Imported here, so that --help and --version do not wait for these modules.
     from fortepiano import config as configuration
     from fortepiano.config.sources import DEFAULT_FILE, DOTENV_FILE
     from fortepiano.observe import logs
@@ -56,7 +56,8 @@ def serve(
     with _new_process(take_over) as upgrade:
         settings = read()
         logs.configure(settings.log_level)
-        # Last, so that a mistake in the settings is told even where the compiled part is missing.
+        # Imported last, so that mistakes in the settings are reported even if the compiled part is
+        # missing.
         try:
             from fortepiano.server.process import run
         except ImportError as error:
@@ -66,7 +67,11 @@ def serve(
 
 @contextmanager
 def _new_process(descriptor: int | None) -> "Generator[NewProcess | None]":
-    """Tell the server that this one goes on for, if there is one, where it cannot."""
+    """Yield the new side of an upgrade, or None; any exception is reported to the old process.
+
+    Args:
+        descriptor: The channel to the old process; None if this is no upgrade.
+    """
     if descriptor is None:
         yield None
         return

@@ -1,4 +1,4 @@
-"""`fortepiano status`: how a running server stands."""
+"""`fortepiano status`: the status of a running server."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def status(
     ] = False,
     config: ConfigFile = None,
 ) -> None:
-    """Show how a running server stands; the exit status is 0 if it is ready and 3 if it is not."""
+    """Show the status of a running server; the exit status is 0 if it is ready, 3 if it is not."""
     metrics = read(internal_url(url, config))
     if as_json:
         typer.echo(json.dumps(_document(metrics), indent=2))

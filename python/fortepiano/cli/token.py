@@ -1,4 +1,4 @@
-"""`fortepiano token …`: tokens of the staff and of bots, and those that browsers keep."""
+"""`fortepiano token …`: tokens of the staff and of bots, and those that browsers store."""
 
 import re
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -41,22 +41,22 @@ def _checked_user(user: str | None) -> str | None:
 def create_token(
     scope: Annotated[
         Literal["read", "moderate", "admin", "bot", "user"],
-        typer.Option(help="What its holder may do or is.", show_default=False),
+        typer.Option(help="The rights of the token, or its kind of user.", show_default=False),
     ],
     label: Annotated[
         str,
         typer.Option(
-            help="Whose it is or what it is for.", callback=_checked_label, show_default=False
+            help="A note on its owner or purpose.", callback=_checked_label, show_default=False
         ),
     ] = "",
     days: Annotated[
         int | None,
-        typer.Option(help="For how long it is valid.", min=1, max=36_500, show_default="for ever"),
+        typer.Option(help="How many days it is valid.", min=1, max=36_500, show_default="for ever"),
     ] = None,
     user: Annotated[
         str | None,
         typer.Option(
-            help="The id of the user that its holder is, for a bot or a user.",
+            help="The id of the user whom it identifies, for a bot or a user.",
             callback=_checked_user,
             show_default="a new one",
         ),
@@ -66,9 +66,9 @@ def create_token(
 ) -> None:
     """Make a token and show it, this once.
 
-    With the scopes read, moderate and admin its holder acts as staff; with bot or user he is one
-    certain user, wherever he connects from. A running server accepts it within a second. Nothing
-    but the token is on stdout, for scripts.
+    With the scopes read, moderate and admin, its holder acts as staff. With bot or user, its holder
+    is always the same user, from any address. A running server accepts the token within a second.
+    Nothing but the token is on stdout, for scripts.
     """
     from fortepiano.model.identity import new_user_id
     from fortepiano.model.tokens import mint
@@ -80,7 +80,7 @@ def create_token(
     secret, record = mint(scope, label, now(), days, user or "")
     with opened_store(config, data_dir) as store:
         store.save_token(record)
-    # Only now is it on disk.
+    # Not shown earlier: the token is on the disk only now.
     typer.echo(secret)
     typer.echo(
         f"It is not shown again. To revoke it: fortepiano token revoke {record.id}", err=True
@@ -94,34 +94,35 @@ def list_tokens(data_dir: DataDir = None, config: ConfigFile = None) -> None:
     with opened_store(config, data_dir) as store:
         tokens = store.tokens()
     _print_row("ID", "SCOPE", "CREATED", "EXPIRES", "USER", "LABEL")
-    for one in tokens:
-        expires = _end_of(one, at)
-        _print_row(one.id, one.scope, utc(one.created), expires, one.user_id, one.label)
+    for token in tokens:
+        expires = _end_of(token, at)
+        _print_row(token.id, token.scope, utc(token.created), expires, token.user_id, token.label)
 
 
 @app.command("revoke")
 def revoke_token(
     token_id: Annotated[
-        str, typer.Argument(metavar="ID", help="As `token list` shows it; or a user's id.")
+        str,
+        typer.Argument(metavar="ID", help="A token's id, as `token list` shows it; or a user's."),
     ],
     data_dir: DataDir = None,
     config: ConfigFile = None,
 ) -> None:
-    """Make a token worthless; of a user, all that his browsers have got until now.
+    """Revoke a token; of a user, all tokens that their browsers have got until now.
 
-    A running server knows within a second.
+    A running server applies this within a second.
     """
     from fortepiano.store.records import TokenRecord
 
     with opened_store(config, data_dir) as store:
         if _USER_ID.fullmatch(token_id):
-            # His tokens are signed and not kept, so this is what there is to keep of them.
+            # Tokens of browsers are signed and not stored; so only their revocation is.
             at = now()
             store.save_token(
                 TokenRecord(token_id, "", "user", "", at, None, user_id=token_id, revoked=at)
             )
             return
-        if all(one.id != token_id for one in store.tokens()):
+        if all(token.id != token_id for token in store.tokens()):
             raise typer.BadParameter(
                 "no token has it, see `fortepiano token list`", param_hint="ID"
             )
@@ -132,8 +133,8 @@ def revoke_token(
 def rotate_keys(data_dir: DataDir = None, config: ConfigFile = None) -> None:
     """Make a new key for the tokens of browsers (identity.mode = "token").
 
-    A running server signs with it within a second. Tokens that the keys before it have signed are
-    accepted and replaced as they come; those of a key that is no longer kept are worthless.
+    A running server signs with the new key within a second. Tokens signed by earlier keys are
+    accepted, and replaced when they are used; tokens of a key that is dropped become worthless.
     """
     from fortepiano import config as configuration
     from fortepiano.errors import ConfigError
@@ -147,14 +148,14 @@ def rotate_keys(data_dir: DataDir = None, config: ConfigFile = None) -> None:
     typer.echo(f"{key.id} signs from now on; {len(ring.keys())} keys are accepted")
 
 
-def _end_of(one: "TokenRecord", at: int) -> str:
+def _end_of(token: "TokenRecord", at: int) -> str:
     from fortepiano.model.tokens import is_valid
 
-    if one.revoked is not None:
+    if token.revoked is not None:
         return "revoked"
-    if not is_valid(one, at):
+    if not is_valid(token, at):
         return "expired"
-    return "never" if one.expires is None else utc(one.expires)
+    return "never" if token.expires is None else utc(token.expires)
 
 
 def _print_row(

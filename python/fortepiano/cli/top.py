@@ -1,4 +1,4 @@
-"""`fortepiano top`: a running server, live."""
+"""`fortepiano top`: a live view of a running server."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _LABELLED = {
 def top(
     url: Url = None,
     interval: Annotated[
-        float, typer.Option(help="Seconds between two looks.", min=0.1, max=60)
+        float, typer.Option(help="Seconds between two readings.", min=0.1, max=60)
     ] = 1.0,
     count: Annotated[
-        int | None, typer.Option(help="End after so many looks.", min=1, show_default="never")
+        int | None, typer.Option(help="End after so many readings.", min=1, show_default="never")
     ] = None,
     config: ConfigFile = None,
 ) -> None:
@@ -42,27 +42,27 @@ def top(
     from rich.live import Live
     from rich.text import Text
 
-    where = internal_url(url, config)
-    before = read(where)  # a server that is not there is told in one line
+    server_url = internal_url(url, config)
+    before = read(server_url)  # before the screen: an unreachable server is one line of error
     history: dict[str, deque[float]] = {}
-    looks = 0
+    readings = 0
     live = Live(Text("…"), auto_refresh=False, screen=count is None)
     with contextlib.suppress(KeyboardInterrupt), live:
-        while count is None or looks < count:
+        while count is None or readings < count:
             try:
                 time.sleep(interval)
-                metrics = read(where)
+                metrics = read(server_url)
             except UnreachableError as error:
                 live.update(Text(str(error), style="red"), refresh=True)
                 continue
             _remember(history, before, metrics)
-            live.update(_picture(where, before, metrics, history), refresh=True)
+            live.update(_screen(server_url, before, metrics, history), refresh=True)
             before = metrics
-            looks += 1
+            readings += 1
 
 
 def _lines(before: Metrics, now: Metrics) -> dict[str, tuple[float, str]]:
-    """Return what is shown: metrics with their units, by title."""
+    """Return the values to show, each with its unit, by title."""
     values, lags = now.values, now.rate(before, "loop_lag_seconds_count")
     lag = now.rate(before, "loop_lag_seconds_sum") / lags if lags else 0.0
     return {
@@ -88,8 +88,8 @@ def _remember(history: dict[str, deque[float]], before: Metrics, now: Metrics) -
         history.setdefault(title, deque(maxlen=_POINTS)).append(value)
 
 
-def _picture(
-    where: str, before: Metrics, now: Metrics, history: dict[str, deque[float]]
+def _screen(
+    url: str, before: Metrics, now: Metrics, history: dict[str, deque[float]]
 ) -> RenderableType:
     from rich.columns import Columns
     from rich.console import Group
@@ -99,21 +99,24 @@ def _picture(
     state = now.why_not_ready or "ready"
     head = Text.assemble(
         (f"fortepiano {now.version}", "bold"),
-        f"  {where}  ",
+        f"  {url}  ",
         (state, "red" if now.why_not_ready else "green"),
     )
     table = Table.grid(padding=(0, 2))
     for title, (value, unit) in _lines(before, now).items():
         shown = f"{value:,.1f}" if unit in ("%", "ms", "MiB") else f"{value:,.0f}"
         table.add_row(title, Text(f"{shown}{unit}", justify="right"), _bars(history[title]))
-    sides = [
-        _side(title, before, now, name, is_rate=title.endswith("/s"))
+    by_label = [
+        _labels(title, before, now, name, is_rate=title.endswith("/s"))
         for title, name in _LABELLED.items()
     ]
-    return Group(head, Text(), table, Text(), Columns(sides, padding=(0, 4)))
+    return Group(head, Text(), table, Text(), Columns(by_label, padding=(0, 4)))
 
 
-def _side(title: str, before: Metrics, now: Metrics, name: str, *, is_rate: bool) -> RenderableType:
+def _labels(
+    title: str, before: Metrics, now: Metrics, name: str, *, is_rate: bool
+) -> RenderableType:
+    """Draw a table of one metric's values by label, the highest first."""
     from rich.table import Table
     from rich.text import Text
 
@@ -127,7 +130,7 @@ def _side(title: str, before: Metrics, now: Metrics, name: str, *, is_rate: bool
 
 
 def _bars(values: deque[float]) -> str:
-    """Draw values with one character each, the highest one full."""
+    """Draw values as bars of one character each; the highest value fills its character."""
     top = max(values)
     if top <= 0:
         return _BARS[0] * len(values)

@@ -1,4 +1,4 @@
-"""`fortepiano upgrade`."""
+"""`fortepiano upgrade`: a new process takes the place of the running one."""
 
 import typer
 
@@ -8,10 +8,10 @@ __all__ = ["upgrade"]
 
 
 def upgrade(data_dir: DataDir = None, config: ConfigFile = None) -> None:
-    """Let the version that is installed now go on in the running server's place.
+    """Replace the running server's process by one of the version that is installed now.
 
-    Nobody is disconnected. The server is found by its data folder. Where the new process cannot
-    take over, the old one goes on.
+    Nobody is disconnected. The server is found by its data folder. If the new process cannot take
+    its place, the old one goes on.
     """
     from fortepiano import config as configuration
     from fortepiano.server.command_socket import ask

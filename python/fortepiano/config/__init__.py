@@ -1,8 +1,9 @@
-"""Every setting with its unit and its default: one file for each section.
+"""All settings with their units and defaults: one file for each section.
 
-`load` collects settings from, strongest first: the flags of the command line, the environment, the
-file `.env`, a TOML file, and the defaults below (see `fortepiano.config.sources`). `Settings(...)`
-by itself reads nothing but its arguments. The rules of play are in `fortepiano.config.rules`.
+`load` collects settings from these places, the strongest first: flags of the command line, the
+environment, the file `.env`, a TOML file, and the defaults below (see `fortepiano.config.sources`).
+`Settings(...)` by itself reads only its arguments. The rules of play are in
+`fortepiano.config.rules`.
 """
 
 import re
@@ -51,7 +52,7 @@ __all__ = [
     "load",
 ]
 
-# What examples, templates and the seed's own notes have where a secret belongs.
+# Placeholders for secrets in examples and templates, also those of the server this one replaces.
 _PLACEHOLDER = re.compile(
     r"(change_?me|replace_?me|your_.*|(some|another)_random_string|(your_)?salt(_?here)?"
     r"|secret|default|example|placeholder|todo|x+)_?\d*",
@@ -65,11 +66,11 @@ def _known_mode(value: object) -> object:
 
 
 class Settings(BaseSettings):
-    """Everything an operator can set; the root of the sections."""
+    """All settings that an operator can change; the root of the sections."""
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
-    # A server for people elsewhere listens on every address unless told otherwise.
+    # By default the server listens on every address: people connect from elsewhere.
     host: str = Field(
         default="0.0.0.0",  # noqa: S104
         min_length=1,
@@ -111,7 +112,7 @@ class Settings(BaseSettings):
         examples=["words.txt"],
         description=(
             "Words that `no cussing` masks, one a line, with their endings behind a colon;"
-            " unset for the list we come with."
+            " unset for the built-in list."
         ),
     )
     motd: str = Field(
@@ -136,12 +137,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take arguments only: `load` reads the rest, and knows where each value came from."""
+        """Read only the arguments: `load` reads all else, and records the origin of each value."""
         return (init_settings,)
 
     @property
     def identity_mode(self) -> IdentityMode:
-        """What makes a user, after NODE_ENV has had its say."""
+        """The mode in force: identity.mode, or if that is unset, the one that NODE_ENV implies."""
         if self.identity.mode is not None:
             return self.identity.mode
         return "random" if self.node_env == "development" else "ip"
@@ -161,9 +162,9 @@ class Settings(BaseSettings):
     @field_validator("salt1", "salt2")
     @classmethod
     def _no_placeholder(cls, salt: SecretStr, info: ValidationInfo) -> SecretStr:
-        # With a salt everybody knows, anybody can find the address behind a user id.
-        tried_out = info.data.get("node_env") == "development"
-        if not tried_out and _PLACEHOLDER.fullmatch(re.sub(r"[\s-]", "_", salt.get_secret_value())):
+        # If a salt is public, anybody can find the address behind a user id.
+        is_trial = info.data.get("node_env") == "development"
+        if not is_trial and _PLACEHOLDER.fullmatch(re.sub(r"[\s-]", "_", salt.get_secret_value())):
             raise ValueError(
                 "must be a secret of your own, not a placeholder; leave both salts out and they "
                 "are made and kept in the data folder"
@@ -172,7 +173,7 @@ class Settings(BaseSettings):
 
 
 def load(config_file: Path | None, flags: Mapping[str, object]) -> Settings:
-    """Collect the settings from everywhere.
+    """Collect the settings from all places.
 
     Args:
         config_file: The TOML file to read; None for `fortepiano.toml` in the current folder, if

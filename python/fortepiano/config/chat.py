@@ -1,4 +1,4 @@
-"""What becomes of chat."""
+"""The section `chat`: which chat is stored."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ __all__ = ["ChatSettings"]
 
 
 class ChatSettings(Section):
-    """The section `chat`: what becomes of what people say."""
+    """The section `chat`: which chat is stored."""
 
     keep: Literal["none", "permanent"] = Field(
         default="none",

@@ -27,8 +27,8 @@ _LENGTHS = {"min_length": "at least {} long", "max_length": "at most {} long"}
 _HEAD = """\
 The settings of fortepiano, each with what it means, what it may be, and its default. "fortepiano
 check-config -c FILE" tells whether all is well. Flags of the command line win over variables such
-as FORTEPIANO_LIMITS__FRAGMENTS, those over .env, those over this file. A change is taken over by
-"fortepiano reload" or SIGHUP while people play, unless it says that it takes effect at a restart.
+as FORTEPIANO_LIMITS__FRAGMENTS, those over .env, those over this file. "fortepiano reload" or a
+SIGHUP applies a change while people play, unless it says that it takes effect at a restart.
 """
 
 _SHARED = """\
@@ -44,11 +44,11 @@ class Setting:
     """One value that can be set.
 
     Attributes:
-        keys: Its path, such as `("limits", "fragments")`.
-        default: What it is where nobody sets it.
-        description: What it means, and in which unit.
-        allowed: What it may be; empty where the description tells.
-        sample: A value for where nothing is the default.
+        keys: The path, such as `("limits", "fragments")`.
+        default: The default value.
+        description: The meaning and the unit.
+        allowed: The allowed values; empty where the description names them.
+        sample: An example value, shown where the default is None.
     """
 
     keys: Keys
@@ -59,7 +59,7 @@ class Setting:
 
     @property
     def variable(self) -> str:
-        """The variable of the environment that sets it."""
+        """The name of the environment variable of the setting."""
         return PREFIX + DELIMITER.join(self.keys).upper()
 
 
@@ -68,11 +68,12 @@ def settings() -> list[Setting]:
     return list(_walk(Settings, Settings(), (), ""))
 
 
-def _walk(model: Any, default: Any, above: Keys, said: str) -> Iterator[Setting]:
+def _walk(model: Any, default: Any, above: Keys, section: str) -> Iterator[Setting]:
+    """Yield the settings of a model; `section` is the description of the section above them."""
     fields = cast("Mapping[str, FieldInfo]", model.__pydantic_fields__)
-    for name, field in sorted(fields.items(), key=_place):
+    for name, field in sorted(fields.items(), key=_position):
         keys, value = (*above, name), getattr(default, name)
-        description = " ".join(filter(None, [said, field.description]))
+        description = " ".join(filter(None, [section, field.description]))
         if _is_section(field):
             yield from _walk(field.annotation, value, keys, field.description or "")
         else:
@@ -80,8 +81,8 @@ def _walk(model: Any, default: Any, above: Keys, said: str) -> Iterator[Setting]
             yield Setting(keys, value, description, _allowed(field), samples[0])
 
 
-def _place(item: tuple[str, FieldInfo]) -> int:
-    """What stands before what: the preset before what it sets, and sections last, as in TOML."""
+def _position(item: tuple[str, FieldInfo]) -> int:
+    """Return the sort key of a field: the preset first, and sections last, as TOML wants them."""
     name, field = item
     return 0 if name == "preset" else 2 if _is_section(field) else 1
 
@@ -91,7 +92,7 @@ def _is_section(field: FieldInfo) -> bool:
 
 
 def _allowed(field: FieldInfo) -> str:
-    """Say what a value may be."""
+    """Return the allowed values of a field, for people."""
     arguments = _choices(field.annotation)
     if arguments:
         *others, last = (f"`{choice}`" for choice in arguments)
@@ -106,13 +107,13 @@ def _allowed(field: FieldInfo) -> str:
                 bounds[name] = value
     if "ge" in bounds and "le" in bounds:
         return f"{bounds['ge']} to {bounds['le']}"
-    said = [f"{words} {bounds[name]}" for name, words in _BOUNDS.items() if name in bounds]
-    said += [words.format(bounds[name]) for name, words in _LENGTHS.items() if name in bounds]
-    return ", ".join(said)
+    parts = [f"{words} {bounds[name]}" for name, words in _BOUNDS.items() if name in bounds]
+    parts += [words.format(bounds[name]) for name, words in _LENGTHS.items() if name in bounds]
+    return ", ".join(parts)
 
 
 def _choices(annotation: Any) -> tuple[str, ...]:
-    """Return the names that a value must be one of."""
+    """Return the values of a `Literal`; none for other annotations."""
     if typing.get_origin(annotation) is typing.Literal:
         return typing.get_args(annotation)
     for inner in typing.get_args(annotation):
@@ -122,7 +123,7 @@ def _choices(annotation: Any) -> tuple[str, ...]:
 
 
 def example() -> str:
-    """Return a settings file in which everything stands, at its default."""
+    """Return a settings file with every setting at its default."""
     lines = [*_comment(_HEAD)]
     section: Keys = ()
     for setting in settings():
@@ -139,17 +140,17 @@ def example() -> str:
 
 
 def _is_set(setting: Setting) -> bool:
-    """Whether a setting stands in the file as more than a comment.
+    """Tell whether a setting is set in the file, and not only shown in a comment.
 
-    A rule that stands there would win over the preset, whichever somebody chooses, and a limit over
-    `people_per_address`.
+    Rules are only shown: a rule that is set would win over any preset that the operator chooses.
+    Likewise a limit that is set would win over `people_per_address`.
     """
     is_of_preset = setting.keys[0] == "rules" and setting.keys != ("rules", "preset")
     return setting.default is not None and not is_of_preset and not _is_shared(setting)
 
 
 def _is_shared(setting: Setting) -> bool:
-    """Whether a setting is a limit that rises with `people_per_address`."""
+    """Tell whether a setting is a limit that rises with `people_per_address`."""
     return setting.keys[0] == "limits" and setting.keys[1] in SHARED
 
 
@@ -173,5 +174,5 @@ def toml_value(value: object) -> str:
         value = value.get_secret_value()
     if isinstance(value, Path):
         value = str(value)
-    # For texts, numbers, truth values and lists of them both notations are the same.
+    # JSON and TOML write texts, numbers, booleans and lists of them in the same way.
     return json.dumps(value, ensure_ascii=False)

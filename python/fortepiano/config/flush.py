@@ -1,4 +1,4 @@
-"""How often a room's messages are written out."""
+"""The section `flush`: how often a room's messages are written to its clients."""
 
 from pydantic import Field
 
@@ -8,7 +8,7 @@ __all__ = ["FlushSettings"]
 
 
 class FlushSettings(Section):
-    """The section `flush`: how often a room's messages are written out."""
+    """The section `flush`: how often a room's messages are written to its clients."""
 
     duty: float = Field(
         default=0.75, gt=0, le=1, description="Share of the event loop's time for writing; 0 to 1."
@@ -23,5 +23,5 @@ class FlushSettings(Section):
         default=40,
         ge=0,
         le=1000,
-        description="Time between two positions of one cursor; milliseconds.",
+        description="Time between two positions of one pointer; milliseconds.",
     )

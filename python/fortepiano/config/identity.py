@@ -1,4 +1,4 @@
-"""Who is who."""
+"""The section `identity`: how users are recognised."""
 
 from typing import Literal, TypeAlias
 
@@ -9,16 +9,17 @@ from fortepiano.config.section import Section
 __all__ = ["IdentityMode", "IdentitySettings"]
 
 IdentityMode: TypeAlias = Literal["ip", "token", "random"]
-"""What makes somebody the same user again: his address, a token in his browser, or nothing."""
+"""The mark by which a user is recognised: their address, a token in their browser, or nothing."""
 
 
 class IdentitySettings(Section):
-    """The section `identity`: who is who."""
+    """The section `identity`: how users are recognised."""
 
     mode: IdentityMode | None = Field(
         default=None,
-        description="What makes a user: his address (`ip`), a token that his browser keeps"
-        " (`token`), nothing (`random`). Unset for `ip`, or `random` with NODE_ENV=development.",
+        description="How a user is recognised: by address (`ip`), by a token that the browser"
+        " stores (`token`), not at all (`random`). Unset for `ip`, or `random` with"
+        " NODE_ENV=development.",
     )
     token_days: int = Field(
         default=365, ge=1, le=36_500, description="How long a browser's token lasts; days."

@@ -1,4 +1,4 @@
-"""What clients may cost."""
+"""The section `limits`: what clients may cost."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Self, cast
@@ -24,8 +24,9 @@ SHARED: Final[Mapping[str, float]] = {
 }
 """The limits that rise with `people_per_address`, and by how much for each person.
 
-A pupil has a tab or two, and a third while the page is loaded anew; all of a class come at the same
-moment, four classes an hour, perhaps with browsers that forget their tokens each time.
+Reckoned for a school: a pupil has a tab or two, and a third one while the page reloads. A whole
+class connects at the same moment, four classes an hour, perhaps with browsers that forget their
+tokens each time.
 """
 
 
@@ -34,7 +35,7 @@ _MOST = {"new_users_per_hour": 10_000}
 
 
 class LimitSettings(Section):
-    """The section `limits`: what one client, one address and all together may cost."""
+    """The section `limits`: what one client, one address and all clients together may cost."""
 
     sockets: int = Field(
         default=0,
@@ -46,8 +47,8 @@ class LimitSettings(Section):
         default=0,
         ge=0,
         le=_MOST_PEOPLE,
-        description="How many people may share an address, as in a school: the limits of addresses"
-        " that are not set themselves are made as large as so many need; 0 to leave them.",
+        description="How many people may share an address, as in a school: limits of addresses that"
+        " are not set rise to what so many people need; 0 to leave them.",
     )
     sockets_per_address: int = Field(
         default=16,
@@ -62,13 +63,16 @@ class LimitSettings(Section):
         default=16,
         ge=1,
         le=1_000_000,
-        description="WebSockets of one user, from wherever, before 4009; sockets.",
+        description="WebSockets of one user, from all addresses, before 4009; sockets.",
     )
     connects_per_second: Frequency = Field(
         default=5, description="WebSockets that an address may open; per second."
     )
     connect_burst: int = Field(
-        default=20, ge=1, le=1_000_000, description="Of these at once, after a rest; sockets."
+        default=20,
+        ge=1,
+        le=1_000_000,
+        description="WebSockets that an address may open at once, after a pause; sockets.",
     )
     bytes_per_second: int = Field(
         default=1_048_576,
@@ -83,13 +87,16 @@ class LimitSettings(Section):
         description="What a client may send before 4007; messages per second.",
     )
     burst_seconds: Seconds = Field(
-        default=5, description="Of bytes and messages so many seconds' worth may come at once."
+        default=5, description="How many seconds' worth of bytes and messages may come at once."
     )
     rooms_per_second: Frequency = Field(
         default=1, description="Rooms that an address may make; per second."
     )
     room_burst: int = Field(
-        default=10, ge=1, le=1_000_000, description="Of these at once, after a rest; rooms."
+        default=10,
+        ge=1,
+        le=1_000_000,
+        description="Rooms that an address may make at once, after a pause; rooms.",
     )
     new_users_per_hour: int = Field(
         default=3,
@@ -101,13 +108,16 @@ class LimitSettings(Section):
         default=6, description="Wrong tokens after which no token of an address counts; per minute."
     )
     failed_token_burst: int = Field(
-        default=10, ge=1, le=1_000_000, description="Of these at once, after a rest; tokens."
+        default=10,
+        ge=1,
+        le=1_000_000,
+        description="Wrong tokens that an address may send at once, after a pause; tokens.",
     )
     addresses: int = Field(
         default=100_000,
         ge=1,
         le=10_000_000,
-        description="Addresses that are remembered; of more, only those with sockets.",
+        description="Addresses that are remembered; beyond it, only those with open sockets.",
     )
     exempt: Networks = Field(
         default=("127.0.0.0/8", "::1/128"),
@@ -126,17 +136,17 @@ class LimitSettings(Section):
         default=262_144,
         ge=4096,
         le=1_073_741_824,
-        description="Behind by more, a reader is spared the cursors of others; bytes.",
+        description="A reader that is behind by more gets no pointers of others; bytes.",
     )
     lag_hard_bytes: int = Field(
         default=2_097_152,
         ge=4096,
         le=1_073_741_824,
-        description="Behind by more, a reader is closed with 1013; bytes.",
+        description="A reader that is behind by more is closed with 1013; bytes.",
     )
     stall_seconds: Seconds = Field(
         default=10,
-        description="Without any progress for longer, a reader is closed with 1013; seconds.",
+        description="A reader without any progress for longer is closed with 1013; seconds.",
     )
     head_seconds: Seconds = Field(
         default=10, description="Time for the head of a request; seconds."
@@ -148,10 +158,10 @@ class LimitSettings(Section):
         default=4096,
         ge=1,
         le=1_000_000,
-        description="Sockets at once that have not upgraded or finished a request; sockets.",
+        description="Sockets at once that have finished no handshake and no request; sockets.",
     )
     hello_seconds: Seconds = Field(
-        default=30, description="Time from the upgrade to `hi` before 4004; seconds."
+        default=30, description="Time from the handshake to `hi` before 4004; seconds."
     )
     ping_seconds: Seconds = Field(default=25, description="Time between WebSocket pings; seconds.")
     pong_seconds: Seconds = Field(default=10, description="Time for the answer to a ping; seconds.")
@@ -164,21 +174,21 @@ class LimitSettings(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _enough_for_all(cls, given: Any) -> Any:
+    def _raise_shared_limits(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
         values = cast("dict[str, Any]", given)
         try:
             people = int(values.get("people_per_address", 0))
         except (TypeError, ValueError, OverflowError):
-            return values  # what is wrong with it is told where it is checked
+            return values  # the check of the field itself reports the problem
         if not 0 < people <= _MOST_PEOPLE:
             return values
-        enough: dict[str, Any] = {}
+        raised: dict[str, Any] = {}
         for name, each in SHARED.items():
             least = cls.__pydantic_fields__[name].default
-            enough[name] = min(max(least, type(least)(people * each)), _MOST.get(name, 1_000_000))
-        return enough | values
+            raised[name] = min(max(least, type(least)(people * each)), _MOST.get(name, 1_000_000))
+        return raised | values
 
     @model_validator(mode="after")
     def _soft_before_hard(self) -> Self:

@@ -1,4 +1,4 @@
-"""Whose networks are kept out, or silenced."""
+"""The section `networks`: networks whose people are kept out or silenced."""
 
 from collections import Counter
 from pathlib import Path
@@ -11,11 +11,11 @@ from fortepiano.config.section import Networks, Section, Tables
 __all__ = ["NetworkListSettings", "NetworkSettings"]
 
 _MOST_LISTS = 32
-"""Besides those that were imported: 64 together."""
+"""The most lists in the settings; together with imported lists, 64 are allowed."""
 
 
 class NetworkListSettings(Section):
-    """A file of networks, one a line; it is read again when it has changed."""
+    """A file of networks, one in each line; the file is read again when it has changed."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     path: Annotated[Path, AfterValidator(Path.expanduser)]

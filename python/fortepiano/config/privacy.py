@@ -1,4 +1,4 @@
-"""What is written down about people."""
+"""The section `privacy`: personal data that is stored or logged."""
 
 from pydantic import Field
 
@@ -8,10 +8,10 @@ __all__ = ["PrivacySettings"]
 
 
 class PrivacySettings(Section):
-    """The section `privacy`: what is written down about people."""
+    """The section `privacy`: personal data that is stored or logged."""
 
     keep_ips: bool = Field(
         default=False,
         description="Whether the log names the addresses of connections that are refused. Without"
-        " it, none is ever written to disk but those that somebody bans.",
+        " it, only addresses that are banned are ever written to disk.",
     )

@@ -1,4 +1,4 @@
-"""Whose word is taken for who connects."""
+"""The section `proxy`: the proxies that report the addresses of clients."""
 
 from typing import Literal
 
@@ -10,17 +10,17 @@ __all__ = ["ProxySettings"]
 
 
 class ProxySettings(Section):
-    """The section `proxy`: whose word is taken for who connects."""
+    """The section `proxy`: the proxies that report the addresses of clients."""
 
     trusted: Proxies = Field(
         default=(),
-        description="Networks of proxies, and Unix sockets as `unix:/path`, that tell the real"
-        " address. Nobody else is believed, loopback included.",
+        description="Networks of proxies, and Unix sockets as `unix:/path`, that report the address"
+        " of the client. No other peer is believed, loopback included.",
     )
     header: Literal["x-forwarded-for", "forwarded", "x-real-ip", "none"] = Field(
         default="x-forwarded-for",
-        description="The one header in which they tell it. A proxy passes on the others as any"
-        " client wrote them, so they are not looked at.",
+        description="The one header in which proxies report the address. They pass on the others as"
+        " any client wrote them, so those are ignored.",
     )
     protocol: bool = Field(
         default=False,

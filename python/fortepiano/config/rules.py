@@ -1,4 +1,4 @@
-"""The rules of play as plain numbers, and the two presets they come in (docs/protocol.md)."""
+"""The rules of play as plain numbers, and the two presets of them (docs/protocol.md)."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -24,7 +24,7 @@ class QuotaClass:
 
 @dataclass(frozen=True, config=_CLOSED)
 class Rate:
-    """A bucket of tokens; each message of one kind from one user takes one."""
+    """A token bucket; each message of one kind from one user takes one token."""
 
     burst: int = Field(ge=1, le=100_000, description="Messages that may come at once.")
     per_second: float = Field(
@@ -36,7 +36,7 @@ class Rate:
 class Rules:
     """The rules of play as plain numbers; the defaults are the preset `quick`.
 
-    Lengths of texts are counted in UTF-16 code units, as browsers do.
+    Lengths of texts are counted in UTF-16 code units, as in browsers.
     """
 
     quota_lobby: QuotaClass = Field(
@@ -46,7 +46,7 @@ class Rules:
         default=QuotaClass(8000, 24000), description="Quota elsewhere."
     )
     quota_holder: QuotaClass = Field(
-        default=QuotaClass(8000, 24000), description="Quota of whoever holds the crown of his room."
+        default=QuotaClass(8000, 24000), description="Quota of the holder of the room's crown."
     )
     quota_history: int = Field(
         default=3, ge=1, le=32, description="Ticks without points before the quota punishes; ticks."
@@ -66,7 +66,8 @@ class Rules:
     )
     crown_on_leave: Literal["passes", "falls"] = Field(
         default="passes",
-        description="When the holder leaves: to whoever has been there longest, or to the floor.",
+        description="When the holder leaves, the crown `passes` to the participant who has been"
+        " there longest, or `falls` to the floor.",
     )
     crown_idle_ms: int = Field(
         default=15_000,
@@ -78,8 +79,8 @@ class Rules:
         default=10_000,
         ge=0,
         le=_DAY_MS,
-        description="How long a crown that passed on when its holder's connection ended comes back"
-        " to who returns, 0 for not at all; milliseconds.",
+        description="Time in which a holder who lost the connection gets the crown back by"
+        " returning, although it has passed on, 0 for never; milliseconds.",
     )
     lobby_names: Literal["plain", "numbered"] = Field(
         default="plain",
@@ -101,7 +102,7 @@ class Rules:
         default=30 * 60 * 1000,
         ge=0,
         le=366 * _DAY_MS,
-        description="A ban from a room for which no time is said; milliseconds.",
+        description="Length of a ban from a room for which no time is given; milliseconds.",
     )
     empty_room_ms: int = Field(
         default=0, ge=0, le=_DAY_MS, description="How long an empty room lives on; milliseconds."
@@ -157,11 +158,11 @@ class Rules:
 
         Args:
             kind: The message's `m`.
-            holder: Whether the sender holds the crown of his room.
+            holder: Whether the sender holds the crown of their room.
 
         Returns:
-            The bucket's size and refill, or None for the kinds that are bounded otherwise (`n` by
-            the quota, `m` by conflation, `custom` by its bytes) or need no bound (`bye`).
+            The bucket's size and refill. None for the kinds that are bounded otherwise (`n` by the
+            quota, `m` by conflation, `custom` by its bytes) or need no bound (`bye`).
         """
         if holder and kind in {"a", "dm"}:
             return self.rate_chat_holder
@@ -185,9 +186,9 @@ _RATE_OF = {
 }
 
 PRESETS: Mapping[str, Rules] = {
-    # The original Node server's rules: generous, for friends.
+    # The rules of the original Node server: generous, for friends.
     "quick": Rules(),
-    # MultiplayerPiano.net's: for strangers.
+    # The rules of MultiplayerPiano.net: for strangers.
     "net": Rules(
         quota_lobby=QuotaClass(200, 600),
         quota_normal=QuotaClass(400, 1200),
@@ -210,7 +211,7 @@ class RuleSettings(Rules):
     """The section `rules`: a preset, and any of its numbers set otherwise."""
 
     preset: Literal["quick", "net"] = Field(
-        default="quick", description="What every rule not set here starts from."
+        default="quick", description="The preset from which every rule not set here is taken."
     )
 
     @model_validator(mode="before")
@@ -222,17 +223,17 @@ class RuleSettings(Rules):
             return given
         given = cast("dict[str, Any]", given)
         name = given.get("preset", "quick")
-        # An unknown preset is reported by its own field; the numbers still need something below.
+        # The field `preset` reports an unknown preset; the numbers still need defaults.
         base = PRESETS.get(name) if isinstance(name, str) else None
         return _laid_over(asdict(base or PRESETS["quick"]), given)
 
     def resolved(self) -> Rules:
-        """Return the preset with the overrides applied."""
+        """Return the preset with the settings of this section applied."""
         return Rules(**{field.name: getattr(self, field.name) for field in fields(Rules)})
 
 
 def _laid_over(base: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge nested mappings; where both have a key, the one given wins."""
+    """Merge nested mappings; where both have a key, the value of `given` wins."""
     merged = dict(base)
     for key, value in given.items():
         below = merged.get(key)

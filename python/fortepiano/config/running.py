@@ -1,4 +1,4 @@
-"""Which settings can be changed while the server runs."""
+"""Changes of settings while the server runs."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 __all__ = ["MASK", "ReloadReport", "changes", "in_force", "needs_restart", "shown", "values"]
 
 MASK = "***"
-"""What is shown of a secret."""
+"""The text that is shown in place of a secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReloadReport:
-    """What a reload has changed, or would change.
+    """The changes that a reload has made, or would make.
 
     Attributes:
-        changed: Settings that are in force now: the old value and the new one, by dotted name.
-        waiting: Settings that differ too, but need a restart; likewise.
+        changed: Settings that now apply: the old value and the new one, by dotted name.
+        waiting: Settings that need a restart: the old value and the new one, by dotted name.
         handlers: Whether the handlers have changed.
     """
 
@@ -35,8 +35,8 @@ class ReloadReport:
     handlers: bool
 
 
-# What is bound, opened or read once, and what decides who somebody is: were it changed, everybody
-# would be somebody else.
+# Settings that are used only once, to bind, open or read something; and those that decide a user's
+# id: if they changed, all people would become other users.
 _RESTART: frozenset[tuple[str, ...]] = frozenset(
     {
         ("host",),
@@ -58,31 +58,31 @@ def needs_restart(keys: Keys) -> bool:
     """Tell whether a change of a setting takes effect only at a restart.
 
     Args:
-        keys: Its path, such as `("limits", "fragments")`.
+        keys: The path of the setting, such as `("limits", "fragments")`.
     """
     return any(keys[: len(name)] == name for name in _RESTART)
 
 
 def in_force(old: Settings, new: Settings) -> Settings:
-    """Return the new settings, with the old ones where a change needs a restart."""
+    """Return the new settings, but the old values of those that need a restart."""
     update: dict[str, Any] = {}
     for name, *rest in _RESTART:
-        kept: Any = getattr(old, name)
+        unchanged: Any = getattr(old, name)
         if rest:
             section: Any = getattr(new, name)
-            kept = section.model_copy(update={rest[0]: getattr(kept, rest[0])})
-        update[name] = kept
+            unchanged = section.model_copy(update={rest[0]: getattr(unchanged, rest[0])})
+        update[name] = unchanged
     return new.model_copy(update=update)
 
 
 def changes(old: Settings, new: Settings) -> dict[Keys, tuple[object, object]]:
-    """Return what differs, by path: the old value and the new one."""
+    """Return the settings that differ: the old value and the new one, by path."""
     before, after = dict(values(old)), dict(values(new))
     return {keys: (value, after[keys]) for keys, value in before.items() if value != after[keys]}
 
 
 def values(tree: Any, above: Keys = ()) -> Iterator[tuple[Keys, object]]:
-    """Yield the path and the value of everything that can be set, sections left out."""
+    """Yield the path and the value of each setting; sections themselves are left out."""
     fields = cast("dict[str, object]", tree.__class__.__pydantic_fields__)
     for name in fields:
         value, keys = getattr(tree, name), (*above, name)
@@ -93,10 +93,10 @@ def values(tree: Any, above: Keys = ()) -> Iterator[tuple[Keys, object]]:
 
 
 def shown(value: object) -> object:
-    """Return a value as others may see it: secrets, and passwords in URLs, are masked."""
+    """Return a value with secrets and passwords in URLs masked."""
     if isinstance(value, tuple):
         members = cast("tuple[object, ...]", value)
-        return [shown(one) for one in members]
+        return [shown(member) for member in members]
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, SecretStr):

@@ -1,4 +1,4 @@
-"""What the sections have in common: that names must be known, and kinds of values."""
+"""The base class of all sections, and the types of their values."""
 
 import ipaddress
 import json
@@ -9,17 +9,17 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 __all__ = ["UNIX", "Frequency", "Networks", "Proxies", "Seconds", "Section", "Tables"]
 
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
-"""A time to wait; never 0, which would end what it bounds before it began."""
+"""A time limit; never 0, which would end the limited thing before it began."""
 
 Frequency = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
-"""How often something may happen."""
+"""A rate; per second, or as the description says."""
 
 UNIX = "unix:"
-"""What stands before the path of a Unix socket, where otherwise an address would stand."""
+"""The prefix of a Unix socket's path, in settings that otherwise hold an address."""
 
 
 def _listed(value: object) -> object:
-    """Read a list out of an environment variable: `["a", "b"]`, `[]`, or `a, b`."""
+    """Read a list from an environment variable: `["a", "b"]`, `[]`, or `a, b`."""
     if not isinstance(value, str):
         return value
     if not value.lstrip().startswith("["):
@@ -53,7 +53,7 @@ Proxies: TypeAlias = Annotated[
 
 
 def _tables(value: object) -> object:
-    """Read tables out of an environment variable, where they are JSON."""
+    """Read tables from an environment variable, which has them as JSON."""
     if not isinstance(value, str):
         return value
     try:
@@ -63,10 +63,10 @@ def _tables(value: object) -> object:
 
 
 Tables = BeforeValidator(_tables)
-"""What stands in a file as tables may stand in a variable as JSON."""
+"""Lets an environment variable set tables as JSON."""
 
 
 class Section(BaseModel):
-    """A part of the settings that has a name."""
+    """A named part of the settings; unknown names in it are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

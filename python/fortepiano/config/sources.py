@@ -1,8 +1,8 @@
-"""Where settings come from: layers of named values that remember how the user wrote them.
+"""The sources of settings: layers of values, each with its name as the user wrote it.
 
-Strongest first: flags, environment, `.env`, a TOML file. Every layer is flattened to paths such as
-`("limits", "message_bytes")`, so that layers merge value by value, and whatever is wrong can be
-told in the user's own spelling together with the place it stands in.
+The strongest first: flags, environment, `.env`, a TOML file. Every layer is flattened to paths such
+as `("limits", "message_bytes")`, so that layers merge value by value. A problem is reported with
+the name that the user wrote and the place where it stands.
 """
 
 import difflib
@@ -33,17 +33,17 @@ __all__ = [
 ]
 
 PREFIX = "FORTEPIANO_"
-"""What our variables begin with."""
+"""The prefix of our environment variables."""
 DELIMITER = "__"
-"""What stands between a section and a name in a variable."""
+"""The separator between a section and a name in an environment variable."""
 DEFAULT_FILE = Path("fortepiano.toml")
 DOTENV_FILE = Path(".env")
 
 SEED_NAMES = {"WS_PORT": "port", "NODE_ENV": "node_env", "SALT1": "salt1", "SALT2": "salt2"}
-"""Variables of the server this one replaces; they keep working so that its `.env` can be kept."""
+"""Variables of the server that this one replaces; they still work, so its `.env` can stay."""
 
 _LONGEST_VALUE = 60
-"""Characters of a wrong value that are shown again."""
+"""The most characters of a wrong value in an error message."""
 
 Keys: TypeAlias = tuple[str, ...]
 """The path of a setting."""
@@ -52,7 +52,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Given(NamedTuple):
-    """A value and the name it was given under."""
+    """A value, and its name as the user wrote it."""
 
     value: object
     name: str
@@ -60,13 +60,13 @@ class Given(NamedTuple):
 
 @dataclass(frozen=True)
 class Layer:
-    """One place settings come from.
+    """One source of settings.
 
     Attributes:
-        place: What to call it in a message.
-        kind: Decides how its names are spelled: "flag", "variable" or "key".
-        values: What it sets, by path.
-        problems: What could not be read in it.
+        place: The name of the source in error messages.
+        kind: The spelling of its names: "flag", "variable" or "key".
+        values: The values that it sets, by path.
+        problems: Errors of reading it.
     """
 
     place: str
@@ -75,7 +75,7 @@ class Layer:
     problems: Sequence[str] = ()
 
     def spell(self, keys: Keys) -> str:
-        """Write a path as the user of this layer would."""
+        """Return a path in the spelling of this layer."""
         if self.kind == "flag":
             return "--" + "-".join(keys).replace("_", "-")
         if self.kind == "variable":
@@ -83,21 +83,21 @@ class Layer:
         return ".".join(key if key.isprintable() else repr(key) for key in keys)
 
     def whereabouts(self, given: Given) -> str:
-        """Say where one of its values stands."""
+        """Return where one of the layer's values stands, for people."""
         if self.kind == "flag":
             return given.name
         return f"{given.name} in {self.place}" if self.kind == "variable" else self.place
 
 
 def read(config_file: Path | None, flags: Mapping[str, object]) -> list[Layer]:
-    """Read every layer, weakest first.
+    """Read all layers, the weakest first.
 
     Args:
         config_file: The TOML file; None for the default one, which may be missing.
         flags: Settings by name; None stands for a flag not given.
 
     Returns:
-        The layers, with what was unreadable among their problems.
+        The layers; errors of reading are among their problems.
     """
     return [
         _toml(config_file),
@@ -111,14 +111,14 @@ def build(model: type[Model], layers: Sequence[Layer]) -> Model:
     """Merge layers and check the result.
 
     Args:
-        model: What to build; every name that is not one of its fields is refused.
-        layers: Weakest first.
+        model: The class to build; every name that is not one of its fields is refused.
+        layers: The layers, the weakest first.
 
     Returns:
         The checked instance.
 
     Raises:
-        ConfigError: Anything in any layer is wrong; has one line per problem.
+        ConfigError: At least one layer has a problem; has one line per problem.
     """
     known = dict(_fields(model))
     chosen, problems = _merged(layers, known)
@@ -132,11 +132,11 @@ def build(model: type[Model], layers: Sequence[Layer]) -> Model:
 
 
 def origins(model: type[BaseModel], layers: Sequence[Layer]) -> dict[Keys, str]:
-    """Return where each setting comes from that anything sets, for people to read.
+    """Return the origin of each setting that is set in any layer, for people.
 
     Args:
-        model: What `build` made of the layers.
-        layers: Weakest first.
+        model: The class that `build` makes from the layers.
+        layers: The layers, the weakest first.
     """
     chosen, _ = _merged(layers, dict(_fields(model)))
     return {keys: layer.whereabouts(given) for keys, (layer, given) in chosen.items()}
@@ -145,7 +145,7 @@ def origins(model: type[BaseModel], layers: Sequence[Layer]) -> dict[Keys, str]:
 def _merged(
     layers: Sequence[Layer], known: Mapping[Keys, FieldInfo]
 ) -> tuple[dict[Keys, tuple[Layer, Given]], list[str]]:
-    """Return what the strongest layer says of each setting, and what is wrong with any layer."""
+    """Return the strongest layer and value of each setting, and the problems of all layers."""
     sections = {keys[:depth] for keys in known for depth in range(1, len(keys))}
     chosen: dict[Keys, tuple[Layer, Given]] = {}
     problems: list[str] = []
@@ -160,7 +160,7 @@ def _merged(
 
 
 def _fields(model: object, above: Keys = ()) -> Iterator[tuple[Keys, FieldInfo]]:
-    """Yield the path of every value, sections left out."""
+    """Yield the path and the field of every value; sections themselves are left out."""
     fields = cast("dict[str, FieldInfo]", getattr(model, "__pydantic_fields__", {}))
     for name, field in fields.items():
         keys = (*above, name)
@@ -206,7 +206,7 @@ def _dotenv(path: Path) -> Layer:
                 if binding.error:
                     problems.append(f"{path}: line {binding.original.line} is not NAME=value")
                 elif binding.key is not None:
-                    # Without interpolation: a `$` in a salt is a `$`.
+                    # No interpolation: a `$` in a salt stays a `$`.
                     variables[binding.key] = binding.value or ""
     except FileNotFoundError:
         pass
@@ -218,10 +218,10 @@ def _dotenv(path: Path) -> Layer:
 
 
 def _variables(variables: Mapping[str, str]) -> Iterator[tuple[Keys, Given]]:
-    """Yield the seed's names first, so that those of this project win over them.
+    """Yield the settings that environment variables set, the strongest last.
 
-    An empty value counts as not set: that is what a container's template leaves of a variable
-    nobody filled in.
+    The variables of the replaced server come first, so that those of this project win over them.
+    An empty value counts as not set: templates of containers leave unused variables empty.
     """
     for name, field in SEED_NAMES.items():
         if value := variables.get(name):
@@ -254,7 +254,7 @@ def _unknown(layer: Layer, keys: Keys, given: Given, known: Mapping[Keys, FieldI
         example = layer.spell(next(path for path in known if path[: len(keys)] == keys))
         return f"{name}: is a section, set its names such as {example} (from {layer.place})"
     spelled = [layer.spell(path) for path in known]
-    # Without a cut-off: even a poor match tells what names look like.
+    # No cut-off: even a poor match shows what names look like.
     nearest = difflib.get_close_matches(layer.spell(keys), spelled, n=1, cutoff=0.0)[0]
     return f"{name}: no such setting, the nearest is {nearest} (from {layer.place})"
 
@@ -264,11 +264,11 @@ def _explained(
     chosen: Mapping[Keys, tuple[Layer, Given]],
     known: Mapping[Keys, FieldInfo],
 ) -> Iterator[str]:
-    """Write one line per error: key, what is allowed, what was given, and where."""
+    """Yield one line for each error: the key, the allowed values, the given value, the place."""
     for detail in error.errors(include_url=False):
         keys = tuple(str(part) for part in detail["loc"])
         line = f"{'.'.join(keys) or 'settings'}: {_allowed(detail['msg'])}"
-        if keys not in chosen:  # a section as a whole: its message names the keys
+        if keys not in chosen:  # an error of a whole section: its message names the keys
             yield line
             continue
         layer, given = chosen[keys]
@@ -278,7 +278,7 @@ def _explained(
 
 
 def _allowed(message: str) -> str:
-    """Turn pydantic's sentence into what the value must be."""
+    """Turn pydantic's message into "must …"."""
     message = message.removeprefix("Value error, ").partition(", unable to")[0]
     return message.replace("Input should", "must", 1).replace("String should", "must", 1)
 

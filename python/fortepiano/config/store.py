@@ -1,4 +1,4 @@
-"""The section `store`."""
+"""The section `store`: where the data that survives a restart is stored."""
 
 import re
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ _SCHEMES = (
 
 
 class StoreSettings(Section):
-    """The section `store`: what survives a restart, and where."""
+    """The section `store`: where the data that survives a restart is stored."""
 
     url: str = Field(
         default="",
@@ -31,7 +31,7 @@ class StoreSettings(Section):
         min_length=1,
         max_length=64,
         pattern=r"^[A-Za-z0-9_.:/-]+$",
-        description="What the keys in Redis begin with; servers with the same one share it all.",
+        description="Prefix of all keys in Redis; servers with the same prefix share all data.",
     )
 
     @field_validator("url")
@@ -41,7 +41,7 @@ class StoreSettings(Section):
             return url
         scheme, _, rest = url.partition("://")
         if scheme not in _SCHEMES or not rest or re.search(r"\s", rest):
-            # Without the value: it may hold a password.
+            # The message does not show the value, which may hold a password.
             raise ValueError(
                 f"must be empty, `memory:`, or begin with one of {', '.join(_SCHEMES)}, then `://`"
             )

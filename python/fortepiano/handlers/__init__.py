@@ -1,1 +1,1 @@
-"""What messages do: one file per topic, no sockets, no event loop."""
+"""Handlers of messages: one file per topic, no sockets, no event loop."""

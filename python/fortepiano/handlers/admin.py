@@ -1,6 +1,6 @@
-"""`admin message`: a message of staff within a message, by the inner message's `m`.
+"""`admin message`: a message of staff inside another, handled by the inner message's `m`.
 
-Behind a staff token instead of a password that everybody who listens could use.
+It needs a staff token. Other servers want a password in the message, which any listener could use.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from fortepiano.handlers import crown, rooms
 from fortepiano.handlers.notification import notify, receivers
 from fortepiano.handlers.refusal import RefusedError
 from fortepiano.handlers.staff import clear, rename, set_hidden, set_permanent, set_tag, siteunban
-from fortepiano.model.ban_list import subject
-from fortepiano.model.claims import Claims
-from fortepiano.model.codes import Code
+from fortepiano.model.ban_list import parse_subject
 from fortepiano.model.crown import Crown
+from fortepiano.model.crown_claims import Claims
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import EVERYWHERE, admin_messages_of
 from fortepiano.model.texts import settled
 from fortepiano.protocol import validate
@@ -28,32 +28,32 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.messages import Message
+    from fortepiano.protocol.room_messages import Message
     from fortepiano.protocol.staff_incoming import Admin
 
 __all__ = ["admin_message"]
 
 _RESTART_SECONDS = 20.0
 _SERVER: Message = {"id": "0", "_id": "0", "name": "mpp", "color": "#ffffff"}
-"""Who speaks when the server does."""
+"""The sender of lines of chat that come from the server itself."""
 
 Inner = dict[str, Any]
 
 
 def admin_message(context: Context, session: Session, message: Admin) -> Inner | None:
-    """Do what an inner message says; whoever sent it is told where it cannot be done.
+    """Handle an inner message; if it is refused, its sender gets a notice.
 
     Returns:
-        An inner message that is an ordinary one, to be handled without rate limits.
+        The inner message if it is an ordinary one, to be handled without rate limits; else None.
     """
     try:
-        return _done(context, session, message.msg)
+        return _handle(context, session, message.msg)
     except RefusedError as refusal:
         refusal.send(context, session)
         return None
 
 
-def _done(context: Context, session: Session, inner: Inner) -> Inner | None:
+def _handle(context: Context, session: Session, inner: Inner) -> Inner | None:
     kind: str = inner["m"]
     handler = _INNER.get(kind)
     if handler is None:
@@ -77,7 +77,7 @@ def _user(context: Context, inner: Inner) -> User:
 
 
 def _room(context: Context, session: Session, inner: Inner) -> Room:
-    """Return the room that is named, or the one that the sender is in."""
+    """Return the room that a message names; without a name, the sender's room."""
     name = inner.get("_id")
     if name is not None and not isinstance(name, str):
         raise RefusedError(Code.BAD_ROOM)
@@ -134,7 +134,7 @@ _LONGEST = 128
 
 
 def _short(value: Any) -> str | None:
-    """Return a value as it is written down."""
+    """Return a value as it is written to the audit log."""
     return None if value is None else str(value)[:_LONGEST]
 
 
@@ -145,7 +145,7 @@ def _tag(context: Context, session: Session, inner: Inner) -> None:
 
 
 def _wanted_tag(context: Context, tag: Any) -> dict[str, str]:
-    """Return a tag: an object, or as other servers have it a text alone."""
+    """Return a tag that was sent as an object, or as text alone, as for other servers."""
     wanted = cast("Inner", tag) if isinstance(tag, dict) else {"text": tag}
     text = validate.name(wanted.get("text"), context.rules.name_length)
     if text is None:
@@ -158,7 +158,7 @@ def _wanted_tag(context: Context, tag: Any) -> dict[str, str]:
 
 
 _TAG_COLOR = "#777777"
-"""Of a tag for which none is named."""
+"""The default colour of tags."""
 
 
 def _clear_chat(context: Context, session: Session, _inner: Inner) -> None:
@@ -197,7 +197,7 @@ def _room_flag(context: Context, session: Session, inner: Inner) -> None:
         if value is True and room.holder is not None:
             context.audit(session, "chown", room=room.name, before=room.holder.id, after=None)
             at = context.world.pointer(room.holder)
-            crown.hand(context, room, Crown.dropped_by(room.holder, at, context.now()))
+            crown.change_crown(context, room, Crown.dropped_by(room.holder, at, context.now()))
         return
     if key not in ("owner_id", "limit"):
         raise RefusedError(Code.BAD_SETTINGS)
@@ -233,9 +233,9 @@ def _move(context: Context, session: Session, inner: Inner) -> None:
 
 
 def _rename_room(context: Context, session: Session, inner: Inner) -> None:
-    """Give the sender's room another name, or merge it into the one that has it already.
+    """Give the sender's room another name; if a room has that name, merge the two.
 
-    The crown of a room that only has another name stays whose it was.
+    Unless they are merged, the holder keeps the crown, and claims to it stay.
     """
     room, name = _room(context, session, {}), _room_name(context, inner.get("_id"))
     if room.is_special:
@@ -245,7 +245,8 @@ def _rename_room(context: Context, session: Session, inner: Inner) -> None:
     context.audit(session, "rename_channel", room=room.name, after=name)
     is_merged, holder = name in context.directory.rooms, room.holder
     claims, room.claims = room.claims, Claims()
-    for participant in sorted(room.participants.values(), key=lambda one: one is not holder):
+    holder_first = sorted(room.participants.values(), key=lambda other: other is not holder)
+    for participant in holder_first:
         for tab in list(participant.tabs):
             rooms.move_to_room(context, tab, participant.user, name, room.settings)
     renamed = context.directory.rooms[name]
@@ -272,11 +273,11 @@ def _admin_chat(context: Context, session: Session, inner: Inner) -> None:
 
 def _siteunban(context: Context, session: Session, inner: Inner) -> None:
     try:
-        who = subject(str(inner.get("id")))
+        subject = parse_subject(str(inner.get("id")))
     except ValueError:
         raise RefusedError(Code.BAD_ID) from None
-    if not siteunban(context, session, who):
-        raise RefusedError(Code.NOT_FOUND, f"{who} is not banned from this site.")
+    if not siteunban(context, session, subject):
+        raise RefusedError(Code.NOT_FOUND, f"{subject} is not banned from this site.")
 
 
 _INNER: Mapping[str, Callable[[Context, Session, Inner], None]] = {

@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from fortepiano.handlers import networks
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.protocol import validate
 
 if TYPE_CHECKING:
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Chat, DirectMessage
-    from fortepiano.protocol.messages import Message
+    from fortepiano.protocol.room_messages import Message
 
 __all__ = ["chat", "dm"]
 
 _ID_BYTES = 4
-"""Eight hex digits: enough to tell the lines that a room remembers apart."""
+"""Eight hex digits: enough to distinguish the lines that a room remembers."""
 
 
 def chat(context: Context, session: Session, message: Chat) -> None:
-    """Say a line to everybody in the room, the sender included."""
+    """Broadcast a line of chat to the room, the sender included."""
     participant = session.participant
-    if participant is None or not _may_speak(context, session, participant):
+    if participant is None or not _may_chat(context, session, participant):
         return
     room = participant.room
     line: Message = {
@@ -35,7 +35,7 @@ def chat(context: Context, session: Session, message: Chat) -> None:
         "t": context.now(),
         "id": secrets.token_hex(_ID_BYTES),
     }
-    _answer(context, participant, message, line)
+    _add_reply(context, participant, message, line)
     room.history.append(line)
     context.archive.save(room)
     context.outbound.broadcast(room, line)
@@ -44,12 +44,12 @@ def chat(context: Context, session: Session, message: Chat) -> None:
 
 
 def dm(context: Context, session: Session, message: DirectMessage) -> None:
-    """Say a line to one person in the room; he and the sender hear it, in all their tabs there."""
+    """Send a line to one participant of the room, and to the sender: to all tabs of both there."""
     participant = session.participant
     if participant is None:
         return
     recipient = participant.room.participants.get(message.id)
-    if recipient is None or not _may_speak(context, session, participant):
+    if recipient is None or not _may_chat(context, session, participant):
         return
     line: Message = {
         "m": "dm",
@@ -59,22 +59,22 @@ def dm(context: Context, session: Session, message: DirectMessage) -> None:
         "t": context.now(),
         "id": secrets.token_hex(_ID_BYTES),
     }
-    _answer(context, participant, message, line)
+    _add_reply(context, participant, message, line)
     participant.room.history.append(line)
     for tab in dict.fromkeys([*participant.tabs, *recipient.tabs]):
         context.outbound.send(tab, [line])
 
 
-def _may_speak(context: Context, session: Session, participant: Participant) -> bool:
-    """Whether somebody may chat in his room; he is told where he may not."""
-    why = _chat_refusal(context, session, participant)
-    if why is not None:
-        context.outbound.notify_once(session, *why)
+def _may_chat(context: Context, session: Session, participant: Participant) -> bool:
+    """Tell whether a participant may chat; if not, send the session a notice."""
+    refusal = _chat_refusal(context, session, participant)
+    if refusal is not None:
+        context.outbound.notify_once(session, *refusal)
         return False
-    words = networks.silenced(context, session)
-    if words is not None:
-        context.outbound.notify_once(session, Code.NETWORK_REFUSED, words)
-    return words is None
+    text = networks.chat_refusal(context, session)
+    if text is not None:
+        context.outbound.notify_once(session, Code.NETWORK_REFUSED, text)
+    return text is None
 
 
 def _chat_refusal(
@@ -98,16 +98,16 @@ def _chat_refusal(
         last = room.last_lines.get(user.id)
         if last is not None and now - last < pause * 1000:
             return Code.SLOW_MODE, f"Slow mode is on: one line in {pause} s."
-        # Whoever may speak again need not be remembered.
+        # Users who may chat again are forgotten.
         room.last_lines = {
-            who: when for who, when in room.last_lines.items() if now - when < pause * 1000
+            user_id: time for user_id, time in room.last_lines.items() if now - time < pause * 1000
         }
         room.last_lines[user.id] = now
     return None
 
 
 def _cleaned(context: Context, participant: Participant, text: str) -> str:
-    """Return a line as others may see it."""
+    """Return the normal form of a line, with swear words masked if the room wants that."""
     text = validate.chat(text, context.rules.chat_length) or ""
     room = participant.room
     if room.settings.get("no cussing") is True and not room.can_moderate(participant.user.id):
@@ -115,8 +115,8 @@ def _cleaned(context: Context, participant: Participant, text: str) -> str:
     return text
 
 
-def _answer(context: Context, participant: Participant, message: Chat, line: Message) -> None:
-    """Name the line that a line answers, if the sender can see that one."""
+def _add_reply(context: Context, participant: Participant, message: Chat, line: Message) -> None:
+    """Add to a line the id of the line to which it replies, if the sender can see that one."""
     if isinstance(message.reply_to, str):
         visible = context.outbound.history(participant.room, participant.user)
         if any(old["id"] == message.reply_to for old in visible):

@@ -1,15 +1,15 @@
-"""What the crown is for: `chown`, `chset`, `coowner`, `invite`."""
+"""The crown and the rights that come with it: `chown`, `chset`, `coowner`, `invite`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from fortepiano.handlers import rooms
-from fortepiano.model.codes import Code
 from fortepiano.model.crown import Crown
+from fortepiano.model.notice_codes import Code
 from fortepiano.protocol import validate
-from fortepiano.protocol.messages import is_listed
 from fortepiano.protocol.notices import notice
+from fortepiano.protocol.room_messages import is_listed
 
 if TYPE_CHECKING:
     from fortepiano.model.room import Room
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Chown, CoOwner, Invite, RoomSettings
 
-__all__ = ["chown", "chset", "coowner", "hand", "invite", "require_moderator"]
+__all__ = ["change_crown", "chown", "chset", "coowner", "invite", "require_moderator"]
 
 
 _MOST_MEMBERS = 1000
-"""Users that a room remembers as invited, or as co-owners: enough, and bounded."""
+"""The most users that a room remembers as invited, and as co-owners."""
 
 
 def require_moderator(context: Context, session: Session, permission: str = "") -> Room | None:
-    """Return the room of somebody who rules it; None where he does not, which he is told.
+    """Return a session's room if its user may moderate it; else send a notice, and return None.
 
     Args:
-        context: The world.
-        session: Who.
-        permission: What lets staff rule any room.
+        context: The context.
+        session: The session.
+        permission: The permission with which staff may moderate any room.
     """
     participant = session.participant
     if participant is None:
@@ -44,7 +44,7 @@ def require_moderator(context: Context, session: Session, permission: str = "") 
 
 
 def chown(context: Context, session: Session, message: Chown) -> None:
-    """Give the crown to somebody here, drop it, or pick it up (docs/protocol.md, "Crown")."""
+    """Give the crown to a participant, drop it, or pick it up (docs/protocol.md, "Crown")."""
     participant = session.participant
     if participant is None or participant.room.crown is None:
         return
@@ -62,30 +62,34 @@ def chown(context: Context, session: Session, message: Chown) -> None:
                 session, Code.CROWN_RESTS, "The crown may not be taken yet."
             )
         return
-    heir = room.participants.get(message.id) if isinstance(message.id, str) else None
-    if heir is not None:
-        if heir is not crown.holder:
+    new_holder = room.participants.get(message.id) if isinstance(message.id, str) else None
+    if new_holder is not None:
+        if new_holder is not crown.holder:
             if not is_entitled:
                 before = crown.holder.id if crown.holder is not None else None
-                context.audit(session, "chown", room=room.name, subject=heir.id, before=before)
-            hand(context, room, Crown.given_to(heir, now))
+                context.audit(
+                    session, "chown", room=room.name, subject=new_holder.id, before=before
+                )
+            change_crown(context, room, Crown.given_to(new_holder, now))
     elif is_holder:
-        hand(context, room, Crown.dropped_by(participant, context.world.pointer(participant), now))
+        change_crown(
+            context, room, Crown.dropped_by(participant, context.world.pointer(participant), now)
+        )
 
 
-def hand(context: Context, room: Room, crown: Crown) -> None:
-    """Change a room's crown and tell everybody."""
-    before = room.holder
-    context.world.crown(room, crown)
+def change_crown(context: Context, room: Room, crown: Crown) -> None:
+    """Change a room's crown and broadcast it."""
+    previous_holder = room.holder
+    context.world.set_crown(room, crown)
     context.outbound.broadcast_room(room)
-    for participant in (before, room.holder):
+    for participant in (previous_holder, room.holder):
         if participant is not None:
             rooms.refresh_quota(context, participant)
     context.room_list.note_change(room)
 
 
 def chset(context: Context, session: Session, message: RoomSettings) -> None:
-    """Change the settings of a room; what is left out stays, except `color2`, which goes."""
+    """Change the settings of a room; absent ones stay, except `color2`, which is removed."""
     room = require_moderator(context, session, "chsetAnywhere")
     if room is not None:
         if session.user is None or not room.can_moderate(session.user.id):
@@ -94,7 +98,11 @@ def chset(context: Context, session: Session, message: RoomSettings) -> None:
 
 
 def change_settings(context: Context, room: Room, wanted: dict[str, object]) -> None:
-    """Put valid settings into a room and tell everybody, unless they only take away what is not."""
+    """Change a room's valid settings and broadcast them, unless nothing would change.
+
+    To set a value counts as a change even if the value is the same; to remove an absent one does
+    not.
+    """
     chosen, was_listed = validate.settings(wanted), is_listed(room)
     is_change = any(value is not None or key in room.settings for key, value in chosen.items())
     if not is_change and "color2" not in room.settings:
@@ -102,7 +110,7 @@ def change_settings(context: Context, room: Room, wanted: dict[str, object]) -> 
     if "color2" not in chosen:
         room.settings.pop("color2", None)
     room.change(chosen)
-    context.world.guard(room)
+    context.world.sync_players(room)
     context.directory.save(room)
     context.outbound.broadcast_room(room)
     if "noteQuota" in chosen:
@@ -112,7 +120,7 @@ def change_settings(context: Context, room: Room, wanted: dict[str, object]) -> 
 
 
 def coowner(context: Context, session: Session, message: CoOwner) -> None:
-    """Let somebody rule the room beside the holder, who alone may say so."""
+    """Make a participant co-owner, or end that; only the holder of the crown may do so."""
     participant = session.participant
     if participant is None or participant.room.is_special:
         return
@@ -121,11 +129,11 @@ def coowner(context: Context, session: Session, message: CoOwner) -> None:
         _refuse(context, session)
         return
     target = room.participants.get(message.id)
-    # Nobody names whom he does not see: the answer would tell that somebody hides here.
+    # A hidden participant counts as absent: an answer would reveal that they are here.
     is_seen = target is not None and message.id not in room.hidden
     if message.on and not is_seen:
         return
-    if not _switch(room.co_owners, message.id, on=message.on):
+    if not _set_member(room.co_owners, message.id, on=message.on):
         return
     context.directory.save(room)
     context.outbound.broadcast_room(room)
@@ -139,20 +147,20 @@ def coowner(context: Context, session: Session, message: CoOwner) -> None:
 
 
 def invite(context: Context, session: Session, message: Invite) -> None:
-    """Let somebody into an invite-only room, and tell him where he is wanted."""
+    """Invite a user to an invite-only room, with a notice; or take the invitation back."""
     room = require_moderator(context, session)
     if room is None:
         return
-    _switch(room.invited, message.id, on=message.on)
+    _set_member(room.invited, message.id, on=message.on)
     context.directory.save(room)
     guest = context.directory.online(message.id)
     if guest is not None and message.on:
-        for other in guest.sessions:
-            context.outbound.notify_once(other, Code.INVITED, f'You are invited to "{room.name}".')
+        for tab in guest.sessions:
+            context.outbound.notify_once(tab, Code.INVITED, f'You are invited to "{room.name}".')
 
 
-def _switch(members: set[str], user_id: str, *, on: bool) -> bool:
-    """Put somebody among members, if there is room, or take him out; whether that changed them."""
+def _set_member(members: set[str], user_id: str, *, on: bool) -> bool:
+    """Add a user to a set unless it is full, or remove them; return whether the set changed."""
     if (user_id in members) == on or (on and len(members) >= _MOST_MEMBERS):
         return False
     (members.add if on else members.remove)(user_id)

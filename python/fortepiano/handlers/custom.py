@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Custom, CustomOff, CustomOn, Target
-    from fortepiano.protocol.messages import Message
+    from fortepiano.protocol.room_messages import Message
 
 __all__ = ["custom", "custom_binary", "custom_off", "custom_on"]
 
@@ -34,21 +34,21 @@ def custom_off(context: Context, session: Session, _message: CustomOff) -> None:
 
 
 def custom(context: Context, session: Session, message: Custom) -> None:
-    """Pass data on to others, in the room or, with `global`, everywhere."""
+    """Send data to other clients, in the room or, with `global`, everywhere."""
     if not message.has_target(context.rules):
         return
     user = session.user
     if user is None or not _may_send(context, session, user, len(orjson.dumps(message.data))):
         return
-    passed: Message = {"m": "custom", "data": message.data} | _sender(context, user)
+    outgoing: Message = {"m": "custom", "data": message.data} | _sender(context, user)
     for receiver in _receivers(context, session, message.target):
-        context.outbound.send(receiver, [passed])
+        context.outbound.send(receiver, [outgoing])
 
 
 def custom_binary(context: Context, session: Session, message: Custom, payload: bytes) -> None:
-    """Pass a binary custom message on: a length, a JSON object of that length, the payload.
+    """Send on a binary custom message: a length, a JSON object of that length, the payload.
 
-    It reaches only those who sent `+custom`: older libraries die of a binary frame.
+    Only clients that sent `+custom` receive it: older libraries crash on a binary frame.
     """
     if not message.has_target(context.rules):
         return
@@ -69,14 +69,14 @@ def _sender(context: Context, user: User) -> Message:
 
 
 def _may_send(context: Context, session: Session, user: User, size: int) -> bool:
-    """Count the bytes of a user's custom data, over all tabs, and those of the address."""
+    """Count custom data, for the user and for the subscriber; tell whether it may be sent."""
     rules, now = context.rules, context.now()
     if now - user.custom_since >= rules.custom_window_ms:
         user.custom_since, user.custom_bytes = now, 0
-    is_much = user.custom_bytes + size > rules.custom_bytes or not context.rates.take_share(
+    is_too_much = user.custom_bytes + size > rules.custom_bytes or not context.rates.take_share(
         session, "custom", size / max(1, rules.custom_bytes), rules.custom_window_ms, now
     )
-    if is_much and session.scope is None:
+    if is_too_much and session.scope is None:
         context.outbound.notify_once(
             session, Code.TOO_FAST, "You are sending too much custom data."
         )
@@ -86,7 +86,7 @@ def _may_send(context: Context, session: Session, user: User, size: int) -> bool
 
 
 def _receivers(context: Context, session: Session, target: Target) -> Iterable[Session]:
-    """Return whom a message goes to, never the sender's own connection."""
+    """Return the sessions that receive a message, never the sender's own."""
     participant = session.participant
     if not target.everywhere and participant is None:
         return []

@@ -1,4 +1,4 @@
-"""A message's JSON to a typed Struct."""
+"""Decodes a message: from JSON to a typed Struct."""
 
 from typing import Any
 
@@ -14,23 +14,23 @@ def decode(raw: bytes) -> dict[str, Any]:
     """Decode one message.
 
     Args:
-        raw: A JSON object that the native scanner has let through, so it is strict JSON.
+        raw: A JSON object, which the native scanner has already found to be strict JSON.
 
     Raises:
-        orjson.JSONDecodeError: Where scanner and decoder disagree, which is a bug.
+        orjson.JSONDecodeError: The decoder disagrees with the scanner, which is a bug.
     """
     message: dict[str, Any] = orjson.loads(raw)
     return message
 
 
 def kind_of(message: dict[str, Any]) -> str:
-    """Return a message's `m`."""
+    """Return a message's type, `m`; empty if that is no text."""
     kind = message.get("m")
     return kind if isinstance(kind, str) else ""
 
 
 def shaped(message: dict[str, Any], shape: type[Shape]) -> Shape | None:
-    """Fit a message to its shape; None where it does not fit."""
+    """Convert a message to its shape; return None if it does not fit."""
     try:
         return msgspec.convert(message, shape)
     except msgspec.ValidationError:

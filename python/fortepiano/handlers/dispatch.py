@@ -1,4 +1,4 @@
-"""From a message to its handler: the table, and what happens when a handler fails."""
+"""Dispatches messages to their handlers, by a table; logs handlers that fail."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from fortepiano.handlers import (
 )
 from fortepiano.handlers.decode import decode, kind_of, shaped
 from fortepiano.handlers.refusal import RefusedError
-from fortepiano.model.codes import Code
 from fortepiano.model.identity import OFFERED_BITS
+from fortepiano.model.notice_codes import Code
 from fortepiano.native import scan
 from fortepiano.observe.logs import logger
 from fortepiano.protocol import incoming, staff_incoming
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.messages import Message
+    from fortepiano.protocol.room_messages import Message
     from fortepiano.protocol.shape import Shape
 
 __all__ = ["TABLE", "Dispatch", "Entry"]
@@ -40,14 +40,14 @@ __all__ = ["TABLE", "Dispatch", "Entry"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A kind of message.
+    """A type of message.
 
     Attributes:
-        shape: What it looks like.
-        handler: What it does. A list that it returns answers the sender, None answers nothing; a
+        shape: The class of the message.
+        handler: The function that handles it. A list that it returns is sent to the sender; a
             single message is handled in its place, without rate limits.
-        before_hello: Whether it counts before `hi`.
-        is_lenient: Whether it is handled although a value is malformed, which its sender is told.
+        before_hello: Whether it is handled before `hi`.
+        is_lenient: Whether it is handled even if a value is malformed; the sender gets a notice.
     """
 
     shape: type[Shape]
@@ -84,7 +84,7 @@ TABLE: Mapping[str, Entry] = {
     "setname": Entry(staff_incoming.SetName, staff.setname),
     "admin message": Entry(staff_incoming.Admin, admin.admin_message),
 }
-"""All messages that Python handles; `n`, `m` and `t` end in the native core."""
+"""All messages that Python handles; the native core handles `n`, `m` and `t` itself."""
 
 _LENGTH_BYTES = 4
 
@@ -94,10 +94,10 @@ def _nothing() -> None:
 
 
 class Dispatch:
-    """Hands messages to handlers.
+    """Passes messages to their handlers.
 
     Args:
-        context: What handlers work with.
+        context: The context of the handlers.
         on_activity: Called at each message, and at the end of each session.
     """
 
@@ -108,10 +108,10 @@ class Dispatch:
         self._reported: set[tuple[str, type[BaseException], int]] = set()
 
     def receive(self, session: Session, raw: bytes) -> None:
-        """Handle one message; one that is malformed changes nothing, and one that fails is lost.
+        """Handle one message; a malformed one changes nothing, and a failing handler is logged.
 
         Args:
-            session: Where it came from.
+            session: The session that sent the message.
             raw: A JSON object, strict UTF-8.
         """
         self._on_activity()
@@ -125,10 +125,10 @@ class Dispatch:
             self._report(kind, error)
 
     def receive_binary(self, session: Session, data: bytes) -> None:
-        """Handle a binary message; only the binary form of `custom` is one, others are ignored.
+        """Handle a binary message: the binary form of `custom`; all others are ignored.
 
         Args:
-            session: Where it came from.
+            session: The session that sent the message.
             data: A big-endian length in 4 bytes, a JSON object of that length, a payload.
         """
         self._on_activity()
@@ -174,7 +174,7 @@ class Dispatch:
             outbound.send(session, answer)
 
     def _handle_inner(self, session: Session, message: dict[str, Any]) -> None:
-        """Handle a message within a message of staff."""
+        """Handle the inner message of an `admin message`."""
         kind = kind_of(message)
         if kind in TABLE:
             self._handle(session, kind, message, is_limited=False)
@@ -182,14 +182,14 @@ class Dispatch:
             self._context.outbound.notify_once(session, Code.NOT_FOUND, "There is no such message.")
 
     def _is_too_fast(self, session: Session, kind: str) -> bool:
-        """Take a token for a message; whether there was none."""
+        """Take a token for a message; return whether there was none."""
         context, participant = self._context, session.participant
         is_holder = participant is not None and participant.room.holder is participant
         rate = context.rules.rate(kind, holder=is_holder)
         return rate is not None and not context.rates.take(session, kind, rate, context.now())
 
     def ended(self, session: Session) -> None:
-        """Take a session whose connection has ended out of the world."""
+        """Remove a session whose connection has ended."""
         self._on_activity()
         try:
             hello.ended(self._context, session)
@@ -197,27 +197,35 @@ class Dispatch:
             self._report("", error)
 
     def follow_store(self) -> None:
-        """Take over the bans that other processes have put into the store."""
+        """Merge the bans that other processes have written to the store, and enforce them."""
         staff.merge_bans(self._context)
 
-    def networks_of(self, who: str, bits: int) -> tuple[str, list[str]]:
-        """Return why not, or the networks around somebody, for the operator."""
+    def networks_of(self, user_id: str, bits: int) -> tuple[str, list[str]]:
+        """Return the ids of the networks around a user, for a command of the operator.
+
+        Args:
+            user_id: The user.
+            bits: The prefix length; a key of `OFFERED_BITS`.
+
+        Returns:
+            A problem in words, empty if there is none, and the ids.
+        """
         if bits not in OFFERED_BITS:
             return f"of a network {', '.join(map(str, OFFERED_BITS))} bits can be banned", []
         try:
-            return "", staff.networks_of(self._context, "admin", who, bits)
+            return "", staff.networks_of(self._context, "admin", user_id, bits)
         except RefusedError as refused:
             return refused.why, []
 
     def follow_networks(self) -> None:
-        """Show those out whose networks are kept out by now."""
-        networks.keep_out(self._context)
+        """Close the sessions that the present network lists refuse."""
+        networks.enforce_network_lists(self._context)
 
     def _report(self, kind: str, error: Exception) -> None:
-        """Log a failure with its cause, once for each place, so that nobody can flood the log."""
+        """Log a failure with its cause, once per line of code, so that nobody can flood the log."""
         self._context.counters.failures += 1
         frames = traceback.extract_tb(error.__traceback__)
-        place = (frames[-1].filename, type(error), frames[-1].lineno or 0)
-        if place not in self._reported:
-            self._reported.add(place)
+        key = (frames[-1].filename, type(error), frames[-1].lineno or 0)
+        if key not in self._reported:
+            self._reported.add(key)
             self._log.error("handler failed", m=kind, exc_info=error)

@@ -1,4 +1,4 @@
-"""Arriving and going: `hi`, `devices`, `bye`, and the end of a connection."""
+"""Begin and end of a session: `hi`, `devices`, `bye`, and the end of a connection."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING, Any
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import networks, rooms, staff
 from fortepiano.handlers.profile import mark_look_alikes
-from fortepiano.model.codes import Code
 from fortepiano.model.identity import new_user_id
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import permissions_of, staff_scope
 from fortepiano.model.tokens import PREFIX, digest, is_valid
-from fortepiano.protocol.messages import quota_message
 from fortepiano.protocol.notices import notice
+from fortepiano.protocol.room_messages import quota_message
 
 if TYPE_CHECKING:
     from fortepiano.model.identity import Bearer
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Bye, Devices, Hello
-    from fortepiano.protocol.messages import Message
+    from fortepiano.protocol.room_messages import Message
     from fortepiano.store.base import TokenRecord
 
 __all__ = ["bye", "devices", "ended", "hello"]
 
 _DOTS = 2
-"""In a signed token, between its three parts (RFC 7515 section 3.1)."""
+"""The number of dots in a signed token, between its three parts (RFC 7515 section 3.1)."""
 
 
 def hello(context: Context, session: Session, message: Hello) -> list[Message] | None:
-    """Greet a client: who he is, and how fast he may play.
+    """Answer `hi` with the client's user, permissions and note quota.
 
     A second `hi` changes nothing and is answered again.
     """
@@ -37,14 +37,14 @@ def hello(context: Context, session: Session, message: Hello) -> list[Message] |
     token: str | None = None
     if user is None:
         token = _identify(context, session, message.token)
-        ban = context.bans.from_site(session.user_id, session.address, context.now())
+        ban = context.bans.site_ban_of(session.user_id, session.address, context.now())
         if ban is not None:
             context.counters.bans_enforced["site"] += 1
-            staff.show_out(context, session, ban)
+            staff.close_banned(context, session, ban)
             return None
-        listed = context.networks.keeping_out(session.address)
+        listed = context.networks.refusing(session.address)
         if listed is not None and not _is_vouched_for(context, session, message.token):
-            networks.turn_away(context, session, listed)
+            networks.close_refused_network(context, session, listed)
             return None
         if _has_too_many_sockets(context, session):
             text = "You have too many connections open."
@@ -55,7 +55,7 @@ def hello(context: Context, session: Session, message: Hello) -> list[Message] |
         context.rates.settle(session, context.rules, context.now())
         context.hub.start_session(session.client, user.quota)
         _admit_staff(context, session, message.token)
-        networks.hint(context, session, user)
+        networks.publish_near_ban(context, session, user)
         context.events.publish("arrived", user_id=user.id, name=user.name)
     messages: list[Message] = [
         {
@@ -76,17 +76,17 @@ def hello(context: Context, session: Session, message: Hello) -> list[Message] |
 
 
 def _identify(context: Context, session: Session, sent: Any) -> str | None:
-    """Find out whose a connection is, by the token it sent (docs/protocol.md, "Identity").
+    """Find the user of a connection by the token that it sent (docs/protocol.md, "Identity").
 
-    Any token that is none of ours, or does not hold, is as good as none.
+    A token that is unknown, expired or revoked counts as no token.
 
     Returns:
-        The token that the client is to keep from now on; None where it has the right one, or none.
+        A new token for the client to keep; None if it keeps the one that it has, or needs none.
     """
     identity, throttle, address = context.identity, context.throttle, session.address
     sent = sent if isinstance(sent, str) else ""
     if sent and not throttle.may_fail(address):
-        # Whoever tries tokens out is not told whether one was right, and keeps the one he has.
+        # A client that guesses tokens does not learn whether one was right.
         return None
     now = context.now()
     if sent.startswith(PREFIX):
@@ -105,7 +105,7 @@ def _identify(context: Context, session: Session, sent: Any) -> str | None:
     if sent.count(".") == _DOTS:
         throttle.count_failure(address)
     if session.is_bot or not throttle.admit_new_user(address):
-        return None  # the user of his address, as all who keep no token
+        return None  # the user of the address stays, as for all clients that keep no token
     session.become(new_user_id(), is_bot=False)
     return identity.sign(session.user_id, now)
 
@@ -116,7 +116,10 @@ def _is_revoked(context: Context, bearer: Bearer) -> bool:
 
 
 def _has_too_many_sockets(context: Context, session: Session) -> bool:
-    """Whether one more would be too much; without a token they are counted by the address."""
+    """Tell whether a user known by a token has as many sockets as are allowed.
+
+    Sockets of other users are counted by address.
+    """
     if not (session.is_limited and session.is_known_by_token):
         return False
     user = context.directory.users.get(session.user_id)
@@ -124,19 +127,19 @@ def _has_too_many_sockets(context: Context, session: Session) -> bool:
 
 
 def _is_vouched_for(context: Context, session: Session, token: Any) -> bool:
-    """Whether somebody shows a token that the operator has made, for the staff or for a bot."""
-    return session.is_known_bot or _made_by_operator(context, token) is not None
+    """Tell whether a client has a token that the operator made, for staff or for a bot."""
+    return session.is_known_bot or _valid_record(context, token) is not None
 
 
-def _made_by_operator(context: Context, token: Any) -> TokenRecord | None:
-    """Return what is kept of a token; None where it is not one of the operator's, or has ended."""
+def _valid_record(context: Context, token: Any) -> TokenRecord | None:
+    """Return the record of a token that the operator made; None if there is none that is valid."""
     record = context.store.token(digest(token)) if isinstance(token, str) else None
     return record if record is not None and is_valid(record, context.now()) else None
 
 
 def _admit_staff(context: Context, session: Session, token: Any) -> None:
-    """Give a session what its staff token allows; any other token is ignored."""
-    record = _made_by_operator(context, token)
+    """Give a session the permissions of its staff token; any other token is ignored."""
+    record = _valid_record(context, token)
     scope = None if record is None else staff_scope(record)
     if scope is None:
         return
@@ -149,17 +152,17 @@ def _admit_staff(context: Context, session: Session, token: Any) -> None:
 
 
 def devices(_context: Context, session: Session, _message: Devices) -> None:
-    """Take no notice: browsers send their MIDI devices unasked, even before `hi`."""
-    session.has_told_devices = True
+    """Ignore the message: browsers send their MIDI devices unasked, even before `hi`."""
+    session.has_sent_devices = True
 
 
 def bye(_context: Context, session: Session, _message: Bye) -> None:
-    """Close the connection of a client who says so; nothing after it in the frame is handled."""
+    """Close the connection; later messages in the same frame are not handled."""
     session.connection.close(CloseCode.NORMAL)
 
 
 def ended(context: Context, session: Session) -> None:
-    """Take a session out of the world, whatever ended it."""
+    """Remove a session whose connection has ended, for whatever reason."""
     if session.is_limited:
         context.throttle.release(session.address)
     context.room_list.stop(session)

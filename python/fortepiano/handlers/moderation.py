@@ -1,4 +1,4 @@
-"""Keeping a room in order: `kickban`, `unban`, `bans`, `mute`."""
+"""Moderation of a room: `kickban`, `unban`, `bans`, `mute`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fortepiano.handlers import rooms
 from fortepiano.handlers.crown import require_moderator
 from fortepiano.handlers.staff import UNSAVED
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import AWKWARD, Mute
 from fortepiano.protocol.notices import notice
 from fortepiano.store.base import BanRecord, TokenRecord
@@ -18,32 +18,33 @@ if TYPE_CHECKING:
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Bans, KickBan, MuteUser, Unban
-    from fortepiano.protocol.messages import Message
+    from fortepiano.protocol.room_messages import Message
 
 __all__ = ["bans", "kickban", "mute", "silence", "unban"]
 
 
 def _require_moderator(context: Context, session: Session) -> tuple[Room, User] | None:
-    """Return the room that somebody rules, and who he is; he is told where he does not."""
+    """Return a session's room and user if the user may moderate it; else send a notice."""
     room, user = require_moderator(context, session, "siteBan"), session.user
     return None if room is None or user is None else (room, user)
 
 
 def kickban(context: Context, session: Session, message: KickBan) -> None:
-    """Throw somebody out of a room, and keep him out for a while (docs/protocol.md, "Bans").
+    """Move a user out of a room, and ban them from it for a while (docs/protocol.md, "Bans").
 
-    A time over the ceiling is cut to it. A new ban replaces an old one. Oneself is a fair target.
+    A time over the ceiling is cut to it. A new ban replaces an old one. Moderators may ban
+    themselves.
     """
-    at = _require_moderator(context, session)
-    if at is None:
+    found = _require_moderator(context, session)
+    if found is None:
         return
-    room, banner = at
-    target = _within_reach(context, room, message.id)
+    room, banner = found
+    target = _bannable_user(context, room, message.id)
     if target is None:
         return
     is_holder = room.holder is not None and room.holder.user is target
     if is_holder and banner is not target and "siteBan" not in session.permissions:
-        # Co-owners rule beside the holder, not over him.
+        # A co-owner cannot ban the holder.
         _refuse_holder(context, session, target, "Nobody bans who holds the crown.")
         return
     wanted = message.duration
@@ -61,19 +62,19 @@ def kickban(context: Context, session: Session, message: KickBan) -> None:
     context.world.forfeit(room, target.id)
     participant = room.participants.get(target.id)
     for tab in list(participant.tabs) if participant is not None else []:
-        told = notice(f'Banned from "{room.name}" for {length}.', Code.BANNED)
-        context.outbound.send(tab, [told])
+        banned = notice(f'Banned from "{room.name}" for {length}.', Code.BANNED)
+        context.outbound.send(tab, [banned])
         rooms.move_to_room(context, tab, target, AWKWARD)
     context.room_list.note_change(room)
-    announcement = _kickban_notice(context, room, banner, target, length)
+    news = _kickban_notice(context, room, banner, target, length)
 
     def on_saved(is_saved: bool) -> None:
         if not is_saved:
-            announcement["text"] += UNSAVED
+            news["text"] += UNSAVED
         if context.directory.rooms.get(room.name) is room:
-            context.outbound.broadcast(room, announcement)
+            context.outbound.broadcast(room, news)
 
-    # Out of the room he is at once; that everybody hears of it means that a restart forgets it not.
+    # The user leaves the room at once. The broadcast waits: it means that a restart keeps the ban.
     if milliseconds > 0:
         context.store.when_saved(on_saved)
     else:
@@ -81,14 +82,21 @@ def kickban(context: Context, session: Session, message: KickBan) -> None:
 
 
 def _refuse_holder(context: Context, by: Session | TokenRecord, holder: User, why: str) -> None:
-    """Tell who would silence or ban the holder that nobody does, but the holder themselves."""
+    """Send a notice that the holder cannot be banned or muted, unless it is the holder who tried.
+
+    Args:
+        context: The context.
+        by: The session, or the token of the admin API, with which it was tried.
+        holder: The holder of the crown.
+        why: The text of the notice.
+    """
     if not isinstance(by, TokenRecord) and by.user is not holder:
         context.outbound.notify_once(by, Code.HOLDER_IS_SAFE, why)
 
 
-def _within_reach(context: Context, room: Room, user_id: str) -> User | None:
-    """Return somebody who may be banned: who is online, or may be back for the crown any moment."""
-    if context.world.is_awaited(room, user_id, context.now()):
+def _bannable_user(context: Context, room: Room, user_id: str) -> User | None:
+    """Return a user who is online, or has a claim to the room's crown; else None."""
+    if context.world.has_claim(room, user_id, context.now()):
         return context.directory.users.get(user_id)
     return context.directory.online(user_id)
 
@@ -96,20 +104,21 @@ def _within_reach(context: Context, room: Room, user_id: str) -> User | None:
 def _kickban_notice(
     context: Context, room: Room, banner: User, target: User, length: str
 ) -> Message:
-    who, whom = (context.outbound.shown.name(one, room) for one in (banner, target))
+    appearance = context.outbound.appearance
+    banner_name, target_name = appearance.name(banner, room), appearance.name(target, room)
     if banner is target:
-        text = f"Let it be known that {who} kickbanned him/herself."
+        text = f"Let it be known that {banner_name} kickbanned him/herself."
         return notice(text, Code.AWARD, title="Certificate of Award", style=None)
-    text = f"{who} kickbanned {whom} from this room for {length}."
+    text = f"{banner_name} kickbanned {target_name} from this room for {length}."
     return notice(text, Code.KICKBANNED)
 
 
 def unban(context: Context, session: Session, message: Unban) -> None:
-    """Lift a ban from this room, and from no other; that goes without saying if it is saved."""
-    at = _require_moderator(context, session)
-    if at is None:
+    """Lift a ban from this room only; the sender gets a notice if that cannot be saved."""
+    found = _require_moderator(context, session)
+    if found is None:
         return
-    room, _ = at
+    room, _ = found
     if not context.bans.lift(room.name, message.id):
         return
     context.audit(session, "unban", room=room.name, subject=message.id)
@@ -117,18 +126,18 @@ def unban(context: Context, session: Session, message: Unban) -> None:
 
     def warn(is_saved: bool) -> None:
         if not is_saved and session.user is not None:
-            told = notice("The ban is lifted." + UNSAVED, Code.NOT_SAVED)
-            context.outbound.send(session, [told])
+            warning = notice("The ban is lifted." + UNSAVED, Code.NOT_SAVED)
+            context.outbound.send(session, [warning])
 
     context.store.when_saved(warn)
 
 
 def bans(context: Context, session: Session, _message: Bans) -> list[Message] | None:
-    """Answer with the bans of a room, for who rules it."""
-    at = _require_moderator(context, session)
-    if at is None:
+    """Answer a moderator with the bans of the room."""
+    found = _require_moderator(context, session)
+    if found is None:
         return None
-    room, _ = at
+    room, _ = found
     now = context.now()
     listed: list[Message] = []
     for user_id, until in context.bans.bans_of(room.name):
@@ -141,11 +150,11 @@ def bans(context: Context, session: Session, _message: Bans) -> list[Message] | 
 
 
 def mute(context: Context, session: Session, message: MuteUser) -> None:
-    """Silence somebody in a room: his notes, his chat, or both; or let him be heard again."""
-    at = _require_moderator(context, session)
-    if at is None:
+    """Mute the notes or the chat of a participant, or both; or end the mute."""
+    found = _require_moderator(context, session)
+    if found is None:
         return
-    room, _ = at
+    room, _ = found
     silence(context, session, room, message.id, Mute(message.notes, message.chat))
 
 
@@ -157,15 +166,15 @@ def silence(
     wanted: Mute,
     reason: str = "",
 ) -> None:
-    """Silence somebody in a room, whoever says so; nobody silences the holder of the crown.
+    """Mute a participant, or end a mute; nobody can mute the holder of the crown.
 
     Args:
-        context: The world.
-        by: Who says so.
-        room: Where.
-        user_id: Whom; who is not there can only be allowed to be heard again.
-        wanted: What he may not do; nothing of both lets him be heard again.
-        reason: Why, for the audit log.
+        context: The context.
+        by: The session, or the token of the admin API, that asks for it.
+        room: The room.
+        user_id: The user. For a user who is not there a mute can only be ended.
+        wanted: The mute; one of neither notes nor chat ends it.
+        reason: The reason, for the audit log.
     """
     participant = room.participants.get(user_id)
     if wanted.notes or wanted.chat:
@@ -192,6 +201,6 @@ def silence(
         return
     context.directory.save(room)
     if participant is not None:
-        context.world.mark(participant)
+        context.world.sync_flags(participant)
         for tab in participant.tabs:
             context.outbound.send(tab, [news])

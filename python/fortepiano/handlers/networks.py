@@ -1,12 +1,12 @@
-"""Networks: those that lists keep out or silence, and those around somebody who is banned."""
+"""Networks: lists of those that may not enter or chat, and bans of those around users."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from fortepiano.errors import CloseCode
-from fortepiano.model.codes import Code
 from fortepiano.model.identity import OFFERED_BITS
+from fortepiano.model.notice_codes import Code
 from fortepiano.observe.logs import logger
 from fortepiano.protocol.notices import notice
 
@@ -16,67 +16,83 @@ if TYPE_CHECKING:
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
 
-__all__ = ["around", "barred", "hint", "keep_out", "silenced", "turn_away"]
+__all__ = [
+    "around",
+    "chat_refusal",
+    "close_refused_network",
+    "enforce_network_lists",
+    "publish_near_ban",
+    "refusing_list",
+]
 
 _log = logger(__name__)
 
 
 def around(context: Context, user: User, bits: int) -> list[str]:
-    """Return the ids of the networks that somebody comes from, by all of their connections.
+    """Return the ids of the networks around the addresses of a user's sessions.
 
     Args:
-        context: The world.
-        user: Who.
-        bits: How wide they are; a key of `OFFERED_BITS`.
+        context: The context.
+        user: The user.
+        bits: The prefix length of the networks; a key of `OFFERED_BITS`.
     """
     wanted = tuple(f"/{size}" for size in OFFERED_BITS[bits].values())
-    ids = (context.identity.network_ids(tab.address) for tab in user.sessions)
-    return list(dict.fromkeys(one for several in ids for one in several if one.endswith(wanted)))
+    ids = (
+        network_id
+        for tab in user.sessions
+        for network_id in context.identity.network_ids(tab.address)
+        if network_id.endswith(wanted)
+    )
+    return list(dict.fromkeys(ids))
 
 
-def hint(context: Context, session: Session, user: User) -> None:
-    """Tell the staff that somebody comes from where one who is banned came from.
+def publish_near_ban(context: Context, session: Session, user: User) -> None:
+    """Log and publish to staff that a user shares a wide network with a banned one.
 
-    Neither address is told.
+    Neither address is shown.
     """
-    near = None if session.scope is not None else context.bans.near(session.address, context.now())
+    near = (
+        None
+        if session.scope is not None
+        else context.bans.nearby_ban(session.address, context.now())
+    )
     if near is None:
         return
-    how_near, who = near
+    size, subject = near
     context.counters.near_bans += 1
-    _log.info(f"same {how_near} as a ban", user=user.id, ban=who or "a network")
-    context.events.publish("near_ban", user_id=user.id, name=user.name, network=how_near, ban=who)
+    _log.info(f"same {size} as a ban", user=user.id, ban=subject or "a network")
+    context.events.publish("near_ban", user_id=user.id, name=user.name, network=size, ban=subject)
 
 
-def barred(context: Context, session: Session) -> NetworkList | None:
-    """Return the list by which somebody may not enter; None where they may.
+def refusing_list(context: Context, session: Session) -> NetworkList | None:
+    """Return the network list that keeps a session from entering; None if it may enter.
 
-    Bots run in data centres: whoever shows a token of the operator's is known.
+    Clients with a token of the operator may always enter, because bots run in data centres.
     """
     if session.scope is not None or session.is_known_bot:
         return None
-    return context.networks.keeping_out(session.address)
+    return context.networks.refusing(session.address)
 
 
-def turn_away(context: Context, session: Session, listed: NetworkList) -> None:
-    """Tell somebody that their network is not let in, and close their connection."""
+def close_refused_network(context: Context, session: Session, listed: NetworkList) -> None:
+    """Send a client the notice that its network may not enter, and close the connection."""
     context.counters.bans_enforced["network"] += 1
     context.networks.note_refused(session.address, context.now())
     context.outbound.send(session, [notice(listed.refusal_text, Code.NETWORK_REFUSED, style=None)])
     session.connection.close(CloseCode.NETWORK_REFUSED)
 
 
-def keep_out(context: Context) -> None:
-    """Show those out whose networks are kept out by now."""
+def enforce_network_lists(context: Context) -> None:
+    """Close the sessions that the present network lists refuse."""
     for user in list(context.directory.users.values()):
         for tab in list(user.sessions):
-            listed = barred(context, tab)
+            listed = refusing_list(context, tab)
             if listed is not None:
-                turn_away(context, tab, listed)
+                close_refused_network(context, tab, listed)
 
 
-def silenced(context: Context, session: Session) -> str | None:
-    """Say why somebody may not chat from their network; None where they may."""
+def chat_refusal(context: Context, session: Session) -> str | None:
+    """Return the notice to a session whose network may not chat; None if it may."""
     if session.permissions or session.is_known_bot:
         return None
     listed = context.networks.silencing(session.address)

@@ -1,4 +1,4 @@
-"""`notification` within `admin message`: what the staff tell a room, a user or everybody."""
+"""`notification` inside `admin message`: a notice of staff to a room, a user or everybody."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from fortepiano.handlers.refusal import RefusedError
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import EVERYWHERE, may_notify, may_send_html
 from fortepiano.model.texts import settled
 from fortepiano.protocol import validate
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
-    from fortepiano.protocol.messages import Message
+    from fortepiano.protocol.room_messages import Message
 
 __all__ = ["notify", "receivers"]
 
 _LONGEST = 2000
-"""UTF-16 units of a notification, and of its title."""
+"""The most UTF-16 units of a notification's text, and of its title."""
 
 _LONGEST_MS = 60_000
 _UNTIL_CLOSED = -1
 
-# Clients look an element up by `target`, and make one's id of `id`: what is no plain selector makes
-# some of them throw, and others make an element of it.
+# Clients use `target` as a selector of an element, and `id` as the id of a new one. Other values
+# than plain selectors make some clients throw, and others create an element from them.
 _TARGET = re.compile(r"[#.]?[A-Za-z_][\w-]*(?: [#.]?[A-Za-z_][\w-]*)*", re.ASCII)
 _ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 _LONGEST_TARGET = 128
 
 
 def notify(context: Context, session: Session, inner: dict[str, Any]) -> None:
-    """Tell a room, a user or everybody something, as far as the sender's scope goes.
+    """Send a notice to a room, a user or everybody, if the sender's scope allows it.
 
     Raises:
-        RefusedError: It is malformed, reaches nobody, or is not theirs to say.
+        RefusedError: The message is malformed, reaches nobody, or is not allowed.
     """
     own = session.participant.room.name if session.participant is not None else None
     named = _named(inner, "targetChannel", Code.BAD_ROOM)
@@ -47,7 +47,7 @@ def notify(context: Context, session: Session, inner: dict[str, Any]) -> None:
     if not may_notify(session.scope, own, room, user_id):
         raise RefusedError(Code.NOT_ALLOWED)
     if _text(inner, "html") is not None and not may_send_html(session.scope):
-        # Clients put it into the page as it comes.
+        # Clients put the HTML into the page unchanged.
         raise RefusedError(Code.NOT_ALLOWED)
     message = _message(inner)
     found = receivers(context, room or (own if user_id is None else None), user_id)
@@ -104,7 +104,7 @@ def _id(value: Any) -> str:
 
 
 def _duration(value: Any) -> float:
-    """Return for how long it is shown; what is negative stays until it is closed."""
+    """Return how many milliseconds it is shown; -1, for all negative ones, until it is closed."""
     milliseconds = validate.number(value)
     if milliseconds is None:
         raise RefusedError(Code.BAD_TIME)
@@ -112,7 +112,7 @@ def _duration(value: Any) -> float:
 
 
 def receivers(context: Context, room: str | None, user_id: str | None) -> Collection[Session]:
-    """Return the connections in a room, of a user, of both, or of everybody."""
+    """Return the sessions in a room and those of a user, or all."""
     users = context.directory.users
     if EVERYWHERE in (room, user_id):
         return [tab for user in users.values() for tab in user.sessions]

@@ -1,15 +1,15 @@
-"""How somebody is seen: `userset`."""
+"""Names, colours and being away: `userset`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.model.codes import Code
 from fortepiano.model.directory import ANONYMOUS
 from fortepiano.model.looks import are_alike
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.tags import imitates
 from fortepiano.protocol import validate
-from fortepiano.protocol.shown import is_of_staff
+from fortepiano.protocol.appearance import is_of_staff
 
 if TYPE_CHECKING:
     from fortepiano.model.session import Session
@@ -21,9 +21,9 @@ __all__ = ["change", "mark_look_alikes", "userset"]
 
 
 def userset(context: Context, session: Session, message: Profile) -> None:
-    """Change one's name, colour, or whether one is away, in all rooms one is in.
+    """Change the sender's name, colour, or whether they are away, in all their rooms.
 
-    Each part counts for itself: a bad colour does not lose a good name.
+    Each part is checked alone: a name counts even if the colour is not valid.
     """
     user = session.user
     if user is None:
@@ -32,7 +32,7 @@ def userset(context: Context, session: Session, message: Profile) -> None:
     if name is not None and user.has_flag("freeze_name"):
         name = None
         context.outbound.notify_once(session, Code.NOT_ALLOWED, "You may not change your name.")
-    if name is not None and imitates(name, context.outbound.shown.tags):
+    if name is not None and imitates(name, context.outbound.appearance.tags):
         context.outbound.notify_once(
             session, Code.BAD_NAME, "Only the staff of this site give tags."
         )
@@ -55,16 +55,16 @@ def change(
     color: str | None,
     is_afk: bool | None = None,
 ) -> None:
-    """Give a user another name, another colour, or let him be away; None leaves one as it is.
+    """Change a user's name, colour, or whether they are away; None leaves a part as it is.
 
-    Name and colour are kept in the store; that somebody is away is over with his visit.
+    Name and colour are stored. Being away ends with the user's last session.
     """
     before = user.name
     name, color = name or user.name, color or user.color
-    is_other = (name, color) != (user.name, user.color)
-    if not is_other and is_afk in (None, user.is_afk):
+    is_changed = (name, color) != (user.name, user.color)
+    if not is_changed and is_afk in (None, user.is_afk):
         return
-    if is_other:
+    if is_changed:
         user.name, user.color = name, color
         context.directory.remember(user, context.now())
     if is_afk is not None:
@@ -78,17 +78,17 @@ def change(
 
 
 def mark_look_alikes(context: Context, user: User, before: str = ANONYMOUS) -> None:
-    """Mark those whose names look like that of somebody of the staff, wherever they are.
+    """Update all participants whose names look like the name of a member of staff.
 
     Args:
-        context: The world.
-        user: Who is of the staff, or has ceased to be.
-        before: The name that he had.
+        context: The context.
+        user: The user who is staff, or has ceased to be.
+        before: The name that this user had before.
     """
     outbound = context.outbound
-    outbound.shown.guard(user)
+    outbound.appearance.track_staff(user)
     for other in context.directory.users.values():
         if are_alike(other.name, user.name) or are_alike(other.name, before):
             for participant in other.participations:
-                if participant.looks != outbound.shown.looks(participant):
+                if participant.appearance != outbound.appearance.of(participant):
                     outbound.update(participant)

@@ -1,10 +1,10 @@
-"""What keeps a message of the staff from being done, as an exception with a code."""
+"""The exception for a refused message of staff, with a code."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.protocol.notices import MALFORMED
 
 if TYPE_CHECKING:
@@ -21,15 +21,15 @@ _WHY = {
 
 
 class RefusedError(Exception):
-    """A message of the staff is not done.
+    """A message of staff is refused.
 
     Args:
-        code: Why.
-        why: The same in words; the usual ones for the code if left out.
+        code: The reason.
+        why: The reason in words; if left out, the usual words for the code.
 
     Attributes:
-        code: Why.
-        why: The same in words.
+        code: The reason.
+        why: The reason in words.
     """
 
     def __init__(self, code: Code, why: str | None = None) -> None:
@@ -38,5 +38,5 @@ class RefusedError(Exception):
         self.why = _WHY[code] if why is None else why
 
     def send(self, context: Context, session: Session) -> None:
-        """Tell whose message it is."""
+        """Send the sender of the message a notice."""
         context.outbound.notify_once(session, self.code, self.why)

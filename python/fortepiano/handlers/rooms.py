@@ -1,11 +1,11 @@
-"""Rooms: `ch`, `+ls` and `-ls`, being moved, and leaving."""
+"""Rooms: `ch`, `+ls` and `-ls`; entering and leaving a room, and the end of empty ones."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import AWKWARD, LOBBY
 from fortepiano.model.room_entry import entry_refusal
 from fortepiano.protocol import validate
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fortepiano.protocol.incoming import JoinRoom, ListOff, ListOn
 
 __all__ = [
-    "expect_back",
+    "await_return",
     "join_room",
     "leave",
     "list_off",
@@ -38,13 +38,14 @@ _CLOCKS_DIFFER_MS = 5
 _RETURN_SECONDS = 60.0
 
 _BACKDOOR = "lolwutsecretlobbybackdoor"
-"""The name under which bots enter a full lobby since the original site."""
+"""The name that bots use since the original site, to enter the lobby even if it is full."""
 
 
 def join_room(context: Context, session: Session, message: JoinRoom) -> None:
-    """Join a room, which is made if there is none of that name (docs/protocol.md, `ch`).
+    """Join a room; create it if there is none of that name (docs/protocol.md, `ch`).
 
-    `set` counts only for a room that is made by it. The room one is in is described again.
+    `set` counts only for a room that the message creates. For the sender's own room the server
+    sends `ch` again.
     """
     user = session.user
     if user is None:
@@ -56,14 +57,14 @@ def join_room(context: Context, session: Session, message: JoinRoom) -> None:
         name = context.directory.lobby_for(name, user)
         refusal = _refusal(context, session, user, name)
         if refusal is not None:
-            # Never held back: a client that asked where it may go waits for the answer.
+            # Sent each time, unlike other notices: the client waits for an answer.
             code, why = refusal
             context.outbound.send(session, [notice(why, code)])
             is_banned = _banned_until(context, user, name) is not None
             context.counters.bans_enforced["room"] += is_banned
             if session.participant is not None and not is_banned:
                 return
-            # Nobody stays nowhere: clients would wait for ever.
+            # A client that is in no room would wait for ever.
             name = AWKWARD
     move_to_room(context, session, user, name, message.set)
 
@@ -83,8 +84,8 @@ def _refusal(context: Context, session: Session, user: User, name: str) -> tuple
         return Code.BANNED, f'You are banned from "{name}" for {length}.'
     room = context.directory.rooms.get(name)
     if room is not None:
-        if context.world.is_awaited(room, user.id, context.now()):
-            return None  # the crown is theirs, as for who held it last
+        if context.world.has_claim(room, user.id, context.now()):
+            return None  # the user gets the crown, so may enter like the last holder
         return entry_refusal(room, session, user, context.now())
     is_free = not session.is_limited or session.scope is not None
     if is_free or context.directory.is_special(name) or context.throttle.open_room(session.address):
@@ -93,7 +94,7 @@ def _refusal(context: Context, session: Session, user: User, name: str) -> tuple
 
 
 def minutes_left(milliseconds: int) -> str:
-    """Return what is left of a time, for people to read: minutes that have begun count."""
+    """Return a duration as text, such as `2 minutes`, rounded up to whole minutes."""
     count = (milliseconds + _MINUTE_MS - 1) // _MINUTE_MS
     return f"{count} minute" if count == 1 else f"{count} minutes"
 
@@ -101,14 +102,14 @@ def minutes_left(milliseconds: int) -> str:
 def move_to_room(
     context: Context, session: Session, user: User, name: str, wanted: Any = None
 ) -> None:
-    """Put a session into a room, wherever it is now, without asking whether it may.
+    """Move a session to a room, from any room or none, without checking whether it may enter.
 
     Args:
-        context: The world.
+        context: The context.
         session: The session.
-        user: Whose it is.
+        user: The session's user.
         name: The room's name.
-        wanted: Settings for a room that is made.
+        wanted: Settings for the room, if it has to be created.
     """
     world, outbound = context.world, context.outbound
     if _is_in(session, name) and session.participant is not None:
@@ -121,36 +122,36 @@ def move_to_room(
         room.maker = user.id
     arrival = world.admit(user, room, outbound.entry(user, room), context.now())
     participant = arrival.participant
-    participant.looks = outbound.shown.looks(participant)
-    is_announced = arrival.has_crown and len(room.participants) > 1
-    if is_announced:
-        outbound.broadcast_room(room)  # to the others: who comes is told by the welcome
+    participant.appearance = outbound.appearance.of(participant)
+    is_broadcast = arrival.has_crown and len(room.participants) > 1
+    if is_broadcast:
+        outbound.broadcast_room(room)  # to the others; `send_room` below is for this session
     elif arrival.has_crown:
         outbound.refresh(room, is_sent=False)
-    world.seat(session, participant)
+    world.add_tab(session, participant)
     quota, _ = world.set_quota(participant)
     outbound.send_room(session, participant, quota)
     text = room.settings.get("notice")
     if isinstance(text, str) and text:
         outbound.send(session, [notice(text, Code.ROOM_NOTICE, title=room.name, style=None)])
-    if arrival.before is not None:
-        refresh_quota(context, arrival.before)
+    if arrival.previous_holder is not None:
+        refresh_quota(context, arrival.previous_holder)
     if arrival.is_new:
         context.events.publish("entered", user_id=user.id, name=user.name, room=room.name)
-        if not is_announced:
+        if not is_broadcast:
             outbound.broadcast_participant(participant, except_for=session)
         context.room_list.note_change(room)
 
 
 def leave(context: Context, session: Session, *, has_ended: bool = False) -> None:
-    """Take a session out of its room, and tell the others, exactly once.
+    """Remove a session from its room; if it was the user's last tab there, broadcast that once.
 
-    Whoever leaves with the crown is announced by a full `ch` without them, all others by `bye`.
+    The others get a full `ch` if the holder of the crown has left, and `bye` for anybody else.
 
     Args:
-        context: The world.
+        context: The context.
         session: The session.
-        has_ended: Whether its connection has ended, so that its user may come back for the crown.
+        has_ended: Whether the connection has ended, so that the user has a claim to the crown.
     """
     departure = context.world.leave(session, context.now(), has_ended=has_ended)
     if departure is None or departure.participant is None:
@@ -161,70 +162,70 @@ def leave(context: Context, session: Session, *, has_ended: bool = False) -> Non
         outbound.broadcast_room_later(room)
     else:
         outbound.broadcast_leave(departure.participant)
-    if departure.heir is not None:
-        refresh_quota(context, departure.heir)
+    if departure.new_holder is not None:
+        refresh_quota(context, departure.new_holder)
     _list_departure(context, room)
 
 
 def vacate(context: Context, room: Room) -> None:
-    """Let go of a room that was kept, if it is empty."""
+    """Let an empty room that is no longer permanent end like other empty rooms."""
     if not room.participants:
         context.directory.vacate(room, context.now())
         _list_departure(context, room)
 
 
 def _list_departure(context: Context, room: Room) -> None:
-    """List a room that somebody has left, and see to its end if it is empty."""
+    """Update the room list after a departure; if the room is empty, schedule its end."""
     context.room_list.note_change(room)
     if not room.participants and context.directory.rooms.get(room.name) is room:
         context.later(context.rules.empty_room_ms / 1000, partial(_sweep, context, room))
 
 
 def _sweep(context: Context, room: Room) -> None:
-    """Close a room that stayed empty; those who have the list open know that nobody is there."""
+    """Close a room that has stayed empty; the room list already shows that nobody is there."""
     now = context.now()
-    early = context.rules.empty_room_ms - (now - room.empty_since)
-    if 0 < early <= _CLOCKS_DIFFER_MS:
+    left_ms = context.rules.empty_room_ms - (now - room.empty_since)
+    if 0 < left_ms <= _CLOCKS_DIFFER_MS:
         # The loop's clock rounds to milliseconds, and may be ahead of the hub's by one.
-        context.later(early / 1000, partial(_sweep, context, room))
+        context.later(left_ms / 1000, partial(_sweep, context, room))
     else:
         context.directory.sweep(room, now)
 
 
-def expect_back(context: Context) -> None:
-    """Give the people of rooms from before a restart their time to come back."""
+def await_return(context: Context) -> None:
+    """Close rooms restored after a restart if their users do not return in time."""
     for room in context.directory.returning:
         context.later(_RETURN_SECONDS, partial(_sweep, context, room))
 
 
-def resume_waiting(context: Context) -> None:
-    """Let empty rooms that came from another process end when they would have ended there."""
+def resume_empty_rooms(context: Context) -> None:
+    """After an upgrade, schedule the end of empty rooms as the old process had done."""
     now = context.now()
     returning = {room.name for room in context.directory.returning}
     for room in context.directory.rooms.values():
         if not room.participants:
-            is_awaited = room.name in returning
-            lasts = _RETURN_SECONDS * 1000 if is_awaited else context.rules.empty_room_ms
-            left = max(0, lasts - (now - room.empty_since))
-            context.later(left / 1000, partial(_sweep, context, room))
+            is_returning = room.name in returning
+            lasts_ms = _RETURN_SECONDS * 1000 if is_returning else context.rules.empty_room_ms
+            left_ms = max(0, lasts_ms - (now - room.empty_since))
+            context.later(left_ms / 1000, partial(_sweep, context, room))
 
 
 def refresh_quota(context: Context, participant: Participant) -> None:
-    """Put somebody on the quota of what he is now, and tell him if it is another."""
-    quota, is_other = context.world.set_quota(participant)
-    if is_other:
+    """Give a participant the quota of their present class, and send it if it has changed."""
+    quota, is_changed = context.world.set_quota(participant)
+    if is_changed:
         context.outbound.send_quota(participant, quota)
 
 
 def refresh_quotas(context: Context) -> None:
-    """Put everybody on the quotas of the rules that hold now; who has the right one is not told."""
+    """Give all participants the quotas of the present rules, and send those that have changed."""
     for room in context.directory.rooms.values():
         for participant in room.participants.values():
             refresh_quota(context, participant)
 
 
 def broadcast_renamed(context: Context, names: Iterable[str]) -> None:
-    """Tell the people of rooms that came from another process what they are called now."""
+    """Broadcast the new names of rooms that an upgrade has renamed."""
     for name in names:
         room = context.directory.rooms[name]
         context.directory.save(room)
@@ -233,7 +234,10 @@ def broadcast_renamed(context: Context, names: Iterable[str]) -> None:
 
 
 def list_on(context: Context, session: Session, _message: ListOn) -> None:
-    """Send the list of rooms and its changes: each `+ls` is answered, since a `-ls` may be lost."""
+    """Send the list of rooms, and then its changes.
+
+    Each `+ls` is answered, even if the list is open: a `-ls` before it may have been lost.
+    """
     context.room_list.start(session, context.directory.rooms.values())
 
 

@@ -1,6 +1,6 @@
-"""What staff do from within: `clearchat`, `v`, `siteban`, `setcolor`, `setname`.
+"""Messages of staff: `clearchat`, `v`, `siteban`, `setcolor`, `setname`.
 
-Whoever lacks the permission is told so; nobody else notices.
+A sender without the permission gets a notice, and nobody else notices anything.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from fortepiano.errors import CloseCode
 from fortepiano.handlers import networks, rooms
 from fortepiano.handlers.profile import change, mark_look_alikes
 from fortepiano.handlers.refusal import RefusedError
-from fortepiano.model.ban_list import SITE, is_network, subject
-from fortepiano.model.codes import Code
+from fortepiano.model.ban_list import SITE, is_network, parse_subject
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import AWKWARD
 from fortepiano.model.texts import mended
 from fortepiano.protocol import validate
@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UNSAVED",
-    "acknowledge",
     "ban_from_site",
     "clear",
     "clearchat",
+    "close_banned",
+    "confirm",
+    "enforce_bans",
     "merge_bans",
     "networks_of",
     "rename",
@@ -44,22 +46,20 @@ __all__ = [
     "set_tag",
     "setcolor",
     "setname",
-    "show_out",
     "siteban",
     "siteunban",
-    "throw_out",
     "vanish",
 ]
 
 _LONGEST_MS = 86_400_000
-"""The longest ban from the site by staff who may not choose any duration."""
+"""The longest site ban by staff without the permission `siteBanAnyDuration`."""
 
 
 _WIDEST_BITS = 48
-"""Of IPv6: a whole company's, or many subscribers'."""
+"""The prefix length that only an admin may ban: a /48 of IPv6 can be a whole company."""
 
 _LONGEST_REASON = 512
-"""How much of a reason or a note is kept; characters."""
+"""The number of characters of a reason or a note that are stored."""
 
 
 def _may(context: Context, session: Session, permission: str) -> bool:
@@ -70,7 +70,7 @@ def _may(context: Context, session: Session, permission: str) -> bool:
 
 
 def clearchat(context: Context, session: Session, _message: ClearChat) -> None:
-    """Clear the chat of the room one is in."""
+    """Clear the chat of the sender's room."""
     if session.participant is not None and _may(context, session, "clearChat"):
         room = session.participant.room
         context.audit(session, "clearchat", room=room.name)
@@ -78,14 +78,14 @@ def clearchat(context: Context, session: Session, _message: ClearChat) -> None:
 
 
 def clear(context: Context, room: Room) -> None:
-    """Forget a room's chat; an empty `c` clears it on the screens."""
+    """Delete a room's chat; an empty `c` clears it on the screens."""
     room.history.clear()
     context.archive.save(room)
     context.outbound.broadcast(room, {"m": "c", "c": []})
 
 
 def vanish(context: Context, session: Session, message: Vanish) -> None:
-    """Hide from others, or show oneself again."""
+    """Hide the sender from others, or show them again."""
     user = session.user
     if user is None or not _may(context, session, "vanish"):
         return
@@ -94,7 +94,7 @@ def vanish(context: Context, session: Session, message: Vanish) -> None:
 
 
 def set_hidden(context: Context, user: User, *, is_hidden: bool) -> None:
-    """Hide a user in all rooms he is in, or show him again."""
+    """Hide a user in all their rooms, or show them again."""
     if user.is_hidden == is_hidden:
         return
     for participant in user.participations:
@@ -102,17 +102,17 @@ def set_hidden(context: Context, user: User, *, is_hidden: bool) -> None:
             context.outbound.broadcast(participant.room, {"m": "bye", "p": participant.id})
     user.is_hidden = is_hidden
     for participant in user.participations:
-        context.world.mark(participant)
+        context.world.sync_flags(participant)
         context.outbound.update(participant)
         if is_hidden:
-            # He and other staff still see him.
+            # The user and other staff still see the user, so they get a `ch`.
             context.outbound.broadcast_room(participant.room)
         context.room_list.note_change(participant.room)
     mark_look_alikes(context, user)
 
 
 def siteban(context: Context, session: Session, message: SiteBan) -> None:
-    """Ban somebody from the whole site; he is told the reason and closed with 4008."""
+    """Ban a user or network from the site; their clients get the reason, and close code 4008."""
     if session.user is None or not _may(context, session, "siteBan"):
         return
     wanted = message.milliseconds
@@ -120,29 +120,29 @@ def siteban(context: Context, session: Session, message: SiteBan) -> None:
     if "siteBanAnyDuration" not in session.permissions:
         duration = _LONGEST_MS if duration is None else min(duration, _LONGEST_MS)
     try:
-        who = subject(message.id)
+        subject = parse_subject(message.id)
     except ValueError as error:
         context.outbound.notify_once(session, Code.BAD_ID, f"{error}.")
         return
-    if is_network(who) and session.scope != "admin":
+    if is_network(subject) and session.scope != "admin":
         context.outbound.notify_once(session, Code.NOT_ALLOWED, "Only an admin bans networks.")
         return
     around: list[str] = []
     details: dict[str, str] = {}
     if message.bits is not None:
         try:
-            around = networks_of(context, session.scope, who, message.bits)
+            around = networks_of(context, session.scope, subject, message.bits)
         except RefusedError as refused:
             refused.send(context, session)
             return
         details["network"] = _sizes(around)
     now, reason, note = context.now(), mended(message.reason[:_LONGEST_REASON]), message.note
     until = None if duration is None else now + duration
-    ban = BanRecord(SITE, who, until, session.user.id, reason, now)
+    ban = BanRecord(SITE, subject, until, session.user.id, reason, now)
     context.audit(
         session,
         "siteban",
-        subject=who,
+        subject=subject,
         reason=reason,
         until=until,
         note=note[:_LONGEST_REASON],
@@ -150,25 +150,27 @@ def siteban(context: Context, session: Session, message: SiteBan) -> None:
     )
     ban_from_site(context, ban, around)
     length = "for ever" if duration is None else f"for {rooms.minutes_left(duration)}"
-    whom = f"{who} and the network around ({_sizes(around)}) are" if around else f"{who} is"
-    acknowledge(context, session, f"{whom} banned from this site {length}.")
+    are_banned = (
+        f"{subject} and the network around ({_sizes(around)}) are" if around else f"{subject} is"
+    )
+    confirm(context, session, f"{are_banned} banned from this site {length}.")
 
 
-def networks_of(context: Context, scope: Scope | None, who: str, bits: int) -> list[str]:
-    """Return the networks to ban with somebody, by their ids: nobody is shown an address.
+def networks_of(context: Context, scope: Scope | None, user_id: str, bits: int) -> list[str]:
+    """Return the ids of the networks to ban with a user: nobody is shown an address.
 
     Args:
-        context: The world.
-        scope: What the one may do who bans.
-        who: The user id.
-        bits: How wide the network is to be; a key of `OFFERED_BITS`.
+        context: The context.
+        scope: The scope of the member of staff who bans.
+        user_id: The user.
+        bits: The prefix length of the network; a key of `OFFERED_BITS`.
 
     Raises:
-        RefusedError: The scope does not reach so far, or the user is not here.
+        RefusedError: The scope does not allow it, or the user is not online.
     """
     if bits == _WIDEST_BITS and scope != "admin":
         raise RefusedError(Code.NOT_ALLOWED, f"Only an admin bans a /{bits}.")
-    user = context.directory.online(who)
+    user = context.directory.online(user_id)
     found = [] if user is None else networks.around(context, user, bits)
     if not found:
         raise RefusedError(Code.NOT_FOUND, "Their network is known only while they are here.")
@@ -176,94 +178,95 @@ def networks_of(context: Context, scope: Scope | None, who: str, bits: int) -> l
 
 
 def _sizes(around: list[str]) -> str:
-    """Say how large networks are: `/56`, or `/24, /56`."""
-    return ", ".join(sorted({f"/{one.rpartition('/')[2]}" for one in around}))
+    """Return the prefix lengths of networks as text: `/56`, or `/24, /56`."""
+    return ", ".join(sorted({f"/{network_id.rpartition('/')[2]}" for network_id in around}))
 
 
 def ban_from_site(context: Context, ban: BanRecord, around: Sequence[str] = ()) -> None:
-    """Ban somebody from the whole site, and show out whom that concerns.
+    """Ban a user or network from the site, and close the connections that this concerns.
 
-    Whoever is known by a token is banned by where he is now, too: he could throw the token away.
+    For a user known by a token the user of the present address is banned too: else they could throw
+    the token away.
 
     Args:
-        context: The world.
-        ban: Who, and for how long.
-        around: Networks to ban as well, by their ids.
+        context: The context.
+        ban: The ban.
+        around: The ids of further networks to ban.
     """
     context.bans.ban(ban)
     for network in around:
         context.bans.ban(replace(ban, subject=network))
     user = context.directory.online(ban.subject)
     for tab in list(user.sessions) if user is not None else []:
-        context.bans.remember(ban.subject, tab.address)
+        context.bans.remember_networks(ban.subject, tab.address)
         if tab.is_known_by_token and context.identity.mode != "random" and not tab.is_bot:
             context.bans.ban(replace(ban, subject=context.identity.user_id(tab.address)))
-        show_out(context, tab, ban)  # also where it lasts no longer than this
-    throw_out(context)
+        close_banned(context, tab, ban)  # even if the ban's time is already over
+    enforce_bans(context)
 
 
-def siteunban(context: Context, session: Session, who: str) -> bool:
-    """Let somebody into the site again; whether they were banned from it."""
-    is_lifted = context.bans.lift(SITE, who)
+def siteunban(context: Context, session: Session, subject: str) -> bool:
+    """Lift a ban from the site; return whether there was one."""
+    is_lifted = context.bans.lift(SITE, subject)
     if is_lifted:
-        context.audit(session, "siteunban", subject=who)
-        acknowledge(context, session, f"{who} is not banned from this site any more.")
+        context.audit(session, "siteunban", subject=subject)
+        confirm(context, session, f"{subject} is not banned from this site any more.")
     return is_lifted
 
 
-def acknowledge(context: Context, session: Session, text: str) -> None:
-    """Tell somebody, once it is safe, that what he did is done."""
+def confirm(context: Context, session: Session, text: str) -> None:
+    """Confirm an action to its author with a notice, once it has been saved."""
 
     def on_saved(is_saved: bool) -> None:
-        if session.user is not None:  # he may have left meanwhile
-            told = notice(text, Code.DONE) if is_saved else notice(text + UNSAVED, Code.NOT_SAVED)
-            context.outbound.send(session, [told])
+        if session.user is not None:  # the session may have ended meanwhile
+            done = notice(text, Code.DONE) if is_saved else notice(text + UNSAVED, Code.NOT_SAVED)
+            context.outbound.send(session, [done])
 
     context.store.when_saved(on_saved)
 
 
 UNSAVED = " It is not saved yet: the store does not take writes."
-"""What is added to the news of what a restart would undo."""
+"""Added to a notice of an action that a restart would undo."""
 
 
 def merge_bans(context: Context) -> None:
-    """Take over the bans that another process has changed, and enforce them at once."""
+    """Merge the bans that another process has changed, and enforce them at once."""
     if context.bans.refresh():
-        throw_out(context)
+        enforce_bans(context)
 
 
-def throw_out(context: Context) -> None:
-    """Show everybody out who may not be where he is, because of bans that are new."""
+def enforce_bans(context: Context) -> None:
+    """Close the connections of users with new site bans; move users out of rooms with new bans."""
     now = context.now()
-    _forfeit(context, now)
+    _forfeit_claims(context, now)
     for user in list(context.directory.users.values()):
         for tab in list(user.sessions):
-            ban = context.bans.from_site(user.id, tab.address, now)
-            at = tab.participant
-            if ban is not None:
-                show_out(context, tab, ban)
+            site_ban = context.bans.site_ban_of(user.id, tab.address, now)
+            room_name = None if tab.participant is None else tab.participant.room.name
+            if site_ban is not None:
+                close_banned(context, tab, site_ban)
             elif (
-                at is not None and context.bans.banned_until(at.room.name, user.id, now) is not None
+                room_name is not None
+                and context.bans.banned_until(room_name, user.id, now) is not None
             ):
-                name = at.room.name
-                told = notice(f'You are banned from "{name}".', Code.BANNED)
-                context.outbound.send(tab, [told])
+                banned = notice(f'You are banned from "{room_name}".', Code.BANNED)
+                context.outbound.send(tab, [banned])
                 rooms.move_to_room(context, tab, user, AWKWARD)
 
 
-def _forfeit(context: Context, now: int) -> None:
-    """Let nobody who is banned, and away, come back for a crown when the ban is lifted."""
+def _forfeit_claims(context: Context, now: int) -> None:
+    """Remove the claims of banned users, who else could return for a crown after the ban."""
     bans = context.bans
     for room in context.directory.rooms.values():
         for user_id, _ in list(room.claims):
             if any(
-                bans.banned_until(place, user_id, now) is not None for place in (SITE, room.name)
+                bans.banned_until(where, user_id, now) is not None for where in (SITE, room.name)
             ):
                 context.world.forfeit(room, user_id)
 
 
-def show_out(context: Context, session: Session, ban: BanRecord) -> None:
-    """Tell somebody that he is banned from the site, and close his connection."""
+def close_banned(context: Context, session: Session, ban: BanRecord) -> None:
+    """Send a client the notice of its site ban, and close the connection."""
     text = "You are banned from this site"
     if ban.until is not None:
         text += f" for {rooms.minutes_left(ban.until - context.now())}"
@@ -271,12 +274,12 @@ def show_out(context: Context, session: Session, ban: BanRecord) -> None:
     if reason:
         text += f": {reason}"
     context.outbound.send(session, [notice(text, Code.SITE_BANNED, style=None)])
-    rooms.leave(context, session)  # before the end, which would let them come back for a crown
+    rooms.leave(context, session)  # before the end of the connection, which would leave a claim
     session.connection.close(CloseCode.BANNED)
 
 
 def set_permanent(context: Context, name: str, *, is_permanent: bool) -> None:
-    """Let a room outlive its people and the server, or no more; it is made if there is none."""
+    """Make a room permanent, and create it if there is none; or make it temporary again."""
     room = context.directory.rooms.get(name)
     if room is None and is_permanent:
         room = context.directory.open_room(name, {})
@@ -291,14 +294,14 @@ def set_permanent(context: Context, name: str, *, is_permanent: bool) -> None:
 
 
 def setcolor(context: Context, session: Session, message: SetColor) -> None:
-    """Change somebody's colour."""
+    """Change a user's colour."""
     user = _changeable(context, session, message.id)
     if user is not None:
         rename(context, session, user, color=message.color)
 
 
 def setname(context: Context, session: Session, message: SetName) -> None:
-    """Change somebody's name."""
+    """Change a user's name."""
     user = _changeable(context, session, message.id)
     if user is not None:
         name = validate.name(message.name, context.rules.name_length)
@@ -306,7 +309,7 @@ def setname(context: Context, session: Session, message: SetName) -> None:
 
 
 def _changeable(context: Context, session: Session, user_id: str) -> User | None:
-    """Return the user whom a member of the staff may change; they are told where there is none."""
+    """Return a user whom the sender may change; else send the sender a notice."""
     if not _may(context, session, "usersetOthers"):
         return None
     user = context.directory.users.get(user_id)
@@ -318,7 +321,7 @@ def _changeable(context: Context, session: Session, user_id: str) -> User | None
 def set_tag(
     context: Context, by: Session | TokenRecord, user: User, tag: dict[str, str] | None
 ) -> None:
-    """Pin a tag (`text` and `color`) to somebody's name, or take it away."""
+    """Give a user a tag (`text` and `color`), or remove it."""
     user.tag = tag
     kind = "remove_tag" if tag is None else "tag"
     context.audit(by, kind, subject=user.id, text=None if tag is None else tag["text"])
@@ -335,7 +338,7 @@ def rename(
     name: str | None = None,
     color: str | None = None,
 ) -> None:
-    """Give somebody else another name or colour, and write down who did it."""
+    """Change another user's name or colour, and write to the audit log who did it."""
     if name is not None:
         context.audit(by, "setname", subject=user.id, before=user.name, after=name)
     if color is not None:

@@ -1,1 +1,1 @@
-"""What is served over plain HTTP."""
+"""The HTTP sites of both ports: pages, assets, health, metrics and the admin API."""

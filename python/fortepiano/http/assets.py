@@ -1,4 +1,4 @@
-"""The browser client's page and files: their addresses, and how long caches may keep them."""
+"""The browser client's page and files: their URLs, and how long caches may store them."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
 __all__ = ["Client"]
 
-_LOOK_SECONDS = 1.0
-_FOR_GOOD = "public, max-age=31536000, immutable"
+_CHECK_SECONDS = 1.0
+_IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 class Client:
     """The page and the files below `/assets/`.
 
-    Each file has two addresses. `/assets/<digest>/net.js` is the one that the page uses: the digest
-    is that of all files, so what changed has a new address, caches keep what they have for good,
-    and the relative imports of modules stay within one version. `/assets/net.js` is asked for anew
-    each time.
+    Each file has two URLs. The page uses URLs such as `/assets/<digest>/net.js`, where the digest
+    covers all files. So a change gives all files new URLs, caches may store them for good, and
+    relative imports of modules stay within one version. Browsers revalidate `/assets/net.js` each
+    time.
 
-    Recorded sounds are at `/assets/samples/<package and version>/`, below no digest: they are large
-    and stay the same while scripts change.
+    Recorded sounds are at `/assets/samples/<package and version>/`, without the digest: they are
+    large and stay the same while scripts change.
     """
 
     def __init__(self, web: Path) -> None:
-        """Serve the client of one folder.
+        """Serve the browser client in a folder.
 
         Args:
-            web: The folder with `index.html`, `assets/` and, where they were fetched, `samples/`.
+            web: The folder with `index.html`, `assets/` and, if they were fetched, `samples/`.
         """
         self._web = web
         self._seen: list[tuple[Path, int]] = []
-        self._looked = -_LOOK_SECONDS
+        self._checked_at = -_CHECK_SECONDS
         self._page = b""
         self.digest = ""
 
@@ -52,15 +52,15 @@ class Client:
         files = Mount("/assets", _Files(self, self._web / "assets"))
         if not self._samples():
             return [files]
-        return [Mount("/assets/samples", _Kept(directory=self._web / "samples")), files]
+        return [Mount("/assets/samples", _Immutable(directory=self._web / "samples")), files]
 
     def page(self) -> bytes:
-        """Return the page, with the addresses of the files as they are now."""
-        # Looked at again and again, so that whoever changes a file finds it in the page that he
-        # reloads; not each time, because it costs a system call for each file.
-        if time.monotonic() - self._looked < _LOOK_SECONDS:
+        """Return the page, with the present URLs of the files."""
+        # Files are checked for changes again and again, so that a reloaded page has them. They are
+        # not checked at each request, because that costs a system call for each file.
+        if time.monotonic() - self._checked_at < _CHECK_SECONDS:
             return self._page
-        self._looked = time.monotonic()
+        self._checked_at = time.monotonic()
         paths = [path for path in sorted(self._web.glob("assets/**/*")) if path.is_file()]
         seen = [(path, path.stat().st_mtime_ns) for path in (*paths, self._web / "index.html")]
         if seen != self._seen:
@@ -74,8 +74,8 @@ class Client:
         for path in paths:
             content.update(f"{path.relative_to(assets).as_posix()}\0".encode() + path.read_bytes())
         self.digest = content.hexdigest()[:12]
-        # A module names those that it needs only once it is there: told all at once, the browser
-        # need not ask for them one storey at a time.
+        # Without preloading, the browser would learn of a module's imports only after loading the
+        # module, and fetch the modules one level of imports after the other.
         modules = "".join(
             f'    <link rel="modulepreload" href="/assets/{path.relative_to(assets).as_posix()}">\n'
             for path in paths
@@ -84,7 +84,7 @@ class Client:
         page = (self._web / "index.html").read_text(encoding="utf-8")
         page = page.replace("  </head>", f"{modules}  </head>", 1)
         page = page.replace('"/assets/', f'"/assets/{self.digest}/')
-        # Where the page finds recorded sounds; empty where there are none.
+        # The folder of recorded sounds; empty if there are none.
         page = page.replace(
             'name="samples" content=""', f'name="samples" content="{self._samples()}"'
         )
@@ -95,17 +95,17 @@ class Client:
         return f"/assets/samples/{folders[-1].name}/" if folders else ""
 
 
-class _Kept(StaticFiles):
-    """Files that never change under their address."""
+class _Immutable(StaticFiles):
+    """Files that never change under their URL."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
-        response.headers["cache-control"] = _FOR_GOOD
+        response.headers["cache-control"] = _IMMUTABLE
         return response
 
 
 class _Files(StaticFiles):
-    """Files with and without the digest before their path."""
+    """The files below `/assets/`, with and without the digest in their URL."""
 
     def __init__(self, client: Client, directory: Path) -> None:
         super().__init__(directory=directory)
@@ -115,8 +115,8 @@ class _Files(StaticFiles):
         digest, _, rest = path.partition("/")
         versioned = re.fullmatch(r"[0-9a-f]{12}", digest) is not None
         response = await super().get_response(rest if versioned else path, scope)
-        # Another version's page, loaded before a restart or from another node, gets today's file,
-        # but nobody may keep it under that address.
+        # A page of another version, loaded before a restart or from another node, gets the present
+        # file, but caches may not store it under that URL.
         if versioned and digest == self._client.digest:
-            response.headers["cache-control"] = _FOR_GOOD
+            response.headers["cache-control"] = _IMMUTABLE
         return response

@@ -1,4 +1,4 @@
-"""Who may use the internal port: bearer tokens of the staff (RFC 6750)."""
+"""Access to the internal port by bearer tokens of the staff (RFC 6750)."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ __all__ = ["Access", "Guard", "LockedError"]
 _MOST_FAILURES = 5
 _WINDOW_SECONDS = 60.0
 _MOST_ADDRESSES = 10_000
-"""Addresses whose failures are remembered, the last ones: enough, and bounded."""
+"""The most addresses whose failures are remembered; the oldest are forgotten first."""
 
 
 class LockedError(Exception):
     """Too many wrong tokens came from an address.
 
     Attributes:
-        seconds: How long until the next one is looked at.
+        seconds: How long until tokens from the address are checked again.
     """
 
     def __init__(self, seconds: int) -> None:
@@ -40,12 +40,12 @@ class LockedError(Exception):
 
 
 class Access:
-    """Tells whose a token is, and how often one may be wrong.
+    """Checks tokens of the staff, and limits wrong ones.
 
     Args:
-        store: Where the tokens are.
-        now: Returns the present; milliseconds since 1970.
-        clock: Returns seconds that never jump.
+        store: The store with the tokens.
+        now: Returns the current time; milliseconds since 1970.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(
@@ -60,15 +60,15 @@ class Access:
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
 
     def holder(self, address: str, token: str) -> TokenRecord | None:
-        """Return the token of a member of the staff; None where it is none.
+        """Return the record of a token; None if it is no valid token of the staff.
 
         Args:
-            address: Where it comes from.
-            token: What was given as one.
+            address: The IP address of the caller.
+            token: The text that the caller gave.
 
         Raises:
-            LockedError: Too many wrong ones came from there within a minute. The right one is not
-                looked at either: otherwise guessing could go on.
+            LockedError: Too many wrong tokens came from the address within a minute. Even a right
+                token is not checked then: otherwise guessing could go on.
         """
         address, now = subscriber(address), self._clock()
         failures = self._failures.get(address, deque())
@@ -86,7 +86,7 @@ class Access:
         return record
 
     def _matching(self, token: str) -> TokenRecord | None:
-        """Look at all tokens, and at all of each: the time it takes tells nothing."""
+        """Compare all tokens, each in constant time, so that timing reveals nothing."""
         wanted, found = digest(token), None
         for record in self._store.tokens():
             if hmac.compare_digest(record.digest, wanted):
@@ -97,13 +97,13 @@ class Access:
 
 
 class Guard:
-    """Lets only members of the staff through to an application, and tells it who it is.
+    """Middleware that lets only members of the staff through to an application.
 
-    The record of his token is `scope["state"]["token"]`.
+    The application finds the record of the caller's token in `scope["state"]["token"]`.
 
     Args:
         app: The application.
-        access: Who may.
+        access: Checks the tokens.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:

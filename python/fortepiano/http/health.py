@@ -17,7 +17,7 @@ __all__ = ["health_routes", "no_refusal"]
 
 
 def no_refusal(_peer: str, _headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Have nothing against anybody."""
+    """Return no refusal, for any caller."""
     return {}
 
 
@@ -28,9 +28,10 @@ def health_routes(
     """Return the routes of `/healthz` (alias `/health`) and `/readyz`.
 
     Args:
-        readiness_problem: Tells why no traffic should come now; None where all is well.
-        refusal_for: Tells why who asks may not connect, by the other end of the connection and the
-            headers of the request: browsers do not show the status of a handshake that failed.
+        readiness_problem: Returns why no traffic should come now; None if all is well.
+        refusal_for: Returns why the caller may not open a WebSocket, as keys of the answer. Gets
+            the other end of the connection and the headers of the request. Pages ask for it,
+            because browsers hide the status of a failed handshake.
     """
 
     async def healthz(_request: Request) -> Response:

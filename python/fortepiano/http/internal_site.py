@@ -31,7 +31,7 @@ __all__ = ["internal_site"]
 _API = "fortepiano.http.admin"
 _PAGE = Path(__file__).with_name("admin_page")
 _PAGE_HEADERS = {
-    # Nothing of what users call themselves can run, and nothing can be sent elsewhere.
+    # Names of users can run no script, and nothing can be sent elsewhere.
     "content-security-policy": (
         "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
         "object-src 'none'; require-trusted-types-for 'script'"
@@ -45,14 +45,14 @@ _PAGE_HEADERS = {
 def internal_site(server: RunningServer) -> ASGIApp:
     """Return the application of the internal port.
 
-    `/metrics`, health, the document of the API and the page, which holds no secret, are open; all
-    else wants a token.
+    `/metrics`, health, the OpenAPI document and the page, which has no secrets, are open. All else
+    needs a token.
 
     Args:
-        server: What it shows and acts on.
+        server: The server that the site shows and controls.
     """
-    late = _Late(server)
-    guard = Guard(late, Access(server.context.store, server.context.now))
+    api = _LazyApi(server)
+    guard = Guard(api, Access(server.context.store, server.context.now))
 
     async def metrics(request: Request) -> Response:
         content, media_type = server.metrics.exposed(request.headers.get("accept", ""))
@@ -73,7 +73,7 @@ def internal_site(server: RunningServer) -> ASGIApp:
             Route("/admin", page),
             Route("/admin/", page),
             Mount("/admin", _Assets(directory=_PAGE)),
-            Route("/openapi.json", late),
+            Route("/openapi.json", api),
             Mount("", guard),
         ],
         exception_handlers={HTTPException: missing},
@@ -81,7 +81,7 @@ def internal_site(server: RunningServer) -> ASGIApp:
 
 
 class _Assets(StaticFiles):
-    """The files of the page, with its headers."""
+    """The files of the page, with the page's headers."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Return a file."""
@@ -90,11 +90,11 @@ class _Assets(StaticFiles):
         return response
 
 
-class _Late:
-    """The admin API, which is loaded when it is first asked for.
+class _LazyApi:
+    """The admin API, which is imported at the first request.
 
-    Its framework takes some megabytes and a third of a second: not every server has an operator who
-    looks, and none should wait for it at its start.
+    Its framework takes some megabytes and a third of a second. Not every server has an operator who
+    uses it, and no server should start later because of it.
     """
 
     def __init__(self, server: RunningServer) -> None:
@@ -109,13 +109,13 @@ class _Late:
         if app is None or not self._is_current():
             async with self._loading:
                 if self._app is None or not self._is_current():
-                    # On another thread, so that notes go on meanwhile.
+                    # On another thread, so that notes are not delayed meanwhile.
                     self._app = await asyncio.to_thread(self._load)
                 app = self._app
         await app(scope, receive, send)
 
     def _is_current(self) -> bool:
-        """Whether no reload of the handlers has made it a thing of the past."""
+        """Tell whether the module is still in use; a reload of the handlers drops it."""
         return sys.modules.get(_API) is self._module
 
     def _load(self) -> ASGIApp:

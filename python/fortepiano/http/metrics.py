@@ -1,4 +1,4 @@
-"""`/metrics` for Prometheus: what the hub and the rest count is read when somebody asks for it."""
+"""`/metrics` for Prometheus: reads the counters of the hub and of Python at each request."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ __all__ = ["Metrics"]
 
 
 class Metrics(Collector):
-    """Everything there is to watch, under names that begin with `fortepiano_`.
+    """All metrics of the server, under names that begin with `fortepiano_`.
 
-    Names and units are those of Prometheus's conventions. Nothing is kept here: hot counters are
-    the hub's, which costs the notes nothing.
+    Names and units follow the conventions of Prometheus. This class holds no counters: the hub
+    counts hot messages itself, so that metrics slow down no notes.
 
     Args:
-        hub: The native side.
+        hub: The hub.
         directory: All users and rooms.
-        counters: What Python counts.
-        store: What survives a restart.
-        lag: How late the loop is.
+        counters: The counters of Python.
+        store: The store.
+        lag: The lag of the event loop.
         refused: Connections that were refused, by reason.
         duty: Returns the share of its time that a room may spend sending.
 
     Attributes:
-        registry: What `/metrics` shows.
-        lag: As above.
+        registry: The registry that `/metrics` shows.
+        lag: The lag of the event loop.
     """
 
     def __init__(
@@ -77,50 +77,50 @@ class Metrics(Collector):
         """Return all metrics and their media type.
 
         Args:
-            accept: The media types that the reader takes, as its `Accept` header has them.
+            accept: The `Accept` header of the request.
         """
         encode, media_type = choose_encoder(accept)
         return encode(self.registry), media_type
 
     def describe(self) -> Iterable[Metric]:
-        """Return nothing: nobody else registers with this registry."""
+        """Return nothing: no other collector of the registry could use the same names."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Read everything."""
-        yield from self._standing()
+        """Read all counters and gauges."""
+        yield from self._state()
         yield from self._connections()
         yield from self._messages()
         yield from self._sending()
-        yield from self._keeping()
+        yield from self._storing()
 
-    def _standing(self) -> Iterator[Metric]:
-        stands = self._hub.gauges()
+    def _state(self) -> Iterator[Metric]:
+        gauges = self._hub.gauges()
         build = {"version": __version__, "profile": profile(), "python": platform.python_version()}
         info = GaugeMetricFamily(
             "fortepiano_build_info", "What is running; always 1.", labels=list(build)
         )
         info.add_metric(list(build.values()), 1)
         yield info
-        yield _gauge("clients", "Open sockets that have said hi.", stands["clients"])
+        yield _gauge("clients", "Open sockets that have said hi.", gauges["clients"])
         yield _gauge(
             "sockets",
             "All sockets, those that have not said hi and those that are closing included.",
-            stands["connections"],
+            gauges["connections"],
         )
         yield _gauge("rooms", "Rooms, empty special ones included.", len(self._directory.rooms))
-        yield _gauge("participants", "People in rooms, once for each room.", stands["people"])
+        yield _gauge("participants", "People in rooms, once for each room.", gauges["people"])
         yield _gauge(
             "users",
             "Users in memory: who is connected, or was within the last minute.",
             len(self._directory.users),
         )
-        yield _gauge("blocked_clients", "Sockets that are full at the moment.", stands["blocked"])
-        yield _gauge("queue_bytes", "Bytes that wait for all clients.", stands["queue_bytes"])
+        yield _gauge("blocked_clients", "Sockets that are full at the moment.", gauges["blocked"])
+        yield _gauge("queue_bytes", "Bytes that wait for all clients.", gauges["queue_bytes"])
         yield _gauge(
             "longest_queue_bytes",
             "Bytes that wait for the client for whom most bytes wait.",
-            stands["longest_queue_bytes"],
+            gauges["longest_queue_bytes"],
         )
 
     def _connections(self) -> Iterator[Metric]:
@@ -238,7 +238,7 @@ class Metrics(Collector):
             self.lag.total,
         )
 
-    def _keeping(self) -> Iterator[Metric]:
+    def _storing(self) -> Iterator[Metric]:
         store = self._store
         yield _gauge(
             "store_healthy", "Whether the last write of the store succeeded.", int(store.healthy)
@@ -263,7 +263,7 @@ def _counters(name: str, text: str, label: str, values: Mapping[str, int]) -> Me
 
 
 def _histogram(name: str, text: str, counts: Sequence[tuple[float, int]], total: float) -> Metric:
-    """Return a histogram of counts that are each for one bucket alone; Prometheus adds them up."""
+    """Return a histogram of counts by bucket, made cumulative as Prometheus wants them."""
     sums = accumulate(count for _, count in counts)
     buckets = [
         ("+Inf" if bound == inf else str(bound), at_most)

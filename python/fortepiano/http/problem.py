@@ -1,4 +1,4 @@
-"""What goes wrong, as problem documents (RFC 9457)."""
+"""Error responses as problem documents (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class ProblemError(Exception):
-    """What a caller asked for cannot be done.
+    """A request cannot be carried out.
 
     Attributes:
         status: The HTTP status.
-        detail: Why, as one sentence for people.
+        detail: The reason, as one sentence for people.
     """
 
     def __init__(self, status: int, detail: str) -> None:
@@ -44,9 +44,9 @@ def problem(
     Args:
         status: The HTTP status; its name is the title, as for all problems of the type
             `about:blank`.
-        detail: What is wrong, as one sentence for people.
-        errors: One entry for each wrong value: `pointer` (where) and `detail` (why).
-        headers: More headers of the answer.
+        detail: The reason, as one sentence for people.
+        errors: One entry for each wrong value: `pointer` (its place) and `detail` (the reason).
+        headers: Further headers of the response.
     """
     document: dict[str, Any] = {
         "type": "about:blank",
@@ -56,15 +56,15 @@ def problem(
     }
     if errors is not None:
         document["errors"] = errors
-    # Escaped, since it may quote what no encoding has room for.
+    # Escaped, since the text may quote lone surrogates, which UTF-8 cannot encode.
     content = json.dumps(document, ensure_ascii=True)
     return Response(content, status, headers, media_type=MEDIA_TYPE)
 
 
 class AsProblems:
-    """Turns refusals that an application answers in another form into problem documents.
+    """Turns an application's error responses of other forms into problem documents.
 
-    Middleware of frameworks answers in plain text, past all handlers of errors.
+    Some middleware of frameworks responds in plain text, without calling any error handler.
 
     Args:
         app: The application.

@@ -24,20 +24,20 @@ __all__ = ["public_site"]
 _WEB = Path(__file__).parents[1] / "web"
 _HEADERS = {
     "content-security-policy": (
-        # 'self' of connect-src is also the socket of this host (CSP level 3).
+        # In connect-src, 'self' includes the WebSocket of this host (CSP level 3).
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
         "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'self'"
     ),
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
-    # The browser asks each time whether its copy is still right, and is told in a few bytes.
+    # The browser revalidates its copy each time, which takes a few bytes.
     "cache-control": "no-cache",
 }
 
 
 class _WithHeaders:
-    """Adds the headers of the site to every answer."""
+    """Adds the headers of the site to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -46,8 +46,8 @@ class _WithHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                told = {name for name, _ in message["headers"]}
-                more = [header for header in self._headers if header[0] not in told]
+                present = {name for name, _ in message["headers"]}
+                more = [header for header in self._headers if header[0] not in present]
                 message["headers"] = [*message["headers"], *more]
             await send(message)
 
@@ -61,12 +61,13 @@ def public_site(
 ) -> ASGIApp:
     """Return the application of the public port.
 
-    Exact assets and health come first; every other path is a room's name and serves the client.
+    Assets and health have fixed paths. Every other path is a room's name and serves the browser
+    client.
 
     Args:
-        readiness_problem: As of `health_routes`.
+        readiness_problem: See `health_routes`.
         web: The folder of the browser client.
-        refusal_for: As of `health_routes`.
+        refusal_for: See `health_routes`.
     """
     client = Client(web)
     client.page()

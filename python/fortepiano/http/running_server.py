@@ -1,4 +1,4 @@
-"""The running server, as the internal port shows and controls it."""
+"""The interface of the running server for the internal port."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["Reloader", "RunningServer"]
 
 
 class Reloader(Protocol):
-    """Replaces settings and handlers."""
+    """Reloads settings and handlers."""
 
     async def preview(self) -> ReloadReport:
-        """Return what a reload would change.
+        """Return the changes that a reload would make.
 
         Raises:
             ConfigError: The settings are wrong.
@@ -26,7 +26,7 @@ class Reloader(Protocol):
         ...
 
     async def __call__(self) -> ReloadReport:
-        """Reload, and return what has changed.
+        """Reload, and return the changes.
 
         Raises:
             ConfigError: The settings are wrong; nothing has changed.
@@ -36,23 +36,23 @@ class Reloader(Protocol):
 
 
 class RunningServer(Protocol):
-    """Everything that the internal port shows and controls."""
+    """The parts of the server that the internal port shows and controls."""
 
     context: Context
-    """The world and the ways to change it."""
+    """The rooms and users, and the objects that change them."""
 
     engine: Engine
-    """All connections."""
+    """The engine, with all connections."""
 
     metrics: Metrics
-    """What `/metrics` shows."""
+    """The metrics that `/metrics` shows."""
 
     started: int
-    """When the server began; milliseconds since 1970."""
+    """The time of the start; milliseconds since 1970."""
 
     @property
     def reload(self) -> Reloader:
-        """Replaces settings and handlers."""
+        """The function that reloads settings and handlers."""
         ...
 
     @property
@@ -61,5 +61,5 @@ class RunningServer(Protocol):
         ...
 
     def readiness_problem(self) -> str | None:
-        """Return why no new clients should come now; None where all is well."""
+        """Return why no new clients should come now; None if all is well."""
         ...

@@ -1,1 +1,1 @@
-"""The world: users, rooms, crowns. No I/O, no JSON, no clock of its own."""
+"""Users, rooms, crowns and bans as plain objects: no I/O, no JSON, no clock of their own."""

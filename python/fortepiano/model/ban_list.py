@@ -1,4 +1,4 @@
-"""The bans: one native table to ask, and the store that keeps them."""
+"""Bans: a native table for fast look-ups, and the store that keeps the bans."""
 
 from __future__ import annotations
 
@@ -15,54 +15,57 @@ if TYPE_CHECKING:
     from fortepiano.native import Bans
     from fortepiano.store.base import BanRecord, Store
 
-__all__ = ["PERMANENT", "SITE", "BanList", "is_network", "subject"]
+__all__ = ["PERMANENT", "SITE", "BanList", "is_network", "parse_subject"]
 
 PERMANENT = 2**64 - 1
-"""The end of a ban that has none, as the native table has it."""
+"""The native table's end of a ban that lasts for ever."""
 
 SITE = ""
-"""The room of bans that hold everywhere."""
+"""Stands for the room in bans from the whole site."""
 
 _USER_ID = re.compile("[0-9a-f]{24}")
 
 _NETWORK_ID = re.compile("[0-9a-f]{24}/(32|24|64|56|48)")
-"""A network that nobody may see, as `Identity.network_id` writes it."""
+"""A network's id, as `Identity.network_id` makes it: its address stays secret."""
 
 _SUBSCRIBER_BITS = 64
-"""One subscriber has a /64 of IPv6, and every address in it."""
+"""A provider gives one subscriber at least a /64 of IPv6: all addresses in it."""
 
 _NEAR_BITS = (24, 48)
-"""How near somebody must be to one who is banned for the staff to be told, in IPv4 and IPv6."""
+"""Bits (IPv4, IPv6) of the network that a user shares with a banned one if staff are to know."""
 
 _FEWEST_BITS = {4: 8, 6: 16}
-"""The widest networks that may be banned: `/2` for `/24` is quickly typed, and bans a quarter."""
+"""The widest networks that may be banned, by IP version.
+
+A typing error like `/2` for `/24` would ban a quarter of the internet.
+"""
 
 
-def is_network(one: str) -> bool:
-    """Whether a ban's subject is a network; else it is a user id, which has no such characters."""
-    return _is_plain(one) or "/" in one
+def is_network(subject: str) -> bool:
+    """Tell whether a ban is for a network; else for a user id, which has no such characters."""
+    return _is_plain_network(subject) or "/" in subject
 
 
-def _is_plain(one: str) -> bool:
-    """Whether a ban's subject is a network in plain text."""
-    return "." in one or ":" in one
+def _is_plain_network(subject: str) -> bool:
+    """Tell whether a ban is for a network whose address is written out, not for a network's id."""
+    return "." in subject or ":" in subject
 
 
-def _nowhere(_address: str) -> Iterable[str]:
-    """Know of no network around an address."""
+def _no_networks(_address: str) -> Iterable[str]:
+    """Default `networks`: return no network around an address."""
     return ()
 
 
-def subject(text: str) -> str:
-    """Return whom a ban is for, in the one spelling under which it is kept.
+def parse_subject(text: str) -> str:
+    """Return the subject of a ban in the only spelling in which bans are stored and compared.
 
     Args:
-        text: A user id, or a network's (24 hex digits and `/56`, say); an IPv4 address or network
-            (`203.0.113.7`, `203.0.113.0/24`); an IPv6 network (`2001:db8::/32`), where an address
-            alone stands for its /64.
+        text: One of: a user id; a network's id (24 hex digits and, say, `/56`); an IPv4 address or
+            network (`203.0.113.7`, `203.0.113.0/24`); an IPv6 network (`2001:db8::/32`). An IPv6
+            address alone stands for its /64.
 
     Raises:
-        ValueError: It is none of them; the message is for people.
+        ValueError: The text is none of these; the message can be shown to users.
     """
     if _USER_ID.fullmatch(text) or _NETWORK_ID.fullmatch(text):
         return text
@@ -75,110 +78,112 @@ def subject(text: str) -> str:
     if isinstance(network, ipaddress.IPv6Network):
         mapped = network.network_address.ipv4_mapped
         if mapped is not None:
-            return subject(f"{mapped}/{max(0, network.prefixlen - 96)}")
+            return parse_subject(f"{mapped}/{max(0, network.prefixlen - 96)}")
         if "/" not in text:
             network = network.supernet(new_prefix=_SUBSCRIBER_BITS)
     fewest = _FEWEST_BITS[network.version]
     if network.prefixlen < fewest:
         raise ValueError(f"{text} is too wide: at least /{fewest} may be banned")
-    is_one = network.prefixlen == network.max_prefixlen == 32
-    return str(network.network_address) if is_one else str(network)
+    is_one_address = network.prefixlen == network.max_prefixlen == 32
+    return str(network.network_address) if is_one_address else str(network)
 
 
 class BanList:
-    """Who may not enter which room, or the site at all.
+    """Bans from rooms, and from the whole site.
 
     Args:
-        table: The native table, empty; asked at each join and each connect.
-        store: Where bans survive.
-        networks: Returns the ids of the networks around an address, under which they are banned
-            where nobody may see them.
+        table: The native table, empty; looked up at each join and each connect.
+        store: Keeps bans over restarts.
+        networks: Returns the ids of the networks around an address; a ban may name such an id, so
+            that nobody learns the address.
     """
 
     def __init__(
-        self, table: Bans, store: Store, networks: Callable[[str], Iterable[str]] = _nowhere
+        self, table: Bans, store: Store, networks: Callable[[str], Iterable[str]] = _no_networks
     ) -> None:
         self._table = table
         self._store = store
         self._networks = networks
         self._revision = -1
         self._known: dict[tuple[str, str], BanRecord] = {}
-        self._hidden: set[str] = set()  # networks that are banned by their id
-        self._whereabouts: dict[str, str] = {}  # wide networks, by id, of those who were banned
+        self._banned_network_ids: set[str] = set()
+        self._nearby_networks: dict[str, str] = {}  # ids of wide networks -> a banned user there
         self.refresh()
 
     def refresh(self) -> bool:
-        """Take over what another process, such as the command line, has changed in the store.
+        """Merge what another process, such as the command line, has changed in the store.
 
         Returns:
-            Whether there was anything.
+            Whether anything may have changed.
         """
         if self._store.revision == self._revision:
             return False
         self._revision = self._store.revision
-        kept = {
-            # Another program may spell a room otherwise.
+        stored = {
+            # Another program may have written a room's name in another form.
             (record.room and settled(record.room), record.subject): record
             for record in self._store.bans()
-            if _makes_sense(record)
+            if _is_valid(record)
         }
-        for room, who in self._known.keys() - kept.keys():
-            self._drop(room, who)
-        for key, record in kept.items():
+        for room, subject in self._known.keys() - stored.keys():
+            self._remove_from_table(room, subject)
+        for key, record in stored.items():
             if self._known.get(key) != record:
-                self._put(record, key[0])
-        self._known = kept
+                self._add_to_table(record, key[0])
+        self._known = stored
         return True
 
     def ban(self, record: BanRecord) -> None:
-        """Keep somebody out, from now on; a new ban replaces an old one."""
-        self._put(record, record.room)
+        """Add a ban, which holds from now on; it replaces an older one of the same subject."""
+        self._add_to_table(record, record.room)
         self._known[record.room, record.subject] = record
         self._store.save_ban(record)
 
-    def lift(self, room: str, who: str) -> bool:
-        """Let somebody in again; whether he was banned.
+    def lift(self, room: str, subject: str) -> bool:
+        """Lift a ban; return whether there was one.
 
         Args:
             room: The room's name, or `SITE`.
-            who: Its subject, as `subject` spells it.
+            subject: The user or network, as `parse_subject` spells it.
         """
-        known = self._known.get((room, who))
-        self._store.remove_ban(room if known is None else known.room, who)
-        # The table knows networks without a room, and takes nothing for one that is none.
-        return self._known.pop((room, who), None) is not None and self._drop(room, who)
+        known = self._known.get((room, subject))
+        self._store.remove_ban(room if known is None else known.room, subject)
+        # The table has networks without a room, so it is not asked about a ban that is not known.
+        is_known = self._known.pop((room, subject), None) is not None
+        return is_known and self._remove_from_table(room, subject)
 
-    def _put(self, record: BanRecord, room: str) -> None:
-        if _is_plain(record.subject):
+    def _add_to_table(self, record: BanRecord, room: str) -> None:
+        if _is_plain_network(record.subject):
             self._table.add_network(record.subject, record.until)
             return
         self._table.add(room, record.subject, record.until)
         if is_network(record.subject):
-            self._hidden.add(record.subject)
+            self._banned_network_ids.add(record.subject)
 
-    def _drop(self, room: str, who: str) -> bool:
-        if _is_plain(who):
-            return self._table.remove_network(who)
-        self._hidden.discard(who)
-        return self._table.remove(room, who)
+    def _remove_from_table(self, room: str, subject: str) -> bool:
+        if _is_plain_network(subject):
+            return self._table.remove_network(subject)
+        self._banned_network_ids.discard(subject)
+        return self._table.remove(room, subject)
 
     def banned_until(self, room: str, user_id: str, now: int) -> int | None:
-        """Return when somebody's ban ends; None where he has none.
+        """Return when a user's ban ends, in milliseconds since 1970; None without a ban.
+
+        A ban for ever ends at `PERMANENT`.
 
         Args:
             room: The room's name, or `SITE`.
-            user_id: Who.
-            now: Milliseconds since 1970, as is what is returned; a ban for ever ends at
-                `PERMANENT`.
+            user_id: The user.
+            now: Milliseconds since 1970.
         """
         return self._table.banned_until(room, user_id, now)
 
     def refuses(self, user_id: str, address: str, now: int) -> bool:
-        """Whether somebody is banned from the site, by who he is or by where he comes from.
+        """Tell whether a user is banned from the site, by user id or by address.
 
         Args:
-            user_id: Who.
-            address: His IP address, as text; anything else is not banned.
+            user_id: The user.
+            address: The user's IP address, as text; any other text counts as not banned.
             now: Milliseconds since 1970.
         """
         table = self._table
@@ -186,48 +191,49 @@ class BanList:
         return (
             by_id is not None
             or table.address_banned_until(address, now) is not None
-            or (bool(self._hidden) and self._network_id(address, now) is not None)
+            or (bool(self._banned_network_ids) and self._network_id(address, now) is not None)
         )
 
     def _network_id(self, address: str, now: int) -> str | None:
-        """Return the id of the network around an address that is banned by it; None for none."""
-        for one in self._networks(address):
-            if one in self._hidden and self._table.banned_until(SITE, one, now) is not None:
-                return one
+        """Return the id of a network around an address if the ban list has it; else None."""
+        for network_id in self._networks(address):
+            is_listed = network_id in self._banned_network_ids
+            if is_listed and self._table.banned_until(SITE, network_id, now) is not None:
+                return network_id
         return None
 
-    def remember(self, who: str, address: str) -> None:
-        """Remember where somebody was who is banned, as long as that lasts; see `near`."""
-        for one in self._networks(address):
-            if int(one.rpartition("/")[2]) in _NEAR_BITS:
-                self._whereabouts[one] = who
+    def remember_networks(self, subject: str, address: str) -> None:
+        """Remember the wide networks around a banned user, for `nearby_ban`, until the ban ends."""
+        for network_id in self._networks(address):
+            if int(network_id.rpartition("/")[2]) in _NEAR_BITS:
+                self._nearby_networks[network_id] = subject
 
-    def near(self, address: str, now: int) -> tuple[str, str] | None:
-        """Tell whether somebody is banned from the site who was in the same /24, or /48 of IPv6.
+    def nearby_ban(self, address: str, now: int) -> tuple[str, str] | None:
+        """Find a banned user or network within the same /24 of IPv4, or /48 of IPv6.
 
         Args:
-            address: Where somebody is who is not banned.
+            address: The address of a user who is not banned.
             now: Milliseconds since 1970.
 
         Returns:
-            How near, such as `/48`, and who is banned: a user, or a network's id. In its place is
-            nothing where a network is banned in plain text, which would tell the address.
+            The network's size, such as `/48`, and the banned subject: a user, or a network's id.
+            The subject is empty where a network is banned in plain text: it would show the address.
         """
         bits = 24 if "." in address else 48
-        for one in self._networks(address):
-            who = self._whereabouts.get(one)
-            if who is not None:
-                if self._table.banned_until(SITE, who, now) is not None:
-                    return f"/{one.rpartition('/')[2]}", who
-                del self._whereabouts[one]
+        for network_id in self._networks(address):
+            subject = self._nearby_networks.get(network_id)
+            if subject is not None:
+                if self._table.banned_until(SITE, subject, now) is not None:
+                    return f"/{network_id.rpartition('/')[2]}", subject
+                del self._nearby_networks[network_id]
         try:
             around = network_around(address, bits)
         except ValueError:
             return None
         return (f"/{bits}", "") if self._table.is_any_within(around) else None
 
-    def from_site(self, user_id: str, address: str, now: int) -> BanRecord | None:
-        """Return the ban that keeps somebody out of the site, if there is one: see `refuses`."""
+    def site_ban_of(self, user_id: str, address: str, now: int) -> BanRecord | None:
+        """Return the ban from the site that holds for a user; arguments as for `refuses`."""
         if not self.refuses(user_id, address, now):
             return None
         record = self._known.get((SITE, user_id))
@@ -235,50 +241,55 @@ class BanList:
             return record
         network = self._table.network_around(address, now) or self._network_id(address, now) or ""
         record = self._known.get((SITE, network))
-        # Other programs write networks into the store as they like.
-        return record or max(self._around(address, now), key=_bits, default=None)
+        # Other programs may write a network into the store in another spelling.
+        return record or max(self._bans_around(address, now), key=_prefix_length, default=None)
 
-    def _around(self, address: str, now: int) -> list[BanRecord]:
-        """Return the bans of the networks around an address that are in force."""
+    def _bans_around(self, address: str, now: int) -> list[BanRecord]:
+        """Return the bans in force whose plain networks contain an address."""
         here = ipaddress.ip_address(address)
         mapped = here.ipv4_mapped if isinstance(here, ipaddress.IPv6Address) else None
         return [
             record
-            for (room, who), record in self._known.items()
+            for (room, subject), record in self._known.items()
             if room == SITE
-            and _is_plain(who)
+            and _is_plain_network(subject)
             and (record.until is None or now < record.until)
-            and (mapped or here) in _network(who)
+            and (mapped or here) in _network(subject)
         ]
 
     def bans_of(self, room: str) -> list[tuple[str, int]]:
-        """Return the users banned from a room with the ends, those that have ended included."""
+        """Return the users banned from a room, each with the end of the ban.
+
+        Bans that have ended are included until `prune`.
+        """
         return self._table.bans_of(room)
 
     def all(self) -> list[BanRecord]:
-        """Return all bans, those that have ended a moment ago included."""
+        """Return all bans; those that have ended are included until `prune`."""
         return list(self._known.values())
 
     def prune(self, now: int) -> None:
-        """Forget the bans that have ended."""
+        """Forget bans that have ended."""
         if self._table.prune(now):
             self._known = {
                 key: record
                 for key, record in self._known.items()
                 if record.until is None or now < record.until
             }
-            banned = {who for _, who in self._known}
-            self._hidden &= banned
-            self._whereabouts = {
-                one: who for one, who in self._whereabouts.items() if who in banned
+            banned = {subject for _, subject in self._known}
+            self._banned_network_ids &= banned
+            self._nearby_networks = {
+                network_id: subject
+                for network_id, subject in self._nearby_networks.items()
+                if subject in banned
             }
 
 
-def _makes_sense(record: BanRecord) -> bool:
-    """Whether a ban means something: other programs write into the store too."""
+def _is_valid(record: BanRecord) -> bool:
+    """Tell whether a ban can be used: other programs write into the store too."""
     if not is_network(record.subject):
         return True
-    if _is_plain(record.subject):
+    if _is_plain_network(record.subject):
         try:
             _network(record.subject)
         except ValueError:
@@ -292,5 +303,5 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     return ipaddress.ip_network(text, strict=False)
 
 
-def _bits(record: BanRecord) -> int:
+def _prefix_length(record: BanRecord) -> int:
     return _network(record.subject).prefixlen

@@ -1,4 +1,4 @@
-"""The directory: all users and rooms by name, and how long they are kept."""
+"""The directory: all users by id, all rooms by name, and when each of them is forgotten."""
 
 from __future__ import annotations
 
@@ -22,35 +22,38 @@ if TYPE_CHECKING:
 __all__ = ["ANONYMOUS", "Directory"]
 
 ANONYMOUS = "Anonymous"
-"""The name of whoever has not chosen one."""
+"""The name of a user who has not chosen one."""
 
 _NUMBERED = re.compile(LOBBY + "([0-9]+|NaN)", re.ASCII)
 _DIGITS = 6
 
 _RESTART_MS = 600_000
-"""How long a server may be away before its rooms are forgotten, but for the permanent ones."""
+"""How long rooms that are not permanent are stored while the server is stopped."""
 
-_KEPT_FOR_MS = 60_000
+_REMEMBERED_MS = 60_000
 """How long a user without a connection is remembered, so that a reconnect refills no quota."""
 
-_KEPT_AT_MOST = 20_000
-"""So many are remembered: thousands a second who never come back must not fill the memory."""
+_MOST_REMEMBERED = 20_000
+"""The most users without a connection that are remembered.
+
+Thousands of new users a second who never come back must not fill the memory.
+"""
 
 
 class Directory:
     """All users and rooms.
 
     Args:
-        hub: Where rooms and quotas have their numbers.
-        store: Where names and colours are kept.
+        hub: Numbers rooms and quotas.
+        store: Keeps names, colours and permanent rooms.
         rules: The rules of play.
 
     Attributes:
         users: All users by id.
         rooms: All rooms by name.
-        returning: Rooms that are here again after a restart and wait for their people.
-        departed: When users who are remembered went, by id, the first one first.
-        empty_tests: Names of the empty special rooms that are kept, the one used last at the end.
+        returning: Rooms restored after a restart, which wait for their people to return.
+        departed: When each remembered user's last connection ended, by user id, oldest first.
+        empty_tests: Names of the empty special rooms that still exist, the last used one last.
     """
 
     def __init__(self, hub: Hub, store: Store, rules: Rules) -> None:
@@ -68,18 +71,20 @@ class Directory:
         self._restore(hub.now_ms())
 
     def is_special(self, name: str) -> bool:
-        """Whether a name is a special room's (docs/protocol.md, "Special rooms")."""
+        """Tell whether a name is that of a special room (docs/protocol.md, "Special rooms")."""
         if name == LOBBY or name.startswith("test/"):
             return True
         has_numbers = self.rules.lobby_names == "numbered" or self.rules.lobby_limit > 0
         return has_numbers and _NUMBERED.fullmatch(name) is not None
 
     def lobby_for(self, name: str, user: User) -> str:
-        """Return the name of the first lobby with a free place, from the one that is wanted on.
+        """Return the first lobby with a free place, counting on from the wanted one.
+
+        Other rooms' names are returned as they are.
 
         Args:
-            name: The lobby that is wanted.
-            user: Who wants it; where he is already there is always a place for him.
+            name: The name of the wanted room.
+            user: The user; a lobby that they are already in always has a place for them.
         """
         limit = self.rules.lobby_limit
         while limit and (number := _number_of(name)) is not None:
@@ -90,7 +95,7 @@ class Directory:
         return name
 
     def arrive(self, session: Session, now: int) -> User:
-        """Return the user of a new session, from memory, from the store, or a new one.
+        """Return the user of a new session: from memory, from the store, or newly made.
 
         Args:
             session: The session.
@@ -106,8 +111,8 @@ class Directory:
                 if record
                 else (ANONYMOUS, default_color(user_id), now)
             )
-            # Nobody's points are filled up by another class, so whoever is new has those of the
-            # largest: the first room cuts them to what one has there.
+            # A change of quota class never adds points. So a new user starts with those of the
+            # largest class, and the first room cuts them to its own maximum.
             rules = self.rules
             classes = (rules.quota_lobby, rules.quota_normal, rules.quota_holder)
             largest = max(classes, key=lambda quota: quota.max)
@@ -118,7 +123,7 @@ class Directory:
         return user
 
     def depart(self, user: User, session: Session, now: int) -> None:
-        """Record that a session of a user has ended.
+        """Note that a session of a user has ended.
 
         Args:
             user: The user.
@@ -134,33 +139,33 @@ class Directory:
         self._forget_departed(now)
 
     def remember(self, user: User, now: int) -> None:
-        """Keep who a user is, and that he was seen now, over a restart.
+        """Store a user's name and colour, and that they were seen now, over restarts.
 
         Args:
-            user: The user; who never changed anything about himself is not worth it.
+            user: The user. Users who never changed anything about themselves are not stored.
             now: Milliseconds since 1970.
         """
         self._store.save_user(UserRecord(user.id, user.name, user.color, user.since, now))
 
     def online(self, user_id: str) -> User | None:
-        """Return a user who is connected."""
+        """Return a user if they have a connection; else None."""
         user = self.users.get(user_id)
         return user if user is not None and user.sessions else None
 
     def _forget_departed(self, now: int) -> None:
         while self.departed:
             user_id, since = next(iter(self.departed.items()))
-            if now - since < _KEPT_FOR_MS and len(self.departed) <= _KEPT_AT_MOST:
+            if now - since < _REMEMBERED_MS and len(self.departed) <= _MOST_REMEMBERED:
                 return
             del self.departed[user_id]
             self._hub.remove_quota(self.users.pop(user_id).quota)
 
     def open_room(self, name: str, settings: Wanted) -> Room:
-        """Make a room.
+        """Create a room.
 
         Args:
-            name: Its name, which no room has yet.
-            settings: What its creator wants; special rooms take no notice.
+            name: The room's name, which no other room may have.
+            settings: The creator's settings; special rooms ignore them.
         """
         is_special = self.is_special(name)
         chosen = dict(SPECIAL_SETTINGS if is_special else NORMAL_SETTINGS)
@@ -179,7 +184,7 @@ class Directory:
         return room
 
     def set_permanent(self, room: Room, *, is_permanent: bool) -> None:
-        """Let a room outlive its people and the server from now on, or no more."""
+        """Make a room permanent, so that it outlives its people and restarts; or no longer."""
         room.is_permanent = is_permanent
         if is_permanent:
             self.save(room)
@@ -187,15 +192,15 @@ class Directory:
             self._store.remove_room(room.name)
 
     def save(self, room: Room) -> None:
-        """Write a room that is permanent into the store; to be called after each change of it."""
+        """Write a permanent room into the store; to be called after each change of a room."""
         if room.is_permanent and not self._is_frozen:
             self._store.save_room(room.record())
 
     def freeze(self, now: int) -> None:
-        """Keep all rooms as they are now: the server stops, and everybody has to leave.
+        """Store all rooms as they are now, before the server closes all connections and stops.
 
-        Rooms that are not permanent are kept too, for those who come back after a restart.
-        Otherwise the crowns would be with whoever happens to be the last, or back the first.
+        Rooms that are not permanent are stored too, for users who come back after a restart.
+        Otherwise each crown would go to the last user to leave, or the first to return.
 
         Args:
             now: Milliseconds since 1970.
@@ -217,14 +222,14 @@ class Directory:
                 self.returning.append(room)
 
     def occupy(self, room: Room) -> None:
-        """Record that somebody is in a room."""
+        """Note that a room is not empty."""
         self.empty_tests.pop(room.name, None)
 
     def vacate(self, room: Room, now: int) -> list[Room]:
-        """Record that a room is empty; returns the rooms that are gone because of it.
+        """Note that a room is empty; return the rooms that were closed because of it.
 
-        Of the empty special rooms the ones used last are kept, so that made-up names cannot fill
-        the memory. Other rooms go at once, or live on for a while (`sweep`).
+        Of the empty special rooms only those used last stay, so that made-up names cannot fill the
+        memory. Other rooms close at once, or after a while (`sweep`).
 
         Args:
             room: The room.
@@ -243,10 +248,10 @@ class Directory:
         return [] if self.rules.empty_room_ms else [self._close(room)]
 
     def sweep(self, room: Room, now: int) -> bool:
-        """Close a room that has stayed empty for its time; whether it is gone.
+        """Close a room that has been empty for long enough; return whether it was closed.
 
         Args:
-            room: The room, which was empty when this was planned.
+            room: The room, which was empty when this call was scheduled.
             now: Milliseconds since 1970.
         """
         is_over = now - room.empty_since >= self.rules.empty_room_ms
@@ -264,12 +269,12 @@ class Directory:
 
 
 def _number_of(name: str) -> int | None:
-    """Return the number of a lobby that overflows into the next one; None for other rooms."""
+    """Return a lobby's number, for lobbies that overflow into the next; None for other rooms."""
     if name == LOBBY:
         return 1
     match = _NUMBERED.fullmatch(name)
     if match is None:
         return None
-    # `lobbyNaN`, and numbers that nobody counts up to, come before the first lobby.
+    # `lobbyNaN` and very long numbers count as 0: what follows them is the first lobby.
     digits = match[1]
     return int(digits) if digits.isdigit() and len(digits) <= _DIGITS else 0

@@ -1,4 +1,4 @@
-"""Who a connection belongs to: the user's id, made from his address or read in his token."""
+"""User ids of connections: made from the address, or read from a token."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _ID_BYTES = 12
 _USER_ID = re.compile("[0-9a-f]{24}")
 
 _SUBNET_BITS = 64
-"""One subscriber has a /64 of IPv6 and changes the other half of the address at will."""
+"""A subscriber has a /64 of IPv6 and may change the other half of the address at will."""
 
 NETWORK_BITS = {4: (32, 24), 6: (64, 56, 48)}
-"""The networks around a person that have an id, by the version of IP; the narrowest first.
+"""The prefix lengths of networks that get an id, by IP version; the narrowest first.
 
-A provider gives a subscriber a /64, a /56 or a /48 of IPv6, and of IPv4 an address of a /24.
+A provider gives a subscriber a /64, a /56 or a /48 of IPv6, or one address of IPv4 from a /24.
 """
 
 OFFERED_BITS = {
@@ -48,13 +48,15 @@ OFFERED_BITS = {
     48: {4: 24, 6: 48},
     24: {4: 24, 6: 56},
 }
-"""What the staff may ban around somebody, and what that is by the version of IP: nobody tells them
-which one somebody has."""
+"""The networks that staff can choose to ban with a user: prefix lengths, each by IP version.
+
+One choice covers both versions, because staff do not learn which version a user has.
+"""
 
 _ALGORITHM = "HS256"
-"""The only one: `none`, and keys that a token brings along, are never asked about (RFC 8725)."""
+"""The only accepted algorithm: `none`, and keys inside tokens, never count (RFC 8725)."""
 
-# The library's own annotations name types of a package that is not needed for this algorithm.
+# The library's annotations use types of a package that this algorithm does not need.
 _encode = cast("Callable[..., str]", jwt.encode)  # pyright: ignore[reportUnknownMemberType]
 _decode = cast("Callable[..., dict[str, Any]]", jwt.decode)  # pyright: ignore[reportUnknownMemberType]
 
@@ -64,12 +66,12 @@ _DAY_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Who a token says its holder is.
+    """The user that a valid token stands for.
 
     Attributes:
         user_id: The user.
         issued: When the token was made; milliseconds since 1970.
-        is_fresh: Whether it may stay as it is; else a new one is due.
+        is_fresh: Whether the client can keep the token; else it needs a new one.
     """
 
     user_id: str
@@ -78,19 +80,19 @@ class Bearer:
 
 
 class Identity:
-    """Makes user ids; the same address gives the same id as long as the salts stay.
+    """Makes user ids; the same address gives the same id as long as the salts stay the same.
 
-    The address itself is never kept or shown: the salts keep others from finding it by hashing all
-    addresses there are.
+    The address itself is never stored or shown. Without the salts nobody can find it by hashing all
+    possible addresses.
 
     Args:
-        mode: "ip" makes users of addresses, and "random" of connections, so that several can be
-            tried from one machine; "token" makes them of tokens, and of the address for who has
-            none.
+        mode: "ip": a user for each address. "random": a user for each connection, to try several
+            from one machine. "token": a user for each token; without a token as with "ip".
         salt1: Hashed before the address.
         salt2: Hashed after the address.
-        keys: Returns the keys of tokens, the newest last; asked each time, because they change.
-        token_days: How long a token lasts.
+        keys: Returns the keys that sign tokens, the newest last; called each time, because the
+            keys change.
+        token_days: How long a token is valid.
     """
 
     def __init__(
@@ -112,8 +114,8 @@ class Identity:
         """Return the id of the user at an address.
 
         Args:
-            address: An IP address as text. Anything else, such as the name of a Unix socket, is
-                taken as it stands.
+            address: An IP address as text. Any other text, such as the name of a Unix socket, is
+                hashed unchanged.
 
         Returns:
             24 lower-case hex digits: the first half of SHA-256(salt1 + address + salt2).
@@ -123,34 +125,34 @@ class Identity:
         return self._hashed(subscriber(address))
 
     def network_id(self, address: str, bits: int) -> str:
-        """Return what the network around an address is called where nobody may see it.
+        """Return the id of the network around an address, which does not show the address.
 
         Args:
             address: An IP address, as text.
-            bits: How many of its bits count; one of `NETWORK_BITS`.
+            bits: The prefix length of the network; one of `NETWORK_BITS`.
 
         Returns:
-            24 hex digits and the number of bits, such as `5f0c3d1e9a7b2c4d6e8f0a1b/56`.
+            24 hex digits and the prefix length, such as `5f0c3d1e9a7b2c4d6e8f0a1b/56`.
 
         Raises:
-            ValueError: It is no IP address.
+            ValueError: The text is no IP address.
         """
         return f"{self._hashed(network_around(address, bits))}/{bits}"
 
     def network_ids(self, address: str) -> tuple[str, ...]:
-        """Return the ids of all networks around an address; none of what is no IP address."""
+        """Return the ids of all networks around an address; none if the text is no IP address."""
         try:
             version = _parsed(address).version
         except ValueError:
             return ()
         return tuple(self.network_id(address, bits) for bits in NETWORK_BITS[version])
 
-    def _hashed(self, what: str) -> str:
-        salted = f"{self._salt1}{what}{self._salt2}"
+    def _hashed(self, text: str) -> str:
+        salted = f"{self._salt1}{text}{self._salt2}"
         return hashlib.sha256(salted.encode()).hexdigest()[: 2 * _ID_BYTES]
 
     def sign(self, user_id: str, now: int) -> str:
-        """Return a token that says that its holder is a user.
+        """Return a signed token for a user.
 
         Args:
             user_id: The user.
@@ -162,10 +164,10 @@ class Identity:
         return _encode(claims, key.secret, _ALGORITHM, headers={"kid": key.id})
 
     def read(self, token: str, now: int) -> Bearer | None:
-        """Return whom a token speaks for; None where it is no token of ours that holds.
+        """Return the user of a token; None if this server did not sign it, or it has expired.
 
         Args:
-            token: What a client sent.
+            token: The text that a client sent.
             now: Milliseconds since 1970.
         """
         claims = self._claims(token)
@@ -179,15 +181,15 @@ class Identity:
         return Bearer(user_id, issued * 1000, is_young and is_newest)
 
     def _claims(self, token: str) -> tuple[SigningKey, str, int, int] | None:
-        """Return key, subject, issue and end of a token that one of our keys has signed."""
+        """Return key, user id, time of issue and expiry of a token that one of our keys signed."""
         if len(token) > _LONGEST_TOKEN:
             return None
         try:
-            named = jwt.get_unverified_header(token).get("kid")
-            key = next((key for key in self._keys() if key.id == named), None)
+            key_id = jwt.get_unverified_header(token).get("kid")
+            key = next((key for key in self._keys() if key.id == key_id), None)
             if key is None:
                 return None
-            # Times are looked at by our own clock, which does not jump.
+            # `read` checks the times by the server's own clock, which does not jump.
             claims = _decode(
                 token,
                 key.secret,
@@ -208,35 +210,35 @@ class Identity:
 
 
 def new_user_id() -> str:
-    """Return the id of somebody whom nobody has seen before."""
+    """Return the id of a user who is new to this server."""
     return secrets.token_hex(_ID_BYTES)
 
 
 def default_color(user_id: str) -> str:
-    """Return the colour of a user who has not chosen one: `#rrggbb`, the first digits of his id."""
+    """Return the default colour of a user: `#` and the first six digits of the id."""
     return f"#{user_id[:6]}"
 
 
 def network_around(address: str, bits: int) -> str:
-    """Return the network of so many bits around an IP address, such as `203.0.113.0/24`.
+    """Return the network of a prefix length around an IP address, such as `203.0.113.0/24`.
 
     Raises:
-        ValueError: It is no IP address, or has not so many bits.
+        ValueError: The text is no IP address, or the address has fewer bits.
     """
     return str(ipaddress.ip_network(f"{_parsed(address)}/{bits}", strict=False))
 
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """Read an IP address, with or without a zone; IPv4 that is mapped into IPv6 is IPv4."""
+    """Parse an IP address, with or without a zone; IPv4 mapped into IPv6 becomes IPv4."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
     return ip if mapped is None else mapped
 
 
 def subscriber(address: str) -> str:
-    """Write the part of an address that stays with one subscriber, in one spelling."""
+    """Return the subscriber of an address: an IPv4 address, or an IPv6 /64, in one spelling."""
     if ":" not in address:
-        return address  # IPv4, which has one spelling only
+        return address  # IPv4 has one spelling only
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

@@ -1,7 +1,7 @@
-"""What characters look like: which names can be taken for one another, what a word is in disguise.
+"""The looks of characters: finds names that look alike, and words written in disguise.
 
-Which letters of all scripts look alike is known to the library decancer; what ASCII itself holds of
-the kind (a capital I and a small l, rn and m) is in Unicode's list of confusables, and here.
+The library decancer knows which letters of all scripts look alike. Look-alikes within ASCII (a
+capital I and a small l, rn and m) are listed here, after Unicode's list of confusables.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ import regex
 
 __all__ = ["are_alike", "folded", "keys"]
 
-# Letters that stand for a syllable or a word, and vowels that are written on their own sign: to
-# take them for what some Latin letter resembles would make names alike that are not.
-_OF_ITS_OWN = regex.compile(
+# Letters that stand for a syllable or a word, and vowel signs. Reading these as the Latin letters
+# that they resemble would make names alike that nobody confuses.
+_NEVER_LATIN = regex.compile(
     r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}]"
     r"|[\p{M}--[\p{Script=Inherited}]]",
     regex.V1,
 )
-_NOTHING = regex.compile(r"[\p{M}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]")
+_WITHOUT_LOOKS = regex.compile(r"[\p{M}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]")
 _SPACES = regex.compile(r"[\p{White_Space}\p{P}\u2800]+")
 _LETTER_PAIRS = (("rn", "m"), ("vv", "w"))
 
 
 @lru_cache(maxsize=4096)
 def folded(character: str) -> str:
-    """Return what a character looks like: small ASCII letters if it can, itself if not.
+    """Return the small ASCII letters that a character looks like; else the character itself.
 
-    Accents and other marks are nothing by themselves.
+    Accents and other marks alone give an empty text.
     """
     if character.isascii():
         return character.lower()
-    if _OF_ITS_OWN.match(character):
+    if _NEVER_LATIN.match(character):
         return character
-    # First what Unicode itself says, which is exact; the library knows what only looks alike.
+    # Unicode's decomposition is exact and comes first; the library knows what only looks alike.
     parts = unicodedata.normalize("NFKD", character)
-    base = "".join(part for part in parts if not _NOTHING.match(part))
+    base = "".join(part for part in parts if not _WITHOUT_LOOKS.match(part))
     if base.isascii():
         return base.lower()
-    # Here, because its tables are of no use to an idle server.
+    # Imported late, because an idle server does not need the library's tables.
     from decancer_py import parse
 
     for written in (base.casefold(), base):
@@ -52,27 +52,27 @@ def folded(character: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def keys(name: str) -> frozenset[str]:
-    """Return what a name may be taken for; names that share one of these look alike."""
+    """Return the folded forms of a name; names that share one of them look alike."""
     plain = unicodedata.normalize("NFKC", name)
     return frozenset((_key(plain, has_bars=False), _key(plain, has_bars=True)))
 
 
-def are_alike(one: str, other: str) -> bool:
-    """Tell whether somebody could take one name for the other."""
-    return not keys(one).isdisjoint(keys(other))
+def are_alike(name: str, other: str) -> bool:
+    """Tell whether two names look so much alike that one could be taken for the other."""
+    return not keys(name).isdisjoint(keys(other))
 
 
 def _key(name: str, *, has_bars: bool) -> str:
-    """Return a name with one letter for all that look alike.
+    """Return a name in which all letters that look alike are the same letter.
 
     Args:
         name: The name.
-        has_bars: Whether a capital I is a bar, as in most sans-serif fonts, or a letter i.
+        has_bars: Whether a capital I counts as a bar, as in most sans-serif fonts; else as an i.
     """
     letters = "".join(_letter(character, has_bars=has_bars) for character in name)
     for pair, letter in _LETTER_PAIRS:
         letters = letters.replace(pair, letter)
-    # Where words end is easily overlooked; a name without any letters is compared as it is.
+    # Spaces and punctuation are easily overlooked; a name of nothing else stays as it is.
     return _SPACES.sub("", letters) or letters
 
 

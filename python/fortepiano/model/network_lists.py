@@ -1,4 +1,4 @@
-"""Lists of networks, such as data centres, whose people may not enter, or may not speak."""
+"""Network lists: networks, such as those of data centres, that may not enter, or not chat."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ if TYPE_CHECKING:
 
     from fortepiano.native import Networks, NetworkTable, ParsedNetworks
 
-__all__ = ["WORDS", "Effect", "NetworkList", "NetworkLists"]
+__all__ = ["DEFAULT_TEXTS", "Effect", "NetworkList", "NetworkLists"]
 
 Effect: TypeAlias = Literal["enter", "chat"]
-"""What people of a listed network may not do: enter, or chat."""
+"""Forbidden to users of a listed network: to enter, or to chat."""
 
-WORDS: dict[Effect, str] = {
+DEFAULT_TEXTS: dict[Effect, str] = {
     "enter": "Connections from your network are not let in here.",
     "chat": "Chat is closed to your network.",
 }
-"""What they are told where a list has no words of its own."""
+"""Notices to these users where a list has no text of its own."""
 
-_TOLD_MS = 600_000
-"""Whoever was told why comes no further than the gate for so long: stock clients take a connection
-that was accepted for a success, and would come back every 50 ms."""
+_REFUSED_MS = 600_000
+"""How long after the notice a subscriber's handshakes are refused.
 
-_TOLD_MOST = 10_000
-"""How many are remembered to have been told."""
+Stock clients take an accepted handshake for a success, and would reconnect every 50 ms.
+"""
+
+_MOST_REFUSED = 10_000
+"""The most subscribers that are remembered as refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,9 @@ class NetworkList:
     """A list of networks.
 
     Attributes:
-        name: What it is called.
-        effect: What people of these networks may not do.
-        words: What they are told.
+        name: The list's name.
+        effect: Whether users of these networks may not enter, or not chat.
+        words: The text of the notice to these users; empty for the default.
     """
 
     name: str
@@ -47,15 +49,15 @@ class NetworkList:
 
     @property
     def refusal_text(self) -> str:
-        """What people are told."""
-        return self.words or WORDS[self.effect]
+        """The text of the notice to users of these networks."""
+        return self.words or DEFAULT_TEXTS[self.effect]
 
 
 class NetworkLists:
-    """All lists of networks, as the gate and the handlers ask them.
+    """All network lists; admission control and handlers look up addresses here.
 
     Attributes:
-        allowed: Networks that no list concerns.
+        allowed: Networks that are exempt from all lists.
         lists: The lists, with their networks.
     """
 
@@ -65,52 +67,54 @@ class NetworkLists:
         self._order: Sequence[NetworkList] = ()
         self._table: NetworkTable | None = None
         self._masks: dict[Effect, int] = {"enter": 0, "chat": 0}
-        self._told: dict[str, int] = {}
+        self._refused: dict[str, int] = {}  # subscribers -> when they got the notice
 
-    def adopt(self, lists: dict[NetworkList, ParsedNetworks], table: NetworkTable) -> None:
-        """Go by other lists from now on.
+    def replace(self, lists: dict[NetworkList, ParsedNetworks], table: NetworkTable) -> None:
+        """Use other lists from now on.
 
         Args:
             lists: The lists.
-            table: The same, in this order, in one table.
+            table: The same lists, in the same order, as one table.
         """
         self.lists = lists
         self._order = tuple(lists)
         self._table = table if len(table) else None
         self._masks = {"enter": 0, "chat": 0}
-        for number, one in enumerate(self._order):
-            self._masks[one.effect] |= 1 << number
+        for number, network_list in enumerate(self._order):
+            self._masks[network_list.effect] |= 1 << number
 
-    def keeping_out(self, address: str) -> NetworkList | None:
-        """Return the list by which somebody at an address may not enter; None where they may."""
-        return self._of(address, "enter")
+    def refusing(self, address: str) -> NetworkList | None:
+        """Return the list that keeps an address from entering; None if there is none."""
+        return self._find(address, "enter")
 
     def silencing(self, address: str) -> NetworkList | None:
-        """Return the list by which somebody at an address may not chat; None where they may."""
-        return self._of(address, "chat")
+        """Return the list that keeps an address from chatting; None if there is none."""
+        return self._find(address, "chat")
 
-    def _of(self, address: str, effect: Effect) -> NetworkList | None:
+    def _find(self, address: str, effect: Effect) -> NetworkList | None:
         if self._table is None:
             return None
         found = self._table.around(address) & self._masks[effect]
         if not found or (self.allowed is not None and self.allowed.holds(address)):
             return None
-        # The first of them in the settings: the lowest bit.
+        # The lowest bit stands for the list that comes first in the settings.
         return self._order[(found & -found).bit_length() - 1]
 
     def note_refused(self, address: str, now: int) -> None:
-        """Remember that somebody was told why they may not enter."""
-        place = subscriber(address)
-        self._told.pop(place, None)
-        self._told[place] = now
-        while len(self._told) > _TOLD_MOST:
-            del self._told[next(iter(self._told))]
+        """Remember that a client at an address got the notice that it may not enter."""
+        key = subscriber(address)
+        self._refused.pop(key, None)
+        self._refused[key] = now
+        while len(self._refused) > _MOST_REFUSED:
+            del self._refused[next(iter(self._refused))]
 
     def was_refused(self, address: str, now: int) -> bool:
-        """Whether somebody was told lately why they may not enter."""
-        told = self._told.get(subscriber(address))
-        return told is not None and now - told < _TOLD_MS
+        """Tell whether the subscriber of an address got that notice lately."""
+        time = self._refused.get(subscriber(address))
+        return time is not None and now - time < _REFUSED_MS
 
     def prune(self, now: int) -> None:
-        """Forget those who were told long ago."""
-        self._told = {place: told for place, told in self._told.items() if now - told < _TOLD_MS}
+        """Forget subscribers who got the notice long ago."""
+        self._refused = {
+            key: time for key, time in self._refused.items() if now - time < _REFUSED_MS
+        }

@@ -1,4 +1,4 @@
-"""Participants: users within a room."""
+"""Participants: users in a room."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ __all__ = ["Participant"]
 
 @dataclass(slots=True, eq=False)
 class Participant:
-    """A user in a room: one entry of `ppl`, however many tabs he has there.
+    """A user in one room: one entry of `ppl`, however many tabs the user has there.
 
     Attributes:
-        user: Who it is.
-        room: Where.
-        person: His number in the hub.
-        tabs: His connections in this room.
-        looks: How the user was last shown here: the name, and for whom it could be taken.
+        user: The user.
+        room: The room.
+        number: The participant's number in the hub.
+        tabs: The user's sessions in this room.
+        appearance: How the participant was last shown here: the name, and whom it looks like.
     """
 
     user: User
     room: Room
-    person: int
+    number: int
     tabs: list[Session] = field(default_factory=list["Session"])
-    looks: tuple[str, str | None] = ("", None)
+    appearance: tuple[str, str | None] = ("", None)
 
     @property
     def id(self) -> str:

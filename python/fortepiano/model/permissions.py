@@ -28,13 +28,13 @@ Permission: TypeAlias = Literal[
     "siteBanAnyDuration",
     "playNotesAnywhere",
 ]
-"""One thing that not everybody may do, under the name that clients know (docs/protocol.md)."""
+"""A permission, by its name on the wire (docs/protocol.md)."""
 
 Permissions: TypeAlias = dict[Permission, bool]
-"""What `hi` announces: a key for each permission there is, and none for the others."""
+"""Permissions as `hi` sends them: a key, always true, for each one that a user has."""
 
 EVERYWHERE: Final = "all"
-"""What a notification names instead of a room or a user to reach everybody."""
+"""Stands for the room or the user in a notification to everybody."""
 
 _PERMISSIONS: Mapping[Scope, frozenset[Permission]] = {
     "read": frozenset(),
@@ -46,7 +46,7 @@ _MODERATE_MESSAGES = frozenset(
     {"color", "setcolor", "name", "setname", "clear_chat", "notification", "move", "siteunban"}
 )
 
-# Of the messages other servers have, `eval` is missing for good: nobody runs code from outside.
+# Other servers also have `eval`. There is none here on purpose: no message may run code.
 _ADMIN_MESSAGES: Mapping[Scope, frozenset[str]] = {
     "read": frozenset(),
     "moderate": _MODERATE_MESSAGES,
@@ -66,22 +66,22 @@ _ADMIN_MESSAGES: Mapping[Scope, frozenset[str]] = {
 
 
 def permissions_of(scope: Scope | None) -> frozenset[Permission]:
-    """Return the permissions of a scope; none for None, who is not of the staff."""
+    """Return the permissions of a scope; none for None, which means a user who is not staff."""
     return frozenset() if scope is None else _PERMISSIONS[scope]
 
 
 def staff_scope(record: TokenRecord) -> Scope | None:
-    """Return what a token allows to do as staff; None for a bot's or a user's."""
+    """Return the staff scope of a token; None for the token of a bot or of a user."""
     return None if record.scope == "bot" or record.scope == "user" else record.scope
 
 
 def hello_permissions(scope: Scope | None) -> Permissions:
-    """Return a scope's permissions as `hi` announces them."""
+    """Return a scope's permissions as `hi` sends them."""
     return dict.fromkeys(sorted(permissions_of(scope)), True)
 
 
 def admin_messages_of(scope: Scope | None) -> frozenset[str]:
-    """Return which messages a scope may put inside `admin message`, by their `m`."""
+    """Return the messages that a scope may send inside `admin message`, by their `m`."""
     return frozenset() if scope is None else _ADMIN_MESSAGES[scope]
 
 
@@ -90,25 +90,25 @@ def may_notify(
 ) -> bool:
     """Tell whether a scope may send a `notification` inside `admin message`.
 
-    A moderator reaches the room he is in, or one user; only an admin reaches other rooms and
-    everybody.
+    The scope `moderate` may send to the sender's own room, or to one user; only `admin` may send to
+    other rooms or to everybody.
 
     Args:
         scope: The scope of the sender.
-        own_room: The name of the room he is in, if any.
-        room: The room it goes to, or `EVERYWHERE`; None if it names none.
-        user_id: The user it goes to, or `EVERYWHERE`; None if it names none.
+        own_room: The name of the sender's room, if any.
+        room: The room to which it goes, or `EVERYWHERE`; None if it names no room.
+        user_id: The user to whom it goes, or `EVERYWHERE`; None if it names no user.
     """
     if "notification" not in admin_messages_of(scope):
         return False
     if scope == "admin":
         return True
-    # A room may well have the name that stands for everywhere; being in it opens nothing.
+    # A room may be named "all" too, but being in it does not allow to send to everybody.
     if EVERYWHERE in (room, user_id):
         return False
     return room in (None, own_room)
 
 
 def may_send_html(scope: Scope | None) -> bool:
-    """Tell whether a scope may send HTML: it runs as the page's own in other people's browsers."""
+    """Tell whether a scope may send HTML, which can run scripts in other users' browsers."""
     return scope == "admin"

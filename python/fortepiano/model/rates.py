@@ -1,4 +1,4 @@
-"""Rates: how fast users, and all who share an address, may send each kind of message."""
+"""Rate limits for each kind of message, of users and of subscribers."""
 
 from __future__ import annotations
 
@@ -19,83 +19,85 @@ Buckets = dict[str, float]
 """When the bucket of each kind of message is full again; milliseconds since 1970."""
 
 SHARE = 30
-"""How many times as much as a user all those may send together who share an address: a class in a
-school must not be starved by one of them."""
+"""A subscriber's rate is this many times that of a user.
 
-_FEW = 1024
-"""Addresses that are always remembered before any are forgotten."""
+One user of an address must not leave too little for the others, such as a class in a school.
+"""
 
-_AT_MOST = 20_000
-"""Addresses that are remembered: whoever has more of them fills no memory with them."""
+_FEWEST = 1024
+"""Up to this many subscribers are remembered without any pruning."""
+
+_MOST = 20_000
+"""The most subscribers that are remembered: addresses are cheap, and must not fill the memory."""
 
 _ROUNDING_MS = 0.1
-"""By how much a sum of times may be off: today's date in milliseconds leaves a double few bits."""
+"""The rounding error of a sum of times: today's date in milliseconds leaves a double few bits."""
 
-# Written out anew for each message, an IPv6 address would cost more than the rest of it.
-_place_of = lru_cache(maxsize=_FEW)(subscriber)
+# Cached: to parse an IPv6 address for each message would cost more than the rest of the check.
+_cached_subscriber = lru_cache(maxsize=_FEWEST)(subscriber)
 
 
 class Rates:
-    """Buckets of tokens, each of which is one number: the time at which it is full again.
+    """Token buckets, each of which is one number: the time at which it is full again.
 
-    Those of a user lie with the user (`User.buckets`), whatever connections they have, and are
-    remembered with them. Before `hi` nobody knows the user, and a connection has buckets of its own
-    (`Session.buckets`). Those of addresses lie here; an exempt network has none.
+    A user's buckets are in `User.buckets`: all the user's connections share them. Before `hi` the
+    user of a connection is not known, and the connection has buckets of its own
+    (`Session.buckets`). The buckets of subscribers are here; exempt networks have none.
 
-    What a bucket refuses costs nothing in any other.
+    A message takes a token from the user's and from the subscriber's bucket, or from neither.
     """
 
     def __init__(self) -> None:
-        self._places: dict[str, Buckets] = {}
-        self._crowd = _FEW
+        self._subscribers: dict[str, Buckets] = {}
+        self._prune_at = _FEWEST
 
     def __len__(self) -> int:
-        """Return how many addresses are remembered."""
-        return len(self._places)
+        """Return the number of subscribers that are remembered."""
+        return len(self._subscribers)
 
     def take(self, session: Session, kind: str, rate: Rate, now: int) -> bool:
-        """Take a token for a message; returns whether there was one.
+        """Take a token for a message; return whether there was one.
 
         Args:
-            session: Where it came from.
-            kind: Its `m`.
-            rate: How many a user may send.
+            session: The session that sent the message.
+            kind: The message's `m`.
+            rate: The rate of one user.
             now: Milliseconds since 1970.
         """
         interval = 1000 / rate.per_second
-        lasts = rate.burst * interval
-        place = self._place(session, now)
-        shared = _after(place, kind, now, interval / SHARE)
-        own = _own(session)
-        full = _after(own, kind, now, interval)
-        if full > now + lasts + _ROUNDING_MS:
+        refill_ms = rate.burst * interval
+        shared = self._shared_buckets(session, now)
+        shared_full = _full_after(shared, kind, now, interval / SHARE)
+        own = _own_buckets(session)
+        own_full = _full_after(own, kind, now, interval)
+        if own_full > now + refill_ms + _ROUNDING_MS:
             if not _is_first(session, kind):
                 return False
-            full = now + lasts
-        if not self._may(place, kind, shared, now + lasts):
+            own_full = now + refill_ms
+        if not self._take_shared(shared, kind, shared_full, now + refill_ms):
             return False
         # Interned: else ten thousand users keep ten thousand copies of each kind.
-        own[sys.intern(kind)] = full
+        own[sys.intern(kind)] = own_full
         return True
 
     def take_share(
         self, session: Session, kind: str, amount: float, window_ms: int, now: int
     ) -> bool:
-        """Take a part of what an address may send in a window; returns whether it was left.
+        """Take a part of what a subscriber may send in a window; return whether enough was left.
 
         Args:
-            session: Where it came from.
+            session: The session that sent the message.
             kind: The message's `m`.
-            amount: How much it is, where 1 is all that one user may send.
-            window_ms: The window.
+            amount: The part to take; 1 is all that one user may send in the window.
+            window_ms: The length of the window.
             now: Milliseconds since 1970.
         """
-        place = self._place(session, now)
-        full = _after(place, kind, now, amount * window_ms / SHARE)
-        return self._may(place, kind, full, now + window_ms)
+        shared = self._shared_buckets(session, now)
+        full = _full_after(shared, kind, now, amount * window_ms / SHARE)
+        return self._take_shared(shared, kind, full, now + window_ms)
 
     def settle(self, session: Session, rules: Rules, now: int) -> None:
-        """Charge a user for what a connection sent before it was known whose it is.
+        """Charge a user for the messages that a connection sent before its user was known.
 
         Args:
             session: The connection, which has its user now.
@@ -103,69 +105,76 @@ class Rates:
             now: Milliseconds since 1970.
         """
         sent, session.buckets = session.buckets or {}, None
-        buckets = _own(session) if sent else {}
+        buckets = _own_buckets(session) if sent else {}
         for kind, full in sent.items():
             rate = rules.rate(kind)
             if rate is not None:
-                lasts = rate.burst * 1000 / rate.per_second
-                after = _after(buckets, kind, now, max(0, full - now))
-                buckets[sys.intern(kind)] = min(after, now + lasts)
+                refill_ms = rate.burst * 1000 / rate.per_second
+                after = _full_after(buckets, kind, now, max(0, full - now))
+                buckets[sys.intern(kind)] = min(after, now + refill_ms)
 
-    def _place(self, session: Session, now: int) -> Buckets | None:
-        """Return the buckets of a connection's address; None where nothing is counted."""
+    def _shared_buckets(self, session: Session, now: int) -> Buckets | None:
+        """Return the buckets of a connection's subscriber; None for exempt networks."""
         if not session.is_limited:
             return None
-        key = _place_of(session.address)
-        place = self._places.get(key)
-        if place is None:
-            if len(self._places) >= self._crowd:
+        key = _cached_subscriber(session.address)
+        buckets = self._subscribers.get(key)
+        if buckets is None:
+            if len(self._subscribers) >= self._prune_at:
                 self._prune(now)
-            place = self._places[key] = {}
-        return place
+            buckets = self._subscribers[key] = {}
+        return buckets
 
-    def _may(self, place: Buckets | None, kind: str, full: float, latest: float) -> bool:
-        """Take what an address's bucket has; returns whether it is enough."""
-        if place is None:
+    def _take_shared(self, buckets: Buckets | None, kind: str, full: float, latest: float) -> bool:
+        """Take tokens from a subscriber's bucket; return whether there were enough.
+
+        Args:
+            buckets: The subscriber's buckets; None for exempt networks.
+            kind: The kind of message.
+            full: When the bucket is full again, once these tokens are taken.
+            latest: When it would be full again if it were empty now.
+        """
+        if buckets is None:
             return True
         if full > latest + _ROUNDING_MS:
             return False
-        place[sys.intern(kind)] = full
+        buckets[sys.intern(kind)] = full
         return True
 
     def _prune(self, now: int) -> None:
-        """Forget the addresses whose buckets are full, and of too many those known for longest."""
-        self._places = {
-            key: place
-            for key, place in self._places.items()
-            if any(full > now for full in place.values())
+        """Forget subscribers whose buckets are full; of too many also those known for longest."""
+        self._subscribers = {
+            key: buckets
+            for key, buckets in self._subscribers.items()
+            if any(full > now for full in buckets.values())
         }
-        if len(self._places) >= _AT_MOST:
-            for key in list(islice(self._places, _AT_MOST // 2)):
-                del self._places[key]
-        # Twice as many: so each is looked at twice on the average, however many come.
-        self._crowd = min(_AT_MOST, max(_FEW, 2 * len(self._places)))
+        if len(self._subscribers) >= _MOST:
+            for key in list(islice(self._subscribers, _MOST // 2)):
+                del self._subscribers[key]
+        # Doubled, so that pruning looks at each new subscriber twice on the average.
+        self._prune_at = min(_MOST, max(_FEWEST, 2 * len(self._subscribers)))
 
 
-def _own(session: Session) -> Buckets:
-    """Return the buckets of a connection's user; its own where nobody knows who that is."""
-    holder = session.user or session
-    buckets = holder.buckets
+def _own_buckets(session: Session) -> Buckets:
+    """Return the buckets of a connection's user; the connection's own before `hi`."""
+    owner = session.user or session
+    buckets = owner.buckets
     if buckets is None:
-        buckets = holder.buckets = {}
+        buckets = owner.buckets = {}
     return buckets
 
 
-def _after(buckets: Buckets | None, kind: str, now: int, time: float) -> float:
-    """Return when a bucket will be full again if so much time's tokens are taken from it now."""
+def _full_after(buckets: Buckets | None, kind: str, now: int, time: float) -> float:
+    """Return when a bucket will be full again if tokens that take `time` to refill are taken."""
     return max(buckets.get(kind, 0.0) if buckets else 0.0, now) + time
 
 
 def _is_first(session: Session, kind: str) -> bool:
-    """Whether a connection could not go on without this message.
+    """Tell whether this is a connection's first `ch` or `devices`, to which no user's rate applies.
 
-    All tabs of a user come back together after a restart. They are bounded as connections, and
-    must all find their rooms, and not be told off for what they do by themselves.
+    All tabs of a user come back together after a restart. The number of connections is limited
+    elsewhere. Each tab must be able to enter its room, and to send `devices` without a notice.
     """
     if kind == "ch":
         return session.participant is None
-    return kind == "devices" and not session.has_told_devices
+    return kind == "devices" and not session.has_sent_devices

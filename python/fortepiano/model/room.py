@@ -1,12 +1,12 @@
-"""Rooms: who is there, what is set, what was said."""
+"""Rooms: their participants, settings and chat."""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from fortepiano.model.claims import Claims
 from fortepiano.model.crown import Crown
+from fortepiano.model.crown_claims import Claims
 from fortepiano.store.records import CrownRecord, RoomRecord
 from fortepiano.store.records import MuteRecord as Mute
 
@@ -29,16 +29,16 @@ Settings = dict[str, bool | int | str]
 """A room's settings under the keys of the wire (docs/protocol.md, "Room settings")."""
 
 LOBBY = "lobby"
-"""Where everybody arrives."""
+"""The room that stock clients enter first."""
 
 AWKWARD = "test/awkward"
-"""Where those land who may not be where they wanted to be."""
+"""The room for users who may not enter the room that they asked for."""
 
 Wanted = dict[str, bool | int | str | None]
-"""What is to change of a room's settings; None takes one away."""
+"""Changes of a room's settings; None removes a setting."""
 
 ALWAYS: Settings = {"allowBots": True, "noindex": False, "no cussing": False}
-"""What every room says: dialogs of clients show what the room before said of what is absent."""
+"""Settings that every room sends: where one is absent, clients show that of the room before."""
 
 NORMAL_SETTINGS: Settings = ALWAYS | {
     "visible": True,
@@ -60,26 +60,28 @@ class Room:
     """A room.
 
     Attributes:
-        name: Its name, which is also its id.
-        number: Its number in the hub.
+        name: The room's name, which is also its id.
+        number: The room's number in the hub.
         is_special: Whether it is a lobby: no crown, fixed settings, never deleted for being empty.
-        maker: The id of who made it; empty where nobody did, or nobody knows.
-        is_permanent: Whether staff have made it permanent: it outlives its people and the server.
-        settings: What its owner set.
-        crown: Its crown; None in special rooms and before the first one enters.
-        claims: Who gets the crown back by returning in time.
-        participants: Who is there by user id, the one who has been there longest first.
-        hidden: Ids of the participants whom others do not see.
-        history: The last chat lines, oldest first, as they go out.
-        mutes: Who is muted, by user id.
-        co_owners: Ids of users who rule beside the crown's holder.
-        invited: Ids of users who may come in while it is invite-only.
-        last_lines: When users last said something, by user id, while slow mode is on.
-        empty_since: When the last one left; milliseconds since 1970.
-        shown_for: What decided how its people are shown when all were last looked at.
+        maker: The id of the user who created the room; empty if nobody did, or it is unknown.
+        is_permanent: Whether staff have made it permanent: it outlives its people and restarts.
+        settings: The room's settings.
+        crown: The crown; None in special rooms, and before the first participant enters.
+        claims: Former holders who get the crown back if they return in time.
+        participants: The participants by user id, in the order in which they entered.
+        hidden: User ids of the participants whom others do not see.
+        history: The last chat lines, oldest first, as they are sent.
+        mutes: Mutes by user id.
+        co_owners: User ids of those who moderate the room beside the crown's holder.
+        invited: Ids of users who may enter while the room is invite-only.
+        last_lines: When users last wrote a line, by user id, while slow mode is on.
+        empty_since: When the last participant left; milliseconds since 1970.
+        appearance_basis: The facts about the room on which the last check of all participants'
+            names was based (`protocol/appearance.py`).
     """
 
     __slots__ = (
+        "appearance_basis",
         "claims",
         "co_owners",
         "crown",
@@ -96,7 +98,6 @@ class Room:
         "number",
         "participants",
         "settings",
-        "shown_for",
     )
 
     def __init__(
@@ -118,26 +119,26 @@ class Room:
         self.invited: set[str] = set()
         self.last_lines: dict[str, int] = {}
         self.empty_since = 0
-        self.shown_for: tuple[str, str, bool] = ("", "", False)
+        self.appearance_basis: tuple[str, str, bool] = ("", "", False)
 
     @property
     def holder(self) -> Participant | None:
-        """Who holds the crown."""
+        """The participant who holds the crown, if there is one."""
         return self.crown.holder if self.crown is not None else None
 
     @property
     def count(self) -> int:
-        """How many people are seen in it."""
+        """The number of participants whom others see."""
         return len(self.participants) - len(self.hidden)
 
     def can_moderate(self, user_id: str) -> bool:
-        """Whether somebody holds its crown or rules beside the holder."""
+        """Tell whether a user holds the crown, or is a co-owner who is in the room."""
         holder = self.holder
         is_holder = holder is not None and holder.user.id == user_id
         return is_holder or (user_id in self.co_owners and user_id in self.participants)
 
     def change(self, wanted: Wanted) -> None:
-        """Put valid settings in place of those that are there, or take some away."""
+        """Set or remove settings, which must be valid."""
         for key, value in wanted.items():
             if value is None:
                 self.settings.pop(key, None)
@@ -145,10 +146,12 @@ class Room:
                 self.settings[key] = value
 
     def record(self, until: int | None = None) -> RoomRecord:
-        """Return what survives a restart: all but the people, and the chat, which has its own.
+        """Return the record of the room that survives a restart.
+
+        Participants are not in it. Chat has records of its own.
 
         Args:
-            until: When it is forgotten; None for a permanent room.
+            until: When the record expires; None for a permanent room.
         """
         crown, owner = self.crown, self.settings.get("owner_id")
         return RoomRecord(
@@ -165,13 +168,14 @@ class Room:
         )
 
     def restore(self, record: RoomRecord, now: int) -> None:
-        """Make a new room what it was when a record was made of it.
+        """Give a new room the state of a record.
 
-        The crown lies where it was left. Who held it last finds it by entering; the others wait
-        from now on, so that he is not robbed by whoever reconnects a moment earlier.
+        The crown lies where it was. Its last holder gets it back by entering. Others may take it
+        only after the usual time, counted from now: else anybody who reconnects a moment earlier
+        could take it.
 
         Args:
-            record: What was kept.
+            record: The stored record.
             now: Milliseconds since 1970.
         """
         self.maker = record.maker

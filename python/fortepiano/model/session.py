@@ -1,4 +1,4 @@
-"""Sessions: connections, from the upgrade to the end."""
+"""Sessions: what the server knows of a client, from the handshake to the close."""
 
 from __future__ import annotations
 
@@ -15,32 +15,34 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 class Connection(Protocol):
-    """What a session may do to the connection under it."""
+    """The connection under a session, which the session can close."""
 
     def close(self, code: int, reason: str = "") -> None:
-        """Ends the session and closes the connection with a code of `errors.CloseCode`."""
+        """End the session and close the connection with a code of `errors.CloseCode`."""
 
 
 class Session:
-    """One connection.
+    """One connection of one user.
 
-    Ten thousand of them may idle, so it has slots, and nothing in them until it is needed.
+    Ten thousand sessions may idle. So the class has slots, and empty ones until they are needed.
 
     Attributes:
-        client: Its number in the hub.
-        connection: What it runs over.
-        user_id: Whose it is, from its address.
-        address: Its IP address, behind proxies that are trusted; never written down.
-        is_bot: Whether no browser, with a person before it, is at the other end.
-        is_known_by_token: Whether a token said whose it is, and not its address.
-        is_limited: Whether its socket is counted among its address's, and what it sends metered.
-        user: Whose it is, with his name and all; None before `hi`.
-        participant: As whom it is in its room; None outside of rooms.
-        scope: Of a member of staff: "read", "moderate" or "admin".
-        permissions: What a member of staff may do, as `hi` announces it.
-        refusals: When it was last told why something was refused, by code; milliseconds.
-        buckets: Before `hi`: when its bucket of each kind of message is full again; milliseconds.
-        has_told_devices: Whether it has sent `devices`.
+        client: The connection's number in the hub.
+        connection: The connection.
+        user_id: The id of the user, from the address or from a token.
+        address: The client's IP address, as seen by trusted proxies; never logged or stored.
+        is_bot: Whether the client is a program, and no browser that a person uses.
+        is_known_by_token: Whether the user id comes from a token, and not from the address.
+        is_limited: Whether limits apply: the socket counts among those of its address, and
+            messages have rates.
+        user: The user; None before `hi`.
+        participant: The participant in the session's room; None outside of rooms.
+        scope: The scope of a member of staff: "read", "moderate" or "admin".
+        permissions: The permissions of a member of staff, as `hi` sends them.
+        refusals: When the client was last sent a notice of each code; milliseconds since 1970.
+        buckets: Before `hi`: when the bucket of each kind of message is full again; milliseconds
+            since 1970.
+        has_sent_devices: Whether the client has sent `devices`.
     """
 
     __slots__ = (
@@ -48,7 +50,7 @@ class Session:
         "buckets",
         "client",
         "connection",
-        "has_told_devices",
+        "has_sent_devices",
         "is_bot",
         "is_known_by_token",
         "is_limited",
@@ -83,14 +85,14 @@ class Session:
         self.permissions: frozenset[str] = _NOTHING
         self.refusals: dict[str, int] | None = None
         self.buckets: dict[str, float] | None = None
-        self.has_told_devices = False
+        self.has_sent_devices = False
 
     def become(self, user_id: str, *, is_bot: bool) -> None:
-        """Belong to whom a token names, before `hi` is answered.
+        """Set the user that a token names, before `hi` is answered.
 
         Args:
-            user_id: Whose it is.
-            is_bot: Whether his token is a bot's.
+            user_id: The user.
+            is_bot: Whether the token is that of a bot.
         """
         self.user_id = user_id
         self.is_bot = is_bot
@@ -98,6 +100,6 @@ class Session:
 
     @property
     def is_known_bot(self) -> bool:
-        """Whether it is a bot that has a token of the operator's."""
-        # A token that is not a bot's makes no bot of anybody: see `become`.
+        """Whether the client is a bot with a token from the operator."""
+        # Other tokens set `is_bot` to False: see `become`.
         return self.is_bot and self.is_known_by_token

@@ -1,4 +1,4 @@
-"""Tags that only staff give: names that look as if they had one."""
+"""Imitated tags: names that look as if staff had given them a tag."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 __all__ = ["begins_like_staff", "imitates", "without_tag"]
 
 _STAFF = ("admin", "administrator", "mod", "moderator", "owner", "dev", "developer", "staff")
-"""What clients show as tags of the staff, or people take for such a tag."""
+"""Words that clients show as tags of staff, or that people take for such tags."""
 
-_OFFICES = ("admin", "administrator", "moderator", "staff")
-"""Those of them that are nobody's name."""
+_NO_NAMES = ("admin", "administrator", "moderator", "staff")
+"""Those of these words that no user has as a name or a part of one."""
 
 _LONGEST = 40
 
-# Brackets, bars and stars set a word off; emojis stand beside anybody's name.
+# Brackets, bars and stars make a word a tag. Emojis do not: many users have them beside the name.
 _SIGN = r"[[\p{P}\p{S}]--[\p{Emoji_Presentation}\p{Extended_Pictographic}'\u2019&,.\-]]"
 _SPACE = r"[\p{White_Space}\u2800]*"
 _SET_OFF = rf"{_SIGN}+{_SPACE}((?:(?!{_SIGN}).){{1,{_LONGEST}}}?){_SPACE}{_SIGN}+"
@@ -32,18 +32,18 @@ _WORDS = regex.compile(r"[^\p{White_Space}\p{P}\u2800]+")
 
 
 def imitates(name: str, tags: Iterable[str] = ()) -> bool:
-    """Tell whether a name begins or ends with what looks like a tag of the staff.
+    """Tell whether a name begins or ends with something that looks like a tag of staff.
 
     Args:
         name: The name.
-        tags: What the tags say that are given at present.
+        tags: The texts of all tags that users have now.
     """
-    set_off = _set_off(name)
-    return bool(set_off) and any(_is_one(text, tags) for text in set_off)
+    candidates = _tag_candidates(name)
+    return bool(candidates) and any(_is_tag(text, tags) for text in candidates)
 
 
 def without_tag(name: str) -> str:
-    """Return a name without what looks like a tag; it may be empty, and is not in its one form."""
+    """Return a name without imitated tags; the result may be empty and is not normalised."""
     while imitates(name):
         left = _BADGE.sub("", _TAGS.sub(" ", name))
         name = left if left != name else ""
@@ -52,13 +52,14 @@ def without_tag(name: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def begins_like_staff(name: str, tags: tuple[str, ...] = ()) -> bool:
-    """Tell whether a name says that somebody is of the staff, though not as a tag does."""
+    """Tell whether a name as a whole, or its first word, reads like a tag of staff."""
     words = _WORDS.findall(name)
-    known = _keys_of((*_OFFICES, *tags))
-    return bool(words) and any(not keys(one).isdisjoint(known) for one in (words[0], name))
+    known = _keys_of((*_NO_NAMES, *tags))
+    return bool(words) and any(not keys(text).isdisjoint(known) for text in (words[0], name))
 
 
-def _set_off(name: str) -> list[str]:
+def _tag_candidates(name: str) -> list[str]:
+    """Return the parts at the ends of a name that signs set off from the rest."""
     return [
         text
         for pattern in (_TAGS, _BADGE)
@@ -68,9 +69,9 @@ def _set_off(name: str) -> list[str]:
     ]
 
 
-def _is_one(text: str, tags: Iterable[str]) -> bool:
+def _is_tag(text: str, tags: Iterable[str]) -> bool:
     known = _keys_of((*_STAFF, *tags))
-    return any(not keys(one).isdisjoint(known) for one in (text, *_WORDS.findall(text)))
+    return any(not keys(part).isdisjoint(known) for part in (text, *_WORDS.findall(text)))
 
 
 def _keys_of(tags: Iterable[str]) -> set[str]:

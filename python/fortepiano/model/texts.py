@@ -1,7 +1,7 @@
-"""What people write, in the one form in which it is shown, compared and kept.
+"""Normalisation of all texts of users: one form in which they are shown, compared and stored.
 
-The rules are those of docs/protocol.md ("Texts"); what Unicode says of a character is asked of the
-library `regex`, so nothing here is a list of characters but for U+2800.
+docs/protocol.md has the rules ("Texts"). The library `regex` knows what Unicode says of each
+character, so U+2800 is the only character that is listed here for its looks.
 """
 
 from __future__ import annotations
@@ -14,18 +14,21 @@ import regex
 __all__ = ["MARKS", "chat", "line", "mended", "normalised", "settled"]
 
 MARKS = 4
-"""Combining marks on one base that some language may need; more only climb over other lines."""
+"""The most combining marks on one base that any language needs; more only cover other lines."""
 
 _MARK_OF_BOTS = "\u034f"
 
 _MOST_PASSES = 6
-"""What one pass removes may leave a joiner with nothing to join; more passes no text needs."""
+"""The most passes of `_cleared`: after a pass, a joiner may have nothing left to join.
 
-# Line breaks and other controls break log lines and chat boxes, half surrogates are no text at all;
-# the others turn the direction of all text that follows, other people's too.
+No sensible text needs more passes.
+"""
+
+# Line breaks and other controls break log lines and chat boxes. Half surrogates are no text at all.
+# The others turn the direction of all text that follows, that of other users too.
 _REFUSED = regex.compile(r"[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u202e\u2066\u2067\u202b\u200f]")
 
-# Unicode has U+2800, a Braille cell without dots, for a symbol: it looks like a space.
+# U+2800, a Braille cell without dots, is a symbol in Unicode but looks like a space.
 _FIRST = regex.compile(r"[^\p{White_Space}\u2800]")
 _LAST = regex.compile(r"(?r)[^\p{White_Space}\u2800]")
 _VISIBLE = regex.compile(r"[^\p{Z}\p{C}\u2800]|[\p{Co}\p{Cn}\p{Prepended_Concatenation_Mark}]")
@@ -36,7 +39,7 @@ _JOINERS = r"[\u200c\u200d]"
 _RUN_OF_JOINERS = regex.compile(rf"({_JOINERS}){_JOINERS}+")
 _SURPLUS_MARKS = regex.compile(rf"(?<=(?:\p{{M}}{_JOINERS}?){{{MARKS}}})\p{{M}}")
 
-# Which invisible characters change what is seen, by what stands beside them.
+# Invisible characters that change what is seen, depending on their neighbours.
 
 _MONGOLIAN = r"[\p{Script=Mongolian}&&\p{L}]"
 _BESIDE_ITS_BASE = (
@@ -51,7 +54,7 @@ _BESIDE_ITS_BASE = (
     r"(?<=\p{Script=Egyptian_Hieroglyphs})[\uFE00-\uFE06]",
     r"(?<=[\p{Script=Myanmar}\p{Script=Phags_Pa}\p{Script=Manichaean}[\p{Math}--\p{ASCII}]])\uFE00",
     rf"(?<={_MONGOLIAN})[\u180B-\u180D\u180F]",
-    # What parts a last vowel from its word, which then has another shape.
+    # The vowel separator: a last vowel behind it has another shape.
     rf"(?<={_MONGOLIAN}[\u180B-\u180D\u180F]?)\u180E(?={_MONGOLIAN})",
 )
 _OTHERS = rf"[\p{{Default_Ignorable_Code_Point}}--{_JOINERS}]"
@@ -67,22 +70,22 @@ _JOINING = regex.compile(
     rf"(?={_JOINERS})(?:("
     + "|".join(
         (
-            # Arabic and its like: apart what would join, joined what would stand apart (UAX 31).
+            # Arabic and related scripts: a joiner changes whether two letters connect (UAX 31).
             rf"(?<={_TO_NEXT})\u200c(?={_TO_LAST})",
             rf"(?<={_TO_NEXT})\u200d(?!{_TO_LAST})",
             rf"(?<!{_TO_NEXT})\u200d(?={_TO_LAST})",
-            # Conjuncts of the scripts of India, as halves or not at all (UAX 31, A2 and B).
+            # Scripts of India: a conjunct is shown as halves, or not at all (UAX 31, A2 and B).
             rf"(?<={_VIRAMA})\u200c(?=\p{{M}}?{_LETTER})",
             rf"(?<={_VIRAMA})\u200d(?!\p{{InSC=Vowel_Dependent}})",
             # A ra that keeps its shape before a virama: Bengali, Kannada (Unicode, chapter 12).
             rf"(?<={_LETTER}\p{{M}}?){_JOINERS}(?=\p{{ccc=9}}\p{{M}}?{_LETTER})",
-            # A vowel sign on a vowel, as Marathi writes it; what follows a chillu of Malayalam.
+            # A vowel sign on a vowel, as in Marathi; a letter after a chillu of Malayalam.
             r"(?<=[\p{L}&&\p{InSC=Vowel_Independent}])\u200d(?=\p{InSC=Vowel_Dependent})",
             rf"(?<=[\p{{L}}&&\p{{InSC=Consonant_Dead}}])\u200c(?={_LETTER})",
-            # Where the register shifters of Khmer stand (Unicode, chapter 16).
+            # The position of Khmer register shifters (Unicode, chapter 16).
             rf"(?<={_LETTER}\p{{M}}{{0,3}}){_JOINERS}(?=\p{{InSC=Register_Shifter}})",
             rf"(?<=\p{{InSC=Register_Shifter}}){_JOINERS}(?=\p{{M}})",
-            # Families, professions, flags with a rainbow.
+            # Emojis made of several: families, professions, the rainbow flag.
             r"(?<=\p{Extended_Pictographic}[\uFE0F\p{Emoji_Modifier}]{0,2})\u200d"
             r"(?=\p{Extended_Pictographic})",
         )
@@ -93,14 +96,14 @@ _JOINING = regex.compile(
 
 
 def normalised(text: str) -> str | None:
-    """Return the one form of a name; None where nobody may have it, or nothing of it is seen."""
+    """Return the normal form of a name; None if it is refused, or nothing of it is visible."""
     found = line(text)
     return None if found is None else _trimmed(found)
 
 
 @lru_cache(maxsize=64)
 def line(text: str) -> str | None:
-    """Return the one form of a line of text, which is a name's but for blanks at its ends."""
+    """Return the normal form of a line of text: as of a name, but blanks at its ends stay."""
     is_refused = not text.isprintable() if text.isascii() else _REFUSED.search(text)
     if is_refused:
         return None
@@ -109,10 +112,10 @@ def line(text: str) -> str | None:
 
 
 def chat(text: str) -> str | None:
-    """Return the one form of a line of chat, which may begin with the mark of a bot.
+    """Return the normal form of a line of chat, which may begin with the mark of a bot.
 
-    Bots begin what they say with an invisible character, by which other bots know not to answer.
-    Without it two of them would talk to each other for ever.
+    Bots begin their lines with an invisible character, so that other bots do not answer. Without it
+    two bots would talk to each other for ever.
     """
     mark = _MARK_OF_BOTS if text.startswith(_MARK_OF_BOTS) else ""
     found = line(text.removeprefix(mark))
@@ -120,13 +123,19 @@ def chat(text: str) -> str | None:
 
 
 def settled(text: str) -> str:
-    """Return the one form of what may be a name; what can be no name stays, and is nobody's."""
+    """Return the normal form of a name; a text that no name can have is returned unchanged.
+
+    To look a name up: no user and no room has such a text for a name.
+    """
     found = normalised(text)
     return text if found is None else found
 
 
 def mended(text: str) -> str:
-    """Return what is left of a text from a time of other rules; empty where nothing is seen."""
+    """Return a text that earlier rules allowed, without all that is refused now.
+
+    The result is empty if nothing visible is left.
+    """
     return normalised(_REFUSED.sub(" ", text)) or ""
 
 
@@ -143,7 +152,7 @@ def _trimmed(text: str) -> str:
 
 
 def _cleared(text: str) -> str:
-    """Take out what changes nothing that is seen, and what stands on top of too much else."""
+    """Remove invisible characters that change nothing, and combining marks beyond `MARKS`."""
     for _ in range(_MOST_PASSES):
         before = text
         text = _RUN_OF_JOINERS.sub(r"\1", _IGNORABLE.sub(r"\1", text))

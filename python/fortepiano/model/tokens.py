@@ -9,7 +9,7 @@ from fortepiano.store.records import TokenRecord, TokenScope
 __all__ = ["PREFIX", "digest", "is_valid", "mint"]
 
 PREFIX: Final = "fp_"
-"""First letters of every token that the store knows."""
+"""The first letters of every token that the store knows."""
 
 _DAY_MS = 86_400_000
 
@@ -20,14 +20,14 @@ def mint(
     """Make a new token.
 
     Args:
-        scope: What its holder may do.
-        label: Whose it is or what it is for.
-        now_ms: The present; milliseconds since 1970.
-        days: For how long it is valid; None for ever.
-        user_id: The user that its holder is; empty for the staff.
+        scope: The rights of the token's holder.
+        label: The holder's name, or the purpose.
+        now_ms: The time now; milliseconds since 1970.
+        days: How many days the token is valid; None for ever.
+        user_id: The user that the token stands for; empty for staff.
 
     Returns:
-        The token, `fp_<id>_<secret>`, which is kept nowhere, and the record to keep.
+        The token, `fp_<id>_<secret>`, which is stored nowhere, and the record to store.
     """
     token_id = secrets.token_hex(4)
     token = f"{PREFIX}{token_id}_{secrets.token_hex(32)}"
@@ -36,10 +36,10 @@ def mint(
 
 
 def digest(token: str) -> str:
-    """Return what is kept of a token: its SHA-256 in hex.
+    """Return the digest under which a token is stored: its SHA-256 in hex.
 
-    A slow hash made for passwords would add nothing: 32 random bytes cannot be tried out, neither
-    from the digest nor, digit by digit, by the time that looking it up takes.
+    A slow hash made for passwords would add nothing. Nobody can guess 32 random bytes from the
+    digest, nor digit by digit from the time that a look-up takes.
     """
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -48,7 +48,7 @@ def is_valid(record: TokenRecord, now_ms: int) -> bool:
     """Tell whether a token has neither expired nor been revoked.
 
     Args:
-        record: The token, as the store has it.
-        now_ms: The present; milliseconds since 1970.
+        record: The token's record.
+        now_ms: The time now; milliseconds since 1970.
     """
     return record.revoked is None and (record.expires is None or now_ms < record.expires)

@@ -1,4 +1,4 @@
-"""Users: who somebody is, however many tabs he has."""
+"""Users: identities, each with one or several sessions."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ __all__ = ["User"]
 
 @dataclass(slots=True, eq=False)
 class User:
-    """Somebody, known by the same id in all rooms and over all visits.
+    """An identity with the same id in all rooms and on all visits.
 
     Attributes:
         id: 24 lower-case hex digits; both `_id` and `id` on the wire.
-        name: What he calls himself.
-        color: `#rrggbb`.
-        quota: The number of his note quota in the hub: one for all tabs and rooms.
-        since: When he was first seen by this server; milliseconds since 1970.
-        sessions: His connections.
-        participations: Where he takes part, one for each room.
-        tag: What staff have pinned to his name: `text` and `color`.
-        is_hidden: Whether others see him (`vanish`).
-        is_afk: Whether he says that he is away; over when his last connection ends.
-        flags: What staff have set for him (`user_flag`).
-        buckets: When the bucket of each kind of message is full again, over all connections;
+        name: The name that the user has chosen.
+        color: The colour, `#rrggbb`.
+        quota: The number of the user's note quota in the hub: one for all tabs and rooms.
+        since: When this server first saw the user; milliseconds since 1970.
+        sessions: The user's sessions.
+        participations: The user's participants, one for each room that the user is in.
+        tag: The tag that staff have given the user: `text` and `color`.
+        is_hidden: Whether the user is hidden from others (`vanish`).
+        is_afk: Whether the user says that they are away; ends with the last session.
+        flags: Flags that staff have set for the user (`user_flag`).
+        buckets: When the bucket of each kind of message is full again, over all sessions;
             milliseconds since 1970.
-        custom_since: When the window of his custom data began; milliseconds since 1970.
-        custom_bytes: How much custom data he has sent in it.
+        custom_since: When the window for custom data began; milliseconds since 1970.
+        custom_bytes: How many bytes of custom data the user has sent in that window.
     """
 
     id: str
@@ -50,5 +50,5 @@ class User:
     custom_bytes: int = 0
 
     def has_flag(self, name: str) -> bool:
-        """Whether staff have set a flag for him."""
+        """Tell whether staff have set a flag for this user."""
         return self.flags is not None and bool(self.flags.get(name))

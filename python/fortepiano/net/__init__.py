@@ -1,1 +1,1 @@
-"""Sockets and admission: who may connect, and how a connection becomes a link."""
+"""Connections from TCP accept to link: proxies, HTTP, handshake and admission; network lists."""

@@ -1,6 +1,7 @@
-"""Turns: how much of one turn of the loop requests may take.
+"""Limits the time that new HTTP requests may take in one turn of the event loop.
 
-After a restart hundreds ask at once, and whoever plays would wait until the last of them is in.
+After a restart hundreds of clients connect at once. Without the limit, players would wait until the
+last of them is connected.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ __all__ = ["AcceptBudget"]
 
 
 class AcceptBudget:
-    """The share of requests in the turn of the loop that is under way.
+    """The time that remains for requests in the current turn, and the deferred requests.
 
     Args:
         loop: The event loop.
-        clock: Tells the time; seconds.
+        clock: Returns the time; seconds.
     """
 
     def __init__(
@@ -31,34 +32,35 @@ class AcceptBudget:
     ) -> None:
         self._loop = loop
         self._clock = clock
-        self._waiting: deque[Callable[[], None]] = deque()
-        self._ends: float | None = None
+        self._deferred: deque[Callable[[], None]] = deque()
+        self._share_ends: float | None = None
 
     def __len__(self) -> int:
-        """Return how many requests wait for their turn."""
-        return len(self._waiting)
+        """Return the number of deferred requests."""
+        return len(self._deferred)
 
     def has_time(self) -> bool:
-        """Whether there is time for one more request in this turn; those who wait come first."""
-        if self._ends is None:
-            self._ends = self._clock() + SHARE_SECONDS
+        """Return whether one more request may be handled in this turn; deferred ones come first."""
+        if self._share_ends is None:
+            self._share_ends = self._clock() + SHARE_SECONDS
             self._loop.call_soon(self._renew)
             return True
-        return not self._waiting and self._clock() < self._ends
+        return not self._deferred and self._clock() < self._share_ends
 
-    def put_off(self, answer: Callable[[], None]) -> None:
-        """Have a request answered in a later turn.
+    def defer(self, handle: Callable[[], None]) -> None:
+        """Handle a request in a later turn.
 
         Args:
-            answer: Called once, in the order in which requests were put off.
+            handle: Called once, in the order in which requests were deferred.
         """
-        self._waiting.append(answer)
+        self._deferred.append(handle)
 
     def _renew(self) -> None:
-        if not self._waiting:
-            self._ends = None
+        """Begin a new turn: handle deferred requests until its share is used."""
+        if not self._deferred:
+            self._share_ends = None
             return
-        self._ends = self._clock() + SHARE_SECONDS
+        self._share_ends = self._clock() + SHARE_SECONDS
         self._loop.call_soon(self._renew)
-        while self._waiting and self._clock() < self._ends:
-            self._waiting.popleft()()
+        while self._deferred and self._clock() < self._share_ends:
+            self._deferred.popleft()()

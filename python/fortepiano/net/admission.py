@@ -1,4 +1,4 @@
-"""The gate: who may pass to the engine, and how a connection becomes a link with a session."""
+"""Admission: which connections may become links, and how a connection gets its session."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fortepiano.native import Engine
     from fortepiano.net.accept_budget import AcceptBudget
     from fortepiano.net.client_address import ClientAddresses
-    from fortepiano.net.deadlines import Awaited, Deadlines
+    from fortepiano.net.deadlines import Deadlines, Pending
 
 __all__ = ["AdmissionControl", "Admitted", "Refusal"]
 
@@ -41,12 +41,12 @@ _log = logger(__name__)
 
 
 class Admitted(NamedTuple):
-    """Leave to pass; it must become a link, or be withdrawn.
+    """An admission, which must become a link or be withdrawn.
 
     Attributes:
-        address: The IP address of who asks, or `unix:/path`; never written down.
+        address: The IP address of the client, or `unix:/path`; never stored.
         user_id: The id of the user at this address.
-        is_limited: Whether the limits of addresses and clients hold for it.
+        is_limited: Whether the limits per address and per client apply.
     """
 
     address: str
@@ -55,13 +55,13 @@ class Admitted(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Why a connection may not pass.
+    """The reason why a connection is not admitted.
 
     Attributes:
-        reason: For metrics.
-        status: The HTTP status that it gets.
+        reason: The name in the metrics.
+        status: The HTTP status of the response.
         why: One line for people.
-        retry_after: When to come again; seconds, 0 where that would not help.
+        retry_after: When to connect again; seconds, 0 where that would not help.
     """
 
     reason: str
@@ -72,67 +72,68 @@ class Refusal(NamedTuple):
 
 _DRAINING = Refusal("draining", 503, "The server is stopping.", 5)
 _FULL = Refusal("server_full", 503, "The server is full.", 30)
-_UNTOLD = Refusal("bad_proxy_header", 400, "The proxy does not tell who connects.")
+_BAD_PROXY_HEADER = Refusal("bad_proxy_header", 400, "The proxy does not tell who connects.")
 _TOO_MANY = Refusal("too_many_sockets", 429, "Too many connections from your address.", 10)
 _TOO_FAST = Refusal("connect_rate", 429, "Too many new connections from your address.", 1)
 _BANNED = Refusal("site_ban", 403, "You are banned from this site.")
 _LISTED = Refusal("listed_network", 403, "")
 
-_WORDS = {
+_PAGE_TEXTS = {
     "banned": "You are banned from this server",
     "too_many": "Too many people from your network are here",
     "full": "The server is full",
 }
-"""Why somebody may not connect, as the page says it, in its reader's language if it knows that."""
+"""The reasons as the page shows them, translated if it knows the reader's language."""
 
-_LATELY_MS = 10_000
-"""How long a refusal is remembered, for them to ask why."""
+_RECENT_MS = 10_000
+"""How long a refused client can ask for the reason."""
 
-_LATELY_MOST = 4096
+_MAX_RECENT = 4096
 
 
 @dataclass(slots=True)
 class AdmissionControl:
-    """What the front door knows.
+    """Decides which connections become links, and counts those that do not.
 
     Attributes:
-        engine: What takes connections over.
-        limits: What one client may cost.
-        identity: Who comes from which address.
-        bans: Who is banned from the site.
-        awaited: Connections whose request has not come yet.
-        addresses: Who connects, where a proxy stands in between.
-        throttle: What each address has cost.
-        budget: The time that new requests may take in one turn of the loop.
-        most_sockets: Links at once.
-        name: What a peer without an address is called: `unix:` and the path that is listened on.
-        is_draining: Whether the server is stopping, and lets nobody in.
-        refused: How many connections were refused, by reason, for metrics.
-        keeps_ips: Whether the log names addresses.
-        told: When it was last logged why somebody was refused, by reason; milliseconds since 1970.
-        networks: Lists of networks whose people may not enter.
-        lately: Who was refused lately, why, and when; never written down.
+        engine: Makes links of connections.
+        limits: The limits per client and per address.
+        identity: Gives users their ids by their addresses.
+        bans: All bans.
+        pending: Connections that have not sent a complete request yet.
+        addresses: Finds the address of a client behind trusted proxies.
+        throttle: The limits per subscriber and their use.
+        budget: Limits the time that new requests may take in one turn of the loop.
+        most_sockets: The largest number of links.
+        unix_peer: Stands for the address of a client on a Unix socket: `unix:/path`.
+        is_draining: Whether the server is stopping; then no connection is admitted.
+        refused: The number of refused connections by reason, for the metrics.
+        keeps_ips: Whether the log contains addresses.
+        last_logged: When each reason was last logged; milliseconds since 1970.
+        networks: Lists of networks that may not enter.
+        recent_refusals: The reason and the time (milliseconds since 1970) of each address's last
+            refusal; never stored.
     """
 
     engine: Engine
     limits: LimitSettings
     identity: Identity
     bans: BanList
-    awaited: Deadlines
+    pending: Deadlines
     addresses: ClientAddresses
     throttle: Throttle
     budget: AcceptBudget
     most_sockets: int
-    name: str = "unix:"
+    unix_peer: str = "unix:"
     is_draining: bool = False
     refused: Counter[str] = field(default_factory=Counter[str])
     keeps_ips: bool = False
-    told: dict[str, int] = field(default_factory=dict[str, int])
+    last_logged: dict[str, int] = field(default_factory=dict[str, int])
     networks: NetworkLists = field(default_factory=NetworkLists)
-    lately: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
+    recent_refusals: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
 
     def apply(self, settings: Settings, addresses: ClientAddresses, most_sockets: int) -> None:
-        """Go by other settings from now on.
+        """Apply other settings from now on.
 
         Args:
             settings: The settings.
@@ -142,38 +143,38 @@ class AdmissionControl:
         self.addresses = addresses
         self.limits = settings.limits
         self.keeps_ips = settings.privacy.keep_ips
-        self.awaited.seconds = settings.limits.head_seconds
+        self.pending.seconds = settings.limits.head_seconds
         self.most_sockets = settings.limits.sockets or most_sockets
 
-    def expect(self, newcomer: Awaited) -> bool:
-        """Wait for the request of somebody who has just connected.
+    def await_request(self, connection: Pending) -> bool:
+        """Set the deadline by which a new connection must send its request.
 
-        Of too many who are waited for, the one who has been slow for longest gives way, so that a
-        few who never ask cannot keep out all others. An honest storm is refused instead.
+        Where too many connections are pending, the one that has been pending longest is evicted, so
+        that a few silent clients cannot keep out all others. In a storm of honest clients all are
+        too young to be evicted, and the new one is refused instead.
 
         Args:
-            newcomer: The connection.
+            connection: The new connection.
 
         Returns:
-            Whether there is a place for him.
+            Whether the connection may stay.
         """
-        if len(self.awaited) >= self.limits.handshakes:
+        if len(self.pending) >= self.limits.handshakes:
             self.refused["too_many_handshakes"] += 1
-            if not self.awaited.give_way():
+            if not self.pending.evict_slowest():
                 return False
-        self.awaited.add(newcomer)
+        self.pending.add(connection)
         return True
 
     def admit(self, peer: str, headers: Iterable[tuple[str, str]]) -> Admitted | Refusal:
-        """Say whether a connection that asks for an upgrade may pass.
+        """Decide whether a client that sent a handshake may connect.
 
         Args:
             peer: The address at the other end of the socket; empty for a Unix socket.
-            headers: Names and values of the request as sent; looked at only where a proxy is
-                trusted.
+            headers: Names and values of the request as sent; read only where a proxy is trusted.
 
         Returns:
-            An admission, which has been counted; or a refusal, which has been too.
+            An admission, counted by the throttle; or a refusal, counted in `refused`.
         """
         if self.is_draining:
             return self._refuse(_DRAINING, peer)
@@ -181,35 +182,36 @@ class AdmissionControl:
             return self._refuse(_FULL, peer)
         address = self._address(peer, headers)
         if address is None:
-            return self._refuse(_UNTOLD, peer)
+            return self._refuse(_BAD_PROXY_HEADER, peer)
         answer = self.throttle.connect(address)
         if answer != _ADMITTED and answer != _EXEMPT:
             return self._refuse(_TOO_MANY if answer == _CROWDED else _TOO_FAST, address)
-        admission = Admitted(address, self.identity.user_id(address), answer == _ADMITTED)
-        if self.bans.refuses(admission.user_id, address, self.engine.owner.now_ms()):
-            self.withdraw(admission)
+        admitted = Admitted(address, self.identity.user_id(address), answer == _ADMITTED)
+        if self.bans.refuses(admitted.user_id, address, self.engine.owner.now_ms()):
+            self.withdraw(admitted)
             return self._refuse(_BANNED, address)
-        listed = self._listed(address)
-        if listed is not None:
-            self.withdraw(admission)
-            return self._refuse(_LISTED._replace(why=listed), address)
-        return admission
+        text = self._network_refusal(address)
+        if text is not None:
+            self.withdraw(admitted)
+            return self._refuse(_LISTED._replace(why=text), address)
+        return admitted
 
     def _address(self, peer: str, headers: Iterable[tuple[str, str]]) -> str | None:
-        """Return the address of who asks; None where a trusted proxy does not tell it."""
-        address = peer or self.name
+        """Return the client's address; None where a trusted proxy does not name it."""
+        address = peer or self.unix_peer
         if address.startswith("::ffff:") or "%" in address:
-            # What the kernel writes is canonical but for mapped IPv4, and zones.
+            # Only these two need it: all other addresses from the kernel are canonical already.
             address = canonical(address) or address
         return self.addresses.of(address, headers) if self.addresses.any_trusted else address
 
-    def _listed(self, address: str) -> str | None:
-        """Return why somebody's network is not let in, if they have been told in due form before.
+    def _network_refusal(self, address: str) -> str | None:
+        """Return the refusal text of a listed network whose client was notified before, or None.
 
-        Those who come for the first time pass, are told upon `hi`, and are closed with 4005.
+        A client that comes for the first time is admitted, gets a notice upon `hi`, and is closed
+        with 4005.
         """
         lists = self.networks
-        listed = lists.keeping_out(address)
+        listed = lists.refusing(address)
         if listed is None:
             return None
         return (
@@ -217,81 +219,82 @@ class AdmissionControl:
         )
 
     def refusal_for(self, peer: str, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-        """Say why a connection from there would be refused, or was a moment ago; count nothing.
+        """Return why a client would be refused, or was refused a moment ago; count nothing.
 
         Args:
-            peer: As of `admit`.
-            headers: As of `admit`.
+            peer: The address at the other end of the socket; empty for a Unix socket.
+            headers: Names and values of the request as sent.
 
         Returns:
-            `you`: `banned`, `too_many`, `full` or `network_refused`, and `words` for people, of the
-            last the operator's; nothing where all is well.
+            `you`, the reason: `banned`, `too_many`, `full` or `network_refused`; and `words`, a
+            text for people: for `network_refused` the network list's. Empty for a client that would
+            be admitted.
         """
         you, words = self._refusal_for(peer, headers)
-        return {"you": you, "words": words or _WORDS[you]} if you else {}
+        return {"you": you, "words": words or _PAGE_TEXTS[you]} if you else {}
 
     def _refusal_for(self, peer: str, headers: Iterable[tuple[str, str]]) -> tuple[str, str]:
-        """Return a verdict, empty where all is well, and the operator's words on it."""
+        """Return the reason, and the text of a network list; each empty where there is none."""
         address = self._address(peer, headers)
         if address is None:
             return "", ""
         now = self.engine.owner.now_ms()
-        listed = self.networks.keeping_out(address)
+        listed = self.networks.refusing(address)
         if self.bans.refuses(self.identity.user_id(address), address, now):
             return "banned", ""
         if listed is not None:
             return "network_refused", listed.refusal_text
         if len(self.engine) >= self.most_sockets:
             return "full", ""
-        reason, when = self.lately.get(address, ("", 0))
-        was_throttled = reason in ("too_many_sockets", "connect_rate") and now - when < _LATELY_MS
+        reason, when = self.recent_refusals.get(address, ("", 0))
+        was_throttled = reason in ("too_many_sockets", "connect_rate") and now - when < _RECENT_MS
         if was_throttled or self.throttle.peek(address) not in (_ADMITTED, _EXEMPT):
             return "too_many", ""
         return "", ""
 
-    def withdraw(self, admission: Admitted) -> None:
-        """Take back an admission that does not become a link."""
-        if admission.is_limited:
-            self.throttle.release(admission.address)
+    def withdraw(self, admitted: Admitted) -> None:
+        """Withdraw an admission that does not become a link."""
+        if admitted.is_limited:
+            self.throttle.release(admitted.address)
 
     def _refuse(self, refusal: Refusal, address: str) -> Refusal:
         """Count a refusal, and log it at most once a second for each reason."""
         reason = refusal.reason
         self.refused[reason] += 1
         now = self.engine.owner.now_ms()
-        if address not in self.lately and len(self.lately) >= _LATELY_MOST:
-            self.lately.clear()
-        self.lately[address] = reason, now
-        if now - self.told.get(reason, 0) >= _SECOND_MS:
-            self.told[reason] = now
-            who = {"address": address} if self.keeps_ips else {}
+        if address not in self.recent_refusals and len(self.recent_refusals) >= _MAX_RECENT:
+            self.recent_refusals.clear()
+        self.recent_refusals[address] = reason, now
+        if now - self.last_logged.get(reason, 0) >= _SECOND_MS:
+            self.last_logged[reason] = now
+            shown = {"address": address} if self.keeps_ips else {}
             count = self.refused[reason]
             if refusal is _FULL:
-                _log.warning("the server is full", sockets=len(self.engine), refused=count, **who)
+                _log.warning("the server is full", sockets=len(self.engine), refused=count, **shown)
             else:
-                _log.info("refused", reason=reason, refused=count, **who)
+                _log.info("refused", reason=reason, refused=count, **shown)
         return refusal
 
     def open(
         self,
         transport: asyncio.Transport,
-        admission: Admitted,
+        admitted: Admitted,
         response: bytes,
-        tail: bytes,
+        rest: bytes,
         *,
         is_bot: bool,
     ) -> None:
-        """Turn an upgraded connection into a link with a session.
+        """Make a link with a session of a connection whose handshake is accepted.
 
         Args:
-            transport: The connection's transport, with nothing left to write.
-            admission: Who it is.
-            response: The answer to the upgrade request.
-            tail: Bytes that came behind the request in the same read.
-            is_bot: Whether no person looks at what is at the other end, as far as it says.
+            transport: The connection's transport, with an empty write buffer.
+            admitted: The admission.
+            response: The response to the handshake.
+            rest: Bytes that the same read returned after the request.
+            is_bot: Whether the headers name a program that no person uses directly.
         """
         link = self.engine.open(transport, response + _HELLO_FRAME)
-        address, user_id, is_limited = admission
+        address, user_id, is_limited = admitted
         link.session = Session(
             link.client,
             link,
@@ -303,5 +306,5 @@ class AdmissionControl:
         if is_limited:
             self.engine.owner.meter(link.client, address)
         transport.set_protocol(link)  # type: ignore[arg-type]  # a BufferedProtocol by its methods
-        if tail:
-            link.feed(tail)
+        if rest:
+            link.feed(rest)

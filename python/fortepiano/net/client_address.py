@@ -1,8 +1,9 @@
-"""Client addresses: who is at the other end, where a proxy may stand in between.
+"""Client addresses, also behind trusted proxies.
 
-Only what a trusted proxy says is believed, and of its headers only the one it is known to write: it
-passes the others on as any client wrote them. A header is a list to which each proxy appends whom
-it got the request from, so it is read from its end, up to the first who is not trusted himself.
+Only a trusted proxy's header is read, and only the one that this proxy writes: it passes on the
+others as any client wrote them. A header is a list to which each proxy appends the address that it
+received the request from. Therefore it is read from the end, up to the first address that is not a
+trusted proxy's.
 """
 
 from __future__ import annotations
@@ -24,45 +25,46 @@ __all__ = ["ClientAddresses", "canonical"]
 # RFC 9110 section 5.6.2 and 5.6.4: tokens and quoted strings.
 _LETTERS = r"!#$%&'*+.^_`|~0-9A-Za-z-"
 _QUOTED = r'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'
-# RFC 7239 section 4: elements by commas, pairs by semicolons. `for=192.0.2.1:80` wants quotes there
-# but is often written without.
+# RFC 7239 section 4: commas separate elements, semicolons separate pairs. `for=192.0.2.1:80` needs
+# quotes there but is often written without.
 _PAIR = re.compile(rf"(?P<name>[{_LETTERS}]+)=(?P<value>{_QUOTED}|[\[\]:{_LETTERS}]+)")
 _GAP = re.compile(r"[ \t]*([;,]|\Z)[ \t]*")
 
-# `192.0.2.1:80`, `[2001:db8::1]` and `[2001:db8::1]:80`; a port is a number or hidden behind `_`.
+# `192.0.2.1:80`, `[2001:db8::1]` and `[2001:db8::1]:80`; a port is a number, or a name with `_`
+# (RFC 7239 section 6).
 _PORTED = re.compile(r"(?:\[(?P<six>[^\[\]]*)\]|(?P<four>[0-9.]+))(?::(?:[0-9]{1,5}|_[\w.-]+))?")
 
 
 class ClientAddresses:
-    """Finds out who connects.
+    """Finds the address of a client.
 
     Args:
-        settings: Which proxies are trusted, and what they write.
+        settings: The trusted proxies, and the header that they write.
     """
 
     def __init__(self, settings: ProxySettings) -> None:
-        self._sockets = frozenset(one for one in settings.trusted if one.startswith(UNIX))
-        self._networks = Networks([one for one in settings.trusted if one not in self._sockets])
+        self._sockets = frozenset(text for text in settings.trusted if text.startswith(UNIX))
+        self._networks = Networks([text for text in settings.trusted if text not in self._sockets])
         self._header = settings.header
         self.any_trusted = bool(settings.trusted) and settings.header != "none"
-        """Whether headers have to be looked at at all."""
+        """Whether headers must be read at all."""
 
     def trusts(self, peer: str) -> bool:
-        """Tell whether an address, or a Unix socket as `unix:/path`, is a trusted proxy's."""
+        """Return whether an address, or a Unix socket as `unix:/path`, is a trusted proxy's."""
         return peer in self._sockets or self._networks.holds(peer)
 
     def of(self, peer: str, headers: Iterable[tuple[str, str]]) -> str | None:
-        """Return the address of who asks; None where a trusted proxy does not tell it.
+        """Return the address of a client; None where a trusted proxy does not name it.
 
         Args:
-            peer: The other end of the socket, or `unix:/path`.
+            peer: The address at the other end of the socket, or `unix:/path`.
             headers: Names and values of the request as sent, in order.
         """
         if not (self.any_trusted and self.trusts(peer)):
             return peer
         values = [value for name, value in headers if name.lower() == self._header]
         if not values:
-            # Somebody on the proxy's machine, without the proxy.
+            # A client on the proxy's machine that connects without the proxy.
             return peer
         farthest: str | None = None
         for hop in self._hops(values):
@@ -72,7 +74,7 @@ class ClientAddresses:
         return farthest
 
     def _hops(self, values: Sequence[str]) -> Iterator[str]:
-        """Yield what a header says about each hop, the nearest first."""
+        """Yield the entry of each hop in a header, the nearest hop first."""
         if self._header == "x-real-ip":
             yield values[-1]
         elif self._header == "forwarded":
@@ -85,10 +87,10 @@ class ClientAddresses:
 
 
 def canonical(text: str) -> str | None:
-    """Return an address in the one spelling it has here; None for what is none.
+    """Return the canonical spelling of an address; None for a text that is no address.
 
-    Brackets and a port are left out, as is the zone of a link-local address; IPv4 mapped into IPv6
-    (RFC 4291 section 2.5.5.2) is IPv4.
+    Brackets, a port and the zone of a link-local address are removed. IPv4 mapped into IPv6 (RFC
+    4291 section 2.5.5.2) becomes IPv4.
 
     Args:
         text: Such as `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` or `[2001:db8::1]:80`.
@@ -108,28 +110,28 @@ def canonical(text: str) -> str | None:
 
 
 def _forwarded(text: str) -> Iterator[str]:
-    """Yield the `for` of each element of `Forwarded` (RFC 7239), the last first.
+    """Yield the `for` of each element of `Forwarded` (RFC 7239), the last element first.
 
-    Where anything is malformed there is one hop that is no address: a quotation mark that a client
-    left open would swallow what the proxy wrote behind it.
+    A malformed header yields one text that is no address, since it cannot be trusted: a quotation
+    mark that a client left open would swallow the proxy's entry after it.
     """
     hops: list[str] = []
-    hop: str | None = None  # of the element that is being read; None before its first pair
-    at, mark = 0, ","
-    while mark:
-        pair = _PAIR.match(text, at)
+    hop: str | None = None  # `for` of the current element; None before its first pair
+    position, separator = 0, ","
+    while separator:
+        pair = _PAIR.match(text, position)
         if pair is not None:
             hop = hop or ""
             if pair["name"].lower() == "for":
                 value = pair["value"]
                 hop = re.sub(r"\\(.)", r"\1", value[1:-1]) if value[0] == '"' else value
-        gap = _GAP.match(text, at if pair is None else pair.end())
+        gap = _GAP.match(text, position if pair is None else pair.end())
         if gap is None:
             yield ""
             return
-        mark, at = gap[1], gap.end()
+        separator, position = gap[1], gap.end()
         # Elements and pairs may be empty (RFC 9110 section 5.6.1).
-        if mark != ";" and hop is not None:
+        if separator != ";" and hop is not None:
             hops.append(hop)
             hop = None
     yield from reversed(hops)

@@ -1,4 +1,4 @@
-"""Deadlines: one timer for all connections whose request is awaited."""
+"""Deadlines for pending connections, by one timer for all of them."""
 
 from __future__ import annotations
 
@@ -7,70 +7,75 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["Awaited", "Deadlines"]
+__all__ = ["Deadlines", "Pending"]
 
 _GRACE_SECONDS = 1.0
-"""So long nobody has to give way: whoever comes honestly has asked by then."""
+"""The time in which a connection cannot be evicted: an honest client sends its request sooner."""
 
 
-class Awaited(Protocol):
-    """What has a deadline."""
+class Pending(Protocol):
+    """A connection that must send something before a deadline."""
 
-    def give_up(self) -> None:
-        """Called once, when the time is over."""
+    def time_out(self) -> None:
+        """End the connection; called once, at the deadline or when the connection is evicted."""
 
 
 class Deadlines:
-    """Who is awaited, the first to give up first.
+    """The pending connections, the earliest deadline first.
 
-    All get the same time, so the order in which they came is the order of their deadlines, and a
-    dictionary and one timer are enough: ten thousand connections in a second do not set and cancel
-    ten thousand timers.
+    All connections get the same time, so the order of their arrival is the order of their
+    deadlines. A dictionary and one timer are enough: ten thousand connections in a second do not
+    set and cancel ten thousand timers.
 
     Args:
         loop: The event loop.
-        seconds: How long each is awaited.
+        seconds: The time for each connection.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         self._loop = loop
         self.seconds = seconds
-        self._due: dict[Awaited, float] = {}
-        self._is_set = False
+        self._due: dict[Pending, float] = {}
+        self._is_timer_set = False
 
     def __len__(self) -> int:
         return len(self._due)
 
-    def add(self, awaited: Awaited) -> None:
-        """Start the time of one who is not awaited yet."""
-        self._due[awaited] = self._loop.time() + self.seconds
-        if not self._is_set:
-            self._set(self.seconds)
+    def add(self, connection: Pending) -> None:
+        """Start the time of a connection that is not pending yet."""
+        self._due[connection] = self._loop.time() + self.seconds
+        if not self._is_timer_set:
+            self._set_timer(self.seconds)
 
-    def discard(self, awaited: Awaited) -> None:
-        """Stop waiting for one; harmless if nobody waits."""
-        self._due.pop(awaited, None)
+    def discard(self, connection: Pending) -> None:
+        """Cancel the deadline of a connection, if there is one."""
+        self._due.pop(connection, None)
 
-    def give_way(self) -> bool:
-        """Let the first give up now, for somebody new; false if even he has only just come."""
-        awaited, due = next(iter(self._due.items()), (None, 0.0))
-        if awaited is None or due - self._loop.time() > self.seconds - _GRACE_SECONDS:
+    def evict_slowest(self) -> bool:
+        """Time out the connection that has been pending longest, to make room for a new one.
+
+        Returns:
+            Whether a connection was evicted; False where all are within the grace period.
+        """
+        connection, due = next(iter(self._due.items()), (None, 0.0))
+        if connection is None or due - self._loop.time() > self.seconds - _GRACE_SECONDS:
             return False
-        del self._due[awaited]
-        awaited.give_up()
+        del self._due[connection]
+        connection.time_out()
         return True
 
-    def _set(self, seconds: float) -> None:
-        self._is_set = True
+    def _set_timer(self, seconds: float) -> None:
+        self._is_timer_set = True
         self._loop.call_later(seconds, self._check)
 
     def _check(self) -> None:
-        self._is_set = False
+        """Time out all connections whose deadline has passed, and wait for the next deadline."""
+        self._is_timer_set = False
         now = self._loop.time()
         while self._due:
-            awaited, due = next(iter(self._due.items()))
+            connection, due = next(iter(self._due.items()))
             if due > now:
-                self._set(due - now)
+                self._set_timer(due - now)
                 return
-            del self._due[awaited]
-            awaited.give_up()
+            del self._due[connection]
+            connection.time_out()

@@ -1,4 +1,4 @@
-"""The upgrade: websockets' Sans-I/O handshake, then the link."""
+"""The WebSocket handshake, checked by the Sans-I/O protocol of the websockets library."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 __all__ = ["accept_websocket", "refusal"]
 
 _LOGGER = logging.getLogger("websockets.server")
-"""Looked up once: otherwise each handshake would."""
+"""Passed to websockets, which otherwise looks the logger up at each handshake."""
 
 _KEY = re.compile("[A-Za-z0-9+/]{22}==")
 """16 bytes in base64."""
 
 _SAMPLE_KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
-_JUDGED = {
+_CHECKED_HEADERS = {
     *("connection", "upgrade", "origin"),
     *("sec-websocket-version", "sec-websocket-protocol", "sec-websocket-extensions"),
 }
-"""The headers that make a handshake good or bad, but for its key."""
+"""The headers that make a handshake valid or not, except for its key."""
 
 _ACCEPTED = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -47,62 +47,69 @@ _ACCEPTED = (
 
 
 def accept_websocket(
-    gate: AdmissionControl, transport: asyncio.Transport, peer: str, head: RequestHead, tail: bytes
+    admission: AdmissionControl,
+    transport: asyncio.Transport,
+    peer: str,
+    head: RequestHead,
+    rest: bytes,
 ) -> None:
-    """Make a link of a connection that asks for an upgrade, or refuse it.
+    """Make a link of a connection that sent a handshake, or refuse it.
 
-    It is refused before the upgrade, never accepted and then closed: stock clients count an
-    accepted connection as a success and would come back every 50 ms.
+    A refusal comes before the connection is a WebSocket, never as a close after it. Stock clients
+    count an accepted connection as a success and would connect again every 50 ms.
 
     Args:
-        gate: What the front door knows.
-        transport: The connection's transport, with nothing left to write.
+        admission: Decides whether the client may connect.
+        transport: The connection's transport, with an empty write buffer.
         peer: The address at the other end; empty for a Unix socket.
-        head: The upgrade request.
-        tail: Bytes that came behind it in the same read.
+        head: The head of the handshake request.
+        rest: Bytes that the same read returned after the request.
     """
-    admission = gate.admit(peer, head.headers)
-    if isinstance(admission, Refusal):
-        _, status, why, retry_after = admission
+    admitted = admission.admit(peer, head.raw_headers)
+    if isinstance(admitted, Refusal):
+        _, status, why, retry_after = admitted
         transport.write(refusal(status, why, retry_after))
         transport.close()
         return
-    said = head.said
-    key = said.get("sec-websocket-key", "")
-    asks = tuple(pair for pair in head.headers if pair[0].lower() in _JUDGED)
-    if not (_KEY.fullmatch(key) and _is_handshake(head.method, head.version, asks)):
-        gate.withdraw(admission)
-        transport.write(_accept(head.headers, head.target, head.method, head.version))
+    key = head.headers.get("sec-websocket-key", "")
+    checked = tuple(pair for pair in head.raw_headers if pair[0].lower() in _CHECKED_HEADERS)
+    if not (_KEY.fullmatch(key) and _is_handshake(head.method, head.version, checked)):
+        admission.withdraw(admitted)
+        transport.write(
+            _websockets_response(head.raw_headers, head.target, head.method, head.version)
+        )
         transport.close()
         return
-    answer = _ACCEPTED % accept_key(key).encode("ascii")
-    gate.open(transport, admission, answer, tail, is_bot=is_program(said))
+    response = _ACCEPTED % accept_key(key).encode("ascii")
+    admission.open(transport, admitted, response, rest, is_bot=is_program(head.headers))
 
 
 @lru_cache(maxsize=256)
 def _is_handshake(method: str, version: str, headers: tuple[tuple[str, str], ...]) -> bool:
-    """Whether a request with these headers and a good key asks for a WebSocket as it should.
+    """Return whether a request with these headers and a valid key is a valid handshake.
 
-    Browsers and libraries ask in a handful of ways, so that websockets is asked once for each:
-    parsing and checking every request anew took a sixth of the time of a connection.
+    The answer is cached, since browsers and libraries send only a handful of different sets.
+    Parsing and checking every request anew took a sixth of the time of a connection.
     """
-    answer = _accept([*headers, ("Sec-WebSocket-Key", _SAMPLE_KEY)], "/", method, version)
-    return answer.startswith(b"HTTP/1.1 101 ")
+    keyed = [*headers, ("Sec-WebSocket-Key", _SAMPLE_KEY)]
+    return _websockets_response(keyed, "/", method, version).startswith(b"HTTP/1.1 101 ")
 
 
-def _accept(headers: Iterable[tuple[str, str]], target: str, method: str, version: str) -> bytes:
-    """Return what websockets answers to a request."""
-    asked = Request(target, Headers(headers), method, f"HTTP/{version}")
-    return ServerProtocol(logger=_LOGGER).accept(asked).serialize()
+def _websockets_response(
+    headers: Iterable[tuple[str, str]], target: str, method: str, version: str
+) -> bytes:
+    """Return the response of the websockets library to a request."""
+    request = Request(target, Headers(headers), method, f"HTTP/{version}")
+    return ServerProtocol(logger=_LOGGER).accept(request).serialize()
 
 
 def refusal(status: int, why: str, retry_after: int = 0) -> bytes:
     """Return a plain HTTP error that closes the connection.
 
     Args:
-        status: The HTTP status; with 405 an `Allow` goes along.
+        status: The HTTP status; 405 comes with an `Allow` header.
         why: One line for people.
-        retry_after: When to come again; seconds, 0 where that would not help.
+        retry_after: When to connect again; seconds, 0 where that would not help.
     """
     more = "Allow: GET, HEAD\r\n" if status == HTTPStatus.METHOD_NOT_ALLOWED else ""
     if retry_after:

@@ -1,4 +1,4 @@
-"""Listeners: the sockets that are bound before anything else is started."""
+"""Listening sockets, which are bound before anything else is started."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 __all__ = ["closing_listener", "listening", "name_of", "url_of"]
 
-_FOR_ALL = 0o666
-"""Who may connect is for the folder to say, as a proxy runs as another user."""
+_WORLD_WRITABLE = 0o666
+"""The mode of a Unix socket. The folder's permissions control access: a proxy is another user."""
 
 
 @contextlib.contextmanager
 def listening(host: str, port: int) -> Generator[socket.socket]:
-    """Bind a port or a Unix socket, so that a taken one is told in one line.
+    """Bind a port or a Unix socket; an address in use is reported in one line.
 
     Args:
-        host: An address or a name; or `unix:/path`, which has no port.
-        port: The TCP port; 0 takes a free one.
+        host: An address or a name; or `unix:/path`, for which there is no port.
+        port: The TCP port; 0 for any free one.
 
     Raises:
-        AddressError: It is taken, or not ours.
+        AddressError: The address is in use, or not this machine's.
     """
     try:
         if host.startswith(UNIX):
@@ -45,11 +45,11 @@ def listening(host: str, port: int) -> Generator[socket.socket]:
 
 @contextlib.contextmanager
 def closing_listener(listener: socket.socket, host: str) -> Generator[socket.socket]:
-    """Keep a listener, and let nothing of it be left behind.
+    """Close a listener at the end, and remove the file of its Unix socket.
 
     Args:
-        listener: What is listened on.
-        host: What was asked for; a Unix socket of another name is not ours.
+        listener: The listening socket.
+        host: The configured host; the file of a Unix socket with another name stays.
     """
     is_ours = name_of(listener) == host
     with listener:
@@ -80,7 +80,7 @@ def _unix(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listener.bind(str(path))
-        path.chmod(_FOR_ALL)
+        path.chmod(_WORLD_WRITABLE)
     except OSError:
         listener.close()
         raise
@@ -88,7 +88,7 @@ def _unix(path: Path) -> socket.socket:
 
 
 def _is_left_behind(path: Path) -> bool:
-    """Whether a socket is there that nobody listens on: its server was killed."""
+    """Return whether there is a Unix socket without a listener, because its server was killed."""
     if not path.exists() or not stat.S_ISSOCK(path.stat().st_mode):
         return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -100,12 +100,12 @@ def _is_left_behind(path: Path) -> bool:
 
 
 def name_of(listener: socket.socket) -> str:
-    """Return what peers without an address are called: `unix:/path`; empty for TCP."""
+    """Return the name of a Unix listener, and of its peers: `unix:/path`; empty for TCP."""
     return f"{UNIX}{listener.getsockname()}" if listener.family == socket.AF_UNIX else ""
 
 
 def url_of(listener: socket.socket) -> str:
-    """Return where to connect, for people to read."""
+    """Return the URL of a listener, for people to read."""
     if listener.family == socket.AF_UNIX:
         return name_of(listener)
     host, port = listener.getsockname()[:2]

@@ -1,7 +1,7 @@
-"""Reads lists of networks from files, and again whenever these change.
+"""Reads network lists from files, and again when a file changes.
 
-Lists are those of the settings, and those that `fortepiano bans import --list` has put into the
-data folder. What cannot be read, or is empty, changes nothing: the last good list stays.
+There are lists in the settings, and lists in the data folder, which `fortepiano bans import --list`
+puts there. A file that cannot be read, or is empty, changes nothing: the last good list stays.
 """
 
 from __future__ import annotations
@@ -41,106 +41,122 @@ __all__ = [
 
 _FOLDER = "networks"
 _SUFFIX = ".txt"
-_HEAD = b"#fortepiano "
-"""Begins the first line of an imported list; what the list does stands behind it as JSON."""
+_HEADER_MARK = b"#fortepiano "
+"""The beginning of the first line of an imported list. JSON follows: effect, text and source."""
 
-_MOST_BYTES = 64 << 20
-"""More, unpacked, is no list of networks."""
+_MAX_BYTES = 64 << 20
+"""The largest size of a file, unpacked; no network list is larger."""
 
 _GZIP = b"\x1f\x8b"
 
-_LOOK_SECONDS = 1.0
-"""How long what was imported takes to be known."""
+_POLL_SECONDS = 1.0
+"""The time between two checks for changed files and new imports."""
 
 _SETTLED_SECONDS = 1.0
-"""A file that is younger may be half written."""
+"""The age from which a file is read: a younger one may be half written."""
 
-_LINES_TOLD = 5
+_MAX_LOGGED_LINES = 5
+"""How many invalid lines of a file are logged."""
 
-_MOST_IMPORTED = 32
-"""Besides those of the settings: 64 together."""
+_MAX_IMPORTED = 32
+"""The largest number of imported lists; with those of the settings, 64."""
 
 _log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A file that a list stands in."""
+    """A file with a list.
 
-    meaning: NetworkList
+    Attributes:
+        description: The name, effect and text of the list.
+        path: The file.
+        refresh_seconds: The time between two checks of the file.
+    """
+
+    description: NetworkList
     path: Path
-    refresh_seconds: float = _LOOK_SECONDS
+    refresh_seconds: float = _POLL_SECONDS
 
 
 @dataclass(slots=True)
-class _State:
-    """What is known of a file."""
+class _FileState:
+    """The last reading of a file.
+
+    Attributes:
+        due: When to check the file again; seconds on the monotonic clock.
+        version: Its time of change (nanoseconds), size (bytes) and inode.
+        networks: The last good list, if there was one.
+        problem: Why the file could not be read; empty where it could.
+    """
 
     due: float = 0.0
-    stamp: tuple[int, int, int] | None = None
-    listing: ParsedNetworks | None = None
-    trouble: str = ""
+    version: tuple[int, int, int] | None = None
+    networks: ParsedNetworks | None = None
+    problem: str = ""
 
 
 def content_of(path: Path) -> bytes:
-    """Return what is in a file, unpacked if it is packed by gzip.
+    """Return the content of a file, unpacked if it is in gzip format.
 
     Raises:
-        InputError: It cannot be read, or is too large.
+        InputError: The file cannot be read, or is too large.
     """
     try:
         with path.open("rb") as file:
-            return unpacked(file.read(_MOST_BYTES + 1), str(path))
+            return unpacked(file.read(_MAX_BYTES + 1), str(path))
     except OSError as error:
         raise InputError([f"{path}: {error.strerror or error}"]) from None
 
 
 def unpacked(data: bytes, name: str) -> bytes:
-    """Return the content of a file, unpacked if it is packed by gzip.
+    """Return data, unpacked if it is in gzip format.
 
     Args:
-        data: The file.
-        name: What it is called in complaints.
+        data: The bytes of a file.
+        name: The name of the file in errors.
 
     Raises:
-        InputError: It is damaged or too large.
+        InputError: The data is damaged or too large.
     """
     if data.startswith(_GZIP):
         try:
             with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
-                data = packed.read(_MOST_BYTES + 1)
+                data = packed.read(_MAX_BYTES + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise InputError([f"{name}: is damaged: {error}"]) from None
-    if len(data) > _MOST_BYTES:
-        raise InputError([f"{name}: is larger than {_MOST_BYTES >> 20} MiB"])
+    if len(data) > _MAX_BYTES:
+        raise InputError([f"{name}: is larger than {_MAX_BYTES >> 20} MiB"])
     return data
 
 
-def store_list(data_dir: Path, meaning: NetworkList, source: str, networks: ParsedNetworks) -> None:
-    """Keep a list in the data folder, in place of an earlier one of the same name.
+def store_list(
+    data_dir: Path, description: NetworkList, source: str, networks: ParsedNetworks
+) -> None:
+    """Store a list in the data folder; replace an earlier one of the same name.
 
     Args:
         data_dir: The data folder.
-        meaning: What the list is called and does.
-        source: Where it came from.
-        networks: The list.
+        description: The name, effect and text of the list.
+        source: The file that was imported, for people.
+        networks: The networks.
 
     Raises:
-        InputError: It cannot be written.
+        InputError: The list cannot be written.
     """
-    told = {"effect": meaning.effect, "words": meaning.words, "source": source}
+    header = {"effect": description.effect, "words": description.words, "source": source}
     lines = [*networks.texts(), ""]
     folder = data_dir / _FOLDER
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with draft(folder / f"{meaning.name}{_SUFFIX}") as file:
-            file.write(_HEAD + orjson.dumps(told) + b"\n" + "\n".join(lines).encode())
+        with draft(folder / f"{description.name}{_SUFFIX}") as file:
+            file.write(_HEADER_MARK + orjson.dumps(header) + b"\n" + "\n".join(lines).encode())
     except OSError as error:
         raise InputError([f"{folder}: {error.strerror or error}"]) from None
 
 
 def remove_list(data_dir: Path, name: str) -> bool:
-    """Remove an imported list; whether there was one."""
+    """Remove an imported list; return whether there was one."""
     try:
         (data_dir / _FOLDER / f"{name}{_SUFFIX}").unlink()
     except FileNotFoundError:
@@ -149,33 +165,35 @@ def remove_list(data_dir: Path, name: str) -> bool:
 
 
 def imported_lists(data_dir: Path) -> dict[Path, NetworkList]:
-    """Return what was imported: the files, and what their lists are called and do."""
+    """Return the imported lists: the file of each, with its name, effect and text."""
     with suppress(OSError):
         files = sorted((data_dir / _FOLDER).glob(f"*{_SUFFIX}"))
-        return {path: meaning for path in files if (meaning := _meaning(path)) is not None}
+        return {path: found for path in files if (found := _description(path)) is not None}
     return {}
 
 
-def _meaning(path: Path) -> NetworkList | None:
+def _description(path: Path) -> NetworkList | None:
+    """Read the first line of an imported list; None where it cannot be read."""
     try:
         with path.open("rb") as file:
-            head = file.readline(1 << 16)
-        said: object = orjson.loads(head.removeprefix(_HEAD) if head.startswith(_HEAD) else b"{}")
+            line = file.readline(1 << 16)
+        is_header = line.startswith(_HEADER_MARK)
+        value: object = orjson.loads(line.removeprefix(_HEADER_MARK) if is_header else b"{}")
     except (OSError, orjson.JSONDecodeError):
         return None
-    told = cast("dict[str, object]", said) if isinstance(said, dict) else {}
-    effect: Effect = "chat" if told.get("effect") == "chat" else "enter"
-    return NetworkList(path.name.removesuffix(_SUFFIX), effect, str(told.get("words", "")))
+    header = cast("dict[str, object]", value) if isinstance(value, dict) else {}
+    effect: Effect = "chat" if header.get("effect") == "chat" else "enter"
+    return NetworkList(path.name.removesuffix(_SUFFIX), effect, str(header.get("words", "")))
 
 
 class NetworkListUpdater:
-    """Keeps the lists of networks as their files are.
+    """Updates the network lists in force when their files change.
 
     Args:
-        lists: What the gate and the handlers ask.
-        data_dir: The data folder, in which imported lists are.
-        settings: Returns the settings that are in force.
-        changed: Called when other lists are in force.
+        lists: The lists in force, which admission and the handlers read.
+        data_dir: The data folder, which contains imported lists.
+        settings: Returns the settings in force.
+        changed: Called after other lists come into force.
     """
 
     def __init__(
@@ -189,67 +207,69 @@ class NetworkListUpdater:
         self._data_dir = data_dir
         self._settings = settings
         self._changed = changed
-        self._states: dict[Path, _State] = {}
+        self._states: dict[Path, _FileState] = {}
         self._allowed: tuple[str, ...] = ()
-        self._has_looked = False
+        self._has_refreshed = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Follow the files in a task of the running loop."""
+        """Start a task that follows the files."""
         self._task = asyncio.create_task(self.run())
 
     def close(self) -> None:
-        """Follow them no more."""
+        """Cancel the task."""
         if self._task is not None:
             self._task.cancel()
 
     async def run(self) -> None:
-        """Look after the files until cancelled; at once, if nobody has yet."""
+        """Follow the files until cancelled; the first time, read even files written just now."""
         while True:
             try:
-                await self.refresh(at_once=not self._has_looked)
-            except Exception as error:  # or no list would ever change again
+                await self.refresh(at_once=not self._has_refreshed)
+            except Exception as error:  # otherwise no list would ever change again
                 _log.error("lists of networks are not read", exc_info=error)
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def refresh(self, *, at_once: bool = False) -> None:
-        """Read what has changed.
+        """Read the files that have changed.
 
         Args:
-            at_once: Whether files that have been written just now are read too.
+            at_once: Whether files written just now, and files not due yet, are read too.
         """
-        self._has_looked = True
+        self._has_refreshed = True
         settings = self._settings()
         if settings.allowed != self._allowed:
             self._allowed = settings.allowed
             self._lists.allowed = Networks(list(settings.allowed))
         sources = list(self._sources(settings))
-        self._states = {one.path: self._states.get(one.path, _State()) for one in sources}
+        self._states = {
+            source.path: self._states.get(source.path, _FileState()) for source in sources
+        }
         has_changed = False
         for source in sources:
             has_changed |= await self._refresh(source, at_once=at_once)
         wanted = {
-            one.meaning: listing
-            for one in sources
-            if (listing := self._states[one.path].listing) is not None
+            source.description: networks
+            for source in sources
+            if (networks := self._states[source.path].networks) is not None
         }
         if has_changed or list(wanted) != list(self._lists.lists):
             table = await asyncio.to_thread(NetworkTable, list(wanted.values()))
-            self._lists.adopt(wanted, table)
+            self._lists.replace(wanted, table)
             self._changed()
 
     def _sources(self, settings: NetworkSettings) -> Iterator[_Source]:
-        named = {one.name for one in settings.lists}
-        for one in settings.lists:
-            yield _Source(
-                NetworkList(one.name, one.effect, one.words), one.path, one.refresh_seconds
-            )
-        for path, meaning in list(imported_lists(self._data_dir).items())[:_MOST_IMPORTED]:
-            if meaning.name not in named:
-                yield _Source(meaning, path)
+        """Yield the lists of the settings, then the imported ones with other names."""
+        names = {listed.name for listed in settings.lists}
+        for listed in settings.lists:
+            description = NetworkList(listed.name, listed.effect, listed.words)
+            yield _Source(description, listed.path, listed.refresh_seconds)
+        for path, description in list(imported_lists(self._data_dir).items())[:_MAX_IMPORTED]:
+            if description.name not in names:
+                yield _Source(description, path)
 
     async def _refresh(self, source: _Source, *, at_once: bool) -> bool:
-        """Read a file if it is due and has changed; whether there is another list by now."""
+        """Read a file if it is due and has changed; return whether its list is another one."""
         state, now = self._states[source.path], time.monotonic()
         if now < state.due and not at_once:
             return False
@@ -257,53 +277,53 @@ class NetworkListUpdater:
         try:
             found = source.path.stat()
         except OSError as error:
-            self._complain(source, state, error.strerror or str(error))
+            self._warn_once(source, state, error.strerror or str(error))
             return False
-        stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
-        if stamp == state.stamp:
-            if state.trouble and state.listing is not None and len(state.listing):
-                state.trouble = ""
+        version = (found.st_mtime_ns, found.st_size, found.st_ino)
+        if version == state.version:
+            if state.problem and state.networks is not None and len(state.networks):
+                state.problem = ""
             return False
         if not at_once and 0 <= time.time() - found.st_mtime < _SETTLED_SECONDS:
             state.due = now
             return False
-        state.stamp = stamp
+        state.version = version
         try:
-            listing = await asyncio.to_thread(lambda: ParsedNetworks(content_of(source.path)))
+            parsed = await asyncio.to_thread(lambda: ParsedNetworks(content_of(source.path)))
         except InputError as error:
-            self._complain(source, state, str(error))
+            self._warn_once(source, state, str(error))
             return False
-        self._log_wrong_lines(source, listing)
-        if not len(listing):
-            self._complain(source, state, "there is no network in it")
+        self._log_wrong_lines(source, parsed)
+        if not len(parsed):
+            self._warn_once(source, state, "there is no network in it")
             return False
-        state.listing, state.trouble = listing, ""
-        name, effect = source.meaning.name, source.meaning.effect
+        state.networks, state.problem = parsed, ""
+        name, effect = source.description.name, source.description.effect
         _log.info(
-            "list of networks", list=name, networks=len(listing), effect=effect, wrong=listing.wrong
+            "list of networks", list=name, networks=len(parsed), effect=effect, wrong=parsed.wrong
         )
         return True
 
-    def _complain(self, source: _Source, state: _State, why: str) -> None:
-        """Say once what is wrong with a file, and that the last good list stays."""
-        if state.trouble == why:
+    def _warn_once(self, source: _Source, state: _FileState, why: str) -> None:
+        """Log why a file is not read, unless that was the reason the last time too."""
+        if state.problem == why:
             return
-        state.trouble = why
-        kept = 0 if state.listing is None else len(state.listing)
+        state.problem = why
+        count = 0 if state.networks is None else len(state.networks)
         _log.warning(
             "list of networks is not read, the last good one stays",
-            list=source.meaning.name,
+            list=source.description.name,
             path=str(source.path),
             why=why,
-            networks=kept,
+            networks=count,
         )
 
-    def _log_wrong_lines(self, source: _Source, listing: ParsedNetworks) -> None:
-        for line, why in listing.problems[:_LINES_TOLD]:
+    def _log_wrong_lines(self, source: _Source, parsed: ParsedNetworks) -> None:
+        for line, why in parsed.problems[:_MAX_LOGGED_LINES]:
             _log.warning(
                 "line of a list of networks is left out",
-                list=source.meaning.name,
+                list=source.description.name,
                 line=line,
                 why=why,
-                wrong=listing.wrong,
+                wrong=parsed.wrong,
             )

@@ -1,4 +1,4 @@
-"""Visits: connections that ask for pages, by uvicorn's HTTP protocol."""
+"""A connection that requests pages: uvicorn's HTTP protocol, without cycles of references."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ __all__ = ["PageConnection"]
 
 
 class PageConnection(HttpToolsProtocol):
-    """One connection's requests.
+    """The requests of one connection.
 
-    It and the answer to its last request hold each other. The garbage collector does not look at
-    what is older than a moment (`server/garbage_collector.py`), so that is undone at the end.
+    This object and uvicorn's cycle of the last request and response refer to each other. The
+    garbage collector does not visit objects older than a moment (`server/garbage_collector.py`), so
+    the references are removed when the connection ends.
     """
 
     @property
     def is_answering(self) -> bool:
-        """Whether a request has not got all of its answer."""
+        """Whether the response to a request is incomplete."""
         # There is no cycle before the first request, whatever uvicorn's annotation says.
         cycle = cast("RequestResponseCycle | None", self.cycle)
         return cycle is not None and not cycle.response_complete
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of everything."""
+        """Break reference cycles."""
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
         self.cycle = cast("Any", None)
 
     def release(self) -> None:
-        """Let go of a connection that goes on as something else."""
+        """Detach this object from a connection that becomes a link."""
         self._unset_keepalive_if_required()
         self.connections.discard(self)
         self.parser = self.cycle = cast("Any", None)

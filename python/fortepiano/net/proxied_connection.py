@@ -1,6 +1,6 @@
-"""The porch: where a proxy says who comes, before the front door is reached.
+"""PROXY protocol: reads the header that a proxy sends, then becomes an `HttpConnection`.
 
-It stands there only where the PROXY protocol is set up (`proxy.protocol`).
+Used only where the setting `proxy.protocol` is on.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from fortepiano.net.handshake import refusal
 from fortepiano.net.http_connection import HttpConnection
-from fortepiano.net.proxy_header import MalformedProxyHeader, read_preface
+from fortepiano.net.proxy_header import MalformedProxyHeader, read_proxy_header
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -22,13 +22,13 @@ __all__ = ["ProxiedConnection"]
 
 
 class ProxiedConnection(asyncio.Protocol):
-    """One connection until its preface has come; that of somebody who is not trusted has none.
+    """One connection until its PROXY header is complete; only trusted proxies send one.
 
     Args:
         config: uvicorn's configuration.
         server_state: uvicorn's list of connections.
         app_state: uvicorn's state for the application.
-        gate: What the front door knows.
+        admission: Decides which handshakes are accepted.
     """
 
     def __init__(
@@ -38,67 +38,69 @@ class ProxiedConnection(asyncio.Protocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
-        gate: AdmissionControl,
+        admission: AdmissionControl,
     ) -> None:
-        self._for_front = (config, server_state, app_state)
-        self._gate = gate
+        self._uvicorn_arguments = (config, server_state, app_state)
+        self._admission = admission
         self._data = b""
         self._peer = ""
 
-    # What the event loop calls
+    # Called by the event loop (asyncio.Protocol)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Let in who needs no preface; give the others their time."""
+        """Switch to HTTP if the peer is not a trusted proxy; else start the time for the header."""
         self._transport = cast("asyncio.Transport", transport)
-        gate = self._gate
-        peer = transport.get_extra_info("peername")
-        self._peer = peer[0] if peer else gate.name
-        if not gate.addresses.trusts(self._peer):
-            self._let_in(self._peer, b"")
-        elif not gate.expect(self):
+        admission = self._admission
+        peername = transport.get_extra_info("peername")
+        self._peer = peername[0] if peername else admission.unix_peer
+        if not admission.addresses.trusts(self._peer):
+            self._switch_to_http(self._peer, b"")
+        elif not admission.await_request(self):
             self._refuse(503, "Too many connections at once.", 5)
 
     def data_received(self, data: bytes) -> None:
-        """Collect the preface."""
+        """Collect the PROXY header, and switch to HTTP when it is complete."""
         if self._transport.is_closing():
             return
         self._data += data
         try:
-            preface = read_preface(self._data)
+            header = read_proxy_header(self._data)
         except MalformedProxyHeader:
-            self._gate.refused["bad_preface"] += 1
+            self._admission.refused["bad_preface"] += 1
             self._refuse(400, "A preface of the PROXY protocol must come first.")
             return
-        if preface is not None:
-            self._gate.awaited.discard(self)
-            address = self._peer if preface.address is None else preface.address
-            self._let_in(address, self._data[preface.size :])
+        if header is not None:
+            self._admission.pending.discard(self)
+            address = self._peer if header.address is None else header.address
+            self._switch_to_http(address, self._data[header.size :])
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
-        self._gate.awaited.discard(self)
+        """Cancel the deadline."""
+        self._admission.pending.discard(self)
 
-    # What the deadline calls
+    # Called at the deadline
 
-    def give_up(self) -> None:
-        """Refuse a connection whose preface has not come in time."""
+    def time_out(self) -> None:
+        """Refuse a connection whose PROXY header is not complete in time."""
         self._refuse(408, "The request took too long.")
 
-    def _let_in(self, peer: str, rest: bytes) -> None:
-        front = HttpConnection(*self._for_front, gate=self._gate, peer=peer)
-        self._transport.set_protocol(front)
-        front.connection_made(self._transport)
+    def _switch_to_http(self, peer: str, rest: bytes) -> None:
+        """Replace this protocol by an `HttpConnection`, and pass on the bytes after the header."""
+        http = HttpConnection(*self._uvicorn_arguments, admission=self._admission, peer=peer)
+        self._transport.set_protocol(http)
+        http.connection_made(self._transport)
         while rest and not self._transport.is_closing():
-            # Both the front door and the link it may be replaced by have a buffer.
-            inside = cast("asyncio.BufferedProtocol", self._transport.get_protocol())
-            window = cast("memoryview", inside.get_buffer(len(rest)))
-            count = min(len(window), len(rest))
-            window[:count] = rest[:count]
-            inside.buffer_updated(count)
+            # The protocol may change to a link meanwhile; both kinds have a buffer to write to.
+            protocol = cast("asyncio.BufferedProtocol", self._transport.get_protocol())
+            buffer = cast("memoryview", protocol.get_buffer(len(rest)))
+            count = min(len(buffer), len(rest))
+            buffer[:count] = rest[:count]
+            protocol.buffer_updated(count)
             rest = rest[count:]
 
     def _refuse(self, status: int, why: str, retry_after: int = 0) -> None:
-        self._gate.awaited.discard(self)
+        """Answer with an error and close."""
+        self._admission.pending.discard(self)
         if not self._transport.is_closing():
             self._transport.write(refusal(status, why, retry_after))
             self._transport.close()

@@ -1,7 +1,8 @@
-"""Prefaces: what the PROXY protocol puts before the first byte of a connection.
+"""The header of the PROXY protocol, which precedes the first byte of a connection.
 
-Both versions of https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt. A preface is expected
-from trusted proxies only, and there always: whoever guesses whether one comes can be fooled.
+Both versions of https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt are read. Trusted
+proxies must send a header, and nobody else may: a server that guesses whether a header comes can be
+deceived.
 """
 
 from __future__ import annotations
@@ -12,60 +13,61 @@ from typing import NamedTuple
 
 from fortepiano.net.client_address import canonical
 
-__all__ = ["LONGEST", "MalformedProxyHeader", "ProxyHeader", "read_preface"]
+__all__ = ["MAX_BYTES", "MalformedProxyHeader", "ProxyHeader", "read_proxy_header"]
 
-LONGEST = 2048
-"""Bytes that a preface may have; addresses need up to 232, the rest is what proxies add."""
+MAX_BYTES = 2048
+"""The largest header; addresses need up to 232 bytes, the rest is for what proxies add."""
 
 _LINE = b"PROXY "
-_LONGEST_LINE = 107
+_MAX_LINE_BYTES = 107
 _SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
-_HEAD = struct.Struct(">12sBBH")
+_FIXED_PART = struct.Struct(">12sBBH")
 _LOCAL, _PROXY = 0x20, 0x21
 _ADDRESS_SIZES = {1: 4, 2: 16}
-"""Bytes of an address by family; two of them and two ports of two bytes are sent."""
+"""The bytes of an address by family. A header has two addresses, and two ports of two bytes."""
 
 
-class MalformedProxyHeader(ValueError):  # noqa: N818 - it is one, and nothing else went wrong
-    """What came is no preface."""
+class MalformedProxyHeader(ValueError):  # noqa: N818 - the name says all that went wrong
+    """The first bytes of a connection are no header of the PROXY protocol."""
 
 
 class ProxyHeader(NamedTuple):
-    """What a proxy says about a connection.
+    """The header of a connection.
 
     Attributes:
-        size: Bytes of it.
-        address: Who connected to the proxy; None where it speaks for itself or cannot tell.
+        size: The length of the header; bytes.
+        address: The address of the proxy's client; None where the proxy connects for itself, or
+            does not know the address.
     """
 
     size: int
     address: str | None
 
 
-def read_preface(data: bytes) -> ProxyHeader | None:
-    """Read a preface of either version.
+def read_proxy_header(data: bytes) -> ProxyHeader | None:
+    """Read a header of either version.
 
     Args:
         data: The first bytes of a connection.
 
     Returns:
-        The preface; None where more bytes are needed.
+        The header; None where more bytes are needed.
 
     Raises:
-        MalformedProxyHeader: It is none, or is too long.
+        MalformedProxyHeader: The bytes are no header, or it is too long.
     """
     if data.startswith(_SIGNATURE[: len(data)]):
-        return _binary(data)
+        return _read_binary(data)
     if data.startswith(_LINE[: len(data)]):
-        return _line(data)
+        return _read_line(data)
     raise MalformedProxyHeader
 
 
-def _line(data: bytes) -> ProxyHeader | None:
+def _read_line(data: bytes) -> ProxyHeader | None:
     """Read version 1: one line of ASCII."""
-    end = data.find(b"\r\n", 0, _LONGEST_LINE)
+    end = data.find(b"\r\n", 0, _MAX_LINE_BYTES)
     if end < 0:
-        if len(data) >= _LONGEST_LINE:
+        if len(data) >= _MAX_LINE_BYTES:
             raise MalformedProxyHeader
         return None
     parts = data[:end].split(b" ")
@@ -87,13 +89,13 @@ def _is_port(text: bytes) -> bool:
     return text.isdigit() and len(text) <= 5 and int(text) < 1 << 16
 
 
-def _binary(data: bytes) -> ProxyHeader | None:
-    """Read version 2."""
-    if len(data) < _HEAD.size:
+def _read_binary(data: bytes) -> ProxyHeader | None:
+    """Read version 2: a signature, a command, a family, and addresses as bytes."""
+    if len(data) < _FIXED_PART.size:
         return None
-    _, command, family, length = _HEAD.unpack_from(data)
-    size = _HEAD.size + length
-    if command not in (_LOCAL, _PROXY) or size > LONGEST:
+    _, command, family, length = _FIXED_PART.unpack_from(data)
+    size = _FIXED_PART.size + length
+    if command not in (_LOCAL, _PROXY) or size > MAX_BYTES:
         raise MalformedProxyHeader
     if len(data) < size:
         return None
@@ -102,5 +104,5 @@ def _binary(data: bytes) -> ProxyHeader | None:
         return ProxyHeader(size, None)
     if length < 2 * (width + 2):
         raise MalformedProxyHeader
-    source = data[_HEAD.size : _HEAD.size + width]
+    source = data[_FIXED_PART.size : _FIXED_PART.size + width]
     return ProxyHeader(size, canonical(str(ipaddress.ip_address(source))))

@@ -1,8 +1,8 @@
-"""Agents: what a handshake's headers say of the program that sends it.
+"""Recognises programs, such as bots and crawlers, by the headers of their handshake.
 
-Only what a browser in front of a person never says is held against anybody: new browsers, and those
-that tell little about themselves, are not locked out of rooms for people. Whoever wants to pass for
-a browser can; this is for all the others.
+Only headers that a browser in front of a person never sends count against a client. So new
+browsers, and browsers that reveal little about themselves, are not locked out of rooms for people.
+A program that pretends to be a browser is not recognised; all the others are.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ if TYPE_CHECKING:
 __all__ = ["is_program"]
 
 _BROWSERS = ("Mozilla/", "Opera/")
-"""How the `User-Agent` of every browser begins, since the first one; that of no library does."""
+"""How the `User-Agent` of every browser begins, ever since the first one; no library's does."""
 
-_LONGEST = 1024
-"""How much of a header is looked at, and remembered; characters."""
+_MAX_LENGTH = 1024
+"""How much of a header is searched, and cached; characters."""
 
-# Some name a browser first: those that drive one, or imitate one, and crawlers.
-_MARKS = re.compile(
+# The `User-Agent` of some programs begins as a browser's: programs that control or imitate a
+# browser, and crawlers.
+_PROGRAM_NAMES = re.compile(
     r"""
-    # Browsers without a window, and what drives browsers.
+    # Browsers without a window, and programs that control browsers.
     headless | phantomjs | slimerjs | puppeteer | playwright | selenium | webdriver | htmlunit
     | chrome-lighthouse | testcafe
-    # What is only half a browser.
+    # Imitations of a browser.
     | jsdom | happydom | zombie\.js | windowspowershell
-    # Languages and libraries, as products: a telephone may be called Go.
+    # Languages and libraries, as a product with a version: a telephone may be called Go.
     | (?<![a-z0-9]) (?:
         node | nodejs | node\.js | node-fetch | undici | bun | deno | axios | got | cypress
         | python | python-[a-z0-9]+ | aiohttp | aiohttp-client | httpx | websockets
@@ -38,7 +39,7 @@ _MARKS = re.compile(
         | ktor-client | dart | ruby | libwww-perl | curl | libcurl | wget | guzzlehttp | reqwest
         | tungstenite | ixwebsocket | websocketpp | beast | scrapy
     ) /
-    # Crawlers, which say where to read about them. Cubot makes telephones.
+    # Crawlers, which name a page about themselves. Cubot is a brand of telephones.
     | \+https?:// | (?: (?<!cu)bot | crawler | spider | slurp | externalhit | archiver
         | bingpreview | googleother | inspectiontool ) (?![a-z0-9])
     """,
@@ -46,23 +47,23 @@ _MARKS = re.compile(
 )
 
 
-def is_program(said: Mapping[str, str]) -> bool:
-    """Tell whether a handshake comes from a program that no person looks at.
+def is_program(headers: Mapping[str, str]) -> bool:
+    """Return whether a handshake comes from a program that no person uses directly.
 
     Args:
-        said: The value of each header by its name in lower case.
+        headers: The value of each header by its name in lower case.
     """
-    agent = said.get("user-agent", "")
-    if not agent.startswith(_BROWSERS) or _is_marked(agent[:_LONGEST]):
+    agent = headers.get("user-agent", "")
+    if not agent.startswith(_BROWSERS) or _names_program(agent[:_MAX_LENGTH]):
         return True
-    brands = said.get("sec-ch-ua")
-    if brands is not None and _is_marked(brands[:_LONGEST]):
+    brands = headers.get("sec-ch-ua")
+    if brands is not None and _names_program(brands[:_MAX_LENGTH]):
         return True
-    # Node's own WebSocket, whatever it calls itself: people have languages.
-    return said.get("accept-language") == "*" and said.get("sec-fetch-mode") == "websocket"
+    # Node's own WebSocket, under any name: the browser of a person names languages.
+    return headers.get("accept-language") == "*" and headers.get("sec-fetch-mode") == "websocket"
 
 
 @lru_cache(maxsize=1024)
-def _is_marked(value: str) -> bool:
-    """Whether a header names what is no browser; there are few values, and many handshakes."""
-    return _MARKS.search(value) is not None
+def _names_program(value: str) -> bool:
+    """Return whether a header names a program; cached, as few values come in many handshakes."""
+    return _PROGRAM_NAMES.search(value) is not None

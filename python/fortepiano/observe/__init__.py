@@ -1,1 +1,1 @@
-"""What the server shows of itself: logs, counters, events, the lag of the loop, systemd."""
+"""Observing the server: logs, counters, events, the lag of the event loop, systemd."""

@@ -1,4 +1,4 @@
-"""What Python counts of its own for metrics; what is hot is counted natively."""
+"""Counters of Python for metrics; the hub counts hot messages itself."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class Counters:
     """Counts since the start.
 
     Attributes:
-        received: Messages that clients sent, by kind; `other` for kinds that nobody handles, since
-            clients make up as many as they like.
+        received: Messages from clients, by kind. Kinds without a handler count as `other`, since
+            clients can make up any number of them.
         too_fast: Messages that a rate limit refused, by kind.
-        bans_enforced: How often somebody who is banned was kept out, of a `room` or of the `site`;
-            how often a list of networks kept somebody out (`network`) or silenced them (`chat`).
-        near_bans: How often somebody came from the same /24, or /48 of IPv6, as one who is banned.
+        bans_enforced: How often a ban kept a user out of a `room` or of the `site`. Likewise, how
+            often a network list kept a client out (`network`) or silenced one (`chat`).
+        near_bans: How often a client came from the /24, or the IPv6 /48, of a banned user.
         failures: Messages that were lost because their handler failed.
     """
 

@@ -1,4 +1,4 @@
-"""What happens, for those who watch: the staff's live view."""
+"""Events for staff who watch the server live (`/api/events`)."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ if TYPE_CHECKING:
 __all__ = ["STOPPING", "Event", "Events"]
 
 Event = dict[str, Any]
-"""What happened (`kind`), and to whom and where, as JSON has it."""
+"""An event as a JSON object: `kind` says what happened, the other keys to whom and where."""
 
 STOPPING: Final = "stopping"
-"""The kind of the last event: the server does not wait for those who watch."""
+"""The kind of the last event: watchers end then, as a stopping server does not wait for them."""
 
 
 class Events:
-    """Tells watchers what happens; costs next to nothing while nobody watches."""
+    """Publishes events to watchers; costs next to nothing while there are none."""
 
     def __init__(self) -> None:
         self._watchers: dict[Callable[[Event], None], None] = {}
 
     def watch(self, watcher: Callable[[Event], None]) -> None:
-        """Have a watcher told from now on; it must not raise."""
+        """Call a watcher with each event from now on; the watcher must not raise."""
         self._watchers[watcher] = None
 
     def unwatch(self, watcher: Callable[[Event], None]) -> None:
-        """Tell a watcher no more."""
+        """Stop calling a watcher."""
         self._watchers.pop(watcher, None)
 
     def publish(self, kind: str, **facts: Any) -> None:
-        """Tell all watchers.
+        """Publish an event to all watchers.
 
         Args:
-            kind: What happened, as one word.
-            facts: What else there is to say; JSON only.
+            kind: The kind of event, as one word.
+            facts: The other keys of the event; JSON only.
         """
         if self._watchers:
             event: Event = {"kind": kind} | facts

@@ -1,8 +1,8 @@
-"""One event, one line: the log of the server on stdout.
+"""The log of the process on stdout: one line for each event.
 
-Events are written as JSON, or for a person at a terminal in columns. Whatever a client sent appears
-with its control characters escaped, so that no name or message can begin a line of its own or paint
-the terminal. The standard library's loggers (uvicorn, asyncio) come out the same way.
+Events are written as JSON, or as columns if stdout is a terminal. Control characters in texts of
+clients are escaped, so that no name or message can begin a new line or control the terminal. The
+loggers of the standard library (uvicorn, asyncio) are written in the same way.
 """
 
 import logging
@@ -10,10 +10,10 @@ import sys
 from typing import TYPE_CHECKING, cast
 
 _rich = sys.modules.get("rich")
-sys.modules["rich"] = None  # type: ignore[assignment]  # what makes an import fail
+sys.modules["rich"] = None  # type: ignore[assignment]  # makes `import rich` fail
 try:
-    # structlog takes rich along where it finds it, for tracebacks that are not drawn with it here:
-    # 5 MB of each idle server, and a tenth of a second of its start.
+    # structlog imports rich if it can, for tracebacks, but here they are drawn without it. Without
+    # rich an idle server takes 5 MB less memory, and its start a tenth of a second less.
     import structlog
     from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 finally:
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _TRACEBACK_MARGIN = "  | "
-"""Stands before every line of a traceback at a terminal, so that none looks like an event."""
+"""The prefix of every line of a traceback at a terminal, so that no line looks like an event."""
 
 
 def configure(level: str, *, json: bool | None = None) -> None:
     """Set up logging for the whole process; may be called again.
 
     Args:
-        level: Least severe level that is written: "debug", "info", "warning", "error".
-        json: JSON if true, columns if false; None decides by whether stdout is a terminal.
+        level: The least severe level that is written: "debug", "info", "warning", "error".
+        json: JSON if true, columns if false; None for columns if stdout is a terminal.
     """
     if json is None:
         json = not sys.stdout.isatty()
@@ -83,7 +83,7 @@ def logger(name: str) -> FilteringBoundLogger:
 
 
 def _json() -> "Sequence[Processor]":
-    # json.dumps escapes everything outside of ASCII, line separators of Unicode included.
+    # json.dumps escapes everything outside of ASCII, including the line separators of Unicode.
     return [structlog.processors.JSONRenderer(default=repr)]
 
 
@@ -97,7 +97,7 @@ def _columns() -> "Sequence[Processor]":
 
 
 def _escape(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Escape what would leave the line or steer the terminal."""
+    """Escape characters that would begin a new line or control the terminal."""
     escaped: EventDict = {}
     for key, value in event.items():
         text = value if isinstance(value, str) else repr(value)

@@ -1,4 +1,4 @@
-"""How late the event loop is: the first sign of a server that has too much to do."""
+"""The lag of the event loop: the first sign of an overloaded server."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
 __all__ = ["LoopLag"]
 
 _EVERY_SECONDS = 0.5
-"""Waking a virtual machine that idles is dear: ten times a second were an eighth of it all."""
+"""Waking an idle virtual machine is dear: ten times a second took an eighth of its whole cost."""
 
 
 class LoopLag:
-    """Asks the loop twice a second to be called, and counts how late it is.
+    """A histogram of the event loop's lag: sets a timer twice a second, and counts how late it is.
 
     Args:
-        loop: The event loop, which is measured from now on.
+        loop: The event loop to measure from now on.
 
     Attributes:
-        BOUNDS: The least lags that are counted apart; seconds. uvloop's timers have a resolution of
-            a millisecond, so nothing below would mean anything.
-        counts: How many lags were within each bound and over the one before; the last one has none.
-        total: All lags together; seconds.
+        BOUNDS: The upper bounds of the histogram's buckets; seconds. The least bound is the
+            resolution of uvloop's timers, a millisecond.
+        counts: The lags in each bucket, not cumulative; the last bucket has no bound.
+        total: The sum of all lags; seconds.
     """
 
     BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -48,5 +48,5 @@ class LoopLag:
         self.total += lag
 
     def close(self) -> None:
-        """Measure no more."""
+        """Stop measuring."""
         self._timer.cancel()

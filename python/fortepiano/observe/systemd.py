@@ -1,7 +1,7 @@
-"""What systemd tells a service and wants to hear from it: sockets, readiness, signs of life.
+"""The protocols between systemd and a service: inherited sockets, readiness, the watchdog.
 
-As in sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3). Where no systemd started the
-server, all of it does nothing.
+See sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3). If systemd has not started the
+server, all functions do nothing.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _FIRST_DESCRIPTOR = 3
 
 
 def inherited() -> list[socket.socket]:
-    """Return the listening sockets that we were started with, in the order of the socket unit."""
+    """Return the listening sockets that systemd passed on, in the order of the socket unit."""
     if os.environ.get("LISTEN_PID") != str(os.getpid()):
         return []
     count = int(os.environ.get("LISTEN_FDS", "0"))
     for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
-        os.environ.pop(name, None)  # they are not meant for programs that we start
+        os.environ.pop(name, None)  # not meant for child processes
     sockets: list[socket.socket] = []
     for descriptor in range(_FIRST_DESCRIPTOR, _FIRST_DESCRIPTOR + count):
         os.set_inheritable(descriptor, False)
@@ -33,10 +33,10 @@ def inherited() -> list[socket.socket]:
 
 
 def notify(state: str) -> None:
-    """Tell systemd something, such as `READY=1`; a systemd that is gone is no reason to fail.
+    """Send systemd a state such as `READY=1`; errors are ignored.
 
     Args:
-        state: Assignments, one a line.
+        state: Assignments, one in each line.
     """
     path = os.environ.get("NOTIFY_SOCKET", "")
     if not path:
@@ -51,7 +51,9 @@ def notify(state: str) -> None:
 
 
 class Watchdog:
-    """Gives signs of life as long as the event loop turns, twice in the time that systemd waits.
+    """Sends keep-alive pings to systemd's watchdog while the event loop runs.
+
+    The interval is half the time after which systemd would kill the server.
 
     Args:
         loop: The event loop.
@@ -71,6 +73,6 @@ class Watchdog:
         self._timer = self._loop.call_later(self._seconds, self._live)
 
     def close(self) -> None:
-        """Give no more."""
+        """Stop sending pings."""
         if self._timer is not None:
             self._timer.cancel()

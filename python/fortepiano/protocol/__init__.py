@@ -1,1 +1,1 @@
-"""From a frame's text to a handler, and from what a handler says to frames."""
+"""Messages: the shapes and checks of those from clients, and the making of those to clients."""

@@ -1,4 +1,4 @@
-"""What handlers work with: everything that outlives a reload of their code."""
+"""The context of handlers: all objects that outlive a reload of the handlers' code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.world import World
     from fortepiano.native import Hub, Throttle
-    from fortepiano.protocol.archive import Archive
+    from fortepiano.protocol.chat_archive import Archive
     from fortepiano.protocol.outbound import Outbound
     from fortepiano.protocol.text_filter import TextFilter
     from fortepiano.store.base import Store
@@ -33,29 +33,29 @@ __all__ = ["Context"]
 
 @dataclass(eq=False, slots=True)
 class Context:
-    """The world and the ways to change it; what is set may be set anew while people play.
+    """All that handlers work with; a reload of settings changes parts of it while people play.
 
     Attributes:
-        hub: The native side.
+        hub: The hub: clients, rooms and participants.
         directory: All users and rooms.
-        world: Who is where.
-        outbound: What is said to clients.
-        store: What survives.
+        world: Moves users into and out of rooms.
+        outbound: Sends messages to clients.
+        store: Keeps what survives a restart.
         rules: The rules of play.
-        bans: Who may not enter which room, or the site at all.
-        identity: Who is who.
-        throttle: What each address has cost.
-        limits: What clients may cost.
-        filter: What chat is cleaned by.
+        bans: Bans from rooms and from the site.
+        identity: Makes user ids, and signs and reads tokens.
+        throttle: Counts what each subscriber has cost.
+        limits: The limits for clients.
+        filter: Masks swear words in chat and names.
         motd: The message of the day.
-        later: Calls a function after so many seconds.
+        later: Calls a function after a number of seconds.
         stop: Stops the server.
-        archive: The chat that survives a restart.
-        rates: How fast users and addresses may send.
-        counters: What is counted for metrics.
-        events: Tells the staff who watch what happens.
+        archive: Stores chat.
+        rates: Limits how fast users and subscribers may send messages.
+        counters: Counts for metrics.
+        events: Publishes events to staff who watch.
         room_list: Sends the list of rooms and its changes.
-        networks: Lists of networks whose people may not enter, or not chat.
+        networks: Network lists, whose users may not enter, or not chat.
     """
 
     hub: Hub
@@ -81,14 +81,14 @@ class Context:
 
     def __post_init__(self) -> None:
         self.room_list = RoomList(self.hub, self.outbound, self.rules, self.bans, self.later)
-        self.outbound.shown.masked = lambda name: self.filter.masked_name(name)
+        self.outbound.appearance.masked = lambda name: self.filter.masked_name(name)
 
     def apply(self, settings: Settings, words: TextFilter) -> None:
-        """Go by other settings from now on; what is counted and who is connected stays.
+        """Apply other settings from now on; counts and connections stay.
 
         Args:
             settings: The settings.
-            words: The filter of the settings' words.
+            words: The text filter that these settings name.
         """
         self.filter, self.motd, self.limits = words, settings.motd, settings.limits
         self.archive.retention = settings.chat.keep
@@ -110,15 +110,15 @@ class Context:
         reason: str = "",
         **details: str | int | bool | None,
     ) -> None:
-        """Write an act of moderation down, for ever, and tell the staff who watch.
+        """Write an act of moderation to the audit log, and publish it to staff who watch.
 
         Args:
-            by: Who acts: somebody here, or who has shown a token.
-            action: What he does, as one word.
-            room: Where; empty where it is no room's matter.
-            subject: To whom, or to what.
-            reason: Why, as he says.
-            details: What else there is to know.
+            by: The user, by session, or the token with which the act was requested.
+            action: The act, as one word.
+            room: The room's name; empty for acts that concern no room.
+            subject: The user or thing that the act concerns.
+            reason: The reason that was given.
+            details: Further facts about the act.
         """
         if isinstance(by, TokenRecord):
             actor = by.id

@@ -1,9 +1,9 @@
-"""The messages of clients as typed Structs; a message that does not fit its shape does nothing.
+"""The messages of clients as typed Structs; a message that does not fit its shape is ignored.
 
-Fields whose parts are judged one by one (`set`), or that are taken politely whatever they are, are
-`Any` here. Unknown fields are dropped. `misfit` and `fault` say what is wrong with a message as a
-code, `fault` for what a type cannot say; both come before the rate limit, so that a malformed
-message costs nothing.
+A field is `Any` if its parts are checked one by one (`set`), or if any value is accepted. Unknown
+fields are dropped. `misfit` and `fault` return what is wrong with a message as a code: `misfit`
+checks types, and `fault` all that types cannot express. Both run before the rate limit, so that a
+malformed message takes no token.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.protocol import validate
 from fortepiano.protocol.shape import Faults, Shape, time_fault
 
@@ -47,9 +47,9 @@ class Hello(Shape, frozen=True):
     """`hi`: the first message.
 
     Attributes:
-        token: Of the staff, a bot or a user; or anything else, which is ignored.
+        token: The token of staff, a bot or a user; any other value is ignored.
         code: The answer to `b`, which is ignored.
-        login: How some clients log in elsewhere, which is ignored.
+        login: The login of some clients at other servers, which is ignored.
     """
 
     token: Any = None
@@ -58,7 +58,7 @@ class Hello(Shape, frozen=True):
 
 
 class Devices(Shape, frozen=True):
-    """`devices`: the MIDI devices of a browser. Nothing comes of it."""
+    """`devices`: the MIDI devices of a browser. It has no effect."""
 
 
 class Bye(Shape, frozen=True):
@@ -70,7 +70,7 @@ class JoinRoom(Shape, frozen=True):
 
     Attributes:
         id: The room's name, up to 512 UTF-16 units.
-        set: Settings for a room that is made by this message.
+        set: Settings for the room, if this message creates it.
     """
 
     faults: ClassVar[Faults] = {"_id": Code.BAD_ROOM}
@@ -79,13 +79,13 @@ class JoinRoom(Shape, frozen=True):
     set: Any = None
 
     def fault(self, rules: Rules) -> Code | None:
-        """The name follows the rules for texts."""
+        """Require a name that follows the rules for texts."""
         is_name = validate.name(self.id, rules.room_name_length) is not None
         return None if is_name else Code.BAD_ROOM
 
 
 class RoomSettings(Shape, frozen=True):
-    """`chset`: change the settings of the room one holds the crown of.
+    """`chset`: change the settings of the room; for its moderators.
 
     Attributes:
         set: Settings; absent ones stay, except `color2`, which is deleted.
@@ -96,7 +96,7 @@ class RoomSettings(Shape, frozen=True):
     set: dict[str, Any]
 
     def fault(self, rules: Rules) -> Code | None:
-        """Something in it is valid."""
+        """Require at least one valid setting."""
         return None if validate.settings(self.set) else Code.BAD_SETTINGS
 
 
@@ -104,13 +104,14 @@ class Chown(Shape, frozen=True):
     """`chown`: give the crown away, drop it, or pick it up.
 
     Attributes:
-        id: Whom to give it; oneself to pick it up; nobody in the room, or absent, to drop it.
+        id: The user id of a participant who gets it; the sender's own to pick it up; absent, or of
+            nobody in the room, to drop it.
     """
 
     id: Any = None
 
     def fault(self, rules: Rules) -> Code | None:
-        """Whom to give it is a text, or nobody."""
+        """Require a text, or no id."""
         return None if self.id is None or isinstance(self.id, str) else Code.BAD_ID
 
 
@@ -119,7 +120,7 @@ class Chat(Shape, frozen=True):
 
     Attributes:
         message: Up to 512 UTF-16 units.
-        reply_to: The id of the line that it answers.
+        reply_to: The id of the line to which this one replies.
     """
 
     faults: ClassVar[Faults] = {"message": Code.BAD_MESSAGE}
@@ -128,16 +129,16 @@ class Chat(Shape, frozen=True):
     reply_to: Any = None
 
     def fault(self, rules: Rules) -> Code | None:
-        """The message follows the rules for texts."""
+        """Require a message that follows the rules for texts."""
         is_line = validate.chat(self.message, rules.chat_length) is not None
         return None if is_line else Code.BAD_MESSAGE
 
 
 class DirectMessage(Chat, frozen=True, kw_only=True):
-    """`dm`: a line of chat to one person in the room.
+    """`dm`: a line of chat to one participant of the room.
 
     Attributes:
-        id: His user id.
+        id: The participant's user id.
     """
 
     faults: ClassVar[Faults] = {"message": Code.BAD_MESSAGE, "_id": Code.BAD_ID}
@@ -146,7 +147,7 @@ class DirectMessage(Chat, frozen=True, kw_only=True):
 
 
 class Profile(Shape, frozen=True):
-    """`userset`: a new name, a new colour, whether one is away, or several of them.
+    """`userset`: change the sender's name, colour, whether they are away, or several of these.
 
     Attributes:
         set: `name`, up to 40 UTF-16 units, `color`, `#rrggbb`, and `afk`, true or false.
@@ -157,7 +158,7 @@ class Profile(Shape, frozen=True):
     set: dict[str, Any]
 
     def fault(self, rules: Rules) -> Code | None:
-        """One part of it is valid; else the first one that is there is what is wrong."""
+        """Require at least one valid part; else return the code of the first part in `set`."""
         parts = {
             Code.BAD_NAME: ("name", validate.name(self.set.get("name"), rules.name_length)),
             Code.BAD_COLOR: ("color", validate.color(self.set.get("color"))),
@@ -170,20 +171,20 @@ class Profile(Shape, frozen=True):
 
 
 class ListOn(Shape, frozen=True):
-    """`+ls`: the list of rooms, and then what changes in it."""
+    """`+ls`: open the list of rooms. The server sends the list, and then its changes."""
 
 
 class ListOff(Shape, frozen=True):
-    """`-ls`: no more of the list."""
+    """`-ls`: close the list of rooms. The server sends no more changes."""
 
 
 class KickBan(Shape, frozen=True):
-    """`kickban`: throw somebody out of the room one holds the crown of.
+    """`kickban`: move a user out of the room, and ban them from it; for the room's moderators.
 
     Attributes:
-        id: His user id; he need not be in the room, but online.
-        ms: For how long, a number or one as a text; 0 only throws them out. Absent, null or empty:
-            30 minutes.
+        id: The user id. The user must be online, but need not be in the room.
+        ms: For how many milliseconds, as a number or text; 0 bans nobody, and only moves them out.
+            Absent, null or empty: 30 minutes.
     """
 
     faults: ClassVar[Faults] = {"_id": Code.BAD_ID, "ms": Code.BAD_TIME}
@@ -193,16 +194,16 @@ class KickBan(Shape, frozen=True):
 
     @property
     def duration(self) -> float | None:
-        """For how long; milliseconds, None where none is said."""
+        """The duration in milliseconds; None if it is left out."""
         return None if self.ms in (None, "") else validate.number(self.ms)
 
     def fault(self, rules: Rules) -> Code | None:
-        """The time is a finite number that is not negative, or left out."""
+        """Require a finite number from 0, or no number."""
         return time_fault(self.ms)
 
 
 class Unban(Shape, frozen=True):
-    """`unban`: lift a ban from the room one holds the crown of.
+    """`unban`: lift a ban from the room; for its moderators.
 
     Attributes:
         id: The user id.
@@ -214,16 +215,16 @@ class Unban(Shape, frozen=True):
 
 
 class Bans(Shape, frozen=True):
-    """`bans`: ask for the bans of the room one rules. The answer is `bans`."""
+    """`bans`: ask for the bans of the room; for its moderators. The answer is `bans`."""
 
 
 class MuteUser(Shape, frozen=True, kw_only=True):
-    """`mute`: silence somebody in the room one rules; both false lifts it.
+    """`mute`: mute a participant of the room; both false ends it; for the room's moderators.
 
     Attributes:
-        id: His user id.
-        notes: Whether his notes are dropped.
-        chat: Whether his chat is refused.
+        id: The participant's user id.
+        notes: Whether their notes are dropped.
+        chat: Whether their chat is refused.
     """
 
     faults: ClassVar[Faults] = {
@@ -238,10 +239,10 @@ class MuteUser(Shape, frozen=True, kw_only=True):
 
 
 class Invite(Shape, frozen=True, kw_only=True):
-    """`invite`: let somebody into the invite-only room one rules.
+    """`invite`: allow a user to enter the room while it is invite-only; for its moderators.
 
     Attributes:
-        id: His user id.
+        id: The user id.
         on: False takes the invitation back.
     """
 
@@ -251,16 +252,16 @@ class Invite(Shape, frozen=True, kw_only=True):
     id: str = msgspec.field(name="_id")
 
     def fault(self, rules: Rules) -> Code | None:
-        """It is the id of a user, who need not be here."""
+        """Require a user id; the user need not be online."""
         return None if validate.user_id(self.id) is not None else Code.BAD_ID
 
 
 class CoOwner(Shape, frozen=True, kw_only=True):
-    """`coowner`: let somebody rule beside the holder of the crown, who sends it.
+    """`coowner`: make a participant co-owner of the room; only for the holder of the crown.
 
     Attributes:
-        id: His user id.
-        on: False takes it back.
+        id: The participant's user id.
+        on: False ends it.
     """
 
     faults: ClassVar[Faults] = {"_id": Code.BAD_ID, "on": Code.BAD_SETTINGS}
@@ -278,13 +279,13 @@ class CustomOff(Shape, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Whom a custom message goes to, never the sender.
+    """The receivers of a custom message; the sending connection is never one of them.
 
     Attributes:
         mode: "subscribed": all who sent `+custom`; "id" or "ids": users.
         id: A user id, with mode "id".
         ids: Up to 32 user ids, with mode "ids".
-        everywhere: Beyond the room (`global` on the wire).
+        everywhere: Whether receivers outside of the room count too (`global` on the wire).
     """
 
     mode: str
@@ -297,15 +298,15 @@ class Custom(Shape, frozen=True):
     """`custom`: data from one client to others, for bots and scripts.
 
     Attributes:
-        target: Whom it goes to.
-        data: Anything.
+        target: The receivers.
+        data: Any value.
     """
 
     target: Target
     data: Any = None
 
     def has_target(self, rules: Rules) -> bool:
-        """Whether the target's mode is one of three, and has what it needs."""
+        """Tell whether the target's mode is one of the three, and has the ids that it needs."""
         target = self.target
         if target.mode == "ids":
             return target.ids is not None and len(target.ids) <= rules.custom_targets

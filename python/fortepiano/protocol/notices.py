@@ -1,19 +1,19 @@
-"""Notifications: what one client is told, for people as a sentence and for programs as a code."""
+"""Notices (`notification`): a sentence for people, with a code for programs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MALFORMED", "NATIVE", "NATIVE_OF", "notice"]
+__all__ = ["HUB_NOTICES", "HUB_NOTICE_OF", "MALFORMED", "notice"]
 
 _Refusal = Literal["quota", "solo", "muted", "t", "bytes", "messages", "notes"]
 
-NATIVE: Mapping[_Refusal, tuple[str, Code]] = {
+HUB_NOTICES: Mapping[_Refusal, tuple[str, Code]] = {
     "quota": ("You're playing too fast! Slow down.", Code.TOO_FAST),
     "solo": ("Only the holder of the crown can play in this room.", Code.ONLY_OWNER_PLAYS),
     "muted": ("You are muted in this room.", Code.MUTED),
@@ -22,10 +22,10 @@ NATIVE: Mapping[_Refusal, tuple[str, Code]] = {
     "messages": ("You are sending too many messages.", Code.TOO_MUCH),
     "notes": ("None of those notes was understood.", Code.BAD_NOTES),
 }
-"""What the hub itself tells clients, by its name there."""
+"""Notices that the hub itself sends, by the hub's name for the refusal."""
 
-NATIVE_OF: Mapping[Code, _Refusal] = {code: kind for kind, (_, code) in NATIVE.items()}
-"""A name there for each code that the hub itself tells."""
+HUB_NOTICE_OF: Mapping[Code, _Refusal] = {code: kind for kind, (_, code) in HUB_NOTICES.items()}
+"""The hub's name for a refusal, by the code of its notice."""
 
 MALFORMED: Mapping[Code, str] = {
     Code.BAD_MESSAGE: "That message is empty, too long, or has characters that it may not have.",
@@ -37,19 +37,19 @@ MALFORMED: Mapping[Code, str] = {
     Code.BAD_ID: "That is no id of a user.",
     Code.BAD_TIME: "A time is a number of milliseconds from 0.",
 }
-"""What is said of values that are malformed."""
+"""The notices about malformed values."""
 
 
 def notice(
     text: str, code: Code, *, title: str = "Notice", style: str | None = "short"
 ) -> dict[str, Any]:
-    """Return a notification.
+    """Return the message of a notice.
 
     Args:
-        text: What it says; clients set it as text.
-        code: What it says to programs.
-        title: Its title.
-        style: "short" for one line, None for the full box.
+        text: The sentence; clients show it as text, not as HTML.
+        code: The code.
+        title: The title.
+        style: The `class` of the message: "short" for one line, None for the full box.
     """
     message: dict[str, Any] = {
         "m": "notification",

@@ -1,4 +1,4 @@
-"""What the server says: messages to frames, each serialised once."""
+"""Messages to clients: each is serialised once, and handed to the hub."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from fortepiano.model.codes import Code
-from fortepiano.protocol.messages import Message, full_channel, quota_message
-from fortepiano.protocol.notices import NATIVE, NATIVE_OF, notice
-from fortepiano.protocol.shown import Shown
+from fortepiano.model.notice_codes import Code
+from fortepiano.protocol.appearance import Appearance
+from fortepiano.protocol.notices import HUB_NOTICE_OF, HUB_NOTICES, notice
+from fortepiano.protocol.room_messages import Message, full_channel, quota_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -25,23 +25,29 @@ if TYPE_CHECKING:
 __all__ = ["HELLO_CODE", "Outbound"]
 
 HELLO_CODE: Message = {"m": "b", "code": "~return 'ok'"}
-"""What every connection is told first. Some clients say `hi` only in answer to it, and run `code`:
-it is a constant that does nothing."""
+"""The first message to every connection.
 
-_FEW = 50
-"""So many may be told at once of each departure with the crown."""
+Some clients send `hi` only in answer to this message. They run `code`, which does nothing.
+"""
+
+_SMALL_ROOM = 50
+"""The largest room to which a `ch` is broadcast for each single departure with the crown."""
 
 _DEPARTURE_SECONDS = 0.05
-"""Departures with the crown from larger rooms are collected for so long."""
+"""How long such departures are collected in larger rooms."""
 
 
 class Outbound:
-    """Speaks to clients through the hub.
+    """Sends messages to clients through the hub.
 
     Args:
         hub: The hub.
         rules: The rules of play.
-        later: Calls a function after so many seconds.
+        later: Calls a function after a number of seconds.
+
+    Attributes:
+        rules: The rules of play.
+        appearance: Decides how participants are shown.
     """
 
     def __init__(
@@ -53,10 +59,10 @@ class Outbound:
         self._hub = hub
         self.rules = rules
         self._later = later
-        self.shown = Shown()
+        self.appearance = Appearance()
         self._custom_readers: dict[Session, None] = {}
         self._departures: set[Room] = set()
-        for kind, (text, code) in NATIVE.items():
+        for kind, (text, code) in HUB_NOTICES.items():
             hub.set_notice(kind, orjson.dumps([notice(text, code)]))
 
     # One client, or a room
@@ -70,71 +76,72 @@ class Outbound:
         self._hub.broadcast(room.number, orjson.dumps([message]))
 
     def notify_once(self, session: Session, code: Code, why: str) -> None:
-        """Tell a client why something was refused, at most once in a while for each code."""
+        """Send a client the notice of a refusal, at most one in a while for each code."""
         if self._may_notify(session, code):
             self.send(session, [notice(why, code)])
 
     def _may_notify(self, session: Session, code: Code) -> bool:
-        kind = NATIVE_OF.get(code)
+        kind = HUB_NOTICE_OF.get(code)
         if kind is not None:
-            # The hub says it too, and knows when it did last.
+            # The hub sends this notice too, and knows when it last did.
             return self._hub.may_notify(session.client, kind)
         return self._is_due(session, code)
 
     def _is_due(self, session: Session, code: Code) -> bool:
-        """Whether a code was not told for a while; then it is told now."""
+        """Tell whether a notice of this code may be sent; if so, it counts as sent now."""
         if session.refusals is None:
             session.refusals = {}
         now = self._hub.now_ms()
         last = session.refusals.get(code)
-        was_quiet = last is None or now - last >= self.rules.notice_gap_ms
-        if was_quiet:
+        is_due = last is None or now - last >= self.rules.notice_gap_ms
+        if is_due:
             session.refusals[code] = now
-        return was_quiet
+        return is_due
 
-    # People
+    # Participants
 
     def entry(self, user: User, room: Room) -> bytes:
         """Serialise a user's entry of a room's `ppl`, without position and closing brace."""
-        known = self.presence(user, room)
-        if (likeness := self.shown.likeness(user, room)) is not None:
-            known["looksLike"] = likeness
-        return orjson.dumps(known)[:-1]
+        info = self.presence(user, room)
+        if (likeness := self.appearance.likeness(user, room)) is not None:
+            info["looksLike"] = likeness
+        return orjson.dumps(info)[:-1]
 
     def presence(self, user: User, room: Room | None = None) -> Message:
-        """Return what everybody may know of a user now: also whether they are away.
+        """Return a user's identity and whether they are away.
 
-        That is always said, since clients keep what they are not told anew; but not beside lines of
-        chat, which are read long after.
+        `afk` is always included, since clients keep the last value where it is absent. Lines of
+        chat have only the identity, because they are read long after.
         """
-        known = self.identity(user, room)
-        known["afk"] = user.is_afk
-        return known
+        info = self.identity(user, room)
+        info["afk"] = user.is_afk
+        return info
 
     def identity(self, user: User, room: Room | None = None) -> Message:
         """Return what everybody may know of a user, in a room or outside of rooms.
 
-        The tag goes along each time: clients take a participant without one to have lost it.
+        The tag is always included: clients take a participant without one to have lost it.
         """
-        name = self.shown.name(user, room)
-        known: Message = {"id": user.id, "_id": user.id, "name": name, "color": user.color}
+        name = self.appearance.name(user, room)
+        info: Message = {"id": user.id, "_id": user.id, "name": name, "color": user.color}
         if user.tag is not None:
-            known["tag"] = user.tag
+            info["tag"] = user.tag
         if user.is_hidden:
-            known["vanished"] = True
-        return known
+            info["vanished"] = True
+        return info
 
     def broadcast_participant(
         self, participant: Participant, *, except_for: Session | None = None
     ) -> None:
-        """Say `p`: somebody has come, or has changed.
+        """Broadcast `p`: a participant is new, or has changed.
 
         Args:
-            participant: Who it is.
-            except_for: The newcomer's connection, which knows; the others are told of him a moment
-                later, together with who else comes and goes. A change is told at once.
+            participant: The participant.
+            except_for: For a new participant, the session with which they entered. The others get
+                `p` a moment later, together with other arrivals and departures. Changes (None) are
+                broadcast at once.
         """
-        position = self._hub.position(participant.person)
+        position = self._hub.position(participant.number)
         if position is None:
             return
         entry = self.entry(participant.user, participant.room)
@@ -150,7 +157,7 @@ class Outbound:
             self._hub.broadcast_soon(participant.room.number, payload, except_for.client)
 
     def broadcast_leave(self, participant: Participant) -> None:
-        """Say `bye`: somebody has left; if nobody saw him, only who sees the hidden is told."""
+        """Broadcast `bye`: a participant has left. For a hidden one only staff get it."""
         message: Message = {"m": "bye", "p": participant.id}
         if not participant.user.is_hidden:
             self._hub.broadcast_soon(participant.room.number, orjson.dumps([message]))
@@ -159,7 +166,7 @@ class Outbound:
             self.send(session, [message])
 
     def _sessions_seeing_hidden(self, room: Room) -> list[Session]:
-        """Return the connections of a room's staff who see hidden people."""
+        """Return the sessions in a room that see hidden participants."""
         return [
             session
             for participant in room.participants.values()
@@ -168,33 +175,33 @@ class Outbound:
         ]
 
     def update(self, participant: Participant, *, is_sent: bool = True) -> None:
-        """Say `p` after a change of how somebody is seen, which later joiners see too."""
-        participant.looks = self.shown.looks(participant)
+        """Note a change of how a participant is shown, and broadcast `p` if `is_sent`."""
+        participant.appearance = self.appearance.of(participant)
         entry = self.entry(participant.user, participant.room)
-        self._hub.update_participant(participant.person, entry)
+        self._hub.update_participant(participant.number, entry)
         if is_sent:
             self.broadcast_participant(participant)
 
     def refresh(self, room: Room, *, is_sent: bool) -> None:
-        """Show those otherwise whom a room's new crown, settings or holder's name concern."""
-        for participant in self.shown.outdated(room):
+        """Update participants whom a new crown, setting or name of the holder shows differently."""
+        for participant in self.appearance.outdated(room):
             self.update(participant, is_sent=is_sent)
 
     # Rooms
 
     def send_room(self, session: Session, participant: Participant, quota: QuotaClass) -> None:
-        """Tell a joiner all about the room, in one frame: `ch`, `c` and `nq`."""
+        """Send a joining session all about the room, in one frame: `ch`, `c` and `nq`."""
         room = participant.room
         lines = {"m": "c", "c": self.history(room, participant.user)}
         rest = orjson.dumps([lines, quota_message(quota, self.rules)])
         self._send_room(session, room, participant, b"]},%b" % rest[1:])
 
     def broadcast_room(self, room: Room) -> None:
-        """Say the full `ch` of a room to all in it, after its crown, rulers or settings changed."""
-        self._departures.discard(room)  # this says what was put off
+        """Broadcast a room's full `ch`, after a change of its crown, co-owners or settings."""
+        self._departures.discard(room)  # this `ch` shows the collected departures too
         self.refresh(room, is_sent=False)
         if room.count < len(room.participants):
-            # Not everybody sees the same people.
+            # Some are hidden, so not all sessions see the same participants.
             for participant in room.participants.values():
                 for session in participant.tabs:
                     self._send_room(session, room, participant, b"]}]")
@@ -205,12 +212,12 @@ class Outbound:
         self._hub.broadcast_participants(room.number, before, b"]}]")
 
     def broadcast_room_later(self, room: Room) -> None:
-        """Say the full `ch` of a room that somebody has left with the crown.
+        """Broadcast a room's full `ch` after its holder has left; in large rooms a moment later.
 
-        In a room of many it is said a moment later: where all leave at once the crown passes from
-        each to the next, and each `ch` names all who are still there.
+        Where all leave at once, the crown passes from each participant to the next. Without the
+        delay each of these departures would cost a `ch` with all who are still there.
         """
-        if len(room.participants) <= _FEW:
+        if len(room.participants) <= _SMALL_ROOM:
             self.broadcast_room(room)
         elif room not in self._departures:
             self._departures.add(room)
@@ -219,7 +226,7 @@ class Outbound:
     def _broadcast_departed(self, room: Room) -> None:
         is_due = room in self._departures
         self._departures.discard(room)
-        if is_due and room.participants:  # else it may be closed, and its number somebody else's
+        if is_due and room.participants:  # else it may be closed, and another room has its number
             self.broadcast_room(room)
 
     def _send_room(
@@ -231,7 +238,7 @@ class Outbound:
         self._hub.send_participants(session.client, room.number, before, after, sees_all)
 
     def history(self, room: Room, user: User) -> list[Message]:
-        """Return the last lines of a room that a user may see."""
+        """Return the last lines of chat in a room that a user may see."""
         return [
             line
             for line in room.history
@@ -239,22 +246,22 @@ class Outbound:
         ]
 
     def send_quota(self, participant: Participant, quota: QuotaClass) -> None:
-        """Send `nq` to all tabs of somebody in a room."""
+        """Send `nq` to all tabs of a participant."""
         for session in participant.tabs:
             self.send(session, [quota_message(quota, self.rules)])
 
     # Custom messages
 
     def start_custom(self, session: Session) -> None:
-        """Note that a client wants custom messages."""
+        """Send custom messages to a session from now on."""
         self._custom_readers[session] = None
 
     def stop_custom(self, session: Session) -> None:
-        """Note that a client wants no more custom messages."""
+        """Send no more custom messages to a session."""
         self._custom_readers.pop(session, None)
 
     def custom_readers(self) -> Collection[Session]:
-        """Return the clients that want custom messages."""
+        """Return the sessions that receive custom messages."""
         return self._custom_readers
 
     def send_binary(self, session: Session, payload: bytes) -> None:

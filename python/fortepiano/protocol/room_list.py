@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from fortepiano.protocol.messages import Message, channel, is_listed
+from fortepiano.protocol.room_messages import Message, channel, is_listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,8 +31,8 @@ class RoomList:
         hub: The hub.
         outbound: Sends messages to one client.
         rules: The rules of play.
-        bans: The bans that the list shows to the banned.
-        later: Calls a function after so many seconds.
+        bans: The bans; the list marks rooms from which its reader is banned.
+        later: Calls a function after a number of seconds.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class RoomList:
         return self._readers
 
     def resume(self, session: Session) -> None:
-        """Send changes to a session that has the list from the old process."""
+        """Send changes to a session that got the list from the old process, before an upgrade."""
         self._readers[session] = None
 
     def stop(self, session: Session) -> None:
@@ -95,12 +95,12 @@ class RoomList:
         self._readers.pop(session, None)
 
     def note_change(self, room: Room, *, was_listed: bool = False) -> None:
-        """Note a change of a room, which is sent a moment later.
+        """Note a change of a room, to be sent a moment later.
 
         Args:
-            room: The room. One that is gone or hidden is sent once with a count of 0, since
-                clients never remove a room.
-            was_listed: Whether the room was in the list until this change, which hides it.
+            room: The room. A room that is closed or no longer visible is sent once with a count of
+                0, since clients never remove a room.
+            was_listed: Whether the room was visible before this change.
         """
         if not self._readers or not (is_listed(room) or was_listed):
             return
@@ -112,7 +112,7 @@ class RoomList:
         self._changes[room.name] = room, entry
 
     def send_changes(self) -> None:
-        """Send all changes since the last time to the sessions that have the list open."""
+        """Send the collected changes to the sessions that have the list open."""
         if not self._changes:
             return
         changes, self._changes = list(self._changes.values()), {}
@@ -127,8 +127,8 @@ class RoomList:
 
 
 def _sees_people(session: Session) -> bool:
-    """Return whether the list names the people in rooms: for bots with a token of the operator.
+    """Tell whether a session's list includes participants: for bots with a token of the operator.
 
-    Such bots need not enter a room to see who is there.
+    Such bots need not enter a room to see its participants.
     """
     return session.is_known_bot

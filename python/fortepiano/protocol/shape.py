@@ -1,4 +1,4 @@
-"""What every message of clients has: a way to say, as a code, what is wrong with one."""
+"""The base class of all messages from clients, which returns what is wrong with one as a code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.protocol import validate
 
 if TYPE_CHECKING:
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 __all__ = ["Faults", "Shape", "time_fault"]
 
 Faults = Mapping[str, Code]
-"""The code of each field that can be wrong, by its name on the wire."""
+"""Codes by the wire names of fields: the notice if that field is malformed."""
 
 
 class Shape(msgspec.Struct, frozen=True):
     """A message from a client.
 
     Attributes:
-        faults: What is told of fields that do not fit; of others nobody is told.
+        faults: The codes of fields whose type can be wrong; other fields cause no notice.
     """
 
     faults: ClassVar[Faults] = {}
 
     @classmethod
     def misfit(cls, message: dict[str, Any]) -> Code | None:
-        """Say what is wrong with a message that does not fit; None for what nobody is told."""
+        """Return the code of the first field that does not fit its type; None without a notice."""
         for field in msgspec.structs.fields(cls):
             name = field.encode_name
             if name in message:
@@ -42,7 +42,7 @@ class Shape(msgspec.Struct, frozen=True):
         return None
 
     def fault(self, rules: Rules) -> Code | None:
-        """Say which value is not what the protocol allows; None where all are."""
+        """Return the code of a value that the protocol forbids; None if there is none."""
         return None
 
 
@@ -55,7 +55,7 @@ def _fits(value: Any, kind: Any) -> bool:
 
 
 def time_fault(sent: float | str | None) -> Code | None:
-    """Say whether a duration is wrong: a number, or one as a text, from 0; or none."""
+    """Return BAD_TIME unless a duration is a number from 0, such a number as text, or left out."""
     if sent in (None, ""):
         return None
     time = validate.number(sent)

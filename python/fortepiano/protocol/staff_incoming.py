@@ -1,4 +1,4 @@
-"""The messages of the staff as typed Structs, as `shapes` has those of everybody."""
+"""The messages of staff as typed Structs; `incoming` has those of all clients."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from fortepiano.model.codes import Code
 from fortepiano.model.identity import OFFERED_BITS
+from fortepiano.model.notice_codes import Code
 from fortepiano.protocol import validate
 from fortepiano.protocol.shape import Faults, Shape, time_fault
 
@@ -34,16 +34,16 @@ class Vanish(Shape, frozen=True):
 
 
 class SiteBan(Shape, frozen=True):
-    """`siteban`: staff ban somebody from the whole site.
+    """`siteban`: staff ban a user or a network from the whole site.
 
     Attributes:
-        id: His user id.
-        duration: For how long; milliseconds, a number or one as a text.
-        permanent: For ever, whatever the duration.
-        reason: What he is told.
-        note: What only the log is told.
-        network: How much of the network around them is banned with them: 24 (IPv4), 64, 56 or 48
-            bits, as a number or as text such as `/56`.
+        id: The user id, or the network.
+        duration: For how many milliseconds, as a number or text.
+        permanent: Whether the ban is for ever, whatever the duration.
+        reason: The reason that the user is shown.
+        note: A note for the audit log only.
+        network: The prefix length of the network around the user that is banned too: 24 (IPv4), 64,
+            56 or 48, as a number or as text such as `/56`.
     """
 
     faults: ClassVar[Faults] = {
@@ -64,7 +64,7 @@ class SiteBan(Shape, frozen=True):
 
     @property
     def bits(self) -> int | None:
-        """How many bits of the address count; None where no network is to be banned, 0 for none."""
+        """The prefix length of that network; None if it is left out, 0 if it is not valid."""
         if isinstance(self.network, str):
             text = self.network.strip().removeprefix("/")
             return int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else 0
@@ -74,11 +74,11 @@ class SiteBan(Shape, frozen=True):
 
     @property
     def milliseconds(self) -> float | None:
-        """For how long; None for ever."""
+        """The duration in milliseconds; None for ever."""
         return None if self.permanent else validate.number(self.duration)
 
     def fault(self, rules: Rules) -> Code | None:
-        """There is a time, finite and not negative, or it is for ever; a network is one of ours."""
+        """Require a finite duration from 0 or `permanent`, and no unknown size of network."""
         if self.bits is not None and self.bits not in OFFERED_BITS:
             return Code.BAD_ID
         if self.permanent:
@@ -87,11 +87,11 @@ class SiteBan(Shape, frozen=True):
 
 
 class SetColor(Shape, frozen=True):
-    """`setcolor`: staff change somebody's colour.
+    """`setcolor`: staff change a user's colour.
 
     Attributes:
         color: `#rrggbb`.
-        id: His user id.
+        id: The user id.
     """
 
     faults: ClassVar[Faults] = {"_id": Code.BAD_ID, "color": Code.BAD_COLOR}
@@ -100,16 +100,16 @@ class SetColor(Shape, frozen=True):
     id: str = msgspec.field(name="_id")
 
     def fault(self, rules: Rules) -> Code | None:
-        """It is a colour."""
+        """Require a colour."""
         return None if validate.color(self.color) is not None else Code.BAD_COLOR
 
 
 class SetName(Shape, frozen=True):
-    """`setname`: staff change somebody's name.
+    """`setname`: staff change a user's name.
 
     Attributes:
         name: Up to 40 UTF-16 units.
-        id: His user id.
+        id: The user id.
     """
 
     faults: ClassVar[Faults] = {"_id": Code.BAD_ID, "name": Code.BAD_NAME}
@@ -118,13 +118,13 @@ class SetName(Shape, frozen=True):
     id: str = msgspec.field(name="_id")
 
     def fault(self, rules: Rules) -> Code | None:
-        """The name follows the rules for texts."""
+        """Require a name that follows the rules for texts."""
         is_name = validate.name(self.name, rules.name_length) is not None
         return None if is_name else Code.BAD_NAME
 
 
 class Admin(Shape, frozen=True):
-    """`admin message`: a message of staff within a message.
+    """`admin message`: a message of staff inside another message.
 
     Attributes:
         msg: The inner message.
@@ -135,5 +135,5 @@ class Admin(Shape, frozen=True):
     msg: dict[str, Any]
 
     def fault(self, rules: Rules) -> Code | None:
-        """The inner message has a name."""
+        """Require an inner message with a type, `m`."""
         return None if isinstance(self.msg.get("m"), str) else Code.BAD_MESSAGE

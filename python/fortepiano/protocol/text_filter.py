@@ -1,4 +1,4 @@
-"""What masks swear words, in disguise too, where a room wants it."""
+"""The filter that masks swear words, also disguised ones, in rooms with `no cussing`."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ if TYPE_CHECKING:
 __all__ = ["TextFilter"]
 
 _ENDINGS = ("s", "es", "ed", "er", "ers", "ing", "in", "y")
-"""What is added to a listed word that names no endings of its own."""
+"""The endings of a listed word that names no endings of its own."""
 
 _STANDS_FOR = str.maketrans(
     {"@": "a", "4": "a", "8": "b", "(": "c", "<": "c", "3": "e", "1": "i", "!": "i", "|": "i"}
     | {"9": "g", "#": "h", "0": "o", "5": "s", "$": "s", "7": "t", "+": "t", "v": "u"}
 )
-"""What digits and signs are taken for within a word, and v for u as on Roman stones."""
+"""The letters that digits and signs stand for within a word; also v for u."""
 
 _SHORTEST = 3
 _MOST_BETWEEN = 3
-"""So many signs between two letters still make one word of them."""
+"""The most characters between two single letters that still belong to one spelled word."""
 
 _WORD = re.compile(r"(?:[^\W_]|[@!#$+|(<])+")
 _STARRED = re.compile(r"(?<![^\W_])[a-z]+\*{1,3}[a-z]+(?![^\W_])")
 _PART = re.compile(r"[^\W_]+")
 _FIRST_SIGNS = "!#+|(<0123456789"
 _LAST_SIGNS = "@!#$+|(<0123456789"
-_PARTING = frozenset("._-*~=\u00b7\u2022")
-"""What parts a word but is no apostrophe: who're is none of them."""
+_SEPARATORS = frozenset("._-*~=\u00b7\u2022")
+"""Signs that people put within a word to disguise it. An apostrophe is none: see who're."""
 
 _CAMEL = re.compile(r"[A-Z]?[a-z]+")
-_BEFORE_SPELLED = frozenset("aiouy")
+_ONE_LETTER_WORDS = frozenset("aiouy")
 """Words of one letter, which may stand before or behind a word that is spelled letter by letter."""
 
 
 class _Piece(NamedTuple):
-    """A part of a text that may be a word.
+    """A part of the folded text (`_folded_text`) that may be a word.
 
     Attributes:
-        letters: What it looks like.
-        start: Where it begins in the text as it looks.
-        end: Where it ends there.
+        letters: The part.
+        start: Its start in the folded text.
+        end: Its end in the folded text.
     """
 
     letters: str
@@ -57,90 +57,99 @@ class _Piece(NamedTuple):
 
 
 class TextFilter:
-    """Masks words.
+    """Masks swear words.
+
+    A text is first folded: each character becomes the small ASCII letters that it looks like
+    (`model/looks.py`). The folded text is searched for the words of a list.
 
     Args:
-        words: A file with one word on each line, `#` for comments, endings behind a colon, `-`
-            before a word that stays; None for the list that comes with the package.
+        words: A file with one word on each line; None for the list that comes with the package.
+            A line has endings behind a colon; `#` begins a comment, `-` a word that is not masked.
 
     Attributes:
-        masked_name: As `masked`, for what is asked for again and again.
+        masked_name: Like `masked`, but with a cache, for names, which are masked again and again.
     """
 
     def __init__(self, words: Path | None = None) -> None:
         source = words if words is not None else files("fortepiano") / "protocol" / "words.txt"
-        self._forms: dict[str, list[tuple[int, ...]]] = {}
-        self._spared: set[str] = set()
-        self._whole: set[str] = set()
+        self._forms: dict[str, list[tuple[int, ...]]] = {}  # squeezed words -> counts of letters
+        self._never_masked: set[str] = set()
+        self._words: set[str] = set()
         phrases: list[str] = []
         for line in map(str.strip, source.read_text("utf-8").splitlines()):
             if line and not line.startswith("#"):
-                phrases.extend(self._read(line))
+                phrases.extend(self._add_line(line))
         pattern = "|".join(sorted(phrases, key=len, reverse=True))
         self._phrases = (
             re.compile(rf"(?<!\w)(?:{pattern})(?!\w)", re.IGNORECASE) if phrases else None
         )
-        self._first = {form[0] for form in self._forms}
+        self._first = {form[0] for form in self._forms}  # characters that can begin a listed word
         self._first |= {chr(sign) for sign, letter in _STANDS_FOR.items() if letter in self._first}
         self._first -= set("(<")  # brackets around a word are more common than a c
         self._first |= {"1"} if "l" in self._first else set()
         self._longest = max(map(len, self._forms), default=0) + _MOST_BETWEEN
-        self._looks_listed = lru_cache(maxsize=2048)(self._judge)
+        self._matches_cached = lru_cache(maxsize=2048)(self._matches)
         self.masked_name = lru_cache(maxsize=1024)(self.masked)
 
-    def _read(self, line: str) -> Iterator[str]:
-        """Take a line of the list; yield it as a pattern if it is no word."""
+    def _add_line(self, line: str) -> Iterator[str]:
+        """Add a line of the list; yield a pattern for it if it is more than one word."""
         if line.startswith("-"):
-            self._spared.add(_look(line[1:].strip()))
+            self._never_masked.add(_folded_word(line[1:].strip()))
             return
         word, colon, endings = line.partition(":")
         if not word.isalnum():
             yield re.escape(line)
             return
-        base = _look(word)
+        base = _folded_word(word)
         for ending in ("", *(endings.split() if colon else _ENDINGS)):
-            self._whole.add(base + ending)
+            self._words.add(base + ending)
             letters, counts = _squeezed(base + ending)
             self._forms.setdefault(letters, []).append(counts)
 
     def masked(self, text: str) -> str:
-        """Replace each character of a swear word by an asterisk."""
-        look, places = _looked_through(text)
+        """Return a text with each character of a swear word replaced by an asterisk."""
+        folded_text, positions = _folded_text(text)
         spans = [match.span() for match in self._phrases.finditer(text)] if self._phrases else []
-        spans += ((places[start], places[end]) for start, end in self._found(text, look, places))
+        spans += (
+            (positions[start], positions[end])
+            for start, end in self._find(text, folded_text, positions)
+        )
         for start, end in spans:
             text = text[:start] + "*" * (end - start) + text[end:]
         return text
 
-    def _found(self, text: str, look: str, places: list[int]) -> Iterator[tuple[int, int]]:
-        pieces = [_Piece(match[0], match.start(), match.end()) for match in _WORD.finditer(look)]
+    def _find(self, text: str, folded_text: str, positions: list[int]) -> Iterator[tuple[int, int]]:
+        """Yield start and end of each swear word in the folded text; so do all methods below."""
+        pieces = [
+            _Piece(match[0], match.start(), match.end()) for match in _WORD.finditer(folded_text)
+        ]
         for piece in pieces:
             letters = piece.letters
             if len(letters) < _SHORTEST:
                 continue
             if letters.isalpha():
-                yield from self._in_word(text, piece, places)
+                yield from self._in_word(text, piece, positions)
             else:
-                yield from self._among_signs(text, piece, places)
-        for starred in _STARRED.finditer(look) if "*" in look else ():
+                yield from self._among_signs(text, piece, positions)
+        for starred in _STARRED.finditer(folded_text) if "*" in folded_text else ():
             if self._is_starred(starred[0]):
                 yield starred.span()
         if len(pieces) > 1:
             yield from self._spelled(pieces)
-            yield from self._parted(pieces, look)
+            yield from self._separated(pieces, folded_text)
 
-    def _in_word(self, text: str, piece: _Piece, places: list[int]) -> Iterator[tuple[int, int]]:
-        """Yield where a piece of letters is a listed word, or one with a capital begins in it."""
+    def _in_word(self, text: str, piece: _Piece, positions: list[int]) -> Iterator[tuple[int, int]]:
+        """Find listed words in a piece of letters: the whole piece, or parts in camel case."""
         letters, start, end = piece
         if self._is_listed(letters):
             yield start, end
-        elif len(letters) > _SHORTEST and not text[places[start] + 1 : places[end]].islower():
-            yield from self._in_camel_case(text[places[start] : places[end]], piece)
+        elif len(letters) > _SHORTEST and not text[positions[start] + 1 : positions[end]].islower():
+            yield from self._in_camel_case(text[positions[start] : positions[end]], piece)
 
     def _among_signs(
-        self, text: str, piece: _Piece, places: list[int]
+        self, text: str, piece: _Piece, positions: list[int]
     ) -> Iterator[tuple[int, int]]:
-        """Yield where a piece with digits or signs is a listed word, or holds some."""
+        """Find listed words in a piece with digits or signs: the whole piece, or parts of it."""
         letters = piece.letters
         first = len(letters) - len(letters.lstrip(_FIRST_SIGNS))
         last = len(letters.rstrip(_LAST_SIGNS))
@@ -151,10 +160,10 @@ class TextFilter:
         for part in _PART.finditer(letters):
             bare = part[0].strip("0123456789")
             start = piece.start + part.start() + part[0].find(bare)
-            yield from self._in_word(text, _Piece(bare, start, start + len(bare)), places)
+            yield from self._in_word(text, _Piece(bare, start, start + len(bare)), positions)
 
     def _in_camel_case(self, written: str, piece: _Piece) -> Iterator[tuple[int, int]]:
-        """Yield where words that are written together have a capital each, and one is listed."""
+        """Find listed words among words that are written together with a capital each."""
         if len(written) != len(piece.letters) or not written.isascii():
             return
         for part in _CAMEL.finditer(written):
@@ -162,106 +171,107 @@ class TextFilter:
                 yield piece.start + part.start(), piece.start + part.end()
 
     def _spelled(self, pieces: list[_Piece]) -> Iterator[tuple[int, int]]:
-        """Yield where single letters that follow each other are listed words."""
+        """Find listed words that are spelled letter by letter, such as `d a m n`."""
         run: list[_Piece] = []
         for piece in pieces:
             letter = piece.letters
             if len(letter) > 1:
                 letter = letter.rstrip("!$+|(<")
-            is_one = letter.isalpha() and letter.count(letter[0]) == len(letter)
-            if run and not (is_one and piece.start - run[-1].end <= _MOST_BETWEEN):
+            is_one_letter = letter.isalpha() and letter.count(letter[0]) == len(letter)
+            if run and not (is_one_letter and piece.start - run[-1].end <= _MOST_BETWEEN):
                 yield from self._in_run(run)
                 run = []
-            if is_one:
+            if is_one_letter:
                 run.append(_Piece(letter, piece.start, piece.start + len(letter)))
         yield from self._in_run(run)
 
     def _in_run(self, run: list[_Piece]) -> Iterator[tuple[int, int]]:
-        """Yield where a run of single letters is made of listed words, but for one beside them."""
+        """Find listed words at the start of a run of letters, or behind a word of one letter."""
         if len(run) < _SHORTEST:
             return
-        at = 1 if run[0].letters in _BEFORE_SPELLED and self._length(run, 0) == 0 else 0
-        while length := self._length(run, at):
-            yield run[at].start, run[at + length - 1].end
-            at += length
+        index = 1 if run[0].letters in _ONE_LETTER_WORDS and self._length(run, 0) == 0 else 0
+        while length := self._length(run, index):
+            yield run[index].start, run[index + length - 1].end
+            index += length
 
-    def _length(self, run: list[_Piece], at: int) -> int:
-        """Return how many letters of a run from one on are a listed word, the most there are.
+    def _length(self, run: list[_Piece], index: int) -> int:
+        """Return the length of the longest listed word that starts at an index of a run; else 0.
 
-        What follows must be another word, or none, else this is a part of a word.
+        The rest of the run must be empty or be able to begin with a word of its own. Otherwise the
+        letters are only a part of a longer word.
         """
-        letters = [piece.letters for piece in run[at : at + self._longest + _SHORTEST]]
+        letters = [piece.letters for piece in run[index : index + self._longest + _SHORTEST]]
         if not letters or letters[0][0] not in self._first:
             return 0
         for length in range(min(len(letters), self._longest), _SHORTEST - 1, -1):
             rest = letters[length : length + _SHORTEST]
-            is_whole = len(rest) in (0, _SHORTEST) or rest[0] in _BEFORE_SPELLED
+            is_whole = len(rest) in (0, _SHORTEST) or rest[0] in _ONE_LETTER_WORDS
             if is_whole and self._is_listed("".join(letters[:length])):
                 return length
         return 0
 
-    def _parted(self, pieces: list[_Piece], look: str) -> Iterator[tuple[int, int]]:
-        """Yield where a sign that is no blank stands within a listed word."""
-        for one, other in pairwise(pieces):
-            if other.start - one.end != 1 or look[one.end] not in _PARTING:
+    def _separated(self, pieces: list[_Piece], folded_text: str) -> Iterator[tuple[int, int]]:
+        """Find listed words with one of `_SEPARATORS` within."""
+        for left, right in pairwise(pieces):
+            if right.start - left.end != 1 or folded_text[left.end] not in _SEPARATORS:
                 continue
-            are_parts = len(one.letters) > 1 and len(other.letters) > 1
-            if are_parts and self._is_listed(one.letters + other.letters):
-                yield one.start, other.end
+            are_parts = len(left.letters) > 1 and len(right.letters) > 1
+            if are_parts and self._is_listed(left.letters + right.letters):
+                yield left.start, right.end
 
     def _is_starred(self, letters: str) -> bool:
-        """Tell whether a listed word has stars for some of its letters."""
+        """Tell whether letters with stars among them can be a listed word."""
         return any(
             len(word) == len(letters)
-            and all(one in ("*", other) for one, other in zip(letters, word, strict=True))
-            for word in self._whole
+            and all(written in ("*", letter) for written, letter in zip(letters, word, strict=True))
+            for word in self._words
         )
 
     def _is_listed(self, letters: str) -> bool:
-        """Tell whether something is a listed word as it stands, or in disguise."""
+        """Tell whether letters are a listed word, plain or in disguise."""
         if not _SHORTEST <= len(letters) or letters[0] not in self._first:
             return False
-        return self._looks_listed(letters)
+        return self._matches_cached(letters)
 
-    def _judge(self, letters: str) -> bool:
-        if letters in self._spared:
+    def _matches(self, letters: str) -> bool:
+        if letters in self._never_masked:
             return False
-        for squeezed, found in _readings(letters):
-            for wanted in self._forms.get(squeezed, ()):
-                if _is_drawn_out(found, wanted):
+        for squeezed, counts in _readings(letters):
+            for listed_counts in self._forms.get(squeezed, ()):
+                if _is_drawn_out(counts, listed_counts):
                     return True
         return False
 
 
-def _look(word: str) -> str:
+def _folded_word(word: str) -> str:
     return "".join(map(folded, word))
 
 
-def _looked_through(text: str) -> tuple[str, list[int]]:
-    """Return what a text looks like, and where in the text each character of that comes from.
+def _folded_text(text: str) -> tuple[str, list[int]]:
+    """Return the folded text, and for each of its characters the position in the original text.
 
-    What looks like nothing belongs to what stands before it.
+    Characters that fold to nothing, such as accents, belong to the character before them.
     """
     if text.isascii():
         return text.lower(), list(range(len(text) + 1))
-    look: list[str] = []
-    places: list[int] = []
-    for place, character in enumerate(text):
-        found = folded(character)
-        look.append(found)
-        places.extend([place] * len(found))
-    places.append(len(text))
-    return "".join(look), places
+    folded_characters: list[str] = []
+    positions: list[int] = []
+    for position, character in enumerate(text):
+        letters = folded(character)
+        folded_characters.append(letters)
+        positions.extend([position] * len(letters))
+    positions.append(len(text))
+    return "".join(folded_characters), positions
 
 
 def _squeezed(letters: str) -> tuple[str, tuple[int, ...]]:
-    """Return a word with each letter once in a row, and how many there were."""
+    """Return a word with repeated letters written once, and how often each letter was repeated."""
     runs = [(letter, len(list(run))) for letter, run in groupby(letters)]
     return "".join(letter for letter, _ in runs), tuple(count for _, count in runs)
 
 
 def _readings(letters: str) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Yield what a word may be read as: digits and signs as letters, two letters as one."""
+    """Yield all readings of a word, squeezed: digits and signs as letters, two letters as one."""
     yield _squeezed(letters)
     if any(letter.isalpha() for letter in letters):
         single = letters.replace("ph", "f").replace("vv", "w")
@@ -271,12 +281,16 @@ def _readings(letters: str) -> Iterator[tuple[str, tuple[int, ...]]]:
                 yield _squeezed(plain)
 
 
-def _is_drawn_out(found: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    """Tell whether letters are repeated so that it is the same word still.
+def _is_drawn_out(counts: tuple[int, ...], listed: tuple[int, ...]) -> bool:
+    """Tell whether a word is a listed one, with or without further repetitions of its letters.
 
-    One letter more at the end makes another word, or a name: Twatt, Crapp.
+    A single further letter at the end makes another word, or a name: Twatt, Crapp.
+
+    Args:
+        counts: How often each letter of the word is repeated.
+        listed: How often each letter of the listed word is repeated.
     """
-    if len(found) != len(wanted) or any(map(int.__lt__, found, wanted)):
+    if len(counts) != len(listed) or any(map(int.__lt__, counts, listed)):
         return False
-    more = [count - least for count, least in zip(found, wanted, strict=True)]
+    more = [count - least for count, least in zip(counts, listed, strict=True)]
     return sum(more[:-1]) > 0 or more[-1] != 1

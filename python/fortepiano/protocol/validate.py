@@ -1,6 +1,6 @@
 """One validator for each kind of value that clients send (docs/protocol.md, "Values").
 
-Each returns the value to use, or None where it is refused.
+Each returns the value to use, or None if the value is not valid.
 """
 
 import math
@@ -24,9 +24,11 @@ __all__ = [
     "user_id",
 ]
 
-_MOST_BEFORE = 4
-"""How many times as long as allowed a text may come: accents and jamo written one by one, a joiner
-behind each letter. More is not even looked at."""
+_LONGEST_FACTOR = 4
+"""A text of more than this many times the allowed length is refused without normalising it.
+
+Normalising can shorten texts: accents and jamo written one by one, a joiner behind each letter.
+"""
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}", re.ASCII)
 _SHORT_COLOR = re.compile(r"#[0-9a-fA-F]{3}", re.ASCII)
 _USER_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
@@ -52,30 +54,30 @@ def text(value: Any, longest: int) -> str | None:
     """Check a line that others will see, such as a notice.
 
     Args:
-        value: What came.
-        longest: The most UTF-16 units of what is made of it.
+        value: The value from the client.
+        longest: The most UTF-16 units that its normal form may have.
 
     Returns:
-        Its one form (`fortepiano.model.texts`), which alone may be shown, compared and kept.
+        The normal form (`fortepiano.model.texts`): only this may be shown, compared and stored.
     """
-    return _formed(value, longest, texts.line)
+    return _normalised(value, longest, texts.line)
 
 
 def chat(value: Any, longest: int) -> str | None:
-    """Check a line of chat; as `text`, but it may begin with the mark of a bot."""
-    return _formed(value, longest, texts.chat)
+    """Check a line of chat: like `text`, but it may begin with the mark of a bot."""
+    return _normalised(value, longest, texts.chat)
 
 
 def name(value: Any, longest: int) -> str | None:
-    """Check the name of a user or a room, or what a tag says; as `text`, but blanks are trimmed."""
-    return _formed(value, longest, texts.normalised)
+    """Check a user's or room's name, or a tag's text: like `text`, but blanks are trimmed."""
+    return _normalised(value, longest, texts.normalised)
 
 
-def _formed(value: Any, longest: int, form: Callable[[str], str | None]) -> str | None:
-    if not isinstance(value, str) or len(value) > _MOST_BEFORE * longest:
+def _normalised(value: Any, longest: int, normalise: Callable[[str], str | None]) -> str | None:
+    if not isinstance(value, str) or len(value) > _LONGEST_FACTOR * longest:
         return None
-    found = form(value)
-    return found if found is not None and units(found) <= longest else None
+    normal = normalise(value)
+    return normal if normal is not None and units(normal) <= longest else None
 
 
 def color(value: Any) -> str | None:
@@ -84,14 +86,14 @@ def color(value: Any) -> str | None:
 
 
 def tag_color(value: Any) -> str | None:
-    """Check a tag's colour, which may have three digits; returns it with six."""
+    """Check a tag's colour, which may have three digits; return it with six."""
     if isinstance(value, str) and _SHORT_COLOR.fullmatch(value):
         return "#" + "".join(digit * 2 for digit in value[1:])
     return color(value)
 
 
 def switch(value: Any) -> bool | None:
-    """Check a switch: true or false, and nothing that only counts as one of them."""
+    """Check a switch: only true or false, no other value that counts as true or false."""
     return value if isinstance(value, bool) else None
 
 
@@ -101,7 +103,7 @@ def user_id(value: Any) -> str | None:
 
 
 def number(value: Any) -> float | None:
-    """Check a finite number, which the programs of some people send as a text."""
+    """Check a finite number; some programs send numbers as text."""
     if isinstance(value, str):
         if len(value) > _NUMERIC_LENGTH or not _NUMERIC.fullmatch(value):
             return None
@@ -112,10 +114,10 @@ def number(value: Any) -> float | None:
 
 
 def settings(given: Any) -> Wanted:
-    """Pick what is valid out of a room's `set`; the rest is dropped key by key.
+    """Return the valid settings in a room's `set`; other keys are dropped one by one.
 
-    Browsers send the whole object that they know, server-only keys included. What may be absent is
-    taken away by null or an empty text, as the forms of clients send it.
+    Browsers send all settings that they know, including those that only the server sets. Null or an
+    empty text, which the forms of clients send, removes a setting that may be absent.
     """
     if not isinstance(given, dict):
         return {}
@@ -141,7 +143,7 @@ def _setting(key: Any, value: Any) -> bool | int | str | None:
 
 
 def _whole(value: Any, most: int) -> int | None:
-    """Check a whole number from 0, which the forms of some clients send as a text."""
+    """Check a whole number from 0 to `most`; the forms of some clients send numbers as text."""
     if isinstance(value, str):
         if len(value) > len(str(most)) or not (value.isascii() and value.isdigit()):
             return None

@@ -1,1 +1,1 @@
-"""Builds a server, starts, reloads and stops it."""
+"""The server: builds, starts, reloads, drains and stops it."""

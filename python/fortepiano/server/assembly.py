@@ -1,4 +1,4 @@
-"""The parts of a server, made from its settings."""
+"""Builds the parts of a server from its settings."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
 from fortepiano.model.world import World
 from fortepiano.native import Bans, Hub, Throttle
-from fortepiano.protocol.archive import Archive
+from fortepiano.protocol.chat_archive import Archive
 from fortepiano.protocol.context import Context
 from fortepiano.protocol.outbound import Outbound
-from fortepiano.protocol.stored_names import respell
+from fortepiano.protocol.store_migration import respell
 from fortepiano.protocol.text_filter import TextFilter
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def make_hub(settings: Settings) -> Hub:
 
 
 def make_throttle(limits: LimitSettings) -> Throttle:
-    """Return a throttle that knows nobody yet."""
+    """Return a throttle that has counted nothing yet."""
     return Throttle(
         sockets=limits.sockets_per_address,
         sockets_48=limits.sockets_per_48,
@@ -68,7 +68,8 @@ def make_throttle(limits: LimitSettings) -> Throttle:
     )
 
 
-def _identity(settings: Settings, store: Store, keys: KeyRing) -> Identity:
+def _make_identity(settings: Settings, store: Store, keys: KeyRing) -> Identity:
+    """Return the identities, with the salts of the settings or, without those, of the store."""
     salt1, salt2 = settings.salt1.get_secret_value(), settings.salt2.get_secret_value()
     if not salt1 and not salt2:
         salt1, salt2 = store.salts()
@@ -88,19 +89,19 @@ def make_context(
     later: Callable[[float, Callable[[], None]], object],
     stop: Callable[[], None],
 ) -> Context:
-    """Return the world as the store has it, and the ways to change it.
+    """Return the context of a server: the world as the store describes it, and ways to change it.
 
     Args:
         settings: All settings.
-        store: What survives.
-        keys: What tokens of browsers are signed with.
-        later: Calls a function after so many seconds.
+        store: What survives a restart.
+        keys: The signing keys of browsers' tokens.
+        later: Calls a function after a number of seconds.
         stop: Stops the server.
     """
     rules = settings.rules.resolved()
     hub = make_hub(settings)
     respell(store)
-    identity = _identity(settings, store, keys)
+    identity = _make_identity(settings, store, keys)
     bans = BanList(Bans(), store, identity.network_ids)
     directory = Directory(hub, store, rules)
     archive = Archive(store, settings.chat.keep)

@@ -1,7 +1,7 @@
-"""How `fortepiano reload` and `upgrade` reach the server that runs on the same data.
+"""The socket by which `fortepiano reload` and `upgrade` reach the server on the same data folder.
 
-By an abstract Unix socket (unix(7)) whose name is made from the data folder: nothing of it is left
-behind by a server that was killed, and each end asks the kernel whose the other one is.
+An abstract Unix socket (unix(7)), whose name is made from the path of the data folder. A killed
+server leaves no file of it behind, and each end asks the kernel for the user of the other end.
 """
 
 from __future__ import annotations
@@ -25,76 +25,75 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
     from pathlib import Path
 
-__all__ = ["Answer", "Order", "Question", "ask", "controlled"]
+__all__ = ["Answer", "Command", "Query", "ask", "serving_commands"]
 
 Answer: TypeAlias = Callable[[dict[str, Any]], None]
-"""Gives an answer, which JSON can hold, at once: by the time a turn of the loop is over, this
-process may be gone."""
+"""Writes an answer, as JSON, at once: before the turn of the loop ends, this process may end."""
 
-Order: TypeAlias = Callable[[Answer], Awaitable[dict[str, Any]]]
-"""What may be ordered; returns its answer, unless it gave it."""
+Command: TypeAlias = Callable[[Answer], Awaitable[dict[str, Any]]]
+"""Carries out a command and returns the answer, or passes it to `Answer` and ends this process."""
 
-Question: TypeAlias = Callable[[str], dict[str, Any]]
-"""What may be asked, with what stands behind its name."""
+Query: TypeAlias = Callable[[str], dict[str, Any]]
+"""Returns the answer to a query, whose arguments are one text."""
 
 _CREDENTIALS = struct.Struct("3i")
 _ROOT = 0
-_LONGEST = 1 << 20
-_PATIENCE_SECONDS = 60.0
+_MAX_ANSWER_BYTES = 1 << 20
+_TIMEOUT_SECONDS = 60.0
 
 
-def _name(folder: Path) -> str:
+def _socket_name(folder: Path) -> str:
     digest = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()
     return f"\0fortepiano-{digest[:32]}"
 
 
-def _is_ours(connection: socket.socket) -> bool:
-    """Whether root or the user we are is at the other end."""
+def _is_permitted(connection: socket.socket) -> bool:
+    """Return whether root or this process's user runs the other end, or root runs this process."""
     packed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     _, user, _ = _CREDENTIALS.unpack(packed)
     return user in (_ROOT, os.geteuid()) or os.geteuid() == _ROOT
 
 
 @contextlib.asynccontextmanager
-async def controlled(
+async def serving_commands(
     folder: Path,
-    orders: Mapping[str, Order],
+    commands: Mapping[str, Command],
     listener: socket.socket | None = None,
-    questions: Mapping[str, Question] = MappingProxyType({}),
+    queries: Mapping[str, Query] = MappingProxyType({}),
 ) -> AsyncGenerator[socket.socket | None]:
-    """Carry out orders of commands that name the same data folder.
+    """Answer commands and queries for a data folder until the context ends.
 
     Args:
         folder: The data folder.
-        orders: What may be ordered.
-        listener: Where orders come in, if another process has made it.
-        questions: What may be asked.
+        commands: The commands by name.
+        listener: The inherited listening socket, if there is one.
+        queries: The queries by name; a space and the arguments follow the name.
 
     Yields:
-        Where orders come in; None where they go to another server on the same data.
+        The listening socket; None where another server on the same data folder has it.
     """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.closing(writer), contextlib.suppress(ConnectionError, TimeoutError):
-            if not _is_ours(writer.get_extra_info("socket")):
+            if not _is_permitted(writer.get_extra_info("socket")):
                 return
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                said = (await reader.readline()).decode("ascii", "replace").strip()
-                name, _, rest = said.partition(" ")
-                order, question = orders.get(said), questions.get(name)
-                if order is not None:
-                    at_once = partial(_write_answer, writer.get_extra_info("socket").fileno())
-                    writer.write(_packed(await order(at_once)))
-                elif question is not None:
-                    writer.write(_packed(question(rest)))
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                line = (await reader.readline()).decode("ascii", "replace").strip()
+                name, _, arguments = line.partition(" ")
+                command, query = commands.get(line), queries.get(name)
+                if command is not None:
+                    answer = partial(_write_answer, writer.get_extra_info("socket").fileno())
+                    writer.write(_as_json(await command(answer)))
+                elif query is not None:
+                    writer.write(_as_json(query(arguments)))
                 await writer.drain()
 
     if listener is None:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            listener.bind(_name(folder))
+            listener.bind(_socket_name(folder))
         except OSError:
-            # Another server on the same data: signals still reach this one.
+            # Another server runs on the same data folder. Signals still reach this one.
             listener.close()
             log = logger(__name__)
             log.warning("`fortepiano reload` reaches another server on this data folder")
@@ -107,42 +106,42 @@ async def controlled(
         server.close()
 
 
-def _packed(answer: dict[str, Any]) -> bytes:
+def _as_json(answer: dict[str, Any]) -> bytes:
     return json.dumps(answer, default=str).encode()
 
 
 def _write_answer(descriptor: int, answer: dict[str, Any]) -> None:
-    with contextlib.suppress(OSError):  # nobody need wait for the answer
-        os.write(descriptor, _packed(answer))
+    with contextlib.suppress(OSError):  # the command may have been interrupted
+        os.write(descriptor, _as_json(answer))
 
 
-def ask(folder: Path, order: str) -> dict[str, Any]:
-    """Give an order to the server on a data folder and return its answer.
+def ask(folder: Path, line: str) -> dict[str, Any]:
+    """Send a command or a query to the server on a data folder and return the answer.
 
     Args:
         folder: The data folder.
-        order: One word; of a question, what it asks about stands behind it.
+        line: The name of a command; or of a query, a space and its arguments.
 
     Raises:
-        ControlError: No server of ours runs there, or it does not answer.
-        ReloadError: It refuses.
+        ControlError: This user has no server on the data folder, or it does not answer.
+        ReloadError: The server refuses.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(_PATIENCE_SECONDS)
+        connection.settimeout(_TIMEOUT_SECONDS)
         try:
-            connection.connect(_name(folder))
-            if not _is_ours(connection):
+            connection.connect(_socket_name(folder))
+            if not _is_permitted(connection):
                 raise ControlError(folder, "its name is taken by another user's program")
-            connection.sendall(order.encode() + b"\n")
+            connection.sendall(line.encode() + b"\n")
             with connection.makefile("rb") as stream:
-                said = stream.read(_LONGEST)
+                received = stream.read(_MAX_ANSWER_BYTES)
         except ConnectionRefusedError:
             raise ControlError(folder, "no server runs with this data folder") from None
         except OSError as error:
             raise ControlError(folder, f"the server does not answer: {error}") from None
-    if not said:
+    if not received:
         raise ControlError(folder, "the server does not take orders of this user")
-    answer: dict[str, Any] = json.loads(said)
+    answer: dict[str, Any] = json.loads(received)
     if "problems" in answer:
         raise ReloadError(answer["problems"])
     return answer

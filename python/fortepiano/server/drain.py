@@ -1,4 +1,4 @@
-"""Closes all connections of a server that stops."""
+"""Closes all connections of a server that is about to stop."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from fortepiano.errors import CloseCode
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.protocol.notices import notice
 
 if TYPE_CHECKING:
@@ -17,35 +17,35 @@ if TYPE_CHECKING:
 __all__ = ["drain"]
 
 _CLOSE_GAP_SECONDS = 0.01
-"""The longest pause between two closes: a hundred returning clients are no stampede."""
+"""The longest pause between two closes; a hundred clients a second may return at once."""
 
-_FAREWELL = "The server restarts. You will be back in a few seconds."
+_NOTICE = "The server restarts. You will be back in a few seconds."
 
 _ANSWER_SECONDS = 2.0
-"""How long closed connections get to answer before they are dropped."""
+"""The time in which clients may answer the close frame before their connections are dropped."""
 
 
 async def drain(engine: Engine, outbound: Outbound, seconds: float, at_once: asyncio.Event) -> None:
-    """Close all connections with 4000, spread over a time so that their return is spread too.
+    """Close all connections with 4000, one after another.
 
-    Stock clients come back 50 ms after a close.
+    Stock clients connect again 50 ms after a close, so their returns are spread over the same time.
 
     Args:
-        engine: The connections.
-        outbound: Sends the notice that comes before the close.
-        seconds: How long the closes may be spread.
-        at_once: Set when there is no time left.
+        engine: All connections.
+        outbound: Sends the notice before the close.
+        seconds: The longest time for all closes; seconds.
+        at_once: When set, close the remaining connections at once.
     """
     links = engine.connections()
     for link in links:
         if link.session is not None and link.session.user is not None:
-            outbound.send(link.session, [notice(_FAREWELL, Code.RESTART)])
+            outbound.send(link.session, [notice(_NOTICE, Code.RESTART)])
     loop = asyncio.get_running_loop()
     pause = min(seconds / len(links), _CLOSE_GAP_SECONDS) if links else 0.0
-    begun = loop.time()
+    started = loop.time()
     for number, link in enumerate(links):
-        # By the clock, so that the time of each close does not add up.
-        await _sleep_until(begun + number * pause, at_once)
+        # Relative to the start, so that the time that each close takes does not add up.
+        await _sleep_until(started + number * pause, at_once)
         link.close(CloseCode.RESTART, "The server restarts.")
     deadline = loop.time() + _ANSWER_SECONDS
     while len(engine) and not at_once.is_set() and loop.time() < deadline:

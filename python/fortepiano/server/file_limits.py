@@ -1,4 +1,4 @@
-"""The process's limit of open files, and how many connections it allows."""
+"""The limit of open files of this process, and how many connections that allows."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from fortepiano.observe.logs import logger
 
 __all__ = ["enlarge_file_table", "most_connections", "raise_file_limit"]
 
-_FILES_LEFT = 48
-"""Open files that are no connections, at least: the store, the event loop, loading pages."""
+_RESERVED_FILES = 48
+"""The files reserved for other uses, at least: the store, the event loop, requests for pages."""
 
-_FILES_AT_ONCE = 1 << 16
-"""Open files that the kernel's table has room for from the start; half a MiB of its memory."""
+_MAX_TABLE_SIZE = 1 << 16
+"""The most files for which the kernel's table is enlarged; half a MiB of its memory."""
 
 
 def most_connections() -> int:
-    """Return how many connections the limit of open files allows, with some left for the rest."""
+    """Return how many connections the limit of open files allows, less those for other uses."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(1, soft - max(_FILES_LEFT, soft // 16))
+    return max(1, soft - max(_RESERVED_FILES, soft // 16))
 
 
 def raise_file_limit() -> None:
@@ -36,10 +36,10 @@ def raise_file_limit() -> None:
 def enlarge_file_table() -> None:
     """Make the kernel allocate this process's table of open files in its final size.
 
-    In a process with threads each doubling of the table waits for an RCU grace period, so `accept`
-    would stop the event loop for 6 to 17 ms.
+    In a process with threads each doubling of the table waits for an RCU grace period. Then
+    `accept` would stop the event loop for 6 to 17 ms.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    last = min(hard, _FILES_AT_ONCE) - 1
-    with Path(os.devnull).open("rb") as one, contextlib.suppress(OSError):
-        os.close(fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, last))
+    last = min(hard, _MAX_TABLE_SIZE) - 1
+    with Path(os.devnull).open("rb") as file, contextlib.suppress(OSError):
+        os.close(fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, last))

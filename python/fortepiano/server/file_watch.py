@@ -1,4 +1,4 @@
-"""Sees files change, for `serve --dev`."""
+"""Watches the files of handlers and settings, for `serve --dev`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _CODE = (_PACKAGE / "handlers", _PACKAGE / "protocol")
 
 
 async def watch(files: Sequence[Path], changed: asyncio.Event) -> None:
-    """Set an event after each change of handlers or of settings files.
+    """Set an event after each change of handlers or of settings files, until cancelled.
 
     Args:
         files: The settings files, which need not exist.
-        changed: What is set.
+        changed: The event.
     """
-    # Here, as only developers need it.
+    # Imported here, as only developers have the package.
     from watchfiles import Change, awatch  # pyright: ignore[reportUnknownVariableType]
 
     wanted = {str(file.resolve()) for file in files}
@@ -32,9 +32,12 @@ async def watch(files: Sequence[Path], changed: asyncio.Event) -> None:
     def matters(_change: Change, path: str) -> bool:
         return path.endswith(".py") or path in wanted
 
-    # Folders, since editors put another file in a file's place.
+    # The folders are watched, since editors replace a file by another one.
     folders = {file.resolve().parent for file in files}
     async for _ in awatch(
-        *_CODE, *(one for one in folders if one.is_dir()), watch_filter=matters, recursive=False
+        *_CODE,
+        *(folder for folder in folders if folder.is_dir()),
+        watch_filter=matters,
+        recursive=False,
     ):
         changed.set()

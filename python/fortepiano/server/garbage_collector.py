@@ -1,12 +1,12 @@
-"""Garbage: Python's cycle collector, kept from stopping the loop.
+"""Controls Python's cycle collector, so that it does not stop the event loop.
 
-A full collection looks at every object there is, which takes tens of milliseconds with ten
-thousand people connected, and finds nothing: sessions, users and participants leave no cycles
-behind. So only what is new is looked at, often and thus briefly, and what has lived through that is
-frozen: no collection looks at it again, and it is freed by its reference count as ever.
+A full collection visits every object. With ten thousand people connected that takes tens of
+milliseconds and finds nothing, since sessions, users and participants leave no cycles behind.
+Therefore only new objects are visited, often and thus briefly. The objects that survive are frozen:
+no collection visits them again, and their reference counts free them as always.
 
-A cycle that was frozen while it was alive stays until a moment when nobody is connected. What makes
-cycles and may live longer than a look has to break them itself (`net/visit.py`).
+A cycle that was frozen in use remains until a collection while nobody is connected. An object with
+cycles that may live longer than 0.1 s has to break them itself (`net/page_connection.py`).
 """
 
 from __future__ import annotations
@@ -20,24 +20,25 @@ if TYPE_CHECKING:
 __all__ = ["COLLECT_SECONDS", "MOST_NEW", "GarbageCollector"]
 
 MOST_NEW = 2_500
-"""So many more new objects than freed ones are looked at without waiting: in half a millisecond."""
+"""The threshold of generation 0: new objects less freed ones that cause a collection at once. It
+takes half a millisecond."""
 
 COLLECT_SECONDS = 0.1
-"""How long after something was done new ones are looked at: where as many people go as come, there
-are never more of them than freed ones. While all are silent nothing wakes, which is dear on a
-virtual machine."""
+"""The time from a message to the next collection of new objects. The threshold alone is not enough:
+where as many people leave as join, there are never more new objects than freed ones. While all are
+silent no timer runs, since waking up is expensive on a virtual machine."""
 
 _NEVER = 1_000_000_000
 
 
 class GarbageCollector:
-    """Collects in place of the automatic collector, from its making on.
+    """Collects in place of the automatic collector, from its creation until `close`.
 
-    Somebody has to call `look` now and then.
+    The server must call `collect` from time to time.
 
     Args:
         connected: Returns how many connections a full collection would disturb.
-        later: Calls a function after so many seconds.
+        later: Calls a function after a number of seconds.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class GarbageCollector:
     ) -> None:
         self._connected = connected
         self._later = later
-        self._is_swept = False
+        self._is_fully_collected = False
         self._is_planned = False
         self._thresholds = gc.get_threshold()
         gc.set_threshold(MOST_NEW, _NEVER, _NEVER)
@@ -54,34 +55,34 @@ class GarbageCollector:
         self.collect()
 
     def on_activity(self) -> None:
-        """Have a look soon: something was done, and may have left something behind."""
+        """Collect soon: a message was handled, which may have left cycles behind."""
         if not self._is_planned:
             self._is_planned = True
-            self._later(COLLECT_SECONDS, self._collect_again)
+            self._later(COLLECT_SECONDS, self._collect_planned)
 
-    def _collect_again(self) -> None:
+    def _collect_planned(self) -> None:
         self._is_planned = False
         self.collect()
 
     def collect(self) -> None:
-        """Look at what is new; the first time that nobody is connected, at everything."""
+        """Collect new objects; all objects the first time that nobody is connected."""
         if self._connected():
             gc.collect(0)
-            self._is_swept = False
-        elif not self._is_swept:
+            self._is_fully_collected = False
+        elif not self._is_fully_collected:
             gc.unfreeze()
             gc.collect()
-            self._is_swept = True
+            self._is_fully_collected = True
 
     def close(self) -> None:
-        """Leave it to Python again."""
-        self._connected, self._is_swept = int, True
+        """Return to Python's automatic collection."""
+        self._connected, self._is_fully_collected = int, True
         gc.callbacks.remove(_freeze)
         gc.set_threshold(*self._thresholds)
         gc.unfreeze()
 
 
 def _freeze(phase: str, _info: object) -> None:
-    """Be called by the collector, before and after."""
+    """Freeze the objects that survived a collection (callback in `gc.callbacks`)."""
     if phase == "stop":
         gc.freeze()

@@ -1,4 +1,4 @@
-"""The process of a server: what is opened before its event loop and closed after it."""
+"""The process of a server: opens sockets and the store, runs the event loop, and closes them."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ def run(
     watched: Sequence[Path] | None = None,
     upgrade: NewProcess | None = None,
 ) -> None:
-    """Serve until told to stop.
+    """Serve until a signal, or a message of the staff, stops the server.
 
     Args:
         settings: All settings.
         read: Reads the settings again, for a reload.
-        watched: Settings files; a change of one of them or of a handler reloads. None: reload only
-            when told to.
-        upgrade: The new process's side of an upgrade; None to begin with no clients.
+        watched: Settings files: a change of one of them, or of a handler, causes a reload. None to
+            reload on request only.
+        upgrade: The new process's side of an upgrade; None to start without clients.
 
     Raises:
-        AddressError: A port is taken or an address is not ours.
+        AddressError: A port is in use, or an address is not this machine's.
         StoreError: The store cannot be opened.
-        ReloadError: The old process has other settings that cannot change under its clients.
-        ChannelError: The old process goes on itself.
+        ReloadError: A setting that differs from the old process's cannot change in an upgrade.
+        ChannelError: The upgrade failed; the old process continues.
     """
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the server handles it
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the server handles the signal
     raise_file_limit()
     enlarge_file_table()
     with contextlib.ExitStack() as stack:
@@ -93,9 +93,9 @@ async def _serve(
 
 @contextlib.contextmanager
 def _listeners(settings: Settings) -> Generator[Listeners]:
-    """Bind both ports, but for those that systemd has bound."""
+    """Bind both ports, except those that systemd has bound."""
     with contextlib.ExitStack() as stack:
-        given = [stack.enter_context(one) for one in inherited()]
+        given = [stack.enter_context(listener) for listener in inherited()]
         addresses = [
             (settings.host, settings.port),
             (settings.internal_host, settings.internal_port),

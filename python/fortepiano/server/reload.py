@@ -1,7 +1,7 @@
-"""Takes over changed settings and handlers while people play.
+"""Applies changed settings and handlers while people play.
 
-All is read and checked first, on another thread than the event loop's; then all is taken over at
-once, or nothing.
+Everything is read and checked first, on another thread than the event loop's. Then everything is
+applied in one step, or nothing is.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from fortepiano.errors import FortepianoError
 from fortepiano.net.client_address import ClientAddresses
 from fortepiano.observe import logs
 from fortepiano.protocol.text_filter import TextFilter
-from fortepiano.server import hot_reload
+from fortepiano.server import handler_reload
 from fortepiano.server.assembly import make_hub, make_throttle
-from fortepiano.server.command_socket import controlled
+from fortepiano.server.command_socket import serving_commands
 from fortepiano.server.file_limits import most_connections
 from fortepiano.server.file_watch import watch
 
@@ -36,21 +36,21 @@ if TYPE_CHECKING:
     from fortepiano.native import Engine
     from fortepiano.net.admission import AdmissionControl
     from fortepiano.protocol.context import Context
-    from fortepiano.server.command_socket import Answer, Order
+    from fortepiano.server.command_socket import Answer, Command
 
 __all__ = ["Reload"]
 
 
 class Reload:
-    """Replaces settings and handlers; whoever is connected stays connected.
+    """Replaces settings and handlers; all clients stay connected.
 
     Args:
         settings: The settings of the start.
-        read: Reads the settings again, from where they came at the start.
-        context: The world.
+        read: Reads the settings again, from the same sources as at the start.
+        context: The world and the ways to change it.
         engine: All connections.
-        admission: Lets connections in.
-        dispatch: Hands messages to the handlers of the start.
+        admission: Decides which connections become links.
+        dispatch: Passes messages to the handlers of the start.
         on_activity: Called by each dispatch at each message.
 
     Attributes:
@@ -75,32 +75,32 @@ class Reload:
         self._dispatch = dispatch
         self._on_activity = on_activity
         self._lock = asyncio.Lock()
-        self._fingerprint = hot_reload.fingerprint()
+        self._fingerprint = handler_reload.fingerprint()
         self._log = logs.logger(__name__)
 
     async def preview(self) -> ReloadReport:
-        """Tell what a reload would change.
+        """Return what a reload would change.
 
         Raises:
-            ConfigError: The settings are wrong.
+            ConfigError: The settings are invalid.
         """
-        new, fingerprint = await asyncio.to_thread(self._poll)
+        new, fingerprint = await asyncio.to_thread(self._read_all)
         return self._report(new, fingerprint)
 
     async def __call__(self) -> ReloadReport:
-        """Read settings and handlers anew and take them over.
+        """Read settings and handlers again and apply them.
 
         Raises:
-            ConfigError: The settings are wrong; nothing has changed.
-            ReloadError: The handlers are; nothing has changed.
+            ConfigError: The settings are invalid; nothing has changed.
+            ReloadError: The handlers cannot be imported; nothing has changed.
         """
         async with self._lock:
             try:
-                new, fingerprint = await asyncio.to_thread(self._poll)
+                new, fingerprint = await asyncio.to_thread(self._read_all)
                 report = self._report(new, fingerprint)
                 modules: dict[str, ModuleType] = {}
                 if report.handlers:
-                    modules = await asyncio.to_thread(hot_reload.reloaded_modules)
+                    modules = await asyncio.to_thread(handler_reload.reloaded_modules)
                 self._apply(in_force(self.settings, new))
             except FortepianoError as error:
                 self._log.error("not reloaded, nothing has changed", why=str(error).splitlines())
@@ -116,77 +116,81 @@ class Reload:
             )
             return report
 
-    def _poll(self) -> tuple[Settings, bytes]:
-        """Read what may have changed; returns settings, and a fingerprint of the handlers."""
-        return self._read(), hot_reload.fingerprint()
+    def _read_all(self) -> tuple[Settings, bytes]:
+        """Return the settings as they are now, and a fingerprint of the handlers."""
+        return self._read(), handler_reload.fingerprint()
 
     def _rebind(self, modules: dict[str, ModuleType]) -> None:
-        """Give messages to new handlers from now on."""
-        hot_reload.install(modules)
-        hot_reload.invalidate_importers()
-        dispatch = modules[hot_reload.DISPATCH].Dispatch(self._context, self._on_activity)
+        """Pass messages to new handlers from now on."""
+        handler_reload.install(modules)
+        handler_reload.invalidate_importers()
+        dispatch = modules[handler_reload.DISPATCH].Dispatch(self._context, self._on_activity)
         self._dispatch = dispatch
         self._engine.rebind(dispatch.receive, dispatch.ended, dispatch.receive_binary)
 
     def follow_store(self) -> None:
-        """Take over what other processes changed in the store."""
+        """Merge the changes of other processes in the store."""
         self._dispatch.follow_store()
 
-    def _networks_of(self, asked: str) -> dict[str, Any]:
-        """Tell a command the networks around somebody, by their ids; or what is wrong."""
-        who, _, bits = asked.partition(" ")
-        why, found = self._dispatch.networks_of(who, int(bits) if bits.isdecimal() else 0)
+    def _networks_of(self, arguments: str) -> dict[str, Any]:
+        """Return the networks around a user, by their ids, or problems.
+
+        Args:
+            arguments: The id of the user, a space, and the length of the prefix in bits.
+        """
+        user_id, _, bits = arguments.partition(" ")
+        why, found = self._dispatch.networks_of(user_id, int(bits) if bits.isdecimal() else 0)
         return {"problems": [why]} if why else {"networks": found}
 
     def follow_networks(self) -> None:
-        """Show those out whose networks are kept out by now."""
+        """Disconnect the clients whose networks may not enter any more."""
         self._dispatch.follow_networks()
 
     @contextlib.asynccontextmanager
-    async def on_call(
+    async def reloading_on_request(
         self,
         folder: Path,
         watched: Sequence[Path] | None = None,
-        orders: Mapping[str, Order] = MappingProxyType({}),
+        commands: Mapping[str, Command] = MappingProxyType({}),
         listener: socket.socket | None = None,
     ) -> AsyncGenerator[socket.socket | None]:
-        """Reload on SIGHUP, for `fortepiano reload`, and when files change.
+        """Reload on SIGHUP, for `fortepiano reload`, and when files change, until the context ends.
 
         Args:
-            folder: The data folder, by which the command finds its server.
-            watched: Settings files; whenever one of them or a handler changes, it reloads. None for
-                no such watch.
-            orders: What else commands may order.
-            listener: Where orders come in, if another process has made it.
+            folder: The data folder, by which a command finds its server.
+            watched: Settings files: a change of one of them, or of a handler, causes a reload. None
+                to watch no files.
+            commands: Further commands by name.
+            listener: The inherited listening socket for commands, if there is one.
 
         Yields:
-            Where orders come in.
+            The listening socket for commands; None where another server has it.
         """
-        called = asyncio.Event()
-        # It stays: by default SIGHUP would end a server that is about to stop without harm.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, called.set)
-        questions = {"networks": self._networks_of}
-        told = {"reload": self._handle_reload_command} | dict(orders)
-        async with controlled(folder, told, listener, questions) as control:
-            tasks = [asyncio.create_task(self._reload_on(called))]
+        requested = asyncio.Event()
+        # The handler is never removed: SIGHUP's default action would kill a draining server.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, requested.set)
+        queries = {"networks": self._networks_of}
+        all_commands = {"reload": self._handle_reload_command} | dict(commands)
+        async with serving_commands(folder, all_commands, listener, queries) as command_listener:
+            tasks = [asyncio.create_task(self._reload_on(requested))]
             if watched is not None:
-                tasks.append(asyncio.create_task(watch(watched, called)))
+                tasks.append(asyncio.create_task(watch(watched, requested)))
             try:
-                yield control
+                yield command_listener
             finally:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _reload_on(self, called: asyncio.Event) -> None:
-        """Reload each time that it is called; what is wrong stands in the log."""
-        while await called.wait():
-            called.clear()
+    async def _reload_on(self, requested: asyncio.Event) -> None:
+        """Reload each time the event is set; errors are only logged."""
+        while await requested.wait():
+            requested.clear()
             with contextlib.suppress(FortepianoError):
                 await self()
 
     async def _handle_reload_command(self, _answer: Answer) -> dict[str, Any]:
-        """Reload for a command; returns a report, or what is wrong."""
+        """Reload for a command; return a report, or problems."""
         try:
             return asdict(await self())
         except FortepianoError as error:
@@ -196,14 +200,14 @@ class Reload:
         changed: dict[str, tuple[object, object]] = {}
         waiting: dict[str, tuple[object, object]] = {}
         for keys, (before, after) in changes(self.settings, new).items():
-            told = waiting if needs_restart(keys) else changed
-            told[".".join(keys)] = shown(before), shown(after)
+            group = waiting if needs_restart(keys) else changed
+            group[".".join(keys)] = shown(before), shown(after)
         return ReloadReport(changed, waiting, handlers=fingerprint != self._fingerprint)
 
     def _apply(self, new: Settings) -> None:
-        """Put settings into force, in one step of the event loop."""
+        """Apply settings, in one turn of the event loop."""
         context, old_rules = self._context, self._context.rules
-        # What can fail comes before anything is changed.
+        # Everything that can fail comes before the first change.
         words, addresses = TextFilter(new.words_file), ClientAddresses(new.proxy)
         hub, throttle = make_hub(new), make_throttle(new.limits)
         context.hub.apply_settings(hub)
@@ -217,7 +221,7 @@ class Reload:
             self._apply_rules(history_differs=differs)
 
     def _apply_rules(self, *, history_differs: bool) -> None:
-        """Give each participant the new quota, and send `nq` where its numbers differ."""
+        """Give each participant the new quota, and send `nq` where its parameters differ."""
         context = self._context
         for room in context.directory.rooms.values():
             if room.history.maxlen != context.rules.chat_history:

@@ -34,8 +34,8 @@ from fortepiano.server.garbage_collector import GarbageCollector
 from fortepiano.server.reload import Reload
 from fortepiano.server.upkeep import Upkeep
 from fortepiano.server.uvicorn_server import UvicornServer, uvicorn_server
+from fortepiano.upgrade.name_migration import respell
 from fortepiano.upgrade.old_process import OldProcess
-from fortepiano.upgrade.respell import respell
 
 if TYPE_CHECKING:
     import socket
@@ -77,7 +77,7 @@ class Server:
         context: The world and the ways to change it.
         engine: All connections.
         metrics: What `/metrics` shows.
-        started: When the server began; milliseconds since 1970.
+        started: When the server started; milliseconds since 1970.
         reload: Replaces settings and handlers; holds the settings in force.
     """
 
@@ -93,7 +93,7 @@ class Server:
         self._log = logger(__name__)
         self._stop, self._stop_now = asyncio.Event(), asyncio.Event()
         self._listeners = listeners
-        self._commands: socket.socket | None = None
+        self._command_listener: socket.socket | None = None
 
         # The world, its handlers and its connections
         self.context = make_context(settings, store, keys, loop.call_later, self._stop.set)
@@ -106,7 +106,7 @@ class Server:
         self._admission = self._make_admission(settings)
         self.reload = self._make_reload(settings, read, dispatch)
 
-        # What runs beside them
+        # The tasks, sites and timers beside them
         self._network_lists = NetworkListUpdater(
             self.context.networks,
             settings.data_dir,
@@ -147,11 +147,11 @@ class Server:
         )
 
     def _make_ports(self, settings: Settings) -> tuple[UvicornServer, UvicornServer]:
-        """Return what serves the public and the internal port."""
+        """Return the HTTP servers of the public and the internal port."""
         protocol = ProxiedConnection if settings.proxy.protocol else HttpConnection
         public = uvicorn_server(
             public_site(self.readiness_problem, refusal_for=self._admission.refusal_for),
-            http=partial(protocol, gate=self._admission),
+            http=partial(protocol, admission=self._admission),
         )
         return public, uvicorn_server(internal_site(self), http=PageConnection)
 
@@ -178,31 +178,31 @@ class Server:
         return self.reload.settings
 
     def readiness_problem(self) -> str | None:
-        """Return why no new clients should come now; None where all is well."""
+        """Return why the server should get no new clients now; None where it should."""
         if self._admission.is_draining:
             return "the server is stopping"
         return None if self.context.store.healthy else "the store does not take writes"
 
     async def start(self) -> None:
-        """Accept connections, with nobody here yet."""
+        """Accept connections, starting without clients."""
         self._handle_signals()
-        rooms.expect_back(self.context)
+        rooms.await_return(self.context)
         await self._network_lists.refresh(at_once=True)
         self._accept()
 
     async def start_from(self, upgrade: NewProcess, inheritance: Inheritance) -> None:
-        """Accept connections, and adopt those of the old process.
+        """Adopt the connections of the old process, and accept new ones.
 
-        Network lists are read a moment later, since people who are connected wait for nothing.
+        Network lists are read a moment later, so that the adopted clients do not wait for them.
 
         Raises:
-            ChannelError: The old process goes on itself.
+            ChannelError: The upgrade failed; the old process continues.
         """
         self._handle_signals()
-        self._commands = inheritance.commands
+        self._command_listener = inheritance.commands
         renamed = respell(inheritance.state)
         await upgrade.adopt(inheritance, self.context, self.engine)
-        rooms.resume_waiting(self.context)
+        rooms.resume_empty_rooms(self.context)
         rooms.refresh_quotas(self.context)
         rooms.broadcast_renamed(self.context, renamed)
         self._accept()
@@ -212,10 +212,11 @@ class Server:
             self._loop.add_signal_handler(number, self._on_stop_signal)
 
     def _on_stop_signal(self) -> None:
-        """Stop without harm; at the second signal, at once."""
+        """Drain and stop; at the second signal, stop without draining further."""
         (self._stop_now if self._stop.is_set() else self._stop).set()
 
     def _accept(self) -> None:
+        """Start to accept connections, and start the tasks beside them."""
         self._tasks = [
             asyncio.create_task(server.serve(sockets=[listener]))
             for server, listener in (
@@ -228,15 +229,16 @@ class Server:
         self._upkeep.run()
 
     async def serve(self, watched: Sequence[Path] | None) -> None:
-        """Serve until a signal, or a message of the staff, says stop.
+        """Serve until a signal, or a message of the staff, stops the server.
 
         Args:
-            watched: Settings files; a change of one of them or of a handler reloads. None: reload
-                only when told to.
+            watched: Settings files: a change of one of them, or of a handler, causes a reload. None
+                to reload on request only.
         """
-        orders = {"upgrade": self._upgrade}
-        commands = self.reload.on_call(self.settings.data_dir, watched, orders, self._commands)
-        async with commands as self._commands:
+        reloading = self.reload.reloading_on_request(
+            self.settings.data_dir, watched, {"upgrade": self._upgrade}, self._command_listener
+        )
+        async with reloading as self._command_listener:
             self._log.info(
                 "listening",
                 url=url_of(self._listeners.public),
@@ -248,19 +250,21 @@ class Server:
             await self._stop.wait()
 
     async def _upgrade(self, answer: Answer) -> dict[str, Any]:
-        return await self._old_process((*self._listeners, self._commands), answer)
+        return await self._old_process((*self._listeners, self._command_listener), answer)
 
     def _is_quiet(self) -> bool:
-        """Whether no request is half read, no page half sent, and no message deferred."""
+        """Return whether no request is incomplete, no response is, and no message is deferred."""
         admission = self._admission
-        pages = (
-            one for one in self._public.server_state.connections if isinstance(one, PageConnection)
+        connections = self._public.server_state.connections
+        is_behind = len(admission.pending) or len(admission.budget) or self.engine.owner.deferred
+        return not is_behind and not any(
+            connection.is_answering
+            for connection in connections
+            if isinstance(connection, PageConnection)
         )
-        is_behind = len(admission.awaited) or len(admission.budget) or self.engine.owner.deferred
-        return not is_behind and not any(page.is_answering for page in pages)
 
     async def drain(self) -> None:
-        """Let nobody in any more, and close all connections."""
+        """Refuse new connections, and close all others."""
         self._network_lists.close()
         notify("STOPPING=1")
         self._log.info("stopping", connections=len(self.engine))
@@ -271,7 +275,7 @@ class Server:
         await drain(self.engine, self.context.outbound, seconds, self._stop_now)
 
     async def stop(self) -> None:
-        """End what runs beside the connections."""
+        """End the sites, tasks and timers beside the connections."""
         for server in (self._public, self._internal):
             server.end()
         await asyncio.gather(*self._tasks)

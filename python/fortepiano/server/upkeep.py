@@ -1,4 +1,4 @@
-"""What a running server does once a second."""
+"""Periodic upkeep of a running server, once a second."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Upkeep"]
 
-_EVERY_SECONDS = 1.0
-"""How long the command line's bans and tokens take to reach a running server, at most."""
+_PERIOD_SECONDS = 1.0
+"""The time between two runs: within it the server applies bans and tokens of the command line."""
 
 
 class Upkeep:
-    """Merges what other processes changed in the store, and forgets what has ended.
+    """Merges changes of other processes in the store, and forgets bans and counts that have ended.
 
     Args:
         loop: The event loop.
-        context: The world.
-        reload: The handlers in force, which enforce new bans.
+        context: The world and the ways to change it.
+        reload: Knows the handlers in force, which enforce new bans.
         keys: The signing keys of tokens.
         collector: The garbage collector.
     """
@@ -45,7 +45,7 @@ class Upkeep:
         self._timer: asyncio.TimerHandle | None = None
 
     def run(self) -> None:
-        """Do it now, and each second from now on."""
+        """Run the upkeep now, and each second from now on."""
         now = self._context.now()
         self._reload.follow_store()
         self._context.bans.prune(now)
@@ -53,9 +53,9 @@ class Upkeep:
         self._context.throttle.prune()
         self._keys.follow()
         self._collector.collect()
-        self._timer = self._loop.call_later(_EVERY_SECONDS, self.run)
+        self._timer = self._loop.call_later(_PERIOD_SECONDS, self.run)
 
     def close(self) -> None:
-        """Do it no more."""
+        """Cancel the next run."""
         if self._timer is not None:
             self._timer.cancel()

@@ -1,4 +1,4 @@
-"""uvicorn, as the public and the internal port use it."""
+"""uvicorn, configured for the public and the internal port."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 __all__ = ["UvicornServer", "uvicorn_server"]
 
 _BACKLOG = 4096
-"""Connections that wait to be accepted: after a restart all clients come back at once."""
+"""The queue of connections to accept: after a restart all clients connect again at once."""
 
 
 class UvicornServer(uvicorn.Server):
     """uvicorn without signal handlers and without its ten ticks a second.
 
-    Its signal handlers would raise a caught signal again at the end; its ticks were half of what an
-    idle server did.
+    uvicorn's handlers would raise a caught signal again at the end. Its ticks were half of the work
+    of an idle server.
     """
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -31,12 +31,12 @@ class UvicornServer(uvicorn.Server):
         self._ended = asyncio.Event()
 
     def end(self) -> None:
-        """Finish without waiting for open requests."""
+        """End the server without waiting for open requests."""
         self.force_exit = True
         self._ended.set()
 
     async def main_loop(self) -> None:
-        """Refresh the `Date` header each second, until the end."""
+        """Update the `Date` header each second, until `end` is called."""
         while not self._ended.is_set():
             await self.on_tick(0)
             with contextlib.suppress(TimeoutError):
@@ -44,7 +44,7 @@ class UvicornServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Leave signals to `Server`."""
+        """Leave signals to `fortepiano.server.server.Server`."""
         yield
 
 
@@ -53,7 +53,7 @@ def uvicorn_server(app: ASGIApp, *, http: Any) -> UvicornServer:
 
     Args:
         app: The application.
-        http: Makes the protocol object of each connection.
+        http: Returns the protocol object of a connection.
     """
     return UvicornServer(
         uvicorn.Config(

@@ -1,4 +1,7 @@
-"""What survives a restart: names and colours of users, bans, tokens, rooms, chat, the audit log."""
+"""The store: users' names and colours, bans, tokens, rooms, chat and the audit log.
+
+All of it survives a restart.
+"""
 
 from fortepiano.config import Settings
 from fortepiano.store.base import (
@@ -39,7 +42,7 @@ DATABASE = "fortepiano.sqlite3"
 
 
 def open_store(settings: Settings) -> Store:
-    """Open the store the settings ask for.
+    """Open the store that the settings name.
 
     Raises:
         StoreError: The data cannot be read or written.
@@ -48,7 +51,7 @@ def open_store(settings: Settings) -> Store:
     if settings.store.url == "memory:":
         store = MemoryStore()
     elif settings.store.url:
-        # Here, because most servers have none, and the library takes a while to import.
+        # Imported here: most servers use no Redis, and its library takes a while to import.
         from fortepiano.store.redis import RedisStore
 
         store = RedisStore(settings.store.url, settings.store.prefix, settings.data_dir / SALTS)

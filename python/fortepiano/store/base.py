@@ -1,4 +1,4 @@
-"""What every store can do."""
+"""The interface of all stores."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -38,14 +38,14 @@ __all__ = [
 ]
 
 CHAT_LINES = 500
-"""How many lines of a room are kept at most, however many are saved."""
+"""The most lines of chat that are stored of one room, however many are saved."""
 
 
 class Timer(Protocol):
-    """Something that will be called."""
+    """A call that an event loop will make later."""
 
     def cancel(self) -> None:
-        """Do not call it."""
+        """Cancel the call."""
         ...
 
 
@@ -53,21 +53,22 @@ class Loop(Protocol):
     """The part of an event loop that a store needs."""
 
     def call_soon_threadsafe(self, callback: Callable[[], object], /) -> object:
-        """Call something on the loop's thread; may be asked from any thread."""
+        """Call a function on the loop's thread; may be requested from any thread."""
         ...
 
     def call_later(self, delay: float, callback: Callable[[], object], /) -> Timer:
-        """Call something after some seconds; asked from the loop's thread."""
+        """Call a function after `delay` seconds; must be requested on the loop's thread."""
         ...
 
 
 class Store(Protocol):
-    """Keeps what survives a restart.
+    """All data that survives a restart.
 
-    Everything but the audit log is in memory from `open` to `close`: reading and saving never wait,
-    and may be done on the event loop. Only `open`, `audit`, `flush` and `close` may take their
-    time. What is saved or removed counts in memory at once and is written a moment later (see
-    `when_saved`); several changes of one thing before the next write cost one write.
+    Everything but the audit log is in memory from `open` to `close`. So reading and saving never
+    block, and may be done on the event loop; only `open`, `audit`, `flush` and `close` may block.
+
+    A change takes effect in memory at once and is written a moment later (see `when_saved`).
+    Several changes of one record before the next write cost one write.
     """
 
     @property
@@ -87,20 +88,20 @@ class Store(Protocol):
 
     @property
     def failures(self) -> int:
-        """How many attempts to write or to look have failed since the start."""
+        """How many attempts to write, or to read others' changes, have failed since the start."""
         ...
 
     @property
     def revision(self) -> int:
-        """Grows whenever bans or tokens that another process changed have been taken over.
+        """A number that grows whenever bans or tokens changed by another process are merged.
 
-        Whoever keeps bans or tokens elsewhere too compares it from time to time, or has himself
-        told, see `attach`.
+        Code with a copy of bans or tokens compares the number from time to time, or has itself
+        called by `attach`.
         """
         ...
 
     def open(self) -> None:
-        """Read everything, before anything else is asked for; harmless when open.
+        """Read everything; must come before any other method, and does nothing when open.
 
         Raises:
             StoreError: The data cannot be read or written.
@@ -108,79 +109,79 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Write what is not yet written and let go of files and threads; harmless when closed.
+        """Write the remaining changes, and release files and threads; does nothing when closed.
 
         Raises:
-            StoreError: Something could not be written and is lost.
+            StoreError: Some changes could not be written and are lost.
         """
         ...
 
     def attach(self, loop: Loop, changed: Callable[[], object]) -> None:
-        """Have the store answer on an event loop from now on; asked once, on the loop's thread.
+        """Make the store call back on an event loop; called once, on the loop's thread.
 
         Args:
-            loop: The loop; `when_saved` answers on it.
+            loop: The loop on which `when_saved` calls back.
             changed: Called on the loop's thread soon after `revision` has grown.
         """
         ...
 
     def when_saved(self, callback: Callable[[bool], object]) -> None:
-        """Have somebody told when everything saved so far is safe.
+        """Call back once all changes so far are committed.
 
-        Asked on the loop's thread, and answered there, once; maybe at once. Without a loop (see
-        `attach`) it waits and answers before it returns.
+        Must be called on the loop's thread; the callback runs there, once, perhaps at once.
+        Without a loop (see `attach`), this method waits and calls back before it returns.
 
         Args:
-            callback: Gets true after the commit; false where there was none for a second: it is not
-                saved yet, but stays queued.
+            callback: Called with true after the commit. Called with false where there was no
+                commit for a second: the changes are not saved yet, but stay queued.
         """
         ...
 
     def flush(self, timeout: float) -> bool:
-        """Wait until everything saved so far is on disk; not for the event loop.
+        """Wait until all changes so far are on disk; blocks, so not for the event loop.
 
         Args:
-            timeout: How long to wait at most; seconds.
+            timeout: The longest time to wait; seconds.
 
         Returns:
-            Whether it is.
+            Whether the changes are on disk.
         """
         ...
 
     def salts(self) -> tuple[str, str]:
-        """Return the two secrets for user ids: made at random once, and the same ever after."""
+        """Return the two secrets for user ids: made at random once, and then never changed."""
         ...
 
     def save_salts(self, first: str, second: str) -> None:
-        """Keep other salts: every user becomes somebody else, so this is for restoring only."""
+        """Store other salts. All user ids change, so this is for restoring a backup only."""
         ...
 
     def user(self, user_id: str) -> UserRecord | None:
-        """Return what is kept of a user, or None if he never changed anything."""
+        """Return the record of a user; None if they have never changed anything."""
         ...
 
     def users(self) -> list[UserRecord]:
-        """Return all users who are kept."""
+        """Return the records of all users."""
         ...
 
     def save_user(self, record: UserRecord) -> None:
-        """Keep a user."""
+        """Store a user."""
         ...
 
     def remove_user(self, user_id: str) -> None:
-        """Forget a user; harmless if he is not kept."""
+        """Delete a user, if there is a record of them."""
         ...
 
     def bans(self) -> list[BanRecord]:
-        """Return all bans; those that ended before `open` are forgotten, later ones included."""
+        """Return all bans. Bans that ended before `open` are deleted; later ended ones remain."""
         ...
 
     def save_ban(self, record: BanRecord) -> None:
-        """Keep a ban, in place of an earlier one of the same subject in the same room."""
+        """Store a ban; it replaces an earlier one of the same subject in the same room."""
         ...
 
     def remove_ban(self, room: str, subject: str) -> None:
-        """Forget a ban; harmless if there is none."""
+        """Delete a ban, if there is one."""
         ...
 
     def tokens(self) -> list[TokenRecord]:
@@ -188,23 +189,23 @@ class Store(Protocol):
         ...
 
     def token(self, digest: str) -> TokenRecord | None:
-        """Return the token with a digest; it may have expired or been revoked."""
+        """Return the token with a digest; the token may have expired or been revoked."""
         ...
 
     def token_by_id(self, token_id: str) -> TokenRecord | None:
-        """Return the token with an id; likewise."""
+        """Return the token with an id; the token may have expired or been revoked."""
         ...
 
     def save_token(self, record: TokenRecord) -> None:
-        """Keep a token, in place of an earlier one with the same id."""
+        """Store a token; it replaces an earlier one with the same id."""
         ...
 
     def remove_token(self, token_id: str) -> None:
-        """Forget a token; harmless if there is none."""
+        """Delete a token, if there is one."""
         ...
 
     def rooms(self) -> list[RoomRecord]:
-        """Return the rooms that are marked permanent."""
+        """Return the permanent rooms."""
         ...
 
     def room(self, name: str) -> RoomRecord | None:
@@ -212,23 +213,23 @@ class Store(Protocol):
         ...
 
     def save_room(self, record: RoomRecord) -> None:
-        """Keep a room, in place of what was kept of it."""
+        """Store a room; it replaces an earlier record of the room."""
         ...
 
     def remove_room(self, name: str) -> None:
-        """Forget a room; harmless if it is not kept."""
+        """Delete a room, if there is a record of it."""
         ...
 
     def chats(self) -> list[ChatRecord]:
-        """Return the chat of all rooms whose chat is kept."""
+        """Return the chat of all rooms whose chat is stored."""
         ...
 
     def chat(self, room: str) -> tuple[str, ...]:
-        """Return the last lines of a room as JSON, the oldest first; none if they are not kept."""
+        """Return the stored lines of a room as JSON, the oldest first."""
         ...
 
     def save_chat(self, room: str, lines: tuple[str, ...]) -> None:
-        """Keep the lines of a room, in place of those kept before; the last `CHAT_LINES` of them.
+        """Store the last `CHAT_LINES` of some lines, in place of the stored lines of a room.
 
         Args:
             room: The room's name.
@@ -237,17 +238,17 @@ class Store(Protocol):
         ...
 
     def remove_chat(self, room: str) -> None:
-        """Forget the lines of a room; harmless if none are kept."""
+        """Delete the lines of a room, if there are any."""
         ...
 
     def add_audit(self, record: AuditRecord) -> None:
-        """Keep an act of moderation for ever."""
+        """Store an act of moderation for ever."""
         ...
 
     def audit(self, query: AuditQuery) -> list[AuditRecord]:
-        """Return acts of moderation, the newest first; not for the event loop.
+        """Return acts of moderation, the newest first; blocks, so not for the event loop.
 
         Raises:
-            StoreError: They cannot be read.
+            StoreError: The acts cannot be read.
         """
         ...

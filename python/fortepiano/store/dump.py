@@ -1,7 +1,8 @@
-"""A backup: all records of a store in a text file that any other store can take.
+"""Backups: all records of a store in a text file that any other store can read.
 
-The first line is a header, the last one says how many records stand between; each of those is
-`{"kind": …, "record": …}`, see `fortepiano.store.records`. Acts of moderation come oldest first.
+The first line is a header; the last line has the number of records. Each line between them is a
+record, `{"kind": …, "record": …}` (see `fortepiano.store.records`). Acts of moderation come oldest
+first.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +13,7 @@ import msgspec
 
 from fortepiano.errors import StoreError
 from fortepiano.store.base import AuditQuery, Store
-from fortepiano.store.kinds import (
+from fortepiano.store.record_kinds import (
     AUDIT,
     BAN,
     CHAT,
@@ -57,11 +58,11 @@ class _End(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def lines_of(store: Store, at: int) -> Iterator[bytes]:
-    """Return the lines of a backup, with their ends.
+    """Return the lines of a backup, each with its newline.
 
     Args:
-        store: What to back up; open.
-        at: The present; milliseconds since 1970.
+        store: The store to back up; must be open.
+        at: The current time; milliseconds since 1970.
 
     Raises:
         StoreError: The audit log cannot be read.
@@ -74,10 +75,10 @@ def lines_of(store: Store, at: int) -> Iterator[bytes]:
 
 
 def read(path: Path) -> list[Item]:
-    """Read a backup; all of it, so that a damaged one harms nothing.
+    """Read a whole backup at once, so that a damaged one changes nothing.
 
     Raises:
-        StoreError: It cannot be read, is damaged, not whole, or of a newer fortepiano.
+        StoreError: The file cannot be read, or is damaged, incomplete, or of a newer fortepiano.
     """
     try:
         data = path.read_bytes()
@@ -87,14 +88,14 @@ def read(path: Path) -> list[Item]:
 
 
 def items_of(data: bytes, path: Path | str) -> list[Item]:
-    """Return what is in a backup.
+    """Return the records of a backup.
 
     Args:
-        data: The whole of it.
-        path: What it is called where something is wrong with it.
+        data: The content of the whole file.
+        path: The name of the backup in error messages.
 
     Raises:
-        StoreError: It is damaged, not whole, or of a newer fortepiano.
+        StoreError: The backup is damaged, incomplete, or of a newer fortepiano.
     """
     lines = data.splitlines()
     try:
@@ -125,16 +126,16 @@ def items_of(data: bytes, path: Path | str) -> list[Item]:
 
 
 def is_empty(store: Store) -> bool:
-    """Tell whether a store keeps nothing but its salts."""
-    kept = (store.users(), store.bans(), store.tokens(), store.rooms(), store.chats())
-    return not any(kept) and not store.audit(AuditQuery(limit=1))
+    """Tell whether a store has no records but its salts."""
+    records = (store.users(), store.bans(), store.tokens(), store.rooms(), store.chats())
+    return not any(records) and not store.audit(AuditQuery(limit=1))
 
 
 def replace(store: Store, items: Iterable[Item]) -> None:
-    """Keep what is in a backup, and nothing else but acts of moderation, which are never removed.
+    """Replace all records of a store by those of a backup; acts of moderation are only added.
 
     Raises:
-        StoreError: Not all of it could be written.
+        StoreError: Some of the records could not be written.
     """
     for user in store.users():
         store.remove_user(user.id)
@@ -158,7 +159,7 @@ def replace(store: Store, items: Iterable[Item]) -> None:
     }
     for number, (kind, record) in enumerate(items, 1):
         save[kind](record)
-        if number % _FLUSH_EVERY == 0:  # before the store's queue is full
+        if number % _FLUSH_EVERY == 0:  # so that the store's queue never gets full
             _flush(store)
     values = {salt.number: salt.value for salt in salts}
     if values.keys() == {1, 2}:

@@ -1,4 +1,4 @@
-"""Drafts: files that take the place of others as a whole, or not at all."""
+"""Atomic replacement of files."""
 
 import os
 import tempfile
@@ -12,10 +12,10 @@ __all__ = ["draft"]
 
 @contextmanager
 def draft(path: Path) -> Generator[BinaryIO]:
-    """Open a draft of a file, which takes the file's place when all has been written.
+    """Open a draft of a file; the draft replaces the file at the end of the `with` block.
 
-    Only the owner can read the file. Where writing fails, the draft goes and the file stays as it
-    was.
+    Only the owner can read the file. If writing fails, the draft is deleted and the file stays as
+    it was.
 
     Args:
         path: The file.
@@ -24,7 +24,7 @@ def draft(path: Path) -> Generator[BinaryIO]:
         The draft, open for writing.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The file cannot be written.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 600
     try:

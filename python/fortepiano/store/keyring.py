@@ -1,7 +1,7 @@
-"""The key ring: what tokens are signed with, in a file that its owner alone can read.
+"""The key ring: the keys that sign tokens, in a file that only its owner can read.
 
-It is apart from the database, so that a copy of the one does not give away the other. Several
-servers that share users share this file too.
+The file is apart from the database, so that a copy of the database does not give the keys away.
+Several servers that share users share this file too.
 """
 
 import json
@@ -30,11 +30,11 @@ _log = logs.logger(__name__)
 
 
 class KeyRing:
-    """The keys, the newest last.
+    """The keys that sign tokens, the newest last.
 
     Args:
-        path: The file, which is made when the first key is; None keeps them in memory only.
-        kept: How many keys stay when new ones are made.
+        path: The file, which is made together with the first key; None for memory only.
+        kept: The most keys that remain when a new one is made.
     """
 
     def __init__(self, path: Path | None, kept: int) -> None:
@@ -49,23 +49,23 @@ class KeyRing:
         return self._keys
 
     def open(self, now: int) -> None:
-        """Read the keys, and make one where there is none.
+        """Read the keys, and make one if there is none.
 
         Args:
-            now: Milliseconds since 1970.
+            now: The current time; milliseconds since 1970.
 
         Raises:
-            StoreError: The file cannot be read or written, or others may read it.
+            StoreError: The file cannot be read or written, or others than its owner may read it.
         """
         self.refresh()
         if not self._keys:
             self.rotate(now)
 
     def refresh(self) -> None:
-        """Take over what another process has changed in the file.
+        """Read the file again if another process has changed it.
 
         Raises:
-            StoreError: It cannot be read.
+            StoreError: The file cannot be read.
         """
         if self._path is None:
             return
@@ -85,7 +85,7 @@ class KeyRing:
             raise StoreError(self._path, "is damaged; without it, all tokens end") from None
 
     def follow(self) -> None:
-        """Do as `refresh`, but keep the keys where that fails, and log it once."""
+        """Call `refresh`; if that fails, keep the present keys and log each new reason once."""
         try:
             self.refresh()
         except StoreError as error:
@@ -96,10 +96,10 @@ class KeyRing:
             self._fault = ""
 
     def rotate(self, now: int) -> SigningKey:
-        """Make a new key, which signs from now on; the oldest ones go.
+        """Make a new key, which signs from now on, and drop the oldest ones.
 
         Args:
-            now: Milliseconds since 1970.
+            now: The current time; milliseconds since 1970.
 
         Raises:
             StoreError: The file cannot be written.
@@ -112,7 +112,7 @@ class KeyRing:
         return key
 
     def _write(self, path: Path) -> None:
-        """Replace the file as a whole, so that nobody ever reads half of it."""
+        """Replace the file as a whole, so that no other process reads half of it."""
         content = {
             "version": _VERSION,
             "keys": [
@@ -131,10 +131,10 @@ class KeyRing:
 
 
 def open_keys(settings: "Settings") -> KeyRing:
-    """Open the key ring of a server; it stays empty where nobody is known by a token.
+    """Open the key ring of a server; it stays empty unless identity.mode is "token".
 
     Raises:
-        StoreError: The file cannot be read or written, or others may read it.
+        StoreError: The file cannot be read or written, or others than its owner may read it.
     """
     path = None if settings.store.url == "memory:" else settings.data_dir / FILE
     ring = KeyRing(path, settings.identity.keys_kept)
@@ -144,10 +144,10 @@ def open_keys(settings: "Settings") -> KeyRing:
 
 
 def _read(content: bytes) -> tuple[SigningKey, ...]:
-    """Read the keys out of the file's content.
+    """Return the keys in the content of the file.
 
     Raises:
-        ValueError: It is not what `rotate` writes; or KeyError or TypeError.
+        ValueError, KeyError or TypeError: The content is not what `rotate` writes.
     """
     found = json.loads(content)
     if found["version"] != _VERSION:

@@ -1,4 +1,4 @@
-"""Who uses a data folder: a server, or a command that must not run beside one."""
+"""The lock of a data folder, between servers and commands that must not run beside one."""
 
 import contextlib
 import fcntl
@@ -11,12 +11,12 @@ from fortepiano.errors import StoreError
 __all__ = ["LOCK", "alone_in", "serving_from"]
 
 LOCK = "server.lock"
-"""Name of the file whose lock tells; it stays empty, and the lock goes with the process."""
+"""Name of the locked file. The file stays empty; the lock ends with its process."""
 
 
 @contextlib.contextmanager
 def serving_from(folder: Path) -> Generator[None]:
-    """Say that a server uses a data folder.
+    """Mark a data folder as used by a server.
 
     Raises:
         StoreError: The folder cannot be written, or a backup is being restored into it.

@@ -1,4 +1,4 @@
-"""What a store keeps: one class for each kind of record."""
+"""The records of a store: one class for each kind."""
 
 import itertools
 import secrets
@@ -23,10 +23,10 @@ __all__ = [
 ]
 
 Scope: TypeAlias = Literal["read", "moderate", "admin"]
-"""What the holder of a staff token may do, the least first (see `fortepiano.model.permissions`)."""
+"""The rights of a staff token, the least first (see `fortepiano.model.permissions`)."""
 
 TokenScope: TypeAlias = Literal["read", "moderate", "admin", "bot", "user"]
-"""What a token is for: to act as staff, or to be a certain bot or user."""
+"""The purpose of a token: to act as staff, or to be a certain bot or user."""
 
 _count = itertools.count(secrets.randbelow(1 << 24))
 
@@ -61,14 +61,14 @@ class SaltRecord:
 
 @dataclass(frozen=True, slots=True)
 class UserRecord:
-    """What is remembered of a user who has changed something about himself.
+    """A user who has changed their name or colour.
 
     Attributes:
         id: 24 lower-case hex digits.
         name: As others see it.
         color: `#rrggbb`.
-        first_seen: When he first came; milliseconds since 1970, 0 if nobody knows.
-        last_seen: When he was last there; milliseconds since 1970, 0 if nobody knows.
+        first_seen: When they first connected; milliseconds since 1970, 0 if unknown.
+        last_seen: When they were last connected; milliseconds since 1970, 0 if unknown.
     """
 
     id: str
@@ -80,16 +80,16 @@ class UserRecord:
 
 @dataclass(frozen=True, slots=True)
 class BanRecord:
-    """Somebody who may not enter a room, or the whole site.
+    """A ban from a room or from the whole site.
 
     Attributes:
         room: The room's name; empty for the whole site.
-        subject: Who is banned: a user id, or a network such as `203.0.113.0/24` or
-            `2001:db8::/64`, which only the whole site can ban.
-        until: The first moment at which he may come back, milliseconds since 1970; None for never.
-        by: The id of the user or token that banned him.
-        reason: Why, for people; may be empty.
-        at: When he was banned; milliseconds since 1970.
+        subject: The banned user id, or a network such as `203.0.113.0/24` or `2001:db8::/64`.
+            Networks can be banned from the whole site only.
+        until: When the ban ends, milliseconds since 1970; None for a ban without end.
+        by: The id of the user or token that made the ban.
+        reason: The reason, for people; may be empty.
+        at: When the ban was made; milliseconds since 1970.
     """
 
     room: str
@@ -105,16 +105,15 @@ class TokenRecord:
     """A token, without the secret itself.
 
     Attributes:
-        id: What people call it by; not a secret.
-        digest: SHA-256 of the token, see `fortepiano.model.tokens.digest`; empty for a token that
-            proves itself, of which only the revocation is stored.
-        scope: What it is for.
-        label: Whose it is or what it is for; may be empty.
+        id: The public name of the token; not a secret.
+        digest: SHA-256 of the token, see `fortepiano.model.tokens.digest`; empty for a signed
+            token, of which only the revocation is stored.
+        scope: The purpose of the token.
+        label: A note about its owner or its purpose; may be empty.
         created: Milliseconds since 1970.
-        expires: The first moment at which it is no longer valid, milliseconds since 1970; None
-            for never.
-        user_id: The user that its holder is; empty for tokens of the staff.
-        revoked: When it was revoked, milliseconds since 1970; None if it was not.
+        expires: When the token stops being valid, milliseconds since 1970; None for never.
+        user_id: The user whom the token identifies; empty for tokens of the staff.
+        revoked: When the token was revoked, milliseconds since 1970; None if it was not.
     """
 
     id: str
@@ -129,11 +128,11 @@ class TokenRecord:
 
 @dataclass(frozen=True, slots=True)
 class MuteRecord:
-    """What somebody may not do in a room.
+    """The mute of a user in a room.
 
     Attributes:
-        notes: Whether his notes are dropped.
-        chat: Whether his chat is refused.
+        notes: Whether the user's notes are dropped.
+        chat: Whether the user's chat is refused.
     """
 
     notes: bool
@@ -145,10 +144,10 @@ class CrownRecord:
     """A crown that lies on the floor of an empty room.
 
     Attributes:
-        user_id: Who held it last.
-        time: When it was dropped; milliseconds since 1970.
-        start: Where it began to fall; percent of the window's width and height.
-        end: Where it lies; likewise.
+        user_id: The last holder.
+        time: When the crown was dropped; milliseconds since 1970.
+        start: Where the crown began to fall; percent of the window's width and height.
+        end: Where the crown lies; percent of the window's width and height.
     """
 
     user_id: str
@@ -159,21 +158,21 @@ class CrownRecord:
 
 @dataclass(frozen=True, slots=True)
 class RoomRecord:
-    """A room that outlives its people and the server.
+    """A permanent room, or one that is stored while the server restarts.
 
     Attributes:
-        name: Its name.
-        settings: What is set, under the keys of the wire (docs/protocol.md, "Room settings").
-        owner_id: The user it belongs to; empty for nobody.
-        co_owners: Ids of users who rule beside the crown's holder.
-        invited: Ids of users who may come in while it is invite-only.
-        mutes: Who is muted, by user id.
-        crown: Its crown; None if it has none.
-        until: When it is forgotten if nobody has come back, milliseconds since 1970; None for a
-            room that is permanent. Others are kept while the server restarts.
+        name: The name.
+        settings: The settings, under the keys of the wire (docs/protocol.md, "Room settings").
+        owner_id: The user to whom the room belongs; empty for nobody.
+        co_owners: Ids of users who moderate the room beside the holder of the crown.
+        invited: Ids of users who may enter while the room is invite-only.
+        mutes: The mutes, by user id.
+        crown: The crown; None if the room has none.
+        until: When the record is deleted if nobody has come back, milliseconds since 1970; None
+            for a permanent room. Other rooms are stored while the server restarts.
         claims: User ids, and when each of them left with the crown, which they get back by
             returning in time; milliseconds since 1970.
-        maker: The id of who made it; empty where nobody knows.
+        maker: The id of the user who made the room; empty if unknown.
     """
 
     name: str
@@ -206,14 +205,14 @@ class AuditRecord:
     """One act of moderation; written once and never changed.
 
     Attributes:
-        id: Tells acts apart, and sorts like the time at which they happened.
-        at: When; milliseconds since 1970.
+        id: A unique id; ids sort by the time of the acts.
+        at: The time; milliseconds since 1970.
         actor: The id of the user or token that acted.
-        action: What was done, as one word.
-        room: The room's name; empty where it was no room's matter.
-        subject: To whom: a user id, a network, a token's id; may be empty.
-        reason: Why, for people; may be empty.
-        details: What else there is to know, such as a ban's end.
+        action: The kind of act, as one word.
+        room: The room's name; empty for an act that concerns no room.
+        subject: The target: a user id, a network, a token's id; may be empty.
+        reason: The reason, for people; may be empty.
+        details: Further facts, such as a ban's end.
     """
 
     id: str
@@ -229,26 +228,26 @@ class AuditRecord:
 
     @staticmethod
     def next_id(at: int) -> str:
-        """Return an id that no other act has, greater than those of earlier acts.
+        """Return a new unique id, greater than those of earlier acts.
 
         Args:
-            at: When it happened; milliseconds since 1970.
+            at: The time of the act; milliseconds since 1970.
         """
         return f"{max(at, 0):012x}{next(_count) & 0xFFFF_FFFF:08x}{secrets.token_hex(4)}"
 
 
 @dataclass(frozen=True, slots=True)
 class AuditQuery:
-    """Which acts of moderation to read; None stands for any.
+    """A selection of acts of moderation; None stands for any.
 
     Attributes:
-        limit: How many at most, the newest.
-        actor: Who acted.
-        action: What was done.
-        room: Where.
-        subject: To whom.
-        since: No earlier than this; milliseconds since 1970.
-        before: Earlier than this; milliseconds since 1970.
+        limit: The most acts to return; the newest are chosen.
+        actor: The id of the user or token that acted.
+        action: The kind of act.
+        room: The room's name.
+        subject: The target.
+        since: Only acts at this time or later; milliseconds since 1970.
+        before: Only acts before this time; milliseconds since 1970.
     """
 
     limit: int = 100
@@ -260,11 +259,11 @@ class AuditQuery:
     before: int | None = None
 
     def matches(self, record: AuditRecord) -> bool:
-        """Tell whether an act is asked for."""
+        """Tell whether the query selects an act."""
         wanted = (self.actor, self.action, self.room, self.subject)
         found = (record.actor, record.action, record.room, record.subject)
         return (
-            all(one is None or one == other for one, other in zip(wanted, found, strict=True))
+            all(want is None or want == have for want, have in zip(wanted, found, strict=True))
             and (self.since is None or self.since <= record.at)
             and (self.before is None or record.at < self.before)
         )

@@ -1,16 +1,16 @@
 """A store in Redis or Valkey, shared by all processes that use the same one.
 
-All keys are in one slot of a cluster, so that a group is one step:
+All keys are in one slot of a cluster, so that a group of changes is written in one transaction:
 
-    {fortepiano}:version              of this layout
+    {fortepiano}:version              version of this layout
     {fortepiano}:salt, :user, …       a hash for each kind: the key as JSON → the record as JSON
     {fortepiano}:audit                a sorted set of acts of moderation by time
     {fortepiano}:changes              a stream of the last groups, which every process follows
 
-A process reads everything when it connects, and then follows the stream. It remembers its place
-there; if Redis does not know that place any more, Redis has lost something, as one does that is
-killed before it has saved, or a replica that took over too early. What this process knows and Redis
-does not is then written again.
+A process reads everything when it connects, and then follows the stream, remembering its position
+there. If Redis no longer has that position, Redis has lost data: it was killed before it had saved,
+or a replica took over too early. Then this process writes again all records that it has and Redis
+lacks.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from redis.exceptions import RedisError
 
 from fortepiano.errors import StoreError
 from fortepiano.observe import logs
-from fortepiano.store.kinds import (
+from fortepiano.store.record_kinds import (
     AUDIT,
     BAN,
     KINDS,
@@ -51,24 +51,24 @@ VERSION = 1
 """The version of the layout."""
 
 START_SECONDS = 2.0
-"""How long `open` waits for Redis before it goes on without."""
+"""How long `open` waits for Redis before the server starts without it."""
 
 ATTEMPT_SECONDS = 3.0
 """How long one transaction may take."""
 
 LOAD_SECONDS = 15.0
-"""How long reading everything may take; a silence ends it earlier."""
+"""How long reading everything may take; a connection that stays silent fails earlier."""
 
 STREAM_LENGTH = 1000
-"""How many groups the stream remembers; who is further behind reads everything anew."""
+"""Groups of changes in the stream; a process that is further behind reads everything again."""
 
 _PIECE = 2000
-"""How many changes are one transaction at most: Redis does nothing else meanwhile."""
+"""The most changes in one transaction: Redis serves nobody else meanwhile."""
 
 _EVERYTHING = b"everything"
-"""What stands in the stream for more changes than one wants to read one by one."""
+"""Entry of the stream for a group too large to list: readers read everything again."""
 
-_ALL_AS_ONE = """
+_RUN_COMMANDS = """
 local answers, at = {}, 1
 while at <= #ARGV do
     local length = tonumber(ARGV[at])
@@ -77,10 +77,10 @@ while at <= #ARGV do
 end
 return answers
 """
-"""Carries out commands that stand one after the other, each behind the number of its words.
+"""A Lua script that runs several commands, each given as its number of words and then the words.
 
-A script and not MULTI, because the library's client of a cluster starts a thread for each command
-of a transaction.
+A script instead of MULTI, because the library's cluster client starts a thread for each command of
+a transaction.
 """
 
 _START = b""
@@ -96,16 +96,16 @@ _Command: TypeAlias = tuple[str | bytes | int, ...]
 
 
 class RedisStore(WriterStore):
-    """Keeps everything in Redis, and all of it but the audit log in memory too.
+    """A store in Redis, with everything but the audit log in memory too.
 
     Args:
-        url: Where it is, see `fortepiano.store.redis_url`.
-        prefix: What all keys begin with; servers with different ones share nothing.
+        url: The URL of Redis, see `fortepiano.store.redis_url`.
+        prefix: The prefix of all keys; servers with different prefixes share nothing.
         salts: The file with a copy of the salts.
         close_seconds: How long `close` goes on trying to write.
     """
 
-    _runner: asyncio.Runner  # while open; the writer's alone
+    _runner: asyncio.Runner  # while open; used by the writer's thread only
 
     def __init__(
         self, url: str, prefix: str, salts: Path, *, close_seconds: float = CLOSE_SECONDS
@@ -116,13 +116,13 @@ class RedisStore(WriterStore):
         self._url = url
         self._prefix = prefix
         self._salts_path = salts
-        self._client: Client | None = None  # of the writer's loop, while it works
-        self._salts_given = False  # once somebody has them they must not change under him
+        self._client: Client | None = None  # on the writer's loop, while Redis answers
+        self._salts_given = False  # once `salts` has returned them, they must not change
         self._connected = False
-        self._seen = _START  # the place in the stream up to which everything is known
+        self._position = _START  # the last entry of the stream that has been read
 
     def open(self) -> None:
-        """Connect and read everything; without Redis begin with nothing but the salts."""
+        """Connect and read everything; if Redis does not answer, start with the salts only."""
         if self._writer is not None:
             return
         copied = read_salts(self._salts_path)
@@ -145,14 +145,14 @@ class RedisStore(WriterStore):
         self._salts_given = True
         return super().salts()
 
-    # The writer's.
+    # Called on the writer's thread.
 
     def _commit(self, batch: Changes) -> None:
         self._connect()
         changes = iter(batch.items())
         while piece := dict(islice(changes, _PIECE)):
-            told = _EVERYTHING if len(batch) > _PIECE else None
-            self._run(self._transaction(*self._commands(piece, told)), ATTEMPT_SECONDS)
+            entry = _EVERYTHING if len(batch) > _PIECE else None
+            self._run(self._transaction(*self._commands(piece, entry)), ATTEMPT_SECONDS)
 
     def _poll(self) -> None:
         self._connect()
@@ -177,7 +177,7 @@ class RedisStore(WriterStore):
                 self._runner.run(asyncio.wait_for(_closed(client), ATTEMPT_SECONDS))
 
     def _run(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
-        """Do something on the writer's own loop; any failure ends the connection."""
+        """Run a coroutine on the writer's own loop; any failure ends the connection."""
         try:
             return self._runner.run(asyncio.wait_for(work, seconds))
         except Exception as error:
@@ -186,66 +186,65 @@ class RedisStore(WriterStore):
                 raise UnwritableError(_reason(error)) from None
             raise
 
-    def _reached(self) -> Client:
+    def _connected_client(self) -> Client:
         if self._client is None:
             self._client = client_for(self._url)
         return self._client
 
     async def _transaction(self, *commands: _Command) -> list[Any]:
-        """Carry out some commands as one; nobody sees them half done."""
+        """Run some commands as one transaction, and return their answers."""
         words = chain.from_iterable((len(command), *command) for command in commands)
-        answers: list[Any] = await self._reached().execute_command(
-            "EVAL", _ALL_AS_ONE, 1, self._name("changes"), *words
+        answers: list[Any] = await self._connected_client().execute_command(
+            "EVAL", _RUN_COMMANDS, 1, self._redis_key("changes"), *words
         )
         return answers
 
-    def _commands(self, piece: Changes, told: bytes | None) -> Iterator[_Command]:
-        """Return the commands that write some changes and tell the other processes.
+    def _commands(self, piece: Changes, entry: bytes | None) -> Iterator[_Command]:
+        """Return the commands that write some changes and add them to the stream.
 
         Args:
             piece: The changes.
-            told: What the others read; None for the changes themselves.
+            entry: The entry that other processes read; None for the changes themselves.
         """
         shared: list[tuple[str, str, str | None]] = []
         for (kind, key), record in piece.items():
             field, text = to_json(key), None if record is None else to_json(record)
             if isinstance(record, AuditRecord) and text is not None:
-                # Written again after a doubtful end, it is the same member.
-                yield ("ZADD", self._name(AUDIT), record.at, text)
+                # Safe to repeat after a commit that may have failed: the member stays the same.
+                yield ("ZADD", self._redis_key(AUDIT), record.at, text)
             elif text is not None:
-                yield ("HSET", self._name(kind), field, text)
+                yield ("HSET", self._redis_key(kind), field, text)
             else:
-                yield ("HDEL", self._name(kind), field)
+                yield ("HDEL", self._redis_key(kind), field)
             if kind in _SHARED:
                 shared.append((kind.name, field.decode(), None if text is None else text.decode()))
         if shared:
-            payload = told or orjson.dumps(shared)
-            yield self._entry(payload)
+            yield self._entry(entry or orjson.dumps(shared))
 
     def _entry(self, payload: bytes) -> _Command:
-        stream = self._name("changes")
+        stream = self._redis_key("changes")
         return ("XADD", stream, "MAXLEN", "~", STREAM_LENGTH, "*", "changes", payload)
 
     async def _load(self) -> None:
-        """Read everything as of one moment.
+        """Read everything in one transaction.
 
         Raises:
             UnwritableError: A newer fortepiano uses this Redis.
         """
-        stream, seen = self._name("changes"), self._seen or "-"
-        salts = self._kept[SALT]
+        stream, position = self._redis_key("changes"), self._position or "-"
+        salts = self._records[SALT]
         answers = iter(
             await self._transaction(
-                ("SETNX", self._name("version"), VERSION),
-                ("GET", self._name("version")),
+                ("SETNX", self._redis_key("version"), VERSION),
+                ("GET", self._redis_key("version")),
                 *(
-                    ("HSETNX", self._name(SALT), to_json(key), to_json(record))
+                    ("HSETNX", self._redis_key(SALT), to_json(key), to_json(record))
                     for key, record in salts.items()
                 ),
-                ("XRANGE", stream, seen, seen if self._seen else "+", "COUNT", 1),
+                ("XRANGE", stream, position, position if self._position else "+", "COUNT", 1),
                 ("XLEN", stream),
                 ("XREVRANGE", stream, "+", "-", "COUNT", 1),
-                *(("HGETALL", self._name(kind)) for kind in _HELD),
+                *(("HGETALL", self._redis_key(kind)) for kind in _HELD),
             )
         )
         _, version, *_ = islice(answers, 2 + len(salts))
@@ -254,16 +253,16 @@ class RedisStore(WriterStore):
                 f"was written by a newer fortepiano: version {int(version)} of the layout,"
                 f" and this one knows {VERSION}"
             )
-        place, length, last = islice(answers, 3)
+        still_there, length, last = islice(answers, 3)
         found = {kind: _decoded(kind, held) for kind, held in zip(_HELD, answers, strict=True)}
         if last:
             newest = last[0][0]
-        else:  # a beginning, so that this stream can be told from a later one
+        else:  # a first entry, so that this stream can be distinguished from a later one
             (newest,) = await self._transaction(self._entry(b"[]"))
-        if self._seen and not place and length < STREAM_LENGTH:
+        if self._position and not still_there and length < STREAM_LENGTH:
             self._write_again(found)
         self._settle_salts(found)
-        self._seen = newest
+        self._position = newest
         self._merge(found)
         now = time.time_ns() // 1_000_000
         for ban in self.bans():
@@ -272,35 +271,36 @@ class RedisStore(WriterStore):
         await self._check_persistence()
 
     async def _follow(self) -> None:
-        """Take over what has been added to the stream, by this process and by others."""
-        stream = self._name("changes")
+        """Merge the new entries of the stream, which this process and others have added."""
+        stream = self._redis_key("changes")
         (entries,) = await self._transaction(
-            ("XRANGE", stream, self._seen, "+", "COUNT", STREAM_LENGTH)
+            ("XRANGE", stream, self._position, "+", "COUNT", STREAM_LENGTH)
         )
-        if not entries or entries[0][0] != self._seen or len(entries) == STREAM_LENGTH:
+        if not entries or entries[0][0] != self._position or len(entries) == STREAM_LENGTH:
             await self._load()
             return
         changes: Changes = {}
         for _, fields in entries[1:]:
-            changed = fields[1]  # after its name
+            changed = fields[1]  # fields[0] is the name, `changes`
             if changed == _EVERYTHING:
                 await self._load()
                 return
             for name, field, text in orjson.loads(changed):
-                with contextlib.suppress(msgspec.DecodeError, KeyError):  # of a newer fortepiano
+                # Records that cannot be read are of a newer fortepiano.
+                with contextlib.suppress(msgspec.DecodeError, KeyError):
                     kind = _NAMED[name]
                     record = None if text is None else kind.from_json(text)
                     changes[kind, _key(field)] = record
-        self._seen = entries[-1][0]
+        self._position = entries[-1][0]
         self._merge({}, changes)
 
     def _write_again(self, found: dict[AnyKind, dict[Key, Any]]) -> None:
-        """Queue what this process knows and a Redis with gaps does not."""
+        """Queue all records that this process has and Redis has lost."""
         with self._changed:
             missing: Changes = {
                 (kind, key): record
                 for kind in _HELD
-                for key, record in self._kept[kind].items()
+                for key, record in self._records[kind].items()
                 if kind is not SALT and key not in found[kind]
             }
             self._pending = {**missing, **self._pending}
@@ -309,15 +309,15 @@ class RedisStore(WriterStore):
         _log.warning("store has lost records", place=str(self._place), written_again=len(missing))
 
     def _settle_salts(self, found: dict[AnyKind, dict[Key, Any]]) -> None:
-        """Agree with Redis on the salts, and copy them."""
-        kept = {**self._kept[SALT], **found[SALT]}
-        if self._salts_given and kept != self._kept[SALT]:
-            # Ids must not change while people are here, so only the next start takes them.
+        """Choose between the salts of this process and those of Redis, and copy them to a file."""
+        agreed = {**self._records[SALT], **found[SALT]}
+        if self._salts_given and agreed != self._records[SALT]:
+            # User ids must not change while people are connected, so the next start uses them.
             _log.warning("salts differ; all user ids change with the next start")
-            found[SALT] = self._kept[SALT]
+            found[SALT] = self._records[SALT]
         else:
-            found[SALT] = kept
-        salts = (kept["1",].value, kept["2",].value)
+            found[SALT] = agreed
+        salts = (agreed["1",].value, agreed["2",].value)
         try:
             if read_salts(self._salts_path) != salts:
                 write_salts(self._salts_path, salts)
@@ -325,10 +325,10 @@ class RedisStore(WriterStore):
             _log.warning("salts cannot be copied", path=str(error.path), reason=error.reason)
 
     async def _check_persistence(self) -> None:
-        """Warn of a Redis that forgets what it has acknowledged when it is killed."""
-        with contextlib.suppress(RedisError):  # not everybody may ask
-            told = await self._reached().execute_command("INFO", "persistence")
-            if isinstance(told, dict) and cast("dict[str, object]", told).get("aof_enabled") == 0:
+        """Warn if a kill of Redis can lose writes that Redis has acknowledged."""
+        with contextlib.suppress(RedisError):  # not every login may ask
+            info = await self._connected_client().execute_command("INFO", "persistence")
+            if isinstance(info, dict) and cast("dict[str, object]", info).get("aof_enabled") == 0:
                 _log.warning(
                     "Redis keeps no log of its writes (appendonly no) and may lose the last ones",
                     place=str(self._place),
@@ -348,7 +348,7 @@ class RedisStore(WriterStore):
             for offset in count(0, _PIECE):
                 bounds: _Command = (last, first, "LIMIT", offset, _PIECE)
                 page: list[bytes] = await client.execute_command(
-                    "ZREVRANGEBYSCORE", self._name(AUDIT), *bounds
+                    "ZREVRANGEBYSCORE", self._redis_key(AUDIT), *bounds
                 )
                 found += filter(query.matches, map(AUDIT.from_json, page))
                 if len(page) < _PIECE or len(found) >= query.limit:
@@ -357,14 +357,14 @@ class RedisStore(WriterStore):
             await _closed(client)
         return found
 
-    def _name(self, of: AnyKind | str) -> str:
+    def _redis_key(self, of: AnyKind | str) -> str:
         # The braces keep all keys in one slot of a cluster.
         return f"{{{self._prefix}}}:{of if isinstance(of, str) else of.name}"
 
 
 async def _closed(client: Client) -> None:
     await client.aclose()
-    await asyncio.sleep(0)  # a cluster's client does not wait for its sockets to be gone
+    await asyncio.sleep(0)  # a cluster's client does not wait until its sockets are closed
 
 
 def _key(field: str | bytes) -> Key:

@@ -1,7 +1,7 @@
-"""Who waits to be told that something is safe.
+"""Callbacks that wait for the commit of a change.
 
-Everybody waits on the event loop's thread; the writer's thread knows the loop and nothing else of
-that side. So what hangs on a callback is let go of where it belongs.
+All callbacks are held, called and released on the event loop's thread. The writer's thread only
+holds the loop, so it never runs the destructors of what a callback references.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from fortepiano.store.base import Loop, Timer
 __all__ = ["ANSWER_SECONDS", "Replies"]
 
 ANSWER_SECONDS = 1.0
-"""How long somebody waits for a commit."""
+"""How long a callback waits for a commit."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,11 +26,11 @@ class _Waiting:
 
 
 class Replies:
-    """Those who wait, in the order in which they came.
+    """The waiting callbacks, in the order in which they were added.
 
     Args:
-        loop: The event loop on which they wait.
-        changed: Called there when another process has changed something.
+        loop: The event loop on which callbacks are called.
+        changed: Called on the loop when another process has changed bans or tokens.
     """
 
     def __init__(self, loop: Loop, changed: Callable[[], object]) -> None:
@@ -39,23 +39,23 @@ class Replies:
         self._waiting: deque[_Waiting] = deque()
 
     def wait(self, change: int, callback: Callable[[bool], object]) -> None:
-        """Tell somebody when a change is safe, or that it takes too long; on the loop's thread.
+        """Call back when a change is committed, or has waited too long; on the loop's thread.
 
         Args:
-            change: The number of the change; not smaller than those before it.
-            callback: How to tell him.
+            change: The number of the change; not smaller than the numbers before it.
+            callback: Called with whether the change is committed.
         """
         late = partial(self._answer, change, False)
         timer = self._loop.call_later(ANSWER_SECONDS, late)
         self._waiting.append(_Waiting(change, callback, timer))
 
     def safe(self, change: int) -> None:
-        """Answer those who wait for a change or an earlier one; from any thread."""
+        """Call back for a committed change and all earlier ones; from any thread."""
         if self._waiting:
             self._call(partial(self._answer, change, True))
 
     def notify_changed(self) -> None:
-        """Tell of a change by another process; from any thread."""
+        """Call `changed` after a change by another process; from any thread."""
         self._call(self._changed)
 
     def _call(self, callback: Callable[[], object]) -> None:
@@ -63,7 +63,7 @@ class Replies:
             self._loop.call_soon_threadsafe(callback)
 
     def _answer(self, change: int, is_safe: bool) -> None:
-        # All wait equally long, so whoever came earlier is due as well.
+        # All callbacks wait equally long, so earlier ones are due as well.
         while self._waiting and self._waiting[0].change <= change:
             waiting = self._waiting.popleft()
             waiting.timer.cancel()

@@ -1,11 +1,11 @@
-"""Where a Redis or Valkey is: the URLs of `store.url`.
+"""The URLs of Redis or Valkey in the setting `store.url`.
 
     redis://[user[:password]@]host[:port][/database]        rediss:// for TLS
     unix://[user[:password]@]/path/of/socket[?db=0]
     redis+sentinel://[…@]host[:port][,host[:port]…]/service[/database]        rediss+sentinel://
     redis+cluster://[…@]host[:port][,host[:port]…]        rediss+cluster://
 
-What stands behind a `?` are options of redis-py, for instance `?ssl_ca_certs=/etc/ca.pem`.
+Parameters behind a `?` are options of redis-py, for instance `?ssl_ca_certs=/etc/ca.pem`.
 """
 
 from collections.abc import Awaitable
@@ -22,7 +22,7 @@ from redis.backoff import NoBackoff
 __all__ = ["Client", "client_for", "without_secrets"]
 
 SILENCE_SECONDS = 1.5
-"""How long a connection may not answer."""
+"""How long a connection may stay silent before it fails."""
 
 _SENTINEL_PORT = 26_379
 _PORT = 6379
@@ -30,7 +30,7 @@ _LOGIN = {"username", "password", "db"}
 
 
 class Client(Protocol):
-    """What all of redis-py's clients can do."""
+    """The common interface of redis-py's clients."""
 
     def execute_command(self, *command: str | bytes | int | float) -> Awaitable[Any]:
         """Send one command, and return the answer."""
@@ -42,14 +42,14 @@ class Client(Protocol):
 
 
 def client_for(url: str) -> Client:
-    """Return a client for a URL; it connects when it is first used, and serves one event loop.
+    """Return a client for a URL, for use on one event loop; it connects at its first command.
 
     Raises:
-        ValueError: There cannot be anything at such a URL.
+        ValueError: The URL is wrong.
     """
     parts = urlsplit(url)
     scheme, _, kind = parts.scheme.partition("+")
-    # The writer tries again by itself, ever more slowly; two who do so would wait for each other.
+    # The library must not retry: the writer does so itself, with growing pauses.
     options: dict[str, Any] = {
         "socket_timeout": SILENCE_SECONDS,
         "socket_connect_timeout": SILENCE_SECONDS,
@@ -61,7 +61,7 @@ def client_for(url: str) -> Client:
     nodes = [
         _node(one, _SENTINEL_PORT if kind == "sentinel" else _PORT) for one in hosts.split(",")
     ]
-    # What is the same for all schemes, as the library reads it.
+    # Login, database and options mean the same in all schemes: the library's parser reads them.
     netloc = f"{login}@localhost" if login else "localhost"
     service, _, database = parts.path.strip("/").partition("/")
     read = cast(
@@ -81,7 +81,7 @@ def client_for(url: str) -> Client:
 
 
 class _Watched:
-    """A client of a Redis that sentinels name, which closes the connections to them too."""
+    """A client of the Redis that sentinels name; it also closes the sentinels' connections."""
 
     def __init__(self, sentinel: Any, service: str, retry: Retry) -> None:
         self._sentinels: list[Client] = sentinel.sentinels
@@ -101,6 +101,6 @@ def _node(text: str, port: int) -> tuple[str, int]:
 
 
 def without_secrets(url: str) -> str:
-    """Return a URL as it may stand in a log."""
+    """Return a URL without its login and options, for logs."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -1,4 +1,4 @@
-"""A copy of the salts in the data folder, for a start while the store elsewhere is away."""
+"""A copy of the salts in the data folder, for a start while Redis does not answer."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def read_salts(path: Path) -> tuple[str, str] | None:
     """Return the copied salts; None if there is no copy.
 
     Raises:
-        StoreError: There is one that cannot be read.
+        StoreError: There is a copy, but it cannot be read.
     """
     try:
         salts = orjson.loads(path.read_bytes())
@@ -31,10 +31,10 @@ def read_salts(path: Path) -> tuple[str, str] | None:
 
 
 def write_salts(path: Path, salts: tuple[str, str]) -> None:
-    """Write the copy, readable by its owner only, as a whole or not at all.
+    """Write the copy atomically, readable by its owner only.
 
     Raises:
-        StoreError: It cannot be written.
+        StoreError: The copy cannot be written.
     """
     text = orjson.dumps({"salt1": salts[0], "salt2": salts[1]}) + b"\n"
     try:

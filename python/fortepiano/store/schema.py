@@ -1,4 +1,4 @@
-"""How records lie in an SQLite file."""
+"""The tables of the SQLite file, and the records in their rows."""
 
 import dataclasses
 import sqlite3
@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from fortepiano.store.kinds import (
+from fortepiano.store.record_kinds import (
     AUDIT,
     BAN,
     CHAT,
@@ -51,23 +51,23 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " details TEXT NOT NULL) WITHOUT ROWID",
     ),
 )
-"""The statements that lead from each version of the file (PRAGMA user_version) to the next.
+"""Statements that migrate a file from each version (PRAGMA user_version) to the next.
 
-Append only: files of every earlier version are out there.
+Append only: files of every earlier version are in use.
 """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """Where records of one kind are kept.
+    """The SQL for records of one kind.
 
     Attributes:
-        kind: Their kind.
-        select: Reads all of them.
-        save: Writes one.
-        remove: Deletes the one with a key.
+        kind: The kind.
+        select: The statement that reads all records.
+        save: The statement that writes one record.
+        remove: The statement that deletes the record with a key.
         row: Turns a record into the columns of `save`.
-        record: Turns the columns of `select` into a record.
+        record: Turns the columns of `select` into a record; None for the kind's class.
     """
 
     kind: AnyKind
@@ -84,7 +84,7 @@ class Table:
         return {self.kind.key(record): record for record in records}
 
     def write(self, database: sqlite3.Connection, key: Key, record: Record | None) -> None:
-        """Write one record, or delete what has the key if there is none."""
+        """Write one record; None deletes the record with the key."""
         if record is None:
             database.execute(self.remove, [_column(value) for value in key])
         else:
@@ -92,7 +92,7 @@ class Table:
 
 
 def _column(value: str | int | None) -> str | int | None:
-    """Replace what SQLite cannot hold, a lone surrogate say: it would fail its group for ever."""
+    """Replace lone surrogates and huge integers: no write of their group could ever succeed."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     return value if value is None else min(value, LARGEST)
@@ -158,7 +158,7 @@ TABLES: dict[AnyKind, Table] = {
         Table(
             AUDIT,
             "SELECT id, at, actor, action, room, subject, reason, details FROM audit",
-            # Never replaced: a group that is written again finds its acts already there.
+            # Not replaced: when a group is written again, its acts may be in the file already.
             "INSERT OR IGNORE INTO audit (id, at, actor, action, room, subject, reason, details)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             "DELETE FROM audit WHERE id = ?",

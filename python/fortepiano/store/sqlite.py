@@ -1,7 +1,7 @@
 """A store in one SQLite file.
 
-Other processes may change bans and tokens in the file, as the command line does; the writer looks
-for that. Users belong to the process that serves them.
+Other processes may change bans and tokens in the file, as the command line does, and the writer
+polls for such changes. Users belong to the process that serves them.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from fortepiano.errors import StoreError
-from fortepiano.store.kinds import AUDIT, BAN, TOKEN, Changes
+from fortepiano.store.record_kinds import AUDIT, BAN, TOKEN, Changes
 from fortepiano.store.records import AuditQuery, AuditRecord
 from fortepiano.store.schema import MIGRATIONS, TABLES, select_audit
 from fortepiano.store.writer import CLOSE_SECONDS, UnwritableError, WriterStore
@@ -25,15 +25,15 @@ BUSY_SECONDS = 5.0
 
 
 class SQLiteStore(WriterStore):
-    """Keeps everything in a file, and all of it but the audit log in memory too.
+    """A store in one SQLite file, with everything but the audit log in memory too.
 
     Args:
-        path: The file; it and its folder are made if missing, readable by their owner only.
+        path: The file. If missing, the file and its folder are made, for their owner only.
         busy_seconds: How long one attempt to write waits for other processes.
         close_seconds: How long `close` goes on trying after that.
     """
 
-    _database: sqlite3.Connection  # while open; the writer's alone
+    _database: sqlite3.Connection  # while open; used by the writer's thread only
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class SQLiteStore(WriterStore):
         super().__init__(path, close_seconds=close_seconds, last_seconds=busy_seconds)
         self._path = path
         self._busy_seconds = busy_seconds
-        self._file_version = 0  # grows with every commit of another connection
+        self._file_version = 0  # changes with every commit of another connection
 
     def open(self) -> None:
         """Make or migrate the file, read it, and start the writer."""
@@ -53,7 +53,7 @@ class SQLiteStore(WriterStore):
             return
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # The salts are secrets. SQLite gives its other files the mode of this one.
+            # Mode 600, since the salts are secrets. SQLite gives its other files the same mode.
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as error:
             raise StoreError(self._path, f"cannot be written: {error.strerror or error}") from None
@@ -70,14 +70,14 @@ class SQLiteStore(WriterStore):
         self._start()
 
     def _connect(self) -> sqlite3.Connection:
-        # Transactions are spelled out below, hence no isolation level.
+        # No isolation level: `_transaction` writes BEGIN and COMMIT itself.
         database = sqlite3.connect(
             self._path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
         )
         try:
             database.execute("PRAGMA journal_mode = WAL")
-            # What is committed outlives a power cut too, which matters for bans. It costs a sync
-            # per group, and only the writer waits for it.
+            # Commits must outlive a power cut, which matters for bans. The price is one sync for
+            # each group, for which only the writer waits.
             database.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error:
             database.close()
@@ -88,8 +88,8 @@ class SQLiteStore(WriterStore):
         (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise StoreError(self._path, f"is damaged: {' '.join(found.split())}")
-        # Takes the write lock even if there is nothing to do: a file that cannot be written is
-        # found at the start and not at the first change of a name.
+        # Take the write lock even if there is nothing to do. So a file that cannot be written is
+        # noticed at the start, and not at the first change of a name.
         with _transaction(database):
             (version,) = database.execute("PRAGMA user_version").fetchone()
             newest = len(MIGRATIONS)
@@ -101,7 +101,7 @@ class SQLiteStore(WriterStore):
                 )
             for statement in (one for step in MIGRATIONS[version:] for one in step):
                 database.execute(statement)
-            if version < newest:  # else nothing is written that other processes would look at
+            if version < newest:  # otherwise write nothing that other processes would notice
                 database.execute(f"PRAGMA user_version = {newest}")
             database.executemany(
                 "INSERT OR IGNORE INTO salt (number, value) VALUES (?, ?)",
@@ -111,12 +111,12 @@ class SQLiteStore(WriterStore):
             database.execute("DELETE FROM ban WHERE until <= ?", (now,))
 
     def _read(self, database: sqlite3.Connection) -> None:
-        # The version first: what is committed after it is found by the next look.
+        # The version first: the next poll then finds all that is committed after it.
         self._file_version = _file_version(database)
-        with _transaction(database, "DEFERRED"):  # all of it as of one moment
+        with _transaction(database, "DEFERRED"):  # one snapshot of all tables
             for kind, table in TABLES.items():
                 if kind is not AUDIT:
-                    self._kept[kind] = table.read(database)
+                    self._records[kind] = table.read(database)
                     self._index(kind)
 
     def _commit(self, batch: Changes) -> None:
@@ -128,8 +128,7 @@ class SQLiteStore(WriterStore):
             raise UnwritableError(str(error)) from None
 
     def _poll(self) -> None:
-        # A failure is not told here: the next look tries again, and so does the next write, which
-        # tells.
+        # Failures are ignored here: the next poll tries again, and a failing write reports them.
         with contextlib.suppress(sqlite3.Error):
             version = _file_version(self._database)
             if version != self._file_version:
@@ -149,7 +148,7 @@ class SQLiteStore(WriterStore):
 
 
 def is_migrated(path: Path) -> bool:
-    """Tell whether a file is there that this version opens without changing its tables."""
+    """Tell whether a file exists and has the tables of this version."""
     try:
         with contextlib.closing(
             sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
@@ -167,7 +166,7 @@ def _file_version(database: sqlite3.Connection) -> int:
 
 @contextlib.contextmanager
 def _transaction(database: sqlite3.Connection, mode: str = "IMMEDIATE") -> Generator[None]:
-    """Do all of it or nothing; takes the write lock at once rather than half-way."""
+    """Run a `with` block as one transaction; by default, take the write lock at its start."""
     database.execute(f"BEGIN {mode}")
     try:
         yield

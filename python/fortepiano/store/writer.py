@@ -1,11 +1,13 @@
-"""What every store that writes has in common: one thread that writes behind the event loop's back.
+"""The base of all stores that write: one thread, the writer, commits changes in the background.
 
-The event loop puts a change into a dictionary and goes on; the writer takes whatever has gathered
-there and commits it as one group, within `GROUP_SECONDS` if anything of it is urgent. The
-dictionary has one entry per thing however often it changes, so a disk or a network that is slow,
-full or gone costs nothing but freshness: the writer tries again, ever more slowly, until it works.
+The event loop puts a change into a dictionary and goes on. The writer takes all waiting changes and
+commits them as one group, within `GROUP_SECONDS` if any of them is urgent.
 
-The writer holds nothing of the event loop's (see `fortepiano.store.redis_replies`).
+The dictionary has one entry for each record, however often that changes. So while a disk or network
+is slow, full or gone, only the stored data gets old: the writer retries, with growing pauses, until
+a commit succeeds.
+
+The writer references no objects of the event loop (see `fortepiano.store.redis_replies`).
 """
 
 import contextlib
@@ -20,27 +22,37 @@ from typing import Any, TypeVar
 from fortepiano.errors import StoreError
 from fortepiano.observe import logs
 from fortepiano.store.base import Loop
-from fortepiano.store.kinds import AUDIT, BAN, TOKEN, AnyKind, Changes, Key, Kind, Record, overlaid
 from fortepiano.store.memory import MemoryStore
+from fortepiano.store.record_kinds import (
+    AUDIT,
+    BAN,
+    TOKEN,
+    AnyKind,
+    Changes,
+    Key,
+    Kind,
+    Record,
+    overlaid,
+)
 from fortepiano.store.records import AuditQuery, AuditRecord
 from fortepiano.store.redis_replies import ANSWER_SECONDS, Replies
 
 __all__ = ["CLOSE_SECONDS", "POLL_SECONDS", "UnwritableError", "WriterStore"]
 
 GROUP_SECONDS = 0.05
-"""How long an urgent change waits for others to join it."""
+"""How long an urgent change waits, so that others join its group."""
 
 LAZY_SECONDS = 0.5
-"""How long changes of which nobody waits for the commit gather: names, rooms, chat."""
+"""How long other changes wait (names, rooms, chat), for whose commit nobody waits."""
 
 POLL_SECONDS = 0.25
-"""How often the writer looks for what other processes have changed; costs microseconds."""
+"""The interval at which the writer looks for changes by other processes; costs microseconds."""
 
 CLOSE_SECONDS = 5.0
 """How long `close` goes on trying to write."""
 
 QUEUE_LENGTH = 100_000
-"""From how many unwritten changes on the least important ones are not queued any more."""
+"""The most unwritten changes; beyond it, only changes of bans and tokens are queued."""
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.5
@@ -53,14 +65,14 @@ R = TypeVar("R", bound=Record)
 
 
 class UnwritableError(Exception):
-    """What is behind the store does not work right now; its text says why."""
+    """The file or server behind the store does not work now; the text has the reason."""
 
 
 class WriterStore(MemoryStore, ABC):
-    """Keeps everything in memory, and has one thread write it; see `SQLiteStore`, `RedisStore`.
+    """A store in memory that one thread writes out; see `SQLiteStore` and `RedisStore`.
 
     Args:
-        place: Where things are written to, as people are told.
+        place: The file or URL that is written to, as logs and errors show it.
         close_seconds: How long `close` goes on trying.
         last_seconds: How long one attempt may take.
     """
@@ -74,49 +86,50 @@ class WriterStore(MemoryStore, ABC):
         self._last_error: str | None = None
         self._failures = 0
         self._revision = 0
-        self._answers: Replies | None = None
-        # The condition guards what follows, and the change of what is in memory together with it;
-        # nobody holds it while touching a disk or a network.
+        self._replies: Replies | None = None
+        # The condition guards the fields below, and each change in memory together with them. No
+        # thread holds it while it uses a disk or a network.
         self._changed = threading.Condition()
         self._pending: Changes = {}
         self._overflowing = False
         self._due: float | None = None  # time.monotonic() at which to write
         self._change = 0  # the number of the last change
         self._written_change = 0
-        self._in_flight: Changes = {}  # what the writer is writing right now
+        self._in_flight: Changes = {}  # the group that is being written now
         self._stop_by: float | None = None  # time.monotonic() at which a closing writer gives up
 
-    # What a store of this kind adds; all of it is called by the writer's thread.
+    # Subclasses implement these methods. The writer's thread calls all of them, except that
+    # `_read_audit` may be called by any thread.
 
     @abstractmethod
     def _commit(self, batch: Changes) -> None:
-        """Write a group as a whole.
+        """Write a group of changes as a whole.
 
         Raises:
-            UnwritableError: It was not written, or perhaps not.
+            UnwritableError: The group was not written, or it is unknown whether it was.
         """
 
     @abstractmethod
     def _poll(self) -> None:
-        """Take over what other processes have changed.
+        """Merge the changes of other processes.
 
         Raises:
-            UnwritableError: It cannot be found out, and nothing could be written either.
+            UnwritableError: The changes cannot be read, so nothing could be written either.
         """
 
     @abstractmethod
     def _release(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""
 
     @abstractmethod
     def _read_audit(self, query: AuditQuery) -> list[AuditRecord]:
-        """Read acts of moderation that are written; called by whatever thread asks.
+        """Read acts of moderation that have been written; called on any thread.
 
         Raises:
-            UnwritableError: They cannot be read.
+            UnwritableError: The acts cannot be read.
         """
 
-    # What others ask for.
+    # The interface of `Store`.
 
     @property
     def healthy(self) -> bool:
@@ -130,46 +143,46 @@ class WriterStore(MemoryStore, ABC):
 
     @property
     def pending(self) -> int:
-        """How many changes are not written yet, but for those being written now."""
+        """How many changes are not written yet, except those that are being written now."""
         return len(self._pending)
 
     @property
     def failures(self) -> int:
-        """How many attempts to write or to look have failed since the start."""
+        """How many attempts to write, or to read others' changes, have failed since the start."""
         return self._failures
 
     @property
     def revision(self) -> int:
-        """How often bans or tokens have been taken over from other processes."""
+        """How often bans or tokens changed by other processes have been merged."""
         return self._revision
 
     def attach(self, loop: Loop, changed: Callable[[], object]) -> None:
-        """Answer on an event loop from now on."""
-        self._answers = Replies(loop, changed)
+        """Call back on an event loop from now on."""
+        self._replies = Replies(loop, changed)
 
     def when_saved(self, callback: Callable[[bool], object]) -> None:
-        """Have somebody told when everything saved so far is committed."""
-        if self._answers is None:
+        """Call back once all changes so far are committed."""
+        if self._replies is None:
             callback(self.flush(ANSWER_SECONDS))
             return
         with self._changed:
             change = self._change
             is_safe = self._written_change == change
             if not is_safe:
-                self._answers.wait(change, callback)  # before the writer can be done
+                self._replies.wait(change, callback)  # under the lock, before the writer commits
                 self._set_due(GROUP_SECONDS)
         if is_safe:
             callback(True)
 
     def flush(self, timeout: float) -> bool:
-        """Have everything written now, and wait for it."""
+        """Write all changes now, and wait for the commit."""
         with self._changed:
             change = self._change
             self._set_due(0.0)
             return self._changed.wait_for(lambda: self._written_change >= change, timeout)
 
     def close(self) -> None:
-        """Write what is left and stop the writer."""
+        """Write the remaining changes and stop the writer."""
         writer, self._writer = self._writer, None
         if writer is None:
             return
@@ -177,48 +190,48 @@ class WriterStore(MemoryStore, ABC):
             self._stop_by = time.monotonic() + self._close_seconds
             self._changed.notify_all()
         writer.join(self._close_seconds + self._last_seconds + 1)  # its last attempt may be late
-        self._answers = None
+        self._replies = None
         if self._pending or self._in_flight:
             reason = self._last_error or "it does not answer"
             raise StoreError(self._place, f"the last changes are lost: {reason}")
 
     def add_audit(self, record: AuditRecord) -> None:
-        """Keep an act of moderation: what is written is not kept in memory."""
+        """Store an act of moderation; acts are not held in memory once they are written."""
         with self._changed:
-            self._note(AUDIT, (record.id,), record)
+            self._queue(AUDIT, (record.id,), record)
 
     def audit(self, query: AuditQuery) -> list[AuditRecord]:
         """Return acts of moderation, the newest first."""
         self.flush(ANSWER_SECONDS)
-        with self._changed:  # what a sick disk has not taken yet
+        with self._changed:  # acts that a failing disk has not accepted yet
             unwritten = (self._in_flight | self._pending).values()
-            waiting = [one for one in unwritten if isinstance(one, AuditRecord)]
+            waiting = [record for record in unwritten if isinstance(record, AuditRecord)]
         try:
             written = self._read_audit(query)
         except UnwritableError as error:
             raise StoreError(self._place, f"cannot be read: {error}") from None
-        found = {one.id: one for one in (*written, *filter(query.matches, waiting))}
-        return [found[one] for one in sorted(found, reverse=True)][: query.limit]
+        found = {act.id: act for act in (*written, *filter(query.matches, waiting))}
+        return [found[act_id] for act_id in sorted(found, reverse=True)][: query.limit]
 
     def _put(self, kind: Kind[R], record: R) -> None:
         with self._changed:
             super()._put(kind, record)
-            self._note(kind, kind.key(record), record)
+            self._queue(kind, kind.key(record), record)
 
     def _drop(self, kind: AnyKind, key: Key) -> None:
         with self._changed:
             super()._drop(kind, key)
-            self._note(kind, key, None)
+            self._queue(kind, key, None)
 
-    def _note(self, kind: AnyKind, key: Key, record: Record | None) -> None:
-        if not self._has_place(kind, key):
+    def _queue(self, kind: AnyKind, key: Key, record: Record | None) -> None:
+        if not self._may_queue(kind, key):
             return
         self._pending[kind, key] = record
         self._change += 1
         self._set_due(GROUP_SECONDS if kind.urgent else LAZY_SECONDS)
 
-    def _has_place(self, kind: AnyKind, key: Key) -> bool:
-        """Whether a change may be queued; what keeps people out always may."""
+    def _may_queue(self, kind: AnyKind, key: Key) -> bool:
+        """Tell whether a change may be queued; changes of bans and tokens always may."""
         if len(self._pending) < QUEUE_LENGTH or (kind, key) in self._pending:
             return True
         if not self._overflowing:
@@ -232,28 +245,28 @@ class WriterStore(MemoryStore, ABC):
             self._due = due
             self._changed.notify_all()
 
-    # The life of the writer.
+    # The writer's thread.
 
     def _start(self) -> None:
-        """Start the writer, once everything has been read."""
+        """Start the writer; called once everything has been read."""
         with self._changed:
             self._stop_by = None
             self._in_flight = {}
-            self._pending = {}  # what an earlier `close` told to be lost
+            self._pending = {}  # drop changes that an earlier `close` reported as lost
             self._written_change = self._change
             self._due = None
-        # A daemon: a disk that hangs for ever must not keep the process from ending.
+        # A daemon thread: a disk that hangs must not keep the process from exiting.
         self._writer = threading.Thread(target=self._write_on, name="store-writer", daemon=True)
         self._writer.start()
 
     def _write_on(self) -> None:
         """Write group after group until closed."""
         pause = _FIRST_PAUSE
-        look_at = time.monotonic()
+        poll_at = time.monotonic()
         with contextlib.ExitStack() as at_end:
             at_end.callback(self._release)
-            while (taken := self._next_batch(look_at)) is not None:
-                written, failure = self._attempt(*taken, time.monotonic() >= look_at)
+            while (taken := self._next_batch(poll_at)) is not None:
+                written, failure = self._attempt(*taken, time.monotonic() >= poll_at)
                 self._settle(*taken, written)
                 self._log_health(failure)
                 if failure is None:
@@ -262,24 +275,24 @@ class WriterStore(MemoryStore, ABC):
                     pause = min(2 * pause, _LONGEST_PAUSE)
                 else:
                     return
-                if time.monotonic() >= look_at:
-                    look_at = time.monotonic() + POLL_SECONDS
+                if time.monotonic() >= poll_at:
+                    poll_at = time.monotonic() + POLL_SECONDS
 
-    def _next_batch(self, look_at: float) -> tuple[Changes, int] | None:
+    def _next_batch(self, poll_at: float) -> tuple[Changes, int] | None:
         """Wait for changes and take them.
 
         Args:
-            look_at: The `time.monotonic()` at which to stop waiting and return nothing.
+            poll_at: The `time.monotonic()` at which to stop waiting and return no changes.
 
         Returns:
-            The changes, and the number of the last of them; None once there will be no more.
+            The changes, and the number of the last of them; None when closed and all are written.
         """
         with self._changed:
             while not self._closing():
                 now = time.monotonic()
-                if now >= look_at or (self._due is not None and now >= self._due):
+                if now >= poll_at or (self._due is not None and now >= self._due):
                     break
-                self._changed.wait(min(look_at, self._due or look_at) - now)
+                self._changed.wait(min(poll_at, self._due or poll_at) - now)
             if self._closing():
                 if not self._pending:
                     return None
@@ -290,26 +303,30 @@ class WriterStore(MemoryStore, ABC):
             self._due = None
             return batch, self._change
 
-    def _attempt(self, batch: Changes, _change: int, look: bool) -> tuple[bool, str | None]:
-        """Write a group, and look around if it is time; whether it is written, and what fails."""
+    def _attempt(self, batch: Changes, _change: int, is_poll_due: bool) -> tuple[bool, str | None]:
+        """Write a group, then poll if that is due.
+
+        Returns:
+            Whether the group is written, and the failure; None where nothing failed.
+        """
         written = False
         try:
             if batch:
                 self._commit(batch)
             written = True
-            if look:
+            if is_poll_due:
                 self._poll()
         except UnwritableError as error:
             return written, str(error)
         except Exception as error:
-            # A fault of ours: the writer must outlive it, or nothing is ever written again.
+            # A bug: the thread must survive, or nothing would ever be written again.
             if self._last_error is None:
                 _log.exception("store writer failed")
             return written, f"{type(error).__name__}: {error}"
-        return True, None if batch or look else self._last_error
+        return True, None if batch or is_poll_due else self._last_error
 
     def _settle(self, batch: Changes, change: int, written: bool) -> None:
-        """Put a group that could not be written back, under what has changed since."""
+        """Note that a group is written, or queue it again; later changes of its records win."""
         with self._changed:
             self._in_flight = {}
             if written:
@@ -319,12 +336,12 @@ class WriterStore(MemoryStore, ABC):
                 self._pending = {**batch, **self._pending}
                 self._set_due(0.0)
             self._changed.notify_all()
-        answers = self._answers
-        if written and batch and answers is not None:
-            answers.safe(change)
+        replies = self._replies
+        if written and batch and replies is not None:
+            replies.safe(change)
 
     def _log_health(self, failure: str | None) -> None:
-        """Log when writing begins or ceases to fail, and not each attempt."""
+        """Log when writing begins to fail and when it works again, but not each attempt."""
         before = self._last_error
         with self._changed:
             self._last_error = failure
@@ -336,24 +353,24 @@ class WriterStore(MemoryStore, ABC):
             _log.info("store is written again", place=str(self._place))
 
     def _may_retry(self, pause: float) -> bool:
-        """Leave things alone for a while; false when closing and out of time."""
-        pause *= _jitter.uniform(0.5, 1.0)  # servers that lost one Redis must not return as one
+        """Wait before the next attempt; return false when closing and out of time."""
+        pause *= _jitter.uniform(0.5, 1.0)  # so that servers do not all retry one Redis at once
         with self._changed:
             self._changed.wait_for(self._closing, pause)
         if self._stop_by is None:
             return True
-        time.sleep(_FIRST_PAUSE)  # closing cut the pause short; still do not spin
+        time.sleep(_FIRST_PAUSE)  # closing has cut the wait short; do not spin
         return time.monotonic() < self._stop_by
 
     def _closing(self) -> bool:
         return self._stop_by is not None
 
     def _merge(self, found: dict[AnyKind, dict[Key, Any]], changes: Changes | None = None) -> None:
-        """Take over what is kept now; what is not yet written here stands.
+        """Update memory with stored records; changes that are not yet written here win.
 
         Args:
-            found: All records of some kinds.
-            changes: Changes of other kinds, against what is in memory.
+            found: All records of some kinds, as stored.
+            changes: Single changes of other kinds.
         """
         with self._changed:
             unwritten = self._in_flight | self._pending
@@ -361,18 +378,18 @@ class WriterStore(MemoryStore, ABC):
             news = {
                 (kind, key): record
                 for (kind, key), record in (changes or {}).items()
-                if (kind, key) not in unwritten and self._kept[kind].get(key) != record
+                if (kind, key) not in unwritten and self._records[kind].get(key) != record
             }
             for kind in {kind for kind, _ in news}:
-                after[kind] = overlaid(kind, self._kept[kind], news)
-            moved = {kind for kind, records in after.items() if records != self._kept[kind]}
+                after[kind] = overlaid(kind, self._records[kind], news)
+            moved = {kind for kind, records in after.items() if records != self._records[kind]}
             for kind in moved:
-                # A whole new dictionary: readers on other threads see the old or the new one.
-                self._kept[kind] = after[kind]
+                # Replaced as a whole: readers on other threads see the old dictionary or the new.
+                self._records[kind] = after[kind]
                 self._index(kind)
-            concerns = not moved.isdisjoint((BAN, TOKEN))
-            self._revision += concerns
+            is_new_revision = not moved.isdisjoint((BAN, TOKEN))
+            self._revision += is_new_revision
             self._changed.notify_all()
-        answers = self._answers
-        if concerns and answers is not None:
-            answers.notify_changed()
+        replies = self._replies
+        if is_new_revision and replies is not None:
+            replies.notify_changed()

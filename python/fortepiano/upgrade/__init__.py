@@ -1,4 +1,4 @@
-"""What a server tells the one that goes on in its place; nobody who is connected notices."""
+"""The upgrade of a server: a new process adopts all clients of the old one, still connected."""
 
 from fortepiano.upgrade.capture import capture
 from fortepiano.upgrade.restore import restore

@@ -1,4 +1,4 @@
-"""Telling what there is to know of a server, and leaving it as it is."""
+"""Captures the state of a server for another process, without changing the server."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def capture(context: Context, links: Sequence[Link], *, with_store: bool) -> Sta
     """Return the state of a server between two turns of its loop.
 
     Args:
-        context: The world.
-        links: All connections that go along.
-        with_store: Whether the store is lost with this process.
+        context: The world and the ways to change it.
+        links: All connections of the state, in the order of their sockets.
+        with_store: Whether the state includes the store: one in memory ends with this process.
     """
     hub, directory, outbound = context.hub, context.directory, context.outbound
     flush_pointers(hub)
     context.room_list.send_changes()
     now = context.now()
     context.throttle.prune()
-    places = {link.session: place for place, link in enumerate(links) if link.session is not None}
+    indexes = {link.session: index for index, link in enumerate(links) if link.session is not None}
     readers = set(outbound.custom_readers()), set(context.room_list.readers())
     users = sorted(directory.users.values(), key=lambda user: directory.departed.get(user.id, 0))
     return State(
@@ -52,8 +52,8 @@ def capture(context: Context, links: Sequence[Link], *, with_store: bool) -> Sta
             LinkState(pack_client(hub, link.client) or {}, _session(link.session, *readers))
             for link in links
         ],
-        users=[_user(context, user, places) for user in users],
-        rooms=[_room(context, room, places) for room in directory.rooms.values()],
+        users=[_user(context, user, indexes) for user in users],
+        rooms=[_room(context, room, indexes) for room in directory.rooms.values()],
         empty_tests=list(directory.empty_tests),
         returning=[room.name for room in directory.returning if room.name in directory.rooms],
         throttle=pack_throttle(context.throttle),
@@ -82,14 +82,14 @@ def _session(
     )
 
 
-def _user(context: Context, user: User, places: Mapping[Session, int]) -> UserState:
+def _user(context: Context, user: User, indexes: Mapping[Session, int]) -> UserState:
     return UserState(
         id=user.id,
         name=user.name,
         color=user.color,
         since=user.since,
         quota=pack_quota(context.hub, user.quota),
-        sessions=[places[session] for session in user.sessions],
+        sessions=[indexes[session] for session in user.sessions],
         rooms=[participant.room.name for participant in user.participations],
         tag=user.tag,
         is_hidden=user.is_hidden,
@@ -102,11 +102,11 @@ def _user(context: Context, user: User, places: Mapping[Session, int]) -> UserSt
     )
 
 
-def _room(context: Context, room: Room, places: Mapping[Session, int]) -> RoomState:
+def _room(context: Context, room: Room, indexes: Mapping[Session, int]) -> RoomState:
     participants: list[ParticipantState] = []
     for participant in room.participants.values():
         x, y = context.world.pointer_json(participant)
-        tabs = [places[session] for session in participant.tabs]
+        tabs = [indexes[session] for session in participant.tabs]
         participants.append(ParticipantState(participant.user.id, x, y, tabs))
     crown = room.crown
     return RoomState(

@@ -1,4 +1,4 @@
-"""What a server and its successor talk over: messages that may bring sockets along."""
+"""The channel between the two processes of an upgrade: passes messages, and sockets with them."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Channel"]
 
-_HEAD = struct.Struct("!QI")
-"""The length of a message, and how many sockets come with it."""
+_HEADER = struct.Struct("!QI")
+"""The length of a message in bytes, and the number of sockets that come with it."""
 
 _BATCH = 200
-"""Sockets that one call passes: the kernel takes 253 (unix(7), SCM_RIGHTS)."""
+"""The most sockets of one call; the kernel's limit is 253 (unix(7), SCM_RIGHTS)."""
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Channel:
-    """One end of it. All calls block, with a bound: nothing else may happen meanwhile.
+    """One end of the channel.
+
+    All calls block, up to a time limit: nothing else may happen in the process meanwhile.
 
     Args:
-        connection: A Unix stream socket; the channel's from now on.
+        connection: A Unix stream socket, which the channel owns from now on.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -39,12 +41,12 @@ class Channel:
 
     @classmethod
     def pair(cls) -> tuple[Channel, socket.socket]:
-        """Return one end, and the socket of the other one."""
+        """Return one end of a new channel, and the socket of the other end."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         return cls(ours), theirs
 
     def close(self) -> None:
-        """Let go of this end."""
+        """Close this end."""
         self._connection.close()
 
     def send_message(self, message: msgspec.Struct, within: float) -> None:
@@ -52,10 +54,10 @@ class Channel:
 
         Args:
             message: The message.
-            within: Seconds.
+            within: The time limit; seconds.
 
         Raises:
-            ChannelError: It cannot be sent.
+            ChannelError: The message cannot be sent in time.
         """
         self.send(msgspec.msgpack.encode(message), (), within)
 
@@ -63,11 +65,11 @@ class Channel:
         """Return the next message.
 
         Args:
-            kind: What it must be.
-            within: Seconds.
+            kind: The class of the message.
+            within: The time limit; seconds.
 
         Raises:
-            ChannelError: It does not come, or is none of that kind.
+            ChannelError: No message comes in time, or it is not of that class.
         """
         data, _ = self.receive(within)
         try:
@@ -76,24 +78,24 @@ class Channel:
             raise ChannelError(f"it is not understood: {error}") from error
 
     def send(self, data: bytes, sockets: Sequence[int], within: float) -> None:
-        """Send bytes and sockets; both ends have those from then on.
+        """Send bytes and sockets; afterwards both processes have the sockets.
 
         Args:
             data: The bytes.
-            sockets: Descriptors.
-            within: Seconds.
+            sockets: Descriptors of the sockets.
+            within: The time limit; seconds.
 
         Raises:
-            ChannelError: They cannot be sent.
+            ChannelError: The other end does not take everything in time.
         """
         deadline = time.monotonic() + within
         try:
-            self._bound(deadline)
-            self._connection.sendall(_HEAD.pack(len(data), len(sockets)))
+            self._set_timeout(deadline)
+            self._connection.sendall(_HEADER.pack(len(data), len(sockets)))
             for start in range(0, len(sockets), _BATCH):
-                self._bound(deadline)
+                self._set_timeout(deadline)
                 socket.send_fds(self._connection, [b"s"], list(sockets[start : start + _BATCH]))
-            self._bound(deadline)
+            self._set_timeout(deadline)
             self._connection.sendall(data)
         except OSError as error:
             raise ChannelError(_reason(error)) from error
@@ -102,42 +104,42 @@ class Channel:
         """Return the next bytes and the descriptors that came with them.
 
         Args:
-            within: Seconds.
+            within: The time limit; seconds.
 
         Raises:
-            ChannelError: They do not come as a whole.
+            ChannelError: They do not come completely in time.
         """
         deadline = time.monotonic() + within
         sockets: list[int] = []
         try:
-            length, count = _HEAD.unpack(self._exactly(_HEAD.size, deadline))
+            length, count = _HEADER.unpack(self._receive_exactly(_HEADER.size, deadline))
             while len(sockets) < count:
-                self._bound(deadline)
-                mark, some, _, _ = socket.recv_fds(self._connection, 1, _BATCH)
-                if not mark or not some:
+                self._set_timeout(deadline)
+                mark, batch, _, _ = socket.recv_fds(self._connection, 1, _BATCH)
+                if not mark or not batch:
                     raise ChannelError("it has ended")
-                sockets += some
-            return self._exactly(length, deadline), sockets
+                sockets += batch
+            return self._receive_exactly(length, deadline), sockets
         except BaseException as error:
-            for one in sockets:
+            for descriptor in sockets:
                 with contextlib.suppress(OSError):
-                    os.close(one)
+                    os.close(descriptor)
             if isinstance(error, OSError):
                 raise ChannelError(_reason(error)) from error
             raise
 
-    def _exactly(self, count: int, deadline: float) -> bytes:
+    def _receive_exactly(self, count: int, deadline: float) -> bytes:
         data = bytearray(count)
-        view, done = memoryview(data), 0
-        while done < count:
-            self._bound(deadline)
-            more = self._connection.recv_into(view[done:])
-            if not more:
+        view, received = memoryview(data), 0
+        while received < count:
+            self._set_timeout(deadline)
+            size = self._connection.recv_into(view[received:])
+            if not size:
                 raise ChannelError("it has ended")
-            done += more
+            received += size
         return bytes(data)
 
-    def _bound(self, deadline: float) -> None:
+    def _set_timeout(self, deadline: float) -> None:
         left = deadline - time.monotonic()
         if left <= 0:
             raise ChannelError("it takes too long")

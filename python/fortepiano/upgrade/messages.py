@@ -1,4 +1,4 @@
-"""What the two processes say to each other around the state."""
+"""The messages of the two processes of an upgrade, apart from the state."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["Going", "Offer", "Reply", "fixed", "problems_of"]
 
 
 class Offer(msgspec.Struct):
-    """What the running server says first.
+    """The first message, from the old process.
 
     Attributes:
-        format: That of its state.
-        fixed: The settings that cannot change under those who are connected, by dotted name.
+        format: The format of its state.
+        fixed: The settings that cannot change in an upgrade, as text by dotted name.
     """
 
     format: int
@@ -28,12 +28,12 @@ class Offer(msgspec.Struct):
 
 
 class Reply(msgspec.Struct):
-    """What the new process says: that it is ready, has taken over, and serves.
+    """An answer of the new process: it is ready, has restored the state, or serves.
 
     Attributes:
-        problems: Why it is not and has not, one line each.
-        version: That of the program.
-        pause_ms: For how long nobody was served.
+        problems: Why the new process cannot continue, one line each; empty if it can.
+        version: The version of the program.
+        pause_ms: How long no process served the clients; milliseconds.
     """
 
     problems: list[str] = []
@@ -42,27 +42,27 @@ class Reply(msgspec.Struct):
 
 
 class Going(msgspec.Struct):
-    """The running server has touched the sockets for the last time.
+    """The last message of the old process, which will not touch the sockets again.
 
     Attributes:
-        begun: When it last read from them, on the monotonic clock of the machine; nanoseconds.
+        begun: When its event loop stopped, on the monotonic clock of the machine; nanoseconds.
     """
 
     begun: int
 
 
 def fixed(settings: Settings) -> dict[str, str]:
-    """Return the settings that cannot change under those who are connected, as text."""
+    """Return the settings that cannot change in an upgrade, as text by dotted name."""
     return {".".join(keys): _text(value) for keys, value in values(settings) if needs_restart(keys)}
 
 
 def problems_of(offer: Offer, settings: Settings, understood: int) -> list[str]:
-    """Return why a server cannot be gone on for with other settings, one line each.
+    """Return why a new process cannot continue for the old one, one line each.
 
     Args:
-        offer: What it says.
-        settings: Those of the process that is to go on.
-        understood: The format of a state that it understands.
+        offer: The message of the old process.
+        settings: The settings of the new process.
+        understood: The format of states that the new process understands.
     """
     if offer.format != understood:
         return ["the new version does not understand the old one: restart instead"]

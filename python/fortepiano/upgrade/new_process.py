@@ -1,4 +1,4 @@
-"""The server that a new process goes on for, as the new process sees it."""
+"""The new process's side of an upgrade; `old_process` describes the steps."""
 
 from __future__ import annotations
 
@@ -30,24 +30,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Inheritance", "NewProcess"]
 
-_GREETING_SECONDS = 20.0
+_MESSAGE_SECONDS = 20.0
 
 _INHERITANCE_SECONDS = 60.0
-"""It waits for a quiet moment; where there is none, this process is killed."""
+"""The time for the state to come. The old process waits for a quiet moment; without one it kills
+this process."""
 
 _LISTENERS = 2
-"""The public and the internal one; that of commands comes third, if it is there."""
+"""The public and the internal one. That of commands comes third, if there is one."""
 
 
 class Inheritance(NamedTuple):
-    """What another server leaves.
+    """Everything that the old process hands over.
 
     Attributes:
-        state: What it knew.
-        public: Where its clients come in.
-        internal: Where those who run it come in.
-        commands: Where commands come in; None where they go to another server.
-        sockets: Its clients' sockets, in the order of the state.
+        state: The state of the server.
+        public: Accepts clients.
+        internal: Accepts metrics and administration.
+        commands: Accepts commands; None where another server accepts them.
+        sockets: The clients' sockets, in the order of the state.
     """
 
     state: State
@@ -58,13 +59,13 @@ class Inheritance(NamedTuple):
 
 
 class NewProcess:
-    """The running server.
+    """The new process's side of an upgrade: adopts everything that the old process hands over.
 
     Args:
-        descriptor: The channel to it.
+        descriptor: The descriptor of the channel to the old process.
 
     Raises:
-        StartError: There is no channel there.
+        StartError: The descriptor is no socket.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -76,40 +77,40 @@ class NewProcess:
         self._channel = Channel(connection)
 
     def refuse(self, error: BaseException) -> None:
-        """Say why nothing comes of it."""
+        """Send the old process the reason why the upgrade fails."""
         is_ours = isinstance(error, FortepianoError)
         problems = str(error).splitlines() if is_ours else [f"the new version fails: {error!r}"]
         try:
-            self._channel.send_message(Reply(problems=problems), _GREETING_SECONDS)
+            self._channel.send_message(Reply(problems=problems), _MESSAGE_SECONDS)
         except ChannelError:
-            pass  # it has given up, and knows why
+            pass  # the old process has ended the upgrade itself
         finally:
             self._channel.close()
 
     def prepare(self, settings: Settings) -> None:
-        """Say that this process is ready.
+        """Check that this process can continue for the old one, and send that it is ready.
 
         Raises:
-            ReloadError: It cannot go on for that server with these settings.
-            ChannelError: The server is gone.
+            ReloadError: This process cannot continue with its version and these settings.
+            ChannelError: The old process is gone.
         """
-        offer = self._channel.receive_message(Offer, _GREETING_SECONDS)
+        offer = self._channel.receive_message(Offer, _MESSAGE_SECONDS)
         problems = problems_of(offer, settings, FORMAT)
         if not settings.store.url and not is_migrated(settings.data_dir / DATABASE):
-            # It would be changed under a server that may have to go on with it.
+            # Opening the database would migrate it, and the old process may have to continue.
             problems.append("the new version keeps its data in another form: restart instead")
         if problems:
             raise ReloadError(problems)
-        self._channel.send_message(Reply(version=__version__), _GREETING_SECONDS)
+        self._channel.send_message(Reply(version=__version__), _MESSAGE_SECONDS)
 
     @contextlib.contextmanager
     def inheritance(self, settings: Settings) -> Generator[Inheritance]:
-        """Wait for what the server leaves, and keep it.
+        """Wait for everything that the old process hands over; close its listeners at the end.
 
         Raises:
-            ChannelError: The server goes on itself, or is not understood.
+            ChannelError: The upgrade failed, or the state is not understood.
         """
-        # What is imported stays; a collection would look at all of it while nobody is served.
+        # Imported modules never become garbage: a collection would visit them during the pause.
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -118,9 +119,9 @@ class NewProcess:
             state = decode(data)
         except msgspec.MsgspecError as error:
             raise ChannelError(f"it is not understood: {error}") from error
-        sockets = [socket.socket(fileno=one) for one in descriptors]
-        for one in sockets:
-            one.setblocking(False)
+        sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+        for inherited in sockets:
+            inherited.setblocking(False)
         count = len(sockets) - len(state.links)
         listeners, clients = sockets[:count], sockets[count:]
         commands = listeners[_LISTENERS] if count > _LISTENERS else None
@@ -131,44 +132,44 @@ class NewProcess:
             yield Inheritance(state, listeners[0], listeners[1], commands, clients)
 
     async def adopt(self, inheritance: Inheritance, context: Context, engine: Engine) -> None:
-        """Be what the server was, have it leave, and serve its clients.
+        """Restore the old process's state, let that process end, and serve its clients.
 
         Raises:
-            ChannelError: The server goes on itself.
+            ChannelError: The upgrade failed; the old process continues.
         """
-        sockets = [one.fileno() for one in inheritance.sockets]
-        links = restore(context, engine, inheritance.state, sockets)
-        self._channel.send_message(Reply(), _GREETING_SECONDS)
-        going = self._channel.receive_message(Going, _GREETING_SECONDS)
-        await _adopt(links, inheritance.sockets)
+        descriptors = [client.fileno() for client in inheritance.sockets]
+        links = restore(context, engine, inheritance.state, descriptors)
+        self._channel.send_message(Reply(), _MESSAGE_SECONDS)
+        going = self._channel.receive_message(Going, _MESSAGE_SECONDS)
+        await _connect(links, inheritance.sockets)
         pause_ms = (time.monotonic_ns() - going.begun) / 1_000_000
         try:
-            self._channel.send_message(Reply(pause_ms=pause_ms), _GREETING_SECONDS)
+            self._channel.send_message(Reply(pause_ms=pause_ms), _MESSAGE_SECONDS)
         except ChannelError:
-            pass  # it has ended before its time; its clients are here
+            pass  # the old process has ended early, but its clients are here
         finally:
             self._channel.close()
 
 
-async def _adopt(links: Sequence[Link], sockets: Sequence[socket.socket]) -> None:
-    """Let the loop serve sockets.
+async def _connect(links: Sequence[Link], sockets: Sequence[socket.socket]) -> None:
+    """Give each link a transport for its socket.
 
-    All transports are made in one turn of the loop, and begin to read in the next: by the time that
-    the first message is handled, every connection can be closed.
+    All transports are made in one turn of the loop, and begin to read in the next one. So when the
+    first message is handled, every connection can already be closed.
     """
     loop = asyncio.get_running_loop()
 
-    def made(link: Link) -> Callable[[], asyncio.BaseProtocol]:
+    def factory(link: Link) -> Callable[[], asyncio.BaseProtocol]:
         return lambda: link  # type: ignore[return-value]  # a BufferedProtocol by its methods
 
     outcomes = await asyncio.gather(
         *(
-            loop.connect_accepted_socket(made(link), one)
-            for link, one in zip(links, sockets, strict=True)
+            loop.connect_accepted_socket(factory(link), client)
+            for link, client in zip(links, sockets, strict=True)
         ),
         return_exceptions=True,
     )
-    for link, one, outcome in zip(links, sockets, outcomes, strict=True):
+    for link, client, outcome in zip(links, sockets, outcomes, strict=True):
         if isinstance(outcome, BaseException):
             link.connection_lost(None)
-            one.close()
+            client.close()

@@ -1,9 +1,12 @@
-"""The new process of an upgrade, as the running server sees it.
+"""The old process's side of an upgrade.
 
-It is started and gets ready beside the server. Then, in one step of the event loop, which thus
-neither reads nor writes, the server hands over its sockets and what it knows. Until the new process
-says that it has it all, and is told to go on, it touches nothing; so whatever goes wrong before
-that, it is killed and the server goes on as if nothing had been.
+1. The old process starts the new one, which gets ready beside it (`Offer`, `Reply`).
+2. In one turn of its event loop, in which thus nothing is read or written, the old process hands
+   over its sockets and its state. The new process restores the state (`Reply`).
+3. The old process lets the new one serve the clients (`Going`, `Reply`), and ends.
+
+The new process touches no socket before step 3. So if anything fails before, the old process kills
+the new one and continues as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -35,23 +38,23 @@ if TYPE_CHECKING:
 __all__ = ["TAKE_OVER", "OldProcess", "UpgradableServer"]
 
 TAKE_OVER = "--take-over"
-"""The option by which a new process is told of the channel to the server it goes on for."""
+"""The option that gives a new process its descriptor of the channel to the old process."""
 
 _READY_SECONDS = 20.0
-_TAKEN_SECONDS = 5.0
+_RESTORE_SECONDS = 5.0
 _STORE_SECONDS = 2.0
 
 _QUIET_SECONDS = 1.0
-"""How long a moment is waited for in which nobody is in the middle of loading a page."""
+"""How long to wait for a moment in which no page, and no handshake, is half done."""
 
-_LOOK_SECONDS = 0.002
+_POLL_SECONDS = 0.002
 
-_FIRST = 1
-"""The process whose end is the end of its container."""
+_INIT_PID = 1
+"""The process id of a container's main process, whose end is the end of the container."""
 
 
 class UpgradableServer(Protocol):
-    """Everything that a server hands over."""
+    """The parts of a server that an upgrade needs."""
 
     context: Context
     """The world and the ways to change it."""
@@ -65,7 +68,7 @@ class UpgradableServer(Protocol):
         ...
 
     def readiness_problem(self) -> str | None:
-        """Return why this server cannot be relied on now; None where all is well."""
+        """Return why the server should get no new clients now; None where it should."""
         ...
 
 
@@ -74,7 +77,7 @@ class OldProcess:
 
     Args:
         server: The running server.
-        is_quiet: Whether no request for a page, and no handshake, is half done.
+        is_quiet: Returns whether no request for a page, and no handshake, is half done.
     """
 
     def __init__(self, server: UpgradableServer, is_quiet: Callable[[], bool]) -> None:
@@ -86,14 +89,14 @@ class OldProcess:
     async def __call__(
         self, listeners: Sequence[socket.socket | None], answer: Callable[[dict[str, Any]], None]
     ) -> dict[str, Any]:
-        """Start a new process and leave everything to it.
+        """Start a new process and hand everything over to it; then this process ends.
 
         Args:
-            listeners: Where connections come in.
-            answer: Tells that it is done, before this process ends.
+            listeners: The listening sockets: public, internal, and that of commands or None.
+            answer: Called with the result before this process ends.
 
         Returns:
-            What is wrong, as `problems`; where all is well this process ends.
+            `problems`, if the upgrade failed; otherwise this process ends.
         """
         if self._lock.locked():
             return {"problems": ["an upgrade is under way already"]}
@@ -101,14 +104,14 @@ class OldProcess:
             try:
                 await self._hand_over(listeners, answer)
             except (ChannelError, ReloadError, StoreError, OSError) as error:
-                told = error.problems if isinstance(error, ReloadError) else [_explained(error)]
-                self._log.error("not upgraded, this process goes on", why=list(told))
-                return {"problems": list(told)}
+                why = error.problems if isinstance(error, ReloadError) else [_explained(error)]
+                self._log.error("not upgraded, this process goes on", why=list(why))
+                return {"problems": list(why)}
 
     async def _hand_over(
         self, listeners: Sequence[socket.socket | None], answer: Callable[[dict[str, Any]], None]
     ) -> NoReturn:
-        if os.getpid() == _FIRST:
+        if os.getpid() == _INIT_PID:
             raise ReloadError(["process 1 cannot leave: that ends its container; restart it"])
         self._log.info("upgrading")
         with _started(_command()) as (channel, process):
@@ -121,7 +124,7 @@ class OldProcess:
                 raise ReloadError(ready.problems)
             await asyncio.to_thread(self._flush)
             links = await self._quiet_moment()
-            # From here on the loop does not turn.
+            # From here on the event loop does not run.
             begun = time.monotonic_ns()
             problem = self._server.readiness_problem()
             if problem is not None:
@@ -129,26 +132,30 @@ class OldProcess:
             self._flush()
             with_store = settings.store.url == "memory:"
             state = capture(self._server.context, links, with_store=with_store)
-            sockets = [-1 if one is None else one.fileno() for one in listeners]
-            given = [one for one in sockets if one >= 0] + [link.fileno() for link in links]
-            channel.send(encode(state), given, _TAKEN_SECONDS)
-            taken = channel.receive_message(Reply, _TAKEN_SECONDS)
-            if taken.problems:
-                raise ReloadError(taken.problems)
-            channel.send_message(Going(begun), _TAKEN_SECONDS)
+            sockets = [-1 if listener is None else listener.fileno() for listener in listeners]
+            descriptors = [descriptor for descriptor in sockets if descriptor >= 0]
+            descriptors += [link.fileno() for link in links]
+            channel.send(encode(state), descriptors, _RESTORE_SECONDS)
+            restored = channel.receive_message(Reply, _RESTORE_SECONDS)
+            if restored.problems:
+                raise ReloadError(restored.problems)
+            channel.send_message(Going(begun), _RESTORE_SECONDS)
             notify(f"MAINPID={process.pid}")
-            self._leave(channel, process.pid, ready.version, answer)
+            self._end_process(channel, process.pid, ready.version, answer)
 
     def _flush(self) -> None:
         if not self._server.context.store.flush(_STORE_SECONDS):
             raise ReloadError(["the store does not take writes"])
 
     async def _quiet_moment(self) -> list[Link]:
-        """Return all links when none is being closed and, if that comes soon, all is quiet."""
+        """Return all links at a moment in which none is being closed.
+
+        Prefer a moment in which no request is half done either, if there is one soon.
+        """
         engine = self._server.engine
         deadline = time.monotonic() + _QUIET_SECONDS
         while True:
-            engine.flush()  # which may find that somebody is gone
+            engine.flush()  # may find that a peer is gone
             links = engine.connections()
             is_whole = all(link.fileno() >= 0 for link in links)
             is_late = time.monotonic() > deadline
@@ -156,31 +163,31 @@ class OldProcess:
                 return links
             if is_late and time.monotonic() > deadline + _QUIET_SECONDS:
                 raise ReloadError(["there is no moment in which no connection is being closed"])
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
-    def _leave(
+    def _end_process(
         self, channel: Channel, pid: int, version: str, answer: Callable[[dict[str, Any]], None]
     ) -> NoReturn:
-        """End this process, without a turn of its loop: the connections are another's now."""
+        """End this process in this turn of its loop: the connections belong to the new process."""
         count = len(self._server.engine)
-        told: dict[str, Any] = {"pid": pid, "version": version, "connections": count}
+        result: dict[str, Any] = {"pid": pid, "version": version, "connections": count}
         try:
-            told["pause_ms"] = channel.receive_message(Reply, _TAKEN_SECONDS).pause_ms
-            self._log.info("upgraded", **told)
+            result["pause_ms"] = channel.receive_message(Reply, _RESTORE_SECONDS).pause_ms
+            self._log.info("upgraded", **result)
         except ChannelError as error:
             problem = f"process {pid} has taken over and does not serve: {error}; see its log"
-            told = {"problems": [problem]}
+            result = {"problems": [problem]}
             self._log.error("upgraded, and nobody serves", why=problem)
         with suppress(StoreError):
             self._server.context.store.close()
-        answer(told)
+        answer(result)
         logging.shutdown()
-        # The usual way out would close the connections, and tell everybody that everybody has left.
+        # A normal exit would close the connections and broadcast that every participant has left.
         os._exit(ExitStatus.STOPPED)
 
 
 def _command() -> list[str]:
-    """Return the command line of this process, but for what told it of its own predecessor."""
+    """Return the command line for a new process, which lacks only the descriptor at its end."""
     arguments = sys.argv[1:]
     if TAKE_OVER in arguments:
         del arguments[arguments.index(TAKE_OVER) :]
@@ -189,15 +196,17 @@ def _command() -> list[str]:
 
 @contextmanager
 def _started(command: Sequence[str]) -> Generator[tuple[Channel, subprocess.Popen[bytes]]]:
-    """Start the new process; it is killed unless this one ends first."""
-    channel, theirs = Channel.pair()
+    """Start the new process; kill it when the context ends, unless this process ends first."""
+    channel, other_end = Channel.pair()
     try:
-        with theirs:
-            given = theirs.fileno()
-            # The signs of life that systemd waits for are the new process's then.
-            own = {name: text for name, text in os.environ.items() if name != "WATCHDOG_PID"}
-            process = subprocess.Popen(  # noqa: S603 - our own command line
-                [*command, str(given)], env=own, pass_fds=[given]
+        with other_end:
+            descriptor = other_end.fileno()
+            # Without WATCHDOG_PID the new process answers systemd's watchdog.
+            environment = {
+                name: text for name, text in os.environ.items() if name != "WATCHDOG_PID"
+            }
+            process = subprocess.Popen(  # noqa: S603 - this process's own command line
+                [*command, str(descriptor)], env=environment, pass_fds=[descriptor]
             )
         try:
             yield channel, process

@@ -1,19 +1,19 @@
-"""Making a new server what another one was, without a word to anybody."""
+"""Restores the state of another process in a new server, without sending anything to clients."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from fortepiano.model.claims import Claims
 from fortepiano.model.crown import Crown
+from fortepiano.model.crown_claims import Claims
 from fortepiano.model.participant import Participant
 from fortepiano.model.permissions import permissions_of
 from fortepiano.model.room import ALWAYS, Mute
 from fortepiano.model.session import Session
 from fortepiano.model.user import User
 from fortepiano.native import unpack_client, unpack_clock, unpack_quota, unpack_throttle
-from fortepiano.upgrade.respell import respell
+from fortepiano.upgrade.name_migration import respell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,38 +27,38 @@ __all__ = ["restore"]
 
 
 def restore(context: Context, engine: Engine, state: State, sockets: Sequence[int]) -> list[Link]:
-    """Take over all that another server knew; nothing is read or written by it.
+    """Restore a state in a server without clients; no socket is read or written.
 
     Args:
-        context: A world in which nobody is yet.
+        context: The world of the new server, still without users.
         engine: Drives its hub.
-        state: What the other server told.
+        state: The state of the other process.
         sockets: The descriptors of the connections, in the order of the state.
 
     Returns:
-        A link for each, which has no transport yet.
+        A link for each connection, still without a transport.
 
     Raises:
-        KeyError: The state names what is not in it.
-        ValueError: A connection is in a state that this version does not know.
+        KeyError: The state refers to a user or room that is not in it.
+        ValueError: A connection is in a phase that this version does not know.
     """
     respell(state)
     hub, directory = context.hub, context.directory
     anchor, then, tick = state.clock
     unpack_clock(hub, anchor, then + (time.monotonic_ns() - state.at) // 1000, tick)
     unpack_throttle(context.throttle, *state.throttle)
-    for one in state.users:
-        directory.users[one.id] = _user(context, one)
-        if one.departed is not None:
-            directory.departed[one.id] = one.departed
+    for user_state in state.users:
+        directory.users[user_state.id] = _user(context, user_state)
+        if user_state.departed is not None:
+            directory.departed[user_state.id] = user_state.departed
     links = [
-        _link(context, engine, one, socket)
-        for one, socket in zip(state.links, sockets, strict=True)
+        _link(context, engine, link_state, descriptor)
+        for link_state, descriptor in zip(state.links, sockets, strict=True)
     ]
     for user_state in state.users:
         user = directory.users[user_state.id]
-        user.sessions = [_session(links, place) for place in user_state.sessions]
-        context.outbound.shown.guard(user)
+        user.sessions = [_session(links, index) for index in user_state.sessions]
+        context.outbound.appearance.track_staff(user)
     for room_state in state.rooms:
         _room(context, room_state, links)
     for user_state in state.users:
@@ -92,39 +92,39 @@ def _user(context: Context, state: UserState) -> User:
     )
 
 
-def _link(context: Context, engine: Engine, state: LinkState, socket: int) -> Link:
-    known = state.session
-    user = context.directory.users[known.user_id] if known and known.has_arrived else None
+def _link(context: Context, engine: Engine, state: LinkState, descriptor: int) -> Link:
+    saved = state.session
+    user = context.directory.users[saved.user_id] if saved and saved.has_arrived else None
     quota = user.quota if user is not None else None
-    link = engine.adopt(unpack_client(context.hub, socket, quota, state.packed))
-    if known is None:
+    link = engine.adopt(unpack_client(context.hub, descriptor, quota, state.packed))
+    if saved is None:
         return link
     session = link.session = Session(
         link.client,
         link,
-        known.user_id,
-        address=known.address,
-        is_bot=known.is_bot,
-        is_limited=known.is_limited,
+        saved.user_id,
+        address=saved.address,
+        is_bot=saved.is_bot,
+        is_limited=saved.is_limited,
     )
-    session.is_known_by_token = known.is_known_by_token
+    session.is_known_by_token = saved.is_known_by_token
     session.user = user
-    session.scope = known.scope
-    session.permissions = permissions_of(known.scope)
-    session.refusals, session.buckets = known.refusals, known.buckets
+    session.scope = saved.scope
+    session.permissions = permissions_of(saved.scope)
+    session.refusals, session.buckets = saved.refusals, saved.buckets
     if user is not None:
-        # The buckets of addresses start full: they are within seconds anyway, and who empties one
-        # cannot restart the server.
+        # The buckets of addresses start full. They fill within seconds anyway, and a client that
+        # empties one cannot restart the server.
         context.rates.settle(session, context.rules, context.now())
-    if known.hears_custom:
+    if saved.hears_custom:
         context.outbound.start_custom(session)
-    if known.hears_list:
+    if saved.hears_list:
         context.room_list.resume(session)
     return link
 
 
-def _session(links: Sequence[Link], place: int) -> Session:
-    session: Session = links[place].session
+def _session(links: Sequence[Link], index: int) -> Session:
+    session: Session = links[index].session
     return session
 
 
@@ -132,22 +132,22 @@ def _room(context: Context, state: RoomState, links: Sequence[Link]) -> None:
     directory = context.directory
     room = directory.rooms.get(state.name) or directory.open_room(state.name, {})
     room.is_permanent, room.maker = state.is_kept, state.maker
-    room.settings = ALWAYS | state.settings  # a version before may have left some out
+    room.settings = ALWAYS | state.settings  # an older version may not know them all
     room.history.clear()
     room.history.extend(state.history)
-    room.mutes = {who: Mute(notes, chat) for who, (notes, chat) in state.mutes.items()}
+    room.mutes = {user_id: Mute(notes, chat) for user_id, (notes, chat) in state.mutes.items()}
     room.co_owners, room.invited = set(state.co_owners), set(state.invited)
     room.last_lines = state.last_lines
     room.empty_since = state.empty_since
     room.claims = Claims(state.claims)
-    for one in state.participants:
-        _participant(context, room, one, links)
+    for participant_state in state.participants:
+        _participant(context, room, participant_state, links)
     crown = state.crown
     room.crown = None
     if crown is not None:
         holder = room.participants[crown.user_id] if crown.is_held else None
         room.crown = Crown(crown.user_id, holder, crown.time, crown.start, crown.end)
-    context.world.guard(room)
+    context.world.sync_players(room)
     context.outbound.refresh(room, is_sent=False)
 
 
@@ -156,13 +156,13 @@ def _participant(
 ) -> None:
     hub, user = context.hub, context.directory.users[state.user_id]
     head = context.outbound.entry(user, room)
-    person = hub.add_participant(room.number, f'"{user.id}"'.encode(), head, state.x, state.y)
-    participant = room.participants[user.id] = Participant(user, room, person)
-    participant.looks = context.outbound.shown.looks(participant)
-    for place in state.tabs:
-        session = _session(links, place)
+    number = hub.add_participant(room.number, f'"{user.id}"'.encode(), head, state.x, state.y)
+    participant = room.participants[user.id] = Participant(user, room, number)
+    participant.appearance = context.outbound.appearance.of(participant)
+    for index in state.tabs:
+        session = _session(links, index)
         participant.tabs.append(session)
         session.participant = participant
-        hub.enter(session.client, room.number, person)
+        hub.enter(session.client, room.number, number)
     if user.is_hidden or user.id in room.mutes:
-        context.world.mark(participant)
+        context.world.sync_flags(participant)

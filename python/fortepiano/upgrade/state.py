@@ -1,7 +1,7 @@
-"""The state that passes from one process to the next.
+"""The state that one process of an upgrade passes to the other.
 
-Fields have names and defaults: two versions of the server that know more or less of each other
-understand the rest. What an older version could not do without makes another `FORMAT`.
+Fields have names and defaults, so that two versions of the server understand each other even if one
+knows more fields. A change that an older version cannot ignore needs another `FORMAT`.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ __all__ = [
 ]
 
 FORMAT = 1
-"""Processes that name the same one understand each other."""
+"""The format of a state; processes with the same format understand each other."""
 
 QuotaState: TypeAlias = tuple[int, int, int, int, list[int]]
-"""As `native.pack_quota` tells it."""
+"""The result of `native.pack_quota`."""
 
 ThrottleState: TypeAlias = tuple[int, list[tuple[str, int, list[int], list[int]]]]
-"""As `native.pack_throttle` tells it."""
+"""The result of `native.pack_throttle`."""
 
 
 class SessionState(msgspec.Struct):
     """A session; see `model.session.Session`.
 
     Attributes:
-        has_arrived: Whether it has said `hi`.
-        room: The name of the room it is in; empty outside of rooms.
-        buckets: Those from before `hi`; of a version that had one for each connection all of them.
-        hears_custom: Whether it reads custom messages.
-        hears_list: Whether it reads the list of rooms.
+        has_arrived: Whether the client has sent `hi`.
+        room: The name of its room; empty outside of rooms.
+        buckets: The token buckets used before `hi`; from versions with buckets per connection, all.
+        hears_custom: Whether it receives custom messages.
+        hears_list: Whether it has the room list open.
     """
 
     user_id: str
@@ -67,8 +67,8 @@ class LinkState(msgspec.Struct):
     """A connection.
 
     Attributes:
-        packed: As `native.pack_client` tells it.
-        session: None where it is being closed.
+        packed: The result of `native.pack_client`.
+        session: Its session; None where the connection is being closed.
     """
 
     packed: dict[str, Any]
@@ -79,9 +79,10 @@ class UserState(msgspec.Struct):
     """A user; see `model.user.User`.
 
     Attributes:
-        sessions: His sessions' places in the list of connections, in order.
-        rooms: The names of the rooms in which he takes part, in order.
-        departed: When his last connection ended; milliseconds since 1970, None while he is here.
+        sessions: The indexes of the user's sessions in `State.links`, in order.
+        rooms: The names of the rooms in which the user is a participant, in order.
+        departed: When the user's last connection ended; milliseconds since 1970, None while there
+            is one.
         buckets: When the bucket of each kind of message is full again; milliseconds since 1970.
     """
 
@@ -106,9 +107,9 @@ class ParticipantState(msgspec.Struct):
     """A participant; see `model.participant.Participant`.
 
     Attributes:
-        x: Where his cursor is, as JSON.
-        y: As `x`.
-        tabs: His sessions' places in the list of connections, in order.
+        x: The pointer's horizontal position, as JSON.
+        y: The pointer's vertical position, as JSON.
+        tabs: The indexes of the tabs' sessions in `State.links`, in order.
     """
 
     user_id: str
@@ -131,9 +132,10 @@ class RoomState(msgspec.Struct):
     """A room; see `model.room.Room`.
 
     Attributes:
-        participants: Who is there, the one who has been there longest first.
-        mutes: Whose notes are dropped, and whose chat is refused, by user id.
-        claims: As `model.claims.Claims` tells them.
+        participants: The participants in the order in which they joined.
+        is_kept: Whether the room is permanent.
+        mutes: Whether notes are dropped, and whether chat is refused, by user id.
+        claims: The items of `model.claims.Claims`.
     """
 
     name: str
@@ -155,15 +157,15 @@ class State(msgspec.Struct):
     """A whole server.
 
     Attributes:
-        clock: As `native.pack_clock` tells it.
-        at: When that was, on the monotonic clock of the machine; nanoseconds.
+        clock: The result of `native.pack_clock`.
+        at: The time of that result, on the monotonic clock of the machine; nanoseconds.
         links: All connections, in the order of their sockets.
-        users: All users; those who are gone stand in the order in which they went.
+        users: All users; those without connections in the order in which they left.
         rooms: All rooms.
-        empty_tests: Names of empty special rooms, the one used last at the end.
-        returning: Names of rooms that wait for their people after a restart.
-        throttle: What each address has cost.
-        store: Of a server that keeps nothing on disk: all that it keeps in memory.
+        empty_tests: The names of empty special rooms, the one used last at the end.
+        returning: The names of rooms whose people are expected back after a restart.
+        throttle: The result of `native.pack_throttle`.
+        store: The content of a store in memory; empty for a store on disk.
     """
 
     clock: tuple[int, int, int]
@@ -187,9 +189,9 @@ def encode(state: State) -> bytes:
 
 
 def decode(data: bytes) -> State:
-    """Return the state of bytes.
+    """Return the state that `encode` returned as bytes.
 
     Raises:
-        msgspec.MsgspecError: They are none, or another format's.
+        msgspec.MsgspecError: The bytes are no state, or one of another format.
     """
     return _decoder.decode(data)

@@ -1,4 +1,4 @@
-"""The application: its routers, its document, and how it tells what goes wrong."""
+"""The application of the admin API: its routers, its OpenAPI document, its error responses."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 __all__ = ["admin_api"]
 
 _MOST_BYTES = 65_536
-"""The longest body of a request."""
+"""The longest body of a request; bytes."""
 
 _ABOUT = """
-What those who run a server can see and do. Every path but `/openapi.json`, `/metrics`, `/healthz`
-and `/readyz` wants the bearer token of a member of the staff (`fortepiano token create`), whose
-scope is `read`, `moderate` or `admin`; each includes the ones before it.
+The staff's view of a server, and their control of it. Every path but `/openapi.json`, `/metrics`,
+`/healthz` and `/readyz` needs a bearer token of the staff (`fortepiano token create`). Its scope is
+`read`, `moderate` or `admin`; each scope includes those before it.
 
 Errors are problem documents (RFC 9457). Five wrong tokens within a minute lock an address out for
-the rest of that minute. A change of the bans is answered when it is on the disk. Times are
-milliseconds since 1970.
+the rest of that minute. A change of bans is answered when it is on the disk. Times are milliseconds
+since 1970.
 """
 
 
@@ -45,14 +45,14 @@ def admin_api(server: RunningServer) -> ASGIApp:
     """Return the application.
 
     Args:
-        server: What it shows and acts on.
+        server: The server that the API shows and controls.
     """
     app = _Api(
         title="fortepiano",
         summary="The admin API of a Multiplayer Piano server.",
         description=_ABOUT.strip(),
         version=__version__,
-        docs_url=None,  # both fetch their scripts from other hosts
+        docs_url=None,  # both pages would fetch scripts from other hosts
         redoc_url=None,
         max_body_size=_MOST_BYTES,
         exception_handlers={
@@ -70,10 +70,10 @@ def admin_api(server: RunningServer) -> ASGIApp:
 
 
 class _Api(FastAPI):
-    """FastAPI, with problem documents in its document."""
+    """FastAPI, with the schema of problem documents in its OpenAPI document."""
 
     def openapi(self) -> dict[str, Any]:
-        """Return the document."""
+        """Return the OpenAPI document."""
         if self.openapi_schema is None:
             document = get_openapi(
                 title=self.title,
@@ -89,19 +89,19 @@ class _Api(FastAPI):
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - what the table above says
+    assert isinstance(error, HTTPException)  # noqa: S101 - see exception_handlers above
     detail, headers = error.detail, error.headers
     if error.status_code == HTTPStatus.NOT_FOUND:
         detail = "There is nothing of that kind here."
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        # Starlette tells of the first route with this path only.
+        # Starlette's own response names the methods of the first route with this path only.
         methods = _methods(request.app.openapi()["paths"], request.url.path)
         detail, headers = f"Only {' and '.join(methods)} work here.", {"Allow": ", ".join(methods)}
     return problem(error.status_code, detail, headers=headers)
 
 
 def _methods(paths: Mapping[str, Mapping[str, Any]], path: str) -> list[str]:
-    """Return the methods that the document has for a path."""
+    """Return the methods that the OpenAPI document has for a path."""
     steps = path.split("/")
     return sorted(
         method.upper()
@@ -113,20 +113,20 @@ def _methods(paths: Mapping[str, Mapping[str, Any]], path: str) -> list[str]:
 
 
 async def _impossible(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, ProblemError)  # noqa: S101 - as above
+    assert isinstance(error, ProblemError)  # noqa: S101 - see exception_handlers above
     return problem(error.status, error.detail)
 
 
 async def _failed(_request: Request, _error: Exception) -> Response:
-    """Answer for a bug; it is raised again, and logged."""
+    """Respond to an unexpected exception, which is then raised again and logged."""
     return problem(500, "The server failed; its log says how.")
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - see exception_handlers above
     found: list[Mapping[str, Any]] = list(error.errors())
     errors = [
-        {"pointer": "/".join(str(step) for step in one["loc"]), "detail": str(one["msg"])}
-        for one in found
+        {"pointer": "/".join(str(step) for step in entry["loc"]), "detail": str(entry["msg"])}
+        for entry in found
     ]
     return problem(422, "Some values cannot be used.", errors=errors)

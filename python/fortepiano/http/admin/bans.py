@@ -22,8 +22,8 @@ from fortepiano.http.admin.calls import (
     whole,
 )
 from fortepiano.http.problem import ProblemError
-from fortepiano.model.ban_list import SITE, is_network, subject
-from fortepiano.model.codes import Code
+from fortepiano.model.ban_list import SITE, is_network, parse_subject
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import staff_scope
 from fortepiano.protocol.context import Context
 from fortepiano.store.base import BanRecord
@@ -37,12 +37,12 @@ _LONGEST_SECONDS = 10 * 366 * 86_400
 
 
 class Ban(View):
-    """Somebody who is kept out."""
+    """A ban from a room or from the whole site."""
 
     room: str = Field(description="The room's name; empty for the whole site.")
     subject: str = Field(description="A user id, or a network.")
     until: int | None = Field(description="When it ends; null for never.")
-    by: str = Field(description="The user or token who banned him.")
+    by: str = Field(description="The id of the user or token that made the ban.")
     reason: str
     at: int
 
@@ -55,7 +55,7 @@ class Bans(View):
 
 
 class BanWish(Wish):
-    """Whom to keep out."""
+    """The ban to make."""
 
     subject: str = Field(
         min_length=1,
@@ -70,9 +70,9 @@ class BanWish(Wish):
     )
     network: Literal[24, 48, 56, 64] | None = Field(
         default=None,
-        description="How many bits of the network around a user, who must be here, are banned from"
-        " the whole site as well. Of IPv4 64 is the address, all else the /24; of IPv6 24 is the"
-        " /56.",
+        description="Also bans the network around a user, who must be connected, from the whole"
+        " site: its length in bits. With IPv4, 64 bans the address and any other value the /24;"
+        " with IPv6, 24 bans the /56.",
     )
     reason: Reason
 
@@ -108,13 +108,13 @@ async def list_bans(
 
 @router.post("/api/bans", summary="Ban", status_code=201, responses=problems(409, 503))
 async def ban(at: Moderator, wish: Annotated[BanWish, Body()]) -> Ban:
-    """Keep somebody out of a room or the whole site, and throw him out if he is there.
+    """Ban a user or a network from a room or the whole site, and disconnect or move them.
 
-    A new ban replaces an old one. It is answered when it is on the disk; it holds at once.
+    A new ban replaces an old one. It applies at once; the answer comes when it is on the disk.
     """
     context = at.server.context
     try:
-        who = subject(wish.subject)
+        who = parse_subject(wish.subject)
     except ValueError as error:
         raise ProblemError(409, f"{error}.") from error
     if is_network(who) and wish.room != SITE:
@@ -138,14 +138,14 @@ async def ban(at: Moderator, wish: Annotated[BanWish, Body()]) -> Ban:
         staff.ban_from_site(context, record, around)
     else:
         context.bans.ban(record)
-        staff.throw_out(context)
-    _list(context, wish.room)
+        staff.enforce_bans(context)
+    _update_list(context, wish.room)
     await saved(at)
     return _view(record)
 
 
 def _around(at: At, wish: BanWish, who: str) -> list[str]:
-    """Return the networks that are wished to be banned with somebody, by their ids."""
+    """Return the ids of the networks that are to be banned together with a user."""
     if wish.network is None:
         return []
     if wish.room != SITE or is_network(who):
@@ -172,18 +172,18 @@ async def lift(
         str, Query(max_length=4096, description="A room's name; empty for the whole site."), Settled
     ] = SITE,
 ) -> Response:
-    """Let somebody in again."""
+    """Lift a ban."""
     context = at.server.context
     if not context.bans.lift(room, who):
         raise ProblemError(404, "There is no such ban.")
     context.audit(at.token, "unban" if room != SITE else "siteunban", room=room, subject=who)
-    _list(context, room)
+    _update_list(context, room)
     await saved(at)
     return Response(status_code=204)
 
 
-def _list(context: Context, name: str) -> None:
-    """Tell those who have the list of rooms open: it shows them where they are banned."""
+def _update_list(context: Context, name: str) -> None:
+    """Update a room in the room list, which shows users the rooms from which they are banned."""
     room = context.directory.rooms.get(name)
     if room is not None:
         context.room_list.note_change(room)

@@ -1,4 +1,4 @@
-"""What all calls of the API have in common: who asks, what he may, how lists are cut into pages."""
+"""The common parts of all calls: the caller and their rights, base models, pages of lists."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ __all__ = [
 
 
 class View(BaseModel):
-    """What is answered."""
+    """Base of the models in responses."""
 
     model_config = ConfigDict(frozen=True)
 
 
 class Wish(BaseModel):
-    """What is asked for; what is not known is refused, rather than overlooked."""
+    """Base of the models in requests; unknown fields are refused instead of ignored."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -52,12 +52,12 @@ class Wish(BaseModel):
 class WrongValue(View):
     """One value that cannot be used."""
 
-    pointer: str = Field(description="Where it stands: `query` or `body`, then the way to it.")
+    pointer: str = Field(description="Where it stands: `query` or `body`, then the path to it.")
     detail: str = Field(description="Why.")
 
 
 class Problem(View):
-    """What went wrong (RFC 9457)."""
+    """A problem document (RFC 9457)."""
 
     type: str = Field(description="A URI for the kind of problem; `about:blank` for HTTP's own.")
     title: str = Field(description="The kind of problem, for people.")
@@ -83,10 +83,10 @@ _ALWAYS = (400, 401, 403, 413, 422, 429)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return how the document describes what may go wrong.
+    """Return the error responses of a call, for the OpenAPI document.
 
     Args:
-        statuses: What may, besides that which may always.
+        statuses: The HTTP statuses of this call's errors, besides those of every call.
     """
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
@@ -96,15 +96,16 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 Settled = AfterValidator(settled)
-"""Whatever names a room, or a part of a name: another spelling of the same is the same."""
+"""Normalises a room's name, or a part of one, so that all spellings of a name are equal."""
 
 RoomName = Annotated[str, Query(max_length=4096, description="The room's name."), Settled]
 
 
 def whole(value: object) -> object:
-    """Take a number such as 7.0 for 7: JSON knows one kind of numbers.
+    """Turn a number such as 7.0 into 7: JSON has only one kind of numbers.
 
-    To stand behind the bounds in an annotation, or the document would miss them.
+    In an annotation this validator must stand behind the bounds, or the OpenAPI document would lack
+    them.
     """
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -120,11 +121,11 @@ Offset = Annotated[int, Query(ge=0, le=1_000_000_000, description="How many to p
 
 
 class At:
-    """Who asks, and the server he stands at.
+    """The caller of a request, and the server that it acts on.
 
     Attributes:
         server: The server.
-        token: His token.
+        token: The caller's token.
     """
 
     __slots__ = ("server", "token")
@@ -150,7 +151,7 @@ def _at(least: Scope) -> Any:
             )
         return At(cast("RunningServer", request.app.state.server), token)
 
-    # A call is named by what it needs, so that the document tells it.
+    # The name shows in the OpenAPI document which scope a call needs.
     at.__name__ = f"needs_{least}"
     return Depends(at)
 
@@ -164,7 +165,7 @@ async def saved(at: At) -> None:
     """Wait until all changes are on the disk.
 
     Raises:
-        ProblemError: They are not, for now.
+        ProblemError: The changes could not be written yet.
     """
     answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 

@@ -1,4 +1,4 @@
-"""What happens, as it happens: server-sent events."""
+"""The live stream of events (server-sent events)."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ router = APIRouter(tags=["server"])
 
 _STATUS_SECONDS = 1.0
 _QUEUE = 1000
-"""Events that wait for a watcher who reads slowly; the oldest are dropped."""
+"""The most events that wait for a slow watcher; beyond it, the oldest are dropped."""
 
 
 @router.get(
@@ -34,11 +34,10 @@ async def events(
         Query(gt=0, le=86_400, description="When to end; until the reader leaves if left out."),
     ] = None,
 ) -> AsyncIterator[ServerSentEvent]:
-    """Stream what happens: `status` each second, and what people and the staff do.
+    """Stream events: `status` each second, and the actions of people and the staff.
 
-    The data of each event is one JSON object; of those other than `status`, `kind` tells what it
-    is: `arrived`, `gone`, `entered`, `left`, `chat`, an act of the audit log, or, as the last one,
-    `stopping`.
+    The data of each event is one JSON object. In all but `status`, `kind` is `arrived`, `gone`,
+    `entered`, `left`, `chat`, an act of the audit log, or in the last event, `stopping`.
     """
     loop = asyncio.get_running_loop()
     until = None if seconds is None else loop.time() + seconds
@@ -49,8 +48,8 @@ async def events(
             waiting.get_nowait()
         waiting.put_nowait(event)
 
-    happenings = at.server.context.events
-    happenings.watch(note)
+    published = at.server.context.events
+    published.watch(note)
     try:
         next_status = loop.time()
         while True:
@@ -70,4 +69,4 @@ async def events(
             if event["kind"] == STOPPING:
                 return
     finally:
-        happenings.unwatch(note)
+        published.unwatch(note)

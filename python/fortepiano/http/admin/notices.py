@@ -1,4 +1,4 @@
-"""Notices: what the staff have to say."""
+"""Notices of the staff to users."""
 
 from typing import Annotated, Literal
 
@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from fortepiano.http.admin.calls import Moderator, Settled, UserId, View, Wish, problems, whole
 from fortepiano.http.problem import ProblemError
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.session import Session
 from fortepiano.protocol import validate
 from fortepiano.protocol.context import Context
@@ -50,7 +50,7 @@ class NoticeToUser(_Notice):
 
 
 class Told(View):
-    """How many connections were told."""
+    """The number of connections to which a notice was sent."""
 
     connections: int
 

@@ -1,4 +1,4 @@
-"""Rooms: who is there, what is set, and what the staff can do about it."""
+"""Rooms: their participants and settings, and the staff's control of them."""
 
 from typing import Annotated
 
@@ -26,8 +26,8 @@ from fortepiano.http.admin.calls import (
     whole,
 )
 from fortepiano.http.problem import ProblemError
-from fortepiano.model.codes import Code
 from fortepiano.model.crown import Crown
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import LOBBY, Room
 from fortepiano.protocol import validate
 from fortepiano.protocol.notices import notice
@@ -43,11 +43,11 @@ class RoomView(View):
     """A room, as it stands in lists."""
 
     name: str
-    people: int = Field(description="People in it, those included whom others do not see.")
+    people: int = Field(description="People in it, including hidden ones.")
     settings: dict[str, bool | int | str]
     holder: str | None = Field(description="The id of the user who holds the crown.")
     special: bool = Field(description="A lobby: no crown, fixed settings.")
-    permanent: bool = Field(description="It outlives its people.")
+    permanent: bool = Field(description="Whether it outlives its people.")
 
 
 class Rooms(View):
@@ -58,7 +58,7 @@ class Rooms(View):
 
 
 class ParticipantView(View):
-    """Somebody in a room."""
+    """A participant of a room."""
 
     user_id: str
     name: str
@@ -88,7 +88,7 @@ class RoomDetails(RoomView):
 
 
 class SettingsWish(Wish):
-    """What to set; what is left out stays."""
+    """The settings to change; those left out stay as they are."""
 
     visible: bool | None = None
     chat: bool | None = None
@@ -113,19 +113,19 @@ class SettingsWish(Wish):
 
 
 class CrownWish(Wish):
-    """Whose the crown is to be."""
+    """The new holder of the crown."""
 
-    user_id: UserId | None = Field(description="Who is to hold it; null lets it fall.")
+    user_id: UserId | None = Field(description="The new holder; null drops the crown.")
 
 
 class CloseWish(Wish):
-    """Why a room is closed."""
+    """The reason for closing a room."""
 
     reason: Reason
 
 
 class PermanentWish(Wish):
-    """Whether a room is to outlive its people."""
+    """Whether a room is permanent."""
 
     permanent: bool
 
@@ -153,7 +153,7 @@ async def list_rooms(
 
 @router.get("/api/room", summary="Show a room", responses=problems(404))
 async def show_room(at: Reader, name: RoomName) -> RoomDetails:
-    """Show a room with its people and its chat; what was said between two people is left out."""
+    """Show a room with its people and its chat; direct messages are left out."""
     return _details(_room(at, name))
 
 
@@ -161,7 +161,7 @@ async def show_room(at: Reader, name: RoomName) -> RoomDetails:
 async def change_settings(
     at: Moderator, name: RoomName, wish: Annotated[SettingsWish, Body()]
 ) -> RoomDetails:
-    """Change some of a room's settings, as who holds its crown could."""
+    """Change some of a room's settings, as the holder of its crown could."""
     room = _ordinary(at, name)
     given = wish.model_dump(by_alias=True, exclude_none=True)
     chosen = validate.settings(given)
@@ -181,26 +181,26 @@ async def change_settings(
 async def give_crown(
     at: Moderator, name: RoomName, wish: Annotated[CrownWish, Body()]
 ) -> RoomDetails:
-    """Give the crown to somebody in the room, or let it fall."""
+    """Give the crown to a participant of the room, or drop it."""
     room, context = _ordinary(at, name), at.server.context
     if wish.user_id is None:
         if room.holder is None:
             raise ProblemError(409, "Nobody holds the crown.")
         at_pointer = context.world.pointer(room.holder)
-        crowns.hand(context, room, Crown.dropped_by(room.holder, at_pointer, context.now()))
+        crowns.change_crown(context, room, Crown.dropped_by(room.holder, at_pointer, context.now()))
     else:
-        heir = room.participants.get(wish.user_id)
-        if heir is None:
+        receiver = room.participants.get(wish.user_id)
+        if receiver is None:
             raise ProblemError(404, "That user is not in the room.")
-        if heir is not room.holder:
-            crowns.hand(context, room, Crown.given_to(heir, context.now()))
+        if receiver is not room.holder:
+            crowns.change_crown(context, room, Crown.given_to(receiver, context.now()))
     context.audit(at.token, "chown", room=room.name, subject=wish.user_id or "")
     return _details(room)
 
 
 @router.delete("/api/room/chat", summary="Clear the chat", status_code=204, responses=problems(404))
 async def clear_chat(at: Moderator, name: RoomName) -> Response:
-    """Forget a room's chat, on the screens too."""
+    """Delete a room's chat, also from the pages of its people."""
     room, context = _room(at, name), at.server.context
     context.audit(at.token, "clearchat", room=room.name)
     staff.clear(context, room)
@@ -233,7 +233,7 @@ async def close_room(at: Moderator, name: RoomName, wish: Annotated[CloseWish, B
 async def make_permanent(
     at: Admin, name: RoomName, wish: Annotated[PermanentWish, Body()]
 ) -> Response:
-    """Let a room outlive its people, or no more; it is made if there is none of that name."""
+    """Make a room permanent or ordinary; a permanent room is created if it does not exist."""
     context = at.server.context
     if validate.name(name, context.rules.room_name_length) is None:
         raise ProblemError(409, "No room can have that name.")
@@ -261,7 +261,7 @@ def _ordinary(at: At, name: str) -> Room:
 
 
 def _view(room: Room) -> RoomView:
-    return RoomView(**_facts(room))  # type: ignore[arg-type]  # checked by the model
+    return RoomView(**_facts(room))  # type: ignore[arg-type]  # the model checks the types
 
 
 def _facts(room: Room) -> dict[str, object]:
@@ -296,7 +296,7 @@ def _details(room: Room) -> RoomDetails:
         if line["m"] == "a"
     ]
     return RoomDetails(
-        **_facts(room),  # type: ignore[arg-type]  # checked by the model
+        **_facts(room),  # type: ignore[arg-type]  # the model checks the types
         participants=people,
         co_owners=sorted(room.co_owners),
         invited=sorted(room.invited),

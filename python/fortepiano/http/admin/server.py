@@ -1,4 +1,4 @@
-"""The server itself: how it stands, what is set, what the staff did."""
+"""The server itself: its status, its settings, and the audit log."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -25,7 +25,7 @@ _Word = Annotated[str | None, Query(max_length=4096)]
 
 
 class Status(View):
-    """How the server stands."""
+    """The status of the server."""
 
     version: str
     started: int
@@ -46,7 +46,7 @@ class Status(View):
 
 
 class Act(View):
-    """One act of the staff, or of who rules a room."""
+    """One act of the staff, or of a moderator of a room."""
 
     id: str
     at: int
@@ -65,39 +65,39 @@ class Audit(View):
 
 
 class Configuration(View):
-    """What is set, secrets masked."""
+    """The settings, with secrets masked."""
 
     settings: dict[str, Any]
 
 
 class Reloaded(View):
-    """What a reload has changed, or would change: old and new values, by dotted name."""
+    """The changes that a reload has made, or would make: old and new values, by dotted name."""
 
     changed: dict[str, list[Any]]
     waiting: dict[str, list[Any]]
-    """What differs too, but needs a restart."""
+    """Settings that differ too, but need a restart."""
     handlers: bool
     """Whether the handlers have changed."""
 
 
 def status_of(at: Reader) -> Status:
-    """Return how a server stands."""
+    """Return the status of a server."""
     server, context = at.server, at.server.context
-    stands, stats = context.hub.gauges(), context.hub.stats()
-    why_not = server.readiness_problem()
+    gauges, stats = context.hub.gauges(), context.hub.stats()
+    problem = server.readiness_problem()
     return Status(
         version=__version__,
         started=server.started,
         now=context.now(),
-        ready=why_not is None,
-        why_not_ready=why_not,
-        clients=stands["clients"],
-        sockets=stands["connections"],
+        ready=problem is None,
+        why_not_ready=problem,
+        clients=gauges["clients"],
+        sockets=gauges["connections"],
         rooms=len(context.directory.rooms),
         users=len(context.directory.users),
-        participants=stands["people"],
-        queue_bytes=stands["queue_bytes"],
-        longest_queue_bytes=stands["longest_queue_bytes"],
+        participants=gauges["people"],
+        queue_bytes=gauges["queue_bytes"],
+        longest_queue_bytes=gauges["longest_queue_bytes"],
         store_healthy=context.store.healthy,
         store_error=context.store.last_error,
         store_pending=context.store.pending,
@@ -111,7 +111,7 @@ def status_of(at: Reader) -> Status:
 
 @router.get("/api/status", summary="How the server stands")
 async def status(at: Reader) -> Status:
-    """Tell how the server stands: people, rooms, queues, and counters since the start."""
+    """Show the status of the server: people, rooms, queues, and counters since the start."""
     return status_of(at)
 
 
@@ -134,23 +134,23 @@ async def audit(
         raise ProblemError(503, f"The audit log cannot be read: {error}") from error
     acts = [
         Act(
-            id=one.id,
-            at=one.at,
-            actor=one.actor,
-            action=one.action,
-            room=one.room,
-            subject=one.subject,
-            reason=one.reason,
-            details=dict(one.details),
+            id=record.id,
+            at=record.at,
+            actor=record.actor,
+            action=record.action,
+            room=record.room,
+            subject=record.subject,
+            reason=record.reason,
+            details=dict(record.details),
         )
-        for one in records
+        for record in records
     ]
     return Audit(acts=acts)
 
 
 @router.get("/api/configuration", summary="What is set")
 async def configuration(at: Admin) -> Configuration:
-    """Show all settings as they are in force; what is secret is masked."""
+    """Show all settings in force, with secrets masked."""
     return Configuration(settings=_masked(at.server.settings.model_dump(mode="json")))
 
 
@@ -168,17 +168,17 @@ def _masked(settings: dict[str, Any]) -> dict[str, Any]:
 
 @reloading.get("/api/configuration/changes", summary="What a reload would change")
 async def preview(at: Admin) -> Reloaded:
-    """Read the settings anew, and tell what differs from those in force."""
-    return await _answered(at.server.reload.preview)
+    """Read the settings again, and show the differences from those in force."""
+    return await _reloaded(at.server.reload.preview)
 
 
 @reloading.post("/api/configuration/reload", summary="Read the settings anew")
 async def reload(at: Admin) -> Reloaded:
-    """Take over settings and handlers, and tell what has changed; wrong ones change nothing."""
-    return await _answered(at.server.reload)
+    """Reload settings and handlers, and show the changes; if any are wrong, nothing changes."""
+    return await _reloaded(at.server.reload)
 
 
-async def _answered(act: Callable[[], Awaitable[ReloadReport]]) -> Reloaded:
+async def _reloaded(act: Callable[[], Awaitable[ReloadReport]]) -> Reloaded:
     try:
         report = await act()
     except FortepianoError as error:

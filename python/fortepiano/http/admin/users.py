@@ -1,4 +1,4 @@
-"""Users and their connections: who is there, and what the staff can do about it."""
+"""Users and their connections, and the staff's control of them."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ from fortepiano.http.admin.calls import (
     problems,
 )
 from fortepiano.http.problem import ProblemError
-from fortepiano.model.codes import Code
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import AWKWARD, Mute
 from fortepiano.model.session import Session
 from fortepiano.model.user import User
@@ -40,7 +40,7 @@ _RoomName = Annotated[str, Field(max_length=4096, description="A room's name."),
 
 
 class Tag(Wish):
-    """What staff pin to a name."""
+    """A tag that the staff add to a name."""
 
     text: str = Field(min_length=1, max_length=40)
     color: _TagColor
@@ -54,14 +54,14 @@ class UserView(View):
     color: str
     tag: dict[str, str] | None
     hidden: bool
-    since: int = Field(description="When this server first saw him.")
+    since: int = Field(description="When this server first saw the user.")
     connections: int
     rooms: list[str]
-    scope: str | None = Field(description="The scope of his token, if he is of the staff.")
+    scope: str | None = Field(description="The scope of the user's token, if they are staff.")
 
 
 class Users(View):
-    """Users, those first who came last."""
+    """Users, the latest first."""
 
     users: list[UserView]
     total: int = Field(description="How many there are, those on other pages included.")
@@ -72,11 +72,11 @@ class ConnectionView(View):
 
     id: int
     user_id: str
-    name: str | None = Field(description="Null before it has said `hi`.")
+    name: str | None = Field(description="Null before `hi`.")
     room: str | None
-    bot: bool = Field(description="Whether no browser is at the other end.")
+    bot: bool = Field(description="Whether the client is a bot.")
     scope: str | None
-    waiting_bytes: int = Field(description="What waits to be sent to it.")
+    waiting_bytes: int = Field(description="Bytes that wait to be sent to the client.")
 
 
 class Connections(View):
@@ -87,20 +87,20 @@ class Connections(View):
 
 
 class UserWish(Wish):
-    """What to change; what is left out stays."""
+    """The name and colour to change to; those left out stay as they are."""
 
     name: str | None = Field(default=None, min_length=1, max_length=512)
     color: _Color | None = None
 
 
 class TagWish(Wish):
-    """What to pin to a name; null takes it away."""
+    """The new tag of a user; null removes it."""
 
     tag: Tag | None
 
 
 class KickWish(Wish):
-    """Why somebody has to go."""
+    """A kick from a room or from the site."""
 
     room: _RoomName | None = Field(
         default=None, description="From which room; from the site if left out."
@@ -109,14 +109,14 @@ class KickWish(Wish):
 
 
 class MoveWish(Wish):
-    """Where somebody is put."""
+    """The room to which a user is moved."""
 
     room: _RoomName
     reason: Reason
 
 
 class MuteWish(Wish):
-    """What somebody may not do in a room; nothing of both lets him be heard again."""
+    """The mute of a user in a room; both fields false unmute the user."""
 
     room: _RoomName
     notes: bool
@@ -125,7 +125,7 @@ class MuteWish(Wish):
 
 
 class CloseWish(Wish):
-    """Why a connection is closed."""
+    """The reason for closing a connection."""
 
     reason: Reason
 
@@ -139,19 +139,19 @@ async def list_users(
         Settled,
     ] = "",
     room: Annotated[
-        str | None, Query(max_length=4096, description="Only who is in this room."), Settled
+        str | None, Query(max_length=4096, description="Only users in this room."), Settled
     ] = None,
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> Users:
-    """List the users who are connected, who came last first."""
+    """List the users who are connected, the latest first."""
     wanted = search.casefold()
     found = [
         user
         for user in reversed(at.server.context.directory.users.values())
         if user.sessions
         and (wanted in user.name.casefold() or wanted in user.id)
-        and (room is None or any(one.room.name == room for one in user.participations))
+        and (room is None or any(entry.room.name == room for entry in user.participations))
     ]
     page = found[offset : offset + limit]
     return Users(users=[_view(user) for user in page], total=len(found))
@@ -178,7 +178,7 @@ async def change_user(at: Moderator, user_id: _Id, wish: Annotated[UserWish, Bod
 
 @router.put("/api/users/{user_id}/tag", summary="Pin a tag to a name", responses=problems(404, 409))
 async def tag_user(at: Admin, user_id: _Id, wish: Annotated[TagWish, Body()]) -> UserView:
-    """Pin a tag to a user's name, or take it away."""
+    """Add a tag to a user's name, or remove it."""
     user, context = _user(at, user_id), at.server.context
     tag = None
     if wish.tag is not None:
@@ -197,7 +197,7 @@ async def tag_user(at: Admin, user_id: _Id, wish: Annotated[TagWish, Body()]) ->
     responses=problems(404),
 )
 async def kick_user(at: Moderator, user_id: _Id, wish: Annotated[KickWish, Body()]) -> Response:
-    """Close all connections of a user, or put him out of one room; he may come back."""
+    """Close all connections of a user, or move them out of one room; they may come back."""
     user, context = _user(at, user_id), at.server.context
     context.audit(at.token, "kick", room=wish.room or "", subject=user.id, reason=wish.reason)
     for room in list(context.directory.rooms.values()):
@@ -205,9 +205,9 @@ async def kick_user(at: Moderator, user_id: _Id, wish: Annotated[KickWish, Body(
             context.world.forfeit(room, user.id)
     if wish.room is None:
         for tab in list(user.sessions):
-            _dismiss(at, tab, wish.reason)
+            _close(at, tab, wish.reason)
     else:
-        _put(at, user, wish.room, AWKWARD, f'You were put out of "{wish.room}"', wish.reason)
+        _move_tabs(at, user, wish.room, AWKWARD, f'You were put out of "{wish.room}"', wish.reason)
     return Response(status_code=204)
 
 
@@ -218,12 +218,12 @@ async def kick_user(at: Moderator, user_id: _Id, wish: Annotated[KickWish, Body(
     responses=problems(404, 409),
 )
 async def move_user(at: Moderator, user_id: _Id, wish: Annotated[MoveWish, Body()]) -> Response:
-    """Put all tabs of a user into a room, which is made if there is none of that name."""
+    """Move all tabs of a user to a room, which is created if it does not exist."""
     user, context = _user(at, user_id), at.server.context
     if validate.name(wish.room, context.rules.room_name_length) is None:
         raise ProblemError(409, "No room can have that name.")
     context.audit(at.token, "move", room=wish.room, subject=user.id, reason=wish.reason)
-    _put(at, user, None, wish.room, f'You were put into "{wish.room}"', wish.reason)
+    _move_tabs(at, user, None, wish.room, f'You were put into "{wish.room}"', wish.reason)
     return Response(status_code=204)
 
 
@@ -234,7 +234,7 @@ async def move_user(at: Moderator, user_id: _Id, wish: Annotated[MoveWish, Body(
     responses=problems(404, 409),
 )
 async def mute_user(at: Moderator, user_id: _Id, wish: Annotated[MuteWish, Body()]) -> Response:
-    """Silence somebody in a room: his notes, his chat, or both; or let him be heard again."""
+    """Mute the notes of a user in a room, their chat, or both; or unmute the user."""
     context = at.server.context
     room = context.directory.rooms.get(wish.room)
     if room is None:
@@ -255,15 +255,15 @@ async def mute_user(at: Moderator, user_id: _Id, wish: Annotated[MuteWish, Body(
 async def list_connections(
     at: Reader,
     user: Annotated[
-        str | None, Query(pattern="^[0-9a-f]{24}$", description="Only those of this user.")
+        str | None, Query(pattern="^[0-9a-f]{24}$", description="Only connections of this user.")
     ] = None,
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> Connections:
-    """List connections, those that have not said `hi` included."""
+    """List connections, including those that have not sent `hi`."""
     found = [session for session in _sessions(at) if user in (None, session.user_id)]
     page = found[offset : offset + limit]
-    return Connections(connections=[_connection(at, one) for one in page], total=len(found))
+    return Connections(connections=[_connection(at, session) for session in page], total=len(found))
 
 
 @router.post(
@@ -277,13 +277,13 @@ async def close_connection(
     number: Annotated[int, Path(ge=0, le=2**32, description="The connection's id.")],
     wish: Annotated[CloseWish, Body()],
 ) -> Response:
-    """Close one connection; its owner may come back."""
+    """Close one connection; the user may come back."""
     for session in _sessions(at):
         if session.client == number:
             at.server.context.audit(
                 at.token, "close connection", subject=session.user_id, reason=wish.reason
             )
-            _dismiss(at, session, wish.reason)
+            _close(at, session, wish.reason)
             return Response(status_code=204)
     raise ProblemError(404, "There is no such connection.")
 
@@ -300,23 +300,22 @@ def _sessions(at: At) -> list[Session]:
     return [link.session for link in links if link.session is not None]
 
 
-def _dismiss(at: At, session: Session, reason: str) -> None:
+def _close(at: At, session: Session, reason: str) -> None:
     text = "Your connection was closed" + (f": {reason}" if reason else ".")
     at.server.context.outbound.send(session, [notice(text, Code.STAFF_NOTICE, style=None)])
-    room_handlers.leave(
-        at.server.context, session
-    )  # before the end: nobody comes back for a crown so
+    # Leave before the connection ends, so that no claim to the crown remains.
+    room_handlers.leave(at.server.context, session)
     session.connection.close(CloseCode.NORMAL, "kicked")
 
 
-def _put(at: At, user: User, of: str | None, into: str, text: str, reason: str) -> None:
-    """Put the tabs of a user, or those of them that are in a certain room, into another one."""
+def _move_tabs(at: At, user: User, of: str | None, into: str, text: str, reason: str) -> None:
+    """Move the tabs of a user to a room: all, or those in the room `of`; send each a notice."""
     context = at.server.context
     for tab in list(user.sessions):
         room = tab.participant.room.name if tab.participant is not None else None
         if of is None or room == of:
-            told = text + (f": {reason}" if reason else ".")
-            context.outbound.send(tab, [notice(told, Code.STAFF_NOTICE, style=None)])
+            with_reason = text + (f": {reason}" if reason else ".")
+            context.outbound.send(tab, [notice(with_reason, Code.STAFF_NOTICE, style=None)])
             room_handlers.move_to_room(context, tab, user, into)
 
 
@@ -330,7 +329,7 @@ def _view(user: User) -> UserView:
         hidden=user.is_hidden,
         since=user.since,
         connections=len(user.sessions),
-        rooms=[one.room.name for one in user.participations],
+        rooms=[entry.room.name for entry in user.participations],
         scope=scopes[0] if scopes else None,
     )
 

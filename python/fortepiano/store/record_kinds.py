@@ -1,4 +1,4 @@
-"""The kinds of records: what tells them apart, how urgent they are, what they are as JSON."""
+"""The kinds of records: their keys, their urgency, and their form as JSON."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ Record: TypeAlias = (
 R = TypeVar("R", bound=Record)
 
 Key: TypeAlias = tuple[str, ...]
-"""What tells the records of a kind apart."""
+"""The key of a record, unique within its kind."""
 
 LARGEST = 2**63 - 1
 """The largest integer that every store can hold."""
@@ -53,10 +53,10 @@ class Kind(Generic[R]):
     """A kind of record.
 
     Attributes:
-        name: What it is called in Redis and in backups; never changes.
-        type: Its class.
-        key: What tells its records apart.
-        urgent: Whether somebody may wait for its commit.
+        name: The name in Redis and in backups; never changes.
+        type: The class of the records.
+        key: Returns the key of a record.
+        urgent: Whether callers may wait for the commit of a record.
     """
 
     name: str
@@ -65,10 +65,10 @@ class Kind(Generic[R]):
     urgent: bool = True
 
     def from_json(self, text: str | bytes) -> R:
-        """Return the record of a JSON object, as `to_json` makes it.
+        """Return the record that `to_json` has turned into JSON.
 
         Raises:
-            msgspec.DecodeError: It is no JSON, or not of this kind.
+            msgspec.DecodeError: The text is no JSON, or no record of this kind.
         """
         return msgspec.json.decode(text, type=self.type)
 
@@ -76,7 +76,7 @@ class Kind(Generic[R]):
 AnyKind: TypeAlias = Kind[Any]
 
 Changes: TypeAlias = dict[tuple[AnyKind, Key], Record | None]
-"""What is to be written, by kind and key; None to delete."""
+"""Records to write, by kind and key; None stands for a deletion."""
 
 SALT = Kind("salt", SaltRecord, lambda salt: (str(salt.number),))
 USER = Kind("user", UserRecord, lambda user: (user.id,), urgent=False)
@@ -90,16 +90,16 @@ KINDS: tuple[AnyKind, ...] = (SALT, USER, BAN, TOKEN, ROOM, CHAT, AUDIT)
 
 
 def to_json(value: object) -> bytes:
-    """Return a record, or a part of one, as JSON, with what no store can hold replaced."""
+    """Return a record, or a part of one, as JSON; values that no store can hold are replaced."""
     try:
         return msgspec.json.encode(value)
     except (UnicodeEncodeError, OverflowError):
-        return msgspec.json.encode(_holdable(msgspec.to_builtins(value)))
+        return msgspec.json.encode(_storable(msgspec.to_builtins(value)))
 
 
-def overlaid(kind: AnyKind, kept: dict[Key, Any], changes: Changes) -> dict[Key, Any]:
-    """Return what will be kept of a kind once some changes are written over what is there."""
-    after = dict(kept)
+def overlaid(kind: AnyKind, records: dict[Key, Any], changes: Changes) -> dict[Key, Any]:
+    """Return the records of a kind with some changes applied."""
+    after = dict(records)
     for (changed, key), record in changes.items():
         if changed is kind and record is not None:
             after[key] = record
@@ -108,15 +108,15 @@ def overlaid(kind: AnyKind, kept: dict[Key, Any], changes: Changes) -> dict[Key,
     return after
 
 
-def _holdable(value: object) -> object:
-    """Replace lone surrogates and endless integers: they would fail their group for ever."""
+def _storable(value: object) -> object:
+    """Replace lone surrogates and huge integers: no write of their group could ever succeed."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, int):
         return min(value, LARGEST)
     if isinstance(value, dict):
         pairs = cast("dict[object, object]", value).items()
-        return {_holdable(key): _holdable(item) for key, item in pairs}
+        return {_storable(key): _storable(item) for key, item in pairs}
     if isinstance(value, list | tuple):
-        return [_holdable(item) for item in cast("list[object]", value)]
+        return [_storable(item) for item in cast("list[object]", value)]
     return value

@@ -1,10 +1,10 @@
-"""Brings a state from a version with other rules for texts into the form of this one."""
+"""Corrects the texts in a state from a version with other rules for names and texts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.model.respelling import line_now, name_now, room_names_now, said_now
+from fortepiano.model.name_migration import line_now, name_now, room_names_now, text_now
 from fortepiano.model.texts import mended
 
 if TYPE_CHECKING:
@@ -14,10 +14,10 @@ __all__ = ["respell"]
 
 
 def respell(state: State) -> set[str]:
-    """Give all names in a state their one form.
+    """Correct all names and texts in a state.
 
     Returns:
-        The rooms whose people must be told: they are called otherwise, or somebody there is.
+        The names of rooms that must be broadcast again: the room or a participant is renamed.
     """
     renamed = {user.id for user in state.users if user.name != name_now(user.name)}
     for user in state.users:
@@ -25,22 +25,24 @@ def respell(state: State) -> set[str]:
         if user.tag is not None:
             user.tag["text"] = mended(user.tag["text"]) or "?"
     names = room_names_now({room.name: _last_change(room) for room in state.rooms})
-    told = {
+    changed = {
         names[room.name]
         for room in state.rooms
-        if names[room.name] != room.name or any(one.user_id in renamed for one in room.participants)
+        if names[room.name] != room.name
+        or any(participant.user_id in renamed for participant in room.participants)
     }
     for room in state.rooms:
         room.name = names[room.name]
         room.history = [line_now(line) for line in room.history]
         notice = room.settings.get("notice")
         if isinstance(notice, str):
-            room.settings["notice"] = said_now(notice)
-    _rename_places(state, names)
-    return told
+            room.settings["notice"] = text_now(notice)
+    _rename_rooms(state, names)
+    return changed
 
 
-def _rename_places(state: State, names: dict[str, str]) -> None:
+def _rename_rooms(state: State, names: dict[str, str]) -> None:
+    """Replace old names of rooms wherever the state refers to a room."""
     for user in state.users:
         user.rooms = [names.get(name, name) for name in user.rooms]
     for link in state.links:
@@ -51,8 +53,9 @@ def _rename_places(state: State, names: dict[str, str]) -> None:
 
 
 def _last_change(room: RoomState) -> int:
-    """Return when something last happened in a room, as far as the state tells."""
-    said = [line.get("t") for line in room.history[-1:]]
-    crowned = room.crown.time if room.crown is not None else 0
-    moments = [one for one in (*said, crowned, room.empty_since) if isinstance(one, int)]
-    return max(moments)
+    """Return the time of the last change of a room that the state knows; ms since 1970."""
+    last_line = [line.get("t") for line in room.history[-1:]]
+    crown_moved = room.crown.time if room.crown is not None else 0
+    return max(
+        time for time in (*last_line, crown_moved, room.empty_since) if isinstance(time, int)
+    )

@@ -1,4 +1,4 @@
-"""Messages that several senders need: quota, room and crown as they go out (docs/protocol.md)."""
+"""Messages to clients that several modules send: quota, room and crown (docs/protocol.md)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 __all__ = ["Message", "channel", "crown_message", "full_channel", "is_listed", "quota_message"]
 
 Message = dict[str, Any]
-"""A message to clients."""
+"""A message to a client."""
 
 
 def quota_message(quota: QuotaClass, rules: Rules) -> Message:
-    """Return `nq`, whose numbers are keys of the message itself."""
+    """Return the message `nq` of a quota."""
     return {
         "m": "nq",
         "allowance": quota.allowance,
@@ -27,12 +27,12 @@ def quota_message(quota: QuotaClass, rules: Rules) -> Message:
 
 
 def is_listed(room: Room) -> bool:
-    """Return whether a room is shown in the list of rooms."""
+    """Tell whether a room is shown in the list of rooms."""
     return room.settings["visible"] is True
 
 
 def full_channel(room: Room, rules: Rules) -> Message:
-    """Return a room as `ch` has it: with its co-owners, if there are any."""
+    """Return a room as in `ch`: as in `ls`, and with its co-owners."""
     info = channel(room, rules)
     if room.co_owners:
         info["coowners"] = sorted(room.co_owners)
@@ -40,7 +40,7 @@ def full_channel(room: Room, rules: Rules) -> Message:
 
 
 def channel(room: Room, rules: Rules) -> Message:
-    """Return a room as `ls` has it; `ch` adds the co-owners."""
+    """Return a room as in `ls`."""
     info: Message = {
         "_id": room.name,
         "id": room.name,
@@ -53,7 +53,7 @@ def channel(room: Room, rules: Rules) -> Message:
 
 
 def crown_message(crown: Crown, rules: Rules) -> Message:
-    """Return a crown; one without `participantId` lies on the floor, and rests for a while."""
+    """Return a crown: with `participantId` if it is held, with `rest` if it lies on the floor."""
     message: Message = {
         "userId": crown.user_id,
         "time": crown.time,

@@ -1,4 +1,4 @@
-"""How people are shown in a room: under which name, and for whom they could be taken."""
+"""The appearance of participants: the name that others see, and whom that name looks like."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from fortepiano.model.room import Room
     from fortepiano.model.user import User
 
-__all__ = ["Likeness", "Shown", "is_of_staff"]
+__all__ = ["Appearance", "Likeness", "is_of_staff"]
 
 Likeness = Literal["holder", "staff"]
-"""Whom a name could be taken for: the holder of the room's crown, or somebody of the staff."""
+"""Whose name a name looks like: that of the holder of the room's crown, or of staff."""
 
 
-class Shown:
-    """Knows how people are shown.
+class Appearance:
+    """Decides how participants are shown.
 
     Attributes:
-        masked: What masks swear words in a name, where a room wants it.
-        tags: What the tags say that are given at present.
+        masked: Masks swear words in a name, for rooms with `no cussing`.
+        tags: The texts of all tags that users have now.
     """
 
     def __init__(self) -> None:
@@ -35,37 +35,44 @@ class Shown:
         self._staff: dict[str, User] = {}
 
     def name(self, user: User, room: Room | None) -> str:
-        """Return the name that somebody has in a room, or outside of rooms."""
+        """Return the name of a user as others see it in a room, or outside of rooms."""
         if room is not None and room.settings.get("no cussing") is True:
             return self.masked(user.name)
         return user.name
 
-    def guard(self, user: User) -> None:
-        """Have those told apart whose name looks like that of somebody of the staff."""
-        self._staff = {one.id: one for one in self._staff.values() if is_of_staff(one)}
+    def track_staff(self, user: User) -> None:
+        """Add a user to those whose names others may not imitate, or remove them.
+
+        To be called whenever a user may have become staff, or ceased to be.
+        """
+        self._staff = {staff.id: staff for staff in self._staff.values() if is_of_staff(staff)}
         if is_of_staff(user):
             self._staff[user.id] = user
-        self.tags = tuple(one.tag["text"] for one in self._staff.values() if one.tag is not None)
+        tagged = (staff.tag for staff in self._staff.values() if staff.tag is not None)
+        self.tags = tuple(tag["text"] for tag in tagged)
 
-    def looks(self, participant: Participant) -> tuple[str, Likeness | None]:
-        """Return how somebody is shown: by which name, and for whom it could be taken."""
+    def of(self, participant: Participant) -> tuple[str, Likeness | None]:
+        """Return how a participant is shown: the name, and whom it looks like."""
         user, room = participant.user, participant.room
         return self.name(user, room), self.likeness(user, room)
 
     def outdated(self, room: Room) -> list[Participant]:
-        """Return who in a room is to be shown otherwise now, for what the room itself decides.
+        """Return the participants who are shown differently after a change of crown or settings.
 
-        Of the staff elsewhere handlers see to it themselves.
+        Changes of staff are not checked here: handlers call `profile.mark_look_alikes` for them.
         """
         basis = _basis(room)
-        if basis == room.shown_for:
+        if basis == room.appearance_basis:
             return []
-        room.shown_for = basis
-        everybody = room.participants.values()
-        return [one for one in everybody if one.looks != self.looks(one)]
+        room.appearance_basis = basis
+        return [
+            participant
+            for participant in room.participants.values()
+            if participant.appearance != self.of(participant)
+        ]
 
     def likeness(self, user: User, room: Room) -> Likeness | None:
-        """Return whom somebody could be taken for; whoever is of the staff is it."""
+        """Return whom a user's name looks like; None for staff, and if it looks like nobody."""
         if user.name == ANONYMOUS or is_of_staff(user):
             return None
         holder = room.holder.user if room.holder is not None else user
@@ -78,7 +85,10 @@ class Shown:
 
 
 def _basis(room: Room) -> tuple[str, str, bool]:
-    """Return what decides how the people of a room are shown: as long as it stays, so do they."""
+    """Return the facts about a room on which its participants' appearance depends.
+
+    As long as these stay the same, `Appearance.outdated` need not look at the participants.
+    """
     holder = room.holder.user if room.holder is not None else None
     is_masked = room.settings.get("no cussing") is True
     if holder is None or holder.is_hidden or holder.name == ANONYMOUS:
@@ -87,6 +97,7 @@ def _basis(room: Room) -> tuple[str, str, bool]:
 
 
 def is_of_staff(user: User) -> bool:
-    """Tell whether somebody is here as one of the staff, or with a tag that only staff give."""
-    is_here = bool(user.sessions)
-    return is_here and (user.tag is not None or any(one.scope for one in user.sessions))
+    """Tell whether a connected user is staff, or has a tag, which only staff give."""
+    is_online = bool(user.sessions)
+    has_scope = any(session.scope for session in user.sessions)
+    return is_online and (user.tag is not None or has_scope)

@@ -1,4 +1,4 @@
-"""The chat that survives a restart (docs/protocol.md, "Chat that is kept")."""
+"""Stored chat, which survives a restart (docs/protocol.md, "Chat that is kept")."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["Archive"]
 
 
 class Archive:
-    """Keeps the chat of rooms that outlive the server.
+    """Stores the chat of rooms that outlive a restart.
 
-    What one person says to another is never kept.
+    Direct messages (`dm`) are never stored.
 
     Args:
-        store: Where it is kept.
-        keep: Of which rooms: "none", or "permanent" for those that staff made permanent and the
-            two that are always there.
+        store: The store.
+        keep: The rooms whose chat is stored: "none", or "permanent" for those that staff made
+            permanent and the two that always exist.
     """
 
     def __init__(self, store: Store, keep: Literal["none", "permanent"]) -> None:
@@ -33,17 +33,17 @@ class Archive:
         self.retention = keep
 
     def restore(self, rooms: Iterable[Room]) -> None:
-        """Give rooms their chat back, and forget what need not be kept any more."""
-        keeping = {room.name: room for room in rooms if self._is_saved(room)}
+        """Load the stored chat into rooms, and delete that of rooms whose chat is not stored."""
+        saved = {room.name: room for room in rooms if self._is_saved(room)}
         for record in self._store.chats():
-            room = keeping.get(record.room)
+            room = saved.get(record.room)
             if room is None:
                 self._store.remove_chat(record.room)
             else:
                 room.history.extend(map(orjson.loads, record.lines))
 
     def save(self, room: Room) -> None:
-        """Write a room's chat down after it has changed, or after the room has."""
+        """Store a room's chat, after a change of the chat or of whether it is to be stored."""
         lines = [line for line in room.history if line["m"] == "a"]
         if lines and self._is_saved(room):
             self._store.save_chat(room.name, tuple(orjson.dumps(line).decode() for line in lines))

@@ -1,4 +1,4 @@
-"""Lists of networks: their files, what they do, and who is told."""
+"""Network lists: their files, their effects, and the messages about them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from fortepiano.config import NetworkListSettings, NetworkSettings, Settings, load
 from fortepiano.errors import ConfigError, InputError
-from fortepiano.model.network_lists import WORDS, NetworkList, NetworkLists
+from fortepiano.model.network_lists import DEFAULT_TEXTS, NetworkList, NetworkLists
 from fortepiano.native import NetworkTable, ParsedNetworks
 from fortepiano.net.network_lists import (
     NetworkListUpdater,
@@ -30,7 +30,7 @@ HERE, THERE = "192.0.2.7", "198.51.100.7"
 def lists_of(*lists: tuple[NetworkList, bytes]) -> NetworkLists:
     made = {meaning: ParsedNetworks(text) for meaning, text in lists}
     found = NetworkLists()
-    found.adopt(made, NetworkTable(list(made.values())))
+    found.replace(made, NetworkTable(list(made.values())))
     return found
 
 
@@ -73,7 +73,7 @@ class Shelf:
         return told
 
     def who_is_out(self) -> list[str]:
-        return [one for one in (HERE, THERE) if self.lists.keeping_out(one) is not None]
+        return [one for one in (HERE, THERE) if self.lists.refusing(one) is not None]
 
 
 @pytest.fixture
@@ -84,23 +84,23 @@ def shelf(tmp_path: Path) -> Shelf:
 class TestNetLists:
     def test_without_lists_everybody_may_all(self) -> None:
         lists = NetworkLists()
-        assert lists.keeping_out(HERE) is lists.silencing(HERE) is None
+        assert lists.refusing(HERE) is lists.silencing(HERE) is None
 
     def test_a_list_does_what_it_is_for(self) -> None:
         out, mute = NetworkList("out"), NetworkList("mute", "chat", "Not here.")
         lists = lists_of((mute, b"192.0.2.0/24\n2001:db8::/32"), (out, b"198.51.100.0/24"))
-        assert lists.keeping_out(HERE) is None
+        assert lists.refusing(HERE) is None
         assert lists.silencing(HERE) == mute
-        assert lists.keeping_out(THERE) == out
+        assert lists.refusing(THERE) == out
         assert lists.silencing(THERE) is None
         assert lists.silencing("2001:db8:1::1") == mute
         assert lists.silencing("::ffff:192.0.2.1") == mute
-        assert lists.silencing("unix:/run/x") is lists.keeping_out("") is None
+        assert lists.silencing("unix:/run/x") is lists.refusing("") is None
 
     def test_networks_within_networks_of_several_lists_all_count(self) -> None:
         wide, narrow = NetworkList("wide"), NetworkList("narrow", "chat")
         lists = lists_of((wide, b"192.0.0.0/16"), (narrow, b"192.0.2.0/24\n192.0.2.7"))
-        assert lists.keeping_out(HERE) == wide
+        assert lists.refusing(HERE) == wide
         assert lists.silencing(HERE) == narrow
         assert lists.silencing("192.0.3.1") is None
 
@@ -108,10 +108,10 @@ class TestNetLists:
         lists = lists_of(
             (NetworkList("a", words="A"), b"192.0.2.7"), (NetworkList("b"), b"192.0.2.0/24")
         )
-        listed = lists.keeping_out(HERE)
+        listed = lists.refusing(HERE)
         assert listed is not None
         assert listed.refusal_text == "A"
-        assert NetworkList("b").refusal_text == WORDS["enter"]
+        assert NetworkList("b").refusal_text == DEFAULT_TEXTS["enter"]
 
     def test_who_was_told_is_remembered_for_a_while(self) -> None:
         lists = NetworkLists()

@@ -1,4 +1,4 @@
-"""Handlers read anew from their files, beside the ones that run."""
+"""Imports the handlers again from their files, while the old ones run."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ DISPATCH = "fortepiano.handlers.dispatch"
 _HANDLERS = "fortepiano.handlers"
 _MODULES = ("fortepiano.protocol.incoming", "fortepiano.protocol.staff_incoming")
 _RELOADED = (_HANDLERS, *_MODULES)
-"""What a message looks like, what it does, and the table that joins the two."""
+"""The modules that a reload imports again: the handlers, and the shapes of their messages."""
 
 _IMPORTERS = ("fortepiano.http.admin",)
-"""What imports handlers, and is imported again when it is next asked for."""
+"""Modules that import handlers; they are imported again when they are next needed."""
 
 
 def fingerprint() -> bytes:
-    """Return what differs whenever one of their files does."""
-    above = Path(fortepiano.__file__).parent.parent
-    files = sorted(above.joinpath(*_HANDLERS.split(".")).glob("*.py"))
-    files += [above.joinpath(*name.split(".")).with_suffix(".py") for name in _MODULES]
+    """Return a digest of all files that a reload imports again."""
+    root = Path(fortepiano.__file__).parent.parent
+    files = sorted(root.joinpath(*_HANDLERS.split(".")).glob("*.py"))
+    files += [root.joinpath(*name.split(".")).with_suffix(".py") for name in _MODULES]
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
@@ -42,31 +42,31 @@ def fingerprint() -> bytes:
 
 
 def reloaded_modules() -> dict[str, ModuleType]:
-    """Import handlers and the table anew, and return them; those that run stay as they are.
+    """Import the handlers again and return the new modules; the running ones stay installed.
 
-    May run on another thread than the event loop's, one at a time.
+    May run on another thread than the event loop's, but only one call at a time.
 
     Raises:
-        ReloadError: One of them cannot be imported.
+        ReloadError: A module cannot be imported.
     """
-    running = {name: sys.modules.pop(name) for name in list(sys.modules) if _covers(name)}
+    running = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_reloaded(name)}
     invalidate_caches()
     try:
         with _from_source():
             import_module(DISPATCH)
-        return {name: module for name, module in sys.modules.items() if _covers(name)}
+        return {name: module for name, module in sys.modules.items() if _is_reloaded(name)}
     except SyntaxError as error:
         raise ReloadError([f"{error.filename}: line {error.lineno}: {error.msg}"]) from error
     except Exception as error:
         raise ReloadError([f"the handlers cannot be imported: {error!r}"]) from error
     finally:
-        for name in [name for name in sys.modules if _covers(name)]:
+        for name in [name for name in sys.modules if _is_reloaded(name)]:
             del sys.modules[name]
         install(running)
 
 
 def install(modules: dict[str, ModuleType]) -> None:
-    """Let modules be those that the names stand for from now on."""
+    """Put modules into `sys.modules` and into their packages, in place of the old ones."""
     for name, module in modules.items():
         sys.modules[name] = module
         parent, _, child = name.rpartition(".")
@@ -80,7 +80,7 @@ def invalidate_importers() -> None:
             del sys.modules[name]
 
 
-def _covers(name: str) -> bool:
+def _is_reloaded(name: str) -> bool:
     return any(_is_in(name, package) for package in _RELOADED)
 
 
@@ -89,10 +89,10 @@ def _is_in(name: str, package: str) -> bool:
 
 
 class _Source(SourceFileLoader):
-    """Compiles what is there now.
+    """Compiles the source file, without Python's cache.
 
-    What Python has cached of a file counts as fresh while its size and the second of its last
-    change are the same: two edits within a second would be one.
+    The cache is valid while the size of the file and the second of its last change stay the same.
+    So the second of two edits within one second could be missed.
     """
 
     def get_code(self, fullname: str) -> CodeType:
@@ -102,12 +102,14 @@ class _Source(SourceFileLoader):
 
 
 class _Finder(PathFinder):
+    """Finds the modules that a reload imports again, with `_Source` as their loader."""
+
     @classmethod
     def find_spec(
         cls, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find one of our modules."""
-        spec = super().find_spec(fullname, path, target) if _covers(fullname) else None
+        """Return the spec of a module; None for a module that is not imported again."""
+        spec = super().find_spec(fullname, path, target) if _is_reloaded(fullname) else None
         if spec is not None and isinstance(spec.loader, SourceFileLoader):
             spec.loader = _Source(fullname, spec.loader.path)
         return spec
@@ -115,6 +117,7 @@ class _Finder(PathFinder):
 
 @contextmanager
 def _from_source() -> Generator[None]:
+    """Import from source files, not from Python's cache, while the context lasts."""
     sys.meta_path.insert(0, _Finder)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Brings what was kept under other rules for texts into its one form."""
+"""Renames users and rooms whose stored names earlier rules allowed, and present rules do not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from fortepiano.model.respelling import line_now, name_now, numbered, room_names_now, said_now
+from fortepiano.model.name_migration import line_now, name_now, numbered, room_names_now, text_now
 from fortepiano.model.texts import mended
 from fortepiano.observe.logs import logger
 from fortepiano.store.records import AuditQuery, BanRecord, RoomRecord
@@ -21,10 +21,10 @@ __all__ = ["respell"]
 
 
 def respell(store: Store) -> None:
-    """Give names of users and rooms, and what stands under them, their one form.
+    """Bring stored names of users and rooms, and all that is stored under them, into normal form.
 
-    Done at each start of a server: backups and other servers bring older forms back. Where there is
-    nothing to do, nothing is written.
+    Done at each start of a server, since backups and other servers bring older forms back. If
+    nothing has to change, nothing is written.
     """
     users = _respell_users(store)
     names = room_names_now(_rooms_by_change(store))
@@ -48,7 +48,10 @@ def _respell_users(store: Store) -> int:
 
 
 def _rooms_by_change(store: Store) -> dict[str, int]:
-    """Return when each kept room was last changed, as far as anybody can tell."""
+    """Return when each stored room was last changed; 0 if that is unknown or does not matter.
+
+    The time matters only for rooms whose names have the same normal form.
+    """
     rooms = {record.name: record for record in store.rooms()}
     forms = [mended(name) for name in rooms]
     return {
@@ -59,13 +62,13 @@ def _rooms_by_change(store: Store) -> dict[str, int]:
 
 def _last_change(store: Store, record: RoomRecord) -> int:
     acts = store.audit(AuditQuery(limit=1, room=record.name))
-    lines = [_read(line) for line in store.chat(record.name)[-1:]]
-    moments: list[Any] = [
+    lines = [_parsed_line(line) for line in store.chat(record.name)[-1:]]
+    times: list[Any] = [
         *(act.at for act in acts),
         *(line.get("t") for line in lines),
         record.crown.time if record.crown is not None else 0,
     ]
-    return max((int(one) for one in moments if isinstance(one, int | float)), default=0)
+    return max((int(time) for time in times if isinstance(time, int | float)), default=0)
 
 
 def _respell_rooms(store: Store, names: Mapping[str, str]) -> int:
@@ -73,8 +76,8 @@ def _respell_rooms(store: Store, names: Mapping[str, str]) -> int:
     records = {record.name: record for record in store.rooms()}
     chats = {record.room: record.lines for record in store.chats()}
     changed = 0
-    # First those that take no other's place, so that nothing is lost where this is cut short.
-    for before, after in sorted(names.items(), key=lambda one: one[1] in records):
+    # Rooms whose new name is free come first, so that nothing is lost if the server is killed here.
+    for before, after in sorted(names.items(), key=lambda pair: pair[1] in records):
         record = replace(
             records[before], name=after, settings=_settings_now(records[before].settings)
         )
@@ -101,15 +104,15 @@ def _settings_now(settings: Mapping[str, bool | int | str]) -> dict[str, bool | 
     text = settings.get("notice")
     if not isinstance(text, str):
         return dict(settings)
-    return {**settings, "notice": said_now(text)}
+    return {**settings, "notice": text_now(text)}
 
 
 def _respell_bans(store: Store, names: Mapping[str, str]) -> int:
     """Rename the rooms of bans; return how many bans changed."""
-    kept = {(ban.room, ban.subject): ban for ban in store.bans()}
+    stored = {(ban.room, ban.subject): ban for ban in store.bans()}
     after: dict[tuple[str, str], BanRecord] = {}
-    taken = {*names.values(), *(room for room, _ in kept)}
-    for ban in sorted(kept.values(), key=lambda one: (-one.at, one.room)):
+    taken = {*names.values(), *(room for room, _ in stored)}
+    for ban in sorted(stored.values(), key=lambda ban: (-ban.at, ban.room)):
         room = names.get(ban.room) or mended(ban.room) or ban.room
         other = after.get((room, ban.subject))
         if other is not None and replace(ban, room=room) != other:
@@ -118,20 +121,20 @@ def _respell_bans(store: Store, names: Mapping[str, str]) -> int:
                 "two kept bans are of one room", name=ban.room, subject=ban.subject, kept_as=room
             )
         after[room, ban.subject] = replace(ban, room=room)
-    changed = [ban for key, ban in after.items() if kept.get(key) != ban]
+    changed = [ban for key, ban in after.items() if stored.get(key) != ban]
     for ban in changed:
         store.save_ban(ban)
-    for room, who in kept.keys() - after.keys():
-        store.remove_ban(room, who)
+    for room, subject in stored.keys() - after.keys():
+        store.remove_ban(room, subject)
     return len(changed)
 
 
 def _line_now(line: str) -> str:
-    said = _read(line)
-    now = line_now(said)
-    return line if now == said else orjson.dumps(now).decode()
+    before = _parsed_line(line)
+    now = line_now(before)
+    return line if now == before else orjson.dumps(now).decode()
 
 
-def _read(line: str) -> dict[str, Any]:
-    said = orjson.loads(line)
-    return cast("dict[str, Any]", said) if isinstance(said, dict) else {}
+def _parsed_line(line: str) -> dict[str, Any]:
+    parsed = orjson.loads(line)
+    return cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else {}
