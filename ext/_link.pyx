@@ -2,7 +2,7 @@
 # cython: embedsignature=False, binding=False, freethreading_compatible=False
 """The link between asyncio and the hub: one object per connection, called by the event loop.
 
-No Python call happens between the bytes of a socket and the log of a room: the loop passes bytes to
+No Python call happens between the bytes of a socket and the log of a room. The loop passes bytes to
 `Link.buffer_updated`, which calls the hub over its C ABI (core.h). Only messages that the hub
 leaves to Python (see `receive` of `Engine`) reach a handler. Types and docstrings are in _link.pyi.
 """

@@ -1,4 +1,7 @@
-/* The C ABI of rust/py/src/ffi.rs, where each function is documented. */
+/* The C ABI of rust/py/src/ffi.rs, where each function is documented.
+
+   Connections are known by their numbers. Where a function returns an int64_t, -1 stands for none;
+   UINT32_MAX is the number of no connection, and ignored. */
 #ifndef FORTEPIANO_CORE_H
 #define FORTEPIANO_CORE_H
 

@@ -699,16 +699,16 @@ class Hub:
             sees_all: Whether hidden participants are included; the client's own always is.
         """
 
-    def broadcast(self, room: int, payload: bytes, except_client: int = -1) -> None:
+    def broadcast(self, room: int, payload: bytes, except_client: int | None = None) -> None:
         """Broadcast a JSON array to a room.
 
         Args:
             room: The number of the room.
             payload: The array.
-            except_client: The client that does not get the array; -1 for none.
+            except_client: The client that does not get the array; None for none.
         """
 
-    def broadcast_soon(self, room: int, payload: bytes, except_client: int = -1) -> None:
+    def broadcast_soon(self, room: int, payload: bytes, except_client: int | None = None) -> None:
         """Broadcast a JSON array that may wait for `rest_seconds` after the room's last flush.
 
         An earlier flush for another broadcast sends it too. After a quiet time it is sent at once.
@@ -716,7 +716,7 @@ class Hub:
         Args:
             room: The number of the room.
             payload: The array.
-            except_client: The client that does not get the array; -1 for none.
+            except_client: The client that does not get the array; None for none.
         """
 
     def broadcast_participants(self, room: int, before: bytes, after: bytes) -> None:
@@ -747,13 +747,13 @@ class Hub:
             room: The number of the room.
         """
 
-    def set_players(self, room: int, solo: bool, holder: int) -> None:
+    def set_players(self, room: int, solo: bool, holder: int | None = None) -> None:
         """Set which participants may play in a room.
 
         Args:
             room: The number of the room.
             solo: Whether only the holder of the crown may play.
-            holder: The number of the participant with the crown; -1 for none.
+            holder: The number of the participant with the crown; None for none.
         """
 
     def add_participant(self, room: int, id: bytes, head: bytes, x: bytes, y: bytes) -> int:
@@ -765,6 +765,9 @@ class Hub:
             head: The participant's entry as a JSON object without `x`, `y` and the closing brace.
             x: The pointer's horizontal position, as JSON.
             y: The pointer's vertical position, as JSON.
+
+        Raises:
+            KeyError: There is no such room.
         """
 
     def update_participant(self, participant: int, head: bytes) -> None:
@@ -924,13 +927,13 @@ def pack_client(hub: Hub, client: int) -> dict[str, Any] | None:
         client: The client's number.
     """
 
-def unpack_client(hub: Hub, fd: int, quota: int, packed: dict[str, Any]) -> int:
+def unpack_client(hub: Hub, fd: int, quota: int | None, packed: dict[str, Any]) -> int:
     """Adopt a client from another process, in no room yet; return its number.
 
     Args:
         hub: The hub.
         fd: The descriptor of the client's socket; see `Hub.attach`.
-        quota: The number of its quota; -1 for none.
+        quota: The number of its quota; None for none.
         packed: The result of `pack_client`, possibly in another version.
 
     Raises:

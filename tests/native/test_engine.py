@@ -556,7 +556,7 @@ class TestSettings:
         harness = make(move_seconds=0.04)
         ann, bea = harness.join(), harness.join()
         ann.send_messages(NOTE, {"m": "m", "x": 1, "y": 1}, {"m": "m", "x": 2, "y": 2})
-        harness.hub.set_players(harness.room, True, -1)
+        harness.hub.set_players(harness.room, True)
         ann.send_messages(NOTE)
         harness.settle()
         sent = sum(len(native.frame_bytes(TEXT, told)) for told in payloads(bea.events()))

@@ -232,7 +232,8 @@ class TestTelling:
         room.hub.set_players(nobody, True, nobody)
         room.hub.close_room(nobody)
         room.hub.send_participants(ann.number, nobody, b"[", b"]")
-        assert room.hub.add_participant(nobody, b"", b"", b"", b"") == -1
+        with pytest.raises(KeyError):
+            room.hub.add_participant(nobody, b"", b"", b"", b"")
         assert room.hub.position(nobody) is None
         assert ann.received() == texts(b"[]")
 
@@ -399,7 +400,7 @@ class TestNotes:
 
     def test_a_notice_comes_once_in_five_seconds_for_each_reason(self, room: HarnessRoom) -> None:
         bea, ann = room.join("bea", quota=(1, 1)), room.join("ann")
-        room.hub.set_players(room.id, False, -1)
+        room.hub.set_players(room.id, False)
         bea.send_messages(NOTE, NOTE, NOTE)
         room.hub.set_players(room.id, True, room.participants["ann"])
         bea.send_messages(NOTE, NOTE)

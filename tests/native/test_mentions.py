@@ -31,7 +31,7 @@ class Scene:
         return client
 
     def broadcast_soon(self, payload: bytes, but: HubClient | None = None) -> None:
-        self.hub.broadcast_soon(self.room, payload, -1 if but is None else but.number)
+        self.hub.broadcast_soon(self.room, payload, None if but is None else but.number)
 
     def received(self) -> tuple[list[bytes], list[bytes]]:
         return payloads(self.ann.received()), payloads(self.bea.received())

@@ -112,7 +112,7 @@ def another_process(hub: Hub, engine: Engine, throttle: Throttle) -> None:
     unpack_clock(hub, *pack_clock(hub))
     packed = pack_client(hub, 0)
     assert_type(packed, dict[str, Any] | None)
-    client = unpack_client(hub, fd=0, quota=-1, packed=packed or {})
+    client = unpack_client(hub, fd=0, quota=None, packed=packed or {})
     assert_type(client, int)
     assert_type(engine.adopt(client).fileno(), int)
     account = pack_quota(hub, 0)

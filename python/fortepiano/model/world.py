@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Arrival", "Departure", "World"]
 
-_NOBODY = -1
 # The position of a pointer until its first move (docs/protocol.md, "Participants"), as JSON.
 _X, _Y = b"200", b"100"
 _UNLIMITED = QuotaClass(1_000_000, 10_000_000)
@@ -197,7 +196,7 @@ class World:
         """Tell the hub who may play in a room, after a change of the crown or of settings."""
         holder = room.holder
         self.hub.set_players(
-            room.number, room.settings["crownsolo"] is True, holder.number if holder else _NOBODY
+            room.number, room.settings["crownsolo"] is True, holder.number if holder else None
         )
 
     def sync_flags(self, participant: Participant) -> None:

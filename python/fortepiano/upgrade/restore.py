@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["restore"]
 
-_NO_QUOTA = -1
-
 
 def restore(context: Context, engine: Engine, state: State, sockets: Sequence[int]) -> list[Link]:
     """Restore a state in a server without clients; no socket is read or written.
@@ -97,7 +95,7 @@ def _user(context: Context, state: UserState) -> User:
 def _link(context: Context, engine: Engine, state: LinkState, descriptor: int) -> Link:
     saved = state.session
     user = context.directory.users[saved.user_id] if saved and saved.has_arrived else None
-    quota = user.quota if user is not None else _NO_QUOTA
+    quota = user.quota if user is not None else None
     link = engine.adopt(unpack_client(context.hub, descriptor, quota, state.packed))
     if saved is None:
         return link

@@ -5,12 +5,18 @@
 // This program exists to print.
 #![allow(clippy::print_stdout)]
 
-use fortepiano_core::limits::quota::Quotas;
+use fortepiano_core::hub::{Hub, Settings, StepResult};
+use fortepiano_core::limits::quota::{QuotaId, Quotas};
 use fortepiano_core::net::bans::Bans;
 use fortepiano_core::net::network::Network;
+use fortepiano_core::sys::clock::Clock;
+use fortepiano_core::wire::frame;
 use fortepiano_core::wire::scan::scan;
 use std::hint::black_box;
+use std::io::Read;
 use std::net::IpAddr;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
 const ROUNDS: usize = 300;
@@ -49,16 +55,84 @@ fn scans() {
     }
 }
 
+fn frames() {
+    let limits = Settings::default().limits;
+    for size in [30, 60, 300, 3000] {
+        let mut bytes = Vec::new();
+        frame::append_masked(&mut bytes, &vec![b'x'; size]);
+        let mut fragments = None;
+        measure(&format!("parse a frame of {size} bytes"), 1000, || {
+            for _ in 0..1000 {
+                black_box(frame::parse(black_box(&mut bytes), &mut fragments, limits));
+            }
+        });
+    }
+}
+
 fn quotas() {
     for users in [10_000, 100_000] {
         let mut quotas = Quotas::new(3);
-        let slots: Vec<u32> = (0..users).map(|_| quotas.add(8000, 24000)).collect();
+        let slots: Vec<QuotaId> = (0..users).map(|_| quotas.add(8000, 24000)).collect();
         measure(&format!("tick {users} quotas"), 1, || quotas.tick());
         measure("  spend", slots.len(), || {
             for slot in &slots {
                 black_box(quotas.spend(black_box(*slot), 4));
             }
             quotas.tick();
+        });
+    }
+}
+
+/// Messages of one client in a room of ten, from the bytes to the sockets of all.
+fn messages() {
+    let settings = Settings { rest: 0, move_gap: 0, duty: 1.0, ..Settings::default() };
+    let mut hub = Hub::new(settings, Clock::running()).expect("descriptors");
+    let room = hub.open_room();
+    let mut ends = Vec::new();
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        let (near, far) = UnixStream::pair().expect("sockets");
+        near.set_nonblocking(true).expect("a socket");
+        far.set_nonblocking(true).expect("a socket");
+        let client = hub.attach(near.as_raw_fd());
+        let participant = hub.add_participant(room, b"\"id\"", b"{", b"0", b"0").expect("a room");
+        let quota = hub.add_quota(i32::MAX, i32::MAX);
+        hub.start_session(client, quota);
+        hub.set_privileges(client, true, true);
+        hub.enter(client, room, participant);
+        clients.push(client);
+        ends.push((near, far));
+    }
+    let sender = clients[0];
+    let mut buffer = vec![0; 1 << 20];
+    for (what, text, count) in [
+        ("notes", r#"[{"m":"n","t":1795300001000,"n":[{"n":"c4","v":0.5}]}]"#, 100),
+        ("pointer", r#"[{"m":"m","x":"12.34","y":"56.78"}]"#, 100),
+        ("time", r#"[{"m":"t","e":1795300001000}]"#, 100),
+    ] {
+        let mut bytes = Vec::new();
+        frame::append_masked(&mut bytes, text.as_bytes());
+        let read = |hub: &mut Hub| {
+            hub.window(sender)[..bytes.len()].copy_from_slice(&bytes);
+            hub.feed(sender, bytes.len());
+            assert_eq!(hub.step(), StepResult::Done);
+            black_box(hub.end_turn());
+        };
+        let mut drain = |hub: &mut Hub| {
+            hub.flush();
+            for (_, far) in &mut ends {
+                while far.read(&mut buffer).is_ok_and(|count| count > 0) {}
+            }
+        };
+        measure(&format!("read {what}, {count} in a flush to ten"), count, || {
+            for _ in 0..count {
+                read(&mut hub);
+            }
+            drain(&mut hub);
+        });
+        measure("  one in a flush", 1, || {
+            read(&mut hub);
+            drain(&mut hub);
         });
     }
 }
@@ -127,7 +201,9 @@ fn user(number: usize) -> String {
 
 fn main() {
     scans();
+    frames();
     quotas();
+    messages();
     bans();
     networks();
 }

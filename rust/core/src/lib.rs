@@ -7,10 +7,12 @@
 //! - [`hub`]: connections, rooms and participants;
 //! - [`limits`]: quotas and rate limits;
 //! - [`net`]: addresses, networks and bans;
-//! - [`sys`]: sockets and the clock.
+//! - [`sys`]: sockets and the clock;
+//! - [`slots`]: numbered things, with a type for the numbers of each kind.
 
 pub mod hub;
 pub mod limits;
 pub mod net;
+pub mod slots;
 pub mod sys;
 pub mod wire;

@@ -4,7 +4,8 @@ use std::io::{ErrorKind, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
-use fortepiano_core::hub::{CloseOrder, Hub, Settings, StepResult, NONE};
+use fortepiano_core::hub::ids::{ClientId, RoomId};
+use fortepiano_core::hub::{CloseOrder, Hub, Settings, StepResult};
 use fortepiano_core::sys::clock::Clock;
 use fortepiano_core::wire::frame;
 use proptest::prelude::*;
@@ -13,7 +14,7 @@ const SECOND: u64 = 1_000_000;
 
 /// The client's end of a connection, and the bytes received there.
 struct Peer {
-    client: u32,
+    client: ClientId,
     /// The hub's end, kept open.
     _near: UnixStream,
     far: UnixStream,
@@ -73,10 +74,10 @@ fn manual(settings: Settings) -> Hub {
 }
 
 /// Create a room and put all peers into it, each as a participant of its own.
-fn gather(hub: &mut Hub, peers: &[&Peer]) -> u32 {
+fn gather(hub: &mut Hub, peers: &[&Peer]) -> RoomId {
     let room = hub.open_room();
     for peer in peers {
-        let participant = hub.add_participant(room, b"\"id\"", b"{", b"0", b"0");
+        let participant = hub.add_participant(room, b"\"id\"", b"{", b"0", b"0").unwrap();
         let quota = hub.quotas.add(8000, 24000);
         hub.start_session(peer.client, quota);
         hub.enter(peer.client, room, participant);
@@ -95,7 +96,7 @@ fn drain(hub: &mut Hub, peers: &mut [&mut Peer]) {
 }
 
 /// Pass a client's text to the hub and step through it; return the messages for Python.
-fn receive(hub: &mut Hub, client: u32, text: &str) -> Vec<Vec<u8>> {
+fn receive(hub: &mut Hub, client: ClientId, text: &str) -> Vec<Vec<u8>> {
     let mut bytes = Vec::new();
     frame::append(&mut bytes, frame::TEXT, text.as_bytes());
     let header = bytes.len() - text.len();
@@ -133,7 +134,7 @@ fn a_slow_reader_is_ordered_closed_and_its_last_frame_is_whole() {
     let mut order = None;
     let mut broadcasts = 0;
     while order.is_none() {
-        hub.broadcast(room, &[b'x'; 3_000], NONE);
+        hub.broadcast(room, &[b'x'; 3_000], None);
         hub.wake();
         hub.flush();
         bea.read(1 << 20);
@@ -163,7 +164,7 @@ fn a_reused_number_has_no_past() {
     let ann = Peer::new(&mut hub, true);
     let room = gather(&mut hub, &[&ann]);
     for _ in 0..2 {
-        hub.broadcast(room, &[b'x'; 9_000], NONE);
+        hub.broadcast(room, &[b'x'; 9_000], None);
         hub.wake();
         hub.flush();
     }
@@ -173,7 +174,7 @@ fn a_reused_number_has_no_past() {
     let mut stranger = Peer::new(&mut hub, false);
     assert_eq!(stranger.client, number);
     assert_eq!((hub.next_close_order(), hub.lag(number)), (None, 0));
-    hub.broadcast(room, b"[1]", NONE);
+    hub.broadcast(room, b"[1]", None);
     hub.send(number, b"[2]");
     drain(&mut hub, &mut [&mut stranger]);
     assert_eq!(stranger.payloads(), [b"[2]"]);
@@ -238,7 +239,7 @@ proptest! {
         let mut hub = manual(Settings { lag_hard: u64::MAX, ..Settings::default() });
         let mut peers: Vec<Peer> = (0..PEERS).map(|index| Peer::new(&mut hub, index > 0)).collect();
         let room = gather(&mut hub, &peers.iter().collect::<Vec<_>>());
-        let participant = hub.add_participant(room, b"\"id\"", b"{", b"0", b"0");
+        let participant = hub.add_participant(room, b"\"id\"", b"{", b"0", b"0").unwrap();
         let mut owed: Vec<Vec<Vec<u8>>> = vec![Vec::new(); PEERS];
         let mut is_in = [true; PEERS];
         let mut is_closed = [false; PEERS];
@@ -250,7 +251,7 @@ proptest! {
             };
             match *act {
                 Act::Broadcast { length, except } => {
-                    hub.broadcast(room, &payload(length), peers.get(except).map_or(NONE, |peer| peer.client));
+                    hub.broadcast(room, &payload(length), peers.get(except).map(|peer| peer.client));
                     for peer in (0..PEERS).filter(|peer| is_in[*peer] && *peer != except) {
                         owed[peer].push(payload(length));
                     }

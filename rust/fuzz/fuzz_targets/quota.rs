@@ -2,7 +2,8 @@
 
 #![no_main]
 
-use fortepiano_core::limits::quota::Quotas;
+use fortepiano_core::limits::quota::{QuotaId, Quotas};
+use fortepiano_core::slots::SlotId;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 
@@ -15,6 +16,10 @@ enum Operation {
     Tick,
 }
 
+fn of(slot: u8) -> QuotaId {
+    QuotaId::from_number(slot.into())
+}
+
 fuzz_target!(|operations: Vec<Operation>| {
     let mut quotas = Quotas::new(3);
     let mut users = 0;
@@ -25,22 +30,22 @@ fuzz_target!(|operations: Vec<Operation>| {
                 users += 1;
                 assert_eq!(quotas.points(slot), if max > 0 { max } else { 24000 });
             }
-            Operation::Remove { slot } => users -= usize::from(quotas.remove(slot.into())),
+            Operation::Remove { slot } => users -= usize::from(quotas.remove(of(slot))),
             Operation::SetParams { slot, allowance, max } => {
-                let before = quotas.points(slot.into());
-                let changed = quotas.set_params(slot.into(), allowance, max);
+                let before = quotas.points(of(slot));
+                let changed = quotas.set_params(of(slot), allowance, max);
                 let expected = if changed && max > 0 { before.min(max) } else { before };
-                assert_eq!(quotas.points(slot.into()), expected);
+                assert_eq!(quotas.points(of(slot)), expected);
             }
             Operation::Spend { slot, k } => {
-                let before = quotas.points(slot.into());
-                let paid = quotas.spend(slot.into(), k);
-                let price = i64::from(before) - i64::from(quotas.points(slot.into()));
+                let before = quotas.points(of(slot));
+                let paid = quotas.spend(of(slot), k);
+                let price = i64::from(before) - i64::from(quotas.points(of(slot)));
                 assert!(if paid { price >= i64::from(k) } else { price == 0 });
             }
             Operation::Tick => quotas.tick(),
         }
         assert_eq!(quotas.len(), users);
-        assert!((0..=u32::from(u8::MAX)).all(|slot| quotas.points(slot) >= 0));
+        assert!((0..=u8::MAX).all(|slot| quotas.points(of(slot)) >= 0));
     }
 });

@@ -6,7 +6,9 @@
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::slice;
 
-use fortepiano_core::hub::{CloseOrder, Hub, StepResult, NONE};
+use fortepiano_core::hub::ids::ClientId;
+use fortepiano_core::hub::{CloseOrder, Hub, StepResult};
+use fortepiano_core::slots::SlotId;
 use pyo3::ffi::PyObject;
 
 /// All bytes are handled.
@@ -19,6 +21,15 @@ const ENDED: i32 = 2;
 const BINARY: i32 = 3;
 /// The hub failed.
 const FAILED: i32 = -1;
+/// The number of a connection that could not be added: unknown to all other functions.
+const UNKNOWN: u32 = u32::MAX;
+/// No connection, where a function returns the number of one.
+const NOBODY: i64 = -1;
+
+/// Return the number of a connection, or [`NOBODY`].
+fn number(client: Option<ClientId>) -> i64 {
+    client.map_or(NOBODY, |client| client.number().into())
+}
 
 /// Run a body on the hub; return `failed` if the body panics.
 ///
@@ -31,14 +42,14 @@ unsafe fn with<T>(hub: *mut Hub, failed: T, body: impl FnOnce(&mut Hub) -> T) ->
     catch_unwind(AssertUnwindSafe(|| body(hub))).unwrap_or(failed)
 }
 
-/// Add a connection and return its number.
+/// Add a connection and return its number, or `UINT32_MAX` if that failed.
 ///
 /// # Safety
 /// See [`with`]; the same contract holds for every function in this module.
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_attach(hub: *mut Hub, fd: i32) -> u32 {
     // SAFETY: this function has the contract of `with`.
-    unsafe { with(hub, NONE, |hub| hub.attach(fd)) }
+    unsafe { with(hub, UNKNOWN, |hub| hub.attach(fd).number()) }
 }
 
 /// Forget a connection.
@@ -48,7 +59,7 @@ pub unsafe extern "C" fn fortepiano_attach(hub: *mut Hub, fd: i32) -> u32 {
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_detach(hub: *mut Hub, client: u32) {
     // SAFETY: this function has the contract of `with`.
-    unsafe { with(hub, (), |hub| hub.detach(client)) }
+    unsafe { with(hub, (), |hub| hub.detach(ClientId::from_number(client))) }
 }
 
 /// Return the buffer for the next bytes of a connection; valid until the next call.
@@ -61,7 +72,7 @@ pub unsafe extern "C" fn fortepiano_window(hub: *mut Hub, client: u32, room: *mu
     // writable.
     unsafe {
         with(hub, std::ptr::null_mut(), |hub| {
-            let window = hub.window(client);
+            let window = hub.window(ClientId::from_number(client));
             *room = window.len();
             window.as_mut_ptr()
         })
@@ -75,7 +86,7 @@ pub unsafe extern "C" fn fortepiano_window(hub: *mut Hub, client: u32, room: *mu
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_feed(hub: *mut Hub, client: u32, count: usize) {
     // SAFETY: this function has the contract of `with`.
-    unsafe { with(hub, (), |hub| hub.feed(client, count)) }
+    unsafe { with(hub, (), |hub| hub.feed(ClientId::from_number(client), count)) }
 }
 
 /// Accept bytes that arrived another way: behind the request of the handshake.
@@ -88,6 +99,7 @@ pub unsafe extern "C" fn fortepiano_feed_copy(hub: *mut Hub, client: u32, bytes:
     // SAFETY: this function has the contract of `with`, and the caller guarantees that `bytes` points
     // to `count` live bytes.
     unsafe {
+        let client = ClientId::from_number(client);
         let bytes = slice::from_raw_parts(bytes, count);
         with(hub, (), |hub| {
             let window = hub.window(client);
@@ -179,7 +191,7 @@ pub unsafe extern "C" fn fortepiano_wake(hub: *mut Hub) -> i32 {
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_resume(hub: *mut Hub) -> i64 {
     // SAFETY: this function has the contract of `with`.
-    unsafe { with(hub, -1, |hub| hub.resume().map_or(-1, i64::from)) }
+    unsafe { with(hub, NOBODY, |hub| number(hub.resume())) }
 }
 
 /// Resume a connection that ends; return whether it was deferred.
@@ -189,7 +201,7 @@ pub unsafe extern "C" fn fortepiano_resume(hub: *mut Hub) -> i64 {
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_resume_ending(hub: *mut Hub, client: u32) -> i32 {
     // SAFETY: this function has the contract of `with`.
-    unsafe { with(hub, 0, |hub| i32::from(hub.resume_ending(client))) }
+    unsafe { with(hub, 0, |hub| i32::from(hub.resume_ending(ClientId::from_number(client)))) }
 }
 
 /// Return the number of the next connection that must be ended, or -1 if there is none.
@@ -203,13 +215,13 @@ pub unsafe extern "C" fn fortepiano_next_close_order(hub: *mut Hub, code: *mut u
     // SAFETY: this function has the contract of `with`, and the caller guarantees that `code` is
     // writable.
     unsafe {
-        with(hub, -1, |hub| {
-            let Some((client, order)) = hub.next_close_order() else { return -1 };
+        with(hub, NOBODY, |hub| {
+            let Some((client, order)) = hub.next_close_order() else { return NOBODY };
             *code = match order {
                 CloseOrder::Close(code) => code,
                 CloseOrder::Drop => 0,
             };
-            i64::from(client)
+            number(Some(client))
         })
     }
 }

@@ -7,12 +7,14 @@ use std::net::IpAddr;
 
 use fortepiano_core::hub::handover::{ClientState, Parts, Phase};
 use fortepiano_core::limits::quota::Account;
-use fortepiano_core::limits::throttle::{AddressUsage, LimitKind};
+use fortepiano_core::limits::rate::Bucket;
+use fortepiano_core::limits::throttle::AddressUsage;
+use fortepiano_core::slots::SlotId;
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::hub::{number, slot, Hub};
+use crate::hub::{slot, Hub};
 use crate::throttle::Throttle;
 
 /// Return the value of a field, or `missing` if an older version did not write the field.
@@ -65,7 +67,7 @@ fn pack_client<'py>(py: Python<'py>, hub: &mut Hub, client: i64) -> PyResult<Opt
     dict.set_item("heard", it.last_received)?;
     dict.set_item("progress", it.last_sent)?;
     dict.set_item("asked", it.last_time_request)?;
-    dict.set_item("time_bucket", it.time_full_at)?;
+    dict.set_item("time_bucket", it.time_bucket.full_at)?;
     dict.set_item("place", it.subscriber.map(|address| address.to_string()))?;
     dict.set_item("refused", it.quiet_until)?;
     if let Some((bytes, messages)) = it.meter {
@@ -85,7 +87,7 @@ fn pack_client<'py>(py: Python<'py>, hub: &mut Hub, client: i64) -> PyResult<Opt
 }
 
 #[pyfunction]
-fn unpack_client(hub: &mut Hub, fd: i32, quota: i64, packed: &Bound<'_, PyDict>) -> PyResult<i64> {
+fn unpack_client(hub: &mut Hub, fd: i32, quota: Option<i64>, packed: &Bound<'_, PyDict>) -> PyResult<u32> {
     let until = field(packed, "until", 0)?;
     let phase = match needed::<String>(packed, "phase")?.as_str() {
         "open" => Phase::Open,
@@ -119,7 +121,7 @@ fn unpack_client(hub: &mut Hub, fd: i32, quota: i64, packed: &Bound<'_, PyDict>)
         last_received: field(packed, "heard", now)?,
         last_sent: field(packed, "progress", now)?,
         last_time_request: field(packed, "asked", now)?,
-        time_full_at: field(packed, "time_bucket", 0)?,
+        time_bucket: Bucket { full_at: field(packed, "time_bucket", 0)? },
         subscriber: field::<Option<String>>(packed, "place", None)?.and_then(|place| place.parse().ok()),
         quiet_until: field(packed, "refused", Vec::new())?,
         meter,
@@ -128,7 +130,7 @@ fn unpack_client(hub: &mut Hub, fd: i32, quota: i64, packed: &Bound<'_, PyDict>)
         tail: needed::<usize>(packed, "tail")?.min(owed.len()),
         owed,
     };
-    Ok(number(hub.get_mut().adopt(fd, slot(quota), state)))
+    Ok(hub.get_mut().adopt(fd, quota.map(slot), state).number())
 }
 
 #[pyfunction]
@@ -149,9 +151,11 @@ type PackedUsage = (String, u32, Vec<u64>, Vec<u64>);
 #[pyfunction]
 fn pack_throttle(throttle: &Throttle) -> (u64, Vec<PackedUsage>) {
     let usages = throttle.inner.usages();
-    let packed =
-        usages.map(|(at, it)| (at.to_string(), it.sockets, it.full.to_vec(), it.new_users.clone())).collect();
-    (throttle.clock.now(), packed)
+    let pack = |(at, it): (IpAddr, &AddressUsage)| {
+        let full = it.buckets.iter().map(|bucket| bucket.full_at).collect();
+        (at.to_string(), it.sockets, full, it.new_users.clone())
+    };
+    (throttle.clock.now(), usages.map(pack).collect())
 }
 
 #[pyfunction]
@@ -161,9 +165,9 @@ fn unpack_throttle(throttle: &mut Throttle, now: u64, packed: Vec<PackedUsage>) 
     for (address, sockets, full, newcomers) in packed {
         let address: IpAddr =
             address.parse().map_err(|_| PyValueError::new_err(format!("{address:?} is not an address")))?;
-        let mut usage = AddressUsage { sockets, full: [0; LimitKind::COUNT], new_users: newcomers };
-        for (mine, theirs) in usage.full.iter_mut().zip(full) {
-            *mine = theirs;
+        let mut usage = AddressUsage { sockets, new_users: newcomers, ..AddressUsage::default() };
+        for (bucket, full_at) in usage.buckets.iter_mut().zip(full) {
+            bucket.full_at = full_at;
         }
         throttle.inner.restore(address, usage, now);
     }

@@ -4,12 +4,13 @@ use std::ptr::NonNull;
 use std::thread::{self, ThreadId};
 
 use fortepiano_core::hub::stats::{CLOSE_CODES, FLUSH_BOUNDS};
-use fortepiano_core::hub::{self as core, Refusal, Settings, NONE, SHARE};
+use fortepiano_core::hub::{self as core, Refusal, Settings, SHARE};
 use fortepiano_core::limits::meter::Flow;
 use fortepiano_core::limits::rate::Rate;
+use fortepiano_core::slots::SlotId;
 use fortepiano_core::sys::clock::Clock;
 use fortepiano_core::wire::frame::{self, MessageLimits};
-use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::exceptions::{PyKeyError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -68,16 +69,9 @@ impl Drop for Hub {
     }
 }
 
-pub(crate) fn slot(number: i64) -> u32 {
-    u32::try_from(number).unwrap_or(NONE)
-}
-
-pub(crate) fn number(slot: u32) -> i64 {
-    if slot == NONE {
-        -1
-    } else {
-        i64::from(slot)
-    }
+/// Return the id with this number; a number that no slot can have gives an id that is unknown.
+pub(crate) fn slot<I: SlotId>(number: i64) -> I {
+    I::from_number(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
 fn flow(per_second: u64, burst_seconds: f64) -> Flow {
@@ -212,8 +206,8 @@ impl Hub {
         Ok(self.get_mut().may_notify(slot(client), refusal_of(refusal)?))
     }
 
-    fn attach(&mut self, fd: i32) -> i64 {
-        number(self.get_mut().attach(fd))
+    fn attach(&mut self, fd: i32) -> u32 {
+        self.get_mut().attach(fd).number()
     }
 
     fn detach(&mut self, client: i64) {
@@ -250,14 +244,14 @@ impl Hub {
         self.get_mut().send_participants(slot(client), slot(room), before, after, sees_all);
     }
 
-    #[pyo3(signature = (room, payload, except_client=-1))]
-    fn broadcast(&mut self, room: i64, payload: &[u8], except_client: i64) {
-        self.get_mut().broadcast(slot(room), payload, slot(except_client));
+    #[pyo3(signature = (room, payload, except_client=None))]
+    fn broadcast(&mut self, room: i64, payload: &[u8], except_client: Option<i64>) {
+        self.get_mut().broadcast(slot(room), payload, except_client.map(slot));
     }
 
-    #[pyo3(signature = (room, payload, except_client=-1))]
-    fn broadcast_soon(&mut self, room: i64, payload: &[u8], except_client: i64) {
-        self.get_mut().broadcast_soon(slot(room), payload, slot(except_client));
+    #[pyo3(signature = (room, payload, except_client=None))]
+    fn broadcast_soon(&mut self, room: i64, payload: &[u8], except_client: Option<i64>) {
+        self.get_mut().broadcast_soon(slot(room), payload, except_client.map(slot));
     }
 
     fn broadcast_participants(&mut self, room: i64, before: &[u8], after: &[u8]) {
@@ -269,20 +263,22 @@ impl Hub {
         self.get_mut().close(slot(client), code, reason);
     }
 
-    fn open_room(&mut self) -> i64 {
-        number(self.get_mut().open_room())
+    fn open_room(&mut self) -> u32 {
+        self.get_mut().open_room().number()
     }
 
     fn close_room(&mut self, room: i64) {
         self.get_mut().close_room(slot(room));
     }
 
-    fn set_players(&mut self, room: i64, solo: bool, holder: i64) {
-        self.get_mut().set_players(slot(room), solo, slot(holder));
+    #[pyo3(signature = (room, solo, holder=None))]
+    fn set_players(&mut self, room: i64, solo: bool, holder: Option<i64>) {
+        self.get_mut().set_players(slot(room), solo, holder.map(slot));
     }
 
-    fn add_participant(&mut self, room: i64, id: &[u8], head: &[u8], x: &[u8], y: &[u8]) -> i64 {
-        number(self.get_mut().add_participant(slot(room), id, head, x, y))
+    fn add_participant(&mut self, room: i64, id: &[u8], head: &[u8], x: &[u8], y: &[u8]) -> PyResult<u32> {
+        let added = self.get_mut().add_participant(slot(room), id, head, x, y);
+        added.map(SlotId::number).ok_or_else(|| PyKeyError::new_err(format!("no room has the number {room}")))
     }
 
     fn update_participant(&mut self, participant: i64, head: &[u8]) {
@@ -306,7 +302,7 @@ impl Hub {
     }
 
     fn participants<'py>(&self, py: Python<'py>, room: i64) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.get().participants_json(slot(room), NONE, true))
+        PyBytes::new(py, &self.get().participants_json(slot(room), None, true))
     }
 
     fn enter(&mut self, client: i64, room: i64, participant: i64) {
@@ -317,8 +313,8 @@ impl Hub {
         self.get_mut().leave(slot(client));
     }
 
-    fn add_quota(&mut self, allowance: i32, max: i32) -> i64 {
-        number(self.get_mut().add_quota(allowance, max))
+    fn add_quota(&mut self, allowance: i32, max: i32) -> u32 {
+        self.get_mut().add_quota(allowance, max).number()
     }
 
     fn set_quota(&mut self, quota: i64, allowance: i32, max: i32) -> bool {

@@ -1,6 +1,7 @@
 //! The note quotas for Python: for tests against a reference model, and for simulations.
 
-use fortepiano_core::limits::quota;
+use fortepiano_core::limits::quota::{self, QuotaId};
+use fortepiano_core::slots::SlotId;
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 
@@ -9,9 +10,10 @@ use pyo3::prelude::*;
 struct Quotas(quota::Quotas);
 
 impl Quotas {
-    fn check(&self, slot: u32) -> PyResult<()> {
-        if self.0.contains(slot) {
-            Ok(())
+    fn find(&self, slot: u32) -> PyResult<QuotaId> {
+        let quota = QuotaId::from_number(slot);
+        if self.0.contains(quota) {
+            Ok(quota)
         } else {
             Err(PyIndexError::new_err(format!("no quota has the slot {slot}")))
         }
@@ -30,23 +32,23 @@ impl Quotas {
     }
 
     fn add(&mut self, allowance: i32, max: i32) -> u32 {
-        self.0.add(allowance, max)
+        self.0.add(allowance, max).number()
     }
 
     fn remove(&mut self, slot: u32) -> PyResult<()> {
-        self.check(slot)?;
-        self.0.remove(slot);
+        let quota = self.find(slot)?;
+        self.0.remove(quota);
         Ok(())
     }
 
     fn set_params(&mut self, slot: u32, allowance: i32, max: i32) -> PyResult<bool> {
-        self.check(slot)?;
-        Ok(self.0.set_params(slot, allowance, max))
+        let quota = self.find(slot)?;
+        Ok(self.0.set_params(quota, allowance, max))
     }
 
     fn spend(&mut self, slot: u32, k: u32) -> PyResult<bool> {
-        self.check(slot)?;
-        Ok(self.0.spend(slot, k))
+        let quota = self.find(slot)?;
+        Ok(self.0.spend(quota, k))
     }
 
     fn tick(&mut self) {
@@ -54,8 +56,8 @@ impl Quotas {
     }
 
     fn points(&self, slot: u32) -> PyResult<i32> {
-        self.check(slot)?;
-        Ok(self.0.points(slot))
+        let quota = self.find(slot)?;
+        Ok(self.0.points(quota))
     }
 
     fn __len__(&self) -> usize {

@@ -91,7 +91,7 @@ class Client:
     sent: list[Sent] = field(default_factory=list)
     room: Room | None = None
     participant: Participant | None = None
-    quota: int = NONE
+    quota: int | None = None
     is_greeted: bool = False
     plays_anywhere: bool = False
     is_unlimited: bool = False
@@ -137,7 +137,7 @@ class Room:
     due: int = NEVER
     may_move: int = 0
     is_solo: bool = False
-    holder: int = NONE
+    holder: int | None = None
 
     def broadcast(self, payload: bytes, *, but: list[Client], is_move: bool = False) -> None:
         """Send to all members except some."""
@@ -304,10 +304,10 @@ class Hub:
         ]
         self.send(client, before + b",".join(people) + after)
 
-    def broadcast(self, room: int, payload: bytes, except_client: int = NONE) -> None:
+    def broadcast(self, room: int, payload: bytes, except_client: int | None = None) -> None:
         """Broadcast to a room, perhaps except one client."""
         if found := self.rooms.get(room):
-            but = self.clients.get(except_client)
+            but = None if except_client is None else self.clients.get(except_client)
             found.broadcast(payload, but=[but] if but else [])
             found.wait(self.now)
 
@@ -351,7 +351,7 @@ class Hub:
             for participant in gone.people:
                 self.participant_slots.pop(participant.number)
 
-    def set_players(self, room: int, solo: bool, holder: int) -> None:
+    def set_players(self, room: int, solo: bool, holder: int | None = None) -> None:
         """Set who may play: all, or the holder only."""
         if found := self.rooms.get(room):
             found.is_solo, found.holder = solo, holder
@@ -360,7 +360,7 @@ class Hub:
         """Add a participant to a room."""
         found = self.rooms.get(room)
         if found is None:
-            return NONE
+            raise KeyError(room)
         participant = Participant(NONE, found, id, head, (x, y))
         found.people.append(participant)
         participant.number = self.participant_slots.add(participant)
@@ -383,7 +383,7 @@ class Hub:
             if gone in gone.room.movers:
                 gone.room.movers.remove(gone)
             if gone.room.holder == participant:
-                gone.room.holder = NONE
+                gone.room.holder = None
             for tab in gone.tabs:
                 tab.participant = None
 
@@ -482,7 +482,7 @@ class Hub:
         """Answer `t`, unless its user or address sent too many."""
         if not client.is_unlimited:
             own = client.time
-            if client.is_greeted:
+            if client.quota is not None:
                 own = self.users.setdefault(client.quota, Bucket())
             burst, interval = self.time_burst, self.time_interval
             buckets = [(own, burst, interval)]
@@ -504,7 +504,7 @@ class Hub:
             self.refuse(client, "muted")
         elif room.is_solo and room.holder != participant.number and not client.plays_anywhere:
             self.refuse(client, "solo")
-        elif not self.quotas.spend(client.quota, count):
+        elif client.quota is None or not self.quotas.spend(client.quota, count):
             self.refuse(client, "quota")
         elif notes == b"[]":
             self.refuse(client, "notes")

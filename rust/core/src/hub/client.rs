@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
 
+use crate::hub::ids::{ParticipantId, QuotaId, RoomId};
 use crate::hub::refusal::Refusal;
 use crate::hub::room_log::RoomLog;
 use crate::hub::segments::{Segments, SendProgress};
-use crate::hub::NONE;
 use crate::limits::meter::Meter;
+use crate::limits::rate::Bucket;
 use crate::net::address::Subscriber;
 use crate::wire::frame::{self, Fragments};
 use crate::wire::partial::PartialFrame;
@@ -80,14 +81,14 @@ pub struct Client {
     pub is_deferred: bool,
     /// The time of a ping that no byte has followed, µs; [`u64::MAX`] if there is none.
     pub pinged_at: u64,
-    /// The room of the client, or [`NONE`].
-    pub room: u32,
-    /// The client's index in the room's list of members.
+    /// The room of the client, if it is in one.
+    pub room: Option<RoomId>,
+    /// The client's index in the room's list of members; meaningless outside of rooms.
     pub seat: u32,
-    /// The participant that the client plays as, or [`NONE`].
-    pub participant: u32,
-    /// The quota of the client's user.
-    pub quota: u32,
+    /// The participant that the client plays as, if any.
+    pub participant: Option<ParticipantId>,
+    /// The quota of the client's user, known from `hi` on.
+    pub quota: Option<QuotaId>,
     /// The offset in the room's log up to which everything was sent.
     pub offset: u64,
     /// The time of connecting, µs.
@@ -100,8 +101,8 @@ pub struct Client {
     pub quiet_until: [u64; Refusal::COUNT],
     /// The time of the last request for the time, µs.
     pub last_time_request: u64,
-    /// The time when the client's own bucket of time requests is full again, µs; used before `hi`.
-    pub time_full_at: u64,
+    /// The client's own bucket of time requests, used before `hi`.
+    pub time_bucket: Bucket,
     /// The subscriber whose limits the client shares, if any apply.
     pub subscriber: Option<Subscriber>,
     /// Whether the client may play in spite of `crownsolo` and mutes.
@@ -126,23 +127,29 @@ impl Client {
             queued: false,
             is_deferred: false,
             pinged_at: u64::MAX,
-            room: NONE,
-            seat: NONE,
-            participant: NONE,
-            quota: NONE,
+            room: None,
+            seat: 0,
+            participant: None,
+            quota: None,
             offset: 0,
             connected_at: now,
             last_received: now,
             last_sent: now,
             quiet_until: [0; Refusal::COUNT],
             last_time_request: now,
-            time_full_at: 0,
+            time_bucket: Bucket::default(),
             subscriber: None,
             plays_anywhere: false,
             unlimited: false,
             meter: None,
             pending: None,
         }
+    }
+
+    /// Return the quota of the client's user, if the client has a session.
+    #[must_use]
+    pub fn user(&self) -> Option<QuotaId> {
+        self.quota.filter(|_| self.has_session)
     }
 
     /// Return the rarely needed state, created on first use.
@@ -194,7 +201,7 @@ impl Client {
         let inserts = self.pending.as_ref().map_or(0, |pending| {
             pending.inserts.iter().map(|insert| insert.bytes.len() as u64).sum::<u64>() - pending.sent as u64
         });
-        inserts + if self.room == NONE { 0 } else { head - self.offset }
+        inserts + if self.room.is_none() { 0 } else { head - self.offset }
     }
 
     /// Return whether the log alone holds the queued bytes, so that one `send` is enough.
@@ -210,7 +217,7 @@ impl Client {
     pub fn segments<'a>(&'a self, log: &'a RoomLog, lenient: bool) -> Segments<'a> {
         let mut segments = Segments::default();
         let mut at = self.offset;
-        let head = if self.room == NONE { at } else { log.head() };
+        let head = if self.room.is_none() { at } else { log.head() };
         let mut own = self.pending.iter().flat_map(|pending| pending.skips.iter().copied()).peekable();
         let mut spare = lenient.then(|| log.skippable_after(at)).into_iter().flatten().peekable();
         let mut walk = |until: u64, segments: &mut Segments<'a>| {
@@ -276,7 +283,7 @@ impl Client {
         if drop_backlog {
             bytes.truncate(tail);
         }
-        self.room = NONE;
+        self.room = None;
         self.offset = 0;
         if let Some(pending) = self.pending.as_deref_mut() {
             pending.inserts.clear();
@@ -311,7 +318,7 @@ impl Client {
                 return end.min(insert.bytes.len()) - pending.sent;
             }
         }
-        if self.room == NONE {
+        if self.room.is_none() {
             0
         } else {
             (log.frame_end(self.offset) - self.offset) as usize
@@ -324,6 +331,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::slots::SlotId;
     use crate::wire::frame;
 
     #[derive(Clone, Debug)]
@@ -404,7 +412,7 @@ mod tests {
         }
 
         fn play(&mut self, act: &Act) {
-            let is_in = self.client.room != NONE;
+            let is_in = self.client.room.is_some();
             match *act {
                 Act::Broadcast { length, skippable, own } => {
                     let payload = self.payload(length);
@@ -430,7 +438,7 @@ mod tests {
                 }
                 Act::Enter if is_in => {}
                 Act::Enter => {
-                    self.client.room = 0;
+                    self.client.room = Some(RoomId::from_number(0));
                     self.client.offset = self.log.head();
                 }
                 Act::Tidy if !is_in || self.client.offset == self.log.head() => self.log.clear(),
@@ -476,6 +484,11 @@ mod tests {
             }
             scene.check();
         }
+    }
+
+    #[test]
+    fn a_client_stays_small() {
+        assert_eq!(size_of::<Client>(), 208, "a server holds one for each of its connections");
     }
 
     #[test]

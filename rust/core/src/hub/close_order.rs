@@ -1,6 +1,7 @@
 //! Close connections, and order their owner to close them.
 
 use crate::hub::client::Phase;
+use crate::hub::ids::ClientId;
 use crate::hub::Hub;
 use crate::wire::close_code::TRY_AGAIN_LATER;
 use crate::wire::frame;
@@ -18,25 +19,25 @@ impl Hub {
     /// Close a connection. Queued bytes are sent first, unless the socket is full.
     ///
     /// The caller has ended the session before, so that nothing waits for the peer's answer.
-    pub fn close(&mut self, client: u32, code: u16, reason: &str) {
-        if !self.clients.get(client as usize).is_some_and(|it| it.phase == Phase::Open) {
+    pub fn close(&mut self, client: ClientId, code: u16, reason: &str) {
+        if !self.clients.get(client).is_some_and(|it| it.phase == Phase::Open) {
             return;
         }
         self.stats.count_close(code);
         self.leave_room(client, true);
         let until = self.clock.now() + self.settings.linger;
-        let Some(it) = self.clients.get_mut(client as usize) else { return };
+        let Some(it) = self.clients.get_mut(client) else { return };
         it.insert(0, |out| frame::append_close(out, code, reason));
         it.phase = Phase::Closing(until);
         self.queue_client(client);
     }
 
     /// Return the next order for the owner of a connection.
-    pub fn next_close_order(&mut self) -> Option<(u32, CloseOrder)> {
+    pub fn next_close_order(&mut self) -> Option<(ClientId, CloseOrder)> {
         while let Some((client, order)) = self.close_orders.pop_front() {
             // An earlier order may have closed the connection: a reader can be found slow in two ways
             // at once.
-            let is_open = self.clients.get(client as usize).is_some_and(|it| it.phase == Phase::Open);
+            let is_open = self.clients.get(client).is_some_and(|it| it.phase == Phase::Open);
             if is_open || order == CloseOrder::Drop {
                 self.stats.slow += u64::from(order == CloseOrder::Close(TRY_AGAIN_LATER));
                 return Some((client, order));

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::os::fd::RawFd;
 
 use crate::hub::client::{Client, Phase};
+use crate::hub::ids::{ClientId, QuotaId};
 use crate::hub::Hub;
 use crate::limits::meter::Meter;
 use crate::net::address::Subscriber;
@@ -14,22 +15,19 @@ impl Hub {
     /// Add a connection and return its number.
     ///
     /// The socket remains the event loop's, which detaches the connection before closing the socket.
-    pub fn attach(&mut self, fd: RawFd) -> u32 {
+    pub fn attach(&mut self, fd: RawFd) -> ClientId {
         socket::prepare(fd);
         self.now = self.clock.now();
         self.stats.attached += 1;
-        self.clients.insert(Client::new(fd, self.now)) as u32
+        self.clients.insert(Client::new(fd, self.now))
     }
 
     /// Forget a connection.
     ///
     /// This must come before its socket is closed, because descriptors and numbers are reused.
-    pub fn detach(&mut self, client: u32) {
-        if !self.clients.contains(client as usize) {
-            return;
-        }
+    pub fn detach(&mut self, client: ClientId) {
         self.leave(client);
-        let gone = self.clients.remove(client as usize);
+        let Some(gone) = self.clients.remove(client) else { return };
         if gone.phase == Phase::Open {
             self.stats.count_close(ABNORMAL);
         }
@@ -41,33 +39,33 @@ impl Hub {
 
     /// Create the quota of a new user, with all its points; see
     /// [`Quotas::add`](crate::limits::quota::Quotas::add).
-    pub fn add_quota(&mut self, allowance: i32, max: i32) -> u32 {
+    pub fn add_quota(&mut self, allowance: i32, max: i32) -> QuotaId {
         let quota = self.quotas.add(allowance, max);
         self.time_limiter.reset(quota);
         quota
     }
 
     /// Let a client play, on the quota of its user.
-    pub fn start_session(&mut self, client: u32, quota: u32) {
-        if let Some(client) = self.clients.get_mut(client as usize) {
+    pub fn start_session(&mut self, client: ClientId, quota: QuotaId) {
+        if let Some(client) = self.clients.get_mut(client) {
             client.has_session = true;
-            client.quota = quota;
+            client.quota = Some(quota);
             client.last_time_request = self.clock.now();
-            self.time_limiter.raise_full_at(quota, client.time_full_at);
+            self.time_limiter.merge(quota, client.time_bucket);
         }
     }
 
     /// Limit the bytes and messages per second of a client, and the time requests of its address.
-    pub fn meter(&mut self, client: u32, address: Option<IpAddr>) {
-        if let Some(client) = self.clients.get_mut(client as usize) {
+    pub fn meter(&mut self, client: ClientId, address: Option<IpAddr>) {
+        if let Some(client) = self.clients.get_mut(client) {
             client.meter = Some(Meter::default());
             client.subscriber = address.map(Subscriber::of);
         }
     }
 
     /// Exempt a client from `crownsolo` and mutes, or from rate limits, or from both.
-    pub fn set_privileges(&mut self, client: u32, plays_anywhere: bool, unlimited: bool) {
-        if let Some(client) = self.clients.get_mut(client as usize) {
+    pub fn set_privileges(&mut self, client: ClientId, plays_anywhere: bool, unlimited: bool) {
+        if let Some(client) = self.clients.get_mut(client) {
             client.plays_anywhere = plays_anywhere;
             client.unlimited = unlimited;
         }
@@ -81,9 +79,9 @@ impl Hub {
 
     /// Return the number of bytes queued for a client, in the room's log and in its inserts.
     #[must_use]
-    pub fn lag(&self, client: u32) -> u64 {
-        self.clients.get(client as usize).map_or(0, |client| {
-            client.lag(self.rooms.get(client.room as usize).map_or(0, |room| room.log.head()))
-        })
+    pub fn lag(&self, client: ClientId) -> u64 {
+        self.clients
+            .get(client)
+            .map_or(0, |client| client.lag(self.rooms.get(client.room).map_or(0, |room| room.log.head())))
     }
 }

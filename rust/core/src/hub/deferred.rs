@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use crate::hub::ids::ClientId;
 use crate::hub::Hub;
 use crate::sys::clock::Clock;
 use crate::wire::frame;
@@ -19,22 +20,21 @@ const MAX_DEFERRED: usize = 64 << 10;
 #[derive(Debug, Default)]
 pub(crate) struct HandlerBudget {
     spent: u64,
-    /// The time when a running handler was called, µs; 0 if none is running.
-    called_at: u64,
-    deferred: VecDeque<u32>,
+    /// The time when a running handler was called, µs.
+    called_at: Option<u64>,
+    deferred: VecDeque<ClientId>,
 }
 
 impl HandlerBudget {
     /// Start measuring a handler.
     pub fn handler_called(&mut self, clock: &Clock) {
-        self.called_at = clock.now().max(1);
+        self.called_at = Some(clock.now());
     }
 
     /// Stop measuring, if a handler was running.
     pub fn handler_returned(&mut self, clock: &Clock) {
-        if self.called_at > 0 {
-            self.spent += clock.now().saturating_sub(self.called_at);
-            self.called_at = 0;
+        if let Some(called_at) = self.called_at.take() {
+            self.spent += clock.now().saturating_sub(called_at);
         }
     }
 
@@ -55,8 +55,8 @@ impl Hub {
     /// Return false if there are too many bytes to defer: then the message is handled at once.
     pub(crate) fn defer(&mut self, span: Span) -> bool {
         let Some((text, rest)) = self.inbound.behind(span, MAX_DEFERRED) else { return false };
-        let client = self.inbound.abandon();
-        let Some(it) = self.clients.get_mut(client as usize) else { return false };
+        let Some(client) = self.inbound.abandon() else { return false };
+        let Some(it) = self.clients.get_mut(client) else { return false };
         let mut again = Vec::new();
         frame::append_masked(&mut again, &text);
         again.extend_from_slice(&rest);
@@ -67,7 +67,7 @@ impl Hub {
     }
 
     /// Resume the next deferred connection, as [`Hub::feed`] does, while the handlers have budget left.
-    pub fn resume(&mut self) -> Option<u32> {
+    pub fn resume(&mut self) -> Option<ClientId> {
         while let Some(client) = self.handler_budget.deferred.front().copied() {
             if self.handler_budget.is_spent(self.settings.share) {
                 return None;
@@ -81,7 +81,7 @@ impl Hub {
     }
 
     /// Resume a deferred connection at once, because it ends; return whether it was deferred.
-    pub fn resume_ending(&mut self, client: u32) -> bool {
+    pub fn resume_ending(&mut self, client: ClientId) -> bool {
         let was_deferred = self.resume_client(client);
         if was_deferred {
             self.inbound.forbid_deferring();
@@ -90,8 +90,8 @@ impl Hub {
     }
 
     /// Feed the stored bytes of a deferred connection; return whether it was deferred.
-    fn resume_client(&mut self, client: u32) -> bool {
-        let was_deferred = self.clients.get(client as usize).is_some_and(|it| it.is_deferred);
+    fn resume_client(&mut self, client: ClientId) -> bool {
+        let was_deferred = self.clients.get(client).is_some_and(|it| it.is_deferred);
         if was_deferred {
             self.window(client);
             self.feed(client, 0);

@@ -8,10 +8,11 @@ use std::net::IpAddr;
 use std::os::fd::RawFd;
 
 pub use crate::hub::client::Phase;
-use crate::hub::outbound::flush_pointers;
+use crate::hub::ids::{ClientId, QuotaId, RoomId};
 use crate::hub::room_log::RoomLog;
 use crate::hub::Hub;
 use crate::limits::meter::{Level, Meter};
+use crate::limits::rate::Bucket;
 use crate::net::address::Subscriber;
 use crate::wire::frame::Fragments;
 
@@ -50,9 +51,8 @@ pub struct ClientState {
     pub last_sent: u64,
     /// The time of the last request for the time.
     pub last_time_request: u64,
-    /// The time when the bucket of time requests is full again: the user's, or the client's own before
-    /// `hi`.
-    pub time_full_at: u64,
+    /// The bucket of time requests: the user's, or the client's own before `hi`.
+    pub time_bucket: Bucket,
     /// An address of the subscriber whose limits the client shares, if any apply.
     pub subscriber: Option<IpAddr>,
     /// The times until which the client gets no further notice, by kind of refusal.
@@ -73,28 +73,25 @@ impl Hub {
     /// Write all waiting pointer positions into the logs: the adopting process does not know them.
     pub fn flush_all_pointers(&mut self) {
         let now = self.clock().now();
-        let Self { clients, rooms, participants, settings, stats, .. } = self;
-        for (_, room) in rooms.iter_mut() {
-            for mover in &room.movers {
-                if let Some(participant) = participants.get_mut(*mover as usize) {
+        let rooms: Vec<RoomId> = self.rooms.iter().map(|(id, _)| id).collect();
+        for id in rooms {
+            for mover in &self.rooms[id].movers {
+                if let Some(participant) = self.participants.get_mut(*mover) {
                     participant.next_pointer_at = 0;
                 }
             }
-            flush_pointers(room, participants, clients, settings, stats, now);
-        }
-        let rooms: Vec<u32> = self.rooms.iter().map(|(number, _)| number as u32).collect();
-        for room in rooms {
-            self.queue_room(room);
+            self.flush_pointers(id, now);
+            self.queue_room(id);
         }
     }
 
     /// Return the state of a connection.
     #[must_use]
-    pub fn client_state(&mut self, client: u32) -> Option<ClientState> {
+    pub fn client_state(&mut self, client: ClientId) -> Option<ClientState> {
         let Self { clients, rooms, time_limiter, .. } = self;
-        let it = clients.get_mut(client as usize)?;
+        let it = clients.get_mut(client)?;
         let nowhere = RoomLog::default();
-        let (owed, tail) = it.owed(rooms.get(it.room as usize).map_or(&nowhere, |room| &room.log));
+        let (owed, tail) = it.owed(rooms.get(it.room).map_or(&nowhere, |room| &room.log));
         let (partial, parts) = it.pending_if_any().map_or((Vec::new(), None), |pending| {
             let parts = pending.fragments.as_deref().map(|it| Parts {
                 opcode: it.opcode,
@@ -114,7 +111,7 @@ impl Hub {
             last_received: it.last_received,
             last_sent: it.last_sent,
             last_time_request: it.last_time_request,
-            time_full_at: if it.has_session { time_limiter.full_at(it.quota) } else { it.time_full_at },
+            time_bucket: it.user().map_or(it.time_bucket, |user| time_limiter.bucket(user)),
             subscriber: it.subscriber.map(Subscriber::address),
             quiet_until: it.quiet_until.to_vec(),
             meter: it.meter.map(|meter| (meter.bytes.0, meter.messages.0)),
@@ -125,10 +122,10 @@ impl Hub {
         })
     }
 
-    /// Adopt a connection from another process, in no room, on the given quota; see [`Hub::attach`].
-    pub fn adopt(&mut self, fd: RawFd, quota: u32, state: ClientState) -> u32 {
+    /// Adopt a connection from another process, in no room, on the quota of its user; see [`Hub::attach`].
+    pub fn adopt(&mut self, fd: RawFd, quota: Option<QuotaId>, state: ClientState) -> ClientId {
         let number = self.attach(fd);
-        let it = &mut self.clients[number as usize];
+        let it = &mut self.clients[number];
         it.phase = state.phase;
         it.has_session = state.has_session;
         it.quota = quota;
@@ -139,7 +136,7 @@ impl Hub {
         it.last_received = state.last_received;
         it.last_sent = state.last_sent;
         it.last_time_request = state.last_time_request;
-        it.time_full_at = state.time_full_at;
+        it.time_bucket = state.time_bucket;
         it.subscriber = state.subscriber.map(Subscriber::of);
         for (kind, until) in it.quiet_until.iter_mut().zip(state.quiet_until) {
             *kind = until;
@@ -153,8 +150,8 @@ impl Hub {
             it.pending().fragments = Some(Box::new(Fragments { opcode, count, checked, bytes }));
         }
         it.queue_owed(state.owed, state.tail);
-        if state.has_session {
-            self.time_limiter.raise_full_at(quota, state.time_full_at);
+        if let Some(quota) = quota.filter(|_| state.has_session) {
+            self.time_limiter.merge(quota, state.time_bucket);
         }
         self.queue_client(number);
         number
@@ -187,7 +184,6 @@ mod tests {
     use super::*;
     use crate::hub::inbound::StepResult;
     use crate::hub::settings::Settings;
-    use crate::hub::NONE;
     use crate::sys::clock::Clock;
 
     fn hub() -> Hub {
@@ -214,17 +210,17 @@ mod tests {
     }
 
     /// Let another hub adopt a client, in a room of its own there.
-    fn hand_over(from: &mut Hub, client: u32, fd: RawFd) -> (Hub, u32, u32) {
+    fn hand_over(from: &mut Hub, client: ClientId, fd: RawFd) -> (Hub, ClientId, RoomId) {
         from.flush_all_pointers();
         let mut to = hub();
         let (anchor, now) = (from.clock().anchor(), from.clock().now());
         to.continue_from(anchor, now, from.next_quota_tick());
         let state = from.client_state(client).unwrap();
         let quota = to.quotas.add(10, 100);
-        let number = to.adopt(fd, quota, state.clone());
+        let number = to.adopt(fd, Some(quota), state.clone());
         assert_eq!(to.client_state(number), Some(state));
         let room = to.open_room();
-        let participant = to.add_participant(room, b"\"a\"", b"{\"id\":\"a\"", b"1", b"2");
+        let participant = to.add_participant(room, b"\"a\"", b"{\"id\":\"a\"", b"1", b"2").unwrap();
         to.enter(number, room, participant);
         (to, number, room)
     }
@@ -235,8 +231,9 @@ mod tests {
         let mut first = hub();
         let client = first.attach(ours.as_raw_fd());
         let room = first.open_room();
-        let participant = first.add_participant(room, b"\"a\"", b"{\"id\":\"a\"", b"1", b"2");
-        first.start_session(client, 0);
+        let participant = first.add_participant(room, b"\"a\"", b"{\"id\":\"a\"", b"1", b"2").unwrap();
+        let quota = first.add_quota(1, 1);
+        first.start_session(client, quota);
         first.enter(client, room, participant);
         let mut expected = Vec::new();
         for number in 0..400 {
@@ -245,15 +242,15 @@ mod tests {
             if number % 3 == 0 {
                 first.send(client, &payload);
             } else {
-                first.broadcast(room, &payload, NONE);
+                first.broadcast(room, &payload, None);
             }
         }
         first.flush();
         let sent = expected.len() as u64 - first.lag(client);
-        assert!(first.clients[client as usize].blocked && sent % 2009 != 0, "{sent}");
+        assert!(first.clients[client].blocked && sent % 2009 != 0, "{sent}");
         let (mut second, number, room) = hand_over(&mut first, client, ours.as_raw_fd());
-        assert!(second.clients[number as usize].owed(&RoomLog::default()).1 > 0);
-        second.broadcast(room, b"[9]", NONE);
+        assert!(second.clients[number].owed(&RoomLog::default()).1 > 0);
+        second.broadcast(room, b"[9]", None);
         crate::wire::frame::append(&mut expected, crate::wire::frame::TEXT, b"[9]");
         let mut wire = Vec::new();
         second.flush();
@@ -295,7 +292,8 @@ mod tests {
         let mut first = hub();
         let client = first.attach(ours.as_raw_fd());
         first.meter(client, Some("192.0.2.1".parse().unwrap()));
-        first.start_session(client, 0);
+        let quota = first.add_quota(1, 1);
+        first.start_session(client, quota);
         let masked = |first: u8, payload: &[u8]| {
             let mut frame = vec![first, 0x80 | payload.len() as u8, 0, 0, 0, 0];
             frame.extend_from_slice(payload);
@@ -307,7 +305,7 @@ mod tests {
         let end = masked(0x80, &message[7..]);
         bytes.extend_from_slice(&end[..9]);
         theirs.write_all(&bytes).unwrap();
-        let feed = |hub: &mut Hub, client: u32, bytes: &[u8]| {
+        let feed = |hub: &mut Hub, client: ClientId, bytes: &[u8]| {
             hub.window(client)[..bytes.len()].copy_from_slice(bytes);
             hub.feed(client, bytes.len());
         };
@@ -330,13 +328,13 @@ mod tests {
         let mut first = hub();
         let client = first.attach(ours.as_raw_fd());
         let room = first.open_room();
-        let listener = first.add_participant(room, b"\"a\"", b"{\"id\":\"a\"", b"1", b"2");
-        let mover = first.add_participant(room, b"\"b\"", b"{\"id\":\"b\"", b"1", b"2");
+        let listener = first.add_participant(room, b"\"a\"", b"{\"id\":\"a\"", b"1", b"2").unwrap();
+        let mover = first.add_participant(room, b"\"b\"", b"{\"id\":\"b\"", b"1", b"2").unwrap();
         first.enter(client, room, listener);
-        first.participants[mover as usize].x = b"7".as_slice().into();
-        first.participants[mover as usize].pointer_moved = true;
-        first.participants[mover as usize].next_pointer_at = u64::MAX;
-        first.rooms[room as usize].movers.push(mover);
+        first.participants[mover].x = b"7".as_slice().into();
+        first.participants[mover].pointer_moved = true;
+        first.participants[mover].next_pointer_at = u64::MAX;
+        first.rooms[room].movers.push(mover);
         let (mut second, ..) = hand_over(&mut first, client, ours.as_raw_fd());
         second.flush();
         let mut wire = Vec::new();

@@ -1,27 +1,28 @@
 //! Handle hot messages, without Python: notes, pointer positions and requests for the time.
 
+use crate::hub::ids::ClientId;
 use crate::hub::inbound_state::{InboundState, Text};
 use crate::hub::refusal::Refusal;
+use crate::hub::room_log::append_joined;
 use crate::hub::Hub;
 use crate::wire::json::Span;
 use crate::wire::notes::Notes;
 
 impl Hub {
     /// Broadcast notes if the sender may play and has enough quota.
-    pub(super) fn play_notes(&mut self, client: u32, notes: Notes) {
-        let Some(it) = self.clients.get(client as usize).filter(|it| it.has_session) else { return };
-        let (Some(room), Some(participant)) =
-            (self.rooms.get_mut(it.room as usize), self.participants.get(it.participant as usize))
-        else {
+    pub(super) fn play_notes(&mut self, client: ClientId, notes: Notes) {
+        let Some(it) = self.clients.get(client).filter(|it| it.has_session) else { return };
+        let (Some(place), Some(participant)) = (it.room, self.participants.get(it.participant)) else {
             return;
         };
+        let Some(room) = self.rooms.get_mut(place) else { return };
         if participant.muted && !it.plays_anywhere {
             return self.refuse(client, Refusal::Muted);
         }
         if room.solo && room.holder != it.participant && !it.plays_anywhere {
             return self.refuse(client, Refusal::Solo);
         }
-        if !self.quotas.spend(it.quota, notes.count) {
+        if !it.quota.is_some_and(|quota| self.quotas.spend(quota, notes.count)) {
             return self.refuse(client, Refusal::Quota);
         }
         if notes.has_no_valid_notes {
@@ -41,32 +42,30 @@ impl Hub {
             notes.write(text, scratch);
             scratch.split_at(until)
         };
-        let parts: [&[u8]; 7] =
-            [b"[{\"m\":\"n\",\"t\":", t, b",\"p\":", &participant.id, b",\"n\":", played, b"}]"];
-        let length = parts.iter().map(|part| part.len()).sum();
-        let range =
-            room.log.append(false, length, |out| parts.iter().for_each(|part| out.extend_from_slice(part)));
+        let range = append_joined!(
+            room.log,
+            false,
+            [b"[{\"m\":\"n\",\"t\":", t, b",\"p\":", &participant.id, b",\"n\":", played, b"}]"]
+        );
         self.stats.notes += 1;
         self.stats.broadcasts += 1;
         self.stats.deliveries += room.members.len() as u64 - 1;
-        let room = it.room;
-        self.clients[client as usize].skip(range);
-        self.queue_room(room);
+        self.clients[client].skip(range);
+        self.queue_room(place);
     }
 
     /// Refuse a message of which no note is valid.
-    pub(super) fn refuse_notes(&mut self, client: u32) {
-        if self.clients.get(client as usize).is_some_and(|it| it.has_session) {
+    pub(super) fn refuse_notes(&mut self, client: ClientId) {
+        if self.clients.get(client).is_some_and(|it| it.has_session) {
             self.refuse(client, Refusal::Notes);
         }
     }
 
     /// Store the newest pointer position for the next flush.
-    pub(super) fn move_pointer(&mut self, client: u32, x: Span, y: Span) {
-        let Some(it) = self.clients.get(client as usize).filter(|it| it.has_session) else { return };
-        let (room, number) = (it.room, it.participant);
-        let (Some(to), Some(participant)) =
-            (self.rooms.get_mut(room as usize), self.participants.get_mut(number as usize))
+    pub(super) fn move_pointer(&mut self, client: ClientId, x: Span, y: Span) {
+        let Some(it) = self.clients.get(client).filter(|it| it.has_session) else { return };
+        let (Some(place), Some(mover)) = (it.room, it.participant) else { return };
+        let (Some(room), Some(participant)) = (self.rooms.get_mut(place), self.participants.get_mut(mover))
         else {
             return;
         };
@@ -77,15 +76,15 @@ impl Hub {
         self.stats.conflated += u64::from(participant.pointer_moved);
         if !participant.pointer_moved {
             participant.pointer_moved = true;
-            to.movers.push(number);
-            let at = participant.next_pointer_at.max(to.next_pointer_at);
-            self.queue_room_at(room, at);
+            room.movers.push(mover);
+            let at = participant.next_pointer_at.max(room.next_pointer_at);
+            self.queue_room_at(place, at);
         }
     }
 
     /// Answer a request for the time, to its sender only; allowed before `hi`.
-    pub(super) fn send_time(&mut self, client: u32, echo: Option<Span>) {
-        let Some(it) = self.clients.get_mut(client as usize) else { return };
+    pub(super) fn send_time(&mut self, client: ClientId, echo: Option<Span>) {
+        let Some(it) = self.clients.get_mut(client) else { return };
         it.last_time_request = self.now;
         if !it.unlimited && !self.may_ask_time(client) {
             return self.refuse(client, Refusal::Time);
@@ -103,22 +102,21 @@ impl Hub {
     /// Return whether a client's user and address may ask for the time once more.
     ///
     /// Before `hi` a client has no user and uses a bucket of its own.
-    fn may_ask_time(&mut self, client: u32) -> bool {
+    fn may_ask_time(&mut self, client: ClientId) -> bool {
         let (rate, now) = (self.settings.time, self.now);
         let Self { time_limiter, clients, .. } = self;
-        let Some(it) = clients.get_mut(client as usize) else { return false };
-        let mut full = if it.has_session { time_limiter.full_at(it.quota) } else { it.time_full_at };
-        let may = time_limiter.try_take(&mut full, it.subscriber, rate, now);
-        if it.has_session {
-            time_limiter.raise_full_at(it.quota, full);
-        } else {
-            it.time_full_at = full;
-        }
+        let Some(it) = clients.get_mut(client) else { return false };
+        let Some(user) = it.user() else {
+            return time_limiter.try_take(&mut it.time_bucket, it.subscriber, rate, now);
+        };
+        let mut bucket = time_limiter.bucket(user);
+        let may = time_limiter.try_take(&mut bucket, it.subscriber, rate, now);
+        time_limiter.merge(user, bucket);
         may
     }
 
     /// Drop a hot message; send the notice for this refusal unless one was sent recently.
-    pub(super) fn refuse(&mut self, client: u32, why: Refusal) {
+    pub(super) fn refuse(&mut self, client: ClientId, why: Refusal) {
         self.stats.refused += 1;
         self.stats.refusals[why as usize] += 1;
         if !self.notices[why as usize].is_empty() && self.may_notify(client, why) {

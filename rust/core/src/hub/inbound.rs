@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use crate::hub::client::{Client, Phase};
+use crate::hub::ids::ClientId;
 use crate::hub::inbound_state::{InboundState, Text, READ};
 use crate::hub::refusal::Refusal;
 use crate::hub::Hub;
@@ -32,9 +33,9 @@ impl Hub {
     ///
     /// A long frame grows in place, so that each read costs only its own bytes and not the earlier
     /// ones.
-    pub fn window(&mut self, client: u32) -> &mut [u8] {
+    pub fn window(&mut self, client: ClientId) -> &mut [u8] {
         let mut from = 0;
-        if let Some(pending) = self.clients.get_mut(client as usize).and_then(Client::pending_if_any) {
+        if let Some(pending) = self.clients.get_mut(client).and_then(Client::pending_if_any) {
             let partial = &mut pending.partial;
             if partial.missing() > 0 {
                 self.inbound.at = 0;
@@ -48,11 +49,11 @@ impl Hub {
     }
 
     /// Accept `count` bytes that were read into the window of this connection.
-    pub fn feed(&mut self, client: u32, count: usize) {
+    pub fn feed(&mut self, client: ClientId, count: usize) {
         self.begin_turn();
         let gathered = self.gather(client, count.min(READ));
         let inbound = &mut self.inbound;
-        inbound.client = client;
+        inbound.client = Some(client);
         inbound.end = inbound.at + gathered;
         inbound.at = 0;
         inbound.elements.clear();
@@ -61,7 +62,7 @@ impl Hub {
         inbound.excess = None;
         inbound.is_counted = false;
         inbound.may_defer = true;
-        if let Some(client) = self.clients.get_mut(client as usize) {
+        if let Some(client) = self.clients.get_mut(client) {
             if let Some(meter) = &mut client.meter {
                 let passed = self.now - client.last_received;
                 meter.bytes.leak(self.settings.bytes, passed);
@@ -84,8 +85,8 @@ impl Hub {
     ///
     /// That number is 0 until the frame is complete.
     #[inline]
-    fn gather(&mut self, client: u32, count: usize) -> usize {
-        let pending = self.clients.get_mut(client as usize).and_then(Client::pending_if_any);
+    fn gather(&mut self, client: ClientId, count: usize) -> usize {
+        let pending = self.clients.get_mut(client).and_then(Client::pending_if_any);
         let Some(pending) = pending.filter(|pending| pending.partial.missing() > 0) else { return count };
         pending.partial.received(count);
         if pending.partial.missing() > 0 {
@@ -98,13 +99,13 @@ impl Hub {
 
     /// Handle the received bytes, up to the next thing that the caller must do.
     pub fn step(&mut self) -> StepResult<'_> {
-        let client = self.inbound.client;
+        let Some(client) = self.inbound.client else { return StepResult::Done };
         self.handler_budget.handler_returned(&self.clock);
         loop {
             while self.inbound.next < self.inbound.elements.len() {
                 let element = self.inbound.elements[self.inbound.next];
                 self.inbound.next += 1;
-                if !self.clients.get(client as usize).is_some_and(|it| it.phase == Phase::Open) {
+                if !self.clients.get(client).is_some_and(|it| it.phase == Phase::Open) {
                     break;
                 }
                 match element {
@@ -124,7 +125,7 @@ impl Hub {
             if std::mem::take(&mut self.inbound.is_blob) {
                 return StepResult::Binary(self.inbound.text());
             }
-            let Some(it) = self.clients.get_mut(client as usize) else { return StepResult::Done };
+            let Some(it) = self.clients.get_mut(client) else { return StepResult::Done };
             let phase = it.phase;
             let inbound = &mut self.inbound;
             if matches!(phase, Phase::Discarding(_) | Phase::Closed(_)) {
@@ -164,7 +165,7 @@ impl Hub {
 
     /// Handle a frame that begins at `from` of the buffer; return a code if the frame ends the
     /// connection.
-    fn handle_frame(&mut self, client: u32, phase: Phase, from: usize, what: Incoming) -> Option<u16> {
+    fn handle_frame(&mut self, client: ClientId, phase: Phase, from: usize, what: Incoming) -> Option<u16> {
         let absolute = |range: Range<usize>| from + range.start..from + range.end;
         match what {
             Incoming::Close(code, _) => return Some(code),
@@ -214,12 +215,12 @@ impl Hub {
     }
 
     /// Count the messages of a frame. If there are too many, none of them is handled.
-    fn count_messages(&mut self, client: u32) {
+    fn count_messages(&mut self, client: ClientId) {
         let inbound = &mut self.inbound;
         if std::mem::take(&mut inbound.is_counted) {
             return;
         }
-        let Some(meter) = self.clients.get_mut(client as usize).and_then(|it| it.meter.as_mut()) else {
+        let Some(meter) = self.clients.get_mut(client).and_then(|it| it.meter.as_mut()) else {
             return;
         };
         let new = inbound.elements.len() - inbound.next;
@@ -231,7 +232,7 @@ impl Hub {
     }
 
     /// End a connection that sends too much, with a notice.
-    fn close_for_excess(&mut self, client: u32, excess: Refusal) -> StepResult<'_> {
+    fn close_for_excess(&mut self, client: ClientId, excess: Refusal) -> StepResult<'_> {
         self.refuse(client, excess);
         let code = if excess == Refusal::Bytes { BYTE_RATE } else { MESSAGE_RATE };
         // The client continues to send for a while. That must not cause a reset, which would overtake
@@ -243,14 +244,14 @@ impl Hub {
     /// traffic.
     fn close_for_peer(
         &mut self,
-        client: u32,
+        client: ClientId,
         before: Phase,
         code: u16,
         after: fn(u64) -> Phase,
     ) -> StepResult<'_> {
         self.inbound.at = self.inbound.end;
         self.close(client, code, "");
-        if let Some(it) = self.clients.get_mut(client as usize) {
+        if let Some(it) = self.clients.get_mut(client) {
             it.phase = after(self.now + self.settings.linger);
         }
         self.queue_client(client);

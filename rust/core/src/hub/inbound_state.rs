@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use crate::hub::ids::ClientId;
 use crate::hub::refusal::Refusal;
-use crate::hub::NONE;
 use crate::wire::frame::MAX_HEADER;
 use crate::wire::json::Span;
 use crate::wire::scan::Element;
@@ -22,7 +22,7 @@ pub(super) enum Text {
 #[derive(Debug)]
 pub(crate) struct InboundState {
     pub(super) buffer: Box<[u8]>,
-    pub(super) client: u32,
+    pub(super) client: Option<ClientId>,
     pub(super) at: usize,
     pub(super) end: usize,
     pub(super) text: Text,
@@ -43,7 +43,7 @@ impl InboundState {
     pub(crate) fn new(message: usize) -> Self {
         Self {
             buffer: vec![0; READ + message + MAX_HEADER].into_boxed_slice(),
-            client: NONE,
+            client: None,
             at: 0,
             end: 0,
             text: Text::Buffer(0..0),
@@ -92,8 +92,8 @@ impl InboundState {
         Some((text, rest.to_vec()))
     }
 
-    /// Drop everything unhandled; return the number of the client.
-    pub(crate) fn abandon(&mut self) -> u32 {
+    /// Drop everything unhandled; return the client.
+    pub(crate) fn abandon(&mut self) -> Option<ClientId> {
         self.at = self.end;
         self.next = self.elements.len();
         self.is_blob = false;

@@ -2,7 +2,8 @@
 //!
 //! - `connections`, `participants`, `sending`: what the server does with clients and rooms;
 //! - `inbound`, `hot_messages`, `deferred`: bytes and messages from clients;
-//! - `schedule`, `outbound`, `timers`: when the hub sends, and what it does by the clock;
+//! - `schedule`, `outbound`, `writer`, `timers`: when the hub sends, and what it does by the clock;
+//! - [`ids`]: the numbers of clients, rooms and participants;
 //! - [`handover`]: the state that another process adopts.
 
 mod client;
@@ -11,6 +12,7 @@ mod connections;
 mod deferred;
 pub mod handover;
 mod hot_messages;
+pub mod ids;
 mod inbound;
 mod inbound_state;
 mod outbound;
@@ -24,16 +26,16 @@ mod sending;
 mod settings;
 pub mod stats;
 mod timers;
+mod writer;
 
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::RawFd;
 
-use slab::Slab;
-
 use crate::hub::client::Client;
 pub use crate::hub::close_order::CloseOrder;
 use crate::hub::deferred::HandlerBudget;
+use crate::hub::ids::{ClientId, ParticipantId, RoomId};
 pub use crate::hub::inbound::StepResult;
 use crate::hub::inbound_state::InboundState;
 pub use crate::hub::refusal::Refusal;
@@ -42,11 +44,9 @@ pub use crate::hub::settings::{Settings, SHARE};
 pub use crate::hub::stats::Stats;
 use crate::limits::quota::Quotas;
 use crate::limits::time_limit::TimeLimiter;
+use crate::slots::Slots;
 use crate::sys::clock::Clock;
 use crate::sys::socket::Poller;
-
-/// The slot number that stands for no room, no participant, no client and no quota.
-pub const NONE: u32 = u32::MAX;
 
 /// All connections, rooms and participants, and the clock.
 pub struct Hub {
@@ -54,18 +54,18 @@ pub struct Hub {
     pub(crate) clock: Clock,
     /// The time of the current turn of the loop, µs.
     pub(crate) now: u64,
-    pub(crate) clients: Slab<Client>,
-    pub(crate) rooms: Slab<Room>,
-    pub(crate) participants: Slab<Participant>,
+    pub(crate) clients: Slots<ClientId, Client>,
+    pub(crate) rooms: Slots<RoomId, Room>,
+    pub(crate) participants: Slots<ParticipantId, Participant>,
     /// The note quotas, one for each user.
     pub quotas: Quotas,
     pub(crate) poller: Poller,
     pub(crate) inbound: InboundState,
     /// The notices that clients receive when a hot message is refused, as finished frames.
     pub(crate) notices: [Vec<u8>; Refusal::COUNT],
-    pub(crate) rooms_to_flush: Vec<u32>,
-    pub(crate) clients_to_flush: Vec<u32>,
-    pub(crate) close_orders: VecDeque<(u32, CloseOrder)>,
+    pub(crate) rooms_to_flush: Vec<RoomId>,
+    pub(crate) clients_to_flush: Vec<ClientId>,
+    pub(crate) close_orders: VecDeque<(ClientId, CloseOrder)>,
     pub(crate) handler_budget: HandlerBudget,
     /// Limits on how often users and addresses ask for the time.
     pub(crate) time_limiter: TimeLimiter,
@@ -77,7 +77,7 @@ pub struct Hub {
     pub(crate) alarm: u64,
     pub(crate) next_check: u64,
     /// Clients due for a ping.
-    pub(crate) to_ping: Vec<u32>,
+    pub(crate) to_ping: Vec<ClientId>,
     pub(crate) next_quota_tick: u64,
     /// Counters since the start.
     pub stats: Stats,
@@ -95,9 +95,9 @@ impl Hub {
             quotas: Quotas::new(settings.quota_history).forgiving(settings.quota_forgiven),
             poller: Poller::new()?,
             now,
-            clients: Slab::new(),
-            rooms: Slab::new(),
-            participants: Slab::new(),
+            clients: Slots::default(),
+            rooms: Slots::default(),
+            participants: Slots::default(),
             notices: std::array::from_fn(|_| Vec::new()),
             rooms_to_flush: Vec::new(),
             clients_to_flush: Vec::new(),

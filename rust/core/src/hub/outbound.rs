@@ -7,16 +7,15 @@
 //! Each member receives one piece of the log, from its offset on. A flush that exceeds its share of a
 //! turn continues in the next turn, so that a room of thousands delays no other client.
 
-use crate::hub::client::{Client, Phase};
+use crate::hub::client::Phase;
 use crate::hub::close_order::CloseOrder;
-use crate::hub::room::{Participant, Room};
-use crate::hub::room_log::RoomLog;
-use crate::hub::{Hub, Settings, Stats, NONE};
-use crate::sys::socket::{self, Poller, Sent, TIMER};
-use crate::wire::close_code::TRY_AGAIN_LATER;
-
-/// The time by which a room may exceed its budget, µs.
-const CREDIT: u64 = 8_000;
+use crate::hub::ids::{ClientId, RoomId};
+use crate::hub::room::Room;
+use crate::hub::room_log::{append_joined, RoomLog};
+use crate::hub::writer::Writer;
+use crate::hub::Hub;
+use crate::slots::SlotId;
+use crate::sys::socket::{self, TIMER};
 
 /// The number of members served between two checks of the clock.
 const STRIDE: usize = 8;
@@ -46,8 +45,8 @@ impl Hub {
         let mut is_over = false;
         let mut resting = u64::MAX;
         let mut queue = std::mem::take(&mut self.rooms_to_flush);
-        queue.retain(|number| {
-            let Some(room) = self.rooms.get(*number as usize).filter(|room| room.queued) else {
+        queue.retain(|id| {
+            let Some(room) = self.rooms.get(*id).filter(|room| room.queued) else {
                 return false;
             };
             if room.due > self.now && room.served.is_none() {
@@ -58,7 +57,7 @@ impl Hub {
                 self.is_owed_flush = true;
                 return true;
             }
-            is_over = !self.flush_room(*number, until);
+            is_over = !self.flush_room(*id, until);
             false
         });
         // An unfinished room comes after the rooms that wait.
@@ -84,7 +83,7 @@ impl Hub {
                 break;
             }
             served += 1;
-            if self.clients.get(*client as usize).is_some_and(|it| it.queued) {
+            if self.clients.get(*client).is_some_and(|it| it.queued) {
                 self.flush_client(*client);
             }
         }
@@ -94,95 +93,131 @@ impl Hub {
     }
 
     /// Flush a room; return whether there is time left for other rooms.
-    fn flush_room(&mut self, number: u32, until: u64) -> bool {
-        let Self { clients, rooms, participants, poller, settings, stats, close_orders, clock, .. } = self;
-        let room = &mut rooms[number as usize];
-        let begun = clock.now();
-        if room.served.is_none() {
-            room.spent = 0;
-            room.due = u64::MAX;
-            room.soon_flush_at = begun + settings.rest;
-            flush_pointers(room, participants, clients, settings, stats, begun);
+    fn flush_room(&mut self, id: RoomId, until: u64) -> bool {
+        let begun = self.clock.now();
+        if self.rooms[id].served.is_none() {
+            self.begin_flush(id, begun);
         }
-        let head = room.log.head();
-        let served = room.served.take().unwrap_or(0);
-        for (count, member) in room.members.iter().enumerate().skip(served) {
-            if count % STRIDE == 0 && count > served && clock.now() > until {
-                room.served = Some(count);
-                break;
-            }
-            let client = &mut clients[*member as usize];
-            if client.blocked {
-                if client.lag(head) > settings.lag_hard && client.phase == Phase::Open {
-                    close_orders.push_back((*member, CloseOrder::Close(TRY_AGAIN_LATER)));
-                }
-            } else if !pump(client, *member, &room.log, settings, stats, poller, begun) {
-                close_orders.push_back((*member, CloseOrder::Drop));
-            }
-        }
-        let ended = clock.now();
-        stats.count_flush(ended - begun);
-        room.spent += ended - begun;
-        if room.served.is_some() {
-            self.rooms_to_flush.push(number);
+        let is_done = self.serve_members(id, begun, until);
+        let ended = self.clock.now();
+        self.stats.count_flush(ended - begun);
+        self.rooms[id].spent += ended - begun;
+        if !is_done {
+            self.rooms_to_flush.push(id);
             self.is_owed_flush = true;
             return false;
         }
+        self.settle_room(id, ended);
+        ended < until
+    }
+
+    /// Begin a flush of a room with the pointer positions that are due.
+    #[inline]
+    fn begin_flush(&mut self, id: RoomId, now: u64) {
+        let room = &mut self.rooms[id];
+        room.spent = 0;
+        room.due = u64::MAX;
+        room.soon_flush_at = now + self.settings.rest;
+        self.flush_pointers(id, now);
+    }
+
+    /// Write the newest pointer positions of a room that are due into its log, one frame each.
+    pub(super) fn flush_pointers(&mut self, id: RoomId, now: u64) {
+        let Self { clients, rooms, participants, settings, stats, .. } = self;
+        let Room { movers, members, log, next_pointer_at, .. } = &mut rooms[id];
+        movers.retain(|mover| {
+            let Some(participant) = participants.get_mut(*mover) else { return false };
+            if participant.next_pointer_at > now {
+                return true;
+            }
+            participant.pointer_moved = false;
+            if participant.hidden {
+                return false;
+            }
+            participant.next_pointer_at = now + settings.move_gap;
+            *next_pointer_at = now + settings.move_gap / 2;
+            let range = append_joined!(
+                log,
+                true,
+                [
+                    b"[{\"m\":\"m\",\"id\":",
+                    &participant.id,
+                    b",\"x\":",
+                    &participant.x,
+                    b",\"y\":",
+                    &participant.y,
+                    b"}]",
+                ]
+            );
+            for tab in &participant.tabs {
+                clients[*tab].skip(range);
+            }
+            stats.moves_out += 1;
+            stats.broadcasts += 1;
+            stats.deliveries += (members.len() - participant.tabs.len()) as u64;
+            false
+        });
+    }
+
+    /// Send to the members of a room that this flush has not served; return whether there was time for
+    /// all of them.
+    #[inline]
+    fn serve_members(&mut self, id: RoomId, now: u64, until: u64) -> bool {
+        let Self { clients, rooms, poller, settings, stats, close_orders, clock, .. } = self;
+        let room = &mut rooms[id];
+        let served = room.served.take().unwrap_or(0);
+        let mut writer = Writer { log: &room.log, settings, stats, poller, close_orders, now };
+        for (count, member) in room.members.iter().enumerate().skip(served) {
+            if count % STRIDE == 0 && count > served && clock.now() > until {
+                room.served = Some(count);
+                return false;
+            }
+            writer.serve(*member, &mut clients[*member]);
+        }
+        true
+    }
+
+    /// End a flush of a room: drop the frames that all members have, let the room rest, and queue it
+    /// again for what waits.
+    #[inline]
+    fn settle_room(&mut self, id: RoomId, now: u64) {
+        let Self { clients, rooms, participants, settings, .. } = self;
+        let room = &mut rooms[id];
         room.queued = false;
-        let offsets = room.members.iter().map(|member| clients[*member as usize].offset);
+        let offsets = room.members.iter().map(|member| clients[*member].offset);
         let behind = offsets.min().unwrap_or(u64::MAX);
         if behind >= room.log.head() {
             room.log.clear();
         } else {
             room.log.forget_before(behind);
         }
-        // The budget as one number: the time when all sending so far will be within the room's share. A
-        // room may exceed the budget by CREDIT, so that a room within its share never rests.
-        room.within_budget =
-            room.within_budget.max(ended - room.spent) + (room.spent as f64 / settings.duty) as u64;
-        let rest_ends = room.within_budget.saturating_sub(CREDIT);
-        room.rests_until = rest_ends.clamp(ended, ended + settings.rest);
-        if rest_ends > room.rests_until {
-            // The longest rest is guaranteed; the rest of the debt is forgiven.
-            room.within_budget = room.rests_until + CREDIT;
-        }
-        let waiting = room
-            .movers
-            .iter()
-            .filter_map(|mover| Some(participants.get(*mover as usize)?.next_pointer_at))
-            .min();
+        room.rest(settings, now);
+        let movers = room.movers.iter().filter_map(|mover| participants.get(*mover));
+        let next_pointer = movers.map(|participant| participant.next_pointer_at).min();
         // Messages broadcast during the flush have not reached the members served before.
-        let meanwhile = room.due;
-        if meanwhile < u64::MAX {
-            self.queue_room_at(number, meanwhile);
+        let meanwhile = Some(room.due).filter(|due| *due < u64::MAX);
+        for at in meanwhile.into_iter().chain(next_pointer) {
+            self.queue_room_at(id, at);
         }
-        if let Some(waiting) = waiting {
-            self.queue_room_at(number, waiting);
-        }
-        ended < until
     }
 
     /// Send a client all its queued frames, including its part of a resting room's log.
-    pub(crate) fn flush_client(&mut self, number: u32) {
+    pub(crate) fn flush_client(&mut self, id: ClientId) {
         let Self { clients, rooms, poller, settings, stats, close_orders, now, .. } = self;
-        let Some(client) = clients.get_mut(number as usize) else { return };
+        let Some(client) = clients.get_mut(id) else { return };
         client.queued = false;
         let nowhere = RoomLog::default();
-        let log = rooms.get(client.room as usize).map_or(&nowhere, |room| &room.log);
-        if client.blocked {
-            if client.lag(log.head()) > settings.lag_hard && client.phase == Phase::Open {
-                close_orders.push_back((number, CloseOrder::Close(TRY_AGAIN_LATER)));
-            }
-        } else if !pump(client, number, log, settings, stats, poller, *now) {
-            close_orders.push_back((number, CloseOrder::Drop));
-        } else if !client.blocked {
-            match client.phase {
-                Phase::Closed(_) => close_orders.push_back((number, CloseOrder::Drop)),
-                // The peer may continue to read up to the close frame; the end of the stream asks it to
-                // close.
-                Phase::Discarding(_) => socket::finish(client.fd),
-                Phase::Open | Phase::Closing(_) => {}
-            }
+        let log = rooms.get(client.room).map_or(&nowhere, |room| &room.log);
+        let mut writer = Writer { log, settings, stats, poller, close_orders, now: *now };
+        if !writer.serve(id, client) {
+            return;
+        }
+        match client.phase {
+            Phase::Closed(_) => close_orders.push_back((id, CloseOrder::Drop)),
+            // The peer may continue to read up to the close frame; the end of the stream asks it to
+            // close.
+            Phase::Discarding(_) => socket::finish(client.fd),
+            Phase::Open | Phase::Closing(_) => {}
         }
     }
 
@@ -196,10 +231,13 @@ impl Hub {
         for token in tokens {
             if token == TIMER {
                 self.alarm = u64::MAX;
-            } else if let Some(client) = self.clients.get_mut(token as usize) {
+                continue;
+            }
+            let id = ClientId::from_number(token as u32);
+            if let Some(client) = self.clients.get_mut(id) {
                 client.blocked = false;
                 client.last_sent = self.now;
-                self.flush_client(token as u32);
+                self.flush_client(id);
             }
         }
         self.run_timers();
@@ -208,120 +246,10 @@ impl Hub {
     }
 }
 
-/// Write the newest pointer positions that are due into the log, one frame each.
-pub(crate) fn flush_pointers(
-    room: &mut Room,
-    participants: &mut slab::Slab<Participant>,
-    clients: &mut slab::Slab<Client>,
-    settings: &Settings,
-    stats: &mut Stats,
-    now: u64,
-) {
-    let Room { movers, members, log, next_pointer_at, .. } = room;
-    movers.retain(|number| {
-        let Some(participant) = participants.get_mut(*number as usize) else { return false };
-        if participant.next_pointer_at > now {
-            return true;
-        }
-        participant.pointer_moved = false;
-        if participant.hidden {
-            return false;
-        }
-        participant.next_pointer_at = now + settings.move_gap;
-        *next_pointer_at = now + settings.move_gap / 2;
-        let parts: [&[u8]; 7] = [
-            b"[{\"m\":\"m\",\"id\":",
-            &participant.id,
-            b",\"x\":",
-            &participant.x,
-            b",\"y\":",
-            &participant.y,
-            b"}]",
-        ];
-        let length = parts.iter().map(|part| part.len()).sum();
-        let range = log.append(true, length, |out| parts.iter().for_each(|part| out.extend_from_slice(part)));
-        for tab in &participant.tabs {
-            clients[*tab as usize].skip(range);
-        }
-        stats.moves_out += 1;
-        stats.broadcasts += 1;
-        stats.deliveries += (members.len() - participant.tabs.len()) as u64;
-        false
-    });
-}
-
-/// Write to a socket until it is full or everything is sent; return false if the connection is gone.
-fn pump(
-    client: &mut Client,
-    number: u32,
-    log: &RoomLog,
-    settings: &Settings,
-    stats: &mut Stats,
-    poller: &Poller,
-    now: u64,
-) -> bool {
-    loop {
-        let head = if client.room == NONE { client.offset } else { log.head() };
-        let (sent, total) = if client.is_plain() && head - client.offset <= settings.lag_soft {
-            if client.offset == head {
-                return true;
-            }
-            let owed = log.slice(client.offset, head);
-            let sent = socket::send(client.fd, owed);
-            if let Sent::Bytes(count) = sent {
-                client.offset += count as u64;
-            }
-            (sent, owed.len())
-        } else {
-            let lenient = client.lag(head) > settings.lag_soft;
-            let segments = client.segments(log, lenient);
-            let slices = segments.slices();
-            if slices.is_empty() {
-                // All new frames are the client's own.
-                let progress = segments.progress_after(client.offset, 0);
-                stats.spared += if lenient { client.spared(log, progress.offset) } else { 0 };
-                client.advance(progress);
-                return true;
-            }
-            let sent = socket::send_all(client.fd, slices);
-            let total = slices.iter().take(socket::SLICES).map(|slice| slice.len()).sum();
-            let is_all = slices.len() <= socket::SLICES;
-            if let Sent::Bytes(count) = sent {
-                let progress = segments.progress_after(client.offset, count);
-                stats.spared += if lenient { client.spared(log, progress.offset) } else { 0 };
-                client.advance(progress);
-                if count == total && !is_all {
-                    stats.sends += 1;
-                    stats.bytes_out += count as u64;
-                    continue;
-                }
-            }
-            (sent, total)
-        };
-        stats.sends += 1;
-        match sent {
-            Sent::Bytes(count) => {
-                stats.bytes_out += count as u64;
-                if count > 0 {
-                    client.last_sent = now;
-                }
-                if count == total {
-                    return true;
-                }
-            }
-            Sent::Full => {}
-            Sent::Gone => return false,
-        }
-        client.blocked = true;
-        let known = client.watched;
-        client.watched = true;
-        return poller.watch(client.fd, u64::from(number), known).is_ok();
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use crate::hub::{Hub, Settings, NONE};
+    use crate::hub::ids::{ClientId, RoomId};
+    use crate::hub::{Hub, Settings};
     use crate::sys::clock::Clock;
     use crate::wire::frame;
     use proptest::prelude::*;
@@ -331,7 +259,7 @@ mod tests {
 
     /// A client in a room: the peer's end of its socket, and the expected bytes.
     struct Reader {
-        number: u32,
+        number: ClientId,
         _ours: UnixStream,
         theirs: UnixStream,
         expected: Vec<u8>,
@@ -346,19 +274,20 @@ mod tests {
         }
     }
 
-    fn enter(hub: &mut Hub, room: u32) -> Reader {
+    fn enter(hub: &mut Hub, room: RoomId) -> Reader {
         let (ours, theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
         theirs.set_nonblocking(true).unwrap();
         let number = hub.attach(ours.as_raw_fd());
-        let participant = hub.add_participant(room, b"\"a\"", b"{\"id\":\"a\"", b"1", b"2");
-        hub.start_session(number, 0);
+        let participant = hub.add_participant(room, b"\"a\"", b"{\"id\":\"a\"", b"1", b"2").unwrap();
+        let quota = hub.add_quota(1, 1);
+        hub.start_session(number, quota);
         hub.enter(number, room, participant);
         Reader { number, _ours: ours, theirs, expected: Vec::new() }
     }
 
     /// Return a hub whose share of each turn is 0, so that it stops after every few members.
-    fn hasty() -> (Hub, u32) {
+    fn hasty() -> (Hub, RoomId) {
         let settings = Settings { share: 0, rest: 0, duty: 1.0, ..Settings::default() };
         let mut hub = Hub::new(settings, Clock::running()).unwrap();
         let room = hub.open_room();
@@ -382,11 +311,11 @@ mod tests {
         let mut crowd: Vec<Reader> = (0..400).map(|_| enter(&mut hub, large)).collect();
         let mut ann = enter(&mut hub, small);
         hub.begin_turn();
-        hub.broadcast(large, b"[1]", NONE);
+        hub.broadcast(large, b"[1]", None);
         assert!(hub.end_turn());
         hub.flush();
         assert!(hub.end_turn(), "not everybody can have been served in no time");
-        hub.broadcast(small, b"[2]", NONE);
+        hub.broadcast(small, b"[2]", None);
         hub.flush();
         hub.flush();
         assert_eq!(ann.read(), b"\x81\x03[2]");
@@ -406,7 +335,7 @@ mod tests {
         }
         hub.flush();
         assert!(hub.end_turn(), "not everybody can have been answered in no time");
-        hub.broadcast(room, b"[2]", NONE);
+        hub.broadcast(room, b"[2]", None);
         hub.flush();
         assert_eq!(ann.read(), b"\x81\x03[2]");
         assert!(crowd.last_mut().unwrap().read().is_empty());
@@ -418,9 +347,10 @@ mod tests {
         let (mut hub, room) = hasty();
         let mut crowd: Vec<Reader> = (0..400).map(|_| enter(&mut hub, room)).collect();
         hub.begin_turn();
-        hub.broadcast(room, b"[1]", NONE);
+        hub.broadcast(room, b"[1]", None);
         hub.flush();
-        let waiting: Vec<u32> = crowd.iter().map(|one| one.number).filter(|one| hub.lag(*one) > 0).collect();
+        let waiting: Vec<ClientId> =
+            crowd.iter().map(|one| one.number).filter(|one| hub.lag(*one) > 0).collect();
         assert!(!waiting.is_empty());
         for one in &crowd {
             if !waiting.contains(&one.number) {
@@ -466,7 +396,7 @@ mod tests {
                     Action::Broadcast => {
                         let payload = format!("[{count}]").into_bytes();
                         hub.begin_turn();
-                        hub.broadcast(room, &payload, NONE);
+                        hub.broadcast(room, &payload, None);
                         for one in &mut here {
                             frame::append(&mut one.expected, frame::TEXT, &payload);
                         }

@@ -1,13 +1,17 @@
 //! Rooms as the hot path needs them: members, participants and one log.
 
+use crate::hub::ids::{ClientId, ParticipantId, RoomId};
 use crate::hub::room_log::RoomLog;
-use crate::hub::NONE;
+use crate::hub::Settings;
+
+/// The time by which a room may exceed its budget, µs.
+const CREDIT: u64 = 8_000;
 
 /// A user in a room, with all their tabs: one entry of `ppl`.
 #[derive(Debug)]
 pub struct Participant {
     /// The room.
-    pub room: u32,
+    pub room: RoomId,
     /// The participant id as JSON, quotes included.
     pub id: Box<[u8]>,
     /// The participant as a JSON object without `x`, `y` and the closing brace.
@@ -25,7 +29,7 @@ pub struct Participant {
     /// Whether the participant is invisible to others.
     pub hidden: bool,
     /// The participant's connections in this room.
-    pub tabs: Vec<u32>,
+    pub tabs: Vec<ClientId>,
 }
 
 impl Participant {
@@ -41,16 +45,16 @@ impl Participant {
 }
 
 /// A room.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Room {
     /// The frames for the members.
     pub log: RoomLog,
     /// The connections in the room.
-    pub members: Vec<u32>,
+    pub members: Vec<ClientId>,
     /// The participants, in the order of their arrival.
-    pub participants: Vec<u32>,
+    pub participants: Vec<ParticipantId>,
     /// The participants whose newest pointer position waits for the flush.
-    pub movers: Vec<u32>,
+    pub movers: Vec<ParticipantId>,
     /// The number of members that the current flush has served.
     pub served: Option<usize>,
     /// The time that the current flush has taken so far, µs.
@@ -69,16 +73,31 @@ pub struct Room {
     pub rests_until: u64,
     /// Whether only the holder of the crown may play (`crownsolo`).
     pub solo: bool,
-    /// The participant that holds the crown, or [`NONE`].
-    pub holder: u32,
+    /// The participant that holds the crown, if any.
+    pub holder: Option<ParticipantId>,
 }
 
 impl Room {
+    /// Let the room rest after a flush that ended `now`, until it is within its budget again.
+    ///
+    /// The budget is one number: the time when all sending so far will be within the room's share. A
+    /// room may exceed the budget by `CREDIT`, so that a room within its share never rests.
+    pub fn rest(&mut self, settings: &Settings, now: u64) {
+        self.within_budget =
+            self.within_budget.max(now - self.spent) + (self.spent as f64 / settings.duty) as u64;
+        let rest_ends = self.within_budget.saturating_sub(CREDIT);
+        self.rests_until = rest_ends.clamp(now, now + settings.rest);
+        if rest_ends > self.rests_until {
+            // The longest rest is guaranteed; the rest of the debt is forgiven.
+            self.within_budget = self.rests_until + CREDIT;
+        }
+    }
+
     /// Remove the member at `seat`; call `moved` with each member that changes its seat, and the new
     /// seat.
     ///
     /// A flush in progress continues with the members that it has not served.
-    pub fn remove_member(&mut self, seat: usize, mut moved: impl FnMut(u32, usize)) {
+    pub fn remove_member(&mut self, seat: usize, mut moved: impl FnMut(ClientId, usize)) {
         let mut gap = seat;
         if let Some(served) = self.served.as_mut().filter(|served| seat < **served) {
             *served -= 1;
@@ -89,27 +108,6 @@ impl Room {
         self.members.swap_remove(gap);
         if let Some(last) = self.members.get(gap) {
             moved(*last, gap);
-        }
-    }
-}
-
-impl Default for Room {
-    fn default() -> Self {
-        Self {
-            log: RoomLog::default(),
-            members: Vec::new(),
-            participants: Vec::new(),
-            movers: Vec::new(),
-            served: None,
-            spent: 0,
-            queued: false,
-            due: 0,
-            next_pointer_at: 0,
-            soon_flush_at: 0,
-            within_budget: 0,
-            rests_until: 0,
-            solo: false,
-            holder: NONE,
         }
     }
 }

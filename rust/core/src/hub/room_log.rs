@@ -42,6 +42,8 @@ impl RoomLog {
     ///
     /// A `skippable` frame is left out for members that are far behind: a pointer position, which the
     /// next one makes worthless.
+    #[allow(clippy::inline_always)] // a call per broadcast note costs 5 % of a note
+    #[inline(always)]
     pub fn append(&mut self, skippable: bool, length: usize, write: impl FnOnce(&mut Vec<u8>)) -> (u64, u64) {
         let start = self.head();
         self.bytes.reserve(length + 10);
@@ -111,6 +113,20 @@ impl RoomLog {
         }
     }
 }
+
+/// Append a text frame of several parts to a log; see [`RoomLog::append`].
+///
+/// A loop over the parts would call `memcpy` for each of the constant ones, which are the most.
+macro_rules! append_joined {
+    ($log:expr, $skippable:expr, [$($part:expr),+ $(,)?]) => {{
+        let length = 0 $(+ $part.len())+;
+        $log.append($skippable, length, |out| {
+            $(out.extend_from_slice($part);)+
+        })
+    }};
+}
+
+pub(super) use append_joined;
 
 /// The gain from which the log is moved: moving copies the rest of the log.
 const WORTH_MOVING: usize = 64 << 10;

@@ -1,10 +1,11 @@
 //! Schedule flushes.
 
+use crate::hub::ids::{ClientId, RoomId};
 use crate::hub::Hub;
 
 impl Hub {
-    pub(crate) fn queue_client(&mut self, client: u32) {
-        if let Some(it) = self.clients.get_mut(client as usize) {
+    pub(crate) fn queue_client(&mut self, client: ClientId) {
+        if let Some(it) = self.clients.get_mut(client) {
             if !it.queued {
                 it.queued = true;
                 self.clients_to_flush.push(client);
@@ -14,13 +15,13 @@ impl Hub {
     }
 
     /// Request a flush of a room as soon as the room need not rest.
-    pub(crate) fn queue_room(&mut self, room: u32) {
+    pub(crate) fn queue_room(&mut self, room: RoomId) {
         self.queue_room_at(room, 0);
     }
 
     /// Request a flush of a room at a given time, or earlier if another request is earlier.
-    pub(crate) fn queue_room_at(&mut self, room: u32, at: u64) {
-        let Some(it) = self.rooms.get_mut(room as usize) else { return };
+    pub(crate) fn queue_room_at(&mut self, room: RoomId, at: u64) {
+        let Some(it) = self.rooms.get_mut(room) else { return };
         let at = at.max(it.rests_until);
         if !it.queued {
             it.queued = true;

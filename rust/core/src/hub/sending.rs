@@ -1,8 +1,9 @@
 //! Queue frames for one client or for a room.
 
 use crate::hub::client::Phase;
+use crate::hub::ids::{ClientId, RoomId};
 use crate::hub::refusal::Refusal;
-use crate::hub::{Hub, NONE};
+use crate::hub::Hub;
 use crate::wire::frame;
 
 impl Hub {
@@ -16,9 +17,9 @@ impl Hub {
     /// Return whether a client may receive a notice about this refusal now.
     ///
     /// If so, further notices of the kind are suppressed for a while.
-    pub fn may_notify(&mut self, client: u32, refusal: Refusal) -> bool {
+    pub fn may_notify(&mut self, client: ClientId, refusal: Refusal) -> bool {
         let now = self.clock.now();
-        let Some(it) = self.clients.get_mut(client as usize) else { return false };
+        let Some(it) = self.clients.get_mut(client) else { return false };
         let quiet_until = &mut it.quiet_until[refusal.notice_kind()];
         let may = *quiet_until <= now;
         if may {
@@ -28,17 +29,17 @@ impl Hub {
     }
 
     /// Queue a JSON array for one client, after all frames queued so far.
-    pub fn send(&mut self, client: u32, payload: &[u8]) {
+    pub fn send(&mut self, client: ClientId, payload: &[u8]) {
         self.send_with(client, |out| frame::append(out, frame::TEXT, payload));
     }
 
     /// Queue finished bytes for one client: the answer to its handshake, or a frame.
-    pub fn send_with(&mut self, client: u32, write: impl FnOnce(&mut Vec<u8>)) {
-        let Some(it) = self.clients.get_mut(client as usize) else { return };
+    pub fn send_with(&mut self, client: ClientId, write: impl FnOnce(&mut Vec<u8>)) {
+        let Some(it) = self.clients.get_mut(client) else { return };
         if it.phase != Phase::Open {
             return;
         }
-        let at = self.rooms.get(it.room as usize).map_or(0, |room| room.log.head());
+        let at = self.rooms.get(it.room).map_or(0, |room| room.log.head());
         it.insert(at, write);
         self.stats.sent_frames += 1;
         self.queue_client(client);
@@ -47,8 +48,15 @@ impl Hub {
     /// Queue a frame with the participants of a room between `before` and `after`.
     ///
     /// Hidden participants are included if the client `sees_all`; its own is always included.
-    pub fn send_participants(&mut self, client: u32, room: u32, before: &[u8], after: &[u8], sees_all: bool) {
-        let viewer = self.clients.get(client as usize).map_or(NONE, |it| it.participant);
+    pub fn send_participants(
+        &mut self,
+        client: ClientId,
+        room: RoomId,
+        before: &[u8],
+        after: &[u8],
+        sees_all: bool,
+    ) {
+        let viewer = self.clients.get(client).and_then(|it| it.participant);
         let participants = self.participants_json(room, viewer, sees_all);
         self.send_with(client, |out| {
             frame::append_header(out, frame::TEXT, before.len() + participants.len() + after.len());
@@ -58,8 +66,8 @@ impl Hub {
         });
     }
 
-    /// Broadcast a JSON array to a room, except to one connection ([`NONE`] to exclude none).
-    pub fn broadcast(&mut self, room: u32, payload: &[u8], except: u32) {
+    /// Broadcast a JSON array to a room, except to one connection, if one is given.
+    pub fn broadcast(&mut self, room: RoomId, payload: &[u8], except: Option<ClientId>) {
         self.append_to_log(room, payload, except);
         self.queue_room(room);
     }
@@ -68,29 +76,29 @@ impl Hub {
     ///
     /// After a restart all clients return at once. A room of a thousand would receive each join by a
     /// thousand system calls.
-    pub fn broadcast_soon(&mut self, room: u32, payload: &[u8], except: u32) {
+    pub fn broadcast_soon(&mut self, room: RoomId, payload: &[u8], except: Option<ClientId>) {
         self.append_to_log(room, payload, except);
-        if let Some(it) = self.rooms.get(room as usize) {
+        if let Some(it) = self.rooms.get(room) {
             self.queue_room_at(room, it.soon_flush_at);
         }
     }
 
-    fn append_to_log(&mut self, room: u32, payload: &[u8], except: u32) {
-        let Some(it) = self.rooms.get_mut(room as usize) else { return };
+    fn append_to_log(&mut self, room: RoomId, payload: &[u8], except: Option<ClientId>) {
+        let Some(it) = self.rooms.get_mut(room) else { return };
         let range = it.log.append(false, payload.len(), |out| out.extend_from_slice(payload));
         self.stats.broadcasts += 1;
         self.stats.deliveries += it.members.len() as u64;
-        if let Some(client) = self.clients.get_mut(except as usize).filter(|client| client.room == room) {
+        if let Some(client) = self.clients.get_mut(except).filter(|client| client.room == Some(room)) {
             client.skip(range);
             self.stats.deliveries -= 1;
         }
     }
 
     /// Broadcast a frame with all participants of a room between `before` and `after`.
-    pub fn broadcast_participants(&mut self, room: u32, before: &[u8], after: &[u8]) {
+    pub fn broadcast_participants(&mut self, room: RoomId, before: &[u8], after: &[u8]) {
         let mut payload = before.to_vec();
-        payload.extend_from_slice(&self.participants_json(room, NONE, false));
+        payload.extend_from_slice(&self.participants_json(room, None, false));
         payload.extend_from_slice(after);
-        self.broadcast(room, &payload, NONE);
+        self.broadcast(room, &payload, None);
     }
 }

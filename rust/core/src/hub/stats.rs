@@ -104,10 +104,10 @@ impl Hub {
             participants: self.participants.len(),
             ..Gauges::default()
         };
-        for (_, client) in &self.clients {
+        for (_, client) in self.clients.iter() {
             gauges.clients += usize::from(client.has_session && client.phase == Phase::Open);
             gauges.blocked += usize::from(client.blocked);
-            let head = self.rooms.get(client.room as usize).map_or(0, |room| room.log.head());
+            let head = self.rooms.get(client.room).map_or(0, |room| room.log.head());
             let lag = client.lag(head);
             gauges.queue += lag;
             gauges.longest_queue = gauges.longest_queue.max(lag);

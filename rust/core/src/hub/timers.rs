@@ -34,7 +34,6 @@ impl Hub {
         let Self { clients, rooms, settings, close_orders, to_ping, now, .. } = self;
         to_ping.clear();
         for (number, client) in clients.iter_mut() {
-            let number = number as u32;
             client.shrink();
             match client.phase {
                 Phase::Closing(until) | Phase::Discarding(until) | Phase::Closed(until) if until <= *now => {
@@ -77,7 +76,7 @@ impl Hub {
         let rest = self.to_ping.len().saturating_sub(PINGS);
         for client in self.to_ping.split_off(rest) {
             let still = |it: &&mut Client| it.phase == Phase::Open && it.pinged_at == u64::MAX;
-            if let Some(it) = self.clients.get_mut(client as usize).filter(still) {
+            if let Some(it) = self.clients.get_mut(client).filter(still) {
                 it.pinged_at = self.now;
                 self.send_with(client, |out| frame::append(out, frame::PING, &[]));
             }

@@ -7,6 +7,13 @@
 use std::collections::VecDeque;
 use std::iter::repeat;
 
+use crate::slots::{slot_id, SlotId};
+
+slot_id!(
+    /// The number of a user's note quota.
+    QuotaId
+);
+
 /// The values that replace missing or invalid parameters: the class of an unconnected client.
 const OFFLINE: Class = Class { allowance: 8000, max: 24000 };
 
@@ -42,7 +49,7 @@ pub struct Quotas {
     forgiven: i32,
     /// The points at each of the last ticks, newest first: one array per tick.
     history: VecDeque<Vec<i32>>,
-    free: Vec<u32>,
+    free: Vec<QuotaId>,
 }
 
 impl Quotas {
@@ -86,14 +93,14 @@ impl Quotas {
     /// Add a user with all points and return the slot.
     ///
     /// A parameter below 1 stands for the value of an unconnected client.
-    pub fn add(&mut self, allowance: i32, max: i32) -> u32 {
+    pub fn add(&mut self, allowance: i32, max: i32) -> QuotaId {
         let slot = self.free.pop().unwrap_or_else(|| {
             for array in self.arrays() {
                 array.push(0);
             }
-            (self.points.len() - 1) as u32
+            QuotaId::from_number(self.points.len() as u32 - 1)
         });
-        let index = slot as usize;
+        let index = slot.index();
         self.allowance[index] = OFFLINE.allowance;
         self.max[index] = OFFLINE.max;
         self.set_params(slot, allowance, max);
@@ -102,12 +109,12 @@ impl Quotas {
     }
 
     /// Remove a user; return false if the slot is free.
-    pub fn remove(&mut self, slot: u32) -> bool {
+    pub fn remove(&mut self, slot: QuotaId) -> bool {
         if !self.contains(slot) {
             return false;
         }
         for array in self.arrays() {
-            array[slot as usize] = 0;
+            array[slot.index()] = 0;
         }
         self.free.push(slot);
         true
@@ -118,11 +125,11 @@ impl Quotas {
     ///
     /// The points stay, cut to the new maximum, and rise by ticks only. Otherwise changing rooms would
     /// refill them.
-    pub fn set_params(&mut self, slot: u32, allowance: i32, max: i32) -> bool {
+    pub fn set_params(&mut self, slot: QuotaId, allowance: i32, max: i32) -> bool {
         if !self.contains(slot) {
             return false;
         }
-        let index = slot as usize;
+        let index = slot.index();
         let keep = |new: i32, old: i32| if new > 0 { new } else { old };
         let allowance = keep(allowance, self.allowance[index]);
         let max = keep(max, self.max[index]);
@@ -141,11 +148,11 @@ impl Quotas {
     /// Pay for `k` notes; return false and take nothing if the user lacks points or the slot is free.
     ///
     /// A user without points at all remembered ticks pays `allowance` times as much, until they pause.
-    pub fn spend(&mut self, slot: u32, k: u32) -> bool {
+    pub fn spend(&mut self, slot: QuotaId, k: u32) -> bool {
         if !self.contains(slot) {
             return false;
         }
-        let index = slot as usize;
+        let index = slot.index();
         let recent: i64 = self.history.iter().map(|tick| i64::from(tick[index])).sum();
         let factor = if recent <= 0 { self.allowance[index] } else { 1 };
         // Cannot overflow: below 2^32 times below 2^31.
@@ -190,20 +197,20 @@ impl Quotas {
 
     /// Return the points that the user can spend; 0 if the slot is free.
     #[must_use]
-    pub fn points(&self, slot: u32) -> i32 {
-        self.points.get(slot as usize).copied().unwrap_or(0)
+    pub fn points(&self, slot: QuotaId) -> i32 {
+        self.points.get(slot.index()).copied().unwrap_or(0)
     }
 
     /// Return whether the slot belongs to a user.
     #[must_use]
-    pub fn contains(&self, slot: u32) -> bool {
-        self.allowance.get(slot as usize).is_some_and(|&allowance| allowance > 0)
+    pub fn contains(&self, slot: QuotaId) -> bool {
+        self.allowance.get(slot.index()).is_some_and(|&allowance| allowance > 0)
     }
 
     /// Return the complete quota of a user.
     #[must_use]
-    pub fn account(&self, slot: u32) -> Option<Account> {
-        let index = slot as usize;
+    pub fn account(&self, slot: QuotaId) -> Option<Account> {
+        let index = slot.index();
         self.contains(slot).then(|| Account {
             points: self.points[index],
             allowance: self.allowance[index],
@@ -214,11 +221,11 @@ impl Quotas {
     }
 
     /// Restore a user's quota from another process; ignore one that no user can have.
-    pub fn restore(&mut self, slot: u32, account: &Account) {
+    pub fn restore(&mut self, slot: QuotaId, account: &Account) {
         if !self.contains(slot) || account.allowance < 1 || account.max < 1 {
             return;
         }
-        let index = slot as usize;
+        let index = slot.index();
         self.allowance[index] = account.allowance;
         self.max[index] = account.max;
         self.points[index] = account.points.min(account.max);
@@ -258,9 +265,10 @@ impl Quotas {
 
 #[cfg(test)]
 mod tests {
-    use super::Quotas;
+    use super::{QuotaId, Quotas};
+    use crate::slots::SlotId;
 
-    fn one(allowance: i32, max: i32) -> (Quotas, u32) {
+    fn one(allowance: i32, max: i32) -> (Quotas, QuotaId) {
         let mut quotas = Quotas::new(3);
         let slot = quotas.add(allowance, max);
         (quotas, slot)
@@ -379,7 +387,7 @@ mod tests {
     #[test]
     fn slots_are_used_again_and_begin_full() {
         let mut quotas = Quotas::new(3);
-        let slots: Vec<u32> = (0..3).map(|_| quotas.add(400, 1200)).collect();
+        let slots: Vec<QuotaId> = (0..3).map(|_| quotas.add(400, 1200)).collect();
         assert!(quotas.spend(slots[1], 1200));
         assert!(quotas.remove(slots[1]));
         assert!(!quotas.remove(slots[1]));
@@ -389,7 +397,8 @@ mod tests {
         assert_eq!((quotas.points(slots[1]), quotas.len()), (0, 2));
         assert_eq!(quotas.add(200, 600), slots[1]);
         assert_eq!((quotas.points(slots[1]), quotas.len()), (600, 3));
-        assert!(!quotas.contains(99));
-        assert_eq!(quotas.points(99), 0);
+        let unknown = QuotaId::from_number(99);
+        assert!(!quotas.contains(unknown));
+        assert_eq!(quotas.points(unknown), 0);
     }
 }

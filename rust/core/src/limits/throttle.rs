@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::limits::rate::Rate;
+use crate::limits::rate::{Bucket, Rate};
 use crate::net::address::Subscriber;
 use crate::net::network::Network;
 
@@ -64,24 +64,20 @@ pub enum Admission {
 pub struct AddressUsage {
     /// The open sockets.
     pub sockets: u32,
-    /// The time when each bucket is full again, µs: a token bucket as one number.
-    pub full: [u64; LimitKind::COUNT],
+    /// The token bucket of each [`LimitKind`].
+    pub buckets: [Bucket; LimitKind::COUNT],
     /// The times of new users in the last hour, µs, the earliest first.
     pub new_users: Vec<u64>,
 }
 
 impl AddressUsage {
-    fn may(&self, kind: LimitKind, rate: Rate, now: u64) -> bool {
-        rate.may(self.full[kind as usize], now)
-    }
-
-    fn take(&mut self, kind: LimitKind, rate: Rate, now: u64) {
-        rate.take(&mut self.full[kind as usize], now);
+    fn bucket(&mut self, kind: LimitKind) -> &mut Bucket {
+        &mut self.buckets[kind as usize]
     }
 
     /// Return whether forgetting the subscriber changes nothing.
     fn is_idle(&self, now: u64) -> bool {
-        let is_rested = self.full.iter().all(|full| *full <= now);
+        let is_rested = self.buckets.iter().all(|bucket| bucket.is_full(now));
         self.sockets == 0 && is_rested && self.new_users.iter().all(|came| came + HOUR <= now)
     }
 }
@@ -136,10 +132,9 @@ impl Throttle {
         if is_full_48 || usage.sockets >= most {
             return Admission::TooManySockets;
         }
-        if !usage.may(LimitKind::Connect, rate, now) {
+        if !usage.bucket(LimitKind::Connect).try_take(rate, now) {
             return Admission::TooFast;
         }
-        usage.take(LimitKind::Connect, rate, now);
         usage.sockets += 1;
         if let Some(wider) = wider {
             *self.sockets_48.entry(wider).or_default() += 1;
@@ -188,7 +183,7 @@ impl Throttle {
     pub fn may(&self, kind: LimitKind, address: IpAddr, now: u64) -> bool {
         let rate = self.settings.rates[kind as usize];
         let usage = self.subscribers.get(&Subscriber::of(address));
-        usage.is_none_or(|usage| usage.may(kind, rate, now)) || self.is_exempt(address)
+        usage.is_none_or(|usage| usage.buckets[kind as usize].has_token(rate, now)) || self.is_exempt(address)
     }
 
     /// Take a token for an action of an address; return false if the bucket is empty.
@@ -197,12 +192,7 @@ impl Throttle {
             return true;
         }
         let rate = self.settings.rates[kind as usize];
-        let usage = self.usage(Subscriber::of(address), now);
-        let may = usage.may(kind, rate, now);
-        if may {
-            usage.take(kind, rate, now);
-        }
-        may
+        self.usage(Subscriber::of(address), now).bucket(kind).try_take(rate, now)
     }
 
     /// Count a new user; return false if the hour's limit is reached.
