@@ -16,6 +16,7 @@ from fortepiano.errors import (
     StartError,
     StoreError,
 )
+from fortepiano.native import Hub
 
 
 def test_all_names_everything_public() -> None:
@@ -75,3 +76,8 @@ def test_close_codes_are_numbers_with_meaning() -> None:
         1000, 1001, 1002, 1007, 1009, 1011, 1013, 4000, 4002, 4004, 4005, 4007, 4008,
         4009,
     }  # fmt: skip
+
+
+def test_every_close_code_is_counted_by_itself() -> None:
+    counted = {code for code, _ in Hub().closes()}
+    assert set(CloseCode) <= counted

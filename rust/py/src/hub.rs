@@ -3,12 +3,13 @@
 use std::ptr::NonNull;
 use std::thread::{self, ThreadId};
 
-use fortepiano_core::hub::stats::{CLOSE_CODES, FLUSH_BOUNDS};
+use fortepiano_core::hub::stats::FLUSH_BOUNDS;
 use fortepiano_core::hub::{self as core, Refusal, Settings, SHARE};
 use fortepiano_core::limits::meter::Flow;
 use fortepiano_core::limits::rate::Rate;
 use fortepiano_core::slots::SlotId;
 use fortepiano_core::sys::clock::Clock;
+use fortepiano_core::wire::close_code;
 use fortepiano_core::wire::frame::{self, MessageLimits};
 use pyo3::exceptions::{PyKeyError, PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -369,7 +370,7 @@ impl Hub {
     }
 
     fn closes(&self) -> Vec<(Option<u16>, u64)> {
-        let codes = CLOSE_CODES.iter().copied().map(Some).chain([None]);
+        let codes = close_code::ALL.iter().copied().map(Some).chain([None]);
         codes.zip(self.get().stats.closes).collect()
     }
 

@@ -3,11 +3,7 @@
 use crate::hub::client::Phase;
 use crate::hub::refusal::Refusal;
 use crate::hub::Hub;
-use crate::wire::close_code::ABNORMAL;
-
-/// The close codes counted one by one; a peer may choose among thousands.
-pub const CLOSE_CODES: [u16; 15] =
-    [1000, 1001, 1002, 1005, ABNORMAL, 1007, 1009, 1011, 1013, 4000, 4002, 4004, 4007, 4008, 4009];
+use crate::wire::close_code;
 
 /// The upper bounds of the buckets of flush times, µs; one more bucket has no bound.
 pub const FLUSH_BOUNDS: [u64; 12] =
@@ -56,8 +52,8 @@ pub struct Stats {
     pub flush_times: [u64; FLUSH_BOUNDS.len() + 1],
     /// Connections closed for slowness.
     pub slow: u64,
-    /// Ended connections by close code, see [`CLOSE_CODES`]; the last element counts all other codes.
-    pub closes: [u64; CLOSE_CODES.len() + 1],
+    /// Ended connections by close code, see [`close_code::ALL`]; the last element counts all other codes.
+    pub closes: [u64; close_code::ALL.len() + 1],
 }
 
 impl Stats {
@@ -70,8 +66,8 @@ impl Stats {
 
     /// Count the end of a connection.
     pub(crate) fn count_close(&mut self, code: u16) {
-        let known = CLOSE_CODES.iter().position(|one| *one == code);
-        self.closes[known.unwrap_or(CLOSE_CODES.len())] += 1;
+        let known = close_code::ALL.iter().position(|one| *one == code);
+        self.closes[known.unwrap_or(close_code::ALL.len())] += 1;
     }
 }
 
@@ -138,6 +134,6 @@ mod tests {
         for code in [1000, 3000, 4999, 4009] {
             stats.count_close(code);
         }
-        assert_eq!((stats.closes[0], stats.closes[14], stats.closes[15]), (1, 1, 2));
+        assert_eq!((stats.closes[0], stats.closes[15], stats.closes[16]), (1, 1, 2));
     }
 }
