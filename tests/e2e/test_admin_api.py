@@ -236,7 +236,7 @@ class TestRooms:
             assert (await person.expect("ch"))["ch"]["_id"] == "lobby"
         assert desk.call("GET", "/api/room", params={"name": ann.room}).status_code == 404
         act = desk.last_act()
-        assert (act["action"], act["room"], act["reason"]) == ("close room", ann.room, "too loud")
+        assert (act["action"], act["room"], act["reason"]) == ("close_room", ann.room, "too loud")
 
     async def test_permanent(self, desk: Desk, people: Company) -> None:
         name = new_room()

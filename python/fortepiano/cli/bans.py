@@ -11,6 +11,7 @@ from fortepiano.cli.durations import PERMANENT, duration
 from fortepiano.cli.network_lists import import_list, list_lists, remove_list
 from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store, utc
 from fortepiano.errors import InputError
+from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.ban_list import SITE, is_network, parse_subject
 from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.model.texts import settled
@@ -127,7 +128,7 @@ def add_ban(
     with opened_store(config, data_dir) as store:
         for banned in (who, *around):
             store.save_ban(BanRecord(room, banned, until, ACTOR, reason, at))
-        action = "siteban" if room == SITE else "kickban"
+        action = AuditAction.SITEBAN if room == SITE else AuditAction.KICKBAN
         store.add_audit(_act(at, action, room, who, reason, until=until))
     whom = f"{who} and the network around (/{network}) are" if around else f"{who} is"
     typer.echo(f"{whom} banned: " + (PERMANENT if until is None else f"until {utc(until)} UTC"))
@@ -166,7 +167,7 @@ def remove_ban(
                 "there is no such ban, see `fortepiano bans list`", param_hint="WHO"
             )
         store.remove_ban(room, who)
-        action = "siteunban" if room == SITE else "unban"
+        action = AuditAction.SITEUNBAN if room == SITE else AuditAction.UNBAN
         store.add_audit(_act(at, action, room, who))
 
 
@@ -210,7 +211,7 @@ def import_bans(
     with opened_store(config, data_dir) as store:
         for ban in lasting:
             store.save_ban(ban)
-        store.add_audit(_act(at, "import bans", "", "", source, count=len(lasting)))
+        store.add_audit(_act(at, AuditAction.IMPORT_BANS, "", "", source, count=len(lasting)))
     ended = len(bans) - len(lasting)
     typer.echo(f"{len(lasting)} bans imported" + (f", {ended} had ended already" if ended else ""))
 
@@ -254,9 +255,11 @@ def _in_force(store: "Store", at: int) -> list[BanRecord]:
 
 
 def _act(
-    at: int, action: str, room: str, who: str, reason: str = "", **details: int | None
+    at: int, action: AuditAction, room: str, who: str, reason: str = "", **details: int | None
 ) -> AuditRecord:
-    return AuditRecord(AuditRecord.next_id(at), at, ACTOR, action, room, who, reason, dict(details))
+    return AuditRecord(
+        AuditRecord.next_id(at), at, ACTOR, action.value, room, who, reason, dict(details)
+    )
 
 
 def _print_row(who: str, until: str, by: str, room: str, reason: str) -> None:

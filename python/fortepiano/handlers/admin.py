@@ -12,6 +12,7 @@ from fortepiano.handlers import crown, rooms
 from fortepiano.handlers.notification import notify, receivers
 from fortepiano.handlers.refusal import RefusedError
 from fortepiano.handlers.staff import clear, rename, set_hidden, set_permanent, set_tag, siteunban
+from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.ban_list import parse_subject
 from fortepiano.model.crown import Crown
 from fortepiano.model.crown_claims import Claims
@@ -122,7 +123,11 @@ def _flag(context: Context, session: Session, inner: Inner) -> None:
     else:
         raise RefusedError(Code.BAD_SETTINGS)
     context.audit(
-        session, "user_flag", subject=user.id, key=key[:_LONGEST], value=_short(flags.get(key))
+        session,
+        AuditAction.USER_FLAG,
+        subject=user.id,
+        key=key[:_LONGEST],
+        value=_short(flags.get(key)),
     )
     for participant in user.participations:
         rooms.refresh_quota(context, participant)
@@ -163,12 +168,12 @@ _TAG_COLOR = "#777777"
 
 def _clear_chat(context: Context, session: Session, _inner: Inner) -> None:
     room = _room(context, session, {})
-    context.audit(session, "clearchat", room=room.name)
+    context.audit(session, AuditAction.CLEARCHAT, room=room.name)
     clear(context, room)
 
 
 def _restart(context: Context, session: Session, _inner: Inner) -> None:
-    context.audit(session, "restart")
+    context.audit(session, AuditAction.RESTART)
     text = f"The server restarts in {_RESTART_SECONDS:.0f} seconds."
     for receiver in receivers(context, EVERYWHERE, None):
         context.outbound.send(receiver, [notice(text, Code.RESTART)])
@@ -177,14 +182,14 @@ def _restart(context: Context, session: Session, _inner: Inner) -> None:
 
 def _force_load(context: Context, session: Session, inner: Inner) -> None:
     name = _room_name(context, inner.get("_id"))
-    context.audit(session, "forceload", room=name)
+    context.audit(session, AuditAction.FORCELOAD, room=name)
     set_permanent(context, name, is_permanent=True)
 
 
 def _unforce_load(context: Context, session: Session, inner: Inner) -> None:
     room = _room(context, session, inner)
     if room.is_permanent:
-        context.audit(session, "unforceload", room=room.name)
+        context.audit(session, AuditAction.UNFORCELOAD, room=room.name)
         set_permanent(context, room.name, is_permanent=False)
 
 
@@ -195,7 +200,9 @@ def _room_flag(context: Context, session: Session, inner: Inner) -> None:
     value = None if inner.get("remove") is True else inner.get("value")
     if key == "no_crown":
         if value is True and room.holder is not None:
-            context.audit(session, "chown", room=room.name, before=room.holder.id, after=None)
+            context.audit(
+                session, AuditAction.CHOWN, room=room.name, before=room.holder.id, after=None
+            )
             at = context.world.pointer(room.holder)
             crown.change_crown(context, room, Crown.dropped_by(room.holder, at, context.now()))
         return
@@ -210,7 +217,9 @@ def _room_flag(context: Context, session: Session, inner: Inner) -> None:
         room.settings["owner_id"] = owner
     else:
         raise RefusedError(Code.BAD_ID)
-    context.audit(session, key, room=room.name, before=before, after=room.settings.get(key))
+    context.audit(
+        session, AuditAction(key), room=room.name, before=before, after=room.settings.get(key)
+    )
     context.directory.save(room)
     context.outbound.broadcast_room(room)
     context.room_list.note_change(room)
@@ -227,7 +236,7 @@ def _move(context: Context, session: Session, inner: Inner) -> None:
     own = session.user if "_id" not in inner else None
     user = own or _user(context, inner)
     name = _room_name(context, inner.get("ch"))
-    context.audit(session, "move", room=name, subject=user.id, name=user.name)
+    context.audit(session, AuditAction.MOVE, room=name, subject=user.id, name=user.name)
     for tab in list(user.sessions):
         rooms.move_to_room(context, tab, user, name, inner.get("set"))
 
@@ -242,7 +251,7 @@ def _rename_room(context: Context, session: Session, inner: Inner) -> None:
         raise RefusedError(Code.NOT_ALLOWED, "A lobby keeps its name.")
     if name == room.name:
         return
-    context.audit(session, "rename_channel", room=room.name, after=name)
+    context.audit(session, AuditAction.RENAME_CHANNEL, room=room.name, after=name)
     is_merged, holder = name in context.directory.rooms, room.holder
     claims, room.claims = room.claims, Claims()
     holder_first = sorted(room.participants.values(), key=lambda other: other is not holder)

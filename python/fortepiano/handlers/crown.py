@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fortepiano.handlers import rooms
+from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.crown import Crown
 from fortepiano.model.notice_codes import Code
 from fortepiano.protocol import validate
@@ -68,7 +69,7 @@ def chown(context: Context, session: Session, message: Chown) -> None:
             if not is_entitled:
                 before = crown.holder.id if crown.holder is not None else None
                 context.audit(
-                    session, "chown", room=room.name, subject=new_holder.id, before=before
+                    session, AuditAction.CHOWN, room=room.name, subject=new_holder.id, before=before
                 )
             change_crown(context, room, Crown.given_to(new_holder, now))
     elif is_holder:
@@ -93,7 +94,9 @@ def chset(context: Context, session: Session, message: RoomSettings) -> None:
     room = require_moderator(context, session, "chsetAnywhere")
     if room is not None:
         if session.user is None or not room.can_moderate(session.user.id):
-            context.audit(session, "chset", room=room.name, keys=", ".join(message.set)[:512])
+            context.audit(
+                session, AuditAction.CHSET, room=room.name, keys=", ".join(message.set)[:512]
+            )
         change_settings(context, room, message.set)
 
 

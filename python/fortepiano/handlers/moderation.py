@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fortepiano.handlers import rooms
 from fortepiano.handlers.crown import require_moderator
 from fortepiano.handlers.staff import UNSAVED
+from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import AWKWARD, Mute
 from fortepiano.protocol.notices import notice
@@ -56,7 +57,12 @@ def kickban(context: Context, session: Session, message: KickBan) -> None:
     if milliseconds > 0:
         context.bans.ban(BanRecord(room.name, target.id, until, banner.id, "", now))
     context.audit(
-        session, "kickban", room=room.name, subject=target.id, name=target.name, until=until
+        session,
+        AuditAction.KICKBAN,
+        room=room.name,
+        subject=target.id,
+        name=target.name,
+        until=until,
     )
     length = rooms.minutes_left(milliseconds)
     context.world.forfeit(room, target.id)
@@ -121,7 +127,7 @@ def unban(context: Context, session: Session, message: Unban) -> None:
     room, _ = found
     if not context.bans.lift(room.name, message.id):
         return
-    context.audit(session, "unban", room=room.name, subject=message.id)
+    context.audit(session, AuditAction.UNBAN, room=room.name, subject=message.id)
     context.room_list.note_change(room)
 
     def warn(is_saved: bool) -> None:
@@ -187,7 +193,7 @@ def silence(
         news = notice("You have been muted in this room.", Code.MUTED)
         context.audit(
             by,
-            "mute",
+            AuditAction.MUTE,
             room=room.name,
             subject=user_id,
             reason=reason,
@@ -196,7 +202,7 @@ def silence(
         )
     elif room.mutes.pop(user_id, None) is not None:
         news = notice("You are muted no more.", Code.UNMUTED)
-        context.audit(by, "unmute", room=room.name, subject=user_id, reason=reason)
+        context.audit(by, AuditAction.UNMUTE, room=room.name, subject=user_id, reason=reason)
     else:
         return
     context.directory.save(room)

@@ -12,6 +12,7 @@ from fortepiano.errors import CloseCode
 from fortepiano.handlers import networks, rooms
 from fortepiano.handlers.profile import change, mark_look_alikes
 from fortepiano.handlers.refusal import RefusedError
+from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.ban_list import SITE, is_network, parse_subject
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import AWKWARD
@@ -34,7 +35,7 @@ __all__ = [
     "UNSAVED",
     "ban_from_site",
     "clear",
-    "clearchat",
+    AuditAction.CLEARCHAT,
     "close_banned",
     "confirm",
     "enforce_bans",
@@ -73,7 +74,7 @@ def clearchat(context: Context, session: Session, _message: ClearChat) -> None:
     """Clear the chat of the sender's room."""
     if session.participant is not None and _may(context, session, "clearChat"):
         room = session.participant.room
-        context.audit(session, "clearchat", room=room.name)
+        context.audit(session, AuditAction.CLEARCHAT, room=room.name)
         clear(context, room)
 
 
@@ -89,7 +90,9 @@ def vanish(context: Context, session: Session, message: Vanish) -> None:
     user = session.user
     if user is None or not _may(context, session, "vanish"):
         return
-    context.audit(session, "vanish" if message.vanish else "appear", subject=user.id)
+    context.audit(
+        session, AuditAction.VANISH if message.vanish else AuditAction.APPEAR, subject=user.id
+    )
     set_hidden(context, user, is_hidden=message.vanish)
 
 
@@ -141,7 +144,7 @@ def siteban(context: Context, session: Session, message: SiteBan) -> None:
     ban = BanRecord(SITE, subject, until, session.user.id, reason, now)
     context.audit(
         session,
-        "siteban",
+        AuditAction.SITEBAN,
         subject=subject,
         reason=reason,
         until=until,
@@ -209,7 +212,7 @@ def siteunban(context: Context, session: Session, subject: str) -> bool:
     """Lift a ban from the site; return whether there was one."""
     is_lifted = context.bans.lift(SITE, subject)
     if is_lifted:
-        context.audit(session, "siteunban", subject=subject)
+        context.audit(session, AuditAction.SITEUNBAN, subject=subject)
         confirm(context, session, f"{subject} is not banned from this site any more.")
     return is_lifted
 
@@ -323,7 +326,7 @@ def set_tag(
 ) -> None:
     """Give a user a tag (`text` and `color`), or remove it."""
     user.tag = tag
-    kind = "remove_tag" if tag is None else "tag"
+    kind = AuditAction.REMOVE_TAG if tag is None else AuditAction.TAG
     context.audit(by, kind, subject=user.id, text=None if tag is None else tag["text"])
     for participant in user.participations:
         context.outbound.update(participant)
@@ -340,7 +343,7 @@ def rename(
 ) -> None:
     """Change another user's name or colour, and write to the audit log who did it."""
     if name is not None:
-        context.audit(by, "setname", subject=user.id, before=user.name, after=name)
+        context.audit(by, AuditAction.SETNAME, subject=user.id, before=user.name, after=name)
     if color is not None:
-        context.audit(by, "setcolor", subject=user.id, before=user.color, after=color)
+        context.audit(by, AuditAction.SETCOLOR, subject=user.id, before=user.color, after=color)
     change(context, user, name=name, color=color)

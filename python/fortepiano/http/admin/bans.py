@@ -22,6 +22,7 @@ from fortepiano.http.admin.calls import (
     whole,
 )
 from fortepiano.http.problem import ProblemError
+from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.ban_list import SITE, is_network, parse_subject
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import staff_scope
@@ -127,7 +128,7 @@ async def ban(at: Moderator, wish: Annotated[BanWish, Body()]) -> Ban:
     record = BanRecord(wish.room, who, until, at.token.id, wish.reason, now)
     context.audit(
         at.token,
-        "kickban" if wish.room != SITE else "siteban",
+        AuditAction.KICKBAN if wish.room != SITE else AuditAction.SITEBAN,
         room=wish.room,
         subject=who,
         reason=wish.reason,
@@ -176,7 +177,12 @@ async def lift(
     context = at.server.context
     if not context.bans.lift(room, who):
         raise ProblemError(404, "There is no such ban.")
-    context.audit(at.token, "unban" if room != SITE else "siteunban", room=room, subject=who)
+    context.audit(
+        at.token,
+        AuditAction.UNBAN if room != SITE else AuditAction.SITEUNBAN,
+        room=room,
+        subject=who,
+    )
     _update_list(context, room)
     await saved(at)
     return Response(status_code=204)

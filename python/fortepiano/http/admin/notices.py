@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from fortepiano.http.admin.calls import Moderator, Settled, UserId, View, Wish, problems, whole
 from fortepiano.http.problem import ProblemError
+from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.session import Session
 from fortepiano.protocol import validate
@@ -79,7 +80,7 @@ async def send_notice(
         context.outbound.send(receiver, [message])
     room = wish.room if isinstance(wish, NoticeToRoom) else ""
     user_id = wish.user_id if isinstance(wish, NoticeToUser) else ""
-    context.audit(at.token, "notice", room=room, subject=user_id, text=text)
+    context.audit(at.token, AuditAction.NOTICE, room=room, subject=user_id, text=text)
     return Told(connections=len(receivers))
 
 

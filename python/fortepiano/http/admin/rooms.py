@@ -26,6 +26,7 @@ from fortepiano.http.admin.calls import (
     whole,
 )
 from fortepiano.http.problem import ProblemError
+from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.crown import Crown
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import LOBBY, Room
@@ -173,7 +174,7 @@ async def change_settings(
         chosen.setdefault("color2", room.settings["color2"])
     context = at.server.context
     crowns.change_settings(context, room, dict(chosen))
-    context.audit(at.token, "chset", room=room.name, **given)
+    context.audit(at.token, AuditAction.CHSET, room=room.name, **given)
     return _details(room)
 
 
@@ -194,7 +195,7 @@ async def give_crown(
             raise ProblemError(404, "That user is not in the room.")
         if receiver is not room.holder:
             crowns.change_crown(context, room, Crown.given_to(receiver, context.now()))
-    context.audit(at.token, "chown", room=room.name, subject=wish.user_id or "")
+    context.audit(at.token, AuditAction.CHOWN, room=room.name, subject=wish.user_id or "")
     return _details(room)
 
 
@@ -202,7 +203,7 @@ async def give_crown(
 async def clear_chat(at: Moderator, name: RoomName) -> Response:
     """Delete a room's chat, also from the pages of its people."""
     room, context = _room(at, name), at.server.context
-    context.audit(at.token, "clearchat", room=room.name)
+    context.audit(at.token, AuditAction.CLEARCHAT, room=room.name)
     staff.clear(context, room)
     return Response(status_code=204)
 
@@ -220,7 +221,7 @@ async def close_room(at: Moderator, name: RoomName, wish: Annotated[CloseWish, B
         for tab in list(participant.tabs):
             context.outbound.send(tab, [notice(text, Code.STAFF_NOTICE, style=None)])
             room_handlers.move_to_room(context, tab, participant.user, LOBBY)
-    context.audit(at.token, "close room", room=room.name, reason=wish.reason)
+    context.audit(at.token, AuditAction.CLOSE_ROOM, room=room.name, reason=wish.reason)
     return Response(status_code=204)
 
 
@@ -241,7 +242,9 @@ async def make_permanent(
     if room is None and not wish.permanent:
         raise ProblemError(409, "There is no such room.")
     staff.set_permanent(context, name, is_permanent=wish.permanent)
-    context.audit(at.token, "forceload" if wish.permanent else "unforceload", room=name)
+    context.audit(
+        at.token, AuditAction.FORCELOAD if wish.permanent else AuditAction.UNFORCELOAD, room=name
+    )
     await saved(at)
     return Response(status_code=204)
 

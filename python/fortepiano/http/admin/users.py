@@ -22,6 +22,7 @@ from fortepiano.http.admin.calls import (
     problems,
 )
 from fortepiano.http.problem import ProblemError
+from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import AWKWARD, Mute
 from fortepiano.model.session import Session
@@ -199,7 +200,9 @@ async def tag_user(at: Admin, user_id: _Id, wish: Annotated[TagWish, Body()]) ->
 async def kick_user(at: Moderator, user_id: _Id, wish: Annotated[KickWish, Body()]) -> Response:
     """Close all connections of a user, or move them out of one room; they may come back."""
     user, context = _user(at, user_id), at.server.context
-    context.audit(at.token, "kick", room=wish.room or "", subject=user.id, reason=wish.reason)
+    context.audit(
+        at.token, AuditAction.KICK, room=wish.room or "", subject=user.id, reason=wish.reason
+    )
     for room in list(context.directory.rooms.values()):
         if wish.room in (None, room.name):
             context.world.forfeit(room, user.id)
@@ -222,7 +225,7 @@ async def move_user(at: Moderator, user_id: _Id, wish: Annotated[MoveWish, Body(
     user, context = _user(at, user_id), at.server.context
     if validate.name(wish.room, context.rules.room_name_length) is None:
         raise ProblemError(409, "No room can have that name.")
-    context.audit(at.token, "move", room=wish.room, subject=user.id, reason=wish.reason)
+    context.audit(at.token, AuditAction.MOVE, room=wish.room, subject=user.id, reason=wish.reason)
     _move_tabs(at, user, None, wish.room, f'You were put into "{wish.room}"', wish.reason)
     return Response(status_code=204)
 
@@ -281,7 +284,7 @@ async def close_connection(
     for session in _sessions(at):
         if session.client == number:
             at.server.context.audit(
-                at.token, "close connection", subject=session.user_id, reason=wish.reason
+                at.token, AuditAction.CLOSE_CONNECTION, subject=session.user_id, reason=wish.reason
             )
             _close(at, session, wish.reason)
             return Response(status_code=204)
