@@ -8,9 +8,10 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, cast
 
-from fortepiano.handlers import crown, rooms
+from fortepiano.actions import rooms
+from fortepiano.actions.refusal import RefusedError
+from fortepiano.handlers import crown
 from fortepiano.handlers.notification import notify, receivers
-from fortepiano.handlers.refusal import RefusedError
 from fortepiano.handlers.staff import clear, rename, set_hidden, set_permanent, set_tag, siteunban
 from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.ban_list import parse_subject

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.handlers import rooms
+from fortepiano.actions import rooms
 from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.crown import Crown
 from fortepiano.model.notice_codes import Code

@@ -6,6 +6,7 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fortepiano.actions.refusal import RefusedError
 from fortepiano.handlers import (
     admin,
     chat,
@@ -19,7 +20,6 @@ from fortepiano.handlers import (
     staff,
 )
 from fortepiano.handlers.decode import decode, kind_of, shaped
-from fortepiano.handlers.refusal import RefusedError
 from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.model.notice_codes import Code
 from fortepiano.native import scan

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fortepiano.actions import rooms
 from fortepiano.errors import CloseCode
-from fortepiano.handlers import networks, rooms, staff
+from fortepiano.handlers import networks, staff
 from fortepiano.handlers.profile import mark_look_alikes
 from fortepiano.model.identity import new_user_id
 from fortepiano.model.notice_codes import Code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.handlers import rooms
+from fortepiano.actions import rooms
 from fortepiano.handlers.crown import require_moderator
 from fortepiano.handlers.staff import UNSAVED
 from fortepiano.model.audit_actions import AuditAction

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from fortepiano.handlers.refusal import RefusedError
+from fortepiano.actions.refusal import RefusedError
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import EVERYWHERE, may_notify, may_send_html
 from fortepiano.model.texts import settled

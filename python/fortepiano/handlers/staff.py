@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fortepiano.actions import rooms
+from fortepiano.actions.refusal import RefusedError
 from fortepiano.errors import CloseCode
-from fortepiano.handlers import networks, rooms
+from fortepiano.handlers import networks
 from fortepiano.handlers.profile import change, mark_look_alikes
-from fortepiano.handlers.refusal import RefusedError
 from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.ban_list import SITE, is_network, parse_subject
 from fortepiano.model.notice_codes import Code

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import BeforeValidator, Field
 
+from fortepiano.actions.refusal import RefusedError
 from fortepiano.handlers import staff
-from fortepiano.handlers.refusal import RefusedError
 from fortepiano.http.admin.calls import (
     At,
     Limit,

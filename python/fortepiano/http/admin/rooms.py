@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import BeforeValidator, Field
 
+from fortepiano.actions import rooms as room_actions
 from fortepiano.handlers import crown as crowns
-from fortepiano.handlers import rooms as room_handlers
 from fortepiano.handlers import staff
 from fortepiano.http.admin.calls import (
     Admin,
@@ -220,7 +220,7 @@ async def close_room(at: Moderator, name: RoomName, wish: Annotated[CloseWish, B
     for participant in list(room.participants.values()):
         for tab in list(participant.tabs):
             context.outbound.send(tab, [notice(text, Code.STAFF_NOTICE, style=None)])
-            room_handlers.move_to_room(context, tab, participant.user, LOBBY)
+            room_actions.move_to_room(context, tab, participant.user, LOBBY)
     context.audit(at.token, AuditAction.CLOSE_ROOM, room=room.name, reason=wish.reason)
     return Response(status_code=204)
 

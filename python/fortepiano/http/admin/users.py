@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import Field
 
+from fortepiano.actions import rooms as room_actions
 from fortepiano.errors import CloseCode
 from fortepiano.handlers import moderation, staff
-from fortepiano.handlers import rooms as room_handlers
 from fortepiano.http.admin.calls import (
     Admin,
     At,
@@ -307,7 +307,7 @@ def _close(at: At, session: Session, reason: str) -> None:
     text = "Your connection was closed" + (f": {reason}" if reason else ".")
     at.server.context.outbound.send(session, [notice(text, Code.STAFF_NOTICE, style=None)])
     # Leave before the connection ends, so that no claim to the crown remains.
-    room_handlers.leave(at.server.context, session)
+    room_actions.leave(at.server.context, session)
     session.connection.close(CloseCode.NORMAL, "kicked")
 
 
@@ -319,7 +319,7 @@ def _move_tabs(at: At, user: User, of: str | None, into: str, text: str, reason:
         if of is None or room == of:
             with_reason = text + (f": {reason}" if reason else ".")
             context.outbound.send(tab, [notice(with_reason, Code.STAFF_NOTICE, style=None)])
-            room_handlers.move_to_room(context, tab, user, into)
+            room_actions.move_to_room(context, tab, user, into)
 
 
 def _view(user: User) -> UserView:
