@@ -9,12 +9,14 @@ import secrets
 from typing import TYPE_CHECKING, Any, cast
 
 from fortepiano.actions import rooms
+from fortepiano.actions.ban import unban
+from fortepiano.actions.confirmation import confirm
 from fortepiano.actions.refusal import RefusedError
 from fortepiano.handlers import crown
 from fortepiano.handlers.notification import notify, receivers
-from fortepiano.handlers.staff import clear, rename, set_hidden, set_permanent, set_tag, siteunban
+from fortepiano.handlers.staff import clear, rename, set_hidden, set_permanent, set_tag
 from fortepiano.model.audit_actions import AuditAction
-from fortepiano.model.ban_list import parse_subject
+from fortepiano.model.ban_list import SITE, parse_subject
 from fortepiano.model.crown import Crown
 from fortepiano.model.crown_claims import Claims
 from fortepiano.model.notice_codes import Code
@@ -286,8 +288,9 @@ def _siteunban(context: Context, session: Session, inner: Inner) -> None:
         subject = parse_subject(str(inner.get("id")))
     except ValueError:
         raise RefusedError(Code.BAD_ID) from None
-    if not siteunban(context, session, subject):
+    if not unban(context, session, SITE, subject):
         raise RefusedError(Code.NOT_FOUND, f"{subject} is not banned from this site.")
+    confirm(context, session, f"{subject} is not banned from this site any more.")
 
 
 _INNER: Mapping[str, Callable[[Context, Session, Inner], None]] = {

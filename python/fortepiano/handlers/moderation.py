@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.actions import rooms
+from fortepiano.actions.ban import ban_from_room
+from fortepiano.actions.ban import unban as lift_ban
+from fortepiano.actions.confirmation import warn_unsaved
+from fortepiano.actions.refusal import RefusedError
 from fortepiano.handlers.crown import require_moderator
-from fortepiano.handlers.staff import UNSAVED
 from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.notice_codes import Code
-from fortepiano.model.room import AWKWARD, Mute
+from fortepiano.model.room import Mute
 from fortepiano.protocol.notices import notice
-from fortepiano.store.base import BanRecord, TokenRecord
+from fortepiano.store.base import TokenRecord
 
 if TYPE_CHECKING:
     from fortepiano.model.room import Room
@@ -39,52 +41,17 @@ def kickban(context: Context, session: Session, message: KickBan) -> None:
     found = _require_moderator(context, session)
     if found is None:
         return
-    room, banner = found
-    target = _bannable_user(context, room, message.id)
-    if target is None:
-        return
-    is_holder = room.holder is not None and room.holder.user is target
-    if is_holder and banner is not target and "siteBan" not in session.permissions:
-        # A co-owner cannot ban the holder.
-        _refuse_holder(context, session, target, "Nobody bans who holds the crown.")
+    room, _ = found
+    if not _is_bannable(context, room, message.id):
         return
     wanted = message.duration
     if wanted is None:
         wanted = context.rules.kickban_usual_ms
     milliseconds = int(min(wanted, context.rules.kickban_ceiling_ms))
-    now = context.now()
-    until = now + milliseconds
-    if milliseconds > 0:
-        context.bans.ban(BanRecord(room.name, target.id, until, banner.id, "", now))
-    context.audit(
-        session,
-        AuditAction.KICKBAN,
-        room=room.name,
-        subject=target.id,
-        name=target.name,
-        until=until,
-    )
-    length = rooms.minutes_left(milliseconds)
-    context.world.forfeit(room, target.id)
-    participant = room.participants.get(target.id)
-    for tab in list(participant.tabs) if participant is not None else []:
-        banned = notice(f'Banned from "{room.name}" for {length}.', Code.BANNED)
-        context.outbound.send(tab, [banned])
-        rooms.move_to_room(context, tab, target, AWKWARD)
-    context.room_list.note_change(room)
-    news = _kickban_notice(context, room, banner, target, length)
-
-    def on_saved(is_saved: bool) -> None:
-        if not is_saved:
-            news["text"] += UNSAVED
-        if context.directory.rooms.get(room.name) is room:
-            context.outbound.broadcast(room, news)
-
-    # The user leaves the room at once. The broadcast waits: it means that a restart keeps the ban.
-    if milliseconds > 0:
-        context.store.when_saved(on_saved)
-    else:
-        on_saved(True)
+    try:
+        ban_from_room(context, session, room.name, message.id, milliseconds)
+    except RefusedError as refused:
+        refused.send(context, session)
 
 
 def _refuse_holder(context: Context, by: Session | TokenRecord, holder: User, why: str) -> None:
@@ -100,23 +67,10 @@ def _refuse_holder(context: Context, by: Session | TokenRecord, holder: User, wh
         context.outbound.notify_once(by, Code.HOLDER_IS_SAFE, why)
 
 
-def _bannable_user(context: Context, room: Room, user_id: str) -> User | None:
-    """Return a user who is online, or has a claim to the room's crown; else None."""
-    if context.world.has_claim(room, user_id, context.now()):
-        return context.directory.users.get(user_id)
-    return context.directory.online(user_id)
-
-
-def _kickban_notice(
-    context: Context, room: Room, banner: User, target: User, length: str
-) -> Message:
-    appearance = context.outbound.appearance
-    banner_name, target_name = appearance.name(banner, room), appearance.name(target, room)
-    if banner is target:
-        text = f"Let it be known that {banner_name} kickbanned him/herself."
-        return notice(text, Code.AWARD, title="Certificate of Award", style=None)
-    text = f"{banner_name} kickbanned {target_name} from this room for {length}."
-    return notice(text, Code.KICKBANNED)
+def _is_bannable(context: Context, room: Room, user_id: str) -> bool:
+    """Tell whether a user is online, or has a claim to the room's crown."""
+    is_online = context.directory.online(user_id) is not None
+    return is_online or context.world.has_claim(room, user_id, context.now())
 
 
 def unban(context: Context, session: Session, message: Unban) -> None:
@@ -125,17 +79,8 @@ def unban(context: Context, session: Session, message: Unban) -> None:
     if found is None:
         return
     room, _ = found
-    if not context.bans.lift(room.name, message.id):
-        return
-    context.audit(session, AuditAction.UNBAN, room=room.name, subject=message.id)
-    context.room_list.note_change(room)
-
-    def warn(is_saved: bool) -> None:
-        if not is_saved and session.user is not None:
-            warning = notice("The ban is lifted." + UNSAVED, Code.NOT_SAVED)
-            context.outbound.send(session, [warning])
-
-    context.store.when_saved(warn)
+    if lift_ban(context, session, room.name, message.id):
+        warn_unsaved(context, session, "The ban is lifted.")
 
 
 def bans(context: Context, session: Session, _message: Bans) -> list[Message] | None:
