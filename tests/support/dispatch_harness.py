@@ -1,4 +1,4 @@
-"""The world without a server: messages go straight to their handlers, and the clock stands."""
+"""Handlers and the model without sockets or an event loop, on a clock that tests advance."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from fortepiano.protocol.text_filter import TextFilter
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import Scope
 
-__all__ = ["START", "Actor", "Backstage"]
+__all__ = ["START", "DispatchHarness", "FakeClient"]
 
 START = 1_795_300_000_000
-"""Where the clock stands at first: milliseconds since 1970."""
+"""Time at which the clock begins: milliseconds since 1970."""
 
 _UNKNOWN_CLIENT = 1_000_000
-"""The hub knows nobody of such a number, and so says nothing to him."""
+"""First number of clients that the hub does not know, so that it sends them nothing."""
 
 
-class _Closed:
-    """A connection under a session, of which only its end is of interest."""
+class _Connection:
+    """A connection that remembers the code with which it was closed."""
 
     code: int | None = None
 
@@ -45,37 +45,37 @@ class _Closed:
         self.code = code
 
 
-class _Overheard(Outbound):
-    """Remembers what is said to one session alone, and to all in a room."""
+class _RecordingOutbound(Outbound):
+    """Remembers what is sent to each session and broadcast to each room."""
 
-    told: dict[Session, list[dict[str, Any]]]
-    said: dict[str, list[dict[str, Any]]]
+    sent: dict[Session, list[dict[str, Any]]]
+    broadcasts: dict[str, list[dict[str, Any]]]
 
     def broadcast(self, room: Room, message: dict[str, Any]) -> None:
-        self.said.setdefault(room.name, []).append(message)
+        self.broadcasts.setdefault(room.name, []).append(message)
         super().broadcast(room, message)
 
     def send(self, session: Session, messages: list[dict[str, Any]]) -> None:
-        self.told.setdefault(session, []).extend(messages)
+        self.sent.setdefault(session, []).extend(messages)
 
     def _may_notify(self, session: Session, code: Code) -> bool:
-        # The hub knows nobody of these numbers, and so keeps no time for them.
+        # The hub does not know these clients, so it would refuse each notice.
         return self._is_due(session, code)
 
 
-class Actor:
-    """Somebody with one connection.
+class FakeClient:
+    """A session without a socket, and what was sent to it.
 
     Attributes:
-        session: The connection.
+        session: The session.
         id: The user id.
-        token: What `hi` gave it to keep.
-        reply: What it was told upon `hi`.
+        token: The token that the reply to `hi` gave it.
+        reply: The messages that answered its `hi`.
     """
 
-    def __init__(self, backstage: Backstage, session: Session) -> None:
-        """Take part; see `Backstage.enter`."""
-        self._backstage = backstage
+    def __init__(self, harness: DispatchHarness, session: Session) -> None:
+        """Wrap a session; see `DispatchHarness.open`."""
+        self._harness = harness
         self.session = session
         self.id = ""
         self.token: str | None = None
@@ -85,34 +85,34 @@ class Actor:
         """Send a message; `id_` is the key `_id`."""
         if "id_" in fields:
             fields["_id"] = fields.pop("id_")
-        self._backstage.dispatch.receive(self.session, orjson.dumps({"m": m} | fields))
+        self._harness.dispatch.receive(self.session, orjson.dumps({"m": m} | fields))
 
-    def heard(self) -> list[dict[str, Any]]:
-        """Return what was said to this session alone since the last time."""
-        return self._backstage.outbound.told.pop(self.session, [])
+    def received(self) -> list[dict[str, Any]]:
+        """Return what was sent to this session alone since the last call."""
+        return self._harness.outbound.sent.pop(self.session, [])
 
     @property
     def closed(self) -> int | None:
-        """The code it was closed with."""
+        """The close code; None while the connection is open."""
         connection = self.session.connection
-        assert isinstance(connection, _Closed)
+        assert isinstance(connection, _Connection)
         return connection.code
 
     @property
     def room(self) -> str | None:
-        """The name of the room it is in."""
+        """The name of the room that the session is in; None outside of rooms."""
         participant = self.session.participant
         return None if participant is None else participant.room.name
 
 
-class Backstage:
+class DispatchHarness:
     """Handlers and the model, without an event loop.
 
     Attributes:
-        context: The world.
-        dispatch: Where messages go.
-        outbound: What is said.
-        planned: What was to be called later: seconds and the function.
+        context: What the handlers work with.
+        dispatch: Passes messages to handlers.
+        outbound: Records what handlers send.
+        planned: Calls that were put off: seconds and function.
     """
 
     def __init__(
@@ -123,9 +123,13 @@ class Backstage:
         store: MemoryStore | None = None,
         **rules: Any,
     ) -> None:
-        """Begin with nobody; `rules` differ from the preset quick.
+        """Begin without clients.
 
-        What is in the `store`, if there is one, is as it was before a restart.
+        Args:
+            words: The list of words that the text filter removes.
+            identity: How users get their ids.
+            store: A store with data from before a restart.
+            rules: Rules that differ from the preset quick.
         """
         self._hub = Hub(standing_at=START)
         self.throttle = Throttle(standing_at=START)
@@ -133,9 +137,9 @@ class Backstage:
         store, chosen = store or MemoryStore(), Rules(**rules)
         identity = identity or Identity("ip", "one", "two")
         bans = BanList(Bans(), store, identity.network_ids)
-        self.outbound = _Overheard(self._hub, chosen, self._later)
-        self.outbound.told = {}
-        self.outbound.said = {}
+        self.outbound = _RecordingOutbound(self._hub, chosen, self._later)
+        self.outbound.sent = {}
+        self.outbound.broadcasts = {}
         directory = Directory(self._hub, store, chosen)
         self.context = Context(
             hub=self._hub,
@@ -156,44 +160,44 @@ class Backstage:
         )
         self.context.archive.restore(directory.rooms.values())
         self.dispatch = Dispatch(self.context)
-        self._actors = 0
+        self._clients = 0
 
-    def _later(self, seconds: float, what: Callable[[], None]) -> None:
-        self.planned.append((seconds, what))
+    def _later(self, seconds: float, call: Callable[[], None]) -> None:
+        self.planned.append((seconds, call))
 
     def wait(self, seconds: float) -> None:
-        """Turn the clock on."""
+        """Advance the clock."""
         self._hub.advance_clock(seconds)
         self.throttle.advance_clock(seconds)
 
-    def open(self, user_id: str = "", **session: Any) -> Actor:
-        """Let in somebody who has not said `hi` yet; without an id he is new."""
-        self._actors += 1
-        client = _UNKNOWN_CLIENT + self._actors
-        known_as = user_id or f"{self._actors:024x}"
-        return Actor(self, Session(client, _Closed(), known_as, **session))
+    def open(self, user_id: str = "", **session: Any) -> FakeClient:
+        """Open a session that has not sent `hi` yet; without an id the user is new."""
+        self._clients += 1
+        number = _UNKNOWN_CLIENT + self._clients
+        user_id = user_id or f"{self._clients:024x}"
+        return FakeClient(self, Session(number, _Connection(), user_id, **session))
 
-    def enter(self, room: str | None = None, *, user_id: str = "", **wanted: Any) -> Actor:
-        """Let in somebody who has said `hi` and gone into a room."""
-        actor = self.open(user_id)
-        actor.send("hi")
-        actor.id = actor.heard()[0]["u"]["_id"]
+    def enter(self, room: str | None = None, *, user_id: str = "", **wanted: Any) -> FakeClient:
+        """Open a session that has sent `hi` and, if a room is given, has joined it."""
+        client = self.open(user_id)
+        client.send("hi")
+        client.id = client.received()[0]["u"]["_id"]
         if room is not None:
-            actor.send("ch", id_=room, set=wanted)
-        return actor
+            client.send("ch", id_=room, set=wanted)
+        return client
 
-    def staff(self, room: str | None = None, *, scope: Scope = "admin") -> Actor:
-        """Let in somebody of the staff."""
-        actor = self.enter(room)
-        actor.session.scope = scope
-        actor.session.permissions = permissions_of(scope)
-        return actor
+    def staff(self, room: str | None = None, *, scope: Scope = "admin") -> FakeClient:
+        """Open a session of staff with this scope."""
+        client = self.enter(room)
+        client.session.scope = scope
+        client.session.permissions = permissions_of(scope)
+        return client
 
-    def end(self, actor: Actor) -> None:
-        """End somebody's connection."""
-        self.dispatch.ended(actor.session)
+    def end(self, client: FakeClient) -> None:
+        """End a client's connection."""
+        self.dispatch.ended(client.session)
 
     def holder(self, room: str) -> str | None:
-        """Return the id of who holds a room's crown."""
+        """Return the id of the holder of a room's crown."""
         holder = self.context.directory.rooms[room].holder
         return None if holder is None else holder.id
