@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, Any, cast
 from fortepiano.actions import rooms
 from fortepiano.actions.ban import unban
 from fortepiano.actions.confirmation import confirm
+from fortepiano.actions.move import move_user
+from fortepiano.actions.notify import EVERYBODY, receivers
 from fortepiano.actions.refusal import RefusedError
+from fortepiano.actions.rename import rename
+from fortepiano.actions.tag import remove_tag, set_tag
+from fortepiano.actions.vanish import set_hidden
 from fortepiano.handlers import crown
-from fortepiano.handlers.notification import notify, receivers
-from fortepiano.handlers.staff import clear, rename, set_hidden, set_permanent, set_tag
+from fortepiano.handlers.notification import notification
+from fortepiano.handlers.staff import clear, set_permanent
 from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.ban_list import SITE, parse_subject
 from fortepiano.model.crown import Crown
 from fortepiano.model.crown_claims import Claims
 from fortepiano.model.notice_codes import Code
-from fortepiano.model.permissions import EVERYWHERE, admin_messages_of
+from fortepiano.model.permissions import admin_messages_of
 from fortepiano.model.texts import settled
 from fortepiano.protocol import validate
 from fortepiano.protocol.notices import notice
@@ -100,18 +105,11 @@ def _room_name(context: Context, value: Any) -> str:
 
 
 def _color(context: Context, session: Session, inner: Inner) -> None:
-    user, color = _user(context, inner), validate.color(inner.get("color"))
-    if color is None:
-        raise RefusedError(Code.BAD_COLOR)
-    rename(context, session, user, color=color)
+    rename(context, session, _user(context, inner), color=inner.get("color") or "")
 
 
 def _name(context: Context, session: Session, inner: Inner) -> None:
-    user = _user(context, inner)
-    name = validate.name(inner.get("name"), context.rules.name_length)
-    if name is None:
-        raise RefusedError(Code.BAD_NAME)
-    rename(context, session, user, name=name)
+    rename(context, session, _user(context, inner), name=inner.get("name") or "")
 
 
 def _flag(context: Context, session: Session, inner: Inner) -> None:
@@ -147,26 +145,14 @@ def _short(value: Any) -> str | None:
 
 
 def _tag(context: Context, session: Session, inner: Inner) -> None:
-    user = _user(context, inner)
-    is_removed = inner["m"] == "remove_tag"
-    set_tag(context, session, user, None if is_removed else _wanted_tag(context, inner.get("tag")))
-
-
-def _wanted_tag(context: Context, tag: Any) -> dict[str, str]:
-    """Return a tag that was sent as an object, or as text alone, as for other servers."""
+    """Give a user a tag that was sent as an object, or as text alone, as for other servers."""
+    user, tag = _user(context, inner), inner.get("tag")
     wanted = cast("Inner", tag) if isinstance(tag, dict) else {"text": tag}
-    text = validate.name(wanted.get("text"), context.rules.name_length)
-    if text is None:
-        raise RefusedError(Code.BAD_MESSAGE)
-    color = wanted.get("color")
-    color = _TAG_COLOR if color is None else validate.tag_color(color)
-    if color is None:
-        raise RefusedError(Code.BAD_COLOR)
-    return {"text": text, "color": color}
+    set_tag(context, session, user, wanted.get("text"), wanted.get("color"))
 
 
-_TAG_COLOR = "#777777"
-"""The default colour of tags."""
+def _remove_tag(context: Context, session: Session, inner: Inner) -> None:
+    remove_tag(context, session, _user(context, inner))
 
 
 def _clear_chat(context: Context, session: Session, _inner: Inner) -> None:
@@ -178,7 +164,7 @@ def _clear_chat(context: Context, session: Session, _inner: Inner) -> None:
 def _restart(context: Context, session: Session, _inner: Inner) -> None:
     context.audit(session, AuditAction.RESTART)
     text = f"The server restarts in {_RESTART_SECONDS:.0f} seconds."
-    for receiver in receivers(context, EVERYWHERE, None):
+    for receiver in receivers(context, EVERYBODY):
         context.outbound.send(receiver, [notice(text, Code.RESTART)])
     context.later(_RESTART_SECONDS, context.stop)
 
@@ -238,10 +224,7 @@ def _limit(value: Any) -> Wanted:
 def _move(context: Context, session: Session, inner: Inner) -> None:
     own = session.user if "_id" not in inner else None
     user = own or _user(context, inner)
-    name = _room_name(context, inner.get("ch"))
-    context.audit(session, AuditAction.MOVE, room=name, subject=user.id, name=user.name)
-    for tab in list(user.sessions):
-        rooms.move_to_room(context, tab, user, name, inner.get("set"))
+    move_user(context, session, user, inner.get("ch"), settings=inner.get("set"))
 
 
 def _rename_room(context: Context, session: Session, inner: Inner) -> None:
@@ -300,9 +283,9 @@ _INNER: Mapping[str, Callable[[Context, Session, Inner], None]] = {
     "setname": _name,
     "user_flag": _flag,
     "tag": _tag,
-    "remove_tag": _tag,
+    "remove_tag": _remove_tag,
     "clear_chat": _clear_chat,
-    "notification": notify,
+    "notification": notification,
     "restart": _restart,
     "forceload": _force_load,
     "unforceload": _unforce_load,

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 from fortepiano.actions.ban import ban_from_room
 from fortepiano.actions.ban import unban as lift_ban
 from fortepiano.actions.confirmation import warn_unsaved
+from fortepiano.actions.mute import mute as mute_user
 from fortepiano.actions.refusal import RefusedError
 from fortepiano.handlers.crown import require_moderator
-from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import Mute
-from fortepiano.protocol.notices import notice
-from fortepiano.store.base import TokenRecord
 
 if TYPE_CHECKING:
     from fortepiano.model.room import Room
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from fortepiano.protocol.incoming import Bans, KickBan, MuteUser, Unban
     from fortepiano.protocol.room_messages import Message
 
-__all__ = ["bans", "kickban", "mute", "silence", "unban"]
+__all__ = ["bans", "kickban", "mute", "unban"]
 
 
 def _require_moderator(context: Context, session: Session) -> tuple[Room, User] | None:
@@ -52,19 +50,6 @@ def kickban(context: Context, session: Session, message: KickBan) -> None:
         ban_from_room(context, session, room.name, message.id, milliseconds)
     except RefusedError as refused:
         refused.send(context, session)
-
-
-def _refuse_holder(context: Context, by: Session | TokenRecord, holder: User, why: str) -> None:
-    """Send a notice that the holder cannot be banned or muted, unless it is the holder who tried.
-
-    Args:
-        context: The context.
-        by: The session, or the token of the admin API, with which it was tried.
-        holder: The holder of the crown.
-        why: The text of the notice.
-    """
-    if not isinstance(by, TokenRecord) and by.user is not holder:
-        context.outbound.notify_once(by, Code.HOLDER_IS_SAFE, why)
 
 
 def _is_bannable(context: Context, room: Room, user_id: str) -> bool:
@@ -106,52 +91,9 @@ def mute(context: Context, session: Session, message: MuteUser) -> None:
     if found is None:
         return
     room, _ = found
-    silence(context, session, room, message.id, Mute(message.notes, message.chat))
-
-
-def silence(
-    context: Context,
-    by: Session | TokenRecord,
-    room: Room,
-    user_id: str,
-    wanted: Mute,
-    reason: str = "",
-) -> None:
-    """Mute a participant, or end a mute; nobody can mute the holder of the crown.
-
-    Args:
-        context: The context.
-        by: The session, or the token of the admin API, that asks for it.
-        room: The room.
-        user_id: The user. For a user who is not there a mute can only be ended.
-        wanted: The mute; one of neither notes nor chat ends it.
-        reason: The reason, for the audit log.
-    """
-    participant = room.participants.get(user_id)
-    if wanted.notes or wanted.chat:
-        if participant is None:
-            return
-        if room.holder is participant:
-            _refuse_holder(context, by, participant.user, "Nobody mutes who holds the crown.")
-            return
-        room.mutes[user_id] = wanted
-        news = notice("You have been muted in this room.", Code.MUTED)
-        context.audit(
-            by,
-            AuditAction.MUTE,
-            room=room.name,
-            subject=user_id,
-            reason=reason,
-            notes=wanted.notes,
-            chat=wanted.chat,
-        )
-    elif room.mutes.pop(user_id, None) is not None:
-        news = notice("You are muted no more.", Code.UNMUTED)
-        context.audit(by, AuditAction.UNMUTE, room=room.name, subject=user_id, reason=reason)
-    else:
-        return
-    context.directory.save(room)
-    if participant is not None:
-        context.world.sync_flags(participant)
-        for tab in participant.tabs:
-            context.outbound.send(tab, [news])
+    try:
+        mute_user(context, session, room, message.id, Mute(message.notes, message.chat))
+    except RefusedError as refused:
+        # Holders who mute themselves, and mutes of users who are not there, are ignored.
+        if refused.code is Code.HOLDER_IS_SAFE and room.holder is not session.participant:
+            refused.send(context, session)

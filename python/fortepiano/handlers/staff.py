@@ -11,11 +11,11 @@ from fortepiano.actions import rooms
 from fortepiano.actions.ban import LONGEST_MODERATOR_MS, ban_from_site, length_of
 from fortepiano.actions.confirmation import confirm
 from fortepiano.actions.refusal import RefusedError
-from fortepiano.handlers.profile import change, mark_look_alikes
+from fortepiano.actions.rename import rename
+from fortepiano.actions.vanish import set_hidden
 from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.texts import mended
-from fortepiano.protocol import validate
 
 if TYPE_CHECKING:
     from fortepiano.model.room import Room
@@ -23,15 +23,11 @@ if TYPE_CHECKING:
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.staff_incoming import ClearChat, SetColor, SetName, SiteBan, Vanish
-    from fortepiano.store.base import TokenRecord
 
 __all__ = [
     "clear",
     "clearchat",
-    "rename",
-    "set_hidden",
     "set_permanent",
-    "set_tag",
     "setcolor",
     "setname",
     "siteban",
@@ -73,24 +69,6 @@ def vanish(context: Context, session: Session, message: Vanish) -> None:
         session, AuditAction.VANISH if message.vanish else AuditAction.APPEAR, subject=user.id
     )
     set_hidden(context, user, is_hidden=message.vanish)
-
-
-def set_hidden(context: Context, user: User, *, is_hidden: bool) -> None:
-    """Hide a user in all their rooms, or show them again."""
-    if user.is_hidden == is_hidden:
-        return
-    for participant in user.participations:
-        if is_hidden:
-            context.outbound.broadcast(participant.room, {"m": "bye", "p": participant.id})
-    user.is_hidden = is_hidden
-    for participant in user.participations:
-        context.world.sync_flags(participant)
-        context.outbound.update(participant)
-        if is_hidden:
-            # The user and other staff still see the user, so they get a `ch`.
-            context.outbound.broadcast_room(participant.room)
-        context.room_list.note_change(participant.room)
-    mark_look_alikes(context, user)
 
 
 def siteban(context: Context, session: Session, message: SiteBan) -> None:
@@ -144,8 +122,7 @@ def setname(context: Context, session: Session, message: SetName) -> None:
     """Change a user's name."""
     user = _changeable(context, session, message.id)
     if user is not None:
-        name = validate.name(message.name, context.rules.name_length)
-        rename(context, session, user, name=name)
+        rename(context, session, user, name=message.name)
 
 
 def _changeable(context: Context, session: Session, user_id: str) -> User | None:
@@ -156,31 +133,3 @@ def _changeable(context: Context, session: Session, user_id: str) -> User | None
     if user is None:
         context.outbound.notify_once(session, Code.NOT_FOUND, "That user is not here.")
     return user
-
-
-def set_tag(
-    context: Context, by: Session | TokenRecord, user: User, tag: dict[str, str] | None
-) -> None:
-    """Give a user a tag (`text` and `color`), or remove it."""
-    user.tag = tag
-    kind = AuditAction.REMOVE_TAG if tag is None else AuditAction.TAG
-    context.audit(by, kind, subject=user.id, text=None if tag is None else tag["text"])
-    for participant in user.participations:
-        context.outbound.update(participant)
-    mark_look_alikes(context, user)
-
-
-def rename(
-    context: Context,
-    by: Session | TokenRecord,
-    user: User,
-    *,
-    name: str | None = None,
-    color: str | None = None,
-) -> None:
-    """Change another user's name or colour, and write to the audit log who did it."""
-    if name is not None:
-        context.audit(by, AuditAction.SETNAME, subject=user.id, before=user.name, after=name)
-    if color is not None:
-        context.audit(by, AuditAction.SETCOLOR, subject=user.id, before=user.color, after=color)
-    change(context, user, name=name, color=color)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import BeforeValidator, Field
 
-from fortepiano.actions import rooms as room_actions
+from fortepiano.actions import move
 from fortepiano.handlers import crown as crowns
 from fortepiano.handlers import staff
 from fortepiano.http.admin.calls import (
@@ -28,10 +28,8 @@ from fortepiano.http.admin.calls import (
 from fortepiano.http.problem import ProblemError
 from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.crown import Crown
-from fortepiano.model.notice_codes import Code
-from fortepiano.model.room import LOBBY, Room
+from fortepiano.model.room import Room
 from fortepiano.protocol import validate
-from fortepiano.protocol.notices import notice
 
 __all__ = ["router"]
 
@@ -216,12 +214,7 @@ async def close_room(at: Moderator, name: RoomName, wish: Annotated[CloseWish, B
     room, context = _ordinary(at, name), at.server.context
     if room.is_permanent:
         raise ProblemError(409, "The room is permanent; make it an ordinary one first.")
-    text = f'"{room.name}" was closed' + (f": {wish.reason}" if wish.reason else ".")
-    for participant in list(room.participants.values()):
-        for tab in list(participant.tabs):
-            context.outbound.send(tab, [notice(text, Code.STAFF_NOTICE, style=None)])
-            room_actions.move_to_room(context, tab, participant.user, LOBBY)
-    context.audit(at.token, AuditAction.CLOSE_ROOM, room=room.name, reason=wish.reason)
+    move.close_room(context, at.token, room, wish.reason)
     return Response(status_code=204)
 
 
