@@ -144,6 +144,11 @@ def test_layers_import_downwards() -> None:
     assert upwards == set()
 
 
+def test_the_admin_api_and_the_commands_call_actions_and_no_handlers() -> None:
+    outside = (name for name in modules() if within(name, "http", "cli"))
+    assert [name for name in outside if any(within(i, "handlers") for i in imports(name))] == []
+
+
 def test_every_module_is_in_a_folder() -> None:
     assert {name for name in modules() if name.count(".") < 2 and not is_folder(name)} == LOOSE
 

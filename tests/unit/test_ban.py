@@ -159,7 +159,7 @@ def test_lifting(harness: DispatchHarness) -> None:
 
 
 class TestInAStore:
-    """What the command line writes for a running server."""
+    """Bans and ends of bans that the command line writes for a running server."""
 
     def test_a_ban_is_one_act_with_its_networks(self) -> None:
         store = MemoryStore()

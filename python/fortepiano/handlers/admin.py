@@ -15,14 +15,12 @@ from fortepiano.actions.move import move_user
 from fortepiano.actions.notify import EVERYBODY, receivers
 from fortepiano.actions.refusal import RefusedError
 from fortepiano.actions.rename import rename
+from fortepiano.actions.room_changes import clear_chat, drop_crown, set_permanent
 from fortepiano.actions.tag import remove_tag, set_tag
 from fortepiano.actions.vanish import set_hidden
-from fortepiano.handlers import crown
 from fortepiano.handlers.notification import notification
-from fortepiano.handlers.staff import clear, set_permanent
 from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.ban_list import SITE, parse_subject
-from fortepiano.model.crown import Crown
 from fortepiano.model.crown_claims import Claims
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import admin_messages_of
@@ -156,9 +154,7 @@ def _remove_tag(context: Context, session: Session, inner: Inner) -> None:
 
 
 def _clear_chat(context: Context, session: Session, _inner: Inner) -> None:
-    room = _room(context, session, {})
-    context.audit(session, AuditAction.CLEARCHAT, room=room.name)
-    clear(context, room)
+    clear_chat(context, session, _room(context, session, {}))
 
 
 def _restart(context: Context, session: Session, _inner: Inner) -> None:
@@ -170,16 +166,12 @@ def _restart(context: Context, session: Session, _inner: Inner) -> None:
 
 
 def _force_load(context: Context, session: Session, inner: Inner) -> None:
-    name = _room_name(context, inner.get("_id"))
-    context.audit(session, AuditAction.FORCELOAD, room=name)
-    set_permanent(context, name, is_permanent=True)
+    set_permanent(context, session, inner.get("_id"), is_permanent=True)
 
 
 def _unforce_load(context: Context, session: Session, inner: Inner) -> None:
     room = _room(context, session, inner)
-    if room.is_permanent:
-        context.audit(session, AuditAction.UNFORCELOAD, room=room.name)
-        set_permanent(context, room.name, is_permanent=False)
+    set_permanent(context, session, room.name, is_permanent=False)
 
 
 def _room_flag(context: Context, session: Session, inner: Inner) -> None:
@@ -189,11 +181,7 @@ def _room_flag(context: Context, session: Session, inner: Inner) -> None:
     value = None if inner.get("remove") is True else inner.get("value")
     if key == "no_crown":
         if value is True and room.holder is not None:
-            context.audit(
-                session, AuditAction.CHOWN, room=room.name, before=room.holder.id, after=None
-            )
-            at = context.world.pointer(room.holder)
-            crown.change_crown(context, room, Crown.dropped_by(room.holder, at, context.now()))
+            drop_crown(context, session, room)
         return
     if key not in ("owner_id", "limit"):
         raise RefusedError(Code.BAD_SETTINGS)

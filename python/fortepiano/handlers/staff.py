@@ -7,27 +7,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.actions import rooms
 from fortepiano.actions.ban import LONGEST_MODERATOR_MS, ban_from_site, length_of
 from fortepiano.actions.confirmation import confirm
 from fortepiano.actions.refusal import RefusedError
 from fortepiano.actions.rename import rename
+from fortepiano.actions.room_changes import clear_chat
 from fortepiano.actions.vanish import set_hidden
 from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.texts import mended
 
 if TYPE_CHECKING:
-    from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.staff_incoming import ClearChat, SetColor, SetName, SiteBan, Vanish
 
 __all__ = [
-    "clear",
     "clearchat",
-    "set_permanent",
     "setcolor",
     "setname",
     "siteban",
@@ -48,16 +45,7 @@ def _may(context: Context, session: Session, permission: str) -> bool:
 def clearchat(context: Context, session: Session, _message: ClearChat) -> None:
     """Clear the chat of the sender's room."""
     if session.participant is not None and _may(context, session, "clearChat"):
-        room = session.participant.room
-        context.audit(session, AuditAction.CLEARCHAT, room=room.name)
-        clear(context, room)
-
-
-def clear(context: Context, room: Room) -> None:
-    """Delete a room's chat; an empty `c` clears it on the screens."""
-    room.history.clear()
-    context.archive.save(room)
-    context.outbound.broadcast(room, {"m": "c", "c": []})
+        clear_chat(context, session, session.participant.room)
 
 
 def vanish(context: Context, session: Session, message: Vanish) -> None:
@@ -94,21 +82,6 @@ def siteban(context: Context, session: Session, message: SiteBan) -> None:
         return
     banned = f"{ban.subject} and the network around ({sizes}) are" if sizes else f"{ban.subject} is"
     confirm(context, session, f"{banned} banned from this site {length_of(duration)}.")
-
-
-def set_permanent(context: Context, name: str, *, is_permanent: bool) -> None:
-    """Make a room permanent, and create it if there is none; or make it temporary again."""
-    room = context.directory.rooms.get(name)
-    if room is None and is_permanent:
-        room = context.directory.open_room(name, {})
-    if room is None or room.is_permanent == is_permanent:
-        return
-    context.directory.set_permanent(room, is_permanent=is_permanent)
-    context.archive.save(room)
-    if is_permanent:
-        context.room_list.note_change(room)
-    else:
-        rooms.vacate(context, room)
 
 
 def setcolor(context: Context, session: Session, message: SetColor) -> None:
