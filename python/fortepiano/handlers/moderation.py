@@ -16,18 +16,11 @@ from fortepiano.model.room import Mute
 if TYPE_CHECKING:
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
-    from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Bans, KickBan, MuteUser, Unban
     from fortepiano.protocol.room_messages import Message
 
 __all__ = ["bans", "kickban", "mute", "unban"]
-
-
-def _require_moderator(context: Context, session: Session) -> tuple[Room, User] | None:
-    """Return a session's room and user if the user may moderate it; else send a notice."""
-    room, user = require_moderator(context, session, "siteBan"), session.user
-    return None if room is None or user is None else (room, user)
 
 
 def kickban(context: Context, session: Session, message: KickBan) -> None:
@@ -36,10 +29,9 @@ def kickban(context: Context, session: Session, message: KickBan) -> None:
     A time over the ceiling is cut to it. A new ban replaces an old one. Moderators may ban
     themselves.
     """
-    found = _require_moderator(context, session)
-    if found is None:
+    room = require_moderator(context, session, "siteBan")
+    if room is None:
         return
-    room, _ = found
     if not _is_bannable(context, room, message.id):
         return
     wanted = message.duration
@@ -60,20 +52,18 @@ def _is_bannable(context: Context, room: Room, user_id: str) -> bool:
 
 def unban(context: Context, session: Session, message: Unban) -> None:
     """Lift a ban from this room only; the sender gets a notice if that cannot be saved."""
-    found = _require_moderator(context, session)
-    if found is None:
+    room = require_moderator(context, session, "siteBan")
+    if room is None:
         return
-    room, _ = found
     if lift_ban(context, session, room.name, message.id):
         warn_unsaved(context, session, "The ban is lifted.")
 
 
 def bans(context: Context, session: Session, _message: Bans) -> list[Message] | None:
     """Answer a moderator with the bans of the room."""
-    found = _require_moderator(context, session)
-    if found is None:
+    room = require_moderator(context, session, "siteBan")
+    if room is None:
         return None
-    room, _ = found
     now = context.now()
     listed: list[Message] = []
     for user_id, until in context.bans.bans_of(room.name):
@@ -87,10 +77,9 @@ def bans(context: Context, session: Session, _message: Bans) -> list[Message] | 
 
 def mute(context: Context, session: Session, message: MuteUser) -> None:
     """Mute the notes or the chat of a participant, or both; or end the mute."""
-    found = _require_moderator(context, session)
-    if found is None:
+    room = require_moderator(context, session, "siteBan")
+    if room is None:
         return
-    room, _ = found
     try:
         mute_user(context, session, room, message.id, Mute(message.notes, message.chat))
     except RefusedError as refused:
