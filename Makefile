@@ -151,6 +151,7 @@ bench-load: build $(VENV)/.tools ## Compare whole servers, and write it into ben
 docs: build ## Make the references in docs/ anew, from the code
 	@$(BIN)/python scripts/docs/protocol_reference.py docs/protocol.md
 	@$(BIN)/python scripts/docs/settings_reference.py docs/settings.md
+	@$(BIN)/python scripts/docs/audit_reference.py docs/administration.md
 	@PYTHONPATH=tests:scripts/docs $(BIN)/python -m support.register docs/clients.md
 	@PYTHONPATH=tests:scripts/docs $(BIN)/python -m support.cases docs/conformance.md
 annotate: $(VENV)/.python ## Show in build/_link.html where the Cython link calls Python

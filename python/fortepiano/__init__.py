@@ -6,7 +6,8 @@ and parses untrusted bytes. Cython connects the event loop with Rust. Good place
 - `fortepiano.cli`: the command line;
 - `fortepiano.config`: all settings with units and defaults, and the two presets of rules;
 - `fortepiano.server.server`: the server, put together from its parts;
-- `fortepiano.handlers`: the handlers of messages, one file per topic of the protocol.
+- `fortepiano.handlers`: the handlers of messages, one file per topic of the protocol;
+- `fortepiano.actions`: what handlers, the admin API and the command line do to others.
 """
 
 __all__ = ["__version__"]

@@ -236,7 +236,7 @@ class TestRooms:
             assert (await client.expect("ch"))["ch"]["_id"] == "lobby"
         assert desk.call("GET", "/api/room", params={"name": ann.room}).status_code == 404
         act = desk.last_act()
-        assert (act["action"], act["room"], act["reason"]) == ("close room", ann.room, "too loud")
+        assert (act["action"], act["room"], act["reason"]) == ("close_room", ann.room, "too loud")
 
     async def test_permanent(self, desk: Desk, people: Clients) -> None:
         name = new_room()
@@ -364,6 +364,7 @@ class TestBans:
         answer = desk.do("POST", "/api/bans", body)
         assert answer.status_code == 201
         assert (await bea.expect("ch"))["ch"]["_id"] == "test/awkward"
+        assert (await ann.expect("notification"))["code"] == "kickbanned"
         (ban,) = desk.get("/api/bans", room=ann.room)["bans"]
         assert (ban["subject"], ban["reason"]) == (bea.id, "rude")
         assert ban["by"] == desk.tokens["admin"].split("_")[1]
@@ -386,6 +387,13 @@ class TestBans:
             assert (ban["subject"], ban["until"], ban["room"]) == (ann.id, None, "")
             (act,) = desk.get("/api/audit", subject=ann.id)["acts"]
             assert (act["action"], act["reason"]) == ("siteban", "spam")
+
+    def test_a_moderator_bans_from_the_site_for_a_day_at_most(self, desk: Desk) -> None:
+        for seconds, status in ((86_400, 201), (86_401, 403), (None, 403)):
+            body = {"subject": NOBODY, "seconds": seconds}
+            answer = desk.call("POST", "/api/bans", scope="moderate", json=body)
+            assert answer.status_code == status
+        desk.do("DELETE", "/api/bans", subject=NOBODY)
 
     def test_what_cannot_be_banned(self, desk: Desk) -> None:
         for body in (

@@ -279,8 +279,8 @@ async def test_a_list_is_imported_by_one_command(tmp_path: Path) -> None:
 
             await until(is_let_in)
         acts = command(server, "audit")
-        assert "import networks" in acts
-        assert "remove networks" in acts
+        assert "import_networks" in acts
+        assert "remove_networks" in acts
 
 
 async def test_a_command_bans_the_network_of_somebody_who_is_here() -> None:

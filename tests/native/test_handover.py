@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from fortepiano import config
+from fortepiano.actions import rooms
 from fortepiano.errors import ChannelError
-from fortepiano.handlers import rooms
 from fortepiano.handlers.dispatch import Dispatch
 from fortepiano.model.session import Session
 from fortepiano.model.user import User

@@ -52,6 +52,7 @@ LAYERS = [
     "store",
     "model",
     "protocol",
+    "actions",
     "handlers",
     "net",
     "upgrade",
@@ -122,7 +123,7 @@ def test_only_the_front_of_the_house_knows_transports() -> None:
 
 
 def test_handlers_and_model_have_no_loop_no_socket_and_no_clock() -> None:
-    pure = (name for name in modules() if within(name, "handlers", "model"))
+    pure = (name for name in modules() if within(name, "actions", "handlers", "model"))
     assert {name: found for name in pure if (found := tops(name) & CLOCKS_AND_LOOPS)} == {}
 
 
@@ -141,6 +142,11 @@ def test_layers_import_downwards() -> None:
         if any(within(imported, above) for imported in imports(name))
     }
     assert upwards == set()
+
+
+def test_the_admin_api_and_the_commands_call_actions_and_no_handlers() -> None:
+    outside = (name for name in modules() if within(name, "http", "cli"))
+    assert [name for name in outside if any(within(i, "handlers") for i in imports(name))] == []
 
 
 def test_every_module_is_in_a_folder() -> None:
@@ -163,7 +169,7 @@ def test_no_function_is_long() -> None:
 
 
 def test_handlers_and_model_need_neither_the_binary_nor_a_server() -> None:
-    pure = (name for name in modules() if within(name, "handlers", "model"))
+    pure = (name for name in modules() if within(name, "actions", "handlers", "model"))
     # The dispatch checks the JSON inside of a binary message with the native scanner.
     names = [name for name in pure if name != "fortepiano.handlers.dispatch"]
     program = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fortepiano.handlers import staff
+from fortepiano.actions.ban_enforcement import merge_bans
 from fortepiano.model.ban_list import PERMANENT, SITE, BanList, is_network, parse_subject
 from fortepiano.model.identity import Identity
 from fortepiano.native import Bans
@@ -271,10 +271,10 @@ class TestTakenOver:
             client.received()
         store.save_ban(record("duets", ann.id, START + HOUR))
         store.save_ban(record(SITE, bea.id, None, "spam"))
-        staff.merge_bans(world.context)
+        merge_bans(world.context)
         assert (ann.room, bea.closed) == ("duets", None)
         store.changes += 1
-        staff.merge_bans(world.context)
+        merge_bans(world.context)
         assert ann.room == "test/awkward"
         assert 'You are banned from "duets".' in texts(ann)
         assert bea.closed == 4008

@@ -380,7 +380,7 @@ class TestAudit:
         (tmp_path / "x.csv").write_text(f"subject\n{ANN}\n203.0.113.7\n")
         run("bans", "import", "x.csv")
         (act,) = acts()
-        assert (act.action, act.details) == ("import bans", {"count": 2})
+        assert (act.action, act.details) == ("import_bans", {"count": 2})
 
     def test_no_less_than_one(self, capsys: pytest.CaptureFixture[str]) -> None:
         (line,) = complaint(capsys, "audit", "--limit", "0")
@@ -417,7 +417,7 @@ class TestLists:
         assert self.listed() == {"tor": ("enter", "", 3)}
         assert kept() == []
         [act] = acts()
-        assert (act.action, act.subject, act.reason) == ("import networks", "tor", name)
+        assert (act.action, act.subject, act.reason) == ("import_networks", "tor", name)
         assert act.details == {"count": 3, "effect": "enter"}
 
     def test_by_option(self, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fortepiano.handlers import staff
+from fortepiano.actions.ban_enforcement import enforce_bans
 from fortepiano.model.ban_list import SITE
 from fortepiano.model.crown_claims import Claims
 from fortepiano.model.room import Room
@@ -353,7 +353,7 @@ class TestBans:
         harness.end(ann)
         now = harness.context.now()
         harness.context.bans.ban(BanRecord(ROOM, ANN, now + 5, "x", "", now))
-        staff.enforce_bans(harness.context)
+        enforce_bans(harness.context)
         harness.wait(1)
         assert back(harness, ANN) == BEN
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -25,6 +27,24 @@ class _Engine:
         self, receive: Callable[..., object], ended: Callable[..., object], _binary: object
     ) -> None:
         self.receive, self.ended = receive, ended
+
+
+def running() -> dict[str, ModuleType]:
+    """The modules of actions and handlers that are installed."""
+    folders = ("fortepiano.actions", "fortepiano.handlers")
+    return {name: module for name, module in sys.modules.items() if name.startswith(folders)}
+
+
+def test_actions_are_imported_again_even_if_no_handler_needs_them() -> None:
+    folder = Path(import_module("fortepiano.actions").__file__ or "").parent
+    names = {f"fortepiano.actions.{file.stem}" for file in folder.glob("[!_]*.py")}
+    for name in names:
+        import_module(name)
+    before = running()
+    new = handler_reload.reloaded_modules()
+    assert names < new.keys()
+    assert [name for name in before if new[name] is before[name]] == []
+    assert running() == before
 
 
 @pytest.fixture

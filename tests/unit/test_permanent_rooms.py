@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fortepiano.handlers import rooms
+from fortepiano.actions import rooms
 from fortepiano.protocol.chat_archive import Archive
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import MuteRecord, RoomRecord, UserRecord

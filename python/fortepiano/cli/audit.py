@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from fortepiano.cli.options import ConfigFile, DataDir, opened_store, utc
+from fortepiano.model.audit_actions import find_acts
 from fortepiano.store.records import AuditQuery, AuditRecord
 
 __all__ = ["audit"]
@@ -31,10 +32,10 @@ def audit(
     """
     with opened_store(config, data_dir) as store:
         if user is None:
-            acts = store.audit(AuditQuery(limit, action=action, room=room))
+            acts = find_acts(store, AuditQuery(limit, action=action, room=room))
         else:
-            by_user = store.audit(AuditQuery(limit, actor=user, action=action, room=room))
-            to_user = store.audit(AuditQuery(limit, subject=user, action=action, room=room))
+            by_user = find_acts(store, AuditQuery(limit, actor=user, action=action, room=room))
+            to_user = find_acts(store, AuditQuery(limit, subject=user, action=action, room=room))
             both = {act.id: act for act in (*by_user, *to_user)}
             acts = [both[key] for key in sorted(both, reverse=True)][:limit]
     for act in reversed(acts):

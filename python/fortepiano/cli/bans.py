@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from fortepiano.actions.ban import store_ban, store_unban
 from fortepiano.cli.ban_files import LONGEST_REASON, FileFormat, read, written
 from fortepiano.cli.durations import PERMANENT, duration
 from fortepiano.cli.network_lists import import_list, list_lists, remove_list
 from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store, utc
 from fortepiano.errors import InputError
+from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.ban_list import SITE, is_network, parse_subject
 from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.model.texts import settled
@@ -125,10 +127,7 @@ def add_ban(
     at = now()
     until = None if milliseconds is None else at + milliseconds
     with opened_store(config, data_dir) as store:
-        for banned in (who, *around):
-            store.save_ban(BanRecord(room, banned, until, ACTOR, reason, at))
-        action = "siteban" if room == SITE else "kickban"
-        store.add_audit(_act(at, action, room, who, reason, until=until))
+        store_ban(store, BanRecord(room, who, until, ACTOR, reason, at), around)
     whom = f"{who} and the network around (/{network}) are" if around else f"{who} is"
     typer.echo(f"{whom} banned: " + (PERMANENT if until is None else f"until {utc(until)} UTC"))
 
@@ -161,13 +160,10 @@ def remove_ban(
     who = _checked(who, room)
     at = now()
     with opened_store(config, data_dir) as store:
-        if all((ban.room, ban.subject) != (room, who) for ban in store.bans()):
+        if not store_unban(store, ACTOR, at, room, who):
             raise typer.BadParameter(
                 "there is no such ban, see `fortepiano bans list`", param_hint="WHO"
             )
-        store.remove_ban(room, who)
-        action = "siteunban" if room == SITE else "unban"
-        store.add_audit(_act(at, action, room, who))
 
 
 @app.command("import")
@@ -210,7 +206,10 @@ def import_bans(
     with opened_store(config, data_dir) as store:
         for ban in lasting:
             store.save_ban(ban)
-        store.add_audit(_act(at, "import bans", "", "", source, count=len(lasting)))
+        action, act_id = AuditAction.IMPORT_BANS.value, AuditRecord.next_id(at)
+        store.add_audit(
+            AuditRecord(act_id, at, ACTOR, action, reason=source, details={"count": len(lasting)})
+        )
     ended = len(bans) - len(lasting)
     typer.echo(f"{len(lasting)} bans imported" + (f", {ended} had ended already" if ended else ""))
 
@@ -251,12 +250,6 @@ def _text_of(file: Path) -> str:
 def _in_force(store: "Store", at: int) -> list[BanRecord]:
     bans = [ban for ban in store.bans() if ban.until is None or at < ban.until]
     return sorted(bans, key=lambda ban: (ban.room, ban.at, ban.subject))
-
-
-def _act(
-    at: int, action: str, room: str, who: str, reason: str = "", **details: int | None
-) -> AuditRecord:
-    return AuditRecord(AuditRecord.next_id(at), at, ACTOR, action, room, who, reason, dict(details))
 
 
 def _print_row(who: str, until: str, by: str, room: str, reason: str) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store, utc
 from fortepiano.errors import InputError
+from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.network_lists import NetworkList
 from fortepiano.store.records import AuditRecord
 
@@ -76,7 +77,7 @@ def import_list(
     with opened_store(config, data_dir) as store:
         store_list(settings.data_dir, NetworkList(name, effect, words), source, networks)
         details: dict[str, str | int | bool | None] = {"count": len(networks), "effect": effect}
-        act = "import networks"
+        act = AuditAction.IMPORT_NETWORKS.value
         store.add_audit(
             AuditRecord(AuditRecord.next_id(at), at, _ACTOR, act, "", name, source, details)
         )
@@ -125,5 +126,5 @@ def remove_list(name: Name, data_dir: DataDir = None, config: ConfigFile = None)
             raise typer.BadParameter(
                 "there is no such imported list, see `fortepiano bans lists`", param_hint="NAME"
             )
-        act = "remove networks"
+        act = AuditAction.REMOVE_NETWORKS.value
         store.add_audit(AuditRecord(AuditRecord.next_id(at), at, _ACTOR, act, "", name, "", {}))

@@ -8,15 +8,22 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, cast
 
-from fortepiano.handlers import crown, rooms
-from fortepiano.handlers.notification import notify, receivers
-from fortepiano.handlers.refusal import RefusedError
-from fortepiano.handlers.staff import clear, rename, set_hidden, set_permanent, set_tag, siteunban
-from fortepiano.model.ban_list import parse_subject
-from fortepiano.model.crown import Crown
+from fortepiano.actions import rooms
+from fortepiano.actions.ban import unban
+from fortepiano.actions.confirmation import confirm
+from fortepiano.actions.move import move_user
+from fortepiano.actions.notify import EVERYBODY, receivers
+from fortepiano.actions.refusal import RefusedError
+from fortepiano.actions.rename import rename
+from fortepiano.actions.room_changes import clear_chat, drop_crown, set_permanent
+from fortepiano.actions.tag import remove_tag, set_tag
+from fortepiano.actions.vanish import set_hidden
+from fortepiano.handlers.notification import notification
+from fortepiano.model.audit_actions import AuditAction
+from fortepiano.model.ban_list import SITE, parse_subject
 from fortepiano.model.crown_claims import Claims
 from fortepiano.model.notice_codes import Code
-from fortepiano.model.permissions import EVERYWHERE, admin_messages_of
+from fortepiano.model.permissions import admin_messages_of
 from fortepiano.model.texts import settled
 from fortepiano.protocol import validate
 from fortepiano.protocol.notices import notice
@@ -96,18 +103,11 @@ def _room_name(context: Context, value: Any) -> str:
 
 
 def _color(context: Context, session: Session, inner: Inner) -> None:
-    user, color = _user(context, inner), validate.color(inner.get("color"))
-    if color is None:
-        raise RefusedError(Code.BAD_COLOR)
-    rename(context, session, user, color=color)
+    rename(context, session, _user(context, inner), color=inner.get("color") or "")
 
 
 def _name(context: Context, session: Session, inner: Inner) -> None:
-    user = _user(context, inner)
-    name = validate.name(inner.get("name"), context.rules.name_length)
-    if name is None:
-        raise RefusedError(Code.BAD_NAME)
-    rename(context, session, user, name=name)
+    rename(context, session, _user(context, inner), name=inner.get("name") or "")
 
 
 def _flag(context: Context, session: Session, inner: Inner) -> None:
@@ -122,7 +122,11 @@ def _flag(context: Context, session: Session, inner: Inner) -> None:
     else:
         raise RefusedError(Code.BAD_SETTINGS)
     context.audit(
-        session, "user_flag", subject=user.id, key=key[:_LONGEST], value=_short(flags.get(key))
+        session,
+        AuditAction.USER_FLAG,
+        subject=user.id,
+        key=key[:_LONGEST],
+        value=_short(flags.get(key)),
     )
     for participant in user.participations:
         rooms.refresh_quota(context, participant)
@@ -139,53 +143,35 @@ def _short(value: Any) -> str | None:
 
 
 def _tag(context: Context, session: Session, inner: Inner) -> None:
-    user = _user(context, inner)
-    is_removed = inner["m"] == "remove_tag"
-    set_tag(context, session, user, None if is_removed else _wanted_tag(context, inner.get("tag")))
-
-
-def _wanted_tag(context: Context, tag: Any) -> dict[str, str]:
-    """Return a tag that was sent as an object, or as text alone, as for other servers."""
+    """Give a user a tag that was sent as an object, or as text alone, as for other servers."""
+    user, tag = _user(context, inner), inner.get("tag")
     wanted = cast("Inner", tag) if isinstance(tag, dict) else {"text": tag}
-    text = validate.name(wanted.get("text"), context.rules.name_length)
-    if text is None:
-        raise RefusedError(Code.BAD_MESSAGE)
-    color = wanted.get("color")
-    color = _TAG_COLOR if color is None else validate.tag_color(color)
-    if color is None:
-        raise RefusedError(Code.BAD_COLOR)
-    return {"text": text, "color": color}
+    set_tag(context, session, user, wanted.get("text"), wanted.get("color"))
 
 
-_TAG_COLOR = "#777777"
-"""The default colour of tags."""
+def _remove_tag(context: Context, session: Session, inner: Inner) -> None:
+    remove_tag(context, session, _user(context, inner))
 
 
 def _clear_chat(context: Context, session: Session, _inner: Inner) -> None:
-    room = _room(context, session, {})
-    context.audit(session, "clearchat", room=room.name)
-    clear(context, room)
+    clear_chat(context, session, _room(context, session, {}))
 
 
 def _restart(context: Context, session: Session, _inner: Inner) -> None:
-    context.audit(session, "restart")
+    context.audit(session, AuditAction.RESTART)
     text = f"The server restarts in {_RESTART_SECONDS:.0f} seconds."
-    for receiver in receivers(context, EVERYWHERE, None):
+    for receiver in receivers(context, EVERYBODY):
         context.outbound.send(receiver, [notice(text, Code.RESTART)])
     context.later(_RESTART_SECONDS, context.stop)
 
 
 def _force_load(context: Context, session: Session, inner: Inner) -> None:
-    name = _room_name(context, inner.get("_id"))
-    context.audit(session, "forceload", room=name)
-    set_permanent(context, name, is_permanent=True)
+    set_permanent(context, session, inner.get("_id"), is_permanent=True)
 
 
 def _unforce_load(context: Context, session: Session, inner: Inner) -> None:
     room = _room(context, session, inner)
-    if room.is_permanent:
-        context.audit(session, "unforceload", room=room.name)
-        set_permanent(context, room.name, is_permanent=False)
+    set_permanent(context, session, room.name, is_permanent=False)
 
 
 def _room_flag(context: Context, session: Session, inner: Inner) -> None:
@@ -195,9 +181,7 @@ def _room_flag(context: Context, session: Session, inner: Inner) -> None:
     value = None if inner.get("remove") is True else inner.get("value")
     if key == "no_crown":
         if value is True and room.holder is not None:
-            context.audit(session, "chown", room=room.name, before=room.holder.id, after=None)
-            at = context.world.pointer(room.holder)
-            crown.change_crown(context, room, Crown.dropped_by(room.holder, at, context.now()))
+            drop_crown(context, session, room)
         return
     if key not in ("owner_id", "limit"):
         raise RefusedError(Code.BAD_SETTINGS)
@@ -210,7 +194,9 @@ def _room_flag(context: Context, session: Session, inner: Inner) -> None:
         room.settings["owner_id"] = owner
     else:
         raise RefusedError(Code.BAD_ID)
-    context.audit(session, key, room=room.name, before=before, after=room.settings.get(key))
+    context.audit(
+        session, AuditAction(key), room=room.name, before=before, after=room.settings.get(key)
+    )
     context.directory.save(room)
     context.outbound.broadcast_room(room)
     context.room_list.note_change(room)
@@ -226,10 +212,7 @@ def _limit(value: Any) -> Wanted:
 def _move(context: Context, session: Session, inner: Inner) -> None:
     own = session.user if "_id" not in inner else None
     user = own or _user(context, inner)
-    name = _room_name(context, inner.get("ch"))
-    context.audit(session, "move", room=name, subject=user.id, name=user.name)
-    for tab in list(user.sessions):
-        rooms.move_to_room(context, tab, user, name, inner.get("set"))
+    move_user(context, session, user, inner.get("ch"), settings=inner.get("set"))
 
 
 def _rename_room(context: Context, session: Session, inner: Inner) -> None:
@@ -242,7 +225,7 @@ def _rename_room(context: Context, session: Session, inner: Inner) -> None:
         raise RefusedError(Code.NOT_ALLOWED, "A lobby keeps its name.")
     if name == room.name:
         return
-    context.audit(session, "rename_channel", room=room.name, after=name)
+    context.audit(session, AuditAction.RENAME_CHANNEL, room=room.name, after=name)
     is_merged, holder = name in context.directory.rooms, room.holder
     claims, room.claims = room.claims, Claims()
     holder_first = sorted(room.participants.values(), key=lambda other: other is not holder)
@@ -276,8 +259,9 @@ def _siteunban(context: Context, session: Session, inner: Inner) -> None:
         subject = parse_subject(str(inner.get("id")))
     except ValueError:
         raise RefusedError(Code.BAD_ID) from None
-    if not siteunban(context, session, subject):
+    if not unban(context, session, SITE, subject):
         raise RefusedError(Code.NOT_FOUND, f"{subject} is not banned from this site.")
+    confirm(context, session, f"{subject} is not banned from this site any more.")
 
 
 _INNER: Mapping[str, Callable[[Context, Session, Inner], None]] = {
@@ -287,9 +271,9 @@ _INNER: Mapping[str, Callable[[Context, Session, Inner], None]] = {
     "setname": _name,
     "user_flag": _flag,
     "tag": _tag,
-    "remove_tag": _tag,
+    "remove_tag": _remove_tag,
     "clear_chat": _clear_chat,
-    "notification": notify,
+    "notification": notification,
     "restart": _restart,
     "forceload": _force_load,
     "unforceload": _unforce_load,

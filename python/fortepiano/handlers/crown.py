@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.handlers import rooms
+from fortepiano.actions.room_changes import change_crown, change_settings, give_crown
+from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.crown import Crown
 from fortepiano.model.notice_codes import Code
-from fortepiano.protocol import validate
 from fortepiano.protocol.notices import notice
-from fortepiano.protocol.room_messages import is_listed
 
 if TYPE_CHECKING:
     from fortepiano.model.room import Room
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Chown, CoOwner, Invite, RoomSettings
 
-__all__ = ["change_crown", "chown", "chset", "coowner", "invite", "require_moderator"]
+__all__ = ["chown", "chset", "coowner", "invite", "require_moderator"]
 
 
 _MOST_MEMBERS = 1000
@@ -65,27 +64,14 @@ def chown(context: Context, session: Session, message: Chown) -> None:
     new_holder = room.participants.get(message.id) if isinstance(message.id, str) else None
     if new_holder is not None:
         if new_holder is not crown.holder:
-            if not is_entitled:
-                before = crown.holder.id if crown.holder is not None else None
-                context.audit(
-                    session, "chown", room=room.name, subject=new_holder.id, before=before
-                )
-            change_crown(context, room, Crown.given_to(new_holder, now))
+            if is_entitled:
+                change_crown(context, room, Crown.given_to(new_holder, now))
+            else:
+                give_crown(context, session, room, new_holder)
     elif is_holder:
         change_crown(
             context, room, Crown.dropped_by(participant, context.world.pointer(participant), now)
         )
-
-
-def change_crown(context: Context, room: Room, crown: Crown) -> None:
-    """Change a room's crown and broadcast it."""
-    previous_holder = room.holder
-    context.world.set_crown(room, crown)
-    context.outbound.broadcast_room(room)
-    for participant in (previous_holder, room.holder):
-        if participant is not None:
-            rooms.refresh_quota(context, participant)
-    context.room_list.note_change(room)
 
 
 def chset(context: Context, session: Session, message: RoomSettings) -> None:
@@ -93,30 +79,10 @@ def chset(context: Context, session: Session, message: RoomSettings) -> None:
     room = require_moderator(context, session, "chsetAnywhere")
     if room is not None:
         if session.user is None or not room.can_moderate(session.user.id):
-            context.audit(session, "chset", room=room.name, keys=", ".join(message.set)[:512])
+            context.audit(
+                session, AuditAction.CHSET, room=room.name, keys=", ".join(message.set)[:512]
+            )
         change_settings(context, room, message.set)
-
-
-def change_settings(context: Context, room: Room, wanted: dict[str, object]) -> None:
-    """Change a room's valid settings and broadcast them, unless nothing would change.
-
-    To set a value counts as a change even if the value is the same; to remove an absent one does
-    not.
-    """
-    chosen, was_listed = validate.settings(wanted), is_listed(room)
-    is_change = any(value is not None or key in room.settings for key, value in chosen.items())
-    if not is_change and "color2" not in room.settings:
-        return
-    if "color2" not in chosen:
-        room.settings.pop("color2", None)
-    room.change(chosen)
-    context.world.sync_players(room)
-    context.directory.save(room)
-    context.outbound.broadcast_room(room)
-    if "noteQuota" in chosen:
-        for participant in room.participants.values():
-            rooms.refresh_quota(context, participant)
-    context.room_list.note_change(room, was_listed=was_listed)
 
 
 def coowner(context: Context, session: Session, message: CoOwner) -> None:

@@ -6,6 +6,9 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fortepiano.actions.ban import networks_of
+from fortepiano.actions.ban_enforcement import merge_bans
+from fortepiano.actions.refusal import RefusedError
 from fortepiano.handlers import (
     admin,
     chat,
@@ -19,7 +22,6 @@ from fortepiano.handlers import (
     staff,
 )
 from fortepiano.handlers.decode import decode, kind_of, shaped
-from fortepiano.handlers.refusal import RefusedError
 from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.model.notice_codes import Code
 from fortepiano.native import scan
@@ -198,7 +200,7 @@ class Dispatch:
 
     def follow_store(self) -> None:
         """Merge the bans that other processes have written to the store, and enforce them."""
-        staff.merge_bans(self._context)
+        merge_bans(self._context)
 
     def networks_of(self, user_id: str, bits: int) -> tuple[str, list[str]]:
         """Return the ids of the networks around a user, for a command of the operator.
@@ -213,7 +215,7 @@ class Dispatch:
         if bits not in OFFERED_BITS:
             return f"of a network {', '.join(map(str, OFFERED_BITS))} bits can be banned", []
         try:
-            return "", staff.networks_of(self._context, "admin", user_id, bits)
+            return "", networks_of(self._context, "admin", user_id, bits)
         except RefusedError as refused:
             return refused.why, []
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fortepiano.actions import rooms
+from fortepiano.actions.ban_enforcement import close_banned
+from fortepiano.actions.rename import mark_look_alikes
 from fortepiano.errors import CloseCode
-from fortepiano.handlers import networks, rooms, staff
-from fortepiano.handlers.profile import mark_look_alikes
+from fortepiano.handlers import networks
 from fortepiano.model.identity import new_user_id
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import permissions_of, staff_scope
@@ -40,7 +42,7 @@ def hello(context: Context, session: Session, message: Hello) -> list[Message] |
         ban = context.bans.site_ban_of(session.user_id, session.address, context.now())
         if ban is not None:
             context.counters.bans_enforced["site"] += 1
-            staff.close_banned(context, session, ban)
+            close_banned(context, session, ban)
             return None
         listed = context.networks.refusing(session.address)
         if listed is not None and not _is_vouched_for(context, session, message.token):

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.handlers import rooms
+from fortepiano.actions.ban import ban_from_room
+from fortepiano.actions.ban import unban as lift_ban
+from fortepiano.actions.confirmation import warn_unsaved
+from fortepiano.actions.mute import mute as mute_user
+from fortepiano.actions.refusal import RefusedError
 from fortepiano.handlers.crown import require_moderator
-from fortepiano.handlers.staff import UNSAVED
 from fortepiano.model.notice_codes import Code
-from fortepiano.model.room import AWKWARD, Mute
-from fortepiano.protocol.notices import notice
-from fortepiano.store.base import BanRecord, TokenRecord
+from fortepiano.model.room import Mute
 
 if TYPE_CHECKING:
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
-    from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Bans, KickBan, MuteUser, Unban
     from fortepiano.protocol.room_messages import Message
 
-__all__ = ["bans", "kickban", "mute", "silence", "unban"]
-
-
-def _require_moderator(context: Context, session: Session) -> tuple[Room, User] | None:
-    """Return a session's room and user if the user may moderate it; else send a notice."""
-    room, user = require_moderator(context, session, "siteBan"), session.user
-    return None if room is None or user is None else (room, user)
+__all__ = ["bans", "kickban", "mute", "unban"]
 
 
 def kickban(context: Context, session: Session, message: KickBan) -> None:
@@ -35,109 +29,41 @@ def kickban(context: Context, session: Session, message: KickBan) -> None:
     A time over the ceiling is cut to it. A new ban replaces an old one. Moderators may ban
     themselves.
     """
-    found = _require_moderator(context, session)
-    if found is None:
+    room = require_moderator(context, session, "siteBan")
+    if room is None:
         return
-    room, banner = found
-    target = _bannable_user(context, room, message.id)
-    if target is None:
-        return
-    is_holder = room.holder is not None and room.holder.user is target
-    if is_holder and banner is not target and "siteBan" not in session.permissions:
-        # A co-owner cannot ban the holder.
-        _refuse_holder(context, session, target, "Nobody bans who holds the crown.")
+    if not _is_bannable(context, room, message.id):
         return
     wanted = message.duration
     if wanted is None:
         wanted = context.rules.kickban_usual_ms
     milliseconds = int(min(wanted, context.rules.kickban_ceiling_ms))
-    now = context.now()
-    until = now + milliseconds
-    if milliseconds > 0:
-        context.bans.ban(BanRecord(room.name, target.id, until, banner.id, "", now))
-    context.audit(
-        session, "kickban", room=room.name, subject=target.id, name=target.name, until=until
-    )
-    length = rooms.minutes_left(milliseconds)
-    context.world.forfeit(room, target.id)
-    participant = room.participants.get(target.id)
-    for tab in list(participant.tabs) if participant is not None else []:
-        banned = notice(f'Banned from "{room.name}" for {length}.', Code.BANNED)
-        context.outbound.send(tab, [banned])
-        rooms.move_to_room(context, tab, target, AWKWARD)
-    context.room_list.note_change(room)
-    news = _kickban_notice(context, room, banner, target, length)
-
-    def on_saved(is_saved: bool) -> None:
-        if not is_saved:
-            news["text"] += UNSAVED
-        if context.directory.rooms.get(room.name) is room:
-            context.outbound.broadcast(room, news)
-
-    # The user leaves the room at once. The broadcast waits: it means that a restart keeps the ban.
-    if milliseconds > 0:
-        context.store.when_saved(on_saved)
-    else:
-        on_saved(True)
+    try:
+        ban_from_room(context, session, room.name, message.id, milliseconds)
+    except RefusedError as refused:
+        refused.send(context, session)
 
 
-def _refuse_holder(context: Context, by: Session | TokenRecord, holder: User, why: str) -> None:
-    """Send a notice that the holder cannot be banned or muted, unless it is the holder who tried.
-
-    Args:
-        context: The context.
-        by: The session, or the token of the admin API, with which it was tried.
-        holder: The holder of the crown.
-        why: The text of the notice.
-    """
-    if not isinstance(by, TokenRecord) and by.user is not holder:
-        context.outbound.notify_once(by, Code.HOLDER_IS_SAFE, why)
-
-
-def _bannable_user(context: Context, room: Room, user_id: str) -> User | None:
-    """Return a user who is online, or has a claim to the room's crown; else None."""
-    if context.world.has_claim(room, user_id, context.now()):
-        return context.directory.users.get(user_id)
-    return context.directory.online(user_id)
-
-
-def _kickban_notice(
-    context: Context, room: Room, banner: User, target: User, length: str
-) -> Message:
-    appearance = context.outbound.appearance
-    banner_name, target_name = appearance.name(banner, room), appearance.name(target, room)
-    if banner is target:
-        text = f"Let it be known that {banner_name} kickbanned him/herself."
-        return notice(text, Code.AWARD, title="Certificate of Award", style=None)
-    text = f"{banner_name} kickbanned {target_name} from this room for {length}."
-    return notice(text, Code.KICKBANNED)
+def _is_bannable(context: Context, room: Room, user_id: str) -> bool:
+    """Tell whether a user is online, or has a claim to the room's crown."""
+    is_online = context.directory.online(user_id) is not None
+    return is_online or context.world.has_claim(room, user_id, context.now())
 
 
 def unban(context: Context, session: Session, message: Unban) -> None:
     """Lift a ban from this room only; the sender gets a notice if that cannot be saved."""
-    found = _require_moderator(context, session)
-    if found is None:
+    room = require_moderator(context, session, "siteBan")
+    if room is None:
         return
-    room, _ = found
-    if not context.bans.lift(room.name, message.id):
-        return
-    context.audit(session, "unban", room=room.name, subject=message.id)
-    context.room_list.note_change(room)
-
-    def warn(is_saved: bool) -> None:
-        if not is_saved and session.user is not None:
-            warning = notice("The ban is lifted." + UNSAVED, Code.NOT_SAVED)
-            context.outbound.send(session, [warning])
-
-    context.store.when_saved(warn)
+    if lift_ban(context, session, room.name, message.id):
+        warn_unsaved(context, session, "The ban is lifted.")
 
 
 def bans(context: Context, session: Session, _message: Bans) -> list[Message] | None:
     """Answer a moderator with the bans of the room."""
-    found = _require_moderator(context, session)
-    if found is None:
+    room = require_moderator(context, session, "siteBan")
+    if room is None:
         return None
-    room, _ = found
     now = context.now()
     listed: list[Message] = []
     for user_id, until in context.bans.bans_of(room.name):
@@ -151,56 +77,12 @@ def bans(context: Context, session: Session, _message: Bans) -> list[Message] | 
 
 def mute(context: Context, session: Session, message: MuteUser) -> None:
     """Mute the notes or the chat of a participant, or both; or end the mute."""
-    found = _require_moderator(context, session)
-    if found is None:
+    room = require_moderator(context, session, "siteBan")
+    if room is None:
         return
-    room, _ = found
-    silence(context, session, room, message.id, Mute(message.notes, message.chat))
-
-
-def silence(
-    context: Context,
-    by: Session | TokenRecord,
-    room: Room,
-    user_id: str,
-    wanted: Mute,
-    reason: str = "",
-) -> None:
-    """Mute a participant, or end a mute; nobody can mute the holder of the crown.
-
-    Args:
-        context: The context.
-        by: The session, or the token of the admin API, that asks for it.
-        room: The room.
-        user_id: The user. For a user who is not there a mute can only be ended.
-        wanted: The mute; one of neither notes nor chat ends it.
-        reason: The reason, for the audit log.
-    """
-    participant = room.participants.get(user_id)
-    if wanted.notes or wanted.chat:
-        if participant is None:
-            return
-        if room.holder is participant:
-            _refuse_holder(context, by, participant.user, "Nobody mutes who holds the crown.")
-            return
-        room.mutes[user_id] = wanted
-        news = notice("You have been muted in this room.", Code.MUTED)
-        context.audit(
-            by,
-            "mute",
-            room=room.name,
-            subject=user_id,
-            reason=reason,
-            notes=wanted.notes,
-            chat=wanted.chat,
-        )
-    elif room.mutes.pop(user_id, None) is not None:
-        news = notice("You are muted no more.", Code.UNMUTED)
-        context.audit(by, "unmute", room=room.name, subject=user_id, reason=reason)
-    else:
-        return
-    context.directory.save(room)
-    if participant is not None:
-        context.world.sync_flags(participant)
-        for tab in participant.tabs:
-            context.outbound.send(tab, [news])
+    try:
+        mute_user(context, session, room, message.id, Mute(message.notes, message.chat))
+    except RefusedError as refused:
+        # Holders who mute themselves, and mutes of users who are not there, are ignored.
+        if refused.code is Code.HOLDER_IS_SAFE and room.holder is not session.participant:
+            refused.send(context, session)

@@ -1,11 +1,10 @@
-"""Networks: lists of those that may not enter or chat, and bans of those around users."""
+"""Networks: lists of those that may not enter or chat, and the report of users near a ban."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from fortepiano.errors import CloseCode
-from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.model.notice_codes import Code
 from fortepiano.observe.logs import logger
 from fortepiano.protocol.notices import notice
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from fortepiano.protocol.context import Context
 
 __all__ = [
-    "around",
     "chat_refusal",
     "close_refused_network",
     "enforce_network_lists",
@@ -26,24 +24,6 @@ __all__ = [
 ]
 
 _log = logger(__name__)
-
-
-def around(context: Context, user: User, bits: int) -> list[str]:
-    """Return the ids of the networks around the addresses of a user's sessions.
-
-    Args:
-        context: The context.
-        user: The user.
-        bits: The prefix length of the networks; a key of `OFFERED_BITS`.
-    """
-    wanted = tuple(f"/{size}" for size in OFFERED_BITS[bits].values())
-    ids = (
-        network_id
-        for tab in user.sessions
-        for network_id in context.identity.network_ids(tab.address)
-        if network_id.endswith(wanted)
-    )
-    return list(dict.fromkeys(ids))
 
 
 def publish_near_ban(context: Context, session: Session, user: User) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from fortepiano.handlers.refusal import RefusedError
+from fortepiano.actions.notify import EVERYBODY, Target, notify
+from fortepiano.actions.refusal import RefusedError
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import EVERYWHERE, may_notify, may_send_html
 from fortepiano.model.texts import settled
@@ -13,13 +14,11 @@ from fortepiano.protocol import validate
 from fortepiano.protocol.notices import notice
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.room_messages import Message
 
-__all__ = ["notify", "receivers"]
+__all__ = ["notification"]
 
 _LONGEST = 2000
 """The most UTF-16 units of a notification's text, and of its title."""
@@ -34,7 +33,7 @@ _ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 _LONGEST_TARGET = 128
 
 
-def notify(context: Context, session: Session, inner: dict[str, Any]) -> None:
+def notification(context: Context, session: Session, inner: dict[str, Any]) -> None:
     """Send a notice to a room, a user or everybody, if the sender's scope allows it.
 
     Raises:
@@ -50,11 +49,11 @@ def notify(context: Context, session: Session, inner: dict[str, Any]) -> None:
         # Clients put the HTML into the page unchanged.
         raise RefusedError(Code.NOT_ALLOWED)
     message = _message(inner)
-    found = receivers(context, room or (own if user_id is None else None), user_id)
-    if not found:
-        raise RefusedError(Code.NOT_FOUND)
-    for receiver in found:
-        context.outbound.send(receiver, [message])
+    if EVERYWHERE in (room, user_id):
+        target = EVERYBODY
+    else:
+        target = Target(room or (own if user_id is None else None), user_id)
+    notify(context, session, target, message)
 
 
 def _message(inner: dict[str, Any]) -> Message:
@@ -109,17 +108,3 @@ def _duration(value: Any) -> float:
     if milliseconds is None:
         raise RefusedError(Code.BAD_TIME)
     return _UNTIL_CLOSED if milliseconds < 0 else min(milliseconds, _LONGEST_MS)
-
-
-def receivers(context: Context, room: str | None, user_id: str | None) -> Collection[Session]:
-    """Return the sessions in a room and those of a user, or all."""
-    users = context.directory.users
-    if EVERYWHERE in (room, user_id):
-        return [tab for user in users.values() for tab in user.sessions]
-    found: dict[Session, None] = {}
-    at = context.directory.rooms.get(room) if room is not None else None
-    for participant in at.participants.values() if at is not None else ():
-        found.update(dict.fromkeys(participant.tabs))
-    user = users.get(user_id) if user_id is not None else None
-    found.update(dict.fromkeys(user.sessions if user is not None else ()))
-    return found

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.model.directory import ANONYMOUS
-from fortepiano.model.looks import are_alike
+from fortepiano.actions.rename import change
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.tags import imitates
 from fortepiano.protocol import validate
-from fortepiano.protocol.appearance import is_of_staff
 
 if TYPE_CHECKING:
     from fortepiano.model.session import Session
-    from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Profile
 
-__all__ = ["change", "mark_look_alikes", "userset"]
+__all__ = ["userset"]
 
 
 def userset(context: Context, session: Session, message: Profile) -> None:
@@ -45,50 +42,3 @@ def userset(context: Context, session: Session, message: Profile) -> None:
         color=validate.color(color),
         is_afk=validate.switch(is_afk),
     )
-
-
-def change(
-    context: Context,
-    user: User,
-    *,
-    name: str | None,
-    color: str | None,
-    is_afk: bool | None = None,
-) -> None:
-    """Change a user's name, colour, or whether they are away; None leaves a part as it is.
-
-    Name and colour are stored. Being away ends with the user's last session.
-    """
-    before = user.name
-    name, color = name or user.name, color or user.color
-    is_changed = (name, color) != (user.name, user.color)
-    if not is_changed and is_afk in (None, user.is_afk):
-        return
-    if is_changed:
-        user.name, user.color = name, color
-        context.directory.remember(user, context.now())
-    if is_afk is not None:
-        user.is_afk = is_afk
-    for participant in user.participations:
-        context.outbound.update(participant)
-        if name != before and participant.room.holder is participant:
-            context.outbound.refresh(participant.room, is_sent=True)
-    if name != before and is_of_staff(user):
-        mark_look_alikes(context, user, before)
-
-
-def mark_look_alikes(context: Context, user: User, before: str = ANONYMOUS) -> None:
-    """Update all participants whose names look like the name of a member of staff.
-
-    Args:
-        context: The context.
-        user: The user who is staff, or has ceased to be.
-        before: The name that this user had before.
-    """
-    outbound = context.outbound
-    outbound.appearance.track_staff(user)
-    for other in context.directory.users.values():
-        if are_alike(other.name, user.name) or are_alike(other.name, before):
-            for participant in other.participations:
-                if participant.appearance != outbound.appearance.of(participant):
-                    outbound.update(participant)

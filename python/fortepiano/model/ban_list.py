@@ -110,14 +110,14 @@ class BanList:
         self._nearby_networks: dict[str, str] = {}  # ids of wide networks -> a banned user there
         self.refresh()
 
-    def refresh(self) -> bool:
+    def refresh(self) -> set[str]:
         """Merge what another process, such as the command line, has changed in the store.
 
         Returns:
-            Whether anything may have changed.
+            The names of the rooms whose bans have changed, or `SITE`.
         """
         if self._store.revision == self._revision:
-            return False
+            return set()
         self._revision = self._store.revision
         stored = {
             # Another program may have written a room's name in another form.
@@ -125,13 +125,14 @@ class BanList:
             for record in self._store.bans()
             if _is_valid(record)
         }
-        for room, subject in self._known.keys() - stored.keys():
+        removed = self._known.keys() - stored.keys()
+        changed = {key for key, record in stored.items() if self._known.get(key) != record}
+        for room, subject in removed:
             self._remove_from_table(room, subject)
-        for key, record in stored.items():
-            if self._known.get(key) != record:
-                self._add_to_table(record, key[0])
+        for key in changed:
+            self._add_to_table(stored[key], key[0])
         self._known = stored
-        return True
+        return {room for room, _ in removed | changed}
 
     def ban(self, record: BanRecord) -> None:
         """Add a ban, which holds from now on; it replaces an older one of the same subject."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from fortepiano.config import LimitSettings, Settings
     from fortepiano.config.rules import Rules
+    from fortepiano.model.audit_actions import AuditAction
     from fortepiano.model.ban_list import BanList
     from fortepiano.model.directory import Directory
     from fortepiano.model.identity import Identity
@@ -103,7 +104,7 @@ class Context:
     def audit(
         self,
         by: Session | TokenRecord,
-        action: str,
+        action: AuditAction,
         *,
         room: str = "",
         subject: str = "",
@@ -114,7 +115,7 @@ class Context:
 
         Args:
             by: The user, by session, or the token with which the act was requested.
-            action: The act, as one word.
+            action: The kind of act.
             room: The room's name; empty for acts that concern no room.
             subject: The user or thing that the act concerns.
             reason: The reason that was given.
@@ -129,9 +130,9 @@ class Context:
         now = self.now()
         self.store.add_audit(
             AuditRecord(
-                AuditRecord.next_id(now), now, actor, action, room, subject, reason, details
+                AuditRecord.next_id(now), now, actor, action.value, room, subject, reason, details
             )
         )
         self.events.publish(
-            action, by=actor, room=room, subject=subject, reason=reason, details=details
+            action.value, by=actor, room=room, subject=subject, reason=reason, details=details
         )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["watch"]
 
 _PACKAGE = Path(fortepiano.__file__).parent
-_CODE = (_PACKAGE / "handlers", _PACKAGE / "protocol")
+_CODE = (_PACKAGE / "actions", _PACKAGE / "handlers", _PACKAGE / "protocol")
 
 
 async def watch(files: Sequence[Path], changed: asyncio.Event) -> None:

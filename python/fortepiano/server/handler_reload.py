@@ -1,4 +1,4 @@
-"""Imports the handlers again from their files, while the old ones run."""
+"""Imports the handlers and their actions again from their files, while the old ones run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from contextlib import contextmanager
 from importlib import import_module, invalidate_caches
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,23 +22,29 @@ __all__ = ["DISPATCH", "fingerprint", "install", "invalidate_importers", "reload
 
 DISPATCH = "fortepiano.handlers.dispatch"
 
-_HANDLERS = "fortepiano.handlers"
+_FOLDERS = ("fortepiano.actions", "fortepiano.handlers")
 _MODULES = ("fortepiano.protocol.incoming", "fortepiano.protocol.staff_incoming")
-_RELOADED = (_HANDLERS, *_MODULES)
-"""The modules that a reload imports again: the handlers, and the shapes of their messages."""
+_RELOADED = (*_FOLDERS, *_MODULES)
+"""The modules that a reload imports again: the handlers, their actions, and their messages' shapes.
+
+Actions are reloaded because they have no state, and most of what handlers do is there.
+"""
 
 _IMPORTERS = ("fortepiano.http.admin",)
-"""Modules that import handlers; they are imported again when they are next needed."""
+"""Modules that import actions or handlers; they are imported again when they are next needed."""
 
 
 def fingerprint() -> bytes:
     """Return a digest of all files that a reload imports again."""
     root = Path(fortepiano.__file__).parent.parent
-    files = sorted(root.joinpath(*_HANDLERS.split(".")).glob("*.py"))
+    files = [file for name in _FOLDERS for file in root.joinpath(*name.split(".")).glob("*.py")]
+    files.sort()
     files += [root.joinpath(*name.split(".")).with_suffix(".py") for name in _MODULES]
     digest = hashlib.sha256()
     for file in files:
-        digest.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+        digest.update(
+            f"{file.relative_to(root)}\0".encode() + hashlib.sha256(file.read_bytes()).digest()
+        )
     return digest.digest()
 
 
@@ -54,6 +61,10 @@ def reloaded_modules() -> dict[str, ModuleType]:
     try:
         with _from_source():
             import_module(DISPATCH)
+            # Actions of the admin API alone would stay as they are, beside new ones.
+            for name in running.keys() - sys.modules.keys():
+                if find_spec(name) is not None:
+                    import_module(name)
         return {name: module for name, module in sys.modules.items() if _is_reloaded(name)}
     except SyntaxError as error:
         raise ReloadError([f"{error.filename}: line {error.lineno}: {error.msg}"]) from error
@@ -74,7 +85,7 @@ def install(modules: dict[str, ModuleType]) -> None:
 
 
 def invalidate_importers() -> None:
-    """Drop importers of handlers from `sys.modules`, so that the next import sees the new code."""
+    """Drop importers of actions from `sys.modules`, so that the next import sees the new code."""
     for name in list(sys.modules):
         if any(_is_in(name, package) for package in _IMPORTERS):
             del sys.modules[name]

@@ -8,7 +8,7 @@ import signal
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fortepiano.handlers import rooms
+from fortepiano.actions import rooms
 from fortepiano.handlers.dispatch import Dispatch
 from fortepiano.http.internal_site import internal_site
 from fortepiano.http.metrics import Metrics

@@ -208,7 +208,7 @@ class AuditRecord:
         id: A unique id; ids sort by the time of the acts.
         at: The time; milliseconds since 1970.
         actor: The id of the user or token that acted.
-        action: The kind of act, as one word.
+        action: The kind of act: a value of `AuditAction`, or its old spelling.
         room: The room's name; empty for an act that concerns no room.
         subject: The target: a user id, a network, a token's id; may be empty.
         reason: The reason, for people; may be empty.

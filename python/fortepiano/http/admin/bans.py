@@ -5,10 +5,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import BeforeValidator, Field
 
-from fortepiano.handlers import staff
-from fortepiano.handlers.refusal import RefusedError
+from fortepiano.actions.ban import ban_from_room, ban_from_site, unban
 from fortepiano.http.admin.calls import (
-    At,
     Limit,
     Moderator,
     Offset,
@@ -18,21 +16,18 @@ from fortepiano.http.admin.calls import (
     View,
     Wish,
     problems,
+    refusals,
     saved,
     whole,
 )
 from fortepiano.http.problem import ProblemError
-from fortepiano.model.ban_list import SITE, is_network, parse_subject
-from fortepiano.model.notice_codes import Code
-from fortepiano.model.permissions import staff_scope
-from fortepiano.protocol.context import Context
+from fortepiano.model.ban_list import SITE
 from fortepiano.store.base import BanRecord
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["bans"])
 
-_DAY_SECONDS = 86_400
 _LONGEST_SECONDS = 10 * 366 * 86_400
 
 
@@ -112,54 +107,20 @@ async def ban(at: Moderator, wish: Annotated[BanWish, Body()]) -> Ban:
 
     A new ban replaces an old one. It applies at once; the answer comes when it is on the disk.
     """
-    context = at.server.context
-    try:
-        who = parse_subject(wish.subject)
-    except ValueError as error:
-        raise ProblemError(409, f"{error}.") from error
-    if is_network(who) and wish.room != SITE:
-        raise ProblemError(409, "A network can be banned from the whole site only.")
-    if is_network(who) and at.token.scope != "admin":
-        raise ProblemError(403, "Only a token of the scope admin may ban networks.")
-    around = _around(at, wish, who)
-    now = context.now()
-    until = None if wish.seconds is None else now + wish.seconds * 1000
-    record = BanRecord(wish.room, who, until, at.token.id, wish.reason, now)
-    context.audit(
-        at.token,
-        "kickban" if wish.room != SITE else "siteban",
-        room=wish.room,
-        subject=who,
-        reason=wish.reason,
-        until=until,
-        **({} if wish.network is None else {"network": f"/{wish.network}"}),
-    )
-    if wish.room == SITE:
-        staff.ban_from_site(context, record, around)
-    else:
-        context.bans.ban(record)
-        staff.enforce_bans(context)
-    _update_list(context, wish.room)
-    await saved(at)
-    return _view(record)
-
-
-def _around(at: At, wish: BanWish, who: str) -> list[str]:
-    """Return the ids of the networks that are to be banned together with a user."""
-    if wish.network is None:
-        return []
-    if wish.room != SITE or is_network(who):
+    if wish.network is not None and wish.room != SITE:
         raise ProblemError(
             409, "The network of a user is banned with the user, from the whole site."
         )
-    is_long = wish.seconds is None or wish.seconds > _DAY_SECONDS
-    if is_long and at.token.scope != "admin":
-        raise ProblemError(403, "Only an admin bans a network for longer than a day.")
-    try:
-        return staff.networks_of(at.server.context, staff_scope(at.token), who, wish.network)
-    except RefusedError as refused:
-        status = 403 if refused.code == Code.NOT_ALLOWED else 409
-        raise ProblemError(status, refused.why) from None
+    context, length = at.server.context, None if wish.seconds is None else wish.seconds * 1000
+    with refusals(missing=409):
+        if wish.room == SITE:
+            record, _ = ban_from_site(
+                context, at.token, wish.subject, length, reason=wish.reason, bits=wish.network
+            )
+        else:
+            record = ban_from_room(context, at.token, wish.room, wish.subject, length, wish.reason)
+    await saved(at)
+    return _view(record)
 
 
 @router.delete("/api/bans", summary="Lift a ban", status_code=204, responses=problems(404, 503))
@@ -173,20 +134,10 @@ async def lift(
     ] = SITE,
 ) -> Response:
     """Lift a ban."""
-    context = at.server.context
-    if not context.bans.lift(room, who):
+    if not unban(at.server.context, at.token, room, who):
         raise ProblemError(404, "There is no such ban.")
-    context.audit(at.token, "unban" if room != SITE else "siteunban", room=room, subject=who)
-    _update_list(context, room)
     await saved(at)
     return Response(status_code=204)
-
-
-def _update_list(context: Context, name: str) -> None:
-    """Update a room in the room list, which shows users the rooms from which they are banned."""
-    room = context.directory.rooms.get(name)
-    if room is not None:
-        context.room_list.note_change(room)
 
 
 def _view(ban: BanRecord) -> Ban:

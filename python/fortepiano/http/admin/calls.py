@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from fastapi import Depends, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from fortepiano.actions.refusal import RefusedError
 from fortepiano.http.problem import MEDIA_TYPE, ProblemError
 from fortepiano.http.running_server import RunningServer
+from fortepiano.model.notice_codes import Code
 from fortepiano.model.texts import mended, settled
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from fortepiano.store.base import Scope, TokenRecord
 
 __all__ = [
@@ -32,6 +37,7 @@ __all__ = [
     "View",
     "Wish",
     "problems",
+    "refusals",
     "saved",
     "whole",
 ]
@@ -178,3 +184,20 @@ async def saved(at: At) -> None:
         raise ProblemError(
             503, "It holds from now on, but the disk does not take it: it is tried again."
         )
+
+
+@contextmanager
+def refusals(missing: int = 404) -> Generator[None]:
+    """Turn the refusal of an act into a problem document.
+
+    Args:
+        missing: The HTTP status if a target of the act is not there.
+
+    Raises:
+        ProblemError: The act was refused.
+    """
+    try:
+        yield
+    except RefusedError as refused:
+        statuses = {Code.NOT_ALLOWED: 403, Code.NOT_FOUND: missing}
+        raise ProblemError(statuses.get(refused.code, 409), refused.why) from None

@@ -5,12 +5,20 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body
 from pydantic import BeforeValidator, Field
 
-from fortepiano.http.admin.calls import Moderator, Settled, UserId, View, Wish, problems, whole
+from fortepiano.actions.notify import EVERYBODY, Target, notify
+from fortepiano.http.admin.calls import (
+    Moderator,
+    Settled,
+    UserId,
+    View,
+    Wish,
+    problems,
+    refusals,
+    whole,
+)
 from fortepiano.http.problem import ProblemError
 from fortepiano.model.notice_codes import Code
-from fortepiano.model.session import Session
 from fortepiano.protocol import validate
-from fortepiano.protocol.context import Context
 from fortepiano.protocol.notices import notice
 
 __all__ = ["router"]
@@ -71,28 +79,14 @@ async def send_notice(
     text = validate.text(wish.text, _LONGEST)
     if text is None:
         raise ProblemError(409, "No notice can say that.")
-    receivers = _receivers(context, wish)
     title = validate.name(wish.title, _LONGEST) or "Notice"
     message = notice(text, Code.STAFF_NOTICE, title=title, style=None)
     message["duration"] = wish.seconds * 1000
-    for receiver in receivers:
-        context.outbound.send(receiver, [message])
-    room = wish.room if isinstance(wish, NoticeToRoom) else ""
-    user_id = wish.user_id if isinstance(wish, NoticeToUser) else ""
-    context.audit(at.token, "notice", room=room, subject=user_id, text=text)
-    return Told(connections=len(receivers))
+    with refusals():
+        return Told(connections=notify(context, at.token, _target(wish), message))
 
 
-def _receivers(context: Context, wish: NoticeToAll | NoticeToRoom | NoticeToUser) -> list[Session]:
-    directory = context.directory
+def _target(wish: NoticeToAll | NoticeToRoom | NoticeToUser) -> Target:
     if isinstance(wish, NoticeToRoom):
-        room = directory.rooms.get(wish.room)
-        if room is None:
-            raise ProblemError(404, "There is no such room.")
-        return [tab for participant in room.participants.values() for tab in participant.tabs]
-    if isinstance(wish, NoticeToUser):
-        user = directory.online(wish.user_id)
-        if user is None:
-            raise ProblemError(404, "That user is not here.")
-        return list(user.sessions)
-    return [tab for user in directory.users.values() for tab in user.sessions]
+        return Target(room=wish.room)
+    return Target(user_id=wish.user_id) if isinstance(wish, NoticeToUser) else EVERYBODY

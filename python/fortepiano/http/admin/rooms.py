@@ -5,9 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import BeforeValidator, Field
 
-from fortepiano.handlers import crown as crowns
-from fortepiano.handlers import rooms as room_handlers
-from fortepiano.handlers import staff
+from fortepiano.actions import move, room_changes
 from fortepiano.http.admin.calls import (
     Admin,
     At,
@@ -22,15 +20,14 @@ from fortepiano.http.admin.calls import (
     View,
     Wish,
     problems,
+    refusals,
     saved,
     whole,
 )
 from fortepiano.http.problem import ProblemError
-from fortepiano.model.crown import Crown
-from fortepiano.model.notice_codes import Code
-from fortepiano.model.room import LOBBY, Room
+from fortepiano.model.audit_actions import AuditAction
+from fortepiano.model.room import Room
 from fortepiano.protocol import validate
-from fortepiano.protocol.notices import notice
 
 __all__ = ["router"]
 
@@ -172,8 +169,8 @@ async def change_settings(
     if "color2" in room.settings:
         chosen.setdefault("color2", room.settings["color2"])
     context = at.server.context
-    crowns.change_settings(context, room, dict(chosen))
-    context.audit(at.token, "chset", room=room.name, **given)
+    context.audit(at.token, AuditAction.CHSET, room=room.name, **given)
+    room_changes.change_settings(context, room, dict(chosen))
     return _details(room)
 
 
@@ -184,26 +181,20 @@ async def give_crown(
     """Give the crown to a participant of the room, or drop it."""
     room, context = _ordinary(at, name), at.server.context
     if wish.user_id is None:
-        if room.holder is None:
-            raise ProblemError(409, "Nobody holds the crown.")
-        at_pointer = context.world.pointer(room.holder)
-        crowns.change_crown(context, room, Crown.dropped_by(room.holder, at_pointer, context.now()))
+        with refusals():
+            room_changes.drop_crown(context, at.token, room)
     else:
         receiver = room.participants.get(wish.user_id)
         if receiver is None:
             raise ProblemError(404, "That user is not in the room.")
-        if receiver is not room.holder:
-            crowns.change_crown(context, room, Crown.given_to(receiver, context.now()))
-    context.audit(at.token, "chown", room=room.name, subject=wish.user_id or "")
+        room_changes.give_crown(context, at.token, room, receiver)
     return _details(room)
 
 
 @router.delete("/api/room/chat", summary="Clear the chat", status_code=204, responses=problems(404))
 async def clear_chat(at: Moderator, name: RoomName) -> Response:
     """Delete a room's chat, also from the pages of its people."""
-    room, context = _room(at, name), at.server.context
-    context.audit(at.token, "clearchat", room=room.name)
-    staff.clear(context, room)
+    room_changes.clear_chat(at.server.context, at.token, _room(at, name))
     return Response(status_code=204)
 
 
@@ -215,12 +206,7 @@ async def close_room(at: Moderator, name: RoomName, wish: Annotated[CloseWish, B
     room, context = _ordinary(at, name), at.server.context
     if room.is_permanent:
         raise ProblemError(409, "The room is permanent; make it an ordinary one first.")
-    text = f'"{room.name}" was closed' + (f": {wish.reason}" if wish.reason else ".")
-    for participant in list(room.participants.values()):
-        for tab in list(participant.tabs):
-            context.outbound.send(tab, [notice(text, Code.STAFF_NOTICE, style=None)])
-            room_handlers.move_to_room(context, tab, participant.user, LOBBY)
-    context.audit(at.token, "close room", room=room.name, reason=wish.reason)
+    move.close_room(context, at.token, room, wish.reason)
     return Response(status_code=204)
 
 
@@ -234,14 +220,8 @@ async def make_permanent(
     at: Admin, name: RoomName, wish: Annotated[PermanentWish, Body()]
 ) -> Response:
     """Make a room permanent or ordinary; a permanent room is created if it does not exist."""
-    context = at.server.context
-    if validate.name(name, context.rules.room_name_length) is None:
-        raise ProblemError(409, "No room can have that name.")
-    room = context.directory.rooms.get(name)
-    if room is None and not wish.permanent:
-        raise ProblemError(409, "There is no such room.")
-    staff.set_permanent(context, name, is_permanent=wish.permanent)
-    context.audit(at.token, "forceload" if wish.permanent else "unforceload", room=name)
+    with refusals(missing=409):
+        room_changes.set_permanent(at.server.context, at.token, name, is_permanent=wish.permanent)
     await saved(at)
     return Response(status_code=204)
 

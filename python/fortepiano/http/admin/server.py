@@ -11,6 +11,7 @@ from fortepiano.config.running import MASK, ReloadReport, shown
 from fortepiano.errors import FortepianoError, StoreError
 from fortepiano.http.admin.calls import Admin, Limit, Reader, View, problems
 from fortepiano.http.problem import ProblemError
+from fortepiano.model.audit_actions import find_acts
 from fortepiano.store.base import AuditQuery
 
 __all__ = ["reloading", "router", "status_of"]
@@ -129,7 +130,7 @@ async def audit(
     """List acts of moderation, the newest first; `before` leads to older ones."""
     query = AuditQuery(limit, actor, action, room, subject, since, before)
     try:
-        records = await asyncio.to_thread(at.server.context.store.audit, query)
+        records = await asyncio.to_thread(find_acts, at.server.context.store, query)
     except StoreError as error:
         raise ProblemError(503, f"The audit log cannot be read: {error}") from error
     acts = [

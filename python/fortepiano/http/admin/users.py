@@ -5,9 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import Field
 
-from fortepiano.errors import CloseCode
-from fortepiano.handlers import moderation, staff
-from fortepiano.handlers import rooms as room_handlers
+from fortepiano.actions import move
+from fortepiano.actions.mute import mute
+from fortepiano.actions.rename import rename
+from fortepiano.actions.tag import remove_tag, set_tag
 from fortepiano.http.admin.calls import (
     Admin,
     At,
@@ -20,14 +21,12 @@ from fortepiano.http.admin.calls import (
     View,
     Wish,
     problems,
+    refusals,
 )
 from fortepiano.http.problem import ProblemError
-from fortepiano.model.notice_codes import Code
-from fortepiano.model.room import AWKWARD, Mute
+from fortepiano.model.room import Mute
 from fortepiano.model.session import Session
 from fortepiano.model.user import User
-from fortepiano.protocol import validate
-from fortepiano.protocol.notices import notice
 
 __all__ = ["router"]
 
@@ -168,11 +167,9 @@ async def show_user(at: Reader, user_id: _Id) -> UserView:
 )
 async def change_user(at: Moderator, user_id: _Id, wish: Annotated[UserWish, Body()]) -> UserView:
     """Give a user another name, another colour, or both."""
-    user, context = _user(at, user_id), at.server.context
-    name = validate.name(wish.name, context.rules.name_length)
-    if wish.name is not None and name is None:
-        raise ProblemError(409, "Nobody can have that name.")
-    staff.rename(context, at.token, user, name=name, color=wish.color)
+    user = _user(at, user_id)
+    with refusals():
+        rename(at.server.context, at.token, user, name=wish.name, color=wish.color)
     return _view(user)
 
 
@@ -180,13 +177,11 @@ async def change_user(at: Moderator, user_id: _Id, wish: Annotated[UserWish, Bod
 async def tag_user(at: Admin, user_id: _Id, wish: Annotated[TagWish, Body()]) -> UserView:
     """Add a tag to a user's name, or remove it."""
     user, context = _user(at, user_id), at.server.context
-    tag = None
-    if wish.tag is not None:
-        text = validate.name(wish.tag.text, context.rules.name_length)
-        if text is None:
-            raise ProblemError(409, "No tag can say that.")
-        tag = {"text": text, "color": validate.tag_color(wish.tag.color) or wish.tag.color}
-    staff.set_tag(context, at.token, user, tag)
+    with refusals():
+        if wish.tag is None:
+            remove_tag(context, at.token, user)
+        else:
+            set_tag(context, at.token, user, wish.tag.text, wish.tag.color)
     return _view(user)
 
 
@@ -198,16 +193,7 @@ async def tag_user(at: Admin, user_id: _Id, wish: Annotated[TagWish, Body()]) ->
 )
 async def kick_user(at: Moderator, user_id: _Id, wish: Annotated[KickWish, Body()]) -> Response:
     """Close all connections of a user, or move them out of one room; they may come back."""
-    user, context = _user(at, user_id), at.server.context
-    context.audit(at.token, "kick", room=wish.room or "", subject=user.id, reason=wish.reason)
-    for room in list(context.directory.rooms.values()):
-        if wish.room in (None, room.name):
-            context.world.forfeit(room, user.id)
-    if wish.room is None:
-        for tab in list(user.sessions):
-            _close(at, tab, wish.reason)
-    else:
-        _move_tabs(at, user, wish.room, AWKWARD, f'You were put out of "{wish.room}"', wish.reason)
+    move.kick_user(at.server.context, at.token, _user(at, user_id), wish.room, wish.reason)
     return Response(status_code=204)
 
 
@@ -219,11 +205,9 @@ async def kick_user(at: Moderator, user_id: _Id, wish: Annotated[KickWish, Body(
 )
 async def move_user(at: Moderator, user_id: _Id, wish: Annotated[MoveWish, Body()]) -> Response:
     """Move all tabs of a user to a room, which is created if it does not exist."""
-    user, context = _user(at, user_id), at.server.context
-    if validate.name(wish.room, context.rules.room_name_length) is None:
-        raise ProblemError(409, "No room can have that name.")
-    context.audit(at.token, "move", room=wish.room, subject=user.id, reason=wish.reason)
-    _move_tabs(at, user, None, wish.room, f'You were put into "{wish.room}"', wish.reason)
+    user = _user(at, user_id)
+    with refusals():
+        move.move_user(at.server.context, at.token, user, wish.room, reason=wish.reason)
     return Response(status_code=204)
 
 
@@ -239,15 +223,8 @@ async def mute_user(at: Moderator, user_id: _Id, wish: Annotated[MuteWish, Body(
     room = context.directory.rooms.get(wish.room)
     if room is None:
         raise ProblemError(404, "There is no such room.")
-    if room.is_special:
-        raise ProblemError(409, "Nobody is muted in a lobby.")
-    participant = room.participants.get(user_id)
-    is_muting = wish.notes or wish.chat
-    if is_muting and participant is None:
-        raise ProblemError(404, "That user is not in the room.")
-    if is_muting and room.holder is participant:
-        raise ProblemError(409, "Nobody mutes who holds the crown.")
-    moderation.silence(context, at.token, room, user_id, Mute(wish.notes, wish.chat), wish.reason)
+    with refusals():
+        mute(context, at.token, room, user_id, Mute(wish.notes, wish.chat), wish.reason)
     return Response(status_code=204)
 
 
@@ -280,10 +257,7 @@ async def close_connection(
     """Close one connection; the user may come back."""
     for session in _sessions(at):
         if session.client == number:
-            at.server.context.audit(
-                at.token, "close connection", subject=session.user_id, reason=wish.reason
-            )
-            _close(at, session, wish.reason)
+            move.close_connection(at.server.context, at.token, session, wish.reason)
             return Response(status_code=204)
     raise ProblemError(404, "There is no such connection.")
 
@@ -298,25 +272,6 @@ def _user(at: At, user_id: str) -> User:
 def _sessions(at: At) -> list[Session]:
     links = at.server.engine.connections()
     return [link.session for link in links if link.session is not None]
-
-
-def _close(at: At, session: Session, reason: str) -> None:
-    text = "Your connection was closed" + (f": {reason}" if reason else ".")
-    at.server.context.outbound.send(session, [notice(text, Code.STAFF_NOTICE, style=None)])
-    # Leave before the connection ends, so that no claim to the crown remains.
-    room_handlers.leave(at.server.context, session)
-    session.connection.close(CloseCode.NORMAL, "kicked")
-
-
-def _move_tabs(at: At, user: User, of: str | None, into: str, text: str, reason: str) -> None:
-    """Move the tabs of a user to a room: all, or those in the room `of`; send each a notice."""
-    context = at.server.context
-    for tab in list(user.sessions):
-        room = tab.participant.room.name if tab.participant is not None else None
-        if of is None or room == of:
-            with_reason = text + (f": {reason}" if reason else ".")
-            context.outbound.send(tab, [notice(with_reason, Code.STAFF_NOTICE, style=None)])
-            room_handlers.move_to_room(context, tab, user, into)
 
 
 def _view(user: User) -> UserView:

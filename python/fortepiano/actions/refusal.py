@@ -1,4 +1,4 @@
-"""The exception for a refused message of staff, with a code."""
+"""The exception for a refused act, with a code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WHY = {
 
 
 class RefusedError(Exception):
-    """A message of staff is refused.
+    """An act is refused.
 
     Args:
         code: The reason.
@@ -38,5 +38,5 @@ class RefusedError(Exception):
         self.why = _WHY[code] if why is None else why
 
     def send(self, context: Context, session: Session) -> None:
-        """Send the sender of the message a notice."""
+        """Send a notice to the session that wanted the act."""
         context.outbound.notify_once(session, self.code, self.why)

@@ -1,0 +1,81 @@
+"""Notices of the staff: their receivers, and their line in the audit log."""
+
+from __future__ import annotations
+
+import pytest
+
+from fortepiano.actions.notify import EVERYBODY, Target, notify, receivers
+from fortepiano.actions.refusal import RefusedError
+from fortepiano.model.notice_codes import Code
+from fortepiano.protocol.notices import notice
+from fortepiano.store.records import AuditQuery, TokenRecord
+from support.dispatch_harness import START, DispatchHarness
+
+ANN = "a" * 24
+TOKEN = TokenRecord("token1", "", "admin", "", START, None)
+NOTICE = notice("We stop at eight.", Code.STAFF_NOTICE)
+
+
+@pytest.fixture
+def harness() -> DispatchHarness:
+    """Ann has tabs in two rooms, and others are in "duets" and in "all"."""
+    made = DispatchHarness()
+    for room in ("duets", "solos"):
+        made.enter(room, user_id=ANN)
+    for room in ("duets", "all"):
+        made.enter(room)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("target", "count"),
+    [
+        (Target(room="duets"), 2),
+        (Target(user_id=ANN), 2),
+        (Target(room="duets", user_id=ANN), 3),
+        (Target(room="all"), 1),
+        (EVERYBODY, 4),
+        (Target(), 0),
+        (Target(room="nowhere", user_id="f" * 24), 0),
+    ],
+)
+def test_receivers(harness: DispatchHarness, target: Target, count: int) -> None:
+    found = receivers(harness.context, target)
+    assert len(found) == len(set(found)) == count
+
+
+def test_a_message_and_the_admin_api_leave_the_same_line(harness: DispatchHarness) -> None:
+    assert notify(harness.context, TOKEN, Target(room="duets"), NOTICE) == 2
+    inner = {"m": "notification", "text": NOTICE["text"], "targetChannel": "duets"}
+    harness.staff().send("admin message", msg=inner)
+    second, first = harness.context.store.audit(AuditQuery())
+    assert (first.action, first.room, first.details["text"]) == ("notice", "duets", NOTICE["text"])
+    assert (first.action, first.room, first.subject, first.details) == (
+        second.action,
+        second.room,
+        second.subject,
+        second.details,
+    )
+
+
+def test_a_notice_to_nobody_is_refused(harness: DispatchHarness) -> None:
+    with pytest.raises(RefusedError) as refused:
+        notify(harness.context, TOKEN, Target(room="nowhere"), NOTICE)
+    assert refused.value.code is Code.NOT_FOUND
+    assert harness.context.store.audit(AuditQuery()) == []
+
+
+def test_everybody_may_be_nobody() -> None:
+    assert notify(DispatchHarness().context, TOKEN, EVERYBODY, NOTICE) == 0
+
+
+def test_a_room_of_that_name_is_not_everybody(harness: DispatchHarness) -> None:
+    moderator = harness.staff("all", scope="moderate")
+    harness.outbound.sent.clear()
+    moderator.send("admin message", msg={"m": "notification", "text": "Hello"})
+    assert len(harness.outbound.sent) == 2
+    harness.outbound.sent.clear()
+    harness.staff(scope="admin").send(
+        "admin message", msg={"m": "notification", "text": "Hello", "targetChannel": "all"}
+    )
+    assert len(harness.outbound.sent) == 6
