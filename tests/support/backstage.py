@@ -8,22 +8,17 @@ from typing import Any
 
 import orjson
 
-from fortepiano.config import LimitSettings
-from fortepiano.config.rules import Rules
+from fortepiano.config import ChatSettings, RuleSettings, Settings
 from fortepiano.handlers.dispatch import Dispatch
-from fortepiano.model.ban_list import BanList
-from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import permissions_of
 from fortepiano.model.room import Room
 from fortepiano.model.session import Session
-from fortepiano.model.world import World
-from fortepiano.native import Bans, Hub, Throttle
-from fortepiano.protocol.chat_archive import Archive
-from fortepiano.protocol.context import Context
+from fortepiano.native import Hub, Throttle
 from fortepiano.protocol.outbound import Outbound
-from fortepiano.protocol.text_filter import TextFilter
+from fortepiano.server.assembly import make_context
+from fortepiano.store.keyring import KeyRing
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import Scope
 
@@ -48,8 +43,10 @@ class _Closed:
 class _Overheard(Outbound):
     """Remembers what is said to one session alone, and to all in a room."""
 
-    told: dict[Session, list[dict[str, Any]]]
-    said: dict[str, list[dict[str, Any]]]
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.told: dict[Session, list[dict[str, Any]]] = {}
+        self.said: dict[str, list[dict[str, Any]]] = {}
 
     def broadcast(self, room: Room, message: dict[str, Any]) -> None:
         self.said.setdefault(room.name, []).append(message)
@@ -111,7 +108,6 @@ class Backstage:
     Attributes:
         context: The world.
         dispatch: Where messages go.
-        outbound: What is said.
         planned: What was to be called later: seconds and the function.
     """
 
@@ -130,36 +126,33 @@ class Backstage:
         self._hub = Hub(standing_at=START)
         self.throttle = Throttle(standing_at=START)
         self.planned: list[tuple[float, Callable[[], None]]] = []
-        store, chosen = store or MemoryStore(), Rules(**rules)
-        identity = identity or Identity("ip", "one", "two")
-        bans = BanList(Bans(), store, identity.network_ids)
-        self.outbound = _Overheard(self._hub, chosen, self._later)
-        self.outbound.told = {}
-        self.outbound.said = {}
-        directory = Directory(self._hub, store, chosen)
-        self.context = Context(
+        self.context = make_context(
+            Settings(
+                rules=RuleSettings(**rules),
+                chat=ChatSettings(keep="permanent"),
+                words_file=words,
+            ),
+            store or MemoryStore(),
+            KeyRing(None, 1),
+            self._later,
+            lambda: None,
             hub=self._hub,
-            directory=directory,
-            world=World(self._hub, directory, chosen),
-            outbound=self.outbound,
-            store=store,
-            rules=chosen,
-            bans=bans,
-            identity=identity,
             throttle=self.throttle,
-            limits=LimitSettings(),
-            filter=TextFilter(words),
-            motd="",
-            later=self._later,
-            stop=lambda: None,
-            archive=Archive(store, "permanent"),
+            identity=identity or Identity("ip", "one", "two"),
+            outbound=_Overheard,
         )
-        self.context.archive.restore(directory.rooms.values())
         self.dispatch = Dispatch(self.context)
         self._actors = 0
 
     def _later(self, seconds: float, what: Callable[[], None]) -> None:
         self.planned.append((seconds, what))
+
+    @property
+    def outbound(self) -> _Overheard:
+        """What is said."""
+        outbound = self.context.outbound
+        assert isinstance(outbound, _Overheard)
+        return outbound
 
     def wait(self, seconds: float) -> None:
         """Turn the clock on."""

@@ -456,8 +456,8 @@ class TestFalling:
         backstage = Backstage()
         ann, ben, _ = people(backstage, ANN, BEN, CAT)
         backstage.end(ann)
-        falls = Backstage(crown_on_leave="falls").context.rules
-        backstage.context.rules = backstage.context.world.rules = falls
+        falls = Backstage(crown_on_leave="falls").context.live.settings
+        backstage.context.live.settings = falls
         backstage.end(ben)
         assert backstage.holder(ROOM) is None
         assert back(backstage, BEN) == BEN

@@ -37,11 +37,10 @@ async def test_new_handlers_report_activity_as_the_old_ones_did(
 ) -> None:
     backstage, engine, activity = Backstage(), _Engine(), list[str]()
     reload = Reload(
-        settings,
         lambda: settings,
         backstage.context,
         cast("Any", engine),
-        cast("Any", SimpleNamespace(apply=lambda *_: None)),
+        cast("Any", SimpleNamespace()),
         backstage.dispatch,
         lambda: activity.append("seen"),
     )

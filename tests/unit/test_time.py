@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
 
-from fortepiano.config import LimitSettings
-from fortepiano.config.rules import PRESETS, Rules
+from fortepiano.config import PRESETS, RuleSettings, Settings
 from fortepiano.handlers.dispatch import Dispatch
-from fortepiano.model.ban_list import BanList
-from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
 from fortepiano.model.session import Session
-from fortepiano.model.world import World
-from fortepiano.native import Bans, Throttle
-from fortepiano.protocol.chat_archive import Archive
-from fortepiano.protocol.context import Context
-from fortepiano.protocol.outbound import Outbound
-from fortepiano.protocol.text_filter import TextFilter
+from fortepiano.native import Throttle
+from fortepiano.server.assembly import make_context
+from fortepiano.store.keyring import KeyRing
 from fortepiano.store.memory import MemoryStore
 from support import grammar
 from support.people import Message
@@ -36,37 +29,29 @@ class House:
         context: What its handlers work with.
     """
 
-    def __init__(self, rules: Rules) -> None:
-        """Begin with nobody."""
+    def __init__(self, preset: str, **rules: Any) -> None:
+        """Begin with nobody; `rules` differ from the preset."""
+        settings = Settings(rules=RuleSettings(**{"preset": preset} | rules))
+        chosen = settings.rules
         self.stage = Stage(
             # Nobody here answers pings.
             ping_seconds=1e9,
-            quota_tick_seconds=rules.quota_tick_ms / 1000,
-            silence_seconds=rules.silence_ms / 1000,
-            time_burst=rules.rate_time.burst,
-            time_per_second=rules.rate_time.per_second,
+            quota_tick_seconds=chosen.quota_tick_ms / 1000,
+            silence_seconds=chosen.silence_ms / 1000,
+            time_burst=chosen.rate_time.burst,
+            time_per_second=chosen.rate_time.per_second,
         )
         self._due: list[tuple[float, Any]] = []
         self._seconds = 0.0
-        store, hub = MemoryStore(), self.stage.hub
-        bans = BanList(Bans(), store)
-        directory = Directory(hub, store, rules)
-        self.context = Context(
-            hub=hub,
-            directory=directory,
-            world=World(hub, directory, rules),
-            outbound=Outbound(hub, rules, self._later),
-            store=store,
-            rules=rules,
-            bans=bans,
-            identity=Identity("ip", "one", "two"),
+        self.context = make_context(
+            settings,
+            MemoryStore(),
+            KeyRing(None, 1),
+            self._later,
+            lambda: None,
+            hub=self.stage.hub,
             throttle=Throttle(standing_at=START),
-            limits=LimitSettings(),
-            filter=TextFilter(),
-            motd="",
-            later=self._later,
-            stop=lambda: None,
-            archive=Archive(store, "none"),
+            identity=Identity("ip", "one", "two"),
         )
         dispatch = Dispatch(self.context)
         sessions: dict[int, Session] = {}
@@ -139,7 +124,7 @@ def preset(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def house(preset: str) -> Iterator[House]:
     """A house in which nobody needs to speak."""
-    house = House(replace(PRESETS[preset], silence_ms=0))
+    house = House(preset, silence_ms=0)
     yield house
     house.stage.close()
 
@@ -179,7 +164,7 @@ def test_case_47_the_last_holder_waits_no_time(house: House) -> None:
 
 
 def test_case_48_the_crown_of_who_left_lies_as_long() -> None:
-    house = House(PRESETS["net"])
+    house = House("net")
     one, two = house.enter("room"), house.enter("room")
     one.send_messages({"m": "bye"})
     assert house.holder("room") is None
@@ -204,7 +189,7 @@ def test_case_31_an_empty_room_lives_as_long_as_the_preset_says(house: House) ->
 
 
 def test_case_31_whoever_comes_in_time_keeps_it_alive() -> None:
-    house = House(PRESETS["net"])
+    house = House("net")
     one = house.enter("room")
     for _ in range(5):
         one.send_messages({"m": "ch", "_id": "lobby"})
@@ -340,7 +325,7 @@ def test_online_time_is_counted_to_the_millisecond(house: House) -> None:
 
 
 def test_case_09_silence_of_a_minute(preset: str) -> None:
-    house = House(PRESETS[preset])
+    house = House(preset)
     one, two = house.enter("lobby"), house.enter("lobby")
     for _ in range(9):
         house.wait(20)

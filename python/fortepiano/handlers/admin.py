@@ -172,7 +172,7 @@ def _restart(context: Context, session: Session, _inner: Inner) -> None:
     text = f"The server restarts in {_RESTART_SECONDS:.0f} seconds."
     for receiver in receivers(context, EVERYWHERE, None):
         context.outbound.send(receiver, [notice(text, Code.RESTART)])
-    context.later(_RESTART_SECONDS, context.stop)
+    context.clock.later(_RESTART_SECONDS, context.stop)
 
 
 def _force_load(context: Context, session: Session, inner: Inner) -> None:
