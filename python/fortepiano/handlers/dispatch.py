@@ -44,16 +44,18 @@ class Entry:
 
     Attributes:
         shape: The class of the message.
-        handler: The function that handles it. A list that it returns is sent to the sender; a
-            single message is handled in its place, without rate limits.
+        handler: The function that handles it, from the context, the session and the message. The
+            messages that it returns are sent to the sender.
         before_hello: Whether it is handled before `hi`.
         is_lenient: Whether it is handled even if a value is malformed; the sender gets a notice.
+        is_envelope: Whether another message is in it: then the handler is given `redispatch` too.
     """
 
     shape: type[Shape]
-    handler: Callable[[Context, Session, Any], list[Message] | Message | None]
+    handler: Callable[..., list[Message] | None]
     before_hello: bool = False
     is_lenient: bool = False
+    is_envelope: bool = False
 
 
 TABLE: Mapping[str, Entry] = {
@@ -82,7 +84,7 @@ TABLE: Mapping[str, Entry] = {
     "siteban": Entry(staff_incoming.SiteBan, staff.siteban),
     "setcolor": Entry(staff_incoming.SetColor, staff.setcolor),
     "setname": Entry(staff_incoming.SetName, staff.setname),
-    "admin message": Entry(staff_incoming.Admin, admin.admin_message),
+    "admin message": Entry(staff_incoming.Admin, admin.admin_message, is_envelope=True),
 }
 """All messages that Python handles; the native core handles `n`, `m` and `t` itself."""
 
@@ -167,14 +169,18 @@ class Dispatch:
             self._context.counters.too_fast[kind] += 1
             outbound.notify_once(session, Code.TOO_FAST, f"You are sending `{kind}` too fast.")
             return
-        answer = entry.handler(self._context, session, shape)
-        if isinstance(answer, dict):
-            self._handle_inner(session, answer)
-        elif answer:
+        more = (self.redispatch,) if entry.is_envelope else ()
+        answer = entry.handler(self._context, session, shape, *more)
+        if answer:
             outbound.send(session, answer)
 
-    def _handle_inner(self, session: Session, message: dict[str, Any]) -> None:
-        """Handle the inner message of an `admin message`."""
+    def redispatch(self, session: Session, message: dict[str, Any]) -> None:
+        """Handle the message inside another one, without rate limits.
+
+        Args:
+            session: The session that sent both.
+            message: The inner message, decoded.
+        """
         kind = kind_of(message)
         if kind in TABLE:
             self._handle(session, kind, message, is_limited=False)
