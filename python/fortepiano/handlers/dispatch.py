@@ -22,9 +22,8 @@ from fortepiano.handlers.decode import decode, kind_of, shaped
 from fortepiano.handlers.refusal import RefusedError
 from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.model.notice_codes import Code
-from fortepiano.native import scan
 from fortepiano.observe.logs import logger
-from fortepiano.protocol import incoming, staff_incoming
+from fortepiano.protocol import custom_binary, incoming, staff_incoming
 from fortepiano.protocol.notices import MALFORMED
 
 if TYPE_CHECKING:
@@ -88,8 +87,6 @@ TABLE: Mapping[str, Entry] = {
 }
 """All messages that Python handles; the native core handles `n`, `m` and `t` itself."""
 
-_LENGTH_BYTES = 4
-
 
 def _nothing() -> None:
     """Default `on_activity`: do nothing."""
@@ -131,24 +128,20 @@ class Dispatch:
 
         Args:
             session: The session that sent the message.
-            data: A big-endian length in 4 bytes, a JSON object of that length, a payload.
+            data: The message; see `protocol/custom_binary.py`.
         """
         self._on_activity()
         try:
             if session.user is None:
                 return
-            end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES])
-            elements = scan(b"[%b]" % data[_LENGTH_BYTES:end])
-            if len(data) < end or elements is None or len(elements) != 1:
+            decoded = custom_binary.decode(data, self._context.hub.strict_object)
+            if decoded is None:
                 return
-            element = elements[0]
-            if element[0] != "cold":
-                return
-            message = decode(element[1])
-            shape = shaped(message, incoming.Custom) if kind_of(message) == "custom" else None
-            if isinstance(shape, incoming.Custom):
+            message, payload = decoded
+            shape = shaped(message, incoming.Custom)
+            if shape is not None:
                 self._context.counters.received["custom"] += 1
-                custom.custom_binary(self._context, session, shape, data[end:])
+                custom.custom_binary(self._context, session, shape, payload)
         except Exception as error:
             self._report("custom", error)
 
