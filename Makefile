@@ -33,7 +33,7 @@ ALL_BUT_LONG := -m "not slow and not ops"
 SIDE_BY_SIDE := $(ALL_BUT_LONG) -n $(WORKERS) --dist loadfile
 # A folder may hold none of the tests that ARGS asks for: pytest exits with 5.
 OR_NONE := $(if $(ARGS),|| [ $$? -eq 5 ])
-# What `make smoke` installs: the wheel in dist/ that fits the interpreter, and no other.
+# The package that `make smoke` installs: the wheel in dist/ that fits the interpreter.
 INSTALL ?= --no-index --no-deps --only-binary :all: --find-links dist fortepiano
 # The link is part of _core's file: native.py has to load it before stubtest looks for it.
 STUBTEST := import sys, fortepiano.native; from mypy import stubtest; sys.exit(stubtest.main())
@@ -152,6 +152,7 @@ docs: build ## Make the references in docs/ anew, from the code
 	@$(BIN)/python scripts/docs/protocol_reference.py docs/protocol.md
 	@$(BIN)/python scripts/docs/settings_reference.py docs/settings.md
 	@PYTHONPATH=tests:scripts/docs $(BIN)/python -m support.register docs/clients.md
+	@PYTHONPATH=tests:scripts/docs $(BIN)/python -m support.cases docs/conformance.md
 annotate: $(VENV)/.python ## Show in build/_link.html where the Cython link calls Python
 	@mkdir -p build
 	$(BIN)/cython -3 --annotate --module-name fortepiano._link -o build/_link.c ext/_link.pyx

@@ -1,4 +1,4 @@
-"""Servers, rooms and people for all tests, and what to do where a program is missing."""
+"""Servers, rooms and clients for all tests; tests whose program is missing are skipped."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from functools import cache
 
 import pytest
 
-from support.people import Company, House, new_room
 from support.presets import PRESETS, Preset
 from support.server import Fleet, Server, run_server
+from support.websocket_clients import Clients, ClientsFactory, new_room
 
 PACKAGES = {
     "node": "nodejs",
@@ -25,7 +25,7 @@ PACKAGES = {
 """Programs that `@pytest.mark.needs` may name, and the Debian packages they come from."""
 
 FLAGS = {"nginx": "-v", "caddy": "version", "openssl": "version"}
-"""How to ask those for their version that do not know `--version`."""
+"""Options that print the version, of programs that do not know `--version`."""
 
 
 @pytest.fixture(scope="session", params=PRESETS)
@@ -36,54 +36,54 @@ def preset(request: pytest.FixtureRequest) -> Preset:
 
 @pytest.fixture(scope="session")
 def fleet() -> Iterator[Fleet]:
-    """All servers that tests share by what is set there."""
+    """The servers that tests share, by their settings."""
     fleet = Fleet()
     yield fleet
     fleet.close()
 
 
 @pytest.fixture
-async def house(fleet: Fleet, preset: Preset) -> AsyncIterator[House]:
-    """Make companies on servers with rules of their own: `house(NAME="value")`.
+async def clients_with(fleet: Fleet, preset: Preset) -> AsyncIterator[ClientsFactory]:
+    """Make clients on a server with these settings: `clients_with(NAME="value")`.
 
-    Every connection is a new user there, unless NODE_ENV says otherwise.
+    Every connection is a new user there, unless NODE_ENV is set otherwise.
     """
     async with AsyncExitStack() as stack:
 
-        def make(**settings: str) -> Company:
-            company = Company(fleet.server(preset, **({"NODE_ENV": "development"} | settings)))
-            stack.push_async_exit(company)
-            return company
+        def make(**settings: str) -> Clients:
+            clients = Clients(fleet.server(preset, **({"NODE_ENV": "development"} | settings)))
+            stack.push_async_exit(clients)
+            return clients
 
         yield make
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """A server that takes every connection for a new user (NODE_ENV=development)."""
+    """A server on which every connection is a new user (NODE_ENV=development)."""
     with run_server(NODE_ENV="development") as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def home() -> Iterator[Server]:
-    """A server as it is by default: the address is the user."""
+def server_by_address() -> Iterator[Server]:
+    """A server with default settings: each address is one user."""
     with run_server() as running:
         yield running
 
 
 @pytest.fixture
-async def guests(server: Server) -> AsyncIterator[Company]:
-    """People whom nobody has seen before, on `server`."""
-    async with Company(server) as company:
-        yield company
+async def clients(server: Server) -> AsyncIterator[Clients]:
+    """New users on `server`."""
+    async with Clients(server) as clients:
+        yield clients
 
 
 @pytest.fixture
-async def family(home: Server) -> AsyncIterator[Company]:
-    """People with addresses and tabs, on `home`."""
-    async with Company(home) as company:
-        yield company
+async def clients_by_address(server_by_address: Server) -> AsyncIterator[Clients]:
+    """Users with addresses and several tabs, on `server_by_address`."""
+    async with Clients(server_by_address) as clients:
+        yield clients
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def no_faults_in_the_logs() -> Iterator[None]:
 
 
 @cache
-def present(program: str) -> bool:
+def runs(program: str) -> bool:
     """Tell whether `program --version` runs: a name in PATH alone may be a dead link."""
     flag = FLAGS.get(program, "--version")
     try:
@@ -119,10 +119,10 @@ def how_to_get(program: str) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test whose program is missing; where CI=true fail it, so that nothing goes unseen."""
+    """Skip a test whose program is missing; where CI=true fail it, so that no gap goes unseen."""
     for mark in item.iter_markers("needs"):
         (program,) = mark.args
-        if present(program):
+        if runs(program):
             continue
         if os.environ.get("CI") == "true":
             pytest.fail(how_to_get(program), pytrace=False)

@@ -3,18 +3,18 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from room_of_sockets import Stage
+from room_of_sockets import RoomOfSockets
 
 
 @pytest.fixture
-def stage() -> Iterator[Callable[[int], Stage]]:
-    """Return a function that makes a stage with a number of clients."""
-    stages: list[Stage] = []
+def room_with() -> Iterator[Callable[[int], RoomOfSockets]]:
+    """Return a function that makes a room with a number of clients."""
+    rooms: list[RoomOfSockets] = []
 
-    def make(members: int) -> Stage:
-        stages.append(Stage(members))
-        return stages[-1]
+    def make(members: int) -> RoomOfSockets:
+        rooms.append(RoomOfSockets(members))
+        return rooms[-1]
 
     yield make
-    for made in stages:
+    for made in rooms:
         made.close()

@@ -60,7 +60,7 @@ class Transport:
         raise AssertionError("a benchmark's client was dropped")
 
 
-class Stage:
+class RoomOfSockets:
     """A hub with one room, whose members are clients on socket pairs.
 
     Attributes:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
-from room_of_sockets import Stage, masked
+from room_of_sockets import RoomOfSockets, masked
 
 NOTES = masked(b'[{"m":"n","t":1,"n":[{"n":"c4","v":0.5},{"n":"c4","s":1,"d":120}]}]')
 SIZE = len(b'xx[{"m":"n","t":1,"p":"0","n":[{"n":"c4","v":0.5},{"n":"c4","s":1,"d":120}]}]')
@@ -12,10 +12,10 @@ SIZE = len(b'xx[{"m":"n","t":1,"p":"0","n":[{"n":"c4","v":0.5},{"n":"c4","s":1,"
 
 @pytest.mark.parametrize("members", [10, 100, 1000])
 def test_serialise_for_a_room(
-    benchmark: BenchmarkFixture, stage: Callable[[int], Stage], members: int
+    benchmark: BenchmarkFixture, room_with: Callable[[int], RoomOfSockets], members: int
 ) -> None:
     """Measure one message into the room log; the cost does not depend on the room's size."""
-    made = stage(members)
+    made = room_with(members)
 
     def play() -> None:
         made.send(made.links[0], NOTES)
@@ -29,10 +29,10 @@ def test_serialise_for_a_room(
 
 @pytest.mark.parametrize("members", [10, 100, 1000])
 def test_flush_a_room(
-    benchmark: BenchmarkFixture, stage: Callable[[int], Stage], members: int
+    benchmark: BenchmarkFixture, room_with: Callable[[int], RoomOfSockets], members: int
 ) -> None:
     """Measure ten messages to all members, with one system call for each member."""
-    made = stage(members)
+    made = room_with(members)
 
     def play() -> None:
         for _ in range(10):
@@ -52,10 +52,10 @@ def test_flush_a_room(
 
 @pytest.mark.parametrize("members", [10, 100, 1000])
 def test_tell_who_is_there(
-    benchmark: BenchmarkFixture, stage: Callable[[int], Stage], members: int
+    benchmark: BenchmarkFixture, room_with: Callable[[int], RoomOfSockets], members: int
 ) -> None:
     """Measure the answer to a `ch`: all entries of `ppl`, written to the sender's socket."""
-    made = stage(members)
+    made = room_with(members)
     newcomer, frame = made.links[0], masked(b'[{"m":"ch","_id":"a room"}]')
     before, after = b'[{"m":"ch","ppl":[', b"]}]"
     payload = len(before) + len(made.hub.participants(made.room)) + len(after)
@@ -81,9 +81,9 @@ def test_tell_who_is_there(
 
 
 def test_a_cold_message_to_python(
-    benchmark: BenchmarkFixture, stage: Callable[[int], Stage]
+    benchmark: BenchmarkFixture, room_with: Callable[[int], RoomOfSockets]
 ) -> None:
-    made = stage(1)
+    made = room_with(1)
     line = b'{"m":"a","message":"hello"}'
     frame = masked(b"[%b]" % line)
     benchmark(made.send, made.links[0], frame)

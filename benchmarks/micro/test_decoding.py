@@ -4,7 +4,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from fortepiano.handlers.decode import decode, kind_of, shaped
 from fortepiano.protocol import incoming
-from support.backstage import Backstage
+from support.dispatch_harness import DispatchHarness
 
 LINE = b'{"m":"a","message":"hello everybody","reply_to":"0123abcd"}'
 
@@ -19,11 +19,11 @@ def test_decode_a_line_of_chat(benchmark: BenchmarkFixture) -> None:
 
 def test_dispatch_a_line_of_chat(benchmark: BenchmarkFixture) -> None:
     """Measure a line of chat: decoded, checked, added to the room's history, and serialised."""
-    backstage = Backstage()
-    actor = backstage.enter("a room")
+    harness = DispatchHarness()
+    client = harness.enter("a room")
     # Staff are exempt from the rate of chat, which would refuse the ninth line.
-    actor.session.scope = "moderate"
-    benchmark(backstage.dispatch.receive, actor.session, LINE)
-    history = backstage.context.directory.rooms["a room"].history
+    client.session.scope = "moderate"
+    benchmark(harness.dispatch.receive, client.session, LINE)
+    history = harness.context.directory.rooms["a room"].history
     assert history[-1]["a"] == "hello everybody"
-    assert history[-1]["p"]["_id"] == actor.id
+    assert history[-1]["p"]["_id"] == client.id

@@ -10,7 +10,7 @@ import threading
 import time
 from types import TracebackType
 
-from support.peer import TEXT, frame, upgrade_request
+from support.raw_peer import TEXT, frame, handshake_request
 from support.server import Server
 
 TICK = 0.02
@@ -34,7 +34,7 @@ class Crowd:
         for _ in range(self._number):
             peer = socket.create_connection(("127.0.0.1", self._server.port), timeout=10)
             peer.sendall(
-                upgrade_request() + self._packed({"m": "hi"}, {"m": "ch", "_id": self._room})
+                handshake_request() + self._packed({"m": "hi"}, {"m": "ch", "_id": self._room})
             )
             self._sockets.append(peer)
         for peer in self._sockets:

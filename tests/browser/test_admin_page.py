@@ -312,7 +312,7 @@ def test_changes_of_the_settings_are_shown_before_a_reload(chromium: Browser) ->
         expect(row).to_contain_text("Before")
         page.get_by_role("button", name="Reload …").click()
         page.get_by_role("button", name="Do it").click()
-        expect(page.locator(".toast")).to_have_text("The settings are taken over.")
+        expect(page.locator(".toast")).to_have_text("The settings are applied.")
         row = page.get_by_role("row").filter(has_text="motd")
         expect(row).to_have_count(1)
         expect(row).to_contain_text("<b>After</b>")

@@ -33,13 +33,13 @@ def pair(server: Server, room: str, invite: Invite) -> tuple[Visitor, Visitor]:
     return ann, ben
 
 
-def pair_of_tabs(home: Server, room: str, invite: Invite) -> tuple[Visitor, Visitor]:
+def pair_of_tabs(server_by_address: Server, room: str, invite: Invite) -> tuple[Visitor, Visitor]:
     """Open two tabs for Ann; the test turns the clock of the first."""
-    ann = invite(home)
+    ann = invite(server_by_address)
     ann.page.clock.install()
     ann.visit(room)
     ann.rename("Ann")
-    other_tab = invite(home).visit(room)
+    other_tab = invite(server_by_address).visit(room)
     assert other_tab.id == ann.id
     return ann, other_tab
 
@@ -130,7 +130,7 @@ def test_a_chosen_absence_ends_by_choice(server: Server, room: str, invite: Invi
     sees_away(ben, is_away=True)
     ann.page.mouse.move(640, 300)
     ann.page.keyboard.press("z")
-    ben.hears(2)
+    ben.received(2)
     ann.write("only my hands are here")
     ben.reads("only my hands are here")
     assert "away" in marks(ben)
@@ -153,8 +153,10 @@ def test_a_chosen_absence_is_sent_again_after_a_lost_connection(room: str, invit
         )
 
 
-def test_input_in_another_tab_ends_the_absence(home: Server, room: str, invite: Invite) -> None:
-    ann, other_tab = pair_of_tabs(home, room, invite)
+def test_input_in_another_tab_ends_the_absence(
+    server_by_address: Server, room: str, invite: Invite
+) -> None:
+    ann, other_tab = pair_of_tabs(server_by_address, room, invite)
     wait(ann, 301)
     sees_away(other_tab, is_away=True)
     other_tab.page.mouse.move(640, 300)

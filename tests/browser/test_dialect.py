@@ -70,7 +70,7 @@ def test_a_classic_page_plays_with_ours(
     ann.page.locator(".plate", has_text="Old").wait_for()
     # Notes both ways, at the time of their time stamps.
     classic.evaluate("() => { classic.note('c3', 0.5); classic.note('c3'); }")
-    heard = ann.hears(2)
+    heard = ann.received(2)
     assert [(e["n"], e["v"]) for e in heard] == [("c3", 0.5), ("c3", None)]
     ann.page.keyboard.press("q")
     eventually("classic.heard.length === 2")

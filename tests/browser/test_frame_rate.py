@@ -71,7 +71,7 @@ def test_a_hundred_people_play_smoothly(
     ann = invite(server).visit(room)
     with Crowd(server, room, PEOPLE):
         ann.sees_people(PEOPLE + 1)
-        ann.hears(500)
+        ann.received(500)
         chromium.start_tracing(page=ann.page, categories=["devtools.timeline", "v8", "toplevel"])
         ann.page.wait_for_timeout(seconds * 1000)
         trace = json.loads(chromium.stop_tracing())

@@ -54,7 +54,7 @@ def test_an_instrument_plays_with_velocity_and_pedal(
     assert [(e["n"], e["v"]) for e in ann.sends(2)] == [("c3", 1), ("e3", 0.252)]
     strike(ann, [0xB0, 64, 0])
     assert sorted(e["n"] for e in ann.sends(4)[2:]) == ["c3", "e3"]
-    assert [(e["n"], e["v"]) for e in ben.hears(4)[:2]] == [("c3", 1), ("e3", 0.252)]
+    assert [(e["n"], e["v"]) for e in ben.received(4)[:2]] == [("c3", 1), ("e3", 0.252)]
     # An instrument that is switched off plays nothing, also on the next visit.
     ann.page.get_by_label("Play on Keys").uncheck()
     strike(ann, [0x90, 72, 100])
@@ -93,7 +93,7 @@ def test_a_recording_holds_what_was_heard(
     ann.page.keyboard.press("Escape")
     ann.page.keyboard.press("z")
     ben.page.keyboard.press("q")
-    ann.hears(2)
+    ann.received(2)
     ann.until("performance.timeOrigin + performance.now() > fortepiano.schedule[1].due + 300")
     ann.page.click("#studio-open")
     ann.page.click("#studio-record")
@@ -166,7 +166,7 @@ def test_a_dropped_file_is_played_into_the_room(server: Server, room: str, invit
         }"""
     )
     drop(ann, "song.mid", song())
-    heard = ben.hears(4)
+    heard = ben.received(4)
     assert [(e["n"], e["v"]) for e in heard] == [
         ("c3", 1),
         ("e3", 0.504),

@@ -74,7 +74,7 @@ def test_an_ordinary_visit_raises_no_complaint(server: Server, room: str, invite
     ben.page.mouse.move(640, 250)
     ann.page.locator(".cursor").wait_for()
     ben.page.keyboard.press("z")
-    ann.hears(2)
+    ann.received(2)
     ann.write("Good evening")
     ben.reads("Good evening")
     ben.page.click("#sustain")
@@ -137,7 +137,7 @@ def test_a_private_room_comes_back_after_a_restart(room: str, invite: Invite) ->
         ben = invite(server).visit(room)
         ann.sees_people(2)
         ann.page.keyboard.press("z")
-        assert [entry["n"] for entry in ben.hears(2)] == ["c2", "c2"]
+        assert [entry["n"] for entry in ben.received(2)] == ["c2", "c2"]
 
 
 def test_the_holder_of_the_crown_is_shown(server: Server, room: str, invite: Invite) -> None:

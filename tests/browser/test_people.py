@@ -172,7 +172,7 @@ def test_muted_people_are_neither_heard_nor_read(server: Server, room: str, invi
     menu(ann, "Ben")
     ann.page.get_by_role("button", name="Hear again").click()
     ben.page.keyboard.press("x")
-    assert ann.hears(1)[0]["n"] == "d2"
+    assert ann.received(1)[0]["n"] == "d2"
     menu(ann, "Ben")
     ann.page.get_by_role("button", name="Show messages").click()
     assert ann.page.locator("#chat-log .line:visible").count() == 2
@@ -224,7 +224,7 @@ def test_every_setting_of_a_room_can_be_changed(server: Server, room: str, invit
     # Only the holder plays, and the page does not show notes that nobody would hear.
     ben.page.keyboard.press("z")
     ann.page.keyboard.press("z")
-    ben.hears(2)
+    ben.received(2)
     assert ben.sent == []
     # Settings can be taken back, and an empty field removes its bound.
     ann.page.click("#rules-open")

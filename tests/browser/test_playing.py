@@ -39,7 +39,7 @@ def test_the_other_tab_schedules_exactly_the_played_notes(
     expected += [("d2", 0.5), ("g2", 0.5), ("d2", None), ("g2", None)]
     expected += [("c3", 0.5), ("cs3", 0.5), ("d3", 0.5), ("c3", None), ("cs3", None), ("d3", None)]
 
-    sent, heard = ann.sends(12), ben.hears(12)
+    sent, heard = ann.sends(12), ben.received(12)
 
     assert notes(sent) == expected
     assert notes(heard) == expected
@@ -58,16 +58,16 @@ def test_the_other_tab_schedules_exactly_the_played_notes(
 
 
 def test_two_tabs_of_one_participant_hear_each_other(
-    home: Server, room: str, invite: Invite
+    server_by_address: Server, room: str, invite: Invite
 ) -> None:
-    left, right = invite(home).visit(room), invite(home).visit(room)
+    left, right = invite(server_by_address).visit(room), invite(server_by_address).visit(room)
     left.sees_people(1)
     right.sees_people(1)
     assert left.id == right.id
     left.page.keyboard.press("z")
-    assert notes(right.hears(2)) == [("c2", 0.5), ("c2", None)]
+    assert notes(right.received(2)) == [("c2", 0.5), ("c2", None)]
     right.page.keyboard.press("q")
-    assert notes(left.hears(2)) == [("c3", 0.5), ("c3", None)]
+    assert notes(left.received(2)) == [("c3", 0.5), ("c3", None)]
     assert {entry["p"] for entry in left.schedule} == {left.id}
 
 

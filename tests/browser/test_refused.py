@@ -120,7 +120,7 @@ def test_leaving_with_keys_down_leaves_silence_and_dark_keys(invite: Invite) -> 
         assert heard == []
         who = ben.id
         ben.page.keyboard.down("z")
-        ann.hears(1)
+        ann.received(1)
         ben.page.close()  # the key is down, and no message will release it
         ann.sees_people(1)
         ann.until(f"window.silenced.includes({who!r})")

@@ -55,7 +55,7 @@ def test_a_tab_plays_on_through_ten_upgrades(own: Server, room: str, invite: Inv
     ann.write("that was all")
     ben.reads("that was all")
 
-    sent, heard = ann.sent, ben.hears(played)
+    sent, heard = ann.sent, ben.received(played)
     assert len(sent) == played
     assert [(one["n"], one["v"], one["t"], one["d"]) for one in heard] == [
         (one["n"], one["v"], one["t"], one["d"]) for one in sent

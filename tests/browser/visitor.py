@@ -106,7 +106,7 @@ class Visitor:
         self.until(f"fortepiano.sent.length >= {number}")
         return self.sent
 
-    def hears(self, number: int) -> list[dict[str, Any]]:
+    def received(self, number: int) -> list[dict[str, Any]]:
         """Wait until `number` notes of others are scheduled, and return them."""
         self.until(f"fortepiano.schedule.length >= {number}")
         return self.schedule

@@ -9,14 +9,14 @@ from pathlib import Path
 import mido  # type: ignore[import-untyped]
 import pytest
 
-from support import clients
+from support import public_clients
 from support.bot import Bot, install
-from support.people import Company, Message, events
 from support.server import Server
+from support.websocket_clients import Clients, Message, events
 
 pytestmark = [pytest.mark.needs("node"), pytest.mark.needs("npm"), pytest.mark.timeout(240)]
 
-LIBRARIES = list(clients.LIBRARIES)
+LIBRARIES = list(public_clients.LIBRARIES)
 
 PIECE = Path(__file__).with_name("pieces") / "bwv846.mid"
 FASTER = 10
@@ -68,10 +68,10 @@ async def bots(server: Server, room: str, libraries: None) -> AsyncIterator[list
 
 
 async def test_a_whole_piece_arrives_once_in_order_and_not_at_the_player(
-    bots: list[Bot], guests: Company, room: str
+    bots: list[Bot], clients: Clients, room: str
 ) -> None:
     player, *listeners = bots
-    person = await guests.enter(room)
+    client = await clients.enter(room)
     piece = strokes(PIECE, FASTER)
     assert len(piece) == 2 * 549
     assert piece[-1][0] < 20_000
@@ -79,66 +79,66 @@ async def test_a_whole_piece_arrives_once_in_order_and_not_at_the_player(
 
     await player.do("play", strokes=piece)
     await player.expect("played", within=60)
-    # Whoever hears this line has heard everything that was played before it.
-    await player.do("say", text="that was the prelude")
+    # A bot that has received this line has received all notes before it.
+    await player.do("chat", text="that was the prelude")
 
     for bot in bots:
         await bot.expect("a", where=lambda a: a["a"] == "that was the prelude")
-    await person.expect("a")
-    assert player.told("n") == []
+    await client.expect("a")
+    assert player.events("n") == []
     for bot in listeners:
-        heard = bot.told("n")
+        heard = bot.events("n")
         assert {message["p"] for message in heard} == {player.me}
         assert as_strokes(heard) == played
         times = [m["t"] + note.get("d", 0) for m in heard for note in m["n"]]
         assert times[-1] - times[0] == pytest.approx(piece[-1][0], abs=3000)
-    heard = [message for message in person.log if message["m"] == "n"]
+    heard = [message for message in client.log if message["m"] == "n"]
     assert as_strokes(heard) == played
     for bot in bots:
-        assert bot.told("notification") == bot.told("disconnect") == []
+        assert bot.events("notification") == bot.events("disconnect") == []
 
 
 @pytest.mark.parametrize("number", range(len(LIBRARIES)), ids=LIBRARIES)
 async def test_each_library_plays_chats_and_renames(
-    bots: list[Bot], guests: Company, room: str, number: int
+    bots: list[Bot], clients: Clients, room: str, number: int
 ) -> None:
     player = bots[number]
-    person = await guests.enter(room)
+    client = await clients.enter(room)
     await player.do("rename", name="Clara")
-    p = await person.expect("p", where=lambda p: p["name"] == "Clara")
+    p = await client.expect("p", where=lambda p: p["name"] == "Clara")
     assert p["_id"] == player.me
     scale = [(10.0 * step, key(60 + step), 0.5) for step in range(12)]
     await player.do("play", strokes=scale)
     await player.expect("played")
-    await player.do("say", text="hello")
+    await player.do("chat", text="hello")
     for bot in bots:
         assert (await bot.expect("a"))["name"] == "Clara"
         heard = [(name, velocity) for _, name, velocity in scale if bot is not player]
-        assert as_strokes(bot.told("n")) == heard
-    await person.expect("a")
-    assert as_strokes([message for message in person.log if message["m"] == "n"]) == [
+        assert as_strokes(bot.events("n")) == heard
+    await client.expect("a")
+    assert as_strokes([message for message in client.log if message["m"] == "n"]) == [
         (name, velocity) for _, name, velocity in scale
     ]
 
 
-async def test_bots_see_who_comes_and_goes(bots: list[Bot], guests: Company, room: str) -> None:
-    person = await guests.enter()
-    ch = await person.join(room)
-    assert {p["_id"] for p in ch["ppl"]} == {bot.me for bot in bots} | {person.id}
+async def test_bots_see_who_comes_and_goes(bots: list[Bot], clients: Clients, room: str) -> None:
+    client = await clients.enter()
+    ch = await client.join(room)
+    assert {p["_id"] for p in ch["ppl"]} == {bot.me for bot in bots} | {client.id}
     for bot in bots:
-        await bot.expect("added", where=lambda added: added["id"] == person.id)
-    await person.leave()
+        await bot.expect("added", where=lambda added: added["id"] == client.id)
+    await client.leave()
     for bot in bots:
-        await bot.expect("removed", where=lambda removed: removed["id"] == person.id)
-    assert {bot.told("nq")[-1]["max"] for bot in bots} == {24000}
+        await bot.expect("removed", where=lambda removed: removed["id"] == client.id)
+    assert {bot.events("nq")[-1]["max"] for bot in bots} == {24000}
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("path", ["", "/", "/ws"])
 async def test_a_bot_gets_in_by_any_path_and_with_the_default_identity(
-    home: Server, room: str, libraries: None, library: str, path: str
+    server_by_address: Server, room: str, libraries: None, library: str, path: str
 ) -> None:
-    async with await Bot.start(library, home.ws_url + path, room) as bot:
-        user = bot.told("hi")[0]["user"]
+    async with await Bot.start(library, server_by_address.ws_url + path, room) as bot:
+        user = bot.events("hi")[0]["user"]
         assert user["_id"] == bot.me
         assert (await bot.expect("nq"))["max"] == 24000

@@ -1,10 +1,10 @@
-"""Bridges between chats: each line comes under the name of who said it elsewhere."""
+"""Bridges between chats: each line has the name of its author in the other chat."""
 
 from __future__ import annotations
 
 import pytest
 
-from support.people import House, Message, Person
+from support.websocket_clients import Client, ClientsFactory, Message
 
 OWN = {"name": "Bridgemaster", "color": "#00ff99"}
 
@@ -22,29 +22,31 @@ def relayed(number: int) -> list[Message]:
     ]
 
 
-def lines(person: Person) -> list[tuple[str, str]]:
-    """Return all lines that somebody heard, with the names of who said them."""
-    return [(a["p"]["name"], a["a"]) for a in person.log if a["m"] == "a"]
+def lines(client: Client) -> list[tuple[str, str]]:
+    """Return all lines that a client has received, with the names of their authors."""
+    return [(a["p"]["name"], a["a"]) for a in client.log if a["m"] == "a"]
 
 
-async def test_ten_lines_at_once(house: House) -> None:
-    bridge, other = await house().pair()
+async def test_ten_lines_at_once(clients_with: ClientsFactory) -> None:
+    bridge, other = await clients_with().pair()
     await bridge.send({"m": "userset", "set": OWN})
     for number in range(10):
         await bridge.send(*relayed(number))
-    await bridge.nothing("notification")
-    heard = [message for message in await other.hears() if message["m"] != "p"]
+    await bridge.assert_silent("notification")
+    heard = [message for message in await other.received() if message["m"] != "p"]
     assert len(heard) == 10
     assert lines(other) == [(f"[irc] u{number}", f"\u034fline {number}") for number in range(10)]
     assert [p["name"] for p in other.log if p["m"] == "p"][-1] == "Bridgemaster"
 
 
-async def test_fifteen_lines_are_free_and_the_next_is_told_why_not(house: House) -> None:
-    bridge, other = await house(**FREELY, RATE_USERSET__PER_SECOND="0.001").pair()
+async def test_fifteen_lines_are_free_and_the_next_is_told_why_not(
+    clients_with: ClientsFactory,
+) -> None:
+    bridge, other = await clients_with(**FREELY, RATE_USERSET__PER_SECOND="0.001").pair()
     for number in range(16):
         await bridge.send(*relayed(number))
-    await bridge.hears()
-    await other.hears()
+    await bridge.received()
+    await other.received()
     assert lines(other)[:15] == [
         (f"[irc] u{number}", f"\u034fline {number}") for number in range(15)
     ]
@@ -55,8 +57,8 @@ async def test_fifteen_lines_are_free_and_the_next_is_told_why_not(house: House)
 
 
 @pytest.mark.parametrize("origin", ["irc", "discord", "mppnet/✧lobby✧", "日本"])
-async def test_names_from_elsewhere(house: House, origin: str) -> None:
-    bridge, other = await house().pair()
+async def test_names_from_elsewhere(clients_with: ClientsFactory, origin: str) -> None:
+    bridge, other = await clients_with().pair()
     name = f"[{origin}] \U0001d4d3ev"
     frame = relayed(0)
     frame[0]["set"]["name"] = name

@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack
 import pytest
 
 from support.bot import Bot, Event, install
-from support.people import new_address
 from support.server import Server, run_server
+from support.websocket_clients import new_address
 
 pytestmark = [pytest.mark.needs("node"), pytest.mark.needs("npm"), pytest.mark.timeout(240)]
 
@@ -23,7 +23,7 @@ MARGIN_MS = 100
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Server]:
+def server() -> Iterator[Server]:
     """A server on which a crown lies for a short time only."""
     install()
     with run_server(
@@ -33,12 +33,12 @@ def house() -> Iterator[Server]:
 
 
 @pytest.mark.parametrize("first", range(len(LIBRARIES)), ids=LIBRARIES)
-async def test_an_evening(house: Server, room: str, first: int) -> None:
+async def test_an_evening(server: Server, room: str, first: int) -> None:
     libraries = LIBRARIES[first:] + LIBRARIES[:first]
     async with AsyncExitStack() as stack:
         bots = [
             await stack.enter_async_context(
-                await Bot.start(library, house.ws_url, "lobby", new_address())
+                await Bot.start(library, server.ws_url, "lobby", new_address())
             )
             for library in libraries
         ]
@@ -50,12 +50,12 @@ async def test_an_evening(house: Server, room: str, first: int) -> None:
         await furnish(bots)
         await hand_the_crown_round(bots)
         await throw_out(bots, room)
-        before = [len(bot.told("hi")) for bot in bots]
-        assert [bot.told("disconnect") + bot.told("wserror") for bot in bots] == [[], [], []]
-        await asyncio.to_thread(house.restart)
+        before = [len(bot.events("hi")) for bot in bots]
+        assert [bot.events("disconnect") + bot.events("wserror") for bot in bots] == [[], [], []]
+        await asyncio.to_thread(server.restart)
         await come_back(bots, room)
-        assert [len(bot.told("hi")) for bot in bots] == [count + 1 for count in before]
-        assert [bot.told("exception") for bot in bots] == [[], [], []]
+        assert [len(bot.events("hi")) for bot in bots] == [count + 1 for count in before]
+        assert [bot.events("exception") for bot in bots] == [[], [], []]
 
 
 async def arrive(bots: list[Bot]) -> None:
@@ -84,13 +84,13 @@ async def gather(bots: list[Bot], room: str) -> None:
         await bot.expect("added", where=lambda added: added["id"] == cem.me)
     await cem.do("send", message={"m": "+ls"})
     await cem.expect("ls", where=lambda ls: "lobby" in ls["rooms"])
-    assert not any(room in ls["rooms"] for ls in cem.told("ls"))
+    assert not any(room in ls["rooms"] for ls in cem.events("ls"))
 
 
 async def talk(bots: list[Bot]) -> None:
     """One says something, another answers that line."""
     ann, bea, _ = bots
-    await bea.do("say", text="Shall we?")
+    await bea.do("chat", text="Shall we?")
     line = await ann.expect("a", where=lambda a: a["a"] == "Shall we?")
     await ann.do("send", message={"m": "a", "message": "We shall.", "reply_to": line["id"]})
     for bot in bots:
@@ -99,7 +99,7 @@ async def talk(bots: list[Bot]) -> None:
 
 
 async def play(bots: list[Bot]) -> None:
-    """Each plays a few notes, which the others hear."""
+    """Each bot plays a few notes, which the others receive."""
     for bot in bots:
         await bot.do("play", strokes=[(0, "c4", 0.5), (0, "e4", 0.6), (0, "c4", None)])
         await bot.expect("played")
@@ -108,11 +108,11 @@ async def play(bots: list[Bot]) -> None:
                 heard = await other.expect("n")
                 assert heard["p"] == bot.me
                 assert [note["n"] for note in heard["n"]] == ["c4", "e4", "c4"]
-    assert [len(bot.told("n")) for bot in bots] == [2, 2, 2]
+    assert [len(bot.events("n")) for bot in bots] == [2, 2, 2]
 
 
 async def furnish(bots: list[Bot]) -> None:
-    """The owner changes the room; somebody else cannot."""
+    """The holder changes the room; another bot cannot."""
     ann, bea, _ = bots
     await ann.do("settings", set={"color": "#102030", "color2": "#405060"})
     for bot in bots:
@@ -120,7 +120,7 @@ async def furnish(bots: list[Bot]) -> None:
         assert ch["settings"].items() >= {"color": "#102030", "visible": False}.items()
     await bea.do("settings", set={"color": "#ff0000"})
     await bea.expect("notification")
-    assert [len(bot.told("notification")) for bot in bots] == [0, 1, 0]
+    assert [len(bot.events("notification")) for bot in bots] == [0, 1, 0]
 
 
 async def hand_the_crown_round(bots: list[Bot]) -> None:
@@ -142,7 +142,7 @@ async def hand_the_crown_round(bots: list[Bot]) -> None:
 
 
 async def throw_out(bots: list[Bot], room: str) -> None:
-    """The new holder bans somebody for a moment, who then returns."""
+    """The new holder bans a bot for a moment; the bot then returns."""
     ann, bea, cem = bots
     await cem.do("send", message={"m": "kickban", "_id": bea.me, "ms": BAN_MS})
     await entered(bea, "test/awkward")
@@ -168,11 +168,11 @@ async def come_back(bots: list[Bot], room: str) -> None:
         assert (user["_id"], user["name"]) == (bot.me, name)
         ch = await entered(bot, room)
         assert ch["settings"].items() >= {"color": "#102030", "visible": False}.items()
-    await bots[0].do("say", text="Good night.")
+    await bots[0].do("chat", text="Good night.")
     for bot in bots:
         await bot.expect("a", where=lambda a: a["a"] == "Good night.")
-    # Who came last was told of all; whoever came first holds the crown again.
-    chs = [bot.told("ch")[-1] for bot in bots]
+    # The last bot to come back saw all of them; the first one holds the crown again.
+    chs = [bot.events("ch")[-1] for bot in bots]
     assert {ch["room"] for ch in chs} == {room}
     assert max(len(ch["people"]) for ch in chs) == len(bots)
 

@@ -1,6 +1,6 @@
-"""An evening of each client library of npm's, unmodified, with somebody who looks on closely.
+"""An evening of each client library from npm, unmodified, with another client that checks it.
 
-What a library does in the course of it is what docs/clients.md says that works with it.
+The features that work in the course of it are those that docs/clients.md lists for the library.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from contextlib import AsyncExitStack
 import pytest
 
 from support.bot import Bot, Event, install
-from support.clients import LIBRARIES, Library
 from support.custom import binary
-from support.people import Company, Person, new_address
+from support.public_clients import LIBRARIES, Library
 from support.server import Server, run_server
+from support.websocket_clients import Client, Clients, new_address
 
 pytestmark = [pytest.mark.needs("node"), pytest.mark.needs("npm"), pytest.mark.timeout(240)]
 
 IDLE_MS = 400
 BAN_MS = 60_000
 MARGIN_MS = 100
-"""How much later than allowed people are: their clocks are not the server's."""
+"""Milliseconds that clients wait beyond a time limit: their clocks differ from the server's."""
 
 FANCY = "Hello, \U0001d4d3\U0001d4d4\U0001d4e5 — ça va?"
-"""A line with letters that are two units each, as people here love them."""
+"""A line with fancy letters, of two UTF-16 units each, which people like."""
 
 NAMES = list(LIBRARIES)
 WITHOUT_CROWN = [name for name, library in LIBRARIES.items() if "lobby" in library.works]
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Server]:
-    """A server on which a crown lies for a short time only."""
+def server() -> Iterator[Server]:
+    """A server on which a dropped crown may soon be taken."""
     install()
     with run_server(
         FORTEPIANO_RULES__CROWN_IDLE_MS=str(IDLE_MS), FORTEPIANO_LIMITS__DRAIN_SECONDS="0"
@@ -42,47 +42,47 @@ def house() -> Iterator[Server]:
 
 
 @pytest.fixture
-async def company(house: Server) -> AsyncIterator[Company]:
-    """People with addresses of their own, in the same house."""
-    async with Company(house) as company:
-        yield company
+async def clients(server: Server) -> AsyncIterator[Clients]:
+    """Clients on this server."""
+    async with Clients(server) as clients:
+        yield clients
 
 
 class Evening:
-    """One library, somebody with it in a room, and what has been seen to work.
+    """One library and another client in a room, and the features that have worked.
 
     Attributes:
-        library: What is declared about it.
-        bot: The library, who opened the room.
-        ann: Somebody else, who hears and checks every message that others hear.
-        company: Where more people come from.
-        room: Where they are.
-        shown: The features that worked.
+        library: The declared features.
+        bot: The running library, which opened the room.
+        ann: The other client, which checks every message that the room receives.
+        clients: Makes more clients.
+        room: The name of the room.
+        shown: The features that have worked.
     """
 
     def __init__(
-        self, library: Library, bot: Bot, ann: Person, company: Company, room: str
+        self, library: Library, bot: Bot, ann: Client, clients: Clients, room: str
     ) -> None:
         """Begin with `ann` in the room of `bot`."""
         self.library = library
         self.bot = bot
         self.ann = ann
-        self.company = company
+        self.clients = clients
         self.room = room
         self.shown: set[str] = {"join"}
 
     async def meet(self) -> None:
-        """Each knows of the other; somebody third comes and goes."""
+        """Each sees the other; a third client comes and goes."""
         await self.bot.expect("added", where=lambda added: added["id"] == self.ann.id)
-        cem = await self.company.enter(self.room, address=new_address())
+        cem = await self.clients.enter(self.room, address=new_address())
         await self.bot.expect("added", where=lambda added: added["id"] == cem.id)
         await cem.leave()
         await self.bot.expect("removed", where=lambda removed: removed["id"] == cem.id)
         self.shown.add("people")
 
-    async def present(self) -> None:
-        """The bot takes name and colour, and sees those that somebody else takes."""
-        await self.bot.do("present", name="Bot", color="#102030")
+    async def introduce(self) -> None:
+        """The bot changes name and colour, and sees the changes of the other."""
+        await self.bot.do("setUser", name="Bot", color="#102030")
         p = await self.ann.expect("p", where=lambda p: p["_id"] == self.bot.me)
         assert (p["name"], p["color"]) == ("Bot", "#102030")
         await self.ann.send({"m": "userset", "set": {"name": "Ann", "color": "#405060"}})
@@ -91,7 +91,7 @@ class Evening:
         self.shown.add("name")
 
     async def point(self) -> None:
-        """Each sees where the other points."""
+        """Each sees the pointer of the other."""
         await self.bot.do("point", x=12.34, y=56.78)
         m = await self.ann.expect("m", where=lambda m: m["id"] == self.bot.me)
         assert (float(m["x"]), float(m["y"])) == (12.34, 56.78)
@@ -109,7 +109,7 @@ class Evening:
 
     async def talk(self) -> None:
         """Each reads what the other says, with all letters."""
-        await self.bot.do("say", text=FANCY)
+        await self.bot.do("chat", text=FANCY)
         line = await self.ann.expect("a")
         assert (line["a"], line["p"]["name"]) == (FANCY, "Bot")
         await self.bot.expect("a")
@@ -120,7 +120,7 @@ class Evening:
         self.shown.add("chat")
 
     async def play(self) -> None:
-        """Each hears what the other plays, and nobody hears itself."""
+        """Each receives the notes of the other, and not its own."""
         strokes = [(0, "c4", 0.5), (0, "e4", 1), (20, "c4", None)]
         await self.bot.do("play", strokes=strokes)
         await self.bot.expect("played")
@@ -135,12 +135,12 @@ class Evening:
         await self.ann.send({"m": "n", "t": now, "n": notes})
         told = await self.bot.expect("n")
         assert (told["p"], told["t"], told["n"]) == (self.ann.id, now, notes)
-        assert len(self.bot.told("n")) == 1
+        assert len(self.bot.events("n")) == 1
         self.shown.add("notes")
 
     async def furnish(self) -> None:
         """The bot, who holds the crown, changes the room."""
-        assert self.bot.told("ch")[-1]["isOwner"]
+        assert self.bot.events("ch")[-1]["isOwner"]
         await self.bot.do("settings", set={"color": "#112233"})
         for ch in (await self.bot.expect("ch"), (await self.ann.expect("ch"))["ch"]):
             assert ch["settings"]["color"] == "#112233"
@@ -174,14 +174,14 @@ class Evening:
         self.shown.add("crown")
 
     async def throw_out(self) -> None:
-        """The bot throws somebody out, who may come back when it has changed its mind."""
-        cem = await self.company.enter(self.room, address=new_address())
+        """The bot bans a client, which comes back after the ban is lifted."""
+        cem = await self.clients.enter(self.room, address=new_address())
         await self.bot.do("ban", id=cem.id, ms=BAN_MS)
-        assert (await cem.welcomed())["ch"]["_id"] == "test/awkward"
+        assert (await cem.joined())["ch"]["_id"] == "test/awkward"
         await self.bot.expect("removed", where=lambda removed: removed["id"] == cem.id)
         await self.bot.expect("notification", where=lambda notice: notice["code"] == "kickbanned")
         await self.bot.do("send", message={"m": "unban", "_id": cem.id})
-        await self.bot.do("say", text="Forgiven.")
+        await self.bot.do("chat", text="Forgiven.")
         await self.ann.expect("a", where=lambda a: a["a"] == "Forgiven.")
         assert (await cem.join(self.room))["ch"]["_id"] == self.room
         await cem.leave()
@@ -189,7 +189,7 @@ class Evening:
         self.shown.add("kickban")
 
     async def be_thrown_out(self) -> None:
-        """The bot is thrown out, told so, and comes back."""
+        """The bot is banned, gets the notice, and comes back."""
         bot, ann = self.bot, self.ann
         await bot.do("giveCrown", id=ann.id)
         await ann.expect("ch", where=lambda ch: ch["ch"]["crown"].get("participantId") == ann.id)
@@ -199,7 +199,7 @@ class Evening:
         await bot.do("enter", room=self.room)
         await bot.expect("notification", where=lambda notice: notice["code"] == "banned")
         await ann.send({"m": "unban", "_id": bot.me})
-        await ann.hears()
+        await ann.received()
         await bot.do("enter", room=self.room)
         await self._entered(self.room)
         self.shown.add("banned")
@@ -216,8 +216,8 @@ class Evening:
         return await self.bot.expect("ch", where=lambda ch: ch["room"] == room)
 
     async def be_sent_binary(self) -> None:
-        """Somebody sends it binary frames in every mode; it minds none of them, and plays on."""
-        cem = await self.company.enter(self.room, address=new_address())
+        """Another client sends binary frames in every mode; the bot ignores them and plays on."""
+        cem = await self.clients.enter(self.room, address=new_address())
         for target in (
             {"mode": "id", "id": self.bot.me},
             {"mode": "ids", "ids": [self.bot.me, self.ann.id]},
@@ -225,8 +225,8 @@ class Evening:
             {"mode": "id", "id": self.bot.me, "global": True},
         ):
             await cem.send_raw(binary({"m": "custom", "data": "drawboard", "target": target}))
-        await cem.hears()
-        await self.bot.do("say", text="Still here.")
+        await cem.received()
+        await self.bot.do("chat", text="Still here.")
         await self.ann.expect("a", where=lambda a: a["a"] == "Still here.")
         assert self.ann.binaries == []
         await cem.leave()
@@ -234,13 +234,13 @@ class Evening:
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_an_evening_of(name: str, house: Server, company: Company, room: str) -> None:
+async def test_an_evening_of(name: str, server: Server, clients: Clients, room: str) -> None:
     library = LIBRARIES[name]
-    async with await Bot.start(name, house.ws_url, room, new_address()) as bot:
-        ann = await company.enter(room, address=new_address())
-        evening = Evening(library, bot, ann, company, room)
+    async with await Bot.start(name, server.ws_url, room, new_address()) as bot:
+        ann = await clients.enter(room, address=new_address())
+        evening = Evening(library, bot, ann, clients, room)
         await evening.meet()
-        await evening.present()
+        await evening.introduce()
         await evening.point()
         await evening.talk()
         await evening.play()
@@ -254,14 +254,14 @@ async def test_an_evening_of(name: str, house: Server, company: Company, room: s
         if "lobby" in library.works:
             await evening.visit_the_lobby()
         assert evening.shown == library.works - {"return"}
-        assert bot.told("exception") == bot.told("disconnect") == bot.told("wserror") == []
+        assert bot.events("exception") == bot.events("disconnect") == bot.events("wserror") == []
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in WITHOUT_CROWN])
 async def test_a_library_that_cannot_stand_a_lobby_ends_by_itself(
-    name: str, house: Server, room: str
+    name: str, server: Server, room: str
 ) -> None:
-    async with await Bot.start(name, house.ws_url, room, new_address()) as bot:
+    async with await Bot.start(name, server.ws_url, room, new_address()) as bot:
         await bot.do("enter", room="lobby")
         assert await bot.ended() == 1
 
@@ -277,7 +277,7 @@ async def test_all_come_back_after_a_restart(room: str) -> None:
                 for name in NAMES
             ]
             for name, bot in zip(NAMES, bots, strict=True):
-                await bot.do("present", name=name, color="#102030")
+                await bot.do("setUser", name=name, color="#102030")
                 await bots[0].expect("p", where=lambda p, name=name: name in p["names"])
             await bots[0].do("settings", set={"color": "#223344"})
             for bot in bots:
@@ -288,10 +288,10 @@ async def test_all_come_back_after_a_restart(room: str) -> None:
                 assert (user["_id"], user["name"]) == (bot.me, name)
                 ch = await bot.expect("ch", where=lambda ch: ch["room"] == room)
                 assert ch["settings"]["color"] == "#223344"
-            async with Company(server) as company:
-                ann = await company.enter(room, address=new_address())
+            async with Clients(server) as clients:
+                ann = await clients.enter(room, address=new_address())
                 for name, bot in zip(NAMES, bots, strict=True):
-                    await bot.do("say", text=f"{name} is back.")
+                    await bot.do("chat", text=f"{name} is back.")
                     line = await ann.expect("a")
                     assert (line["a"], line["p"]["name"]) == (f"{name} is back.", name)
-            assert [bot.told("exception") for bot in bots] == [[]] * len(bots)
+            assert [bot.events("exception") for bot in bots] == [[]] * len(bots)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.people import Company, House, new_room
+from support.websocket_clients import Clients, ClientsFactory, new_room
 
 # As JSON writes it, and as it is read.
 HALVES = {
@@ -23,15 +23,15 @@ HALVES = {
 
 
 @pytest.fixture
-def company(house: House) -> Company:
+def clients(clients_with: ClientsFactory) -> Clients:
     """People on a server of the preset."""
-    return house()
+    return clients_with()
 
 
 @pytest.mark.parametrize(("written", "read"), HALVES.values(), ids=HALVES.keys())
-async def test_lines_and_names(company: Company, written: str, read: str) -> None:
-    person, other = await company.pair()
-    await person.send_raw(
+async def test_lines_and_names(clients: Clients, written: str, read: str) -> None:
+    client, other = await clients.pair()
+    await client.send_raw(
         f'[{{"m":"userset","set":{{"name":"{written}"}}}},{{"m":"a","message":"{written}"}},'
         f'{{"m":"dm","_id":"{other.id}","message":"{written}"}},{{"m":"a","message":"same frame"}}]'
     )
@@ -40,37 +40,37 @@ async def test_lines_and_names(company: Company, written: str, read: str) -> Non
     assert (line["a"], line["p"]["name"]) == (read, read)
     assert (await other.expect("dm"))["a"] == read
     assert (await other.expect("a"))["a"] == "same frame"
-    await person.nothing("notification")
+    await client.assert_silent("notification")
 
 
 @pytest.mark.parametrize(("written", "read"), HALVES.values(), ids=HALVES.keys())
-async def test_rooms_and_data(company: Company, written: str, read: str) -> None:
-    person, other = await company.pair()
+async def test_rooms_and_data(clients: Clients, written: str, read: str) -> None:
+    client, other = await clients.pair()
     await other.send({"m": "+custom"})
-    await other.hears()
-    await person.send_raw(
+    await other.received()
+    await client.send_raw(
         f'[{{"m":"custom","data":{{"{written}":["{written}"]}},"target":{{"mode":"subscribed"}}}}]'
     )
     assert (await other.expect("custom"))["data"] == {read: [read]}
     room = new_room()
-    await person.send_raw(f'[{{"m":"ch","_id":"{room} {written}"}}]')
-    assert (await person.welcomed())["ch"]["_id"] == f"{room} {read}"
+    await client.send_raw(f'[{{"m":"ch","_id":"{room} {written}"}}]')
+    assert (await client.joined())["ch"]["_id"] == f"{room} {read}"
 
 
-async def test_an_answer_of_many_lines_cut_by_units(company: Company) -> None:
+async def test_an_answer_of_many_lines_cut_by_units(clients: Clients) -> None:
     # As JavaScript's `text.match(/.{0,511}/g)` cuts it, with a letter of two units at the cut.
-    person, other = await company.pair()
-    await person.send_raw('[{"m":"a","message":"' + "x" * 510 + '\\ud83c"}]')
-    await person.send_raw('[{"m":"a","message":"\\udfb9' + "y" * 510 + '"}]')
-    await person.send_raw('[{"m":"userset","set":{"name":"' + "z" * 39 + '\\ud83c"}}]')
+    client, other = await clients.pair()
+    await client.send_raw('[{"m":"a","message":"' + "x" * 510 + '\\ud83c"}]')
+    await client.send_raw('[{"m":"a","message":"\\udfb9' + "y" * 510 + '"}]')
+    await client.send_raw('[{"m":"userset","set":{"name":"' + "z" * 39 + '\\ud83c"}}]')
     assert (await other.expect("a"))["a"] == "x" * 510 + "\ufffd"
     assert (await other.expect("a"))["a"] == "\ufffd" + "y" * 510
     assert (await other.expect("p"))["name"] == "z" * 39 + "\ufffd"
 
 
-async def test_notes_beside_half_a_letter_are_heard(company: Company) -> None:
-    person, other = await company.pair()
-    await person.send_raw(
+async def test_notes_beside_half_a_letter_are_heard(clients: Clients) -> None:
+    client, other = await clients.pair()
+    await client.send_raw(
         '[{"m":"n","t":1,"n":[{"n":"c4","v":0.5}]},{"m":"a","message":"\\ud83c"},'
         '{"m":"n","t":2,"n":[{"n":"\\ud83c"},{"n":"e4","v":0.5}]}]'
     )

@@ -1,4 +1,4 @@
-"""Players of MIDI files: each sends one and the same tune in its way, and all of it is heard."""
+"""Players of MIDI files: each sends the same tune in its own way, and all of it arrives."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from support.bot import Bot, install
-from support.clients import LIBRARIES
-from support.people import Company, House, Message, Person, events
+from support.public_clients import LIBRARIES
 from support.server import Server
-from support.tune import STARTS, Stroke, batches, heard, key, tune, write
+from support.tune import STARTS, Stroke, batches, expected_strokes, key, tune, write
+from support.websocket_clients import Client, Clients, ClientsFactory, Message, events
 
 FASTER = 2
 """How much faster the tune is played where time passes."""
@@ -80,16 +80,16 @@ def messages(write_it: Writer) -> Iterator[Message]:
         yield {"m": "n", "t": 1795300001000 + int(first), "n": notes}
 
 
-def said(notes: list[Message]) -> list[tuple[str, float | None]]:
-    """Return names and velocities of what was heard."""
+def strokes_of(notes: list[Message]) -> list[tuple[str, float | None]]:
+    """Return names and velocities of notes."""
     return [(note["n"], None if note.get("s") else note["v"]) for note in events(notes)]
 
 
 def wanted(divisor: float) -> list[tuple[str, Any]]:
-    """Return what is to be heard of a player, with velocities that are near enough."""
+    """Return the strokes that must arrive from a player, with approximate velocities."""
     return [
         (name, None if velocity is None else pytest.approx(min(velocity / divisor, 1), abs=6e-4))
-        for name, velocity in heard()
+        for name, velocity in expected_strokes()
     ]
 
 
@@ -102,28 +102,30 @@ def test_the_tune_is_what_it_should_be() -> None:
 
 
 @pytest.mark.parametrize("player", PLAYERS)
-async def test_all_that_a_piano_can_play_is_heard(house: House, player: str) -> None:
+async def test_all_that_a_piano_can_play_is_heard(
+    clients_with: ClientsFactory, player: str
+) -> None:
     write_it, divisor = PLAYERS[player]
-    person, other = await house().pair()
+    client, other = await clients_with().pair()
     for message in messages(write_it):
-        await person.send(message)
-    await person.nothing()
-    await other.hears()
+        await client.send(message)
+    await client.assert_silent()
+    await other.received()
     notes = [message for message in other.log if message["m"] == "n"]
     assert len(notes) == 38
-    assert said(notes) == wanted(divisor)
+    assert strokes_of(notes) == wanted(divisor)
 
 
-async def test_one_note_a_message(house: House) -> None:
-    person, other = await house().pair()
+async def test_one_note_a_message(clients_with: ClientsFactory) -> None:
+    client, other = await clients_with().pair()
     for message in messages(divided(127)):
         for note in message["n"]:
             alone = {name: value for name, value in note.items() if name != "d"}
-            await person.send({"m": "n", "t": message["t"] + note.get("d", 0), "n": [alone]})
-    await person.hears()
-    await other.hears()
-    assert said([message for message in other.log if message["m"] == "n"]) == wanted(127)
-    notices = [message for message in person.log if message["m"] == "notification"]
+            await client.send({"m": "n", "t": message["t"] + note.get("d", 0), "n": [alone]})
+    await client.received()
+    await other.received()
+    assert strokes_of([message for message in other.log if message["m"] == "n"]) == wanted(127)
+    notices = [message for message in client.log if message["m"] == "notification"]
     assert [notice["code"] for notice in notices] == ["bad_notes"]
 
 
@@ -134,24 +136,24 @@ DIVISORS = {"mpp-client-xt": 120, "mpp-client": 100, "mppclone-client": 1}
 @pytest.mark.needs("node")
 @pytest.mark.needs("npm")
 async def test_the_libraries_play_a_file(
-    server: Server, guests: Company, room: str, tmp_path: Path
+    server: Server, clients: Clients, room: str, tmp_path: Path
 ) -> None:
     install()
     file = tmp_path / "tune.mid"
     write(file, FASTER)
     async with AsyncExitStack() as stack:
-        players: dict[str, tuple[Bot, Person]] = {}
+        players: dict[str, tuple[Bot, Client]] = {}
         for name in LIBRARIES:
             bot = await stack.enter_async_context(
                 await Bot.start(name, server.ws_url, f"{room} of {name}")
             )
-            players[name] = bot, await guests.enter(f"{room} of {name}")
+            players[name] = bot, await clients.enter(f"{room} of {name}")
         for name, (bot, _) in players.items():
             await bot.do("playFile", file=str(file), divisor=DIVISORS.get(name, 127))
         for name, (bot, listener) in players.items():
             await bot.expect("played", within=40)
-            await bot.do("say", text="That was it.")
+            await bot.do("chat", text="That was it.")
             await listener.expect("a")
             notes = [message for message in listener.log if message["m"] == "n"]
-            assert said(notes) == wanted(DIVISORS.get(name, 127)), name
-            assert bot.told("disconnect") == []
+            assert strokes_of(notes) == wanted(DIVISORS.get(name, 127)), name
+            assert bot.events("disconnect") == []

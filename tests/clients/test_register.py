@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.clients import FEATURES, FOLDER, LIBRARIES, Client, replays
+from support.public_clients import FEATURES, FOLDER, LIBRARIES, PublicClient, replays
 from support.register import register, updated
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "clients.md"
@@ -59,6 +59,6 @@ def test_every_scene_shows_something_and_says_what_comes_of_it(file: str) -> Non
 
 def test_a_feature_that_nobody_knows_is_refused() -> None:
     with pytest.raises(ValueError, match="no such features"):
-        Client("x", "1", frozenset({"teleport"}))
+        PublicClient("x", "1", frozenset({"teleport"}))
     with pytest.raises(ValueError, match="work and fail"):
-        Client("x", "1", frozenset({"join"}), {"join": "never"})
+        PublicClient("x", "1", frozenset({"join"}), {"join": "never"})

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from support.clients import replays
 from support.custom import binary
-from support.people import Company, House, new_address, new_room
 from support.presets import PRESETS
-from support.scenes import Stage, arrive
+from support.public_clients import replays
+from support.scenes import Replayer, arrive
 from support.server import Fleet
+from support.websocket_clients import Clients, ClientsFactory, new_address, new_room
 
 FILES = list(replays())
 
@@ -27,45 +27,49 @@ def scenes() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("file", "scene"), list(scenes()))
-async def test_what_comes_of_a_scene(house: House, file: str, scene: dict[str, Any]) -> None:
-    company = house(**scene.get("rules", {}))
-    stage = await Stage.set_up(replays()[file], company)
-    await stage.play(scene)
+async def test_what_comes_of_a_scene(
+    clients_with: ClientsFactory, file: str, scene: dict[str, Any]
+) -> None:
+    clients = clients_with(**scene.get("rules", {}))
+    replayer = await Replayer.set_up(replays()[file], clients)
+    await replayer.play(scene)
 
 
 @pytest.mark.parametrize("file", FILES)
-async def test_each_knows_who_comes_and_goes_and_stands_the_lobby(house: House, file: str) -> None:
-    company = house()
-    stage = await Stage.set_up(replays()[file], company)
-    client, other = stage.client, stage.other
-    visitor = await company.enter(client.room)
+async def test_each_knows_who_comes_and_goes_and_stands_the_lobby(
+    clients_with: ClientsFactory, file: str
+) -> None:
+    clients = clients_with()
+    replayer = await Replayer.set_up(replays()[file], clients)
+    client, other = replayer.client, replayer.other
+    visitor = await clients.enter(client.room)
     assert (await client.expect("p"))["_id"] == visitor.id
     await visitor.leave()
     assert (await client.expect("bye"))["p"] == visitor.id
     await client.send({"m": "ch", "_id": "lobby"})
-    ch = await client.welcomed()
+    ch = await client.joined()
     assert ch["ch"]["settings"]["lobby"] is True
     assert "crown" not in ch["ch"]
-    await other.hears()
+    await other.received()
 
 
 @pytest.mark.parametrize("file", FILES)
-async def test_none_is_sent_binary_unless_it_asked(house: House, file: str) -> None:
-    company = house()
+async def test_none_is_sent_binary_unless_it_asked(clients_with: ClientsFactory, file: str) -> None:
+    clients = clients_with()
     replay = replays()[file]
-    stage = await Stage.set_up(replay, company)
+    replayer = await Replayer.set_up(replay, clients)
     asked = any(message["m"] == "+custom" for frame in replay.arrives for message in frame)
-    visitor = stage.other
+    visitor = replayer.other
     for target in (
         {"mode": "subscribed"},
-        {"mode": "id", "id": stage.client.id},
-        {"mode": "ids", "ids": [stage.client.id]},
-        {"mode": "id", "id": stage.client.id, "global": True},
+        {"mode": "id", "id": replayer.client.id},
+        {"mode": "ids", "ids": [replayer.client.id]},
+        {"mode": "id", "id": replayer.client.id, "global": True},
     ):
         await visitor.send_raw(binary({"m": "custom", "data": 1, "target": target}))
-    await visitor.hears()
-    await stage.client.hears()
-    assert len(stage.client.binaries) == (4 if asked else 0)
+    await visitor.received()
+    await replayer.client.received()
+    assert len(replayer.client.binaries) == (4 if asked else 0)
 
 
 async def test_all_come_back_after_a_restart(fleet: Fleet) -> None:
@@ -74,9 +78,9 @@ async def test_all_come_back_after_a_restart(fleet: Fleet) -> None:
     ids: dict[str, str] = {}
     for _ in range(2):
         async with AsyncExitStack() as stack:
-            company = await stack.enter_async_context(Company(server))
+            clients = await stack.enter_async_context(Clients(server))
             for file, (room, address) in rooms.items():
-                client = await company.open(address=address)
+                client = await clients.open(address=address)
                 await arrive(client, replays()[file], room)
                 assert ids.setdefault(file, client.id) == client.id
         await asyncio.to_thread(server.restart)

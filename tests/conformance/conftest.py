@@ -1,6 +1,6 @@
 """Both rule presets for every test of this folder, and the table of the conformance cases.
 
-`pytest tests/conformance --conformance-table` prints the table; more folders may follow.
+`pytest tests/conformance --conformance-table` prints the table; other folders can be added.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ _tally = pytest.StashKey[cases.Tally]()
 
 @pytest.fixture(scope="session")
 def server(fleet: Fleet, preset: Preset) -> Server:
-    """A server that takes every connection for a new user (NODE_ENV=development)."""
+    """A server on which every connection is a new user (NODE_ENV=development)."""
     return fleet.server(preset, NODE_ENV="development")
 
 
 @pytest.fixture(scope="session")
-def home(fleet: Fleet, preset: Preset) -> Server:
-    """A server on which the address is the user."""
+def server_by_address(fleet: Fleet, preset: Preset) -> Server:
+    """A server on which each address is one user."""
     return fleet.server(preset)
 
 
 @pytest.fixture(scope="session")
-def mortal(fleet: Fleet, preset: Preset) -> Server:
-    """A server like `home`, for tests that restart it."""
+def restartable_server(fleet: Fleet, preset: Preset) -> Server:
+    """A server like `server_by_address`, for tests that restart it."""
     return fleet.server(preset, FORTEPIANO_MOTD="It ends, and begins again.")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Know the option that asks for the table."""
+    """Add the option that prints the table."""
     parser.addoption(
         "--conformance-table",
         action="store_true",
-        help="print which case of docs/protocol.md passes with which preset",
+        help="print which case of docs/conformance.md passes with which preset",
     )
 
 
 class Counting:
-    """Counts the tests of each case, also those of other folders that run together with these."""
+    """Counts the tests of each case, also those of other folders in the same run."""
 
     def __init__(self, tally: cases.Tally) -> None:
         """Count into `tally`."""
@@ -54,19 +54,20 @@ class Counting:
     def pytest_runtest_makereport(
         self, item: pytest.Item
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Count a test when it was called, and once more where it failed around that."""
+        """Count each call of a test, and each failure of its setup or teardown."""
         report = yield
         if report.failed or (report.when == "call" and report.passed):
-            # A test that is not run over the presets is about a server as it is by default.
+            # A test without the fixture `preset` is about a server with default settings.
             parameters = item.callspec.params if hasattr(item, "callspec") else {}
             preset = parameters.get("preset", "quick")
-            for case in cases.numbers(item.name):
-                self.tally.count(case, preset, passed=report.passed)
+            for mark in item.iter_markers("case"):
+                for case in mark.args:
+                    self.tally.count(case, preset, passed=report.passed)
         return report
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to count."""
+    """Register the counting."""
     config.stash[_tally] = cases.Tally(list(PRESETS))
     config.pluginmanager.register(Counting(config.stash[_tally]))
 

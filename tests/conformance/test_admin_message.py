@@ -7,26 +7,26 @@ from typing import Any
 
 import pytest
 
-from support.people import Company, House, Message, Person, new_room
 from support.presets import HURRIED
 from support.server import Server
+from support.websocket_clients import Client, Clients, ClientsFactory, Message, new_room
 
 
-async def admin(guests: Company, room: str | None = None) -> Person:
-    """Let somebody in who may do everything."""
-    return await guests.enter(room, token=guests.server.tokens["admin"])
+async def admin(clients: Clients, room: str | None = None) -> Client:
+    """Connect an admin."""
+    return await clients.enter(room, token=clients.server.tokens["admin"])
 
 
-async def order(staff: Person, m: str, **fields: Any) -> None:
+async def order(staff: Client, m: str, **fields: Any) -> None:
     """Let `staff` send the inner message `m`, and see it done."""
     await staff.send({"m": "admin message", "msg": {"m": m} | fields})
-    await staff.hears()
+    await staff.received()
 
 
-async def listed(person: Person) -> set[str]:
+async def listed(client: Client) -> set[str]:
     """Return the names in a fresh list of rooms."""
-    await person.send({"m": "+ls"}, {"m": "-ls"})
-    return {r["_id"] for r in (await person.expect("ls", where=lambda ls: ls["c"]))["u"]}
+    await client.send({"m": "+ls"}, {"m": "-ls"})
+    return {r["_id"] for r in (await client.expect("ls", where=lambda ls: ls["c"]))["u"]}
 
 
 @pytest.mark.parametrize(
@@ -38,48 +38,50 @@ async def listed(person: Person) -> set[str]:
         ("setname", "name", "Clara"),
     ],
 )
-async def test_name_and_colour_of_others(house: House, m: str, key: str, value: str) -> None:
-    guests = house()
-    one, two = await guests.pair()
-    staff = await admin(guests)
+async def test_name_and_colour_of_others(
+    clients_with: ClientsFactory, m: str, key: str, value: str
+) -> None:
+    clients = clients_with()
+    one, two = await clients.pair()
+    staff = await admin(clients)
     await order(staff, m, _id=one.id, **{key: value})
-    for person in (one, two):
-        (p,) = await person.hears()
+    for client in (one, two):
+        (p,) = await client.received()
         assert (p["m"], p["_id"], p[key]) == ("p", one.id, value)
     await order(staff, m, _id=one.id, **{key: "\n"})
     await order(staff, m, _id="nobody", **{key: value})
     await order(staff, m, _id=one.id)
-    await one.nothing()
+    await one.assert_silent()
 
 
-async def test_a_flag_that_takes_the_right_to_chat(house: House) -> None:
-    guests = house()
-    one, two = await guests.pair()
-    staff = await admin(guests)
+async def test_a_flag_that_takes_the_right_to_chat(clients_with: ClientsFactory) -> None:
+    clients = clients_with()
+    one, two = await clients.pair()
+    staff = await admin(clients)
     await order(staff, "user_flag", _id=one.id, key="cant_chat", value=True)
     await one.send({"m": "a", "message": "hi"})
-    await one.refused()
-    await two.nothing()
+    await one.refusal()
+    await two.assert_silent()
     await order(staff, "user_flag", _id=one.id, key="cant_chat", remove=True)
     await one.send({"m": "a", "message": "hi"})
     assert (await two.expect("a"))["a"] == "hi"
 
 
-async def test_a_tag(house: House) -> None:
-    guests = house()
-    one, two = await guests.pair()
-    staff = await admin(guests)
+async def test_a_tag(clients_with: ClientsFactory) -> None:
+    clients = clients_with()
+    one, two = await clients.pair()
+    staff = await admin(clients)
     tag = {"text": "BOT", "color": "#5555ff"}
     await order(staff, "tag", _id=one.id, tag=tag)
-    for person in (one, two):
-        assert (await person.expect("p"))["tag"] == tag
-    # It stays when something else changes: clients drop it where it is missing.
+    for client in (one, two):
+        assert (await client.expect("p"))["tag"] == tag
+    # Later messages have the tag too: clients drop a tag that is missing.
     await one.send({"m": "userset", "set": {"name": "Clara"}}, {"m": "a", "message": "hi"})
     assert (await two.expect("p"))["tag"] == tag
     assert (await two.expect("a"))["p"]["tag"] == tag
-    ch = await (await guests.enter()).join(one.room)
+    ch = await (await clients.enter()).join(one.room)
     assert [p.get("tag") for p in ch["ppl"] if p["_id"] == one.id] == [tag]
-    await two.hears()
+    await two.received()
     await order(staff, "remove_tag", _id=one.id)
     assert "tag" not in await two.expect("p")
 
@@ -95,10 +97,12 @@ async def test_a_tag(house: House) -> None:
         ("MEDIA", {"text": "MEDIA", "color": "#777777"}),
     ],
 )
-async def test_tags_of_other_servers(house: House, tag: object, seen: Message) -> None:
-    guests = house()
-    one, two = await guests.pair()
-    await order(await admin(guests), "tag", _id=one.id, tag=tag)
+async def test_tags_of_other_servers(
+    clients_with: ClientsFactory, tag: object, seen: Message
+) -> None:
+    clients = clients_with()
+    one, two = await clients.pair()
+    await order(await admin(clients), "tag", _id=one.id, tag=tag)
     assert (await two.expect("p"))["tag"] == seen
 
 
@@ -118,52 +122,54 @@ async def test_tags_of_other_servers(house: House, tag: object, seen: Message) -
         ({"text": "BOT", "color": 5}, "bad_color"),
     ],
 )
-async def test_a_tag_that_would_break_clients(house: House, tag: object, code: str) -> None:
-    guests = house()
-    one, two = await guests.pair()
-    staff = await admin(guests)
+async def test_a_tag_that_would_break_clients(
+    clients_with: ClientsFactory, tag: object, code: str
+) -> None:
+    clients = clients_with()
+    one, two = await clients.pair()
+    staff = await admin(clients)
     await staff.send({"m": "admin message", "msg": {"m": "tag", "_id": one.id, "tag": tag}})
-    assert await staff.told() == [code]
-    await two.nothing()
+    assert await staff.refusal_codes() == [code]
+    await two.assert_silent()
 
 
-async def test_clearing_the_chat_of_the_room(house: House) -> None:
-    guests = house()
-    one, two = await guests.pair()
+async def test_clearing_the_chat_of_the_room(clients_with: ClientsFactory) -> None:
+    clients = clients_with()
+    one, two = await clients.pair()
     await one.send({"m": "a", "message": "hi"})
     await two.expect("a")
-    staff = await admin(guests, one.room)
-    await two.hears()
+    staff = await admin(clients, one.room)
+    await two.received()
     await order(staff, "clear_chat")
-    assert await two.hears() == [{"m": "c", "c": []}]
+    assert await two.received() == [{"m": "c", "c": []}]
 
 
-async def test_notifications(house: House) -> None:
-    guests = house()
-    one, two = await guests.pair()
-    stranger = await guests.enter(new_room())
-    staff = await admin(guests)
+async def test_notifications(clients_with: ClientsFactory) -> None:
+    clients = clients_with()
+    one, two = await clients.pair()
+    stranger = await clients.enter(new_room())
+    staff = await admin(clients)
     text = {"title": "Hello", "text": "there"}
     await order(staff, "notification", targetChannel=one.room, **text)
-    for person in (one, two):
-        (notice,) = await person.hears()
+    for client in (one, two):
+        (notice,) = await client.received()
         assert notice.items() >= {"m": "notification", "duration": 7000}.items() | text.items()
-    await stranger.nothing()
+    await stranger.assert_silent()
     await order(staff, "notification", targetUser=stranger.id, duration=10**9, **text)
-    (notice,) = await stranger.hears()
+    (notice,) = await stranger.received()
     assert notice["duration"] == 60_000
-    await one.nothing()
+    await one.assert_silent()
     for target in ("targetChannel", "targetUser"):
         await order(staff, "notification", **{target: "all"}, **text)
-        for person in (one, stranger):
-            assert [m["m"] for m in await person.hears()] == ["notification"]
-        await two.hears()
+        for client in (one, stranger):
+            assert [m["m"] for m in await client.received()] == ["notification"]
+        await two.received()
 
 
-async def test_a_notification_with_all_that_clients_know(house: House) -> None:
-    guests = house()
-    one, _ = await guests.pair()
-    staff = await admin(guests)
+async def test_a_notification_with_all_that_clients_know(clients_with: ClientsFactory) -> None:
+    clients = clients_with()
+    one, _ = await clients.pair()
+    staff = await admin(clients)
     wanted: Message = {
         "title": "Hello",
         "html": "<b>there</b>",
@@ -172,10 +178,10 @@ async def test_a_notification_with_all_that_clients_know(house: House) -> None:
         "id": "greeting_1",
     }
     await order(staff, "notification", targetUser=one.id, duration="9000", **wanted)
-    (notice,) = await one.hears()
+    (notice,) = await one.received()
     assert notice == {"m": "notification", "code": "staff_notice", "duration": 9000} | wanted
     await order(staff, "notification", targetUser=one.id, text="plain", html="<i>rich</i>", id=7)
-    (notice,) = await one.hears()
+    (notice,) = await one.received()
     assert (notice["text"], notice["html"], notice["id"]) == ("plain", "<i>rich</i>", "7")
 
 
@@ -194,11 +200,15 @@ async def test_a_notification_with_all_that_clients_know(house: House) -> None:
         ("1e12", 60_000),
     ],
 )
-async def test_how_long_a_notification_stays(house: House, duration: object, heard: float) -> None:
-    guests = house()
-    one, _ = await guests.pair()
-    await order(await admin(guests), "notification", targetUser=one.id, text="x", duration=duration)
-    (notice,) = await one.hears()
+async def test_how_long_a_notification_stays(
+    clients_with: ClientsFactory, duration: object, heard: float
+) -> None:
+    clients = clients_with()
+    one, _ = await clients.pair()
+    await order(
+        await admin(clients), "notification", targetUser=one.id, text="x", duration=duration
+    )
+    (notice,) = await one.received()
     assert notice["duration"] == heard
 
 
@@ -226,66 +236,68 @@ async def test_how_long_a_notification_stays(house: House, duration: object, hea
         ({"targetUser": None}, "not_found"),
     ],
 )
-async def test_a_notification_that_is_not_shown(house: House, fields: Message, code: str) -> None:
-    guests = house()
-    one, _ = await guests.pair()
-    staff = await admin(guests)
+async def test_a_notification_that_is_not_shown(
+    clients_with: ClientsFactory, fields: Message, code: str
+) -> None:
+    clients = clients_with()
+    one, _ = await clients.pair()
+    staff = await admin(clients)
     inner = {"m": "notification", "targetUser": one.id, "text": "x"} | fields
     await staff.send({"m": "admin message", "msg": inner})
-    assert await staff.told() == [code]
-    await one.nothing()
+    assert await staff.refusal_codes() == [code]
+    await one.assert_silent()
 
 
-async def test_html_is_for_who_may_do_everything(house: House) -> None:
-    guests = house()
-    one, _ = await guests.pair()
-    moderator = await guests.enter(one.room, token=guests.server.tokens["moderate"])
-    await one.hears()
+async def test_html_is_for_who_may_do_everything(clients_with: ClientsFactory) -> None:
+    clients = clients_with()
+    one, _ = await clients.pair()
+    moderator = await clients.enter(one.room, token=clients.server.tokens["moderate"])
+    await one.received()
     for more in ({}, {"text": "x"}):
         inner = {"m": "notification", "targetUser": one.id, "html": "<b>x</b>"} | more
         await moderator.send({"m": "admin message", "msg": inner})
-    assert await moderator.told() == ["not_allowed"]
-    await one.nothing()
+    assert await moderator.refusal_codes() == ["not_allowed"]
+    await one.assert_silent()
     await order(moderator, "notification", targetUser=one.id, text="x", target="#names", id="m")
-    assert [m["code"] for m in await one.hears()] == ["staff_notice"]
+    assert [m["code"] for m in await one.received()] == ["staff_notice"]
 
 
-async def test_a_restart_is_announced_to_everybody(mortal: Server) -> None:
-    async with Company(mortal) as guests:
-        people = [await guests.enter(room) for room in (new_room(), new_room(), None)]
-        await order(await admin(guests), "restart")
-        for person in people:
-            notices = [m for m in await person.hears() if m["m"] == "notification"]
+async def test_a_restart_is_announced_to_everybody(restartable_server: Server) -> None:
+    async with Clients(restartable_server) as clients:
+        people = [await clients.enter(room) for room in (new_room(), new_room(), None)]
+        await order(await admin(clients), "restart")
+        for client in people:
+            notices = [m for m in await client.received() if m["m"] == "notification"]
             assert len(notices) == 1
             assert "restart" in notices[0]["text"].lower()
-    # It is not to end in the middle of another test.
-    mortal.restart()
+    # The restart that was asked for must not come in the middle of another test.
+    restartable_server.restart()
 
 
-async def test_a_room_that_stays_while_it_is_empty(house: House) -> None:
-    guests = house(**HURRIED)
-    staff, room = await admin(guests), new_room()
+async def test_a_room_that_stays_while_it_is_empty(clients_with: ClientsFactory) -> None:
+    clients = clients_with(**HURRIED)
+    staff, room = await admin(clients), new_room()
     await order(staff, "forceload", _id=room)
     assert room in await listed(staff)
-    person = await guests.enter(room, {"color": "#112233"})
-    await person.send({"m": "a", "message": "hi"})
-    await person.expect("a")
-    await person.join(new_room())
+    client = await clients.enter(room, {"color": "#112233"})
+    await client.send({"m": "a", "message": "hi"})
+    await client.expect("a")
+    await client.join(new_room())
     await asyncio.sleep(0.5)
     assert room in await listed(staff)
-    await person.send({"m": "ch", "_id": room})
-    _, history, _ = await person.frame("ch", "c", "nq")
+    await client.send({"m": "ch", "_id": room})
+    _, history, _ = await client.frame("ch", "c", "nq")
     assert [line["a"] for line in history["c"]] == ["hi"]
     await order(staff, "unforceload", _id=room)
-    await person.join(new_room())
+    await client.join(new_room())
     await asyncio.sleep(0.5)
     assert room not in await listed(staff)
 
 
-async def test_flags_of_a_room(house: House) -> None:
-    guests = house()
-    one, two = await guests.pair()
-    staff = await admin(guests)
+async def test_flags_of_a_room(clients_with: ClientsFactory) -> None:
+    clients = clients_with()
+    one, two = await clients.pair()
+    staff = await admin(clients)
     await order(staff, "ch_flag", _id=one.room, key="limit", value=5)
     assert (await two.expect("ch"))["ch"]["settings"]["limit"] == 5
     await order(staff, "ch_flag", _id=one.room, key="limit", remove=True)
@@ -304,31 +316,31 @@ async def test_flags_of_a_room(house: House) -> None:
     assert "lobby" not in settings
 
 
-async def test_moving_somebody(house: House) -> None:
-    guests = house()
-    one, two = await guests.pair()
-    staff, elsewhere = await admin(guests), new_room()
+async def test_moving_somebody(clients_with: ClientsFactory) -> None:
+    clients = clients_with()
+    one, two = await clients.pair()
+    staff, elsewhere = await admin(clients), new_room()
     await order(staff, "move", _id=two.id, ch=elsewhere, set={"color": "#112233"})
-    ch = await two.welcomed()
+    ch = await two.joined()
     assert (ch["ch"]["_id"], ch["ch"]["settings"]["color"]) == (elsewhere, "#112233")
-    assert await one.hears() == [{"m": "bye", "p": two.id}]
+    assert await one.received() == [{"m": "bye", "p": two.id}]
     await order(staff, "move", _id=one.id, ch=elsewhere)
-    assert (await one.welcomed())["ch"]["count"] == 2
+    assert (await one.joined())["ch"]["count"] == 2
 
 
-async def test_another_name_for_a_room(house: House) -> None:
-    guests = house(**HURRIED)
-    one, two = await guests.pair({"color": "#112233"})
-    staff = await admin(guests, one.room)
+async def test_another_name_for_a_room(clients_with: ClientsFactory) -> None:
+    clients = clients_with(**HURRIED)
+    one, two = await clients.pair({"color": "#112233"})
+    staff = await admin(clients, one.room)
     old, new = one.room, new_room()
-    for person in (one, two):
-        await person.hears()
+    for client in (one, two):
+        await client.received()
     await order(staff, "rename_channel", _id=new)
-    for person in (one, two):
-        ch = await person.welcomed()
+    for client in (one, two):
+        ch = await client.joined()
         assert ch["ch"]["_id"] == new
         assert ch["ch"]["settings"]["color"] == "#112233"
-    await one.hears()
+    await one.received()
     after = await one.join(new)
     assert after["ch"]["count"] == 3
     assert after["ch"]["crown"].get("participantId") == one.id
@@ -338,27 +350,27 @@ async def test_another_name_for_a_room(house: House) -> None:
     assert old not in rooms
 
 
-async def test_a_line_of_the_server(house: House) -> None:
-    guests = house()
-    one, two = await guests.pair()
-    await order(await admin(guests), "admin_chat", _id=one.room, message="hear, hear")
-    for person in (one, two):
-        (line,) = await person.hears()
+async def test_a_line_of_the_server(clients_with: ClientsFactory) -> None:
+    clients = clients_with()
+    one, two = await clients.pair()
+    await order(await admin(clients), "admin_chat", _id=one.room, message="hear, hear")
+    for client in (one, two):
+        (line,) = await client.received()
         assert (line["m"], line["a"]) == ("a", "hear, hear")
         assert (line["p"]["_id"], line["p"]["name"]) == ("0", "mpp")
 
 
-async def test_ordinary_messages_without_rate_limits(house: House) -> None:
-    guests = house()
-    one, _ = await guests.pair()
-    staff = await admin(guests, one.room)
-    await one.hears()
+async def test_ordinary_messages_without_rate_limits(clients_with: ClientsFactory) -> None:
+    clients = clients_with()
+    one, _ = await clients.pair()
+    staff = await admin(clients, one.room)
+    await one.received()
     lines = [f"line {number}" for number in range(30)]
     await staff.send(
         *({"m": "admin message", "msg": {"m": "a", "message": line}} for line in lines)
     )
-    await staff.hears()
-    assert [m["a"] for m in await one.hears()] == lines
+    await staff.received()
+    assert [m["a"] for m in await one.received()] == lines
 
 
 BAD: list[tuple[Any, str]] = [
@@ -410,31 +422,33 @@ BAD: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("inner", "code"), BAD, ids=repr)
-async def test_what_is_malformed_does_nothing(house: House, inner: Any, code: str) -> None:
-    guests = house()
-    one, two = await guests.pair()
+async def test_what_is_malformed_does_nothing(
+    clients_with: ClientsFactory, inner: Any, code: str
+) -> None:
+    clients = clients_with()
+    one, two = await clients.pair()
     await one.send({"m": "a", "message": "stays"})
     await two.expect("a")
-    staff = await admin(guests, one.room)
-    for person in (one, two):
-        await person.hears()
+    staff = await admin(clients, one.room)
+    for client in (one, two):
+        await client.received()
     before = await two.join(one.room)
     if isinstance(inner, dict):
         inner = {k: one.id if v == "{one}" else v for k, v in inner.items()}
     await staff.send({"m": "admin message", "msg": inner})
-    assert await staff.told() == [code]
-    for person in (one, two):
-        await person.nothing()
+    assert await staff.refusal_codes() == [code]
+    for client in (one, two):
+        await client.assert_silent()
     assert await two.join(one.room) == before
     assert [line["a"] for line in two.frames[-1][1]["c"]] == ["stays"]
 
 
-async def test_staff_rule_every_room(house: House) -> None:
-    guests = house()
-    one, two = await guests.pair()
-    staff = await admin(guests, one.room)
-    for person in (one, two):
-        await person.hears()
+async def test_staff_rule_every_room(clients_with: ClientsFactory) -> None:
+    clients = clients_with()
+    one, two = await clients.pair()
+    staff = await admin(clients, one.room)
+    for client in (one, two):
+        await client.received()
     await staff.send({"m": "chset", "set": {"color": "#112233", "crownsolo": True}})
     assert (await two.expect("ch"))["ch"]["settings"]["color"] == "#112233"
     note: Message = {"m": "n", "t": 1, "n": [{"n": "c3", "v": 1}]}

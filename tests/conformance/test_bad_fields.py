@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from fortepiano.handlers.dispatch import TABLE
 from support.grammar import FORBIDDEN
-from support.people import Company, House, new_address, new_room
 from support.presets import STILL
+from support.websocket_clients import Clients, ClientsFactory, new_address, new_room
 
 Json = st.SearchStrategy[str]
 """Draws JSON, or what looks like it, as text."""
@@ -81,7 +81,7 @@ INNER = [
     *("color", "name", "user_flag", "tag", "remove_tag", "clear_chat", "notification"),
     *("forceload", "unforceload", "ch_flag", "move", "rename_channel", "admin_chat", "eval"),
 ]
-"""What an `admin message` may hold besides ordinary messages, but for `restart`."""
+"""Commands of an `admin message` besides ordinary messages, except `restart`."""
 
 RIGHT = {
     "_id": ['"@other"', '"@me"', '"@room"', '"test/bad fields"', '"lobby"'],
@@ -115,7 +115,7 @@ RIGHT = {
     "d": ["100"],
     "e": ["1"],
 }
-"""What is right, by key, for the other fields while one is wrong; names behind @ are filled in."""
+"""Valid values by key, for the fields that are not wrong; names after @ are filled in."""
 
 KEYS = sorted(
     RIGHT.keys()
@@ -217,7 +217,7 @@ PARTS: dict[str, list[str]] = {
     "set": ["name", "color", "color2", "visible", "chat", "limit", "minOnlineTime", "notice"],
     "target": ["mode", "id", "ids", "global"],
 }
-"""What is inside a field."""
+"""Keys inside fields."""
 
 INNER_FIELDS = {
     "tag": ["_id", "tag"],
@@ -274,14 +274,14 @@ THOROUGH = settings(
 )
 
 
-async def flooded(company: Company, frames: list[str], **hello: Any) -> None:
+async def flooded(clients: Clients, frames: list[str], **hello: Any) -> None:
     """Let the holder of a room send `frames`, and others be there and come later."""
     room = new_room()
-    holder = await company.enter(room, address=new_address(), **hello)
-    other = await company.enter(room, address=new_address())
-    for person in (holder, other):
-        await person.send({"m": "+ls"}, {"m": "+custom"})
-        await person.hears()
+    holder = await clients.enter(room, address=new_address(), **hello)
+    other = await clients.enter(room, address=new_address())
+    for client in (holder, other):
+        await client.send({"m": "+ls"}, {"m": "+custom"})
+        await client.received()
     names = {"@me": holder.id, "@other": other.id, "@room": room}
     for text in frames:
         for name, value in names.items():
@@ -289,51 +289,53 @@ async def flooded(company: Company, frames: list[str], **hello: Any) -> None:
         frame = f"[{text}]".encode("utf-8", "surrogatepass")
         if len(frame) <= LIMIT:
             await holder.connection.send(frame, text=True)
-    # All that these people hear is held to the grammar.
-    await holder.hears()
-    await other.hears()
-    newcomer = await company.enter(room, address=new_address())
+    # The grammar checks all messages that these clients receive.
+    await holder.received()
+    await other.received()
+    newcomer = await clients.enter(room, address=new_address())
     await newcomer.send({"m": "+ls"})
-    await newcomer.hears()
-    for person in (holder, other, newcomer):
-        await person.vanish()
+    await newcomer.received()
+    for client in (holder, other, newcomer):
+        await client.vanish()
 
 
 @pytest.mark.parametrize("m", sorted(MESSAGES.keys() - {"bye"}))
-async def test_each_field_wrong_by_itself(house: House, m: str) -> None:
-    await flooded(house(**STILL), list(spoilt(m)))
+async def test_each_field_wrong_by_itself(clients_with: ClientsFactory, m: str) -> None:
+    await flooded(clients_with(**STILL), list(spoilt(m)))
 
 
 STAFF = ["admin message", "chown", "chset", "clearchat", "setcolor", "setname", "siteban", "v"]
 
 
 def mild(m: str, frames: Iterable[str]) -> list[str]:
-    """Return `frames`, but for bans from the site: who is banned is closed, as he should be."""
+    """Return `frames`; site bans get an unknown id, since a banned client is rightly closed."""
     return [text.replace("@", "nobody ") if m == "siteban" else text for text in frames]
 
 
 @pytest.mark.parametrize("m", STAFF)
-async def test_each_field_wrong_by_itself_from_staff(house: House, m: str) -> None:
-    company = house(**STILL)
-    await flooded(company, mild(m, spoilt(m)), token=company.server.tokens["admin"])
+async def test_each_field_wrong_by_itself_from_staff(clients_with: ClientsFactory, m: str) -> None:
+    clients = clients_with(**STILL)
+    await flooded(clients, mild(m, spoilt(m)), token=clients.server.tokens["admin"])
 
 
 @pytest.mark.parametrize("m", sorted(MESSAGES.keys() - {"bye"}))
 @THOROUGH
 @given(data=st.data())
 async def test_what_is_wrong_with_a_message_stays_with_its_sender(
-    house: House, m: str, data: st.DataObject
+    clients_with: ClientsFactory, m: str, data: st.DataObject
 ) -> None:
-    await flooded(house(**STILL), data.draw(st.lists(MESSAGES[m], min_size=10, max_size=20)))
+    await flooded(clients_with(**STILL), data.draw(st.lists(MESSAGES[m], min_size=10, max_size=20)))
 
 
 @pytest.mark.parametrize("m", STAFF)
 @THOROUGH
 @given(data=st.data())
-async def test_also_where_staff_send_it(house: House, m: str, data: st.DataObject) -> None:
-    company = house(**STILL)
+async def test_also_where_staff_send_it(
+    clients_with: ClientsFactory, m: str, data: st.DataObject
+) -> None:
+    clients = clients_with(**STILL)
     frames = data.draw(st.lists(MESSAGES[m], min_size=10, max_size=20))
-    await flooded(company, mild(m, frames), token=company.server.tokens["admin"])
+    await flooded(clients, mild(m, frames), token=clients.server.tokens["admin"])
 
 
 def test_every_message_is_tried() -> None:

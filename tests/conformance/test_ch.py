@@ -8,27 +8,34 @@ from typing import Any
 import pytest
 
 from support.grammar import FORBIDDEN
-from support.people import Company, House, Message, Person, new_address, new_room, units
 from support.presets import HURRIED, Preset, only
+from support.websocket_clients import (
+    Client,
+    Clients,
+    ClientsFactory,
+    Message,
+    new_address,
+    new_room,
+    units,
+)
 
 
-def participant(person: Person, **changes: Any) -> Message:
-    """Return the participant that `person` is in any room until he moves."""
-    return {**person.user, "x": 200, "y": 100, "afk": False, **changes}
+def participant(client: Client, **changes: Any) -> Message:
+    """Return the entry of `client` in any room until its pointer moves."""
+    return {**client.user, "x": 200, "y": 100, "afk": False, **changes}
 
 
 def ids(people: list[Message]) -> list[str]:
     return sorted(p["_id"] for p in people)
 
 
-async def test_case_23_the_joiner_gets_one_frame(
-    guests: Company, room: str, preset: Preset
-) -> None:
-    person = await guests.enter()
-    await person.send({"m": "ch", "_id": room})
-    ch, history, quota = await person.frame("ch", "c", "nq")
-    assert ch["p"] == person.id
-    assert ch["ppl"] == [participant(person)]
+@pytest.mark.case(23)
+async def test_the_joiner_gets_one_frame(clients: Clients, room: str, preset: Preset) -> None:
+    client = await clients.enter()
+    await client.send({"m": "ch", "_id": room})
+    ch, history, quota = await client.frame("ch", "c", "nq")
+    assert ch["p"] == client.id
+    assert ch["ppl"] == [participant(client)]
     assert ch["ch"]["_id"] == ch["ch"]["id"] == room
     assert ch["ch"]["count"] == 1
     assert not ch["ch"].get("banned")
@@ -39,24 +46,23 @@ async def test_case_23_the_joiner_gets_one_frame(
     assert "color2" not in settings
     assert not settings.get("lobby")
     crown = ch["ch"]["crown"]
-    assert crown["participantId"] == crown["userId"] == person.id
+    assert crown["participantId"] == crown["userId"] == client.id
     assert isinstance(crown["time"], int | float)
     for position in (crown["startPos"], crown["endPos"]):
         assert {float(position["x"]), float(position["y"])}
     assert history == {"m": "c", "c": []}
     assert quota == preset.holder.nq
-    await person.nothing()
+    await client.assert_silent()
 
 
-async def test_case_24_the_quota_comes_with_the_room(
-    guests: Company, room: str, preset: Preset
-) -> None:
-    person, other = await guests.enter(), await guests.enter()
+@pytest.mark.case(24)
+async def test_the_quota_comes_with_the_room(clients: Clients, room: str, preset: Preset) -> None:
+    client, other = await clients.enter(), await clients.enter()
     for each, name, quota in [
-        (person, room, preset.holder),
+        (client, room, preset.holder),
         (other, room, preset.normal),
-        (person, new_room(), preset.holder),
-        (person, "test/awkward", preset.lobby),
+        (client, new_room(), preset.holder),
+        (client, "test/awkward", preset.lobby),
         *((other, lobby, preset.lobby) for lobby in preset.lobbies),
     ]:
         ch = await each.join(name)
@@ -65,29 +71,32 @@ async def test_case_24_the_quota_comes_with_the_room(
         assert preset.quota(ch) == quota
 
 
-async def test_case_25_the_others_get_p(guests: Company, room: str) -> None:
-    person = await guests.enter(room)
-    other = await guests.enter()
+@pytest.mark.case(25)
+async def test_the_others_get_p(clients: Clients, room: str) -> None:
+    client = await clients.enter(room)
+    other = await clients.enter()
     ch = await other.join(room)
-    (heard,) = await person.hears()
+    (heard,) = await client.received()
     assert heard == {"m": "p"} | participant(other)
-    assert ids(ch["ppl"]) == sorted([person.id, other.id])
+    assert ids(ch["ppl"]) == sorted([client.id, other.id])
     assert ch["p"] == other.id
     assert ch["ch"]["count"] == 2
-    assert ch["ch"]["crown"]["participantId"] == person.id
+    assert ch["ch"]["crown"]["participantId"] == client.id
 
 
-async def test_case_26_settings_of_a_new_room(guests: Company, room: str) -> None:
-    person = await guests.enter()
+@pytest.mark.case(26)
+async def test_the_first_to_join_sets_the_settings(clients: Clients, room: str) -> None:
+    client = await clients.enter()
     wanted = {"visible": False, "chat": True, "color": "#112233", "crownsolo": True}
-    ch = await person.join(room, wanted)
+    ch = await client.join(room, wanted)
     assert ch["ch"]["settings"].items() >= wanted.items()
 
 
-async def test_case_26_further_settings_of_a_new_room(guests: Company, room: str) -> None:
-    person = await guests.enter()
+@pytest.mark.case(26)
+async def test_the_first_to_join_may_set_further_settings(clients: Clients, room: str) -> None:
+    client = await clients.enter()
     wanted = {"color": "#ABCDEF", "color2": "#001122", "limit": 15, "noindex": True}
-    ch = await person.join(room, wanted)
+    ch = await client.join(room, wanted)
     settings = ch["ch"]["settings"]
     assert settings["color"].lower() == "#abcdef"
     assert settings["color2"] == "#001122"
@@ -96,14 +105,15 @@ async def test_case_26_further_settings_of_a_new_room(guests: Company, room: str
     assert settings["visible"] is settings["chat"] is True
 
 
-async def test_case_27_settings_of_a_room_that_is_there_stay(guests: Company, room: str) -> None:
-    person = await guests.enter()
-    settings = (await person.join(room))["ch"]["settings"]
-    other = await guests.enter()
+@pytest.mark.case(27)
+async def test_joining_an_existing_room_changes_no_settings(clients: Clients, room: str) -> None:
+    client = await clients.enter()
+    settings = (await client.join(room))["ch"]["settings"]
+    other = await clients.enter()
     changed = {"visible": False, "chat": False, "color": "#112233", "crownsolo": True}
     assert (await other.join(room, changed))["ch"]["settings"] == settings
     # The holder of the crown does not change them by joining again either.
-    assert (await person.join(room, changed))["ch"]["settings"] == settings
+    assert (await client.join(room, changed))["ch"]["settings"] == settings
 
 
 @pytest.mark.parametrize(
@@ -130,32 +140,35 @@ async def test_case_27_settings_of_a_room_that_is_there_stay(guests: Company, ro
         ("_id", "elsewhere"),
     ],
 )
-async def test_case_28_bad_settings_are_dropped_one_by_one(
-    guests: Company, room: str, key: str, value: object
+@pytest.mark.case(28)
+async def test_bad_settings_of_a_join_are_dropped_one_by_one(
+    clients: Clients, room: str, key: str, value: object
 ) -> None:
-    person = await guests.enter()
-    usual = (await person.join(new_room(), {"chat": False}))["ch"]["settings"]
-    ch = await person.join(room, {key: value, "chat": False})
+    client = await clients.enter()
+    usual = (await client.join(new_room(), {"chat": False}))["ch"]["settings"]
+    ch = await client.join(room, {key: value, "chat": False})
     assert ch["ch"]["settings"] == usual
-    assert ch["ch"]["crown"]["participantId"] == person.id
+    assert ch["ch"]["crown"]["participantId"] == client.id
 
 
 @pytest.mark.parametrize("settings", [None, 5, "visible", [], [1], True, {}])
-async def test_case_28_a_set_that_is_no_object_is_no_set(
-    guests: Company, room: str, settings: object
+@pytest.mark.case(28)
+async def test_a_set_that_is_no_object_is_ignored(
+    clients: Clients, room: str, settings: object
 ) -> None:
-    person = await guests.enter()
-    await person.send({"m": "ch", "_id": room, "set": settings})
-    ch, _, _ = await person.frame("ch", "c", "nq")
+    client = await clients.enter()
+    await client.send({"m": "ch", "_id": room, "set": settings})
+    ch, _, _ = await client.frame("ch", "c", "nq")
     assert ch["ch"]["settings"]["visible"] is True
 
 
 @pytest.mark.parametrize(
     "name", ["x" * 512, "\U0001f3b9" * 256, "\u0416" * 512, "a b", "/", '"\\', "lobbyist", "Lobby"]
 )
-async def test_case_29_good_names(guests: Company, name: str) -> None:
+@pytest.mark.case(29)
+async def test_rooms_may_have_these_names(clients: Clients, name: str) -> None:
     assert units(name) <= 512
-    ch = await (await guests.enter()).join(name)
+    ch = await (await clients.enter()).join(name)
     assert ch["ch"]["_id"] == ch["ch"]["id"] == name
     assert "crown" in ch["ch"]
 
@@ -165,52 +178,59 @@ async def test_case_29_good_names(guests: Company, name: str) -> None:
     ["x" * 513, "\U0001f3b9" * 257, "", " ", "    ", 5, None, True, [], ["a"], {"a": 1}]
     + [f"a{character}b" for character in FORBIDDEN],
 )
-async def test_case_29_bad_names_lead_nowhere(guests: Company, room: str, name: object) -> None:
-    person, other = await guests.enter(room), await guests.enter(room)
-    await person.hears()
-    await person.send({"m": "ch", "_id": name})
-    assert await person.told() == ["bad_room"]
-    await other.nothing()
-
-
-async def test_case_29_without_a_name(guests: Company) -> None:
-    person = await guests.enter()
-    await person.send({"m": "ch"})
-    assert await person.told() == ["bad_room"]
-
-
-async def test_case_30_joining_again_resends_and_changes_nothing(
-    guests: Company, room: str
+@pytest.mark.case(29)
+async def test_a_join_with_a_bad_name_leads_nowhere(
+    clients: Clients, room: str, name: object
 ) -> None:
-    person = await guests.enter(room)
-    other = await guests.enter(room)
-    await person.hears()
-    for again in (person, other):
+    client, other = await clients.enter(room), await clients.enter(room)
+    await client.received()
+    await client.send({"m": "ch", "_id": name})
+    assert await client.refusal_codes() == ["bad_room"]
+    await other.assert_silent()
+
+
+@pytest.mark.case(29)
+async def test_a_join_without_a_name_leads_nowhere(clients: Clients) -> None:
+    client = await clients.enter()
+    await client.send({"m": "ch"})
+    assert await client.refusal_codes() == ["bad_room"]
+
+
+@pytest.mark.case(30)
+async def test_joining_again_resends_and_changes_nothing(clients: Clients, room: str) -> None:
+    client = await clients.enter(room)
+    other = await clients.enter(room)
+    await client.received()
+    for again in (client, other):
         ch = await again.join(room)
         assert ch["p"] == again.id
-        assert ids(ch["ppl"]) == sorted([person.id, other.id])
+        assert ids(ch["ppl"]) == sorted([client.id, other.id])
         assert ch["ch"]["count"] == 2
-        assert ch["ch"]["crown"]["participantId"] == person.id
-    await person.nothing()
-    await other.nothing()
+        assert ch["ch"]["crown"]["participantId"] == client.id
+    await client.assert_silent()
+    await other.assert_silent()
 
 
-async def test_case_31_who_leaves_without_the_crown_is_one_bye(guests: Company, room: str) -> None:
-    person, other = await guests.enter(room), await guests.enter(room)
-    third = await guests.enter(room)
-    await person.hears()
-    await other.hears()
+@pytest.mark.case(31)
+async def test_a_participant_without_the_crown_who_leaves_is_one_bye(
+    clients: Clients, room: str
+) -> None:
+    client, other = await clients.enter(room), await clients.enter(room)
+    third = await clients.enter(room)
+    await client.received()
+    await other.received()
     await third.join(new_room())
-    for left in (person, other):
-        assert await left.hears() == [{"m": "bye", "p": third.id}]
-    assert ids((await person.join(room))["ppl"]) == sorted([person.id, other.id])
+    for left in (client, other):
+        assert await left.received() == [{"m": "bye", "p": third.id}]
+    assert ids((await client.join(room))["ppl"]) == sorted([client.id, other.id])
 
 
-async def test_case_31_who_leaves_with_the_crown_is_one_ch(guests: Company) -> None:
-    first, second, third = await guests.group(3)
+@pytest.mark.case(31)
+async def test_a_holder_who_leaves_is_one_ch(clients: Clients) -> None:
+    first, second, third = await clients.group(3)
     await first.join(new_room())
     for left in (second, third):
-        (heard,) = await left.hears()
+        (heard,) = await left.received()
         assert heard["m"] == "ch"
         assert heard.get("p", left.id) == left.id
         assert heard["ch"]["_id"] == second.room
@@ -220,13 +240,14 @@ async def test_case_31_who_leaves_with_the_crown_is_one_ch(guests: Company) -> N
         )
 
 
-async def test_case_31_a_room_that_was_empty_begins_anew(house: House, room: str) -> None:
-    guests = house(**HURRIED)
-    person = await guests.enter(room, {"color": "#112233"})
-    await person.send({"m": "a", "message": "hello"})
-    await person.expect("a")
-    await person.join(new_room())
-    other = await guests.enter()
+@pytest.mark.case(31)
+async def test_a_room_that_was_empty_begins_anew(clients_with: ClientsFactory, room: str) -> None:
+    clients = clients_with(**HURRIED)
+    client = await clients.enter(room, {"color": "#112233"})
+    await client.send({"m": "a", "message": "hello"})
+    await client.expect("a")
+    await client.join(new_room())
+    other = await clients.enter()
     await asyncio.sleep(0.5)
     await other.send({"m": "+ls"})
     assert room not in {r["_id"] for r in (await other.expect("ls"))["u"]}
@@ -238,104 +259,115 @@ async def test_case_31_a_room_that_was_empty_begins_anew(house: House, room: str
 
 
 @only("net")
-async def test_case_31_an_empty_room_is_there_for_whoever_returns(
-    guests: Company, room: str
-) -> None:
-    person = await guests.enter(room, {"color": "#112233"})
-    await person.send({"m": "a", "message": "hello"})
-    await person.expect("a")
-    await person.join(new_room())
-    await person.send({"m": "ch", "_id": room})
-    ch, history, _ = await person.frame("ch", "c", "nq")
+@pytest.mark.case(31)
+async def test_an_empty_room_is_there_for_a_user_who_returns(clients: Clients, room: str) -> None:
+    client = await clients.enter(room, {"color": "#112233"})
+    await client.send({"m": "a", "message": "hello"})
+    await client.expect("a")
+    await client.join(new_room())
+    await client.send({"m": "ch", "_id": room})
+    ch, history, _ = await client.frame("ch", "c", "nq")
     assert ch["ch"]["settings"]["color"] == "#112233"
-    assert ch["ch"]["crown"]["participantId"] == person.id
+    assert ch["ch"]["crown"]["participantId"] == client.id
     assert [line["a"] for line in history["c"]] == ["hello"]
 
 
-async def test_case_31_no_empty_room_is_left_behind(house: House) -> None:
-    guests = house(**HURRIED)
+@pytest.mark.case(31)
+async def test_no_empty_room_remains_for_long(clients_with: ClientsFactory) -> None:
+    clients = clients_with(**HURRIED)
     rooms = {new_room() for _ in range(60)}
     for room in rooms:
-        await (await guests.enter(room)).leave()
-    watcher = await guests.enter()
-    # They end after 300 ms; the rest is patience with a busy machine.
+        await (await clients.enter(room)).leave()
+    watcher = await clients.enter()
+    # Empty rooms end after 300 ms here; the rest allows for a busy machine.
     await asyncio.sleep(0.8)
     await watcher.send({"m": "+ls"})
     listed = {r["_id"] for r in (await watcher.expect("ls"))["u"]}
     assert not listed & rooms
 
 
-async def test_the_cursor_begins_anew_in_another_room(guests: Company, room: str) -> None:
-    person = await guests.enter(room)
-    await person.send({"m": "m", "x": 1, "y": 2})
-    ch = await person.join(new_room())
-    assert ch["ppl"] == [participant(person)]
+async def test_the_cursor_begins_anew_in_another_room(clients: Clients, room: str) -> None:
+    client = await clients.enter(room)
+    await client.send({"m": "m", "x": 1, "y": 2})
+    ch = await client.join(new_room())
+    assert ch["ppl"] == [participant(client)]
 
 
-async def test_nothing_of_the_old_room_after_the_new_ones_ch(guests: Company, room: str) -> None:
-    person, other = await guests.enter(room), await guests.enter(room)
+async def test_nothing_of_the_old_room_after_the_new_ones_ch(clients: Clients, room: str) -> None:
+    client, other = await clients.enter(room), await clients.enter(room)
     elsewhere = new_room()
-    await other.hears()
+    await other.received()
     note = {"m": "n", "t": 1, "n": [{"n": "c3", "v": 1}]}
     for _ in range(3):
-        await person.send(note, note, {"m": "a", "message": "hello"})
+        await client.send(note, note, {"m": "a", "message": "hello"})
     await other.join(elsewhere)
-    await person.send(note, {"m": "a", "message": "still here"})
-    await person.hears()
-    await other.nothing()
+    await client.send(note, {"m": "a", "message": "still here"})
+    await client.received()
+    await other.assert_silent()
 
 
-async def test_case_32_a_second_tab_is_no_second_participant(family: Company, room: str) -> None:
-    person = await family.enter(room, address=new_address())
-    other = await family.enter(room, address=new_address())
-    await person.hears()
-    tab = await family.tab(person)
+@pytest.mark.case(32)
+async def test_a_second_tab_is_no_second_participant(
+    clients_by_address: Clients, room: str
+) -> None:
+    client = await clients_by_address.enter(room, address=new_address())
+    other = await clients_by_address.enter(room, address=new_address())
+    await client.received()
+    tab = await clients_by_address.tab(client)
     ch = await tab.join(room)
-    assert ch["p"] == person.id
+    assert ch["p"] == client.id
     assert ch["ch"]["count"] == 2
-    assert ids(ch["ppl"]) == sorted([person.id, other.id])
-    await person.nothing()
-    await other.nothing()
+    assert ids(ch["ppl"]) == sorted([client.id, other.id])
+    await client.assert_silent()
+    await other.assert_silent()
     await tab.leave()
-    await person.nothing()
-    await other.nothing()
-    await person.leave()
+    await client.assert_silent()
+    await other.assert_silent()
+    await client.leave()
     heard = await other.expect("ch")
     assert ids(heard["ppl"]) == [other.id]
-    await other.nothing()
+    await other.assert_silent()
 
 
-async def test_case_32_the_last_tab_counts_whichever_it_is(family: Company, room: str) -> None:
-    other = await family.enter(room, address=new_address())
-    person = await family.enter(room, address=new_address())
-    tab = await family.tab(person, room)
-    await other.hears()
-    await person.leave()
-    await tab.hears()
-    await other.nothing()
+@pytest.mark.case(32)
+async def test_a_participant_stays_until_their_last_tab_leaves(
+    clients_by_address: Clients, room: str
+) -> None:
+    other = await clients_by_address.enter(room, address=new_address())
+    client = await clients_by_address.enter(room, address=new_address())
+    tab = await clients_by_address.tab(client, room)
+    await other.received()
+    await client.leave()
+    await tab.received()
+    await other.assert_silent()
     await tab.join(new_room())
-    assert await other.hears() == [{"m": "bye", "p": person.id}]
+    assert await other.received() == [{"m": "bye", "p": client.id}]
 
 
 @only("quick")
-async def test_case_32_a_second_tab_does_not_shorten_the_stay(family: Company, room: str) -> None:
-    first, second, third = [await family.enter(room, address=new_address()) for _ in range(3)]
-    tab = await family.tab(second, room)
+@pytest.mark.case(32)
+async def test_a_second_tab_does_not_shorten_the_stay(
+    clients_by_address: Clients, room: str
+) -> None:
+    first, second, third = [
+        await clients_by_address.enter(room, address=new_address()) for _ in range(3)
+    ]
+    tab = await clients_by_address.tab(second, room)
     await second.leave()
-    await tab.hears()
+    await tab.received()
     await first.leave()
     assert (await third.expect("ch"))["ch"]["crown"]["participantId"] == tab.id
 
 
-async def test_tabs_may_be_in_different_rooms(family: Company, room: str) -> None:
+async def test_tabs_may_be_in_different_rooms(clients_by_address: Clients, room: str) -> None:
     elsewhere = new_room()
-    person = await family.enter(room, address=new_address())
-    tab = await family.tab(person, elsewhere)
-    await person.nothing()
+    client = await clients_by_address.enter(room, address=new_address())
+    tab = await clients_by_address.tab(client, elsewhere)
+    await client.assert_silent()
     await tab.send({"m": "a", "message": "over here"})
     await tab.expect("a")
-    await person.nothing()
-    assert (await person.join(room))["ch"]["count"] == 1
+    await client.assert_silent()
+    assert (await client.join(room))["ch"]["count"] == 1
 
 
 @pytest.mark.parametrize(
@@ -347,33 +379,33 @@ async def test_tabs_may_be_in_different_rooms(family: Company, room: str) -> Non
         ("\ud55c\uad6d", "\u1112\u1161\u11ab\u1100\u116e\u11a8"),
     ],
 )
-async def test_rooms_of_one_look_are_one_room(guests: Company, one: str, other: str) -> None:
+async def test_rooms_of_one_look_are_one_room(clients: Clients, one: str, other: str) -> None:
     here = new_room()
-    person = await guests.enter(f"{here} {one}")
-    ch = await (await guests.enter()).join(f"{here} {other}")
+    client = await clients.enter(f"{here} {one}")
+    ch = await (await clients.enter()).join(f"{here} {other}")
     assert ch["ch"]["_id"] == f"{here} {one}"
-    assert {p["_id"] for p in ch["ppl"]} >= {person.id}
+    assert {p["_id"] for p in ch["ppl"]} >= {client.id}
     assert ch["ch"]["count"] == 2
 
 
 @pytest.mark.parametrize("name", ["lobby ", " lobby", "lob\u200bby", "lobby\u2800"])
-async def test_the_lobby_is_the_lobby(guests: Company, name: str) -> None:
-    ch = await (await guests.enter()).join(name)
+async def test_the_lobby_is_the_lobby(clients: Clients, name: str) -> None:
+    ch = await (await clients.enter()).join(name)
     assert ch["ch"]["settings"]["lobby"] is True
 
 
 @pytest.mark.parametrize("name", ["\u200b", "\u3164", "\u2800", "\u200d\ufe0f"])
-async def test_no_room_is_without_a_visible_name(guests: Company, name: str) -> None:
-    person = await guests.enter(new_room())
-    await person.send({"m": "ch", "_id": name})
-    await person.nothing("ch")
+async def test_no_room_is_without_a_visible_name(clients: Clients, name: str) -> None:
+    client = await clients.enter(new_room())
+    await client.send({"m": "ch", "_id": name})
+    await client.assert_silent("ch")
 
 
-async def test_a_ban_holds_for_each_spelling(guests: Company) -> None:
+async def test_a_ban_holds_for_each_spelling(clients: Clients) -> None:
     here = new_room()
     holder, other = (
-        await guests.enter(f"{here} Caf\u00e9"),
-        await guests.enter(f"{here} Cafe\u0301"),
+        await clients.enter(f"{here} Caf\u00e9"),
+        await clients.enter(f"{here} Cafe\u0301"),
     )
     await holder.send({"m": "kickban", "_id": other.id, "ms": 60_000})
     await other.expect("ch")

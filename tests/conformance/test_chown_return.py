@@ -6,40 +6,50 @@ import asyncio
 
 import pytest
 
-from support.people import Company, House, Message, Person, new_address, new_room
 from support.presets import HURRIED, only
+from support.websocket_clients import (
+    Client,
+    Clients,
+    ClientsFactory,
+    Message,
+    new_address,
+    new_room,
+)
 
 
 def crowns(heard: list[Message]) -> list[str | None]:
-    """Return who holds the crown by each `ch` that was heard."""
+    """Return the holder in each `ch` among some messages."""
     return [m["ch"]["crown"].get("participantId") for m in heard if m["m"] == "ch"]
 
 
-async def three(family: Company, room: str) -> tuple[Person, Person, Person]:
+async def three(clients_by_address: Clients, room: str) -> tuple[Client, Client, Client]:
     """Return people who can come back; the first one holds the crown."""
-    first, second, third = [await family.enter(room, address=new_address()) for _ in range(3)]
-    for person in (first, second, third):
-        await person.hears()
+    first, second, third = [
+        await clients_by_address.enter(room, address=new_address()) for _ in range(3)
+    ]
+    for client in (first, second, third):
+        await client.received()
     return first, second, third
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
-async def test_case_48_who_reloads_the_page_has_it_again(
-    family: Company, room: str, how: str
+@pytest.mark.case(48)
+async def test_a_holder_who_reloads_the_page_has_the_crown_again(
+    clients_by_address: Clients, room: str, how: str
 ) -> None:
-    holder, heir, other = await three(family, room)
+    holder, heir, other = await three(clients_by_address, room)
     await (holder.leave() if how == "close" else holder.vanish())
     for left in (heir, other):
         assert (await left.expect("ch"))["ch"]["count"] == 2
     await asyncio.sleep(0.3)
-    again = await family.enter(address=holder.address)
+    again = await clients_by_address.enter(address=holder.address)
     ch = await again.join(room)
     assert ch["ch"]["crown"]["participantId"] == ch["ch"]["crown"]["userId"] == holder.id
     assert again.frames[-1][2] == again.preset.holder.nq
-    await again.nothing()
-    # All are told once, of the crown and of who is back.
+    await again.assert_silent()
+    # One `ch` has both the crown and the participant who is back.
     for left in (heir, other):
-        heard = await left.hears()
+        heard = await left.received()
         assert [m["m"] for m in heard if m["m"] != "nq"] == ["ch"]
         assert crowns(heard) == [holder.id]
         assert sorted(p["_id"] for p in heard[0]["ppl"]) == sorted(
@@ -57,137 +67,166 @@ QUOTAS = {
 }
 
 
-async def test_case_44_both_are_told_their_quota(house: House, room: str) -> None:
-    holder, heir, other = await three(house(**QUOTAS), room)
+@pytest.mark.case(44)
+async def test_both_get_their_quota_when_the_crown_returns(
+    clients_with: ClientsFactory, room: str
+) -> None:
+    holder, heir, other = await three(clients_with(**QUOTAS), room)
     await holder.leave()
     assert (await heir.expect("nq"))["allowance"] == 900
-    again = await house(**QUOTAS).enter(address=holder.address)
+    again = await clients_with(**QUOTAS).enter(address=holder.address)
     await again.join(room)
     assert again.frames[-1][2]["allowance"] == 900
-    heard = await heir.hears()
+    heard = await heir.received()
     assert [m["m"] for m in heard] == ["ch", "nq"]
     assert heard[1]["allowance"] == 300
-    assert [m["m"] for m in await other.hears()] == ["ch", "ch"]
+    assert [m["m"] for m in await other.received()] == ["ch", "ch"]
 
 
-async def test_case_48_whoever_goes_elsewhere_does_not(house: House, room: str) -> None:
-    holder, heir, _ = await three(house(CROWN_ON_LEAVE="passes", NODE_ENV="production"), room)
+@pytest.mark.case(48)
+async def test_a_holder_who_goes_to_another_room_loses_the_crown(
+    clients_with: ClientsFactory, room: str
+) -> None:
+    holder, heir, _ = await three(
+        clients_with(CROWN_ON_LEAVE="passes", NODE_ENV="production"), room
+    )
     await holder.join(new_room())
     await heir.expect("ch")
     assert crowns([await holder.join(room)]) == [heir.id]
 
 
-async def test_case_48_nor_who_comes_too_late(house: House, room: str) -> None:
+@pytest.mark.case(48)
+async def test_a_holder_who_returns_too_late_does_not_get_the_crown(
+    clients_with: ClientsFactory, room: str
+) -> None:
     rules = {"CROWN_ON_LEAVE": "passes", "CROWN_RETURN_MS": "300", "NODE_ENV": "production"}
-    family = house(**rules)
-    holder, heir, _ = await three(family, room)
+    clients_by_address = clients_with(**rules)
+    holder, heir, _ = await three(clients_by_address, room)
     await holder.leave()
     await heir.expect("ch")
     await asyncio.sleep(0.4)
-    again = await family.enter(address=holder.address)
+    again = await clients_by_address.enter(address=holder.address)
     assert crowns([await again.join(room)]) == [heir.id]
 
 
-async def test_case_48_it_can_be_switched_off(house: House, room: str) -> None:
+@pytest.mark.case(48)
+async def test_the_return_of_the_crown_can_be_switched_off(
+    clients_with: ClientsFactory, room: str
+) -> None:
     rules = {"CROWN_ON_LEAVE": "passes", "CROWN_RETURN_MS": "0", "NODE_ENV": "production"}
-    family = house(**rules)
-    holder, heir, _ = await three(family, room)
+    clients_by_address = clients_with(**rules)
+    holder, heir, _ = await three(clients_by_address, room)
     await holder.leave()
     await heir.expect("ch")
-    again = await family.enter(address=holder.address)
+    again = await clients_by_address.enter(address=holder.address)
     assert crowns([await again.join(room)]) == [heir.id]
 
 
 @only("quick")
 @pytest.mark.parametrize("deed", ["gives", "drops"])
-async def test_case_48_what_the_heir_does_with_it_stays(
-    family: Company, room: str, deed: str
+@pytest.mark.case(48)
+async def test_what_the_next_holder_does_stays_when_the_crown_returns(
+    clients_by_address: Clients, room: str, deed: str
 ) -> None:
-    holder, heir, other = await three(family, room)
+    holder, heir, other = await three(clients_by_address, room)
     await holder.leave()
     await heir.expect("ch")
     await heir.send({"m": "chown", "id": other.id} if deed == "gives" else {"m": "chown"})
     await heir.expect("ch")
-    again = await family.enter(address=holder.address)
+    again = await clients_by_address.enter(address=holder.address)
     assert crowns([await again.join(room)]) == [other.id if deed == "gives" else None]
-    assert [m["m"] for m in await heir.hears()] == ["p"]
+    assert [m["m"] for m in await heir.received()] == ["p"]
 
 
 @only("quick")
 @pytest.mark.parametrize("is_first_back_first", [True, False])
-async def test_case_48_of_two_who_return_the_first_holder_has_it(
-    family: Company, room: str, is_first_back_first: bool
+@pytest.mark.case(48)
+async def test_of_two_holders_who_return_the_first_gets_the_crown(
+    clients_by_address: Clients, room: str, is_first_back_first: bool
 ) -> None:
-    first, second, third = await three(family, room)
+    first, second, third = await three(clients_by_address, room)
     for leaver in (first, second):
         await leaver.leave()
         await third.expect("ch")
     order = (first, second) if is_first_back_first else (second, first)
-    for person in order:
-        await family.enter(room, address=person.address)
-    heard = crowns(await third.hears())
+    for client in order:
+        await clients_by_address.enter(room, address=client.address)
+    heard = crowns(await third.received())
     assert heard == ([first.id] if is_first_back_first else [second.id, first.id])
 
 
 @only("quick")
 @pytest.mark.parametrize("ms", [0, 60_000])
-async def test_case_78_whoever_is_thrown_out_does_not(family: Company, room: str, ms: int) -> None:
-    holder, heir, other = await three(family, room)
+@pytest.mark.case(78)
+async def test_a_banned_holder_does_not_get_the_crown_back(
+    clients_by_address: Clients, room: str, ms: int
+) -> None:
+    holder, heir, other = await three(clients_by_address, room)
     await holder.send({"m": "kickban", "_id": holder.id, "ms": ms})
-    await holder.welcomed()
+    await holder.joined()
     await heir.expect("ch")
     await heir.send({"m": "unban", "_id": holder.id})
-    await heir.hears()
+    await heir.received()
     assert crowns([await holder.join(room)]) == [heir.id]
     await holder.leave()
-    await other.hears()
+    await other.received()
 
 
 @only("quick")
 @pytest.mark.parametrize("ms", [0, 60_000])
-async def test_case_79_nor_who_is_banned_while_away(family: Company, room: str, ms: int) -> None:
-    holder, heir, other = await three(family, room)
+@pytest.mark.case(79)
+async def test_a_holder_banned_while_away_does_not_get_the_crown_back(
+    clients_by_address: Clients, room: str, ms: int
+) -> None:
+    holder, heir, other = await three(clients_by_address, room)
     await holder.leave()
     await heir.expect("ch")
     await heir.send({"m": "kickban", "_id": holder.id, "ms": ms})
-    assert "kickbanned" in (await other.announced())[-1]["text"]
-    again = await family.enter(address=holder.address)
+    assert "kickbanned" in (await other.received_until_notice())[-1]["text"]
+    again = await clients_by_address.enter(address=holder.address)
     assert (await again.join(room))["ch"]["_id"] == (room if ms == 0 else "test/awkward")
     await heir.send({"m": "unban", "_id": holder.id})
-    await heir.hears()
+    await heir.received()
     assert crowns([await again.join(room)]) == [heir.id]
 
 
-async def test_case_32_with_another_tab_there_nothing_happens(family: Company, room: str) -> None:
-    holder, heir, other = await three(family, room)
-    tab = await family.tab(holder, room)
+@pytest.mark.case(32)
+async def test_the_crown_stays_while_the_holder_has_another_tab(
+    clients_by_address: Clients, room: str
+) -> None:
+    holder, heir, other = await three(clients_by_address, room)
+    tab = await clients_by_address.tab(holder, room)
     await holder.leave()
-    await tab.nothing()
-    again = await family.tab(holder, room)
-    await again.nothing()
-    for person in (heir, other):
-        await person.nothing()
+    await tab.assert_silent()
+    again = await clients_by_address.tab(holder, room)
+    await again.assert_silent()
+    for client in (heir, other):
+        await client.assert_silent()
     assert crowns([await other.join(room)]) == [holder.id]
 
 
-async def test_case_37_there_is_none_in_the_lobby(family: Company) -> None:
+@pytest.mark.case(37)
+async def test_special_rooms_have_no_crown_to_return(clients_by_address: Clients) -> None:
     room = f"test/{new_room()}"
-    holder, heir, _ = await three(family, room)
+    holder, heir, _ = await three(clients_by_address, room)
     await holder.leave()
     assert await heir.expect("bye") == {"m": "bye", "p": holder.id}
-    again = await family.enter(address=holder.address)
+    again = await clients_by_address.enter(address=holder.address)
     assert "crown" not in (await again.join(room))["ch"]
-    assert [m["m"] for m in await heir.hears()] == ["p"]
+    assert [m["m"] for m in await heir.received()] == ["p"]
 
 
 @only("net")
-async def test_case_48_it_is_not_owed_where_another_took_it(house: House, room: str) -> None:
-    family = house(**HURRIED, NODE_ENV="production")
-    holder, heir, _ = await three(family, room)
+@pytest.mark.case(48)
+async def test_the_crown_does_not_return_after_another_took_it(
+    clients_with: ClientsFactory, room: str
+) -> None:
+    clients_by_address = clients_with(**HURRIED, NODE_ENV="production")
+    holder, heir, _ = await three(clients_by_address, room)
     await holder.leave()
     await heir.expect("ch")
     await asyncio.sleep(0.5)
     await heir.send({"m": "chown", "id": heir.id})
     await heir.expect("ch")
-    again = await family.enter(address=holder.address)
+    again = await clients_by_address.enter(address=holder.address)
     assert crowns([await again.join(room)]) == [heir.id]

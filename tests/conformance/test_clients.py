@@ -1,7 +1,7 @@
-"""What existing clients do from beginning to end, message by message (docs/protocol.md 1.3).
+"""Sessions of existing clients from beginning to end, message by message (docs/protocol.md 1.3).
 
-The clients themselves play in tests/e2e and tests/browser; these are their habits alone, over both
-presets.
+The clients themselves run in tests/clients and tests/browser; these tests send the same messages
+under both presets.
 """
 
 from __future__ import annotations
@@ -10,39 +10,43 @@ import asyncio
 import random
 from urllib.request import urlopen
 
+import pytest
 from websockets.asyncio.client import connect
 
-from support.classic import Classic
-from support.people import Company, Message, Person, new_address, new_room
+from support.client_model import ClientModel
 from support.server import Server
+from support.websocket_clients import Client, Clients, Message, new_address, new_room
 
 EVERYBODY_BACK_SECONDS = 15
 
 
-def books(person: Person) -> Classic:
-    """Return what a classic client has made of all it was told; it throws where that one would."""
-    classic = Classic()
-    for message in person.log:
-        classic.hear(message)
+def books(client: Client) -> ClientModel:
+    """Return the state of a classic client after all messages; raises where that client throws."""
+    classic = ClientModel()
+    for message in client.log:
+        classic.apply(message)
     return classic
 
 
-async def arrive(company: Company, room: str, settings: Message, address: str) -> Person:
-    """Let somebody in as the page of the original site does."""
-    person = await company.open(address=address)
-    await person.send({"m": "hi", "🐈": 1})
-    await person.send({"m": "devices", "list": [{"type": "input", "name": "piano"}]})
-    await person.greeted()
-    await person.join(room, settings)
-    return person
+async def arrive(clients: Clients, room: str, settings: Message, address: str) -> Client:
+    """Connect like the page of the original site."""
+    client = await clients.open(address=address)
+    await client.send({"m": "hi", "🐈": 1})
+    await client.send({"m": "devices", "list": [{"type": "input", "name": "piano"}]})
+    await client.expect_hi()
+    await client.join(room, settings)
+    return client
 
 
-async def test_case_82_an_evening_of_classic_clients(home: Server, family: Company) -> None:
-    page = await asyncio.to_thread(lambda: urlopen(home.url + "/some%20room").read())  # noqa: S310
+@pytest.mark.case(82)
+async def test_an_evening_of_classic_clients(
+    server_by_address: Server, clients_by_address: Clients
+) -> None:
+    page = await asyncio.to_thread(lambda: urlopen(server_by_address.url + "/some%20room").read())  # noqa: S310
     assert b"<html" in page.lower()
     room = new_room()
-    ann = await arrive(family, room, {"visible": True, "chat": True}, new_address())
-    bea = await arrive(family, room, {"visible": True, "chat": True}, new_address())
+    ann = await arrive(clients_by_address, room, {"visible": True, "chat": True}, new_address())
+    bea = await arrive(clients_by_address, room, {"visible": True, "chat": True}, new_address())
     await ann.send({"m": "userset", "set": {"name": "Ann", "color": "#102030"}})
     await ann.send({"m": "m", "x": "12.34", "y": "56.78"})
     await bea.expect("m")
@@ -60,83 +64,95 @@ async def test_case_82_an_evening_of_classic_clients(home: Server, family: Compa
     await bea.send({"m": "-ls"})
     # The prompt asks for minutes, which may be a fraction.
     await ann.send({"m": "kickban", "_id": bea.id, "ms": 0.5 * 60 * 1000})
-    assert (await bea.welcomed())["ch"]["_id"] == "test/awkward"
-    await ann.announced()
+    assert (await bea.joined())["ch"]["_id"] == "test/awkward"
+    await ann.received_until_notice()
     private = new_room()
     await ann.send({"m": "ch", "_id": private, "set": {"visible": False}})
-    assert (await ann.welcomed())["ch"]["settings"]["visible"] is False
+    assert (await ann.joined())["ch"]["settings"]["visible"] is False
     assert books(ann).ppl.keys() == {ann.id}
     assert books(bea).channel["_id"] == "test/awkward"
     assert bea.id in books(bea).ppl
 
 
-async def test_case_83_who_says_hi_before_it_hears_anything(home: Server) -> None:
-    async with connect(home.ws_url, proxy=None, compression=None) as connection:
-        person = Person(connection, None, home.preset)
-        await person.send({"m": "hi", "token": None, "login": None})
-        await person.greeted()
-        assert (await person.join("test/awkward"))["ch"]["_id"] == "test/awkward"
+@pytest.mark.case(83)
+async def test_clients_may_send_hi_before_anything_arrives(server_by_address: Server) -> None:
+    async with connect(server_by_address.ws_url, proxy=None, compression=None) as connection:
+        client = Client(connection, None, server_by_address.preset)
+        await client.send({"m": "hi", "token": None, "login": None})
+        await client.expect_hi()
+        assert (await client.join("test/awkward"))["ch"]["_id"] == "test/awkward"
 
 
-async def test_case_84_who_says_hi_only_when_asked(family: Company) -> None:
-    person = await family.open(path="/")
-    (asked,) = person.log
+@pytest.mark.case(84)
+async def test_clients_may_send_hi_only_after_b(clients_by_address: Clients) -> None:
+    client = await clients_by_address.open(path="/")
+    (asked,) = client.log
     assert asked["m"] == "b"
     assert isinstance(asked["code"], str)
-    await person.send({"m": "hi", "token": "", "code": None})
-    await person.greeted()
-    assert (await person.join("test/awkward"))["ch"]["_id"] == "test/awkward"
+    await client.send({"m": "hi", "token": "", "code": None})
+    await client.expect_hi()
+    assert (await client.join("test/awkward"))["ch"]["_id"] == "test/awkward"
 
 
-async def test_case_85_what_the_other_sites_page_relies_on(family: Company) -> None:
+@pytest.mark.case(85)
+async def test_the_page_of_the_other_site_finds_what_it_relies_on(
+    clients_by_address: Clients,
+) -> None:
     room = new_room()
-    person = await family.open(path="/?c=room")
-    await person.send({"m": "hi", "x": 1, "y": 1, "token": "none", "code": "ok"})
-    reply = await person.greeted()
+    client = await clients_by_address.open(path="/?c=room")
+    await client.send({"m": "hi", "x": 1, "y": 1, "token": "none", "code": "ok"})
+    reply = await client.expect_hi()
     assert reply["permissions"] == {}
     assert isinstance(reply["motd"], str)
     # Its form sends the limit as a text.
-    ch = await person.join(room, {"limit": "50", "minOnlineTime": "0", "color": "#123456"})
+    ch = await client.join(room, {"limit": "50", "minOnlineTime": "0", "color": "#123456"})
     assert ch["ch"]["settings"]["limit"] == 50
-    await person.send({"m": "+ls"})
-    rooms = {entry["id"]: entry for entry in (await person.expect("ls"))["u"]}
+    await client.send({"m": "+ls"})
+    rooms = {entry["id"]: entry for entry in (await client.expect("ls"))["u"]}
     assert rooms[room]["_id"] == room
-    await person.send({"m": "a", "message": "hello", "_id": person.id})
-    line = await person.expect("a")
-    await person.send({"m": "a", "message": "again", "reply_to": line["id"], "_id": person.id})
-    assert (await person.expect("a"))["r"] == line["id"]
-    await person.send({"m": "+custom"})
-    await person.send({"m": "custom", "data": {"x": 1}, "target": {"mode": "subscribed"}})
-    await person.nothing("custom")
+    await client.send({"m": "a", "message": "hello", "_id": client.id})
+    line = await client.expect("a")
+    await client.send({"m": "a", "message": "again", "reply_to": line["id"], "_id": client.id})
+    assert (await client.expect("a"))["r"] == line["id"]
+    await client.send({"m": "+custom"})
+    await client.send({"m": "custom", "data": {"x": 1}, "target": {"mode": "subscribed"}})
+    await client.assert_silent("custom")
 
 
-async def test_case_86_all_are_back_after_a_restart(mortal: Server) -> None:
+@pytest.mark.case(86)
+async def test_all_clients_are_back_after_a_restart(restartable_server: Server) -> None:
     rooms = {new_room(): f"#1122{number:02x}" for number in range(4)}
-    async with Company(mortal) as family:
-        people: list[Person] = []
+    async with Clients(restartable_server) as clients_by_address:
+        people: list[Client] = []
         for room, color in rooms.items():
             people += [
-                await arrive(family, room, {"color": color, "visible": False}, new_address())
+                await arrive(
+                    clients_by_address, room, {"color": color, "visible": False}, new_address()
+                )
                 for _ in range(5)
             ]
-        owners = {person.room: person.id for person in people[::5]}
+        owners = {client.room: client.id for client in people[::5]}
         seen: dict[str, tuple[str, Message]] = {}
-        for person in people:
-            assert person.address is not None
-            await person.hears()
-            seen[person.address] = person.room, books(person).channel["settings"]
-        await asyncio.to_thread(mortal.restart)
-    async with asyncio.timeout(EVERYBODY_BACK_SECONDS), Company(mortal) as family:
-        # They come in any order, with the settings they last saw.
+        for client in people:
+            assert client.address is not None
+            await client.received()
+            seen[client.address] = client.room, books(client).channel["settings"]
+        await asyncio.to_thread(restartable_server.restart)
+    async with (
+        asyncio.timeout(EVERYBODY_BACK_SECONDS),
+        Clients(restartable_server) as clients_by_address,
+    ):
+        # Clients return in any order, with the settings that they saw last.
         returning = list(seen.items())
         random.Random(86).shuffle(returning)
         back = [
-            await arrive(family, room, settings, address) for address, (room, settings) in returning
+            await arrive(clients_by_address, room, settings, address)
+            for address, (room, settings) in returning
         ]
-        for person in back:
-            await person.hears()
-            channel = books(person).channel
-            assert channel["settings"]["color"] == rooms[person.room]
+        for client in back:
+            await client.received()
+            channel = books(client).channel
+            assert channel["settings"]["color"] == rooms[client.room]
             assert channel["settings"]["visible"] is False
-            assert len(books(person).ppl) == 5
-            assert channel["crown"]["participantId"] == owners[person.room]
+            assert len(books(client).ppl) == 5
+            assert channel["crown"]["participantId"] == owners[client.room]

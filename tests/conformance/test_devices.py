@@ -1,10 +1,10 @@
-"""`devices`: heard and not answered (docs/protocol.md 1.3)."""
+"""`devices`: accepted and not answered (docs/protocol.md 1.3)."""
 
 from __future__ import annotations
 
 import pytest
 
-from support.people import Company, Message
+from support.websocket_clients import Clients, Message
 
 LIST = [{"type": "input", "manufacturer": "x", "name": "keys", "version": "1", "volume": 1}]
 
@@ -18,19 +18,20 @@ LIST = [{"type": "input", "manufacturer": "x", "name": "keys", "version": "1", "
         {"m": "devices"},
     ],
 )
-async def test_case_17_no_reply_before_hi_and_after_it(
-    guests: Company, room: str, message: Message
+@pytest.mark.case(17)
+async def test_devices_gets_no_reply_before_hi_or_after_it(
+    clients: Clients, room: str, message: Message
 ) -> None:
-    other = await guests.enter(room)
-    person = await guests.open()
+    other = await clients.enter(room)
+    client = await clients.open()
     # Browsers send it at once, before or behind their `hi`.
-    await person.send(message)
-    await person.hello_after_nothing()
-    await person.send(message, {"m": "hi"}, message)
-    await person.greeted()
-    await person.nothing()
-    await person.join(room)
-    await other.hears()
-    await person.send(message)
-    await person.nothing()
-    await other.nothing()
+    await client.send(message)
+    await client.assert_silent_until_hi()
+    await client.send(message, {"m": "hi"}, message)
+    await client.expect_hi()
+    await client.assert_silent()
+    await client.join(room)
+    await other.received()
+    await client.send(message)
+    await client.assert_silent()
+    await other.assert_silent()

@@ -1,10 +1,10 @@
 """Every example frame of docs/protocol.md is sent, and every answer there is the server's.
 
-A block of the language `frames` is a scene: Ann holds the crown of the room "duets" and Bea is
-there; Sam, of the staff, comes where a line names them, and whoever is called You only connects.
-Lines go in their order: `Ann → [frame]` is sent, `Bea ← [frame]` is the next frame of those
-messages that Bea gets. What must differ from run to run (times, ids of lines, positions of a
-falling crown) need only be of the same kind.
+A block of the language `frames` is a scene. Ann holds the crown of the room "duets", and Bea is
+there. Sam, of the staff, comes if a line names them; a client called You only connects. Lines run
+in their order: `Ann → [frame]` is sent, `Bea ← [frame]` is the next frame with those messages that
+Bea gets. Values that differ from run to run (times, ids of lines, positions of a falling crown)
+need only be of the same kind.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import pytest
 
 from fortepiano.handlers.dispatch import TABLE
 from support import grammar
-from support.people import PATIENCE, Company, House, Message, Person, new_room
 from support.presets import only
+from support.websocket_clients import PATIENCE, Client, Clients, ClientsFactory, Message, new_room
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
 BLOCK = re.compile(r"^```frames\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -38,33 +38,33 @@ BLOCKS = BLOCK.findall(PAGE.read_text())
 
 @dataclass
 class Scene:
-    """People who play one block.
+    """The clients that play one block.
 
     Attributes:
-        company: Lets them in.
-        room: What "duets" is called in truth.
-        people: Who is there, by name.
-        true: What the ids of the page are in truth.
+        clients: Makes the clients.
+        room: The real name of the room "duets".
+        people: The clients by name.
+        true: The real ids, by those of the page.
     """
 
-    company: Company
+    clients: Clients
     room: str = field(default_factory=new_room)
-    people: dict[str, Person] = field(default_factory=dict)
+    people: dict[str, Client] = field(default_factory=dict)
     true: dict[str, str] = field(default_factory=dict)
 
     async def enter(self, name: str) -> None:
-        """Let somebody in."""
-        company = self.company
+        """Connect a client."""
+        clients = self.clients
         if name == "You":
-            self.people[name] = await company.open()
+            self.people[name] = await clients.open()
             return
-        hello = {"token": company.server.tokens["admin"]} if name == "Sam" else {}
-        person = self.people[name] = await company.enter(**hello)
-        self.true[IDS[name]] = person.id
-        await person.send({"m": "userset", "set": {"name": name}})
-        await person.join(self.room)
+        hello = {"token": clients.server.tokens["admin"]} if name == "Sam" else {}
+        client = self.people[name] = await clients.enter(**hello)
+        self.true[IDS[name]] = client.id
+        await client.send({"m": "userset", "set": {"name": name}})
+        await client.join(self.room)
         for other in self.people.values():
-            await other.hears()
+            await other.received()
 
     async def play(self, block: str) -> None:
         """Play all lines of a block."""
@@ -75,30 +75,30 @@ class Scene:
             await self.enter(name)
         for line in lines:
             assert line
-            person = self.people[line[1]]
+            client = self.people[line[1]]
             if line[2] == "→":
-                await person.send_raw(self.in_truth(line[3]))
+                await client.send_raw(self.in_truth(line[3]))
             else:
-                await self.hear(line[1], parsed(line[3]))
+                await self.check_frame(line[1], parsed(line[3]))
 
     def in_truth(self, text: str) -> str:
-        """Return a text of the page with the ids and the room of this scene."""
+        """Return a text of the page with the real ids and room."""
         for ours, theirs in self.true.items():
             text = text.replace(ours, theirs)
         return text.replace(f'"{ROOM}"', json.dumps(self.room))
 
-    async def hear(self, name: str, wanted: list[Message]) -> None:
-        """Wait for the frame that is wanted; what comes before it is not on the page."""
-        person, kinds = self.people[name], [message["m"] for message in wanted]
+    async def check_frame(self, name: str, wanted: list[Message]) -> None:
+        """Wait for a frame of the page; frames before it may be missing on the page."""
+        client, kinds = self.people[name], [message["m"] for message in wanted]
         if kinds == ["b"]:
-            return self.compare(wanted, person.frames[0], name)
+            return self.compare(wanted, client.frames[0], name)
         misfits: list[str] = []
         while True:
             try:
-                await person.expect(kinds[0], within=PATIENCE if not misfits else 1)
+                await client.expect(kinds[0], within=PATIENCE if not misfits else 1)
             except AssertionError:
                 raise AssertionError("\n".join(misfits) or f"{name} got no {kinds}") from None
-            frame = person.last_frame
+            frame = client.last_frame
             try:
                 assert [message["m"] for message in frame] == kinds
                 return self.compare(wanted, frame, name)
@@ -106,7 +106,7 @@ class Scene:
                 misfits.append(str(misfit))
 
     def compare(self, wanted: Any, got: Any, where: str, key: str = "") -> None:
-        """Hold what was got to what the page says."""
+        """Compare a received value with that of the page."""
         if isinstance(wanted, dict):
             assert wanted.keys() == got.keys(), f"{where}: {got}"
             for name, value in wanted.items():
@@ -133,12 +133,12 @@ class Scene:
 
 @only("quick")
 @pytest.mark.parametrize("block", BLOCKS, ids=[block.split("\n")[0][:60] for block in BLOCKS])
-async def test_a_documented_scene(house: House, block: str) -> None:
-    scene = Scene(house())
+async def test_a_documented_scene(clients_with: ClientsFactory, block: str) -> None:
+    scene = Scene(clients_with())
     await scene.play(block)
-    # What is on the page is right: nobody is told that it is not.
-    for person in scene.people.values():
-        codes = {message["code"] for message in person.log if message["m"] == "notification"}
+    # The messages on the page are valid: no other notifications may come.
+    for client in scene.people.values():
+        codes = {message["code"] for message in client.log if message["m"] == "notification"}
         documented = set(re.findall(r'"code":"(\w+)"', block))
         assert codes <= documented
 

@@ -7,97 +7,97 @@ from __future__ import annotations
 
 import pytest
 
-from support.people import Company, Person, new_address
+from support.websocket_clients import Client, Clients, new_address
 
 PATIENT = 3600
-"""Seconds that no test lasts."""
+"""A pause in seconds, longer than any test."""
 
 
-async def say(person: Person, text: str) -> bool:
-    """Say something; whether the room heard it, else the speaker is told why not, or nothing."""
-    await person.send({"m": "a", "message": text})
-    heard = [message["m"] for message in await person.hears()]
+async def chat(client: Client, text: str) -> bool:
+    """Send a line; return whether the room received it, rather than at most a notification."""
+    await client.send({"m": "a", "message": text})
+    heard = [message["m"] for message in await client.received()]
     assert heard in (["a"], ["notification"], [])
     return heard == ["a"]
 
 
-async def test_off_by_default(guests: Company) -> None:
-    _, other = await guests.pair()
-    assert [await say(other, f"line {number}") for number in range(3)] == [True] * 3
+async def test_off_by_default(clients: Clients) -> None:
+    _, other = await clients.pair()
+    assert [await chat(other, f"line {number}") for number in range(3)] == [True] * 3
 
 
-async def test_one_line_and_then_a_pause(guests: Company) -> None:
-    holder, other, third = await guests.group(3, {"slowMode": PATIENT})
-    assert await say(other, "one")
-    await third.hears()
+async def test_one_line_and_then_a_pause(clients: Clients) -> None:
+    holder, other, third = await clients.group(3, {"slowMode": PATIENT})
+    assert await chat(other, "one")
+    await third.received()
     await other.send({"m": "a", "message": "two"}, {"m": "a", "message": "three"})
-    assert await other.refused() == "Slow mode is on: one line in 3600 s."
-    await third.nothing()
-    # Everybody has a pause of his own.
-    assert await say(third, "one")
-    assert not await say(third, "two")
-    assert [message["a"] for message in await holder.hears()] == ["one", "one"]
+    assert await other.refusal() == "Slow mode is on: one line in 3600 s."
+    await third.assert_silent()
+    # Each participant has a pause of their own.
+    assert await chat(third, "one")
+    assert not await chat(third, "two")
+    assert [message["a"] for message in await holder.received()] == ["one", "one"]
 
 
-async def test_who_rules_the_room_need_not_wait(guests: Company) -> None:
-    holder, partner = await guests.pair({"slowMode": PATIENT})
-    assert [await say(holder, f"line {number}") for number in range(3)] == [True] * 3
+async def test_who_rules_the_room_need_not_wait(clients: Clients) -> None:
+    holder, partner = await clients.pair({"slowMode": PATIENT})
+    assert [await chat(holder, f"line {number}") for number in range(3)] == [True] * 3
     await holder.send({"m": "coowner", "_id": partner.id})
-    await holder.hears()
-    await partner.hears()
-    assert [await say(partner, f"line {number}") for number in range(3)] == [True] * 3
+    await holder.received()
+    await partner.received()
+    assert [await chat(partner, f"line {number}") for number in range(3)] == [True] * 3
 
 
-async def test_private_lines_count(guests: Company) -> None:
-    holder, other = await guests.pair({"slowMode": PATIENT})
+async def test_private_lines_count(clients: Clients) -> None:
+    holder, other = await clients.pair({"slowMode": PATIENT})
     await other.send({"m": "dm", "_id": holder.id, "message": "psst"})
     await holder.expect("dm")
-    await other.hears()
-    assert not await say(other, "two")
-    await holder.nothing()
+    await other.received()
+    assert not await chat(other, "two")
+    await holder.assert_silent()
 
 
-async def test_a_second_tab_is_no_way_around(family: Company, room: str) -> None:
-    await family.enter(room, {"slowMode": PATIENT}, address=new_address())
-    other = await family.enter(room, address=new_address())
-    tab = await family.tab(other, room)
-    assert await say(other, "one")
-    await tab.hears()
-    assert not await say(tab, "two")
+async def test_a_second_tab_is_no_way_around(clients_by_address: Clients, room: str) -> None:
+    await clients_by_address.enter(room, {"slowMode": PATIENT}, address=new_address())
+    other = await clients_by_address.enter(room, address=new_address())
+    tab = await clients_by_address.tab(other, room)
+    assert await chat(other, "one")
+    await tab.received()
+    assert not await chat(tab, "two")
 
 
-async def test_it_is_taken_away(guests: Company) -> None:
-    holder, other = await guests.pair({"slowMode": PATIENT})
-    assert await say(other, "one")
+async def test_it_is_taken_away(clients: Clients) -> None:
+    holder, other = await clients.pair({"slowMode": PATIENT})
+    assert await chat(other, "one")
     await holder.send({"m": "chset", "set": {"slowMode": 0}})
     await other.expect("ch")
-    assert await say(other, "two")
-    assert await say(other, "three")
+    assert await chat(other, "two")
+    assert await chat(other, "three")
 
 
-async def test_notes_are_free(guests: Company) -> None:
-    holder, other = await guests.pair({"slowMode": PATIENT})
+async def test_notes_are_free(clients: Clients) -> None:
+    holder, other = await clients.pair({"slowMode": PATIENT})
     for _ in range(3):
         await other.send({"m": "n", "t": 1_795_300_001_000, "n": [{"n": "c4", "v": 0.5}]})
-    await other.nothing()
-    assert sum(len(message["n"]) for message in await holder.hears()) == 3
+    await other.assert_silent()
+    assert sum(len(message["n"]) for message in await holder.received()) == 3
 
 
 @pytest.mark.parametrize("value", [-1, 0.5, 3601, "slow", " ", True, [5]])
-async def test_what_is_no_time_is_dropped(guests: Company, value: object) -> None:
-    holder, other = await guests.pair()
+async def test_what_is_no_time_is_dropped(clients: Clients, value: object) -> None:
+    holder, other = await clients.pair()
     await holder.send({"m": "chset", "set": {"slowMode": value}})
-    assert await holder.told() == ["bad_settings"]
-    await other.nothing()
+    assert await holder.refusal_codes() == ["bad_settings"]
+    await other.assert_silent()
 
 
-async def test_others_may_not(guests: Company) -> None:
-    holder, other = await guests.pair()
+async def test_others_may_not(clients: Clients) -> None:
+    holder, other = await clients.pair()
     await other.send({"m": "chset", "set": {"slowMode": 5}})
-    await other.refused()
-    await holder.nothing()
+    await other.refusal()
+    await holder.assert_silent()
 
 
-async def test_the_lobby_has_none(guests: Company) -> None:
-    person = await guests.enter("lobby", {"slowMode": PATIENT})
-    assert [await say(person, f"line {number}") for number in range(3)] == [True] * 3
+async def test_the_lobby_has_none(clients: Clients) -> None:
+    client = await clients.enter("lobby", {"slowMode": PATIENT})
+    assert [await chat(client, f"line {number}") for number in range(3)] == [True] * 3

@@ -1,4 +1,4 @@
-"""`hi`: who one is, what does not work before it, and what is kept (docs/protocol.md 1.3, 2.6)."""
+"""`hi`: identity, what does not work before it, and what is stored (docs/protocol.md 1.3, 2.6)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import time
 
 import pytest
 
-from support.people import Company, Message, new_address, new_room
 from support.presets import Preset
 from support.server import Server, run_server
+from support.websocket_clients import Clients, Message, new_address, new_room
 
 NOTE = {"m": "n", "t": 1, "n": [{"n": "c3", "v": 1}]}
 
 
-async def test_case_13_hi_is_answered_with_the_user(guests: Company, preset: Preset) -> None:
-    person = await guests.open()
-    reply = await person.hello()
+@pytest.mark.case(13)
+async def test_hi_is_answered_with_the_user(clients: Clients, preset: Preset) -> None:
+    client = await clients.open()
+    reply = await client.hello()
     assert abs(reply["t"] - time.time() * 1000) < 2000
     user = reply["u"]
     assert re.fullmatch("[0-9a-f]{24}", user["_id"])
@@ -29,8 +30,8 @@ async def test_case_13_hi_is_answered_with_the_user(guests: Company, preset: Pre
     assert reply["permissions"] == {}
     # Where the quota depends on the room, it comes with the room.
     quotas = [preset.normal.nq] if preset.greets_with_quota else []
-    assert person.frames[-1][1:] == quotas
-    await person.nothing()
+    assert client.frames[-1][1:] == quotas
+    await client.assert_silent()
 
 
 @pytest.mark.parametrize(
@@ -41,59 +42,64 @@ async def test_case_13_hi_is_answered_with_the_user(guests: Company, preset: Pre
         {"m": "hi", "code": {"a": []}, "token": None, "login": 5, "\U0001f408": 3},
     ],
 )
-async def test_case_13_hi_with_what_clients_add(guests: Company, hi: Message) -> None:
-    person = await guests.open()
-    await person.send(hi)
-    reply = await person.greeted()
+@pytest.mark.case(13)
+async def test_hi_may_have_the_fields_that_clients_add(clients: Clients, hi: Message) -> None:
+    client = await clients.open()
+    await client.send(hi)
+    reply = await client.expect_hi()
     assert reply["u"]["name"] == "Anonymous"
     assert "token" not in reply
 
 
-async def test_case_13_development_makes_a_new_user_of_each_connection(guests: Company) -> None:
-    ids = {(await guests.enter()).id for _ in range(5)}
+@pytest.mark.case(13)
+async def test_development_makes_a_new_user_of_each_connection(clients: Clients) -> None:
+    ids = {(await clients.enter()).id for _ in range(5)}
     assert len(ids) == 5
 
 
-async def test_case_13_each_address_is_a_user(family: Company) -> None:
-    ids = {(await family.enter(address=new_address())).id for _ in range(5)}
+@pytest.mark.case(13)
+async def test_each_address_is_one_user(clients_by_address: Clients) -> None:
+    ids = {(await clients_by_address.enter(address=new_address())).id for _ in range(5)}
     assert len(ids) == 5
 
 
-async def test_case_14_two_tabs_are_one_user_and_work_independently(family: Company) -> None:
-    person = await family.enter(address=new_address())
-    tab = await family.tab(person)
-    assert tab.user == person.user
-    await person.send({"m": "t", "e": 1})
-    await tab.send({"m": "t", "e": 2})
-    assert [message["e"] for message in await person.hears()] == [1]
-    assert [message["e"] for message in await tab.hears()] == [2]
-
-
-async def test_case_15_a_second_hi_is_answered_and_changes_nothing(
-    guests: Company, room: str
+@pytest.mark.case(14)
+async def test_two_tabs_are_one_user_and_work_independently(
+    clients_by_address: Clients,
 ) -> None:
-    person = await guests.enter(room)
-    other = await guests.enter(room)
-    await person.send({"m": "userset", "set": {"name": "Clara", "color": "#123456"}})
-    await person.send({"m": "m", "x": 12, "y": 34})
+    client = await clients_by_address.enter(address=new_address())
+    tab = await clients_by_address.tab(client)
+    assert tab.user == client.user
+    await client.send({"m": "t", "e": 1})
+    await tab.send({"m": "t", "e": 2})
+    assert [message["e"] for message in await client.received()] == [1]
+    assert [message["e"] for message in await tab.received()] == [2]
+
+
+@pytest.mark.case(15)
+async def test_a_second_hi_is_answered_and_changes_nothing(clients: Clients, room: str) -> None:
+    client = await clients.enter(room)
+    other = await clients.enter(room)
+    await client.send({"m": "userset", "set": {"name": "Clara", "color": "#123456"}})
+    await client.send({"m": "m", "x": 12, "y": 34})
     await other.expect("p", where=lambda p: p["name"] == "Clara")
     await other.expect("m")
-    await person.hears()
+    await client.received()
 
-    again = await person.hello()
+    again = await client.hello()
 
     assert again["u"] == {
-        "_id": person.id,
-        "id": person.id,
+        "_id": client.id,
+        "id": client.id,
         "name": "Clara",
         "color": "#123456",
     }
-    await person.nothing()
-    await other.nothing()
-    everything = await (await guests.enter()).join(room)
-    (clara,) = (p for p in everything["ppl"] if p["_id"] == person.id)
+    await client.assert_silent()
+    await other.assert_silent()
+    everything = await (await clients.enter()).join(room)
+    (clara,) = (p for p in everything["ppl"] if p["_id"] == client.id)
     assert (clara["name"], clara["color"], clara["x"], clara["y"]) == ("Clara", "#123456", 12, 34)
-    assert everything["ch"]["crown"]["participantId"] == person.id
+    assert everything["ch"]["crown"]["participantId"] == client.id
 
 
 @pytest.mark.parametrize(
@@ -113,67 +119,73 @@ async def test_case_15_a_second_hi_is_answered_and_changes_nothing(
     ],
     ids=lambda message: message["m"],
 )
-async def test_case_16_nothing_works_before_hi(
-    guests: Company, room: str, message: Message
-) -> None:
-    other = await guests.enter(room)
+@pytest.mark.case(16)
+async def test_nothing_works_before_hi(clients: Clients, room: str, message: Message) -> None:
+    other = await clients.enter(room)
     filled = {
         key: value.format(room=room, user=other.id) if isinstance(value, str) else value
         for key, value in message.items()
     }
-    person = await guests.open()
-    await person.send(filled)
-    await person.hello_after_nothing()
-    assert person.user["name"] == "Anonymous"
-    await person.nothing()
-    await other.nothing()
+    client = await clients.open()
+    await client.send(filled)
+    await client.assert_silent_until_hi()
+    assert client.user["name"] == "Anonymous"
+    await client.assert_silent()
+    await other.assert_silent()
 
 
 @pytest.mark.parametrize(
     "message", [{"m": "a", "message": "hello"}, NOTE, {"m": "m", "x": 1, "y": 2}, {"m": "chown"}]
 )
-async def test_case_16_in_no_room_there_is_nobody_to_talk_to(
-    guests: Company, message: Message
+@pytest.mark.case(16)
+async def test_outside_of_rooms_messages_to_a_room_do_nothing(
+    clients: Clients, message: Message
 ) -> None:
-    person = await guests.enter()
-    await person.send(message)
-    await person.nothing()
+    client = await clients.enter()
+    await client.send(message)
+    await client.assert_silent()
 
 
-async def test_case_16_t_is_answered_before_hi(guests: Company) -> None:
-    person = await guests.open()
-    await person.send({"m": "t", "e": 1})
-    assert (await person.expect("t"))["e"] == 1
+@pytest.mark.case(16)
+async def test_t_is_answered_before_hi(clients: Clients) -> None:
+    client = await clients.open()
+    await client.send({"m": "t", "e": 1})
+    assert (await client.expect("t"))["e"] == 1
 
 
-async def test_case_18_name_and_colour_outlive_a_reconnect_and_a_restart(mortal: Server) -> None:
+@pytest.mark.case(18)
+async def test_name_and_colour_outlive_a_reconnect_and_a_restart(
+    restartable_server: Server,
+) -> None:
     address = new_address()
-    async with Company(mortal) as company:
-        person = await company.enter(new_room(), address=address)
-        await person.send({"m": "userset", "set": {"name": "Clara", "color": "#12ab34"}})
-        await person.expect("p")
-        await person.leave()
-        again = await company.enter(address=address)
-        assert again.id == person.id
+    async with Clients(restartable_server) as clients:
+        client = await clients.enter(new_room(), address=address)
+        await client.send({"m": "userset", "set": {"name": "Clara", "color": "#12ab34"}})
+        await client.expect("p")
+        await client.leave()
+        again = await clients.enter(address=address)
+        assert again.id == client.id
         assert (again.user["name"], again.user["color"]) == ("Clara", "#12ab34")
-    mortal.restart()
-    async with Company(mortal) as company:
-        again = await company.enter(address=address)
-        assert again.id == person.id
+    restartable_server.restart()
+    async with Clients(restartable_server) as clients:
+        again = await clients.enter(address=address)
+        assert again.id == client.id
         assert (again.user["name"], again.user["color"]) == ("Clara", "#12ab34")
 
 
 async def test_production_ids_are_the_salted_hash_of_the_address() -> None:
     address = new_address()
     with run_server(NODE_ENV="production", SALT1="fleur de sel", SALT2="poivre") as server:
-        async with Company(server) as company:
-            person = await company.enter(address=address)
+        async with Clients(server) as clients:
+            client = await clients.enter(address=address)
     digest = hashlib.sha256(f"fleur de sel{address}poivre".encode()).hexdigest()
-    assert person.id == digest[:24]
+    assert client.id == digest[:24]
 
 
-async def test_production_ids_without_salts_are_not_the_plain_hash(home: Server) -> None:
+async def test_production_ids_without_salts_are_not_the_plain_hash(
+    server_by_address: Server,
+) -> None:
     address = new_address()
-    async with Company(home) as company:
-        person = await company.enter(address=address)
-    assert person.id != hashlib.sha256(address.encode()).hexdigest()[:24]
+    async with Clients(server_by_address) as clients:
+        client = await clients.enter(address=address)
+    assert client.id != hashlib.sha256(address.encode()).hexdigest()[:24]

@@ -1,4 +1,4 @@
-"""`hi.token`: who belongs to the staff, and what he may do (docs/protocol.md 1.3)."""
+"""`hi.token`: the tokens of staff, and the permissions they give (docs/protocol.md 1.3)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from support.people import Company, House, Message
 from support.server import Server
+from support.websocket_clients import Clients, ClientsFactory, Message
 
 PERMISSIONS = {
     "clearChat",
@@ -22,25 +22,27 @@ PERMISSIONS = {
 }
 
 
-async def permissions(company: Company, **hello: object) -> Message:
+async def permissions(clients: Clients, **hello: object) -> Message:
     """Return what `hi` announces."""
-    person = await company.open()
-    announced: Message = (await person.hello(**hello))["permissions"]
+    client = await clients.open()
+    announced: Message = (await client.hello(**hello))["permissions"]
     return announced
 
 
-async def test_case_19_hi_announces_what_an_admin_may_do(house: House) -> None:
-    guests = house()
-    token = guests.server.tokens["admin"]
-    assert await permissions(guests, token=token) == dict.fromkeys(PERMISSIONS, True)
+@pytest.mark.case(19)
+async def test_hi_has_the_permissions_of_an_admin(clients_with: ClientsFactory) -> None:
+    clients = clients_with()
+    token = clients.server.tokens["admin"]
+    assert await permissions(clients, token=token) == dict.fromkeys(PERMISSIONS, True)
 
 
-async def test_case_19_smaller_scopes_may_do_less(house: House) -> None:
-    guests = house()
-    moderate = await permissions(guests, token=guests.server.tokens["moderate"])
+@pytest.mark.case(19)
+async def test_smaller_scopes_may_do_less(clients_with: ClientsFactory) -> None:
+    clients = clients_with()
+    moderate = await permissions(clients, token=clients.server.tokens["moderate"])
     assert 0 < len(moderate) < len(PERMISSIONS)
     assert moderate.keys() < PERMISSIONS
-    assert not any((await permissions(guests, token=guests.server.tokens["read"])).values())
+    assert not any((await permissions(clients, token=clients.server.tokens["read"])).values())
 
 
 @pytest.mark.parametrize(
@@ -48,50 +50,58 @@ async def test_case_19_smaller_scopes_may_do_less(house: House) -> None:
     [None, "", "x", "x" * 10_000, 5, True, [], {}, "../../etc/passwd", "' OR 1=1 --", "\u20ac\x00"],
     ids=repr,
 )
-async def test_case_19_any_other_token_is_ignored(house: House, token: object) -> None:
-    assert await permissions(house(), token=token) == {}
+@pytest.mark.case(19)
+async def test_any_other_token_is_ignored(clients_with: ClientsFactory, token: object) -> None:
+    assert await permissions(clients_with(), token=token) == {}
 
 
-async def test_case_19_nor_is_half_a_token_or_more_than_one(house: House) -> None:
-    guests = house()
-    token = guests.server.tokens["admin"]
+@pytest.mark.case(19)
+async def test_a_part_of_a_token_or_several_tokens_are_ignored(
+    clients_with: ClientsFactory,
+) -> None:
+    clients = clients_with()
+    token = clients.server.tokens["admin"]
     for wrong in (token[:-1], token + "x", token.upper(), " " + token, [token], {"token": token}):
-        assert await permissions(guests, token=wrong) == {}
+        assert await permissions(clients, token=wrong) == {}
 
 
-async def test_case_19_it_is_this_connections_alone(house: House) -> None:
-    guests = house(NODE_ENV="production")
-    staff = await guests.enter(token=guests.server.tokens["admin"])
-    tab = await guests.open()
+@pytest.mark.case(19)
+async def test_a_token_gives_rights_to_its_connection_only(clients_with: ClientsFactory) -> None:
+    clients = clients_with(NODE_ENV="production")
+    staff = await clients.enter(token=clients.server.tokens["admin"])
+    tab = await clients.open()
     reply = await tab.hello()
     assert reply["u"]["_id"] == staff.id
     assert reply["permissions"] == {}
 
 
-async def test_case_19_a_second_hi_announces_it_again(house: House) -> None:
-    guests = house()
-    staff = await guests.enter(token=guests.server.tokens["admin"])
+@pytest.mark.case(19)
+async def test_a_second_hi_has_the_permissions_again(clients_with: ClientsFactory) -> None:
+    clients = clients_with()
+    staff = await clients.enter(token=clients.server.tokens["admin"])
     assert (await staff.hello())["permissions"] == dict.fromkeys(PERMISSIONS, True)
 
 
-async def test_case_19_tokens_are_kept_hashed(house: House) -> None:
-    guests = house()
-    token = guests.server.tokens["admin"]
-    await guests.enter(token=token)
+@pytest.mark.case(19)
+async def test_tokens_are_stored_as_hashes(clients_with: ClientsFactory) -> None:
+    clients = clients_with()
+    token = clients.server.tokens["admin"]
+    await clients.enter(token=token)
     secret = token.rsplit("_", 1)[-1].encode()
-    kept = [path for path in (guests.server.folder / "data").rglob("*") if path.is_file()]
+    kept = [path for path in (clients.server.folder / "data").rglob("*") if path.is_file()]
     assert kept
     for path in kept:
         assert secret not in path.read_bytes(), path
-    assert secret.decode() not in guests.server.log
+    assert secret.decode() not in clients.server.log
 
 
-async def test_case_19_a_token_made_while_the_server_runs(mortal: Server) -> None:
+@pytest.mark.case(19)
+async def test_a_token_made_while_the_server_runs_is_accepted(restartable_server: Server) -> None:
     # Not among `tokens`, which other servers accept too.
-    token = mortal.make_token("moderate")
-    async with Company(mortal) as guests:
+    token = restartable_server.make_token("moderate")
+    async with Clients(restartable_server) as clients:
         for _ in range(100):
-            if await permissions(guests, token=token):
+            if await permissions(clients, token=token):
                 return
             await asyncio.sleep(0.1)
     pytest.fail("it was not accepted within ten seconds")

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from support.peer import TEXT, frame, upgrade_request
-from support.people import Company, Person
+from support.raw_peer import TEXT, frame, handshake_request
 from support.server import Server, run_server
+from support.websocket_clients import Client, Clients
 
 HI = b'[{"m":"hi"}]'
 
@@ -26,7 +26,8 @@ def hasty() -> Iterator[Server]:
 @pytest.mark.parametrize(
     "path", ["/", "/some%20room", "/test/awkward", "/lobby?x=1", "/%E2%82%AC", "/a/b/c"]
 )
-def test_case_12_every_path_is_the_page(server: Server, path: str) -> None:
+@pytest.mark.case(12)
+def test_every_path_is_the_page(server: Server, path: str) -> None:
     page = httpx.get(server.url + "/")
     reply = httpx.get(server.url + path)
     assert reply.status_code == 200
@@ -34,7 +35,8 @@ def test_case_12_every_path_is_the_page(server: Server, path: str) -> None:
     assert reply.text == page.text
 
 
-def test_case_12_the_pages_assets_are_there(server: Server) -> None:
+@pytest.mark.case(12)
+def test_the_pages_assets_are_there(server: Server) -> None:
     page = httpx.get(server.url + "/").text
     links = re.findall(r'(?:src|href)="(/[^"]+)"', page)
     assert links
@@ -60,16 +62,18 @@ def test_case_12_the_pages_assets_are_there(server: Server) -> None:
         "/assets/x%00.js",
     ],
 )
-async def test_case_12_no_leak(guests: Company, path: str) -> None:
+@pytest.mark.case(12)
+async def test_no_path_leads_outside_the_served_files(clients: Clients, path: str) -> None:
     # By hand, because every client library tidies such a path before it sends it.
-    peer = await guests.peer()
+    peer = await clients.raw_peer()
     await peer.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     reply = await peer.response()
     assert reply.status == 404
     assert b"import" not in await peer.body(reply)
 
 
-def test_case_12_ws_without_an_upgrade_is_400(server: Server) -> None:
+@pytest.mark.case(12)
+def test_ws_without_a_handshake_is_400(server: Server) -> None:
     assert httpx.get(server.url + "/ws").status_code == 400
 
 
@@ -87,28 +91,28 @@ def test_nothing_can_be_put_there(server: Server, method: str) -> None:
     assert httpx.request(method, server.url + "/", content=b"x" * 1000).status_code in {404, 405}
 
 
-async def test_a_frame_in_the_same_segment_as_the_upgrade_is_not_lost(guests: Company) -> None:
-    peer = await guests.peer()
-    await peer.upgrade(frame(TEXT, HI))
+async def test_a_frame_in_the_same_segment_as_the_upgrade_is_not_lost(clients: Clients) -> None:
+    peer = await clients.raw_peer()
+    await peer.handshake(frame(TEXT, HI))
     assert b'"b"' in await peer.expect(TEXT)
     assert b'"hi"' in await peer.expect(TEXT)
 
 
-async def test_half_a_frame_behind_the_upgrade_is_continued(guests: Company) -> None:
-    peer = await guests.peer()
+async def test_half_a_frame_behind_the_upgrade_is_continued(clients: Clients) -> None:
+    peer = await clients.raw_peer()
     whole = frame(TEXT, HI)
-    await peer.upgrade(whole[:9])
+    await peer.handshake(whole[:9])
     assert b'"b"' in await peer.expect(TEXT)
     await peer.send(whole[9:])
     assert b'"hi"' in await peer.expect(TEXT)
 
 
 async def test_an_upgrade_behind_another_request_is_parsed_in_order_or_refused(
-    guests: Company,
+    clients: Clients,
 ) -> None:
-    peer = await guests.peer()
+    peer = await clients.raw_peer()
     first = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    await peer.send(first, upgrade_request("/ws"), frame(TEXT, HI))
+    await peer.send(first, handshake_request("/ws"), frame(TEXT, HI))
     reply = await peer.response()
     if reply.status == 400:
         return
@@ -122,23 +126,23 @@ async def test_an_upgrade_behind_another_request_is_parsed_in_order_or_refused(
 @pytest.mark.parametrize(
     "request_",
     [
-        upgrade_request().replace(b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Version: 12"),
-        upgrade_request().replace(b"Sec-WebSocket-Key: ", b"Sec-WebSocket-Kez: "),
-        upgrade_request().replace(b"dGhlIHNhbXBsZSBub25jZQ==", b"short"),
-        upgrade_request("/ws", "Sec-WebSocket-Protocol: \xe4\x80"),
+        handshake_request().replace(b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Version: 12"),
+        handshake_request().replace(b"Sec-WebSocket-Key: ", b"Sec-WebSocket-Kez: "),
+        handshake_request().replace(b"dGhlIHNhbXBsZSBub25jZQ==", b"short"),
+        handshake_request("/ws", "Sec-WebSocket-Protocol: \xe4\x80"),
     ],
     ids=["version", "no key", "bad key", "protocol that is not ASCII"],
 )
-async def test_a_bad_upgrade_is_refused_in_http(guests: Company, request_: bytes) -> None:
-    peer = await guests.peer()
+async def test_a_bad_upgrade_is_refused_in_http(clients: Clients, request_: bytes) -> None:
+    peer = await clients.raw_peer()
     await peer.send(request_)
     assert (await peer.response()).status in {400, 426}
 
 
-async def test_no_extension_and_no_subprotocol_is_agreed_on(guests: Company) -> None:
-    peer = await guests.peer()
+async def test_no_extension_and_no_subprotocol_is_agreed_on(clients: Clients) -> None:
+    peer = await clients.raw_peer()
     await peer.send(
-        upgrade_request(
+        handshake_request(
             "/ws", "Sec-WebSocket-Extensions: permessage-deflate", "Sec-WebSocket-Protocol: mpp"
         )
     )
@@ -149,23 +153,23 @@ async def test_no_extension_and_no_subprotocol_is_agreed_on(guests: Company) -> 
 
 
 @pytest.mark.parametrize("origin", ["https://multiplayerpiano.net", "http://evil.example", "null"])
-async def test_any_origin_may_come(guests: Company, origin: str) -> None:
-    peer = await guests.peer()
-    await peer.send(upgrade_request("/ws", f"Origin: {origin}"))
+async def test_any_origin_may_come(clients: Clients, origin: str) -> None:
+    peer = await clients.raw_peer()
+    await peer.send(handshake_request("/ws", f"Origin: {origin}"))
     assert (await peer.response()).status == 101
 
 
-@pytest.mark.parametrize("begin", [b"", b"GET / HT", upgrade_request()[:-2]])
+@pytest.mark.parametrize("begin", [b"", b"GET / HT", handshake_request()[:-2]])
 async def test_a_request_head_that_never_ends_is_cut_off(hasty: Server, begin: bytes) -> None:
-    async with Company(hasty) as company:
-        peer = await company.peer()
+    async with Clients(hasty) as clients:
+        peer = await clients.raw_peer()
         await peer.send(begin)
         assert await peer.ended(within=5)
 
 
 async def test_a_request_head_that_drips_is_cut_off(hasty: Server) -> None:
-    async with Company(hasty) as company:
-        peer = await company.peer()
+    async with Clients(hasty) as clients:
+        peer = await clients.raw_peer()
 
         async def drip() -> None:
             await peer.send(b"GET / HTTP/1.1\r\nX: ")
@@ -179,12 +183,12 @@ async def test_a_request_head_that_drips_is_cut_off(hasty: Server) -> None:
 
 
 async def test_the_deadline_of_the_head_does_not_touch_the_socket_after_it(hasty: Server) -> None:
-    async with Company(hasty) as company:
-        person = await company.open()
-        silent = await company.peer()
-        # When the silent one is cut off, the person's second is long over.
+    async with Clients(hasty) as clients:
+        client = await clients.open()
+        silent = await clients.raw_peer()
+        # The silent connection is cut off long after the second of the client.
         assert await silent.ended(within=5)
-        await person.hello_after_nothing()
+        await client.assert_silent_until_hi()
 
 
 @pytest.mark.parametrize(
@@ -196,8 +200,8 @@ async def test_the_deadline_of_the_head_does_not_touch_the_socket_after_it(hasty
     ],
     ids=["one header", "path", "many headers"],
 )
-async def test_too_large_a_request_head_is_refused(guests: Company, head: bytes) -> None:
-    peer = await guests.peer()
+async def test_too_large_a_request_head_is_refused(clients: Clients, head: bytes) -> None:
+    peer = await clients.raw_peer()
     await peer.send(head)
     try:
         reply = await peer.response()
@@ -207,10 +211,10 @@ async def test_too_large_a_request_head_is_refused(guests: Company, head: bytes)
     assert await peer.ended()
 
 
-async def test_silent_connections_keep_nobody_out(server: Server, guests: Company) -> None:
+async def test_silent_connections_keep_nobody_out(server: Server, clients: Clients) -> None:
     before = server.resident_bytes
     for _ in range(300):
-        await guests.peer()
-    person: Person = await guests.open()
-    await person.hello()
+        await clients.raw_peer()
+    client: Client = await clients.open()
+    await client.hello()
     assert server.resident_bytes - before < 20 << 20

@@ -1,4 +1,4 @@
-"""`kickban`: out of a room, and kept out of it (docs/protocol.md 2.4)."""
+"""`kickban`: bans from a room (docs/protocol.md 2.4)."""
 
 from __future__ import annotations
 
@@ -6,53 +6,61 @@ import asyncio
 
 import pytest
 
-from support.people import Company, House, Message, Person, new_address, new_room
 from support.presets import HURRIED, Preset
 from support.server import Server
+from support.websocket_clients import (
+    Client,
+    Clients,
+    ClientsFactory,
+    Message,
+    new_address,
+    new_room,
+)
 
 MINUTE = 60_000
 
 
-async def neighbours(company: Company, size: int) -> list[Person]:
+async def neighbours(clients: Clients, size: int) -> list[Client]:
     """Return people with addresses of their own in a new room; the first holds the crown."""
     room = new_room()
-    people = [await company.enter(room, address=new_address()) for _ in range(size)]
-    for person in people:
-        await person.hears()
+    people = [await clients.enter(room, address=new_address()) for _ in range(size)]
+    for client in people:
+        await client.received()
     return people
 
 
-async def thrown_out(person: Person, room: str) -> Message:
-    """Assert that `person` is told of his ban and lands in the awkward room; return the notice."""
-    ch = await person.welcomed()
+async def thrown_out(client: Client, room: str) -> Message:
+    """Assert that `client` lands in the awkward room with a notice of the ban; return that."""
+    ch = await client.joined()
     assert ch["ch"]["_id"] == "test/awkward"
-    (notice,) = [m for m in person.log if m["m"] == "notification" and room in m.get("text", "")]
+    (notice,) = [m for m in client.log if m["m"] == "notification" and room in m.get("text", "")]
     return notice
 
 
-async def kept_out(person: Person, room: str) -> Message:
-    """Assert that `person` cannot go into `room`, and is told so; return the notification."""
-    await person.hears()
-    before = len(person.log)
-    await person.send({"m": "ch", "_id": room})
-    ch = await person.welcomed()
+async def kept_out(client: Client, room: str) -> Message:
+    """Assert that `client` cannot join `room`; return the notification."""
+    await client.received()
+    before = len(client.log)
+    await client.send({"m": "ch", "_id": room})
+    ch = await client.joined()
     assert ch["ch"]["_id"] == "test/awkward"
-    await person.hears()
-    (notice,) = (m for m in person.log[before:] if m["m"] == "notification")
+    await client.received()
+    (notice,) = (m for m in client.log[before:] if m["m"] == "notification")
     return notice
 
 
-async def test_case_74_all_of_it(family: Company) -> None:
-    holder, banned, other = await neighbours(family, 3)
+@pytest.mark.case(74)
+async def test_a_ban_moves_the_user_out_and_notifies_all(clients_by_address: Clients) -> None:
+    holder, banned, other = await neighbours(clients_by_address, 3)
     room = holder.room
-    tab = await family.tab(banned, room)
-    elsewhere = await family.tab(banned, new_room())
+    tab = await clients_by_address.tab(banned, room)
+    elsewhere = await clients_by_address.tab(banned, new_room())
     await holder.send({"m": "userset", "set": {"name": "Clara"}})
-    await holder.hears()
+    await holder.received()
     await banned.send({"m": "userset", "set": {"name": "Robert"}})
     await holder.expect("p", where=lambda p: p["name"] == "Robert")
     await other.expect("p", where=lambda p: p["name"] == "Robert")
-    await elsewhere.hears()
+    await elsewhere.received()
     await holder.send({"m": "kickban", "_id": banned.id, "ms": 5 * MINUTE})
     for socket in (banned, tab):
         notice = await thrown_out(socket, room)
@@ -62,7 +70,7 @@ async def test_case_74_all_of_it(family: Company) -> None:
         assert notice["duration"] == 7000
         assert "5 minutes" in notice["text"]
     for left in (holder, other):
-        heard = await left.announced()
+        heard = await left.received_until_notice()
         assert sorted(m["m"] for m in heard) == ["bye", "notification"], heard
         (bye,) = (m for m in heard if m["m"] == "bye")
         assert bye["p"] == banned.id
@@ -71,34 +79,36 @@ async def test_case_74_all_of_it(family: Company) -> None:
         assert (notice["class"], notice["target"], notice["duration"]) == ("short", "#room", 7000)
         for part in ("Clara", "Robert", "5 minutes"):
             assert part in notice["text"]
-    # What he does in other rooms is nobody's business.
-    await elsewhere.nothing("ch")
+    # Tabs of the banned user in other rooms stay.
+    await elsewhere.assert_silent("ch")
     assert (await other.join(room))["ch"]["count"] == 2
-    # And he stays out, with the time left rounded up.
+    # The user stays out; the notice rounds the remaining time up.
     assert "5 minutes" in (await kept_out(tab, room))["text"]
-    again = await family.enter(address=banned.address)
+    again = await clients_by_address.enter(address=banned.address)
     assert "5 minutes" in (await kept_out(again, room))["text"]
-    await holder.nothing()
+    await holder.assert_silent()
 
 
-async def test_case_74_whoever_is_somewhere_else_goes_to_the_awkward_room(
-    family: Company,
+@pytest.mark.case(74)
+async def test_a_banned_user_who_comes_from_another_room_goes_to_the_awkward_room(
+    clients_by_address: Clients,
 ) -> None:
-    holder, banned = await neighbours(family, 2)
+    holder, banned = await neighbours(clients_by_address, 2)
     await holder.send({"m": "kickban", "_id": banned.id, "ms": MINUTE})
     await thrown_out(banned, holder.room)
-    await holder.announced()
+    await holder.received_until_notice()
     await banned.join(new_room())
     await kept_out(banned, holder.room)
-    await holder.nothing()
+    await holder.assert_silent()
 
 
 GOOD = [1, 300_000, 3_600_000, 1799.9999999999998, 0.03 * 60_000, 12e4]
 
 
 @pytest.mark.parametrize("ms", GOOD)
-async def test_case_75_good_times(family: Company, ms: float) -> None:
-    holder, banned = await neighbours(family, 2)
+@pytest.mark.case(75)
+async def test_these_times_are_accepted(clients_by_address: Clients, ms: float) -> None:
+    holder, banned = await neighbours(clients_by_address, 2)
     await holder.send({"m": "kickban", "_id": banned.id, "ms": ms})
     await thrown_out(banned, holder.room)
     if ms > 1000:
@@ -106,10 +116,11 @@ async def test_case_75_good_times(family: Company, ms: float) -> None:
 
 
 @pytest.mark.parametrize("over", [1, 1e300])
-async def test_case_75_a_longer_time_is_cut_to_the_ceiling(
-    family: Company, preset: Preset, over: float
+@pytest.mark.case(75)
+async def test_a_longer_time_is_cut_to_the_ceiling(
+    clients_by_address: Clients, preset: Preset, over: float
 ) -> None:
-    holder, banned = await neighbours(family, 2)
+    holder, banned = await neighbours(clients_by_address, 2)
     await holder.send({"m": "kickban", "_id": banned.id, "ms": preset.ceiling_ms + over})
     await thrown_out(banned, holder.room)
     notice = await kept_out(banned, holder.room)
@@ -117,8 +128,9 @@ async def test_case_75_a_longer_time_is_cut_to_the_ceiling(
 
 
 @pytest.mark.parametrize("ms", [0, 0.0, -0.0])
-async def test_case_75_nothing_is_a_kick_only(family: Company, ms: float) -> None:
-    holder, kicked = await neighbours(family, 2)
+@pytest.mark.case(75)
+async def test_a_time_of_zero_only_kicks(clients_by_address: Clients, ms: float) -> None:
+    holder, kicked = await neighbours(clients_by_address, 2)
     await holder.send({"m": "kickban", "_id": kicked.id, "ms": ms})
     await thrown_out(kicked, holder.room)
     await holder.expect("bye")
@@ -126,8 +138,11 @@ async def test_case_75_nothing_is_a_kick_only(family: Company, ms: float) -> Non
 
 
 @pytest.mark.parametrize("fields", [{}, {"ms": None}, {"ms": ""}], ids=repr)
-async def test_case_75_without_a_time_it_is_half_an_hour(family: Company, fields: Message) -> None:
-    holder, banned = await neighbours(family, 2)
+@pytest.mark.case(75)
+async def test_a_ban_without_a_time_lasts_half_an_hour(
+    clients_by_address: Clients, fields: Message
+) -> None:
+    holder, banned = await neighbours(clients_by_address, 2)
     await holder.send({"m": "kickban", "_id": banned.id} | fields)
     assert "30 minutes" in (await thrown_out(banned, holder.room))["text"]
     assert "30 minutes" in (await kept_out(banned, holder.room))["text"]
@@ -147,14 +162,20 @@ async def test_case_75_without_a_time_it_is_half_an_hour(family: Company, fields
         (299_999.5, 5),
     ],
 )
-async def test_case_75_a_time_as_a_text(family: Company, ms: object, minutes: int) -> None:
-    holder, banned = await neighbours(family, 2)
+@pytest.mark.case(75)
+async def test_a_numeric_string_is_a_time(
+    clients_by_address: Clients, ms: object, minutes: int
+) -> None:
+    holder, banned = await neighbours(clients_by_address, 2)
     await holder.send({"m": "kickban", "_id": banned.id, "ms": ms})
     assert f"{minutes} minutes" in (await thrown_out(banned, holder.room))["text"]
 
 
-async def test_case_75_a_text_is_cut_to_the_ceiling_too(family: Company, preset: Preset) -> None:
-    holder, banned = await neighbours(family, 2)
+@pytest.mark.case(75)
+async def test_a_text_is_cut_to_the_ceiling_too(
+    clients_by_address: Clients, preset: Preset
+) -> None:
+    holder, banned = await neighbours(clients_by_address, 2)
     await holder.send({"m": "kickban", "_id": banned.id, "ms": "1e300"})
     notice = await thrown_out(banned, holder.room)
     assert f"{preset.ceiling_ms // MINUTE} minutes" in notice["text"]
@@ -168,19 +189,21 @@ BAD_TIMES = [
 
 
 @pytest.mark.parametrize("ms", BAD_TIMES)
-async def test_case_75_bad_times(guests: Company, ms: str) -> None:
-    holder, other = await guests.pair()
+@pytest.mark.case(75)
+async def test_bad_times_are_refused(clients: Clients, ms: str) -> None:
+    holder, other = await clients.pair()
     await holder.send_raw(f'[{{"m":"kickban","_id":"{other.id}","ms":{ms}}}]')
-    assert await holder.told() == ["bad_time"]
-    await other.nothing()
+    assert await holder.refusal_codes() == ["bad_time"]
+    await other.assert_silent()
 
 
 @pytest.mark.parametrize("ms", ["NaN", "1e999", "-1e999"])
-async def test_case_75_what_is_no_json_is_no_time(guests: Company, ms: str) -> None:
-    holder, other = await guests.pair()
+@pytest.mark.case(75)
+async def test_a_time_that_is_no_json_makes_the_frame_ignored(clients: Clients, ms: str) -> None:
+    holder, other = await clients.pair()
     await holder.send_raw(f'[{{"m":"kickban","_id":"{other.id}","ms":{ms}}}]')
-    await holder.nothing()
-    await other.nothing()
+    await holder.assert_silent()
+    await other.assert_silent()
 
 
 @pytest.mark.parametrize(
@@ -195,17 +218,19 @@ async def test_case_75_what_is_no_json_is_no_time(guests: Company, ms: str) -> N
         {"_id": "0" * 24, "ms": 60000},
     ],
 )
-async def test_case_75_nobody_to_ban(guests: Company, fields: Message) -> None:
-    holder, other = await guests.pair()
+@pytest.mark.case(75)
+async def test_a_ban_of_an_unknown_user_does_nothing(clients: Clients, fields: Message) -> None:
+    holder, other = await clients.pair()
     filled = {k: v.format(other=other.id) if isinstance(v, str) else v for k, v in fields.items()}
     await holder.send({"m": "kickban"} | filled)
     is_text = isinstance(filled.get("_id"), str)
-    assert await holder.told() == ([] if is_text else ["bad_id"])
-    await other.nothing()
+    assert await holder.refusal_codes() == ([] if is_text else ["bad_id"])
+    await other.assert_silent()
 
 
-async def test_case_75_the_ban_ends(family: Company) -> None:
-    holder, banned = await neighbours(family, 2)
+@pytest.mark.case(75)
+async def test_a_banned_user_may_return_when_the_ban_ends(clients_by_address: Clients) -> None:
+    holder, banned = await neighbours(clients_by_address, 2)
     await holder.send({"m": "kickban", "_id": banned.id, "ms": 500})
     await thrown_out(banned, holder.room)
     await kept_out(banned, holder.room)
@@ -213,50 +238,54 @@ async def test_case_75_the_ban_ends(family: Company) -> None:
     assert (await banned.join(holder.room))["ch"]["_id"] == holder.room
 
 
-async def test_case_76_each_room_has_bans_of_its_own(family: Company) -> None:
-    one, banned = await neighbours(family, 2)
-    two = await family.enter(new_room(), address=new_address())
+@pytest.mark.case(76)
+async def test_each_room_has_its_own_bans(clients_by_address: Clients) -> None:
+    one, banned = await neighbours(clients_by_address, 2)
+    two = await clients_by_address.enter(new_room(), address=new_address())
     for holder in (one, two):
         await holder.send({"m": "kickban", "_id": banned.id, "ms": 5 * MINUTE})
         await holder.expect("notification")
     await two.send({"m": "unban", "_id": banned.id})
-    await two.nothing()
+    await two.assert_silent()
     await kept_out(banned, one.room)
     assert (await banned.join(two.room))["ch"]["_id"] == two.room
     await one.send({"m": "unban", "_id": banned.id})
-    await one.hears()
+    await one.received()
     assert (await banned.join(one.room))["ch"]["_id"] == one.room
 
 
-async def test_case_77_others_ban_nobody(family: Company) -> None:
-    holder, other, third = await neighbours(family, 3)
+@pytest.mark.case(77)
+async def test_participants_without_the_crown_ban_nobody(clients_by_address: Clients) -> None:
+    holder, other, third = await neighbours(clients_by_address, 3)
     for target in (holder, third, other):
         await other.send({"m": "kickban", "_id": target.id, "ms": MINUTE})
-    await other.refused()
-    await holder.nothing()
-    await third.nothing()
-    tab = await family.tab(third)
+    await other.refusal()
+    await holder.assert_silent()
+    await third.assert_silent()
+    tab = await clients_by_address.tab(third)
     assert (await tab.join(holder.room))["ch"]["count"] == 3
 
 
-async def test_case_77_nor_does_who_dropped_the_crown(family: Company) -> None:
-    holder, other = await neighbours(family, 2)
+@pytest.mark.case(77)
+async def test_a_holder_who_dropped_the_crown_bans_nobody(clients_by_address: Clients) -> None:
+    holder, other = await neighbours(clients_by_address, 2)
     await holder.send({"m": "chown"})
-    await holder.hears()
-    await other.hears()
+    await holder.received()
+    await other.received()
     await holder.send({"m": "kickban", "_id": other.id, "ms": MINUTE})
-    await holder.refused()
-    await other.nothing()
+    await holder.refusal()
+    await other.assert_silent()
 
 
-async def test_case_78_banning_oneself(family: Company, preset: Preset) -> None:
-    holder, other, third = await neighbours(family, 3)
+@pytest.mark.case(78)
+async def test_a_holder_may_ban_themself(clients_by_address: Clients, preset: Preset) -> None:
+    holder, other, third = await neighbours(clients_by_address, 3)
     room = holder.room
     await holder.send({"m": "kickban", "_id": holder.id, "ms": MINUTE})
-    assert (await holder.welcomed())["ch"]["_id"] == "test/awkward"
+    assert (await holder.joined())["ch"]["_id"] == "test/awkward"
     for left in (other, third):
-        heard = await left.announced()
-        # He left with the crown: one `ch` and no `bye`.
+        heard = await left.received_until_notice()
+        # The holder left with the crown: one `ch` and no `bye`.
         assert [m["m"] for m in heard if m["m"] not in {"notification", "nq"}] == ["ch"], heard
         (ch,) = (m for m in heard if m["m"] == "ch")
         assert holder.id not in {p["_id"] for p in ch["ppl"]}
@@ -269,58 +298,62 @@ async def test_case_78_banning_oneself(family: Company, preset: Preset) -> None:
     await kept_out(holder, room)
     if preset.crown_falls:
         await other.send({"m": "chown", "id": other.id})
-        await other.unheard()
+        await other.assert_ignored()
 
 
-async def test_case_79_somebody_who_is_elsewhere(family: Company) -> None:
-    holder, other = await neighbours(family, 2)
-    absent = await family.enter(new_room(), address=new_address())
+@pytest.mark.case(79)
+async def test_a_user_in_another_room_can_be_banned(clients_by_address: Clients) -> None:
+    holder, other = await neighbours(clients_by_address, 2)
+    absent = await clients_by_address.enter(new_room(), address=new_address())
     await holder.send({"m": "kickban", "_id": absent.id, "ms": MINUTE})
-    await holder.hears()
-    await absent.nothing("ch")
-    await other.nothing("bye", "ch")
+    await holder.received()
+    await absent.assert_silent("ch")
+    await other.assert_silent("bye", "ch")
     assert (await absent.join(absent.room))["ch"]["_id"] == absent.room
     await kept_out(absent, holder.room)
 
 
-async def test_case_80_a_second_ban_replaces_the_first(family: Company) -> None:
-    holder, banned = await neighbours(family, 2)
+@pytest.mark.case(80)
+async def test_a_second_ban_replaces_the_first(clients_by_address: Clients) -> None:
+    holder, banned = await neighbours(clients_by_address, 2)
     for minutes in (5, 50, 2):
         await holder.send({"m": "kickban", "_id": banned.id, "ms": minutes * MINUTE})
-        await holder.hears()
+        await holder.received()
         # A fresh connection is not spared a notification by those before it.
-        again = await family.tab(banned)
+        again = await clients_by_address.tab(banned)
         assert f"{minutes} minutes" in (await kept_out(again, holder.room))["text"]
 
 
-async def test_case_81_the_ban_outlives_the_empty_room(house: House) -> None:
-    family = house(**HURRIED, NODE_ENV="production")
-    holder, banned = await neighbours(family, 2)
+@pytest.mark.case(81)
+async def test_a_ban_outlives_the_empty_room(clients_with: ClientsFactory) -> None:
+    clients_by_address = clients_with(**HURRIED, NODE_ENV="production")
+    holder, banned = await neighbours(clients_by_address, 2)
     room = holder.room
     await holder.send({"m": "kickban", "_id": banned.id, "ms": MINUTE})
-    await holder.hears()
+    await holder.received()
     await holder.join(new_room())
     await kept_out(banned, room)
     await asyncio.sleep(0.5)
-    # Somebody else makes it anew.
-    other = await family.enter(room, address=new_address())
-    await kept_out(await family.tab(banned), room)
+    # Another client opens the room again.
+    other = await clients_by_address.enter(room, address=new_address())
+    await kept_out(await clients_by_address.tab(banned), room)
     await other.send({"m": "unban", "_id": banned.id})
-    await other.hears()
+    await other.received()
     assert (await banned.join(room))["ch"]["_id"] == room
 
 
-async def test_case_81_and_a_restart(mortal: Server) -> None:
-    async with Company(mortal) as family:
-        holder, banned, pardoned = await neighbours(family, 3)
+@pytest.mark.case(81)
+async def test_a_ban_outlives_a_restart(restartable_server: Server) -> None:
+    async with Clients(restartable_server) as clients_by_address:
+        holder, banned, pardoned = await neighbours(clients_by_address, 3)
         for target in (banned, pardoned):
             await holder.send({"m": "kickban", "_id": target.id, "ms": 5 * MINUTE})
         await holder.send({"m": "unban", "_id": pardoned.id})
-        await holder.hears()
-    mortal.restart()
-    async with Company(mortal) as family:
-        again = await family.enter(address=banned.address)
+        await holder.received()
+    restartable_server.restart()
+    async with Clients(restartable_server) as clients_by_address:
+        again = await clients_by_address.enter(address=banned.address)
         assert again.id == banned.id
         assert "5 minutes" in (await kept_out(again, holder.room))["text"]
-        again = await family.enter(address=pardoned.address)
+        again = await clients_by_address.enter(address=pardoned.address)
         assert (await again.join(holder.room))["ch"]["_id"] == holder.room

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.people import Company, new_address, new_room
+from support.websocket_clients import Clients, new_address, new_room
 
 
 @pytest.mark.parametrize(
@@ -24,27 +24,30 @@ from support.people import Company, new_address, new_room
         (123456789, -0.001),
     ],
 )
-async def test_case_67_the_others_get_it_as_it_came(guests: Company, x: Any, y: Any) -> None:
-    person, other = await guests.pair()
-    await person.send({"m": "m", "x": x, "y": y})
+@pytest.mark.case(67)
+async def test_the_others_receive_the_pointer_unchanged(clients: Clients, x: Any, y: Any) -> None:
+    client, other = await clients.pair()
+    await client.send({"m": "m", "x": x, "y": y})
     heard = await other.expect("m")
-    assert heard == {"m": "m", "id": person.id, "x": x, "y": y}
+    assert heard == {"m": "m", "id": client.id, "x": x, "y": y}
     assert isinstance(heard["x"], str) is isinstance(x, str)
-    await person.nothing()
+    await client.assert_silent()
 
 
-async def test_case_67_digits_are_kept(guests: Company) -> None:
-    person, other = await guests.pair()
-    await person.send_raw('[{"m":"m","x":1.50,"y":2e1}]')
+@pytest.mark.case(67)
+async def test_coordinates_keep_their_digits(clients: Clients) -> None:
+    client, other = await clients.pair()
+    await client.send_raw('[{"m":"m","x":1.50,"y":2e1}]')
     await other.expect("m")
     assert '"x":1.50' in other.texts[-1]
     assert '"y":2e1' in other.texts[-1]
 
 
-async def test_case_67_unknown_keys_are_not_passed_on(guests: Company) -> None:
-    person, other = await guests.pair()
-    await person.send({"m": "m", "id": other.id, "x": 1, "z": [], "y": 2})
-    assert await other.expect("m") == {"m": "m", "id": person.id, "x": 1, "y": 2}
+@pytest.mark.case(67)
+async def test_unknown_keys_of_m_are_not_passed_on(clients: Clients) -> None:
+    client, other = await clients.pair()
+    await client.send({"m": "m", "id": other.id, "x": 1, "z": [], "y": 2})
+    assert await other.expect("m") == {"m": "m", "id": client.id, "x": 1, "y": 2}
 
 
 BAD = {
@@ -69,31 +72,34 @@ BAD = {
 
 
 @pytest.mark.parametrize("coordinates", BAD.values(), ids=BAD.keys())
-async def test_case_68_bad_coordinates(guests: Company, coordinates: str) -> None:
-    person, other = await guests.pair()
-    await person.send_raw('[{"m":"m",' + coordinates + "}]")
+@pytest.mark.case(68)
+async def test_bad_coordinates_are_ignored(clients: Clients, coordinates: str) -> None:
+    client, other = await clients.pair()
+    await client.send_raw('[{"m":"m",' + coordinates + "}]")
     # Cursors wait for the next flush of the room: whatever was waiting goes out with the note.
-    await person.send({"m": "n", "t": 1, "n": [{"n": "c3"}]})
+    await client.send({"m": "n", "t": 1, "n": [{"n": "c3"}]})
     await other.expect("n")
-    await other.nothing()
+    await other.assert_silent()
     assert not [message for message in other.log if message["m"] == "m"]
 
 
-async def test_case_69_a_burst_is_merged_and_the_last_position_arrives(guests: Company) -> None:
-    person, other = await guests.pair()
+@pytest.mark.case(69)
+async def test_a_burst_of_moves_is_merged_and_the_last_position_arrives(clients: Clients) -> None:
+    client, other = await clients.pair()
     for x in range(100):
-        await person.send(*({"m": "m", "x": x, "y": y} for y in range(10)))
+        await client.send(*({"m": "m", "x": x, "y": y} for y in range(10)))
     await other.expect("m", where=lambda m: (m["x"], m["y"]) == (99, 9))
     moves = [message for message in other.log if message["m"] == "m"]
     assert len(moves) <= 100
     assert [m["x"] for m in moves] == sorted(m["x"] for m in moves)
 
 
-async def test_case_69_a_thousand_in_a_second_are_about_twenty_five(guests: Company) -> None:
-    person, other = await guests.pair()
+@pytest.mark.case(69)
+async def test_a_thousand_moves_in_a_second_become_about_twenty_five(clients: Clients) -> None:
+    client, other = await clients.pair()
     begin = time.monotonic()
     for x in range(1000):
-        await person.send({"m": "m", "x": x, "y": 0})
+        await client.send({"m": "m", "x": x, "y": 0})
         await asyncio.sleep(max(0.0, begin + x / 1000 - time.monotonic()))
     seconds = time.monotonic() - begin
     await other.expect("m", where=lambda m: m["x"] == 999)
@@ -101,23 +107,26 @@ async def test_case_69_a_thousand_in_a_second_are_about_twenty_five(guests: Comp
     assert len(moves) <= 60 * seconds
 
 
-async def test_case_70_newcomers_see_where_the_cursors_are(guests: Company, room: str) -> None:
-    person = await guests.enter(room)
-    await person.send({"m": "m", "x": "12.30", "y": 0})
-    await person.hears()
-    newcomer = await guests.enter()
+@pytest.mark.case(70)
+async def test_newcomers_see_the_positions_of_the_pointers(clients: Clients, room: str) -> None:
+    client = await clients.enter(room)
+    await client.send({"m": "m", "x": "12.30", "y": 0})
+    await client.received()
+    newcomer = await clients.enter()
     ch = await newcomer.join(room)
-    (moved,) = (p for p in ch["ppl"] if p["_id"] == person.id)
+    (moved,) = (p for p in ch["ppl"] if p["_id"] == client.id)
     assert (moved["x"], moved["y"]) == ("12.30", 0)
-    await newcomer.nothing()
+    await newcomer.assert_silent()
 
 
-async def test_the_cursor_belongs_to_the_participant_not_to_the_tab(family: Company) -> None:
+async def test_the_cursor_belongs_to_the_participant_not_to_the_tab(
+    clients_by_address: Clients,
+) -> None:
     room = new_room()
-    person = await family.enter(room, address=new_address())
-    tab = await family.tab(person, room)
-    other = await family.enter(room, address=new_address())
+    client = await clients_by_address.enter(room, address=new_address())
+    tab = await clients_by_address.tab(client, room)
+    other = await clients_by_address.enter(room, address=new_address())
     await tab.send({"m": "m", "x": 1, "y": 2})
-    assert await other.expect("m") == {"m": "m", "id": person.id, "x": 1, "y": 2}
-    (me,) = (p for p in (await person.join(room))["ppl"] if p["_id"] == person.id)
+    assert await other.expect("m") == {"m": "m", "id": client.id, "x": 1, "y": 2}
+    (me,) = (p for p in (await client.join(room))["ppl"] if p["_id"] == client.id)
     assert (me["x"], me["y"]) == (1, 2)

@@ -8,57 +8,64 @@ from typing import Any
 import pytest
 
 from support.grammar import KEYS
-from support.peer import TEXT, frame
-from support.people import Company, House, Message, new_address, new_room
 from support.presets import only
+from support.raw_peer import TEXT, frame
+from support.websocket_clients import Clients, ClientsFactory, Message, new_address, new_room
 
 
 def n(*notes: Any, t: Any = 1795300001000, **more: Any) -> Message:
     return {"m": "n", "t": t, "n": list(notes), **more}
 
 
-async def test_case_52_the_others_hear_what_was_played(guests: Company) -> None:
-    person, other = await guests.pair()
-    stranger = await guests.enter(new_room())
+@pytest.mark.case(52)
+async def test_the_others_receive_the_notes(clients: Clients) -> None:
+    client, other = await clients.pair()
+    stranger = await clients.enter(new_room())
     played = n({"n": "c4", "v": 0.5}, {"n": "c4", "s": 1, "d": 120})
-    await person.send(played)
-    await person.nothing()
-    assert await other.hears() == [{**played, "p": person.id}]
-    await stranger.nothing()
+    await client.send(played)
+    await client.assert_silent()
+    assert await other.received() == [{**played, "p": client.id}]
+    await stranger.assert_silent()
 
 
-async def test_case_52_the_other_tabs_hear_it_too(family: Company, room: str) -> None:
-    person = await family.enter(room, address=new_address())
-    tab = await family.tab(person, room)
-    elsewhere = await family.tab(person, new_room())
+@pytest.mark.case(52)
+async def test_the_other_tabs_of_the_player_receive_the_notes_too(
+    clients_by_address: Clients, room: str
+) -> None:
+    client = await clients_by_address.enter(room, address=new_address())
+    tab = await clients_by_address.tab(client, room)
+    elsewhere = await clients_by_address.tab(client, new_room())
     played = n({"n": "a-1", "v": 1})
-    await person.send(played)
-    await person.nothing()
-    assert await tab.hears() == [{**played, "p": person.id}]
-    await elsewhere.nothing()
+    await client.send(played)
+    await client.assert_silent()
+    assert await tab.received() == [{**played, "p": client.id}]
+    await elsewhere.assert_silent()
 
 
-async def test_case_52_all_88_keys(guests: Company) -> None:
+@pytest.mark.case(52)
+async def test_all_88_keys_are_passed_on(clients: Clients) -> None:
     assert len(KEYS) == 88
-    person, other = await guests.pair()
+    client, other = await clients.pair()
     played = n(*({"n": key, "v": 1} for key in KEYS))
-    await person.send(played)
+    await client.send(played)
     assert (await other.expect("n"))["n"] == played["n"]
 
 
-async def test_case_52_numbers_keep_their_digits(guests: Company) -> None:
-    person, other = await guests.pair()
+@pytest.mark.case(52)
+async def test_numbers_keep_their_digits(clients: Clients) -> None:
+    client, other = await clients.pair()
     notes = '[{"n":"c4","v":0.50},{"n":"e4","v":1e-2,"d":1.20e2},{"n":"g4","v":1.0,"d":0}]'
-    await person.send_raw('[{"m":"n","t":1795300001000.250,"n":' + notes + "}]")
+    await client.send_raw('[{"m":"n","t":1795300001000.250,"n":' + notes + "}]")
     await other.expect("n")
     assert notes in other.texts[-1]
     assert '"t":1795300001000.250' in other.texts[-1]
 
 
-async def test_case_52_order_is_kept_over_many_messages(guests: Company) -> None:
-    person, other = await guests.pair()
+@pytest.mark.case(52)
+async def test_many_messages_arrive_in_order(clients: Clients) -> None:
+    client, other = await clients.pair()
     for t in range(500):
-        await person.send(n({"n": KEYS[t % 88], "v": 1}, t=t))
+        await client.send(n({"n": KEYS[t % 88], "v": 1}, t=t))
     heard = [await other.expect("n") for _ in range(500)]
     assert [message["t"] for message in heard] == list(range(500))
 
@@ -75,20 +82,22 @@ GOOD = {
 
 
 @pytest.mark.parametrize("note", GOOD.values(), ids=GOOD.keys())
-async def test_case_53_good_notes(guests: Company, note: Message) -> None:
-    person, other = await guests.pair()
-    await person.send(n(note))
+@pytest.mark.case(53)
+async def test_proper_notes_are_passed_on_unchanged(clients: Clients, note: Message) -> None:
+    client, other = await clients.pair()
+    await client.send(n(note))
     assert (await other.expect("n"))["n"] == [note]
 
 
 @pytest.mark.parametrize("t", [0, -1, 1.5, 1e15])
-async def test_case_53_every_finite_number_is_a_time(guests: Company, t: float) -> None:
-    person, other = await guests.pair()
-    await person.send(n({"n": "c4"}, t=t))
+@pytest.mark.case(53)
+async def test_every_finite_number_is_a_time(clients: Clients, t: float) -> None:
+    client, other = await clients.pair()
+    await client.send(n({"n": "c4"}, t=t))
     assert (await other.expect("n"))["t"] == t
 
 
-# What is sent, and what the others hear.
+# The note as it is sent, and as the others receive it.
 MENDED: dict[str, tuple[Message, Message]] = {
     "too loud": ({"n": "c4", "v": 9}, {"n": "c4", "v": 1}),
     "a velocity of MIDI": ({"n": "c4", "v": 1.27}, {"n": "c4", "v": 1}),
@@ -120,19 +129,23 @@ MENDED: dict[str, tuple[Message, Message]] = {
 
 
 @pytest.mark.parametrize(("note", "mended"), MENDED.values(), ids=MENDED.keys())
-async def test_case_53_notes_are_mended(guests: Company, note: Message, mended: Message) -> None:
-    person, other = await guests.pair()
+@pytest.mark.case(53)
+async def test_slightly_wrong_notes_are_repaired(
+    clients: Clients, note: Message, mended: Message
+) -> None:
+    client, other = await clients.pair()
     good = {"n": "e4", "v": 0.5}
-    await person.send(n(note), n(good, note, t=2))
-    await person.nothing()
+    await client.send(n(note), n(good, note, t=2))
+    await client.assert_silent()
     heard = [n(mended), n(good, mended, t=2)]
-    assert await other.hears() == [{**message, "p": person.id} for message in heard]
+    assert await other.received() == [{**message, "p": client.id} for message in heard]
 
 
-async def test_case_53_what_is_not_mended_keeps_its_digits(guests: Company) -> None:
-    person, other = await guests.pair()
+@pytest.mark.case(53)
+async def test_numbers_without_repair_keep_their_digits(clients: Clients) -> None:
+    client, other = await clients.pair()
     notes = '[{"n":"c4","v":"0.500","d":1.20e1},{"v":0.50,"n":"e4"}]'
-    await person.send_raw(f'[{{"m":"n","t":1.50,"n":{notes}}}]')
+    await client.send_raw(f'[{{"m":"n","t":1.50,"n":{notes}}}]')
     await other.expect("n")
     assert '"n":[{"n":"c4","v":0.5,"d":1.20e1},{"n":"e4","v":0.50}]' in other.texts[-1]
 
@@ -171,58 +184,62 @@ SENSELESS = {
 
 
 @pytest.mark.parametrize("note", SENSELESS.values(), ids=SENSELESS.keys())
-async def test_case_53_senseless_notes_are_left_out(guests: Company, note: object) -> None:
-    person, other = await guests.pair()
+@pytest.mark.case(53)
+async def test_senseless_notes_are_left_out(clients: Clients, note: object) -> None:
+    client, other = await clients.pair()
     good = {"n": "c4", "v": 1}
-    await person.send(n(good, note, t=1), n(note, good, t=2), n(note, note, good, note, t=3))
-    await person.nothing()
+    await client.send(n(good, note, t=1), n(note, good, t=2), n(note, note, good, note, t=3))
+    await client.assert_silent()
     heard = [n(good, t=t) for t in (1, 2, 3)]
-    assert await other.hears() == [{**message, "p": person.id} for message in heard]
+    assert await other.received() == [{**message, "p": client.id} for message in heard]
 
 
 @pytest.mark.parametrize("note", SENSELESS.values(), ids=SENSELESS.keys())
-async def test_case_53_where_nothing_is_left_the_sender_is_told(
-    guests: Company, note: object
-) -> None:
-    person, other = await guests.pair()
+@pytest.mark.case(53)
+async def test_the_sender_is_told_when_no_note_is_left(clients: Clients, note: object) -> None:
+    client, other = await clients.pair()
     # Once in five seconds; the rest of the frame is handled as ever.
-    await person.send(n(note), n(note, note), n({"n": "c4"}, t=7))
-    (told,) = await person.hears()
+    await client.send(n(note), n(note, note), n({"n": "c4"}, t=7))
+    (told,) = await client.received()
     assert (told["m"], told["code"]) == ("notification", "bad_notes")
-    assert await other.hears() == [{**n({"n": "c4"}, t=7), "p": person.id}]
+    assert await other.received() == [{**n({"n": "c4"}, t=7), "p": client.id}]
 
 
 @pytest.mark.parametrize("t", ["now", "1", None, True, [1], {}])
-async def test_case_53_bad_times(guests: Company, t: object) -> None:
-    person, other = await guests.pair()
-    await person.send(n({"n": "c4", "v": 1}, t=t), n({"n": "c4", "v": 1}, t=t))
-    (told,) = await person.hears()
+@pytest.mark.case(53)
+async def test_notes_without_a_proper_time_are_refused(clients: Clients, t: object) -> None:
+    client, other = await clients.pair()
+    await client.send(n({"n": "c4", "v": 1}, t=t), n({"n": "c4", "v": 1}, t=t))
+    (told,) = await client.received()
     assert told["code"] == "bad_notes"
-    await other.nothing()
+    await other.assert_silent()
 
 
 @pytest.mark.parametrize("notes", ["x", 5, None, {}, {"n": "c4"}, True])
-async def test_case_53_bad_lists(guests: Company, notes: object) -> None:
-    person, other = await guests.pair()
-    await person.send({"m": "n", "t": 1, "n": notes}, {"m": "n", "n": [{"n": "c4"}]})
-    await person.send({"m": "n", "t": 1}, {"m": "n"})
-    (told,) = await person.hears()
+@pytest.mark.case(53)
+async def test_what_is_no_list_of_notes_is_refused(clients: Clients, notes: object) -> None:
+    client, other = await clients.pair()
+    await client.send({"m": "n", "t": 1, "n": notes}, {"m": "n", "n": [{"n": "c4"}]})
+    await client.send({"m": "n", "t": 1}, {"m": "n"})
+    (told,) = await client.received()
     assert told["code"] == "bad_notes"
-    await other.nothing()
+    await other.assert_silent()
 
 
-async def test_case_53_an_empty_list_is_nothing(guests: Company) -> None:
-    person, other = await guests.pair()
-    await person.send(n())
-    await person.nothing()
-    await other.nothing()
+@pytest.mark.case(53)
+async def test_an_empty_list_of_notes_is_ignored(clients: Clients) -> None:
+    client, other = await clients.pair()
+    await client.send(n())
+    await client.assert_silent()
+    await other.assert_silent()
 
 
-async def test_case_53_before_hi_there_is_no_answer(guests: Company) -> None:
-    person = await guests.open()
-    await person.send({"m": "n"}, n(None), n({"n": "c4"}, t=None))
-    await person.hello()
-    assert "notification" not in {message["m"] for message in person.log}
+@pytest.mark.case(53)
+async def test_bad_notes_before_hi_get_no_answer(clients: Clients) -> None:
+    client = await clients.open()
+    await client.send({"m": "n"}, n(None), n({"n": "c4"}, t=None))
+    await client.hello()
+    assert "notification" not in {message["m"] for message in client.log}
 
 
 DRAWN = [
@@ -233,19 +250,22 @@ DRAWN = [
 ]
 
 
-async def test_case_53_notes_that_draw(house: House) -> None:
-    company = house(CUSTOM_NOTES="true")
-    person, listener, room = await company.enter(), await company.peer(), new_room()
-    await listener.upgrade()
-    # Who listens reads bare frames: these notes are none of the grammar's.
+@pytest.mark.case(53)
+async def test_notes_of_drawing_scripts_are_passed_on_where_allowed(
+    clients_with: ClientsFactory,
+) -> None:
+    clients = clients_with(CUSTOM_NOTES="true")
+    client, listener, room = await clients.enter(), await clients.raw_peer(), new_room()
+    await listener.handshake()
+    # The listener reads raw frames: the grammar does not allow these notes.
     hello = [{"m": "hi"}, {"m": "ch", "_id": room}]
     await listener.send(frame(TEXT, json.dumps(hello).encode()))
     while b'"nq"' not in (heard := await listener.expect(TEXT)) or b'"ch"' not in heard:
         pass
-    await person.join(room)
+    await client.join(room)
     # Keys of the piano are mended as ever, and what is no text names nothing.
     odd = [{"n": "ldraw", "v": "2.5", "x": 1}, {"n": "c4", "v": 9}, {"n": 5}, {"n": ""}]
-    await person.send(n(*DRAWN), n(*odd))
+    await client.send(n(*DRAWN), n(*odd))
     heard = []
     while len(heard) < 2:
         messages = json.loads(await listener.expect(TEXT))
@@ -253,124 +273,136 @@ async def test_case_53_notes_that_draw(house: House) -> None:
     assert heard == [DRAWN, [{"n": "ldraw", "v": 2.5}, {"n": "c4", "v": 1}]]
 
 
-async def test_case_53_notes_that_draw_are_left_out_by_default(guests: Company) -> None:
-    person, other = await guests.pair()
-    await person.send(n(*DRAWN))
+@pytest.mark.case(53)
+async def test_notes_of_drawing_scripts_are_left_out_by_default(clients: Clients) -> None:
+    client, other = await clients.pair()
+    await client.send(n(*DRAWN))
     assert (await other.expect("n"))["n"] == DRAWN[-1:]
 
 
-async def test_case_53_a_message_as_large_as_the_quota(house: House) -> None:
-    person, other = await house(QUOTA_HOLDER__MAX="24000", QUOTA_NORMAL__MAX="24000").pair()
+@pytest.mark.case(53)
+async def test_a_message_as_large_as_the_quota(clients_with: ClientsFactory) -> None:
+    client, other = await clients_with(QUOTA_HOLDER__MAX="24000", QUOTA_NORMAL__MAX="24000").pair()
     note = {"n": "as-1", "v": 0.123, "d": 199.5}
-    await person.send(n(*[note] * 24_000))
-    await person.nothing()
+    await client.send(n(*[note] * 24_000))
+    await client.assert_silent()
     assert (await other.expect("n"))["n"] == [note] * 24_000
 
 
 @pytest.mark.parametrize("value", ["1e999", "-1e999", "NaN", "Infinity"])
-async def test_case_53_numbers_beyond_a_double(guests: Company, value: str) -> None:
-    person, other = await guests.pair()
+@pytest.mark.case(53)
+async def test_numbers_beyond_a_double_make_the_frame_ignored(clients: Clients, value: str) -> None:
+    client, other = await clients.pair()
     for t, note in [
         (value, '{"n":"c4"}'),
         ("1", f'{{"n":"c4","v":{value}}}'),
         ("1", f'{{"n":"c4","d":{value}}}'),
     ]:
-        await person.send_raw(f'[{{"m":"n","t":{t},"n":[{note}]}}]')
-    await person.nothing()
-    await other.nothing()
+        await client.send_raw(f'[{{"m":"n","t":{t},"n":[{note}]}}]')
+    await client.assert_silent()
+    await other.assert_silent()
 
 
-async def test_case_53_unknown_keys_are_not_passed_on(guests: Company) -> None:
-    person, other = await guests.pair()
+@pytest.mark.case(53)
+async def test_unknown_keys_of_notes_are_not_passed_on(clients: Clients) -> None:
+    client, other = await clients.pair()
     junk = "x" * 30_000
     note = {"n": "c4", "v": 1, "x": junk, "p": "y", "m": {"n": [None]}}
-    await person.send(n(note, p="somebody", x=junk, d=5, v=1))
-    await person.nothing()
-    assert await other.hears() == [{**n({"n": "c4", "v": 1}), "p": person.id}]
+    await client.send(n(note, p="somebody", x=junk, d=5, v=1))
+    await client.assert_silent()
+    assert await other.received() == [{**n({"n": "c4", "v": 1}), "p": client.id}]
 
 
-async def test_case_53_of_equal_keys_the_last_wins(guests: Company) -> None:
-    person, other = await guests.pair()
-    await person.send_raw(
+@pytest.mark.case(53)
+async def test_of_equal_keys_in_notes_the_last_wins(clients: Clients) -> None:
+    client, other = await clients.pair()
+    await client.send_raw(
         '[{"m":"a","message":"no","n":[null],"t":"now",'
         '"m":"n","t":1,"n":[{"n":"zz","v":9,"n":"c4","v":1}]}]'
     )
-    await person.send_raw('[{"m":"n","t":1,"n":[{"n":"c4"}],"n":5}]')
-    assert (await person.expect("notification"))["code"] == "bad_notes"
-    assert await other.hears() == [{**n({"n": "c4", "v": 1}, t=1), "p": person.id}]
+    await client.send_raw('[{"m":"n","t":1,"n":[{"n":"c4"}],"n":5}]')
+    assert (await client.expect("notification"))["code"] == "bad_notes"
+    assert await other.received() == [{**n({"n": "c4", "v": 1}, t=1), "p": client.id}]
 
 
-async def test_case_53_escapes_are_letters(guests: Company) -> None:
-    person, other = await guests.pair()
-    await person.send_raw('[{"\\u006d":"\\u006e","t":1,"n":[{"\\u006e":"\\u00634","v":1}]}]')
-    await person.nothing()
-    assert await other.hears() == [{**n({"n": "c4", "v": 1}, t=1), "p": person.id}]
+@pytest.mark.case(53)
+async def test_escaped_letters_are_letters(clients: Clients) -> None:
+    client, other = await clients.pair()
+    await client.send_raw('[{"\\u006d":"\\u006e","t":1,"n":[{"\\u006e":"\\u00634","v":1}]}]')
+    await client.assert_silent()
+    assert await other.received() == [{**n({"n": "c4", "v": 1}, t=1), "p": client.id}]
 
 
 PLAYED = n({"n": "c4", "v": 1})
 
 
-async def test_case_54_crownsolo_lets_only_the_holder_play(guests: Company) -> None:
-    holder, other, third = await guests.group(3, {"crownsolo": True})
+@pytest.mark.case(54)
+async def test_crownsolo_lets_only_the_holder_play(clients: Clients) -> None:
+    holder, other, third = await clients.group(3, {"crownsolo": True})
     await other.send(PLAYED, PLAYED)
-    await other.refused()
-    await holder.nothing()
+    await other.refusal()
+    await holder.assert_silent()
     await holder.send(PLAYED)
-    await holder.nothing()
+    await holder.assert_silent()
     for listener in (other, third):
-        assert await listener.hears() == [{**PLAYED, "p": holder.id}]
+        assert await listener.received() == [{**PLAYED, "p": holder.id}]
 
 
-async def test_case_54_crownsolo_follows_the_crown(guests: Company) -> None:
-    holder, other, third = await guests.group(3, {"crownsolo": True})
+@pytest.mark.case(54)
+async def test_crownsolo_follows_the_crown(clients: Clients) -> None:
+    holder, other, third = await clients.group(3, {"crownsolo": True})
     await holder.send({"m": "chown", "id": other.id}, PLAYED)
     await other.expect("ch")
     await other.send(PLAYED)
     assert (await third.expect("n"))["p"] == other.id
-    await third.nothing()
+    await third.assert_silent()
     assert (await holder.expect("n"))["p"] == other.id
 
 
-async def test_case_54_nobody_plays_while_the_crown_lies_on_the_floor(guests: Company) -> None:
-    holder, other = await guests.pair({"crownsolo": True})
+@pytest.mark.case(54)
+async def test_with_crownsolo_nobody_plays_while_the_crown_is_free(clients: Clients) -> None:
+    holder, other = await clients.pair({"crownsolo": True})
     await holder.send({"m": "chown"})
     await other.expect("ch")
-    for person in (holder, other):
-        await person.send(PLAYED)
-        await person.hears()
-    for person in (holder, other):
-        assert not [message for message in person.log if message["m"] == "n"]
+    for client in (holder, other):
+        await client.send(PLAYED)
+        await client.received()
+    for client in (holder, other):
+        assert not [message for message in client.log if message["m"] == "n"]
 
 
 @only("net")
-async def test_case_54_nor_after_the_holder_left(guests: Company) -> None:
-    holder, other, third = await guests.group(3, {"crownsolo": True})
+@pytest.mark.case(54)
+async def test_with_crownsolo_nobody_plays_after_the_holder_left(clients: Clients) -> None:
+    holder, other, third = await clients.group(3, {"crownsolo": True})
     await holder.leave()
     await other.expect("ch")
     await other.send(PLAYED)
-    await other.refused()
-    await third.nothing("n")
+    await other.refusal()
+    await third.assert_silent("n")
 
 
 @only("quick")
-async def test_case_54_the_heir_plays(guests: Company) -> None:
-    holder, other, third = await guests.group(3, {"crownsolo": True})
+@pytest.mark.case(54)
+async def test_with_crownsolo_the_next_holder_plays(clients: Clients) -> None:
+    holder, other, third = await clients.group(3, {"crownsolo": True})
     await holder.leave()
     await other.expect("ch")
     await other.send(PLAYED)
     assert (await third.expect("n"))["p"] == other.id
 
 
-async def test_case_54_crownsolo_can_be_turned_on_and_off(guests: Company) -> None:
-    holder, other = await guests.pair()
+@pytest.mark.case(54)
+async def test_crownsolo_can_be_turned_on_and_off(clients: Clients) -> None:
+    holder, other = await clients.pair()
     await other.send(PLAYED)
     await holder.expect("n")
     await holder.send({"m": "chset", "set": {"crownsolo": True}})
     await other.expect("ch")
     await other.send(PLAYED)
-    await other.refused()
+    await other.refusal()
     await holder.send({"m": "chset", "set": {"crownsolo": False}})
     await other.expect("ch")
-    await holder.hears()
+    await holder.received()
     await other.send(PLAYED)
     await holder.expect("n")

@@ -1,4 +1,4 @@
-"""Codes: what senders are told, how often, and what earns silence (docs/protocol.md 2.2)."""
+"""Codes: the notifications of refusals, how often they come, and silence (docs/protocol.md 2.2)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ from typing import Any
 
 import pytest
 
-from support.people import Company, House, Message, Person, new_address, new_room
 from support.presets import HURRIED, only
+from support.websocket_clients import (
+    Client,
+    Clients,
+    ClientsFactory,
+    Message,
+    new_address,
+    new_room,
+)
 
 
-async def codes(person: Person) -> list[str]:
-    """Return the codes of what was said to `person`, whatever else was."""
-    return [m["code"] for m in await person.hears() if m["m"] == "notification"]
+async def codes(client: Client) -> list[str]:
+    """Return the codes of the notifications among the messages for `client`."""
+    return [m["code"] for m in await client.received() if m["m"] == "notification"]
 
 
 MALFORMED: list[tuple[Message, str]] = [
@@ -48,21 +55,21 @@ MALFORMED: list[tuple[Message, str]] = [
 ]
 
 
-def filled(message: Message, other: Person) -> Message:
+def filled(message: Message, other: Client) -> Message:
     return {key: other.id if value == "{other}" else value for key, value in message.items()}
 
 
 @pytest.mark.parametrize(("message", "code"), MALFORMED, ids=str)
 async def test_a_malformed_value_is_told_once_and_changes_nothing(
-    guests: Company, message: Message, code: str
+    clients: Clients, message: Message, code: str
 ) -> None:
-    holder, other = await guests.pair({"limit": 50, "color2": "#001122"})
+    holder, other = await clients.pair({"limit": 50, "color2": "#001122"})
     before = await other.join(other.room)
     await holder.send(*[filled(message, other)] * 15)
-    assert await holder.told() == [code]
-    # It costs nothing, so what is right comes through, as the last one of as many as may come.
+    assert await holder.refusal_codes() == [code]
+    # Bad messages cost no tokens: a good line passes as the last one that the rate allows.
     await holder.send({"m": "a", "message": "still here"})
-    assert [m["m"] for m in await other.hears()] == ["a"]
+    assert [m["m"] for m in await other.received()] == ["a"]
     assert await other.join(other.room) == before
 
 
@@ -88,40 +95,40 @@ async def test_a_malformed_value_is_told_once_and_changes_nothing(
     ],
     ids=str,
 )
-async def test_what_earns_silence(guests: Company, message: Message) -> None:
-    holder, _ = await guests.pair()
+async def test_what_earns_silence(clients: Clients, message: Message) -> None:
+    holder, _ = await clients.pair()
     await holder.send(message)
     assert await codes(holder) == []
 
 
-async def test_nothing_is_told_before_hi(guests: Company) -> None:
-    person = await guests.open()
-    await person.send(*(message for message, _ in MALFORMED))
-    await person.hello_after_nothing()
+async def test_nothing_is_told_before_hi(clients: Clients) -> None:
+    client = await clients.open()
+    await client.send(*(message for message, _ in MALFORMED))
+    await client.assert_silent_until_hi()
 
 
-async def test_each_code_is_told_by_itself(guests: Company) -> None:
-    holder, other = await guests.pair()
+async def test_each_code_is_told_by_itself(clients: Clients) -> None:
+    holder, other = await clients.pair()
     for _ in range(3):
         await holder.send(*(filled(message, other) for message, _ in MALFORMED))
-    assert sorted(await holder.told()) == sorted({code for _, code in MALFORMED})
-    await other.nothing()
+    assert sorted(await holder.refusal_codes()) == sorted({code for _, code in MALFORMED})
+    await other.assert_silent()
 
 
-async def test_and_again_after_a_while(house: House) -> None:
-    person, _ = await house(**HURRIED).pair()
+async def test_and_again_after_a_while(clients_with: ClientsFactory) -> None:
+    client, _ = await clients_with(**HURRIED).pair()
     for _ in range(2):
-        await person.send({"m": "a", "message": ""}, {"m": "a", "message": 5})
-        assert await person.told() == ["bad_message"]
+        await client.send({"m": "a", "message": ""}, {"m": "a", "message": 5})
+        assert await client.refusal_codes() == ["bad_message"]
         await asyncio.sleep(0.4)
 
 
-async def test_the_answer_to_a_refused_ch_always_comes(guests: Company) -> None:
-    await guests.enter("full", {"limit": 1})
-    person = await guests.enter(new_room())
+async def test_the_answer_to_a_refused_ch_always_comes(clients: Clients) -> None:
+    await clients.enter("full", {"limit": 1})
+    client = await clients.enter(new_room())
     for _ in range(5):
-        await person.send({"m": "ch", "_id": "full"})
-        assert await person.told() == ["room_full"]
+        await client.send({"m": "ch", "_id": "full"})
+        assert await client.refusal_codes() == ["room_full"]
 
 
 REFUSALS: list[tuple[Message, str]] = [
@@ -132,19 +139,19 @@ REFUSALS: list[tuple[Message, str]] = [
 
 
 @pytest.mark.parametrize(("settings", "code"), REFUSALS, ids=str)
-async def test_why_one_does_not_get_in(guests: Company, settings: Message, code: str) -> None:
-    holder = await guests.enter(new_room(), settings)
-    person = await guests.enter(new_room())
-    await person.send({"m": "ch", "_id": holder.room})
-    assert await person.told() == [code]
+async def test_why_one_does_not_get_in(clients: Clients, settings: Message, code: str) -> None:
+    holder = await clients.enter(new_room(), settings)
+    client = await clients.enter(new_room())
+    await client.send({"m": "ch", "_id": holder.room})
+    assert await client.refusal_codes() == [code]
 
 
-async def test_bots_are_told_that_they_are(house: House) -> None:
-    guests = house()
-    holder = await guests.enter(new_room(), {"allowBots": False})
-    bot = await guests.enter(new_room(), agent="Python/3.13 websockets/15.0")
+async def test_bots_are_told_that_they_are(clients_with: ClientsFactory) -> None:
+    clients = clients_with()
+    holder = await clients.enter(new_room(), {"allowBots": False})
+    bot = await clients.enter(new_room(), agent="Python/3.13 websockets/15.0")
     await bot.send({"m": "ch", "_id": holder.room})
-    assert await bot.told() == ["no_bots"]
+    assert await bot.refusal_codes() == ["no_bots"]
 
 
 WISHES: list[tuple[Message, Message, str]] = [
@@ -165,65 +172,65 @@ WISHES: list[tuple[Message, Message, str]] = [
 
 @pytest.mark.parametrize(("settings", "message", "code"), WISHES, ids=str)
 async def test_why_one_may_not(
-    guests: Company, settings: Message, message: Message, code: str
+    clients: Clients, settings: Message, message: Message, code: str
 ) -> None:
-    holder, other = await guests.pair(settings)
+    holder, other = await clients.pair(settings)
     await other.send(message)
-    assert await other.told() == [code]
-    await holder.nothing()
+    assert await other.refusal_codes() == [code]
+    await holder.assert_silent()
 
 
-async def test_slow_mode_and_mutes(guests: Company) -> None:
-    holder, other = await guests.pair({"slowMode": 3600})
+async def test_slow_mode_and_mutes(clients: Clients) -> None:
+    holder, other = await clients.pair({"slowMode": 3600})
     await other.send(*[{"m": "a", "message": "hi"}] * 2)
     assert await codes(other) == ["slow_mode"]
     await holder.send({"m": "mute", "_id": other.id, "chat": True, "notes": True})
-    await holder.hears()
+    await holder.received()
     # That one is muted is news, and never held back; that one still is, once.
-    assert await other.told() == ["muted"]
+    assert await other.refusal_codes() == ["muted"]
     await other.send(*[{"m": "a", "message": "hi"}] * 2)
-    assert await other.told() == ["muted"]
+    assert await other.refusal_codes() == ["muted"]
     await holder.send({"m": "mute", "_id": other.id})
-    await holder.hears()
-    assert await other.told() == ["unmuted"]
+    await holder.received()
+    assert await other.refusal_codes() == ["unmuted"]
 
 
-async def test_the_crown_rests(guests: Company) -> None:
-    holder, other = await guests.pair()
+async def test_the_crown_rests(clients: Clients) -> None:
+    holder, other = await clients.pair()
     await holder.send({"m": "chown"})
     ch = await other.expect("ch")
     assert ch["ch"]["crown"]["rest"] == 15_000
-    await other.hears()
+    await other.received()
     await other.send({"m": "chown", "id": other.id})
-    assert await other.told() == ["crown_rests"]
-    await holder.hears()
+    assert await other.refusal_codes() == ["crown_rests"]
+    await holder.received()
     await holder.send({"m": "chown", "id": holder.id})
     assert "rest" not in (await other.expect("ch"))["ch"]["crown"]
 
 
 @only("quick")
-async def test_a_crown_that_need_not_rest_says_so(house: House) -> None:
-    holder, other = await house(CROWN_IDLE_MS="0").pair()
+async def test_a_crown_that_need_not_rest_says_so(clients_with: ClientsFactory) -> None:
+    holder, other = await clients_with(CROWN_IDLE_MS="0").pair()
     await holder.send({"m": "chown"})
     assert (await other.expect("ch"))["ch"]["crown"]["rest"] == 0
 
 
-async def test_news(family: Company) -> None:
+async def test_news(clients_by_address: Clients) -> None:
     room = new_room()
     holder, partner, guest, banned = [
-        await family.enter(room, address=new_address()) for _ in range(4)
+        await clients_by_address.enter(room, address=new_address()) for _ in range(4)
     ]
     await holder.send({"m": "coowner", "_id": partner.id})
-    await holder.hears()
+    await holder.received()
     assert await codes(partner) == ["coowner"]
     await holder.send({"m": "coowner", "_id": partner.id, "on": False})
-    await holder.hears()
+    await holder.received()
     assert await codes(partner) == ["not_coowner"]
     await holder.send({"m": "invite", "_id": guest.id})
-    await holder.hears()
+    await holder.received()
     assert await codes(guest) == ["invited"]
     await holder.send({"m": "kickban", "_id": banned.id})
-    assert [m["code"] for m in await guest.announced() if m["m"] == "notification"] == [
+    assert [m["code"] for m in await guest.received_until_notice() if m["m"] == "notification"] == [
         "kickbanned"
     ]
     assert await codes(banned) == ["banned"]
@@ -231,14 +238,16 @@ async def test_news(family: Company) -> None:
         await banned.send({"m": "ch", "_id": room})
         assert await codes(banned) == ["banned"]
     await holder.send({"m": "kickban", "_id": holder.id})
-    assert "award" in [m["code"] for m in await guest.announced() if m["m"] == "notification"]
+    assert "award" in [
+        m["code"] for m in await guest.received_until_notice() if m["m"] == "notification"
+    ]
 
 
-async def test_every_announcement_to_a_room_is_heard(family: Company) -> None:
+async def test_every_announcement_to_a_room_is_heard(clients_by_address: Clients) -> None:
     room = new_room()
-    people = [await family.enter(room, address=new_address()) for _ in range(6)]
+    people = [await clients_by_address.enter(room, address=new_address()) for _ in range(6)]
     holder, witness, *others = people
-    await witness.hears()
+    await witness.received()
     for other in others:
         await holder.send({"m": "kickban", "_id": other.id, "ms": 60_000})
     for _ in others:
@@ -246,8 +255,8 @@ async def test_every_announcement_to_a_room_is_heard(family: Company) -> None:
 
 
 @pytest.mark.parametrize("messages", [1, 30])
-async def test_the_quota_says_its_tick(guests: Company, preset: Any, messages: int) -> None:
-    person = await guests.enter()
+async def test_the_quota_says_its_tick(clients: Clients, preset: Any, messages: int) -> None:
+    client = await clients.enter()
     for _ in range(min(messages, 5)):
-        await person.join(new_room())
-        assert person.frames[-1][2]["tick"] == preset.tick_seconds * 1000
+        await client.join(new_room())
+        assert client.frames[-1][2]["tick"] == preset.tick_seconds * 1000

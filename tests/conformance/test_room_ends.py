@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 
-from support.people import House, Message, Person, new_address, new_room
+from support.websocket_clients import Client, ClientsFactory, Message, new_address, new_room
 
 
 def rows(heard: list[Message], room: str) -> list[Message]:
-    """Return what the list of rooms said about one."""
+    """Return the entries of one room in the list and its changes."""
     return [row for m in heard if m["m"] == "ls" for row in m["u"] if row["_id"] == room]
 
 
-async def reader_of_the_list(house: House) -> Person:
-    reader = await house().enter()
+async def reader_of_the_list(clients_with: ClientsFactory) -> Client:
+    reader = await clients_with().enter()
     await reader.send({"m": "+ls"})
     await reader.expect("ls")
     return reader
 
 
-async def until_told(reader: Person, room: str, count: int) -> list[Message]:
-    """Return what the list said about a room until it said that so many are in it."""
+async def until_told(reader: Client, room: str, count: int) -> list[Message]:
+    """Return the entries of a room in the list, up to the one with this count."""
     start = len(reader.log)
     await reader.expect(
         "ls", where=lambda m: any(one["count"] == count for one in rows([m], room)), within=20
@@ -29,34 +29,43 @@ async def until_told(reader: Person, room: str, count: int) -> list[Message]:
     return rows(reader.log[start:], room)
 
 
-async def test_a_room_that_ends_is_told_once_with_nobody_in_it(house: House) -> None:
-    family, reader, room = house(), await reader_of_the_list(house), new_room()
-    ann = await family.enter(room)
+async def test_a_room_that_ends_is_told_once_with_nobody_in_it(
+    clients_with: ClientsFactory,
+) -> None:
+    clients_by_address, reader, room = (
+        clients_with(),
+        await reader_of_the_list(clients_with),
+        new_room(),
+    )
+    ann = await clients_by_address.enter(room)
     await until_told(reader, room, 1)
     await ann.leave()
     told = await until_told(reader, room, 0)
     assert [one["count"] for one in told] == [0]
-    # And never again: clients keep a room of which they hear.
-    other = await family.enter(new_room())
+    # No entry may follow: clients would show the room again.
+    other = await clients_by_address.enter(new_room())
     await until_told(reader, other.room, 1)
     await other.join(new_room())
     await until_told(reader, other.room, 1)
-    assert rows(await reader.hears(), room) == []
-    newcomer = await reader_of_the_list(house)
+    assert rows(await reader.received(), room) == []
+    newcomer = await reader_of_the_list(clients_with)
     # In preset net it is still there for a moment, and seen to be empty.
     assert [one["count"] for one in rows(newcomer.log, room)] in ([], [0])
 
 
-async def test_whoever_enters_as_a_room_ends_is_in_it_alone(house: House) -> None:
-    family, reader = house(), await reader_of_the_list(house)
+async def test_whoever_enters_as_a_room_ends_is_in_it_alone(clients_with: ClientsFactory) -> None:
+    clients_by_address, reader = clients_with(), await reader_of_the_list(clients_with)
     for _ in range(5):
         room = new_room()
-        ann, bea = await family.enter(room), await family.enter(address=new_address())
+        ann, bea = (
+            await clients_by_address.enter(room),
+            await clients_by_address.enter(address=new_address()),
+        )
         _, joined = await asyncio.gather(ann.vanish(), bea.join(room))
-        # Whichever came first: in the end she is there, and nobody else.
+        # In either order the second client is there in the end, and nobody else.
         if joined["ch"]["count"] == 2:
             await bea.expect("ch" if joined["ch"]["crown"]["userId"] == ann.id else "bye")
-        told = await family.enter()
+        told = await clients_by_address.enter()
         await told.send({"m": "+ls"})
         listed = (await told.expect("ls"))["u"]
         assert [one["count"] for one in listed if one["_id"] == room] == [1]
@@ -65,23 +74,23 @@ async def test_whoever_enters_as_a_room_ends_is_in_it_alone(house: House) -> Non
         await told.leave()
         await bea.leave()
         await until_told(reader, room, 0)
-    assert rows(await reader.hears(), room) == []
+    assert rows(await reader.received(), room) == []
 
 
-async def test_rooms_that_come_and_go_leave_no_ghosts(house: House) -> None:
-    """What the changes say adds up to what the whole list says, whatever the order."""
-    family, reader = house(), await reader_of_the_list(house)
+async def test_rooms_that_come_and_go_leave_no_ghosts(clients_with: ClientsFactory) -> None:
+    """The changes of the list add up to the whole list, in whatever order they come."""
+    clients_by_address, reader = clients_with(), await reader_of_the_list(clients_with)
     names = [new_room() for _ in range(4)]
-    people = [await family.enter() for _ in range(6)]
+    people = [await clients_by_address.enter() for _ in range(6)]
     for turn in range(8):
         await asyncio.gather(
             *(
-                person.join(names[(turn * (number + 1) + number) % len(names)])
-                for number, person in enumerate(people)
+                client.join(names[(turn * (number + 1) + number) % len(names)])
+                for number, client in enumerate(people)
             )
         )
     stays, *goes = people
-    await asyncio.gather(*(person.vanish() for person in goes))
+    await asyncio.gather(*(client.vanish() for client in goes))
     end = new_room()
     await stays.join(end)
     await until_told(reader, end, 1)
@@ -90,42 +99,47 @@ async def test_rooms_that_come_and_go_leave_no_ghosts(house: House) -> None:
         if message["m"] == "ls":
             counts |= {row["_id"]: row["count"] for row in message["u"]}
     assert {name: counts[name] for name in names} == dict.fromkeys(names, 0)
-    fresh = await reader_of_the_list(house)
+    fresh = await reader_of_the_list(clients_with)
     listed = {row["_id"]: row["count"] for m in fresh.log if m["m"] == "ls" for row in m["u"]}
     assert {name for name in [*names, end] if listed.get(name)} == {end}
     assert listed[end] == counts[end] == 1
 
 
-async def test_whoever_is_cut_off_with_keys_down_is_gone_for_the_others(house: House) -> None:
+async def test_whoever_is_cut_off_with_keys_down_is_gone_for_the_others(
+    clients_with: ClientsFactory,
+) -> None:
     """A page ends the notes of who leaves: so they must leave, and nothing of theirs come after."""
-    family, room = house(), new_room()
-    ann = await family.enter(room)
-    bea = await family.enter(room, address=new_address())
-    await ann.hears()
-    now = (await bea.hears(), bea.log[-1]["t"])[1]
+    clients_by_address, room = clients_with(), new_room()
+    ann = await clients_by_address.enter(room)
+    bea = await clients_by_address.enter(room, address=new_address())
+    await ann.received()
+    now = (await bea.received(), bea.log[-1]["t"])[1]
     held = [{"n": "c3", "v": 0.5}, {"n": "e3", "v": 0.5}, {"n": "g3", "v": 0.5}]
     await bea.send({"m": "n", "t": now, "n": held})
     await ann.expect("n", where=lambda m: m["p"] == bea.id)
     await bea.vanish()
     await ann.expect("bye", where=lambda m: m["p"] == bea.id)
-    late = await family.enter(room)
+    late = await clients_by_address.enter(room)
     assert bea.id not in {one["_id"] for one in (await late.join(room))["ppl"]}
-    assert not [m for m in await ann.hears() if m["m"] in ("n", "bye") and m["p"] == bea.id]
+    assert not [m for m in await ann.received() if m["m"] in ("n", "bye") and m["p"] == bea.id]
 
 
 async def test_whoever_leaves_for_a_moment_with_keys_down_comes_back_without(
-    house: House,
+    clients_with: ClientsFactory,
 ) -> None:
-    family, room = house(), new_room()
-    ann, bea = await family.enter(room), await family.enter(room, address=new_address())
-    now = (await bea.hears(), bea.log[-1]["t"])[1]
+    clients_by_address, room = clients_with(), new_room()
+    ann, bea = (
+        await clients_by_address.enter(room),
+        await clients_by_address.enter(room, address=new_address()),
+    )
+    now = (await bea.received(), bea.log[-1]["t"])[1]
     await bea.send({"m": "n", "t": now, "n": [{"n": "c3", "v": 0.5}]})
     await ann.expect("n", where=lambda m: m["p"] == bea.id)
     await bea.join(new_room())
     await ann.expect("bye", where=lambda m: m["p"] == bea.id)
     await bea.join(room)
     await ann.expect("p", where=lambda m: m["id"] == bea.id)
-    # Nothing that was held is said to a newcomer, or again: notes are of the moment.
-    late = await family.enter(room)
-    heard = [*await late.hears(), *await ann.hears(), *await bea.hears()]
+    # Pending messages neither reach a newcomer nor come twice: notes are of the moment.
+    late = await clients_by_address.enter(room)
+    heard = [*await late.received(), *await ann.received(), *await bea.received()]
     assert not [m for m in heard if m["m"] == "n"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.people import Company, House, Message, Person, new_room
+from support.websocket_clients import Client, Clients, ClientsFactory, Message, new_room
 
 MESSAGES: list[Message] = [
     {"m": "clearchat"},
@@ -57,46 +57,46 @@ def name_of(message: Message) -> str:
     return f"{message['m']} {inner['m']}" if inner else str(message["m"])
 
 
-async def nothing_comes_of(person: Person, other: Person, message: Message) -> None:
-    """Assert that what `person` sends has no effect on `other` or on the room."""
+async def assert_no_effect(client: Client, other: Client, message: Message) -> None:
+    """Assert that a message of `client` has no effect on `other` or on the room."""
     await other.send({"m": "a", "message": "stays"})
     await other.expect("a")
-    for each in (person, other):
-        await each.hears()
+    for each in (client, other):
+        await each.received()
     before = await other.join(other.room)
-    await person.send(filled(message, {"me": person.id, "other": other.id}))
-    await person.unheard()
-    await other.nothing()
+    await client.send(filled(message, {"me": client.id, "other": other.id}))
+    await client.assert_ignored()
+    await other.assert_silent()
     assert await other.join(other.room) == before
     assert [line["a"] for line in other.frames[-1][1]["c"]] == ["stays"]
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=name_of)
-async def test_without_a_token_nothing_comes_of_it(guests: Company, message: Message) -> None:
-    other, person = await guests.pair()
-    await nothing_comes_of(person, other, message)
+async def test_without_a_token_nothing_comes_of_it(clients: Clients, message: Message) -> None:
+    other, client = await clients.pair()
+    await assert_no_effect(client, other, message)
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=name_of)
-async def test_nor_with_one_that_only_reads(house: House, message: Message) -> None:
-    guests = house()
-    other = await guests.enter(new_room())
-    person = await guests.enter(other.room, token=guests.server.tokens["read"])
-    await nothing_comes_of(person, other, message)
+async def test_nor_with_one_that_only_reads(clients_with: ClientsFactory, message: Message) -> None:
+    clients = clients_with()
+    other = await clients.enter(new_room())
+    client = await clients.enter(other.room, token=clients.server.tokens["read"])
+    await assert_no_effect(client, other, message)
 
 
 @pytest.mark.parametrize("password", ["", "password", None, 5])
-async def test_nor_with_a_password(guests: Company, password: object) -> None:
-    other, person = await guests.pair()
+async def test_nor_with_a_password(clients: Clients, password: object) -> None:
+    other, client = await clients.pair()
     message = {"m": "admin message", "password": password, "msg": {"m": "clear_chat"}}
-    await nothing_comes_of(person, other, message)
+    await assert_no_effect(client, other, message)
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=name_of)
-async def test_nothing_before_hi(guests: Company, message: Message) -> None:
-    other = await guests.enter("test/before hi")
-    await other.hears()
-    person = await guests.open()
-    await person.send(filled(message, {"me": other.id, "other": other.id}))
-    await person.hello_after_nothing()
-    await other.nothing()
+async def test_nothing_before_hi(clients: Clients, message: Message) -> None:
+    other = await clients.enter("test/before hi")
+    await other.received()
+    client = await clients.open()
+    await client.send(filled(message, {"me": other.id, "other": other.id}))
+    await client.assert_silent_until_hi()
+    await other.assert_silent()

@@ -7,102 +7,112 @@ import time
 
 import pytest
 
-from support.people import Company, House, Message, Person
 from support.presets import only
+from support.websocket_clients import Client, Clients, ClientsFactory, Message
 
 
-async def test_case_21_t_is_answered_to_the_sender_with_its_e(guests: Company, room: str) -> None:
-    person, other = await guests.enter(room), await guests.enter(room)
-    await person.hears()
-    await person.send({"m": "t", "e": 123})
-    (reply,) = await person.hears()
+@pytest.mark.case(21)
+async def test_t_is_answered_to_the_sender_with_its_e(clients: Clients, room: str) -> None:
+    client, other = await clients.enter(room), await clients.enter(room)
+    await client.received()
+    await client.send({"m": "t", "e": 123})
+    (reply,) = await client.received()
     assert reply.keys() == {"m", "t", "e"}
     assert reply["e"] == 123
     assert abs(reply["t"] - time.time() * 1000) < 2000
-    await other.nothing()
+    await other.assert_silent()
 
 
 @pytest.mark.parametrize("e", [0, -1, 1.5, 1795300000000, 1795300000000.25, -0.5, 1e300])
-async def test_case_21_every_number_comes_back(guests: Company, e: float) -> None:
-    person = await guests.enter()
-    await person.send({"m": "t", "e": e})
-    (reply,) = await person.hears()
+@pytest.mark.case(21)
+async def test_every_number_comes_back_as_e(clients: Clients, e: float) -> None:
+    client = await clients.enter()
+    await client.send({"m": "t", "e": e})
+    (reply,) = await client.received()
     assert reply["e"] == e
 
 
-async def test_case_22_t_without_e_is_answered_without_e(guests: Company) -> None:
-    person = await guests.enter()
-    await person.send({"m": "t"})
-    (reply,) = await person.hears()
+@pytest.mark.case(22)
+async def test_t_without_e_is_answered_without_e(clients: Clients) -> None:
+    client = await clients.enter()
+    await client.send({"m": "t"})
+    (reply,) = await client.received()
     assert reply.keys() == {"m", "t"}
 
 
 @pytest.mark.parametrize("e", ["123", None, True, [1], {"e": 1}])
-async def test_case_22_an_e_that_is_no_number_is_left_out(guests: Company, e: object) -> None:
-    person = await guests.enter()
-    await person.send({"m": "t", "e": e})
-    (reply,) = await person.hears()
+@pytest.mark.case(22)
+async def test_an_e_that_is_no_number_is_left_out(clients: Clients, e: object) -> None:
+    client = await clients.enter()
+    await client.send({"m": "t", "e": e})
+    (reply,) = await client.received()
     assert reply.keys() == {"m", "t"}
 
 
-async def test_the_time_never_goes_back(guests: Company) -> None:
-    person = await guests.enter()
-    await person.send(*({"m": "t", "e": e} for e in range(10)))
-    times = [message["t"] for message in await person.hears()]
+async def test_the_time_never_goes_back(clients: Clients) -> None:
+    client = await clients.enter()
+    await client.send(*({"m": "t", "e": e} for e in range(10)))
+    times = [message["t"] for message in await client.received()]
     assert len(times) == 10
     assert times == sorted(times)
 
 
-async def test_case_21_the_clock_runs_evenly(guests: Company) -> None:
-    person = await guests.enter()
+@pytest.mark.case(21)
+async def test_the_clock_runs_evenly(clients: Clients) -> None:
+    client = await clients.enter()
     begin = time.monotonic()
-    await person.send({"m": "t"})
-    first = (await person.expect("t"))["t"]
+    await client.send({"m": "t"})
+    first = (await client.expect("t"))["t"]
     await asyncio.sleep(0.3)
-    await person.send({"m": "t"})
-    second = (await person.expect("t"))["t"]
+    await client.send({"m": "t"})
+    second = (await client.expect("t"))["t"]
     assert abs((second - first) - (time.monotonic() - begin) * 1000) < 100
 
 
 SHORT = {"SILENCE_MS": "700"}
 
 
-async def talk(person: Person, message: Message) -> None:
+async def talk(client: Client, message: Message) -> None:
     """Send a message again and again."""
     while True:
-        await person.send(message)
+        await client.send(message)
         await asyncio.sleep(0.2)
 
 
-async def test_case_09_who_says_no_t_is_closed(house: House) -> None:
-    guests = house(**SHORT)
-    other, person = await guests.enter("test/silence"), await guests.enter("test/silence")
+@pytest.mark.case(9)
+async def test_a_client_that_stops_sending_t_is_closed(clients_with: ClientsFactory) -> None:
+    clients = clients_with(**SHORT)
+    other, client = await clients.enter("test/silence"), await clients.enter("test/silence")
     begin = time.monotonic()
     tasks = [
         asyncio.create_task(talk(other, {"m": "t"})),
         # Other messages are no `t`.
-        asyncio.create_task(talk(person, {"m": "m", "x": 1, "y": 2})),
+        asyncio.create_task(talk(client, {"m": "m", "x": 1, "y": 2})),
     ]
-    assert await person.closed(within=5) == 4004
+    assert await client.closed(within=5) == 4004
     assert 0.6 < time.monotonic() - begin < 4
-    await other.expect("bye", where=lambda bye: bye["p"] == person.id)
+    await other.expect("bye", where=lambda bye: bye["p"] == client.id)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_case_09_who_says_t_stays(house: House) -> None:
-    person = await house(**SHORT).enter()
+@pytest.mark.case(9)
+async def test_a_client_that_sends_t_stays(clients_with: ClientsFactory) -> None:
+    client = await clients_with(**SHORT).enter()
     for _ in range(8):
-        await person.send({"m": "t"})
-        await person.expect("t")
+        await client.send({"m": "t"})
+        await client.expect("t")
         await asyncio.sleep(0.2)
 
 
 @only("quick")
-async def test_case_09_silence_alone_is_no_crime(house: House) -> None:
-    """A person with wscat stays: WebSocket pings decide, which his program answers for him."""
-    guests = house(FORTEPIANO_LIMITS__PING_SECONDS="0.3", FORTEPIANO_LIMITS__PONG_SECONDS="0.5")
-    person = await guests.enter()
+@pytest.mark.case(9)
+async def test_a_client_that_sends_nothing_at_all_stays(clients_with: ClientsFactory) -> None:
+    """A person with wscat stays: only WebSocket pings count, which the program answers."""
+    clients = clients_with(
+        FORTEPIANO_LIMITS__PING_SECONDS="0.3", FORTEPIANO_LIMITS__PONG_SECONDS="0.5"
+    )
+    client = await clients.enter()
     await asyncio.sleep(1.5)
-    await person.nothing()
+    await client.assert_silent()

@@ -1,4 +1,4 @@
-"""Frames and messages as such: what is heard, ignored, closed (docs/protocol.md 1.1)."""
+"""Frames and messages as such: accepted, ignored or closed (docs/protocol.md 1.1)."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ import random
 
 import pytest
 
-from support.peer import (
+from support.raw_peer import (
     BINARY,
     CLOSE,
     CONTINUATION,
     PING,
     PONG,
     TEXT,
-    Peer,
+    RawPeer,
     frame,
 )
-from support.people import Company, new_room
 from support.server import Server
+from support.websocket_clients import Clients, new_room
 
 LIMIT = 1024 * 1024
 """Bytes that a message may have."""
 
 
 @pytest.mark.parametrize("path", ["/", "/ws", "/some%20room", "/a/b/c?d=e"])
-async def test_case_01_upgrade_on_any_path(guests: Company, path: str) -> None:
-    person = await guests.open(path=path)
-    await person.hello()
+@pytest.mark.case(1)
+async def test_any_path_opens_a_websocket(clients: Clients, path: str) -> None:
+    client = await clients.open(path=path)
+    await client.hello()
 
 
 @pytest.mark.parametrize(
@@ -52,12 +53,13 @@ async def test_case_01_upgrade_on_any_path(guests: Company, path: str) -> None:
         '\ufeff[{"m":"t","e":5}]',
     ],
 )
-async def test_case_02_no_json(guests: Company, room: str, text: str) -> None:
-    person, other = await guests.enter(room), await guests.enter(room)
-    await person.hears()
-    await person.send_raw(text)
-    await person.nothing()
-    await other.nothing()
+@pytest.mark.case(2)
+async def test_a_frame_that_is_no_json_is_ignored(clients: Clients, room: str, text: str) -> None:
+    client, other = await clients.enter(room), await clients.enter(room)
+    await client.received()
+    await client.send_raw(text)
+    await client.assert_silent()
+    await other.assert_silent()
 
 
 @pytest.mark.parametrize(
@@ -73,49 +75,54 @@ async def test_case_02_no_json(guests: Company, room: str, text: str) -> None:
         '"\\ud800\\"',
     ],
 )
-async def test_case_02_a_frame_that_is_not_strict_json_is_ignored_whole(
-    guests: Company, value: str
+@pytest.mark.case(2)
+async def test_a_frame_that_is_not_strict_json_is_ignored_whole(
+    clients: Clients, value: str
 ) -> None:
-    person = await guests.enter()
-    await person.send_raw(f'[{{"m":"t","e":5}},{{"m":"t","e":6,"x":{value}}}]')
-    await person.send_raw(f'[{{"m":"t","e":5}},{{"m":"zzz","x":{value}}}]')
-    await person.nothing()
+    client = await clients.enter()
+    await client.send_raw(f'[{{"m":"t","e":5}},{{"m":"t","e":6,"x":{value}}}]')
+    await client.send_raw(f'[{{"m":"t","e":5}},{{"m":"zzz","x":{value}}}]')
+    await client.assert_silent()
 
 
-async def test_case_02_nesting_ends_at_depth_64(guests: Company) -> None:
-    person = await guests.enter()
+@pytest.mark.case(2)
+async def test_json_nests_at_most_64_deep(clients: Clients) -> None:
+    client = await clients.enter()
     # The array of messages is the first level and the message the second.
     inner = 62
-    await person.send_raw('[{"m":"t","e":1,"x":' + "[" * inner + "]" * inner + "}]")
-    assert [message["e"] for message in await person.hears()] == [1]
+    await client.send_raw('[{"m":"t","e":1,"x":' + "[" * inner + "]" * inner + "}]")
+    assert [message["e"] for message in await client.received()] == [1]
     inner = 63
-    await person.send_raw('[{"m":"t","e":2,"x":' + "[" * inner + "]" * inner + "}]")
+    await client.send_raw('[{"m":"t","e":2,"x":' + "[" * inner + "]" * inner + "}]")
     inner = 64
-    await person.send_raw('[{"m":"t","e":3},' + '{"x":' * inner + "1" + "}" * inner + "]")
-    await person.send_raw("[" * LIMIT)
-    await person.nothing()
+    await client.send_raw('[{"m":"t","e":3},' + '{"x":' * inner + "1" + "}" * inner + "]")
+    await client.send_raw("[" * LIMIT)
+    await client.assert_silent()
 
 
-async def test_case_03_no_array(guests: Company) -> None:
-    person = await guests.open()
+@pytest.mark.case(3)
+async def test_a_frame_that_is_no_array_is_ignored(clients: Clients) -> None:
+    client = await clients.open()
     for text in ['{"m":"hi"}', '"hi"', "5", "null", "true"]:
-        await person.send_raw(text)
-    await person.hello_after_nothing()
+        await client.send_raw(text)
+    await client.assert_silent_until_hi()
 
 
-async def test_case_04_the_rest_of_a_frame_is_handled(guests: Company) -> None:
-    person = await guests.enter()
-    await person.send(None, 5, "x", {"q": 1}, {"m": "zzz"}, [], [[]], {}, {"m": "t", "e": 1})
-    (reply,) = await person.hears()
+@pytest.mark.case(4)
+async def test_bad_elements_do_not_stop_the_rest_of_a_frame(clients: Clients) -> None:
+    client = await clients.enter()
+    await client.send(None, 5, "x", {"q": 1}, {"m": "zzz"}, [], [[]], {}, {"m": "t", "e": 1})
+    (reply,) = await client.received()
     assert reply["m"] == "t"
     assert reply["e"] == 1
 
 
-async def test_case_04_elements_of_a_frame_are_handled_in_order(guests: Company, room: str) -> None:
-    person, other = await guests.enter(room), await guests.enter(room)
+@pytest.mark.case(4)
+async def test_elements_of_a_frame_are_handled_in_order(clients: Clients, room: str) -> None:
+    client, other = await clients.enter(room), await clients.enter(room)
     note = {"m": "n", "t": 1, "n": [{"n": "c3", "v": 1}]}
-    await person.hears()
-    await person.send(
+    await client.received()
+    await client.send(
         {"m": "a", "message": "one"},
         note,
         {"m": "t", "e": 1},
@@ -123,24 +130,26 @@ async def test_case_04_elements_of_a_frame_are_handled_in_order(guests: Company,
         note,
         {"m": "t", "e": 2},
     )
-    assert [m["m"] for m in await person.hears()] == ["a", "t", "a", "t"]
-    assert [m["m"] for m in await other.hears()] == ["a", "n", "a", "n"]
+    assert [m["m"] for m in await client.received()] == ["a", "t", "a", "t"]
+    assert [m["m"] for m in await other.received()] == ["a", "n", "a", "n"]
 
 
 @pytest.mark.parametrize(
     "m", ["constructor", "__proto__", "toString", "__class__", "hi ", "HI", ""]
 )
-async def test_case_05_unknown_names(guests: Company, m: str) -> None:
-    person = await guests.enter()
-    await person.send({"m": m})
-    await person.nothing()
+@pytest.mark.case(5)
+async def test_messages_with_unknown_names_are_ignored(clients: Clients, m: str) -> None:
+    client = await clients.enter()
+    await client.send({"m": m})
+    await client.assert_silent()
 
 
 @pytest.mark.parametrize("m", [5, None, True, ["hi"], {"m": "hi"}])
-async def test_case_05_names_that_are_no_strings(guests: Company, m: object) -> None:
-    person = await guests.enter()
-    await person.send({"m": m})
-    await person.nothing()
+@pytest.mark.case(5)
+async def test_messages_whose_m_is_no_string_are_ignored(clients: Clients, m: object) -> None:
+    client = await clients.enter()
+    await client.send({"m": m})
+    await client.assert_silent()
 
 
 @pytest.mark.parametrize(
@@ -153,17 +162,19 @@ async def test_case_05_names_that_are_no_strings(guests: Company, m: object) -> 
         ('\r\n\t [ { "m" : "t" , "e" : 4 } ] \n', 4),
     ],
 )
-async def test_case_05_of_equal_keys_the_last_wins_also_when_escaped(
-    guests: Company, text: str, e: int
+@pytest.mark.case(5)
+async def test_of_equal_keys_the_last_wins_also_when_escaped(
+    clients: Clients, text: str, e: int
 ) -> None:
-    person = await guests.enter()
-    await person.send_raw(text)
-    assert [(message["m"], message["e"]) for message in await person.hears()] == [("t", e)]
+    client = await clients.enter()
+    await client.send_raw(text)
+    assert [(message["m"], message["e"]) for message in await client.received()] == [("t", e)]
 
 
-async def test_case_06_binary_frames_are_ignored(guests: Company, room: str) -> None:
-    person, other = await guests.enter(room), await guests.enter(room)
-    await person.hears()
+@pytest.mark.case(6)
+async def test_binary_frames_are_ignored(clients: Clients, room: str) -> None:
+    client, other = await clients.enter(room), await clients.enter(room)
+    await client.received()
     payloads = [
         b"",
         b"\0",
@@ -173,72 +184,77 @@ async def test_case_06_binary_frames_are_ignored(guests: Company, room: str) -> 
         b'[{"m":"t","e":1},"\xff"]',
     ]
     for payload in [*payloads, b"\0" + random.randbytes(5000)]:
-        await person.send_raw(payload)
-    await person.nothing()
-    await other.nothing()
+        await client.send_raw(payload)
+    await client.assert_silent()
+    await other.assert_silent()
 
 
-async def test_case_06_an_array_in_a_binary_frame_is_read_as_text(guests: Company) -> None:
-    person, other = await guests.pair()
-    await person.send_raw(b'[{"m":"a","message":"hi"},{"m":"n","t":1,"n":[{"n":"c4"}]}]')
-    await person.send_raw(b' \n[{"m":"t","e":7}]')
-    assert [message.get("e") for message in await person.hears() if message["m"] == "t"] == [7]
-    assert [message["m"] for message in await other.hears()] == ["a", "n"]
+@pytest.mark.case(6)
+async def test_an_array_in_a_binary_frame_is_read_as_text(clients: Clients) -> None:
+    client, other = await clients.pair()
+    await client.send_raw(b'[{"m":"a","message":"hi"},{"m":"n","t":1,"n":[{"n":"c4"}]}]')
+    await client.send_raw(b' \n[{"m":"t","e":7}]')
+    assert [message.get("e") for message in await client.received() if message["m"] == "t"] == [7]
+    assert [message["m"] for message in await other.received()] == ["a", "n"]
 
 
-async def test_case_02_half_a_character_loses_nobody_else_s_words(guests: Company) -> None:
-    person, other = await guests.pair()
-    await person.send_raw(
+@pytest.mark.case(2)
+async def test_half_a_character_loses_no_other_words(clients: Clients) -> None:
+    client, other = await clients.pair()
+    await client.send_raw(
         r'[{"m":"userset","set":{"name":"\ud835\udcd3\ud835"}},{"m":"a","message":"same \udc00"},'
         r'{"m":"a","message":"\ud83c\udfb9 \\ud83d"},{"m":"t","e":5,"\ud800":"\ud800"}]'
     )
-    assert [message["e"] for message in await person.hears() if message["m"] == "t"] == [5]
-    heard = await other.hears()
+    assert [message["e"] for message in await client.received() if message["m"] == "t"] == [5]
+    heard = await other.received()
     assert heard[0]["name"] == "\U0001d4d3\ufffd"
     assert [message["a"] for message in heard[1:]] == ["same \ufffd", "\U0001f3b9 \\ud83d"]
 
 
-async def test_case_07_the_largest_message_is_heard(guests: Company) -> None:
-    person = await guests.enter()
+@pytest.mark.case(7)
+async def test_a_message_of_the_maximum_size_is_handled(clients: Clients) -> None:
+    client = await clients.enter()
     text = '[{"m":"t","e":1,"x":"%s"}]'
-    await person.send_raw(text % ("x" * (LIMIT - len(text) + 2)))
-    assert [message["e"] for message in await person.hears()] == [1]
+    await client.send_raw(text % ("x" * (LIMIT - len(text) + 2)))
+    assert [message["e"] for message in await client.received()] == [1]
 
 
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
-async def test_case_07_a_larger_message_closes_1009(
-    guests: Company, room: str, opcode: int
-) -> None:
-    other = await guests.enter(room)
-    peer = await guests.peer()
-    await peer.upgrade()
+@pytest.mark.case(7)
+async def test_a_larger_message_closes_1009(clients: Clients, room: str, opcode: int) -> None:
+    other = await clients.enter(room)
+    peer = await clients.raw_peer()
+    await peer.handshake()
     await peer.send(frame(opcode, b"x" * (LIMIT + 1)))
     assert await peer.close_code() == 1009
-    await other.nothing()
+    await other.assert_silent()
 
 
 @pytest.mark.parametrize("length", [LIMIT + 1, 1 << 31, (1 << 63) - 1])
-async def test_case_07_too_large_a_length_closes_on_the_header_alone(
-    server: Server, guests: Company, length: int
+@pytest.mark.case(7)
+async def test_too_large_a_length_closes_on_the_header_alone(
+    server: Server, clients: Clients, length: int
 ) -> None:
-    peer = await guests.peer()
-    await peer.upgrade()
+    peer = await clients.raw_peer()
+    await peer.handshake()
     before = server.resident_bytes
     await peer.send(frame(TEXT, length=length))
     assert await peer.close_code() == 1009
     assert server.resident_bytes - before < 1 << 20
 
 
-async def test_case_07_fragments_count_together(guests: Company) -> None:
-    peer = await guests.peer()
-    await peer.upgrade()
+@pytest.mark.case(7)
+async def test_the_size_limit_counts_all_fragments_together(clients: Clients) -> None:
+    peer = await clients.raw_peer()
+    await peer.handshake()
     await peer.send(frame(TEXT, b"x" * LIMIT, fin=False), frame(CONTINUATION, b"x"))
     assert await peer.close_code() == 1009
 
 
-async def test_case_07_more_than_1024_fragments_close_1009(guests: Company) -> None:
-    peer = await guests.peer()
-    await peer.upgrade()
+@pytest.mark.case(7)
+async def test_more_than_1024_fragments_close_1009(clients: Clients) -> None:
+    peer = await clients.raw_peer()
+    await peer.handshake()
     await peer.send(frame(TEXT, b"[", fin=False), frame(CONTINUATION, fin=False) * 1100)
     assert await peer.close_code() == 1009
 
@@ -275,18 +291,20 @@ VIOLATIONS = {
 
 
 @pytest.mark.parametrize("bytes_", VIOLATIONS.values(), ids=VIOLATIONS.keys())
-async def test_case_07_violations_close_1002(guests: Company, room: str, bytes_: bytes) -> None:
-    other = await guests.enter(room)
-    peer = await guests.peer()
-    await peer.upgrade()
+@pytest.mark.case(7)
+async def test_protocol_violations_close_1002(clients: Clients, room: str, bytes_: bytes) -> None:
+    other = await clients.enter(room)
+    peer = await clients.raw_peer()
+    await peer.handshake()
     await peer.send(bytes_)
     assert await peer.close_code() == 1002
-    await other.nothing()
+    await other.assert_silent()
 
 
-async def test_case_07_the_tcp_connection_ends_too(guests: Company) -> None:
-    peer = await guests.peer()
-    await peer.upgrade()
+@pytest.mark.case(7)
+async def test_the_tcp_connection_ends_after_the_close_frame(clients: Clients) -> None:
+    peer = await clients.raw_peer()
+    await peer.handshake()
     await peer.send(frame(3))
     assert await peer.close_code() == 1002
     assert await peer.ended()
@@ -304,32 +322,34 @@ NOT_UTF_8 = {
 
 
 @pytest.mark.parametrize("bytes_", NOT_UTF_8.values(), ids=NOT_UTF_8.keys())
-async def test_case_07_text_that_is_not_utf_8_closes_1007(guests: Company, bytes_: bytes) -> None:
-    peer = await guests.peer()
-    await peer.upgrade()
+@pytest.mark.case(7)
+async def test_text_that_is_not_utf_8_closes_1007(clients: Clients, bytes_: bytes) -> None:
+    peer = await clients.raw_peer()
+    await peer.handshake()
     await peer.send(bytes_)
     assert await peer.close_code() == 1007
 
 
-async def greeted(company: Company) -> Peer:
-    """Return a bare peer that has said `hi` and heard the reply."""
-    peer = await company.peer()
-    await peer.upgrade(frame(TEXT, b'[{"m":"hi"}]'))
+async def peer_after_hi(clients: Clients) -> RawPeer:
+    """Return a raw peer that has sent `hi` and received the reply."""
+    peer = await clients.raw_peer()
+    await peer.handshake(frame(TEXT, b'[{"m":"hi"}]'))
     assert b'"b"' in await peer.expect(TEXT)
     assert b'"hi"' in await peer.expect(TEXT)
     return peer
 
 
-async def replies(peer: Peer, e: int) -> None:
+async def replies(peer: RawPeer, e: int) -> None:
     """Assert that the next message is the answer to a `t` with this `e`."""
     (message,) = json.loads(await peer.expect(TEXT))
     assert (message["m"], message["e"]) == ("t", e)
 
 
-async def test_case_07_fragments_make_one_message_and_control_frames_go_between(
-    guests: Company,
+@pytest.mark.case(7)
+async def test_fragments_make_one_message_and_control_frames_go_between(
+    clients: Clients,
 ) -> None:
-    peer = await greeted(guests)
+    peer = await peer_after_hi(clients)
     # The euro sign is cut: only the whole message must be UTF-8.
     text = '[{"m":"t","e":7,"x":"\u20ac"}]'.encode()
     cut = text.index(b"\xe2") + 1
@@ -345,8 +365,9 @@ async def test_case_07_fragments_make_one_message_and_control_frames_go_between(
     await replies(peer, 7)
 
 
-async def test_case_07_a_frame_may_come_byte_by_byte(guests: Company) -> None:
-    peer = await greeted(guests)
+@pytest.mark.case(7)
+async def test_a_frame_may_come_byte_by_byte(clients: Clients) -> None:
+    peer = await peer_after_hi(clients)
     for byte in frame(TEXT, b'[{"m":"t","e":8}]'):
         await peer.send(bytes([byte]))
     await replies(peer, 8)
@@ -355,8 +376,9 @@ async def test_case_07_a_frame_may_come_byte_by_byte(guests: Company) -> None:
     assert await peer.expect(PONG) == b"x"
 
 
-async def test_case_07_many_frames_in_one_segment(guests: Company) -> None:
-    peer = await greeted(guests)
+@pytest.mark.case(7)
+async def test_many_frames_in_one_segment(clients: Clients) -> None:
+    peer = await peer_after_hi(clients)
     await peer.send(*(frame(TEXT, b'[{"m":"t","e":%d}]' % e) for e in range(10)))
     for e in range(10):
         await replies(peer, e)
@@ -365,24 +387,24 @@ async def test_case_07_many_frames_in_one_segment(guests: Company) -> None:
 @pytest.mark.parametrize(
     "payload", [b"", b"\x03\xe8", b"\x03\xe8good bye", b"\x0f\xa0", b"\x0b\xb8"]
 )
-async def test_case_07_a_close_frame_is_answered_with_its_code(
-    guests: Company, payload: bytes
-) -> None:
-    peer = await guests.peer()
-    await peer.upgrade()
+@pytest.mark.case(7)
+async def test_a_close_frame_is_answered_with_its_code(clients: Clients, payload: bytes) -> None:
+    peer = await clients.raw_peer()
+    await peer.handshake()
     await peer.send(frame(CLOSE, payload), frame(TEXT, b'[{"m":"t","e":1}]'))
     assert (await peer.expect(CLOSE))[:2] in {payload[:2], b"\x03\xe8" if not payload else b""}
     assert await peer.ended()
 
 
-async def test_case_08_b_is_the_first_message(guests: Company) -> None:
-    person = await guests.open()
-    (first,) = person.frames[0]
+@pytest.mark.case(8)
+async def test_b_is_the_first_message(clients: Clients) -> None:
+    client = await clients.open()
+    (first,) = client.frames[0]
     assert first["m"] == "b"
     assert isinstance(first["code"], str)
     # Clients run it; a token of theirs must be nothing but a constant (docs/protocol.md 8).
     assert len(first["code"]) < 40
-    await person.hello_after_nothing()
+    await client.assert_silent_until_hi()
 
 
 async def test_garbage_of_all_kinds_changes_nothing(server: Server) -> None:
@@ -399,16 +421,16 @@ async def test_garbage_of_all_kinds_changes_nothing(server: Server) -> None:
             case _:
                 return json.dumps([{"m": dice.choice("anm"), dice.choice("nte"): [dice.random()]}])
 
-    async with Company(server) as company:
+    async with Clients(server) as clients:
         room = new_room()
-        other, person = await company.enter(room), await company.enter(room)
-        await other.hears()
+        other, client = await clients.enter(room), await clients.enter(room)
+        await other.received()
         before = 0
         for round_ in range(5):
             for _ in range(1000):
-                await person.send_raw(garbage())
-            assert set(await person.told()) <= {"bad_message", "bad_notes"}
+                await client.send_raw(garbage())
+            assert set(await client.refusal_codes()) <= {"bad_message", "bad_notes"}
             if round_ == 0:
                 before = server.resident_bytes
-        await other.nothing()
+        await other.assert_silent()
         assert server.resident_bytes - before < 4 << 20

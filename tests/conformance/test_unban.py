@@ -4,44 +4,51 @@ from __future__ import annotations
 
 import pytest
 
-from support.people import Company, Person, new_address, new_room
+from support.websocket_clients import Client, Clients, new_address, new_room
 
 
-async def banned_from(family: Company) -> tuple[Person, Person, Person]:
-    """Return a holder, somebody else in his room, and somebody banned from it."""
+async def banned_from(clients_by_address: Clients) -> tuple[Client, Client, Client]:
+    """Return the holder of a room, another participant, and a user banned from it."""
     room = new_room()
-    holder, other, banned = [await family.enter(room, address=new_address()) for _ in range(3)]
+    holder, other, banned = [
+        await clients_by_address.enter(room, address=new_address()) for _ in range(3)
+    ]
     await holder.send({"m": "kickban", "_id": banned.id, "ms": 300_000})
-    assert (await banned.welcomed())["ch"]["_id"] == "test/awkward"
-    for person in (holder, other):
-        await person.announced()
-    await banned.hears()
+    assert (await banned.joined())["ch"]["_id"] == "test/awkward"
+    for client in (holder, other):
+        await client.received_until_notice()
+    await banned.received()
     return holder, other, banned
 
 
-async def test_case_76_whoever_is_unbanned_may_come_back(family: Company) -> None:
-    holder, other, banned = await banned_from(family)
+@pytest.mark.case(76)
+async def test_an_unbanned_user_may_come_back(clients_by_address: Clients) -> None:
+    holder, other, banned = await banned_from(clients_by_address)
     await holder.send({"m": "unban", "_id": banned.id})
-    # It is not announced.
-    for person in (holder, other, banned):
-        await person.nothing()
+    # No client gets a message about it.
+    for client in (holder, other, banned):
+        await client.assert_silent()
     assert (await banned.join(holder.room))["ch"]["_id"] == holder.room
 
 
-async def test_case_77_others_lift_no_ban(family: Company) -> None:
-    holder, other, banned = await banned_from(family)
+@pytest.mark.case(77)
+async def test_participants_without_the_crown_lift_no_ban(clients_by_address: Clients) -> None:
+    holder, other, banned = await banned_from(clients_by_address)
     await other.send({"m": "unban", "_id": banned.id})
-    await other.refused()
+    await other.refusal()
     await banned.send({"m": "unban", "_id": banned.id})
-    await banned.unheard()
-    await holder.nothing()
+    await banned.assert_ignored()
+    await holder.assert_silent()
     assert (await banned.join(holder.room))["ch"]["_id"] == "test/awkward"
 
 
 @pytest.mark.parametrize("who", [None, 5, True, [], {}, "", "nonexistent", "0" * 24])
-async def test_case_76_nobody_to_unban(family: Company, who: object) -> None:
-    holder, other, banned = await banned_from(family)
+@pytest.mark.case(76)
+async def test_an_unban_of_an_unknown_user_does_nothing(
+    clients_by_address: Clients, who: object
+) -> None:
+    holder, other, banned = await banned_from(clients_by_address)
     await holder.send({"m": "unban", "_id": who}, {"m": "unban"})
-    assert await holder.told() == ["bad_id"]
-    await other.nothing()
+    assert await holder.refusal_codes() == ["bad_id"]
+    await other.assert_silent()
     assert (await banned.join(holder.room))["ch"]["_id"] == "test/awkward"

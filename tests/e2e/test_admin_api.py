@@ -1,4 +1,4 @@
-"""The admin API of a running server: who may, what it does to people, what is told."""
+"""The admin API of a running server: access, effects on clients, answers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from support.people import Company, Person, new_address, new_room
 from support.server import Server, run_server
+from support.websocket_clients import Client, Clients, new_address, new_room
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -77,12 +77,12 @@ def desk() -> Iterator[Desk]:
 
 
 @pytest.fixture
-async def people(desk: Desk) -> AsyncIterator[Company]:
-    async with Company(desk.server) as company:
-        yield company
+async def people(desk: Desk) -> AsyncIterator[Clients]:
+    async with Clients(desk.server) as clients:
+        yield clients
 
 
-async def pair(people: Company) -> tuple[Person, Person]:
+async def pair(people: Clients) -> tuple[Client, Client]:
     """Let two in who are alone in a new room; the first holds the crown."""
     first, second = await people.pair()
     return first, second
@@ -183,7 +183,7 @@ class TestProblems:
 
 
 class TestRooms:
-    async def test_list_and_search(self, desk: Desk, people: Company) -> None:
+    async def test_list_and_search(self, desk: Desk, people: Clients) -> None:
         ann, bea = await pair(people)
         found = desk.get("/api/rooms", search=ann.room.upper())
         (room,) = [one for one in found["rooms"] if one["name"] == ann.room]
@@ -194,7 +194,7 @@ class TestRooms:
         assert len(page["rooms"]) == 1 < page["total"]
         assert desk.call("GET", "/api/room", params={"name": "nowhere"}).status_code == 404
 
-    async def test_settings(self, desk: Desk, people: Company) -> None:
+    async def test_settings(self, desk: Desk, people: Clients) -> None:
         ann, _ = await pair(people)
         body = {"chat": False, "no cussing": True, "slowMode": 3}
         answer = desk.do("PATCH", "/api/room/settings", body, name=ann.room).json()
@@ -206,7 +206,7 @@ class TestRooms:
         )
         assert answer.status_code == 409
 
-    async def test_crown(self, desk: Desk, people: Company) -> None:
+    async def test_crown(self, desk: Desk, people: Clients) -> None:
         ann, bea = await pair(people)
         desk.do("PUT", "/api/room/crown", {"user_id": bea.id}, name=ann.room)
         told = await ann.expect("ch")
@@ -218,7 +218,7 @@ class TestRooms:
             answer = desk.call("PUT", "/api/room/crown", params={"name": ann.room}, json=body)
             assert answer.status_code == status
 
-    async def test_chat_is_cleared(self, desk: Desk, people: Company) -> None:
+    async def test_chat_is_cleared(self, desk: Desk, people: Clients) -> None:
         ann, bea = await pair(people)
         await ann.send({"m": "a", "message": "hello"})
         await bea.expect("a")
@@ -228,17 +228,17 @@ class TestRooms:
         assert (await bea.expect("c"))["c"] == []
         assert desk.get("/api/room", name=ann.room)["chat"] == []
 
-    async def test_close(self, desk: Desk, people: Company) -> None:
+    async def test_close(self, desk: Desk, people: Clients) -> None:
         ann, bea = await pair(people)
         desk.do("POST", "/api/room/close", {"reason": "too loud"}, name=ann.room)
-        for person in (ann, bea):
-            assert "too loud" in (await person.expect("notification"))["text"]
-            assert (await person.expect("ch"))["ch"]["_id"] == "lobby"
+        for client in (ann, bea):
+            assert "too loud" in (await client.expect("notification"))["text"]
+            assert (await client.expect("ch"))["ch"]["_id"] == "lobby"
         assert desk.call("GET", "/api/room", params={"name": ann.room}).status_code == 404
         act = desk.last_act()
         assert (act["action"], act["room"], act["reason"]) == ("close room", ann.room, "too loud")
 
-    async def test_permanent(self, desk: Desk, people: Company) -> None:
+    async def test_permanent(self, desk: Desk, people: Clients) -> None:
         name = new_room()
         desk.do("PUT", "/api/room/permanent", {"permanent": True}, name=name)
         assert desk.get("/api/room", name=name)["permanent"] is True
@@ -249,18 +249,18 @@ class TestRooms:
         assert desk.call("GET", "/api/room", params={"name": name}).status_code == 404
 
     async def test_each_spelling_of_a_name_is_the_same_room(
-        self, desk: Desk, people: Company
+        self, desk: Desk, people: Clients
     ) -> None:
         name = new_room()
-        person = await people.enter(f"{name} Caf\u00e9")
+        client = await people.enter(f"{name} Caf\u00e9")
         spelling = f" {name} Cafe\u0301\u200b"
         assert desk.get("/api/room", name=spelling)["name"] == f"{name} Caf\u00e9"
-        body = {"subject": person.id, "room": spelling, "seconds": 600, "reason": "ru\u200bde\n"}
+        body = {"subject": client.id, "room": spelling, "seconds": 600, "reason": "ru\u200bde\n"}
         assert desk.do("POST", "/api/bans", body).json()["room"] == f"{name} Caf\u00e9"
-        assert (await person.expect("ch"))["ch"]["_id"] == "test/awkward"
+        assert (await client.expect("ch"))["ch"]["_id"] == "test/awkward"
         (ban,) = desk.get("/api/bans", room=spelling)["bans"]
         assert ban["reason"] == "rude"
-        desk.do("DELETE", "/api/bans", subject=person.id, room=spelling)
+        desk.do("DELETE", "/api/bans", subject=client.id, room=spelling)
         desk.do("PUT", "/api/room/permanent", {"permanent": True}, name=spelling)
         assert desk.get("/api/room", name=f"{name} Caf\u00e9")["permanent"] is True
         answer = desk.call(
@@ -270,7 +270,7 @@ class TestRooms:
 
 
 class TestUsers:
-    async def test_list_and_search(self, desk: Desk, people: Company) -> None:
+    async def test_list_and_search(self, desk: Desk, people: Clients) -> None:
         ann = await people.enter(new_room(), address=new_address())
         await ann.send({"m": "userset", "set": {"name": "Änne <b>"}})
         await ann.expect("p")
@@ -282,7 +282,7 @@ class TestUsers:
         assert desk.call("GET", f"/api/users/{NOBODY}").status_code == 404
         assert desk.call("GET", "/api/users/nobody").status_code == 422
 
-    async def test_rename_recolour_and_tag(self, desk: Desk, people: Company) -> None:
+    async def test_rename_recolour_and_tag(self, desk: Desk, people: Clients) -> None:
         ann, bea = await pair(people)
         desk.do("PATCH", f"/api/users/{ann.id}", {"name": "Nice", "color": "#123456"})
         told = await bea.expect("p", where=lambda one: one["name"] == "Nice")
@@ -295,14 +295,14 @@ class TestUsers:
         answer = desk.call("PATCH", f"/api/users/{ann.id}", json={"name": "\u202e"})
         assert answer.status_code == 409
 
-    async def test_mute(self, desk: Desk, people: Company) -> None:
+    async def test_mute(self, desk: Desk, people: Clients) -> None:
         ann, bea = await pair(people)
         body = {"room": ann.room, "notes": True, "chat": False, "reason": "noise"}
         desk.do("PUT", f"/api/users/{bea.id}/mute", body)
         await bea.send({"m": "n", "t": 0, "n": [{"n": "c4", "v": 1}]})
         await bea.expect("notification")
-        await bea.hears()
-        await ann.nothing("n")
+        await bea.received()
+        await ann.assert_silent("n")
         assert desk.last_act()["action"] == "mute"
         desk.do("PUT", f"/api/users/{bea.id}/mute", body | {"notes": False})
         await bea.send({"m": "n", "t": 0, "n": [{"n": "c4", "v": 1}]})
@@ -310,7 +310,7 @@ class TestUsers:
         answer = desk.call("PUT", f"/api/users/{ann.id}/mute", json=body)
         assert answer.status_code == 409, "who holds the crown is not muted"
 
-    async def test_kick_from_a_room_and_from_the_site(self, desk: Desk, people: Company) -> None:
+    async def test_kick_from_a_room_and_from_the_site(self, desk: Desk, people: Clients) -> None:
         ann, bea = await pair(people)
         desk.do("POST", f"/api/users/{bea.id}/kick", {"room": ann.room, "reason": "out"})
         assert "out" in (await bea.expect("notification"))["text"]
@@ -322,7 +322,7 @@ class TestUsers:
 
     @pytest.mark.parametrize("is_away", [False, True])
     async def test_who_is_thrown_out_does_not_come_back_for_the_crown(
-        self, desk: Desk, people: Company, is_away: bool
+        self, desk: Desk, people: Clients, is_away: bool
     ) -> None:
         ann, bea = await pair(people)
         elsewhere = await people.tab(ann, new_room())
@@ -337,20 +337,20 @@ class TestUsers:
         crown = (await again.join(bea.room))["ch"]["crown"]
         assert crown["participantId"] == bea.id
 
-    async def test_move(self, desk: Desk, people: Company) -> None:
+    async def test_move(self, desk: Desk, people: Clients) -> None:
         ann, _ = await pair(people)
         room = new_room()
         desk.do("POST", f"/api/users/{ann.id}/move", {"room": room, "reason": ""})
         assert (await ann.expect("ch"))["ch"]["_id"] == room
 
-    async def test_connections(self, desk: Desk, people: Company) -> None:
+    async def test_connections(self, desk: Desk, people: Clients) -> None:
         ann = await people.enter(new_room(), address=new_address())
         tab = await people.tab(ann, ann.room)
         found = desk.get("/api/connections", user=ann.id)["connections"]
         assert [one["room"] for one in found] == [ann.room, ann.room]
         desk.do("POST", f"/api/connections/{found[1]['id']}/kick", {"reason": "one is enough"})
         assert await tab.closed() == 1000
-        await ann.hears()
+        await ann.received()
         assert (
             desk.call("POST", "/api/connections/4000000/kick", json={"reason": ""}).status_code
             == 404
@@ -358,7 +358,7 @@ class TestUsers:
 
 
 class TestBans:
-    async def test_from_a_room(self, desk: Desk, people: Company) -> None:
+    async def test_from_a_room(self, desk: Desk, people: Clients) -> None:
         ann, bea = await pair(people)
         body = {"subject": bea.id, "room": ann.room, "seconds": 600, "reason": "rude"}
         answer = desk.do("POST", "/api/bans", body)
@@ -373,10 +373,10 @@ class TestBans:
         assert answer.status_code == 404
 
     async def test_from_the_site_outlives_the_server(self) -> None:
-        """It is answered when it is on the disk: a crash right after it forgets nothing."""
+        """The answer comes when the ban is on disk: a crash right after it loses nothing."""
         with Desk.opened() as desk:
             server = desk.server
-            async with Company(server) as people:
+            async with Clients(server) as people:
                 ann = await people.enter("lobby", address=new_address())
                 desk.do("POST", "/api/bans", {"subject": ann.id, "reason": "spam"})
                 assert await ann.closed() == 4008
@@ -397,7 +397,7 @@ class TestBans:
 
 
 class TestNotices:
-    async def test_to_a_user_a_room_and_all(self, desk: Desk, people: Company) -> None:
+    async def test_to_a_user_a_room_and_all(self, desk: Desk, people: Clients) -> None:
         ann, bea = await pair(people)
         cid = await people.enter(new_room(), address=new_address())
         told = desk.do("POST", "/api/notices", {"to": "user", "user_id": ann.id, "text": "one"})
@@ -405,8 +405,8 @@ class TestNotices:
         assert (await ann.expect("notification"))["text"] == "one"
         body = {"to": "room", "room": ann.room, "text": "<b>two</b>", "title": "T", "seconds": 9}
         assert desk.do("POST", "/api/notices", body).json() == {"connections": 2}
-        for person in (ann, bea):
-            notice = await person.expect("notification")
+        for client in (ann, bea):
+            notice = await client.expect("notification")
             assert (notice["text"], notice["title"]) == ("<b>two</b>", "T")
             assert notice["duration"] == 9000
         desk.do("POST", "/api/notices", {"to": "all", "text": "three"})
@@ -419,7 +419,7 @@ class TestNotices:
 
 
 class TestServer:
-    async def test_status(self, desk: Desk, people: Company) -> None:
+    async def test_status(self, desk: Desk, people: Clients) -> None:
         before = desk.get("/api/status")
         await people.pair()
         after = desk.get("/api/status")
@@ -441,7 +441,7 @@ class TestServer:
         answer = desk.call("POST", "/api/configuration/reload")
         assert (answer.status_code != 404) is offered
 
-    async def test_the_audit_log_is_searched(self, desk: Desk, people: Company) -> None:
+    async def test_the_audit_log_is_searched(self, desk: Desk, people: Clients) -> None:
         ann, _ = await pair(people)
         for name in ("First", "Second"):
             desk.do("PATCH", f"/api/users/{ann.id}", {"name": name})
@@ -449,7 +449,7 @@ class TestServer:
         assert [act["details"]["after"] for act in acts] == ["Second", "First"]
         assert desk.get("/api/audit", subject=ann.id, before=acts[1]["at"])["acts"] == []
 
-    async def test_what_happens_is_streamed(self, desk: Desk, people: Company) -> None:
+    async def test_what_happens_is_streamed(self, desk: Desk, people: Clients) -> None:
         headers = {"Authorization": f"Bearer {desk.tokens['read']}"}
         async with (
             asyncio.timeout(30),

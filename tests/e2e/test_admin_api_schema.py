@@ -39,8 +39,8 @@ def crowd() -> Iterator[tuple[Server, str]]:
                 proxy=None,
                 max_queue=None,  # else what nobody reads would keep the close frame back
             )
-            person = stack.enter_context(opened)
-            person.send(json.dumps([{"m": "hi"}, {"m": "ch", "_id": f"room {number % 2}"}]))
+            client = stack.enter_context(opened)
+            client.send(json.dumps([{"m": "hi"}, {"m": "ch", "_id": f"room {number % 2}"}]))
         yield server, token
 
 
@@ -79,7 +79,7 @@ def test_the_api_is_as_its_document_says_at_length(
     crowd: tuple[Server, str], tmp_path: Path
 ) -> None:
     server, token = crowd
-    # The same each time: what another seed may find is for whoever looks for it.
+    # A fixed seed: another one may find other faults, but not at random times.
     many, few = (("--max-examples", str(count), "--seed", "7") for count in (100, 5))
     explore(server, token, tmp_path, *many, "--exclude-path", STREAM)
     explore(server, token, tmp_path, *few, "--include-path", STREAM)

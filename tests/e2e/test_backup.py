@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from support.people import Company, new_address
 from support.server import Server, environment, run_server
+from support.websocket_clients import Clients, new_address
 
 
 async def ordered(server: Server, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -29,14 +29,14 @@ async def ordered(server: Server, *arguments: str) -> subprocess.CompletedProces
 @pytest.mark.timeout(120)
 async def test_backup_while_the_server_plays(room: str) -> None:
     with run_server() as old, run_server() as new:
-        async with Company(old) as company:
+        async with Clients(old) as clients:
             addresses = (new_address(), new_address())
-            ann = await company.enter(room, address=addresses[0])
-            bea = await company.enter(room, address=addresses[1])
+            ann = await clients.enter(room, address=addresses[0])
+            bea = await clients.enter(room, address=addresses[1])
             await ann.send({"m": "userset", "set": {"name": "Ann", "color": "#112233"}})
             await bea.expect("p")
             await ann.send({"m": "kickban", "_id": bea.id, "ms": 3_600_000})
-            await ann.expect("notification")  # it is saved
+            await ann.expect("notification")  # after it is saved
 
             async def play() -> None:
                 while True:
@@ -58,13 +58,13 @@ async def test_backup_while_the_server_plays(room: str) -> None:
         assert restored.returncode == 0, restored.stderr
         await asyncio.to_thread(new.start)
 
-        async with Company(new) as company:
-            ann = await company.open(address=addresses[0])
+        async with Clients(new) as clients:
+            ann = await clients.open(address=addresses[0])
             hi = await ann.hello()
             assert hi["u"]["_id"] == ids[0]  # the salts are the old ones
             assert hi["u"]["name"] == "Ann"
             await ann.join(room)
-            bea = await company.open(address=addresses[1])
+            bea = await clients.open(address=addresses[1])
             assert (await bea.hello())["u"]["_id"] == ids[1]
             await bea.send({"m": "ch", "_id": room})
             assert "banned" in (await bea.expect("notification"))["text"]

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from support.people import Company, new_address, new_room
 from support.server import Server, free_port, run_server
+from support.websocket_clients import Clients, new_address, new_room
 
 pytestmark = [pytest.mark.needs("prometheus"), pytest.mark.timeout(120)]
 
@@ -75,7 +75,7 @@ def wait_for(prometheus: httpx.Client, query: str) -> None:
     """Wait until a query has data; the server is scraped once a second."""
     deadline = time.monotonic() + PATIENCE
     while True:
-        with contextlib.suppress(httpx.TransportError):  # it starts
+        with contextlib.suppress(httpx.TransportError):  # still starting
             if prometheus.get("/-/ready").status_code == 200 and ask(prometheus, query):
                 return
         assert time.monotonic() < deadline, query
@@ -98,9 +98,9 @@ def as_grafana_asks(expression: str) -> str:
 async def test_every_query_of_the_dashboard_has_data(
     watched: Server, prometheus: httpx.Client
 ) -> None:
-    async with Company(watched) as company:
+    async with Clients(watched) as clients:
         room = new_room()
-        ann, bea = [await company.enter(room, address=new_address()) for _ in range(2)]
+        ann, bea = [await clients.enter(room, address=new_address()) for _ in range(2)]
         await ann.send({"m": "n", "t": 0, "n": [{"n": "c4", "v": 0.5}]}, {"m": "m", "x": 1, "y": 2})
         await bea.expect("n")
         wait_for(prometheus, "fortepiano_clients > 1")
@@ -113,8 +113,8 @@ async def test_every_query_of_the_dashboard_has_data(
         ]
     assert len(found) > 30
     assert empty == []
-    (clients,) = ask(prometheus, "max_over_time(fortepiano_clients[1m])")
-    assert clients["value"][1] == "2"
+    (sample,) = ask(prometheus, "max_over_time(fortepiano_clients[1m])")
+    assert sample["value"][1] == "2"
 
 
 def test_every_metric_is_on_the_dashboard_or_needs_no_place(watched: Server) -> None:

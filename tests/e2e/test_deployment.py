@@ -1,4 +1,4 @@
-"""What deploy/ holds, tried as far as it can be without being root of a machine with systemd."""
+"""The files in deploy/, tested as far as possible without root and without a running systemd."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ import pytest
 import yaml
 from websockets.asyncio.client import connect
 
-from support.people import Company, new_address
 from support.server import Server, environment, free_port, run_server
+from support.websocket_clients import Clients, new_address
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNIT = (DEPLOY / "systemd" / "fortepiano.service").read_text()
 
 PATIENCE = 30.0
 WORST_EXPOSURE = 2.0
-"""What `systemd-analyze security` may say at most, of 10."""
+"""The worst exposure level that `systemd-analyze security` may report, of 10."""
 
 
 # systemd
@@ -263,7 +263,7 @@ async def test_people_play_through_a_proxy_with_tls(
                 port=port,
                 proxy=None,
                 local_addr=(local, 0),
-                # A client cannot say that it is somebody else.
+                # A client cannot claim another address.
                 additional_headers={"X-Forwarded-For": "192.0.2.77"},
             )
 
@@ -277,8 +277,8 @@ async def test_people_play_through_a_proxy_with_tls(
                     said += json.loads(await connection.recv())
             ids.append(next(message["u"]["_id"] for message in said if message["m"] == "hi"))
         assert ids[0] != ids[1]
-        async with Company(server) as company:
-            direct = await company.enter(address=address)
+        async with Clients(server) as clients:
+            direct = await clients.enter(address=address)
             assert direct.id == ids[0], "the proxy is not taken for the one who plays"
         await first.send(json.dumps([{"m": "n", "t": 1, "n": [{"n": "a1", "v": 0.5}]}]))
         async with asyncio.timeout(PATIENCE):

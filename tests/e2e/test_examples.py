@@ -44,7 +44,7 @@ async def receive(connection: ClientConnection, kind: str) -> dict[str, Any]:
 
 
 async def plays_a_chord(command: Sequence[str], **variables: str) -> None:
-    """Start the bot in a room with one listener, who asks for the chord and hears it."""
+    """Start the bot in a room with one listener, which asks for the chord and receives it."""
     with run_server(NODE_ENV="development") as server:
         async with connect(server.ws_url, proxy=None) as listener:
             await listener.send(json.dumps([{"m": "hi"}, {"m": "ch", "_id": "chords"}]))

@@ -21,7 +21,7 @@ SECONDS = float(os.environ.get("FORTEPIANO_SOAK_SECONDS", "20"))
 """How long people come and go once all are there; `make soak` takes its time."""
 
 MOST_OBJECTS = 4 * MOST_NEW
-"""What one look may look at: the cause of a long one, whatever else the machine does."""
+"""The most objects of one collection. Many objects make it long on any machine."""
 
 LONGEST_MS = 2.0
 UNDISTURBED = 0.98
@@ -66,7 +66,7 @@ def test_ten_thousand_come_and_go_without_a_stop() -> None:
             page = httpx.get(server.url)
             assert page.status_code == 200
         crowd.settle()
-        # What nobody frees any more would show: the collector looks at nothing that is old.
+        # Leaked cycles would show here, since the collector never looks at old objects.
         assert server.resident_bytes - settled < GROWTH_BYTES
         server.stop()
         collections = server.pauses()
@@ -74,7 +74,7 @@ def test_ten_thousand_come_and_go_without_a_stop() -> None:
         crowd.close()
         server.close()
     brief = [(count, took) for generation, count, took in collections if generation == 0]
-    assert len(brief) > SECONDS  # it did look
+    assert len(brief) > SECONDS  # there were collections
     # The empty server is swept before the first and after the last of them.
     assert [generation for generation, *_ in collections][1:-1] == [0] * (len(collections) - 2)
     most = max(count for count, _ in brief)

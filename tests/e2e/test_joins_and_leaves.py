@@ -21,10 +21,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from support.peer import Peer
-from support.people import Message, Person, new_address, new_room
 from support.presets import STILL
+from support.raw_peer import RawPeer
 from support.server import Server, run_server
+from support.websocket_clients import Client, Message, new_address, new_room
 
 USERS = 5
 ROOMS = ["lobby", "test/{}", "{} a", "{} b"]
@@ -35,7 +35,7 @@ WAYS_OUT = ["close", "reset", "bye", "eof"]
 
 @pytest.fixture(scope="module")
 def calm() -> Iterator[Server]:
-    """A server without rates, on which whoever left with the crown may come back all day."""
+    """A server without rates, on which holders who left get the crown back for a whole day."""
     rules = STILL | {"CROWN_RETURN_MS": "86400000"}
     variables = {f"FORTEPIANO_RULES__{name}": rules[name] for name in rules if name != "NODE_ENV"}
     with run_server(**variables) as running:
@@ -44,7 +44,7 @@ def calm() -> Iterator[Server]:
 
 @dataclass
 class Room:
-    """A room as it should be."""
+    """The expected state of a room."""
 
     name: str
     stays: list[int] = field(default_factory=list)
@@ -60,14 +60,14 @@ class Room:
 
 @dataclass(eq=False)
 class Tab:
-    """A connection of a user, and what it should hear."""
+    """A client of a user, and the room it should be in."""
 
     user: int
-    person: Person
+    client: Client
     room: Room | None = None
 
 
-class House:
+class RoomsModel:
     """The server and the model side by side: each step is done in both, and compared."""
 
     def __init__(self, server: Server) -> None:
@@ -80,22 +80,22 @@ class House:
 
     async def arrive(self, user: int, room: Room) -> Tab:
         """Open a tab and go into `room`."""
-        person = await Person.open(self.server, address=self.addresses[user])
-        tab = Tab(user, person)
+        client = await Client.open(self.server, address=self.addresses[user])
+        tab = Tab(user, client)
         self.tabs.append(tab)
-        await person.hello()
-        assert self.ids.setdefault(user, person.id) == person.id
+        await client.hello()
+        assert self.ids.setdefault(user, client.id) == client.id
         await self.go(tab, room)
         return tab
 
     async def go(self, tab: Tab, room: Room) -> None:
         """Go from wherever `tab` is into `room`."""
-        await tab.person.send({"m": "ch", "_id": room.name})
+        await tab.client.send({"m": "ch", "_id": room.name})
         if tab.room is not room:
             await self._out(tab, has_ended=False)
             await self._into(tab, room)
         ch, _, _ = await self._next(tab, "ch", "c", "nq")
-        assert ch["p"] == tab.person.id
+        assert ch["p"] == tab.client.id
         self._compare(room, ch)
 
     async def leave(self, tab: Tab, way: str) -> None:
@@ -103,25 +103,25 @@ class House:
         self.tabs.remove(tab)
         match way:
             case "close":
-                await tab.person.leave()
+                await tab.client.leave()
             case "reset":
-                await tab.person.vanish()
+                await tab.client.vanish()
             case "bye":
-                await tab.person.send({"m": "bye"})
-                assert await tab.person.closed() == 1000
+                await tab.client.send({"m": "bye"})
+                assert await tab.client.closed() == 1000
             case "eof":
-                tab.person.connection.transport.write_eof()
-                await tab.person.connection.wait_closed()
+                tab.client.connection.transport.write_eof()
+                await tab.client.connection.wait_closed()
         if not await self._out(tab, has_ended=True):
             await self._settle()
 
     async def end(self) -> None:
-        """See that nobody was told anything else, and that the server still answers."""
+        """Assert that no client has received anything else, and that the server still answers."""
         for tab in self.tabs:
-            await tab.person.nothing()
+            await tab.client.assert_silent()
         for room in self.rooms:
             assert (room.crown is None) is (room.special or not room.stays)
-        newcomer = await Person.open(self.server, address=new_address())
+        newcomer = await Client.open(self.server, address=new_address())
         await newcomer.hello()
         await newcomer.send({"m": "+ls"})
         listed = {r["_id"]: r["count"] for r in (await newcomer.expect("ls"))["u"]}
@@ -135,7 +135,7 @@ class House:
     async def close(self) -> None:
         """Send everybody home, so that the next program finds the lobby empty."""
         for tab in self.tabs:
-            await tab.person.vanish()
+            await tab.client.vanish()
         await self._settle()
 
     async def _into(self, tab: Tab, room: Room) -> None:
@@ -155,10 +155,10 @@ class House:
             if is_back:
                 self._compare(room, said)
             else:
-                assert said.items() >= tab.person.user.items()
+                assert said.items() >= tab.client.user.items()
 
     async def _out(self, tab: Tab, *, has_ended: bool) -> bool:
-        """Take `tab` out of its room; return whether anybody was told."""
+        """Take `tab` out of its room; return whether other clients got a message."""
         room, tab.room = tab.room, None
         left = [other for other in self.tabs if other.room is room]
         if room is None or any(other.user == tab.user for other in left):
@@ -177,7 +177,7 @@ class House:
                 self._compare(room, ch)
             else:
                 (bye,) = await self._next(other, "bye")
-                assert bye == {"m": "bye", "p": tab.person.id}
+                assert bye == {"m": "bye", "p": tab.client.id}
         return bool(left)
 
     def _compare(self, room: Room, ch: Message) -> None:
@@ -190,18 +190,18 @@ class House:
             assert ch["ch"]["crown"]["participantId"] == self.ids[room.crown]
 
     async def _next(self, tab: Tab, *names: str) -> list[Message]:
-        """Return the very next frame that `tab` hears, which must hold `names` and no more."""
-        before = len(tab.person.frames)
-        frame = await tab.person.frame(*names)
-        assert len(tab.person.frames) == before + 1, tab.person.frames[before:]
+        """Return the very next frame of `tab`, which must hold `names` and no more."""
+        before = len(tab.client.frames)
+        frame = await tab.client.frame(*names)
+        assert len(tab.client.frames) == before + 1, tab.client.frames[before:]
         return frame
 
     async def _settle(self) -> None:
-        """Wait until the server has seen the end of a connection that nobody hears about.
+        """Wait until the server has noticed the end of a connection that brings no message.
 
         A request that begins after that end takes the server's loop at least two turns.
         """
-        peer = await Peer.connect(self.server)
+        peer = await RawPeer.connect(self.server)
         await peer.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert (await peer.response()).status == 200
         await peer.vanish()
@@ -210,29 +210,29 @@ class House:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_a_thousand_random_joins_and_leaves(calm: Server, seed: int) -> None:
-    house = House(calm)
+    model = RoomsModel(calm)
     try:
-        await walk(house, random.Random(seed))
-        await house.end()
+        await walk(model, random.Random(seed))
+        await model.end()
     finally:
-        await house.close()
+        await model.close()
 
 
-async def walk(house: House, dice: random.Random) -> None:
-    """Do a thousand random steps in `house`."""
+async def walk(model: RoomsModel, dice: random.Random) -> None:
+    """Do a thousand random steps in `model`."""
     moves: dict[Tab, int] = {}
     for _ in range(1000):
-        if house.tabs and dice.random() < len(house.tabs) / 16:
-            await house.leave(dice.choice(house.tabs), dice.choice(WAYS_OUT))
+        if model.tabs and dice.random() < len(model.tabs) / 16:
+            await model.leave(dice.choice(model.tabs), dice.choice(WAYS_OUT))
             continue
         # `ch` is limited to ten at once, so a tab moves a few times in its life.
-        walkers = [tab for tab in house.tabs if moves[tab] < 6]
+        walkers = [tab for tab in model.tabs if moves[tab] < 6]
         if walkers and dice.random() < 0.4:
             tab = dice.choice(walkers)
-            await house.go(tab, dice.choice(house.rooms))
+            await model.go(tab, dice.choice(model.rooms))
             moves[tab] += 1
         else:
-            tab = await house.arrive(dice.randrange(USERS), dice.choice(house.rooms))
+            tab = await model.arrive(dice.randrange(USERS), dice.choice(model.rooms))
             moves[tab] = 1
 
 
@@ -245,7 +245,7 @@ class Visits(RuleBasedStateMachine):
     @initialize()
     def open(self) -> None:
         self.runner = asyncio.Runner()
-        self.house = House(self.server)
+        self.model = RoomsModel(self.server)
         self.differs = False
 
     def run(self, step: Coroutine[Any, Any, Any]) -> Any:
@@ -257,28 +257,28 @@ class Visits(RuleBasedStateMachine):
 
     @rule(target=tabs, user=st.integers(0, USERS - 1), room=st.integers(0, len(ROOMS) - 1))
     def arrive(self, user: int, room: int) -> Any:
-        if len(self.house.tabs) == 12:
+        if len(self.model.tabs) == 12:
             return multiple()
-        return self.run(self.house.arrive(user, self.house.rooms[room]))
+        return self.run(self.model.arrive(user, self.model.rooms[room]))
 
     @rule(tab=tabs, room=st.integers(0, len(ROOMS) - 1))
     def go(self, tab: Tab, room: int) -> None:
-        said = [message for message in tab.person.log if message["m"] == "nq"]
+        said = [message for message in tab.client.log if message["m"] == "nq"]
         if len(said) < 8:
-            self.run(self.house.go(tab, self.house.rooms[room]))
+            self.run(self.model.go(tab, self.model.rooms[room]))
 
     @rule(tab=consumes(tabs), way=st.sampled_from(WAYS_OUT))
     def leave(self, tab: Tab, way: str) -> None:
-        self.run(self.house.leave(tab, way))
+        self.run(self.model.leave(tab, way))
 
     def teardown(self) -> None:
-        if not hasattr(self, "house"):
+        if not hasattr(self, "model"):
             return
         try:
             if not self.differs:
-                self.run(self.house.end())
+                self.run(self.model.end())
         finally:
-            self.run(self.house.close())
+            self.run(self.model.close())
             self.runner.close()
 
 

@@ -1,4 +1,4 @@
-"""What a real server keeps over its end: bans, permanent rooms, and what was said of moderation."""
+"""The data that outlives a real server: bans, permanent rooms, and the log of moderation."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from fortepiano.store import DATABASE
-from support.people import Company, Message, Person, new_address, new_room
 from support.server import READY_SECONDS, Server, environment
+from support.websocket_clients import Client, Clients, Message, new_address, new_room
 
 MINUTE = 60_000
 SOON = 1.5
@@ -54,77 +54,77 @@ def audit(server: Server, *options: str) -> list[Message]:
     return [json.loads(line) for line in shown.splitlines()]
 
 
-async def refused(family: Company, address: str) -> None:
-    """Assert that an address is refused before the upgrade."""
+async def assert_refused(clients_by_address: Clients, address: str) -> None:
+    """Assert that the handshake from an address is refused."""
     with pytest.raises(InvalidStatus) as refusal:
-        await family.open(address=address)
+        await clients_by_address.open(address=address)
     assert refusal.value.response.status_code == 403
 
 
-async def neighbours(family: Company, size: int) -> list[Person]:
-    """Return people in one new room, with addresses of their own; the first holds the crown."""
+async def neighbours(clients_by_address: Clients, size: int) -> list[Client]:
+    """Return clients in one new room, each at its own address; the first holds the crown."""
     room = new_room()
-    people = [await family.enter(room, address=new_address()) for _ in range(size)]
-    for person in people:
-        await person.hears()
+    people = [await clients_by_address.enter(room, address=new_address()) for _ in range(size)]
+    for client in people:
+        await client.received()
     return people
 
 
 async def test_a_ban_that_was_announced_survives_a_kill(lasting: Server) -> None:
-    async with Company(lasting) as family:
-        holder, banned = await neighbours(family, 2)
+    async with Clients(lasting) as clients_by_address:
+        holder, banned = await neighbours(clients_by_address, 2)
         await holder.send({"m": "kickban", "_id": banned.id, "ms": 5 * MINUTE})
         notice = await holder.expect("notification")
         assert "not saved" not in notice["text"]
         # Nothing is saved after this moment.
         lasting.kill()
     lasting.start()
-    async with Company(lasting) as family:
-        again = await family.enter(address=banned.address)
+    async with Clients(lasting) as clients_by_address:
+        again = await clients_by_address.enter(address=banned.address)
         assert again.id == banned.id
         assert (await again.join(holder.room))["ch"]["_id"] == "test/awkward"
 
 
-async def test_he_is_out_before_the_room_hears_of_it(lasting: Server) -> None:
-    async with Company(lasting) as family:
-        holder, banned, other = await neighbours(family, 3)
+async def test_a_banned_user_is_out_before_the_room_gets_the_notice(lasting: Server) -> None:
+    async with Clients(lasting) as clients_by_address:
+        holder, banned, other = await neighbours(clients_by_address, 3)
         await holder.send({"m": "kickban", "_id": banned.id, "ms": 5 * MINUTE})
-        assert (await banned.welcomed())["ch"]["_id"] == "test/awkward"
-        for person in (holder, other):
-            await person.expect("bye", where=lambda bye: bye["p"] == banned.id)
-            notice = await person.expect("notification")
+        assert (await banned.joined())["ch"]["_id"] == "test/awkward"
+        for client in (holder, other):
+            await client.expect("bye", where=lambda bye: bye["p"] == banned.id)
+            notice = await client.expect("notification")
             assert "kickbanned" in notice["text"]
         assert len([m for m in other.log if m["m"] == "notification"]) == 1
 
 
 async def test_a_store_that_takes_no_writes_is_told_of(lasting: Server) -> None:
-    async with Company(lasting) as family:
-        holder, banned, other = await neighbours(family, 3)
+    async with Clients(lasting) as clients_by_address:
+        holder, banned, other = await neighbours(clients_by_address, 3)
         with closing(sqlite3.connect(lasting.folder / "data" / DATABASE)) as database:
             database.execute("BEGIN IMMEDIATE")
             await holder.send({"m": "kickban", "_id": banned.id, "ms": 5 * MINUTE})
             # The ban holds at once, and talking goes on.
-            assert (await banned.welcomed())["ch"]["_id"] == "test/awkward"
+            assert (await banned.joined())["ch"]["_id"] == "test/awkward"
             await holder.send({"m": "a", "message": "hello"})
             await holder.expect("a")
             notice = await holder.expect("notification")
             assert "not saved yet" in notice["text"]
-        # What waited is written as soon as it can be, before what came later.
+        # Waiting changes are written first, as soon as the store takes writes again.
         await holder.send({"m": "kickban", "_id": other.id, "ms": MINUTE})
         assert "not saved" not in (await holder.expect("notification"))["text"]
     lasting.excuse()
     lasting.kill()
     lasting.start()
-    async with Company(lasting) as family:
-        again = await family.enter(address=banned.address)
+    async with Clients(lasting) as clients_by_address:
+        again = await clients_by_address.enter(address=banned.address)
         assert (await again.join(holder.room))["ch"]["_id"] == "test/awkward"
 
 
 @pytest.mark.parametrize("who", ["{id}", "{address}", "{address}/24"])
 async def test_the_command_line_shows_out_who_is_there(lasting: Server, who: str) -> None:
-    async with Company(lasting) as family:
-        banned = await family.enter(new_room(), address="127.77.7.7")
-        other = await family.enter(new_room(), address="127.77.8.8")
+    async with Clients(lasting) as clients_by_address:
+        banned = await clients_by_address.enter(new_room(), address="127.77.7.7")
+        other = await clients_by_address.enter(new_room(), address="127.77.8.8")
         subject = who.format(id=banned.id, address=banned.address)
         command(lasting, "bans", "add", subject, "--for", "1h", "--reason", "spam")
         # The command has ended well: from here on it counts.
@@ -133,15 +133,15 @@ async def test_the_command_line_shows_out_who_is_there(lasting: Server, who: str
         assert await banned.closed() == 4008
         assert time.monotonic() - started < SOON
         assert "60 minutes: spam" in notice["text"]
-        await refused(family, "127.77.7.7")
-        await other.nothing()
+        await assert_refused(clients_by_address, "127.77.7.7")
+        await other.assert_silent()
         subject = subject.replace("7.7/24", "7.0/24")
         assert subject in command(lasting, "bans", "list")
         command(lasting, "bans", "remove", subject)
         async with asyncio.timeout(5):
             while True:
                 try:
-                    await family.enter(address="127.77.7.7")
+                    await clients_by_address.enter(address="127.77.7.7")
                 except InvalidStatus:
                     await asyncio.sleep(0.05)
                 else:
@@ -150,9 +150,9 @@ async def test_the_command_line_shows_out_who_is_there(lasting: Server, who: str
 
 async def test_bans_of_the_site_survive_a_restart(lasting: Server) -> None:
     addresses = [new_address() for _ in range(2)]
-    async with Company(lasting) as family:
-        staff = await family.enter(address=new_address(), token=lasting.tokens["admin"])
-        banned = await family.enter(address=addresses[0])
+    async with Clients(lasting) as clients_by_address:
+        staff = await clients_by_address.enter(address=new_address(), token=lasting.tokens["admin"])
+        banned = await clients_by_address.enter(address=addresses[0])
         await staff.send({"m": "siteban", "id": banned.id, "permanent": True, "reason": "spam"})
         assert await banned.closed() == 4008
         notice = await staff.expect("notification")
@@ -162,22 +162,22 @@ async def test_bans_of_the_site_survive_a_restart(lasting: Server) -> None:
         )
         await staff.expect("notification")
     lasting.restart()
-    async with Company(lasting) as family:
+    async with Clients(lasting) as clients_by_address:
         for address in addresses:
-            await refused(family, address)
-        await family.enter(address=new_address())
+            await assert_refused(clients_by_address, address)
+        await clients_by_address.enter(address=new_address())
 
 
 async def test_what_was_done_is_in_the_log(lasting: Server) -> None:
-    async with Company(lasting) as family:
-        holder, other = await neighbours(family, 2)
-        staff = await family.enter(
+    async with Clients(lasting) as clients_by_address:
+        holder, other = await neighbours(clients_by_address, 2)
+        staff = await clients_by_address.enter(
             holder.room, address=new_address(), token=lasting.tokens["admin"]
         )
         await holder.send({"m": "mute", "_id": other.id, "chat": True})
         await holder.send({"m": "kickban", "_id": other.id, "ms": MINUTE})
         await holder.send({"m": "unban", "_id": other.id})
-        await holder.hears()  # the staff must not be quicker
+        await holder.received()  # the staff must not be quicker
         await staff.send({"m": "setname", "_id": other.id, "name": "Bob"})
         await staff.send({"m": "chown", "id": staff.id})
         await staff.send({"m": "clearchat"})
@@ -200,12 +200,12 @@ async def test_what_was_done_is_in_the_log(lasting: Server) -> None:
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 async def test_a_permanent_room_comes_back_with_its_crown(lasting: Server, end: str) -> None:
-    async with Company(lasting) as family:
-        owner, co_owner, muted = await neighbours(family, 3)
+    async with Clients(lasting) as clients_by_address:
+        owner, co_owner, muted = await neighbours(clients_by_address, 3)
         room = owner.room
-        staff = await family.enter(address=new_address(), token=lasting.tokens["admin"])
+        staff = await clients_by_address.enter(address=new_address(), token=lasting.tokens["admin"])
         await staff.send({"m": "admin message", "msg": {"m": "forceload", "_id": room}})
-        await staff.hears()
+        await staff.received()
         wanted = {"color": "#123456", "slowMode": 2, "notice": "Welcome!"}
         await owner.send({"m": "chset", "set": wanted})
         await owner.send({"m": "coowner", "_id": co_owner.id})
@@ -220,13 +220,13 @@ async def test_a_permanent_room_comes_back_with_its_crown(lasting: Server, end: 
         else:
             lasting.kill()
     lasting.start()
-    async with Company(lasting) as family:
-        listed = await family.enter(address=new_address())
+    async with Clients(lasting) as clients_by_address:
+        listed = await clients_by_address.enter(address=new_address())
         await listed.send({"m": "+ls"})
         rooms = {entry["_id"]: entry for entry in (await listed.expect("ls"))["u"]}
         assert rooms[room]["count"] == 0
-        # His co-owner is quicker, and does not rob him.
-        early = await family.enter(address=co_owner.address)
+        # A co-owner who returns first does not get the crown.
+        early = await clients_by_address.enter(address=co_owner.address)
         ch = await early.join(room)
         assert ch["ch"]["settings"].items() >= wanted.items()
         assert ch["ch"]["crown"]["userId"] == owner.id
@@ -235,34 +235,34 @@ async def test_a_permanent_room_comes_back_with_its_crown(lasting: Server, end: 
         assert [line["a"] for line in history["c"]] == ["hello"]
         await early.send({"m": "chset", "set": {"color": "#654321"}})
         await early.expect("ch", where=lambda ch: ch["ch"]["settings"]["color"] == "#654321")
-        again = await family.enter(address=owner.address)
+        again = await clients_by_address.enter(address=owner.address)
         assert (await again.join(room))["ch"]["crown"]["participantId"] == owner.id
-        silenced = await family.enter(room, address=muted.address)
-        await silenced.hears()
+        silenced = await clients_by_address.enter(room, address=muted.address)
+        await silenced.received()
         await silenced.send({"m": "a", "message": "mm"})
-        assert "muted" in await silenced.refused()
+        assert "muted" in await silenced.refusal()
 
 
 async def test_names_from_older_versions_get_their_one_form(lasting: Server) -> None:
     """The rooms and bans of a file that an older version wrote, of which two have one name."""
     name = new_room()
-    async with Company(lasting) as family:
-        person = await family.enter(address=new_address())
-        await person.send({"m": "userset", "set": {"name": "Zoe"}})
-        await person.hears()
-    command(lasting, "bans", "add", person.id, "--room", f"{name} Café", "--reason", "one")
+    async with Clients(lasting) as clients_by_address:
+        client = await clients_by_address.enter(address=new_address())
+        await client.send({"m": "userset", "set": {"name": "Zoe"}})
+        await client.received()
+    command(lasting, "bans", "add", client.id, "--room", f"{name} Café", "--reason", "one")
     lasting.stop()
     with closing(sqlite3.connect(lasting.folder / "data" / DATABASE)) as database:
         for spelling, at in ((f"{name} Cafe\u0301", 5), (f"{name} Caf\u00e9\u200b", 9)):
-            crown = {"user_id": person.id, "time": at, "start": [1.0, 2.0], "end": [3.0, 4.0]}
+            crown = {"user_id": client.id, "time": at, "start": [1.0, 2.0], "end": [3.0, 4.0]}
             room = {"name": spelling, "settings": {"limit": at}, "crown": crown}
             database.execute("INSERT INTO room VALUES (?, ?)", (spelling, json.dumps(room)))
         database.execute("UPDATE user SET name = ?", ("Zo\u0065\u0308\u200b",))
         database.execute("UPDATE ban SET room = ?", (f"{name} Cafe\u0301",))
         database.commit()
     lasting.start()
-    async with Company(lasting) as family:
-        again = await family.enter(f"{name} Cafe\u0301\u3164", address=person.address)
+    async with Clients(lasting) as clients_by_address:
+        again = await clients_by_address.enter(f"{name} Cafe\u0301\u3164", address=client.address)
         assert again.user["name"] == "Zo\u00eb"
         ch = (await again.join(f"{name} Café"))["ch"]
         assert (ch["_id"], ch["settings"]["limit"]) == (f"{name} Café", 9)

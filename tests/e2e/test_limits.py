@@ -1,4 +1,4 @@
-"""What one address, one client and all together may cost: over it one is refused, and told."""
+"""The limits of one address, of one client and of the whole server, and the refusals beyond."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from support.caller import Caller, call
-from support.peer import BINARY, TEXT, Peer, frame
+from support.raw_handshake import RawHandshake, raw_handshake
+from support.raw_peer import BINARY, TEXT, RawPeer, frame
 from support.server import Server, run_server
 
 NOBODY_IS_EXEMPT = {"FORTEPIANO_LIMITS__EXEMPT": "[]"}
@@ -33,10 +33,10 @@ async def crowd() -> AsyncIterator[AsyncExitStack]:
         yield stack
 
 
-async def come(server: Server, crowd: AsyncExitStack, address: str, *headers: str) -> Caller:
-    caller = await call(server, *headers, address=address)
-    crowd.push_async_callback(caller.peer.vanish)
-    return caller
+async def come(server: Server, crowd: AsyncExitStack, address: str, *headers: str) -> RawHandshake:
+    handshake = await raw_handshake(server, *headers, address=address)
+    crowd.push_async_callback(handshake.peer.vanish)
+    return handshake
 
 
 class TestSockets:
@@ -45,7 +45,7 @@ class TestSockets:
     ) -> None:
         here = "127.0.1.1"
         callers = [await come(strict, crowd, here) for _ in range(16)]
-        assert {caller.status for caller in callers} == {101}
+        assert {handshake.status for handshake in callers} == {101}
         refused = await come(strict, crowd, here)
         assert refused.status == 429
         assert int(refused.response.headers["retry-after"]) >= 1
@@ -61,7 +61,7 @@ class TestSockets:
     ) -> None:
         here = "127.0.1.3"
         for _ in range(18):
-            peer = await Peer.connect(strict, address=here)
+            peer = await RawPeer.connect(strict, address=here)
             crowd.push_async_callback(peer.vanish)
             await peer.send(
                 b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -71,7 +71,7 @@ class TestSockets:
 
     async def test_pages_are_not_counted(self, strict: Server, crowd: AsyncExitStack) -> None:
         for _ in range(30):
-            peer = await Peer.connect(strict, address="127.0.1.4")
+            peer = await RawPeer.connect(strict, address="127.0.1.4")
             crowd.push_async_callback(peer.vanish)
             await peer.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             assert (await peer.response()).status == 200
@@ -80,7 +80,7 @@ class TestSockets:
         self, server: Server, crowd: AsyncExitStack
     ) -> None:
         callers = [await come(server, crowd, "127.0.0.1") for _ in range(40)]
-        assert {caller.status for caller in callers} == {101}
+        assert {handshake.status for handshake in callers} == {101}
 
 
 async def until_one_gets_in(server: Server, crowd: AsyncExitStack, address: str) -> None:
@@ -98,10 +98,10 @@ class TestConnects:
         here = "127.0.2.1"
         answers = []
         for _ in range(24):
-            caller = await come(strict, crowd, here)
-            answers.append(caller)
-            await caller.peer.vanish()
-        statuses = [caller.status for caller in answers]
+            handshake = await come(strict, crowd, here)
+            answers.append(handshake)
+            await handshake.peer.vanish()
+        statuses = [handshake.status for handshake in answers]
         assert statuses[:16] == [101] * 16
         assert statuses.count(429) >= 1
         assert all("retry-after" in one.response.headers for one in answers if one.status == 429)
@@ -112,36 +112,36 @@ class TestWhatAClientSends:
     async def test_too_many_messages_are_told_and_closed_with_4007(
         self, strict: Server, crowd: AsyncExitStack
     ) -> None:
-        caller = await come(strict, crowd, "127.0.3.1")
-        await caller.hello()
+        handshake = await come(strict, crowd, "127.0.3.1")
+        await handshake.hello()
         many = frame(TEXT, b"[" + b",".join([b'{"m":"x"}'] * 1000) + b"]")
         for _ in range(40):
-            await caller.peer.send(many)
-        assert "too many messages" in (await caller.told("notification"))["text"]
-        assert await caller.peer.close_code() == 4007
+            await handshake.peer.send(many)
+        assert "too many messages" in (await handshake.expect("notification"))["text"]
+        assert await handshake.peer.close_code() == 4007
 
     async def test_too_many_bytes_are_told_and_closed_with_4002(
         self, strict: Server, crowd: AsyncExitStack
     ) -> None:
-        caller = await come(strict, crowd, "127.0.3.2")
-        await caller.hello()
+        handshake = await come(strict, crowd, "127.0.3.2")
+        await handshake.hello()
         big = frame(BINARY, b"\0" * 60_000)
         for _ in range(300):
-            await caller.peer.send(big)
-        assert "too much data" in (await caller.told("notification"))["text"]
-        assert await caller.peer.close_code() == 4002
+            await handshake.peer.send(big)
+        assert "too much data" in (await handshake.expect("notification"))["text"]
+        assert await handshake.peer.close_code() == 4002
 
     async def test_neither_holds_where_it_is_exempt(
         self, server: Server, crowd: AsyncExitStack
     ) -> None:
-        caller = await come(server, crowd, "127.0.0.1")
-        await caller.hello()
+        handshake = await come(server, crowd, "127.0.0.1")
+        await handshake.hello()
         many = frame(TEXT, b"[" + b",".join([b'{"m":"x"}'] * 1000) + b"]")
         big = frame(BINARY, b"\0" * 60_000)
         for _ in range(40):
-            await caller.peer.send(many, big)
-        await caller.send({"m": "t", "e": 5})
-        assert (await caller.told("t"))["e"] == 5
+            await handshake.peer.send(many, big)
+        await handshake.send({"m": "t", "e": 5})
+        assert (await handshake.expect("t"))["e"] == 5
 
 
 async def test_an_address_makes_rooms_at_a_bounded_pace(
@@ -149,10 +149,10 @@ async def test_an_address_makes_rooms_at_a_bounded_pace(
 ) -> None:
     callers = [await come(strict, crowd, "127.0.4.1") for _ in range(12)]
     landed = []
-    for number, caller in enumerate(callers):
-        await caller.hello()
-        await caller.send({"m": "ch", "_id": f"bomb {number}"})
-        landed.append((await caller.told("ch"))["ch"]["_id"])
+    for number, handshake in enumerate(callers):
+        await handshake.hello()
+        await handshake.send({"m": "ch", "_id": f"bomb {number}"})
+        landed.append((await handshake.expect("ch"))["ch"]["_id"])
     assert landed[:10] == [f"bomb {number}" for number in range(10)]
     assert "test/awkward" in landed
 
@@ -160,7 +160,7 @@ async def test_an_address_makes_rooms_at_a_bounded_pace(
 class TestTheWholeServer:
     async def test_who_never_asks_gives_way_to_who_does(self, crowd: AsyncExitStack) -> None:
         with run_server(FORTEPIANO_LIMITS__HANDSHAKES="3") as server:
-            silent = [await Peer.connect(server) for _ in range(3)]
+            silent = [await RawPeer.connect(server) for _ in range(3)]
             for peer in silent:
                 crowd.push_async_callback(peer.vanish)
             # All have only just come, and nobody has to give way.
@@ -174,7 +174,7 @@ class TestTheWholeServer:
     async def test_over_its_bound_it_is_full(self, crowd: AsyncExitStack) -> None:
         with run_server(FORTEPIANO_LIMITS__SOCKETS="3") as server:
             callers = [await come(server, crowd, "127.0.0.1") for _ in range(5)]
-            assert [caller.status for caller in callers] == [101, 101, 101, 503, 503]
+            assert [handshake.status for handshake in callers] == [101, 101, 101, 503, 503]
             assert "retry-after" in callers[3].response.headers
             assert server.log.count("the server is full") == 1
             await callers[0].peer.vanish()

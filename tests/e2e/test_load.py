@@ -1,4 +1,4 @@
-"""The load generator against a server: what is played is heard, and mistakes are told."""
+"""The load generator against a server: all notes arrive, and mistakes are reported."""
 
 from __future__ import annotations
 
@@ -36,8 +36,10 @@ def figures(server: Server, *arguments: str) -> dict[str, Any]:
     return result
 
 
-def test_everybody_hears_every_note(home: Server) -> None:
-    found = figures(home, "play", "--clients", "20", "--players", "4", "--seconds", "1")
+def test_everybody_hears_every_note(server_by_address: Server) -> None:
+    found = figures(
+        server_by_address, "play", "--clients", "20", "--players", "4", "--seconds", "1"
+    )
     assert found["sent"] == 200
     assert found["deliveries"] == 200 * 19
     assert found["lost"] == found["closed"] == 0
@@ -45,33 +47,35 @@ def test_everybody_hears_every_note(home: Server) -> None:
     assert found["server_rss_bytes"] > 1 << 20
 
 
-def test_small_rooms_hear_only_themselves(home: Server) -> None:
-    found = figures(home, "rooms", "--clients", "23", "--people", "5", "--seconds", "1")
+def test_small_rooms_hear_only_themselves(server_by_address: Server) -> None:
+    found = figures(
+        server_by_address, "rooms", "--clients", "23", "--people", "5", "--seconds", "1"
+    )
     # Four rooms of five and one of three: each of their messages has four or two listeners.
     assert (found["sent"], found["rooms"]) == (115, 5)
     assert found["deliveries"] == 100 * 4 + 15 * 2
     assert found["lost"] == 0
 
 
-def test_every_cursor_comes_to_rest_for_everybody(home: Server) -> None:
-    found = figures(home, "mouse", "--clients", "10", "--seconds", "1")
+def test_every_cursor_comes_to_rest_for_everybody(server_by_address: Server) -> None:
+    found = figures(server_by_address, "mouse", "--clients", "10", "--seconds", "1")
     assert found["last_positions_missing"] == found["closed"] == 0
     assert 0 < found["deliveries"] <= 10 * 20 * 9
 
 
-def test_people_come_and_stay_and_come_all_at_once(home: Server) -> None:
-    found = figures(home, "connect", "--clients", "50", "--seconds", "0.5")
+def test_people_come_and_stay_and_come_all_at_once(server_by_address: Server) -> None:
+    found = figures(server_by_address, "connect", "--clients", "50", "--seconds", "0.5")
     assert (found["rooms"], found["closed"]) == (3, 0)
     assert found["connects_per_s"] > 0
-    found = figures(home, "join-storm", "--clients", "50")
+    found = figures(server_by_address, "join-storm", "--clients", "50")
     assert found["joins_per_s"] > 0
-    # Each of them is told of those before him or of those after him.
+    # Each client receives the entries of those that joined before it, or a `p` of those after.
     assert found["join_bytes"] > 50 * 49 * 100
 
 
-def test_who_never_reads_is_put_out_and_the_others_lose_nothing(home: Server) -> None:
+def test_who_never_reads_is_put_out_and_the_others_lose_nothing(server_by_address: Server) -> None:
     many = ["--clients", "9", "--players", "8", "--rate", "50", "--notes", "150"]
-    found = figures(home, "slow-reader", *many, "--seconds", "2")
+    found = figures(server_by_address, "slow-reader", *many, "--seconds", "2")
     assert found["owed_bytes"] > 2 << 20
     assert found["lost"] == 0
     assert found["dismissed_after_s"] is not None
@@ -95,7 +99,7 @@ def test_a_mistake_is_one_line(arguments: list[str], line: str) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_a_server_of_something_else_is_told(home: Server) -> None:
-    done = load("connect", "--port", str(home.internal_port))
+def test_a_server_of_something_else_is_told(server_by_address: Server) -> None:
+    done = load("connect", "--port", str(server_by_address.internal_port))
     assert done.returncode == 2
     assert "refused a WebSocket with status" in done.stderr

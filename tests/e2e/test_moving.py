@@ -16,8 +16,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from fortepiano.model.identity import Identity
-from support.people import Company
 from support.server import Server, environment, run_server
+from support.websocket_clients import Clients
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "moving.md").read_text("utf-8")
@@ -62,8 +62,8 @@ def of_dev2(address: str, salt: str, way: str) -> str:
 )
 async def test_everybody_keeps_their_id(old: str, settings: dict[str, str]) -> None:
     with run_server(NODE_ENV="production", **settings) as server:
-        async with Company(server) as family:
-            ann = await family.enter(address=HERE)
+        async with Clients(server) as clients_by_address:
+            ann = await clients_by_address.enter(address=HERE)
             assert ann.id == old
             assert ann.user["color"] == f"#{old[:6]}"
 
@@ -77,7 +77,7 @@ def test_whose_ids_cannot_stay() -> None:
         ("", f"::ffff:{OLD2}"),
     ]:
         identity = Identity("ip", salt1, salt2)
-        # Whole addresses of IPv6, where here a /64 is somebody; and another hash.
+        # The other server hashes whole IPv6 addresses, not a /64, and with another hash.
         assert identity.user_id(SIX) != of_quick(SIX, OLD1, OLD2)
         assert identity.user_id(SIX) != of_dev2(SIX, OLD2, "sha256")
         assert identity.user_id(HERE) != of_dev2(HERE, OLD2, "mpp")
@@ -134,8 +134,8 @@ async def test_what_dev2_keeps_comes_along(way: str, tmp_path: Path) -> None:
         (folder / "dev2.backup").write_text(backup, "utf-8")
         ran(server, sys.executable, "-m", "fortepiano", "restore", "dev2.backup")
         server.start()
-        async with Company(server) as family:
-            ann = await family.enter("The hall", address=HERE)
+        async with Clients(server) as clients_by_address:
+            ann = await clients_by_address.enter("The hall", address=HERE)
             if way == "sha256":
                 assert ann.id == of_dev2(HERE, OLD2, way)
                 assert (ann.user["name"], ann.user["color"]) == ("Ann-Sophie ♪", "#33aa77")
@@ -148,7 +148,7 @@ async def test_what_dev2_keeps_comes_along(way: str, tmp_path: Path) -> None:
             assert "passing" not in listed
             for address in ["127.5.6.9", *(["127.5.6.8"] if way == "sha256" else [])]:
                 with pytest.raises(InvalidStatus) as refused:
-                    await family.open(address=address)
+                    await clients_by_address.open(address=address)
                 assert refused.value.response.status_code == 403
 
 

@@ -1,4 +1,4 @@
-"""Networks: classes behind one address, lists of data centres, and what who is refused is told."""
+"""Networks: classes behind one address, lists of data centres, and the texts of refusals."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from support.people import Company, Person, new_address
 from support.server import Server, environment, run_server
+from support.websocket_clients import Client, Clients, new_address
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 LISTED, OTHER = "127.99.1.1", "127.99.2.1"
@@ -33,7 +33,7 @@ def fetched(url: str, address: str = "127.0.0.1", **headers: str) -> str:
 
 
 def asked(server: Server, address: str, **headers: str) -> dict[str, Any]:
-    """Return what `/readyz` tells somebody at an address."""
+    """Return the answer of `/readyz` to an address."""
     answer: dict[str, Any] = json.loads(fetched(f"{server.url}/readyz", address, **headers))
     return answer
 
@@ -41,7 +41,7 @@ def asked(server: Server, address: str, **headers: str) -> dict[str, Any]:
 async def refusal(server: Server, address: str) -> tuple[int, str]:
     """Return the status and the text with which an upgrade is refused."""
     with pytest.raises(InvalidStatus) as refused:
-        await Person.open(server, address=address)
+        await Client.open(server, address=address)
     response = refused.value.response
     return response.status_code, response.body.decode()
 
@@ -69,7 +69,7 @@ def school(request: pytest.FixtureRequest) -> Iterator[Server]:
 async def test_a_class_of_thirty_behind_one_address(school: Server) -> None:
     mode = asked(school, "127.0.0.1")
     assert mode == {"status": "ready"}
-    async with Company(school) as pupils:
+    async with Clients(school) as pupils:
         # All at once, as when a lesson begins; each in a room of their own, then a second tab.
         people = await asyncio.gather(
             *(
@@ -77,28 +77,28 @@ async def test_a_class_of_thirty_behind_one_address(school: Server) -> None:
                 for number in range(30)
             )
         )
-        tokens = [person.log[1].get("token") for person in people]
+        tokens = [client.log[1].get("token") for client in people]
         is_by_token = tokens[0] is not None
-        assert len({person.id for person in people}) == (30 if is_by_token else 1)
-        assert {person.room for person in people} == {f"desk {number}" for number in range(30)}
+        assert len({client.id for client in people}) == (30 if is_by_token else 1)
+        assert {client.room for client in people} == {f"desk {number}" for number in range(30)}
         # And all again, as when the server has restarted.
-        for person in people:
-            await person.vanish()
+        for client in people:
+            await client.vanish()
         again = await asyncio.gather(
             *(
                 pupils.enter("lesson", address="127.0.7.1", agent=BROWSER, token=token)
                 for token in tokens
             )
         )
-        assert {person.id for person in again} == {person.id for person in people}
+        assert {client.id for client in again} == {client.id for client in people}
         await again[0].send({"m": "a", "message": "hello"})
-        for person in again:
-            assert (await person.expect("a"))["a"] == "hello"
+        for client in again:
+            assert (await client.expect("a"))["a"] == "hello"
 
 
 async def test_without_it_a_class_is_told_that_it_is_too_many() -> None:
     with run_server(NODE_ENV="production", FORTEPIANO_LIMITS__EXEMPT="[]") as server:
-        async with Company(server) as pupils:
+        async with Clients(server) as pupils:
             for _ in range(16):
                 await pupils.enter(address="127.0.7.1")
             status, why = await refusal(server, "127.0.7.1")
@@ -128,7 +128,7 @@ async def test_behind_a_proxy_who_asks_is_who_the_proxy_says() -> None:
             return asked(server, "127.0.0.1", **header).get("you") == "banned"
 
         await until(is_banned)
-        for address, told in [
+        for address, readyz_from in [
             ("203.0.113.7", "banned"),
             ("203.0.113.8", None),
             ("6.6.6.6, 203.0.113.7", "banned"),
@@ -136,8 +136,8 @@ async def test_behind_a_proxy_who_asks_is_who_the_proxy_says() -> None:
             ("2001:db8::5", "banned"),
         ]:
             header = {"x-forwarded-for": address}
-            assert asked(server, "127.0.0.1", **header).get("you") == told, address
-        # Who is not trusted says in vain who they are; the internal port tells nobody anything.
+            assert asked(server, "127.0.0.1", **header).get("you") == readyz_from, address
+        # The header of an untrusted peer counts nothing, and the internal port never answers `you`.
         assert "you" not in asked(server, "127.0.0.2", **{"x-forwarded-for": "203.0.113.7"})
         internal = f"http://127.0.0.1:{server.internal_port}/readyz"
         answer = fetched(internal, **{"x-forwarded-for": "203.0.113.7"})
@@ -153,7 +153,7 @@ async def test_behind_the_proxy_protocol_too() -> None:
     ) as server:
         command(server, "bans", "add", "203.0.113.7")
 
-        def told(address: str) -> str:
+        def readyz_from(address: str) -> str:
             head = f"PROXY TCP4 {address} 127.0.0.1 50000 80\r\n"
             with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
                 connection.sendall(f"{head}GET /readyz HTTP/1.0\r\n\r\n".encode())
@@ -161,10 +161,10 @@ async def test_behind_the_proxy_protocol_too() -> None:
                     return stream.read().decode()
 
         async def is_banned() -> bool:
-            return '{"status":"ready","you":"banned",' in told("203.0.113.7")
+            return '{"status":"ready","you":"banned",' in readyz_from("203.0.113.7")
 
         await until(is_banned)
-        assert told("203.0.113.8").endswith('{"status":"ready"}')
+        assert readyz_from("203.0.113.8").endswith('{"status":"ready"}')
 
 
 async def test_a_list_that_changes_while_people_play(tmp_path: Path) -> None:
@@ -179,9 +179,9 @@ async def test_a_list_that_changes_while_people_play(tmp_path: Path) -> None:
     with closing(server):
         token = server.make_token("admin")
         server.start()
-        async with Company(server) as family:
-            other = await family.enter("room", address=OTHER)
-            listed = await family.open(address=LISTED)
+        async with Clients(server) as clients_by_address:
+            other = await clients_by_address.enter("room", address=OTHER)
+            listed = await clients_by_address.open(address=LISTED)
             await listed.send({"m": "hi"})
             assert (await listed.expect("notification"))["text"] == "Kein Zugang: é"
             assert await listed.closed() == 4005
@@ -193,7 +193,7 @@ async def test_a_list_that_changes_while_people_play(tmp_path: Path) -> None:
             }  # fmt: skip
             assert '"line": 3' in server.log
             # A member of the staff, and a bot of the operator's, come from anywhere.
-            bot = await family.open(address="127.99.1.2")
+            bot = await clients_by_address.open(address="127.99.1.2")
             await bot.hello(token=token)
 
             replace(file, "127.99.2.0 - 127.99.2.255\n")
@@ -202,7 +202,7 @@ async def test_a_list_that_changes_while_people_play(tmp_path: Path) -> None:
 
             async def is_let_in() -> bool:
                 try:
-                    await family.enter("room", address=LISTED)
+                    await clients_by_address.enter("room", address=LISTED)
                 except InvalidStatus:
                     return False
                 return True
@@ -210,15 +210,15 @@ async def test_a_list_that_changes_while_people_play(tmp_path: Path) -> None:
             await until(is_let_in)
             file.unlink()
             replace(tmp_path / "mute.txt", "127.99.1.0/24\n")
-            speaker = await family.enter("room", address=LISTED)
+            speaker = await clients_by_address.enter("room", address=LISTED)
 
             async def is_mute() -> bool:
                 await speaker.send({"m": "a", "message": "hello"})
-                return any(one["m"] == "notification" for one in await speaker.hears())
+                return any(one["m"] == "notification" for one in await speaker.received())
 
             await until(is_mute)
-            # What has vanished is as it was.
-            newcomer = await family.open(address=new_listed())
+            # After the file has vanished the list is as before.
+            newcomer = await clients_by_address.open(address=new_listed())
             await newcomer.send({"m": "hi"})
             assert await newcomer.closed() == 4005
         assert "No such file" in server.log
@@ -262,16 +262,16 @@ async def test_a_list_is_imported_by_one_command(tmp_path: Path) -> None:
         assert "line 5002" in said
         assert "5001 networks in the list tor-exits, which may not enter, 1 lines" in said
         assert re.search(r"tor-exits +enter +5001", command(server, "bans", "lists"))
-        async with Company(server) as family:
+        async with Clients(server) as clients_by_address:
 
             async def is_kept_out() -> bool:
                 return asked(server, LISTED).get("you") == "network_refused"
 
             await until(is_kept_out)
-            person = await family.open(address=LISTED)
-            await person.send({"m": "hi"})
-            assert (await person.expect("notification"))["text"] == "No Tor."
-            assert await person.closed() == 4005
+            client = await clients_by_address.open(address=LISTED)
+            await client.send({"m": "hi"})
+            assert (await client.expect("notification"))["text"] == "No Tor."
+            assert await client.closed() == 4005
             command(server, "bans", "remove-list", "tor-exits")
 
             async def is_let_in() -> bool:
@@ -285,9 +285,9 @@ async def test_a_list_is_imported_by_one_command(tmp_path: Path) -> None:
 
 async def test_a_command_bans_the_network_of_somebody_who_is_here() -> None:
     with run_server(NODE_ENV="production") as server:
-        async with Company(server) as family:
-            ann = await family.enter("room", address="127.98.1.1")
-            far = await family.enter("room", address="127.98.2.1")
+        async with Clients(server) as clients_by_address:
+            ann = await clients_by_address.enter("room", address="127.98.1.1")
+            far = await clients_by_address.enter("room", address="127.98.2.1")
             said = command(server, "bans", "add", ann.id, "--network", "56", "--for", "1d")
             assert "and the network around (/56) are banned" in said
             assert await ann.closed(20) == 4008
@@ -295,8 +295,8 @@ async def test_a_command_bans_the_network_of_somebody_who_is_here() -> None:
                 assert (await refusal(server, address))[0] == 403
             assert asked(server, "127.98.1.99")["you"] == "banned"
             assert "127.98" not in command(server, "bans", "list") + command(server, "audit")
-            await far.hears()
-            await family.enter(address=new_address())
+            await far.received()
+            await clients_by_address.enter(address=new_address())
             assert "127.98" not in server.log
 
 
@@ -312,8 +312,8 @@ async def test_the_api_bans_the_network_of_somebody_who_is_here() -> None:
                 bans, json=body, headers={"authorization": f"Bearer {tokens[scope]}"}
             )
 
-        async with Company(server) as family:
-            ann = await family.enter("room", address="127.97.1.1")
+        async with Clients(server) as clients_by_address:
+            ann = await clients_by_address.enter("room", address="127.97.1.1")
             for scope, status, body in [
                 ("moderate", 403, {"network": 48, "seconds": 60}),
                 ("moderate", 403, {"network": 56}),
@@ -325,13 +325,13 @@ async def test_the_api_bans_the_network_of_somebody_who_is_here() -> None:
                 assert answer.status_code == status, (body, answer.text)
             assert ban("admin", subject="f" * 24, network=56).status_code == 409
             assert ban("admin", subject="192.0.2.1", network=56).status_code == 409
-            await ann.hears()
+            await ann.received()
             answer = ban("moderate", subject=ann.id, network=56, seconds=86_400)
             assert answer.status_code == 201
             assert answer.json()["subject"] == ann.id
             assert await ann.closed() == 4008
             assert (await refusal(server, "127.97.1.99"))[0] == 403
-            await family.enter(address="127.97.2.1")
+            await clients_by_address.enter(address="127.97.2.1")
             listed = fetched(bans, authorization=f"Bearer {tokens['admin']}")
             assert ann.id in listed
             assert "127.97" not in listed

@@ -37,7 +37,7 @@ FENCES = [Fence(*found) for found in re.findall(r"^```(.*)\n((?:.*\n)*?)```$", T
 
 
 def shell(server: Server, fence: Fence) -> None:
-    """Run commands as somebody would who stands in the folder of the settings."""
+    """Run commands in the folder of the settings."""
     program = Path(sys.executable).parent
     settings = {
         "FORTEPIANO_PORT": str(server.port),

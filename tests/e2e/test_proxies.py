@@ -1,4 +1,4 @@
-"""Who connects, told by proxies that are trusted, and by everybody else in vain."""
+"""Addresses of clients as trusted proxies report them; other reports are ignored."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from support.caller import Caller, call
 from support.nginx import run_nginx
-from support.peer import TEXT, Peer, frame, upgrade_request
+from support.raw_handshake import RawHandshake, raw_handshake
+from support.raw_peer import TEXT, RawPeer, frame, handshake_request
 from support.server import Server, environment, run_server
 
 SALTS = {"SALT1": "one-salt", "SALT2": "other-salt"}
@@ -26,7 +26,7 @@ TELLING = {
 }
 SPOOFS = ["X-Forwarded-For: 6.6.6.6", "X-Real-IP: 6.6.6.6", "Forwarded: for=6.6.6.6"]
 
-Come = Callable[..., Awaitable[Caller]]
+Come = Callable[..., Awaitable[RawHandshake]]
 
 
 @pytest.fixture
@@ -34,10 +34,10 @@ async def come() -> AsyncIterator[Come]:
     """Asks for an upgrade, on a connection that ends with the test."""
     async with AsyncExitStack() as stack:
 
-        async def come(server: Server, *headers: str, **more: object) -> Caller:
-            caller = await call(server, *headers, **more)  # type: ignore[arg-type]  # as there
-            stack.push_async_callback(caller.peer.vanish)
-            return caller
+        async def come(server: Server, *headers: str, **more: object) -> RawHandshake:
+            handshake = await raw_handshake(server, *headers, **more)  # type: ignore[arg-type]  # as there
+            stack.push_async_callback(handshake.peer.vanish)
+            return handshake
 
         yield come
 
@@ -64,30 +64,35 @@ def porch() -> Iterator[Server]:
         yield running
 
 
-async def id_of(caller: Caller) -> str:
-    found: str = (await caller.hello())["u"]["_id"]
+async def id_of(handshake: RawHandshake) -> str:
+    found: str = (await handshake.hello())["u"]["_id"]
     return found
 
 
 class TestWithoutTrust:
-    async def test_case_20_no_header_changes_who_one_is(self, direct: Server, come: Come) -> None:
+    @pytest.mark.case(20)
+    async def test_no_header_changes_the_user(self, direct: Server, come: Come) -> None:
         honest = await id_of(await come(direct))
         for spoof in (*SPOOFS, ", ".join(["X-Forwarded-For: 1.1.1.1"] * 3)):
             assert await id_of(await come(direct, spoof)) == honest
 
     async def test_a_preface_is_no_request(self, direct: Server, come: Come) -> None:
-        caller = await come(direct, before=b"PROXY TCP4 6.6.6.6 127.0.0.1 1 2\r\n")
-        assert caller.status in {400, 405}
+        handshake = await come(direct, before=b"PROXY TCP4 6.6.6.6 127.0.0.1 1 2\r\n")
+        assert handshake.status in {400, 405}
 
 
 class TestForwardedFor:
-    async def test_case_20_two_addresses_are_two_users(self, behind: Server, come: Come) -> None:
+    @pytest.mark.case(20)
+    async def test_two_addresses_from_a_proxy_are_two_users(
+        self, behind: Server, come: Come
+    ) -> None:
         one = await id_of(await come(behind, "X-Forwarded-For: 192.0.2.1"))
         other = await id_of(await come(behind, "X-Forwarded-For: 192.0.2.2"))
         again = await id_of(await come(behind, "X-Forwarded-For: 6.6.6.6, ::ffff:192.0.2.1"))
         assert one == again != other
 
-    async def test_case_20_from_an_untrusted_peer_it_means_nothing(
+    @pytest.mark.case(20)
+    async def test_the_header_of_an_untrusted_peer_is_ignored(
         self, behind: Server, come: Come
     ) -> None:
         honest = await id_of(await come(behind, address="127.0.0.2"))
@@ -96,7 +101,7 @@ class TestForwardedFor:
 
     async def test_who_does_not_tell_is_refused(self, behind: Server, come: Come) -> None:
         assert (await come(behind, "X-Forwarded-For: unknown")).status == 400
-        # Whoever comes without the proxy is who he is.
+        # A client without the proxy has its own address.
         assert (await come(behind)).status == 101
 
     async def test_a_hundred_hops_are_read_from_the_end(self, behind: Server, come: Come) -> None:
@@ -132,8 +137,8 @@ class TestNginx:
                 assert await id_of(await come(server, address=at, port=port)) == user
             for spoof in SPOOFS:
                 # A list that is appended to is spoilt at its front only; the rest is not read.
-                caller = await come(server, spoof, address=ADDRESSES[0], port=port)
-                assert await id_of(caller) == expected[ADDRESSES[0]]
+                handshake = await come(server, spoof, address=ADDRESSES[0], port=port)
+                assert await id_of(handshake) == expected[ADDRESSES[0]]
 
     async def test_over_a_unix_socket(self, tmp_path: Path, direct: Server, come: Come) -> None:
         at = ADDRESSES[0]
@@ -150,8 +155,8 @@ class TestNginx:
             run_nginx(f"unix:{path}:", TELLING["x-forwarded-for"]) as port,
         ):
             for spoof in ("X-Other: y", *SPOOFS):
-                caller = await come(server, spoof, address=at, port=port)
-                assert await id_of(caller) == expected
+                handshake = await come(server, spoof, address=at, port=port)
+                assert await id_of(handshake) == expected
             statuses = [(await come(server, address=at, port=port)).status for _ in range(14)]
             assert 429 in statuses
             other = await come(server, port=port, address=ADDRESSES[1])
@@ -162,15 +167,17 @@ ADDRESSES = ["127.0.5.1", "127.0.5.2"]
 
 
 def line(address: str) -> bytes:
-    family = ipaddress.ip_address(address).version
-    return f"PROXY TCP{family} {address} {address} 1 2\r\n".encode()
+    clients_by_address = ipaddress.ip_address(address).version
+    return f"PROXY TCP{clients_by_address} {address} {address} 1 2\r\n".encode()
 
 
 def binary(address: str) -> bytes:
     read = ipaddress.ip_address(address)
     body = read.packed * 2 + struct.pack(">HH", 1, 2)
-    family = 0x11 if read.version == 4 else 0x21
-    return b"\r\n\r\n\x00\r\nQUIT\n" + struct.pack(">BBH", 0x21, family, len(body)) + body
+    clients_by_address = 0x11 if read.version == 4 else 0x21
+    return (
+        b"\r\n\r\n\x00\r\nQUIT\n" + struct.pack(">BBH", 0x21, clients_by_address, len(body)) + body
+    )
 
 
 class TestPrefaces:
@@ -187,22 +194,22 @@ class TestPrefaces:
         expected = await id_of(await come(behind, f"X-Forwarded-For: {address}"))
         assert await id_of(await come(porch, before=preface(address))) == expected
         for spoof in SPOOFS:
-            caller = await come(porch, spoof, before=preface(address))
-            assert await id_of(caller) == expected
+            handshake = await come(porch, spoof, before=preface(address))
+            assert await id_of(handshake) == expected
 
     async def test_they_may_come_in_pieces_and_with_a_frame(self, porch: Server) -> None:
-        peer = await Peer.connect(porch)
-        whole = binary("192.0.2.9") + upgrade_request() + frame(TEXT, b'[{"m":"hi"}]')
+        peer = await RawPeer.connect(porch)
+        whole = binary("192.0.2.9") + handshake_request() + frame(TEXT, b'[{"m":"hi"}]')
         for byte in whole[:40]:
             await peer.send(bytes([byte]))
         await peer.send(whole[40:])
-        caller = Caller(peer, await peer.response())
-        assert caller.status == 101
-        assert await caller.told("hi")
+        handshake = RawHandshake(peer, await peer.response())
+        assert handshake.status == 101
+        assert await handshake.expect("hi")
         await peer.vanish()
 
     async def test_pages_are_served_behind_them(self, porch: Server) -> None:
-        peer = await Peer.connect(porch)
+        peer = await RawPeer.connect(porch)
         await peer.send(line("192.0.2.1"), b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert (await peer.response()).status == 200
         await peer.vanish()

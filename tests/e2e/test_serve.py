@@ -16,8 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.people import Company, new_address, new_room
 from support.server import Server, environment, free_port, run_server
+from support.websocket_clients import Clients, new_address, new_room
 
 
 @pytest.fixture
@@ -95,21 +95,22 @@ def test_a_damaged_store_is_one_line(stopped: Server) -> None:
     assert database.name in refused(stopped)
 
 
-async def test_case_11_sigterm_closes_4000_and_exits_0(room: str) -> None:
+@pytest.mark.case(11)
+async def test_sigterm_closes_4000_and_exits_0(room: str) -> None:
     address = new_address()
     with run_server(FORTEPIANO_LIMITS__DRAIN_SECONDS="1") as server:
-        async with Company(server) as company:
-            people = [await company.enter(room, address=new_address()) for _ in range(20)]
-            clara = await company.enter(room, address=address)
+        async with Clients(server) as clients:
+            people = [await clients.enter(room, address=new_address()) for _ in range(20)]
+            clara = await clients.enter(room, address=address)
             await clara.send({"m": "userset", "set": {"name": "Clara"}})
             await clara.expect("p")
             ended = asyncio.create_task(asyncio.to_thread(server.stop))
-            codes = await asyncio.gather(*(person.closed() for person in [*people, clara]))
+            codes = await asyncio.gather(*(client.closed() for client in [*people, clara]))
             assert set(codes) == {4000}
             assert await ended == 0
         server.start()
-        async with Company(server) as company:
-            assert (await company.enter(address=address)).user["name"] == "Clara"
+        async with Clients(server) as clients:
+            assert (await clients.enter(address=address)).user["name"] == "Clara"
 
 
 @pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
@@ -122,12 +123,12 @@ def test_an_empty_server_stops_at_once(stopped: Server, which: signal.Signals) -
 
 async def test_the_second_signal_ends_the_drain() -> None:
     with run_server(FORTEPIANO_LIMITS__DRAIN_SECONDS="60") as server:
-        async with Company(server) as company:
-            people = [await company.enter(new_room(), address=new_address()) for _ in range(5)]
+        async with Clients(server) as clients:
+            people = [await clients.enter(new_room(), address=new_address()) for _ in range(5)]
             assert server.process is not None
             server.process.send_signal(signal.SIGTERM)
             # The first close shows that the drain has begun.
-            pending = {asyncio.create_task(person.closed(30)) for person in people}
+            pending = {asyncio.create_task(client.closed(30)) for client in people}
             _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             begin = time.monotonic()
             await asyncio.to_thread(server.stop)
@@ -146,11 +147,11 @@ def test_every_line_of_the_log_is_json(server: Server) -> None:
         assert isinstance(json.loads(line), dict)
 
 
-async def test_names_cannot_forge_lines_of_the_log(server: Server, guests: Company) -> None:
+async def test_names_cannot_forge_lines_of_the_log(server: Server, clients: Clients) -> None:
     forged = '\\n{"event":"forged"}'
-    person = await guests.enter("test/[31m" + forged)
-    await person.send({"m": "userset", "set": {"name": "[2J" + forged}}, {"m": forged})
-    await person.hears()
+    client = await clients.enter("test/[31m" + forged)
+    await client.send({"m": "userset", "set": {"name": "[2J" + forged}}, {"m": forged})
+    await client.received()
     assert "\x1b" not in server.log
     for line in server.log.splitlines():
         assert json.loads(line)["event"] != "forged"
@@ -240,13 +241,13 @@ class TestSettings:
         (folder / ".env").write_text("NODE_ENV=production\nSALT1='oak and ash'\nSALT2=thorn\n")
         stopped.start()
         address = new_address()
-        async with Company(stopped) as company:
-            person = await company.enter(address=address)
+        async with Clients(stopped) as clients:
+            client = await clients.enter(address=address)
         digest = hashlib.sha256(f"oak and ash{address}thorn".encode()).hexdigest()
-        assert person.id == digest[:24]
+        assert client.id == digest[:24]
 
     async def test_motd(self) -> None:
         with run_server(FORTEPIANO_MOTD="Welcome") as server:
-            async with Company(server) as company:
-                person = await company.open()
-                assert (await person.hello())["motd"] == "Welcome"
+            async with Clients(server) as clients:
+                client = await clients.open()
+                assert (await client.hello())["motd"] == "Welcome"

@@ -1,4 +1,4 @@
-"""Who does not read costs a bounded amount of memory and is closed; the others notice nothing."""
+"""A client that does not read costs bounded memory and is closed; the others notice nothing."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.peer import PING, TEXT, Peer, frame
-from support.people import Company, Message, new_room
+from support.raw_peer import PING, TEXT, RawPeer, frame
 from support.server import Server, run_server
+from support.websocket_clients import Clients, Message, new_room
 
 MIB = 1 << 20
 
@@ -30,12 +30,12 @@ def generous() -> Iterator[Server]:
         yield running
 
 
-async def deaf(company: Company, room: str) -> tuple[Peer, str]:
+async def deaf(clients: Clients, room: str) -> tuple[RawPeer, str]:
     """Return a peer in `room` that will not read any more, and its id."""
-    peer = await company.peer()
+    peer = await clients.raw_peer()
     connection = peer.writer.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
-    await peer.upgrade()
+    await peer.handshake()
     await peer.send(frame(TEXT, json.dumps([{"m": "hi"}, {"m": "ch", "_id": room}]).encode()))
     while True:
         for message in json.loads(await peer.expect(TEXT)):
@@ -45,20 +45,21 @@ async def deaf(company: Company, room: str) -> tuple[Peer, str]:
                 return peer, str(message["p"])
 
 
-async def test_case_10_who_never_reads_is_dropped_and_costs_little(generous: Server) -> None:
+@pytest.mark.case(10)
+async def test_a_client_that_never_reads_is_dropped_and_costs_little(generous: Server) -> None:
     room = new_room()
-    async with Company(generous) as company:
-        player, listener = await company.enter(room), await company.enter(room)
-        _, slow = await deaf(company, room)
-        await listener.hears()
+    async with Clients(generous) as clients:
+        player, listener = await clients.enter(room), await clients.enter(room)
+        _, slow = await deaf(clients, room)
+        await listener.received()
         before = generous.resident_bytes
         most = before
         for _ in range(400):
-            # In step with the one who reads, or he would be a slow reader himself.
+            # In step with the listener, which would otherwise be a slow reader too.
             await player.send(CHORD)
             assert len((await listener.expect("n"))["n"]) == 2400
             most = max(most, generous.resident_bytes)
-        # Nothing is lost by those who read, and the one who does not is told of as gone.
+        # Readers lose nothing, and see that the slow one is gone.
         gone = {"m": "bye", "p": slow}
         if gone not in listener.log:
             await listener.expect("bye", within=15)
@@ -69,11 +70,11 @@ async def test_case_10_who_never_reads_is_dropped_and_costs_little(generous: Ser
 
 
 async def test_pings_that_nobody_collects_are_not_piled_up(server: Server) -> None:
-    async with Company(server) as company:
+    async with Clients(server) as clients:
         room = new_room()
-        other = await company.enter(room)
-        peer, _ = await deaf(company, room)
-        await other.hears()
+        other = await clients.enter(room)
+        peer, _ = await deaf(clients, room)
+        await other.received()
         before = server.resident_bytes
         flood = frame(PING, b"x" * 125) * 500
         with_patience = asyncio.timeout(5)
@@ -82,8 +83,8 @@ async def test_pings_that_nobody_collects_are_not_piled_up(server: Server) -> No
                 for _ in range(1000):
                     await peer.send(flood)
         except TimeoutError:
-            # The server has stopped to read from somebody who does not read: as good an answer.
+            # The server has stopped reading from a client that does not read, which is right too.
             pass
-        await other.hears()
+        await other.received()
         # Their answers are 60 MiB; the hard bound of the lag is two, and what grows is copied.
         assert server.resident_bytes - before < 24 * MIB

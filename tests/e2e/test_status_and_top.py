@@ -14,14 +14,14 @@ from contextlib import ExitStack
 
 import pytest
 
-from support.people import Company, new_room
 from support.server import Server, environment, free_port, run_server
+from support.websocket_clients import Clients, new_room
 
 pytestmark = pytest.mark.timeout(90)
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Server]:
+def server() -> Iterator[Server]:
     """A server of the tests' own: they count heads."""
     with run_server(NODE_ENV="development") as running:
         yield running
@@ -43,12 +43,12 @@ def where(server: Server) -> tuple[str, str]:
     return "--url", f"http://127.0.0.1:{server.internal_port}"
 
 
-async def test_status_for_people_and_for_scripts(house: Server) -> None:
-    async with Company(house) as people:
+async def test_status_for_people_and_for_scripts(server: Server) -> None:
+    async with Clients(server) as people:
         for _ in range(3):
             await people.enter(new_room())
-        shown = run(house, "status", *where(house))
-        told = run(house, "status", "--json", *where(house))
+        shown = run(server, "status", *where(server))
+        told = run(server, "status", "--json", *where(server))
     assert (shown.returncode, shown.stderr) == (0, "")
     first, *rows = shown.stdout.splitlines()
     assert re.fullmatch(r"fortepiano \S+, ready", first)
@@ -59,42 +59,42 @@ async def test_status_for_people_and_for_scripts(house: Server) -> None:
     assert document["by_label"]["messages_received_total"]["ch"] >= 3
 
 
-def test_the_settings_say_where_the_server_is(house: Server) -> None:
-    done = run(house, "status", FORTEPIANO_INTERNAL_PORT=str(house.internal_port))
+def test_the_settings_say_where_the_server_is(server: Server) -> None:
+    done = run(server, "status", FORTEPIANO_INTERNAL_PORT=str(server.internal_port))
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_server_that_is_not_there_is_told_in_one_line(house: Server) -> None:
+def test_a_server_that_is_not_there_is_told_in_one_line(server: Server) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     for command in ("status", "top"):
-        done = run(house, command, "--url", url)
+        done = run(server, command, "--url", url)
         assert (done.returncode, done.stdout) == (2, "")
         (line,) = done.stderr.splitlines()
         assert url in line and "Connection refused" in line
-    done = run(house, "status", "--url", house.url)
+    done = run(server, "status", "--url", server.url)
     assert done.returncode == 2
     assert "something else" in done.stderr
-    done = run(house, "status", "--url", "file:///etc/passwd")
+    done = run(server, "status", "--url", "file:///etc/passwd")
     assert (done.returncode, done.stdout) == (2, "")
 
 
-def test_top_looks_and_ends(house: Server) -> None:
-    done = run(house, "top", "--count", "2", "--interval", "0.2", *where(house))
+def test_top_looks_and_ends(server: Server) -> None:
+    done = run(server, "top", "--count", "2", "--interval", "0.2", *where(server))
     assert (done.returncode, done.stderr) == (0, "")
     for title in ("clients", "deliveries", "loop lag", "memory"):
         assert title in done.stdout
 
 
-def test_top_on_a_terminal_until_it_is_interrupted(house: Server) -> None:
+def test_top_on_a_terminal_until_it_is_interrupted(server: Server) -> None:
     ours, theirs = pty.openpty()
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "fortepiano", "top", "--interval", "0.1", *where(house)],
+            [sys.executable, "-m", "fortepiano", "top", "--interval", "0.1", *where(server)],
             env=environment(TERM="xterm", COLUMNS="100", LINES="40"),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            # Whoever runs the tests in the background has it ignored, and so would `top`.
+            # A shell in the background ignores SIGINT, and `top` would inherit that.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     finally:

@@ -1,4 +1,4 @@
-"""SIGTERM: everybody is told, nobody comes in, and all are back soon after."""
+"""SIGTERM: all clients get the notice, no new ones come in, and all are back soon after."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from support.peer import Peer, upgrade_request
-from support.people import Company, new_address, new_room
+from support.raw_peer import RawPeer, handshake_request
 from support.server import run_server
+from support.websocket_clients import Clients, new_address, new_room
 
 
 async def test_everybody_is_told_and_nobody_comes_in() -> None:
     with run_server(FORTEPIANO_LIMITS__DRAIN_SECONDS="60") as server:
-        async with Company(server) as company:
-            people = [await company.enter(new_room(), address=new_address()) for _ in range(300)]
-            silent = await company.open(address=new_address())
+        async with Clients(server) as clients:
+            people = [await clients.enter(new_room(), address=new_address()) for _ in range(300)]
+            silent = await clients.open(address=new_address())
             assert server.process is not None
             server.process.send_signal(signal.SIGTERM)
             told = await people[-1].expect("notification")
@@ -30,26 +30,26 @@ async def test_everybody_is_told_and_nobody_comes_in() -> None:
                 assert ready.status_code == 503
                 alive = await client.get(f"{server.url}/healthz")
                 assert alive.status_code == 200
-            peer = await Peer.connect(server)
-            await peer.send(upgrade_request())
+            peer = await RawPeer.connect(server)
+            await peer.send(handshake_request())
             response = await peer.response()
             assert response.status == 503
             assert int(response.headers["retry-after"]) > 0
             await peer.vanish()
-            # They play on until it is their turn.
+            # Clients play on until they are closed.
             await people[-1].send({"m": "a", "message": "still here"})
             await people[-1].expect("a")
             await asyncio.to_thread(server.stop)
-            # A second signal, which `stop` sends, is at once: some hear nothing more.
-            codes = [await person.closed() for person in [*people, silent]]
+            # A second signal, which `stop` sends, ends at once: some clients receive nothing more.
+            codes = [await client.closed() for client in [*people, silent]]
             assert set(codes) <= {4000, 1006}
             assert codes[0] == 4000
 
 
 async def test_the_closes_are_spread_over_the_time() -> None:
     with run_server(FORTEPIANO_LIMITS__DRAIN_SECONDS="1") as server:
-        async with Company(server) as company:
-            people = [await company.enter(new_room(), address=new_address()) for _ in range(50)]
+        async with Clients(server) as clients:
+            people = [await clients.enter(new_room(), address=new_address()) for _ in range(50)]
 
             async def left(number: int) -> float:
                 assert await people[number].closed() == 4000
@@ -67,8 +67,8 @@ async def test_the_closes_are_spread_over_the_time() -> None:
 @pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
 async def test_a_second_signal_is_at_once(which: signal.Signals) -> None:
     with run_server(FORTEPIANO_LIMITS__DRAIN_SECONDS="60") as server:
-        async with Company(server) as company:
-            people = [await company.enter(new_room(), address=new_address()) for _ in range(300)]
+        async with Clients(server) as clients:
+            people = [await clients.enter(new_room(), address=new_address()) for _ in range(300)]
             assert server.process is not None
             server.process.send_signal(signal.SIGTERM)
             await people[-1].expect("notification")

@@ -1,4 +1,4 @@
-"""Users by token on a whole server: kept over a restart, revoked and signed anew while it runs."""
+"""Users by token on a whole server: over a restart, revoked, and with new keys while it runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from support.caller import BROWSER, call
+from support.raw_handshake import BROWSER, raw_handshake
 from support.server import Server, environment, run_server
 
 
@@ -24,16 +24,18 @@ def known() -> Iterator[Server]:
 
 
 @asynccontextmanager
-async def greeted(server: Server, token: str | None = None) -> AsyncIterator[dict[str, Any]]:
+async def hello_as_browser(
+    server: Server, token: str | None = None
+) -> AsyncIterator[dict[str, Any]]:
     """Say `hi` as a browser does; gives the answer."""
     async with AsyncExitStack() as stack:
-        caller = await call(server, BROWSER)
-        stack.push_async_callback(caller.peer.vanish)
-        yield await caller.hello(token)
+        handshake = await raw_handshake(server, BROWSER)
+        stack.push_async_callback(handshake.peer.vanish)
+        yield await handshake.hello(token)
 
 
 async def reply_to(server: Server, token: str | None = None) -> dict[str, Any]:
-    async with greeted(server, token) as reply:
+    async with hello_as_browser(server, token) as reply:
         return reply
 
 
@@ -64,7 +66,8 @@ async def eventually(server: Server, token: str, wanted: Any) -> dict[str, Any]:
     pytest.fail(f"not within five seconds: {reply}")
 
 
-async def test_case_19_a_browser_is_the_same_user_again_after_a_restart_too() -> None:
+@pytest.mark.case(19)
+async def test_a_browser_is_the_same_user_again_after_a_restart_too() -> None:
     with run_server(FORTEPIANO_IDENTITY__MODE="token") as server:
         first = await reply_to(server)
         assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", first["token"])
@@ -74,7 +77,8 @@ async def test_case_19_a_browser_is_the_same_user_again_after_a_restart_too() ->
         assert "token" not in again
 
 
-async def test_case_19_two_browsers_are_two_users(known: Server) -> None:
+@pytest.mark.case(19)
+async def test_two_browsers_are_two_users(known: Server) -> None:
     ids = {(await reply_to(known))["u"]["_id"] for _ in range(3)}
     assert len(ids) == 3
 
@@ -90,7 +94,8 @@ async def test_case_19_two_browsers_are_two_users(known: Server) -> None:
     ],
     ids=["unsigned", "foreign", "of another server", "long", "empty"],
 )
-async def test_case_19_any_other_is_as_good_as_none(known: Server, token: str) -> None:
+@pytest.mark.case(19)
+async def test_a_browser_with_any_other_token_gets_a_new_one(known: Server, token: str) -> None:
     reply = await reply_to(known, token)
     assert reply["token"] != token
     assert (await reply_to(known, reply["token"]))["u"]["_id"] == reply["u"]["_id"]
@@ -120,11 +125,11 @@ async def test_a_bot_is_one_user_wherever_it_runs() -> None:
         token = token_command(server, "create", "--scope", "bot", "--user", user).split()[-1]
         await eventually(server, token, lambda reply: reply["u"]["_id"] == user)
         for address in ("127.0.0.1", "127.0.0.2"):
-            caller = await call(server, address=address)
-            reply = await caller.hello(token)
+            handshake = await raw_handshake(server, address=address)
+            reply = await handshake.hello(token)
             assert reply["u"]["_id"] == user
             assert "token" not in reply
-            await caller.peer.vanish()
+            await handshake.peer.vanish()
         assert (await reply_to(server))["u"]["_id"] != user
 
 
@@ -140,17 +145,19 @@ async def test_no_address_is_written_to_disk_or_into_the_log_unless_it_may_be(
         "FORTEPIANO_PRIVACY__KEEP_IPS": str(is_permanent).lower(),
     }
     with run_server(**settings) as server:
-        callers = [await call(server, BROWSER, f"X-Forwarded-For: {address}") for _ in range(17)]
-        assert [caller.status for caller in callers] == [101] * 16 + [429]
-        for caller in callers:
-            if caller.status == 101:
-                await caller.hello()
-                await caller.send(
+        callers = [
+            await raw_handshake(server, BROWSER, f"X-Forwarded-For: {address}") for _ in range(17)
+        ]
+        assert [handshake.status for handshake in callers] == [101] * 16 + [429]
+        for handshake in callers:
+            if handshake.status == 101:
+                await handshake.hello()
+                await handshake.send(
                     {"m": "userset", "set": {"name": "somebody"}},
                     {"m": "ch", "_id": "a room"},
                     {"m": "a", "message": "hello"},
                 )
-            await caller.peer.vanish()
+            await handshake.peer.vanish()
         server.stop()
         files = [path for path in server.folder.rglob("*") if path.is_file()]
         assert {"log", "fortepiano.sqlite3", "keys.json"} <= {path.name for path in files}

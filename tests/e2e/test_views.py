@@ -1,7 +1,7 @@
-"""What every participant sees, against a model of the rules in plain Python: no difference.
+"""The state of every client, compared with a model of the protocol in plain Python.
 
-Five users do anything in any order, some of them in several tabs. Each tab keeps the books of a
-classic client, which must always say what the model says.
+Five users do anything in any order, some of them in several tabs. Each tab updates the state of a
+classic client, which must always equal that of the model.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from support.people import Message
+from support.protocol_model import HOUR, ROOMS, SETS, TABS, USERS, ProtocolModel, Tab
 from support.server import Server, run_server
-from support.town import HOUR, ROOMS, SETS, TABS, USERS, Tab, Town
+from support.websocket_clients import Message
 
 BATCH = 4
 """Steps between two comparisons."""
@@ -36,22 +36,22 @@ likely = st.sampled_from([True, True, False])
 any_set = st.sampled_from(SETS)
 
 
-class Evenings(RuleBasedStateMachine):
+class ProtocolMachine(RuleBasedStateMachine):
     """Any steps in any order."""
 
-    town: Town
+    model: ProtocolModel
     server: Server
     is_crown_idle: bool
 
     @initialize(rooms=st.lists(any_room, min_size=USERS, max_size=USERS))
     def open(self, rooms: list[int]) -> None:
         self.runner = asyncio.Runner()
-        self.town = Town(self.server, is_crown_idle=self.is_crown_idle)
+        self.model = ProtocolModel(self.server, is_crown_idle=self.is_crown_idle)
         self.steps = 0
         self.differs = False
-        self.run(self.town.open())
+        self.run(self.model.open())
         for user, room in enumerate(rooms):
-            self.run(self.town.arrive(user, self.town.names[room], SETS[-1]))
+            self.run(self.model.arrive(user, self.model.names[room], SETS[-1]))
 
     def run(self, step: Coroutine[Any, Any, None]) -> None:
         try:
@@ -60,29 +60,31 @@ class Evenings(RuleBasedStateMachine):
             self.differs = True
             raise
 
-    def step(self, index: int, *, rules: bool = False) -> Iterator[Tab]:
-        """Yield a tab, if possible one that `rules` its room; then compare, if it is time."""
-        rulers = [tab for tab in self.town.tabs if self.town.rules(tab)] if rules else []
-        tabs = rulers or self.town.tabs
+    def step(self, index: int, *, moderates: bool = False) -> Iterator[Tab]:
+        """Yield a tab, if possible one that `moderates` its room; then compare, if it is time."""
+        rulers = (
+            [tab for tab in self.model.tabs if self.model.can_moderate(tab)] if moderates else []
+        )
+        tabs = rulers or self.model.tabs
         if tabs:
             yield tabs[index % len(tabs)]
         self.steps += 1
         if self.steps % BATCH == 0:
-            self.run(self.town.compare())
+            self.run(self.model.compare())
 
     @rule(user=any_user, room=any_room, wanted=any_set)
     def arrive(self, user: int, room: int, wanted: tuple[Message, Message]) -> None:
-        self.run(self.town.arrive(user, self.town.names[room], wanted))
+        self.run(self.model.arrive(user, self.model.names[room], wanted))
 
     @rule(tab=any_tab, room=any_room, wanted=any_set)
     def go(self, tab: int, room: int, wanted: tuple[Message, Message]) -> None:
         for who in self.step(tab):
-            self.run(self.town.go(who, self.town.names[room], wanted))
+            self.run(self.model.go(who, self.model.names[room], wanted))
 
     @rule(tab=any_tab, politely=st.booleans())
     def leave(self, tab: int, politely: bool) -> None:
         for who in self.step(tab):
-            self.run(self.town.leave(who, politely=politely))
+            self.run(self.model.leave(who, politely=politely))
 
     @rule(
         tab=any_tab,
@@ -92,66 +94,66 @@ class Evenings(RuleBasedStateMachine):
     )
     def rename(self, tab: int, name: str | None, color: str | None, afk: object) -> None:
         for who in self.step(tab):
-            self.run(self.town.rename(who, name, color, afk))
+            self.run(self.model.rename(who, name, color, afk))
 
     @rule(tab=any_tab, text=st.sampled_from(["hello", "é🎹", "x" * 512]), answers=st.booleans())
-    def say(self, tab: int, text: str, answers: bool) -> None:
+    def chat(self, tab: int, text: str, answers: bool) -> None:
         for who in self.step(tab):
-            self.run(self.town.send(who, text, answers=answers))
+            self.run(self.model.chat(who, text, answers=answers))
 
     @rule(tab=any_tab, x=st.integers(1, 9999), y=st.floats(1, 100))
     def move(self, tab: int, x: int, y: float) -> None:
         for who in self.step(tab):
-            self.run(self.town.move(who, x / 100, y))
+            self.run(self.model.move(who, x / 100, y))
 
-    @rule(tab=any_tab, rules=likely, wanted=any_set)
-    def furnish(self, tab: int, rules: bool, wanted: tuple[Message, Message]) -> None:
-        for who in self.step(tab, rules=rules):
-            self.run(self.town.furnish(who, wanted))
+    @rule(tab=any_tab, moderates=likely, wanted=any_set)
+    def furnish(self, tab: int, moderates: bool, wanted: tuple[Message, Message]) -> None:
+        for who in self.step(tab, moderates=moderates):
+            self.run(self.model.furnish(who, wanted))
 
-    @rule(tab=any_tab, rules=likely, heir=st.none() | any_user)
-    def crown(self, tab: int, rules: bool, heir: int | None) -> None:
-        for who in self.step(tab, rules=rules):
-            self.run(self.town.crown(who, heir))
+    @rule(tab=any_tab, moderates=likely, heir=st.none() | any_user)
+    def crown(self, tab: int, moderates: bool, heir: int | None) -> None:
+        for who in self.step(tab, moderates=moderates):
+            self.run(self.model.crown(who, heir))
 
     @rule(tab=any_tab)
     def pick_up(self, tab: int) -> None:
         for who in self.step(tab):
-            self.run(self.town.crown(who, who.user))
+            self.run(self.model.crown(who, who.user))
 
-    @rule(tab=any_tab, rules=likely, user=any_user, on=likely)
-    def share(self, tab: int, rules: bool, user: int, on: bool) -> None:
-        for who in self.step(tab, rules=rules):
-            self.run(self.town.share(who, user, on=on))
+    @rule(tab=any_tab, moderates=likely, user=any_user, on=likely)
+    def share(self, tab: int, moderates: bool, user: int, on: bool) -> None:
+        for who in self.step(tab, moderates=moderates):
+            self.run(self.model.share(who, user, on=on))
 
     @rule(
         tab=any_tab,
-        rules=likely,
+        moderates=likely,
         user=any_user,
         ms=st.sampled_from(BANS),
         returns=st.booleans(),
     )
-    def ban(self, tab: int, rules: bool, user: int, ms: float, returns: bool) -> None:
-        for who in self.step(tab, rules=rules):
+    def ban(self, tab: int, moderates: bool, user: int, ms: float, returns: bool) -> None:
+        for who in self.step(tab, moderates=moderates):
             room = who.room
-            self.run(self.town.ban(who, user, ms))
-            back = [other for other in self.town.tabs if other.user == user]
+            self.run(self.model.ban(who, user, ms))
+            back = [other for other in self.model.tabs if other.user == user]
             if returns and back and room is not None:
-                self.run(self.town.go(back[0], room.name, SETS[-1]))
+                self.run(self.model.go(back[0], room.name, SETS[-1]))
 
-    @rule(tab=any_tab, rules=likely, user=any_user)
-    def unban(self, tab: int, rules: bool, user: int) -> None:
-        for who in self.step(tab, rules=rules):
-            self.run(self.town.unban(who, user))
+    @rule(tab=any_tab, moderates=likely, user=any_user)
+    def unban(self, tab: int, moderates: bool, user: int) -> None:
+        for who in self.step(tab, moderates=moderates):
+            self.run(self.model.unban(who, user))
 
     def teardown(self) -> None:
         if not hasattr(self, "runner"):
             return
         try:
             if not self.differs:
-                self.run(self.town.compare())
+                self.run(self.model.compare())
         finally:
-            self.runner.run(self.town.close())
+            self.runner.run(self.model.close())
             self.runner.close()
 
 
@@ -164,7 +166,7 @@ UNHURRIED = {
 
 
 @pytest.fixture(params=[True, False], ids=["idle crowns", "fresh crowns"], scope="module")
-def town(request: pytest.FixtureRequest) -> Iterator[type[Evenings]]:
+def machine(request: pytest.FixtureRequest) -> Iterator[type[ProtocolMachine]]:
     """The machine on a server where a dropped crown may be taken at once, or not for an hour."""
     idle_ms = 0 if request.param else HOUR
     with run_server(
@@ -174,15 +176,15 @@ def town(request: pytest.FixtureRequest) -> Iterator[type[Evenings]]:
         **UNHURRIED,
     ) as running:
 
-        class Here(Evenings):
+        class Here(ProtocolMachine):
             server = running
             is_crown_idle = request.param
 
         yield Here
 
 
-def drive(machine: type[Evenings], programs: int, steps: int) -> None:
-    """Run so many programs of so many steps."""
+def drive(machine: type[ProtocolMachine], programs: int, steps: int) -> None:
+    """Run random programs of this many steps."""
     run_state_machine_as_test(
         machine,
         settings=settings(
@@ -195,11 +197,11 @@ def drive(machine: type[Evenings], programs: int, steps: int) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_four_hundred_steps_and_no_difference(town: type[Evenings]) -> None:
-    drive(town, programs=8, steps=50)
+def test_four_hundred_steps_and_no_difference(machine: type[ProtocolMachine]) -> None:
+    drive(machine, programs=8, steps=50)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_ten_thousand_steps_and_no_difference(town: type[Evenings]) -> None:
-    drive(town, programs=100, steps=100)
+def test_ten_thousand_steps_and_no_difference(machine: type[ProtocolMachine]) -> None:
+    drive(machine, programs=100, steps=100)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.people import Company, Person
 from support.server import Server, environment
+from support.websocket_clients import Client, Clients
 
 HOUR = 3600
 CHORD = {"m": "n", "t": 1, "n": [{"n": "c3"}] * 40}
@@ -74,8 +74,8 @@ def jumping() -> Iterator[JumpingServer]:
 @pytest.mark.needs("faketime")
 @pytest.mark.timeout(90)
 async def test_the_clock_jumps(jumping: JumpingServer) -> None:
-    async with Company(jumping) as company:
-        player, listener = await company.pair()
+    async with Clients(jumping) as clients:
+        player, listener = await clients.pair()
         before = (await player.hello())["t"]
         begun = time.monotonic()
         for seconds in (HOUR, -HOUR, 0):
@@ -91,17 +91,17 @@ async def test_the_clock_jumps(jumping: JumpingServer) -> None:
         assert abs(passed / 1000 - (time.monotonic() - begun)) < 1
 
 
-async def until_passed(player: Person, listener: Person) -> None:
-    """Use the quota up: play until it is heard, which its next tick allows, and not once more."""
+async def until_passed(player: Client, listener: Client) -> None:
+    """Use up the quota: play until the first notes arrive after a tick, and not once more."""
     end = time.monotonic() + PATIENCE
     while not await is_heard(player, listener):
         assert time.monotonic() < end, "the quota is frozen"
-        await asyncio.sleep(0.25)  # nobody is told of a tick
+        await asyncio.sleep(0.25)  # ticks send no message
     assert not await is_heard(player, listener)
 
 
-async def is_heard(player: Person, listener: Person) -> bool:
+async def is_heard(player: Client, listener: Client) -> bool:
     """Play once; returns whether it passed."""
     await player.send(CHORD)
-    await player.hears()
-    return any(message["m"] == "n" for message in await listener.hears())
+    await player.received()
+    return any(message["m"] == "n" for message in await listener.received())

@@ -1,4 +1,4 @@
-"""What Redis does to servers: absent, killed, frozen and back, and one Redis under two servers."""
+"""Servers whose Redis is absent, killed, frozen and back, and two servers on one Redis."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import closing
 
 import pytest
 
-from support.people import Company, new_address
+from support.recovery import assert_untroubled, delays, ready_again, until
 from support.redis import RedisServer, run_redis
 from support.server import Server, run_server
-from support.trouble import assert_untroubled, delays, ready_again, until
+from support.websocket_clients import Clients, new_address
 
 pytestmark = pytest.mark.needs("redis-server")
 
@@ -33,7 +33,7 @@ async def test_ban_in_one_server_throws_out_of_the_other(redis: RedisServer, roo
         # Before the servers start: one that runs takes a moment to see a new token.
         token = await asyncio.to_thread(mint.make_token, "admin")
     with run_server(**settings) as one, run_server(**settings) as two:
-        async with Company(one) as here, Company(two) as there:
+        async with Clients(one) as here, Clients(two) as there:
             address = new_address()
             admin = await here.enter(room, address=new_address(), token=token)
             victim = await there.enter(room, address=address)
@@ -57,12 +57,12 @@ async def test_absent_killed_and_frozen(redis: RedisServer) -> None:
         # Without Redis it is not ready, but it serves.
         starting = asyncio.create_task(asyncio.to_thread(server.start))
         await until(lambda: "listening" in server.log, 30)
-        async with Company(server) as company:
-            ann, bea = await company.pair()
+        async with Clients(server) as clients:
+            ann, bea = await clients.pair()
             banned: list[str] = []
 
             async def kickban(is_saved: bool) -> None:
-                victim = await company.enter(ann.room, address=new_address())
+                victim = await clients.enter(ann.room, address=new_address())
                 await ann.send({"m": "kickban", "_id": victim.id, "ms": 3_600_000})
                 told = await ann.expect("notification")
                 assert ("not saved yet" not in told["text"]) == is_saved, told

@@ -1,4 +1,4 @@
-"""What the store's disk does to a server: locked, full, and cut off in the middle of a write."""
+"""Servers whose store is on a locked or full disk, or cut off in the middle of a write."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ import pytest
 
 from fortepiano.store import DATABASE
 from fortepiano.store.sqlite import SQLiteStore
-from support.people import Company, Person
+from support.recovery import assert_untroubled, delays, ready_again
 from support.server import Server, run_server
-from support.trouble import assert_untroubled, delays, ready_again
+from support.websocket_clients import Client, Clients
 
 LOCKED_SECONDS = 30.0
 
@@ -81,8 +81,8 @@ def test_fifty_kills_in_the_middle_of_writes(tmp_path: Path) -> None:
 @pytest.mark.timeout(180)
 async def test_database_locked_by_another_process() -> None:
     with run_server() as server:
-        async with Company(server) as company:
-            ann, bea = await company.pair()
+        async with Clients(server) as clients:
+            ann, bea = await clients.pair()
             path = server.folder / "data" / DATABASE
             with closing(sqlite3.connect(path, isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
@@ -98,7 +98,7 @@ async def test_database_locked_by_another_process() -> None:
                 other.execute("ROLLBACK")
             await ready_again(server, AGAIN_SECONDS)
             assert kept_bans(path) == [(bea.id,)]
-        server.excuse()  # it has told that the store could not be written
+        server.excuse()  # the log says that the store could not be written
 
 
 @pytest.fixture
@@ -121,8 +121,8 @@ def small_disk() -> Iterator[Path]:
 @pytest.mark.timeout(120)
 async def test_full_disk(small_disk: Path) -> None:
     with run_server("--data-dir", str(small_disk / "data")) as server:
-        async with Company(server) as company:
-            ann, bea = await company.pair()
+        async with Clients(server) as clients:
+            ann, bea = await clients.pair()
             ballast = small_disk / "ballast"
             with pytest.raises(OSError, match="No space left"), ballast.open("wb") as file:
                 while True:
@@ -141,13 +141,13 @@ async def test_full_disk(small_disk: Path) -> None:
         server.excuse()
 
 
-async def rename_until_unready(server: Server, person: Person) -> None:
+async def rename_until_unready(server: Server, client: Client) -> None:
     """Change a name until the write-ahead log needs place that there is not."""
     async with asyncio.timeout(60):
         number = 0
         while await asyncio.to_thread(server.is_ready):
             number += 1
-            await person.send({"m": "userset", "set": {"name": f"{number:040}"}})
+            await client.send({"m": "userset", "set": {"name": f"{number:040}"}})
             await asyncio.sleep(0.5)  # a group, as nobody waits for a name
 
 

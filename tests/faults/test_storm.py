@@ -1,4 +1,4 @@
-"""Everybody comes back at once, and finds his room (reliability: a storm of reconnects)."""
+"""A storm of reconnects: all clients come back at once and find their rooms."""
 
 from __future__ import annotations
 

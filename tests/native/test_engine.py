@@ -9,35 +9,35 @@ from typing import Any
 import pytest
 
 from fortepiano import native
-from support.peer import BINARY, CLOSE, CONTINUATION, PONG, TEXT, frame
+from support.hub_harness import START, HubClient, HubHarness, payloads, text
+from support.raw_peer import BINARY, CLOSE, CONTINUATION, PONG, TEXT, frame
 from support.reference.frame import Event
-from support.stage import START, Guest, Stage, payloads, text
 
 NOTE = {"m": "n", "t": 1, "n": [{"n": "c4"}]}
 SMALL = 1
 """A send buffer as small as the kernel allows: it takes some 4 kB."""
 
-Make = Callable[..., "House"]
+Make = Callable[..., "RoomHarness"]
 
 
-class House(Stage):
-    """A stage with a room, where everybody is a person of his own and has said hi."""
+class RoomHarness(HubHarness):
+    """A harness with a room, in which each client is one participant and has sent `hi`."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.room = self.hub.open_room()
         self.quota = self.hub.add_quota(8000, 24000)
 
-    def join(self, *, send_buffer: int | None = None) -> Guest:
-        guest = self.open(send_buffer=send_buffer)
-        self.hub.start_session(guest.client, self.quota)
-        id = b'"%d"' % guest.client
-        person = self.hub.add_participant(self.room, id, b'{"id":' + id, b"200", b"100")
-        self.hub.enter(guest.client, self.room, person)
-        return guest
+    def join(self, *, send_buffer: int | None = None) -> HubClient:
+        client = self.open(send_buffer=send_buffer)
+        self.hub.start_session(client.number, self.quota)
+        id = b'"%d"' % client.number
+        participant = self.hub.add_participant(self.room, id, b'{"id":' + id, b"200", b"100")
+        self.hub.enter(client.number, self.room, participant)
+        return client
 
     def broadcast(self, *payloads: bytes) -> None:
-        """Say something to the room, with the end of a turn after it."""
+        """Broadcast to the room, then end the turn."""
         for payload in payloads:
             self.hub.broadcast(self.room, payload)
         self.turn()
@@ -47,26 +47,26 @@ class House(Stage):
             self.turn(1)
 
     def wait(self) -> None:
-        """Wait until the hub wants to be woken, and wake it."""
+        """Wait until the hub's timer fires, and wake it."""
         assert select.select([self.hub.fileno()], [], [], 10)[0], "the alarm never rang"
         self.loop.wake()
 
 
 @pytest.fixture
 def make() -> Iterator[Make]:
-    made: list[House] = []
+    made: list[RoomHarness] = []
 
-    def make_house(**settings: Any) -> House:
-        made.append(House(**settings))
+    def make_harness(**settings: Any) -> RoomHarness:
+        made.append(RoomHarness(**settings))
         return made[-1]
 
-    yield make_house
-    for house in made:
-        house.close()
+    yield make_harness
+    for harness in made:
+        harness.close()
 
 
 @pytest.fixture
-def house(make: Make) -> House:
+def harness(make: Make) -> RoomHarness:
     return make()
 
 
@@ -84,59 +84,59 @@ def closes(events: list[Event]) -> list[Event]:
 
 
 class TestTurns:
-    def test_what_a_turn_brings_goes_out_at_its_end(self, house: House) -> None:
-        ann, bea = house.join(), house.join()
+    def test_what_a_turn_brings_goes_out_at_its_end(self, harness: RoomHarness) -> None:
+        ann, bea = harness.join(), harness.join()
         ann.send_messages(NOTE)
         ann.send_messages(NOTE)
         bea.send_messages({"m": "t"})
-        assert len(house.loop.ready) == 1
+        assert len(harness.loop.ready) == 1
         assert bea.read() == 0
-        house.loop.run_soon()
+        harness.loop.run_soon()
         bea.read()
         assert len(bea.events()) == 3
 
-    def test_a_turn_that_brings_nothing_has_no_flush(self, house: House) -> None:
-        ann = house.open()
+    def test_a_turn_that_brings_nothing_has_no_flush(self, harness: RoomHarness) -> None:
+        ann = harness.open()
         ann.send_messages(NOTE)
         ann.send(text({"m": "t"})[:5])
-        assert house.loop.ready == []
+        assert harness.loop.ready == []
 
     def test_what_is_said_between_turns_wakes_the_loop(self, make: Make) -> None:
-        house = make(standing_at=None)
-        ann = house.join()
-        house.hub.broadcast(house.room, b"[1]")
-        house.wait()
-        house.hub.send(ann.client, b"[2]")
+        harness = make(standing_at=None)
+        ann = harness.join()
+        harness.hub.broadcast(harness.room, b"[1]")
+        harness.wait()
+        harness.hub.send(ann.number, b"[2]")
         while not ann.read():
-            house.wait()
+            harness.wait()
         while b"[2]" not in ann.bytes:
-            house.wait()
+            harness.wait()
             ann.read()
         assert ann.events() == texts(b"[1]", b"[2]")
 
-    def test_the_answer_to_the_upgrade_comes_first(self, house: House) -> None:
-        ann = house.open(answer=b"HTTP/1.1 101 \r\n\r\n")
-        house.hub.send(ann.client, b"[1]")
-        house.turn()
+    def test_the_answer_to_the_upgrade_comes_first(self, harness: RoomHarness) -> None:
+        ann = harness.open(answer=b"HTTP/1.1 101 \r\n\r\n")
+        harness.hub.send(ann.number, b"[1]")
+        harness.turn()
         ann.read()
         assert bytes(ann.bytes) == b"HTTP/1.1 101 \r\n\r\n" + native.frame_bytes(TEXT, b"[1]")
 
-    def test_bytes_behind_the_upgrade_count(self, house: House) -> None:
-        ann = house.open()
+    def test_bytes_behind_the_upgrade_count(self, harness: RoomHarness) -> None:
+        ann = harness.open()
         whole = text({"m": "hi"}, {"m": "t"})
         ann.link.feed(whole[:10])
         ann.send(whole[10:])
-        assert house.received == [(ann.client, b'{"m": "hi"}')]
-        assert ann.hear() == texts(b'[{"m":"t","t":%d}]' % START)
+        assert harness.dispatched == [(ann.number, b'{"m": "hi"}')]
+        assert ann.received() == texts(b'[{"m":"t","t":%d}]' % START)
 
-    def test_many_pieces_take_several_calls(self, house: House) -> None:
-        ann, bea = house.join(), house.join(send_buffer=SMALL)
+    def test_many_pieces_take_several_calls(self, harness: RoomHarness) -> None:
+        ann, bea = harness.join(), harness.join(send_buffer=SMALL)
         for index in range(700):
-            for guest in (ann, bea):
-                house.hub.send(guest.client, b"[%d]" % index)
-            house.hub.broadcast(house.room, b"[%d.5]" % index)
+            for client in (ann, bea):
+                harness.hub.send(client.number, b"[%d]" % index)
+            harness.hub.broadcast(harness.room, b"[%d.5]" % index)
         expected = texts(*(b"[%d%b]" % (index // 2, b".5" * (index % 2)) for index in range(1400)))
-        house.settle()
+        harness.settle()
         assert ann.events() == expected
         assert bea.events() == expected
 
@@ -145,50 +145,50 @@ class TestPacing:
     REST: dict[str, Any] = {"standing_at": None, "duty": 1e-9}  # noqa: RUF012  # read only
 
     def test_after_a_flush_the_room_rests(self, make: Make) -> None:
-        house = make(**self.REST, rest_seconds=3600)
-        ann, bea = house.join(), house.join()
-        house.broadcast(b"x" * 100_000)
-        assert lengths(bea.hear()) == [100_000]
+        harness = make(**self.REST, rest_seconds=3600)
+        ann, bea = harness.join(), harness.join()
+        harness.broadcast(b"x" * 100_000)
+        assert lengths(bea.received()) == [100_000]
         ann.send_messages(NOTE)
-        assert house.loop.ready == []
-        house.hub.broadcast(house.room, b"[1]")
-        assert bea.hear() == []
+        assert harness.loop.ready == []
+        harness.hub.broadcast(harness.room, b"[1]")
+        assert bea.received() == []
 
     def test_a_private_word_takes_along_what_waits(self, make: Make) -> None:
-        house = make(**self.REST, rest_seconds=3600)
-        ann, bea = house.join(), house.join()
-        house.broadcast(b"x" * 100_000)
-        house.settle()
+        harness = make(**self.REST, rest_seconds=3600)
+        ann, bea = harness.join(), harness.join()
+        harness.broadcast(b"x" * 100_000)
+        harness.settle()
         assert lengths(ann.events() + bea.events()) == [100_000, 100_000]
-        house.broadcast(b"[1]")
-        house.hub.send(bea.client, b"[2]")
-        assert (ann.hear(), bea.hear()) == ([], texts(b"[1]", b"[2]"))
+        harness.broadcast(b"[1]")
+        harness.hub.send(bea.number, b"[2]")
+        assert (ann.received(), bea.received()) == ([], texts(b"[1]", b"[2]"))
 
     def test_other_rooms_do_not_rest(self, make: Make) -> None:
-        house = make(**self.REST, rest_seconds=3600)
-        ann = house.join()
-        house.broadcast(b"x" * 100_000)
-        house.room = house.hub.open_room()
-        bea = house.join()
-        house.broadcast(b"[1]")
-        assert bea.hear() == texts(b"[1]")
-        assert lengths(ann.hear()) == [100_000]
+        harness = make(**self.REST, rest_seconds=3600)
+        ann = harness.join()
+        harness.broadcast(b"x" * 100_000)
+        harness.room = harness.hub.open_room()
+        bea = harness.join()
+        harness.broadcast(b"[1]")
+        assert bea.received() == texts(b"[1]")
+        assert lengths(ann.received()) == [100_000]
 
     def test_the_alarm_ends_the_rest(self, make: Make) -> None:
-        house = make(**self.REST, rest_seconds=0.05)
-        ann = house.join()
-        house.broadcast(b"x" * 100_000)
-        house.broadcast(b"[1]")
+        harness = make(**self.REST, rest_seconds=0.05)
+        ann = harness.join()
+        harness.broadcast(b"x" * 100_000)
+        harness.broadcast(b"[1]")
         while b"[1]" not in ann.bytes:
-            house.wait()
+            harness.wait()
             ann.read()
         assert lengths(ann.events()) == [100_000, 3]
 
     def test_a_small_room_that_is_quiet_does_not_rest(self, make: Make) -> None:
-        house = make(standing_at=None, rest_seconds=0)
-        ann = house.join()
+        harness = make(standing_at=None, rest_seconds=0)
+        ann = harness.join()
         for index in range(5):
-            house.broadcast(b"[%d]" % index)
+            harness.broadcast(b"[%d]" % index)
             ann.read()
             assert ann.events() == texts(b"[%d]" % index)
 
@@ -196,163 +196,163 @@ class TestPacing:
 class TestFullSockets:
     """Guests who do not read: their sockets take some 4 kB, and then nothing."""
 
-    def test_go_on_where_they_were(self, house: House) -> None:
-        ann, bea = house.join(send_buffer=SMALL), house.join()
-        house.broadcast(b"a" * 10_000, b"b" * 10)
-        house.hub.send(ann.client, b"c" * 10_000)
-        house.broadcast(b"d" * 10)
-        assert lengths(bea.hear()) == [10_000, 10, 10]
+    def test_go_on_where_they_were(self, harness: RoomHarness) -> None:
+        ann, bea = harness.join(send_buffer=SMALL), harness.join()
+        harness.broadcast(b"a" * 10_000, b"b" * 10)
+        harness.hub.send(ann.number, b"c" * 10_000)
+        harness.broadcast(b"d" * 10)
+        assert lengths(bea.received()) == [10_000, 10, 10]
         assert lengths(ann.events()) == [10_000, 10, 10_000, 10]
 
     def test_are_watched_until_they_take_bytes_again(self, make: Make) -> None:
-        house = make(standing_at=None)
-        ann = house.join(send_buffer=SMALL)
-        house.broadcast(b"a" * 30_000)
-        while house.hub.lag(ann.client):
+        harness = make(standing_at=None)
+        ann = harness.join(send_buffer=SMALL)
+        harness.broadcast(b"a" * 30_000)
+        while harness.hub.lag(ann.number):
             assert ann.read()
-            house.wait()
+            harness.wait()
         ann.read()
         assert lengths(ann.events()) == [30_000]
 
     @pytest.mark.parametrize("private", [False, True], ids=["log", "insert"])
     @pytest.mark.parametrize("end", ["dismiss", "leave", "twice", "peer", "violation", "late"])
-    def test_never_cut_a_frame(self, house: House, end: str, private: bool) -> None:
-        ann = house.join(send_buffer=SMALL)
-        house.broadcast(b"[1]")
+    def test_never_cut_a_frame(self, harness: RoomHarness, end: str, private: bool) -> None:
+        ann = harness.join(send_buffer=SMALL)
+        harness.broadcast(b"[1]")
         if private:
-            house.hub.send(ann.client, b"x" * 9_000)
-            house.hub.send(ann.client, b"[lost]")
+            harness.hub.send(ann.number, b"x" * 9_000)
+            harness.hub.send(ann.number, b"[lost]")
         else:
-            house.hub.broadcast(house.room, b"x" * 9_000)
-        house.broadcast(b"[lost]" * 100)
+            harness.hub.broadcast(harness.room, b"x" * 9_000)
+        harness.broadcast(b"[lost]" * 100)
         match end:
             case "dismiss":
-                house.dismiss(ann.client, 1013)
+                harness.dismiss(ann.number, 1013)
             case "leave":
-                # What the world does when a session ends: the room comes before the socket.
-                house.on_end = house.hub.leave
-                house.dismiss(ann.client, 1013)
+                # As the model does when a session ends: leave the room before the socket closes.
+                harness.on_end = harness.hub.leave
+                harness.dismiss(ann.number, 1013)
             case "twice":
-                house.dismiss(ann.client, 1013)
-                house.turn()
-                house.dismiss(ann.client, 4000)
+                harness.dismiss(ann.number, 1013)
+                harness.turn()
+                harness.dismiss(ann.number, 4000)
             case "peer":
                 ann.send(frame(CLOSE, b"\x03\xf5"))
             case "violation":
                 ann.send(frame(TEXT, length=2 << 20))
             case "late":
-                house.dismiss(ann.client, 1013)
+                harness.dismiss(ann.number, 1013)
                 ann.read(100)
-                house.turn()
+                harness.turn()
                 ann.send(frame(CLOSE, b"\x03\xe8"))
                 ann.send(frame(CLOSE, b"\x03\xe8"))
-        house.turn(1.5)
-        events = ann.hear()
+        harness.turn(1.5)
+        events = ann.received()
         code = 1009 if end == "violation" else 1013
         assert lengths(events) == [3, 9_000]
         assert events[2:] == [("close", code, b"")]
         assert ann.bytes == b""
-        assert house.ended == [ann.client]
+        assert harness.ended == [ann.number]
 
-    def test_that_are_free_lose_nothing_by_a_close(self, house: House) -> None:
-        ann = house.join()
-        house.hub.broadcast(house.room, b"[1]")
-        house.hub.send(ann.client, b"[2]")
-        house.dismiss(ann.client, 4000, "why")
-        assert ann.hear() == [*texts(b"[1]", b"[2]"), ("close", 4000, b"why")]
+    def test_that_are_free_lose_nothing_by_a_close(self, harness: RoomHarness) -> None:
+        ann = harness.join()
+        harness.hub.broadcast(harness.room, b"[1]")
+        harness.hub.send(ann.number, b"[2]")
+        harness.dismiss(ann.number, 4000, "why")
+        assert ann.received() == [*texts(b"[1]", b"[2]"), ("close", 4000, b"why")]
 
-    def test_leave_a_room_with_all_that_they_are_owed(self, house: House) -> None:
-        ann = house.join(send_buffer=SMALL)
-        house.broadcast(b"a" * 9_000, b"b" * 9_000)
-        house.hub.leave(ann.client)
-        house.broadcast(b"[never]")
-        house.hub.send(ann.client, b"c" * 9_000)
-        assert lengths(ann.hear()) == [9_000] * 3
+    def test_leave_a_room_with_all_that_they_are_owed(self, harness: RoomHarness) -> None:
+        ann = harness.join(send_buffer=SMALL)
+        harness.broadcast(b"a" * 9_000, b"b" * 9_000)
+        harness.hub.leave(ann.number)
+        harness.broadcast(b"[never]")
+        harness.hub.send(ann.number, b"c" * 9_000)
+        assert lengths(ann.received()) == [9_000] * 3
 
-    def test_give_their_number_to_a_stranger_without_a_past(self, house: House) -> None:
-        ann, bea = house.join(send_buffer=SMALL), house.join()
-        house.broadcast(b"a" * 9_000)
-        house.hub.send(ann.client, b"[old]")
-        number, link = ann.client, ann.link
+    def test_give_their_number_to_a_stranger_without_a_past(self, harness: RoomHarness) -> None:
+        ann, bea = harness.join(send_buffer=SMALL), harness.join()
+        harness.broadcast(b"a" * 9_000)
+        harness.hub.send(ann.number, b"[old]")
+        number, link = ann.number, ann.link
         ann.vanish()
-        assert house.hub.lag(number) == 0
-        stranger = house.join()
-        assert stranger.client == number
-        house.turn()
+        assert harness.hub.lag(number) == 0
+        stranger = harness.join()
+        assert stranger.number == number
+        harness.turn()
         link.close(4000, "to whom it may concern")
         link.feed(text(NOTE))
         link.abort()
-        house.broadcast(b"[new]")
-        assert stranger.hear() == texts(b"[new]")
+        harness.broadcast(b"[new]")
+        assert stranger.received() == texts(b"[new]")
         assert lengths(bea.events()) == [9_000, 5]
 
 
 class TestSlowReaders:
     def test_are_closed_when_they_owe_too_much(self, make: Make) -> None:
-        house = make(lag_soft_bytes=20_000, lag_hard_bytes=50_000)
-        ann, bea = house.join(send_buffer=SMALL), house.join()
+        harness = make(lag_soft_bytes=20_000, lag_hard_bytes=50_000)
+        ann, bea = harness.join(send_buffer=SMALL), harness.join()
         lags = []
         heard = 0
         for _ in range(200):
-            house.broadcast(b"x" * 1_000)
-            lags.append(house.hub.lag(ann.client))
+            harness.broadcast(b"x" * 1_000)
+            lags.append(harness.hub.lag(ann.number))
             heard += bea.read()
         assert 48_000 < max(lags) <= 50_000
         assert lags[-1] < 2_000
         assert heard == 200 * 1_004
-        assert house.ended == [ann.client]
-        assert house.hub.stats()["slow"] == 1
+        assert harness.ended == [ann.number]
+        assert harness.hub.stats()["slow"] == 1
         assert not ann.is_aborted
-        events = ann.hear()
+        events = ann.received()
         assert closes(events) == events[-1:] == [("close", 1013, b"")]
         assert lengths(bea.events()) == [1_000] * 200
 
     def test_are_found_in_private_too(self, make: Make) -> None:
-        house = make(lag_soft_bytes=20_000, lag_hard_bytes=50_000)
-        ann = house.open(send_buffer=SMALL)
+        harness = make(lag_soft_bytes=20_000, lag_hard_bytes=50_000)
+        ann = harness.open(send_buffer=SMALL)
         for _ in range(100):
-            house.hub.send(ann.client, b"x" * 1_000)
-            house.turn()
-        assert house.ended == [ann.client]
-        assert house.hub.stats()["slow"] == 1
-        assert closes(ann.hear()) == [("close", 1013, b"")]
+            harness.hub.send(ann.number, b"x" * 1_000)
+            harness.turn()
+        assert harness.ended == [ann.number]
+        assert harness.hub.stats()["slow"] == 1
+        assert closes(ann.received()) == [("close", 1013, b"")]
 
     def test_that_are_slow_in_two_ways_are_counted_once(self, make: Make) -> None:
-        house = make(lag_hard_bytes=20_000)
-        ann = house.join(send_buffer=SMALL)
-        house.broadcast(b"x" * 10_000)
-        house.hub.send(ann.client, b"x" * 10_000)
-        house.hub.broadcast(house.room, b"x" * 10_000)
-        house.turn(11)
-        assert house.hub.stats()["slow"] == 1
-        assert closes(ann.hear()) == [("close", 1013, b"")]
+        harness = make(lag_hard_bytes=20_000)
+        ann = harness.join(send_buffer=SMALL)
+        harness.broadcast(b"x" * 10_000)
+        harness.hub.send(ann.number, b"x" * 10_000)
+        harness.hub.broadcast(harness.room, b"x" * 10_000)
+        harness.turn(11)
+        assert harness.hub.stats()["slow"] == 1
+        assert closes(ann.received()) == [("close", 1013, b"")]
 
-    def test_are_closed_when_their_socket_stands_still(self, house: House) -> None:
-        ann, bea = house.join(send_buffer=SMALL), house.join()
-        house.broadcast(b"x" * 30_000)
+    def test_are_closed_when_their_socket_stands_still(self, harness: RoomHarness) -> None:
+        ann, bea = harness.join(send_buffer=SMALL), harness.join()
+        harness.broadcast(b"x" * 30_000)
         for _ in range(9):
-            house.turn(1)
-        assert house.ended == []
+            harness.turn(1)
+        assert harness.ended == []
         assert ann.read()
         for _ in range(10):
-            house.turn(1)
-        assert house.ended == []
+            harness.turn(1)
+        assert harness.ended == []
         for _ in range(2):
-            house.turn(1)
-        assert house.ended == [ann.client]
-        house.broadcast(b"[1]")
-        assert lengths(bea.hear()) == [30_000, 3]
+            harness.turn(1)
+        assert harness.ended == [ann.number]
+        harness.broadcast(b"[1]")
+        assert lengths(bea.received()) == [30_000, 3]
         assert closes(ann.events()) == [("close", 1013, b"")]
 
     def test_miss_positions_only(self, make: Make) -> None:
-        house = make(lag_soft_bytes=5_000, lag_hard_bytes=1 << 20, move_seconds=0)
-        ann, bea = house.join(send_buffer=SMALL), house.join()
-        cid = house.join()
+        harness = make(lag_soft_bytes=5_000, lag_hard_bytes=1 << 20, move_seconds=0)
+        ann, bea = harness.join(send_buffer=SMALL), harness.join()
+        cid = harness.join()
         for index in range(100):
             bea.send_messages(NOTE, {"m": "m", "x": index, "y": 0}, NOTE)
-            house.hub.send(ann.client, b"[%d]" % index)
-            house.turn()
-        house.settle()
+            harness.hub.send(ann.number, b"[%d]" % index)
+            harness.turn()
+        harness.settle()
         everything = [told for told in payloads(cid.events()) if b'"m":"m"' not in told]
         assert len(everything) == 200
         heard = payloads(ann.events())
@@ -361,91 +361,91 @@ class TestSlowReaders:
         assert [told for told in heard if told not in moves + private] == everything
         assert [told for told in heard if told in private] == private
         assert 0 < len(moves) < 50
-        assert house.hub.stats()["spared"] == 100 - len(moves)
+        assert harness.hub.stats()["spared"] == 100 - len(moves)
         bea.send_messages({"m": "m", "x": 100, "y": 0})
-        assert ann.hear() == cid.hear()
+        assert ann.received() == cid.received()
 
-    def test_that_vanish_are_dropped(self, house: House) -> None:
-        ann, bea = house.join(), house.join()
+    def test_that_vanish_are_dropped(self, harness: RoomHarness) -> None:
+        ann, bea = harness.join(), harness.join()
         ann.end.close()
-        house.broadcast(b"[1]")
-        house.turn()
+        harness.broadcast(b"[1]")
+        harness.turn()
         assert ann.is_aborted
         assert ann.is_lost
-        assert house.ended == [ann.client]
-        assert len(house.engine) == 1
+        assert harness.ended == [ann.number]
+        assert len(harness.engine) == 1
         bea.read()
         assert bea.events() == texts(b"[1]")
 
 
 class TestSilence:
-    def test_is_broken_by_a_ping_and_ended_without_an_answer(self, house: House) -> None:
-        ann, bea = house.join(), house.join()
-        house.pass_time(25)
-        assert ann.hear() == bea.hear() == []
-        house.pass_time(2)
-        assert ann.hear() == bea.hear() == [("ping", b"")]
+    def test_is_broken_by_a_ping_and_ended_without_an_answer(self, harness: RoomHarness) -> None:
+        ann, bea = harness.join(), harness.join()
+        harness.pass_time(25)
+        assert ann.received() == bea.received() == []
+        harness.pass_time(2)
+        assert ann.received() == bea.received() == [("ping", b"")]
         bea.send(frame(PONG))
-        house.pass_time(9)
+        harness.pass_time(9)
         assert not ann.is_aborted
-        house.pass_time(3)
+        harness.pass_time(3)
         assert ann.is_lost
-        assert house.ended == [ann.client]
-        house.pass_time(12)
-        assert bea.hear() == []
-        house.pass_time(4)
-        assert bea.hear() == [("ping", b"")]
+        assert harness.ended == [ann.number]
+        harness.pass_time(12)
+        assert bea.received() == []
+        harness.pass_time(4)
+        assert bea.received() == [("ping", b"")]
 
     def test_before_hi_ends_soon(self, make: Make) -> None:
-        house = make(ping_seconds=1000)
-        ann, bea = house.open(), house.join()
+        harness = make(ping_seconds=1000)
+        ann, bea = harness.open(), harness.join()
         for _ in range(30):
             ann.send_messages({"m": "t"})
-            house.turn(1)
-        assert house.ended == []
-        house.pass_time(1)
-        assert house.ended == [ann.client]
-        assert closes(ann.hear()) == [("close", 4004, b"")]
-        assert bea.hear() == []
+            harness.turn(1)
+        assert harness.ended == []
+        harness.pass_time(1)
+        assert harness.ended == [ann.number]
+        assert closes(ann.received()) == [("close", 4004, b"")]
+        assert bea.received() == []
 
     def test_without_the_time_ends_where_that_is_the_rule(self, make: Make) -> None:
-        house = make(ping_seconds=1000, silence_seconds=60)
-        ann, bea = house.join(), house.join()
-        house.pass_time(59)
+        harness = make(ping_seconds=1000, silence_seconds=60)
+        ann, bea = harness.join(), harness.join()
+        harness.pass_time(59)
         ann.send_messages({"m": "t"})
         bea.send_messages(NOTE)
-        house.pass_time(3)
-        assert house.ended == [bea.client]
-        assert closes(bea.hear()) == [("close", 4004, b"")]
+        harness.pass_time(3)
+        assert harness.ended == [bea.number]
+        assert closes(bea.received()) == [("close", 4004, b"")]
 
-    def test_after_a_close_frame_ends_soon(self, house: House) -> None:
-        ann = house.join()
-        house.dismiss(ann.client, 4000)
-        house.turn()
-        house.pass_time(1)
+    def test_after_a_close_frame_ends_soon(self, harness: RoomHarness) -> None:
+        ann = harness.join()
+        harness.dismiss(ann.number, 4000)
+        harness.turn()
+        harness.pass_time(1)
         assert not ann.is_aborted
-        house.pass_time(2)
+        harness.pass_time(2)
         assert ann.is_lost
-        assert house.ended == [ann.client]
+        assert harness.ended == [ann.number]
 
-    def test_is_not_awaited_where_both_have_closed(self, house: House) -> None:
-        ann = house.join()
-        house.dismiss(ann.client, 4000)
-        house.turn()
+    def test_is_not_awaited_where_both_have_closed(self, harness: RoomHarness) -> None:
+        ann = harness.join()
+        harness.dismiss(ann.number, 4000)
+        harness.turn()
         ann.send(frame(CLOSE, b"\x0f\xa0"))
-        house.turn()
+        harness.turn()
         assert ann.is_lost
 
 
-ENDS: dict[str, Callable[[House, Guest], object]] = {
-    "close frame": lambda house, guest: guest.send(frame(CLOSE, b"\x03\xe8")),
-    "violation": lambda house, guest: guest.send(frame(CONTINUATION)),
-    "invalid text": lambda house, guest: guest.send(frame(TEXT, b"\xff")),
-    "close": lambda house, guest: guest.link.close(4000),
-    "abort": lambda house, guest: guest.link.abort(),
-    "lost": lambda house, guest: guest.vanish(),
-    "verdict": lambda house, guest: house.pass_time(32),
-    "its own message": lambda house, guest: guest.send_messages({"m": "end"}, {"m": "end"}),
+ENDS: dict[str, Callable[[RoomHarness, HubClient], object]] = {
+    "close frame": lambda harness, client: client.send(frame(CLOSE, b"\x03\xe8")),
+    "violation": lambda harness, client: client.send(frame(CONTINUATION)),
+    "invalid text": lambda harness, client: client.send(frame(TEXT, b"\xff")),
+    "close": lambda harness, client: client.link.close(4000),
+    "abort": lambda harness, client: client.link.abort(),
+    "lost": lambda harness, client: client.vanish(),
+    "verdict": lambda harness, client: harness.pass_time(32),
+    "its own message": lambda harness, client: client.send_messages({"m": "end"}, {"m": "end"}),
 }
 
 
@@ -453,38 +453,38 @@ class TestEnds:
     @pytest.mark.parametrize("second", ENDS)
     @pytest.mark.parametrize("first", ENDS)
     def test_are_told_once(self, make: Make, first: str, second: str) -> None:
-        house = make(ping_seconds=1000)
-        house.on_receive = lambda client, raw: house.dismiss(client, 4008)
-        guest = house.open()
-        guest.link.session = guest.client
-        ENDS[first](house, guest)
-        if not guest.is_lost:
-            ENDS[second](house, guest)
-        house.turn()
-        assert house.ended == [guest.client]
+        harness = make(ping_seconds=1000)
+        harness.on_receive = lambda client, raw: harness.dismiss(client, 4008)
+        client = harness.open()
+        client.link.session = client.number
+        ENDS[first](harness, client)
+        if not client.is_lost:
+            ENDS[second](harness, client)
+        harness.turn()
+        assert harness.ended == [client.number]
         for _ in range(4):
-            house.turn(1)
-        assert guest.is_lost or first == second == "abort"
-        assert house.ended == [guest.client]
-        assert len(house.engine) == house.hub.connections() == 0
+            harness.turn(1)
+        assert client.is_lost or first == second == "abort"
+        assert harness.ended == [client.number]
+        assert len(harness.engine) == harness.hub.connections() == 0
 
-    def test_without_a_session_nobody_is_told(self, house: House) -> None:
-        guest = house.open()
-        guest.link.session = None
-        guest.send_messages({"m": "hi"})
-        guest.link.close(4000)
-        guest.vanish()
-        assert (house.received, house.ended) == ([], [])
+    def test_without_a_session_nobody_is_told(self, harness: RoomHarness) -> None:
+        client = harness.open()
+        client.link.session = None
+        client.send_messages({"m": "hi"})
+        client.link.close(4000)
+        client.vanish()
+        assert (harness.dispatched, harness.ended) == ([], [])
 
-    def test_half_a_connection_is_none(self, house: House) -> None:
-        assert house.open().link.eof_received() is False
+    def test_half_a_connection_is_none(self, harness: RoomHarness) -> None:
+        assert harness.open().link.eof_received() is False
 
-    def test_links_are_listed_until_they_are_lost(self, house: House) -> None:
-        ann, bea = house.open(), house.open()
+    def test_links_are_listed_until_they_are_lost(self, harness: RoomHarness) -> None:
+        ann, bea = harness.open(), harness.open()
         ann.link.close(4000)
-        assert house.engine.connections() == [ann.link, bea.link]
+        assert harness.engine.connections() == [ann.link, bea.link]
         ann.vanish()
-        assert house.engine.connections() == [bea.link]
+        assert harness.engine.connections() == [bea.link]
 
     def test_only_the_engine_makes_links(self) -> None:
         with pytest.raises(TypeError):
@@ -494,48 +494,48 @@ class TestEnds:
 class TestLongFrames:
     """Frames that come in many reads."""
 
-    def test_are_read_to_their_end(self, house: House) -> None:
-        ann = house.open()
+    def test_are_read_to_their_end(self, harness: RoomHarness) -> None:
+        ann = harness.open()
         message = b'{"m":"a","x":"%b"}' % (b"x" * 900_000)
         bytes_ = text({"m": "b"}) + text(message) + text({"m": "c"})
         for at in range(0, len(bytes_), 7_001):
             ann.send(bytes_[at : at + 7_001])
-        assert [raw for _, raw in house.received] == [b'{"m": "b"}', message, b'{"m": "c"}']
+        assert [raw for _, raw in harness.dispatched] == [b'{"m": "b"}', message, b'{"m": "c"}']
 
-    def test_may_end_byte_by_byte(self, house: House) -> None:
-        ann = house.open()
+    def test_may_end_byte_by_byte(self, harness: RoomHarness) -> None:
+        ann = harness.open()
         whole = text(b'{"m":"a","x":"%b"}' % (b"x" * 100_000))
         ann.send(whole[:-2_000])
         for byte in whole[-2_000:]:
             ann.send(bytes([byte]))
-        assert len(house.received) == 1
+        assert len(harness.dispatched) == 1
 
-    def test_are_judged_by_their_header(self, house: House) -> None:
-        ann = house.open()
+    def test_are_judged_by_their_header(self, harness: RoomHarness) -> None:
+        ann = harness.open()
         ann.send(frame(TEXT, length=(1 << 20) + 1)[:14])
-        assert ann.hear() == [("close", 1009, b"")]
+        assert ann.received() == [("close", 1009, b"")]
 
 
 class TestBinary:
-    def test_comes_in_order_with_the_rest(self, house: House) -> None:
-        ann = house.open()
+    def test_comes_in_order_with_the_rest(self, harness: RoomHarness) -> None:
+        ann = harness.open()
         ann.send(text({"m": "a"}) + frame(BINARY, b"\0\xff") + text({"m": "b"}))
         ann.send(frame(BINARY, b"\1", fin=False), frame(CONTINUATION, b"\2"), frame(BINARY))
         heard = [b'{"m": "a"}', b"\0\xff", b'{"m": "b"}', b"\1\2", b""]
-        assert house.received == [(ann.client, raw) for raw in heard]
+        assert harness.dispatched == [(ann.number, raw) for raw in heard]
 
-    def test_what_only_looks_like_text_is_not(self, house: House) -> None:
-        ann = house.open()
+    def test_what_only_looks_like_text_is_not(self, harness: RoomHarness) -> None:
+        ann = harness.open()
         blobs = [b"[\xff]", b"\0\0\0\2[]", b'{"m":"a"}']
         for blob in blobs:
             ann.send(frame(BINARY, blob))
-        assert house.received == [(ann.client, blob) for blob in blobs]
+        assert harness.dispatched == [(ann.number, blob) for blob in blobs]
 
-    def test_after_the_end_nothing_comes(self, house: House) -> None:
-        ann = house.open()
-        house.on_receive = lambda client, raw: house.dismiss(client, 4008)
+    def test_after_the_end_nothing_comes(self, harness: RoomHarness) -> None:
+        ann = harness.open()
+        harness.on_receive = lambda client, raw: harness.dismiss(client, 4008)
         ann.send(frame(BINARY, b"\0") + frame(BINARY, b"\1"))
-        assert house.received == [(ann.client, b"\0")]
+        assert harness.dispatched == [(ann.number, b"\0")]
 
 
 class TestSettings:
@@ -553,14 +553,14 @@ class TestSettings:
         assert hub.now_ms() - before < 1e6
 
     def test_counters(self, make: Make) -> None:
-        house = make(move_seconds=0.04)
-        ann, bea = house.join(), house.join()
+        harness = make(move_seconds=0.04)
+        ann, bea = harness.join(), harness.join()
         ann.send_messages(NOTE, {"m": "m", "x": 1, "y": 1}, {"m": "m", "x": 2, "y": 2})
-        house.hub.set_players(house.room, True, -1)
+        harness.hub.set_players(harness.room, True, -1)
         ann.send_messages(NOTE)
-        house.settle()
+        harness.settle()
         sent = sum(len(native.frame_bytes(TEXT, told)) for told in payloads(bea.events()))
-        stats = house.hub.stats()
+        stats = harness.hub.stats()
         assert stats.pop("flush_microseconds") == 0
         assert stats.pop("bytes_in") > 0
         assert stats == {
@@ -588,12 +588,12 @@ class TestSettings:
             "refused_bytes": 0,
             "refused_messages": 0,
         }
-        assert house.hub.flush_times()[0] == (5e-05, 1)
-        assert sum(count for _, count in house.hub.flush_times()) == 1
+        assert harness.hub.flush_times()[0] == (5e-05, 1)
+        assert sum(count for _, count in harness.hub.flush_times()) == 1
 
-    def test_how_things_stand(self, house: House) -> None:
-        ann, bea = house.join(send_buffer=SMALL), house.join()
-        assert house.hub.gauges() == {
+    def test_how_things_stand(self, harness: RoomHarness) -> None:
+        ann, bea = harness.join(send_buffer=SMALL), harness.join()
+        assert harness.hub.gauges() == {
             "connections": 2,
             "clients": 2,
             "blocked": 0,
@@ -602,21 +602,21 @@ class TestSettings:
             "queue_bytes": 0,
             "longest_queue_bytes": 0,
         }
-        house.broadcast(b"x" * 60_000)
-        owed = house.hub.lag(ann.client)
-        stands = house.hub.gauges()
+        harness.broadcast(b"x" * 60_000)
+        owed = harness.hub.lag(ann.number)
+        stands = harness.hub.gauges()
         assert owed > 0
         assert (stands["blocked"], stands["queue_bytes"]) == (1, owed)
         assert stands["longest_queue_bytes"] == owed
         bea.link.close(4000)
-        assert house.hub.gauges()["clients"] == 1
+        assert harness.hub.gauges()["clients"] == 1
 
-    def test_ends_are_counted_by_code(self, house: House) -> None:
-        ann, bea, cid = house.join(), house.join(), house.join()
+    def test_ends_are_counted_by_code(self, harness: RoomHarness) -> None:
+        ann, bea, cid = harness.join(), harness.join(), harness.join()
         ann.link.close(4008)
         bea.vanish()
         cid.send(frame(8, b"\x0d\x80"))
-        counts = dict(house.hub.closes())
+        counts = dict(harness.hub.closes())
         assert {code: count for code, count in counts.items() if count} == {
             4008: 1,
             1006: 1,

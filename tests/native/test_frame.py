@@ -304,7 +304,7 @@ class TestClose:
 
 
 class TestWriting:
-    """What the server writes: unmasked, final frames."""
+    """Frames of the server: unmasked and final."""
 
     @pytest.mark.parametrize(
         ("length", "head"),

@@ -1,4 +1,4 @@
-"""What a server tells the one that goes on in its place: nothing is left out or changed."""
+"""The state that a server hands to the next one in an upgrade: nothing is lost or changed."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from fortepiano.upgrade.channel import Channel
 from fortepiano.upgrade.messages import Offer, Reply, fixed, problems_of
 from fortepiano.upgrade.name_migration import respell
 from fortepiano.upgrade.state import State
-from support.peer import CONTINUATION, TEXT, frame
-from support.stage import Loop
+from support.hub_harness import Loop
+from support.raw_peer import CONTINUATION, TEXT, frame
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Settings
 
 
 class Wire:
-    """A connection: the server's end as a transport, and the client's."""
+    """A socket pair: the server's end with the interface of a transport, and the client's end."""
 
     def __init__(self) -> None:
         self.ours, self.theirs = socket.socketpair()
@@ -57,8 +57,8 @@ class Wire:
         self.theirs.close()
 
 
-class House:
-    """A whole server without its sockets to the world, on a loop that turns by hand."""
+class ServerCore:
+    """A whole server without listening sockets, on a loop that tests turn by hand."""
 
     def __init__(self, settings: config.Settings) -> None:
         self.loop = Loop()
@@ -108,7 +108,7 @@ def wires() -> Iterator[list[Wire]]:
 
 
 def comparable(state: State) -> dict[str, Any]:
-    """Return a state without the time that passes."""
+    """Return a state without the times that change by themselves."""
     plain: dict[str, Any] = msgspec.to_builtins(state)
     anchor, _, tick = plain.pop("clock")
     plain["clock"] = anchor, tick
@@ -118,7 +118,7 @@ def comparable(state: State) -> dict[str, Any]:
 
 
 def test_what_was_restored_tells_the_same(settings: config.Settings, wires: list[Wire]) -> None:
-    first = House(settings)
+    first = ServerCore(settings)
     ann, ben, eve = (
         first.open(wire, letter * 24, address=f"192.0.2.{number}", is_limited=True)
         for number, (wire, letter) in enumerate(zip(wires, "abc", strict=False))
@@ -153,7 +153,7 @@ def test_what_was_restored_tells_the_same(settings: config.Settings, wires: list
     state = first.capture()
     again = first.capture()
     assert comparable(state) == comparable(again), "telling changes nothing"
-    second = House(settings)
+    second = ServerCore(settings)
     links = second.go_on_for(state, wires[:3])
 
     assert comparable(second.capture()) == comparable(state)
@@ -165,13 +165,13 @@ def test_what_was_restored_tells_the_same(settings: config.Settings, wires: list
     assert holder is not None and holder.user.id == "a" * 24
     away = [user.id for user in second.context.directory.users.values() if user.is_afk]
     assert away == ["b" * 24]
-    for house in (first, second):
-        house.engine.close()
+    for server in (first, second):
+        server.engine.close()
     assert [link.session.user_id for link in links] == ["a" * 24, "b" * 24, "c" * 24]
 
 
 def test_of_an_older_version_nobody_is_away(settings: config.Settings, wires: list[Wire]) -> None:
-    first = House(settings)
+    first = ServerCore(settings)
     ann = first.open(wires[0], "a" * 24)
     first.send_messages(ann, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
     plain: dict[str, Any] = msgspec.msgpack.decode(encode(first.capture()))
@@ -185,27 +185,27 @@ def test_of_an_older_version_nobody_is_away(settings: config.Settings, wires: li
 def test_rooms_of_an_older_version_say_what_every_room_says(
     settings: config.Settings, wires: list[Wire]
 ) -> None:
-    first = House(settings)
+    first = ServerCore(settings)
     ann = first.open(wires[0], "a" * 24)
     first.send_messages(ann, '[{"m":"hi"},{"m":"ch","_id":"duets","set":{"noindex":true}}]')
     plain: dict[str, Any] = msgspec.msgpack.decode(encode(first.capture()))
     for room in plain["rooms"]:
         del room["settings"]["allowBots"]
         del room["settings"]["no cussing"]
-    second = House(settings)
+    second = ServerCore(settings)
     second.go_on_for(decode(msgspec.msgpack.encode(plain)), wires[:1])
     for name, is_hidden in (("duets", True), ("lobby", False), ("test/awkward", False)):
         said = second.context.directory.rooms[name].settings
         always = {"allowBots": True, "noindex": is_hidden, "no cussing": False}
         assert said.items() >= always.items()
-    for house in (first, second):
-        house.engine.close()
+    for server in (first, second):
+        server.engine.close()
 
 
 def test_whoever_is_away_finds_the_crown_with_the_next_server(
     settings: config.Settings, wires: list[Wire]
 ) -> None:
-    first = House(settings)
+    first = ServerCore(settings)
     ann, ben, again = (
         first.open(wire, letter * 24) for wire, letter in zip(wires, "aba", strict=False)
     )
@@ -213,7 +213,7 @@ def test_whoever_is_away_finds_the_crown_with_the_next_server(
         first.send_messages(link, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
     ann.connection_lost(None)
     plain: dict[str, Any] = msgspec.msgpack.decode(encode(first.capture()))
-    second = House(settings)
+    second = ServerCore(settings)
     _, link = second.go_on_for(first.capture(), [wires[1], wires[2]])
     second.send_messages(link, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
     duets = second.context.directory.rooms["duets"]
@@ -224,14 +224,14 @@ def test_whoever_is_away_finds_the_crown_with_the_next_server(
         del room["claims"], room["maker"]
     older = decode(msgspec.msgpack.encode(plain)).rooms
     assert [(room.claims, room.maker) for room in older] == [([], "")] * 3
-    for house in (first, second):
-        house.engine.close()
+    for server in (first, second):
+        server.engine.close()
 
 
 def test_what_somebody_has_sent_counts_with_the_next_server(
     settings: config.Settings, wires: list[Wire]
 ) -> None:
-    first = House(settings)
+    first = ServerCore(settings)
     links = [first.open(wire, "a" * 24) for wire in wires[:2]]
     waiting = first.open(wires[2], "b" * 24)
     first.send_messages(waiting, '[{"m":"devices"},{"m":"devices"}]')
@@ -244,32 +244,32 @@ def test_what_somebody_has_sent_counts_with_the_next_server(
         *(True, True),
         False,
     ]
-    second = House(settings)
+    second = ServerCore(settings)
     second.go_on_for(state, wires[:3])
     user = second.context.directory.users["a" * 24]
     assert user.buckets == told.buckets
-    # A version that had buckets for each connection told them with those.
+    # An older version handed one bucket over with each connection.
     plain: dict[str, Any] = msgspec.msgpack.decode(encode(state))
     until = first.context.now() + 5000.0
     for one in plain["users"]:
         del one["buckets"]
     for one in plain["links"][:2]:
         one["session"]["buckets"] = {"a": until}
-    third = House(settings)
+    third = ServerCore(settings)
     after = third.go_on_for(decode(msgspec.msgpack.encode(plain)), wires[:3])
     assert [link.session.buckets for link in after[:2]] == [None, None]
     assert (after[2].session.buckets or {}).keys() == {"devices"}
     buckets = third.context.directory.users["a" * 24].buckets
     assert buckets is not None
     assert until < buckets["a"] <= third.context.now() + 8000
-    for house in (first, second, third):
-        house.engine.close()
+    for server in (first, second, third):
+        server.engine.close()
 
 
 def test_names_of_an_older_version_get_the_form_of_this_one(
     settings: config.Settings, wires: list[Wire]
 ) -> None:
-    first = House(settings)
+    first = ServerCore(settings)
     ann, ben, eve = (
         first.open(wire, letter * 24) for wire, letter in zip(wires, "abc", strict=False)
     )
@@ -293,7 +293,7 @@ def test_names_of_an_older_version_get_the_form_of_this_one(
     assert told == {"Caf\u00e9", "Caf\u00e9 2", "lobby 2"}
     assert respell(state) == set()
 
-    second = House(settings)
+    second = ServerCore(settings)
     second.go_on_for(state, wires[:3])
     directory = second.context.directory
     assert directory.rooms.keys() == {"lobby", "test/awkward"} | told
@@ -302,30 +302,30 @@ def test_names_of_an_older_version_get_the_form_of_this_one(
     assert [said["a"] for said in directory.rooms["lobby 2"].history] == ["\u00e9"]
     assert {user.name for user in directory.users.values()} == {"Zo\u00eb"}
     rooms.broadcast_renamed(second.context, told)
-    for house in (first, second):
-        house.engine.close()
+    for server in (first, second):
+        server.engine.close()
 
 
 def test_a_crown_that_lies_on_the_floor_lies_there_still(
     settings: config.Settings, wires: list[Wire]
 ) -> None:
-    first = House(settings)
+    first = ServerCore(settings)
     ann, ben = (first.open(wire, letter * 24) for wire, letter in zip(wires, "ab", strict=False))
     for link in (ann, ben):
         first.send_messages(link, '[{"m":"hi"},{"m":"ch","_id":"duets"}]')
     first.send_messages(ann, '[{"m":"m","x":30,"y":40},{"m":"chown"}]')
     before = first.context.directory.rooms["duets"].crown
     assert before is not None and before.holder is None and before.start == (30.0, 40.0)
-    second = House(settings)
+    second = ServerCore(settings)
     second.go_on_for(first.capture(), wires[:2])
     after = second.context.directory.rooms["duets"].crown
     assert after == before
-    for house in (first, second):
-        house.engine.close()
+    for server in (first, second):
+        server.engine.close()
 
 
 def test_halves_of_frames_are_put_together(settings: config.Settings, wires: list[Wire]) -> None:
-    first = House(settings)
+    first = ServerCore(settings)
     wire = wires[0]
     link = first.open(wire, "a" * 24)
     pieces = frame(TEXT, b'[{"m":', fin=False) + frame(CONTINUATION, b'"hi"}]')
@@ -333,17 +333,17 @@ def test_halves_of_frames_are_put_together(settings: config.Settings, wires: lis
     first.engine.flush()
     state = first.capture()
     assert state.links[0].packed["pieces"] == b'[{"m":'
-    second = House(settings)
+    second = ServerCore(settings)
     (other,) = second.go_on_for(state, [wire])
     other.feed(pieces[-3:])
     second.engine.flush()
     assert b'"m":"hi"' in wire.theirs.recv(4096)
-    for house in (first, second):
-        house.engine.close()
+    for server in (first, second):
+        server.engine.close()
 
 
 def test_a_half_sent_frame_is_sent_to_its_end(settings: config.Settings, wires: list[Wire]) -> None:
-    first = House(settings)
+    first = ServerCore(settings)
     wire = wires[0]
     wire.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     link = first.open(wire, "a" * 24)
@@ -355,7 +355,7 @@ def test_a_half_sent_frame_is_sent_to_its_end(settings: config.Settings, wires: 
     first.engine.flush()
     owed = first.context.hub.lag(link.client)
     assert 0 < owed < len(expected)
-    second = House(settings)
+    second = ServerCore(settings)
     (other,) = second.go_on_for(first.capture(), [wire])
     assert second.context.hub.lag(other.client) == owed
     heard = b""
@@ -367,22 +367,22 @@ def test_a_half_sent_frame_is_sent_to_its_end(settings: config.Settings, wires: 
         except BlockingIOError:
             continue
     assert heard == expected
-    for house in (first, second):
-        house.engine.close()
+    for server in (first, second):
+        server.engine.close()
 
 
 def test_a_state_of_nonsense_is_refused(settings: config.Settings, wires: list[Wire]) -> None:
-    house = House(settings)
-    link = house.open(wires[0], "a" * 24)
-    house.send_messages(link, '[{"m":"hi"}]')
-    state = house.capture()
+    server = ServerCore(settings)
+    link = server.open(wires[0], "a" * 24)
+    server.send_messages(link, '[{"m":"hi"}]')
+    state = server.capture()
     state.links[0].packed["phase"] = "asleep"
-    second = House(settings)
+    second = ServerCore(settings)
     with pytest.raises(ValueError, match="asleep"):
         second.go_on_for(state, wires[:1])
     del state.links[0].packed["phase"]
     with pytest.raises(KeyError, match="phase"):
-        House(settings).go_on_for(state, wires[:1])
+        ServerCore(settings).go_on_for(state, wires[:1])
     with pytest.raises(msgspec.MsgspecError):
         decode(b"\x93nonsense")
 

@@ -1,4 +1,4 @@
-"""Who comes and goes is told at once after quiet, and otherwise with what else is said."""
+"""`broadcast_soon`: sent at once after quiet, otherwise together with the next broadcast."""
 
 from __future__ import annotations
 
@@ -6,86 +6,86 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.stage import Guest, Stage, payloads
+from support.hub_harness import HubClient, HubHarness, payloads
 
 REST = 0.02
 A, B, C = b'[{"m":"p","id":"a"}]', b'[{"m":"p","id":"b"}]', b'[{"m":"bye","p":"c"}]'
 
 
 class Scene:
-    """A room with two people who listen."""
+    """A room with two clients."""
 
     def __init__(self) -> None:
-        self.stage = Stage(rest_seconds=REST)
-        self.hub = self.stage.hub
+        self.harness = HubHarness(rest_seconds=REST)
+        self.hub = self.harness.hub
         self.room = self.hub.open_room()
         self.ann, self.bea = self.enter(b"ann"), self.enter(b"bea")
 
-    def enter(self, name: bytes) -> Guest:
-        guest = self.stage.open()
-        self.hub.start_session(guest.client, self.hub.add_quota(8000, 24000))
-        person = self.hub.add_participant(
+    def enter(self, name: bytes) -> HubClient:
+        client = self.harness.open()
+        self.hub.start_session(client.number, self.hub.add_quota(8000, 24000))
+        participant = self.hub.add_participant(
             self.room, b'"%b"' % name, b'{"id":"%b"' % name, b"0", b"0"
         )
-        self.hub.enter(guest.client, self.room, person)
-        return guest
+        self.hub.enter(client.number, self.room, participant)
+        return client
 
-    def broadcast_soon(self, payload: bytes, but: Guest | None = None) -> None:
-        self.hub.broadcast_soon(self.room, payload, -1 if but is None else but.client)
+    def broadcast_soon(self, payload: bytes, but: HubClient | None = None) -> None:
+        self.hub.broadcast_soon(self.room, payload, -1 if but is None else but.number)
 
-    def heard(self) -> tuple[list[bytes], list[bytes]]:
-        return payloads(self.ann.hear()), payloads(self.bea.hear())
+    def received(self) -> tuple[list[bytes], list[bytes]]:
+        return payloads(self.ann.received()), payloads(self.bea.received())
 
 
 @pytest.fixture
 def scene() -> Iterator[Scene]:
     scene = Scene()
     yield scene
-    scene.stage.close()
+    scene.harness.close()
 
 
 def test_after_quiet_it_goes_at_once(scene: Scene) -> None:
     scene.broadcast_soon(A)
-    assert scene.heard() == ([A], [A])
-    scene.stage.turn(REST)
+    assert scene.received() == ([A], [A])
+    scene.harness.turn(REST)
     scene.broadcast_soon(B)
-    assert scene.heard() == ([B], [B])
+    assert scene.received() == ([B], [B])
 
 
 def test_soon_after_it_waits_and_goes_with_the_next(scene: Scene) -> None:
     scene.broadcast_soon(A)
-    assert scene.heard() == ([A], [A])
+    assert scene.received() == ([A], [A])
     scene.broadcast_soon(B)
-    scene.stage.turn(REST / 2)
+    scene.harness.turn(REST / 2)
     scene.broadcast_soon(C)
-    assert scene.heard() == ([], [])
-    scene.stage.turn(REST / 2)
-    assert scene.heard() == ([B, C], [B, C])
+    assert scene.received() == ([], [])
+    scene.harness.turn(REST / 2)
+    assert scene.received() == ([B, C], [B, C])
 
 
 def test_whatever_else_is_said_takes_it_along_in_order(scene: Scene) -> None:
     scene.broadcast_soon(A)
-    scene.heard()
+    scene.received()
     scene.broadcast_soon(B)
     scene.hub.broadcast(scene.room, b"[1]")
-    assert scene.heard() == ([B, b"[1]"], [B, b"[1]"])
+    assert scene.received() == ([B, b"[1]"], [B, b"[1]"])
 
 
 def test_a_private_word_comes_after_it_and_brings_it_to_nobody_else(scene: Scene) -> None:
     scene.broadcast_soon(A)
-    scene.heard()
+    scene.received()
     scene.broadcast_soon(B)
-    scene.hub.send(scene.ann.client, b"[1]")
-    assert scene.heard() == ([B, b"[1]"], [])
-    scene.stage.turn(REST)
-    assert scene.heard() == ([], [B])
+    scene.hub.send(scene.ann.number, b"[1]")
+    assert scene.received() == ([B, b"[1]"], [])
+    scene.harness.turn(REST)
+    assert scene.received() == ([], [B])
 
 
 def test_one_may_be_left_out(scene: Scene) -> None:
     scene.broadcast_soon(A, but=scene.ann)
-    assert scene.heard() == ([], [A])
+    assert scene.received() == ([], [A])
 
 
 def test_an_unknown_room_is_ignored(scene: Scene) -> None:
     scene.hub.broadcast_soon(99, A)
-    assert scene.heard() == ([], [])
+    assert scene.received() == ([], [])

@@ -1,4 +1,4 @@
-"""Handlers that take long: what is hot goes past them, and everybody keeps his own order."""
+"""Slow handlers: hot messages overtake them, but each client keeps its own order."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fortepiano.native import SHARE_SECONDS
-from support.peer import PING, frame
-from support.stage import Guest, Stage, payloads, text
+from support.hub_harness import HubClient, HubHarness, payloads, text
+from support.raw_peer import PING, frame
 
 LONG_SECONDS = 1.5 * SHARE_SECONDS
-"""More than the handlers' share of a turn: each one uses it up."""
+"""Seconds of one handler, more than the budget of all handlers in a turn."""
 
 
-class Hall(Stage):
-    """A stage with a room, which `enter` leads into, and handlers that take their time."""
+class SlowHandlers(HubHarness):
+    """A harness with a room, which the message `enter` joins, and slow handlers."""
 
     def __init__(self, seconds: float = LONG_SECONDS, **settings: Any) -> None:
         super().__init__(**settings)
@@ -34,25 +34,25 @@ class Hall(Stage):
         if b"enter" in raw:
             self.hub.start_session(client, self.quota)
             id = b'"%d"' % client
-            person = self.hub.add_participant(self.room, id, b'{"id":' + id, b"200", b"100")
-            self.hub.enter(client, self.room, person)
+            participant = self.hub.add_participant(self.room, id, b'{"id":' + id, b"200", b"100")
+            self.hub.enter(client, self.room, participant)
 
-    def of(self, guest: Guest) -> list[object]:
-        """Return what Python has received of somebody."""
-        return [json.loads(raw)["m"] for client, raw in self.received if client == guest.client]
+    def of(self, client: HubClient) -> list[object]:
+        """Return the messages of a client that were passed to Python."""
+        return [json.loads(raw)["m"] for number, raw in self.dispatched if number == client.number]
 
     def catch_up(self) -> None:
-        """Let turns pass until nobody waits."""
+        """Run turns until no client waits."""
         while self.hub.deferred:
-            assert self.loop.ready, "somebody waits for a turn that never comes"
+            assert self.loop.ready, "a client waits for a turn that never comes"
             self.turn()
 
 
 @pytest.fixture
-def hall() -> Iterator[Hall]:
-    hall = Hall()
-    yield hall
-    hall.close()
+def harness() -> Iterator[SlowHandlers]:
+    harness = SlowHandlers()
+    yield harness
+    harness.close()
 
 
 def cold(name: str) -> dict[str, str]:
@@ -63,86 +63,86 @@ def note(number: int) -> dict[str, object]:
     return {"m": "n", "t": number, "n": [{"n": "c4"}]}
 
 
-def played(guest: Guest) -> list[tuple[str, int]]:
-    """Return who played what, as far as somebody heard it since the last time."""
-    elements = [one for payload in payloads(guest.hear()) for one in json.loads(payload)]
+def played(client: HubClient) -> list[tuple[str, int]]:
+    """Return the notes that a client has received since the last call, with their players."""
+    elements = [one for payload in payloads(client.received()) for one in json.loads(payload)]
     return [(one["p"], one["t"]) for one in elements if one["m"] == "n"]
 
 
 class TestNotes:
-    def test_they_go_past_a_storm(self, hall: Hall) -> None:
-        player, listener = hall.open(), hall.open()
-        for guest in (player, listener):
-            guest.send_messages(cold("enter"))
-            hall.settle()
-        storm = [hall.open() for _ in range(5)]
-        for guest in storm:
-            guest.send_messages(cold("enter"))
+    def test_they_go_past_a_storm(self, harness: SlowHandlers) -> None:
+        player, listener = harness.open(), harness.open()
+        for client in (player, listener):
+            client.send_messages(cold("enter"))
+            harness.settle()
+        storm = [harness.open() for _ in range(5)]
+        for client in storm:
+            client.send_messages(cold("enter"))
         player.send_messages(note(1))
-        assert hall.hub.deferred == 4
-        hall.loop.run_soon()
+        assert harness.hub.deferred == 4
+        harness.loop.run_soon()
         assert b'"n"' in listener.bytes or listener.read()
-        assert hall.hub.deferred == 3
-        hall.catch_up()
-        assert [hall.of(guest) for guest in storm] == [["enter"]] * 5
+        assert harness.hub.deferred == 3
+        harness.catch_up()
+        assert [harness.of(client) for client in storm] == [["enter"]] * 5
 
-    def test_one_at_a_time_nobody_waits(self, hall: Hall) -> None:
+    def test_one_at_a_time_nobody_waits(self, harness: SlowHandlers) -> None:
         for _ in range(3):
-            guest = hall.open()
-            guest.send_messages(cold("enter"), cold("next"))
-            hall.turn()
-            assert hall.hub.deferred == 0
-            assert hall.of(guest) == ["enter", "next"]
+            client = harness.open()
+            client.send_messages(cold("enter"), cold("next"))
+            harness.turn()
+            assert harness.hub.deferred == 0
+            assert harness.of(client) == ["enter", "next"]
 
     def test_quick_handlers_keep_nobody_waiting(self) -> None:
-        hall = Hall(seconds=SHARE_SECONDS / 20)
+        harness = SlowHandlers(seconds=SHARE_SECONDS / 20)
         for _ in range(15):
-            hall.open().send_messages(cold("enter"))
-        assert hall.hub.deferred == 0
-        hall.close()
+            harness.open().send_messages(cold("enter"))
+        assert harness.hub.deferred == 0
+        harness.close()
 
 
 class TestOrder:
-    def test_what_is_behind_a_message_waits_with_it(self, hall: Hall) -> None:
-        first, second, listener = hall.open(), hall.open(), hall.open()
+    def test_what_is_behind_a_message_waits_with_it(self, harness: SlowHandlers) -> None:
+        first, second, listener = harness.open(), harness.open(), harness.open()
         listener.send_messages(cold("enter"))
-        hall.settle()
+        harness.settle()
         first.send_messages(cold("enter"))
         # Before it is in the room its notes would be nobody's.
         second.send_messages(cold("enter"), note(1), cold("two"), note(2))
         second.send_messages(cold("three"), note(3))
-        assert hall.of(second) == []
-        hall.catch_up()
-        assert hall.of(second) == ["enter", "two", "three"]
-        assert played(listener) == [(str(second.client), t) for t in (1, 2, 3)]
+        assert harness.of(second) == []
+        harness.catch_up()
+        assert harness.of(second) == ["enter", "two", "three"]
+        assert played(listener) == [(str(second.number), t) for t in (1, 2, 3)]
 
-    def test_halves_of_frames(self, hall: Hall) -> None:
-        first, second = hall.open(), hall.open()
+    def test_halves_of_frames(self, harness: SlowHandlers) -> None:
+        first, second = harness.open(), harness.open()
         first.send_messages(cold("enter"))
         later = text(cold("two")) + frame(PING, b"?") + text(cold("three"))
         second.send(text(cold("one")) + later[:7])
         for at in range(7, len(later)):
             second.send(later[at : at + 1])
-        hall.catch_up()
-        assert hall.of(second) == ["one", "two", "three"]
-        assert ("pong", b"?") in second.hear()
+        harness.catch_up()
+        assert harness.of(second) == ["one", "two", "three"]
+        assert ("pong", b"?") in second.received()
 
     @pytest.mark.parametrize("length", [1, 200, 60_000])
-    def test_messages_of_all_lengths(self, hall: Hall, length: int) -> None:
-        first, second = hall.open(), hall.open()
+    def test_messages_of_all_lengths(self, harness: SlowHandlers, length: int) -> None:
+        first, second = harness.open(), harness.open()
         first.send_messages(cold("enter"))
         second.send_messages(cold("x" * length), cold("behind"))
-        assert hall.hub.deferred == 1
-        hall.catch_up()
-        assert hall.of(second) == ["x" * length, "behind"]
+        assert harness.hub.deferred == 1
+        harness.catch_up()
+        assert harness.of(second) == ["x" * length, "behind"]
 
-    def test_who_sends_very_much_at_once_is_served_at_once(self, hall: Hall) -> None:
-        first, second = hall.open(), hall.open()
+    def test_who_sends_very_much_at_once_is_served_at_once(self, harness: SlowHandlers) -> None:
+        first, second = harness.open(), harness.open()
         first.send_messages(cold("enter"))
         second.send(b"".join(text(cold("y" * 1000)) for _ in range(100)))
-        assert hall.of(second)[:30] == ["y" * 1000] * 30
-        hall.catch_up()
-        assert len(hall.of(second)) == 100
+        assert harness.of(second)[:30] == ["y" * 1000] * 30
+        harness.catch_up()
+        assert len(harness.of(second)) == 100
 
     @given(
         st.lists(
@@ -153,75 +153,75 @@ class TestOrder:
     def test_nobody_hears_a_difference(self, program: list[tuple[int, list[bool]]]) -> None:
         heard = []
         for seconds in (0.0, LONG_SECONDS):
-            hall = Hall(seconds)
-            guests = [hall.open() for _ in range(4)]
-            for guest in guests:
-                guest.send_messages(cold("enter"))
-            hall.catch_up()
+            harness = SlowHandlers(seconds)
+            clients = [harness.open() for _ in range(4)]
+            for client in clients:
+                client.send_messages(cold("enter"))
+            harness.catch_up()
             for number, (who, kinds) in enumerate(program):
                 parts = enumerate(kinds)
-                guests[who].send_messages(
+                clients[who].send_messages(
                     *(cold(f"{number}.{k}") if it else note(10 * number + k) for k, it in parts)
                 )
-            hall.catch_up()
-            received = [hall.of(guest) for guest in guests]
-            notes = [sorted(played(guest), key=itemgetter(0)) for guest in guests]
+            harness.catch_up()
+            received = [harness.of(client) for client in clients]
+            notes = [sorted(played(client), key=itemgetter(0)) for client in clients]
             heard.append((received, notes))
-            hall.close()
-        # Each hears each other in the same order; who of two is first is anybody's guess.
+            harness.close()
+        # Each client gets the notes of each other in order; between players any order will do.
         assert heard[0] == heard[1]
 
 
 class TestEnds:
-    def test_what_was_said_before_the_end_counts(self, hall: Hall) -> None:
-        first, second = hall.open(), hall.open()
+    def test_what_was_said_before_the_end_counts(self, harness: SlowHandlers) -> None:
+        first, second = harness.open(), harness.open()
         first.send_messages(cold("enter"))
         second.send_messages(cold("enter"), cold("last words"))
         second.vanish()
-        assert hall.of(second) == ["enter", "last words"]
-        assert hall.ended == [second.client]
-        hall.catch_up()
-        assert hall.of(second) == ["enter", "last words"]
+        assert harness.of(second) == ["enter", "last words"]
+        assert harness.ended == [second.number]
+        harness.catch_up()
+        assert harness.of(second) == ["enter", "last words"]
 
-    def test_a_place_that_is_taken_again_is_not_served_twice(self, hall: Hall) -> None:
-        first, second = hall.open(), hall.open()
+    def test_a_place_that_is_taken_again_is_not_served_twice(self, harness: SlowHandlers) -> None:
+        first, second = harness.open(), harness.open()
         first.send_messages(cold("enter"))
         second.send_messages(cold("old"))
         second.vanish()
-        third = hall.open()
-        assert third.client == second.client
+        third = harness.open()
+        assert third.number == second.number
         third.send(text(cold("new"))[:5])
-        hall.catch_up()
+        harness.catch_up()
         third.send(text(cold("new"))[5:])
-        hall.catch_up()
-        assert hall.of(third) == ["old", "new"]
+        harness.catch_up()
+        assert harness.of(third) == ["old", "new"]
 
-    def test_a_failing_handler_leaves_nobody_waiting(self, hall: Hall) -> None:
+    def test_a_failing_handler_leaves_nobody_waiting(self, harness: SlowHandlers) -> None:
         def fail(client: int, raw: bytes) -> None:
-            hall.hub.advance_clock(LONG_SECONDS)
+            harness.hub.advance_clock(LONG_SECONDS)
             raise RuntimeError
 
-        guests = [hall.open() for _ in range(4)]
-        guests[0].send_messages(cold("enter"))
-        for guest in guests[1:]:
-            guest.send_messages(cold("enter"))
-        hall.on_receive = fail
+        clients = [harness.open() for _ in range(4)]
+        clients[0].send_messages(cold("enter"))
+        for client in clients[1:]:
+            client.send_messages(cold("enter"))
+        harness.on_receive = fail
         with pytest.raises(RuntimeError):
-            hall.turn()
-        hall.on_receive = hall.handle
-        hall.catch_up()
-        assert [hall.of(guest) for guest in guests] == [["enter"]] * 4
+            harness.turn()
+        harness.on_receive = harness.handle
+        harness.catch_up()
+        assert [harness.of(client) for client in clients] == [["enter"]] * 4
 
 
 def test_a_message_that_waited_is_counted_once() -> None:
-    hall = Hall(messages_per_second=10, burst_seconds=1)
-    first, second = hall.open(), hall.open()
-    hall.hub.meter(second.client)
+    harness = SlowHandlers(messages_per_second=10, burst_seconds=1)
+    first, second = harness.open(), harness.open()
+    harness.hub.meter(second.number)
     first.send_messages(cold("enter"))
     second.send_messages(*(cold("again") for _ in range(8)))
-    before = hall.hub.stats()["frames_in"]
-    hall.catch_up()
-    assert hall.of(second) == ["again"] * 8
-    assert hall.ended == []
-    assert hall.hub.stats()["frames_in"] == before
-    hall.close()
+    before = harness.hub.stats()["frames_in"]
+    harness.catch_up()
+    assert harness.of(second) == ["again"] * 8
+    assert harness.ended == []
+    assert harness.hub.stats()["frames_in"] == before
+    harness.close()

@@ -1,4 +1,4 @@
-"""The hub by chance: whatever happens, everybody hears what the model says, whole and in order."""
+"""Random programs on the hub: each client receives what the model sends, whole and in order."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from fortepiano import native
-from support.peer import BINARY, CLOSE, PING, TEXT, frame
+from support.hub_harness import START, HubClient, HubHarness, text
+from support.raw_peer import BINARY, CLOSE, PING, TEXT, frame
 from support.reference import hub as reference
-from support.stage import START, Guest, Stage, text
 
-ROOMS, USERS, GUESTS = 2, 3, 6
+ROOMS, USERS, CLIENTS = 2, 3, 6
 LAG_SOFT, LAG_HARD = 4_000, 40_000
 UNREACHED = 1e6
 
@@ -24,14 +24,14 @@ Hubs = native.Hub | reference.Hub
 
 
 class Side:
-    """What the server does with one of the two hubs: the same, if they answer the same."""
+    """The actions of the server on one of the two hubs; equal hubs get equal actions."""
 
     def __init__(self, hub: Hubs, dismiss: Callable[[int, int, str], object]) -> None:
         self.hub = hub
         self.dismiss = dismiss
         self.users: dict[int, int] = {}
         self.homes: dict[int, tuple[int, int]] = {}
-        self.persons: dict[tuple[int, int], int] = {}
+        self.participants: dict[tuple[int, int], int] = {}
         hub.set_notice("quota", b'["too fast"]')
         hub.set_notice("solo", b'["not you"]')
         self.quotas = [hub.add_quota(3, 9), hub.add_quota(8000, 24000), hub.add_quota(8000, 24000)]
@@ -41,26 +41,26 @@ class Side:
         """Put a client into a room as its user."""
         self.leave(client)
         home = (room, self.users[client])
-        if home not in self.persons:
+        if home not in self.participants:
             name = b"%d" % home[1]
-            self.persons[home] = self.hub.add_participant(
+            self.participants[home] = self.hub.add_participant(
                 self.rooms[room], b'"%b"' % name, b'{"id":"%b"' % name, b"200", b"100"
             )
             self.hub.broadcast_participants(self.rooms[room], b"[[", b"]]")
-        self.hub.enter(client, self.rooms[room], self.persons[home])
+        self.hub.enter(client, self.rooms[room], self.participants[home])
         self.homes[client] = home
         self.hub.send_participants(client, self.rooms[room], b'[{"ch":[', b"]}]")
 
     def leave(self, client: int) -> None:
-        """Take a client out of its room, and its person with the last tab."""
+        """Take a client out of its room, and its participant with the last tab."""
         self.hub.leave(client)
         home = self.homes.pop(client, None)
         if home is not None and home not in self.homes.values():
-            self.hub.remove_participant(self.persons.pop(home))
+            self.hub.remove_participant(self.participants.pop(home))
             self.hub.broadcast(self.rooms[home[0]], b'[{"bye":%d}]' % home[1])
 
     def receive(self, client: int, raw: bytes) -> None:
-        """Do what a client asks for."""
+        """Do what a message of a client asks for."""
         match json.loads(raw):
             case {"m": "ch", "to": int(room)}:
                 self.enter(client, room)
@@ -76,7 +76,7 @@ class Side:
                 self.hub.broadcast(room, json.dumps([words]).encode(), client)
             case {"m": "solo", "on": solo} if client in self.homes:
                 home = self.homes[client]
-                self.hub.set_players(self.rooms[home[0]], solo, self.persons[home])
+                self.hub.set_players(self.rooms[home[0]], solo, self.participants[home])
             case {"m": "kick"}:
                 self.dismiss(client, 4008, "kicked")
 
@@ -113,11 +113,11 @@ frames = st.one_of(
 
 
 class Listener:
-    """A guest, what he was told by the model, and what he heard of it so far."""
+    """A client of the hub, its twin in the model, and the frames compared so far."""
 
-    def __init__(self, guest: Guest, client: reference.Client, *, is_slow: bool) -> None:
-        self.guest = guest
+    def __init__(self, client: HubClient, model: reference.Client, *, is_slow: bool) -> None:
         self.client = client
+        self.model = model
         self.is_slow = is_slow
         self.unsent = b""
         self.is_blocked = False
@@ -125,36 +125,36 @@ class Listener:
         self.may_miss_the_last = False
         self.at = 0
 
-    def hear(self) -> None:
-        """Check what has come against what was told."""
-        told = self.client.told
-        for event in self.guest.events():
-            while self.at < len(told) and told[self.at].event != event and self.may_pass():
+    def check(self) -> None:
+        """Compare the frames that came with those of the model."""
+        sent = self.model.sent
+        for event in self.client.events():
+            while self.at < len(sent) and sent[self.at].event != event and self.may_pass():
                 self.at += 1
-            assert self.at < len(told), event
-            assert told[self.at].event == event
+            assert self.at < len(sent), event
+            assert sent[self.at].event == event
             self.at += 1
 
     def may_pass(self) -> bool:
-        """Tell whether what comes next may be missing."""
-        told = self.client.told[self.at]
-        if told.event[0] == "close":
+        """Return whether the next frame may be missing."""
+        sent = self.model.sent[self.at]
+        if sent.event[0] == "close":
             return False
-        return self.may_miss_the_last or (told.is_move and self.may_miss_moves)
+        return self.may_miss_the_last or (sent.is_move and self.may_miss_moves)
 
     def is_done(self) -> bool:
-        """Tell whether everything has come that must come."""
-        while self.at < len(self.client.told) and self.may_pass():
+        """Return whether all frames have come that must come."""
+        while self.at < len(self.model.sent) and self.may_pass():
             self.at += 1
-        return self.at == len(self.client.told) and not self.guest.bytes
+        return self.at == len(self.model.sent) and not self.client.bytes
 
 
-class Play(RuleBasedStateMachine):
-    """Guests get what the model says: nothing lost, nothing twice, nothing cut, in order."""
+class HubMachine(RuleBasedStateMachine):
+    """Clients get what the model sends: nothing lost, nothing twice, nothing cut, in order."""
 
     @initialize(move_seconds=st.sampled_from([0.0, 0.04]))
     def begin(self, move_seconds: float) -> None:
-        self.stage = Stage(
+        self.harness = HubHarness(
             lag_soft_bytes=LAG_SOFT,
             lag_hard_bytes=LAG_HARD,
             move_seconds=move_seconds,
@@ -166,11 +166,11 @@ class Play(RuleBasedStateMachine):
         self.model = reference.Hub(
             self.model_receives, self.model_ends, standing_at=START, move_seconds=move_seconds
         )
-        self.ours = Side(self.stage.hub, self.stage.dismiss)
+        self.ours = Side(self.harness.hub, self.harness.dismiss)
         self.theirs = Side(self.model, self.model.dismiss)
-        self.stage.on_receive = self.ours.receive
-        self.stage.on_end = self.we_end
-        self.stage.on_lost = self.model.detach
+        self.harness.on_receive = self.ours.receive
+        self.harness.on_end = self.we_end
+        self.harness.on_lost = self.model.detach
         self.listeners: list[Listener] = []
         self.dismissed: list[int] = []
         self.model_ended: list[int] = []
@@ -182,30 +182,30 @@ class Play(RuleBasedStateMachine):
     def we_end(self, client: int) -> None:
         if self.is_flushing:
             self.dismissed.append(client)
-        self.note_what_may_be_missing(client)
+        self.mark_what_may_be_missing(client)
         self.ours.leave(client)
 
     def model_ends(self, client: int) -> None:
         self.model_ended.append(client)
         self.theirs.leave(client)
 
-    def note_what_may_be_missing(self, client: int) -> None:
+    def mark_what_may_be_missing(self, client: int) -> None:
         """A connection that closes while its socket is full loses its backlog."""
-        for listener in self.present():
-            if listener.client.number == client:
-                # Whom a flush finds too slow has a full socket by definition.
+        for listener in self.connected():
+            if listener.model.number == client:
+                # A client that a flush finds too slow has a full socket by definition.
                 listener.may_miss_the_last = listener.is_blocked or self.is_flushing
 
-    def present(self) -> list[Listener]:
-        return [listener for listener in self.listeners if not listener.guest.is_lost]
+    def connected(self) -> list[Listener]:
+        return [listener for listener in self.listeners if not listener.client.is_lost]
 
     def talking(self) -> list[Listener]:
-        return [listener for listener in self.present() if not listener.guest.is_aborted]
+        return [listener for listener in self.connected() if not listener.client.is_aborted]
 
     def flush(self, native_flush: Callable[[], object], model_flush: Callable[[], object]) -> None:
         """Flush both, and do on the model what the hub decided about slow readers."""
-        for listener in self.present():
-            lag = self.stage.hub.lag(listener.client.number)
+        for listener in self.connected():
+            lag = self.harness.hub.lag(listener.model.number)
             if lag + 60 * USERS > LAG_SOFT:
                 listener.may_miss_moves = True
         self.is_flushing = True
@@ -217,22 +217,22 @@ class Play(RuleBasedStateMachine):
             assert it and it.is_open
             self.model.dismiss(client, 1013)
         self.dismissed.clear()
-        for listener in self.present():
-            listener.is_blocked = self.stage.hub.lag(listener.client.number) > 0
+        for listener in self.connected():
+            listener.is_blocked = self.harness.hub.lag(listener.model.number) > 0
 
-    @precondition(lambda self: len(self.present()) < GUESTS)
+    @precondition(lambda self: len(self.connected()) < CLIENTS)
     @rule(
         user=st.integers(0, USERS - 1),
         is_slow=st.booleans(),
         room=st.sampled_from([0, 0, 0, 1, None]),
     )
     def open(self, user: int, is_slow: bool, room: int | None) -> None:
-        guest = self.stage.open(send_buffer=1 if is_slow else None)
+        client = self.harness.open(send_buffer=1 if is_slow else None)
         number = self.model.attach()
-        assert guest.client == number
-        client = self.model.clients.get(number)
-        assert client
-        self.listeners.append(Listener(guest, client, is_slow=is_slow))
+        assert client.number == number
+        model = self.model.clients.get(number)
+        assert model
+        self.listeners.append(Listener(client, model, is_slow=is_slow))
         for side in (self.ours, self.theirs):
             side.users[number] = user
             side.hub.start_session(number, side.quotas[user])
@@ -245,8 +245,8 @@ class Play(RuleBasedStateMachine):
         listener = data.draw(st.sampled_from(self.talking()))
         whole = listener.unsent + new
         piece, listener.unsent = whole[: len(whole) - keep], whole[len(whole) - keep :]
-        self.model.feed(listener.client.number, piece)
-        listener.guest.send(piece)
+        self.model.feed(listener.model.number, piece)
+        listener.client.send(piece)
 
     @precondition(lambda self: self.talking())
     @rule(
@@ -260,68 +260,68 @@ class Play(RuleBasedStateMachine):
             for side in (self.ours, self.theirs):
                 side.hub.broadcast(side.rooms[room], b'["%d%b"]' % (index, b"x" * size))
 
-    @precondition(lambda self: self.present())
+    @precondition(lambda self: self.connected())
     @rule(data=st.data(), code=st.sampled_from([1000, 4000]))
     def dismiss(self, data: st.DataObject, code: int) -> None:
-        client = data.draw(st.sampled_from(self.present())).client.number
-        self.stage.dismiss(client, code, "why")
+        client = data.draw(st.sampled_from(self.connected())).model.number
+        self.harness.dismiss(client, code, "why")
         self.model.dismiss(client, code, "why")
 
-    @precondition(lambda self: self.present())
+    @precondition(lambda self: self.connected())
     @rule(data=st.data())
     def vanish(self, data: st.DataObject) -> None:
-        listener = data.draw(st.sampled_from(self.present()))
-        listener.guest.vanish()
-        # Whatever was not sent will never be.
-        listener.guest.read()
-        listener.hear()
+        listener = data.draw(st.sampled_from(self.connected()))
+        listener.client.vanish()
+        # Bytes that were not sent yet never will be.
+        listener.client.read()
+        listener.check()
         self.listeners.remove(listener)
 
-    @precondition(lambda self: self.present())
+    @precondition(lambda self: self.connected())
     @rule(data=st.data(), count=st.sampled_from([1, 100, 5_000]))
     def read(self, data: st.DataObject, count: int) -> None:
         listener = data.draw(st.sampled_from(self.listeners))
-        listener.guest.read(count)
-        listener.hear()
+        listener.client.read(count)
+        listener.check()
 
     @rule()
     def end_turn(self) -> None:
-        if self.stage.loop.ready:
-            self.flush(self.stage.loop.run_soon, self.model.flush)
+        if self.harness.loop.ready:
+            self.flush(self.harness.loop.run_soon, self.model.flush)
 
     @rule(seconds=st.sampled_from([0, 0.01, 0.04, 1, 5]))
     def wake(self, seconds: float) -> None:
-        self.stage.hub.advance_clock(seconds)
+        self.harness.hub.advance_clock(seconds)
         self.model.advance_clock(seconds)
-        self.flush(self.stage.loop.wake, self.model.wake)
+        self.flush(self.harness.loop.wake, self.model.wake)
 
     @invariant()
     def same_people(self) -> None:
         for ours, theirs in zip(self.ours.rooms, self.theirs.rooms, strict=True):
-            assert self.stage.hub.participants(ours) == self.model.participants(theirs)
+            assert self.harness.hub.participants(ours) == self.model.participants(theirs)
 
     def teardown(self) -> None:
-        if not hasattr(self, "stage"):
+        if not hasattr(self, "harness"):
             return
         try:
-            self.hear_all()
+            self.check_all()
         finally:
-            self.stage.close()
+            self.harness.close()
 
-    def hear_all(self) -> None:
-        """Let everybody listen to the end."""
+    def check_all(self) -> None:
+        """Let all clients read to the end."""
         is_moving = True
         while is_moving:
             self.end_turn()
             self.wake(0.04)
-            is_moving = sum(listener.guest.read() for listener in self.listeners) > 0
+            is_moving = sum(listener.client.read() for listener in self.listeners) > 0
         for listener in self.listeners:
-            listener.hear()
-            assert listener.is_done(), (listener.client.told[listener.at :], listener.guest.bytes)
-        assert self.stage.ended == self.model_ended
+            listener.check()
+            assert listener.is_done(), (listener.model.sent[listener.at :], listener.client.bytes)
+        assert self.harness.ended == self.model_ended
 
 
 @pytest.mark.timeout(1800)  # with many examples, or many attempts to make a failing one simple
-class TestPlay(Play.TestCase):
+class TestPlay(HubMachine.TestCase):
     # The plays that matter are long and need many guests; the desk can afford some more of them.
     settings = settings(max_examples=max(200, settings().max_examples), stateful_step_count=60)

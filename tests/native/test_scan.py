@@ -74,7 +74,7 @@ SENSELESS_NOTES = [
     ],
 ]
 
-# What comes under a key besides "n":"c4", and what goes out.
+# Members besides "n":"c4" as they come, and as they are passed on.
 MENDED: list[tuple[str, str]] = [
     *[('"v":"0.500"', ',"v":0.5'), ('"v":"0.6"', ',"v":0.6'), ('"v":"1"', ',"v":1')],
     *[('"v":"1.27"', ',"v":1'), ('"v":"-1"', ',"v":0'), ('"v":" +.5 "', ',"v":0.5')],
@@ -128,7 +128,7 @@ HALVES: list[tuple[str, str]] = [
     ],
 ]
 
-# What comes and what goes out; None where it is the same.
+# Notes as they come, and as they are passed on; None if unchanged.
 GOOD_NOTES: list[tuple[str, str | None]] = [
     ('[{"n":"c4"}]', None),
     ('[{"n":"a-1","v":0},{"n":"as-1","v":1},{"n":"c7","v":0.512,"d":200}]', None),

@@ -1,4 +1,4 @@
-"""What an address may cost, compiled and as a model."""
+"""The throttle, compiled and as a model."""
 
 from __future__ import annotations
 
@@ -222,8 +222,8 @@ class Agreement(RuleBasedStateMachine):
     def prune(self) -> None:
         self.native.prune()
         self.reference.prune()
-        # What is forgotten makes no difference: the rest of the play agrees all the same.
-        assert len(self.native) <= len(self.reference.places)
+        # Forgetting makes no difference: both still agree afterwards.
+        assert len(self.native) <= len(self.reference.subscribers)
 
 
 class TestAgreement(Agreement.TestCase):

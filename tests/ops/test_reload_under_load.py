@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.workshop import workshop
+from support.editable_server import editable_server
 
 MANIFEST = Path(__file__).parents[2] / "rust" / "Cargo.toml"
 
@@ -17,14 +17,14 @@ pytestmark = [pytest.mark.ops, pytest.mark.needs("cargo"), pytest.mark.timeout(6
 
 CLIENTS, PLAYERS, SECONDS, RELOADS = 500, 20, 30, 20
 LONGEST_P99_US = 250_000
-"""Clients sound notes a second late: this is far below what anybody hears."""
+"""Clients sound notes a second late, so nobody hears a pause of this length."""
 
 
 def test_nobody_is_disconnected_and_no_note_is_lost() -> None:
     cargo = ["cargo", "build", "--quiet", "--release", "--locked", "--manifest-path"]
     subprocess.run([*cargo, str(MANIFEST), "-p", "fortepiano-load"], check=True)
     load = MANIFEST.parent / "target" / "release" / "fortepiano-load"
-    with workshop() as made:
+    with editable_server() as made:
         server = made.server
         line = '"motd": context.motd,'
         options = {

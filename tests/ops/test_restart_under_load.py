@@ -14,8 +14,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from support.people import Company, Person, new_address
 from support.server import Server
+from support.websocket_clients import Client, Clients, new_address
 
 pytestmark = [pytest.mark.ops, pytest.mark.timeout(600)]
 
@@ -25,7 +25,7 @@ PAUSES = (0.05, 2.5, 10.0)
 """When stock clients try again, seconds; after `hi` they begin anew."""
 
 
-class Client:
+class ReturningClient:
     """A stock client: after a close it comes back, says `hi`, and goes where it was."""
 
     def __init__(self, server: Server, address: str, room: str) -> None:
@@ -54,7 +54,7 @@ class Client:
                     await connection.send(json.dumps([{"m": "hi"}, {"m": "ch", "_id": self.room}]))
                     async for frame in connection:
                         for message in json.loads(frame):
-                            self.hear(message)
+                            self.receive(message)
                             tries = 0
                     raise ConnectionClosed(connection.protocol.close_rcvd, None)
             except ConnectionClosed as closed:
@@ -66,7 +66,7 @@ class Client:
             await asyncio.sleep(PAUSES[min(tries, len(PAUSES) - 1)])
             tries += 1
 
-    def hear(self, message: dict[str, Any]) -> None:
+    def receive(self, message: dict[str, Any]) -> None:
         """Take notice of a message."""
         if message["m"] == "ch":
             self.welcomes.append(message["ch"])
@@ -91,19 +91,19 @@ async def test_a_thousand_are_back_in_time() -> None:
     token = server.make_token("admin")
     server.start()
     rooms = [f"hall{number}" for number in range(ROOMS)]
-    clients = [Client(server, new_address(), rooms[n % ROOMS]) for n in range(PEOPLE)]
+    returning = [ReturningClient(server, new_address(), rooms[n % ROOMS]) for n in range(PEOPLE)]
     tasks: list[asyncio.Task[None]] = []
     try:
-        async with Company(server) as company:
-            holders: list[Person] = []
+        async with Clients(server) as clients:
+            holders: list[Client] = []
             for room in rooms:
                 settings = {"color": "#123456", "chat": False}
-                holders.append(await company.enter(room, settings, address=new_address()))
+                holders.append(await clients.enter(room, settings, address=new_address()))
             await made_permanent(server, token, rooms[::2])
-            for client in clients:
-                tasks.append(asyncio.create_task(client.live()))
+            for each in returning:
+                tasks.append(asyncio.create_task(each.live()))
                 await asyncio.sleep(0.002)
-            await asyncio.gather(*(client.is_in.wait() for client in clients))
+            await asyncio.gather(*(each.is_in.wait() for each in returning))
             crowns = {room: holder.id for room, holder in zip(rooms, holders, strict=True)}
             assert server.process is not None
             server.process.send_signal(signal.SIGTERM)
@@ -111,20 +111,20 @@ async def test_a_thousand_are_back_in_time() -> None:
             drained = server.moment("stopped") - server.moment("stopping")
             assert status == 0
             restarted = time.monotonic()
-            for client in clients:
-                client.is_in.clear()
+            for each in returning:
+                each.is_in.clear()
             await asyncio.to_thread(server.start)
             async with asyncio.timeout(2 * BACK_SECONDS):
-                await asyncio.gather(*(client.is_in.wait() for client in clients))
-            took = max(client.last_in for client in clients) - restarted
+                await asyncio.gather(*(each.is_in.wait() for each in returning))
+            took = max(each.last_in for each in returning) - restarted
             assert drained < timedelta(seconds=13)
             assert took < BACK_SECONDS, took
-            for client in clients:
-                assert client.codes == [4000]
-                assert client.was_refused
-                room = client.welcomes[-1]
+            for each in returning:
+                assert each.codes == [4000]
+                assert each.was_refused
+                room = each.welcomes[-1]
                 assert (room["settings"]["color"], room["settings"]["chat"]) == ("#123456", False)
-                assert room["crown"]["userId"] == crowns[client.room]
+                assert room["crown"]["userId"] == crowns[each.room]
     finally:
         for task in tasks:
             task.cancel()

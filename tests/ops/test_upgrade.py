@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from support.bot import Bot, install
-from support.peer import CONTINUATION, TEXT, frame
-from support.people import Company, Person, events, new_address
+from support.raw_peer import CONTINUATION, TEXT, frame
 from support.server import Server, run_server
+from support.websocket_clients import Client, Clients, events, new_address
 
 pytestmark = [pytest.mark.ops, pytest.mark.timeout(420)]
 
@@ -33,34 +33,34 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-async def guests(server: Server) -> AsyncIterator[Company]:
-    async with Company(server) as company:
-        yield company
+async def clients(server: Server) -> AsyncIterator[Clients]:
+    async with Clients(server) as clients:
+        yield clients
 
 
-async def play(person: Person, until: asyncio.Event) -> list[float]:
+async def play(client: Client, until: asyncio.Event) -> list[float]:
     """Play twenty notes a second, each with a velocity of its own; return those."""
     played: list[float] = []
     while not until.is_set():
         velocity = round((len(played) + 1) / 10_000, 4)
         note = {"n": "c3", "v": velocity}
-        await person.send({"m": "n", "t": time.time_ns() // 1_000_000, "n": [note]})
+        await client.send({"m": "n", "t": time.time_ns() // 1_000_000, "n": [note]})
         played.append(velocity)
         with suppress(TimeoutError):
             await asyncio.wait_for(until.wait(), 0.05)
     return played
 
 
-def velocities(person: Person, player: Person) -> list[float]:
-    """Return the velocities of the notes that one person heard of another."""
-    said = [one for one in person.log if one["m"] == "n" and one["p"] == player.id]
+def velocities(client: Client, player: Client) -> list[float]:
+    """Return the velocities of the notes that one client received from another."""
+    said = [one for one in client.log if one["m"] == "n" and one["p"] == player.id]
     return [note["v"] for note in events(said)]
 
 
 async def test_players_play_on_through_ten_upgrades_in_a_row(
-    server: Server, guests: Company
+    server: Server, clients: Clients
 ) -> None:
-    people = await guests.group(4)
+    people = await clients.group(4)
     *players, listener = people
     over = asyncio.Event()
     playing = [asyncio.create_task(play(player, over)) for player in players]
@@ -73,25 +73,25 @@ async def test_players_play_on_through_ten_upgrades_in_a_row(
 
     assert len(pids) == UPGRADES + 1
     assert min(map(len, played)) > 10 * UPGRADES
-    # Whoever is answered has heard all that was played before.
-    for person in (*players, listener):
-        await person.hears()
-    for person in people:
-        await person.hears()
+    # A client that gets the answer has received all notes before it.
+    for client in (*players, listener):
+        await client.received()
+    for client in people:
+        await client.received()
         for player, notes in zip(players, played, strict=True):
-            assert velocities(person, player) == ([] if person is player else notes)
-        assert {one["m"] for one in person.log} <= {"b", "hi", "ch", "c", "nq", "n", "t", "p"}
+            assert velocities(client, player) == ([] if client is player else notes)
+        assert {one["m"] for one in client.log} <= {"b", "hi", "ch", "c", "nq", "n", "t", "p"}
     (crown,) = {one["ch"]["crown"]["userId"] for one in players[1].log if one["m"] == "ch"}
     assert crown == people[0].id
-    # What the last process says when it is stopped is what it says without upgrades.
+    # The last process stops as one that was never upgraded does.
     assert await asyncio.to_thread(server.stop) == 0
-    assert {await person.closed() for person in people} == {4000}
+    assert {await client.closed() for client in people} == {4000}
 
 
-async def test_everything_is_as_it_was_and_nobody_is_told(guests: Company, server: Server) -> None:
-    holder, friend, muted = await guests.group(3, {"color": "#112233"})
+async def test_everything_is_as_it_was_and_nobody_is_told(clients: Clients, server: Server) -> None:
+    holder, friend, muted = await clients.group(3, {"color": "#112233"})
     room = holder.room
-    reader = await guests.enter(address=new_address())
+    reader = await clients.enter(address=new_address())
     await reader.send({"m": "+ls"}, {"m": "+custom"})
     await reader.expect("ls")
     await holder.send({"m": "coowner", "_id": friend.id, "on": True})
@@ -99,16 +99,16 @@ async def test_everything_is_as_it_was_and_nobody_is_told(guests: Company, serve
     await holder.send({"m": "userset", "set": {"name": "Clara", "color": "#abcdef"}})
     await friend.send({"m": "userset", "set": {"afk": True}})
     await holder.send({"m": "a", "message": "before"}, {"m": "m", "x": 12, "y": 34})
-    for person in (holder, friend, muted, reader):
-        await person.hears()
-    for person in (holder, friend, muted, reader):
-        await person.hears()
+    for client in (holder, friend, muted, reader):
+        await client.received()
+    for client in (holder, friend, muted, reader):
+        await client.received()
 
     await asyncio.to_thread(server.upgrade)
 
-    for person in (holder, friend, muted, reader):
-        await person.nothing()
-    newcomer = await guests.enter(room, address=new_address())
+    for client in (holder, friend, muted, reader):
+        await client.assert_silent()
+    newcomer = await clients.enter(room, address=new_address())
     ch = next(one for one in newcomer.log if one["m"] == "ch")
     assert [one["id"] for one in ch["ppl"]] == [holder.id, friend.id, muted.id, newcomer.id]
     first = ch["ppl"][0]
@@ -134,10 +134,10 @@ async def test_everything_is_as_it_was_and_nobody_is_told(guests: Company, serve
 
 
 async def test_half_a_frame_and_half_a_message_are_read_to_their_end(
-    server: Server, guests: Company
+    server: Server, clients: Clients
 ) -> None:
-    peer = await guests.peer()
-    await peer.upgrade()
+    peer = await clients.raw_peer()
+    await peer.handshake()
     await peer.expect(TEXT)
     hello = frame(TEXT, b'[{"m":"hi"},{"m":"t","e":7}]')
     first = frame(TEXT, b'[{"m":"t",', fin=False)
@@ -156,14 +156,14 @@ async def test_half_a_frame_and_half_a_message_are_read_to_their_end(
 async def test_what_a_slow_reader_is_owed_reaches_it_once() -> None:
     plenty = {"FORTEPIANO_RULES__CUSTOM_BYTES": "1000000"}
     with run_server(NODE_ENV="development", **plenty) as server:
-        async with Company(server) as guests:
-            await hear_all(server, guests)
+        async with Clients(server) as clients:
+            await hear_all(server, clients)
 
 
-async def hear_all(server: Server, guests: Company) -> None:
-    speaker, _ = await guests.pair()
-    peer = await guests.peer()
-    await peer.upgrade()
+async def hear_all(server: Server, clients: Clients) -> None:
+    speaker, _ = await clients.pair()
+    peer = await clients.raw_peer()
+    await peer.handshake()
     await peer.send(frame(TEXT, json.dumps([{"m": "hi"}, {"m": "+custom"}]).encode()))
     await peer.expect(TEXT)
     sent = 0
@@ -173,7 +173,7 @@ async def hear_all(server: Server, guests: Company) -> None:
     for sent in range(1, 61):
         message = {"m": "custom", "data": {"n": sent, "x": data}, "target": target}
         await speaker.send(message)
-    await speaker.hears()
+    await speaker.received()
     for _ in range(2):
         await asyncio.to_thread(server.upgrade)
     heard: list[int] = []
@@ -184,12 +184,12 @@ async def hear_all(server: Server, guests: Company) -> None:
     assert heard == list(range(1, sent + 1))
 
 
-async def longest_silence(person: Person, over: asyncio.Event) -> float:
+async def longest_silence(client: Client, over: asyncio.Event) -> float:
     """Ask for the time all the while; return the longest that an answer took, in milliseconds."""
     longest = 0.0
     while not over.is_set():
         asked = time.monotonic()
-        await person.hears()
+        await client.received()
         longest = max(longest, time.monotonic() - asked)
         with suppress(TimeoutError):  # as often as may be
             await asyncio.wait_for(over.wait(), 0.11)
@@ -201,19 +201,21 @@ WATCHERS = 8
 
 @pytest.mark.timeout(900)
 async def test_a_thousand_people_wait_for_a_quarter_of_a_second(
-    server: Server, guests: Company
+    server: Server, clients: Clients
 ) -> None:
-    crowd = [await guests.enter(f"hall {number // 20}") for number in range(PEOPLE - WATCHERS)]
-    watchers = [await guests.enter("watch") for _ in range(WATCHERS)]
+    crowd = [await clients.enter(f"hall {number // 20}") for number in range(PEOPLE - WATCHERS)]
+    watchers = [await clients.enter("watch") for _ in range(WATCHERS)]
     medians: list[float] = []
-    # Whatever else the machine does comes on top: a quiet moment is waited for.
+    # Other work on the machine adds to the pause: retry until a quiet moment.
     while len(medians) < 3 and not any(median <= PAUSE_MS for median in medians):
         silences: list[float] = []
         pauses: list[float] = []
         for _ in range(UPGRADES):
             over = asyncio.Event()
             asking: list[asyncio.Task[float]] = []
-            for watcher in watchers:  # one after the other, so that somebody always asks
+            for (
+                watcher
+            ) in watchers:  # one after the other, so that there is always a client that waits
                 asking.append(asyncio.create_task(longest_silence(watcher, over)))
                 await asyncio.sleep(0.11 / WATCHERS)
             pauses.append(await asyncio.to_thread(server.upgrade))
@@ -222,8 +224,8 @@ async def test_a_thousand_people_wait_for_a_quarter_of_a_second(
         medians.append(statistics.median(silences))
         print(f"{PEOPLE} connections, ms: told {pauses}, seen {[round(one) for one in silences]}")
     assert min(medians) <= PAUSE_MS, medians
-    for person in crowd[:: PEOPLE // 50]:
-        await person.hears()
+    for client in crowd[:: PEOPLE // 50]:
+        await client.received()
 
 
 KEYS = [f"{name}{octave}" for octave in range(5) for name in "c cs d ds e f fs g gs a as b".split()]
@@ -231,7 +233,7 @@ KEYS = [f"{name}{octave}" for octave in range(5) for name in "c cs d ds e f fs g
 
 @pytest.mark.needs("node")
 @pytest.mark.needs("npm")
-async def test_bots_play_on_through_ten_upgrades(server: Server, guests: Company) -> None:
+async def test_bots_play_on_through_ten_upgrades(server: Server, clients: Clients) -> None:
     install()
     libraries = ["mpp-client-net", "mpp-client", "mppclone-client"]
     async with AsyncExitStack() as stack:
@@ -239,7 +241,7 @@ async def test_bots_play_on_through_ten_upgrades(server: Server, guests: Company
             await stack.enter_async_context(await Bot.start(one, server.ws_url, "bots"))
             for one in libraries
         ]
-        person = await guests.enter("bots")
+        client = await clients.enter("bots")
         strokes = [(30.0 * number, key, 0.5) for number, key in enumerate(KEYS)]
         for _ in range(UPGRADES):
             for bot in bots:
@@ -248,16 +250,16 @@ async def test_bots_play_on_through_ten_upgrades(server: Server, guests: Company
             for bot in bots:
                 await bot.expect("played", within=60)
         for bot in bots:
-            await bot.do("say", text="done")
+            await bot.do("chat", text="done")
         for _ in bots:
-            await person.expect("a", where=lambda a: a["a"] == "done")
+            await client.expect("a", where=lambda a: a["a"] == "done")
         for bot in bots:
-            heard = [one for one in person.log if one["m"] == "n" and one["p"] == bot.me]
+            heard = [one for one in client.log if one["m"] == "n" and one["p"] == bot.me]
             assert [note["n"] for note in events(heard)] == KEYS * UPGRADES
-            assert bot.told("notification") == bot.told("disconnect") == []
+            assert bot.events("notification") == bot.events("disconnect") == []
 
 
-# What goes wrong with a new process.
+# Faults of a new process.
 
 DIES_AT_ONCE = "import os, sys\nif '--take-over' in sys.argv: os._exit(9)\n"
 FAILS_LATE = """
@@ -299,8 +301,8 @@ async def test_where_the_new_process_fails_the_old_one_goes_on(
     customised: Server, tmp_path: Path, program: str, why: str
 ) -> None:
     server, pid = customised, customised.pid
-    async with Company(server) as guests:
-        player, listener = await guests.pair()
+    async with Clients(server) as clients:
+        player, listener = await clients.pair()
         over = asyncio.Event()
         playing = asyncio.create_task(play(player, over))
         (tmp_path / "sitecustomize.py").write_text(program)
@@ -309,14 +311,14 @@ async def test_where_the_new_process_fails_the_old_one_goes_on(
         server.excuse()
         over.set()
         played = await playing
-        await player.hears()
-        await listener.hears()
+        await player.received()
+        await listener.received()
         assert velocities(listener, player) == played
         assert server.pid == pid
         assert server.is_ready()
         (tmp_path / "sitecustomize.py").unlink()
         await asyncio.to_thread(server.upgrade)
-        await listener.nothing()
+        await listener.assert_silent()
 
 
 @pytest.mark.parametrize(
@@ -331,12 +333,12 @@ async def test_where_the_new_process_fails_the_old_one_goes_on(
     ids=["wrong", "needs a restart"],
 )
 async def test_settings_that_cannot_be_taken_over_change_nothing(
-    server: Server, guests: Company, text: str, why: str
+    server: Server, clients: Clients, text: str, why: str
 ) -> None:
-    first, second = await guests.pair()
+    first, second = await clients.pair()
     pid = server.pid
     (server.folder / "fortepiano.toml").write_text(text)
-    # The command itself reads the settings too, to find the server: it is told by its folder here.
+    # The command reads the settings too, to find the server; here its folder has them.
     with server.command_of("upgrade", "--data-dir", str(server.folder / "data")) as command:
         said, _ = command.communicate(timeout=60)
     assert (command.returncode, why in said) == (2, True), said
@@ -347,10 +349,10 @@ async def test_settings_that_cannot_be_taken_over_change_nothing(
 
 
 async def test_settings_that_may_change_are_in_force_afterwards(
-    server: Server, guests: Company
+    server: Server, clients: Clients
 ) -> None:
-    person = await guests.enter("room")
+    client = await clients.enter("room")
     (server.folder / "fortepiano.toml").write_text('motd = "new times"\n')
     await asyncio.to_thread(server.upgrade)
-    await person.nothing()
-    assert (await person.hello())["motd"] == "new times"
+    await client.assert_silent()
+    assert (await client.hello())["motd"] == "new times"

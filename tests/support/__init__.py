@@ -1,1 +1,1 @@
-"""What the tests are made with: a running server, the people who play on it, and raw peers."""
+"""Test harnesses: running servers, clients, raw connections, and models; see tests/README.md."""

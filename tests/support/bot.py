@@ -1,4 +1,4 @@
-"""Bots as people run them: npm's client libraries in node, steered by JSON lines."""
+"""Bots as people run them: client libraries from npm in node, controlled by JSON lines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from support.clients import FOLDER as CLIENTS
+from support.public_clients import FOLDER as CLIENTS
 from support.server import environment
 
 FOLDER = CLIENTS / "npm"
@@ -30,7 +30,7 @@ def install() -> None:
 
 
 class Bot:
-    """One bot; its events are read when a test asks for them, as a `Person`'s messages are.
+    """One bot; its events are read when a test asks for them, like the messages of a `Client`.
 
     Attributes:
         log: All events so far, in order.
@@ -38,7 +38,7 @@ class Bot:
     """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        """Take over a running node; see `start`."""
+        """Wrap a running node process; see `start`."""
         self.process = process
         self.log: list[Event] = []
         self.me = ""
@@ -65,7 +65,7 @@ class Bot:
         return bot
 
     async def __aenter__(self) -> Bot:
-        """It runs already."""
+        """Return the bot, which runs already."""
         return self
 
     async def __aexit__(
@@ -74,19 +74,19 @@ class Bot:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close its stdin and wait for its end."""
+        """Close its stdin and wait for it to exit."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         await self.process.communicate()
 
-    async def do(self, what: str, **fields: Any) -> None:
+    async def do(self, command: str, **fields: Any) -> None:
         """Send a command of bot.js."""
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"do": what, **fields}).encode() + b"\n")
+        self.process.stdin.write(json.dumps({"do": command, **fields}).encode() + b"\n")
         await self.process.stdin.drain()
 
     async def ended(self, within: float = 20) -> int:
-        """Wait until it ends by itself, and return its exit status."""
+        """Wait until the process exits by itself, and return its exit status."""
         async with asyncio.timeout(within):
             return await self.process.wait()
 
@@ -97,19 +97,19 @@ class Bot:
         where: Callable[[Event], bool] | None = None,
         within: float = 20,
     ) -> Event:
-        """Return the next such event, passing over others; wait at most `within` seconds."""
+        """Return the next such event, skipping others; wait at most `within` seconds."""
         assert self.process.stdout is not None
         async with asyncio.timeout(within):
             while True:
                 while self._next == len(self.log):
                     line = await self.process.stdout.readline()
-                    assert line, f"the bot ended; it told {self.log[-5:]}"
+                    assert line, f"the bot exited; its last events: {self.log[-5:]}"
                     self.log.append(json.loads(line))
                 found = self.log[self._next]
                 self._next += 1
                 if found["event"] == event and (where is None or where(found)):
                     return found
 
-    def told(self, event: str) -> list[Event]:
+    def events(self, event: str) -> list[Event]:
         """Return all events of this kind that were read so far."""
         return [found for found in self.log if found["event"] == event]

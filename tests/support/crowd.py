@@ -1,4 +1,4 @@
-"""A crowd: thousands who say `hi`, enter a room, and listen to nothing."""
+"""Thousands of clients that send `hi`, join a room, and never read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections import deque
 import httpx
 import pytest
 
-from support.peer import TEXT, frame, upgrade_request
+from support.raw_peer import TEXT, frame, handshake_request
 from support.server import Server
 
 _ROOM = 20
@@ -19,10 +19,10 @@ _SPARE = 500
 
 
 class Crowd:
-    """People who sit in rooms of twenty.
+    """Clients in rooms of twenty.
 
     Args:
-        server: Where.
+        server: The server to connect to.
     """
 
     def __init__(self, server: Server) -> None:
@@ -31,29 +31,29 @@ class Crowd:
         self._count = 0
 
     def __len__(self) -> int:
-        """How many have come and not gone."""
+        """Return how many are connected."""
         return len(self._there)
 
     def come(self) -> None:
-        """Let one more come, all in one segment."""
+        """Connect one more client; its handshake and messages are one segment."""
         room = f"room {self._count // _ROOM % 500}"
         hello = json.dumps([{"m": "hi"}, {"m": "ch", "_id": room}]).encode()
         one = socket.create_connection(("127.0.0.1", self._server.port))
-        one.sendall(upgrade_request("/ws") + frame(TEXT, hello))
+        one.sendall(handshake_request("/ws") + frame(TEXT, hello))
         self._there.append(one)
         self._count += 1
 
     def go(self) -> None:
-        """Let the one go who has been there longest."""
+        """Close the oldest connection."""
         self._there.popleft().close()
 
     def close(self) -> None:
-        """Let all go."""
+        """Close all connections."""
         while self._there:
             self.go()
 
     def settle(self) -> None:
-        """Wait until all who have come are in."""
+        """Wait until the server counts all of them."""
         metrics = f"http://127.0.0.1:{self._server.internal_port}/metrics"
         while True:
             lines = httpx.get(metrics).text.splitlines()
@@ -64,9 +64,9 @@ class Crowd:
 
 
 def many_files(count: int) -> None:
-    """Allow this process, and servers that it starts from now on, that many sockets.
+    """Allow this process, and servers that it starts from now on, `count` open sockets.
 
-    The limit stays raised: lowering it under what is open helps nobody.
+    The limit stays raised: it cannot sink below the number of open files.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < count + _SPARE:

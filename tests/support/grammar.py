@@ -1,4 +1,4 @@
-"""What a server may say, field by field (docs/protocol.md 1.2, 1.4)."""
+"""The grammar of the messages of a server, field by field (docs/protocol.md 1.2, 1.4)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEYS = [
     ),
     "c7",
 ]
-"""The 88 names of a note."""
+"""The names of the 88 keys."""
 
 CODES = frozenset(
     "too_fast too_much too_many_connections banned site_banned network_refused room_full "
@@ -29,13 +29,13 @@ CODES = frozenset(
     "bad_message bad_name bad_color bad_afk bad_room bad_settings bad_id bad_time kickbanned "
     "award invited coowner not_coowner room_notice staff_notice restart done not_saved".split()
 )
-"""What a notification may say to programs; clients know these, so none may change or go."""
+"""All codes of notifications; clients know them, so none may change or disappear."""
 
 FORBIDDEN = [
     *("\n", "\r", "\v", "\0", "\t", "\x1b", "\x7f", "\x85", "\u2028", "\u2029"),
     *("\u202e", "\u2066", "\u2067", "\u202b", "\u200f"),
 ]
-"""Characters that no name and no line may hold."""
+"""Characters that no name and no line of chat may contain."""
 
 _COLOR = re.compile("#[0-9a-fA-F]{6}", re.ASCII)
 _NUMERIC = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -48,24 +48,24 @@ def units(text: str) -> int:
 
 
 def check(message: Any, *, custom_notes: bool = False) -> None:
-    """Hold one message of a server to the grammar.
+    """Check one message of a server against the grammar.
 
     Args:
         message: The message.
-        custom_notes: Whether the server lets notes of other names pass.
+        custom_notes: Whether the server passes notes with names that no key has.
 
     Raises:
-        AssertionError: It does not fit; tells where.
+        AssertionError: The message does not fit; the text names the place.
     """
     assert isinstance(message, dict), f"not an object: {message!r}"
     kind = message.get("m")
-    assert kind in _MESSAGES, f"nobody knows {kind!r}: {message!r}"
+    assert kind in _MESSAGES, f"unknown kind {kind!r}: {message!r}"
     form = _MESSAGES[kind] | ({"n": [_any_note]} if custom_notes and kind == "n" else {})
     _fit({"m": _text} | form, message, kind)
 
 
 def _fit(form: Any, value: Any, where: str) -> None:
-    """Hold a value to a form: a test, a list of one form, or an object's forms by key.
+    """Check a value against a form: a predicate, a list of one form, or forms by key.
 
     A key that ends in `?` may be missing; with the key `*` others may be there too.
     """
@@ -106,7 +106,7 @@ def _text(value: Any) -> bool:
 
 
 def _seen(longest: int) -> Callable[[Any], bool]:
-    """Return the test of a text that a user wrote and others see."""
+    """Return the predicate for a text that a user wrote and others see."""
 
     def is_fine(value: Any) -> bool:
         return (
@@ -128,7 +128,7 @@ def _anything(value: Any) -> bool:
 
 
 def _ids(value: Any) -> bool:
-    """Test a list of user ids, which is left out where there is nobody to name."""
+    """Test a list of user ids, which must not be empty: an empty list is left out."""
     return bool(value) and isinstance(value, list) and all(map(_text, value))
 
 
@@ -139,12 +139,12 @@ def _setting(value: Any) -> bool:
 
 
 def _name(value: Any) -> bool:
-    """Test the name of a user who may be unknown by now."""
+    """Test the name of a user, which is null if the user is unknown by now."""
     return value is None or _seen(40)(value)
 
 
 def _note(value: Any) -> bool:
-    # One function instead of a form: there are tens of thousands of them.
+    # One function instead of a form, for speed: tests check tens of thousands of notes.
     return (
         isinstance(value, dict)
         and value.get("n") in _KEYS
@@ -156,7 +156,7 @@ def _note(value: Any) -> bool:
 
 
 def _any_note(value: Any) -> bool:
-    """Test a note that is one, or one of a script that draws."""
+    """Test a note of a key, or a note of a drawing script."""
     return _note(value) or (
         isinstance(value, dict)
         and _text(value.get("n"))
@@ -177,7 +177,7 @@ _USER = {
 
 
 def _likeness(value: Any) -> bool:
-    """Tell whether it is one of those for whom a name could be taken."""
+    """Test `looksLike`: the kind of user whose name this name resembles."""
     return value in ("holder", "staff")
 
 
@@ -193,7 +193,7 @@ _CROWN = {
 
 
 def _crown(value: Any) -> bool:
-    """Test a crown: one that nobody holds says how long it rests."""
+    """Test a crown, which has either a holder or the time for which it rests."""
     _fit(_CROWN, value, "crown")
     return ("participantId" in value) is not ("rest" in value)
 

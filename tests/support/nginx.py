@@ -1,4 +1,4 @@
-"""A real nginx before a server, on a port and with files of its own."""
+"""A real nginx in front of a server, on a port and with files of its own."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ http {{
 
 @contextlib.contextmanager
 def run_nginx(upstream: str, *headers: str) -> Iterator[int]:
-    """Run an nginx for the length of a `with` block; yields its port.
+    """Run an nginx during a `with` block; yield its port.
 
     Args:
-        upstream: Where it passes requests on to: `127.0.0.1:8080`, or `unix:/path:`.
-        headers: Lines of its configuration that say who connects.
+        upstream: The address that it proxies to: `127.0.0.1:8080`, or `unix:/path:`.
+        headers: Lines of its configuration that set headers with the client's address.
     """
     with tempfile.TemporaryDirectory(prefix="fortepiano-nginx-") as name:
         folder, port = Path(name), free_port()
@@ -75,7 +75,7 @@ def run_nginx(upstream: str, *headers: str) -> Iterator[int]:
 
 
 def _await_pid(process: subprocess.Popen[bytes], folder: Path) -> None:
-    """Wait until nginx has written its number, which it does after it has begun to listen."""
+    """Wait until nginx has written its pid file, which it does after it has begun to listen."""
     deadline = time.monotonic() + _PATIENCE
     pid = folder / "pid"
     while not (pid.exists() and pid.read_text().strip()):

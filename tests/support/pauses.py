@@ -1,4 +1,4 @@
-"""`fortepiano` with the stops of its garbage collector written down: `pauses.py FILE serve …`."""
+"""`fortepiano` that records the pauses of its garbage collector: `pauses.py FILE serve …`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from fortepiano.server.garbage_collector import MOST_NEW
 
 
 class Pauses:
-    """The collections of the server that runs.
+    """The garbage collections of the running server.
 
-    Each is its generation, how many objects it looked at, and milliseconds of processor time.
+    Each has a generation, the number of objects looked at, and milliseconds of processor time.
     """
 
     def __init__(self) -> None:
@@ -26,10 +26,10 @@ class Pauses:
         self._begun = 0.0
 
     def note(self, phase: str, info: dict[str, Any]) -> None:
-        """Be called by the collector, before and after."""
+        """Collector callback: record how long each collection took."""
         if phase == "start":
             self._looked_at = len(gc.get_objects(generation=0))
-            # Not by the clock on the wall: what else runs on the machine is no fault of ours.
+            # Processor time, not wall time: other processes of the machine must not count.
             self._begun = time.thread_time()
         elif gc.get_threshold()[0] == MOST_NEW:
             took = (time.thread_time() - self._begun) * 1000

@@ -1,4 +1,4 @@
-"""What the two rule presets promise, as docs/protocol.md has it: numbers for tests to hold to."""
+"""The numbers of the two rule presets, as docs/protocol.md promises them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ __all__ = ["HURRIED", "PRESETS", "STILL", "Preset", "Quota", "only"]
 
 
 class Quota(NamedTuple):
-    """How many note events a class of players may send."""
+    """The quota of a class of players: how many note events they may send."""
 
     allowance: int
-    """Regained per tick."""
+    """Points gained per tick."""
     max: int
-    """Saved up at most."""
+    """The most points that one can have."""
     tick: int = 1000
-    """Milliseconds between two allowances."""
+    """Milliseconds between two ticks."""
 
     @property
     def nq(self) -> dict[str, Any]:
-        """The message that tells it."""
+        """The `nq` message with this quota."""
         return {
             "m": "nq",
             "allowance": self.allowance,
@@ -40,14 +40,14 @@ class Preset:
         name: The value of `rules.preset`.
         lobby: The quota in special rooms.
         normal: The quota elsewhere.
-        holder: The quota of who holds the crown.
-        tick_seconds: How often the allowance comes.
+        holder: The quota of the holder of the crown.
+        tick_seconds: Seconds between two ticks of the quota.
         greets_with_quota: Whether `nq` also comes with the reply to `hi`.
-        crown_falls: Whether the crown of who leaves falls; else it passes on.
+        crown_falls: Whether the crown of a holder who leaves becomes free, not another's.
         lobbies: Rooms without a crown, besides `test/…`.
-        lobby_limit: People in one lobby, 0 for no limit.
+        lobby_limit: The most people in one lobby, 0 for no limit.
         ceiling_ms: The longest kickban.
-        rooms_linger: Whether an empty room lives on for a moment.
+        rooms_linger: Whether an empty room remains for a moment.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Preset:
     rooms_linger: bool
 
     def quota(self, ch: dict[str, Any]) -> Quota:
-        """Return the class of whoever is told this `ch` on joining."""
+        """Return the quota of the client that got this `ch` on joining."""
         crown = ch["ch"].get("crown")
         if crown is None:
             return self.lobby
@@ -109,16 +109,16 @@ HURRIED = {
     "RATE_CHAT__BURST": "3",
     "RATE_CHAT__PER_SECOND": "0.01",
 }
-"""Rules by which a test need neither wait long nor be many. One server has them all."""
+"""Rules with short times and small numbers, for fast tests. One server has them all."""
 
 STILL = {
     f"RATE_{kind}__{number}": "100000"
     for kind in ("CHAT", "CHAT_HOLDER", "ROOM", "USERSET", "TIME", "HELLO")
     for number in ("BURST", "PER_SECOND")
 } | {"QUOTA_TICK_MS": "60000", "NODE_ENV": "production"}
-"""Rules by which no tick of the quota falls into a test, and nothing hides behind a rate limit."""
+"""Rules under which no quota tick comes during a test, and no rate limit is reached."""
 
 
 def only(name: str) -> pytest.MarkDecorator:
-    """Return the mark of a test that is about one preset alone."""
+    """Return the mark of a test that is about one preset only."""
     return pytest.mark.parametrize("preset", [name], indirect=True)

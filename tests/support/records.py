@@ -1,4 +1,4 @@
-"""Records that the tests of stores have in common, and how to wait for a writer."""
+"""Records that the tests of stores share, and a way to wait for the writer thread."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def act(number: int) -> AuditRecord:
 
 
 LONG = 10.0
-"""A wait that ends early unless something is broken; seconds."""
+"""Seconds to wait for the writer; only a failing test ever waits that long."""
 
 
 def until(store: SQLiteStore, reached: Callable[[], bool]) -> None:
-    """Wait for something the writer does by itself, without hurrying it as flush would."""
+    """Wait for the writer to reach a state by itself; `flush` would make it write at once."""
     with store._changed:
         assert store._changed.wait_for(reached, LONG)
 

@@ -1,4 +1,4 @@
-"""A Redis of the tests' own, which can be killed, frozen and brought back."""
+"""A Redis server for tests, which they can kill, freeze and start again."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class RedisServer:
 
     Attributes:
         port: Its TCP port.
-        folder: Where it keeps its data.
+        folder: The folder of its data.
     """
 
     def __init__(self, folder: Path, *options: str) -> None:
         """Prepare, but do not start.
 
         Args:
-            folder: Where it keeps its data.
-            options: More options, after those that make it keep each write.
+            folder: The folder of its data.
+            options: More options, after those that write each change to disk.
         """
         self.port = free_port()
         self.folder = folder
@@ -41,15 +41,15 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Its first database."""
+        """The URL of its first database."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     def client(self) -> redis.Redis:
-        """Return a client to look inside with; to be closed."""
+        """Return a Redis client for tests, which the caller must close."""
         return redis.Redis(port=self.port, decode_responses=True)
 
     def start(self) -> None:
-        """Start it, and return when it answers."""
+        """Start the server, and return when it answers."""
         self._run(
             *("redis-server", "--port", str(self.port), "--bind", "127.0.0.1"),
             *("--dir", str(self.folder), "--save", "", "--daemonize", "no"),
@@ -57,7 +57,7 @@ class RedisServer:
         )
 
     def start_sentinel(self, config: Path) -> None:
-        """Start it as a sentinel instead."""
+        """Start the server as a sentinel instead."""
         self._run("redis-server", str(config), "--sentinel", "--port", str(self.port))
 
     def _run(self, *command: str) -> None:
@@ -76,22 +76,22 @@ class RedisServer:
                     return
 
     def freeze(self) -> None:
-        """Have it accept connections, but say nothing any more (SIGSTOP)."""
+        """Stop the process (SIGSTOP): connections are accepted, but never answered."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Continue the process (SIGCONT)."""
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """End it without a warning (SIGKILL); harmless if it does not run."""
+        """Kill the process (SIGKILL), if it runs."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def forget(self) -> None:
-        """Remove its data; it must not be running."""
+        """Remove all data; the server must not be running."""
         assert self._process is None
         for file in sorted(self.folder.rglob("*"), reverse=True):
             file.rmdir() if file.is_dir() else file.unlink()
@@ -103,7 +103,7 @@ class RedisServer:
 
 @contextmanager
 def run_redis(*options: str) -> Iterator[RedisServer]:
-    """Run a Redis with nothing in it."""
+    """Run an empty Redis server during a `with` block."""
     with tempfile.TemporaryDirectory(prefix="fortepiano-redis-") as folder:
         server = RedisServer(Path(folder), *options)
         try:

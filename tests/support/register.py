@@ -1,7 +1,7 @@
-"""The table of clients in docs/clients.md, made from what the tests hold them to.
+"""The table of clients in docs/clients.md, made from support.public_clients.
 
-`python -m support.register docs/clients.md` writes it between the two marks there; a test holds the
-file to it (tests/clients/test_register.py).
+`python -m support.register docs/clients.md` writes the table between the two marks there;
+tests/clients/test_register.py checks that it is up to date.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import textwrap
 from pathlib import Path
 
 from marked_section import replace_section
-from support.clients import FEATURES, LIBRARIES, Client, Replay, replays
+from support.public_clients import FEATURES, LIBRARIES, PublicClient, Replay, replays
 
 __all__ = ["BEGIN", "END", "register", "updated"]
 
@@ -26,7 +26,7 @@ WORKS, FAILS, LACKS = "✓", "✗", ""
 
 
 def register() -> str:
-    """Return what works with which client, as Markdown."""
+    """Return the table of clients and features, as Markdown."""
     columns = ["client", "version", "tested", *FEATURES]
     clients = [*LIBRARIES.values(), *replays().values()]
     lines = [
@@ -43,31 +43,31 @@ def register() -> str:
     return "\n".join(lines)
 
 
-def _row(client: Client) -> list[str]:
+def _row(client: PublicClient) -> list[str]:
     how = "replayed" if isinstance(client, Replay) else "runs"
     return [client.name, client.version, how, *(_cell(client, feature) for feature in FEATURES)]
 
 
-def _cell(client: Client, feature: str) -> str:
+def _cell(client: PublicClient, feature: str) -> str:
     if feature in client.fails:
         return FAILS
     return WORKS if feature in client.works else LACKS
 
 
-def _remark(client: Client) -> str:
-    """Return a line about what does not work and what is to be known; none where all is plain."""
-    said = [f"`{feature}` fails: {why}." for feature, why in client.fails.items()]
-    said += [client.remarks] if client.remarks else []
+def _remark(client: PublicClient) -> str:
+    """Return a line with the failures and remarks of a client; an empty text without any."""
+    parts = [f"`{feature}` fails: {why}." for feature, why in client.fails.items()]
+    parts += [client.remarks] if client.remarks else []
     kind = f" ({client.kind})" if isinstance(client, Replay) else ""
-    line = f"- **{client.name}**{kind}: {' '.join(said)}"
-    return _LINES.fill(line) if said else ""
+    line = f"- **{client.name}**{kind}: {' '.join(parts)}"
+    return _LINES.fill(line) if parts else ""
 
 
 def updated(text: str) -> str:
-    """Return a document with the table between its marks made anew.
+    """Return a document with a new table between its marks.
 
     Raises:
-        ValueError: Where the marks are missing.
+        ValueError: The marks are missing.
     """
     return replace_section(text, BEGIN, END, register())
 

@@ -20,30 +20,35 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
-from support.heir import Heir, adopt_orphans
+from fortepiano.model.identity import new_user_id
+from fortepiano.model.tokens import mint
+from fortepiano.store import DATABASE
+from fortepiano.store.records import TokenScope
+from fortepiano.store.sqlite import SQLiteStore
+from support.orphan_process import OrphanProcess, adopt_orphans
 from support.presets import PRESETS, Preset
 
 READY_SECONDS = 30.0
-"""How long a server may take to answer /readyz; generous because test machines are shared."""
+"""Seconds for a server to answer /readyz; generous, because test machines are shared."""
 
 STOP_SECONDS = 15.0
-"""How long a server may take to leave after SIGTERM: the drain's ten seconds and some."""
+"""Seconds for a server to exit after SIGTERM: the ten seconds of the drain and some more."""
 
 FAULT = re.compile(
     r"Traceback \(most recent call last\)|panicked at"
     r"|\blevel\W+(?:error|critical)\b|\[\s*(?:error|critical)\s*\]|^\s*(?:ERROR|CRITICAL)\b",
     re.IGNORECASE | re.MULTILINE,
 )
-"""What must not stand in the log of a server that is well."""
+"""Texts that must not appear in the log of a healthy server."""
 
 # The settings of the person who runs the tests must not leak into the servers under test.
 _OURS = re.compile(r"FORTEPIANO_|(?:WS_PORT|NODE_ENV|SALT1|SALT2)$")
 
 
 def free_port() -> int:
-    """Return a TCP port that nobody listens on.
+    """Return a TCP port on which no process listens.
 
-    It is below the ephemeral range: no client's own end can take it while a server restarts.
+    The port is below the ephemeral range, so no client socket can take it while a server restarts.
     """
     for port in random.sample(range(20_000, 32_000), 200):
         with socket.socket() as probe:
@@ -66,16 +71,16 @@ class Server:
 
     Attributes:
         port: The public port.
-        internal_port: The internal one.
+        internal_port: The internal port.
         folder: Working directory of the process; its data directory is `folder / "data"`.
         process: The child process, `None` before the first start.
-        preset: What its rules promise, but for what its settings change.
+        preset: The preset of its rules; its settings may differ from that.
         tokens: Staff tokens by scope, where a `Fleet` made them.
-        custom_notes: Whether its rules let notes of other names than the keys' pass.
+        custom_notes: Whether its rules pass notes with names that no key has.
     """
 
     used: ClassVar[set[Server]] = set()
-    """Servers whose logs the end of the running test looks through (see conftest.py)."""
+    """Servers whose logs are searched for errors after each test (see conftest.py)."""
 
     def __init__(
         self,
@@ -90,15 +95,15 @@ class Server:
         Args:
             arguments: More arguments of `fortepiano serve`, after the two ports.
             before_exec: Runs in the child before the server does, e.g. to set resource limits.
-            over: The Unix socket that it listens on, if it is told to.
-            first: What a connection from 127.0.0.1 must begin with.
+            over: The Unix socket that it listens on, if the arguments say so.
+            first: Bytes that each connection from 127.0.0.1 must begin with.
             settings: Environment variables, e.g. NODE_ENV="development".
         """
         self.port = free_port()
         self.internal_port = free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="fortepiano-test-")
         self.folder = Path(self._folder.name)
-        self.process: subprocess.Popen[bytes] | Heir | None = None
+        self.process: subprocess.Popen[bytes] | OrphanProcess | None = None
         self._arguments = arguments
         self._before_exec = before_exec
         self._over = over
@@ -132,10 +137,10 @@ class Server:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def moment(self, event: str) -> datetime:
-        """Return when the server logged something for the last time."""
+        """Return when the server logged this event for the last time."""
         lines = [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
-        said = [line["timestamp"] for line in lines if line["event"] == event]
-        return datetime.fromisoformat(said[-1])
+        times = [line["timestamp"] for line in lines if line["event"] == event]
+        return datetime.fromisoformat(times[-1])
 
     @property
     def resident_bytes(self) -> int:
@@ -153,7 +158,7 @@ class Server:
         """Start the process and return when /readyz answers 200.
 
         Raises:
-            RuntimeError: It ended, or did not get ready; the message holds its log.
+            RuntimeError: The process exited, or did not get ready; the message contains its log.
         """
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -175,11 +180,25 @@ class Server:
                 raise RuntimeError(f"not ready after {READY_SECONDS} s:\n{self.log}")
             time.sleep(0.02)
 
-    def make_token(self, scope: str) -> str:
-        """Make a staff token of this scope by the command line, and return it."""
-        options = ["--scope", scope, "--data-dir", str(self.folder / "data")]
+    def make_token(self, scope: TokenScope) -> str:
+        """Create a staff token of this scope, and return it.
+
+        Before the first start the token goes straight into the store; the command needs a second.
+        """
+        data = self.folder / "data"
+        if self.process is None and "FORTEPIANO_STORE__URL" not in self._settings:
+            user = new_user_id() if scope in ("bot", "user") else ""
+            token, record = mint(scope, "", time.time_ns() // 1_000_000, None, user)
+            store = SQLiteStore(data / DATABASE)
+            store.open()
+            store.save_token(record)
+            store.close()
+            return token
         made = subprocess.run(
-            [sys.executable, "-m", "fortepiano", "token", "create", *options],
+            [
+                *(sys.executable, "-m", "fortepiano", "token", "create"),
+                *("--scope", scope, "--data-dir", str(data)),
+            ],
             cwd=self.folder,
             env=environment(**self._settings),
             capture_output=True,
@@ -203,7 +222,7 @@ class Server:
             connection.close()
 
     def _connected(self) -> socket.socket:
-        """Connect to the public port, or to what stands for it."""
+        """Connect to the public port, or to the Unix socket in its place."""
         if self._over is None:
             connection = socket.create_connection(("127.0.0.1", self.port), timeout=2)
         else:
@@ -216,6 +235,11 @@ class Server:
                 raise
         connection.sendall(self._first)
         return connection
+
+    def begin_stop(self) -> None:
+        """Send SIGTERM if the process runs, and do not wait for its exit."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
 
     def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
         """Send `with_signal` to the process, wait for its end and return its exit status."""
@@ -234,12 +258,12 @@ class Server:
         self.process.wait()
 
     def restart(self) -> None:
-        """Stop politely, then start again on the same ports and data."""
+        """Stop with SIGTERM, then start again on the same ports and data."""
         self.stop()
         self.start()
 
     def command_of(self, *arguments: str) -> subprocess.Popen[str]:
-        """Begin `fortepiano …` beside the server, for the same data."""
+        """Start `fortepiano …` in the server's folder, with its settings."""
         return subprocess.Popen(
             [sys.executable, "-m", "fortepiano", *arguments],
             cwd=self.folder,
@@ -250,10 +274,10 @@ class Server:
         )
 
     def upgrade(self) -> float:
-        """Let a new process go on in this one's place; return the pause that it tells (ms).
+        """Upgrade to a new process; return the pause that the command reports (ms).
 
         Raises:
-            RuntimeError: Nothing came of it; the message is what the command said.
+            RuntimeError: The upgrade failed; the message is the output of the command.
         """
         with self.upgrading() as pauses:
             pass
@@ -261,23 +285,23 @@ class Server:
 
     @contextmanager
     def upgrading(self) -> Iterator[list[float]]:
-        """Upgrade, as `upgrade` does, while the block runs; the list gets the pause at its end."""
+        """Run `upgrade` while the block runs; the list gets the pause at the end."""
         assert self.process is not None, "the server was never started"
         adopt_orphans()
         pauses: list[float] = []
         with self.command_of("upgrade") as command:
             yield pauses
-            said, _ = command.communicate(timeout=60)
+            output, _ = command.communicate(timeout=60)
         if command.returncode:
-            raise RuntimeError(said)
-        found = re.search(r"as process (\d+), after a pause of (\d+) ms", said)
-        assert found, said
+            raise RuntimeError(output)
+        found = re.search(r"as process (\d+), after a pause of (\d+) ms", output)
+        assert found, output
         assert self.process.wait(STOP_SECONDS) == 0
-        self.process = Heir(int(found[1]))
+        self.process = OrphanProcess(int(found[1]))
         pauses.append(float(found[2]))
 
     def close(self) -> None:
-        """Stop if it still runs, and remove its files; its faults are looked at before."""
+        """Stop the server if it runs, check its log, and remove its files."""
         try:
             if self.process is not None and self.process.poll() is None:
                 self.stop()
@@ -288,7 +312,7 @@ class Server:
         assert not faults, faults
 
     def new_faults(self) -> str:
-        """Return what the server logged since the last call, if there is an error in it."""
+        """Return the log since the last call if it contains an error, else an empty text."""
         path = self.folder / "log"
         if not path.exists() or path.stat().st_size == self._looked_at:
             return ""
@@ -300,7 +324,7 @@ class Server:
         return text if FAULT.search(text) else ""
 
     def excuse(self) -> None:
-        """Forget the errors logged until now: the test meant to provoke them."""
+        """Ignore the errors logged until now, because the test provoked them on purpose."""
         self.new_faults()
 
 
@@ -312,7 +336,7 @@ def run_server(
     first: bytes = b"",
     **settings: str,
 ) -> Iterator[Server]:
-    """Run a server for the length of a `with` block; the arguments are those of `Server`."""
+    """Run a server during a `with` block; the arguments are those of `Server`."""
     server = Server(*arguments, before_exec=before_exec, over=over, first=first, **settings)
     try:
         server.start()
@@ -322,13 +346,13 @@ def run_server(
 
 
 class Fleet:
-    """Servers that tests share: one for each set of settings, started when first asked for.
+    """Servers that tests share: one for each set of settings, started on first use.
 
     All of them accept the same staff tokens, one for each scope.
     """
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Begin without servers."""
         self._servers: dict[tuple[tuple[str, str], ...], Server] = {}
         self._mint: Server | None = None
 
@@ -336,8 +360,8 @@ class Fleet:
         """Return the running server of these settings.
 
         Args:
-            preset: Its rules.
-            settings: More environment variables; one of rules may leave out FORTEPIANO_RULES__.
+            preset: The preset of its rules.
+            settings: More environment variables; names of rules may omit FORTEPIANO_RULES__.
         """
         variables = {
             name
@@ -348,13 +372,13 @@ class Fleet:
         key = tuple(sorted(variables.items()))
         if key not in self._servers:
             server = Server(**variables)
-            self._endow(server)
+            self._copy_tokens(server)
             server.start()
             self._servers[key] = server
         return self._servers[key]
 
-    def _endow(self, server: Server) -> None:
-        """Give a server that never ran the data in which the tokens are."""
+    def _copy_tokens(self, server: Server) -> None:
+        """Copy the data with the tokens to a server that has never run."""
         if self._mint is None:
             self._mint = Server()
             for scope in ("read", "moderate", "admin", "bot"):
@@ -363,7 +387,9 @@ class Fleet:
         server.tokens = self._mint.tokens
 
     def close(self) -> None:
-        """Stop them all."""
+        """Stop all servers at the same time, and check their logs."""
+        for server in self._servers.values():
+            server.begin_stop()
         with ExitStack() as stack:
             for server in [*self._servers.values(), *filter(None, [self._mint])]:
                 stack.callback(server.close)

@@ -1,7 +1,7 @@
-"""A tune that is too much for a piano: loud, soft, and here and there off the keyboard.
+"""A tune with all velocities, and with some keys that no piano has.
 
-Players of MIDI files send what is in a file in ways of their own; whoever listens must hear all
-that a piano can play of it.
+Players of MIDI files send the strokes of a file in different ways. Listeners must receive all of
+those that a piano can play.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from mido import Message, MidiFile, MidiTrack  # type: ignore[import-untyped]
 
-__all__ = ["BATCH_MS", "STARTS", "Stroke", "batches", "heard", "key", "tune", "write"]
+__all__ = ["BATCH_MS", "STARTS", "Stroke", "batches", "expected_strokes", "key", "tune", "write"]
 
 STARTS = 186
 BATCH_MS = 200
-"""For how long players gather notes before they send them."""
+"""Milliseconds for which players gather notes before they send them."""
 
 LOWEST, HIGHEST = 21, 108
 """The keys of a piano, as MIDI numbers them."""
@@ -28,13 +28,13 @@ _NAMES = ["c", "cs", "d", "ds", "e", "f", "fs", "g", "gs", "a", "as", "b"]
 
 
 class Stroke(NamedTuple):
-    """A key that is pressed, or released where there is no velocity."""
+    """A key that is pressed, or released if there is no velocity."""
 
     at: float
     """Milliseconds from the beginning."""
 
     number: int
-    """Of the key, as in MIDI; not all are on a piano."""
+    """The MIDI number of the key; a piano does not have all of them."""
 
     velocity: int | None
     """1 to 127."""
@@ -53,21 +53,21 @@ def tune() -> list[Stroke]:
 
 
 def key(number: int) -> str | None:
-    """Return the name of a key; None where a piano has none."""
+    """Return the name of a key; None for keys that a piano does not have."""
     if not LOWEST <= number <= HIGHEST:
         return None
     return f"{_NAMES[number % 12]}{number // 12 - 2}"
 
 
-def heard() -> Iterator[tuple[str, int | None]]:
-    """Yield what is to be heard: names, and velocities as the file has them."""
+def expected_strokes() -> Iterator[tuple[str, int | None]]:
+    """Yield the strokes that listeners must receive: names, and velocities as in the file."""
     for _, number, velocity in tune():
         if (name := key(number)) is not None:
             yield name, velocity
 
 
 def batches() -> list[list[Stroke]]:
-    """Return the strokes as they are gathered: one list for each message."""
+    """Return the strokes as players gather them: one list for each message."""
     gathered: dict[int, list[Stroke]] = {}
     for stroke in tune():
         gathered.setdefault(int(stroke.at // BATCH_MS), []).append(stroke)
@@ -77,8 +77,8 @@ def batches() -> list[list[Stroke]]:
 def write(path: Path, faster: float = 1) -> None:
     """Write the tune as a MIDI file, `faster` times as fast as it is.
 
-    Keys are released by a velocity of 0, so that nothing but the first note says what it is: at
-    those midi-player-js takes velocities to be of 100, at all others of 127.
+    Keys are released by a velocity of 0, so that only the first event needs a status byte. At
+    events with one, midi-player-js takes velocities to be of 100; at all others, of 127.
     """
     track = MidiTrack()
     now = 0
@@ -86,6 +86,6 @@ def write(path: Path, faster: float = 1) -> None:
         ticks = round(at / faster / 500 * _TICKS)
         track.append(Message("note_on", note=number, velocity=velocity or 0, time=ticks - now))
         now = ticks
-    # The player stops as soon as it has seen the last event, before it has told of the last few.
+    # The player stops at the last event, before it has reported the last few.
     track += [Message("note_on", note=0, velocity=0, time=_TICKS // 4)] * 4
     MidiFile(ticks_per_beat=_TICKS, tracks=[track]).save(path)

@@ -70,8 +70,8 @@ def quotas_and_bans(quotas: Quotas, bans: Bans) -> None:
 def a_room(hub: Hub) -> None:
     room = hub.open_room()
     assert_type(room, int)
-    person = hub.add_participant(room, b'"id"', b'{"id":"id"', b"200", b"100")
-    assert_type(hub.position(person), tuple[bytes, bytes] | None)
+    participant = hub.add_participant(room, b'"id"', b'{"id":"id"', b"200", b"100")
+    assert_type(hub.position(participant), tuple[bytes, bytes] | None)
     assert_type(hub.participants(room), bytes)
     assert_type(hub.stats(), dict[str, int])
     assert_type(hub.gauges(), dict[str, int])

@@ -1,4 +1,4 @@
-"""What every test of Python's parts leaves behind as it found it."""
+"""Fixtures for tests of single modules: stores, Redis, and the state of logging."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.redis import RedisServer, run_redis
 
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
-    """Undo `logs.configure`, which commands call: give pytest its handlers back."""
+    """Undo `logs.configure`, which commands call: restore the handlers of pytest."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     yield
@@ -31,7 +31,7 @@ def logging_as_before() -> Iterator[None]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where a database is to be."""
+    """The path of a database that does not exist yet."""
     return tmp_path / "data" / DATABASE
 
 
@@ -47,7 +47,7 @@ REDIS = pytest.param("redis", marks=pytest.mark.needs("redis-server"))
 
 @pytest.fixture(params=["memory", "sqlite", REDIS])
 def kind(request: pytest.FixtureRequest) -> str:
-    """Which store is under test."""
+    """The kind of the store under test."""
     return str(request.param)
 
 

@@ -1,4 +1,4 @@
-"""Who may pass the gate, and what is counted and told of those who may not."""
+"""Admission: which connections pass, and the counts and messages of refusals."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def refused(answer: Admitted | Refusal) -> Refusal:
     return answer
 
 
-def test_who_may_pass_is_known_by_his_address() -> None:
+def test_an_admitted_user_is_known_by_the_address() -> None:
     gate = made()
     user = gate.identity.user_id(HERE)
     assert gate.admit(HERE, UNREAD) == Admitted(HERE, user, is_limited=True)

@@ -1,4 +1,4 @@
-"""Who may import what (docs/architecture.md, "Invariants"), and what happens without the binary."""
+"""The rules of imports (docs/architecture.md, "Invariants"), and imports without the binary."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TRANSPORTS = {
     "uvloop",
     "websockets",
 }
-"""What connections are made of."""
+"""Modules that connections are made of."""
 
 CLOCKS_AND_LOOPS = TRANSPORTS | {
     "concurrent",
@@ -43,7 +43,7 @@ CLOCKS_AND_LOOPS = TRANSPORTS | {
     "threading",
     "time",
 }
-"""What would keep a handler from running in a test by itself, at a time of the test's choosing."""
+"""Modules that would keep a test from running a handler alone, at a time that it sets."""
 
 JSON = {"json", "msgspec", "orjson"}
 

@@ -1,4 +1,4 @@
-"""Bans of users and networks: who is kept out, who is shown out, and when that is announced."""
+"""Bans of users and networks: refused joins, closed connections, and the notices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fortepiano.model.identity import Identity
 from fortepiano.native import Bans
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import BanRecord
-from support.backstage import START, Actor, Backstage
+from support.dispatch_harness import START, DispatchHarness, FakeClient
 
 ANN, BEA = "a" * 24, "b" * 24
 HOUR = 3_600_000
@@ -192,23 +192,23 @@ class TestBanList:
 
 
 @pytest.fixture
-def world() -> Backstage:
-    return Backstage()
+def world() -> DispatchHarness:
+    return DispatchHarness()
 
 
-def texts(actor: Actor) -> list[str]:
-    return [m["text"] for m in actor.heard() if m["m"] == "notification"]
+def texts(client: FakeClient) -> list[str]:
+    return [m["text"] for m in client.received() if m["m"] == "notification"]
 
 
 class TestSiteBan:
-    def test_a_network_shows_out_who_comes_from_it(self, world: Backstage) -> None:
+    def test_a_network_shows_out_who_comes_from_it(self, world: DispatchHarness) -> None:
         admin = world.staff()
         inside, outside = (
             world.open(address=address) for address in ("203.0.113.7", "198.51.100.7")
         )
-        for actor in (inside, outside):
-            actor.send("hi")
-            actor.heard()
+        for client in (inside, outside):
+            client.send("hi")
+            client.received()
         admin.send("siteban", id="203.0.113.99/24", duration=HOUR, reason="spam")
         assert inside.closed == 4008
         assert texts(inside) == ["You are banned from this site for 60 minutes: spam"]
@@ -218,7 +218,7 @@ class TestSiteBan:
         late.send("hi")
         assert late.closed == 4008
 
-    def test_only_an_admin_bans_networks(self, world: Backstage) -> None:
+    def test_only_an_admin_bans_networks(self, world: DispatchHarness) -> None:
         moderator, victim = world.staff(scope="moderate"), world.open(address="203.0.113.7")
         victim.send("hi")
         moderator.send("siteban", id="203.0.113.7", duration=HOUR)
@@ -228,26 +228,26 @@ class TestSiteBan:
         assert victim.closed == 4008
 
     @pytest.mark.parametrize("who", ["", "duets", "0.0.0.0/0", "A" * 24])
-    def test_who_is_nobody_is_told(self, world: Backstage, who: str) -> None:
+    def test_who_is_nobody_is_told(self, world: DispatchHarness, who: str) -> None:
         admin = world.staff()
         admin.send("siteban", id=who, permanent=True)
         assert len(texts(admin)) == 1
         assert world.context.store.bans() == []
 
-    def test_lifting(self, world: Backstage) -> None:
+    def test_lifting(self, world: DispatchHarness) -> None:
         moderator = world.staff(scope="moderate")
         moderator.send("siteban", id=ANN, duration=HOUR)
-        moderator.heard()
+        moderator.received()
         moderator.send("admin message", msg={"m": "siteunban", "id": ANN})
         assert texts(moderator) == [f"{ANN} is not banned from this site any more."]
         assert world.context.store.bans() == []
         moderator.send("admin message", msg={"m": "siteunban", "id": ANN})
         moderator.send("admin message", msg={"m": "siteunban", "id": 5})
-        assert [message["code"] for message in moderator.heard()] == ["not_found", "bad_id"]
+        assert [message["code"] for message in moderator.received()] == ["not_found", "bad_id"]
 
     def test_throwing_the_token_away_does_not_help(self) -> None:
         identity = Identity("ip", "one", "two")
-        world = Backstage(identity=identity)
+        world = DispatchHarness(identity=identity)
         admin, victim = world.staff(), world.open(address="203.0.113.7")
         victim.session.become(ANN, is_bot=False)
         victim.send("hi")
@@ -265,10 +265,10 @@ class TestTakenOver:
 
     def test_out_of_the_site_and_of_a_room(self) -> None:
         store = SharedStore()
-        world = Backstage(store=store)
+        world = DispatchHarness(store=store)
         holder, ann, bea = (world.enter("duets") for _ in range(3))
-        for actor in (holder, ann, bea):
-            actor.heard()
+        for client in (holder, ann, bea):
+            client.received()
         store.save_ban(record("duets", ann.id, START + HOUR))
         store.save_ban(record(SITE, bea.id, None, "spam"))
         staff.merge_bans(world.context)
@@ -283,11 +283,13 @@ class TestTakenOver:
 
 
 class TestAcknowledgement:
-    """What is said when a ban is safe; it holds before."""
+    """Messages that come when a ban is saved; the ban takes effect before."""
 
-    def kickbanned(self, **fields: Any) -> tuple[Backstage, SlowStore, Actor, Actor]:
+    def kickbanned(
+        self, **fields: Any
+    ) -> tuple[DispatchHarness, SlowStore, FakeClient, FakeClient]:
         store = SlowStore()
-        world = Backstage(store=store)
+        world = DispatchHarness(store=store)
         holder, other = world.enter("duets"), world.enter("duets")
         holder.send("kickban", id_=other.id, ms=HOUR, **fields)
         return world, store, holder, other
@@ -296,37 +298,37 @@ class TestAcknowledgement:
         world, store, _, other = self.kickbanned()
         assert other.room == "test/awkward"
         assert world.context.bans.banned_until("duets", other.id, START) == START + HOUR
-        assert "duets" not in world.outbound.said
+        assert "duets" not in world.outbound.broadcasts
         store.commit()
-        (notice,) = world.outbound.said["duets"]
+        (notice,) = world.outbound.broadcasts["duets"]
         assert notice["text"] == "Anonymous kickbanned Anonymous from this room for 60 minutes."
 
     def test_the_room_hears_that_it_is_not_saved(self) -> None:
         world, store, _, _ = self.kickbanned()
         store.commit(is_saved=False)
-        (notice,) = world.outbound.said["duets"]
+        (notice,) = world.outbound.broadcasts["duets"]
         assert "not saved yet" in notice["text"]
 
     def test_a_kick_has_nothing_to_wait_for(self) -> None:
         store = SlowStore()
-        world = Backstage(store=store)
+        world = DispatchHarness(store=store)
         holder, other = world.enter("duets"), world.enter("duets")
         holder.send("kickban", id_=other.id, ms=0)
-        assert len(world.outbound.said["duets"]) == 1
+        assert len(world.outbound.broadcasts["duets"]) == 1
         assert store.bans() == []
 
     def test_nobody_is_left_to_hear_it(self) -> None:
         world, store, holder, _ = self.kickbanned()
         world.end(holder)
         again = world.enter("duets")
-        again.heard()
+        again.received()
         store.commit()
-        assert "duets" not in world.outbound.said
+        assert "duets" not in world.outbound.broadcasts
 
     def test_unban_goes_without_saying_where_it_is_saved(self) -> None:
         world, store, holder, other = self.kickbanned()
         store.commit()
-        holder.heard()
+        holder.received()
         holder.send("unban", id_=other.id)
         assert world.context.bans.banned_until("duets", other.id, START) is None
         store.commit()
@@ -338,7 +340,7 @@ class TestAcknowledgement:
 
     def test_staff_are_told(self) -> None:
         store = SlowStore()
-        world = Backstage(store=store)
+        world = DispatchHarness(store=store)
         admin, other = world.staff(), world.enter()
         admin.send("siteban", id=other.id, permanent=True)
         assert other.closed == 4008
@@ -350,7 +352,7 @@ class TestAcknowledgement:
 
     def test_who_has_left_is_not_told(self) -> None:
         store = SlowStore()
-        world = Backstage(store=store)
+        world = DispatchHarness(store=store)
         admin = world.staff()
         admin.send("siteban", id=ANN, permanent=True)
         world.end(admin)

@@ -207,7 +207,7 @@ class TestList:
 class TestFiles:
     @pytest.mark.parametrize("name", ["bans.csv", "bans.jsonl"])
     def test_what_goes_out_comes_back(self, name: str, tmp_path: Path) -> None:
-        run("bans", "add", "203.0.113.0/24", "--reason", 'he said "no", then\nleft 🎹')
+        run("bans", "add", "203.0.113.0/24", "--reason", 'they said "no", then\nleft 🎹')
         run("bans", "add", ANN, "--room", "a, b", "--for", "7d")
         before = kept()
         run("bans", "export", name)

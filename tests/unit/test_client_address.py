@@ -1,4 +1,4 @@
-"""Who connects, where proxies stand in between."""
+"""Addresses of clients behind proxies."""
 
 from __future__ import annotations
 

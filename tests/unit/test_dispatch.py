@@ -4,15 +4,15 @@ import structlog
 
 from fortepiano.handlers import dispatch as module
 from fortepiano.handlers.dispatch import TABLE, Entry
-from support.backstage import Actor, Backstage
+from support.dispatch_harness import DispatchHarness, FakeClient
 
 ANN = "a" * 24
 
 ROOM = "a room"
 
 
-def texts(actor: Actor) -> list[str]:
-    return [message["text"] for message in actor.heard() if message["m"] == "notification"]
+def texts(client: FakeClient) -> list[str]:
+    return [message["text"] for message in client.received() if message["m"] == "notification"]
 
 
 @pytest.fixture
@@ -36,22 +36,22 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
 class TestFailingHandlers:
     def test_one_message_is_lost_and_the_client_stays(self) -> None:
         with structlog.testing.capture_logs():
-            backstage = Backstage()
-            actor = backstage.enter(ROOM)
-            actor.heard()
-            actor.send("a", message="hello")
-            assert actor.heard() == []
-            assert actor.room == ROOM
-            actor.send("ch", id_="lobby")
-            assert actor.room == "lobby"
-            assert getattr(actor.session.connection, "code", None) is None
+            harness = DispatchHarness()
+            client = harness.enter(ROOM)
+            client.received()
+            client.send("a", message="hello")
+            assert client.received() == []
+            assert client.room == ROOM
+            client.send("ch", id_="lobby")
+            assert client.room == "lobby"
+            assert getattr(client.session.connection, "code", None) is None
 
     def test_it_is_logged_once_for_each_place(self) -> None:
         with structlog.testing.capture_logs() as logs:
-            backstage = Backstage()
-            actor, other = backstage.enter(ROOM), backstage.enter(ROOM)
+            harness = DispatchHarness()
+            client, other = harness.enter(ROOM), harness.enter(ROOM)
             for _ in range(3):
-                for each in (actor, other):
+                for each in (client, other):
                     each.send("a", message="hello")
                     each.send("userset", set={"name": "Ann"})
         faults = [log for log in logs if log["event"] == "handler failed"]
@@ -76,103 +76,103 @@ class TestTable:
         ],
     )
     def test_what_nobody_knows_is_ignored(self, raw: bytes) -> None:
-        backstage = Backstage()
-        actor = backstage.open()
+        harness = DispatchHarness()
+        client = harness.open()
         with structlog.testing.capture_logs() as logs:
-            backstage.dispatch.receive(actor.session, raw)
-        assert actor.heard() == logs == []
+            harness.dispatch.receive(client.session, raw)
+        assert client.received() == logs == []
 
     @pytest.mark.parametrize("kind", sorted(set(TABLE) - {"hi", "bye", "devices"}))
     def test_nothing_counts_before_hi(self, kind: str) -> None:
-        backstage = Backstage()
-        actor = backstage.open()
+        harness = DispatchHarness()
+        client = harness.open()
         fields = {"_id": ROOM, "id": ROOM, "message": "x", "set": {"name": "Ann"}, "ms": 5}
         raw = orjson.dumps({"m": kind} | fields)
-        backstage.dispatch.receive(actor.session, raw)
-        assert actor.heard() == []
-        assert actor.session.user is None
-        assert ROOM not in backstage.context.directory.rooms
+        harness.dispatch.receive(client.session, raw)
+        assert client.received() == []
+        assert client.session.user is None
+        assert ROOM not in harness.context.directory.rooms
 
     def test_bye_closes_at_any_time(self) -> None:
-        actor = Backstage().open()
-        actor.send("bye")
-        assert getattr(actor.session.connection, "code", None) == 1000
+        client = DispatchHarness().open()
+        client.send("bye")
+        assert getattr(client.session.connection, "code", None) == 1000
 
 
 class TestRates:
     def test_a_bucket_empties_and_fills(self) -> None:
-        backstage = Backstage()
-        backstage.enter(ROOM)
-        actor = backstage.enter(ROOM)
-        room = backstage.context.directory.rooms[ROOM]
+        harness = DispatchHarness()
+        harness.enter(ROOM)
+        client = harness.enter(ROOM)
+        room = harness.context.directory.rooms[ROOM]
         for number in range(12):
-            actor.send("a", message=f"line {number}")
+            client.send("a", message=f"line {number}")
         assert len(room.history) == 8
-        assert texts(actor) == ["You are sending `a` too fast."]
-        backstage.wait(2.1)
+        assert texts(client) == ["You are sending `a` too fast."]
+        harness.wait(2.1)
         for number in range(12):
-            actor.send("a", message=f"line {number}")
+            client.send("a", message=f"line {number}")
         assert len(room.history) == 10
         # One notification in five seconds.
-        assert texts(actor) == []
-        backstage.wait(5)
+        assert texts(client) == []
+        harness.wait(5)
         for number in range(12):
-            actor.send("a", message=f"line {number}")
-        assert len(texts(actor)) == 1
+            client.send("a", message=f"line {number}")
+        assert len(texts(client)) == 1
 
     def test_who_holds_the_crown_may_talk_faster(self) -> None:
-        backstage = Backstage()
-        holder = backstage.enter(ROOM)
+        harness = DispatchHarness()
+        holder = harness.enter(ROOM)
         for number in range(12):
             holder.send("a", message=f"line {number}")
-        assert len(backstage.context.directory.rooms[ROOM].history) == 10
+        assert len(harness.context.directory.rooms[ROOM].history) == 10
 
     def test_malformed_messages_cost_nothing(self) -> None:
-        backstage = Backstage()
-        actor = backstage.enter(ROOM)
+        harness = DispatchHarness()
+        client = harness.enter(ROOM)
         for message in (None, 5, "", " ", "x" * 513, "a\nb", ["x"]) * 10:
-            actor.send("a", message=message)
-        assert [message["code"] for message in actor.heard()] == ["bad_message"]
-        actor.send("a", message="hello")
-        assert len(backstage.context.directory.rooms[ROOM].history) == 1
+            client.send("a", message=message)
+        assert [message["code"] for message in client.received()] == ["bad_message"]
+        client.send("a", message="hello")
+        assert len(harness.context.directory.rooms[ROOM].history) == 1
 
     def test_each_kind_has_its_own_and_all_tabs_one(self) -> None:
-        backstage = Backstage()
-        first, second = (backstage.enter(ROOM, user_id=ANN) for _ in range(2))
+        harness = DispatchHarness()
+        first, second = (harness.enter(ROOM, user_id=ANN) for _ in range(2))
         for number in range(9):
             first.send("a", message=f"line {number}")
-        first.heard()
+        first.received()
         first.send("userset", set={"name": "Ann"})
         for number in range(3):
             second.send("a", message=f"line {number + 9}")
         assert texts(first) == []
         assert texts(second) == ["You are sending `a` too fast."]
-        history = backstage.context.directory.rooms[ROOM].history
+        history = harness.context.directory.rooms[ROOM].history
         assert [line["a"] for line in history] == [f"line {number}" for number in range(10)]
         assert history[-1]["p"]["name"] == "Ann"
 
     @pytest.mark.parametrize("seconds", [0, 59])
     def test_a_reconnect_refills_nothing(self, seconds: float) -> None:
-        backstage = Backstage(rate_chat={"burst": 3, "per_second": 0.01})
-        backstage.enter(ROOM)
-        actor = backstage.enter(ROOM, user_id=ANN)
+        harness = DispatchHarness(rate_chat={"burst": 3, "per_second": 0.01})
+        harness.enter(ROOM)
+        client = harness.enter(ROOM, user_id=ANN)
         for number in range(3):
-            actor.send("a", message=f"line {number}")
-        backstage.end(actor)
-        backstage.wait(seconds)
-        again = backstage.enter(ROOM, user_id=ANN)
-        again.heard()
+            client.send("a", message=f"line {number}")
+        harness.end(client)
+        harness.wait(seconds)
+        again = harness.enter(ROOM, user_id=ANN)
+        again.received()
         again.send("a", message="one more")
         assert texts(again) == ["You are sending `a` too fast."]
-        backstage.end(again)
-        backstage.wait(60)
-        backstage.enter(ROOM, user_id=ANN).send("a", message="the last")
-        history = backstage.context.directory.rooms[ROOM].history
+        harness.end(again)
+        harness.wait(60)
+        harness.enter(ROOM, user_id=ANN).send("a", message="the last")
+        history = harness.context.directory.rooms[ROOM].history
         assert [line["a"] for line in history][3:] == ["the last"]
 
     def test_all_tabs_of_a_user_come_back_together(self) -> None:
-        backstage = Backstage()
-        tabs = [backstage.open(ANN) for _ in range(16)]
+        harness = DispatchHarness()
+        tabs = [harness.open(ANN) for _ in range(16)]
         for number, tab in enumerate(tabs):
             kinds = ["devices", "hi"] if number < 3 else ["hi", "devices"]
             for kind in kinds:
@@ -180,36 +180,36 @@ class TestRates:
             tab.send("ch", id_=ROOM)
         assert [tab.room for tab in tabs] == [ROOM] * 16
         assert not any(texts(tab) for tab in tabs)
-        # What they may not do is go on like that.
+        # The tokens are used up now.
         tabs[0].send("ch", id_="lobby")
         assert tabs[0].room == ROOM
-        backstage.wait(0.5)
+        harness.wait(0.5)
         tabs[0].send("ch", id_="lobby")
         assert tabs[0].room == "lobby"
 
     def test_before_hi_a_connection_has_its_own(self) -> None:
-        backstage = Backstage()
-        first, second = backstage.open(ANN), backstage.open(ANN)
-        for actor in (first, second):
+        harness = DispatchHarness()
+        first, second = harness.open(ANN), harness.open(ANN)
+        for client in (first, second):
             for _ in range(10):
-                actor.send("devices", list=[])
-            assert texts(actor) == []
-            actor.send("devices", list=[])
-            assert len(texts(actor)) == 1
+                client.send("devices", list=[])
+            assert texts(client) == []
+            client.send("devices", list=[])
+            assert len(texts(client)) == 1
         # And then both have what the user has left.
         second.send("hi")
-        second.heard()
+        second.received()
         second.send("devices", list=[])
-        backstage.wait(5)
+        harness.wait(5)
         assert len(texts(second)) == 0, "one notification in five seconds"
         for _ in range(6):
             second.send("devices", list=[])
         assert len(texts(second)) == 1
 
     def test_staff_are_exempt(self) -> None:
-        backstage = Backstage()
-        actor = backstage.enter(ROOM)
-        actor.session.scope = "moderate"
+        harness = DispatchHarness()
+        client = harness.enter(ROOM)
+        client.session.scope = "moderate"
         for number in range(30):
-            actor.send("a", message=f"line {number}")
-        assert len(backstage.context.directory.rooms[ROOM].history) == 30
+            client.send("a", message=f"line {number}")
+        assert len(harness.context.directory.rooms[ROOM].history) == 30

@@ -19,7 +19,7 @@ class Node:
 
 
 class Later:
-    """Calls what was planned when told to."""
+    """Planned calls, which tests run by hand."""
 
     def __init__(self) -> None:
         self.planned: list[Callable[[], None]] = []
@@ -46,7 +46,7 @@ def look(garbage: GarbageCollector) -> Callable[[], None]:
 
 @pytest.fixture
 def people() -> list[str]:
-    """Who is connected."""
+    """The list of connected people."""
     return []
 
 
@@ -72,7 +72,7 @@ def test_very_many_new_ones_are_looked_at_without_waiting(people: list[str]) -> 
     del node
     many: list[list[int]] = [[] for _ in range(2 * MOST_NEW)]
     assert gone() is None
-    assert len(gc.get_objects()) < len(many)  # they are frozen
+    assert len(gc.get_objects()) < len(many)  # the rest is frozen
 
 
 def test_new_cycles_go_while_people_are_there(look: Callable[[], None], people: list[str]) -> None:
@@ -111,7 +111,7 @@ def test_nothing_old_is_looked_at_while_people_are_there(
     del node
     look()
     assert gone() is not None
-    # Not until nobody is there whom a full collection would disturb, and then once.
+    # A full collection comes once, when nobody is there whom it would disturb.
     people.clear()
     look()
     assert gone() is None

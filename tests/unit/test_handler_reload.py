@@ -12,7 +12,7 @@ import pytest
 from fortepiano.config import Settings
 from fortepiano.server import handler_reload
 from fortepiano.server.reload import Reload
-from support.backstage import Backstage
+from support.dispatch_harness import DispatchHarness
 
 
 class _Engine:
@@ -35,20 +35,20 @@ def settings(tmp_path: Path) -> Settings:
 async def test_new_handlers_report_activity_as_the_old_ones_did(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    backstage, engine, activity = Backstage(), _Engine(), list[str]()
+    harness, engine, activity = DispatchHarness(), _Engine(), list[str]()
     reload = Reload(
         lambda: settings,
-        backstage.context,
+        harness.context,
         cast("Any", engine),
         cast("Any", SimpleNamespace()),
-        backstage.dispatch,
+        harness.dispatch,
         lambda: activity.append("seen"),
     )
     monkeypatch.setattr(handler_reload, "fingerprint", lambda: b"edited")
     report = await reload()
     assert report.handlers
-    actor = backstage.enter()
-    engine.receive(actor.session, b'{"m":"ch","_id":"room"}')
-    engine.ended(actor.session)
-    assert actor.session.participant is None
+    client = harness.enter()
+    engine.receive(client.session, b'{"m":"ch","_id":"room"}')
+    engine.ended(client.session)
+    assert client.session.participant is None
     assert activity == ["seen", "seen"]

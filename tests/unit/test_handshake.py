@@ -62,7 +62,7 @@ class AdmissionControl:
 
 
 class Transport:
-    """What would be sent."""
+    """A transport that records the bytes sent."""
 
     def __init__(self) -> None:
         self.sent = b""

@@ -1,4 +1,4 @@
-"""What tokens are signed with, and the file it is in."""
+"""The keys that sign tokens, and their file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who looks like whom."""
+"""Names that look alike."""
 
 from __future__ import annotations
 

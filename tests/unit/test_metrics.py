@@ -1,4 +1,4 @@
-"""What `/metrics` says, against the native hub itself, and how long it takes to say it."""
+"""`/metrics` compared with the native hub, and how long a scrape takes."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ LONGEST_SCRAPE_SECONDS = 0.02
 
 
 class Timer:
-    """What a loop returns for a planned call."""
+    """The handle that a loop returns for a planned call."""
 
     def cancel(self) -> None:
-        """Take no notice."""
+        """Do nothing."""
 
 
 class StillLoop:
@@ -49,7 +49,7 @@ class StillLoop:
         return Timer()
 
     def run(self, late: float) -> None:
-        """Do what was planned, so many seconds too late."""
+        """Run the planned call, this many seconds late."""
         when, what = self.planned.pop()
         self.now = when + late
         what()  # type: ignore[operator]  # a callable
@@ -108,8 +108,8 @@ def crowded(scraped: Scraped) -> Iterator[Scraped]:
             client = hub.attach(ours.fileno())
             hub.start_session(client, quota)
             room = rooms[number % len(rooms)]
-            person = hub.add_participant(room, b'"id"', b'{"id":"id"', b"1", b"1")
-            hub.enter(client, room, person)
+            participant = hub.add_participant(room, b'"id"', b'{"id":"id"', b"1", b"1")
+            hub.enter(client, room, participant)
         yield scraped
 
 

@@ -1,4 +1,4 @@
-"""Who did what to whom, where, when and why: the log of moderation."""
+"""The log of moderation: actor, action, subject, room, time and reason."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fortepiano.store.base import AuditQuery, AuditRecord
-from support.backstage import START, Backstage
+from support.dispatch_harness import START, DispatchHarness
 
 ROOM = "duets"
 VICTIM = "f" * 24
@@ -15,16 +15,16 @@ HOUR = 3_600_000
 
 
 @pytest.fixture
-def world() -> Backstage:
-    return Backstage()
+def world() -> DispatchHarness:
+    return DispatchHarness()
 
 
-def acts(world: Backstage) -> list[AuditRecord]:
+def acts(world: DispatchHarness) -> list[AuditRecord]:
     return world.context.store.audit(AuditQuery())[::-1]
 
 
 class TestByTheHolder:
-    def test_what_he_does_to_others(self, world: Backstage) -> None:
+    def test_acts_of_a_holder_on_others(self, world: DispatchHarness) -> None:
         holder, other = world.enter(ROOM), world.enter(ROOM, user_id=VICTIM)
         holder.send("mute", id_=VICTIM, chat=True)
         holder.send("mute", id_=VICTIM)
@@ -39,7 +39,7 @@ class TestByTheHolder:
         assert found[0].details == {"notes": False, "chat": True}
         assert found[2].details == {"name": "Anonymous", "until": START + HOUR + 1000}
 
-    def test_what_rules_nobody_is_not_written_down(self, world: Backstage) -> None:
+    def test_what_rules_nobody_is_not_written_down(self, world: DispatchHarness) -> None:
         holder, other = world.enter(ROOM), world.enter(ROOM)
         holder.send("chset", set={"color": "#112233"})
         holder.send("chown", id=other.id)
@@ -108,7 +108,7 @@ class TestByTheStaff:
         ("message", "action", "details"), ADMIN, ids=[message["m"] for message, _, _ in ADMIN]
     )
     def test_each_act_is_one_line(
-        self, world: Backstage, message: dict[str, Any], action: str, details: dict[str, Any]
+        self, world: DispatchHarness, message: dict[str, Any], action: str, details: dict[str, Any]
     ) -> None:
         holder = world.enter(ROOM)
         victim = world.enter(ROOM, user_id=VICTIM)
@@ -132,16 +132,16 @@ class TestByTheStaff:
             assert act.reason == "spam"
 
     @pytest.mark.parametrize("scope", ["read", None])
-    def test_what_is_refused_is_not_written_down(self, world: Backstage, scope: Any) -> None:
+    def test_what_is_refused_is_not_written_down(self, world: DispatchHarness, scope: Any) -> None:
         world.enter(ROOM)
         world.enter(ROOM, user_id=VICTIM)
-        actor = world.staff(ROOM, scope=scope) if scope else world.enter(ROOM)
+        client = world.staff(ROOM, scope=scope) if scope else world.enter(ROOM)
         for message, _, _ in ADMIN:
-            actor.send(message["m"], **{key: one for key, one in message.items() if key != "m"})
-            actor.send("admin message", msg=message)
+            client.send(message["m"], **{key: one for key, one in message.items() if key != "m"})
+            client.send("admin message", msg=message)
         assert acts(world) == []
 
-    def test_who_watches_is_told(self, world: Backstage) -> None:
+    def test_who_watches_is_told(self, world: DispatchHarness) -> None:
         watched: list[dict[str, Any]] = []
         world.context.events.watch(watched.append)
         admin = world.staff()

@@ -1,4 +1,4 @@
-"""The codes of notifications: one documented list, and what is said with each."""
+"""The codes of notifications: one documented list, and the texts with each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import may_send_html
 from fortepiano.protocol.notices import HUB_NOTICES, MALFORMED, notice
 from protocol_reference import codes
-from support.backstage import Backstage
+from support.dispatch_harness import DispatchHarness
 from support.grammar import CODES
 
 PACKAGE = Path(fortepiano.__file__).parent
@@ -112,18 +112,18 @@ class TestFaults:
     def test_what_is_wrong_is_told_once(
         self, kind: str, fields: dict[str, object], code: str
     ) -> None:
-        backstage = Backstage()
-        other, actor = backstage.enter(ROOM), backstage.enter(ROOM)
-        for each in (other, actor):
-            each.heard()
+        harness = DispatchHarness()
+        other, client = harness.enter(ROOM), harness.enter(ROOM)
+        for each in (other, client):
+            each.received()
         raw = orjson.dumps({"m": kind} | fields)
         for _ in range(50):
-            backstage.dispatch.receive(actor.session, raw)
-        assert [message["code"] for message in actor.heard()] == [code]
-        assert other.heard() == []
-        backstage.wait(5.1)
-        backstage.dispatch.receive(actor.session, raw)
-        assert [message["code"] for message in actor.heard()] == [code]
+            harness.dispatch.receive(client.session, raw)
+        assert [message["code"] for message in client.received()] == [code]
+        assert other.received() == []
+        harness.wait(5.1)
+        harness.dispatch.receive(client.session, raw)
+        assert [message["code"] for message in client.received()] == [code]
 
     @pytest.mark.parametrize("kind", ["hi", "devices", "+ls", "-ls", "bans", "+custom", "custom"])
     def test_of_others_nobody_is_told(self, kind: str) -> None:
@@ -145,36 +145,36 @@ class TestFaults:
 
 class TestTheHolder:
     def test_a_co_owner_neither_bans_nor_mutes_them(self) -> None:
-        backstage = Backstage()
-        holder, partner = backstage.enter(ROOM), backstage.enter(ROOM)
+        harness = DispatchHarness()
+        holder, partner = harness.enter(ROOM), harness.enter(ROOM)
         holder.send("coowner", id_=partner.id)
-        for actor in (holder, partner):
-            actor.heard()
+        for client in (holder, partner):
+            client.received()
         partner.send("kickban", id_=holder.id, ms=5)
-        assert [message["code"] for message in partner.heard()] == ["holder_is_safe"]
-        backstage.wait(6)
+        assert [message["code"] for message in partner.received()] == ["holder_is_safe"]
+        harness.wait(6)
         partner.send("mute", id_=holder.id, notes=True)
-        assert [message["code"] for message in partner.heard()] == ["holder_is_safe"]
-        assert backstage.context.directory.rooms[ROOM].mutes == {}
-        assert holder.heard() == []
+        assert [message["code"] for message in partner.received()] == ["holder_is_safe"]
+        assert harness.context.directory.rooms[ROOM].mutes == {}
+        assert holder.received() == []
 
     def test_nobody_is_told_of_muting_themselves(self) -> None:
-        backstage = Backstage()
-        holder = backstage.enter(ROOM)
-        holder.heard()
+        harness = DispatchHarness()
+        holder = harness.enter(ROOM)
+        holder.received()
         holder.send("mute", id_=holder.id, chat=True)
-        assert holder.heard() == []
+        assert holder.received() == []
 
 
 def test_a_frozen_name_is_told() -> None:
-    backstage = Backstage()
-    actor = backstage.enter(ROOM)
-    actor.heard()
-    user = actor.session.user
+    harness = DispatchHarness()
+    client = harness.enter(ROOM)
+    client.received()
+    user = client.session.user
     assert user is not None
     user.flags = {"freeze_name": True}
-    actor.send("userset", set={"name": "Ann", "color": "#112233"})
-    assert [message["code"] for message in actor.heard()] == ["not_allowed"]
+    client.send("userset", set={"name": "Ann", "color": "#112233"})
+    assert [message["code"] for message in client.received()] == ["not_allowed"]
     assert (user.name, user.color) == ("Anonymous", "#112233")
 
 
@@ -186,12 +186,12 @@ def test_html_is_for_admins() -> None:
 
 
 def test_data_may_be_as_deep_as_the_scanner_lets_through() -> None:
-    backstage = Backstage()
-    sender, reader = backstage.enter(ROOM), backstage.enter(ROOM)
+    harness = DispatchHarness()
+    sender, reader = harness.enter(ROOM), harness.enter(ROOM)
     reader.send("+custom")
-    reader.heard()
+    reader.received()
     # The array of the frame, the message and 62 more make 64.
     data = orjson.loads("[" * 62 + "]" * 62)
     sender.send("custom", data=data, target={"mode": "subscribed"})
-    (heard,) = reader.heard()
+    (heard,) = reader.received()
     assert heard["data"] == data

@@ -1,4 +1,4 @@
-"""What the page makes of addresses and of what people write: its modules, run by Node."""
+"""Modules of the page, run by Node: how it treats addresses and texts of people."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from fortepiano.model.tokens import digest, is_valid, mint
 from fortepiano.store import Scope
 
 SCOPES: tuple[Scope | None, ...] = (None, *get_args(Scope))
-"""Everybody, those who may least first."""
+"""All scopes, the one with the fewest rights first."""
 
 NOW = 1_795_300_000_000
 DAY = 24 * 60 * 60 * 1000

@@ -1,4 +1,4 @@
-"""What the PROXY protocol puts before the first byte."""
+"""The header of the PROXY protocol, before the first byte of a request."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def session(of: User | None = None, *, at: str = HERE, is_limited: bool = True) 
 
 
 def takes(rates: Rates, by: Session, times: int, kind: str = "a", now: int = NOW) -> int:
-    """Return how many of so many messages pass."""
+    """Send this many messages; return how many pass."""
     return sum(rates.take(by, kind, SLOW, now) for _ in range(times))
 
 

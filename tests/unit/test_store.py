@@ -1,4 +1,4 @@
-"""What every store does, whatever is behind it."""
+"""The behaviour of every kind of store."""
 
 import asyncio
 import dataclasses
@@ -190,12 +190,12 @@ class TestEveryStore:
         store.attach(loop, lambda: None)
         answers: asyncio.Queue[tuple[bool, int]] = asyncio.Queue()
 
-        def told(number: int, is_safe: bool) -> None:
+        def answer(number: int, is_safe: bool) -> None:
             answers.put_nowait((is_safe, number))
 
         for number in range(3):
             store.save_ban(dataclasses.replace(KICKED, room=str(number)))
-            store.when_saved(partial(told, number))
+            store.when_saved(partial(answer, number))
         got = [await asyncio.wait_for(answers.get(), LONG) for _ in range(3)]
         assert got == [(True, 0), (True, 1), (True, 2)]
         on: asyncio.Future[int] = loop.create_future()

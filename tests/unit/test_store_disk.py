@@ -1,4 +1,4 @@
-"""What is wrong with files and disks, and what the store in SQLite makes of it."""
+"""The SQLite store with faulty files and disks."""
 
 import os
 import resource
@@ -79,7 +79,7 @@ class TestUnusableFile:
     def test_folder_without_permission(self, path: Path) -> None:
         path.parent.mkdir(mode=0o500)
         before = os.geteuid()
-        if before == 0:  # who may do everything
+        if before == 0:  # root may write anywhere
             os.seteuid(65_534)
         try:
             with pytest.raises(StoreError, match="cannot be written: Permission denied"):
@@ -161,7 +161,7 @@ class TestLockedFile:
             assert impatient.flush(LONG)
         assert impatient.healthy
         assert impatient.last_error is None
-        # Told when it begins and when it ends, however many attempts there were.
+        # Logged when the failure begins and when it ends, however many attempts there were.
         assert [event["event"] for event in logged] == [
             "store cannot be written",
             "store is written again",

@@ -1,4 +1,4 @@
-"""What was kept under other rules for texts, in each store (docs/operating.md)."""
+"""Names and texts stored under older rules, in each kind of store (docs/operating.md)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import BanRecord, CrownRecord, MuteRecord, RoomRecord, UserRecord
 from fortepiano.store.redis import RedisStore
 from fortepiano.store.sqlite import SQLiteStore
-from support.backstage import START, Backstage
+from support.dispatch_harness import START, DispatchHarness
 
 ANN, BEA, CAT = (digit * 24 for digit in "abc")
 COMPOSED, DECOMPOSED = "Caf\u00e9", "Cafe\u0301"
 
 
 def line(text: str, at: int, name: str = "Ann") -> str:
-    person = {"_id": ANN, "id": ANN, "name": name, "color": "#112233"}
-    return orjson.dumps({"m": "a", "a": text, "p": person, "t": at, "id": "0"}).decode()
+    client = {"_id": ANN, "id": ANN, "name": name, "color": "#112233"}
+    return orjson.dumps({"m": "a", "a": text, "p": client, "t": at, "id": "0"}).decode()
 
 
 def reopened(store: Store) -> Store:
@@ -55,9 +55,9 @@ class TestUsers:
     def test_a_name_that_comes_later_is_mended_where_it_is_used(self) -> None:
         store = MemoryStore()
         store.save_user(UserRecord(ANN, "Ann\u200b", "#112233"))
-        person = Backstage(store=store).enter("a room", user_id=ANN)
-        assert person.session.user is not None
-        assert person.session.user.name == "Ann"
+        client = DispatchHarness(store=store).enter("a room", user_id=ANN)
+        assert client.session.user is not None
+        assert client.session.user.name == "Ann"
 
 
 class TestRooms:
@@ -147,9 +147,9 @@ class TestRooms:
         store = MemoryStore()
         store.save_room(RoomRecord(DECOMPOSED, {"visible": False}))
         respell(store)
-        world = Backstage(store=store)
-        person = world.enter(f"{DECOMPOSED}\u200b ")
-        assert person.room == COMPOSED
+        world = DispatchHarness(store=store)
+        client = world.enter(f"{DECOMPOSED}\u200b ")
+        assert client.room == COMPOSED
         assert world.context.directory.rooms[COMPOSED].settings["visible"] is False
 
 

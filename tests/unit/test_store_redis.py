@@ -396,7 +396,7 @@ class TestOutage:
         server.kill()
         server.forget()
         server.start()
-        # Whoever knew it writes it again: after that, somebody who knew nothing finds it.
+        # A server that knew the data writes it again; then a new server finds it.
         deadline = time.monotonic() + LONG
         while counts() != kept:
             assert time.monotonic() < deadline, (counts(), kept)

@@ -170,7 +170,7 @@ class TestRestart:
 
 
 def _run_and_kill(program: str, path: Path, rounds: int) -> int:
-    """Kill a writing process once it has told of some rounds; return the last one told."""
+    """Kill a writing process after it has reported some rounds; return the last one reported."""
     process = subprocess.Popen(
         [sys.executable, "-c", program, str(path)],
         stdout=subprocess.PIPE,
@@ -243,7 +243,7 @@ class TestTwoProcesses:
         until(server, lambda: len(server.bans()) == 2 and server.tokens() == [FIRST])
         other.save_ban(BANNED)
         assert other.flush(LONG)
-        # What the server has queued when it looks, taken away from its writer for a moment.
+        # Changes that the server has queued when it polls; its writer is stopped for a moment.
         server.close()
         server.save_ban(dataclasses.replace(KICKED, until=None))
         server.remove_ban(gone.room, gone.subject)

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from fortepiano.model.tags import begins_like_staff, imitates, without_tag
-from support.backstage import Backstage
+from support.dispatch_harness import DispatchHarness
 
 
 @pytest.mark.parametrize(
@@ -76,38 +76,38 @@ def test_names_that_say_so_without_a_tag(name: str) -> None:
 
 class TestUserset:
     def test_a_name_with_a_tag_is_refused(self) -> None:
-        backstage = Backstage()
-        person = backstage.enter("a room")
-        person.heard()
-        person.send("userset", set={"name": "[ADMIN] Bob", "color": "#123456"})
-        user = person.session.user
+        harness = DispatchHarness()
+        client = harness.enter("a room")
+        client.received()
+        client.send("userset", set={"name": "[ADMIN] Bob", "color": "#123456"})
+        user = client.session.user
         assert user is not None
         assert (user.name, user.color) == ("Anonymous", "#123456")
-        (told,) = [one for one in person.heard() if one["m"] == "notification"]
+        (told,) = [one for one in client.received() if one["m"] == "notification"]
         assert "tag" in told["text"]
 
     def test_a_tag_of_somebody_here(self) -> None:
-        backstage = Backstage()
-        staff, tagged, person = backstage.staff(), backstage.enter("a"), backstage.enter("b")
+        harness = DispatchHarness()
+        staff, tagged, client = harness.staff(), harness.enter("a"), harness.enter("b")
         tag = {"text": "Maestro", "color": "#ff0000"}
         staff.send("admin message", msg={"m": "tag", "_id": tagged.id, "tag": tag})
-        person.send("userset", set={"name": "(Maestro) Bob"})
-        assert person.session.user is not None
-        assert person.session.user.name == "Anonymous"
+        client.send("userset", set={"name": "(Maestro) Bob"})
+        assert client.session.user is not None
+        assert client.session.user.name == "Anonymous"
 
     def test_staff_may_call_anybody_so(self) -> None:
-        backstage = Backstage()
-        staff, person = backstage.staff(), backstage.enter("a")
-        staff.send("setname", id_=person.id, name="[MOD] Bob")
-        assert person.session.user is not None
-        assert person.session.user.name == "[MOD] Bob"
+        harness = DispatchHarness()
+        staff, client = harness.staff(), harness.enter("a")
+        staff.send("setname", id_=client.id, name="[MOD] Bob")
+        assert client.session.user is not None
+        assert client.session.user.name == "[MOD] Bob"
 
     def test_names_that_say_so_are_marked(self) -> None:
-        backstage = Backstage()
-        backstage.enter("a room")
-        person = backstage.enter("a room")
-        person.send("userset", set={"name": "Admin"})
-        participant = person.session.participant
+        harness = DispatchHarness()
+        harness.enter("a room")
+        client = harness.enter("a room")
+        client.send("userset", set={"name": "Admin"})
+        participant = client.session.participant
         assert participant is not None
         assert participant.appearance == ("Admin", "staff")
 

@@ -6,7 +6,7 @@ import pytest
 
 from fortepiano.model.texts import line
 from fortepiano.protocol.text_filter import TextFilter
-from support.backstage import Backstage
+from support.dispatch_harness import DispatchHarness
 
 LISTS = Path(__file__).parent / "words"
 DEFAULT = TextFilter()
@@ -120,7 +120,7 @@ class TestLists:
         assert len(missed) <= len(disguised) * 0.05, missed
 
     def test_disguises_are_seen_through_as_they_come_too(self) -> None:
-        """What the normaliser takes out first is no help either."""
+        """Characters that the normaliser removes do not disguise a word either."""
         for _, one in (one.split("\t") for one in lines_of("disguises.txt")):
             sent = line(one)
             assert sent is not None
@@ -163,20 +163,20 @@ def _timed(text: str) -> float:
 
 
 class TestInARoom:
-    def said(self, words: Path, text: str, *, by_holder: bool = False, **wanted: object) -> str:
-        backstage = Backstage(words=words)
-        holder, other = backstage.enter("a room", **wanted), backstage.enter("a room")
+    def chat_of(self, words: Path, text: str, *, by_holder: bool = False, **wanted: object) -> str:
+        harness = DispatchHarness(words=words)
+        holder, other = harness.enter("a room", **wanted), harness.enter("a room")
         (holder if by_holder else other).send("a", message=text)
-        (said,) = backstage.context.directory.rooms["a room"].history
-        return str(said["a"])
+        (line,) = harness.context.directory.rooms["a room"].history
+        return str(line["a"])
 
     def test_words_only_where_it_is_wanted(self, words: Path) -> None:
-        assert self.said(words, "darn") == "darn"
-        assert self.said(words, "darn", **{"no cussing": True}) == "****"
-        assert self.said(words, "da\u200brn", **{"no cussing": True}) == "****"
+        assert self.chat_of(words, "darn") == "darn"
+        assert self.chat_of(words, "darn", **{"no cussing": True}) == "****"
+        assert self.chat_of(words, "da\u200brn", **{"no cussing": True}) == "****"
 
     def test_whoever_rules_the_room_says_what_they_like(self, words: Path) -> None:
-        assert self.said(words, "darn", by_holder=True, **{"no cussing": True}) == "darn"
+        assert self.chat_of(words, "darn", by_holder=True, **{"no cussing": True}) == "darn"
 
     def test_towers_everywhere(self, words: Path) -> None:
-        assert self.said(words, "Z" + "\u0301" * 9, by_holder=True) == "\u0179" + "\u0301" * 4
+        assert self.chat_of(words, "Z" + "\u0301" * 9, by_holder=True) == "\u0179" + "\u0301" * 4

@@ -1,4 +1,4 @@
-"""Programs are known by what they say of themselves; no browser of a person is taken for one."""
+"""Programs are recognised by their User-Agent; no browser is taken for one."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ SEEN: dict[str, dict[str, str]] = {
         "sec-ch-ua": '"Chromium";v="141", "HeadlessChrome";v="141", "Not?A_Brand";v="8"',
     },
 }
-"""What else than the handshake itself libraries send."""
+"""Further headers that libraries send."""
 
 
 @pytest.mark.parametrize("agent", PEOPLE)

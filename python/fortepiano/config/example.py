@@ -27,8 +27,8 @@ _LENGTHS = {"min_length": "at least {} long", "max_length": "at most {} long"}
 _HEAD = """\
 The settings of fortepiano, each with what it means, what it may be, and its default. "fortepiano
 check-config -c FILE" tells whether all is well. Flags of the command line win over variables such
-as FORTEPIANO_LIMITS__FRAGMENTS, those over .env, those over this file. A change is taken over by
-"fortepiano reload" or SIGHUP while people play, unless it says that it takes effect at a restart.
+as FORTEPIANO_LIMITS__FRAGMENTS, those over .env, those over this file. "fortepiano reload" or a
+SIGHUP applies a change while people play, unless it says that it takes effect at a restart.
 """
 
 _SHARED = """\

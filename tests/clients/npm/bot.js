@@ -26,24 +26,24 @@ EventEmitter.prototype.emit = function (...event) {
     try {
         return emit.apply(this, event);
     } catch (error) {
-        tell("exception", { on: String(event[0]), stack: error.stack });
+        report("exception", { on: String(event[0]), stack: error.stack });
         throw error;
     }
 };
 
-function tell(event, fields) {
+function report(event, fields) {
     process.stdout.write(JSON.stringify({ event, ...fields }) + "\n");
 }
 
-function tellOfPeople() {
+function reportPeople() {
     const people = bot.people.map(({ id, name, color, x, y }) => ({ id, name, color, x, y }));
-    tell("p", { names: people.map(each => each.name), people });
+    report("p", { names: people.map(each => each.name), people });
 }
 
 const bot = open(library, uri);
-bot.on("hi", msg => tell("hi", { user: msg.u }));
+bot.on("hi", msg => report("hi", { user: msg.u }));
 bot.on("ch", () =>
-    tell("ch", {
+    report("ch", {
         room: bot.room._id,
         me: bot.me,
         people: bot.people.map(each => each.id),
@@ -51,35 +51,35 @@ bot.on("ch", () =>
         crown: bot.room.crown?.participantId ?? null,
         isOwner: bot.isOwner,
     }));
-bot.on("p", tellOfPeople);
-bot.on("m", tellOfPeople);
-bot.on("participant added", part => tell("added", { id: part.id }));
-bot.on("participant removed", part => tell("removed", { id: part.id }));
-bot.on("n", msg => tell("n", { p: msg.p, t: msg.t, n: msg.n }));
-bot.on("a", msg => tell("a", { a: msg.a, name: msg.p.name, id: msg.id, r: msg.r }));
-bot.on("dm", msg => tell("dm", { a: msg.a, name: msg.sender.name }));
-bot.on("ls", msg => tell("ls", { rooms: msg.u.map(each => each._id) }));
-bot.on("nq", msg => tell("nq", { max: msg.max }));
-bot.on("notification", msg => tell("notification", msg));
-bot.on("disconnect", () => tell("disconnect", {}));
-bot.on("wserror", () => tell("wserror", {}));
+bot.on("p", reportPeople);
+bot.on("m", reportPeople);
+bot.on("participant added", part => report("added", { id: part.id }));
+bot.on("participant removed", part => report("removed", { id: part.id }));
+bot.on("n", msg => report("n", { p: msg.p, t: msg.t, n: msg.n }));
+bot.on("a", msg => report("a", { a: msg.a, name: msg.p.name, id: msg.id, r: msg.r }));
+bot.on("dm", msg => report("dm", { a: msg.a, name: msg.sender.name }));
+bot.on("ls", msg => report("ls", { rooms: msg.u.map(each => each._id) }));
+bot.on("nq", msg => report("nq", { max: msg.max }));
+bot.on("notification", msg => report("notification", msg));
+bot.on("disconnect", () => report("disconnect", {}));
+bot.on("wserror", () => report("wserror", {}));
 
 const commands = {
     send: ({ message }) => bot.send([message]),
     frame: ({ messages }) => bot.send(messages),
     enter: ({ room, set }) => bot.enter(room, set),
     settings: ({ set }) => bot.settings(set),
-    say: ({ text }) => bot.say(text),
-    rename: ({ name }) => bot.present({ name }),
-    present: ({ name, color }) => bot.present({ name, color }),
+    chat: ({ text }) => bot.chat(text),
+    rename: ({ name }) => bot.setUser({ name }),
+    setUser: ({ name, color }) => bot.setUser({ name, color }),
     point: ({ x, y }) => bot.point(x, y),
     giveCrown: ({ id }) => bot.giveCrown(id),
     ban: ({ id, ms }) => bot.ban(id, ms),
 
-    // What people do when a time is up that they have been told of.
+    // Wait for a time that the server has named, as people do.
     async wait({ ms }) {
         await sleep(ms);
-        tell("waited", {});
+        report("waited", {});
     },
 
     // `strokes` are [milliseconds, key, velocity]; without a velocity the key is released.
@@ -91,7 +91,7 @@ const commands = {
             if (velocity === null) bot.release(key);
             else bot.press(key, velocity);
         }
-        await toldAll();
+        await allSent();
     },
 
     // A velocity of the file is divided by `divisor`; authors of players choose different ones.
@@ -100,14 +100,14 @@ const commands = {
             press: (key, velocity) => bot.press(key, velocity / divisor),
             release: key => bot.release(key),
         });
-        await toldAll();
+        await allSent();
     },
 };
 
 // The library sends what it has gathered every 200 ms.
-async function toldAll() {
+async function allSent() {
     while (bot.isGathering) await sleep(20);
-    tell("played", {});
+    report("played", {});
 }
 
 const lines = readline.createInterface({ input: process.stdin });

@@ -1,5 +1,5 @@
-// What the client libraries have in common, under one set of names: bot.js steers any of them by it.
-// Nothing of a library is changed; where it has a method of its own for something, that one is used.
+// One interface for all client libraries, which bot.js uses. The libraries are unmodified; where a
+// library has a method for something, that method is used.
 "use strict";
 
 module.exports = { open };
@@ -14,7 +14,7 @@ function open(library, uri) {
 class Classic {
     constructor(Client, uri) {
         this.client = new Client(uri);
-        // Whoever uses the one that emits `error` must listen, or node ends.
+        // Without a listener for `error` node exits.
         this.client.on("error", () => {});
     }
 
@@ -61,13 +61,13 @@ class Classic {
         else this.client.chset(set);
     }
 
-    say(message) {
+    chat(message) {
         if (this.client.sendChat) this.client.sendChat(message);
         else if (this.client.say) this.client.say(message);
         else this.send([{ m: "a", message }]);
     }
 
-    present(set) {
+    setUser(set) {
         if (this.client.userset) this.client.userset(set);
         else this.send([{ m: "userset", set }]);
     }
@@ -105,17 +105,17 @@ class Callbacks {
         this.listeners = new Map();
         const chauffeur = this.client._messageChofer;
         this.client._messageChofer = message => {
-            const kind = message.m; // it is taken off some
+            const kind = message.m; // some handlers delete it
             const left = kind === "bye" && this.people.find(user => user.id === message.p);
             const known = kind === "p" && this.people.some(user => user.id === message.id);
             chauffeur.call(this.client, message);
-            this.tell(kind, message);
-            if (left) this.tell("participant removed", left);
-            if (kind === "p" && !known) this.tell("participant added", message);
+            this.dispatch(kind, message);
+            if (left) this.dispatch("participant removed", left);
+            if (kind === "p" && !known) this.dispatch("participant added", message);
         };
     }
 
-    tell(kind, message) {
+    dispatch(kind, message) {
         for (const listener of this.listeners.get(kind) ?? []) listener(message);
     }
 
@@ -133,7 +133,7 @@ class Callbacks {
         return this.client.user.id;
     }
 
-    // It adds whoever changes once more; the last is as things are.
+    // The library adds a user again after each change; the last entry is the current one.
     get people() {
         const users = this.client.room.users ?? [];
         return [...new Map(users.map(user => [user.id, user])).values()];
@@ -164,11 +164,11 @@ class Callbacks {
         this.client.changeChannelSettings(set);
     }
 
-    say(text) {
+    chat(text) {
         this.client.sendMessage(text);
     }
 
-    present({ name, color }) {
+    setUser({ name, color }) {
         this.client.setUser(name, color);
     }
 

@@ -1,5 +1,5 @@
-// Plays a MIDI file with midi-player-js, unmodified, in the way of the players that are made with it:
-// a list of the 88 keys is asked by number, so a key off the piano is `undefined`.
+// Plays a MIDI file with midi-player-js, unmodified, like the players that use it. They look keys up
+// in a list of 88 by number, so a key off the piano is `undefined`.
 "use strict";
 
 const { Player } = require("midi-player-js");

@@ -1,7 +1,8 @@
 """Write bwv846.mid: J. S. Bach, Prelude in C major BWV 846, all 35 bars.
 
-The score is here as a table, so that a reader can check it against any edition of the public-domain
-text (the 35 bars of the autograph, without Schwencke's additional one). Run it to write the file.
+The score is a table, so that a reader can check it against any edition of the public-domain text:
+the 35 bars of the autograph, without Schwencke's additional one. Run this file to write the MIDI
+file.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Bans:
-    """Who is banned from where, and until when."""
+    """Bans of users and networks, with the times at which they end."""
 
     PERMANENT = 2**64 - 1
 
@@ -20,7 +20,7 @@ class Bans:
         return len(self.ends) + len(self.networks)
 
     def add(self, scope: str, user: str, until_ms: int | None) -> None:
-        """Ban a user; None means for ever."""
+        """Ban a user; None means without end."""
         self.ends[scope, user] = self.PERMANENT if until_ms is None else until_ms
 
     def remove(self, scope: str, user: str) -> bool:
@@ -36,7 +36,7 @@ class Bans:
         return self.networks.pop(_network(network), None) is not None
 
     def banned_until(self, scope: str, user: str, now_ms: int) -> int | None:
-        """Return when the ban ends, None if there is none in force."""
+        """Return when the ban of a user ends, None without a ban in force."""
         end = self.ends.get((scope, user))
         return end if end is not None and self.holds(end, now_ms) else None
 
@@ -54,7 +54,7 @@ class Bans:
         return max(around)[1] if around else None
 
     def prune(self, now_ms: int) -> int:
-        """Forget what has ended."""
+        """Forget bans that have ended; return how many."""
         before = len(self)
         self.ends = {key: end for key, end in self.ends.items() if self.holds(end, now_ms)}
         self.networks = {key: end for key, end in self.networks.items() if self.holds(end, now_ms)}

@@ -26,7 +26,7 @@ class ViolationError(Exception):
 
 
 class Message:
-    """A message that comes in fragments, from its first one on."""
+    """A fragmented message."""
 
     def __init__(self, opcode: int) -> None:
         self.opcode = opcode
@@ -34,7 +34,7 @@ class Message:
         self.payload = b""
 
     def add(self, payload: bytes, *, is_last: bool) -> None:
-        """Add a fragment; text is judged as far as it has come (section 8.1)."""
+        """Add a fragment; text is checked as far as it has come (RFC 6455, section 8.1)."""
         self.fragments += 1
         self.payload += payload
         if self.opcode == TEXT:
@@ -56,7 +56,7 @@ class FrameReader:
         self.is_over = False
 
     def feed(self, data: bytes) -> list[Event]:
-        """Take bytes and return what they complete."""
+        """Add bytes and return the events that they complete."""
         self.bytes += data
         events: list[Event] = []
         while not self.is_over:
@@ -72,7 +72,11 @@ class FrameReader:
         return events
 
     def take(self, at: int, count: int) -> bytes:
-        """Return bytes of the frame that comes next, if they are there."""
+        """Return bytes of the next frame.
+
+        Raises:
+            IncompleteError: They have not come yet.
+        """
         if len(self.bytes) < at + count:
             raise IncompleteError
         return self.bytes[at : at + count]
@@ -84,12 +88,12 @@ class FrameReader:
         is_masked, length, at = second >> 7, second & 0x7F, 2
         if reserved or not is_masked:
             raise ViolationError(PROTOCOL_ERROR)
-        # The RFC wants the shortest way to write a length from who writes it, not from who reads.
+        # The RFC demands the shortest form of a length from senders; readers need not check it.
         if length >= 126:
             size = 2 if length == 126 else 8
             length = int.from_bytes(self.take(2, size))
             at += size
-        self.judge(opcode, bool(fin), length)
+        self.check(opcode, bool(fin), length)
         mask = self.take(at, 4)
         masked = self.take(at + 4, length)
         payload = bytes(byte ^ mask[index % 4] for index, byte in enumerate(masked))
@@ -100,8 +104,8 @@ class FrameReader:
             return (NAMES[opcode], payload)
         return self.part(opcode, payload, is_last=bool(fin))
 
-    def judge(self, opcode: int, fin: bool, length: int) -> None:
-        """Refuse a frame by its header, before anything else of it has come."""
+    def check(self, opcode: int, fin: bool, length: int) -> None:
+        """Refuse a frame by its header alone."""
         match opcode:
             case 0x0:
                 is_legal = self.message is not None
@@ -133,7 +137,7 @@ def close(payload: bytes) -> Event:
     if not payload:
         return ("close", NO_STATUS, b"")
     code, reason = int.from_bytes(payload[:2]), payload[2:]
-    # 1004 to 1006 and 1015 are never on the wire; from 1016 on nobody has given them a meaning.
+    # 1004 to 1006 and 1015 must not be on the wire; from 1016 on codes are undefined.
     is_known = 1000 <= code <= 1014 and code not in (1004, 1005, 1006)
     if len(payload) < 2 or not (is_known or 3000 <= code <= 4999):
         raise ViolationError(PROTOCOL_ERROR)

@@ -1,4 +1,4 @@
-"""A model of the hub: what each client is told and in which order, and nothing about sockets."""
+"""A model of the hub: the frames of each client and their order, without sockets."""
 
 from __future__ import annotations
 
@@ -16,56 +16,56 @@ Thing = TypeVar("Thing")
 
 NONE = -1
 NEVER = 2**64
-PEOPLE_OF_A_PLACE = 30
+PEOPLE_PER_ADDRESS = 30
 
 
 class Slots(Generic[Thing]):
-    """Numbers for things; the number that was freed last is given out first."""
+    """Things by number; the number that was freed last is used first."""
 
     def __init__(self) -> None:
         self.things: dict[int, Thing] = {}
         self.free: list[int] = []
 
     def add(self, thing: Thing) -> int:
-        """Give a number to something."""
+        """Store a thing and return its number."""
         number = self.free.pop() if self.free else len(self.things)
         self.things[number] = thing
         return number
 
     def get(self, number: int) -> Thing | None:
-        """Return what has the number."""
+        """Return the thing with this number."""
         return self.things.get(number)
 
     def pop(self, number: int) -> Thing | None:
-        """Free a number and return what had it."""
+        """Remove the thing with this number and return it."""
         if number in self.things:
             self.free.append(number)
         return self.things.pop(number, None)
 
 
-# Refusals that have one code, and so one notice in a while.
-TOLD_AS = {"t": "quota", "messages": "bytes"}
+# Refusals with the same code as another, which share the time between two notices.
+NOTICE_KINDS = {"t": "quota", "messages": "bytes"}
 
 
 @dataclass
 class Bucket:
-    """What was used of a bucket of requests for the time, in the microseconds that give it back."""
+    """The used part of a token bucket for `t`, in the microseconds that refill it."""
 
     used: int = 0
     since: int = 0
 
     def left(self, now: int) -> int:
-        """Return what is used of it now."""
+        """Return the used part now."""
         self.used, self.since = max(0, self.used - (now - self.since)), now
         return self.used
 
     def has(self, burst: int, interval: int, now: int) -> bool:
-        """Tell whether there is a token."""
+        """Return whether there is a token."""
         return self.left(now) <= interval * (burst - 1)
 
 
 def as_text(event: Event) -> Event:
-    """Return an array of messages in a binary frame as text, which it was meant to be."""
+    """Treat a binary frame with an array of messages as text, as the hub does."""
     match event:
         case ("binary", bytes(data)) if data.lstrip(b" \t\n\r\x0c")[:1] == b"[":
             with suppress(UnicodeDecodeError):
@@ -75,8 +75,8 @@ def as_text(event: Event) -> Event:
 
 
 @dataclass(frozen=True)
-class Told:
-    """A frame for a client."""
+class Sent:
+    """A frame that was sent to a client."""
 
     event: Event
     is_move: bool = False
@@ -88,29 +88,29 @@ class Client:
 
     number: int
     reader: FrameReader
-    told: list[Told] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
     room: Room | None = None
-    person: Person | None = None
+    participant: Participant | None = None
     quota: int = NONE
     is_greeted: bool = False
     plays_anywhere: bool = False
     is_unlimited: bool = False
     time: Bucket = field(default_factory=Bucket)
-    place: str = ""
+    address: str = ""
     is_open: bool = True
     has_ended: bool = False
     quiet_until: dict[str, int] = field(default_factory=dict)
     meter: Meter | None = None
 
     def send(self, payload: bytes, *, is_move: bool = False) -> None:
-        """Tell a JSON array, unless the close frame has been told."""
+        """Send a JSON array, unless the close frame has been sent."""
         if self.is_open:
-            self.told.append(Told(("text", payload), is_move))
+            self.sent.append(Sent(("text", payload), is_move))
 
 
 @dataclass(eq=False)
-class Person:
-    """Somebody in a room with all his tabs."""
+class Participant:
+    """A user in a room, with all their tabs."""
 
     number: int
     room: Room
@@ -123,35 +123,35 @@ class Person:
     is_hidden: bool = False
 
     def entry(self) -> bytes:
-        """Return his entry of `ppl`."""
+        """Return the entry of `ppl`."""
         return self.head + b',"x":%b,"y":%b}' % self.position
 
 
 @dataclass(eq=False)
 class Room:
-    """A room; the movers wait for a flush, which is due at a time or not at all."""
+    """A room; participants that moved wait for the flush that is `due`."""
 
     members: list[Client] = field(default_factory=list)
-    people: list[Person] = field(default_factory=list)
-    movers: list[Person] = field(default_factory=list)
+    people: list[Participant] = field(default_factory=list)
+    movers: list[Participant] = field(default_factory=list)
     due: int = NEVER
     may_move: int = 0
     is_solo: bool = False
     holder: int = NONE
 
     def broadcast(self, payload: bytes, *, but: list[Client], is_move: bool = False) -> None:
-        """Tell all members but some."""
+        """Send to all members except some."""
         for member in self.members:
             if member not in but:
                 member.send(payload, is_move=is_move)
 
     def wait(self, until: int) -> None:
-        """Have the room flushed at a time, or before."""
+        """Schedule the flush of the room at this time or earlier."""
         self.due = min(self.due, until)
 
 
 class Hub:
-    """The hub under the names of the compiled class, with what the link adds.
+    """The hub with the interface of the compiled class, and what the link adds to it.
 
     Args:
         receive: Called with a client and a message that is not hot.
@@ -200,12 +200,12 @@ class Hub:
         self.custom_notes = custom_notes
         self.notice_gap = int(notice_gap_seconds * 1e6)
         self.users: dict[int, Bucket] = {}
-        self.places: dict[str, Bucket] = {}
+        self.address_buckets: dict[str, Bucket] = {}
         self.flows = (bytes_per_second, messages_per_second, burst_seconds)
         self.quotas = Quotas()
         self.clients: Slots[Client] = Slots()
         self.rooms: Slots[Room] = Slots()
-        self.persons: Slots[Person] = Slots()
+        self.participant_slots: Slots[Participant] = Slots()
         self.notices: dict[str, bytes] = {}
 
     # Time
@@ -215,201 +215,209 @@ class Hub:
         return (self.anchor + self.now) // 1000
 
     def advance_clock(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the clock."""
         self.now += int(seconds * 1e6)
 
     def wake(self) -> None:
-        """Do what is due."""
+        """Do all that is due."""
         while self.next_quota_tick <= self.now:
             self.quotas.tick()
             self.next_quota_tick += self.quota_tick
         self.flush()
 
     def flush(self) -> None:
-        """Tell the newest positions in the rooms whose flush is due."""
+        """Flush the rooms that are due."""
         for room in self.rooms.things.values():
             if room.due <= self.now:
                 self.flush_room(room)
 
     def flush_room(self, room: Room) -> None:
-        """Tell the newest positions of those who may move again."""
+        """Broadcast the newest positions of participants whose move interval is over."""
         room.due = NEVER
-        for person in list(room.movers):
-            if person.may_move > self.now:
-                room.wait(person.may_move)
+        for participant in list(room.movers):
+            if participant.may_move > self.now:
+                room.wait(participant.may_move)
                 continue
-            room.movers.remove(person)
-            if person.is_hidden:
+            room.movers.remove(participant)
+            if participant.is_hidden:
                 continue
-            person.may_move = self.now + self.move_gap
+            participant.may_move = self.now + self.move_gap
             room.may_move = self.now + self.move_gap // 2
-            parts = (person.id, *person.position)
+            parts = (participant.id, *participant.position)
             room.broadcast(
-                b'[{"m":"m","id":%b,"x":%b,"y":%b}]' % parts, but=person.tabs, is_move=True
+                b'[{"m":"m","id":%b,"x":%b,"y":%b}]' % parts, but=participant.tabs, is_move=True
             )
 
     # Connections
 
     def attach(self) -> int:
-        """Take a connection in."""
+        """Add a client."""
         client = Client(NONE, FrameReader(*self.limits))
         client.number = self.clients.add(client)
         return client.number
 
     def detach(self, client: int) -> None:
-        """Forget a connection, which ends it."""
-        if it := self.clients.get(client):
-            self.end(it)
+        """Forget a client, which ends it."""
+        if found := self.clients.get(client):
+            self.end(found)
             self.leave(client)
             self.clients.pop(client)
 
     def end(self, client: Client) -> None:
-        """Say once that a client has ended."""
+        """Report once that a client has ended."""
         if not client.has_ended:
             client.has_ended = True
             self.ended(client.number)
 
     def start_session(self, client: int, quota: int) -> None:
         """Let a client play."""
-        if it := self.clients.get(client):
-            it.is_greeted, it.quota = True, quota
-            # What it asked for before counts for its user.
+        if found := self.clients.get(client):
+            found.is_greeted, found.quota = True, quota
+            # Earlier requests of the client count for its user.
             user = self.users.setdefault(quota, Bucket())
-            user.used = max(user.left(self.now), it.time.left(self.now))
+            user.used = max(user.left(self.now), found.time.left(self.now))
 
     def send(self, client: int, payload: bytes) -> None:
-        """Tell one client something."""
-        if it := self.clients.get(client):
-            it.send(payload)
+        """Send to one client."""
+        if found := self.clients.get(client):
+            found.send(payload)
 
     def meter(self, client: int, address: str = "") -> None:
-        """Bound what a client sends, and how often its address asks for the time."""
-        if it := self.clients.get(client):
-            it.meter, it.place = Meter(*self.flows), address
+        """Limit what a client sends, and the `t` of its address."""
+        if found := self.clients.get(client):
+            found.meter, found.address = Meter(*self.flows), address
 
     def set_privileges(self, client: int, plays_anywhere: bool, unlimited: bool) -> None:
         """Free a client from crownsolo and mutes, or from rate limits."""
-        if it := self.clients.get(client):
-            it.plays_anywhere, it.is_unlimited = plays_anywhere, unlimited
+        if found := self.clients.get(client):
+            found.plays_anywhere, found.is_unlimited = plays_anywhere, unlimited
 
     def send_participants(
         self, client: int, room: int, before: bytes, after: bytes, sees_all: bool = False
     ) -> None:
-        """Tell one client who is in a room, as far as he sees it."""
-        it, where = self.clients.get(client), self.rooms.get(room)
+        """Send the participants of a room that a client may see."""
+        found, where = self.clients.get(client), self.rooms.get(room)
         people = [
-            person.entry()
-            for person in (where.people if where else [])
-            if sees_all or not person.is_hidden or (it and it.person is person)
+            participant.entry()
+            for participant in (where.people if where else [])
+            if sees_all or not participant.is_hidden or (found and found.participant is participant)
         ]
         self.send(client, before + b",".join(people) + after)
 
     def broadcast(self, room: int, payload: bytes, except_client: int = NONE) -> None:
-        """Tell all in a room, but one."""
-        if it := self.rooms.get(room):
+        """Broadcast to a room, perhaps except one client."""
+        if found := self.rooms.get(room):
             but = self.clients.get(except_client)
-            it.broadcast(payload, but=[but] if but else [])
-            it.wait(self.now)
+            found.broadcast(payload, but=[but] if but else [])
+            found.wait(self.now)
 
     def broadcast_participants(self, room: int, before: bytes, after: bytes) -> None:
-        """Tell all in a room who is there."""
-        it = self.rooms.get(room)
-        people = [person.entry() for person in (it.people if it else []) if not person.is_hidden]
+        """Broadcast the visible participants of a room."""
+        found = self.rooms.get(room)
+        people = [
+            participant.entry()
+            for participant in (found.people if found else [])
+            if not participant.is_hidden
+        ]
         self.broadcast(room, before + b",".join(people) + after)
 
     def close(self, client: int, code: int, reason: str = "") -> None:
-        """Tell a client that it is closed, and nothing after that."""
-        it = self.clients.get(client)
-        if it is None or not it.is_open:
+        """Send a close frame, and nothing after it."""
+        found = self.clients.get(client)
+        if found is None or not found.is_open:
             return
         self.leave(client)
         payload = b"" if code == 1005 else reason.encode()
-        it.told.append(Told(("close", code, payload)))
-        it.is_open = False
+        found.sent.append(Sent(("close", code, payload)))
+        found.is_open = False
 
     def dismiss(self, client: int, code: int, reason: str = "") -> None:
         """End a client, then close it, as the link does."""
-        if it := self.clients.get(client):
-            self.end(it)
+        if found := self.clients.get(client):
+            self.end(found)
             self.close(client, code, reason)
 
-    # Rooms and people
+    # Rooms and participants
 
     def open_room(self) -> int:
         """Make a room."""
         return self.rooms.add(Room())
 
     def close_room(self, room: int) -> None:
-        """Forget a room with all who are in it."""
+        """Forget a room with all its participants."""
         if gone := self.rooms.pop(room):
             for member in gone.members:
                 member.room = None
-            for person in gone.people:
-                self.persons.pop(person.number)
+            for participant in gone.people:
+                self.participant_slots.pop(participant.number)
 
     def set_players(self, room: int, solo: bool, holder: int) -> None:
-        """Say who may play."""
-        if it := self.rooms.get(room):
-            it.is_solo, it.holder = solo, holder
+        """Set who may play: all, or the holder only."""
+        if found := self.rooms.get(room):
+            found.is_solo, found.holder = solo, holder
 
     def add_participant(self, room: int, id: bytes, head: bytes, x: bytes, y: bytes) -> int:
-        """Put somebody into a room."""
-        it = self.rooms.get(room)
-        if it is None:
+        """Add a participant to a room."""
+        found = self.rooms.get(room)
+        if found is None:
             return NONE
-        person = Person(NONE, it, id, head, (x, y))
-        it.people.append(person)
-        person.number = self.persons.add(person)
-        return person.number
+        participant = Participant(NONE, found, id, head, (x, y))
+        found.people.append(participant)
+        participant.number = self.participant_slots.add(participant)
+        return participant.number
 
-    def update_participant(self, person: int, head: bytes) -> None:
-        """Change somebody's entry."""
-        if it := self.persons.get(person):
-            it.head = head
+    def update_participant(self, participant: int, head: bytes) -> None:
+        """Change the entry of a participant."""
+        if found := self.participant_slots.get(participant):
+            found.head = head
 
-    def set_participant_flags(self, person: int, muted: bool, hidden: bool) -> None:
-        """Say whether somebody may play, and whether others see him."""
-        if it := self.persons.get(person):
-            it.is_muted, it.is_hidden = muted, hidden
+    def set_participant_flags(self, participant: int, muted: bool, hidden: bool) -> None:
+        """Set whether a participant is muted, and whether others see them."""
+        if found := self.participant_slots.get(participant):
+            found.is_muted, found.is_hidden = muted, hidden
 
-    def remove_participant(self, person: int) -> None:
-        """Take somebody out of his room; where he moved last is not told any more."""
-        if gone := self.persons.pop(person):
+    def remove_participant(self, participant: int) -> None:
+        """Remove a participant from their room; their last move is not broadcast any more."""
+        if gone := self.participant_slots.pop(participant):
             gone.room.people.remove(gone)
             if gone in gone.room.movers:
                 gone.room.movers.remove(gone)
-            if gone.room.holder == person:
+            if gone.room.holder == participant:
                 gone.room.holder = NONE
             for tab in gone.tabs:
-                tab.person = None
+                tab.participant = None
 
-    def position(self, person: int) -> tuple[bytes, bytes] | None:
-        """Return where somebody is."""
-        it = self.persons.get(person)
-        return it.position if it else None
+    def position(self, participant: int) -> tuple[bytes, bytes] | None:
+        """Return the position of a participant."""
+        found = self.participant_slots.get(participant)
+        return found.position if found else None
 
     def participants(self, room: int) -> bytes:
         """Return the entries of a room's `ppl`."""
-        it = self.rooms.get(room)
-        return b",".join(person.entry() for person in it.people) if it else b""
+        found = self.rooms.get(room)
+        return b",".join(participant.entry() for participant in found.people) if found else b""
 
-    def enter(self, client: int, room: int, person: int) -> None:
-        """Put a client into a room as a tab of somebody."""
+    def enter(self, client: int, room: int, participant: int) -> None:
+        """Put a client into a room as a tab of a participant."""
         self.leave(client)
-        it, to, who = self.clients.get(client), self.rooms.get(room), self.persons.get(person)
-        if it and to and who and it.is_open:
-            it.room, it.person = to, who
-            to.members.append(it)
-            who.tabs.append(it)
+        found, to, who = (
+            self.clients.get(client),
+            self.rooms.get(room),
+            self.participant_slots.get(participant),
+        )
+        if found and to and who and found.is_open:
+            found.room, found.participant = to, who
+            to.members.append(found)
+            who.tabs.append(found)
 
     def leave(self, client: int) -> None:
         """Take a client out of its room."""
-        if it := self.clients.get(client):
-            if it.room:
-                it.room.members.remove(it)
-            if it.person and it in it.person.tabs:
-                it.person.tabs.remove(it)
-            it.room = it.person = None
+        if found := self.clients.get(client):
+            if found.room:
+                found.room.members.remove(found)
+            if found.participant and found in found.participant.tabs:
+                found.participant.tabs.remove(found)
+            found.room = found.participant = None
 
     def add_quota(self, allowance: int, max: int) -> int:
         """Make the quota of a new user."""
@@ -417,42 +425,42 @@ class Hub:
         self.users.pop(quota, None)
         return quota
 
-    # What clients send
+    # Messages of clients
 
     def set_notice(self, refusal: str, payload: bytes) -> None:
-        """Set what is told to whom something is refused."""
+        """Set the notice of a refusal."""
         self.notices[refusal] = payload
 
     def feed(self, client: int, data: bytes) -> None:
-        """Handle what a client sent."""
-        it = self.clients.get(client)
-        if it and it.meter and not it.meter.bytes.pour(len(data), self.now):
-            return self.cut(it, "bytes", 4002)
-        for event in map(as_text, it.reader.feed(data) if it else []):
-            assert it
+        """Handle bytes of a client."""
+        found = self.clients.get(client)
+        if found and found.meter and not found.meter.bytes.pour(len(data), self.now):
+            return self.cut(found, "bytes", 4002)
+        for event in map(as_text, found.reader.feed(data) if found else []):
+            assert found
             elements = (scan(event[1], self.custom_notes) or []) if event[0] == "text" else []
-            if it.meter and event[0] not in ("close", "violation"):
-                if not it.meter.messages.pour(max(1, len(elements)), self.now):
-                    return self.cut(it, "messages", 4007)
+            if found.meter and event[0] not in ("close", "violation"):
+                if not found.meter.messages.pour(max(1, len(elements)), self.now):
+                    return self.cut(found, "messages", 4007)
             match event:
-                case (_, int(code), *_) if it.is_open:
+                case (_, int(code), *_) if found.is_open:
                     self.close(client, code)
-                    self.end(it)
+                    self.end(found)
                 case ("text", _):
                     for element in elements:
-                        self.handle(it, element)
-                case ("ping", bytes(payload)) if it.is_open:
-                    it.told.append(Told(("pong", payload)))
+                        self.handle(found, element)
+                case ("ping", bytes(payload)) if found.is_open:
+                    found.sent.append(Sent(("pong", payload)))
 
     def cut(self, client: Client, why: str, code: int) -> None:
-        """End a client that sends too much."""
+        """Close a client that sends too much."""
         if client.is_open:
             self.refuse(client, why)
             self.close(client.number, code)
             self.end(client)
 
     def handle(self, client: Client, element: tuple[object, ...]) -> None:
-        """Handle one element; nothing counts after the end."""
+        """Handle one element, unless the client has ended."""
         if not client.is_open:
             return
         match element:
@@ -471,16 +479,16 @@ class Hub:
                 self.receive(client.number, raw)
 
     def send_time(self, client: Client, tail: bytes) -> None:
-        """Answer a request for the time, unless there were too many of its user or address."""
+        """Answer `t`, unless its user or address sent too many."""
         if not client.is_unlimited:
             own = client.time
             if client.is_greeted:
                 own = self.users.setdefault(client.quota, Bucket())
             burst, interval = self.time_burst, self.time_interval
             buckets = [(own, burst, interval)]
-            if client.place:
-                shared = self.places.setdefault(client.place, Bucket())
-                buckets.append((shared, PEOPLE_OF_A_PLACE * burst, interval // PEOPLE_OF_A_PLACE))
+            if client.address:
+                shared = self.address_buckets.setdefault(client.address, Bucket())
+                buckets.append((shared, PEOPLE_PER_ADDRESS * burst, interval // PEOPLE_PER_ADDRESS))
             if not all(bucket.has(burst, rate, self.now) for bucket, burst, rate in buckets):
                 return self.refuse(client, "t")
             for bucket, _, rate in buckets:
@@ -488,43 +496,43 @@ class Hub:
         client.send(b'[{"m":"t","t":%d%b}]' % (self.now_ms(), tail))
 
     def play(self, client: Client, time: bytes, notes: bytes, count: int) -> None:
-        """Pass notes on, if the sender may play and can pay."""
-        room, person = client.room, client.person
-        if not (client.is_greeted and room and person):
+        """Broadcast notes, if the sender may play and has the points."""
+        room, participant = client.room, client.participant
+        if not (client.is_greeted and room and participant):
             return
-        if person.is_muted and not client.plays_anywhere:
+        if participant.is_muted and not client.plays_anywhere:
             self.refuse(client, "muted")
-        elif room.is_solo and room.holder != person.number and not client.plays_anywhere:
+        elif room.is_solo and room.holder != participant.number and not client.plays_anywhere:
             self.refuse(client, "solo")
         elif not self.quotas.spend(client.quota, count):
             self.refuse(client, "quota")
         elif notes == b"[]":
             self.refuse(client, "notes")
         else:
-            payload = b'[{"m":"n","t":%b,"p":%b,"n":%b}]' % (time, person.id, notes)
+            payload = b'[{"m":"n","t":%b,"p":%b,"n":%b}]' % (time, participant.id, notes)
             room.broadcast(payload, but=[client])
             room.wait(self.now)
 
     def point(self, client: Client, x: bytes, y: bytes) -> None:
-        """Keep a position; the older one that nobody was told is forgotten."""
-        room, person = client.room, client.person
-        if not (client.is_greeted and room and person):
+        """Store a position for the next flush; it replaces one that was not broadcast yet."""
+        room, participant = client.room, client.participant
+        if not (client.is_greeted and room and participant):
             return
-        person.position = (x, y)
-        if person not in room.movers:
-            room.movers.append(person)
-            room.wait(max(person.may_move, room.may_move))
+        participant.position = (x, y)
+        if participant not in room.movers:
+            room.movers.append(participant)
+            room.wait(max(participant.may_move, room.may_move))
 
     def refuse(self, client: Client, why: str) -> None:
-        """Tell why something was refused, once in five seconds."""
+        """Send the notice of a refusal, at most once in five seconds."""
         if why in self.notices and self.may_notify(client.number, why):
             client.send(self.notices[why])
 
     def may_notify(self, client: int, refusal: str) -> bool:
-        """Tell whether a client may be told now why something was refused; then it is not."""
-        it = self.clients.get(client)
-        kind = TOLD_AS.get(refusal, refusal)
-        if it is None or it.quiet_until.get(kind, 0) > self.now:
+        """Return whether a notice may be sent now, and if so, start the time until the next."""
+        found = self.clients.get(client)
+        kind = NOTICE_KINDS.get(refusal, refusal)
+        if found is None or found.quiet_until.get(kind, 0) > self.now:
             return False
-        it.quiet_until[kind] = self.now + self.notice_gap
+        found.quiet_until[kind] = self.now + self.notice_gap
         return True

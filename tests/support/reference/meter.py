@@ -1,4 +1,4 @@
-"""A model of how much a client may send: a bucket that leaks, in whole numbers."""
+"""A model of how much a client may send: leaky buckets, in whole numbers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ MILLION = 1_000_000
 
 @dataclass
 class Leak:
-    """A bucket that leaks.
+    """A leaky bucket.
 
     Attributes:
-        per_second: What runs out in a second.
-        most: What it holds.
-        level: What is in it.
-        at: When that was; microseconds.
+        per_second: How much leaks in a second.
+        most: The capacity.
+        level: The content at the time `at`.
+        at: Microseconds.
     """
 
     per_second: int
@@ -25,7 +25,7 @@ class Leak:
     at: int = 0
 
     def pour(self, amount: int, now: int) -> bool:
-        """Pour something in; false where it runs over."""
+        """Add an amount; return False if the bucket runs over."""
         ran_out = Fraction((now - self.at) * self.per_second, MILLION)
         self.level = max(Fraction(0), self.level - ran_out) + amount
         self.at = now
@@ -33,7 +33,7 @@ class Leak:
 
 
 class Meter:
-    """What a client has sent lately, in bytes and in messages."""
+    """The bytes and messages that a client has sent lately."""
 
     def __init__(self, bytes_per_second: int, messages_per_second: int, seconds: float) -> None:
         self.bytes = Leak(bytes_per_second, int(bytes_per_second * seconds))

@@ -1,4 +1,4 @@
-"""A model of the note quotas: one object per user, as MPP clients have it."""
+"""A model of the note quotas: one object for each user, as in the clients of MPP."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Quota:
         self.reset()
 
     def reset(self) -> None:
-        """Give all points back and forget the past."""
+        """Fill up the points and forget the history."""
         self.points = self.max
         self.history.extend([self.max] * (self.history.maxlen or 0))
 
     def set_params(self, allowance: int, maximum: int) -> bool:
-        """Adopt another class if it is one; the points stay, but for those over its maximum."""
+        """Change the class; return False if it is the same. Points above the maximum are lost."""
         new = (
             allowance if allowance > 0 else self.allowance,
             maximum if maximum > 0 else self.max,
@@ -33,13 +33,13 @@ class Quota:
         return True
 
     def tick(self) -> None:
-        """Remember the points, then give the allowance back."""
+        """Add the points to the history, then add the allowance to the points."""
         self.history.appendleft(self.points)
         if self.points < self.max:
             self.points = min(self.max, self.points + self.allowance)
 
     def spend(self, k: int) -> bool:
-        """Take `k` points, or that many allowances after too long without any; or nothing."""
+        """Take `k` points, or `k` allowances if the whole history is empty; False if too few."""
         if sum(self.history) <= 0:
             k *= self.allowance
         if self.points < k:
@@ -67,7 +67,7 @@ class Quotas:
         return sum(quota is not None for quota in self.slots)
 
     def add(self, allowance: int, max: int) -> int:
-        """Add a user and return his slot."""
+        """Add a user and return their slot."""
         quota = Quota(self.ticks)
         quota.set_params(allowance, max)
         quota.reset()
@@ -93,11 +93,11 @@ class Quotas:
         return self[slot].spend(k)
 
     def points(self, slot: int) -> int:
-        """Return what the user can spend."""
+        """Return the points of a user."""
         return self[slot].points
 
     def tick(self) -> None:
-        """Tick everybody."""
+        """Tick all quotas."""
         for quota in self.slots:
             if quota is not None:
                 quota.tick()

@@ -1,4 +1,4 @@
-"""A model of the scanner: tokens by regular expression, rules one by one."""
+"""A model of the scanner: tokens by regular expression, one rule after the other."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ MAX_NUMERIC = 400
 SPACE = re.compile(r"[ \t\n\r]*")
 LITERAL = re.compile(r"true|false|null")
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-# What people and their programs write for a number in a text.
+# Numbers in strings, as people and programs write them.
 NUMERIC = re.compile(r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *")
 HALF = re.compile(
-    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair stays
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a complete pair stays
     r"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
@@ -37,11 +37,11 @@ Element = (
 
 
 class RefusedError(Exception):
-    """The message is to be ignored whole."""
+    """The whole message must be ignored."""
 
 
 class MalformedError(Exception):
-    """The element, or the note, is to be left out."""
+    """The element, or the note, must be left out."""
 
 
 class BadNotesError(Exception):
@@ -50,7 +50,7 @@ class BadNotesError(Exception):
 
 @dataclass
 class Node:
-    """A value with the text it came as; `members` of an object keep repeated keys."""
+    """A value with its source text; the `members` of an object include repeated keys."""
 
     raw: str
     string: str | None = None
@@ -60,14 +60,14 @@ class Node:
     truth: bool | None = None
 
     def fields(self) -> dict[str, Node]:
-        """Return the members as any decoder reports them: the last of a key wins."""
+        """Return the members as decoders do: of repeated keys the last wins."""
         if self.members is None:
             raise MalformedError
         return dict(self.members)
 
 
 class Parser:
-    """Reads strict JSON into nodes."""
+    """Parses strict JSON into nodes."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -152,13 +152,13 @@ class Parser:
 
 
 def decoded(token: str) -> str:
-    """Return the content of a string, of which `mended` has made text."""
+    """Return the content of a string token, after `mended`."""
     content: str = json.loads(token)
     return content
 
 
 def mended(text: str) -> str:
-    """Return a text with each escape of half a surrogate pair as that of U+FFFD."""
+    """Replace each escaped lone surrogate by the escape of U+FFFD."""
     return HALF.sub(lambda match: "\\ufffd" if match[1] else match[0], text)
 
 
@@ -219,7 +219,7 @@ def coordinate(node: Node | None) -> str:
     if node is None or node.string is None:
         return passable(node)
     content = node.raw[1:-1]
-    # In a string nothing that is no digit, sign or point may be written, an escape least of all.
+    # A numeric string must be a plain number: no spaces and no escapes.
     if not NUMBER.fullmatch(content) or len(content) > MAX_NUMBER:
         raise MalformedError
     if not math.isfinite(float(content)):
@@ -228,7 +228,7 @@ def coordinate(node: Node | None) -> str:
 
 
 def notes(node: Node | None, custom: bool) -> tuple[int, str]:
-    """Return how many notes there are, and how they go out."""
+    """Return the number of notes, and the JSON with which they are passed on."""
     if node is None or node.items is None:
         raise BadNotesError
     if not node.items:
@@ -243,7 +243,7 @@ def notes(node: Node | None, custom: bool) -> tuple[int, str]:
 
 
 def note(node: Node, custom: bool) -> str:
-    """Check a note, mend it and write it anew."""
+    """Check and repair a note, and return its JSON."""
     fields = node.fields()
     name = fields["n"] if "n" in fields else Node("")
     is_key = name.string in KEYS
@@ -261,7 +261,7 @@ def note(node: Node, custom: bool) -> str:
 
 
 def quantity(node: Node, most: int | None) -> str | None:
-    """Return a velocity or a delay as it goes out, cut to 0 to `most`; None where it is null."""
+    """Return the JSON of a velocity or delay, cut to 0 to `most`; None for null."""
     if node.raw == "null":
         return None
     number = node.number
@@ -277,7 +277,7 @@ def quantity(node: Node, most: int | None) -> str | None:
 
 
 def stop(node: Node) -> str | None:
-    """Return how a release goes out; None where it is none."""
+    """Return the JSON of a release; None if it is not one."""
     if node.number is not None:
         if node.number == 1 and len(node.raw) <= MAX_NUMBER:
             return node.raw
@@ -288,14 +288,14 @@ def stop(node: Node) -> str | None:
 
 
 def shortest(number: float) -> str:
-    """Return a number as short as JSON can have it."""
+    """Return the shortest JSON of a number."""
     if number == int(number) and abs(number) < 1e15:
         return str(int(number))
     return repr(float(number)).replace("e+", "e").replace("e-0", "e-")
 
 
 def is_plain(array: Node, kept: list[str]) -> bool:
-    """Tell whether notes can go out as they came: what is written anew has the same members."""
+    """Return whether notes can be passed on unchanged: repaired ones have the same members."""
     plain = []
     for item, written in zip(array.items or [], kept, strict=True):
         members = [f'"{key}":{value.raw}' for key, value in item.members or []]
@@ -306,5 +306,5 @@ def is_plain(array: Node, kept: list[str]) -> bool:
 
 
 def parts(written: str) -> list[str]:
-    """Return the members of a note that was written anew."""
+    """Return the members of a repaired note."""
     return [f'"{key}":{value.raw}' for key, value in Parser(written).document().members or []]

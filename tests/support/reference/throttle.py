@@ -1,4 +1,4 @@
-"""A model of what an address may cost: every deed is remembered with its time."""
+"""A model of the throttle: exact fractions of tokens instead of integers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MILLION = 1_000_000
 
 
 def plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Read an address; IPv4 mapped into IPv6 is IPv4, and None is none."""
+    """Parse an address; IPv4 mapped into IPv6 is IPv4. Return None for anything else."""
     try:
         read = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -22,7 +22,7 @@ def plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 class Networks:
-    """Some networks."""
+    """A set of networks."""
 
     def __init__(self, networks: list[str]) -> None:
         self.networks = [ipaddress.ip_network(one, strict=False) for one in networks]
@@ -31,7 +31,7 @@ class Networks:
         return len(self.networks)
 
     def holds(self, address: str) -> bool:
-        """Tell whether an address is in one of them."""
+        """Return whether an address is in one of the networks."""
         read = plain(address)
         return read is not None and any(read in one for one in self.networks)
 
@@ -49,7 +49,7 @@ class Bucket:
         self.tokens = Fraction(self.burst)
 
     def fill(self, now: int) -> None:
-        """Let the tokens come that are due."""
+        """Add the tokens that have come since the last call."""
         self.tokens = min(
             Fraction(self.burst), self.tokens + Fraction(now - self.at, self.interval)
         )
@@ -69,8 +69,8 @@ class Bucket:
 
 
 @dataclass
-class Place:
-    """Who shares limits."""
+class Subscriber:
+    """The usage of one subscriber: an IPv4 address or an IPv6 /64."""
 
     buckets: dict[str, Bucket]
     sockets: int = 0
@@ -78,7 +78,7 @@ class Place:
 
 
 class Throttle:
-    """What each address may cost, under the names of the compiled class."""
+    """The throttle, with the interface of the compiled class."""
 
     ADMITTED, EXEMPT, CROWDED, HASTY = range(4)
 
@@ -98,15 +98,15 @@ class Throttle:
         self.sockets, self.sockets_48, self.new_users = sockets, sockets_48, new_users
         self.rates = {"connect": connects, "room": rooms, "failure": failures}
         self.exempt = Networks(exempt or [])
-        self.places: dict[str, Place] = {}
+        self.subscribers: dict[str, Subscriber] = {}
         self.wide: dict[str, int] = {}
 
     def advance_clock(self, seconds: float) -> None:
-        """Turn the clock on."""
+        """Advance the clock."""
         self.now += int(seconds * MILLION)
 
     def _names(self, address: str) -> tuple[str, str] | None:
-        """Return the names of an address's place and of its /48; None where nothing is limited."""
+        """Return the names of an address's subscriber and of its /48; None for exempt ones."""
         read = plain(address)
         if read is None or self.exempt.holds(address):
             return None
@@ -116,12 +116,12 @@ class Throttle:
         narrow, wide = (str(net) for net in nets)
         return narrow, wide
 
-    def _place(self, name: str) -> Place:
+    def _subscriber(self, name: str) -> Subscriber:
         buckets = {
-            deed: Bucket(burst, max(1, int(MILLION / per_second)))
-            for deed, (burst, per_second) in self.rates.items()
+            kind: Bucket(burst, max(1, int(MILLION / per_second)))
+            for kind, (burst, per_second) in self.rates.items()
         }
-        return self.places.setdefault(name, Place(buckets))
+        return self.subscribers.setdefault(name, Subscriber(buckets))
 
     def connect(self, address: str) -> int:
         """Tell whether an address may connect."""
@@ -129,63 +129,65 @@ class Throttle:
         if names is None:
             return self.EXEMPT
         narrow, wide = names
-        place = self._place(narrow)
-        if place.sockets >= self.sockets or (wide and self.wide.get(wide, 0) >= self.sockets_48):
+        subscriber = self._subscriber(narrow)
+        if subscriber.sockets >= self.sockets or (
+            wide and self.wide.get(wide, 0) >= self.sockets_48
+        ):
             return self.CROWDED
-        if not place.buckets["connect"].take(self.now):
+        if not subscriber.buckets["connect"].take(self.now):
             return self.HASTY
-        place.sockets += 1
+        subscriber.sockets += 1
         if wide:
             self.wide[wide] = self.wide.get(wide, 0) + 1
         return self.ADMITTED
 
     def release(self, address: str) -> None:
-        """Count a socket less."""
+        """Count one socket less."""
         names = self._names(address)
-        if names is None or names[0] not in self.places:
+        if names is None or names[0] not in self.subscribers:
             return
-        self.places[names[0]].sockets -= 1
+        self.subscribers[names[0]].sockets -= 1
         if names[1]:
             self.wide[names[1]] -= 1
 
     def open_room(self, address: str) -> bool:
         """Tell whether an address may make a room."""
         names = self._names(address)
-        return names is None or self._place(names[0]).buckets["room"].take(self.now)
+        return names is None or self._subscriber(names[0]).buckets["room"].take(self.now)
 
     def count_failure(self, address: str) -> bool:
-        """Count a token that is none."""
+        """Count a wrong token; return False if there were too many."""
         names = self._names(address)
-        return names is None or self._place(names[0]).buckets["failure"].take(self.now)
+        return names is None or self._subscriber(names[0]).buckets["failure"].take(self.now)
 
     def may_fail(self, address: str) -> bool:
-        """Tell whether `fail` would say so."""
+        """Return what `count_failure` would return, without counting."""
         names = self._names(address)
-        return names is None or self._place(names[0]).buckets["failure"].has(self.now)
+        return names is None or self._subscriber(names[0]).buckets["failure"].has(self.now)
 
     def admit_new_user(self, address: str) -> bool:
         """Tell whether an address may bring a new user."""
         names = self._names(address)
         if names is None:
             return True
-        place = self._place(names[0])
-        lately = [came for came in place.new_users if came + HOUR > self.now]
-        place.new_users = lately
+        subscriber = self._subscriber(names[0])
+        lately = [came for came in subscriber.new_users if came + HOUR > self.now]
+        subscriber.new_users = lately
         if len(lately) >= self.new_users:
             return False
         lately.append(self.now)
         return True
 
     def prune(self) -> int:
-        """Forget the places of which nothing needs to be known."""
-        idle = [name for name, place in self.places.items() if self._is_idle(place)]
+        """Forget subscribers whose limits are all as at the beginning; return how many."""
+        idle = [name for name, subscriber in self.subscribers.items() if self._is_idle(subscriber)]
         for name in idle:
-            del self.places[name]
+            del self.subscribers[name]
         return len(idle)
 
-    def _is_idle(self, place: Place) -> bool:
-        for bucket in place.buckets.values():
+    def _is_idle(self, subscriber: Subscriber) -> bool:
+        for bucket in subscriber.buckets.values():
             bucket.fill(self.now)
-        is_rested = all(bucket.tokens == bucket.burst for bucket in place.buckets.values())
-        lately = any(came + HOUR > self.now for came in place.new_users)
-        return place.sockets == 0 and is_rested and not lately
+        is_rested = all(bucket.tokens == bucket.burst for bucket in subscriber.buckets.values())
+        lately = any(came + HOUR > self.now for came in subscriber.new_users)
+        return subscriber.sockets == 0 and is_rested and not lately

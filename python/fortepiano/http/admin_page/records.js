@@ -94,7 +94,7 @@ async function preview(view, place) {
     Object.entries(part).map(([name, [old, wanted]]) => [name, make("del", {}, JSON.stringify(old)), make("ins", {}, JSON.stringify(wanted)), note]);
   const reload = async () => {
     const given = await ask("Take the changes over");
-    if (given !== null && (await act("The settings are taken over.", "POST", "/api/configuration/reload"))) await showConfiguration(view);
+    if (given !== null && (await act("The settings are applied.", "POST", "/api/configuration/reload"))) await showConfiguration(view);
   };
   place.replaceChildren(
     table(["Setting", "Now", "Then", ""], [...rows(found.changed, ""), ...rows(found.waiting, "needs a restart")], "The settings are as they were; handlers are read anew."),

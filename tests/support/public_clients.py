@@ -1,6 +1,6 @@
-"""The clients that the tests know: what each is, and what of the protocol works with it.
+"""The public clients that the tests know, and which features work with each.
 
-What is said here is held to by tests/clients; docs/clients.md is made from it (support.register).
+The tests in tests/clients check these claims; support.register makes docs/clients.md from them.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FEATURES", "FOLDER", "LIBRARIES", "Client", "Library", "Replay", "replays"]
+__all__ = ["FEATURES", "FOLDER", "LIBRARIES", "Library", "PublicClient", "Replay", "replays"]
 
 FOLDER = Path(__file__).parents[1] / "clients"
-"""Where the tests of clients are, with npm's libraries and the replays."""
+"""The folder with the tests of clients, the libraries from npm and the replays."""
 
 FEATURES = {
     "join": "says `hi` in its own way, comes into a room and knows who is there",
@@ -34,19 +34,19 @@ FEATURES = {
     "custom": "sends and hears `custom`",
     "return": "is in its room again after the server was restarted",
 }
-"""The columns of the table, with what they mean."""
+"""The columns of the table, with their meanings."""
 
 
 @dataclass(frozen=True)
-class Client:
-    """One client.
+class PublicClient:
+    """One client that people use.
 
     Attributes:
-        name: As its authors write it.
+        name: The name, as its authors write it.
         version: The version, or the first digits of the commit.
-        works: Which features work; the others it does not have, if they are not in `fails`.
-        fails: Which it has, but which do not work, and why.
-        remarks: What its users should know.
+        works: The features that work. A feature neither here nor in `fails` does not exist.
+        fails: The features that do not work, each with the reason.
+        remarks: Advice for its users.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Client:
     remarks: str = ""
 
     def __post_init__(self) -> None:
-        """Hold what is said to the list of features.
+        """Check the features against the list.
 
         Raises:
             ValueError: There is no such feature, or it both works and fails.
@@ -68,18 +68,18 @@ class Client:
 
 
 @dataclass(frozen=True)
-class Library(Client):
-    """A library of npm's, which runs unmodified in the tests."""
+class Library(PublicClient):
+    """A library from npm, which runs unmodified in the tests."""
 
 
 @dataclass(frozen=True)
-class Replay(Client):
-    """A client that no registry has: what it sends, read from its source, is sent by a test.
+class Replay(PublicClient):
+    """A client that no registry has: a test sends the messages that its source sends.
 
     Attributes:
-        kind: What it is, in a few words.
-        arrives: The frames with which it comes into the room `$room`.
-        scenes: What it does there, each with what is to come of it (support.scenes).
+        kind: A description in a few words.
+        arrives: The frames with which it joins the room `$room`.
+        scenes: Its actions there, with their expected effects (support.scenes).
     """
 
     kind: str = ""
@@ -123,7 +123,7 @@ LIBRARIES = {
         ),
     )
 }
-"""npm's libraries by name."""
+"""The libraries from npm, by name."""
 
 
 @cache
@@ -136,9 +136,9 @@ def replays() -> dict[str, Replay]:
 
 
 def _replay(data: dict[str, Any]) -> Replay:
-    """Return what one file says; what works is what its scenes show."""
+    """Return the client of one file; the features that work are those its scenes show."""
     shown = {feature for scene in data["scenes"] for feature in scene["shows"]}
-    # These are tried with each of them (tests/clients/test_replays.py).
+    # tests/clients/test_replays.py tries these with every replay.
     shown |= {"join", "people", "lobby", "binary", "return"}
     return Replay(
         name=data["name"],

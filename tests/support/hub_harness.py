@@ -1,7 +1,8 @@
-"""The hub on a stage: a loop that turns by hand, socket pairs, guests who listen when told to.
+"""The hub on socket pairs and a loop that tests turn by hand.
 
-`Stage` is the compiled hub behind its link, `ModelStage` the model of it; the same tests play on
-both. Time stands until it is turned, and nothing happens that the test did not ask for.
+`HubHarness` is the compiled hub behind its link, `ReferenceHarness` the model of it in Python; the
+same tests run on both. The clock stands until a test advances it, and nothing else happens by
+itself.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from fortepiano import native
-from support.peer import CLOSE, PING, PONG, TEXT, frame
+from support.raw_peer import CLOSE, PING, PONG, TEXT, frame
 from support.reference import hub as reference
 from support.reference.frame import Event
 
 START = 1_700_000_000_000
-"""Milliseconds since 1970 when the play begins."""
+"""Time at which the clock begins: milliseconds since 1970."""
 
 _NAMES = {TEXT: "text", PING: "ping", PONG: "pong"}
 _READ = 1 << 20
 
 
 class Loop:
-    """As much of an event loop as the engine uses; it turns when told to."""
+    """The part of an event loop that the engine uses; tests turn it by hand."""
 
     def __init__(self) -> None:
         self.ready: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
@@ -44,14 +45,14 @@ class Loop:
         raise AssertionError(context)
 
     def run_soon(self) -> bool:
-        """Run what was called soon, as at the end of a turn; tell whether there was anything."""
+        """Run the callbacks of `call_soon`, as the end of a turn; return whether there were any."""
         ready, self.ready = self.ready, []
         for callback, args in ready:
             callback(*args)
         return bool(ready)
 
     def wake(self) -> None:
-        """Run what watches descriptors, and what it calls soon."""
+        """Run the callbacks of all readers, then those of `call_soon`."""
         for callback in list(self.readers.values()):
             callback()
         self.run_soon()
@@ -69,34 +70,34 @@ class Transport:
         return self.connection
 
 
-class Actor(Protocol):
-    """A guest on either stage."""
+class AnyClient(Protocol):
+    """A client of either harness."""
 
-    client: int
+    number: int
 
     def send(self, *pieces: bytes) -> None:
         """Send bytes; each piece is one read of the server."""
 
     def send_messages(self, *elements: object) -> None:
-        """Send one text frame with an array of elements: bytes are JSON, the rest becomes it."""
+        """Send one text frame with an array of elements; bytes are JSON already."""
 
-    def hear(self) -> list[Event]:
-        """Return what was told since the last time, after all that is due has been done."""
+    def received(self) -> list[Event]:
+        """Do all that is due, then return the frames that came since the last call."""
 
 
-class Guest:
+class HubClient:
     """A client of the compiled hub."""
 
-    def __init__(self, stage: Stage, *, send_buffer: int | None, answer: bytes) -> None:
-        self.stage = stage
+    def __init__(self, harness: HubHarness, *, send_buffer: int | None, answer: bytes) -> None:
+        self.harness = harness
         self.server_end, self.end = socket.socketpair()
         self.server_end.setblocking(False)
         self.end.setblocking(False)
         if send_buffer is not None:
             self.server_end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
-        self.link = stage.engine.open(Transport(self.server_end, self.abort), answer)  # type: ignore[arg-type]  # stands for one
-        self.client = self.link.client
-        self.link.session = self.client
+        self.link = harness.engine.open(Transport(self.server_end, self.abort), answer)  # type: ignore[arg-type]  # stands for one
+        self.number = self.link.client
+        self.link.session = self.number
         self.bytes = bytearray()
         self.is_aborted = False
         self.is_lost = False
@@ -105,14 +106,14 @@ class Guest:
         """Let the loop report the connection as lost, once."""
         if not self.is_aborted:
             self.is_aborted = True
-            self.stage.loop.call_soon(self.vanish)
+            self.harness.loop.call_soon(self.vanish)
 
     def vanish(self) -> None:
         """Lose the connection."""
         if not self.is_lost:
             self.is_lost = True
             self.link.connection_lost(None)
-            self.stage.on_lost(self.client)
+            self.harness.on_lost(self.number)
             self.server_end.close()
 
     def send(self, *pieces: bytes) -> None:
@@ -128,7 +129,7 @@ class Guest:
         self.send(text(*elements))
 
     def read(self, count: int = _READ) -> int:
-        """Take bytes from the socket; return how many."""
+        """Read bytes from the socket; return how many."""
         with contextlib.suppress(BlockingIOError):
             taken = self.end.recv(count)
             self.bytes += taken
@@ -136,139 +137,147 @@ class Guest:
         return 0
 
     def events(self) -> list[Event]:
-        """Return the whole frames among the bytes that were read."""
+        """Take the complete frames off the bytes that were read."""
         return list(unframe(self.bytes))
 
-    def hear(self) -> list[Event]:
-        self.stage.settle()
+    def received(self) -> list[Event]:
+        self.harness.settle()
         return self.events()
 
     def close(self) -> None:
-        """Put the sockets away."""
+        """Close both ends of the socket pair."""
         self.server_end.close()
         self.end.close()
 
 
-class Stage:
-    """The compiled hub with its engine."""
+class HubHarness:
+    """The compiled hub with its engine.
+
+    Attributes:
+        dispatched: The messages that were passed to Python: client and JSON text.
+        ended: The clients that have ended, in order.
+        on_receive: Called with each of those messages.
+        on_end: Called with each client that has ended.
+        on_lost: Called with each client whose connection is lost.
+    """
 
     def __init__(self, **settings: Any) -> None:
-        self.received: list[tuple[int, bytes]] = []
+        self.dispatched: list[tuple[int, bytes]] = []
         self.ended: list[int] = []
         self.on_receive: Callable[[int, bytes], object] = lambda client, raw: None
         self.on_end: Callable[[int], object] = lambda client: None
         self.on_lost: Callable[[int], object] = lambda client: None
-        self.guests: list[Guest] = []
+        self.clients: list[HubClient] = []
         self.loop = Loop()
         self.hub = native.Hub(**{"standing_at": START} | settings)
         self.engine = native.Engine(self.hub, self.loop, self._receive, self._end, self._receive)  # type: ignore[arg-type]  # stands for one
 
     def _receive(self, client: int, raw: bytes) -> None:
-        self.received.append((client, raw))
+        self.dispatched.append((client, raw))
         self.on_receive(client, raw)
 
     def _end(self, client: int) -> None:
         self.ended.append(client)
         self.on_end(client)
 
-    def open(self, *, send_buffer: int | None = None, answer: bytes = b"") -> Guest:
-        """Let somebody in.
+    def open(self, *, send_buffer: int | None = None, answer: bytes = b"") -> HubClient:
+        """Connect a client.
 
         Args:
-            send_buffer: Bounds what the kernel holds for him; 1 is the least that it allows.
-            answer: What he is sent first, as the answer to an upgrade.
+            send_buffer: The size of the send buffer; 1 is the least that the kernel allows.
+            answer: The first bytes that are sent, such as the response of a handshake.
         """
-        guest = Guest(self, send_buffer=send_buffer, answer=answer)
-        self.guests.append(guest)
-        return guest
+        client = HubClient(self, send_buffer=send_buffer, answer=answer)
+        self.clients.append(client)
+        return client
 
     def dismiss(self, client: int, code: int, reason: str = "") -> None:
-        """Close a connection for the server's own reasons."""
-        for guest in self.guests:
-            if guest.client == client and not guest.is_lost:
-                guest.link.close(code, reason)
+        """Close a connection on behalf of the server."""
+        for each in self.clients:
+            if each.number == client and not each.is_lost:
+                each.link.close(code, reason)
 
     def turn(self, seconds: float = 0) -> None:
-        """Let time pass, then do what is due."""
+        """Advance the clock, then do what is due."""
         self.hub.advance_clock(seconds)
         self.loop.run_soon()
         self.loop.wake()
 
     def settle(self) -> None:
-        """Turn and read until nothing moves any more."""
+        """Turn and read until no client receives anything more."""
         self.turn()
-        while sum(guest.read() for guest in self.guests):
+        while sum(client.read() for client in self.clients):
             self.turn()
 
     def close(self) -> None:
-        """End the play."""
+        """Close the engine and all clients."""
         self.engine.close()
-        for guest in self.guests:
-            guest.close()
+        for client in self.clients:
+            client.close()
 
 
-class ModelGuest:
+class ReferenceClient:
     """A client of the model."""
 
-    def __init__(self, stage: ModelStage) -> None:
-        self.stage = stage
-        self.client = stage.hub.attach()
-        it = stage.hub.clients.get(self.client)
+    def __init__(self, harness: ReferenceHarness) -> None:
+        self.harness = harness
+        self.number = harness.hub.attach()
+        it = harness.hub.clients.get(self.number)
         assert it
-        self.told = it.told
-        self.heard = 0
+        self.sent = it.sent
+        self.seen = 0
 
     def send(self, *pieces: bytes) -> None:
         for piece in pieces:
-            self.stage.hub.feed(self.client, piece)
+            self.harness.hub.feed(self.number, piece)
 
     def send_messages(self, *elements: object) -> None:
         self.send(text(*elements))
 
     def vanish(self) -> None:
         """Lose the connection."""
-        self.stage.hub.detach(self.client)
+        self.harness.hub.detach(self.number)
 
-    def hear(self) -> list[Event]:
-        self.stage.turn()
-        new = [told.event for told in self.told[self.heard :]]
-        self.heard = len(self.told)
+    def received(self) -> list[Event]:
+        self.harness.turn()
+        new = [sent.event for sent in self.sent[self.seen :]]
+        self.seen = len(self.sent)
         return new
 
 
-class ModelStage:
-    """The model of the hub."""
+class ReferenceHarness:
+    """The model of the hub, with the interface of `HubHarness`."""
 
     def __init__(self, **settings: Any) -> None:
-        self.received: list[tuple[int, bytes]] = []
+        self.dispatched: list[tuple[int, bytes]] = []
         self.ended: list[int] = []
         self.on_receive: Callable[[int, bytes], object] = lambda client, raw: None
         self.on_end: Callable[[int], object] = lambda client: None
         self.hub = reference.Hub(self._receive, self._end, **{"standing_at": START} | settings)
 
     def _receive(self, client: int, raw: bytes) -> None:
-        self.received.append((client, raw))
+        self.dispatched.append((client, raw))
         self.on_receive(client, raw)
 
     def _end(self, client: int) -> None:
         self.ended.append(client)
         self.on_end(client)
 
-    def open(self) -> ModelGuest:
-        """Let somebody in."""
-        return ModelGuest(self)
+    def open(self) -> ReferenceClient:
+        """Connect a client."""
+        return ReferenceClient(self)
 
     def dismiss(self, client: int, code: int, reason: str = "") -> None:
-        """Close a connection for the server's own reasons."""
+        """Close a connection on behalf of the server."""
         self.hub.dismiss(client, code, reason)
 
     def turn(self, seconds: float = 0) -> None:
-        """Let time pass, then do what is due."""
+        """Advance the clock, then do what is due."""
         self.hub.advance_clock(seconds)
         self.hub.wake()
 
     def close(self) -> None:
-        """End the play."""
+        """Do nothing: the model has no resources."""
 
 
 def text(*elements: object) -> bytes:
@@ -281,12 +290,12 @@ def text(*elements: object) -> bytes:
 
 
 def payloads(events: Iterable[Event]) -> list[bytes]:
-    """Return what texts, pings and pongs say."""
+    """Return the payloads of texts, pings and pongs."""
     return [event[1] for event in events if isinstance(event[1], bytes)]
 
 
 def unframe(data: bytearray) -> Iterable[Event]:
-    """Take whole frames off the front of what a server sent; they must be as RFC 6455 has it."""
+    """Take complete frames off the front of a server's bytes, and check them (RFC 6455)."""
     while len(data) >= 2:
         first, length = data[0], data[1]
         assert first & 0xF0 == 0x80, "frames of a server are final and have no reserved bits"

@@ -1,4 +1,4 @@
-"""The people who play: WebSocket clients that remember everything they heard, in order."""
+"""WebSocket clients that remember, in order, everything they received."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from websockets.exceptions import ConnectionClosed
 
 from support import grammar
 from support.grammar import units
-from support.peer import Peer
 from support.presets import Preset
+from support.raw_peer import RawPeer
 from support.server import Server
 
 __all__ = [
     "PATIENCE",
-    "Company",
-    "House",
+    "Client",
+    "Clients",
+    "ClientsFactory",
     "Message",
-    "Person",
     "events",
     "new_address",
     "new_room",
@@ -46,27 +46,27 @@ def new_room() -> str:
 
 
 def new_address() -> str:
-    """Return a loopback address that no other test uses: a user of his own, who can come back."""
+    """Return a loopback address that no other test uses: one user, who can come back."""
     number = next(_numbers)
     return f"127.{1 + number // 62_500}.{number // 250 % 250}.{1 + number % 250}"
 
 
-class Person:
-    """One socket of one user.
+class Client:
+    """One WebSocket connection of one user.
 
-    Messages are read when a test asks for them. `expect`, `frame` and `hears` go forward through
-    what was heard and never back, so a test that asks for A and then B also says that B came later.
+    Messages are read when a test asks for them. `expect`, `frame` and `received` go forward through
+    the messages and never back. A test that asks for A and then for B also asserts their order.
 
     Attributes:
-        log: All messages heard so far, in order.
-        frames: The same, one list for each WebSocket frame.
-        texts: The same, as they came.
+        log: All messages received so far, in order.
+        frames: The same messages, one list for each WebSocket frame.
+        texts: The text frames as they came.
         binaries: The binary frames.
         user: The user as the `hi` reply has it.
-        room: The room of the last welcome.
-        address: The loopback address this person comes from, or `None` for 127.0.0.1.
-        preset: The rules of the house.
-        custom_notes: Whether notes of other names than the keys' pass there.
+        room: The room that the client joined last.
+        address: The loopback address it connects from, or `None` for 127.0.0.1.
+        preset: The rules of the server.
+        custom_notes: Whether the server passes notes with names that no key has.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Person:
         *,
         custom_notes: bool = False,
     ) -> None:
-        """Take over an open connection; see `Company.enter`."""
+        """Wrap an open connection; see `Clients.enter`."""
         self.connection = connection
         self.address = address
         self.preset = preset
@@ -99,8 +99,8 @@ class Person:
         path: str = "/ws",
         address: str | None = None,
         agent: str | None = None,
-    ) -> Person:
-        """Connect, and hear the `b` that every connection begins with."""
+    ) -> Client:
+        """Connect, and wait for the `b` that every connection begins with."""
         connection = await connect(
             server.ws_url + path,
             compression=None,
@@ -111,13 +111,13 @@ class Person:
             local_addr=(address, 0) if address else None,
             user_agent_header=agent,
         )
-        person = cls(connection, address, server.preset, custom_notes=server.custom_notes)
-        await person.expect("b")
-        return person
+        client = cls(connection, address, server.preset, custom_notes=server.custom_notes)
+        await client.expect("b")
+        return client
 
     @property
     def id(self) -> str:
-        """The id of the user, which is also his participant's in every room."""
+        """The id of the user, which is also that of its participant in every room."""
         return str(self.user["_id"])
 
     async def send(self, *messages: Any) -> None:
@@ -129,12 +129,12 @@ class Person:
         await self.connection.send(frame)
 
     async def hello(self, **fields: Any) -> Message:
-        """Say `hi` with these fields and return the reply."""
+        """Send `hi` with these fields and return the reply."""
         await self.send({"m": "hi"} | fields)
-        return await self.greeted()
+        return await self.expect_hi()
 
-    async def greeted(self) -> Message:
-        """Return the next reply to a `hi`, which is one frame and as the preset has it."""
+    async def expect_hi(self) -> Message:
+        """Return the next reply to a `hi`, which must be the frame that the preset prescribes."""
         reply, *_ = await self.frame(*self._greeting)
         self.user = reply["u"]
         return reply
@@ -143,18 +143,18 @@ class Person:
     def _greeting(self) -> list[str]:
         return ["hi", "nq"] if self.preset.greets_with_quota else ["hi"]
 
-    async def hello_after_nothing(self) -> None:
-        """Say `hi`, and assert that nothing but `b` was said to this person before the reply."""
+    async def assert_silent_until_hi(self) -> None:
+        """Send `hi`, and assert that nothing but `b` came before the reply."""
         await self.hello()
         assert [message["m"] for message in self.log] == ["b", *self._greeting], self.log
 
     async def join(self, room: str, settings: Message | None = None) -> Message:
-        """Go into `room` and return the `ch` that tells about it."""
+        """Join `room` and return the `ch` that describes it."""
         await self.send({"m": "ch", "_id": room} | ({"set": settings} if settings else {}))
-        return await self.welcomed()
+        return await self.joined()
 
-    async def welcomed(self) -> Message:
-        """Return the `ch` of the next frame that a joiner is told, passing over all others."""
+    async def joined(self) -> Message:
+        """Return the `ch` of the next frame that answers a join, skipping all other frames."""
         while True:
             reply = await self.expect("ch")
             frame = self.frames[self._frame_of[self._next - 1]]
@@ -170,15 +170,15 @@ class Person:
         where: Callable[[Message], bool] | None = None,
         within: float = PATIENCE,
     ) -> Message:
-        """Return the next message named `m`, passing over all others.
+        """Return the next message named `m`, skipping all others.
 
         Args:
-            m: Its name.
-            where: What else it must fulfil.
-            within: How many seconds to wait.
+            m: The name of the message.
+            where: A further condition.
+            within: Seconds to wait.
 
         Raises:
-            AssertionError: It did not come, or the connection closed.
+            AssertionError: No such message came, or the connection closed.
         """
         start = self._next
         try:
@@ -191,16 +191,16 @@ class Person:
                     if message["m"] == m and (where is None or where(message)):
                         return message
         except (TimeoutError, ConnectionClosed) as cause:
-            heard = self.log[start:]
-            raise AssertionError(f"{cause!r} instead of {m!r}; heard {heard!r}") from None
+            received = self.log[start:]
+            raise AssertionError(f"{cause!r} instead of {m!r}; received {received!r}") from None
 
     @property
     def last_frame(self) -> list[Message]:
-        """The frame of the message that was expected last."""
+        """The frame with the message that `expect` returned last."""
         return self.frames[self._frame_of[self._next - 1]]
 
     async def frame(self, *names: str) -> list[Message]:
-        """Return the next frame that begins with `names[0]`; it must hold exactly `names`."""
+        """Return the next frame that begins with `names[0]`, which must hold exactly `names`."""
         await self.expect(names[0])
         number = self._frame_of[self._next - 1]
         frame = self.frames[number]
@@ -209,50 +209,52 @@ class Person:
         self._next += len(frame) - 1
         return frame
 
-    async def hears(self) -> list[Message]:
-        """Return all that was said to this person until now and has not been asked for.
+    async def received(self) -> list[Message]:
+        """Return all messages sent to this client until now that no call has returned yet.
 
-        The server answers a `t` after everything it said before, so this needs no waiting. For
-        what others do, let them do a `hears` first. It works after `hi` only.
+        The server answers a `t` after everything it sent before, so this need not wait. Call it on
+        another client first to be sure that the effects of that client's messages are here. The
+        server answers a `t` only after `hi`.
         """
         start, echo = self._next, next(_numbers)
         await self.send({"m": "t", "e": echo})
         await self.expect("t", where=lambda message: message.get("e") == echo)
         return self.log[start : self._next - 1]
 
-    async def announced(self) -> list[Message]:
-        """Return what was said to this person until now and on to the next notification.
+    async def received_until_notice(self) -> list[Message]:
+        """Return the messages until now, and if none is a notification, those up to the next one.
 
-        That a ban holds is announced when it is safe on the disk, some milliseconds after it does.
+        The notice of a ban comes when the ban is saved, some milliseconds after it takes effect.
         """
-        heard = await self.hears()
-        if not any(message["m"] == "notification" for message in heard):
+        received = await self.received()
+        if not any(message["m"] == "notification" for message in received):
             start = self._next
             await self.expect("notification")
-            heard += self.log[start : self._next]
-        return heard
+            received += self.log[start : self._next]
+        return received
 
-    async def nothing(self, *names: str) -> None:
-        """Assert that nothing named in `names` was said to this person; without names: nothing."""
-        heard = [message for message in await self.hears() if not names or message["m"] in names]
-        assert not heard, heard
+    async def assert_silent(self, *names: str) -> None:
+        """Assert that no message with one of these names came; without names, no message at all."""
+        received = await self.received()
+        unwanted = [message for message in received if not names or message["m"] in names]
+        assert not unwanted, unwanted
 
-    async def refused(self) -> str:
-        """Assert that this person was told nothing but why not, once; return the text."""
-        heard = await self.hears()
-        assert [message["m"] for message in heard] == ["notification"], heard
-        return str(heard[0]["text"])
+    async def refusal(self) -> str:
+        """Assert that one notification came and nothing else; return its text."""
+        received = await self.received()
+        assert [message["m"] for message in received] == ["notification"], received
+        return str(received[0]["text"])
 
-    async def told(self) -> list[str]:
-        """Assert that this person was told nothing but why not; return the codes."""
-        heard = await self.hears()
-        assert {message["m"] for message in heard} <= {"notification"}, heard
-        return [str(message["code"]) for message in heard]
+    async def refusal_codes(self) -> list[str]:
+        """Assert that nothing but notifications came; return their codes."""
+        received = await self.received()
+        assert {message["m"] for message in received} <= {"notification"}, received
+        return [str(message["code"]) for message in received]
 
-    async def unheard(self) -> None:
-        """Assert that this person was told nothing, or in one notification why not."""
-        heard = await self.hears()
-        assert [message["m"] for message in heard] in ([], ["notification"]), heard
+    async def assert_ignored(self) -> None:
+        """Assert that nothing came, or one notification."""
+        received = await self.received()
+        assert [message["m"] for message in received] in ([], ["notification"]), received
 
     async def closed(self, within: float = PATIENCE) -> int:
         """Wait until the server has closed the connection; return the close code (1006 if none)."""
@@ -295,16 +297,16 @@ class Person:
         self._frame_of.extend([len(self.frames) - 1] * len(frame))
 
 
-class Company:
-    """All whom a test lets in; they are sent home when the `async with` block ends."""
+class Clients:
+    """The clients of a test on one server; the end of the `async with` block closes them."""
 
     def __init__(self, server: Server) -> None:
-        """Everybody comes to `server`."""
+        """Begin without clients; all of them will connect to `server`."""
         self.server = server
-        self._guests: list[Person | Peer] = []
+        self._open: list[Client | RawPeer] = []
 
-    async def __aenter__(self) -> Company:
-        """Begin with nobody."""
+    async def __aenter__(self) -> Clients:
+        """Return the collection itself."""
         return self
 
     async def __aexit__(
@@ -314,16 +316,16 @@ class Company:
         traceback: TracebackType | None,
     ) -> None:
         """Close all connections."""
-        for guest in self._guests:
-            await guest.vanish()
+        for client in self._open:
+            await client.vanish()
 
     async def open(
         self, *, path: str = "/ws", address: str | None = None, agent: str | None = None
-    ) -> Person:
-        """Let somebody in who has not said `hi` yet; `agent` is his User-Agent."""
-        person = await Person.open(self.server, path=path, address=address, agent=agent)
-        self._guests.append(person)
-        return person
+    ) -> Client:
+        """Connect a client that has not sent `hi` yet; `agent` is its User-Agent."""
+        client = await Client.open(self.server, path=path, address=address, agent=agent)
+        self._open.append(client)
+        return client
 
     async def enter(
         self,
@@ -333,53 +335,53 @@ class Company:
         address: str | None = None,
         agent: str | None = None,
         **hello: Any,
-    ) -> Person:
-        """Let somebody in who has said `hi` and, if a room is given, has joined it.
+    ) -> Client:
+        """Connect a client, send `hi` and, if a room is given, join it.
 
         Args:
             room: The room to join.
             settings: The `set` of that join.
-            address: Where the person comes from (a loopback address). On a server with production
-                ids the address is the user.
-            agent: His User-Agent, by which browsers are told from bots.
+            address: The loopback address to connect from. On a server with production ids each
+                address is one user.
+            agent: The User-Agent, by which the server tells browsers from bots.
             hello: Fields of the `hi`.
         """
-        person = await self.open(address=address, agent=agent)
-        await person.hello(**hello)
+        client = await self.open(address=address, agent=agent)
+        await client.hello(**hello)
         if room is not None:
-            await person.join(room, settings)
-        return person
+            await client.join(room, settings)
+        return client
 
-    async def group(self, size: int, settings: Message | None = None) -> list[Person]:
-        """Let in so many people who are alone in a new room and have heard of each other.
+    async def group(self, size: int, settings: Message | None = None) -> list[Client]:
+        """Connect `size` clients that are alone in a new room and know of each other.
 
-        The first of them holds the crown; `settings` are the room's.
+        The first of them holds the crown; `settings` are those of the room.
         """
         room = new_room()
         people = [await self.enter(room, settings, address=new_address()) for _ in range(size)]
-        for person in people:
-            await person.hears()
+        for client in people:
+            await client.received()
         return people
 
-    async def pair(self, settings: Message | None = None) -> tuple[Person, Person]:
+    async def pair(self, settings: Message | None = None) -> tuple[Client, Client]:
         """Return a `group` of two."""
         first, second = await self.group(2, settings)
         return first, second
 
-    async def tab(self, person: Person, room: str | None = None) -> Person:
-        """Open one more tab of `person`, who must come from an address of his own."""
-        assert person.address is not None, "only an address of his own makes a returning user"
-        return await self.enter(room, address=person.address)
+    async def tab(self, client: Client, room: str | None = None) -> Client:
+        """Open one more tab of the user of `client`, which must have an address of its own."""
+        assert client.address is not None, "a user comes back only by an address of its own"
+        return await self.enter(room, address=client.address)
 
-    async def peer(self, *, address: str | None = None) -> Peer:
+    async def raw_peer(self, *, address: str | None = None) -> RawPeer:
         """Open a bare TCP connection."""
-        peer = await Peer.connect(self.server, address=address)
-        self._guests.append(peer)
+        peer = await RawPeer.connect(self.server, address=address)
+        self._open.append(peer)
         return peer
 
 
-House = Callable[..., Company]
-"""Makes companies on servers with rules of their own: `house(NAME="value")`."""
+ClientsFactory = Callable[..., Clients]
+"""Makes clients on a server with these settings: `clients_with(NAME="value")`."""
 
 
 def events(notes: list[Message]) -> Iterator[Message]:

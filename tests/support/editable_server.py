@@ -12,7 +12,7 @@ from pathlib import Path
 import fortepiano
 from support.server import Server
 
-__all__ = ["PATIENCE", "Workshop", "workshop"]
+__all__ = ["PATIENCE", "EditableServer", "editable_server"]
 
 PATIENCE = 20.0
 """Seconds to wait for a reload; only a failing test ever waits that long."""
@@ -20,15 +20,16 @@ PATIENCE = 20.0
 _PACKAGE = Path(fortepiano.__file__).parent
 
 
-class Workshop:
-    """A server, and its own copy of all that it is made of.
+class EditableServer:
+    """A server with a copy of the package of its own.
 
     Attributes:
-        server: The server; its settings file is `fortepiano.toml`, which is not there at first.
+        server: The server; its settings file `fortepiano.toml` does not exist at first.
+        package: The copy of the package.
     """
 
     def __init__(self, server: Server) -> None:
-        """Copy the package to where `python -m fortepiano` of this server looks first."""
+        """Copy the package into the folder where this server imports it from."""
         self.server = server
         self.package = server.folder / "fortepiano"
         ignored = shutil.ignore_patterns("__pycache__", "samples")
@@ -39,39 +40,41 @@ class Workshop:
         (self.server.folder / "fortepiano.toml").write_text(text)
 
     def edit(self, file: str, old: str, new: str) -> None:
-        """Replace a piece of a file of the package that stands there once."""
+        """Replace `old`, which must occur once, in a file of the package."""
         path = self.package / file
         text = path.read_text()
         assert text.count(old) == 1, (file, old)
         path.write_text(text.replace(old, new))
 
     def reload(self) -> str:
-        """Send SIGHUP, and return the line of the log that tells what came of it."""
+        """Send SIGHUP, and return the line of the log with the outcome."""
         assert self.server.process is not None
-        seen = len(self.told())
+        seen = len(self.reload_lines())
         self.server.process.send_signal(signal.SIGHUP)
-        return self.next_told(seen)
+        return self.next_reload_line(seen)
 
-    def told(self) -> list[str]:
-        """Return the lines of the log about reloads."""
+    def reload_lines(self) -> list[str]:
+        """Return the lines of the log about reloads so far."""
         return [line for line in self.server.log.splitlines() if "fortepiano.server.reload" in line]
 
-    def next_told(self, seen: int) -> str:
-        """Return the line about a reload that follows so many others."""
+    def next_reload_line(self, seen: int) -> str:
+        """Wait for the line about a reload that follows the first `seen` ones, and return it."""
         deadline = time.monotonic() + PATIENCE
-        while len(lines := self.told()) <= seen:
+        while len(lines := self.reload_lines()) <= seen:
             assert time.monotonic() < deadline, self.server.log
             time.sleep(0.01)
         return lines[seen]
 
 
 @contextmanager
-def workshop(*arguments: str, **settings: str) -> Iterator[Workshop]:
-    """Run such a server for the length of a `with` block; the arguments are those of `Server`."""
+def editable_server(*arguments: str, **settings: str) -> Iterator[EditableServer]:
+    """Run an editable server during a `with` block; the arguments are those of `Server`."""
     server = Server(*arguments, **settings)
     try:
-        made = Workshop(server)
-        server.tokens["admin"] = server.make_token("admin")  # a running one takes a moment
+        made = EditableServer(server)
+        server.tokens["admin"] = server.make_token(
+            "admin"
+        )  # a running server takes a moment to see a new token
         server.start()
         yield made
     finally:

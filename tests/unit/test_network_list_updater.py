@@ -1,4 +1,4 @@
-"""Lists of networks: their files, what they do, and who is told."""
+"""Network lists: their files, their effects, and the messages about them."""
 
 from __future__ import annotations
 

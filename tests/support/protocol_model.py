@@ -1,4 +1,4 @@
-"""A server and a model of its rules in plain Python, side by side: who is where, what he sees."""
+"""A server and a model of the protocol in plain Python, side by side: rooms, crowns, chat."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from support.classic import Classic, Line, line
-from support.peer import Peer
-from support.people import PATIENCE, Message, Person, new_address, new_room
+from support.client_model import ClientModel, Line, line
+from support.raw_peer import RawPeer
 from support.server import Server
+from support.websocket_clients import PATIENCE, Client, Message, new_address, new_room
 
-__all__ = ["HOUR", "ROOMS", "SETS", "TABS", "USERS", "Tab", "Town"]
+__all__ = ["HOUR", "ROOMS", "SETS", "TABS", "USERS", "ProtocolModel", "Tab"]
 
 USERS = 5
 TABS = 9
 
 LOBBY, AWKWARD = "lobby", "test/awkward"
 ROOMS = [LOBBY, "test/{}", "{} a", "{} a", "{} a", "{} b"]
-"""Names; the braces are filled in, so that programs only share the lobby; one is the busiest."""
+"""Names of rooms; the braces are filled, so that runs share only the lobby. One is the busiest."""
 
 ALWAYS = {"allowBots": True, "noindex": False, "no cussing": False}
 SPECIAL = ALWAYS | {
@@ -46,60 +46,60 @@ SETS: list[tuple[Message, Message]] = [
     ({"limit": None, "noindex": False}, {"limit": None, "noindex": False}),
     ({"color": "red", "owner_id": "0" * 24}, {}),
 ]
-"""What a client wants, and what is valid of it; None takes a setting away."""
+"""Settings that a client sends, and the valid part of them; None removes a setting."""
 
 HOUR = 3_600_000
 
 
 def changed(settings: Message, wanted: Message) -> Message:
-    """Return settings with what is wanted of them."""
+    """Return settings after a change."""
     return {key: value for key, value in (settings | wanted).items() if value is not None}
 
 
 @dataclass
 class Room:
-    """A room as it should be."""
+    """The expected state of a room."""
 
     name: str
     settings: Message
     stays: dict[int, list[float]] = field(default_factory=dict)
-    """The cursor of each user in it; who has been there longest is first."""
+    """The pointer of each participant; the one who joined first comes first."""
     holder: int | None = None
     last: int | None = None
-    """Who holds the crown or held it last; nobody in special rooms."""
+    """The user who holds the crown or held it last; None in special rooms."""
     claims: list[int] = field(default_factory=list)
-    """Who gets the crown back by returning; whoever comes before them in this list, too."""
-    beside: set[int] = field(default_factory=set)
-    """Who rules beside the holder."""
+    """Users who get the crown back by returning. The return of one ends the later claims."""
+    coowners: set[int] = field(default_factory=set)
+    """The co-owners."""
     chat: deque[Line] = field(default_factory=lambda: deque(maxlen=32))
 
 
 @dataclass(eq=False)
 class Tab:
-    """A connection of a user, and what it has made of what it heard."""
+    """A client of a user, and the state that a classic client has after its messages."""
 
     user: int
-    person: Person
+    client: Client
     room: Room | None = None
-    view: Classic = field(default_factory=Classic)
+    view: ClientModel = field(default_factory=ClientModel)
 
     async def do(self, *messages: Message) -> int:
-        """Send messages, wait until they have been handled, and return the server's time then."""
-        await self.person.send(*messages)
+        """Send messages, wait until they have been handled, and return the server's time."""
+        await self.client.send(*messages)
         await self.catch_up()
-        return int(next(said["t"] for said in reversed(self.person.log) if said["m"] == "t"))
+        return int(next(each["t"] for each in reversed(self.client.log) if each["m"] == "t"))
 
     async def catch_up(self) -> None:
-        """Take in all that was said until now."""
-        for message in await self.person.hears():
-            self.view.hear(message)
+        """Apply all messages that have come until now."""
+        for message in await self.client.received():
+            self.view.apply(message)
 
 
-class Town:
-    """The server and the model side by side: each step is done in both (rules: preset quick)."""
+class ProtocolModel:
+    """The server and the model side by side: each step runs in both (rules: preset quick)."""
 
     def __init__(self, server: Server, *, is_crown_idle: bool) -> None:
-        """Begin with empty rooms; `is_crown_idle`: a dropped crown may be taken by all at once."""
+        """Begin with empty rooms; `is_crown_idle`: anybody may take a dropped crown at once."""
         self.server = server
         self.is_crown_idle = is_crown_idle
         self.addresses = [new_address() for _ in range(USERS)]
@@ -112,8 +112,8 @@ class Town:
         self.names = [room.format(name) for room in ROOMS]
 
     async def open(self) -> None:
-        """See what was said in the rooms that have always been there."""
-        visitor = await Person.open(self.server, address=new_address())
+        """Read the chat of the rooms that exist already."""
+        visitor = await Client.open(self.server, address=new_address())
         await visitor.hello()
         for name in (LOBBY, AWKWARD):
             ch = await visitor.join(name)
@@ -124,32 +124,32 @@ class Town:
         await self._out(visitor)
 
     async def close(self) -> None:
-        """Send everybody home, so that the next program finds the lobby empty."""
+        """Close all connections, so that the next run finds the lobby empty."""
         for tab in self.tabs:
-            await tab.person.vanish()
+            await tab.client.vanish()
         await self._settle()
 
-    def rules(self, tab: Tab) -> bool:
-        """Whether this is a tab of who rules the room it is in: with the crown, or beside it."""
+    def can_moderate(self, tab: Tab) -> bool:
+        """Return whether the user of this tab may moderate its room: as holder or co-owner."""
         room = tab.room
-        return room is not None and (room.holder == tab.user or tab.user in room.beside)
+        return room is not None and (room.holder == tab.user or tab.user in room.coowners)
 
     # Steps
 
     async def arrive(self, user: int, room: str, wanted: tuple[Message, Message]) -> None:
-        """Open a tab and go into a room."""
+        """Open a tab and join a room."""
         if len(self.tabs) == TABS:
             return
-        person = await Person.open(self.server, address=self.addresses[user])
-        await person.hello()
-        known = self.users.setdefault(user, dict(person.user))
-        assert person.user == known
-        tab = Tab(user, person)
+        client = await Client.open(self.server, address=self.addresses[user])
+        await client.hello()
+        known = self.users.setdefault(user, dict(client.user))
+        assert client.user == known
+        tab = Tab(user, client)
         self.tabs.append(tab)
         await self.go(tab, room, wanted)
 
     async def go(self, tab: Tab, name: str, wanted: tuple[Message, Message]) -> None:
-        """Go into a room."""
+        """Join a room."""
         await tab.do({"m": "ch", "_id": name, "set": wanted[0]})
         if tab.room is not None and tab.room.name == name:
             return
@@ -162,18 +162,18 @@ class Town:
             self._place(tab, AWKWARD, {})
 
     async def leave(self, tab: Tab, *, politely: bool) -> None:
-        """End a connection."""
+        """Close a tab: with `bye`, or just the connection."""
         self.tabs.remove(tab)
         if politely:
-            await tab.person.send({"m": "bye"})
-            assert await tab.person.closed() == 1000
-        await self._out(tab.person)
+            await tab.client.send({"m": "bye"})
+            assert await tab.client.closed() == 1000
+        await self._out(tab.client)
         self._vacate(tab, has_ended=True)
         if all(other.user != tab.user for other in self.tabs):
             self.away.discard(tab.user)
 
     async def rename(self, tab: Tab, name: str | None, color: str | None, afk: object) -> None:
-        """Take another name, another colour, go away or come back, or several of them."""
+        """Change name, colour or `afk`, or several of them."""
         await tab.do({"m": "userset", "set": {"name": name, "color": color, "afk": afk}})
         if isinstance(afk, bool):
             (self.away.add if afk else self.away.discard)(tab.user)
@@ -183,8 +183,8 @@ class Town:
         if color and color.startswith("#"):
             user["color"] = color
 
-    async def say(self, tab: Tab, text: str, *, answers: bool) -> None:
-        """Say something, perhaps in answer to the last line."""
+    async def chat(self, tab: Tab, text: str, *, answers: bool) -> None:
+        """Send a line of chat, perhaps in answer to the last one."""
         await tab.catch_up()
         reply = tab.view.chat[-1]["id"] if answers and tab.view.chat else None
         extra = {"reply_to": reply} if reply else {}
@@ -194,21 +194,21 @@ class Town:
             tab.room.chat.append((user["_id"], user["name"], user["color"], text, reply))
 
     async def move(self, tab: Tab, x: float, y: float) -> None:
-        """Move the cursor."""
+        """Move the pointer."""
         await tab.do({"m": "m", "x": x, "y": y})
         if tab.room is not None:
             tab.room.stays[tab.user] = [x, y]
 
     async def furnish(self, tab: Tab, wanted: tuple[Message, Message]) -> None:
-        """Change the settings."""
+        """Change the settings of the room."""
         await tab.do({"m": "chset", "set": wanted[0]})
-        if self.rules(tab) and wanted[1]:
+        if self.can_moderate(tab) and wanted[1]:
             assert tab.room is not None
             tab.room.settings.pop("color2", None)
             tab.room.settings = changed(tab.room.settings, wanted[1])
 
     async def crown(self, tab: Tab, heir: int | None) -> None:
-        """Give the crown to somebody, or drop it; whom nobody knows stands for nobody."""
+        """Give the crown to a user, or drop it; an unknown id gives it to nobody."""
         target = {} if heir is None else {"id": self._id(heir)}
         await tab.do({"m": "chown"} | target)
         room = tab.room
@@ -227,22 +227,22 @@ class Town:
             room.claims.clear()
 
     async def share(self, tab: Tab, user: int, *, on: bool) -> None:
-        """Let somebody rule beside oneself, or no more."""
+        """Make a user a co-owner, or end that."""
         await tab.do({"m": "coowner", "_id": self._id(user), "on": on})
         room = tab.room
         if room is None or room.holder != tab.user:
             return
         if not on:
-            room.beside.discard(user)
+            room.coowners.discard(user)
         elif user in room.stays:
-            room.beside.add(user)
+            room.coowners.add(user)
 
     async def ban(self, tab: Tab, user: int, ms: float) -> None:
-        """Throw somebody out."""
+        """Ban a user from the room."""
         now = await tab.do({"m": "kickban", "_id": self._id(user), "ms": ms})
         others = [other for other in self.tabs if other.user == user]
         room = tab.room
-        if not self.rules(tab) or room is None or not (others or user in room.claims):
+        if not self.can_moderate(tab) or room is None or not (others or user in room.claims):
             return
         if user == room.holder != tab.user:
             return
@@ -259,19 +259,21 @@ class Town:
             self.bans.remove((room.name, user))
 
     async def unban(self, tab: Tab, user: int) -> None:
-        """Let somebody in again."""
+        """Lift a ban."""
         await tab.do({"m": "unban", "_id": self._id(user)})
-        if self.rules(tab) and tab.room is not None:
+        if self.can_moderate(tab) and tab.room is not None:
             self.bans.discard((tab.room.name, user))
 
-    # The rules
+    # The model
 
     def _id(self, user: int) -> str:
         known = self.users.get(user)
         return known["_id"] if known else "nobody"
 
     def _knows(self, room: Room, user: int) -> bool:
-        return user in room.stays or user in room.beside or user == room.last or user in room.claims
+        return (
+            user in room.stays or user in room.coowners or user == room.last or user in room.claims
+        )
 
     def _fits(self, room: Room) -> bool:
         return len(room.stays) < room.settings.get("limit", math.inf)
@@ -313,11 +315,11 @@ class Town:
     # The comparison
 
     async def compare(self) -> None:
-        """Hold what every tab knows to what it should."""
+        """Compare the state of every tab with the model."""
         for tab in self.tabs:
             await tab.catch_up()
             assert self._seen(tab) == self._expected(tab)
-            await self._see_cursors(tab)
+            await self._compare_pointers(tab)
 
     def _expected(self, tab: Tab) -> dict[str, Any]:
         room = tab.room
@@ -335,7 +337,7 @@ class Town:
             },
             "holder": None if room.holder is None else self._id(room.holder),
             "last": None if room.last is None else self._id(room.last),
-            "beside": sorted(map(self._id, room.beside)),
+            "beside": sorted(map(self._id, room.coowners)),
             "settings": room.settings,
             "chat": list(room.chat),
         }
@@ -356,22 +358,22 @@ class Town:
             "chat": [line(message) for message in view.chat[-32:]],
         }
 
-    async def _see_cursors(self, tab: Tab) -> None:
-        """Wait until the last move of everybody else has come: moves are thinned out."""
+    async def _compare_pointers(self, tab: Tab) -> None:
+        """Wait until the last move of each other user has come: the server thins out moves."""
         assert tab.room is not None
         others = {self._id(user): at for user, at in tab.room.stays.items() if user != tab.user}
         async with asyncio.timeout(PATIENCE):
             while any([tab.view.ppl[id][c] for c in "xy"] != at for id, at in others.items()):
                 await tab.catch_up()
 
-    async def _out(self, person: Person) -> None:
-        """Close a connection, and wait until the server has seen it."""
-        await person.leave()
+    async def _out(self, client: Client) -> None:
+        """Close a connection, and wait until the server has noticed."""
+        await client.leave()
         await self._settle()
 
     async def _settle(self) -> None:
-        # A request that begins after that end takes the server's loop at least two turns.
-        peer = await Peer.connect(self.server)
+        # A request takes at least two turns of the server's loop, which then has seen the close.
+        peer = await RawPeer.connect(self.server)
         await peer.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert (await peer.response()).status == 200
         await peer.vanish()

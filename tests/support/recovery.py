@@ -1,4 +1,4 @@
-"""What a server in trouble owes people who play: answers in time, and to be well again soon."""
+"""Measures for servers whose store fails: clients get answers in time, and it recovers soon."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import statistics
 import time
 from collections.abc import Callable
 
-from support.people import Person
 from support.server import Server
+from support.websocket_clients import Client
 
 __all__ = ["assert_untroubled", "delays", "ready_again", "until"]
 
 
-async def delays(person: Person, end: Callable[[], bool]) -> list[float]:
-    """Ask for the time over and over; returns how long the answers took, in seconds."""
+async def delays(client: Client, end: Callable[[], bool]) -> list[float]:
+    """Send `t` repeatedly until `end` is true; return the times of the answers in seconds."""
     found: list[float] = []
     while not end():
         began = time.perf_counter()
-        await person.send({"m": "t", "e": 1})
-        await person.expect("t")
+        await client.send({"m": "t", "e": 1})
+        await client.expect("t")
         found.append(time.perf_counter() - began)
-        await asyncio.sleep(0.2)  # rates apply to people from afar too
+        await asyncio.sleep(0.2)  # below the rate limit of `t`
     return found
 
 
 def assert_untroubled(found: list[float]) -> None:
-    """Assert that nobody waited for a store: SQLite alone waits five seconds for a lock."""
+    """Assert that no answer waited for a store: SQLite alone waits five seconds for a lock."""
     found.sort()
     slow = found[int(len(found) * 0.99)]
     assert statistics.median(found) < 0.02, found[-5:]
@@ -35,13 +35,13 @@ def assert_untroubled(found: list[float]) -> None:
 
 
 async def until(reached: Callable[[], bool], seconds: float) -> float:
-    """Wait for something, which is asked on another thread.
+    """Wait, on another thread, until `reached` is true.
 
     Returns:
-        How long it took; seconds.
+        The time that it took, in seconds.
 
     Raises:
-        AssertionError: It took longer than it may.
+        AssertionError: It took longer than `seconds`.
     """
     began = time.monotonic()
 
@@ -55,5 +55,5 @@ async def until(reached: Callable[[], bool], seconds: float) -> float:
 
 
 async def ready_again(server: Server, seconds: float) -> float:
-    """Wait until the store takes writes, without a restart; returns how long that took."""
+    """Wait until the store takes writes again, without a restart; return the seconds it took."""
     return await until(server.is_ready, seconds)

@@ -1,13 +1,13 @@
-"""What a classic client makes of all that it is told: people, crown, settings, chat."""
+"""The state that a classic client derives from its messages: people, crown, settings, chat."""
 
 from __future__ import annotations
 
-from support.people import Message
+from support.websocket_clients import Message
 
-__all__ = ["Classic", "Line", "line"]
+__all__ = ["ClientModel", "Line", "line"]
 
 Line = tuple[str, str, str, str, str | None]
-"""A line of chat: user, name and colour he had then, text, the line that it answers."""
+"""A line of chat: user id, name and colour at that time, text, and the line that it answers."""
 
 
 def line(message: Message) -> Line:
@@ -16,12 +16,12 @@ def line(message: Message) -> Line:
     return (p["_id"], p["name"], p["color"], message["a"], message.get("r"))
 
 
-class Classic:
-    """The books of the original site's client, kept exactly as it does.
+class ClientModel:
+    """The state of the original site's client, updated exactly as it does.
 
     Attributes:
-        me: The own participant.
-        channel: The room as the last `ch` had it.
+        me: The id of the own participant.
+        channel: The room as in the last `ch`.
         ppl: All participants by id.
         chat: All chat messages since the room was entered.
     """
@@ -33,8 +33,8 @@ class Classic:
         self.ppl: dict[str, Message] = {}
         self.chat: list[Message] = []
 
-    def hear(self, message: Message) -> None:
-        """Take a message in; those that change nothing here are passed over."""
+    def apply(self, message: Message) -> None:
+        """Apply a message; messages that change no state are ignored."""
         match message["m"]:
             case "ch":
                 self.channel = message["ch"]
@@ -57,7 +57,7 @@ class Classic:
 
     def _merge(self, entry: Message) -> None:
         known = self.ppl.setdefault(entry["id"], dict(entry))
-        # What is empty or zero never applies.
+        # The client ignores empty and zero values.
         known.update({key: entry[key] for key in ("x", "y", "color", "name") if entry.get(key)})
-        # Whoever is away stays so until something else is said.
+        # Without `afk` the last value stays.
         known["afk"] = entry.get("afk", known.get("afk"))

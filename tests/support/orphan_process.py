@@ -1,4 +1,4 @@
-"""A process that one of our children started and left behind."""
+"""A process whose parent, a child of ours, has exited: the new server after an upgrade."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ import select
 import signal
 import subprocess
 
-__all__ = ["Heir", "adopt_orphans"]
+__all__ = ["OrphanProcess", "adopt_orphans"]
 
 _PR_SET_CHILD_SUBREAPER = 36
 
 
 def adopt_orphans() -> None:
-    """Become the parent of whatever our children leave behind (prctl(2))."""
+    """Become the parent of processes that our children leave behind (prctl(2))."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
 
 
-class Heir:
-    """As much of `subprocess.Popen` as tests need of a server.
+class OrphanProcess:
+    """The part of the interface of `subprocess.Popen` that tests use, for an orphan.
 
     Attributes:
-        pid: Its process id.
-        returncode: Its exit status; None while it runs or before anybody has asked.
+        pid: The process id.
+        returncode: The exit status; None while the process runs, or until `poll` or `wait`.
     """
 
     def __init__(self, pid: int) -> None:
-        """Look after a process that is, or is about to be, our child."""
+        """Watch a process that is, or is about to become, our child."""
         self.pid = pid
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
-        """Return its exit status; None while it runs."""
+        """Return the exit status; None while the process runs."""
         if self.returncode is None:
             ended, status = os.waitpid(self.pid, os.WNOHANG)
             if ended:
@@ -42,7 +42,7 @@ class Heir:
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for its end, and return its exit status."""
+        """Wait for the process to exit, and return its exit status."""
         if self.returncode is None:
             descriptor = os.pidfd_open(self.pid)
             try:
@@ -56,10 +56,10 @@ class Heir:
         return self.returncode
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send it a signal, unless it has ended."""
+        """Send a signal, unless the process has exited."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process (SIGKILL)."""
         self.send_signal(signal.SIGKILL)

@@ -1,6 +1,6 @@
-"""A player in a process of his own, whom a test can stop or kill.
+"""A client in a process of its own, which a test can stop or kill.
 
-Use: python -m support.lodger URL ROOM
+Usage: python -m support.client_process URL ROOM
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect
 
 
 async def stay(url: str, room: str) -> None:
-    """Join `room`, print the own id, and stay until the connection ends."""
+    """Join `room`, print the own participant id, and stay until the connection ends."""
     async with connect(url, compression=None, proxy=None) as connection:
         await connection.send(json.dumps([{"m": "hi"}, {"m": "ch", "_id": room}]))
         async for frame in connection:

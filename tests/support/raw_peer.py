@@ -1,4 +1,4 @@
-"""A peer that speaks bytes: the upgrade by hand, frames as they must and must not be (RFC 6455)."""
+"""A raw TCP client: handshakes by hand, and frames, valid or not (RFC 6455)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-"""Key and answer of the example in RFC 6455, section 1.3."""
+"""Key and accept value of the example in RFC 6455, section 1.3."""
 
 _BUFFER_BYTES = 16 * 1024 * 1024
 _PATIENCE = 10.0
@@ -49,11 +49,11 @@ def frame(
 
     Args:
         opcode: Any number from 0 to 15, also those that RFC 6455 does not know.
-        payload: What follows the header.
-        fin: Whether it ends its message.
+        payload: The bytes after the header.
+        fin: Whether the frame ends its message.
         rsv: The three reserved bits, 0 to 7.
-        masked: Whether it is masked, as a client's frame must be.
-        length: What the header says, if not the truth.
+        masked: Whether to mask the payload, as clients must.
+        length: The length to write into the header, if not the true one.
     """
     size = len(payload) if length is None else length
     head = bytes([fin << 7 | rsv << 4 | opcode])
@@ -71,7 +71,7 @@ def frame(
     return head + mask + bytes(a ^ b for a, b in zip(payload, stream, strict=False))
 
 
-def upgrade_request(path: str = "/ws", *headers: str) -> bytes:
+def handshake_request(path: str = "/ws", *headers: str) -> bytes:
     """Return the request that opens a WebSocket."""
     lines = [
         f"GET {path} HTTP/1.1",
@@ -85,39 +85,39 @@ def upgrade_request(path: str = "/ws", *headers: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-class Peer:
+class RawPeer:
     """A TCP connection to the public port of a server."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take over a connection; see `connect`."""
+        """Wrap a connection; see `connect`."""
         self.reader = reader
         self.writer = writer
 
     @classmethod
     async def connect(
         cls, server: Server, *, address: str | None = None, port: int | None = None
-    ) -> Peer:
-        """Connect without saying a word, from an address and to a port if not the usual ones."""
+    ) -> RawPeer:
+        """Connect and send nothing; from and to other than the usual addresses if given."""
         reader, writer = await asyncio.open_connection(
             "127.0.0.1",
             server.port if port is None else port,
             local_addr=(address, 0) if address else None,
             limit=_BUFFER_BYTES,
         )
-        # Segments leave as they are written, so that a test decides what arrives together.
+        # Without Nagle each write is one segment: a test decides which bytes arrive together.
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return cls(reader, writer)
 
     async def send(self, *pieces: bytes) -> None:
         """Send `pieces`, in one segment if they fit."""
         self.writer.write(b"".join(pieces))
-        # A server that has already refused the connection may reset it: the answer tells.
+        # A server that has refused the connection may reset it; its response is still readable.
         with contextlib.suppress(ConnectionError):
             await self.writer.drain()
 
-    async def upgrade(self, *behind: bytes, path: str = "/ws") -> Response:
+    async def handshake(self, *behind: bytes, path: str = "/ws") -> Response:
         """Open the WebSocket, with the bytes `behind` in the same segment as the request."""
-        await self.send(upgrade_request(path), *behind)
+        await self.send(handshake_request(path), *behind)
         response = await self.response()
         assert response.status == 101, response
         assert response.headers["sec-websocket-accept"] == ACCEPT, response
@@ -134,7 +134,7 @@ class Peer:
         )
 
     async def body(self, response: Response) -> bytes:
-        """Read the body that belongs to `response`, which must tell its length."""
+        """Read the body of `response`, which must have a content-length."""
         async with asyncio.timeout(_PATIENCE):
             return await self.reader.readexactly(int(response.headers["content-length"]))
 
@@ -154,14 +154,14 @@ class Peer:
             return Frame(first, await self.reader.readexactly(size))
 
     async def expect(self, opcode: int) -> bytes:
-        """Return the payload of the next whole message of this kind, passing over others."""
+        """Return the payload of the next unfragmented message with this opcode, skipping others."""
         while True:
             frame = await self.receive()
             if frame.first == 0x80 | opcode:
                 return frame.payload
 
     async def close_code(self) -> int | None:
-        """Read until the server's close frame and answer it; return its code, `None` if none."""
+        """Read until the close frame of the server and answer it; return its code, None if none."""
         try:
             payload = await self.expect(CLOSE)
         except (EOFError, ConnectionError):
@@ -171,7 +171,7 @@ class Peer:
         return code
 
     async def ended(self, *, within: float = _PATIENCE) -> bool:
-        """Wait until the server has closed the TCP connection; tell whether it did."""
+        """Wait until the server closes the TCP connection; return False if it does not."""
         try:
             async with asyncio.timeout(within):
                 while await self.reader.read(1 << 16):
@@ -183,7 +183,7 @@ class Peer:
         return True
 
     async def vanish(self) -> None:
-        """End the connection by a TCP reset, unless it has ended."""
+        """End the connection by a TCP reset, unless it has ended already."""
         connection = self.writer.get_extra_info("socket")
         if connection.fileno() >= 0:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
