@@ -153,7 +153,7 @@ class DispatchHarness:
 
     @property
     def outbound(self) -> _RecordingOutbound:
-        """What handlers send, recorded."""
+        """The recorder of what handlers send."""
         outbound = self.context.outbound
         assert isinstance(outbound, _RecordingOutbound)
         return outbound
