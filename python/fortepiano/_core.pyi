@@ -678,6 +678,18 @@ class Hub:
             payload: A JSON array.
         """
 
+    @staticmethod
+    def strict_object(text: bytes) -> bytes | None:
+        """Check one JSON object as strictly as the elements of a text message; see `scan`.
+
+        Args:
+            text: The object, with or without white space around it.
+
+        Returns:
+            The object, in which an escape of half a surrogate pair is that of U+FFFD. None if the
+            text is not one strict object.
+        """
+
     def send_binary(self, client: int, payload: bytes) -> None:
         """Queue a binary frame for one client, after everything queued before.
 

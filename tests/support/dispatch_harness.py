@@ -8,22 +8,17 @@ from typing import Any
 
 import orjson
 
-from fortepiano.config import LimitSettings
-from fortepiano.config.rules import Rules
+from fortepiano.config import ChatSettings, RuleSettings, Settings
 from fortepiano.handlers.dispatch import Dispatch
-from fortepiano.model.ban_list import BanList
-from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import permissions_of
 from fortepiano.model.room import Room
 from fortepiano.model.session import Session
-from fortepiano.model.world import World
-from fortepiano.native import Bans, Hub, Throttle
-from fortepiano.protocol.chat_archive import Archive
-from fortepiano.protocol.context import Context
+from fortepiano.native import Hub, Throttle
 from fortepiano.protocol.outbound import Outbound
-from fortepiano.protocol.text_filter import TextFilter
+from fortepiano.server.assembly import make_context
+from fortepiano.store.keyring import KeyRing
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import Scope
 
@@ -48,8 +43,10 @@ class _Connection:
 class _RecordingOutbound(Outbound):
     """Remembers what is sent to each session and broadcast to each room."""
 
-    sent: dict[Session, list[dict[str, Any]]]
-    broadcasts: dict[str, list[dict[str, Any]]]
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.sent: dict[Session, list[dict[str, Any]]] = {}
+        self.broadcasts: dict[str, list[dict[str, Any]]] = {}
 
     def broadcast(self, room: Room, message: dict[str, Any]) -> None:
         self.broadcasts.setdefault(room.name, []).append(message)
@@ -111,7 +108,6 @@ class DispatchHarness:
     Attributes:
         context: What the handlers work with.
         dispatch: Passes messages to handlers.
-        outbound: Records what handlers send.
         planned: Calls that were put off: seconds and function.
     """
 
@@ -134,36 +130,33 @@ class DispatchHarness:
         self._hub = Hub(standing_at=START)
         self.throttle = Throttle(standing_at=START)
         self.planned: list[tuple[float, Callable[[], None]]] = []
-        store, chosen = store or MemoryStore(), Rules(**rules)
-        identity = identity or Identity("ip", "one", "two")
-        bans = BanList(Bans(), store, identity.network_ids)
-        self.outbound = _RecordingOutbound(self._hub, chosen, self._later)
-        self.outbound.sent = {}
-        self.outbound.broadcasts = {}
-        directory = Directory(self._hub, store, chosen)
-        self.context = Context(
+        self.context = make_context(
+            Settings(
+                rules=RuleSettings(**rules),
+                chat=ChatSettings(keep="permanent"),
+                words_file=words,
+            ),
+            store or MemoryStore(),
+            KeyRing(None, 1),
+            self._later,
+            lambda: None,
             hub=self._hub,
-            directory=directory,
-            world=World(self._hub, directory, chosen),
-            outbound=self.outbound,
-            store=store,
-            rules=chosen,
-            bans=bans,
-            identity=identity,
             throttle=self.throttle,
-            limits=LimitSettings(),
-            filter=TextFilter(words),
-            motd="",
-            later=self._later,
-            stop=lambda: None,
-            archive=Archive(store, "permanent"),
+            identity=identity or Identity("ip", "one", "two"),
+            outbound=_RecordingOutbound,
         )
-        self.context.archive.restore(directory.rooms.values())
         self.dispatch = Dispatch(self.context)
         self._clients = 0
 
     def _later(self, seconds: float, call: Callable[[], None]) -> None:
         self.planned.append((seconds, call))
+
+    @property
+    def outbound(self) -> _RecordingOutbound:
+        """The recorder of what handlers send."""
+        outbound = self.context.outbound
+        assert isinstance(outbound, _RecordingOutbound)
+        return outbound
 
     def wait(self, seconds: float) -> None:
         """Advance the clock."""

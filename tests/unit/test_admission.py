@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from fortepiano.config import LimitSettings, ProxySettings
+from fortepiano.config import PrivacySettings, ProxySettings, Settings
+from fortepiano.config.live import Live
 from fortepiano.model.ban_list import SITE, BanList
 from fortepiano.model.identity import Identity
 from fortepiano.model.network_lists import NetworkList, NetworkLists
@@ -47,7 +48,7 @@ UNREAD = cast("list[tuple[str, str]]", Unread())
 def made(*, trusted: tuple[str, ...] = (), name: str = "", **throttle: Any) -> AdmissionControl:
     return AdmissionControl(
         cast("Any", Engine()),
-        LimitSettings(),
+        Live(Settings()),
         Identity("ip", "one", "two"),
         BanList(Bans(), MemoryStore()),
         cast("Any", None),
@@ -111,7 +112,7 @@ def test_each_refusal_has_a_status_and_is_counted(reason: str, status: int, late
     if reason == "draining":
         gate.is_draining = True
     elif reason == "server_full":
-        gate.most_sockets = 0
+        gate.most_connections = 0
     elif reason == "bad_proxy_header":
         peer, headers = "10.0.0.1", [("X-Forwarded-For", "?")]
     elif reason == "site_ban":
@@ -180,7 +181,7 @@ def test_whoever_asks_is_told_why_and_it_costs_nothing() -> None:
     assert refusal_for() == "too_many"  # a moment ago it was
     gate.engine.owner.advance_clock(11)
     assert refusal_for() is None
-    gate.most_sockets = 0
+    gate.most_connections = 0
     assert refusal_for() == "full"
     gate.bans.ban(BanRecord(SITE, gate.identity.user_id(HERE), None, "", "", START))
     assert refusal_for() == "banned"
@@ -213,13 +214,13 @@ def test_refusals_are_logged_once_a_second_for_each_reason(
 ) -> None:
     logs.configure("info", json=True)
     gate = made(sockets=1)
-    gate.keeps_ips = keeps_ips
+    gate.live.settings = Settings(privacy=PrivacySettings(keep_ips=keeps_ips))
     gate.admit(HERE, [])
     for _ in range(10):
         gate.admit(HERE, [])
     gate.engine.owner.advance_clock(1)
     gate.admit(HERE, [])
-    gate.most_sockets = 0
+    gate.most_connections = 0
     gate.admit(HERE, [])
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["event"], line["refused"]) for line in lines] == [

@@ -456,8 +456,8 @@ class TestFalling:
         harness = DispatchHarness()
         ann, ben, _ = people(harness, ANN, BEN, CAT)
         harness.end(ann)
-        falls = DispatchHarness(crown_on_leave="falls").context.rules
-        harness.context.rules = harness.context.world.rules = falls
+        falls = DispatchHarness(crown_on_leave="falls").context.live.settings
+        harness.context.live.settings = falls
         harness.end(ben)
         assert harness.holder(ROOM) is None
         assert back(harness, BEN) == BEN

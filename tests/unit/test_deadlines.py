@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from fortepiano.config import LimitSettings, Settings
+from fortepiano.config.live import Live
 from fortepiano.net.deadlines import Deadlines
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def deadlines(clock: Clock) -> Deadlines:
-    return Deadlines(cast("asyncio.AbstractEventLoop", clock), 10)
+    live = Live(Settings(limits=LimitSettings(head_seconds=10)))
+    return Deadlines(cast("asyncio.AbstractEventLoop", clock), live)
 
 
 def test_each_has_the_whole_time(clock: Clock, deadlines: Deadlines) -> None:

@@ -57,11 +57,10 @@ async def test_new_handlers_report_activity_as_the_old_ones_did(
 ) -> None:
     harness, engine, activity = DispatchHarness(), _Engine(), list[str]()
     reload = Reload(
-        settings,
         lambda: settings,
         harness.context,
         cast("Any", engine),
-        cast("Any", SimpleNamespace(apply=lambda *_: None)),
+        cast("Any", SimpleNamespace()),
         harness.dispatch,
         lambda: activity.append("seen"),
     )

@@ -14,7 +14,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from fortepiano.config.rules import Rules
+from fortepiano.config import FlushSettings, Settings
+from fortepiano.config.live import Live
 from fortepiano.http.metrics import Metrics
 from fortepiano.model.directory import Directory
 from fortepiano.native import Hub
@@ -64,9 +65,10 @@ class Scraped:
         self.loop = StillLoop()
         self.lag = LoopLag(self.loop)  # type: ignore[arg-type]  # stands for one
         store = MemoryStore()
-        self.directory = Directory(self.hub, store, Rules())
+        live = Live(Settings(flush=FlushSettings(duty=0.5)))
+        self.directory = Directory(self.hub, store, live)
         self.metrics = Metrics(
-            self.hub, self.directory, self.counters, store, self.lag, self.refused, lambda: 0.5
+            self.hub, self.directory, self.counters, store, self.lag, self.refused, live
         )
 
     def samples(self) -> dict[tuple[str, str], float]:

@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from fortepiano.config import NetworkListSettings, NetworkSettings, Settings, load
+from fortepiano.config.live import Live
 from fortepiano.errors import ConfigError, InputError
 from fortepiano.model.network_lists import DEFAULT_TEXTS, NetworkList, NetworkLists
 from fortepiano.native import NetworkTable, ParsedNetworks
@@ -40,10 +41,18 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.lists = NetworkLists()
-        self.settings = NetworkSettings()
+        self.live = Live(Settings())
         self.changes = 0
-        self.keeper = NetworkListUpdater(self.lists, folder, lambda: self.settings, self._changed)
+        self.keeper = NetworkListUpdater(self.lists, folder, self.live, self._changed)
         self._age = 10
+
+    @property
+    def settings(self) -> NetworkSettings:
+        return self.live.settings.networks
+
+    @settings.setter
+    def settings(self, settings: NetworkSettings) -> None:
+        self.live.settings = Settings(networks=settings)
 
     def _changed(self) -> None:
         self.changes += 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fortepiano.actions import rooms
+from fortepiano.config import Settings
+from fortepiano.config.live import Live
 from fortepiano.protocol.chat_archive import Archive
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import MuteRecord, RoomRecord, UserRecord
@@ -265,10 +267,11 @@ class TestArchive:
 
     def test_nothing_is_kept_by_default(self, store: MemoryStore) -> None:
         world = evening(store)
-        Archive(store, "none").restore(world.context.directory.rooms.values())
+        archive = Archive(store, Live(Settings()))
+        archive.restore(world.context.directory.rooms.values())
         assert store.chats() == []
         room = world.context.directory.rooms[ROOM]
-        Archive(store, "none").save(room)
+        archive.save(room)
         assert store.chats() == []
 
 

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
 
-from fortepiano.config import LimitSettings
-from fortepiano.config.rules import PRESETS, Rules
+from fortepiano.config import PRESETS, RuleSettings, Settings
 from fortepiano.handlers.dispatch import Dispatch
-from fortepiano.model.ban_list import BanList
-from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
 from fortepiano.model.session import Session
-from fortepiano.model.world import World
-from fortepiano.native import Bans, Throttle
-from fortepiano.protocol.chat_archive import Archive
-from fortepiano.protocol.context import Context
-from fortepiano.protocol.outbound import Outbound
-from fortepiano.protocol.text_filter import TextFilter
+from fortepiano.native import Throttle
+from fortepiano.server.assembly import make_context
+from fortepiano.store.keyring import KeyRing
 from fortepiano.store.memory import MemoryStore
 from support import grammar
 from support.hub_harness import START, HubClient, HubHarness
@@ -36,37 +29,29 @@ class SteppedServer:
         context: What the handlers work with.
     """
 
-    def __init__(self, rules: Rules) -> None:
-        """Begin without clients."""
+    def __init__(self, preset: str, **rules: Any) -> None:
+        """Begin without clients; `rules` differ from the preset."""
+        settings = Settings(rules=RuleSettings(**{"preset": preset} | rules))
+        chosen = settings.rules
         self.harness = HubHarness(
             # Nobody here answers pings.
             ping_seconds=1e9,
-            quota_tick_seconds=rules.quota_tick_ms / 1000,
-            silence_seconds=rules.silence_ms / 1000,
-            time_burst=rules.rate_time.burst,
-            time_per_second=rules.rate_time.per_second,
+            quota_tick_seconds=chosen.quota_tick_ms / 1000,
+            silence_seconds=chosen.silence_ms / 1000,
+            time_burst=chosen.rate_time.burst,
+            time_per_second=chosen.rate_time.per_second,
         )
         self._due: list[tuple[float, Any]] = []
         self._seconds = 0.0
-        store, hub = MemoryStore(), self.harness.hub
-        bans = BanList(Bans(), store)
-        directory = Directory(hub, store, rules)
-        self.context = Context(
-            hub=hub,
-            directory=directory,
-            world=World(hub, directory, rules),
-            outbound=Outbound(hub, rules, self._later),
-            store=store,
-            rules=rules,
-            bans=bans,
-            identity=Identity("ip", "one", "two"),
+        self.context = make_context(
+            settings,
+            MemoryStore(),
+            KeyRing(None, 1),
+            self._later,
+            lambda: None,
+            hub=self.harness.hub,
             throttle=Throttle(standing_at=START),
-            limits=LimitSettings(),
-            filter=TextFilter(),
-            motd="",
-            later=self._later,
-            stop=lambda: None,
-            archive=Archive(store, "none"),
+            identity=Identity("ip", "one", "two"),
         )
         dispatch = Dispatch(self.context)
         sessions: dict[int, Session] = {}
@@ -139,7 +124,7 @@ def preset(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def server(preset: str) -> Iterator[SteppedServer]:
     """A server that closes no silent client."""
-    server = SteppedServer(replace(PRESETS[preset], silence_ms=0))
+    server = SteppedServer(preset, silence_ms=0)
     yield server
     server.harness.close()
 
@@ -183,7 +168,7 @@ def test_the_last_holder_need_not_wait(server: SteppedServer) -> None:
 
 @pytest.mark.case(48)
 def test_the_crown_of_a_holder_who_left_is_reserved_as_long() -> None:
-    server = SteppedServer(PRESETS["net"])
+    server = SteppedServer("net")
     one, two = server.enter("room"), server.enter("room")
     one.send_messages({"m": "bye"})
     assert server.holder("room") is None
@@ -210,7 +195,7 @@ def test_an_empty_room_lives_as_long_as_the_preset_says(server: SteppedServer) -
 
 @pytest.mark.case(31)
 def test_a_user_who_comes_in_time_keeps_an_empty_room_alive() -> None:
-    server = SteppedServer(PRESETS["net"])
+    server = SteppedServer("net")
     one = server.enter("room")
     for _ in range(5):
         one.send_messages({"m": "ch", "_id": "lobby"})
@@ -354,7 +339,7 @@ def test_online_time_is_counted_to_the_millisecond(server: SteppedServer) -> Non
 
 @pytest.mark.case(9)
 def test_a_minute_without_t_ends_a_client_of_preset_net(preset: str) -> None:
-    server = SteppedServer(PRESETS[preset])
+    server = SteppedServer(preset)
     one, two = server.enter("lobby"), server.enter("lobby")
     for _ in range(9):
         server.wait(20)

@@ -126,7 +126,7 @@ def _list_departure(context: Context, room: Room) -> None:
     """Update the room list after a departure; if the room is empty, schedule its end."""
     context.room_list.note_change(room)
     if not room.participants and context.directory.rooms.get(room.name) is room:
-        context.later(context.rules.empty_room_ms / 1000, partial(_sweep, context, room))
+        context.clock.later(context.rules.empty_room_ms / 1000, partial(_sweep, context, room))
 
 
 def _sweep(context: Context, room: Room) -> None:
@@ -135,7 +135,7 @@ def _sweep(context: Context, room: Room) -> None:
     left_ms = context.rules.empty_room_ms - (now - room.empty_since)
     if 0 < left_ms <= _CLOCKS_DIFFER_MS:
         # The loop's clock rounds to milliseconds, and may be ahead of the hub's by one.
-        context.later(left_ms / 1000, partial(_sweep, context, room))
+        context.clock.later(left_ms / 1000, partial(_sweep, context, room))
     else:
         context.directory.sweep(room, now)
 
@@ -143,7 +143,7 @@ def _sweep(context: Context, room: Room) -> None:
 def await_return(context: Context) -> None:
     """Close rooms restored after a restart if their users do not return in time."""
     for room in context.directory.returning:
-        context.later(_RETURN_SECONDS, partial(_sweep, context, room))
+        context.clock.later(_RETURN_SECONDS, partial(_sweep, context, room))
 
 
 def resume_empty_rooms(context: Context) -> None:
@@ -155,7 +155,7 @@ def resume_empty_rooms(context: Context) -> None:
             is_returning = room.name in returning
             lasts_ms = _RETURN_SECONDS * 1000 if is_returning else context.rules.empty_room_ms
             left_ms = max(0, lasts_ms - (now - room.empty_since))
-            context.later(left_ms / 1000, partial(_sweep, context, room))
+            context.clock.later(left_ms / 1000, partial(_sweep, context, room))
 
 
 def refresh_quota(context: Context, participant: Participant) -> None:

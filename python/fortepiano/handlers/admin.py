@@ -47,30 +47,42 @@ _SERVER: Message = {"id": "0", "_id": "0", "name": "mpp", "color": "#ffffff"}
 Inner = dict[str, Any]
 
 
-def admin_message(context: Context, session: Session, message: Admin) -> Inner | None:
+def admin_message(
+    context: Context,
+    session: Session,
+    message: Admin,
+    redispatch: Callable[[Session, Inner], None],
+) -> None:
     """Handle an inner message; if it is refused, its sender gets a notice.
 
-    Returns:
-        The inner message if it is an ordinary one, to be handled without rate limits; else None.
+    Args:
+        context: The context.
+        session: The session that sent the message.
+        message: The message.
+        redispatch: Handles an inner message that is an ordinary one.
     """
+    inner: Inner = message.msg
     try:
-        return _handle(context, session, message.msg)
+        is_handled = _handle(context, session, inner)
     except RefusedError as refusal:
         refusal.send(context, session)
-        return None
+        return
+    if not is_handled:
+        redispatch(session, inner)
 
 
-def _handle(context: Context, session: Session, inner: Inner) -> Inner | None:
+def _handle(context: Context, session: Session, inner: Inner) -> bool:
+    """Handle an inner message of staff; return False for an ordinary one, which is allowed."""
     kind: str = inner["m"]
     handler = _INNER.get(kind)
     if handler is None:
         if session.scope != "admin" or kind == "admin message":
             raise RefusedError(Code.NOT_ALLOWED)
-        return inner
+        return False
     if kind not in admin_messages_of(session.scope):
         raise RefusedError(Code.NOT_ALLOWED)
     handler(context, session, inner)
-    return None
+    return True
 
 
 def _user(context: Context, inner: Inner) -> User:
@@ -162,7 +174,7 @@ def _restart(context: Context, session: Session, _inner: Inner) -> None:
     text = f"The server restarts in {_RESTART_SECONDS:.0f} seconds."
     for receiver in receivers(context, EVERYBODY):
         context.outbound.send(receiver, [notice(text, Code.RESTART)])
-    context.later(_RESTART_SECONDS, context.stop)
+    context.clock.later(_RESTART_SECONDS, context.stop)
 
 
 def _force_load(context: Context, session: Session, inner: Inner) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING
 
 import orjson
 
 from fortepiano.model.notice_codes import Code
+from fortepiano.protocol.custom_binary import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from fortepiano.protocol.room_messages import Message
 
 __all__ = ["custom", "custom_binary", "custom_off", "custom_on"]
-
-_LENGTH = struct.Struct(">I")
 
 
 def custom_on(context: Context, session: Session, _message: CustomOn) -> None:
@@ -46,7 +44,7 @@ def custom(context: Context, session: Session, message: Custom) -> None:
 
 
 def custom_binary(context: Context, session: Session, message: Custom, payload: bytes) -> None:
-    """Send on a binary custom message: a length, a JSON object of that length, the payload.
+    """Send on a binary custom message.
 
     Only clients that sent `+custom` receive it: older libraries crash on a binary frame.
     """
@@ -56,8 +54,8 @@ def custom_binary(context: Context, session: Session, message: Custom, payload: 
     size = len(payload) + (len(orjson.dumps(message.data)) if message.data is not None else 0)
     if user is None or not _may_send(context, session, user, max(size, 1)):
         return
-    head = orjson.dumps({"m": "custom", "data": message.data} | _sender(context, user))
-    data = _LENGTH.pack(len(head)) + head + payload
+    outgoing: Message = {"m": "custom", "data": message.data} | _sender(context, user)
+    data = encode(outgoing, payload)
     readers = context.outbound.custom_readers()
     for receiver in _receivers(context, session, message.target):
         if receiver in readers:

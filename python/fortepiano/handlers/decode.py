@@ -1,6 +1,6 @@
 """Decodes a message: from JSON to a typed Struct."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import orjson
@@ -8,6 +8,8 @@ import orjson
 from fortepiano.protocol.shape import Shape
 
 __all__ = ["decode", "kind_of", "shaped"]
+
+_AnyShape = TypeVar("_AnyShape", bound=Shape)
 
 
 def decode(raw: bytes) -> dict[str, Any]:
@@ -29,7 +31,7 @@ def kind_of(message: dict[str, Any]) -> str:
     return kind if isinstance(kind, str) else ""
 
 
-def shaped(message: dict[str, Any], shape: type[Shape]) -> Shape | None:
+def shaped(message: dict[str, Any], shape: type[_AnyShape]) -> _AnyShape | None:
     """Convert a message to its shape; return None if it does not fit."""
     try:
         return msgspec.convert(message, shape)

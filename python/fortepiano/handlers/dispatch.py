@@ -24,9 +24,8 @@ from fortepiano.handlers import (
 from fortepiano.handlers.decode import decode, kind_of, shaped
 from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.model.notice_codes import Code
-from fortepiano.native import scan
 from fortepiano.observe.logs import logger
-from fortepiano.protocol import incoming, staff_incoming
+from fortepiano.protocol import custom_binary, incoming, staff_incoming
 from fortepiano.protocol.notices import MALFORMED
 
 if TYPE_CHECKING:
@@ -46,16 +45,18 @@ class Entry:
 
     Attributes:
         shape: The class of the message.
-        handler: The function that handles it. A list that it returns is sent to the sender; a
-            single message is handled in its place, without rate limits.
+        handler: The function that handles it, from the context, the session and the message. The
+            messages that it returns are sent to the sender.
         before_hello: Whether it is handled before `hi`.
         is_lenient: Whether it is handled even if a value is malformed; the sender gets a notice.
+        is_envelope: Whether another message is in it: then the handler is given `redispatch` too.
     """
 
     shape: type[Shape]
-    handler: Callable[[Context, Session, Any], list[Message] | Message | None]
+    handler: Callable[..., list[Message] | None]
     before_hello: bool = False
     is_lenient: bool = False
+    is_envelope: bool = False
 
 
 TABLE: Mapping[str, Entry] = {
@@ -84,11 +85,9 @@ TABLE: Mapping[str, Entry] = {
     "siteban": Entry(staff_incoming.SiteBan, staff.siteban),
     "setcolor": Entry(staff_incoming.SetColor, staff.setcolor),
     "setname": Entry(staff_incoming.SetName, staff.setname),
-    "admin message": Entry(staff_incoming.Admin, admin.admin_message),
+    "admin message": Entry(staff_incoming.Admin, admin.admin_message, is_envelope=True),
 }
 """All messages that Python handles; the native core handles `n`, `m` and `t` itself."""
-
-_LENGTH_BYTES = 4
 
 
 def _nothing() -> None:
@@ -131,24 +130,20 @@ class Dispatch:
 
         Args:
             session: The session that sent the message.
-            data: A big-endian length in 4 bytes, a JSON object of that length, a payload.
+            data: The message; see `protocol/custom_binary.py`.
         """
         self._on_activity()
         try:
             if session.user is None:
                 return
-            end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES])
-            elements = scan(b"[%b]" % data[_LENGTH_BYTES:end])
-            if len(data) < end or elements is None or len(elements) != 1:
+            decoded = custom_binary.decode(data, self._context.hub.strict_object)
+            if decoded is None:
                 return
-            element = elements[0]
-            if element[0] != "cold":
-                return
-            message = decode(element[1])
-            shape = shaped(message, incoming.Custom) if kind_of(message) == "custom" else None
-            if isinstance(shape, incoming.Custom):
+            message, payload = decoded
+            shape = shaped(message, incoming.Custom)
+            if shape is not None:
                 self._context.counters.received["custom"] += 1
-                custom.custom_binary(self._context, session, shape, data[end:])
+                custom.custom_binary(self._context, session, shape, payload)
         except Exception as error:
             self._report("custom", error)
 
@@ -169,14 +164,18 @@ class Dispatch:
             self._context.counters.too_fast[kind] += 1
             outbound.notify_once(session, Code.TOO_FAST, f"You are sending `{kind}` too fast.")
             return
-        answer = entry.handler(self._context, session, shape)
-        if isinstance(answer, dict):
-            self._handle_inner(session, answer)
-        elif answer:
+        more = (self.redispatch,) if entry.is_envelope else ()
+        answer = entry.handler(self._context, session, shape, *more)
+        if answer:
             outbound.send(session, answer)
 
-    def _handle_inner(self, session: Session, message: dict[str, Any]) -> None:
-        """Handle the inner message of an `admin message`."""
+    def redispatch(self, session: Session, message: dict[str, Any]) -> None:
+        """Handle the message inside another one, without rate limits.
+
+        Args:
+            session: The session that sent both.
+            message: The inner message, decoded.
+        """
         kind = kind_of(message)
         if kind in TABLE:
             self._handle(session, kind, message, is_limited=False)

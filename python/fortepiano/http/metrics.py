@@ -21,8 +21,9 @@ from fortepiano import __version__
 from fortepiano.native import profile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from fortepiano.config.live import Live
     from fortepiano.model.directory import Directory
     from fortepiano.native import Hub
     from fortepiano.observe.counters import Counters
@@ -45,7 +46,7 @@ class Metrics(Collector):
         store: The store.
         lag: The lag of the event loop.
         refused: Connections that were refused, by reason.
-        duty: Returns the share of its time that a room may spend sending.
+        live: The settings in force.
 
     Attributes:
         registry: The registry that `/metrics` shows.
@@ -60,7 +61,7 @@ class Metrics(Collector):
         store: Store,
         lag: LoopLag,
         refused: Mapping[str, int],
-        duty: Callable[[], float],
+        live: Live,
     ) -> None:
         self._hub = hub
         self._directory = directory
@@ -68,7 +69,7 @@ class Metrics(Collector):
         self._store = store
         self.lag = lag
         self._refused = refused
-        self._duty = duty
+        self._live = live
         self.registry = CollectorRegistry()
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
@@ -229,7 +230,7 @@ class Metrics(Collector):
         yield _gauge(
             "fanout_duty_limit_ratio",
             "The share of its time that a room may spend writing; the setting flush.duty.",
-            self._duty(),
+            self._live.settings.flush.duty,
         )
         yield _histogram(
             "loop_lag_seconds",

@@ -13,7 +13,7 @@ from fortepiano.model.user import User
 from fortepiano.store.records import UserRecord
 
 if TYPE_CHECKING:
-    from fortepiano.config.rules import Rules
+    from fortepiano.config.live import Live
     from fortepiano.model.room import Wanted
     from fortepiano.model.session import Session
     from fortepiano.native import Hub
@@ -46,7 +46,7 @@ class Directory:
     Args:
         hub: Numbers rooms and quotas.
         store: Keeps names, colours and permanent rooms.
-        rules: The rules of play.
+        live: The rules of play in force.
 
     Attributes:
         users: All users by id.
@@ -56,10 +56,10 @@ class Directory:
         empty_tests: Names of the empty special rooms that still exist, the last used one last.
     """
 
-    def __init__(self, hub: Hub, store: Store, rules: Rules) -> None:
+    def __init__(self, hub: Hub, store: Store, live: Live) -> None:
         self._hub = hub
         self._store = store
-        self.rules = rules
+        self._live = live
         self.users: dict[str, User] = {}
         self.rooms: dict[str, Room] = {}
         self.departed: OrderedDict[str, int] = OrderedDict()
@@ -74,7 +74,7 @@ class Directory:
         """Tell whether a name is that of a special room (docs/protocol.md, "Special rooms")."""
         if name == LOBBY or name.startswith("test/"):
             return True
-        has_numbers = self.rules.lobby_names == "numbered" or self.rules.lobby_limit > 0
+        has_numbers = self._live.rules.lobby_names == "numbered" or self._live.rules.lobby_limit > 0
         return has_numbers and _NUMBERED.fullmatch(name) is not None
 
     def lobby_for(self, name: str, user: User) -> str:
@@ -86,7 +86,7 @@ class Directory:
             name: The name of the wanted room.
             user: The user; a lobby that they are already in always has a place for them.
         """
-        limit = self.rules.lobby_limit
+        limit = self._live.rules.lobby_limit
         while limit and (number := _number_of(name)) is not None:
             room = self.rooms.get(name)
             if room is None or user.id in room.participants or len(room.participants) < limit:
@@ -113,7 +113,7 @@ class Directory:
             )
             # A change of quota class never adds points. So a new user starts with those of the
             # largest class, and the first room cuts them to its own maximum.
-            rules = self.rules
+            rules = self._live.rules
             classes = (rules.quota_lobby, rules.quota_normal, rules.quota_holder)
             largest = max(classes, key=lambda quota: quota.max)
             quota = self._hub.add_quota(largest.allowance, largest.max)
@@ -169,14 +169,14 @@ class Directory:
         """
         is_special = self.is_special(name)
         chosen = dict(SPECIAL_SETTINGS if is_special else NORMAL_SETTINGS)
-        if self.rules.lobby_limit and _number_of(name) is not None:
-            chosen["limit"] = self.rules.lobby_limit
+        if self._live.rules.lobby_limit and _number_of(name) is not None:
+            chosen["limit"] = self._live.rules.lobby_limit
         room = Room(
             name,
             self._hub.open_room(),
             is_special=is_special,
             settings=chosen,
-            history=self.rules.chat_history,
+            history=self._live.rules.chat_history,
         )
         if not is_special:
             room.change(settings)
@@ -240,12 +240,12 @@ class Directory:
             return []
         if room.is_special and _number_of(room.name) is None:
             self.empty_tests[room.name] = None
-            surplus = len(self.empty_tests) - self.rules.test_rooms_kept
+            surplus = len(self.empty_tests) - self._live.rules.test_rooms_kept
             return [
                 self._close(self.rooms[self.empty_tests.popitem(last=False)[0]])
                 for _ in range(surplus)
             ]
-        return [] if self.rules.empty_room_ms else [self._close(room)]
+        return [] if self._live.rules.empty_room_ms else [self._close(room)]
 
     def sweep(self, room: Room, now: int) -> bool:
         """Close a room that has been empty for long enough; return whether it was closed.
@@ -254,7 +254,7 @@ class Directory:
             room: The room, which was empty when this call was scheduled.
             now: Milliseconds since 1970.
         """
-        is_over = now - room.empty_since >= self.rules.empty_room_ms
+        is_over = now - room.empty_since >= self._live.rules.empty_room_ms
         is_current = self.rooms.get(room.name) is room
         lasts = room.is_permanent or room.name in (LOBBY, AWKWARD) or room.name in self.empty_tests
         if room.participants or lasts or not is_over or not is_current:

@@ -10,7 +10,7 @@ from fortepiano.model.crown import Crown
 from fortepiano.model.participant import Participant
 
 if TYPE_CHECKING:
-    from fortepiano.config.rules import Rules
+    from fortepiano.config.live import Live
     from fortepiano.model.crown import Point
     from fortepiano.model.directory import Directory
     from fortepiano.model.room import Room
@@ -65,13 +65,13 @@ class World:
     Args:
         hub: The hub, which is told of each change.
         directory: All users and rooms.
-        rules: The rules of play.
+        live: The rules of play in force.
     """
 
-    def __init__(self, hub: Hub, directory: Directory, rules: Rules) -> None:
+    def __init__(self, hub: Hub, directory: Directory, live: Live) -> None:
         self.hub = hub
         self.directory = directory
-        self.rules = rules
+        self._live = live
         for room in directory.rooms.values():
             self.sync_players(room)  # restored rooms have settings from before the restart
 
@@ -116,7 +116,7 @@ class World:
             user_id: The user.
             now: Milliseconds since 1970.
         """
-        return room.claims.holds(user_id, now, self.rules.crown_return_ms)
+        return room.claims.holds(user_id, now, self._live.rules.crown_return_ms)
 
     def add_tab(self, session: Session, participant: Participant) -> None:
         """Make a session, which is in no room, a tab of a participant."""
@@ -149,10 +149,10 @@ class World:
         had_crown = room.holder is participant
         new_holder = None
         if had_crown:
-            if self.rules.crown_on_leave == "passes":
+            if self._live.rules.crown_on_leave == "passes":
                 new_holder = next(iter(room.participants.values()), None)
             if new_holder is not None and has_ended:
-                room.claims.add(participant.user.id, now, self.rules.crown_return_ms)
+                room.claims.add(participant.user.id, now, self._live.rules.crown_return_ms)
             crown = (
                 Crown.given_to(new_holder, now)
                 if new_holder is not None
@@ -210,7 +210,7 @@ class World:
 
     def quota_class(self, participant: Participant) -> QuotaClass:
         """Return the class of a participant's note quota (docs/protocol.md, "Note quota")."""
-        room, rules = participant.room, self.rules
+        room, rules = participant.room, self._live.rules
         if participant.user.has_flag("no note rate limit"):
             return _UNLIMITED
         if room.is_special:

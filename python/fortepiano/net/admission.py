@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterable
 
-    from fortepiano.config import LimitSettings, Settings
+    from fortepiano.config import LimitSettings
+    from fortepiano.config.live import Live
     from fortepiano.model.ban_list import BanList
     from fortepiano.model.identity import Identity
     from fortepiano.native import Engine
@@ -97,18 +98,17 @@ class AdmissionControl:
 
     Attributes:
         engine: Makes links of connections.
-        limits: The limits per client and per address.
+        live: The settings in force.
         identity: Gives users their ids by their addresses.
         bans: All bans.
         pending: Connections that have not sent a complete request yet.
         addresses: Finds the address of a client behind trusted proxies.
         throttle: The limits per subscriber and their use.
         budget: Limits the time that new requests may take in one turn of the loop.
-        most_sockets: The largest number of links.
+        most_connections: How many connections the limit of open files allows.
         unix_peer: Stands for the address of a client on a Unix socket: `unix:/path`.
         is_draining: Whether the server is stopping; then no connection is admitted.
         refused: The number of refused connections by reason, for the metrics.
-        keeps_ips: Whether the log contains addresses.
         last_logged: When each reason was last logged; milliseconds since 1970.
         networks: Lists of networks that may not enter.
         recent_refusals: The reason and the time (milliseconds since 1970) of each address's last
@@ -116,35 +116,30 @@ class AdmissionControl:
     """
 
     engine: Engine
-    limits: LimitSettings
+    live: Live
     identity: Identity
     bans: BanList
     pending: Deadlines
     addresses: ClientAddresses
     throttle: Throttle
     budget: AcceptBudget
-    most_sockets: int
+    most_connections: int
     unix_peer: str = "unix:"
     is_draining: bool = False
     refused: Counter[str] = field(default_factory=Counter[str])
-    keeps_ips: bool = False
     last_logged: dict[str, int] = field(default_factory=dict[str, int])
     networks: NetworkLists = field(default_factory=NetworkLists)
     recent_refusals: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
 
-    def apply(self, settings: Settings, addresses: ClientAddresses, most_sockets: int) -> None:
-        """Apply other settings from now on.
+    @property
+    def limits(self) -> LimitSettings:
+        """The limits per client and per address in force."""
+        return self.live.limits
 
-        Args:
-            settings: The settings.
-            addresses: Finds the client's address behind the proxies that the settings trust.
-            most_sockets: How many connections the limit of open files allows.
-        """
-        self.addresses = addresses
-        self.limits = settings.limits
-        self.keeps_ips = settings.privacy.keep_ips
-        self.pending.seconds = settings.limits.head_seconds
-        self.most_sockets = settings.limits.sockets or most_sockets
+    @property
+    def most_sockets(self) -> int:
+        """The largest number of links."""
+        return self.live.limits.sockets or self.most_connections
 
     def await_request(self, connection: Pending) -> bool:
         """Set the deadline by which a new connection must send its request.
@@ -267,7 +262,7 @@ class AdmissionControl:
         self.recent_refusals[address] = reason, now
         if now - self.last_logged.get(reason, 0) >= _SECOND_MS:
             self.last_logged[reason] = now
-            shown = {"address": address} if self.keeps_ips else {}
+            shown = {"address": address} if self.live.settings.privacy.keep_ips else {}
             count = self.refused[reason]
             if refusal is _FULL:
                 _log.warning("the server is full", sockets=len(self.engine), refused=count, **shown)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import asyncio
 
+    from fortepiano.config.live import Live
+
 __all__ = ["Deadlines", "Pending"]
 
 _GRACE_SECONDS = 1.0
@@ -23,18 +25,18 @@ class Pending(Protocol):
 class Deadlines:
     """The pending connections, the earliest deadline first.
 
-    All connections get the same time, so the order of their arrival is the order of their
-    deadlines. A dictionary and one timer are enough: ten thousand connections in a second do not
-    set and cancel ten thousand timers.
+    All connections get the same time, `limits.head_seconds`, so the order of their arrival is the
+    order of their deadlines. A dictionary and one timer are enough: ten thousand connections in a
+    second do not set and cancel ten thousand timers.
 
     Args:
         loop: The event loop.
-        seconds: The time for each connection.
+        live: The limits in force.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, live: Live) -> None:
         self._loop = loop
-        self.seconds = seconds
+        self._live = live
         self._due: dict[Pending, float] = {}
         self._is_timer_set = False
 
@@ -43,9 +45,9 @@ class Deadlines:
 
     def add(self, connection: Pending) -> None:
         """Start the time of a connection that is not pending yet."""
-        self._due[connection] = self._loop.time() + self.seconds
+        self._due[connection] = self._loop.time() + self._live.limits.head_seconds
         if not self._is_timer_set:
-            self._set_timer(self.seconds)
+            self._set_timer(self._live.limits.head_seconds)
 
     def discard(self, connection: Pending) -> None:
         """Cancel the deadline of a connection, if there is one."""
@@ -58,7 +60,8 @@ class Deadlines:
             Whether a connection was evicted; False where all are within the grace period.
         """
         connection, due = next(iter(self._due.items()), (None, 0.0))
-        if connection is None or due - self._loop.time() > self.seconds - _GRACE_SECONDS:
+        latest = self._loop.time() + self._live.limits.head_seconds - _GRACE_SECONDS
+        if connection is None or due > latest:
             return False
         del self._due[connection]
         connection.time_out()

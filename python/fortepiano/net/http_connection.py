@@ -9,10 +9,10 @@ The life of a connection to the public port, from top to bottom. The peer may en
 |--------------|-----------------------|----------------------------|------------------------------|
 | TCP accept   | `UvicornServer`       | PROXY header; request head |                              |
 | PROXY header | `ProxiedConnection`   | request head               | 400, 408, 503                |
-| request head | `HttpConnection`      | page; handshake            | 400, 405, 408, 413, 431, 503 |
+| request head | `HttpConnection`      | page; admission            | 400, 405, 408, 413, 431, 503 |
 | page         | `PageConnection`      | request head               | a response of uvicorn        |
-| handshake    | `accept_websocket()`  | admission                  | 400, 405, 426                |
-| admission    | `AdmissionControl`    | link, after 101            | 400, 403, 429, 503           |
+| admission    | `AdmissionControl`    | handshake                  | 400, 403, 429, 503           |
+| handshake    | `accept_websocket()`  | link, after 101            | 400, 405, 426                |
 | link         | `Link` (ext)          |                            | a close code, or no frame    |
 | closed       |                       |                            |                              |
 
@@ -20,6 +20,7 @@ The life of a connection to the public port, from top to bottom. The peer may en
 - A connection in the states PROXY header and request head has a deadline (`Deadlines`).
 - A complete head may be deferred to a later turn of the loop (`AcceptBudget`), without a deadline.
 - Admission precedes the check of the handshake; an invalid handshake withdraws it.
+- docs/architecture.md has the events of each state, and the states of a link.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fortepiano.config import NetworkSettings
+    from fortepiano.config.live import Live
     from fortepiano.model.network_lists import Effect, NetworkLists
 
 __all__ = [
@@ -192,7 +193,7 @@ class NetworkListUpdater:
     Args:
         lists: The lists in force, which admission and the handlers read.
         data_dir: The data folder, which contains imported lists.
-        settings: Returns the settings in force.
+        live: The settings in force.
         changed: Called after other lists come into force.
     """
 
@@ -200,12 +201,12 @@ class NetworkListUpdater:
         self,
         lists: NetworkLists,
         data_dir: Path,
-        settings: Callable[[], NetworkSettings],
+        live: Live,
         changed: Callable[[], None],
     ) -> None:
         self._lists = lists
         self._data_dir = data_dir
-        self._settings = settings
+        self._live = live
         self._changed = changed
         self._states: dict[Path, _FileState] = {}
         self._allowed: tuple[str, ...] = ()
@@ -237,7 +238,7 @@ class NetworkListUpdater:
             at_once: Whether files written just now, and files not due yet, are read too.
         """
         self._has_refreshed = True
-        settings = self._settings()
+        settings = self._live.settings.networks
         if settings.allowed != self._allowed:
             self._allowed = settings.allowed
             self._lists.allowed = Networks(list(settings.allowed))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -11,6 +11,7 @@ from fortepiano.model.room import AWKWARD, LOBBY
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from fortepiano.config.live import Live
     from fortepiano.model.room import Room
     from fortepiano.store.base import Store
 
@@ -24,13 +25,13 @@ class Archive:
 
     Args:
         store: The store.
-        keep: The rooms whose chat is stored: "none", or "permanent" for those that staff made
-            permanent and the two that always exist.
+        live: The settings in force. `chat.keep` names the rooms whose chat is stored: "none", or
+            "permanent" for those that staff made permanent and the two that always exist.
     """
 
-    def __init__(self, store: Store, keep: Literal["none", "permanent"]) -> None:
+    def __init__(self, store: Store, live: Live) -> None:
         self._store = store
-        self.retention = keep
+        self._live = live
 
     def restore(self, rooms: Iterable[Room]) -> None:
         """Load the stored chat into rooms, and delete that of rooms whose chat is not stored."""
@@ -52,4 +53,4 @@ class Archive:
 
     def _is_saved(self, room: Room) -> bool:
         is_lasting = room.is_permanent or room.name in (LOBBY, AWKWARD)
-        return self.retention == "permanent" and is_lasting
+        return self._live.settings.chat.keep == "permanent" and is_lasting

@@ -13,14 +13,16 @@ from fortepiano.protocol.notices import HUB_NOTICE_OF, HUB_NOTICES, notice
 from fortepiano.protocol.room_messages import Message, full_channel, quota_message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
-    from fortepiano.config.rules import QuotaClass, Rules
+    from fortepiano.config.live import Live
+    from fortepiano.config.rules import QuotaClass
     from fortepiano.model.participant import Participant
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.native import Hub
+    from fortepiano.protocol.clock import Clock
 
 __all__ = ["HELLO_CODE", "Outbound"]
 
@@ -42,23 +44,22 @@ class Outbound:
 
     Args:
         hub: The hub.
-        rules: The rules of play.
-        later: Calls a function after a number of seconds.
+        live: The rules of play in force.
+        clock: The server's time.
 
     Attributes:
-        rules: The rules of play.
         appearance: Decides how participants are shown.
     """
 
     def __init__(
         self,
         hub: Hub,
-        rules: Rules,
-        later: Callable[[float, Callable[[], None]], object],
+        live: Live,
+        clock: Clock,
     ) -> None:
         self._hub = hub
-        self.rules = rules
-        self._later = later
+        self._live = live
+        self._clock = clock
         self.appearance = Appearance()
         self._custom_readers: dict[Session, None] = {}
         self._departures: set[Room] = set()
@@ -91,9 +92,9 @@ class Outbound:
         """Tell whether a notice of this code may be sent; if so, it counts as sent now."""
         if session.refusals is None:
             session.refusals = {}
-        now = self._hub.now_ms()
+        now = self._clock.now()
         last = session.refusals.get(code)
-        is_due = last is None or now - last >= self.rules.notice_gap_ms
+        is_due = last is None or now - last >= self._live.rules.notice_gap_ms
         if is_due:
             session.refusals[code] = now
         return is_due
@@ -193,7 +194,7 @@ class Outbound:
         """Send a joining session all about the room, in one frame: `ch`, `c` and `nq`."""
         room = participant.room
         lines = {"m": "c", "c": self.history(room, participant.user)}
-        rest = orjson.dumps([lines, quota_message(quota, self.rules)])
+        rest = orjson.dumps([lines, quota_message(quota, self._live.rules)])
         self._send_room(session, room, participant, b"]},%b" % rest[1:])
 
     def broadcast_room(self, room: Room) -> None:
@@ -206,9 +207,8 @@ class Outbound:
                 for session in participant.tabs:
                     self._send_room(session, room, participant, b"]}]")
             return
-        before = (
-            b'[%b,"ppl":[' % orjson.dumps({"m": "ch", "ch": full_channel(room, self.rules)})[:-1]
-        )
+        head = {"m": "ch", "ch": full_channel(room, self._live.rules)}
+        before = b'[%b,"ppl":[' % orjson.dumps(head)[:-1]
         self._hub.broadcast_participants(room.number, before, b"]}]")
 
     def broadcast_room_later(self, room: Room) -> None:
@@ -221,7 +221,7 @@ class Outbound:
             self.broadcast_room(room)
         elif room not in self._departures:
             self._departures.add(room)
-            self._later(_DEPARTURE_SECONDS, partial(self._broadcast_departed, room))
+            self._clock.later(_DEPARTURE_SECONDS, partial(self._broadcast_departed, room))
 
     def _broadcast_departed(self, room: Room) -> None:
         is_due = room in self._departures
@@ -232,7 +232,7 @@ class Outbound:
     def _send_room(
         self, session: Session, room: Room, participant: Participant, after: bytes
     ) -> None:
-        head = {"m": "ch", "p": participant.id, "ch": full_channel(room, self.rules)}
+        head = {"m": "ch", "p": participant.id, "ch": full_channel(room, self._live.rules)}
         before = b'[%b,"ppl":[' % orjson.dumps(head)[:-1]
         sees_all = "vanish" in session.permissions
         self._hub.send_participants(session.client, room.number, before, after, sees_all)
@@ -248,7 +248,7 @@ class Outbound:
     def send_quota(self, participant: Participant, quota: QuotaClass) -> None:
         """Send `nq` to all tabs of a participant."""
         for session in participant.tabs:
-            self.send(session, [quota_message(quota, self.rules)])
+            self.send(session, [quota_message(quota, self._live.rules)])
 
     # Custom messages
 

@@ -9,13 +9,14 @@ import orjson
 from fortepiano.protocol.room_messages import Message, channel, is_listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from fortepiano.config.rules import Rules
+    from fortepiano.config.live import Live
     from fortepiano.model.ban_list import BanList
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.native import Hub
+    from fortepiano.protocol.clock import Clock
     from fortepiano.protocol.outbound import Outbound
 
 __all__ = ["RoomList"]
@@ -30,31 +31,31 @@ class RoomList:
     Args:
         hub: The hub.
         outbound: Sends messages to one client.
-        rules: The rules of play.
+        live: The rules of play in force.
         bans: The bans; the list marks rooms from which its reader is banned.
-        later: Calls a function after a number of seconds.
+        clock: The server's time.
     """
 
     def __init__(
         self,
         hub: Hub,
         outbound: Outbound,
-        rules: Rules,
+        live: Live,
         bans: BanList,
-        later: Callable[[float, Callable[[], None]], object],
+        clock: Clock,
     ) -> None:
         self._hub = hub
         self._outbound = outbound
-        self.rules = rules
+        self._live = live
         self._bans = bans
-        self._later = later
+        self._clock = clock
         self._readers: dict[Session, None] = {}
         self._changes: dict[str, tuple[Room, Message]] = {}
 
     def start(self, session: Session, rooms: Iterable[Room]) -> None:
         """Send the list of rooms, and its changes from now on."""
         self._readers[session] = None
-        listed = [(room, channel(room, self.rules)) for room in rooms if is_listed(room)]
+        listed = [(room, channel(room, self._live.rules)) for room in rooms if is_listed(room)]
         self._send(session, listed, is_complete=True)
 
     def _send(
@@ -80,7 +81,7 @@ class RoomList:
         self._outbound.send(session, [{"m": "ls", "c": is_complete, "u": shown}])
 
     def _is_banned(self, room: str, user_id: str) -> bool:
-        return self._bans.banned_until(room, user_id, self._hub.now_ms()) is not None
+        return self._bans.banned_until(room, user_id, self._clock.now()) is not None
 
     def readers(self) -> Iterable[Session]:
         """Return the sessions that have the list open."""
@@ -105,8 +106,8 @@ class RoomList:
         if not self._readers or not (is_listed(room) or was_listed):
             return
         if not self._changes:
-            self._later(_COLLECT_SECONDS, self.send_changes)
-        entry = channel(room, self.rules)
+            self._clock.later(_COLLECT_SECONDS, self.send_changes)
+        entry = channel(room, self._live.rules)
         if not is_listed(room):
             entry["count"] = 0
         self._changes[room.name] = room, entry

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fortepiano.config.live import Live
 from fortepiano.model.ban_list import BanList
 from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
 from fortepiano.model.world import World
 from fortepiano.native import Bans, Hub, Throttle
+from fortepiano.observe.events import Events
+from fortepiano.protocol.audit_log import AuditLog
 from fortepiano.protocol.chat_archive import Archive
+from fortepiano.protocol.clock import Clock
 from fortepiano.protocol.context import Context
 from fortepiano.protocol.outbound import Outbound
+from fortepiano.protocol.room_list import RoomList
 from fortepiano.protocol.store_migration import respell
 from fortepiano.protocol.text_filter import TextFilter
 
@@ -88,6 +93,11 @@ def make_context(
     keys: KeyRing,
     later: Callable[[float, Callable[[], None]], object],
     stop: Callable[[], None],
+    *,
+    hub: Hub | None = None,
+    throttle: Throttle | None = None,
+    identity: Identity | None = None,
+    outbound: type[Outbound] = Outbound,
 ) -> Context:
     """Return the context of a server: the world as the store describes it, and ways to change it.
 
@@ -97,29 +107,36 @@ def make_context(
         keys: The signing keys of browsers' tokens.
         later: Calls a function after a number of seconds.
         stop: Stops the server.
+        hub: The hub; None to make one of the settings. Tests give this part and the next three.
+        throttle: The throttle; None to make one of the settings.
+        identity: The identities; None to make them of the settings.
+        outbound: The class that sends messages to clients.
     """
-    rules = settings.rules.resolved()
-    hub = make_hub(settings)
+    live, events = Live(settings), Events()
+    hub = make_hub(settings) if hub is None else hub
+    clock = Clock(hub.now_ms, later)
     respell(store)
-    identity = _make_identity(settings, store, keys)
+    identity = identity or _make_identity(settings, store, keys)
     bans = BanList(Bans(), store, identity.network_ids)
-    directory = Directory(hub, store, rules)
-    archive = Archive(store, settings.chat.keep)
+    directory = Directory(hub, store, live)
+    archive = Archive(store, live)
     archive.restore(directory.rooms.values())
+    sender = outbound(hub, live, clock)
     return Context(
+        live=live,
+        clock=clock,
         hub=hub,
         directory=directory,
-        world=World(hub, directory, rules),
-        outbound=Outbound(hub, rules, later),
-        store=store,
-        rules=rules,
+        world=World(hub, directory, live),
         bans=bans,
         identity=identity,
-        throttle=make_throttle(settings.limits),
-        limits=settings.limits,
-        filter=TextFilter(settings.words_file),
-        motd=settings.motd,
-        later=later,
-        stop=stop,
+        throttle=make_throttle(settings.limits) if throttle is None else throttle,
+        store=store,
         archive=archive,
+        outbound=sender,
+        room_list=RoomList(hub, sender, live, bans, clock),
+        filter=TextFilter(settings.words_file),
+        events=events,
+        audit=AuditLog(store, events, clock),
+        stop=stop,
     )

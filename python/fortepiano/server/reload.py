@@ -45,21 +45,16 @@ class Reload:
     """Replaces settings and handlers; all clients stay connected.
 
     Args:
-        settings: The settings of the start.
         read: Reads the settings again, from the same sources as at the start.
         context: The world and the ways to change it.
         engine: All connections.
         admission: Decides which connections become links.
         dispatch: Passes messages to the handlers of the start.
         on_activity: Called by each dispatch at each message.
-
-    Attributes:
-        settings: The settings in force.
     """
 
     def __init__(
         self,
-        settings: Settings,
         read: Callable[[], Settings],
         context: Context,
         engine: Engine,
@@ -67,7 +62,6 @@ class Reload:
         dispatch: Dispatch,
         on_activity: Callable[[], None],
     ) -> None:
-        self.settings = settings
         self._read = read
         self._context = context
         self._engine = engine
@@ -101,7 +95,7 @@ class Reload:
                 modules: dict[str, ModuleType] = {}
                 if report.handlers:
                     modules = await asyncio.to_thread(handler_reload.reloaded_modules)
-                self._apply(in_force(self.settings, new))
+                self._apply(in_force(self._context.live.settings, new))
             except FortepianoError as error:
                 self._log.error("not reloaded, nothing has changed", why=str(error).splitlines())
                 raise
@@ -199,7 +193,7 @@ class Reload:
     def _report(self, new: Settings, fingerprint: bytes) -> ReloadReport:
         changed: dict[str, tuple[object, object]] = {}
         waiting: dict[str, tuple[object, object]] = {}
-        for keys, (before, after) in changes(self.settings, new).items():
+        for keys, (before, after) in changes(self._context.live.settings, new).items():
             group = waiting if needs_restart(keys) else changed
             group[".".join(keys)] = shown(before), shown(after)
         return ReloadReport(changed, waiting, handlers=fingerprint != self._fingerprint)
@@ -207,15 +201,15 @@ class Reload:
     def _apply(self, new: Settings) -> None:
         """Apply settings, in one turn of the event loop."""
         context, old_rules = self._context, self._context.rules
-        # Everything that can fail comes before the first change.
+        # Everything that can fail comes before the first change: the objects made of settings.
         words, addresses = TextFilter(new.words_file), ClientAddresses(new.proxy)
         hub, throttle = make_hub(new), make_throttle(new.limits)
         context.hub.apply_settings(hub)
         context.throttle.apply_settings(throttle)
-        context.apply(new, words)
-        self._admission.apply(new, addresses, most_connections())
+        context.live.settings, context.filter = new, words
+        self._admission.addresses = addresses
+        self._admission.most_connections = most_connections()
         logs.configure(new.log_level)
-        self.settings = new
         if context.rules != old_rules:
             differs = context.rules.quota_history != old_rules.quota_history
             self._apply_rules(history_differs=differs)

@@ -78,7 +78,7 @@ class Server:
         engine: All connections.
         metrics: What `/metrics` shows.
         started: When the server started; milliseconds since 1970.
-        reload: Replaces settings and handlers; holds the settings in force.
+        reload: Replaces settings and handlers.
     """
 
     def __init__(
@@ -104,13 +104,13 @@ class Server:
             self.context.hub, loop, dispatch.receive, dispatch.ended, dispatch.receive_binary
         )
         self._admission = self._make_admission(settings)
-        self.reload = self._make_reload(settings, read, dispatch)
+        self.reload = self._make_reload(read, dispatch)
 
         # The tasks, sites and timers beside them
         self._network_lists = NetworkListUpdater(
             self.context.networks,
             settings.data_dir,
-            lambda: self.settings.networks,
+            self.context.live,
             self.reload.follow_networks,
         )
         self._upkeep = Upkeep(loop, self.context, self.reload, keys, self._collector)
@@ -121,11 +121,8 @@ class Server:
         self._old_process = OldProcess(self, self._is_quiet)
         self._tasks: list[asyncio.Task[None]] = []
 
-    def _make_reload(
-        self, settings: Settings, read: Callable[[], Settings], dispatch: Dispatch
-    ) -> Reload:
+    def _make_reload(self, read: Callable[[], Settings], dispatch: Dispatch) -> Reload:
         return Reload(
-            settings,
             read,
             self.context,
             self.engine,
@@ -143,7 +140,7 @@ class Server:
             context.store,
             self._lag,
             self._admission.refused,
-            lambda: self.settings.flush.duty,
+            context.live,
         )
 
     def _make_ports(self, settings: Settings) -> tuple[UvicornServer, UvicornServer]:
@@ -159,23 +156,22 @@ class Server:
         context, loop = self.context, self._loop
         return AdmissionControl(
             self.engine,
-            settings.limits,
+            context.live,
             context.identity,
             context.bans,
-            Deadlines(loop, settings.limits.head_seconds),
+            Deadlines(loop, context.live),
             ClientAddresses(settings.proxy),
             context.throttle,
             AcceptBudget(loop),
-            settings.limits.sockets or most_connections(),
+            most_connections(),
             name_of(self._listeners.public),
-            keeps_ips=settings.privacy.keep_ips,
             networks=context.networks,
         )
 
     @property
     def settings(self) -> Settings:
         """The settings in force."""
-        return self.reload.settings
+        return self.context.live.settings
 
     def readiness_problem(self) -> str | None:
         """Return why the server should get no new clients now; None where it should."""

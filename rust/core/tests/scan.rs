@@ -2,6 +2,7 @@
 
 mod oracle;
 
+use fortepiano_core::wire::scan::{scan, strict_object};
 use oracle::{expected, is_beyond_values, scanned};
 use proptest::prelude::*;
 use proptest::string::string_regex;
@@ -136,6 +137,10 @@ fn nested() -> BoxedStrategy<String> {
         .boxed()
 }
 
+fn nested_element() -> BoxedStrategy<String> {
+    nested().prop_map(|text| text[1..text.len() - 1].to_owned()).boxed()
+}
+
 fn text() -> BoxedStrategy<String> {
     prop_oneof![
         12 => array(message()),
@@ -177,9 +182,18 @@ proptest! {
     }
 
     #[test]
+    fn an_object_by_itself_is_as_strict_as_in_a_message(text in prop_oneof![message(), nested_element()]) {
+        let is_object = text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{');
+        let is_strict = is_object && scanned(&format!("[{text}]"), false).is_some();
+        let mut bytes = text.clone().into_bytes();
+        prop_assert_eq!(strict_object(&mut bytes).is_some(), is_strict, "{}", text);
+    }
+
+    #[test]
     fn survives_bytes_that_are_not_utf8(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
         let (mut bytes, mut out) = (bytes, Vec::new());
-        fortepiano_core::wire::scan::scan(&mut bytes, true, &mut out);
+        scan(&mut bytes, true, &mut out);
+        strict_object(&mut bytes);
     }
 }
 
@@ -189,4 +203,13 @@ fn lone_surrogates_become_the_replacement_character() {
         assert!(scanned(text, false).is_some());
         assert_eq!(scanned(text, false), expected(text, false));
     }
+}
+
+#[test]
+fn an_object_by_itself_is_one_object() {
+    for text in ["", " ", "1", "[]", "[{}]", "{}{}", "{},{}", "{},1", "1,{}", "{} x", "{}]"] {
+        assert_eq!(strict_object(&mut text.as_bytes().to_vec()), None, "{text}");
+    }
+    assert_eq!(strict_object(&mut b" {\"m\": 1}\r\n".to_vec()), Some(&b"{\"m\": 1}"[..]));
+    assert_eq!(strict_object(&mut br#"{"m":"\ud800"}"#.to_vec()), Some(&br#"{"m":"\ufffd"}"#[..]));
 }

@@ -11,6 +11,7 @@ use fortepiano_core::slots::SlotId;
 use fortepiano_core::sys::clock::Clock;
 use fortepiano_core::wire::close_code;
 use fortepiano_core::wire::frame::{self, MessageLimits};
+use fortepiano_core::wire::scan;
 use pyo3::exceptions::{PyKeyError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -217,6 +218,14 @@ impl Hub {
 
     fn start_session(&mut self, client: i64, quota: i64) {
         self.get_mut().start_session(slot(client), slot(quota));
+    }
+
+    #[staticmethod]
+    fn strict_object<'py>(py: Python<'py>, text: &[u8]) -> Option<Bound<'py, PyBytes>> {
+        let mut text = text.to_vec();
+        // No frame codec has checked the text of a binary message.
+        std::str::from_utf8(&text).ok()?;
+        scan::strict_object(&mut text).map(|object| PyBytes::new(py, object))
     }
 
     #[pyo3(signature = (client, address=""))]

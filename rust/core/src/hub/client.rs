@@ -45,7 +45,19 @@ impl Pending {
     }
 }
 
-/// The stages of a connection's life.
+/// The stages of a connection's life; docs/architecture.md has them with all states before.
+///
+/// | from | event | to |
+/// |---|---|---|
+/// | `Open` | [`close`](crate::hub::Hub::close) by the server | `Closing` |
+/// | `Open`, `Closing` | the peer's close frame | `Closed` |
+/// | `Open`, `Closing` | a violation of the protocol; in `Open` also of a limit | `Discarding` |
+/// | `Closed` | the close frame is written | dropped |
+/// | all but `Open` | the time is over | dropped |
+/// | `Open` | no pong, or a failed write | dropped |
+///
+/// "Dropped" is a [`CloseOrder::Drop`](crate::hub::CloseOrder::Drop); the connection is detached when
+/// the owner of the socket has carried it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// The connection is in use.

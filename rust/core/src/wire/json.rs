@@ -68,6 +68,11 @@ impl<'a> Parser<'a> {
         Self { text, pos: pos as usize, depth: 0, has_lone_surrogates: false }
     }
 
+    /// Start at the beginning of `text`, which is an element of an array that was not sent.
+    pub(crate) fn of_element(text: &'a [u8]) -> Self {
+        Self { depth: 1, ..Self::new(text, 0) }
+    }
+
     /// Return whether an escape of a lone surrogate was found: see [`replace_lone_surrogates`].
     #[inline]
     pub(crate) fn has_lone_surrogates(&self) -> bool {

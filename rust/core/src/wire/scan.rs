@@ -51,6 +51,27 @@ pub fn scan(text: &mut [u8], custom: bool, out: &mut Vec<Element>) -> bool {
     has_lone_surrogates.is_some()
 }
 
+/// Check that `text`, which must be valid UTF-8, is one object as strict as an element of a message.
+///
+/// Escapes of lone surrogates in `text` become U+FFFD. White space around the object is allowed. Return
+/// the object, or `None`.
+pub fn strict_object(text: &mut [u8]) -> Option<&[u8]> {
+    u32::try_from(text.len()).ok()?;
+    let mut parser = Parser::of_element(text);
+    parser.whitespace();
+    let start = parser.mark();
+    parser.object(|parser, _| parser.value())?;
+    let object = parser.since(start);
+    parser.whitespace();
+    if !parser.at_end() {
+        return None;
+    }
+    if parser.has_lone_surrogates() {
+        replace_lone_surrogates(text);
+    }
+    Some(object.of(text))
+}
+
 /// Read the elements; return whether escapes of lone surrogates are among them.
 fn elements(text: &[u8], custom: bool, out: &mut Vec<Element>) -> Option<bool> {
     let mut parser = Parser::new(text, 0);
