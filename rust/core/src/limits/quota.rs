@@ -184,13 +184,7 @@ impl Quotas {
         let Some(mut next) = self.history.pop_back() else {
             return;
         };
-        let classes = self.allowance.iter().zip(&self.max).zip(&mut self.lent);
-        for ((next, points), ((allowance, max), lent)) in next.iter_mut().zip(&self.points).zip(classes) {
-            // Points are never over max, so the sum is not either. They go below 0 only after borrowing
-            // from more than one tick.
-            *next = points + (*allowance - *lent).min(max - points);
-            *lent = 0;
-        }
+        refill(&mut next, &self.points, &self.allowance, &self.max, &mut self.lent);
         let points = std::mem::replace(&mut self.points, next);
         self.history.push_front(points);
     }
@@ -260,6 +254,21 @@ impl Quotas {
         [&mut self.points, &mut self.allowance, &mut self.max, &mut self.lent]
             .into_iter()
             .chain(&mut self.history)
+    }
+}
+
+/// Write the points after a tick, and forget what was lent.
+///
+/// A function of its own, so that the compiler knows that the slices do not overlap: inlined into
+/// `tick`, the loop took half as long again.
+#[inline(never)]
+fn refill(next: &mut [i32], points: &[i32], allowance: &[i32], max: &[i32], lent: &mut [i32]) {
+    let classes = allowance.iter().zip(max).zip(lent);
+    for ((next, points), ((allowance, max), lent)) in next.iter_mut().zip(points).zip(classes) {
+        // Points are never over max, so the sum is not either. They go below 0 only after borrowing
+        // from more than one tick.
+        *next = points + (*allowance - *lent).min(max - points);
+        *lent = 0;
     }
 }
 
