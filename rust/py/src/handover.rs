@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use fortepiano_core::hub::handover::{ClientState, Parts, Phase};
 use fortepiano_core::limits::quota::Account;
-use fortepiano_core::limits::rate::Bucket;
 use fortepiano_core::limits::throttle::AddressUsage;
+use fortepiano_core::limits::token_bucket::Bucket;
 use fortepiano_core::slots::SlotId;
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;

@@ -6,7 +6,7 @@ use std::thread::{self, ThreadId};
 use fortepiano_core::hub::stats::FLUSH_BOUNDS;
 use fortepiano_core::hub::{self as core, Refusal, Settings, SHARE};
 use fortepiano_core::limits::meter::Flow;
-use fortepiano_core::limits::rate::Rate;
+use fortepiano_core::limits::token_bucket::Rate;
 use fortepiano_core::slots::SlotId;
 use fortepiano_core::sys::clock::Clock;
 use fortepiano_core::wire::close_code;

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use fortepiano_core::limits::rate::Rate;
 use fortepiano_core::limits::throttle::{self as core, Admission, LimitKind, ThrottleSettings};
+use fortepiano_core::limits::token_bucket::Rate;
 use fortepiano_core::net::network::Network;
 use fortepiano_core::sys::clock::Clock;
 use pyo3::exceptions::PyValueError;

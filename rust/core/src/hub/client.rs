@@ -8,10 +8,10 @@ use crate::hub::refusal::Refusal;
 use crate::hub::room_log::RoomLog;
 use crate::hub::segments::{Segments, SendProgress};
 use crate::limits::meter::Meter;
-use crate::limits::rate::Bucket;
+use crate::limits::token_bucket::Bucket;
 use crate::net::address::Subscriber;
 use crate::wire::frame::{self, Fragments};
-use crate::wire::partial::PartialFrame;
+use crate::wire::partial_frame::PartialFrame;
 
 /// Finished frames for one client, sent when the client's offset reaches `at`.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use crate::hub::ids::{ClientId, QuotaId, RoomId};
 use crate::hub::room_log::RoomLog;
 use crate::hub::Hub;
 use crate::limits::meter::{Level, Meter};
-use crate::limits::rate::Bucket;
+use crate::limits::token_bucket::Bucket;
 use crate::net::address::Subscriber;
 use crate::wire::frame::Fragments;
 
@@ -182,7 +182,7 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use super::*;
-    use crate::hub::inbound::StepResult;
+    use crate::hub::receive::StepResult;
     use crate::hub::settings::Settings;
     use crate::sys::clock::Clock;
 

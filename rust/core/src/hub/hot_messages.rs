@@ -1,12 +1,12 @@
 //! Handle hot messages, without Python: notes, pointer positions and requests for the time.
 
 use crate::hub::ids::ClientId;
-use crate::hub::inbound_state::{InboundState, Text};
+use crate::hub::receive_state::{InboundState, Text};
 use crate::hub::refusal::Refusal;
 use crate::hub::room_log::append_joined;
 use crate::hub::Hub;
 use crate::wire::json::Span;
-use crate::wire::notes::Notes;
+use crate::wire::note_array::Notes;
 
 impl Hub {
     /// Broadcast notes if the sender may play and has enough quota.

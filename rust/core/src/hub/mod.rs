@@ -1,8 +1,8 @@
 //! The hub: all connections, rooms and participants as plain data, and the operations on them.
 //!
-//! - `connections`, `participants`, `sending`: what the server does with clients and rooms;
-//! - `inbound`, `hot_messages`, `deferred`: bytes and messages from clients;
-//! - `schedule`, `outbound`, `writer`, `timers`: when the hub sends, and what it does by the clock;
+//! - `connections`, `participants`, `enqueue`: what the server does with clients and rooms;
+//! - `receive`, `hot_messages`, `deferred`: bytes and messages from clients;
+//! - `schedule`, `flush`, `writer`, `timers`: when the hub sends, and what it does by the clock;
 //! - [`ids`]: the numbers of clients, rooms and participants;
 //! - [`handover`]: the state that another process adopts.
 
@@ -10,19 +10,19 @@ mod client;
 mod close_order;
 mod connections;
 mod deferred;
+mod enqueue;
+mod flush;
 pub mod handover;
 mod hot_messages;
 pub mod ids;
-mod inbound;
-mod inbound_state;
-mod outbound;
 mod participants;
+mod receive;
+mod receive_state;
 mod refusal;
 mod room;
 mod room_log;
 mod schedule;
 mod segments;
-mod sending;
 mod settings;
 pub mod stats;
 mod timers;
@@ -36,8 +36,8 @@ use crate::hub::client::Client;
 pub use crate::hub::close_order::CloseOrder;
 use crate::hub::deferred::HandlerBudget;
 use crate::hub::ids::{ClientId, ParticipantId, RoomId};
-pub use crate::hub::inbound::StepResult;
-use crate::hub::inbound_state::InboundState;
+pub use crate::hub::receive::StepResult;
+use crate::hub::receive_state::InboundState;
 pub use crate::hub::refusal::Refusal;
 use crate::hub::room::{Participant, Room};
 pub use crate::hub::settings::{Settings, SHARE};

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::hub::client::{Client, Phase};
 use crate::hub::ids::ClientId;
-use crate::hub::inbound_state::{InboundState, Text, READ};
+use crate::hub::receive_state::{InboundState, Text, READ};
 use crate::hub::refusal::Refusal;
 use crate::hub::Hub;
 use crate::wire::close_code::{BYTE_RATE, MESSAGE_RATE};

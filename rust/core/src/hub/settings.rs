@@ -1,7 +1,7 @@
 //! The settings of the hub.
 
 use crate::limits::meter::Flow;
-use crate::limits::rate::Rate;
+use crate::limits::token_bucket::Rate;
 use crate::wire::frame::MessageLimits;
 
 /// The default share of one turn of the loop, µs.

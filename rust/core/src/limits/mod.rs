@@ -2,6 +2,6 @@
 
 pub mod meter;
 pub mod quota;
-pub mod rate;
 pub mod throttle;
 pub(crate) mod time_limit;
+pub mod token_bucket;

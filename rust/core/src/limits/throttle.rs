@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::limits::rate::{Bucket, Rate};
+use crate::limits::token_bucket::{Bucket, Rate};
 use crate::net::address::Subscriber;
 use crate::net::network::Network;
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::limits::quota::QuotaId;
-use crate::limits::rate::{Bucket, Rate};
+use crate::limits::token_bucket::{Bucket, Rate};
 use crate::net::address::Subscriber;
 use crate::slots::SlotId;
 

@@ -6,7 +6,7 @@
 //! orjson.
 
 use crate::wire::json::{letter, replace_lone_surrogates, Parser, Span};
-use crate::wire::notes::{NoteArray, Notes};
+use crate::wire::note_array::{NoteArray, Notes};
 use crate::wire::number::{is_numeric, Number};
 
 /// One element of the message's array.
