@@ -62,3 +62,17 @@ def test_throwing_the_token_away_does_not_help_against_the_command_line() -> Non
     assert client.closed == 4008
     assert harness.context.bans.refuses(identity.user_id(address), address, START)
     assert address not in str(store.bans())
+
+
+def test_the_user_of_the_address_goes_too_whoever_came_first() -> None:
+    store, identity, address = _SharedStore(), Identity("ip", "one", "two"), "203.0.113.7"
+    harness = DispatchHarness(identity=identity, store=store)
+    second = harness.open(identity.user_id(address), address=address)
+    second.send("hi")
+    client = harness.open(address=address)
+    client.session.become(ANN, is_bot=False)
+    client.send("hi")
+    store.save_ban(BanRecord(SITE, ANN, None, "cli", "spam", START))
+    store.changes += 1
+    merge_bans(harness.context)
+    assert (client.closed, second.closed) == (4008, 4008)

@@ -53,6 +53,7 @@ def people() -> list[str]:
 @pytest.fixture
 def garbage(later: Later, people: list[str]) -> Iterator[GarbageCollector]:
     garbage = GarbageCollector(people.__len__, later)
+    garbage.start()
     yield garbage
     garbage.close()
     assert gc.get_threshold()[1] < MOST_NEW
@@ -141,8 +142,21 @@ def test_an_empty_server_is_swept_once(look: Callable[[], None], people: list[st
 
 def test_after_its_end_it_looks_no_more(later: Later, people: list[str]) -> None:
     garbage = GarbageCollector(people.__len__, later)
+    garbage.start()
     garbage.on_activity()
     garbage.close()
     people.append("ann")
     later.look()
     assert gc.get_freeze_count() == 0
+
+
+def test_nothing_is_collected_before_the_start(later: Later, people: list[str]) -> None:
+    gc.disable()
+    try:
+        garbage = GarbageCollector(people.__len__, later)
+        assert not gc.isenabled()
+        garbage.start()
+        assert gc.isenabled()
+        garbage.close()
+    finally:
+        gc.enable()

@@ -79,3 +79,15 @@ def test_a_room_of_that_name_is_not_everybody(harness: DispatchHarness) -> None:
         "admin message", msg={"m": "notification", "text": "Hello", "targetChannel": "all"}
     )
     assert len(harness.outbound.sent) == 6
+
+
+def test_a_room_without_people_is_a_room(harness: DispatchHarness) -> None:
+    harness.context.directory.open_room("empty", {})
+    assert notify(harness.context, TOKEN, Target(room="empty"), NOTICE) == 0
+
+
+def test_the_audit_log_cuts_a_long_page(harness: DispatchHarness) -> None:
+    message = {"m": "notification", "html": "x" * 100_000}
+    notify(harness.context, TOKEN, EVERYBODY, message)
+    (line,) = harness.context.store.audit(AuditQuery())
+    assert line.details["text"] == "x" * 512

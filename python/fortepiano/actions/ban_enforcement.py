@@ -47,20 +47,32 @@ def enforce_bans(context: Context, except_for: Collection[Session] = ()) -> None
         context: The context.
         except_for: Sessions that are already being closed.
     """
-    now = context.now()
+    now, closed = context.now(), set(except_for)
+    # The named users first: the bans of their addresses' users, which follow, hold for all tabs.
+    for user, tab in _tabs(context, closed):
+        site_ban = context.bans.site_ban_of(user.id, tab.address, now)
+        if site_ban is not None and site_ban.subject == user.id:
+            close_named(context, tab, site_ban)
+            closed.add(tab)
     _forfeit_claims(context, now)
-    for user in list(context.directory.users.values()):
-        for tab in list(user.sessions):
-            if tab not in except_for:
-                _enforce_on(context, tab, user, now)
+    for user, tab in _tabs(context, closed):
+        _enforce_on(context, tab, user, now)
+
+
+def _tabs(context: Context, except_for: Collection[Session]) -> list[tuple[User, Session]]:
+    return [
+        (user, tab)
+        for user in context.directory.users.values()
+        for tab in user.sessions
+        if tab not in except_for
+    ]
 
 
 def _enforce_on(context: Context, tab: Session, user: User, now: int) -> None:
     site_ban = context.bans.site_ban_of(user.id, tab.address, now)
     room_name = None if tab.participant is None else tab.participant.room.name
     if site_ban is not None:
-        close = close_named if site_ban.subject == user.id else close_banned
-        close(context, tab, site_ban)
+        close_banned(context, tab, site_ban)
     elif room_name is not None and context.bans.banned_until(room_name, user.id, now) is not None:
         banned = notice(f'You are banned from "{room_name}".', Code.BANNED)
         context.outbound.send(tab, [banned])

@@ -35,6 +35,9 @@ class Target:
 
 EVERYBODY = Target(is_everybody=True)
 
+_LONGEST_AUDITED = 512
+"""The most characters of a notice in the audit log, as of a reason; HTML may have a mebibyte."""
+
 
 def receivers(context: Context, target: Target) -> list[Session]:
     """Return the sessions of a target, each once."""
@@ -63,10 +66,10 @@ def notify(context: Context, by: Session | TokenRecord, target: Target, message:
         The number of sessions that it was sent to.
 
     Raises:
-        RefusedError: Nobody is in the room, and the user is not here.
+        RefusedError: There is no such room, and the user is not here.
     """
     found = receivers(context, target)
-    if not found and not target.is_everybody:
+    if not (found or target.is_everybody or target.room in context.directory.rooms):
         raise RefusedError(Code.NOT_FOUND)
     for receiver in found:
         context.outbound.send(receiver, [message])
@@ -75,6 +78,6 @@ def notify(context: Context, by: Session | TokenRecord, target: Target, message:
         AuditAction.NOTICE,
         room=target.room or "",
         subject=target.user_id or "",
-        text=message.get("text") or message.get("html"),
+        text=(message.get("text") or message.get("html", ""))[:_LONGEST_AUDITED],
     )
     return len(found)

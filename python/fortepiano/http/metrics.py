@@ -195,12 +195,12 @@ class Metrics(Collector):
         )
         yield _counter(
             "conflated_moves",
-            "Cursor positions that a newer one replaced before they went out.",
+            "Pointer positions that a newer one replaced before they went out.",
             stats["conflated"],
         )
         yield _counter(
             "skipped_moves",
-            "Deliveries of cursor positions that slow readers were spared.",
+            "Deliveries of pointer positions that slow readers were spared.",
             stats["spared"],
         )
         yield _counter(

@@ -59,7 +59,7 @@ class Appearance:
     def outdated(self, room: Room) -> list[Participant]:
         """Return the participants who are shown differently after a change of crown or settings.
 
-        Changes of staff are not checked here: handlers call `profile.mark_look_alikes` for them.
+        Changes of staff are not checked here: handlers call `rename.mark_look_alikes` for them.
         """
         basis = _basis(room)
         if basis == room.appearance_basis:

@@ -32,7 +32,7 @@ _NEVER = 1_000_000_000
 
 
 class GarbageCollector:
-    """Collects in place of the automatic collector, from its creation until `close`.
+    """Collects in place of the automatic collector, from `start` until `close`.
 
     The server must call `collect` from time to time.
 
@@ -49,6 +49,12 @@ class GarbageCollector:
         self._is_fully_collected = False
         self._is_planned = False
         self._thresholds = gc.get_threshold()
+
+    def start(self) -> None:
+        """Take the place of the automatic collector.
+
+        Not while an upgrade adopts connections: a full collection would lengthen its pause.
+        """
         gc.set_threshold(MOST_NEW, _NEVER, _NEVER)
         gc.callbacks.append(_freeze)
         gc.enable()

@@ -221,6 +221,7 @@ class Server:
             )
         ]
         self._network_lists.start()
+        self._collector.start()
         self.context.store.attach(self._loop, self.reload.follow_store)
         self._upkeep.run()
 

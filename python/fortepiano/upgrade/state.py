@@ -135,7 +135,7 @@ class RoomState(msgspec.Struct):
         participants: The participants in the order in which they joined.
         is_kept: Whether the room is permanent.
         mutes: Whether notes are dropped, and whether chat is refused, by user id.
-        claims: The items of `model.claims.Claims`.
+        claims: The items of `model.crown_claims.Claims`.
     """
 
     name: str

@@ -1,6 +1,6 @@
 //! The traffic of one connection: bytes and messages per second, with a burst of some seconds.
 //!
-//! These are leaky buckets, not the token buckets of [`rate`](crate::limits::token_bucket). A read has an amount
+//! These are leaky buckets, not the ones of [`token_bucket`](crate::limits::token_bucket). A read has an amount
 //! of any size, which counts even where it is too much. A byte has less than a microsecond, so that a
 //! whole number of microseconds per token could not express the rate.
 
