@@ -182,8 +182,7 @@ def test_looks_can_be_chosen(server: Server, room: str, invite: Invite) -> None:
     ann.page.select_option("select[name=theme]", "dark")
     ann.page.select_option("select[name=contrast]", "more")
     assert paper() == "rgb(0, 0, 0)"
-    ann.page.reload()
-    ann.until("fortepiano.state.room !== ''")
+    ann.reload()
     assert paper() == "rgb(0, 0, 0)"
 
 

@@ -93,8 +93,7 @@ def test_the_path_is_the_room(server: Server, invite: Invite) -> None:
         ann.until("fortepiano.state.room !== 'lobby'")
         assert ann.state["room"] == room
         assert ann.page.text_content("#room-name") == room
-        ann.page.reload()
-        ann.until("fortepiano.state.room !== ''")
+        ann.reload()
         assert ann.state["room"] == room
         ann.page.go_back()
         ann.until("fortepiano.state.room === 'lobby'")

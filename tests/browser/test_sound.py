@@ -104,7 +104,7 @@ def test_every_instrument_sounds_and_is_remembered(
     assert loudest / softest < 12, levels
     ann.page.select_option("select[name=instrument]", "synth")
     ann.page.locator("input[name=attack]").fill("0.5")
-    ann.page.reload()
+    ann.reload()
     ann.until("fortepiano.state.sound.instrument === 'synth'")
     assert ann.page.locator("input[name=attack]").input_value() == "0.5"
     plays(ann)

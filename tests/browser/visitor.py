@@ -66,6 +66,12 @@ class Visitor:
             self.until("fortepiano.state.audio === 'running'")
         return self
 
+    def reload(self) -> None:
+        """Load the page again, and return once it has joined a room and its sound runs."""
+        self.page.reload()
+        self.until("fortepiano.state.room !== ''")
+        self.until("fortepiano.state.audio === 'running'")
+
     def until(self, condition: str, timeout: float = TIMEOUT) -> None:
         """Wait until the JavaScript expression `condition` holds in the page.
 
