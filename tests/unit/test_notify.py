@@ -91,3 +91,9 @@ def test_the_audit_log_cuts_a_long_page(harness: DispatchHarness) -> None:
     notify(harness.context, TOKEN, EVERYBODY, message)
     (line,) = harness.context.store.audit(AuditQuery())
     assert line.details["text"] == "x" * 512
+
+
+def test_the_audit_log_has_the_whole_text(harness: DispatchHarness) -> None:
+    notify(harness.context, TOKEN, EVERYBODY, notice("y" * 4000, Code.STAFF_NOTICE))
+    (line,) = harness.context.store.audit(AuditQuery())
+    assert line.details["text"] == "y" * 4000

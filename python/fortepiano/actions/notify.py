@@ -36,7 +36,7 @@ class Target:
 EVERYBODY = Target(is_everybody=True)
 
 _LONGEST_AUDITED = 512
-"""The most characters of a notice in the audit log, as of a reason; HTML may have a mebibyte."""
+"""The most characters of HTML in the audit log; texts are short, but HTML may have a mebibyte."""
 
 
 def receivers(context: Context, target: Target) -> list[Session]:
@@ -78,6 +78,6 @@ def notify(context: Context, by: Session | TokenRecord, target: Target, message:
         AuditAction.NOTICE,
         room=target.room or "",
         subject=target.user_id or "",
-        text=(message.get("text") or message.get("html", ""))[:_LONGEST_AUDITED],
+        text=message.get("text") or message.get("html", "")[:_LONGEST_AUDITED],
     )
     return len(found)
