@@ -6,11 +6,8 @@ is up to date.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 from fortepiano.model.audit_actions import AuditAction
-from marked_section import replace_section
+from marked_section import replace_section, update_document
 
 __all__ = ["reference", "updated"]
 
@@ -34,5 +31,4 @@ def updated(text: str) -> str:
 
 
 if __name__ == "__main__":
-    document = Path(sys.argv[1])
-    document.write_text(updated(document.read_text("utf-8")), "utf-8")
+    update_document(updated)

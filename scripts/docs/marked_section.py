@@ -1,6 +1,20 @@
 """Replace the section of a document between two marks."""
 
-__all__ = ["replace_section"]
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+__all__ = ["replace_section", "update_document"]
+
+
+def update_document(updated: Callable[[str], str]) -> None:
+    """Replace the document that the command line names by its updated text.
+
+    Args:
+        updated: Returns the new text of a document.
+    """
+    document = Path(sys.argv[1])
+    document.write_text(updated(document.read_text("utf-8")), "utf-8")
 
 
 def replace_section(text: str, begin: str, end: str, section: str) -> str:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 import typing
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,7 +16,7 @@ import msgspec
 from fortepiano.config.rules import PRESETS, Rate
 from fortepiano.handlers.dispatch import TABLE
 from fortepiano.model.notice_codes import Code
-from marked_section import replace_section
+from marked_section import replace_section, update_document
 
 __all__ = ["BEGIN", "CODES_BEGIN", "CODES_END", "END", "codes", "reference", "updated"]
 
@@ -121,5 +119,4 @@ def updated(text: str) -> str:
 
 
 if __name__ == "__main__":
-    document = Path(sys.argv[1])
-    document.write_text(updated(document.read_text("utf-8")), "utf-8")
+    update_document(updated)

@@ -6,9 +6,7 @@ checks that the file is up to date.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import is_dataclass
-from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -16,7 +14,7 @@ from fortepiano.config import PRESETS
 from fortepiano.config.example import Setting, settings, toml_value
 from fortepiano.config.running import needs_restart
 from fortepiano.config.sources import SEED_NAMES, Keys
-from marked_section import replace_section
+from marked_section import replace_section, update_document
 
 __all__ = ["reference", "updated"]
 
@@ -77,5 +75,4 @@ def updated(text: str) -> str:
 
 
 if __name__ == "__main__":
-    document = Path(sys.argv[1])
-    document.write_text(updated(document.read_text("utf-8")), "utf-8")
+    update_document(updated)

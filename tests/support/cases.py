@@ -8,14 +8,13 @@ tests/unit/test_conformance_cases.py checks that it is up to date. Tests name th
 from __future__ import annotations
 
 import ast
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from marked_section import replace_section
+from marked_section import replace_section, update_document
 
 __all__ = ["BEGIN", "CASES", "END", "Case", "Tally", "count_tests", "updated"]
 
@@ -247,5 +246,4 @@ class Tally:
 
 
 if __name__ == "__main__":
-    document = Path(sys.argv[1])
-    document.write_text(updated(document.read_text("utf-8")), "utf-8")
+    update_document(updated)

@@ -6,11 +6,9 @@ tests/clients/test_register.py checks that it is up to date.
 
 from __future__ import annotations
 
-import sys
 import textwrap
-from pathlib import Path
 
-from marked_section import replace_section
+from marked_section import replace_section, update_document
 from support.public_clients import FEATURES, LIBRARIES, PublicClient, Replay, replays
 
 __all__ = ["BEGIN", "END", "register", "updated"]
@@ -73,5 +71,4 @@ def updated(text: str) -> str:
 
 
 if __name__ == "__main__":
-    document = Path(sys.argv[1])
-    document.write_text(updated(document.read_text("utf-8")), "utf-8")
+    update_document(updated)

@@ -14,6 +14,7 @@ from fortepiano.model.ban_list import SITE, is_network, parse_subject
 from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import AWKWARD
+from fortepiano.protocol.audit_log import author_id
 from fortepiano.protocol.notices import notice
 from fortepiano.store.records import AuditRecord, BanRecord, TokenRecord
 
@@ -100,7 +101,7 @@ def ban_from_room(
         _check_holder(by, subject)
     now = context.now()
     until = None if milliseconds is None else now + milliseconds
-    ban = BanRecord(room_name, subject, until, _author_id(by), reason, now)
+    ban = BanRecord(room_name, subject, until, author_id(by), reason, now)
     if milliseconds != 0:
         context.bans.ban(ban)
     _audit(context, by, ban, {} if target is None else {"name": target.name})
@@ -124,14 +125,8 @@ def ban_from_room(
 def _check_holder(by: Session | TokenRecord, holder_id: str) -> None:
     """Refuse that a co-owner bans the holder of the crown; staff may, and so may the holder."""
     is_staff = isinstance(by, TokenRecord) or "siteBan" in by.permissions
-    if not is_staff and _author_id(by) != holder_id:
+    if not is_staff and author_id(by) != holder_id:
         raise RefusedError(Code.HOLDER_IS_SAFE, "Nobody bans who holds the crown.")
-
-
-def _author_id(by: Session | TokenRecord) -> str:
-    if isinstance(by, TokenRecord):
-        return by.id
-    return by.user_id if by.user is None else by.user.id
 
 
 def _room_notice(
@@ -212,7 +207,7 @@ def ban_from_site(
     around = [] if bits is None else networks_of(context, by.scope, subject, bits)
     now = context.now()
     until = None if milliseconds is None else now + milliseconds
-    ban = BanRecord(SITE, subject, until, _author_id(by), reason, now)
+    ban = BanRecord(SITE, subject, until, author_id(by), reason, now)
     for record in _with_networks(ban, around):
         context.bans.ban(record)
     sizes = _sizes(around)
@@ -313,7 +308,7 @@ def store_ban(store: Store, ban: BanRecord, around: Sequence[str] = ()) -> None:
     details: dict[str, str | int | bool | None] = {"until": ban.until}
     if around:
         details["network"] = _sizes(around)
-    _store_audit(store, ban.by, ban.at, _ban_action(ban.room), ban, details)
+    _store_audit(store, _ban_action(ban.room), ban, details)
 
 
 def store_unban(store: Store, by: str, at: int, room: str, subject: str) -> bool:
@@ -330,19 +325,25 @@ def store_unban(store: Store, by: str, at: int, room: str, subject: str) -> bool
         return False
     store.remove_ban(room, subject)
     lifted = BanRecord(room, subject, None, by, "", at)
-    _store_audit(store, by, at, _unban_action(room), lifted, {})
+    _store_audit(store, _unban_action(room), lifted, {})
     return True
 
 
 def _store_audit(
     store: Store,
-    by: str,
-    at: int,
     action: AuditAction,
     ban: BanRecord,
     details: dict[str, str | int | bool | None],
 ) -> None:
-    act_id = AuditRecord.next_id(at)
     store.add_audit(
-        AuditRecord(act_id, at, by, action.value, ban.room, ban.subject, ban.reason, details)
+        AuditRecord(
+            AuditRecord.next_id(ban.at),
+            ban.at,
+            ban.by,
+            action.value,
+            ban.room,
+            ban.subject,
+            ban.reason,
+            details,
+        )
     )

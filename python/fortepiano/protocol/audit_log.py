@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from fortepiano.protocol.clock import Clock
     from fortepiano.store.base import Store
 
-__all__ = ["AuditLog"]
+__all__ = ["AuditLog", "author_id"]
+
+
+def author_id(by: Session | TokenRecord) -> str:
+    """Return the id under which the author of an act is recorded: of a token, or of a user."""
+    if isinstance(by, TokenRecord):
+        return by.id
+    return by.user_id if by.user is None else by.user.id
 
 
 class AuditLog:
@@ -50,10 +57,7 @@ class AuditLog:
             reason: The reason that was given.
             details: Further facts about the act.
         """
-        if isinstance(by, TokenRecord):
-            actor = by.id
-        else:
-            actor = by.user.id if by.user is not None else by.user_id
+        actor = author_id(by)
         if by.scope is not None:
             details["scope"] = by.scope
         now = self._clock.now()
