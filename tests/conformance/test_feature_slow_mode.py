@@ -1,6 +1,6 @@
 """`slowMode`: how many seconds anybody waits between two lines of chat.
 
-That the time runs out is tested with a clock that stands (tests/unit/test_admission.py).
+That the time runs out is tested with a clock that stands (tests/unit/net/test_admission.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Rate limits: a burst, then a trickle, for each kind and user (docs/protocol.md 2.2).
 
-The trickle is measured by a clock that stands, in tests/unit/test_time.py.
+The trickle is measured by a clock that stands, in tests/unit/handlers/test_time.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The conformance cases: what a Multiplayer Piano server must do, and which tests show it.
 
 `python -m support.cases docs/conformance.md` writes the table between the two marks there;
-tests/unit/test_conformance_cases.py checks that it is up to date. Tests name their cases by
+tests/unit/docs/test_conformance_cases.py checks that it is up to date. Tests name their cases by
 `@pytest.mark.case(52)`.
 """
 
@@ -174,7 +174,7 @@ NOTES = {
 def count_tests() -> dict[int, Counter[str]]:
     """Return the numbers of tests of each case, by file below the folder of all tests."""
     found: dict[int, Counter[str]] = defaultdict(Counter)
-    for path in sorted(TESTS.glob("*/test_*.py")):
+    for path in sorted(TESTS.rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 for case in _marked(node):

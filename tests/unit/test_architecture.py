@@ -17,6 +17,8 @@ import fortepiano
 
 PACKAGE = Path(fortepiano.__file__).parent
 
+TESTS = Path(__file__).parent
+
 COMPILED = {"fortepiano._core", "fortepiano._link"}
 
 TRANSPORTS = {
@@ -218,3 +220,14 @@ def test_the_command_line_without_the_binary_says_so_in_one_line(
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("fortepiano: the program is incomplete: fortepiano's compiled part")
+
+
+def test_the_folders_of_unit_tests_mirror_the_package() -> None:
+    scripts = {"docs", "scripts"}  # generators of documents, and checks
+    folders = {path.parent.relative_to(TESTS) for path in TESTS.rglob("test_*.py")} - {Path()}
+    unknown = [
+        folder.as_posix()
+        for folder in folders
+        if not (PACKAGE / folder).is_dir() and folder.name not in scripts
+    ]
+    assert not unknown, "no such folder in the package: put the tests where their module is"

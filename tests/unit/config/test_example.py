@@ -17,7 +17,7 @@ from fortepiano.config.example import Setting, example, settings, toml_value
 from fortepiano.config.limits import SHARED
 from settings_reference import updated
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "settings.md"
 
 SETTINGS = settings()
 

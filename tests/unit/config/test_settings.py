@@ -18,7 +18,7 @@ from fortepiano.config import (
 )
 from fortepiano.errors import ConfigError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 
 from support.cases import BEGIN, CASES, END, count_tests, updated
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "conformance.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "conformance.md"
 
 
 def test_every_case_has_a_test_and_every_test_a_case() -> None:

@@ -10,7 +10,7 @@ import pytest
 from fortepiano.handlers.dispatch import TABLE
 from protocol_reference import BEGIN, reference, updated
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "protocol.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "protocol.md"
 HOT = ("n", "m", "t")
 OUTGOING = ("b", "hi", "nq", "ch", "c", "p", "bye", "m", "n", "a", "dm", "ls", "t", "notification")
 

@@ -196,7 +196,7 @@ def test_names_and_units_are_as_prometheus_wants_them(scraped: Scraped) -> None:
 
 
 def test_the_document_tells_all_metrics_and_no_others(scraped: Scraped) -> None:
-    document = (Path(__file__).parents[2] / "docs" / "administration.md").read_text()
+    document = (Path(__file__).parents[3] / "docs" / "administration.md").read_text()
     told = re.findall(r"^\| `(fortepiano_\w+)", document, re.MULTILINE)
     text, _ = scraped.metrics.exposed("")
     shown = re.findall(r"^# TYPE (fortepiano_\w+)", text.decode(), re.MULTILINE)

@@ -11,7 +11,7 @@ from fortepiano.model.audit_actions import AuditAction, find_acts
 from fortepiano.store import Store
 from fortepiano.store.records import AuditQuery, AuditRecord
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "administration.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "administration.md"
 
 
 def test_the_table_in_the_documents_is_up_to_date() -> None:

@@ -19,7 +19,7 @@ from support.dispatch_harness import DispatchHarness
 from support.grammar import CODES
 
 PACKAGE = Path(fortepiano.__file__).parent
-DOCUMENT = Path(__file__).parents[2] / "docs" / "protocol.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "protocol.md"
 ROOM = "a room"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from fortepiano.net.user_agent import is_program
 
-AGENTS = Path(__file__).parents[1] / "support" / "agents"
+AGENTS = Path(__file__).parents[2] / "support" / "agents"
 
 
 def listed(name: str) -> list[str]:

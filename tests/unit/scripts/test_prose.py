@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LINT = ROOT / "scripts" / "lint"
 LONG = "word " * 30 + "end"
 SHORT = "word " * 29 + "end"
@@ -318,7 +318,7 @@ class TestTree:
         files = prose.tracked(ROOT, [])
         assert len(files) > 300
         findings = [found for path in files for found in prose.check_file(ROOT, path)]
-        own = ("scripts/lint/", "tests/unit/test_prose_check.py")
+        own = ("scripts/lint/", "tests/unit/scripts/test_prose.py")
         assert [found for found in findings if found.path.startswith(own)] == []
 
     def test_comments_of_python_are_those_of_its_tokenizer(self) -> None:
