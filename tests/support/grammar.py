@@ -1,4 +1,8 @@
-"""The grammar of the messages of a server, field by field (docs/protocol.md 1.2, 1.4)."""
+"""The grammar of the messages of a server, field by field (docs/protocol.md 1.2, 1.4).
+
+Bounds and names are written here a second time on purpose. The grammar is the view from outside,
+and finds a change of the server's own declarations that clients would notice.
+"""
 
 from __future__ import annotations
 

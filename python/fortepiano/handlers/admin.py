@@ -31,7 +31,8 @@ from fortepiano.protocol.notices import notice
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fortepiano.model.room import Room, Wanted
+    from fortepiano.model.room import Room
+    from fortepiano.model.room_settings import Wanted
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context

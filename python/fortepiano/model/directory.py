@@ -7,14 +7,15 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from fortepiano.model.identity import default_color
-from fortepiano.model.room import AWKWARD, LOBBY, NORMAL_SETTINGS, SPECIAL_SETTINGS, Room
+from fortepiano.model.room import AWKWARD, LOBBY, Room
+from fortepiano.model.room_settings import NORMAL_SETTINGS, SPECIAL_SETTINGS
 from fortepiano.model.texts import mended
 from fortepiano.model.user import User
 from fortepiano.store.records import UserRecord
 
 if TYPE_CHECKING:
     from fortepiano.config.live import Live
-    from fortepiano.model.room import Wanted
+    from fortepiano.model.room_settings import Wanted
     from fortepiano.model.session import Session
     from fortepiano.native import Hub
     from fortepiano.store.base import Store

@@ -12,48 +12,20 @@ from fortepiano.store.records import MuteRecord as Mute
 
 if TYPE_CHECKING:
     from fortepiano.model.participant import Participant
+    from fortepiano.model.room_settings import Settings, Wanted
 
 __all__ = [
-    "ALWAYS",
     "AWKWARD",
     "LOBBY",
-    "NORMAL_SETTINGS",
-    "SPECIAL_SETTINGS",
     "Mute",
     "Room",
-    "Settings",
-    "Wanted",
 ]
-
-Settings = dict[str, bool | int | str]
-"""A room's settings under the keys of the wire (docs/protocol.md, "Room settings")."""
 
 LOBBY = "lobby"
 """The room that stock clients enter first."""
 
 AWKWARD = "test/awkward"
 """The room for users who may not enter the room that they asked for."""
-
-Wanted = dict[str, bool | int | str | None]
-"""Changes of a room's settings; None removes a setting."""
-
-ALWAYS: Settings = {"allowBots": True, "noindex": False, "no cussing": False}
-"""Settings that every room sends: where one is absent, clients show that of the room before."""
-
-NORMAL_SETTINGS: Settings = ALWAYS | {
-    "visible": True,
-    "chat": True,
-    "crownsolo": False,
-    "color": "#3b5054",
-}
-SPECIAL_SETTINGS: Settings = ALWAYS | {
-    "visible": True,
-    "chat": True,
-    "crownsolo": False,
-    "color": "#73b3cc",
-    "color2": "#273546",
-    "lobby": True,
-}
 
 
 class Room:
@@ -65,7 +37,7 @@ class Room:
         is_special: Whether it is a lobby: no crown, fixed settings, never deleted for being empty.
         maker: The id of the user who created the room; empty if nobody did, or it is unknown.
         is_permanent: Whether staff have made it permanent: it outlives its people and restarts.
-        settings: The room's settings.
+        settings: The room's settings (`model/room_settings.py`).
         crown: The crown; None in special rooms, and before the first participant enters.
         claims: Former holders who get the crown back if they return in time.
         participants: The participants by user id, in the order in which they entered.

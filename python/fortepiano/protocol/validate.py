@@ -6,10 +6,19 @@ Each returns the value to use, or None if the value is not valid.
 import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from fortepiano.model import texts
-from fortepiano.model.room import Wanted
+from fortepiano.model.room_settings import (
+    SETTINGS,
+    Color,
+    Kind,
+    Setter,
+    Switch,
+    Text,
+    Wanted,
+    WholeNumber,
+)
 
 __all__ = [
     "chat",
@@ -32,13 +41,6 @@ Normalising can shorten texts: accents and jamo written one by one, a joiner beh
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}", re.ASCII)
 _SHORT_COLOR = re.compile(r"#[0-9a-fA-F]{3}", re.ASCII)
 _USER_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
-_SWITCHES = frozenset(
-    {"visible", "chat", "crownsolo", "no cussing", "noindex", "allowBots", "inviteOnly"}
-)
-_COLORS = frozenset({"color", "color2"})
-_NUMBERS = {"limit": 99, "minOnlineTime": 86_400_000, "slowMode": 3600, "noteQuota": 1_000_000}
-_REMOVABLE = _NUMBERS.keys() | {"color2"}
-_NOTICE_UNITS = 512
 _NUMERIC = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
 _NUMERIC_LENGTH = 40
 
@@ -116,30 +118,34 @@ def number(value: Any) -> float | None:
 def settings(given: Any) -> Wanted:
     """Return the valid settings in a room's `set`; other keys are dropped one by one.
 
-    Browsers send all settings that they know, including those that only the server sets. Null or an
-    empty text, which the forms of clients send, removes a setting that may be absent.
+    `model/room_settings.py` declares the settings. Browsers send all that they know, also those
+    that only the server sets. Null or an empty text, which the forms of clients send, removes a
+    setting that is removable.
     """
     if not isinstance(given, dict):
         return {}
     valid: Wanted = {}
-    for key, value in given.items():  # pyright: ignore[reportUnknownVariableType]
-        if key in _REMOVABLE and value in (None, ""):
+    for key, value in cast("dict[str, Any]", given).items():
+        setting = SETTINGS.get(key)
+        if setting is None or setting.setter is not Setter.MODERATORS:
+            continue
+        if setting.is_removable and value in (None, ""):
             valid[key] = None
-        elif (checked := _setting(key, value)) is not None:
+        elif (checked := _of_kind(setting.kind, value)) is not None:
             valid[key] = checked
     return valid
 
 
-def _setting(key: Any, value: Any) -> bool | int | str | None:
-    if key in _SWITCHES:
-        return switch(value)
-    if key in _COLORS:
-        return color(value)
-    if key in _NUMBERS:
-        return _whole(value, _NUMBERS[key])
-    if key == "notice":
-        return "" if value == "" else text(value, _NOTICE_UNITS)
-    return None
+def _of_kind(kind: Kind, value: Any) -> bool | int | str | None:
+    match kind:
+        case Switch():
+            return switch(value)
+        case Color():
+            return color(value)
+        case WholeNumber(most):
+            return _whole(value, most)
+        case Text(longest):
+            return "" if value == "" else text(value, longest)
 
 
 def _whole(value: Any, most: int) -> int | None:

@@ -9,7 +9,8 @@ from fortepiano.model.crown import Crown
 from fortepiano.model.crown_claims import Claims
 from fortepiano.model.participant import Participant
 from fortepiano.model.permissions import permissions_of
-from fortepiano.model.room import ALWAYS, Mute
+from fortepiano.model.room import Mute
+from fortepiano.model.room_settings import NORMAL_SETTINGS
 from fortepiano.model.session import Session
 from fortepiano.model.user import User
 from fortepiano.native import unpack_client, unpack_clock, unpack_quota, unpack_throttle
@@ -132,7 +133,7 @@ def _room(context: Context, state: RoomState, links: Sequence[Link]) -> None:
     directory = context.directory
     room = directory.rooms.get(state.name) or directory.open_room(state.name, {})
     room.is_permanent, room.maker = state.is_kept, state.maker
-    room.settings = ALWAYS | state.settings  # an older version may not know them all
+    room.settings = NORMAL_SETTINGS | state.settings  # an older version may not know them all
     room.history.clear()
     room.history.extend(state.history)
     room.mutes = {user_id: Mute(notes, chat) for user_id, (notes, chat) in state.mutes.items()}

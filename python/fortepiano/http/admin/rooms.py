@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from fortepiano.actions import move, room_changes
 from fortepiano.http.admin.calls import (
@@ -22,8 +22,8 @@ from fortepiano.http.admin.calls import (
     problems,
     refusals,
     saved,
-    whole,
 )
+from fortepiano.http.admin.settings_wish import SettingsWish
 from fortepiano.http.problem import ProblemError
 from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.room import Room
@@ -32,8 +32,6 @@ from fortepiano.protocol import validate
 __all__ = ["router"]
 
 router = APIRouter(tags=["rooms"])
-
-_Color = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
 
 
 class RoomView(View):
@@ -82,31 +80,6 @@ class RoomDetails(RoomView):
     co_owners: list[str]
     invited: list[str]
     chat: list[Line] = Field(description="The last lines, the oldest first.")
-
-
-class SettingsWish(Wish):
-    """The settings to change; those left out stay as they are."""
-
-    visible: bool | None = None
-    chat: bool | None = None
-    crownsolo: bool | None = None
-    no_cussing: bool | None = Field(default=None, alias="no cussing")
-    noindex: bool | None = None
-    allow_bots: bool | None = Field(default=None, alias="allowBots")
-    invite_only: bool | None = Field(default=None, alias="inviteOnly")
-    color: _Color | None = None
-    color2: _Color | None = None
-    limit: Annotated[int, Field(ge=0, le=99), BeforeValidator(whole)] | None = Field(default=None)
-    min_online_time: Annotated[int, Field(ge=0, le=86_400_000), BeforeValidator(whole)] | None = (
-        Field(default=None, alias="minOnlineTime")
-    )
-    slow_mode: Annotated[int, Field(ge=0, le=3600), BeforeValidator(whole)] | None = Field(
-        default=None, alias="slowMode"
-    )
-    note_quota: Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(whole)] | None = Field(
-        default=None, alias="noteQuota"
-    )
-    notice: str | None = Field(default=None, max_length=512)
 
 
 class CrownWish(Wish):
@@ -160,7 +133,7 @@ async def change_settings(
 ) -> RoomDetails:
     """Change some of a room's settings, as the holder of its crown could."""
     room = _ordinary(at, name)
-    given = wish.model_dump(by_alias=True, exclude_none=True)
+    given = wish.model_dump(exclude_none=True)
     chosen = validate.settings(given)
     if chosen.keys() != given.keys():
         raise ProblemError(

@@ -1,0 +1,55 @@
+"""The request that changes a room's settings, made from their declarations."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, Field, create_model
+
+from fortepiano.http.admin.calls import Wish, whole
+from fortepiano.model.room_settings import (
+    Color,
+    Kind,
+    RoomSetting,
+    Switch,
+    Text,
+    WholeNumber,
+    moderator_settings,
+)
+
+__all__ = ["SettingsWish", "settings_wish"]
+
+
+def settings_wish() -> type[Wish]:
+    """Return the model of the request: one field for each setting that moderators may change."""
+    fields: dict[str, Any] = {
+        setting.name: (_annotation(setting.kind) | None, _field(setting))
+        for setting in moderator_settings()
+    }
+    return create_model(
+        "SettingsWish",
+        __base__=Wish,
+        __doc__="The settings to change; those left out stay as they are.",
+        **fields,
+    )
+
+
+def _field(setting: RoomSetting) -> Any:
+    meaning = setting.meaning[:1].upper() + setting.meaning[1:]
+    return Field(default=None, description=f"{meaning}.")
+
+
+def _annotation(kind: Kind) -> Any:
+    match kind:
+        case Switch():
+            return bool
+        case Color():
+            return Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
+        case WholeNumber(most):
+            return Annotated[int, Field(ge=0, le=most), BeforeValidator(whole)]
+        case Text(longest):
+            return Annotated[str, Field(max_length=longest)]
+
+
+if TYPE_CHECKING:
+    SettingsWish = Wish  # type checkers take no model that is made by a call
+else:
+    SettingsWish = settings_wish()
