@@ -7,13 +7,16 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
+from starlette.staticfiles import NotModifiedResponse, StaticFiles
+
+from fortepiano.http.page_modules import GENERATED
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from starlette.responses import Response
     from starlette.routing import BaseRoute
     from starlette.types import Scope
 
@@ -31,6 +34,8 @@ class Client:
     relative imports of modules stay within one version. Browsers revalidate `/assets/net.js` each
     time.
 
+    Generated modules (`page_modules.py`) are served, and named in the page, as if they were files.
+
     Recorded sounds are at `/assets/samples/<package and version>/`, without the digest: they are
     large and stay the same while scripts change.
     """
@@ -42,6 +47,7 @@ class Client:
             web: The folder with `index.html`, `assets/` and, if they were fetched, `samples/`.
         """
         self._web = web
+        self._generated = {name: text().encode() for name, text in GENERATED.items()}
         self._seen: list[tuple[Path, int]] = []
         self._checked_at = -_CHECK_SECONDS
         self._page = b""
@@ -49,7 +55,7 @@ class Client:
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes of the files."""
-        files = Mount("/assets", _Files(self, self._web / "assets"))
+        files = Mount("/assets", _Files(self, self._web / "assets", self._generated))
         if not self._samples():
             return [files]
         return [Mount("/assets/samples", _Immutable(directory=self._web / "samples")), files]
@@ -70,16 +76,18 @@ class Client:
 
     def _make(self, paths: list[Path]) -> None:
         assets = self._web / "assets"
+        files = {path.relative_to(assets).as_posix(): path.read_bytes() for path in paths}
+        files |= self._generated
         content = hashlib.sha256()
-        for path in paths:
-            content.update(f"{path.relative_to(assets).as_posix()}\0".encode() + path.read_bytes())
+        for name, data in files.items():
+            content.update(f"{name}\0".encode() + data)
         self.digest = content.hexdigest()[:12]
         # Without preloading, the browser would learn of a module's imports only after loading the
         # module, and fetch the modules one level of imports after the other.
         modules = "".join(
-            f'    <link rel="modulepreload" href="/assets/{path.relative_to(assets).as_posix()}">\n'
-            for path in paths
-            if path.suffix == ".js" and "worklet" not in path.name
+            f'    <link rel="modulepreload" href="/assets/{name}">\n'
+            for name in files
+            if name.endswith(".js") and "worklet" not in name
         )
         page = (self._web / "index.html").read_text(encoding="utf-8")
         page = page.replace("  </head>", f"{modules}  </head>", 1)
@@ -107,16 +115,29 @@ class _Immutable(StaticFiles):
 class _Files(StaticFiles):
     """The files below `/assets/`, with and without the digest in their URL."""
 
-    def __init__(self, client: Client, directory: Path) -> None:
+    def __init__(self, client: Client, directory: Path, generated: dict[str, bytes]) -> None:
         super().__init__(directory=directory)
         self._client = client
+        self._generated = generated
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         digest, _, rest = path.partition("/")
         versioned = re.fullmatch(r"[0-9a-f]{12}", digest) is not None
-        response = await super().get_response(rest if versioned else path, scope)
+        name = rest if versioned else path
+        if name in self._generated:
+            response = self._module(self._generated[name], scope)
+        else:
+            response = await super().get_response(name, scope)
         # A page of another version, loaded before a restart or from another node, gets the present
         # file, but caches may not store it under that URL.
         if versioned and digest == self._client.digest:
             response.headers["cache-control"] = _IMMUTABLE
+        return response
+
+    def _module(self, text: bytes, scope: Scope) -> Response:
+        """Return a generated module, or 304 to a browser that has it."""
+        headers = {"etag": f'"{hashlib.sha256(text).hexdigest()}"'}
+        response = Response(text, media_type="text/javascript", headers=headers)
+        if self.is_not_modified(response.headers, Headers(scope=scope)):
+            return NotModifiedResponse(response.headers)
         return response

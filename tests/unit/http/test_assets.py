@@ -8,8 +8,10 @@ import shutil
 from pathlib import Path
 
 import httpx
+import pytest
 
 from fortepiano.http import public_site
+from fortepiano.http.page_modules import GENERATED
 
 WEB = Path(public_site.__file__).parents[1] / "web"
 SAMPLES = re.compile(r'<meta name="samples" content="([^"]*)">')
@@ -51,6 +53,40 @@ async def test_a_changed_file_has_a_new_address(tmp_path: Path) -> None:
         (web / "assets" / "main.js").write_text("// another one")
     assert len(set(addresses)) == 2
     assert all(re.fullmatch("/assets/[0-9a-f]{12}/main.js", address) for address in addresses)
+
+
+async def test_a_generated_module_is_served_like_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(GENERATED, "facts.js", lambda: "export const FACT = 1;\n")
+    async with visit(WEB) as visitor:
+        page = (await visitor.get("/")).text
+        (address,) = re.findall(r'<link rel="modulepreload" href="([^"]+/facts.js)">', page)
+        assert re.fullmatch("/assets/[0-9a-f]{12}/facts.js", address)
+        module, plain = await visitor.get(address), await visitor.get("/assets/facts.js")
+        assert module.text == plain.text == "export const FACT = 1;\n"
+        assert module.headers["content-type"] == "text/javascript; charset=utf-8"
+        assert module.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert plain.headers["cache-control"] == "no-cache"
+        known = {"if-none-match": plain.headers["etag"]}
+        assert (await visitor.get("/assets/facts.js", headers=known)).status_code == 304
+        other = {"if-none-match": '"another"'}
+        assert (await visitor.get("/assets/facts.js", headers=other)).status_code == 200
+
+
+async def test_a_changed_generated_module_has_a_new_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pages = []
+    for text in ("1", "2"):
+        monkeypatch.setitem(GENERATED, "facts.js", lambda text=text: text)
+        async with visit(WEB) as visitor:
+            pages.append((await visitor.get("/")).text)
+    assert pages[0] != pages[1]
+
+
+def test_no_file_has_the_name_of_a_generated_module() -> None:
+    assert [name for name in GENERATED if (WEB / "assets" / name).exists()] == []
+    types = [(WEB / "assets" / name).with_suffix(".d.ts") for name in GENERATED]
+    assert all(path.exists() for path in types)
 
 
 def test_every_word_of_the_page_has_a_translation() -> None:

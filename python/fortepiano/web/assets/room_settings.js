@@ -1,13 +1,12 @@
 import { color } from "./color.js";
 import { element, field, make, panel, press, submit } from "./dom.js";
 import { t } from "./language.js";
+import { SETTINGS } from "./room_settings_schema.js";
 import { oneLine, string } from "./text.js";
 
-/** Numbers of the form: the setting, and its units in one of the form's. */
-const NUMBERS = { limit: 1, minOnlineTime: 60_000, slowMode: 1, noteQuota: 1 };
-const SWITCHES = ["visible", "chat", "crownsolo", "no cussing", "allowBots", "noindex", "inviteOnly"];
-// Switches that are on by default.
-const ON = new Set(["visible", "chat", "allowBots"]);
+const ALL = Object.entries(SETTINGS);
+/** Return the units of a setting in one of its field, which may be minutes. @param {string} name */
+const unit = (name) => (name === "minOnlineTime" ? 60_000 : 1);
 
 /** The dialog with the settings and bans of the room, for users who may change them. */
 export class RoomSettings {
@@ -43,29 +42,37 @@ export class RoomSettings {
 
 	#fill() {
 		const { settings } = this.#room;
-		for (const name of SWITCHES) field(this.#form, name).checked = (settings[name] ?? ON.has(name)) === true;
-		for (const [name, unit] of Object.entries(NUMBERS)) {
+		for (const [name, setting] of ALL) {
+			const input = field(this.#form, name);
 			const value = settings[name];
-			field(this.#form, name).value = typeof value === "number" ? String(value / unit) : "";
+			if (setting.kind === "switch") input.checked = (value ?? setting.default) === true;
+			else if (setting.kind === "color") input.value = color(value, setting.default ?? "#1d2a33");
+			else if (setting.kind === "number") {
+				input.min = "0";
+				input.max = String(setting.most / unit(name));
+				input.value = typeof value === "number" ? String(value / unit(name)) : "";
+			} else {
+				input.maxLength = setting.longest;
+				input.value = string(value);
+			}
 		}
-		field(this.#form, "color").value = color(settings.color, "#3b5054");
 		field(this.#form, "outer").checked = settings.color2 !== undefined;
-		field(this.#form, "color2").value = color(settings.color2, "#1d2a33");
-		field(this.#form, "notice").value = string(settings.notice);
 		this.#bans.replaceChildren();
 		this.#net.send({ m: "bans" });
 	}
 
 	#chosen() {
 		/** @type {Record<string, unknown>} */
-		const set = { color: field(this.#form, "color").value, notice: oneLine(field(this.#form, "notice").value, 512) };
-		if (field(this.#form, "outer").checked) set.color2 = field(this.#form, "color2").value;
-		for (const name of SWITCHES) set[name] = field(this.#form, name).checked;
-		for (const [name, unit] of Object.entries(NUMBERS)) {
-			const value = field(this.#form, name).valueAsNumber;
+		const set = {};
+		for (const [name, setting] of ALL) {
+			const { checked, value, valueAsNumber } = field(this.#form, name);
+			if (setting.kind === "switch") set[name] = checked;
+			else if (setting.kind === "color") set[name] = value;
+			else if (setting.kind === "text") set[name] = oneLine(value, setting.longest);
 			// An empty field removes the bound.
-			set[name] = value >= 0 ? Math.round(value * unit) : null;
+			else set[name] = valueAsNumber >= 0 ? Math.round(valueAsNumber * unit(name)) : null;
 		}
+		if (!field(this.#form, "outer").checked) delete set.color2;
 		return set;
 	}
 

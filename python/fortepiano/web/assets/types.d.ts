@@ -250,12 +250,19 @@ declare global {
     visible?: boolean;
     chat?: boolean;
     crownsolo?: boolean;
-    lobby?: boolean;
     color?: string;
     color2?: string;
-    owner_id?: string;
-    notice?: string;
+    allowBots?: boolean;
+    noindex?: boolean;
+    "no cussing"?: boolean;
     limit?: number;
+    minOnlineTime?: number;
+    inviteOnly?: boolean;
+    slowMode?: number;
+    noteQuota?: number;
+    notice?: string;
+    lobby?: boolean;
+    owner_id?: string;
     [key: string]: unknown;
   }
 
