@@ -150,6 +150,7 @@ bench-load: build $(VENV)/.tools ## Compare whole servers, and write it into ben
 ##@ Docs
 docs: build ## Make the references in docs/ anew, from the code
 	@$(BIN)/python scripts/docs/protocol_reference.py docs/protocol.md
+	@$(BIN)/python scripts/docs/room_settings_reference.py docs/protocol.md
 	@$(BIN)/python scripts/docs/settings_reference.py docs/settings.md
 	@$(BIN)/python scripts/docs/audit_reference.py docs/administration.md
 	@PYTHONPATH=tests:scripts/docs $(BIN)/python -m support.register docs/clients.md
