@@ -238,6 +238,19 @@ def test_every_setting_of_a_room_can_be_changed(server: Server, room: str, invit
     ben.page.locator("#chat-input:disabled").wait_for()
 
 
+def test_the_form_has_the_bounds_that_the_server_checks(
+    server: Server, room: str, invite: Invite
+) -> None:
+    ann = invite(server).visit(room)
+    ann.page.click("#rules-open")
+    form = ann.page.locator("#rules-form")
+    most = {"limit": "99", "minOnlineTime": "1440", "slowMode": "3600", "noteQuota": "1000000"}
+    for name, bound in most.items():
+        assert form.locator(f'[name="{name}"]').get_attribute("min") == "0"
+        assert form.locator(f'[name="{name}"]').get_attribute("max") == bound
+    assert form.locator('[name="notice"]').get_attribute("maxlength") == "512"
+
+
 def test_the_notice_of_the_owner_is_shown_on_entry(
     server: Server, room: str, invite: Invite
 ) -> None:
