@@ -6,7 +6,9 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from fortepiano.native import Engine, Hub, Link
+from fortepiano.config import FlushSettings, LimitSettings, RuleSettings, Settings
+from fortepiano.native import Engine, Link
+from fortepiano.server.assembly import make_hub
 
 KEY = b"\x37\xfa\x21\x3d"
 
@@ -71,12 +73,13 @@ class RoomOfSockets:
     """
 
     def __init__(self, members: int) -> None:
-        self.hub = Hub(
-            message_bytes=65536,
-            lag_hard_bytes=1 << 26,  # members may lag for as long as a benchmark lasts
-            duty=1.0,
-            rest_seconds=0.0,
-            quota_tick_seconds=0.001,
+        self.hub = make_hub(
+            Settings(
+                # Members may lag for as long as a benchmark lasts.
+                limits=LimitSettings(message_bytes=65536, lag_hard_bytes=1 << 26),
+                flush=FlushSettings(duty=1, rest_ms=0),
+                rules=RuleSettings(quota_tick_ms=10),
+            )
         )
         self.loop = HandLoop()
         self.received: list[bytes] = []

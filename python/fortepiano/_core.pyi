@@ -59,7 +59,7 @@ class Quotas:
         ValueError: `history` is 0.
     """
 
-    def __new__(cls, history: int = 3) -> Quotas: ...
+    def __new__(cls, history: int) -> Quotas: ...
     def __len__(self) -> int:
         """Return the number of users."""
 
@@ -297,6 +297,20 @@ class NetworkTable:
         """Return the approximate use of memory; bytes."""
 
 @final
+class ThrottleSettings:
+    """The settings of a throttle.
+
+    Args:
+        **settings: All settings that `rust/core/src/limits/throttle.rs` declares, by the operator's
+            names and in the operator's units (docs/settings.md).
+
+    Raises:
+        ValueError: A setting is missing, unknown or out of range.
+    """
+
+    def __new__(cls, **settings: object) -> ThrottleSettings: ...
+
+@final
 class Throttle:
     """The limits per subscriber: open sockets, and rates of connections, rooms, users and failures.
 
@@ -304,19 +318,8 @@ class Throttle:
     addresses, and peers without an IP address such as those of a Unix socket, are not limited.
 
     Args:
-        sockets: The largest number of open sockets of a subscriber.
-        sockets_48: The largest number of open sockets of a /48 of IPv6.
-        connects: The rate of a subscriber's connections: a burst, and a number per second.
-        rooms: The rate at which a subscriber creates rooms: a burst, and a number per second.
-        failures: The rate of a subscriber's invalid tokens: a burst, and a number per second.
-        new_users: The largest number of a subscriber's new users in any hour.
-        subscribers: The number of remembered subscribers; beyond that only those with open sockets
-            are remembered.
-        exempt: Addresses and networks that are not limited.
+        settings: The limits.
         standing_at: The time of a stopped clock, for tests; ms since 1970. None for a running one.
-
-    Raises:
-        ValueError: A rate is out of range, or an exempt text is neither an address nor a network.
     """
 
     ADMITTED: ClassVar[int]
@@ -328,19 +331,7 @@ class Throttle:
     HASTY: ClassVar[int]
     """Result of `connect`: the address connects too fast."""
 
-    def __new__(
-        cls,
-        *,
-        sockets: int = 16,
-        sockets_48: int = 64,
-        connects: tuple[int, float] = ...,  # (20, 5.0)
-        rooms: tuple[int, float] = ...,  # (10, 1.0)
-        failures: tuple[int, float] = ...,  # (10, 0.1)
-        new_users: int = 3,
-        subscribers: int = 100000,
-        exempt: list[str] = ...,
-        standing_at: int | None = None,
-    ) -> Throttle: ...
+    def __new__(cls, settings: ThrottleSettings, *, standing_at: int | None = None) -> Throttle: ...
     def __len__(self) -> int:
         """Return the number of remembered subscribers."""
 
@@ -351,11 +342,11 @@ class Throttle:
             seconds: The time; seconds.
         """
 
-    def apply_settings(self, other: Throttle) -> None:
-        """Apply the settings of another throttle from now on; all counts stay.
+    def apply_settings(self, settings: ThrottleSettings) -> None:
+        """Apply other settings from now on; all counts stay.
 
         Args:
-            other: A throttle with the new settings.
+            settings: The new limits.
         """
 
     def connect(self, address: str) -> int:
@@ -453,7 +444,7 @@ class FrameReader:
         fragments: The largest number of fragments of a message.
     """
 
-    def __new__(cls, message_bytes: int = 65536, fragments: int = 1024) -> FrameReader: ...
+    def __new__(cls, message_bytes: int, fragments: int) -> FrameReader: ...
     def feed(
         self, data: bytes
     ) -> list[tuple[str, bytes] | tuple[str, int] | tuple[str, int, bytes]]:
@@ -485,6 +476,20 @@ def close_frame(code: int, reason: str) -> bytes:
     """
 
 @final
+class HubSettings:
+    """The settings of a hub.
+
+    Args:
+        **settings: All settings that `rust/core/src/hub/settings.rs` declares, by the operator's
+            names and in the operator's units (docs/settings.md).
+
+    Raises:
+        ValueError: A setting is missing, unknown or out of range.
+    """
+
+    def __new__(cls, **settings: object) -> HubSettings: ...
+
+@final
 class Hub:
     """All connections, rooms and participants as plain data, and the writes to their sockets.
 
@@ -493,68 +498,20 @@ class Hub:
     are ignored, so that a call that comes too late does no harm.
 
     Args:
-        message_bytes: The largest message of a client; bytes.
-        fragments: The largest number of fragments of a message.
-        lag_soft_bytes: The lag from which a reader misses pointer positions; bytes.
-        lag_hard_bytes: The lag from which a reader is closed with 1013; bytes.
-        stall_seconds: The time after which a client whose full socket takes nothing is closed with
-            1013; seconds.
-        hello_seconds: The time after which a client without `hi` is closed with 4004; seconds.
-        silence_seconds: The time after `hi` or the last `t` after which a client is closed with
-            4004; seconds, 0 for never.
-        ping_seconds: The time after which a silent client is pinged; seconds.
-        pong_seconds: The time after which a pinged client that stays silent is dropped; seconds.
-        linger_seconds: The time in which a peer may answer a close frame; seconds.
-        duty: The share of its time that a room may spend on sending, in (0, 1].
-        rest_seconds: The longest rest of a room after a flush; seconds.
-        move_seconds: The time between two positions of one pointer; seconds. A newer position
-            replaces one that waits, and the last one is always sent.
-        quota_tick_seconds: The time between two refills of the quotas; seconds.
-        quota_history: The number of past ticks that a quota remembers (`maxHistLen`).
-        quota_forgiven: The number of ticks whose points may be spent in advance.
-        time_burst: The number of `t` that a user may send at once. The address of a metered client
-            may send thirty times as many.
-        time_per_second: The number of further `t` per second.
-        bytes_per_second: The bytes that a metered client may send; more closes it with 4002.
-        messages_per_second: The messages that a metered client may send; more closes it with 4007.
-        burst_seconds: The size of the buckets of both rates; seconds of traffic at that rate. After
-            a rest a client may send at twice the rate for that long.
-        custom_notes: Whether notes that are no keys of the piano are broadcast.
-        notice_gap_seconds: The time in which a client gets only one notice about one kind of
-            refusal; seconds.
+        settings: The settings.
+        linger_seconds: The time in which a peer may answer a close frame, for tests; seconds. None
+            for two seconds.
         standing_at: The time of a stopped clock, for tests; ms since 1970. None for a running one.
 
     Raises:
         OSError: The process has no file descriptor left.
-        ValueError: `duty`, `quota_tick_seconds` or `time_per_second` is out of range.
     """
 
     def __new__(
         cls,
+        settings: HubSettings,
         *,
-        message_bytes: int = 1048576,
-        fragments: int = 1024,
-        lag_soft_bytes: int = 262144,
-        lag_hard_bytes: int = 2097152,
-        stall_seconds: float = 10.0,
-        hello_seconds: float = 30.0,
-        silence_seconds: float = 0.0,
-        ping_seconds: float = 25.0,
-        pong_seconds: float = 10.0,
-        linger_seconds: float = 2.0,
-        duty: float = 0.75,
-        rest_seconds: float = 0.02,
-        move_seconds: float = 0.04,
-        quota_tick_seconds: float = 1.0,
-        quota_history: int = 3,
-        quota_forgiven: int = 0,
-        time_burst: int = 30,
-        time_per_second: float = 10.0,
-        bytes_per_second: int = 1048576,
-        messages_per_second: int = 5000,
-        burst_seconds: float = 5.0,
-        custom_notes: bool = False,
-        notice_gap_seconds: float = 5.0,
+        linger_seconds: float | None = None,
         standing_at: int | None = None,
     ) -> Hub: ...
     @property
@@ -578,11 +535,11 @@ class Hub:
             seconds: The time; seconds.
         """
 
-    def apply_settings(self, other: Hub) -> None:
-        """Apply the settings of another hub from now on; no client is disconnected.
+    def apply_settings(self, settings: HubSettings) -> None:
+        """Apply other settings from now on; no client is disconnected.
 
         Args:
-            other: A hub with the new settings.
+            settings: The new settings.
         """
 
     def set_notice(self, refusal: _Refusal, payload: bytes) -> None:

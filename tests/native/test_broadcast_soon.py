@@ -16,7 +16,7 @@ class Scene:
     """A room with two clients."""
 
     def __init__(self) -> None:
-        self.harness = HubHarness(rest_seconds=REST)
+        self.harness = HubHarness(rest_ms=1000 * REST)
         self.hub = self.harness.hub
         self.room = self.hub.open_room()
         self.ann, self.bea = self.enter(b"ann"), self.enter(b"bea")

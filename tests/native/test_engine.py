@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from fortepiano import native
 from support.hub_harness import START, HubClient, HubHarness, payloads, text
+from support.native_parts import make_test_hub
 from support.raw_peer import BINARY, CLOSE, CONTINUATION, PONG, TEXT, frame
 from support.reference.frame import Event
 
@@ -145,7 +147,7 @@ class TestPacing:
     REST: dict[str, Any] = {"standing_at": None, "duty": 1e-9}  # noqa: RUF012  # read only
 
     def test_after_a_flush_the_room_rests(self, make: Make) -> None:
-        harness = make(**self.REST, rest_seconds=3600)
+        harness = make(**self.REST, rest_ms=3_600_000)
         ann, bea = harness.join(), harness.join()
         harness.broadcast(b"x" * 100_000)
         assert lengths(bea.received()) == [100_000]
@@ -155,7 +157,7 @@ class TestPacing:
         assert bea.received() == []
 
     def test_a_private_word_takes_along_what_waits(self, make: Make) -> None:
-        harness = make(**self.REST, rest_seconds=3600)
+        harness = make(**self.REST, rest_ms=3_600_000)
         ann, bea = harness.join(), harness.join()
         harness.broadcast(b"x" * 100_000)
         harness.settle()
@@ -165,7 +167,7 @@ class TestPacing:
         assert (ann.received(), bea.received()) == ([], texts(b"[1]", b"[2]"))
 
     def test_other_rooms_do_not_rest(self, make: Make) -> None:
-        harness = make(**self.REST, rest_seconds=3600)
+        harness = make(**self.REST, rest_ms=3_600_000)
         ann = harness.join()
         harness.broadcast(b"x" * 100_000)
         harness.room = harness.hub.open_room()
@@ -175,7 +177,7 @@ class TestPacing:
         assert lengths(ann.received()) == [100_000]
 
     def test_the_alarm_ends_the_rest(self, make: Make) -> None:
-        harness = make(**self.REST, rest_seconds=0.05)
+        harness = make(**self.REST, rest_ms=50)
         ann = harness.join()
         harness.broadcast(b"x" * 100_000)
         harness.broadcast(b"[1]")
@@ -185,7 +187,7 @@ class TestPacing:
         assert lengths(ann.events()) == [100_000, 3]
 
     def test_a_small_room_that_is_quiet_does_not_rest(self, make: Make) -> None:
-        harness = make(standing_at=None, rest_seconds=0)
+        harness = make(standing_at=None, rest_ms=0)
         ann = harness.join()
         for index in range(5):
             harness.broadcast(b"[%d]" % index)
@@ -345,7 +347,7 @@ class TestSlowReaders:
         assert closes(ann.events()) == [("close", 1013, b"")]
 
     def test_miss_positions_only(self, make: Make) -> None:
-        harness = make(lag_soft_bytes=5_000, lag_hard_bytes=1 << 20, move_seconds=0)
+        harness = make(lag_soft_bytes=5_000, lag_hard_bytes=1 << 20, move_ms=0)
         ann, bea = harness.join(send_buffer=SMALL), harness.join()
         cid = harness.join()
         for index in range(100):
@@ -409,7 +411,7 @@ class TestSilence:
         assert bea.received() == []
 
     def test_without_the_time_ends_where_that_is_the_rule(self, make: Make) -> None:
-        harness = make(ping_seconds=1000, silence_seconds=60)
+        harness = make(ping_seconds=1000, silence_ms=60_000)
         ann, bea = harness.join(), harness.join()
         harness.pass_time(59)
         ann.send_messages({"m": "t"})
@@ -540,20 +542,31 @@ class TestBinary:
 
 class TestSettings:
     @pytest.mark.parametrize(
-        "settings", [{"duty": 0}, {"duty": 1.1}, {"quota_tick_seconds": 0}, {"time_per_second": 0}]
+        ("name", "value", "problem"),
+        [
+            ("duty", 0, "duty must be in (0, 1]"),
+            ("duty", 1.1, "duty must be in (0, 1]"),
+            ("quota_tick_ms", 0, "quota_tick_ms must be positive"),
+            ("quota_history", 0, "quota_history must be at least 1"),
+            ("stall_seconds", -1, "stall_seconds must be a time, 0 or longer"),
+            ("fragments", 1.5, "fragments must be a whole number, 0 or more"),
+            ("custom_notes", 1, "custom_notes must be true or false"),
+            ("rate_time", 5, "rate_time must be a burst and a rate"),
+            ("rest_ms", object(), "rest_ms is of a type that no setting has"),
+        ],
     )
-    def test_that_make_no_sense(self, settings: dict[str, Any]) -> None:
-        with pytest.raises(ValueError):
-            native.Hub(**settings)
+    def test_that_make_no_sense(self, name: str, value: object, problem: str) -> None:
+        with pytest.raises(ValueError, match=re.escape(problem)):
+            make_test_hub(**{name: value})
 
     def test_a_running_clock_takes_no_notice_of_turns(self) -> None:
-        hub = native.Hub()
+        hub = make_test_hub()
         before = hub.now_ms()
         hub.advance_clock(1e6)
         assert hub.now_ms() - before < 1e6
 
     def test_counters(self, make: Make) -> None:
-        harness = make(move_seconds=0.04)
+        harness = make(move_ms=40)
         ann, bea = harness.join(), harness.join()
         ann.send_messages(NOTE, {"m": "m", "x": 1, "y": 1}, {"m": "m", "x": 2, "y": 2})
         harness.hub.set_players(harness.room, True)

@@ -51,7 +51,7 @@ def kind(request: pytest.FixtureRequest) -> type[FrameReader]:
 
 @pytest.fixture
 def reader(kind: type[FrameReader]) -> FrameReader:
-    return kind()
+    return kind(message_bytes=65536, fragments=1024)
 
 
 class TestFrames:
@@ -141,22 +141,28 @@ class TestLimits:
         self, kind: type[FrameReader], opcode: int
     ) -> None:
         name = "text" if opcode == TEXT else "binary"
-        whole = kind(message_bytes=1000).feed(frame(opcode, b"x" * 1000))
+        whole = kind(message_bytes=1000, fragments=1024).feed(frame(opcode, b"x" * 1000))
         assert whole == [(name, b"x" * 1000)]
-        assert kind(message_bytes=1000).feed(header(opcode, 1001)) == [("violation", 1009)]
+        assert kind(message_bytes=1000, fragments=1024).feed(header(opcode, 1001)) == [
+            ("violation", 1009)
+        ]
 
     def test_fragments_count_together(self, kind: type[FrameReader]) -> None:
         begun = frame(TEXT, b"x" * 600, fin=False) + frame(PING, b"y" * 125)
-        reader = kind(message_bytes=1000)
+        reader = kind(message_bytes=1000, fragments=1024)
         assert reader.feed(begun + frame(CONTINUATION, b"x" * 400))[1:] == [("text", b"x" * 1000)]
         assert reader.feed(begun + header(CONTINUATION, 401))[1:] == [("violation", 1009)]
 
     def test_as_many_fragments_as_allowed(self, kind: type[FrameReader]) -> None:
         begun = frame(TEXT, fin=False) + frame(CONTINUATION, fin=False)
-        assert kind(fragments=3).feed(begun + frame(CONTINUATION)) == [("text", b"")]
+        assert kind(message_bytes=65536, fragments=3).feed(begun + frame(CONTINUATION)) == [
+            ("text", b"")
+        ]
         begun += frame(CONTINUATION, fin=False)
-        assert kind(fragments=3).feed(begun + frame(CONTINUATION)) == [("violation", 1009)]
-        assert kind(fragments=3).feed(begun + frame(PING)) == [("ping", b"")]
+        assert kind(message_bytes=65536, fragments=3).feed(begun + frame(CONTINUATION)) == [
+            ("violation", 1009)
+        ]
+        assert kind(message_bytes=65536, fragments=3).feed(begun + frame(PING)) == [("ping", b"")]
 
     @pytest.mark.parametrize("opcode", [TEXT, BINARY])
     @pytest.mark.parametrize("length", [65537, 2**31, 2**32, 2**63 - 1])

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from fortepiano import native
 from support.hub_harness import START, HubClient, HubHarness, text
+from support.native_parts import hub_settings
 from support.raw_peer import BINARY, CLOSE, PING, TEXT, frame
 from support.reference import hub as reference
 
@@ -152,19 +153,19 @@ class Listener:
 class HubMachine(RuleBasedStateMachine):
     """Clients get what the model sends: nothing lost, nothing twice, nothing cut, in order."""
 
-    @initialize(move_seconds=st.sampled_from([0.0, 0.04]))
-    def begin(self, move_seconds: float) -> None:
+    @initialize(move_ms=st.sampled_from([0, 40]))
+    def begin(self, move_ms: int) -> None:
         self.harness = HubHarness(
             lag_soft_bytes=LAG_SOFT,
             lag_hard_bytes=LAG_HARD,
-            move_seconds=move_seconds,
+            move_ms=move_ms,
             stall_seconds=UNREACHED,
             hello_seconds=UNREACHED,
             ping_seconds=UNREACHED,
             linger_seconds=UNREACHED,
         )
         self.model = reference.Hub(
-            self.model_receives, self.model_ends, standing_at=START, move_seconds=move_seconds
+            self.model_receives, self.model_ends, hub_settings(move_ms=move_ms), standing_at=START
         )
         self.ours = Side(self.harness.hub, self.harness.dismiss)
         self.theirs = Side(self.model, self.model.dismiss)

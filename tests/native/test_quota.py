@@ -29,7 +29,7 @@ CLASSES = {
 
 @pytest.fixture(params=[native.Quotas, reference.Quotas], ids=["native", "reference"])
 def quotas(request: pytest.FixtureRequest) -> Quotas:
-    return request.param()
+    return request.param(history=3)
 
 
 class TestQuotas:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fortepiano.native import Hub
+from support.native_parts import make_test_hub
 
 
 def in_a_thread(work: Callable[[], object]) -> None:
@@ -19,7 +19,7 @@ def in_a_thread(work: Callable[[], object]) -> None:
 
 
 def test_only_the_thread_that_made_a_hub_may_use_it() -> None:
-    hub = Hub()
+    hub = make_test_hub()
     raised: list[BaseException] = []
 
     def use() -> None:
@@ -34,7 +34,7 @@ def test_only_the_thread_that_made_a_hub_may_use_it() -> None:
 
 def test_the_garbage_collector_may_free_a_hub_in_any_thread() -> None:
     """Python's collector runs in whatever thread happens to allocate: the store's writer, too."""
-    hub = Hub()
+    hub = make_test_hub()
     descriptor = hub.fileno()
     circle: list[object] = [hub]
     circle.append(circle)

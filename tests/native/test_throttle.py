@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from fortepiano import native
+from support.native_parts import make_test_throttle, throttle_settings
 from support.reference import throttle as reference
 
 MODULES = [native, reference]
@@ -27,8 +28,10 @@ def module(request: pytest.FixtureRequest) -> Module:
     return request.param
 
 
-def made(module: Module, **settings: object) -> native.Throttle:
-    return module.Throttle(standing_at=0, **settings)
+def made(module: Module, **settings: object) -> native.Throttle | reference.Throttle:
+    if module is native:
+        return make_test_throttle(standing_at=0, **settings)
+    return reference.Throttle(throttle_settings(**settings), standing_at=0)
 
 
 class TestSockets:
@@ -55,7 +58,7 @@ class TestSockets:
         assert throttle.connect("2001:db8:0:fff::1") == ADMITTED
 
     def test_a_refused_connection_is_not_counted(self, module: Module) -> None:
-        throttle = made(module, sockets=1)
+        throttle = made(module, sockets_per_address=1)
         assert throttle.connect(FOUR) == ADMITTED
         for _ in range(50):
             assert throttle.connect(FOUR) == CROWDED
@@ -65,7 +68,7 @@ class TestSockets:
 
 class TestRates:
     def test_twenty_connects_then_five_a_second(self, module: Module) -> None:
-        throttle = made(module, sockets=1000)
+        throttle = made(module, sockets_per_address=1000)
         assert [throttle.connect(FOUR) for _ in range(21)] == [ADMITTED] * 20 + [HASTY]
         throttle.advance_clock(1)
         assert [throttle.connect(FOUR) for _ in range(6)] == [ADMITTED] * 5 + [HASTY]
@@ -80,7 +83,7 @@ class TestRates:
         assert [throttle.open_room(FOUR) for _ in range(2)] == [True, False]
 
     def test_asking_costs_nothing(self, module: Module) -> None:
-        throttle = made(module, failures=(1, 1.0))
+        throttle = made(module, failed_token_burst=1, failed_tokens_per_minute=60)
         assert all(throttle.may_fail(FOUR) for _ in range(5))
         assert throttle.count_failure(FOUR)
         assert not throttle.may_fail(FOUR)
@@ -101,7 +104,9 @@ class TestRates:
 
 class TestExemptions:
     def test_they_are_not_limited(self, module: Module) -> None:
-        throttle = made(module, sockets=1, exempt=["127.0.0.0/8", "::1", "2001:db8::/32"])
+        throttle = made(
+            module, sockets_per_address=1, exempt=["127.0.0.0/8", "::1", "2001:db8::/32"]
+        )
         for address in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "2001:db8:5::5"):
             assert [throttle.connect(address) for _ in range(3)] == [EXEMPT] * 3
             assert all(throttle.open_room(address) for _ in range(30))
@@ -111,14 +116,14 @@ class TestExemptions:
 
     @pytest.mark.parametrize("address", ["unix:/run/x.sock", "", "nonsense", "1.2.3"])
     def test_without_an_address_nothing_is_limited(self, module: Module, address: str) -> None:
-        throttle = made(module, sockets=1)
+        throttle = made(module, sockets_per_address=1)
         assert [throttle.connect(address) for _ in range(3)] == [EXEMPT] * 3
         throttle.release(address)
         assert throttle.open_room(address)
         assert throttle.may_fail(address)
 
     def test_a_zone_is_not_part_of_an_address(self, module: Module) -> None:
-        throttle = made(module, sockets=1)
+        throttle = made(module, sockets_per_address=1)
         assert throttle.connect("fe80::1%eth0") == ADMITTED
         assert throttle.connect("fe80::1%eth1") == CROWDED
 
@@ -179,17 +184,16 @@ class Agreement(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         limits = {
-            "sockets": 3,
-            "sockets_48": 5,
-            "connects": (4, 5.0),
-            "rooms": (2, 1.0),
-            "failures": (2, 0.1),
-            "new_users": 2,
+            "sockets_per_address": 3,
+            "sockets_per_48": 5,
+            "connect_burst": 4,
+            "room_burst": 2,
+            "failed_token_burst": 2,
+            "new_users_per_hour": 2,
             "exempt": ["127.0.0.0/8"],
-            "standing_at": 0,
         }
-        self.native = native.Throttle(**limits)
-        self.reference = reference.Throttle(**limits)
+        self.native = make_test_throttle(standing_at=0, **limits)
+        self.reference = reference.Throttle(throttle_settings(**limits), standing_at=0)
         self.open: list[str] = []
 
     @rule(address=near)
@@ -244,11 +248,12 @@ class TestMemory:
         # In a process of its own: the memory of this one has had other guests.
         program = (
             "import os\n"
-            "from fortepiano.native import Throttle\n"
+            "from fortepiano.config import Settings\n"
+            "from fortepiano.server.assembly import make_throttle\n"
             "def resident():\n"
             "    with open('/proc/self/statm') as statm:\n"
             "        return int(statm.read().split()[1]) * os.sysconf('SC_PAGESIZE')\n"
-            "throttle = Throttle(new_users=3)\n"
+            "throttle = make_throttle(Settings())\n"
             "before = most = resident()\n"
             "for number in range(100_000):\n"
             "    address = f'2001:db8:{number & 0xffff:x}:{number >> 16:x}::1'\n"
@@ -267,7 +272,18 @@ class TestMemory:
         assert told <= 20_000_000
 
 
-@pytest.mark.parametrize("rate", [(0, 1.0), (1, 0.0), (1, -1.0), (1, float("nan"))])
-def test_a_rate_that_is_none_is_refused(rate: tuple[int, float]) -> None:
-    with pytest.raises(ValueError, match="rate"):
-        native.Throttle(connects=rate)
+@pytest.mark.parametrize("rate", [0, -1.0, float("nan"), "5", None])
+def test_a_rate_that_is_none_is_refused(rate: object) -> None:
+    with pytest.raises(ValueError, match="connects_per_second"):
+        made(native, connects_per_second=rate)
+
+
+def test_a_bucket_that_is_always_empty_is_refused() -> None:
+    with pytest.raises(ValueError, match="connect_burst must be at least 1"):
+        made(native, connect_burst=0)
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "::/129"])
+def test_an_exemption_that_is_no_network_is_refused(wrong: str) -> None:
+    with pytest.raises(ValueError, match=f"exempt has {wrong!r}".replace("'", '"')):
+        made(native, exempt=["192.0.2.1", wrong])

@@ -15,12 +15,12 @@ from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import permissions_of
 from fortepiano.model.room import Room
 from fortepiano.model.session import Session
-from fortepiano.native import Hub, Throttle
 from fortepiano.protocol.outbound import Outbound
 from fortepiano.server.assembly import make_context
 from fortepiano.store.keyring import KeyRing
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import Scope
+from support.native_parts import make_test_hub, make_test_throttle
 
 __all__ = ["START", "DispatchHarness", "FakeClient"]
 
@@ -127,8 +127,8 @@ class DispatchHarness:
             store: A store with data from before a restart.
             rules: Rules that differ from the preset quick.
         """
-        self._hub = Hub(standing_at=START)
-        self.throttle = Throttle(standing_at=START)
+        self._hub = make_test_hub(standing_at=START)
+        self.throttle = make_test_throttle(standing_at=START)
         self.planned: list[tuple[float, Callable[[], None]]] = []
         self.context = make_context(
             Settings(

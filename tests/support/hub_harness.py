@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from fortepiano import native
+from support.native_parts import hub_settings, make_test_hub
 from support.raw_peer import CLOSE, PING, PONG, TEXT, frame
 from support.reference import hub as reference
 from support.reference.frame import Event
@@ -169,7 +170,7 @@ class HubHarness:
         self.on_lost: Callable[[int], object] = lambda client: None
         self.clients: list[HubClient] = []
         self.loop = Loop()
-        self.hub = native.Hub(**{"standing_at": START} | settings)
+        self.hub = make_test_hub(**{"standing_at": START} | settings)
         self.engine = native.Engine(self.hub, self.loop, self._receive, self._end, self._receive)  # type: ignore[arg-type]  # stands for one
 
     def _receive(self, client: int, raw: bytes) -> None:
@@ -253,7 +254,9 @@ class ReferenceHarness:
         self.ended: list[int] = []
         self.on_receive: Callable[[int, bytes], object] = lambda client, raw: None
         self.on_end: Callable[[int], object] = lambda client: None
-        self.hub = reference.Hub(self._receive, self._end, **{"standing_at": START} | settings)
+        self.hub = reference.Hub(
+            self._receive, self._end, hub_settings(**settings), standing_at=START
+        )
 
     def _receive(self, client: int, raw: bytes) -> None:
         self.dispatched.append((client, raw))

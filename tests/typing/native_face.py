@@ -12,10 +12,12 @@ from fortepiano.native import (
     Engine,
     FrameReader,
     Hub,
+    HubSettings,
     Link,
     Networks,
     Quotas,
     Throttle,
+    ThrottleSettings,
     close_frame,
     flush_pointers,
     frame_bytes,
@@ -67,6 +69,14 @@ def quotas_and_bans(quotas: Quotas, bans: Bans) -> None:
     assert_type(Bans.PERMANENT, int)
 
 
+def settings_by_name(hub: Hub, throttle: Throttle) -> None:
+    settings = HubSettings(duty=0.75)
+    assert_type(settings, HubSettings)
+    assert_type(Hub(settings, linger_seconds=2, standing_at=0), Hub)
+    hub.apply_settings(settings)
+    throttle.apply_settings(ThrottleSettings(addresses=1))
+
+
 def a_room(hub: Hub) -> None:
     room = hub.open_room()
     assert_type(room, int)
@@ -94,8 +104,8 @@ def a_connection(hub: Hub, loop: asyncio.AbstractEventLoop, transport: asyncio.T
     link.close(1000)
 
 
-def addresses(throttle: Throttle, networks: Networks) -> None:
-    assert_type(Throttle(connects=(20, 5.0), exempt=["127.0.0.0/8"]), Throttle)
+def addresses(settings: ThrottleSettings, throttle: Throttle, networks: Networks) -> None:
+    assert_type(Throttle(settings, standing_at=0), Throttle)
     assert_type(throttle.connect("192.0.2.1") == Throttle.ADMITTED, bool)
     assert_type(throttle.open_room("192.0.2.1"), bool)
     assert_type(throttle.count_failure("192.0.2.1"), bool)

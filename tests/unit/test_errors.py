@@ -16,7 +16,7 @@ from fortepiano.errors import (
     StartError,
     StoreError,
 )
-from fortepiano.native import Hub
+from support.native_parts import make_test_hub
 
 
 def test_all_names_everything_public() -> None:
@@ -79,5 +79,5 @@ def test_close_codes_are_numbers_with_meaning() -> None:
 
 
 def test_every_close_code_is_counted_by_itself() -> None:
-    counted = {code for code, _ in Hub().closes()}
+    counted = {code for code, _ in make_test_hub().closes()}
     assert set(CloseCode) <= counted

@@ -1,10 +1,11 @@
 """The section `limits`: what clients may cost."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Self, cast
+from typing import Annotated, Any, Final, Self, cast
 
 from pydantic import Field, model_validator
 
+from fortepiano.config.parts import Part
 from fortepiano.config.section import Frequency, Networks, Seconds, Section
 
 __all__ = ["SHARED", "LimitSettings"]
@@ -50,13 +51,13 @@ class LimitSettings(Section):
         description="How many people may share an address, as in a school: limits of addresses that"
         " are not set rise to what so many people need; 0 to leave them.",
     )
-    sockets_per_address: int = Field(
+    sockets_per_address: Annotated[int, Part.THROTTLE] = Field(
         default=16,
         ge=1,
         le=1_000_000,
         description="WebSockets of an IPv4 address or a /64 of IPv6; sockets.",
     )
-    sockets_per_48: int = Field(
+    sockets_per_48: Annotated[int, Part.THROTTLE] = Field(
         default=64, ge=1, le=1_000_000, description="WebSockets of a /48 of IPv6; sockets."
     )
     sockets_per_user: int = Field(
@@ -65,86 +66,86 @@ class LimitSettings(Section):
         le=1_000_000,
         description="WebSockets of one user, from all addresses, before 4009; sockets.",
     )
-    connects_per_second: Frequency = Field(
+    connects_per_second: Annotated[Frequency, Part.THROTTLE] = Field(
         default=5, description="WebSockets that an address may open; per second."
     )
-    connect_burst: int = Field(
+    connect_burst: Annotated[int, Part.THROTTLE] = Field(
         default=20,
         ge=1,
         le=1_000_000,
         description="WebSockets that an address may open at once, after a pause; sockets.",
     )
-    bytes_per_second: int = Field(
+    bytes_per_second: Annotated[int, Part.HUB] = Field(
         default=1_048_576,
         ge=1024,
         le=1_073_741_824,
         description="What a client may send before 4002; bytes per second.",
     )
-    messages_per_second: int = Field(
+    messages_per_second: Annotated[int, Part.HUB] = Field(
         default=5000,
         ge=1,
         le=10_000_000,
         description="What a client may send before 4007; messages per second.",
     )
-    burst_seconds: Seconds = Field(
+    burst_seconds: Annotated[Seconds, Part.HUB] = Field(
         default=5, description="How many seconds' worth of bytes and messages may come at once."
     )
-    rooms_per_second: Frequency = Field(
+    rooms_per_second: Annotated[Frequency, Part.THROTTLE] = Field(
         default=1, description="Rooms that an address may make; per second."
     )
-    room_burst: int = Field(
+    room_burst: Annotated[int, Part.THROTTLE] = Field(
         default=10,
         ge=1,
         le=1_000_000,
         description="Rooms that an address may make at once, after a pause; rooms.",
     )
-    new_users_per_hour: int = Field(
+    new_users_per_hour: Annotated[int, Part.THROTTLE] = Field(
         default=3,
         ge=0,
         le=_MOST["new_users_per_hour"],
         description="Browsers of an address that get a token; others share its user; per hour.",
     )
-    failed_tokens_per_minute: Frequency = Field(
+    failed_tokens_per_minute: Annotated[Frequency, Part.THROTTLE] = Field(
         default=6, description="Wrong tokens after which no token of an address counts; per minute."
     )
-    failed_token_burst: int = Field(
+    failed_token_burst: Annotated[int, Part.THROTTLE] = Field(
         default=10,
         ge=1,
         le=1_000_000,
         description="Wrong tokens that an address may send at once, after a pause; tokens.",
     )
-    addresses: int = Field(
+    addresses: Annotated[int, Part.THROTTLE] = Field(
         default=100_000,
         ge=1,
         le=10_000_000,
         description="Addresses that are remembered; beyond it, only those with open sockets.",
     )
-    exempt: Networks = Field(
+    exempt: Annotated[Networks, Part.THROTTLE] = Field(
         default=("127.0.0.0/8", "::1/128"),
         description="Networks to which no limit of addresses, bytes and messages applies.",
     )
-    message_bytes: int = Field(
+    message_bytes: Annotated[int, Part.HUB] = Field(
         default=1_048_576,
         ge=1024,
         le=16_777_216,
         description="Longest message from a client, as long as the note quota allows; bytes.",
     )
-    fragments: int = Field(
+    fragments: Annotated[int, Part.HUB] = Field(
         default=1024, ge=1, le=65_536, description="Frames of one message; frames."
     )
-    lag_soft_bytes: int = Field(
+    lag_soft_bytes: Annotated[int, Part.HUB] = Field(
         default=262_144,
         ge=4096,
         le=1_073_741_824,
         description="A reader that is behind by more gets no pointers of others; bytes.",
     )
-    lag_hard_bytes: int = Field(
+    lag_hard_bytes: Annotated[int, Part.HUB] = Field(
         default=2_097_152,
         ge=4096,
         le=1_073_741_824,
         description="A reader that is behind by more is closed with 1013; bytes.",
     )
-    stall_seconds: Seconds = Field(
+    stall_seconds: Annotated[Seconds, Part.HUB] = Field(
         default=10,
         description="A reader without any progress for longer is closed with 1013; seconds.",
     )
@@ -160,11 +161,15 @@ class LimitSettings(Section):
         le=1_000_000,
         description="Sockets at once that have finished no handshake and no request; sockets.",
     )
-    hello_seconds: Seconds = Field(
+    hello_seconds: Annotated[Seconds, Part.HUB] = Field(
         default=30, description="Time from the handshake to `hi` before 4004; seconds."
     )
-    ping_seconds: Seconds = Field(default=25, description="Time between WebSocket pings; seconds.")
-    pong_seconds: Seconds = Field(default=10, description="Time for the answer to a ping; seconds.")
+    ping_seconds: Annotated[Seconds, Part.HUB] = Field(
+        default=25, description="Time between WebSocket pings; seconds."
+    )
+    pong_seconds: Annotated[Seconds, Part.HUB] = Field(
+        default=10, description="Time for the answer to a ping; seconds."
+    )
     drain_seconds: float = Field(
         default=10,
         ge=0,

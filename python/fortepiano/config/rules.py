@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs
+
+from fortepiano.config.parts import Part
 
 __all__ = ["PRESETS", "QuotaClass", "Rate", "RuleSettings", "Rules"]
 
@@ -48,13 +50,13 @@ class Rules:
     quota_holder: QuotaClass = Field(
         default=QuotaClass(8000, 24000), description="Quota of the holder of the room's crown."
     )
-    quota_history: int = Field(
+    quota_history: Annotated[int, Part.HUB] = Field(
         default=3, ge=1, le=32, description="Ticks without points before the quota punishes; ticks."
     )
-    quota_tick_ms: int = Field(
+    quota_tick_ms: Annotated[int, Part.HUB] = Field(
         default=1000, ge=10, le=60_000, description="How often points are regained; milliseconds."
     )
-    quota_forgiven_ticks: int = Field(
+    quota_forgiven_ticks: Annotated[int, Part.HUB] = Field(
         default=0,
         ge=0,
         le=10,
@@ -107,13 +109,13 @@ class Rules:
     empty_room_ms: int = Field(
         default=0, ge=0, le=_DAY_MS, description="How long an empty room lives on; milliseconds."
     )
-    silence_ms: int = Field(
+    silence_ms: Annotated[int, Part.HUB] = Field(
         default=0,
         ge=0,
         le=_DAY_MS,
         description="Time without a `t` before 4004, 0 for off; milliseconds.",
     )
-    notice_gap_ms: int = Field(
+    notice_gap_ms: Annotated[int, Part.HUB] = Field(
         default=5000,
         ge=0,
         le=_DAY_MS,
@@ -137,9 +139,9 @@ class Rules:
         default=Rate(10, 2), description="`ch`, `chset`, `chown`, `kickban`, `unban`, `+ls`, `-ls`."
     )
     rate_userset: Rate = Field(default=Rate(30, 2), description="`userset`.")
-    rate_time: Rate = Field(default=Rate(30, 10), description="`t`.")
+    rate_time: Annotated[Rate, Part.HUB] = Field(default=Rate(30, 10), description="`t`.")
     rate_hello: Rate = Field(default=Rate(10, 1), description="`hi` and `devices`.")
-    custom_notes: bool = Field(
+    custom_notes: Annotated[bool, Part.HUB] = Field(
         default=False,
         description="Whether notes that are no keys of the piano pass, for scripts that draw.",
     )

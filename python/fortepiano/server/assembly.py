@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fortepiano.config.live import Live
+from fortepiano.config.parts import Part, settings_of
 from fortepiano.model.ban_list import BanList
 from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
 from fortepiano.model.world import World
-from fortepiano.native import Bans, Hub, Throttle
+from fortepiano.native import Bans, Hub, HubSettings, Throttle, ThrottleSettings
 from fortepiano.observe.events import Events
 from fortepiano.protocol.audit_log import AuditLog
 from fortepiano.protocol.chat_archive import Archive
@@ -23,54 +24,45 @@ from fortepiano.protocol.text_filter import TextFilter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fortepiano.config import LimitSettings, Settings
+    from fortepiano.config import Settings
     from fortepiano.store.base import Store
     from fortepiano.store.keyring import KeyRing
 
-__all__ = ["make_context", "make_hub", "make_throttle"]
+__all__ = [
+    "make_context",
+    "make_hub",
+    "make_hub_settings",
+    "make_throttle",
+    "make_throttle_settings",
+]
+
+
+def make_hub_settings(settings: Settings) -> HubSettings:
+    """Return what the hub takes of the settings.
+
+    Raises:
+        ValueError: The hub takes other settings than those that are marked as its own.
+    """
+    return HubSettings(**settings_of(Part.HUB, settings))
+
+
+def make_throttle_settings(settings: Settings) -> ThrottleSettings:
+    """Return what the throttle takes of the settings.
+
+    Raises:
+        ValueError: The throttle takes other settings than those that are marked as its own.
+    """
+    return ThrottleSettings(**settings_of(Part.THROTTLE, settings))
 
 
 def make_hub(settings: Settings) -> Hub:
     """Return a hub without connections."""
-    limits, rules = settings.limits, settings.rules.resolved()
-    return Hub(
-        message_bytes=limits.message_bytes,
-        fragments=limits.fragments,
-        lag_soft_bytes=limits.lag_soft_bytes,
-        lag_hard_bytes=limits.lag_hard_bytes,
-        stall_seconds=limits.stall_seconds,
-        hello_seconds=limits.hello_seconds,
-        ping_seconds=limits.ping_seconds,
-        pong_seconds=limits.pong_seconds,
-        duty=settings.flush.duty,
-        rest_seconds=settings.flush.rest_ms / 1000,
-        move_seconds=settings.flush.move_ms / 1000,
-        quota_tick_seconds=rules.quota_tick_ms / 1000,
-        quota_history=rules.quota_history,
-        quota_forgiven=rules.quota_forgiven_ticks,
-        silence_seconds=rules.silence_ms / 1000,
-        time_burst=rules.rate_time.burst,
-        time_per_second=rules.rate_time.per_second,
-        bytes_per_second=limits.bytes_per_second,
-        messages_per_second=limits.messages_per_second,
-        burst_seconds=limits.burst_seconds,
-        custom_notes=rules.custom_notes,
-        notice_gap_seconds=rules.notice_gap_ms / 1000,
-    )
+    return Hub(make_hub_settings(settings))
 
 
-def make_throttle(limits: LimitSettings) -> Throttle:
+def make_throttle(settings: Settings) -> Throttle:
     """Return a throttle that has counted nothing yet."""
-    return Throttle(
-        sockets=limits.sockets_per_address,
-        sockets_48=limits.sockets_per_48,
-        connects=(limits.connect_burst, limits.connects_per_second),
-        rooms=(limits.room_burst, limits.rooms_per_second),
-        failures=(limits.failed_token_burst, limits.failed_tokens_per_minute / 60),
-        new_users=limits.new_users_per_hour,
-        subscribers=limits.addresses,
-        exempt=list(limits.exempt),
-    )
+    return Throttle(make_throttle_settings(settings))
 
 
 def _make_identity(settings: Settings, store: Store, keys: KeyRing) -> Identity:
@@ -130,7 +122,7 @@ def make_context(
         world=World(hub, directory, live),
         bans=bans,
         identity=identity,
-        throttle=make_throttle(settings.limits) if throttle is None else throttle,
+        throttle=make_throttle(settings) if throttle is None else throttle,
         store=store,
         archive=archive,
         outbound=sender,

@@ -20,7 +20,7 @@ from fortepiano.net.client_address import ClientAddresses
 from fortepiano.observe import logs
 from fortepiano.protocol.text_filter import TextFilter
 from fortepiano.server import handler_reload
-from fortepiano.server.assembly import make_hub, make_throttle
+from fortepiano.server.assembly import make_hub_settings, make_throttle_settings
 from fortepiano.server.command_socket import serving_commands
 from fortepiano.server.file_limits import most_connections
 from fortepiano.server.file_watch import watch
@@ -203,7 +203,7 @@ class Reload:
         context, old_rules = self._context, self._context.rules
         # Everything that can fail comes before the first change: the objects made of settings.
         words, addresses = TextFilter(new.words_file), ClientAddresses(new.proxy)
-        hub, throttle = make_hub(new), make_throttle(new.limits)
+        hub, throttle = make_hub_settings(new), make_throttle_settings(new)
         context.hub.apply_settings(hub)
         context.throttle.apply_settings(throttle)
         context.live.settings, context.filter = new, words

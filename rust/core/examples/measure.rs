@@ -9,6 +9,7 @@ use fortepiano_core::hub::{Hub, Settings, StepResult};
 use fortepiano_core::limits::quota::{QuotaId, Quotas};
 use fortepiano_core::net::bans::Bans;
 use fortepiano_core::net::network::Network;
+use fortepiano_core::settings::{Milliseconds, Share};
 use fortepiano_core::sys::clock::Clock;
 use fortepiano_core::wire::frame;
 use fortepiano_core::wire::scan::scan;
@@ -56,7 +57,7 @@ fn scans() {
 }
 
 fn frames() {
-    let limits = Settings::default().limits;
+    let limits = Settings::default().message_limits();
     for size in [30, 60, 300, 3000] {
         let mut bytes = Vec::new();
         frame::append_masked(&mut bytes, &vec![b'x'; size]);
@@ -85,7 +86,12 @@ fn quotas() {
 
 /// Messages of one client in a room of ten, from the bytes to the sockets of all.
 fn messages() {
-    let settings = Settings { rest: 0, move_gap: 0, duty: 1.0, ..Settings::default() };
+    let settings = Settings {
+        rest_ms: Milliseconds(0.0),
+        move_ms: Milliseconds(0.0),
+        duty: Share(1.0),
+        ..Settings::default()
+    };
     let mut hub = Hub::new(settings, Clock::running()).expect("descriptors");
     let room = hub.open_room();
     let mut ends = Vec::new();

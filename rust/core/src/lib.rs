@@ -6,6 +6,7 @@
 //! - [`wire`]: bytes as clients send and receive them;
 //! - [`hub`]: connections, rooms and participants;
 //! - [`limits`]: quotas and rate limits;
+//! - [`settings`]: the settings of hub and throttle by name, and their units;
 //! - [`net`]: addresses, networks and bans;
 //! - [`sys`]: sockets and the clock;
 //! - [`slots`]: numbered things, with a type for the numbers of each kind.
@@ -13,6 +14,7 @@
 pub mod hub;
 pub mod limits;
 pub mod net;
+pub mod settings;
 pub mod slots;
 pub mod sys;
 pub mod wire;

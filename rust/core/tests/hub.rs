@@ -127,7 +127,7 @@ fn notes_reach_all_sockets_but_the_sender() {
 
 #[test]
 fn a_slow_reader_is_ordered_closed_and_its_last_frame_is_whole() {
-    let mut hub = manual(Settings { lag_hard: 20_000, ..Settings::default() });
+    let mut hub = manual(Settings { lag_hard_bytes: 20_000, ..Settings::default() });
     let mut ann = Peer::new(&mut hub, true);
     let mut bea = Peer::new(&mut hub, false);
     let room = gather(&mut hub, &[&ann, &bea]);
@@ -160,7 +160,7 @@ fn a_slow_reader_is_ordered_closed_and_its_last_frame_is_whole() {
 
 #[test]
 fn a_reused_number_has_no_past() {
-    let mut hub = manual(Settings { lag_hard: 5_000, ..Settings::default() });
+    let mut hub = manual(Settings { lag_hard_bytes: 5_000, ..Settings::default() });
     let ann = Peer::new(&mut hub, true);
     let room = gather(&mut hub, &[&ann]);
     for _ in 0..2 {
@@ -236,7 +236,7 @@ proptest! {
     /// Check a sequence of acts; two of the peers have sockets that fill soon.
     #[test]
     fn all_peers_receive_all_frames_in_order(acts in acts()) {
-        let mut hub = manual(Settings { lag_hard: u64::MAX, ..Settings::default() });
+        let mut hub = manual(Settings { lag_hard_bytes: u64::MAX, ..Settings::default() });
         let mut peers: Vec<Peer> = (0..PEERS).map(|index| Peer::new(&mut hub, index > 0)).collect();
         let room = gather(&mut hub, &peers.iter().collect::<Vec<_>>());
         let participant = hub.add_participant(room, b"\"id\"", b"{", b"0", b"0").unwrap();

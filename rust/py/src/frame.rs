@@ -16,7 +16,6 @@ struct FrameReader {
 #[pymethods]
 impl FrameReader {
     #[new]
-    #[pyo3(signature = (message_bytes=65536, fragments=1024))]
     fn new(message_bytes: usize, fragments: u32) -> Self {
         Self {
             limits: MessageLimits { message: message_bytes, fragments },

@@ -4,18 +4,18 @@ use std::ptr::NonNull;
 use std::thread::{self, ThreadId};
 
 use fortepiano_core::hub::stats::FLUSH_BOUNDS;
-use fortepiano_core::hub::{self as core, Refusal, Settings, SHARE};
-use fortepiano_core::limits::meter::Flow;
-use fortepiano_core::limits::token_bucket::Rate;
+use fortepiano_core::hub::{self as core, Refusal, SHARE};
+use fortepiano_core::settings::Seconds;
 use fortepiano_core::slots::SlotId;
 use fortepiano_core::sys::clock::Clock;
 use fortepiano_core::wire::close_code;
-use fortepiano_core::wire::frame::{self, MessageLimits};
+use fortepiano_core::wire::frame;
 use fortepiano_core::wire::scan;
 use pyo3::exceptions::{PyKeyError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
+use crate::settings::HubSettings;
 use crate::throttle::ip_address;
 
 const MICROSECONDS: f64 = 1_000_000.0;
@@ -76,14 +76,6 @@ pub(crate) fn slot<I: SlotId>(number: i64) -> I {
     I::from_number(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
-fn flow(per_second: u64, burst_seconds: f64) -> Flow {
-    Flow { per_second, most: (per_second as f64 * burst_seconds) as u64 }
-}
-
-fn microseconds(seconds: f64) -> u64 {
-    (seconds * MICROSECONDS) as u64
-}
-
 fn refusal_of(name: &str) -> PyResult<Refusal> {
     Ok(match name {
         "quota" => Refusal::Quota,
@@ -100,81 +92,19 @@ fn refusal_of(name: &str) -> PyResult<Refusal> {
 #[pymethods]
 impl Hub {
     #[new]
-    #[pyo3(signature = (
-        *, message_bytes=1_048_576, fragments=1024, lag_soft_bytes=262_144, lag_hard_bytes=2_097_152,
-        stall_seconds=10.0, hello_seconds=30.0, silence_seconds=0.0, ping_seconds=25.0,
-        pong_seconds=10.0, linger_seconds=2.0, duty=0.75, rest_seconds=0.02, move_seconds=0.04,
-        quota_tick_seconds=1.0, quota_history=3, quota_forgiven=0, time_burst=30,
-        time_per_second=10.0, bytes_per_second=1_048_576, messages_per_second=5000,
-        burst_seconds=5.0, custom_notes=false, notice_gap_seconds=5.0, standing_at=None
-    ))]
-    #[allow(clippy::too_many_arguments, clippy::similar_names)] // one keyword per setting
-    fn new(
-        message_bytes: usize,
-        fragments: u32,
-        lag_soft_bytes: u64,
-        lag_hard_bytes: u64,
-        stall_seconds: f64,
-        hello_seconds: f64,
-        silence_seconds: f64,
-        ping_seconds: f64,
-        pong_seconds: f64,
-        linger_seconds: f64,
-        duty: f64,
-        rest_seconds: f64,
-        move_seconds: f64,
-        quota_tick_seconds: f64,
-        quota_history: usize,
-        quota_forgiven: u32,
-        time_burst: u32,
-        time_per_second: f64,
-        bytes_per_second: u64,
-        messages_per_second: u64,
-        burst_seconds: f64,
-        custom_notes: bool,
-        notice_gap_seconds: f64,
-        standing_at: Option<u64>,
-    ) -> PyResult<Self> {
-        if !(duty > 0.0 && duty <= 1.0) {
-            return Err(PyValueError::new_err("duty must be in (0, 1]"));
-        }
-        if time_per_second.is_nan() || time_per_second <= 0.0 {
-            return Err(PyValueError::new_err("time_per_second must be positive"));
-        }
-        if microseconds(quota_tick_seconds) == 0 {
-            return Err(PyValueError::new_err("quota_tick_seconds must be positive"));
-        }
-        let settings = Settings {
-            limits: MessageLimits { message: message_bytes, fragments },
-            lag_soft: lag_soft_bytes,
-            lag_hard: lag_hard_bytes,
-            stall: microseconds(stall_seconds),
-            silence: microseconds(silence_seconds),
-            hello: microseconds(hello_seconds),
-            ping: microseconds(ping_seconds),
-            pong: microseconds(pong_seconds),
-            linger: microseconds(linger_seconds),
-            duty,
-            rest: microseconds(rest_seconds),
-            share: SHARE,
-            move_gap: microseconds(move_seconds),
-            quota_tick: microseconds(quota_tick_seconds),
-            quota_history,
-            quota_forgiven,
-            time: Rate { burst: time_burst, interval: ((MICROSECONDS / time_per_second) as u64).max(1) },
-            custom_notes,
-            notice_gap: microseconds(notice_gap_seconds),
-            bytes: flow(bytes_per_second, burst_seconds),
-            messages: flow(messages_per_second, burst_seconds),
-        };
+    #[pyo3(signature = (settings, *, linger_seconds=None, standing_at=None))]
+    fn new(settings: &HubSettings, linger_seconds: Option<f64>, standing_at: Option<u64>) -> PyResult<Self> {
         let clock = standing_at.map_or_else(Clock::running, Clock::manual);
-        let hub = core::Hub::new(settings, clock).map_err(|error| PyOSError::new_err(error.to_string()))?;
+        let hub = core::Hub::new(settings.0.clone(), clock);
+        let mut hub = hub.map_err(|error| PyOSError::new_err(error.to_string()))?;
+        if let Some(linger) = linger_seconds {
+            hub.set_linger(Seconds(linger));
+        }
         Ok(Self { inner: NonNull::from(Box::leak(Box::new(hub))), thread: thread::current().id() })
     }
 
-    fn apply_settings(&mut self, other: &Self) {
-        let settings = other.get().settings().clone();
-        self.get_mut().apply_settings(settings);
+    fn apply_settings(&mut self, settings: &HubSettings) {
+        self.get_mut().apply_settings(settings.0.clone());
     }
 
     #[getter]
@@ -196,7 +126,7 @@ impl Hub {
     }
 
     fn advance_clock(&mut self, seconds: f64) {
-        self.get_mut().clock().advance(microseconds(seconds));
+        self.get_mut().clock().advance(Seconds(seconds).us());
     }
 
     fn set_notice(&mut self, refusal: &str, payload: &[u8]) -> PyResult<()> {

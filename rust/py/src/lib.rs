@@ -9,6 +9,7 @@ mod handover;
 mod hub;
 mod quota;
 mod scan;
+mod settings;
 mod throttle;
 
 /// Return the version of this binary, which must equal the package's.
@@ -35,6 +36,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     scan::register(module)?;
     quota::register(module)?;
     bans::register(module)?;
+    settings::register(module)?;
     throttle::register(module)?;
     hub::register(module)?;
     handover::register(module)

@@ -23,7 +23,6 @@ impl Quotas {
 #[pymethods]
 impl Quotas {
     #[new]
-    #[pyo3(signature = (history=3))]
     fn new(history: usize) -> PyResult<Self> {
         if history == 0 {
             return Err(PyValueError::new_err("a quota must remember at least one tick"));

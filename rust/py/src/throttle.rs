@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use fortepiano_core::limits::throttle::{self as core, Admission, LimitKind, ThrottleSettings};
-use fortepiano_core::limits::token_bucket::Rate;
+use fortepiano_core::limits::throttle::{self as core, Admission, LimitKind};
 use fortepiano_core::net::network::Network;
+use fortepiano_core::settings::Seconds;
 use fortepiano_core::sys::clock::Clock;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-const MICROSECONDS: f64 = 1_000_000.0;
+use crate::settings::ThrottleSettings;
 
 /// The limits per address; see `_core.pyi`.
 #[pyclass(module = "fortepiano._core")]
@@ -32,13 +32,6 @@ fn networks(texts: &[String]) -> PyResult<Vec<Network>> {
     texts.iter().map(read).collect()
 }
 
-fn rate((burst, per_second): (u32, f64)) -> PyResult<Rate> {
-    if burst == 0 || per_second.is_nan() || per_second <= 0.0 {
-        return Err(PyValueError::new_err("a rate must be positive, with a burst of at least 1"));
-    }
-    Ok(Rate { burst, interval: (MICROSECONDS / per_second).max(1.0) as u64 })
-}
-
 #[pymethods]
 impl Throttle {
     #[classattr]
@@ -51,35 +44,18 @@ impl Throttle {
     const HASTY: u8 = 3;
 
     #[new]
-    #[pyo3(signature = (
-        *, sockets=16, sockets_48=64, connects=(20, 5.0), rooms=(10, 1.0), failures=(10, 0.1),
-        new_users=3, subscribers=100_000, exempt=Vec::new(), standing_at=None
-    ))]
-    #[allow(clippy::too_many_arguments)] // one keyword per setting
-    #[allow(clippy::needless_pass_by_value)] // converted from a Python list
-    fn new(
-        sockets: u32,
-        sockets_48: u32,
-        connects: (u32, f64),
-        rooms: (u32, f64),
-        failures: (u32, f64),
-        new_users: u32,
-        subscribers: usize,
-        exempt: Vec<String>,
-        standing_at: Option<u64>,
-    ) -> PyResult<Self> {
-        let rates = [rate(connects)?, rate(rooms)?, rate(failures)?];
-        let settings = ThrottleSettings { sockets, sockets_48, rates, new_users, subscribers };
+    #[pyo3(signature = (settings, *, standing_at=None))]
+    fn new(settings: &ThrottleSettings, standing_at: Option<u64>) -> Self {
         let clock = standing_at.map_or_else(Clock::running, Clock::manual);
-        Ok(Self { inner: core::Throttle::new(settings, networks(&exempt)?), clock })
+        Self { inner: core::Throttle::new(settings.0.clone()), clock }
     }
 
     fn advance_clock(&mut self, seconds: f64) {
-        self.clock.advance((seconds * MICROSECONDS) as u64);
+        self.clock.advance(Seconds(seconds).us());
     }
 
-    fn apply_settings(&mut self, other: &Self) {
-        self.inner.apply_settings(&other.inner);
+    fn apply_settings(&mut self, settings: &ThrottleSettings) {
+        self.inner.apply_settings(settings.0.clone());
     }
 
     fn connect(&mut self, address: &str) -> u8 {

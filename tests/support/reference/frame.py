@@ -48,7 +48,7 @@ class Message:
 class FrameReader:
     """Parses the frames of a client."""
 
-    def __init__(self, message_bytes: int = 65536, fragments: int = 1024) -> None:
+    def __init__(self, message_bytes: int, fragments: int) -> None:
         self.message_bytes = message_bytes
         self.fragments = fragments
         self.bytes = b""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from support.reference.frame import Event, FrameReader
 from support.reference.meter import Meter
@@ -156,53 +156,35 @@ class Hub:
     Args:
         receive: Called with a client and a message that is not hot.
         ended: Called once with a client, when it has ended.
+        settings: The settings by name, as for the compiled class; the model reads some of them.
         standing_at: Milliseconds since 1970.
-        message_bytes: As for the compiled class.
-        fragments: As for the compiled class.
-        move_seconds: As for the compiled class.
-        quota_tick_seconds: As for the compiled class.
-        time_burst: As for the compiled class.
-        time_per_second: As for the compiled class.
-        bytes_per_second: As for the compiled class.
-        messages_per_second: As for the compiled class.
-        burst_seconds: As for the compiled class.
-        custom_notes: As for the compiled class.
-        notice_gap_seconds: As for the compiled class.
     """
 
     def __init__(
         self,
         receive: Callable[[int, bytes], object],
         ended: Callable[[int], object],
+        settings: Mapping[str, Any],
         *,
         standing_at: int,
-        message_bytes: int = 1 << 20,
-        fragments: int = 1024,
-        move_seconds: float = 0.04,
-        quota_tick_seconds: float = 1.0,
-        time_burst: int = 30,
-        time_per_second: float = 10.0,
-        bytes_per_second: int = 1 << 20,
-        messages_per_second: int = 5000,
-        burst_seconds: float = 5.0,
-        custom_notes: bool = False,
-        notice_gap_seconds: float = 5.0,
     ) -> None:
         self.receive = receive
         self.ended = ended
-        self.limits = (message_bytes, fragments)
+        self.limits = (settings["message_bytes"], settings["fragments"])
         self.anchor = standing_at * 1000
         self.now = 0
-        self.move_gap = int(move_seconds * 1e6)
-        self.quota_tick = self.next_quota_tick = int(quota_tick_seconds * 1e6)
-        self.time_burst = time_burst
-        self.time_interval = int(1e6 / time_per_second)
-        self.custom_notes = custom_notes
-        self.notice_gap = int(notice_gap_seconds * 1e6)
+        self.move_gap = int(settings["move_ms"] * 1000)
+        self.quota_tick = self.next_quota_tick = int(settings["quota_tick_ms"] * 1000)
+        self.time_burst = settings["rate_time"].burst
+        self.time_interval = int(1e6 / settings["rate_time"].per_second)
+        self.custom_notes = settings["custom_notes"]
+        self.notice_gap = int(settings["notice_gap_ms"] * 1000)
         self.users: dict[int, Bucket] = {}
         self.address_buckets: dict[str, Bucket] = {}
-        self.flows = (bytes_per_second, messages_per_second, burst_seconds)
-        self.quotas = Quotas()
+        self.flows = tuple(
+            settings[name] for name in ("bytes_per_second", "messages_per_second", "burst_seconds")
+        )
+        self.quotas = Quotas(settings["quota_history"])
         self.clients: Slots[Client] = Slots()
         self.rooms: Slots[Room] = Slots()
         self.participant_slots: Slots[Participant] = Slots()

@@ -51,7 +51,7 @@ class Quota:
 class Quotas:
     """The quotas of all users under the names of the compiled class."""
 
-    def __init__(self, history: int = 3) -> None:
+    def __init__(self, history: int) -> None:
         if history < 1:
             raise ValueError(history)
         self.ticks = history

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 HOUR = 3_600_000_000
 MILLION = 1_000_000
@@ -24,7 +26,7 @@ def plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 class Networks:
     """A set of networks."""
 
-    def __init__(self, networks: list[str]) -> None:
+    def __init__(self, networks: Iterable[str]) -> None:
         self.networks = [ipaddress.ip_network(one, strict=False) for one in networks]
 
     def __len__(self) -> int:
@@ -82,22 +84,18 @@ class Throttle:
 
     ADMITTED, EXEMPT, CROWDED, HASTY = range(4)
 
-    def __init__(
-        self,
-        *,
-        sockets: int = 16,
-        sockets_48: int = 64,
-        connects: tuple[int, float] = (20, 5.0),
-        rooms: tuple[int, float] = (10, 1.0),
-        failures: tuple[int, float] = (10, 0.1),
-        new_users: int = 3,
-        exempt: list[str] | None = None,
-        standing_at: int | None = None,
-    ) -> None:
+    def __init__(self, settings: Mapping[str, Any], *, standing_at: int | None = None) -> None:
         self.now = 0
-        self.sockets, self.sockets_48, self.new_users = sockets, sockets_48, new_users
-        self.rates = {"connect": connects, "room": rooms, "failure": failures}
-        self.exempt = Networks(exempt or [])
+        self.sockets = settings["sockets_per_address"]
+        self.sockets_48 = settings["sockets_per_48"]
+        self.new_users = settings["new_users_per_hour"]
+        minutely = settings["failed_tokens_per_minute"]
+        self.rates: dict[str, tuple[int, float]] = {
+            "connect": (settings["connect_burst"], settings["connects_per_second"]),
+            "room": (settings["room_burst"], settings["rooms_per_second"]),
+            "failure": (settings["failed_token_burst"], minutely / 60),
+        }
+        self.exempt = Networks(settings["exempt"])
         self.subscribers: dict[str, Subscriber] = {}
         self.wide: dict[str, int] = {}
 

@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 
 from fortepiano.config import PRESETS, RuleSettings, Settings
+from fortepiano.config.parts import Part, settings_of
 from fortepiano.handlers.dispatch import Dispatch
 from fortepiano.model.identity import Identity
 from fortepiano.model.session import Session
-from fortepiano.native import Throttle
 from fortepiano.server.assembly import make_context
 from fortepiano.store.keyring import KeyRing
 from fortepiano.store.memory import MemoryStore
 from support import grammar
 from support.hub_harness import START, HubClient, HubHarness
+from support.native_parts import make_test_throttle
 from support.websocket_clients import Message
 
 
@@ -32,14 +33,9 @@ class SteppedServer:
     def __init__(self, preset: str, **rules: Any) -> None:
         """Begin without clients; `rules` differ from the preset."""
         settings = Settings(rules=RuleSettings(**{"preset": preset} | rules))
-        chosen = settings.rules
         self.harness = HubHarness(
             # Nobody here answers pings.
-            ping_seconds=1e9,
-            quota_tick_seconds=chosen.quota_tick_ms / 1000,
-            silence_seconds=chosen.silence_ms / 1000,
-            time_burst=chosen.rate_time.burst,
-            time_per_second=chosen.rate_time.per_second,
+            **settings_of(Part.HUB, settings) | {"ping_seconds": 1e9}
         )
         self._due: list[tuple[float, Any]] = []
         self._seconds = 0.0
@@ -50,7 +46,7 @@ class SteppedServer:
             self._later,
             lambda: None,
             hub=self.harness.hub,
-            throttle=Throttle(standing_at=START),
+            throttle=make_test_throttle(standing_at=START),
             identity=Identity("ip", "one", "two"),
         )
         dispatch = Dispatch(self.context)

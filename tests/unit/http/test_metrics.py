@@ -18,10 +18,10 @@ from fortepiano.config import FlushSettings, Settings
 from fortepiano.config.live import Live
 from fortepiano.http.metrics import Metrics
 from fortepiano.model.directory import Directory
-from fortepiano.native import Hub
 from fortepiano.observe.counters import Counters
 from fortepiano.observe.loop_lag import LoopLag
 from fortepiano.store.memory import MemoryStore
+from support.native_parts import make_test_hub
 
 CLIENTS, ROOMS = 10_000, 2_000
 LONGEST_SCRAPE_SECONDS = 0.02
@@ -59,7 +59,7 @@ class Scraped:
     """A hub with its metrics."""
 
     def __init__(self) -> None:
-        self.hub = Hub()
+        self.hub = make_test_hub()
         self.counters = Counters()
         self.refused = Counter[str]()
         self.loop = StillLoop()

@@ -12,13 +12,14 @@ from fortepiano.config.live import Live
 from fortepiano.model.ban_list import SITE, BanList
 from fortepiano.model.identity import Identity
 from fortepiano.model.network_lists import NetworkList, NetworkLists
-from fortepiano.native import Bans, Hub, NetworkTable, ParsedNetworks, Throttle
+from fortepiano.native import Bans, NetworkTable, ParsedNetworks
 from fortepiano.net.admission import AdmissionControl, Admitted, Refusal
 from fortepiano.net.client_address import ClientAddresses
 from fortepiano.net.handshake import refusal
 from fortepiano.observe import logs
 from fortepiano.store.base import BanRecord
 from fortepiano.store.memory import MemoryStore
+from support.native_parts import make_test_hub, make_test_throttle
 
 START = 1_795_300_000_000
 HERE = "192.0.2.1"
@@ -28,7 +29,7 @@ class Engine:
     """As much of an engine as the gate asks before it opens."""
 
     def __init__(self) -> None:
-        self.owner = Hub(standing_at=START)
+        self.owner = make_test_hub(standing_at=START)
         self.links = 0
 
     def __len__(self) -> int:
@@ -53,7 +54,7 @@ def made(*, trusted: tuple[str, ...] = (), name: str = "", **throttle: Any) -> A
         BanList(Bans(), MemoryStore()),
         cast("Any", None),
         ClientAddresses(ProxySettings(trusted=trusted)),
-        Throttle(standing_at=START, **throttle),
+        make_test_throttle(standing_at=START, **throttle),
         cast("Any", None),
         100,
         name,
@@ -74,7 +75,7 @@ def test_an_admitted_user_is_known_by_the_address() -> None:
 
 
 def test_whoever_is_exempt_is_not_limited() -> None:
-    gate = made(exempt=["192.0.2.0/24"], sockets=1)
+    gate = made(exempt=["192.0.2.0/24"], sockets_per_address=1)
     answers = [gate.admit(HERE, UNREAD) for _ in range(3)]
     assert not any(refused(answer) if isinstance(answer, Refusal) else answer.is_limited
                    for answer in answers)  # fmt: skip
@@ -107,7 +108,9 @@ def test_a_proxy_says_who_it_is() -> None:
     ],
 )
 def test_each_refusal_has_a_status_and_is_counted(reason: str, status: int, later: bool) -> None:
-    gate = made(trusted=("10.0.0.1",), sockets=2, connects=(3, 1.0))
+    gate = made(
+        trusted=("10.0.0.1",), sockets_per_address=2, connect_burst=3, connects_per_second=1
+    )
     peer, headers = HERE, list[tuple[str, str]]()
     if reason == "draining":
         gate.is_draining = True
@@ -132,7 +135,7 @@ def test_each_refusal_has_a_status_and_is_counted(reason: str, status: int, late
 
 
 def test_a_ban_of_a_network_holds_and_takes_no_place() -> None:
-    gate = made(sockets=1)
+    gate = made(sockets_per_address=1)
     gate.bans.ban(BanRecord(SITE, "192.0.2.0/24", None, "", "", START))
     for _ in range(3):
         assert refused(gate.admit(HERE, [])).reason == "site_ban"
@@ -141,7 +144,7 @@ def test_a_ban_of_a_network_holds_and_takes_no_place() -> None:
 
 
 def test_a_listed_network_passes_once_and_is_then_refused_for_a_while() -> None:
-    gate = made(sockets=1)
+    gate = made(sockets_per_address=1)
     lists = gate.networks = NetworkLists()
     listed = {NetworkList("tor", words="Nö."): ParsedNetworks(b"192.0.2.0/24")}
     lists.replace(listed, NetworkTable(list(listed.values())))
@@ -160,7 +163,9 @@ def test_a_listed_network_passes_once_and_is_then_refused_for_a_while() -> None:
 
 
 def test_whoever_asks_is_told_why_and_it_costs_nothing() -> None:
-    gate = made(trusted=("10.0.0.1",), sockets=2, connects=(3, 1.0))
+    gate = made(
+        trusted=("10.0.0.1",), sockets_per_address=2, connect_burst=3, connects_per_second=1
+    )
 
     def refusal_for(address: str = HERE) -> str | None:
         # As it is asked: behind a proxy that is trusted, whatever it costs to ask.
@@ -190,7 +195,7 @@ def test_whoever_asks_is_told_why_and_it_costs_nothing() -> None:
 
 
 def test_who_was_refused_is_remembered_within_bounds() -> None:
-    gate = made(sockets=1)
+    gate = made(sockets_per_address=1)
     for number in range(6000):
         address = f"10.{number >> 8}.{number & 255}.1"
         gate.admit(address, [])
@@ -199,7 +204,7 @@ def test_who_was_refused_is_remembered_within_bounds() -> None:
 
 
 def test_what_is_withdrawn_takes_no_place() -> None:
-    gate = made(sockets=1)
+    gate = made(sockets_per_address=1)
     for _ in range(5):
         answer = gate.admit(HERE, [])
         assert isinstance(answer, Admitted)
@@ -213,7 +218,7 @@ def test_refusals_are_logged_once_a_second_for_each_reason(
     keeps_ips: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs.configure("info", json=True)
-    gate = made(sockets=1)
+    gate = made(sockets_per_address=1)
     gate.live.settings = Settings(privacy=PrivacySettings(keep_ips=keeps_ips))
     gate.admit(HERE, [])
     for _ in range(10):

@@ -25,7 +25,7 @@ impl Hub {
         }
         self.stats.count_close(code);
         self.leave_room(client, true);
-        let until = self.clock.now() + self.settings.linger;
+        let until = self.clock.now() + self.linger;
         let Some(it) = self.clients.get_mut(client) else { return };
         it.insert(0, |out| frame::append_close(out, code, reason));
         it.phase = Phase::Closing(until);

@@ -69,7 +69,7 @@ impl Hub {
     /// Resume the next deferred connection, as [`Hub::feed`] does, while the handlers have budget left.
     pub fn resume(&mut self) -> Option<ClientId> {
         while let Some(client) = self.handler_budget.deferred.front().copied() {
-            if self.handler_budget.is_spent(self.settings.share) {
+            if self.handler_budget.is_spent(self.share) {
                 return None;
             }
             self.handler_budget.deferred.pop_front();

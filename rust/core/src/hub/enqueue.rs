@@ -23,7 +23,7 @@ impl Hub {
         let quiet_until = &mut it.quiet_until[refusal.notice_kind()];
         let may = *quiet_until <= now;
         if may {
-            *quiet_until = now + self.settings.notice_gap;
+            *quiet_until = now + self.settings.notice_gap_ms.us();
         }
         may
     }

@@ -41,7 +41,7 @@ impl Hub {
         self.is_owed_flush = false;
         self.handler_budget.renew();
         self.now = self.clock.now();
-        let until = self.now + self.settings.share;
+        let until = self.now + self.share;
         let mut is_over = false;
         let mut resting = u64::MAX;
         let mut queue = std::mem::take(&mut self.rooms_to_flush);
@@ -74,7 +74,7 @@ impl Hub {
     /// At least half of the share is used, so that new clients do not wait for a room that is never
     /// finished.
     fn flush_clients(&mut self, until: u64) {
-        let until = until.max(self.clock.now() + self.settings.share / 2);
+        let until = until.max(self.clock.now() + self.share / 2);
         let mut queue = std::mem::take(&mut self.clients_to_flush);
         let mut served = 0;
         for client in &queue {
@@ -117,7 +117,7 @@ impl Hub {
         let room = &mut self.rooms[id];
         room.spent = 0;
         room.due = u64::MAX;
-        room.soon_flush_at = now + self.settings.rest;
+        room.soon_flush_at = now + self.settings.rest_ms.us();
         self.flush_pointers(id, now);
     }
 
@@ -134,8 +134,8 @@ impl Hub {
             if participant.hidden {
                 return false;
             }
-            participant.next_pointer_at = now + settings.move_gap;
-            *next_pointer_at = now + settings.move_gap / 2;
+            participant.next_pointer_at = now + settings.move_ms.us();
+            *next_pointer_at = now + settings.move_ms.us() / 2;
             let range = append_joined!(
                 log,
                 true,
@@ -250,6 +250,7 @@ impl Hub {
 mod tests {
     use crate::hub::ids::{ClientId, RoomId};
     use crate::hub::{Hub, Settings};
+    use crate::settings::{Milliseconds, Share};
     use crate::sys::clock::Clock;
     use crate::wire::frame;
     use proptest::prelude::*;
@@ -288,8 +289,9 @@ mod tests {
 
     /// Return a hub whose share of each turn is 0, so that it stops after every few members.
     fn hasty() -> (Hub, RoomId) {
-        let settings = Settings { share: 0, rest: 0, duty: 1.0, ..Settings::default() };
+        let settings = Settings { rest_ms: Milliseconds(0.0), duty: Share(1.0), ..Settings::default() };
         let mut hub = Hub::new(settings, Clock::running()).unwrap();
+        hub.share = 0;
         let room = hub.open_room();
         (hub, room)
     }

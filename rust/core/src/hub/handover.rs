@@ -169,7 +169,7 @@ impl Hub {
         self.now = now;
         self.next_check = now + crate::hub::timers::CHECK_PERIOD;
         // A tick far in the future comes from another setting.
-        self.next_quota_tick = next_quota_tick.min(now + self.settings.quota_tick);
+        self.next_quota_tick = next_quota_tick.min(now + self.settings.quota_tick_ms.us());
         self.alarm = u64::MAX;
         self.set_alarm(self.next_check.min(self.next_quota_tick));
     }

@@ -103,7 +103,7 @@ impl Hub {
     ///
     /// Before `hi` a client has no user and uses a bucket of its own.
     fn may_ask_time(&mut self, client: ClientId) -> bool {
-        let (rate, now) = (self.settings.time, self.now);
+        let (rate, now) = (self.settings.rate_time, self.now);
         let Self { time_limiter, clients, .. } = self;
         let Some(it) = clients.get_mut(client) else { return false };
         let Some(user) = it.user() else {

@@ -44,6 +44,7 @@ pub use crate::hub::settings::{Settings, SHARE};
 pub use crate::hub::stats::Stats;
 use crate::limits::quota::Quotas;
 use crate::limits::time_limit::TimeLimiter;
+use crate::settings::Seconds;
 use crate::slots::Slots;
 use crate::sys::clock::Clock;
 use crate::sys::socket::Poller;
@@ -51,6 +52,10 @@ use crate::sys::socket::Poller;
 /// All connections, rooms and participants, and the clock.
 pub struct Hub {
     pub(crate) settings: Settings,
+    /// The time that the peer may take to answer a close frame, µs.
+    pub(crate) linger: u64,
+    /// The share of one turn of the loop for each task that can be interrupted, µs.
+    pub(crate) share: u64,
     pub(crate) clock: Clock,
     /// The time of the current turn of the loop, µs.
     pub(crate) now: u64,
@@ -91,8 +96,8 @@ impl Hub {
     pub fn new(settings: Settings, clock: Clock) -> io::Result<Self> {
         let now = clock.now();
         let mut hub = Self {
-            inbound: InboundState::new(settings.limits.message),
-            quotas: Quotas::new(settings.quota_history).forgiving(settings.quota_forgiven),
+            inbound: InboundState::new(settings.message_bytes),
+            quotas: Quotas::new(settings.remembered_ticks()).forgiving(settings.quota_forgiven_ticks),
             poller: Poller::new()?,
             now,
             clients: Slots::default(),
@@ -109,9 +114,11 @@ impl Hub {
             alarm: u64::MAX,
             next_check: now + crate::hub::timers::CHECK_PERIOD,
             to_ping: Vec::new(),
-            next_quota_tick: now + settings.quota_tick,
+            next_quota_tick: now + settings.quota_tick_ms.us(),
             stats: Stats::default(),
             settings,
+            linger: settings::LINGER.us(),
+            share: SHARE,
             clock,
         };
         hub.set_alarm(hub.next_check.min(hub.next_quota_tick));
@@ -122,15 +129,14 @@ impl Hub {
     ///
     /// No client is disconnected, and all counts are retained.
     pub fn apply_settings(&mut self, settings: Settings) {
-        self.inbound.fit(settings.limits.message);
-        self.quotas.apply_settings(settings.quota_history, settings.quota_forgiven);
+        self.inbound.fit(settings.message_bytes);
+        self.quotas.apply_settings(settings.remembered_ticks(), settings.quota_forgiven_ticks);
         self.settings = settings;
     }
 
-    /// Return the current settings.
-    #[must_use]
-    pub fn settings(&self) -> &Settings {
-        &self.settings
+    /// Let the peer take another time to answer a close frame, for tests.
+    pub fn set_linger(&mut self, linger: Seconds) {
+        self.linger = linger.us();
     }
 
     /// Return the descriptor that the event loop watches for reading; when it fires, call

@@ -65,9 +65,10 @@ impl Hub {
         if let Some(client) = self.clients.get_mut(client) {
             if let Some(meter) = &mut client.meter {
                 let passed = self.now - client.last_received;
-                meter.bytes.leak(self.settings.bytes, passed);
-                meter.messages.leak(self.settings.messages, passed);
-                if !meter.bytes.pour(self.settings.bytes, count as u64) {
+                let bytes = self.settings.byte_flow();
+                meter.bytes.leak(bytes, passed);
+                meter.messages.leak(self.settings.message_flow(), passed);
+                if !meter.bytes.pour(bytes, count as u64) {
                     inbound.excess = Some(Refusal::Bytes);
                 }
             }
@@ -114,7 +115,7 @@ impl Hub {
                     Element::Pointer { x, y } => self.move_pointer(client, x, y),
                     Element::Time { echo } => self.send_time(client, echo),
                     Element::Cold(span) => {
-                        if self.handler_budget.is_spent(self.settings.share) && self.defer(span) {
+                        if self.handler_budget.is_spent(self.share) && self.defer(span) {
                             return StepResult::Done;
                         }
                         self.handler_budget.handler_called(&self.clock);
@@ -137,7 +138,7 @@ impl Hub {
             let bytes = &mut inbound.buffer[inbound.at..inbound.end];
             // Fragments are taken out for the call: most clients never have any.
             let mut fragments = it.pending_if_any().and_then(|pending| pending.fragments.take());
-            let parsed = frame::parse(bytes, &mut fragments, self.settings.limits);
+            let parsed = frame::parse(bytes, &mut fragments, self.settings.message_limits());
             if fragments.is_some() {
                 it.pending().fragments = fragments;
             }
@@ -224,7 +225,7 @@ impl Hub {
             return;
         };
         let new = inbound.elements.len() - inbound.next;
-        if !meter.messages.pour(self.settings.messages, new.max(1) as u64) {
+        if !meter.messages.pour(self.settings.message_flow(), new.max(1) as u64) {
             inbound.next = inbound.elements.len();
             inbound.is_blob = false;
             inbound.excess = Some(Refusal::Messages);
@@ -252,7 +253,7 @@ impl Hub {
         self.inbound.at = self.inbound.end;
         self.close(client, code, "");
         if let Some(it) = self.clients.get_mut(client) {
-            it.phase = after(self.now + self.settings.linger);
+            it.phase = after(self.now + self.linger);
         }
         self.queue_client(client);
         if before == Phase::Open {

@@ -84,9 +84,9 @@ impl Room {
     /// room may exceed the budget by `CREDIT`, so that a room within its share never rests.
     pub fn rest(&mut self, settings: &Settings, now: u64) {
         self.within_budget =
-            self.within_budget.max(now - self.spent) + (self.spent as f64 / settings.duty) as u64;
+            self.within_budget.max(now - self.spent) + (self.spent as f64 / settings.duty.0) as u64;
         let rest_ends = self.within_budget.saturating_sub(CREDIT);
-        self.rests_until = rest_ends.clamp(now, now + settings.rest);
+        self.rests_until = rest_ends.clamp(now, now + settings.rest_ms.us());
         if rest_ends > self.rests_until {
             // The longest rest is guaranteed; the rest of the debt is forgiven.
             self.within_budget = self.rests_until + CREDIT;

@@ -21,7 +21,7 @@ impl Hub {
     pub(crate) fn run_timers(&mut self) {
         while self.next_quota_tick <= self.now {
             self.quotas.tick();
-            self.next_quota_tick += self.settings.quota_tick;
+            self.next_quota_tick += self.settings.quota_tick_ms.us();
         }
         if self.next_check <= self.now {
             self.next_check = self.now + CHECK_PERIOD;
@@ -40,25 +40,29 @@ impl Hub {
                     close_orders.push_back((number, CloseOrder::Drop));
                 }
                 Phase::Closing(_) | Phase::Discarding(_) | Phase::Closed(_) => {}
-                Phase::Open if client.blocked && *now - client.last_sent > settings.stall => {
+                Phase::Open if client.blocked && *now - client.last_sent > settings.stall_seconds.us() => {
                     close_orders.push_back((number, CloseOrder::Close(TRY_AGAIN_LATER)));
                 }
-                Phase::Open if !client.has_session && *now - client.connected_at > settings.hello => {
+                Phase::Open
+                    if !client.has_session && *now - client.connected_at > settings.hello_seconds.us() =>
+                {
                     close_orders.push_back((number, CloseOrder::Close(SILENT)));
                 }
                 Phase::Open
                     if client.has_session
-                        && settings.silence > 0
-                        && *now - client.last_time_request > settings.silence =>
+                        && settings.silence_ms.us() > 0
+                        && *now - client.last_time_request > settings.silence_ms.us() =>
                 {
                     close_orders.push_back((number, CloseOrder::Close(SILENT)));
                 }
                 Phase::Open => {
                     // Measured from the ping, not from the last byte: after a stall of this process all
                     // clients have been silent for long.
-                    if client.pinged_at.saturating_add(settings.pong) < *now {
+                    if client.pinged_at.saturating_add(settings.pong_seconds.us()) < *now {
                         close_orders.push_back((number, CloseOrder::Drop));
-                    } else if client.pinged_at == u64::MAX && *now - client.last_received > settings.ping {
+                    } else if client.pinged_at == u64::MAX
+                        && *now - client.last_received > settings.ping_seconds.us()
+                    {
                         to_ping.push(number);
                     }
                 }

@@ -45,7 +45,7 @@ impl Writer<'_> {
     #[inline]
     pub fn serve(&mut self, id: ClientId, client: &mut Client) -> bool {
         if client.blocked {
-            if client.lag(self.log.head()) > self.settings.lag_hard && client.phase == Phase::Open {
+            if client.lag(self.log.head()) > self.settings.lag_hard_bytes && client.phase == Phase::Open {
                 self.close_orders.push_back((id, CloseOrder::Close(TRY_AGAIN_LATER)));
             }
             return false;
@@ -63,7 +63,7 @@ impl Writer<'_> {
     fn pump(&mut self, client: &mut Client) -> Written {
         loop {
             let head = if client.room.is_none() { client.offset } else { self.log.head() };
-            let written = if client.is_plain() && head - client.offset <= self.settings.lag_soft {
+            let written = if client.is_plain() && head - client.offset <= self.settings.lag_soft_bytes {
                 self.pump_plain(client, head)
             } else {
                 self.pump_segments(client, head)
@@ -90,7 +90,7 @@ impl Writer<'_> {
 
     /// Write the log with a client's inserts, without the frames that the client must not receive.
     fn pump_segments(&mut self, client: &mut Client, head: u64) -> Written {
-        let lenient = client.lag(head) > self.settings.lag_soft;
+        let lenient = client.lag(head) > self.settings.lag_soft_bytes;
         let segments = client.segments(self.log, lenient);
         let slices = segments.slices();
         if slices.is_empty() {

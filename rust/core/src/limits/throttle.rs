@@ -5,10 +5,12 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use crate::limits::token_bucket::{Bucket, Rate};
 use crate::net::address::Subscriber;
 use crate::net::network::Network;
+use crate::settings::{declare_settings, PerMinute, PerSecond};
 
 /// The time for which the number of new users per subscriber is limited, µs.
 const HOUR: u64 = 3_600_000_000;
@@ -31,19 +33,44 @@ impl LimitKind {
     pub const COUNT: usize = 3;
 }
 
-/// The settings of a throttle.
-#[derive(Clone, Debug)]
-pub struct ThrottleSettings {
-    /// The limit of open sockets per IPv4 address or /64 of IPv6.
-    pub sockets: u32,
-    /// The limit of open sockets per /48 of IPv6.
-    pub sockets_48: u32,
-    /// The rate of each [`LimitKind`].
-    pub rates: [Rate; LimitKind::COUNT],
-    /// The limit of new users in any hour.
-    pub new_users: u32,
-    /// The number of remembered subscribers; beyond that only those with open sockets are remembered.
-    pub subscribers: usize,
+declare_settings! {
+    /// The settings of a throttle, each as the operator names it.
+    pub struct ThrottleSettings {
+        /// The limit of open sockets per IPv4 address or /64 of IPv6.
+        pub sockets_per_address: u32,
+        /// The limit of open sockets per /48 of IPv6.
+        pub sockets_per_48: u32,
+        /// The rate of a subscriber's connections.
+        pub connects_per_second: PerSecond,
+        /// The number of a subscriber's connections at once, after a pause.
+        pub connect_burst: NonZeroU32,
+        /// The rate at which a subscriber creates rooms.
+        pub rooms_per_second: PerSecond,
+        /// The number of rooms that a subscriber creates at once, after a pause.
+        pub room_burst: NonZeroU32,
+        /// The rate of a subscriber's invalid tokens.
+        pub failed_tokens_per_minute: PerMinute,
+        /// The number of a subscriber's invalid tokens at once, after a pause.
+        pub failed_token_burst: NonZeroU32,
+        /// The limit of a subscriber's new users in any hour.
+        pub new_users_per_hour: u32,
+        /// The number of remembered subscribers; beyond that only those with open sockets are remembered.
+        pub addresses: usize,
+        /// The networks for which nothing is counted.
+        pub exempt: Vec<Network>,
+    }
+}
+
+impl ThrottleSettings {
+    /// Return the rate of a kind of action.
+    fn rate(&self, kind: LimitKind) -> Rate {
+        let (burst, interval) = match kind {
+            LimitKind::Connect => (self.connect_burst, self.connects_per_second.interval()),
+            LimitKind::Room => (self.room_burst, self.rooms_per_second.interval()),
+            LimitKind::Failure => (self.failed_token_burst, self.failed_tokens_per_minute.interval()),
+        };
+        Rate { burst: burst.get(), interval }
+    }
 }
 
 /// The answer to an attempt to connect.
@@ -88,7 +115,6 @@ impl AddressUsage {
 /// the standard library.
 pub struct Throttle {
     settings: ThrottleSettings,
-    exempt: Vec<Network>,
     subscribers: HashMap<Subscriber, AddressUsage>,
     /// The open sockets of each /48.
     sockets_48: HashMap<u64, u32>,
@@ -97,24 +123,23 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    /// Create a throttle without any subscriber, which ignores the exempt networks.
+    /// Create a throttle without any subscriber.
     #[must_use]
-    pub fn new(settings: ThrottleSettings, exempt: Vec<Network>) -> Self {
-        let prune_at = MIN_REMEMBERED.min(settings.subscribers);
-        Self { settings, exempt, subscribers: HashMap::new(), sockets_48: HashMap::new(), prune_at }
+    pub fn new(settings: ThrottleSettings) -> Self {
+        let prune_at = MIN_REMEMBERED.min(settings.addresses);
+        Self { settings, subscribers: HashMap::new(), sockets_48: HashMap::new(), prune_at }
     }
 
-    /// Apply the settings of another throttle; all counts are retained.
-    pub fn apply_settings(&mut self, other: &Self) {
-        self.settings = other.settings.clone();
-        self.exempt.clone_from(&other.exempt);
-        self.prune_at = MIN_REMEMBERED.min(self.settings.subscribers).max(self.subscribers.len());
+    /// Apply other settings from now on; all counts are retained.
+    pub fn apply_settings(&mut self, settings: ThrottleSettings) {
+        self.settings = settings;
+        self.prune_at = MIN_REMEMBERED.min(self.settings.addresses).max(self.subscribers.len());
     }
 
     /// Return whether nothing is counted for an address.
     #[must_use]
     pub fn is_exempt(&self, address: IpAddr) -> bool {
-        self.exempt.iter().any(|network| network.holds(address))
+        self.settings.exempt.iter().any(|network| network.holds(address))
     }
 
     /// Return whether an address may connect at the time `now` (µs); if so, count its socket.
@@ -123,8 +148,8 @@ impl Throttle {
             return Admission::Exempt;
         }
         let subscriber = Subscriber::of(address);
-        let (most, rate) = (self.settings.sockets, self.settings.rates[LimitKind::Connect as usize]);
-        let most_48 = self.settings.sockets_48;
+        let (most, rate) = (self.settings.sockets_per_address, self.settings.rate(LimitKind::Connect));
+        let most_48 = self.settings.sockets_per_48;
         let wider = subscriber.wider();
         let is_full_48 =
             wider.is_some_and(|wider| self.sockets_48.get(&wider).is_some_and(|count| *count >= most_48));
@@ -151,8 +176,8 @@ impl Throttle {
         let subscriber = Subscriber::of(address);
         let count_48 = subscriber.wider().and_then(|wider| self.sockets_48.get(&wider));
         let usage = self.subscribers.get(&subscriber);
-        if count_48.is_some_and(|count| *count >= self.settings.sockets_48)
-            || usage.map_or(0, |usage| usage.sockets) >= self.settings.sockets
+        if count_48.is_some_and(|count| *count >= self.settings.sockets_per_48)
+            || usage.map_or(0, |usage| usage.sockets) >= self.settings.sockets_per_address
         {
             return Admission::TooManySockets;
         }
@@ -181,7 +206,7 @@ impl Throttle {
     /// Return whether [`Throttle::spend`] would succeed.
     #[must_use]
     pub fn may(&self, kind: LimitKind, address: IpAddr, now: u64) -> bool {
-        let rate = self.settings.rates[kind as usize];
+        let rate = self.settings.rate(kind);
         let usage = self.subscribers.get(&Subscriber::of(address));
         usage.is_none_or(|usage| usage.buckets[kind as usize].has_token(rate, now)) || self.is_exempt(address)
     }
@@ -191,7 +216,7 @@ impl Throttle {
         if self.is_exempt(address) {
             return true;
         }
-        let rate = self.settings.rates[kind as usize];
+        let rate = self.settings.rate(kind);
         self.usage(Subscriber::of(address), now).bucket(kind).try_take(rate, now)
     }
 
@@ -200,7 +225,7 @@ impl Throttle {
         if self.is_exempt(address) {
             return true;
         }
-        let most = self.settings.new_users as usize;
+        let most = self.settings.new_users_per_hour as usize;
         let new_users = &mut self.usage(Subscriber::of(address), now).new_users;
         new_users.retain(|came| came + HOUR > now);
         let may = new_users.len() < most;
@@ -257,7 +282,7 @@ impl Throttle {
     fn usage(&mut self, subscriber: Subscriber, now: u64) -> &mut AddressUsage {
         if self.subscribers.len() >= self.prune_at && !self.subscribers.contains_key(&subscriber) {
             self.prune(now);
-            if self.subscribers.len() >= self.settings.subscribers {
+            if self.subscribers.len() >= self.settings.addresses {
                 // A user with that many addresses can make us forget their rates, but can neither hide
                 // open sockets nor exhaust our memory.
                 self.subscribers.retain(|_, usage| usage.sockets > 0);
@@ -266,7 +291,7 @@ impl Throttle {
             // Doubling: on average each subscriber is visited twice, however many come.
             self.prune_at = self
                 .settings
-                .subscribers
+                .addresses
                 .min(MIN_REMEMBERED.max(2 * self.subscribers.len()))
                 .max(self.subscribers.len() + 1);
         }
@@ -290,21 +315,24 @@ mod tests {
     const SECOND: u64 = 1_000_000;
 
     fn settings() -> ThrottleSettings {
-        let slow = Rate { burst: 2, interval: SECOND };
+        let (two, four) = (NonZeroU32::new(2).unwrap(), NonZeroU32::new(4).unwrap());
         ThrottleSettings {
-            sockets: 3,
-            sockets_48: 5,
-            rates: [Rate { burst: 4, interval: SECOND / 5 }, slow, slow],
-            new_users: 3,
-            subscribers: 100_000,
+            sockets_per_address: 3,
+            sockets_per_48: 5,
+            connects_per_second: PerSecond(5.0),
+            connect_burst: four,
+            rooms_per_second: PerSecond(1.0),
+            room_burst: two,
+            failed_tokens_per_minute: PerMinute(60.0),
+            failed_token_burst: two,
+            new_users_per_hour: 3,
+            addresses: 100_000,
+            exempt: vec![Network::parse("127.0.0.0/8").unwrap(), Network::parse("::1").unwrap()],
         }
     }
 
     fn throttle() -> Throttle {
-        Throttle::new(
-            settings(),
-            vec![Network::parse("127.0.0.0/8").unwrap(), Network::parse("::1").unwrap()],
-        )
+        Throttle::new(settings())
     }
 
     fn ip(text: &str) -> IpAddr {
@@ -368,13 +396,18 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(throttle.connect(ip("192.0.2.1"), 0), Admission::Admitted);
         }
-        let wider = ThrottleSettings { sockets: 4, subscribers: 1, ..settings() };
-        throttle.apply_settings(&Throttle::new(wider, vec![Network::parse("192.0.2.9").unwrap()]));
+        let wider = ThrottleSettings {
+            sockets_per_address: 4,
+            addresses: 1,
+            exempt: vec![Network::parse("192.0.2.9").unwrap()],
+            ..settings()
+        };
+        throttle.apply_settings(wider);
         assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Admission::Admitted);
         assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Admission::TooManySockets);
         assert_eq!(throttle.connect(ip("192.0.2.9"), 0), Admission::Exempt);
         assert_eq!(throttle.connect(ip("127.0.0.1"), 0), Admission::Admitted);
-        throttle.apply_settings(&Throttle::new(settings(), Vec::new()));
+        throttle.apply_settings(settings());
         assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Admission::TooManySockets);
     }
 
@@ -450,7 +483,7 @@ mod tests {
 
     #[test]
     fn subscribers_with_sockets_are_never_forgotten() {
-        let mut throttle = Throttle::new(ThrottleSettings { subscribers: 10, ..settings() }, Vec::new());
+        let mut throttle = Throttle::new(ThrottleSettings { addresses: 10, ..settings() });
         for last in 0..50 {
             assert_eq!(throttle.connect(IpAddr::V4([192, 0, 2, last].into()), 0), Admission::Admitted);
         }
