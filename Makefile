@@ -148,7 +148,8 @@ bench-load: build $(VENV)/.tools ## Compare whole servers, and write it into ben
 	@$(BIN)/python benchmarks/load/compare_servers.py $(if $(QUICK),--quick) $(ARGS)
 
 ##@ Docs
-docs: build ## Make the references in docs/ anew, from the code
+docs: build ## Make the references in docs/ anew, and other tables, from the code
+	@$(BIN)/python scripts/docs/close_code_members.py python/fortepiano/model/close_codes.py
 	@$(BIN)/python scripts/docs/protocol_reference.py docs/protocol.md
 	@$(BIN)/python scripts/docs/room_settings_reference.py docs/protocol.md
 	@$(BIN)/python scripts/docs/settings_reference.py docs/settings.md

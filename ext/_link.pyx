@@ -16,6 +16,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uintptr_
 cdef extern from "core.h" nogil:
     ctypedef struct fortepiano_hub:
         pass
+    const uint16_t FORTEPIANO_INTERNAL_ERROR
     uint32_t fortepiano_attach(fortepiano_hub *hub, int32_t fd)
     void fortepiano_detach(fortepiano_hub *hub, uint32_t client)
     uint8_t *fortepiano_window(fortepiano_hub *hub, uint32_t client, size_t *room)
@@ -37,8 +38,6 @@ cdef enum:
     ENDED = 2
     BINARY = 3
     FAILED = -1
-    # If the hub itself fails, the connection that was served is closed (RFC 6455 section 7.4.1).
-    INTERNAL_ERROR = 1011
 
 
 @cython.final
@@ -258,7 +257,7 @@ cdef class Link:
                 elif step == ENDED:
                     self.end()
                 elif step == FAILED:
-                    self.close(INTERNAL_ERROR)
+                    self.close(FORTEPIANO_INTERNAL_ERROR)
                     break
                 else:
                     break

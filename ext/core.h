@@ -10,6 +10,8 @@
 
 typedef struct fortepiano_hub fortepiano_hub;
 
+extern const uint16_t FORTEPIANO_INTERNAL_ERROR;
+
 uint32_t fortepiano_attach(fortepiano_hub *hub, int32_t fd);
 void fortepiano_detach(fortepiano_hub *hub, uint32_t client);
 uint8_t *fortepiano_window(fortepiano_hub *hub, uint32_t client, size_t *room);

@@ -5,6 +5,10 @@ Other modules import the names from `fortepiano.native`, the only one that impor
 
 from typing import Any, ClassVar, Final, Literal, TypeAlias, final
 
+CLOSE_CODES: Final[tuple[tuple[int, str, str, bool, bool], ...]]
+"""All close codes, each with its number, its name, its meaning in one line for people, whether a
+client should connect again, and whether close frames have the code."""
+
 SHARE_SECONDS: Final[float]
 """The budget of each kind of work in one turn of the loop: sending, the handlers of messages, and
 requests; seconds."""

@@ -142,7 +142,7 @@ class Link:
         """End the session and close the connection.
 
         Args:
-            code: The close code; see `errors.CloseCode`.
+            code: The close code; see `model.close_codes.CloseCode`.
             reason: The reason, cut to 123 bytes of UTF-8.
         """
 

@@ -1,4 +1,4 @@
-"""Exceptions, close codes and exit statuses.
+"""Exceptions and exit statuses.
 
 Every exception has its data as attributes and builds its message in `__str__`. The hierarchy::
 
@@ -26,7 +26,6 @@ __all__ = [
     "AddressError",
     "BinaryError",
     "ChannelError",
-    "CloseCode",
     "ConfigError",
     "ControlError",
     "ExitStatus",
@@ -56,60 +55,6 @@ class ExitStatus(IntEnum):
 
     INTERRUPTED = 130
     """SIGINT came before the server could handle it."""
-
-
-class CloseCode(IntEnum):
-    """WebSocket close codes that the server sends (docs/protocol.md; 1xxx: RFC 6455 section 7.4).
-
-    The table `_CLOSES` has their meanings, and whether a client should come back. 4001, 4003 and
-    4500 to 4999 have a meaning on MultiplayerPiano.net but none here: they are never sent.
-    """
-
-    NORMAL = 1000
-    GOING_AWAY = 1001
-    PROTOCOL_ERROR = 1002
-    INVALID_TEXT = 1007
-    TOO_BIG = 1009
-    INTERNAL_ERROR = 1011
-    TOO_SLOW = 1013
-    RESTART = 4000
-    BYTE_RATE = 4002
-    SILENT = 4004
-    NETWORK_REFUSED = 4005
-    MESSAGE_RATE = 4007
-    BANNED = 4008
-    TOO_MANY_SOCKETS = 4009
-
-    @property
-    def meaning(self) -> str:
-        """The meaning in one line, sent as the close frame's reason (at most 123 bytes)."""
-        return _CLOSES[self][0]
-
-    @property
-    def retry(self) -> bool:
-        """Whether a client should connect again, after pauses that grow.
-
-        False if each new connection would end in the same way, until a person changes something.
-        """
-        return _CLOSES[self][1]
-
-
-_CLOSES: dict[CloseCode, tuple[str, bool]] = {
-    CloseCode.NORMAL: ("bye", False),
-    CloseCode.GOING_AWAY: ("the endpoint goes away", True),
-    CloseCode.PROTOCOL_ERROR: ("a frame violates RFC 6455", False),
-    CloseCode.INVALID_TEXT: ("a text frame is not UTF-8", False),
-    CloseCode.TOO_BIG: ("a message is larger than the limit", False),
-    CloseCode.INTERNAL_ERROR: ("an error inside the server", True),
-    CloseCode.TOO_SLOW: ("reading too slowly, try again later", True),
-    CloseCode.RESTART: ("the server is closing, reconnect in a few seconds", True),
-    CloseCode.BYTE_RATE: ("too many bytes per second", False),
-    CloseCode.SILENT: ("timed out: no sign of life", True),
-    CloseCode.NETWORK_REFUSED: ("nobody is let in from this network", False),
-    CloseCode.MESSAGE_RATE: ("too many messages per second", False),
-    CloseCode.BANNED: ("banned from this site", False),
-    CloseCode.TOO_MANY_SOCKETS: ("too many connections of one user", False),
-}
 
 
 class FortepianoError(Exception):

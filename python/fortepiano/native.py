@@ -33,6 +33,7 @@ if "fortepiano._link" not in sys.modules:
     _load_link()
 
 from fortepiano._core import (  # noqa: E402 - after the loading of `_link`
+    CLOSE_CODES,
     SHARE_SECONDS,
     Bans,
     FrameReader,
@@ -62,6 +63,7 @@ from fortepiano._core import (  # noqa: E402 - after the loading of `_link`
 from fortepiano._link import Engine, Link  # noqa: E402 - after the loading of `_link`
 
 __all__ = [
+    "CLOSE_CODES",
     "SHARE_SECONDS",
     "Bans",
     "Engine",

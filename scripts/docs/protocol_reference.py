@@ -1,6 +1,6 @@
 """Write the tables of messages and codes: `protocol_reference.py docs/protocol.md`.
 
-Both are generated from the code and stand between two marks each. A test checks that the file is up
+All are generated from the code and stand between two marks each. A test checks that the file is up
 to date.
 """
 
@@ -15,16 +15,20 @@ import msgspec
 
 from fortepiano.config.rules import PRESETS, Rate
 from fortepiano.handlers.dispatch import TABLE
+from fortepiano.model.close_codes import CloseCode
 from fortepiano.model.notice_codes import Code
 from marked_section import replace_section, update_document
 
-__all__ = ["BEGIN", "CODES_BEGIN", "CODES_END", "END", "codes", "reference", "updated"]
+__all__ = ["BEGIN", "END", "close_codes", "codes", "reference", "updated"]
 
 BEGIN = "<!-- reference: made by `make docs` -->"
 END = "<!-- reference: end -->"
 
-CODES_BEGIN = "<!-- codes: made by `make docs` -->"
-CODES_END = "<!-- codes: end -->"
+_CODES_BEGIN = "<!-- codes: made by `make docs` -->"
+_CODES_END = "<!-- codes: end -->"
+
+_CLOSE_CODES_BEGIN = "<!-- close codes: made by `make docs` -->"
+_CLOSE_CODES_END = "<!-- close codes: end -->"
 
 _ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n        .+)*)", re.MULTILINE)
 
@@ -107,15 +111,23 @@ def codes() -> str:
     return "\n".join(["| code | what happened | what to do |", "| --- | --- | --- |", *rows])
 
 
+def close_codes() -> str:
+    """Return all close codes that the server sends, as a table in Markdown."""
+    rows = (
+        f"| {int(code)} | {code.meaning} | {'yes' if code.retry else 'no'} |" for code in CloseCode
+    )
+    return "\n".join(("| close code | meaning | come back? |", "| --- | --- | --- |", *rows))
+
+
 def updated(text: str) -> str:
     """Return a document with its generated sections replaced by new ones.
 
     Raises:
         ValueError: The marks are missing.
     """
-    return replace_section(
-        replace_section(text, CODES_BEGIN, CODES_END, codes()), BEGIN, END, reference()
-    )
+    text = replace_section(text, _CODES_BEGIN, _CODES_END, codes())
+    text = replace_section(text, _CLOSE_CODES_BEGIN, _CLOSE_CODES_END, close_codes())
+    return replace_section(text, BEGIN, END, reference())
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import asyncio
 from typing import Any, assert_type
 
 from fortepiano.native import (
+    CLOSE_CODES,
     Bans,
     Engine,
     FrameReader,
@@ -38,6 +39,7 @@ from fortepiano.native import (
 def the_module() -> None:
     assert_type(version(), str)
     assert_type(profile(), str)
+    assert_type(CLOSE_CODES, tuple[tuple[int, str, str, bool, bool], ...])
 
 
 def frames(reader: FrameReader) -> None:

@@ -9,14 +9,12 @@ from fortepiano import errors
 from fortepiano.errors import (
     AddressError,
     BinaryError,
-    CloseCode,
     ConfigError,
     FortepianoError,
     InputError,
     StartError,
     StoreError,
 )
-from support.native_parts import make_test_hub
 
 
 def test_all_names_everything_public() -> None:
@@ -59,25 +57,3 @@ def test_message_and_data_survive_a_copy(error: FortepianoError, line: str) -> N
     twin = copy.copy(error)
     assert str(twin) == line
     assert vars(twin) == vars(error)
-
-
-def test_close_codes_have_a_reason_that_fits_a_close_frame() -> None:
-    for code in CloseCode:
-        assert 1000 <= code <= 4999
-        assert 0 < len(code.meaning.encode()) <= 123
-
-
-def test_close_codes_are_numbers_with_meaning() -> None:
-    assert int(CloseCode.RESTART) == 4000
-    assert CloseCode(1013) is CloseCode.TOO_SLOW
-    assert CloseCode.RESTART.retry
-    assert not CloseCode.BANNED.retry
-    assert {int(code) for code in CloseCode} == {
-        1000, 1001, 1002, 1007, 1009, 1011, 1013, 4000, 4002, 4004, 4005, 4007, 4008,
-        4009,
-    }  # fmt: skip
-
-
-def test_every_close_code_is_counted_by_itself() -> None:
-    counted = {code for code, _ in make_test_hub().closes()}
-    assert set(CloseCode) <= counted

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fortepiano.actions.rooms import leave, minutes_left, move_to_room
-from fortepiano.errors import CloseCode
 from fortepiano.model.ban_list import SITE
+from fortepiano.model.close_codes import CloseCode
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import AWKWARD
 from fortepiano.model.texts import mended

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from fortepiano.actions.refusal import RefusedError
 from fortepiano.actions.rooms import leave, move_to_room
-from fortepiano.errors import CloseCode
 from fortepiano.model.audit_actions import AuditAction
+from fortepiano.model.close_codes import CloseCode
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import AWKWARD, LOBBY
 from fortepiano.protocol import validate

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from fortepiano.actions import rooms
 from fortepiano.actions.ban_enforcement import close_banned
 from fortepiano.actions.rename import mark_look_alikes
-from fortepiano.errors import CloseCode
 from fortepiano.handlers import networks
+from fortepiano.model.close_codes import CloseCode
 from fortepiano.model.identity import new_user_id
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import permissions_of, staff_scope

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.errors import CloseCode
+from fortepiano.model.close_codes import CloseCode
 from fortepiano.model.notice_codes import Code
 from fortepiano.observe.logs import logger
 from fortepiano.protocol.notices import notice

@@ -18,7 +18,7 @@ class Connection(Protocol):
     """The connection under a session, which the session can close."""
 
     def close(self, code: int, reason: str = "") -> None:
-        """End the session and close the connection with a code of `errors.CloseCode`."""
+        """End the session and close the connection with a code of `CloseCode`."""
 
 
 class Session:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from fortepiano.errors import CloseCode
+from fortepiano.model.close_codes import CloseCode
 from fortepiano.model.notice_codes import Code
 from fortepiano.protocol.notices import notice
 

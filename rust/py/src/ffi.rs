@@ -9,6 +9,7 @@ use std::slice;
 use fortepiano_core::hub::ids::ClientId;
 use fortepiano_core::hub::{CloseOrder, Hub, StepResult};
 use fortepiano_core::slots::SlotId;
+use fortepiano_core::wire::close_code;
 use pyo3::ffi::PyObject;
 
 /// All bytes are handled.
@@ -25,6 +26,10 @@ const FAILED: i32 = -1;
 const UNKNOWN: u32 = u32::MAX;
 /// No connection, where a function returns the number of one.
 const NOBODY: i64 = -1;
+
+/// The close code for the connection that was served when the hub failed.
+#[no_mangle]
+pub static FORTEPIANO_INTERNAL_ERROR: u16 = close_code::INTERNAL_ERROR;
 
 /// Return the number of a connection, or [`NOBODY`].
 fn number(client: Option<ClientId>) -> i64 {

@@ -309,7 +309,7 @@ impl Hub {
     }
 
     fn closes(&self) -> Vec<(Option<u16>, u64)> {
-        let codes = close_code::ALL.iter().copied().map(Some).chain([None]);
+        let codes = close_code::ALL.iter().map(|code| Some(code.number)).chain([None]);
         codes.zip(self.get().stats.closes).collect()
     }
 

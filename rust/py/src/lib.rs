@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 
 mod bans;
+mod close_codes;
 mod ffi;
 mod frame;
 mod handover;
@@ -32,6 +33,7 @@ fn profile() -> &'static str {
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(version, module)?)?;
     module.add_function(wrap_pyfunction!(profile, module)?)?;
+    close_codes::register(module)?;
     frame::register(module)?;
     scan::register(module)?;
     quota::register(module)?;

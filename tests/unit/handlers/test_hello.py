@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from fortepiano.config import IdentityMode
-from fortepiano.errors import CloseCode
+from fortepiano.model.close_codes import CloseCode
 from fortepiano.model.identity import Identity
 from fortepiano.model.network_lists import NetworkList
 from fortepiano.model.tokens import mint

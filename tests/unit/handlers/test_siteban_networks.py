@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from fortepiano.errors import CloseCode
 from fortepiano.model.ban_list import SITE
+from fortepiano.model.close_codes import CloseCode
 from fortepiano.store.base import AuditQuery
 from support.dispatch_harness import START, DispatchHarness, FakeClient
 

@@ -3,7 +3,7 @@
 use crate::hub::client::Phase;
 use crate::hub::ids::ClientId;
 use crate::hub::Hub;
-use crate::wire::close_code::TRY_AGAIN_LATER;
+use crate::wire::close_code::TOO_SLOW;
 use crate::wire::frame;
 
 /// An order to end a connection, given to the owner of its transport.
@@ -39,7 +39,7 @@ impl Hub {
             // at once.
             let is_open = self.clients.get(client).is_some_and(|it| it.phase == Phase::Open);
             if is_open || order == CloseOrder::Drop {
-                self.stats.slow += u64::from(order == CloseOrder::Close(TRY_AGAIN_LATER));
+                self.stats.slow += u64::from(order == CloseOrder::Close(TOO_SLOW));
                 return Some((client, order));
             }
         }

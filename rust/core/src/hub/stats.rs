@@ -66,7 +66,7 @@ impl Stats {
 
     /// Count the end of a connection.
     pub(crate) fn count_close(&mut self, code: u16) {
-        let known = close_code::ALL.iter().position(|one| *one == code);
+        let known = close_code::ALL.iter().position(|known| known.number == code);
         self.closes[known.unwrap_or(close_code::ALL.len())] += 1;
     }
 }

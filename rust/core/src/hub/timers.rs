@@ -3,7 +3,7 @@
 use crate::hub::client::{Client, Phase};
 use crate::hub::close_order::CloseOrder;
 use crate::hub::Hub;
-use crate::wire::close_code::{SILENT, TRY_AGAIN_LATER};
+use crate::wire::close_code::{SILENT, TOO_SLOW};
 use crate::wire::frame;
 
 /// The time between two checks of all connections, µs.
@@ -41,7 +41,7 @@ impl Hub {
                 }
                 Phase::Closing(_) | Phase::Discarding(_) | Phase::Closed(_) => {}
                 Phase::Open if client.blocked && *now - client.last_sent > settings.stall_seconds.us() => {
-                    close_orders.push_back((number, CloseOrder::Close(TRY_AGAIN_LATER)));
+                    close_orders.push_back((number, CloseOrder::Close(TOO_SLOW)));
                 }
                 Phase::Open
                     if !client.has_session && *now - client.connected_at > settings.hello_seconds.us() =>

@@ -10,7 +10,7 @@ use crate::hub::segments::SendProgress;
 use crate::hub::{Settings, Stats};
 use crate::slots::SlotId;
 use crate::sys::socket::{self, Poller, Sent};
-use crate::wire::close_code::TRY_AGAIN_LATER;
+use crate::wire::close_code::TOO_SLOW;
 
 /// Everything that a write needs, except the client.
 pub(super) struct Writer<'a> {
@@ -46,7 +46,7 @@ impl Writer<'_> {
     pub fn serve(&mut self, id: ClientId, client: &mut Client) -> bool {
         if client.blocked {
             if client.lag(self.log.head()) > self.settings.lag_hard_bytes && client.phase == Phase::Open {
-                self.close_orders.push_back((id, CloseOrder::Close(TRY_AGAIN_LATER)));
+                self.close_orders.push_back((id, CloseOrder::Close(TOO_SLOW)));
             }
             return false;
         }

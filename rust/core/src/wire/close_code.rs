@@ -1,54 +1,88 @@
 //! Close codes (RFC 6455 section 7.4); codes from 4000 on belong to this protocol.
+//!
+//! The one table of them: `make docs` writes Python's `CloseCode` and a table of docs/protocol.md from it.
 
-/// The connection did its work.
-pub const NORMAL: u16 = 1000;
-/// One end goes away: a page is left, or a server stops.
-pub const GOING_AWAY: u16 = 1001;
-/// The client sent a frame that RFC 6455 forbids.
-pub const PROTOCOL_ERROR: u16 = 1002;
-/// The close frame carried no code; never sent on the wire.
-pub const NO_STATUS: u16 = 1005;
-/// The connection ended without a close frame; never sent on the wire.
-pub const ABNORMAL: u16 = 1006;
-/// The client sent text that is not UTF-8.
-pub const INVALID_TEXT: u16 = 1007;
-/// The client sent a message over the size limit, or one in too many fragments.
-pub const TOO_BIG: u16 = 1009;
-/// The server failed.
-pub const INTERNAL_ERROR: u16 = 1011;
-/// The client reads too slowly.
-pub const TRY_AGAIN_LATER: u16 = 1013;
-/// The server restarts.
-pub const RESTART: u16 = 4000;
-/// The client sent too many bytes per second.
-pub const BYTE_RATE: u16 = 4002;
-/// The client did not send in time what the protocol expects.
-pub const SILENT: u16 = 4004;
-/// The client's network is on a network list.
-pub const NETWORK_REFUSED: u16 = 4005;
-/// The client sent too many messages per second.
-pub const MESSAGE_RATE: u16 = 4007;
-/// The client's user, address or network is banned from the site.
-pub const BANNED: u16 = 4008;
-/// The client's user has too many connections.
-pub const TOO_MANY_SOCKETS: u16 = 4009;
+/// A close code that has a meaning here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CloseCode {
+    /// The number in the close frame.
+    pub number: u16,
+    /// The name of its constant.
+    pub name: &'static str,
+    /// The meaning in one line for people, which fits into a close frame.
+    pub meaning: &'static str,
+    /// Whether a client should connect again, after pauses that grow.
+    ///
+    /// False if each new connection would end in the same way, until a person changes something.
+    pub retry: bool,
+    /// Whether close frames have this code; other codes stand for the lack of one.
+    pub is_sent: bool,
+}
 
-/// All of them, which metrics count one by one; a peer may choose among thousands.
-pub const ALL: [u16; 16] = [
-    NORMAL,
-    GOING_AWAY,
-    PROTOCOL_ERROR,
-    NO_STATUS,
-    ABNORMAL,
-    INVALID_TEXT,
-    TOO_BIG,
-    INTERNAL_ERROR,
-    TRY_AGAIN_LATER,
-    RESTART,
-    BYTE_RATE,
-    SILENT,
-    NETWORK_REFUSED,
-    MESSAGE_RATE,
-    BANNED,
-    TOO_MANY_SOCKETS,
-];
+/// Make a constant of each row, and the table of all rows.
+macro_rules! close_codes {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $meaning:literal,
+        retry: $retry:literal, is_sent: $is_sent:literal;)*) => {
+        $($(#[$doc])* pub const $name: u16 = $number;)*
+
+        /// All of them, which metrics count one by one; a peer may choose among thousands.
+        pub const ALL: &[CloseCode] = &[$(CloseCode {
+            number: $number,
+            name: stringify!($name),
+            meaning: $meaning,
+            retry: $retry,
+            is_sent: $is_sent,
+        }),*];
+    };
+}
+
+close_codes! {
+    /// The connection did its work.
+    NORMAL = 1000, "The connection was ended", retry: false, is_sent: true;
+    /// One end goes away: a page is left, or a server stops.
+    GOING_AWAY = 1001, "One end goes away", retry: true, is_sent: true;
+    /// The client sent a frame that RFC 6455 forbids.
+    PROTOCOL_ERROR = 1002, "A frame violates RFC 6455", retry: false, is_sent: true;
+    /// The close frame carried no code; never sent on the wire.
+    NO_STATUS = 1005, "The connection was ended without a code", retry: true, is_sent: false;
+    /// The connection ended without a close frame; never sent on the wire.
+    ABNORMAL = 1006, "The connection broke off", retry: true, is_sent: false;
+    /// The client sent text that is not UTF-8.
+    INVALID_TEXT = 1007, "A text is not UTF-8", retry: false, is_sent: true;
+    /// The client sent a message over the size limit, or one in too many fragments.
+    TOO_BIG = 1009, "A message is too large", retry: false, is_sent: true;
+    /// The server failed.
+    INTERNAL_ERROR = 1011, "An error inside the server", retry: true, is_sent: true;
+    /// The client reads too slowly.
+    TOO_SLOW = 1013, "The connection was too slow", retry: true, is_sent: true;
+    /// The server restarts.
+    RESTART = 4000, "The server restarts", retry: true, is_sent: true;
+    /// The client sent too many bytes per second.
+    BYTE_RATE = 4002, "Too many bytes per second", retry: false, is_sent: true;
+    /// The client did not send in time what the protocol expects.
+    SILENT = 4004, "The server heard nothing", retry: true, is_sent: true;
+    /// The client's network is on a network list.
+    NETWORK_REFUSED = 4005, "Nobody is let in from this network", retry: false, is_sent: true;
+    /// The client sent too many messages per second.
+    MESSAGE_RATE = 4007, "Too many messages per second", retry: false, is_sent: true;
+    /// The client's user, address or network is banned from the site.
+    BANNED = 4008, "Banned from this site", retry: false, is_sent: true;
+    /// The client's user has too many connections.
+    TOO_MANY_SOCKETS = 4009, "Too many connections of one user", retry: false, is_sent: true;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::frame;
+
+    #[test]
+    fn the_table_ascends_and_its_meanings_fit_close_frames() {
+        assert!(ALL.is_sorted_by(|one, next| one.number < next.number));
+        for code in ALL {
+            let mut frame = Vec::new();
+            frame::append_close(&mut frame, 4000, code.meaning);
+            assert!(frame.ends_with(code.meaning.as_bytes()), "{}", code.name);
+        }
+    }
+}
