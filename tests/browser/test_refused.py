@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from visitor import Invite, Visitor
 
+from fortepiano.model.close_codes import CloseCode
 from support.server import run_server
 
 pytestmark = pytest.mark.needs("chromium")
@@ -97,6 +98,83 @@ def test_pages_do_not_come_back_in_step(invite: Invite) -> None:
             # Evenly spread: 80 % of the waits cover over a tenth of the base time.
             spread = sorted(found)
             assert spread[180] - spread[20] > base * 0.1
+
+
+def test_the_code_decides_whether_a_page_comes_back(invite: Invite) -> None:
+    with run_server() as server:
+        visitor = invite(server).visit("room")
+        found: dict[str, list[Any]] = visitor.page.evaluate(
+            """async (codes) => {
+              const { Net } = await import("/assets/net.js");
+              const Real = window.WebSocket, later = window.setTimeout;
+              const all = {};
+              for (const code of codes) {
+                let socket, attempts = 0;
+                window.WebSocket = class { constructor() { socket = this; } send() {} close() {} };
+                window.setTimeout = () => (attempts += 1);
+                const net = new Net("ws://nowhere");
+                net.open();
+                socket.onopen();
+                socket.onclose({ code: Number(code), reason: "of a proxy" });
+                all[code] = [net.status, net.reason, attempts];
+              }
+              window.WebSocket = Real;
+              window.setTimeout = later;
+              return all;
+            }""",
+            [*map(str, map(int, CloseCode)), "1006", "1012"],
+        )
+        expected: dict[str, list[Any]] = {
+            str(int(code)): ["reconnecting", code.meaning, 1]
+            if code.retry
+            else ["refused", code.meaning, 0]
+            for code in CloseCode
+        }
+        others = {code: ["reconnecting", "of a proxy", 1] for code in ("1006", "1012")}
+        assert found == expected | others
+
+
+ANSWERS: dict[str, tuple[int, dict[str, str], str, bool]] = {
+    "ready": (200, {}, "", True),
+    "not ready": (503, {}, "The server is not ready", True),
+    "full": (503, {"code": "server_full", "words": "It is full"}, "It is full", True),
+    "throttled": (200, {"code": "connect_rate", "words": "Too many"}, "Too many", True),
+    "banned": (200, {"code": "site_ban", "words": "Banned"}, "Banned", False),
+    "listed": (200, {"code": "listed_network", "words": "Not here."}, "Not here.", False),
+    "unknown": (200, {"code": "of_a_newer_server", "words": "Why not."}, "Why not.", True),
+}
+"""Status and body of `/readyz`, the reason that the page shows, and whether it comes back."""
+
+
+def test_the_code_of_readyz_decides_whether_a_page_comes_back(invite: Invite) -> None:
+    with run_server() as server:
+        visitor = invite(server).visit("room")
+        found: dict[str, list[Any]] = visitor.page.evaluate(
+            """async (answers) => {
+              const { Net } = await import("/assets/net.js");
+              const later = window.setTimeout;
+              const all = {};
+              for (const [name, [status, body]] of Object.entries(answers)) {
+                let socket, waits = false;
+                window.WebSocket = class { constructor() { socket = this; } };
+                window.setTimeout = () => (waits = true, 1);
+                window.clearTimeout = (timer) => { if (timer) waits = false; };
+                window.fetch = async () => new Response(JSON.stringify(body), { status });
+                const net = new Net("ws://nowhere");
+                net.open();
+                socket.onclose({ code: 1006, reason: "" });
+                // The page reads the answer within the turns that follow.
+                await new Promise((resolve) => later(resolve, 50));
+                all[name] = [net.status, net.reason, waits];
+              }
+              return all;
+            }""",
+            ANSWERS,
+        )
+        assert found == {
+            name: ["reconnecting" if retry else "refused", reason, retry]
+            for name, (_, _, reason, retry) in ANSWERS.items()
+        }
 
 
 def test_leaving_with_keys_down_leaves_silence_and_dark_keys(invite: Invite) -> None:

@@ -109,6 +109,7 @@ async def test_without_it_a_class_is_told_that_it_is_too_many() -> None:
                     "status": "ready",
                     "you": "too_many",
                     "words": "Too many people from your network are here",
+                    "code": "too_many_sockets",
                 }
             assert asked(server, "127.0.7.2") == {"status": "ready"}
             await pupils.enter(address="127.0.7.2")
@@ -190,6 +191,7 @@ async def test_a_list_that_changes_while_people_play(tmp_path: Path) -> None:
                 assert await refusal(server, LISTED) == (403, "Kein Zugang: é\n")
             assert asked(server, LISTED) == {
                 "status": "ready", "you": "network_refused", "words": "Kein Zugang: é",
+                "code": "listed_network",
             }  # fmt: skip
             assert '"line": 3' in server.log
             # A member of the staff, and a bot of the operator's, come from anywhere.

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from fortepiano.model.close_codes import CloseCode
 from fortepiano.model.room_settings import Color, Switch, Text, WholeNumber, moderator_settings
+from fortepiano.net.refusal_codes import RefusalCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,5 +41,20 @@ def _kind(kind: Kind) -> dict[str, str | int]:
             return {"kind": "text", "longest": longest}
 
 
-GENERATED: dict[str, Callable[[], str]] = {"room_settings_schema.js": _room_settings_schema}
+def _codes() -> str:
+    """Return what the page does after each close code, and after each refusal.
+
+    A close code has its meaning; the words of a refusal come with it.
+    """
+    table: dict[str, dict[str, object]] = {
+        str(int(code)): {"meaning": code.meaning, "retry": code.retry} for code in CloseCode
+    }
+    table |= {code.value: {"retry": code.retry_after > 0} for code in RefusalCode if code.you}
+    return f"export const CODES = {json.dumps(table)};\n"
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "codes.js": _codes,
+    "room_settings_schema.js": _room_settings_schema,
+}
 """Functions that return the text of a module, by the module's path below `/assets/`."""

@@ -12,6 +12,7 @@ from fortepiano.model.network_lists import NetworkLists
 from fortepiano.model.session import Session
 from fortepiano.native import Throttle, frame_bytes
 from fortepiano.net.client_address import canonical
+from fortepiano.net.refusal_codes import RefusalCode
 from fortepiano.observe.logs import logger
 from fortepiano.protocol.outbound import HELLO_CODE
 
@@ -36,6 +37,8 @@ _HELLO_FRAME = frame_bytes(_TEXT, orjson.dumps([HELLO_CODE]))
 _ADMITTED, _EXEMPT = Throttle.ADMITTED, Throttle.EXEMPT
 _CROWDED = Throttle.CROWDED
 
+_THROTTLED = (RefusalCode.TOO_MANY_SOCKETS, RefusalCode.CONNECT_RATE)
+
 _SECOND_MS = 1000
 
 _log = logger(__name__)
@@ -59,32 +62,13 @@ class Refusal(NamedTuple):
     """The reason why a connection is not admitted.
 
     Attributes:
-        reason: The name in the metrics.
-        status: The HTTP status of the response.
+        code: The reason as a code.
         why: One line for people.
-        retry_after: When to connect again; seconds, 0 where that would not help.
     """
 
-    reason: str
-    status: int
+    code: RefusalCode
     why: str
-    retry_after: int = 0
 
-
-_DRAINING = Refusal("draining", 503, "The server is stopping.", 5)
-_FULL = Refusal("server_full", 503, "The server is full.", 30)
-_BAD_PROXY_HEADER = Refusal("bad_proxy_header", 400, "The proxy does not tell who connects.")
-_TOO_MANY = Refusal("too_many_sockets", 429, "Too many connections from your address.", 10)
-_TOO_FAST = Refusal("connect_rate", 429, "Too many new connections from your address.", 1)
-_BANNED = Refusal("site_ban", 403, "You are banned from this site.")
-_LISTED = Refusal("listed_network", 403, "")
-
-_PAGE_TEXTS = {
-    "banned": "You are banned from this server",
-    "too_many": "Too many people from your network are here",
-    "full": "The server is full",
-}
-"""The reasons as the page shows them, translated if it knows the reader's language."""
 
 _RECENT_MS = 10_000
 """How long a refused client can ask for the reason."""
@@ -129,7 +113,9 @@ class AdmissionControl:
     refused: Counter[str] = field(default_factory=Counter[str])
     last_logged: dict[str, int] = field(default_factory=dict[str, int])
     networks: NetworkLists = field(default_factory=NetworkLists)
-    recent_refusals: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
+    recent_refusals: dict[str, tuple[RefusalCode, int]] = field(
+        default_factory=dict[str, tuple[RefusalCode, int]]
+    )
 
     @property
     def limits(self) -> LimitSettings:
@@ -172,23 +158,23 @@ class AdmissionControl:
             An admission, counted by the throttle; or a refusal, counted in `refused`.
         """
         if self.is_draining:
-            return self._refuse(_DRAINING, peer)
+            return self._refuse(RefusalCode.DRAINING, peer)
         if len(self.engine) >= self.most_sockets:
-            return self._refuse(_FULL, peer)
+            return self._refuse(RefusalCode.SERVER_FULL, peer)
         address = self._address(peer, headers)
         if address is None:
-            return self._refuse(_BAD_PROXY_HEADER, peer)
+            return self._refuse(RefusalCode.BAD_PROXY_HEADER, peer)
         answer = self.throttle.connect(address)
         if answer != _ADMITTED and answer != _EXEMPT:
-            return self._refuse(_TOO_MANY if answer == _CROWDED else _TOO_FAST, address)
+            return self._refuse(_throttled(answer), address)
         admitted = Admitted(address, self.identity.user_id(address), answer == _ADMITTED)
         if self.bans.refuses(admitted.user_id, address, self.engine.owner.now_ms()):
             self.withdraw(admitted)
-            return self._refuse(_BANNED, address)
+            return self._refuse(RefusalCode.SITE_BAN, address)
         text = self._network_refusal(address)
         if text is not None:
             self.withdraw(admitted)
-            return self._refuse(_LISTED._replace(why=text), address)
+            return self._refuse(RefusalCode.LISTED_NETWORK, address, text)
         return admitted
 
     def _address(self, peer: str, headers: Iterable[tuple[str, str]]) -> str | None:
@@ -221,54 +207,57 @@ class AdmissionControl:
             headers: Names and values of the request as sent.
 
         Returns:
-            `you`, the reason: `banned`, `too_many`, `full` or `network_refused`; and `words`, a
-            text for people: for `network_refused` the network list's. Empty for a client that would
-            be admitted.
+            `code`, the reason as a `RefusalCode`; `you`, its older name; and `words`, a text for
+            people: for a listed network the network list's. Empty for a client that would be
+            admitted.
         """
-        you, words = self._refusal_for(peer, headers)
-        return {"you": you, "words": words or _PAGE_TEXTS[you]} if you else {}
-
-    def _refusal_for(self, peer: str, headers: Iterable[tuple[str, str]]) -> tuple[str, str]:
-        """Return the reason, and the text of a network list; each empty where there is none."""
         address = self._address(peer, headers)
         if address is None:
-            return "", ""
-        now = self.engine.owner.now_ms()
+            return {}
+        code = self._refusal_code(address)
+        if code is None:
+            return {}
         listed = self.networks.refusing(address)
+        words = code.words or ("" if listed is None else listed.refusal_text)
+        return {"you": code.you, "words": words, "code": code.value}
+
+    def _refusal_code(self, address: str) -> RefusalCode | None:
+        """Return why the client at an address would be refused, or was a moment ago."""
+        now = self.engine.owner.now_ms()
         if self.bans.refuses(self.identity.user_id(address), address, now):
-            return "banned", ""
-        if listed is not None:
-            return "network_refused", listed.refusal_text
+            return RefusalCode.SITE_BAN
+        if self.networks.refusing(address) is not None:
+            return RefusalCode.LISTED_NETWORK
         if len(self.engine) >= self.most_sockets:
-            return "full", ""
-        reason, when = self.recent_refusals.get(address, ("", 0))
-        was_throttled = reason in ("too_many_sockets", "connect_rate") and now - when < _RECENT_MS
-        if was_throttled or self.throttle.peek(address) not in (_ADMITTED, _EXEMPT):
-            return "too_many", ""
-        return "", ""
+            return RefusalCode.SERVER_FULL
+        recent, when = self.recent_refusals.get(address, (None, 0))
+        if recent in _THROTTLED and now - when < _RECENT_MS:
+            return recent
+        answer = self.throttle.peek(address)
+        return None if answer in (_ADMITTED, _EXEMPT) else _throttled(answer)
 
     def withdraw(self, admitted: Admitted) -> None:
         """Withdraw an admission that does not become a link."""
         if admitted.is_limited:
             self.throttle.release(admitted.address)
 
-    def _refuse(self, refusal: Refusal, address: str) -> Refusal:
+    def _refuse(self, code: RefusalCode, address: str, why: str = "") -> Refusal:
         """Count a refusal, and log it at most once a second for each reason."""
-        reason = refusal.reason
+        reason = code.value
         self.refused[reason] += 1
         now = self.engine.owner.now_ms()
         if address not in self.recent_refusals and len(self.recent_refusals) >= _MAX_RECENT:
             self.recent_refusals.clear()
-        self.recent_refusals[address] = reason, now
+        self.recent_refusals[address] = code, now
         if now - self.last_logged.get(reason, 0) >= _SECOND_MS:
             self.last_logged[reason] = now
             shown = {"address": address} if self.live.settings.privacy.keep_ips else {}
             count = self.refused[reason]
-            if refusal is _FULL:
+            if code is RefusalCode.SERVER_FULL:
                 _log.warning("the server is full", sockets=len(self.engine), refused=count, **shown)
             else:
                 _log.info("refused", reason=reason, refused=count, **shown)
-        return refusal
+        return Refusal(code, why or code.why)
 
     def open(
         self,
@@ -303,3 +292,8 @@ class AdmissionControl:
         transport.set_protocol(link)  # type: ignore[arg-type]  # a BufferedProtocol by its methods
         if rest:
             link.feed(rest)
+
+
+def _throttled(answer: int) -> RefusalCode:
+    """Return the code for an answer of the throttle that admits nobody."""
+    return RefusalCode.TOO_MANY_SOCKETS if answer == _CROWDED else RefusalCode.CONNECT_RATE

@@ -67,8 +67,8 @@ def accept_websocket(
     """
     admitted = admission.admit(peer, head.raw_headers)
     if isinstance(admitted, Refusal):
-        _, status, why, retry_after = admitted
-        transport.write(refusal(status, why, retry_after))
+        code, why = admitted
+        transport.write(refusal(code.status, why, code.retry_after))
         transport.close()
         return
     key = head.headers.get("sec-websocket-key", "")

@@ -12,6 +12,8 @@ import pytest
 
 from fortepiano.http import public_site
 from fortepiano.http.page_modules import GENERATED
+from fortepiano.model.close_codes import CloseCode
+from fortepiano.net.refusal_codes import RefusalCode
 
 WEB = Path(public_site.__file__).parents[1] / "web"
 SAMPLES = re.compile(r'<meta name="samples" content="([^"]*)">')
@@ -97,4 +99,5 @@ def test_every_word_of_the_page_has_a_translation() -> None:
     page = page.partition("<body>")[2]
     said |= set(re.findall(r'(?:aria-label|title|placeholder)="([^"]+)"', page))
     said |= {" ".join(text.split()) for text in re.findall(r">([^<>]*[a-z]{2}[^<>]*)<", page)}
+    said |= {code.meaning for code in CloseCode} | {code.words for code in RefusalCode} - {""}
     assert said - words.keys() == {"fortepiano"}

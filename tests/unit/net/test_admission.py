@@ -128,8 +128,8 @@ def test_each_refusal_has_a_status_and_is_counted(reason: str, status: int, late
             if reason == "connect_rate":
                 gate.withdraw(answer)
     answer = refused(gate.admit(peer, headers))
-    assert (answer.reason, answer.status) == (reason, status)
-    assert (answer.retry_after > 0) is later
+    assert (answer.code, answer.code.status) == (reason, status)
+    assert (answer.code.retry_after > 0) is later
     assert answer.why.isascii()
     assert gate.refused == {reason: 1}
 
@@ -138,7 +138,7 @@ def test_a_ban_of_a_network_holds_and_takes_no_place() -> None:
     gate = made(sockets_per_address=1)
     gate.bans.ban(BanRecord(SITE, "192.0.2.0/24", None, "", "", START))
     for _ in range(3):
-        assert refused(gate.admit(HERE, [])).reason == "site_ban"
+        assert refused(gate.admit(HERE, [])).code == "site_ban"
     gate.bans.lift(SITE, "192.0.2.0/24")
     assert isinstance(gate.admit(HERE, []), Admitted)
 
@@ -154,9 +154,13 @@ def test_a_listed_network_passes_once_and_is_then_refused_for_a_while() -> None:
     lists.note_refused(HERE, START)
     for _ in range(3):  # which takes no place
         answer = refused(gate.admit(HERE, []))
-        assert (answer.reason, answer.status, answer.why) == ("listed_network", 403, "Nö.")
-    assert "Nö.\n".encode() in refusal(answer.status, answer.why)
-    assert gate.refusal_for(HERE, []) == {"you": "network_refused", "words": "Nö."}
+        assert (answer.code, answer.code.status, answer.why) == ("listed_network", 403, "Nö.")
+    assert "Nö.\n".encode() in refusal(answer.code.status, answer.why)
+    assert gate.refusal_for(HERE, []) == {
+        "you": "network_refused",
+        "words": "Nö.",
+        "code": "listed_network",
+    }
     gate.engine.owner.advance_clock(601)
     assert isinstance(gate.admit(HERE, []), Admitted)
     assert isinstance(gate.admit("198.51.100.1", []), Admitted)
@@ -181,7 +185,7 @@ def test_whoever_asks_is_told_why_and_it_costs_nothing() -> None:
     assert isinstance(kept, Admitted)
     assert refusal_for() == "too_many"
     assert refusal_for("198.51.100.1") is None
-    assert refused(gate.admit(HERE, [])).reason == "too_many_sockets"
+    assert refused(gate.admit(HERE, [])).code == "too_many_sockets"
     gate.withdraw(kept)
     assert refusal_for() == "too_many"  # a moment ago it was
     gate.engine.owner.advance_clock(11)
@@ -210,7 +214,7 @@ def test_what_is_withdrawn_takes_no_place() -> None:
         assert isinstance(answer, Admitted)
         gate.withdraw(answer)
     gate.admit(HERE, [])
-    assert refused(gate.admit(HERE, [])).reason == "too_many_sockets"
+    assert refused(gate.admit(HERE, [])).code == "too_many_sockets"
 
 
 @pytest.mark.parametrize("keeps_ips", [False, True])

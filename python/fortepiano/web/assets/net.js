@@ -1,10 +1,8 @@
+import { CODES } from "./codes.js";
 import { Emitter } from "./emitter.js";
 
 // Milliseconds before each new attempt; the last repeats. Chance adds up to 30 %.
 const BACKOFF = [50, 2500, 10000];
-const REFUSED = [4005, 4008];
-/** @type {Record<number, string>} */
-const REASONS = { 1013: "The connection was too slow", 4000: "The server restarts", 4004: "The server heard nothing" };
 
 /**
  * The connection to the server, which reconnects by itself.
@@ -50,7 +48,7 @@ export class Net extends Emitter {
 		};
 		socket.onmessage = ({ data }) => this.#receive(data);
 		socket.onclose = ({ code, reason }) => {
-			this.#lost(REASONS[code] ?? reason, code);
+			this.#lost(CODES[code] ?? { meaning: reason });
 			if (!opened) this.#ask();
 		};
 	}
@@ -62,7 +60,7 @@ export class Net extends Emitter {
 		// Closing takes a minute when the other end does not answer.
 		socket.onopen = socket.onmessage = socket.onclose = null;
 		socket.close();
-		this.#lost("", 0);
+		this.#lost({});
 	}
 
 	/**
@@ -85,15 +83,15 @@ export class Net extends Emitter {
 		}
 	}
 
-	/** @param {string} reason @param {number} code */
-	#lost(reason, code) {
+	/** @param {Ending} ending */
+	#lost({ meaning = "", retry = true }) {
 		this.#socket = null;
-		if (REFUSED.includes(code)) {
-			this.#become("refused", reason);
+		if (!retry) {
+			this.#become("refused", meaning);
 			this.#ask();
 			return;
 		}
-		this.#become("reconnecting", reason || this.reason);
+		this.#become("reconnecting", meaning || this.reason);
 		const delay = BACKOFF[Math.min(this.#failures, BACKOFF.length - 1)] * (1 + 0.3 * Math.random());
 		this.#failures += 1;
 		this.#timer = setTimeout(() => this.open(), delay);
@@ -102,10 +100,16 @@ export class Net extends Emitter {
 	/** Ask the server why a socket did not open, because browsers do not say. */
 	async #ask() {
 		const answer = await fetch("/readyz", { cache: "no-store" }).catch(() => null);
-		const { you, words } = Object(await answer?.json().catch(() => null));
-		if (this.status === "online") return;
-		if (!answer) this.#become("reconnecting", "The server does not answer");
-		else if (you) this.#become(/full|many/.test(you) ? "reconnecting" : "refused", words);
+		const { code, words } = Object(await answer?.json().catch(() => null));
+		const retry = CODES[code]?.retry ?? true;
+		// A final close code stands.
+		if (this.status === "online" || (retry && !this.#timer && !this.#socket)) return;
+		if (!retry) {
+			clearTimeout(this.#timer);
+			this.#timer = 0;
+			this.#become("refused", words);
+		} else if (!answer) this.#become("reconnecting", "The server does not answer");
+		else if (code) this.#become("reconnecting", words);
 		else if (!answer.ok) this.#become("reconnecting", "The server is not ready");
 		else if (this.#failures > 1) this.#become("refused", "The server lets nobody in from here");
 	}

@@ -147,6 +147,13 @@ declare global {
     y: number;
   }
 
+  /** The end of a connection, or its refusal, whose words `/readyz` has. */
+  interface Ending {
+    meaning?: string;
+    /** Whether the page comes back; absent for yes. */
+    retry?: boolean;
+  }
+
   type Status = "connecting" | "online" | "reconnecting" | "refused";
 
   /** Draws; returns whether the next frame is needed too. */
