@@ -707,7 +707,7 @@ class Hub:
         Args:
             client: The client's number.
             code: The close code.
-            reason: The reason, cut to 123 bytes of UTF-8.
+            reason: The reason, cut to 123 bytes of UTF-8; empty for the meaning of the code.
         """
 
     def open_room(self) -> int:

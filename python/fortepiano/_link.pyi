@@ -143,7 +143,7 @@ class Link:
 
         Args:
             code: The close code; see `model.close_codes.CloseCode`.
-            reason: The reason, cut to 123 bytes of UTF-8.
+            reason: The reason, cut to 123 bytes of UTF-8; empty for the meaning of the code.
         """
 
     def abort(self) -> None:

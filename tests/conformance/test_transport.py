@@ -392,8 +392,25 @@ async def test_a_close_frame_is_answered_with_its_code(clients: Clients, payload
     peer = await clients.raw_peer()
     await peer.handshake()
     await peer.send(frame(CLOSE, payload), frame(TEXT, b'[{"m":"t","e":1}]'))
-    assert (await peer.expect(CLOSE))[:2] in {payload[:2], b"\x03\xe8" if not payload else b""}
+    answer = await peer.expect(CLOSE)
+    assert answer in {payload[:2], b"\x03\xe8" if not payload else b""}
     assert await peer.ended()
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        (frame(TEXT, b'[{"m":"bye"}]'), b"\x03\xe8The connection was ended"),
+        (frame(TEXT, b"\xff"), b"\x03\xefA text is not UTF-8"),
+    ],
+    ids=["bye", "no UTF-8"],
+)
+async def test_a_close_frame_gives_the_meaning_of_its_code(
+    clients: Clients, sent: bytes, answer: bytes
+) -> None:
+    peer = await peer_after_hi(clients)
+    await peer.send(sent)
+    assert await peer.expect(CLOSE) == answer
 
 
 @pytest.mark.case(8)

@@ -14,6 +14,7 @@ from support.hub_harness import START, HubClient, HubHarness, payloads, text
 from support.native_parts import make_test_hub
 from support.raw_peer import BINARY, CLOSE, CONTINUATION, PONG, TEXT, frame
 from support.reference.frame import Event
+from support.reference.hub import server_close
 
 NOTE = {"m": "n", "t": 1, "n": [{"n": "c4"}]}
 SMALL = 1
@@ -252,7 +253,8 @@ class TestFullSockets:
         events = ann.received()
         code = 1009 if end == "violation" else 1013
         assert lengths(events) == [3, 9_000]
-        assert events[2:] == [("close", code, b"")]
+        # "peer" answers the code of the peer, without a reason.
+        assert events[2:] == [("close", code, b"") if end == "peer" else server_close(code)]
         assert ann.bytes == b""
         assert harness.ended == [ann.number]
 
@@ -306,7 +308,7 @@ class TestSlowReaders:
         assert harness.hub.stats()["slow"] == 1
         assert not ann.is_aborted
         events = ann.received()
-        assert closes(events) == events[-1:] == [("close", 1013, b"")]
+        assert closes(events) == events[-1:] == [server_close(1013)]
         assert lengths(bea.events()) == [1_000] * 200
 
     def test_are_found_in_private_too(self, make: Make) -> None:
@@ -317,7 +319,7 @@ class TestSlowReaders:
             harness.turn()
         assert harness.ended == [ann.number]
         assert harness.hub.stats()["slow"] == 1
-        assert closes(ann.received()) == [("close", 1013, b"")]
+        assert closes(ann.received()) == [server_close(1013)]
 
     def test_that_are_slow_in_two_ways_are_counted_once(self, make: Make) -> None:
         harness = make(lag_hard_bytes=20_000)
@@ -327,7 +329,7 @@ class TestSlowReaders:
         harness.hub.broadcast(harness.room, b"x" * 10_000)
         harness.turn(11)
         assert harness.hub.stats()["slow"] == 1
-        assert closes(ann.received()) == [("close", 1013, b"")]
+        assert closes(ann.received()) == [server_close(1013)]
 
     def test_are_closed_when_their_socket_stands_still(self, harness: RoomHarness) -> None:
         ann, bea = harness.join(send_buffer=SMALL), harness.join()
@@ -344,7 +346,7 @@ class TestSlowReaders:
         assert harness.ended == [ann.number]
         harness.broadcast(b"[1]")
         assert lengths(bea.received()) == [30_000, 3]
-        assert closes(ann.events()) == [("close", 1013, b"")]
+        assert closes(ann.events()) == [server_close(1013)]
 
     def test_miss_positions_only(self, make: Make) -> None:
         harness = make(lag_soft_bytes=5_000, lag_hard_bytes=1 << 20, move_ms=0)
@@ -407,7 +409,7 @@ class TestSilence:
         assert harness.ended == []
         harness.pass_time(1)
         assert harness.ended == [ann.number]
-        assert closes(ann.received()) == [("close", 4004, b"")]
+        assert closes(ann.received()) == [server_close(4004)]
         assert bea.received() == []
 
     def test_without_the_time_ends_where_that_is_the_rule(self, make: Make) -> None:
@@ -418,7 +420,7 @@ class TestSilence:
         bea.send_messages(NOTE)
         harness.pass_time(3)
         assert harness.ended == [bea.number]
-        assert closes(bea.received()) == [("close", 4004, b"")]
+        assert closes(bea.received()) == [server_close(4004)]
 
     def test_after_a_close_frame_ends_soon(self, harness: RoomHarness) -> None:
         ann = harness.join()
@@ -515,7 +517,7 @@ class TestLongFrames:
     def test_are_judged_by_their_header(self, harness: RoomHarness) -> None:
         ann = harness.open()
         ann.send(frame(TEXT, length=(1 << 20) + 1)[:14])
-        assert ann.received() == [("close", 1009, b"")]
+        assert ann.received() == [server_close(1009)]
 
 
 class TestBinary:

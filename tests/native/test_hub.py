@@ -18,6 +18,7 @@ from support.hub_harness import (
 )
 from support.raw_peer import BINARY, CLOSE, PING, TEXT, frame
 from support.reference.frame import Event
+from support.reference.hub import server_close
 
 AnyHarness = HubHarness | ReferenceHarness
 AnyClient = HubClient | ReferenceClient
@@ -650,7 +651,7 @@ class TestEnds:
         ann.send(data + text(NOTE) + frame(CLOSE))
         ann.send(text(NOTE))
         room.hub.send(ann.number, b"[late]")
-        assert ann.received() == [*texts(b"[1]"), ("close", code, b"")]
+        assert ann.received() == [*texts(b"[1]"), server_close(code)]
         assert bea.received() == texts(b"[1]")
         assert room.harness.ended == [ann.number]
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from support.hub_harness import HubClient, HubHarness, ReferenceClient, ReferenceHarness
 from support.raw_peer import BINARY, PING, TEXT, frame
 from support.reference.frame import Event
+from support.reference.hub import server_close
 
 LIMITS: dict[str, Any] = {
     "bytes_per_second": 1000,
@@ -20,8 +21,8 @@ LIMITS: dict[str, Any] = {
 }
 NOTICES = {name: b'[{"m":"notification","text":"%b"}]' % name.encode() for name in
            ("bytes", "messages")}  # fmt: skip
-TOO_MANY_BYTES: list[Event] = [("text", NOTICES["bytes"]), ("close", 4002, b"")]
-TOO_MANY_MESSAGES: list[Event] = [("text", NOTICES["messages"]), ("close", 4007, b"")]
+TOO_MANY_BYTES: list[Event] = [("text", NOTICES["bytes"]), server_close(4002)]
+TOO_MANY_MESSAGES: list[Event] = [("text", NOTICES["messages"]), server_close(4007)]
 COLD = b'{"m":"x"}'
 
 AnyHarness = HubHarness | ReferenceHarness

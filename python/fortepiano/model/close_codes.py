@@ -16,7 +16,7 @@ class CloseCode(IntEnum):
     none here: they are never sent.
 
     Attributes:
-        meaning: The meaning in one line for people; fits into a close frame (at most 123 bytes).
+        meaning: The meaning in one line for people: the reason in close frames (at most 123 bytes).
         retry: Whether a client should connect again, after pauses that grow. False if each new
             connection would end in the same way, until a person changes something.
     """

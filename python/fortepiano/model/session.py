@@ -18,7 +18,10 @@ class Connection(Protocol):
     """The connection under a session, which the session can close."""
 
     def close(self, code: int, reason: str = "") -> None:
-        """End the session and close the connection with a code of `CloseCode`."""
+        """End the session and close the connection with a code of `CloseCode`.
+
+        An empty reason stands for the meaning of the code.
+        """
 
 
 class Session:

@@ -46,7 +46,7 @@ async def drain(engine: Engine, outbound: Outbound, seconds: float, at_once: asy
     for number, link in enumerate(links):
         # Relative to the start, so that the time that each close takes does not add up.
         await _sleep_until(started + number * pause, at_once)
-        link.close(CloseCode.RESTART, "The server restarts.")
+        link.close(CloseCode.RESTART)
     deadline = loop.time() + _ANSWER_SECONDS
     while len(engine) and not at_once.is_set() and loop.time() < deadline:
         await _sleep_until(loop.time() + 0.02, at_once)

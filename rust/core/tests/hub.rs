@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use fortepiano_core::hub::ids::{ClientId, RoomId};
 use fortepiano_core::hub::{CloseOrder, Hub, Settings, StepResult};
 use fortepiano_core::sys::clock::Clock;
-use fortepiano_core::wire::frame;
+use fortepiano_core::wire::{close_code, frame};
 use proptest::prelude::*;
 
 const SECOND: u64 = 1_000_000;
@@ -125,6 +125,11 @@ fn notes_reach_all_sockets_but_the_sender() {
     assert_eq!(bea.payloads(), [br#"[{"m":"n","t":1,"p":"id","n":[{"n":"c4"}]}]"#]);
 }
 
+/// Return the payload of the close frame with a code and its meaning.
+fn closing(code: u16) -> Vec<u8> {
+    [&code.to_be_bytes()[..], close_code::meaning(code).as_bytes()].concat()
+}
+
 #[test]
 fn a_slow_reader_is_ordered_closed_and_its_last_frame_is_whole() {
     let mut hub = manual(Settings { lag_hard_bytes: 20_000, ..Settings::default() });
@@ -147,10 +152,11 @@ fn a_slow_reader_is_ordered_closed_and_its_last_frame_is_whole() {
     hub.leave(ann.client);
     hub.close(ann.client, 1013, "");
     hub.close(ann.client, 4000, "again");
-    assert!(hub.lag(ann.client) < 3_004 + 4, "the backlog is dropped");
+    let last = closing(1013);
+    assert!(hub.lag(ann.client) < 3_004 + 2 + last.len() as u64, "the backlog is dropped");
     drain(&mut hub, &mut [&mut ann, &mut bea]);
     let payloads = ann.payloads();
-    assert_eq!(payloads.last(), Some(&&1013_u16.to_be_bytes()[..]));
+    assert_eq!(payloads.last(), Some(&&last[..]));
     assert!(
         payloads.len() < broadcasts && payloads.iter().rev().skip(1).all(|payload| payload.len() == 3_000)
     );
@@ -288,7 +294,7 @@ proptest! {
         for (index, peer) in peers.iter().enumerate() {
             let mut payloads = peer.payloads();
             if is_closed[index] {
-                prop_assert_eq!(payloads.pop(), Some(&4000_u16.to_be_bytes()[..]));
+                prop_assert_eq!(payloads.pop(), Some(&closing(4000)[..]));
                 if index > 0 {
                     // A client with a full socket loses its backlog.
                     owed[index].truncate(payloads.len());

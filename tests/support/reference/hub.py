@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from fortepiano.model.close_codes import CloseCode
 from support.reference.frame import Event, FrameReader
 from support.reference.meter import Meter
 from support.reference.quota import Quotas
@@ -17,6 +18,13 @@ Thing = TypeVar("Thing")
 NONE = -1
 NEVER = 2**64
 PEOPLE_PER_ADDRESS = 30
+
+MEANINGS = {int(code): code.meaning for code in CloseCode}
+
+
+def server_close(code: int) -> Event:
+    """Return the close frame of a server that closes with a code by itself."""
+    return ("close", code, MEANINGS.get(code, "").encode())
 
 
 class Slots(Generic[Thing]):
@@ -304,13 +312,16 @@ class Hub:
         self.broadcast(room, before + b",".join(people) + after)
 
     def close(self, client: int, code: int, reason: str = "") -> None:
-        """Send a close frame, and nothing after it."""
+        """Send a close frame, and nothing after it; without a reason, the meaning of the code."""
+        self.send_close(client, ("close", code, reason.encode()) if reason else server_close(code))
+
+    def send_close(self, client: int, frame: Event) -> None:
+        """Send exactly this close frame, and nothing after it."""
         found = self.clients.get(client)
         if found is None or not found.is_open:
             return
         self.leave(client)
-        payload = b"" if code == 1005 else reason.encode()
-        found.sent.append(Sent(("close", code, payload)))
+        found.sent.append(Sent(frame))
         found.is_open = False
 
     def dismiss(self, client: int, code: int, reason: str = "") -> None:
@@ -425,6 +436,9 @@ class Hub:
                 if not found.meter.messages.pour(max(1, len(elements)), self.now):
                     return self.cut(found, "messages", 4007)
             match event:
+                case ("close", int(code), _) if found.is_open:
+                    self.send_close(client, ("close", code, b""))
+                    self.end(found)
                 case (_, int(code), *_) if found.is_open:
                     self.close(client, code)
                     self.end(found)

@@ -3,7 +3,7 @@
 use crate::hub::client::Phase;
 use crate::hub::ids::ClientId;
 use crate::hub::Hub;
-use crate::wire::close_code::TOO_SLOW;
+use crate::wire::close_code::{self, TOO_SLOW};
 use crate::wire::frame;
 
 /// An order to end a connection, given to the owner of its transport.
@@ -16,10 +16,16 @@ pub enum CloseOrder {
 }
 
 impl Hub {
-    /// Close a connection. Queued bytes are sent first, unless the socket is full.
+    /// Close a connection; an empty reason stands for the meaning of the code.
     ///
-    /// The caller has ended the session before, so that nothing waits for the peer's answer.
+    /// Queued bytes are sent first, unless the socket is full. The caller has ended the session before, so
+    /// that nothing waits for the peer's answer.
     pub fn close(&mut self, client: ClientId, code: u16, reason: &str) {
+        self.send_close(client, code, if reason.is_empty() { close_code::meaning(code) } else { reason });
+    }
+
+    /// Close a connection with exactly this reason.
+    pub(crate) fn send_close(&mut self, client: ClientId, code: u16, reason: &str) {
         if !self.clients.get(client).is_some_and(|it| it.phase == Phase::Open) {
             return;
         }

@@ -274,7 +274,7 @@ mod tests {
         first.flush();
         let (mut second, number, _) = hand_over(&mut first, client, ours.as_raw_fd());
         second.flush();
-        second.close(number, 4000, "");
+        second.close(number, 4000, "bye");
         let mut wire = Vec::new();
         for _ in 0..100 {
             drain(&mut theirs, &mut wire);
@@ -282,8 +282,8 @@ mod tests {
             second.flush();
         }
         drain(&mut theirs, &mut wire);
-        assert_eq!(wire.len() % 50_004, 4, "whole frames and a close frame");
-        assert_eq!(&wire[wire.len() - 4..], [0x88, 2, 0x0f, 0xa0]);
+        assert_eq!(wire.len() % 50_004, 7, "whole frames and a close frame");
+        assert_eq!(&wire[wire.len() - 7..], b"\x88\x05\x0f\xa0bye");
     }
 
     #[test]

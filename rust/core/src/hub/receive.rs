@@ -11,7 +11,7 @@ use crate::hub::ids::ClientId;
 use crate::hub::receive_state::{InboundState, Text, READ};
 use crate::hub::refusal::Refusal;
 use crate::hub::Hub;
-use crate::wire::close_code::{BYTE_RATE, MESSAGE_RATE};
+use crate::wire::close_code::{self, BYTE_RATE, MESSAGE_RATE};
 use crate::wire::frame::{self, Incoming, Parsed};
 use crate::wire::scan::{scan, Element};
 
@@ -150,14 +150,21 @@ impl Hub {
                     return StepResult::Done;
                 }
                 Parsed::Violation(code) => {
-                    return self.close_for_peer(client, phase, code, Phase::Discarding)
+                    return self.close_for_peer(
+                        client,
+                        phase,
+                        code,
+                        close_code::meaning(code),
+                        Phase::Discarding,
+                    )
                 }
                 Parsed::Frame(used, what) => {
                     let from = inbound.at;
                     inbound.at += used;
                     self.stats.frames_in += u64::from(!self.inbound.is_counted);
                     if let Some(code) = self.handle_frame(client, phase, from, what) {
-                        return self.close_for_peer(client, phase, code, Phase::Closed);
+                        // The answer repeats the code, and gives no reason of its own.
+                        return self.close_for_peer(client, phase, code, "", Phase::Closed);
                     }
                 }
             }
@@ -238,7 +245,7 @@ impl Hub {
         let code = if excess == Refusal::Bytes { BYTE_RATE } else { MESSAGE_RATE };
         // The client continues to send for a while. That must not cause a reset, which would overtake
         // the notice.
-        self.close_for_peer(client, Phase::Open, code, Phase::Discarding)
+        self.close_for_peer(client, Phase::Open, code, close_code::meaning(code), Phase::Discarding)
     }
 
     /// End a connection because of its peer: a close frame, a violation of RFC 6455, or too much
@@ -248,10 +255,11 @@ impl Hub {
         client: ClientId,
         before: Phase,
         code: u16,
+        reason: &str,
         after: fn(u64) -> Phase,
     ) -> StepResult<'_> {
         self.inbound.at = self.inbound.end;
-        self.close(client, code, "");
+        self.send_close(client, code, reason);
         if let Some(it) = self.clients.get_mut(client) {
             it.phase = after(self.now + self.linger);
         }

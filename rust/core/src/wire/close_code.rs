@@ -9,7 +9,7 @@ pub struct CloseCode {
     pub number: u16,
     /// The name of its constant.
     pub name: &'static str,
-    /// The meaning in one line for people, which fits into a close frame.
+    /// The meaning in one line for people: the reason in close frames that the server begins.
     pub meaning: &'static str,
     /// Whether a client should connect again, after pauses that grow.
     ///
@@ -69,6 +69,12 @@ close_codes! {
     BANNED = 4008, "Banned from this site", retry: false, is_sent: true;
     /// The client's user has too many connections.
     TOO_MANY_SOCKETS = 4009, "Too many connections of one user", retry: false, is_sent: true;
+}
+
+/// Return the meaning of a code, empty where it has none here.
+#[must_use]
+pub fn meaning(code: u16) -> &'static str {
+    ALL.iter().find(|known| known.number == code).map_or("", |known| known.meaning)
 }
 
 #[cfg(test)]
