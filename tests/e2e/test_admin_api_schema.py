@@ -1,4 +1,4 @@
-"""schemathesis against a running server: the admin API does what its document says, and no more.
+"""schemathesis against a running server: the admin API does what its documents say, and no more.
 
 Wrong tokens, which schemathesis tries too, would lock it out: test_admin_api.py tries those. The
 stream of events has no end unless it is asked for one, so only the long run reads it.
@@ -19,7 +19,8 @@ from websockets.sync.client import connect
 from support.server import Server
 
 CHECKS = ["--checks", "all", "--exclude-checks", "ignored_auth"]
-STREAM = "/api/events"
+DOCUMENTS = {"/openapi.json": "/api/v1/events", "/openapi-deprecated.json": "/api/events"}
+"""The documents of v1 and of the paths without a version, with the stream of events in each."""
 
 
 @pytest.fixture
@@ -44,12 +45,12 @@ def crowd() -> Iterator[tuple[Server, str]]:
         yield server, token
 
 
-def explore(server: Server, token: str, folder: Path, *options: str) -> str:
+def explore(server: Server, token: str, folder: Path, document: str, *options: str) -> str:
     """Run schemathesis and return its report; a finding fails the test."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "run"),
-            f"http://127.0.0.1:{server.internal_port}/openapi.json",
+            f"http://127.0.0.1:{server.internal_port}{document}",
             *("--header", f"Authorization: Bearer {token}", "--no-color"),
             *(*CHECKS, *options),
         ],
@@ -66,20 +67,32 @@ def explore(server: Server, token: str, folder: Path, *options: str) -> str:
 
 
 @pytest.mark.timeout(120)
-def test_the_api_is_as_its_document_says(crowd: tuple[Server, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("document", "options"),
+    [
+        ("/openapi.json", ("--phases", "coverage,fuzzing", "--max-examples", "3")),
+        # The calls are the same: one example shows that names and units are translated.
+        ("/openapi-deprecated.json", ("--phases", "fuzzing", "--max-examples", "1")),
+    ],
+)
+def test_the_api_is_as_its_document_says(
+    crowd: tuple[Server, str], tmp_path: Path, document: str, options: tuple[str, ...]
+) -> None:
     server, token = crowd
-    few = ("--max-examples", "4", "--phases", "coverage,fuzzing", "--seed", "7")
-    report = explore(server, token, tmp_path, *few, "--exclude-path", STREAM)
+    stream = ("--exclude-path", DOCUMENTS[document])
+    report = explore(server, token, tmp_path, document, *options, *stream, "--seed", "7")
     assert "Tested: " in report
 
 
 @pytest.mark.ops
+@pytest.mark.parametrize("document", DOCUMENTS)
 @pytest.mark.timeout(1000)
 def test_the_api_is_as_its_document_says_at_length(
-    crowd: tuple[Server, str], tmp_path: Path
+    crowd: tuple[Server, str], tmp_path: Path, document: str
 ) -> None:
     server, token = crowd
+    stream = DOCUMENTS[document]
     # A fixed seed: another one may find other faults, but not at random times.
     many, few = (("--max-examples", str(count), "--seed", "7") for count in (100, 5))
-    explore(server, token, tmp_path, *many, "--exclude-path", STREAM)
-    explore(server, token, tmp_path, *few, "--include-path", STREAM)
+    explore(server, token, tmp_path, document, *many, "--exclude-path", stream)
+    explore(server, token, tmp_path, document, *few, "--include-path", stream)

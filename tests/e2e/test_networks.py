@@ -307,7 +307,7 @@ async def test_the_api_bans_the_network_of_somebody_who_is_here() -> None:
     with closing(server), httpx.Client() as client:
         tokens = {scope: server.make_token(scope) for scope in ("moderate", "admin")}
         server.start()
-        bans = f"http://127.0.0.1:{server.internal_port}/api/bans"
+        bans = f"http://127.0.0.1:{server.internal_port}/api/v1/bans"
 
         def ban(scope: str, **body: object) -> httpx.Response:
             return client.post(
@@ -317,10 +317,10 @@ async def test_the_api_bans_the_network_of_somebody_who_is_here() -> None:
         async with Clients(server) as clients_by_address:
             ann = await clients_by_address.enter("room", address="127.97.1.1")
             for scope, status, body in [
-                ("moderate", 403, {"network": 48, "seconds": 60}),
+                ("moderate", 403, {"network": 48, "duration_ms": 60_000}),
                 ("moderate", 403, {"network": 56}),
-                ("moderate", 403, {"network": 56, "seconds": 86_401}),
-                ("moderate", 422, {"network": 16, "seconds": 60}),
+                ("moderate", 403, {"network": 56, "duration_ms": 86_401_000}),
+                ("moderate", 422, {"network": 16, "duration_ms": 60_000}),
                 ("admin", 409, {"network": 56, "room": "room"}),
             ]:
                 answer = ban(scope, subject=ann.id, **body)
@@ -328,7 +328,7 @@ async def test_the_api_bans_the_network_of_somebody_who_is_here() -> None:
             assert ban("admin", subject="f" * 24, network=56).status_code == 409
             assert ban("admin", subject="192.0.2.1", network=56).status_code == 409
             await ann.received()
-            answer = ban("moderate", subject=ann.id, network=56, seconds=86_400)
+            answer = ban("moderate", subject=ann.id, network=56, duration_ms=86_400_000)
             assert answer.status_code == 201
             assert answer.json()["subject"] == ann.id
             assert await ann.closed() == 4008

@@ -232,17 +232,17 @@ async def test_the_api_reloads_and_goes_on_with_the_new_handlers(editable: Edita
     base = f"http://127.0.0.1:{server.internal_port}"
     async with httpx.AsyncClient(base_url=base, headers=headers, timeout=30) as client:
         editable.configure('motd = "new"\n')
-        preview = (await client.get("/api/configuration/changes")).json()
+        preview = (await client.get("/api/v1/configuration/changes")).json()
         assert preview == {
             "changed": {"motd": ["", "new"]},
             "waiting": {},
             "handlers": False,
         }
-        assert (await client.get("/api/configuration")).json()["settings"]["motd"] == ""
-        assert (await client.post("/api/configuration/reload")).json() == preview
-        assert (await client.get("/api/configuration")).json()["settings"]["motd"] == "new"
+        assert (await client.get("/api/v1/configuration")).json()["settings"]["motd"] == ""
+        assert (await client.post("/api/v1/configuration/reload")).json() == preview
+        assert (await client.get("/api/v1/configuration")).json()["settings"]["motd"] == "new"
         editable.configure("motd = 1\n")
-        failed = await client.post("/api/configuration/reload")
+        failed = await client.post("/api/v1/configuration/reload")
         assert failed.status_code == 409
         assert "motd" in failed.json()["detail"]
         server.excuse()

@@ -82,7 +82,7 @@ async def made_permanent(server: Server, token: str, rooms: list[str]) -> None:
     async with httpx.AsyncClient(base_url=base, headers=headers, timeout=30) as client:
         for room in rooms:
             wish = {"permanent": True}
-            answer = await client.put("/api/room/permanent", params={"name": room}, json=wish)
+            answer = await client.put("/api/v1/room/permanent", params={"name": room}, json=wish)
             assert answer.is_success, answer.text
 
 

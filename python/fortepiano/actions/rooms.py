@@ -85,7 +85,7 @@ def move_to_room(
     if arrival.previous_holder is not None:
         refresh_quota(context, arrival.previous_holder)
     if arrival.is_new:
-        context.events.publish("entered", user_id=user.id, name=user.name, room=room.name)
+        context.events.publish("entered", actor=user.id, name=user.name, room=room.name)
         if not is_broadcast:
             outbound.broadcast_participant(participant, except_for=session)
         context.room_list.note_change(room)
@@ -105,7 +105,7 @@ def leave(context: Context, session: Session, *, has_ended: bool = False) -> Non
     if departure is None or departure.participant is None:
         return
     outbound, room, user = context.outbound, departure.room, departure.participant.user
-    context.events.publish("left", user_id=user.id, name=user.name, room=room.name)
+    context.events.publish("left", actor=user.id, name=user.name, room=room.name)
     if departure.had_crown:
         outbound.broadcast_room_later(room)
     else:

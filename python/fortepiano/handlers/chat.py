@@ -40,7 +40,7 @@ def chat(context: Context, session: Session, message: Chat) -> None:
     context.archive.save(room)
     context.outbound.broadcast(room, line)
     user = participant.user
-    context.events.publish("chat", user_id=user.id, name=user.name, room=room.name, text=line["a"])
+    context.events.publish("chat", actor=user.id, name=user.name, room=room.name, text=line["a"])
 
 
 def dm(context: Context, session: Session, message: DirectMessage) -> None:

@@ -58,7 +58,7 @@ def hello(context: Context, session: Session, message: Hello) -> list[Message] |
         context.hub.start_session(session.client, user.quota)
         _admit_staff(context, session, message.token)
         networks.publish_near_ban(context, session, user)
-        context.events.publish("arrived", user_id=user.id, name=user.name)
+        context.events.publish("arrived", actor=user.id, name=user.name)
     messages: list[Message] = [
         {
             "m": "hi",
@@ -173,4 +173,4 @@ def ended(context: Context, session: Session) -> None:
     user, session.user = session.user, None
     if user is not None:
         context.directory.depart(user, session, context.now())
-        context.events.publish("gone", user_id=user.id, name=user.name)
+        context.events.publish("gone", actor=user.id, name=user.name)

@@ -41,7 +41,7 @@ def publish_near_ban(context: Context, session: Session, user: User) -> None:
     size, subject = near
     context.counters.near_bans += 1
     _log.info(f"same {size} as a ban", user=user.id, ban=subject or "a network")
-    context.events.publish("near_ban", user_id=user.id, name=user.name, network=size, ban=subject)
+    context.events.publish("near_ban", actor=user.id, name=user.name, network=size, subject=subject)
 
 
 def refusing_list(context: Context, session: Session) -> NetworkList | None:

@@ -45,7 +45,7 @@ _PAGE_HEADERS = {
 def internal_site(server: RunningServer) -> ASGIApp:
     """Return the application of the internal port.
 
-    `/metrics`, health, the OpenAPI document and the page, which has no secrets, are open. All else
+    `/metrics`, health, the OpenAPI documents and the page, which has no secrets, are open. All else
     needs a token.
 
     Args:
@@ -74,6 +74,7 @@ def internal_site(server: RunningServer) -> ASGIApp:
             Route("/admin/", page),
             Mount("/admin", _Assets(directory=_PAGE)),
             Route("/openapi.json", api),
+            Route("/openapi-deprecated.json", api),
             Mount("", guard),
         ],
         exception_handlers={HTTPException: missing},

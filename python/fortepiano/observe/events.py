@@ -1,4 +1,4 @@
-"""Events for staff who watch the server live (`/api/events`)."""
+"""Events for staff who watch the server live (`/api/v1/events`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 __all__ = ["STOPPING", "Event", "Events"]
 
 Event = dict[str, Any]
-"""An event as a JSON object: `kind` says what happened, the other keys to whom and where."""
+"""An event as a JSON object: `kind` says what happened, `actor` by whom, `subject` to whom."""
 
 STOPPING: Final = "stopping"
 """The kind of the last event: watchers end then, as a stopping server does not wait for them."""

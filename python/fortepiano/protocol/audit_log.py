@@ -67,5 +67,5 @@ class AuditLog:
             )
         )
         self._events.publish(
-            action.value, by=actor, room=room, subject=subject, reason=reason, details=details
+            action.value, actor=actor, room=room, subject=subject, reason=reason, details=details
         )

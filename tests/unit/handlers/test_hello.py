@@ -371,8 +371,8 @@ def test_a_user_from_near_a_ban_is_logged_without_the_address() -> None:
         ("same /48 as a ban", near.id, banned.id)
     ]
     assert [one for one in heard if one["kind"] == "near_ban"] == [
-        {"kind": "near_ban", "user_id": near.id, "name": "Anonymous", "network": "/48",
-         "ban": banned.id}
+        {"kind": "near_ban", "actor": near.id, "name": "Anonymous", "network": "/48",
+         "subject": banned.id}
     ]  # fmt: skip
     assert harness.context.counters.near_bans == 1
     assert "2001:db8" not in str(logged) + str(heard)

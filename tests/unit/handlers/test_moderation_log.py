@@ -150,7 +150,7 @@ class TestByTheStaff:
         assert watched == [
             {
                 "kind": "siteban",
-                "by": admin.id,
+                "actor": admin.id,
                 "room": "",
                 "subject": VICTIM,
                 "reason": "spam",

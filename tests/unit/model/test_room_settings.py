@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fortepiano.http import public_site
-from fortepiano.http.admin.settings_wish import SettingsWish, settings_wish
+from fortepiano.http.admin.room_settings_request import RoomSettingsRequest, room_settings_request
 from fortepiano.http.page_modules import GENERATED
 from fortepiano.model.room_settings import (
     NORMAL_SETTINGS,
@@ -42,7 +42,7 @@ def page_schema() -> dict[str, Any]:
 
 def api_bound(name: str, bound: str) -> int:
     """A bound in the schema of the admin API's request, made anew."""
-    value: int = settings_wish().model_json_schema()["properties"][name]["anyOf"][0][bound]
+    value: int = room_settings_request().model_json_schema()["properties"][name]["anyOf"][0][bound]
     return value
 
 
@@ -76,7 +76,7 @@ def test_a_new_setting_is_known_everywhere(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(SETTINGS, "color3", setting)
     assert validate.settings({"color3": "#abcdef"}) == {"color3": "#abcdef"}
     assert validate.settings({"color3": ""}) == {"color3": None}
-    assert "color3" in settings_wish().model_json_schema()["properties"]
+    assert "color3" in room_settings_request().model_json_schema()["properties"]
     assert page_schema()["color3"] == page_schema()["color2"]
     assert row("color3")
 
@@ -85,7 +85,7 @@ def test_page_and_admin_api_know_what_moderators_may_set() -> None:
     names = [setting.name for setting in moderator_settings()]
     assert SETTINGS.keys() - names == {"lobby", "owner_id"}
     assert list(page_schema()) == names
-    document = SettingsWish.model_json_schema()
+    document = RoomSettingsRequest.model_json_schema()
     assert list(document["properties"]) == names
     assert document["additionalProperties"] is False
 

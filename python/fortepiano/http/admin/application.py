@@ -1,4 +1,4 @@
-"""The application of the admin API: its routers, its OpenAPI document, its error responses."""
+"""The application of the admin API: its routers, its OpenAPI documents, its error responses."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 
 from fortepiano import __version__
 from fortepiano.http.admin import bans, live, notices, rooms, users
 from fortepiano.http.admin import server as server_calls
-from fortepiano.http.admin.calls import Problem
+from fortepiano.http.admin.deprecated_paths import V1, DeprecatedPaths
+from fortepiano.http.admin.documents import deprecated_document, v1_document
 from fortepiano.http.problem import AsProblems, ProblemError, problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fastapi.routing import APIRoute
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp
 
     from fortepiano.http.running_server import RunningServer
 
-__all__ = ["admin_api"]
+__all__ = ["admin_api", "application"]
 
 _MOST_BYTES = 65_536
 """The longest body of a request; bytes."""
@@ -36,17 +38,27 @@ The staff's view of a server, and their control of it. Every path but `/openapi.
 `read`, `moderate` or `admin`; each scope includes those before it.
 
 Errors are problem documents (RFC 9457). Five wrong tokens within a minute lock an address out for
-the rest of that minute. A change of bans is answered when it is on the disk. Times are milliseconds
-since 1970.
+the rest of that minute. A change of bans is answered when it is on the disk.
+
+Times are milliseconds since 1970 (`format: unix-ms`), and durations are milliseconds (`…_ms`). The
+`actor` acts and the `subject` is acted on. Settings of rooms have the names and units of the
+protocol. New calls, optional fields of requests and fields of responses may be added to v1.
 """
 
 
 def admin_api(server: RunningServer) -> ASGIApp:
-    """Return the application.
+    """Return the application for a server.
 
     Args:
         server: The server that the API shows and controls.
     """
+    app = application()
+    app.state.server = server
+    return AsProblems(app)
+
+
+def application() -> FastAPI:
+    """Return the application; its calls need a server as `state.server`, its documents do not."""
     app = _Api(
         title="fortepiano",
         summary="The admin API of a Multiplayer Piano server.",
@@ -55,6 +67,7 @@ def admin_api(server: RunningServer) -> ASGIApp:
         docs_url=None,  # both pages would fetch scripts from other hosts
         redoc_url=None,
         max_body_size=_MOST_BYTES,
+        generate_unique_id_function=_operation_id,
         exception_handlers={
             HTTPException: _refused,
             RequestValidationError: _invalid,
@@ -62,29 +75,30 @@ def admin_api(server: RunningServer) -> ASGIApp:
             Exception: _failed,
         },
     )
-    app.state.server = server
     for topic in (server_calls, live, rooms, users, bans, notices):
-        app.include_router(topic.router)
-    app.include_router(server_calls.reloading)
-    return AsProblems(app)
+        app.include_router(topic.router, prefix=V1)
+    app.include_router(server_calls.reloading, prefix=V1)
+    app.add_route("/openapi-deprecated.json", _deprecated_calls)
+    app.add_middleware(DeprecatedPaths)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """Return the name of a call for generated clients: that of its function."""
+    return route.name
+
+
+async def _deprecated_calls(request: Request) -> Response:
+    return JSONResponse(deprecated_document(request.app.openapi()))
 
 
 class _Api(FastAPI):
-    """FastAPI, with the schema of problem documents in its OpenAPI document."""
+    """FastAPI, with the schemas of problems and events in its OpenAPI document."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
         if self.openapi_schema is None:
-            document = get_openapi(
-                title=self.title,
-                version=self.version,
-                summary=self.summary,
-                description=self.description,
-                routes=self.routes,
-            )
-            schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            document["components"]["schemas"] |= schema.pop("$defs", {}) | {"Problem": schema}
-            self.openapi_schema = document
+            self.openapi_schema = v1_document(self)
         return self.openapi_schema
 
 

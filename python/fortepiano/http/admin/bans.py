@@ -1,20 +1,21 @@
 """Bans from rooms and from the site."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import BeforeValidator, Field
 
 from fortepiano.actions.ban import ban_from_room, ban_from_site, unban
 from fortepiano.http.admin.calls import (
+    Instant,
     Limit,
     Moderator,
     Offset,
     Reader,
     Reason,
+    RequestModel,
+    ResponseModel,
     Settled,
-    View,
-    Wish,
     problems,
     refusals,
     saved,
@@ -28,28 +29,32 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["bans"])
 
-_LONGEST_SECONDS = 10 * 366 * 86_400
+_LONGEST_MS = 10 * 366 * 86_400_000
 
 
-class Ban(View):
+class Ban(ResponseModel):
     """A ban from a room or from the whole site."""
 
     room: str = Field(description="The room's name; empty for the whole site.")
     subject: str = Field(description="A user id, or a network.")
-    until: int | None = Field(description="When it ends; null for never.")
-    by: str = Field(description="The id of the user or token that made the ban.")
+    until: Instant | None = Field(description="When it ends; null for never.")
+    actor: str = Field(description="The id of the user or token that made the ban.")
     reason: str
-    at: int
+    at: Instant
 
 
-class Bans(View):
+class BanResponse(Ban):
+    """The ban that was made."""
+
+
+class BansResponse(ResponseModel):
     """Bans, the newest first."""
 
     bans: list[Ban]
     total: int = Field(description="How many there are, those on other pages included.")
 
 
-class BanWish(Wish):
+class BanRequest(RequestModel):
     """The ban to make."""
 
     subject: str = Field(
@@ -60,7 +65,7 @@ class BanWish(Wish):
     room: Annotated[str, Settled] = Field(
         default=SITE, max_length=4096, description="A room's name; empty for the whole site."
     )
-    seconds: Annotated[int, Field(ge=1, le=_LONGEST_SECONDS), BeforeValidator(whole)] | None = (
+    duration_ms: Annotated[int, Field(ge=1000, le=_LONGEST_MS), BeforeValidator(whole)] | None = (
         Field(default=None, description="For how long; null for ever.")
     )
     network: Literal[24, 48, 56, 64] | None = Field(
@@ -72,9 +77,9 @@ class BanWish(Wish):
     reason: Reason
 
 
-@router.get("/api/bans", summary="List and search bans", responses=problems())
+@router.get("/bans", summary="List and search bans", responses=problems())
 async def list_bans(
-    at: Reader,
+    caller: Reader,
     room: Annotated[
         str | None,
         Query(max_length=4096, description="Only those of this room; empty for the whole site."),
@@ -85,9 +90,9 @@ async def list_bans(
     ] = "",
     limit: Limit = 100,
     offset: Offset = 0,
-) -> Bans:
+) -> BansResponse:
     """List the bans that are in force, the newest first."""
-    context, wanted = at.server.context, search.casefold()
+    context, wanted = caller.server.context, search.casefold()
     now = context.now()
     found = [
         ban
@@ -98,54 +103,54 @@ async def list_bans(
     ]
     found.sort(key=lambda ban: (-ban.at, ban.room, ban.subject))
     page = found[offset : offset + limit]
-    return Bans(bans=[_view(ban) for ban in page], total=len(found))
+    return BansResponse(bans=[Ban(**_facts(ban)) for ban in page], total=len(found))
 
 
-@router.post("/api/bans", summary="Ban", status_code=201, responses=problems(409, 503))
-async def ban(at: Moderator, wish: Annotated[BanWish, Body()]) -> Ban:
+@router.post("/bans", summary="Ban", status_code=201, responses=problems(409, 503))
+async def create_ban(caller: Moderator, body: Annotated[BanRequest, Body()]) -> BanResponse:
     """Ban a user or a network from a room or the whole site, and disconnect or move them.
 
     A new ban replaces an old one. It applies at once; the answer comes when it is on the disk.
     """
-    if wish.network is not None and wish.room != SITE:
+    if body.network is not None and body.room != SITE:
         raise ProblemError(
             409, "The network of a user is banned with the user, from the whole site."
         )
-    context, length = at.server.context, None if wish.seconds is None else wish.seconds * 1000
+    context, length = caller.server.context, body.duration_ms
     with refusals(missing=409):
-        if wish.room == SITE:
+        if body.room == SITE:
             record, _ = ban_from_site(
-                context, at.token, wish.subject, length, reason=wish.reason, bits=wish.network
+                context, caller.token, body.subject, length, reason=body.reason, bits=body.network
             )
         else:
-            record = ban_from_room(context, at.token, wish.room, wish.subject, length, wish.reason)
-    await saved(at)
-    return _view(record)
+            record = ban_from_room(
+                context, caller.token, body.room, body.subject, length, body.reason
+            )
+    await saved(caller)
+    return BanResponse(**_facts(record))
 
 
-@router.delete("/api/bans", summary="Lift a ban", status_code=204, responses=problems(404, 503))
-async def lift(
-    at: Moderator,
-    who: Annotated[
-        str, Query(alias="subject", max_length=64, description="Whom; as the list has it.")
-    ],
+@router.delete("/bans", summary="Lift a ban", status_code=204, responses=problems(404, 503))
+async def lift_ban(
+    caller: Moderator,
+    subject: Annotated[str, Query(max_length=64, description="On whom; as the list has it.")],
     room: Annotated[
         str, Query(max_length=4096, description="A room's name; empty for the whole site."), Settled
     ] = SITE,
 ) -> Response:
     """Lift a ban."""
-    if not unban(at.server.context, at.token, room, who):
+    if not unban(caller.server.context, caller.token, room, subject):
         raise ProblemError(404, "There is no such ban.")
-    await saved(at)
+    await saved(caller)
     return Response(status_code=204)
 
 
-def _view(ban: BanRecord) -> Ban:
-    return Ban(
-        room=ban.room,
-        subject=ban.subject,
-        until=ban.until,
-        by=ban.by,
-        reason=ban.reason,
-        at=ban.at,
-    )
+def _facts(ban: BanRecord) -> dict[str, Any]:
+    return {
+        "room": ban.room,
+        "subject": ban.subject,
+        "until": ban.until,
+        "actor": ban.by,
+        "reason": ban.reason,
+        "at": ban.at,
+    }

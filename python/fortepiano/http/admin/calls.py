@@ -6,7 +6,7 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from fastapi import Depends, Query, Request, Security
+from fastapi import Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -24,18 +24,19 @@ if TYPE_CHECKING:
 __all__ = [
     "MEDIA_TYPE",
     "Admin",
-    "At",
+    "Caller",
+    "Instant",
     "Limit",
     "Moderator",
     "Offset",
     "Problem",
     "Reader",
     "Reason",
+    "RequestModel",
+    "ResponseModel",
     "RoomName",
     "Settled",
     "UserId",
-    "View",
-    "Wish",
     "problems",
     "refusals",
     "saved",
@@ -43,26 +44,26 @@ __all__ = [
 ]
 
 
-class View(BaseModel):
+class ResponseModel(BaseModel):
     """Base of the models in responses."""
 
     model_config = ConfigDict(frozen=True)
 
 
-class Wish(BaseModel):
+class RequestModel(BaseModel):
     """Base of the models in requests; unknown fields are refused instead of ignored."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class WrongValue(View):
+class WrongValue(ResponseModel):
     """One value that cannot be used."""
 
     pointer: str = Field(description="Where it stands: `query` or `body`, then the path to it.")
     detail: str = Field(description="Why.")
 
 
-class Problem(View):
+class Problem(ResponseModel):
     """A problem document (RFC 9457)."""
 
     type: str = Field(description="A URI for the kind of problem; `about:blank` for HTTP's own.")
@@ -116,6 +117,9 @@ def whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+Instant = Annotated[int, Field(json_schema_extra={"format": "unix-ms"})]
+"""A time: milliseconds since 1970."""
+
 UserId = Annotated[str, Field(pattern="^[0-9a-f]{24}$", description="A user's id.")]
 Reason = Annotated[
     str,
@@ -126,7 +130,7 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="How many at most.")]
 Offset = Annotated[int, Query(ge=0, le=1_000_000_000, description="How many to pass over.")]
 
 
-class At:
+class Caller:
     """The caller of a request, and the server that it acts on.
 
     Attributes:
@@ -145,29 +149,28 @@ _SCOPES: tuple[Scope, ...] = ("read", "moderate", "admin")
 _BEARER = HTTPBearer(auto_error=False, description="A token of the staff.")
 
 
-def _at(least: Scope) -> Any:
-    def at(
+def _needs(least: Scope) -> Any:
+    def caller(
         request: Request,
         _given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
-    ) -> At:
+    ) -> Caller:
         token = cast("TokenRecord", request.state.token)
         if token.scope not in _SCOPES[_SCOPES.index(least) :]:
             raise ProblemError(
                 403, f"This needs a token of the scope {least}; yours is of {token.scope}."
             )
-        return At(cast("RunningServer", request.app.state.server), token)
+        return Caller(cast("RunningServer", request.app.state.server), token)
 
-    # The name shows in the OpenAPI document which scope a call needs.
-    at.__name__ = f"needs_{least}"
-    return Depends(at)
-
-
-Reader = Annotated[At, _at("read")]
-Moderator = Annotated[At, _at("moderate")]
-Admin = Annotated[At, _at("admin")]
+    # In the OpenAPI document a call names its scope; FastAPI itself does not check it.
+    return Security(caller, scopes=[least])
 
 
-async def saved(at: At) -> None:
+Reader = Annotated[Caller, _needs("read")]
+Moderator = Annotated[Caller, _needs("moderate")]
+Admin = Annotated[Caller, _needs("admin")]
+
+
+async def saved(caller: Caller) -> None:
     """Wait until all changes are on the disk.
 
     Raises:
@@ -179,7 +182,7 @@ async def saved(at: At) -> None:
         if not answer.done():
             answer.set_result(is_saved)
 
-    at.server.context.store.when_saved(on_saved)
+    caller.server.context.store.when_saved(on_saved)
     if not await answer:
         raise ProblemError(
             503, "It holds from now on, but the disk does not take it: it is tried again."

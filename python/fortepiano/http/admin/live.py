@@ -7,55 +7,76 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import Field
 
-from fortepiano.http.admin.calls import Reader, problems
-from fortepiano.http.admin.server import status_of
-from fortepiano.observe.events import STOPPING, Event
+from fortepiano.http.admin.calls import Reader, ResponseModel, problems
+from fortepiano.http.admin.server import Details, status_of
+from fortepiano.observe.events import STOPPING
+from fortepiano.observe.events import Event as PublishedEvent
 
-__all__ = ["router"]
+__all__ = ["Event", "router"]
 
 router = APIRouter(tags=["server"])
 
+_DAY_MS = 86_400_000
 _STATUS_SECONDS = 1.0
 _QUEUE = 1000
 """The most events that wait for a slow watcher; beyond it, the oldest are dropped."""
 
+_KINDS = (
+    "`arrived`, `gone`, `entered`, `left`, `chat`, `near_ban`, an act of the audit log, or in the"
+    " last event, `stopping`."
+)
+
+
+class Event(ResponseModel):
+    """One thing that happened; fields that do not apply are left out."""
+
+    kind: str = Field(description=_KINDS)
+    actor: str = Field("", description="The id of the user or token that acted.")
+    name: str = Field("", description="The name of an actor who is a user.")
+    room: str = Field("", description="The room's name; empty for acts that concern no room.")
+    subject: str = Field("", description="The user or thing that was acted on; empty for none.")
+    text: str = Field("", description="The line of chat.")
+    network: str = Field("", description="The size of the network that `near_ban` is about.")
+    reason: str = Field("", description="Why, for people.")
+    details: Details | None = Field(None, description="Further facts about an act, as in the log.")
+
 
 @router.get(
-    "/api/events",
+    "/events",
     summary="What happens, live",
     response_class=EventSourceResponse,
     responses=problems(),
 )
-async def events(
-    at: Reader,
-    seconds: Annotated[
+async def watch_events(
+    caller: Reader,
+    duration_ms: Annotated[
         float | None,
-        Query(gt=0, le=86_400, description="When to end; until the reader leaves if left out."),
+        Query(gt=0, le=_DAY_MS, description="When to end; until the reader leaves if left out."),
     ] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Stream events: `status` each second, and the actions of people and the staff.
 
-    The data of each event is one JSON object. In all but `status`, `kind` is `arrived`, `gone`,
-    `entered`, `left`, `chat`, an act of the audit log, or in the last event, `stopping`.
+    The data of each event is one JSON object; the last one has the `kind` `stopping`.
     """
     loop = asyncio.get_running_loop()
-    until = None if seconds is None else loop.time() + seconds
-    waiting: asyncio.Queue[Event] = asyncio.Queue(_QUEUE)
+    until = None if duration_ms is None else loop.time() + duration_ms / 1000
+    waiting: asyncio.Queue[PublishedEvent] = asyncio.Queue(_QUEUE)
 
-    def note(event: Event) -> None:
+    def note(event: PublishedEvent) -> None:
         if waiting.full():
             waiting.get_nowait()
         waiting.put_nowait(event)
 
-    published = at.server.context.events
+    published = caller.server.context.events
     published.watch(note)
     try:
         next_status = loop.time()
         while True:
             now = loop.time()
             if now >= next_status:
-                yield ServerSentEvent(event="status", raw_data=status_of(at).model_dump_json())
+                yield ServerSentEvent(event="status", raw_data=status_of(caller).model_dump_json())
                 next_status = now + _STATUS_SECONDS
             if until is not None and now >= until:
                 return

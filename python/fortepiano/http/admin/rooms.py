@@ -8,25 +8,26 @@ from pydantic import Field
 from fortepiano.actions import move, room_changes
 from fortepiano.http.admin.calls import (
     Admin,
-    At,
+    Caller,
+    Instant,
     Limit,
     Moderator,
     Offset,
     Reader,
     Reason,
+    RequestModel,
+    ResponseModel,
     RoomName,
     Settled,
     UserId,
-    View,
-    Wish,
     problems,
     refusals,
     saved,
 )
-from fortepiano.http.admin.settings_wish import SettingsWish
+from fortepiano.http.admin.room_settings_request import RoomSettingsRequest
 from fortepiano.http.problem import ProblemError
 from fortepiano.model.audit_actions import AuditAction
-from fortepiano.model.room import Room
+from fortepiano.model.room import Room as LiveRoom
 from fortepiano.protocol import validate
 
 __all__ = ["router"]
@@ -34,7 +35,7 @@ __all__ = ["router"]
 router = APIRouter(tags=["rooms"])
 
 
-class RoomView(View):
+class Room(ResponseModel):
     """A room, as it stands in lists."""
 
     name: str
@@ -45,14 +46,14 @@ class RoomView(View):
     permanent: bool = Field(description="Whether it outlives its people.")
 
 
-class Rooms(View):
+class RoomsResponse(ResponseModel):
     """Rooms, the fullest first."""
 
-    rooms: list[RoomView]
+    rooms: list[Room]
     total: int = Field(description="How many there are, those on other pages included.")
 
 
-class ParticipantView(View):
+class Participant(ResponseModel):
     """A participant of a room."""
 
     user_id: str
@@ -64,76 +65,76 @@ class ParticipantView(View):
     muted_chat: bool
 
 
-class Line(View):
+class ChatLine(ResponseModel):
     """A line of chat."""
 
-    at: int
+    at: Instant
     user_id: str
     name: str
     text: str
 
 
-class RoomDetails(RoomView):
+class RoomResponse(Room):
     """A room, with its people and its chat."""
 
-    participants: list[ParticipantView]
+    participants: list[Participant]
     co_owners: list[str]
     invited: list[str]
-    chat: list[Line] = Field(description="The last lines, the oldest first.")
+    chat: list[ChatLine] = Field(description="The last lines, the oldest first.")
 
 
-class CrownWish(Wish):
+class RoomCrownRequest(RequestModel):
     """The new holder of the crown."""
 
-    user_id: UserId | None = Field(description="The new holder; null drops the crown.")
+    holder: UserId | None = Field(description="The new holder; null drops the crown.")
 
 
-class CloseWish(Wish):
+class RoomCloseRequest(RequestModel):
     """The reason for closing a room."""
 
     reason: Reason
 
 
-class PermanentWish(Wish):
+class RoomPermanenceRequest(RequestModel):
     """Whether a room is permanent."""
 
     permanent: bool
 
 
-@router.get("/api/rooms", summary="List and search rooms", responses=problems())
+@router.get("/rooms", summary="List and search rooms", responses=problems())
 async def list_rooms(
-    at: Reader,
+    caller: Reader,
     search: Annotated[
         str, Query(max_length=4096, description="A part of the name, in either case."), Settled
     ] = "",
     limit: Limit = 100,
     offset: Offset = 0,
-) -> Rooms:
+) -> RoomsResponse:
     """List rooms, those with most people first."""
     wanted = search.casefold()
     found = [
         room
-        for room in at.server.context.directory.rooms.values()
+        for room in caller.server.context.directory.rooms.values()
         if wanted in room.name.casefold()
     ]
     found.sort(key=lambda room: (-len(room.participants), room.name))
     page = found[offset : offset + limit]
-    return Rooms(rooms=[_view(room) for room in page], total=len(found))
+    return RoomsResponse(rooms=[_view(room) for room in page], total=len(found))
 
 
-@router.get("/api/room", summary="Show a room", responses=problems(404))
-async def show_room(at: Reader, name: RoomName) -> RoomDetails:
+@router.get("/room", summary="Show a room", responses=problems(404))
+async def show_room(caller: Reader, name: RoomName) -> RoomResponse:
     """Show a room with its people and its chat; direct messages are left out."""
-    return _details(_room(at, name))
+    return _details(_room(caller, name))
 
 
-@router.patch("/api/room/settings", summary="Change settings", responses=problems(404, 409))
-async def change_settings(
-    at: Moderator, name: RoomName, wish: Annotated[SettingsWish, Body()]
-) -> RoomDetails:
+@router.patch("/room/settings", summary="Change settings", responses=problems(404, 409))
+async def change_room_settings(
+    caller: Moderator, name: RoomName, body: Annotated[RoomSettingsRequest, Body()]
+) -> RoomResponse:
     """Change some of a room's settings, as the holder of its crown could."""
-    room = _ordinary(at, name)
-    given = wish.model_dump(exclude_none=True)
+    room = _ordinary(caller, name)
+    given = body.model_dump(exclude_none=True)
     chosen = validate.settings(given)
     if chosen.keys() != given.keys():
         raise ProblemError(
@@ -141,83 +142,85 @@ async def change_settings(
         )
     if "color2" in room.settings:
         chosen.setdefault("color2", room.settings["color2"])
-    context = at.server.context
-    context.audit(at.token, AuditAction.CHSET, room=room.name, **given)
+    context = caller.server.context
+    context.audit(caller.token, AuditAction.CHSET, room=room.name, **given)
     room_changes.change_settings(context, room, dict(chosen))
     return _details(room)
 
 
-@router.put("/api/room/crown", summary="Give or drop the crown", responses=problems(404, 409))
-async def give_crown(
-    at: Moderator, name: RoomName, wish: Annotated[CrownWish, Body()]
-) -> RoomDetails:
+@router.put("/room/crown", summary="Give or drop the crown", responses=problems(404, 409))
+async def set_room_crown(
+    caller: Moderator, name: RoomName, body: Annotated[RoomCrownRequest, Body()]
+) -> RoomResponse:
     """Give the crown to a participant of the room, or drop it."""
-    room, context = _ordinary(at, name), at.server.context
-    if wish.user_id is None:
+    room, context = _ordinary(caller, name), caller.server.context
+    if body.holder is None:
         with refusals():
-            room_changes.drop_crown(context, at.token, room)
+            room_changes.drop_crown(context, caller.token, room)
     else:
-        receiver = room.participants.get(wish.user_id)
+        receiver = room.participants.get(body.holder)
         if receiver is None:
             raise ProblemError(404, "That user is not in the room.")
-        room_changes.give_crown(context, at.token, room, receiver)
+        room_changes.give_crown(context, caller.token, room, receiver)
     return _details(room)
 
 
-@router.delete("/api/room/chat", summary="Clear the chat", status_code=204, responses=problems(404))
-async def clear_chat(at: Moderator, name: RoomName) -> Response:
+@router.delete("/room/chat", summary="Clear the chat", status_code=204, responses=problems(404))
+async def clear_room_chat(caller: Moderator, name: RoomName) -> Response:
     """Delete a room's chat, also from the pages of its people."""
-    room_changes.clear_chat(at.server.context, at.token, _room(at, name))
+    room_changes.clear_chat(caller.server.context, caller.token, _room(caller, name))
     return Response(status_code=204)
 
 
-@router.post(
-    "/api/room/close", summary="Close a room", status_code=204, responses=problems(404, 409)
-)
-async def close_room(at: Moderator, name: RoomName, wish: Annotated[CloseWish, Body()]) -> Response:
+@router.post("/room/close", summary="Close a room", status_code=204, responses=problems(404, 409))
+async def close_room(
+    caller: Moderator, name: RoomName, body: Annotated[RoomCloseRequest, Body()]
+) -> Response:
     """Send everybody in a room to the lobby; the room ends as all empty rooms do."""
-    room, context = _ordinary(at, name), at.server.context
+    room, context = _ordinary(caller, name), caller.server.context
     if room.is_permanent:
         raise ProblemError(409, "The room is permanent; make it an ordinary one first.")
-    move.close_room(context, at.token, room, wish.reason)
+    move.close_room(context, caller.token, room, body.reason)
     return Response(status_code=204)
 
 
 @router.put(
-    "/api/room/permanent",
+    "/room/permanent",
     summary="Make a room permanent",
     status_code=204,
     responses=problems(409, 503),
 )
-async def make_permanent(
-    at: Admin, name: RoomName, wish: Annotated[PermanentWish, Body()]
+async def set_room_permanence(
+    caller: Admin, name: RoomName, body: Annotated[RoomPermanenceRequest, Body()]
 ) -> Response:
     """Make a room permanent or ordinary; a permanent room is created if it does not exist."""
     with refusals(missing=409):
-        room_changes.set_permanent(at.server.context, at.token, name, is_permanent=wish.permanent)
-    await saved(at)
+        room_changes.set_permanent(
+            caller.server.context, caller.token, name, is_permanent=body.permanent
+        )
+    await saved(caller)
     return Response(status_code=204)
 
 
-def _room(at: At, name: str) -> Room:
-    room = at.server.context.directory.rooms.get(name)
+def _room(caller: Caller, name: str) -> LiveRoom:
+    room = caller.server.context.directory.rooms.get(name)
     if room is None:
         raise ProblemError(404, "There is no such room.")
     return room
 
 
-def _ordinary(at: At, name: str) -> Room:
-    room = _room(at, name)
+def _ordinary(caller: Caller, name: str) -> LiveRoom:
+    room = _room(caller, name)
     if room.is_special:
         raise ProblemError(409, "A lobby has no crown, and its settings are fixed.")
     return room
 
 
-def _view(room: Room) -> RoomView:
-    return RoomView(**_facts(room))  # type: ignore[arg-type]  # the model checks the types
+def _view(room: LiveRoom) -> Room:
+    return Room(**_facts(room))  # type: ignore[arg-type]  # the model checks the types
 
 
-def _facts(room: Room) -> dict[str, object]:
+def _facts(room: LiveRoom) -> dict[str, object]:
     return {
         "name": room.name,
         "people": len(room.participants),
@@ -228,12 +231,12 @@ def _facts(room: Room) -> dict[str, object]:
     }
 
 
-def _details(room: Room) -> RoomDetails:
-    people: list[ParticipantView] = []
+def _details(room: LiveRoom) -> RoomResponse:
+    people: list[Participant] = []
     for participant in room.participants.values():
         user, mute = participant.user, room.mutes.get(participant.user.id)
         people.append(
-            ParticipantView(
+            Participant(
                 user_id=user.id,
                 name=user.name,
                 color=user.color,
@@ -244,11 +247,11 @@ def _details(room: Room) -> RoomDetails:
             )
         )
     chat = [
-        Line(at=line["t"], user_id=line["p"]["_id"], name=line["p"]["name"], text=line["a"])
+        ChatLine(at=line["t"], user_id=line["p"]["_id"], name=line["p"]["name"], text=line["a"])
         for line in room.history
         if line["m"] == "a"
     ]
-    return RoomDetails(
+    return RoomResponse(
         **_facts(room),  # type: ignore[arg-type]  # the model checks the types
         participants=people,
         co_owners=sorted(room.co_owners),

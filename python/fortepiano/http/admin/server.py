@@ -5,32 +5,41 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from fortepiano import __version__
 from fortepiano.config.running import MASK, ReloadReport, shown
 from fortepiano.errors import FortepianoError, StoreError
-from fortepiano.http.admin.calls import Admin, Limit, Reader, View, problems
+from fortepiano.http.admin.calls import (
+    Admin,
+    Instant,
+    Limit,
+    Reader,
+    ResponseModel,
+    problems,
+)
 from fortepiano.http.problem import ProblemError
 from fortepiano.model.audit_actions import find_acts
 from fortepiano.store.base import AuditQuery
 
-__all__ = ["reloading", "router", "status_of"]
+__all__ = ["Details", "reloading", "router", "status_of"]
 
 router = APIRouter(tags=["server"], responses=problems())
 reloading = APIRouter(tags=["server"], responses=problems(409))
 
 _SECRETS = frozenset({"salt1", "salt2"})
 _HUNDRED_YEARS_MS = 4_102_444_800_000
-_Moment = Annotated[int | None, Query(ge=0, le=_HUNDRED_YEARS_MS)]
+_Moment = Annotated[Instant | None, Query(ge=0, le=_HUNDRED_YEARS_MS)]
+Details = dict[str, str | int | bool | None]
 _Word = Annotated[str | None, Query(max_length=4096)]
 
 
-class Status(View):
+class StatusResponse(ResponseModel):
     """The status of the server."""
 
     version: str
-    started: int
-    now: int
+    started: Instant
+    now: Instant
     ready: bool
     why_not_ready: str | None
     clients: int
@@ -43,35 +52,37 @@ class Status(View):
     store_healthy: bool
     store_error: str | None
     store_pending: int
-    counters: dict[str, int]
+    counters: dict[str, int | float] = Field(
+        description="Counts since the start; those whose names end with `_ms` are times."
+    )
 
 
-class Act(View):
+class Act(ResponseModel):
     """One act of the staff, or of a moderator of a room."""
 
     id: str
-    at: int
-    actor: str
+    at: Instant
+    actor: str = Field(description="The id of the user or token that acted.")
     action: str
-    room: str
-    subject: str
+    room: str = Field(description="The room's name; empty for acts that concern no room.")
+    subject: str = Field(description="The user or thing that was acted on; empty for none.")
     reason: str
-    details: dict[str, str | int | bool | None]
+    details: Details = Field(description="Further facts; times are milliseconds since 1970.")
 
 
-class Audit(View):
+class AuditResponse(ResponseModel):
     """Acts, the newest first."""
 
     acts: list[Act]
 
 
-class Configuration(View):
+class ConfigurationResponse(ResponseModel):
     """The settings, with secrets masked."""
 
     settings: dict[str, Any]
 
 
-class Reloaded(View):
+class ReloadResponse(ResponseModel):
     """The changes that a reload has made, or would make: old and new values, by dotted name."""
 
     changed: dict[str, list[Any]]
@@ -81,12 +92,13 @@ class Reloaded(View):
     """Whether the handlers have changed."""
 
 
-def status_of(at: Reader) -> Status:
+def status_of(caller: Reader) -> StatusResponse:
     """Return the status of a server."""
-    server, context = at.server, at.server.context
-    gauges, stats = context.hub.gauges(), context.hub.stats()
+    server, context = caller.server, caller.server.context
+    gauges, stats = context.hub.gauges(), dict(context.hub.stats())
+    flush_microseconds = stats.pop("flush_microseconds")
     problem = server.readiness_problem()
-    return Status(
+    return StatusResponse(
         version=__version__,
         started=server.started,
         now=context.now(),
@@ -105,20 +117,21 @@ def status_of(at: Reader) -> Status:
         counters={
             **stats,
             "cold": context.counters.received.total(),
-            "lag_microseconds": int(server.metrics.lag.total * 1e6),
+            "flush_ms": flush_microseconds / 1000,
+            "lag_ms": server.metrics.lag.total * 1000,
         },
     )
 
 
-@router.get("/api/status", summary="How the server stands")
-async def status(at: Reader) -> Status:
+@router.get("/status", summary="How the server stands")
+async def show_status(caller: Reader) -> StatusResponse:
     """Show the status of the server: people, rooms, queues, and counters since the start."""
-    return status_of(at)
+    return status_of(caller)
 
 
-@router.get("/api/audit", summary="What the staff did", responses=problems(503))
-async def audit(
-    at: Reader,
+@router.get("/audit", summary="What the staff did", responses=problems(503))
+async def list_acts(
+    caller: Reader,
     limit: Limit = 100,
     actor: _Word = None,
     action: _Word = None,
@@ -126,11 +139,11 @@ async def audit(
     subject: _Word = None,
     since: _Moment = None,
     before: _Moment = None,
-) -> Audit:
+) -> AuditResponse:
     """List acts of moderation, the newest first; `before` leads to older ones."""
     query = AuditQuery(limit, actor, action, room, subject, since, before)
     try:
-        records = await asyncio.to_thread(find_acts, at.server.context.store, query)
+        records = await asyncio.to_thread(find_acts, caller.server.context.store, query)
     except StoreError as error:
         raise ProblemError(503, f"The audit log cannot be read: {error}") from error
     acts = [
@@ -146,13 +159,13 @@ async def audit(
         )
         for record in records
     ]
-    return Audit(acts=acts)
+    return AuditResponse(acts=acts)
 
 
-@router.get("/api/configuration", summary="What is set")
-async def configuration(at: Admin) -> Configuration:
+@router.get("/configuration", summary="What is set")
+async def show_configuration(caller: Admin) -> ConfigurationResponse:
     """Show all settings in force, with secrets masked."""
-    return Configuration(settings=_masked(at.server.settings.model_dump(mode="json")))
+    return ConfigurationResponse(settings=_masked(caller.server.settings.model_dump(mode="json")))
 
 
 def _masked(settings: dict[str, Any]) -> dict[str, Any]:
@@ -167,24 +180,24 @@ def _masked(settings: dict[str, Any]) -> dict[str, Any]:
     return masked
 
 
-@reloading.get("/api/configuration/changes", summary="What a reload would change")
-async def preview(at: Admin) -> Reloaded:
+@reloading.get("/configuration/changes", summary="What a reload would change")
+async def preview_reload(caller: Admin) -> ReloadResponse:
     """Read the settings again, and show the differences from those in force."""
-    return await _reloaded(at.server.reload.preview)
+    return await _reloaded(caller.server.reload.preview)
 
 
-@reloading.post("/api/configuration/reload", summary="Read the settings anew")
-async def reload(at: Admin) -> Reloaded:
+@reloading.post("/configuration/reload", summary="Read the settings anew")
+async def reload_configuration(caller: Admin) -> ReloadResponse:
     """Reload settings and handlers, and show the changes; if any are wrong, nothing changes."""
-    return await _reloaded(at.server.reload)
+    return await _reloaded(caller.server.reload)
 
 
-async def _reloaded(act: Callable[[], Awaitable[ReloadReport]]) -> Reloaded:
+async def _reloaded(act: Callable[[], Awaitable[ReloadReport]]) -> ReloadResponse:
     try:
         report = await act()
     except FortepianoError as error:
         raise ProblemError(409, str(error)) from error
-    return Reloaded(
+    return ReloadResponse(
         changed=_shown(report.changed), waiting=_shown(report.waiting), handlers=report.handlers
     )
 

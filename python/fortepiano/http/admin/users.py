@@ -1,6 +1,6 @@
 """Users and their connections, and the staff's control of them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import Field
@@ -11,22 +11,23 @@ from fortepiano.actions.rename import rename
 from fortepiano.actions.tag import remove_tag, set_tag
 from fortepiano.http.admin.calls import (
     Admin,
-    At,
+    Caller,
+    Instant,
     Limit,
     Moderator,
     Offset,
     Reader,
     Reason,
+    RequestModel,
+    ResponseModel,
     Settled,
-    View,
-    Wish,
     problems,
     refusals,
 )
 from fortepiano.http.problem import ProblemError
 from fortepiano.model.room import Mute
 from fortepiano.model.session import Session
-from fortepiano.model.user import User
+from fortepiano.model.user import User as LiveUser
 
 __all__ = ["router"]
 
@@ -38,14 +39,14 @@ _TagColor = Annotated[str, Field(pattern="^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$")]
 _RoomName = Annotated[str, Field(max_length=4096, description="A room's name."), Settled]
 
 
-class Tag(Wish):
+class Tag(RequestModel):
     """A tag that the staff add to a name."""
 
     text: str = Field(min_length=1, max_length=40)
     color: _TagColor
 
 
-class UserView(View):
+class User(ResponseModel):
     """A user who is connected."""
 
     id: str
@@ -53,20 +54,24 @@ class UserView(View):
     color: str
     tag: dict[str, str] | None
     hidden: bool
-    since: int = Field(description="When this server first saw the user.")
+    since: Instant = Field(description="When this server first saw the user.")
     connections: int
     rooms: list[str]
     scope: str | None = Field(description="The scope of the user's token, if they are staff.")
 
 
-class Users(View):
+class UserResponse(User):
+    """The user in question."""
+
+
+class UsersResponse(ResponseModel):
     """Users, the latest first."""
 
-    users: list[UserView]
+    users: list[User]
     total: int = Field(description="How many there are, those on other pages included.")
 
 
-class ConnectionView(View):
+class Connection(ResponseModel):
     """A connection."""
 
     id: int
@@ -78,27 +83,27 @@ class ConnectionView(View):
     waiting_bytes: int = Field(description="Bytes that wait to be sent to the client.")
 
 
-class Connections(View):
+class ConnectionsResponse(ResponseModel):
     """Connections, the oldest first."""
 
-    connections: list[ConnectionView]
+    connections: list[Connection]
     total: int = Field(description="How many there are, those on other pages included.")
 
 
-class UserWish(Wish):
+class UserChangeRequest(RequestModel):
     """The name and colour to change to; those left out stay as they are."""
 
     name: str | None = Field(default=None, min_length=1, max_length=512)
     color: _Color | None = None
 
 
-class TagWish(Wish):
+class UserTagRequest(RequestModel):
     """The new tag of a user; null removes it."""
 
     tag: Tag | None
 
 
-class KickWish(Wish):
+class UserKickRequest(RequestModel):
     """A kick from a room or from the site."""
 
     room: _RoomName | None = Field(
@@ -107,14 +112,14 @@ class KickWish(Wish):
     reason: Reason
 
 
-class MoveWish(Wish):
+class UserMoveRequest(RequestModel):
     """The room to which a user is moved."""
 
     room: _RoomName
     reason: Reason
 
 
-class MuteWish(Wish):
+class UserMuteRequest(RequestModel):
     """The mute of a user in a room; both fields false unmute the user."""
 
     room: _RoomName
@@ -123,15 +128,15 @@ class MuteWish(Wish):
     reason: Reason
 
 
-class CloseWish(Wish):
+class ConnectionKickRequest(RequestModel):
     """The reason for closing a connection."""
 
     reason: Reason
 
 
-@router.get("/api/users", summary="List and search users", responses=problems())
+@router.get("/users", summary="List and search users", responses=problems())
 async def list_users(
-    at: Reader,
+    caller: Reader,
     search: Annotated[
         str,
         Query(max_length=512, description="A part of the name or the id, in either case."),
@@ -142,160 +147,172 @@ async def list_users(
     ] = None,
     limit: Limit = 100,
     offset: Offset = 0,
-) -> Users:
+) -> UsersResponse:
     """List the users who are connected, the latest first."""
     wanted = search.casefold()
     found = [
         user
-        for user in reversed(at.server.context.directory.users.values())
+        for user in reversed(caller.server.context.directory.users.values())
         if user.sessions
         and (wanted in user.name.casefold() or wanted in user.id)
         and (room is None or any(entry.room.name == room for entry in user.participations))
     ]
     page = found[offset : offset + limit]
-    return Users(users=[_view(user) for user in page], total=len(found))
+    return UsersResponse(users=[User(**_facts(user)) for user in page], total=len(found))
 
 
-@router.get("/api/users/{user_id}", summary="Show a user", responses=problems(404))
-async def show_user(at: Reader, user_id: _Id) -> UserView:
+@router.get("/users/{user_id}", summary="Show a user", responses=problems(404))
+async def show_user(caller: Reader, user_id: _Id) -> UserResponse:
     """Show a user who is connected."""
-    return _view(_user(at, user_id))
+    return UserResponse(**_facts(_user(caller, user_id)))
 
 
-@router.patch(
-    "/api/users/{user_id}", summary="Rename or recolour a user", responses=problems(404, 409)
-)
-async def change_user(at: Moderator, user_id: _Id, wish: Annotated[UserWish, Body()]) -> UserView:
+@router.patch("/users/{user_id}", summary="Rename or recolour a user", responses=problems(404, 409))
+async def change_user(
+    caller: Moderator, user_id: _Id, body: Annotated[UserChangeRequest, Body()]
+) -> UserResponse:
     """Give a user another name, another colour, or both."""
-    user = _user(at, user_id)
+    user = _user(caller, user_id)
     with refusals():
-        rename(at.server.context, at.token, user, name=wish.name, color=wish.color)
-    return _view(user)
+        rename(caller.server.context, caller.token, user, name=body.name, color=body.color)
+    return UserResponse(**_facts(user))
 
 
-@router.put("/api/users/{user_id}/tag", summary="Pin a tag to a name", responses=problems(404, 409))
-async def tag_user(at: Admin, user_id: _Id, wish: Annotated[TagWish, Body()]) -> UserView:
+@router.put("/users/{user_id}/tag", summary="Pin a tag to a name", responses=problems(404, 409))
+async def set_user_tag(
+    caller: Admin, user_id: _Id, body: Annotated[UserTagRequest, Body()]
+) -> UserResponse:
     """Add a tag to a user's name, or remove it."""
-    user, context = _user(at, user_id), at.server.context
+    user, context = _user(caller, user_id), caller.server.context
     with refusals():
-        if wish.tag is None:
-            remove_tag(context, at.token, user)
+        if body.tag is None:
+            remove_tag(context, caller.token, user)
         else:
-            set_tag(context, at.token, user, wish.tag.text, wish.tag.color)
-    return _view(user)
+            set_tag(context, caller.token, user, body.tag.text, body.tag.color)
+    return UserResponse(**_facts(user))
 
 
 @router.post(
-    "/api/users/{user_id}/kick",
+    "/users/{user_id}/kick",
     summary="Throw a user out",
     status_code=204,
     responses=problems(404),
 )
-async def kick_user(at: Moderator, user_id: _Id, wish: Annotated[KickWish, Body()]) -> Response:
+async def kick_user(
+    caller: Moderator, user_id: _Id, body: Annotated[UserKickRequest, Body()]
+) -> Response:
     """Close all connections of a user, or move them out of one room; they may come back."""
-    move.kick_user(at.server.context, at.token, _user(at, user_id), wish.room, wish.reason)
+    move.kick_user(
+        caller.server.context, caller.token, _user(caller, user_id), body.room, body.reason
+    )
     return Response(status_code=204)
 
 
 @router.post(
-    "/api/users/{user_id}/move",
+    "/users/{user_id}/move",
     summary="Move a user",
     status_code=204,
     responses=problems(404, 409),
 )
-async def move_user(at: Moderator, user_id: _Id, wish: Annotated[MoveWish, Body()]) -> Response:
+async def move_user(
+    caller: Moderator, user_id: _Id, body: Annotated[UserMoveRequest, Body()]
+) -> Response:
     """Move all tabs of a user to a room, which is created if it does not exist."""
-    user = _user(at, user_id)
+    user = _user(caller, user_id)
     with refusals():
-        move.move_user(at.server.context, at.token, user, wish.room, reason=wish.reason)
+        move.move_user(caller.server.context, caller.token, user, body.room, reason=body.reason)
     return Response(status_code=204)
 
 
 @router.put(
-    "/api/users/{user_id}/mute",
+    "/users/{user_id}/mute",
     summary="Mute a user",
     status_code=204,
     responses=problems(404, 409),
 )
-async def mute_user(at: Moderator, user_id: _Id, wish: Annotated[MuteWish, Body()]) -> Response:
+async def mute_user(
+    caller: Moderator, user_id: _Id, body: Annotated[UserMuteRequest, Body()]
+) -> Response:
     """Mute the notes of a user in a room, their chat, or both; or unmute the user."""
-    context = at.server.context
-    room = context.directory.rooms.get(wish.room)
+    context = caller.server.context
+    room = context.directory.rooms.get(body.room)
     if room is None:
         raise ProblemError(404, "There is no such room.")
     with refusals():
-        mute(context, at.token, room, user_id, Mute(wish.notes, wish.chat), wish.reason)
+        mute(context, caller.token, room, user_id, Mute(body.notes, body.chat), body.reason)
     return Response(status_code=204)
 
 
-@router.get("/api/connections", summary="List connections", responses=problems())
+@router.get("/connections", summary="List connections", responses=problems())
 async def list_connections(
-    at: Reader,
-    user: Annotated[
+    caller: Reader,
+    user_id: Annotated[
         str | None, Query(pattern="^[0-9a-f]{24}$", description="Only connections of this user.")
     ] = None,
     limit: Limit = 100,
     offset: Offset = 0,
-) -> Connections:
+) -> ConnectionsResponse:
     """List connections, including those that have not sent `hi`."""
-    found = [session for session in _sessions(at) if user in (None, session.user_id)]
+    found = [session for session in _sessions(caller) if user_id in (None, session.user_id)]
     page = found[offset : offset + limit]
-    return Connections(connections=[_connection(at, session) for session in page], total=len(found))
+    return ConnectionsResponse(
+        connections=[_connection(caller, session) for session in page], total=len(found)
+    )
 
 
 @router.post(
-    "/api/connections/{number}/kick",
+    "/connections/{number}/kick",
     summary="Close a connection",
     status_code=204,
     responses=problems(404),
 )
-async def close_connection(
-    at: Moderator,
+async def kick_connection(
+    caller: Moderator,
     number: Annotated[int, Path(ge=0, le=2**32, description="The connection's id.")],
-    wish: Annotated[CloseWish, Body()],
+    body: Annotated[ConnectionKickRequest, Body()],
 ) -> Response:
     """Close one connection; the user may come back."""
-    for session in _sessions(at):
+    for session in _sessions(caller):
         if session.client == number:
-            move.close_connection(at.server.context, at.token, session, wish.reason)
+            move.close_connection(caller.server.context, caller.token, session, body.reason)
             return Response(status_code=204)
     raise ProblemError(404, "There is no such connection.")
 
 
-def _user(at: At, user_id: str) -> User:
-    user = at.server.context.directory.online(user_id)
+def _user(caller: Caller, user_id: str) -> LiveUser:
+    user = caller.server.context.directory.online(user_id)
     if user is None:
         raise ProblemError(404, "That user is not here.")
     return user
 
 
-def _sessions(at: At) -> list[Session]:
-    links = at.server.engine.connections()
+def _sessions(caller: Caller) -> list[Session]:
+    links = caller.server.engine.connections()
     return [link.session for link in links if link.session is not None]
 
 
-def _view(user: User) -> UserView:
+def _facts(user: LiveUser) -> dict[str, Any]:
     scopes = [tab.scope for tab in user.sessions if tab.scope is not None]
-    return UserView(
-        id=user.id,
-        name=user.name,
-        color=user.color,
-        tag=user.tag,
-        hidden=user.is_hidden,
-        since=user.since,
-        connections=len(user.sessions),
-        rooms=[entry.room.name for entry in user.participations],
-        scope=scopes[0] if scopes else None,
-    )
+    return {
+        "id": user.id,
+        "name": user.name,
+        "color": user.color,
+        "tag": user.tag,
+        "hidden": user.is_hidden,
+        "since": user.since,
+        "connections": len(user.sessions),
+        "rooms": [entry.room.name for entry in user.participations],
+        "scope": scopes[0] if scopes else None,
+    }
 
 
-def _connection(at: At, session: Session) -> ConnectionView:
-    return ConnectionView(
+def _connection(caller: Caller, session: Session) -> Connection:
+    return Connection(
         id=session.client,
         user_id=session.user_id,
         name=session.user.name if session.user is not None else None,
         room=session.participant.room.name if session.participant is not None else None,
         bot=session.is_bot,
         scope=session.scope,
-        waiting_bytes=at.server.context.hub.lag(session.client),
+        waiting_bytes=caller.server.context.hub.lag(session.client),
     )

@@ -1,6 +1,7 @@
 // Client of the admin API. The token stays in this tab and is sent to this server only.
 
 const KEY = "fortepiano token";
+const BASE = "/api/v1";
 
 export const token = {
   get: () => sessionStorage.getItem(KEY) ?? "",
@@ -18,7 +19,7 @@ export class Refusal extends Error {
 }
 
 async function request(method, path, query, body) {
-  const url = new URL(path, location.origin);
+  const url = new URL(BASE + path, location.origin);
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   const headers = { Authorization: `Bearer ${token.get()}` };
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -27,7 +28,7 @@ async function request(method, path, query, body) {
   return response;
 }
 
-/** Send a request; return the answer, or null where there is none. */
+/** Send a request to a path below `/api/v1`; return the answer, or null where there is none. */
 export async function call(method, path, { query = {}, body } = {}) {
   const response = await request(method, path, query, body);
   return response.status === 204 ? null : response.json();
@@ -35,7 +36,7 @@ export async function call(method, path, { query = {}, body } = {}) {
 
 /** Read the stream of events until the signal aborts; `EventSource` could not send the token. */
 export async function listen(signal, onEvent) {
-  const response = await fetch("/api/events", { headers: { Authorization: `Bearer ${token.get()}` }, signal });
+  const response = await fetch(`${BASE}/events`, { headers: { Authorization: `Bearer ${token.get()}` }, signal });
   if (!response.ok || response.body === null) throw new Refusal(response.status, await response.json().catch(() => ({})));
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";

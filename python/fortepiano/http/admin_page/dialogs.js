@@ -47,20 +47,20 @@ export async function act(what, method, path, options) {
 }
 
 const LENGTHS = [
-  ["10 minutes", 600],
-  ["1 hour", 3600],
-  ["1 day", 86400],
-  ["1 week", 604800],
+  ["10 minutes", 600_000],
+  ["1 hour", 3_600_000],
+  ["1 day", 86_400_000],
+  ["1 week", 604_800_000],
   ["for ever", ""],
 ];
 
-/** Return the field for the length of a ban: `seconds`, empty for ever. */
+/** Return the field for the length of a ban: `duration`, in milliseconds, empty for ever. */
 export const lengthField = () =>
   make(
     "label",
     {},
     "For how long ",
-    make("select", { name: "seconds" }, ...LENGTHS.map(([text, value]) => make("option", { value }, text))),
+    make("select", { name: "duration" }, ...LENGTHS.map(([text, value]) => make("option", { value }, text))),
   );
 
 // The page shows neither the network nor its IP version; under IPv4 the choice is the address or the /24.
@@ -90,9 +90,9 @@ export async function ban(subject, name, room) {
   const isUser = room === "" && /^[0-9a-f]{24}$/.test(subject);
   const given = await ask(`Ban ${name} from ${where}`, lengthField(), ...(isUser ? [networkField()] : []));
   if (given === null) return false;
-  const seconds = given.seconds === "" ? null : Number(given.seconds);
+  const duration_ms = given.duration === "" ? null : Number(given.duration);
   const network = given.network ? { network: Number(given.network) } : {};
-  return act(`${name} is banned from ${where}.`, "POST", "/api/bans", {
-    body: { subject, room, seconds, reason: given.reason, ...network },
+  return act(`${name} is banned from ${where}.`, "POST", "/bans", {
+    body: { subject, room, duration_ms, reason: given.reason, ...network },
   });
 }

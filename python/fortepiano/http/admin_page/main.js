@@ -59,7 +59,7 @@ function leave(why) {
 
 async function enter() {
   try {
-    await call("GET", "/api/status");
+    await call("GET", "/status");
   } catch (error) {
     leave(error.message);
     return;

@@ -37,8 +37,8 @@ function addStatus(status) {
     plots.received.add(rate("notes") + rate("moves") + rate("times") + rate("cold"));
     plots.deliveries.add(rate("deliveries") + rate("told"));
     plots.bytes.add(rate("bytes_out"));
-    plots.duty.add(rate("flush_microseconds") / 1e4);
-    plots.lag.add(rate("lag_microseconds") / 1e4);
+    plots.duty.add(rate("flush_ms") / 10);
+    plots.lag.add(rate("lag_ms") / 10);
   }
   before = status;
   const minutes = Math.floor((status.now - status.started) / 60000);
@@ -50,7 +50,7 @@ function addStatus(status) {
 }
 
 function addHappening(event) {
-  const who = event.name ?? event.by ?? "";
+  const who = event.name ?? event.actor ?? "";
   const where = event.room ? ` · ${event.room}` : "";
   const more = [event.subject, event.text, event.reason].filter(Boolean).join(" · ");
   lines.prepend(
@@ -61,7 +61,7 @@ function addHappening(event) {
 
 async function notifyAll() {
   const given = await ask("Tell everybody", textField("Text", "text"));
-  if (given !== null) await act("Everybody was told.", "POST", "/api/notices", { body: { to: "all", text: given.text } });
+  if (given !== null) await act("Everybody was told.", "POST", "/notices", { body: { to: "all", text: given.text } });
 }
 
 /** Show the overview. */

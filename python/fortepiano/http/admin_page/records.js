@@ -10,13 +10,13 @@ let search = "";
 export async function showBans(view) {
   const list = make("div");
   const again = async () => {
-    const { bans, total } = await call("GET", "/api/bans", { query: { search } });
+    const { bans, total } = await call("GET", "/bans", { query: { search } });
     const rows = bans.map((one) => [
       one.subject,
       one.room === "" ? make("i", {}, "the site") : make("bdi", {}, one.room),
       moment(one.until),
       make("bdi", {}, one.reason),
-      one.by,
+      one.actor,
       buttons(["Lift", async () => (await lift(one)) && again()]),
     ]);
     list.replaceChildren(table(["Who", "Where", "Until", "Why", "By", ""], rows, "Nobody is banned."), make("p", { class: "count" }, `${bans.length} of ${total}`));
@@ -37,14 +37,14 @@ async function banAny() {
   return given !== null && ban(given.subject, given.subject, "");
 }
 
-const lift = (one) => act("The ban is lifted.", "DELETE", "/api/bans", { query: { subject: one.subject, room: one.room } });
+const lift = (one) => act("The ban is lifted.", "DELETE", "/bans", { query: { subject: one.subject, room: one.room } });
 
 /** Show the audit. */
 export async function showAudit(view) {
   const list = make("tbody");
   let before;
   const more = async () => {
-    const { acts } = await call("GET", "/api/audit", { query: before === undefined ? {} : { before } });
+    const { acts } = await call("GET", "/audit", { query: before === undefined ? {} : { before } });
     before = acts.at(-1)?.at;
     list.append(
       ...acts.map((one) => {
@@ -64,7 +64,7 @@ export async function showAudit(view) {
 
 /** Show the settings. */
 export async function showConfiguration(view) {
-  const { settings } = await call("GET", "/api/configuration");
+  const { settings } = await call("GET", "/configuration");
   const rows = [];
   const walk = (part, path) => {
     for (const [name, value] of Object.entries(part)) {
@@ -85,7 +85,7 @@ export async function showConfiguration(view) {
 async function preview(view, place) {
   let found;
   try {
-    found = await call("GET", "/api/configuration/changes");
+    found = await call("GET", "/configuration/changes");
   } catch (error) {
     toast(error.message, true);
     return;
@@ -94,7 +94,7 @@ async function preview(view, place) {
     Object.entries(part).map(([name, [old, wanted]]) => [name, make("del", {}, JSON.stringify(old)), make("ins", {}, JSON.stringify(wanted)), note]);
   const reload = async () => {
     const given = await ask("Take the changes over");
-    if (given !== null && (await act("The settings are applied.", "POST", "/api/configuration/reload"))) await showConfiguration(view);
+    if (given !== null && (await act("The settings are applied.", "POST", "/configuration/reload"))) await showConfiguration(view);
   };
   place.replaceChildren(
     table(["Setting", "Now", "Then", ""], [...rows(found.changed, ""), ...rows(found.waiting, "needs a restart")], "The settings are as they were; handlers are read anew."),

@@ -20,7 +20,7 @@ export async function show(view) {
 }
 
 async function fill(view, list) {
-  const { rooms, total } = await call("GET", "/api/rooms", { query: { search } });
+  const { rooms, total } = await call("GET", "/rooms", { query: { search } });
   const rows = rooms.map((room) => [
     make("button", { type: "button", class: "link", onclick: () => guarded(() => open(view, room.name)) }, make("bdi", {}, room.name)),
     room.people,
@@ -38,7 +38,7 @@ async function guarded(what) {
 }
 
 async function open(view, name) {
-  const room = await call("GET", "/api/room", { query: { name } });
+  const room = await call("GET", "/room", { query: { name } });
   const again = () =>
     guarded(async () => {
       try {
@@ -59,14 +59,14 @@ async function open(view, name) {
       ["Ban …", () => after(ban(one.user_id, one.name, name))],
       ["Site ban …", () => after(ban(one.user_id, one.name, ""))],
       ["Mute", () => after(mute(one, name))],
-      ...(room.special ? [] : [["Crown", () => after(act("The crown is given.", "PUT", "/api/room/crown", { query, body: { user_id: one.user_id } }))]]),
+      ...(room.special ? [] : [["Crown", () => after(act("The crown is given.", "PUT", "/room/crown", { query, body: { holder: one.user_id } }))]]),
     ),
   ]);
   view.replaceChildren(
     buttons(["← All rooms", () => guarded(() => show(view))]),
     make("h2", {}, make("bdi", {}, name)),
     buttons(
-      ["Clear chat", () => after(act("The chat is cleared.", "DELETE", "/api/room/chat", { query }))],
+      ["Clear chat", () => after(act("The chat is cleared.", "DELETE", "/room/chat", { query }))],
       ["Tell all …", () => notify(name)],
       ...(room.special
         ? []
@@ -74,10 +74,10 @@ async function open(view, name) {
             [room.settings.visible ? "Hide" : "Show in list", () => after(set(query, { visible: !room.settings.visible }))],
             [room.settings.chat ? "Chat off" : "Chat on", () => after(set(query, { chat: !room.settings.chat }))],
             [room.settings.crownsolo ? "Let all play" : "Only the crown plays", () => after(set(query, { crownsolo: !room.settings.crownsolo }))],
-            ["Drop the crown", () => after(act("The crown has fallen.", "PUT", "/api/room/crown", { query, body: { user_id: null } }))],
+            ["Drop the crown", () => after(act("The crown has fallen.", "PUT", "/room/crown", { query, body: { holder: null } }))],
             ["Close …", () => close(view, name)],
           ]),
-      [room.permanent ? "Not permanent" : "Permanent", () => after(act("Done.", "PUT", "/api/room/permanent", { query, body: { permanent: !room.permanent } }))],
+      [room.permanent ? "Not permanent" : "Permanent", () => after(act("Done.", "PUT", "/room/permanent", { query, body: { permanent: !room.permanent } }))],
     ),
     table(["Who", "", ""], people, "Nobody is here."),
     make("h3", {}, "Chat"),
@@ -85,26 +85,26 @@ async function open(view, name) {
   );
 }
 
-const set = (query, body) => act("It is set.", "PATCH", "/api/room/settings", { query, body });
+const set = (query, body) => act("It is set.", "PATCH", "/room/settings", { query, body });
 
 async function kick(user, room) {
   const given = await ask(`Put ${user.name} out of “${room}”`);
-  return given !== null && act(`${user.name} is out.`, "POST", `/api/users/${user.user_id}/kick`, { body: { room, reason: given.reason } });
+  return given !== null && act(`${user.name} is out.`, "POST", `/users/${user.user_id}/kick`, { body: { room, reason: given.reason } });
 }
 
 async function mute(user, room) {
   const isMuted = user.muted_notes || user.muted_chat;
   const given = await ask(isMuted ? `Let ${user.name} be heard again` : `Mute ${user.name} in “${room}”`);
   const body = { room, notes: !isMuted, chat: !isMuted, reason: given?.reason };
-  return given !== null && act("Done.", "PUT", `/api/users/${user.user_id}/mute`, { body });
+  return given !== null && act("Done.", "PUT", `/users/${user.user_id}/mute`, { body });
 }
 
 async function notify(room) {
   const given = await ask(`Tell all in “${room}”`, textField("Text", "text"));
-  if (given !== null) await act("They were told.", "POST", "/api/notices", { body: { to: "room", room, text: given.text } });
+  if (given !== null) await act("They were told.", "POST", "/notices", { body: { to: "room", room, text: given.text } });
 }
 
 async function close(view, name) {
   const given = await ask(`Close “${name}”`);
-  if (given !== null && (await act("The room is closed.", "POST", "/api/room/close", { query: { name }, body: { reason: given.reason } }))) await guarded(() => show(view));
+  if (given !== null && (await act("The room is closed.", "POST", "/room/close", { query: { name }, body: { reason: given.reason } }))) await guarded(() => show(view));
 }

@@ -21,7 +21,7 @@ export async function show(view) {
 }
 
 async function fill(list, again) {
-  const { users, total } = await call("GET", "/api/users", { query: { search } });
+  const { users, total } = await call("GET", "/users", { query: { search } });
   const after = async (done) => ((await done) ? again() : undefined);
   const rows = users.map((user) => [
     person(user),
@@ -46,18 +46,18 @@ async function fill(list, again) {
 
 async function kick(user) {
   const given = await ask(`Close all connections of ${user.name}`);
-  return given !== null && act(`${user.name} is out.`, "POST", `/api/users/${user.id}/kick`, { body: { reason: given.reason } });
+  return given !== null && act(`${user.name} is out.`, "POST", `/users/${user.id}/kick`, { body: { reason: given.reason } });
 }
 
 async function rename(user) {
   const colour = make("label", {}, "Colour ", make("input", { type: "color", name: "color", value: user.color }));
   const given = await ask(`Rename ${user.name}`, textField("Name", "name", user.name), colour);
-  return given !== null && act("Done.", "PATCH", `/api/users/${user.id}`, { body: { name: given.name, color: given.color } });
+  return given !== null && act("Done.", "PATCH", `/users/${user.id}`, { body: { name: given.name, color: given.color } });
 }
 
 async function move(user) {
   const given = await ask(`Move ${user.name}`, textField("Room", "room", "lobby"));
-  return given !== null && act("Done.", "POST", `/api/users/${user.id}/move`, { body: { room: given.room, reason: given.reason } });
+  return given !== null && act("Done.", "POST", `/users/${user.id}/move`, { body: { room: given.room, reason: given.reason } });
 }
 
 async function tag(user) {
@@ -66,10 +66,10 @@ async function tag(user) {
   const given = await ask(`Tag ${user.name}`, text, colour);
   if (given === null) return false;
   const wanted = given.text === "" ? null : { text: given.text, color: given.color };
-  return act("Done.", "PUT", `/api/users/${user.id}/tag`, { body: { tag: wanted } });
+  return act("Done.", "PUT", `/users/${user.id}/tag`, { body: { tag: wanted } });
 }
 
 async function notify(user) {
   const given = await ask(`Tell ${user.name}`, textField("Text", "text"));
-  if (given !== null) await act("They were told.", "POST", "/api/notices", { body: { to: "user", user_id: user.id, text: given.text } });
+  if (given !== null) await act("They were told.", "POST", "/notices", { body: { to: "user", subject: user.id, text: given.text } });
 }

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, create_model
 
-from fortepiano.http.admin.calls import Wish, whole
+from fortepiano.http.admin.calls import RequestModel, whole
 from fortepiano.model.room_settings import (
     Color,
     Kind,
@@ -15,18 +15,18 @@ from fortepiano.model.room_settings import (
     moderator_settings,
 )
 
-__all__ = ["SettingsWish", "settings_wish"]
+__all__ = ["RoomSettingsRequest", "room_settings_request"]
 
 
-def settings_wish() -> type[Wish]:
+def room_settings_request() -> type[RequestModel]:
     """Return the model of the request: one field for each setting that moderators may change."""
     fields: dict[str, Any] = {
         setting.name: (_annotation(setting.kind) | None, _field(setting))
         for setting in moderator_settings()
     }
     return create_model(
-        "SettingsWish",
-        __base__=Wish,
+        "RoomSettingsRequest",
+        __base__=RequestModel,
         __doc__="The settings to change; those left out stay as they are.",
         **fields,
     )
@@ -50,6 +50,6 @@ def _annotation(kind: Kind) -> Any:
 
 
 if TYPE_CHECKING:
-    SettingsWish = Wish  # type checkers take no model that is made by a call
+    RoomSettingsRequest = RequestModel  # type checkers take no model that is made by a call
 else:
-    SettingsWish = settings_wish()
+    RoomSettingsRequest = room_settings_request()
