@@ -76,7 +76,7 @@ class Problem(ResponseModel):
 
 
 _DESCRIPTIONS = {
-    400: "The body is no text.",
+    400: "The body is no text; or as plain text, the head is no HTTP or too long.",
     401: "No token, or one that is not valid.",
     403: "The token's scope does not include this.",
     404: "There is no such thing.",
@@ -96,8 +96,10 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         statuses: The HTTP statuses of this call's errors, besides those of every call.
     """
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    # A head that is refused never gets as far as this application.
+    contents = {400: content | {"text/plain": {"schema": {"type": "string"}}}}
     return {
-        status: {"description": _DESCRIPTIONS[status], "content": content}
+        status: {"description": _DESCRIPTIONS[status], "content": contents.get(status, content)}
         for status in sorted({*_ALWAYS, *statuses})
     }
 
