@@ -11,11 +11,10 @@ from comments import Source, statements
 
 
 class Definition(NamedTuple):
-    """A function or method; `lines` is 0 where its length is not measured."""
+    """A function or method."""
 
     line: int
     name: str
-    lines: int
 
 
 _ARROW = r"\s*(?:async\s*)?(?:function\b|(?:\([^\n]*\)|[\w$]+)(?:\s*:[^\n=]+)?\s*=>)"
@@ -40,10 +39,9 @@ def definitions(source: Source) -> Iterator[Definition]:
     """Yield the functions and methods that a file defines."""
     for statement in statements(source.tree) if source.tree else ():
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines = (statement.end_lineno or statement.lineno) - statement.lineno + 1
-            yield Definition(statement.lineno, statement.name, lines)
+            yield Definition(statement.lineno, statement.name)
     patterns = _COMPILED.get(source.language or "", [])
     code = source.code() if patterns else ""
     for pattern in patterns:
         for found in pattern.finditer(code):
-            yield Definition(code.count("\n", 0, found.start(1)) + 1, found[1], 0)
+            yield Definition(code.count("\n", 0, found.start(1)) + 1, found[1])

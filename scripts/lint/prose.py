@@ -21,8 +21,6 @@ from definitions import definitions
 from sentences import opening, sentences
 
 MAX_WORDS = 30
-MAX_LINES = 60
-PACKAGE = "python/fortepiano/"
 
 
 class Allowance(NamedTuple):
@@ -109,19 +107,11 @@ def _verbs(source: Source) -> Iterator[tuple[int, str]]:
             yield definition.line, definition.name
 
 
-def _long_functions(source: Source) -> Iterator[tuple[int, str]]:
-    """Find functions of the package with more than MAX_LINES lines."""
-    for definition in definitions(source) if source.path.startswith(PACKAGE) else ():
-        if definition.lines > MAX_LINES:
-            yield definition.line, f"{definition.name} has {definition.lines} lines"
-
-
 RULES: dict[str, Check] = {
     "opening": _openings,
     "sentence": _long_sentences,
     "pronoun": _pronouns,
     "verb": _verbs,
-    "function": _long_functions,
 }
 """The functions that find violations, by the names of their rules in reports."""
 
