@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from fortepiano.wall_clock import now_ms
 from support.bot import Bot, install
 from support.raw_peer import CONTINUATION, TEXT, frame
 from support.server import Server, run_server
@@ -44,7 +45,7 @@ async def play(client: Client, until: asyncio.Event) -> list[float]:
     while not until.is_set():
         velocity = round((len(played) + 1) / 10_000, 4)
         note = {"n": "c3", "v": velocity}
-        await client.send({"m": "n", "t": time.time_ns() // 1_000_000, "n": [note]})
+        await client.send({"m": "n", "t": now_ms(), "n": [note]})
         played.append(velocity)
         with suppress(TimeoutError):
             await asyncio.wait_for(until.wait(), 0.05)

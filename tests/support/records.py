@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,11 +15,12 @@ from fortepiano.store import (
     UserRecord,
 )
 from fortepiano.store.sqlite import SQLiteStore
+from fortepiano.wall_clock import now_ms
 
 ANN = UserRecord("a" * 24, "Ann", "#112233")
 BEA = UserRecord("b" * 24, "Béa 🎹", "#445566")
 
-NOW = time.time_ns() // 1_000_000
+NOW = now_ms()
 HOUR = 3_600_000
 
 KICKED = BanRecord("Duets 🎹", ANN.id, NOW + HOUR, BEA.id, "", NOW)

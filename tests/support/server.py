@@ -20,11 +20,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
-from fortepiano.model.identity import new_user_id
 from fortepiano.model.tokens import mint
+from fortepiano.model.user_ids import new_user_id
 from fortepiano.store import DATABASE
 from fortepiano.store.records import TokenScope
 from fortepiano.store.sqlite import SQLiteStore
+from fortepiano.wall_clock import now_ms
 from support.orphan_process import OrphanProcess, adopt_orphans
 from support.presets import PRESETS, Preset
 
@@ -188,7 +189,7 @@ class Server:
         data = self.folder / "data"
         if self.process is None and "FORTEPIANO_STORE__URL" not in self._settings:
             user = new_user_id() if scope in ("bot", "user") else ""
-            token, record = mint(scope, "", time.time_ns() // 1_000_000, None, user)
+            token, record = mint(scope, "", now_ms(), None, user)
             store = SQLiteStore(data / DATABASE)
             store.open()
             store.save_token(record)

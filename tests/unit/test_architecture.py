@@ -64,7 +64,16 @@ LAYERS = [
 ]
 """Folders, the lowest first, that import each other downwards only."""
 
-LOOSE = {"fortepiano", "fortepiano.__main__", "fortepiano.errors", "fortepiano.native"}
+WALL_CLOCK = "fortepiano.wall_clock"
+"""The clock of stores and commands: handlers and the model are given the time."""
+
+LOOSE = {
+    "fortepiano",
+    "fortepiano.__main__",
+    "fortepiano.errors",
+    "fortepiano.native",
+    WALL_CLOCK,
+}
 """Modules that are in no folder, since all folders need them."""
 
 LONGEST_FUNCTION = 60
@@ -125,8 +134,9 @@ def test_only_the_front_of_the_house_knows_transports() -> None:
 
 
 def test_handlers_and_model_have_no_loop_no_socket_and_no_clock() -> None:
-    pure = (name for name in modules() if within(name, "actions", "handlers", "model"))
+    pure = [name for name in modules() if within(name, "actions", "handlers", "model")]
     assert {name: found for name in pure if (found := tops(name) & CLOCKS_AND_LOOPS)} == {}
+    assert [name for name in pure if WALL_CLOCK in imports(name)] == []
 
 
 def test_the_model_knows_no_json() -> None:

@@ -14,9 +14,9 @@ from fortepiano.model.ban_list import SITE, is_network, parse_subject
 from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import AWKWARD
-from fortepiano.protocol.audit_log import author_id
+from fortepiano.protocol.audit_log import Fact, author_id, write_act
 from fortepiano.protocol.notices import notice
-from fortepiano.store.records import AuditRecord, BanRecord, TokenRecord
+from fortepiano.store.records import BanRecord, TokenRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -305,7 +305,7 @@ def store_ban(store: Store, ban: BanRecord, around: Sequence[str] = ()) -> None:
     """
     for record in _with_networks(ban, around):
         store.save_ban(record)
-    details: dict[str, str | int | bool | None] = {"until": ban.until}
+    details: dict[str, Fact] = {"until": ban.until}
     if around:
         details["network"] = _sizes(around)
     _store_audit(store, _ban_action(ban.room), ban, details)
@@ -330,20 +330,15 @@ def store_unban(store: Store, by: str, at: int, room: str, subject: str) -> bool
 
 
 def _store_audit(
-    store: Store,
-    action: AuditAction,
-    ban: BanRecord,
-    details: dict[str, str | int | bool | None],
+    store: Store, action: AuditAction, ban: BanRecord, details: dict[str, Fact]
 ) -> None:
-    store.add_audit(
-        AuditRecord(
-            AuditRecord.next_id(ban.at),
-            ban.at,
-            ban.by,
-            action.value,
-            ban.room,
-            ban.subject,
-            ban.reason,
-            details,
-        )
+    write_act(
+        store,
+        ban.at,
+        ban.by,
+        action,
+        room=ban.room,
+        subject=ban.subject,
+        reason=ban.reason,
+        details=details,
     )

@@ -35,9 +35,6 @@ class Target:
 
 EVERYBODY = Target(is_everybody=True)
 
-_LONGEST_AUDITED = 512
-"""The most characters of HTML in the audit log; texts are short, but HTML may have a mebibyte."""
-
 
 def receivers(context: Context, target: Target) -> list[Session]:
     """Return the sessions of a target, each once."""
@@ -78,6 +75,6 @@ def notify(context: Context, by: Session | TokenRecord, target: Target, message:
         AuditAction.NOTICE,
         room=target.room or "",
         subject=target.user_id or "",
-        text=message.get("text") or message.get("html", "")[:_LONGEST_AUDITED],
+        text=message.get("text") or message.get("html", ""),
     )
     return len(found)

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store
+from fortepiano.cli.options import ConfigFile, DataDir, opened_store
 from fortepiano.errors import StoreError
 from fortepiano.store.files import draft
+from fortepiano.wall_clock import now_ms
 
 __all__ = ["backup", "restore"]
 
@@ -30,7 +31,7 @@ def backup(
     if file.exists() and not force:
         raise StoreError(file, "exists already; --force writes over it")
     with opened_store(config, data_dir) as store:
-        records = _write(file, lines_of(store, now()))
+        records = _write(file, lines_of(store, now_ms()))
     typer.echo(f"{records} records in {file}")
 
 

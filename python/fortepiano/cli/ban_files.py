@@ -10,19 +10,16 @@ from typing import Any, Literal, TypeAlias
 
 from fortepiano.cli.durations import PERMANENT, duration
 from fortepiano.errors import InputError
-from fortepiano.model.ban_list import SITE, is_network, parse_subject
+from fortepiano.model.ban_list import LONGEST_REASON, SITE, is_network, parse_subject
 from fortepiano.model.texts import settled
 from fortepiano.store.records import BanRecord
 
-__all__ = ["LONGEST_REASON", "FileFormat", "read", "written"]
+__all__ = ["FileFormat", "read", "written"]
 
 FileFormat: TypeAlias = Literal["jsonl", "csv"]
 
 _FIELDS = [field.name for field in fields(BanRecord)]
 _KNOWN = {*_FIELDS, "for"}
-LONGEST_REASON = 512
-"""The longest reason of a ban; characters."""
-
 _LONGEST_ROOM = 512
 _LAST_MS = 253_402_300_799_999
 """The last millisecond of the year 9999: later times are mistakes, such as nanoseconds."""

@@ -7,24 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fortepiano.actions.ban import store_ban, store_unban
-from fortepiano.cli.ban_files import LONGEST_REASON, FileFormat, read, written
+from fortepiano.cli.ban_files import FileFormat, read, written
 from fortepiano.cli.durations import PERMANENT, duration
 from fortepiano.cli.network_lists import import_list, list_lists, remove_list
-from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store, utc
+from fortepiano.cli.options import ACTOR, ConfigFile, DataDir, opened_store, utc
 from fortepiano.errors import InputError
 from fortepiano.model.audit_actions import AuditAction
-from fortepiano.model.ban_list import SITE, is_network, parse_subject
+from fortepiano.model.ban_list import LONGEST_REASON, SITE, is_network, parse_subject
 from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.model.texts import settled
-from fortepiano.store.records import AuditRecord, BanRecord
+from fortepiano.protocol.audit_log import write_act
+from fortepiano.store.records import BanRecord
+from fortepiano.wall_clock import now_ms
 
 if TYPE_CHECKING:
     from fortepiano.store import Store
 
 __all__ = ["app"]
-
-ACTOR = "cli"
-"""The author of bans made by commands, as bans and the audit log name it."""
 
 _STDIO = "-"
 
@@ -77,7 +76,7 @@ def list_bans(
     config: ConfigFile = None,
 ) -> None:
     """List the bans in force; times are UTC."""
-    at = now()
+    at = now_ms()
     with opened_store(config, data_dir) as store:
         bans = _in_force(store, at)
     wanted = SITE if site else room and settled(room)
@@ -124,7 +123,7 @@ def add_ban(
         milliseconds = duration(length)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--for") from None
-    at = now()
+    at = now_ms()
     until = None if milliseconds is None else at + milliseconds
     with opened_store(config, data_dir) as store:
         store_ban(store, BanRecord(room, who, until, ACTOR, reason, at), around)
@@ -158,7 +157,7 @@ def remove_ban(
 ) -> None:
     """Lift a ban."""
     who = _checked(who, room)
-    at = now()
+    at = now_ms()
     with opened_store(config, data_dir) as store:
         if not store_unban(store, ACTOR, at, room, who):
             raise typer.BadParameter(
@@ -199,17 +198,15 @@ def import_bans(
     if file_format == "networks" or name is not None or is_by_name:
         import_list(file, name, effect, words, data_dir, config)
         return
-    at = now()
+    at = now_ms()
     source, text = ("stdin", sys.stdin.read()) if file == _STDIO else (file, _text_of(Path(file)))
     bans = read(source, text, file_format or _format_of(file), at, ACTOR)
     lasting = [ban for ban in bans if ban.until is None or at < ban.until]
     with opened_store(config, data_dir) as store:
         for ban in lasting:
             store.save_ban(ban)
-        action, act_id = AuditAction.IMPORT_BANS.value, AuditRecord.next_id(at)
-        store.add_audit(
-            AuditRecord(act_id, at, ACTOR, action, reason=source, details={"count": len(lasting)})
-        )
+        details = {"count": len(lasting)}
+        write_act(store, at, ACTOR, AuditAction.IMPORT_BANS, reason=source, details=details)
     ended = len(bans) - len(lasting)
     typer.echo(f"{len(lasting)} bans imported" + (f", {ended} had ended already" if ended else ""))
 
@@ -223,7 +220,7 @@ def export_bans(
 ) -> None:
     """Write the bans in force to a file that `import` reads."""
     with opened_store(config, data_dir) as store:
-        bans = _in_force(store, now())
+        bans = _in_force(store, now_ms())
     text = written(bans, file_format or _format_of(file))
     if file == _STDIO:
         typer.echo(text, nl=False)

@@ -8,21 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store, utc
+from fortepiano.cli.options import ACTOR, ConfigFile, DataDir, opened_store, utc
 from fortepiano.errors import InputError
 from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.network_lists import NetworkList
-from fortepiano.store.records import AuditRecord
+from fortepiano.protocol.audit_log import write_act
+from fortepiano.wall_clock import now_ms
 
 if TYPE_CHECKING:
     from fortepiano.model.network_lists import Effect
 
 __all__ = ["import_list", "list_lists", "remove_list"]
 
-_ACTOR = "cli"
 _STDIO = "-"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_LONGEST_WORDS = 256
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The list.")]
 
@@ -47,12 +45,13 @@ def import_list(
     """
     # Imported here: other commands, such as `bans add`, work without the compiled part.
     from fortepiano import config as configuration
+    from fortepiano.config.networks import LIST_NAME, LONGEST_WORDS
     from fortepiano.native import ParsedNetworks
     from fortepiano.net.network_lists import content_of, store_list, unpacked
 
     settings = configuration.load(config, {"data_dir": data_dir})
     name = name or Path(file).name.partition(".")[0]
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(LIST_NAME, name):
         raise typer.BadParameter(
             "a list has a name of letters, digits, dots, _ and -", param_hint="--list"
         )
@@ -60,9 +59,9 @@ def import_list(
         raise typer.BadParameter(
             f"{name!r} is a list of the settings: write to its file", param_hint="--list"
         )
-    if len(words) > _LONGEST_WORDS:
+    if len(words) > LONGEST_WORDS:
         raise typer.BadParameter(
-            f"must have at most {_LONGEST_WORDS} characters", param_hint="--words"
+            f"must have at most {LONGEST_WORDS} characters", param_hint="--words"
         )
     is_stdin = file == _STDIO
     data = unpacked(sys.stdin.buffer.read(), "stdin") if is_stdin else content_of(Path(file))
@@ -73,14 +72,12 @@ def import_list(
         typer.echo(f"{source}, line {line}: {why}; left out", err=True)
     if not len(networks):
         raise InputError([f"{source}: there is no network in it"])
-    at = now()
+    at = now_ms()
     with opened_store(config, data_dir) as store:
         store_list(settings.data_dir, NetworkList(name, effect, words), source, networks)
-        details: dict[str, str | int | bool | None] = {"count": len(networks), "effect": effect}
-        act = AuditAction.IMPORT_NETWORKS.value
-        store.add_audit(
-            AuditRecord(AuditRecord.next_id(at), at, _ACTOR, act, "", name, source, details)
-        )
+        details = {"count": len(networks), "effect": effect}
+        act = AuditAction.IMPORT_NETWORKS
+        write_act(store, at, ACTOR, act, subject=name, reason=source, details=details)
     took = time.perf_counter() - start
     left_out = f", {networks.wrong} lines left out" if networks.wrong else ""
     may_not = "may not enter" if effect == "enter" else "may not chat"
@@ -117,14 +114,15 @@ def list_lists(data_dir: DataDir = None, config: ConfigFile = None) -> None:
 def remove_list(name: Name, data_dir: DataDir = None, config: ConfigFile = None) -> None:
     """Remove an imported network list."""
     from fortepiano import config as configuration
+    from fortepiano.config.networks import LIST_NAME
     from fortepiano.net import network_lists
 
     settings = configuration.load(config, {"data_dir": data_dir})
-    at = now()
+    at = now_ms()
     with opened_store(config, data_dir) as store:
-        if not _NAME.fullmatch(name) or not network_lists.remove_list(settings.data_dir, name):
+        is_name = re.fullmatch(LIST_NAME, name) is not None
+        if not is_name or not network_lists.remove_list(settings.data_dir, name):
             raise typer.BadParameter(
                 "there is no such imported list, see `fortepiano bans lists`", param_hint="NAME"
             )
-        act = AuditAction.REMOVE_NETWORKS.value
-        store.add_audit(AuditRecord(AuditRecord.next_id(at), at, _ACTOR, act, "", name, "", {}))
+        write_act(store, at, ACTOR, AuditAction.REMOVE_NETWORKS, subject=name)

@@ -13,7 +13,10 @@ from fortepiano.errors import ConfigError, StoreError
 if TYPE_CHECKING:
     from fortepiano.store import Store
 
-__all__ = ["ConfigFile", "DataDir", "now", "opened_store", "utc"]
+__all__ = ["ACTOR", "ConfigFile", "DataDir", "opened_store", "utc"]
+
+ACTOR = "cli"
+"""The author of what commands do, as bans and the audit log name it."""
 
 DataDir: TypeAlias = Annotated[
     Path | None,
@@ -53,11 +56,6 @@ def opened_store(config: Path | None, data_dir: Path | None) -> Generator["Store
         if not store.healthy:  # a server can run without its store for a while, a command cannot
             raise StoreError("store.url", f"the store does not answer: {store.last_error}")
         yield store
-
-
-def now() -> int:
-    """Return the current time; milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 def utc(moment: int) -> str:

@@ -1,11 +1,12 @@
 """`fortepiano token …`: tokens of the staff and of bots, and those that browsers store."""
 
-import re
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fortepiano.cli.options import ConfigFile, DataDir, now, opened_store, utc
+from fortepiano.cli.options import ConfigFile, DataDir, opened_store, utc
+from fortepiano.model.user_ids import is_user_id, new_user_id
+from fortepiano.wall_clock import now_ms
 
 if TYPE_CHECKING:
     from fortepiano.store.records import TokenRecord
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 _LONGEST_LABEL = 80
-
-_USER_ID = re.compile("[0-9a-f]{24}")
 
 app = typer.Typer(help="Tokens of the staff, bots and users.", rich_markup_mode=None)
 
@@ -32,7 +31,7 @@ def _checked_label(label: str) -> str:
 
 
 def _checked_user(user: str | None) -> str | None:
-    if user is not None and not _USER_ID.fullmatch(user):
+    if user is not None and not is_user_id(user):
         raise typer.BadParameter("must be a user id: 24 hex digits in lower case")
     return user
 
@@ -70,14 +69,13 @@ def create_token(
     is always the same user, from any address. A running server accepts the token within a second.
     Nothing but the token is on stdout, for scripts.
     """
-    from fortepiano.model.identity import new_user_id
     from fortepiano.model.tokens import mint
 
     if scope in ("bot", "user"):
         user = user or new_user_id()
     elif user is not None:
         raise typer.BadParameter("is for a bot or a user", param_hint="--user")
-    secret, record = mint(scope, label, now(), days, user or "")
+    secret, record = mint(scope, label, now_ms(), days, user or "")
     with opened_store(config, data_dir) as store:
         store.save_token(record)
     # Not shown earlier: the token is on the disk only now.
@@ -90,7 +88,7 @@ def create_token(
 @app.command("list")
 def list_tokens(data_dir: DataDir = None, config: ConfigFile = None) -> None:
     """List tokens, and users whose browsers' tokens are revoked; times are UTC."""
-    at = now()
+    at = now_ms()
     with opened_store(config, data_dir) as store:
         tokens = store.tokens()
     _print_row("ID", "SCOPE", "CREATED", "EXPIRES", "USER", "LABEL")
@@ -115,9 +113,9 @@ def revoke_token(
     from fortepiano.store.records import TokenRecord
 
     with opened_store(config, data_dir) as store:
-        if _USER_ID.fullmatch(token_id):
+        if is_user_id(token_id):
             # Tokens of browsers are signed and not stored; so only their revocation is.
-            at = now()
+            at = now_ms()
             store.save_token(
                 TokenRecord(token_id, "", "user", "", at, None, user_id=token_id, revoked=at)
             )
@@ -144,7 +142,7 @@ def rotate_keys(data_dir: DataDir = None, config: ConfigFile = None) -> None:
     if settings.store.url == "memory:":
         raise ConfigError(["store.url: memory: keeps no keys that a server would find"])
     ring = KeyRing(settings.data_dir / FILE, settings.identity.keys_kept)
-    key = ring.rotate(now())
+    key = ring.rotate(now_ms())
     typer.echo(f"{key.id} signs from now on; {len(ring.keys())} keys are accepted")
 
 

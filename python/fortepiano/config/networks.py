@@ -8,7 +8,13 @@ from pydantic import AfterValidator, Field, field_validator
 
 from fortepiano.config.section import Networks, Section, Tables
 
-__all__ = ["NetworkListSettings", "NetworkSettings"]
+__all__ = ["LIST_NAME", "LONGEST_WORDS", "NetworkListSettings", "NetworkSettings"]
+
+LIST_NAME = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+"""The regular expression of a whole name of a network list."""
+
+LONGEST_WORDS = 256
+"""The longest text of a network list that people are shown; characters."""
 
 _MOST_LISTS = 32
 """The most lists in the settings; together with imported lists, 64 are allowed."""
@@ -17,10 +23,10 @@ _MOST_LISTS = 32
 class NetworkListSettings(Section):
     """A file of networks, one in each line; the file is read again when it has changed."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    name: str = Field(pattern=f"^{LIST_NAME}$")
     path: Annotated[Path, AfterValidator(Path.expanduser)]
     effect: Literal["enter", "chat"] = "enter"
-    words: str = Field(default="", max_length=256)
+    words: str = Field(default="", max_length=LONGEST_WORDS)
     refresh_seconds: float = Field(default=60, ge=1, le=86_400, allow_inf_nan=False)
 
 

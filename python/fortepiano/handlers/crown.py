@@ -79,9 +79,7 @@ def chset(context: Context, session: Session, message: RoomSettings) -> None:
     room = require_moderator(context, session, "chsetAnywhere")
     if room is not None:
         if session.user is None or not room.can_moderate(session.user.id):
-            context.audit(
-                session, AuditAction.CHSET, room=room.name, keys=", ".join(message.set)[:512]
-            )
+            context.audit(session, AuditAction.CHSET, room=room.name, keys=", ".join(message.set))
         change_settings(context, room, message.set)
 
 

@@ -9,10 +9,10 @@ from fortepiano.actions.ban_enforcement import close_banned
 from fortepiano.actions.rename import mark_look_alikes
 from fortepiano.handlers import networks
 from fortepiano.model.close_codes import CloseCode
-from fortepiano.model.identity import new_user_id
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import permissions_of, staff_scope
 from fortepiano.model.tokens import PREFIX, digest, is_valid
+from fortepiano.model.user_ids import new_user_id
 from fortepiano.protocol.notices import notice
 from fortepiano.protocol.room_messages import quota_message
 

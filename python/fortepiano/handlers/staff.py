@@ -14,6 +14,7 @@ from fortepiano.actions.rename import rename
 from fortepiano.actions.room_changes import clear_chat
 from fortepiano.actions.vanish import set_hidden
 from fortepiano.model.audit_actions import AuditAction
+from fortepiano.model.ban_list import LONGEST_REASON
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.texts import mended
 
@@ -30,9 +31,6 @@ __all__ = [
     "siteban",
     "vanish",
 ]
-
-_LONGEST_REASON = 512
-"""The number of characters of a reason or a note that are stored."""
 
 
 def _may(context: Context, session: Session, permission: str) -> bool:
@@ -73,8 +71,8 @@ def siteban(context: Context, session: Session, message: SiteBan) -> None:
             session,
             message.id,
             duration,
-            reason=mended(message.reason[:_LONGEST_REASON]),
-            note=message.note[:_LONGEST_REASON],
+            reason=mended(message.reason[:LONGEST_REASON]),
+            note=message.note,
             bits=message.bits,
         )
     except RefusedError as refused:

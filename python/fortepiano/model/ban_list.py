@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fortepiano.model.identity import network_around
 from fortepiano.model.texts import settled
+from fortepiano.model.user_ids import USER_ID, is_user_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -15,17 +16,18 @@ if TYPE_CHECKING:
     from fortepiano.native import Bans
     from fortepiano.store.base import BanRecord, Store
 
-__all__ = ["PERMANENT", "SITE", "BanList", "is_network", "parse_subject"]
+__all__ = ["LONGEST_REASON", "PERMANENT", "SITE", "BanList", "is_network", "parse_subject"]
 
 PERMANENT = 2**64 - 1
 """The native table's end of a ban that lasts for ever."""
 
+LONGEST_REASON = 512
+"""The longest reason of a ban; characters."""
+
 SITE = ""
 """Stands for the room in bans from the whole site."""
 
-_USER_ID = re.compile("[0-9a-f]{24}")
-
-_NETWORK_ID = re.compile("[0-9a-f]{24}/(32|24|64|56|48)")
+_NETWORK_ID = re.compile(rf"{USER_ID}/(32|24|64|56|48)")
 """A network's id, as `Identity.network_id` makes it: its address stays secret."""
 
 _SUBSCRIBER_BITS = 64
@@ -67,7 +69,7 @@ def parse_subject(text: str) -> str:
     Raises:
         ValueError: The text is none of these; the message can be shown to users.
     """
-    if _USER_ID.fullmatch(text) or _NETWORK_ID.fullmatch(text):
+    if is_user_id(text) or _NETWORK_ID.fullmatch(text):
         return text
     try:
         network = _network(text)

@@ -6,11 +6,11 @@ import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from fortepiano.model.identity import default_color
 from fortepiano.model.room import AWKWARD, LOBBY, Room
 from fortepiano.model.room_settings import NORMAL_SETTINGS, SPECIAL_SETTINGS
 from fortepiano.model.texts import mended
 from fortepiano.model.user import User
+from fortepiano.model.user_ids import default_color
 from fortepiano.store.records import UserRecord
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import re
-import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import jwt
+
+from fortepiano.model.user_ids import USER_ID_BYTES, is_user_id, new_user_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,16 +22,9 @@ __all__ = [
     "OFFERED_BITS",
     "Bearer",
     "Identity",
-    "default_color",
     "network_around",
-    "new_user_id",
     "subscriber",
 ]
-
-_ID_BYTES = 12
-"""24 hex digits, as every client expects of `_id`."""
-
-_USER_ID = re.compile("[0-9a-f]{24}")
 
 _SUBNET_BITS = 64
 """A subscriber has a /64 of IPv6 and may change the other half of the address at will."""
@@ -149,7 +142,7 @@ class Identity:
 
     def _hashed(self, text: str) -> str:
         salted = f"{self._salt1}{text}{self._salt2}"
-        return hashlib.sha256(salted.encode()).hexdigest()[: 2 * _ID_BYTES]
+        return hashlib.sha256(salted.encode()).hexdigest()[: 2 * USER_ID_BYTES]
 
     def sign(self, user_id: str, now: int) -> str:
         """Return a signed token for a user.
@@ -206,17 +199,7 @@ class Identity:
         user_id, issued, expires = claims["sub"], claims["iat"], claims["exp"]
         if type(issued) is not int or type(expires) is not int:
             return None
-        return (key, user_id, issued, expires) if _USER_ID.fullmatch(user_id) else None
-
-
-def new_user_id() -> str:
-    """Return the id of a user who is new to this server."""
-    return secrets.token_hex(_ID_BYTES)
-
-
-def default_color(user_id: str) -> str:
-    """Return the default colour of a user: `#` and the first six digits of the id."""
-    return f"#{user_id[:6]}"
+        return (key, user_id, issued, expires) if is_user_id(user_id) else None
 
 
 def network_around(address: str, bits: int) -> str:

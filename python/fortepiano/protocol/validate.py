@@ -19,8 +19,11 @@ from fortepiano.model.room_settings import (
     Wanted,
     WholeNumber,
 )
+from fortepiano.model.user_ids import is_user_id
 
 __all__ = [
+    "COLOR",
+    "SHORT_COLOR",
     "chat",
     "color",
     "name",
@@ -38,9 +41,14 @@ _LONGEST_FACTOR = 4
 
 Normalising can shorten texts: accents and jamo written one by one, a joiner behind each letter.
 """
-_COLOR = re.compile(r"#[0-9a-fA-F]{6}", re.ASCII)
-_SHORT_COLOR = re.compile(r"#[0-9a-fA-F]{3}", re.ASCII)
-_USER_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
+COLOR = "#[0-9a-fA-F]{6}"
+"""The regular expression of a whole colour."""
+
+SHORT_COLOR = "#[0-9a-fA-F]{3}"
+"""The regular expression of a whole colour with one digit for each part."""
+
+_COLOR = re.compile(COLOR)
+_SHORT_COLOR = re.compile(SHORT_COLOR)
 _NUMERIC = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
 _NUMERIC_LENGTH = 40
 
@@ -101,7 +109,7 @@ def switch(value: Any) -> bool | None:
 
 def user_id(value: Any) -> str | None:
     """Check a user id: 24 lower-case hex digits."""
-    return value if isinstance(value, str) and _USER_ID.fullmatch(value) else None
+    return value if isinstance(value, str) and is_user_id(value) else None
 
 
 def number(value: Any) -> float | None:

@@ -6,7 +6,6 @@ Several servers that share users share this file too.
 
 import json
 import secrets
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from fortepiano.errors import StoreError
 from fortepiano.observe import logs
 from fortepiano.store.files import draft
 from fortepiano.store.records import SigningKey
+from fortepiano.wall_clock import now_ms
 
 if TYPE_CHECKING:
     from fortepiano.config import Settings
@@ -139,7 +139,7 @@ def open_keys(settings: "Settings") -> KeyRing:
     path = None if settings.store.url == "memory:" else settings.data_dir / FILE
     ring = KeyRing(path, settings.identity.keys_kept)
     if settings.identity_mode == "token":
-        ring.open(time.time_ns() // 1_000_000)
+        ring.open(now_ms())
     return ring
 
 

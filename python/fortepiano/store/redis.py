@@ -15,7 +15,6 @@ lacks.
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Coroutine, Iterator
 from itertools import chain, count, islice
 from pathlib import Path
@@ -44,6 +43,7 @@ from fortepiano.store.records import AuditQuery, AuditRecord
 from fortepiano.store.redis_url import Client, client_for, without_secrets
 from fortepiano.store.salts import read_salts, write_salts
 from fortepiano.store.writer import CLOSE_SECONDS, UnwritableError, WriterStore
+from fortepiano.wall_clock import now_ms
 
 __all__ = ["RedisStore"]
 
@@ -264,7 +264,7 @@ class RedisStore(WriterStore):
         self._settle_salts(found)
         self._position = newest
         self._merge(found)
-        now = time.time_ns() // 1_000_000
+        now = now_ms()
         for ban in self.bans():
             if ban.until is not None and ban.until <= now:
                 self.remove_ban(ban.room, ban.subject)

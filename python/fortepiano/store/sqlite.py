@@ -8,7 +8,6 @@ import contextlib
 import os
 import secrets
 import sqlite3
-import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from fortepiano.store.record_kinds import AUDIT, BAN, TOKEN, Changes
 from fortepiano.store.records import AuditQuery, AuditRecord
 from fortepiano.store.schema import MIGRATIONS, TABLES, select_audit
 from fortepiano.store.writer import CLOSE_SECONDS, UnwritableError, WriterStore
+from fortepiano.wall_clock import now_ms
 
 __all__ = ["SQLiteStore", "is_migrated"]
 
@@ -107,7 +107,7 @@ class SQLiteStore(WriterStore):
                 "INSERT OR IGNORE INTO salt (number, value) VALUES (?, ?)",
                 [(number, secrets.token_hex(16)) for number in (1, 2)],
             )
-            now = time.time_ns() // 1_000_000
+            now = now_ms()
             database.execute("DELETE FROM ban WHERE until <= ?", (now,))
 
     def _read(self, database: sqlite3.Connection) -> None:

@@ -90,7 +90,7 @@ def test_the_audit_log_cuts_a_long_page(harness: DispatchHarness) -> None:
     message = {"m": "notification", "html": "x" * 100_000}
     notify(harness.context, TOKEN, EVERYBODY, message)
     (line,) = harness.context.store.audit(AuditQuery())
-    assert line.details["text"] == "x" * 512
+    assert line.details["text"] == "x" * 4096
 
 
 def test_the_audit_log_has_the_whole_text(harness: DispatchHarness) -> None:

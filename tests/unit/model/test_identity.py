@@ -14,9 +14,8 @@ from fortepiano.model.identity import (
     NETWORK_BITS,
     Bearer,
     Identity,
-    default_color,
-    new_user_id,
 )
+from fortepiano.model.user_ids import default_color, new_user_id
 from fortepiano.store.records import SigningKey
 
 USER = "0123456789abcdef01234567"

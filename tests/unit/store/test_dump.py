@@ -28,9 +28,10 @@ from fortepiano.store.memory import MemoryStore
 from fortepiano.store.redis import RedisStore
 from fortepiano.store.salts import SALTS
 from fortepiano.store.sqlite import SQLiteStore
+from fortepiano.wall_clock import now_ms
 from support.redis import RedisServer
 
-NOW = time.time_ns() // 1_000_000
+NOW = now_ms()
 
 ANN = UserRecord("a" * 24, "A\ud800nn\u2028\n", "#112233", NOW, NOW)
 BAN = BanRecord("", "2001:db8::/64", None, "1f2e3d4c", "spam", NOW)

@@ -29,6 +29,7 @@ from fortepiano.store import (
 )
 from fortepiano.store.redis import STREAM_LENGTH, VERSION, RedisStore
 from fortepiano.store.salts import SALTS
+from fortepiano.wall_clock import now_ms
 from support.redis import RedisServer, run_redis
 
 pytestmark = pytest.mark.needs("redis-server")
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.needs("redis-server")
 LONG = 15.0
 """A wait that ends early unless something is broken; seconds."""
 
-NOW = time.time_ns() // 1_000_000
+NOW = now_ms()
 HOUR = 3_600_000
 
 ANN = UserRecord("a" * 24, "Ann", "#112233", NOW, NOW)

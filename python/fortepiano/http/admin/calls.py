@@ -15,6 +15,8 @@ from fortepiano.http.problem import MEDIA_TYPE, ProblemError
 from fortepiano.http.running_server import RunningServer
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.texts import mended, settled
+from fortepiano.model.user_ids import USER_ID
+from fortepiano.protocol.validate import COLOR
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -25,6 +27,7 @@ __all__ = [
     "MEDIA_TYPE",
     "Admin",
     "Caller",
+    "ColorText",
     "Instant",
     "Limit",
     "Moderator",
@@ -122,7 +125,8 @@ def whole(value: object) -> object:
 Instant = Annotated[int, Field(json_schema_extra={"format": "unix-ms"})]
 """A time: milliseconds since 1970."""
 
-UserId = Annotated[str, Field(pattern="^[0-9a-f]{24}$", description="A user's id.")]
+UserId = Annotated[str, Field(pattern=f"^{USER_ID}$", description="A user's id.")]
+ColorText = Annotated[str, Field(pattern=f"^{COLOR}$")]
 Reason = Annotated[
     str,
     Field(default="", max_length=200, description="Why, for people; goes into the audit log."),

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, create_model
 
-from fortepiano.http.admin.calls import RequestModel, whole
+from fortepiano.http.admin.calls import ColorText, RequestModel, whole
 from fortepiano.model.room_settings import (
     Color,
     Kind,
@@ -42,7 +42,7 @@ def _annotation(kind: Kind) -> Any:
         case Switch():
             return bool
         case Color():
-            return Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
+            return ColorText
         case WholeNumber(most):
             return Annotated[int, Field(ge=0, le=most), BeforeValidator(whole)]
         case Text(longest):

@@ -12,6 +12,7 @@ from fortepiano.actions.tag import remove_tag, set_tag
 from fortepiano.http.admin.calls import (
     Admin,
     Caller,
+    ColorText,
     Instant,
     Limit,
     Moderator,
@@ -28,14 +29,15 @@ from fortepiano.http.problem import ProblemError
 from fortepiano.model.room import Mute
 from fortepiano.model.session import Session
 from fortepiano.model.user import User as LiveUser
+from fortepiano.model.user_ids import USER_ID
+from fortepiano.protocol.validate import COLOR, SHORT_COLOR
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["users"])
 
-_Id = Annotated[str, Path(pattern="^[0-9a-f]{24}$", description="The user's id.")]
-_Color = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
-_TagColor = Annotated[str, Field(pattern="^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$")]
+_Id = Annotated[str, Path(pattern=f"^{USER_ID}$", description="The user's id.")]
+_TagColor = Annotated[str, Field(pattern=f"^({SHORT_COLOR}|{COLOR})$")]
 _RoomName = Annotated[str, Field(max_length=4096, description="A room's name."), Settled]
 
 
@@ -94,7 +96,7 @@ class UserChangeRequest(RequestModel):
     """The name and colour to change to; those left out stay as they are."""
 
     name: str | None = Field(default=None, min_length=1, max_length=512)
-    color: _Color | None = None
+    color: ColorText | None = None
 
 
 class UserTagRequest(RequestModel):
@@ -247,7 +249,7 @@ async def mute_user(
 async def list_connections(
     caller: Reader,
     user_id: Annotated[
-        str | None, Query(pattern="^[0-9a-f]{24}$", description="Only connections of this user.")
+        str | None, Query(pattern=f"^{USER_ID}$", description="Only connections of this user.")
     ] = None,
     limit: Limit = 100,
     offset: Offset = 0,

@@ -1,0 +1,29 @@
+"""User ids: their form, new ones, and the colour that each begins with."""
+
+import re
+import secrets
+
+__all__ = ["USER_ID", "USER_ID_BYTES", "default_color", "is_user_id", "new_user_id"]
+
+USER_ID_BYTES = 12
+"""24 hex digits, as every client expects of `_id`."""
+
+USER_ID = f"[0-9a-f]{{{2 * USER_ID_BYTES}}}"
+"""The regular expression of a whole user id."""
+
+_USER_ID = re.compile(USER_ID)
+
+
+def is_user_id(text: str) -> bool:
+    """Tell whether a text is a user id: 24 lower-case hex digits."""
+    return _USER_ID.fullmatch(text) is not None
+
+
+def new_user_id() -> str:
+    """Return the id of a user who is new to this server."""
+    return secrets.token_hex(USER_ID_BYTES)
+
+
+def default_color(user_id: str) -> str:
+    """Return the default colour of a user: `#` and the first six digits of the id."""
+    return f"#{user_id[:6]}"
