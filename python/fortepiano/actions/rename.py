@@ -97,5 +97,4 @@ def mark_look_alikes(context: Context, user: User, before: str = ANONYMOUS) -> N
     for other in context.directory.users.values():
         if are_alike(other.name, user.name) or are_alike(other.name, before):
             for participant in other.participations:
-                if participant.appearance != outbound.appearance.of(participant):
-                    outbound.update(participant)
+                outbound.refresh_participant(participant)

@@ -68,9 +68,11 @@ def move_to_room(
     if room is None:
         room = context.directory.open_room(name, validate.settings(wanted))
         room.maker = user.id
-    arrival = world.admit(user, room, outbound.entry(user, room), context.now())
+    look = outbound.appearance.of(user, room)
+    arrival = world.admit(user, room, outbound.entry(user, look), context.now())
     participant = arrival.participant
-    participant.appearance = outbound.appearance.of(participant)
+    if arrival.is_new:
+        participant.appearance = look
     is_broadcast = arrival.has_crown and len(room.participants) > 1
     if is_broadcast:
         outbound.broadcast_room(room)  # to the others; `send_room` below is for this session

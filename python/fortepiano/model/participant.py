@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from fortepiano.model.room import Room
@@ -29,7 +29,7 @@ class Participant:
     room: Room
     number: int
     tabs: list[Session] = field(default_factory=list["Session"])
-    appearance: tuple[str, str | None] = ("", None)
+    appearance: tuple[str, Literal["holder", "staff"] | None] = ("", None)
 
     @property
     def id(self) -> str:

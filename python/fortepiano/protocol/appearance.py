@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from fortepiano.model.directory import ANONYMOUS
 from fortepiano.model.looks import are_alike
 from fortepiano.model.tags import begins_like_staff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from fortepiano.model.participant import Participant
     from fortepiano.model.room import Room
     from fortepiano.model.user import User
 
-__all__ = ["Appearance", "Likeness", "is_of_staff"]
+__all__ = ["Appearance", "Likeness", "Look", "is_of_staff"]
 
 Likeness = Literal["holder", "staff"]
 """Whose name a name looks like: that of the holder of the room's crown, or of staff."""
+
+Look: TypeAlias = "tuple[str, Likeness | None]"
+"""The name of a participant as others see it, and whose name it looks like."""
 
 
 class Appearance:
@@ -51,27 +54,32 @@ class Appearance:
         tagged = (staff.tag for staff in self._staff.values() if staff.tag is not None)
         self.tags = tuple(tag["text"] for tag in tagged)
 
-    def of(self, participant: Participant) -> tuple[str, Likeness | None]:
-        """Return how a participant is shown: the name, and whom it looks like."""
-        user, room = participant.user, participant.room
-        return self.name(user, room), self.likeness(user, room)
+    def of(self, user: User, room: Room) -> Look:
+        """Return how a user is shown in a room: the name, and whom it looks like."""
+        return self.name(user, room), self._likeness(user, room)
 
-    def outdated(self, room: Room) -> list[Participant]:
-        """Return the participants who are shown differently after a change of crown or settings.
+    def changed(self, participant: Participant) -> Look | None:
+        """Return how a participant is shown now; None if that has not changed."""
+        look = self.of(participant.user, participant.room)
+        return None if look == participant.appearance else look
+
+    def outdated(self, room: Room) -> Iterator[tuple[Participant, Look]]:
+        """Yield the participants who are shown differently after a change of crown or settings.
+
+        How each is shown now stands beside them.
 
         Changes of staff are not checked here: handlers call `rename.mark_look_alikes` for them.
         """
         basis = _basis(room)
         if basis == room.appearance_basis:
-            return []
+            return
         room.appearance_basis = basis
-        return [
-            participant
-            for participant in room.participants.values()
-            if participant.appearance != self.of(participant)
-        ]
+        for participant in room.participants.values():
+            look = self.changed(participant)
+            if look is not None:
+                yield participant, look
 
-    def likeness(self, user: User, room: Room) -> Likeness | None:
+    def _likeness(self, user: User, room: Room) -> Likeness | None:
         """Return whom a user's name looks like; None for staff, and if it looks like nobody."""
         if user.name == ANONYMOUS or is_of_staff(user):
             return None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.native import Hub
+    from fortepiano.protocol.appearance import Look
     from fortepiano.protocol.clock import Clock
 
 __all__ = ["HELLO_CODE", "Outbound"]
@@ -101,35 +102,33 @@ class Outbound:
 
     # Participants
 
-    def entry(self, user: User, room: Room) -> bytes:
-        """Serialise a user's entry of a room's `ppl`, without position and closing brace."""
-        info = self.presence(user, room)
-        if (likeness := self.appearance.likeness(user, room)) is not None:
+    def entry(self, user: User, look: Look) -> bytes:
+        """Serialise a user's entry of a room's `ppl`, without position and closing brace.
+
+        Args:
+            user: The user.
+            look: How the user is shown in the room.
+        """
+        name, likeness = look
+        info = _identity(user, name)
+        info["afk"] = user.is_afk
+        if likeness is not None:
             info["looksLike"] = likeness
         return orjson.dumps(info)[:-1]
 
-    def presence(self, user: User, room: Room | None = None) -> Message:
+    def presence(self, user: User) -> Message:
         """Return a user's identity and whether they are away.
 
         `afk` is always included, since clients keep the last value where it is absent. Lines of
         chat have only the identity, because they are read long after.
         """
-        info = self.identity(user, room)
+        info = self.identity(user)
         info["afk"] = user.is_afk
         return info
 
     def identity(self, user: User, room: Room | None = None) -> Message:
-        """Return what everybody may know of a user, in a room or outside of rooms.
-
-        The tag is always included: clients take a participant without one to have lost it.
-        """
-        name = self.appearance.name(user, room)
-        info: Message = {"id": user.id, "_id": user.id, "name": name, "color": user.color}
-        if user.tag is not None:
-            info["tag"] = user.tag
-        if user.is_hidden:
-            info["vanished"] = True
-        return info
+        """Return what everybody may know of a user, in a room or outside of rooms."""
+        return _identity(user, self.appearance.name(user, room))
 
     def broadcast_participant(
         self, participant: Participant, *, except_for: Session | None = None
@@ -145,7 +144,7 @@ class Outbound:
         position = self._hub.position(participant.number)
         if position is None:
             return
-        entry = self.entry(participant.user, participant.room)
+        entry = self.entry(participant.user, participant.appearance)
         payload = b'[{"m":"p",%b,"x":%b,"y":%b}]' % (entry[1:], *position)
         if participant.user.is_hidden:
             for session in self._sessions_seeing_hidden(participant.room):
@@ -175,18 +174,27 @@ class Outbound:
             if "vanish" in session.permissions
         ]
 
-    def update(self, participant: Participant, *, is_sent: bool = True) -> None:
-        """Note a change of how a participant is shown, and broadcast `p` if `is_sent`."""
-        participant.appearance = self.appearance.of(participant)
-        entry = self.entry(participant.user, participant.room)
-        self._hub.update_participant(participant.number, entry)
+    def update(self, participant: Participant) -> None:
+        """Note a change of how a participant is shown, and broadcast `p`."""
+        look = self.appearance.of(participant.user, participant.room)
+        self._update(participant, look, is_sent=True)
+
+    def _update(self, participant: Participant, look: Look, *, is_sent: bool) -> None:
+        participant.appearance = look
+        self._hub.update_participant(participant.number, self.entry(participant.user, look))
         if is_sent:
             self.broadcast_participant(participant)
 
     def refresh(self, room: Room, *, is_sent: bool) -> None:
         """Update participants whom a new crown, setting or name of the holder shows differently."""
-        for participant in self.appearance.outdated(room):
-            self.update(participant, is_sent=is_sent)
+        for participant, look in self.appearance.outdated(room):
+            self._update(participant, look, is_sent=is_sent)
+
+    def refresh_participant(self, participant: Participant) -> None:
+        """Broadcast `p` if a participant is shown differently now."""
+        look = self.appearance.changed(participant)
+        if look is not None:
+            self._update(participant, look, is_sent=True)
 
     # Rooms
 
@@ -267,3 +275,16 @@ class Outbound:
     def send_binary(self, session: Session, payload: bytes) -> None:
         """Send a binary message to one client."""
         self._hub.send_binary(session.client, payload)
+
+
+def _identity(user: User, name: str) -> Message:
+    """Return what everybody may know of a user who is shown with a name.
+
+    The tag is always included: clients take a participant without one to have lost it.
+    """
+    info: Message = {"id": user.id, "_id": user.id, "name": name, "color": user.color}
+    if user.tag is not None:
+        info["tag"] = user.tag
+    if user.is_hidden:
+        info["vanished"] = True
+    return info

@@ -156,10 +156,11 @@ def _participant(
     context: Context, room: Room, state: ParticipantState, links: Sequence[Link]
 ) -> None:
     hub, user = context.hub, context.directory.users[state.user_id]
-    head = context.outbound.entry(user, room)
+    look = context.outbound.appearance.of(user, room)
+    head = context.outbound.entry(user, look)
     number = hub.add_participant(room.number, f'"{user.id}"'.encode(), head, state.x, state.y)
     participant = room.participants[user.id] = Participant(user, room, number)
-    participant.appearance = context.outbound.appearance.of(participant)
+    participant.appearance = look
     for index in state.tabs:
         session = _session(links, index)
         participant.tabs.append(session)

@@ -13,9 +13,9 @@ def entry(harness: DispatchHarness, client: FakeClient) -> dict[str, Any]:
     """Return the entry of a client in the `ppl` of its room."""
     participant = client.session.participant
     assert participant is not None
-    found: dict[str, Any] = orjson.loads(
-        harness.outbound.entry(participant.user, participant.room) + b"}"
-    )
+    outbound, user = harness.outbound, participant.user
+    look = outbound.appearance.of(user, participant.room)
+    found: dict[str, Any] = orjson.loads(outbound.entry(user, look) + b"}")
     # The hub has the same entry, which newcomers get.
     assert participant.appearance == (found["name"], found.get("looksLike"))
     return found
