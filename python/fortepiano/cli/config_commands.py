@@ -1,6 +1,5 @@
 """`fortepiano gen-config` and `check-config`: the settings as a file."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -20,15 +19,14 @@ def gen_config(
 ) -> None:
     """Write a settings file with all settings, their units and defaults."""
     from fortepiano.config.example import example
+    from fortepiano.store.files import write_private
 
     if file is None:
         typer.echo(example(), nl=False)
         return
     try:
-        # Mode 600, so that secrets which are added later are safe.
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(example())
+        # Private, so that secrets which are added later are safe.
+        write_private(file, example().encode(), is_new=True)
     except OSError as error:
         raise InputError([f"{file}: {error.strerror or error}"]) from error
 

@@ -21,7 +21,7 @@ from fortepiano.errors import InputError
 from fortepiano.model.network_lists import NetworkList
 from fortepiano.native import Networks, NetworkTable, ParsedNetworks
 from fortepiano.observe.logs import logger
-from fortepiano.store.files import draft
+from fortepiano.store.files import make_folder, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -146,12 +146,12 @@ def store_list(
         InputError: The list cannot be written.
     """
     header = {"effect": description.effect, "words": description.words, "source": source}
-    lines = [*networks.texts(), ""]
+    lines = "\n".join([*networks.texts(), ""])
+    content = _HEADER_MARK + orjson.dumps(header) + b"\n" + lines.encode()
     folder = data_dir / _FOLDER
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with draft(folder / f"{description.name}{_SUFFIX}") as file:
-            file.write(_HEADER_MARK + orjson.dumps(header) + b"\n" + "\n".join(lines).encode())
+        make_folder(folder)
+        write_private(folder / f"{description.name}{_SUFFIX}", content)
     except OSError as error:
         raise InputError([f"{folder}: {error.strerror or error}"]) from None
 

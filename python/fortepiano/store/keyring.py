@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from fortepiano.errors import StoreError
 from fortepiano.observe import logs
-from fortepiano.store.files import draft
+from fortepiano.store.files import make_folder, write_private
 from fortepiano.store.records import SigningKey
 from fortepiano.wall_clock import now_ms
 
@@ -121,9 +121,8 @@ class KeyRing:
             ],
         }
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with draft(path) as file:
-                file.write(json.dumps(content).encode("ascii"))
+            make_folder(path.parent)
+            write_private(path, json.dumps(content).encode("ascii"))
             found = path.stat()
         except OSError as error:
             raise StoreError(path, f"cannot be written: {error.strerror or error}") from None

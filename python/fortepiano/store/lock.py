@@ -7,6 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from fortepiano.errors import StoreError
+from fortepiano.store.files import make_folder, open_private
 
 __all__ = ["LOCK", "alone_in", "serving_from"]
 
@@ -39,8 +40,8 @@ def alone_in(folder: Path) -> Generator[None]:
 @contextlib.contextmanager
 def _locked(folder: Path, kind: int, refusal: str) -> Generator[None]:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        make_folder(folder)
+        descriptor = open_private(folder / LOCK)
     except OSError as error:
         raise StoreError(folder, f"cannot be written: {error.strerror or error}") from None
     try:

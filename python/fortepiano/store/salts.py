@@ -5,7 +5,7 @@ from pathlib import Path
 import orjson
 
 from fortepiano.errors import StoreError
-from fortepiano.store.files import draft
+from fortepiano.store.files import make_folder, write_private
 
 __all__ = ["SALTS", "read_salts", "write_salts"]
 
@@ -38,8 +38,7 @@ def write_salts(path: Path, salts: tuple[str, str]) -> None:
     """
     text = orjson.dumps({"salt1": salts[0], "salt2": salts[1]}) + b"\n"
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with draft(path) as file:
-            file.write(text)
+        make_folder(path.parent)
+        write_private(path, text)
     except OSError as error:
         raise StoreError(path, f"cannot be written: {error.strerror or error}") from None

@@ -12,6 +12,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from fortepiano.errors import StoreError
+from fortepiano.store.files import make_folder, open_private
 from fortepiano.store.record_kinds import AUDIT, BAN, TOKEN, Changes
 from fortepiano.store.records import AuditQuery, AuditRecord
 from fortepiano.store.schema import MIGRATIONS, TABLES, select_audit
@@ -52,9 +53,9 @@ class SQLiteStore(WriterStore):
         if self._writer is not None:
             return
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Mode 600, since the salts are secrets. SQLite gives its other files the same mode.
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+            make_folder(self._path.parent)
+            # Private, since the salts are secrets. SQLite gives its other files the same mode.
+            os.close(open_private(self._path))
         except OSError as error:
             raise StoreError(self._path, f"cannot be written: {error.strerror or error}") from None
         with contextlib.ExitStack() as on_failure:
