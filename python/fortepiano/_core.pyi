@@ -433,6 +433,100 @@ class Networks:
             address: An IP address. Any other text is in no network.
         """
 
+def subscriber(address: str) -> str:
+    """Return the subscriber of an address in one spelling: an IPv4 address, or an IPv6 /64.
+
+    Args:
+        address: An IP address. Any other text, such as the name of a Unix socket, is its own
+            subscriber.
+    """
+
+@final
+class Buckets:
+    """The token buckets of one user or connection: one for each kind of message.
+
+    Args:
+        full_at_ms: When each bucket is full again, by kind; ms.
+    """
+
+    def __new__(cls, full_at_ms: dict[str, float] = ...) -> Buckets: ...
+    def full_at_ms(self) -> dict[str, float]:
+        """Return when each bucket that was used is full again, by kind; ms."""
+
+    def charge(self, kind: str, cost_ms: float, burst: int, per_second: float, now_ms: int) -> None:
+        """Take tokens whether there are so many or not; the bucket is empty at worst.
+
+        Args:
+            kind: The kind of message.
+            cost_ms: The time in which these tokens refill; ms.
+            burst: The number of tokens in a full bucket.
+            per_second: How many tokens are added per second.
+            now_ms: The time; ms.
+
+        Raises:
+            ValueError: The rate is out of range.
+        """
+
+@final
+class MessageRates:
+    """How fast users and subscribers send each kind of message: the token buckets of subscribers.
+
+    A subscriber's rate is thirty times that of a user. Of more than 20 000 subscribers half are
+    forgotten; full buckets are forgotten earlier.
+
+    Times are milliseconds on the caller's clock, which must be the same for all calls.
+    """
+
+    def __new__(cls) -> MessageRates: ...
+    def __len__(self) -> int:
+        """Return the number of remembered subscribers."""
+
+    @staticmethod
+    def new_buckets() -> Buckets:
+        """Return full buckets, for a new user or connection."""
+
+    def take(
+        self,
+        own: Buckets,
+        address: str | None,
+        kind: str,
+        burst: int,
+        per_second: float,
+        free: bool,
+        now_ms: int,
+    ) -> bool:
+        """Take a token from the user's bucket and from the subscriber's, or from neither.
+
+        Args:
+            own: The buckets of the user.
+            address: The address of the client; None, or any other text, if only the user's bucket
+                counts.
+            kind: The kind of message.
+            burst: The number of tokens in a user's full bucket.
+            per_second: How many tokens are added to it per second.
+            free: Whether the message needs no token of the user; it takes one if there is one.
+            now_ms: The time; ms.
+
+        Returns:
+            Whether there was a token.
+
+        Raises:
+            ValueError: The rate is out of range.
+        """
+
+    def take_share(
+        self, address: str | None, kind: str, amount: float, window_ms: int, now_ms: int
+    ) -> bool:
+        """Take a part of what a subscriber may send in a window; return whether enough was left.
+
+        Args:
+            address: The address of the client; None, or any other text, if nothing is counted.
+            kind: The kind of message.
+            amount: The part to take; 1 is all that one user may send in the window.
+            window_ms: The length of the window; ms.
+            now_ms: The time; ms.
+        """
+
 def version() -> str:
     """Return the version of the binary, which must equal the package's."""
 

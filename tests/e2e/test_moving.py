@@ -16,6 +16,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from fortepiano.model.identity import Identity
+from fortepiano.native import subscriber
 from support.server import Server, environment, run_server
 from support.websocket_clients import Clients
 
@@ -76,12 +77,12 @@ def test_whose_ids_cannot_stay() -> None:
         ("", OLD2),
         ("", f"::ffff:{OLD2}"),
     ]:
-        identity = Identity("ip", salt1, salt2)
+        identity = Identity("ip", salt1, salt2, subscriber)
         # The other server hashes whole IPv6 addresses, not a /64, and with another hash.
         assert identity.user_id(SIX) != of_quick(SIX, OLD1, OLD2)
         assert identity.user_id(SIX) != of_dev2(SIX, OLD2, "sha256")
         assert identity.user_id(HERE) != of_dev2(HERE, OLD2, "mpp")
-    assert of_quick(HERE, OLD1, OLD2) != Identity("ip", OLD1, OLD2).user_id(HERE)
+    assert of_quick(HERE, OLD1, OLD2) != Identity("ip", OLD1, OLD2, subscriber).user_id(HERE)
 
 
 def dev2_database(path: Path, way: str) -> None:

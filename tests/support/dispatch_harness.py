@@ -15,6 +15,7 @@ from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import permissions_of
 from fortepiano.model.room import Room
 from fortepiano.model.session import Session
+from fortepiano.native import subscriber
 from fortepiano.protocol.outbound import Outbound
 from fortepiano.server.assembly import make_context
 from fortepiano.store.keyring import KeyRing
@@ -142,7 +143,7 @@ class DispatchHarness:
             lambda: None,
             hub=self._hub,
             throttle=self.throttle,
-            identity=identity or Identity("ip", "one", "two"),
+            identity=identity or Identity("ip", "one", "two", subscriber),
             outbound=_RecordingOutbound,
         )
         self.dispatch = Dispatch(self.context)

@@ -57,7 +57,8 @@ def refusing_list(context: Context, session: Session) -> NetworkList | None:
 def close_refused_network(context: Context, session: Session, listed: NetworkList) -> None:
     """Send a client the notice that its network may not enter, and close the connection."""
     context.counters.bans_enforced["network"] += 1
-    context.networks.note_refused(session.address, context.now())
+    subscriber = context.identity.subscriber(session.address)
+    context.networks.note_refused(subscriber, context.now())
     context.outbound.send(session, [notice(listed.refusal_text, Code.NETWORK_REFUSED, style=None)])
     session.connection.close(CloseCode.NETWORK_REFUSED)
 

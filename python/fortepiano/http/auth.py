@@ -8,9 +8,9 @@ from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
 from fortepiano.http.problem import problem
-from fortepiano.model.identity import subscriber
 from fortepiano.model.permissions import staff_scope
 from fortepiano.model.tokens import digest, is_valid
+from fortepiano.native import subscriber
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING
 
-from fortepiano.model.identity import network_around
+from fortepiano.model.addresses import NETWORK_BITS, network_around, parsed_address
 from fortepiano.model.texts import settled
 from fortepiano.model.user_ids import USER_ID, is_user_id
 
@@ -29,9 +29,6 @@ SITE = ""
 
 _NETWORK_ID = re.compile(rf"{USER_ID}/(32|24|64|56|48)")
 """A network's id, as `Identity.network_id` makes it: its address stays secret."""
-
-_SUBSCRIBER_BITS = 64
-"""A provider gives one subscriber at least a /64 of IPv6: all addresses in it."""
 
 _NEAR_BITS = (24, 48)
 """Bits (IPv4, IPv6) of the network that a user shares with a banned one if staff are to know."""
@@ -82,7 +79,7 @@ def parse_subject(text: str) -> str:
         if mapped is not None:
             return parse_subject(f"{mapped}/{max(0, network.prefixlen - 96)}")
         if "/" not in text:
-            network = network.supernet(new_prefix=_SUBSCRIBER_BITS)
+            network = network.supernet(new_prefix=NETWORK_BITS[6][0])  # that of one subscriber
     fewest = _FEWEST_BITS[network.version]
     if network.prefixlen < fewest:
         raise ValueError(f"{text} is too wide: at least /{fewest} may be banned")
@@ -249,15 +246,14 @@ class BanList:
 
     def _bans_around(self, address: str, now: int) -> list[BanRecord]:
         """Return the bans in force whose plain networks contain an address."""
-        here = ipaddress.ip_address(address)
-        mapped = here.ipv4_mapped if isinstance(here, ipaddress.IPv6Address) else None
+        here = parsed_address(address)
         return [
             record
             for (room, subject), record in self._known.items()
             if room == SITE
             and _is_plain_network(subject)
             and (record.until is None or now < record.until)
-            and (mapped or here) in _network(subject)
+            and here in _network(subject)
         ]
 
     def bans_of(self, room: str) -> list[tuple[str, int]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import jwt
 
+from fortepiano.model.addresses import NETWORK_BITS, network_around, parsed_address
 from fortepiano.model.user_ids import USER_ID_BYTES, is_user_id, new_user_id
 
 if TYPE_CHECKING:
@@ -18,22 +18,10 @@ if TYPE_CHECKING:
     from fortepiano.store.records import SigningKey
 
 __all__ = [
-    "NETWORK_BITS",
     "OFFERED_BITS",
     "Bearer",
     "Identity",
-    "network_around",
-    "subscriber",
 ]
-
-_SUBNET_BITS = 64
-"""A subscriber has a /64 of IPv6 and may change the other half of the address at will."""
-
-NETWORK_BITS = {4: (32, 24), 6: (64, 56, 48)}
-"""The prefix lengths of networks that get an id, by IP version; the narrowest first.
-
-A provider gives a subscriber a /64, a /56 or a /48 of IPv6, or one address of IPv4 from a /24.
-"""
 
 OFFERED_BITS = {
     64: {4: 32, 6: 64},
@@ -83,6 +71,7 @@ class Identity:
             from one machine. "token": a user for each token; without a token as with "ip".
         salt1: Hashed before the address.
         salt2: Hashed after the address.
+        subscriber: Returns the subscriber of an address, in one spelling (`native.subscriber`).
         keys: Returns the keys that sign tokens, the newest last; called each time, because the
             keys change.
         token_days: How long a token is valid.
@@ -93,6 +82,7 @@ class Identity:
         mode: IdentityMode,
         salt1: str,
         salt2: str,
+        subscriber: Callable[[str], str],
         *,
         keys: Callable[[], Sequence[SigningKey]] = tuple,
         token_days: int = 365,
@@ -100,6 +90,7 @@ class Identity:
         self.mode = mode
         self._salt1 = salt1
         self._salt2 = salt2
+        self.subscriber = subscriber
         self._keys = keys
         self._lifetime = token_days * _DAY_SECONDS
 
@@ -115,7 +106,7 @@ class Identity:
         """
         if self.mode == "random":
             return new_user_id()
-        return self._hashed(subscriber(address))
+        return self._hashed(self.subscriber(address))
 
     def network_id(self, address: str, bits: int) -> str:
         """Return the id of the network around an address, which does not show the address.
@@ -135,7 +126,7 @@ class Identity:
     def network_ids(self, address: str) -> tuple[str, ...]:
         """Return the ids of all networks around an address; none if the text is no IP address."""
         try:
-            version = _parsed(address).version
+            version = parsed_address(address).version
         except ValueError:
             return ()
         return tuple(self.network_id(address, bits) for bits in NETWORK_BITS[version])
@@ -200,34 +191,3 @@ class Identity:
         if type(issued) is not int or type(expires) is not int:
             return None
         return (key, user_id, issued, expires) if is_user_id(user_id) else None
-
-
-def network_around(address: str, bits: int) -> str:
-    """Return the network of a prefix length around an IP address, such as `203.0.113.0/24`.
-
-    Raises:
-        ValueError: The text is no IP address, or the address has fewer bits.
-    """
-    return str(ipaddress.ip_network(f"{_parsed(address)}/{bits}", strict=False))
-
-
-def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """Parse an IP address, with or without a zone; IPv4 mapped into IPv6 becomes IPv4."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return ip if mapped is None else mapped
-
-
-def subscriber(address: str) -> str:
-    """Return the subscriber of an address: an IPv4 address, or an IPv6 /64, in one spelling."""
-    if ":" not in address:
-        return address  # IPv4 has one spelling only
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(ip, ipaddress.IPv4Address):
-        return str(ip)
-    if ip.ipv4_mapped is not None:
-        return str(ip.ipv4_mapped)
-    return f"{ipaddress.IPv6Address(int(ip) >> _SUBNET_BITS << _SUBNET_BITS)}/{_SUBNET_BITS}"

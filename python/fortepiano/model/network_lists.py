@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from fortepiano.model.identity import subscriber
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -100,17 +98,16 @@ class NetworkLists:
         # The lowest bit stands for the list that comes first in the settings.
         return self._order[(found & -found).bit_length() - 1]
 
-    def note_refused(self, address: str, now: int) -> None:
-        """Remember that a client at an address got the notice that it may not enter."""
-        key = subscriber(address)
-        self._refused.pop(key, None)
-        self._refused[key] = now
+    def note_refused(self, subscriber: str, now: int) -> None:
+        """Remember that a client of a subscriber got the notice that it may not enter."""
+        self._refused.pop(subscriber, None)
+        self._refused[subscriber] = now
         while len(self._refused) > _MOST_REFUSED:
             del self._refused[next(iter(self._refused))]
 
-    def was_refused(self, address: str, now: int) -> bool:
-        """Tell whether the subscriber of an address got that notice lately."""
-        time = self._refused.get(subscriber(address))
+    def was_refused(self, subscriber: str, now: int) -> bool:
+        """Tell whether a subscriber got that notice lately."""
+        time = self._refused.get(subscriber)
         return time is not None and now - time < _REFUSED_MS
 
     def prune(self, now: int) -> None:

@@ -2,58 +2,35 @@
 
 from __future__ import annotations
 
-import sys
-from functools import lru_cache
-from itertools import islice
 from typing import TYPE_CHECKING
-
-from fortepiano.model.identity import subscriber
 
 if TYPE_CHECKING:
     from fortepiano.config.rules import Rate, Rules
     from fortepiano.model.session import Session
+    from fortepiano.native import Buckets, MessageRates
 
-__all__ = ["SHARE", "Buckets", "Rates"]
-
-Buckets = dict[str, float]
-"""When the bucket of each kind of message is full again; milliseconds since 1970."""
-
-SHARE = 30
-"""A subscriber's rate is this many times that of a user.
-
-One user of an address must not leave too little for the others, such as a class in a school.
-"""
-
-_FEWEST = 1024
-"""Up to this many subscribers are remembered without any pruning."""
-
-_MOST = 20_000
-"""The most subscribers that are remembered: addresses are cheap, and must not fill the memory."""
-
-_ROUNDING_MS = 0.1
-"""The rounding error of a sum of times: today's date in milliseconds leaves a double few bits."""
-
-# Cached: to parse an IPv6 address for each message would cost more than the rest of the check.
-_cached_subscriber = lru_cache(maxsize=_FEWEST)(subscriber)
+__all__ = ["Rates"]
 
 
 class Rates:
-    """Token buckets, each of which is one number: the time at which it is full again.
+    """Decides whose token buckets a message takes tokens from; the native table has the buckets.
 
     A user's buckets are in `User.buckets`: all the user's connections share them. Before `hi` the
     user of a connection is not known, and the connection has buckets of its own
-    (`Session.buckets`). The buckets of subscribers are here; exempt networks have none.
+    (`Session.buckets`). The buckets of subscribers are in the table; exempt networks have none.
 
     A message takes a token from the user's and from the subscriber's bucket, or from neither.
+
+    Args:
+        table: The native table, empty.
     """
 
-    def __init__(self) -> None:
-        self._subscribers: dict[str, Buckets] = {}
-        self._prune_at = _FEWEST
+    def __init__(self, table: MessageRates) -> None:
+        self._table = table
 
     def __len__(self) -> int:
         """Return the number of subscribers that are remembered."""
-        return len(self._subscribers)
+        return len(self._table)
 
     def take(self, session: Session, kind: str, rate: Rate, now: int) -> bool:
         """Take a token for a message; return whether there was one.
@@ -64,21 +41,15 @@ class Rates:
             rate: The rate of one user.
             now: Milliseconds since 1970.
         """
-        interval = 1000 / rate.per_second
-        refill_ms = rate.burst * interval
-        shared = self._shared_buckets(session, now)
-        shared_full = _full_after(shared, kind, now, interval / SHARE)
-        own = _own_buckets(session)
-        own_full = _full_after(own, kind, now, interval)
-        if own_full > now + refill_ms + _ROUNDING_MS:
-            if not _is_first(session, kind):
-                return False
-            own_full = now + refill_ms
-        if not self._take_shared(shared, kind, shared_full, now + refill_ms):
-            return False
-        # Interned: else ten thousand users keep ten thousand copies of each kind.
-        own[sys.intern(kind)] = own_full
-        return True
+        return self._table.take(
+            self._buckets_of(session),
+            _counted_address(session),
+            kind,
+            rate.burst,
+            rate.per_second,
+            _is_first(session, kind),
+            now,
+        )
 
     def take_share(
         self, session: Session, kind: str, amount: float, window_ms: int, now: int
@@ -92,9 +63,7 @@ class Rates:
             window_ms: The length of the window.
             now: Milliseconds since 1970.
         """
-        shared = self._shared_buckets(session, now)
-        full = _full_after(shared, kind, now, amount * window_ms / SHARE)
-        return self._take_shared(shared, kind, full, now + window_ms)
+        return self._table.take_share(_counted_address(session), kind, amount, window_ms, now)
 
     def settle(self, session: Session, rules: Rules, now: int) -> None:
         """Charge a user for the messages that a connection sent before its user was known.
@@ -104,69 +73,27 @@ class Rates:
             rules: The rules of play.
             now: Milliseconds since 1970.
         """
-        sent, session.buckets = session.buckets or {}, None
-        buckets = _own_buckets(session) if sent else {}
-        for kind, full in sent.items():
+        sent, session.buckets = session.buckets, None
+        if sent is None:
+            return
+        buckets = self._buckets_of(session)
+        for kind, full in sent.full_at_ms().items():
             rate = rules.rate(kind)
-            if rate is not None:
-                refill_ms = rate.burst * 1000 / rate.per_second
-                after = _full_after(buckets, kind, now, max(0, full - now))
-                buckets[sys.intern(kind)] = min(after, now + refill_ms)
+            if rate is not None and full > now:
+                buckets.charge(kind, full - now, rate.burst, rate.per_second, now)
 
-    def _shared_buckets(self, session: Session, now: int) -> Buckets | None:
-        """Return the buckets of a connection's subscriber; None for exempt networks."""
-        if not session.is_limited:
-            return None
-        key = _cached_subscriber(session.address)
-        buckets = self._subscribers.get(key)
+    def _buckets_of(self, session: Session) -> Buckets:
+        """Return the buckets of a connection's user; the connection's own before `hi`."""
+        owner = session.user or session
+        buckets = owner.buckets
         if buckets is None:
-            if len(self._subscribers) >= self._prune_at:
-                self._prune(now)
-            buckets = self._subscribers[key] = {}
+            buckets = owner.buckets = self._table.new_buckets()
         return buckets
 
-    def _take_shared(self, buckets: Buckets | None, kind: str, full: float, latest: float) -> bool:
-        """Take tokens from a subscriber's bucket; return whether there were enough.
 
-        Args:
-            buckets: The subscriber's buckets; None for exempt networks.
-            kind: The kind of message.
-            full: When the bucket is full again, once these tokens are taken.
-            latest: When it would be full again if it were empty now.
-        """
-        if buckets is None:
-            return True
-        if full > latest + _ROUNDING_MS:
-            return False
-        buckets[sys.intern(kind)] = full
-        return True
-
-    def _prune(self, now: int) -> None:
-        """Forget subscribers whose buckets are full; of too many also those known for longest."""
-        self._subscribers = {
-            key: buckets
-            for key, buckets in self._subscribers.items()
-            if any(full > now for full in buckets.values())
-        }
-        if len(self._subscribers) >= _MOST:
-            for key in list(islice(self._subscribers, _MOST // 2)):
-                del self._subscribers[key]
-        # Doubled, so that pruning looks at each new subscriber twice on the average.
-        self._prune_at = min(_MOST, max(_FEWEST, 2 * len(self._subscribers)))
-
-
-def _own_buckets(session: Session) -> Buckets:
-    """Return the buckets of a connection's user; the connection's own before `hi`."""
-    owner = session.user or session
-    buckets = owner.buckets
-    if buckets is None:
-        buckets = owner.buckets = {}
-    return buckets
-
-
-def _full_after(buckets: Buckets | None, kind: str, now: int, time: float) -> float:
-    """Return when a bucket will be full again if tokens that take `time` to refill are taken."""
-    return max(buckets.get(kind, 0.0) if buckets else 0.0, now) + time
+def _counted_address(session: Session) -> str | None:
+    """Return the address whose subscriber is limited; None for exempt networks."""
+    return session.address if session.is_limited else None
 
 
 def _is_first(session: Session, kind: str) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from fortepiano.model.participant import Participant
     from fortepiano.model.user import User
+    from fortepiano.native import Buckets
     from fortepiano.store.base import Scope
 
 __all__ = ["Connection", "Session"]
@@ -43,8 +44,7 @@ class Session:
         scope: The scope of a member of staff: "read", "moderate" or "admin".
         permissions: The permissions of a member of staff, as `hi` sends them.
         refusals: When the client was last sent a notice of each code; milliseconds since 1970.
-        buckets: Before `hi`: when the bucket of each kind of message is full again; milliseconds
-            since 1970.
+        buckets: Before `hi`: the token bucket of each kind of message.
         has_sent_devices: Whether the client has sent `devices`.
     """
 
@@ -87,7 +87,7 @@ class Session:
         self.scope: Scope | None = None
         self.permissions: frozenset[str] = _NOTHING
         self.refusals: dict[str, int] | None = None
-        self.buckets: dict[str, float] | None = None
+        self.buckets: Buckets | None = None
         self.has_sent_devices = False
 
     def become(self, user_id: str, *, is_bot: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fortepiano.model.participant import Participant
     from fortepiano.model.session import Session
+    from fortepiano.native import Buckets
 
 __all__ = ["User"]
 
@@ -28,8 +29,7 @@ class User:
         is_hidden: Whether the user is hidden from others (`vanish`).
         is_afk: Whether the user says that they are away; ends with the last session.
         flags: Flags that staff have set for the user (`user_flag`).
-        buckets: When the bucket of each kind of message is full again, over all sessions;
-            milliseconds since 1970.
+        buckets: The token bucket of each kind of message, over all sessions.
         custom_since: When the window for custom data began; milliseconds since 1970.
         custom_bytes: How many bytes of custom data the user has sent in that window.
     """
@@ -45,7 +45,7 @@ class User:
     is_hidden: bool = False
     is_afk: bool = False
     flags: dict[str, Any] | None = None
-    buckets: dict[str, float] | None = None
+    buckets: Buckets | None = None
     custom_since: int = 0
     custom_bytes: int = 0
 

@@ -10,7 +10,7 @@ import orjson
 
 from fortepiano.model.network_lists import NetworkLists
 from fortepiano.model.session import Session
-from fortepiano.native import Throttle, frame_bytes
+from fortepiano.native import Throttle, frame_bytes, subscriber
 from fortepiano.net.client_address import canonical
 from fortepiano.net.refusal_codes import RefusalCode
 from fortepiano.observe.logs import logger
@@ -195,9 +195,8 @@ class AdmissionControl:
         listed = lists.refusing(address)
         if listed is None:
             return None
-        return (
-            listed.refusal_text if lists.was_refused(address, self.engine.owner.now_ms()) else None
-        )
+        was_refused = lists.was_refused(subscriber(address), self.engine.owner.now_ms())
+        return listed.refusal_text if was_refused else None
 
     def refusal_for(self, peer: str, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
         """Return why a client would be refused, or was refused a moment ago; count nothing.

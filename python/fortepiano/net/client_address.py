@@ -8,11 +8,11 @@ trusted proxy's.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import TYPE_CHECKING
 
 from fortepiano.config.section import UNIX
+from fortepiano.model.addresses import parsed_address
 from fortepiano.native import Networks
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ class ClientAddresses:
 def canonical(text: str) -> str | None:
     """Return the canonical spelling of an address; None for a text that is no address.
 
-    Brackets, a port and the zone of a link-local address are removed. IPv4 mapped into IPv6 (RFC
-    4291 section 2.5.5.2) becomes IPv4.
+    Brackets, a port and the zone of a link-local address are removed. IPv4 mapped into IPv6
+    becomes IPv4.
 
     Args:
         text: Such as `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` or `[2001:db8::1]:80`.
@@ -98,15 +98,12 @@ def canonical(text: str) -> str | None:
     ported = _PORTED.fullmatch(text)
     if ported is not None:
         text = ported["four"] if ported["six"] is None else ported["six"]
+        if ported["six"] is not None and ":" not in text:
+            return None  # brackets are for IPv6
     try:
-        address = ipaddress.ip_address(text.partition("%")[0])
+        return str(parsed_address(text))
     except ValueError:
         return None
-    if ported is not None and ported["six"] is not None and address.version != 6:
-        return None
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(address)
 
 
 def _forwarded(text: str) -> Iterator[str]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fortepiano.model.network_lists import NetworkLists
-from fortepiano.model.rates import Rates
 from fortepiano.observe.counters import Counters
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from fortepiano.model.ban_list import BanList
     from fortepiano.model.directory import Directory
     from fortepiano.model.identity import Identity
+    from fortepiano.model.rates import Rates
     from fortepiano.model.world import World
     from fortepiano.native import Hub, Throttle
     from fortepiano.observe.events import Events
@@ -74,7 +74,7 @@ class Context:
     events: Events
     audit: AuditLog
     stop: Callable[[], None]
-    rates: Rates = field(default_factory=Rates)
+    rates: Rates
     networks: NetworkLists = field(default_factory=NetworkLists)
     counters: Counters = field(default_factory=Counters)
 

@@ -9,8 +9,17 @@ from fortepiano.config.parts import Part, settings_of
 from fortepiano.model.ban_list import BanList
 from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
+from fortepiano.model.rates import Rates
 from fortepiano.model.world import World
-from fortepiano.native import Bans, Hub, HubSettings, Throttle, ThrottleSettings
+from fortepiano.native import (
+    Bans,
+    Hub,
+    HubSettings,
+    MessageRates,
+    Throttle,
+    ThrottleSettings,
+    subscriber,
+)
 from fortepiano.observe.events import Events
 from fortepiano.protocol.audit_log import AuditLog
 from fortepiano.protocol.chat_archive import Archive
@@ -74,6 +83,7 @@ def _make_identity(settings: Settings, store: Store, keys: KeyRing) -> Identity:
         settings.identity_mode,
         salt1,
         salt2,
+        subscriber,
         keys=keys.keys,
         token_days=settings.identity.token_days,
     )
@@ -131,4 +141,5 @@ def make_context(
         events=events,
         audit=AuditLog(store, events, clock),
         stop=stop,
+        rates=Rates(MessageRates()),
     )

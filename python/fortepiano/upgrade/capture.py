@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
-    from fortepiano.native import Link
+    from fortepiano.native import Buckets, Link
     from fortepiano.protocol.context import Context
 
 __all__ = ["capture"]
@@ -76,7 +76,7 @@ def _session(
         room=session.participant.room.name if session.participant is not None else "",
         scope=session.scope,
         refusals=session.refusals,
-        buckets=session.buckets,
+        buckets=_times(session.buckets),
         hears_custom=session in custom_readers,
         hears_list=session in list_readers,
     )
@@ -98,8 +98,12 @@ def _user(context: Context, user: User, indexes: Mapping[Session, int]) -> UserS
         custom_since=user.custom_since,
         custom_bytes=user.custom_bytes,
         departed=context.directory.departed.get(user.id),
-        buckets=user.buckets,
+        buckets=_times(user.buckets),
     )
+
+
+def _times(buckets: Buckets | None) -> dict[str, float] | None:
+    return None if buckets is None else buckets.full_at_ms()
 
 
 def _room(context: Context, room: Room, indexes: Mapping[Session, int]) -> RoomState:

@@ -13,7 +13,13 @@ from fortepiano.model.room import Mute
 from fortepiano.model.room_settings import NORMAL_SETTINGS
 from fortepiano.model.session import Session
 from fortepiano.model.user import User
-from fortepiano.native import unpack_client, unpack_clock, unpack_quota, unpack_throttle
+from fortepiano.native import (
+    Buckets,
+    unpack_client,
+    unpack_clock,
+    unpack_quota,
+    unpack_throttle,
+)
 from fortepiano.upgrade.name_migration import respell
 
 if TYPE_CHECKING:
@@ -89,7 +95,7 @@ def _user(context: Context, state: UserState) -> User:
         flags=state.flags,
         custom_since=state.custom_since,
         custom_bytes=state.custom_bytes,
-        buckets=state.buckets,
+        buckets=_buckets(state.buckets),
     )
 
 
@@ -112,7 +118,7 @@ def _link(context: Context, engine: Engine, state: LinkState, descriptor: int) -
     session.user = user
     session.scope = saved.scope
     session.permissions = permissions_of(saved.scope)
-    session.refusals, session.buckets = saved.refusals, saved.buckets
+    session.refusals, session.buckets = saved.refusals, _buckets(saved.buckets)
     if user is not None:
         # The buckets of addresses start full. They fill within seconds anyway, and a client that
         # empties one cannot restart the server.
@@ -122,6 +128,10 @@ def _link(context: Context, engine: Engine, state: LinkState, descriptor: int) -
     if saved.hears_list:
         context.room_list.resume(session)
     return link
+
+
+def _buckets(times: dict[str, float] | None) -> Buckets | None:
+    return None if times is None else Buckets(times)
 
 
 def _session(links: Sequence[Link], index: int) -> Session:

@@ -44,7 +44,8 @@ class SessionState(msgspec.Struct):
     Attributes:
         has_arrived: Whether the client has sent `hi`.
         room: The name of its room; empty outside of rooms.
-        buckets: The token buckets used before `hi`; from versions with buckets per connection, all.
+        buckets: The token buckets used before `hi`, as those of a user; from versions with buckets
+            per connection, all.
         hears_custom: Whether it receives custom messages.
         hears_list: Whether it has the room list open.
     """

@@ -5,6 +5,7 @@ use std::thread::{self, ThreadId};
 
 use fortepiano_core::hub::stats::FLUSH_BOUNDS;
 use fortepiano_core::hub::{self as core, Refusal, SHARE};
+use fortepiano_core::net::address::parse;
 use fortepiano_core::settings::Seconds;
 use fortepiano_core::slots::SlotId;
 use fortepiano_core::sys::clock::Clock;
@@ -16,7 +17,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::settings::HubSettings;
-use crate::throttle::ip_address;
 
 const MICROSECONDS: f64 = 1_000_000.0;
 
@@ -160,7 +160,7 @@ impl Hub {
 
     #[pyo3(signature = (client, address=""))]
     fn meter(&mut self, client: i64, address: &str) {
-        self.get_mut().meter(slot(client), ip_address(address));
+        self.get_mut().meter(slot(client), parse(address));
     }
 
     fn set_privileges(&mut self, client: i64, plays_anywhere: bool, unlimited: bool) {

@@ -9,6 +9,7 @@ mod frame;
 mod handover;
 mod hub;
 mod quota;
+mod rates;
 mod scan;
 mod settings;
 mod throttle;
@@ -40,6 +41,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     bans::register(module)?;
     settings::register(module)?;
     throttle::register(module)?;
+    rates::register(module)?;
     hub::register(module)?;
     handover::register(module)
 }

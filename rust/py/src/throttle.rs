@@ -1,8 +1,7 @@
 //! The limits per address for Python: used by admission for connections and by handlers for actions.
 
-use std::net::IpAddr;
-
 use fortepiano_core::limits::throttle::{self as core, Admission, LimitKind};
+use fortepiano_core::net::address::parse;
 use fortepiano_core::net::network::Network;
 use fortepiano_core::settings::Seconds;
 use fortepiano_core::sys::clock::Clock;
@@ -16,12 +15,6 @@ use crate::settings::ThrottleSettings;
 pub(crate) struct Throttle {
     pub(crate) inner: core::Throttle,
     pub(crate) clock: Clock,
-}
-
-/// Parse an address; return `None` for a peer without one, such as a Unix socket.
-pub(crate) fn ip_address(text: &str) -> Option<IpAddr> {
-    // A link-local address names its interface after a `%` (RFC 4007 section 11).
-    text.split('%').next()?.parse().ok()
 }
 
 fn networks(texts: &[String]) -> PyResult<Vec<Network>> {
@@ -59,17 +52,17 @@ impl Throttle {
     }
 
     fn connect(&mut self, address: &str) -> u8 {
-        let Some(address) = ip_address(address) else { return Self::EXEMPT };
+        let Some(address) = parse(address) else { return Self::EXEMPT };
         admission_code(self.inner.connect(address, self.clock.now()))
     }
 
     fn peek(&self, address: &str) -> u8 {
-        let Some(address) = ip_address(address) else { return Self::EXEMPT };
+        let Some(address) = parse(address) else { return Self::EXEMPT };
         admission_code(self.inner.peek(address, self.clock.now()))
     }
 
     fn release(&mut self, address: &str) {
-        if let Some(address) = ip_address(address) {
+        if let Some(address) = parse(address) {
             self.inner.release(address);
         }
     }
@@ -84,12 +77,12 @@ impl Throttle {
 
     fn may_fail(&self, address: &str) -> bool {
         let now = self.clock.now();
-        ip_address(address).is_none_or(|address| self.inner.may(LimitKind::Failure, address, now))
+        parse(address).is_none_or(|address| self.inner.may(LimitKind::Failure, address, now))
     }
 
     fn admit_new_user(&mut self, address: &str) -> bool {
         let now = self.clock.now();
-        ip_address(address).is_none_or(|address| self.inner.admit_new_user(address, now))
+        parse(address).is_none_or(|address| self.inner.admit_new_user(address, now))
     }
 
     fn prune(&mut self) -> usize {
@@ -117,7 +110,7 @@ fn admission_code(admission: Admission) -> u8 {
 impl Throttle {
     fn spend(&mut self, kind: LimitKind, address: &str) -> bool {
         let now = self.clock.now();
-        ip_address(address).is_none_or(|address| self.inner.spend(kind, address, now))
+        parse(address).is_none_or(|address| self.inner.spend(kind, address, now))
     }
 }
 
@@ -134,7 +127,7 @@ impl Networks {
     }
 
     fn holds(&self, address: &str) -> bool {
-        ip_address(address).is_some_and(|address| self.0.iter().any(|network| network.holds(address)))
+        parse(address).is_some_and(|address| self.0.iter().any(|network| network.holds(address)))
     }
 
     fn __len__(&self) -> usize {

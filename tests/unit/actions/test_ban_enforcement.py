@@ -8,6 +8,7 @@ from fortepiano.actions.ban_enforcement import merge_bans
 from fortepiano.model.ban_list import SITE
 from fortepiano.model.identity import Identity
 from fortepiano.model.room import Room
+from fortepiano.native import subscriber
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import BanRecord
 from support.dispatch_harness import START, DispatchHarness
@@ -51,7 +52,8 @@ def test_the_room_list_shows_what_another_process_bans_and_lifts(
 
 
 def test_throwing_the_token_away_does_not_help_against_the_command_line() -> None:
-    store, identity, address = _SharedStore(), Identity("ip", "one", "two"), "203.0.113.7"
+    store, address = _SharedStore(), "203.0.113.7"
+    identity = Identity("ip", "one", "two", subscriber)
     harness = DispatchHarness(identity=identity, store=store)
     client = harness.open(address=address)
     client.session.become(ANN, is_bot=False)
@@ -65,7 +67,8 @@ def test_throwing_the_token_away_does_not_help_against_the_command_line() -> Non
 
 
 def test_the_user_of_the_address_goes_too_whoever_came_first() -> None:
-    store, identity, address = _SharedStore(), Identity("ip", "one", "two"), "203.0.113.7"
+    store, address = _SharedStore(), "203.0.113.7"
+    identity = Identity("ip", "one", "two", subscriber)
     harness = DispatchHarness(identity=identity, store=store)
     second = harness.open(identity.user_id(address), address=address)
     second.send("hi")

@@ -12,7 +12,7 @@ from fortepiano.model.close_codes import CloseCode
 from fortepiano.model.identity import Identity
 from fortepiano.model.network_lists import NetworkList
 from fortepiano.model.tokens import mint
-from fortepiano.native import NetworkTable, ParsedNetworks
+from fortepiano.native import NetworkTable, ParsedNetworks, subscriber
 from fortepiano.store.base import TokenRecord
 from fortepiano.store.records import SigningKey
 from support.dispatch_harness import START, DispatchHarness, FakeClient
@@ -24,7 +24,7 @@ KEYS = [SigningKey("k1", b"1" * 32, START)]
 
 def begun(mode: IdentityMode, keys: list[SigningKey] | None = None) -> DispatchHarness:
     own = list(KEYS) if keys is None else keys
-    identity = Identity(mode, "one", "two", keys=lambda: own, token_days=100)
+    identity = Identity(mode, "one", "two", subscriber, keys=lambda: own, token_days=100)
     return DispatchHarness(identity=identity)
 
 
@@ -133,7 +133,8 @@ class TestByToken:
         if kind == "expired":
             harness.wait(100 * DAY)
         elif kind == "foreign":
-            foreign = Identity("token", "", "", keys=lambda: [SigningKey("k1", b"x" * 32, 0)])
+            keys = [SigningKey("k1", b"x" * 32, 0)]
+            foreign = Identity("token", "", "", subscriber, keys=lambda: keys)
             token = foreign.sign(first.id, START)
         elif kind == "unsigned":
             token = token.rpartition(".")[0] + "."

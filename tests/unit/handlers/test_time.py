@@ -14,6 +14,7 @@ from fortepiano.config.parts import Part, settings_of
 from fortepiano.handlers.dispatch import Dispatch
 from fortepiano.model.identity import Identity
 from fortepiano.model.session import Session
+from fortepiano.native import subscriber
 from fortepiano.server.assembly import make_context
 from fortepiano.store.keyring import KeyRing
 from fortepiano.store.memory import MemoryStore
@@ -47,7 +48,7 @@ class SteppedServer:
             lambda: None,
             hub=self.harness.hub,
             throttle=make_test_throttle(standing_at=START),
-            identity=Identity("ip", "one", "two"),
+            identity=Identity("ip", "one", "two", subscriber),
         )
         dispatch = Dispatch(self.context)
         sessions: dict[int, Session] = {}

@@ -10,7 +10,7 @@ import pytest
 from fortepiano.actions.ban_enforcement import merge_bans
 from fortepiano.model.ban_list import PERMANENT, SITE, BanList, is_network, parse_subject
 from fortepiano.model.identity import Identity
-from fortepiano.native import Bans
+from fortepiano.native import Bans, subscriber
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import BanRecord
 from support.dispatch_harness import START, DispatchHarness, FakeClient
@@ -132,7 +132,7 @@ class TestBanList:
         assert bans.site_ban_of(BEA, "unix:/run/x", 0) is None
 
     def test_networks_that_nobody_may_see(self) -> None:
-        identity, store = Identity("ip", "one", "two"), SharedStore()
+        identity, store = Identity("ip", "one", "two", subscriber), SharedStore()
         bans = BanList(Bans(), store, identity.network_ids)
         [_, hidden, _] = identity.network_ids("2001:db8:0:1::1")
         assert is_network(hidden)
@@ -158,7 +158,7 @@ class TestBanList:
         assert bans.refuses(BEA, "2001:db8:0:1::1", 0)
 
     def test_who_comes_from_near_one_who_is_banned(self) -> None:
-        identity = Identity("ip", "one", "two")
+        identity = Identity("ip", "one", "two", subscriber)
         bans = BanList(Bans(), MemoryStore(), identity.network_ids)
         bans.ban(record(SITE, ANN, 10))
         bans.remember_networks(ANN, "2001:db8:0:1::1")
@@ -172,7 +172,7 @@ class TestBanList:
         assert bans.nearby_ban("2001:db8:0:2::1", 10) is None
 
     def test_one_near_a_network_in_plain_text_is_told_no_address(self) -> None:
-        bans = BanList(Bans(), MemoryStore(), Identity("ip", "one", "two").network_ids)
+        bans = BanList(Bans(), MemoryStore(), Identity("ip", "one", "two", subscriber).network_ids)
         bans.ban(record(SITE, "203.0.113.128/25"))
         bans.ban(record(SITE, "2001:db8:0:1::/64"))
         for address in ("203.0.113.7", "::ffff:203.0.113.7"):
@@ -246,7 +246,7 @@ class TestSiteBan:
         assert [message["code"] for message in moderator.received()] == ["not_found", "bad_id"]
 
     def test_throwing_the_token_away_does_not_help(self) -> None:
-        identity = Identity("ip", "one", "two")
+        identity = Identity("ip", "one", "two", subscriber)
         world = DispatchHarness(identity=identity)
         admin, victim = world.staff(), world.open(address="203.0.113.7")
         victim.session.become(ANN, is_bot=False)

@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fortepiano.config import IdentityMode, Settings
+from fortepiano.model.addresses import NETWORK_BITS
 from fortepiano.model.identity import (
-    NETWORK_BITS,
     Bearer,
     Identity,
 )
 from fortepiano.model.user_ids import default_color, new_user_id
+from fortepiano.native import subscriber
 from fortepiano.store.records import SigningKey
 
 USER = "0123456789abcdef01234567"
@@ -26,23 +27,24 @@ OLD, NEW = SigningKey("old", b"o" * 32, 1), SigningKey("new", b"n" * 32, 2)
 
 def test_id_is_the_first_half_of_the_salted_hash() -> None:
     expected = hashlib.sha256(b"one203.0.113.9two").hexdigest()[:24]
-    assert Identity("ip", "one", "two").user_id("203.0.113.9") == expected
+    assert Identity("ip", "one", "two", subscriber).user_id("203.0.113.9") == expected
 
 
 @pytest.mark.parametrize("mode", ["ip", "token"])
 def test_same_address_same_id(mode: IdentityMode) -> None:
-    identity = Identity(mode, "a", "b")
+    identity = Identity(mode, "a", "b", subscriber)
     assert identity.user_id("192.0.2.1") == identity.user_id("192.0.2.1")
     assert identity.user_id("192.0.2.1") != identity.user_id("192.0.2.2")
 
 
 def test_each_salt_matters() -> None:
-    made = {Identity("ip", one, two).user_id("192.0.2.1") for one in ("", "x") for two in ("", "y")}
+    salts = [(one, two) for one in ("", "x") for two in ("", "y")]
+    made = {Identity("ip", *both, subscriber).user_id("192.0.2.1") for both in salts}
     assert len(made) == 4
 
 
 def test_random_gives_a_new_id_each_time() -> None:
-    identity = Identity("random", "", "")
+    identity = Identity("random", "", "", subscriber)
     made = {identity.user_id("127.0.0.1") for _ in range(50)}
     assert len(made) == 50
     assert all(len(user) == 24 and set(user) <= set("0123456789abcdef") for user in made)
@@ -59,22 +61,37 @@ def test_random_gives_a_new_id_each_time() -> None:
     ],
 )
 def test_one_subscriber_is_one_user(one: str, other: str) -> None:
-    identity = Identity("ip", "s", "t")
+    identity = Identity("ip", "s", "t", subscriber)
     assert identity.user_id(one) == identity.user_id(other)
 
 
 def test_neighbouring_networks_are_two_users() -> None:
-    identity = Identity("ip", "s", "t")
+    identity = Identity("ip", "s", "t", subscriber)
     assert identity.user_id("2001:db8:0:1::1") != identity.user_id("2001:db8:0:2::1")
 
 
 def test_ipv6_is_hashed_as_its_network() -> None:
     expected = hashlib.sha256(b"s2001:db8:0:1::/64t").hexdigest()[:24]
-    assert Identity("ip", "s", "t").user_id("2001:db8:0:1:2:3:4:5") == expected
+    assert Identity("ip", "s", "t", subscriber).user_id("2001:db8:0:1:2:3:4:5") == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "user_id"),
+    [
+        ("203.0.113.9", "795dc0891078da89bd51c580"),
+        ("::ffff:203.0.113.9", "795dc0891078da89bd51c580"),
+        ("2001:db8:0:1:2:3:4:5", "774b2dd19aa03d4b6ee0b52a"),
+        ("0:0:0:5::1", "500d12f9f0e4f34fc00d8643"),
+        ("fe80::1%eth0", "95efc5aa097c9d690ab8184c"),
+        ("unix:/run/x.sock", "1ae3a456273eb7ff0557d1fa"),
+    ],
+)
+def test_the_ids_of_users_never_change(address: str, user_id: str) -> None:
+    assert Identity("ip", "one", "two", subscriber).user_id(address) == user_id
 
 
 def test_what_is_no_address_still_gives_an_id() -> None:
-    assert len(Identity("ip", "s", "t").user_id("unix:/run/x.sock")) == 24
+    assert len(Identity("ip", "s", "t", subscriber).user_id("unix:/run/x.sock")) == 24
 
 
 def test_default_color_is_the_head_of_the_id() -> None:
@@ -111,9 +128,11 @@ CLAIMS = {"sub": USER, "iat": NOW // 1000, "exp": NOW // 1000 + 1000}
 
 
 class TestTokens:
-    identity = Identity("token", "s", "t", keys=lambda: (OLD, NEW), token_days=100)
-    before = Identity("token", "s", "t", keys=lambda: (OLD,), token_days=100)
-    elsewhere = Identity("token", "s", "t", keys=lambda: (SigningKey("new", b"x" * 32, 2),))
+    identity = Identity("token", "s", "t", subscriber, keys=lambda: (OLD, NEW), token_days=100)
+    before = Identity("token", "s", "t", subscriber, keys=lambda: (OLD,), token_days=100)
+    elsewhere = Identity(
+        "token", "s", "t", subscriber, keys=lambda: (SigningKey("new", b"x" * 32, 2),)
+    )
 
     def test_what_is_signed_is_read(self) -> None:
         token = self.identity.sign(USER, NOW + 999)
@@ -259,12 +278,12 @@ class TestNetworks:
             + network.partition("/")[2]
             for network in known_as
         ]
-        assert list(Identity("ip", "one", "two").network_ids(address)) == wanted
-        assert list(Identity("random", "one", "two").network_ids(address)) == wanted
+        assert list(Identity("ip", "one", "two", subscriber).network_ids(address)) == wanted
+        assert list(Identity("random", "one", "two", subscriber).network_ids(address)) == wanted
 
     @given(st.ip_addresses(), st.ip_addresses())
     def test_two_have_one_id_where_they_are_in_one_network(self, one: Any, other: Any) -> None:
-        identity = Identity("ip", "a", "b")
+        identity = Identity("ip", "a", "b", subscriber)
         one, other = (getattr(ip, "ipv4_mapped", None) or ip for ip in (one, other))
         for bits in NETWORK_BITS[one.version]:
             is_same = one.version == other.version and (

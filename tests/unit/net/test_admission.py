@@ -12,7 +12,7 @@ from fortepiano.config.live import Live
 from fortepiano.model.ban_list import SITE, BanList
 from fortepiano.model.identity import Identity
 from fortepiano.model.network_lists import NetworkList, NetworkLists
-from fortepiano.native import Bans, NetworkTable, ParsedNetworks
+from fortepiano.native import Bans, NetworkTable, ParsedNetworks, subscriber
 from fortepiano.net.admission import AdmissionControl, Admitted, Refusal
 from fortepiano.net.client_address import ClientAddresses
 from fortepiano.net.handshake import refusal
@@ -50,7 +50,7 @@ def made(*, trusted: tuple[str, ...] = (), name: str = "", **throttle: Any) -> A
     return AdmissionControl(
         cast("Any", Engine()),
         Live(Settings()),
-        Identity("ip", "one", "two"),
+        Identity("ip", "one", "two", subscriber),
         BanList(Bans(), MemoryStore()),
         cast("Any", None),
         ClientAddresses(ProxySettings(trusted=trusted)),

@@ -16,7 +16,7 @@ from fortepiano.config import NetworkListSettings, NetworkSettings, Settings, lo
 from fortepiano.config.live import Live
 from fortepiano.errors import ConfigError, InputError
 from fortepiano.model.network_lists import DEFAULT_TEXTS, NetworkList, NetworkLists
-from fortepiano.native import NetworkTable, ParsedNetworks
+from fortepiano.native import NetworkTable, ParsedNetworks, subscriber
 from fortepiano.net.network_lists import (
     NetworkListUpdater,
     content_of,
@@ -124,13 +124,13 @@ class TestNetLists:
 
     def test_who_was_told_is_remembered_for_a_while(self) -> None:
         lists = NetworkLists()
-        lists.note_refused("2001:db8::1", 1000)
-        assert lists.was_refused("2001:db8::ffff", 2000)
-        assert not lists.was_refused("2001:db8:0:1::1", 2000)
-        assert not lists.was_refused("2001:db8::1", 1000 + 600_000)
+        lists.note_refused(subscriber("2001:db8::1"), 1000)
+        assert lists.was_refused(subscriber("2001:db8::ffff"), 2000)
+        assert not lists.was_refused(subscriber("2001:db8:0:1::1"), 2000)
+        assert not lists.was_refused(subscriber("2001:db8::1"), 1000 + 600_000)
         lists.note_refused(HERE, 500_000)
         lists.prune(700_000)
-        assert not lists.was_refused("2001:db8::1", 1001)
+        assert not lists.was_refused(subscriber("2001:db8::1"), 1001)
         assert lists.was_refused(HERE, 700_000)
 
     def test_that_memory_is_bounded(self) -> None:

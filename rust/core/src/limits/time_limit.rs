@@ -1,27 +1,18 @@
 //! Limit how often users and addresses ask for the time: one bucket for each (docs/protocol.md,
 //! "Rates").
 
-use std::collections::HashMap;
-
 use crate::limits::quota::QuotaId;
-use crate::limits::token_bucket::{Bucket, Rate};
+use crate::limits::subscriber_table::SubscriberTable;
+use crate::limits::token_bucket::{try_take_both, Bucket, Rate};
 use crate::net::address::Subscriber;
 use crate::slots::SlotId;
-
-/// The rate of an address relative to that of one user, so that a school class behind one address can
-/// play.
-const USERS_PER_SUBSCRIBER: u32 = 30;
-/// The number of addresses always remembered before any are forgotten.
-const MIN_REMEMBERED: usize = 1024;
 
 /// The buckets of all users and addresses.
 #[derive(Debug, Default)]
 pub(crate) struct TimeLimiter {
     /// The buckets of users, by the number of the user's quota.
     users: Vec<Bucket>,
-    subscribers: HashMap<Subscriber, Bucket>,
-    /// The number of subscribers from which full buckets are searched for and forgotten.
-    prune_at: usize,
+    subscribers: SubscriberTable<Bucket>,
 }
 
 impl TimeLimiter {
@@ -58,35 +49,16 @@ impl TimeLimiter {
         rate: Rate,
         now: u64,
     ) -> bool {
-        let wide = Rate {
-            burst: rate.burst.saturating_mul(USERS_PER_SUBSCRIBER),
-            interval: (rate.interval / u64::from(USERS_PER_SUBSCRIBER)).max(1),
-        };
-        if subscriber.is_some() {
-            self.prune(now);
-        }
-        let shared = subscriber.map(|subscriber| self.subscribers.entry(subscriber).or_default());
-        if !own.has_token(rate, now) || shared.as_ref().is_some_and(|shared| !shared.has_token(wide, now)) {
-            return false;
-        }
-        own.take(rate, now);
-        if let Some(shared) = shared {
-            shared.take(wide, now);
-        }
-        true
-    }
-
-    fn prune(&mut self, now: u64) {
-        if self.subscribers.len() >= self.prune_at.max(MIN_REMEMBERED) {
-            self.subscribers.retain(|_, bucket| !bucket.is_full(now));
-            self.prune_at = 2 * self.subscribers.len();
-        }
+        let shared =
+            subscriber.map(|subscriber| self.subscribers.entry(subscriber, |bucket| bucket.is_full(now)));
+        try_take_both(own, shared, rate, false, now)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::subscriber_table::MIN_REMEMBERED;
 
     const RATE: Rate = Rate { burst: 3, interval: 100_000 };
 

@@ -1,5 +1,6 @@
 //! IP addresses: parse them, and find the subscriber that an address belongs to.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Parse an address. A link-local one may name its interface after a `%` (RFC 4007 section 11).
@@ -74,6 +75,21 @@ fn groups(text: &[u8], into: &mut [u16; 8]) -> Option<usize> {
     Some(count)
 }
 
+/// The prefix length of an IPv6 subscriber, who has every address in it.
+pub(crate) const SUBSCRIBER_BITS: u8 = 64;
+
+/// Return the subscriber of an address in one spelling: an IPv4 address, or an IPv6 /64.
+///
+/// Any other text, such as the name of a Unix socket, is its own subscriber.
+#[must_use]
+pub fn subscriber(text: &str) -> Cow<'_, str> {
+    match parse(text).map(Subscriber::of) {
+        None => text.into(),
+        Some(narrow @ Subscriber::V4(_)) => narrow.address().to_string().into(),
+        Some(wide @ Subscriber::V6(_)) => format!("{}/{SUBSCRIBER_BITS}", wide.address()).into(),
+    }
+}
+
 /// The holder of shared limits: an IPv4 address, or the first 64 bits of an IPv6 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Subscriber {
@@ -86,7 +102,7 @@ impl Subscriber {
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(narrow) => Self::V4(narrow.to_bits()),
-            IpAddr::V6(wide) => Self::V6((wide.to_bits() >> 64) as u64),
+            IpAddr::V6(wide) => Self::V6((wide.to_bits() >> SUBSCRIBER_BITS) as u64),
         }
     }
 
@@ -94,7 +110,7 @@ impl Subscriber {
     pub fn address(self) -> IpAddr {
         match self {
             Self::V4(bits) => Ipv4Addr::from_bits(bits).into(),
-            Self::V6(bits) => Ipv6Addr::from_bits(u128::from(bits) << 64).into(),
+            Self::V6(bits) => Ipv6Addr::from_bits(u128::from(bits) << SUBSCRIBER_BITS).into(),
         }
     }
 
@@ -109,7 +125,7 @@ impl Subscriber {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{parse, subscriber};
     use proptest::prelude::*;
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -134,6 +150,23 @@ mod tests {
                 prop_assert_eq!(parse(&address.to_string()), Some(IpAddr::V6(address)));
                 prop_assert_eq!(parse(&format!("{address}%eth0")), Some(IpAddr::V6(address)));
             }
+        }
+    }
+
+    #[test]
+    fn a_subscriber_has_one_spelling() {
+        for (text, wanted) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("::ffff:c000:207%eth0", "192.0.2.7"),
+            ("2001:DB8:0:1:2:3:4:5", "2001:db8:0:1::/64"),
+            ("0:0:0:5::1", "0:0:0:5::/64"),
+            ("::1", "::/64"),
+            ("fe80::1%eth0", "fe80::/64"),
+            ("unix:/run/x.sock", "unix:/run/x.sock"),
+            ("", ""),
+        ] {
+            assert_eq!(subscriber(text), wanted);
         }
     }
 

@@ -1,13 +1,11 @@
 //! Parse published files of networks: one network a line, with all the extras that people add.
 
-use crate::net::address;
+use crate::net::address::{self, SUBSCRIBER_BITS};
 use crate::net::network::Network;
 use std::net::IpAddr;
 
 /// The smallest accepted prefix lengths for IPv4 and IPv6: `/2` is easily typed instead of `/24`.
 const MIN_PREFIX: [u8; 2] = [8, 16];
-/// The prefix length of an IPv6 subscriber, who has every address in it.
-const SUBSCRIBER_BITS: u8 = 64;
 /// The number of invalid lines that are reported.
 const MAX_PROBLEMS: usize = 100;
 /// The number of characters of a line shown in a report.
