@@ -73,6 +73,7 @@ lint: $(VENV)/.tools ## Check style and formatting of Python, Cython, Rust and t
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/python scripts/lint/prose.py
+	$(BIN)/pylint python/fortepiano
 	$(BIN)/cython-lint --no-pycodestyle ext/_link.pyx
 	$(BIN)/pycodestyle ext
 	cargo fmt $(CARGO_FLAGS) --all --check

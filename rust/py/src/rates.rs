@@ -72,7 +72,7 @@ impl MessageRates {
         Buckets::default()
     }
 
-    #[allow(clippy::too_many_arguments)] // who sends what, how fast they may, and when
+    #[allow(clippy::too_many_arguments)] // a message, its rate and its time
     fn take(
         &mut self,
         own: &mut Buckets,

@@ -1,4 +1,4 @@
-//! What is remembered of subscribers, as long as it matters.
+//! A table of subscribers that forgets those who no longer matter.
 
 use std::collections::HashMap;
 
