@@ -84,6 +84,23 @@ async def test_both_get_their_quota_when_the_crown_returns(
 
 
 @pytest.mark.case(48)
+async def test_whoever_takes_the_crown_back_is_not_marked_as_like_the_next_holder(
+    clients_with: ClientsFactory, room: str
+) -> None:
+    clients = clients_with(CROWN_ON_LEAVE="passes", NODE_ENV="production")
+    holder, heir, other = await three(clients, room)
+    for client, name in ((holder, "Clara"), (heir, "CIara")):
+        await client.send({"m": "userset", "set": {"name": name}})
+        await client.expect("p")
+    await holder.leave()
+    await heir.expect("ch")
+    again = await clients.enter(address=holder.address)
+    entries = (await again.join(room))["ppl"]
+    looks = {entry["_id"]: entry.get("looksLike") for entry in entries}
+    assert looks == {holder.id: None, heir.id: "holder", other.id: None}
+
+
+@pytest.mark.case(48)
 async def test_a_holder_who_goes_to_another_room_loses_the_crown(
     clients_with: ClientsFactory, room: str
 ) -> None:
