@@ -31,7 +31,8 @@ CODES = frozenset(
     "no_bots invited_only too_new muted unmuted chat_off slow_mode may_not_chat "
     "only_owner_plays only_owner crown_rests holder_is_safe not_allowed not_found bad_notes "
     "bad_message bad_name bad_color bad_afk bad_room bad_settings bad_id bad_time kickbanned "
-    "award invited coowner not_coowner room_notice staff_notice restart done not_saved".split()
+    "award invited coowner not_coowner room_notice staff_notice restart token_ended "
+    "rights_changed done not_saved".split()
 )
 """All codes of notifications; clients know them, so none may change or disappear."""
 

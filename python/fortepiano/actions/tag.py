@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fortepiano.protocol.context import Context
     from fortepiano.store.records import TokenRecord
 
-__all__ = ["remove_tag", "set_tag"]
+__all__ = ["clear_tag", "remove_tag", "set_tag"]
 
 _DEFAULT_COLOR = "#777777"
 
@@ -49,8 +49,13 @@ def set_tag(
 
 def remove_tag(context: Context, by: Session | TokenRecord, user: User) -> None:
     """Remove the tag of a user."""
-    user.tag = None
     context.audit(by, AuditAction.REMOVE_TAG, subject=user.id, text=None)
+    clear_tag(context, user)
+
+
+def clear_tag(context: Context, user: User) -> None:
+    """Remove the tag of a user without a row in the audit log: nobody asked for it."""
+    user.tag = None
     _show(context, user)
 
 

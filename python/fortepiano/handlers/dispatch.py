@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fortepiano.actions.ban import networks_of
 from fortepiano.actions.ban_enforcement import merge_bans
 from fortepiano.actions.refusal import RefusedError
+from fortepiano.actions.staff_rights import enforce_tokens
 from fortepiano.handlers import (
     admin,
     chat,
@@ -198,7 +199,10 @@ class Dispatch:
             self._report("", error)
 
     def follow_store(self) -> None:
-        """Merge the bans that other processes have written to the store, and enforce them."""
+        """Enforce the bans and the ends of tokens that other processes have written."""
+        if enforce_tokens(self._context):
+            # A network list lets some in for their tokens.
+            self.follow_networks()
         merge_bans(self._context)
 
     def networks_of(self, user_id: str, bits: int) -> tuple[str, list[str]]:

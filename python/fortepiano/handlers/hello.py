@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING, Any
 from fortepiano.actions import rooms
 from fortepiano.actions.ban_enforcement import close_banned
 from fortepiano.actions.rename import mark_look_alikes
+from fortepiano.actions.staff_rights import set_rights
 from fortepiano.handlers import networks
 from fortepiano.model.close_codes import CloseCode
 from fortepiano.model.notice_codes import Code
-from fortepiano.model.permissions import permissions_of, staff_scope
-from fortepiano.model.tokens import PREFIX, digest, is_valid
+from fortepiano.model.permissions import staff_scope
+from fortepiano.model.tokens import PREFIX, digest, is_revoked, is_valid
 from fortepiano.model.user_ids import new_user_id
 from fortepiano.protocol.notices import notice
 from fortepiano.protocol.room_messages import quota_message
+from fortepiano.store.records import TokenRecord
 
 if TYPE_CHECKING:
     from fortepiano.model.identity import Bearer
     from fortepiano.model.session import Session
+    from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.incoming import Bye, Devices, Hello
     from fortepiano.protocol.room_messages import Message
-    from fortepiano.store.base import TokenRecord
 
 __all__ = ["bye", "devices", "ended", "hello"]
 
@@ -33,7 +35,7 @@ _DOTS = 2
 def hello(context: Context, session: Session, message: Hello) -> list[Message] | None:
     """Answer `hi` with the client's user, permissions and note quota.
 
-    A second `hi` changes nothing and is answered again.
+    A second `hi` changes nothing and is answered again, with the permissions of now.
     """
     user = session.user
     token: str | None = None
@@ -45,7 +47,7 @@ def hello(context: Context, session: Session, message: Hello) -> list[Message] |
             close_banned(context, session, ban)
             return None
         listed = context.networks.refusing(session.address)
-        if listed is not None and not _is_vouched_for(context, session, message.token):
+        if listed is not None and not _is_vouched_for(session):
             networks.close_refused_network(context, session, listed)
             return None
         if _has_too_many_sockets(context, session):
@@ -56,7 +58,7 @@ def hello(context: Context, session: Session, message: Hello) -> list[Message] |
         user = session.user = context.directory.arrive(session, context.now())
         context.rates.settle(session, context.rules, context.now())
         context.hub.start_session(session.client, user.quota)
-        _admit_staff(context, session, message.token)
+        _admit_staff(context, session, user)
         networks.publish_near_ban(context, session, user)
         context.events.publish("arrived", actor=user.id, name=user.name)
     messages: list[Message] = [
@@ -80,41 +82,50 @@ def hello(context: Context, session: Session, message: Hello) -> list[Message] |
 def _identify(context: Context, session: Session, sent: Any) -> str | None:
     """Find the user of a connection by the token that it sent (docs/protocol.md, "Identity").
 
-    A token that is unknown, expired or revoked counts as no token.
+    A token that is unknown, expired or revoked counts as no token. The token that counts is noted
+    in the session, and nothing else looks at what was sent.
 
     Returns:
         A new token for the client to keep; None if it keeps the one that it has, or needs none.
     """
-    identity, throttle, address = context.identity, context.throttle, session.address
+    throttle, address = context.throttle, session.address
     sent = sent if isinstance(sent, str) else ""
     if sent and not throttle.may_fail(address):
         # A client that guesses tokens does not learn whether one was right.
         return None
-    now = context.now()
     if sent.startswith(PREFIX):
         record = context.store.token(digest(sent))
-        if record is not None and is_valid(record, now):
+        if record is not None and is_valid(record, context.now()):
             if record.user_id:
                 session.become(record.user_id, is_bot=record.scope == "bot")
+            _hold(context, session, record)
             return None
         throttle.count_failure(address)
-    if identity.mode != "token":
-        return None
+    return _identify_browser(context, session, sent) if context.identity.mode == "token" else None
+
+
+def _identify_browser(context: Context, session: Session, sent: str) -> str | None:
+    """Find the user of a connection by a signed token; return a new token where it needs one."""
+    identity, throttle, now = context.identity, context.throttle, context.now()
     bearer = identity.read(sent, now) if sent else None
-    if bearer is not None and not _is_revoked(context, bearer):
+    if bearer is not None and not is_revoked(context.store, bearer):
         session.become(bearer.user_id, is_bot=False)
-        return None if bearer.is_fresh else identity.sign(bearer.user_id, now)
-    if sent.count(".") == _DOTS:
-        throttle.count_failure(address)
-    if session.is_bot or not throttle.admit_new_user(address):
-        return None  # the user of the address stays, as for all clients that keep no token
-    session.become(new_user_id(), is_bot=False)
+        if bearer.is_fresh:
+            _hold(context, session, bearer)
+            return None
+    else:
+        if sent.count(".") == _DOTS:
+            throttle.count_failure(session.address)
+        if session.is_bot or not throttle.admit_new_user(session.address):
+            return None  # the user of the address stays, as for all clients that keep no token
+        session.become(new_user_id(), is_bot=False)
+    _hold(context, session, identity.bearer(session.user_id, now))
     return identity.sign(session.user_id, now)
 
 
-def _is_revoked(context: Context, bearer: Bearer) -> bool:
-    record = context.store.token_by_id(bearer.user_id)
-    return record is not None and record.revoked is not None and bearer.issued <= record.revoked
+def _hold(context: Context, session: Session, token: TokenRecord | Bearer) -> None:
+    session.token = token
+    context.tokens.add(token)
 
 
 def _has_too_many_sockets(context: Context, session: Session) -> bool:
@@ -128,29 +139,16 @@ def _has_too_many_sockets(context: Context, session: Session) -> bool:
     return user is not None and len(user.sessions) >= context.limits.sockets_per_user
 
 
-def _is_vouched_for(context: Context, session: Session, token: Any) -> bool:
-    """Tell whether a client has a token that the operator made, for staff or for a bot."""
-    return session.is_known_bot or _valid_record(context, token) is not None
+def _is_vouched_for(session: Session) -> bool:
+    """Tell whether a client has a token that the operator made, for staff, a bot or a user."""
+    return isinstance(session.token, TokenRecord)
 
 
-def _valid_record(context: Context, token: Any) -> TokenRecord | None:
-    """Return the record of a token that the operator made; None if there is none that is valid."""
-    record = context.store.token(digest(token)) if isinstance(token, str) else None
-    return record if record is not None and is_valid(record, context.now()) else None
-
-
-def _admit_staff(context: Context, session: Session, token: Any) -> None:
-    """Give a session the permissions of its staff token; any other token is ignored."""
-    record = _valid_record(context, token)
-    scope = None if record is None else staff_scope(record)
-    if scope is None:
-        return
-    session.scope = scope
-    session.permissions = permissions_of(scope)
-    plays = "playNotesAnywhere" in session.permissions
-    context.hub.set_privileges(session.client, plays_anywhere=plays, unlimited=True)
-    if session.user is not None:
-        mark_look_alikes(context, session.user)
+def _admit_staff(context: Context, session: Session, user: User) -> None:
+    """Give a session the permissions of its staff token; any other token gives none."""
+    token = session.token
+    if isinstance(token, TokenRecord) and staff_scope(token) is not None:
+        set_rights(context, session, user, token)
 
 
 def devices(_context: Context, session: Session, _message: Devices) -> None:

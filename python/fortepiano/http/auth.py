@@ -13,10 +13,11 @@ from fortepiano.model.tokens import digest, is_valid
 from fortepiano.native import subscriber
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from fortepiano.native import Throttle
     from fortepiano.store.base import Store, TokenRecord
 
 __all__ = ["Access", "Guard", "LockedError"]
@@ -46,6 +47,8 @@ class Access:
         store: The store with the tokens.
         now: Returns the current time; milliseconds since 1970.
         clock: Returns monotonic seconds.
+        throttle: Counts wrong tokens of addresses on all ways in, WebSockets included; None for
+            this way alone.
     """
 
     def __init__(
@@ -53,10 +56,12 @@ class Access:
         store: Store,
         now: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
+        throttle: Throttle | None = None,
     ) -> None:
         self._store = store
         self._now = now
         self._clock = clock
+        self._throttle = throttle
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
 
     def holder(self, address: str, token: str) -> TokenRecord | None:
@@ -70,20 +75,29 @@ class Access:
             LockedError: Too many wrong tokens came from the address within a minute. Even a right
                 token is not checked then: otherwise guessing could go on.
         """
-        address, now = subscriber(address), self._clock()
-        failures = self._failures.get(address, deque())
+        self._check_lock(address)
+        record = self._matching(token)
+        if record is None:
+            self._count_failure(address)
+        return record
+
+    def _check_lock(self, address: str) -> None:
+        now, failures = self._clock(), self._failures.get(subscriber(address), deque())
         while failures and now - failures[0] >= _WINDOW_SECONDS:
             failures.popleft()
         if len(failures) >= _MOST_FAILURES:
             raise LockedError(int(_WINDOW_SECONDS - (now - failures[0])) + 1)
-        record = self._matching(token)
-        if record is None:
-            failures.append(now)
-            self._failures[address] = failures
-            self._failures.move_to_end(address)
-            if len(self._failures) > _MOST_ADDRESSES:
-                self._failures.popitem(last=False)
-        return record
+        if self._throttle is not None and not self._throttle.may_fail(address):
+            raise LockedError(int(_WINDOW_SECONDS))
+
+    def _count_failure(self, address: str) -> None:
+        if self._throttle is not None:
+            self._throttle.count_failure(address)
+        key = subscriber(address)
+        self._failures.setdefault(key, deque()).append(self._clock())
+        self._failures.move_to_end(key)
+        if len(self._failures) > _MOST_ADDRESSES:
+            self._failures.popitem(last=False)
 
     def _matching(self, token: str) -> TokenRecord | None:
         """Compare all tokens, each in constant time, so that timing reveals nothing."""
@@ -104,11 +118,19 @@ class Guard:
     Args:
         app: The application.
         access: Checks the tokens.
+        address_of: Returns the address of a client, behind trusted proxies too, from the address at
+            the other end and the headers.
     """
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        access: Access,
+        address_of: Callable[[str, Iterable[tuple[str, str]]], str],
+    ) -> None:
         self._app = app
         self._access = access
+        self._address_of = address_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -124,7 +146,7 @@ class Guard:
             )
         else:
             try:
-                record = self._access.holder((scope["client"] or ("",))[0], token.strip())
+                record = self._access.holder(self._address(scope), token.strip())
             except LockedError as locked:
                 answer = problem(
                     429,
@@ -142,3 +164,10 @@ class Guard:
                         },
                     )
         await answer(scope, receive, send)
+
+    def _address(self, scope: Scope) -> str:
+        peer: str = (scope["client"] or ("",))[0]
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        return self._address_of(
+            peer, [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+        )

@@ -52,7 +52,9 @@ def internal_site(server: RunningServer) -> ASGIApp:
         server: The server that the site shows and controls.
     """
     api = _LazyApi(server)
-    guard = Guard(api, Access(server.context.store, server.context.now))
+    context = server.context
+    access = Access(context.store, context.now, throttle=context.throttle)
+    guard = Guard(api, access, server.address_of)
 
     async def metrics(request: Request) -> Response:
         content, media_type = server.metrics.exposed(request.headers.get("accept", ""))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from fortepiano.config import Settings
     from fortepiano.config.running import ReloadReport
     from fortepiano.http.metrics import Metrics
@@ -58,6 +60,15 @@ class RunningServer(Protocol):
     @property
     def settings(self) -> Settings:
         """The settings in force."""
+        ...
+
+    def address_of(self, peer: str, headers: Iterable[tuple[str, str]]) -> str:
+        """Return the address of a client of the internal port.
+
+        Args:
+            peer: The address at the other end; empty for a Unix socket.
+            headers: Names and values of the request as sent; read where the peer is trusted.
+        """
         ...
 
     def readiness_problem(self) -> str | None:

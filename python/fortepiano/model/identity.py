@@ -53,11 +53,13 @@ class Bearer:
         user_id: The user.
         issued: When the token was made; milliseconds since 1970.
         is_fresh: Whether the client can keep the token; else it needs a new one.
+        expires: When the token ends; milliseconds since 1970.
     """
 
     user_id: str
     issued: int
     is_fresh: bool
+    expires: int
 
 
 class Identity:
@@ -136,7 +138,7 @@ class Identity:
         return hashlib.sha256(salted.encode()).hexdigest()[: 2 * USER_ID_BYTES]
 
     def sign(self, user_id: str, now: int) -> str:
-        """Return a signed token for a user.
+        """Return a signed token for a user, as `bearer` describes it.
 
         Args:
             user_id: The user.
@@ -146,6 +148,11 @@ class Identity:
         issued = now // 1000
         claims = {"sub": user_id, "iat": issued, "exp": issued + self._lifetime}
         return _encode(claims, key.secret, _ALGORITHM, headers={"kid": key.id})
+
+    def bearer(self, user_id: str, now: int) -> Bearer:
+        """Return what a token that is signed now stands for."""
+        issued = now // 1000
+        return Bearer(user_id, issued * 1000, True, (issued + self._lifetime) * 1000)
 
     def read(self, token: str, now: int) -> Bearer | None:
         """Return the user of a token; None if this server did not sign it, or it has expired.
@@ -162,7 +169,7 @@ class Identity:
             return None
         is_young = now < (issued + self._lifetime / 2) * 1000
         is_newest = key.id == self._keys()[-1].id
-        return Bearer(user_id, issued * 1000, is_young and is_newest)
+        return Bearer(user_id, issued * 1000, is_young and is_newest, expires * 1000)
 
     def _claims(self, token: str) -> tuple[SigningKey, str, int, int] | None:
         """Return key, user id, time of issue and expiry of a token that one of our keys signed."""

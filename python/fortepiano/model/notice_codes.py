@@ -152,6 +152,17 @@ class Code(StrEnum):
     ROOM_NOTICE = ("room_notice", "a room's greeting to users who enter (`notice`)", "show it")
     STAFF_NOTICE = ("staff_notice", "staff send a text, or tell what they did", "show it")
     RESTART = ("restart", "the server restarts, now or soon", "reconnect after a close with 4000")
+    TOKEN_ENDED = (
+        "token_ended",
+        "the token was revoked or has expired: rights, tag and disguise of staff are gone, and the "
+        "connection of a bot, or of a user known by the token, ends",
+        "do not send the token again; ask the operator for another one",
+    )
+    RIGHTS_CHANGED = (
+        "rights_changed",
+        "the rights of the token were changed while the connection is open",
+        "send `hi` again: the answer has the permissions that hold now",
+    )
     DONE = ("done", "an action of staff is done, and saved", "nothing")
     NOT_SAVED = (
         "not_saved",

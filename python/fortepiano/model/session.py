@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from fortepiano.model.identity import Bearer
     from fortepiano.model.participant import Participant
     from fortepiano.model.user import User
     from fortepiano.native import Buckets
-    from fortepiano.store.base import Scope
+    from fortepiano.store.base import Scope, TokenRecord
 
 __all__ = ["Connection", "Session"]
 
@@ -43,6 +44,7 @@ class Session:
         participant: The participant in the session's room; None outside of rooms.
         scope: The scope of a member of staff: "read", "moderate" or "admin".
         permissions: The permissions of a member of staff, as `hi` sends them.
+        token: The token by which the session acts as staff or is known as its user; None without.
         refusals: When the client was last sent a notice of each code; milliseconds since 1970.
         buckets: Before `hi`: the token bucket of each kind of message.
         has_sent_devices: Whether the client has sent `devices`.
@@ -61,6 +63,7 @@ class Session:
         "permissions",
         "refusals",
         "scope",
+        "token",
         "user",
         "user_id",
     )
@@ -86,6 +89,7 @@ class Session:
         self.participant: Participant | None = None
         self.scope: Scope | None = None
         self.permissions: frozenset[str] = _NOTHING
+        self.token: TokenRecord | Bearer | None = None
         self.refusals: dict[str, int] | None = None
         self.buckets: Buckets | None = None
         self.has_sent_devices = False

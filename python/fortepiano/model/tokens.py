@@ -4,9 +4,11 @@ import hashlib
 import secrets
 from typing import Final
 
+from fortepiano.model.identity import Bearer
+from fortepiano.store.base import Store
 from fortepiano.store.records import TokenRecord, TokenScope
 
-__all__ = ["PREFIX", "digest", "is_valid", "mint"]
+__all__ = ["PREFIX", "TokenWatch", "digest", "is_revoked", "is_valid", "mint", "still_valid"]
 
 PREFIX: Final = "fp_"
 """The first letters of every token that the store knows."""
@@ -52,3 +54,66 @@ def is_valid(record: TokenRecord, now_ms: int) -> bool:
         now_ms: The time now; milliseconds since 1970.
     """
     return record.revoked is None and (record.expires is None or now_ms < record.expires)
+
+
+def is_revoked(store: Store, bearer: Bearer) -> bool:
+    """Tell whether a browser's signed token is among those of its user that were revoked."""
+    record = store.token_by_id(bearer.user_id)
+    return record is not None and record.revoked is not None and bearer.issued <= record.revoked
+
+
+def still_valid(
+    store: Store, held: TokenRecord | Bearer, now_ms: int
+) -> TokenRecord | Bearer | None:
+    """Return a token as it stands now; None if it has been revoked, replaced or has expired.
+
+    Args:
+        store: The store.
+        held: The token as it was.
+        now_ms: The time now; milliseconds since 1970.
+    """
+    if isinstance(held, Bearer):
+        return None if now_ms >= held.expires or is_revoked(store, held) else held
+    found = store.token_by_id(held.id)
+    if found is None or found.digest != held.digest or not is_valid(found, now_ms):
+        return None
+    return found
+
+
+class TokenWatch:
+    """Decides when the tokens of open sessions have to be looked at again.
+
+    A look at all sessions of a full server takes milliseconds. So there is one only after a token
+    has changed in the store, or at the time when the first token in use expires.
+
+    Args:
+        store: The store.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seen = store.token_changes
+        self._next_end: int | None = None
+
+    def add(self, token: TokenRecord | Bearer) -> None:
+        """Note a token that is in use from now on."""
+        expires = token.expires
+        if expires is not None and (self._next_end is None or expires < self._next_end):
+            self._next_end = expires
+
+    def expire_all(self) -> None:
+        """Have all tokens looked at soon, since they come from another process."""
+        self._next_end = 0
+
+    def is_due(self, now_ms: int) -> bool:
+        """Tell whether all tokens in use have to be looked at; those that remain are added again.
+
+        Args:
+            now_ms: The time now; milliseconds since 1970.
+        """
+        changes = self._store.token_changes
+        has_ended = self._next_end is not None and now_ms >= self._next_end
+        if changes == self._seen and not has_ended:
+            return False
+        self._seen, self._next_end = changes, None
+        return True

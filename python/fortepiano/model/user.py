@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from fortepiano.model.participant import Participant
     from fortepiano.model.session import Session
     from fortepiano.native import Buckets
+    from fortepiano.store.records import TokenRecord
 
 __all__ = ["User"]
 
@@ -29,6 +30,8 @@ class User:
         is_hidden: Whether the user is hidden from others (`vanish`).
         is_afk: Whether the user says that they are away; ends with the last session.
         flags: Flags that staff have set for the user (`user_flag`).
+        staff_tokens: The tokens, by id, with which the user has been staff: when the last of them
+            ends, so do the user's tag and disguise.
         buckets: The token bucket of each kind of message, over all sessions.
         custom_since: When the window for custom data began; milliseconds since 1970.
         custom_bytes: How many bytes of custom data the user has sent in that window.
@@ -45,6 +48,7 @@ class User:
     is_hidden: bool = False
     is_afk: bool = False
     flags: dict[str, Any] | None = None
+    staff_tokens: dict[str, TokenRecord] | None = None
     buckets: Buckets | None = None
     custom_since: int = 0
     custom_bytes: int = 0

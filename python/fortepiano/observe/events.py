@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["STOPPING", "Event", "Events"]
+__all__ = ["ENDED", "STOPPING", "Event", "Events"]
 
 Event = dict[str, Any]
 """An event as a JSON object: `kind` says what happened, `actor` by whom, `subject` to whom."""
 
 STOPPING: Final = "stopping"
 """The kind of the last event: watchers end then, as a stopping server does not wait for them."""
+
+ENDED: Final = "token_ended"
+"""The kind of the last event to a watcher whose token has been revoked or has expired."""
 
 
 class Events:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fortepiano.model.directory import Directory
     from fortepiano.model.identity import Identity
     from fortepiano.model.rates import Rates
+    from fortepiano.model.tokens import TokenWatch
     from fortepiano.model.world import World
     from fortepiano.native import Hub, Throttle
     from fortepiano.observe.events import Events
@@ -53,6 +54,7 @@ class Context:
         events: Publishes events to staff who watch.
         audit: Writes what staff and moderators did.
         stop: Stops the server.
+        tokens: Decides when the tokens of open sessions have to be looked at again.
         rates: Limits how fast users and subscribers may send messages.
         networks: Network lists, whose users may not enter, or not chat.
         counters: Counts for metrics.
@@ -74,6 +76,7 @@ class Context:
     events: Events
     audit: AuditLog
     stop: Callable[[], None]
+    tokens: TokenWatch
     rates: Rates
     networks: NetworkLists = field(default_factory=NetworkLists)
     counters: Counters = field(default_factory=Counters)

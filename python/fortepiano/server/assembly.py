@@ -10,6 +10,7 @@ from fortepiano.model.ban_list import BanList
 from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
 from fortepiano.model.rates import Rates
+from fortepiano.model.tokens import TokenWatch
 from fortepiano.model.world import World
 from fortepiano.native import (
     Bans,
@@ -141,5 +142,6 @@ def make_context(
         events=events,
         audit=AuditLog(store, events, clock),
         stop=stop,
+        tokens=TokenWatch(store),
         rates=Rates(MessageRates()),
     )

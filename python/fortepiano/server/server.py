@@ -16,7 +16,7 @@ from fortepiano.http.public_site import public_site
 from fortepiano.native import Engine
 from fortepiano.net.accept_budget import AcceptBudget
 from fortepiano.net.admission import AdmissionControl
-from fortepiano.net.client_address import ClientAddresses
+from fortepiano.net.client_address import ClientAddresses, canonical
 from fortepiano.net.deadlines import Deadlines
 from fortepiano.net.http_connection import HttpConnection
 from fortepiano.net.listeners import name_of, url_of
@@ -39,7 +39,7 @@ from fortepiano.upgrade.old_process import OldProcess
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from fortepiano.config import Settings
@@ -172,6 +172,16 @@ class Server:
     def settings(self) -> Settings:
         """The settings in force."""
         return self.context.live.settings
+
+    def address_of(self, peer: str, headers: Iterable[tuple[str, str]]) -> str:
+        """Return the address of a client of the internal port; of a proxy that names none, its own.
+
+        Args:
+            peer: The address at the other end; empty for a Unix socket.
+            headers: Names and values of the request as sent.
+        """
+        here = canonical(peer) or peer or name_of(self._listeners.internal)
+        return self._admission.addresses.of(here, headers) or here
 
     def readiness_problem(self) -> str | None:
         """Return why the server should get no new clients now; None where it should."""

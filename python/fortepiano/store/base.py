@@ -100,6 +100,11 @@ class Store(Protocol):
         """
         ...
 
+    @property
+    def token_changes(self) -> int:
+        """A number that grows with each change of a token, by this process or another."""
+        ...
+
     def open(self) -> None:
         """Read everything; must come before any other method, and does nothing when open.
 
@@ -173,7 +178,7 @@ class Store(Protocol):
         ...
 
     def bans(self) -> list[BanRecord]:
-        """Return all bans. Bans that ended before `open` are deleted; later ended ones remain."""
+        """Return all bans. Bans that ended before `open` are deleted; others stay until removed."""
         ...
 
     def save_ban(self, record: BanRecord) -> None:
@@ -242,7 +247,18 @@ class Store(Protocol):
         ...
 
     def add_audit(self, record: AuditRecord) -> None:
-        """Store an act of moderation for ever."""
+        """Store an act of moderation; one of a moderator of a room until `retain_audit`."""
+        ...
+
+    def retain_audit(self, since: int, rows: int) -> None:
+        """Delete acts of moderators of rooms that are too old or too many; acts of staff remain.
+
+        Done a moment later, in small steps: nobody waits long for a lock.
+
+        Args:
+            since: Acts before this time are deleted; milliseconds since 1970.
+            rows: How many of these acts are kept, the newest; 0 for all.
+        """
         ...
 
     def audit(self, query: AuditQuery) -> list[AuditRecord]:

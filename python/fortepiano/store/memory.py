@@ -48,6 +48,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._records: dict[AnyKind, dict[Key, Any]] = {kind: {} for kind in KINDS}
         self._by_digest: dict[str, TokenRecord] = {}
+        self._token_changes = 0
         self._set_salts(secrets.token_hex(16), secrets.token_hex(16))
 
     @property
@@ -74,6 +75,11 @@ class MemoryStore:
     def revision(self) -> int:
         """Return 0: no other process can change anything."""
         return 0
+
+    @property
+    def token_changes(self) -> int:
+        """Return a number that grows with each change of a token."""
+        return self._token_changes
 
     def open(self) -> None:
         """Do nothing."""
@@ -192,6 +198,15 @@ class MemoryStore:
         while len(acts) > _MOST_ACTS:
             del acts[next(iter(acts))]
 
+    def retain_audit(self, since: int, rows: int) -> None:
+        """Delete acts of moderators of rooms that are too old or too many."""
+        acts = self._of(AUDIT)
+        of_rooms = [act for act in acts.values() if act.is_of_room]
+        surplus = len(of_rooms) - rows if rows else 0
+        for number, act in enumerate(of_rooms):
+            if number < surplus or act.at < since:
+                del acts[act.id,]
+
     def audit(self, query: AuditQuery) -> list[AuditRecord]:
         """Return acts of moderation, the newest first."""
         found = [record for record in self._of(AUDIT).values() if query.matches(record)]
@@ -211,8 +226,9 @@ class MemoryStore:
             self._index(kind)
 
     def _index(self, kind: AnyKind) -> None:
-        """Update the look-up of tokens by digest after a change of the records of a kind."""
+        """Count a change of tokens, and update their look-up by digest."""
         if kind is TOKEN:
+            self._token_changes += 1
             self._by_digest = {one.digest: one for one in self._of(TOKEN).values() if one.digest}
 
     def _set_salts(self, first: str, second: str) -> None:

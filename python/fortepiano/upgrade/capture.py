@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from fortepiano.model.identity import Bearer
 from fortepiano.native import flush_pointers, pack_client, pack_clock, pack_quota, pack_throttle
 from fortepiano.store import dump
+from fortepiano.store.records import TokenRecord
 from fortepiano.upgrade.state import (
     CrownState,
     LinkState,
@@ -66,6 +68,7 @@ def _session(
 ) -> SessionState | None:
     if session is None:
         return None
+    held = session.token
     return SessionState(
         user_id=session.user_id,
         address=session.address,
@@ -79,6 +82,8 @@ def _session(
         buckets=_times(session.buckets),
         hears_custom=session in custom_readers,
         hears_list=session in list_readers,
+        token=held if isinstance(held, TokenRecord) else None,
+        bearer=(held.issued, held.expires) if isinstance(held, Bearer) else None,
     )
 
 
@@ -99,6 +104,7 @@ def _user(context: Context, user: User, indexes: Mapping[Session, int]) -> UserS
         custom_bytes=user.custom_bytes,
         departed=context.directory.departed.get(user.id),
         buckets=_times(user.buckets),
+        staff_tokens=user.staff_tokens,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fortepiano.model.crown import Crown
 from fortepiano.model.crown_claims import Claims
+from fortepiano.model.identity import Bearer
 from fortepiano.model.participant import Participant
 from fortepiano.model.permissions import permissions_of
 from fortepiano.model.room import Mute
@@ -20,6 +21,7 @@ from fortepiano.native import (
     unpack_quota,
     unpack_throttle,
 )
+from fortepiano.store.records import TokenRecord
 from fortepiano.upgrade.name_migration import respell
 
 if TYPE_CHECKING:
@@ -28,7 +30,14 @@ if TYPE_CHECKING:
     from fortepiano.model.room import Room
     from fortepiano.native import Engine, Link
     from fortepiano.protocol.context import Context
-    from fortepiano.upgrade.state import LinkState, ParticipantState, RoomState, State, UserState
+    from fortepiano.upgrade.state import (
+        LinkState,
+        ParticipantState,
+        RoomState,
+        SessionState,
+        State,
+        UserState,
+    )
 
 __all__ = ["restore"]
 
@@ -74,6 +83,7 @@ def restore(context: Context, engine: Engine, state: State, sockets: Sequence[in
             directory.rooms[name].participants[user.id] for name in user_state.rooms
         ]
     directory.empty_tests.update(dict.fromkeys(state.empty_tests))
+    context.tokens.expire_all()
     directory.returning = [directory.rooms[name] for name in state.returning]
     return links
 
@@ -96,7 +106,20 @@ def _user(context: Context, state: UserState) -> User:
         custom_since=state.custom_since,
         custom_bytes=state.custom_bytes,
         buckets=_buckets(state.buckets),
+        staff_tokens=state.staff_tokens,
     )
+
+
+def _token(state: SessionState) -> TokenRecord | Bearer | None:
+    """Return the token of a session; for staff of versions that did not pass it on, an invalid one.
+
+    The store is asked a moment later (`actions.staff_rights`), since nothing is sent meanwhile.
+    """
+    if state.bearer is not None:
+        return Bearer(state.user_id, state.bearer[0], True, state.bearer[1])
+    if state.token is None and state.scope is not None:
+        return TokenRecord("", "", state.scope, "", 0, 0)
+    return state.token
 
 
 def _link(context: Context, engine: Engine, state: LinkState, descriptor: int) -> Link:
@@ -118,6 +141,9 @@ def _link(context: Context, engine: Engine, state: LinkState, descriptor: int) -
     session.user = user
     session.scope = saved.scope
     session.permissions = permissions_of(saved.scope)
+    session.token = token = _token(saved)
+    if user is not None and isinstance(token, TokenRecord) and saved.scope is not None:
+        user.staff_tokens = {token.id: token} | (user.staff_tokens or {})
     session.refusals, session.buckets = saved.refusals, _buckets(saved.buckets)
     if user is not None:
         # The buckets of addresses start full. They fill within seconds anyway, and a client that

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from fortepiano.model.crown import Point
-from fortepiano.store.records import Scope
+from fortepiano.store.records import Scope, TokenRecord
 
 __all__ = [
     "FORMAT",
@@ -46,6 +46,8 @@ class SessionState(msgspec.Struct):
         room: The name of its room; empty outside of rooms.
         buckets: The token buckets used before `hi`, as those of a user; from versions with buckets
             per connection, all.
+        token: The operator's token that it holds.
+        bearer: The signed token that it holds: time of issue and expiry.
         hears_custom: Whether it receives custom messages.
         hears_list: Whether it has the room list open.
     """
@@ -62,6 +64,8 @@ class SessionState(msgspec.Struct):
     buckets: dict[str, float] | None = None
     hears_custom: bool = False
     hears_list: bool = False
+    token: TokenRecord | None = None
+    bearer: tuple[int, int] | None = None
 
 
 class LinkState(msgspec.Struct):
@@ -85,6 +89,7 @@ class UserState(msgspec.Struct):
         departed: When the user's last connection ended; milliseconds since 1970, None while there
             is one.
         buckets: When the bucket of each kind of message is full again; milliseconds since 1970.
+        staff_tokens: The tokens with which the user has been staff, by id.
     """
 
     id: str
@@ -102,6 +107,7 @@ class UserState(msgspec.Struct):
     custom_bytes: int = 0
     departed: int | None = None
     buckets: dict[str, float] | None = None
+    staff_tokens: dict[str, TokenRecord] | None = None
 
 
 class ParticipantState(msgspec.Struct):

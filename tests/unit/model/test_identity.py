@@ -22,6 +22,7 @@ from fortepiano.store.records import SigningKey
 USER = "0123456789abcdef01234567"
 NOW = 1_795_300_000_000
 DAY = 86_400_000
+LIFE = 100 * DAY
 OLD, NEW = SigningKey("old", b"o" * 32, 1), SigningKey("new", b"n" * 32, 2)
 
 
@@ -136,13 +137,13 @@ class TestTokens:
 
     def test_what_is_signed_is_read(self) -> None:
         token = self.identity.sign(USER, NOW + 999)
-        assert self.identity.read(token, NOW + 999) == Bearer(USER, NOW, is_fresh=True)
+        assert self.identity.read(token, NOW + 999) == Bearer(USER, NOW, True, NOW + LIFE)
 
     def test_the_newest_key_signs_and_all_are_accepted(self) -> None:
         assert jwt.get_unverified_header(self.identity.sign(USER, NOW))["kid"] == "new"
         old = self.before.sign(USER, NOW)
-        assert self.before.read(old, NOW) == Bearer(USER, NOW, is_fresh=True)
-        assert self.identity.read(old, NOW) == Bearer(USER, NOW, is_fresh=False)
+        assert self.before.read(old, NOW) == Bearer(USER, NOW, True, NOW + LIFE)
+        assert self.identity.read(old, NOW) == Bearer(USER, NOW, False, NOW + LIFE)
 
     def test_a_key_that_is_gone_is_nobodys(self) -> None:
         assert self.before.read(self.identity.sign(USER, NOW), NOW) is None
@@ -150,7 +151,9 @@ class TestTokens:
     def test_a_token_lasts_its_time_and_is_due_after_half_of_it(self) -> None:
         token = self.identity.sign(USER, NOW)
         for days, fresh in ((0, True), (49, True), (50, False), (99, False)):
-            assert self.identity.read(token, NOW + days * DAY) == Bearer(USER, NOW, fresh)
+            assert self.identity.read(token, NOW + days * DAY) == Bearer(
+                USER, NOW, fresh, NOW + LIFE
+            )
         assert self.identity.read(token, NOW + 100 * DAY - 1) is not None
         assert self.identity.read(token, NOW + 100 * DAY) is None
 

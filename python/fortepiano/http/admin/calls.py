@@ -14,14 +14,17 @@ from fortepiano.actions.refusal import RefusedError
 from fortepiano.http.problem import MEDIA_TYPE, ProblemError
 from fortepiano.http.running_server import RunningServer
 from fortepiano.model.notice_codes import Code
+from fortepiano.model.permissions import staff_scope
 from fortepiano.model.texts import mended, settled
+from fortepiano.model.tokens import still_valid
 from fortepiano.model.user_ids import USER_ID
 from fortepiano.protocol.validate import COLOR
+from fortepiano.store.records import TokenRecord
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from fortepiano.store.base import Scope, TokenRecord
+    from fortepiano.store.base import Scope
 
 __all__ = [
     "MEDIA_TYPE",
@@ -149,6 +152,13 @@ class Caller:
     def __init__(self, server: RunningServer, token: TokenRecord) -> None:
         self.server = server
         self.token = token
+
+    @property
+    def is_still_staff(self) -> bool:
+        """Whether the token is still one of the staff: a long answer has to ask again."""
+        context = self.server.context
+        found = still_valid(context.store, self.token, context.now())
+        return isinstance(found, TokenRecord) and staff_scope(found) is not None
 
 
 _SCOPES: tuple[Scope, ...] = ("read", "moderate", "admin")

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from fortepiano.http.admin.calls import Reader, ResponseModel, problems
 from fortepiano.http.admin.server import Details, status_of
-from fortepiano.observe.events import STOPPING
+from fortepiano.observe.events import ENDED, STOPPING
 from fortepiano.observe.events import Event as PublishedEvent
 
 __all__ = ["Event", "router"]
@@ -58,7 +58,8 @@ async def watch_events(
 ) -> AsyncIterator[ServerSentEvent]:
     """Stream events: `status` each second, and the actions of people and the staff.
 
-    The data of each event is one JSON object; the last one has the `kind` `stopping`.
+    The data of each event is one JSON object. The last one has the `kind` `stopping`, or, within a
+    second after the reader's token has ended, `token_ended`.
     """
     loop = asyncio.get_running_loop()
     until = None if duration_ms is None else loop.time() + duration_ms / 1000
@@ -76,6 +77,9 @@ async def watch_events(
         while True:
             now = loop.time()
             if now >= next_status:
+                if not caller.is_still_staff:
+                    yield ServerSentEvent(raw_data=json.dumps({"kind": ENDED}))
+                    return
                 yield ServerSentEvent(event="status", raw_data=status_of(caller).model_dump_json())
                 next_status = now + _STATUS_SECONDS
             if until is not None and now >= until:

@@ -1,0 +1,97 @@
+"""One address guesses tokens: over WebSockets, in the admin API, and behind a trusted proxy.
+
+Limits: the defaults, which hold for this machine too (`limits.exempt` is empty).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from support.raw_handshake import raw_handshake
+from support.server import Server
+
+pytestmark = pytest.mark.timeout(60)
+
+SETTINGS = {"FORTEPIANO_LIMITS__EXEMPT": "[]", "FORTEPIANO_PROXY__TRUSTED": "127.0.0.1"}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server behind a proxy on this machine, with a token of each kind."""
+    server = Server(**SETTINGS)
+    server.tokens = {scope: server.make_token(scope) for scope in ("admin", "bot")}
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+async def hello(server: Server, token: str, address: str) -> dict[str, Any]:
+    """Send `hi` from an address that the proxy names; return the answer."""
+    while True:
+        handshake = await raw_handshake(server, f"X-Forwarded-For: {address}")
+        try:
+            if handshake.status == 101:
+                return await handshake.hello(token)
+        finally:
+            await handshake.peer.vanish()
+        await asyncio.sleep(0.1)  # connects are limited, too
+
+
+def api(server: Server, token: str, address: str, path: str = "/api/status") -> int:
+    """Call the admin API through the proxy; return the status."""
+    base = f"http://127.0.0.1:{server.internal_port}"
+    headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": address}
+    with httpx.Client(base_url=base, trust_env=False, timeout=20) as client:
+        with client.stream("GET", path, headers=headers) as answer:
+            return answer.status_code
+
+
+def wrong(number: int) -> str:
+    return f"fp_{number:08x}_{number:064x}"
+
+
+@pytest.mark.parametrize("network", ["203.0.113.7/32", "2001:db8::/64"])
+async def test_of_a_guesser_the_right_token_does_not_count(server: Server, network: str) -> None:
+    home, bits = network.split("/")
+    addresses = [home] * 12 if bits == "32" else [f"2001:db8::{n:x}" for n in range(1, 13)]
+    for number, address in enumerate(addresses):
+        reply = await hello(server, wrong(number), address)
+        assert reply["permissions"] == {}
+    assert (await hello(server, server.tokens["admin"], addresses[0]))["permissions"] == {}
+    here = (await hello(server, server.tokens["bot"], addresses[-1]))["u"]["_id"]
+    assert here == (await hello(server, "", addresses[0]))["u"]["_id"]
+    assert api(server, server.tokens["admin"], addresses[0]) == 429, "on no way in"
+    elsewhere = "203.0.113.8" if bits == "32" else "2001:db8:0:1::1"
+    assert (await hello(server, server.tokens["admin"], elsewhere))["permissions"]
+    assert api(server, server.tokens["admin"], elsewhere) == 200
+
+
+@pytest.mark.parametrize("path", ["/api/status", "/api/events?seconds=1", "/api/nothing"])
+async def test_the_api_locks_out_the_address_that_the_proxy_names(
+    server: Server, path: str
+) -> None:
+    address = f"198.51.100.{len(path)}"
+    statuses = [api(server, wrong(number), address, path) for number in range(8)]
+    assert statuses == [401] * 5 + [429] * 3
+    assert api(server, server.tokens["admin"], address, path) == 429
+    assert api(server, server.tokens["admin"], "198.51.100.99") == 200
+    assert api(server, server.tokens["admin"], "127.0.0.1") == 200, "the proxy itself"
+
+
+async def test_a_header_of_somebody_else_is_not_believed() -> None:
+    server = Server()
+    token = server.make_token("admin")
+    try:
+        server.start()
+        for number in range(5):
+            assert api(server, wrong(number), f"192.0.2.{number}") == 401
+        assert api(server, token, "192.0.2.99") == 429
+    finally:
+        server.close()
