@@ -514,6 +514,32 @@ class MessageRates:
             ValueError: The rate is out of range.
         """
 
+    def take_shared(
+        self,
+        own: Buckets,
+        address: str | None,
+        kind: str,
+        burst: int,
+        per_second: float,
+        now_ms: int,
+    ) -> bool:
+        """Take a token from the bucket that all users of a subscriber share.
+
+        Args:
+            own: The buckets of the user, which count if there is no address.
+            address: The address of the client; None, or any other text, for exempt networks.
+            kind: The kind of message or act.
+            burst: The number of tokens in a full bucket.
+            per_second: How many tokens are added to it per second.
+            now_ms: The time; ms.
+
+        Returns:
+            Whether there was a token.
+
+        Raises:
+            ValueError: The rate is out of range.
+        """
+
     def take_share(
         self, address: str | None, kind: str, amount: float, window_ms: int, now_ms: int
     ) -> bool:

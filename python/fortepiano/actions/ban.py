@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fortepiano.actions.act_budget import spend_act
 from fortepiano.actions.ban_enforcement import close_named, enforce_bans, note_bans
 from fortepiano.actions.confirmation import UNSAVED
 from fortepiano.actions.refusal import RefusedError
@@ -92,13 +93,15 @@ def ban_from_room(
         reason: The reason, for the staff.
 
     Raises:
-        RefusedError: The subject is not a user, or holds the crown and may not be banned.
+        RefusedError: The subject is not a user, or holds the crown and may not be banned; or there
+            were too many acts.
     """
     subject = checked_subject(subject, room_name)
     room = context.directory.rooms.get(room_name)
     target = context.directory.users.get(subject)
     if room is not None and room.holder is not None and room.holder.user is target:
         _check_holder(by, subject)
+    spend_act(context, by)
     now = context.now()
     until = None if milliseconds is None else now + milliseconds
     ban = BanRecord(room_name, subject, until, author_id(by), reason, now)
@@ -287,9 +290,14 @@ def unban(context: Context, by: Session | TokenRecord, room_name: str, subject: 
         by: The session, or the token of the admin API, that asks for it.
         room_name: The room's name, or `SITE`.
         subject: The user or network, as `parse_subject` spells it.
+
+    Raises:
+        RefusedError: There were too many acts.
     """
-    if not context.bans.lift(room_name, subject):
+    if not context.bans.holds(room_name, subject):
         return False
+    spend_act(context, by)
+    context.bans.lift(room_name, subject)
     context.audit(by, _unban_action(room_name), room=room_name, subject=subject)
     note_bans(context, room_name)
     return True

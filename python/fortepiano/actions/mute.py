@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fortepiano.actions.act_budget import spend_act
 from fortepiano.actions.refusal import RefusedError
 from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.notice_codes import Code
@@ -37,7 +38,8 @@ def mute(
         reason: The reason, for the audit log.
 
     Raises:
-        RefusedError: The user is not there or holds the crown, or the room is a lobby.
+        RefusedError: The user is not there or holds the crown, or the room is a lobby, or there
+            were too many acts.
     """
     if room.is_special:
         raise RefusedError(Code.ONLY_OWNER, "Nobody is muted in a lobby.")
@@ -47,6 +49,7 @@ def mute(
             raise RefusedError(Code.NOT_FOUND, "That user is not in the room.")
         if room.holder is participant:
             raise RefusedError(Code.HOLDER_IS_SAFE, "Nobody mutes who holds the crown.")
+        spend_act(context, by)
         room.mutes[user_id] = wanted
         news = notice("You have been muted in this room.", Code.MUTED)
         context.audit(
@@ -58,7 +61,9 @@ def mute(
             notes=wanted.notes,
             chat=wanted.chat,
         )
-    elif room.mutes.pop(user_id, None) is not None:
+    elif user_id in room.mutes:
+        spend_act(context, by)
+        del room.mutes[user_id]
         news = notice("You are muted no more.", Code.UNMUTED)
         context.audit(by, AuditAction.UNMUTE, room=room.name, subject=user_id, reason=reason)
     else:

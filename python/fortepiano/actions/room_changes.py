@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fortepiano.actions.act_budget import spend_act
 from fortepiano.actions.refusal import RefusedError
 from fortepiano.actions.rooms import refresh_quota, vacate
 from fortepiano.model.audit_actions import AuditAction
@@ -32,9 +33,14 @@ __all__ = [
 def give_crown(
     context: Context, by: Session | TokenRecord, room: Room, receiver: Participant
 ) -> None:
-    """Give the crown of a room to one of its participants, by staff."""
+    """Give the crown of a room to one of its participants, by staff or by a user with that flag.
+
+    Raises:
+        RefusedError: There were too many acts.
+    """
     if receiver is room.holder:
         return
+    spend_act(context, by)
     before = None if room.holder is None else room.holder.id
     context.audit(by, AuditAction.CHOWN, room=room.name, subject=receiver.id, before=before)
     change_crown(context, room, Crown.given_to(receiver, context.now()))

@@ -29,6 +29,7 @@ from fortepiano.config.limits import LimitSettings
 from fortepiano.config.networks import NetworkListSettings, NetworkSettings
 from fortepiano.config.privacy import PrivacySettings
 from fortepiano.config.proxy import ProxySettings
+from fortepiano.config.retention import RetentionSettings
 from fortepiano.config.rules import PRESETS, QuotaClass, Rate, Rules, RuleSettings
 from fortepiano.config.store import StoreSettings
 
@@ -45,6 +46,7 @@ __all__ = [
     "ProxySettings",
     "QuotaClass",
     "Rate",
+    "RetentionSettings",
     "RuleSettings",
     "Rules",
     "Settings",
@@ -125,6 +127,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     networks: NetworkSettings = NetworkSettings()
     privacy: PrivacySettings = PrivacySettings()
+    retention: RetentionSettings = RetentionSettings()
     flush: FlushSettings = FlushSettings()
     rules: RuleSettings = RuleSettings()
 

@@ -99,6 +99,29 @@ class LimitSettings(Section):
         le=1_000_000,
         description="Rooms that an address may make at once, after a pause; rooms.",
     )
+    acts_per_second: Frequency = Field(
+        default=5,
+        description="Acts of moderation, each a row of the audit log, by users of an address; not"
+        " by staff; per second.",
+    )
+    act_burst: int = Field(
+        default=50,
+        ge=1,
+        le=1_000_000,
+        description="Acts of moderation by an address at once, after a pause; acts.",
+    )
+    bans_per_room: int = Field(
+        default=1000,
+        ge=1,
+        le=1_000_000,
+        description="Bans from one room, and from all rooms by one user; the oldest ends; bans.",
+    )
+    room_bans: int = Field(
+        default=20_000,
+        ge=1,
+        le=10_000_000,
+        description="Bans from rooms in all, those of closed rooms included; bans.",
+    )
     new_users_per_hour: Annotated[int, Part.THROTTLE] = Field(
         default=3,
         ge=0,

@@ -55,7 +55,12 @@ def unban(context: Context, session: Session, message: Unban) -> None:
     room = require_moderator(context, session, "siteBan")
     if room is None:
         return
-    if lift_ban(context, session, room.name, message.id):
+    try:
+        is_lifted = lift_ban(context, session, room.name, message.id)
+    except RefusedError as refused:
+        refused.send(context, session)
+        return
+    if is_lifted:
         warn_unsaved(context, session, "The ban is lifted.")
 
 
@@ -84,5 +89,6 @@ def mute(context: Context, session: Session, message: MuteUser) -> None:
         mute_user(context, session, room, message.id, Mute(message.notes, message.chat))
     except RefusedError as refused:
         # Holders who mute themselves, and mutes of users who are not there, are ignored.
-        if refused.code is Code.HOLDER_IS_SAFE and room.holder is not session.participant:
+        is_foreign = room.holder is not session.participant
+        if refused.code is Code.TOO_FAST or (refused.code is Code.HOLDER_IS_SAFE and is_foreign):
             refused.send(context, session)

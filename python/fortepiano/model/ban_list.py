@@ -7,6 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from fortepiano.model.addresses import NETWORK_BITS, network_around, parsed_address
+from fortepiano.model.ban_bounds import BanBounds, RoomBans
+from fortepiano.model.expiry import Expiry
 from fortepiano.model.texts import settled
 from fortepiano.model.user_ids import USER_ID, is_user_id
 
@@ -38,6 +40,10 @@ _FEWEST_BITS = {4: 8, 6: 16}
 
 A typing error like `/2` for `/24` would ban a quarter of the internet.
 """
+
+
+_STEP = 500
+"""How many ended bans one call forgets: that takes two milliseconds."""
 
 
 def is_network(subject: str) -> bool:
@@ -95,16 +101,24 @@ class BanList:
         store: Keeps bans over restarts.
         networks: Returns the ids of the networks around an address; a ban may name such an id, so
             that nobody learns the address.
+        bounds: Returns how many bans from rooms there may be.
     """
 
     def __init__(
-        self, table: Bans, store: Store, networks: Callable[[str], Iterable[str]] = _no_networks
+        self,
+        table: Bans,
+        store: Store,
+        networks: Callable[[str], Iterable[str]] = _no_networks,
+        bounds: Callable[[], BanBounds] = BanBounds,
     ) -> None:
         self._table = table
         self._store = store
         self._networks = networks
+        self._bounds = bounds
         self._revision = -1
         self._known: dict[tuple[str, str], BanRecord] = {}
+        self._expiry = Expiry()
+        self._of_rooms = RoomBans()
         self._banned_network_ids: set[str] = set()
         self._nearby_networks: dict[str, str] = {}  # ids of wide networks -> a banned user there
         self.refresh()
@@ -118,26 +132,36 @@ class BanList:
         if self._store.revision == self._revision:
             return set()
         self._revision = self._store.revision
-        stored = {
-            # Another program may have written a room's name in another form.
-            (record.room and settled(record.room), record.subject): record
-            for record in self._store.bans()
-            if _is_valid(record)
-        }
+        stored = self._stored()
         removed = self._known.keys() - stored.keys()
         changed = {key for key, record in stored.items() if self._known.get(key) != record}
-        for room, subject in removed:
-            self._remove_from_table(room, subject)
-        for key in changed:
-            self._add_to_table(stored[key], key[0])
-        self._known = stored
+        for key in removed:
+            self._forget(key)
+        for key in sorted(changed, key=lambda key: stored[key].at):
+            self._hold(key, stored[key])
         return {room for room, _ in removed | changed}
+
+    def _stored(self) -> dict[tuple[str, str], BanRecord]:
+        """Return the bans of the store that can be used, by room and subject."""
+        found: dict[tuple[str, str], BanRecord] = {}
+        for record in self._store.bans():
+            key = record.room, record.subject
+            if self._known.get(key) is not record:
+                if not _is_valid(record):
+                    continue
+                # Another program may have written a room's name in another form.
+                key = record.room and settled(record.room), record.subject
+            found[key] = record
+        return found
 
     def ban(self, record: BanRecord) -> None:
         """Add a ban, which holds from now on; it replaces an older one of the same subject."""
-        self._add_to_table(record, record.room)
-        self._known[record.room, record.subject] = record
+        key = record.room, record.subject
+        self._hold(key, record)
         self._store.save_ban(record)
+        if record.room != SITE:
+            for oldest in self._of_rooms.surplus(record.room, record.by, self._bounds()):
+                self._drop(oldest)
 
     def lift(self, room: str, subject: str) -> bool:
         """Lift a ban; return whether there was one.
@@ -146,25 +170,45 @@ class BanList:
             room: The room's name, or `SITE`.
             subject: The user or network, as `parse_subject` spells it.
         """
-        known = self._known.get((room, subject))
-        self._store.remove_ban(room if known is None else known.room, subject)
-        # The table has networks without a room, so it is not asked about a ban that is not known.
-        is_known = self._known.pop((room, subject), None) is not None
-        return is_known and self._remove_from_table(room, subject)
+        is_known = self.holds(room, subject)
+        if is_known:
+            self._drop((room, subject))
+        return is_known
 
-    def _add_to_table(self, record: BanRecord, room: str) -> None:
-        if _is_plain_network(record.subject):
-            self._table.add_network(record.subject, record.until)
-            return
-        self._table.add(room, record.subject, record.until)
-        if is_network(record.subject):
-            self._banned_network_ids.add(record.subject)
+    def holds(self, room: str, subject: str) -> bool:
+        """Tell whether there is a ban, which may have ended a moment ago; arguments as `lift`."""
+        return (room, subject) in self._known
 
-    def _remove_from_table(self, room: str, subject: str) -> bool:
+    def _hold(self, key: tuple[str, str], record: BanRecord) -> None:
+        """Add a ban to all tables, or replace it there."""
+        room, subject = key
+        self._known[key] = record
+        self._expiry.add(key, record.until)
+        if room != SITE:
+            self._of_rooms.add(key, record.by)
         if _is_plain_network(subject):
-            return self._table.remove_network(subject)
+            self._table.add_network(subject, record.until)
+            return
+        self._table.add(room, subject, record.until)
+        if is_network(subject):
+            self._banned_network_ids.add(subject)
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        """Remove a ban from all tables and from the store."""
+        self._store.remove_ban(self._known[key].room, key[1])
+        self._forget(key)
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        """Remove a ban from all tables."""
+        room, subject = key
+        del self._known[key]
+        self._expiry.discard(key)
+        self._of_rooms.discard(key)
+        if _is_plain_network(subject):
+            self._table.remove_network(subject)
+            return
+        self._table.remove(room, subject)
         self._banned_network_ids.discard(subject)
-        return self._table.remove(room, subject)
 
     def banned_until(self, room: str, user_id: str, now: int) -> int | None:
         """Return when a user's ban ends, in milliseconds since 1970; None without a ban.
@@ -268,19 +312,16 @@ class BanList:
         return list(self._known.values())
 
     def prune(self, now: int) -> None:
-        """Forget bans that have ended."""
-        if self._table.prune(now):
-            self._known = {
-                key: record
-                for key, record in self._known.items()
-                if record.until is None or now < record.until
-            }
-            banned = {subject for _, subject in self._known}
-            self._banned_network_ids &= banned
+        """Forget some of the bans that have ended, here and in the store; the next call goes on."""
+        ended = self._expiry.ended(now, _STEP)
+        for key in ended:
+            self._drop(key)
+        gone = {subject for room, subject in ended if room == SITE}
+        if gone:
             self._nearby_networks = {
                 network_id: subject
                 for network_id, subject in self._nearby_networks.items()
-                if subject in banned
+                if subject not in gone
             }
 
 

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Rates"]
 
+_ACT = "an act"
+"""The name of the bucket for acts, which is no kind of message."""
+
 
 class Rates:
     """Decides whose token buckets a message takes tokens from; the native table has the buckets.
@@ -64,6 +67,21 @@ class Rates:
             now: Milliseconds since 1970.
         """
         return self._table.take_share(_counted_address(session), kind, amount, window_ms, now)
+
+    def take_act(self, session: Session, burst: int, per_second: float, now: int) -> bool:
+        """Take a token for an act that the audit log records; return whether there was one.
+
+        All users of a subscriber share one bucket, which no reconnect fills. In exempt networks
+        each user has one.
+
+        Args:
+            session: The session that acts.
+            burst: The acts of one subscriber that may come at once.
+            per_second: The acts that are regained per second.
+            now: Milliseconds since 1970.
+        """
+        own, address = self._buckets_of(session), _counted_address(session)
+        return self._table.take_shared(own, address, _ACT, burst, per_second, now)
 
     def settle(self, session: Session, rules: Rules, now: int) -> None:
         """Charge a user for the messages that a connection sent before its user was known.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fortepiano.config.live import Live
 from fortepiano.config.parts import Part, settings_of
+from fortepiano.model.ban_bounds import BanBounds
 from fortepiano.model.ban_list import BanList
 from fortepiano.model.directory import Directory
 from fortepiano.model.identity import Identity
@@ -90,6 +91,10 @@ def _make_identity(settings: Settings, store: Store, keys: KeyRing) -> Identity:
     )
 
 
+def _ban_bounds(live: Live) -> BanBounds:
+    return BanBounds(live.limits.bans_per_room, live.limits.room_bans)
+
+
 def make_context(
     settings: Settings,
     store: Store,
@@ -120,7 +125,7 @@ def make_context(
     clock = Clock(hub.now_ms, later)
     respell(store)
     identity = identity or _make_identity(settings, store, keys)
-    bans = BanList(Bans(), store, identity.network_ids)
+    bans = BanList(Bans(), store, identity.network_ids, lambda: _ban_bounds(live))
     directory = Directory(hub, store, live)
     archive = Archive(store, live)
     archive.restore(directory.rooms.values())

@@ -18,6 +18,12 @@ _PERIOD_SECONDS = 1.0
 """The time between two runs: within it the server applies bans and tokens of the command line."""
 
 
+_RETENTION_RUNS = 60
+"""The runs between two looks for acts of moderation that are too old or too many."""
+
+_DAY_MS = 86_400_000
+
+
 class Upkeep:
     """Merges changes of other processes in the store, and forgets bans and counts that have ended.
 
@@ -43,6 +49,7 @@ class Upkeep:
         self._keys = keys
         self._collector = collector
         self._timer: asyncio.TimerHandle | None = None
+        self._runs = 0
 
     def run(self) -> None:
         """Run the upkeep now, and each second from now on."""
@@ -53,7 +60,15 @@ class Upkeep:
         self._context.throttle.prune()
         self._keys.follow()
         self._collector.collect()
+        if self._runs % _RETENTION_RUNS == 0:
+            self._retain_audit(now)
+        self._runs += 1
         self._timer = self._loop.call_later(_PERIOD_SECONDS, self.run)
+
+    def _retain_audit(self, now: int) -> None:
+        retention = self._context.live.settings.retention
+        since = now - retention.audit_days * _DAY_MS if retention.audit_days else 0
+        self._context.store.retain_audit(since, retention.audit_rows)
 
     def close(self) -> None:
         """Cancel the next run."""

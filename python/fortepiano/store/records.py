@@ -28,6 +28,9 @@ Scope: TypeAlias = Literal["read", "moderate", "admin"]
 TokenScope: TypeAlias = Literal["read", "moderate", "admin", "bot", "user"]
 """The purpose of a token: to act as staff, or to be a certain bot or user."""
 
+_USER_ID_LENGTH = 24
+"""The length of a user's id; those of tokens and commands are shorter."""
+
 _count = itertools.count(secrets.randbelow(1 << 24))
 
 
@@ -225,6 +228,12 @@ class AuditRecord:
     details: Mapping[str, str | int | bool | None] = field(
         default_factory=dict[str, str | int | bool | None]
     )
+
+    @property
+    def is_of_room(self) -> bool:
+        """Whether a moderator of a room did it, and neither staff nor a command."""
+        is_by_user = len(self.actor) == _USER_ID_LENGTH
+        return is_by_user and self.room != "" and "scope" not in self.details
 
     @staticmethod
     def next_id(at: int) -> str:

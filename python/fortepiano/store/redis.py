@@ -4,7 +4,8 @@ All keys are in one slot of a cluster, so that a group of changes is written in 
 
     {fortepiano}:version              version of this layout
     {fortepiano}:salt, :user, …       a hash for each kind: the key as JSON → the record as JSON
-    {fortepiano}:audit                a sorted set of acts of moderation by time
+    {fortepiano}:audit                a sorted set of acts of staff and of commands by time
+    {fortepiano}:audit_of_rooms       a sorted set of acts of moderators of rooms by time
     {fortepiano}:changes              a stream of the last groups, which every process follows
 
 A process reads everything when it connects, and then follows the stream, remembering its position
@@ -64,6 +65,9 @@ STREAM_LENGTH = 1000
 
 _PIECE = 2000
 """The most changes in one transaction: Redis serves nobody else meanwhile."""
+
+_OF_ROOMS = "audit_of_rooms"
+"""The sorted set of acts of moderators of rooms, of which the oldest are deleted."""
 
 _EVERYTHING = b"everything"
 """Entry of the stream for a group too large to list: readers read everything again."""
@@ -211,7 +215,7 @@ class RedisStore(WriterStore):
             field, text = to_json(key), None if record is None else to_json(record)
             if isinstance(record, AuditRecord) and text is not None:
                 # Safe to repeat after a commit that may have failed: the member stays the same.
-                yield ("ZADD", self._redis_key(AUDIT), record.at, text)
+                yield ("ZADD", self._redis_key(_acts_of(record)), record.at, text)
             elif text is not None:
                 yield ("HSET", self._redis_key(kind), field, text)
             else:
@@ -334,6 +338,20 @@ class RedisStore(WriterStore):
                     place=str(self._place),
                 )
 
+    def _delete_acts(self, since: int, rows: int, most: int) -> bool:
+        self._connect()
+        return self._run(self._delete_oldest(since, rows, most), ATTEMPT_SECONDS)
+
+    async def _delete_oldest(self, since: int, rows: int, most: int) -> bool:
+        key = self._redis_key(_OF_ROOMS)
+        stored, old = await self._transaction(
+            ("ZCARD", key), ("ZCOUNT", key, "-inf", f"({max(since, 0)}")
+        )
+        surplus = max(old, stored - rows if rows else 0)
+        if surplus:
+            await self._transaction(("ZREMRANGEBYRANK", key, 0, min(surplus, most) - 1))
+        return bool(surplus > most)
+
     def _read_audit(self, query: AuditQuery) -> list[AuditRecord]:
         try:
             return asyncio.run(asyncio.wait_for(self._page_audit(query), LOAD_SECONDS))
@@ -341,25 +359,39 @@ class RedisStore(WriterStore):
             raise UnwritableError(_reason(error)) from None
 
     async def _page_audit(self, query: AuditQuery) -> list[AuditRecord]:
-        last = "+inf" if query.before is None else f"({query.before}"
-        first = "-inf" if query.since is None else str(query.since)
-        client, found = client_for(self._url), list[AuditRecord]()
+        client = client_for(self._url)
         try:
-            for offset in count(0, _PIECE):
-                bounds: _Command = (last, first, "LIMIT", offset, _PIECE)
-                page: list[bytes] = await client.execute_command(
-                    "ZREVRANGEBYSCORE", self._redis_key(AUDIT), *bounds
-                )
-                found += filter(query.matches, map(AUDIT.from_json, page))
-                if len(page) < _PIECE or len(found) >= query.limit:
-                    break
+            return [
+                act
+                for acts in (AUDIT.name, _OF_ROOMS)
+                for act in await self._page(client, acts, query)
+            ]
         finally:
             await _closed(client)
+
+    async def _page(self, client: Client, acts: str, query: AuditQuery) -> list[AuditRecord]:
+        """Read acts of one of the two sorted sets, the newest first."""
+        last = "+inf" if query.before is None else f"({query.before}"
+        first = "-inf" if query.since is None else str(query.since)
+        found = list[AuditRecord]()
+        for offset in count(0, _PIECE):
+            bounds: _Command = (last, first, "LIMIT", offset, _PIECE)
+            page: list[bytes] = await client.execute_command(
+                "ZREVRANGEBYSCORE", self._redis_key(acts), *bounds
+            )
+            found += filter(query.matches, map(AUDIT.from_json, page))
+            if len(page) < _PIECE or len(found) >= query.limit:
+                break
         return found
 
     def _redis_key(self, of: AnyKind | str) -> str:
         # The braces keep all keys in one slot of a cluster.
         return f"{{{self._prefix}}}:{of if isinstance(of, str) else of.name}"
+
+
+def _acts_of(record: AuditRecord) -> str:
+    """Return the sorted set of an act; with one alone, old acts could not be found by rank."""
+    return _OF_ROOMS if record.is_of_room else AUDIT.name
 
 
 async def _closed(client: Client) -> None:

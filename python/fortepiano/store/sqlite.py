@@ -12,6 +12,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from fortepiano.errors import StoreError
+from fortepiano.store.audit_retention import are_acts_before, delete_acts, oldest_kept
 from fortepiano.store.files import make_folder, open_private
 from fortepiano.store.record_kinds import AUDIT, BAN, TOKEN, Changes
 from fortepiano.store.records import AuditQuery, AuditRecord
@@ -136,6 +137,17 @@ class SQLiteStore(WriterStore):
                 found = {kind: TABLES[kind].read(self._database) for kind in (BAN, TOKEN)}
                 self._file_version = version
                 self._merge(found)
+
+    def _delete_acts(self, since: int, rows: int, most: int) -> bool:
+        try:
+            bound = oldest_kept(self._database, since, rows)
+            # Without a transaction where nothing is due: it would lock out other processes.
+            if not are_acts_before(self._database, bound):
+                return False
+            with _transaction(self._database):
+                return delete_acts(self._database, bound, most) == most
+        except sqlite3.Error as error:
+            raise UnwritableError(str(error)) from None
 
     def _read_audit(self, query: AuditQuery) -> list[AuditRecord]:
         try:

@@ -54,6 +54,9 @@ CLOSE_SECONDS = 5.0
 QUEUE_LENGTH = 100_000
 """The most unwritten changes; beyond it, only changes of bans and tokens are queued."""
 
+_ACTS_AT_ONCE = 1000
+"""How many old acts one transaction deletes: that locks the store for some milliseconds."""
+
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.5
 
@@ -87,6 +90,7 @@ class WriterStore(MemoryStore, ABC):
         self._failures = 0
         self._revision = 0
         self._replies: Replies | None = None
+        self._retention: tuple[int, int] | None = None  # as long as there are acts to delete
         # The condition guards the fields below, and each change in memory together with them. No
         # thread holds it while it uses a disk or a network.
         self._changed = threading.Condition()
@@ -127,6 +131,22 @@ class WriterStore(MemoryStore, ABC):
 
         Raises:
             UnwritableError: The acts cannot be read.
+        """
+
+    @abstractmethod
+    def _delete_acts(self, since: int, rows: int, most: int) -> bool:
+        """Delete acts of moderators of rooms, the oldest first; arguments as `retain_audit`.
+
+        Args:
+            since: Acts before this time are deleted.
+            rows: How many are kept; 0 for all.
+            most: The most acts to delete.
+
+        Returns:
+            Whether more of them have to be deleted.
+
+        Raises:
+            UnwritableError: The acts cannot be deleted.
         """
 
     # The interface of `Store`.
@@ -199,6 +219,10 @@ class WriterStore(MemoryStore, ABC):
         """Store an act of moderation; acts are not held in memory once they are written."""
         with self._changed:
             self._queue(AUDIT, (record.id,), record)
+
+    def retain_audit(self, since: int, rows: int) -> None:
+        """Have the writer delete acts of moderators of rooms that are too old or too many."""
+        self._retention = since, rows
 
     def audit(self, query: AuditQuery) -> list[AuditRecord]:
         """Return acts of moderation, the newest first."""
@@ -316,6 +340,7 @@ class WriterStore(MemoryStore, ABC):
             written = True
             if is_poll_due:
                 self._poll()
+                self._forget_acts()
         except UnwritableError as error:
             return written, str(error)
         except Exception as error:
@@ -324,6 +349,12 @@ class WriterStore(MemoryStore, ABC):
                 _log.exception("store writer failed")
             return written, f"{type(error).__name__}: {error}"
         return True, None if batch or is_poll_due else self._last_error
+
+    def _forget_acts(self) -> None:
+        """Delete some acts if there are too many; the next poll goes on."""
+        bounds = self._retention
+        if bounds is not None and not self._delete_acts(*bounds, _ACTS_AT_ONCE):
+            self._retention = None
 
     def _settle(self, batch: Changes, change: int, written: bool) -> None:
         """Note that a group is written, or queue it again; later changes of its records win."""

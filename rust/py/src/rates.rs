@@ -87,6 +87,19 @@ impl MessageRates {
         Ok(self.0.try_take(&mut own.0, parsed(address), kind, rate, free, now_ms * MS))
     }
 
+    fn take_shared(
+        &mut self,
+        own: &mut Buckets,
+        address: Option<&str>,
+        kind: &str,
+        burst: u32,
+        per_second: f64,
+        now_ms: u64,
+    ) -> PyResult<bool> {
+        let rate = rate(burst, per_second)?;
+        Ok(self.0.try_take_shared(&mut own.0, parsed(address), kind, rate, now_ms * MS))
+    }
+
     fn take_share(
         &mut self,
         address: Option<&str>,

@@ -58,6 +58,24 @@ impl MessageRates {
         try_take_both(own.bucket(kind), shared, rate, free, now)
     }
 
+    /// Take a token from the subscriber's bucket, or from the user's if there is no `address`; return
+    /// whether there was one.
+    ///
+    /// All users of a subscriber share the `rate`.
+    pub fn try_take_shared(
+        &mut self,
+        own: &mut Buckets,
+        address: Option<IpAddr>,
+        kind: &str,
+        rate: Rate,
+        now: u64,
+    ) -> bool {
+        match address {
+            Some(address) => self.shared(address, kind, now).try_take(rate, now),
+            None => own.bucket(kind).try_take(rate, now),
+        }
+    }
+
     /// Take a part of what a subscriber may send in a window of time; return whether enough was left.
     ///
     /// An `amount` of 1 is all that one user may send in the window.
@@ -134,6 +152,18 @@ mod tests {
         assert_eq!(crowd(&mut rates, 20, ip("2001:db8::ffff:2")), 20);
         assert_eq!(crowd(&mut rates, 1, ip("2001:db8:0:1::1")), 2);
         assert_eq!((rates.len(), crowd(&mut rates, 40, None)), (3, 80));
+    }
+
+    #[test]
+    fn all_users_of_a_subscriber_share_a_rate() {
+        let (mut rates, mut own) = (MessageRates::default(), Buckets::default());
+        for at in ["2001:db8::1", "2001:db8::2"] {
+            assert!(rates.try_take_shared(&mut Buckets::default(), ip(at), "act", SLOW, 0));
+        }
+        assert!(!rates.try_take_shared(&mut own, ip("2001:db8::3"), "act", SLOW, 0));
+        assert!(rates.try_take_shared(&mut own, ip("2001:db8:0:1::1"), "act", SLOW, 0));
+        let mut exempt = |own: &mut Buckets| rates.try_take_shared(own, None, "act", SLOW, 0);
+        assert!(exempt(&mut own) && exempt(&mut own) && !exempt(&mut own));
     }
 
     #[test]
