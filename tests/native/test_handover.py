@@ -17,11 +17,13 @@ from fortepiano.actions import rooms
 from fortepiano.errors import ChannelError
 from fortepiano.handlers.dispatch import Dispatch
 from fortepiano.model.session import Session
+from fortepiano.model.tokens import mint
 from fortepiano.model.user import User
 from fortepiano.native import Engine, Link
 from fortepiano.server.assembly import make_context
 from fortepiano.store import open_store
 from fortepiano.store.keyring import open_keys
+from fortepiano.store.records import TokenRecord
 from fortepiano.upgrade import capture, decode, encode, restore
 from fortepiano.upgrade.channel import Channel
 from fortepiano.upgrade.messages import Offer, Reply, fixed, problems_of
@@ -224,6 +226,53 @@ def test_whoever_is_away_finds_the_crown_with_the_next_server(
         del room["claims"], room["maker"]
     older = decode(msgspec.msgpack.encode(plain)).rooms
     assert [(room.claims, room.maker) for room in older] == [([], "")] * 3
+    for server in (first, second):
+        server.engine.close()
+
+
+@pytest.mark.parametrize("how", ["valid", "revoked", "of an older version"])
+def test_a_token_goes_along_and_ends_there(
+    settings: config.Settings, wires: list[Wire], how: str
+) -> None:
+    first = ServerCore(settings)
+    token, record = mint("admin", "", first.context.now(), None)
+    first.context.store.save_token(record)
+    ann = first.open(wires[0], "a" * 24)
+    first.send_messages(ann, f'[{{"m":"hi","token":"{token}"}},{{"m":"ch","_id":"duets"}}]')
+    first.send_messages(ann, '[{"m":"v","vanish":true}]')
+    plain: dict[str, Any] = msgspec.msgpack.decode(encode(first.capture()))
+    second = ServerCore(settings)
+    if how != "revoked":
+        second.context.store.save_token(record)
+    if how == "of an older version":
+        del plain["links"][0]["session"]["token"], plain["users"][0]["staff_tokens"]
+    [link] = second.go_on_for(decode(msgspec.msgpack.encode(plain)), wires[:1])
+    Dispatch(second.context).follow_store()
+    user = second.context.directory.users["a" * 24]
+    is_valid = how == "valid"
+    assert (link.session.scope is not None) is user.is_hidden is is_valid
+    assert bool(link.session.permissions) is is_valid
+    second.context.store.remove_token(record.id)
+    Dispatch(second.context).follow_store()
+    assert (link.session.scope, user.is_hidden, user.staff_tokens) == (None, False, None)
+    for server in (first, second):
+        server.engine.close()
+
+
+def test_a_browsers_token_goes_along(settings: config.Settings, wires: list[Wire]) -> None:
+    first = ServerCore(settings)
+    ann = first.open(wires[0], "a" * 24)
+    first.send_messages(ann, '[{"m":"hi"}]')
+    now = first.context.now()
+    ann.session.token = held = first.context.identity.bearer("a" * 24, now)
+    ann.session.is_known_by_token = True
+    second = ServerCore(settings)
+    [link] = second.go_on_for(first.capture(), wires[:1])
+    assert link.session.token == held
+    revoked = TokenRecord("a" * 24, "", "user", "", now, None, user_id="a" * 24, revoked=now)
+    second.context.store.save_token(revoked)
+    Dispatch(second.context).follow_store()
+    assert link.session is None, "closed"
     for server in (first, second):
         server.engine.close()
 

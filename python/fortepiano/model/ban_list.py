@@ -139,6 +139,7 @@ class BanList:
             self._forget(key)
         for key in sorted(changed, key=lambda key: stored[key].at):
             self._hold(key, stored[key])
+        self._known = stored  # else equal records would be held here and in the store
         return {room for room, _ in removed | changed}
 
     def _stored(self) -> dict[tuple[str, str], BanRecord]:
