@@ -37,6 +37,7 @@ cdef enum:
     COLD = 1
     ENDED = 2
     BINARY = 3
+    FULL = 4
     FAILED = -1
 
 
@@ -168,6 +169,7 @@ cdef class Link:
     cdef object transport
     cdef readonly uint32_t client
     cdef public object session
+    cdef bint is_paused
 
     def __init__(self):
         raise TypeError("links are made by Engine.open")
@@ -234,6 +236,15 @@ cdef class Link:
             self.engine.ended(session)
         return 0
 
+    cdef int pause_reading(self, bint is_full) except -1:
+        if is_full != self.is_paused and self.transport is not None:
+            self.is_paused = is_full
+            if is_full:
+                self.transport.pause_reading()
+            else:
+                self.transport.resume_reading()
+        return 0
+
     cdef int run_steps(self) except -1:
         cdef const uint8_t *data = NULL
         cdef size_t count = 0
@@ -260,6 +271,7 @@ cdef class Link:
                     self.close(FORTEPIANO_INTERNAL_ERROR)
                     break
                 else:
+                    self.pause_reading(step == FULL)
                     break
         finally:
             # If a handler raises, the hub must still see the end of this turn.

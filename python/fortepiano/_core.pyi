@@ -643,6 +643,13 @@ class Hub:
         """The address of the hub in memory, for the Cython link."""
 
     @property
+    def queued_bytes(self) -> int:
+        """Bytes queued for clients since the start, once for each receiver.
+
+        Notes and pointers that rooms receive are not included.
+        """
+
+    @property
     def deferred(self) -> int:
         """The number of connections whose messages for Python are deferred to a later turn."""
 

@@ -43,7 +43,7 @@ class SlowHandlers(HubHarness):
 
     def catch_up(self) -> None:
         """Run turns until no client waits."""
-        while self.hub.deferred:
+        while self.hub.deferred or any(client.unread for client in self.clients):
             assert self.loop.ready, "a client waits for a turn that never comes"
             self.turn()
 
@@ -136,13 +136,23 @@ class TestOrder:
         harness.catch_up()
         assert harness.of(second) == ["x" * length, "behind"]
 
-    def test_who_sends_very_much_at_once_is_served_at_once(self, harness: SlowHandlers) -> None:
+    @pytest.mark.parametrize("size", [1000, 60_000])
+    def test_a_client_that_sends_very_much_at_once_waits_too(
+        self, harness: SlowHandlers, size: int
+    ) -> None:
         first, second = harness.open(), harness.open()
         first.send_messages(cold("enter"))
-        second.send(b"".join(text(cold("y" * 1000)) for _ in range(100)))
-        assert harness.of(second)[:30] == ["y" * 1000] * 30
+        second.send(b"".join(text(cold("y" * size)) for _ in range(100)))
+        assert len(harness.of(second)) < 10
         harness.catch_up()
-        assert len(harness.of(second)) == 100
+        assert harness.of(second) == ["y" * size] * 100
+
+    def test_many_small_messages_in_one_frame_wait_too(self, harness: SlowHandlers) -> None:
+        first, second = harness.open(), harness.open()
+        first.send_messages(cold("enter"))
+        many = [cold(str(number)) for number in range(10_000)]
+        second.send(text(*many))
+        assert len(harness.of(second)) < 10
 
     @given(
         st.lists(

@@ -56,6 +56,9 @@ class _RecordingOutbound(Outbound):
     def send(self, session: Session, messages: list[dict[str, Any]]) -> None:
         self.sent.setdefault(session, []).extend(messages)
 
+    def send_serialised(self, session: Session, payload: bytes) -> None:
+        self.sent.setdefault(session, []).extend(orjson.loads(payload))
+
     def _may_notify(self, session: Session, code: Code) -> bool:
         # The hub does not know these clients, so it would refuse each notice.
         return self._is_due(session, code)

@@ -62,9 +62,23 @@ class Loop:
 class Transport:
     """The server's end of a connection."""
 
-    def __init__(self, connection: socket.socket, abort: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        abort: Callable[[], object],
+        resume: Callable[[], object],
+    ) -> None:
         self.connection = connection
         self.abort = abort
+        self.is_paused = False
+        self._resume = resume
+
+    def pause_reading(self) -> None:
+        self.is_paused = True
+
+    def resume_reading(self) -> None:
+        self.is_paused = False
+        self._resume()
 
     def get_extra_info(self, name: str) -> socket.socket:
         assert name == "socket"
@@ -96,7 +110,9 @@ class HubClient:
         self.end.setblocking(False)
         if send_buffer is not None:
             self.server_end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
-        self.link = harness.engine.open(Transport(self.server_end, self.abort), answer)  # type: ignore[arg-type]  # stands for one
+        self._transport = Transport(self.server_end, self.abort, self._resume)
+        self.unread: list[bytes] = []
+        self.link = harness.engine.open(self._transport, answer)  # type: ignore[arg-type]  # stands for one
         self.number = self.link.client
         self.link.session = self.number
         self.bytes = bytearray()
@@ -121,10 +137,22 @@ class HubClient:
         for piece in pieces:
             rest = piece
             while rest:
+                if self._transport.is_paused or self.unread:
+                    self.unread.append(rest)
+                    break
                 room = self.link.get_buffer(-1)
                 taken, rest = rest[: len(room)], rest[len(room) :]
                 room[: len(taken)] = taken
                 self.link.buffer_updated(len(taken))
+
+    def _resume(self) -> None:
+        """Let the loop read what the client sent while the server did not read."""
+        if self.unread:
+            self.harness.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        unread, self.unread = self.unread, []
+        self.send(*unread)
 
     def send_messages(self, *elements: object) -> None:
         self.send(text(*elements))

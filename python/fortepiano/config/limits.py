@@ -20,6 +20,7 @@ SHARED: Final[Mapping[str, float]] = {
     "rooms_per_second": 0.1,
     "room_burst": 1,
     "new_users_per_hour": 4,
+    "caused_bytes_per_second": 262_144,
     "failed_tokens_per_minute": 2,
     "failed_token_burst": 2,
 }
@@ -32,7 +33,7 @@ tokens each time.
 
 
 _MOST_PEOPLE = 1000
-_MOST = {"new_users_per_hour": 10_000}
+_MOST = {"new_users_per_hour": 10_000, "caused_bytes_per_second": 1_073_741_824}
 
 
 class LimitSettings(Section):
@@ -86,6 +87,13 @@ class LimitSettings(Section):
         ge=1,
         le=10_000_000,
         description="What a client may send before 4007; messages per second.",
+    )
+    caused_bytes_per_second: int = Field(
+        default=7_340_032,
+        ge=65_536,
+        le=_MOST["caused_bytes_per_second"],
+        description="What the messages of an address may make the server send to all together,"
+        " notes and pointers apart; beyond it they wait; bytes per second.",
     )
     burst_seconds: Annotated[Seconds, Part.HUB] = Field(
         default=5, description="How many seconds' worth of bytes and messages may come at once."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fortepiano.actions.ban import networks_of
@@ -91,6 +92,10 @@ TABLE: Mapping[str, Entry] = {
 """All messages that Python handles; the native core handles `n`, `m` and `t` itself."""
 
 
+_NEVER_WAIT = frozenset({"hi", "devices", "bye"})
+"""Kinds that are handled at once, whatever the subscriber has made the server send."""
+
+
 def _nothing() -> None:
     """Default `on_activity`: do nothing."""
 
@@ -121,10 +126,41 @@ class Dispatch:
         try:
             message = decode(raw)
             kind = kind_of(message)
+            may_wait = kind in TABLE and kind not in _NEVER_WAIT
+            if may_wait and self._must_wait(session):
+                self._wait(session, kind, len(raw), partial(self._receive, session, kind, message))
+                return
+        except Exception as error:
+            self._report(kind, error)
+            return
+        self._receive(session, kind, message)
+
+    def _receive(self, session: Session, kind: str, message: dict[str, Any]) -> None:
+        """Handle a decoded message, and charge its subscriber for what the server sends."""
+        queued = self._context.hub.queued_bytes
+        try:
             self._context.counters.received[kind if kind in TABLE else "other"] += 1
             self._handle(session, kind, message, is_limited=session.scope is None)
         except Exception as error:
             self._report(kind, error)
+        self._charge(session, queued)
+
+    def _must_wait(self, session: Session) -> bool:
+        is_counted = session.is_limited and session.scope is None
+        return is_counted and self._context.waiting.must_wait(session)
+
+    def _wait(self, session: Session, kind: str, size: int, handle: Callable[[], None]) -> None:
+        """Let a message wait; refuse it if too many of its session wait already."""
+        self._context.counters.waited += 1
+        if not self._context.waiting.add(session, kind, size, handle):
+            self._refuse_haste(session, kind)
+
+    def _charge(self, session: Session, queued: int) -> None:
+        """Charge a subscriber for the bytes queued since the hub had queued so many."""
+        context = self._context
+        caused = context.hub.queued_bytes - queued
+        if caused and session.is_limited and session.scope is None:
+            context.budget.charge(session, caused, context.now())
 
     def receive_binary(self, session: Session, data: bytes) -> None:
         """Handle a binary message: the binary form of `custom`; all others are ignored.
@@ -134,6 +170,14 @@ class Dispatch:
             data: The message; see `protocol/custom_binary.py`.
         """
         self._on_activity()
+        handle = partial(self._receive_binary, session, data)
+        if self._must_wait(session):
+            self._wait(session, "custom", len(data), handle)
+        else:
+            handle()
+
+    def _receive_binary(self, session: Session, data: bytes) -> None:
+        queued = self._context.hub.queued_bytes
         try:
             if session.user is None:
                 return
@@ -147,6 +191,7 @@ class Dispatch:
                 custom.custom_binary(self._context, session, shape, payload)
         except Exception as error:
             self._report("custom", error)
+        self._charge(session, queued)
 
     def _handle(
         self, session: Session, kind: str, message: dict[str, Any], *, is_limited: bool
@@ -162,13 +207,18 @@ class Dispatch:
         if shape is None or (fault is not None and not entry.is_lenient):
             return
         if fault is None and is_limited and self._is_too_fast(session, kind):
-            self._context.counters.too_fast[kind] += 1
-            outbound.notify_once(session, Code.TOO_FAST, f"You are sending `{kind}` too fast.")
+            self._refuse_haste(session, kind)
             return
         more = (self.redispatch,) if entry.is_envelope else ()
         answer = entry.handler(self._context, session, shape, *more)
         if answer:
             outbound.send(session, answer)
+
+    def _refuse_haste(self, session: Session, kind: str) -> None:
+        self._context.counters.too_fast[kind] += 1
+        self._context.outbound.notify_once(
+            session, Code.TOO_FAST, f"You are sending `{kind}` too fast."
+        )
 
     def redispatch(self, session: Session, message: dict[str, Any]) -> None:
         """Handle the message inside another one, without rate limits.
@@ -193,10 +243,13 @@ class Dispatch:
     def ended(self, session: Session) -> None:
         """Remove a session whose connection has ended."""
         self._on_activity()
+        self._context.waiting.discard(session)
+        queued = self._context.hub.queued_bytes
         try:
             hello.ended(self._context, session)
         except Exception as error:
             self._report("", error)
+        self._charge(session, queued)
 
     def follow_store(self) -> None:
         """Enforce the bans and the ends of tokens that other processes have written."""

@@ -76,7 +76,7 @@ def list_on(context: Context, session: Session, _message: ListOn) -> None:
 
     Each `+ls` is answered, even if the list is open: a `-ls` before it may have been lost.
     """
-    context.room_list.start(session, context.directory.rooms.values())
+    context.room_list.start(session, context.directory.rooms)
 
 
 def list_off(context: Context, session: Session, _message: ListOff) -> None:

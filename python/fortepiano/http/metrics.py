@@ -213,6 +213,11 @@ class Metrics(Collector):
             refused | {"rate": too_fast} | floods,
         )
         yield _counter(
+            "messages_waited",
+            "Messages that waited because their address made the server send too much.",
+            counters.waited,
+        )
+        yield _counter(
             "handler_failures", "Messages that were lost to a fault of ours.", counters.failures
         )
 

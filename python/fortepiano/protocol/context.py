@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from fortepiano.protocol.chat_archive import Archive
     from fortepiano.protocol.clock import Clock
     from fortepiano.protocol.outbound import Outbound
+    from fortepiano.protocol.output_budget import OutputBudget
     from fortepiano.protocol.room_list import RoomList
     from fortepiano.protocol.text_filter import TextFilter
+    from fortepiano.protocol.waiting_messages import WaitingMessages
     from fortepiano.store.base import Store
 
 __all__ = ["Context"]
@@ -53,6 +55,8 @@ class Context:
         filter: Masks swear words in chat and names.
         events: Publishes events to staff who watch.
         audit: Writes what staff and moderators did.
+        budget: What each subscriber may make the server send.
+        waiting: The messages of subscribers without budget.
         stop: Stops the server.
         tokens: Decides when the tokens of open sessions have to be looked at again.
         rates: Limits how fast users and subscribers may send messages.
@@ -75,6 +79,8 @@ class Context:
     filter: TextFilter
     events: Events
     audit: AuditLog
+    budget: OutputBudget
+    waiting: WaitingMessages
     stop: Callable[[], None]
     tokens: TokenWatch
     rates: Rates

@@ -71,7 +71,11 @@ class Outbound:
 
     def send(self, session: Session, messages: list[Message]) -> None:
         """Send messages to one client, in one frame."""
-        self._hub.send(session.client, orjson.dumps(messages))
+        self.send_serialised(session, orjson.dumps(messages))
+
+    def send_serialised(self, session: Session, payload: bytes) -> None:
+        """Send a JSON array of messages, which several clients receive, to one of them."""
+        self._hub.send(session.client, payload)
 
     def broadcast(self, room: Room, message: Message) -> None:
         """Send a message to all in a room."""

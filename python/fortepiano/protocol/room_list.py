@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import orjson
@@ -9,13 +10,12 @@ import orjson
 from fortepiano.protocol.room_messages import Message, channel, is_listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable, Mapping
 
     from fortepiano.config.live import Live
     from fortepiano.model.ban_list import BanList
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
-    from fortepiano.native import Hub
     from fortepiano.protocol.clock import Clock
     from fortepiano.protocol.outbound import Outbound
 
@@ -25,11 +25,58 @@ _COLLECT_SECONDS = 0.25
 """How long changes of the list are collected before they are sent."""
 
 
+@dataclass(slots=True)
+class _Complete:
+    """The complete list, which all share who ask for it within a quarter of a second.
+
+    Attributes:
+        made: When the list was made; milliseconds since 1970.
+        entries: The serialised entry of each room, by name.
+        empty: The names of rooms without participants, which may end without notice.
+        payload: The whole message; None if an entry has changed since it was made.
+        banned: The rooms from which a user is banned, by user id.
+    """
+
+    made: int
+    entries: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    empty: set[str] = field(default_factory=set[str])
+    payload: bytes | None = None
+    banned: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+
+    def change(self, room: Room, entry: Message) -> None:
+        """Replace the entry of a room, or remove the room if the list does not show it."""
+        if not is_listed(room):
+            self._remove(room.name)
+            return
+        self.entries[room.name] = orjson.dumps(entry)
+        (self.empty.discard if entry["count"] else self.empty.add)(room.name)
+        self._forget()
+
+    def _remove(self, name: str) -> None:
+        self.entries.pop(name, None)
+        self.empty.discard(name)
+        self._forget()
+
+    def _forget(self) -> None:
+        self.payload = None
+        self.banned.clear()
+
+    def remove_ended(self, rooms: Container[str]) -> None:
+        """Remove rooms that have ended; `rooms` has the names of those that exist."""
+        for name in [name for name in self.empty if name not in rooms]:
+            self._remove(name)
+
+    def message(self) -> bytes:
+        """Return the whole message for a user who is not banned from any of the rooms."""
+        if self.payload is None:
+            self.payload = _complete_message(self.entries)
+        return self.payload
+
+
 class RoomList:
     """Sends the list of rooms and its changes.
 
     Args:
-        hub: The hub.
         outbound: Sends messages to one client.
         live: The rules of play in force.
         bans: The bans; the list marks rooms from which its reader is banned.
@@ -38,25 +85,63 @@ class RoomList:
 
     def __init__(
         self,
-        hub: Hub,
         outbound: Outbound,
         live: Live,
         bans: BanList,
         clock: Clock,
     ) -> None:
-        self._hub = hub
         self._outbound = outbound
         self._live = live
         self._bans = bans
         self._clock = clock
         self._readers: dict[Session, None] = {}
         self._changes: dict[str, tuple[Room, Message]] = {}
+        self._complete: _Complete | None = None
 
-    def start(self, session: Session, rooms: Iterable[Room]) -> None:
-        """Send the list of rooms, and its changes from now on."""
+    def start(self, session: Session, rooms: Mapping[str, Room]) -> None:
+        """Send the list of rooms, and its changes from now on.
+
+        Args:
+            session: The session.
+            rooms: All rooms by name.
+        """
         self._readers[session] = None
-        listed = [(room, channel(room, self._live.rules)) for room in rooms if is_listed(room)]
-        self._send(session, listed, is_complete=True)
+        if _sees_people(session):
+            rules = self._live.rules
+            listed = [(room, channel(room, rules)) for room in rooms.values() if is_listed(room)]
+            self._send(session, listed, is_complete=True)
+        else:
+            self._send_complete(session, self._complete_list(rooms))
+
+    def _complete_list(self, rooms: Mapping[str, Room]) -> _Complete:
+        """Return the list of all rooms, made anew if the last one is too old."""
+        complete = self._fresh_complete()
+        if complete is None:
+            complete = self._complete = _Complete(self._clock.now())
+            for room in rooms.values():
+                complete.change(room, channel(room, self._live.rules))
+        complete.remove_ended(rooms)
+        return complete
+
+    def _fresh_complete(self) -> _Complete | None:
+        """Return the last complete list; None if there is none, or it is too old."""
+        complete = self._complete
+        if complete is not None and self._clock.now() - complete.made >= _COLLECT_SECONDS * 1000:
+            self._complete = complete = None
+        return complete
+
+    def _send_complete(self, session: Session, complete: _Complete) -> None:
+        """Send the complete list; the rooms from which the user is banned are marked."""
+        user_id = session.user.id if session.user else ""
+        banned = complete.banned.get(user_id)
+        if banned is None:
+            banned = [name for name in complete.entries if self._is_banned(name, user_id)]
+            complete.banned[user_id] = banned
+        payload = complete.message()
+        if banned:
+            marked = {name: complete.entries[name][:-1] + b',"banned":true}' for name in banned}
+            payload = _complete_message(complete.entries | marked)
+        self._outbound.send_serialised(session, payload)
 
     def _send(
         self, session: Session, rooms: Iterable[tuple[Room, Message]], *, is_complete: bool
@@ -103,6 +188,9 @@ class RoomList:
                 0, since clients never remove a room.
             was_listed: Whether the room was visible before this change.
         """
+        complete = self._fresh_complete()
+        if complete is not None:
+            complete.change(room, channel(room, self._live.rules))
         if not self._readers or not (is_listed(room) or was_listed):
             return
         if not self._changes:
@@ -124,7 +212,11 @@ class RoomList:
             if is_banned or _sees_people(session):
                 self._send(session, changes, is_complete=False)
             else:
-                self._hub.send(session.client, payload)
+                self._outbound.send_serialised(session, payload)
+
+
+def _complete_message(entries: dict[str, bytes]) -> bytes:
+    return b'[{"m":"ls","c":true,"u":[%b]}]' % b",".join(entries.values())
 
 
 def _sees_people(session: Session) -> bool:

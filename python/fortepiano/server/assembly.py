@@ -28,9 +28,11 @@ from fortepiano.protocol.chat_archive import Archive
 from fortepiano.protocol.clock import Clock
 from fortepiano.protocol.context import Context
 from fortepiano.protocol.outbound import Outbound
+from fortepiano.protocol.output_budget import OutputBudget
 from fortepiano.protocol.room_list import RoomList
 from fortepiano.protocol.store_migration import respell
 from fortepiano.protocol.text_filter import TextFilter
+from fortepiano.protocol.waiting_messages import WaitingMessages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,7 +131,7 @@ def make_context(
     directory = Directory(hub, store, live)
     archive = Archive(store, live)
     archive.restore(directory.rooms.values())
-    sender = outbound(hub, live, clock)
+    sender, budget = outbound(hub, live, clock), OutputBudget(live)
     return Context(
         live=live,
         clock=clock,
@@ -142,10 +144,12 @@ def make_context(
         store=store,
         archive=archive,
         outbound=sender,
-        room_list=RoomList(hub, sender, live, bans, clock),
+        room_list=RoomList(sender, live, bans, clock),
         filter=TextFilter(settings.words_file),
         events=events,
         audit=AuditLog(store, events, clock),
+        budget=budget,
+        waiting=WaitingMessages(budget, clock),
         stop=stop,
         tokens=TokenWatch(store),
         rates=Rates(MessageRates()),

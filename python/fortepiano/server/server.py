@@ -263,7 +263,12 @@ class Server:
         """Return whether no request is incomplete, no response is, and no message is deferred."""
         admission = self._admission
         connections = self._public.server_state.connections
-        is_behind = len(admission.pending) or len(admission.budget) or self.engine.owner.deferred
+        is_behind = (
+            len(admission.pending)
+            or len(admission.budget)
+            or self.engine.owner.deferred
+            or len(self.context.waiting)
+        )
         return not is_behind and not any(
             connection.is_answering
             for connection in connections

@@ -125,6 +125,7 @@ class OldProcess:
             await asyncio.to_thread(self._flush)
             links = await self._quiet_moment()
             # From here on the event loop does not run.
+            self._server.context.waiting.flush()
             begun = time.monotonic_ns()
             problem = self._server.readiness_problem()
             if problem is not None:

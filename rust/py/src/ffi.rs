@@ -20,6 +20,8 @@ const COLD: i32 = 1;
 const ENDED: i32 = 2;
 /// A binary message for Python follows.
 const BINARY: i32 = 3;
+/// No more bytes may be read until the connection is resumed.
+const FULL: i32 = 4;
 /// The hub failed.
 const FAILED: i32 = -1;
 /// The number of a connection that could not be added: unknown to all other functions.
@@ -128,6 +130,7 @@ pub unsafe extern "C" fn fortepiano_step(hub: *mut Hub, bytes: *mut *const u8, c
         with(hub, FAILED, |hub| {
             let (kind, message) = match hub.step() {
                 StepResult::Done => return DONE,
+                StepResult::Full => return FULL,
                 StepResult::Ended => return ENDED,
                 StepResult::Cold(message) => (COLD, message),
                 StepResult::Binary(message) => (BINARY, message),

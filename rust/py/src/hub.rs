@@ -113,6 +113,11 @@ impl Hub {
     }
 
     #[getter]
+    fn queued_bytes(&self) -> u64 {
+        self.get().stats.queued
+    }
+
+    #[getter]
     fn address(&self) -> usize {
         self.inner.as_ptr() as usize
     }

@@ -57,6 +57,7 @@ class TestDefaults:
             "connect_burst": 20,
             "bytes_per_second": 1048576,
             "messages_per_second": 5000,
+            "caused_bytes_per_second": 7_340_032,
             "burst_seconds": 5,
             "rooms_per_second": 1,
             "room_burst": 10,

@@ -91,6 +91,8 @@ pub struct Client {
     pub queued: bool,
     /// Whether the stored bytes begin with a deferred frame, which was counted already.
     pub is_deferred: bool,
+    /// Whether the queue of deferred connections has this one.
+    pub awaits_turn: bool,
     /// The time of a ping that no byte has followed, µs; [`u64::MAX`] if there is none.
     pub pinged_at: u64,
     /// The room of the client, if it is in one.
@@ -138,6 +140,7 @@ impl Client {
             watched: false,
             queued: false,
             is_deferred: false,
+            awaits_turn: false,
             pinged_at: u64::MAX,
             room: None,
             seat: 0,
@@ -188,14 +191,15 @@ impl Client {
     }
 
     /// Queue finished frames for this client alone, sent when the client's offset reaches `at`.
-    pub fn insert(&mut self, at: u64, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn insert(&mut self, at: u64, write: impl FnOnce(&mut Vec<u8>)) -> u64 {
         let inserts = &mut self.pending().inserts;
         if inserts.back().is_none_or(|last| last.at != at) {
             inserts.push_back(Insert { at, tail: 0, bytes: Vec::new() });
         }
-        if let Some(last) = inserts.back_mut() {
-            write(&mut last.bytes);
-        }
+        let Some(last) = inserts.back_mut() else { return 0 };
+        let before = last.bytes.len();
+        write(&mut last.bytes);
+        (last.bytes.len() - before) as u64
     }
 
     /// Exclude a range of the log for this client.

@@ -8,12 +8,13 @@
 use std::collections::VecDeque;
 
 use crate::hub::ids::ClientId;
+use crate::hub::receive::StepResult;
 use crate::hub::Hub;
 use crate::sys::clock::Clock;
 use crate::wire::frame;
 use crate::wire::json::Span;
 
-/// The largest number of bytes of one deferred connection: they are copied each time it is deferred.
+/// If more bytes of one connection are deferred, no further ones are read until it is resumed.
 const MAX_DEFERRED: usize = 64 << 10;
 
 /// The time that Python has used in this turn, and the deferred connections.
@@ -52,18 +53,20 @@ impl HandlerBudget {
 impl Hub {
     /// Defer the message at `span`, and all bytes that the connection sent after it.
     ///
-    /// Return false if there are too many bytes to defer: then the message is handled at once.
-    pub(crate) fn defer(&mut self, span: Span) -> bool {
-        let Some((text, rest)) = self.inbound.behind(span, MAX_DEFERRED) else { return false };
-        let Some(client) = self.inbound.abandon() else { return false };
-        let Some(it) = self.clients.get_mut(client) else { return false };
+    /// Return `None` if they must not be deferred: then the message is handled at once.
+    pub(crate) fn defer(&mut self, span: Span) -> Option<StepResult<'static>> {
+        let (text, rest) = self.inbound.behind(span)?;
+        let client = self.inbound.abandon()?;
+        let it = self.clients.get_mut(client)?;
         let mut again = Vec::new();
         frame::append_masked(&mut again, &text);
         again.extend_from_slice(&rest);
         it.pending().partial.store(&again, again.len());
         it.is_deferred = true;
-        self.handler_budget.deferred.push_back(client);
-        true
+        if !std::mem::replace(&mut it.awaits_turn, true) {
+            self.handler_budget.deferred.push_back(client);
+        }
+        Some(if again.len() > MAX_DEFERRED { StepResult::Full } else { StepResult::Done })
     }
 
     /// Resume the next deferred connection, as [`Hub::feed`] does, while the handlers have budget left.
@@ -73,6 +76,9 @@ impl Hub {
                 return None;
             }
             self.handler_budget.deferred.pop_front();
+            if let Some(it) = self.clients.get_mut(client) {
+                it.awaits_turn = false;
+            }
             if self.resume_client(client) {
                 return Some(client);
             }

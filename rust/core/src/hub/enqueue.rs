@@ -40,7 +40,7 @@ impl Hub {
             return;
         }
         let at = self.rooms.get(it.room).map_or(0, |room| room.log.head());
-        it.insert(at, write);
+        self.stats.queued += it.insert(at, write);
         self.stats.sent_frames += 1;
         self.queue_client(client);
     }
@@ -88,6 +88,7 @@ impl Hub {
         let range = it.log.append(false, payload.len(), |out| out.extend_from_slice(payload));
         self.stats.broadcasts += 1;
         self.stats.deliveries += it.members.len() as u64;
+        self.stats.queued += (range.1 - range.0) * it.members.len() as u64;
         if let Some(client) = self.clients.get_mut(except).filter(|client| client.room == Some(room)) {
             client.skip(range);
             self.stats.deliveries -= 1;

@@ -18,8 +18,10 @@ use crate::wire::scan::{scan, Element};
 /// The next thing that the caller must do in this turn.
 #[derive(Debug, PartialEq, Eq)]
 pub enum StepResult<'a> {
-    /// Nothing: all bytes are handled.
+    /// Nothing: all bytes are handled, or some are deferred.
     Done,
+    /// Read no more from the connection until it is resumed: many bytes are deferred.
+    Full,
     /// Handle a message in Python: one JSON object.
     Cold(&'a [u8]),
     /// Handle a binary message in Python.
@@ -45,7 +47,9 @@ impl Hub {
             self.inbound.buffer[..from].copy_from_slice(partial.bytes());
         }
         self.inbound.at = from;
-        &mut self.inbound.buffer[from..from + READ]
+        // A deferred connection may have stored more than leaves room for a whole read.
+        let end = self.inbound.buffer.len().min(from + READ);
+        &mut self.inbound.buffer[from..end]
     }
 
     /// Accept `count` bytes that were read into the window of this connection.
@@ -115,8 +119,10 @@ impl Hub {
                     Element::Pointer { x, y } => self.move_pointer(client, x, y),
                     Element::Time { echo } => self.send_time(client, echo),
                     Element::Cold(span) => {
-                        if self.handler_budget.is_spent(self.share) && self.defer(span) {
-                            return StepResult::Done;
+                        if self.handler_budget.is_spent(self.share) {
+                            if let Some(deferred) = self.defer(span) {
+                                return deferred;
+                            }
                         }
                         self.handler_budget.handler_called(&self.clock);
                         return StepResult::Cold(span.of(self.inbound.text()));

@@ -76,11 +76,12 @@ impl InboundState {
 
     /// Return the text from an element on, and the bytes after its frame.
     ///
-    /// Return `None` if they must not be deferred, or are more than `most` bytes together.
-    pub(crate) fn behind(&self, element: Span, most: usize) -> Option<(Vec<u8>, Vec<u8>)> {
+    /// Return `None` if they must not be deferred, or would not fit into the buffer again.
+    pub(crate) fn behind(&self, element: Span) -> Option<(Vec<u8>, Vec<u8>)> {
         let rest = &self.buffer[self.at..self.end];
         let text = self.text();
-        if !self.may_defer || self.excess.is_some() || MAX_HEADER + text.len() + rest.len() > most {
+        let fits = MAX_HEADER + text.len() + rest.len() <= self.buffer.len();
+        if !self.may_defer || self.excess.is_some() || !fits {
             return None;
         }
         let text = if self.next == 1 {

@@ -44,6 +44,8 @@ pub struct Stats {
     pub sends: u64,
     /// Bytes taken by sockets.
     pub bytes_out: u64,
+    /// Bytes queued for clients, once for each receiver; hot messages of rooms are not included.
+    pub queued: u64,
     /// Flushes of rooms.
     pub flushes: u64,
     /// Microseconds spent in flushes.

@@ -1,0 +1,79 @@
+"""The list of rooms: one for all who ask at a time, and exact for each of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fortepiano.protocol import room_list
+from support.dispatch_harness import DispatchHarness, FakeClient
+
+
+@pytest.fixture
+def harness() -> DispatchHarness:
+    return DispatchHarness()
+
+
+def listed(client: FakeClient) -> dict[str, Any]:
+    """Ask for the list; return the entries by name."""
+    client.send("+ls")
+    (answer,) = [it for it in client.received() if it["m"] == "ls" and it["c"]]
+    return {entry["_id"]: entry for entry in answer["u"]}
+
+
+def test_a_new_room_is_in_the_list_at_once(harness: DispatchHarness) -> None:
+    assert "two" not in listed(harness.enter("one"))
+    harness.enter("two")
+    assert listed(harness.enter())["two"]["count"] == 1
+
+
+def test_a_change_of_settings_is_in_the_list_at_once(harness: DispatchHarness) -> None:
+    holder = harness.enter("two")
+    listed(harness.enter())
+    holder.send("chset", set={"color": "#123456"})
+    assert listed(harness.enter())["two"]["settings"]["color"] == "#123456"
+    holder.send("chset", set={"visible": False})
+    assert "two" not in listed(harness.enter())
+    holder.send("chset", set={"visible": True})
+    assert "two" in listed(harness.enter())
+
+
+def test_a_room_that_has_ended_is_not_in_the_list(harness: DispatchHarness) -> None:
+    guest = harness.enter("two")
+    assert "two" in listed(harness.enter())
+    harness.end(guest)
+    for _, call in harness.planned:
+        call()
+    assert "two" not in listed(harness.enter())
+
+
+def test_each_user_sees_their_own_bans(harness: DispatchHarness) -> None:
+    holder, banned = harness.enter("one"), harness.enter("one")
+    tabs = [harness.enter(user_id=banned.id) for _ in range(3)]
+    assert "banned" not in listed(tabs[0])["one"]
+    holder.send("kickban", id_=banned.id, ms=60_000)
+    assert listed(tabs[1])["one"]["banned"] is True
+    assert "banned" not in listed(harness.enter())["one"]
+    holder.send("unban", id_=banned.id)
+    assert "banned" not in listed(tabs[2])["one"]
+
+
+def test_the_list_is_made_once_for_all_who_ask_at_a_time(
+    harness: DispatchHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    original = room_list.channel
+
+    def counted(room: Any, rules: Any) -> Any:
+        made.append(room.name)
+        return original(room, rules)
+
+    readers = [harness.enter(f"room {number}") for number in range(20)]
+    harness.wait(1)
+    monkeypatch.setattr(room_list, "channel", counted)
+    lengths = {len(listed(reader)) for reader in readers}
+    assert lengths == {len(made)}
+    harness.wait(1)
+    listed(readers[0])
+    assert len(made) == 2 * lengths.pop()
