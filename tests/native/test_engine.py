@@ -385,7 +385,7 @@ class TestSlowReaders:
 class TestSilence:
     def test_is_broken_by_a_ping_and_ended_without_an_answer(self, harness: RoomHarness) -> None:
         ann, bea = harness.join(), harness.join()
-        harness.pass_time(25)
+        harness.pass_time(24)
         assert ann.received() == bea.received() == []
         harness.pass_time(2)
         assert ann.received() == bea.received() == [("ping", b"")]

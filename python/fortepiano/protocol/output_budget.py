@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.native import subscriber
-
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fortepiano.config.live import Live
     from fortepiano.model.session import Session
 
@@ -35,10 +35,15 @@ class OutputBudget:
 
     Args:
         live: The limits in force.
+        subscriber: Returns the subscriber of an address.
+
+    Attributes:
+        subscriber: The same function.
     """
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, subscriber: Callable[[str], str]) -> None:
         self._live = live
+        self.subscriber = subscriber
         self._full_at: dict[str, float] = {}  # when each subscriber's budget is full again; ms
         self._strained_until = 0.0
         self._prune_at = _FEWEST
@@ -57,7 +62,7 @@ class OutputBudget:
         """
         if len(self._full_at) >= self._prune_at:
             self._prune(now)
-        key = subscriber(session.address)
+        key = self.subscriber(session.address)
         took_ms = size * 1000 / self._live.limits.caused_bytes_per_second
         full_at = max(self._full_at.get(key, 0.0), now) + took_ms
         full_at = min(full_at, now + _BURST_MS + _LONGEST_WAIT_MS)
@@ -75,7 +80,7 @@ class OutputBudget:
             address: The client's address.
             now: Milliseconds since 1970.
         """
-        return max(0.0, self._full_at.get(subscriber(address), 0.0) - now - _BURST_MS)
+        return max(0.0, self._full_at.get(self.subscriber(address), 0.0) - now - _BURST_MS)
 
     def _prune(self, now: int) -> None:
         """Forget subscribers with a full budget."""

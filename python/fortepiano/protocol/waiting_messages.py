@@ -6,8 +6,6 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from fortepiano.native import subscriber
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -58,7 +56,7 @@ class WaitingMessages:
         if not self._queues and not self._budget.is_strained(self._clock.now()):
             return False
         return (
-            session in self._queues.get(subscriber(session.address), ())
+            session in self._queues.get(self._budget.subscriber(session.address), ())
             or self._budget.wait_ms(session.address, self._clock.now()) > 0
         )
 
@@ -71,7 +69,7 @@ class WaitingMessages:
             size: The message's length; bytes.
             handle: Handles the message; called once, or never if the session ends before.
         """
-        key = subscriber(session.address)
+        key = self._budget.subscriber(session.address)
         if key not in self._queues:
             self._queues[key] = {}
             self._plan(key, session.address)
@@ -85,7 +83,7 @@ class WaitingMessages:
 
     def discard(self, session: Session) -> None:
         """Forget the messages of a session that has ended."""
-        self._queues.get(subscriber(session.address), {}).pop(session, None)
+        self._queues.get(self._budget.subscriber(session.address), {}).pop(session, None)
 
     def flush(self) -> None:
         """Handle all messages now, since another process goes on from here."""

@@ -131,7 +131,7 @@ def make_context(
     directory = Directory(hub, store, live)
     archive = Archive(store, live)
     archive.restore(directory.rooms.values())
-    sender, budget = outbound(hub, live, clock), OutputBudget(live)
+    sender, budget = outbound(hub, live, clock), OutputBudget(live, subscriber)
     return Context(
         live=live,
         clock=clock,

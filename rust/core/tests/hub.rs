@@ -187,6 +187,23 @@ fn a_reused_number_has_no_past() {
 }
 
 #[test]
+fn silent_clients_are_gone_when_both_times_are_over() {
+    let settings = Settings::default();
+    let both = settings.ping_seconds.us() + settings.pong_seconds.us();
+    let mut hub = manual(settings);
+    let mut ann = Peer::new(&mut hub, false);
+    gather(&mut hub, &[&ann]);
+    let begun = hub.clock().now();
+    // Checks come a little later each time, as in a real loop.
+    while hub.next_close_order().is_none() {
+        hub.clock().advance(SECOND + 300);
+        drain(&mut hub, &mut [&mut ann]);
+        assert!(hub.clock().now() - begun <= both + SECOND / 10);
+    }
+    assert!(hub.clock().now() - begun >= both - 2 * SECOND);
+}
+
+#[test]
 fn silent_clients_are_pinged_before_they_are_dropped() {
     let mut hub = manual(Settings::default());
     let mut ann = Peer::new(&mut hub, false);

@@ -49,6 +49,25 @@ unsafe fn with<T>(hub: *mut Hub, failed: T, body: impl FnOnce(&mut Hub) -> T) ->
     catch_unwind(AssertUnwindSafe(|| body(hub))).unwrap_or(failed)
 }
 
+/// Run a function that sends; if it panics, let the next flush serve everybody whom this one did not.
+///
+/// # Safety
+/// See [`with`]; the same contract holds.
+unsafe fn sending(hub: *mut Hub, send: fn(&mut Hub)) -> i32 {
+    let body = |hub: &mut Hub| {
+        send(hub);
+        DONE
+    };
+    // SAFETY: this function has the contract of `with`.
+    unsafe {
+        let outcome = with(hub, FAILED, body);
+        if outcome == FAILED {
+            with(hub, (), Hub::requeue);
+        }
+        outcome
+    }
+}
+
 /// Add a connection and return its number, or `UINT32_MAX` if that failed.
 ///
 /// # Safety
@@ -169,12 +188,7 @@ pub unsafe extern "C" fn fortepiano_end_turn(hub: *mut Hub) -> i32 {
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_flush(hub: *mut Hub) -> i32 {
     // SAFETY: this function has the contract of `with`.
-    unsafe {
-        with(hub, FAILED, |hub| {
-            hub.flush();
-            DONE
-        })
-    }
+    unsafe { sending(hub, Hub::flush) }
 }
 
 /// Handle the events of the hub's descriptor.
@@ -184,12 +198,7 @@ pub unsafe extern "C" fn fortepiano_flush(hub: *mut Hub) -> i32 {
 #[no_mangle]
 pub unsafe extern "C" fn fortepiano_wake(hub: *mut Hub) -> i32 {
     // SAFETY: this function has the contract of `with`.
-    unsafe {
-        with(hub, FAILED, |hub| {
-            hub.wake();
-            DONE
-        })
-    }
+    unsafe { sending(hub, Hub::wake) }
 }
 
 /// Resume a deferred connection and return its number, or -1 if none may be served in this turn.

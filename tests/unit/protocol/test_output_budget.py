@@ -5,6 +5,7 @@ import pytest
 from fortepiano.config import LimitSettings, Settings
 from fortepiano.config.live import Live
 from fortepiano.model.session import Session
+from fortepiano.native import subscriber
 from fortepiano.protocol.output_budget import OutputBudget
 from support.dispatch_harness import START, DispatchHarness
 
@@ -13,7 +14,9 @@ RATE = 1_000_000
 
 @pytest.fixture
 def budget() -> OutputBudget:
-    return OutputBudget(Live(Settings(limits=LimitSettings(caused_bytes_per_second=RATE))))
+    return OutputBudget(
+        Live(Settings(limits=LimitSettings(caused_bytes_per_second=RATE))), subscriber
+    )
 
 
 @pytest.fixture

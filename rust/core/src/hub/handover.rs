@@ -145,6 +145,8 @@ impl Hub {
         it.meter = state.meter.map(level);
         if !state.partial.is_empty() {
             it.pending().partial.store(&state.partial, 0);
+            // The old process may have allowed longer messages: then the frame ends with a violation.
+            self.inbound.fit(state.partial.len());
         }
         if let Some(Parts { opcode, count, checked, bytes }) = state.parts {
             it.pending().fragments = Some(Box::new(Fragments { opcode, count, checked, bytes }));
@@ -284,6 +286,31 @@ mod tests {
         drain(&mut theirs, &mut wire);
         assert_eq!(wire.len() % 50_004, 7, "whole frames and a close frame");
         assert_eq!(&wire[wire.len() - 7..], b"\x88\x05\x0f\xa0bye");
+    }
+
+    #[test]
+    fn a_half_received_frame_may_be_longer_than_new_limits_allow() {
+        let (ours, _theirs) = ends();
+        let mut first = hub();
+        let client = first.attach(ours.as_raw_fd());
+        let length = 500_000;
+        let mut frame = vec![0x81, 0x80 | 127];
+        frame.extend_from_slice(&(length as u64 + 1).to_be_bytes());
+        frame.resize(frame.len() + 4 + length, b' ');
+        for piece in frame.chunks(100_000) {
+            first.window(client)[..piece.len()].copy_from_slice(piece);
+            first.feed(client, piece.len());
+            assert_eq!(first.step(), StepResult::Done);
+        }
+        let state = first.client_state(client).unwrap();
+        assert_eq!(state.partial, frame);
+        let mut settings = Settings::default();
+        settings.message_bytes = 1024;
+        let mut second = Hub::new(settings, Clock::manual(0)).unwrap();
+        let number = second.adopt(ours.as_raw_fd(), None, state);
+        second.window(number)[0] = b' ';
+        second.feed(number, 1);
+        assert_eq!(second.step(), StepResult::Ended);
     }
 
     #[test]

@@ -58,11 +58,14 @@ impl Hub {
                 Phase::Open => {
                     // Measured from the ping, not from the last byte: after a stall of this process all
                     // clients have been silent for long.
-                    if client.pinged_at.saturating_add(settings.pong_seconds.us()) < *now {
+                    //
+                    // Checks come once a period. A ping may be early by one, and the end early or late by
+                    // half of one, so that both times together are never exceeded.
+                    let ended = (*now + CHECK_PERIOD / 2).saturating_sub(settings.pong_seconds.us());
+                    let silent = *now - client.last_received + CHECK_PERIOD;
+                    if client.pinged_at < ended {
                         close_orders.push_back((number, CloseOrder::Drop));
-                    } else if client.pinged_at == u64::MAX
-                        && *now - client.last_received > settings.ping_seconds.us()
-                    {
+                    } else if client.pinged_at == u64::MAX && silent > settings.ping_seconds.us() {
                         to_ping.push(number);
                     }
                 }
