@@ -14,7 +14,7 @@ import pytest
 
 from fortepiano.model.ban_list import BanList
 from fortepiano.model.identity import Identity
-from fortepiano.native import Bans
+from fortepiano.native import Bans, subscriber
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import AuditQuery, BanRecord
 from support.dispatch_harness import START, DispatchHarness, FakeClient
@@ -59,7 +59,7 @@ class Attacker:
 
 @pytest.fixture
 def harness() -> DispatchHarness:
-    return DispatchHarness(identity=Identity("ip", "one", "two"))
+    return DispatchHarness(identity=Identity("ip", "one", "two", subscriber))
 
 
 def rows(harness: DispatchHarness) -> int:
@@ -105,7 +105,7 @@ def test_others_moderate_meanwhile(harness: DispatchHarness) -> None:
 
 
 def test_sixteen_bans_a_second_for_an_hour_stay_a_thousand() -> None:
-    harness = DispatchHarness(identity=Identity("ip", "one", "two"))
+    harness = DispatchHarness(identity=Identity("ip", "one", "two", subscriber))
     victims = [harness.enter().id for _ in range(1500)]
     holder = harness.open("e" * 24, address="192.0.2.1", is_limited=True)
     holder.send("hi")

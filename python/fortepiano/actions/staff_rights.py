@@ -8,7 +8,7 @@ from fortepiano.actions.rename import mark_look_alikes
 from fortepiano.actions.rooms import refresh_quota
 from fortepiano.actions.tag import clear_tag
 from fortepiano.actions.vanish import set_hidden
-from fortepiano.errors import CloseCode
+from fortepiano.model.close_codes import CloseCode
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import permissions_of, staff_scope
 from fortepiano.model.tokens import still_valid

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from fortepiano.actions import rooms
 from fortepiano.actions.ban_enforcement import close_banned
-from fortepiano.actions.rename import mark_look_alikes
 from fortepiano.actions.staff_rights import set_rights
 from fortepiano.handlers import networks
 from fortepiano.model.close_codes import CloseCode

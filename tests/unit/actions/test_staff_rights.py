@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from fortepiano.errors import CloseCode
+from fortepiano.model.close_codes import CloseCode
 from fortepiano.model.identity import Identity
 from fortepiano.model.network_lists import NetworkList
 from fortepiano.model.tokens import mint
-from fortepiano.native import NetworkTable, ParsedNetworks
+from fortepiano.native import NetworkTable, ParsedNetworks, subscriber
 from fortepiano.store.records import SigningKey, TokenRecord, TokenScope
 from support.dispatch_harness import START, DispatchHarness, FakeClient
 
@@ -25,7 +25,7 @@ class Stage:
 
     def __init__(self, mode: Any = "ip") -> None:
         keys = [SigningKey("k", b"1" * 32, START)]
-        identity = Identity(mode, "one", "two", keys=lambda: keys, token_days=100)
+        identity = Identity(mode, "one", "two", subscriber, keys=lambda: keys, token_days=100)
         self.harness = DispatchHarness(identity=identity)
         self.store = self.harness.context.store
 

@@ -304,8 +304,7 @@ mod tests {
         }
         let state = first.client_state(client).unwrap();
         assert_eq!(state.partial, frame);
-        let mut settings = Settings::default();
-        settings.message_bytes = 1024;
+        let settings = Settings { message_bytes: 1024, ..Settings::default() };
         let mut second = Hub::new(settings, Clock::manual(0)).unwrap();
         let number = second.adopt(ours.as_raw_fd(), None, state);
         second.window(number)[0] = b' ';
