@@ -316,10 +316,11 @@ class ThrottleSettings:
 
 @final
 class Throttle:
-    """The limits per subscriber: open sockets, and rates of connections, rooms, users and failures.
+    """The limits per subscriber: connections, and rates of connects, rooms, users and failures.
 
-    A subscriber is an IPv4 address, or a /64 of IPv6; sockets are counted per /48 too. Exempt
-    addresses, and peers without an IP address such as those of a Unix socket, are not limited.
+    A subscriber is an IPv4 address, or a /64 of IPv6; connections are counted per /48 too. Exempt
+    addresses, and peers without an IP address such as those of a Unix socket, are not limited. With
+    `always` an exempt address is limited all the same.
 
     Args:
         settings: The limits.
@@ -327,11 +328,11 @@ class Throttle:
     """
 
     ADMITTED: ClassVar[int]
-    """Result of `connect`: the address may connect, and its socket is counted until `release`."""
+    """Result of `connect` and `accept`: the address may connect, and its connection is counted."""
     EXEMPT: ClassVar[int]
-    """Result of `connect`: the address may connect, and nothing is counted."""
+    """Result of `connect` and `accept`: the address may connect, and nothing is counted."""
     CROWDED: ClassVar[int]
-    """Result of `connect`: the address has reached its limit of open sockets."""
+    """Result of `connect` and `accept`: the address has reached its limit of open connections."""
     HASTY: ClassVar[int]
     """Result of `connect`: the address connects too fast."""
 
@@ -353,11 +354,37 @@ class Throttle:
             settings: The new limits.
         """
 
-    def connect(self, address: str) -> int:
-        """Return whether an address may connect, and count its socket if so.
+    def limit_connections(self, most: int) -> None:
+        """Set the largest number of open connections of any address, whatever the settings allow.
+
+        Args:
+            most: The number, which holds for a /48 of IPv6 too.
+        """
+
+    def accept(self, address: str, always: bool = False) -> int:
+        """Return whether a connection of an address may speak HTTP, and count it if so.
 
         Args:
             address: An IP address, or the name of a Unix socket.
+            always: Whether to limit an exempt address too.
+
+        Returns:
+            `ADMITTED`, `EXEMPT` or `CROWDED`.
+        """
+
+    def hang_up(self, address: str) -> None:
+        """Count one connection less that speaks HTTP; to be called once for each `ADMITTED`.
+
+        Args:
+            address: The address of the connection.
+        """
+
+    def connect(self, address: str, always: bool = False) -> int:
+        """Return whether an address may open a socket, and count the socket if so.
+
+        Args:
+            address: An IP address, or the name of a Unix socket.
+            always: Whether to limit an exempt address too.
 
         Returns:
             `ADMITTED`, `EXEMPT`, `CROWDED` or `HASTY`.
@@ -377,11 +404,12 @@ class Throttle:
             address: The address of the socket.
         """
 
-    def open_room(self, address: str) -> bool:
+    def open_room(self, address: str, always: bool = False) -> bool:
         """Return whether an address may create a room, and count the room if so.
 
         Args:
             address: An IP address, or the name of a Unix socket.
+            always: Whether to limit an exempt address too.
         """
 
     def count_failure(self, address: str) -> bool:
@@ -398,15 +426,16 @@ class Throttle:
             address: An IP address, or the name of a Unix socket.
         """
 
-    def admit_new_user(self, address: str) -> bool:
+    def admit_new_user(self, address: str, always: bool = False) -> bool:
         """Return whether an address may have a new user, and count the user if so.
 
         Args:
             address: An IP address, or the name of a Unix socket.
+            always: Whether to limit an exempt address too.
         """
 
     def prune(self) -> int:
-        """Forget the subscribers without open sockets and recent use; return their number."""
+        """Forget the subscribers without open connections and recent use; return their number."""
 
     def size(self) -> int:
         """Return the approximate use of memory; bytes."""

@@ -113,9 +113,10 @@ def _identify_browser(context: Context, session: Session, sent: str) -> str | No
             _hold(context, session, bearer)
             return None
     else:
+        address = session.address
         if sent.count(".") == _DOTS:
-            throttle.count_failure(session.address)
-        if session.is_bot or not throttle.admit_new_user(session.address):
+            throttle.count_failure(address)
+        if session.is_bot or not throttle.admit_new_user(address, session.is_limited):
             return None  # the user of the address stays, as for all clients that keep no token
         session.become(new_user_id(), is_bot=False)
     _hold(context, session, identity.bearer(session.user_id, now))

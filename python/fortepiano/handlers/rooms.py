@@ -66,7 +66,9 @@ def _refusal(context: Context, session: Session, user: User, name: str) -> tuple
             return None  # the user gets the crown, so may enter like the last holder
         return entry_refusal(room, session, user, context.now())
     is_free = not session.is_limited or session.scope is not None
-    if is_free or context.directory.is_special(name) or context.throttle.open_room(session.address):
+    if is_free or context.directory.is_special(name):
+        return None
+    if context.throttle.open_room(session.address, always=True):
         return None
     return Code.TOO_FAST, "You are making new rooms too fast."
 

@@ -51,9 +51,26 @@ impl Throttle {
         self.inner.apply_settings(settings.0.clone());
     }
 
-    fn connect(&mut self, address: &str) -> u8 {
+    fn limit_connections(&mut self, most: u32) {
+        self.inner.limit_connections(most);
+    }
+
+    #[pyo3(signature = (address, always=false))]
+    fn accept(&mut self, address: &str, always: bool) -> u8 {
         let Some(address) = parse(address) else { return Self::EXEMPT };
-        admission_code(self.inner.connect(address, self.clock.now()))
+        admission_code(self.inner.accept(address, self.clock.now(), always))
+    }
+
+    fn hang_up(&mut self, address: &str) {
+        if let Some(address) = parse(address) {
+            self.inner.hang_up(address);
+        }
+    }
+
+    #[pyo3(signature = (address, always=false))]
+    fn connect(&mut self, address: &str, always: bool) -> u8 {
+        let Some(address) = parse(address) else { return Self::EXEMPT };
+        admission_code(self.inner.connect(address, self.clock.now(), always))
     }
 
     fn peek(&self, address: &str) -> u8 {
@@ -67,12 +84,13 @@ impl Throttle {
         }
     }
 
-    fn open_room(&mut self, address: &str) -> bool {
-        self.spend(LimitKind::Room, address)
+    #[pyo3(signature = (address, always=false))]
+    fn open_room(&mut self, address: &str, always: bool) -> bool {
+        self.spend(LimitKind::Room, address, always)
     }
 
     fn count_failure(&mut self, address: &str) -> bool {
-        self.spend(LimitKind::Failure, address)
+        self.spend(LimitKind::Failure, address, false)
     }
 
     fn may_fail(&self, address: &str) -> bool {
@@ -80,9 +98,10 @@ impl Throttle {
         parse(address).is_none_or(|address| self.inner.may(LimitKind::Failure, address, now))
     }
 
-    fn admit_new_user(&mut self, address: &str) -> bool {
+    #[pyo3(signature = (address, always=false))]
+    fn admit_new_user(&mut self, address: &str, always: bool) -> bool {
         let now = self.clock.now();
-        parse(address).is_none_or(|address| self.inner.admit_new_user(address, now))
+        parse(address).is_none_or(|address| self.inner.admit_new_user(address, now, always))
     }
 
     fn prune(&mut self) -> usize {
@@ -102,15 +121,15 @@ fn admission_code(admission: Admission) -> u8 {
     match admission {
         Admission::Admitted => Throttle::ADMITTED,
         Admission::Exempt => Throttle::EXEMPT,
-        Admission::TooManySockets => Throttle::CROWDED,
+        Admission::TooMany => Throttle::CROWDED,
         Admission::TooFast => Throttle::HASTY,
     }
 }
 
 impl Throttle {
-    fn spend(&mut self, kind: LimitKind, address: &str) -> bool {
+    fn spend(&mut self, kind: LimitKind, address: &str, always: bool) -> bool {
         let now = self.clock.now();
-        parse(address).is_none_or(|address| self.inner.spend(kind, address, now))
+        parse(address).is_none_or(|address| self.inner.spend(kind, address, now, always))
     }
 }
 

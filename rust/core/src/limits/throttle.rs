@@ -1,4 +1,7 @@
-//! Limits per address: open sockets, and rates of connections, new rooms, new users and failed tokens.
+//! Limits per address: open connections, and rates of connections, new rooms, new users and failed tokens.
+//!
+//! A connection is counted from accept to its end: while it speaks HTTP as one of `http`, and from the
+//! handshake on as one of `sockets`.
 //!
 //! A subscriber has one IPv4 address, or a /64 of IPv6 in which they can change addresses at will. Many
 //! subscribers have a /48 and can change the /64 as well; therefore sockets are counted per /48 too.
@@ -12,6 +15,8 @@ use crate::net::address::Subscriber;
 use crate::net::network::Network;
 use crate::settings::{declare_settings, PerMinute, PerSecond};
 
+/// How many times as many connections as a /64 of IPv6 a /48 may have.
+const WIDER: u32 = 4;
 /// The time for which the number of new users per subscriber is limited, µs.
 const HOUR: u64 = 3_600_000_000;
 /// The number of subscribers always remembered before any are forgotten.
@@ -36,6 +41,8 @@ impl LimitKind {
 declare_settings! {
     /// The settings of a throttle, each as the operator names it.
     pub struct ThrottleSettings {
+        /// The limit of open connections, sockets included, per IPv4 address or /64 of IPv6.
+        pub connections_per_address: u32,
         /// The limit of open sockets per IPv4 address or /64 of IPv6.
         pub sockets_per_address: u32,
         /// The limit of open sockets per /48 of IPv6.
@@ -54,7 +61,7 @@ declare_settings! {
         pub failed_token_burst: NonZeroU32,
         /// The limit of a subscriber's new users in any hour.
         pub new_users_per_hour: u32,
-        /// The number of remembered subscribers; beyond that only those with open sockets are remembered.
+        /// The number of remembered subscribers; beyond that only those with open connections.
         pub addresses: usize,
         /// The networks for which nothing is counted.
         pub exempt: Vec<Network>,
@@ -76,12 +83,12 @@ impl ThrottleSettings {
 /// The answer to an attempt to connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// The address may connect; its socket is counted until it is released.
+    /// The address may connect; its connection is counted until it is released.
     Admitted,
     /// The address may connect; nothing is counted for it.
     Exempt,
-    /// The address has reached its limit of open sockets.
-    TooManySockets,
+    /// The address has reached its limit of open connections or sockets.
+    TooMany,
     /// The address connects too fast.
     TooFast,
 }
@@ -91,6 +98,8 @@ pub enum Admission {
 pub struct AddressUsage {
     /// The open sockets.
     pub sockets: u32,
+    /// The open connections that speak HTTP.
+    pub http: u32,
     /// The token bucket of each [`LimitKind`].
     pub buckets: [Bucket; LimitKind::COUNT],
     /// The times of new users in the last hour, µs, the earliest first.
@@ -102,11 +111,23 @@ impl AddressUsage {
         &mut self.buckets[kind as usize]
     }
 
+    /// Return whether any connection is open.
+    fn is_connected(&self) -> bool {
+        self.sockets > 0 || self.http > 0
+    }
+
     /// Return whether forgetting the subscriber changes nothing.
     fn is_idle(&self, now: u64) -> bool {
         let is_rested = self.buckets.iter().all(|bucket| bucket.is_full(now));
-        self.sockets == 0 && is_rested && self.new_users.iter().all(|came| came + HOUR <= now)
+        !self.is_connected() && is_rested && self.new_users.iter().all(|came| came + HOUR <= now)
     }
+}
+
+/// The open connections of a /48 of IPv6.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Open {
+    sockets: u32,
+    http: u32,
 }
 
 /// The subscribers that connected lately, and their limits.
@@ -116,8 +137,10 @@ impl AddressUsage {
 pub struct Throttle {
     settings: ThrottleSettings,
     subscribers: HashMap<Subscriber, AddressUsage>,
-    /// The open sockets of each /48.
-    sockets_48: HashMap<u64, u32>,
+    /// The open connections of each /48.
+    open_48: HashMap<u64, Open>,
+    /// The limit of open connections of any address, whatever the settings allow.
+    most: u32,
     /// The number of subscribers from which idle ones are searched for and forgotten.
     prune_at: usize,
 }
@@ -127,7 +150,12 @@ impl Throttle {
     #[must_use]
     pub fn new(settings: ThrottleSettings) -> Self {
         let prune_at = MIN_REMEMBERED.min(settings.addresses);
-        Self { settings, subscribers: HashMap::new(), sockets_48: HashMap::new(), prune_at }
+        Self { settings, subscribers: HashMap::new(), open_48: HashMap::new(), most: u32::MAX, prune_at }
+    }
+
+    /// Set the limit of open connections of any address, a /48 included, from now on.
+    pub fn limit_connections(&mut self, most: u32) {
+        self.most = most;
     }
 
     /// Apply other settings from now on; all counts are retained.
@@ -142,9 +170,43 @@ impl Throttle {
         self.settings.exempt.iter().any(|network| network.holds(address))
     }
 
-    /// Return whether an address may connect at the time `now` (µs); if so, count its socket.
-    pub fn connect(&mut self, address: IpAddr, now: u64) -> Admission {
-        if self.is_exempt(address) {
+    /// Return whether one more connection of an address may speak HTTP; if so, count it.
+    ///
+    /// An exempt address is limited all the same if `always` is true.
+    pub fn accept(&mut self, address: IpAddr, now: u64, always: bool) -> Admission {
+        if !always && self.is_exempt(address) {
+            return Admission::Exempt;
+        }
+        let wanted = self.settings.connections_per_address;
+        let (most, most_48) = (wanted.min(self.most), wanted.saturating_mul(WIDER).min(self.most));
+        let subscriber = Subscriber::of(address);
+        let wider = subscriber.wider();
+        let open_48 = wider.and_then(|wider| self.open_48.get(&wider)).copied().unwrap_or_default();
+        let usage = self.usage(subscriber, now);
+        if usage.sockets + usage.http >= most || open_48.sockets + open_48.http >= most_48 {
+            return Admission::TooMany;
+        }
+        usage.http += 1;
+        if let Some(wider) = wider {
+            self.open_48.entry(wider).or_default().http += 1;
+        }
+        Admission::Admitted
+    }
+
+    /// Count one connection less that speaks HTTP; must be called once for each that was counted.
+    pub fn hang_up(&mut self, address: IpAddr) {
+        let subscriber = Subscriber::of(address);
+        if let Some(usage) = self.subscribers.get_mut(&subscriber) {
+            usage.http = usage.http.saturating_sub(1);
+        }
+        self.close_48(subscriber, |open| open.http = open.http.saturating_sub(1));
+    }
+
+    /// Return whether an address may open a socket at the time `now` (µs); if so, count the socket.
+    ///
+    /// An exempt address is limited all the same if `always` is true.
+    pub fn connect(&mut self, address: IpAddr, now: u64, always: bool) -> Admission {
+        if !always && self.is_exempt(address) {
             return Admission::Exempt;
         }
         let subscriber = Subscriber::of(address);
@@ -152,17 +214,17 @@ impl Throttle {
         let most_48 = self.settings.sockets_per_48;
         let wider = subscriber.wider();
         let is_full_48 =
-            wider.is_some_and(|wider| self.sockets_48.get(&wider).is_some_and(|count| *count >= most_48));
+            wider.is_some_and(|wider| self.open_48.get(&wider).is_some_and(|open| open.sockets >= most_48));
         let usage = self.usage(subscriber, now);
         if is_full_48 || usage.sockets >= most {
-            return Admission::TooManySockets;
+            return Admission::TooMany;
         }
         if !usage.bucket(LimitKind::Connect).try_take(rate, now) {
             return Admission::TooFast;
         }
         usage.sockets += 1;
         if let Some(wider) = wider {
-            *self.sockets_48.entry(wider).or_default() += 1;
+            self.open_48.entry(wider).or_default().sockets += 1;
         }
         Admission::Admitted
     }
@@ -174,12 +236,12 @@ impl Throttle {
             return Admission::Exempt;
         }
         let subscriber = Subscriber::of(address);
-        let count_48 = subscriber.wider().and_then(|wider| self.sockets_48.get(&wider));
+        let open_48 = subscriber.wider().and_then(|wider| self.open_48.get(&wider));
         let usage = self.subscribers.get(&subscriber);
-        if count_48.is_some_and(|count| *count >= self.settings.sockets_per_48)
+        if open_48.is_some_and(|open| open.sockets >= self.settings.sockets_per_48)
             || usage.map_or(0, |usage| usage.sockets) >= self.settings.sockets_per_address
         {
-            return Admission::TooManySockets;
+            return Admission::TooMany;
         }
         if self.may(LimitKind::Connect, address, now) {
             Admission::Admitted
@@ -194,11 +256,16 @@ impl Throttle {
         if let Some(usage) = self.subscribers.get_mut(&subscriber) {
             usage.sockets = usage.sockets.saturating_sub(1);
         }
+        self.close_48(subscriber, |open| open.sockets = open.sockets.saturating_sub(1));
+    }
+
+    /// Count a connection of a subscriber's /48 less, and forget a /48 without connections.
+    fn close_48(&mut self, subscriber: Subscriber, close: impl FnOnce(&mut Open)) {
         let Some(wider) = subscriber.wider() else { return };
-        if let Some(count) = self.sockets_48.get_mut(&wider) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.sockets_48.remove(&wider);
+        if let Some(open) = self.open_48.get_mut(&wider) {
+            close(open);
+            if *open == Open::default() {
+                self.open_48.remove(&wider);
             }
         }
     }
@@ -212,8 +279,10 @@ impl Throttle {
     }
 
     /// Take a token for an action of an address; return false if the bucket is empty.
-    pub fn spend(&mut self, kind: LimitKind, address: IpAddr, now: u64) -> bool {
-        if self.is_exempt(address) {
+    ///
+    /// An exempt address is limited all the same if `always` is true.
+    pub fn spend(&mut self, kind: LimitKind, address: IpAddr, now: u64, always: bool) -> bool {
+        if !always && self.is_exempt(address) {
             return true;
         }
         let rate = self.settings.rate(kind);
@@ -221,8 +290,10 @@ impl Throttle {
     }
 
     /// Count a new user; return false if the hour's limit is reached.
-    pub fn admit_new_user(&mut self, address: IpAddr, now: u64) -> bool {
-        if self.is_exempt(address) {
+    ///
+    /// An exempt address is limited all the same if `always` is true.
+    pub fn admit_new_user(&mut self, address: IpAddr, now: u64, always: bool) -> bool {
+        if !always && self.is_exempt(address) {
             return true;
         }
         let most = self.settings.new_users_per_hour as usize;
@@ -252,7 +323,7 @@ impl Throttle {
     pub fn restore(&mut self, address: IpAddr, usage: AddressUsage, now: u64) {
         let subscriber = Subscriber::of(address);
         if let Some(wider) = subscriber.wider().filter(|_| usage.sockets > 0) {
-            *self.sockets_48.entry(wider).or_default() += usage.sockets;
+            self.open_48.entry(wider).or_default().sockets += usage.sockets;
         }
         *self.usage(subscriber, now) = usage;
     }
@@ -275,7 +346,7 @@ impl Throttle {
         let new_users: usize = self.subscribers.values().map(|usage| usage.new_users.capacity() * 8).sum();
         // A hash map has one more byte for each entry, and is at most 7/8 full.
         let subscribers = self.subscribers.capacity() * 8 / 7 * (size_of::<(Subscriber, AddressUsage)>() + 1);
-        subscribers + new_users + self.sockets_48.capacity() * 8 / 7 * (size_of::<(u64, u32)>() + 1)
+        subscribers + new_users + self.open_48.capacity() * 8 / 7 * (size_of::<(u64, Open)>() + 1)
     }
 
     /// Return the use of a subscriber; make room for it first.
@@ -284,8 +355,8 @@ impl Throttle {
             self.prune(now);
             if self.subscribers.len() >= self.settings.addresses {
                 // A user with that many addresses can make us forget their rates, but can neither hide
-                // open sockets nor exhaust our memory.
-                self.subscribers.retain(|_, usage| usage.sockets > 0);
+                // open connections nor exhaust our memory.
+                self.subscribers.retain(|_, usage| usage.is_connected());
                 self.release_memory();
             }
             // Doubling: on average each subscriber is visited twice, however many come.
@@ -302,8 +373,8 @@ impl Throttle {
         if self.subscribers.capacity() > MIN_REMEMBERED.max(4 * self.subscribers.len()) {
             self.subscribers.shrink_to(2 * self.subscribers.len());
         }
-        if self.sockets_48.capacity() > MIN_REMEMBERED.max(4 * self.sockets_48.len()) {
-            self.sockets_48.shrink_to(2 * self.sockets_48.len());
+        if self.open_48.capacity() > MIN_REMEMBERED.max(4 * self.open_48.len()) {
+            self.open_48.shrink_to(2 * self.open_48.len());
         }
     }
 }
@@ -319,6 +390,7 @@ mod tests {
         ThrottleSettings {
             sockets_per_address: 3,
             sockets_per_48: 5,
+            connections_per_address: 4,
             connects_per_second: PerSecond(5.0),
             connect_burst: four,
             rooms_per_second: PerSecond(1.0),
@@ -343,12 +415,73 @@ mod tests {
     fn sockets_are_counted_until_they_are_released() {
         let mut throttle = throttle();
         for second in 0..3 {
-            assert_eq!(throttle.connect(ip("192.0.2.1"), second * SECOND), Admission::Admitted);
+            assert_eq!(throttle.connect(ip("192.0.2.1"), second * SECOND, false), Admission::Admitted);
         }
-        assert_eq!(throttle.connect(ip("::ffff:192.0.2.1"), 9 * SECOND), Admission::TooManySockets);
-        assert_eq!(throttle.connect(ip("192.0.2.2"), 9 * SECOND), Admission::Admitted);
+        assert_eq!(throttle.connect(ip("::ffff:192.0.2.1"), 9 * SECOND, false), Admission::TooMany);
+        assert_eq!(throttle.connect(ip("192.0.2.2"), 9 * SECOND, false), Admission::Admitted);
         throttle.release(ip("192.0.2.1"));
-        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Admission::Admitted);
+        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND, false), Admission::Admitted);
+    }
+
+    #[test]
+    fn connections_are_counted_from_accept_to_their_end() {
+        let mut throttle = throttle();
+        let here = ip("192.0.2.1");
+        let accept = |throttle: &mut Throttle| throttle.accept(here, 0, false);
+        for _ in 0..4 {
+            assert_eq!(accept(&mut throttle), Admission::Admitted);
+        }
+        assert_eq!(accept(&mut throttle), Admission::TooMany);
+        // A handshake makes a socket of a connection; both kinds count together.
+        assert_eq!(throttle.connect(here, 0, false), Admission::Admitted);
+        throttle.hang_up(here);
+        assert_eq!(accept(&mut throttle), Admission::TooMany);
+        throttle.release(here);
+        assert_eq!(accept(&mut throttle), Admission::Admitted);
+        assert_eq!(throttle.prune(HOUR), 0);
+        for _ in 0..4 {
+            throttle.hang_up(here);
+        }
+        assert_eq!(throttle.prune(HOUR), 1);
+    }
+
+    #[test]
+    fn connections_of_a_48_have_a_limit_of_their_own() {
+        let mut throttle = throttle();
+        throttle.limit_connections(6);
+        for net in 0..6 {
+            let address = ip(&format!("2001:db8:0:{net}::1"));
+            assert_eq!(throttle.accept(address, 0, false), Admission::Admitted);
+        }
+        assert_eq!(throttle.accept(ip("2001:db8:0:9::1"), 0, false), Admission::TooMany);
+        assert_eq!(throttle.accept(ip("2001:db8:1::1"), 0, false), Admission::Admitted);
+        throttle.hang_up(ip("2001:db8:0:3::7"));
+        throttle.limit_connections(5);
+        assert_eq!(throttle.accept(ip("2001:db8:0:9::1"), 0, false), Admission::TooMany);
+        throttle.limit_connections(u32::MAX);
+        assert_eq!(throttle.accept(ip("2001:db8:0:9::1"), 0, false), Admission::Admitted);
+    }
+
+    #[test]
+    fn exempt_addresses_can_be_limited_all_the_same() {
+        let mut throttle = throttle();
+        let here = ip("127.0.0.1");
+        for _ in 0..9 {
+            assert_eq!(throttle.accept(here, 0, false), Admission::Exempt);
+        }
+        for _ in 0..4 {
+            assert_eq!(throttle.accept(here, 0, true), Admission::Admitted);
+        }
+        assert_eq!(throttle.accept(here, 0, true), Admission::TooMany);
+        for _ in 0..3 {
+            assert_eq!(throttle.connect(here, 0, true), Admission::Admitted);
+        }
+        assert_eq!(throttle.connect(here, 0, true), Admission::TooMany);
+        assert_eq!(throttle.connect(here, 0, false), Admission::Exempt);
+        assert!((0..2).all(|_| throttle.spend(LimitKind::Room, here, 0, true)));
+        assert!(!throttle.spend(LimitKind::Room, here, 0, true));
+        assert!((0..3).all(|_| throttle.admit_new_user(here, 0, true)));
+        assert!(!throttle.admit_new_user(here, 0, true) && throttle.admit_new_user(here, 0, false));
     }
 
     #[test]
@@ -360,7 +493,7 @@ mod tests {
                 let now = round / 6 * SECOND / 4;
                 let admission = throttle.peek(ip(address), now);
                 assert_eq!(throttle.peek(ip(address), now), admission);
-                assert_eq!(throttle.connect(ip(address), now), admission, "{address} {round}");
+                assert_eq!(throttle.connect(ip(address), now, false), admission, "{address} {round}");
                 if round % 2 == 0 && admission == Admission::Admitted {
                     throttle.release(ip(address));
                 }
@@ -372,9 +505,12 @@ mod tests {
     fn another_throttle_continues_from_restored_usage() {
         let mut first = throttle();
         for address in ["192.0.2.1", "2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:2::1"] {
-            assert_eq!(first.connect(ip(address), 7), Admission::Admitted);
+            assert_eq!(first.connect(ip(address), 7, false), Admission::Admitted);
         }
-        assert!(first.admit_new_user(ip("192.0.2.1"), 7) && first.spend(LimitKind::Room, ip("192.0.2.1"), 7));
+        assert!(
+            first.admit_new_user(ip("192.0.2.1"), 7, false)
+                && first.spend(LimitKind::Room, ip("192.0.2.1"), 7, false)
+        );
         let mut second = throttle();
         for (address, usage) in first.usages() {
             second.restore(address, usage.clone(), 7);
@@ -385,16 +521,16 @@ mod tests {
             all
         };
         assert_eq!(known(&first), known(&second));
-        assert_eq!(first.sockets_48, second.sockets_48);
+        assert_eq!(first.open_48, second.open_48);
         second.release(ip("2001:db8:0:1::9"));
-        assert_eq!(second.sockets_48.values().copied().collect::<Vec<_>>(), [2]);
+        assert_eq!(second.open_48.values().copied().collect::<Vec<_>>(), [Open { sockets: 2, http: 0 }]);
     }
 
     #[test]
     fn new_settings_apply_to_known_addresses() {
         let mut throttle = throttle();
         for _ in 0..3 {
-            assert_eq!(throttle.connect(ip("192.0.2.1"), 0), Admission::Admitted);
+            assert_eq!(throttle.connect(ip("192.0.2.1"), 0, false), Admission::Admitted);
         }
         let wider = ThrottleSettings {
             sockets_per_address: 4,
@@ -403,35 +539,35 @@ mod tests {
             ..settings()
         };
         throttle.apply_settings(wider);
-        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Admission::Admitted);
-        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Admission::TooManySockets);
-        assert_eq!(throttle.connect(ip("192.0.2.9"), 0), Admission::Exempt);
-        assert_eq!(throttle.connect(ip("127.0.0.1"), 0), Admission::Admitted);
+        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND, false), Admission::Admitted);
+        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND, false), Admission::TooMany);
+        assert_eq!(throttle.connect(ip("192.0.2.9"), 0, false), Admission::Exempt);
+        assert_eq!(throttle.connect(ip("127.0.0.1"), 0, false), Admission::Admitted);
         throttle.apply_settings(settings());
-        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND), Admission::TooManySockets);
+        assert_eq!(throttle.connect(ip("192.0.2.1"), 9 * SECOND, false), Admission::TooMany);
     }
 
     #[test]
     fn a_64_is_one_subscriber_and_a_48_has_its_own_limit() {
         let mut throttle = throttle();
         for last in 1..=3 {
-            assert_eq!(throttle.connect(ip(&format!("2001:db8:0:1::{last}")), 0), Admission::Admitted);
+            assert_eq!(throttle.connect(ip(&format!("2001:db8:0:1::{last}")), 0, false), Admission::Admitted);
         }
-        assert_eq!(throttle.connect(ip("2001:db8:0:1:ffff::"), 0), Admission::TooManySockets);
+        assert_eq!(throttle.connect(ip("2001:db8:0:1:ffff::"), 0, false), Admission::TooMany);
         for net in 2..=3 {
-            assert_eq!(throttle.connect(ip(&format!("2001:db8:0:{net}::1")), 0), Admission::Admitted);
+            assert_eq!(throttle.connect(ip(&format!("2001:db8:0:{net}::1")), 0, false), Admission::Admitted);
         }
-        assert_eq!(throttle.connect(ip("2001:db8:0:4::1"), 0), Admission::TooManySockets);
-        assert_eq!(throttle.connect(ip("2001:db8:1:4::1"), 0), Admission::Admitted);
+        assert_eq!(throttle.connect(ip("2001:db8:0:4::1"), 0, false), Admission::TooMany);
+        assert_eq!(throttle.connect(ip("2001:db8:1:4::1"), 0, false), Admission::Admitted);
         throttle.release(ip("2001:db8:0:1::1"));
-        assert_eq!(throttle.connect(ip("2001:db8:0:4::1"), 0), Admission::Admitted);
+        assert_eq!(throttle.connect(ip("2001:db8:0:4::1"), 0, false), Admission::Admitted);
     }
 
     #[test]
     fn connection_tokens_return_one_by_one() {
         let mut throttle = throttle();
         let come_and_go = |throttle: &mut Throttle, now| {
-            let admission = throttle.connect(ip("192.0.2.1"), now);
+            let admission = throttle.connect(ip("192.0.2.1"), now, false);
             if admission == Admission::Admitted {
                 throttle.release(ip("192.0.2.1"));
             }
@@ -449,19 +585,22 @@ mod tests {
     fn new_users_are_counted_over_any_hour() {
         let mut throttle = throttle();
         for minute in [0, 30, 59] {
-            assert!(throttle.admit_new_user(ip("192.0.2.1"), minute * 60 * SECOND));
+            assert!(throttle.admit_new_user(ip("192.0.2.1"), minute * 60 * SECOND, false));
         }
-        assert!(!throttle.admit_new_user(ip("192.0.2.1"), HOUR - 1));
-        assert!(throttle.admit_new_user(ip("192.0.2.1"), HOUR));
-        assert!(!throttle.admit_new_user(ip("192.0.2.1"), HOUR + 1));
+        assert!(!throttle.admit_new_user(ip("192.0.2.1"), HOUR - 1, false));
+        assert!(throttle.admit_new_user(ip("192.0.2.1"), HOUR, false));
+        assert!(!throttle.admit_new_user(ip("192.0.2.1"), HOUR + 1, false));
     }
 
     #[test]
     fn nothing_is_counted_for_exempt_networks() {
         let mut throttle = throttle();
         for _ in 0..100 {
-            assert_eq!(throttle.connect(ip("127.0.0.9"), 0), Admission::Exempt);
-            assert!(throttle.spend(LimitKind::Room, ip("::1"), 0) && throttle.admit_new_user(ip("::1"), 0));
+            assert_eq!(throttle.connect(ip("127.0.0.9"), 0, false), Admission::Exempt);
+            assert!(
+                throttle.spend(LimitKind::Room, ip("::1"), 0, false)
+                    && throttle.admit_new_user(ip("::1"), 0, false)
+            );
             assert!(throttle.may(LimitKind::Failure, ip("::ffff:127.0.0.1"), 0));
         }
         assert!(throttle.is_empty());
@@ -473,7 +612,7 @@ mod tests {
         for number in 0..400_000_u32 {
             let subscriber = u64::from(number) << 16 | 0x2001 << 48;
             let address = IpAddr::V6((u128::from(subscriber) << 64).into());
-            assert!(throttle.admit_new_user(address, 0));
+            assert!(throttle.admit_new_user(address, 0, false));
             assert!(throttle.len() <= 100_000);
         }
         assert!(throttle.size() <= 20 << 20, "{}", throttle.size());
@@ -485,7 +624,7 @@ mod tests {
     fn subscribers_with_sockets_are_never_forgotten() {
         let mut throttle = Throttle::new(ThrottleSettings { addresses: 10, ..settings() });
         for last in 0..50 {
-            assert_eq!(throttle.connect(IpAddr::V4([192, 0, 2, last].into()), 0), Admission::Admitted);
+            assert_eq!(throttle.connect(IpAddr::V4([192, 0, 2, last].into()), 0, false), Admission::Admitted);
         }
         assert_eq!(throttle.len(), 50);
         for last in 0..50 {
