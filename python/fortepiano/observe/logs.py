@@ -3,10 +3,14 @@
 Events are written as JSON, or as columns if stdout is a terminal. Control characters in texts of
 clients are escaped, so that no name or message can begin a new line or control the terminal. The
 loggers of the standard library (uvicorn, asyncio) are written in the same way.
+
+No event fills the log, whoever causes it: of each, some are written at once, and then one a second.
 """
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 _rich = sys.modules.get("rich")
@@ -21,13 +25,62 @@ finally:
     if _rich is not None:
         sys.modules["rich"] = _rich
 
-__all__ = ["configure", "logger"]
+__all__ = ["RepeatFilter", "configure", "logger"]
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _TRACEBACK_MARGIN = "  | "
 """The prefix of every line of a traceback at a terminal, so that no line looks like an event."""
+
+
+_AT_ONCE = 10
+_MOST_EVENTS = 1024
+"""The events that are told apart; beyond them, all others are one."""
+
+
+class RepeatFilter(logging.Filter):
+    """Lets ten lines of each event through at once, and then one a second.
+
+    Events are told apart by logger and text, without the values in them. The next line that is
+    written has the number of those that were not, as `suppressed`.
+
+    Args:
+        clock: Returns the time; seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        # When the allowance of an event is full again, and how many lines were suppressed.
+        self._events: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is written."""
+        event: object = record.msg
+        if isinstance(event, dict):
+            event = cast("EventDict", event).get("event", "")
+        key = record.name, str(event)
+        if key not in self._events and len(self._events) >= _MOST_EVENTS:
+            self._forget()
+            key = key if len(self._events) < _MOST_EVENTS else ("", "")
+        now = self._clock()
+        full, suppressed = self._events.get(key, (0.0, 0))
+        full = max(full, now)
+        if full > now + _AT_ONCE - 1:
+            self._events[key] = full, suppressed + 1
+            return False
+        self._events[key] = full + 1, 0
+        record.suppressed = suppressed
+        return True
+
+    def _forget(self) -> None:
+        """Forget the events that were not written lately."""
+        now = self._clock()
+        self._events = {key: it for key, it in self._events.items() if it[0] > now or it[1]}
+
+
+_repeat_filter = RepeatFilter()
 
 
 def configure(level: str, *, json: bool | None = None) -> None:
@@ -56,12 +109,15 @@ def configure(level: str, *, json: bool | None = None) -> None:
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=common,
             processors=[
+                _add_suppressed,
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 *(_json() if json else _columns()),
             ],
         )
     )
+    # One filter for all handlers of this process: a reload forgets nothing.
+    handler.addFilter(_repeat_filter)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(number)
@@ -70,6 +126,8 @@ def configure(level: str, *, json: bool | None = None) -> None:
         inherited.handlers = []
         inherited.propagate = True
         inherited.setLevel(logging.NOTSET)
+    # uvicorn warns about mistakes of clients, which get an answer instead.
+    logging.getLogger("uvicorn.error").setLevel(max(number, logging.ERROR))
     logging.captureWarnings(True)
 
 
@@ -80,6 +138,14 @@ def logger(name: str) -> FilteringBoundLogger:
         name: The module's `__name__`.
     """
     return cast("FilteringBoundLogger", structlog.get_logger(name))
+
+
+def _add_suppressed(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Add how many lines of the same event were not written before."""
+    suppressed = getattr(event.get("_record"), "suppressed", 0)
+    if suppressed:
+        event["suppressed"] = suppressed
+    return event
 
 
 def _json() -> "Sequence[Processor]":

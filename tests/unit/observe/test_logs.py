@@ -88,10 +88,30 @@ class TestBoth:
     def test_level_is_kept(self, capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
         logs.configure("warning", json=as_json)
         logs.logger("x").info("quiet")
-        logging.getLogger("uvicorn.error").info("quiet")
+        logging.getLogger("asyncio").info("quiet")
         logs.logger("x").warning("loud")
-        logging.getLogger("uvicorn.error").warning("loud")
+        logging.getLogger("asyncio").warning("loud")
         assert len(lines(capsys)) == 2
+
+    def test_what_uvicorn_warns_about_is_not_written(
+        self, capsys: pytest.CaptureFixture[str], as_json: bool
+    ) -> None:
+        logs.configure("debug", json=as_json)
+        logging.getLogger("uvicorn.error").warning("Unsupported upgrade request.")
+        logging.getLogger("uvicorn.error").error("Exception in ASGI application")
+        (line,) = lines(capsys)
+        assert "Exception" in line
+
+    def test_a_flood_of_one_event_is_cut_short(
+        self, capsys: pytest.CaptureFixture[str], as_json: bool
+    ) -> None:
+        logs.configure("info", json=as_json)
+        for number in range(1000):
+            logs.logger(f"flooded by {as_json}").info("often", number=number)
+            logging.getLogger(f"flooded by {as_json}").warning("seldom %s", number)
+        assert len(lines(capsys)) == 20
+        logs.logger(f"flooded by {as_json}").info("another")
+        assert len(lines(capsys)) == 1
 
     def test_uvicorn_comes_out_the_same_way(
         self, capsys: pytest.CaptureFixture[str], as_json: bool
@@ -130,3 +150,28 @@ class TestBoth:
 def test_unknown_level_is_a_bug() -> None:
     with pytest.raises(KeyError):
         logs.configure("loud")
+
+
+class TestRepeats:
+    def test_ten_at_once_then_one_a_second_with_the_number_between(self) -> None:
+        now = 100.0
+        repeats = logs.RepeatFilter(lambda: now)
+
+        def passed(name: str = "x", event: str = "e") -> logging.LogRecord | None:
+            record = logging.LogRecord(name, logging.INFO, "", 0, event, None, None)
+            return record if repeats.filter(record) else None
+
+        assert sum(passed() is not None for _ in range(50)) == 10
+        assert passed("y") and passed("x", "other")  # the others are not concerned
+        for _ in range(5):
+            now += 1
+            (record,) = filter(None, [passed() for _ in range(20)])
+            assert record.suppressed in {40, 19}  # type: ignore[attr-defined]  # set by the filter
+        now += 100
+        assert sum(passed() is not None for _ in range(50)) == 10
+
+    def test_made_up_events_take_no_memory_and_are_one(self) -> None:
+        repeats = logs.RepeatFilter(lambda: 100.0)
+        records = [logging.LogRecord("x", 20, "", 0, f"{n}", None, None) for n in range(5000)]
+        assert sum(map(repeats.filter, records)) == 1024 + 10
+        assert len(repeats._events) <= 1024 + 1
