@@ -47,11 +47,25 @@ def _socket_name(folder: Path) -> str:
     return f"\0fortepiano-{digest[:32]}"
 
 
-def _is_permitted(connection: socket.socket) -> bool:
-    """Return whether root or this process's user runs the other end, or root runs this process."""
+def _is_run_by(connection: socket.socket, *users: int) -> bool:
+    """Return whether root or one of some users runs the other end."""
     packed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     _, user, _ = _CREDENTIALS.unpack(packed)
-    return user in (_ROOT, os.geteuid()) or os.geteuid() == _ROOT
+    return user in (_ROOT, *users)
+
+
+def _servers_of(folder: Path) -> set[int]:
+    """Return the users who may run the server on a data folder.
+
+    A server may have dropped root's rights, and then the folder is its user's. Root trusts that
+    user, and nobody else who has taken the socket's name.
+    """
+    own = os.geteuid()
+    if own != _ROOT:
+        return {own}
+    with contextlib.suppress(OSError):
+        return {own, folder.stat().st_uid}
+    return {own}
 
 
 @contextlib.asynccontextmanager
@@ -75,7 +89,7 @@ async def serving_commands(
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.closing(writer), contextlib.suppress(ConnectionError, TimeoutError):
-            if not _is_permitted(writer.get_extra_info("socket")):
+            if not _is_run_by(writer.get_extra_info("socket"), os.geteuid()):
                 return
             async with asyncio.timeout(_TIMEOUT_SECONDS):
                 line = (await reader.readline()).decode("ascii", "replace").strip()
@@ -130,7 +144,7 @@ def ask(folder: Path, line: str) -> dict[str, Any]:
         connection.settimeout(_TIMEOUT_SECONDS)
         try:
             connection.connect(_socket_name(folder))
-            if not _is_permitted(connection):
+            if not _is_run_by(connection, *_servers_of(folder)):
                 raise ControlError(folder, "its name is taken by another user's program")
             connection.sendall(line.encode() + b"\n")
             with connection.makefile("rb") as stream:
