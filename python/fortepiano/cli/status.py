@@ -24,6 +24,7 @@ _ROWS = {
     "Notes over the quota": "quota_denied_total",
     "Closed for reading too slowly": "slow_disconnects_total",
     "Refused connections": "refused_connections_total",
+    "Requests of proxies not trusted": "untrusted_forwarded_total",
     "Bytes waiting": "queue_bytes",
     "Changes not written yet": "store_queue",
     "Failed writes of the store": "store_errors_total",

@@ -27,6 +27,7 @@ from fortepiano.config.flush import FlushSettings
 from fortepiano.config.identity import IdentityMode, IdentitySettings
 from fortepiano.config.limits import LimitSettings
 from fortepiano.config.networks import NetworkListSettings, NetworkSettings
+from fortepiano.config.origins import HostNames, Origins
 from fortepiano.config.privacy import PrivacySettings
 from fortepiano.config.proxy import ProxySettings
 from fortepiano.config.retention import RetentionSettings
@@ -89,6 +90,18 @@ class Settings(BaseSettings):
         ge=0,
         le=65_535,
         description="TCP port of metrics and administration; 0 takes a free one.",
+    )
+    internal_hosts: HostNames = Field(
+        default=(),
+        examples=[["metrics.internal"]],
+        description="Names by which that port may be called, besides addresses, `localhost` and"
+        " internal_host; other names get 421.",
+    )
+    origins: Origins = Field(
+        default=(),
+        examples=[["https://piano.example.org"]],
+        description="Origins whose pages may open WebSockets, besides the server's own; `null` is"
+        " one too. Others get 403; programs send no origin, and pass. Empty to let in all.",
     )
     data_dir: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
         default=Path("./data"), description="Folder of everything that survives a restart."

@@ -12,6 +12,7 @@ __all__ = ["SHARED", "LimitSettings"]
 
 
 SHARED: Final[Mapping[str, float]] = {
+    "connections_per_address": 8,
     "sockets_per_address": 3,
     "sockets_per_48": 3,
     "sockets_per_user": 3,
@@ -32,8 +33,17 @@ tokens each time.
 """
 
 
+_CONNECTIONS = 256
 _MOST_PEOPLE = 1000
 _MOST = {"new_users_per_hour": 10_000, "caused_bytes_per_second": 1_073_741_824}
+
+
+def _number(given: object) -> int:
+    """Return a setting as a whole number; 0 if it is none, which its own check reports."""
+    try:
+        return int(cast("Any", given))
+    except (TypeError, ValueError, OverflowError):
+        return 0
 
 
 class LimitSettings(Section):
@@ -51,6 +61,14 @@ class LimitSettings(Section):
         le=_MOST_PEOPLE,
         description="How many people may share an address, as in a school: limits of addresses that"
         " are not set rise to what so many people need; 0 to leave them.",
+    )
+    connections_per_address: Annotated[int, Part.THROTTLE] = Field(
+        default=_CONNECTIONS,
+        ge=1,
+        le=1_000_000,
+        description="Connections of an IPv4 address or a /64 of IPv6, from accept to close, for"
+        " pages and WebSockets together. A /48 has four times as many, and nobody more than a"
+        " quarter of the open files; connections.",
     )
     sockets_per_address: Annotated[int, Part.THROTTLE] = Field(
         default=16,
@@ -214,16 +232,17 @@ class LimitSettings(Section):
         if not isinstance(given, dict):
             return given
         values = cast("dict[str, Any]", given)
-        try:
-            people = int(values.get("people_per_address", 0))
-        except (TypeError, ValueError, OverflowError):
-            return values  # the check of the field itself reports the problem
-        if not 0 < people <= _MOST_PEOPLE:
-            return values
+        people = _number(values.get("people_per_address"))
         raised: dict[str, Any] = {}
-        for name, each in SHARED.items():
-            least = cls.__pydantic_fields__[name].default
-            raised[name] = min(max(least, type(least)(people * each)), _MOST.get(name, 1_000_000))
+        if 0 < people <= _MOST_PEOPLE:
+            for name, each in SHARED.items():
+                least = cls.__pydantic_fields__[name].default
+                most = _MOST.get(name, 1_000_000)
+                raised[name] = min(max(least, type(least)(people * each)), most)
+        # An address with many WebSockets may load as many pages meanwhile.
+        sockets = min(_number((raised | values).get("sockets_per_address")), 500_000)
+        if 2 * sockets > raised.get("connections_per_address", _CONNECTIONS):
+            raised["connections_per_address"] = 2 * sockets
         return raised | values
 
     @model_validator(mode="after")

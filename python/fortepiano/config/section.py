@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-__all__ = ["UNIX", "Frequency", "Networks", "Proxies", "Seconds", "Section", "Tables"]
+__all__ = ["UNIX", "Frequency", "Networks", "Proxies", "Seconds", "Section", "Tables", "listed"]
 
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 """A time limit; never 0, which would end the limited thing before it began."""
@@ -18,7 +18,7 @@ UNIX = "unix:"
 """The prefix of a Unix socket's path, in settings that otherwise hold an address."""
 
 
-def _listed(value: object) -> object:
+def listed(value: object) -> object:
     """Read a list from an environment variable: `["a", "b"]`, `[]`, or `a, b`."""
     if not isinstance(value, str):
         return value
@@ -45,10 +45,10 @@ def _proxy(text: str) -> str:
 
 
 Networks: TypeAlias = Annotated[
-    tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_listed)
+    tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(listed)
 ]
 Proxies: TypeAlias = Annotated[
-    tuple[Annotated[str, AfterValidator(_proxy)], ...], BeforeValidator(_listed)
+    tuple[Annotated[str, AfterValidator(_proxy)], ...], BeforeValidator(listed)
 ]
 
 

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
     from fortepiano.http.running_server import RunningServer
 
-__all__ = ["internal_site"]
+__all__ = ["BODY_BYTES", "internal_site"]
+
+BODY_BYTES = 65_536
+"""The longest body of a request."""
 
 _API = "fortepiano.http.admin"
 _PAGE = Path(__file__).with_name("admin_page")

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from fortepiano.config.live import Live
     from fortepiano.model.directory import Directory
     from fortepiano.native import Hub
+    from fortepiano.net.forwarded import UntrustedProxies
+    from fortepiano.net.stalled import StalledConnections
     from fortepiano.observe.counters import Counters
     from fortepiano.observe.loop_lag import LoopLag
     from fortepiano.store.base import Store
@@ -47,6 +49,8 @@ class Metrics(Collector):
         lag: The lag of the event loop.
         refused: Connections that were refused, by reason.
         live: The settings in force.
+        stalled: Connections whose peers take no answer.
+        untrusted: Proxies that the settings do not name.
 
     Attributes:
         registry: The registry that `/metrics` shows.
@@ -62,6 +66,8 @@ class Metrics(Collector):
         lag: LoopLag,
         refused: Mapping[str, int],
         live: Live,
+        stalled: StalledConnections,
+        untrusted: UntrustedProxies,
     ) -> None:
         self._hub = hub
         self._directory = directory
@@ -70,6 +76,8 @@ class Metrics(Collector):
         self.lag = lag
         self._refused = refused
         self._live = live
+        self._stalled = stalled
+        self._untrusted = untrusted
         self.registry = CollectorRegistry()
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
@@ -140,6 +148,21 @@ class Metrics(Collector):
         )
         yield _counters(
             "refused_connections", "Connections that were not let in.", "reason", self._refused
+        )
+        yield _counter(
+            "stalled_responses",
+            "HTTP connections that were closed because their peers took no response.",
+            self._stalled.aborted,
+        )
+        yield _counter(
+            "untrusted_forwarded",
+            "Requests of proxies that report a client but are not in proxy.trusted.",
+            self._untrusted.count,
+        )
+        yield _counter(
+            "file_shortages",
+            "How often, asked once a second, no open file was left.",
+            self._counters.file_shortages,
         )
         yield _counters(
             "bans_enforced",

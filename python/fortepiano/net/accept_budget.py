@@ -47,6 +47,15 @@ class AcceptBudget:
             return True
         return not self._deferred and self._clock() < self._share_ends
 
+    def charge(self, seconds: float) -> None:
+        """Take time that a request will need in a later step of the loop.
+
+        Args:
+            seconds: The time.
+        """
+        if self._share_ends is not None:
+            self._share_ends -= seconds
+
     def defer(self, handle: Callable[[], None]) -> None:
         """Handle a request in a later turn.
 

@@ -11,6 +11,7 @@ import orjson
 from fortepiano.model.network_lists import NetworkLists
 from fortepiano.model.session import Session
 from fortepiano.native import Throttle, frame_bytes, subscriber
+from fortepiano.net.authority import is_permitted_origin
 from fortepiano.net.client_address import canonical
 from fortepiano.net.refusal_codes import RefusalCode
 from fortepiano.observe.logs import logger
@@ -38,6 +39,9 @@ _ADMITTED, _EXEMPT = Throttle.ADMITTED, Throttle.EXEMPT
 _CROWDED = Throttle.CROWDED
 
 _THROTTLED = (RefusalCode.TOO_MANY_SOCKETS, RefusalCode.CONNECT_RATE)
+
+_ADDRESSES = 4
+"""How many addresses it takes, at the least, to use up all connections."""
 
 _SECOND_MS = 1000
 
@@ -89,7 +93,9 @@ class AdmissionControl:
         addresses: Finds the address of a client behind trusted proxies.
         throttle: The limits per subscriber and their use.
         budget: Limits the time that new requests may take in one turn of the loop.
-        most_connections: How many connections the limit of open files allows.
+        most_connections: How many links the limit of open files allows.
+        most_files: How many connections it allows, those that speak HTTP included.
+        visitors: The number of connections that speak HTTP.
         unix_peer: Stands for the address of a client on a Unix socket: `unix:/path`.
         is_draining: Whether the server is stopping; then no connection is admitted.
         refused: The number of refused connections by reason, for the metrics.
@@ -109,6 +115,8 @@ class AdmissionControl:
     budget: AcceptBudget
     most_connections: int
     unix_peer: str = "unix:"
+    most_files: int = 0
+    visitors: int = 0
     is_draining: bool = False
     refused: Counter[str] = field(default_factory=Counter[str])
     last_logged: dict[str, int] = field(default_factory=dict[str, int])
@@ -116,6 +124,16 @@ class AdmissionControl:
     recent_refusals: dict[str, tuple[RefusalCode, int]] = field(
         default_factory=dict[str, tuple[RefusalCode, int]]
     )
+
+    def limit_files(self, most_connections: int, most_files: int) -> None:
+        """Bound the number of connections by the limit of open files.
+
+        Args:
+            most_connections: The most links; no address gets more than a quarter of this number.
+            most_files: The most connections, those that speak HTTP included.
+        """
+        self.most_connections, self.most_files = most_connections, most_files
+        self.throttle.limit_connections(max(1, most_connections // _ADDRESSES))
 
     @property
     def limits(self) -> LimitSettings:
@@ -147,34 +165,50 @@ class AdmissionControl:
         self.pending.add(connection)
         return True
 
-    def admit(self, peer: str, headers: Iterable[tuple[str, str]]) -> Admitted | Refusal:
+    def origin_refusal(self, origin: str | None, host: str, peer: str) -> Refusal | None:
+        """Return why a page may not open a WebSocket; None where it may, and for programs.
+
+        Args:
+            origin: The value of `Origin`; None where there is none.
+            host: The host that the request names.
+            peer: The address at the other end of the socket.
+        """
+        permitted = self.live.settings.origins
+        if origin is None or is_permitted_origin(origin, host, permitted):
+            return None
+        return self.refuse(RefusalCode.FOREIGN_ORIGIN, peer)
+
+    def admit(
+        self, peer: str, headers: Iterable[tuple[str, str]], *, always: bool = False
+    ) -> Admitted | Refusal:
         """Decide whether a client that sent a handshake may connect.
 
         Args:
             peer: The address at the other end of the socket; empty for a Unix socket.
             headers: Names and values of the request as sent; read only where a proxy is trusted.
+            always: Whether limits apply to an exempt address too.
 
         Returns:
             An admission, counted by the throttle; or a refusal, counted in `refused`.
         """
         if self.is_draining:
-            return self._refuse(RefusalCode.DRAINING, peer)
+            return self.refuse(RefusalCode.DRAINING, peer)
         if len(self.engine) >= self.most_sockets:
-            return self._refuse(RefusalCode.SERVER_FULL, peer)
+            return self.refuse(RefusalCode.SERVER_FULL, peer)
         address = self._address(peer, headers)
         if address is None:
-            return self._refuse(RefusalCode.BAD_PROXY_HEADER, peer)
-        answer = self.throttle.connect(address)
+            return self.refuse(RefusalCode.BAD_PROXY_HEADER, peer)
+        answer = self.throttle.connect(address, always)
         if answer != _ADMITTED and answer != _EXEMPT:
-            return self._refuse(_throttled(answer), address)
+            return self.refuse(_throttled(answer), address)
         admitted = Admitted(address, self.identity.user_id(address), answer == _ADMITTED)
         if self.bans.refuses(admitted.user_id, address, self.engine.owner.now_ms()):
             self.withdraw(admitted)
-            return self._refuse(RefusalCode.SITE_BAN, address)
+            return self.refuse(RefusalCode.SITE_BAN, address)
         text = self._network_refusal(address)
         if text is not None:
             self.withdraw(admitted)
-            return self._refuse(RefusalCode.LISTED_NETWORK, address, text)
+            return self.refuse(RefusalCode.LISTED_NETWORK, address, text)
         return admitted
 
     def _address(self, peer: str, headers: Iterable[tuple[str, str]]) -> str | None:
@@ -240,14 +274,21 @@ class AdmissionControl:
         if admitted.is_limited:
             self.throttle.release(admitted.address)
 
-    def _refuse(self, code: RefusalCode, address: str, why: str = "") -> Refusal:
-        """Count a refusal, and log it at most once a second for each reason."""
+    def refuse(self, code: RefusalCode, address: str, why: str = "") -> Refusal:
+        """Count a refusal, and log it at most once a second for each reason.
+
+        Args:
+            code: The reason.
+            address: The client's address; empty where the refusal is not about the client.
+            why: One line for people; empty for that of the code.
+        """
         reason = code.value
         self.refused[reason] += 1
         now = self.engine.owner.now_ms()
         if address not in self.recent_refusals and len(self.recent_refusals) >= _MAX_RECENT:
             self.recent_refusals.clear()
-        self.recent_refusals[address] = code, now
+        if address:
+            self.recent_refusals[address] = code, now
         if now - self.last_logged.get(reason, 0) >= _SECOND_MS:
             self.last_logged[reason] = now
             shown = {"address": address} if self.live.settings.privacy.keep_ips else {}

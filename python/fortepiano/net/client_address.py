@@ -45,7 +45,8 @@ class ClientAddresses:
     def __init__(self, settings: ProxySettings) -> None:
         self._sockets = frozenset(text for text in settings.trusted if text.startswith(UNIX))
         self._networks = Networks([text for text in settings.trusted if text not in self._sockets])
-        self._header = settings.header
+        self.header = settings.header
+        """The header that trusted proxies write."""
         self.any_trusted = bool(settings.trusted) and settings.header != "none"
         """Whether headers must be read at all."""
 
@@ -62,7 +63,7 @@ class ClientAddresses:
         """
         if not (self.any_trusted and self.trusts(peer)):
             return peer
-        values = [value for name, value in headers if name.lower() == self._header]
+        values = [value for name, value in headers if name.lower() == self.header]
         if not values:
             # A client on the proxy's machine that connects without the proxy.
             return peer
@@ -75,9 +76,9 @@ class ClientAddresses:
 
     def _hops(self, values: Sequence[str]) -> Iterator[str]:
         """Yield the entry of each hop in a header, the nearest hop first."""
-        if self._header == "x-real-ip":
+        if self.header == "x-real-ip":
             yield values[-1]
-        elif self._header == "forwarded":
+        elif self.header == "forwarded":
             yield from _forwarded(", ".join(values))
         else:
             for value in reversed(values):

@@ -8,6 +8,7 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+import orjson
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
@@ -52,7 +53,9 @@ def accept_websocket(
     peer: str,
     head: RequestHead,
     rest: bytes,
-) -> None:
+    *,
+    is_forwarded: bool = False,
+) -> bool:
     """Make a link of a connection that sent a handshake, or refuse it.
 
     A refusal comes before the connection is a WebSocket, never as a close after it. Stock clients
@@ -64,13 +67,19 @@ def accept_websocket(
         peer: The address at the other end; empty for a Unix socket.
         head: The head of the handshake request.
         rest: Bytes that the same read returned after the request.
+        is_forwarded: Whether a proxy that is not trusted sent the request, which is never exempt.
+
+    Returns:
+        Whether the connection has become a link.
     """
-    admitted = admission.admit(peer, head.raw_headers)
+    admitted = admission.origin_refusal(
+        head.headers.get("origin"), head.host, peer
+    ) or admission.admit(peer, head.raw_headers, always=is_forwarded)
     if isinstance(admitted, Refusal):
         code, why = admitted
         transport.write(refusal(code.status, why, code.retry_after))
         transport.close()
-        return
+        return False
     key = head.headers.get("sec-websocket-key", "")
     checked = tuple(pair for pair in head.raw_headers if pair[0].lower() in _CHECKED_HEADERS)
     if not (_KEY.fullmatch(key) and _is_handshake(head.method, head.version, checked)):
@@ -79,9 +88,10 @@ def accept_websocket(
             _websockets_response(head.raw_headers, head.target, head.method, head.version)
         )
         transport.close()
-        return
+        return False
     response = _ACCEPTED % accept_key(key).encode("ascii")
     admission.open(transport, admitted, response, rest, is_bot=is_program(head.headers))
+    return True
 
 
 @lru_cache(maxsize=256)
@@ -103,21 +113,27 @@ def _websockets_response(
     return ServerProtocol(logger=_LOGGER).accept(request).serialize()
 
 
-def refusal(status: int, why: str, retry_after: int = 0) -> bytes:
-    """Return a plain HTTP error that closes the connection.
+def refusal(status: int, why: str, retry_after: int = 0, *, as_problem: bool = False) -> bytes:
+    """Return an HTTP error that closes the connection.
 
     Args:
         status: The HTTP status; 405 comes with an `Allow` header.
         why: One line for people.
         retry_after: When to connect again; seconds, 0 where that would not help.
+        as_problem: Whether the body is a problem document (RFC 9457); a plain text otherwise.
     """
     more = "Allow: GET, HEAD\r\n" if status == HTTPStatus.METHOD_NOT_ALLOWED else ""
     if retry_after:
         more += f"Retry-After: {retry_after}\r\n"
-    body = f"{why}\n".encode()
+    phrase = HTTPStatus(status).phrase
+    if as_problem:
+        media_type = "application/problem+json"
+        document = {"type": "about:blank", "title": phrase, "status": status, "detail": why}
+        body = orjson.dumps(document)
+    else:
+        media_type, body = "text/plain; charset=utf-8", f"{why}\n".encode()
     head = (
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
-        "Content-Type: text/plain; charset=utf-8\r\n"
+        f"HTTP/1.1 {status} {phrase}\r\nContent-Type: {media_type}\r\n"
         f"Content-Length: {len(body)}\r\n{more}Connection: close\r\n\r\n"
     )
     return head.encode("ascii") + body

@@ -1,24 +1,56 @@
-"""A connection that requests pages: uvicorn's HTTP protocol, without cycles of references."""
+"""A connection that requests pages: uvicorn's HTTP protocol, for one request at a time."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from uvicorn.config import Config
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+    from uvicorn.server import ServerState
 
 __all__ = ["PageConnection"]
 
 
+class _WriteFlow(FlowControl):
+    """uvicorn's flow control without its half for reading, which `HttpConnection` controls."""
+
+    def pause_reading(self) -> None:
+        """Do nothing: reading is paused from a request to the end of its response."""
+
+    def resume_reading(self) -> None:
+        """Do nothing."""
+
+
 class PageConnection(HttpToolsProtocol):
-    """The requests of one connection.
+    """The requests of one connection, of which the next comes after the response to the last.
 
     This object and uvicorn's cycle of the last request and response refer to each other. The
     garbage collector does not visit objects older than a moment (`server/garbage_collector.py`), so
     the references are removed when the connection ends.
+
+    Args:
+        config: uvicorn's configuration.
+        server_state: uvicorn's list of connections.
+        app_state: uvicorn's state for the application.
+        on_answered: Called when a response has been written.
     """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        on_answered: Callable[[], None],
+    ) -> None:
+        super().__init__(config, server_state, app_state)
+        self._on_answered: Callable[[], None] | None = on_answered
 
     @property
     def is_answering(self) -> bool:
@@ -27,14 +59,37 @@ class PageConnection(HttpToolsProtocol):
         cycle = cast("RequestResponseCycle | None", self.cycle)
         return cycle is not None and not cycle.response_complete
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin; the transport's buffer is full as soon as it has a byte."""
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(0)
+        self.flow = _WriteFlow(transport)
+
+    def on_headers_complete(self) -> None:
+        """Begin a request, whose body has come already: nobody waits for `100 Continue`."""
+        self.expect_100_continue = False
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        super().on_response_complete()
+        if self._on_answered is not None:
+            self._on_answered()
+
+    def expect_request(self) -> None:
+        """Stop the time without a request: one has begun, and has a deadline of its own."""
+        self._unset_keepalive_if_required()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Break reference cycles."""
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
         self.cycle = cast("Any", None)
+        self._on_answered = None
 
     def release(self) -> None:
         """Detach this object from a connection that becomes a link."""
         self._unset_keepalive_if_required()
         self.connections.discard(self)
         self.parser = self.cycle = cast("Any", None)
+        self._on_answered = None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
-    from fortepiano.net.admission import AdmissionControl
+    from fortepiano.net.front_door import FrontDoor
 
 __all__ = ["ProxiedConnection"]
 
@@ -28,7 +28,10 @@ class ProxiedConnection(asyncio.Protocol):
         config: uvicorn's configuration.
         server_state: uvicorn's list of connections.
         app_state: uvicorn's state for the application.
-        admission: Decides which handshakes are accepted.
+        door: The bounds of the port.
+
+    Attributes:
+        transport: The connection's transport.
     """
 
     def __init__(
@@ -38,10 +41,11 @@ class ProxiedConnection(asyncio.Protocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
-        admission: AdmissionControl,
+        door: FrontDoor,
     ) -> None:
         self._uvicorn_arguments = (config, server_state, app_state)
-        self._admission = admission
+        self._door = door
+        self._admission = door.admission
         self._data = b""
         self._peer = ""
 
@@ -49,10 +53,9 @@ class ProxiedConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Switch to HTTP if the peer is not a trusted proxy; else start the time for the header."""
-        self._transport = cast("asyncio.Transport", transport)
+        self.transport = cast("asyncio.Transport", transport)
         admission = self._admission
-        peername = transport.get_extra_info("peername")
-        self._peer = peername[0] if peername else admission.unix_peer
+        self._peer = self._door.peer_of(self.transport)
         if not admission.addresses.trusts(self._peer):
             self._switch_to_http(self._peer, b"")
         elif not admission.await_request(self):
@@ -60,7 +63,7 @@ class ProxiedConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Collect the PROXY header, and switch to HTTP when it is complete."""
-        if self._transport.is_closing():
+        if self.transport.is_closing():
             return
         self._data += data
         try:
@@ -75,8 +78,9 @@ class ProxiedConnection(asyncio.Protocol):
             self._switch_to_http(address, self._data[header.size :])
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel the deadline."""
+        """Cancel the deadlines."""
         self._admission.pending.discard(self)
+        self._door.stalled.discard(self)
 
     # Called at the deadline
 
@@ -86,12 +90,12 @@ class ProxiedConnection(asyncio.Protocol):
 
     def _switch_to_http(self, peer: str, rest: bytes) -> None:
         """Replace this protocol by an `HttpConnection`, and pass on the bytes after the header."""
-        http = HttpConnection(*self._uvicorn_arguments, admission=self._admission, peer=peer)
-        self._transport.set_protocol(http)
-        http.connection_made(self._transport)
-        while rest and not self._transport.is_closing():
+        http = HttpConnection(*self._uvicorn_arguments, door=self._door, peer=peer)
+        self.transport.set_protocol(http)
+        http.connection_made(self.transport)
+        while rest and not self.transport.is_closing():
             # The protocol may change to a link meanwhile; both kinds have a buffer to write to.
-            protocol = cast("asyncio.BufferedProtocol", self._transport.get_protocol())
+            protocol = cast("asyncio.BufferedProtocol", self.transport.get_protocol())
             buffer = cast("memoryview", protocol.get_buffer(len(rest)))
             count = min(len(buffer), len(rest))
             buffer[:count] = rest[:count]
@@ -101,6 +105,7 @@ class ProxiedConnection(asyncio.Protocol):
     def _refuse(self, status: int, why: str, retry_after: int = 0) -> None:
         """Answer with an error and close."""
         self._admission.pending.discard(self)
-        if not self._transport.is_closing():
-            self._transport.write(refusal(status, why, retry_after))
-            self._transport.close()
+        if not self.transport.is_closing():
+            self.transport.write(refusal(status, why, retry_after))
+            self.transport.close()
+            self._door.stalled.watch(self)

@@ -55,6 +55,12 @@ class RefusalCode(StrEnum):
         "too_many",
         "Too many people from your network are here",
     )
+    TOO_MANY_CONNECTIONS = (
+        "too_many_connections",
+        429,
+        "Too many connections from your address.",
+        10,
+    )
     CONNECT_RATE = (
         "connect_rate",
         429,
@@ -72,3 +78,9 @@ class RefusalCode(StrEnum):
         "You are banned from this server",
     )
     LISTED_NETWORK = ("listed_network", 403, "", 0, "network_refused")
+    FOREIGN_ORIGIN = ("foreign_origin", 403, "Pages of this origin may not connect.")
+    WRONG_HOST = (
+        "wrong_host",
+        421,
+        "This port is called by its address, by localhost or by a name in `internal_hosts`.",
+    )

@@ -21,6 +21,7 @@ class Counters:
             often a network list kept a client out (`network`) or silenced one (`chat`).
         near_bans: How often a client came from the /24, or the IPv6 /48, of a banned user.
         failures: Messages that were lost because their handler failed.
+        file_shortages: How often no open file was left; asked once a second.
     """
 
     received: Counter[str] = field(default_factory=Counter[str])
@@ -29,3 +30,4 @@ class Counters:
     waited: int = 0
     near_bans: int = 0
     failures: int = 0
+    file_shortages: int = 0

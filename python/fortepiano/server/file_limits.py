@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import resource
@@ -10,10 +11,19 @@ from pathlib import Path
 
 from fortepiano.observe.logs import logger
 
-__all__ = ["enlarge_file_table", "most_connections", "raise_file_limit"]
+__all__ = [
+    "enlarge_file_table",
+    "has_free_file",
+    "most_connections",
+    "most_files",
+    "raise_file_limit",
+]
 
 _RESERVED_FILES = 48
 """The files reserved for other uses, at least: the store, the event loop, requests for pages."""
+
+_OWN_FILES = 36
+"""The files that are never used for connections: the store, the event loop, listeners, upgrades."""
 
 _MAX_TABLE_SIZE = 1 << 16
 """The most files for which the kernel's table is enlarged; half a MiB of its memory."""
@@ -23,6 +33,24 @@ def most_connections() -> int:
     """Return how many connections the limit of open files allows, less those for other uses."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(1, soft - max(_RESERVED_FILES, soft // 16))
+
+
+def most_files() -> int:
+    """Return how many connections of all kinds the limit of open files allows."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, soft - _OWN_FILES)
+
+
+def has_free_file() -> bool:
+    """Return whether this process can open one more file.
+
+    Without one the event loop accepts new connections only to close them, and reports nothing.
+    """
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno not in (errno.EMFILE, errno.ENFILE)
+    return True
 
 
 def raise_file_limit() -> None:

@@ -22,7 +22,7 @@ from fortepiano.protocol.text_filter import TextFilter
 from fortepiano.server import handler_reload
 from fortepiano.server.assembly import make_hub_settings, make_throttle_settings
 from fortepiano.server.command_socket import serving_commands
-from fortepiano.server.file_limits import most_connections
+from fortepiano.server.file_limits import most_connections, most_files
 from fortepiano.server.file_watch import watch
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ class Reload:
         context.throttle.apply_settings(throttle)
         context.live.settings, context.filter = new, words
         self._admission.addresses = addresses
-        self._admission.most_connections = most_connections()
+        self._admission.limit_files(most_connections(), most_files())
         logs.configure(new.log_level)
         if context.rules != old_rules:
             differs = context.rules.quota_history != old_rules.quota_history

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fortepiano.actions import rooms
 from fortepiano.handlers.dispatch import Dispatch
-from fortepiano.http.internal_site import internal_site
+from fortepiano.http.internal_site import BODY_BYTES, internal_site
 from fortepiano.http.metrics import Metrics
 from fortepiano.http.public_site import public_site
 from fortepiano.native import Engine
@@ -18,18 +18,21 @@ from fortepiano.net.accept_budget import AcceptBudget
 from fortepiano.net.admission import AdmissionControl
 from fortepiano.net.client_address import ClientAddresses, canonical
 from fortepiano.net.deadlines import Deadlines
+from fortepiano.net.forwarded import UntrustedProxies
+from fortepiano.net.front_door import FrontDoor
 from fortepiano.net.http_connection import HttpConnection
 from fortepiano.net.listeners import name_of, url_of
 from fortepiano.net.network_lists import NetworkListUpdater
 from fortepiano.net.page_connection import PageConnection
 from fortepiano.net.proxied_connection import ProxiedConnection
+from fortepiano.net.stalled import StalledConnections
 from fortepiano.observe.events import STOPPING
 from fortepiano.observe.logs import logger
 from fortepiano.observe.loop_lag import LoopLag
 from fortepiano.observe.systemd import Watchdog, notify
 from fortepiano.server.assembly import make_context
 from fortepiano.server.drain import drain
-from fortepiano.server.file_limits import most_connections
+from fortepiano.server.file_limits import most_connections, most_files
 from fortepiano.server.garbage_collector import GarbageCollector
 from fortepiano.server.reload import Reload
 from fortepiano.server.upkeep import Upkeep
@@ -49,6 +52,9 @@ if TYPE_CHECKING:
     from fortepiano.upgrade.new_process import Inheritance, NewProcess
 
 __all__ = ["Listeners", "Server"]
+
+_STAFF_FILES = 4
+"""How many connections the internal port may have when the public one has all others."""
 
 
 class Listeners(NamedTuple):
@@ -104,6 +110,8 @@ class Server:
             self.context.hub, loop, dispatch.receive, dispatch.ended, dispatch.receive_binary
         )
         self._admission = self._make_admission(settings)
+        self._stalled = StalledConnections(loop, self.context.live)
+        self._untrusted = UntrustedProxies(self.context.live)
         self.reload = self._make_reload(read, dispatch)
 
         # The tasks, sites and timers beside them
@@ -141,6 +149,8 @@ class Server:
             self._lag,
             self._admission.refused,
             context.live,
+            self._stalled,
+            self._untrusted,
         )
 
     def _make_ports(self, settings: Settings) -> tuple[UvicornServer, UvicornServer]:
@@ -148,13 +158,22 @@ class Server:
         protocol = ProxiedConnection if settings.proxy.protocol else HttpConnection
         public = uvicorn_server(
             public_site(self.readiness_problem, refusal_for=self._admission.refusal_for),
-            http=partial(protocol, admission=self._admission),
+            http=partial(protocol, door=self._make_door(self._listeners.public)),
         )
-        return public, uvicorn_server(internal_site(self), http=PageConnection)
+        door = self._make_door(
+            self._listeners.internal, is_internal=True, body_bytes=BODY_BYTES, spare=_STAFF_FILES
+        )
+        return public, uvicorn_server(internal_site(self), http=partial(HttpConnection, door=door))
+
+    def _make_door(self, listener: socket.socket, **bounds: Any) -> FrontDoor:
+        """Return the bounds of a port."""
+        return FrontDoor(
+            self._admission, self._stalled, self._untrusted, name_of(listener), **bounds
+        )
 
     def _make_admission(self, settings: Settings) -> AdmissionControl:
         context, loop = self.context, self._loop
-        return AdmissionControl(
+        admission = AdmissionControl(
             self.engine,
             context.live,
             context.identity,
@@ -167,6 +186,8 @@ class Server:
             name_of(self._listeners.public),
             networks=context.networks,
         )
+        admission.limit_files(most_connections(), most_files())
+        return admission
 
     @property
     def settings(self) -> Settings:

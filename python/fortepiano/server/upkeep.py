@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fortepiano.observe.logs import logger
+from fortepiano.server.file_limits import has_free_file
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -22,6 +25,8 @@ _RETENTION_RUNS = 60
 """The runs between two looks for acts of moderation that are too old or too many."""
 
 _DAY_MS = 86_400_000
+
+_log = logger(__name__)
 
 
 class Upkeep:
@@ -59,6 +64,7 @@ class Upkeep:
         self._context.networks.prune(now)
         self._context.throttle.prune()
         self._keys.follow()
+        self._check_files()
         self._collector.collect()
         if self._runs % _RETENTION_RUNS == 0:
             self._retain_audit(now)
@@ -69,6 +75,12 @@ class Upkeep:
         retention = self._context.live.settings.retention
         since = now - retention.audit_days * _DAY_MS if retention.audit_days else 0
         self._context.store.retain_audit(since, retention.audit_rows)
+
+    def _check_files(self) -> None:
+        """Count and log that no file is left; connections are then closed as they come."""
+        if not has_free_file():
+            self._context.counters.file_shortages += 1
+            _log.warning("no open files are left: new connections are closed")
 
     def close(self) -> None:
         """Cancel the next run."""

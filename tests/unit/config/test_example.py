@@ -33,6 +33,8 @@ OTHERS: dict[str, object] = {
     "store.prefix": "other",
     "proxy.trusted": ["192.0.2.0/24"],
     "limits.exempt": ["192.0.2.0/24"],
+    "internal_hosts": ["metrics.internal"],
+    "origins": ["https://piano.example.org"],
     "networks.lists": [{"name": "tor", "path": "tor.txt"}],
     "networks.allowed": ["192.0.2.0/24"],
     "limits.lag_soft_bytes": 300_000,
@@ -122,7 +124,7 @@ def test_a_change_of_any_key_is_noticed(setting: Setting, tmp_path: Path) -> Non
 def test_every_setting_says_what_it_may_be() -> None:
     free = {"salt1", "salt2", "data_dir", "words_file", "proxy.trusted", "limits.exempt"}
     silent = {dotted(setting) for setting in SETTINGS if not setting.allowed}
-    assert silent == free | {"store.url", "networks.allowed"}
+    assert silent == free | {"store.url", "networks.allowed", "internal_hosts", "origins"}
 
 
 def test_the_reference_is_the_models() -> None:

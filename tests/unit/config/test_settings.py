@@ -50,6 +50,7 @@ class TestDefaults:
         assert settings.limits.model_dump() == {
             "sockets": 0,
             "people_per_address": 0,
+            "connections_per_address": 256,
             "sockets_per_address": 16,
             "sockets_per_48": 64,
             "sockets_per_user": 16,

@@ -18,6 +18,8 @@ from fortepiano.config import FlushSettings, Settings
 from fortepiano.config.live import Live
 from fortepiano.http.metrics import Metrics
 from fortepiano.model.directory import Directory
+from fortepiano.net.forwarded import UntrustedProxies
+from fortepiano.net.stalled import StalledConnections
 from fortepiano.observe.counters import Counters
 from fortepiano.observe.loop_lag import LoopLag
 from fortepiano.store.memory import MemoryStore
@@ -68,7 +70,15 @@ class Scraped:
         live = Live(Settings(flush=FlushSettings(duty=0.5)))
         self.directory = Directory(self.hub, store, live)
         self.metrics = Metrics(
-            self.hub, self.directory, self.counters, store, self.lag, self.refused, live
+            self.hub,
+            self.directory,
+            self.counters,
+            store,
+            self.lag,
+            self.refused,
+            live,
+            StalledConnections(self.loop, live),  # type: ignore[arg-type]  # stands for one
+            UntrustedProxies(live),
         )
 
     def samples(self) -> dict[tuple[str, str], float]:

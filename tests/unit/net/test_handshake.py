@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import httptools
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from websockets.datastructures import Headers
@@ -13,7 +12,7 @@ from websockets.server import ServerProtocol
 
 from fortepiano.net.admission import Admitted
 from fortepiano.net.handshake import accept_websocket
-from fortepiano.net.request_head import RequestHead
+from fortepiano.net.request_head import InvalidHeadError, RequestHead
 
 ADMISSION = Admitted("192.0.2.1", "0" * 24, is_limited=True)
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -49,8 +48,12 @@ class AdmissionControl:
         self.opened: list[tuple[bool, bytes, bytes]] = []
         self.withdrawn: list[Admitted] = []
 
-    def admit(self, _peer: str, _headers: object) -> Admitted:
+    def admit(self, _peer: str, _headers: object, *, always: bool) -> Admitted:
+        assert not always
         return ADMISSION
+
+    def origin_refusal(self, _origin: str | None, _host: str, _peer: str) -> None:
+        """Let in pages of all origins."""
 
     def withdraw(self, admission: Admitted) -> None:
         self.withdrawn.append(admission)
@@ -109,7 +112,7 @@ def requests(draw: st.DrawFn) -> RequestHead:
     text = "".join(f"{name}: {value}\r\n" for name, value in draw(st.permutations(lines)))
     try:
         return RequestHead(f"{method} /ws HTTP/{version}\r\n{text}\r\n".encode("latin-1"))
-    except httptools.HttpParserError:
+    except InvalidHeadError:
         assume(False)
         raise
 
@@ -134,6 +137,7 @@ def test_it_answers_as_the_library_does(head: RequestHead) -> None:
 def test_what_comes_along_is_handed_on() -> None:
     lines = (
         "GET / HTTP/1.1",
+        "Host: localhost",
         "Upgrade: websocket",
         "Connection: Upgrade",
         f"Sec-WebSocket-Key: {KEY}",

@@ -17,9 +17,12 @@ def test_metrics_and_pages_know_the_names() -> None:
         "server_full": "full",
         "bad_proxy_header": "",
         "too_many_sockets": "too_many",
+        "too_many_connections": "",
         "connect_rate": "too_many",
         "site_ban": "banned",
         "listed_network": "network_refused",
+        "foreign_origin": "",
+        "wrong_host": "",
     }
 
 

@@ -15,6 +15,7 @@ from fortepiano.http.admin import bans, live, notices, rooms, users
 from fortepiano.http.admin import server as server_calls
 from fortepiano.http.admin.deprecated_paths import V1, DeprecatedPaths
 from fortepiano.http.admin.documents import deprecated_document, v1_document
+from fortepiano.http.internal_site import BODY_BYTES
 from fortepiano.http.problem import AsProblems, ProblemError, problem
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from fortepiano.http.running_server import RunningServer
 
 __all__ = ["admin_api", "application"]
-
-_MOST_BYTES = 65_536
-"""The longest body of a request; bytes."""
 
 _ABOUT = """
 The staff's view of a server, and their control of it. Every path but `/openapi.json`, `/metrics`,
@@ -66,7 +64,7 @@ def application() -> FastAPI:
         version=__version__,
         docs_url=None,  # both pages would fetch scripts from other hosts
         redoc_url=None,
-        max_body_size=_MOST_BYTES,
+        max_body_size=BODY_BYTES,
         generate_unique_id_function=_operation_id,
         exception_handlers={
             HTTPException: _refused,
