@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
 
+from support.processor import processor_seconds
 from support.raw_handshake import RawHandshake, raw_handshake
 from support.raw_peer import BINARY, TEXT, RawPeer, frame
 from support.server import Server, run_server
@@ -206,8 +205,3 @@ class TestTheWholeServer:
             async with asyncio.timeout(2):
                 await until_one_gets_in(server, crowd, "127.0.0.1")
             await crowd.aclose()
-
-
-def processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -71,13 +71,20 @@ class PageConnection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request."""
+        """Report the end of a response, which the peer may not have taken yet."""
         super().on_response_complete()
+        self.end_idle_time()
         if self._on_answered is not None:
             self._on_answered()
 
-    def expect_request(self) -> None:
-        """Stop the time without a request: one has begun, and has a deadline of its own."""
+    def begin_idle_time(self) -> None:
+        """Start the time in which a further request must begin."""
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
+    def end_idle_time(self) -> None:
+        """Stop the time without a request, as one has begun: it has a deadline of its own."""
         self._unset_keepalive_if_required()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -1,0 +1,82 @@
+"""One address sends requests without waiting for the responses, and reads none.
+
+Limits: the defaults, which hold for this machine too.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from support.bystanders import Bystanders, bystanders_on
+from support.http_attacker import PAGE, HttpAttacker, LimitsAsByDefault
+from support.server import Server, run_server
+
+pytestmark = pytest.mark.timeout(120)
+
+MOST_BYTES = 32 << 20
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server with the limits as they are by default."""
+    with run_server(**LimitsAsByDefault) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def bystanders(server: Server) -> Iterator[Bystanders]:
+    """Two people who play meanwhile."""
+    with bystanders_on(server) as bystanders:
+        yield bystanders
+
+
+@pytest.mark.parametrize("request_", [PAGE, b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"])
+@pytest.mark.parametrize("connections", [1, 10])
+def test_a_flood_costs_no_memory_and_delays_nobody(
+    server: Server, bystanders: Bystanders, request_: bytes, connections: int
+) -> None:
+    before, memory = bystanders.measure(2), server.resident_bytes
+    with HttpAttacker(server.port) as attacker:
+        bystanders.begin(3)
+        threads = [
+            threading.Thread(
+                target=attacker.flood, args=(request_ * 2000, 3), kwargs={"comes_back": True}
+            )
+            for _ in range(connections)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        bystanders.end().assert_untroubled(before)
+        assert server.resident_bytes - memory < MOST_BYTES
+    assert server.is_ready()
+
+
+def test_too_many_requests_at_once_end_the_connection_after_the_first(server: Server) -> None:
+    with HttpAttacker(server.port) as attacker:
+        connection = attacker.connect(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 1500)
+        connection.settimeout(5)
+        received = b""
+        try:
+            while piece := connection.recv(65_536):
+                received += piece
+        except ConnectionResetError:
+            pass  # it had sent more than the server read
+        assert received.count(b"HTTP/1.1 200") <= 1
+
+
+def test_some_requests_at_once_are_answered_in_order(server: Server) -> None:
+    paths = [b"/healthz", b"/ws", b"/healthz", b"/readyz"]
+    with HttpAttacker(server.port) as attacker:
+        connection = attacker.connect(
+            b"".join(b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % path for path in paths)
+        )
+        received = b""
+        while received.count(b'"status":') < 3:
+            received += connection.recv(65_536)
+    statuses = [int(part[:3]) for part in received.split(b"HTTP/1.1 ")[1:]]
+    assert statuses == [200, 400, 200, 200]

@@ -1,0 +1,72 @@
+"""One address asks for responses on thousands of connections, and reads none of them.
+
+Limits: the defaults, but `limits.stall_seconds` is 2 in place of 10, so that the test is short.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from support.bystanders import bystanders_on
+from support.http_attacker import PAGE, HttpAttacker, LimitsAsByDefault, metric
+from support.recovery import until
+from support.server import Server, run_server
+
+pytestmark = pytest.mark.timeout(120)
+
+STALL_SECONDS = 2
+MANY = PAGE * 400
+"""As many requests as may come at once, of more bytes than sockets hold."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server on which responses that nobody takes end soon."""
+    settings = LimitsAsByDefault | {"FORTEPIANO_LIMITS__STALL_SECONDS": str(STALL_SECONDS)}
+    with run_server(**settings) as running:
+        yield running
+
+
+def test_one_address_has_a_bounded_number_of_connections(server: Server) -> None:
+    with bystanders_on(server) as bystanders, HttpAttacker(server.port) as attacker:
+        before, memory = bystanders.measure(2), server.resident_bytes
+        bystanders.begin(4)
+        for _ in range(2500):
+            attacker.connect(PAGE * 100)
+        bystanders.end().assert_untroubled(before)
+        assert server.resident_bytes - memory < 32 << 20
+        assert server.is_ready()
+        assert metric(server, 'refused_connections_total{reason="too_many_connections"}') >= 2000
+
+
+async def test_a_response_that_nobody_takes_ends_the_connection(server: Server) -> None:
+    with HttpAttacker(server.port) as attacker:
+        for _ in range(50):
+            attacker.connect(MANY)
+        await until(lambda: metric(server, "stalled_responses_total") == 50, 20)
+        assert attacker.open_connections() == 0
+
+
+async def test_a_refusal_that_nobody_takes_ends_the_connection(server: Server) -> None:
+    with HttpAttacker(server.port) as attacker:
+        # The last request is refused while the responses before it are not taken.
+        attacker.connect(MANY + b"POST / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await until(lambda: metric(server, "stalled_responses_total") == 1, 20)
+
+
+def test_responses_that_are_taken_slowly_are_taken_to_their_end(server: Server) -> None:
+    with HttpAttacker(server.port) as attacker:
+        connection = attacker.connect(MANY)
+        end, received = time.monotonic() + 3 * STALL_SECONDS, b""
+        while time.monotonic() < end:
+            received += connection.recv(20_000)
+            time.sleep(0.1)
+        assert metric(server, "stalled_responses_total") == 0
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        while piece := connection.recv(1 << 20):
+            received += piece
+    assert received.count(b"HTTP/1.1 200 OK") == 400

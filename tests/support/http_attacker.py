@@ -1,0 +1,120 @@
+"""One address that attacks by HTTP, on blocking sockets; and what a server costs meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from types import TracebackType
+
+from support.server import Server
+
+__all__ = ["PAGE", "HttpAttacker", "LimitsAsByDefault", "answer", "metric"]
+
+ATTACKER = "127.9.0.9"
+"""The address that attackers have, unless a test says otherwise."""
+
+PAGE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+LimitsAsByDefault = {"FORTEPIANO_LIMITS__EXEMPT": "[]"}
+"""Settings of a server on which all limits are as by default, and hold for this machine too."""
+
+
+class HttpAttacker:
+    """Connections from one address, which end with the context.
+
+    Args:
+        port: The port to attack.
+        address: The address to come from.
+    """
+
+    def __init__(self, port: int, address: str = ATTACKER) -> None:
+        self.port = port
+        self.address = address
+        self.connections: list[socket.socket] = []
+
+    def __enter__(self) -> HttpAttacker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for connection in self.connections:
+            connection.close()
+
+    def connect(self, first: bytes = b"") -> socket.socket:
+        """Connect, send some bytes, and do not read; the buffer for what comes is small."""
+        connection = socket.socket()
+        self.connections.append(connection)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(10)
+        connection.bind((self.address, 0))
+        connection.connect(("127.0.0.1", self.port))
+        with contextlib.suppress(OSError):  # it may be refused, and closed already
+            connection.sendall(first)
+        return connection
+
+    def flood(self, data: bytes, seconds: float, *, comes_back: bool = False) -> int:
+        """Send data again and again, as fast as the server takes it, and read nothing.
+
+        Args:
+            data: The bytes.
+            seconds: For how long.
+            comes_back: Whether to connect again when the server closes the connection.
+
+        Returns:
+            How many bytes were sent.
+        """
+        end, sent = time.monotonic() + seconds, 0
+        connection = self.connect()
+        connection.setblocking(False)
+        while time.monotonic() < end:
+            try:
+                sent += connection.send(data)
+            except BlockingIOError:
+                time.sleep(0.01)
+            except OSError:
+                connection.close()
+                if not comes_back:
+                    break
+                connection = self.connect()
+                connection.setblocking(False)
+        return sent
+
+    def open_connections(self) -> int:
+        """Return how many connections the server has not closed."""
+        return sum(map(_is_open, self.connections))
+
+
+def _is_open(connection: socket.socket) -> bool:
+    """Return whether the peer has not ended a connection; reads what it has sent."""
+    connection.setblocking(False)
+    try:
+        while connection.recv(1 << 20):
+            pass
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+def answer(connection: socket.socket, seconds: float = 10) -> bytes:
+    """Read until the server closes a connection; return what came, also before a reset."""
+    received = b""
+    connection.settimeout(seconds)
+    with contextlib.suppress(ConnectionError):
+        while piece := connection.recv(65_536):
+            received += piece
+    return received
+
+
+def metric(server: Server, name: str) -> float:
+    """Return the value of a metric, such as `clients` or `refused_connections_total{…}`."""
+    import httpx
+
+    lines = httpx.get(f"http://127.0.0.1:{server.internal_port}/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(f"fortepiano_{name}"))
