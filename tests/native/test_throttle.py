@@ -66,6 +66,49 @@ class TestSockets:
         assert throttle.connect(FOUR) == ADMITTED
 
 
+class TestConnections:
+    def test_they_are_counted_from_accept_to_their_end(self, module: Module) -> None:
+        throttle = made(module, connections_per_address=3)
+        assert [throttle.accept(FOUR) for _ in range(4)] == [ADMITTED] * 3 + [CROWDED]
+        assert throttle.accept("192.0.2.2") == ADMITTED
+        assert throttle.connect(FOUR) == ADMITTED  # one of the three has become a socket
+        throttle.hang_up(FOUR)
+        assert throttle.accept(MAPPED) == CROWDED
+        throttle.release(FOUR)
+        assert throttle.accept(FOUR) == ADMITTED
+
+    def test_a_48_has_a_bound_of_its_own(self, module: Module) -> None:
+        throttle = made(module, connections_per_address=3)
+        throttle.limit_connections(4)
+        answers = [throttle.accept(f"2001:db8:0:{n:x}::1") for n in range(5)]
+        assert answers == [ADMITTED] * 4 + [CROWDED]
+        throttle.hang_up("2001:db8:0:2::9")
+        assert throttle.accept("2001:db8:0:9::1") == ADMITTED
+
+    def test_exempt_ones_can_be_limited_all_the_same(self, module: Module) -> None:
+        throttle = made(module, connections_per_address=2, sockets_per_address=1, exempt=["127.0.0.0/8"])
+        here = "127.0.0.1"
+        assert [throttle.accept(here) for _ in range(9)] == [EXEMPT] * 9
+        answers = [throttle.accept(here, always=True) for _ in range(3)]
+        assert answers == [ADMITTED] * 2 + [CROWDED]
+        assert [throttle.connect(here, always=True) for _ in range(2)] == [ADMITTED, CROWDED]
+        assert throttle.connect(here) == EXEMPT
+        rooms = [throttle.open_room(here, always=True) for _ in range(11)]
+        assert rooms == [True] * 10 + [False]
+        users = [throttle.admit_new_user(here, always=True) for _ in range(4)]
+        assert users == [True] * 3 + [False]
+        throttle.hang_up(here)
+        assert throttle.accept(here, always=True) == CROWDED
+        throttle.release(here)
+        assert throttle.accept(here, always=True) == ADMITTED
+
+    @pytest.mark.parametrize("address", ["unix:/run/x.sock", "", "nonsense"])
+    def test_without_an_address_nothing_is_counted(self, module: Module, address: str) -> None:
+        throttle = made(module, connections_per_address=1)
+        assert [throttle.accept(address, always=True) for _ in range(3)] == [EXEMPT] * 3
+        throttle.hang_up(address)
+
+
 class TestRates:
     def test_twenty_connects_then_five_a_second(self, module: Module) -> None:
         throttle = made(module, sockets_per_address=1000)
@@ -184,6 +227,7 @@ class Agreement(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         limits = {
+            "connections_per_address": 4,
             "sockets_per_address": 3,
             "sockets_per_48": 5,
             "connect_burst": 4,
@@ -194,7 +238,10 @@ class Agreement(RuleBasedStateMachine):
         }
         self.native = make_test_throttle(standing_at=0, **limits)
         self.reference = reference.Throttle(throttle_settings(**limits), standing_at=0)
+        for throttle in (self.native, self.reference):
+            throttle.limit_connections(8)  # of a /48; it has sixteen otherwise
         self.open: list[str] = []
+        self.http: list[str] = []
 
     @rule(address=near)
     def connect(self, address: str) -> None:
@@ -202,6 +249,20 @@ class Agreement(RuleBasedStateMachine):
         assert answer == self.reference.connect(address)
         if answer == ADMITTED:
             self.open.append(address)
+
+    @rule(address=near, always=st.booleans())
+    def accept(self, address: str, always: bool) -> None:
+        answer = self.native.accept(address, always)
+        assert answer == self.reference.accept(address, always)
+        if answer == ADMITTED:
+            self.http.append(address)
+
+    @rule(data=st.data())
+    def hang_up(self, data: st.DataObject) -> None:
+        if self.http:
+            address = self.http.pop(data.draw(st.integers(0, len(self.http) - 1)))
+            self.native.hang_up(address)
+            self.reference.hang_up(address)
 
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:

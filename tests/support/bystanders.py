@@ -37,7 +37,6 @@ class Delays(NamedTuple):
     p99: float
     latest: float
 
-
     def assert_untroubled(self, before: Delays) -> None:
         """Assert that notes came as before an attack.
 
@@ -85,7 +84,7 @@ def bystanders_on(server: Server) -> Iterator[Bystanders]:
     ) as process:
         bystanders = Bystanders(process)
         try:
-            bystanders.end()  # they are in the room
+            bystanders.end()  # both are in the room
             yield bystanders
         finally:
             process.kill()

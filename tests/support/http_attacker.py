@@ -53,7 +53,7 @@ class HttpAttacker:
         connection.settimeout(10)
         connection.bind((self.address, 0))
         connection.connect(("127.0.0.1", self.port))
-        with contextlib.suppress(OSError):  # it may be refused, and closed already
+        with contextlib.suppress(OSError):  # the server may have closed it already
             connection.sendall(first)
         return connection
 

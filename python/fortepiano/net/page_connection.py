@@ -59,11 +59,12 @@ class PageConnection(HttpToolsProtocol):
         cycle = cast("RequestResponseCycle | None", self.cycle)
         return cycle is not None and not cycle.response_complete
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; the transport's buffer is full as soon as it has a byte."""
-        super().connection_made(transport)
-        transport.set_write_buffer_limits(0)
-        self.flow = _WriteFlow(transport)
+        own = cast("asyncio.Transport", transport)
+        super().connection_made(own)
+        own.set_write_buffer_limits(0)
+        self.flow = _WriteFlow(own)
 
     def on_headers_complete(self) -> None:
         """Begin a request, whose body has come already: nobody waits for `100 Continue`."""

@@ -89,7 +89,7 @@ class RequestHead:
         if found is None:
             raise InvalidHeadError(400, _NOT_A_REQUEST)
         if found["version"] not in (b"1.1", b"1.0"):
-            raise InvalidHeadError(505, "Only HTTP/1.1 and HTTP/1.0 are answered here.")
+            raise InvalidHeadError(505, "Only the versions 1.1 and 1.0 of HTTP are answered here.")
         if data.count(b"\n") > _MOST_FIELDS + 2:
             raise InvalidHeadError(431, "The request has too many headers.")
         self._parse()

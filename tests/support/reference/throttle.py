@@ -76,6 +76,7 @@ class Subscriber:
 
     buckets: dict[str, Bucket]
     sockets: int = 0
+    http: int = 0
     new_users: list[int] = field(default_factory=list)
 
 
@@ -86,6 +87,8 @@ class Throttle:
 
     def __init__(self, settings: Mapping[str, Any], *, standing_at: int | None = None) -> None:
         self.now = 0
+        self.connections = settings["connections_per_address"]
+        self.connections_48 = 4 * self.connections
         self.sockets = settings["sockets_per_address"]
         self.sockets_48 = settings["sockets_per_48"]
         self.new_users = settings["new_users_per_hour"]
@@ -98,15 +101,16 @@ class Throttle:
         self.exempt = Networks(settings["exempt"])
         self.subscribers: dict[str, Subscriber] = {}
         self.wide: dict[str, int] = {}
+        self.wide_http: dict[str, int] = {}
 
     def advance_clock(self, seconds: float) -> None:
         """Advance the clock."""
         self.now += int(seconds * MILLION)
 
-    def _names(self, address: str) -> tuple[str, str] | None:
+    def _names(self, address: str, always: bool = False) -> tuple[str, str] | None:
         """Return the names of an address's subscriber and of its /48; None for exempt ones."""
         read = plain(address)
-        if read is None or self.exempt.holds(address):
+        if read is None or (self.exempt.holds(address) and not always):
             return None
         if read.version == 4:
             return str(read), ""
@@ -121,9 +125,37 @@ class Throttle:
         }
         return self.subscribers.setdefault(name, Subscriber(buckets))
 
-    def connect(self, address: str) -> int:
+    def limit_connections(self, most: int) -> None:
+        """Set the largest number of connections of any address."""
+        self.connections = min(self.connections, most)
+        self.connections_48 = min(self.connections_48, most)
+
+    def accept(self, address: str, always: bool = False) -> int:
+        """Tell whether a connection of an address may speak HTTP."""
+        names = self._names(address, always)
+        if names is None:
+            return self.EXEMPT
+        narrow, wide = names
+        subscriber = self._subscriber(narrow)
+        open_48 = self.wide.get(wide, 0) + self.wide_http.get(wide, 0)
+        if subscriber.sockets + subscriber.http >= self.connections or (
+            wide and open_48 >= self.connections_48
+        ):
+            return self.CROWDED
+        subscriber.http += 1
+        self.wide_http[wide] = self.wide_http.get(wide, 0) + 1
+        return self.ADMITTED
+
+    def hang_up(self, address: str) -> None:
+        """Count one connection less that speaks HTTP."""
+        names = self._names(address, always=True)
+        if names is not None and names[0] in self.subscribers:
+            self.subscribers[names[0]].http -= 1
+            self.wide_http[names[1]] -= 1
+
+    def connect(self, address: str, always: bool = False) -> int:
         """Tell whether an address may connect."""
-        names = self._names(address)
+        names = self._names(address, always)
         if names is None:
             return self.EXEMPT
         narrow, wide = names
@@ -141,16 +173,16 @@ class Throttle:
 
     def release(self, address: str) -> None:
         """Count one socket less."""
-        names = self._names(address)
+        names = self._names(address, always=True)
         if names is None or names[0] not in self.subscribers:
             return
         self.subscribers[names[0]].sockets -= 1
         if names[1]:
             self.wide[names[1]] -= 1
 
-    def open_room(self, address: str) -> bool:
+    def open_room(self, address: str, always: bool = False) -> bool:
         """Tell whether an address may make a room."""
-        names = self._names(address)
+        names = self._names(address, always)
         return names is None or self._subscriber(names[0]).buckets["room"].take(self.now)
 
     def count_failure(self, address: str) -> bool:
@@ -163,9 +195,9 @@ class Throttle:
         names = self._names(address)
         return names is None or self._subscriber(names[0]).buckets["failure"].has(self.now)
 
-    def admit_new_user(self, address: str) -> bool:
+    def admit_new_user(self, address: str, always: bool = False) -> bool:
         """Tell whether an address may bring a new user."""
-        names = self._names(address)
+        names = self._names(address, always)
         if names is None:
             return True
         subscriber = self._subscriber(names[0])
@@ -188,4 +220,4 @@ class Throttle:
             bucket.fill(self.now)
         is_rested = all(bucket.tokens == bucket.burst for bucket in subscriber.buckets.values())
         lately = any(came + HOUR > self.now for came in subscriber.new_users)
-        return subscriber.sockets == 0 and is_rested and not lately
+        return subscriber.sockets == subscriber.http == 0 and is_rested and not lately

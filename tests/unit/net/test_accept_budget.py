@@ -48,6 +48,17 @@ def test_a_turn_has_its_share(loop: Loop, turn: AcceptBudget) -> None:
     assert turn.has_time()
 
 
+def test_work_in_a_later_step_is_charged_to_the_turn(loop: Loop, turn: AcceptBudget) -> None:
+    turn.charge(SHARE_SECONDS)  # outside of a turn nothing is charged
+    assert turn.has_time()
+    turn.charge(SHARE_SECONDS / 2)
+    assert turn.has_time()
+    turn.charge(SHARE_SECONDS)
+    assert not turn.has_time()
+    loop.go_on()
+    assert turn.has_time()
+
+
 def test_a_quiet_loop_is_left_alone(loop: Loop, turn: AcceptBudget) -> None:
     assert turn.has_time()
     loop.go_on()
