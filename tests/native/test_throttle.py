@@ -86,7 +86,9 @@ class TestConnections:
         assert throttle.accept("2001:db8:0:9::1") == ADMITTED
 
     def test_exempt_ones_can_be_limited_all_the_same(self, module: Module) -> None:
-        throttle = made(module, connections_per_address=2, sockets_per_address=1, exempt=["127.0.0.0/8"])
+        throttle = made(
+            module, connections_per_address=2, sockets_per_address=1, exempt=["127.0.0.0/8"]
+        )
         here = "127.0.0.1"
         assert [throttle.accept(here) for _ in range(9)] == [EXEMPT] * 9
         answers = [throttle.accept(here, always=True) for _ in range(3)]

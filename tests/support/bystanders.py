@@ -40,8 +40,7 @@ class Delays(NamedTuple):
     def assert_untroubled(self, before: Delays) -> None:
         """Assert that notes came as before an attack.
 
-        Whatever else keeps the cores busy multiplies the bounds. The figures of a machine with
-        nothing else to do are in docs/design/reliability.md.
+        Whatever else keeps the cores busy multiplies the bounds.
         """
         busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
         assert self.median <= max(_MOST_MS, 3 * before.median) * busy, (before, self)
