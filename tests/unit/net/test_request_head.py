@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import weakref
 
+import httptools
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fortepiano.net.request_head import InvalidHeadError, RequestHead
 from support.bad_heads import BAD_HEADS, GOOD_HEADS
@@ -84,6 +88,41 @@ def test_a_wish_for_another_protocol_is_left_out() -> None:
 def test_a_plain_head_is_passed_on_as_it_came() -> None:
     found = head("X: y")
     assert found.plain() is found.data
+
+
+_TOKENS = st.text("aZ-_.!1:\t \x00\xe4", min_size=1, max_size=4)
+_LINES = st.sampled_from(
+    [
+        *("Connection: Upgrade", "connection: keep-alive , upgrade", "Upgrade: websocket"),
+        *(
+            "Content-Length: 5",
+            "Content-Length:",
+            "content-length: 1x",
+            "Transfer-Encoding: chunked",
+        ),
+        *("Transfer-Encoding: gzip, chunked", "X : y", " folded", "X", "Host: other", "A: \xe4 \t"),
+    ]
+) | st.builds("{}:{}".format, _TOKENS, _TOKENS)
+
+
+@given(st.lists(_LINES, max_size=5), st.sampled_from(["/", "/a?b", "http://x/", "*", "/\xe4"]))
+def test_what_is_read_is_what_httptools_reads(lines: list[str], target: str) -> None:
+    found: dict[str, str] = {}
+
+    class Reader:
+        def on_header(self, name: bytes, value: bytes) -> None:
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t")
+            found[key] = f"{found[key]}, {text}" if key in found else text
+
+    try:
+        ours = head(*lines, request=f"GET {target} HTTP/1.1")
+    except InvalidHeadError:
+        return  # httptools lets more pass
+    parser = httptools.HttpRequestParser(Reader())
+    with contextlib.suppress(httptools.HttpParserUpgrade):
+        parser.feed_data(ours.data)
+    assert found == ours.headers
+    assert bool(parser.should_upgrade()) is ours.is_upgrade
 
 
 def test_a_head_goes_without_the_garbage_collector() -> None:

@@ -60,7 +60,7 @@ async def test_new_handlers_report_activity_as_the_old_ones_did(
         lambda: settings,
         harness.context,
         cast("Any", engine),
-        cast("Any", SimpleNamespace()),
+        cast("Any", SimpleNamespace(limit_files=lambda *_: None)),
         harness.dispatch,
         lambda: activity.append("seen"),
     )
