@@ -4,7 +4,7 @@ Events are written as JSON, or as columns if stdout is a terminal. Control chara
 clients are escaped, so that no name or message can begin a new line or control the terminal. The
 loggers of the standard library (uvicorn, asyncio) are written in the same way.
 
-No event fills the log, whoever causes it: of each, some are written at once, and then one a second.
+No client fills the log: of each event, some are written at once, and then one a second.
 """
 
 import logging
@@ -34,16 +34,23 @@ _TRACEBACK_MARGIN = "  | "
 """The prefix of every line of a traceback at a terminal, so that no line looks like an event."""
 
 
-_AT_ONCE = 10
+_AT_ONCE = 20
+_TRACEBACK = 4
+"""How many lines a traceback counts for; it is some twenty times as long."""
+
+_OPERATOR = ("fortepiano.server.", "fortepiano.upgrade.")
+"""The loggers of what only the operator causes, such as reloads."""
+
 _MOST_EVENTS = 1024
 """The events that are told apart; beyond them, all others are one."""
 
 
 class RepeatFilter(logging.Filter):
-    """Lets ten lines of each event through at once, and then one a second.
+    """Lets twenty lines of each event through at once, and then one a second.
 
-    Events are told apart by logger and text, without the values in them. The next line that is
-    written has the number of those that were not, as `suppressed`.
+    What only the operator causes is always written. Events are told apart by logger and text,
+    without the values in them. The next line that is written has the number of those that were not,
+    as `suppressed`.
 
     Args:
         clock: Returns the time; seconds.
@@ -57,6 +64,8 @@ class RepeatFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether a record is written."""
+        if record.name.startswith(_OPERATOR):
+            return True
         event: object = record.msg
         if isinstance(event, dict):
             event = cast("EventDict", event).get("event", "")
@@ -67,10 +76,11 @@ class RepeatFilter(logging.Filter):
         now = self._clock()
         full, suppressed = self._events.get(key, (0.0, 0))
         full = max(full, now)
-        if full > now + _AT_ONCE - 1:
+        after = full + (_TRACEBACK if _has_traceback(record) else 1)
+        if after > now + _AT_ONCE:
             self._events[key] = full, suppressed + 1
             return False
-        self._events[key] = full + 1, 0
+        self._events[key] = after, 0
         record.suppressed = suppressed
         return True
 
@@ -78,6 +88,13 @@ class RepeatFilter(logging.Filter):
         """Forget the events that were not written lately."""
         now = self._clock()
         self._events = {key: it for key, it in self._events.items() if it[0] > now or it[1]}
+
+
+def _has_traceback(record: logging.LogRecord) -> bool:
+    event: object = record.msg
+    if isinstance(event, dict) and cast("EventDict", event).get("exc_info"):
+        return True
+    return bool(record.exc_info)
 
 
 _repeat_filter = RepeatFilter()

@@ -109,7 +109,7 @@ class TestBoth:
         for number in range(1000):
             logs.logger(f"flooded by {as_json}").info("often", number=number)
             logging.getLogger(f"flooded by {as_json}").warning("seldom %s", number)
-        assert len(lines(capsys)) == 20
+        assert len(lines(capsys)) == 40
         logs.logger(f"flooded by {as_json}").info("another")
         assert len(lines(capsys)) == 1
 
@@ -153,7 +153,7 @@ def test_unknown_level_is_a_bug() -> None:
 
 
 class TestRepeats:
-    def test_ten_at_once_then_one_a_second_with_the_number_between(self) -> None:
+    def test_twenty_at_once_then_one_a_second_with_the_number_between(self) -> None:
         now = 100.0
         repeats = logs.RepeatFilter(lambda: now)
 
@@ -161,17 +161,29 @@ class TestRepeats:
             record = logging.LogRecord(name, logging.INFO, "", 0, event, None, None)
             return record if repeats.filter(record) else None
 
-        assert sum(passed() is not None for _ in range(50)) == 10
+        assert sum(passed() is not None for _ in range(60)) == 20
         assert passed("y") and passed("x", "other")  # the others are not concerned
         for _ in range(5):
             now += 1
             (record,) = filter(None, [passed() for _ in range(20)])
             assert record.suppressed in {40, 19}  # type: ignore[attr-defined]  # set by the filter
         now += 100
-        assert sum(passed() is not None for _ in range(50)) == 10
+        assert sum(passed() is not None for _ in range(60)) == 20
+
+    def test_a_traceback_counts_for_more(self) -> None:
+        repeats = logs.RepeatFilter(lambda: 100.0)
+        error = (ValueError, ValueError(), None)
+        records = [logging.LogRecord("x", 40, "", 0, "failed", None, error) for _ in range(20)]
+        assert sum(map(repeats.filter, records)) == 5
+
+    def test_what_the_operator_does_is_always_written(self) -> None:
+        repeats = logs.RepeatFilter(lambda: 100.0)
+        name = "fortepiano.server.reload"
+        records = [logging.LogRecord(name, 20, "", 0, "reloaded", None, None) for _ in range(99)]
+        assert all(map(repeats.filter, records))
 
     def test_made_up_events_take_no_memory_and_are_one(self) -> None:
         repeats = logs.RepeatFilter(lambda: 100.0)
         records = [logging.LogRecord("x", 20, "", 0, f"{n}", None, None) for n in range(5000)]
-        assert sum(map(repeats.filter, records)) == 1024 + 10
+        assert sum(map(repeats.filter, records)) == 1024 + 20
         assert len(repeats._events) <= 1024 + 1
