@@ -58,7 +58,7 @@ async def test_silent_connections_are_closed() -> None:
         run_server(FORTEPIANO_LIMITS__HEAD_SECONDS="1") as server,
         HttpAttacker(server.internal_port) as attacker,
     ):
-        body = b"POST /api/bans HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{"
+        body = b"POST /api/v1/bans HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{"
         for first in (b"", b"GET / HT", BEGIN, body) * 10:
             attacker.connect(first)
         began = time.monotonic()
@@ -77,7 +77,7 @@ async def test_silent_connections_are_closed() -> None:
 )
 def test_bodies_have_a_bound(server: Server, lines: str, status: int) -> None:
     with HttpAttacker(server.internal_port) as attacker:
-        head = f"POST /api/bans HTTP/1.1\r\nHost: localhost\r\n{lines}\r\nConnection: close\r\n\r\n"
+        head = f"POST /api/v1/bans HTTP/1.1\r\nHost: localhost\r\n{lines}\r\nConnection: close\r\n\r\n"
         connection = attacker.connect(head.encode())
         if "Expect" in lines:
             assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -93,9 +93,9 @@ def test_a_body_in_pieces_is_read_to_its_end() -> None:
     token = server.make_token("admin")
     try:
         server.start()
-        body = json.dumps({"subject": "f" * 24, "seconds": 60, "reason": "x" * 150}).encode()
+        body = json.dumps({"subject": "f" * 24, "duration_ms": 60_000, "reason": "x" * 150}).encode()
         head = (
-            "POST /api/bans HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            "POST /api/v1/bans HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
             f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
@@ -113,4 +113,4 @@ def test_the_port_answers_all_the_while(server: Server) -> None:
     url = f"http://127.0.0.1:{server.internal_port}"
     assert httpx.get(f"{url}/healthz").status_code == 200
     assert "fortepiano_clients" in httpx.get(f"{url}/metrics").text
-    assert httpx.options(f"{url}/api/status").status_code == 401
+    assert httpx.options(f"{url}/api/v1/status").status_code == 401
