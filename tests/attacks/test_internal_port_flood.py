@@ -77,7 +77,10 @@ async def test_silent_connections_are_closed() -> None:
 )
 def test_bodies_have_a_bound(server: Server, lines: str, status: int) -> None:
     with HttpAttacker(server.internal_port) as attacker:
-        head = f"POST /api/v1/bans HTTP/1.1\r\nHost: localhost\r\n{lines}\r\nConnection: close\r\n\r\n"
+        head = f"POST /api/v1/bans HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n"
+        head += "Connection: close\r\n\r\n"
+            f"POST /api/v1/bans HTTP/1.1\r\nHost: localhost\r\n{lines}\r\nConnection: close\r\n\r\n"
+        )
         connection = attacker.connect(head.encode())
         if "Expect" in lines:
             assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -93,7 +96,9 @@ def test_a_body_in_pieces_is_read_to_its_end() -> None:
     token = server.make_token("admin")
     try:
         server.start()
-        body = json.dumps({"subject": "f" * 24, "duration_ms": 60_000, "reason": "x" * 150}).encode()
+        body = json.dumps(
+            {"subject": "f" * 24, "duration_ms": 60_000, "reason": "x" * 150}
+        ).encode()
         head = (
             "POST /api/v1/bans HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
             f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\n"
