@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from fortepiano.model.looks import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+    from importlib.resources.abc import Traversable
     from pathlib import Path
 
 __all__ = ["TextFilter"]
@@ -67,11 +68,25 @@ class TextFilter:
             A line has endings behind a colon; `#` begins a comment, `-` a word that is not masked.
 
     Attributes:
+        masked: Returns a text with each character of a swear word replaced by an asterisk.
         masked_name: Like `masked`, but with a cache, for names, which are masked again and again.
     """
 
     def __init__(self, words: Path | None = None) -> None:
         source = words if words is not None else files("fortepiano") / "protocol" / "words.txt"
+        search = _WordSearch(source)
+        self.masked: Callable[[str], str] = search.masked
+        self.masked_name: Callable[[str], str] = lru_cache(maxsize=1024)(search.masked)
+
+
+class _WordSearch:
+    """Finds the words of a list.
+
+    A cache here must not call a method of the object that owns it. Such a cycle would outlive each
+    reload (`server/garbage_collector.py`).
+    """
+
+    def __init__(self, source: Path | Traversable) -> None:
         self._forms: dict[str, list[tuple[int, ...]]] = {}  # squeezed words -> counts of letters
         self._never_masked: set[str] = set()
         self._words: set[str] = set()
@@ -88,8 +103,8 @@ class TextFilter:
         self._first -= set("(<")  # brackets around a word are more common than a c
         self._first |= {"1"} if "l" in self._first else set()
         self._longest = max(map(len, self._forms), default=0) + _MOST_BETWEEN
-        self._matches_cached = lru_cache(maxsize=2048)(self._matches)
-        self.masked_name = lru_cache(maxsize=1024)(self.masked)
+        matches = partial(_matches, self._forms, self._never_masked)
+        self._matches = lru_cache(maxsize=2048)(matches)
 
     def _add_line(self, line: str) -> Iterator[str]:
         """Add a line of the list; yield a pattern for it if it is more than one word."""
@@ -231,16 +246,20 @@ class TextFilter:
         """Tell whether letters are a listed word, plain or in disguise."""
         if not _SHORTEST <= len(letters) or letters[0] not in self._first:
             return False
-        return self._matches_cached(letters)
+        return self._matches(letters)
 
-    def _matches(self, letters: str) -> bool:
-        if letters in self._never_masked:
-            return False
-        for squeezed, counts in _readings(letters):
-            for listed_counts in self._forms.get(squeezed, ()):
-                if _is_drawn_out(counts, listed_counts):
-                    return True
+
+def _matches(
+    forms: Mapping[str, Sequence[tuple[int, ...]]], never_masked: Set[str], letters: str
+) -> bool:
+    """Tell whether letters are one of the listed forms, and no word that is never masked."""
+    if letters in never_masked:
         return False
+    for squeezed, counts in _readings(letters):
+        for listed_counts in forms.get(squeezed, ()):
+            if _is_drawn_out(counts, listed_counts):
+                return True
+    return False
 
 
 def _folded_word(word: str) -> str:

@@ -5,8 +5,9 @@ milliseconds and finds nothing, since sessions, users and participants leave no 
 Therefore only new objects are visited, often and thus briefly. The objects that survive are frozen:
 no collection visits them again, and their reference counts free them as always.
 
-A cycle that was frozen in use remains until a collection while nobody is connected. An object with
-cycles that may live longer than 0.1 s has to break them itself (`net/page_connection.py`).
+A cycle that was frozen in use remains until a collection while nobody is connected, or until new
+handlers have replaced modules, which are full of cycles. An object with cycles that may live longer
+than 0.1 s has to break them itself (`net/page_connection.py`).
 """
 
 from __future__ import annotations
@@ -76,9 +77,16 @@ class GarbageCollector:
             gc.collect(0)
             self._is_fully_collected = False
         elif not self._is_fully_collected:
-            gc.unfreeze()
-            gc.collect()
+            self.collect_all()
             self._is_fully_collected = True
+
+    def collect_all(self) -> None:
+        """Collect all objects, whoever is connected.
+
+        The loop stops for 69 ms of processor time with ten thousand people, with a thousand for 36.
+        """
+        gc.unfreeze()
+        gc.collect()
 
     def close(self) -> None:
         """Return to Python's automatic collection."""

@@ -137,6 +137,7 @@ class Server:
             self._admission,
             dispatch,
             self._collector.on_activity,
+            self._collector.collect_all,
         )
 
     def _make_metrics(self) -> Metrics:

@@ -118,6 +118,19 @@ def test_nothing_old_is_looked_at_while_people_are_there(
     assert gone() is None
 
 
+def test_everything_can_be_collected_while_people_are_there(
+    garbage: GarbageCollector, look: Callable[[], None], people: list[str]
+) -> None:
+    people.append("ann")
+    node = Node()
+    gone = weakref.ref(node)
+    look()
+    del node
+    garbage.collect_all()
+    assert gone() is None
+    assert gc.get_freeze_count() > 1000
+
+
 def test_an_empty_server_is_swept_once(look: Callable[[], None], people: list[str]) -> None:
     seen: list[int] = []
 

@@ -63,10 +63,13 @@ async def test_new_handlers_report_activity_as_the_old_ones_did(
         cast("Any", SimpleNamespace(limit_files=lambda *_: None)),
         harness.dispatch,
         lambda: activity.append("seen"),
+        lambda: activity.append("all collected"),
     )
     monkeypatch.setattr(handler_reload, "fingerprint", lambda: b"edited")
     report = await reload()
     assert report.handlers
+    assert activity == ["all collected"]  # nothing else would free the old modules
+    activity.clear()
     client = harness.enter()
     engine.receive(client.session, b'{"m":"ch","_id":"room"}')
     engine.ended(client.session)
