@@ -118,8 +118,10 @@ test-faults: build $(VENV)/.tools ## Run the slow tests of faults: kill -9, full
 	$(BIN)/pytest -m slow tests/faults $(ARGS)
 test-ops: build $(VENV)/.tools ## Run the longer tests of operating a server
 	$(BIN)/pytest -m ops $(ARGS)
-soak: build $(VENV)/.tools ## Connect and close 10 000 clients for SOAK (600) s: memory, pauses
-	FORTEPIANO_SOAK_SECONDS=$(or $(SOAK),600) $(BIN)/pytest tests/e2e/test_garbage_pauses.py -s
+test-pauses: build $(VENV)/.tools ## Connect and close 10 000 clients for SECONDS (600): pauses
+	FORTEPIANO_PAUSES_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest tests/e2e/test_garbage_pauses.py -s
+test-soak: build $(VENV)/.tools ## Use a server in every way for SECONDS (1200): memory, lost notes
+	FORTEPIANO_SOAK_SECONDS=$(or $(SECONDS),1200) $(BIN)/pytest -m ops tests/soak -s $(ARGS)
 fuzz: ## Fuzz the native core for FUZZ_SECONDS (60) a target; needs nightly Rust and cargo-fuzz
 	@scripts/doctor cargo-fuzz
 	cd rust && for target in $$(cargo +nightly fuzz list --fuzz-dir fuzz); do \

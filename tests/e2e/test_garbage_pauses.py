@@ -17,8 +17,8 @@ from support.crowd import Crowd, many_files
 from support.server import Server
 
 CROWD = 10_000
-SECONDS = float(os.environ.get("FORTEPIANO_SOAK_SECONDS", "20"))
-"""How long people come and go once all are there; `make soak` takes its time."""
+SECONDS = float(os.environ.get("FORTEPIANO_PAUSES_SECONDS", "20"))
+"""How long people come and go once all are there; `make test-pauses` takes its time."""
 
 MOST_OBJECTS = 4 * MOST_NEW
 """The most objects of one collection. Many objects make it long on any machine."""

@@ -1,0 +1,81 @@
+"""Memory and descriptors of a server over time, and how fast they grow."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import statistics
+import time
+from dataclasses import dataclass
+
+import httpx
+
+from support.server import Server
+
+__all__ = ["Sample", "per_hour", "sample"]
+
+_SETTLE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A server in a quiet moment.
+
+    Attributes:
+        pid: The process.
+        moment: Seconds of the monotonic clock.
+        resident_bytes: The resident set size.
+        sockets: WebSockets, as the server counts them.
+        other_files: Open descriptors that are no WebSockets.
+        slow_disconnects: Clients that this process has closed because they did not read.
+    """
+
+    pid: int
+    moment: float
+    resident_bytes: int
+    sockets: int
+    other_files: int
+    slow_disconnects: int
+
+
+async def sample(server: Server, *, most_sockets: int, other_files: int | None = None) -> Sample:
+    """Look at a server until it has settled, at most ten seconds long.
+
+    Args:
+        server: A server whose clients do nothing at the moment.
+        most_sockets: A settled server has no more WebSockets.
+        other_files: A settled server has so many other descriptors; None for any number.
+
+    Returns:
+        The last look, settled or not.
+    """
+    end = time.monotonic() + _SETTLE_SECONDS
+    while True:
+        found = await asyncio.to_thread(_look, server)
+        settled = found.sockets <= most_sockets and other_files in (None, found.other_files)
+        if settled or time.monotonic() > end:
+            return found
+        await asyncio.sleep(0.2)
+
+
+def per_hour(samples: list[Sample]) -> float:
+    """Return by how many bytes an hour the memory grows: the median slope of all pairs.
+
+    One step or a few outliers, as an allocator makes them, do not move it (Theil and Sen).
+    """
+    slopes = [
+        (later.resident_bytes - earlier.resident_bytes) / (later.moment - earlier.moment)
+        for earlier, later in itertools.combinations(samples, 2)
+    ]
+    return statistics.median(slopes) * 3600
+
+
+def _look(server: Server) -> Sample:
+    pid = server.pid
+    metrics = httpx.get(f"http://127.0.0.1:{server.internal_port}/metrics", timeout=30).text
+    values = dict(line.rsplit(" ", 1) for line in metrics.splitlines() if line[0] != "#")
+    sockets = int(float(values["fortepiano_sockets"]))
+    files = len(os.listdir(f"/proc/{pid}/fd"))
+    slow = int(float(values["fortepiano_slow_disconnects_total"]))
+    return Sample(pid, time.monotonic(), server.resident_bytes, sockets, files - sockets, slow)
