@@ -84,11 +84,14 @@ class Member:
         """Wait until a note has arrived.
 
         Raises:
-            TimeoutError: The note is lost.
+            AssertionError: The note is lost.
         """
         began = time.monotonic()
-        async with asyncio.timeout(_PATIENCE), self._has_news:
-            await self._has_news.wait_for(lambda: self.heard[number])
+        try:
+            async with asyncio.timeout(_PATIENCE), self._has_news:
+                await self._has_news.wait_for(lambda: self.heard[number])
+        except TimeoutError:
+            raise AssertionError(f"note {number} did not come in {_PATIENCE} s") from None
         self.longest_wait = max(self.longest_wait, time.monotonic() - began)
 
     async def close(self) -> None:
