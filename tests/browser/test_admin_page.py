@@ -2,105 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
-from websockets.sync.client import ClientConnection, connect
+from playwright.sync_api import Browser, expect
+from staff_page import TIMEOUT_MS, AdminPage, opened
 
 from support.server import Server
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(120)]
 
-HOSTILE = [
-    "<img src=x onerror=window.owned=1>",
-    "<script>window.owned=1</script>",
-    '"><svg/onload=window.owned=1>',
-    "javascript:window.owned=1",
-    "{{[].at.constructor('owned=1')()}}",
-    "';window.owned=1;//",
-    "&lt;b&gt;bold&lt;/b&gt;",
-    "\u05e9\u05dc\u05d5\u05dd backwards <i>",
-]
 SCREENSHOT = Path(__file__).parents[2] / "docs" / "screenshots" / "admin.png"
-TIMEOUT_MS = 15_000
-
-
-class Player:
-    """A connected client that plays."""
-
-    def __init__(self, connection: ClientConnection, name: str, room: str) -> None:
-        self._socket = connection
-        self.send({"m": "hi"}, {"m": "userset", "set": {"name": name}}, {"m": "ch", "_id": room})
-        self.id = str(self.receive("hi")["u"]["_id"])
-        self.receive("ch")
-
-    def send(self, *messages: dict[str, object]) -> None:
-        self._socket.send(json.dumps(messages))
-
-    def receive(self, kind: str) -> dict[str, object]:
-        """Return the next message of a kind."""
-        while True:
-            for message in json.loads(self._socket.recv(timeout=10)):
-                if message["m"] == kind:
-                    return message
-
-
-class AdminPage:
-    """A server, its administration page, and players to show there."""
-
-    def __init__(self, server: Server, context: BrowserContext, stack: ExitStack) -> None:
-        self.server = server
-        self.page: Page = context.new_page()
-        self.page.set_default_timeout(TIMEOUT_MS)
-        self.complaints: list[str] = []
-        self.hosts: set[str] = set()
-        self._stack = stack
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on(
-            "console",
-            lambda line: self.complaints.append(line.text) if line.type == "error" else None,
-        )
-        self.page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.internal_port}/admin"
-
-    def player(self, address: str, name: str, room: str) -> Player:
-        url = f"{self.server.ws_url}/ws"
-        opened = connect(
-            url,
-            source_address=(address, 0),
-            compression=None,
-            proxy=None,
-            max_queue=None,  # otherwise unread messages would hold the close frame back
-        )
-        return Player(self._stack.enter_context(opened), name, room)
-
-    def enter(self, scope: str = "admin") -> Page:
-        self.page.goto(self.url)
-        self.page.get_by_label("Token").fill(self.server.tokens[scope])
-        self.page.get_by_role("button", name="Enter").click()
-        expect(self.page.get_by_role("tab", name="Overview")).to_be_visible(timeout=TIMEOUT_MS)
-        expect(self.page.locator("#state")).to_have_text("live", timeout=TIMEOUT_MS)
-        return self.page
-
-    def open(self, section: str) -> Page:
-        self.page.get_by_role("tab", name=section).click()
-        return self.page
-
-
-def opened(toml: str = "") -> Server:
-    """Start a server with tokens; a running server would take a moment to see new ones."""
-    server = Server()
-    (server.folder / "fortepiano.toml").write_text(toml)
-    server.tokens = {scope: server.make_token(scope) for scope in ("read", "moderate", "admin")}
-    server.start()
-    return server
 
 
 @pytest.fixture(scope="module")
@@ -232,43 +146,6 @@ def test_a_missing_scope_is_explained(admin: AdminPage) -> None:
     (complaint,) = admin.complaints
     assert "403" in complaint
     admin.complaints.clear()
-
-
-def texts(page: Page, selector: str) -> set[str]:
-    """Return the texts of all elements of a kind, once there is one."""
-    expect(page.locator(selector).first).to_be_visible()
-    return set(page.locator(selector).all_text_contents())
-
-
-def test_hostile_names_are_text(admin: AdminPage) -> None:
-    page = admin.enter()
-    for number, name in enumerate(HOSTILE):
-        player = admin.player(f"127.77.1.{number + 1}", name, f"room {name}")
-        player.send({"m": "a", "message": name})
-        player.receive("a")
-    expect(page.get_by_label("What happens")).to_contain_text(HOSTILE[-1], timeout=TIMEOUT_MS)
-    admin.open("Users")
-    assert set(HOSTILE) <= texts(page, ".person bdi")
-    for name in HOSTILE:
-        admin.open("Rooms")
-        rooms = page.locator("button.link")
-        expect(rooms.first).to_be_visible()
-        rooms.nth(rooms.all_text_contents().index(f"room {name}")).click()
-        expect(page.get_by_role("heading", level=2)).to_have_text(f"room {name}")
-        row = page.locator("table").get_by_role("row").filter(has=page.locator(".person"))
-        row.get_by_role("button", name="Kick").click()
-        expect(page.locator("dialog h2")).to_contain_text(name)
-        page.get_by_label("Reason").fill(name)
-        page.get_by_role("button", name="Do it").click()
-        # The room is empty now, hence gone, and the list is shown.
-        expect(page.get_by_label("Search rooms")).to_be_visible()
-    assert all("404" in complaint for complaint in admin.complaints)
-    admin.complaints.clear()
-    admin.open("Audit")
-    assert set(HOSTILE) <= texts(page, "td bdi")
-    assert page.evaluate("window.owned") is None
-    tags = "main img, main svg:not(figure svg), main script, main iframe, main a"
-    assert page.locator(tags).count() == 0
 
 
 def test_the_picture_in_the_documents(admin: AdminPage, tmp_path: Path) -> None:
