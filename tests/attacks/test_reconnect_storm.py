@@ -1,0 +1,47 @@
+"""Thousands lose their connections in one moment and come back in the next."""
+
+from __future__ import annotations
+
+import resource
+
+import httpx
+import pytest
+
+from support.crowd import many_files
+from support.server import Server, run_server
+from support.storm import Storm
+
+BACK_SECONDS = 15.0
+MOST_BYTES = 400 << 20
+
+
+def storm_of(count: int, server: Server) -> None:
+    """Let everybody come, and all of them come again before the server has seen them go."""
+    storm = Storm(server, count)
+    try:
+        storm.come(4 * BACK_SECONDS)
+        took = storm.come(BACK_SECONDS)
+        assert server.resident_bytes < MOST_BYTES
+        assert httpx.get(f"{server.url}/healthz").status_code == 200
+        print(
+            f"{count} asked within {storm.sweep_seconds * 1000:.0f} ms, back in {took:.1f} s,"
+            f" {storm.attempts['refused']} refused, {server.resident_bytes >> 20} MB"
+        )
+    finally:
+        storm.close()
+
+
+def test_a_thousand_come_back_at_once(server: Server) -> None:
+    many_files(1000)
+    storm_of(1000, server)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_ten_thousand_come_back_at_once() -> None:
+    """Default limits, none of them raised: each client has an address of its own."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    count = 10_000 if hard == resource.RLIM_INFINITY else min(10_000, hard - 1000)
+    many_files(count)
+    with run_server(FORTEPIANO_LIMITS__EXEMPT="[]") as server:
+        storm_of(count, server)
