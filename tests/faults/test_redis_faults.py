@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from support.recovery import assert_untroubled, delays, ready_again, until
+from support.recovery import assert_untroubled, delays, loop_lags, ready_again, until
 from support.redis import RedisServer, run_redis
 from support.server import Server, run_server
 from support.websocket_clients import Clients, new_address
@@ -46,6 +46,58 @@ async def test_ban_in_one_server_throws_out_of_the_other(redis: RedisServer, roo
             assert await victim.closed() == 4008
             assert time.monotonic() - began < 1.5  # a second, and the test's own time
             assert await twin.closed() == 4008
+
+
+@pytest.mark.timeout(120)
+async def test_two_servers_on_one_redis_share_what_is_stored_and_no_rooms(
+    redis: RedisServer, room: str
+) -> None:
+    """A room of one name is a room in each server, and the end of one server leaves no ghosts."""
+    settings = {"FORTEPIANO_STORE__URL": redis.url, "SALT1": "one grain", "SALT2": "another"}
+    with run_server(**settings) as one, run_server(**settings) as two:
+        async with Clients(one) as here, Clients(two) as there:
+            ann = await here.enter(room, address=new_address())
+            bea = await there.enter(room, address=new_address())
+            await ann.send({"m": "a", "message": "Is anybody here?"})
+            assert [message["m"] for message in await ann.received()] == ["a"]
+            await bea.assert_silent()
+            one.kill()
+            again = await there.enter(room, address=ann.address)
+            assert again.id == ann.id
+            people = (await again.join(room))["ppl"]
+            assert {person["_id"] for person in people} == {again.id, bea.id}
+        two.excuse()
+
+
+@pytest.mark.timeout(120)
+async def test_frozen_and_back(redis: RedisServer) -> None:
+    """Redis takes connections and answers nothing: at the start of one server, later of another."""
+    with run_server(FORTEPIANO_STORE__URL=redis.url) as server:
+        late = Server(FORTEPIANO_STORE__URL=redis.url)
+        try:
+            redis.freeze()
+            starting = asyncio.create_task(asyncio.to_thread(late.start))
+            async with Clients(server) as clients:
+                ann, bea = await clients.pair()
+                over = asyncio.create_task(until(lambda: "listening" in late.log, 30))
+                await ann.send({"m": "kickban", "_id": bea.id, "ms": 3_600_000})
+                assert "not saved yet" in (await ann.expect("notification"))["text"]
+                assert_untroubled(await delays(ann, over.done))
+                await over
+                assert max(await loop_lags(server)) <= 0.25
+                async with Clients(late) as others:
+                    await others.pair()  # people play there too
+                redis.thaw()
+                for one in (server, late):
+                    await ready_again(one, BACK_SECONDS)
+                await starting
+                with redis.client() as client:
+                    assert bea.id in " ".join(client.hkeys("{fortepiano}:ban"))
+            server.excuse()
+            late.excuse()
+        finally:
+            redis.thaw()
+            late.close()
 
 
 @pytest.mark.slow

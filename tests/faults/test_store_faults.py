@@ -20,16 +20,15 @@ import pytest
 
 from fortepiano.store import DATABASE
 from fortepiano.store.sqlite import SQLiteStore
-from support.recovery import assert_untroubled, delays, ready_again
+from support.recovery import assert_untroubled, delays, loop_lags, ready_again
 from support.server import Server, run_server
 from support.websocket_clients import Client, Clients
-
-LOCKED_SECONDS = 30.0
 
 AGAIN_SECONDS = 10.0
 """How long after the trouble the store may take to be well: its attempts grow rare meanwhile."""
 
-CYCLES = 50
+CYCLES = int(os.environ.get("FORTEPIANO_KILLS", "50"))
+"""How often a writer is killed; docs/design/reliability.md tells of 200."""
 
 WRITER = """
 import itertools, sys
@@ -47,8 +46,8 @@ for number in itertools.count(int(sys.argv[2])):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_fifty_kills_in_the_middle_of_writes(tmp_path: Path) -> None:
+@pytest.mark.timeout(12 * CYCLES)
+def test_kills_in_the_middle_of_writes(tmp_path: Path) -> None:
     path = tmp_path / DATABASE
     acknowledged = -1
     for cycle in range(CYCLES):
@@ -77,16 +76,24 @@ def test_fifty_kills_in_the_middle_of_writes(tmp_path: Path) -> None:
     assert acknowledged >= CYCLES - 1
 
 
-@pytest.mark.slow
+# SQLite waits for five seconds for a lock.
+@pytest.mark.parametrize(
+    ("lock", "seconds"),
+    [
+        ("BEGIN IMMEDIATE", 6.0),
+        ("BEGIN EXCLUSIVE", 6.0),
+        pytest.param("BEGIN IMMEDIATE", 30.0, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.timeout(180)
-async def test_database_locked_by_another_process() -> None:
+async def test_database_locked_by_another_process(lock: str, seconds: float) -> None:
     with run_server() as server:
         async with Clients(server) as clients:
             ann, bea = await clients.pair()
             path = server.folder / "data" / DATABASE
             with closing(sqlite3.connect(path, isolation_level=None)) as other:
-                other.execute("BEGIN IMMEDIATE")
-                locked = asyncio.create_task(asyncio.sleep(LOCKED_SECONDS))
+                other.execute(lock)
+                locked = asyncio.create_task(asyncio.sleep(seconds))
                 await ann.send({"m": "userset", "set": {"name": "Ann"}})
                 began = time.monotonic()
                 await ann.send({"m": "kickban", "_id": bea.id, "ms": 3_600_000})
@@ -98,6 +105,9 @@ async def test_database_locked_by_another_process() -> None:
                 other.execute("ROLLBACK")
             await ready_again(server, AGAIN_SECONDS)
             assert kept_bans(path) == [(bea.id,)]
+            lags = await loop_lags(server)
+            assert max(lags) <= 0.25, lags
+            print(f"locked for {seconds} s, lags of the loop: {lags}")
         server.excuse()  # the log says that the store could not be written
 
 

@@ -7,10 +7,13 @@ import statistics
 import time
 from collections.abc import Callable
 
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
 from support.server import Server
 from support.websocket_clients import Client
 
-__all__ = ["assert_untroubled", "delays", "ready_again", "until"]
+__all__ = ["assert_untroubled", "delays", "loop_lags", "ready_again", "until"]
 
 
 async def delays(client: Client, end: Callable[[], bool]) -> list[float]:
@@ -32,6 +35,28 @@ def assert_untroubled(found: list[float]) -> None:
     assert statistics.median(found) < 0.02, found[-5:]
     assert slow < 0.2, found[-5:]  # the machine of the tests is shared
     assert found[-1] < 1.0, found[-5:]
+
+
+async def loop_lags(server: Server) -> dict[float, int]:
+    """Return how often the event loop was late by at most so many seconds, not cumulative."""
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(f"http://127.0.0.1:{server.internal_port}/metrics")
+    (lags,) = (
+        family
+        for family in text_string_to_metric_families(answer.text)
+        if family.name == "fortepiano_loop_lag_seconds"
+    )
+    buckets = {
+        float(sample.labels["le"]): int(sample.value)
+        for sample in lags.samples
+        if sample.name.endswith("_bucket")
+    }
+    below = [0, *list(buckets.values())[:-1]]
+    return {
+        bound: count - less
+        for (bound, count), less in zip(buckets.items(), below, strict=True)
+        if count > less
+    }
 
 
 async def until(reached: Callable[[], bool], seconds: float) -> float:
