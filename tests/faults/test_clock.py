@@ -1,8 +1,9 @@
-"""The wall clock jumps by an hour, ahead and back, and nobody notices."""
+"""The wall clock jumps by an hour, ahead and back: quotas, rates, bans and pings go on."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 import time
@@ -34,6 +35,8 @@ class JumpingServer(Server):
             DONT_FAKE_MONOTONIC="1",  # the name in older versions
             FORTEPIANO_RULES__QUOTA_HOLDER__ALLOWANCE="40",
             FORTEPIANO_RULES__QUOTA_HOLDER__MAX="40",
+            FORTEPIANO_LIMITS__PING_SECONDS="1",
+            FORTEPIANO_LIMITS__PONG_SECONDS="1",
         )
         self._settings["FAKETIME_TIMESTAMP_FILE"] = str(self.folder / "faketimerc")
 
@@ -75,7 +78,9 @@ def jumping() -> Iterator[JumpingServer]:
 @pytest.mark.timeout(90)
 async def test_the_clock_jumps(jumping: JumpingServer) -> None:
     async with Clients(jumping) as clients:
-        player, listener = await clients.pair()
+        player, listener, banned = await clients.group(3)
+        await player.send({"m": "kickban", "_id": banned.id, "ms": HOUR * 500})
+        await player.expect("notification")
         before = (await player.hello())["t"]
         begun = time.monotonic()
         for seconds in (HOUR, -HOUR, 0):
@@ -86,9 +91,19 @@ async def test_the_clock_jumps(jumping: JumpingServer) -> None:
             # Nor is anybody too fast for an hour.
             await player.send({"m": "a", "message": f"jump of {seconds}"})
             assert (await listener.expect("a"))["a"] == f"jump of {seconds}"
+            # A ban of half an hour has neither ended nor grown.
+            await banned.send({"m": "ch", "_id": player.room})
+            assert "30 minutes" in (await banned.expect("notification"))["text"]
+            # A silent client is found out, and no other.
+            silent = await clients.raw_peer()
+            await silent.handshake()
+            assert await silent.ended(within=PATIENCE)
         # Clients schedule notes by it: it goes on evenly, and no crown or ban is an hour old.
         passed = (await player.hello())["t"] - before
         assert abs(passed / 1000 - (time.monotonic() - begun)) < 1
+    lines = [json.loads(line) for line in jumping.log.splitlines()]
+    set_by = [line["seconds"] for line in lines if line["event"].endswith("machine was set")]
+    assert [round(seconds / HOUR) for seconds in set_by] == [1, -1, 0]
 
 
 async def until_passed(player: Client, listener: Client) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fortepiano.observe.clock_steps import ClockSteps
 from fortepiano.observe.logs import logger
 from fortepiano.server.file_limits import has_free_file
 
@@ -32,6 +33,8 @@ _log = logger(__name__)
 class Upkeep:
     """Merges changes of other processes in the store, and forgets bans and counts that have ended.
 
+    A wall clock that was set is reported too.
+
     Args:
         loop: The event loop.
         context: The world and the ways to change it.
@@ -53,6 +56,7 @@ class Upkeep:
         self._reload = reload
         self._keys = keys
         self._collector = collector
+        self._clock_steps = ClockSteps(context.now)
         self._timer: asyncio.TimerHandle | None = None
         self._runs = 0
 
@@ -66,6 +70,7 @@ class Upkeep:
         self._keys.follow()
         self._check_files()
         self._collector.collect()
+        self._clock_steps.check()
         if self._runs % _RETENTION_RUNS == 0:
             self._retain_audit(now)
         self._runs += 1
