@@ -114,8 +114,8 @@ conformance: build $(VENV)/.tools ## Run the conformance suite and print its tab
 test-slow: build $(VENV)/.tools ## Run the slow tests, and the random ones with many more examples
 	FORTEPIANO_HYPOTHESIS=slow $(BIN)/pytest --timeout 1800 tests/native $(ARGS)
 	$(BIN)/pytest -m slow $(ARGS) || [ $$? -eq 5 ] # 5: there is none
-test-faults: build $(VENV)/.tools ## Run the slow tests of faults: kill -9, full and locked disks, Redis
-	$(BIN)/pytest -m slow tests/faults $(ARGS)
+test-faults: build $(VENV)/.tools ## Run the slow tests of faults and attacks: kill -9, locked disks, Redis, storms
+	$(BIN)/pytest -m slow tests/faults tests/attacks $(ARGS)
 test-ops: build $(VENV)/.tools ## Run the longer tests of operating a server
 	$(BIN)/pytest -m ops $(ARGS)
 test-pauses: build $(VENV)/.tools ## Connect and close 10 000 clients for SECONDS (600): pauses
