@@ -330,6 +330,31 @@ async def test_text_that_is_not_utf_8_closes_1007(clients: Clients, bytes_: byte
     assert await peer.close_code() == 1007
 
 
+BROKEN_WITHIN = {
+    "a short frame": [frame(TEXT, b'["\xce\xba\xf4\x90' + b"x" * 9)[:-9]],
+    "a long one": [frame(TEXT, b"x" * 99_000 + b"\xff" + b"x" * 999)[:-999]],
+    "the second segment": [frame(TEXT, b'["\xf4\x90' + b"x" * 9)[:-10], b"\xad"],
+    "the last fragment": [
+        frame(TEXT, b'["\xf0\x9f', fin=False),
+        frame(CONTINUATION, b"\x8e\x20" + b"x" * 9)[:-9],
+    ],
+}
+"""Segments after which a frame is not complete, but its text cannot be UTF-8 any more."""
+
+
+@pytest.mark.parametrize("segments", BROKEN_WITHIN.values(), ids=BROKEN_WITHIN.keys())
+@pytest.mark.case(7)
+async def test_text_closes_1007_before_its_frame_ends(
+    clients: Clients, segments: list[bytes]
+) -> None:
+    peer = await clients.raw_peer()
+    await peer.handshake()
+    for segment in segments:
+        await peer.send(segment)
+    assert await peer.close_code() == 1007
+    assert await peer.ended()
+
+
 async def peer_after_hi(clients: Clients) -> RawPeer:
     """Return a raw peer that has sent `hi` and received the reply."""
     peer = await clients.raw_peer()

@@ -271,6 +271,34 @@ class TestText:
         assert reader.feed(b"".join(good)) == []
         assert reader.feed(bad) == [("violation", 1007)]
 
+    @pytest.mark.parametrize(
+        ("good", "bad"),
+        [
+            (b"", b"\xff"),
+            (b"\xce\xba\xf4", b"\x90"),
+            (b"\xed", b"\xa0"),
+            (b"x" * 40_000 + b"\xe2\x82", b"\x28"),
+        ],
+    )
+    @pytest.mark.parametrize("fin", [True, False])
+    def test_is_refused_at_the_byte_that_shows_it(
+        self, reader: FrameReader, good: bytes, bad: bytes, fin: bool
+    ) -> None:
+        sent = frame(TEXT, good + bad + b"x" * 9, fin=fin)[:-9]
+        assert reader.feed(sent[:-1]) == []
+        assert reader.feed(sent[-1:]) == [("violation", 1007)]
+
+    def test_is_refused_at_the_byte_in_a_later_fragment_too(self, reader: FrameReader) -> None:
+        assert reader.feed(frame(TEXT, b"a\xf0\x9f", fin=False)) == []
+        sent = frame(CONTINUATION, b"\x8e\xb9\xf0\x20" + b"x" * 9)[:-9]
+        assert reader.feed(sent[:-1]) == []
+        assert reader.feed(sent[-1:]) == [("violation", 1007)]
+
+    def test_half_a_frame_of_bytes_may_be_anything(self, reader: FrameReader) -> None:
+        for sent in (frame(BINARY, b"\xff" * 9), frame(PING, b"\xff" * 9)):
+            assert reader.feed(sent[:-2]) == []
+            assert len(reader.feed(sent[-2:])) == 1
+
     @pytest.mark.parametrize("last", [b"", b"a"])
     def test_may_not_end_within_a_character(self, reader: FrameReader, last: bytes) -> None:
         assert reader.feed(frame(TEXT, b"\xe2\x82", fin=False)) == []

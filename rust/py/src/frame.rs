@@ -1,6 +1,7 @@
 //! The frame codec for Python: for tests against a reference model, and for raw clients.
 
 use fortepiano_core::wire::frame::{self, Fragments, Incoming, MessageLimits, Parsed};
+use fortepiano_core::wire::partial_text::PartialText;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
@@ -10,6 +11,7 @@ struct FrameReader {
     limits: MessageLimits,
     bytes: Vec<u8>,
     fragments: Option<Box<Fragments>>,
+    text: PartialText,
     is_over: bool,
 }
 
@@ -21,6 +23,7 @@ impl FrameReader {
             limits: MessageLimits { message: message_bytes, fragments },
             bytes: Vec::new(),
             fragments: None,
+            text: PartialText::default(),
             is_over: false,
         }
     }
@@ -29,7 +32,7 @@ impl FrameReader {
         self.bytes.extend_from_slice(data);
         let mut events = Vec::new();
         while !self.is_over {
-            let (used, what) = match frame::parse(&mut self.bytes, &mut self.fragments, self.limits) {
+            let (used, what) = match self.parse() {
                 Parsed::Incomplete => return Ok(events),
                 Parsed::Violation(code) => {
                     // Nothing can be parsed after a violation: the start of the next frame is unknown.
@@ -59,6 +62,21 @@ impl FrameReader {
             self.bytes.drain(..used);
         }
         Ok(events)
+    }
+}
+
+impl FrameReader {
+    /// Parse the next frame; check the text of an incomplete one, as the hub does.
+    fn parse(&mut self) -> Parsed {
+        let parsed = frame::parse(&mut self.bytes, &mut self.fragments, self.limits);
+        if parsed != Parsed::Incomplete {
+            self.text = PartialText::default();
+            return parsed;
+        }
+        match self.text.check(&self.bytes, self.fragments.as_deref()) {
+            Ok(()) => Parsed::Incomplete,
+            Err(code) => Parsed::Violation(code),
+        }
     }
 }
 

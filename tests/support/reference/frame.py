@@ -34,12 +34,16 @@ class Message:
         self.payload = b""
 
     def add(self, payload: bytes, *, is_last: bool) -> None:
-        """Add a fragment; text is checked as far as it has come (RFC 6455, section 8.1)."""
+        """Add a fragment."""
+        self.check(payload, is_last=is_last)
         self.fragments += 1
         self.payload += payload
+
+    def check(self, more: bytes, *, is_last: bool) -> None:
+        """Check text as far as it has come (RFC 6455, section 8.1)."""
         if self.opcode == TEXT:
             try:
-                self.payload.decode()
+                (self.payload + more).decode()
             except UnicodeDecodeError as error:
                 if is_last or error.reason != "unexpected end of data":
                     raise ViolationError(INVALID_TEXT) from None
@@ -95,8 +99,12 @@ class FrameReader:
             at += size
         self.check(opcode, bool(fin), length)
         mask = self.take(at, 4)
-        masked = self.take(at + 4, length)
+        masked = self.bytes[at + 4 : at + 4 + length]
         payload = bytes(byte ^ mask[index % 4] for index, byte in enumerate(masked))
+        if len(payload) < length:
+            if opcode < CLOSE:
+                (self.message or Message(opcode)).check(payload, is_last=False)
+            raise IncompleteError
         self.bytes = self.bytes[at + 4 + length :]
         if opcode == CLOSE:
             return close(payload)

@@ -73,6 +73,19 @@ pub enum Phase {
     Closed(u64),
 }
 
+impl Phase {
+    /// Return the stage, which ends at this time (µs) at the latest.
+    #[must_use]
+    pub fn until_at_most(self, most: u64) -> Self {
+        match self {
+            Self::Open => Self::Open,
+            Self::Closing(until) => Self::Closing(until.min(most)),
+            Self::Discarding(until) => Self::Discarding(until.min(most)),
+            Self::Closed(until) => Self::Closed(until.min(most)),
+        }
+    }
+}
+
 /// One connection.
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, one byte each
@@ -175,6 +188,17 @@ impl Client {
     /// Return the rarely needed state, if it exists.
     pub fn pending_if_any(&mut self) -> Option<&mut Pending> {
         self.pending.as_deref_mut()
+    }
+
+    /// Check the text of a half-received frame as far as it has arrived; the error is a close code.
+    #[inline]
+    pub fn check_partial_text(&mut self) -> Result<(), u16> {
+        match self.pending.as_deref_mut() {
+            Some(pending) if !pending.partial.is_empty() => {
+                pending.partial.check_text(pending.fragments.as_deref())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Release the memory that an idle client does not need.

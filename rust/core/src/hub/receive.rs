@@ -153,7 +153,9 @@ impl Hub {
                     if !bytes.is_empty() {
                         it.pending().partial.store(bytes, frame::length(bytes));
                     }
-                    return StepResult::Done;
+                    let Err(code) = it.check_partial_text() else { return StepResult::Done };
+                    it.pending().partial.clear();
+                    return self.close_for_peer(client, phase, code, Phase::Discarding);
                 }
                 Parsed::Violation(code) => {
                     return self.close_for_peer(

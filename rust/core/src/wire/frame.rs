@@ -45,6 +45,14 @@ pub struct Fragments {
     pub(crate) bytes: Vec<u8>,
 }
 
+impl Fragments {
+    /// Return the bytes of the last character, if more bytes may complete it (text only).
+    #[must_use]
+    pub fn unfinished(&self) -> &[u8] {
+        &self.bytes[self.checked..]
+    }
+}
+
 /// A frame, or the message that the frame completes.
 ///
 /// Ranges point into the parsed bytes, unmasked in place.
@@ -196,17 +204,38 @@ pub fn length(bytes: &[u8]) -> usize {
     Header::read(bytes).map_or(0, |header| (header.size + KEY).saturating_add(header.payload as usize))
 }
 
+/// Return the masked payload of a client's frame as far as it has arrived, and the masking key.
+///
+/// The result is `None` if the frame is no part of a text message, or has only the bytes of its header.
+pub(crate) fn text_payload<'a>(
+    bytes: &'a [u8],
+    fragments: Option<&Fragments>,
+) -> Option<(&'a [u8], [u8; KEY])> {
+    let header = Header::read(bytes).ok()?;
+    let is_text = match header.opcode {
+        CONTINUATION => fragments?.opcode == TEXT,
+        opcode => opcode == TEXT,
+    };
+    let (key, payload) = bytes[header.size..].split_first_chunk()?;
+    is_text.then_some((payload, *key))
+}
+
 /// Return the length of the first frame in `bytes`, written by this server (unmasked, complete).
+///
+/// Bytes that are no complete frame count as one.
 #[must_use]
 pub fn unmasked_length(bytes: &[u8]) -> usize {
-    match bytes.get(1).copied().unwrap_or(0) {
-        126 => 4 + usize::from(u16::from_be_bytes([bytes[2], bytes[3]])),
-        127 => {
-            let length = bytes[2..10].iter().fold(0, |length, byte| length << 8 | u64::from(*byte));
-            10 + length as usize
+    let length = match bytes {
+        [_, 126, extended @ ..] => {
+            extended.first_chunk().map(|two| 4 + usize::from(u16::from_be_bytes(*two)))
         }
-        short => 2 + usize::from(short),
-    }
+        [_, 127, extended @ ..] => {
+            extended.first_chunk().map(|eight| (u64::from_be_bytes(*eight) as usize).saturating_add(10))
+        }
+        [_, short, ..] => Some(2 + usize::from(*short)),
+        _ => None,
+    };
+    length.unwrap_or(bytes.len()).min(bytes.len())
 }
 
 /// Add a fragment; return the whole message after the last one.

@@ -7,4 +7,5 @@ mod note;
 pub mod note_array;
 mod number;
 pub(crate) mod partial_frame;
+pub mod partial_text;
 pub mod scan;

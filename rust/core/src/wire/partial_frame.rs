@@ -1,5 +1,8 @@
 //! The beginning of a frame whose end has not arrived.
 
+use crate::wire::frame::Fragments;
+use crate::wire::partial_text::PartialText;
+
 /// The size from which a frame is allocated at once, so that each read appends to the last one.
 ///
 /// Without this a long frame would be copied anew at each read, and a peer could make one byte cost a
@@ -11,6 +14,7 @@ const LONG: usize = 16 << 10;
 pub struct PartialFrame {
     bytes: Vec<u8>,
     filled: usize,
+    text: PartialText,
 }
 
 impl PartialFrame {
@@ -36,6 +40,7 @@ impl PartialFrame {
     /// Store the beginning of a frame in place of the earlier content.
     pub fn store(&mut self, bytes: &[u8], length: usize) {
         self.filled = bytes.len();
+        self.text = PartialText::default();
         if length > LONG && length > bytes.len() {
             // The system commits memory only when it is first written to.
             self.bytes = vec![0; length];
@@ -55,6 +60,11 @@ impl PartialFrame {
     /// Count `count` bytes that were read into the buffer of [`PartialFrame::free_space`].
     pub fn received(&mut self, count: usize) {
         self.filled += count.min(self.missing());
+    }
+
+    /// Check the text of the frame as far as it has arrived; the error is a close code.
+    pub fn check_text(&mut self, fragments: Option<&Fragments>) -> Result<(), u16> {
+        self.text.check(&self.bytes[..self.filled], fragments)
     }
 
     /// Forget all bytes.
