@@ -75,11 +75,10 @@ fn pack_client<'py>(py: Python<'py>, hub: &mut Hub, client: i64) -> PyResult<Opt
         dict.set_item("metered_messages", messages)?;
     }
     dict.set_item("partial", PyBytes::new(py, &it.partial))?;
-    if let Some(Parts { opcode, count, checked, bytes }) = it.parts {
+    if let Some(Parts { opcode, count, bytes }) = it.parts {
         dict.set_item("pieces", PyBytes::new(py, &bytes))?;
         dict.set_item("pieces_opcode", opcode)?;
         dict.set_item("pieces_count", count)?;
-        dict.set_item("pieces_checked", checked)?;
     }
     dict.set_item("owed", PyBytes::new(py, &it.owed))?;
     dict.set_item("tail", it.tail)?;
@@ -100,7 +99,6 @@ fn unpack_client(hub: &mut Hub, fd: i32, quota: Option<i64>, packed: &Bound<'_, 
         Some(bytes) => Some(Parts {
             opcode: needed(packed, "pieces_opcode")?,
             count: needed(packed, "pieces_count")?,
-            checked: field(packed, "pieces_checked", 0)?.min(bytes.len()),
             bytes,
         }),
         None => None,
@@ -109,7 +107,6 @@ fn unpack_client(hub: &mut Hub, fd: i32, quota: Option<i64>, packed: &Bound<'_, 
         Some(bytes) => Some((bytes, field(packed, "metered_messages", 0)?)),
         None => None,
     };
-    let owed: Vec<u8> = needed(packed, "owed")?;
     let now = hub.get_mut().clock().now();
     let state = ClientState {
         phase,
@@ -127,8 +124,8 @@ fn unpack_client(hub: &mut Hub, fd: i32, quota: Option<i64>, packed: &Bound<'_, 
         meter,
         partial: needed(packed, "partial")?,
         parts,
-        tail: needed::<usize>(packed, "tail")?.min(owed.len()),
-        owed,
+        owed: needed(packed, "owed")?,
+        tail: needed(packed, "tail")?,
     };
     Ok(hub.get_mut().adopt(fd, quota.map(slot), state).number())
 }

@@ -23,8 +23,6 @@ pub struct Parts {
     pub opcode: u8,
     /// The number of fragments received.
     pub count: u32,
-    /// The number of bytes already found to be UTF-8.
-    pub checked: usize,
     /// The bytes of all fragments.
     pub bytes: Vec<u8>,
 }
@@ -96,7 +94,6 @@ impl Hub {
             let parts = pending.fragments.as_deref().map(|it| Parts {
                 opcode: it.opcode,
                 count: it.count,
-                checked: it.checked,
                 bytes: it.bytes.clone(),
             });
             (pending.partial.bytes().to_vec(), parts)
@@ -123,23 +120,29 @@ impl Hub {
     }
 
     /// Adopt a connection from another process, in no room, on the quota of its user; see [`Hub::attach`].
+    ///
+    /// No state can make this hub fail, however another version came to it: times are at most those
+    /// that a client of this hub can have, and text is checked anew.
     pub fn adopt(&mut self, fd: RawFd, quota: Option<QuotaId>, state: ClientState) -> ClientId {
         let number = self.attach(fd);
+        let now = self.now;
+        // The other process may have allowed longer messages.
+        self.inbound.fit(state.partial.len());
         let it = &mut self.clients[number];
-        it.phase = state.phase;
+        it.phase = state.phase.until_at_most(now + self.linger);
         it.has_session = state.has_session;
         it.quota = quota;
         it.plays_anywhere = state.plays_anywhere;
         it.unlimited = state.unlimited;
-        it.pinged_at = state.pinged_at;
-        it.connected_at = state.connected_at;
-        it.last_received = state.last_received;
-        it.last_sent = state.last_sent;
-        it.last_time_request = state.last_time_request;
+        it.pinged_at = if state.pinged_at == u64::MAX { u64::MAX } else { state.pinged_at.min(now) };
+        it.connected_at = state.connected_at.min(now);
+        it.last_received = state.last_received.min(now);
+        it.last_sent = state.last_sent.min(now);
+        it.last_time_request = state.last_time_request.min(now);
         it.time_bucket = state.time_bucket;
         it.subscriber = state.subscriber.map(Subscriber::of);
         for (kind, until) in it.quiet_until.iter_mut().zip(state.quiet_until) {
-            *kind = until;
+            *kind = until.min(now + self.settings.notice_gap_ms.us());
         }
         let level = |(bytes, messages)| Meter { bytes: Level(bytes), messages: Level(messages) };
         it.meter = state.meter.map(level);
@@ -148,10 +151,11 @@ impl Hub {
             // The old process may have allowed longer messages: then the frame ends with a violation.
             self.inbound.fit(state.partial.len());
         }
-        if let Some(Parts { opcode, count, checked, bytes }) = state.parts {
-            it.pending().fragments = Some(Box::new(Fragments { opcode, count, checked, bytes }));
+        if let Some(Parts { opcode, count, bytes }) = state.parts {
+            it.pending().fragments = Some(Box::new(Fragments { opcode, count, checked: 0, bytes }));
         }
-        it.queue_owed(state.owed, state.tail);
+        let tail = state.tail.min(state.owed.len());
+        it.queue_owed(state.owed, tail);
         if let Some(quota) = quota.filter(|_| state.has_session) {
             self.time_limiter.merge(quota, state.time_bucket);
         }
@@ -168,10 +172,12 @@ impl Hub {
     /// Continue the clock of another hub; must be called before any connection is added.
     pub fn continue_from(&mut self, anchor: u64, now: u64, next_quota_tick: u64) {
         self.clock().continue_from(anchor, now);
+        let now = self.clock.now();
         self.now = now;
         self.next_check = now + crate::hub::timers::CHECK_PERIOD;
-        // A tick far in the future comes from another setting.
-        self.next_quota_tick = next_quota_tick.min(now + self.settings.quota_tick_ms.us());
+        // A tick far from now comes from another setting.
+        let tick = self.settings.quota_tick_ms.us();
+        self.next_quota_tick = next_quota_tick.clamp(now.saturating_sub(tick), now.saturating_add(tick));
         self.alarm = u64::MAX;
         self.set_alarm(self.next_check.min(self.next_quota_tick));
     }

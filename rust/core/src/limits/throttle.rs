@@ -119,7 +119,7 @@ impl AddressUsage {
     /// Return whether forgetting the subscriber changes nothing.
     fn is_idle(&self, now: u64) -> bool {
         let is_rested = self.buckets.iter().all(|bucket| bucket.is_full(now));
-        !self.is_connected() && is_rested && self.new_users.iter().all(|came| came + HOUR <= now)
+        !self.is_connected() && is_rested && self.new_users.iter().all(|came| came.saturating_add(HOUR) <= now)
     }
 }
 
@@ -298,7 +298,7 @@ impl Throttle {
         }
         let most = self.settings.new_users_per_hour as usize;
         let new_users = &mut self.usage(Subscriber::of(address), now).new_users;
-        new_users.retain(|came| came + HOUR > now);
+        new_users.retain(|came| came.saturating_add(HOUR) > now);
         let may = new_users.len() < most;
         if may {
             new_users.push(now);
@@ -323,7 +323,8 @@ impl Throttle {
     pub fn restore(&mut self, address: IpAddr, usage: AddressUsage, now: u64) {
         let subscriber = Subscriber::of(address);
         if let Some(wider) = subscriber.wider().filter(|_| usage.sockets > 0) {
-            self.open_48.entry(wider).or_default().sockets += usage.sockets;
+            let sockets = &mut self.open_48.entry(wider).or_default().sockets;
+            *sockets = sockets.saturating_add(usage.sockets);
         }
         *self.usage(subscriber, now) = usage;
     }

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// The latest reading that a clock takes over, µs: after 36 000 years.
+const LATEST: u64 = 1 << 60;
+
 /// A clock for timers (microseconds since the start) and for timestamps (milliseconds since 1970).
 ///
 /// Clients schedule every note by the timestamps. Therefore a step of the wall clock must not affect
@@ -51,7 +54,10 @@ impl Clock {
     }
 
     /// Continue the clock of another process: no time is lost or repeated.
+    ///
+    /// Times that no clock shows are cut to the latest one: times are added up without a check.
     pub fn continue_from(&mut self, anchor: u64, now: u64) {
+        let (anchor, now) = (anchor.min(LATEST), now.min(LATEST));
         self.start = Instant::now();
         self.anchor = anchor;
         self.ahead = now;
