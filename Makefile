@@ -111,6 +111,10 @@ test-browser: build $(VENV)/.tools ## Run the tests with a browser, which needs 
 conformance: build $(VENV)/.tools ## Run the conformance suite and print its table, case by preset
 	$(BIN)/pytest tests/conformance --conformance-table $(ARGS)
 
+test-autobahn: build $(VENV)/.tools ## Run Autobahn's test suite (CASES="9": long messages)
+	@if missing=$$(scripts/doctor python2.7 2>&1 >/dev/null); then scripts/autobahn $(BIN)/python; \
+	else echo "$$missing" >&2; fi
+	FORTEPIANO_AUTOBAHN="$(CASES)" $(BIN)/pytest -m slow tests/autobahn $(ARGS)
 test-slow: build $(VENV)/.tools ## Run the slow tests, and the random ones with many more examples
 	FORTEPIANO_HYPOTHESIS=slow $(BIN)/pytest --timeout 1800 tests/native $(ARGS)
 	$(BIN)/pytest -m slow $(ARGS) || [ $$? -eq 5 ] # 5: there is none

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use fortepiano_core::limits::quota::{QuotaId, Quotas};
+use fortepiano_core::limits::quota::{Account, QuotaId, Quotas};
 use fortepiano_core::slots::SlotId;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
@@ -13,6 +13,7 @@ enum Operation {
     Remove { slot: u8 },
     SetParams { slot: u8, allowance: i32, max: i32 },
     Spend { slot: u8, k: u32 },
+    Restore { slot: u8, account: (i32, i32, i32, i32), history: Vec<i32> },
     Tick,
 }
 
@@ -42,6 +43,9 @@ fuzz_target!(|operations: Vec<Operation>| {
                 let paid = quotas.spend(of(slot), k);
                 let price = i64::from(before) - i64::from(quotas.points(of(slot)));
                 assert!(if paid { price >= i64::from(k) } else { price == 0 });
+            }
+            Operation::Restore { slot, account: (points, allowance, max, lent), history } => {
+                quotas.restore(of(slot), &Account { points, allowance, max, lent, history });
             }
             Operation::Tick => quotas.tick(),
         }

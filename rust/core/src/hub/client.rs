@@ -190,7 +190,10 @@ impl Client {
         self.pending.as_deref_mut()
     }
 
-    /// Check the text of a half-received frame as far as it has arrived; the error is a close code.
+    /// Check the text of a half-received frame as far as it has arrived.
+    ///
+    /// # Errors
+    /// The close code, if no further bytes could make the text valid.
     #[inline]
     pub fn check_partial_text(&mut self) -> Result<(), u16> {
         match self.pending.as_deref_mut() {

@@ -6,7 +6,7 @@
 //! - [`ids`]: the numbers of clients, rooms and participants;
 //! - [`handover`]: the state that another process adopts.
 
-mod client;
+pub mod client;
 mod close_order;
 mod connections;
 mod deferred;
@@ -20,9 +20,9 @@ mod receive;
 mod receive_state;
 mod refusal;
 mod room;
-mod room_log;
+pub mod room_log;
 mod schedule;
-mod segments;
+pub mod segments;
 mod settings;
 pub mod stats;
 mod timers;

@@ -167,7 +167,7 @@ impl Quotas {
 
     /// Spend all points and borrow the missing ones from later ticks; return false if that is too much.
     fn lend(&mut self, index: usize, missing: i64) -> bool {
-        let most = i64::from(self.lendable(self.allowance[index]));
+        let most = i64::from(self.lendable(self.allowance[index], self.max[index]));
         let was_full = self.history[0][index] == self.max[index];
         if was_full || i64::from(self.lent[index]) + missing > most {
             return false;
@@ -177,9 +177,9 @@ impl Quotas {
         true
     }
 
-    /// Return the most that a user with this allowance may borrow.
-    fn lendable(&self, allowance: i32) -> i32 {
-        allowance.saturating_mul(self.forgiven)
+    /// Return the most that a user of this class may borrow; [`refill`] adds it to the maximum.
+    fn lendable(&self, allowance: i32, max: i32) -> i32 {
+        allowance.saturating_mul(self.forgiven).min(i32::MAX - max)
     }
 
     /// Store the points of all users in the history, and return each allowance, up to each maximum.
@@ -227,11 +227,10 @@ impl Quotas {
         let index = slot.index();
         self.allowance[index] = account.allowance;
         self.max[index] = account.max;
-        let lendable = self.lendable(account.allowance);
+        let lendable = self.lendable(account.allowance, account.max);
         let lent = account.lent.clamp(0, lendable);
-        // A user who has borrowed has no points; one who pays back has at least these.
-        let fewest = -lendable.min(i32::MAX - account.max);
-        self.points[index] = if lent > 0 { 0 } else { account.points.clamp(fewest, account.max) };
+        // A user who has borrowed has no points until the next tick, and may then have less than none.
+        self.points[index] = if lent > 0 { 0 } else { account.points.clamp(-lendable, account.max) };
         self.lent[index] = lent;
         for (tick, points) in self.history.iter_mut().zip(account.history.iter().chain(repeat(&0))) {
             tick[index] = *points;

@@ -92,13 +92,16 @@ pub fn subscriber(text: &str) -> Cow<'_, str> {
 
 /// The holder of shared limits: an IPv4 address, or the first 64 bits of an IPv6 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Subscriber {
+pub enum Subscriber {
+    /// The bits of an IPv4 address.
     V4(u32),
+    /// The first 64 bits of an IPv6 address.
     V6(u64),
 }
 
 impl Subscriber {
     /// Return the subscriber of an address.
+    #[must_use]
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(narrow) => Self::V4(narrow.to_bits()),
@@ -107,6 +110,7 @@ impl Subscriber {
     }
 
     /// Return the subscriber's first address.
+    #[must_use]
     pub fn address(self) -> IpAddr {
         match self {
             Self::V4(bits) => Ipv4Addr::from_bits(bits).into(),
@@ -115,6 +119,7 @@ impl Subscriber {
     }
 
     /// Return the first 48 bits of an IPv6 subscriber.
+    #[must_use]
     pub fn wider(self) -> Option<u64> {
         match self {
             Self::V4(_) => None,
