@@ -33,6 +33,8 @@ ALL_BUT_LONG := -m "not slow and not ops"
 SIDE_BY_SIDE := $(ALL_BUT_LONG) -n $(WORKERS) --dist loadfile
 # A folder may hold none of the tests that ARGS asks for: pytest exits with 5.
 OR_NONE := $(if $(ARGS),|| [ $$? -eq 5 ])
+# The modules whose tests Miri can run: the others make system calls that Miri does not know.
+MIRI_TESTS := wire:: limits:: net:: slots:: hub::room_log hub::client
 # The package that `make smoke` installs: the wheel in dist/ that fits the interpreter.
 INSTALL ?= --no-index --no-deps --only-binary :all: --find-links dist fortepiano
 # The link is part of _core's file: native.py has to load it before stubtest looks for it.
@@ -78,6 +80,12 @@ lint: $(VENV)/.tools ## Check style and formatting of Python, Cython, Rust and t
 	$(BIN)/pycodestyle ext
 	cargo fmt $(CARGO_FLAGS) --all --check
 	cargo clippy $(CARGO_FLAGS) --locked --quiet --workspace --all-targets -- -D warnings
+	@if missing=$$(scripts/doctor cargo-deny 2>&1); then \
+	    for manifest in rust/Cargo.toml rust/fuzz/Cargo.toml; do cargo deny --log-level error \
+	        --config rust/deny.toml --manifest-path $$manifest --locked check bans licenses sources; \
+	    done; \
+	else echo "$$missing: the licences of dependencies were not checked" >&2; fi
+	cargo fmt --manifest-path rust/fuzz/Cargo.toml --check
 	@if missing=$$(scripts/doctor actionlint 2>&1); then actionlint; \
 	else echo "$$missing: the workflows were not checked" >&2; fi
 
@@ -126,11 +134,21 @@ test-pauses: build $(VENV)/.tools ## Connect and close 10 000 clients for SECOND
 	FORTEPIANO_PAUSES_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest tests/e2e/test_garbage_pauses.py -s
 test-soak: build $(VENV)/.tools ## Use a server in every way for SECONDS (1200): memory, lost notes
 	FORTEPIANO_SOAK_SECONDS=$(or $(SECONDS),1200) $(BIN)/pytest -m ops tests/soak -s $(ARGS)
-fuzz: ## Fuzz the native core for FUZZ_SECONDS (60) a target; needs nightly Rust and cargo-fuzz
-	@scripts/doctor cargo-fuzz
-	cd rust && for target in $$(cargo +nightly fuzz list --fuzz-dir fuzz); do \
-	    cargo +nightly fuzz run --fuzz-dir fuzz $$target -- -max_total_time=$${FUZZ_SECONDS:-60}; \
-	done
+test-fuzz: ## Fuzz the native core for FUZZ_SECONDS (60) a target (TARGETS="frames room_log")
+	@scripts/doctor rust cc
+	@scripts/fuzz $(or $(FUZZ_SECONDS),60) $(TARGETS)
+test-asan: $(VENV)/.tools ## Run the native tests and the protocol's under AddressSanitizer
+	@scripts/doctor rust-nightly cc
+	scripts/sanitize $(BIN)/python $(SIDE_BY_SIDE) tests/native tests/conformance $(ARGS)
+test-miri: ## Run the tests of the core's plain data under Miri
+	@scripts/doctor miri
+	PROPTEST_CASES=4 MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test $(CARGO_FLAGS) \
+	    --locked --quiet -p fortepiano-core --lib -- $(MIRI_TESTS)
+audit: $(VENV)/.tools ## Look for known faults in the packages that this tree uses; needs the network
+	@scripts/doctor cargo-audit cargo-deny
+	cargo audit --file rust/Cargo.lock
+	cargo deny --config rust/deny.toml $(CARGO_FLAGS) --locked check advisories
+	$(BIN)/pip install --quiet pip-audit && $(BIN)/pip-audit --skip-editable
 
 test-pythons: ## Build and test with each other Python (3.11 to 3.14) of this machine
 	@MAKE="$(MAKE)" VENV=$(VENV) scripts/test-pythons

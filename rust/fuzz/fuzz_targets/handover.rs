@@ -128,7 +128,7 @@ impl Server {
         self.hub.quotas.restore(quota, &state.account());
         let number = self.hub.adopt(ours.as_raw_fd(), Some(quota), state.client());
         let taken = self.hub.client_state(number).expect("it was just adopted");
-        // What was cut to what a client can have is not cut again.
+        // A state that fits is adopted as it is.
         let again = self.hub.adopt(ours.as_raw_fd(), Some(quota), taken.clone());
         assert_eq!(self.hub.client_state(again).expect("it was just adopted"), taken);
         self.hub.detach(again);

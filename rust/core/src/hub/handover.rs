@@ -121,8 +121,8 @@ impl Hub {
 
     /// Adopt a connection from another process, in no room, on the quota of its user; see [`Hub::attach`].
     ///
-    /// No state can make this hub fail, however another version came to it: times are at most those
-    /// that a client of this hub can have, and text is checked anew.
+    /// No state can make this hub fail, however another version came to it. Times are cut to those that
+    /// a client of this hub can have, and text is checked anew.
     pub fn adopt(&mut self, fd: RawFd, quota: Option<QuotaId>, state: ClientState) -> ClientId {
         let number = self.attach(fd);
         let now = self.now;
