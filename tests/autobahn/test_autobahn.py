@@ -31,7 +31,7 @@ RAISED = {
     "lag_soft_bytes": 64 * 1024 * 1024,
     "lag_hard_bytes": 64 * 1024 * 1024,
 }
-"""Limits of the hub for group 9, whose messages have up to 16 MiB; the others run on the defaults."""
+"""Limits of the hub for group 9, whose messages have up to 16 MiB; all others run on defaults."""
 
 PATIENCE = 1200
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from fortepiano import native
 from fortepiano.upgrade import decode
 from support.hub_harness import START, Loop
+from support.native_parts import make_test_hub, make_test_throttle
 from support.raw_peer import BINARY, CLOSE, CONTINUATION, TEXT, frame
 from support.reference.frame import FrameReader
 
@@ -24,7 +25,13 @@ REFUSALS = (KeyError, ValueError, TypeError, OverflowError)
 
 numbers = st.sampled_from(EXTREMES) | st.integers(0, 2**64 - 1)
 pieces = st.binary(max_size=40) | st.sampled_from(
-    [frame(TEXT, b'[{"m":"t"}]'), frame(TEXT, b"x" * 200)[:100], b"\x81\x7e\x40", b"\x81\x7f\0", b""]
+    [
+        frame(TEXT, b'[{"m":"t"}]'),
+        frame(TEXT, b"x" * 200)[:100],
+        b"\x81\x7e\x40",
+        b"\x81\x7f\0",
+        b"",
+    ]
 )
 fields = {
     "phase": st.sampled_from(["open", "closing", "deaf", "closed"]),
@@ -68,7 +75,7 @@ class Adopted:
         self.ours, self.theirs = ends
         for end in ends:
             end.setblocking(False)
-        self.hub = native.Hub(standing_at=START, **limits)
+        self.hub = make_test_hub(standing_at=START, **limits)
         native.unpack_clock(self.hub, *clock)
         self.loop = Loop()
         ignore = lambda *_: None  # noqa: E731
@@ -140,7 +147,7 @@ def test_a_field_of_another_kind_is_refused_or_served(
 
 @given(st.tuples(*[st.integers(-(2**31), 2**31 - 1)] * 4), st.lists(st.integers(-9, 9), max_size=5))
 def test_any_quota_is_spent_and_refilled(quota: tuple[int, int, int, int], past: list[int]) -> None:
-    hub = native.Hub(standing_at=START, quota_forgiven=3)
+    hub = make_test_hub(standing_at=START, quota_forgiven_ticks=3)
     number = hub.add_quota(400, 1200)
     native.unpack_quota(hub, number, (*quota, past))
     for _ in range(5):
@@ -151,7 +158,7 @@ def test_any_quota_is_spent_and_refilled(quota: tuple[int, int, int, int], past:
 
 @given(numbers, st.lists(st.tuples(st.integers(0, 2**32 - 1), st.lists(numbers, max_size=5))))
 def test_any_use_of_addresses_is_counted_on(now: int, uses: list[tuple[int, list[int]]]) -> None:
-    throttle = native.Throttle(standing_at=START)
+    throttle = make_test_throttle(standing_at=START)
     addresses = [f"2001:db8:0:{number:x}::1" for number in range(len(uses))]
     packed = [
         (address, sockets, times, times)
@@ -168,7 +175,7 @@ def test_half_a_message_longer_than_the_new_limit_closes_1009(sent: int) -> None
     begun = frame(TEXT, b"x" * 1_000_000)[:sent]
     with adopted(client_with(partial=begun), message_bytes=4096) as one:
         one.send(b"x" * 100)
-        assert FrameReader().feed(unmasked(one.received())) == [("close", 1009, b"")]
+        assert FrameReader(65536, 1024).feed(unmasked(one.received())) == [("close", 1009, b"")]
 
 
 def test_the_quotas_of_a_clock_that_is_far_ahead_are_refilled_once() -> None:

@@ -20,6 +20,7 @@ import uvloop
 from fortepiano.native import Engine, FrameReader, Hub, Link, frame_bytes
 from fortepiano.net.handshake import accept_websocket
 from fortepiano.net.request_head import RequestHead
+from support.native_parts import hub_settings, make_test_hub
 from support.raw_peer import TEXT
 
 _READ = 1 << 16
@@ -84,7 +85,9 @@ class EchoLink(asyncio.BufferedProtocol):
             self._pass_on(piece)
             for event in self._reader.feed(piece):
                 if event[0] == "text":
-                    self._hub.send_raw(self._link.client, frame_bytes(TEXT, cast("bytes", event[1])))
+                    self._hub.send_raw(
+                        self._link.client, frame_bytes(TEXT, cast("bytes", event[1]))
+                    )
 
     def _pass_on(self, data: bytes) -> None:
         """Give the link bytes as the loop would."""
@@ -110,9 +113,9 @@ class EchoServer:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: dict[str, Any]) -> None:
-        self.hub = Hub(**limits)
-        frames = {"message_bytes", "fragments"}
-        self.frame_limits = {name: limits[name] for name in frames & limits.keys()}
+        self.hub = make_test_hub(**limits)
+        settings = hub_settings(**limits)
+        self.frame_limits = {name: settings[name] for name in ("message_bytes", "fragments")}
         self.engine = Engine(self.hub, loop, self.ignore, self.ignore, self.hub.send_binary)
         self.quota = self.hub.add_quota(400, 1200)
 

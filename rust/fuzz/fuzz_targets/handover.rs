@@ -4,6 +4,7 @@
 
 use std::io::{Read, Write};
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
@@ -11,10 +12,10 @@ use fortepiano_core::hub::handover::{ClientState, Parts, Phase};
 use fortepiano_core::hub::ids::{ClientId, RoomId};
 use fortepiano_core::hub::{CloseOrder, Hub, Settings, StepResult};
 use fortepiano_core::limits::quota::Account;
-use fortepiano_core::limits::throttle::{AddressUsage, LimitKind, Throttle, ThrottleSettings};
-use fortepiano_core::limits::token_bucket::{Bucket, Rate};
+use fortepiano_core::limits::throttle::{AddressUsage, Throttle, ThrottleSettings};
+use fortepiano_core::limits::token_bucket::Bucket;
+use fortepiano_core::settings::{Milliseconds, PerMinute, PerSecond};
 use fortepiano_core::sys::clock::Clock;
-use fortepiano_core::wire::frame::MessageLimits;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 
@@ -98,13 +99,13 @@ struct Server {
 }
 
 fn settings() -> Settings {
-    let limits = MessageLimits { message: 4096, fragments: 4 };
     Settings {
-        limits,
-        quota_forgiven: 2,
-        lag_hard: 8192,
-        lag_soft: 1024,
-        silence: 9_000_000,
+        message_bytes: 4096,
+        fragments: 4,
+        quota_forgiven_ticks: 2,
+        lag_hard_bytes: 8192,
+        lag_soft_bytes: 1024,
+        silence_ms: Milliseconds(9_000.0),
         ..Settings::default()
     }
 }
@@ -233,12 +234,26 @@ impl Server {
     }
 }
 
+fn throttle_settings() -> ThrottleSettings {
+    let burst = NonZeroU32::new(5).expect("five");
+    ThrottleSettings {
+        sockets_per_address: 16,
+        sockets_per_48: 64,
+        connects_per_second: PerSecond(5.0),
+        connect_burst: burst,
+        rooms_per_second: PerSecond(1.0),
+        room_burst: burst,
+        failed_tokens_per_minute: PerMinute(5.0),
+        failed_token_burst: burst,
+        new_users_per_hour: 9,
+        addresses: 8,
+        exempt: Vec::new(),
+    }
+}
+
 /// Let a throttle go on with any use of addresses.
 fn count_on(now: u64, usages: &[(u128, u32, [u64; 3], Vec<u64>)]) {
-    let rate = Rate { burst: 5, interval: 1_000_000 };
-    let rates = [rate; LimitKind::COUNT];
-    let limits = ThrottleSettings { sockets: 16, sockets_48: 64, rates, new_users: 9, subscribers: 8 };
-    let (mut throttle, mut clock) = (Throttle::new(limits, Vec::new()), Clock::manual(0));
+    let (mut throttle, mut clock) = (Throttle::new(throttle_settings()), Clock::manual(0));
     clock.continue_from(0, now);
     let now = clock.now();
     for (address, sockets, times, new_users) in usages {

@@ -16,7 +16,9 @@ LINKS = LINK.findall(PROMISES)
 
 def rows() -> list[tuple[str, str]]:
     """Return the promises and their cells of tests."""
-    cells = [line.strip("|").split(" | ") for line in PROMISES.splitlines() if line.startswith("| ")]
+    cells = [
+        line.strip("|").split(" | ") for line in PROMISES.splitlines() if line.startswith("| ")
+    ]
     return [(promise.strip(), tests) for promise, tests in cells if promise.strip() != "promise"]
 
 

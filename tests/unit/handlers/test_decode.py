@@ -20,7 +20,17 @@ from support.grammar import FORBIDDEN
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=100)
 
 texts = st.text(max_size=20) | st.sampled_from(
-    [*FORBIDDEN, "", "x" * 600, "\ud7ff\ue000", "\U0010ffff", "NaN", "1e999", "__proto__", "🎹" * 512]
+    [
+        *FORBIDDEN,
+        "",
+        "x" * 600,
+        "\ud7ff\ue000",
+        "\U0010ffff",
+        "NaN",
+        "1e999",
+        "__proto__",
+        "🎹" * 512,
+    ]
 )
 numbers = st.sampled_from([0, -1, 2**53, 2**63, 2**64 - 1, -(2**63), 0.5, 1e308, -1e-308]) | (
     st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -111,7 +121,9 @@ def test_no_handler_fails(scope: Any, sent: list[dict[str, Any]]) -> None:
 
 
 @patient
-@given(st.binary(max_size=60), st.dictionaries(texts, values, max_size=3), st.integers(0, 2**32 - 1))
+@given(
+    st.binary(max_size=60), st.dictionaries(texts, values, max_size=3), st.integers(0, 2**32 - 1)
+)
 def test_no_binary_message_fails(payload: bytes, head: dict[str, Any], size: int) -> None:
     harness = DispatchHarness()
     client = harness.enter("a room")
