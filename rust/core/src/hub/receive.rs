@@ -155,17 +155,9 @@ impl Hub {
                     }
                     let Err(code) = it.check_partial_text() else { return StepResult::Done };
                     it.pending().partial.clear();
-                    return self.close_for_peer(client, phase, code, Phase::Discarding);
+                    return self.close_for_violation(client, phase, code);
                 }
-                Parsed::Violation(code) => {
-                    return self.close_for_peer(
-                        client,
-                        phase,
-                        code,
-                        close_code::meaning(code),
-                        Phase::Discarding,
-                    )
-                }
+                Parsed::Violation(code) => return self.close_for_violation(client, phase, code),
                 Parsed::Frame(used, what) => {
                     let from = inbound.at;
                     inbound.at += used;
@@ -254,6 +246,11 @@ impl Hub {
         // The client continues to send for a while. That must not cause a reset, which would overtake
         // the notice.
         self.close_for_peer(client, Phase::Open, code, close_code::meaning(code), Phase::Discarding)
+    }
+
+    /// End a connection whose bytes violate RFC 6455.
+    fn close_for_violation(&mut self, client: ClientId, before: Phase, code: u16) -> StepResult<'_> {
+        self.close_for_peer(client, before, code, close_code::meaning(code), Phase::Discarding)
     }
 
     /// End a connection because of its peer: a close frame, a violation of RFC 6455, or too much

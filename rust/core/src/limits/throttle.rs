@@ -119,7 +119,9 @@ impl AddressUsage {
     /// Return whether forgetting the subscriber changes nothing.
     fn is_idle(&self, now: u64) -> bool {
         let is_rested = self.buckets.iter().all(|bucket| bucket.is_full(now));
-        !self.is_connected() && is_rested && self.new_users.iter().all(|came| came.saturating_add(HOUR) <= now)
+        !self.is_connected()
+            && is_rested
+            && self.new_users.iter().all(|came| came.saturating_add(HOUR) <= now)
     }
 }
 
