@@ -390,7 +390,7 @@ class TestSilence:
         harness.pass_time(2)
         assert ann.received() == bea.received() == [("ping", b"")]
         bea.send(frame(PONG))
-        harness.pass_time(9)
+        harness.pass_time(8)
         assert not ann.is_aborted
         harness.pass_time(3)
         assert ann.is_lost

@@ -33,6 +33,7 @@ class RoomBans:
         self._authors: dict[Key, str] = {}  # the oldest ban first
         self._by_room: dict[str, dict[Key, None]] = {}
         self._by_author: dict[str, dict[Key, None]] = {}
+        self._by_subject: dict[str, dict[Key, None]] = {}
 
     def __len__(self) -> int:
         """Return the number of bans."""
@@ -49,6 +50,7 @@ class RoomBans:
         self._authors[key] = author
         self._by_room.setdefault(key[0], {})[key] = None
         self._by_author.setdefault(author, {})[key] = None
+        self._by_subject.setdefault(key[1], {})[key] = None
 
     def discard(self, key: Key) -> None:
         """Forget a ban, if it is known."""
@@ -56,6 +58,11 @@ class RoomBans:
         if author is not None:
             _remove(self._by_room, key[0], key)
             _remove(self._by_author, author, key)
+            _remove(self._by_subject, key[1], key)
+
+    def rooms_of(self, subject: str) -> list[str]:
+        """Return the rooms from which a subject is banned."""
+        return [room for room, _ in self._by_subject.get(subject, ())]
 
     def surplus(self, room: str, author: str, bounds: BanBounds) -> list[Key]:
         """Return the bans that have to give way after one was added, the newest of the room.

@@ -223,6 +223,10 @@ class BanList:
         """
         return self._table.banned_until(room, user_id, now)
 
+    def rooms_banning(self, user_id: str) -> list[str]:
+        """Return the rooms with a ban of a user; it may have ended a moment ago."""
+        return self._of_rooms.rooms_of(user_id)
+
     def refuses(self, user_id: str, address: str, now: int) -> bool:
         """Tell whether a user is banned from the site, by user id or by address.
 

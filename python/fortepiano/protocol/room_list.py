@@ -34,14 +34,12 @@ class _Complete:
         entries: The serialised entry of each room, by name.
         empty: The names of rooms without participants, which may end without notice.
         payload: The whole message; None if an entry has changed since it was made.
-        banned: The rooms from which a user is banned, by user id.
     """
 
     made: int
     entries: dict[str, bytes] = field(default_factory=dict[str, bytes])
     empty: set[str] = field(default_factory=set[str])
     payload: bytes | None = None
-    banned: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
     def change(self, room: Room, entry: Message) -> None:
         """Replace the entry of a room, or remove the room if the list does not show it."""
@@ -50,16 +48,12 @@ class _Complete:
             return
         self.entries[room.name] = orjson.dumps(entry)
         (self.empty.discard if entry["count"] else self.empty.add)(room.name)
-        self._forget()
+        self.payload = None
 
     def _remove(self, name: str) -> None:
         self.entries.pop(name, None)
         self.empty.discard(name)
-        self._forget()
-
-    def _forget(self) -> None:
         self.payload = None
-        self.banned.clear()
 
     def remove_ended(self, rooms: Container[str]) -> None:
         """Remove rooms that have ended; `rooms` has the names of those that exist."""
@@ -133,10 +127,11 @@ class RoomList:
     def _send_complete(self, session: Session, complete: _Complete) -> None:
         """Send the complete list; the rooms from which the user is banned are marked."""
         user_id = session.user.id if session.user else ""
-        banned = complete.banned.get(user_id)
-        if banned is None:
-            banned = [name for name in complete.entries if self._is_banned(name, user_id)]
-            complete.banned[user_id] = banned
+        banned = [
+            name
+            for name in self._bans.rooms_banning(user_id)
+            if name in complete.entries and self._is_banned(name, user_id)
+        ]
         payload = complete.message()
         if banned:
             marked = {name: complete.entries[name][:-1] + b',"banned":true}' for name in banned}

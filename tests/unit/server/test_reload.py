@@ -34,7 +34,7 @@ def _used_filter() -> TextFilter:
         lambda: config.Settings(),
         lambda: ClientAddresses(config.Settings().proxy),
         lambda: make_hub(config.Settings()),
-        lambda: make_throttle(config.Settings().limits),
+        lambda: make_throttle(config.Settings()),
         _used_filter,
     ],
     ids=["settings", "addresses", "hub", "throttle", "filter"],

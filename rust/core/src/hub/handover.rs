@@ -126,7 +126,7 @@ impl Hub {
     pub fn adopt(&mut self, fd: RawFd, quota: Option<QuotaId>, state: ClientState) -> ClientId {
         let number = self.attach(fd);
         let now = self.now;
-        // The other process may have allowed longer messages.
+        // The other process may have allowed longer messages: then the frame ends with a violation.
         self.inbound.fit(state.partial.len());
         let it = &mut self.clients[number];
         it.phase = state.phase.until_at_most(now + self.linger);
@@ -148,8 +148,6 @@ impl Hub {
         it.meter = state.meter.map(level);
         if !state.partial.is_empty() {
             it.pending().partial.store(&state.partial, 0);
-            // The old process may have allowed longer messages: then the frame ends with a violation.
-            self.inbound.fit(state.partial.len());
         }
         if let Some(Parts { opcode, count, bytes }) = state.parts {
             it.pending().fragments = Some(Box::new(Fragments { opcode, count, checked: 0, bytes }));
