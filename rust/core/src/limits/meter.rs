@@ -48,6 +48,7 @@ mod tests {
     const FLOW: Flow = Flow { per_second: 5_000, most: 25_000 };
 
     #[test]
+    #[cfg_attr(miri, ignore = "half a million steps take Miri too long")]
     fn leaks_between_two_additions_are_not_rounded_away() {
         let mut level = Level::default();
         assert!(level.pour(FLOW, 25_000));

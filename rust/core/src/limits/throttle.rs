@@ -610,6 +610,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "hundreds of thousands of addresses take Miri too long")]
     fn memory_is_bounded() {
         let mut throttle = throttle();
         for number in 0..400_000_u32 {

@@ -102,6 +102,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "thousands of addresses take Miri too long")]
     fn full_buckets_are_forgotten() {
         let mut limiter = TimeLimiter::default();
         for number in 0..100_000 {
