@@ -12,7 +12,7 @@ import pytest
 from fortepiano import config
 from fortepiano.net.client_address import ClientAddresses
 from fortepiano.protocol.text_filter import TextFilter
-from fortepiano.server.assembly import make_hub, make_throttle
+from fortepiano.server.assembly import make_hub_settings, make_throttle_settings
 
 
 @pytest.fixture(autouse=True)
@@ -33,8 +33,8 @@ def _used_filter() -> TextFilter:
     [
         lambda: config.Settings(),
         lambda: ClientAddresses(config.Settings().proxy),
-        lambda: make_hub(config.Settings()),
-        lambda: make_throttle(config.Settings()),
+        lambda: make_hub_settings(config.Settings()),
+        lambda: make_throttle_settings(config.Settings()),
         _used_filter,
     ],
     ids=["settings", "addresses", "hub", "throttle", "filter"],
