@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import re
 import statistics
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -25,7 +27,8 @@ class Sample:
     Attributes:
         pid: The process.
         moment: Seconds of the monotonic clock.
-        resident_bytes: The resident set size.
+        anonymous_bytes: The resident set size without pages of files. The kernel takes those back
+            when other processes need memory, which would hide what grows.
         sockets: WebSockets, as the server counts them.
         other_files: Open descriptors that are no WebSockets.
         slow_disconnects: Clients that this process has closed because they did not read.
@@ -33,7 +36,7 @@ class Sample:
 
     pid: int
     moment: float
-    resident_bytes: int
+    anonymous_bytes: int
     sockets: int
     other_files: int
     slow_disconnects: int
@@ -65,7 +68,7 @@ def per_hour(samples: list[Sample]) -> float:
     One step or a few outliers, as an allocator makes them, do not move it (Theil and Sen).
     """
     slopes = [
-        (later.resident_bytes - earlier.resident_bytes) / (later.moment - earlier.moment)
+        (later.anonymous_bytes - earlier.anonymous_bytes) / (later.moment - earlier.moment)
         for earlier, later in itertools.combinations(samples, 2)
     ]
     return statistics.median(slopes) * 3600
@@ -78,4 +81,10 @@ def _look(server: Server) -> Sample:
     sockets = int(float(values["fortepiano_sockets"]))
     files = len(os.listdir(f"/proc/{pid}/fd"))
     slow = int(float(values["fortepiano_slow_disconnects_total"]))
-    return Sample(pid, time.monotonic(), server.resident_bytes, sockets, files - sockets, slow)
+    return Sample(pid, time.monotonic(), _anonymous_bytes(pid), sockets, files - sockets, slow)
+
+
+def _anonymous_bytes(pid: int) -> int:
+    found = re.search(r"RssAnon:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found, "Linux before 4.5"
+    return 1024 * int(found[1])
