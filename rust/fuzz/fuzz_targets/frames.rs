@@ -68,6 +68,9 @@ struct Message {
     bytes: Vec<u8>,
 }
 
+/// The bytes behind a frame, and what the frame completes.
+type Read<'a> = (&'a [u8], Option<Event>);
+
 /// Read the first frame of `bytes` as RFC 6455 words it: the rest, and what the frame completes.
 ///
 /// The result is `None` if the frame is not complete; the error is a close code.
@@ -75,7 +78,7 @@ fn read<'a>(
     bytes: &'a [u8],
     message: &mut Option<Message>,
     limits: MessageLimits,
-) -> Result<Option<(&'a [u8], Option<Event>)>, u16> {
+) -> Result<Option<Read<'a>>, u16> {
     let [first, second, ..] = *bytes else { return Ok(None) };
     let (is_last, opcode) = (first >= 0x80, first & 0x0F);
     if first & 0x70 != 0 || second < 0x80 {

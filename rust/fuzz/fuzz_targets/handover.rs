@@ -90,6 +90,8 @@ struct Client {
     ours: UnixStream,
     theirs: UnixStream,
     is_attached: bool,
+    /// Whether its reading is paused until it is resumed.
+    is_full: bool,
 }
 
 struct Server {
@@ -133,7 +135,7 @@ impl Server {
         let again = self.hub.adopt(ours.as_raw_fd(), Some(quota), taken.clone());
         assert_eq!(self.hub.client_state(again).expect("it was just adopted"), taken);
         self.hub.detach(again);
-        self.clients.push(Client { number, ours, theirs, is_attached: true });
+        self.clients.push(Client { number, ours, theirs, is_attached: true, is_full: false });
     }
 
     fn client(&self, index: u8) -> Option<&Client> {
@@ -145,20 +147,23 @@ impl Server {
         let count = bytes.len().min(window.len());
         window[..count].copy_from_slice(&bytes[..count]);
         self.hub.feed(client, count);
-        self.step();
+        self.step(client);
         self.hub.end_turn();
     }
 
-    fn step(&mut self) {
-        loop {
+    fn step(&mut self, client: ClientId) {
+        let is_full = loop {
             match self.hub.step() {
-                StepResult::Done => return,
-                StepResult::Ended => {}
+                StepResult::Done => break false,
+                StepResult::Full => break true,
+                StepResult::Ended | StepResult::Binary(_) => {}
                 StepResult::Cold(message) => {
                     serde_json::from_slice::<serde_json::Value>(message).expect("a cold message is JSON");
                 }
-                StepResult::Binary(_) => {}
             }
+        };
+        for it in self.clients.iter_mut().filter(|it| it.number == client && it.is_attached) {
+            it.is_full = is_full;
         }
     }
 
@@ -186,8 +191,8 @@ impl Server {
     }
 
     fn resume(&mut self) {
-        while self.hub.resume().is_some() {
-            self.step();
+        while let Some(client) = self.hub.resume() {
+            self.step(client);
         }
     }
 
@@ -195,7 +200,7 @@ impl Server {
         let number = |server: &Self, index| server.client(index).map(|it| it.number);
         match action {
             Action::Read(index, bytes) => {
-                if let Some(client) = number(self, index) {
+                if let Some(client) = self.client(index).filter(|it| !it.is_full).map(|it| it.number) {
                     self.read(client, &bytes);
                 }
             }
@@ -237,6 +242,7 @@ impl Server {
 fn throttle_settings() -> ThrottleSettings {
     let burst = NonZeroU32::new(5).expect("five");
     ThrottleSettings {
+        connections_per_address: 32,
         sockets_per_address: 16,
         sockets_per_48: 64,
         connects_per_second: PerSecond(5.0),
@@ -252,20 +258,27 @@ fn throttle_settings() -> ThrottleSettings {
 }
 
 /// Let a throttle go on with any use of addresses.
-fn count_on(now: u64, usages: &[(u128, u32, [u64; 3], Vec<u64>)]) {
+fn count_on(now: u64, usages: &Usages) {
     let (mut throttle, mut clock) = (Throttle::new(throttle_settings()), Clock::manual(0));
     clock.continue_from(0, now);
     let now = clock.now();
     for (address, sockets, times, new_users) in usages {
         let buckets = times.map(|full_at| Bucket { full_at });
-        let usage = AddressUsage { sockets: *sockets, buckets, new_users: new_users.clone() };
+        let usage = AddressUsage {
+            sockets: *sockets,
+            buckets,
+            new_users: new_users.clone(),
+            ..AddressUsage::default()
+        };
         throttle.restore(IpAddr::V6((*address).into()), usage, now);
     }
     for (address, ..) in usages {
         let address = IpAddr::V6((*address).into());
-        throttle.connect(address, now);
-        throttle.admit_new_user(address, now);
+        throttle.accept(address, now, false);
+        throttle.connect(address, now, false);
+        throttle.admit_new_user(address, now, false);
         throttle.release(address);
+        throttle.hang_up(address);
     }
     throttle.prune(now);
 }
