@@ -35,7 +35,7 @@ def few_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
 
 
-@pytest.mark.parametrize("first", [b"", PAGE[:-2], IDLE])
+@pytest.mark.parametrize("first", [b"", PAGE[:-2]])
 async def test_the_257th_of_an_address_is_refused(server: Server, first: bytes) -> None:
     with HttpAttacker(server.port) as attacker:
         for _ in range(256):
@@ -47,6 +47,14 @@ async def test_the_257th_of_an_address_is_refused(server: Server, first: bytes) 
         handshake = await raw_handshake(server, address="127.9.0.8")
         assert handshake.status == 101
         await handshake.peer.vanish()
+
+
+def test_connections_between_two_requests_count_too() -> None:
+    settings = LimitsAsByDefault | {"FORTEPIANO_LIMITS__CONNECTIONS_PER_ADDRESS": "20"}
+    with run_server(**settings) as server, HttpAttacker(server.port) as attacker:
+        for _ in range(20):
+            assert b" 200 OK" in attacker.connect(IDLE).recv(1000)
+        assert answer(attacker.connect(IDLE)).startswith(b"HTTP/1.1 429 ")
 
 
 async def test_a_connection_that_ends_makes_room_for_another(server: Server) -> None:
