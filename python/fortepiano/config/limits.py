@@ -196,7 +196,8 @@ class LimitSettings(Section):
     )
     stall_seconds: Annotated[Seconds, Part.HUB] = Field(
         default=10,
-        description="A reader without any progress for longer is closed with 1013; seconds.",
+        description="A reader without any progress for longer is closed, WebSockets with 1013;"
+        " seconds.",
     )
     head_seconds: Seconds = Field(
         default=10, description="Time for the head of a request; seconds."

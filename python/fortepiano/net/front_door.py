@@ -59,11 +59,14 @@ class Objection(NamedTuple):
 _ADMITTED, _CROWDED = Throttle.ADMITTED, Throttle.CROWDED
 
 _BUSY = Objection(503, "Too many connections at once.", 5)
+_LONG_HEAD = Objection(431, "The request's head is too long.")
+_LONG_API_HEAD = Objection(400, "The request's head is too long.")
 _METHOD = Objection(405, "Only GET and HEAD are answered here.")
 _NO_BODY = Objection(413, "Nothing is taken here.")
 _LONG_BODY = Objection(413, "The request's body is too long.")
 _NO_LENGTH = Objection(411, "The length of the body must come first.")
 
+_API_HEAD_BYTES = 65_536
 _PUBLIC_METHODS = ("GET", "HEAD")
 _OPEN_PATHS = ("/healthz", "/health", "/readyz")
 
@@ -95,6 +98,16 @@ class FrontDoor:
     def limits(self) -> LimitSettings:
         """The limits in force."""
         return self.admission.live.limits
+
+    @property
+    def head_bytes(self) -> int:
+        """The longest head; calls of the API may have long texts in their targets."""
+        return _API_HEAD_BYTES if self.is_internal else self.limits.head_bytes
+
+    @property
+    def long_head(self) -> Objection:
+        """The answer to a longer head: on the internal port, that which the API documents."""
+        return _LONG_API_HEAD if self.is_internal else _LONG_HEAD
 
     def peer_of(self, transport: asyncio.Transport) -> str:
         """Return the address at the other end of a connection; empty where it is gone already."""

@@ -56,8 +56,8 @@ _PAGE_SECONDS = 0.000_2
 class HttpConnection(asyncio.BufferedProtocol):
     """One connection while it speaks HTTP, one request at a time.
 
-    From a complete request to the end of its response nothing more is read, and what the last read
-    returned beyond the request waits.
+    From a complete request until the peer has taken its response, further bytes wait, and only some
+    are read: the rest stays with the kernel. Reading goes on until then, to notice the peer's end.
 
     Args:
         config: uvicorn's configuration.
@@ -80,7 +80,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         "_data",
         "_door",
         "_ends",
-        "_is_paused",
+        "_is_busy",
         "_page",
         "_server_state",
         "counted",
@@ -105,7 +105,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._door = door
         self._data = b""
         self._awaited: RequestHead | None = None  # a head whose body is incomplete
-        self._is_paused = False  # whether a request is deferred, or its response not yet taken
+        self._is_busy = False  # whether a request is deferred, or its response not yet taken
         self._ends = False  # whether the connection ends after the response
         self._page: PageConnection | None = None
         self.peer = peer
@@ -136,8 +136,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         data = bytes(_BUFFER[:nbytes])
         if self.transport.is_closing():
             return
-        if self._is_paused:
-            # The loop reads nothing then, but bytes that followed a PROXY header may come.
+        if self._is_busy:
             self._hold(data)
             return
         if self._data:
@@ -193,7 +192,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         if head is not None:
             self._read_body(head, data[len(head.data) :])
             return
-        end = data.find(_HEAD_END, 0, self._door.limits.head_bytes)
+        end = data.find(_HEAD_END, 0, self._door.head_bytes)
         if end < 0:
             self._wait_for_more(data)
         elif is_due or admission.budget.has_time():
@@ -201,7 +200,8 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._handle(data[:end], data[end:])
         else:
             admission.pending.discard(self)
-            self._pause(data)
+            self._is_busy, self._data = True, data
+            self.transport.pause_reading()
             admission.budget.defer(self._handle_deferred)
 
     def _handle_deferred(self) -> None:
@@ -212,8 +212,8 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def _wait_for_more(self, data: bytes) -> None:
         """Store an incomplete head, unless it is invalid already."""
-        if len(data) >= self._door.limits.head_bytes:
-            self._reject(431, "The request's head is too long.")
+        if len(data) >= self._door.head_bytes:
+            self._refuse(self._door.long_head)
         elif self._may_begin(data):
             self._data = data
         elif data.split(b" ", 1)[0].isalpha():
@@ -264,7 +264,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         admission = self._door.admission
         admission.pending.discard(self)
         admission.budget.charge(_PAGE_SECONDS)
-        self._pause(b"")
+        self._is_busy, self._data = True, b""
         self._hold(rest)
         page = self._page
         if page is None:
@@ -286,7 +286,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def _continue(self) -> None:
         """Read the next request, if none is in the works."""
         page = self._page
-        if not self._is_paused or page is None or page.is_answering or self.transport.is_closing():
+        if not self._is_busy or page is None or page.is_answering or self.transport.is_closing():
             return
         self._door.end_request(self)
         data = self._resume()
@@ -298,23 +298,18 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     # Reading
 
-    def _pause(self, data: bytes) -> None:
-        """Read no more, and keep `data` for later."""
-        self._is_paused = True
-        self._data = data
-        self.transport.pause_reading()
-
     def _hold(self, data: bytes) -> None:
         """Keep bytes of later requests within bounds; beyond these the connection ends early."""
-        if len(self._data) + len(data) > self._door.limits.head_bytes:
+        if len(self._data) + len(data) > self._door.head_bytes:
             self._ends = True
+            self.transport.pause_reading()
         if not self._ends:
             self._data += data
 
     def _resume(self) -> bytes:
         """Read on, and return the bytes that were kept."""
         data, self._data = self._data, b""
-        self._is_paused = False
+        self._is_busy = False
         self.transport.resume_reading()
         return data
 

@@ -22,7 +22,7 @@ class _WriteFlow(FlowControl):
     """uvicorn's flow control without its half for reading, which `HttpConnection` controls."""
 
     def pause_reading(self) -> None:
-        """Do nothing: reading is paused from a request to the end of its response."""
+        """Do nothing: there is one request at a time, whose body has come already."""
 
     def resume_reading(self) -> None:
         """Do nothing."""

@@ -26,9 +26,11 @@ _LENGTH = re.compile("[0-9]{1,15}")
 _ABSOLUTE = re.compile(r"https?://(?P<host>[^/?]*)(?P<path>/[^?]*)?(?P<query>\?.*)?", re.IGNORECASE)
 
 _METHODS = frozenset(
-    {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
+    "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH QUERY COPY LOCK MKCOL MOVE PROPFIND"
+    " PROPPATCH SEARCH UNLOCK BIND REBIND UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE PURGE"
+    " MKCALENDAR LINK UNLINK".split()
 )
-"""The methods of RFC 9110 section 9, and RFC 5789."""
+"""The registered methods (RFC 9110 section 16.1.1) that httptools knows."""
 
 _NOT_A_REQUEST = "Invalid HTTP request."
 
