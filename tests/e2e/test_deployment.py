@@ -306,7 +306,11 @@ def test_the_container_is_made_of_what_there_is() -> None:
     ours = compose["services"]["fortepiano"]
     names |= set(ours["environment"])
     variables = {name: "data" if "DIR" in name else "redis://redis:6379/0" for name in names}
+    variables |= ours["environment"]
     variables["FORTEPIANO_INTERNAL_HOST"] = "0.0.0.0"
+    scraped = yaml.safe_load((DEPLOY / "container" / "prometheus.yml").read_text())
+    (target,) = scraped["scrape_configs"][0]["static_configs"][0]["targets"]
+    assert target.partition(":")[0] == ours["environment"]["FORTEPIANO_INTERNAL_HOSTS"]
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [sys.executable, "-m", "fortepiano", "check-config"],
