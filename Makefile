@@ -86,6 +86,7 @@ lint: $(VENV)/.tools ## Check style and formatting of Python, Cython, Rust and t
 	    done; \
 	else echo "$$missing: the licences of dependencies were not checked" >&2; fi
 	cargo fmt --manifest-path rust/fuzz/Cargo.toml --check
+	cargo clippy --manifest-path rust/fuzz/Cargo.toml --locked --quiet --bins -- -D warnings
 	@if missing=$$(scripts/doctor actionlint 2>&1); then actionlint; \
 	else echo "$$missing: the workflows were not checked" >&2; fi
 

@@ -84,10 +84,12 @@ fn without_halves(text: &str) -> String {
 /// Return whether the spelling of `text` matters and not only its values, which are all that is
 /// compared.
 ///
-/// Such a text has a number too long to be broadcast, or a digit written as an escape.
-pub fn is_beyond_values(text: &str) -> bool {
+/// Such a text has a number too long to be broadcast, or a digit written as an escape. With `custom`
+/// notes, the name of one may be too long, which is measured as it is written.
+pub fn is_beyond_values(text: &str, custom: bool) -> bool {
     let numeric = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
     text.as_bytes().split(|byte| !numeric(*byte)).any(|run| run.len() > 40)
+        || custom && text.split('"').any(|part| part.len() > 64)
         || ["\\u002", "\\u003", "\\u0045", "\\u0065"].iter().any(|escape| text.contains(escape))
 }
 
