@@ -1,9 +1,9 @@
 """A server that has run for long is as it was at first: nothing grows, and every note is heard.
 
 Waves of visitors come and go, 50 a second, from addresses that are known after a while, so that
-no memory is for new users. Beside them peers vanish without a FIN or never read. Handlers and
-settings are reloaded all the while. Upgrades come in the first 40 % of the time and at the end,
-since memory can be compared within one process alone.
+no memory is for new users: a kilobyte each. Beside them peers vanish without a FIN or never read.
+Handlers and settings are reloaded all the while. Upgrades come in the first 40 % of the time and
+at the end, since memory can be compared within one process alone.
 
 Between waves, when the same members are connected each time, memory and descriptors are read. The
 slope of the memory is the median of all pairs of the second half. In a long run it must be below
@@ -16,6 +16,7 @@ No limit is raised, and none is off: loopback addresses are not exempt.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import random
 import sys
@@ -73,6 +74,8 @@ class Soak:
         self.reloads = self.upgrades = 0
         self._editable = editable
         self._visitors = Visitors(self.server, [CANARY_ROOM, *ROOMS], addresses, chance)
+        self._absent = itertools.cycle([new_address() for _ in range(30)])
+        self._loud = itertools.cycle([new_address() for _ in range(4)])
         self._began = time.monotonic()
         self._motd = '"motd": context.motd,'
         self._one_process = asyncio.Lock()
@@ -96,10 +99,10 @@ class Soak:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._visitors.come_and_go(WAVE_SECONDS, VISITS_PER_SECOND))
                 for _ in range(2):
-                    group.create_task(self.absent.add_vanished(new_address(), CANARY_ROOM))
-                group.create_task(self.absent.add_deaf(new_address(), DEAF_ROOM))
+                    group.create_task(self.absent.add_vanished(next(self._absent), CANARY_ROOM))
+                group.create_task(self.absent.add_deaf(next(self._absent), DEAF_ROOM))
                 for _ in range(2):
-                    group.create_task(self._visitors.play_loudly(new_address(), DEAF_ROOM))
+                    group.create_task(self._visitors.play_loudly(next(self._loud), DEAF_ROOM))
             self.absent.forget(4 * GONE_SECONDS)
             self.absent.keep_awake()
             await self.look()
