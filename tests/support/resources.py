@@ -48,17 +48,21 @@ async def sample(server: Server, *, most_sockets: int, other_files: int | None =
     Args:
         server: A server whose clients do nothing at the moment.
         most_sockets: A settled server has no more WebSockets.
-        other_files: A settled server has so many other descriptors; None for any number.
+        other_files: A settled server has so many other descriptors; None for as many as at the
+            look before, since the last HTTP connection may still be open.
 
     Returns:
         The last look, settled or not.
     """
     end = time.monotonic() + _SETTLE_SECONDS
+    expected = other_files
     while True:
         found = await asyncio.to_thread(_look, server)
-        settled = found.sockets <= most_sockets and other_files in (None, found.other_files)
+        settled = found.sockets <= most_sockets and found.other_files == expected
         if settled or time.monotonic() > end:
             return found
+        if other_files is None:
+            expected = found.other_files
         await asyncio.sleep(0.2)
 
 

@@ -77,6 +77,10 @@ class Outbound:
         """Send a JSON array of messages, which several clients receive, to one of them."""
         self._hub.send(session.client, payload)
 
+    def is_behind(self, session: Session) -> bool:
+        """Tell whether so much is unsent for a client that it gets no pointers either."""
+        return self._hub.lag(session.client) > self._live.limits.lag_soft_bytes
+
     def broadcast(self, room: Room, message: Message) -> None:
         """Send a message to all in a room."""
         self._hub.broadcast(room.number, orjson.dumps([message]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
@@ -91,15 +92,34 @@ class RoomList:
         self._readers: dict[Session, None] = {}
         self._changes: dict[str, tuple[Room, Message]] = {}
         self._complete: _Complete | None = None
+        self._awaiting: set[Session] = set()
 
     def start(self, session: Session, rooms: Mapping[str, Room]) -> None:
         """Send the list of rooms, and its changes from now on.
+
+        A client that is behind gets the list a moment later, and one list for all requests until
+        then: else many requests for a long list would close it as too slow.
 
         Args:
             session: The session.
             rooms: All rooms by name.
         """
         self._readers[session] = None
+        if session in self._awaiting:
+            return
+        if self._outbound.is_behind(session):
+            self._awaiting.add(session)
+            self._clock.later(_COLLECT_SECONDS, partial(self._resume, session, rooms))
+        else:
+            self._send_all(session, rooms)
+
+    def _resume(self, session: Session, rooms: Mapping[str, Room]) -> None:
+        """Answer the requests of a session that was behind."""
+        if session in self._awaiting:
+            self._awaiting.discard(session)
+            self.start(session, rooms)
+
+    def _send_all(self, session: Session, rooms: Mapping[str, Room]) -> None:
         if _sees_people(session):
             rules = self._live.rules
             listed = [(room, channel(room, rules)) for room in rooms.values() if is_listed(room)]
@@ -174,6 +194,7 @@ class RoomList:
     def stop(self, session: Session) -> None:
         """Send no more changes to a session."""
         self._readers.pop(session, None)
+        self._awaiting.discard(session)
 
     def note_change(self, room: Room, *, was_listed: bool = False) -> None:
         """Note a change of a room, to be sent a moment later.

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fortepiano.protocol import room_list
+from fortepiano.protocol.outbound import Outbound
 from support.dispatch_harness import DispatchHarness, FakeClient
 
 
@@ -77,3 +78,20 @@ def test_the_list_is_made_once_for_all_who_ask_at_a_time(
     harness.wait(1)
     listed(readers[0])
     assert len(made) == 2 * lengths.pop()
+
+
+def test_a_client_that_is_behind_gets_one_list_for_all_its_requests(
+    harness: DispatchHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = harness.enter("one")
+    monkeypatch.setattr(Outbound, "is_behind", lambda _self, _session: True)
+    for _ in range(4):
+        reader.send("+ls")
+    assert reader.received() == []
+    monkeypatch.undo()
+    harness.enter("two")
+    for _, call in harness.planned:
+        call()
+    answers = [it for it in reader.received() if it["m"] == "ls" and it["c"]]
+    assert len(answers) == 1
+    assert "two" in {entry["_id"] for entry in answers[0]["u"]}
