@@ -98,7 +98,7 @@ class RoomList:
         """Send the list of rooms, and its changes from now on.
 
         A client that is behind gets the list a moment later, and one list for all requests until
-        then: else many requests for a long list would close it as too slow.
+        then. Otherwise many requests for a long list would close the client as too slow.
 
         Args:
             session: The session.
