@@ -35,7 +35,8 @@ SIDE_BY_SIDE := $(ALL_BUT_LONG) -n $(WORKERS) --dist loadfile
 OR_NONE := $(if $(ARGS),|| [ $$? -eq 5 ])
 # The modules whose tests Miri can run: others make system calls that Miri does not know, or have
 # tables too large for it.
-MIRI_TESTS := wire:: limits:: slots:: net::address net::bans net::network:: hub::room_log hub::client
+MIRI_TESTS := wire:: slots:: $(addprefix limits::,meter quota throttle time_limit token_bucket) \
+    $(addprefix net::,address bans network::) hub::room_log hub::client
 # The package that `make smoke` installs: the wheel in dist/ that fits the interpreter.
 INSTALL ?= --no-index --no-deps --only-binary :all: --find-links dist fortepiano
 # The link is part of _core's file: native.py has to load it before stubtest looks for it.
