@@ -322,3 +322,54 @@ proptest! {
         prop_assert_eq!(hub.next_close_order(), None);
     }
 }
+
+/// Pass bytes to the hub, in one read if there is room; return whether the connection ended.
+fn read_ends(hub: &mut Hub, client: ClientId, mut bytes: &[u8]) -> bool {
+    while !bytes.is_empty() {
+        let window = hub.window(client);
+        let count = bytes.len().min(window.len());
+        window[..count].copy_from_slice(&bytes[..count]);
+        bytes = &bytes[count..];
+        hub.feed(client, count);
+        loop {
+            match hub.step() {
+                StepResult::Done => break,
+                StepResult::Ended => return true,
+                _ => {}
+            }
+        }
+    }
+    false
+}
+
+proptest! {
+    #[test]
+    fn text_is_refused_at_the_byte_that_shows_it_however_it_arrives(
+        texts in prop::collection::vec("[a-zé€🎹]{0,40}|x{120,130}|x{17000}", 1..4),
+        cuts in prop::collection::vec(1_usize..60, 1..60),
+        broken: bool,
+    ) {
+        let mut hub = manual(Settings::default());
+        let peer = Peer::new(&mut hub, false);
+        let mut stream = Vec::new();
+        for text in &texts {
+            frame::append_masked(&mut stream, text.as_bytes());
+        }
+        if broken {
+            // The frame goes on for long after the byte that no text can have.
+            frame::append_masked(&mut stream, &[b"ok\xff".as_slice(), &[b'x'; 100]].concat());
+            stream.truncate(stream.len() - 100);
+        }
+        let (mut at, mut ended) = (0, false);
+        for cut in cuts.iter().cycle() {
+            let end = stream.len().min(at + cut);
+            prop_assert!(!ended, "refused before the byte");
+            ended = read_ends(&mut hub, peer.client, &stream[at..end]);
+            at = end;
+            if at == stream.len() {
+                break;
+            }
+        }
+        prop_assert_eq!(ended, broken);
+    }
+}

@@ -61,7 +61,7 @@ impl Hub {
         let mut again = Vec::new();
         frame::append_masked(&mut again, &text);
         again.extend_from_slice(&rest);
-        it.pending().partial.store(&again, again.len());
+        it.pending().partial.store(&again, again.len(), false);
         it.is_deferred = true;
         if !std::mem::replace(&mut it.awaits_turn, true) {
             self.handler_budget.deferred.push_back(client);

@@ -147,7 +147,7 @@ impl Hub {
         let level = |(bytes, messages)| Meter { bytes: Level(bytes), messages: Level(messages) };
         it.meter = state.meter.map(level);
         if !state.partial.is_empty() {
-            it.pending().partial.store(&state.partial, 0);
+            it.pending().partial.store(&state.partial, 0, false);
         }
         if let Some(Parts { opcode, count, bytes }) = state.parts {
             it.pending().fragments = Some(Box::new(Fragments { opcode, count, checked: 0, bytes }));

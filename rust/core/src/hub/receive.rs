@@ -59,6 +59,7 @@ impl Hub {
         let inbound = &mut self.inbound;
         inbound.client = Some(client);
         inbound.end = inbound.at + gathered;
+        inbound.is_continued = inbound.at > 0;
         inbound.at = 0;
         inbound.elements.clear();
         inbound.next = 0;
@@ -151,7 +152,8 @@ impl Hub {
             match parsed {
                 Parsed::Incomplete => {
                     if !bytes.is_empty() {
-                        it.pending().partial.store(bytes, frame::length(bytes));
+                        let continues = inbound.is_continued && inbound.at == 0;
+                        it.pending().partial.store(bytes, frame::length(bytes), continues);
                     }
                     let Err(code) = it.check_partial_text() else { return StepResult::Done };
                     it.pending().partial.clear();

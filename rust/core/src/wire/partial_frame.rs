@@ -38,9 +38,14 @@ impl PartialFrame {
     }
 
     /// Store the beginning of a frame in place of the earlier content.
-    pub fn store(&mut self, bytes: &[u8], length: usize) {
+    ///
+    /// If the frame `continues`, the earlier content was a shorter beginning of the same frame. Then its
+    /// text is not checked again: one byte could cost 16 KiB otherwise.
+    pub fn store(&mut self, bytes: &[u8], length: usize, continues: bool) {
         self.filled = bytes.len();
-        self.text = PartialText::default();
+        if !continues {
+            self.text = PartialText::default();
+        }
         if length > LONG && length > bytes.len() {
             // The system commits memory only when it is first written to.
             self.bytes = vec![0; length];
@@ -84,7 +89,7 @@ mod tests {
     #[test]
     fn a_long_frame_grows_in_place() {
         let mut partial = PartialFrame::default();
-        partial.store(b"head", LONG + 1);
+        partial.store(b"head", LONG + 1, false);
         assert_eq!((partial.bytes(), partial.missing()), (&b"head"[..], LONG - 3));
         let place = partial.bytes().as_ptr();
         while partial.missing() > 0 {
@@ -103,9 +108,9 @@ mod tests {
     #[test]
     fn a_short_frame_is_stored_anew() {
         let mut partial = PartialFrame::default();
-        partial.store(b"head", LONG);
+        partial.store(b"head", LONG, false);
         assert_eq!((partial.bytes(), partial.missing()), (&b"head"[..], 0));
-        partial.store(b"ab", 0);
+        partial.store(b"ab", 0, false);
         assert_eq!(partial.bytes(), b"ab");
         partial.clear();
         assert!(partial.is_empty());
