@@ -50,13 +50,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " action TEXT NOT NULL, room TEXT NOT NULL, subject TEXT NOT NULL, reason TEXT NOT NULL,"
         " details TEXT NOT NULL) WITHOUT ROWID",
     ),
-    (
-        "ALTER TABLE audit ADD COLUMN of_room INTEGER NOT NULL DEFAULT 0",
-        # A quotation mark inside of a text has a backslash before it, so this is the key.
-        "UPDATE audit SET of_room = 1 WHERE room <> '' AND length(actor) = 24"
-        " AND instr(details, '\"scope\":') = 0",
-        "CREATE INDEX audit_of_room ON audit (of_room, id)",
-    ),
 )
 """Statements that migrate a file from each version (PRAGMA user_version) to the next.
 
@@ -107,7 +100,7 @@ def _column(value: str | int | None) -> str | int | None:
 
 def _audit_row(record: AuditRecord) -> tuple[Any, ...]:
     *columns, _ = (getattr(record, field.name) for field in dataclasses.fields(record))
-    return (*columns, to_json(record.details).decode(), int(record.is_of_room))
+    return (*columns, to_json(record.details).decode())
 
 
 def _audit_record(*row: Any) -> AuditRecord:
@@ -166,9 +159,8 @@ TABLES: dict[AnyKind, Table] = {
             AUDIT,
             "SELECT id, at, actor, action, room, subject, reason, details FROM audit",
             # Not replaced: when a group is written again, its acts may be in the file already.
-            "INSERT OR IGNORE INTO audit"
-            " (id, at, actor, action, room, subject, reason, details, of_room)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO audit (id, at, actor, action, room, subject, reason, details)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             "DELETE FROM audit WHERE id = ?",
             row=_audit_row,
             record=_audit_record,

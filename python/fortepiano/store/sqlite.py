@@ -12,7 +12,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from fortepiano.errors import StoreError
-from fortepiano.store.audit_retention import are_acts_before, delete_acts, oldest_kept
+from fortepiano.store.audit_retention import INDEX, are_acts_before, delete_acts, oldest_kept
 from fortepiano.store.files import make_folder, open_private
 from fortepiano.store.record_kinds import AUDIT, BAN, TOKEN, Changes
 from fortepiano.store.records import AuditQuery, AuditRecord
@@ -105,6 +105,7 @@ class SQLiteStore(WriterStore):
                 database.execute(statement)
             if version < newest:  # otherwise write nothing that other processes would notice
                 database.execute(f"PRAGMA user_version = {newest}")
+            database.execute(INDEX)
             database.executemany(
                 "INSERT OR IGNORE INTO salt (number, value) VALUES (?, ?)",
                 [(number, secrets.token_hex(16)) for number in (1, 2)],
