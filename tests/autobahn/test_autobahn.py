@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from support.echo_server import run_echo_server
 
 ROOT = Path(__file__).parents[2]
 SUITE = ROOT / "build" / "autobahn" / "suite" / "bin" / "wstest"
@@ -38,26 +37,12 @@ PATIENCE = 1200
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(PATIENCE)]
 
 
-@contextmanager
-def echo_server(limits: dict[str, int]) -> Iterator[int]:
-    """Run the echo server in a process of its own, and return its port."""
-    command = [sys.executable, "-m", "support.echo_server", json.dumps(limits)]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield int(process.stdout.readline())
-            assert process.poll() is None, "the server has ended"
-        finally:
-            process.terminate()
-
-
 @pytest.fixture(scope="session")
 def results() -> dict[str, dict[str, Any]]:
     """The outcomes of all cases of the groups, by number."""
     if not SUITE.exists():
         pytest.skip("AUTOBAHN DID NOT RUN: its suite needs Python 2.7 (`make test-autobahn`)")
-    with echo_server(RAISED if "9" in GROUPS else {}) as port:
+    with run_echo_server(**(RAISED if "9" in GROUPS else {})) as port:
         plan = {
             "outdir": str(REPORT),
             "servers": [{"agent": "fortepiano", "url": f"ws://127.0.0.1:{port}"}],

@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import uvloop
@@ -122,7 +125,10 @@ class EchoServer:
     def ignore(self, *_: object) -> None:
         """Stand for the handlers of messages and of ends."""
 
-    def admit(self, *_: object) -> None:
+    def origin_refusal(self, *_: object) -> None:
+        """Permit every origin."""
+
+    def admit(self, *_: object, **_always: object) -> None:
         """Admit everybody."""
 
     def withdraw(self, _admitted: None) -> None:
@@ -165,6 +171,20 @@ async def serve(limits: dict[str, Any]) -> None:
     listener = await loop.create_server(lambda: Handshake(server), "127.0.0.1", 0)
     print(listener.sockets[0].getsockname()[1], flush=True)
     await listener.serve_forever()
+
+
+@contextmanager
+def run_echo_server(**limits: int) -> Iterator[int]:
+    """Run an echo server in a process of its own, and return its port."""
+    command = [sys.executable, "-m", "support.echo_server", json.dumps(limits)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield int(process.stdout.readline())
+            assert process.poll() is None, "the server has ended"
+        finally:
+            process.terminate()
 
 
 if __name__ == "__main__":

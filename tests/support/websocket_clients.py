@@ -37,7 +37,8 @@ Message = dict[str, Any]
 PATIENCE = 10.0
 """Seconds to wait for a message that must come; only a failing test ever waits that long."""
 
-_numbers = itertools.count(1)
+_numbers = itertools.count(1_000)
+"""Numbers that no test uses: of rooms, addresses, and times that `received` asks for."""
 
 
 def new_room() -> str:

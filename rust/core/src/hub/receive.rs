@@ -59,7 +59,7 @@ impl Hub {
         let inbound = &mut self.inbound;
         inbound.client = Some(client);
         inbound.end = inbound.at + gathered;
-        inbound.is_continued = inbound.at > 0;
+        inbound.carried = inbound.at;
         inbound.at = 0;
         inbound.elements.clear();
         inbound.next = 0;
@@ -152,7 +152,7 @@ impl Hub {
             match parsed {
                 Parsed::Incomplete => {
                     if !bytes.is_empty() {
-                        let continues = inbound.is_continued && inbound.at == 0;
+                        let continues = inbound.carried > 0 && inbound.at == 0;
                         it.pending().partial.store(bytes, frame::length(bytes), continues);
                     }
                     let Err(code) = it.check_partial_text() else { return StepResult::Done };

@@ -25,8 +25,8 @@ pub(crate) struct InboundState {
     pub(super) client: Option<ClientId>,
     pub(super) at: usize,
     pub(super) end: usize,
-    /// Whether the buffer began with what was stored of an incomplete frame.
-    pub(super) is_continued: bool,
+    /// The number of bytes at the beginning of the buffer that were stored of an incomplete frame.
+    pub(super) carried: usize,
     pub(super) text: Text,
     pub(super) elements: Vec<Element>,
     pub(super) next: usize,
@@ -48,7 +48,7 @@ impl InboundState {
             client: None,
             at: 0,
             end: 0,
-            is_continued: false,
+            carried: 0,
             text: Text::Buffer(0..0),
             elements: Vec::new(),
             next: 0,
