@@ -268,17 +268,30 @@ async def test_playing_at_the_allowance_is_never_refused(
 @pytest.mark.case(55)
 async def test_a_player_who_never_pauses_pays_more(clients_with: ClientsFactory) -> None:
     listener, guest = await clients_with(**BRISK).pair()
-    begin = time.monotonic()
-    while time.monotonic() - begin < 1:
+    for _ in range(10):
+        # The first second uses up all that is left; a pause of this machine gives points back.
+        longest = await _play_without_pause(guest)
+        await received_notes(listener)
+        begin = time.monotonic()
+        longest = max(longest, await _play_without_pause(guest))
+        seconds = time.monotonic() - begin
+        notes = await received_notes(listener)
+        if longest < 0.2:
+            # One note for each tick, where patience would get the whole allowance.
+            assert 3 <= notes <= seconds / 0.2 + 2
+            return
+    pytest.fail("this machine pauses too often")
+
+
+async def _play_without_pause(guest: Client) -> float:
+    """Play for a second; return the longest pause between two messages."""
+    begin = last = time.monotonic()
+    longest = 0.0
+    while last - begin < 1:
         await guest.send(*[chord(1)] * SMALL.allowance)
         await asyncio.sleep(0.03)
-    await received_notes(listener)
-    begin = time.monotonic()
-    while (seconds := time.monotonic() - begin) < 1:
-        await guest.send(*[chord(1)] * SMALL.allowance)
-        await asyncio.sleep(0.03)
-    # One note for each tick, where patience would get the whole allowance.
-    assert 3 <= await received_notes(listener) <= seconds / 0.2 + 2
+        longest, last = max(longest, time.monotonic() - last), time.monotonic()
+    return longest
 
 
 @only("net")
