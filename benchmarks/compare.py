@@ -108,7 +108,8 @@ class Build:
         command = [str(self.bin / "pytest"), *options.split(), f"--benchmark-json={result}"]
         # The helpers in tests/ fit their own revision only. A file of benchmarks that needs newer
         # code than the base has is left out there.
-        command += [f"--override-ini=pythonpath={self.tree / 'tests'}"]
+        folders = self.tree / "tests", benchmarks / "benchmarks" / "micro"
+        command += [f"--override-ini=pythonpath={' '.join(map(str, folders))}"]
         command += ["--continue-on-collection-errors", *(names or ["benchmarks/micro"])]
         done = subprocess.run(command, cwd=benchmarks, capture_output=True, text=True, check=False)
         # 1: some benchmarks failed; on the base, those of code that the base does not have yet.
