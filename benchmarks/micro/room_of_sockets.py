@@ -50,10 +50,17 @@ class HandLoop:
 
 
 class Transport:
-    """A transport that only knows its socket."""
+    """A transport that only knows its socket, and whether its link reads."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, paused: set[Transport]) -> None:
         self.sock = sock
+        self._paused = paused
+
+    def pause_reading(self) -> None:
+        self._paused.add(self)
+
+    def resume_reading(self) -> None:
+        self._paused.discard(self)
 
     def get_extra_info(self, name: str) -> socket.socket:
         return self.sock
@@ -68,6 +75,7 @@ class RoomOfSockets:
     Attributes:
         peers: The clients' ends of the socket pairs.
         links: The links of the clients.
+        paused: Transports whose links read nothing until handlers have caught up.
         received: Cold messages, which Python would handle.
         on_receive: Called with each cold message; by default appends it to `received`.
     """
@@ -91,6 +99,7 @@ class RoomOfSockets:
             lambda _session: None,
         )
         self.room = self.hub.open_room()
+        self.paused: set[Transport] = set()
         self.ends: list[socket.socket] = []
         self.peers: list[socket.socket] = []
         self.links: list[Link] = []
@@ -98,7 +107,7 @@ class RoomOfSockets:
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
             theirs.setblocking(False)
-            link = self.engine.open(Transport(ours), b"")  # type: ignore[arg-type]
+            link = self.engine.open(Transport(ours, self.paused), b"")  # type: ignore[arg-type]
             link.session = number
             self.hub.start_session(link.client, self.hub.add_quota(1_000_000, 10_000_000))
             head = b'{"id":"%d","_id":"%d","name":"Anonymous","color":"#000000"' % (number, number)
@@ -110,6 +119,8 @@ class RoomOfSockets:
 
     def send(self, link: Link, data: bytes) -> None:
         """Hand bytes to a link, as if its client had sent them."""
+        while self.paused:
+            self.loop.turn()  # renews what handlers may spend
         link.get_buffer(-1)[: len(data)] = data
         link.buffer_updated(len(data))
 
