@@ -54,21 +54,19 @@ def admin_message(
     message: Admin,
     redispatch: Callable[[Session, Inner], None],
 ) -> None:
-    """Handle an inner message; if it is refused, its sender gets a notice.
+    """Handle an inner message.
 
     Args:
         context: The context.
         session: The session that sent the message.
         message: The message.
         redispatch: Handles an inner message that is an ordinary one.
+
+    Raises:
+        RefusedError: The inner message is refused.
     """
     inner: Inner = message.msg
-    try:
-        is_handled = _handle(context, session, inner)
-    except RefusedError as refusal:
-        refusal.send(context, session)
-        return
-    if not is_handled:
+    if not _handle(context, session, inner):
         redispatch(session, inner)
 
 

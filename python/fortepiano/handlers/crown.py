@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.actions.refusal import RefusedError
 from fortepiano.actions.room_changes import change_crown, change_settings, give_crown
 from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.crown import Crown
@@ -12,7 +11,6 @@ from fortepiano.model.notice_codes import Code
 from fortepiano.protocol.notices import notice
 
 if TYPE_CHECKING:
-    from fortepiano.model.participant import Participant
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
     from fortepiano.protocol.context import Context
@@ -69,18 +67,11 @@ def chown(context: Context, session: Session, message: Chown) -> None:
             if is_entitled:
                 change_crown(context, room, Crown.given_to(new_holder, now))
             else:
-                _give_crown(context, session, new_holder)
+                give_crown(context, session, room, new_holder)
     elif is_holder:
         change_crown(
             context, room, Crown.dropped_by(participant, context.world.pointer(participant), now)
         )
-
-
-def _give_crown(context: Context, session: Session, receiver: Participant) -> None:
-    try:
-        give_crown(context, session, receiver.room, receiver)
-    except RefusedError as refused:
-        refused.send(context, session)
 
 
 def chset(context: Context, session: Session, message: RoomSettings) -> None:

@@ -48,7 +48,7 @@ class Entry:
     Attributes:
         shape: The class of the message.
         handler: The function that handles it, from the context, the session and the message. The
-            messages that it returns are sent to the sender.
+            messages that it returns are sent to the sender; so is the notice of a `RefusedError`.
         before_hello: Whether it is handled before `hi`.
         is_lenient: Whether it is handled even if a value is malformed; the sender gets a notice.
         is_envelope: Whether another message is in it: then the handler is given `redispatch` too.
@@ -210,7 +210,11 @@ class Dispatch:
             self._refuse_haste(session, kind)
             return
         more = (self.redispatch,) if entry.is_envelope else ()
-        answer = entry.handler(self._context, session, shape, *more)
+        try:
+            answer = entry.handler(self._context, session, shape, *more)
+        except RefusedError as refused:
+            refused.send(self._context, session)
+            return
         if answer:
             outbound.send(session, answer)
 

@@ -38,10 +38,7 @@ def kickban(context: Context, session: Session, message: KickBan) -> None:
     if wanted is None:
         wanted = context.rules.kickban_usual_ms
     milliseconds = int(min(wanted, context.rules.kickban_ceiling_ms))
-    try:
-        ban_from_room(context, session, room.name, message.id, milliseconds)
-    except RefusedError as refused:
-        refused.send(context, session)
+    ban_from_room(context, session, room.name, message.id, milliseconds)
 
 
 def _is_bannable(context: Context, room: Room, user_id: str) -> bool:
@@ -55,12 +52,7 @@ def unban(context: Context, session: Session, message: Unban) -> None:
     room = require_moderator(context, session, "siteBan")
     if room is None:
         return
-    try:
-        is_lifted = lift_ban(context, session, room.name, message.id)
-    except RefusedError as refused:
-        refused.send(context, session)
-        return
-    if is_lifted:
+    if lift_ban(context, session, room.name, message.id):
         warn_unsaved(context, session, "The ban is lifted.")
 
 
@@ -91,4 +83,4 @@ def mute(context: Context, session: Session, message: MuteUser) -> None:
         # Holders who mute themselves, and mutes of users who are not there, are ignored.
         is_foreign = room.holder is not session.participant
         if refused.code is Code.TOO_FAST or (refused.code is Code.HOLDER_IS_SAFE and is_foreign):
-            refused.send(context, session)
+            raise

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from fortepiano.actions.ban import LONGEST_MODERATOR_MS, ban_from_site, length_of
 from fortepiano.actions.confirmation import confirm
-from fortepiano.actions.refusal import RefusedError
 from fortepiano.actions.rename import rename
 from fortepiano.actions.room_changes import clear_chat
 from fortepiano.actions.vanish import set_hidden
@@ -65,19 +64,15 @@ def siteban(context: Context, session: Session, message: SiteBan) -> None:
     duration = None if wanted is None else int(wanted)
     if "siteBanAnyDuration" not in session.permissions:
         duration = LONGEST_MODERATOR_MS if duration is None else min(duration, LONGEST_MODERATOR_MS)
-    try:
-        ban, sizes = ban_from_site(
-            context,
-            session,
-            message.id,
-            duration,
-            reason=mended(message.reason[:LONGEST_REASON]),
-            note=message.note,
-            bits=message.bits,
-        )
-    except RefusedError as refused:
-        refused.send(context, session)
-        return
+    ban, sizes = ban_from_site(
+        context,
+        session,
+        message.id,
+        duration,
+        reason=mended(message.reason[:LONGEST_REASON]),
+        note=message.note,
+        bits=message.bits,
+    )
     banned = f"{ban.subject} and the network around ({sizes}) are" if sizes else f"{ban.subject} is"
     confirm(context, session, f"{banned} banned from this site {length_of(duration)}.")
 
