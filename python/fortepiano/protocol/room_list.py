@@ -11,9 +11,10 @@ import orjson
 from fortepiano.protocol.room_messages import Message, channel, is_listed
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from fortepiano.config.live import Live
+    from fortepiano.config.rules import Rules
     from fortepiano.model.ban_list import BanList
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
@@ -32,34 +33,31 @@ class _Complete:
 
     Attributes:
         made: When the list was made; milliseconds since 1970.
+        changed: Rooms whose entries are out of date.
         entries: The serialised entry of each room, by name.
-        empty: The names of rooms without participants, which may end without notice.
         payload: The whole message; None if an entry has changed since it was made.
     """
 
     made: int
+    changed: dict[str, Room]
     entries: dict[str, bytes] = field(default_factory=dict[str, bytes])
-    empty: set[str] = field(default_factory=set[str])
     payload: bytes | None = None
 
-    def change(self, room: Room, entry: Message) -> None:
-        """Replace the entry of a room, or remove the room if the list does not show it."""
-        if not is_listed(room):
-            self._remove(room.name)
-            return
-        self.entries[room.name] = orjson.dumps(entry)
-        (self.empty.discard if entry["count"] else self.empty.add)(room.name)
-        self.payload = None
-
-    def _remove(self, name: str) -> None:
-        self.entries.pop(name, None)
-        self.empty.discard(name)
-        self.payload = None
-
-    def remove_ended(self, rooms: Container[str]) -> None:
-        """Remove rooms that have ended; `rooms` has the names of those that exist."""
-        for name in [name for name in self.empty if name not in rooms]:
-            self._remove(name)
+    def update(self, rooms: Mapping[str, Room], rules: Rules) -> None:
+        """Serialise the rooms that have changed, and remove those that are not shown any more."""
+        shown = {
+            name: room
+            for name, room in self.changed.items()
+            if rooms.get(name) is room and is_listed(room)
+        }
+        # An empty room ends without notice.
+        gone = (self.entries.keys() - rooms.keys()) | (self.changed.keys() - shown.keys())
+        self.entries |= {name: orjson.dumps(channel(room, rules)) for name, room in shown.items()}
+        for name in gone:
+            self.entries.pop(name, None)
+        if gone or shown:
+            self.payload = None
+        self.changed.clear()
 
     def message(self) -> bytes:
         """Return the whole message for a user who is not banned from any of the rooms."""
@@ -129,19 +127,10 @@ class RoomList:
 
     def _complete_list(self, rooms: Mapping[str, Room]) -> _Complete:
         """Return the list of all rooms, made anew if the last one is too old."""
-        complete = self._fresh_complete()
-        if complete is None:
-            complete = self._complete = _Complete(self._clock.now())
-            for room in rooms.values():
-                complete.change(room, channel(room, self._live.rules))
-        complete.remove_ended(rooms)
-        return complete
-
-    def _fresh_complete(self) -> _Complete | None:
-        """Return the last complete list; None if there is none, or it is too old."""
-        complete = self._complete
-        if complete is not None and self._clock.now() - complete.made >= _COLLECT_SECONDS * 1000:
-            self._complete = complete = None
+        now, complete = self._clock.now(), self._complete
+        if complete is None or now - complete.made >= _COLLECT_SECONDS * 1000:
+            complete = self._complete = _Complete(now, dict(rooms))
+        complete.update(rooms, self._live.rules)
         return complete
 
     def _send_complete(self, session: Session, complete: _Complete) -> None:
@@ -204,9 +193,8 @@ class RoomList:
                 0, since clients never remove a room.
             was_listed: Whether the room was visible before this change.
         """
-        complete = self._fresh_complete()
-        if complete is not None:
-            complete.change(room, channel(room, self._live.rules))
+        if self._complete is not None:
+            self._complete.changed[room.name] = room
         if not self._readers or not (is_listed(room) or was_listed):
             return
         if not self._changes:

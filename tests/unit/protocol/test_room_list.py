@@ -49,6 +49,14 @@ def test_a_room_that_has_ended_is_not_in_the_list(harness: DispatchHarness) -> N
     assert "two" not in listed(harness.enter())
 
 
+def test_a_room_that_began_and_ended_meanwhile_is_not_in_the_list(harness: DispatchHarness) -> None:
+    listed(harness.enter())
+    harness.end(harness.enter("two"))
+    for _, call in harness.planned:
+        call()
+    assert "two" not in listed(harness.enter())
+
+
 def test_each_user_sees_their_own_bans(harness: DispatchHarness) -> None:
     holder, banned = harness.enter("one"), harness.enter("one")
     tabs = [harness.enter(user_id=banned.id) for _ in range(3)]
