@@ -569,6 +569,28 @@ class MessageRates:
             ValueError: The rate is out of range.
         """
 
+    def charge(self, address: str, kind: str, cost_ms: float, most_ms: int, now_ms: int) -> float:
+        """Take from a subscriber's bucket, whether it holds as much or not.
+
+        Args:
+            address: The address of the client; for any other text nothing is counted.
+            kind: The kind of message, or what else is counted.
+            cost_ms: The part to take: how long it takes to refill; ms.
+            most_ms: How long an empty bucket takes to refill; it is empty at worst; ms.
+            now_ms: The time; ms.
+
+        Returns:
+            When the bucket is full again; ms.
+        """
+
+    def full_at_ms(self, address: str, kind: str) -> float:
+        """Return when a subscriber's bucket is full again, in ms; 0 if nothing was taken from it.
+
+        Args:
+            address: The address of the client.
+            kind: The kind of message, or what else is counted.
+        """
+
     def take_share(
         self, address: str | None, kind: str, amount: float, window_ms: int, now_ms: int
     ) -> bool:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from fortepiano.config.live import Live
     from fortepiano.model.session import Session
+    from fortepiano.native import MessageRates
 
 __all__ = ["OutputBudget"]
 
@@ -22,8 +21,8 @@ In a room of a thousand one change of the settings costs 150 MB. Without this bo
 of that subscriber would wait for 19 seconds.
 """
 
-_FEWEST = 1024
-"""Up to this many subscribers are remembered without any pruning."""
+_OUTPUT = "output"
+"""The name of the bucket for caused bytes, which is no kind of message."""
 
 
 class OutputBudget:
@@ -35,22 +34,13 @@ class OutputBudget:
 
     Args:
         live: The limits in force.
-        subscriber: Returns the subscriber of an address.
-
-    Attributes:
-        subscriber: The same function.
+        table: The native table of subscribers' buckets.
     """
 
-    def __init__(self, live: Live, subscriber: Callable[[str], str]) -> None:
+    def __init__(self, live: Live, table: MessageRates) -> None:
         self._live = live
-        self.subscriber = subscriber
-        self._full_at: dict[str, float] = {}  # when each subscriber's budget is full again; ms
+        self._table = table
         self._strained_until = 0.0
-        self._prune_at = _FEWEST
-
-    def __len__(self) -> int:
-        """Return the number of subscribers that are remembered."""
-        return len(self._full_at)
 
     def charge(self, session: Session, size: int, now: int) -> None:
         """Count bytes that a message of a session has caused.
@@ -60,13 +50,9 @@ class OutputBudget:
             size: Bytes, over all receivers.
             now: Milliseconds since 1970.
         """
-        if len(self._full_at) >= self._prune_at:
-            self._prune(now)
-        key = self.subscriber(session.address)
         took_ms = size * 1000 / self._live.limits.caused_bytes_per_second
-        full_at = max(self._full_at.get(key, 0.0), now) + took_ms
-        full_at = min(full_at, now + _BURST_MS + _LONGEST_WAIT_MS)
-        self._full_at[key] = full_at
+        most_ms = _BURST_MS + _LONGEST_WAIT_MS
+        full_at = self._table.charge(session.address, _OUTPUT, took_ms, most_ms, now)
         self._strained_until = max(self._strained_until, full_at - _BURST_MS)
 
     def is_strained(self, now: int) -> bool:
@@ -80,10 +66,4 @@ class OutputBudget:
             address: The client's address.
             now: Milliseconds since 1970.
         """
-        return max(0.0, self._full_at.get(self.subscriber(address), 0.0) - now - _BURST_MS)
-
-    def _prune(self, now: int) -> None:
-        """Forget subscribers with a full budget."""
-        self._full_at = {key: full_at for key, full_at in self._full_at.items() if full_at > now}
-        # Doubled, so that pruning looks at each new subscriber twice on the average.
-        self._prune_at = max(_FEWEST, 2 * len(self._full_at))
+        return max(0.0, self._table.full_at_ms(address, _OUTPUT) - now - _BURST_MS)

@@ -40,11 +40,15 @@ class WaitingMessages:
     Args:
         budget: What each subscriber may cause.
         clock: The server's time.
+        subscriber: Returns the subscriber of an address.
     """
 
-    def __init__(self, budget: OutputBudget, clock: Clock) -> None:
+    def __init__(
+        self, budget: OutputBudget, clock: Clock, subscriber: Callable[[str], str]
+    ) -> None:
         self._budget = budget
         self._clock = clock
+        self._subscriber = subscriber
         self._queues: dict[str, dict[Session, deque[_Waiting]]] = {}
 
     def __len__(self) -> int:
@@ -56,7 +60,7 @@ class WaitingMessages:
         if not self._queues and not self._budget.is_strained(self._clock.now()):
             return False
         return (
-            session in self._queues.get(self._budget.subscriber(session.address), ())
+            session in self._queues.get(self._subscriber(session.address), ())
             or self._budget.wait_ms(session.address, self._clock.now()) > 0
         )
 
@@ -69,7 +73,7 @@ class WaitingMessages:
             size: The message's length; bytes.
             handle: Handles the message; called once, or never if the session ends before.
         """
-        key = self._budget.subscriber(session.address)
+        key = self._subscriber(session.address)
         if key not in self._queues:
             self._queues[key] = {}
             self._plan(key, session.address)
@@ -83,7 +87,7 @@ class WaitingMessages:
 
     def discard(self, session: Session) -> None:
         """Forget the messages of a session that has ended."""
-        self._queues.get(self._budget.subscriber(session.address), {}).pop(session, None)
+        self._queues.get(self._subscriber(session.address), {}).pop(session, None)
 
     def flush(self) -> None:
         """Handle all messages now, since another process goes on from here."""

@@ -131,7 +131,8 @@ def make_context(
     directory = Directory(hub, store, live)
     archive = Archive(store, live)
     archive.restore(directory.rooms.values())
-    sender, budget = outbound(hub, live, clock), OutputBudget(live, subscriber)
+    sender, shared = outbound(hub, live, clock), MessageRates()
+    budget = OutputBudget(live, shared)
     return Context(
         live=live,
         clock=clock,
@@ -149,8 +150,8 @@ def make_context(
         events=events,
         audit=AuditLog(store, events, clock),
         budget=budget,
-        waiting=WaitingMessages(budget, clock),
+        waiting=WaitingMessages(budget, clock, subscriber),
         stop=stop,
         tokens=TokenWatch(store),
-        rates=Rates(MessageRates()),
+        rates=Rates(shared),
     )

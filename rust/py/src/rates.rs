@@ -111,6 +111,16 @@ impl MessageRates {
         self.0.try_take_share(parsed(address), kind, amount, window_ms * MS, now_ms * MS)
     }
 
+    fn charge(&mut self, address: &str, kind: &str, cost_ms: f64, most_ms: u64, now_ms: u64) -> f64 {
+        let Some(address) = address::parse(address) else { return 0.0 };
+        let full_at = self.0.charge(address, kind, microseconds(cost_ms), most_ms * MS, now_ms * MS);
+        full_at as f64 / MS as f64
+    }
+
+    fn full_at_ms(&self, address: &str, kind: &str) -> f64 {
+        address::parse(address).map_or(0.0, |address| self.0.full_at(address, kind) as f64 / MS as f64)
+    }
+
     fn __len__(&self) -> usize {
         self.0.len()
     }

@@ -5,7 +5,7 @@ import pytest
 from fortepiano.config import LimitSettings, Settings
 from fortepiano.config.live import Live
 from fortepiano.model.session import Session
-from fortepiano.native import subscriber
+from fortepiano.native import MessageRates
 from fortepiano.protocol.output_budget import OutputBudget
 from support.dispatch_harness import START, DispatchHarness
 
@@ -13,10 +13,14 @@ RATE = 1_000_000
 
 
 @pytest.fixture
-def budget() -> OutputBudget:
-    return OutputBudget(
-        Live(Settings(limits=LimitSettings(caused_bytes_per_second=RATE))), subscriber
-    )
+def table() -> MessageRates:
+    return MessageRates()
+
+
+@pytest.fixture
+def budget(table: MessageRates) -> OutputBudget:
+    limits = LimitSettings(caused_bytes_per_second=RATE)
+    return OutputBudget(Live(Settings(limits=limits)), table)
 
 
 @pytest.fixture
@@ -52,9 +56,11 @@ def test_a_subnet_of_ipv6_is_one_subscriber(budget: OutputBudget) -> None:
     assert budget.wait_ms("2001:db8:0:1::1", START) == 0
 
 
-def test_subscribers_with_a_full_budget_are_forgotten(budget: OutputBudget) -> None:
+def test_subscribers_with_a_full_budget_are_forgotten(
+    budget: OutputBudget, table: MessageRates
+) -> None:
     harness = DispatchHarness()
     for number in range(3000):
         session = harness.open(address=f"10.0.{number // 256}.{number % 256}").session
         budget.charge(session, 1000, START + 10 * number)
-    assert len(budget) < 1100
+    assert len(table) < 1100

@@ -97,6 +97,22 @@ impl MessageRates {
         may
     }
 
+    /// Charge a subscriber for what it has caused, whether its bucket holds as much or not.
+    ///
+    /// Return when the bucket is full again, if it fills in `size` from empty; both µs.
+    pub fn charge(&mut self, address: IpAddr, kind: &str, cost: u64, size: u64, now: u64) -> u64 {
+        let bucket = self.shared(address, kind, now);
+        bucket.charge(cost, size, now);
+        bucket.full_at
+    }
+
+    /// Return when a subscriber's bucket is full again, µs; 0 if nothing was taken from it.
+    #[must_use]
+    pub fn full_at(&self, address: IpAddr, kind: &str) -> u64 {
+        let used = self.subscribers.get(Subscriber::of(address)).into_iter().flat_map(Buckets::used);
+        used.filter(|(known, _)| *known == kind).map(|(_, bucket)| bucket.full_at).sum()
+    }
+
     /// Return the number of remembered subscribers.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -164,6 +180,18 @@ mod tests {
         assert!(rates.try_take_shared(&mut own, ip("2001:db8:0:1::1"), "act", SLOW, 0));
         let mut exempt = |own: &mut Buckets| rates.try_take_shared(own, None, "act", SLOW, 0);
         assert!(exempt(&mut own) && exempt(&mut own) && !exempt(&mut own));
+    }
+
+    #[test]
+    fn a_charge_leaves_an_empty_bucket_at_worst() {
+        let mut rates = MessageRates::default();
+        let (here, beside) = (ip("2001:db8::1").unwrap(), ip("2001:db8::2").unwrap());
+        assert_eq!(rates.full_at(here, "output"), 0);
+        assert_eq!(rates.charge(here, "output", 300, 1000, 50), 350);
+        assert_eq!(rates.charge(beside, "output", 900, 1000, 100), 1100);
+        assert_eq!(rates.full_at(here, "output"), 1100);
+        assert_eq!(rates.full_at(here, "act"), 0);
+        assert_eq!(rates.full_at(ip("2001:db8:0:1::1").unwrap(), "output"), 0);
     }
 
     #[test]

@@ -42,6 +42,11 @@ impl<T: Default> SubscriberTable<T> {
         self.entries.entry(subscriber).or_default()
     }
 
+    /// Return the value of a subscriber that is remembered.
+    pub fn get(&self, subscriber: Subscriber) -> Option<&T> {
+        self.entries.get(&subscriber)
+    }
+
     /// Return the number of remembered subscribers.
     pub fn len(&self) -> usize {
         self.entries.len()
