@@ -96,6 +96,11 @@ _NEVER_WAIT = frozenset({"hi", "devices", "bye"})
 """Kinds that are handled at once, whatever the subscriber has made the server send."""
 
 
+def _has_budget(session: Session) -> bool:
+    """Tell whether what a session makes the server send is bounded, as staff's is not."""
+    return session.is_limited and session.scope is None
+
+
 def _nothing() -> None:
     """Default `on_activity`: do nothing."""
 
@@ -146,8 +151,7 @@ class Dispatch:
         self._charge(session, queued)
 
     def _must_wait(self, session: Session) -> bool:
-        is_counted = session.is_limited and session.scope is None
-        return is_counted and self._context.waiting.must_wait(session)
+        return _has_budget(session) and self._context.waiting.must_wait(session)
 
     def _wait(self, session: Session, kind: str, size: int, handle: Callable[[], None]) -> None:
         """Let a message wait; refuse it if too many of its session wait already."""
@@ -159,7 +163,7 @@ class Dispatch:
         """Charge a subscriber for the bytes queued since the hub had queued so many."""
         context = self._context
         caused = context.hub.queued_bytes - queued
-        if caused and session.is_limited and session.scope is None:
+        if caused and _has_budget(session):
             context.budget.charge(session, caused, context.now())
 
     def receive_binary(self, session: Session, data: bytes) -> None:
@@ -170,11 +174,11 @@ class Dispatch:
             data: The message; see `protocol/custom_binary.py`.
         """
         self._on_activity()
-        handle = partial(self._receive_binary, session, data)
         if self._must_wait(session):
+            handle = partial(self._receive_binary, session, data)
             self._wait(session, "custom", len(data), handle)
         else:
-            handle()
+            self._receive_binary(session, data)
 
     def _receive_binary(self, session: Session, data: bytes) -> None:
         queued = self._context.hub.queued_bytes

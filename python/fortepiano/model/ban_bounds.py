@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["BanBounds", "RoomBans"]
+from fortepiano.model.user_ids import is_user_id
+
+__all__ = ["BanBounds", "Key", "RoomBans"]
 
 Key = tuple[str, str]
 """The room and the subject of a ban."""
-
-
-_USER_ID_LENGTH = 24
-"""The length of a user's id; the operator's tokens and commands, with other ids, have no bound."""
 
 
 class BanBounds(NamedTuple):
@@ -69,7 +67,8 @@ class RoomBans:
 
         One of each group at most, however many there are: an operator may import more, and no call
         takes long. Where all rooms together have too many, an author with several bans gives up one
-        of them: so nobody can push out the bans of others.
+        of them: so nobody can push out the bans of others. The operator's tokens and commands have
+        no bound of their own; their ids are no user ids.
 
         Args:
             room: The room of the ban that was added.
@@ -80,7 +79,7 @@ class RoomBans:
         found: dict[Key, None] = {}
         if len(self._by_room[room]) > bounds.each:
             found[_first(self._by_room[room])] = None
-        if len(own) > bounds.each and len(author) == _USER_ID_LENGTH:
+        if len(own) > bounds.each and is_user_id(author):
             found[_first(own)] = None
         if len(self._authors) > bounds.in_all and not found:
             found[_first(own) if len(own) > 1 else next(iter(self._authors))] = None

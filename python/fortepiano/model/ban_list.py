@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from fortepiano.model.addresses import NETWORK_BITS, network_around, parsed_address
-from fortepiano.model.ban_bounds import BanBounds, RoomBans
+from fortepiano.model.ban_bounds import BanBounds, Key, RoomBans
 from fortepiano.model.expiry import Expiry
 from fortepiano.model.texts import settled
 from fortepiano.model.user_ids import USER_ID, is_user_id
@@ -116,7 +116,7 @@ class BanList:
         self._networks = networks
         self._bounds = bounds
         self._revision = -1
-        self._known: dict[tuple[str, str], BanRecord] = {}
+        self._known: dict[Key, BanRecord] = {}
         self._expiry = Expiry()
         self._of_rooms = RoomBans()
         self._banned_network_ids: set[str] = set()
@@ -142,9 +142,9 @@ class BanList:
         self._known = stored  # else equal records would be held here and in the store
         return {room for room, _ in removed | changed}
 
-    def _stored(self) -> dict[tuple[str, str], BanRecord]:
+    def _stored(self) -> dict[Key, BanRecord]:
         """Return the bans of the store that can be used, by room and subject."""
-        found: dict[tuple[str, str], BanRecord] = {}
+        found: dict[Key, BanRecord] = {}
         for record in self._store.bans():
             key = record.room, record.subject
             if self._known.get(key) is not record:
@@ -180,7 +180,7 @@ class BanList:
         """Tell whether there is a ban, which may have ended a moment ago; arguments as `lift`."""
         return (room, subject) in self._known
 
-    def _hold(self, key: tuple[str, str], record: BanRecord) -> None:
+    def _hold(self, key: Key, record: BanRecord) -> None:
         """Add a ban to all tables, or replace it there."""
         room, subject = key
         self._known[key] = record
@@ -194,12 +194,12 @@ class BanList:
         if is_network(subject):
             self._banned_network_ids.add(subject)
 
-    def _drop(self, key: tuple[str, str]) -> None:
+    def _drop(self, key: Key) -> None:
         """Remove a ban from all tables and from the store."""
         self._store.remove_ban(self._known[key].room, key[1])
         self._forget(key)
 
-    def _forget(self, key: tuple[str, str]) -> None:
+    def _forget(self, key: Key) -> None:
         """Remove a ban from all tables."""
         room, subject = key
         del self._known[key]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import heapq
 from itertools import islice
 
-__all__ = ["Expiry"]
+from fortepiano.model.ban_bounds import Key
 
-Key = tuple[str, str]
-"""The room and the subject of a ban."""
+__all__ = ["Expiry"]
 
 _SECOND_MS = 1000
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import jwt
 
 from fortepiano.model.addresses import NETWORK_BITS, network_around, parsed_address
-from fortepiano.model.user_ids import USER_ID_BYTES, is_user_id, new_user_id
+from fortepiano.model.user_ids import is_user_id, new_user_id
+from fortepiano.store.records import USER_ID_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -135,7 +136,7 @@ class Identity:
 
     def _hashed(self, text: str) -> str:
         salted = f"{self._salt1}{text}{self._salt2}"
-        return hashlib.sha256(salted.encode()).hexdigest()[: 2 * USER_ID_BYTES]
+        return hashlib.sha256(salted.encode()).hexdigest()[:USER_ID_LENGTH]
 
     def sign(self, user_id: str, now: int) -> str:
         """Return a signed token for a user, as `bearer` describes it.

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from fortepiano.store.records import USER_ID_LENGTH
+
 __all__ = [
     "NORMAL_SETTINGS",
     "SETTINGS",
@@ -147,7 +149,7 @@ _DECLARED = (
     RoomSetting("lobby", Switch(), "true in special rooms, else absent", setter=Setter.SERVER),
     RoomSetting(
         "owner_id",
-        Text(24),
+        Text(USER_ID_LENGTH),
         "the id of the user who may always enter, and take the crown",
         setter=Setter.STAFF,
     ),

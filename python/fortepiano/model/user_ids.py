@@ -3,12 +3,11 @@
 import re
 import secrets
 
-__all__ = ["USER_ID", "USER_ID_BYTES", "default_color", "is_user_id", "new_user_id"]
+from fortepiano.store.records import USER_ID_LENGTH
 
-USER_ID_BYTES = 12
-"""24 hex digits, as every client expects of `_id`."""
+__all__ = ["USER_ID", "default_color", "is_user_id", "new_user_id"]
 
-USER_ID = f"[0-9a-f]{{{2 * USER_ID_BYTES}}}"
+USER_ID = f"[0-9a-f]{{{USER_ID_LENGTH}}}"
 """The regular expression of a whole user id."""
 
 _USER_ID = re.compile(USER_ID)
@@ -21,7 +20,7 @@ def is_user_id(text: str) -> bool:
 
 def new_user_id() -> str:
     """Return the id of a user who is new to this server."""
-    return secrets.token_hex(USER_ID_BYTES)
+    return secrets.token_hex(USER_ID_LENGTH // 2)
 
 
 def default_color(user_id: str) -> str:

@@ -2,10 +2,12 @@
 
 import sqlite3
 
+from fortepiano.store.records import USER_ID_LENGTH
+
 __all__ = ["INDEX", "are_acts_before", "delete_acts", "oldest_kept"]
 
 # A quotation mark inside of a text has a backslash before it, so `"scope":` is the key.
-_OF_ROOM = "room <> '' AND length(actor) = 24 AND instr(details, '\"scope\":') = 0"
+_OF_ROOM = f"room <> '' AND length(actor) = {USER_ID_LENGTH} AND instr(details, '\"scope\":') = 0"
 """The condition of acts of moderators of rooms; the same as `AuditRecord.is_of_room`."""
 
 INDEX = f"CREATE INDEX IF NOT EXISTS audit_of_room ON audit (id) WHERE {_OF_ROOM}"

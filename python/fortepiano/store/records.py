@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 __all__ = [
+    "USER_ID_LENGTH",
     "AuditQuery",
     "AuditRecord",
     "BanRecord",
@@ -28,8 +29,8 @@ Scope: TypeAlias = Literal["read", "moderate", "admin"]
 TokenScope: TypeAlias = Literal["read", "moderate", "admin", "bot", "user"]
 """The purpose of a token: to act as staff, or to be a certain bot or user."""
 
-_USER_ID_LENGTH = 24
-"""The length of a user's id; those of tokens and commands are shorter."""
+USER_ID_LENGTH = 24
+"""The length of a user's id, in hex digits; those of tokens and commands are shorter."""
 
 _count = itertools.count(secrets.randbelow(1 << 24))
 
@@ -232,7 +233,7 @@ class AuditRecord:
     @property
     def is_of_room(self) -> bool:
         """Whether a moderator of a room did it, and neither staff nor a command."""
-        is_by_user = len(self.actor) == _USER_ID_LENGTH
+        is_by_user = len(self.actor) == USER_ID_LENGTH
         return is_by_user and self.room != "" and "scope" not in self.details
 
     @staticmethod
