@@ -53,6 +53,7 @@ cdef class Engine:
     cdef dict links
     cdef object view
     cdef uint8_t *view_start
+    cdef size_t view_room
     cdef bint is_flush_due
 
     def __init__(self, hub, loop, receive, ended, receive_binary=None):
@@ -133,9 +134,11 @@ cdef class Engine:
     cdef object window(self, uint32_t client):
         cdef size_t room = 0
         cdef uint8_t *start = fortepiano_window(self.hub, client, &room)
-        if start != self.view_start:
+        # A long frame has memory of its own; once freed, its address may come again, but shorter.
+        if start != self.view_start or room != self.view_room:
             self.view = PyMemoryView_FromMemory(<char *>start, <Py_ssize_t>room, PyBUF_WRITE)
             self.view_start = start
+            self.view_room = room
         return self.view
 
     cdef int end_turn(self) except -1:

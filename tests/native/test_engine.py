@@ -514,6 +514,20 @@ class TestLongFrames:
             ann.send(bytes([byte]))
         assert len(harness.dispatched) == 1
 
+    @pytest.mark.parametrize("length", [20_000, 130_000])
+    def test_get_no_more_room_than_they_need(self, harness: RoomHarness, length: int) -> None:
+        """The memory of a longer frame is free again, and the next one gets its place."""
+        begun = 110
+        for longer in range(700, 100, -10):
+            gone, ann = harness.open(), harness.open()
+            gone.link.feed(frame(TEXT, b"x" * (length + longer))[:begun])
+            gone.link.get_buffer(-1)
+            gone.vanish()
+            whole = frame(TEXT, b"x" * length)
+            ann.link.feed(whole[:begun])
+            assert len(ann.link.get_buffer(-1)) == len(whole) - begun
+            ann.vanish()
+
     def test_are_judged_by_their_header(self, harness: RoomHarness) -> None:
         ann = harness.open()
         ann.send(frame(TEXT, length=(1 << 20) + 1)[:14])
