@@ -373,7 +373,7 @@ class Throttle:
         """
 
     def hang_up(self, address: str) -> None:
-        """Count one connection less that speaks HTTP; to be called once for each `ADMITTED`.
+        """Count one connection less that speaks HTTP, for each `ADMITTED` of `accept`.
 
         Args:
             address: The address of the connection.
@@ -398,7 +398,7 @@ class Throttle:
         """
 
     def release(self, address: str) -> None:
-        """Count one socket less; to be called once for each `ADMITTED`.
+        """Count one socket less, for each `ADMITTED` of `connect`.
 
         Args:
             address: The address of the socket.
@@ -747,7 +747,7 @@ class Hub:
     def may_notify(self, client: int, refusal: _Refusal) -> bool:
         """Return whether a client may get a notice about a kind of refusal now.
 
-        If so, it may not get another one for `notice_gap_seconds`. `quota` and `t` share that time,
+        If so, it may not get another one for `notice_gap_ms`. `quota` and `t` share that time,
         since both have one code; so do `bytes` and `messages`.
 
         Args:
@@ -860,7 +860,7 @@ class Hub:
         """
 
     def broadcast_soon(self, room: int, payload: bytes, except_client: int | None = None) -> None:
-        """Broadcast a JSON array that may wait for `rest_seconds` after the room's last flush.
+        """Broadcast a JSON array that may wait for `rest_ms` after the room's last flush.
 
         An earlier flush for another broadcast sends it too. After a quiet time it is sent at once.
 

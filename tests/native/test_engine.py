@@ -620,6 +620,17 @@ class TestSettings:
         assert harness.hub.flush_times()[0] == (5e-05, 1)
         assert sum(count for _, count in harness.hub.flush_times()) == 1
 
+    def test_queued_bytes_count_for_each_receiver(self, harness: RoomHarness) -> None:
+        ann, *_ = [harness.join() for _ in range(3)]
+        size, hub = len(native.frame_bytes(TEXT, b"[1]")), harness.hub
+        before = hub.queued_bytes
+        hub.broadcast(harness.room, b"[1]")
+        assert hub.queued_bytes - before == 3 * size
+        hub.broadcast_soon(harness.room, b"[1]", ann.number)
+        assert hub.queued_bytes - before == 5 * size
+        hub.send(ann.number, b"[1]")
+        assert hub.queued_bytes - before == 6 * size
+
     def test_how_things_stand(self, harness: RoomHarness) -> None:
         ann, bea = harness.join(send_buffer=SMALL), harness.join()
         assert harness.hub.gauges() == {

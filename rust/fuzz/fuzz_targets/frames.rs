@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use fortepiano_core::wire::frame::{self, Fragments, Incoming, MessageLimits, Parsed};
+use fortepiano_core::wire::frame::{Fragments, Incoming, MessageLimits, Parsed};
 use fortepiano_core::wire::partial_text::PartialText;
 use libfuzzer_sys::fuzz_target;
 
@@ -25,22 +25,10 @@ struct Reader {
 }
 
 impl Reader {
-    fn parse(&mut self) -> Parsed {
-        let parsed = frame::parse(&mut self.bytes, &mut self.fragments, self.limits);
-        if parsed != Parsed::Incomplete {
-            self.text = PartialText::default();
-            return parsed;
-        }
-        match self.text.check(&self.bytes, self.fragments.as_deref()) {
-            Ok(()) => Parsed::Incomplete,
-            Err(code) => Parsed::Violation(code),
-        }
-    }
-
     fn feed(&mut self, more: &[u8], events: &mut Vec<Event>) {
         self.bytes.extend_from_slice(more);
         while !matches!(events.last(), Some(Event::Violation(_))) {
-            let (used, what) = match self.parse() {
+            let (used, what) = match self.text.parse(&mut self.bytes, &mut self.fragments, self.limits) {
                 Parsed::Incomplete => return,
                 Parsed::Violation(code) => return events.push(Event::Violation(code)),
                 Parsed::Frame(used, what) => (used, what),

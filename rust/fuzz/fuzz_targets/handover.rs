@@ -12,7 +12,7 @@ use fortepiano_core::hub::handover::{ClientState, Parts, Phase};
 use fortepiano_core::hub::ids::{ClientId, RoomId};
 use fortepiano_core::hub::{CloseOrder, Hub, Settings, StepResult};
 use fortepiano_core::limits::quota::Account;
-use fortepiano_core::limits::throttle::{AddressUsage, Throttle, ThrottleSettings};
+use fortepiano_core::limits::throttle::{AddressUsage, Open, Throttle, ThrottleSettings};
 use fortepiano_core::limits::token_bucket::Bucket;
 use fortepiano_core::settings::{Milliseconds, PerMinute, PerSecond};
 use fortepiano_core::sys::clock::Clock;
@@ -264,12 +264,8 @@ fn count_on(now: u64, usages: &Usages) {
     let now = clock.now();
     for (address, sockets, times, new_users) in usages {
         let buckets = times.map(|full_at| Bucket { full_at });
-        let usage = AddressUsage {
-            sockets: *sockets,
-            buckets,
-            new_users: new_users.clone(),
-            ..AddressUsage::default()
-        };
+        let open = Open { sockets: *sockets, http: 0 };
+        let usage = AddressUsage { open, buckets, new_users: new_users.clone() };
         throttle.restore(IpAddr::V6((*address).into()), usage, now);
     }
     for (address, ..) in usages {

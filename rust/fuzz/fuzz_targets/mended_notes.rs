@@ -5,6 +5,7 @@
 #[path = "../../core/tests/oracle/mod.rs"]
 mod oracle;
 
+use fortepiano_core::wire::note_array::Notes;
 use fortepiano_core::wire::scan::{scan, strict_object, Element};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
@@ -109,21 +110,22 @@ fn check_mended_once(text: &str, custom: bool) {
         if notes.has_no_valid_notes {
             continue;
         }
-        let mut sent = b"[{\"m\":\"n\",\"t\":".to_vec();
-        notes.write_time(&bytes, &mut sent);
-        sent.extend_from_slice(b",\"n\":");
-        notes.write(&bytes, &mut sent);
-        sent.extend_from_slice(b"}]");
+        let sent = message(notes, &bytes);
         let (mut again, mut found) = (sent.clone(), Vec::new());
         assert!(scan(&mut again, custom, &mut found), "what is broadcast is no message");
         let [Element::Notes(notes)] = &found[..] else { panic!("what is broadcast are no notes") };
-        let mut out = b"[{\"m\":\"n\",\"t\":".to_vec();
-        notes.write_time(&again, &mut out);
-        out.extend_from_slice(b",\"n\":");
-        notes.write(&again, &mut out);
-        out.extend_from_slice(b"}]");
-        assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(&sent));
+        assert_eq!(String::from_utf8_lossy(&message(notes, &again)), String::from_utf8_lossy(&sent));
     }
+}
+
+/// Return the message that is broadcast for notes in `bytes`.
+fn message(notes: &Notes, bytes: &[u8]) -> Vec<u8> {
+    let mut out = b"[{\"m\":\"n\",\"t\":".to_vec();
+    notes.write_time(bytes, &mut out);
+    out.extend_from_slice(b",\"n\":");
+    notes.write(bytes, &mut out);
+    out.extend_from_slice(b"}]");
+    out
 }
 
 fuzz_target!(|input: (Vec<Vec<(u8, Value)>>, bool)| {

@@ -12,7 +12,7 @@ use fortepiano_core::slots::SlotId;
 use fortepiano_core::wire::close_code;
 use pyo3::ffi::PyObject;
 
-/// All bytes are handled.
+/// All bytes are handled, or some are deferred.
 const DONE: i32 = 0;
 /// A JSON message for Python follows.
 const COLD: i32 = 1;

@@ -32,7 +32,7 @@ impl FrameReader {
         self.bytes.extend_from_slice(data);
         let mut events = Vec::new();
         while !self.is_over {
-            let (used, what) = match self.parse() {
+            let (used, what) = match self.text.parse(&mut self.bytes, &mut self.fragments, self.limits) {
                 Parsed::Incomplete => return Ok(events),
                 Parsed::Violation(code) => {
                     // Nothing can be parsed after a violation: the start of the next frame is unknown.
@@ -62,21 +62,6 @@ impl FrameReader {
             self.bytes.drain(..used);
         }
         Ok(events)
-    }
-}
-
-impl FrameReader {
-    /// Parse the next frame; check the text of an incomplete one, as the hub does.
-    fn parse(&mut self) -> Parsed {
-        let parsed = frame::parse(&mut self.bytes, &mut self.fragments, self.limits);
-        if parsed != Parsed::Incomplete {
-            self.text = PartialText::default();
-            return parsed;
-        }
-        match self.text.check(&self.bytes, self.fragments.as_deref()) {
-            Ok(()) => Parsed::Incomplete,
-            Err(code) => Parsed::Violation(code),
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use fortepiano_core::hub::handover::{ClientState, Parts, Phase};
 use fortepiano_core::limits::quota::Account;
-use fortepiano_core::limits::throttle::AddressUsage;
+use fortepiano_core::limits::throttle::{AddressUsage, Open};
 use fortepiano_core::limits::token_bucket::Bucket;
 use fortepiano_core::slots::SlotId;
 use pyo3::exceptions::{PyKeyError, PyValueError};
@@ -150,7 +150,7 @@ fn pack_throttle(throttle: &Throttle) -> (u64, Vec<PackedUsage>) {
     let usages = throttle.inner.usages();
     let pack = |(at, it): (IpAddr, &AddressUsage)| {
         let full = it.buckets.iter().map(|bucket| bucket.full_at).collect();
-        (at.to_string(), it.sockets, full, it.new_users.clone())
+        (at.to_string(), it.open.sockets, full, it.new_users.clone())
     };
     (throttle.clock.now(), usages.map(pack).collect())
 }
@@ -159,10 +159,12 @@ fn pack_throttle(throttle: &Throttle) -> (u64, Vec<PackedUsage>) {
 fn unpack_throttle(throttle: &mut Throttle, now: u64, packed: Vec<PackedUsage>) -> PyResult<()> {
     let anchor = throttle.clock.anchor();
     throttle.clock.continue_from(anchor, now);
+    let now = throttle.clock.now();
     for (address, sockets, full, newcomers) in packed {
         let address: IpAddr =
             address.parse().map_err(|_| PyValueError::new_err(format!("{address:?} is not an address")))?;
-        let mut usage = AddressUsage { sockets, new_users: newcomers, ..AddressUsage::default() };
+        let open = Open { sockets, http: 0 };
+        let mut usage = AddressUsage { open, new_users: newcomers, ..AddressUsage::default() };
         for (bucket, full_at) in usage.buckets.iter_mut().zip(full) {
             bucket.full_at = full_at;
         }

@@ -3,7 +3,7 @@
 use fortepiano_core::limits::throttle::{self as core, Admission, LimitKind};
 use fortepiano_core::net::address::parse;
 use fortepiano_core::net::network::Network;
-use fortepiano_core::settings::Seconds;
+use fortepiano_core::settings::{Seconds, Setting, Value};
 use fortepiano_core::sys::clock::Clock;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -15,14 +15,6 @@ use crate::settings::ThrottleSettings;
 pub(crate) struct Throttle {
     pub(crate) inner: core::Throttle,
     pub(crate) clock: Clock,
-}
-
-fn networks(texts: &[String]) -> PyResult<Vec<Network>> {
-    let read = |text: &String| {
-        let wrong = || PyValueError::new_err(format!("{text:?} is neither an address nor a network"));
-        Network::parse(text).ok_or_else(wrong)
-    };
-    texts.iter().map(read).collect()
 }
 
 #[pymethods]
@@ -142,7 +134,8 @@ impl Networks {
     #[new]
     #[allow(clippy::needless_pass_by_value)] // converted from a Python list
     fn new(networks: Vec<String>) -> PyResult<Self> {
-        Ok(Self(self::networks(&networks)?))
+        let read = Vec::<Network>::of(&Value::Texts(networks));
+        read.map(Self).map_err(|problem| PyValueError::new_err(format!("a list of networks {problem}")))
     }
 
     fn holds(&self, address: &str) -> bool {

@@ -143,7 +143,8 @@ class Throttle:
         ):
             return self.CROWDED
         subscriber.http += 1
-        self.wide_http[wide] = self.wide_http.get(wide, 0) + 1
+        if wide:
+            self.wide_http[wide] = self.wide_http.get(wide, 0) + 1
         return self.ADMITTED
 
     def hang_up(self, address: str) -> None:
@@ -151,7 +152,8 @@ class Throttle:
         names = self._names(address, always=True)
         if names is not None and names[0] in self.subscribers:
             self.subscribers[names[0]].http -= 1
-            self.wide_http[names[1]] -= 1
+            if names[1]:
+                self.wide_http[names[1]] -= 1
 
     def connect(self, address: str, always: bool = False) -> int:
         """Tell whether an address may connect."""

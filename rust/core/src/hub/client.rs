@@ -218,6 +218,8 @@ impl Client {
     }
 
     /// Queue finished frames for this client alone, sent when the client's offset reaches `at`.
+    ///
+    /// Return how many bytes `write` has added.
     pub fn insert(&mut self, at: u64, write: impl FnOnce(&mut Vec<u8>)) -> u64 {
         let inserts = &mut self.pending().inserts;
         if inserts.back().is_none_or(|last| last.at != at) {

@@ -86,13 +86,14 @@ impl Hub {
     fn append_to_log(&mut self, room: RoomId, payload: &[u8], except: Option<ClientId>) {
         let Some(it) = self.rooms.get_mut(room) else { return };
         let range = it.log.append(false, payload.len(), |out| out.extend_from_slice(payload));
-        self.stats.broadcasts += 1;
-        self.stats.deliveries += it.members.len() as u64;
-        self.stats.queued += (range.1 - range.0) * it.members.len() as u64;
+        let mut receivers = it.members.len() as u64;
         if let Some(client) = self.clients.get_mut(except).filter(|client| client.room == Some(room)) {
             client.skip(range);
-            self.stats.deliveries -= 1;
+            receivers -= 1;
         }
+        self.stats.broadcasts += 1;
+        self.stats.deliveries += receivers;
+        self.stats.queued += (range.1 - range.0) * receivers;
     }
 
     /// Broadcast a frame with all participants of a room between `before` and `after`.

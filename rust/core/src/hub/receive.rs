@@ -1,8 +1,8 @@
 //! Handle the bytes of clients: frames, then messages, of which the hot ones are completed here.
 //!
 //! In each turn the caller reads into [`Hub::window`], passes the number of bytes to [`Hub::feed`], and
-//! calls [`Hub::step`] until it returns [`StepResult::Done`]. The elements of a frame are handled
-//! strictly in order: a step stops at each element that Python must handle first.
+//! calls [`Hub::step`] until it returns [`StepResult::Done`] or [`StepResult::Full`]. The elements of a
+//! frame are handled strictly in order: a step stops at each element that Python must handle first.
 
 use std::ops::Range;
 
@@ -157,9 +157,9 @@ impl Hub {
                     }
                     let Err(code) = it.check_partial_text() else { return StepResult::Done };
                     it.pending().partial.clear();
-                    return self.close_for_violation(client, phase, code);
+                    return self.close_for_fault(client, phase, code);
                 }
-                Parsed::Violation(code) => return self.close_for_violation(client, phase, code),
+                Parsed::Violation(code) => return self.close_for_fault(client, phase, code),
                 Parsed::Frame(used, what) => {
                     let from = inbound.at;
                     inbound.at += used;
@@ -247,11 +247,11 @@ impl Hub {
         let code = if excess == Refusal::Bytes { BYTE_RATE } else { MESSAGE_RATE };
         // The client continues to send for a while. That must not cause a reset, which would overtake
         // the notice.
-        self.close_for_peer(client, Phase::Open, code, close_code::meaning(code), Phase::Discarding)
+        self.close_for_fault(client, Phase::Open, code)
     }
 
-    /// End a connection whose bytes violate RFC 6455.
-    fn close_for_violation(&mut self, client: ClientId, before: Phase, code: u16) -> StepResult<'_> {
+    /// End a connection for what its peer sent: a violation of RFC 6455, or too much.
+    fn close_for_fault(&mut self, client: ClientId, before: Phase, code: u16) -> StepResult<'_> {
         self.close_for_peer(client, before, code, close_code::meaning(code), Phase::Discarding)
     }
 

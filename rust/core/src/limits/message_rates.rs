@@ -89,12 +89,7 @@ impl MessageRates {
     ) -> bool {
         let Some(address) = address else { return true };
         let cost = (amount * window as f64 / f64::from(USERS_PER_SUBSCRIBER)) as u64;
-        let bucket = self.shared(address, kind, now);
-        let may = bucket.holds(cost.max(1), window, now);
-        if may {
-            bucket.charge(cost.max(1), window, now);
-        }
-        may
+        self.shared(address, kind, now).try_charge(cost.max(1), window, now)
     }
 
     /// Charge a subscriber for what it has caused, whether its bucket holds as much or not.

@@ -4,12 +4,13 @@
 //! handshake on as one of `sockets`.
 //!
 //! A subscriber has one IPv4 address, or a /64 of IPv6 in which they can change addresses at will. Many
-//! subscribers have a /48 and can change the /64 as well; therefore sockets are counted per /48 too.
+//! subscribers have a /48 and can change the /64 as well; therefore connections are counted per /48 too.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
+use crate::limits::subscriber_table::MIN_REMEMBERED;
 use crate::limits::token_bucket::{Bucket, Rate};
 use crate::net::address::Subscriber;
 use crate::net::network::Network;
@@ -19,8 +20,6 @@ use crate::settings::{declare_settings, PerMinute, PerSecond};
 const WIDER: u32 = 4;
 /// The time for which the number of new users per subscriber is limited, µs.
 const HOUR: u64 = 3_600_000_000;
-/// The number of subscribers always remembered before any are forgotten.
-const MIN_REMEMBERED: usize = 1024;
 
 /// The kinds of actions that take a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,10 +95,8 @@ pub enum Admission {
 /// The recent use of one subscriber.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddressUsage {
-    /// The open sockets.
-    pub sockets: u32,
-    /// The open connections that speak HTTP.
-    pub http: u32,
+    /// The open connections.
+    pub open: Open,
     /// The token bucket of each [`LimitKind`].
     pub buckets: [Bucket; LimitKind::COUNT],
     /// The times of new users in the last hour, µs, the earliest first.
@@ -111,25 +108,28 @@ impl AddressUsage {
         &mut self.buckets[kind as usize]
     }
 
-    /// Return whether any connection is open.
-    fn is_connected(&self) -> bool {
-        self.sockets > 0 || self.http > 0
-    }
-
     /// Return whether forgetting the subscriber changes nothing.
     fn is_idle(&self, now: u64) -> bool {
         let is_rested = self.buckets.iter().all(|bucket| bucket.is_full(now));
-        !self.is_connected()
+        self.open == Open::default()
             && is_rested
             && self.new_users.iter().all(|came| came.saturating_add(HOUR) <= now)
     }
 }
 
-/// The open connections of a /48 of IPv6.
+/// The open connections of a subscriber, or of a /48 of IPv6.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Open {
-    sockets: u32,
-    http: u32,
+pub struct Open {
+    /// The open sockets.
+    pub sockets: u32,
+    /// The open connections that speak HTTP.
+    pub http: u32,
+}
+
+impl Open {
+    fn total(self) -> u32 {
+        self.sockets.saturating_add(self.http)
+    }
 }
 
 /// The subscribers that connected lately, and their limits.
@@ -185,10 +185,10 @@ impl Throttle {
         let wider = subscriber.wider();
         let open_48 = wider.and_then(|wider| self.open_48.get(&wider)).copied().unwrap_or_default();
         let usage = self.usage(subscriber, now);
-        if usage.sockets + usage.http >= most || open_48.sockets + open_48.http >= most_48 {
+        if usage.open.total() >= most || open_48.total() >= most_48 {
             return Admission::TooMany;
         }
-        usage.http += 1;
+        usage.open.http += 1;
         if let Some(wider) = wider {
             self.open_48.entry(wider).or_default().http += 1;
         }
@@ -197,11 +197,7 @@ impl Throttle {
 
     /// Count one connection less that speaks HTTP; must be called once for each that was counted.
     pub fn hang_up(&mut self, address: IpAddr) {
-        let subscriber = Subscriber::of(address);
-        if let Some(usage) = self.subscribers.get_mut(&subscriber) {
-            usage.http = usage.http.saturating_sub(1);
-        }
-        self.close_48(subscriber, |open| open.http = open.http.saturating_sub(1));
+        self.close(address, |open| open.http = open.http.saturating_sub(1));
     }
 
     /// Return whether an address may open a socket at the time `now` (µs); if so, count the socket.
@@ -218,13 +214,13 @@ impl Throttle {
         let is_full_48 =
             wider.is_some_and(|wider| self.open_48.get(&wider).is_some_and(|open| open.sockets >= most_48));
         let usage = self.usage(subscriber, now);
-        if is_full_48 || usage.sockets >= most {
+        if is_full_48 || usage.open.sockets >= most {
             return Admission::TooMany;
         }
         if !usage.bucket(LimitKind::Connect).try_take(rate, now) {
             return Admission::TooFast;
         }
-        usage.sockets += 1;
+        usage.open.sockets += 1;
         if let Some(wider) = wider {
             self.open_48.entry(wider).or_default().sockets += 1;
         }
@@ -241,7 +237,7 @@ impl Throttle {
         let open_48 = subscriber.wider().and_then(|wider| self.open_48.get(&wider));
         let usage = self.subscribers.get(&subscriber);
         if open_48.is_some_and(|open| open.sockets >= self.settings.sockets_per_48)
-            || usage.map_or(0, |usage| usage.sockets) >= self.settings.sockets_per_address
+            || usage.map_or(0, |usage| usage.open.sockets) >= self.settings.sockets_per_address
         {
             return Admission::TooMany;
         }
@@ -252,17 +248,18 @@ impl Throttle {
         }
     }
 
-    /// Count one socket less; must be called once for each [`Admission::Admitted`].
+    /// Count one socket less; must be called once for each [`Admission::Admitted`] of
+    /// [`Throttle::connect`].
     pub fn release(&mut self, address: IpAddr) {
-        let subscriber = Subscriber::of(address);
-        if let Some(usage) = self.subscribers.get_mut(&subscriber) {
-            usage.sockets = usage.sockets.saturating_sub(1);
-        }
-        self.close_48(subscriber, |open| open.sockets = open.sockets.saturating_sub(1));
+        self.close(address, |open| open.sockets = open.sockets.saturating_sub(1));
     }
 
-    /// Count a connection of a subscriber's /48 less, and forget a /48 without connections.
-    fn close_48(&mut self, subscriber: Subscriber, close: impl FnOnce(&mut Open)) {
+    /// Count a connection of a subscriber and of its /48 less; forget a /48 without connections.
+    fn close(&mut self, address: IpAddr, close: fn(&mut Open)) {
+        let subscriber = Subscriber::of(address);
+        if let Some(usage) = self.subscribers.get_mut(&subscriber) {
+            close(&mut usage.open);
+        }
         let Some(wider) = subscriber.wider() else { return };
         if let Some(open) = self.open_48.get_mut(&wider) {
             close(open);
@@ -324,9 +321,9 @@ impl Throttle {
     /// Restore the use of an address's subscriber from another process.
     pub fn restore(&mut self, address: IpAddr, usage: AddressUsage, now: u64) {
         let subscriber = Subscriber::of(address);
-        if let Some(wider) = subscriber.wider().filter(|_| usage.sockets > 0) {
+        if let Some(wider) = subscriber.wider().filter(|_| usage.open.sockets > 0) {
             let sockets = &mut self.open_48.entry(wider).or_default().sockets;
-            *sockets = sockets.saturating_add(usage.sockets);
+            *sockets = sockets.saturating_add(usage.open.sockets);
         }
         *self.usage(subscriber, now) = usage;
     }
@@ -359,7 +356,7 @@ impl Throttle {
             if self.subscribers.len() >= self.settings.addresses {
                 // A user with that many addresses can make us forget their rates, but can neither hide
                 // open connections nor exhaust our memory.
-                self.subscribers.retain(|_, usage| usage.is_connected());
+                self.subscribers.retain(|_, usage| usage.open != Open::default());
                 self.release_memory();
             }
             // Doubling: on average each subscriber is visited twice, however many come.

@@ -67,14 +67,20 @@ impl Bucket {
         self.full_at = self.full_at.max(now).saturating_add(cost).min(now.saturating_add(size));
     }
 
+    /// Take what refills in `cost` if the bucket holds as much; return whether it did.
+    #[inline]
+    pub fn try_charge(&mut self, cost: u64, size: u64, now: u64) -> bool {
+        let may = self.holds(cost, size, now);
+        if may {
+            self.charge(cost, size, now);
+        }
+        may
+    }
+
     /// Take a token if the bucket has one; return whether it had.
     #[inline]
     pub fn try_take(&mut self, rate: Rate, now: u64) -> bool {
-        let may = self.has_token(rate, now);
-        if may {
-            self.take(rate, now);
-        }
-        may
+        self.try_charge(rate.interval, rate.size(), now)
     }
 
     /// Return whether the bucket is full, so that forgetting it changes nothing.

@@ -105,7 +105,7 @@ impl Subscriber {
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(narrow) => Self::V4(narrow.to_bits()),
-            IpAddr::V6(wide) => Self::V6((wide.to_bits() >> SUBSCRIBER_BITS) as u64),
+            IpAddr::V6(wide) => Self::V6((wide.to_bits() >> (128 - SUBSCRIBER_BITS)) as u64),
         }
     }
 
@@ -114,7 +114,7 @@ impl Subscriber {
     pub fn address(self) -> IpAddr {
         match self {
             Self::V4(bits) => Ipv4Addr::from_bits(bits).into(),
-            Self::V6(bits) => Ipv6Addr::from_bits(u128::from(bits) << SUBSCRIBER_BITS).into(),
+            Self::V6(bits) => Ipv6Addr::from_bits(u128::from(bits) << (128 - SUBSCRIBER_BITS)).into(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The text of an incomplete frame, checked as far as it has arrived (RFC 6455 section 8.1).
 
 use crate::wire::close_code::INVALID_TEXT;
-use crate::wire::frame::{text_payload, Fragments};
+use crate::wire::frame::{self, text_payload, Fragments, MessageLimits, Parsed};
 
 /// The part of an incomplete frame's text that is known to be UTF-8.
 ///
@@ -13,6 +13,21 @@ pub struct PartialText {
 }
 
 impl PartialText {
+    /// Parse as [`frame::parse`] does, and check the text of an incomplete frame too, as the hub does.
+    pub fn parse(
+        &mut self,
+        bytes: &mut [u8],
+        fragments: &mut Option<Box<Fragments>>,
+        limits: MessageLimits,
+    ) -> Parsed {
+        let parsed = frame::parse(bytes, fragments, limits);
+        if parsed != Parsed::Incomplete {
+            *self = Self::default();
+            return parsed;
+        }
+        self.check(bytes, fragments.as_deref()).map_or_else(Parsed::Violation, |()| Parsed::Incomplete)
+    }
+
     /// Check the bytes of an incomplete frame, still masked, that have arrived since the last call.
     ///
     /// Frames that are no part of a text pass. `fragments` are those received before the frame.
@@ -39,7 +54,6 @@ impl PartialText {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::frame::{self, MessageLimits, Parsed};
 
     const KEY: [u8; 4] = [1, 2, 3, 4];
 
