@@ -48,8 +48,7 @@ def set_rights(context: Context, session: Session, user: User, token: TokenRecor
     scope = None if token is None else staff_scope(token)
     session.scope, session.permissions = scope, permissions_of(scope)
     if token is not None and scope is not None:
-        # The record that is known longest stays, with which `_check_user` compares the newest.
-        user.staff_tokens = {token.id: token} | (user.staff_tokens or {})
+        user.add_staff_token(token)
     plays = "playNotesAnywhere" in session.permissions
     context.hub.set_privileges(session.client, plays_anywhere=plays, unlimited=scope is not None)
     mark_look_alikes(context, user)

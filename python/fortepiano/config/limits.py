@@ -10,7 +10,6 @@ from fortepiano.config.section import Frequency, Networks, Seconds, Section
 
 __all__ = ["SHARED", "LimitSettings"]
 
-
 SHARED: Final[Mapping[str, float]] = {
     "connections_per_address": 8,
     "sockets_per_address": 3,
@@ -31,7 +30,6 @@ Reckoned for a school: a pupil has a tab or two, and a third one while the page 
 class connects at the same moment, four classes an hour, perhaps with browsers that forget their
 tokens each time.
 """
-
 
 _CONNECTIONS = 256
 _MOST_PEOPLE = 1000

@@ -1,4 +1,4 @@
-"""Origins of web pages (RFC 6454), as settings name them and as browsers send them."""
+"""Names of hosts, and origins of web pages (RFC 6454), as settings and browsers write them."""
 
 import re
 from typing import Annotated, TypeAlias

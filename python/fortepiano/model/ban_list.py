@@ -41,7 +41,6 @@ _FEWEST_BITS = {4: 8, 6: 16}
 A typing error like `/2` for `/24` would ban a quarter of the internet.
 """
 
-
 _STEP = 500
 """How many ended bans one call forgets: that takes two milliseconds."""
 

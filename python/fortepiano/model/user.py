@@ -53,6 +53,10 @@ class User:
     custom_since: int = 0
     custom_bytes: int = 0
 
+    def add_staff_token(self, token: TokenRecord) -> None:
+        """Note a token with which the user is staff; the record that is known longest stays."""
+        self.staff_tokens = {token.id: token} | (self.staff_tokens or {})
+
     def has_flag(self, name: str) -> bool:
         """Tell whether staff have set a flag for this user."""
         return self.flags is not None and bool(self.flags.get(name))

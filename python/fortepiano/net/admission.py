@@ -12,7 +12,7 @@ from fortepiano.model.network_lists import NetworkLists
 from fortepiano.model.session import Session
 from fortepiano.native import Throttle, frame_bytes, subscriber
 from fortepiano.net.authority import is_permitted_origin
-from fortepiano.net.client_address import canonical
+from fortepiano.net.client_address import plain_peer
 from fortepiano.net.refusal_codes import RefusalCode
 from fortepiano.observe.logs import logger
 from fortepiano.protocol.outbound import HELLO_CODE
@@ -102,7 +102,7 @@ class AdmissionControl:
         last_logged: When each reason was last logged; milliseconds since 1970.
         networks: Lists of networks that may not enter.
         recent_refusals: The reason and the time (milliseconds since 1970) of each address's last
-            refusal; never stored.
+            refusal by the throttle; never stored.
     """
 
     engine: Engine
@@ -113,7 +113,7 @@ class AdmissionControl:
     addresses: ClientAddresses
     throttle: Throttle
     budget: AcceptBudget
-    most_connections: int
+    most_connections: int = 0
     unix_peer: str = "unix:"
     most_files: int = 0
     visitors: int = 0
@@ -213,10 +213,7 @@ class AdmissionControl:
 
     def _address(self, peer: str, headers: Iterable[tuple[str, str]]) -> str | None:
         """Return the client's address; None where a trusted proxy does not name it."""
-        address = peer or self.unix_peer
-        if address.startswith("::ffff:") or "%" in address:
-            # Only these two need it: all other addresses from the kernel are canonical already.
-            address = canonical(address) or address
+        address = plain_peer(peer or self.unix_peer)
         return self.addresses.of(address, headers) if self.addresses.any_trusted else address
 
     def _network_refusal(self, address: str) -> str | None:
@@ -264,7 +261,7 @@ class AdmissionControl:
         if len(self.engine) >= self.most_sockets:
             return RefusalCode.SERVER_FULL
         recent, when = self.recent_refusals.get(address, (None, 0))
-        if recent in _THROTTLED and now - when < _RECENT_MS:
+        if now - when < _RECENT_MS:
             return recent
         answer = self.throttle.peek(address)
         return None if answer in (_ADMITTED, _EXEMPT) else _throttled(answer)
@@ -285,9 +282,9 @@ class AdmissionControl:
         reason = code.value
         self.refused[reason] += 1
         now = self.engine.owner.now_ms()
-        if address not in self.recent_refusals and len(self.recent_refusals) >= _MAX_RECENT:
-            self.recent_refusals.clear()
-        if address:
+        if code in _THROTTLED:
+            if address not in self.recent_refusals and len(self.recent_refusals) >= _MAX_RECENT:
+                self.recent_refusals.clear()
             self.recent_refusals[address] = code, now
         if now - self.last_logged.get(reason, 0) >= _SECOND_MS:
             self.last_logged[reason] = now

@@ -67,10 +67,8 @@ def is_permitted_origin(origin: str, host: str, permitted: Collection[str]) -> b
     """
     if not permitted:
         return True
-    return canonical_origin(origin) in permitted or _is_own(origin, host)
-
-
-def _is_own(origin: str, host: str) -> bool:
-    """Return whether an origin is that of a host; a proxy may have ended TLS."""
-    scheme, _, own = canonical_origin(origin).partition("://")
-    return bool(host and own) and own == without_default_port(host.lower(), scheme)
+    plain = canonical_origin(origin)
+    # The scheme is not compared: a proxy may have ended TLS.
+    scheme, _, own = plain.partition("://")
+    is_own = bool(host and own) and own == without_default_port(host.lower(), scheme)
+    return is_own or plain in permitted

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from fortepiano.config import ProxySettings
 
-__all__ = ["ClientAddresses", "canonical"]
+__all__ = ["ClientAddresses", "canonical", "plain_peer"]
 
 # RFC 9110 section 5.6.2 and 5.6.4: tokens and quoted strings.
 _LETTERS = r"!#$%&'*+.^_`|~0-9A-Za-z-"
@@ -85,6 +85,14 @@ class ClientAddresses:
                 while value:
                     value, _, hop = value.rpartition(",")
                     yield hop.strip(" \t")
+
+
+def plain_peer(peer: str) -> str:
+    """Return the canonical spelling of a peer's address, as the kernel has it, or `unix:/path`."""
+    if peer.startswith("::ffff:") or "%" in peer:
+        # Only these two need it: all other addresses from the kernel are canonical already.
+        return canonical(peer) or peer
+    return peer
 
 
 def canonical(text: str) -> str | None:

@@ -5,10 +5,10 @@ Such a proxy is a mistake of the settings: all people behind it have its address
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
 
 from fortepiano.config.section import UNIX
+from fortepiano.model.addresses import parsed_address
 from fortepiano.observe.logs import logger
 
 if TYPE_CHECKING:
@@ -102,7 +102,6 @@ def _is_near(peer: str) -> bool:
     if peer.startswith(UNIX):
         return True
     try:
-        address = ipaddress.ip_address(peer.partition("%")[0])
+        return parsed_address(peer).is_private
     except ValueError:
         return False
-    return address.is_private or address.is_loopback or address.is_link_local

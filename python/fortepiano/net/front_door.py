@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fortepiano.native import Throttle
 from fortepiano.net.authority import is_known_host
-from fortepiano.net.client_address import canonical
+from fortepiano.net.client_address import plain_peer
 from fortepiano.net.forwarded import is_loopback, reports_client
 from fortepiano.net.refusal_codes import RefusalCode
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fortepiano.net.deadlines import Pending
     from fortepiano.net.forwarded import UntrustedProxies
     from fortepiano.net.request_head import RequestHead
-    from fortepiano.net.stalled import StalledConnections
+    from fortepiano.net.stalled import StalledConnections, Written
 
     class Visitor(Pending, Protocol):
         """A connection that speaks HTTP.
@@ -38,8 +38,11 @@ if TYPE_CHECKING:
         counted: str
         is_forwarded: bool
 
+    class Dismissed(Pending, Written, Protocol):
+        """A connection that has a deadline, and something to write."""
 
-__all__ = ["FrontDoor", "Objection"]
+
+__all__ = ["BUSY", "METHOD", "FrontDoor", "Objection"]
 
 
 class Objection(NamedTuple):
@@ -58,10 +61,10 @@ class Objection(NamedTuple):
 
 _ADMITTED, _CROWDED = Throttle.ADMITTED, Throttle.CROWDED
 
-_BUSY = Objection(503, "Too many connections at once.", 5)
+BUSY = Objection(503, "Too many connections at once.", 5)
 _LONG_HEAD = Objection(431, "The request's head is too long.")
 _LONG_API_HEAD = Objection(400, "The request's head is too long.")
-_METHOD = Objection(405, "Only GET and HEAD are answered here.")
+METHOD = Objection(405, "Only GET and HEAD are answered here.")
 _NO_BODY = Objection(413, "Nothing is taken here.")
 _LONG_BODY = Objection(413, "The request's body is too long.")
 _NO_LENGTH = Objection(411, "The length of the body must come first.")
@@ -114,11 +117,7 @@ class FrontDoor:
         peername = transport.get_extra_info("peername")
         if not peername:
             return self.unix_peer
-        address: str = peername[0]
-        if address.startswith("::ffff:") or "%" in address:
-            # Only these two need it: all other addresses from the kernel are canonical already.
-            return canonical(address) or address
-        return address
+        return plain_peer(peername[0])
 
     # Connections
 
@@ -132,14 +131,12 @@ class FrontDoor:
         admission.visitors += 1
         addresses, peer = admission.addresses, visitor.peer
         if not (addresses.any_trusted and addresses.trusts(peer)):
-            answer = admission.throttle.accept(peer)
-            if answer == _CROWDED:
-                return self._refuse(RefusalCode.TOO_MANY_CONNECTIONS, peer)
-            if answer == _ADMITTED:
-                visitor.counted = peer
+            refused = self._count(visitor, peer)
+            if refused is not None:
+                return refused
         if not self._has_place():
             return self._refuse(RefusalCode.SERVER_FULL, peer)
-        return None if admission.await_request(visitor) else _BUSY
+        return None if admission.await_request(visitor) else BUSY
 
     def _refuse(self, code: RefusalCode, address: str) -> Objection:
         """Count and log a refusal."""
@@ -161,6 +158,14 @@ class FrontDoor:
         counted, visitor.counted = visitor.counted, ""
         if counted:
             self.admission.throttle.hang_up(counted)
+
+    def dismiss(self, visitor: Dismissed, response: bytes) -> None:
+        """Answer a connection with a refusal, and end it once the peer has taken that."""
+        self.admission.pending.discard(visitor)
+        if not visitor.transport.is_closing():
+            visitor.transport.write(response)
+            visitor.transport.close()
+            self.stalled.watch(visitor)
 
     # Requests
 
@@ -218,7 +223,7 @@ class FrontDoor:
         """Return why a request is not passed to the site of this port; None where it is."""
         if not self.is_internal:
             if head.method not in _PUBLIC_METHODS:
-                return _METHOD
+                return METHOD
             return _NO_BODY if head.is_chunked or head.body_bytes else None
         if head.is_chunked:
             return _NO_LENGTH

@@ -31,6 +31,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING, Any, cast
 
+from fortepiano.net.front_door import METHOD
 from fortepiano.net.handshake import accept_websocket, refusal
 from fortepiano.net.page_connection import PageConnection
 from fortepiano.net.request_head import InvalidHeadError, RequestHead
@@ -216,8 +217,8 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._refuse(self._door.long_head)
         elif self._may_begin(data):
             self._data = data
-        elif data.split(b" ", 1)[0].isalpha():
-            self._reject(405, "Only GET and HEAD are answered here.")
+        elif not self._door.is_internal and data.split(b" ", 1)[0].isalpha():
+            self._refuse(METHOD)
         else:
             self._reject(400, "Invalid HTTP request.")
 
@@ -278,15 +279,16 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def _on_answered(self) -> None:
         """Read the next request when the peer has taken the response, which is complete."""
-        if self._ends:
-            self.transport.close()
-        elif not self.transport.get_write_buffer_size():
+        if not self.transport.get_write_buffer_size():
             self._continue()
 
     def _continue(self) -> None:
-        """Read the next request, if none is in the works."""
+        """Read the next request, if none is in the works, or end the connection."""
         page = self._page
         if not self._is_busy or page is None or page.is_answering or self.transport.is_closing():
+            return
+        if self._ends:
+            self.transport.close()
             return
         self._door.end_request(self)
         data = self._resume()
@@ -340,9 +342,5 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def _reject(self, status: int, why: str, retry_after: int = 0) -> None:
         """Answer with an error and close."""
-        self._door.admission.pending.discard(self)
-        if not self.transport.is_closing():
-            is_internal = self._door.is_internal
-            self.transport.write(refusal(status, why, retry_after, as_problem=is_internal))
-            self.transport.close()
-            self._door.stalled.watch(self)
+        response = refusal(status, why, retry_after, as_problem=self._door.is_internal)
+        self._door.dismiss(self, response)

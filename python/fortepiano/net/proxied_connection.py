@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
+from fortepiano.net.front_door import BUSY
 from fortepiano.net.handshake import refusal
 from fortepiano.net.http_connection import HttpConnection
 from fortepiano.net.proxy_header import MalformedProxyHeader, read_proxy_header
@@ -59,7 +60,7 @@ class ProxiedConnection(asyncio.Protocol):
         if not admission.addresses.trusts(self._peer):
             self._switch_to_http(self._peer, b"")
         elif not admission.await_request(self):
-            self._refuse(503, "Too many connections at once.", 5)
+            self._refuse(*BUSY)
 
     def data_received(self, data: bytes) -> None:
         """Collect the PROXY header, and switch to HTTP when it is complete."""
@@ -104,8 +105,4 @@ class ProxiedConnection(asyncio.Protocol):
 
     def _refuse(self, status: int, why: str, retry_after: int = 0) -> None:
         """Answer with an error and close."""
-        self._admission.pending.discard(self)
-        if not self.transport.is_closing():
-            self.transport.write(refusal(status, why, retry_after))
-            self.transport.close()
-            self._door.stalled.watch(self)
+        self._door.dismiss(self, refusal(status, why, retry_after))

@@ -78,10 +78,11 @@ class StalledConnections:
         latest = now - self._live.limits.stall_seconds
         for connection, (before, since) in list(self._watched.items()):
             size = connection.transport.get_write_buffer_size()
-            owed = size + _in_kernel(connection.transport)
             if not size:
                 del self._watched[connection]
-            elif owed != before:
+                continue
+            owed = size + _in_kernel(connection.transport)
+            if owed != before:
                 self._watched[connection] = owed, now
             elif since <= latest:
                 del self._watched[connection]

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 _TRACEBACK_MARGIN = "  | "
 """The prefix of every line of a traceback at a terminal, so that no line looks like an event."""
 
-
 _AT_ONCE = 20
+"""How many lines of one event are written at once, before one a second."""
+
 _TRACEBACK = 4
 """How many lines a traceback counts for; it is some twenty times as long."""
 

@@ -16,7 +16,7 @@ from fortepiano.http.public_site import public_site
 from fortepiano.native import Engine
 from fortepiano.net.accept_budget import AcceptBudget
 from fortepiano.net.admission import AdmissionControl
-from fortepiano.net.client_address import ClientAddresses, canonical
+from fortepiano.net.client_address import ClientAddresses
 from fortepiano.net.deadlines import Deadlines
 from fortepiano.net.forwarded import UntrustedProxies
 from fortepiano.net.front_door import FrontDoor
@@ -183,8 +183,7 @@ class Server:
             ClientAddresses(settings.proxy),
             context.throttle,
             AcceptBudget(loop),
-            most_connections(),
-            name_of(self._listeners.public),
+            unix_peer=name_of(self._listeners.public),
             networks=context.networks,
         )
         admission.limit_files(most_connections(), most_files())
@@ -202,7 +201,7 @@ class Server:
             peer: The address at the other end; empty for a Unix socket.
             headers: Names and values of the request as sent.
         """
-        here = canonical(peer) or peer or name_of(self._listeners.internal)
+        here = peer or name_of(self._listeners.internal)
         return self._admission.addresses.of(here, headers) or here
 
     def readiness_problem(self) -> str | None:

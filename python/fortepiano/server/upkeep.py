@@ -21,7 +21,6 @@ __all__ = ["Upkeep"]
 _PERIOD_SECONDS = 1.0
 """The time between two runs: within it the server applies bans and tokens of the command line."""
 
-
 _RETENTION_RUNS = 60
 """The runs between two looks for acts of moderation that are too old or too many."""
 

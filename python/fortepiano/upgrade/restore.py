@@ -143,7 +143,7 @@ def _link(context: Context, engine: Engine, state: LinkState, descriptor: int) -
     session.permissions = permissions_of(saved.scope)
     session.token = token = _token(saved)
     if user is not None and isinstance(token, TokenRecord) and saved.scope is not None:
-        user.staff_tokens = {token.id: token} | (user.staff_tokens or {})
+        user.add_staff_token(token)
     session.refusals, session.buckets = saved.refusals, _buckets(saved.buckets)
     if user is not None:
         # The buckets of addresses start full. They fill within seconds anyway, and a client that
