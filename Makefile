@@ -140,16 +140,16 @@ test-soak: build $(VENV)/.tools ## Use a server in every way for SECONDS (1200):
 test-fuzz: ## Fuzz the native core for FUZZ_SECONDS (60) a target (TARGETS="frames room_log")
 	@scripts/doctor rust cc
 	@scripts/fuzz $(or $(FUZZ_SECONDS),60) $(TARGETS)
-test-asan: $(VENV)/.tools ## Run the native tests and the protocol's under AddressSanitizer
+# One test measures the size of the process, which the sanitizer trebles.
+test-asan: build $(VENV)/.tools ## Run the native tests and the protocol's under AddressSanitizer
 	@scripts/doctor rust-nightly cc
-	# One test measures the size of the process, which the sanitizer trebles.
 	scripts/sanitize $(BIN)/python $(SIDE_BY_SIDE) -k "not fit_into_20_mb" tests/native \
 	    tests/conformance $(ARGS)
 test-miri: ## Run the tests of the core's plain data under Miri
 	@scripts/doctor miri
 	PROPTEST_CASES=4 MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test $(CARGO_FLAGS) \
 	    --locked --quiet -p fortepiano-core --lib -- $(MIRI_TESTS)
-audit: $(VENV)/.tools ## Look for known faults in the packages that this tree uses; needs the network
+audit: build $(VENV)/.tools ## Look for known faults in the packages that this tree uses; needs the network
 	@scripts/doctor cargo-audit cargo-deny
 	cargo audit --file rust/Cargo.lock
 	cargo deny --config rust/deny.toml $(CARGO_FLAGS) --locked check advisories
@@ -200,6 +200,7 @@ fmt: $(VENV)/.tools ## Format Python and Rust, and repair what the linter can
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format --quiet
 	cargo fmt $(CARGO_FLAGS) --all
+	cargo fmt --manifest-path rust/fuzz/Cargo.toml
 clean: ## Remove all that was made here, the environment included; ./data stays
 	rm -rf $(VENV) .venv-3.* build dist rust/target rust/fuzz/target .pytest_cache .mypy_cache .ruff_cache
 	rm -rf .hypothesis .benchmarks .coverage python/fortepiano/web/samples python/fortepiano/*.so

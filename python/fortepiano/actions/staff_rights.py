@@ -11,7 +11,7 @@ from fortepiano.actions.vanish import set_hidden
 from fortepiano.model.close_codes import CloseCode
 from fortepiano.model.notice_codes import Code
 from fortepiano.model.permissions import permissions_of, staff_scope
-from fortepiano.model.tokens import still_valid
+from fortepiano.model.tokens import still_staff, still_valid
 from fortepiano.observe.logs import logger
 from fortepiano.protocol.notices import notice
 from fortepiano.store.records import TokenRecord
@@ -138,8 +138,7 @@ def _check_user(context: Context, user: User, now: int) -> None:
     now_valid = {
         token_id: found
         for token_id, token in held.items()
-        if isinstance(found := still_valid(context.store, token, now), TokenRecord)
-        and staff_scope(found) is not None
+        if (found := still_staff(context.store, token, now)) is not None
     }
     user.staff_tokens = now_valid or None
     for token in now_valid.values():

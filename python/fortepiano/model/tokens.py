@@ -5,10 +5,20 @@ import secrets
 from typing import Final
 
 from fortepiano.model.identity import Bearer
+from fortepiano.model.permissions import staff_scope
 from fortepiano.store.base import Store
 from fortepiano.store.records import TokenRecord, TokenScope
 
-__all__ = ["PREFIX", "TokenWatch", "digest", "is_revoked", "is_valid", "mint", "still_valid"]
+__all__ = [
+    "PREFIX",
+    "TokenWatch",
+    "digest",
+    "is_revoked",
+    "is_valid",
+    "mint",
+    "still_staff",
+    "still_valid",
+]
 
 PREFIX: Final = "fp_"
 """The first letters of every token that the store knows."""
@@ -78,6 +88,18 @@ def still_valid(
     if found is None or found.digest != held.digest or not is_valid(found, now_ms):
         return None
     return found
+
+
+def still_staff(store: Store, held: TokenRecord, now_ms: int) -> TokenRecord | None:
+    """Return a token of the staff as it stands now; None if it is none any more.
+
+    Args:
+        store: The store.
+        held: The token as it was.
+        now_ms: The time now; milliseconds since 1970.
+    """
+    found = still_valid(store, held, now_ms)
+    return found if isinstance(found, TokenRecord) and staff_scope(found) is not None else None
 
 
 class TokenWatch:

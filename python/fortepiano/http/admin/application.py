@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["admin_api", "application"]
 
 _ABOUT = """
-The staff's view of a server, and their control of it. Every path but `/openapi.json`, `/metrics`,
-`/healthz` and `/readyz` needs a bearer token of the staff (`fortepiano token create`). Its scope is
-`read`, `moderate` or `admin`; each scope includes those before it.
+The staff's view of a server, and their control of it. Every path but `/openapi.json`,
+`/openapi-deprecated.json`, `/metrics`, `/healthz` and `/readyz` needs a bearer token of the staff
+(`fortepiano token create`). Its scope is `read`, `moderate` or `admin`; each scope includes those
+before it.
 
 Errors are problem documents (RFC 9457). Five wrong tokens within a minute lock an address out for
 the rest of that minute. A change of bans is answered when it is on the disk.

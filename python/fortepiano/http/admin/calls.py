@@ -14,9 +14,8 @@ from fortepiano.actions.refusal import RefusedError
 from fortepiano.http.problem import MEDIA_TYPE, ProblemError
 from fortepiano.http.running_server import RunningServer
 from fortepiano.model.notice_codes import Code
-from fortepiano.model.permissions import staff_scope
 from fortepiano.model.texts import mended, settled
-from fortepiano.model.tokens import still_valid
+from fortepiano.model.tokens import still_staff
 from fortepiano.model.user_ids import USER_ID
 from fortepiano.protocol.validate import COLOR
 from fortepiano.store.records import TokenRecord
@@ -82,7 +81,7 @@ class Problem(ResponseModel):
 
 
 _DESCRIPTIONS = {
-    400: "The body is no text; or as plain text, the head is no HTTP or too long.",
+    400: "The body is no text, or the head is no HTTP or too long.",
     401: "No token, or one that is not valid.",
     403: "The token's scope does not include this.",
     404: "There is no such thing.",
@@ -102,10 +101,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         statuses: The HTTP statuses of this call's errors, besides those of every call.
     """
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    # A head that is refused never gets as far as this application.
-    contents = {400: content | {"text/plain": {"schema": {"type": "string"}}}}
     return {
-        status: {"description": _DESCRIPTIONS[status], "content": contents.get(status, content)}
+        status: {"description": _DESCRIPTIONS[status], "content": content}
         for status in sorted({*_ALWAYS, *statuses})
     }
 
@@ -157,8 +154,7 @@ class Caller:
     def is_still_staff(self) -> bool:
         """Whether the token is still one of the staff: a long answer has to ask again."""
         context = self.server.context
-        found = still_valid(context.store, self.token, context.now())
-        return isinstance(found, TokenRecord) and staff_scope(found) is not None
+        return still_staff(context.store, self.token, context.now()) is not None
 
 
 _SCOPES: tuple[Scope, ...] = ("read", "moderate", "admin")

@@ -69,7 +69,7 @@ class DeprecatedPaths:
 
 
 async def _read(receive: Receive) -> Message:
-    """Return one message with the whole body; the application limits its size."""
+    """Return one message with the whole body; the front door limits its size."""
     body = b""
     while True:
         message = await receive()

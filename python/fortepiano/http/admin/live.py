@@ -25,7 +25,7 @@ _QUEUE = 1000
 
 _KINDS = (
     "`arrived`, `gone`, `entered`, `left`, `chat`, `near_ban`, an act of the audit log, or in the"
-    " last event, `stopping`."
+    " last event, `stopping` or `token_ended`."
 )
 
 
