@@ -60,6 +60,10 @@ class Entry:
     is_lenient: bool = False
     is_envelope: bool = False
 
+    def __post_init__(self) -> None:
+        """Resolve the shape before the first message of its type."""
+        self.shape.resolve()
+
 
 TABLE: Mapping[str, Entry] = {
     "hi": Entry(incoming.Hello, hello.hello, before_hello=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -27,11 +28,23 @@ class Shape(msgspec.Struct, frozen=True):
     """
 
     faults: ClassVar[Faults] = {}
+    _fields: ClassVar[tuple[msgspec.structs.FieldInfo, ...]] = ()
+
+    @classmethod
+    def resolve(cls) -> None:
+        """Resolve the annotations of all fields, while the class's module is complete.
+
+        Otherwise the first message resolves them, perhaps while a reload imports the module again
+        and its names are missing.
+        """
+        cls._fields = msgspec.structs.fields(cls)
+        with suppress(msgspec.ValidationError):
+            msgspec.convert({}, cls)
 
     @classmethod
     def misfit(cls, message: dict[str, Any]) -> Code | None:
         """Return the code of the first field that does not fit its type; None without a notice."""
-        for field in msgspec.structs.fields(cls):
+        for field in cls._fields:
             name = field.encode_name
             if name in message:
                 fits = _fits(message[name], field.type)

@@ -56,7 +56,7 @@ def reloaded_modules() -> dict[str, ModuleType]:
     Raises:
         ReloadError: A module cannot be imported.
     """
-    running = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_reloaded(name)}
+    running = _uninstalled()
     invalidate_caches()
     try:
         with _from_source():
@@ -71,8 +71,7 @@ def reloaded_modules() -> dict[str, ModuleType]:
     except Exception as error:
         raise ReloadError([f"the handlers cannot be imported: {error!r}"]) from error
     finally:
-        for name in [name for name in sys.modules if _is_reloaded(name)]:
-            del sys.modules[name]
+        _uninstalled()
         install(running)
 
 
@@ -82,6 +81,18 @@ def install(modules: dict[str, ModuleType]) -> None:
         sys.modules[name] = module
         parent, _, child = name.rpartition(".")
         setattr(sys.modules[parent], child, module)
+
+
+def _uninstalled() -> dict[str, ModuleType]:
+    """Take the modules out of `sys.modules` and out of their packages, and return them.
+
+    `from package import module` would find the old module in a package that is not imported again.
+    """
+    modules = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_reloaded(name)}
+    for name in modules.keys() & set(_MODULES):
+        parent, _, child = name.rpartition(".")
+        vars(sys.modules[parent]).pop(child, None)
+    return modules
 
 
 def invalidate_importers() -> None:

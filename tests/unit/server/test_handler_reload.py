@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 
 from fortepiano.config import Settings
+from fortepiano.handlers.decode import shaped
 from fortepiano.server import handler_reload
 from fortepiano.server.reload import Reload
 from support.dispatch_harness import DispatchHarness
@@ -45,6 +46,29 @@ def test_actions_are_imported_again_even_if_no_handler_needs_them() -> None:
     assert names < new.keys()
     assert [name for name in before if new[name] is before[name]] == []
     assert running() == before
+
+
+def test_new_handlers_read_messages_by_new_shapes() -> None:
+    old, new = import_module(handler_reload.DISPATCH), handler_reload.reloaded_modules()
+    table = new[handler_reload.DISPATCH].TABLE
+    assert [kind for kind in table if table[kind].shape is old.TABLE[kind].shape] == []
+    assert import_module(handler_reload.DISPATCH).TABLE is old.TABLE
+
+
+def test_the_first_message_of_a_type_is_read_while_a_reload_imports() -> None:
+    """A reload runs on another thread, and modules that it imports lack their names at first."""
+    new = handler_reload.reloaded_modules()
+    table = new[handler_reload.DISPATCH].TABLE
+    incoming = "fortepiano.protocol.incoming"
+    half_imported = ModuleType(incoming)
+    before = sys.modules[incoming]
+    sys.modules[incoming] = half_imported
+    try:
+        assert shaped({"m": "userset", "set": {"name": "a"}}, table["userset"].shape) is not None
+        assert shaped({"m": "a"}, table["a"].shape) is None
+        assert table["a"].shape.misfit({"m": "a", "message": 7}) is not None
+    finally:
+        sys.modules[incoming] = before
 
 
 @pytest.fixture
