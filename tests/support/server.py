@@ -89,6 +89,7 @@ class Server:
         before_exec: Callable[[], None] | None = None,
         over: Path | None = None,
         first: bytes = b"",
+        stdout: int | None = None,
         **settings: str,
     ) -> None:
         """Prepare, but do not start.
@@ -98,6 +99,7 @@ class Server:
             before_exec: Runs in the child before the server does, e.g. to set resource limits.
             over: The Unix socket that it listens on, if the arguments say so.
             first: Bytes that each connection from 127.0.0.1 must begin with.
+            stdout: The descriptor that it logs to; then `log` has only what it writes to stderr.
             settings: Environment variables, e.g. NODE_ENV="development".
         """
         self.port = free_port()
@@ -109,6 +111,7 @@ class Server:
         self._before_exec = before_exec
         self._over = over
         self._first = first
+        self._stdout = stdout
         self._settings = settings
         self._looked_at = 0
         self.preset: Preset = PRESETS[settings.get("FORTEPIANO_RULES__PRESET", "quick")]
@@ -167,8 +170,8 @@ class Server:
                 cwd=self.folder,
                 env=environment(**self._settings),
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                stdout=log if self._stdout is None else self._stdout,
+                stderr=log,
                 preexec_fn=self._before_exec,
             )
         Server.used.add(self)
@@ -335,10 +338,13 @@ def run_server(
     before_exec: Callable[[], None] | None = None,
     over: Path | None = None,
     first: bytes = b"",
+    stdout: int | None = None,
     **settings: str,
 ) -> Iterator[Server]:
     """Run a server during a `with` block; the arguments are those of `Server`."""
-    server = Server(*arguments, before_exec=before_exec, over=over, first=first, **settings)
+    server = Server(
+        *arguments, before_exec=before_exec, over=over, first=first, stdout=stdout, **settings
+    )
     try:
         server.start()
         yield server

@@ -4,7 +4,6 @@ After a mistake of the user, a command prints one clear line per problem to stde
 `ExitStatus.MISTAKE`. A traceback is always a bug.
 """
 
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -22,6 +21,7 @@ from fortepiano.cli import (
     top,
     upgrade,
 )
+from fortepiano.cli.problems import print_problems
 from fortepiano.errors import ExitStatus, FortepianoError
 
 __all__ = ["main"]
@@ -59,17 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = _app(args=arguments, prog_name="fortepiano", standalone_mode=False)
     except typer.TyperException as error:
-        _print_problems(" ".join(error.format_message().split()))  # join the lines of choices
+        print_problems(" ".join(error.format_message().split()))  # join the lines of choices
         return ExitStatus.MISTAKE
     except FortepianoError as error:
-        _print_problems(str(error))
+        print_problems(str(error))
         return ExitStatus.MISTAKE
     return status or ExitStatus.STOPPED
-
-
-def _print_problems(message: str) -> None:
-    for line in message.splitlines():
-        print(f"fortepiano: {line}", file=sys.stderr)
 
 
 def _print_version(wanted: bool) -> None:

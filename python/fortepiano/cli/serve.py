@@ -43,7 +43,9 @@ def serve(
     from fortepiano import config as configuration
     from fortepiano.config.sources import DEFAULT_FILE, DOTENV_FILE
     from fortepiano.observe import logs
+    from fortepiano.observe.standard_streams import fill_standard_streams
 
+    fill_standard_streams()
     flags: dict[str, object] = {
         "host": host,
         "port": port,
@@ -55,7 +57,7 @@ def serve(
     watched = (config or DEFAULT_FILE, DOTENV_FILE) if dev else None
     with _new_process(take_over) as upgrade:
         settings = read()
-        logs.configure(settings.log_level)
+        logs.configure(settings.log_level, settings.log_severities)
         # Imported last, so that mistakes in the settings are reported even if the compiled part is
         # missing.
         try:

@@ -110,6 +110,11 @@ class Settings(BaseSettings):
         Literal["debug", "info", "warning", "error"],
         BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
     ] = Field(default="info", description="Least severe event that is logged.")
+    log_severities: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Whether lines of the log begin with their severity (`<3>`), as systemd reads"
+        " it: `auto` where they go to its journal.",
+    )
     node_env: Annotated[
         Literal["development", "production", "test"], BeforeValidator(_known_mode)
     ] = Field(

@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from fortepiano import __version__
 from fortepiano.native import profile
+from fortepiano.observe.logs import dropped_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -274,6 +275,11 @@ class Metrics(Collector):
         )
         yield _gauge("store_queue", "Changes that are not written yet.", store.pending)
         yield _counter("store_errors", "Writes of the store that failed.", store.failures)
+        yield _counter(
+            "log_lines_dropped",
+            "Lines of the log that were dropped, since nobody read them or the disk was full.",
+            dropped_lines(),
+        )
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -4,14 +4,20 @@ Events are written as JSON, or as columns if stdout is a terminal. Control chara
 clients are escaped, so that no name or message can begin a new line or control the terminal. The
 loggers of the standard library (uvicorn, asyncio) are written in the same way.
 
-No client fills the log: of each event, some are written at once, and then one a second.
+No client fills the log: of each event, some are written at once, and then one a second. No reader
+of the log stops the server: lines that nobody reads are dropped (`observe/line_writer.py`).
 """
 
 import logging
+import os
 import sys
+import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+
+from fortepiano.observe.journal import is_journal, marked
+from fortepiano.observe.line_writer import LineWriter
 
 _rich = sys.modules.get("rich")
 sys.modules["rich"] = None  # type: ignore[assignment]  # makes `import rich` fail
@@ -25,10 +31,27 @@ finally:
     if _rich is not None:
         sys.modules["rich"] = _rich
 
-__all__ = ["RepeatFilter", "configure", "logger"]
+__all__ = [
+    "RepeatFilter",
+    "Severities",
+    "configure",
+    "dropped_lines",
+    "log_uncaught",
+    "logger",
+]
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import TracebackType
+
+Severities: TypeAlias = Literal["auto", "always", "never"]
+"""Whether a line begins with its severity; `auto`: where it goes to systemd's journal."""
+
+_STDOUT = 1
+"""The descriptor itself: the object `sys.stdout` has a lock that a blocked writer would hold."""
+
+_EXIT_SECONDS = 1.0
+"""How long the end of the process waits until all lines are written."""
 
 _TRACEBACK_MARGIN = "  | "
 """The prefix of every line of a traceback at a terminal, so that no line looks like an event."""
@@ -98,18 +121,64 @@ def _has_traceback(record: logging.LogRecord) -> bool:
     return bool(record.exc_info)
 
 
-_repeat_filter = RepeatFilter()
+class _LineHandler(logging.Handler):
+    """Formats records, and has a `LineWriter` write them to stdout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writer = LineWriter(_STDOUT, self._notice)
+        self.has_marks = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Have a record written soon."""
+        self.writer.put(self._line(record))
+
+    def flush(self) -> None:
+        """Wait for all lines so far, but not for a reader that does not read."""
+        self.writer.flush(_EXIT_SECONDS)
+
+    def _line(self, record: logging.LogRecord) -> bytes:
+        try:
+            text = self.format(record)
+        except Exception:  # a wrong call, or a value that has no text
+            text = self.format(_unformattable(record))
+        if self.has_marks:
+            text = marked(text, record.levelno)
+        return f"{text}\n".encode("utf-8", "backslashreplace")
+
+    def _notice(self, lines: int, reason: str) -> bytes:
+        event = f"{lines} lines were dropped: {reason}"
+        return self._line(logging.LogRecord(__name__, logging.WARNING, "", 0, event, None, None))
 
 
-def configure(level: str, *, json: bool | None = None) -> None:
+def _unformattable(record: logging.LogRecord) -> logging.LogRecord:
+    """Return a record that says where one was made that cannot be formatted."""
+    event = f"unformattable line of {record.pathname}:{record.lineno}"
+    return logging.LogRecord(record.name, record.levelno, "", 0, event, None, sys.exc_info())
+
+
+# One handler and one filter for the whole process: a reload drops and forgets nothing.
+_handler = _LineHandler()
+_handler.addFilter(RepeatFilter())
+os.register_at_fork(after_in_child=_handler.writer.reset)
+
+
+def dropped_lines() -> int:
+    """Return how many lines of the log were dropped since the start."""
+    return _handler.writer.dropped
+
+
+def configure(level: str, severities: Severities = "auto", *, json: bool | None = None) -> None:
     """Set up logging for the whole process; may be called again.
 
     Args:
         level: The least severe level that is written: "debug", "info", "warning", "error".
+        severities: Whether a line begins with its severity, as systemd's journal reads it.
         json: JSON if true, columns if false; None for columns if stdout is a terminal.
     """
+    is_terminal = os.isatty(_STDOUT)
     if json is None:
-        json = not sys.stdout.isatty()
+        json = not is_terminal
     number = logging.getLevelNamesMapping()[level.upper()]
     common: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -122,22 +191,20 @@ def configure(level: str, *, json: bool | None = None) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(
+    _handler.has_marks = severities == "always" or (severities == "auto" and is_journal(_STDOUT))
+    _handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=common,
             processors=[
                 _add_suppressed,
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
-                *(_json() if json else _columns()),
+                *(_json() if json else _columns(has_colors=is_terminal)),
             ],
         )
     )
-    # One filter for all handlers of this process: a reload forgets nothing.
-    handler.addFilter(_repeat_filter)
     root = logging.getLogger()
-    root.handlers = [handler]
+    root.handlers = [_handler]
     root.setLevel(number)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio"):
         inherited = logging.getLogger(name)
@@ -158,6 +225,35 @@ def logger(name: str) -> FilteringBoundLogger:
     return cast("FilteringBoundLogger", structlog.get_logger(name))
 
 
+def log_uncaught() -> None:
+    """Log what nobody catches, instead of writing it to stderr, whose reader may be stopped too.
+
+    These are exceptions that end the process or a thread, and those of destructors.
+    """
+    sys.excepthook = _log_crash
+    threading.excepthook = _log_end_of_thread
+    sys.unraisablehook = _log_unraisable
+
+
+def _log_crash(
+    kind: type[BaseException], error: BaseException, traceback: "TracebackType | None"
+) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, traceback)
+    else:
+        logger(__name__).critical("crashed", exc_info=(kind, error, traceback))
+
+
+def _log_end_of_thread(end: threading.ExceptHookArgs) -> None:
+    name = end.thread.name if end.thread is not None else None
+    logger(__name__).error("a thread has failed", thread=name, exc_info=end.exc_value)
+
+
+def _log_unraisable(failure: "sys.UnraisableHookArgs") -> None:
+    where = failure.err_msg or "exception ignored"
+    logger(__name__).error(where, source=repr(failure.object), exc_info=failure.exc_value)
+
+
 def _add_suppressed(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Add how many lines of the same event were not written before."""
     suppressed = getattr(event.get("_record"), "suppressed", 0)
@@ -171,11 +267,11 @@ def _json() -> "Sequence[Processor]":
     return [structlog.processors.JSONRenderer(default=repr)]
 
 
-def _columns() -> "Sequence[Processor]":
+def _columns(*, has_colors: bool) -> "Sequence[Processor]":
     return [
         _escape,
         structlog.dev.ConsoleRenderer(
-            colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
+            colors=has_colors, exception_formatter=structlog.dev.plain_traceback
         ),
     ]
 

@@ -10,6 +10,7 @@ import uvloop
 
 from fortepiano import store as stores
 from fortepiano.net.listeners import listening
+from fortepiano.observe.logs import log_uncaught
 from fortepiano.observe.systemd import inherited
 from fortepiano.server.file_limits import enlarge_file_table, raise_file_limit
 from fortepiano.server.server import Listeners, Server
@@ -50,6 +51,7 @@ def run(
         ReloadError: A setting that differs from the old process's cannot change in an upgrade.
         ChannelError: The upgrade failed; the old process continues.
     """
+    log_uncaught()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the server handles the signal
     raise_file_limit()
     enlarge_file_table()

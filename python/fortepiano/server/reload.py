@@ -213,7 +213,7 @@ class Reload:
         context.live.settings, context.filter = new, words
         self._admission.addresses = addresses
         self._admission.limit_files(most_connections(), most_files())
-        logs.configure(new.log_level)
+        logs.configure(new.log_level, new.log_severities)
         if context.rules != old_rules:
             differs = context.rules.quota_history != old_rules.quota_history
             self._apply_rules(history_differs=differs)

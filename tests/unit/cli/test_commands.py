@@ -37,7 +37,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     server = types.ModuleType("fortepiano.server.process")
     server.run = lambda settings, *_: calls.append(settings)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "fortepiano.server.process", server)
-    monkeypatch.setattr(logs, "configure", lambda level: None)
+    monkeypatch.setattr(logs, "configure", lambda *_: None)
     return calls
 
 
@@ -84,10 +84,11 @@ class TestServe:
     def test_log_level_is_set(
         self, served: list[Settings], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        levels: list[str] = []
-        monkeypatch.setattr(logs, "configure", levels.append)
+        asked: list[tuple[str, ...]] = []
+        monkeypatch.setattr(logs, "configure", lambda *arguments: asked.append(arguments))
+        monkeypatch.setenv("FORTEPIANO_LOG_SEVERITIES", "always")
         cli.main(["serve", "--log-level", "warning"])
-        assert levels == ["warning"]
+        assert asked == [("warning", "always")]
 
 
 @pytest.mark.usefixtures("served")

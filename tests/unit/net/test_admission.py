@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any, cast
 
 import pytest
@@ -219,7 +220,7 @@ def test_what_is_withdrawn_takes_no_place() -> None:
 
 @pytest.mark.parametrize("keeps_ips", [False, True])
 def test_refusals_are_logged_once_a_second_for_each_reason(
-    keeps_ips: bool, capsys: pytest.CaptureFixture[str]
+    keeps_ips: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:
     logs.configure("info", json=True)
     gate = made(sockets_per_address=1)
@@ -231,7 +232,8 @@ def test_refusals_are_logged_once_a_second_for_each_reason(
     gate.admit(HERE, [])
     gate.most_connections = 0
     gate.admit(HERE, [])
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    logging.getLogger().handlers[0].flush()
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert [(line["event"], line["refused"]) for line in lines] == [
         ("refused", 1),
         ("refused", 11),

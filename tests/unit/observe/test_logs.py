@@ -1,5 +1,8 @@
 import json
 import logging
+import os
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -9,8 +12,15 @@ from fortepiano.observe import logs
 NASTY = 'Ann\n2026-01-01 [info] fake\r\x1b[31mred\u2028\u202e"end'
 
 
-def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    out, err = capsys.readouterr()
+@pytest.fixture(autouse=True)
+def nothing_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the events of other tests."""
+    monkeypatch.setattr(logs._handler, "filters", [logs.RepeatFilter()])
+
+
+def lines(capfd: pytest.CaptureFixture[str]) -> list[str]:
+    logging.getLogger().handlers[0].flush()
+    out, err = capfd.readouterr()
     assert err == ""
     assert out.endswith("\n") or out == ""
     # Not splitlines(): that would hide a Unicode line separator that came through.
@@ -18,10 +28,10 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 class TestJson:
-    def test_one_event_is_one_line(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_one_event_is_one_line(self, capfd: pytest.CaptureFixture[str]) -> None:
         logs.configure("info", json=True)
         logs.logger("fortepiano.net").info("joined", room=NASTY, count=3)
-        (line,) = lines(capsys)
+        (line,) = lines(capfd)
         assert line.isascii()
         assert line.isprintable()
         event = json.loads(line)
@@ -34,50 +44,50 @@ class TestJson:
             "logger": "fortepiano.net",
         }
 
-    def test_is_the_choice_without_a_terminal(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_is_the_choice_without_a_terminal(self, capfd: pytest.CaptureFixture[str]) -> None:
         logs.configure("info")
         logs.logger("x").info("hello")
-        assert json.loads(lines(capsys)[0])["event"] == "hello"
+        assert json.loads(lines(capfd)[0])["event"] == "hello"
 
-    def test_traceback_is_a_part_of_the_line(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_traceback_is_a_part_of_the_line(self, capfd: pytest.CaptureFixture[str]) -> None:
         logs.configure("info", json=True)
         try:
             raise ValueError(NASTY)
         except ValueError:
             logs.logger("x").exception("failed")
-        (line,) = lines(capsys)
+        (line,) = lines(capfd)
         event = json.loads(line)
         assert event["level"] == "error"
         assert event["exception"].startswith("Traceback")
 
-    def test_what_json_does_not_know_is_shown(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_what_json_does_not_know_is_shown(self, capfd: pytest.CaptureFixture[str]) -> None:
         logs.configure("info", json=True)
         logs.logger("x").info("odd", raw=b"\x00\n")
-        assert json.loads(lines(capsys)[0])["raw"] == repr(b"\x00\n")
+        assert json.loads(lines(capfd)[0])["raw"] == repr(b"\x00\n")
 
 
 class TestColumns:
-    def test_one_event_is_one_line(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_one_event_is_one_line(self, capfd: pytest.CaptureFixture[str]) -> None:
         logs.configure("info", json=False)
         logs.logger("x").info("joined", room=NASTY, raw=b"\n", **{"k\ney": 1})
-        (line,) = lines(capsys)
+        (line,) = lines(capfd)
         assert line.isprintable()
         assert "joined" in line
         assert "Ann" in line
 
-    def test_event_itself_is_escaped(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_event_itself_is_escaped(self, capfd: pytest.CaptureFixture[str]) -> None:
         logs.configure("info", json=False)
         logs.logger("x").info(NASTY)
-        (line,) = lines(capsys)
+        (line,) = lines(capfd)
         assert line.isprintable()
 
-    def test_traceback_keeps_a_margin(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_traceback_keeps_a_margin(self, capfd: pytest.CaptureFixture[str]) -> None:
         logs.configure("info", json=False)
         try:
             raise ValueError(NASTY)
         except ValueError:
             logs.logger("x").exception("failed")
-        first, *rest = lines(capsys)
+        first, *rest = lines(capfd)
         assert "failed" in first
         assert rest
         assert all(line.startswith("  | ") and line.isprintable() for line in rest)
@@ -85,71 +95,202 @@ class TestColumns:
 
 @pytest.mark.parametrize("as_json", [True, False])
 class TestBoth:
-    def test_level_is_kept(self, capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
+    def test_level_is_kept(self, capfd: pytest.CaptureFixture[str], as_json: bool) -> None:
         logs.configure("warning", json=as_json)
         logs.logger("x").info("quiet")
         logging.getLogger("asyncio").info("quiet")
         logs.logger("x").warning("loud")
         logging.getLogger("asyncio").warning("loud")
-        assert len(lines(capsys)) == 2
+        assert len(lines(capfd)) == 2
 
     def test_what_uvicorn_warns_about_is_not_written(
-        self, capsys: pytest.CaptureFixture[str], as_json: bool
+        self, capfd: pytest.CaptureFixture[str], as_json: bool
     ) -> None:
         logs.configure("debug", json=as_json)
         logging.getLogger("uvicorn.error").warning("Unsupported upgrade request.")
         logging.getLogger("uvicorn.error").error("Exception in ASGI application")
-        (line,) = lines(capsys)
+        (line,) = lines(capfd)
         assert "Exception" in line
 
     def test_a_flood_of_one_event_is_cut_short(
-        self, capsys: pytest.CaptureFixture[str], as_json: bool
+        self, capfd: pytest.CaptureFixture[str], as_json: bool
     ) -> None:
         logs.configure("info", json=as_json)
         for number in range(1000):
             logs.logger(f"flooded by {as_json}").info("often", number=number)
             logging.getLogger(f"flooded by {as_json}").warning("seldom %s", number)
-        assert len(lines(capsys)) == 40
+        assert len(lines(capfd)) == 40
         logs.logger(f"flooded by {as_json}").info("another")
-        assert len(lines(capsys)) == 1
+        assert len(lines(capfd)) == 1
 
     def test_uvicorn_comes_out_the_same_way(
-        self, capsys: pytest.CaptureFixture[str], as_json: bool
+        self, capfd: pytest.CaptureFixture[str], as_json: bool
     ) -> None:
         own = logging.getLogger("uvicorn.access")
         own.addHandler(logging.StreamHandler())
         own.propagate = False
         logs.configure("info", json=as_json)
         own.info('%s - "%s"', "192.0.2.1", NASTY)
-        (line,) = lines(capsys)
+        (line,) = lines(capfd)
         assert line.isprintable()
         assert "192.0.2.1" in line
         assert "uvicorn.access" in line
 
     def test_configuring_again_does_not_double(
-        self, capsys: pytest.CaptureFixture[str], as_json: bool
+        self, capfd: pytest.CaptureFixture[str], as_json: bool
     ) -> None:
         early = logs.logger("x")
         logs.configure("info", json=not as_json)
         logs.configure("info", json=as_json)
         early.info("once")
-        (line,) = lines(capsys)
+        (line,) = lines(capfd)
         assert line.startswith("{") == as_json
 
-    def test_warnings_are_events(self, capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
+    def test_warnings_are_events(self, capfd: pytest.CaptureFixture[str], as_json: bool) -> None:
         logs.configure("info", json=as_json)
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             logging.captureWarnings(False)
             logging.captureWarnings(True)
             warnings.warn("old\nways", stacklevel=1)
-        (line,) = lines(capsys)
+        (line,) = lines(capfd)
         assert "py.warnings" in line
 
 
 def test_unknown_level_is_a_bug() -> None:
     with pytest.raises(KeyError):
         logs.configure("loud")
+
+
+class TestSeverities:
+    """Marks that `journalctl -p` reads (sd-daemon(3))."""
+
+    def marks(self, capfd: pytest.CaptureFixture[str]) -> list[str]:
+        """Write a line of each level; return what each begins with."""
+        for level in ("debug", "info", "warning", "error", "critical"):
+            getattr(logs.logger("x"), level)("of ours")
+            getattr(logging.getLogger("theirs"), level)("of theirs")
+        return [line.partition("{")[0] for line in lines(capfd)]
+
+    @pytest.mark.parametrize(
+        ("severities", "is_journal", "has_marks"),
+        [
+            ("auto", True, True),
+            ("auto", False, False),
+            ("always", False, True),
+            ("never", True, False),
+        ],
+    )
+    def test_lines_are_marked(
+        self,
+        severities: logs.Severities,
+        is_journal: bool,
+        has_marks: bool,
+        capfd: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        file = os.fstat(1 if is_journal else 0)
+        monkeypatch.setenv("JOURNAL_STREAM", f"{file.st_dev}:{file.st_ino}")
+        logs.configure("debug", severities)
+        wanted = ["<7>", "<6>", "<4>", "<3>", "<2>"] if has_marks else [""] * 5
+        assert self.marks(capfd) == [mark for mark in wanted for _ in range(2)]
+
+    @pytest.mark.parametrize("stream", ["", "1:2", "1", "x:y", ":"])
+    def test_stream_of_another_process_is_not_ours(
+        self, stream: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("JOURNAL_STREAM", stream)
+        logs.configure("debug")
+        assert set(self.marks(capfd)) == {""}
+
+    def test_traceback_has_its_severity(self, capfd: pytest.CaptureFixture[str]) -> None:
+        logs.configure("info", "always", json=True)
+        try:
+            raise ValueError(NASTY)
+        except ValueError:
+            logs.logger("x").exception("failed")
+        (line,) = lines(capfd)
+        assert line.startswith('<3>{"')
+
+    def test_every_line_of_columns_is_marked(self, capfd: pytest.CaptureFixture[str]) -> None:
+        logs.configure("info", "always", json=False)
+        try:
+            raise ValueError(NASTY)
+        except ValueError:
+            logs.logger("x").exception("failed")
+        found = lines(capfd)
+        assert len(found) > 3
+        assert all(line.startswith("<3>") for line in found)
+
+    def test_notice_of_dropped_lines_is_a_warning(self) -> None:
+        logs.configure("info", "always", json=True)
+        (notice,) = logs._handler._notice(7, "File too large").splitlines()
+        assert notice.startswith(b"<4>{")
+        assert json.loads(notice[3:])["event"] == "7 lines were dropped: File too large"
+
+
+CRASH = """
+import gc, sys, threading
+from fortepiano.observe import logs
+
+class Broken:
+    def __del__(self):
+        raise ValueError("of a destructor")
+
+logs.configure("info")
+logs.log_uncaught()
+thread = threading.Thread(target=lambda: 1 / 0)
+thread.start()
+thread.join()
+Broken()
+logs.logger("x").info("before")
+raise RuntimeError("of the process")
+"""
+
+
+def crash(stdout: int) -> subprocess.CompletedProcess[bytes]:
+    """Run a program that fails in each way."""
+    return subprocess.run(
+        [sys.executable, "-c", CRASH],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+
+
+class TestCrash:
+    def test_last_lines_are_written(self) -> None:
+        done = crash(subprocess.PIPE)
+        assert (done.returncode, done.stderr) == (1, b"")
+        found = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [line["level"] for line in found] == ["error", "error", "info", "critical"]
+        for line, text in zip(
+            found,
+            ["ZeroDivisionError", "of a destructor", "", "of the process"],
+            strict=True,
+        ):
+            assert text in line.get("exception", "")
+
+    def test_reader_that_does_not_read_delays_nothing(self) -> None:
+        far, near = os.pipe()
+        os.set_blocking(near, False)
+        os.write(near, bytes(1_000_000))
+        os.set_blocking(near, True)
+        done = crash(near)
+        assert (done.returncode, done.stderr) == (1, b"")
+        os.close(far)
+        os.close(near)
+
+
+def test_line_that_cannot_be_formatted_says_where(capfd: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", json=True)
+    logging.getLogger("x").error("%d", "no number")
+    (line,) = lines(capfd)
+    event = json.loads(line)
+    assert "test_logs.py" in event["event"]
+    assert (event["level"], "TypeError" in event["exception"]) == ("error", True)
 
 
 class TestRepeats:
