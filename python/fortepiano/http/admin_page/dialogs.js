@@ -10,6 +10,12 @@ export function toast(text, isBad = false) {
   setTimeout(() => box.remove(), isBad ? 10000 : 4000);
 }
 
+get("cancel").addEventListener("click", () => get("ask").close());
+// The key that has opened a dialog, and is held for too long, does not confirm it too.
+addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.repeat) event.preventDefault();
+});
+
 /**
  * Ask the operator to confirm an act.
  * @param {string} title what will be done
