@@ -8,6 +8,7 @@ import contextlib
 import os
 import secrets
 import sqlite3
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -24,6 +25,13 @@ __all__ = ["SQLiteStore", "is_migrated"]
 
 BUSY_SECONDS = 5.0
 """How long SQLite itself waits for another process to release the file."""
+
+LOG_BYTES = 4 * 1024 * 1024
+"""The size to which SQLite's log of writes, the file `-wal`, returns; it grows while a reader of
+another process needs old pages."""
+
+SHRINK_SECONDS = 5.0
+"""How often the writer looks for a log of writes that has grown and that nobody needs any more."""
 
 
 class SQLiteStore(WriterStore):
@@ -48,6 +56,7 @@ class SQLiteStore(WriterStore):
         self._path = path
         self._busy_seconds = busy_seconds
         self._file_version = 0  # changes with every commit of another connection
+        self._shrink_at = 0.0  # time.monotonic() of the next look
 
     def open(self) -> None:
         """Make or migrate the file, read it, and start the writer."""
@@ -81,6 +90,8 @@ class SQLiteStore(WriterStore):
             # Commits must outlive a power cut, which matters for bans. The price is one sync for
             # each group, for which only the writer waits.
             database.execute("PRAGMA synchronous = FULL")
+            # For a log that goes on being written: the first commit that begins it anew cuts it.
+            database.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
         except sqlite3.Error:
             database.close()
             raise
@@ -138,6 +149,25 @@ class SQLiteStore(WriterStore):
                 found = {kind: TABLES[kind].read(self._database) for kind in (BAN, TOKEN)}
                 self._file_version = version
                 self._merge(found)
+            if time.monotonic() >= self._shrink_at:
+                self._shrink_at = time.monotonic() + SHRINK_SECONDS
+                self._shrink_log()
+
+    def _shrink_log(self) -> None:
+        """Empty the log of writes if it has grown, even if nobody writes any more.
+
+        Where a reader still needs it, nothing happens: neither this thread nor others wait for one.
+        """
+        size = 0
+        with contextlib.suppress(OSError):
+            size = self._path.with_name(f"{self._path.name}-wal").stat().st_size
+        if size <= LOG_BYTES:
+            return
+        self._database.execute("PRAGMA busy_timeout = 0")
+        try:
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            self._database.execute(f"PRAGMA busy_timeout = {round(self._busy_seconds * 1000)}")
 
     def _delete_acts(self, since: int, rows: int, most: int) -> bool:
         try:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from fortepiano.store import DATABASE, UserRecord
-from fortepiano.store.sqlite import SQLiteStore
+from fortepiano.store.sqlite import BUSY_SECONDS, LOG_BYTES, SQLiteStore
 from fortepiano.store.writer import POLL_SECONDS
 from support.records import ANN, BANNED, BEA, FIRST, KICKED, LONG, NOW, SECOND, reopened, until
 
@@ -140,7 +140,7 @@ class TestRestart:
         program = (
             "import sys; from pathlib import Path\n"
             "from fortepiano.store import BanRecord, UserRecord\n"
-            "from fortepiano.store.sqlite import SQLiteStore\n"
+            "from fortepiano.store.sqlite import BUSY_SECONDS, LOG_BYTES, SQLiteStore\n"
             "store = SQLiteStore(Path(sys.argv[1])); store.open()\n"
             "number = 0\n"
             "while True:\n"
@@ -184,6 +184,53 @@ def _run_and_kill(program: str, path: Path, rounds: int) -> int:
         process.send_signal(signal.SIGKILL)
         told = process.stdout.read().split()
     return int(told[-1]) if told else rounds - 1
+
+
+class TestLogOfWrites:
+    """The file `-wal`, which grows while another process reads, and must shrink afterwards."""
+
+    @pytest.fixture
+    def grown(self, path: Path) -> Iterator[SQLiteStore]:
+        """A store whose log grew during a long look of another process that is over."""
+        with closing(reopened(path)) as store:
+            with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+                reader.execute("BEGIN")
+                reader.execute("SELECT count(*) FROM user").fetchone()
+                for turn in range(7):
+                    rename(store, range(1000), f"{turn} {'x' * 2000}")
+                assert log_size(path) > 3 * LOG_BYTES
+                began = time.monotonic()
+                rename(store, range(1), "quick")
+                assert time.monotonic() - began < 1  # nobody waits for the reader
+            yield store
+
+    def test_it_is_small_after_further_writes(
+        self, path: Path, grown: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(grown, "_shrink_log", lambda: None)
+        for number in range(100):
+            rename(grown, range(1), f"{number}")
+        assert log_size(path) <= LOG_BYTES
+
+    def test_it_is_small_without_further_writes(self, path: Path, grown: SQLiteStore) -> None:
+        grown._shrink_at = 0.0
+        until(grown, lambda: log_size(path) == 0)
+        (milliseconds,) = grown._database.execute("PRAGMA busy_timeout").fetchone()
+        assert milliseconds == BUSY_SECONDS * 1000
+        rename(grown, range(1), "again")
+        assert 0 < log_size(path) < LOG_BYTES
+
+
+def log_size(path: Path) -> int:
+    """Return the size of SQLite's log of writes."""
+    return path.with_name(f"{path.name}-wal").stat().st_size
+
+
+def rename(store: SQLiteStore, users: range, name: str) -> None:
+    """Give users a name, in one group of changes, and wait until it is written."""
+    for number in users:
+        store.save_user(UserRecord(f"{number:024x}", name, ANN.color))
+    assert store.flush(LONG)
 
 
 class TestTwoProcesses:
