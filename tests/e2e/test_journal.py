@@ -14,7 +14,7 @@ from pathlib import Path
 
 from support.server import Server, environment
 
-SECONDS = 10.0
+SECONDS = 30.0
 
 
 def stream_of(descriptor: int) -> str:

@@ -16,7 +16,7 @@ from support.server import Server
 
 __all__ = ["LoggingServer", "numbers"]
 
-_SECONDS = 10.0
+_SECONDS = 30.0
 
 _LONG = "x" * 4000
 """A message of the day that makes the line about it this long."""
