@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from player import Player, connected
 from playwright.sync_api import BrowserContext, Page, expect
 
+from support.player import Player, connected
 from support.server import Server
 
 TIMEOUT_MS = 15_000

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 import pytest
-from player import Player, connected
 from playwright.sync_api import Browser, Page, expect
 from staff_page import TIMEOUT_MS, AdminPage, opened
 from visitor import Invite, Visitor
 
 from support.markup import MARKUP, OWNED, SMUGGLED
+from support.player import Player, connected
 from support.server import Server
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(240)]
