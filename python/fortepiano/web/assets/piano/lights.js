@@ -16,9 +16,9 @@ export class Lights {
 		this.#trails = trails;
 		this.#frames = frames;
 		frames.add(() => this.#show());
-		// A hidden page draws nothing, and notes that became due meanwhile are over.
+		// A hidden page draws nothing: its keys go dark at once, and notes that become due are over.
 		document.addEventListener("visibilitychange", () => {
-			if (document.hidden) this.#pending.length = 0;
+			if (document.hidden) this.#settle();
 		});
 	}
 
@@ -37,12 +37,25 @@ export class Lights {
 	/** Show a note at its time. @param {LightEvent} event */
 	later(event) {
 		const { due, key, player, color } = event;
-		// On a hidden page lit keys may still go dark.
-		if (this.#pending.length >= MOST || (document.hidden && color !== null)) return;
+		if (document.hidden) {
+			if (color === null) this.off(key, player);
+			return;
+		}
+		// Releases are never left out: their keys would stay lit.
+		if (color !== null && this.#pending.length >= MOST) return;
 		this.#pending.push(event);
 		if (color === null) this.#trails.ending(key, player, due);
 		else this.#trails.coming(key, player, due, null, color);
 		this.#frames.wake();
+	}
+
+	/** Apply all releases at once, and forget notes that have not begun. */
+	#settle() {
+		const pending = this.#pending;
+		this.#pending = [];
+		for (const { key, player, color } of pending) {
+			if (color === null) this.off(key, player);
+		}
 	}
 
 	/** Let go of all keys of a player who left. @param {string} player */

@@ -8,7 +8,8 @@ const FADE = 130;
 
 /**
  * The keyboard on its canvas. Keys at rest are one picture; a frame redraws only keys whose light
- * changed, each in its own shape, so that no key touches another.
+ * changed. Each key has cells of whole pixels around its shape, which are copied from that picture
+ * first: soft edges drawn over each other would fill the gaps between keys.
  */
 export class PianoView {
 	/** @type {Map<Key, Light>} */
@@ -19,8 +20,10 @@ export class PianoView {
 	#shapes = new Map();
 	/** Gradients of each colour on white and on black keys. @type {Map<string, CanvasGradient>} */
 	#glows = new Map();
-	/** The keys at rest, as a pattern to fill shapes with. @type {CanvasPattern | null} */
-	#resting = null;
+	/** Rectangles of each key: x, y, width, height; pixels of the canvas. @type {Map<Key, Rectangle[]>} */
+	#cells = new Map();
+	/** The keys at rest. */
+	#resting = document.createElement("canvas");
 	/** Labels by ink, because writing costs more than the light. @type {Map<string, CanvasPattern | null>} */
 	#inks = new Map();
 	#canvas;
@@ -123,27 +126,41 @@ export class PianoView {
 	/** @param {Key} key @param {Light} light */
 	#draw(key, { level, color, holders }) {
 		const context = this.#context;
-		const shape = /** @type {Path2D} */ (this.#shapes.get(key));
-		context.fillStyle = this.#resting ?? "";
-		context.fill(shape);
-		if (level === 0) {
-			context.fill(shape); // once more, for the blended edges
-			return;
-		}
+		this.#clear(key);
+		if (level === 0) return;
 		context.globalAlpha = level;
 		context.fillStyle = this.#glow(color, key.black);
-		context.fill(shape);
+		context.fill(/** @type {Path2D} */ (this.#shapes.get(key)));
 		if (holders.size > 0 && !key.black) {
 			context.fillStyle = "rgb(0 0 0 / 14%)";
 			context.fillRect(key.left * this.#unit + 1, this.#height - 9, this.#unit - 2, 3);
 		}
-		context.globalAlpha = 1;
+		// The label fades with the light, below which that of the resting key comes back.
 		context.fillStyle = this.#inks.get(inkOn(color)) ?? "";
 		context.fillRect(key.left * this.#unit, this.#bottom(key) - 22, key.width * this.#unit, 16);
+		context.globalAlpha = 1;
+	}
+
+	/** Draw a key as it is at rest. @param {Key} key */
+	#clear(key) {
+		const context = this.#context;
+		context.save();
+		context.resetTransform();
+		for (const [x, y, width, height] of this.#cells.get(key) ?? []) {
+			context.clearRect(x, y, width, height);
+			context.drawImage(this.#resting, x, y, width, height, x, y, width, height);
+		}
+		context.restore();
 	}
 
 	get #unit() {
 		return this.#width / WHITES;
+	}
+
+	/** Height of the black keys, CSS pixels: whole pixels of the canvas, where white keys widen. */
+	get #ledge() {
+		const scale = this.#canvas.height / this.#height;
+		return Math.round(this.#height * BLACK_HEIGHT * scale) / scale;
 	}
 
 	/** Draw the keyboard at rest, and store the picture. */
@@ -159,6 +176,7 @@ export class PianoView {
 		for (const key of KEYS) {
 			const shape = this.#shape(key);
 			this.#shapes.set(key, shape);
+			this.#cells.set(key, this.#cellsOf(key));
 			const bottom = this.#bottom(key);
 			const shade = context.createLinearGradient(0, 0, 0, bottom);
 			const shades = key.black ? ["#23262e", "#343844", "#15171c"] : ["#d9d5cc", "#f3f0ea", "#fdfcfa"];
@@ -175,20 +193,32 @@ export class PianoView {
 			pattern?.setTransform(context.getTransform().inverse());
 			return pattern;
 		};
-		this.#resting = snapshot();
+		pen(Object.assign(this.#resting, { width, height })).drawImage(this.#canvas, 0, 0);
 		for (const ink of INKS) {
 			context.clearRect(0, 0, this.#width, this.#height);
 			for (const key of KEYS) this.#write(key, ink);
 			this.#inks.set(ink, snapshot());
 		}
-		context.fillStyle = this.#resting ?? "";
-		context.fillRect(0, 0, this.#width, this.#height);
+		for (const key of KEYS) this.#clear(key);
 		for (const light of this.#lights.values()) light.dirty = true;
 	}
 
 	/** @param {Key} key */
 	#bottom(key) {
 		return key.black ? this.#height * BLACK_HEIGHT - 2 : this.#height - 5;
+	}
+
+	/** Return the rectangles that a key has to itself; those of all keys fill the canvas. @param {Key} key */
+	#cellsOf(key) {
+		const { width, height } = this.#canvas;
+		const column = (/** @type {number} */ place) => Math.round((place / WHITES) * width);
+		const ledge = Math.round((this.#ledge / this.#height) * height);
+		const [left, right] = [column(key.left), column(key.left + key.width)];
+		if (key.black) return [rectangle(left, 0, right, ledge)];
+		const [before, behind] = [keyOf(key.midi - 1), keyOf(key.midi + 1)];
+		const inner = before?.black ? column(before.left + before.width) : left;
+		const outer = behind?.black ? column(behind.left) : right;
+		return [rectangle(inner, 0, outer, ledge), rectangle(left, ledge, right, height)];
 	}
 
 	/** Return the visible shape of a key: a white one shows what its black neighbours leave. @param {Key} key */
@@ -205,7 +235,7 @@ export class PianoView {
 		const [before, behind] = [keyOf(key.midi - 1), keyOf(key.midi + 1)];
 		const inner = before?.black ? (before.left + before.width) * unit + 0.6 : left;
 		const outer = behind?.black ? behind.left * unit - 0.6 : right;
-		const ledge = this.#height * BLACK_HEIGHT;
+		const ledge = this.#ledge;
 		shape.moveTo(inner, 0);
 		shape.lineTo(inner, ledge);
 		shape.lineTo(left, ledge);
@@ -246,4 +276,9 @@ export class PianoView {
 		}
 		return glow;
 	}
+}
+
+/** @param {number} left @param {number} top @param {number} right @param {number} bottom @returns {Rectangle} */
+function rectangle(left, top, right, bottom) {
+	return [left, top, right - left, bottom - top];
 }
