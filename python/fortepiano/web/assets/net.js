@@ -1,4 +1,5 @@
 import { CODES } from "./codes.js";
+import { now } from "./clock.js";
 import { Emitter } from "./emitter.js";
 
 // Milliseconds before each new attempt; the last repeats. Chance adds up to 30 %.
@@ -6,7 +7,8 @@ const BACKOFF = [50, 2500, 10000];
 
 /**
  * The connection to the server, which reconnects by itself.
- * Events: `status` whenever `status` or `reason` changes, `hi` with the server's `hi`.
+ * Events: `status` whenever `status` or `reason` changes, `hi` with the server's `hi`, `heard` at
+ * each frame.
  * `wire` emits every message under its `m`.
  */
 export class Net extends Emitter {
@@ -19,6 +21,8 @@ export class Net extends Emitter {
 	#socket = null;
 	#failures = 0;
 	#timer = 0;
+	/** Times of the last message of each kind, milliseconds of the page's clock. @type {Map<string, number>} */
+	#sentAt = new Map();
 	#url;
 
 	/** @param {string} url */
@@ -30,10 +34,9 @@ export class Net extends Emitter {
 			this.#become("online", "");
 			this.emit("hi", message);
 		});
-		// The network is back.
-		addEventListener("online", () => {
-			if (this.#timer) this.open();
-		});
+		// The network or the user is back: no need to wait for the next attempt.
+		for (const event of ["online", "pageshow"]) addEventListener(event, () => this.#hurry());
+		document.addEventListener("visibilitychange", () => document.hidden || this.#hurry());
 	}
 
 	open() {
@@ -53,6 +56,10 @@ export class Net extends Emitter {
 		};
 	}
 
+	#hurry() {
+		if (this.#timer) this.open();
+	}
+
 	/** Give up a connection that is open in name only; a new one follows at once. */
 	drop() {
 		const socket = this.#socket;
@@ -70,7 +77,13 @@ export class Net extends Emitter {
 	send(...messages) {
 		if (this.status !== "online" || this.#socket?.readyState !== WebSocket.OPEN) return false;
 		this.#socket.send(JSON.stringify(messages));
+		for (const { m } of messages) this.#sentAt.set(m, now());
 		return true;
+	}
+
+	/** Return when the last message of a kind went out; milliseconds of the page's clock. @param {string} kind */
+	sentAt(kind) {
+		return this.#sentAt.get(kind) ?? 0;
 	}
 
 	/** @param {unknown} data */
@@ -78,6 +91,7 @@ export class Net extends Emitter {
 		if (typeof data !== "string") return;
 		const frame = JSON.parse(data);
 		if (!Array.isArray(frame)) return;
+		this.emit("heard");
 		for (const message of frame) {
 			if (message && typeof message.m === "string") this.wire.emit(message.m, message);
 		}

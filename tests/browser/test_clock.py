@@ -1,0 +1,175 @@
+"""The page's clock and connection: late answers, sleep, a dead network, a page that comes back."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from playwright.sync_api import WebSocketRoute
+from visitor import Invite, Visitor
+
+from support.server import Server
+
+pytestmark = pytest.mark.needs("chromium")
+
+
+class Network:
+    """The way between a page and its server, which tests delay or cut."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        self.is_dead = False
+        self.connections = 0
+        self.late_seconds = 0.0
+        self._visitor = visitor
+        visitor.page.route_web_socket("**/ws", self._relay)
+
+    def _relay(self, route: WebSocketRoute) -> None:
+        self.connections += 1
+        server = route.connect_to_server()
+        number = self.connections
+
+        def is_dead() -> bool:
+            return self.is_dead and number == 1
+
+        def downwards(data: str | bytes) -> None:
+            if is_dead():
+                return
+            if self.late_seconds and any(one["m"] == "t" for one in json.loads(data)):
+                # Held back in the page, so that other messages overtake it.
+                seconds, self.late_seconds = self.late_seconds, 0.0
+                self._later(seconds, lambda: route.send(data))
+            else:
+                route.send(data)
+
+        route.on_message(lambda data: None if is_dead() else server.send(data))
+        server.on_message(downwards)
+
+    def _later(self, seconds: float, send: Any) -> None:
+        self.held = (time.monotonic() + seconds, send)
+
+    def release(self) -> None:
+        """Send what was held back, when its time has come."""
+        due, send = self.held
+        self._visitor.page.wait_for_timeout(max(0.0, due - time.monotonic()) * 1000)
+        send()
+
+
+def lateness(visitor: Visitor) -> float:
+    """Play a note, and return its time stamp less the server's time, in milliseconds."""
+    before = len(visitor.sent)
+    visitor.page.keyboard.press("z")
+    visitor.sends(before + 2)
+    ours = time.time() * 1000
+    return float(visitor.sent[before]["t"]) - ours
+
+
+def settled(visitor: Visitor) -> None:
+    visitor.until("fortepiano.state.latency !== null && !fortepiano.state.easing")
+
+
+def test_one_late_answer_moves_no_note(server: Server, room: str, invite: Invite) -> None:
+    ann = invite(server)
+    network = Network(ann)
+    ann.visit(room)
+    settled(ann)
+    network.late_seconds = 3.0
+    ann.until("true")
+    ann.page.evaluate("() => window.dispatchEvent(new Event('online'))")  # the page asks at once
+    ann.page.wait_for_timeout(200)
+    network.release()
+    ann.page.wait_for_timeout(1200)  # for as long as the clock eases
+    assert abs(lateness(ann)) < 400  # a late answer would make it 3 s
+
+
+def test_a_page_that_slept_knows_the_time_at_once(
+    server: Server, room: str, invite: Invite
+) -> None:
+    """In sleep `performance.now()` stands still, and `Date.now()` goes on."""
+    ann = invite(server)
+    ann.page.add_init_script(
+        """const real = performance.now.bind(performance), date = Date.now.bind(Date);
+        window.slept = 0;
+        performance.now = () => real() - window.slept;"""
+    )
+    ann.visit(room)
+    settled(ann)
+    ann.page.evaluate(
+        """() => {
+          window.slept = 15_000;
+          document.dispatchEvent(new Event("visibilitychange"));
+        }"""
+    )
+    assert abs(lateness(ann)) < 500
+
+
+@pytest.mark.parametrize("how", ["silently", "visibilitychange", "pageshow", "online", "offline"])
+def test_a_dead_network_is_noticed(server: Server, room: str, invite: Invite, how: str) -> None:
+    ann = invite(server)
+    network = Network(ann)
+    ann.visit(room)
+    settled(ann)
+    network.is_dead = True
+    if how != "silently":
+        target = "document" if how == "visibilitychange" else "window"
+        ann.page.evaluate(f"() => {target}.dispatchEvent(new Event({how!r}))")
+    ann.until("fortepiano.state.status === 'reconnecting'", timeout=5.5)
+    ann.until("fortepiano.state.status === 'online'", timeout=5)
+    assert network.connections == 2
+
+
+def test_a_quiet_room_is_no_dead_network(server: Server, room: str, invite: Invite) -> None:
+    ann = invite(server)
+    network = Network(ann)
+    ann.visit(room)
+    ann.page.wait_for_timeout(7000)
+    assert ann.state["status"] == "online"
+    assert network.connections == 1
+
+
+def test_a_page_that_was_busy_keeps_its_connection(
+    server: Server, room: str, invite: Invite
+) -> None:
+    """A timer that is late by itself says nothing about the network."""
+    ann = invite(server)
+    network = Network(ann)
+    ann.visit(room)
+    settled(ann)
+    ann.page.evaluate(
+        """() => {
+          window.dispatchEvent(new Event("online"));
+          const end = performance.now() + 6000;
+          while (performance.now() < end);
+        }"""
+    )
+    ann.page.wait_for_timeout(1500)
+    assert ann.state["status"] == "online"
+    assert network.connections == 1
+
+
+def test_a_page_from_the_back_is_online_at_once(server: Server, room: str, invite: Invite) -> None:
+    """Browsers close the socket of a page that they keep for its return."""
+    ann = invite(server)
+    routes: list[WebSocketRoute] = []
+
+    def relay(route: WebSocketRoute) -> None:
+        routes.append(route)
+        route.connect_to_server()
+
+    ann.page.route_web_socket("**/ws", relay)
+    ann.visit(room)
+    ann.write("said before")
+    ann.reads("said before")
+    ann.page.evaluate(
+        "() => window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))"
+    )
+    routes[0].close(code=1006 - 3, reason="kept")
+    ann.page.evaluate(
+        "() => window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
+    )
+    ann.until("fortepiano.state.status === 'online'", timeout=2)
+    assert len(routes) == 2
+    ann.until("document.querySelectorAll('#chat-log .line').length === 1")
+    ann.page.keyboard.press("z")
+    ann.sends(2)
