@@ -6,6 +6,10 @@ const LANES = 7;
 const WIDTH = 0.45;
 // Milliseconds of comparing two clocks before older comparisons are dropped.
 const WINDOW = 3000;
+/** Milliseconds without progress of a running context after which it is frozen. */
+const FROZEN = 1500;
+/** Seconds that the context may fall behind before older comparisons of the clocks are dropped. */
+const BEHIND = 0.5;
 
 /**
  * The audio context and the path of all notes: lanes from left to right, a little reverb, volume,
@@ -27,6 +31,9 @@ export class Engine extends Emitter {
 	#before = -Infinity;
 	/** Beginning of this window, milliseconds of the page's clock. */
 	#since = 0;
+	/** The last progress of the context: its time, and the page's clock. */
+	#progress = { time: -1, moment: now() };
+	#frozen = false;
 
 	constructor() {
 		super();
@@ -53,16 +60,39 @@ export class Engine extends Emitter {
 			this.#ahead = this.#before = -Infinity;
 			this.emit("state");
 		});
-		setInterval(() => this.#compare(), 100);
+		setInterval(() => {
+			this.#compare();
+			this.#observe();
+		}, 100);
+		document.addEventListener("visibilitychange", () => {
+			this.#progress.moment = now();
+		});
 	}
 
 	get running() {
-		return this.context.state === "running";
+		return this.context.state === "running" && !this.#frozen;
 	}
 
 	/** Start the sound; browsers may ignore that before a gesture of the user. */
 	unlock() {
-		if (!this.running) this.context.resume().catch(() => {}); // silence, which `running` shows
+		const { context } = this;
+		// On iOS a page counts as a ringtone, which the silent switch mutes, until it says what it is.
+		if (navigator.audioSession) navigator.audioSession.type = "playback";
+		// A context that is resumed during a phone call reports that it runs, and stands still.
+		if (this.running || context.state === "interrupted") return;
+		const ready = this.#frozen ? context.suspend() : Promise.resolve();
+		ready.then(() => context.resume()).catch(() => {}); // silence, which `running` shows
+	}
+
+	/** Notice a context that reports that it runs, but whose time stands still. */
+	#observe() {
+		const { currentTime: time, state } = this.context;
+		const moment = now();
+		if (time !== this.#progress.time || state !== "running" || document.hidden) this.#progress = { time, moment };
+		const frozen = moment - this.#progress.moment > FROZEN;
+		if (frozen === this.#frozen) return;
+		this.#frozen = frozen;
+		this.emit("state");
 	}
 
 	/** Volume, 0..1, stored for the next visit. */
@@ -123,7 +153,10 @@ export class Engine extends Emitter {
 			this.#ahead = -Infinity;
 			this.#since = moment;
 		}
-		this.#ahead = Math.max(this.#ahead, this.context.currentTime - moment / 1000);
+		const ahead = this.context.currentTime - moment / 1000;
+		// The context stood still while the page's clock went on, as in some systems' sleep.
+		if (ahead < Math.max(this.#ahead, this.#before) - BEHIND) this.#ahead = this.#before = -Infinity;
+		this.#ahead = Math.max(this.#ahead, ahead);
 	}
 }
 
