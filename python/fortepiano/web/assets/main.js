@@ -23,6 +23,7 @@ import { ParticipantMenu } from "./participant_menu.js";
 import { Incoming } from "./piano/incoming.js";
 import { Keyboard } from "./piano/keyboard.js";
 import { Lights } from "./piano/lights.js";
+import { NoteMute } from "./piano/note_mute.js";
 import { Outgoing } from "./piano/outgoing.js";
 import { Player } from "./piano/player.js";
 import { playByPointer } from "./piano/pointer_input.js";
@@ -40,6 +41,7 @@ import { showStatus } from "./status.js";
 import { showRecording } from "./recording.js";
 import { wearRoomColors } from "./theme.js";
 import { showTools } from "./toolbar.js";
+import { showUnheard } from "./unheard.js";
 
 await translate();
 
@@ -69,7 +71,7 @@ const view = new PianoView(canvas, frames);
 const trails = new Trails(element("trails", HTMLCanvasElement), frames);
 const lights = new Lights(view, trails, frames);
 const outgoing = new Outgoing(net, clock, (note) => sent.add(note));
-const player = new Player({ engine, voices, lights, outgoing, quota, room, heard });
+const player = new Player({ engine, voices, lights, mute: new NoteMute(net, room), outgoing, quota, room, heard });
 const keyboard = new Keyboard(player);
 const midi = new MidiPorts(player, heard);
 playByPointer(canvas, view, player);
@@ -99,6 +101,7 @@ showShare();
 showSound(engine);
 showStatus(net, room, clock);
 showTools(player, keyboard, view);
+showUnheard(player, room, element("unheard"));
 wearRoomColors(room);
 
 // The server decides on the room and may move the user to another one.

@@ -26,6 +26,7 @@ export class ParticipantMenu {
 		on("crown", ({ id }) => net.send({ m: "chown", id }));
 		on("beside", ({ _id }) => net.send({ m: "coowner", _id, on: true }));
 		on("alone", ({ _id }) => net.send({ m: "coowner", _id, on: false }));
+		on("invite", ({ _id }) => net.send({ m: "invite", _id, on: true }));
 		on("silence", ({ _id }) => net.send({ m: "mute", _id, notes: true, chat: true }));
 		on("unsilence", ({ _id }) => net.send({ m: "mute", _id }));
 		submit("person-form", () => {
@@ -34,6 +35,9 @@ export class ParticipantMenu {
 			this.#dialog.close();
 		});
 		room.on("changed", () => this.#draw());
+		room.on("left", (id) => {
+			if (id === this.#person?.id) this.#dialog.close();
+		});
 	}
 
 	/** @param {Participant} person */
@@ -55,5 +59,6 @@ export class ParticipantMenu {
 		element("person-beside").hidden = beside;
 		element("person-alone").hidden = !beside;
 		element("person-rule").hidden = !this.#room.canModerate;
+		element("person-invite").hidden = !(this.#room.canModerate && this.#room.settings.inviteOnly === true);
 	}
 }

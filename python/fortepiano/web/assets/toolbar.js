@@ -31,9 +31,18 @@ export function showTools(player, keyboard, view) {
 	slider.addEventListener("input", measure);
 	new ResizeObserver(measure).observe(scroller);
 
-	// A clicked button would hold the focus and the space bar: give both back to the piano.
+	giveBackFocus();
+}
+
+/** Give the keys back to the piano when the mouse has used a button or a slider. */
+function giveBackFocus() {
+	// A clicked button would hold the focus and the space bar.
 	document.addEventListener("click", (event) => {
 		const button = event.detail > 0 && event.target instanceof Element && event.target.closest("button");
 		if (button && !button.closest("dialog")) button.blur();
+	});
+	addEventListener("pointerup", () => {
+		const held = document.activeElement;
+		if (held instanceof HTMLInputElement && held.type === "range" && !held.closest("dialog")) held.blur();
 	});
 }

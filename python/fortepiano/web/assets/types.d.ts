@@ -23,6 +23,7 @@ declare global {
   type MidiPorts = import("./midi/ports.js").MidiPorts;
   type Mutes = import("./mutes.js").Mutes;
   type Net = import("./net.js").Net;
+  type NoteMute = import("./piano/note_mute.js").NoteMute;
   type NoteQuota = import("./quota.js").NoteQuota;
   type Outgoing = import("./piano/outgoing.js").Outgoing;
   type NamePlates = import("./name_plates.js").NamePlates;
@@ -41,6 +42,7 @@ declare global {
     engine: Engine;
     voices: Voices;
     lights: Lights;
+    mute: NoteMute;
     outgoing: Outgoing;
     quota: NoteQuota;
     room: Room;
@@ -90,6 +92,12 @@ declare global {
     dirty: boolean;
     holders: Map<string, string>;
   }
+
+  /** x, y, width, height. */
+  type Rectangle = [number, number, number, number];
+
+  /** Why the others do not hear a note. */
+  type Unheard = "alone" | "solo" | "muted" | "quota";
 
   /** A note to show at its time; without a colour, the key goes up. */
   interface LightEvent {
@@ -217,6 +225,7 @@ declare global {
   /** A part of some browsers that the DOM's types lack. */
   interface Navigator {
     keyboard?: { getLayoutMap(): Promise<Map<string, string>> };
+    audioSession?: { type: string };
   }
 
   // Shapes on the wire.

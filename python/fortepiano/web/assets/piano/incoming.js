@@ -21,12 +21,22 @@ export class Incoming {
 		parts.net.wire.on("n", ({ t, n, p }) => {
 			if (typeof t === "number" && typeof p === "string" && Array.isArray(n)) this.#play(t, n, p);
 		});
-		parts.room.on("left", (id) => (parts.lights.release(id), parts.voices.silence(id)));
+		parts.room.on("left", (id) => this.#release(id));
 		parts.mutes.on("change", () => {
 			for (const { id, _id } of parts.room.people.values()) {
-				if (parts.mutes.notes.has(_id)) parts.voices.silence(id);
+				if (parts.mutes.notes.has(_id)) this.#release(id);
 			}
 		});
+		// Releases that are sent while this page is not connected never come.
+		parts.net.on("status", (status) => {
+			if (status !== "online") for (const id of parts.room.people.keys()) this.#release(id);
+		});
+	}
+
+	/** End all notes of a player. @param {string} id */
+	#release(id) {
+		this.#parts.lights.release(id);
+		this.#parts.voices.silence(id);
 	}
 
 	/** @param {number} t server milliseconds @param {any[]} notes @param {string} p */

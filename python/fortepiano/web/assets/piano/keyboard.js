@@ -40,8 +40,12 @@ export class Keyboard extends Emitter {
 		super();
 		this.#player = player;
 		addEventListener("keydown", (event) => this.#press(event));
-		addEventListener("keyup", (event) => this.#release(event.code));
-		addEventListener("blur", () => this.#down.clear());
+		addEventListener("keyup", (event) => {
+			// macOS never sends the release of a letter that goes up while the command key is down.
+			if (event.key === "Meta") this.#releaseAll();
+			else this.#release(event.code);
+		});
+		addEventListener("blur", () => this.#releaseAll());
 		navigator.keyboard?.getLayoutMap().then(
 			(signs) => {
 				this.#signs = signs;
@@ -87,13 +91,14 @@ export class Keyboard extends Emitter {
 	}
 
 	/**
-	 * Return the pressed place: by the letter where a layout is chosen, else by the code.
+	 * Return the pressed place: by the letter where a layout is chosen, else by the code. Letters that
+	 * the layout lacks, as those of other scripts, are pressed by their code too.
 	 * @param {KeyboardEvent} event
 	 */
 	#place({ code, key }) {
 		if (!LAYOUTS[this.layout] || !/^\p{L}$/u.test(key)) return code;
 		const letter = key.toLowerCase();
-		return [...LOWER, ...UPPER, "KeyA"].find((place) => this.#sign(place) === letter) ?? "";
+		return [...LOWER, ...UPPER, "KeyA"].find((place) => this.#sign(place) === letter) ?? code;
 	}
 
 	/** @param {KeyboardEvent} event */
@@ -129,6 +134,11 @@ export class Keyboard extends Emitter {
 		if (event.repeat || this.#down.has(code)) return;
 		this.#down.set(code, key);
 		this.#player.press(key, VELOCITY, code);
+	}
+
+	/** Release everything that this keyboard holds down. */
+	#releaseAll() {
+		for (const code of ["Space", ...this.#down.keys()]) this.#release(code);
 	}
 
 	/** @param {string} code */

@@ -18,17 +18,20 @@ export class Outgoing {
 		this.#net = net;
 		this.#clock = clock;
 		this.#sent = sent;
-		// Timers of a hidden or closing page come late or never.
+		// Timers of a hidden page come late.
 		document.addEventListener("visibilitychange", () => this.flush());
-		addEventListener("pagehide", () => this.flush());
+	}
+
+	/** Whether notes are sent: without a connection only this page sounds. */
+	get open() {
+		return this.#net.status === "online";
 	}
 
 	/**
 	 * @param {string} name @param {number} velocity 0..1 @param {number} moment milliseconds of the page's clock
-	 * @returns whether it will be sent
 	 */
 	start(name, velocity, moment) {
-		return this.#add({ n: name, v: Math.round(velocity * 1000) / 1000 }, moment);
+		this.#add({ n: name, v: Math.round(velocity * 1000) / 1000 }, moment);
 	}
 
 	/** @param {string} name @param {number} moment milliseconds of the page's clock */
@@ -48,8 +51,7 @@ export class Outgoing {
 
 	/** @param {Note} note @param {number} moment */
 	#add(note, moment) {
-		// Without a connection only this page sounds.
-		if (this.#net.status !== "online") return false;
+		if (!this.open) return;
 		// The timer of a busy page comes late, and some servers refuse a longer distance.
 		if (moment - this.#first > FLUSH || this.#notes.length >= MOST) this.flush();
 		if (this.#notes.length === 0) {
@@ -60,6 +62,5 @@ export class Outgoing {
 			if (delay > 0) note.d = delay;
 		}
 		this.#notes.push(note);
-		return true;
 	}
 }

@@ -9,7 +9,9 @@ const ALONE = "#8a94a6";
 /**
  * Plays the user's own notes, from mouse, touch, computer keyboard or MIDI.
  *
- * Own notes sound at once and are sent to the room. Event: `sustain` whenever `sustained` changed.
+ * Own notes sound at once and are sent to the room. Notes that the room does not take sound here
+ * alone, in grey. Events: `sustain` whenever `sustained` changed, `unheard` with the reason at each
+ * note that nobody else hears.
  */
 export class Player extends Emitter {
 	sustained = false;
@@ -17,6 +19,8 @@ export class Player extends Emitter {
 	#held = new Map();
 	/** Released keys that sound on by the pedal. @type {Set<Key>} */
 	#ringing = new Set();
+	/** Keys whose stroke was sent, and whose release was not. @type {Set<Key>} */
+	#sent = new Set();
 	#parts;
 
 	/** @param {PlayerParts} parts */
@@ -24,26 +28,44 @@ export class Player extends Emitter {
 		super();
 		this.#parts = parts;
 		addEventListener("blur", () => this.releaseAll());
+		// Nobody sends the releases of a page that is left.
+		addEventListener("pagehide", () => {
+			this.releaseAll();
+			parts.outgoing.flush();
+		});
 	}
 
 	/**
 	 * @param {Key} key @param {number} velocity 0..1 @param {string} finger name of the presser, for the release
 	 * @param {number} moment milliseconds of the page's clock: now, or a little later
-	 * @returns whether it sounds
+	 * @returns false if the room refuses it
 	 */
 	press(key, velocity, finger, moment = now()) {
-		const { engine, heard, lights, outgoing, quota, room, voices } = this.#parts;
+		const { engine, heard, lights, outgoing, room, voices } = this.#parts;
 		engine.unlock();
-		// A press pays for its release too, so that no key hangs at the other clients.
-		if (!room.mayPlay || !quota.spend(2)) return false;
 		const fingers = this.#held.get(key) ?? new Set();
 		this.#held.set(key, fingers.add(finger));
 		this.#ringing.delete(key);
 		voices.start(OWN, key.midi, velocity, engine.at(moment));
-		const sent = outgoing.start(key.name, velocity, moment);
-		lights.on(key, OWN, (sent && room.self?.color) || ALONE);
+		const reason = this.#obstacle();
+		if (reason === null || reason === "muted") {
+			this.#sent.add(key);
+			outgoing.start(key.name, velocity, moment);
+		}
+		lights.on(key, OWN, (!reason && room.self?.color) || ALONE);
 		heard.emit("note", { player: OWN, key, velocity, due: moment });
-		return true;
+		if (reason) this.emit("unheard", reason);
+		return reason === null || reason === "alone";
+	}
+
+	/** Pay for a stroke; return why the others will not hear it. @returns {Unheard | null} */
+	#obstacle() {
+		const { mute, outgoing, quota, room } = this.#parts;
+		if (!outgoing.open) return "alone";
+		if (!room.mayPlay) return "solo";
+		// A press pays for its release too, so that no key hangs at the other clients.
+		if (!quota.spend(2)) return "quota";
+		return mute.on ? "muted" : null;
 	}
 
 	/** @param {Key} key @param {string} finger @param {number} moment as of `press` */
@@ -79,7 +101,7 @@ export class Player extends Emitter {
 	#stop(key, moment) {
 		const { engine, heard, outgoing, voices } = this.#parts;
 		voices.stop(OWN, key.midi, engine.at(moment));
-		outgoing.stop(key.name, moment);
+		if (this.#sent.delete(key)) outgoing.stop(key.name, moment);
 		heard.emit("note", { player: OWN, key, velocity: null, due: moment });
 	}
 }
