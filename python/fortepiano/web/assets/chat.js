@@ -1,5 +1,7 @@
 import { element, make, press, submit } from "./dom.js";
 import { LOBBY } from "./address.js";
+import { LogVoice } from "./log_voice.js";
+import { now } from "./clock.js";
 import { color } from "./color.js";
 import { t } from "./language.js";
 import { oneLine, string, withLinks } from "./text.js";
@@ -7,10 +9,15 @@ import { oneLine, string, withLinks } from "./text.js";
 const MOST_LINES = 200;
 const LONGEST = 512;
 const REMEMBERED = 20;
+/** Milliseconds after which a line that has not come back was refused. */
+const ECHO = 3000;
+/** Codes of the notices that refuse a line. */
+const REFUSED = new Set(["too_fast", "slow_mode", "muted", "chat_off", "may_not_chat", "network_refused", "bad_message"]);
 
 /** The chat of the room, with lines to all and to one user. */
 export class Chat {
 	#log = element("chat-log");
+	#voice = new LogVoice(this.#log, element("chat-count"));
 	#input = element("chat-input", HTMLInputElement);
 	#section = element("chat");
 	#toggle = element("chat-toggle", HTMLButtonElement);
@@ -25,7 +32,11 @@ export class Chat {
 	#unread = 0;
 	/** The user's own last lines, newest first. @type {string[]} */
 	#history = [];
-	#at = -1;
+	/** The draft, and the last lines as far as they are edited: the arrows walk through them. */
+	#drafts = [""];
+	#at = 0;
+	/** Lines that went out and have not come back. @type {{ line: string, sent: number }[]} */
+	#unheard = [];
 
 	/** @param {Net} net @param {Room} room @param {Mutes} mutes */
 	constructor(net, room, mutes) {
@@ -34,7 +45,13 @@ export class Chat {
 		this.#mutes = mutes;
 		for (const kind of ["a", "dm"]) net.wire.on(kind, (line) => this.#append(line));
 		net.wire.on("c", ({ c }) => this.#replace(Array.isArray(c) ? c : []));
-		net.on("status", () => this.#allow());
+		net.on("status", (status) => {
+			this.#allow();
+			if (status !== "online") this.#takeBack();
+		});
+		net.wire.on("notification", ({ code }) => {
+			if (REFUSED.has(code)) this.#takeBack();
+		});
 		room.on("joined", () => {
 			this.#aim(null, null);
 			this.#read();
@@ -52,7 +69,7 @@ export class Chat {
 		document.addEventListener("visibilitychange", () => this.#read());
 		// While the user plays, Enter goes to the chat.
 		addEventListener("keydown", (event) => {
-			const idle = document.activeElement === document.body || document.activeElement?.id === "piano";
+			const idle = document.activeElement === document.body || ["piano", "chat-log"].includes(document.activeElement?.id ?? "");
 			if (event.key !== "Enter" || event.isComposing || !idle || this.#input.disabled) return;
 			event.preventDefault();
 			this.#show(true);
@@ -78,10 +95,38 @@ export class Chat {
 		const line = this.#to ? { m: "dm", _id: this.#to._id, message, ...answer } : { m: "a", message, ...answer };
 		if (!this.#net.send(line)) return;
 		this.#history = [message, ...this.#history.filter((line) => line !== message)].slice(0, REMEMBERED);
-		this.#at = -1;
-		this.#input.value = "";
-		this.#count();
+		this.#unheard.push({ line: message, sent: now() });
+		// Servers repeat a refusal only after a while.
+		setTimeout(() => this.#takeBack(ECHO), ECHO);
+		this.#draft("");
 		this.#aim(this.#to, null);
+	}
+
+	/** Begin a line anew. @param {string} text */
+	#draft(text) {
+		this.#drafts = [text, ...this.#history];
+		this.#at = 0;
+		this.#input.value = text;
+		this.#count();
+	}
+
+	/**
+	 * Put lines that were refused, or got lost with the connection, back before the draft.
+	 * @param {number} [age] milliseconds since they went out, at least
+	 */
+	#takeBack(age = 0) {
+		const lost = this.#unheard.filter(({ sent }) => now() - sent >= age);
+		if (lost.length === 0) return;
+		this.#unheard = this.#unheard.filter((one) => !lost.includes(one));
+		this.#draft(oneLine([...lost.map(({ line }) => line), this.#input.value].join(" "), LONGEST));
+	}
+
+	/** Forget a line that came back. @param {string} line */
+	#heard(line) {
+		const at = this.#unheard.findIndex((one) => one.line === line);
+		// Servers may change a line, but never the order.
+		this.#unheard.splice(0, Math.max(at, 0) + 1);
+		if (this.#input.value === line && this.#history[0] === line) this.#draft(""); // the line came back late
 	}
 
 	/** @param {KeyboardEvent} event */
@@ -91,10 +136,13 @@ export class Chat {
 			else this.#input.blur();
 		}
 		const step = event.key === "ArrowUp" ? 1 : event.key === "ArrowDown" ? -1 : 0;
-		if (!step || event.isComposing) return;
+		if (!step || event.isComposing || event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return;
 		event.preventDefault();
-		this.#at = Math.min(Math.max(this.#at + step, -1), this.#history.length - 1);
-		this.#input.value = this.#history[this.#at] ?? "";
+		const at = this.#at + step;
+		if (!(at in this.#drafts)) return;
+		this.#drafts[this.#at] = this.#input.value;
+		this.#at = at;
+		this.#input.value = this.#drafts[at];
 		this.#count();
 	}
 
@@ -137,14 +185,14 @@ export class Chat {
 		const sender = string(from?.name, "Anonymous");
 		const name = make("bdi", "line-name", sender);
 		name.style.setProperty("--color", color(from?.color));
-		row.append(name);
+		row.append(spaced(name));
 		if (line.m === "dm") {
 			row.classList.add("line-private");
 			const whom = own ? t("to {name}", { name: string(line.recipient?.name) }) : t("to you alone");
-			row.append(make("bdi", "line-to", whom));
+			row.append(spaced(make("bdi", "line-to", whom)));
 		}
 		const answered = typeof line.r === "string" && this.#log.querySelector(`[data-line="${CSS.escape(line.r)}"]`);
-		if (answered) row.append(make("bdi", "line-quote", answered.querySelector(".line-text")?.textContent ?? ""));
+		if (answered) row.append(spaced(make("bdi", "line-quote", answered.querySelector(".line-text")?.textContent ?? "")));
 		const text = make("bdi", "line-text");
 		text.append(...withLinks(line.a));
 		row.append(text);
@@ -165,7 +213,11 @@ export class Chat {
 		this.#log.append(row);
 		while (this.#log.childElementCount > MOST_LINES) this.#log.firstElementChild?.remove();
 		if (following) this.#log.scrollTop = this.#log.scrollHeight;
-		if (!old && !own && !row.hidden) this.#unread += 1;
+		if (!old && own) this.#heard(line.a);
+		if (!old && !own && !row.hidden) {
+			this.#unread += 1;
+			this.#voice.add();
+		}
 		this.#read();
 	}
 
@@ -197,4 +249,11 @@ export class Chat {
 				? t("Say something (Enter)")
 				: t("Not connected: what you write waits here");
 	}
+}
+
+/** Return a part of a line with a gap behind it, in the direction of the line. @param {HTMLElement} part */
+function spaced(part) {
+	const box = make("span", "line-part");
+	box.append(part);
+	return box;
 }

@@ -1,5 +1,6 @@
 import { element, make } from "./dom.js";
 import { t } from "./language.js";
+import { wordsOf } from "./refusals.js";
 import { string } from "./text.js";
 
 const SHOWN = 5;
@@ -13,7 +14,7 @@ export class Notices {
 
 	/** @param {Net} net */
 	constructor(net) {
-		net.wire.on("notification", (message) => this.show(message));
+		net.wire.on("notification", (message) => this.show({ ...message, ...wordsOf(message) }));
 	}
 
 	/**
