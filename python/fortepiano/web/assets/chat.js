@@ -9,6 +9,8 @@ import { oneLine, string, withLinks } from "./text.js";
 const MOST_LINES = 200;
 const LONGEST = 512;
 const REMEMBERED = 20;
+/** Pixels from the end at which one still reads the last line. */
+const NEAR_END = 40;
 /** Milliseconds after which a line that has not come back was refused. */
 const ECHO = 3000;
 /** Codes of the notices that refuse a line. */
@@ -30,6 +32,8 @@ export class Chat {
 	/** The id of the line that the next one answers. @type {string | null} */
 	#answers = null;
 	#unread = 0;
+	/** Whether the last line is in view, and stays so. */
+	#following = true;
 	/** The user's own last lines, newest first. @type {string[]} */
 	#history = [];
 	/** The draft, and the last lines as far as they are edited: the arrows walk through them. */
@@ -60,6 +64,11 @@ export class Chat {
 		mutes.on("change", () => {
 			for (const row of this.#log.querySelectorAll("div")) row.hidden = mutes.chat.has(row.dataset.user ?? "");
 		});
+		this.#log.addEventListener("scroll", () => {
+			this.#following = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < NEAR_END;
+		});
+		// The last line stays in view when the window changes.
+		new ResizeObserver(() => this.#follow()).observe(this.#log);
 		this.#allow();
 		submit("chat-form", () => this.#send());
 		this.#input.addEventListener("keydown", (event) => this.#key(event));
@@ -166,6 +175,7 @@ export class Chat {
 		// Screen readers must not read out the history of a room.
 		this.#log.ariaBusy = "true";
 		this.#log.replaceChildren();
+		this.#following = true;
 		this.#unread = 0;
 		for (const line of lines) this.#append(line, true);
 		this.#log.ariaBusy = "false";
@@ -178,7 +188,6 @@ export class Chat {
 		const from = line.sender ?? line.p;
 		const user = string(from?._id);
 		const own = user === this.#room.user?._id;
-		const following = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 40;
 		const row = make("div", "line");
 		row.dataset.user = user;
 		row.hidden = this.#mutes.chat.has(user);
@@ -212,7 +221,7 @@ export class Chat {
 		}
 		this.#log.append(row);
 		while (this.#log.childElementCount > MOST_LINES) this.#log.firstElementChild?.remove();
-		if (following) this.#log.scrollTop = this.#log.scrollHeight;
+		this.#follow();
 		if (!old && own) this.#heard(line.a);
 		if (!old && !own && !row.hidden) {
 			this.#unread += 1;
@@ -221,11 +230,16 @@ export class Chat {
 		this.#read();
 	}
 
+	#follow() {
+		if (this.#following) this.#log.scrollTop = this.#log.scrollHeight;
+	}
+
 	/** @param {boolean} open */
 	#show(open) {
 		this.#section.classList.toggle("closed", !open);
 		this.#toggle.ariaExpanded = String(open);
-		if (open) this.#log.scrollTop = this.#log.scrollHeight;
+		if (open) this.#following = true;
+		this.#follow();
 		this.#read();
 	}
 
