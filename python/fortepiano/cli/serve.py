@@ -1,5 +1,6 @@
 """`fortepiano serve`: runs the server."""
 
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
@@ -41,9 +42,11 @@ def serve(
     """
     # Imported here, so that --help and --version do not wait for these modules.
     from fortepiano import config as configuration
+    from fortepiano.config.finding import refuse_errors, warning_lines
     from fortepiano.config.sources import DEFAULT_FILE, DOTENV_FILE
     from fortepiano.observe import logs
     from fortepiano.observe.standard_streams import fill_standard_streams
+    from fortepiano.server.machine import machine_findings
 
     fill_standard_streams()
     flags: dict[str, object] = {
@@ -53,18 +56,29 @@ def serve(
         "data_dir": data_dir,
         "log_level": log_level,
     }
-    read = partial(configuration.load, config, flags)
+    load = partial(configuration.load, config, flags)
     watched = (config or DEFAULT_FILE, DOTENV_FILE) if dev else None
     with _new_process(take_over) as upgrade:
-        settings = read()
-        logs.configure(settings.log_level, settings.log_severities)
+        reading = configuration.read(config, flags)
+        findings = [*reading.findings]
+        if upgrade is None:  # else the old process listens already, and writes into the folder
+            findings += machine_findings(reading.settings, has_sockets=_has_sockets())
+        refuse_errors(findings, reading.origins)
+        logs.configure(reading.settings.log_level, reading.settings.log_severities)
         # Imported last, so that mistakes in the settings are reported even if the compiled part is
         # missing.
         try:
             from fortepiano.server.process import run
         except ImportError as error:
             raise BinaryError(str(error)) from error
-        run(settings, read, watched, upgrade)
+        for line in warning_lines(findings, reading.origins):
+            logs.logger(__name__).warning("a setting is doubtful", setting=line)
+        run(reading.settings, load, watched, upgrade)
+
+
+def _has_sockets() -> bool:
+    """Return whether systemd has passed on the sockets (sd_listen_fds(3))."""
+    return os.environ.get("LISTEN_PID") == str(os.getpid())
 
 
 @contextmanager

@@ -6,10 +6,9 @@ environment, the file `.env`, a TOML file, and the defaults below (see `fortepia
 `fortepiano.config.rules`.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import (
     AfterValidator,
@@ -23,11 +22,14 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from fortepiano.config import sources
 from fortepiano.config.chat import ChatSettings
+from fortepiano.config.exposure import exposure_findings, is_placeholder
+from fortepiano.config.finding import Finding, refuse_errors
 from fortepiano.config.flush import FlushSettings
 from fortepiano.config.identity import IdentityMode, IdentitySettings
 from fortepiano.config.limits import LimitSettings
 from fortepiano.config.networks import NetworkListSettings, NetworkSettings
 from fortepiano.config.origins import HostNames, Origins
+from fortepiano.config.pairs import pair_findings
 from fortepiano.config.privacy import PrivacySettings
 from fortepiano.config.proxy import ProxySettings
 from fortepiano.config.retention import RetentionSettings
@@ -47,20 +49,15 @@ __all__ = [
     "ProxySettings",
     "QuotaClass",
     "Rate",
+    "Reading",
     "RetentionSettings",
     "RuleSettings",
     "Rules",
     "Settings",
     "StoreSettings",
     "load",
+    "read",
 ]
-
-# Placeholders for secrets in examples and templates, also those of the server this one replaces.
-_PLACEHOLDER = re.compile(
-    r"(change_?me|replace_?me|your_.*|(some|another)_random_string|(your_)?salt(_?here)?"
-    r"|secret|default|example|placeholder|todo|x+)_?\d*",
-    re.IGNORECASE,
-)
 
 
 def _known_mode(value: object) -> object:
@@ -127,12 +124,12 @@ class Settings(BaseSettings):
     salt2: SecretStr = Field(
         default=SecretStr(""), description="Hashed after the address into user ids."
     )
-    words_file: Path | None = Field(
+    words_file: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = Field(
         default=None,
-        examples=["words.txt"],
+        examples=[""],
         description=(
             "Words that `no cussing` masks, one a line, with their endings behind a colon;"
-            " unset for the built-in list."
+            " unset or empty for the built-in list."
         ),
     )
     motd: str = Field(
@@ -185,7 +182,7 @@ class Settings(BaseSettings):
     def _no_placeholder(cls, salt: SecretStr, info: ValidationInfo) -> SecretStr:
         # If a salt is public, anybody can find the address behind a user id.
         is_trial = info.data.get("node_env") == "development"
-        if not is_trial and _PLACEHOLDER.fullmatch(re.sub(r"[\s-]", "_", salt.get_secret_value())):
+        if not is_trial and is_placeholder(salt.get_secret_value()):
             raise ValueError(
                 "must be a secret of your own, not a placeholder; leave both salts out and they "
                 "are made and kept in the data folder"
@@ -193,19 +190,44 @@ class Settings(BaseSettings):
         return salt
 
 
-def load(config_file: Path | None, flags: Mapping[str, object]) -> Settings:
-    """Collect the settings from all places.
+class Reading(NamedTuple):
+    """Settings, and what was found in them.
+
+    Attributes:
+        settings: The checked settings.
+        origins: Where each setting that is set comes from.
+        findings: What deserves a warning.
+    """
+
+    settings: Settings
+    origins: Mapping[sources.Keys, sources.Origin]
+    findings: list[Finding]
+
+
+def read(config_file: Path | None, flags: Mapping[str, object]) -> Reading:
+    """Collect the settings from all places, and check them.
 
     Args:
         config_file: The TOML file to read; None for `fortepiano.toml` in the current folder, if
             there is one.
         flags: Settings by name as given on the command line; None stands for a flag not given.
 
-    Returns:
-        The checked settings.
+    Raises:
+        ConfigError: At least one value or name is wrong, two contradict each other, or a file
+            cannot be read; has one line per problem.
+    """
+    layers = sources.read(config_file, flags)
+    settings = sources.build(Settings, layers)
+    origins = sources.origins(Settings, layers)
+    findings = [*pair_findings(settings), *exposure_findings(settings, origins)]
+    refuse_errors(findings, origins)
+    return Reading(settings, origins, findings)
+
+
+def load(config_file: Path | None, flags: Mapping[str, object]) -> Settings:
+    """Return the checked settings of all places, as `read` collects them.
 
     Raises:
-        ConfigError: At least one value or name is wrong, or a file cannot be read; has one line
-            per problem.
+        ConfigError: As of `read`.
     """
-    return sources.build(Settings, sources.read(config_file, flags))
+    return read(config_file, flags).settings

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
 from typing import Any, cast
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from fortepiano.config import Settings
 from fortepiano.config.limits import SHARED
+from fortepiano.config.proxy import ProxySettings
 from fortepiano.config.running import needs_restart
 from fortepiano.config.sources import DELIMITER, PREFIX, Keys
+from fortepiano.errors import ConfigError
 
 __all__ = ["Setting", "example", "settings", "toml_value"]
 
@@ -25,18 +27,23 @@ _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less tha
 _LENGTHS = {"min_length": "at least {} long", "max_length": "at most {} long"}
 
 _HEAD = """\
-The settings of fortepiano, each with what it means, what it may be, and its default. "fortepiano
-check-config -c FILE" tells whether all is well. Flags of the command line win over variables such
-as FORTEPIANO_LIMITS__FRAGMENTS, those over .env, those over this file. "fortepiano reload" or a
-SIGHUP applies a change while people play, unless it says that it takes effect at a restart.
+The settings of fortepiano, each with what it means, what it may be, and its default. A line that
+begins with # and no space sets nothing: remove the # to set it. What is not set follows the
+defaults of the version that runs. "fortepiano check-config -c FILE" tells whether all is well.
+Flags of the command line win over variables such as FORTEPIANO_LIMITS__FRAGMENTS, those over .env,
+those over this file. "fortepiano reload" or a SIGHUP applies a change while people play, unless it
+says that it takes effect at a restart.
 """
 
 _SHARED = """\
-Not set here, it is made as large as "people_per_address" needs; remove the # to set it."""
+Not set here, it is made as large as "people_per_address" needs."""
 
 _RULES = """\
-The rules of play: a preset, and any of its numbers set otherwise. Remove the # before a number to
-set it; the defaults shown are those of the preset "quick"."""
+The rules of play: a preset, and any of its numbers set otherwise. The defaults shown are those of
+the preset "quick"."""
+
+_CHOSEN = {("data_dir",), ("proxy", "trusted")}
+"""The settings for which each server needs a value of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +129,21 @@ def _choices(annotation: Any) -> tuple[str, ...]:
     return ()
 
 
-def example() -> str:
-    """Return a settings file with every setting at its default."""
+def example(data_dir: Path | None = None, trusted: Sequence[str] = ()) -> str:
+    """Return a settings file that sets only what must be chosen, and has all defaults as comments.
+
+    Args:
+        data_dir: The data folder; None for the default.
+        trusted: The trusted proxies.
+
+    Raises:
+        ConfigError: An argument is wrong.
+    """
+    given: dict[Keys, object] = {}
+    if data_dir is not None:
+        given["data_dir",] = data_dir
+    if trusted:
+        given["proxy", "trusted"] = _checked_proxies(trusted)
     lines = [*_comment(_HEAD)]
     section: Keys = ()
     for setting in settings():
@@ -132,21 +152,24 @@ def example() -> str:
             lines += ["", "", f"[{section[0]}]"]
             if section == ("rules",):
                 lines += [*_comment(_RULES)]
-        lines += ["", *_comment(_explained(setting))]
-        name = ".".join(setting.keys[1:] or setting.keys)
-        text = toml_value(setting.sample if setting.default is None else setting.default)
-        lines.append(f"{name} = {text}" if _is_set(setting) else f"#{name} = {text}")
+        lines += ["", *_comment(_explained(setting)), _assignment(setting, given)]
     return "\n".join(lines) + "\n"
 
 
-def _is_set(setting: Setting) -> bool:
-    """Tell whether a setting is set in the file, and not only shown in a comment.
+def _assignment(setting: Setting, given: Mapping[Keys, object]) -> str:
+    name = ".".join(setting.keys[1:] or setting.keys)
+    default = setting.sample if setting.default is None else setting.default
+    mark = "" if setting.keys in _CHOSEN else "#"
+    return f"{mark}{name} = {toml_value(given.get(setting.keys, default))}"
 
-    Rules are only shown: a rule that is set would win over any preset that the operator chooses.
-    Likewise a limit that is set would win over `people_per_address`.
-    """
-    is_of_preset = setting.keys[0] == "rules" and setting.keys != ("rules", "preset")
-    return setting.default is not None and not is_of_preset and not _is_shared(setting)
+
+def _checked_proxies(trusted: Sequence[str]) -> Sequence[str]:
+    try:
+        _ = ProxySettings.model_validate({"trusted": list(trusted)})
+    except ValidationError as error:
+        problems = [f"--trusted: {detail['msg']}" for detail in error.errors(include_url=False)]
+        raise ConfigError([text.replace("Value error, ", "") for text in problems]) from None
+    return list(trusted)
 
 
 def _is_shared(setting: Setting) -> bool:

@@ -1,7 +1,7 @@
 """The section `limits`: what clients may cost."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Self, cast
+from typing import Annotated, Any, Final, cast
 
 from pydantic import Field, model_validator
 
@@ -243,9 +243,3 @@ class LimitSettings(Section):
         if 2 * sockets > raised.get("connections_per_address", _CONNECTIONS):
             raised["connections_per_address"] = 2 * sockets
         return raised | values
-
-    @model_validator(mode="after")
-    def _soft_before_hard(self) -> Self:
-        if self.lag_soft_bytes > self.lag_hard_bytes:
-            raise ValueError("lag_soft_bytes must not be greater than lag_hard_bytes")
-        return self

@@ -6,17 +6,20 @@ the name that the user wrote and the place where it stands.
 """
 
 import difflib
+import io
 import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as data_field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
-from dotenv.parser import parse_stream
+from dotenv.parser import Binding, parse_stream
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
+from fortepiano.config.settings_text import key_lines, read_text
 from fortepiano.errors import ConfigError
 
 __all__ = [
@@ -27,6 +30,7 @@ __all__ = [
     "SEED_NAMES",
     "Keys",
     "Layer",
+    "Origin",
     "build",
     "origins",
     "read",
@@ -51,6 +55,18 @@ Keys: TypeAlias = tuple[str, ...]
 Model = TypeVar("Model", bound=BaseModel)
 
 
+class Origin(NamedTuple):
+    """Where a value comes from.
+
+    Attributes:
+        name: The name of the setting as the user wrote it.
+        place: The file and the line, the variable or the flag, for people.
+    """
+
+    name: str
+    place: str
+
+
 class Given(NamedTuple):
     """A value, and its name as the user wrote it."""
 
@@ -67,12 +83,14 @@ class Layer:
         kind: The spelling of its names: "flag", "variable" or "key".
         values: The values that it sets, by path.
         problems: Errors of reading it.
+        lines: Where names stand in a file, by path; a variable is a path of one name.
     """
 
     place: str
     kind: str
     values: Mapping[Keys, Given]
     problems: Sequence[str] = ()
+    lines: Mapping[Keys, int] = data_field(default_factory=dict[Keys, int])
 
     def spell(self, keys: Keys) -> str:
         """Return a path in the spelling of this layer."""
@@ -82,11 +100,25 @@ class Layer:
             return PREFIX + DELIMITER.join(keys).upper()
         return ".".join(key if key.isprintable() else repr(key) for key in keys)
 
-    def whereabouts(self, given: Given) -> str:
-        """Return where one of the layer's values stands, for people."""
+    def whereabouts(self, given: Given, path: Keys) -> str:
+        """Return where one of the layer's values stands, for people.
+
+        Args:
+            given: The value.
+            path: The path of the value, or of a part of it.
+        """
         if self.kind == "flag":
             return given.name
-        return f"{given.name} in {self.place}" if self.kind == "variable" else self.place
+        place = self.place_of(given, path)
+        return f"{given.name} in {place}" if self.kind == "variable" else place
+
+    def place_of(self, given: Given, path: Keys) -> str:
+        """Return the name of the layer, and in a file the line of a value."""
+        if self.kind == "variable":
+            path = (given.name,)
+        depths = range(len(path), 0, -1)
+        line = next((self.lines[path[:at]] for at in depths if path[:at] in self.lines), 0)
+        return f"{self.place}, line {line}" if line else self.place
 
 
 def read(config_file: Path | None, flags: Mapping[str, object]) -> list[Layer]:
@@ -131,15 +163,18 @@ def build(model: type[Model], layers: Sequence[Layer]) -> Model:
     return built
 
 
-def origins(model: type[BaseModel], layers: Sequence[Layer]) -> dict[Keys, str]:
-    """Return the origin of each setting that is set in any layer, for people.
+def origins(model: type[BaseModel], layers: Sequence[Layer]) -> dict[Keys, Origin]:
+    """Return the origin of each setting that is set in any layer.
 
     Args:
         model: The class that `build` makes from the layers.
         layers: The layers, the weakest first.
     """
     chosen, _ = _merged(layers, dict(_fields(model)))
-    return {keys: layer.whereabouts(given) for keys, (layer, given) in chosen.items()}
+    return {
+        keys: Origin(given.name, layer.whereabouts(given, keys))
+        for keys, (layer, given) in chosen.items()
+    }
 
 
 def _merged(
@@ -172,20 +207,22 @@ def _fields(model: object, above: Keys = ()) -> Iterator[tuple[Keys, FieldInfo]]
 
 def _toml(config_file: Path | None) -> Layer:
     path = config_file or DEFAULT_FILE
-    problem = ""
+    text, problem = "", ""
     content: dict[str, Any] = {}
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = read_text(path)
+        content = tomllib.loads(text)
     except FileNotFoundError:
         problem = "no such file" if config_file else ""
     except OSError as error:
         problem = error.strerror or str(error)
-    except UnicodeDecodeError:
-        problem = "not UTF-8"
     except tomllib.TOMLDecodeError as error:
         problem = f"not TOML: {error}"
+    except ValueError as error:
+        problem = str(error)
+    problems = [f"{path}: {problem}"] if problem else []
     values = {keys: Given(value, ".".join(keys)) for keys, value in _flat(content)}
-    return Layer(str(path), "key", values, [f"{path}: {problem}"] if problem else [])
+    return Layer(str(path), "key", values, problems, key_lines(text) if content else {})
 
 
 def _flat(table: Mapping[str, Any], above: Keys = ()) -> Iterator[tuple[Keys, object]]:
@@ -200,21 +237,28 @@ def _flat(table: Mapping[str, Any], above: Keys = ()) -> Iterator[tuple[Keys, ob
 def _dotenv(path: Path) -> Layer:
     problems: list[str] = []
     variables: dict[str, str] = {}
+    lines: dict[Keys, int] = {}
     try:
-        with path.open(encoding="utf-8") as stream:
-            for binding in parse_stream(stream):
-                if binding.error:
-                    problems.append(f"{path}: line {binding.original.line} is not NAME=value")
-                elif binding.key is not None:
-                    # No interpolation: a `$` in a salt stays a `$`.
-                    variables[binding.key] = binding.value or ""
+        for binding in parse_stream(io.StringIO(read_text(path))):
+            if binding.error:
+                problems.append(f"{path}: line {binding.original.line} is not NAME=value")
+            elif binding.key is not None:
+                # No interpolation: a `$` in a salt stays a `$`.
+                variables[binding.key] = binding.value or ""
+                lines[binding.key,] = _line_of(binding)
     except FileNotFoundError:
         pass
     except OSError as error:
         problems.append(f"{path}: {error.strerror or error}")
-    except UnicodeDecodeError:
-        problems.append(f"{path}: not UTF-8")
-    return Layer(str(path), "variable", dict(_variables(variables)), problems)
+    except ValueError as error:
+        problems.append(f"{path}: {error}")
+    return Layer(str(path), "variable", dict(_variables(variables)), problems, lines)
+
+
+def _line_of(binding: Binding) -> int:
+    """Return the line of a variable: empty lines before it belong to its binding."""
+    text = binding.original.string
+    return binding.original.line + text.count("\n", 0, len(text) - len(text.lstrip()))
 
 
 def _variables(variables: Mapping[str, str]) -> Iterator[tuple[Keys, Given]]:
@@ -250,13 +294,14 @@ def _nested(flat: Mapping[Keys, object]) -> dict[str, Any]:
 
 def _unknown(layer: Layer, keys: Keys, given: Given, known: Mapping[Keys, FieldInfo]) -> str:
     name = layer.spell(keys) if layer.kind == "key" else given.name
+    place = layer.place_of(given, keys)
     if any(path[: len(keys)] == keys for path in known):
         example = layer.spell(next(path for path in known if path[: len(keys)] == keys))
-        return f"{name}: is a section, set its names such as {example} (from {layer.place})"
+        return f"{name}: is a section, set its names such as {example} (from {place})"
     spelled = [layer.spell(path) for path in known]
     # No cut-off: even a poor match shows what names look like.
     nearest = difflib.get_close_matches(layer.spell(keys), spelled, n=1, cutoff=0.0)[0]
-    return f"{name}: no such setting, the nearest is {nearest} (from {layer.place})"
+    return f"{name}: no such setting, the nearest is {nearest} (from {place})"
 
 
 def _explained(
@@ -266,15 +311,24 @@ def _explained(
 ) -> Iterator[str]:
     """Yield one line for each error: the key, the allowed values, the given value, the place."""
     for detail in error.errors(include_url=False):
-        keys = tuple(str(part) for part in detail["loc"])
-        line = f"{'.'.join(keys) or 'settings'}: {_allowed(detail['msg'])}"
-        if keys not in chosen:  # an error of a whole section: its message names the keys
+        path = tuple(str(part) for part in detail["loc"])
+        line = f"{_spelled(detail['loc'])}: {_allowed(detail['msg'])}"
+        keys = next((path[:at] for at in range(len(path), 0, -1) if path[:at] in chosen), None)
+        if keys is None:
             yield line
             continue
         layer, given = chosen[keys]
         if known[keys].annotation is not SecretStr and detail["type"] != "value_error":
-            line += f", not {_shown(given.value)}"
-        yield f"{line} (from {layer.whereabouts(given)})"
+            line += f", not {_shown(given.value if keys == path else detail['input'])}"
+        yield f"{line} (from {layer.whereabouts(given, path)})"
+
+
+def _spelled(location: Sequence[int | str]) -> str:
+    """Return the path of a value as people write it, such as `proxy.trusted[0]`."""
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".") or "settings"
 
 
 def _allowed(message: str) -> str:

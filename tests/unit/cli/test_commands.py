@@ -77,9 +77,22 @@ class TestServe:
         self, served: list[Settings], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("WS_PORT", "81")
-        monkeypatch.setenv("FORTEPIANO_HOST", "10.0.0.1")
-        assert cli.main(["serve", "--host", "10.0.0.2"]) == 0
-        assert (served[0].host, served[0].port) == ("10.0.0.2", 81)
+        monkeypatch.setenv("FORTEPIANO_HOST", "127.0.0.2")
+        assert cli.main(["serve", "--host", "127.0.0.3"]) == 0
+        assert (served[0].host, served[0].port) == ("127.0.0.3", 81)
+
+    def test_warnings_are_logged_once(
+        self, served: list[Settings], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SALT1", "abc")
+        monkeypatch.setenv("FORTEPIANO_LIMITS__DRAIN_SECONDS", "3600")
+        with structlog.testing.capture_logs() as lines:
+            assert cli.main(["serve"]) == 0
+        assert [line["log_level"] for line in lines] == ["warning", "warning"]
+        first, second = (line["setting"] for line in lines)
+        assert first.startswith("salt1: the salts are easily guessed")
+        assert second.startswith("limits.drain_seconds: 3600")
+        assert len(served) == 1
 
     def test_log_level_is_set(
         self, served: list[Settings], monkeypatch: pytest.MonkeyPatch

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fortepiano import cli
-from fortepiano.config import Settings, load, running, sources
+from fortepiano.config import Settings, load, read, running, sources
 from fortepiano.config.example import Setting, example, settings, toml_value
 from fortepiano.config.limits import SHARED
 from settings_reference import updated
@@ -96,7 +96,28 @@ def test_the_file_in_full_holds_every_setting_and_its_default(tmp_path: Path) ->
     file = tmp_path / "full.toml"
     file.write_text(in_full())
     changed = running.changes(Settings(), load(file, {}))
-    assert {".".join(keys) for keys in changed} == {"identity.mode", "words_file"}
+    assert {".".join(keys) for keys in changed} == {"identity.mode"}
+
+
+def test_only_what_must_be_chosen_is_set() -> None:
+    """A default that a later version makes better arrives: no default stands in the file."""
+    keys = {setting.keys for setting in SETTINGS}
+    held = {path for path, _ in sources._flat(tomllib.loads(example())) if path in keys}
+    assert held == {("data_dir",), ("proxy", "trusted")}
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=dotted)
+def test_each_commented_line_parses_by_itself(setting: Setting, tmp_path: Path) -> None:
+    name, section = ".".join(setting.keys[1:] or setting.keys), ""
+    lines = example().splitlines()
+    for number, line in enumerate(lines):
+        section = line.strip("[]") if line[:1] == "[" else section
+        is_here = section == (setting.keys[0] if len(setting.keys) > 1 else "")
+        if is_here and line.removeprefix("#").startswith(f"{name} = "):
+            lines[number] = line.removeprefix("#")
+    file = tmp_path / "one.toml"
+    file.write_text("\n".join(lines))
+    assert setting.keys in read(file, {}).origins
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=dotted)
@@ -148,6 +169,22 @@ class TestCommands:
         assert (tmp_path / "new.toml").read_text() == example()
         assert stat.S_IMODE((tmp_path / "new.toml").stat().st_mode) == 0o600
 
+    def test_gen_config_takes_what_must_be_chosen(self) -> None:
+        arguments = "--data-dir /var/lib/x --trusted 127.0.0.1 --trusted ::1".split()
+        assert cli.main(["gen-config", *arguments, "new.toml"]) == 0
+        settings = load(Path("new.toml"), {})
+        assert settings.data_dir == Path("/var/lib/x")
+        assert settings.proxy.trusted == ("127.0.0.1/32", "::1/128")
+        changed = running.changes(Settings(), settings)
+        assert changed.keys() == {("data_dir",), ("proxy", "trusted")}
+
+    def test_gen_config_writes_nothing_that_it_would_refuse(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert cli.main(["gen-config", "--trusted", "home", "new.toml"]) == 2
+        assert capsys.readouterr().err.startswith("fortepiano: --trusted: 'home' is neither")
+        assert not (tmp_path / "new.toml").exists()
+
     def test_gen_config_overwrites_nothing(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -164,7 +201,8 @@ class TestCommands:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "x.toml").write_text(
-            'port = 1\nsalt1 = "oak"\n[limits]\nfragments = 7\nhandshakes = 8\n'
+            'port = 1\nsalt1 = "k2Jd91xQpz0vWm7L"\n[limits]\nfragments = 7\nhandshakes = 8\n'
+            "head_bytes = 16384\n"
             '[store]\nurl = "redis://me:secret@192.0.2.1/0"\n'
         )
         (tmp_path / ".env").write_text("FORTEPIANO_LIMITS__HANDSHAKES=9\n")
@@ -172,10 +210,11 @@ class TestCommands:
         assert cli.main(["check-config", "-c", "x.toml"]) == 0
         assert capsys.readouterr().out.splitlines() == [
             "port = 81  (from WS_PORT in the environment)",
-            "salt1 = ***  (from x.toml)",
-            "store.url = redis://me:***@192.0.2.1/0  (from x.toml)",
-            "limits.fragments = 7  (from x.toml)",
-            "limits.handshakes = 9  (from FORTEPIANO_LIMITS__HANDSHAKES in .env)",
+            "salt1 = ***  (from x.toml, line 2)",
+            "store.url = redis://me:***@192.0.2.1/0  (from x.toml, line 8)",
+            "limits.fragments = 7  (from x.toml, line 4)",
+            "limits.handshakes = 9  (from FORTEPIANO_LIMITS__HANDSHAKES in .env, line 1)",
+            "Set to what is the default: 1.",
             "The settings are fine.",
         ]
 
@@ -190,12 +229,13 @@ class TestCommands:
         out, err = capsys.readouterr()
         assert out == ""
         assert sorted(err.splitlines()) == [
-            "fortepiano: limits.fragments: must be a valid integer, not 'many' (from x.toml)",
+            "fortepiano: limits.fragments: must be a valid integer, not 'many'"
+            " (from x.toml, line 4)",
             "fortepiano: port: must be less than or equal to 65535, not '99999'"
             " (from FORTEPIANO_PORT in the environment)",
-            "fortepiano: prot: no such setting, the nearest is port (from x.toml)",
+            "fortepiano: prot: no such setting, the nearest is port (from x.toml, line 1)",
             "fortepiano: words_file: none.txt cannot be read: No such file or directory"
-            " (from x.toml)",
+            " (from x.toml, line 2)",
         ]
 
     def test_a_missing_file(self, capsys: pytest.CaptureFixture[str]) -> None:

@@ -164,9 +164,9 @@ class TestRefusals:
     def test_unknown_key_in_the_file(self, tmp_path: Path) -> None:
         (tmp_path / "fortepiano.toml").write_text("prot = 1\n[limits]\nmesage_bytes = 1\n")
         assert problems() == (
-            "prot: no such setting, the nearest is port (from fortepiano.toml)",
+            "prot: no such setting, the nearest is port (from fortepiano.toml, line 1)",
             "limits.mesage_bytes: no such setting, the nearest is limits.message_bytes"
-            " (from fortepiano.toml)",
+            " (from fortepiano.toml, line 3)",
         )
 
     def test_unknown_flag(self) -> None:
@@ -186,7 +186,7 @@ class TestRefusals:
         (tmp_path / ".env").write_text("FORTEPIANO_RULES__CHAT_LENGHT=5\n")
         assert problems() == (
             "FORTEPIANO_RULES__CHAT_LENGHT: no such setting, the nearest is"
-            " FORTEPIANO_RULES__CHAT_LENGTH (from .env)",
+            " FORTEPIANO_RULES__CHAT_LENGTH (from .env, line 1)",
             "FORTEPIANO_LOGLEVEL: no such setting, the nearest is FORTEPIANO_LOG_LEVEL"
             " (from the environment)",
         )
@@ -210,12 +210,12 @@ class TestRefusals:
         (tmp_path / ".env").write_text("WS_PORT=abc\n")
         monkeypatch.setenv("FORTEPIANO_LIMITS__FRAGMENTS", "0")
         assert problems(log_level="loud") == (
-            "port: must be a valid integer, not 'abc' (from WS_PORT in .env)",
+            "port: must be a valid integer, not 'abc' (from WS_PORT in .env, line 1)",
             "log_level: must be 'debug', 'info', 'warning' or 'error', not 'loud'"
             " (from --log-level)",
             "limits.fragments: must be greater than or equal to 1, not '0'"
             " (from FORTEPIANO_LIMITS__FRAGMENTS in the environment)",
-            "flush.duty: must be less than or equal to 1, not 2 (from fortepiano.toml)",
+            "flush.duty: must be less than or equal to 1, not 2 (from fortepiano.toml, line 2)",
         )
 
     def test_unknown_names_and_wrong_values_come_together(self, tmp_path: Path) -> None:
@@ -252,13 +252,20 @@ class TestRefusals:
         (tmp_path / ".env").write_text("WS_PORT=1\n'unfinished=2\n")
         assert problems() == (".env: line 2 is not NAME=value",)
         (tmp_path / ".env").write_bytes(b"SALT1=\xff")
-        assert problems() == (".env: not UTF-8",)
+        assert problems() == (".env: not UTF-8: line 1 is in another encoding",)
 
-    def test_bounds_between_settings(self, tmp_path: Path) -> None:
+    def test_a_part_of_a_list_is_named_with_its_place(self, tmp_path: Path) -> None:
         (tmp_path / "fortepiano.toml").write_text(
-            "[limits]\nlag_soft_bytes = 8192\nlag_hard_bytes = 4096\n"
+            '[proxy]\ntrusted = ["127.0.0.1", "home"]\n\n[[networks.lists]]\nname = "a"\n'
+            'path = "a.txt"\n[[networks.lists]]\nname = "b"\npath = "b"\neffect = "none"\n'
         )
-        assert problems() == ("limits: lag_soft_bytes must not be greater than lag_hard_bytes",)
+        first, second = problems()
+        assert first.startswith("proxy.trusted[1]: 'home' is neither")
+        assert first.endswith("(from fortepiano.toml, line 2)")
+        assert second == (
+            "networks.lists[1].effect: must be 'enter' or 'chat', not 'none'"
+            " (from fortepiano.toml, line 10)"
+        )
 
     @pytest.mark.parametrize("value", ["sqlite:///x", "redis:", "redis://", "redis://a b"])
     def test_stores_there_are_not(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
