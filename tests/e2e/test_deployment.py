@@ -9,13 +9,10 @@ import re
 import shutil
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +21,8 @@ import pytest
 import yaml
 from websockets.asyncio.client import connect
 
-from support.server import Server, environment, free_port, run_server
+from support.server import Server, environment, run_server
+from support.tls_proxies import PROXIES, Certificate, make_certificate
 from support.websocket_clients import Clients, new_address
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -144,110 +142,19 @@ def test_it_takes_the_sockets_that_systemd_holds(given: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def certificate() -> Iterator[tuple[Path, Path]]:
+def certificate() -> Iterator[Certificate]:
     """A certificate for localhost, and its key."""
     with tempfile.TemporaryDirectory(prefix="fortepiano-tls-") as name:
-        pem, key = Path(name) / "fullchain.pem", Path(name) / "privkey.pem"
-        subprocess.run(
-            [
-                *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
-                *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
-                *("-keyout", str(key), "-out", str(pem)),
-            ],
-            capture_output=True,
-            timeout=PATIENCE,
-            check=True,
-        )
-        yield pem, key
-
-
-@contextmanager
-def running(command: list[str], port: int, folder: Path, **more: str) -> Iterator[None]:
-    """Run a proxy until it listens on a port, for the length of a `with` block."""
-    with (folder / "proxy.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment(**more), stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert process.poll() is None, (folder / "proxy.log").read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-        yield
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
-
-
-@contextmanager
-def nginx(server: Server, pem: Path, key: Path) -> Iterator[int]:
-    """Run nginx with our configuration, its names and ports changed; yields its port."""
-    port, plain = free_port(), free_port()
-    text = (DEPLOY / "nginx" / "fortepiano.conf").read_text()
-    for old, new in {
-        "listen 80;": f"listen 127.0.0.1:{plain};",
-        "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
-        "127.0.0.1:8080": f"127.0.0.1:{server.port}",
-        "/etc/ssl/piano.example.org/fullchain.pem": str(pem),
-        "/etc/ssl/piano.example.org/privkey.pem": str(key),
-        "piano.example.org": "localhost",
-    }.items():
-        assert old in text, old
-        text = text.replace(old, new)
-    with tempfile.TemporaryDirectory(prefix="fortepiano-nginx-") as name:
-        folder = Path(name)
-        paths = "".join(
-            f"{kind}_temp_path {name}/{kind};"
-            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        (folder / "nginx.conf").write_text(
-            f"daemon off; master_process off; pid {name}/pid; error_log stderr;"
-            f"events {{}} http {{ access_log off; {paths} {text} }}"
-        )
-        command = ["nginx", "-p", name, "-e", "stderr", "-c", f"{name}/nginx.conf"]
-        with running(command, port, folder):
-            yield port
-
-
-@contextmanager
-def caddy(server: Server, pem: Path, key: Path) -> Iterator[int]:
-    """Run Caddy with our configuration, its names and ports changed; yields its port."""
-    port = free_port()
-    text = (DEPLOY / "caddy" / "Caddyfile").read_text()
-    for old, new in {
-        "piano.example.org {": f"https://localhost:{port} {{\n\ttls {pem} {key}",
-        "127.0.0.1:8080": f"127.0.0.1:{server.port}",
-    }.items():
-        assert old in text, old
-        text = text.replace(old, new)
-    with tempfile.TemporaryDirectory(prefix="fortepiano-caddy-") as name:
-        folder = Path(name)
-        options = "{\n\tadmin off\n\tauto_https disable_redirects\n\tskip_install_trust\n}\n"
-        (folder / "Caddyfile").write_text(options + text)
-        command = ["caddy", "run", "--config", f"{name}/Caddyfile", "--adapter", "caddyfile"]
-        homes = {"HOME": name, "XDG_DATA_HOME": name, "XDG_CONFIG_HOME": name}
-        with running(command, port, folder, **homes):
-            yield port
-
-
-PROXIES = {
-    "nginx": pytest.param(nginx, marks=pytest.mark.needs("nginx"), id="nginx"),
-    "caddy": pytest.param(caddy, marks=pytest.mark.needs("caddy"), id="caddy"),
-}
+        yield make_certificate(Path(name))
 
 
 @pytest.mark.needs("openssl")
 @pytest.mark.parametrize("proxy", PROXIES.values())
-async def test_people_play_through_a_proxy_with_tls(
-    proxy: Any, certificate: tuple[Path, Path]
-) -> None:
-    trusting = ssl.create_default_context(cafile=str(certificate[0]))
+async def test_people_play_through_a_proxy_with_tls(proxy: Any, certificate: Certificate) -> None:
+    trusting = certificate.trusting()
     with (
         run_server(FORTEPIANO_PROXY__TRUSTED="127.0.0.1") as server,
-        proxy(server, *certificate) as port,
+        proxy(server, certificate) as port,
     ):
         async with httpx.AsyncClient(verify=trusting) as client:
             page = await client.get(f"https://localhost:{port}/my-room")
