@@ -5,7 +5,9 @@ Limits: the defaults, with loopback exempt, which must not help those behind the
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -116,3 +118,22 @@ async def test_a_stranger_cannot_make_the_log_advise_to_trust_them() -> None:
         (line,) = told(server)
         assert line["level"] == "info"
         assert "93.184" not in server.log
+
+
+def await_look(server: Server, sockets: int) -> None:
+    """Wait until the server has looked, which it does every ten seconds."""
+    deadline = time.monotonic() + 30
+    while metric(server, "hidden_sockets") != sockets:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+async def test_people_hidden_by_cloudflare_are_told() -> None:
+    """The proxy on this machine is trusted, but not the edges before it, which it reports."""
+    with run_server(FORTEPIANO_PROXY__TRUSTED="127.0.0.1") as behind:
+        async with AsyncExitStack() as stack:
+            for number in range(4):
+                header = f"X-Forwarded-For: 198.51.100.{number}, 172.70.1.{number}"
+                assert (await come(behind, stack, header)).status == 101
+            await asyncio.to_thread(await_look, behind, 4)
+        assert "clients have addresses of Cloudflare" in behind.log

@@ -25,6 +25,7 @@ _ROWS = {
     "Closed for reading too slowly": "slow_disconnects_total",
     "Refused connections": "refused_connections_total",
     "Requests of proxies not trusted": "untrusted_forwarded_total",
+    "Sockets behind addresses of proxies": "hidden_sockets",
     "Bytes waiting": "queue_bytes",
     "Changes not written yet": "store_queue",
     "Failed writes of the store": "store_errors_total",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fortepiano.model.directory import Directory
     from fortepiano.native import Hub
     from fortepiano.net.forwarded import UntrustedProxies
+    from fortepiano.net.hidden_people import HiddenPeople
     from fortepiano.net.stalled import StalledConnections
     from fortepiano.observe.counters import Counters
     from fortepiano.observe.loop_lag import LoopLag
@@ -52,6 +53,7 @@ class Metrics(Collector):
         live: The settings in force.
         stalled: Connections whose peers take no answer.
         untrusted: Proxies that the settings do not name.
+        hidden: People who share the address of a proxy.
 
     Attributes:
         registry: The registry that `/metrics` shows.
@@ -69,6 +71,7 @@ class Metrics(Collector):
         live: Live,
         stalled: StalledConnections,
         untrusted: UntrustedProxies,
+        hidden: HiddenPeople,
     ) -> None:
         self._hub = hub
         self._directory = directory
@@ -79,6 +82,7 @@ class Metrics(Collector):
         self._live = live
         self._stalled = stalled
         self._untrusted = untrusted
+        self._hidden = hidden
         self.registry = CollectorRegistry()
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
@@ -159,6 +163,11 @@ class Metrics(Collector):
             "untrusted_forwarded",
             "Requests of proxies that report a client but are not in proxy.trusted.",
             self._untrusted.count,
+        )
+        yield _gauge(
+            "hidden_sockets",
+            "Sockets that share an address of Cloudflare, or with many others a private one.",
+            self._hidden.sockets,
         )
         yield _counter(
             "file_shortages",

@@ -20,6 +20,7 @@ from fortepiano.net.client_address import ClientAddresses
 from fortepiano.net.deadlines import Deadlines
 from fortepiano.net.forwarded import UntrustedProxies
 from fortepiano.net.front_door import FrontDoor
+from fortepiano.net.hidden_people import HiddenPeople
 from fortepiano.net.http_connection import HttpConnection
 from fortepiano.net.listeners import name_of, url_of
 from fortepiano.net.network_lists import NetworkListUpdater
@@ -121,7 +122,8 @@ class Server:
             self.context.live,
             self.reload.follow_networks,
         )
-        self._upkeep = Upkeep(loop, self.context, self.reload, keys, self._collector)
+        self._hidden = HiddenPeople(self.engine, self.context.now)
+        self._upkeep = Upkeep(loop, self.context, self.reload, keys, self._collector, self._hidden)
         self._lag = LoopLag(loop)
         self.metrics = self._make_metrics()
         self._public, self._internal = self._make_ports(settings)
@@ -152,6 +154,7 @@ class Server:
             context.live,
             self._stalled,
             self._untrusted,
+            self._hidden,
         )
 
     def _make_ports(self, settings: Settings) -> tuple[UvicornServer, UvicornServer]:

@@ -11,6 +11,7 @@ from fortepiano.server.file_limits import has_free_file
 if TYPE_CHECKING:
     import asyncio
 
+    from fortepiano.net.hidden_people import HiddenPeople
     from fortepiano.protocol.context import Context
     from fortepiano.server.garbage_collector import GarbageCollector
     from fortepiano.server.reload import Reload
@@ -23,6 +24,9 @@ _PERIOD_SECONDS = 1.0
 
 _RETENTION_RUNS = 60
 """The runs between two looks for acts of moderation that are too old or too many."""
+
+_HIDDEN_RUNS = 10
+"""The runs between two looks for people who share the address of a proxy."""
 
 _DAY_MS = 86_400_000
 
@@ -40,6 +44,7 @@ class Upkeep:
         reload: Knows the handlers in force, which enforce new bans.
         keys: The signing keys of tokens.
         collector: The garbage collector.
+        hidden: Finds people who share the address of a proxy.
     """
 
     def __init__(
@@ -49,12 +54,14 @@ class Upkeep:
         reload: Reload,
         keys: KeyRing,
         collector: GarbageCollector,
+        hidden: HiddenPeople,
     ) -> None:
         self._loop = loop
         self._context = context
         self._reload = reload
         self._keys = keys
         self._collector = collector
+        self._hidden = hidden
         self._clock_steps = ClockSteps(context.now)
         self._timer: asyncio.TimerHandle | None = None
         self._runs = 0
@@ -72,6 +79,8 @@ class Upkeep:
         self._clock_steps.check()
         if self._runs % _RETENTION_RUNS == 0:
             self._retain_audit(now)
+        if self._runs % _HIDDEN_RUNS == 0:
+            self._hidden.look()
         self._runs += 1
         self._timer = self._loop.call_later(_PERIOD_SECONDS, self.run)
 

@@ -19,6 +19,7 @@ from fortepiano.config.live import Live
 from fortepiano.http.metrics import Metrics
 from fortepiano.model.directory import Directory
 from fortepiano.net.forwarded import UntrustedProxies
+from fortepiano.net.hidden_people import HiddenPeople
 from fortepiano.net.stalled import StalledConnections
 from fortepiano.observe.counters import Counters
 from fortepiano.observe.loop_lag import LoopLag
@@ -57,6 +58,13 @@ class StillLoop:
         what()  # type: ignore[operator]  # a callable
 
 
+class NoConnections:
+    """Stands for the engine of an empty server."""
+
+    def connections(self) -> list[object]:
+        return []
+
+
 class Scraped:
     """A hub with its metrics."""
 
@@ -79,6 +87,7 @@ class Scraped:
             live,
             StalledConnections(self.loop, live),  # type: ignore[arg-type]  # stands for one
             UntrustedProxies(live),
+            HiddenPeople(NoConnections(), lambda: 0),  # type: ignore[arg-type]  # stands for one
         )
 
     def samples(self) -> dict[tuple[str, str], float]:
