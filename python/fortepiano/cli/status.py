@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fortepiano.cli.metrics_client import Metrics, Url, internal_url, read
+from fortepiano.cli.metrics_client import Metrics, Url, check_alive, internal_url, read
 from fortepiano.cli.options import ConfigFile
 from fortepiano.errors import ExitStatus
 
@@ -38,10 +38,20 @@ def status(
     as_json: Annotated[
         bool, typer.Option("--json", help="Show all numbers as one JSON object.")
     ] = False,
+    alive: Annotated[
+        bool, typer.Option("--alive", help="Ask only whether it runs, for health checks.")
+    ] = False,
     config: ConfigFile = None,
 ) -> None:
-    """Show the status of a running server; the exit status is 0 if it is ready, 3 if it is not."""
-    metrics = read(internal_url(url, config))
+    """Show the status of a running server; the exit status is 0 if it is ready, 3 if it is not.
+
+    With --alive nothing is shown, and the exit status is 0 for a server that runs, ready or not.
+    """
+    where = internal_url(url, config)
+    if alive:
+        check_alive(where)
+        return
+    metrics = read(where)
     if as_json:
         typer.echo(json.dumps(_document(metrics), indent=2))
     else:
