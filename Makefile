@@ -95,6 +95,7 @@ lint: $(VENV)/.tools ## Check style and formatting of Python, Cython, Rust and t
 	$(BIN)/pylint python/fortepiano
 	$(BIN)/cython-lint --no-pycodestyle ext/_link.pyx
 	$(BIN)/pycodestyle ext
+	$(BIN)/hadolint deploy/container/Containerfile
 	cargo fmt $(CARGO_FLAGS) --all --check
 	cargo clippy $(CARGO_FLAGS) --locked --quiet --workspace --all-targets -- -D warnings
 	@if missing=$$(scripts/doctor cargo-deny 2>&1); then \

@@ -18,7 +18,6 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 from websockets.asyncio.client import connect
 
 from support.server import Server, environment, run_server
@@ -199,45 +198,6 @@ async def test_people_play_through_a_proxy_with_tls(proxy: Any, certificate: Cer
         async with asyncio.timeout(PATIENCE):
             await second.wait_closed()
         assert second.close_code == 4000
-
-
-# Containers
-
-
-def test_the_container_is_made_of_what_there_is() -> None:
-    text = (DEPLOY / "container" / "Containerfile").read_text()
-    assert 'CMD ["serve"]' in text
-    assert "STOPSIGNAL SIGTERM" in text
-    names = set(re.findall(r"FORTEPIANO_\w+", text))
-    compose = yaml.safe_load((DEPLOY / "container" / "compose.yaml").read_text())
-    ours = compose["services"]["fortepiano"]
-    names |= set(ours["environment"])
-    variables = {name: "data" if "DIR" in name else "redis://redis:6379/0" for name in names}
-    variables |= ours["environment"]
-    variables["FORTEPIANO_INTERNAL_HOST"] = "0.0.0.0"
-    scraped = yaml.safe_load((DEPLOY / "container" / "prometheus.yml").read_text())
-    (target,) = scraped["scrape_configs"][0]["static_configs"][0]["targets"]
-    assert target.partition(":")[0] == ours["environment"]["FORTEPIANO_INTERNAL_HOSTS"]
-    with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            [sys.executable, "-m", "fortepiano", "check-config"],
-            cwd=folder,
-            env=environment(**variables),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-    assert done.returncode == 0, done.stderr
-    assert (DEPLOY / "container" / ours["build"]["context"] / "pyproject.toml").exists()
-    for service in compose["services"].values():
-        for volume in service.get("volumes", []):
-            source = volume.split(":")[0]
-            if source.startswith("."):
-                assert (DEPLOY / "container" / source).is_file(), source
-            else:
-                assert source in compose["volumes"]
-    assert int(ours["stop_grace_period"].removesuffix("s")) > 10 + 2
 
 
 def test_logs_are_json_on_stdout() -> None:
