@@ -44,7 +44,10 @@ DEFAULT_FILE = Path("fortepiano.toml")
 DOTENV_FILE = Path(".env")
 
 SEED_NAMES = {"WS_PORT": "port", "NODE_ENV": "node_env", "SALT1": "salt1", "SALT2": "salt2"}
-"""Variables of the server that this one replaces; they still work, so its `.env` can stay."""
+"""Variables of older servers, which still work.
+
+The ids of quick-mpp-server stay only if `::ffff:` is added to its SALT1 (docs/moving.md).
+"""
 
 _LONGEST_VALUE = 60
 """The most characters of a wrong value in an error message."""
