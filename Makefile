@@ -19,7 +19,7 @@ export PYO3_PYTHON := $(abspath $(BIN))/python
 CARGO_FLAGS := --manifest-path rust/Cargo.toml
 MATURIN := VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin
 SAMPLES := $(BIN)/python scripts/samples.py
-# What the name of a wheel says of the Python that it is for, such as cp311.
+# The part of a wheel's name that says which Python the wheel is for, such as cp311.
 TAG = $$($(BIN)/python -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
 VERSION := import sys; print("%d.%d" % sys.version_info[:2])
 

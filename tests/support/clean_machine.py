@@ -1,8 +1,8 @@
 """A machine without fortepiano: folders, users and a network of its own, in Linux namespaces.
 
 Commands run as root there, in this tree. Programs that would need the internet, or systemd as
-process 1, have stand-ins: `apt-get` and `pip` install nothing, a new virtual environment has the
-`fortepiano` of this tree, and `systemctl` starts what the installed unit says. All others are real.
+process 1, have stand-ins. `apt-get` and `pip` install nothing, and a new virtual environment has
+the `fortepiano` of this tree. `systemctl` starts what the installed unit says. All others are real.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ http {{
 	include {folder}/conf.d/*.conf;
 }}
 """
-"""What counts of the nginx.conf of Debian 12, on a machine with one core."""
+"""The nginx.conf of Debian 12, shortened, for a machine with one core."""
 
 RAISED = ("worker_rlimit_nofile 20000;", "worker_connections 8192;")
 """The two settings that the head of deploy/nginx/fortepiano.conf asks for."""

@@ -95,9 +95,6 @@ def _sockets(settings: "Settings") -> Iterator[Finding]:
         (("limits", "sockets_per_48"), "an address of IPv6 cannot have so many"),
         (("limits", "connections_per_address"), "a socket is a connection, too"),
     ]
-    if settings.identity_mode == "ip":
-        why = "with identity.mode = ip an address is one user, who cannot have so many"
-        limits.append((("limits", "sockets_per_user"), why))
     for limit, why in limits:
         yield from _more(settings, of_address, limit, why)
     if settings.limits.sockets:
