@@ -122,7 +122,7 @@ async def test_bad_settings_change_nothing(editable: EditableServer) -> None:
         editable.configure('motd = "new"\n[limits]\nfragmants = 7\n')
         assert await refused(editable) == (
             "limits.fragmants: no such setting, the nearest is limits.fragments"
-            " (from fortepiano.toml)"
+            " (from fortepiano.toml, line 3)"
         )
         assert (await client.hello())["motd"] == ""
 

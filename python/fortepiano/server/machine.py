@@ -141,7 +141,7 @@ def _folder_problem(folder: Path, user: str) -> str:
         while not existing.exists():
             existing = existing.parent
         if not existing.is_dir():
-            return f"{existing} is no folder"
+            return f"{folder} cannot be made: {existing} is no folder"
         name, may_write = _access(existing, user, is_whole=existing == folder)
     except PermissionError:
         return "" if user else f"{folder} cannot be reached by {_own_name()}"

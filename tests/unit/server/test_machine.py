@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -104,17 +105,16 @@ class TestFolder:
         assert error.text == f"{folder} cannot be written by nobody"
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
-    def test_without_permission(self, tmp_path: Path) -> None:
-        folder = tmp_path / "roots"
-        folder.mkdir(mode=0o755)
-        for at in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-            at.chmod(0o755)
-        os.seteuid(NOBODY)
-        try:
-            (written,) = found(Settings(data_dir=folder))
-            (made,) = found(Settings(data_dir=folder / "data"))
-        finally:
-            os.seteuid(0)
+    def test_without_permission(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            folder.chmod(0o755)
+            os.seteuid(NOBODY)
+            try:
+                (written,) = found(Settings(data_dir=folder))
+                (made,) = found(Settings(data_dir=folder / "data"))
+            finally:
+                os.seteuid(0)
         assert written.text == f"{folder} cannot be written by nobody"
         assert made.text == f"{folder / 'data'} cannot be made in {folder} by nobody"
 
