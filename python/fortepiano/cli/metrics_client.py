@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import socket
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ import typer
 
 from fortepiano.config.section import UNIX
 from fortepiano.errors import UnreachableError
+from fortepiano.net.unix_http import UnixConnection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,24 +130,6 @@ def read(url: str) -> Metrics:
     return Metrics(at, readiness.get("reason", ""), version, values, by_label)
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket.
-
-    Args:
-        path: The path of the socket.
-    """
-
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=_TIMEOUT_SECONDS)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket; called by the first request."""
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
 def _get(url: str, path: str) -> str:
     """Return the body of a response.
 
@@ -169,7 +151,7 @@ def _get(url: str, path: str) -> str:
 
 def _connection(url: str) -> http.client.HTTPConnection:
     if url.startswith(UNIX):
-        return _UnixConnection(url.removeprefix(UNIX))
+        return UnixConnection(url.removeprefix(UNIX), _TIMEOUT_SECONDS)
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):
         raise UnreachableError(url, "an http:// address is needed")
