@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import uvloop
 
@@ -12,20 +12,22 @@ from fortepiano import store as stores
 from fortepiano.net.listeners import listening
 from fortepiano.observe.logs import log_uncaught
 from fortepiano.observe.systemd import inherited
+from fortepiano.protocol.store_migration import respell_changes
+from fortepiano.server.assembly import Foundation, make_foundation
 from fortepiano.server.file_limits import enlarge_file_table, raise_file_limit
 from fortepiano.server.server import Listeners, Server
 from fortepiano.store import dump
-from fortepiano.store.keyring import open_keys
+from fortepiano.store.keyring import KeyRing, open_keys
 from fortepiano.store.lock import serving_from
+from fortepiano.upgrade.state import unpack_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
     from fortepiano.config import Settings
-    from fortepiano.store.base import Store
-    from fortepiano.store.keyring import KeyRing
     from fortepiano.upgrade.new_process import Inheritance, NewProcess
+    from fortepiano.upgrade.state import State
 
 __all__ = ["run"]
 
@@ -56,34 +58,73 @@ def run(
     raise_file_limit()
     enlarge_file_table()
     with contextlib.ExitStack() as stack:
-        inheritance = None
+        inheritance = parts = None
         if upgrade is not None:
-            upgrade.prepare(settings)
+            upgrade.check(settings)
+            if upgrade.gets_changes:  # then all that takes long is done beside the old process
+                parts = _parts(settings, stack, is_upgrade=True)
+            upgrade.report_ready()
             inheritance = stack.enter_context(upgrade.inheritance(settings))
             listeners = Listeners(inheritance.public, inheritance.internal)
         else:
             listeners = stack.enter_context(_listeners(settings))
         if settings.store.url != "memory:":
             stack.enter_context(serving_from(settings.data_dir))
-        store = stores.open_store(settings)
-        stack.callback(store.close)
-        if inheritance is not None and inheritance.state.store:
-            dump.replace(store, dump.items_of(inheritance.state.store, settings.store.url))
-        keys = open_keys(settings)
-        uvloop.run(_serve(settings, read, store, keys, listeners, watched, upgrade, inheritance))
+        if parts is None:
+            content = b"" if inheritance is None else inheritance.state.store
+            parts = _parts(settings, stack, is_upgrade=upgrade is not None, content=content)
+        elif inheritance is not None:
+            _adopt_changes(parts.foundation, inheritance.state)
+        uvloop.run(_serve(parts, read, listeners, watched, upgrade, inheritance))
+
+
+class _Parts(NamedTuple):
+    """The parts of a server that are made of the store and the data folder."""
+
+    foundation: Foundation
+    keys: KeyRing
+
+
+def _parts(
+    settings: Settings, stack: contextlib.ExitStack, *, is_upgrade: bool, content: bytes = b""
+) -> _Parts:
+    """Return parts of a server, with a store that an upgrade only reads yet.
+
+    Args:
+        settings: All settings.
+        stack: Closes the store.
+        is_upgrade: Whether another process may have to go on with the store.
+        content: What that process had in a store in memory.
+    """
+    store = stores.closed_store(settings)
+    stack.callback(store.close)
+    if is_upgrade:
+        store.read()
+    else:
+        store.open()
+    if content:
+        dump.replace(store, dump.items_of(content, settings.store.url))
+    keys = open_keys(settings)
+    return _Parts(make_foundation(settings, store, keys), keys)
+
+
+def _adopt_changes(foundation: Foundation, state: State) -> None:
+    """Bring parts that were made beside the old process up to date."""
+    changes = unpack_changes(state.changes)
+    foundation.store.adopt(changes)
+    respell_changes(foundation.store, changes)
+    foundation.bans.refresh()
 
 
 async def _serve(
-    settings: Settings,
+    parts: _Parts,
     read: Callable[[], Settings],
-    store: Store,
-    keys: KeyRing,
     listeners: Listeners,
     watched: Sequence[Path] | None,
     upgrade: NewProcess | None,
     inheritance: Inheritance | None,
 ) -> None:
-    server = Server(settings, read, store, keys, listeners)
+    server = Server(parts.foundation, read, parts.keys, listeners)
     if upgrade is not None and inheritance is not None:
         await server.start_from(upgrade, inheritance)
     else:

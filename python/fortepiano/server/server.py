@@ -31,7 +31,7 @@ from fortepiano.observe.events import STOPPING
 from fortepiano.observe.logs import logger
 from fortepiano.observe.loop_lag import LoopLag
 from fortepiano.observe.systemd import Watchdog, notify
-from fortepiano.server.assembly import make_context
+from fortepiano.server.assembly import context_on
 from fortepiano.server.drain import drain
 from fortepiano.server.file_limits import most_connections, most_files
 from fortepiano.server.garbage_collector import GarbageCollector
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fortepiano.config import Settings
+    from fortepiano.server.assembly import Foundation
     from fortepiano.server.command_socket import Answer
-    from fortepiano.store.base import Store
     from fortepiano.store.keyring import KeyRing
     from fortepiano.upgrade.new_process import Inheritance, NewProcess
 
@@ -74,9 +74,8 @@ class Server:
     """One server: `start`, `serve`, `drain`, `stop`, each called once, in this order.
 
     Args:
-        settings: All settings.
+        foundation: The settings, the store and what is made of it.
         read: Reads the settings again, for a reload.
-        store: What survives a restart.
         keys: The signing keys of tokens.
         listeners: The bound sockets.
 
@@ -90,12 +89,12 @@ class Server:
 
     def __init__(
         self,
-        settings: Settings,
+        foundation: Foundation,
         read: Callable[[], Settings],
-        store: Store,
         keys: KeyRing,
         listeners: Listeners,
     ) -> None:
+        settings = foundation.live.settings
         self._loop = loop = asyncio.get_running_loop()
         self._log = logger(__name__)
         self._stop, self._stop_now = asyncio.Event(), asyncio.Event()
@@ -103,7 +102,7 @@ class Server:
         self._command_listener: socket.socket | None = None
 
         # The world, its handlers and its connections
-        self.context = make_context(settings, store, keys, loop.call_later, self._stop.set)
+        self.context = context_on(foundation, loop.call_later, self._stop.set)
         self.started = self.context.now()
         self._collector = GarbageCollector(self.context.hub.connections, loop.call_later)
         dispatch = Dispatch(self.context, self._collector.on_activity)
@@ -232,6 +231,7 @@ class Server:
         self._command_listener = inheritance.commands
         renamed = respell(inheritance.state)
         await upgrade.adopt(inheritance, self.context, self.engine)
+        self.context.store.open()  # not earlier: a failed upgrade must write nothing
         rooms.resume_empty_rooms(self.context)
         rooms.refresh_quotas(self.context)
         rooms.broadcast_renamed(self.context, renamed)

@@ -3,6 +3,8 @@
 All of it survives a restart.
 """
 
+from collections.abc import Collection
+
 from fortepiano.config import Settings
 from fortepiano.store.base import (
     AuditQuery,
@@ -18,6 +20,7 @@ from fortepiano.store.base import (
     UserRecord,
 )
 from fortepiano.store.memory import MemoryStore
+from fortepiano.store.record_kinds import KINDS, AnyKind
 from fortepiano.store.salts import SALTS
 from fortepiano.store.sqlite import SQLiteStore
 
@@ -34,6 +37,7 @@ __all__ = [
     "Store",
     "TokenRecord",
     "UserRecord",
+    "closed_store",
     "open_store",
 ]
 
@@ -41,21 +45,29 @@ DATABASE = "fortepiano.sqlite3"
 """Name of the database in the data folder."""
 
 
-def open_store(settings: Settings) -> Store:
+def open_store(settings: Settings, kinds: Collection[AnyKind] = KINDS) -> Store:
     """Open the store that the settings name.
+
+    Args:
+        settings: All settings.
+        kinds: The kinds of records that are needed, beside the audit log; others are not read.
 
     Raises:
         StoreError: The data cannot be read or written.
     """
-    store: Store
+    store = closed_store(settings, kinds)
+    store.open()
+    return store
+
+
+def closed_store(settings: Settings, kinds: Collection[AnyKind] = KINDS) -> Store:
+    """Return the store that the settings name, neither read nor opened; arguments as before."""
     if settings.store.url == "memory:":
-        store = MemoryStore()
-    elif settings.store.url:
+        return MemoryStore(kinds)
+    if settings.store.url:
         # Imported here: most servers use no Redis, and its library takes a while to import.
         from fortepiano.store.redis import RedisStore
 
-        store = RedisStore(settings.store.url, settings.store.prefix, settings.data_dir / SALTS)
-    else:
-        store = SQLiteStore(settings.data_dir / DATABASE)
-    store.open()
-    return store
+        salts = settings.data_dir / SALTS
+        return RedisStore(settings.store.url, settings.store.prefix, salts, kinds=kinds)
+    return SQLiteStore(settings.data_dir / DATABASE, kinds=kinds)

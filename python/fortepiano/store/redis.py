@@ -16,7 +16,7 @@ lacks.
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterator
+from collections.abc import Collection, Coroutine, Iterator
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
@@ -27,6 +27,7 @@ from redis.exceptions import RedisError
 
 from fortepiano.errors import StoreError
 from fortepiano.observe import logs
+from fortepiano.store.held_records import HeldRecords, empty_table
 from fortepiano.store.record_kinds import (
     AUDIT,
     BAN,
@@ -88,7 +89,6 @@ a transaction.
 """
 
 _START = b""
-_HELD: tuple[AnyKind, ...] = tuple(kind for kind in KINDS if kind is not AUDIT)
 _NAMED: dict[str, AnyKind] = {kind.name: kind for kind in KINDS}
 _SHARED = (USER, BAN, TOKEN, ROOM)
 
@@ -107,16 +107,27 @@ class RedisStore(WriterStore):
         prefix: The prefix of all keys; servers with different prefixes share nothing.
         salts: The file with a copy of the salts.
         close_seconds: How long `close` goes on trying to write.
+        kinds: The kinds of records that are held.
     """
 
     _runner: asyncio.Runner  # while open; used by the writer's thread only
 
     def __init__(
-        self, url: str, prefix: str, salts: Path, *, close_seconds: float = CLOSE_SECONDS
+        self,
+        url: str,
+        prefix: str,
+        salts: Path,
+        *,
+        close_seconds: float = CLOSE_SECONDS,
+        kinds: Collection[AnyKind] = KINDS,
     ) -> None:
         super().__init__(
-            without_secrets(url), close_seconds=close_seconds, last_seconds=2 * ATTEMPT_SECONDS
+            without_secrets(url),
+            close_seconds=close_seconds,
+            last_seconds=2 * ATTEMPT_SECONDS,
+            kinds=kinds,
         )
+        self._held = tuple(kind for kind in self._records if kind is not AUDIT)
         self._url = url
         self._prefix = prefix
         self._salts_path = salts
@@ -124,11 +135,27 @@ class RedisStore(WriterStore):
         self._salts_given = False  # once `salts` has returned them, they must not change
         self._connected = False
         self._position = _START  # the last entry of the stream that has been read
+        self._resumes = False  # whether the first connection goes on at that position
+
+    def read(self) -> None:
+        """Read everything in one transaction, and write nothing, not even a copy of the salts."""
+        self._forget_lost()
+        self._set_salts(*(read_salts(self._salts_path) or super().salts()))
+        self._runner = asyncio.Runner()
+        try:
+            asyncio.run(asyncio.wait_for(self._read_all(), LOAD_SECONDS))
+        except (RedisError, OSError, TimeoutError, ValueError, TypeError, UnwritableError) as error:
+            raise StoreError(self._place, f"cannot be read: {_reason(error)}") from None
+        self._is_read = self._resumes = True
 
     def open(self) -> None:
         """Connect and read everything; if Redis does not answer, start with the salts only."""
         if self._writer is not None:
             return
+        if self._is_read:
+            self._start()
+            return
+        self._forget_lost()
         copied = read_salts(self._salts_path)
         if copied is not None:
             self._set_salts(*copied)
@@ -168,7 +195,8 @@ class RedisStore(WriterStore):
 
     def _connect(self) -> None:
         if not self._connected:
-            self._run(self._load(), LOAD_SECONDS)
+            resumes, self._resumes = self._resumes and bool(self._position), False
+            self._run(self._follow() if resumes else self._load(), LOAD_SECONDS)
             with self._changed:
                 self._connected = True
                 self._changed.notify_all()
@@ -229,36 +257,57 @@ class RedisStore(WriterStore):
         stream = self._redis_key("changes")
         return ("XADD", stream, "MAXLEN", "~", STREAM_LENGTH, "*", "changes", payload)
 
+    def _look(self) -> Iterator[_Command]:
+        """Return the commands that read everything."""
+        stream, position = self._redis_key("changes"), self._position or "-"
+        yield ("GET", self._redis_key("version"))
+        yield ("XRANGE", stream, position, position if self._position else "+", "COUNT", 1)
+        yield ("XLEN", stream)
+        yield ("XREVRANGE", stream, "+", "-", "COUNT", 1)
+        yield from (("HGETALL", self._redis_key(kind)) for kind in self._held)
+
+    def _seen(self, answers: list[Any]) -> tuple[list[Any], dict[AnyKind, HeldRecords]]:
+        """Return what the answers to `_look` say of the stream, and all records.
+
+        Raises:
+            UnwritableError: A newer fortepiano uses this Redis.
+        """
+        version, *stream = answers[:4]
+        if int(version or VERSION) > VERSION:
+            raise UnwritableError(
+                f"was written by a newer fortepiano: version {int(version)} of the layout,"
+                f" and this one knows {VERSION}"
+            )
+        held = zip(self._held, answers[4:], strict=True)
+        return stream, {kind: _decoded(kind, fields) for kind, fields in held}
+
+    async def _read_all(self) -> None:
+        """Read everything, with a connection for this alone."""
+        try:
+            (_, _, last), found = self._seen(await self._transaction(*self._look()))
+        finally:
+            client, self._client = self._client, None
+            if client is not None:
+                await _closed(client)
+        self._position = last[0][0] if last else _START
+        self._merge({**found, SALT: {**self._records[SALT], **found[SALT]}})
+
     async def _load(self) -> None:
         """Read everything in one transaction.
 
         Raises:
             UnwritableError: A newer fortepiano uses this Redis.
         """
-        stream, position = self._redis_key("changes"), self._position or "-"
         salts = self._records[SALT]
-        answers = iter(
-            await self._transaction(
-                ("SETNX", self._redis_key("version"), VERSION),
-                ("GET", self._redis_key("version")),
-                *(
-                    ("HSETNX", self._redis_key(SALT), to_json(key), to_json(record))
-                    for key, record in salts.items()
-                ),
-                ("XRANGE", stream, position, position if self._position else "+", "COUNT", 1),
-                ("XLEN", stream),
-                ("XREVRANGE", stream, "+", "-", "COUNT", 1),
-                *(("HGETALL", self._redis_key(kind)) for kind in _HELD),
-            )
+        answers = await self._transaction(
+            ("SETNX", self._redis_key("version"), VERSION),
+            *(
+                ("HSETNX", self._redis_key(SALT), to_json(key), to_json(record))
+                for key, record in salts.items()
+            ),
+            *self._look(),
         )
-        _, version, *_ = islice(answers, 2 + len(salts))
-        if int(version) > VERSION:
-            raise UnwritableError(
-                f"was written by a newer fortepiano: version {int(version)} of the layout,"
-                f" and this one knows {VERSION}"
-            )
-        still_there, length, last = islice(answers, 3)
-        found = {kind: _decoded(kind, held) for kind, held in zip(_HELD, answers, strict=True)}
+        (still_there, length, last), found = self._seen(answers[1 + len(salts) :])
         if last:
             newest = last[0][0]
         else:  # a first entry, so that this stream can be distinguished from a later one
@@ -269,7 +318,7 @@ class RedisStore(WriterStore):
         self._position = newest
         self._merge(found)
         now = now_ms()
-        for ban in self.bans():
+        for ban in self.bans() if BAN in self._held else ():
             if ban.until is not None and ban.until <= now:
                 self.remove_ban(ban.room, ban.subject)
         await self._check_persistence()
@@ -293,17 +342,18 @@ class RedisStore(WriterStore):
                 # Records that cannot be read are of a newer fortepiano.
                 with contextlib.suppress(msgspec.DecodeError, KeyError):
                     kind = _NAMED[name]
-                    record = None if text is None else kind.from_json(text)
-                    changes[kind, _key(field)] = record
+                    if kind in self._held:
+                        record = None if text is None else kind.from_json(text)
+                        changes[kind, _key(field)] = record
         self._position = entries[-1][0]
         self._merge({}, changes)
 
-    def _write_again(self, found: dict[AnyKind, dict[Key, Any]]) -> None:
+    def _write_again(self, found: dict[AnyKind, HeldRecords]) -> None:
         """Queue all records that this process has and Redis has lost."""
         with self._changed:
             missing: Changes = {
                 (kind, key): record
-                for kind in _HELD
+                for kind in self._held
                 for key, record in self._records[kind].items()
                 if kind is not SALT and key not in found[kind]
             }
@@ -312,7 +362,7 @@ class RedisStore(WriterStore):
             self._set_due(0.0)
         _log.warning("store has lost records", place=str(self._place), written_again=len(missing))
 
-    def _settle_salts(self, found: dict[AnyKind, dict[Key, Any]]) -> None:
+    def _settle_salts(self, found: dict[AnyKind, HeldRecords]) -> None:
         """Choose between the salts of this process and those of Redis, and copy them to a file."""
         agreed = {**self._records[SALT], **found[SALT]}
         if self._salts_given and agreed != self._records[SALT]:
@@ -403,8 +453,8 @@ def _key(field: str | bytes) -> Key:
     return tuple(orjson.loads(field))
 
 
-def _decoded(kind: AnyKind, held: list[bytes]) -> dict[Key, Any]:
-    found: dict[Key, Any] = {}
+def _decoded(kind: AnyKind, held: list[bytes]) -> HeldRecords:
+    found = empty_table(kind)
     for field, text in zip(held[::2], held[1::2], strict=True):
         try:
             found[_key(field)] = kind.from_json(text)

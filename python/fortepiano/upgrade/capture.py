@@ -17,6 +17,7 @@ from fortepiano.upgrade.state import (
     SessionState,
     State,
     UserState,
+    pack_changes,
 )
 
 if TYPE_CHECKING:
@@ -27,17 +28,21 @@ if TYPE_CHECKING:
     from fortepiano.model.user import User
     from fortepiano.native import Buckets, Link
     from fortepiano.protocol.context import Context
+    from fortepiano.store.record_kinds import Changes
 
 __all__ = ["capture"]
 
 
-def capture(context: Context, links: Sequence[Link], *, with_store: bool) -> State:
+def capture(
+    context: Context, links: Sequence[Link], *, with_store: bool, changes: Changes | None = None
+) -> State:
     """Return the state of a server between two turns of its loop.
 
     Args:
         context: The world and the ways to change it.
         links: All connections of the state, in the order of their sockets.
         with_store: Whether the state includes the store: one in memory ends with this process.
+        changes: The changes of the store since the new process reads it.
     """
     hub, directory, outbound = context.hub, context.directory, context.outbound
     flush_pointers(hub)
@@ -60,6 +65,7 @@ def capture(context: Context, links: Sequence[Link], *, with_store: bool) -> Sta
         returning=[room.name for room in directory.returning if room.name in directory.rooms],
         throttle=pack_throttle(context.throttle),
         store=b"".join(dump.lines_of(context.store, now)) if with_store else b"",
+        changes=pack_changes(changes or {}),
     )
 
 

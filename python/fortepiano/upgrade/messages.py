@@ -21,10 +21,12 @@ class Offer(msgspec.Struct):
     Attributes:
         format: The format of its state.
         fixed: The settings that cannot change in an upgrade, as text by dotted name.
+        notes_changes: Whether its state will have the changes of the store since this message.
     """
 
     format: int
     fixed: dict[str, str]
+    notes_changes: bool = False
 
 
 class Reply(msgspec.Struct):

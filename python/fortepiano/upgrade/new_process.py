@@ -64,6 +64,10 @@ class NewProcess:
     Args:
         descriptor: The descriptor of the channel to the old process.
 
+    Attributes:
+        gets_changes: Whether the state will have the changes of the store since `check`, so that
+            the store can be read before it comes; older versions do not send them.
+
     Raises:
         StartError: The descriptor is no socket.
     """
@@ -75,6 +79,7 @@ class NewProcess:
             raise StartError("only a running server starts the one that takes over") from None
         os.set_inheritable(descriptor, False)
         self._channel = Channel(connection)
+        self.gets_changes = False
 
     def refuse(self, error: BaseException) -> None:
         """Send the old process the reason why the upgrade fails."""
@@ -87,8 +92,8 @@ class NewProcess:
         finally:
             self._channel.close()
 
-    def prepare(self, settings: Settings) -> None:
-        """Check that this process can continue for the old one, and send that it is ready.
+    def check(self, settings: Settings) -> None:
+        """Check that this process can continue for the old one.
 
         Raises:
             ReloadError: This process cannot continue with its version and these settings.
@@ -101,6 +106,19 @@ class NewProcess:
             problems.append("the new version keeps its data in another form: restart instead")
         if problems:
             raise ReloadError(problems)
+        self.gets_changes = offer.notes_changes
+
+    def report_ready(self) -> None:
+        """Send the old process that this one only waits for the state.
+
+        Raises:
+            ChannelError: The old process is gone.
+        """
+        # Imported modules and what is stored never become garbage: a collection would visit them
+        # during the pause.
+        gc.collect()
+        gc.freeze()
+        gc.disable()
         self._channel.send_message(Reply(version=__version__), _MESSAGE_SECONDS)
 
     @contextlib.contextmanager
@@ -110,10 +128,6 @@ class NewProcess:
         Raises:
             ChannelError: The upgrade failed, or the state is not understood.
         """
-        # Imported modules never become garbage: a collection would visit them during the pause.
-        gc.collect()
-        gc.freeze()
-        gc.disable()
         data, descriptors = self._channel.receive(_INHERITANCE_SECONDS)
         try:
             state = decode(data)

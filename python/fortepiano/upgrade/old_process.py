@@ -34,13 +34,17 @@ if TYPE_CHECKING:
     from fortepiano.config import Settings
     from fortepiano.native import Engine, Link
     from fortepiano.protocol.context import Context
+    from fortepiano.store.record_kinds import Changes
 
 __all__ = ["TAKE_OVER", "OldProcess", "UpgradableServer"]
 
 TAKE_OVER = "--take-over"
 """The option that gives a new process its descriptor of the channel to the old process."""
 
-_READY_SECONDS = 20.0
+_MESSAGE_SECONDS = 20.0
+_READY_SECONDS = 50.0
+"""The time in which a new process reads the store; that of a command is 60 s."""
+
 _RESTORE_SECONDS = 5.0
 _STORE_SECONDS = 2.0
 
@@ -114,35 +118,53 @@ class OldProcess:
         if os.getpid() == _INIT_PID:
             raise ReloadError(["process 1 cannot leave: that ends its container; restart it"])
         self._log.info("upgrading")
-        with _started(_command()) as (channel, process):
-            settings = self._server.settings
-            await asyncio.to_thread(
-                channel.send_message, Offer(FORMAT, fixed(settings)), _READY_SECONDS
-            )
-            ready = await asyncio.to_thread(channel.receive_message, Reply, _READY_SECONDS)
-            if ready.problems:
-                raise ReloadError(ready.problems)
+        store = self._server.context.store
+        with store.noting_changes() as changes, _started(_command()) as (channel, process):
+            ready = await self._prepared(channel)
             await asyncio.to_thread(self._flush)
             links = await self._quiet_moment()
             # From here on the event loop does not run.
-            self._server.context.waiting.flush()
             begun = time.monotonic_ns()
-            problem = self._server.readiness_problem()
-            if problem is not None:
-                raise ReloadError([problem])
-            self._flush()
-            with_store = settings.store.url == "memory:"
-            state = capture(self._server.context, links, with_store=with_store)
-            sockets = [-1 if listener is None else listener.fileno() for listener in listeners]
-            descriptors = [descriptor for descriptor in sockets if descriptor >= 0]
-            descriptors += [link.fileno() for link in links]
-            channel.send(encode(state), descriptors, _RESTORE_SECONDS)
-            restored = channel.receive_message(Reply, _RESTORE_SECONDS)
-            if restored.problems:
-                raise ReloadError(restored.problems)
+            self._send_state(channel, links, listeners, changes)
             channel.send_message(Going(begun), _RESTORE_SECONDS)
             notify(f"MAINPID={process.pid}")
             self._end_process(channel, process.pid, ready.version, answer)
+
+    async def _prepared(self, channel: Channel) -> Reply:
+        """Wait until the new process is ready, which may have to read a large store first."""
+        fixed_ones = fixed(self._server.settings)
+        # A store in memory is handed over as a whole.
+        notes_changes = self._server.settings.store.url != "memory:"
+        offer = Offer(FORMAT, fixed_ones, notes_changes)
+        await asyncio.to_thread(channel.send_message, offer, _MESSAGE_SECONDS)
+        ready = await asyncio.to_thread(channel.receive_message, Reply, _READY_SECONDS)
+        if ready.problems:
+            raise ReloadError(ready.problems)
+        return ready
+
+    def _send_state(
+        self,
+        channel: Channel,
+        links: Sequence[Link],
+        listeners: Sequence[socket.socket | None],
+        changes: Callable[[], Changes],
+    ) -> None:
+        """Send the new process everything, and wait until it has restored that."""
+        server = self._server
+        server.context.waiting.flush()
+        problem = server.readiness_problem()
+        if problem is not None:
+            raise ReloadError([problem])
+        self._flush()
+        with_store = server.settings.store.url == "memory:"
+        state = capture(server.context, links, with_store=with_store, changes=changes())
+        sockets = [-1 if listener is None else listener.fileno() for listener in listeners]
+        descriptors = [descriptor for descriptor in sockets if descriptor >= 0]
+        descriptors += [link.fileno() for link in links]
+        channel.send(encode(state), descriptors, _RESTORE_SECONDS)
+        restored = channel.receive_message(Reply, _RESTORE_SECONDS)
+        if restored.problems:
+            raise ReloadError(restored.problems)
 
     def _flush(self) -> None:
         if not self._server.context.store.flush(_STORE_SECONDS):
