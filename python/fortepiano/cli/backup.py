@@ -11,6 +11,7 @@ import typer
 from fortepiano.cli.options import ConfigFile, DataDir, opened_store
 from fortepiano.errors import StoreError
 from fortepiano.store.files import draft
+from fortepiano.store.record_kinds import KINDS
 from fortepiano.wall_clock import now_ms
 
 __all__ = ["backup", "restore"]
@@ -30,7 +31,7 @@ def backup(
 
     if file.exists() and not force:
         raise StoreError(file, "exists already; --force writes over it")
-    with opened_store(config, data_dir) as store:
+    with opened_store(config, data_dir, *KINDS) as store:
         records = _write(file, lines_of(store, now_ms()))
     typer.echo(f"{records} records in {file}")
 
@@ -57,7 +58,7 @@ def restore(
     with contextlib.ExitStack() as stack:
         if not settings.store.url:
             stack.enter_context(alone_in(settings.data_dir))
-        store = stack.enter_context(opened_store(config, data_dir))
+        store = stack.enter_context(opened_store(config, data_dir, *KINDS))
         if not force and not dump.is_empty(store):
             raise StoreError(file, "is not restored: something is kept already; --force removes it")
         dump.replace(store, items)

@@ -10,9 +10,6 @@ import typer
 
 from fortepiano.cli.options import ACTOR, ConfigFile, DataDir, opened_store, utc
 from fortepiano.errors import InputError
-from fortepiano.model.audit_actions import AuditAction
-from fortepiano.model.network_lists import NetworkList
-from fortepiano.protocol.audit_log import write_act
 from fortepiano.wall_clock import now_ms
 
 if TYPE_CHECKING:
@@ -46,8 +43,11 @@ def import_list(
     # Imported here: other commands, such as `bans add`, work without the compiled part.
     from fortepiano import config as configuration
     from fortepiano.config.networks import LIST_NAME, LONGEST_WORDS
+    from fortepiano.model.audit_actions import AuditAction
+    from fortepiano.model.network_lists import NetworkList
     from fortepiano.native import ParsedNetworks
     from fortepiano.net.network_lists import content_of, store_list, unpacked
+    from fortepiano.protocol.audit_log import write_act
 
     settings = configuration.load(config, {"data_dir": data_dir})
     name = name or Path(file).name.partition(".")[0]
@@ -89,6 +89,7 @@ def import_list(
 def list_lists(data_dir: DataDir = None, config: ConfigFile = None) -> None:
     """Show the network lists: those of the settings, and those that were imported."""
     from fortepiano import config as configuration
+    from fortepiano.model.network_lists import NetworkList
     from fortepiano.native import ParsedNetworks
     from fortepiano.net.network_lists import content_of, imported_lists
 
@@ -115,7 +116,9 @@ def remove_list(name: Name, data_dir: DataDir = None, config: ConfigFile = None)
     """Remove an imported network list."""
     from fortepiano import config as configuration
     from fortepiano.config.networks import LIST_NAME
+    from fortepiano.model.audit_actions import AuditAction
     from fortepiano.net import network_lists
+    from fortepiano.protocol.audit_log import write_act
 
     settings = configuration.load(config, {"data_dir": data_dir})
     at = now_ms()

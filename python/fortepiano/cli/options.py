@@ -1,6 +1,7 @@
 """Common parts of several commands: options, the store, and times for people."""
 
 import contextlib
+import gc
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -12,6 +13,7 @@ from fortepiano.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from fortepiano.store import Store
+    from fortepiano.store.record_kinds import AnyKind
 
 __all__ = ["ACTOR", "ConfigFile", "DataDir", "opened_store", "utc"]
 
@@ -34,15 +36,24 @@ ConfigFile: TypeAlias = Annotated[
 
 
 @contextlib.contextmanager
-def opened_store(config: Path | None, data_dir: Path | None) -> Generator["Store"]:
+def opened_store(
+    config: Path | None, data_dir: Path | None, *kinds: "AnyKind"
+) -> Generator["Store"]:
     """Open the store of the settings; a server may run meanwhile.
 
     The end of the `with` block waits until all changes are on the disk.
+
+    Args:
+        config: The option `--config`.
+        data_dir: The option `--data-dir`.
+        kinds: The kinds of records that the command needs beside the audit log. No others are read,
+            so that a command does not wait for a million users.
 
     Raises:
         ConfigError: The settings are wrong, or name a store in memory only.
         StoreError: The data cannot be read or written.
     """
+    gc.disable()  # the imports make no garbage, and a collection visits all of their objects
     from fortepiano import config as configuration
     from fortepiano.observe import logs
     from fortepiano.store import open_store
@@ -52,7 +63,7 @@ def opened_store(config: Path | None, data_dir: Path | None) -> Generator["Store
         problem = "memory: keeps nothing that a server would find; choose another store for tokens"
         raise ConfigError([f"store.url: {problem}"])
     logs.configure("critical")  # stdout is for the command's output; failures are exceptions
-    with contextlib.closing(open_store(settings)) as store:
+    with contextlib.closing(open_store(settings, kinds)) as store:
         if not store.healthy:  # a server can run without its store for a while, a command cannot
             raise StoreError("store.url", f"the store does not answer: {store.last_error}")
         yield store

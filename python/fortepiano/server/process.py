@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -54,6 +55,7 @@ def run(
         ChannelError: The upgrade failed; the old process continues.
     """
     log_uncaught()
+    gc.disable()  # until the server serves: what is read until then stays
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the server handles the signal
     raise_file_limit()
     enlarge_file_table()

@@ -4,8 +4,8 @@ All of it survives a restart.
 """
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from fortepiano.config import Settings
 from fortepiano.store.base import (
     AuditQuery,
     AuditRecord,
@@ -19,10 +19,11 @@ from fortepiano.store.base import (
     TokenRecord,
     UserRecord,
 )
-from fortepiano.store.memory import MemoryStore
 from fortepiano.store.record_kinds import KINDS, AnyKind
 from fortepiano.store.salts import SALTS
-from fortepiano.store.sqlite import SQLiteStore
+
+if TYPE_CHECKING:
+    from fortepiano.config import Settings
 
 __all__ = [
     "DATABASE",
@@ -45,7 +46,7 @@ DATABASE = "fortepiano.sqlite3"
 """Name of the database in the data folder."""
 
 
-def open_store(settings: Settings, kinds: Collection[AnyKind] = KINDS) -> Store:
+def open_store(settings: "Settings", kinds: Collection[AnyKind] = KINDS) -> Store:
     """Open the store that the settings name.
 
     Args:
@@ -60,14 +61,18 @@ def open_store(settings: Settings, kinds: Collection[AnyKind] = KINDS) -> Store:
     return store
 
 
-def closed_store(settings: Settings, kinds: Collection[AnyKind] = KINDS) -> Store:
+def closed_store(settings: "Settings", kinds: Collection[AnyKind] = KINDS) -> Store:
     """Return the store that the settings name, neither read nor opened; arguments as before."""
+    # Each is imported where it is needed: Redis' library takes a tenth of a second.
     if settings.store.url == "memory:":
+        from fortepiano.store.memory import MemoryStore
+
         return MemoryStore(kinds)
     if settings.store.url:
-        # Imported here: most servers use no Redis, and its library takes a while to import.
         from fortepiano.store.redis import RedisStore
 
         salts = settings.data_dir / SALTS
         return RedisStore(settings.store.url, settings.store.prefix, salts, kinds=kinds)
+    from fortepiano.store.sqlite import SQLiteStore
+
     return SQLiteStore(settings.data_dir / DATABASE, kinds=kinds)

@@ -118,7 +118,6 @@ class NewProcess:
         # during the pause.
         gc.collect()
         gc.freeze()
-        gc.disable()
         self._channel.send_message(Reply(version=__version__), _MESSAGE_SECONDS)
 
     @contextlib.contextmanager

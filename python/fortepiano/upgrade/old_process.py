@@ -42,8 +42,8 @@ TAKE_OVER = "--take-over"
 """The option that gives a new process its descriptor of the channel to the old process."""
 
 _MESSAGE_SECONDS = 20.0
-_READY_SECONDS = 50.0
-"""The time in which a new process reads the store; that of a command is 60 s."""
+_READY_SECONDS = 150.0
+"""The time in which a new process reads the store; that of a command is 180 s."""
 
 _RESTORE_SECONDS = 5.0
 _STORE_SECONDS = 2.0
