@@ -1,8 +1,13 @@
 """Run the command line as `python -m fortepiano`."""
 
+import os
 import sys
 
-from fortepiano.cli import main
+# `-m` has put the working folder first, where a file could take the place of a library.
+if not sys.flags.safe_path and sys.path[:1] == [os.getcwd()]:
+    del sys.path[0]
+
+from fortepiano.cli import main  # noqa: E402 - not before that
 
 if __name__ == "__main__":
     sys.exit(main())

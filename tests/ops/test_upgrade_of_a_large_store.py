@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import statistics
 from collections.abc import Iterator
@@ -82,7 +83,8 @@ def content(server: Server) -> list[str]:
 
 
 def test_an_upgrade_that_fails_has_written_nothing(tmp_path: Path) -> None:
-    server = Server(PYTHONPATH=str(tmp_path), NODE_ENV="development")
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    server = Server(PYTHONPATH=path, NODE_ENV="development")
     with closing(server):
         server.start()
         with closing(sqlite3.connect(server.folder / "data" / DATABASE)) as database, database:

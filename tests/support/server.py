@@ -184,6 +184,10 @@ class Server:
                 raise RuntimeError(f"not ready after {READY_SECONDS} s:\n{self.log}")
             time.sleep(0.02)
 
+    def configure(self, **settings: str) -> None:
+        """Add environment variables; for the processes that start from now on."""
+        self._settings |= settings
+
     def make_token(self, scope: TokenScope) -> str:
         """Create a staff token of this scope, and return it.
 

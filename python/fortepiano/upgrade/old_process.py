@@ -214,7 +214,36 @@ def _command() -> list[str]:
     arguments = sys.argv[1:]
     if TAKE_OVER in arguments:
         del arguments[arguments.index(TAKE_OVER) :]
-    return [sys.executable, "-m", "fortepiano", *arguments, TAKE_OVER]
+    return [sys.executable, *_options(), "-m", "fortepiano", *arguments, TAKE_OVER]
+
+
+def _options() -> list[str]:
+    """Return this interpreter's options, and `-P`: `-m` would look into the working folder."""
+    flags = sys.flags
+    chosen = {
+        "-I": flags.isolated,
+        "-E": flags.ignore_environment and not flags.isolated,
+        "-s": flags.no_user_site and not flags.isolated,
+        "-B": flags.dont_write_bytecode,
+        "-O": flags.optimize == 1,
+        "-OO": flags.optimize > 1,
+        "-Xdev": flags.dev_mode,
+        "-Xutf8": flags.utf8_mode,
+    }
+    warnings = dict.fromkeys(f"-W{option}" for option in sys.warnoptions)
+    return ["-P", *(option for option, is_set in chosen.items() if is_set), *warnings]
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment of a new process: this one's, with two differences.
+
+    Without WATCHDOG_PID the new process answers systemd's watchdog. An empty entry of PYTHONPATH
+    would be the working folder.
+    """
+    environment = {name: text for name, text in os.environ.items() if name != "WATCHDOG_PID"}
+    folders = environment.pop("PYTHONPATH", "").split(os.pathsep)
+    named = [folder for folder in folders if folder not in ("", ".")]
+    return environment | ({"PYTHONPATH": os.pathsep.join(named)} if named else {})
 
 
 @contextmanager
@@ -224,12 +253,8 @@ def _started(command: Sequence[str]) -> Generator[tuple[Channel, subprocess.Pope
     try:
         with other_end:
             descriptor = other_end.fileno()
-            # Without WATCHDOG_PID the new process answers systemd's watchdog.
-            environment = {
-                name: text for name, text in os.environ.items() if name != "WATCHDOG_PID"
-            }
             process = subprocess.Popen(  # noqa: S603 - this process's own command line
-                [*command, str(descriptor)], env=environment, pass_fds=[descriptor]
+                [*command, str(descriptor)], env=_environment(), pass_fds=[descriptor]
             )
         try:
             yield channel, process
