@@ -13,6 +13,7 @@ from fortepiano.errors import InputError
 from fortepiano.wall_clock import now_ms
 
 if TYPE_CHECKING:
+    from fortepiano.config import Settings
     from fortepiano.model.network_lists import Effect
 
 __all__ = ["import_list", "list_lists", "remove_list"]
@@ -42,7 +43,7 @@ def import_list(
     """
     # Imported here: other commands, such as `bans add`, work without the compiled part.
     from fortepiano import config as configuration
-    from fortepiano.config.networks import LIST_NAME, LONGEST_WORDS
+    from fortepiano.config.networks import LONGEST_WORDS
     from fortepiano.model.audit_actions import AuditAction
     from fortepiano.model.network_lists import NetworkList
     from fortepiano.native import ParsedNetworks
@@ -50,15 +51,7 @@ def import_list(
     from fortepiano.protocol.audit_log import write_act
 
     settings = configuration.load(config, {"data_dir": data_dir})
-    name = name or Path(file).name.partition(".")[0]
-    if not re.fullmatch(LIST_NAME, name):
-        raise typer.BadParameter(
-            "a list has a name of letters, digits, dots, _ and -", param_hint="--list"
-        )
-    if any(known.name == name for known in settings.networks.lists):
-        raise typer.BadParameter(
-            f"{name!r} is a list of the settings: write to its file", param_hint="--list"
-        )
+    name = _checked_name(name or Path(file).name.partition(".")[0], settings)
     if len(words) > LONGEST_WORDS:
         raise typer.BadParameter(
             f"must have at most {LONGEST_WORDS} characters", param_hint="--words"
@@ -84,6 +77,20 @@ def import_list(
     typer.echo(
         f"{len(networks)} networks in the list {name}, which {may_not}{left_out} ({took:.1f} s)"
     )
+
+
+def _checked_name(name: str, settings: "Settings") -> str:
+    from fortepiano.config.networks import LIST_NAME
+
+    if not re.fullmatch(LIST_NAME, name):
+        raise typer.BadParameter(
+            "a list has a name of letters, digits, dots, _ and -", param_hint="--list"
+        )
+    if any(known.name == name for known in settings.networks.lists):
+        raise typer.BadParameter(
+            f"{name!r} is a list of the settings: write to its file", param_hint="--list"
+        )
+    return name
 
 
 def list_lists(data_dir: DataDir = None, config: ConfigFile = None) -> None:

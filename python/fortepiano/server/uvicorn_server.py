@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 __all__ = ["UvicornServer", "uvicorn_server"]
+
+# anyio would import this at the first file that is served, when another version may be installed.
+import_module("anyio._backends._asyncio")
 
 _BACKLOG = 4096
 """The queue of connections to accept: after a restart all clients connect again at once."""
