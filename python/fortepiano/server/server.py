@@ -24,7 +24,6 @@ from fortepiano.net.hidden_people import HiddenPeople
 from fortepiano.net.http_connection import HttpConnection
 from fortepiano.net.listeners import name_of, url_of
 from fortepiano.net.network_lists import NetworkListUpdater
-from fortepiano.net.page_connection import PageConnection
 from fortepiano.net.proxied_connection import ProxiedConnection
 from fortepiano.net.stalled import StalledConnections
 from fortepiano.observe.events import STOPPING
@@ -39,7 +38,7 @@ from fortepiano.server.reload import Reload
 from fortepiano.server.upkeep import Upkeep
 from fortepiano.server.uvicorn_server import UvicornServer, uvicorn_server
 from fortepiano.upgrade.name_migration import respell
-from fortepiano.upgrade.old_process import OldProcess
+from fortepiano.upgrade.old_process import OldProcess, Visitor
 
 if TYPE_CHECKING:
     import socket
@@ -159,14 +158,21 @@ class Server:
     def _make_ports(self, settings: Settings) -> tuple[UvicornServer, UvicornServer]:
         """Return the HTTP servers of the public and the internal port."""
         protocol = ProxiedConnection if settings.proxy.protocol else HttpConnection
+        door, staff_door = self._doors = (
+            self._make_door(self._listeners.public),
+            self._make_door(
+                self._listeners.internal,
+                is_internal=True,
+                body_bytes=BODY_BYTES,
+                spare=_STAFF_FILES,
+            ),
+        )
         public = uvicorn_server(
             public_site(self.readiness_problem, refusal_for=self._admission.refusal_for),
-            http=partial(protocol, door=self._make_door(self._listeners.public)),
+            http=partial(protocol, door=door),
         )
-        door = self._make_door(
-            self._listeners.internal, is_internal=True, body_bytes=BODY_BYTES, spare=_STAFF_FILES
-        )
-        return public, uvicorn_server(internal_site(self), http=partial(HttpConnection, door=door))
+        http = partial(HttpConnection, door=staff_door)
+        return public, uvicorn_server(internal_site(self), http=http)
 
     def _make_door(self, listener: socket.socket, **bounds: Any) -> FrontDoor:
         """Return the bounds of a port."""
@@ -232,10 +238,32 @@ class Server:
         renamed = respell(inheritance.state)
         await upgrade.adopt(inheritance, self.context, self.engine)
         self.context.store.open()  # not earlier: a failed upgrade must write nothing
+        await self._adopt_visitors(inheritance)
         rooms.resume_empty_rooms(self.context)
         rooms.refresh_quotas(self.context)
         rooms.broadcast_renamed(self.context, renamed)
         self._accept()
+
+    async def _adopt_visitors(self, inheritance: Inheritance) -> None:
+        """Go on with the connections that speak HTTP."""
+        for visitor, connection in zip(
+            inheritance.state.visitors, inheritance.visitors, strict=True
+        ):
+            port = self._internal if visitor.is_internal else self._public
+            protocol = ProxiedConnection if visitor.awaits_proxy else HttpConnection
+            peer = {} if visitor.awaits_proxy else {"peer": visitor.peer}
+            door = self._doors[visitor.is_internal]
+            await port.adopt(connection, protocol, door=door, resumed=visitor, **peer)
+
+    def visitors(self) -> list[Visitor]:
+        """Return the connections that speak HTTP, the earliest deadline first."""
+        found = [
+            Visitor(state, connection.transport.get_extra_info("socket").fileno())
+            for door in self._doors
+            for connection in door.inside
+            if (state := connection.state()) is not None
+        ]
+        return sorted(found, key=lambda visitor: visitor.state.seconds_left or 0.0)
 
     def _handle_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -284,19 +312,14 @@ class Server:
         return await self._old_process((*self._listeners, self._command_listener), answer)
 
     def _is_quiet(self) -> bool:
-        """Return whether no request is incomplete, no response is, and no message is deferred."""
-        admission = self._admission
-        connections = self._public.server_state.connections
+        """Return whether no response is incomplete, and no message is deferred."""
         is_behind = (
-            len(admission.pending)
-            or len(admission.budget)
+            len(self._admission.budget)
             or self.engine.owner.deferred
             or len(self.context.waiting)
         )
         return not is_behind and not any(
-            connection.is_answering
-            for connection in connections
-            if isinstance(connection, PageConnection)
+            connection.is_owed for door in self._doors for connection in door.inside
         )
 
     async def drain(self) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import uvicorn
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    import socket
+    from collections.abc import Callable, Generator
 
     from starlette.types import ASGIApp
 
@@ -38,6 +39,24 @@ class UvicornServer(uvicorn.Server):
         """End the server without waiting for open requests."""
         self.force_exit = True
         self._ended.set()
+
+    async def adopt(
+        self, connection: socket.socket, protocol: Callable[..., Any], **arguments: Any
+    ) -> None:
+        """Go on with a connection that another process has accepted.
+
+        Args:
+            connection: The connection, which is closed if its peer is gone.
+            protocol: Returns its protocol object.
+            arguments: Further arguments of that, beside those of uvicorn.
+        """
+        if not self.config.loaded:
+            self.config.load()
+        made = protocol(self.config, self.server_state, {}, **arguments)
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: made, connection)
+        except OSError:
+            connection.close()
 
     async def main_loop(self) -> None:
         """Update the `Date` header each second, until `end` is called."""

@@ -36,11 +36,13 @@ class Reply(msgspec.Struct):
         problems: Why the new process cannot continue, one line each; empty if it can.
         version: The version of the program.
         pause_ms: How long no process served the clients; milliseconds.
+        adopts_visitors: Whether it adopts connections that speak HTTP.
     """
 
     problems: list[str] = []
     version: str = ""
     pause_ms: float = 0.0
+    adopts_visitors: bool = False
 
 
 class Going(msgspec.Struct):

@@ -49,6 +49,7 @@ class Inheritance(NamedTuple):
         internal: Accepts metrics and administration.
         commands: Accepts commands; None where another server accepts them.
         sockets: The clients' sockets, in the order of the state.
+        visitors: The sockets of connections that speak HTTP, in the order of the state.
     """
 
     state: State
@@ -56,6 +57,7 @@ class Inheritance(NamedTuple):
     internal: socket.socket
     commands: socket.socket | None
     sockets: list[socket.socket]
+    visitors: list[socket.socket]
 
 
 class NewProcess:
@@ -118,7 +120,8 @@ class NewProcess:
         # during the pause.
         gc.collect()
         gc.freeze()
-        self._channel.send_message(Reply(version=__version__), _MESSAGE_SECONDS)
+        ready = Reply(version=__version__, adopts_visitors=True)
+        self._channel.send_message(ready, _MESSAGE_SECONDS)
 
     @contextlib.contextmanager
     def inheritance(self, settings: Settings) -> Generator[Inheritance]:
@@ -135,14 +138,15 @@ class NewProcess:
         sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
         for inherited in sockets:
             inherited.setblocking(False)
-        count = len(sockets) - len(state.links)
-        listeners, clients = sockets[:count], sockets[count:]
+        links_at = len(sockets) - len(state.links)
+        count = links_at - len(state.visitors)
+        listeners, visitors, clients = sockets[:count], sockets[count:links_at], sockets[links_at:]
         commands = listeners[_LISTENERS] if count > _LISTENERS else None
         with (
             closing_listener(listeners[0], settings.host),
             closing_listener(listeners[1], settings.internal_host),
         ):
-            yield Inheritance(state, listeners[0], listeners[1], commands, clients)
+            yield Inheritance(state, listeners[0], listeners[1], commands, clients, visitors)
 
     async def adopt(self, inheritance: Inheritance, context: Context, engine: Engine) -> None:
         """Restore the old process's state, let that process end, and serve its clients.

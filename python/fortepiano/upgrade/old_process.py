@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from fortepiano.errors import ChannelError, ExitStatus, ReloadError, StoreError
 from fortepiano.observe.logs import logger
@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 
     from fortepiano.config import Settings
     from fortepiano.native import Engine, Link
+    from fortepiano.net.visitor_state import VisitorState
     from fortepiano.protocol.context import Context
     from fortepiano.store.record_kinds import Changes
 
-__all__ = ["TAKE_OVER", "OldProcess", "UpgradableServer"]
+__all__ = ["TAKE_OVER", "OldProcess", "UpgradableServer", "Visitor"]
 
 TAKE_OVER = "--take-over"
 """The option that gives a new process its descriptor of the channel to the old process."""
@@ -49,12 +50,24 @@ _RESTORE_SECONDS = 5.0
 _STORE_SECONDS = 2.0
 
 _QUIET_SECONDS = 1.0
-"""How long to wait for a moment in which no page, and no handshake, is half done."""
+"""How long to wait for a moment in which no response is incomplete."""
 
 _POLL_SECONDS = 0.002
 
 _INIT_PID = 1
 """The process id of a container's main process, whose end is the end of the container."""
+
+
+class Visitor(NamedTuple):
+    """A connection that speaks HTTP.
+
+    Attributes:
+        state: What the new process needs to go on with it.
+        descriptor: Its socket.
+    """
+
+    state: VisitorState
+    descriptor: int
 
 
 class UpgradableServer(Protocol):
@@ -75,13 +88,17 @@ class UpgradableServer(Protocol):
         """Return why the server should get no new clients now; None where it should."""
         ...
 
+    def visitors(self) -> list[Visitor]:
+        """Return the connections that speak HTTP, the earliest deadline first."""
+        ...
+
 
 class OldProcess:
     """The running server's side of an upgrade: starts a new process and hands everything over.
 
     Args:
         server: The running server.
-        is_quiet: Returns whether no request for a page, and no handshake, is half done.
+        is_quiet: Returns whether no response is incomplete, and no message is deferred.
     """
 
     def __init__(self, server: UpgradableServer, is_quiet: Callable[[], bool]) -> None:
@@ -125,7 +142,8 @@ class OldProcess:
             links = await self._quiet_moment()
             # From here on the event loop does not run.
             begun = time.monotonic_ns()
-            self._send_state(channel, links, listeners, changes)
+            visitors = self._server.visitors() if ready.adopts_visitors else []
+            self._send_state(channel, links, visitors, listeners, changes)
             channel.send_message(Going(begun), _RESTORE_SECONDS)
             notify(f"MAINPID={process.pid}")
             self._end_process(channel, process.pid, ready.version, answer)
@@ -146,6 +164,7 @@ class OldProcess:
         self,
         channel: Channel,
         links: Sequence[Link],
+        visitors: Sequence[Visitor],
         listeners: Sequence[socket.socket | None],
         changes: Callable[[], Changes],
     ) -> None:
@@ -157,9 +176,16 @@ class OldProcess:
             raise ReloadError([problem])
         self._flush()
         with_store = server.settings.store.url == "memory:"
-        state = capture(server.context, links, with_store=with_store, changes=changes())
+        state = capture(
+            server.context,
+            links,
+            with_store=with_store,
+            changes=changes(),
+            visitors=[visitor.state for visitor in visitors],
+        )
         sockets = [-1 if listener is None else listener.fileno() for listener in listeners]
         descriptors = [descriptor for descriptor in sockets if descriptor >= 0]
+        descriptors += [visitor.descriptor for visitor in visitors]
         descriptors += [link.fileno() for link in links]
         channel.send(encode(state), descriptors, _RESTORE_SECONDS)
         restored = channel.receive_message(Reply, _RESTORE_SECONDS)
@@ -173,11 +199,13 @@ class OldProcess:
     async def _quiet_moment(self) -> list[Link]:
         """Return all links at a moment in which none is being closed.
 
-        Prefer a moment in which no request is half done either, if there is one soon.
+        Prefer a moment in which no response is incomplete either, if there is one soon. Each look
+        comes from a timer: so connections that were just accepted have their protocols.
         """
         engine = self._server.engine
         deadline = time.monotonic() + _QUIET_SECONDS
         while True:
+            await asyncio.sleep(_POLL_SECONDS)
             engine.flush()  # may find that a peer is gone
             links = engine.connections()
             is_whole = all(link.fileno() >= 0 for link in links)
@@ -186,7 +214,6 @@ class OldProcess:
                 return links
             if is_late and time.monotonic() > deadline + _QUIET_SECONDS:
                 raise ReloadError(["there is no moment in which no connection is being closed"])
-            await asyncio.sleep(_POLL_SECONDS)
 
     def _end_process(
         self, channel: Channel, pid: int, version: str, answer: Callable[[dict[str, Any]], None]

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from fortepiano.model.crown import Point
+from fortepiano.net.visitor_state import VisitorState
 from fortepiano.store.record_kinds import KINDS, Changes, to_json
 from fortepiano.store.records import Scope, TokenRecord
 
@@ -184,6 +185,7 @@ class State(msgspec.Struct):
         store: The content of a store in memory; empty for a store on disk.
         changes: The records that changed while the new process read the store: the name of the
             kind, the key, and the record as JSON; None where it was deleted.
+        visitors: The connections that speak HTTP, in the order of their sockets.
     """
 
     clock: tuple[int, int, int]
@@ -196,6 +198,7 @@ class State(msgspec.Struct):
     throttle: ThrottleState
     store: bytes = b""
     changes: list[ChangeState] = []
+    visitors: list[VisitorState] = []
 
 
 def pack_changes(changes: Changes) -> list[ChangeState]:
