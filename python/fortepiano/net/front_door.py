@@ -16,6 +16,7 @@ from fortepiano.net.refusal_codes import RefusalCode
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
     from typing import Protocol
 
     from fortepiano.config import LimitSettings
@@ -103,6 +104,7 @@ class FrontDoor:
         body_bytes: The longest body of a request; bytes.
         spare: How many connections this port may have when the others may have no more.
         inside: The connections that came through it and still speak HTTP.
+        held: Handles requests that wait for the end of `hold`; None while requests are handled.
     """
 
     admission: AdmissionControl
@@ -113,6 +115,7 @@ class FrontDoor:
     body_bytes: int = 0
     spare: int = 0
     inside: set[Inside] = field(default_factory=set["Inside"])
+    held: list[Callable[[], None]] | None = None
 
     @property
     def limits(self) -> LimitSettings:
@@ -135,6 +138,22 @@ class FrontDoor:
         if not peername:
             return self.unix_peer
         return plain_peer(peername[0])
+
+    # An upgrade
+
+    def hold(self) -> None:
+        """Let requests wait from now on, so that soon no response is incomplete."""
+        if self.held is None:
+            self.held = []
+
+    def release(self) -> None:
+        """Handle requests again, beginning with those that wait."""
+        held, self.held = self.held, None
+        budget = self.admission.budget
+        if held:
+            budget.has_time()  # begins a turn's share if there is none, which deferred ones need
+        for handle in held or ():
+            budget.defer(handle)
 
     # Connections
 

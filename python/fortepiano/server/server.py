@@ -255,6 +255,15 @@ class Server:
             door = self._doors[visitor.is_internal]
             await port.adopt(connection, protocol, door=door, resumed=visitor, **peer)
 
+    def hold(self, *, public: bool) -> None:
+        """Let new requests to the internal port wait, or those to the public port."""
+        self._doors[0 if public else 1].hold()
+
+    def release(self) -> None:
+        """Handle requests again."""
+        for door in self._doors:
+            door.release()
+
     def visitors(self) -> list[Visitor]:
         """Return the connections that speak HTTP, the earliest deadline first."""
         found = [
@@ -313,11 +322,7 @@ class Server:
 
     def _is_quiet(self) -> bool:
         """Return whether no response is incomplete, and no message is deferred."""
-        is_behind = (
-            len(self._admission.budget)
-            or self.engine.owner.deferred
-            or len(self.context.waiting)
-        )
+        is_behind = self.engine.owner.deferred or len(self.context.waiting)
         return not is_behind and not any(
             connection.is_owed for door in self._doors for connection in door.inside
         )

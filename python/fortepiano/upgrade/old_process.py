@@ -17,7 +17,7 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from fortepiano.errors import ChannelError, ExitStatus, ReloadError, StoreError
@@ -50,7 +50,10 @@ _RESTORE_SECONDS = 5.0
 _STORE_SECONDS = 2.0
 
 _QUIET_SECONDS = 1.0
-"""How long to wait for a moment in which no response is incomplete."""
+"""How long to wait for a moment in which no response is incomplete. Staff wait all the while."""
+
+_HOLD_SECONDS = 0.1
+"""How long new requests to the public port wait at the end of that time."""
 
 _POLL_SECONDS = 0.002
 
@@ -86,6 +89,14 @@ class UpgradableServer(Protocol):
 
     def readiness_problem(self) -> str | None:
         """Return why the server should get no new clients now; None where it should."""
+        ...
+
+    def hold(self, *, public: bool) -> None:
+        """Let new requests to the internal port wait, or those to the public port."""
+        ...
+
+    def release(self) -> None:
+        """Handle requests again."""
         ...
 
     def visitors(self) -> list[Visitor]:
@@ -136,9 +147,12 @@ class OldProcess:
             raise ReloadError(["process 1 cannot leave: that ends its container; restart it"])
         self._log.info("upgrading")
         store = self._server.context.store
-        with store.noting_changes() as changes, _started(_command()) as (channel, process):
+        with ExitStack() as stack:
+            changes = stack.enter_context(store.noting_changes())
+            channel, process = stack.enter_context(_started(_command()))
             ready = await self._prepared(channel)
             await asyncio.to_thread(self._flush)
+            stack.callback(self._server.release)
             links = await self._quiet_moment()
             # From here on the event loop does not run.
             begun = time.monotonic_ns()
@@ -204,11 +218,14 @@ class OldProcess:
         """
         engine = self._server.engine
         deadline = time.monotonic() + _QUIET_SECONDS
+        self._server.hold(public=False)
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             engine.flush()  # may find that a peer is gone
             links = engine.connections()
             is_whole = all(link.fileno() >= 0 for link in links)
+            if time.monotonic() > deadline - _HOLD_SECONDS:
+                self._server.hold(public=True)
             is_late = time.monotonic() > deadline
             if is_whole and (is_late or self._is_quiet()):
                 return links
