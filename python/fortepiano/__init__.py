@@ -24,6 +24,6 @@ def __getattr__(name: str) -> str:
             found = metadata.version("fortepiano")
         except metadata.PackageNotFoundError:
             found = "0+uninstalled"  # run from a source tree; only Cargo.toml has the version
-        # Kept: another version may be installed while this one runs.
-        return globals().setdefault(name, found)
+        globals()[name] = found  # another version may be installed while this one runs
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,7 @@ import sys
 if not sys.flags.safe_path and sys.path[:1] == [os.getcwd()]:
     del sys.path[0]
 
-from fortepiano.cli import main  # noqa: E402 - not before that
+from fortepiano.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

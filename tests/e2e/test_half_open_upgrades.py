@@ -48,7 +48,9 @@ async def upgrade(server: Server) -> None:
 
 
 @asynccontextmanager
-async def peers(server: Server, count: int, *, internal: bool = False) -> AsyncIterator[list[RawPeer]]:
+async def peers(
+    server: Server, count: int, *, internal: bool = False
+) -> AsyncIterator[list[RawPeer]]:
     port = server.internal_port if internal else server.port
     async with AsyncExitStack() as stack:
         made = [await RawPeer.connect(server, port=port) for _ in range(count)]
@@ -57,7 +59,7 @@ async def peers(server: Server, count: int, *, internal: bool = False) -> AsyncI
         yield made
 
 
-async def says_hello(peer: RawPeer) -> None:
+async def greet(peer: RawPeer) -> None:
     """Send `hi`, and wait for the reply."""
     await peer.send(frame(TEXT, b'[{"m":"hi"}]'))
     while not any(one["m"] == "hi" for one in json.loads(await peer.expect(TEXT))):
@@ -76,7 +78,7 @@ async def test_a_handshake_goes_on_where_it_was(server: Server) -> None:
         for peer, sent in zip(all_of, PIECES, strict=True):
             await peer.send(HANDSHAKE[sent:])
             assert (await peer.response()).status == 101
-            await says_hello(peer)
+            await greet(peer)
 
 
 async def test_an_answered_handshake_before_hi(server: Server) -> None:
@@ -89,7 +91,7 @@ async def test_an_answered_handshake_before_hi(server: Server) -> None:
         await begun.send(hello[5:])
         while b'"hi"' not in await begun.expect(TEXT):
             pass
-        await says_hello(silent)
+        await greet(silent)
 
 
 @pytest.mark.parametrize("internal", [False, True], ids=["public", "internal"])
@@ -143,7 +145,7 @@ async def test_what_was_asked_is_answered(server: Server) -> None:
                     assert head.status in (101, 200)
                     answered += 1
                     if head.status == 101:
-                        await says_hello(peer)
+                        await greet(peer)
 
     asking = [
         asyncio.create_task(ask(request, internal=internal, again=again))

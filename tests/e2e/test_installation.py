@@ -22,7 +22,7 @@ NEXT = {
     "web__index": ("<title>", "<title>version 2 "),
     "web__assets__net": (NET, f"{NET} // version 2"),
 }
-"""What the next version has in other words; its admin API does not fit this one."""
+"""The words of the next version, whose admin API does not fit this one."""
 
 WHY = "fortepiano 2.0 was installed, this server runs 1.0: `fortepiano upgrade`"
 
@@ -155,15 +155,13 @@ def test_the_same_files_again_are_no_other_version(installed: InstalledServer) -
 async def test_the_admin_api_and_new_handlers_may_be_imported_at_once(
     installed: InstalledServer,
 ) -> None:
-    path: Path = installed.site / "fortepiano/handlers/hello.py"
-    text = path.read_text()
     async with httpx.AsyncClient(
         base_url=f"http://127.0.0.1:{installed.server.internal_port}",
         headers={"authorization": f"Bearer {installed.server.tokens['admin']}"},
         timeout=30,
     ) as client:
         for number in range(5):
-            path.write_text(f"{text}\n# {number}\n")
+            installed.append("handlers/hello.py", f"\n# {number}\n")
             reload = asyncio.create_task(asyncio.to_thread(command, installed, "reload"))
             while not reload.done():
                 answers = await asyncio.gather(*(client.get("/api/v1/rooms") for _ in range(4)))

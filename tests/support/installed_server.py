@@ -66,6 +66,11 @@ class InstalledServer:
         (info / "METADATA").write_text(f"Name: some-library\nVersion: {version}\n\n")
         (info / "RECORD").write_text("")
 
+    def append(self, file: str, text: str) -> None:
+        """Edit the installed version in place: append a text to a file of the package."""
+        with (self.site / "fortepiano" / file).open("a") as out:
+            out.write(text)
+
     def _edit(self, path: Path, old: str, new: str) -> None:
         text = path.read_text()
         assert text.count(old) == 1, (path, old)

@@ -36,7 +36,6 @@ _LISTS = (".txt", ".list", ".netset", ".ipset", ".zone", ".gz")
 """Name endings of files that hold nothing but networks."""
 
 
-
 def _settled(room: str) -> str:
     if not room:
         return room

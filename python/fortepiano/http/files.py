@@ -74,7 +74,7 @@ class Files:
             if seen == self._seen:
                 return False
             found = {path.relative_to(self._folder).as_posix(): path.read_bytes() for path in paths}
-        except OSError:  # they are being replaced
+        except OSError:  # an installer replaces them
             return False
         if self._seen and (INDEX not in found or self._installation.problem() is not None):
             return False

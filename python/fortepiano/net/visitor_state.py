@@ -1,4 +1,4 @@
-"""What another process needs to go on with a connection that speaks HTTP."""
+"""The state of a connection that speaks HTTP, for the next process of an upgrade."""
 
 from __future__ import annotations
 

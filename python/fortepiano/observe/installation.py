@@ -23,7 +23,7 @@ _REQUIREMENT = re.compile(r"Requires-Dist: ([A-Za-z0-9._-]+)(?!.*;.*\bextra\b)")
 
 
 class _Seen(NamedTuple):
-    """What tells whether a list of files is still the same one."""
+    """The facts that tell whether a list of files is still the same one."""
 
     inode: int
     changed_ns: int

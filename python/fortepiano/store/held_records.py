@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, MutableMapping
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, cast
 
 import msgspec
 
@@ -57,7 +57,7 @@ class UserTable(MutableMapping[Key, UserRecord]):
         del self._packed[_short(key[0])]
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, tuple) and _short(key[0]) in self._packed
+        return _short(cast("Key", key)[0]) in self._packed
 
     def __iter__(self) -> Iterator[Key]:
         # A list, since the writer's thread may add records meanwhile.
@@ -69,8 +69,6 @@ class UserTable(MutableMapping[Key, UserRecord]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UserTable) and self._packed == other._packed
 
-    __hash__ = None  # type: ignore[assignment]  # as of every mapping that can change
-
     def records(self) -> list[UserRecord]:
         """Return all records."""
         return [
@@ -79,7 +77,7 @@ class UserTable(MutableMapping[Key, UserRecord]):
         ]
 
 
-HeldRecords: TypeAlias = dict[Key, Any] | UserTable
+HeldRecords: TypeAlias = MutableMapping[Key, Any]
 """The records of one kind in memory, by key."""
 
 
@@ -90,7 +88,7 @@ def empty_table(kind: AnyKind) -> HeldRecords:
 
 def overlaid(kind: AnyKind, records: HeldRecords, changes: Changes) -> HeldRecords:
     """Return the records of a kind with some changes applied."""
-    after = records.copy()
+    after = records.copy() if isinstance(records, UserTable) else dict(records)
     for (changed, key), record in changes.items():
         if changed is kind:
             replace_record(after, key, record)

@@ -238,7 +238,7 @@ class MemoryStore:
         return sorted(found, key=lambda record: record.id, reverse=True)[: query.limit]
 
     def _of(self, kind: Kind[R]) -> MutableMapping[Key, R]:
-        return self._records[kind]  # type: ignore[return-value]  # records of that kind only
+        return self._records[kind]
 
     def _put(self, kind: Kind[R], record: R) -> None:
         """Store a record in place of the one with the same key."""

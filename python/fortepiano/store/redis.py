@@ -9,9 +9,9 @@ All keys are in one slot of a cluster, so that a group of changes is written in 
     {fortepiano}:changes              a stream of the last groups, which every process follows
 
 A process reads everything when it connects, users in pieces, and then follows the stream from the
-position that it had before, remembering its position there. If Redis no longer has that position, Redis has lost data: it was killed before it had saved,
-or a replica took over too early. Then this process writes again all records that it has and Redis
-lacks.
+position before that, remembering its position there. If Redis no longer has that position, Redis
+has lost data: it was killed before it had saved, or a replica took over too early. Then this
+process writes again all records that it has and Redis lacks.
 """
 
 import asyncio
@@ -183,7 +183,7 @@ class RedisStore(WriterStore):
         self._start()
         with self._changed:
             self._changed.wait_for(lambda: self._answers or self._is_decided(), START_SECONDS)
-            if self._answers:  # whoever came before all users are read would lose their name
+            if self._answers:  # users who come before they are read would lose their names
                 self._changed.wait_for(self._is_decided, LOAD_SECONDS)
 
     def _is_decided(self) -> bool:

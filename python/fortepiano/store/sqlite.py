@@ -15,7 +15,7 @@ from pathlib import Path
 from fortepiano.errors import StoreError
 from fortepiano.store.audit_retention import INDEX, are_acts_before, delete_acts, oldest_kept
 from fortepiano.store.files import make_folder, open_private
-from fortepiano.store.record_kinds import AUDIT, BAN, KINDS, TOKEN, AnyKind, Changes, USER
+from fortepiano.store.record_kinds import AUDIT, BAN, KINDS, TOKEN, USER, AnyKind, Changes
 from fortepiano.store.records import AuditQuery, AuditRecord
 from fortepiano.store.schema import MIGRATIONS, TABLES, select_audit
 from fortepiano.store.writer import CLOSE_SECONDS, UnwritableError, WriterStore
@@ -55,9 +55,7 @@ class SQLiteStore(WriterStore):
         close_seconds: float = CLOSE_SECONDS,
         kinds: Collection[AnyKind] = KINDS,
     ) -> None:
-        super().__init__(
-            path, close_seconds=close_seconds, last_seconds=busy_seconds, kinds=kinds
-        )
+        super().__init__(path, close_seconds=close_seconds, last_seconds=busy_seconds, kinds=kinds)
         self._path = path
         self._busy_seconds = busy_seconds
         self._file_version = 0  # changes with every commit of another connection

@@ -61,7 +61,10 @@ def test_a_changed_table_leaves_the_one_before_as_it_was() -> None:
     ("record", "kept"),
     [
         (UserRecord("a" * 24, "\ud800", "#112233"), UserRecord("a" * 24, "?", "#112233")),
-        (UserRecord("a" * 24, "x", "#112233", 2**70), UserRecord("a" * 24, "x", "#112233", 2**63 - 1)),
+        (
+            UserRecord("a" * 24, "x", "#112233", 2**70),
+            UserRecord("a" * 24, "x", "#112233", 2**63 - 1),
+        ),
     ],
 )
 def test_what_no_store_can_hold_is_replaced(record: UserRecord, kept: UserRecord) -> None:
