@@ -146,6 +146,21 @@ class FrontDoor:
         if self.held is None:
             self.held = []
 
+    def is_holding(self) -> bool:
+        """Return whether requests wait for `release`."""
+        return self.held is not None
+
+    def defer(self, handle: Callable[[], None]) -> None:
+        """Handle a request in a later turn, or after `release`.
+
+        Args:
+            handle: Called once, in the order in which requests were deferred.
+        """
+        if self.held is None:
+            self.admission.budget.defer(handle)
+        else:
+            self.held.append(handle)
+
     def release(self) -> None:
         """Handle requests again, beginning with those that wait."""
         held, self.held = self.held, None

@@ -233,16 +233,14 @@ class HttpConnection(asyncio.BufferedProtocol):
         end = data.find(_HEAD_END, 0, self._door.head_bytes)
         if end < 0:
             self._wait_for_more(data)
-        elif self._door.held is None and (is_due or admission.budget.has_time()):
+        elif not self._door.is_holding() and (is_due or admission.budget.has_time()):
             end += len(_HEAD_END)
             self._handle(data[:end], data[end:])
         else:
             admission.pending.discard(self)
             self._is_busy, self._data = True, data
             self.transport.pause_reading()
-            held = self._door.held
-            defer = admission.budget.defer if held is None else held.append
-            defer(self._handle_deferred)
+            self._door.defer(self._handle_deferred)
 
     def _handle_deferred(self) -> None:
         """Handle a deferred request."""
