@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from fortepiano.errors import ChannelError, ExitStatus, ReloadError, StoreError
@@ -258,7 +259,22 @@ def _command() -> list[str]:
     arguments = sys.argv[1:]
     if TAKE_OVER in arguments:
         del arguments[arguments.index(TAKE_OVER) :]
-    return [sys.executable, *_options(), "-m", "fortepiano", *arguments, TAKE_OVER]
+    return [_interpreter(), *_options(), "-m", "fortepiano", *arguments, TAKE_OVER]
+
+
+def _interpreter() -> str:
+    """Return the Python of the environment whose command `fortepiano` started this process.
+
+    The environment's folder may be a symbolic link, which now leads to another version.
+    `sys.executable` names the folder to which it led then.
+    """
+    command = Path(sys.argv[0])
+    while command.is_symlink():
+        command = command.parent / command.readlink()
+    python = command.with_name("python")
+    is_environment = (command.parent.parent / "pyvenv.cfg").is_file()
+    is_known = command.is_absolute() and command.name != "__main__.py" and python.exists()
+    return str(python) if is_known and is_environment else sys.executable
 
 
 def _options() -> list[str]:
