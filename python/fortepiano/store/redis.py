@@ -100,6 +100,25 @@ return {answer[1], table.concat(parts, ':')}
 The library takes five times as long to read them one by one.
 """
 
+_FIND = """
+local page = redis.call('ZREVRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[2], 'LIMIT', ARGV[3], ARGV[4])
+local found = {}
+for _, act in ipairs(page) do
+    local fits = true
+    for number = 5, #ARGV do
+        fits = fits and string.find(act, ARGV[number], 1, true)
+    end
+    if fits then
+        found[#found + 1] = act
+    end
+end
+return {#page, found}
+"""
+"""A Lua script that reads a page of acts, and returns its size and the acts with some texts.
+
+To read all acts of a year here, for the ten of one user, took a second.
+"""
+
 _START = b""
 _NAMED: dict[str, AnyKind] = {kind.name: kind for kind in KINDS}
 _SHARED = (USER, BAN, TOKEN, ROOM)
@@ -462,13 +481,14 @@ class RedisStore(WriterStore):
         last = "+inf" if query.before is None else f"({query.before}"
         first = "-inf" if query.since is None else str(query.since)
         found = list[AuditRecord]()
+        wanted = (query.actor, query.action, query.room, query.subject)
+        texts = [to_json(text) for text in wanted if text is not None]
         for offset in count(0, _PIECE):
-            bounds: _Command = (last, first, "LIMIT", offset, _PIECE)
-            page: list[bytes] = await client.execute_command(
-                "ZREVRANGEBYSCORE", self._redis_key(acts), *bounds
+            size, page = await client.execute_command(
+                "EVAL", _FIND, 1, self._redis_key(acts), last, first, offset, _PIECE, *texts
             )
             found += filter(query.matches, map(AUDIT.from_json, page))
-            if len(page) < _PIECE or len(found) >= query.limit:
+            if size < _PIECE or len(found) >= query.limit:
                 break
         return found
 
