@@ -71,15 +71,19 @@ class Files:
             matches = chain.from_iterable(map(self._folder.glob, self._patterns))
             paths = sorted(path for path in matches if path.is_file())
             seen = [(path, path.stat().st_mtime_ns) for path in paths]
-            if seen == self._seen:
+            if seen == self._seen or (self._seen and self._is_replaced(paths)):
                 return False
             found = {path.relative_to(self._folder).as_posix(): path.read_bytes() for path in paths}
         except OSError:  # an installer replaces them
             return False
-        if self._seen and (INDEX not in found or self._installation.problem() is not None):
+        if self._seen and self._is_replaced(paths):  # since they were read
             return False
         self._seen, self.content = seen, found | dict(self._generated)
         return True
+
+    def _is_replaced(self, paths: list[Path]) -> bool:
+        """Return whether other files take, or have taken, the place of these."""
+        return self._folder / INDEX not in paths or self._installation.problem() is not None
 
 
 class FilesSite(StaticFiles):
