@@ -182,19 +182,21 @@ class AddressError(StartError):
     Attributes:
         host: The address to listen on.
         port: The TCP port to listen on.
+        setting: The setting to change; empty where none is known.
     """
 
-    def __init__(self, host: str, port: int, reason: str) -> None:
+    def __init__(self, host: str, port: int, reason: str, setting: str = "") -> None:
         super().__init__(reason)
-        self.args = (host, port, reason)  # pickle and copy call the class with these
+        self.args = (host, port, reason, setting)  # pickle and copy call the class with these
         self.host = host
         self.port = port
+        self.setting = setting
 
     def __str__(self) -> str:
-        if self.host.startswith("unix:"):
-            return f"cannot listen on {self.host}: {self.reason}"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"cannot listen on {host}:{self.port}: {self.reason}"
+        place = self.host if self.host.startswith("unix:") else f"{host}:{self.port}"
+        text = f"cannot listen on {place}: {self.reason}"
+        return f"{self.setting}: {text}" if self.setting else text
 
 
 class BinaryError(StartError):

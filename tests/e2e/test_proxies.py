@@ -247,8 +247,7 @@ def test_a_unix_socket_left_behind_is_replaced_and_one_in_use_is_told(
             text=True, timeout=30, check=False,
         )  # fmt: skip
         assert second.returncode == 2
-        assert (
-            second.stderr == f"fortepiano: cannot listen on unix:{path}: Address already in use\n"
-        )
+        why = f"host: cannot listen on unix:{path}: Address already in use"
+        assert second.stderr == f"fortepiano: {why}\n"
         assert server.is_ready()
     assert not path.exists()

@@ -151,6 +151,7 @@ class Reload:
         watched: Sequence[Path] | None = None,
         commands: Mapping[str, Command] = MappingProxyType({}),
         listener: socket.socket | None = None,
+        supervise: Callable[[asyncio.Task[None], str], object] = lambda _task, _part: None,
     ) -> AsyncGenerator[socket.socket | None]:
         """Reload on SIGHUP, for `fortepiano reload`, and when files change, until the context ends.
 
@@ -160,6 +161,7 @@ class Reload:
                 to watch no files.
             commands: Further commands by name.
             listener: The inherited listening socket for commands, if there is one.
+            supervise: Called with each task, and what that does.
 
         Yields:
             The listening socket for commands; None where another server has it.
@@ -173,6 +175,8 @@ class Reload:
             tasks = [asyncio.create_task(self._reload_on(requested))]
             if watched is not None:
                 tasks.append(asyncio.create_task(watch(watched, requested)))
+            for task in tasks:
+                supervise(task, "reload")
             try:
                 yield command_listener
             finally:
@@ -184,8 +188,11 @@ class Reload:
         """Reload each time the event is set; errors are only logged."""
         while await requested.wait():
             requested.clear()
-            with contextlib.suppress(FortepianoError):
-                await self()
+            try:
+                with contextlib.suppress(FortepianoError):
+                    await self()
+            except Exception as error:  # otherwise no request would ever be heard again
+                self._log.error("not reloaded", exc_info=error)
 
     async def _handle_reload_command(self, _answer: Answer) -> dict[str, Any]:
         """Reload for a command; return a report, or problems."""

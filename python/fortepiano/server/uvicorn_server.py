@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import socket
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
-if TYPE_CHECKING:
-    from collections.abc import Generator
+from fortepiano.net.listeners import BACKLOG
 
+if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 __all__ = ["UvicornServer", "uvicorn_server"]
-
-_BACKLOG = 4096
-"""The queue of connections to accept: after a restart all clients connect again at once."""
 
 
 class UvicornServer(uvicorn.Server):
@@ -30,22 +29,43 @@ class UvicornServer(uvicorn.Server):
         super().__init__(config)
         self._ended = asyncio.Event()
 
+    async def begin(self, listener: socket.socket) -> asyncio.Task[None]:
+        """Accept connections of a listener; with uvloop the event loop does not turn meanwhile.
+
+        Returns:
+            The task that serves them until `end` is called.
+
+        Raises:
+            OSError: The listener cannot be used.
+        """
+        self.config.load()
+        self.lifespan = self.config.lifespan_class(self.config)
+        await self.startup(sockets=[listener])
+        return asyncio.create_task(self._serve_on(listener))
+
     def end(self) -> None:
         """End the server without waiting for open requests."""
         self.force_exit = True
         self._ended.set()
 
-    async def main_loop(self) -> None:
-        """Update the `Date` header each second, until `end` is called."""
+    async def _serve_on(self, listener: socket.socket) -> None:
+        """Update the `Date` header each second, until `end` is called.
+
+        Raises:
+            OSError: The listener does not listen any more.
+        """
         while not self._ended.is_set():
+            _check(listener)
             await self.on_tick(0)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), 1)
+        await self.shutdown(sockets=[listener])
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Leave signals to `fortepiano.server.server.Server`."""
-        yield
+
+def _check(listener: socket.socket) -> None:
+    """Raise an error if a listener has been closed, by the event loop or by another process."""
+    if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        raise OSError(errno.EBADF, "the socket does not listen any more")
 
 
 def uvicorn_server(app: ASGIApp, *, http: Any) -> UvicornServer:
@@ -66,6 +86,6 @@ def uvicorn_server(app: ASGIApp, *, http: Any) -> UvicornServer:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            backlog=_BACKLOG,
+            backlog=BACKLOG,
         )
     )

@@ -4,6 +4,7 @@ All of it survives a restart.
 """
 
 from fortepiano.config import Settings
+from fortepiano.errors import StoreError
 from fortepiano.store.base import (
     AuditQuery,
     AuditRecord,
@@ -45,7 +46,7 @@ def open_store(settings: Settings) -> Store:
     """Open the store that the settings name.
 
     Raises:
-        StoreError: The data cannot be read or written.
+        StoreError: The data cannot be read or written, or Redis does not answer.
     """
     store: Store
     if settings.store.url == "memory:":
@@ -53,8 +54,18 @@ def open_store(settings: Settings) -> Store:
     elif settings.store.url:
         # Imported here: most servers use no Redis, and its library takes a while to import.
         from fortepiano.store.redis import RedisStore
+        from fortepiano.store.redis_url import without_secrets
 
-        store = RedisStore(settings.store.url, settings.store.prefix, settings.data_dir / SALTS)
+        redis = RedisStore(settings.store.url, settings.store.prefix, settings.data_dir / SALTS)
+        redis.open()
+        if redis.last_error is not None:
+            # Without it, everybody would have lost names, bans and rooms until it answers.
+            redis.abandon()
+            raise StoreError(
+                without_secrets(settings.store.url),
+                f"cannot be used (store.url): {redis.last_error}",
+            )
+        return redis
     else:
         store = SQLiteStore(settings.data_dir / DATABASE)
     store.open()

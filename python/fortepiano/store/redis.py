@@ -27,6 +27,7 @@ from redis.exceptions import RedisError
 
 from fortepiano.errors import StoreError
 from fortepiano.observe import logs
+from fortepiano.store.daemon_executor import DaemonExecutor
 from fortepiano.store.record_kinds import (
     AUDIT,
     BAN,
@@ -51,8 +52,8 @@ __all__ = ["RedisStore"]
 VERSION = 1
 """The version of the layout."""
 
-START_SECONDS = 2.0
-"""How long `open` waits for Redis before the server starts without it."""
+START_SECONDS = 5.0
+"""How long the first answer of a connection may take, with all sentinels and names to ask."""
 
 ATTEMPT_SECONDS = 3.0
 """How long one transaction may take."""
@@ -139,10 +140,11 @@ class RedisStore(WriterStore):
             client_for(self._url)
         except (ValueError, TypeError, RedisError) as error:
             raise StoreError(self._place, f"cannot be used: {error}") from None
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(loop_factory=_new_loop)
         self._start()
         with self._changed:
-            self._changed.wait_for(lambda: self._connected or self._last_error, START_SECONDS)
+            longest = START_SECONDS + LOAD_SECONDS
+            self._changed.wait_for(lambda: self._connected or self._last_error, longest)
 
     def salts(self) -> tuple[str, str]:
         """Return the two secrets for user ids."""
@@ -168,6 +170,8 @@ class RedisStore(WriterStore):
 
     def _connect(self) -> None:
         if not self._connected:
+            # A first question, since a large store takes longer to load than silence may last.
+            self._run(self._transaction(("GET", self._redis_key("version"))), START_SECONDS)
             self._run(self._load(), LOAD_SECONDS)
             with self._changed:
                 self._connected = True
@@ -354,7 +358,8 @@ class RedisStore(WriterStore):
 
     def _read_audit(self, query: AuditQuery) -> list[AuditRecord]:
         try:
-            return asyncio.run(asyncio.wait_for(self._page_audit(query), LOAD_SECONDS))
+            with asyncio.Runner(loop_factory=_new_loop) as runner:
+                return runner.run(asyncio.wait_for(self._page_audit(query), LOAD_SECONDS))
         except (RedisError, OSError, TimeoutError) as error:
             raise UnwritableError(_reason(error)) from None
 
@@ -413,6 +418,13 @@ def _decoded(kind: AnyKind, held: list[bytes]) -> dict[Key, Any]:
                 "record cannot be read", kind=kind.name, key=field.decode(errors="replace")
             )
     return found
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Return a loop that can be closed while a name server keeps it waiting."""
+    loop = asyncio.new_event_loop()
+    loop.set_default_executor(DaemonExecutor())
+    return loop
 
 
 def _reason(error: Exception) -> str:

@@ -215,6 +215,12 @@ class WriterStore(MemoryStore, ABC):
             reason = self._last_error or "it does not answer"
             raise StoreError(self._place, f"the last changes are lost: {reason}")
 
+    def abandon(self) -> None:
+        """Stop the writer without waiting for it, where `open` has not reached the place."""
+        with self._changed:
+            self._stop_by = time.monotonic()
+            self._changed.notify_all()
+
     def add_audit(self, record: AuditRecord) -> None:
         """Store an act of moderation; acts are not held in memory once they are written."""
         with self._changed:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from fortepiano import __version__
+from fortepiano.config.section import UNIX
 from fortepiano.errors import ChannelError, FortepianoError, ReloadError, StartError
-from fortepiano.net.listeners import closing_listener
+from fortepiano.net.listeners import Listeners, closing_listeners
 from fortepiano.store import DATABASE
 from fortepiano.store.sqlite import is_migrated
 from fortepiano.upgrade import FORMAT, State, decode, restore
@@ -36,24 +37,19 @@ _INHERITANCE_SECONDS = 60.0
 """The time for the state to come. The old process waits for a quiet moment; without one it kills
 this process."""
 
-_LISTENERS = 2
-"""The public and the internal one. That of commands comes third, if there is one."""
-
 
 class Inheritance(NamedTuple):
     """Everything that the old process hands over.
 
     Attributes:
         state: The state of the server.
-        public: Accepts clients.
-        internal: Accepts metrics and administration.
+        listeners: Accept clients, and metrics and administration.
         commands: Accepts commands; None where another server accepts them.
         sockets: The clients' sockets, in the order of the state.
     """
 
     state: State
-    public: socket.socket
-    internal: socket.socket
+    listeners: Listeners
     commands: socket.socket | None
     sockets: list[socket.socket]
 
@@ -123,13 +119,18 @@ class NewProcess:
         for inherited in sockets:
             inherited.setblocking(False)
         count = len(sockets) - len(state.links)
-        listeners, clients = sockets[:count], sockets[count:]
-        commands = listeners[_LISTENERS] if count > _LISTENERS else None
-        with (
-            closing_listener(listeners[0], settings.host),
-            closing_listener(listeners[1], settings.internal_host),
-        ):
-            yield Inheritance(state, listeners[0], listeners[1], commands, clients)
+        # Those of commands, if there is one, and the other public ones come after the first two.
+        public, internal, *others = sockets[:count]
+        split = len(others) - state.more_public
+        commands = others[0] if split else None
+        own = state.own_sockets
+        if own is None:
+            own = tuple(
+                host for host in (settings.host, settings.internal_host) if host.startswith(UNIX)
+            )
+        listeners = Listeners((public, *others[split:]), internal, own)
+        with closing_listeners(listeners):
+            yield Inheritance(state, listeners, commands, sockets[count:])
 
     async def adopt(self, inheritance: Inheritance, context: Context, engine: Engine) -> None:
         """Restore the old process's state, let that process end, and serve its clients.

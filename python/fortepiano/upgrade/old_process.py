@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from fortepiano.config import Settings
     from fortepiano.native import Engine, Link
+    from fortepiano.net.listeners import Listeners
     from fortepiano.protocol.context import Context
 
 __all__ = ["TAKE_OVER", "OldProcess", "UpgradableServer"]
@@ -87,12 +88,16 @@ class OldProcess:
         self._log = logger(__name__)
 
     async def __call__(
-        self, listeners: Sequence[socket.socket | None], answer: Callable[[dict[str, Any]], None]
+        self,
+        listeners: Listeners,
+        commands: socket.socket | None,
+        answer: Callable[[dict[str, Any]], None],
     ) -> dict[str, Any]:
         """Start a new process and hand everything over to it; then this process ends.
 
         Args:
-            listeners: The listening sockets: public, internal, and that of commands or None.
+            listeners: The public and the internal listeners.
+            commands: Accepts commands; None where another server accepts them.
             answer: Called with the result before this process ends.
 
         Returns:
@@ -102,14 +107,17 @@ class OldProcess:
             return {"problems": ["an upgrade is under way already"]}
         async with self._lock:
             try:
-                await self._hand_over(listeners, answer)
+                await self._hand_over(listeners, commands, answer)
             except (ChannelError, ReloadError, StoreError, OSError) as error:
                 why = error.problems if isinstance(error, ReloadError) else [_explained(error)]
                 self._log.error("not upgraded, this process goes on", why=list(why))
                 return {"problems": list(why)}
 
     async def _hand_over(
-        self, listeners: Sequence[socket.socket | None], answer: Callable[[dict[str, Any]], None]
+        self,
+        listeners: Listeners,
+        commands: socket.socket | None,
+        answer: Callable[[dict[str, Any]], None],
     ) -> NoReturn:
         if os.getpid() == _INIT_PID:
             raise ReloadError(["process 1 cannot leave: that ends its container; restart it"])
@@ -133,8 +141,10 @@ class OldProcess:
             self._flush()
             with_store = settings.store.url == "memory:"
             state = capture(self._server.context, links, with_store=with_store)
-            sockets = [-1 if listener is None else listener.fileno() for listener in listeners]
-            descriptors = [descriptor for descriptor in sockets if descriptor >= 0]
+            first, *more = listeners.public
+            state.more_public, state.own_sockets = len(more), listeners.own
+            ordered = (first, listeners.internal, commands, *more)
+            descriptors = [listener.fileno() for listener in ordered if listener is not None]
             descriptors += [link.fileno() for link in links]
             channel.send(encode(state), descriptors, _RESTORE_SECONDS)
             restored = channel.receive_message(Reply, _RESTORE_SECONDS)

@@ -173,6 +173,9 @@ class State(msgspec.Struct):
         returning: The names of rooms whose people are expected back after a restart.
         throttle: The result of `native.pack_throttle`.
         store: The content of a store in memory; empty for a store on disk.
+        more_public: How many public listeners come after that of commands, besides the first one.
+        own_sockets: Names of the Unix sockets that the old process has bound itself; None from
+            versions that do not tell.
     """
 
     clock: tuple[int, int, int]
@@ -184,6 +187,8 @@ class State(msgspec.Struct):
     returning: list[str]
     throttle: ThrottleState
     store: bytes = b""
+    more_public: int = 0
+    own_sockets: tuple[str, ...] | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()
