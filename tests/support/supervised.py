@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -14,27 +15,39 @@ from pathlib import Path
 
 from support.server import Server, environment
 
-__all__ = ["Ear", "patched", "run_to_its_end", "sockets_passed"]
+__all__ = ["Ear", "activated", "patched", "run_to_its_end", "sockets_passed"]
 
 LONGEST = 10.0
 """Seconds in which a failing start must have ended."""
 
 
+_CREDENTIALS = struct.Struct("3i")
+
+
 class Ear:
-    """The supervisor's end of sd_notify(3); close it when done."""
+    """The supervisor's end of sd_notify(3); close it when done.
+
+    Attributes:
+        variables: The environment variables of a process that shall be heard.
+        last_pid: The process that has sent the last message.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Listen in a folder."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(folder / "notify"))
         self._socket.settimeout(30)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self.last_pid = 0
         self.variables = {"NOTIFY_SOCKET": str(folder / "notify")}
 
     def until(self, last: str) -> list[str]:
         """Return all messages to the first one that is `last`."""
         heard: list[str] = []
         while last not in heard[-1:]:
-            heard.append(self._socket.recv(4096).decode())
+            data, ((_, _, credentials), *_), _, _ = self._socket.recvmsg(4096, 256)
+            self.last_pid, _, _ = _CREDENTIALS.unpack(credentials)
+            heard.append(data.decode())
         return heard
 
     def close(self) -> None:
@@ -115,6 +128,39 @@ def sockets_passed(
             pass_fds=[one.fileno() for one in listeners],
             stdout=log,
             stderr=log,
+        )
+    server.process = process
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+
+
+@contextmanager
+def activated(
+    server: Server, addresses: Sequence[str], names: str = "", **variables: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `systemd-socket-activate`, which becomes the server at the first connection.
+
+    Args:
+        server: The server, not started.
+        addresses: The addresses to listen on.
+        names: Names of the sockets, with colons between; empty for none.
+        variables: Environment variables.
+    """
+    passed = variables | {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    command = [
+        "systemd-socket-activate",
+        *(f"--listen={address}" for address in addresses),
+        *([f"--fdname={names}"] if names else []),
+        *(f"--setenv={name}={text}" for name, text in passed.items()),
+        *server.command,
+    ]
+    with (server.folder / "log").open("ab") as log:
+        process = subprocess.Popen(
+            command, cwd=server.folder, env=environment(), stdout=log, stderr=log
         )
     server.process = process
     try:

@@ -1,4 +1,4 @@
-"""What systemd is told, over a socket of a test."""
+"""Messages to systemd, over a socket of a test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a failure of the machine becomes, before and after the start."""
+"""Failures of the machine, before and after the start."""
 
 from __future__ import annotations
 
