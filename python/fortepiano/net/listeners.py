@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from fortepiano.config.section import UNIX
 from fortepiano.errors import AddressError
 from fortepiano.net.inherited import inherited
-from fortepiano.net.socket_addresses import SocketAddress, address_of, name_of, overlap
+from fortepiano.net.socket_addresses import (
+    SocketAddress,
+    address_of,
+    name_of,
+    names_of,
+    overlap,
+)
 from fortepiano.store.daemon_executor import DaemonExecutor
 
 if TYPE_CHECKING:
@@ -72,7 +78,7 @@ def opened_listeners(settings: Settings) -> Generator[Listeners]:
             listening(settings.internal_host, settings.internal_port, "internal_", public)
         )
         own = [one for one in (*public, internal) if one not in there]
-        yield Listeners(public, internal, tuple(filter(None, map(name_of, own))))
+        yield Listeners(public, internal, names_of(own))
 
 
 @contextlib.contextmanager

@@ -5,11 +5,23 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fortepiano.config.section import UNIX
 
-__all__ = ["SocketAddress", "address_of", "is_local", "name_of", "overlap", "port_of", "url_of"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "SocketAddress",
+    "address_of",
+    "is_local",
+    "name_of",
+    "names_of",
+    "overlap",
+    "port_of",
+    "url_of",
+]
 
 SocketAddress: TypeAlias = tuple[int, Any]
 """The family of a socket, and its address as `socket.getsockname` returns it."""
@@ -28,6 +40,11 @@ def port_of(listener: socket.socket) -> int | None:
 def name_of(listener: socket.socket) -> str:
     """Return the name of a Unix listener, and of its peers: `unix:/path`; empty for TCP."""
     return f"{UNIX}{listener.getsockname()}" if listener.family == socket.AF_UNIX else ""
+
+
+def names_of(listeners: Iterable[socket.socket]) -> tuple[str, ...]:
+    """Return the names of the Unix listeners among some."""
+    return tuple(name for listener in listeners if (name := name_of(listener)))
 
 
 def url_of(listener: socket.socket) -> str:

@@ -27,7 +27,7 @@ from fortepiano.net.http_connection import HttpConnection
 from fortepiano.net.network_lists import NetworkListUpdater
 from fortepiano.net.page_connection import PageConnection
 from fortepiano.net.proxied_connection import ProxiedConnection
-from fortepiano.net.socket_addresses import name_of, url_of
+from fortepiano.net.socket_addresses import name_of, names_of, url_of
 from fortepiano.net.stalled import StalledConnections
 from fortepiano.observe.events import STOPPING
 from fortepiano.observe.logs import logger
@@ -180,7 +180,7 @@ class Server:
             ClientAddresses(settings.proxy),
             context.throttle,
             AcceptBudget(loop),
-            unix_peer=next(filter(None, map(name_of, self._listeners.public)), ""),
+            unix_peer=next(iter(names_of(self._listeners.public)), ""),
             networks=context.networks,
         )
         admission.limit_files(most_connections(), most_files())
