@@ -56,13 +56,13 @@ def test_a_second_server_while_the_first_waits_for_its_store(stopped: Server) ->
     with closing(sqlite3.connect(data / DATABASE)) as lock, closing(Server()) as second:
         lock.execute("PRAGMA locking_mode = EXCLUSIVE")
         lock.execute("CREATE TABLE lock (a)")
-        began = time.monotonic()
         first = subprocess.Popen(
             stopped.command, cwd=stopped.folder, env=environment(), stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         try:
             wait_for_port(stopped.port)
+            began = time.monotonic()
             second.port = stopped.port
             line, _ = run_to_its_end(second)
             assert line.startswith("fortepiano: port: cannot listen on ")

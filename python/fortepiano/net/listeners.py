@@ -15,13 +15,12 @@ from fortepiano.config.section import UNIX
 from fortepiano.errors import AddressError
 from fortepiano.net.inherited import inherited
 from fortepiano.net.socket_addresses import (
-    SocketAddress,
     address_of,
     name_of,
     names_of,
     overlap,
+    resolved,
 )
-from fortepiano.store.daemon_executor import DaemonExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -32,9 +31,6 @@ __all__ = ["BACKLOG", "Listeners", "closing_listeners", "listening", "opened_lis
 
 BACKLOG = 4096
 """The queue of connections to accept: after a restart all clients connect again at once."""
-
-RESOLVE_SECONDS = 4.0
-"""How long a host name in the settings may take to be resolved."""
 
 _WORLD_WRITABLE = 0o666
 """The mode of a Unix socket. The folder's permissions control access: a proxy is another user."""
@@ -108,7 +104,7 @@ def listening(
     is_unix = host.startswith(UNIX)
     setting = f"{prefix}host"
     try:
-        address = _address(host, port)
+        address = resolved(host, port)
         if any(overlap(address, address_of(one)) for one in apart_from):
             name = "host" if is_unix else "port"
             why = f"{name} and internal_{name} must differ"
@@ -139,26 +135,6 @@ def _closing(listener: socket.socket, *, is_own: bool) -> Generator[None]:
         finally:
             if is_own and name:
                 Path(name.removeprefix(UNIX)).unlink(missing_ok=True)
-
-
-def _address(host: str, port: int) -> SocketAddress:
-    """Return the family and the address of a host and a port.
-
-    Raises:
-        OSError: The name is not known, or nobody says so in time.
-        ValueError: This is no name.
-    """
-    if host.startswith(UNIX):
-        return socket.AF_UNIX, host.removeprefix(UNIX)
-    looking = DaemonExecutor().submit(
-        socket.getaddrinfo, host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
-    try:
-        family, _, _, _, address = looking.result(RESOLVE_SECONDS)[0]
-    except TimeoutError:
-        why = f"no name server knows the name within {RESOLVE_SECONDS:g} s"
-        raise OSError(errno.ETIMEDOUT, why) from None
-    return family, address
 
 
 def _tcp(family: int, address: tuple[str, int]) -> socket.socket:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import socket
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fortepiano.config.section import UNIX
+from fortepiano.store.daemon_executor import DaemonExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,11 +22,35 @@ __all__ = [
     "names_of",
     "overlap",
     "port_of",
+    "resolved",
     "url_of",
 ]
 
+_RESOLVE_SECONDS = 3.0
+"""How long a name may take to be resolved: a start with two of them fails within ten seconds."""
+
 SocketAddress: TypeAlias = tuple[int, Any]
 """The family of a socket, and its address as `socket.getsockname` returns it."""
+
+
+def resolved(host: str, port: int) -> SocketAddress:
+    """Return the family and the address of a host in the settings, which may be `unix:/path`.
+
+    Raises:
+        OSError: The name is not known, or nobody says so in time.
+        ValueError: This is no name.
+    """
+    if host.startswith(UNIX):
+        return socket.AF_UNIX, host.removeprefix(UNIX)
+    looking = DaemonExecutor().submit(
+        socket.getaddrinfo, host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    try:
+        family, _, _, _, address = looking.result(_RESOLVE_SECONDS)[0]
+    except TimeoutError:
+        why = f"no name server knows the name within {_RESOLVE_SECONDS:g} s"
+        raise OSError(errno.ETIMEDOUT, why) from None
+    return family, address
 
 
 def address_of(listener: socket.socket) -> SocketAddress:

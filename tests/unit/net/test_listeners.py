@@ -12,7 +12,7 @@ import pytest
 
 from fortepiano.config import Settings
 from fortepiano.errors import AddressError
-from fortepiano.net import listeners as module
+from fortepiano.net import socket_addresses
 from fortepiano.net.listeners import listening, opened_listeners
 from support.server import free_port
 
@@ -43,7 +43,7 @@ def test_hosts_that_are_not_here(host: str) -> None:
 def test_a_name_server_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     silence = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: silence.wait())
-    monkeypatch.setattr(module, "RESOLVE_SECONDS", 0.05)
+    monkeypatch.setattr(socket_addresses, "_RESOLVE_SECONDS", 0.05)
     began = time.monotonic()
     assert "name server" in refusal("piano.example.org", 80)
     assert time.monotonic() - began < 5
