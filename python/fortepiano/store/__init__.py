@@ -17,6 +17,7 @@ from fortepiano.store.base import (
     TokenRecord,
     UserRecord,
 )
+from fortepiano.store.lease import Lease
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.salts import SALTS
 from fortepiano.store.sqlite import SQLiteStore
@@ -41,11 +42,15 @@ DATABASE = "fortepiano.sqlite3"
 """Name of the database in the data folder."""
 
 
-def open_store(settings: Settings) -> Store:
+def open_store(settings: Settings, lease: Lease | None = None) -> Store:
     """Open the store that the settings name.
 
+    Args:
+        settings: The settings.
+        lease: The lease of a server in Redis; None for a command that runs beside one.
+
     Raises:
-        StoreError: The data cannot be read or written.
+        StoreError: The data cannot be read or written, or another server owns it.
     """
     store: Store
     if settings.store.url == "memory:":
@@ -54,7 +59,7 @@ def open_store(settings: Settings) -> Store:
         # Imported here: most servers use no Redis, and its library takes a while to import.
         from fortepiano.store.redis import RedisStore
 
-        store = RedisStore(settings.store.url, settings.store.prefix, settings.data_dir / SALTS)
+        store = RedisStore(settings.store.url, settings.store.prefix, settings.data_dir / SALTS, lease)
     else:
         store = SQLiteStore(settings.data_dir / DATABASE)
     store.open()

@@ -1,4 +1,4 @@
-"""A store in Redis or Valkey, shared by all processes that use the same one.
+"""A store in Redis or Valkey, of one server at a time; commands use it beside that server.
 
 All keys are in one slot of a cluster, so that a group of changes is written in one transaction:
 
@@ -7,6 +7,7 @@ All keys are in one slot of a cluster, so that a group of changes is written in 
     {fortepiano}:audit                a sorted set of acts of staff and of commands by time
     {fortepiano}:audit_of_rooms       a sorted set of acts of moderators of rooms by time
     {fortepiano}:changes              a stream of the last groups, which every process follows
+    {fortepiano}:owner                the server that has the lease (`fortepiano.store.lease`)
 
 A process reads everything when it connects, and then follows the stream, remembering its position
 there. If Redis no longer has that position, Redis has lost data: it was killed before it had saved,
@@ -17,9 +18,10 @@ lacks.
 import asyncio
 import contextlib
 from collections.abc import Coroutine, Iterator
-from itertools import chain, count, islice
+from functools import partial
+from itertools import count, islice
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 import orjson
@@ -27,6 +29,7 @@ from redis.exceptions import RedisError
 
 from fortepiano.errors import StoreError
 from fortepiano.observe import logs
+from fortepiano.store.lease import LEASE_MS, Lease, OwnedError, Verdict
 from fortepiano.store.record_kinds import (
     AUDIT,
     BAN,
@@ -41,6 +44,7 @@ from fortepiano.store.record_kinds import (
     to_json,
 )
 from fortepiano.store.records import AuditQuery, AuditRecord
+from fortepiano.store.redis_transaction import Command, Transactions
 from fortepiano.store.redis_url import Client, client_for, without_secrets
 from fortepiano.store.salts import read_salts, write_salts
 from fortepiano.store.writer import CLOSE_SECONDS, UnwritableError, WriterStore
@@ -57,6 +61,9 @@ START_SECONDS = 2.0
 ATTEMPT_SECONDS = 3.0
 """How long one transaction may take."""
 
+CLAIM_SECONDS = LEASE_MS / 1000 + 2 * ATTEMPT_SECONDS
+"""How long the claim to a lease may take: it is watched for the time that it lasts."""
+
 LOAD_SECONDS = 15.0
 """How long reading everything may take; a connection that stays silent fails earlier."""
 
@@ -66,26 +73,14 @@ STREAM_LENGTH = 1000
 _PIECE = 2000
 """The most changes in one transaction: Redis serves nobody else meanwhile."""
 
+_WATCH_SECONDS = 0.2
+"""The interval at which the lease of another owner is looked at."""
+
 _OF_ROOMS = "audit_of_rooms"
 """The sorted set of acts of moderators of rooms, of which the oldest are deleted."""
 
 _EVERYTHING = b"everything"
 """Entry of the stream for a group too large to list: readers read everything again."""
-
-_RUN_COMMANDS = """
-local answers, at = {}, 1
-while at <= #ARGV do
-    local length = tonumber(ARGV[at])
-    answers[#answers + 1] = redis.call(unpack(ARGV, at + 1, at + length))
-    at = at + length + 1
-end
-return answers
-"""
-"""A Lua script that runs several commands, each given as its number of words and then the words.
-
-A script instead of MULTI, because the library's cluster client starts a thread for each command of
-a transaction.
-"""
 
 _START = b""
 _HELD: tuple[AnyKind, ...] = tuple(kind for kind in KINDS if kind is not AUDIT)
@@ -96,8 +91,6 @@ _log = logs.logger(__name__)
 
 T = TypeVar("T")
 
-_Command: TypeAlias = tuple[str | bytes | int, ...]
-
 
 class RedisStore(WriterStore):
     """A store in Redis, with everything but the audit log in memory too.
@@ -106,27 +99,42 @@ class RedisStore(WriterStore):
         url: The URL of Redis, see `fortepiano.store.redis_url`.
         prefix: The prefix of all keys; servers with different prefixes share nothing.
         salts: The file with a copy of the salts.
+        lease: The lease of a server, which keeps others out; None for a command beside a server.
         close_seconds: How long `close` goes on trying to write.
     """
 
     _runner: asyncio.Runner  # while open; used by the writer's thread only
 
     def __init__(
-        self, url: str, prefix: str, salts: Path, *, close_seconds: float = CLOSE_SECONDS
+        self,
+        url: str,
+        prefix: str,
+        salts: Path,
+        lease: Lease | None = None,
+        *,
+        close_seconds: float = CLOSE_SECONDS,
     ) -> None:
         super().__init__(
             without_secrets(url), close_seconds=close_seconds, last_seconds=2 * ATTEMPT_SECONDS
         )
         self._url = url
-        self._prefix = prefix
         self._salts_path = salts
+        self._lease = lease
+        self._transactions = Transactions(prefix, lease)
+        self._redis_key = self._transactions.key
+        if lease is not None:
+            lease.on_take_over = partial(self._poll_within, 0.0)
         self._client: Client | None = None  # on the writer's loop, while Redis answers
         self._salts_given = False  # once `salts` has returned them, they must not change
         self._connected = False
         self._position = _START  # the last entry of the stream that has been read
 
     def open(self) -> None:
-        """Connect and read everything; if Redis does not answer, start with the salts only."""
+        """Connect and read everything; if Redis does not answer, start with the salts only.
+
+        Raises:
+            StoreError: The URL is wrong, or another server has the lease.
+        """
         if self._writer is not None:
             return
         copied = read_salts(self._salts_path)
@@ -139,6 +147,8 @@ class RedisStore(WriterStore):
             client_for(self._url)
         except (ValueError, TypeError, RedisError) as error:
             raise StoreError(self._place, f"cannot be used: {error}") from None
+        if self._lease is not None and not self._lease.is_shared:
+            self._await_lease(self._lease)
         self._runner = asyncio.Runner()
         self._start()
         with self._changed:
@@ -148,6 +158,27 @@ class RedisStore(WriterStore):
         """Return the two secrets for user ids."""
         self._salts_given = True
         return super().salts()
+
+    def _await_lease(self, lease: Lease) -> None:
+        """Take the lease; if Redis does not answer, the writer will.
+
+        Raises:
+            StoreError: Another server has the lease.
+        """
+
+        async def claim() -> None:
+            client = client_for(self._url)
+            try:
+                await self._claim(client, lease)
+            finally:
+                await _closed(client)
+
+        try:
+            asyncio.run(asyncio.wait_for(claim(), CLAIM_SECONDS))
+        except OwnedError as error:
+            raise StoreError(self._place, str(error)) from None
+        except (RedisError, OSError, TimeoutError):
+            pass
 
     # Called on the writer's thread.
 
@@ -163,11 +194,16 @@ class RedisStore(WriterStore):
         self._run(self._follow(), LOAD_SECONDS)
 
     def _release(self) -> None:
+        if self._client is not None and self._lease is not None and not self._lease.is_shared:
+            with contextlib.suppress(UnwritableError):
+                self._run(self._transactions.release(self._client), ATTEMPT_SECONDS)
         self._disconnect()
         self._runner.close()
 
     def _connect(self) -> None:
         if not self._connected:
+            if self._lease is not None:
+                self._run(self._claim(self._connected_client(), self._lease), CLAIM_SECONDS)
             self._run(self._load(), LOAD_SECONDS)
             with self._changed:
                 self._connected = True
@@ -195,15 +231,33 @@ class RedisStore(WriterStore):
             self._client = client_for(self._url)
         return self._client
 
-    async def _transaction(self, *commands: _Command) -> list[Any]:
-        """Run some commands as one transaction, and return their answers."""
-        words = chain.from_iterable((len(command), *command) for command in commands)
-        answers: list[Any] = await self._connected_client().execute_command(
-            "EVAL", _RUN_COMMANDS, 1, self._redis_key("changes"), *words
-        )
-        return answers
+    async def _claim(self, client: Client, lease: Lease) -> None:
+        """Take the lease, waiting for an owner that may be gone.
 
-    def _commands(self, piece: Changes, entry: bytes | None) -> Iterator[_Command]:
+        Raises:
+            OwnedError: The owner lives.
+        """
+        is_first = True
+        while True:
+            try:
+                await self._transactions.run(client)
+            except OwnedError as error:
+                verdict = lease.judge(error)
+                if verdict is Verdict.REFUSE or self._closing():
+                    raise
+                if verdict is Verdict.WAIT:
+                    if is_first:
+                        _log.info("waiting whether the owner of the store lives", why=str(error))
+                        is_first = False
+                    await asyncio.sleep(_WATCH_SECONDS)
+            else:
+                return
+
+    async def _transaction(self, *commands: Command) -> list[Any]:
+        """Run some commands as one transaction, and return their answers."""
+        return await self._transactions.run(self._connected_client(), *commands)
+
+    def _commands(self, piece: Changes, entry: bytes | None) -> Iterator[Command]:
         """Return the commands that write some changes and add them to the stream.
 
         Args:
@@ -225,7 +279,7 @@ class RedisStore(WriterStore):
         if shared:
             yield self._entry(entry or orjson.dumps(shared))
 
-    def _entry(self, payload: bytes) -> _Command:
+    def _entry(self, payload: bytes) -> Command:
         stream = self._redis_key("changes")
         return ("XADD", stream, "MAXLEN", "~", STREAM_LENGTH, "*", "changes", payload)
 
@@ -375,7 +429,7 @@ class RedisStore(WriterStore):
         first = "-inf" if query.since is None else str(query.since)
         found = list[AuditRecord]()
         for offset in count(0, _PIECE):
-            bounds: _Command = (last, first, "LIMIT", offset, _PIECE)
+            bounds: Command = (last, first, "LIMIT", offset, _PIECE)
             page: list[bytes] = await client.execute_command(
                 "ZREVRANGEBYSCORE", self._redis_key(acts), *bounds
             )
@@ -383,10 +437,6 @@ class RedisStore(WriterStore):
             if len(page) < _PIECE or len(found) >= query.limit:
                 break
         return found
-
-    def _redis_key(self, of: AnyKind | str) -> str:
-        # The braces keep all keys in one slot of a cluster.
-        return f"{{{self._prefix}}}:{of if isinstance(of, str) else of.name}"
 
 
 def _acts_of(record: AuditRecord) -> str:
