@@ -79,13 +79,13 @@ class Server:
         read: Reads the settings again, for a reload.
         store: What survives a restart.
         keys: The signing keys of tokens.
-        ownership: What this process owns of the store.
+        ownership: The ownership of the data folder and the store.
         listeners: The bound sockets.
 
     Attributes:
         context: The world and the ways to change it.
         engine: All connections.
-        ownership: What this process owns of the store.
+        ownership: The ownership of the data folder and the store.
         metrics: What `/metrics` shows.
         started: When the server started; milliseconds since 1970.
         reload: Replaces settings and handlers.

@@ -59,7 +59,9 @@ def open_store(settings: Settings, lease: Lease | None = None) -> Store:
         # Imported here: most servers use no Redis, and its library takes a while to import.
         from fortepiano.store.redis import RedisStore
 
-        store = RedisStore(settings.store.url, settings.store.prefix, settings.data_dir / SALTS, lease)
+        store = RedisStore(
+            settings.store.url, settings.store.prefix, settings.data_dir / SALTS, lease
+        )
     else:
         store = SQLiteStore(settings.data_dir / DATABASE)
     store.open()

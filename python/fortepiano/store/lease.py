@@ -50,12 +50,12 @@ class OwnedError(UnwritableError):
     def __str__(self) -> str:
         return (
             f"{owner_of(self.value)} uses the prefix {self.prefix};"
-            " stop that, or choose another `store.prefix`"
+            " stop it, or choose another `store.prefix`"
         )
 
 
 class Verdict(Enum):
-    """What to do about a lease of another owner."""
+    """The answer to a lease of another owner."""
 
     TAKE = auto()
     """That owner is gone: the next transaction takes the lease."""
@@ -68,7 +68,7 @@ class Verdict(Enum):
 
 
 class Terms(NamedTuple):
-    """What a transaction writes and accepts.
+    """The values that a transaction writes and accepts.
 
     Attributes:
         value: The value of the key while this process owns it.
@@ -99,6 +99,7 @@ class Lease:
     Attributes:
         is_shared: Whether another process of an upgrade has the same lease, so that the end of this
             process is not the end of the lease.
+        was_held: Whether a transaction of this process has had the lease.
         on_take_over: Called when the old process's value is to be replaced.
     """
 
@@ -117,6 +118,7 @@ class Lease:
         self._terms = Terms(inherited or msgspec.json.encode(owner))
         self._watch: _Watch | None = None
         self.is_shared = bool(inherited)
+        self.was_held = False
         self.on_take_over: Callable[[], object] = lambda: None
 
     @property
@@ -146,6 +148,7 @@ class Lease:
             if self._terms is terms and terms.replaced:
                 self._terms = Terms(terms.value)
         self._watch = None
+        self.was_held = True
 
     def judge(self, other: OwnedError) -> Verdict:
         """Return what to do about another owner, whom a transaction has found."""

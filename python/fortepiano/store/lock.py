@@ -115,7 +115,7 @@ def _acquire(folder: Path, descriptor: int) -> None:
     except BlockingIOError:
         other = owner_of(os.pread(descriptor, _FILE_BYTES, 0))
         raise StoreError(
-            folder, f"{other} uses this folder; stop that, or choose another `data_dir`"
+            folder, f"{other} uses this folder; stop it, or choose another `data_dir`"
         ) from None
     except OSError as error:
         raise StoreError(
@@ -126,8 +126,7 @@ def _acquire(folder: Path, descriptor: int) -> None:
 
 
 def _write(descriptor: int, owner: Owner) -> None:
-    # Without the token, which nobody needs here.
-    data = msgspec.json.encode(msgspec.structs.replace(owner, token="")) + b"\n"
+    data = msgspec.json.encode(owner) + b"\n"
     with contextlib.suppress(OSError):
         os.pwrite(descriptor, data, 0)
         os.ftruncate(descriptor, len(data))

@@ -47,7 +47,7 @@ class Owner(msgspec.Struct, frozen=True):
         host: The name of its host.
         url: The URL for its clients; empty where there is none.
         since: When it became the owner; milliseconds since 1970.
-        token: A secret at random, so that no two owners are the same.
+        nonce: A text at random, so that no two owners are the same.
         start: When the process started; ticks since its machine's boot.
         namespace: The namespace of its process id.
         boot: The boot of its machine; empty where that is hidden.
@@ -58,7 +58,7 @@ class Owner(msgspec.Struct, frozen=True):
     host: str = ""
     url: str = ""
     since: int = 0
-    token: str = ""
+    nonce: str = ""
     start: int = 0
     namespace: str = ""
     boot: str = ""
@@ -79,7 +79,7 @@ def this_process() -> Owner:
         pid=pid,
         host=os.uname().nodename,
         since=now_ms(),
-        token=os.urandom(12).hex(),
+        nonce=os.urandom(12).hex(),
         start=_start_of(pid) or 0,
         namespace=_link(_NAMESPACE),
         boot=_text(_BOOT),

@@ -22,7 +22,7 @@ __all__ = ["Handed", "Ownership", "owning"]
 
 
 class Handed(NamedTuple):
-    """What the old process of an upgrade hands over; an older version hands over nothing.
+    """The ownership that the old process of an upgrade hands over; of an older version, none.
 
     Attributes:
         lock: The descriptor of the data folder's lock; -1 for none.
@@ -34,7 +34,7 @@ class Handed(NamedTuple):
 
 
 class Ownership:
-    """What this process owns; see `owning`.
+    """The ownership of this process; see `owning`.
 
     Args:
         owner: This process.
@@ -101,9 +101,7 @@ def owning(settings: Settings, handed: Handed | None = None) -> Generator[Owners
         lock = lease = None
         if store.url != "memory:":
             inherited = None if handed is None else handed.lock
-            lock = stack.enter_context(
-                locked_folder(settings.data_dir, owner, inherited=inherited)
-            )
+            lock = stack.enter_context(locked_folder(settings.data_dir, owner, inherited=inherited))
             if store.url:
                 lease = Lease(owner, b"" if handed is None else handed.lease)
         yield Ownership(owner, lock, lease, is_successor=handed is not None)

@@ -17,7 +17,7 @@ lacks.
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
@@ -29,22 +29,24 @@ from redis.exceptions import RedisError
 
 from fortepiano.errors import StoreError
 from fortepiano.observe import logs
-from fortepiano.store.lease import LEASE_MS, Lease, OwnedError, Verdict
+from fortepiano.store.lease import LEASE_MS, Lease, OwnedError
 from fortepiano.store.record_kinds import (
     AUDIT,
-    BAN,
     KINDS,
-    ROOM,
     SALT,
-    TOKEN,
-    USER,
     AnyKind,
     Changes,
     Key,
     to_json,
 )
 from fortepiano.store.records import AuditQuery, AuditRecord
-from fortepiano.store.redis_transaction import Command, Transactions
+from fortepiano.store.redis_transaction import (
+    EVERYTHING,
+    OF_ROOMS,
+    STREAM_LENGTH,
+    Command,
+    Transactions,
+)
 from fortepiano.store.redis_url import Client, client_for, without_secrets
 from fortepiano.store.salts import read_salts, write_salts
 from fortepiano.store.writer import CLOSE_SECONDS, UnwritableError, WriterStore
@@ -67,25 +69,12 @@ CLAIM_SECONDS = LEASE_MS / 1000 + 2 * ATTEMPT_SECONDS
 LOAD_SECONDS = 15.0
 """How long reading everything may take; a connection that stays silent fails earlier."""
 
-STREAM_LENGTH = 1000
-"""Groups of changes in the stream; a process that is further behind reads everything again."""
-
 _PIECE = 2000
 """The most changes in one transaction: Redis serves nobody else meanwhile."""
-
-_WATCH_SECONDS = 0.2
-"""The interval at which the lease of another owner is looked at."""
-
-_OF_ROOMS = "audit_of_rooms"
-"""The sorted set of acts of moderators of rooms, of which the oldest are deleted."""
-
-_EVERYTHING = b"everything"
-"""Entry of the stream for a group too large to list: readers read everything again."""
 
 _START = b""
 _HELD: tuple[AnyKind, ...] = tuple(kind for kind in KINDS if kind is not AUDIT)
 _NAMED: dict[str, AnyKind] = {kind.name: kind for kind in KINDS}
-_SHARED = (USER, BAN, TOKEN, ROOM)
 
 _log = logs.logger(__name__)
 
@@ -169,7 +158,7 @@ class RedisStore(WriterStore):
         async def claim() -> None:
             client = client_for(self._url)
             try:
-                await self._claim(client, lease)
+                await self._transactions.claim(client, lease, asyncio.sleep)
             finally:
                 await _closed(client)
 
@@ -186,8 +175,9 @@ class RedisStore(WriterStore):
         self._connect()
         changes = iter(batch.items())
         while piece := dict(islice(changes, _PIECE)):
-            entry = _EVERYTHING if len(batch) > _PIECE else None
-            self._run(self._transaction(*self._commands(piece, entry)), ATTEMPT_SECONDS)
+            entry = EVERYTHING if len(batch) > _PIECE else None
+            commands = self._transactions.changing(piece, entry)
+            self._run(self._transaction(*commands), ATTEMPT_SECONDS)
 
     def _poll(self) -> None:
         self._connect()
@@ -203,7 +193,7 @@ class RedisStore(WriterStore):
     def _connect(self) -> None:
         if not self._connected:
             if self._lease is not None:
-                self._run(self._claim(self._connected_client(), self._lease), CLAIM_SECONDS)
+                self._run(self._claim(self._lease), CLAIM_SECONDS)
             self._run(self._load(), LOAD_SECONDS)
             with self._changed:
                 self._connected = True
@@ -231,57 +221,19 @@ class RedisStore(WriterStore):
             self._client = client_for(self._url)
         return self._client
 
-    async def _claim(self, client: Client, lease: Lease) -> None:
-        """Take the lease, waiting for an owner that may be gone.
+    async def _claim(self, lease: Lease) -> None:
+        """Take the lease again, unless the store is closed meanwhile."""
 
-        Raises:
-            OwnedError: The owner lives.
-        """
-        is_first = True
-        while True:
-            try:
-                await self._transactions.run(client)
-            except OwnedError as error:
-                verdict = lease.judge(error)
-                if verdict is Verdict.REFUSE or self._closing():
-                    raise
-                if verdict is Verdict.WAIT:
-                    if is_first:
-                        _log.info("waiting whether the owner of the store lives", why=str(error))
-                        is_first = False
-                    await asyncio.sleep(_WATCH_SECONDS)
-            else:
-                return
+        async def sleep(seconds: float) -> None:
+            if self._closing():
+                raise UnwritableError("another process may own it")
+            await asyncio.sleep(seconds)
+
+        await self._transactions.claim(self._connected_client(), lease, sleep)
 
     async def _transaction(self, *commands: Command) -> list[Any]:
         """Run some commands as one transaction, and return their answers."""
         return await self._transactions.run(self._connected_client(), *commands)
-
-    def _commands(self, piece: Changes, entry: bytes | None) -> Iterator[Command]:
-        """Return the commands that write some changes and add them to the stream.
-
-        Args:
-            piece: The changes.
-            entry: The entry that other processes read; None for the changes themselves.
-        """
-        shared: list[tuple[str, str, str | None]] = []
-        for (kind, key), record in piece.items():
-            field, text = to_json(key), None if record is None else to_json(record)
-            if isinstance(record, AuditRecord) and text is not None:
-                # Safe to repeat after a commit that may have failed: the member stays the same.
-                yield ("ZADD", self._redis_key(_acts_of(record)), record.at, text)
-            elif text is not None:
-                yield ("HSET", self._redis_key(kind), field, text)
-            else:
-                yield ("HDEL", self._redis_key(kind), field)
-            if kind in _SHARED:
-                shared.append((kind.name, field.decode(), None if text is None else text.decode()))
-        if shared:
-            yield self._entry(entry or orjson.dumps(shared))
-
-    def _entry(self, payload: bytes) -> Command:
-        stream = self._redis_key("changes")
-        return ("XADD", stream, "MAXLEN", "~", STREAM_LENGTH, "*", "changes", payload)
 
     async def _load(self) -> None:
         """Read everything in one transaction.
@@ -316,7 +268,7 @@ class RedisStore(WriterStore):
         if last:
             newest = last[0][0]
         else:  # a first entry, so that this stream can be distinguished from a later one
-            (newest,) = await self._transaction(self._entry(b"[]"))
+            (newest,) = await self._transaction(self._transactions.entry(b"[]"))
         if self._position and not still_there and length < STREAM_LENGTH:
             self._write_again(found)
         self._settle_salts(found)
@@ -340,7 +292,7 @@ class RedisStore(WriterStore):
         changes: Changes = {}
         for _, fields in entries[1:]:
             changed = fields[1]  # fields[0] is the name, `changes`
-            if changed == _EVERYTHING:
+            if changed == EVERYTHING:
                 await self._load()
                 return
             for name, field, text in orjson.loads(changed):
@@ -397,7 +349,7 @@ class RedisStore(WriterStore):
         return self._run(self._delete_oldest(since, rows, most), ATTEMPT_SECONDS)
 
     async def _delete_oldest(self, since: int, rows: int, most: int) -> bool:
-        key = self._redis_key(_OF_ROOMS)
+        key = self._redis_key(OF_ROOMS)
         stored, old = await self._transaction(
             ("ZCARD", key), ("ZCOUNT", key, "-inf", f"({max(since, 0)}")
         )
@@ -417,7 +369,7 @@ class RedisStore(WriterStore):
         try:
             return [
                 act
-                for acts in (AUDIT.name, _OF_ROOMS)
+                for acts in (AUDIT.name, OF_ROOMS)
                 for act in await self._page(client, acts, query)
             ]
         finally:
@@ -437,11 +389,6 @@ class RedisStore(WriterStore):
             if len(page) < _PIECE or len(found) >= query.limit:
                 break
         return found
-
-
-def _acts_of(record: AuditRecord) -> str:
-    """Return the sorted set of an act; with one alone, old acts could not be found by rank."""
-    return _OF_ROOMS if record.is_of_room else AUDIT.name
 
 
 async def _closed(client: Client) -> None:

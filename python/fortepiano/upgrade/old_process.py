@@ -64,7 +64,7 @@ class UpgradableServer(Protocol):
     """All connections."""
 
     ownership: Ownership
-    """What this process owns of the store."""
+    """The ownership of the data folder and the store."""
 
     @property
     def settings(self) -> Settings:

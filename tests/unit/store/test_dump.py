@@ -24,8 +24,8 @@ from fortepiano.store import (
     dump,
 )
 from fortepiano.store.lock import locked_folder
-from fortepiano.store.owner import Owner
 from fortepiano.store.memory import MemoryStore
+from fortepiano.store.owner import Owner
 from fortepiano.store.redis import RedisStore
 from fortepiano.store.salts import SALTS
 from fortepiano.store.sqlite import SQLiteStore
@@ -215,7 +215,7 @@ class TestCommands:
             assert self.run(capsys, "restore", "b") == (
                 2,
                 "fortepiano: data: process 17 on piano (http://localhost:8080, since 1970-01-01"
-                " 00:00 UTC) uses this folder; stop that, or choose another `data_dir`",
+                " 00:00 UTC) uses this folder; stop it, or choose another `data_dir`",
             )
         assert self.run(capsys, "restore", "b")[0] == 0
 

@@ -8,8 +8,8 @@ import pytest
 from fortepiano.store.lease import LEASE_MS, Lease, OwnedError, Terms, Verdict
 from fortepiano.store.owner import Fate, Owner, owner_of
 
-OURS = Owner(pid=1, host="piano", token="ours")
-OTHER = Owner(pid=2, host="harp", url="http://localhost:8080", token="theirs")
+OURS = Owner(pid=1, host="piano", nonce="ours")
+OTHER = Owner(pid=2, host="harp", url="http://localhost:8080", nonce="theirs")
 
 
 class Bench:
@@ -108,7 +108,7 @@ def test_error_names_the_other_and_the_setting() -> None:
     error = OwnedError("piano", msgspec.json.encode(OTHER), 5)
     assert str(error) == (
         "process 2 on harp (http://localhost:8080, since 1970-01-01 00:00 UTC) uses the prefix"
-        " piano; stop that, or choose another `store.prefix`"
+        " piano; stop it, or choose another `store.prefix`"
     )
 
 

@@ -65,7 +65,7 @@ def test_second_owner_is_refused_with_the_first_ones_name(folder: Path) -> None:
     with locked_folder(folder, OLD):
         assert refusal(folder) == (
             f"{folder}: process 17 on piano (http://localhost:8080, since 1970-01-01 00:00 UTC)"
-            " uses this folder; stop that, or choose another `data_dir`"
+            " uses this folder; stop it, or choose another `data_dir`"
         )
         assert written(folder) == OLD  # which the refused one left as it was
     with locked_folder(folder, NEW):
@@ -83,11 +83,6 @@ def test_servers_of_older_versions_share_a_lock_and_have_no_name(folder: Path) -
     with (folder / LOCK).open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         assert "a process that does not give its id uses this folder" in refusal(folder)
-
-
-def test_token_of_the_lease_is_not_written(folder: Path) -> None:
-    with locked_folder(folder, Owner(pid=17, token="grain")):
-        assert "grain" not in (folder / LOCK).read_text()
 
 
 def test_name_is_replaced_as_a_whole(folder: Path) -> None:

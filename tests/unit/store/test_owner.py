@@ -1,4 +1,4 @@
-"""What is known of another owner: text for people, and whether its process still runs."""
+"""Another owner: its text for people, and whether its process still runs."""
 
 from __future__ import annotations
 
