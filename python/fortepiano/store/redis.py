@@ -86,7 +86,7 @@ class RedisStore(WriterStore):
 
     Args:
         url: The URL of Redis, see `fortepiano.store.redis_url`.
-        prefix: The prefix of all keys; servers with different prefixes share nothing.
+        prefix: The prefix of all keys; stores with different prefixes share nothing.
         salts: The file with a copy of the salts.
         lease: The lease of a server, which keeps others out; None for a command beside a server.
         close_seconds: How long `close` goes on trying to write.
