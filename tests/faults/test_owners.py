@@ -59,12 +59,10 @@ def prepared(*arguments: str, **settings: str) -> Iterator[Server]:
 
 
 @contextmanager
-def pair_on(redis: RedisServer) -> Iterator[tuple[Server, Server]]:
+def pair_on(redis: RedisServer, **settings: str) -> Iterator[tuple[Server, Server]]:
     """Two servers with data folders of their own and one Redis; the first one runs."""
-    with (
-        run_server(FORTEPIANO_STORE__URL=redis.url) as first,
-        prepared(FORTEPIANO_STORE__URL=redis.url) as second,
-    ):
+    settings["FORTEPIANO_STORE__URL"] = redis.url
+    with run_server(**settings) as first, prepared(**settings) as second:
         yield first, second
 
 
@@ -219,13 +217,18 @@ class TestRedis:
     def test_upgrade_that_fails_leaves_the_prefix_to_the_old_process(
         self, redis: RedisServer
     ) -> None:
-        with pair_on(redis) as (first, second):
+        with pair_on(redis, FORTEPIANO_IDENTITY__MODE="token") as (first, second):
             before = owner_in(redis)
-            (first.folder / "fortepiano.toml").write_text("nonsense = 1\n")
-            with suppress(RuntimeError):
+            keys = first.folder / "data" / "keys.json"
+            intact = keys.read_bytes()
+            keys.write_text("no keys")  # which the new process reads after it has opened the store
+            with pytest.raises(RuntimeError, match=r"keys\.json"):
                 first.upgrade()
             assert owner_in(redis) == before
             assert_refused(second.refusal(), first, "store.prefix")
+            keys.write_bytes(intact)
+            first.upgrade()
+            assert owner_in(redis).pid == first.pid
             first.excuse()
 
     def test_restore_below_a_server_is_refused(self, redis: RedisServer) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from fortepiano.wall_clock import now_ms
 
-__all__ = ["Fate", "Owner", "fate_of", "owner_of", "this_process"]
+__all__ = ["Fate", "Owner", "fate_of", "owner_of", "serving_at", "this_process"]
 
 _TEXT_LENGTH = 100
 """The most characters of a text that another process wrote, in messages."""
@@ -77,7 +77,7 @@ def this_process() -> Owner:
     pid = os.getpid()
     return Owner(
         pid=pid,
-        host=os.uname().nodename,
+        host=_one_line(os.uname().nodename),
         since=now_ms(),
         nonce=os.urandom(12).hex(),
         start=_start_of(pid) or 0,
@@ -85,6 +85,11 @@ def this_process() -> Owner:
         boot=_text(_BOOT),
         machine=_text(_MACHINE),
     )
+
+
+def serving_at(owner: Owner, url: str) -> Owner:
+    """Return an owner with another URL."""
+    return msgspec.structs.replace(owner, url=_one_line(url))
 
 
 def owner_of(data: bytes) -> Owner:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
 from fortepiano.store.lease import Lease
 from fortepiano.store.lock import locked_folder
-from fortepiano.store.owner import this_process
+from fortepiano.store.owner import serving_at, this_process
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -56,7 +54,7 @@ class Ownership:
 
     def name(self, url: str) -> None:
         """Set the URL under which this process serves."""
-        self._owner = msgspec.structs.replace(self._owner, url=url)
+        self._owner = serving_at(self._owner, url)
         if self.lease is not None:
             self.lease.name(self._owner)
         if self._lock is not None and not self._is_successor:

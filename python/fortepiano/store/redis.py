@@ -25,7 +25,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 import orjson
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from fortepiano.errors import StoreError
 from fortepiano.observe import logs
@@ -72,6 +72,9 @@ LOAD_SECONDS = 15.0
 _PIECE = 2000
 """The most changes in one transaction: Redis serves nobody else meanwhile."""
 
+_FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
+"""Exceptions of a Redis that does not answer, or not as it should."""
+
 _START = b""
 _HELD: tuple[AnyKind, ...] = tuple(kind for kind in KINDS if kind is not AUDIT)
 _NAMED: dict[str, AnyKind] = {kind.name: kind for kind in KINDS}
@@ -116,6 +119,7 @@ class RedisStore(WriterStore):
         self._client: Client | None = None  # on the writer's loop, while Redis answers
         self._salts_given = False  # once `salts` has returned them, they must not change
         self._connected = False
+        self._other_owner = b""  # the lease of another server, while that has it
         self._position = _START  # the last entry of the stream that has been read
 
     def open(self) -> None:
@@ -142,6 +146,9 @@ class RedisStore(WriterStore):
         self._start()
         with self._changed:
             self._changed.wait_for(lambda: self._connected or self._last_error, START_SECONDS)
+            is_silent = not self._connected and self._last_error is None
+        if is_silent:
+            self._log_health("it does not answer")
 
     def salts(self) -> tuple[str, str]:
         """Return the two secrets for user ids."""
@@ -166,7 +173,7 @@ class RedisStore(WriterStore):
             asyncio.run(asyncio.wait_for(claim(), CLAIM_SECONDS))
         except OwnedError as error:
             raise StoreError(self._place, str(error)) from None
-        except (RedisError, OSError, TimeoutError):
+        except _FAILURES:
             pass
 
     # Called on the writer's thread.
@@ -195,6 +202,7 @@ class RedisStore(WriterStore):
             if self._lease is not None:
                 self._run(self._claim(self._lease), CLAIM_SECONDS)
             self._run(self._load(), LOAD_SECONDS)
+            self._other_owner = b""
             with self._changed:
                 self._connected = True
                 self._changed.notify_all()
@@ -203,7 +211,7 @@ class RedisStore(WriterStore):
         self._connected = False
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(RedisError, OSError, TimeoutError):
+            with contextlib.suppress(*_FAILURES):
                 self._runner.run(asyncio.wait_for(_closed(client), ATTEMPT_SECONDS))
 
     def _run(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
@@ -212,9 +220,17 @@ class RedisStore(WriterStore):
             return self._runner.run(asyncio.wait_for(work, seconds))
         except Exception as error:
             self._disconnect()
-            if isinstance(error, (RedisError, OSError, TimeoutError)):
+            if isinstance(error, OwnedError):
+                self._log_owner(error)
+            if isinstance(error, _FAILURES):
                 raise UnwritableError(_reason(error)) from None
             raise
+
+    def _log_owner(self, error: OwnedError) -> None:
+        """Log another owner once; not if this is the first failure, which is logged anyway."""
+        if self._last_error is not None and error.value != self._other_owner:
+            _log.error("store belongs to another server", place=str(self._place), reason=str(error))
+        self._other_owner = error.value
 
     def _connected_client(self) -> Client:
         if self._client is None:
@@ -361,7 +377,7 @@ class RedisStore(WriterStore):
     def _read_audit(self, query: AuditQuery) -> list[AuditRecord]:
         try:
             return asyncio.run(asyncio.wait_for(self._page_audit(query), LOAD_SECONDS))
-        except (RedisError, OSError, TimeoutError) as error:
+        except _FAILURES as error:
             raise UnwritableError(_reason(error)) from None
 
     async def _page_audit(self, query: AuditQuery) -> list[AuditRecord]:

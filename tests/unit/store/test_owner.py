@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from fortepiano.store import owner as owners
-from fortepiano.store.owner import Fate, Owner, fate_of, owner_of, this_process
+from fortepiano.store.owner import Fate, Owner, fate_of, owner_of, serving_at, this_process
 
 HERE = this_process()
 
@@ -61,6 +61,11 @@ class TestText:
         vast = Owner(pid=1, host="a\nb\x1b[31m" + "x" * 500, url="\r\n", since=10**30 % 2**62)
         assert str(vast).isprintable()
         assert len(str(vast)) < 200
+
+    def test_paths_that_are_no_text_do_no_harm(self) -> None:
+        """Names of files and hosts are bytes; those of Unix listeners are in the URL."""
+        owner = serving_at(HERE, "unix:/run/\udcff\npiano")
+        assert owner_of(msgspec.json.encode(owner)).url == "unix:/run/piano"
 
     def test_fields_of_newer_versions_are_ignored(self) -> None:
         assert owner_of(b'{"pid": 17, "host": "piano", "ward": 1}') == Owner(pid=17, host="piano")
