@@ -19,6 +19,9 @@ _TEXT_LENGTH = 100
 _FIRST_NAMESPACE = "pid:[4026531836]"
 """The namespace of process ids outside of all containers (PROC_PID_INIT_INO in Linux)."""
 
+_BOOT_SECONDS = 2
+"""Times of boot that differ by less are of one boot: rounding, and small steps of the clock."""
+
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _MACHINE = Path("/etc/machine-id")
 _NAMESPACE = Path("/proc/self/ns/pid")
@@ -52,6 +55,7 @@ class Owner(msgspec.Struct, frozen=True):
         namespace: The namespace of its process id.
         boot: The boot of its machine; empty where that is hidden.
         machine: The machine; empty where that is hidden.
+        booted: When the machine was booted, by its clock now; seconds since 1970.
     """
 
     pid: int = 0
@@ -63,6 +67,7 @@ class Owner(msgspec.Struct, frozen=True):
     namespace: str = ""
     boot: str = ""
     machine: str = ""
+    booted: int = 0
 
     def __str__(self) -> str:
         if not self.pid:
@@ -84,6 +89,7 @@ def this_process() -> Owner:
         namespace=_link(_NAMESPACE),
         boot=_text(_BOOT),
         machine=_text(_MACHINE),
+        booted=round(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)),
     )
 
 
@@ -120,15 +126,16 @@ def _shares_processes(other: Owner, here: Owner) -> bool:
 
     Containers often have equal names, and even an equal `/etc/machine-id`. So the boot must be the
     same; a namespace's number is used again within a boot, but only after all its processes have
-    ended. Where the boot is hidden (`ProcSubset=pid` of systemd), the machine is enough outside of
-    containers.
+    ended. Where the boot is hidden (`ProcSubset=pid` of systemd), the machine and the time of its
+    boot are enough outside of containers: copies of a machine may have equal names.
     """
     if not other.namespace or (other.host, other.namespace) != (here.host, here.namespace):
         return False
     if other.boot and here.boot:
         return other.boot == here.boot
+    is_one_boot = abs(other.booted - here.booted) <= _BOOT_SECONDS
     is_outside = here.namespace == _FIRST_NAMESPACE
-    return is_outside and bool(here.machine) and other.machine == here.machine
+    return is_outside and is_one_boot and bool(here.machine) and other.machine == here.machine
 
 
 def _start_of(pid: int) -> int | None:

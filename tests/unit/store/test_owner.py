@@ -109,6 +109,7 @@ class TestFate:
         gone = changed(hidden, pid=2**40)
         assert fate_of(gone, hidden) is Fate.DEAD
         assert fate_of(changed(gone, machine="n"), hidden) is Fate.UNKNOWN
+        assert fate_of(changed(gone, booted=HERE.booted - 60), hidden) is Fate.UNKNOWN  # a copy
         assert fate_of(changed(gone, machine=""), changed(hidden, machine="")) is Fate.UNKNOWN
         contained = {"namespace": "pid:[4026532000]"}
         assert fate_of(changed(gone, **contained), changed(hidden, **contained)) is Fate.UNKNOWN
