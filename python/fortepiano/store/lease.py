@@ -23,10 +23,10 @@ from fortepiano.store.writer import UnwritableError
 
 __all__ = ["LEASE_MS", "RENEW_MS", "Lease", "OwnedError", "Terms", "Verdict"]
 
-LEASE_MS = 7000
+LEASE_MS = 6000
 """How long a lease lasts without being renewed; milliseconds."""
 
-RENEW_MS = 2500
+RENEW_MS = 2000
 """The age at which a lease is renewed; milliseconds."""
 
 _JITTER_MS = 200
