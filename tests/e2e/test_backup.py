@@ -52,7 +52,8 @@ async def test_backup_while_the_server_plays(room: str) -> None:
 
         refused = await ordered(new, "restore", "backup", "--force")
         assert refused.returncode == 2
-        assert refused.stderr.strip() == "fortepiano: data: a server runs on it; stop it first"
+        assert refused.stderr.startswith(f"fortepiano: data: process {new.pid} on ")
+        assert refused.stderr.endswith("; stop it, or choose another `data_dir`\n")
         await asyncio.to_thread(new.stop)
         restored = await ordered(new, "restore", "backup", "--force")
         assert restored.returncode == 0, restored.stderr

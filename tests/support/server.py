@@ -184,6 +184,21 @@ class Server:
                 raise RuntimeError(f"not ready after {READY_SECONDS} s:\n{self.log}")
             time.sleep(0.02)
 
+    def refusal(self) -> str:
+        """Start the process, which must refuse to serve; return what it says on stderr."""
+        done = subprocess.run(
+            self.command,
+            cwd=self.folder,
+            env=environment(**self._settings),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=READY_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
+        return done.stderr
+
     def make_token(self, scope: TokenScope) -> str:
         """Create a staff token of this scope, and return it.
 

@@ -45,19 +45,17 @@ def restore(
 ) -> None:
     """Restore the data of a backup into any store.
 
-    Servers on SQLite must be stopped first. Servers on Redis may run: they use the restored data at
-    once, but the salts of user ids only after their next start.
+    A server that uses the data folder, or the prefix in Redis, must be stopped first.
     """
     from fortepiano import config as configuration
     from fortepiano.store import dump
-    from fortepiano.store.lock import alone_in
+    from fortepiano.store.ownership import owning
 
     items = dump.read(file)
     settings = configuration.load(config, {"data_dir": data_dir})
     with contextlib.ExitStack() as stack:
-        if not settings.store.url:
-            stack.enter_context(alone_in(settings.data_dir))
-        store = stack.enter_context(opened_store(config, data_dir))
+        ownership = stack.enter_context(owning(settings))
+        store = stack.enter_context(opened_store(config, data_dir, ownership.lease))
         if not force and not dump.is_empty(store):
             raise StoreError(file, "is not restored: something is kept already; --force removes it")
         dump.replace(store, items)

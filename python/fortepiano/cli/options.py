@@ -12,6 +12,7 @@ from fortepiano.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from fortepiano.store import Store
+    from fortepiano.store.lease import Lease
 
 __all__ = ["ACTOR", "ConfigFile", "DataDir", "opened_store", "utc"]
 
@@ -34,10 +35,17 @@ ConfigFile: TypeAlias = Annotated[
 
 
 @contextlib.contextmanager
-def opened_store(config: Path | None, data_dir: Path | None) -> Generator["Store"]:
+def opened_store(
+    config: Path | None, data_dir: Path | None, lease: "Lease | None" = None
+) -> Generator["Store"]:
     """Open the store of the settings; a server may run meanwhile.
 
     The end of the `with` block waits until all changes are on the disk.
+
+    Args:
+        config: The settings file.
+        data_dir: The data folder.
+        lease: The lease in Redis of a command that keeps servers out.
 
     Raises:
         ConfigError: The settings are wrong, or name a store in memory only.
@@ -52,7 +60,7 @@ def opened_store(config: Path | None, data_dir: Path | None) -> Generator["Store
         problem = "memory: keeps nothing that a server would find; choose another store for tokens"
         raise ConfigError([f"store.url: {problem}"])
     logs.configure("critical")  # stdout is for the command's output; failures are exceptions
-    with contextlib.closing(open_store(settings)) as store:
+    with contextlib.closing(open_store(settings, lease)) as store:
         if not store.healthy:  # a server can run without its store for a while, a command cannot
             raise StoreError("store.url", f"the store does not answer: {store.last_error}")
         yield store

@@ -10,13 +10,14 @@ import uvloop
 
 from fortepiano import store as stores
 from fortepiano.net.listeners import opened_listeners
+from fortepiano.net.socket_addresses import url_of
 from fortepiano.observe.logs import log_uncaught
 from fortepiano.server.file_limits import enlarge_file_table, raise_file_limit
 from fortepiano.server.phases import Phases
 from fortepiano.server.server import Server
 from fortepiano.store import dump
 from fortepiano.store.keyring import open_keys
-from fortepiano.store.lock import serving_from
+from fortepiano.store.ownership import owning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from fortepiano.net.listeners import Listeners
     from fortepiano.store.base import Store
     from fortepiano.store.keyring import KeyRing
+    from fortepiano.store.ownership import Ownership
     from fortepiano.upgrade.new_process import Inheritance, NewProcess
 
 __all__ = ["run"]
@@ -53,7 +55,7 @@ def run(
     Raises:
         AddressError: A port is in use, or an address is not this machine's.
         StartError: Something else prevents the start.
-        StoreError: The store cannot be opened.
+        StoreError: The store cannot be opened, or another server owns it.
         ReloadError: A setting that differs from the old process's cannot change in an upgrade.
         ChannelError: The upgrade failed; the old process continues.
     """
@@ -63,23 +65,24 @@ def run(
     enlarge_file_table()
     with contextlib.ExitStack() as stack:
         phases = stack.enter_context(Phases(is_upgrade=upgrade is not None))
-        inheritance = None
+        inheritance = handed = None
         if upgrade is not None:
-            upgrade.prepare(settings)
+            handed = upgrade.prepare(settings)
+        # First of all, so that a second start says who runs already, and harms nothing.
+        ownership = stack.enter_context(owning(settings, handed))
+        if upgrade is not None:
             inheritance = stack.enter_context(upgrade.inheritance(settings))
             listeners = inheritance.listeners
         else:
             listeners = stack.enter_context(opened_listeners(settings))
-        if settings.store.url != "memory:":
-            stack.enter_context(serving_from(settings.data_dir))
-        store = stores.open_store(settings)
+        ownership.name(url_of(listeners.public[0]))
+        store = stores.open_store(settings, ownership.lease)
         stack.callback(store.close)
         if inheritance is not None and inheritance.state.store:
             dump.replace(store, dump.items_of(inheritance.state.store, settings.store.url))
         keys = open_keys(settings)
-        serving = _serve(
-            settings, read, store, keys, listeners, watched, upgrade, inheritance, phases
-        )
+        parts = store, keys, ownership, listeners
+        serving = _serve(settings, read, parts, watched, upgrade, inheritance, phases)
         stack.callback(serving.close)  # without a loop it never begins
         return uvloop.run(serving)
 
@@ -87,15 +90,13 @@ def run(
 async def _serve(
     settings: Settings,
     read: Callable[[], Settings],
-    store: Store,
-    keys: KeyRing,
-    listeners: Listeners,
+    parts: tuple[Store, KeyRing, Ownership, Listeners],
     watched: Sequence[Path] | None,
     upgrade: NewProcess | None,
     inheritance: Inheritance | None,
     phases: Phases,
 ) -> ExitStatus:
-    server = Server(settings, read, store, keys, listeners)
+    server = Server(settings, read, *parts)
     if upgrade is not None and inheritance is not None:
         await server.start_from(upgrade, inheritance)
     else:

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from fortepiano.server.command_socket import Answer
     from fortepiano.store.base import Store
     from fortepiano.store.keyring import KeyRing
+    from fortepiano.store.ownership import Ownership
     from fortepiano.upgrade.new_process import Inheritance, NewProcess
 
 __all__ = ["Server"]
@@ -70,11 +71,13 @@ class Server:
         read: Reads the settings again, for a reload.
         store: What survives a restart.
         keys: The signing keys of tokens.
+        ownership: The ownership of the data folder and the store.
         listeners: The listening sockets.
 
     Attributes:
         context: The world and the ways to change it.
         engine: All connections.
+        ownership: The ownership of the data folder and the store.
         metrics: What `/metrics` shows.
         started: When the server started; milliseconds since 1970.
         reload: Replaces settings and handlers.
@@ -86,11 +89,13 @@ class Server:
         read: Callable[[], Settings],
         store: Store,
         keys: KeyRing,
+        ownership: Ownership,
         listeners: Listeners,
     ) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self._log = logger(__name__)
         self._stop, self._stop_now = asyncio.Event(), asyncio.Event()
+        self.ownership = ownership
         self._listeners = listeners
         self._command_listener: socket.socket | None = None
 
@@ -229,7 +234,7 @@ class Server:
         self._handle_signals()
         self._command_listener = inheritance.commands
         renamed = respell(inheritance.state)
-        await upgrade.adopt(inheritance, self.context, self.engine)
+        await upgrade.adopt(inheritance, self.context, self.engine, self.ownership.take_over)
         rooms.resume_empty_rooms(self.context)
         rooms.refresh_quotas(self.context)
         rooms.broadcast_renamed(self.context, renamed)

@@ -18,6 +18,7 @@ from fortepiano.store.base import (
     TokenRecord,
     UserRecord,
 )
+from fortepiano.store.lease import Lease
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.salts import SALTS
 from fortepiano.store.sqlite import SQLiteStore
@@ -42,11 +43,16 @@ DATABASE = "fortepiano.sqlite3"
 """Name of the database in the data folder."""
 
 
-def open_store(settings: Settings) -> Store:
+def open_store(settings: Settings, lease: Lease | None = None) -> Store:
     """Open the store that the settings name.
 
+    Args:
+        settings: The settings.
+        lease: The lease of a server in Redis; None for a command that runs beside one.
+
     Raises:
-        StoreError: The data cannot be read or written, or Redis does not answer.
+        StoreError: The data cannot be read or written, Redis does not answer, or another server
+            owns it.
     """
     store: Store
     if settings.store.url == "memory:":
@@ -56,7 +62,9 @@ def open_store(settings: Settings) -> Store:
         from fortepiano.store.redis import RedisStore
         from fortepiano.store.redis_url import without_secrets
 
-        redis = RedisStore(settings.store.url, settings.store.prefix, settings.data_dir / SALTS)
+        redis = RedisStore(
+            settings.store.url, settings.store.prefix, settings.data_dir / SALTS, lease
+        )
         redis.open()
         if redis.last_error is not None:
             # Without it, everybody would have lost names, bans and rooms until it answers.

@@ -1,4 +1,4 @@
-"""A store in Redis or Valkey, shared by all processes that use the same one.
+"""A store in Redis or Valkey, of one server at a time; commands use it beside that server.
 
 All keys are in one slot of a cluster, so that a group of changes is written in one transaction:
 
@@ -7,6 +7,7 @@ All keys are in one slot of a cluster, so that a group of changes is written in 
     {fortepiano}:audit                a sorted set of acts of staff and of commands by time
     {fortepiano}:audit_of_rooms       a sorted set of acts of moderators of rooms by time
     {fortepiano}:changes              a stream of the last groups, which every process follows
+    {fortepiano}:owner                the server that has the lease (`fortepiano.store.lease`)
 
 A process reads everything when it connects, and then follows the stream, remembering its position
 there. If Redis no longer has that position, Redis has lost data: it was killed before it had saved,
@@ -16,32 +17,37 @@ lacks.
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterator
-from itertools import chain, count, islice
+from collections.abc import Coroutine
+from functools import partial
+from itertools import count, islice
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 import orjson
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from fortepiano.errors import StoreError
 from fortepiano.observe import logs
 from fortepiano.store.daemon_executor import DaemonExecutor
+from fortepiano.store.lease import LEASE_MS, Lease, OwnedError
 from fortepiano.store.record_kinds import (
     AUDIT,
-    BAN,
     KINDS,
-    ROOM,
     SALT,
-    TOKEN,
-    USER,
     AnyKind,
     Changes,
     Key,
     to_json,
 )
 from fortepiano.store.records import AuditQuery, AuditRecord
+from fortepiano.store.redis_transaction import (
+    EVERYTHING,
+    OF_ROOMS,
+    STREAM_LENGTH,
+    Command,
+    Transactions,
+)
 from fortepiano.store.redis_url import Client, client_for, without_secrets
 from fortepiano.store.salts import read_salts, write_salts
 from fortepiano.store.writer import CLOSE_SECONDS, UnwritableError, WriterStore
@@ -58,46 +64,25 @@ START_SECONDS = 5.0
 ATTEMPT_SECONDS = 3.0
 """How long one transaction may take."""
 
+CLAIM_SECONDS = LEASE_MS / 1000 + 2 * ATTEMPT_SECONDS
+"""How long the claim to a lease may take: it is watched for the time that it lasts."""
+
 LOAD_SECONDS = 15.0
 """How long reading everything may take; a connection that stays silent fails earlier."""
-
-STREAM_LENGTH = 1000
-"""Groups of changes in the stream; a process that is further behind reads everything again."""
 
 _PIECE = 2000
 """The most changes in one transaction: Redis serves nobody else meanwhile."""
 
-_OF_ROOMS = "audit_of_rooms"
-"""The sorted set of acts of moderators of rooms, of which the oldest are deleted."""
-
-_EVERYTHING = b"everything"
-"""Entry of the stream for a group too large to list: readers read everything again."""
-
-_RUN_COMMANDS = """
-local answers, at = {}, 1
-while at <= #ARGV do
-    local length = tonumber(ARGV[at])
-    answers[#answers + 1] = redis.call(unpack(ARGV, at + 1, at + length))
-    at = at + length + 1
-end
-return answers
-"""
-"""A Lua script that runs several commands, each given as its number of words and then the words.
-
-A script instead of MULTI, because the library's cluster client starts a thread for each command of
-a transaction.
-"""
+_FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
+"""Exceptions of a Redis that does not answer, or not as it should."""
 
 _START = b""
 _HELD: tuple[AnyKind, ...] = tuple(kind for kind in KINDS if kind is not AUDIT)
 _NAMED: dict[str, AnyKind] = {kind.name: kind for kind in KINDS}
-_SHARED = (USER, BAN, TOKEN, ROOM)
 
 _log = logs.logger(__name__)
 
 T = TypeVar("T")
-
-_Command: TypeAlias = tuple[str | bytes | int, ...]
 
 
 class RedisStore(WriterStore):
@@ -105,29 +90,45 @@ class RedisStore(WriterStore):
 
     Args:
         url: The URL of Redis, see `fortepiano.store.redis_url`.
-        prefix: The prefix of all keys; servers with different prefixes share nothing.
+        prefix: The prefix of all keys; stores with different prefixes share nothing.
         salts: The file with a copy of the salts.
+        lease: The lease of a server, which keeps others out; None for a command beside a server.
         close_seconds: How long `close` goes on trying to write.
     """
 
     _runner: asyncio.Runner  # while open; used by the writer's thread only
 
     def __init__(
-        self, url: str, prefix: str, salts: Path, *, close_seconds: float = CLOSE_SECONDS
+        self,
+        url: str,
+        prefix: str,
+        salts: Path,
+        lease: Lease | None = None,
+        *,
+        close_seconds: float = CLOSE_SECONDS,
     ) -> None:
         super().__init__(
             without_secrets(url), close_seconds=close_seconds, last_seconds=2 * ATTEMPT_SECONDS
         )
         self._url = url
-        self._prefix = prefix
         self._salts_path = salts
+        self._lease = lease
+        self._transactions = Transactions(prefix, lease)
+        self._redis_key = self._transactions.key
+        if lease is not None:
+            lease.on_take_over = partial(self._poll_within, 0.0)
         self._client: Client | None = None  # on the writer's loop, while Redis answers
         self._salts_given = False  # once `salts` has returned them, they must not change
         self._connected = False
+        self._other_owner = b""  # the lease of another server, while that has it
         self._position = _START  # the last entry of the stream that has been read
 
     def open(self) -> None:
-        """Connect and read everything; if Redis does not answer, start with the salts only."""
+        """Connect and read everything; if Redis does not answer, start with the salts only.
+
+        Raises:
+            StoreError: The URL is wrong, or another server has the lease.
+        """
         if self._writer is not None:
             return
         copied = read_salts(self._salts_path)
@@ -140,6 +141,8 @@ class RedisStore(WriterStore):
             client_for(self._url)
         except (ValueError, TypeError, RedisError) as error:
             raise StoreError(self._place, f"cannot be used: {error}") from None
+        if self._lease is not None and not self._lease.is_shared:
+            self._await_lease(self._lease)
         self._runner = asyncio.Runner(loop_factory=_new_loop)
         self._start()
         with self._changed:
@@ -151,20 +154,47 @@ class RedisStore(WriterStore):
         self._salts_given = True
         return super().salts()
 
+    def _await_lease(self, lease: Lease) -> None:
+        """Take the lease.
+
+        Raises:
+            StoreError: Another server has the lease, or Redis does not answer.
+        """
+
+        async def claim() -> None:
+            client = client_for(self._url)
+            try:
+                await self._transactions.claim(client, lease, asyncio.sleep)
+            finally:
+                await _closed(client)
+
+        try:
+            with asyncio.Runner(loop_factory=_new_loop) as runner:
+                runner.run(asyncio.wait_for(claim(), CLAIM_SECONDS))
+        except OwnedError as error:
+            raise StoreError(self._place, str(error)) from None
+        except _FAILURES as error:
+            reason = _reason(error)
+            raise StoreError(self._place, f"cannot be used (store.url): {reason}") from None
+
     # Called on the writer's thread.
 
     def _commit(self, batch: Changes) -> None:
         self._connect()
         changes = iter(batch.items())
         while piece := dict(islice(changes, _PIECE)):
-            entry = _EVERYTHING if len(batch) > _PIECE else None
-            self._run(self._transaction(*self._commands(piece, entry)), ATTEMPT_SECONDS)
+            entry = EVERYTHING if len(batch) > _PIECE else None
+            commands = self._transactions.changing(piece, entry)
+            self._run(self._transaction(*commands), ATTEMPT_SECONDS)
 
     def _poll(self) -> None:
         self._connect()
         self._run(self._follow(), LOAD_SECONDS)
 
     def _release(self) -> None:
+        if self._client is not None and self._lease is not None and not self._lease.is_shared:
+            with contextlib.suppress(UnwritableError):
+                self._run(self._transactions.release(self._client), ATTEMPT_SECONDS)
         self._disconnect()
         self._runner.close()
 
@@ -172,7 +202,10 @@ class RedisStore(WriterStore):
         if not self._connected:
             # A first question, since a large store takes longer to load than silence may last.
             self._run(self._transaction(("GET", self._redis_key("version"))), START_SECONDS)
+            if self._lease is not None:
+                self._run(self._claim(self._lease), CLAIM_SECONDS)
             self._run(self._load(), LOAD_SECONDS)
+            self._other_owner = b""
             with self._changed:
                 self._connected = True
                 self._changed.notify_all()
@@ -181,7 +214,7 @@ class RedisStore(WriterStore):
         self._connected = False
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(RedisError, OSError, TimeoutError):
+            with contextlib.suppress(*_FAILURES):
                 self._runner.run(asyncio.wait_for(_closed(client), ATTEMPT_SECONDS))
 
     def _run(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
@@ -190,48 +223,36 @@ class RedisStore(WriterStore):
             return self._runner.run(asyncio.wait_for(work, seconds))
         except Exception as error:
             self._disconnect()
-            if isinstance(error, (RedisError, OSError, TimeoutError)):
+            if isinstance(error, OwnedError):
+                self._log_owner(error)
+            if isinstance(error, _FAILURES):
                 raise UnwritableError(_reason(error)) from None
             raise
+
+    def _log_owner(self, error: OwnedError) -> None:
+        """Log another owner once; not if this is the first failure, which is logged anyway."""
+        if self._last_error is not None and error.value != self._other_owner:
+            _log.error("store belongs to another server", place=str(self._place), reason=str(error))
+        self._other_owner = error.value
 
     def _connected_client(self) -> Client:
         if self._client is None:
             self._client = client_for(self._url)
         return self._client
 
-    async def _transaction(self, *commands: _Command) -> list[Any]:
+    async def _claim(self, lease: Lease) -> None:
+        """Take the lease again, unless the store is closed meanwhile."""
+
+        async def sleep(seconds: float) -> None:
+            if self._closing():
+                raise UnwritableError("another process may own it")
+            await asyncio.sleep(seconds)
+
+        await self._transactions.claim(self._connected_client(), lease, sleep)
+
+    async def _transaction(self, *commands: Command) -> list[Any]:
         """Run some commands as one transaction, and return their answers."""
-        words = chain.from_iterable((len(command), *command) for command in commands)
-        answers: list[Any] = await self._connected_client().execute_command(
-            "EVAL", _RUN_COMMANDS, 1, self._redis_key("changes"), *words
-        )
-        return answers
-
-    def _commands(self, piece: Changes, entry: bytes | None) -> Iterator[_Command]:
-        """Return the commands that write some changes and add them to the stream.
-
-        Args:
-            piece: The changes.
-            entry: The entry that other processes read; None for the changes themselves.
-        """
-        shared: list[tuple[str, str, str | None]] = []
-        for (kind, key), record in piece.items():
-            field, text = to_json(key), None if record is None else to_json(record)
-            if isinstance(record, AuditRecord) and text is not None:
-                # Safe to repeat after a commit that may have failed: the member stays the same.
-                yield ("ZADD", self._redis_key(_acts_of(record)), record.at, text)
-            elif text is not None:
-                yield ("HSET", self._redis_key(kind), field, text)
-            else:
-                yield ("HDEL", self._redis_key(kind), field)
-            if kind in _SHARED:
-                shared.append((kind.name, field.decode(), None if text is None else text.decode()))
-        if shared:
-            yield self._entry(entry or orjson.dumps(shared))
-
-    def _entry(self, payload: bytes) -> _Command:
-        stream = self._redis_key("changes")
-        return ("XADD", stream, "MAXLEN", "~", STREAM_LENGTH, "*", "changes", payload)
+        return await self._transactions.run(self._connected_client(), *commands)
 
     async def _load(self) -> None:
         """Read everything in one transaction.
@@ -266,7 +287,7 @@ class RedisStore(WriterStore):
         if last:
             newest = last[0][0]
         else:  # a first entry, so that this stream can be distinguished from a later one
-            (newest,) = await self._transaction(self._entry(b"[]"))
+            (newest,) = await self._transaction(self._transactions.entry(b"[]"))
         if self._position and not still_there and length < STREAM_LENGTH:
             self._write_again(found)
         self._settle_salts(found)
@@ -290,7 +311,7 @@ class RedisStore(WriterStore):
         changes: Changes = {}
         for _, fields in entries[1:]:
             changed = fields[1]  # fields[0] is the name, `changes`
-            if changed == _EVERYTHING:
+            if changed == EVERYTHING:
                 await self._load()
                 return
             for name, field, text in orjson.loads(changed):
@@ -347,7 +368,7 @@ class RedisStore(WriterStore):
         return self._run(self._delete_oldest(since, rows, most), ATTEMPT_SECONDS)
 
     async def _delete_oldest(self, since: int, rows: int, most: int) -> bool:
-        key = self._redis_key(_OF_ROOMS)
+        key = self._redis_key(OF_ROOMS)
         stored, old = await self._transaction(
             ("ZCARD", key), ("ZCOUNT", key, "-inf", f"({max(since, 0)}")
         )
@@ -360,7 +381,7 @@ class RedisStore(WriterStore):
         try:
             with asyncio.Runner(loop_factory=_new_loop) as runner:
                 return runner.run(asyncio.wait_for(self._page_audit(query), LOAD_SECONDS))
-        except (RedisError, OSError, TimeoutError) as error:
+        except _FAILURES as error:
             raise UnwritableError(_reason(error)) from None
 
     async def _page_audit(self, query: AuditQuery) -> list[AuditRecord]:
@@ -368,7 +389,7 @@ class RedisStore(WriterStore):
         try:
             return [
                 act
-                for acts in (AUDIT.name, _OF_ROOMS)
+                for acts in (AUDIT.name, OF_ROOMS)
                 for act in await self._page(client, acts, query)
             ]
         finally:
@@ -380,7 +401,7 @@ class RedisStore(WriterStore):
         first = "-inf" if query.since is None else str(query.since)
         found = list[AuditRecord]()
         for offset in count(0, _PIECE):
-            bounds: _Command = (last, first, "LIMIT", offset, _PIECE)
+            bounds: Command = (last, first, "LIMIT", offset, _PIECE)
             page: list[bytes] = await client.execute_command(
                 "ZREVRANGEBYSCORE", self._redis_key(acts), *bounds
             )
@@ -388,15 +409,6 @@ class RedisStore(WriterStore):
             if len(page) < _PIECE or len(found) >= query.limit:
                 break
         return found
-
-    def _redis_key(self, of: AnyKind | str) -> str:
-        # The braces keep all keys in one slot of a cluster.
-        return f"{{{self._prefix}}}:{of if isinstance(of, str) else of.name}"
-
-
-def _acts_of(record: AuditRecord) -> str:
-    """Return the sorted set of an act; with one alone, old acts could not be found by rank."""
-    return _OF_ROOMS if record.is_of_room else AUDIT.name
 
 
 async def _closed(client: Client) -> None:

@@ -11,6 +11,7 @@ The writer references no objects of the event loop (see `fortepiano.store.redis_
 """
 
 import contextlib
+import math
 import random
 import threading
 import time
@@ -101,6 +102,7 @@ class WriterStore(MemoryStore, ABC):
         self._written_change = 0
         self._in_flight: Changes = {}  # the group that is being written now
         self._stop_by: float | None = None  # time.monotonic() at which a closing writer gives up
+        self._poll_at = 0.0  # time.monotonic() at which to look for others' changes
 
     # Subclasses implement these methods. The writer's thread calls all of them, except that
     # `_read_audit` may be called by any thread.
@@ -275,6 +277,11 @@ class WriterStore(MemoryStore, ABC):
             self._due = due
             self._changed.notify_all()
 
+    def _poll_within(self, seconds: float) -> None:
+        with self._changed:
+            self._poll_at = min(self._poll_at, time.monotonic() + seconds)
+            self._changed.notify_all()
+
     # The writer's thread.
 
     def _start(self) -> None:
@@ -292,11 +299,11 @@ class WriterStore(MemoryStore, ABC):
     def _write_on(self) -> None:
         """Write group after group until closed."""
         pause = _FIRST_PAUSE
-        poll_at = time.monotonic()
         with contextlib.ExitStack() as at_end:
             at_end.callback(self._release)
-            while (taken := self._next_batch(poll_at)) is not None:
-                written, failure = self._attempt(*taken, time.monotonic() >= poll_at)
+            while (taken := self._next_batch()) is not None:
+                is_poll_due = self._takes_poll()
+                written, failure = self._attempt(*taken, is_poll_due)
                 self._settle(*taken, written)
                 self._log_health(failure)
                 if failure is None:
@@ -305,21 +312,26 @@ class WriterStore(MemoryStore, ABC):
                     pause = min(2 * pause, _LONGEST_PAUSE)
                 else:
                     return
-                if time.monotonic() >= poll_at:
-                    poll_at = time.monotonic() + POLL_SECONDS
+                if is_poll_due:
+                    self._poll_within(POLL_SECONDS)
 
-    def _next_batch(self, poll_at: float) -> tuple[Changes, int] | None:
-        """Wait for changes and take them.
+    def _takes_poll(self) -> bool:
+        """Return whether it is time to look for others' changes; then there is no next time yet."""
+        with self._changed:
+            is_due = time.monotonic() >= self._poll_at
+            if is_due:
+                self._poll_at = math.inf
+            return is_due
 
-        Args:
-            poll_at: The `time.monotonic()` at which to stop waiting and return no changes.
+    def _next_batch(self) -> tuple[Changes, int] | None:
+        """Wait for changes, until the next poll at most, and take them.
 
         Returns:
             The changes, and the number of the last of them; None when closed and all are written.
         """
         with self._changed:
             while not self._closing():
-                now = time.monotonic()
+                now, poll_at = time.monotonic(), self._poll_at
                 if now >= poll_at or (self._due is not None and now >= self._due):
                     break
                 self._changed.wait(min(poll_at, self._due or poll_at) - now)

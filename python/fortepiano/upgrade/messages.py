@@ -21,10 +21,15 @@ class Offer(msgspec.Struct):
     Attributes:
         format: The format of its state.
         fixed: The settings that cannot change in an upgrade, as text by dotted name.
+        lock: The descriptor of the data folder's lock, which the new process has inherited; -1 for
+            none.
+        lease: The value of the lease in Redis; empty for none.
     """
 
     format: int
     fixed: dict[str, str]
+    lock: int = -1
+    lease: bytes = b""
 
 
 class Reply(msgspec.Struct):

@@ -17,6 +17,7 @@ from fortepiano.config.section import UNIX
 from fortepiano.errors import ChannelError, FortepianoError, ReloadError, StartError
 from fortepiano.net.listeners import Listeners, closing_listeners
 from fortepiano.store import DATABASE
+from fortepiano.store.ownership import Handed
 from fortepiano.store.sqlite import is_migrated
 from fortepiano.upgrade import FORMAT, State, decode, restore
 from fortepiano.upgrade.channel import Channel
@@ -83,8 +84,11 @@ class NewProcess:
         finally:
             self._channel.close()
 
-    def prepare(self, settings: Settings) -> None:
+    def prepare(self, settings: Settings) -> Handed:
         """Check that this process can continue for the old one, and send that it is ready.
+
+        Returns:
+            What is needed to own what the old process owns.
 
         Raises:
             ReloadError: This process cannot continue with its version and these settings.
@@ -98,6 +102,7 @@ class NewProcess:
         if problems:
             raise ReloadError(problems)
         self._channel.send_message(Reply(version=__version__), _MESSAGE_SECONDS)
+        return Handed(offer.lock, offer.lease)
 
     @contextlib.contextmanager
     def inheritance(self, settings: Settings) -> Generator[Inheritance]:
@@ -132,8 +137,20 @@ class NewProcess:
         with closing_listeners(listeners):
             yield Inheritance(state, listeners, commands, sockets[count:])
 
-    async def adopt(self, inheritance: Inheritance, context: Context, engine: Engine) -> None:
+    async def adopt(
+        self,
+        inheritance: Inheritance,
+        context: Context,
+        engine: Engine,
+        take_over: Callable[[], None],
+    ) -> None:
         """Restore the old process's state, let that process end, and serve its clients.
+
+        Args:
+            inheritance: Everything that the old process hands over.
+            context: The world, still empty.
+            engine: All connections, still none.
+            take_over: Called once the old process cannot continue any more.
 
         Raises:
             ChannelError: The upgrade failed; the old process continues.
@@ -142,6 +159,7 @@ class NewProcess:
         links = restore(context, engine, inheritance.state, descriptors)
         self._channel.send_message(Reply(), _MESSAGE_SECONDS)
         going = self._channel.receive_message(Going, _MESSAGE_SECONDS)
+        take_over()
         await _connect(links, inheritance.sockets)
         pause_ms = (time.monotonic_ns() - going.begun) / 1_000_000
         try:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from fortepiano.native import Engine, Link
     from fortepiano.net.listeners import Listeners
     from fortepiano.protocol.context import Context
+    from fortepiano.store.ownership import Ownership
 
 __all__ = ["TAKE_OVER", "OldProcess", "UpgradableServer"]
 
@@ -62,6 +63,9 @@ class UpgradableServer(Protocol):
 
     engine: Engine
     """All connections."""
+
+    ownership: Ownership
+    """The ownership of the data folder and the store."""
 
     @property
     def settings(self) -> Settings:
@@ -122,11 +126,11 @@ class OldProcess:
         if os.getpid() == _INIT_PID:
             raise ReloadError(["process 1 cannot leave: that ends its container; restart it"])
         self._log.info("upgrading")
-        with _started(_command()) as (channel, process):
+        handed = self._server.ownership.handed()
+        with _started(_command(), handed.lock) as (channel, process):
             settings = self._server.settings
-            await asyncio.to_thread(
-                channel.send_message, Offer(FORMAT, fixed(settings)), _READY_SECONDS
-            )
+            offer = Offer(FORMAT, fixed(settings), *handed)
+            await asyncio.to_thread(channel.send_message, offer, _READY_SECONDS)
             ready = await asyncio.to_thread(channel.receive_message, Reply, _READY_SECONDS)
             if ready.problems:
                 raise ReloadError(ready.problems)
@@ -189,6 +193,7 @@ class OldProcess:
             problem = f"process {pid} has taken over and does not serve: {error}; see its log"
             result = {"problems": [problem]}
             self._log.error("upgraded, and nobody serves", why=problem)
+        self._server.ownership.hand_over()
         with suppress(StoreError):
             self._server.context.store.close()
         answer(result)
@@ -206,8 +211,15 @@ def _command() -> list[str]:
 
 
 @contextmanager
-def _started(command: Sequence[str]) -> Generator[tuple[Channel, subprocess.Popen[bytes]]]:
-    """Start the new process; kill it when the context ends, unless this process ends first."""
+def _started(
+    command: Sequence[str], lock: int
+) -> Generator[tuple[Channel, subprocess.Popen[bytes]]]:
+    """Start the new process; kill it when the context ends, unless this process ends first.
+
+    Args:
+        command: The command line, to which the descriptor of the channel is added.
+        lock: Another descriptor that the new process inherits; -1 for none.
+    """
     channel, other_end = Channel.pair()
     try:
         with other_end:
@@ -217,7 +229,9 @@ def _started(command: Sequence[str]) -> Generator[tuple[Channel, subprocess.Pope
                 name: text for name, text in os.environ.items() if name != "WATCHDOG_PID"
             }
             process = subprocess.Popen(  # noqa: S603 - this process's own command line
-                [*command, str(descriptor)], env=environment, pass_fds=[descriptor]
+                [*command, str(descriptor)],
+                env=environment,
+                pass_fds=[number for number in (descriptor, lock) if number >= 0],
             )
         try:
             yield channel, process

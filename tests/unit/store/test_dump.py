@@ -23,8 +23,9 @@ from fortepiano.store import (
     UserRecord,
     dump,
 )
-from fortepiano.store.lock import serving_from
+from fortepiano.store.lock import locked_folder
 from fortepiano.store.memory import MemoryStore
+from fortepiano.store.owner import Owner
 from fortepiano.store.redis import RedisStore
 from fortepiano.store.salts import SALTS
 from fortepiano.store.sqlite import SQLiteStore
@@ -209,10 +210,12 @@ class TestCommands:
         self, folder: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert self.run(capsys, "backup", "b")[0] == 0
-        with serving_from(folder / "data"), serving_from(folder / "data"):
+        server = Owner(pid=17, host="piano", url="http://localhost:8080", since=0)
+        with locked_folder(folder / "data", server):
             assert self.run(capsys, "restore", "b") == (
                 2,
-                "fortepiano: data: a server runs on it; stop it first",
+                "fortepiano: data: process 17 on piano (http://localhost:8080, since 1970-01-01"
+                " 00:00 UTC) uses this folder; stop it, or choose another `data_dir`",
             )
         assert self.run(capsys, "restore", "b")[0] == 0
 

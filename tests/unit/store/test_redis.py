@@ -27,7 +27,8 @@ from fortepiano.store import (
     UserRecord,
     open_store,
 )
-from fortepiano.store.redis import STREAM_LENGTH, VERSION, RedisStore
+from fortepiano.store.redis import VERSION, RedisStore
+from fortepiano.store.redis_transaction import STREAM_LENGTH
 from fortepiano.store.salts import SALTS
 from fortepiano.wall_clock import now_ms
 from support.redis import RedisServer, run_redis

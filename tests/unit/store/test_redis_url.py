@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from fortepiano.store import (
     TokenRecord,
     UserRecord,
 )
+from fortepiano.store.lease import Lease
+from fortepiano.store.owner import this_process
 from fortepiano.store.redis import RedisStore
 from fortepiano.store.redis_url import without_secrets
 from fortepiano.store.salts import SALTS
@@ -70,13 +73,24 @@ def assert_filled(store: RedisStore) -> None:
     assert (store.rooms(), store.chats()) == ([HALL], [CHAT])
 
 
+def leased(url: str, folder: Path) -> RedisStore:
+    """Return the store of a server."""
+    return RedisStore(url, "test", folder / SALTS, Lease(this_process()))
+
+
+def assert_second_is_refused(url: str, folder: Path) -> None:
+    with pytest.raises(StoreError, match=f"process {os.getpid()} on .* uses the prefix test"):
+        leased(url, folder).open()
+
+
 class TestPlaces:
     def test_unix_socket(self, tmp_path: Path) -> None:
         path = tmp_path / "redis.sock"
         with run_redis("--unixsocket", str(path)):
-            store = RedisStore(f"unix://{path}?db=2", "test", tmp_path / SALTS)
+            store = leased(f"unix://{path}?db=2", tmp_path)
             store.open()
             with closing(store):
+                assert_second_is_refused(f"unix://{path}?db=2", tmp_path)
                 store.save_ban(KICKED)
                 assert store.flush(LONG)
 
@@ -89,7 +103,7 @@ class TestPlaces:
             store.open()
             with closing(store):
                 assert store.healthy
-            wrong = RedisStore(url.replace("sesame", "barley"), "test", tmp_path / SALTS)
+            wrong = leased(url.replace("sesame", "barley"), tmp_path)
             wrong.open()
             with closing(wrong):
                 assert not wrong.healthy
@@ -103,10 +117,11 @@ class TestPlaces:
                     time.sleep(0.05)
             url = f"redis+cluster://127.0.0.1:{server.port},127.0.0.1:{free_port()}"
             for _ in range(2):
-                store = RedisStore(url, "test", tmp_path / SALTS)
+                store = leased(url, tmp_path)
                 store.open()
                 with closing(store):
                     until(store, lambda store=store: store._connected)
+                    assert_second_is_refused(url, tmp_path)
                     act = fill(store)
                     assert store.flush(LONG), store.last_error
                     assert store.audit(AuditQuery(limit=1)) == [act]
@@ -121,10 +136,11 @@ class TestPlaces:
             try:
                 sentinel.start_sentinel(config)
                 url = f"redis+sentinel://127.0.0.1:{free_port()},127.0.0.1:{sentinel.port}/main/3"
-                store = RedisStore(url, "test", tmp_path / SALTS)
+                store = leased(url, tmp_path)
                 store.open()
                 with closing(store):
                     until(store, lambda: store._connected)
+                    assert_second_is_refused(url, tmp_path)
                     store.save_ban(KICKED)
                     assert store.flush(LONG)
             finally:
@@ -132,6 +148,23 @@ class TestPlaces:
             with server.client() as client:
                 assert client.execute_command("SELECT", 3)
                 assert client.hlen("{test}:ban") == 1
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "redis://127.0.0.1:{}",
+            "unix:///nowhere/{}",
+            "redis+cluster://127.0.0.1:{}",
+            "redis+sentinel://127.0.0.1:{}/main",
+            "redis://nowhere.invalid:{}",
+        ],
+    )
+    def test_nobody_answers_about_the_lease(self, url: str, tmp_path: Path) -> None:
+        store = leased(url.format(free_port()), tmp_path)
+        store.open()
+        store._close_seconds = 0.01
+        with closing(store):
+            assert not store.healthy
 
     @pytest.mark.parametrize(
         "url",
@@ -162,11 +195,12 @@ class TestPlaces:
         options = ("--tls-port", str(tls), "--tls-auth-clients", "no")
         with run_redis(*options, *files):
             url = f"rediss://localhost:{tls}/0"
-            store = RedisStore(f"{url}?ssl_ca_certs={certificate}", "test", tmp_path / SALTS)
+            store = leased(f"{url}?ssl_ca_certs={certificate}", tmp_path)
             store.open()
             with closing(store):
                 assert store.healthy, store.last_error
-            store = RedisStore(url, "test", tmp_path / SALTS)
+                assert_second_is_refused(f"{url}?ssl_ca_certs={certificate}", tmp_path)
+            store = leased(url, tmp_path)
             store.open()
             with closing(store):  # nobody vouches for the certificate
                 assert not store.healthy
