@@ -155,10 +155,10 @@ class RedisStore(WriterStore):
         return super().salts()
 
     def _await_lease(self, lease: Lease) -> None:
-        """Take the lease.
+        """Take the lease; if Redis does not answer, the writer will.
 
         Raises:
-            StoreError: Another server has the lease, or Redis does not answer.
+            StoreError: Another server has the lease.
         """
 
         async def claim() -> None:
@@ -173,9 +173,8 @@ class RedisStore(WriterStore):
                 runner.run(asyncio.wait_for(claim(), CLAIM_SECONDS))
         except OwnedError as error:
             raise StoreError(self._place, str(error)) from None
-        except _FAILURES as error:
-            reason = _reason(error)
-            raise StoreError(self._place, f"cannot be used (store.url): {reason}") from None
+        except _FAILURES:
+            pass
 
     # Called on the writer's thread.
 

@@ -232,5 +232,5 @@ class TestCommands:
         monkeypatch.setenv("FORTEPIANO_STORE__URL", "redis://:sesame@127.0.0.1:1/0")
         status, told = self.run(capsys, "backup", "b")
         assert status == 2
-        assert "the store does not answer: " in told
+        assert "cannot be used (store.url): " in told
         assert "sesame" not in told
