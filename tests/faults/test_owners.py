@@ -305,4 +305,5 @@ async def test_server_that_is_frozen_loses_the_lease_and_harms_nothing(redis: Re
             os.kill(server.pid, signal.SIGCONT)
         await until(lambda: not server.is_ready(), BACK_SECONDS)
         assert redis.content(without=KEY) == before
+        await until(lambda: "process 1 on harp" in server.log, BACK_SECONDS)
         server.excuse()
