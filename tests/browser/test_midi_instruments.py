@@ -94,6 +94,17 @@ def test_one_channel_may_be_silenced(server: Server, room: str, invite: Invite) 
     assert ended(ann, 1) == ["e3"]
 
 
+SETTLED = """async (before) => {
+  for (;;) {
+    const { held, pending } = await navigator.locks.query();
+    if (held.length === 1 && pending.length === 1 && held[0].clientId !== before) {
+      return held[0].clientId;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}"""
+
+
 def test_of_two_tabs_with_one_instrument_one_plays(
     server: Server, room: str, invite: Invite
 ) -> None:
@@ -108,12 +119,14 @@ def test_of_two_tabs_with_one_instrument_one_plays(
         """Return the names of the notes that others have heard, once there are so many."""
         return [note["n"] for note in ben.received(number)]
 
-    # The one that was used last.
+    # The one that was used last, once the other tab waits.
+    holder = ann.page.evaluate(SETTLED, "")
     for tab in tabs:
         strike(tab, [0x90, 60, 100], [0x80, 60, 0])
     assert heard(2) == ["c3", "c3"]
     assert [len(tab.sent) for tab in tabs] == [0, 2]
     ann.page.mouse.click(640, 5)
+    ann.page.evaluate(SETTLED, holder)
     # A note that is held ends with the turn.
     strike(ann, [0x90, 62, 100])
     strike(other, [0x90, 62, 100])

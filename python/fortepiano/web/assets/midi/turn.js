@@ -26,6 +26,7 @@ export class Turn {
 
 	#take() {
 		if (this.held) return;
+		// At once: the first note would come before the answer.
 		this.held = true;
 		this.#waiting?.abort();
 		this.#request({ steal: true });
