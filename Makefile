@@ -134,6 +134,7 @@ test-e2e: build $(VENV)/.tools ## Run the tests with whole servers, people's bot
 test-clients: build $(VENV)/.tools ## Run the tests with the clients that people use
 	$(BIN)/pytest $(SIDE_BY_SIDE) tests/clients $(ARGS) $(OR_NONE)
 test-browser: build $(VENV)/.tools ## Run the tests with a browser, which needs both of two cores
+	@$(SAMPLES) || [ "$${CI:-}" != true ]
 	$(BIN)/pytest $(ALL_BUT_LONG) tests/browser $(ARGS) $(OR_NONE)
 conformance: build $(VENV)/.tools ## Run the conformance suite and print its table, case by preset
 	$(BIN)/pytest tests/conformance --conformance-table $(ARGS)
