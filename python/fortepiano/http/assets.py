@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
-from fortepiano.http.page_modules import GENERATED
+from fortepiano.http.page_modules import GENERATED, libraries_module
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,18 +36,21 @@ class Client:
 
     Generated modules (`page_modules.py`) are served, and named in the page, as if they were files.
 
-    Recorded sounds are at `/assets/samples/<package and version>/`, without the digest: they are
-    large and stay the same while scripts change.
+    Recorded sounds are at `/assets/samples/<package and version>/`, and libraries of others at
+    `/assets/libraries/<package and version>/`, without the digest: they stay the same while the
+    page's own files change.
     """
 
     def __init__(self, web: Path) -> None:
         """Serve the browser client in a folder.
 
         Args:
-            web: The folder with `index.html`, `assets/` and, if they were fetched, `samples/`.
+            web: The folder with `index.html`, `assets/` and, if they were fetched, `samples/` and
+                `libraries/`.
         """
         self._web = web
         self._generated = {name: text().encode() for name, text in GENERATED.items()}
+        self._generated["libraries.js"] = libraries_module(web).encode()
         self._seen: list[tuple[Path, int]] = []
         self._checked_at = -_CHECK_SECONDS
         self._page = b""
@@ -56,9 +59,11 @@ class Client:
     def routes(self) -> list[BaseRoute]:
         """Return the routes of the files."""
         files = Mount("/assets", _Files(self, self._web / "assets", self._generated))
-        if not self._samples():
-            return [files]
-        return [Mount("/assets/samples", _Immutable(directory=self._web / "samples")), files]
+        fetched = [name for name in ("samples", "libraries") if (self._web / name).is_dir()]
+        mounts = [
+            Mount(f"/assets/{name}", _Immutable(directory=self._web / name)) for name in fetched
+        ]
+        return [*mounts, files]
 
     def page(self) -> bytes:
         """Return the page, with the present URLs of the files."""
@@ -87,7 +92,7 @@ class Client:
         modules = "".join(
             f'    <link rel="modulepreload" href="/assets/{name}">\n'
             for name in files
-            if name.endswith(".js") and "worklet" not in name
+            if name.endswith(".js") and not re.search("worklet|worker", name)
         )
         page = (self._web / "index.html").read_text(encoding="utf-8")
         page = page.replace("  </head>", f"{modules}  </head>", 1)
