@@ -260,10 +260,10 @@ class TestRefusals:
             'path = "a.txt"\n[[networks.lists]]\nname = "b"\npath = "b"\neffect = "none"\n'
         )
         first, second = problems()
-        assert first.startswith("proxy.trusted[1]: 'home' is neither")
+        assert first.startswith("proxy.trusted.1: 'home' is neither")
         assert first.endswith("(from fortepiano.toml, line 2)")
         assert second == (
-            "networks.lists[1].effect: must be 'enter' or 'chat', not 'none'"
+            "networks.lists.1.effect: must be 'enter' or 'chat', not 'none'"
             " (from fortepiano.toml, line 10)"
         )
 
