@@ -16,7 +16,7 @@ lacks.
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
@@ -46,7 +46,7 @@ from fortepiano.store.salts import read_salts, write_salts
 from fortepiano.store.writer import CLOSE_SECONDS, UnwritableError, WriterStore
 from fortepiano.wall_clock import now_ms
 
-__all__ = ["RedisStore"]
+__all__ = ["OF_ROOMS", "VERSION", "RedisStore", "run_script"]
 
 VERSION = 1
 """The version of the layout."""
@@ -66,7 +66,7 @@ STREAM_LENGTH = 1000
 _PIECE = 2000
 """The most changes in one transaction: Redis serves nobody else meanwhile."""
 
-_OF_ROOMS = "audit_of_rooms"
+OF_ROOMS = "audit_of_rooms"
 """The sorted set of acts of moderators of rooms, of which the oldest are deleted."""
 
 _EVERYTHING = b"everything"
@@ -343,7 +343,7 @@ class RedisStore(WriterStore):
         return self._run(self._delete_oldest(since, rows, most), ATTEMPT_SECONDS)
 
     async def _delete_oldest(self, since: int, rows: int, most: int) -> bool:
-        key = self._redis_key(_OF_ROOMS)
+        key = self._redis_key(OF_ROOMS)
         stored, old = await self._transaction(
             ("ZCARD", key), ("ZCOUNT", key, "-inf", f"({max(since, 0)}")
         )
@@ -363,7 +363,7 @@ class RedisStore(WriterStore):
         try:
             return [
                 act
-                for acts in (AUDIT.name, _OF_ROOMS)
+                for acts in (AUDIT.name, OF_ROOMS)
                 for act in await self._page(client, acts, query)
             ]
         finally:
@@ -391,7 +391,29 @@ class RedisStore(WriterStore):
 
 def _acts_of(record: AuditRecord) -> str:
     """Return the sorted set of an act; with one alone, old acts could not be found by rank."""
-    return _OF_ROOMS if record.is_of_room else AUDIT.name
+    return OF_ROOMS if record.is_of_room else AUDIT.name
+
+
+def run_script(url: str, script: str, keys: Sequence[str]) -> list[Any]:
+    """Run a Lua script on a connection of its own, and wait for its answer.
+
+    Raises:
+        StoreError: Redis does not answer, or refuses.
+    """
+    try:
+        return asyncio.run(asyncio.wait_for(_answer(url, script, keys), LOAD_SECONDS))
+    except (RedisError, OSError, TimeoutError, ValueError, TypeError) as error:
+        why = f"the store does not answer: {_reason(error)}"
+        raise StoreError(without_secrets(url), why) from None
+
+
+async def _answer(url: str, script: str, keys: Sequence[str]) -> list[Any]:
+    client = client_for(url)
+    try:
+        answer: list[Any] = await client.execute_command("EVAL", script, len(keys), *keys)
+    finally:
+        await _closed(client)
+    return answer
 
 
 async def _closed(client: Client) -> None:
