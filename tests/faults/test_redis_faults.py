@@ -100,6 +100,27 @@ async def test_frozen_and_back(redis: RedisServer) -> None:
             late.close()
 
 
+@pytest.mark.timeout(120)
+async def test_stopped_while_redis_is_away(redis: RedisServer) -> None:
+    """A ban that was not stored is in a file in the data folder until the next start."""
+    with closing(Server(FORTEPIANO_STORE__URL=redis.url)) as server:
+        await asyncio.to_thread(server.start)
+        async with Clients(server) as clients:
+            ann, bea = await clients.pair()
+            redis.kill()
+            await ann.send({"m": "kickban", "_id": bea.id, "ms": 3_600_000})
+            assert "not saved yet" in (await ann.expect("notification"))["text"]
+        assert await asyncio.to_thread(server.stop) == 2
+        (file,) = (server.folder / "data").glob("fortepiano-unsaved-*")
+        assert f"are in data/{file.name}, and the next start takes" in server.log.splitlines()[-1]
+        server.excuse()
+        redis.start()
+        await asyncio.to_thread(server.start)
+        with redis.client() as client:
+            assert bea.id in " ".join(client.hkeys("{fortepiano}:ban"))
+        assert not file.exists()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_absent_killed_and_frozen(redis: RedisServer) -> None:

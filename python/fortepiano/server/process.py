@@ -17,6 +17,7 @@ from fortepiano.server.server import Listeners, Server
 from fortepiano.store import dump
 from fortepiano.store.keyring import open_keys
 from fortepiano.store.lock import serving_from
+from fortepiano.store.unsaved import UnsavedChanges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -66,7 +67,10 @@ def run(
         if settings.store.url != "memory:":
             stack.enter_context(serving_from(settings.data_dir))
         store = stores.open_store(settings)
-        stack.callback(store.close)
+        unsaved = UnsavedChanges(settings)
+        stack.callback(unsaved.close, store)
+        if inheritance is None:  # else the old process has taken them in
+            unsaved.take_in(store)
         if inheritance is not None and inheritance.state.store:
             dump.replace(store, dump.items_of(inheritance.state.store, settings.store.url))
         keys = open_keys(settings)

@@ -37,7 +37,7 @@ from fortepiano.store.record_kinds import (
 from fortepiano.store.records import AuditQuery, AuditRecord
 from fortepiano.store.redis_replies import ANSWER_SECONDS, Replies
 
-__all__ = ["CLOSE_SECONDS", "POLL_SECONDS", "UnwritableError", "WriterStore"]
+__all__ = ["CLOSE_SECONDS", "POLL_SECONDS", "UnsavedError", "UnwritableError", "WriterStore"]
 
 GROUP_SECONDS = 0.05
 """How long an urgent change waits, so that others join its group."""
@@ -69,6 +69,21 @@ R = TypeVar("R", bound=Record)
 
 class UnwritableError(Exception):
     """The file or server behind the store does not work now; the text has the reason."""
+
+
+class UnsavedError(StoreError):
+    """Changes are not stored, since the store has been closed while it took none.
+
+    Attributes:
+        cause: Why the store took none.
+        changes: The changes.
+    """
+
+    def __init__(self, place: Path | str, cause: str, changes: Changes) -> None:
+        super().__init__(place, f"the last changes are lost: {cause}")
+        self.args = (place, cause, changes)  # pickle and copy call the class with these
+        self.cause = cause
+        self.changes = changes
 
 
 class WriterStore(MemoryStore, ABC):
@@ -211,9 +226,10 @@ class WriterStore(MemoryStore, ABC):
             self._changed.notify_all()
         writer.join(self._close_seconds + self._last_seconds + 1)  # its last attempt may be late
         self._replies = None
-        if self._pending or self._in_flight:
-            reason = self._last_error or "it does not answer"
-            raise StoreError(self._place, f"the last changes are lost: {reason}")
+        with self._changed:
+            changes = {**self._in_flight, **self._pending}
+        if changes:
+            raise UnsavedError(self._place, self._last_error or "it does not answer", changes)
 
     def add_audit(self, record: AuditRecord) -> None:
         """Store an act of moderation; acts are not held in memory once they are written."""
