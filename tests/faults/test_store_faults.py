@@ -171,7 +171,7 @@ async def test_stopped_while_the_disk_is_full(small_disk: Path, tmp_path: Path) 
         assert await asyncio.to_thread(server.stop) == 2
         told = server.log.splitlines()[-1]
         assert "the last changes are not stored: database or disk is full; " in told
-        (file,) = tmp_path.glob("fortepiano-unsaved-*")
+        (file,) = unsaved_files(tmp_path)
         assert re.search(rf"1 ban.* are in {file}, and the next start takes them in", told)
         assert file.stat().st_mode & 0o777 == 0o600
         server.excuse()
@@ -179,7 +179,12 @@ async def test_stopped_while_the_disk_is_full(small_disk: Path, tmp_path: Path) 
         await asyncio.to_thread(server.start)
         assert kept_bans(small_disk / "data" / DATABASE) == [(bea.id,)]
         assert server.log.count("changes of the last stop are taken in") == 1
-        assert list(tmp_path.iterdir()) == []
+        assert unsaved_files(tmp_path) == []
+
+
+def unsaved_files(folder: Path) -> list[Path]:
+    """Return the files of changes that were not stored."""
+    return list(folder.glob("fortepiano-unsaved-*"))
 
 
 async def rename_until_unready(server: Server, client: Client) -> None:

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING
 
-from fortepiano.errors import StoreError
+from fortepiano.errors import NothingStoredError, StoreError
 from fortepiano.store import DATABASE
 from fortepiano.store.dump import Item
 from fortepiano.store.keyring import FILE, KeyRing
@@ -37,7 +37,8 @@ def require_store(settings: "Settings", *, only_reads: bool) -> None:
         only_reads: Whether the caller needs a database that exists; else it may begin one.
 
     Raises:
-        StoreError: The settings name SQLite, and the folder has no database though it should.
+        NothingStoredError: The settings name SQLite, and the folder has no database.
+        StoreError: The folder is of a server on Redis.
     """
     database = settings.data_dir / DATABASE
     if settings.store.url or database.exists():
@@ -47,7 +48,7 @@ def require_store(settings: "Settings", *, only_reads: bool) -> None:
     is_readable = not settings.data_dir.exists() or settings.data_dir.is_dir()
     if only_reads and is_readable:
         where = settings.data_dir.absolute()
-        raise StoreError(
+        raise NothingStoredError(
             database, f"No such file: no server stores in {where}; see data_dir and --config"
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from fortepiano.errors import StoreError
+from fortepiano.errors import NothingStoredError, StoreError
 from fortepiano.store.dump import Item
 from fortepiano.store.record_kinds import AUDIT, KINDS
 from fortepiano.store.redis import OF_ROOMS, VERSION, run_script
@@ -31,13 +31,16 @@ def items_in_redis(url: str, prefix: str) -> list[Item]:
         prefix: The prefix of all keys.
 
     Raises:
-        StoreError: Redis does not answer, nothing is stored there, or a record cannot be read.
+        NothingStoredError: Nothing is stored there.
+        StoreError: Redis does not answer, or a record cannot be read.
     """
     place = without_secrets(url)
     names = ("version", *(kind.name for kind in _HASHES), AUDIT.name, OF_ROOMS)
     version, *answers = run_script(url, _READ, [f"{{{prefix}}}:{name}" for name in names])
     if version is None:
-        raise StoreError(place, f"no server has stored anything there under store.prefix {prefix}")
+        raise NothingStoredError(
+            place, f"no server has stored anything there under store.prefix {prefix}"
+        )
     if int(version) > VERSION:
         raise StoreError(
             place,

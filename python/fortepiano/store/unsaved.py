@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from fortepiano.errors import StoreError
+from fortepiano.errors import StoreError, UnsavedError
 from fortepiano.observe import logs
 from fortepiano.store.base import Store
 from fortepiano.store.dump import savers
@@ -36,7 +36,6 @@ from fortepiano.store.record_kinds import (
     Record,
     to_json,
 )
-from fortepiano.store.writer import UnsavedError
 from fortepiano.wall_clock import now_ms
 
 if TYPE_CHECKING:
@@ -102,10 +101,11 @@ class UnsavedChanges:
         try:
             store.close()
         except UnsavedError as error:
-            file, missing = self._write(error.changes)
+            changes: Changes = dict(error.changes)
+            file, missing = self._write(changes)
             why = [f"the last changes are not stored: {error.cause}"]
             if file is not None:
-                written = {key: one for key, one in error.changes.items() if key not in missing}
+                written = {key: one for key, one in changes.items() if key not in missing}
                 why.append(f"{_numbers(written)} are in {file}, and the next start takes them in")
             if missing:
                 why.append(f"{_numbers(missing)} are lost")

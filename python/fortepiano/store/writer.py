@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fortepiano.errors import StoreError
+from fortepiano.errors import StoreError, UnsavedError
 from fortepiano.observe import logs
 from fortepiano.store.base import Loop
 from fortepiano.store.memory import MemoryStore
@@ -37,7 +37,7 @@ from fortepiano.store.record_kinds import (
 from fortepiano.store.records import AuditQuery, AuditRecord
 from fortepiano.store.redis_replies import ANSWER_SECONDS, Replies
 
-__all__ = ["CLOSE_SECONDS", "POLL_SECONDS", "UnsavedError", "UnwritableError", "WriterStore"]
+__all__ = ["CLOSE_SECONDS", "POLL_SECONDS", "UnwritableError", "WriterStore"]
 
 GROUP_SECONDS = 0.05
 """How long an urgent change waits, so that others join its group."""
@@ -69,21 +69,6 @@ R = TypeVar("R", bound=Record)
 
 class UnwritableError(Exception):
     """The file or server behind the store does not work now; the text has the reason."""
-
-
-class UnsavedError(StoreError):
-    """Changes are not stored, since the store has been closed while it took none.
-
-    Attributes:
-        cause: Why the store took none.
-        changes: The changes.
-    """
-
-    def __init__(self, place: Path | str, cause: str, changes: Changes) -> None:
-        super().__init__(place, f"the last changes are lost: {cause}")
-        self.args = (place, cause, changes)  # pickle and copy call the class with these
-        self.cause = cause
-        self.changes = changes
 
 
 class WriterStore(MemoryStore, ABC):

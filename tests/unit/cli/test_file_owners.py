@@ -31,17 +31,18 @@ from fortepiano import cli
 from fortepiano.config import Settings
 from fortepiano.store import open_store
 from fortepiano.store.keyring import open_keys
-from fortepiano.store.lock import serving_from
+from fortepiano.store.files import open_private
+from fortepiano.store.lock import LOCK
 
 os.setgroups([])
 os.setgid({OTHER})
 os.setuid({OTHER})
 settings = Settings(data_dir=Path(sys.argv[1]), identity={{"mode": "token"}})
-with serving_from(settings.data_dir):
-    store = open_store(settings)
-    store.save_salts(*store.salts())
-    store.close()
-    open_keys(settings).rotate(0)
+store = open_store(settings)
+store.save_salts(*store.salts())
+store.close()
+os.close(open_private(settings.data_dir / LOCK))
+open_keys(settings).rotate(0)
 """
 
 
