@@ -5,6 +5,7 @@ Tables that a version of that server lacks count as empty. Its dates are whole m
 """
 
 import contextlib
+import hashlib
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -34,6 +35,8 @@ _LONGEST_NAME = 40
 _LONGEST_ROOM = 512
 _USUAL_FLAGS = {"volume"}
 """Flags that all users have."""
+
+_LINE_ID_LENGTH = 8
 
 _BY = "dev2"
 _LAST_MS = 253_402_300_799_999
@@ -230,7 +233,8 @@ def _line(line: dict[str, Any]) -> dict[str, Any]:
     """Return a line of chat with the fields that lines have here."""
     sender = line["p"]
     person = {key: sender[key] for key in ("_id", "name", "color")}
-    return {"m": "a", "a": line["a"], "p": person | {"id": person["_id"]}, "t": line["t"]}
+    named = {"m": "a", "a": line["a"], "p": person | {"id": person["_id"]}, "t": line["t"]}
+    return named | {"id": hashlib.sha256(orjson.dumps(named)).hexdigest()[:_LINE_ID_LENGTH]}
 
 
 def _moment(value: object) -> int | None:
