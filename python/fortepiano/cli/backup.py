@@ -164,7 +164,9 @@ def _check_server(settings: "Settings") -> None:
     except FortepianoError:
         return  # no server runs there, or one that does not know the question
     if found != place_of(settings):
-        there = f"{found['url']} (store.prefix {found['prefix']})" if found["url"] else "SQLite"
+        there = str(found["url"] or "SQLite")
+        if found["prefix"]:
+            there += f" (store.prefix {found['prefix']})"
         raise StoreError(
             settings.data_dir,
             f"the server that runs on this folder stores in {there}: give its settings (--config)",

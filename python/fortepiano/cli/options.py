@@ -61,7 +61,7 @@ def opened_store(
         raise ConfigError([f"store.url: {problem}"])
     require_store(settings, only_reads=only_reads)
     logs.configure("critical")  # stdout is for the command's output; failures are exceptions
-    with contextlib.closing(open_store(settings)) as store:
+    with contextlib.closing(open_store(settings, copies_salts=not only_reads)) as store:
         if not store.healthy:  # a server can run without its store for a while, a command cannot
             raise StoreError("store.url", f"the store does not answer: {store.last_error}")
         yield store

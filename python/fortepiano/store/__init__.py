@@ -41,8 +41,12 @@ DATABASE = "fortepiano.sqlite3"
 """Name of the database in the data folder."""
 
 
-def open_store(settings: Settings) -> Store:
+def open_store(settings: Settings, *, copies_salts: bool = True) -> Store:
     """Open the store that the settings name.
+
+    Args:
+        settings: All settings.
+        copies_salts: Whether the data folder gets a copy of the salts that are in Redis.
 
     Raises:
         StoreError: The data cannot be read or written.
@@ -54,7 +58,12 @@ def open_store(settings: Settings) -> Store:
         # Imported here: most servers use no Redis, and its library takes a while to import.
         from fortepiano.store.redis import RedisStore
 
-        store = RedisStore(settings.store.url, settings.store.prefix, settings.data_dir / SALTS)
+        store = RedisStore(
+            settings.store.url,
+            settings.store.prefix,
+            settings.data_dir / SALTS,
+            copies_salts=copies_salts,
+        )
     else:
         store = SQLiteStore(settings.data_dir / DATABASE)
     store.open()

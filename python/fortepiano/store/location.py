@@ -30,16 +30,21 @@ def place_of(settings: "Settings") -> dict[str, str]:
 
 
 def require_store(settings: "Settings", *, only_reads: bool) -> None:
-    """Refuse a data folder that is a mistake, before anything is made there; Redis is not asked.
+    """Refuse a place that is a mistake, before anything is made there.
 
     Args:
         settings: The settings.
-        only_reads: Whether the caller needs a database that exists; else it may begin one.
+        only_reads: Whether the caller needs a store that exists; else it may begin one.
 
     Raises:
-        NothingStoredError: The settings name SQLite, and the folder has no database.
-        StoreError: The folder is of a server on Redis.
+        NothingStoredError: There is no database, or nothing in Redis under the prefix.
+        StoreError: The settings name SQLite and the folder is of a server on Redis, or Redis does
+            not answer.
     """
+    if settings.store.url and only_reads:
+        from fortepiano.store.redis_reader import require_redis
+
+        require_redis(settings.store.url, settings.store.prefix)
     database = settings.data_dir / DATABASE
     if settings.store.url or database.exists():
         return
@@ -80,7 +85,8 @@ def items_of_settings(settings: "Settings") -> "Generator[Iterable[Item]]":
     Raises:
         StoreError: The data cannot be read, or no server has stored any.
     """
-    require_store(settings, only_reads=True)
+    if not settings.store.url:
+        require_store(settings, only_reads=True)
     with contextlib.ExitStack() as stack:
         items: Iterable[Item]
         if settings.store.url:

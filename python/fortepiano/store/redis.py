@@ -107,12 +107,19 @@ class RedisStore(WriterStore):
         prefix: The prefix of all keys; servers with different prefixes share nothing.
         salts: The file with a copy of the salts.
         close_seconds: How long `close` goes on trying to write.
+        copies_salts: Whether the copy of the salts is made and kept up to date.
     """
 
     _runner: asyncio.Runner  # while open; used by the writer's thread only
 
     def __init__(
-        self, url: str, prefix: str, salts: Path, *, close_seconds: float = CLOSE_SECONDS
+        self,
+        url: str,
+        prefix: str,
+        salts: Path,
+        *,
+        close_seconds: float = CLOSE_SECONDS,
+        copies_salts: bool = True,
     ) -> None:
         super().__init__(
             without_secrets(url), close_seconds=close_seconds, last_seconds=2 * ATTEMPT_SECONDS
@@ -120,6 +127,7 @@ class RedisStore(WriterStore):
         self._url = url
         self._prefix = prefix
         self._salts_path = salts
+        self._copies_salts = copies_salts
         self._client: Client | None = None  # on the writer's loop, while Redis answers
         self._salts_given = False  # once `salts` has returned them, they must not change
         self._connected = False
@@ -132,7 +140,7 @@ class RedisStore(WriterStore):
         copied = read_salts(self._salts_path)
         if copied is not None:
             self._set_salts(*copied)
-        else:
+        elif self._copies_salts:
             write_salts(self._salts_path, super().salts())
         self._salts_given = self._connected = False
         try:
@@ -323,7 +331,7 @@ class RedisStore(WriterStore):
             found[SALT] = agreed
         salts = (agreed["1",].value, agreed["2",].value)
         try:
-            if read_salts(self._salts_path) != salts:
+            if self._copies_salts and read_salts(self._salts_path) != salts:
                 write_salts(self._salts_path, salts)
         except StoreError as error:
             _log.warning("salts cannot be copied", path=str(error.path), reason=error.reason)

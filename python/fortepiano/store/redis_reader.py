@@ -10,9 +10,11 @@ from fortepiano.store.record_kinds import AUDIT, KINDS
 from fortepiano.store.redis import OF_ROOMS, VERSION, run_script
 from fortepiano.store.redis_url import without_secrets
 
-__all__ = ["items_in_redis"]
+__all__ = ["items_in_redis", "require_redis"]
 
 _HASHES = tuple(kind for kind in KINDS if kind is not AUDIT)
+
+_VERSION_ONLY = "return {redis.call('GET', KEYS[1])}"
 
 _READ = """
 local answers = {redis.call('GET', KEYS[1])}
@@ -37,6 +39,22 @@ def items_in_redis(url: str, prefix: str) -> list[Item]:
     place = without_secrets(url)
     names = ("version", *(kind.name for kind in _HASHES), AUDIT.name, OF_ROOMS)
     version, *answers = run_script(url, _READ, [f"{{{prefix}}}:{name}" for name in names])
+    _check_version(version, place, prefix)
+    return list(_items(answers, place))
+
+
+def require_redis(url: str, prefix: str) -> None:
+    """Refuse a Redis in which no server has stored anything under a prefix; arguments as before.
+
+    Raises:
+        NothingStoredError: Nothing is stored there.
+        StoreError: Redis does not answer.
+    """
+    (version,) = run_script(url, _VERSION_ONLY, [f"{{{prefix}}}:version"])
+    _check_version(version, without_secrets(url), prefix)
+
+
+def _check_version(version: bytes | None, place: str, prefix: str) -> None:
     if version is None:
         raise NothingStoredError(
             place, f"no server has stored anything there under store.prefix {prefix}"
@@ -47,7 +65,6 @@ def items_in_redis(url: str, prefix: str) -> list[Item]:
             f"was written by a newer fortepiano: version {int(version)} of the layout,"
             f" and this one knows {VERSION}",
         )
-    return list(_items(answers, place))
 
 
 def _items(answers: list[list[bytes]], place: str) -> Iterator[Item]:

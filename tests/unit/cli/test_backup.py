@@ -118,13 +118,22 @@ class TestNothingIsMade:
         assert records(folder / "b")[0]["record"]["first_seen"] == 0
 
     @needs_redis
+    @pytest.mark.parametrize(
+        "command",
+        [["backup", "b"], ["bans", "list"], ["bans", "export"], ["token", "list"], ["audit"]],
+        ids=" ".join,
+    )
     def test_in_redis(
-        self, folder: Path, capsys: pytest.CaptureFixture[str], redis_server: RedisServer
+        self,
+        folder: Path,
+        capsys: pytest.CaptureFixture[str],
+        redis_server: RedisServer,
+        command: list[str],
     ) -> None:
         (folder / "x.toml").write_text(
             f'[store]\nurl = "{redis_server.url}"\nprefix = "{folder.name}"\n'
         )
-        told = refused(capsys, "backup", "b", "-c", "x.toml")
+        told = refused(capsys, *command, "-c", "x.toml")
         assert told.endswith(
             f"no server has stored anything there under store.prefix {folder.name}"
         )
@@ -305,6 +314,11 @@ def test_of_redis(
     (folder / "x.toml").write_text(
         f'[store]\nurl = "{redis_server.url}"\nprefix = "{folder.name}"\n'
     )
+    (folder / "data" / SALTS).rename(folder / "salts")
+    for command in (["bans", "list"], ["token", "list"], ["audit"], ["bans", "export"]):
+        assert run(capsys, *command, "-c", "x.toml")[0] == 0
+    assert list((folder / "data").iterdir()) == []
+    (folder / "salts").rename(folder / "data" / SALTS)
     assert run(capsys, "backup", "b", "-c", "x.toml") == (0, "4 records in b")
     found = records(folder / "b")
     assert [one["record"]["value"] for one in found if one["kind"] == "salt"] == list(salts)
