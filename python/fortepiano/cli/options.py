@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -61,7 +62,8 @@ def opened_store(
         raise ConfigError([f"store.url: {problem}"])
     require_store(settings, only_reads=only_reads)
     logs.configure("critical")  # stdout is for the command's output; failures are exceptions
-    with contextlib.closing(open_store(settings, copies_salts=not only_reads)) as store:
+    opening = partial(open_store, copies_salts=False) if only_reads else open_store
+    with contextlib.closing(opening(settings)) as store:
         if not store.healthy:  # a server can run without its store for a while, a command cannot
             raise StoreError("store.url", f"the store does not answer: {store.last_error}")
         yield store
