@@ -206,6 +206,7 @@ docs: build ## Make the references in docs/ anew, and other tables, from the cod
 	@$(BIN)/python scripts/docs/settings_reference.py docs/settings.md
 	@$(BIN)/python scripts/docs/audit_reference.py docs/administration.md
 	@$(BIN)/python scripts/docs/api_reference.py docs/administration.md
+	@$(BIN)/python scripts/docs/records_reference.py docs/records.md
 	@PYTHONPATH=tests:scripts/docs $(BIN)/python -m support.register docs/clients.md
 	@PYTHONPATH=tests:scripts/docs $(BIN)/python -m support.cases docs/conformance.md
 annotate: $(VENV)/.python ## Show in build/_link.html where the Cython link calls Python

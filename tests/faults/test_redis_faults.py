@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +66,32 @@ async def test_frozen_and_back(redis: RedisServer) -> None:
             server.excuse()
         finally:
             redis.thaw()
+
+
+def unsaved_files(server: Server) -> list[Path]:
+    """Return the files of changes that were not stored."""
+    return list((server.folder / "data").glob("fortepiano-unsaved-*"))
+
+
+@pytest.mark.timeout(120)
+async def test_stopped_while_redis_is_away(redis: RedisServer) -> None:
+    """A ban that was not stored is in a file in the data folder until the next start."""
+    with closing(Server(FORTEPIANO_STORE__URL=redis.url)) as server:
+        await asyncio.to_thread(server.start)
+        async with Clients(server) as clients:
+            ann, bea = await clients.pair()
+            redis.kill()
+            await ann.send({"m": "kickban", "_id": bea.id, "ms": 3_600_000})
+            assert "not saved yet" in (await ann.expect("notification"))["text"]
+        assert await asyncio.to_thread(server.stop) == 2
+        (file,) = unsaved_files(server)
+        assert f"are in data/{file.name}, and the next start takes" in server.log.splitlines()[-1]
+        server.excuse()
+        redis.start()
+        await asyncio.to_thread(server.start)
+        with redis.client() as client:
+            assert bea.id in " ".join(client.hkeys("{fortepiano}:ban"))
+        assert unsaved_files(server) == []
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from fortepiano.model.ban_list import LONGEST_REASON, SITE, is_network, parse_su
 from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.model.texts import settled
 from fortepiano.protocol.audit_log import write_act
+from fortepiano.store.files import write_private
 from fortepiano.store.records import BanRecord
 from fortepiano.wall_clock import now_ms
 
@@ -77,7 +78,7 @@ def list_bans(
 ) -> None:
     """List the bans in force; times are UTC."""
     at = now_ms()
-    with opened_store(config, data_dir) as store:
+    with opened_store(config, data_dir, only_reads=True) as store:
         bans = _in_force(store, at)
     wanted = SITE if site else room and settled(room)
     _print_row("WHO", "UNTIL", "BY", "ROOM", "REASON")
@@ -218,15 +219,15 @@ def export_bans(
     data_dir: DataDir = None,
     config: ConfigFile = None,
 ) -> None:
-    """Write the bans in force to a file that `import` reads."""
-    with opened_store(config, data_dir) as store:
+    """Write the bans in force to a file that `import` reads; only its owner may read it."""
+    with opened_store(config, data_dir, only_reads=True) as store:
         bans = _in_force(store, now_ms())
     text = written(bans, file_format or _format_of(file))
     if file == _STDIO:
         typer.echo(text, nl=False)
         return
     try:
-        Path(file).write_text(text, encoding="utf-8")
+        write_private(Path(file), text.encode())
     except OSError as error:
         raise InputError([f"{file}: {error.strerror or error}"]) from None
 

@@ -36,31 +36,38 @@ ConfigFile: TypeAlias = Annotated[
 
 @contextlib.contextmanager
 def opened_store(
-    config: Path | None, data_dir: Path | None, lease: "Lease | None" = None
+    config: Path | None,
+    data_dir: Path | None,
+    lease: "Lease | None" = None,
+    *,
+    only_reads: bool = False,
 ) -> Generator["Store"]:
     """Open the store of the settings; a server may run meanwhile.
 
     The end of the `with` block waits until all changes are on the disk.
 
     Args:
-        config: The settings file.
-        data_dir: The data folder.
+        config: The option `--config`.
+        data_dir: The option `--data-dir`.
         lease: The lease in Redis of a command that keeps servers out.
+        only_reads: Whether the command makes no store where there is none.
 
     Raises:
         ConfigError: The settings are wrong, or name a store in memory only.
-        StoreError: The data cannot be read or written.
+        StoreError: The data cannot be read or written, or there is none.
     """
     from fortepiano import config as configuration
     from fortepiano.observe import logs
     from fortepiano.store import open_store
+    from fortepiano.store.location import require_store
 
     settings = configuration.load(config, {"data_dir": data_dir})
     if settings.store.url == "memory:":
         problem = "memory: keeps nothing that a server would find; choose another store for tokens"
         raise ConfigError([f"store.url: {problem}"])
+    require_store(settings, only_reads=only_reads)
     logs.configure("critical")  # stdout is for the command's output; failures are exceptions
-    with contextlib.closing(open_store(settings, lease)) as store:
+    with contextlib.closing(open_store(settings, lease, copies_salts=not only_reads)) as store:
         if not store.healthy:  # a server can run without its store for a while, a command cannot
             raise StoreError("store.url", f"the store does not answer: {store.last_error}")
         yield store

@@ -89,7 +89,7 @@ def create_token(
 def list_tokens(data_dir: DataDir = None, config: ConfigFile = None) -> None:
     """List tokens, and users whose browsers' tokens are revoked; times are UTC."""
     at = now_ms()
-    with opened_store(config, data_dir) as store:
+    with opened_store(config, data_dir, only_reads=True) as store:
         tokens = store.tokens()
     _print_row("ID", "SCOPE", "CREATED", "EXPIRES", "USER", "LABEL")
     for token in tokens:

@@ -18,6 +18,7 @@ from fortepiano.server.server import Server
 from fortepiano.store import dump
 from fortepiano.store.keyring import open_keys
 from fortepiano.store.ownership import owning
+from fortepiano.store.unsaved import UnsavedChanges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,7 +78,10 @@ def run(
             listeners = stack.enter_context(opened_listeners(settings))
         ownership.name(url_of(listeners.public[0]))
         store = stores.open_store(settings, ownership.lease)
-        stack.callback(store.close)
+        unsaved = UnsavedChanges(settings)
+        stack.callback(unsaved.close, store)
+        if inheritance is None:  # else the old process has taken them in
+            unsaved.take_in(store)
         if inheritance is not None and inheritance.state.store:
             dump.replace(store, dump.items_of(inheritance.state.store, settings.store.url))
         keys = open_keys(settings)

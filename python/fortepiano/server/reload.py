@@ -24,6 +24,7 @@ from fortepiano.server.assembly import make_hub_settings, make_throttle_settings
 from fortepiano.server.command_socket import serving_commands
 from fortepiano.server.file_limits import most_connections, most_files
 from fortepiano.server.file_watch import watch
+from fortepiano.store.location import place_of
 
 if TYPE_CHECKING:
     import socket
@@ -140,6 +141,10 @@ class Reload:
         why, found = self._dispatch.networks_of(user_id, int(bits) if bits.isdecimal() else 0)
         return {"problems": [why]} if why else {"networks": found}
 
+    def _place_of_store(self, _arguments: str) -> dict[str, Any]:
+        """Return where the server stores, so that no backup is made of another store."""
+        return dict(place_of(self._context.live.settings))
+
     def follow_networks(self) -> None:
         """Disconnect the clients whose networks may not enter any more."""
         self._dispatch.follow_networks()
@@ -169,7 +174,7 @@ class Reload:
         requested = asyncio.Event()
         # The handler is never removed: SIGHUP's default action would kill a draining server.
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, requested.set)
-        queries = {"networks": self._networks_of}
+        queries = {"networks": self._networks_of, "store": self._place_of_store}
         all_commands = {"reload": self._handle_reload_command} | dict(commands)
         async with serving_commands(folder, all_commands, listener, queries) as command_listener:
             tasks = [asyncio.create_task(self._reload_on(requested))]

@@ -43,12 +43,15 @@ DATABASE = "fortepiano.sqlite3"
 """Name of the database in the data folder."""
 
 
-def open_store(settings: Settings, lease: Lease | None = None) -> Store:
+def open_store(
+    settings: Settings, lease: Lease | None = None, *, copies_salts: bool = True
+) -> Store:
     """Open the store that the settings name.
 
     Args:
-        settings: The settings.
+        settings: All settings.
         lease: The lease of a server in Redis; None for a command that runs beside one.
+        copies_salts: Whether the data folder gets a copy of the salts that are in Redis.
 
     Raises:
         StoreError: The data cannot be read or written, Redis does not answer, or another server
@@ -63,7 +66,11 @@ def open_store(settings: Settings, lease: Lease | None = None) -> Store:
         from fortepiano.store.redis_url import without_secrets
 
         redis = RedisStore(
-            settings.store.url, settings.store.prefix, settings.data_dir / SALTS, lease
+            settings.store.url,
+            settings.store.prefix,
+            settings.data_dir / SALTS,
+            lease,
+            copies_salts=copies_salts,
         )
         redis.open()
         if redis.last_error is not None:

@@ -17,7 +17,7 @@ lacks.
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
@@ -53,7 +53,7 @@ from fortepiano.store.salts import read_salts, write_salts
 from fortepiano.store.writer import CLOSE_SECONDS, UnwritableError, WriterStore
 from fortepiano.wall_clock import now_ms
 
-__all__ = ["RedisStore"]
+__all__ = ["VERSION", "RedisStore", "run_script"]
 
 VERSION = 1
 """The version of the layout."""
@@ -94,6 +94,7 @@ class RedisStore(WriterStore):
         salts: The file with a copy of the salts.
         lease: The lease of a server, which keeps others out; None for a command beside a server.
         close_seconds: How long `close` goes on trying to write.
+        copies_salts: Whether the copy of the salts is made and kept up to date.
     """
 
     _runner: asyncio.Runner  # while open; used by the writer's thread only
@@ -106,6 +107,7 @@ class RedisStore(WriterStore):
         lease: Lease | None = None,
         *,
         close_seconds: float = CLOSE_SECONDS,
+        copies_salts: bool = True,
     ) -> None:
         super().__init__(
             without_secrets(url), close_seconds=close_seconds, last_seconds=2 * ATTEMPT_SECONDS
@@ -117,6 +119,7 @@ class RedisStore(WriterStore):
         self._redis_key = self._transactions.key
         if lease is not None:
             lease.on_take_over = partial(self._poll_within, 0.0)
+        self._copies_salts = copies_salts
         self._client: Client | None = None  # on the writer's loop, while Redis answers
         self._salts_given = False  # once `salts` has returned them, they must not change
         self._connected = False
@@ -134,7 +137,7 @@ class RedisStore(WriterStore):
         copied = read_salts(self._salts_path)
         if copied is not None:
             self._set_salts(*copied)
-        else:
+        elif self._copies_salts:
             write_salts(self._salts_path, super().salts())
         self._salts_given = self._connected = False
         try:
@@ -347,7 +350,7 @@ class RedisStore(WriterStore):
             found[SALT] = agreed
         salts = (agreed["1",].value, agreed["2",].value)
         try:
-            if read_salts(self._salts_path) != salts:
+            if self._copies_salts and read_salts(self._salts_path) != salts:
                 write_salts(self._salts_path, salts)
         except StoreError as error:
             _log.warning("salts cannot be copied", path=str(error.path), reason=error.reason)
@@ -408,6 +411,29 @@ class RedisStore(WriterStore):
             if len(page) < _PIECE or len(found) >= query.limit:
                 break
         return found
+
+
+def run_script(url: str, script: str, keys: Sequence[str]) -> list[Any]:
+    """Run a Lua script on a connection of its own, and wait for its answer.
+
+    Raises:
+        StoreError: Redis does not answer, or refuses.
+    """
+    try:
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
+            return runner.run(asyncio.wait_for(_answer(url, script, keys), LOAD_SECONDS))
+    except (*_FAILURES, ValueError, TypeError) as error:
+        why = f"cannot be used (store.url): {_reason(error)}"
+        raise StoreError(without_secrets(url), why) from None
+
+
+async def _answer(url: str, script: str, keys: Sequence[str]) -> list[Any]:
+    client = client_for(url)
+    try:
+        answer: list[Any] = await client.execute_command("EVAL", script, len(keys), *keys)
+    finally:
+        await _closed(client)
+    return answer
 
 
 async def _closed(client: Client) -> None:

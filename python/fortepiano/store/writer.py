@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fortepiano.errors import StoreError
+from fortepiano.errors import StoreError, UnsavedError
 from fortepiano.observe import logs
 from fortepiano.store.base import Loop
 from fortepiano.store.memory import MemoryStore
@@ -213,9 +213,10 @@ class WriterStore(MemoryStore, ABC):
             self._changed.notify_all()
         writer.join(self._close_seconds + self._last_seconds + 1)  # its last attempt may be late
         self._replies = None
-        if self._pending or self._in_flight:
-            reason = self._last_error or "it does not answer"
-            raise StoreError(self._place, f"the last changes are lost: {reason}")
+        with self._changed:
+            changes = {**self._in_flight, **self._pending}
+        if changes:
+            raise UnsavedError(self._place, self._last_error or "it does not answer", changes)
 
     def abandon(self) -> None:
         """Stop the writer without waiting for it, where `open` has not reached the place."""
