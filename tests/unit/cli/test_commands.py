@@ -333,7 +333,7 @@ class TestToken:
         monkeypatch: pytest.MonkeyPatch,
         quiet: list[str],
     ) -> None:
-        def opened(settings: Settings, _lease: object) -> SQLiteStore:
+        def opened(settings: Settings, _lease: object, **_: object) -> SQLiteStore:
             path = settings.data_dir / DATABASE
             store = SQLiteStore(path, busy_seconds=0.01, close_seconds=0.01)
             store.open()
