@@ -12,10 +12,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.http_attacker import PAGE, HttpAttacker, LimitsAsByDefault, answer, metric
+from support.http_attacker import PAGE, HttpAttacker, LimitsAsByDefault, answer
 from support.processor import processor_seconds
 from support.raw_handshake import raw_handshake
 from support.recovery import until
+from support.scrape import metric
 from support.server import Server, run_server
 
 pytestmark = pytest.mark.timeout(120)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from support.http_attacker import metric
 from support.raw_handshake import raw_handshake
+from support.scrape import metric
 from support.server import Server, run_server
 
 PERMITTED = "https://piano.example.org"
@@ -102,7 +102,7 @@ async def test_by_default_all_origins_pass(server: Server) -> None:
     ],
 )
 def test_the_internal_port_knows_its_names(strict: Server, host: str, status: int) -> None:
-    url = f"http://127.0.0.1:{strict.internal_port}"
+    url = strict.internal_url
     for path in ("/metrics", "/admin", "/openapi.json"):
         found = httpx.get(f"{url}{path}", headers={"Host": host})
         assert found.status_code == status, path

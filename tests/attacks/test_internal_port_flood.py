@@ -113,7 +113,7 @@ def test_a_body_in_pieces_is_read_to_its_end() -> None:
 
 
 def test_the_port_answers_all_the_while(server: Server) -> None:
-    url = f"http://127.0.0.1:{server.internal_port}"
+    url = server.internal_url
     assert httpx.get(f"{url}/healthz").status_code == 200
     assert "fortepiano_clients" in httpx.get(f"{url}/metrics").text
     assert httpx.options(f"{url}/api/v1/status").status_code == 401

@@ -72,7 +72,7 @@ async def test_a_revoked_token_bans_nobody(server: Server, *, is_upgraded: bool)
 
 async def test_a_stream_of_events_ends(server: Server) -> None:
     token = await asyncio.to_thread(server.make_token, "read")
-    base = f"http://127.0.0.1:{server.internal_port}"
+    base = server.internal_url
     headers = {"Authorization": f"Bearer {token}"}
     await asyncio.sleep(0.7)  # a token that is not known yet would count as a wrong one
     async with (

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 import pytest
 
 from support.bystanders import bystanders_on
-from support.http_attacker import PAGE, HttpAttacker, LimitsAsByDefault, metric
+from support.http_attacker import PAGE, HttpAttacker, LimitsAsByDefault
 from support.recovery import until
+from support.scrape import metric
 from support.server import Server, run_server
 
 pytestmark = pytest.mark.timeout(120)

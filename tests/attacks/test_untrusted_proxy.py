@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from support.http_attacker import HttpAttacker, metric
+from support.http_attacker import HttpAttacker
 from support.raw_handshake import RawHandshake, raw_handshake
+from support.scrape import metric
 from support.server import Server, run_server
 
 pytestmark = pytest.mark.timeout(60)
@@ -62,9 +63,7 @@ async def test_status_shows_it(server: Server) -> None:
     with HttpAttacker(server.port, "127.0.0.1") as proxy:
         page = b"GET / HTTP/1.1\r\nHost: x\r\nX-Real-IP: 192.0.2.1\r\n\r\n"
         assert proxy.connect(page).recv(1000)
-    with server.command_of(
-        "status", "--url", f"http://127.0.0.1:{server.internal_port}"
-    ) as command:
+    with server.command_of("status", "--url", server.internal_url) as command:
         output, _ = command.communicate(timeout=30)
     (line,) = [line for line in output.splitlines() if "not trusted" in line]
     assert line.split()[-1] == "1"

@@ -46,7 +46,7 @@ async def hello(server: Server, token: str, address: str) -> dict[str, Any]:
 
 def api(server: Server, token: str, address: str, path: str = "/api/status") -> int:
     """Call the admin API through the proxy; return the status."""
-    base = f"http://127.0.0.1:{server.internal_port}"
+    base = server.internal_url
     headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": address}
     with httpx.Client(base_url=base, trust_env=False, timeout=20) as client:
         with client.stream("GET", path, headers=headers) as answer:

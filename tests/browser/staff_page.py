@@ -31,7 +31,7 @@ class AdminPage:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.internal_port}/admin"
+        return f"{self.server.internal_url}/admin"
 
     def player(self, address: str, name: str, room: str) -> Player:
         return self._stack.enter_context(connected(self.server, address, name, room))

@@ -42,7 +42,7 @@ class TestAccess:
     def test_without_a_token_only_what_is_open(self) -> None:
         """Also while no token exists."""
         with run_server() as server:
-            base = f"http://127.0.0.1:{server.internal_port}"
+            base = server.internal_url
             with httpx.Client(base_url=base, trust_env=False, timeout=20) as client:
                 documents = ("/openapi.json", "/openapi-deprecated.json")
                 for path in ("/metrics", "/healthz", "/readyz", "/admin", *documents):

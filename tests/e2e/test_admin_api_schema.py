@@ -50,7 +50,7 @@ def explore(server: Server, token: str, folder: Path, document: str, *options: s
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "run"),
-            f"http://127.0.0.1:{server.internal_port}{document}",
+            f"{server.internal_url}{document}",
             *("--header", f"Authorization: Bearer {token}", "--no-color"),
             *(*CHECKS, *options),
         ],

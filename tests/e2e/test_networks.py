@@ -140,7 +140,7 @@ async def test_behind_a_proxy_who_asks_is_who_the_proxy_says() -> None:
             assert asked(server, "127.0.0.1", **header).get("you") == readyz_from, address
         # The header of an untrusted peer counts nothing, and the internal port never answers `you`.
         assert "you" not in asked(server, "127.0.0.2", **{"x-forwarded-for": "203.0.113.7"})
-        internal = f"http://127.0.0.1:{server.internal_port}/readyz"
+        internal = f"{server.internal_url}/readyz"
         answer = fetched(internal, **{"x-forwarded-for": "203.0.113.7"})
         assert json.loads(answer) == {"status": "ready"}
 
@@ -307,7 +307,7 @@ async def test_the_api_bans_the_network_of_somebody_who_is_here() -> None:
     with closing(server), httpx.Client() as client:
         tokens = {scope: server.make_token(scope) for scope in ("moderate", "admin")}
         server.start()
-        bans = f"http://127.0.0.1:{server.internal_port}/api/v1/bans"
+        bans = f"{server.internal_url}/api/v1/bans"
 
         def ban(scope: str, **body: object) -> httpx.Response:
             return client.post(

@@ -18,7 +18,7 @@ class Desk:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.tokens = {scope: server.make_token(scope) for scope in ("read", "moderate", "admin")}
-        base = f"http://127.0.0.1:{server.internal_port}"
+        base = server.internal_url
         self.client = httpx.Client(base_url=base, trust_env=False, timeout=20)
         self.base = base
 

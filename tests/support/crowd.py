@@ -8,10 +8,10 @@ import socket
 import time
 from collections import deque
 
-import httpx
 import pytest
 
 from support.raw_peer import TEXT, frame, handshake_request
+from support.scrape import metric
 from support.server import Server
 
 _ROOM = 20
@@ -54,12 +54,7 @@ class Crowd:
 
     def settle(self) -> None:
         """Wait until the server counts all of them."""
-        metrics = f"http://127.0.0.1:{self._server.internal_port}/metrics"
-        while True:
-            lines = httpx.get(metrics).text.splitlines()
-            (clients,) = (line for line in lines if line.startswith("fortepiano_clients "))
-            if float(clients.split()[1]) == len(self):
-                return
+        while metric(self._server, "clients") != len(self):
             time.sleep(0.1)
 
 

@@ -7,9 +7,7 @@ import socket
 import time
 from types import TracebackType
 
-from support.server import Server
-
-__all__ = ["PAGE", "HttpAttacker", "LimitsAsByDefault", "answer", "metric"]
+__all__ = ["PAGE", "HttpAttacker", "LimitsAsByDefault", "answer"]
 
 ATTACKER = "127.9.0.9"
 """The address that attackers have, unless a test says otherwise."""
@@ -110,11 +108,3 @@ def answer(connection: socket.socket, seconds: float = 10) -> bytes:
         while piece := connection.recv(65_536):
             received += piece
     return received
-
-
-def metric(server: Server, name: str) -> float:
-    """Return the value of a metric, such as `clients` or `refused_connections_total{…}`."""
-    import httpx
-
-    lines = httpx.get(f"http://127.0.0.1:{server.internal_port}/metrics").text.splitlines()
-    return sum(float(line.split()[-1]) for line in lines if line.startswith(f"fortepiano_{name}"))

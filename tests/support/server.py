@@ -124,6 +124,11 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def internal_url(self) -> str:
+        """The internal port, for HTTP."""
+        return f"http://127.0.0.1:{self.internal_port}"
+
+    @property
     def ws_url(self) -> str:
         """The public port, for WebSockets; add a path."""
         return f"ws://127.0.0.1:{self.port}"
