@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from support.attacker import Attackers, spending
+from support.attacker import Attackers
+from support.processor import spending
 from support.server import Server
 
 ROOMS = 2000
