@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, closing
+from contextlib import AbstractContextManager, AsyncExitStack
 
 import pytest
 
 from support.raw_handshake import BROWSER, RawHandshake, raw_handshake
 from support.raw_peer import TEXT
-from support.server import Server
+from support.server import Server, run_server
 
 HOUR = 3_600_000
 HOME = "2001:db8:7:100::1"
@@ -72,24 +72,22 @@ class Site:
         return client, (await client.expect("ch"))["ch"]["_id"]
 
 
-def opened(mode: str) -> Server:
-    server = Server(FORTEPIANO_PROXY__TRUSTED="127.0.0.1", FORTEPIANO_IDENTITY__MODE=mode)
-    server.tokens["admin"] = server.make_token("admin")
-    server.start()
-    return server
+def behind_a_proxy(mode: str) -> AbstractContextManager[Server]:
+    settings = {"FORTEPIANO_PROXY__TRUSTED": "127.0.0.1", "FORTEPIANO_IDENTITY__MODE": mode}
+    return run_server(scopes=("admin",), **settings)
 
 
 @pytest.fixture(scope="module")
 def by_address() -> Iterator[Server]:
     """A server with default limits on which addresses are users."""
-    with closing(opened("ip")) as running:
+    with behind_a_proxy("ip") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def by_token() -> Iterator[Server]:
     """A server with default limits on which tokens are users."""
-    with closing(opened("token")) as running:
+    with behind_a_proxy("token") as running:
         yield running
 
 

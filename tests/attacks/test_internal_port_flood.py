@@ -90,16 +90,13 @@ def test_bodies_have_a_bound(server: Server, lines: str, status: int) -> None:
 
 
 def test_a_body_in_pieces_is_read_to_its_end() -> None:
-    server = Server()
-    token = server.make_token("admin")
-    try:
-        server.start()
+    with run_server(scopes=("admin",)) as server:
         body = json.dumps(
             {"subject": "f" * 24, "duration_ms": 60_000, "reason": "x" * 150}
         ).encode()
         head = (
             "POST /api/v1/bans HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-            f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+            f"Authorization: Bearer {server.tokens['admin']}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         with HttpAttacker(server.internal_port) as attacker:
@@ -108,8 +105,6 @@ def test_a_body_in_pieces_is_read_to_its_end() -> None:
                 connection.sendall(body[at : at + 20])
                 time.sleep(0.02)  # so that they come apart
             assert answer(connection).startswith(b"HTTP/1.1 2")
-    finally:
-        server.close()
 
 
 def test_the_port_answers_all_the_while(server: Server) -> None:

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -176,10 +175,8 @@ async def test_a_list_that_changes_while_people_play(tmp_path: Path) -> None:
         {"name": "mute", "path": str(tmp_path / "mute.txt"), "effect": "chat",
          "refresh_seconds": 1},
     ]  # fmt: skip
-    server = Server(NODE_ENV="production", FORTEPIANO_NETWORKS__LISTS=json.dumps(lists))
-    with closing(server):
-        token = server.make_token("admin")
-        server.start()
+    settings = {"NODE_ENV": "production", "FORTEPIANO_NETWORKS__LISTS": json.dumps(lists)}
+    with run_server(scopes=("admin",), **settings) as server:
         async with Clients(server) as clients_by_address:
             other = await clients_by_address.enter("room", address=OTHER)
             listed = await clients_by_address.open(address=LISTED)
@@ -196,7 +193,7 @@ async def test_a_list_that_changes_while_people_play(tmp_path: Path) -> None:
             assert '"line": 3' in server.log
             # A member of the staff, and a bot of the operator's, come from anywhere.
             bot = await clients_by_address.open(address="127.99.1.2")
-            await bot.hello(token=token)
+            await bot.hello(token=server.tokens["admin"])
 
             replace(file, "127.99.2.0 - 127.99.2.255\n")
             assert (await other.expect("notification", within=20))["text"] == "Kein Zugang: é"
@@ -303,10 +300,11 @@ async def test_a_command_bans_the_network_of_somebody_who_is_here() -> None:
 
 
 async def test_the_api_bans_the_network_of_somebody_who_is_here() -> None:
-    server = Server(NODE_ENV="production")
-    with closing(server), httpx.Client() as client:
-        tokens = {scope: server.make_token(scope) for scope in ("moderate", "admin")}
-        server.start()
+    with (
+        run_server(scopes=("moderate", "admin"), NODE_ENV="production") as server,
+        httpx.Client() as client,
+    ):
+        tokens = server.tokens
         bans = f"{server.internal_url}/api/v1/bans"
 
         def ban(scope: str, **body: object) -> httpx.Response:
