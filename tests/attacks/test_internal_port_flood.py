@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from support.bystanders import bystanders_on
-from support.http_attacker import HttpAttacker, LimitsAsByDefault, answer
+from support.http_attacker import HttpAttacker, answer
 from support.recovery import until
 from support.server import Server, run_server
 
@@ -21,13 +20,6 @@ pytestmark = pytest.mark.timeout(120)
 
 BEGIN = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n"
 METRICS = BEGIN + b"\r\n"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A server with the limits as they are by default."""
-    with run_server(**LimitsAsByDefault) as running:
-        yield running
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.http_attacker import HttpAttacker, LimitsAsByDefault
+from support.http_attacker import HttpAttacker
 from support.raw_peer import handshake_request
-from support.server import Server, run_server
+from support.server import NOBODY_IS_EXEMPT, Server, run_server
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -41,7 +41,7 @@ FLOODS = {
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """A server that lets in pages of one origin only."""
-    settings = LimitsAsByDefault | {"FORTEPIANO_ORIGINS": "https://piano.example.org"}
+    settings = NOBODY_IS_EXEMPT | {"FORTEPIANO_ORIGINS": "https://piano.example.org"}
     with run_server(**settings) as running:
         yield running
 

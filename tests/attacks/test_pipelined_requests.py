@@ -11,19 +11,12 @@ from collections.abc import Iterator
 import pytest
 
 from support.bystanders import Bystanders, bystanders_on
-from support.http_attacker import PAGE, HttpAttacker, LimitsAsByDefault
-from support.server import Server, run_server
+from support.http_attacker import PAGE, HttpAttacker
+from support.server import Server
 
 pytestmark = pytest.mark.timeout(120)
 
 MOST_BYTES = 32 << 20
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A server with the limits as they are by default."""
-    with run_server(**LimitsAsByDefault) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

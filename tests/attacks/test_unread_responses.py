@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import pytest
 
 from support.bystanders import bystanders_on
-from support.http_attacker import PAGE, HttpAttacker, LimitsAsByDefault
+from support.http_attacker import PAGE, HttpAttacker
 from support.recovery import until
 from support.scrape import metric
-from support.server import Server, run_server
+from support.server import NOBODY_IS_EXEMPT, Server, run_server
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -27,7 +27,7 @@ MANY = PAGE * 400
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A server on which responses that nobody takes end soon."""
-    settings = LimitsAsByDefault | {"FORTEPIANO_LIMITS__STALL_SECONDS": str(STALL_SECONDS)}
+    settings = NOBODY_IS_EXEMPT | {"FORTEPIANO_LIMITS__STALL_SECONDS": str(STALL_SECONDS)}
     with run_server(**settings) as running:
         yield running
 

@@ -13,11 +13,11 @@ import httpx
 import pytest
 
 from support.raw_handshake import raw_handshake
-from support.server import Server, run_server
+from support.server import NOBODY_IS_EXEMPT, Server, run_server
 
 pytestmark = pytest.mark.timeout(60)
 
-SETTINGS = {"FORTEPIANO_LIMITS__EXEMPT": "[]", "FORTEPIANO_PROXY__TRUSTED": "127.0.0.1"}
+SETTINGS = NOBODY_IS_EXEMPT | {"FORTEPIANO_PROXY__TRUSTED": "127.0.0.1"}
 
 
 @pytest.fixture(scope="module")

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
 
+from support.crowd import few_files
 from support.processor import spending
 from support.raw_handshake import RawHandshake, raw_handshake
 from support.raw_peer import BINARY, TEXT, RawPeer, frame
-from support.server import Server, run_server
-
-NOBODY_IS_EXEMPT = {"FORTEPIANO_LIMITS__EXEMPT": "[]"}
+from support.server import NOBODY_IS_EXEMPT, Server, run_server
 
 
 @pytest.fixture(scope="module")
@@ -180,9 +178,6 @@ class TestTheWholeServer:
             await crowd.aclose()
 
     async def test_it_lives_without_open_files_and_recovers(self, crowd: AsyncExitStack) -> None:
-        def few_files() -> None:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
-
         async def knock(server: Server) -> int:
             # Connections that are not even accepted end without an answer.
             try:

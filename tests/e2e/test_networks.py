@@ -18,7 +18,7 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from support.server import Server, environment, run_server
+from support.server import NOBODY_IS_EXEMPT, Server, environment, run_server
 from support.websocket_clients import Client, Clients, new_address
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -59,8 +59,8 @@ def school(request: pytest.FixtureRequest) -> Iterator[Server]:
     with run_server(
         NODE_ENV="production",
         FORTEPIANO_IDENTITY__MODE=request.param,
-        FORTEPIANO_LIMITS__EXEMPT="[]",
         FORTEPIANO_LIMITS__PEOPLE_PER_ADDRESS="30",
+        **NOBODY_IS_EXEMPT,
     ) as server:
         yield server
 
@@ -96,7 +96,7 @@ async def test_a_class_of_thirty_behind_one_address(school: Server) -> None:
 
 
 async def test_without_it_a_class_is_told_that_it_is_too_many() -> None:
-    with run_server(NODE_ENV="production", FORTEPIANO_LIMITS__EXEMPT="[]") as server:
+    with run_server(NODE_ENV="production", **NOBODY_IS_EXEMPT) as server:
         async with Clients(server) as pupils:
             for _ in range(16):
                 await pupils.enter(address="127.0.7.1")

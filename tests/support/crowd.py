@@ -58,6 +58,11 @@ class Crowd:
             time.sleep(0.1)
 
 
+def few_files() -> None:
+    """Allow a server 256 open files, as its `before_exec`."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+
+
 def many_files(count: int) -> None:
     """Allow this process, and servers that it starts from now on, `count` open sockets.
 

@@ -7,15 +7,12 @@ import socket
 import time
 from types import TracebackType
 
-__all__ = ["PAGE", "HttpAttacker", "LimitsAsByDefault", "answer"]
+__all__ = ["PAGE", "HttpAttacker", "answer"]
 
 ATTACKER = "127.9.0.9"
 """The address that attackers have, unless a test says otherwise."""
 
 PAGE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
-
-LimitsAsByDefault = {"FORTEPIANO_LIMITS__EXEMPT": "[]"}
-"""Settings of a server on which all limits are as by default, and hold for this machine too."""
 
 
 class HttpAttacker:

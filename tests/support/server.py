@@ -35,6 +35,9 @@ READY_SECONDS = 30.0
 STOP_SECONDS = 15.0
 """Seconds for a server to exit after SIGTERM: the ten seconds of the drain and some more."""
 
+NOBODY_IS_EXEMPT = {"FORTEPIANO_LIMITS__EXEMPT": "[]"}
+"""Settings of a server on which all limits are as by default, and hold for this machine too."""
+
 FAULT = re.compile(
     r"Traceback \(most recent call last\)|panicked at"
     r"|\blevel\W+(?:error|critical)\b|\[\s*(?:error|critical)\s*\]|^\s*(?:ERROR|CRITICAL)\b",
