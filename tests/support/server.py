@@ -357,7 +357,7 @@ def run_server(
         before_exec: Runs in the child before the server does.
         over: The Unix socket that it listens on.
         first: Bytes that each connection begins with.
-        stdout: The descriptor that its output goes to; None for its log.
+        stdout: The descriptor that it logs to.
         scopes: Scopes of its `tokens`, which are made before the start: a running server takes a
             moment to see a new one.
         settings: Environment variables.
