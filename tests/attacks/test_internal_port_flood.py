@@ -40,7 +40,7 @@ def test_a_flood_costs_no_memory_and_delays_nobody(
     with bystanders_on(server) as bystanders, HttpAttacker(server.internal_port) as attacker:
         before, memory = bystanders.measure(1), server.resident_bytes
         bystanders.begin(4)
-        attacker.flood(begin + data, 4, comes_back=True)
+        attacker.flood(begin + data, 4)
         bystanders.end().assert_untroubled(before)
         assert server.resident_bytes - memory < 32 << 20
 

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from fortepiano.model.ban_list import BanList
-from fortepiano.model.identity import Identity
-from fortepiano.native import Bans, subscriber
+from fortepiano.native import Bans
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import AuditQuery, BanRecord
 from support.dispatch_harness import START, DispatchHarness, FakeClient
@@ -59,7 +58,7 @@ class Attacker:
 
 @pytest.fixture
 def harness() -> DispatchHarness:
-    return DispatchHarness(identity=Identity("ip", "one", "two", subscriber))
+    return DispatchHarness()
 
 
 def rows(harness: DispatchHarness) -> int:
@@ -105,7 +104,7 @@ def test_others_moderate_meanwhile(harness: DispatchHarness) -> None:
 
 
 def test_sixteen_bans_a_second_for_an_hour_stay_a_thousand() -> None:
-    harness = DispatchHarness(identity=Identity("ip", "one", "two", subscriber))
+    harness = DispatchHarness()
     victims = [harness.enter().id for _ in range(1500)]
     holder = harness.open("e" * 24, address="192.0.2.1", is_limited=True)
     holder.send("hi")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.bystanders import Bystanders, bystanders_on
-from support.http_attacker import PAGE, HttpAttacker
+from support.http_attacker import PAGE, HttpAttacker, answer
 from support.server import Server
 
 pytestmark = pytest.mark.timeout(120)
@@ -35,9 +35,7 @@ def test_a_flood_costs_no_memory_and_delays_nobody(
     with HttpAttacker(server.port) as attacker:
         bystanders.begin(3)
         threads = [
-            threading.Thread(
-                target=attacker.flood, args=(request_ * 2000, 3), kwargs={"comes_back": True}
-            )
+            threading.Thread(target=attacker.flood, args=(request_ * 2000, 3))
             for _ in range(connections)
         ]
         for thread in threads:
@@ -52,14 +50,8 @@ def test_a_flood_costs_no_memory_and_delays_nobody(
 def test_too_many_requests_at_once_end_the_connection_after_the_first(server: Server) -> None:
     with HttpAttacker(server.port) as attacker:
         connection = attacker.connect(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 1500)
-        connection.settimeout(5)
-        received = b""
-        try:
-            while piece := connection.recv(65_536):
-                received += piece
-        except ConnectionResetError:
-            pass  # the server has not read everything
-        assert received.count(b"HTTP/1.1 200") <= 1
+        # The server has not read everything: a reset may end the connection.
+        assert answer(connection).count(b"HTTP/1.1 200") <= 1
 
 
 def test_some_requests_at_once_are_answered_in_order(server: Server) -> None:

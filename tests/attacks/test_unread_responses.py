@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.bystanders import bystanders_on
-from support.http_attacker import PAGE, HttpAttacker
+from support.http_attacker import PAGE, HttpAttacker, answer
 from support.recovery import until
 from support.scrape import metric
 from support.server import NOBODY_IS_EXEMPT, Server, run_server
@@ -68,6 +68,5 @@ def test_responses_that_are_taken_slowly_are_taken_to_their_end(server: Server) 
             time.sleep(0.1)
         assert metric(server, "stalled_responses_total") == 0
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        while piece := connection.recv(1 << 20):
-            received += piece
+        received += answer(connection)
     assert received.count(b"HTTP/1.1 200 OK") == 400

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import resource
 import socket
 import time
@@ -10,7 +9,7 @@ from collections import deque
 
 import pytest
 
-from support.raw_peer import TEXT, frame, handshake_request
+from support.raw_peer import arrival
 from support.scrape import metric
 from support.server import Server
 
@@ -37,9 +36,8 @@ class Crowd:
     def come(self) -> None:
         """Connect one more client; its handshake and messages are one segment."""
         room = f"room {self._count // _ROOM % 500}"
-        hello = json.dumps([{"m": "hi"}, {"m": "ch", "_id": room}]).encode()
         one = socket.create_connection(("127.0.0.1", self._server.port))
-        one.sendall(handshake_request("/ws") + frame(TEXT, hello))
+        one.sendall(arrival(room))
         self._there.append(one)
         self._count += 1
 

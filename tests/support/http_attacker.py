@@ -1,11 +1,10 @@
-"""One address that attacks by HTTP, on blocking sockets; and what a server costs meanwhile."""
+"""One address that attacks by HTTP, on blocking sockets."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import time
-from types import TracebackType
 
 __all__ = ["PAGE", "HttpAttacker", "answer"]
 
@@ -31,12 +30,7 @@ class HttpAttacker:
     def __enter__(self) -> HttpAttacker:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for connection in self.connections:
             connection.close()
 
@@ -52,32 +46,27 @@ class HttpAttacker:
             connection.sendall(first)
         return connection
 
-    def flood(self, data: bytes, seconds: float, *, comes_back: bool = False) -> int:
+    def flood(self, data: bytes, seconds: float) -> None:
         """Send data again and again, as fast as the server takes it, and read nothing.
+
+        When the server closes the connection, the attacker connects again.
 
         Args:
             data: The bytes.
             seconds: For how long.
-            comes_back: Whether to connect again when the server closes the connection.
-
-        Returns:
-            How many bytes were sent.
         """
-        end, sent = time.monotonic() + seconds, 0
+        end = time.monotonic() + seconds
         connection = self.connect()
         connection.setblocking(False)
         while time.monotonic() < end:
             try:
-                sent += connection.send(data)
+                connection.send(data)
             except BlockingIOError:
                 time.sleep(0.01)
             except OSError:
                 connection.close()
-                if not comes_back:
-                    break
                 connection = self.connect()
                 connection.setblocking(False)
-        return sent
 
     def open_connections(self) -> int:
         """Return how many connections the server has not closed."""
@@ -97,10 +86,10 @@ def _is_open(connection: socket.socket) -> bool:
     return False
 
 
-def answer(connection: socket.socket, seconds: float = 10) -> bytes:
+def answer(connection: socket.socket) -> bytes:
     """Read until the server closes a connection; return what came, also before a reset."""
     received = b""
-    connection.settimeout(seconds)
+    connection.settimeout(10)
     with contextlib.suppress(ConnectionError):
         while piece := connection.recv(65_536):
             received += piece
