@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from support.bad_heads import BAD_HEADS, GOOD_HEADS
+from support.bystanders import untroubled
 from support.http_attacker import HttpAttacker, answer
 from support.server import Server
 
@@ -37,3 +38,12 @@ def test_unusual_heads_that_are_valid_are_answered(server: Server, port: str, da
     is_handshake = b"websocket" in data and port == "port"
     assert received.startswith(b"HTTP/1.1 ")
     assert (b"HTTP/1.1 400" in received) is is_handshake
+
+
+@pytest.mark.parametrize("port", ["port", "internal_port"])
+def test_a_flood_of_them_delays_nobody(server: Server, port: str) -> None:
+    with (
+        untroubled(server, f"bad heads, {port}"),
+        HttpAttacker(getattr(server, port)) as attacker,
+    ):
+        attacker.knock([data for data, _ in BAD_HEADS.values()], 4)

@@ -8,8 +8,10 @@ from contextlib import AbstractContextManager, AsyncExitStack
 
 import pytest
 
+from support.bystanders import untroubled
+from support.http_attacker import HttpAttacker
 from support.raw_handshake import BROWSER, RawHandshake, raw_handshake
-from support.raw_peer import TEXT
+from support.raw_peer import TEXT, arrival, handshake_request
 from support.server import Server, run_server
 
 HOUR = 3_600_000
@@ -20,6 +22,7 @@ ELSEWHERE = "2001:db8:8::1"
 HOME_4, SAME_24, ELSEWHERE_4 = "203.0.113.7", "203.0.113.99", "198.51.100.1"
 STAFF, HOLDER, GUEST = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 QUIET, AWKWARD = "quiet room", "test/awkward"
+COME = arrival(QUIET).removeprefix(handshake_request())
 
 
 class Site:
@@ -150,3 +153,14 @@ async def test_into_a_room_by_another_token(by_token: Server, stack: AsyncExitSt
     await holder.send({"m": "chset", "set": {"inviteOnly": True}})
     await holder.expect("ch")
     assert (await site.join(GUEST))[1] != QUIET
+
+
+async def test_again_and_again(by_token: Server, stack: AsyncExitStack) -> None:
+    site = Site(by_token, stack)
+    user, _ = await site.enter(HOME)
+    await site.ban(user)
+    addresses = [HOME, SAME_64, SAME_48, ELSEWHERE]
+    heads = [handshake_request("/ws", f"X-Forwarded-For: {address}") for address in addresses]
+    with untroubled(by_token, "a banned user returns"):
+        with HttpAttacker(by_token.port, "127.0.0.1") as proxy:
+            proxy.knock([head + COME for head in heads], 4)

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from support.bystanders import untroubled
 from support.crowd import few_files
 from support.http_attacker import PAGE, HttpAttacker, answer
 from support.processor import spending
@@ -62,6 +63,14 @@ async def test_a_connection_that_ends_makes_room_for_another(server: Server) -> 
         assert b"429" in answer(attacker.connect(IDLE))
         attacker.connections.pop(0).close()
         await until(lambda: b" 200 OK" in _first(attacker), 5)
+
+
+def test_a_flood_beyond_the_limit_delays_nobody(server: Server) -> None:
+    with untroubled(server, "256 silent connections, and more"):
+        with HttpAttacker(server.port) as attacker:
+            for _ in range(256):
+                attacker.connect(PAGE[:-2])
+            attacker.knock([b"", IDLE], 4)
 
 
 async def test_websockets_count_until_they_end(server: Server) -> None:

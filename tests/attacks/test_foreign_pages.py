@@ -10,7 +10,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from support.bystanders import untroubled
+from support.http_attacker import HttpAttacker
 from support.raw_handshake import raw_handshake
+from support.raw_peer import handshake_request
 from support.scrape import metric
 from support.server import NOBODY_IS_EXEMPT, Server, run_server
 
@@ -108,3 +111,18 @@ def test_the_internal_port_knows_its_names(strict: Server, host: str, status: in
         assert found.status_code == status, path
     for path in ("/healthz", "/readyz"):
         assert httpx.get(f"{url}{path}", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("port", "request_"),
+    [
+        ("port", handshake_request("/ws", "Origin: https://evil.example")),
+        ("internal_port", b"GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n"),
+    ],
+)
+def test_a_flood_of_a_page_delays_nobody(strict: Server, port: str, request_: bytes) -> None:
+    with (
+        untroubled(strict, f"a foreign page, {port}"),
+        HttpAttacker(getattr(strict, port), "127.0.0.1") as visitor,
+    ):
+        visitor.knock([request_], 4)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.bystanders import untroubled
 from support.http_attacker import HttpAttacker
 from support.raw_peer import handshake_request
 from support.server import NOBODY_IS_EXEMPT, Server, run_server
@@ -71,3 +72,13 @@ def test_connections_that_end_in_the_middle_of_a_response_write_nothing(server: 
                 attacker.connect(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
     assert len(server.log) - before < 10_000
     assert server.is_ready()
+
+
+@pytest.mark.parametrize("port", ["port", "internal_port"])
+def test_floods_delay_nobody(server: Server, port: str) -> None:
+    with (
+        untroubled(server, f"what is logged, {port}"),
+        HttpAttacker(getattr(server, port)) as attacker,
+    ):
+        for data in FLOODS.values():
+            attacker.knock([data], 0.5)

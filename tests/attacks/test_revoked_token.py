@@ -6,6 +6,7 @@ Limits: the defaults.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 
 import httpx
@@ -13,6 +14,9 @@ import pytest
 
 from fortepiano.store.records import TokenScope
 from support.admin_desk import stream_events
+from support.bystanders import untroubled
+from support.http_attacker import HttpAttacker
+from support.raw_peer import TEXT, frame, handshake_request
 from support.redis import run_redis
 from support.server import Server, run_server
 from support.websocket_clients import Clients
@@ -78,3 +82,12 @@ async def test_a_stream_of_events_ends(server: Server) -> None:
         async with asyncio.timeout(WITHIN):
             rest = [event async for _, event in events]
     assert rest[-1] == {"kind": "token_ended"}
+
+
+async def test_its_further_use_delays_nobody(server: Server) -> None:
+    token = server.tokens["admin"]
+    await revoke(server, token)
+    messages = [{"m": "hi", "token": token}, *[{"m": "siteban", "id": "f" * 24}] * 20]
+    request = handshake_request() + frame(TEXT, json.dumps(messages).encode())
+    with untroubled(server, "a revoked token"), HttpAttacker(server.port) as attacker:
+        await asyncio.to_thread(attacker.knock, [request], 4)

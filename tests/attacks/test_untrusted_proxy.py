@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from support.bystanders import untroubled
 from support.http_attacker import HttpAttacker
 from support.raw_handshake import RawHandshake, raw_handshake
+from support.raw_peer import arrival
 from support.scrape import metric
 from support.server import Server, run_server
 
@@ -136,3 +138,11 @@ async def test_people_hidden_by_cloudflare_are_told() -> None:
                 assert (await come(behind, stack, header)).status == 101
             await asyncio.to_thread(await_look, behind, 4)
         assert "clients have addresses of Cloudflare" in behind.log
+
+
+def test_a_flood_through_it_delays_nobody(server: Server) -> None:
+    come = arrival("through a proxy")
+    forwarded = [f"Host: x\r\nX-Forwarded-For: 192.0.2.{number}".encode() for number in range(99)]
+    with untroubled(server, "through a proxy that is not trusted"):
+        with HttpAttacker(server.port, "127.0.0.1") as proxy:
+            proxy.knock([come.replace(b"Host: localhost", lines) for lines in forwarded], 4)

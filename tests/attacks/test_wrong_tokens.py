@@ -6,13 +6,17 @@ Limits: the defaults, which hold for this machine too (`limits.exempt` is empty)
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from support.bystanders import untroubled
+from support.http_attacker import HttpAttacker
 from support.raw_handshake import raw_handshake
+from support.raw_peer import TEXT, frame, handshake_request
 from support.server import NOBODY_IS_EXEMPT, Server, run_server
 
 pytestmark = pytest.mark.timeout(60)
@@ -86,3 +90,18 @@ async def test_a_header_of_somebody_else_is_not_believed() -> None:
         for number in range(5):
             assert api(server, wrong(number), f"192.0.2.{number}") == 401
         assert api(server, server.tokens["admin"], "192.0.2.99") == 429
+
+
+def test_guesses_by_websocket_delay_nobody(server: Server) -> None:
+    hellos = [[{"m": "hi", "token": wrong(number)}] for number in range(99)]
+    guesses = [handshake_request() + frame(TEXT, json.dumps(hello).encode()) for hello in hellos]
+    with untroubled(server, "wrong tokens by WebSocket"), HttpAttacker(server.port) as attacker:
+        attacker.knock(guesses, 4)
+
+
+def test_guesses_in_the_api_delay_nobody(server: Server) -> None:
+    head = "GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer"
+    guesses = [f"{head} {wrong(number)}\r\n\r\n".encode() for number in range(99)]
+    with untroubled(server, "wrong tokens in the API"):
+        with HttpAttacker(server.internal_port) as attacker:
+            attacker.knock(guesses, 4)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import time
+from collections.abc import Iterable
 
 __all__ = ["PAGE", "HttpAttacker", "answer"]
 
@@ -67,6 +69,21 @@ class HttpAttacker:
                 connection.close()
                 connection = self.connect()
                 connection.setblocking(False)
+
+    def knock(self, requests: Iterable[bytes], seconds: float) -> None:
+        """Send requests in turn, each on a connection of its own; read how its answer begins.
+
+        Args:
+            requests: The bytes to send on each connection; again from the first after the last.
+            seconds: For how long.
+        """
+        end, unending = time.monotonic() + seconds, itertools.cycle(requests)
+        while time.monotonic() < end:
+            connection = self.connect(next(unending))
+            with contextlib.suppress(OSError):  # the server may reset it
+                connection.recv(65_536)
+            self.connections.remove(connection)
+            connection.close()
 
     def open_connections(self) -> int:
         """Return how many connections the server has not closed."""
