@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from support.admin_desk import Desk, stream_events
+from support.bystanders import untroubled
 from support.server import run_server
 from support.websocket_clients import Clients, new_address, new_room
 
@@ -89,6 +90,13 @@ class TestAccess:
             while desk.call("GET", "/api/v1/status", token=token).status_code == 200:
                 assert time.monotonic() < deadline
                 time.sleep(0.5)
+
+
+def test_the_first_call_delays_nobody() -> None:
+    """The framework of the API is imported by then, on another thread, and stays."""
+    with Desk.opened() as desk:
+        with untroubled(desk.server, "the first call of the API", kept_bytes=16 << 20):
+            assert desk.get("/api/v1/status")["participants"] == 2
 
 
 class TestProblems:
