@@ -157,10 +157,12 @@ async def test_into_a_room_by_another_token(by_token: Server, stack: AsyncExitSt
 
 async def test_again_and_again(by_token: Server, stack: AsyncExitStack) -> None:
     site = Site(by_token, stack)
-    user, _ = await site.enter(HOME)
+    home, *elsewhere = (f"192.0.2.{number}" for number in range(99, 120))
+    user, _ = await site.enter(home)
     await site.ban(user)
-    addresses = [HOME, SAME_64, SAME_48, ELSEWHERE]
-    heads = [handshake_request("/ws", f"X-Forwarded-For: {address}") for address in addresses]
+    heads = [
+        handshake_request("/ws", f"X-Forwarded-For: {address}") for address in (home, *elsewhere)
+    ]
     with untroubled(by_token, "a banned user returns"):
         with HttpAttacker(by_token.port, "127.0.0.1") as proxy:
             proxy.knock([head + COME for head in heads], 4)

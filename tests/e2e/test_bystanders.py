@@ -1,4 +1,4 @@
-"""Bystanders of an attack (`support/bystanders.py`) notice harm: tried on servers that are harmed."""
+"""Bystanders (`support/bystanders.py`) notice what harms a server."""
 
 from __future__ import annotations
 

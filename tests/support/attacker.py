@@ -52,6 +52,11 @@ class Attacker(asyncio.Protocol):
         if messages:
             self.write(frame(TEXT, json.dumps(messages).encode()))
 
+    def stop_reading(self) -> None:
+        """Take nothing more from the server."""
+        assert self._transport is not None
+        self._transport.pause_reading()
+
     def close(self) -> None:
         """End the connection at once."""
         assert self._transport is not None
