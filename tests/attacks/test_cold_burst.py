@@ -6,9 +6,11 @@ Limits: the defaults, which hold for this machine too.
 from __future__ import annotations
 
 import asyncio
+import json
 
 from support.attacker import Attackers
 from support.bystanders import untroubled
+from support.raw_peer import TEXT, frame
 from support.server import Server
 from support.websocket_clients import Clients
 
@@ -32,11 +34,12 @@ async def test_a_burst_of_cold_messages_is_handled_in_pieces(clients: Clients) -
 
 
 async def test_bursts_of_sixteen_connections_delay_nobody(server: Server) -> None:
+    burst = frame(TEXT, json.dumps([UNKNOWN] * AT_ONCE).encode())
     with untroubled(server, "bursts of 24 000 messages by 16 sockets"):
         for _ in range(3):
             async with Attackers(server) as attackers:
                 for _ in range(16):
                     await attackers.connect("127.7.0.3", HELLO)
                 for attacker in attackers.all:
-                    attacker.send(*[UNKNOWN] * AT_ONCE)
+                    attacker.write(burst)
                 await asyncio.sleep(1)  # the time that is measured

@@ -6,12 +6,14 @@ Limits: the defaults, which hold for this machine too.
 from __future__ import annotations
 
 import asyncio
-from itertools import count
+import json
+from itertools import cycle
 
 import pytest
 
 from support.attacker import Attacker, Attackers
 from support.bystanders import untroubled
+from support.raw_peer import TEXT, frame
 from support.server import Server
 
 pytestmark = [pytest.mark.timeout(120)]
@@ -20,16 +22,21 @@ SECONDS = 5
 HELLO = {"m": "hi"}
 ENTER = {"m": "ch", "_id": "loud"}
 NOTES = {"m": "n", "t": 0, "n": [{"n": f"c{octave}", "v": 0.5} for octave in range(7)]}
+FRAMES = [
+    frame(TEXT, json.dumps([{"m": "chset", "set": {"noteQuota": quota}}, *[NOTES] * 100]).encode())
+    for quota in (598, 599)
+]
+"""Notes by the hundred, and another quota each time; as much as a connection may send, nearly."""
 
 
 async def play(tabs: list[Attacker]) -> None:
     """Play in all tabs, and change the room's quota again and again, which must not fill it."""
-    clock, numbers = asyncio.get_running_loop().time, count()
-    end = clock() + SECONDS
+    clock = asyncio.get_running_loop().time
+    end, quotas = clock() + SECONDS, cycle(FRAMES)
     while clock() < end:
-        quota = {"m": "chset", "set": {"noteQuota": 598 + next(numbers) % 2}}
+        data = next(quotas)
         for tab in tabs:
-            tab.send(quota, *[NOTES] * 100)
+            tab.write(data)
         await asyncio.sleep(0.05)
 
 
