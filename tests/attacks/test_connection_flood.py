@@ -73,6 +73,15 @@ def test_a_flood_beyond_the_limit_delays_nobody(server: Server) -> None:
             attacker.knock([b"", IDLE], 4)
 
 
+def test_a_flood_that_ends_at_once_delays_nobody(server: Server) -> None:
+    with untroubled(server, "256 connections end at once, again and again"):
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            with HttpAttacker(server.port) as attacker:
+                for _ in range(256):
+                    attacker.connect(PAGE * 100)
+
+
 async def test_websockets_count_until_they_end(server: Server) -> None:
     sockets = [await raw_handshake(server, address="127.9.0.9") for _ in range(16)]
     with HttpAttacker(server.port) as attacker:

@@ -2,9 +2,10 @@
 
 An attacker has a machine of their own; in a test they share the cores with the server. So the
 server and the bystanders get real-time priority, where the machine permits that (root, or
-`RLIMIT_RTPRIO`). Each has a core as soon as it needs one, and attackers get the rest. Then the
-bystanders measure how long the server was busy with others, and not which process had to wait for a
-core. Elsewhere the bound is looser.
+`RLIMIT_RTPRIO`). Each has a core as soon as it needs one, and attackers get the rest. The kernel
+still gives all others a twentieth of a core; the time that the server waited for its core is left
+out. Then the bystanders measure how long the server was busy with others, and not which process had
+to wait. Elsewhere the bound is looser.
 
 The bystanders are a process of their own, since an attack in the same one would delay them by
 itself. Run as a program, this module is that process.
@@ -202,20 +203,37 @@ def _play(player: socket.socket, listener: socket.socket, process: int) -> Playe
     delays: list[float] = []
     peak = 0
     due = time.perf_counter()
-    while True:
-        due += _GAP_SECONDS
-        if select.select([sys.stdin], [], [], max(0.0, due - time.perf_counter()))[0] and delays:
-            break
-        began = max(due, time.perf_counter()) if not delays else due
+    while not delays or not _is_over(due):
+        began, waited = max(due, time.perf_counter()), _waited_seconds(process)
         player.sendall(_NOTE)
         while b'"m":"n"' not in listener.recv(65_536):
             pass
-        delays.append((time.perf_counter() - began) * 1000)
-        due = max(due, time.perf_counter() - _GAP_SECONDS)
+        waited = _waited_seconds(process) - waited
+        delays += _with_missed(max(0.0, time.perf_counter() - began - waited))
+        due = max(due + _GAP_SECONDS, time.perf_counter())
         peak = max(peak, _resident_bytes(process))
     sys.stdin.readline()
-    delays.sort()
+    delays = sorted(delay * 1000 for delay in delays)
     return Played(delays[len(delays) // 2], delays[int(len(delays) * 0.99)], delays[-1], peak)
+
+
+def _with_missed(delay: float) -> list[float]:
+    """Return the delay of a note, and of those that were due until it was heard; seconds."""
+    return [delay - missed * _GAP_SECONDS for missed in range(1 + int(delay / _GAP_SECONDS))]
+
+
+def _is_over(due: float) -> bool:
+    """Wait until a time of the clock, or for a line of stdin; return whether there is one."""
+    return bool(select.select([sys.stdin], [], [], max(0.0, due - time.perf_counter()))[0])
+
+
+def _waited_seconds(process: int) -> float:
+    """Return how long the first thread of a process has waited for a core: that of the loop."""
+    try:
+        with open(f"/proc/{process}/task/{process}/schedstat") as file:
+            return int(file.read().split()[1]) / 1e9
+    except OSError:
+        return 0.0
 
 
 def _resident_bytes(process: int) -> int:
