@@ -127,7 +127,7 @@ def test_it_takes_the_sockets_that_systemd_holds(given: int) -> None:
             server.internal_port = internal.getsockname()[1]
         # A connection that comes before the server listens is not refused: it waits.
         assert httpx.get(f"{server.url}/readyz", timeout=PATIENCE).status_code == 200
-        base = f"http://127.0.0.1:{server.internal_port}"
+        base = server.internal_url
         assert httpx.get(f"{base}/healthz", timeout=PATIENCE).status_code == 200
         assert server.stop() == 0
         # systemd still holds the sockets: who comes now waits for the next server.

@@ -15,7 +15,7 @@ import pytest
 from support.nginx import run_nginx
 from support.raw_handshake import RawHandshake, raw_handshake
 from support.raw_peer import TEXT, RawPeer, frame, handshake_request
-from support.server import Server, environment, run_server
+from support.server import NOBODY_IS_EXEMPT, Server, environment, run_server
 
 SALTS = {"SALT1": "one-salt", "SALT2": "other-salt"}
 LIKE_BEHIND_A_PROXY = {**SALTS, "FORTEPIANO_PROXY__TRUSTED": "127.0.0.1"}
@@ -146,9 +146,9 @@ class TestNginx:
         path = tmp_path / "s"
         settings = {
             **SALTS,
+            **NOBODY_IS_EXEMPT,
             "FORTEPIANO_PROXY__TRUSTED": f"unix:{path}",
             "FORTEPIANO_HOST": f"unix:{path}",
-            "FORTEPIANO_LIMITS__EXEMPT": "[]",
         }
         with (
             run_server(over=path, **settings) as server,

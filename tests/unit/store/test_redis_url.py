@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,63 +13,18 @@ import pytest
 from fortepiano.errors import StoreError
 from fortepiano.store import (
     AuditQuery,
-    AuditRecord,
-    BanRecord,
-    ChatRecord,
-    RoomRecord,
-    TokenRecord,
-    UserRecord,
 )
 from fortepiano.store.lease import Lease
 from fortepiano.store.owner import this_process
 from fortepiano.store.redis import RedisStore
 from fortepiano.store.redis_url import without_secrets
 from fortepiano.store.salts import SALTS
-from fortepiano.wall_clock import now_ms
+from support.one_of_each import KICKED, assert_filled, fill
+from support.records import LONG, until
 from support.redis import RedisServer, run_redis
 from support.server import free_port
 
 pytestmark = pytest.mark.needs("redis-server")
-
-LONG = 15.0
-"""A wait that ends early unless something is broken; seconds."""
-
-NOW = now_ms()
-HOUR = 3_600_000
-
-ANN = UserRecord("a" * 24, "Ann", "#112233", NOW, NOW)
-KICKED = BanRecord("Duets 🎹", ANN.id, NOW + HOUR, "b" * 24, "", NOW)
-BANNED = BanRecord("", "2001:db8::/64", None, "1f2e3d4c", "spam", NOW)
-TOKEN = TokenRecord("00000001", "d1" * 32, "bot", "a bot", NOW, None, ANN.id)
-HALL = RoomRecord("hall", {"visible": True}, ANN.id)
-CHAT = ChatRecord("hall", ('{"m":"a"}',))
-
-
-def until(store: RedisStore, reached: Callable[[], object]) -> None:
-    """Wait for something that the writer does by itself."""
-    with store._changed:
-        assert store._changed.wait_for(reached, LONG), store.last_error
-
-
-def fill(store: RedisStore) -> AuditRecord:
-    """Save one of each; returns the act of moderation."""
-    act = AuditRecord(AuditRecord.next_id(NOW), NOW, "admin", "ban", subject=ANN.id)
-    store.save_user(ANN)
-    store.save_ban(KICKED)
-    store.save_ban(BANNED)
-    store.save_token(TOKEN)
-    store.save_room(HALL)
-    store.save_chat(CHAT.room, CHAT.lines)
-    store.add_audit(act)
-    return act
-
-
-def assert_filled(store: RedisStore) -> None:
-    """Assert that what `fill` saves is there."""
-    assert store.users() == [ANN]
-    assert sorted(store.bans(), key=lambda ban: ban.room) == [BANNED, KICKED]
-    assert store.token(TOKEN.digest) == TOKEN
-    assert (store.rooms(), store.chats()) == ([HALL], [CHAT])
 
 
 def leased(url: str, folder: Path) -> RedisStore:
