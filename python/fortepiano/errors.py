@@ -7,6 +7,8 @@ Every exception has its data as attributes and builds its message in `__str__`. 
     ├── ConfigError          settings cannot be used, one line per problem
     ├── InputError           a file given to a command cannot be read or is wrong
     ├── StoreError           the data folder or the store cannot be used
+    │   ├── NothingStoredError   no server has stored anything there
+    │   └── UnsavedError     the store has been closed while it took no changes
     ├── UnreachableError     no server answers at a URL
     ├── ReloadError          a running server cannot apply new settings or handlers
     ├── ControlError         no running server executes a command
@@ -18,9 +20,10 @@ All of them are caused by the user or the machine. They end `fortepiano` with `E
 and their message as the only output. Any other exception is a bug.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 __all__ = [
     "AddressError",
@@ -31,10 +34,12 @@ __all__ = [
     "ExitStatus",
     "FortepianoError",
     "InputError",
+    "NothingStoredError",
     "ReloadError",
     "StartError",
     "StoreError",
     "UnreachableError",
+    "UnsavedError",
 ]
 
 
@@ -144,6 +149,25 @@ class StoreError(FortepianoError):
         return f"{self.path}: {self.reason}"
 
 
+class NothingStoredError(StoreError):
+    """No server has stored anything in the place that the settings name."""
+
+
+class UnsavedError(StoreError):
+    """The store has been closed while it took no changes.
+
+    Attributes:
+        cause: Why the store took none.
+        changes: The changes that are not stored (`fortepiano.store.record_kinds.Changes`).
+    """
+
+    def __init__(self, path: Path | str, cause: str, changes: Mapping[Any, Any]) -> None:
+        super().__init__(path, f"the last changes are lost: {cause}")
+        self.args = (path, cause, changes)  # pickle and copy call the class with these
+        self.cause = cause
+        self.changes = changes
+
+
 class UnreachableError(FortepianoError):
     """No server answers at a URL.
 
@@ -182,19 +206,21 @@ class AddressError(StartError):
     Attributes:
         host: The address to listen on.
         port: The TCP port to listen on.
+        setting: The setting to change; empty where none is known.
     """
 
-    def __init__(self, host: str, port: int, reason: str) -> None:
+    def __init__(self, host: str, port: int, reason: str, setting: str = "") -> None:
         super().__init__(reason)
-        self.args = (host, port, reason)  # pickle and copy call the class with these
+        self.args = (host, port, reason, setting)  # pickle and copy call the class with these
         self.host = host
         self.port = port
+        self.setting = setting
 
     def __str__(self) -> str:
-        if self.host.startswith("unix:"):
-            return f"cannot listen on {self.host}: {self.reason}"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"cannot listen on {host}:{self.port}: {self.reason}"
+        place = self.host if self.host.startswith("unix:") else f"{host}:{self.port}"
+        text = f"cannot listen on {place}: {self.reason}"
+        return f"{self.setting}: {text}" if self.setting else text
 
 
 class BinaryError(StartError):

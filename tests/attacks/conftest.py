@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from support.attacker import Attackers
-from support.server import Server, run_server
+from support.server import NOBODY_IS_EXEMPT, Server, run_server
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """A server of its own with all limits as they are by default, but without exempt networks."""
-    with run_server(FORTEPIANO_LIMITS__EXEMPT="[]") as running:
+    """A server for the tests of a file, with all limits as by default; nobody is exempt."""
+    with run_server(**NOBODY_IS_EXEMPT) as running:
         yield running
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, closing
+from contextlib import AbstractContextManager, AsyncExitStack
 
 import pytest
 
+from support.bystanders import untroubled
+from support.http_attacker import HttpAttacker
 from support.raw_handshake import BROWSER, RawHandshake, raw_handshake
-from support.raw_peer import TEXT
-from support.server import Server
+from support.raw_peer import TEXT, arrival, handshake_request
+from support.server import Server, run_server
 
 HOUR = 3_600_000
 HOME = "2001:db8:7:100::1"
@@ -20,6 +22,7 @@ ELSEWHERE = "2001:db8:8::1"
 HOME_4, SAME_24, ELSEWHERE_4 = "203.0.113.7", "203.0.113.99", "198.51.100.1"
 STAFF, HOLDER, GUEST = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 QUIET, AWKWARD = "quiet room", "test/awkward"
+COME = arrival(QUIET).removeprefix(handshake_request())
 
 
 class Site:
@@ -72,24 +75,22 @@ class Site:
         return client, (await client.expect("ch"))["ch"]["_id"]
 
 
-def opened(mode: str) -> Server:
-    server = Server(FORTEPIANO_PROXY__TRUSTED="127.0.0.1", FORTEPIANO_IDENTITY__MODE=mode)
-    server.tokens["admin"] = server.make_token("admin")
-    server.start()
-    return server
+def behind_a_proxy(mode: str) -> AbstractContextManager[Server]:
+    settings = {"FORTEPIANO_PROXY__TRUSTED": "127.0.0.1", "FORTEPIANO_IDENTITY__MODE": mode}
+    return run_server(scopes=("admin",), **settings)
 
 
 @pytest.fixture(scope="module")
 def by_address() -> Iterator[Server]:
     """A server with default limits on which addresses are users."""
-    with closing(opened("ip")) as running:
+    with behind_a_proxy("ip") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def by_token() -> Iterator[Server]:
     """A server with default limits on which tokens are users."""
-    with closing(opened("token")) as running:
+    with behind_a_proxy("token") as running:
         yield running
 
 
@@ -152,3 +153,16 @@ async def test_into_a_room_by_another_token(by_token: Server, stack: AsyncExitSt
     await holder.send({"m": "chset", "set": {"inviteOnly": True}})
     await holder.expect("ch")
     assert (await site.join(GUEST))[1] != QUIET
+
+
+async def test_again_and_again(by_token: Server, stack: AsyncExitStack) -> None:
+    site = Site(by_token, stack)
+    home, *elsewhere = (f"192.0.2.{number}" for number in range(99, 120))
+    user, _ = await site.enter(home)
+    await site.ban(user)
+    heads = [
+        handshake_request("/ws", f"X-Forwarded-For: {address}") for address in (home, *elsewhere)
+    ]
+    with untroubled(by_token, "a banned user returns"):
+        with HttpAttacker(by_token.port, "127.0.0.1") as proxy:
+            proxy.knock([head + COME for head in heads], 4)

@@ -9,14 +9,18 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
-from support.http_attacker import PAGE, HttpAttacker, LimitsAsByDefault, answer, metric
-from support.processor import processor_seconds
+from support.bystanders import untroubled
+from support.crowd import few_files
+from support.http_attacker import PAGE, HttpAttacker, answer
+from support.processor import spending
 from support.raw_handshake import raw_handshake
 from support.recovery import until
-from support.server import Server, run_server
+from support.scrape import metric
+from support.server import NOBODY_IS_EXEMPT, Server, run_server
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -26,13 +30,8 @@ IDLE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A server with the limits as they are by default."""
-    with run_server(**LimitsAsByDefault) as running:
+    with run_server(**NOBODY_IS_EXEMPT) as running:
         yield running
-
-
-def few_files() -> None:
-    """Allow a server 256 open files."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
 
 
 @pytest.mark.parametrize("first", [b"", PAGE[:-2]])
@@ -50,7 +49,7 @@ async def test_the_257th_of_an_address_is_refused(server: Server, first: bytes) 
 
 
 def test_connections_between_two_requests_count_too() -> None:
-    settings = LimitsAsByDefault | {"FORTEPIANO_LIMITS__CONNECTIONS_PER_ADDRESS": "20"}
+    settings = NOBODY_IS_EXEMPT | {"FORTEPIANO_LIMITS__CONNECTIONS_PER_ADDRESS": "20"}
     with run_server(**settings) as server, HttpAttacker(server.port) as attacker:
         for _ in range(20):
             assert b" 200 OK" in attacker.connect(IDLE).recv(1000)
@@ -64,6 +63,23 @@ async def test_a_connection_that_ends_makes_room_for_another(server: Server) -> 
         assert b"429" in answer(attacker.connect(IDLE))
         attacker.connections.pop(0).close()
         await until(lambda: b" 200 OK" in _first(attacker), 5)
+
+
+def test_a_flood_beyond_the_limit_delays_nobody(server: Server) -> None:
+    with untroubled(server, "256 silent connections, and more"):
+        with HttpAttacker(server.port) as attacker:
+            for _ in range(256):
+                attacker.connect(PAGE[:-2])
+            attacker.knock([b"", IDLE], 4)
+
+
+def test_a_flood_that_ends_at_once_delays_nobody(server: Server) -> None:
+    with untroubled(server, "256 connections end at once, again and again"):
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            with HttpAttacker(server.port) as attacker:
+                for _ in range(256):
+                    attacker.connect(PAGE * 100)
 
 
 async def test_websockets_count_until_they_end(server: Server) -> None:
@@ -89,7 +105,7 @@ def _first(attacker: HttpAttacker) -> bytes:
 
 async def test_no_address_takes_more_than_a_quarter_of_the_files() -> None:
     with (
-        run_server(before_exec=few_files, **LimitsAsByDefault) as server,
+        run_server(before_exec=few_files, **NOBODY_IS_EXEMPT) as server,
         HttpAttacker(server.port) as attacker,
     ):
         for _ in range(300):
@@ -99,28 +115,29 @@ async def test_no_address_takes_more_than_a_quarter_of_the_files() -> None:
 
 
 def test_many_addresses_fill_a_server_that_stays_idle_and_recovers() -> None:
-    with run_server(before_exec=few_files, **LimitsAsByDefault) as server:
-        attackers = [HttpAttacker(server.port, f"127.9.1.{n}") for n in range(1, 9)]
+    with (
+        run_server(before_exec=few_files, **NOBODY_IS_EXEMPT) as server,
+        ExitStack() as stack,
+    ):
+        addresses = [f"127.9.1.{n}" for n in range(1, 9)]
+        attackers = [stack.enter_context(HttpAttacker(server.port, one)) for one in addresses]
         for _ in range(60):
             for attacker in attackers:
                 attacker.connect()
-        busy, began = processor_seconds(server.pid), time.monotonic()
-        time.sleep(2)  # this is what is measured: a full server with nothing to do
-        spent = processor_seconds(server.pid) - busy
-        assert spent / (time.monotonic() - began) < 0.1
-        assert server.log.count("the server is full") <= 3 + (time.monotonic() - began)
+        with spending(server) as spent:
+            time.sleep(2)  # this is what is measured: a full server with nothing to do
+        assert spent.cpu_seconds / spent.seconds < 0.1
+        assert server.log.count("the server is full") <= 3 + spent.seconds
         # The silent ones give way to those who ask.
         assert server.is_ready()
         assert metric(server, 'refused_connections_total{reason="server_full"}') > 0
-        for attacker in attackers:
-            with attacker:
-                pass
+        stack.close()
         assert server.is_ready()
 
 
 async def test_files_that_others_use_up_are_reported_once_a_second() -> None:
     # The limit sinks while the server runs: as if the store had taken all of them.
-    with run_server(**LimitsAsByDefault) as server:
+    with run_server(**NOBODY_IS_EXEMPT) as server:
         before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (8, before[1]))
         began = time.monotonic()
@@ -128,10 +145,10 @@ async def test_files_that_others_use_up_are_reported_once_a_second() -> None:
         lines = server.log.count("no open files are left")
         assert lines <= 2 + (time.monotonic() - began)
         with HttpAttacker(server.port) as attacker:
-            busy = processor_seconds(server.pid)
-            for _ in range(100):
-                attacker.connect(IDLE)
-            assert processor_seconds(server.pid) - busy < 1
+            with spending(server) as spent:
+                for _ in range(100):
+                    attacker.connect(IDLE)
+            assert spent.cpu_seconds < 1
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, before)
         await until(server.is_ready, 2)
         assert metric(server, "file_shortages_total") >= 2

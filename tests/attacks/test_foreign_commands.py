@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from fortepiano.errors import ControlError
 from fortepiano.server import command_socket
 from fortepiano.server.command_socket import ask, serving_commands
+from support.bystanders import untroubled
 from support.server import run_server
 
 OWN, ROOT, OTHER = 1000, 0, 65_534
@@ -109,3 +111,15 @@ def test_root_does_not_ask_whoever_took_the_sockets_name(tmp_path: Path) -> None
             taken.listen()
         with pytest.raises(ControlError, match="another user"):
             ask(tmp_path, "reload")
+
+
+@pytest.mark.skipif(os.geteuid() != ROOT, reason="only root can act as another user")
+def test_a_flood_of_commands_delays_nobody() -> None:
+    with run_server() as server, untroubled(server, "commands of another user"):
+        name, end = command_socket._socket_name(server.folder / "data"), time.monotonic() + 4
+        while time.monotonic() < end:
+            with acting_as(OTHER), socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(name)
+                with suppress(ConnectionError):
+                    connection.sendall(b"reload\n" * 1000)
+                    assert connection.recv(1000) == b""

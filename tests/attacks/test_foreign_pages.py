@@ -10,9 +10,12 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from support.http_attacker import metric
+from support.bystanders import untroubled
+from support.http_attacker import HttpAttacker
 from support.raw_handshake import raw_handshake
-from support.server import Server, run_server
+from support.raw_peer import handshake_request
+from support.scrape import metric
+from support.server import NOBODY_IS_EXEMPT, Server, run_server
 
 PERMITTED = "https://piano.example.org"
 
@@ -63,7 +66,7 @@ async def test_programs_have_no_origin_and_pass(strict: Server) -> None:
 
 
 async def test_a_refused_origin_counts_for_nothing() -> None:
-    settings = {"FORTEPIANO_ORIGINS": PERMITTED, "FORTEPIANO_LIMITS__EXEMPT": "[]"}
+    settings = NOBODY_IS_EXEMPT | {"FORTEPIANO_ORIGINS": PERMITTED}
     with run_server(**settings) as server:
         for _ in range(40):  # twice the connects that an address may make at once
             handshake = await raw_handshake(server, "Origin: https://evil.example")
@@ -102,9 +105,24 @@ async def test_by_default_all_origins_pass(server: Server) -> None:
     ],
 )
 def test_the_internal_port_knows_its_names(strict: Server, host: str, status: int) -> None:
-    url = f"http://127.0.0.1:{strict.internal_port}"
+    url = strict.internal_url
     for path in ("/metrics", "/admin", "/openapi.json"):
         found = httpx.get(f"{url}{path}", headers={"Host": host})
         assert found.status_code == status, path
     for path in ("/healthz", "/readyz"):
         assert httpx.get(f"{url}{path}", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("port", "request_"),
+    [
+        ("port", handshake_request("/ws", "Origin: https://evil.example")),
+        ("internal_port", b"GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n"),
+    ],
+)
+def test_a_flood_of_a_page_delays_nobody(strict: Server, port: str, request_: bytes) -> None:
+    with (
+        untroubled(strict, f"a foreign page, {port}"),
+        HttpAttacker(getattr(strict, port), "127.0.0.1") as visitor,
+    ):
+        visitor.knock([request_], 4)

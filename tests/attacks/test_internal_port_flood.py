@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from support.bystanders import bystanders_on
-from support.http_attacker import HttpAttacker, LimitsAsByDefault, answer
+from support.bystanders import untroubled
+from support.http_attacker import HttpAttacker, answer
 from support.recovery import until
 from support.server import Server, run_server
 
@@ -21,13 +20,6 @@ pytestmark = pytest.mark.timeout(120)
 
 BEGIN = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n"
 METRICS = BEGIN + b"\r\n"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A server with the limits as they are by default."""
-    with run_server(**LimitsAsByDefault) as running:
-        yield running
 
 
 @pytest.mark.parametrize(
@@ -43,14 +35,11 @@ def server() -> Iterator[Server]:
     ids=["headers", "a header", "a target", "requests", "a body", "chunks"],
 )
 def test_a_flood_costs_no_memory_and_delays_nobody(
-    server: Server, begin: bytes, data: bytes
+    server: Server, request: pytest.FixtureRequest, begin: bytes, data: bytes
 ) -> None:
-    with bystanders_on(server) as bystanders, HttpAttacker(server.internal_port) as attacker:
-        before, memory = bystanders.measure(1), server.resident_bytes
-        bystanders.begin(4)
-        attacker.flood(begin + data, 4, comes_back=True)
-        bystanders.end().assert_untroubled(before)
-        assert server.resident_bytes - memory < 32 << 20
+    name = f"internal port: {request.node.callspec.id}"
+    with untroubled(server, name), HttpAttacker(server.internal_port) as attacker:
+        attacker.flood(begin + data, 4)
 
 
 async def test_silent_connections_are_closed() -> None:
@@ -90,16 +79,13 @@ def test_bodies_have_a_bound(server: Server, lines: str, status: int) -> None:
 
 
 def test_a_body_in_pieces_is_read_to_its_end() -> None:
-    server = Server()
-    token = server.make_token("admin")
-    try:
-        server.start()
+    with run_server(scopes=("admin",)) as server:
         body = json.dumps(
             {"subject": "f" * 24, "duration_ms": 60_000, "reason": "x" * 150}
         ).encode()
         head = (
             "POST /api/v1/bans HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-            f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+            f"Authorization: Bearer {server.tokens['admin']}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         with HttpAttacker(server.internal_port) as attacker:
@@ -108,12 +94,10 @@ def test_a_body_in_pieces_is_read_to_its_end() -> None:
                 connection.sendall(body[at : at + 20])
                 time.sleep(0.02)  # so that they come apart
             assert answer(connection).startswith(b"HTTP/1.1 2")
-    finally:
-        server.close()
 
 
 def test_the_port_answers_all_the_while(server: Server) -> None:
-    url = f"http://127.0.0.1:{server.internal_port}"
+    url = server.internal_url
     assert httpx.get(f"{url}/healthz").status_code == 200
     assert "fortepiano_clients" in httpx.get(f"{url}/metrics").text
     assert httpx.options(f"{url}/api/v1/status").status_code == 401

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.http_attacker import HttpAttacker, LimitsAsByDefault
+from support.bystanders import untroubled
+from support.http_attacker import HttpAttacker
 from support.raw_peer import handshake_request
-from support.server import Server, run_server
+from support.server import NOBODY_IS_EXEMPT, Server, run_server
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -41,7 +42,7 @@ FLOODS = {
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """A server that lets in pages of one origin only."""
-    settings = LimitsAsByDefault | {"FORTEPIANO_ORIGINS": "https://piano.example.org"}
+    settings = NOBODY_IS_EXEMPT | {"FORTEPIANO_ORIGINS": "https://piano.example.org"}
     with run_server(**settings) as running:
         yield running
 
@@ -59,7 +60,7 @@ def test_a_flood_writes_little(server: Server, data: bytes, port: str) -> None:
             while len(connection.recv(65_536)) > 0 and data == H2C:
                 connection.sendall(data)  # the connection stays open
     assert len(server.log) - before < MOST_BYTES * seconds / SECONDS
-    assert "Traceback" not in server.log
+    assert server.is_ready()
 
 
 def test_connections_that_end_in_the_middle_of_a_response_write_nothing(server: Server) -> None:
@@ -70,4 +71,14 @@ def test_connections_that_end_in_the_middle_of_a_response_write_nothing(server: 
             for _ in range(50):
                 attacker.connect(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
     assert len(server.log) - before < 10_000
-    assert "Traceback" not in server.log
+    assert server.is_ready()
+
+
+@pytest.mark.parametrize("port", ["port", "internal_port"])
+def test_floods_delay_nobody(server: Server, port: str) -> None:
+    with (
+        untroubled(server, f"what is logged, {port}"),
+        HttpAttacker(getattr(server, port)) as attacker,
+    ):
+        for data in FLOODS.values():
+            attacker.knock([data], 0.5)

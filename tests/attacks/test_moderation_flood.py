@@ -5,6 +5,7 @@ Limits: the defaults; the clock is the test's.
 
 from __future__ import annotations
 
+import asyncio
 import time
 import tracemalloc
 from collections import Counter
@@ -13,11 +14,14 @@ from typing import Any
 import pytest
 
 from fortepiano.model.ban_list import BanList
-from fortepiano.model.identity import Identity
-from fortepiano.native import Bans, subscriber
+from fortepiano.native import Bans
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import AuditQuery, BanRecord
+from support.attacker import Attackers
+from support.bystanders import untroubled
 from support.dispatch_harness import START, DispatchHarness, FakeClient
+from support.server import Server
+from support.websocket_clients import Clients
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -59,7 +63,7 @@ class Attacker:
 
 @pytest.fixture
 def harness() -> DispatchHarness:
-    return DispatchHarness(identity=Identity("ip", "one", "two", subscriber))
+    return DispatchHarness()
 
 
 def rows(harness: DispatchHarness) -> int:
@@ -105,7 +109,7 @@ def test_others_moderate_meanwhile(harness: DispatchHarness) -> None:
 
 
 def test_sixteen_bans_a_second_for_an_hour_stay_a_thousand() -> None:
-    harness = DispatchHarness(identity=Identity("ip", "one", "two", subscriber))
+    harness = DispatchHarness()
     victims = [harness.enter().id for _ in range(1500)]
     holder = harness.open("e" * 24, address="192.0.2.1", is_limited=True)
     holder.send("hi")
@@ -161,3 +165,16 @@ def test_bans_that_have_ended_leave_the_memory() -> None:
     print(f"{held / 1e6:.0f} MB, then {left / 1e6:.0f} MB")
     assert held < 100e6
     assert left < 0.5 * held, "dictionaries keep their size"
+
+
+async def test_a_flood_of_bans_delays_nobody(server: Server, clients: Clients) -> None:
+    stranger = await clients.enter(address="127.8.0.1")
+    ban, unban = ({"m": kind, "_id": stranger.id} for kind in ("kickban", "unban"))
+    with untroubled(server, "bans and unbans by 16 sockets that return"):
+        for turn in range(4):
+            async with Attackers(server) as attackers:
+                for number in range(16):
+                    enter = {"m": "ch", "_id": f"{LONG[:-6]}{turn}{number:05}"}
+                    attacker = await attackers.connect("127.8.0.2", {"m": "hi"}, enter)
+                    attacker.send(*[ban, unban] * 10)
+                await asyncio.sleep(1)  # for what is done with them

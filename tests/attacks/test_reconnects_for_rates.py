@@ -5,11 +5,16 @@ Limits: the defaults; the clock is the test's.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from support.bystanders import untroubled
 from support.dispatch_harness import DispatchHarness, FakeClient
+from support.http_attacker import HttpAttacker
+from support.raw_peer import TEXT, arrival, frame
+from support.server import Server
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -64,3 +69,9 @@ def test_custom_data_is_counted_on() -> None:
         client.send("custom", data="x" * 10_000, target={"mode": "subscribed"})
         harness.end(client)
     assert len([one for one in reader.received() if one["m"] == "custom"]) == 1
+
+
+def test_a_flood_of_reconnects_delays_nobody(server: Server) -> None:
+    floods = [frame(TEXT, json.dumps([message] * 20).encode()) for message in MESSAGES]
+    with untroubled(server, "reconnects for fresh rates"), HttpAttacker(server.port) as attacker:
+        attacker.knock([arrival("a room") + flood for flood in floods], 4)

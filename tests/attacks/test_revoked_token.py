@@ -12,11 +12,18 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from fortepiano.store.records import TokenScope
+from support.admin_desk import stream_events
+from support.bystanders import untroubled
+from support.http_attacker import HttpAttacker
+from support.raw_peer import TEXT, frame, handshake_request
 from support.redis import run_redis
 from support.server import Server, run_server
-from support.websocket_clients import Client, Clients
+from support.websocket_clients import Clients
 
 pytestmark = pytest.mark.timeout(90)
+
+SCOPES: tuple[TokenScope, ...] = ("admin", "read")
 
 WITHIN = 2.0
 """Seconds for a command of another process to be noticed: a second, and some for slow machines."""
@@ -26,10 +33,13 @@ WITHIN = 2.0
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """A server with a store that other processes change."""
     if request.param == "SQLite":
-        with run_server() as running:
+        with run_server(scopes=SCOPES) as running:
             yield running
         return
-    with run_redis() as redis, run_server(FORTEPIANO_STORE__URL=redis.url) as running:
+    with (
+        run_redis() as redis,
+        run_server(scopes=SCOPES, FORTEPIANO_STORE__URL=redis.url) as running,
+    ):
         yield running
 
 
@@ -39,22 +49,11 @@ async def revoke(server: Server, token: str) -> None:
     assert command.returncode == 0, output
 
 
-async def staff_of(clients: Clients, token: str) -> Client:
-    """Connect until the token, which another process has made, counts."""
-    for _ in range(50):
-        staff = await clients.open()
-        if (await staff.hello(token=token))["permissions"]:
-            await staff.join("a room")
-            return staff
-        await asyncio.sleep(0.1)
-    raise AssertionError("the token never counts")
-
-
 @pytest.mark.parametrize("is_upgraded", [False, True])
 async def test_a_revoked_token_bans_nobody(server: Server, *, is_upgraded: bool) -> None:
-    token = await asyncio.to_thread(server.make_token, "admin")
+    token = server.tokens["admin"]
     async with Clients(server) as clients:
-        staff = await staff_of(clients, token)
+        staff = await clients.enter("a room", token=token)
         victim = await clients.enter(address="127.0.0.9")
         await staff.send({"m": "v", "vanish": True})
         if is_upgraded:
@@ -71,17 +70,24 @@ async def test_a_revoked_token_bans_nobody(server: Server, *, is_upgraded: bool)
 
 
 async def test_a_stream_of_events_ends(server: Server) -> None:
-    token = await asyncio.to_thread(server.make_token, "read")
-    base = f"http://127.0.0.1:{server.internal_port}"
+    token = server.tokens["read"]
     headers = {"Authorization": f"Bearer {token}"}
-    await asyncio.sleep(0.7)  # a token that is not known yet would count as a wrong one
     async with (
-        httpx.AsyncClient(base_url=base, trust_env=False, timeout=20) as http,
-        http.stream("GET", "/api/events", headers=headers) as stream,
+        httpx.AsyncClient(base_url=server.internal_url, trust_env=False, timeout=20) as http,
+        http.stream("GET", "/api/v1/events", headers=headers) as stream,
     ):
-        lines = stream.aiter_lines()
-        await anext(lines)
+        events = stream_events(stream)
+        await anext(events)
         await revoke(server, token)
         async with asyncio.timeout(WITHIN):
-            rest = [line async for line in lines if line.startswith("data:")]
-    assert json.loads(rest[-1].removeprefix("data:")) == {"kind": "token_ended"}
+            rest = [event async for _, event in events]
+    assert rest[-1] == {"kind": "token_ended"}
+
+
+async def test_its_further_use_delays_nobody(server: Server) -> None:
+    token = server.tokens["admin"]
+    await revoke(server, token)
+    messages = [{"m": "hi", "token": token}, *[{"m": "siteban", "id": "f" * 24}] * 20]
+    request = handshake_request() + frame(TEXT, json.dumps(messages).encode())
+    with untroubled(server, "a revoked token"), HttpAttacker(server.port) as attacker:
+        await asyncio.to_thread(attacker.knock, [request], 4)

@@ -14,8 +14,11 @@ from typing import Any
 
 import pytest
 
-from support.http_attacker import HttpAttacker, metric
+from support.bystanders import untroubled
+from support.http_attacker import HttpAttacker
 from support.raw_handshake import RawHandshake, raw_handshake
+from support.raw_peer import arrival
+from support.scrape import metric
 from support.server import Server, run_server
 
 pytestmark = pytest.mark.timeout(60)
@@ -62,9 +65,7 @@ async def test_status_shows_it(server: Server) -> None:
     with HttpAttacker(server.port, "127.0.0.1") as proxy:
         page = b"GET / HTTP/1.1\r\nHost: x\r\nX-Real-IP: 192.0.2.1\r\n\r\n"
         assert proxy.connect(page).recv(1000)
-    with server.command_of(
-        "status", "--url", f"http://127.0.0.1:{server.internal_port}"
-    ) as command:
+    with server.command_of("status", "--url", server.internal_url) as command:
         output, _ = command.communicate(timeout=30)
     (line,) = [line for line in output.splitlines() if "not trusted" in line]
     assert line.split()[-1] == "1"
@@ -137,3 +138,11 @@ async def test_people_hidden_by_cloudflare_are_told() -> None:
                 assert (await come(behind, stack, header)).status == 101
             await asyncio.to_thread(await_look, behind, 4)
         assert "clients have addresses of Cloudflare" in behind.log
+
+
+def test_a_flood_through_it_delays_nobody(server: Server) -> None:
+    come = arrival("through a proxy")
+    forwarded = [f"Host: x\r\nX-Forwarded-For: 192.0.2.{number}".encode() for number in range(99)]
+    with untroubled(server, "through a proxy that is not trusted"):
+        with HttpAttacker(server.port, "127.0.0.1") as proxy:
+            proxy.knock([come.replace(b"Host: localhost", lines) for lines in forwarded], 4)

@@ -6,30 +6,29 @@ Limits: the defaults, which hold for this machine too (`limits.exempt` is empty)
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from support.bystanders import untroubled
+from support.http_attacker import HttpAttacker
 from support.raw_handshake import raw_handshake
-from support.server import Server
+from support.raw_peer import TEXT, frame, handshake_request
+from support.server import NOBODY_IS_EXEMPT, Server, run_server
 
 pytestmark = pytest.mark.timeout(60)
 
-SETTINGS = {"FORTEPIANO_LIMITS__EXEMPT": "[]", "FORTEPIANO_PROXY__TRUSTED": "127.0.0.1"}
+SETTINGS = NOBODY_IS_EXEMPT | {"FORTEPIANO_PROXY__TRUSTED": "127.0.0.1"}
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """A server behind a proxy on this machine, with a token of each kind."""
-    server = Server(**SETTINGS)
-    server.tokens = {scope: server.make_token(scope) for scope in ("admin", "bot")}
-    try:
-        server.start()
-        yield server
-    finally:
-        server.close()
+    with run_server(scopes=("admin", "bot"), **SETTINGS) as running:
+        yield running
 
 
 async def hello(server: Server, token: str, address: str) -> dict[str, Any]:
@@ -44,11 +43,10 @@ async def hello(server: Server, token: str, address: str) -> dict[str, Any]:
         await asyncio.sleep(0.1)  # connects are limited, too
 
 
-def api(server: Server, token: str, address: str, path: str = "/api/status") -> int:
+def api(server: Server, token: str, address: str, path: str = "/api/v1/status") -> int:
     """Call the admin API through the proxy; return the status."""
-    base = f"http://127.0.0.1:{server.internal_port}"
     headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": address}
-    with httpx.Client(base_url=base, trust_env=False, timeout=20) as client:
+    with httpx.Client(base_url=server.internal_url, trust_env=False, timeout=20) as client:
         with client.stream("GET", path, headers=headers) as answer:
             return answer.status_code
 
@@ -73,7 +71,9 @@ async def test_of_a_guesser_the_right_token_does_not_count(server: Server, netwo
     assert api(server, server.tokens["admin"], elsewhere) == 200
 
 
-@pytest.mark.parametrize("path", ["/api/status", "/api/events?seconds=1", "/api/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/status", "/api/v1/events?duration_ms=1000", "/api/v1/nothing"]
+)
 async def test_the_api_locks_out_the_address_that_the_proxy_names(
     server: Server, path: str
 ) -> None:
@@ -86,12 +86,22 @@ async def test_the_api_locks_out_the_address_that_the_proxy_names(
 
 
 async def test_a_header_of_somebody_else_is_not_believed() -> None:
-    server = Server()
-    token = server.make_token("admin")
-    try:
-        server.start()
+    with run_server(scopes=("admin",)) as server:
         for number in range(5):
             assert api(server, wrong(number), f"192.0.2.{number}") == 401
-        assert api(server, token, "192.0.2.99") == 429
-    finally:
-        server.close()
+        assert api(server, server.tokens["admin"], "192.0.2.99") == 429
+
+
+def test_guesses_by_websocket_delay_nobody(server: Server) -> None:
+    hellos = [[{"m": "hi", "token": wrong(number)}] for number in range(99)]
+    guesses = [handshake_request() + frame(TEXT, json.dumps(hello).encode()) for hello in hellos]
+    with untroubled(server, "wrong tokens by WebSocket"), HttpAttacker(server.port) as attacker:
+        attacker.knock(guesses, 4)
+
+
+def test_guesses_in_the_api_delay_nobody(server: Server) -> None:
+    head = "GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer"
+    guesses = [f"{head} {wrong(number)}\r\n\r\n".encode() for number in range(99)]
+    with untroubled(server, "wrong tokens in the API"):
+        with HttpAttacker(server.internal_port) as attacker:
+            attacker.knock(guesses, 4)

@@ -8,9 +8,8 @@ import random
 import socket
 import threading
 import time
-from types import TracebackType
 
-from support.raw_peer import TEXT, frame, handshake_request
+from support.raw_peer import TEXT, arrival, frame
 from support.server import Server
 
 TICK = 0.02
@@ -33,21 +32,14 @@ class Crowd:
     def __enter__(self) -> Crowd:
         for _ in range(self._number):
             peer = socket.create_connection(("127.0.0.1", self._server.port), timeout=10)
-            peer.sendall(
-                handshake_request() + self._packed({"m": "hi"}, {"m": "ch", "_id": self._room})
-            )
+            peer.sendall(arrival(self._room))
             self._sockets.append(peer)
         for peer in self._sockets:
             peer.setblocking(False)
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
         for peer in self._sockets:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from support.player import Player, connected
 from support.server import Server
@@ -31,7 +32,7 @@ class AdminPage:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.internal_port}/admin"
+        return f"{self.server.internal_url}/admin"
 
     def player(self, address: str, name: str, room: str) -> Player:
         return self._stack.enter_context(connected(self.server, address, name, room))
@@ -47,6 +48,17 @@ class AdminPage:
     def open(self, section: str) -> Page:
         self.page.get_by_role("tab", name=section).click()
         return self.page
+
+
+@contextmanager
+def administration(server: Server, browser: Browser) -> Iterator[AdminPage]:
+    """Open the administration page of a server, which must load nothing from elsewhere."""
+    with ExitStack() as stack:
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        stack.callback(context.close)
+        admin = AdminPage(server, context, stack)
+        yield admin
+        assert admin.hosts == {f"127.0.0.1:{server.internal_port}"}
 
 
 def opened(toml: str = "") -> Server:

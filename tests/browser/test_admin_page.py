@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
-from staff_page import TIMEOUT_MS, AdminPage, opened
+from staff_page import TIMEOUT_MS, AdminPage, administration, opened
 
 from support.server import Server
 
@@ -26,13 +26,9 @@ def staffed() -> Iterator[Server]:
 
 @pytest.fixture
 def admin(staffed: Server, chromium: Browser) -> Iterator[AdminPage]:
-    with ExitStack() as stack:
-        context = chromium.new_context(viewport={"width": 1280, "height": 900})
-        stack.callback(context.close)
-        made = AdminPage(staffed, context, stack)
+    with administration(staffed, chromium) as made:
         yield made
         assert made.complaints == []
-        assert made.hosts == {f"127.0.0.1:{staffed.internal_port}"}
 
 
 def test_the_page_can_do_nothing_without_a_token(admin: AdminPage) -> None:
@@ -176,11 +172,11 @@ def test_the_picture_in_the_documents(admin: AdminPage, tmp_path: Path) -> None:
 
 
 def test_changes_of_the_settings_are_shown_before_a_reload(chromium: Browser) -> None:
-    with closing(opened('motd = "Before"\n')) as server, ExitStack() as stack:
+    with (
+        closing(opened('motd = "Before"\n')) as server,
+        administration(server, chromium) as admin,
+    ):
         settings = server.folder / "fortepiano.toml"
-        context = chromium.new_context()
-        stack.callback(context.close)
-        admin = AdminPage(server, context, stack)
         page = admin.enter()
         admin.open("Configuration")
         settings.write_text('motd = "<b>After</b>"\n')

@@ -18,8 +18,8 @@ DEVICES = """
   const port = (type, name) => ({ id: `${type} 1`, name, type, state: "connected", sent: [],
     onmidimessage: null, send(data, time) { this.sent.push([...data, time]); } });
   const keys = port("input", "Keys"), synth = port("output", "Expander");
-  window.devices = { keys, synth };
   const access = { inputs: new Map([[keys.id, keys]]), outputs: new Map([[synth.id, synth]]) };
+  window.devices = { keys, synth, access };
   navigator.requestMIDIAccess = async () => access;
 """
 

@@ -10,7 +10,7 @@ import pytest
 from visitor import Invite, Visitor
 
 from fortepiano.model.close_codes import CloseCode
-from support.server import run_server
+from support.server import NOBODY_IS_EXEMPT, run_server
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -30,8 +30,8 @@ def opened(visitor: Visitor, url: str) -> Visitor:
 def test_too_many_behind_one_address_is_not_a_ban(invite: Invite) -> None:
     with run_server(
         NODE_ENV="production",
-        FORTEPIANO_LIMITS__EXEMPT="[]",
         FORTEPIANO_LIMITS__SOCKETS_PER_ADDRESS="1",
+        **NOBODY_IS_EXEMPT,
     ) as server:
         first = invite(server).visit("room")
         second = opened(invite(server), server.url)

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from staff_page import TIMEOUT_MS, AdminPage, opened
+from staff_page import TIMEOUT_MS, AdminPage, administration, opened
 from visitor import Invite, Visitor
 
 from support.markup import MARKUP, OWNED, SMUGGLED
@@ -41,14 +41,11 @@ def staff(staffed: Server, stack: ExitStack) -> Player:
 
 
 @pytest.fixture
-def admin(staffed: Server, chromium: Browser, stack: ExitStack) -> Iterator[AdminPage]:
-    context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    stack.callback(context.close)
-    admin = AdminPage(staffed, context, stack)
-    yield admin
-    # Nothing was loaded, and nothing was tried that the page's policy forbids.
-    assert [line for line in admin.complaints if "404" not in line] == []
-    assert admin.hosts == {f"127.0.0.1:{staffed.internal_port}"}
+def admin(staffed: Server, chromium: Browser) -> Iterator[AdminPage]:
+    with administration(staffed, chromium) as admin:
+        yield admin
+        # Nothing was loaded, and nothing was tried that the page's policy forbids.
+        assert [line for line in admin.complaints if "404" not in line] == []
 
 
 def assert_inert(page: Page) -> None:

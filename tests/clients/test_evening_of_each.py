@@ -6,7 +6,7 @@ The features that work in the course of it are those that docs/clients.md lists 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -39,13 +39,6 @@ def server() -> Iterator[Server]:
         FORTEPIANO_RULES__CROWN_IDLE_MS=str(IDLE_MS), FORTEPIANO_LIMITS__DRAIN_SECONDS="0"
     ) as server:
         yield server
-
-
-@pytest.fixture
-async def clients(server: Server) -> AsyncIterator[Clients]:
-    """Clients on this server."""
-    async with Clients(server) as clients:
-        yield clients
 
 
 class Evening:

@@ -83,7 +83,7 @@ def test_health(server: Server, path: str) -> None:
 
 
 def test_health_on_the_internal_port(server: Server) -> None:
-    assert httpx.get(f"http://127.0.0.1:{server.internal_port}/healthz").status_code == 200
+    assert httpx.get(f"{server.internal_url}/healthz").status_code == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])

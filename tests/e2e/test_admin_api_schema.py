@@ -7,16 +7,15 @@ stream of events has no end unless it is asked for one, so only the long run rea
 from __future__ import annotations
 
 import contextlib
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from websockets.sync.client import connect
 
-from support.server import Server
+from support.player import connected
+from support.server import Server, run_server
 
 CHECKS = ["--checks", "all", "--exclude-checks", "ignored_auth"]
 DOCUMENTS = {"/openapi.json": "/api/v1/events", "/openapi-deprecated.json": "/api/events"}
@@ -26,23 +25,12 @@ DOCUMENTS = {"/openapi.json": "/api/v1/events", "/openapi-deprecated.json": "/ap
 @pytest.fixture
 def crowd() -> Iterator[tuple[Server, str]]:
     """A server of its own, since all is done to it that can be, with people; and a token."""
-    server = Server()
-    with contextlib.closing(server), contextlib.ExitStack() as stack:
-        token = server.make_token("admin")  # before the start: a running server takes a moment
-        server.start()
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(run_server(scopes=("admin",)))
         for number in range(4):
-            address = (f"127.90.0.{number + 1}", 0)
-            url = f"{server.ws_url}/ws"
-            opened = connect(
-                url,
-                source_address=address,
-                compression=None,
-                proxy=None,
-                max_queue=None,  # else what nobody reads would keep the close frame back
-            )
-            client = stack.enter_context(opened)
-            client.send(json.dumps([{"m": "hi"}, {"m": "ch", "_id": f"room {number % 2}"}]))
-        yield server, token
+            address, room = f"127.90.0.{number + 1}", f"room {number % 2}"
+            stack.enter_context(connected(server, address, f"Ann {number}", room))
+        yield server, server.tokens["admin"]
 
 
 def explore(server: Server, token: str, folder: Path, document: str, *options: str) -> str:
@@ -50,7 +38,7 @@ def explore(server: Server, token: str, folder: Path, document: str, *options: s
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "run"),
-            f"http://127.0.0.1:{server.internal_port}{document}",
+            f"{server.internal_url}{document}",
             *("--header", f"Authorization: Bearer {token}", "--no-color"),
             *(*CHECKS, *options),
         ],

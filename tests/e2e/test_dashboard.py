@@ -118,7 +118,7 @@ async def test_every_query_of_the_dashboard_has_data(
 
 
 def test_every_metric_is_on_the_dashboard_or_needs_no_place(watched: Server) -> None:
-    text = httpx.get(f"http://127.0.0.1:{watched.internal_port}/metrics", trust_env=False).text
+    text = httpx.get(f"{watched.internal_url}/metrics", trust_env=False).text
     told = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE fortepiano_")}
     shown = " ".join(expression for _, expression in queries())
     unseen = {name for name in told if name not in shown}

@@ -10,9 +10,9 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
-from support.server import Server, environment, run_server
+from support.server import Server, run_server
+from support.supervised import sockets_passed
 from support.tls_proxies import PROXIES, Certificate, make_certificate
 from support.websocket_clients import Clients, new_address
 
@@ -76,7 +77,23 @@ def test_the_unit_outlasts_the_drain() -> None:
     values = dict(re.findall(r"^(\w+)=(.*)$", UNIT, re.MULTILINE))
     assert values["Type"] == "notify"
     assert values["LimitNOFILE"] == "65536"
-    assert int(values["TimeoutStopSec"].removesuffix("s")) > 10 + 2
+    assert int(values["TimeoutStopSec"].removesuffix("s")) > 10 + 2 + 12
+
+
+def test_the_unit_restarts_for_ever_and_has_a_folder_for_unix_sockets() -> None:
+    values = dict(re.findall(r"^(\w+)=(.*)$", UNIT, re.MULTILINE))
+    assert values["Restart"] == "on-failure"
+    assert values["StartLimitIntervalSec"] == "0"
+    assert values["RuntimeDirectory"] == "fortepiano"
+    assert "unix:/run/fortepiano/" in (DEPLOY.parent / "docs" / "operating.md").read_text()
+
+
+def test_each_socket_unit_says_what_it_is_for() -> None:
+    names = {
+        file.name: re.findall(r"^FileDescriptorName=(.*)$", file.read_text(), re.MULTILINE)
+        for file in (DEPLOY / "systemd").glob("*.socket")
+    }
+    assert names == {"fortepiano.socket": ["public"], "fortepiano-internal.socket": ["internal"]}
 
 
 def test_systemd_hears_of_readiness_life_and_the_end(tmp_path: Path) -> None:
@@ -86,7 +103,9 @@ def test_systemd_hears_of_readiness_life_and_the_end(tmp_path: Path) -> None:
         watchdog = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}
         with run_server(**watchdog) as server:
             # A sign of life may come first: both are sent as soon as it listens.
-            first = {ear.recv(1024), ear.recv(1024)}
+            first = set[bytes]()
+            while len(first) < 2:  # a machine under load may need more than a second
+                first |= {ear.recv(1024)} - {b"EXTEND_TIMEOUT_USEC=10000000"}
             assert first == {b"READY=1", b"WATCHDOG=1"}
             assert [ear.recv(1024) for _ in range(3)] == [b"WATCHDOG=1"] * 3
             assert server.stop() == 0
@@ -97,44 +116,23 @@ def test_systemd_hears_of_readiness_life_and_the_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("given", [1, 2])
 def test_it_takes_the_sockets_that_systemd_holds(given: int) -> None:
-    server = Server()
     with (
         socket.create_server(("127.0.0.1", 0)) as public,
         socket.create_server(("127.0.0.1", 0)) as internal,
+        closing(Server()) as server,
+        sockets_passed(server, [public, internal][:given]),
     ):
-        # As systemd does it: the sockets are descriptors 3 and 4, and the number is the child's.
-        program = (
-            "import os, sys\n"
-            f"for at, fd in enumerate({[public.fileno(), internal.fileno()][:given]}, 20):"
-            " os.dup2(fd, at)\n"
-            f"for at in range({given}): os.dup2(20 + at, 3 + at)\n"
-            "os.environ['LISTEN_PID'] = str(os.getpid())\n"
-            "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])\n"
-        )
-        command = [sys.executable, "-c", program, *server.command[1:]]
-        with (server.folder / "log").open("wb") as log:
-            server.process = subprocess.Popen(
-                command,
-                cwd=server.folder,
-                env=environment(LISTEN_FDS=str(given)),
-                pass_fds=[public.fileno(), internal.fileno()],
-                stdout=log,
-                stderr=log,
-            )
         server.port = public.getsockname()[1]
         if given == 2:
             server.internal_port = internal.getsockname()[1]
-        try:
-            # A connection that comes before the server listens is not refused: it waits.
-            assert httpx.get(f"{server.url}/readyz", timeout=PATIENCE).status_code == 200
-            base = f"http://127.0.0.1:{server.internal_port}"
-            assert httpx.get(f"{base}/healthz", timeout=PATIENCE).status_code == 200
-            assert server.stop() == 0
-            # systemd still holds the sockets: who comes now waits for the next server.
-            with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE):
-                pass
-        finally:
-            server.close()
+        # A connection that comes before the server listens is not refused: it waits.
+        assert httpx.get(f"{server.url}/readyz", timeout=PATIENCE).status_code == 200
+        base = server.internal_url
+        assert httpx.get(f"{base}/healthz", timeout=PATIENCE).status_code == 200
+        assert server.stop() == 0
+        # systemd still holds the sockets: who comes now waits for the next server.
+        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE):
+            pass
 
 
 # Proxies

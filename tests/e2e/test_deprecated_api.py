@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -11,28 +10,11 @@ import pytest
 
 from fortepiano.http.admin.live import Event
 from support.admin_desk import Desk, stream_events
-from support.websocket_clients import Client, Clients
+from support.websocket_clients import Clients
 
 pytestmark = pytest.mark.timeout(90)
 
 NOBODY = "f" * 24
-
-
-@pytest.fixture(scope="module")
-def desk() -> Iterator[Desk]:
-    with Desk.opened() as made:
-        yield made
-
-
-@pytest.fixture
-async def people(desk: Desk) -> AsyncIterator[Clients]:
-    async with Clients(desk.server) as clients:
-        yield clients
-
-
-async def pair(people: Clients) -> tuple[Client, Client]:
-    first, second = await people.pair()
-    return first, second
 
 
 def test_headers_lead_to_v1(desk: Desk) -> None:
@@ -84,7 +66,7 @@ def test_bodies_that_are_none(desk: Desk, content: bytes) -> None:
 
 
 async def test_notices_and_the_crown(desk: Desk, people: Clients) -> None:
-    ann, bea = await pair(people)
+    ann, bea = await people.pair()
     body = {"to": "user", "user_id": ann.id, "text": "one", "seconds": 9}
     assert desk.do("POST", "/api/notices", body).json() == {"connections": 1}
     assert (await ann.expect("notification"))["duration"] == 9000
@@ -93,7 +75,7 @@ async def test_notices_and_the_crown(desk: Desk, people: Clients) -> None:
 
 
 async def test_lists(desk: Desk, people: Clients) -> None:
-    ann, _ = await pair(people)
+    ann, _ = await people.pair()
     (found,) = desk.get("/api/connections", user=ann.id, user_id=NOBODY)["connections"]
     assert found["user_id"] == ann.id
 
@@ -118,7 +100,7 @@ async def heard(desk: Desk, people: Clients, path: str) -> list[dict[str, Any]]:
         events = stream_events(stream)
         _, found_status = await anext(events)
         found.append(found_status["counters"])
-        ann, _ = await pair(people)
+        ann, _ = await people.pair()
         desk.do("POST", f"/api/users/{ann.id}/kick", {"reason": "bye"})
         async for kind, event in events:
             if kind == "message" and ann.id in event.values():

@@ -15,7 +15,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from fortepiano.store import DATABASE
-from support.server import READY_SECONDS, Server, environment
+from support.server import READY_SECONDS, Server, environment, run_server
 from support.websocket_clients import Client, Clients, Message, new_address, new_room
 
 MINUTE = 60_000
@@ -26,11 +26,8 @@ SOON = 1.5
 @pytest.fixture
 def lasting() -> Iterator[Server]:
     """A server of one's own, with tokens of the staff; an address is a user there."""
-    server = Server(FORTEPIANO_CHAT__KEEP="permanent")
-    server.tokens["admin"] = server.make_token("admin")
-    server.start()
-    yield server
-    server.close()
+    with run_server(scopes=("admin",), FORTEPIANO_CHAT__KEEP="permanent") as running:
+        yield running
 
 
 def command(server: Server, *arguments: str) -> str:

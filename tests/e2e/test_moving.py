@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-import sqlite3
 import subprocess
 import sys
 import time
@@ -17,6 +15,7 @@ from websockets.exceptions import InvalidStatus
 
 from fortepiano.model.identity import Identity
 from fortepiano.native import subscriber
+from support.dev2 import Dev2Database
 from support.server import Server, environment, run_server
 from support.websocket_clients import Clients
 
@@ -86,54 +85,39 @@ def test_whose_ids_cannot_stay() -> None:
 
 
 def dev2_database(path: Path, way: str) -> None:
-    """Make a database with the tables that are looked at, as theirs has them."""
+    """Make a database of theirs: two users, three rooms, three bans."""
     week = int(time.time() * 1000) + 7 * 86_400_000
     ann, bea = (of_dev2(address, OLD2, way) for address in (HERE, "127.5.6.8"))
-    with closing(sqlite3.connect(path)) as db, db:
-        db.executescript(
-            'CREATE TABLE "User" ("_id" TEXT PRIMARY KEY, name TEXT, color TEXT, flags TEXT,'
-            ' tag TEXT, tokens TEXT, "group" TEXT);'
-            'CREATE TABLE "Channel" ("_id" TEXT PRIMARY KEY, settings TEXT, forceload BOOLEAN,'
-            " flags TEXT);"
-            'CREATE TABLE "Ban" (id INTEGER PRIMARY KEY, "banType" TEXT, reason TEXT,'
-            ' expires DATETIME, "userId" TEXT, ip TEXT);'
-        )
-        db.executemany(
-            "INSERT INTO \"User\" VALUES (?, ?, ?, '{}', NULL, '[]', 'default')",
-            [(ann, "Ann-Sophie ♪", "#33aa77"), ("odd", "x", "#000000"), (bea, "x" * 90, "#000000")],
-        )
-        hall = {"lobby": False, "visible": True, "chat": False, "crownsolo": False,
-                "color": "#112233", "noindex": 7}  # fmt: skip
-        db.executemany(
-            "INSERT INTO \"Channel\" VALUES (?, ?, ?, '{}')",
-            [
-                ("The hall", json.dumps(hall), True),
-                ("lobby", json.dumps(hall | {"lobby": True}), True),
-                ("passing", json.dumps(hall), False),
-            ],
-        )
-        db.executemany(
-            'INSERT INTO "Ban" ("banType", reason, expires, "userId", ip) VALUES (?, ?, ?, ?, ?)',
-            [
-                ("user", "spam", week, bea, None),
-                ("socket", None, week, None, "127.5.6.9"),
-                ("socket", "long ago", 1_600_000_000_000, None, HERE),
-            ],
-        )
+    theirs = Dev2Database(path)
+    theirs.add("User", _id=ann, name="Ann-Sophie ♪", color="#33aa77")
+    theirs.add("User", _id="odd", name="x", color="#000000")
+    theirs.add("User", _id=bea, name="x" * 90, color="#000000")
+    hall = {"lobby": False, "visible": True, "chat": False, "crownsolo": False,
+            "color": "#112233", "noindex": 7}  # fmt: skip
+    theirs.add("Channel", _id="The hall", settings=hall, forceload=True)
+    theirs.add("Channel", _id="lobby", settings=hall | {"lobby": True}, forceload=True)
+    theirs.add("Channel", _id="passing", settings=hall, forceload=False)
+    said = {"m": "a", "a": "Hello", "t": 1, "p": {"_id": ann, "name": "Ann", "color": "#33aa77"}}
+    theirs.add("ChatHistory", _id="The hall", messages=[said])
+    theirs.add("Ban", banType="user", reason="spam", expires=week, userId=bea)
+    theirs.add("Ban", banType="socket", expires=week, ip="127.5.6.9")
+    theirs.add("Ban", banType="socket", reason="long ago", expires=1_600_000_000_000, ip=HERE)
 
 
 @pytest.mark.parametrize("way", ["sha256", "mpp"])
-async def test_what_dev2_keeps_comes_along(way: str, tmp_path: Path) -> None:
-    server = Server(NODE_ENV="production", SALT1="", SALT2=OLD2)
+async def test_what_dev2_keeps_comes_along(way: str) -> None:
+    settings = {"SALT1": "", "SALT2": OLD2, "FORTEPIANO_CHAT__KEEP": "permanent"}
+    server = Server(NODE_ENV="production", **settings)
     with closing(server):
         folder = server.folder
-        dev2_database(folder / "dev.db", way)
-        [script] = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-        (folder / "dev2.py").write_text(script, "utf-8")
-        told = [] if way == "sha256" else [way]
-        backup = ran(server, sys.executable, "dev2.py", "dev.db", *told)
-        (folder / "dev2.backup").write_text(backup, "utf-8")
-        ran(server, sys.executable, "-m", "fortepiano", "restore", "dev2.backup")
+        (folder / "prisma").mkdir()
+        dev2_database(folder / "prisma" / "dev.db", way)
+        [fence] = re.findall(r"^```sh\n(fortepiano import .*?)^```$", TEXT, re.M | re.DOTALL)
+        for command in fence.splitlines():
+            words = command.partition("#")[0].split()[1:]
+            extra = [] if way == "sha256" else ["--no-users"]
+            ran(server, sys.executable, "-m", "fortepiano", *words, *extra, **settings)
+            assert (folder / "data").exists() != ("--dry-run" in words)
         server.start()
         async with Clients(server) as clients_by_address:
             ann = await clients_by_address.enter("The hall", address=HERE)
@@ -142,8 +126,10 @@ async def test_what_dev2_keeps_comes_along(way: str, tmp_path: Path) -> None:
                 assert (ann.user["name"], ann.user["color"]) == ("Ann-Sophie ♪", "#33aa77")
             else:
                 assert ann.user["name"] == "Anonymous"
-            settings = next(m for m in ann.log if m["m"] == "ch")["ch"]["settings"]
-            assert (settings["color"], settings["chat"]) == ("#112233", False)
+            settings_there = next(m for m in ann.log if m["m"] == "ch")["ch"]["settings"]
+            assert (settings_there["color"], settings_there["chat"]) == ("#112233", False)
+            said = next(m for m in ann.log if m["m"] == "c")["c"]
+            assert [line["a"] for line in said] == ["Hello"]
             await ann.send({"m": "+ls"})
             listed = {room["_id"] for room in (await ann.expect("ls"))["u"]}
             assert "passing" not in listed
@@ -153,12 +139,12 @@ async def test_what_dev2_keeps_comes_along(way: str, tmp_path: Path) -> None:
                 assert refused.value.response.status_code == 403
 
 
-def ran(server: Server, *command: str) -> str:
+def ran(server: Server, *command: str, **settings: str) -> str:
     """Run a command in the folder of a server; return what it wrote."""
     done = subprocess.run(
         command,
         cwd=server.folder,
-        env=environment(SALT1="", SALT2=OLD2),
+        env=environment(**settings),
         capture_output=True,
         text=True,
         timeout=60,
@@ -178,13 +164,3 @@ def test_links_lead_somewhere() -> None:
             if line.startswith("#")
         }
         assert not heading or heading in slugs, target
-
-
-def test_records_are_as_it_says(tmp_path: Path) -> None:
-    [records] = re.findall(r"^```json\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-    lines = records.splitlines()
-    whole = ['{"fortepiano_backup": 1, "at": 0}', *lines, json.dumps({"records": len(lines)})]
-    with closing(Server()) as server:
-        (server.folder / "x.backup").write_text("\n".join(whole) + "\n", "utf-8")
-        said = ran(server, sys.executable, "-m", "fortepiano", "restore", "x.backup")
-    assert said == "restored: 1 user, 1 room, 1 ban\n"

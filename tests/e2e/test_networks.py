@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from support.server import Server, environment, run_server
+from support.server import NOBODY_IS_EXEMPT, Server, environment, run_server
 from support.websocket_clients import Client, Clients, new_address
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -60,8 +59,8 @@ def school(request: pytest.FixtureRequest) -> Iterator[Server]:
     with run_server(
         NODE_ENV="production",
         FORTEPIANO_IDENTITY__MODE=request.param,
-        FORTEPIANO_LIMITS__EXEMPT="[]",
         FORTEPIANO_LIMITS__PEOPLE_PER_ADDRESS="30",
+        **NOBODY_IS_EXEMPT,
     ) as server:
         yield server
 
@@ -97,7 +96,7 @@ async def test_a_class_of_thirty_behind_one_address(school: Server) -> None:
 
 
 async def test_without_it_a_class_is_told_that_it_is_too_many() -> None:
-    with run_server(NODE_ENV="production", FORTEPIANO_LIMITS__EXEMPT="[]") as server:
+    with run_server(NODE_ENV="production", **NOBODY_IS_EXEMPT) as server:
         async with Clients(server) as pupils:
             for _ in range(16):
                 await pupils.enter(address="127.0.7.1")
@@ -140,7 +139,7 @@ async def test_behind_a_proxy_who_asks_is_who_the_proxy_says() -> None:
             assert asked(server, "127.0.0.1", **header).get("you") == readyz_from, address
         # The header of an untrusted peer counts nothing, and the internal port never answers `you`.
         assert "you" not in asked(server, "127.0.0.2", **{"x-forwarded-for": "203.0.113.7"})
-        internal = f"http://127.0.0.1:{server.internal_port}/readyz"
+        internal = f"{server.internal_url}/readyz"
         answer = fetched(internal, **{"x-forwarded-for": "203.0.113.7"})
         assert json.loads(answer) == {"status": "ready"}
 
@@ -176,10 +175,8 @@ async def test_a_list_that_changes_while_people_play(tmp_path: Path) -> None:
         {"name": "mute", "path": str(tmp_path / "mute.txt"), "effect": "chat",
          "refresh_seconds": 1},
     ]  # fmt: skip
-    server = Server(NODE_ENV="production", FORTEPIANO_NETWORKS__LISTS=json.dumps(lists))
-    with closing(server):
-        token = server.make_token("admin")
-        server.start()
+    settings = {"NODE_ENV": "production", "FORTEPIANO_NETWORKS__LISTS": json.dumps(lists)}
+    with run_server(scopes=("admin",), **settings) as server:
         async with Clients(server) as clients_by_address:
             other = await clients_by_address.enter("room", address=OTHER)
             listed = await clients_by_address.open(address=LISTED)
@@ -196,7 +193,7 @@ async def test_a_list_that_changes_while_people_play(tmp_path: Path) -> None:
             assert '"line": 3' in server.log
             # A member of the staff, and a bot of the operator's, come from anywhere.
             bot = await clients_by_address.open(address="127.99.1.2")
-            await bot.hello(token=token)
+            await bot.hello(token=server.tokens["admin"])
 
             replace(file, "127.99.2.0 - 127.99.2.255\n")
             assert (await other.expect("notification", within=20))["text"] == "Kein Zugang: é"
@@ -303,11 +300,12 @@ async def test_a_command_bans_the_network_of_somebody_who_is_here() -> None:
 
 
 async def test_the_api_bans_the_network_of_somebody_who_is_here() -> None:
-    server = Server(NODE_ENV="production")
-    with closing(server), httpx.Client() as client:
-        tokens = {scope: server.make_token(scope) for scope in ("moderate", "admin")}
-        server.start()
-        bans = f"http://127.0.0.1:{server.internal_port}/api/v1/bans"
+    with (
+        run_server(scopes=("moderate", "admin"), NODE_ENV="production") as server,
+        httpx.Client() as client,
+    ):
+        tokens = server.tokens
+        bans = f"{server.internal_url}/api/v1/bans"
 
         def ban(scope: str, **body: object) -> httpx.Response:
             return client.post(

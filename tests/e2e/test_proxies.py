@@ -15,7 +15,7 @@ import pytest
 from support.nginx import run_nginx
 from support.raw_handshake import RawHandshake, raw_handshake
 from support.raw_peer import TEXT, RawPeer, frame, handshake_request
-from support.server import Server, environment, run_server
+from support.server import NOBODY_IS_EXEMPT, Server, environment, run_server
 
 SALTS = {"SALT1": "one-salt", "SALT2": "other-salt"}
 LIKE_BEHIND_A_PROXY = {**SALTS, "FORTEPIANO_PROXY__TRUSTED": "127.0.0.1"}
@@ -146,9 +146,9 @@ class TestNginx:
         path = tmp_path / "s"
         settings = {
             **SALTS,
+            **NOBODY_IS_EXEMPT,
             "FORTEPIANO_PROXY__TRUSTED": f"unix:{path}",
             "FORTEPIANO_HOST": f"unix:{path}",
-            "FORTEPIANO_LIMITS__EXEMPT": "[]",
         }
         with (
             run_server(over=path, **settings) as server,
@@ -247,8 +247,7 @@ def test_a_unix_socket_left_behind_is_replaced_and_one_in_use_is_told(
             text=True, timeout=30, check=False,
         )  # fmt: skip
         assert second.returncode == 2
-        assert (
-            second.stderr == f"fortepiano: cannot listen on unix:{path}: Address already in use\n"
-        )
+        why = f"host: cannot listen on unix:{path}: Address already in use"
+        assert second.stderr == f"fortepiano: {why}\n"
         assert server.is_ready()
     assert not path.exists()

@@ -229,7 +229,7 @@ class TestCommand:
 async def test_the_api_reloads_and_goes_on_with_the_new_handlers(editable: EditableServer) -> None:
     server: Server = editable.server
     headers = {"Authorization": f"Bearer {server.tokens['admin']}"}
-    base = f"http://127.0.0.1:{server.internal_port}"
+    base = server.internal_url
     async with httpx.AsyncClient(base_url=base, headers=headers, timeout=30) as client:
         editable.configure('motd = "new"\n')
         preview = (await client.get("/api/v1/configuration/changes")).json()

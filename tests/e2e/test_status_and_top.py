@@ -41,7 +41,7 @@ def run(server: Server, *arguments: str, **settings: str) -> subprocess.Complete
 
 
 def where(server: Server) -> tuple[str, str]:
-    return "--url", f"http://127.0.0.1:{server.internal_port}"
+    return "--url", server.internal_url
 
 
 async def test_status_for_people_and_for_scripts(server: Server) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -149,6 +150,41 @@ async def test_full_disk(small_disk: Path) -> None:
             assert database.execute("SELECT count(*) FROM user").fetchone() == (1,)
         assert shutil.disk_usage(small_disk).free > 0
         server.excuse()
+
+
+@pytest.mark.timeout(120)
+async def test_stopped_while_the_disk_is_full(small_disk: Path, tmp_path: Path) -> None:
+    """A ban that was not stored is in a file elsewhere, and in force after the next start."""
+    server = Server("--data-dir", str(small_disk / "data"), TMPDIR=str(tmp_path))
+    with closing(server):
+        await asyncio.to_thread(server.start)
+        async with Clients(server) as clients:
+            ann, bea = await clients.pair()
+            ballast = small_disk / "ballast"
+            with pytest.raises(OSError, match="No space left"), ballast.open("wb") as file:
+                while True:
+                    file.write(bytes(1024))
+                    file.flush()
+            await rename_until_unready(server, bea)
+            await ann.send({"m": "kickban", "_id": bea.id, "ms": 3_600_000})
+            assert "not saved yet" in (await ann.expect("notification"))["text"]
+        assert await asyncio.to_thread(server.stop) == 2
+        told = server.log.splitlines()[-1]
+        assert "the last changes are not stored: database or disk is full; " in told
+        (file,) = unsaved_files(tmp_path)
+        assert re.search(rf"1 ban.* are in {file}, and the next start takes them in", told)
+        assert file.stat().st_mode & 0o777 == 0o600
+        server.excuse()
+        ballast.unlink()
+        await asyncio.to_thread(server.start)
+        assert kept_bans(small_disk / "data" / DATABASE) == [(bea.id,)]
+        assert server.log.count("changes of the last stop are taken in") == 1
+        assert unsaved_files(tmp_path) == []
+
+
+def unsaved_files(folder: Path) -> list[Path]:
+    """Return the files of changes that were not stored."""
+    return list(folder.glob("fortepiano-unsaved-*"))
 
 
 async def rename_until_unready(server: Server, client: Client) -> None:

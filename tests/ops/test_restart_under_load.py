@@ -78,7 +78,7 @@ class ReturningClient:
 
 async def made_permanent(server: Server, token: str, rooms: list[str]) -> None:
     headers = {"Authorization": f"Bearer {token}"}
-    base = f"http://127.0.0.1:{server.internal_port}"
+    base = server.internal_url
     async with httpx.AsyncClient(base_url=base, headers=headers, timeout=30) as client:
         for room in rooms:
             wish = {"permanent": True}

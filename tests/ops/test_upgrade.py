@@ -7,7 +7,7 @@ import json
 import os
 import statistics
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
@@ -31,12 +31,6 @@ def server() -> Iterator[Server]:
     """A server of its own, which takes every connection for a new user."""
     with run_server(NODE_ENV="development") as running:
         yield running
-
-
-@pytest.fixture
-async def clients(server: Server) -> AsyncIterator[Clients]:
-    async with Clients(server) as clients:
-        yield clients
 
 
 async def play(client: Client, until: asyncio.Event) -> list[float]:

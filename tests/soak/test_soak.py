@@ -36,6 +36,7 @@ from support.absent_peers import AbsentPeers
 from support.canary import Canary, Member
 from support.editable_server import EditableServer, editable_server
 from support.resources import Sample, per_hour, sample
+from support.server import NOBODY_IS_EXEMPT
 from support.visitors import Visitors
 from support.websocket_clients import new_address
 
@@ -169,7 +170,7 @@ class Soak:
 
 @asynccontextmanager
 async def soak() -> AsyncIterator[Soak]:
-    with editable_server(FORTEPIANO_LIMITS__EXEMPT="[]") as editable:
+    with editable_server(**NOBODY_IS_EXEMPT) as editable:
         running = Soak(editable)
         try:
             await running.enter()

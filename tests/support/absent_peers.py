@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import json
 import socket
 import struct
 import time
 from collections.abc import Callable
 
-from support.raw_peer import PONG, TEXT, frame, handshake_request
+from support.raw_peer import PONG, arrival, frame, reset_on_close
 from support.server import Server
 
 __all__ = ["AbsentPeers"]
@@ -66,7 +65,8 @@ class AbsentPeers:
         since = time.monotonic() - age
         for peers in (self._vanished, self._deaf):
             for born, peer in [one for one in peers if one[0] <= since]:
-                _reset(peer)
+                reset_on_close(peer)
+                peer.close()
                 peers.remove((born, peer))
 
     def close(self) -> None:
@@ -94,12 +94,11 @@ async def _joined(server: Server, address: str, room: str) -> socket.socket | No
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
     peer.setblocking(False)
     peer.bind((address, 0))
-    hello = json.dumps([{"m": "hi"}, {"m": "ch", "_id": room}]).encode()
     received = b""
     try:
         async with asyncio.timeout(_PATIENCE):
             await loop.sock_connect(peer, ("127.0.0.1", server.port))
-            await loop.sock_sendall(peer, handshake_request() + frame(TEXT, hello))
+            await loop.sock_sendall(peer, arrival(room))
             while b'"m":"ch"' not in received:
                 some = await loop.sock_recv(peer, 1 << 16)
                 if not some:
@@ -116,8 +115,3 @@ def _drop_all_segments(peer: socket.socket) -> None:
     program = ctypes.create_string_buffer(struct.pack("HBBI", _RETURN, 0, 0, 0))
     described = struct.pack("HP", 1, ctypes.addressof(program))
     peer.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, described)
-
-
-def _reset(peer: socket.socket) -> None:
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    peer.close()

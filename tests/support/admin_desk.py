@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from support.server import Server
+from support.server import Server, run_server
 
 
 class Desk:
@@ -17,20 +17,18 @@ class Desk:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.tokens = {scope: server.make_token(scope) for scope in ("read", "moderate", "admin")}
-        base = f"http://127.0.0.1:{server.internal_port}"
+        self.tokens = server.tokens
+        base = server.internal_url
         self.client = httpx.Client(base_url=base, trust_env=False, timeout=20)
         self.base = base
 
     @classmethod
     @contextlib.contextmanager
     def opened(cls, **settings: str) -> Iterator[Desk]:
-        """Run a server; its tokens are made before, since a running one takes a moment to see."""
-        server = Server(**settings)
-        with contextlib.closing(server):
+        """Run a server with these settings."""
+        with run_server(scopes=("read", "moderate", "admin"), **settings) as server:
             desk = cls(server)
             with desk.client:
-                server.start()
                 yield desk
 
     def call(

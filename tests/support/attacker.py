@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from time import monotonic
 from typing import Any
 
 from support.raw_peer import TEXT, frame, handshake_request
 from support.server import Server
 
-__all__ = ["Attacker", "Attackers", "Spending", "spending"]
+__all__ = ["Attacker", "Attackers"]
 
 _READ = 1 << 20
 
@@ -56,6 +51,11 @@ class Attacker(asyncio.Protocol):
         """Send messages in one frame."""
         if messages:
             self.write(frame(TEXT, json.dumps(messages).encode()))
+
+    def stop_reading(self) -> None:
+        """Take nothing more from the server."""
+        assert self._transport is not None
+        self._transport.pause_reading()
 
     def close(self) -> None:
         """End the connection at once."""
@@ -99,32 +99,3 @@ class Attackers:
     def received(self) -> int:
         """Bytes that all of them have received."""
         return sum(attacker.received for attacker in self.all)
-
-
-class Spending:
-    """The time and the processor time of a block.
-
-    Attributes:
-        seconds: How long the while was.
-        cpu_seconds: The processor time of the server.
-    """
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self.cpu_seconds = 0.0
-
-
-@contextmanager
-def spending(server: Server) -> Iterator[Spending]:
-    """Measure what a server spends while the block runs."""
-    spent = Spending()
-    began, used = monotonic(), _cpu_seconds(server.pid)
-    yield spent
-    spent.seconds = monotonic() - began
-    spent.cpu_seconds = _cpu_seconds(server.pid) - used
-
-
-def _cpu_seconds(pid: int) -> float:
-    """Return the processor time of a process: user and system, since its start (proc(5))."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

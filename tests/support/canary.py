@@ -12,6 +12,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from fortepiano.wall_clock import now_ms
 from support.server import Server
 
 __all__ = ["Canary", "Member"]
@@ -78,7 +79,7 @@ class Member:
     async def play(self, number: int) -> None:
         """Play the canary note of this number."""
         note = {"n": _KEY, "v": round(number / 10_000, 4)}
-        await self.send({"m": "n", "t": time.time_ns() // 1_000_000, "n": [note]})
+        await self.send({"m": "n", "t": now_ms(), "n": [note]})
 
     async def hear(self, number: int) -> None:
         """Wait until a note has arrived.

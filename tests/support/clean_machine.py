@@ -73,8 +73,9 @@ unit=/etc/systemd/system/fortepiano.service
 value() { sed -n "s/^$1=//p" "$unit" | tail -1; }
 case $* in
 daemon-reload) [ -f "$unit" ] ;;
-"enable --now fortepiano.socket fortepiano.service")
+"enable --now fortepiano.socket fortepiano-internal.socket fortepiano.service")
     [ -f /etc/systemd/system/fortepiano.socket ]
+    [ -f /etc/systemd/system/fortepiano-internal.socket ]
     cd "$(value WorkingDirectory)"
     exec > /var/log/fortepiano.log 2>&1 < /dev/null
     setsid runuser -u "$(value User)" -- $(value ExecStart) &

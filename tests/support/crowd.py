@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import resource
 import socket
 import time
 from collections import deque
 
-import httpx
 import pytest
 
-from support.raw_peer import TEXT, frame, handshake_request
+from support.raw_peer import arrival
+from support.scrape import metric
 from support.server import Server
 
 _ROOM = 20
@@ -37,9 +36,8 @@ class Crowd:
     def come(self) -> None:
         """Connect one more client; its handshake and messages are one segment."""
         room = f"room {self._count // _ROOM % 500}"
-        hello = json.dumps([{"m": "hi"}, {"m": "ch", "_id": room}]).encode()
         one = socket.create_connection(("127.0.0.1", self._server.port))
-        one.sendall(handshake_request("/ws") + frame(TEXT, hello))
+        one.sendall(arrival(room))
         self._there.append(one)
         self._count += 1
 
@@ -54,13 +52,13 @@ class Crowd:
 
     def settle(self) -> None:
         """Wait until the server counts all of them."""
-        metrics = f"http://127.0.0.1:{self._server.internal_port}/metrics"
-        while True:
-            lines = httpx.get(metrics).text.splitlines()
-            (clients,) = (line for line in lines if line.startswith("fortepiano_clients "))
-            if float(clients.split()[1]) == len(self):
-                return
+        while metric(self._server, "clients") != len(self):
             time.sleep(0.1)
+
+
+def few_files() -> None:
+    """Allow a server 256 open files, as its `before_exec`."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
 
 
 def many_files(count: int) -> None:

@@ -25,6 +25,7 @@ from fortepiano.net.handshake import accept_websocket
 from fortepiano.net.request_head import RequestHead
 from support.native_parts import hub_settings, make_test_hub
 from support.raw_peer import TEXT
+from support.server import environment
 
 _READ = 1 << 16
 _END_OF_HEAD = b"\r\n\r\n"
@@ -177,8 +178,8 @@ async def serve(limits: dict[str, Any]) -> None:
 def run_echo_server(**limits: int) -> Iterator[int]:
     """Run an echo server in a process of its own, and return its port."""
     command = [sys.executable, "-m", "support.echo_server", json.dumps(limits)]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
+    paths = environment(PYTHONPATH=os.pathsep.join(sys.path))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=paths, text=True) as process:
         assert process.stdout is not None
         try:
             yield int(process.stdout.readline())

@@ -33,7 +33,7 @@ class EditableServer:
         """Copy the package into the folder where this server imports it from."""
         self.server = server
         self.package = server.folder / "fortepiano"
-        ignored = shutil.ignore_patterns("__pycache__", "samples")
+        ignored = shutil.ignore_patterns("__pycache__", "samples", "libraries")
         shutil.copytree(_PACKAGE, self.package, ignore=ignored)
 
     def configure(self, text: str) -> None:

@@ -1,23 +1,19 @@
-"""One address that attacks by HTTP, on blocking sockets; and what a server costs meanwhile."""
+"""One address that attacks by HTTP, on blocking sockets."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import time
-from types import TracebackType
+from collections.abc import Iterable
 
-from support.server import Server
-
-__all__ = ["PAGE", "HttpAttacker", "LimitsAsByDefault", "answer", "metric"]
+__all__ = ["PAGE", "HttpAttacker", "answer"]
 
 ATTACKER = "127.9.0.9"
 """The address that attackers have, unless a test says otherwise."""
 
 PAGE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
-
-LimitsAsByDefault = {"FORTEPIANO_LIMITS__EXEMPT": "[]"}
-"""Settings of a server on which all limits are as by default, and hold for this machine too."""
 
 
 class HttpAttacker:
@@ -36,12 +32,7 @@ class HttpAttacker:
     def __enter__(self) -> HttpAttacker:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for connection in self.connections:
             connection.close()
 
@@ -57,32 +48,42 @@ class HttpAttacker:
             connection.sendall(first)
         return connection
 
-    def flood(self, data: bytes, seconds: float, *, comes_back: bool = False) -> int:
+    def flood(self, data: bytes, seconds: float) -> None:
         """Send data again and again, as fast as the server takes it, and read nothing.
+
+        When the server closes the connection, the attacker connects again.
 
         Args:
             data: The bytes.
             seconds: For how long.
-            comes_back: Whether to connect again when the server closes the connection.
-
-        Returns:
-            How many bytes were sent.
         """
-        end, sent = time.monotonic() + seconds, 0
+        end = time.monotonic() + seconds
         connection = self.connect()
         connection.setblocking(False)
         while time.monotonic() < end:
             try:
-                sent += connection.send(data)
+                connection.send(data)
             except BlockingIOError:
                 time.sleep(0.01)
             except OSError:
                 connection.close()
-                if not comes_back:
-                    break
                 connection = self.connect()
                 connection.setblocking(False)
-        return sent
+
+    def knock(self, requests: Iterable[bytes], seconds: float) -> None:
+        """Send requests in turn, each on a connection of its own; read how its answer begins.
+
+        Args:
+            requests: The bytes to send on each connection; again from the first after the last.
+            seconds: For how long.
+        """
+        end, unending = time.monotonic() + seconds, itertools.cycle(requests)
+        while time.monotonic() < end:
+            connection = self.connect(next(unending))
+            with contextlib.suppress(OSError):  # the server may reset it
+                connection.recv(65_536)
+            self.connections.remove(connection)
+            connection.close()
 
     def open_connections(self) -> int:
         """Return how many connections the server has not closed."""
@@ -102,19 +103,11 @@ def _is_open(connection: socket.socket) -> bool:
     return False
 
 
-def answer(connection: socket.socket, seconds: float = 10) -> bytes:
+def answer(connection: socket.socket) -> bytes:
     """Read until the server closes a connection; return what came, also before a reset."""
     received = b""
-    connection.settimeout(seconds)
+    connection.settimeout(10)
     with contextlib.suppress(ConnectionError):
         while piece := connection.recv(65_536):
             received += piece
     return received
-
-
-def metric(server: Server, name: str) -> float:
-    """Return the value of a metric, such as `clients` or `refused_connections_total{…}`."""
-    import httpx
-
-    lines = httpx.get(f"http://127.0.0.1:{server.internal_port}/metrics").text.splitlines()
-    return sum(float(line.split()[-1]) for line in lines if line.startswith(f"fortepiano_{name}"))

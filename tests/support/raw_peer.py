@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
 import struct
 from typing import NamedTuple
@@ -83,6 +84,17 @@ def handshake_request(path: str = "/ws", *headers: str) -> bytes:
         *headers,
     ]
     return "\r\n".join([*lines, "", ""]).encode()
+
+
+def arrival(room: str) -> bytes:
+    """Return the bytes with which a client comes and joins a room, as one segment."""
+    messages = [{"m": "hi"}, {"m": "ch", "_id": room}]
+    return handshake_request() + frame(TEXT, json.dumps(messages).encode())
+
+
+def reset_on_close(connection: socket.socket) -> None:
+    """Let `close` end a connection by a TCP reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class RawPeer:
@@ -186,7 +198,7 @@ class RawPeer:
         """End the connection by a TCP reset, unless it has ended already."""
         connection = self.writer.get_extra_info("socket")
         if connection.fileno() >= 0:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_on_close(connection)
         self.writer.transport.abort()
         with contextlib.suppress(ConnectionError):
             await self.writer.wait_closed()

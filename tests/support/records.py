@@ -54,14 +54,14 @@ def act(number: int) -> AuditRecord:
     )
 
 
-LONG = 10.0
+LONG = 15.0
 """Seconds to wait for the writer; only a failing test ever waits that long."""
 
 
-def until(store: WriterStore, reached: Callable[[], bool]) -> None:
+def until(store: WriterStore, reached: Callable[[], object], seconds: float = LONG) -> None:
     """Wait for the writer to reach a state by itself; `flush` would make it write at once."""
     with store._changed:
-        assert store._changed.wait_for(reached, LONG)
+        assert store._changed.wait_for(reached, seconds), store.last_error
 
 
 def reopened(path: Path) -> SQLiteStore:

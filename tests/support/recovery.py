@@ -7,13 +7,13 @@ import statistics
 import time
 from collections.abc import Callable
 
-import httpx
-from prometheus_client.parser import text_string_to_metric_families
-
+from support.scrape import scrape
 from support.server import Server
 from support.websocket_clients import Client
 
 __all__ = ["assert_untroubled", "delays", "loop_lags", "ready_again", "until"]
+
+_LAGS = 'loop_lag_seconds_bucket{le="'
 
 
 async def delays(client: Client, end: Callable[[], bool]) -> list[float]:
@@ -39,18 +39,13 @@ def assert_untroubled(found: list[float]) -> None:
 
 async def loop_lags(server: Server) -> dict[float, int]:
     """Return how often the event loop was late by at most so many seconds, not cumulative."""
-    async with httpx.AsyncClient() as client:
-        answer = await client.get(f"http://127.0.0.1:{server.internal_port}/metrics")
-    (lags,) = (
-        family
-        for family in text_string_to_metric_families(answer.text)
-        if family.name == "fortepiano_loop_lag_seconds"
-    )
+    metrics = await asyncio.to_thread(scrape, server)
     buckets = {
-        float(sample.labels["le"]): int(sample.value)
-        for sample in lags.samples
-        if sample.name.endswith("_bucket")
+        float(name.removeprefix(_LAGS).removesuffix('"}')): int(count)
+        for name, count in metrics.items()
+        if name.startswith(_LAGS)
     }
+    assert buckets
     below = [0, *list(buckets.values())[:-1]]
     return {
         bound: count - less

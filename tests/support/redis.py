@@ -44,6 +44,12 @@ class RedisServer:
         """The URL of its first database."""
         return f"redis://127.0.0.1:{self.port}/0"
 
+    def content(self, *, without: str) -> dict[str, bytes | None]:
+        """Return all keys and their values, packed, except one key."""
+        with redis.Redis(port=self.port) as client:
+            keys = sorted(key.decode() for key in client.keys())
+            return {key: client.dump(key) for key in keys if key != without}
+
     def client(self) -> redis.Redis:
         """Return a Redis client for tests, which the caller must close."""
         return redis.Redis(port=self.port, decode_responses=True)

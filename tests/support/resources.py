@@ -11,8 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
+from support.scrape import scrape
 from support.server import Server
 
 __all__ = ["Sample", "per_hour", "sample"]
@@ -80,11 +79,10 @@ def per_hour(samples: list[Sample]) -> float:
 
 def _look(server: Server) -> Sample:
     pid = server.pid
-    metrics = httpx.get(f"http://127.0.0.1:{server.internal_port}/metrics", timeout=30).text
-    values = dict(line.rsplit(" ", 1) for line in metrics.splitlines() if line[0] != "#")
-    sockets = int(float(values["fortepiano_sockets"]))
+    values = scrape(server, timeout=30)
+    sockets = int(values["sockets"])
     files = len(os.listdir(f"/proc/{pid}/fd"))
-    slow = int(float(values["fortepiano_slow_disconnects_total"]))
+    slow = int(values["slow_disconnects_total"])
     return Sample(pid, time.monotonic(), _anonymous_bytes(pid), sockets, files - sockets, slow)
 
 

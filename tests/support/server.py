@@ -35,6 +35,9 @@ READY_SECONDS = 30.0
 STOP_SECONDS = 15.0
 """Seconds for a server to exit after SIGTERM: the ten seconds of the drain and some more."""
 
+NOBODY_IS_EXEMPT = {"FORTEPIANO_LIMITS__EXEMPT": "[]"}
+"""Settings of a server on which all limits are as by default, and hold for this machine too."""
+
 FAULT = re.compile(
     r"Traceback \(most recent call last\)|panicked at"
     r"|\blevel\W+(?:error|critical)\b|\[\s*(?:error|critical)\s*\]|^\s*(?:ERROR|CRITICAL)\b",
@@ -76,7 +79,7 @@ class Server:
         folder: Working directory of the process; its data directory is `folder / "data"`.
         process: The child process, `None` before the first start.
         preset: The preset of its rules; its settings may differ from that.
-        tokens: Staff tokens by scope, where a `Fleet` made them.
+        tokens: Staff tokens by scope, where `run_server` or a `Fleet` made them.
         custom_notes: Whether its rules pass notes with names that no key has.
     """
 
@@ -122,6 +125,11 @@ class Server:
     def url(self) -> str:
         """The public port, for HTTP."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def internal_url(self) -> str:
+        """The internal port, for HTTP."""
+        return f"http://127.0.0.1:{self.internal_port}"
 
     @property
     def ws_url(self) -> str:
@@ -187,6 +195,21 @@ class Server:
     def configure(self, **settings: str) -> None:
         """Add environment variables; for the processes that start from now on."""
         self._settings |= settings
+
+    def refusal(self) -> str:
+        """Start the process, which must refuse to serve; return what it says on stderr."""
+        done = subprocess.run(
+            self.command,
+            cwd=self.folder,
+            env=environment(**self._settings),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=READY_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
+        return done.stderr
 
     def make_token(self, scope: TokenScope) -> str:
         """Create a staff token of this scope, and return it.
@@ -343,13 +366,26 @@ def run_server(
     over: Path | None = None,
     first: bytes = b"",
     stdout: int | None = None,
+    scopes: Sequence[TokenScope] = (),
     **settings: str,
 ) -> Iterator[Server]:
-    """Run a server during a `with` block; the arguments are those of `Server`."""
+    """Run a server during a `with` block; the other arguments are those of `Server`.
+
+    Args:
+        arguments: More arguments of `fortepiano serve`.
+        before_exec: Runs in the child before the server does.
+        over: The Unix socket that it listens on.
+        first: Bytes that each connection begins with.
+        stdout: The descriptor that it logs to.
+        scopes: Scopes of its `tokens`, which are made before the start: a running server takes a
+            moment to see a new one.
+        settings: Environment variables.
+    """
     server = Server(
         *arguments, before_exec=before_exec, over=over, first=first, stdout=stdout, **settings
     )
     try:
+        server.tokens = {scope: server.make_token(scope) for scope in scopes}
         server.start()
         yield server
     finally:

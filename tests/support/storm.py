@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import selectors
 import socket
-import struct
 import time
 from collections import Counter
 
-from support.raw_peer import TEXT, frame, handshake_request
+from support.raw_peer import arrival, reset_on_close
 from support.server import Server
 
 __all__ = ["Storm"]
@@ -18,7 +16,6 @@ RETRY_SECONDS = (0.05, 2.5, 10.0)
 """How long clients wait after each attempt that fails, as the original site's do."""
 
 _ROOM = 20
-_RESET = struct.pack("ii", 1, 0)
 
 
 class _Client:
@@ -26,8 +23,7 @@ class _Client:
 
     def __init__(self, number: int, port: int) -> None:
         self._address = f"127.{10 + number // 62_500}.{number // 250 % 250}.{1 + number % 250}"
-        hello = [{"m": "hi"}, {"m": "ch", "_id": f"storm {number // _ROOM}"}]
-        self.request = handshake_request() + frame(TEXT, json.dumps(hello).encode())
+        self.request = arrival(f"storm {number // _ROOM}")
         self._port = port
         self.failures = 0
         self.received = b""
@@ -37,7 +33,7 @@ class _Client:
         """Begin a connection; the selector says when there is one."""
         self.socket = socket.socket()
         self.socket.setblocking(False)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        reset_on_close(self.socket)
         self.socket.bind((self._address, 0))
         self.socket.connect_ex(("127.0.0.1", self._port))
         self.received = b""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import socket
-import struct
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
@@ -17,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from support import grammar
 from support.grammar import units
 from support.presets import Preset
-from support.raw_peer import RawPeer
+from support.raw_peer import RawPeer, reset_on_close
 from support.server import Server
 
 __all__ = [
@@ -277,7 +275,7 @@ class Client:
         transport = self.connection.transport
         end = transport.get_extra_info("socket")
         if end.fileno() >= 0:
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_on_close(end)
         transport.abort()
         await self.connection.wait_closed()
 

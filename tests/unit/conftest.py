@@ -1,14 +1,16 @@
-"""Fixtures for tests of single modules: stores, Redis, and the state of logging."""
+"""Fixtures for tests of single modules: stores, Redis, the environment, logging."""
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 
+from fortepiano.config import sources
 from fortepiano.store import DATABASE, Store
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.redis import RedisStore
@@ -27,6 +29,15 @@ def logging_as_before() -> Iterator[None]:
         root.handlers, root.level = handlers, level
         logging.captureWarnings(False)
         structlog.reset_defaults()
+
+
+@pytest.fixture
+def bare_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder, and none of our variables in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith(sources.PREFIX) or name in sources.SEED_NAMES:
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -49,6 +49,8 @@ def test_docstring_draws_the_whole_tree() -> None:
         (StartError("no"), "no"),
         (AddressError("0.0.0.0", 80, "in use"), "cannot listen on 0.0.0.0:80: in use"),
         (AddressError("::1", 80, "in use"), "cannot listen on [::1]:80: in use"),
+        (AddressError("::1", 80, "in use", "port"), "port: cannot listen on [::1]:80: in use"),
+        (AddressError("unix:/s", 80, "in use"), "cannot listen on unix:/s: in use"),
         (BinaryError("missing"), "the program is incomplete: missing"),
     ],
 )

@@ -14,6 +14,7 @@ from fortepiano.cli import (
     backup,
     bans,
     config_commands,
+    import_data,
     reload,
     serve,
     status,
@@ -43,6 +44,7 @@ _app.command()(config_commands.gen_config)
 _app.command()(audit.audit)
 _app.command()(backup.backup)
 _app.command()(backup.restore)
+_app.command("import")(import_data.import_data)
 _app.command()(status.status)
 _app.command()(top.top)
 

@@ -10,6 +10,7 @@ from fortepiano.cli.durations import PERMANENT, duration
 from fortepiano.cli.network_lists import import_list, list_lists, remove_list
 from fortepiano.cli.options import ACTOR, ConfigFile, DataDir, opened_store, utc
 from fortepiano.errors import InputError
+from fortepiano.store.files import write_private
 from fortepiano.store.record_kinds import BAN
 from fortepiano.store.records import BanRecord
 from fortepiano.wall_clock import now_ms
@@ -89,7 +90,7 @@ def list_bans(
 ) -> None:
     """List the bans in force; times are UTC."""
     at = now_ms()
-    with opened_store(config, data_dir, BAN) as store:
+    with opened_store(config, data_dir, kinds=(BAN,), only_reads=True) as store:
         bans = _in_force(store, at)
     wanted = _SITE if site else room and _settled(room)
     _print_row("WHO", "UNTIL", "BY", "ROOM", "REASON")
@@ -140,7 +141,7 @@ def add_ban(
         raise typer.BadParameter(str(error), param_hint="--for") from None
     at = now_ms()
     until = None if milliseconds is None else at + milliseconds
-    with opened_store(config, data_dir, BAN) as store:
+    with opened_store(config, data_dir, kinds=(BAN,)) as store:
         store_ban(store, BanRecord(room, who, until, ACTOR, reason, at), around)
     whom = f"{who} and the network around (/{network}) are" if around else f"{who} is"
     typer.echo(f"{whom} banned: " + (PERMANENT if until is None else f"until {utc(until)} UTC"))
@@ -177,7 +178,7 @@ def remove_ban(
 
     who = _checked(who, room)
     at = now_ms()
-    with opened_store(config, data_dir, BAN) as store:
+    with opened_store(config, data_dir, kinds=(BAN,)) as store:
         if not store_unban(store, ACTOR, at, room, who):
             raise typer.BadParameter(
                 "there is no such ban, see `fortepiano bans list`", param_hint="WHO"
@@ -225,7 +226,7 @@ def import_bans(
     source, text = ("stdin", sys.stdin.read()) if file == _STDIO else (file, _text_of(Path(file)))
     bans = read(source, text, file_format or _format_of(file), at, ACTOR)
     lasting = [ban for ban in bans if ban.until is None or at < ban.until]
-    with opened_store(config, data_dir, BAN) as store:
+    with opened_store(config, data_dir, kinds=(BAN,)) as store:
         for ban in lasting:
             store.save_ban(ban)
         details = {"count": len(lasting)}
@@ -241,17 +242,17 @@ def export_bans(
     data_dir: DataDir = None,
     config: ConfigFile = None,
 ) -> None:
-    """Write the bans in force to a file that `import` reads."""
+    """Write the bans in force to a file that `import` reads; only its owner may read it."""
     from fortepiano.cli.ban_files import written
 
-    with opened_store(config, data_dir, BAN) as store:
+    with opened_store(config, data_dir, kinds=(BAN,), only_reads=True) as store:
         bans = _in_force(store, now_ms())
     text = written(bans, file_format or _format_of(file))
     if file == _STDIO:
         typer.echo(text, nl=False)
         return
     try:
-        Path(file).write_text(text, encoding="utf-8")
+        write_private(Path(file), text.encode())
     except OSError as error:
         raise InputError([f"{file}: {error.strerror or error}"]) from None
 

@@ -35,7 +35,7 @@ def serve(
         bool, typer.Option("--dev", help="Reload when a handler or a settings file changes.")
     ] = False,
     take_over: Annotated[int | None, typer.Option(hidden=True)] = None,
-) -> None:
+) -> int:
     """Serve until SIGTERM or SIGINT.
 
     Flags win over the environment (FORTEPIANO_…), that over .env, and that over the settings file.
@@ -73,7 +73,7 @@ def serve(
             raise BinaryError(str(error)) from error
         for line in warning_lines(findings, reading.origins):
             logs.logger(__name__).warning("a setting is doubtful", setting=line)
-        run(reading.settings, load, watched, upgrade)
+        return run(reading.settings, load, watched, upgrade)
 
 
 def _has_sockets() -> bool:

@@ -327,11 +327,8 @@ def _explained(
 
 
 def _spelled(location: Sequence[int | str]) -> str:
-    """Return the path of a value as people write it, such as `proxy.trusted[0]`."""
-    text = ""
-    for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text.removeprefix(".") or "settings"
+    """Return the path of a value, such as `proxy.trusted.0`."""
+    return ".".join(map(str, location)) or "settings"
 
 
 def _allowed(message: str) -> str:

@@ -31,7 +31,7 @@ class StoreSettings(Section):
         min_length=1,
         max_length=64,
         pattern=r"^[A-Za-z0-9_.:/-]+$",
-        description="Prefix of all keys in Redis; servers with the same prefix share all data.",
+        description="Prefix of all keys in Redis; one server at a time uses a prefix.",
     )
 
     @field_validator("url")

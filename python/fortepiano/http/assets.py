@@ -12,7 +12,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from fortepiano.http.files import INDEX, Files, FilesSite
-from fortepiano.http.page_modules import GENERATED
+from fortepiano.http.page_modules import GENERATED, libraries_module
 from fortepiano.observe.installation import INSTALLATION, Installation
 
 if TYPE_CHECKING:
@@ -38,20 +38,23 @@ class Client:
 
     Generated modules (`page_modules.py`) are served, and named in the page, as if they were files.
 
-    Recorded sounds are at `/assets/samples/<package and version>/`, without the digest: they are
-    large and stay the same while scripts change. They alone are not held in memory.
+    Recorded sounds are at `/assets/samples/<package and version>/`, and libraries of others at
+    `/assets/libraries/<package and version>/`, without the digest: they stay the same while the
+    page's own files change. They alone are not held in memory.
     """
 
     def __init__(self, web: Path, installation: Installation = INSTALLATION) -> None:
         """Serve the browser client in a folder.
 
         Args:
-            web: The folder with `index.html`, `assets/` and, if they were fetched, `samples/`.
+            web: The folder with `index.html`, `assets/` and, if they were fetched, `samples/` and
+                `libraries/`.
             installation: The installed files of the version that runs.
         """
         self._web = web
         self._installation = installation
         generated = {_ASSETS + name: text().encode() for name, text in GENERATED.items()}
+        generated[f"{_ASSETS}libraries.js"] = libraries_module(web).encode()
         patterns = (f"{_ASSETS}**/*", INDEX)
         self._files = Files(web, patterns, generated, installation=installation)
         self._page = b""
@@ -61,10 +64,12 @@ class Client:
     def routes(self) -> list[BaseRoute]:
         """Return the routes of the files."""
         files = Mount("/assets", _Versioned(self, self._files))
-        if not self._samples():
-            return [files]
-        samples = _Samples(self._web / "samples", self._installation)
-        return [Mount("/assets/samples", samples), files]
+        fetched = [name for name in ("samples", "libraries") if (self._web / name).is_dir()]
+        mounts = [
+            Mount(f"/assets/{name}", _Fetched(self._web / name, self._installation))
+            for name in fetched
+        ]
+        return [*mounts, files]
 
     def page(self) -> bytes:
         """Return the page, with the present URLs of the files."""
@@ -87,7 +92,7 @@ class Client:
         modules = "".join(
             f'    <link rel="modulepreload" href="/assets/{name}">\n'
             for name in files
-            if name.endswith(".js") and "worklet" not in name
+            if name.endswith(".js") and not re.search("worklet|worker", name)
         )
         page = self._files.content[INDEX].decode()
         page = page.replace("  </head>", f"{modules}  </head>", 1)
@@ -103,8 +108,8 @@ class Client:
         return f"/assets/samples/{folders[-1].name}/" if folders else ""
 
 
-class _Samples(StaticFiles):
-    """Recorded sounds, which never change under their URL."""
+class _Fetched(StaticFiles):
+    """Files of others, which never change under their URL."""
 
     def __init__(self, directory: Path, installation: Installation) -> None:
         super().__init__(directory=directory)

@@ -15,10 +15,29 @@ from fortepiano.net.refusal_codes import RefusalCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from fortepiano.model.room_settings import Kind
 
-__all__ = ["GENERATED"]
+__all__ = ["GENERATED", "LIBRARIES", "libraries_module"]
+
+LIBRARIES = {"midi": "midifile-ts", "qr": "qrcode-generator"}
+"""npm packages that the page uses, by what for; `scripts/samples.py` fetches them."""
+
+
+def libraries_module(web: Path) -> str:
+    """Return the module `libraries.js`: the address of each library, empty where it is missing.
+
+    Args:
+        web: The folder of the browser client.
+    """
+    addresses = {use: _library(web, package) for use, package in LIBRARIES.items()}
+    return f"export const LIBRARIES = {json.dumps(addresses)};\n"
+
+
+def _library(web: Path, package: str) -> str:
+    found = sorted(web.glob(f"libraries/{package}-[0-9]*/index.js"))
+    return f"/assets/{found[-1].relative_to(web).as_posix()}" if found else ""
 
 
 def _room_settings_schema() -> str:

@@ -213,9 +213,10 @@ class NetworkListUpdater:
         self._has_refreshed = False
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Start a task that follows the files."""
+    def start(self) -> asyncio.Task[None]:
+        """Start a task that follows the files, and return it."""
         self._task = asyncio.create_task(self.run())
+        return self._task
 
     def close(self) -> None:
         """Cancel the task."""

@@ -16,6 +16,7 @@ class VisitorState(Struct):
         seconds_left: The time in which the request must be complete; None between two requests.
         peer: The address at the other end, as its PROXY header says; empty for that of its socket.
         awaits_proxy: Whether its PROXY header is not complete yet.
+        listener: The number of the public listener that it came to.
     """
 
     is_internal: bool
@@ -23,3 +24,4 @@ class VisitorState(Struct):
     seconds_left: float | None
     peer: str = ""
     awaits_proxy: bool = False
+    listener: int = 0

@@ -1,6 +1,6 @@
-"""The protocols between systemd and a service: inherited sockets, readiness, the watchdog.
+"""The protocols between systemd and a service: readiness, the watchdog, more time.
 
-See sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3). If systemd has not started the
+See sd_notify(3) and sd_watchdog_enabled(3). If systemd has not started the
 server, all functions do nothing.
 """
 
@@ -8,28 +8,21 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["Watchdog", "inherited", "notify"]
+__all__ = ["MoreTime", "Watchdog", "notify"]
 
-_FIRST_DESCRIPTOR = 3
+_SEND_SECONDS = 0.2
+"""How long a message waits for a supervisor that does not read; then it is dropped."""
 
-
-def inherited() -> list[socket.socket]:
-    """Return the listening sockets that systemd passed on, in the order of the socket unit."""
-    if os.environ.get("LISTEN_PID") != str(os.getpid()):
-        return []
-    count = int(os.environ.get("LISTEN_FDS", "0"))
-    for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
-        os.environ.pop(name, None)  # not meant for child processes
-    sockets: list[socket.socket] = []
-    for descriptor in range(_FIRST_DESCRIPTOR, _FIRST_DESCRIPTOR + count):
-        os.set_inheritable(descriptor, False)
-        sockets.append(socket.socket(fileno=descriptor))
-    return sockets
+_EXTENSION_PERIOD_SECONDS = 1.0
+_EXTENSION_SECONDS = 10
+"""The time that each message asks for: a machine under load may be late with the next one."""
 
 
 def notify(state: str) -> None:
@@ -43,6 +36,7 @@ def notify(state: str) -> None:
         return
     address = "\0" + path[1:] if path.startswith("@") else path
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+        sender.settimeout(_SEND_SECONDS)
         try:
             sender.connect(address)
             sender.send(state.encode())
@@ -76,3 +70,32 @@ class Watchdog:
         """Stop sending pings."""
         if self._timer is not None:
             self._timer.cancel()
+
+
+class MoreTime:
+    """Asks systemd for more time, each second, while the start or the stop of a server takes long.
+
+    A thread does so, since the main one may be in a call of the store. After a second nothing was
+    asked for yet: most servers start in less.
+
+    Args:
+        most_seconds: When to ask no more, so that systemd ends a server that hangs.
+    """
+
+    def __init__(self, most_seconds: float) -> None:
+        self._until = time.monotonic() + most_seconds
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        if os.environ.get("NOTIFY_SOCKET"):
+            self._thread = threading.Thread(target=self._ask, name="more-time", daemon=True)
+            self._thread.start()
+
+    def _ask(self) -> None:
+        while not self._ended.wait(_EXTENSION_PERIOD_SECONDS) and time.monotonic() < self._until:
+            notify(f"EXTEND_TIMEOUT_USEC={_EXTENSION_SECONDS * 1_000_000}")
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()

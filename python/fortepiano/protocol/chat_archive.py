@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from fortepiano.model.room import AWKWARD, LOBBY
+from fortepiano.protocol.record_checks import is_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +42,8 @@ class Archive:
             if room is None:
                 self._store.remove_chat(record.room)
             else:
-                room.history.extend(map(orjson.loads, record.lines))
+                # A backup made by hand may have lines that no client could show.
+                room.history.extend(filter(is_line, map(orjson.loads, record.lines)))
 
     def save(self, room: Room) -> None:
         """Store a room's chat, after a change of the chat or of whether it is to be stored."""

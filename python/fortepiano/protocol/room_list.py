@@ -29,21 +29,24 @@ _COLLECT_SECONDS = 0.25
 
 @dataclass(slots=True)
 class _Complete:
-    """The complete list, which all share who ask for it within a quarter of a second.
+    """The complete list, which all share who ask for it.
+
+    Serialising 2000 rooms takes 3 ms, in which nobody else is served. Therefore only the entries of
+    rooms that have changed are made anew.
 
     Attributes:
-        made: When the list was made; milliseconds since 1970.
+        rules: The rules of play that were in force when the list was made.
         changed: Rooms whose entries are out of date.
         entries: The serialised entry of each room, by name.
         payload: The whole message; None if an entry has changed since it was made.
     """
 
-    made: int
+    rules: Rules
     changed: dict[str, Room]
     entries: dict[str, bytes] = field(default_factory=dict[str, bytes])
     payload: bytes | None = None
 
-    def update(self, rooms: Mapping[str, Room], rules: Rules) -> None:
+    def update(self, rooms: Mapping[str, Room]) -> None:
         """Serialise the rooms that have changed, and remove those that are not shown any more."""
         shown = {
             name: room
@@ -52,7 +55,8 @@ class _Complete:
         }
         # An empty room ends without notice.
         gone = (self.entries.keys() - rooms.keys()) | (self.changed.keys() - shown.keys())
-        self.entries |= {name: orjson.dumps(channel(room, rules)) for name, room in shown.items()}
+        for name, room in shown.items():
+            self.entries[name] = orjson.dumps(channel(room, self.rules))
         for name in gone:
             self.entries.pop(name, None)
         if gone or shown:
@@ -126,11 +130,11 @@ class RoomList:
             self._send_complete(session, self._complete_list(rooms))
 
     def _complete_list(self, rooms: Mapping[str, Room]) -> _Complete:
-        """Return the list of all rooms, made anew if the last one is too old."""
-        now, complete = self._clock.now(), self._complete
-        if complete is None or now - complete.made >= _COLLECT_SECONDS * 1000:
-            complete = self._complete = _Complete(now, dict(rooms))
-        complete.update(rooms, self._live.rules)
+        """Return the list of all rooms; new rules of play make all entries anew."""
+        rules, complete = self._live.rules, self._complete
+        if complete is None or complete.rules is not rules:
+            complete = self._complete = _Complete(rules, dict(rooms))
+        complete.update(rooms)
         return complete
 
     def _send_complete(self, session: Session, complete: _Complete) -> None:

@@ -129,19 +129,20 @@ def _write_answer(descriptor: int, answer: dict[str, Any]) -> None:
         os.write(descriptor, _as_json(answer))
 
 
-def ask(folder: Path, line: str) -> dict[str, Any]:
+def ask(folder: Path, line: str, seconds: float = _TIMEOUT_SECONDS) -> dict[str, Any]:
     """Send a command or a query to the server on a data folder and return the answer.
 
     Args:
         folder: The data folder.
         line: The name of a command; or of a query, a space and its arguments.
+        seconds: How long to wait for each part of the answer.
 
     Raises:
         ControlError: This user has no server on the data folder, or it does not answer.
         ReloadError: The server refuses.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(_TIMEOUT_SECONDS)
+        connection.settimeout(seconds)
         try:
             connection.connect(_socket_name(folder))
             if not _is_run_by(connection, *_servers_of(folder)):

@@ -9,6 +9,7 @@ import os
 import resource
 from pathlib import Path
 
+from fortepiano.errors import StartError
 from fortepiano.observe.logs import logger
 
 __all__ = [
@@ -54,8 +55,15 @@ def has_free_file() -> bool:
 
 
 def raise_file_limit() -> None:
-    """Raise the soft limit of open files to the hard one, since each connection is a file."""
+    """Raise the soft limit of open files to the hard one, since each connection is a file.
+
+    Raises:
+        StartError: The hard limit leaves no file for connections.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < _RESERVED_FILES:  # libuv would abort the process
+        needed = f"at least {_RESERVED_FILES} are needed (LimitNOFILE=, ulimit -n)"
+        raise StartError(f"{hard} open files are allowed, and {needed}")
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     logger(__name__).info("open files", soft=hard, before=soft)

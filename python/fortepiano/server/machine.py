@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from fortepiano.config.finding import Finding
 from fortepiano.config.section import UNIX
 from fortepiano.config.sources import Keys
+from fortepiano.net.socket_addresses import resolved
 from fortepiano.server.installed_unit import Unit
 
 if TYPE_CHECKING:
@@ -78,14 +79,12 @@ def _path_problem(path: Path, unit: Unit | None) -> str:
 
 def _address_problem(host: str, port: int) -> str:
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind, protocol) as probe:
+        family, address = resolved(host, port)
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.bind((address[0], 0, *address[2:]))
     except socket.gaierror as error:
         return f"is no address, and no name that is known here: {error.strerror}"
-    except UnicodeError:
+    except ValueError:
         return "is no address, and no name"
     except OSError as error:
         if error.errno == errno.EADDRNOTAVAIL:

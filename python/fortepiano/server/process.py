@@ -5,32 +5,41 @@ from __future__ import annotations
 import contextlib
 import gc
 import signal
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import uvloop
 
 from fortepiano import store as stores
-from fortepiano.net.listeners import listening
+from fortepiano.net.listeners import opened_listeners
+from fortepiano.net.socket_addresses import url_of
 from fortepiano.observe.logs import log_uncaught
-from fortepiano.observe.systemd import inherited
 from fortepiano.protocol.store_migration import respell_changes
 from fortepiano.server.assembly import Foundation, make_foundation
 from fortepiano.server.file_limits import enlarge_file_table, raise_file_limit
-from fortepiano.server.server import Listeners, Server
+from fortepiano.server.phases import Phases
+from fortepiano.server.server import Server
 from fortepiano.store import dump
 from fortepiano.store.keyring import KeyRing, open_keys
-from fortepiano.store.lock import serving_from
+from fortepiano.store.ownership import Ownership, owning
+from fortepiano.store.unsaved import UnsavedChanges
 from fortepiano.upgrade.state import unpack_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from fortepiano.config import Settings
+    from fortepiano.errors import ExitStatus
+    from fortepiano.net.listeners import Listeners
     from fortepiano.upgrade.new_process import Inheritance, NewProcess
     from fortepiano.upgrade.state import State
 
 __all__ = ["run"]
+
+_SWITCH_SECONDS = 0.0005
+"""The time for which another thread may keep the interpreter while the event loop waits for it.
+With the default of 5 ms, notes were up to 15 ms late while a thread imported the admin API."""
 
 
 def run(
@@ -38,8 +47,8 @@ def run(
     read: Callable[[], Settings],
     watched: Sequence[Path] | None = None,
     upgrade: NewProcess | None = None,
-) -> None:
-    """Serve until a signal, or a message of the staff, stops the server.
+) -> ExitStatus:
+    """Serve until a signal, a message of the staff or a failure stops the server.
 
     Args:
         settings: All settings.
@@ -48,36 +57,47 @@ def run(
             reload on request only.
         upgrade: The new process's side of an upgrade; None to start without clients.
 
+    Returns:
+        The exit status.
+
     Raises:
         AddressError: A port is in use, or an address is not this machine's.
-        StoreError: The store cannot be opened.
+        StartError: Something else prevents the start.
+        StoreError: The store cannot be opened, or another server owns it.
         ReloadError: A setting that differs from the old process's cannot change in an upgrade.
         ChannelError: The upgrade failed; the old process continues.
     """
     log_uncaught()
     gc.disable()  # until the server serves: what is read until then stays
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the server handles the signal
+    sys.setswitchinterval(_SWITCH_SECONDS)
     raise_file_limit()
     enlarge_file_table()
     with contextlib.ExitStack() as stack:
-        inheritance = parts = None
+        phases = stack.enter_context(Phases(is_upgrade=upgrade is not None))
+        inheritance = handed = parts = None
         if upgrade is not None:
-            upgrade.check(settings)
+            handed = upgrade.check(settings)
+        # First of all, so that a second start says who runs already, and harms nothing.
+        ownership = stack.enter_context(owning(settings, handed))
+        if upgrade is not None:
             if upgrade.gets_changes:  # then all that takes long is done beside the old process
-                parts = _parts(settings, stack, is_upgrade=True)
+                parts = _parts(settings, stack, ownership, is_upgrade=True)
             upgrade.report_ready()
             inheritance = stack.enter_context(upgrade.inheritance(settings))
-            listeners = Listeners(inheritance.public, inheritance.internal)
+            listeners = inheritance.listeners
         else:
-            listeners = stack.enter_context(_listeners(settings))
-        if settings.store.url != "memory:":
-            stack.enter_context(serving_from(settings.data_dir))
+            listeners = stack.enter_context(opened_listeners(settings))
+        ownership.name(url_of(listeners.public[0]))
         if parts is None:
             content = b"" if inheritance is None else inheritance.state.store
-            parts = _parts(settings, stack, is_upgrade=upgrade is not None, content=content)
+            is_upgrade = upgrade is not None
+            parts = _parts(settings, stack, ownership, is_upgrade=is_upgrade, content=content)
         elif inheritance is not None:
             _adopt_changes(parts.foundation, inheritance.state)
-        uvloop.run(_serve(parts, read, listeners, watched, upgrade, inheritance))
+        serving = _serve(parts, read, listeners, watched, upgrade, inheritance, phases)
+        stack.callback(serving.close)  # without a loop it never begins
+        return uvloop.run(serving)
 
 
 class _Parts(NamedTuple):
@@ -85,29 +105,39 @@ class _Parts(NamedTuple):
 
     foundation: Foundation
     keys: KeyRing
+    ownership: Ownership
 
 
 def _parts(
-    settings: Settings, stack: contextlib.ExitStack, *, is_upgrade: bool, content: bytes = b""
+    settings: Settings,
+    stack: contextlib.ExitStack,
+    ownership: Ownership,
+    *,
+    is_upgrade: bool,
+    content: bytes = b"",
 ) -> _Parts:
     """Return parts of a server, with a store that an upgrade only reads yet.
 
     Args:
         settings: All settings.
         stack: Closes the store.
+        ownership: The ownership of the data folder and the store.
         is_upgrade: Whether another process may have to go on with the store.
         content: What that process had in a store in memory.
     """
-    store = stores.closed_store(settings)
-    stack.callback(store.close)
+    unsaved = UnsavedChanges(settings)
     if is_upgrade:
+        store = stores.closed_store(settings, ownership.lease)
         store.read()
     else:
-        store.open()
+        store = stores.open_store(settings, ownership.lease)
+    stack.callback(unsaved.close, store)
+    if not is_upgrade:  # else the old process has taken them in
+        unsaved.take_in(store)
     if content:
         dump.replace(store, dump.items_of(content, settings.store.url))
     keys = open_keys(settings)
-    return _Parts(make_foundation(settings, store, keys), keys)
+    return _Parts(make_foundation(settings, store, keys), keys, ownership)
 
 
 def _adopt_changes(foundation: Foundation, state: State) -> None:
@@ -125,28 +155,14 @@ async def _serve(
     watched: Sequence[Path] | None,
     upgrade: NewProcess | None,
     inheritance: Inheritance | None,
-) -> None:
-    server = Server(parts.foundation, read, parts.keys, listeners)
+    phases: Phases,
+) -> ExitStatus:
+    server = Server(parts.foundation, read, parts.keys, parts.ownership, listeners)
     if upgrade is not None and inheritance is not None:
         await server.start_from(upgrade, inheritance)
     else:
         await server.start()
-    await server.serve(watched)
+    await server.serve(watched, phases.serving)
+    phases.stopping(server.settings.limits.drain_seconds)
     await server.drain()
-    await server.stop()
-
-
-@contextlib.contextmanager
-def _listeners(settings: Settings) -> Generator[Listeners]:
-    """Bind both ports, except those that systemd has bound."""
-    with contextlib.ExitStack() as stack:
-        given = [stack.enter_context(listener) for listener in inherited()]
-        addresses = [
-            (settings.host, settings.port),
-            (settings.internal_host, settings.internal_port),
-        ]
-        public, internal = (
-            given[number] if number < len(given) else stack.enter_context(listening(*address))
-            for number, address in enumerate(addresses)
-        )
-        yield Listeners(public, internal)
+    return await server.stop()

@@ -26,6 +26,7 @@ from fortepiano.server.assembly import make_hub_settings, make_throttle_settings
 from fortepiano.server.command_socket import serving_commands
 from fortepiano.server.file_limits import most_connections, most_files
 from fortepiano.server.file_watch import watch
+from fortepiano.store.location import place_of
 
 if TYPE_CHECKING:
     import socket
@@ -186,6 +187,10 @@ class Reload:
         why, found = self._dispatch.networks_of(user_id, int(bits) if bits.isdecimal() else 0)
         return {"problems": [why]} if why else {"networks": found}
 
+    def _place_of_store(self, _arguments: str) -> dict[str, Any]:
+        """Return where the server stores, so that no backup is made of another store."""
+        return dict(place_of(self._context.live.settings))
+
     def follow_networks(self) -> None:
         """Disconnect the clients whose networks may not enter any more."""
         self._dispatch.follow_networks()
@@ -197,6 +202,7 @@ class Reload:
         watched: Sequence[Path] | None = None,
         commands: Mapping[str, Command] = MappingProxyType({}),
         listener: socket.socket | None = None,
+        supervise: Callable[[asyncio.Task[None], str], object] = lambda _task, _part: None,
     ) -> AsyncGenerator[socket.socket | None]:
         """Reload on SIGHUP, for `fortepiano reload`, and when files change, until the context ends.
 
@@ -206,6 +212,7 @@ class Reload:
                 to watch no files.
             commands: Further commands by name.
             listener: The inherited listening socket for commands, if there is one.
+            supervise: Called with each task, and what that does.
 
         Yields:
             The listening socket for commands; None where another server has it.
@@ -213,12 +220,14 @@ class Reload:
         requested = asyncio.Event()
         # The handler is never removed: SIGHUP's default action would kill a draining server.
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, requested.set)
-        queries = {"networks": self._networks_of}
+        queries = {"networks": self._networks_of, "store": self._place_of_store}
         all_commands = {"reload": self._handle_reload_command} | dict(commands)
         async with serving_commands(folder, all_commands, listener, queries) as command_listener:
             tasks = [asyncio.create_task(self._reload_on(requested))]
             if watched is not None:
                 tasks.append(asyncio.create_task(watch(watched, requested)))
+            for task in tasks:
+                supervise(task, "reload")
             try:
                 yield command_listener
             finally:
@@ -230,8 +239,11 @@ class Reload:
         """Reload each time the event is set; errors are only logged."""
         while await requested.wait():
             requested.clear()
-            with contextlib.suppress(FortepianoError):
-                await self()
+            try:
+                with contextlib.suppress(FortepianoError):
+                    await self()
+            except Exception as error:  # otherwise no request would ever be heard again
+                self._log.error("not reloaded", exc_info=error)
 
     async def _handle_reload_command(self, _answer: Answer) -> dict[str, Any]:
         """Reload for a command; return a report, or problems."""

@@ -6,9 +6,10 @@ import asyncio
 import os
 import signal
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from fortepiano.actions import rooms
+from fortepiano.errors import ExitStatus, StartError
 from fortepiano.handlers.dispatch import Dispatch
 from fortepiano.http.internal_site import BODY_BYTES, internal_site
 from fortepiano.http.metrics import Metrics
@@ -22,9 +23,9 @@ from fortepiano.net.forwarded import UntrustedProxies
 from fortepiano.net.front_door import FrontDoor
 from fortepiano.net.hidden_people import HiddenPeople
 from fortepiano.net.http_connection import HttpConnection
-from fortepiano.net.listeners import name_of, url_of
 from fortepiano.net.network_lists import NetworkListUpdater
 from fortepiano.net.proxied_connection import ProxiedConnection
+from fortepiano.net.socket_addresses import name_of, names_of, url_of
 from fortepiano.net.stalled import StalledConnections
 from fortepiano.observe.events import STOPPING
 from fortepiano.observe.logs import logger
@@ -35,6 +36,7 @@ from fortepiano.server.drain import drain
 from fortepiano.server.file_limits import most_connections, most_files
 from fortepiano.server.garbage_collector import GarbageCollector
 from fortepiano.server.reload import Reload
+from fortepiano.server.supervisor import Supervisor
 from fortepiano.server.upkeep import Upkeep
 from fortepiano.server.uvicorn_server import UvicornServer, uvicorn_server
 from fortepiano.upgrade.name_migration import respell
@@ -46,27 +48,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fortepiano.config import Settings
+    from fortepiano.net.listeners import Listeners
     from fortepiano.server.assembly import Foundation
     from fortepiano.server.command_socket import Answer
     from fortepiano.store.keyring import KeyRing
+    from fortepiano.store.ownership import Ownership
     from fortepiano.upgrade.new_process import Inheritance, NewProcess
 
-__all__ = ["Listeners", "Server"]
+__all__ = ["Server"]
 
 _STAFF_FILES = 4
 """How many connections the internal port may have when the public one has all others."""
-
-
-class Listeners(NamedTuple):
-    """The sockets that accept connections.
-
-    Attributes:
-        public: Accepts clients.
-        internal: Accepts metrics and administration.
-    """
-
-    public: socket.socket
-    internal: socket.socket
 
 
 class Server:
@@ -76,11 +68,13 @@ class Server:
         foundation: The settings, the store and what is made of it.
         read: Reads the settings again, for a reload.
         keys: The signing keys of tokens.
-        listeners: The bound sockets.
+        ownership: The ownership of the data folder and the store.
+        listeners: The listening sockets.
 
     Attributes:
         context: The world and the ways to change it.
         engine: All connections.
+        ownership: The ownership of the data folder and the store.
         metrics: What `/metrics` shows.
         started: When the server started; milliseconds since 1970.
         reload: Replaces settings and handlers.
@@ -91,12 +85,14 @@ class Server:
         foundation: Foundation,
         read: Callable[[], Settings],
         keys: KeyRing,
+        ownership: Ownership,
         listeners: Listeners,
     ) -> None:
         settings = foundation.live.settings
         self._loop = loop = asyncio.get_running_loop()
         self._log = logger(__name__)
         self._stop, self._stop_now = asyncio.Event(), asyncio.Event()
+        self.ownership = ownership
         self._listeners = listeners
         self._command_listener: socket.socket | None = None
 
@@ -128,6 +124,7 @@ class Server:
         self._watchdog: Watchdog | None = None
         self._old_process = OldProcess(self, self._is_quiet)
         self._tasks: list[asyncio.Task[None]] = []
+        self._supervisor = Supervisor(self._stop.set)
 
     def _make_reload(self, read: Callable[[], Settings], dispatch: Dispatch) -> Reload:
         return Reload(
@@ -155,23 +152,16 @@ class Server:
             self._hidden,
         )
 
-    def _make_ports(self, settings: Settings) -> tuple[UvicornServer, UvicornServer]:
-        """Return the HTTP servers of the public and the internal port."""
+    def _make_ports(self, settings: Settings) -> tuple[list[UvicornServer], UvicornServer]:
+        """Return the HTTP servers of the public listeners and of the internal port."""
         protocol = ProxiedConnection if settings.proxy.protocol else HttpConnection
-        door, staff_door = self._doors = (
-            self._make_door(self._listeners.public),
-            self._make_door(
-                self._listeners.internal,
-                is_internal=True,
-                body_bytes=BODY_BYTES,
-                spare=_STAFF_FILES,
-            ),
+        site = public_site(self.readiness_problem, refusal_for=self._admission.refusal_for)
+        self._doors = [self._make_door(listener) for listener in self._listeners.public]
+        public = [uvicorn_server(site, http=partial(protocol, door=door)) for door in self._doors]
+        self._staff_door = self._make_door(
+            self._listeners.internal, is_internal=True, body_bytes=BODY_BYTES, spare=_STAFF_FILES
         )
-        public = uvicorn_server(
-            public_site(self.readiness_problem, refusal_for=self._admission.refusal_for),
-            http=partial(protocol, door=door),
-        )
-        http = partial(HttpConnection, door=staff_door)
+        http = partial(HttpConnection, door=self._staff_door)
         return public, uvicorn_server(internal_site(self), http=http)
 
     def _make_door(self, listener: socket.socket, **bounds: Any) -> FrontDoor:
@@ -191,7 +181,7 @@ class Server:
             ClientAddresses(settings.proxy),
             context.throttle,
             AcceptBudget(loop),
-            unix_peer=name_of(self._listeners.public),
+            unix_peer=next(iter(names_of(self._listeners.public)), ""),
             networks=context.networks,
         )
         admission.limit_files(most_connections(), most_files())
@@ -219,11 +209,15 @@ class Server:
         return None if self.context.store.healthy else "the store does not take writes"
 
     async def start(self) -> None:
-        """Accept connections, starting without clients."""
+        """Accept connections, starting without clients.
+
+        Raises:
+            StartError: A listener cannot be used.
+        """
         self._handle_signals()
         rooms.await_return(self.context)
         await self._network_lists.refresh(at_once=True)
-        self._accept()
+        await self._accept()
 
     async def start_from(self, upgrade: NewProcess, inheritance: Inheritance) -> None:
         """Adopt the connections of the old process, and accept new ones.
@@ -236,42 +230,46 @@ class Server:
         self._handle_signals()
         self._command_listener = inheritance.commands
         renamed = respell(inheritance.state)
-        await upgrade.adopt(inheritance, self.context, self.engine)
+        await upgrade.adopt(inheritance, self.context, self.engine, self.ownership.take_over)
         self.context.store.open()  # not earlier: a failed upgrade must write nothing
         await self._adopt_visitors(inheritance)
         rooms.resume_empty_rooms(self.context)
         rooms.refresh_quotas(self.context)
         rooms.broadcast_renamed(self.context, renamed)
-        self._accept()
+        await self._accept()
 
     async def _adopt_visitors(self, inheritance: Inheritance) -> None:
         """Go on with the connections that speak HTTP."""
         for visitor, connection in zip(
             inheritance.state.visitors, inheritance.visitors, strict=True
         ):
-            port = self._internal if visitor.is_internal else self._public
+            port, door = self._internal, self._staff_door
+            if not visitor.is_internal:
+                port, door = self._public[visitor.listener], self._doors[visitor.listener]
             protocol = ProxiedConnection if visitor.awaits_proxy else HttpConnection
             peer = {} if visitor.awaits_proxy else {"peer": visitor.peer}
-            door = self._doors[visitor.is_internal]
             await port.adopt(connection, protocol, door=door, resumed=visitor, **peer)
 
     def hold(self, *, public: bool) -> None:
-        """Let new requests to the internal port wait, or those to the public port."""
-        self._doors[0 if public else 1].hold()
+        """Let new requests to the internal port wait, or those to the public ones."""
+        for door in self._doors if public else [self._staff_door]:
+            door.hold()
 
     def release(self) -> None:
         """Handle requests again."""
-        for door in self._doors:
+        for door in (*self._doors, self._staff_door):
             door.release()
 
     def visitors(self) -> list[Visitor]:
         """Return the connections that speak HTTP, the earliest deadline first."""
-        found = [
-            Visitor(state, connection.transport.get_extra_info("socket").fileno())
-            for door in self._doors
-            for connection in door.inside
-            if (state := connection.state()) is not None
-        ]
+        found: list[Visitor] = []
+        for number, door in enumerate((*self._doors, self._staff_door)):
+            for connection in door.inside:
+                state = connection.state()
+                if state is not None:
+                    state.listener = number
+                    descriptor = connection.transport.get_extra_info("socket").fileno()
+                    found.append(Visitor(state, descriptor))
         return sorted(found, key=lambda visitor: visitor.state.seconds_left or 0.0)
 
     def _handle_signals(self) -> None:
@@ -282,49 +280,70 @@ class Server:
         """Drain and stop; at the second signal, stop without draining further."""
         (self._stop_now if self._stop.is_set() else self._stop).set()
 
-    def _accept(self) -> None:
-        """Start to accept connections, and start the tasks beside them."""
-        self._tasks = [
-            asyncio.create_task(server.serve(sockets=[listener]))
-            for server, listener in (
-                (self._public, self._listeners.public),
-                (self._internal, self._listeners.internal),
-            )
-        ]
-        self._network_lists.start()
+    async def _accept(self) -> None:
+        """Accept connections of the internal port, and start the tasks beside the connections."""
+        await self._begin(self._internal, self._listeners.internal, "internal port")
+        self._supervisor.watch(self._network_lists.start(), "network lists")
         self._collector.start()
         self.context.store.attach(self._loop, self.reload.follow_store)
         self._upkeep.run()
 
-    async def serve(self, watched: Sequence[Path] | None) -> None:
-        """Serve until a signal, or a message of the staff, stops the server.
+    async def _begin(self, server: UvicornServer, listener: socket.socket, part: str) -> None:
+        try:
+            task = await server.begin(listener)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise StartError(f"the {part}, {url_of(listener)}, does not accept: {why}") from error
+        self._tasks.append(task)
+        self._supervisor.watch(task, part)
+
+    async def serve(
+        self, watched: Sequence[Path] | None, started: Callable[[], object] = lambda: None
+    ) -> None:
+        """Serve until a signal, a message of the staff or a failure stops the server.
 
         Args:
             watched: Settings files: a change of one of them, or of a handler, causes a reload. None
                 to reload on request only.
+            started: Called once everything accepts connections.
+
+        Raises:
+            StartError: A listener cannot be used.
         """
         reloading = self.reload.reloading_on_request(
-            self.settings.data_dir, watched, {"upgrade": self._upgrade}, self._command_listener
+            self.settings.data_dir,
+            watched,
+            {"upgrade": self._upgrade},
+            self._command_listener,
+            self._supervisor.watch,
         )
         async with reloading as self._command_listener:
+            for server, listener in zip(self._public, self._listeners.public, strict=True):
+                await self._begin(server, listener, "public port")
+            started()
+            first, *more = map(url_of, self._listeners.public)
             self._log.info(
                 "listening",
-                url=url_of(self._listeners.public),
+                url=first,
+                **({"more": more} if more else {}),
                 internal=url_of(self._listeners.internal),
                 pid=os.getpid(),
             )
             self._watchdog = Watchdog(self._loop)
             notify("READY=1")
             await self._stop.wait()
+            self._supervisor.release()
 
     async def _upgrade(self, answer: Answer) -> dict[str, Any]:
-        return await self._old_process((*self._listeners, self._command_listener), answer)
+        return await self._old_process(self._listeners, self._command_listener, answer)
 
     def _is_quiet(self) -> bool:
         """Return whether no response is incomplete, and no message is deferred."""
         is_behind = self.engine.owner.deferred or len(self.context.waiting)
         return not is_behind and not any(
-            connection.is_owed for door in self._doors for connection in door.inside
+            connection.is_owed
+            for door in (*self._doors, self._staff_door)
+            for connection in door.inside
         )
 
     async def drain(self) -> None:
@@ -338,11 +357,15 @@ class Server:
         seconds = self.settings.limits.drain_seconds
         await drain(self.engine, self.context.outbound, seconds, self._stop_now)
 
-    async def stop(self) -> None:
-        """End the sites, tasks and timers beside the connections."""
-        for server in (self._public, self._internal):
+    async def stop(self) -> ExitStatus:
+        """End the sites, tasks and timers beside the connections.
+
+        Returns:
+            The exit status: `BUG` if a part of the server has failed.
+        """
+        for server in (*self._public, self._internal):
             server.end()
-        await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._upkeep.close()
         self._lag.close()
         self._collector.close()
@@ -350,3 +373,4 @@ class Server:
             self._watchdog.close()
         self.engine.close()
         self._log.info("stopped")
+        return ExitStatus.BUG if self._supervisor.has_failed else ExitStatus.STOPPED

@@ -67,7 +67,8 @@ class Upkeep:
         self._runs = 0
 
     def run(self) -> None:
-        """Run the upkeep now, and each second from now on."""
+        """Run the upkeep now, and each second from now on, even if it fails once."""
+        self._timer = self._loop.call_later(_PERIOD_SECONDS, self.run)
         now = self._context.now()
         self._reload.follow_store()
         self._context.bans.prune(now)
@@ -82,7 +83,6 @@ class Upkeep:
         if self._runs % _HIDDEN_RUNS == 0:
             self._hidden.look()
         self._runs += 1
-        self._timer = self._loop.call_later(_PERIOD_SECONDS, self.run)
 
     def _retain_audit(self, now: int) -> None:
         retention = self._context.live.settings.retention

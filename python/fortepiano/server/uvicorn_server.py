@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import socket
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
+from fortepiano.net.listeners import BACKLOG
+
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from starlette.types import ASGIApp
 
@@ -19,9 +22,6 @@ __all__ = ["UvicornServer", "uvicorn_server"]
 
 # anyio would import this at the first file that is served, when another version may be installed.
 import_module("anyio._backends._asyncio")
-
-_BACKLOG = 4096
-"""The queue of connections to accept: after a restart all clients connect again at once."""
 
 
 class UvicornServer(uvicorn.Server):
@@ -34,6 +34,20 @@ class UvicornServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self._ended = asyncio.Event()
+
+    async def begin(self, listener: socket.socket) -> asyncio.Task[None]:
+        """Accept connections of a listener; with uvloop the event loop does not turn meanwhile.
+
+        Returns:
+            The task that serves them until `end` is called.
+
+        Raises:
+            OSError: The listener cannot be used.
+        """
+        self.config.load()
+        self.lifespan = self.config.lifespan_class(self.config)
+        await self.startup(sockets=[listener])
+        return asyncio.create_task(self._serve_on(listener))
 
     def end(self) -> None:
         """End the server without waiting for open requests."""
@@ -58,17 +72,24 @@ class UvicornServer(uvicorn.Server):
         except OSError:
             connection.close()
 
-    async def main_loop(self) -> None:
-        """Update the `Date` header each second, until `end` is called."""
+    async def _serve_on(self, listener: socket.socket) -> None:
+        """Update the `Date` header each second, until `end` is called.
+
+        Raises:
+            OSError: The listener does not listen any more.
+        """
         while not self._ended.is_set():
+            _check(listener)
             await self.on_tick(0)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), 1)
+        await self.shutdown(sockets=[listener])
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Leave signals to `fortepiano.server.server.Server`."""
-        yield
+
+def _check(listener: socket.socket) -> None:
+    """Raise an error if a listener has been closed, by the event loop or by another process."""
+    if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        raise OSError(errno.EBADF, "the socket does not listen any more")
 
 
 def uvicorn_server(app: ASGIApp, *, http: Any) -> UvicornServer:
@@ -89,6 +110,6 @@ def uvicorn_server(app: ASGIApp, *, http: Any) -> UvicornServer:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            backlog=_BACKLOG,
+            backlog=BACKLOG,
         )
     )

@@ -1,11 +1,13 @@
 """The key ring: the keys that sign tokens, in a file that only its owner can read.
 
 The file is apart from the database, so that a copy of the database does not give the keys away.
-Several servers that share users share this file too.
+Several servers that share users share this file too. Backups have the keys: without them, everybody
+would be a new user after a restore.
 """
 
 import json
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,6 +112,16 @@ class KeyRing:
         if self._path is not None:
             self._write(self._path)
         return key
+
+    def replace(self, keys: Iterable[SigningKey]) -> None:
+        """Replace all keys, as by those of a backup; the last one signs from now on.
+
+        Raises:
+            StoreError: The file cannot be written.
+        """
+        self._keys = tuple(keys)
+        if self._path is not None:
+            self._write(self._path)
 
     def _write(self, path: Path) -> None:
         """Replace the file as a whole, so that no other process reads half of it."""

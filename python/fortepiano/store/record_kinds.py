@@ -12,6 +12,7 @@ from fortepiano.store.records import (
     ChatRecord,
     RoomRecord,
     SaltRecord,
+    SigningKey,
     TokenRecord,
     UserRecord,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "AUDIT",
     "BAN",
     "CHAT",
+    "KEY",
     "KINDS",
     "LARGEST",
     "ROOM",
@@ -36,7 +38,14 @@ __all__ = [
 ]
 
 Record: TypeAlias = (
-    SaltRecord | UserRecord | BanRecord | TokenRecord | RoomRecord | ChatRecord | AuditRecord
+    SaltRecord
+    | UserRecord
+    | BanRecord
+    | TokenRecord
+    | RoomRecord
+    | ChatRecord
+    | AuditRecord
+    | SigningKey
 )
 
 R = TypeVar("R", bound=Record)
@@ -87,6 +96,10 @@ CHAT = Kind("chat", ChatRecord, lambda chat: (chat.room,), urgent=False)
 AUDIT = Kind("audit", AuditRecord, lambda audit: (audit.id,))
 
 KINDS: tuple[AnyKind, ...] = (SALT, USER, BAN, TOKEN, ROOM, CHAT, AUDIT)
+"""The kinds of records in a store."""
+
+KEY = Kind("key", SigningKey, lambda key: (key.id,))
+"""The kind of signing keys, which are in backups but in no store (`fortepiano.store.keyring`)."""
 
 
 def to_json(value: object) -> bytes:

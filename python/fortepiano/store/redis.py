@@ -1,4 +1,4 @@
-"""A store in Redis or Valkey, shared by all processes that use the same one.
+"""A store in Redis or Valkey, of one server at a time; commands use it beside that server.
 
 All keys are in one slot of a cluster, so that a group of changes is written in one transaction:
 
@@ -7,6 +7,7 @@ All keys are in one slot of a cluster, so that a group of changes is written in 
     {fortepiano}:audit                a sorted set of acts of staff and of commands by time
     {fortepiano}:audit_of_rooms       a sorted set of acts of moderators of rooms by time
     {fortepiano}:changes              a stream of the last groups, which every process follows
+    {fortepiano}:owner                the server that has the lease (`fortepiano.store.lease`)
 
 A process reads everything when it connects, users in pieces, and then follows the stream from the
 position before that, remembering its position there. If Redis no longer has that position, Redis
@@ -16,118 +17,70 @@ process writes again all records that it has and Redis lacks.
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Coroutine, Iterator
-from itertools import chain, count, islice
+from collections.abc import Collection, Coroutine, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 import orjson
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from fortepiano.errors import StoreError
 from fortepiano.observe import logs
-from fortepiano.store.held_records import HeldRecords, empty_table
+from fortepiano.store.daemon_executor import DaemonExecutor
+from fortepiano.store.held_records import HeldRecords
+from fortepiano.store.lease import LEASE_MS, Lease, OwnedError
 from fortepiano.store.record_kinds import (
     AUDIT,
     BAN,
     KINDS,
-    ROOM,
     SALT,
-    TOKEN,
-    USER,
     AnyKind,
     Changes,
-    Key,
     to_json,
 )
 from fortepiano.store.records import AuditQuery, AuditRecord
+from fortepiano.store.redis_content import VERSION, content, found_acts, key_of, questions
+from fortepiano.store.redis_transaction import (
+    EVERYTHING,
+    OF_ROOMS,
+    STREAM_LENGTH,
+    Command,
+    Transactions,
+)
 from fortepiano.store.redis_url import Client, client_for, without_secrets
 from fortepiano.store.salts import read_salts, write_salts
 from fortepiano.store.writer import CLOSE_SECONDS, UnwritableError, WriterStore
 from fortepiano.wall_clock import now_ms
 
-__all__ = ["RedisStore"]
+__all__ = ["VERSION", "RedisStore", "run_script"]
 
-VERSION = 1
-"""The version of the layout."""
-
-START_SECONDS = 2.0
-"""How long `open` waits for Redis before the server starts without it."""
+START_SECONDS = 5.0
+"""How long the first answer of a connection may take, with all sentinels and names to ask."""
 
 ATTEMPT_SECONDS = 3.0
 """How long one transaction may take."""
 
+CLAIM_SECONDS = LEASE_MS / 1000 + 2 * ATTEMPT_SECONDS
+"""How long the claim to a lease may take: it is watched for the time that it lasts."""
+
 LOAD_SECONDS = 120.0
 """How long reading everything may take; a connection that stays silent fails earlier."""
-
-STREAM_LENGTH = 1000
-"""Groups of changes in the stream; a process that is further behind reads everything again."""
 
 _PIECE = 2000
 """The most changes in one transaction: Redis serves nobody else meanwhile."""
 
-_OF_ROOMS = "audit_of_rooms"
-"""The sorted set of acts of moderators of rooms, of which the oldest are deleted."""
-
-_EVERYTHING = b"everything"
-"""Entry of the stream for a group too large to list: readers read everything again."""
-
-_RUN_COMMANDS = """
-local answers, at = {}, 1
-while at <= #ARGV do
-    local length = tonumber(ARGV[at])
-    answers[#answers + 1] = redis.call(unpack(ARGV, at + 1, at + length))
-    at = at + length + 1
-end
-return answers
-"""
-"""A Lua script that runs several commands, each given as its number of words and then the words.
-
-A script instead of MULTI, because the library's cluster client starts a thread for each command of
-a transaction.
-"""
-
-_SCAN = """
-local answer, parts = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2]), {}
-for number, text in ipairs(answer[2]) do
-    parts[2 * number - 1], parts[2 * number] = #text, text
-end
-return {answer[1], table.concat(parts, ':')}
-"""
-"""A Lua script that scans a part of a hash, and joins all texts with their lengths before them.
-
-The library takes five times as long to read them one by one.
-"""
-
-_FIND = """
-local page = redis.call('ZREVRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[2], 'LIMIT', ARGV[3], ARGV[4])
-local found = {}
-for _, act in ipairs(page) do
-    local fits = true
-    for number = 5, #ARGV do
-        fits = fits and string.find(act, ARGV[number], 1, true)
-    end
-    if fits then
-        found[#found + 1] = act
-    end
-end
-return {#page, found}
-"""
-"""A Lua script that reads a page of acts, and returns its size and the acts with some texts.
-
-To read all acts of a year here, for the ten of one user, took a second.
-"""
+_FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
+"""Exceptions of a Redis that does not answer, or not as it should."""
 
 _START = b""
 _NAMED: dict[str, AnyKind] = {kind.name: kind for kind in KINDS}
-_SHARED = (USER, BAN, TOKEN, ROOM)
 
 _log = logs.logger(__name__)
 
 T = TypeVar("T")
-
-_Command: TypeAlias = tuple[str | bytes | int, ...]
 
 
 class RedisStore(WriterStore):
@@ -135,9 +88,11 @@ class RedisStore(WriterStore):
 
     Args:
         url: The URL of Redis, see `fortepiano.store.redis_url`.
-        prefix: The prefix of all keys; servers with different prefixes share nothing.
+        prefix: The prefix of all keys; stores with different prefixes share nothing.
         salts: The file with a copy of the salts.
+        lease: The lease of a server, which keeps others out; None for a command beside a server.
         close_seconds: How long `close` goes on trying to write.
+        copies_salts: Whether the copy of the salts is made and kept up to date.
         kinds: The kinds of records that are held.
     """
 
@@ -148,8 +103,10 @@ class RedisStore(WriterStore):
         url: str,
         prefix: str,
         salts: Path,
+        lease: Lease | None = None,
         *,
         close_seconds: float = CLOSE_SECONDS,
+        copies_salts: bool = True,
         kinds: Collection[AnyKind] = KINDS,
     ) -> None:
         super().__init__(
@@ -162,26 +119,37 @@ class RedisStore(WriterStore):
         self._url = url
         self._prefix = prefix
         self._salts_path = salts
+        self._lease = lease
+        self._transactions = Transactions(prefix, lease)
+        self._redis_key = self._transactions.key
+        if lease is not None:
+            lease.on_take_over = partial(self._poll_within, 0.0)
+        self._copies_salts = copies_salts
         self._client: Client | None = None  # on the writer's loop, while Redis answers
         self._salts_given = False  # once `salts` has returned them, they must not change
         self._connected = False
+        self._other_owner = b""  # the lease of another server, while that has it
         self._position = _START  # the last entry of the stream that has been read
         self._resumes = False  # whether the first connection goes on at that position
-        self._answers = False  # whether Redis has answered the first command of reading
 
     def read(self) -> None:
-        """Read everything in one transaction, and write nothing, not even a copy of the salts."""
+        """Read everything and write nothing, neither a lease nor a copy of the salts."""
         self._forget_lost()
         self._set_salts(*(read_salts(self._salts_path) or super().salts()))
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(loop_factory=_new_loop)
         try:
-            asyncio.run(asyncio.wait_for(self._read_all(), LOAD_SECONDS))
-        except (RedisError, OSError, TimeoutError, ValueError, TypeError, UnwritableError) as error:
+            with asyncio.Runner(loop_factory=_new_loop) as runner:
+                runner.run(asyncio.wait_for(self._read_all(), LOAD_SECONDS))
+        except (*_FAILURES, ValueError, TypeError, UnwritableError) as error:
             raise StoreError(self._place, f"cannot be read: {_reason(error)}") from None
         self._is_read = self._resumes = True
 
     def open(self) -> None:
-        """Connect and read everything; if Redis does not answer, start with the salts only."""
+        """Connect and read everything; if Redis does not answer, start with the salts only.
+
+        Raises:
+            StoreError: The URL is wrong, or another server has the lease.
+        """
         if self._writer is not None:
             return
         if self._is_read:
@@ -191,27 +159,47 @@ class RedisStore(WriterStore):
         copied = read_salts(self._salts_path)
         if copied is not None:
             self._set_salts(*copied)
-        else:
+        elif self._copies_salts:
             write_salts(self._salts_path, super().salts())
-        self._salts_given = self._connected = self._answers = False
+        self._salts_given = self._connected = False
         try:
             client_for(self._url)
         except (ValueError, TypeError, RedisError) as error:
             raise StoreError(self._place, f"cannot be used: {error}") from None
-        self._runner = asyncio.Runner()
+        if self._lease is not None and not self._lease.is_shared:
+            self._await_lease(self._lease)
+        self._runner = asyncio.Runner(loop_factory=_new_loop)
         self._start()
         with self._changed:
-            self._changed.wait_for(lambda: self._answers or self._is_decided(), START_SECONDS)
-            if self._answers:  # users who come before they are read would lose their names
-                self._changed.wait_for(self._is_decided, LOAD_SECONDS)
-
-    def _is_decided(self) -> bool:
-        return self._connected or self._last_error is not None
+            longest = START_SECONDS + LOAD_SECONDS
+            self._changed.wait_for(lambda: self._connected or self._last_error, longest)
 
     def salts(self) -> tuple[str, str]:
         """Return the two secrets for user ids."""
         self._salts_given = True
         return super().salts()
+
+    def _await_lease(self, lease: Lease) -> None:
+        """Take the lease; if Redis does not answer, the writer will.
+
+        Raises:
+            StoreError: Another server has the lease.
+        """
+
+        async def claim() -> None:
+            client = client_for(self._url)
+            try:
+                await self._transactions.claim(client, lease, asyncio.sleep)
+            finally:
+                await _closed(client)
+
+        try:
+            with asyncio.Runner(loop_factory=_new_loop) as runner:
+                runner.run(asyncio.wait_for(claim(), CLAIM_SECONDS))
+        except OwnedError as error:
+            raise StoreError(self._place, str(error)) from None
+        except _FAILURES:
+            pass
 
     # Called on the writer's thread.
 
@@ -219,21 +207,30 @@ class RedisStore(WriterStore):
         self._connect()
         changes = iter(batch.items())
         while piece := dict(islice(changes, _PIECE)):
-            entry = _EVERYTHING if len(batch) > _PIECE else None
-            self._run(self._transaction(*self._commands(piece, entry)), ATTEMPT_SECONDS)
+            entry = EVERYTHING if len(batch) > _PIECE else None
+            commands = self._transactions.changing(piece, entry)
+            self._run(self._transaction(*commands), ATTEMPT_SECONDS)
 
     def _poll(self) -> None:
         self._connect()
         self._run(self._follow(), LOAD_SECONDS)
 
     def _release(self) -> None:
+        if self._client is not None and self._lease is not None and not self._lease.is_shared:
+            with contextlib.suppress(UnwritableError):
+                self._run(self._transactions.release(self._client), ATTEMPT_SECONDS)
         self._disconnect()
         self._runner.close()
 
     def _connect(self) -> None:
         if not self._connected:
+            # A first question, since a large store takes longer to load than silence may last.
+            self._run(self._transaction(("GET", self._redis_key("version"))), START_SECONDS)
+            if self._lease is not None:
+                self._run(self._claim(self._lease), CLAIM_SECONDS)
             resumes, self._resumes = self._resumes and bool(self._position), False
             self._run(self._follow() if resumes else self._load(), LOAD_SECONDS)
+            self._other_owner = b""
             with self._changed:
                 self._connected = True
                 self._changed.notify_all()
@@ -242,7 +239,7 @@ class RedisStore(WriterStore):
         self._connected = False
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(RedisError, OSError, TimeoutError):
+            with contextlib.suppress(*_FAILURES):
                 self._runner.run(asyncio.wait_for(_closed(client), ATTEMPT_SECONDS))
 
     def _run(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
@@ -251,106 +248,53 @@ class RedisStore(WriterStore):
             return self._runner.run(asyncio.wait_for(work, seconds))
         except Exception as error:
             self._disconnect()
-            if isinstance(error, (RedisError, OSError, TimeoutError)):
+            if isinstance(error, OwnedError):
+                self._log_owner(error)
+            if isinstance(error, _FAILURES):
                 raise UnwritableError(_reason(error)) from None
             raise
+
+    def _log_owner(self, error: OwnedError) -> None:
+        """Log another owner once; not if this is the first failure, which is logged anyway."""
+        if self._last_error is not None and error.value != self._other_owner:
+            _log.error("store belongs to another server", place=str(self._place), reason=str(error))
+        self._other_owner = error.value
 
     def _connected_client(self) -> Client:
         if self._client is None:
             self._client = client_for(self._url)
         return self._client
 
-    async def _transaction(self, *commands: _Command) -> list[Any]:
+    async def _claim(self, lease: Lease) -> None:
+        """Take the lease again, unless the store is closed meanwhile."""
+
+        async def sleep(seconds: float) -> None:
+            if self._closing():
+                raise UnwritableError("another process may own it")
+            await asyncio.sleep(seconds)
+
+        await self._transactions.claim(self._connected_client(), lease, sleep)
+
+    async def _transaction(self, *commands: Command) -> list[Any]:
         """Run some commands as one transaction, and return their answers."""
-        words = chain.from_iterable((len(command), *command) for command in commands)
-        answers: list[Any] = await self._connected_client().execute_command(
-            "EVAL", _RUN_COMMANDS, 1, self._redis_key("changes"), *words
-        )
-        return answers
-
-    def _commands(self, piece: Changes, entry: bytes | None) -> Iterator[_Command]:
-        """Return the commands that write some changes and add them to the stream.
-
-        Args:
-            piece: The changes.
-            entry: The entry that other processes read; None for the changes themselves.
-        """
-        shared: list[tuple[str, str, str | None]] = []
-        for (kind, key), record in piece.items():
-            field, text = to_json(key), None if record is None else to_json(record)
-            if isinstance(record, AuditRecord) and text is not None:
-                # Safe to repeat after a commit that may have failed: the member stays the same.
-                yield ("ZADD", self._redis_key(_acts_of(record)), record.at, text)
-            elif text is not None:
-                yield ("HSET", self._redis_key(kind), field, text)
-            else:
-                yield ("HDEL", self._redis_key(kind), field)
-            if kind in _SHARED:
-                shared.append((kind.name, field.decode(), None if text is None else text.decode()))
-        if shared:
-            yield self._entry(entry or orjson.dumps(shared))
-
-    def _entry(self, payload: bytes) -> _Command:
-        stream = self._redis_key("changes")
-        return ("XADD", stream, "MAXLEN", "~", STREAM_LENGTH, "*", "changes", payload)
-
-    def _look(self) -> Iterator[_Command]:
-        """Return the commands that read everything."""
-        stream, position = self._redis_key("changes"), self._position or "-"
-        yield ("GET", self._redis_key("version"))
-        yield ("XRANGE", stream, position, position if self._position else "+", "COUNT", 1)
-        yield ("XLEN", stream)
-        yield ("XREVRANGE", stream, "+", "-", "COUNT", 1)
-        yield from (("HGETALL", self._redis_key(kind)) for kind in self._held if kind is not USER)
-
-    async def _seen(self, answers: list[Any]) -> tuple[list[Any], dict[AnyKind, HeldRecords]]:
-        """Return what the answers to `_look` say of the stream, and all records.
-
-        Users are read after that in pieces, since nobody else is served meanwhile. Those who change
-        in between are in the stream, after the position in the answers.
-
-        Raises:
-            UnwritableError: A newer fortepiano uses this Redis.
-        """
-        version, *stream = answers[:4]
-        if int(version or VERSION) > VERSION:
-            raise UnwritableError(
-                f"was written by a newer fortepiano: version {int(version)} of the layout,"
-                f" and this one knows {VERSION}"
-            )
-        with self._changed:
-            self._answers = True
-            self._changed.notify_all()
-        kinds = [kind for kind in self._held if kind is not USER]
-        found = {kind: _decoded(kind, held) for kind, held in zip(kinds, answers[4:], strict=True)}
-        if USER in self._held:
-            found[USER] = await self._all_users()
-        return stream, found
-
-    async def _all_users(self) -> HeldRecords:
-        """Read the users in pieces; those that are there all the time are found (HSCAN)."""
-        found, cursor = empty_table(USER), b"0"
-        while True:
-            cursor, joined = await self._connected_client().execute_command(
-                "EVAL", _SCAN, 1, self._redis_key(USER), cursor, _PIECE
-            )
-            found.update(_decoded(USER, list(_parts(joined))))
-            if int(cursor) == 0:
-                return found
+        return await self._transactions.run(self._connected_client(), *commands)
 
     async def _read_all(self) -> None:
-        """Read everything, with a connection for this alone."""
+        """Read everything, with a connection for this alone, and whoever has the lease."""
+        transactions, client = Transactions(self._prefix, None), client_for(self._url)
+        asked = questions(self._redis_key, _START, self._held)
         try:
-            (_, _, last), found = await self._seen(await self._transaction(*self._look()))
+            answers = await transactions.run(client, *asked)
+            there = await content(
+                answers, self._held, self._redis_key, client, partial(asyncio.sleep, 0)
+            )
         finally:
-            client, self._client = self._client, None
-            if client is not None:
-                await _closed(client)
-        self._position = last[0][0] if last else _START
-        self._merge({**found, SALT: {**self._records[SALT], **found[SALT]}})
+            await _closed(client)
+        self._position = there.newest
+        self._merge({**there.records, SALT: {**self._records[SALT], **there.records[SALT]}})
 
     async def _load(self) -> None:
-        """Read everything in one transaction.
+        """Read everything.
 
         Raises:
             UnwritableError: A newer fortepiano uses this Redis.
@@ -362,14 +306,19 @@ class RedisStore(WriterStore):
                 ("HSETNX", self._redis_key(SALT), to_json(key), to_json(record))
                 for key, record in salts.items()
             ),
-            *self._look(),
+            *questions(self._redis_key, self._position, self._held),
         )
-        (still_there, length, last), found = await self._seen(answers[1 + len(salts) :])
-        if last:
-            newest = last[0][0]
-        else:  # a first entry, so that this stream can be distinguished from a later one
-            (newest,) = await self._transaction(self._entry(b"[]"))
-        if self._position and not still_there and length < STREAM_LENGTH:
+        there = await content(
+            answers[1 + len(salts) :],
+            self._held,
+            self._redis_key,
+            self._connected_client(),
+            self._transaction,
+        )
+        newest, found = there.newest, there.records
+        if not newest:  # a first entry, so that this stream can be distinguished from a later one
+            (newest,) = await self._transaction(self._transactions.entry(b"[]"))
+        if self._position and not there.is_followed and there.length < STREAM_LENGTH:
             self._write_again(found)
         self._settle_salts(found)
         self._position = newest
@@ -392,7 +341,7 @@ class RedisStore(WriterStore):
         changes: Changes = {}
         for _, fields in entries[1:]:
             changed = fields[1]  # fields[0] is the name, `changes`
-            if changed == _EVERYTHING:
+            if changed == EVERYTHING:
                 await self._load()
                 return
             for name, field, text in orjson.loads(changed):
@@ -401,7 +350,7 @@ class RedisStore(WriterStore):
                     kind = _NAMED[name]
                     if kind in self._held:
                         record = None if text is None else kind.from_json(text)
-                        changes[kind, _key(field)] = record
+                        changes[kind, key_of(field)] = record
         self._position = entries[-1][0]
         self._merge({}, changes)
 
@@ -430,7 +379,7 @@ class RedisStore(WriterStore):
             found[SALT] = agreed
         salts = (agreed["1",].value, agreed["2",].value)
         try:
-            if read_salts(self._salts_path) != salts:
+            if self._copies_salts and read_salts(self._salts_path) != salts:
                 write_salts(self._salts_path, salts)
         except StoreError as error:
             _log.warning("salts cannot be copied", path=str(error.path), reason=error.reason)
@@ -450,7 +399,7 @@ class RedisStore(WriterStore):
         return self._run(self._delete_oldest(since, rows, most), ATTEMPT_SECONDS)
 
     async def _delete_oldest(self, since: int, rows: int, most: int) -> bool:
-        key = self._redis_key(_OF_ROOMS)
+        key = self._redis_key(OF_ROOMS)
         stored, old = await self._transaction(
             ("ZCARD", key), ("ZCOUNT", key, "-inf", f"({max(since, 0)}")
         )
@@ -461,8 +410,9 @@ class RedisStore(WriterStore):
 
     def _read_audit(self, query: AuditQuery) -> list[AuditRecord]:
         try:
-            return asyncio.run(asyncio.wait_for(self._page_audit(query), LOAD_SECONDS))
-        except (RedisError, OSError, TimeoutError) as error:
+            with asyncio.Runner(loop_factory=_new_loop) as runner:
+                return runner.run(asyncio.wait_for(self._page_audit(query), LOAD_SECONDS))
+        except _FAILURES as error:
             raise UnwritableError(_reason(error)) from None
 
     async def _page_audit(self, query: AuditQuery) -> list[AuditRecord]:
@@ -470,36 +420,34 @@ class RedisStore(WriterStore):
         try:
             return [
                 act
-                for acts in (AUDIT.name, _OF_ROOMS)
-                for act in await self._page(client, acts, query)
+                for acts in (AUDIT.name, OF_ROOMS)
+                for act in await found_acts(client, self._redis_key(acts), query)
             ]
         finally:
             await _closed(client)
 
-    async def _page(self, client: Client, acts: str, query: AuditQuery) -> list[AuditRecord]:
-        """Read acts of one of the two sorted sets, the newest first."""
-        last = "+inf" if query.before is None else f"({query.before}"
-        first = "-inf" if query.since is None else str(query.since)
-        found = list[AuditRecord]()
-        wanted = (query.actor, query.action, query.room, query.subject)
-        texts = [to_json(text) for text in wanted if text is not None]
-        for offset in count(0, _PIECE):
-            size, page = await client.execute_command(
-                "EVAL", _FIND, 1, self._redis_key(acts), last, first, offset, _PIECE, *texts
-            )
-            found += filter(query.matches, map(AUDIT.from_json, page))
-            if size < _PIECE or len(found) >= query.limit:
-                break
-        return found
 
-    def _redis_key(self, of: AnyKind | str) -> str:
-        # The braces keep all keys in one slot of a cluster.
-        return f"{{{self._prefix}}}:{of if isinstance(of, str) else of.name}"
+def run_script(url: str, script: str, keys: Sequence[str]) -> list[Any]:
+    """Run a Lua script on a connection of its own, and wait for its answer.
+
+    Raises:
+        StoreError: Redis does not answer, or refuses.
+    """
+    try:
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
+            return runner.run(asyncio.wait_for(_answer(url, script, keys), LOAD_SECONDS))
+    except (*_FAILURES, ValueError, TypeError) as error:
+        why = f"cannot be used (store.url): {_reason(error)}"
+        raise StoreError(without_secrets(url), why) from None
 
 
-def _acts_of(record: AuditRecord) -> str:
-    """Return the sorted set of an act; with one alone, old acts could not be found by rank."""
-    return _OF_ROOMS if record.is_of_room else AUDIT.name
+async def _answer(url: str, script: str, keys: Sequence[str]) -> list[Any]:
+    client = client_for(url)
+    try:
+        answer: list[Any] = await client.execute_command("EVAL", script, len(keys), *keys)
+    finally:
+        await _closed(client)
+    return answer
 
 
 async def _closed(client: Client) -> None:
@@ -507,30 +455,11 @@ async def _closed(client: Client) -> None:
     await asyncio.sleep(0)  # a cluster's client does not wait until its sockets are closed
 
 
-def _parts(joined: bytes) -> Iterator[bytes]:
-    """Yield the texts that `_SCAN` has joined."""
-    at = 0
-    while at < len(joined):
-        begin = joined.index(b":", at) + 1
-        end = begin + int(joined[at : begin - 1])
-        yield joined[begin:end]
-        at = end + 1
-
-
-def _key(field: str | bytes) -> Key:
-    return tuple(orjson.loads(field))
-
-
-def _decoded(kind: AnyKind, held: list[bytes]) -> HeldRecords:
-    found = empty_table(kind)
-    for field, text in zip(held[::2], held[1::2], strict=True):
-        try:
-            found[_key(field)] = kind.from_json(text)
-        except (msgspec.DecodeError, orjson.JSONDecodeError):
-            _log.warning(
-                "record cannot be read", kind=kind.name, key=field.decode(errors="replace")
-            )
-    return found
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Return a loop that can be closed while a name server keeps it waiting."""
+    loop = asyncio.new_event_loop()
+    loop.set_default_executor(DaemonExecutor())
+    return loop
 
 
 def _reason(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,12 +79,15 @@ class Table:
     record: Callable[..., Record] | None = None
 
     def read(self, database: sqlite3.Connection) -> HeldRecords:
-        """Read all records."""
+        """Read all records, by key."""
         if self.kind is USER:
             return UserTable.of_rows(database.execute(self.select))
+        return {self.kind.key(record): record for record in self.records(database)}
+
+    def records(self, database: sqlite3.Connection) -> Iterator[Record]:
+        """Read all records, one after the other."""
         made = self.record or self.kind.type
-        records = (made(*row) for row in database.execute(self.select))
-        return {self.kind.key(record): record for record in records}
+        return (made(*row) for row in database.execute(self.select))
 
     def write(self, database: sqlite3.Connection, key: Key, record: Record | None) -> None:
         """Write one record; None deletes the record with the key."""

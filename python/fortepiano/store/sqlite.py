@@ -21,7 +21,7 @@ from fortepiano.store.schema import MIGRATIONS, TABLES, select_audit
 from fortepiano.store.writer import CLOSE_SECONDS, UnwritableError, WriterStore
 from fortepiano.wall_clock import now_ms
 
-__all__ = ["SQLiteStore", "is_migrated"]
+__all__ = ["BUSY_SECONDS", "SQLiteStore", "is_migrated"]
 
 BUSY_SECONDS = 5.0
 """How long SQLite itself waits for another process to release the file."""

@@ -11,6 +11,7 @@ The writer references no objects of the event loop (see `fortepiano.store.redis_
 """
 
 import contextlib
+import math
 import random
 import threading
 import time
@@ -19,7 +20,7 @@ from collections.abc import Callable, Collection, Generator
 from pathlib import Path
 from typing import TypeVar
 
-from fortepiano.errors import StoreError
+from fortepiano.errors import StoreError, UnsavedError
 from fortepiano.observe import logs
 from fortepiano.store.base import Loop
 from fortepiano.store.held_records import HeldRecords, overlaid
@@ -112,6 +113,7 @@ class WriterStore(MemoryStore, ABC):
         self._in_flight: Changes = {}  # the group that is being written now
         self._noted: set[tuple[AnyKind, Key]] | None = None  # records changed, while noting
         self._stop_by: float | None = None  # time.monotonic() at which a closing writer gives up
+        self._poll_at = 0.0  # time.monotonic() at which to look for others' changes
 
     # Subclasses implement these methods. The writer's thread calls all of them, except that
     # `_read_audit` may be called by any thread.
@@ -253,9 +255,16 @@ class WriterStore(MemoryStore, ABC):
             self._changed.notify_all()
         writer.join(self._close_seconds + self._last_seconds + 1)  # its last attempt may be late
         self._replies = None
-        if self._pending or self._in_flight:
-            reason = self._last_error or "it does not answer"
-            raise StoreError(self._place, f"the last changes are lost: {reason}")
+        with self._changed:
+            changes = {**self._in_flight, **self._pending}
+        if changes:
+            raise UnsavedError(self._place, self._last_error or "it does not answer", changes)
+
+    def abandon(self) -> None:
+        """Stop the writer without waiting for it, where `open` has not reached the place."""
+        with self._changed:
+            self._stop_by = time.monotonic()
+            self._changed.notify_all()
 
     def add_audit(self, record: AuditRecord) -> None:
         """Store an act of moderation; acts are not held in memory once they are written."""
@@ -313,6 +322,11 @@ class WriterStore(MemoryStore, ABC):
             self._due = due
             self._changed.notify_all()
 
+    def _poll_within(self, seconds: float) -> None:
+        with self._changed:
+            self._poll_at = min(self._poll_at, time.monotonic() + seconds)
+            self._changed.notify_all()
+
     # The writer's thread.
 
     def _forget_lost(self) -> None:
@@ -333,11 +347,11 @@ class WriterStore(MemoryStore, ABC):
     def _write_on(self) -> None:
         """Write group after group until closed."""
         pause = _FIRST_PAUSE
-        poll_at = time.monotonic()
         with contextlib.ExitStack() as at_end:
             at_end.callback(self._release)
-            while (taken := self._next_batch(poll_at)) is not None:
-                written, failure = self._attempt(*taken, time.monotonic() >= poll_at)
+            while (taken := self._next_batch()) is not None:
+                is_poll_due = self._takes_poll()
+                written, failure = self._attempt(*taken, is_poll_due)
                 self._settle(*taken, written)
                 self._log_health(failure)
                 if failure is None:
@@ -346,21 +360,26 @@ class WriterStore(MemoryStore, ABC):
                     pause = min(2 * pause, _LONGEST_PAUSE)
                 else:
                     return
-                if time.monotonic() >= poll_at:
-                    poll_at = time.monotonic() + POLL_SECONDS
+                if is_poll_due:
+                    self._poll_within(POLL_SECONDS)
 
-    def _next_batch(self, poll_at: float) -> tuple[Changes, int] | None:
-        """Wait for changes and take them.
+    def _takes_poll(self) -> bool:
+        """Return whether it is time to look for others' changes; then there is no next time yet."""
+        with self._changed:
+            is_due = time.monotonic() >= self._poll_at
+            if is_due:
+                self._poll_at = math.inf
+            return is_due
 
-        Args:
-            poll_at: The `time.monotonic()` at which to stop waiting and return no changes.
+    def _next_batch(self) -> tuple[Changes, int] | None:
+        """Wait for changes, until the next poll at most, and take them.
 
         Returns:
             The changes, and the number of the last of them; None when closed and all are written.
         """
         with self._changed:
             while not self._closing():
-                now = time.monotonic()
+                now, poll_at = time.monotonic(), self._poll_at
                 if now >= poll_at or (self._due is not None and now >= self._due):
                     break
                 self._changed.wait(min(poll_at, self._due or poll_at) - now)

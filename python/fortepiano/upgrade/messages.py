@@ -22,11 +22,16 @@ class Offer(msgspec.Struct):
         format: The format of its state.
         fixed: The settings that cannot change in an upgrade, as text by dotted name.
         notes_changes: Whether its state will have the changes of the store since this message.
+        lock: The descriptor of the data folder's lock, which the new process has inherited; -1 for
+            none.
+        lease: The value of the lease in Redis; empty for none.
     """
 
     format: int
     fixed: dict[str, str]
     notes_changes: bool = False
+    lock: int = -1
+    lease: bytes = b""
 
 
 class Reply(msgspec.Struct):

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from fortepiano import __version__
+from fortepiano.config.section import UNIX
 from fortepiano.errors import ChannelError, FortepianoError, ReloadError, StartError
-from fortepiano.net.listeners import closing_listener
+from fortepiano.net.listeners import Listeners, closing_listeners
 from fortepiano.store import DATABASE
+from fortepiano.store.ownership import Handed
 from fortepiano.store.sqlite import is_migrated
 from fortepiano.upgrade import FORMAT, State, decode, restore
 from fortepiano.upgrade.channel import Channel
@@ -36,25 +38,20 @@ _INHERITANCE_SECONDS = 60.0
 """The time for the state to come. The old process waits for a quiet moment; without one it kills
 this process."""
 
-_LISTENERS = 2
-"""The public and the internal one. That of commands comes third, if there is one."""
-
 
 class Inheritance(NamedTuple):
     """Everything that the old process hands over.
 
     Attributes:
         state: The state of the server.
-        public: Accepts clients.
-        internal: Accepts metrics and administration.
+        listeners: Accept clients, and metrics and administration.
         commands: Accepts commands; None where another server accepts them.
         sockets: The clients' sockets, in the order of the state.
         visitors: The sockets of connections that speak HTTP, in the order of the state.
     """
 
     state: State
-    public: socket.socket
-    internal: socket.socket
+    listeners: Listeners
     commands: socket.socket | None
     sockets: list[socket.socket]
     visitors: list[socket.socket]
@@ -94,8 +91,11 @@ class NewProcess:
         finally:
             self._channel.close()
 
-    def check(self, settings: Settings) -> None:
+    def check(self, settings: Settings) -> Handed:
         """Check that this process can continue for the old one.
+
+        Returns:
+            What is needed to own what the old process owns.
 
         Raises:
             ReloadError: This process cannot continue with its version and these settings.
@@ -109,6 +109,7 @@ class NewProcess:
         if problems:
             raise ReloadError(problems)
         self.gets_changes = offer.notes_changes
+        return Handed(offer.lock, offer.lease)
 
     def report_ready(self) -> None:
         """Send the old process that this one only waits for the state.
@@ -140,16 +141,34 @@ class NewProcess:
             inherited.setblocking(False)
         links_at = len(sockets) - len(state.links)
         count = links_at - len(state.visitors)
-        listeners, visitors, clients = sockets[:count], sockets[count:links_at], sockets[links_at:]
-        commands = listeners[_LISTENERS] if count > _LISTENERS else None
-        with (
-            closing_listener(listeners[0], settings.host),
-            closing_listener(listeners[1], settings.internal_host),
-        ):
-            yield Inheritance(state, listeners[0], listeners[1], commands, clients, visitors)
+        # Those of commands, if there is one, and the other public ones come after the first two.
+        public, internal, *others = sockets[:count]
+        split = len(others) - state.more_public
+        commands = others[0] if split else None
+        own = state.own_sockets
+        if own is None:
+            own = tuple(
+                host for host in (settings.host, settings.internal_host) if host.startswith(UNIX)
+            )
+        listeners = Listeners((public, *others[split:]), internal, own)
+        visitors, clients = sockets[count:links_at], sockets[links_at:]
+        with closing_listeners(listeners):
+            yield Inheritance(state, listeners, commands, clients, visitors)
 
-    async def adopt(self, inheritance: Inheritance, context: Context, engine: Engine) -> None:
+    async def adopt(
+        self,
+        inheritance: Inheritance,
+        context: Context,
+        engine: Engine,
+        take_over: Callable[[], None],
+    ) -> None:
         """Restore the old process's state, let that process end, and serve its clients.
+
+        Args:
+            inheritance: Everything that the old process hands over.
+            context: The world, still empty.
+            engine: All connections, still none.
+            take_over: Called once the old process cannot continue any more.
 
         Raises:
             ChannelError: The upgrade failed; the old process continues.
@@ -158,6 +177,7 @@ class NewProcess:
         links = restore(context, engine, inheritance.state, descriptors)
         self._channel.send_message(Reply(), _MESSAGE_SECONDS)
         going = self._channel.receive_message(Going, _MESSAGE_SECONDS)
+        take_over()
         await _connect(links, inheritance.sockets)
         pause_ms = (time.monotonic_ns() - going.begun) / 1_000_000
         try:

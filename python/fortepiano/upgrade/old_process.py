@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 from fortepiano.errors import ChannelError, ExitStatus, ReloadError, StoreError
 from fortepiano.observe.logs import logger
 from fortepiano.observe.systemd import notify
-from fortepiano.upgrade import FORMAT, capture, encode
+from fortepiano.upgrade import FORMAT, State, capture, encode
 from fortepiano.upgrade.channel import Channel
 from fortepiano.upgrade.messages import Going, Offer, Reply, fixed
 
@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
     from fortepiano.config import Settings
     from fortepiano.native import Engine, Link
+    from fortepiano.net.listeners import Listeners
     from fortepiano.net.visitor_state import VisitorState
     from fortepiano.protocol.context import Context
+    from fortepiano.store.ownership import Handed, Ownership
     from fortepiano.store.record_kinds import Changes
 
 __all__ = ["TAKE_OVER", "OldProcess", "UpgradableServer", "Visitor"]
@@ -83,6 +85,9 @@ class UpgradableServer(Protocol):
     engine: Engine
     """All connections."""
 
+    ownership: Ownership
+    """The ownership of the data folder and the store."""
+
     @property
     def settings(self) -> Settings:
         """The settings in force."""
@@ -120,12 +125,16 @@ class OldProcess:
         self._log = logger(__name__)
 
     async def __call__(
-        self, listeners: Sequence[socket.socket | None], answer: Callable[[dict[str, Any]], None]
+        self,
+        listeners: Listeners,
+        commands: socket.socket | None,
+        answer: Callable[[dict[str, Any]], None],
     ) -> dict[str, Any]:
         """Start a new process and hand everything over to it; then this process ends.
 
         Args:
-            listeners: The listening sockets: public, internal, and that of commands or None.
+            listeners: The public and the internal listeners.
+            commands: Accepts commands; None where another server accepts them.
             answer: Called with the result before this process ends.
 
         Returns:
@@ -135,77 +144,76 @@ class OldProcess:
             return {"problems": ["an upgrade is under way already"]}
         async with self._lock:
             try:
-                await self._hand_over(listeners, answer)
+                await self._hand_over(listeners, commands, answer)
             except (ChannelError, ReloadError, StoreError, OSError) as error:
                 why = error.problems if isinstance(error, ReloadError) else [_explained(error)]
                 self._log.error("not upgraded, this process goes on", why=list(why))
                 return {"problems": list(why)}
 
     async def _hand_over(
-        self, listeners: Sequence[socket.socket | None], answer: Callable[[dict[str, Any]], None]
+        self,
+        listeners: Listeners,
+        commands: socket.socket | None,
+        answer: Callable[[dict[str, Any]], None],
     ) -> NoReturn:
         if os.getpid() == _INIT_PID:
             raise ReloadError(["process 1 cannot leave: that ends its container; restart it"])
         self._log.info("upgrading")
-        store = self._server.context.store
+        store, handed = self._server.context.store, self._server.ownership.handed()
         with ExitStack() as stack:
             changes = stack.enter_context(store.noting_changes())
-            channel, process = stack.enter_context(_started(_command()))
-            ready = await self._prepared(channel)
+            channel, process = stack.enter_context(_started(_command(), handed.lock))
+            ready = await self._prepared(channel, handed)
             await asyncio.to_thread(self._flush)
             stack.callback(self._server.release)
             links = await self._quiet_moment()
             # From here on the event loop does not run.
             begun = time.monotonic_ns()
             visitors = self._server.visitors() if ready.adopts_visitors else []
-            self._send_state(channel, links, visitors, listeners, changes)
+            state = self._captured(links, visitors, changes)
+            first, *more = listeners.public
+            state.more_public, state.own_sockets = len(more), listeners.own
+            ordered = (first, listeners.internal, commands, *more)
+            descriptors = [listener.fileno() for listener in ordered if listener is not None]
+            descriptors += [visitor.descriptor for visitor in visitors]
+            descriptors += [link.fileno() for link in links]
+            channel.send(encode(state), descriptors, _RESTORE_SECONDS)
+            restored = channel.receive_message(Reply, _RESTORE_SECONDS)
+            if restored.problems:
+                raise ReloadError(restored.problems)
             channel.send_message(Going(begun), _RESTORE_SECONDS)
             notify(f"MAINPID={process.pid}")
             self._end_process(channel, process.pid, ready.version, answer)
 
-    async def _prepared(self, channel: Channel) -> Reply:
+    async def _prepared(self, channel: Channel, handed: Handed) -> Reply:
         """Wait until the new process is ready, which may have to read a large store first."""
-        fixed_ones = fixed(self._server.settings)
+        settings = self._server.settings
         # A store in memory is handed over as a whole.
-        notes_changes = self._server.settings.store.url != "memory:"
-        offer = Offer(FORMAT, fixed_ones, notes_changes)
+        notes_changes = settings.store.url != "memory:"
+        offer = Offer(FORMAT, fixed(settings), notes_changes, *handed)
         await asyncio.to_thread(channel.send_message, offer, _MESSAGE_SECONDS)
         ready = await asyncio.to_thread(channel.receive_message, Reply, _READY_SECONDS)
         if ready.problems:
             raise ReloadError(ready.problems)
         return ready
 
-    def _send_state(
-        self,
-        channel: Channel,
-        links: Sequence[Link],
-        visitors: Sequence[Visitor],
-        listeners: Sequence[socket.socket | None],
-        changes: Callable[[], Changes],
-    ) -> None:
-        """Send the new process everything, and wait until it has restored that."""
+    def _captured(
+        self, links: Sequence[Link], visitors: Sequence[Visitor], changes: Callable[[], Changes]
+    ) -> State:
+        """Return the state of the server, whose changes are all stored."""
         server = self._server
         server.context.waiting.flush()
         problem = server.readiness_problem()
         if problem is not None:
             raise ReloadError([problem])
         self._flush()
-        with_store = server.settings.store.url == "memory:"
-        state = capture(
+        return capture(
             server.context,
             links,
-            with_store=with_store,
+            with_store=server.settings.store.url == "memory:",
             changes=changes(),
             visitors=[visitor.state for visitor in visitors],
         )
-        sockets = [-1 if listener is None else listener.fileno() for listener in listeners]
-        descriptors = [descriptor for descriptor in sockets if descriptor >= 0]
-        descriptors += [visitor.descriptor for visitor in visitors]
-        descriptors += [link.fileno() for link in links]
-        channel.send(encode(state), descriptors, _RESTORE_SECONDS)
-        restored = channel.receive_message(Reply, _RESTORE_SECONDS)
-        if restored.problems:
-            raise ReloadError(restored.problems)
 
     def _flush(self) -> None:
         if not self._server.context.store.flush(_STORE_SECONDS):
@@ -246,6 +254,7 @@ class OldProcess:
             problem = f"process {pid} has taken over and does not serve: {error}; see its log"
             result = {"problems": [problem]}
             self._log.error("upgraded, and nobody serves", why=problem)
+        self._server.ownership.hand_over()
         with suppress(StoreError):
             self._server.context.store.close()
         answer(result)
@@ -307,14 +316,23 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def _started(command: Sequence[str]) -> Generator[tuple[Channel, subprocess.Popen[bytes]]]:
-    """Start the new process; kill it when the context ends, unless this process ends first."""
+def _started(
+    command: Sequence[str], lock: int
+) -> Generator[tuple[Channel, subprocess.Popen[bytes]]]:
+    """Start the new process; kill it when the context ends, unless this process ends first.
+
+    Args:
+        command: The command line, to which the descriptor of the channel is added.
+        lock: Another descriptor that the new process inherits; -1 for none.
+    """
     channel, other_end = Channel.pair()
     try:
         with other_end:
             descriptor = other_end.fileno()
             process = subprocess.Popen(  # noqa: S603 - this process's own command line
-                [*command, str(descriptor)], env=_environment(), pass_fds=[descriptor]
+                [*command, str(descriptor)],
+                env=_environment(),
+                pass_fds=[number for number in (descriptor, lock) if number >= 0],
             )
         try:
             yield channel, process

@@ -186,6 +186,9 @@ class State(msgspec.Struct):
         changes: The records that changed while the new process read the store: the name of the
             kind, the key, and the record as JSON; None where it was deleted.
         visitors: The connections that speak HTTP, in the order of their sockets.
+        more_public: How many public listeners come after that of commands, besides the first one.
+        own_sockets: Names of the Unix sockets that the old process has bound itself; None from
+            versions that do not tell.
     """
 
     clock: tuple[int, int, int]
@@ -199,6 +202,8 @@ class State(msgspec.Struct):
     store: bytes = b""
     changes: list[ChangeState] = []
     visitors: list[VisitorState] = []
+    more_public: int = 0
+    own_sockets: tuple[str, ...] | None = None
 
 
 def pack_changes(changes: Changes) -> list[ChangeState]:

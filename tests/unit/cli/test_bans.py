@@ -6,7 +6,6 @@ import csv
 import gzip
 import io
 import json
-import os
 from contextlib import closing
 from pathlib import Path
 
@@ -14,26 +13,20 @@ import pytest
 
 from fortepiano import cli
 from fortepiano.cli.durations import duration
-from fortepiano.config import Settings, sources
+from fortepiano.config import Settings
 from fortepiano.native import ParsedNetworks
 from fortepiano.net.network_lists import content_of, imported_lists
 from fortepiano.store import open_store
 from fortepiano.store.base import AuditQuery, AuditRecord, BanRecord
 from fortepiano.wall_clock import now_ms
 
+pytestmark = pytest.mark.usefixtures("bare_world")
+
 ANN = "a" * 24
 DAY = 86_400_000
 
 # Without the time of day, which would name the test otherwise in each process that collects it.
 _PACKED = gzip.compress(b"ip,score\n192.0.2.1,3\n192.0.2.2,4\n192.0.2.3,1\n", mtime=0)
-
-
-@pytest.fixture(autouse=True)
-def bare_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in os.environ:
-        if name.startswith(sources.PREFIX) or name in sources.SEED_NAMES:
-            monkeypatch.delenv(name)
 
 
 def run(*arguments: str) -> None:

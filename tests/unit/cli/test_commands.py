@@ -14,20 +14,14 @@ import structlog.testing
 
 import fortepiano
 from fortepiano import cli
-from fortepiano.config import Settings, sources
+from fortepiano.config import Settings
 from fortepiano.errors import AddressError, ExitStatus
 from fortepiano.model.tokens import digest
 from fortepiano.observe import logs
 from fortepiano.store import DATABASE, TokenRecord, open_store
 from fortepiano.store.sqlite import SQLiteStore
 
-
-@pytest.fixture(autouse=True)
-def bare_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in os.environ:
-        if name.startswith(sources.PREFIX) or name in sources.SEED_NAMES:
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("bare_world")
 
 
 @pytest.fixture
@@ -333,7 +327,7 @@ class TestToken:
         monkeypatch: pytest.MonkeyPatch,
         quiet: list[str],
     ) -> None:
-        def opened(settings: Settings, _kinds: object) -> SQLiteStore:
+        def opened(settings: Settings, _lease: object, **_: object) -> SQLiteStore:
             path = settings.data_dir / DATABASE
             store = SQLiteStore(path, busy_seconds=0.01, close_seconds=0.01)
             store.open()

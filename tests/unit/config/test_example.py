@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 import tomllib
 from pathlib import Path
@@ -45,12 +44,8 @@ OTHERS: dict[str, object] = {
 
 
 @pytest.fixture(autouse=True)
-def bare_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def words(bare_world: None, tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("fie\n")
-    for name in os.environ:
-        if name.startswith(sources.PREFIX) or name in sources.SEED_NAMES:
-            monkeypatch.delenv(name)
 
 
 def dotted(setting: Setting) -> str:

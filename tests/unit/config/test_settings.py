@@ -1,5 +1,4 @@
 import dataclasses
-import os
 from pathlib import Path
 
 import pytest
@@ -18,16 +17,9 @@ from fortepiano.config import (
 )
 from fortepiano.errors import ConfigError
 
+pytestmark = pytest.mark.usefixtures("bare_world")
+
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(autouse=True)
-def bare_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty folder, and none of our variables in the environment."""
-    monkeypatch.chdir(tmp_path)
-    for name in os.environ:
-        if name.startswith(sources.PREFIX) or name in sources.SEED_NAMES:
-            monkeypatch.delenv(name)
 
 
 def problems(config_file: Path | None = None, **flags: object) -> tuple[str, ...]:
@@ -260,10 +252,10 @@ class TestRefusals:
             'path = "a.txt"\n[[networks.lists]]\nname = "b"\npath = "b"\neffect = "none"\n'
         )
         first, second = problems()
-        assert first.startswith("proxy.trusted[1]: 'home' is neither")
+        assert first.startswith("proxy.trusted.1: 'home' is neither")
         assert first.endswith("(from fortepiano.toml, line 2)")
         assert second == (
-            "networks.lists[1].effect: must be 'enter' or 'chat', not 'none'"
+            "networks.lists.1.effect: must be 'enter' or 'chat', not 'none'"
             " (from fortepiano.toml, line 10)"
         )
 

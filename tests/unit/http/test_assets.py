@@ -27,7 +27,7 @@ def visit(web: Path) -> httpx.AsyncClient:
 
 async def test_the_page_names_recordings_where_there_are_some(tmp_path: Path) -> None:
     web = tmp_path / "web"
-    shutil.copytree(WEB, web, ignore=shutil.ignore_patterns("samples"))
+    shutil.copytree(WEB, web, ignore=shutil.ignore_patterns("samples", "libraries"))
     async with visit(web) as visitor:
         assert SAMPLES.findall((await visitor.get("/room")).text) == [""]
 
@@ -44,9 +44,43 @@ async def test_the_page_names_recordings_where_there_are_some(tmp_path: Path) ->
         assert (await visitor.get("/assets/samples/../index.html")).status_code == 404
 
 
+LIBRARY = re.compile(r'"midi": "([^"]*)"')
+
+
+async def test_libraries_are_served_where_they_were_fetched(tmp_path: Path) -> None:
+    web = tmp_path / "web"
+    shutil.copytree(WEB, web, ignore=shutil.ignore_patterns("samples", "libraries"))
+    async with visit(web) as visitor:
+        module = await visitor.get("/assets/libraries.js")
+        assert module.headers["content-type"] == "text/javascript; charset=utf-8"
+        assert LIBRARY.findall(module.text) == [""]
+        without = (await visitor.get("/")).text
+
+    folder = web / "libraries" / "midifile-ts-1.2.3"
+    folder.mkdir(parents=True)
+    (folder / "index.js").write_bytes(b"export {};")
+    async with visit(web) as visitor:
+        address = "/assets/libraries/midifile-ts-1.2.3/index.js"
+        assert LIBRARY.findall((await visitor.get("/assets/libraries.js")).text) == [address]
+        library = await visitor.get(address)
+        assert library.content == b"export {};"
+        assert library.headers["content-type"].startswith("text/javascript")
+        assert library.headers["cache-control"] == "public, max-age=31536000, immutable"
+        # Other libraries are other files, under other addresses.
+        assert (await visitor.get("/")).text != without
+
+
+async def test_workers_are_no_modules_of_the_page() -> None:
+    async with visit(WEB) as visitor:
+        page = (await visitor.get("/")).text
+        assert "/midi/files.js" in page
+        assert "work" not in " ".join(re.findall(r'modulepreload" href="([^"]+)"', page))
+        assert (await visitor.get("/assets/midi/worker/file_worker.js")).status_code == 200
+
+
 async def test_a_changed_file_has_a_new_address(tmp_path: Path) -> None:
     web = tmp_path / "web"
-    shutil.copytree(WEB, web, ignore=shutil.ignore_patterns("samples"))
+    shutil.copytree(WEB, web, ignore=shutil.ignore_patterns("samples", "libraries"))
     addresses = []
     for _ in range(2):
         async with visit(web) as visitor:
@@ -95,6 +129,12 @@ def test_every_word_of_the_page_has_a_translation() -> None:
     words = json.loads((WEB / "assets/strings/de.json").read_text())
     scripts = "".join(script.read_text() for script in (WEB / "assets").rglob("*.js"))
     said = set(re.findall(r'\bt\("((?:[^"\\]|\\.)*)"', scripts))
+    # Faults of files come as words from a worker.
+    said |= {
+        words
+        for script in (WEB / "assets/midi").rglob("*.js")
+        for words in re.findall(r'"([A-Z][^"\n]+\.)"', script.read_text())
+    }
     page = re.sub(r"<(svg|script)\b.*?</\1>", "", (WEB / "index.html").read_text(), flags=re.S)
     page = page.partition("<body>")[2]
     said |= set(re.findall(r'(?:aria-label|title|placeholder)="([^"]+)"', page))

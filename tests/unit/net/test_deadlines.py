@@ -10,32 +10,10 @@ import pytest
 from fortepiano.config import LimitSettings, Settings
 from fortepiano.config.live import Live
 from fortepiano.net.deadlines import Deadlines
+from support.turned_loop import TurnedLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-class Clock:
-    """As much of an event loop as deadlines need."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-        self.calls: list[tuple[float, Callable[[], None]]] = []
-
-    def time(self) -> float:
-        return self.now
-
-    def call_later(self, seconds: float, call: Callable[[], None]) -> None:
-        self.calls.append((self.now + seconds, call))
-
-    def turn(self, seconds: float) -> None:
-        """Let time pass, and call what is due."""
-        end = self.now + seconds
-        while due := sorted((one for one in self.calls if one[0] <= end), key=lambda one: one[0]):
-            self.calls.remove(due[0])
-            self.now = due[0][0]
-            due[0][1]()
-        self.now = end
+    pass
 
 
 class Visitor:
@@ -47,17 +25,17 @@ class Visitor:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> TurnedLoop:
+    return TurnedLoop()
 
 
 @pytest.fixture
-def deadlines(clock: Clock) -> Deadlines:
+def deadlines(clock: TurnedLoop) -> Deadlines:
     live = Live(Settings(limits=LimitSettings(head_seconds=10)))
     return Deadlines(cast("asyncio.AbstractEventLoop", clock), live)
 
 
-def test_each_has_the_whole_time(clock: Clock, deadlines: Deadlines) -> None:
+def test_each_has_the_whole_time(clock: TurnedLoop, deadlines: Deadlines) -> None:
     first, second = Visitor(), Visitor()
     deadlines.add(first)
     clock.turn(6)
@@ -72,7 +50,7 @@ def test_each_has_the_whole_time(clock: Clock, deadlines: Deadlines) -> None:
     assert (first.given_up, second.given_up, len(deadlines)) == (1, 1, 0)
 
 
-def test_who_has_come_is_not_given_up(clock: Clock, deadlines: Deadlines) -> None:
+def test_who_has_come_is_not_given_up(clock: TurnedLoop, deadlines: Deadlines) -> None:
     first, second = Visitor(), Visitor()
     deadlines.add(first)
     deadlines.add(second)
@@ -82,7 +60,9 @@ def test_who_has_come_is_not_given_up(clock: Clock, deadlines: Deadlines) -> Non
     assert (first.given_up, second.given_up) == (0, 1)
 
 
-def test_who_is_awaited_again_gets_the_whole_time_again(clock: Clock, deadlines: Deadlines) -> None:
+def test_who_is_awaited_again_gets_the_whole_time_again(
+    clock: TurnedLoop, deadlines: Deadlines
+) -> None:
     visitor, other = Visitor(), Visitor()
     deadlines.add(visitor)
     clock.turn(8)
@@ -95,7 +75,7 @@ def test_who_is_awaited_again_gets_the_whole_time_again(clock: Clock, deadlines:
     assert (visitor.given_up, other.given_up) == (1, 1)
 
 
-def test_one_timer_serves_all_and_none_is_left(clock: Clock, deadlines: Deadlines) -> None:
+def test_one_timer_serves_all_and_none_is_left(clock: TurnedLoop, deadlines: Deadlines) -> None:
     visitors = [Visitor() for _ in range(100)]
     for visitor in visitors:
         deadlines.add(visitor)
@@ -106,7 +86,7 @@ def test_one_timer_serves_all_and_none_is_left(clock: Clock, deadlines: Deadline
     assert clock.calls == []
 
 
-def test_giving_up_may_stop_waiting_for_others(clock: Clock, deadlines: Deadlines) -> None:
+def test_giving_up_may_stop_waiting_for_others(clock: TurnedLoop, deadlines: Deadlines) -> None:
     later = Visitor()
 
     class Last(Visitor):
@@ -120,7 +100,7 @@ def test_giving_up_may_stop_waiting_for_others(clock: Clock, deadlines: Deadline
     assert later.given_up == 0
 
 
-def test_the_slowest_gives_way(clock: Clock, deadlines: Deadlines) -> None:
+def test_the_slowest_gives_way(clock: TurnedLoop, deadlines: Deadlines) -> None:
     slow, quick, last = Visitor(), Visitor(), Visitor()
     deadlines.add(slow)
     clock.turn(0.6)
@@ -139,7 +119,9 @@ def test_where_nobody_waits_nobody_gives_way(deadlines: Deadlines) -> None:
     assert not deadlines.evict_slowest()
 
 
-def test_the_time_that_another_process_has_left_goes_on(clock: Clock, deadlines: Deadlines) -> None:
+def test_the_time_that_another_process_has_left_goes_on(
+    clock: TurnedLoop, deadlines: Deadlines
+) -> None:
     short, longer, new = Visitor(), Visitor(), Visitor()
     deadlines.add(short, 1.5)
     deadlines.add(longer, 60)  # the time was longer there; here it is 10 s
@@ -152,7 +134,9 @@ def test_the_time_that_another_process_has_left_goes_on(clock: Clock, deadlines:
     assert (longer.given_up, new.given_up) == (1, 1)
 
 
-def test_a_time_that_has_passed_already_ends_at_once(clock: Clock, deadlines: Deadlines) -> None:
+def test_a_time_that_has_passed_already_ends_at_once(
+    clock: TurnedLoop, deadlines: Deadlines
+) -> None:
     late = Visitor()
     deadlines.add(late, -0.5)
     clock.turn(0)

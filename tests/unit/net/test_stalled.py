@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -11,29 +10,7 @@ import pytest
 from fortepiano.config import LimitSettings, Settings
 from fortepiano.config.live import Live
 from fortepiano.net.stalled import StalledConnections
-
-
-class Loop:
-    """As much of an event loop as is needed."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-        self.calls: list[tuple[float, Callable[[], None]]] = []
-
-    def time(self) -> float:
-        return self.now
-
-    def call_later(self, seconds: float, call: Callable[[], None]) -> None:
-        self.calls.append((self.now + seconds, call))
-
-    def turn(self, seconds: float) -> None:
-        """Let time pass, and call what is due."""
-        end = self.now + seconds
-        while due := sorted((one for one in self.calls if one[0] <= end), key=lambda one: one[0]):
-            self.calls.remove(due[0])
-            self.now = due[0][0]
-            due[0][1]()
-        self.now = end
+from support.turned_loop import TurnedLoop
 
 
 class Connection:
@@ -64,17 +41,19 @@ class Connection:
 
 
 @pytest.fixture
-def loop() -> Loop:
-    return Loop()
+def loop() -> TurnedLoop:
+    return TurnedLoop()
 
 
 @pytest.fixture
-def stalled(loop: Loop) -> StalledConnections:
+def stalled(loop: TurnedLoop) -> StalledConnections:
     live = Live(Settings(limits=LimitSettings(stall_seconds=10)))
     return StalledConnections(cast("Any", loop), live)
 
 
-def test_a_peer_that_takes_nothing_is_cut_off(loop: Loop, stalled: StalledConnections) -> None:
+def test_a_peer_that_takes_nothing_is_cut_off(
+    loop: TurnedLoop, stalled: StalledConnections
+) -> None:
     connection = Connection(500)
     stalled.watch(connection)
     loop.turn(9.5)
@@ -84,7 +63,7 @@ def test_a_peer_that_takes_nothing_is_cut_off(loop: Loop, stalled: StalledConnec
     assert (stalled.aborted, len(stalled), loop.calls) == (1, 0, [])
 
 
-def test_a_peer_that_takes_a_little_may_stay(loop: Loop, stalled: StalledConnections) -> None:
+def test_a_peer_that_takes_a_little_may_stay(loop: TurnedLoop, stalled: StalledConnections) -> None:
     connection = Connection(500)
     stalled.watch(connection)
     for _ in range(5):
@@ -95,7 +74,9 @@ def test_a_peer_that_takes_a_little_may_stay(loop: Loop, stalled: StalledConnect
     assert connection.is_aborted
 
 
-def test_bytes_that_leave_the_kernel_are_progress(loop: Loop, stalled: StalledConnections) -> None:
+def test_bytes_that_leave_the_kernel_are_progress(
+    loop: TurnedLoop, stalled: StalledConnections
+) -> None:
     connection = Connection(500)
     for _ in range(3):
         connection.socket.send(b"x" * 10_000)
@@ -109,7 +90,7 @@ def test_bytes_that_leave_the_kernel_are_progress(loop: Loop, stalled: StalledCo
 
 
 def test_a_peer_that_took_everything_is_not_watched(
-    loop: Loop, stalled: StalledConnections
+    loop: TurnedLoop, stalled: StalledConnections
 ) -> None:
     connection, other = Connection(500), Connection(500)
     stalled.watch(connection)
@@ -125,7 +106,7 @@ def test_a_peer_that_took_everything_is_not_watched(
 
 
 def test_without_unsent_bytes_there_is_nothing_to_watch(
-    loop: Loop, stalled: StalledConnections
+    loop: TurnedLoop, stalled: StalledConnections
 ) -> None:
     connection = Connection(0)
     stalled.watch(connection)

@@ -166,7 +166,8 @@ class TestOrder:
             found = data.count(b"end ")
         for thread in writing:
             thread.join()
-        assert set(data.splitlines()) <= wanted | {b"end a", b"end b"}
+        # The end of a line that was written in part may stand alone.
+        assert set(data.splitlines()) - {b""} <= wanted | {b"end a", b"end b"}
         assert other.flush(SECONDS)
         os.close(end)
 

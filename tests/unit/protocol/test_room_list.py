@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fortepiano.config import RuleSettings, Settings
 from fortepiano.protocol import room_list
 from fortepiano.protocol.outbound import Outbound
 from support.dispatch_harness import DispatchHarness, FakeClient
@@ -68,7 +69,7 @@ def test_each_user_sees_their_own_bans(harness: DispatchHarness) -> None:
     assert "banned" not in listed(tabs[2])["one"]
 
 
-def test_the_list_is_made_once_for_all_who_ask_at_a_time(
+def test_only_entries_that_have_changed_are_made_anew(
     harness: DispatchHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = []
@@ -83,9 +84,20 @@ def test_the_list_is_made_once_for_all_who_ask_at_a_time(
     monkeypatch.setattr(room_list, "channel", counted)
     lengths = {len(listed(reader)) for reader in readers}
     assert lengths == {len(made)}
-    harness.wait(1)
-    listed(readers[0])
-    assert len(made) == 2 * lengths.pop()
+    made.clear()
+    harness.wait(60)
+    readers[7].send("chset", set={"color": "#123456"})
+    assert listed(readers[0])["room 7"]["settings"]["color"] == "#123456"
+    # Once for the change that those get who have the list open, and once for the list.
+    assert made == ["room 7"] * 2
+
+
+def test_new_rules_make_all_entries_anew(harness: DispatchHarness) -> None:
+    holder = harness.enter("one")
+    holder.send("chown")
+    assert listed(holder)["one"]["crown"]["rest"] == harness.context.rules.crown_idle_ms
+    harness.context.live.settings = Settings(rules=RuleSettings(crown_idle_ms=77_000))
+    assert listed(holder)["one"]["crown"]["rest"] == 77_000
 
 
 def test_a_client_that_is_behind_gets_one_list_for_all_its_requests(

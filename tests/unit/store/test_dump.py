@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +14,7 @@ import pytest
 
 from fortepiano import cli
 from fortepiano.errors import StoreError
+from fortepiano.protocol.record_checks import problem_of
 from fortepiano.store import (
     DATABASE,
     AuditQuery,
@@ -23,12 +26,14 @@ from fortepiano.store import (
     UserRecord,
     dump,
 )
-from fortepiano.store.lock import serving_from
+from fortepiano.store.lock import locked_folder
 from fortepiano.store.memory import MemoryStore
+from fortepiano.store.owner import Owner
 from fortepiano.store.redis import RedisStore
 from fortepiano.store.salts import SALTS
 from fortepiano.store.sqlite import SQLiteStore
 from fortepiano.wall_clock import now_ms
+from support.records import KICKED, STUDIO
 from support.redis import RedisServer
 
 NOW = now_ms()
@@ -91,6 +96,23 @@ def kept(store: Store) -> list[object]:
     ]
 
 
+def line(kind: str, record: dict[str, object]) -> str:
+    """Return a line of a backup."""
+    return json.dumps({"kind": kind, "record": record})
+
+
+def user(**changes: object) -> str:
+    return line("user", {"id": "a" * 24, "name": "Ann", "color": "#112233"} | changes)
+
+
+def ban(**changes: object) -> str:
+    return line("ban", dataclasses.asdict(BAN) | changes)
+
+
+def room(**changes: object) -> str:
+    return line("room", {"name": "hall", "settings": {}} | changes)
+
+
 class TestEveryPair:
     @pytest.mark.parametrize("old", KINDS)
     @pytest.mark.parametrize("new", KINDS)
@@ -136,7 +158,7 @@ class TestDamage:
             (lambda lines: lines[1:], "is no backup of fortepiano"),
             (lambda _: [], "is no backup of fortepiano"),
             (lambda _: [b"\x00\xff" * 9], "is no backup of fortepiano"),
-            (lambda lines: [lines[0].replace(b":1", b":2", 1), *lines[1:]], "newer fortepiano"),
+            (lambda lines: [lines[0].replace(b":1", b":3", 1), *lines[1:]], "newer fortepiano"),
         ],
     )
     def test_is_told_in_one_line(
@@ -155,6 +177,78 @@ class TestDamage:
     def test_no_file(self, tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="cannot be read: No such file"):
             dump.read(tmp_path / "nothing")
+
+
+class TestWrongRecords:
+    @pytest.mark.parametrize(
+        ("line", "told"),
+        [
+            ("7", "must be a kind and a record: Expected `object`, got `int`"),
+            ('{"kind":"spell","record":{}}', "'spell' is no kind; known are salt, user, ban,"),
+            ('{"kind":"user","record":{},"x":1}', "x"),
+            ('{"kind":"user","record":[]}', "user: Expected `object`, got `array`"),
+            (user(colour="#112233"), "user: colour: no such field"),
+            (user(name=7), "user: name: Expected `str`, got `int`"),
+            (user(id="Ann"), "user: id: must be a user id (24 hex digits in lower case), not"),
+            (user(name=""), "user: name: must have 1 to 512 characters"),
+            (user(color="red"), "user: color: must be `#rrggbb`, not 'red'"),
+            (user(last_seen=-1), "user: last_seen: must be from 0 to"),
+            (user(last_seen=2**63), "user: last_seen: must be from 0 to"),
+            (user(last_seen="now"), "user: last_seen: Expected `int`, got `str`"),
+            ('{"kind":"user","record":{"id":"a","name":"b"}}', "missing required field `color`"),
+            (ban(subject="Ann"), "ban: subject: 'Ann' is neither a user id"),
+            (ban(subject="203.0.113.7/32"), "ban: subject: is spelled 203.0.113.7, not 203"),
+            (ban(subject="203.0.113.7", room="hall"), "can be banned from the whole site only"),
+            (ban(until="never"), "ban: until: Expected `int | null`, got `str`"),
+            (ban(reason="x" * 513), "ban: reason: must have at most 512 characters"),
+            (line("token", dataclasses.asdict(TOKEN) | {"scope": "god"}), "token: scope: Invalid"),
+            (line("token", dataclasses.asdict(TOKEN) | {"digest": "x"}), "token: digest: must be"),
+            (line("token", dataclasses.asdict(TOKEN) | {"scope": "bot"}), "token: user_id: must"),
+            (room(settings={"colour": "#112233"}), "room: settings.colour: no such setting"),
+            (room(settings={"color": "red"}), "room: settings.color: must not be 'red'"),
+            (room(settings={"limit": True}), "room: settings.limit: must not be True"),
+            (room(settings={"visible": 1}), "room: settings.visible: must not be 1"),
+            (room(mutes={"a" * 24: {"notes": True, "chat": False, "x": 1}}), "x: no such field"),
+            (room(crown={"user_id": "a" * 24, "time": 1, "start": [1, 2], "end": [1, 2], "at": 1}),
+             "room: crown.at: no such field"),
+            (room(co_owners=["Ann"]), "room: co_owners: must be a user id"),
+            (room(name=""), "room: name: must not be empty"),
+            (line("chat", {"room": "hall", "lines": ["{}", "7"]}), "chat: lines: number 2 is no"),
+            (line("salt", {"number": 3, "value": "x"}), "salt: number: must be 1 or 2, not 3"),
+            (line("key", {"id": "x", "secret": "c2hvcnQ=", "created": 1}), "key: secret: must"),
+        ],
+    )  # fmt: skip
+    def test_are_refused_with_line_and_name(self, line: str, told: str) -> None:
+        text = f'{{"fortepiano_backup": 2, "at": 0}}\n{user()}\n{line}\n{{"records": 2}}\n'
+        with pytest.raises(StoreError) as caught:
+            dump.items_of(text.encode(), "b", problem_of)
+        assert str(caught.value).startswith("b: is damaged in line 3: ")
+        assert told in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    def test_the_same_record_twice(self) -> None:
+        text = f'{{"fortepiano_backup": 1, "at": 0}}\n{user()}\n{user()}\n{{"records": 2}}\n'
+        with pytest.raises(StoreError, match="line 3: user: line 2 has the same one"):
+            dump.items_of(text.encode(), "b", problem_of)
+
+    def test_the_count_at_the_end(self) -> None:
+        text = f'{{"fortepiano_backup": 1, "at": 0}}\n{user()}\n{{"records": 7}}\n'
+        with pytest.raises(StoreError, match="its end counts 7 records, not 1"):
+            dump.items_of(text.encode(), "b", problem_of)
+
+    def test_a_file_of_an_editor(self) -> None:
+        text = f'\ufeff{{"fortepiano_backup": 1, "at": 0}}\r\n{user()}\r\n{{"records": 1}}\r\n\r\n'
+        assert [kind.name for kind, _ in dump.items_of(text.encode(), "b", problem_of)] == ["user"]
+
+    def test_all_that_a_store_has_passes(self, tmp_path: Path) -> None:
+        store = SQLiteStore(tmp_path / DATABASE)
+        store.open()
+        fill(store)
+        store.save_room(STUDIO)
+        store.save_ban(KICKED)
+        data = b"".join(dump.lines_of(store, NOW))
+        store.close()
+        assert dump.items_of(data, "b", problem_of) == dump.items_of(data, "b")
 
 
 class TestCommands:
@@ -190,6 +284,7 @@ class TestCommands:
     def test_existing_file_is_not_written_over(
         self, folder: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
+        self.fill(folder / "data")
         (folder / "b").write_text("precious")
         status, told = self.run(capsys, "backup", "b")
         assert (status, told) == (2, "fortepiano: b: exists already; --force writes over it")
@@ -208,11 +303,14 @@ class TestCommands:
     def test_not_below_a_running_server(
         self, folder: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert self.run(capsys, "backup", "b")[0] == 0
-        with serving_from(folder / "data"), serving_from(folder / "data"):
+        self.fill(folder / "old")
+        assert self.run(capsys, "backup", "b", "--data-dir", "old")[0] == 0
+        server = Owner(pid=17, host="piano", url="http://localhost:8080", since=0)
+        with locked_folder(folder / "data", server):
             assert self.run(capsys, "restore", "b") == (
                 2,
-                "fortepiano: data: a server runs on it; stop it first",
+                "fortepiano: data: process 17 on piano (http://localhost:8080, since 1970-01-01"
+                " 00:00 UTC) uses this folder; stop it, or choose another `data_dir`",
             )
         assert self.run(capsys, "restore", "b")[0] == 0
 
@@ -229,5 +327,5 @@ class TestCommands:
         monkeypatch.setenv("FORTEPIANO_STORE__URL", "redis://:sesame@127.0.0.1:1/0")
         status, told = self.run(capsys, "backup", "b")
         assert status == 2
-        assert "the store does not answer: " in told
+        assert "cannot be used (store.url): " in told
         assert "sesame" not in told

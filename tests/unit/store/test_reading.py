@@ -161,7 +161,7 @@ def test_kinds_that_a_command_does_not_need_are_not_read(
     settings: Settings, old: Store, kinds: tuple[AnyKind, ...]
 ) -> None:
     filled(old)
-    with closing(open_store(settings, kinds)) as store:
+    with closing(open_store(settings, kinds=kinds)) as store:
         assert store.salts() == old.salts()
         assert store.audit(AuditQuery()) == old.audit(AuditQuery())
         for kind, read in ((BAN, store.bans), (TOKEN, store.tokens), (USER, store.users)):

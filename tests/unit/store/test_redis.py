@@ -7,7 +7,7 @@ import dataclasses
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -19,33 +19,18 @@ from fortepiano.config import Settings, StoreSettings
 from fortepiano.errors import StoreError
 from fortepiano.store import (
     AuditQuery,
-    AuditRecord,
-    BanRecord,
-    ChatRecord,
     RoomRecord,
-    TokenRecord,
     UserRecord,
     open_store,
 )
-from fortepiano.store.redis import STREAM_LENGTH, VERSION, RedisStore
+from fortepiano.store.redis import VERSION, RedisStore
+from fortepiano.store.redis_transaction import STREAM_LENGTH
 from fortepiano.store.salts import SALTS
-from fortepiano.wall_clock import now_ms
+from support.one_of_each import ANN, BANNED, HALL, KICKED, TOKEN, assert_filled, fill
+from support.records import LONG, NOW, until
 from support.redis import RedisServer, run_redis
 
 pytestmark = pytest.mark.needs("redis-server")
-
-LONG = 15.0
-"""A wait that ends early unless something is broken; seconds."""
-
-NOW = now_ms()
-HOUR = 3_600_000
-
-ANN = UserRecord("a" * 24, "Ann", "#112233", NOW, NOW)
-KICKED = BanRecord("Duets 🎹", ANN.id, NOW + HOUR, "b" * 24, "", NOW)
-BANNED = BanRecord("", "2001:db8::/64", None, "1f2e3d4c", "spam", NOW)
-TOKEN = TokenRecord("00000001", "d1" * 32, "bot", "a bot", NOW, None, ANN.id)
-HALL = RoomRecord("hall", {"visible": True}, ANN.id)
-CHAT = ChatRecord("hall", ('{"m":"a"}',))
 
 
 class Makers:
@@ -75,45 +60,12 @@ def server() -> Iterator[RedisServer]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def lasting() -> Iterator[RedisServer]:
-    with run_redis() as running:
-        yield running
-
-
 @pytest.fixture
-def steady(lasting: RedisServer) -> RedisServer:
+def steady(redis_server: RedisServer) -> RedisServer:
     """A Redis that is never harmed, empty."""
-    with lasting.client() as client:
+    with redis_server.client() as client:
         client.flushall()
-    return lasting
-
-
-def until(store: RedisStore, reached: Callable[[], object], seconds: float = LONG) -> None:
-    """Wait for something that the writer does by itself."""
-    with store._changed:
-        assert store._changed.wait_for(reached, seconds), store.last_error
-
-
-def fill(store: RedisStore) -> AuditRecord:
-    """Save one of each; returns the act of moderation."""
-    act = AuditRecord(AuditRecord.next_id(NOW), NOW, "admin", "ban", subject=ANN.id)
-    store.save_user(ANN)
-    store.save_ban(KICKED)
-    store.save_ban(BANNED)
-    store.save_token(TOKEN)
-    store.save_room(HALL)
-    store.save_chat(CHAT.room, CHAT.lines)
-    store.add_audit(act)
-    return act
-
-
-def assert_filled(store: RedisStore) -> None:
-    """Assert that what `fill` saves is there."""
-    assert store.users() == [ANN]
-    assert sorted(store.bans(), key=lambda ban: ban.room) == [BANNED, KICKED]
-    assert store.token(TOKEN.digest) == TOKEN
-    assert (store.rooms(), store.chats()) == ([HALL], [CHAT])
+    return redis_server
 
 
 class TestRestart:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -13,70 +13,38 @@ import pytest
 from fortepiano.errors import StoreError
 from fortepiano.store import (
     AuditQuery,
-    AuditRecord,
-    BanRecord,
-    ChatRecord,
-    RoomRecord,
-    TokenRecord,
-    UserRecord,
 )
+from fortepiano.store.lease import Lease
+from fortepiano.store.owner import this_process
 from fortepiano.store.redis import RedisStore
 from fortepiano.store.redis_url import without_secrets
 from fortepiano.store.salts import SALTS
-from fortepiano.wall_clock import now_ms
+from support.one_of_each import KICKED, assert_filled, fill
+from support.records import LONG, until
 from support.redis import RedisServer, run_redis
 from support.server import free_port
 
 pytestmark = pytest.mark.needs("redis-server")
 
-LONG = 15.0
-"""A wait that ends early unless something is broken; seconds."""
 
-NOW = now_ms()
-HOUR = 3_600_000
-
-ANN = UserRecord("a" * 24, "Ann", "#112233", NOW, NOW)
-KICKED = BanRecord("Duets 🎹", ANN.id, NOW + HOUR, "b" * 24, "", NOW)
-BANNED = BanRecord("", "2001:db8::/64", None, "1f2e3d4c", "spam", NOW)
-TOKEN = TokenRecord("00000001", "d1" * 32, "bot", "a bot", NOW, None, ANN.id)
-HALL = RoomRecord("hall", {"visible": True}, ANN.id)
-CHAT = ChatRecord("hall", ('{"m":"a"}',))
+def leased(url: str, folder: Path) -> RedisStore:
+    """Return the store of a server."""
+    return RedisStore(url, "test", folder / SALTS, Lease(this_process()))
 
 
-def until(store: RedisStore, reached: Callable[[], object]) -> None:
-    """Wait for something that the writer does by itself."""
-    with store._changed:
-        assert store._changed.wait_for(reached, LONG), store.last_error
-
-
-def fill(store: RedisStore) -> AuditRecord:
-    """Save one of each; returns the act of moderation."""
-    act = AuditRecord(AuditRecord.next_id(NOW), NOW, "admin", "ban", subject=ANN.id)
-    store.save_user(ANN)
-    store.save_ban(KICKED)
-    store.save_ban(BANNED)
-    store.save_token(TOKEN)
-    store.save_room(HALL)
-    store.save_chat(CHAT.room, CHAT.lines)
-    store.add_audit(act)
-    return act
-
-
-def assert_filled(store: RedisStore) -> None:
-    """Assert that what `fill` saves is there."""
-    assert store.users() == [ANN]
-    assert sorted(store.bans(), key=lambda ban: ban.room) == [BANNED, KICKED]
-    assert store.token(TOKEN.digest) == TOKEN
-    assert (store.rooms(), store.chats()) == ([HALL], [CHAT])
+def assert_second_is_refused(url: str, folder: Path) -> None:
+    with pytest.raises(StoreError, match=f"process {os.getpid()} on .* uses the prefix test"):
+        leased(url, folder).open()
 
 
 class TestPlaces:
     def test_unix_socket(self, tmp_path: Path) -> None:
         path = tmp_path / "redis.sock"
         with run_redis("--unixsocket", str(path)):
-            store = RedisStore(f"unix://{path}?db=2", "test", tmp_path / SALTS)
+            store = leased(f"unix://{path}?db=2", tmp_path)
             store.open()
             with closing(store):
+                assert_second_is_refused(f"unix://{path}?db=2", tmp_path)
                 store.save_ban(KICKED)
                 assert store.flush(LONG)
 
@@ -89,7 +57,7 @@ class TestPlaces:
             store.open()
             with closing(store):
                 assert store.healthy
-            wrong = RedisStore(url.replace("sesame", "barley"), "test", tmp_path / SALTS)
+            wrong = leased(url.replace("sesame", "barley"), tmp_path)
             wrong.open()
             with closing(wrong):
                 assert not wrong.healthy
@@ -103,10 +71,11 @@ class TestPlaces:
                     time.sleep(0.05)
             url = f"redis+cluster://127.0.0.1:{server.port},127.0.0.1:{free_port()}"
             for _ in range(2):
-                store = RedisStore(url, "test", tmp_path / SALTS)
+                store = leased(url, tmp_path)
                 store.open()
                 with closing(store):
                     until(store, lambda store=store: store._connected)
+                    assert_second_is_refused(url, tmp_path)
                     act = fill(store)
                     assert store.flush(LONG), store.last_error
                     assert store.audit(AuditQuery(limit=1)) == [act]
@@ -121,10 +90,11 @@ class TestPlaces:
             try:
                 sentinel.start_sentinel(config)
                 url = f"redis+sentinel://127.0.0.1:{free_port()},127.0.0.1:{sentinel.port}/main/3"
-                store = RedisStore(url, "test", tmp_path / SALTS)
+                store = leased(url, tmp_path)
                 store.open()
                 with closing(store):
                     until(store, lambda: store._connected)
+                    assert_second_is_refused(url, tmp_path)
                     store.save_ban(KICKED)
                     assert store.flush(LONG)
             finally:
@@ -132,6 +102,23 @@ class TestPlaces:
             with server.client() as client:
                 assert client.execute_command("SELECT", 3)
                 assert client.hlen("{test}:ban") == 1
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "redis://127.0.0.1:{}",
+            "unix:///nowhere/{}",
+            "redis+cluster://127.0.0.1:{}",
+            "redis+sentinel://127.0.0.1:{}/main",
+            "redis://nowhere.invalid:{}",
+        ],
+    )
+    def test_nobody_answers_about_the_lease(self, url: str, tmp_path: Path) -> None:
+        store = leased(url.format(free_port()), tmp_path)
+        store.open()
+        store._close_seconds = 0.01
+        with closing(store):
+            assert not store.healthy
 
     @pytest.mark.parametrize(
         "url",
@@ -162,11 +149,12 @@ class TestPlaces:
         options = ("--tls-port", str(tls), "--tls-auth-clients", "no")
         with run_redis(*options, *files):
             url = f"rediss://localhost:{tls}/0"
-            store = RedisStore(f"{url}?ssl_ca_certs={certificate}", "test", tmp_path / SALTS)
+            store = leased(f"{url}?ssl_ca_certs={certificate}", tmp_path)
             store.open()
             with closing(store):
                 assert store.healthy, store.last_error
-            store = RedisStore(url, "test", tmp_path / SALTS)
+                assert_second_is_refused(f"{url}?ssl_ca_certs={certificate}", tmp_path)
+            store = leased(url, tmp_path)
             store.open()
             with closing(store):  # nobody vouches for the certificate
                 assert not store.healthy

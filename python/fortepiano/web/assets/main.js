@@ -38,6 +38,7 @@ import { RoomSettings } from "./room_settings.js";
 import { showShare } from "./share.js";
 import { showSound } from "./sound.js";
 import { showStatus } from "./status.js";
+import { showFilePlayer } from "./playing.js";
 import { showRecording } from "./recording.js";
 import { wearRoomColors } from "./theme.js";
 import { showTools } from "./toolbar.js";
@@ -92,8 +93,10 @@ new RoomList(net, room, (name, set) => {
 });
 new RoomSettings(net, room);
 new Preferences({ engine, instruments, midi, keyboard, trails });
-const concert = new FilePlayer(player, trails);
-showRecording(new Recorder(engine, heard), concert, room, (text) => notices.show({ text, duration: 8000 }));
+const concert = new FilePlayer({ player, trails, room });
+const notify = (/** @type {string} */ text) => notices.show({ text, duration: 8000 });
+showRecording(new Recorder(engine, heard), room, notify);
+showFilePlayer(concert, notify);
 
 showQuota(net, quota, element("quota"));
 showProfile(net, room, new Away(net, room, midi));

@@ -1,95 +1,76 @@
 import { now } from "./clock.js";
 import { element, panel, press } from "./dom.js";
 import { t } from "./language.js";
-import { BadFile, readMidi, writeMidi } from "./midi/file.js";
+import { FileFault, MISSING, writeMidi } from "./midi/files.js";
 import { OWN } from "./piano/player.js";
 
 /**
- * Show the dialog that records the sound and plays MIDI files, which may also be dropped on the page.
- * @param {Recorder} recorder @param {FilePlayer} concert @param {Room} room
+ * Show the dialog that records notes and sound, and saves them.
+ * @param {Recorder} recorder @param {Room} room
  * @param {(text: string) => void} notify shows a line to the user
  */
-export function showRecording(recorder, concert, room, notify) {
-	const dialog = panel("studio", () => {});
+export function showRecording(recorder, room, notify) {
+	panel("studio", () => {});
 	const open = element("studio-open", HTMLButtonElement);
 	const time = element("studio-time");
 	const saves = element("studio-saves");
 	let length = 0;
 	let timer = 0;
+	let starting = false;
 
 	const draw = () => {
 		const recording = recorder.began !== null;
 		record.textContent = recording ? t("Stop recording") : t("Record");
 		record.ariaPressed = open.dataset.recording = String(recording);
 		saves.hidden = recording || length === 0;
-		time.textContent = clock(recorder.began !== null ? now() - recorder.began : length);
+		time.textContent = inMinutes(recorder.began !== null ? now() - recorder.began : length);
 	};
-	const toggle = async () => {
+	const start = async () => {
+		starting = true;
+		await recorder.start(() => stop());
+		starting = false;
+		if (!recorder.sounds) notify(t("The sound cannot be recorded now, only the notes."));
+		timer = setInterval(draw, 500);
+	};
+	const stop = () => {
 		clearInterval(timer);
-		if (recorder.began === null) {
-			await recorder.start(toggle);
-			timer = setInterval(draw, 500);
-		} else {
-			length = recorder.stop();
-			wav.disabled = recorder.wave() === null;
-		}
+		length = recorder.stop();
+		wav.disabled = recorder.wave() === null;
 		draw();
 	};
-	const record = press("studio-record", toggle);
-	press("studio-midi", () => {
-		const tracks = new Map();
-		for (const [player, notes] of recorder.played(length)) {
-			const name = player === OWN ? room.self?.name : room.people.get(player)?.name;
-			tracks.set(`${name ?? "?"} ${player}`.trim(), notes);
-		}
-		save(new Blob([writeMidi(tracks)], { type: "audio/midi" }), "mid");
+	const record = element("studio-record", HTMLButtonElement);
+	record.addEventListener("click", async ({ detail }) => {
+		// The second click of a double one means the same as the first.
+		if (starting || detail > 1) return;
+		if (recorder.began !== null) stop();
+		else await start();
+		draw();
 	});
+	const midi = press("studio-midi", async () => {
+		const nameOf = (/** @type {string} */ player) => {
+			const name = player === OWN ? room.self?.name : room.people.get(player)?.name;
+			return `${name ?? "?"} ${player}`.trim();
+		};
+		midi.disabled = true;
+		try {
+			save(new Blob([await writeMidi(recorder.recording(length, nameOf))], { type: "audio/midi" }), "mid");
+		} catch (error) {
+			if (!(error instanceof FileFault)) throw error;
+			notify(t(error.message));
+		} finally {
+			midi.disabled = false;
+		}
+	});
+	midi.disabled = MISSING !== "";
 	const wav = press("studio-wav", () => {
 		const wave = recorder.wave();
 		if (wave) save(wave, "wav");
 	});
-
-	const file = element("studio-file", HTMLInputElement);
-	const bar = element("performance");
-	const progress = element("performance-progress", HTMLProgressElement);
-	const state = element("performance-state");
-	/** @param {File | undefined} chosen */
-	const play = async (chosen) => {
-		if (!chosen) return;
-		try {
-			const notes = readMidi(await chosen.arrayBuffer());
-			if (notes.length === 0) throw new BadFile("There are no notes in this file.");
-			dialog.close();
-			concert.start(notes);
-			element("performance-name").textContent = chosen.name;
-		} catch (error) {
-			if (!(error instanceof BadFile)) throw error;
-			notify(t(error.message));
-		}
-	};
-	file.addEventListener("change", () => {
-		play(file.files?.[0]);
-		file.value = "";
-	});
-	press("performance-stop", () => concert.stop());
-	concert.on("change", () => {
-		bar.hidden = !concert.playing;
-		progress.max = concert.length;
-		progress.value = concert.position;
-		const left = concert.left ? ` · ${t("{count} notes left out", { count: concert.left })}` : "";
-		state.textContent = `${clock(concert.position)} / ${clock(concert.length)}${left}`;
-		if (!concert.playing && left) notify(t("{count} notes were more than may be played here.", { count: concert.left }));
-	});
-	addEventListener("dragover", (event) => event.preventDefault());
-	addEventListener("drop", (event) => {
-		event.preventDefault();
-		play(event.dataTransfer?.files[0]);
-	});
 	draw();
 }
 
-/** @param {number} ms */
-function clock(ms) {
+/** Return a time as minutes and seconds. @param {number} ms */
+export function inMinutes(ms) {
 	const seconds = Math.floor(ms / 1000);
 	return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }

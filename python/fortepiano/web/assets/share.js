@@ -8,11 +8,14 @@ const QUIET = 4;
 export function showShare() {
 	const link = element("share-link", HTMLInputElement);
 	const code = element("share-code", HTMLCanvasElement);
-	panel("share", () => {
+	const missing = element("share-missing");
+	panel("share", async () => {
 		link.value = location.href;
 		copy.textContent = t("Copy");
-		const rows = qr(location.href);
+		const rows = await qr(location.href);
 		code.hidden = !rows;
+		missing.hidden = Boolean(rows);
+		element("share-text").textContent = location.href;
 		if (rows) draw(code, rows);
 	});
 	const copy = press("share-copy", async () => {

@@ -118,12 +118,42 @@ declare global {
     end: number | null;
   }
 
-  /** The beginning of a note, or its end where there is no velocity; milliseconds. */
-  interface Stroke {
-    at: number;
-    midi: number;
-    /** 0..1 */
-    velocity: number | null;
+  interface ComingTrail extends Trail {
+    /** Milliseconds from the top to the keys. */
+    fall: number;
+  }
+
+  /** The notes of a file by column, in the order of their beginning; times in milliseconds. */
+  interface Song {
+    begin: Float64Array<ArrayBuffer>;
+    end: Float64Array<ArrayBuffer>;
+    /** MIDI numbers, 21 to 108. */
+    key: Uint8Array<ArrayBuffer>;
+    /** 1 to 127. */
+    velocity: Uint8Array<ArrayBuffer>;
+    length: number;
+    /** Whether the end of the file is missing. */
+    cut: boolean;
+  }
+
+  /** Notes that were heard, by column; times in milliseconds. */
+  interface Recording {
+    length: number;
+    /** Names of the players. */
+    names: string[];
+    at: Float64Array<ArrayBuffer>;
+    key: Uint8Array<ArrayBuffer>;
+    /** 1 to 127; 0 where the key goes up. */
+    velocity: Uint8Array<ArrayBuffer>;
+    /** Numbers in `names`. */
+    player: Uint32Array<ArrayBuffer>;
+  }
+
+  /** A message of the worker for MIDI files: the share that is done, a fault in words, or the result. */
+  interface FileAnswer {
+    progress?: number;
+    fault?: string;
+    done?: Song | Uint8Array<ArrayBuffer>;
   }
 
   /** A visible notice, and the timer that removes it. */
@@ -167,17 +197,17 @@ declare global {
   /** Draws; returns whether the next frame is needed too. */
   type Painter = (now: number) => boolean;
 
-  /** A key that was down for a while; times in milliseconds. */
-  interface Played {
-    midi: number;
-    /** 0..1 */
-    velocity: number;
-    begin: number;
-    end: number;
+  /** The events of a MIDI file's notes and pedals, by column. */
+  interface MidiEvents {
+    /** Ticks of a beat, or of a second, as in the head of the file. */
+    division: number;
+    ticks: number[];
+    /** Status, first and second byte of data, from the upper bits. */
+    events: number[];
+    tempos: Tempo[];
+    /** Whether the end of a track is missing. */
+    cut: boolean;
   }
-
-  /** Tick, status, two bytes of data. */
-  type MidiEvent = [number, number, number, number];
 
   /** Tick, microseconds of a beat. */
   type Tempo = [number, number];

@@ -6,38 +6,59 @@ const LONGEST = 20 * 60_000;
 export class Recorder {
 	/** Beginning of the recording, milliseconds of the page's clock; null while there is none. @type {number | null} */
 	began = null;
-	/** @type {(Stroke & { player: string })[]} */
-	#notes = [];
+	/** Whether the sound is recorded too. */
+	sounds = false;
+	/** Notes by column, in the order in which they came. @type {{ at: number[], key: number[], velocity: number[], player: number[] }} */
+	#notes = { at: [], key: [], velocity: [], player: [] };
+	/** Number of each player in the columns, by id. @type {Map<string, number>} */
+	#players = new Map();
 	/** @type {Int16Array<ArrayBuffer>[]} */
 	#pieces = [];
 	/** @type {AudioWorkletNode | null} */
 	#tap = null;
+	/** The start that is under way. @type {Promise<void> | null} */
+	#starting = null;
 	#engine;
 
 	/** @param {Engine} engine @param {Emitter} heard emits each `note` that sounds here */
 	constructor(engine, heard) {
 		this.#engine = engine;
 		heard.on("note", ({ player, key, velocity, due }) => {
-			if (this.began !== null) this.#notes.push({ player, midi: key.midi, velocity, at: due - this.began });
+			if (this.began !== null) this.#note(player, key.midi, velocity, due - this.began);
 		});
 	}
 
-	/** @param {() => void} full called when no more fits */
-	async start(full) {
-		const { context, output } = this.#engine;
-		this.#notes = [];
+	/** Begin; a second call waits for the first one. @param {() => void} full called when no more fits */
+	start(full) {
+		this.#starting ??= this.#start(full).finally(() => {
+			this.#starting = null;
+		});
+		return this.#starting;
+	}
+
+	/** @param {() => void} full */
+	async #start(full) {
+		this.stop();
+		this.#notes = { at: [], key: [], velocity: [], player: [] };
+		this.#players.clear();
 		this.#pieces = [];
-		// Pages without TLS have no worklets and record only the notes.
-		if (context.audioWorklet) {
-			await context.audioWorklet.addModule(new URL("recorder_worklet.js", import.meta.url));
-			this.#tap = new AudioWorkletNode(context, "tap", { numberOfOutputs: 0, channelCount: 2, channelCountMode: "explicit" });
-			this.#tap.port.onmessage = ({ data }) => {
-				this.#pieces.push(data);
-				if (this.began !== null && now() - this.began > LONGEST) full();
-			};
-			output.connect(this.#tap);
-		}
+		// Without the worklet there are still the notes.
+		this.sounds = await this.#listen(full).then(() => true, () => false);
 		this.began = now();
+	}
+
+	/** Listen to the sound; pages without TLS have no worklets. @param {() => void} full */
+	async #listen(full) {
+		const { context, output } = this.#engine;
+		await context.audioWorklet.addModule(new URL("recorder_worklet.js", import.meta.url));
+		const tap = new AudioWorkletNode(context, "tap", { numberOfOutputs: 0, channelCount: 2, channelCountMode: "explicit" });
+		tap.port.onmessage = ({ data }) => {
+			if (this.#tap !== tap) return;
+			this.#pieces.push(data);
+			if (this.began !== null && now() - this.began > LONGEST) full();
+		};
+		output.connect(tap);
+		this.#tap = tap;
 	}
 
 	/** @returns {number} length, milliseconds */
@@ -49,24 +70,26 @@ export class Recorder {
 		return length;
 	}
 
-	/** @param {number} length of the recording, milliseconds @returns {Map<string, Played[]>} by player */
-	played(length) {
-		/** @type {Map<string, Played[]>} */
-		const players = new Map();
-		/** @type {Map<string, Played>} */
-		const down = new Map();
-		for (const { player, midi, velocity, at } of this.#notes.sort((a, b) => a.at - b.at)) {
-			const slot = `${midi} ${player}`;
-			const held = down.get(slot);
-			if (held) held.end = at;
-			down.delete(slot);
-			// Notes due after the end were not heard.
-			if (velocity === null || at > length) continue;
-			const note = { midi, velocity, begin: Math.max(0, at), end: length };
-			down.set(slot, note);
-			players.set(player, [...(players.get(player) ?? []), note]);
-		}
-		return players;
+	/** @param {string} player @param {number} midi @param {number | null} velocity null where the key goes up @param {number} at */
+	#note(player, midi, velocity, at) {
+		if (!this.#players.has(player)) this.#players.set(player, this.#players.size);
+		this.#notes.at.push(at);
+		this.#notes.key.push(midi);
+		this.#notes.velocity.push(velocity === null ? 0 : Math.max(1, Math.round(velocity * 127)));
+		this.#notes.player.push(this.#players.get(player) ?? 0);
+	}
+
+	/** Return the notes. @param {number} length of the recording, milliseconds @param {(player: string) => string} nameOf @returns {Recording} */
+	recording(length, nameOf) {
+		const { at, key, velocity, player } = this.#notes;
+		return {
+			length,
+			names: [...this.#players.keys()].map(nameOf),
+			at: Float64Array.from(at),
+			key: Uint8Array.from(key),
+			velocity: Uint8Array.from(velocity),
+			player: Uint32Array.from(player),
+		};
 	}
 
 	/** Return the sound as a WAV file of 16 bits and two channels, or null. @returns {Blob | null} */

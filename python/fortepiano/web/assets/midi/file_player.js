@@ -1,12 +1,17 @@
 import { now } from "../clock.js";
 import { Emitter } from "../emitter.js";
-import { OWN } from "../piano/player.js";
+import { FILE, OWN } from "../piano/player.js";
 import { keyOf } from "../piano/keys.js";
 
-const STEP = 20;
-// The timer of a busy page comes late, so notes go to the audio clock a little ahead.
+// A busy page comes late, so notes go to the audio clock a little ahead.
 const AHEAD = 60;
-const FINGER = "file";
+const PREPARATION = 300;
+// Others hear a note a second after its time, so one that is late here keeps its time for them.
+const LATEST = 800;
+// The notes of a file are known long before their time.
+const SHOWN = 3000;
+// Milliseconds of work at once; what is due beyond them waits for the next tick.
+const SLICE = 12;
 
 /**
  * Plays a file into the room as if by hand, without the notes beyond the quota.
@@ -15,69 +20,121 @@ const FINGER = "file";
 export class FilePlayer extends Emitter {
 	/** Milliseconds from the beginning. */
 	position = 0;
-	length = 0;
 	/** Number of notes left out because of the quota. */
 	left = 0;
-	#timer = 0;
+	/** Ticks also while the page is hidden. @type {Worker | null} */
+	#ticker = null;
 	#began = 0;
-	/** @type {Stroke[]} */
-	#events = [];
+	/** @type {Song | null} */
+	#song = null;
+	/** Number of the next note to pay for, and of the next one to show before its time. */
 	#next = 0;
-	#player;
-	#trails;
+	#shown = 0;
+	/** Notes to be struck next, and why others will not hear them. @type {{ i: number, reason: Unheard | null }[]} */
+	#due = [];
+	/** End of each key that is down, by MIDI number; infinite for the others. */
+	#ends = new Float64Array(128).fill(Infinity);
+	#parts;
 
-	/** @param {Player} player @param {Trails} trails */
-	constructor(player, trails) {
+	/** @param {{ player: Player, trails: Trails, room: Room }} parts */
+	constructor(parts) {
 		super();
-		this.#player = player;
-		this.#trails = trails;
+		this.#parts = parts;
 	}
 
 	get playing() {
-		return this.#timer !== 0;
+		return this.#ticker !== null;
 	}
 
-	/** @param {Played[]} notes */
-	start(notes) {
+	/** Length of the last file, milliseconds. */
+	get length() {
+		return this.#song?.length ?? 0;
+	}
+
+	/** @param {Song} song */
+	start(song) {
 		this.stop();
-		this.#events = notes.flatMap(({ midi, velocity, begin, end }) => [
-			{ at: begin, midi, velocity },
-			{ at: end, midi, velocity: null },
-		]);
-		this.#events.sort((a, b) => a.at - b.at || (a.velocity ?? -1) - (b.velocity ?? -1));
-		this.#next = this.left = this.position = 0;
-		this.length = this.#events.at(-1)?.at ?? 0;
-		this.#began = now() + 300;
-		for (const { midi, begin, end } of notes) {
-			const key = keyOf(midi);
-			if (key) this.#trails.coming(key, OWN, this.#began + begin, this.#began + end);
-		}
-		this.#timer = setInterval(() => this.#step(), STEP);
-		this.#step();
+		this.#song = song;
+		this.#next = this.#shown = this.left = this.position = 0;
+		this.#began = now() + PREPARATION;
+		this.#ticker = new Worker(new URL("worker/ticker_worker.js", import.meta.url), { type: "module" });
+		this.#ticker.onmessage = () => this.#step(song);
+		this.#step(song);
 	}
 
 	stop() {
-		if (!this.playing) return;
-		clearInterval(this.#timer);
-		this.#timer = 0;
-		this.#player.releaseAll();
-		this.#trails.release(OWN);
+		if (!this.#ticker) return;
+		this.#ticker.terminate();
+		this.#ticker = null;
+		this.#due.length = 0;
+		this.#ends.fill(Infinity);
+		this.#parts.player.releaseAll((presser) => presser === FILE);
+		this.#parts.trails.forget(OWN);
 		this.emit("change");
 	}
 
-	#step() {
+	/** @param {Song} song */
+	#step(song) {
+		if (!this.#ticker) return;
 		const present = now();
-		this.position = Math.min(Math.max(0, present - this.#began), this.length);
-		while (this.#began + this.#events[this.#next]?.at <= present + AHEAD) {
-			const event = this.#events[this.#next++];
-			const key = keyOf(event.midi);
-			const moment = Math.max(present, this.#began + event.at);
-			if (!key) continue;
-			// A key must be released before its next stroke.
-			this.#player.release(key, FINGER, moment);
-			if (event.velocity !== null && !this.#player.press(key, event.velocity, FINGER, moment)) this.left += 1;
-		}
-		if (this.#next >= this.#events.length) this.stop();
+		this.position = Math.min(Math.max(0, present - this.#began), song.length);
+		this.#show(song, present + SHOWN);
+		this.#pay(song, present + AHEAD);
+		this.#play(song, present);
+		const over = this.#next >= song.begin.length && this.#due.length === 0 && this.#ends.every((end) => end === Infinity);
+		if (over) this.stop();
 		else this.emit("change");
+	}
+
+	/** Show the notes that begin until a time. @param {Song} song @param {number} until */
+	#show({ begin, end, key }, until) {
+		const { room, trails } = this.#parts;
+		for (; this.#began + begin[this.#shown] <= until; this.#shown++) {
+			const [i, shown] = [this.#shown, keyOf(key[this.#shown])];
+			if (shown) trails.coming(shown, OWN, this.#began + begin[i], this.#began + end[i], room.self?.color, SHOWN);
+		}
+	}
+
+	/** Pay for the notes that begin until a time, all at once: the quota is that of this moment. @param {Song} song @param {number} until */
+	#pay({ begin }, until) {
+		for (; this.#began + begin[this.#next] <= until; this.#next++) {
+			const reason = this.#parts.player.pay();
+			if (reason === null || reason === "alone") this.#due.push({ i: this.#next, reason });
+			else this.left += 1;
+		}
+	}
+
+	/** Strike and release what is due, for a while. @param {Song} song @param {number} present */
+	#play({ begin, end, key, velocity }, present) {
+		let struck = 0;
+		for (; struck < this.#due.length; struck++) {
+			if ((struck & 31) === 31 && now() - present > SLICE) break;
+			const { i, reason } = this.#due[struck];
+			this.#release(this.#began + begin[i], present);
+			this.#strike(key[i], velocity[i], Math.max(present - LATEST, this.#began + begin[i]), reason);
+			this.#ends[key[i]] = this.#began + end[i];
+		}
+		this.#due.splice(0, struck);
+		if (this.#due.length === 0) this.#release(present + AHEAD, present);
+	}
+
+	/** @param {number} midi @param {number} velocity 1..127 @param {number} moment @param {Unheard | null} reason */
+	#strike(midi, velocity, moment, reason) {
+		const key = keyOf(midi);
+		if (!key) return;
+		// A key must be released before its next stroke.
+		this.#parts.player.release(key, FILE, moment);
+		this.#parts.player.strike(key, velocity / 127, FILE, moment, reason);
+	}
+
+	/** Release the keys whose notes end until a time, in that order. @param {number} until @param {number} present */
+	#release(until, present) {
+		const over = [];
+		for (let midi = 0; midi < 128; midi++) if (this.#ends[midi] <= until) over.push(midi);
+		for (const midi of over.sort((a, b) => this.#ends[a] - this.#ends[b])) {
+			const key = keyOf(midi);
+			if (key) this.#parts.player.release(key, FILE, Math.max(present - LATEST, this.#ends[midi]));
+			this.#ends[midi] = Infinity;
+		}
 	}
 }

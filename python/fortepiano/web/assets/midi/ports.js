@@ -1,6 +1,8 @@
 import { Emitter } from "../emitter.js";
 import { keyOf } from "../piano/keys.js";
+import { MIDI } from "../piano/player.js";
 import { recall, remember } from "../storage.js";
+import { Turn } from "./turn.js";
 
 /**
  * MIDI instruments: inputs that play here, and outputs that sound the notes.
@@ -13,6 +15,10 @@ export class MidiPorts extends Emitter {
 	/** Names of inputs switched off, and of outputs switched on. */
 	#silent = new Set(recall("midi.silent", /** @type {string[]} */ ([])));
 	#sounding = new Set(recall("midi.sounding", /** @type {string[]} */ ([])));
+	/** Inputs that play here, by id. @type {Set<string>} */
+	#playing = new Set();
+	/** Of several tabs with the same instruments one plays. */
+	#turn = new Turn("fortepiano midi", () => this.#player.releaseAll((presser) => presser.startsWith(MIDI)));
 	#player;
 
 	/** @param {Player} player @param {Emitter} heard emits each `note` that sounds here */
@@ -41,6 +47,7 @@ export class MidiPorts extends Emitter {
 			return false;
 		}
 		this.#access.onstatechange = () => this.#changed();
+		this.#turn.enter();
 		this.#changed();
 		return true;
 	}
@@ -70,9 +77,15 @@ export class MidiPorts extends Emitter {
 	}
 
 	#listen() {
+		const playing = new Set();
 		for (const input of this.#access?.inputs.values() ?? []) {
-			input.onmidimessage = this.#uses(input) ? ({ data }) => this.#receive(input.id, data) : null;
+			const plays = this.#uses(input) && input.state !== "disconnected";
+			input.onmidimessage = plays ? ({ data }) => this.#receive(input.id, data) : null;
+			if (plays) playing.add(input.id);
 		}
+		// An instrument that is gone sends no releases.
+		for (const id of this.#playing) if (!playing.has(id)) this.#player.releaseAll((presser) => presser.startsWith(`${MIDI}${id} `));
+		this.#playing = playing;
 	}
 
 	#changed() {
@@ -86,12 +99,13 @@ export class MidiPorts extends Emitter {
 		const kind = status & 0xf0;
 		// Many instruments send all the time that they are still there.
 		if (kind !== 0xf0) this.emit("input");
-		const finger = `midi ${port} ${status & 15}`;
+		if (!this.#turn.held) return;
+		const finger = `${MIDI}${port} ${status & 15}`;
 		const key = keyOf(number);
 		if (kind === 0x90 && value > 0 && key) this.#player.press(key, value / 127, finger);
 		else if ((kind === 0x80 || kind === 0x90) && key) this.#player.release(key, finger);
-		else if (kind === 0xb0 && number === 64) this.#player.sustain(value >= 64);
-		else if (kind === 0xb0 && (number === 120 || number === 123)) this.#player.releaseAll();
+		else if (kind === 0xb0 && number === 64) this.#player.sustain(value >= 64, finger);
+		else if (kind === 0xb0 && (number === 120 || number === 123)) this.#player.releaseAll((presser) => presser === finger);
 	}
 
 	/**

@@ -3,6 +3,10 @@ import { Emitter } from "../emitter.js";
 
 // The id of no participant, so own notes never mix with those of another tab.
 export const OWN = "";
+/** The presser of a file's notes. */
+export const FILE = "file";
+/** How the names of pressers on MIDI instruments begin. */
+export const MIDI = "midi ";
 // The colour of notes that only this page hears, for lack of a connection.
 const ALONE = "#8a94a6";
 
@@ -19,6 +23,8 @@ export class Player extends Emitter {
 	#held = new Map();
 	/** Released keys that sound on by the pedal. @type {Set<Key>} */
 	#ringing = new Set();
+	/** The presser of the pedal. */
+	#foot = "";
 	/** Keys whose stroke was sent, and whose release was not. @type {Set<Key>} */
 	#sent = new Set();
 	#parts;
@@ -27,10 +33,11 @@ export class Player extends Emitter {
 	constructor(parts) {
 		super();
 		this.#parts = parts;
-		addEventListener("blur", () => this.releaseAll());
+		// The window has lost the releases of the computer's keyboard and mouse, but of nothing else.
+		addEventListener("blur", () => this.releaseAll((finger) => !finger.startsWith(MIDI) && finger !== FILE));
 		// Nobody sends the releases of a page that is left.
 		addEventListener("pagehide", () => {
-			this.releaseAll();
+			this.releaseAll(() => true);
 			parts.outgoing.flush();
 		});
 	}
@@ -38,16 +45,23 @@ export class Player extends Emitter {
 	/**
 	 * @param {Key} key @param {number} velocity 0..1 @param {string} finger name of the presser, for the release
 	 * @param {number} moment milliseconds of the page's clock: now, or a little later
-	 * @returns false if the room refuses it
 	 */
 	press(key, velocity, finger, moment = now()) {
+		this.#parts.engine.unlock();
+		this.strike(key, velocity, finger, moment, this.pay());
+	}
+
+	/**
+	 * Strike a key; see `press`.
+	 * @param {Key} key @param {number} velocity @param {string} finger @param {number} moment
+	 * @param {Unheard | null} reason for which the others will not hear it, from `pay`
+	 */
+	strike(key, velocity, finger, moment, reason) {
 		const { engine, heard, lights, outgoing, room, voices } = this.#parts;
-		engine.unlock();
 		const fingers = this.#held.get(key) ?? new Set();
 		this.#held.set(key, fingers.add(finger));
 		this.#ringing.delete(key);
 		voices.start(OWN, key.midi, velocity, engine.at(moment));
-		const reason = this.#obstacle();
 		if (reason === null || reason === "muted") {
 			this.#sent.add(key);
 			outgoing.start(key.name, velocity, moment);
@@ -55,11 +69,10 @@ export class Player extends Emitter {
 		lights.on(key, OWN, (!reason && room.self?.color) || ALONE);
 		heard.emit("note", { player: OWN, key, velocity, due: moment });
 		if (reason) this.emit("unheard", reason);
-		return reason === null || reason === "alone";
 	}
 
 	/** Pay for a stroke; return why the others will not hear it. @returns {Unheard | null} */
-	#obstacle() {
+	pay() {
 		const { mute, outgoing, quota, room } = this.#parts;
 		if (!outgoing.open) return "alone";
 		if (!room.mayPlay) return "solo";
@@ -78,9 +91,10 @@ export class Player extends Emitter {
 		else this.#stop(key, moment);
 	}
 
-	/** @param {boolean} down whether the pedal is down */
-	sustain(down) {
+	/** @param {boolean} down whether the pedal is down @param {string} foot name of the presser */
+	sustain(down, foot = "") {
 		if (this.sustained === down) return;
+		this.#foot = foot;
 		this.sustained = down;
 		if (!down) {
 			for (const key of this.#ringing) this.#stop(key, now());
@@ -89,12 +103,12 @@ export class Player extends Emitter {
 		this.emit("sustain");
 	}
 
-	/** Release all keys, because the window lost their own releases. */
-	releaseAll() {
+	/** Release the keys and the pedal of some pressers. @param {(presser: string) => boolean} which */
+	releaseAll(which) {
 		for (const [key, fingers] of this.#held) {
-			for (const finger of [...fingers]) this.release(key, finger);
+			for (const finger of [...fingers].filter(which)) this.release(key, finger);
 		}
-		this.sustain(false);
+		if (which(this.#foot)) this.sustain(false);
 	}
 
 	/** @param {Key} key @param {number} moment */

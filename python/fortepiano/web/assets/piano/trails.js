@@ -5,6 +5,8 @@ import { WHITES } from "./keys.js";
 
 const SPEED = 0.11; // pixels in a millisecond
 const MOST = 1500;
+// Of coming notes, of which a page of black notes has many.
+const MOST_COMING = 4 * MOST;
 // Milliseconds before its time at which a note appears at the top; notes of others are known that early.
 const FALL = 1000;
 const OWN_COLOR = "#8ab4ff";
@@ -18,7 +20,7 @@ export class Trails {
 	falling = recall("falling", false);
 	/** @type {Trail[]} */
 	#trails = [];
-	/** @type {Trail[]} */
+	/** @type {ComingTrail[]} */
 	#coming = [];
 	/** Trails that still grow, by player and key. @type {Map<string, Trail>} */
 	#growing = new Map();
@@ -63,10 +65,11 @@ export class Trails {
 	 * Add a note before its time.
 	 * @param {Key} key @param {string} player @param {number} begin
 	 * @param {number | null} end null while unknown @param {string} [color]
+	 * @param {number} [fall] milliseconds from the top to the keys
 	 */
-	coming(key, player, begin, end, color = OWN_COLOR) {
+	coming(key, player, begin, end, color = OWN_COLOR, fall = FALL) {
 		if (!this.falling || STILL.matches || document.hidden) return;
-		if (this.#coming.length < 20 * MOST) this.#coming.push({ key, color, player, begin, end });
+		if (this.#coming.length < MOST_COMING) this.#coming.push({ key, color, player, begin, end, fall });
 		this.#frames.wake();
 	}
 
@@ -81,6 +84,11 @@ export class Trails {
 		for (const trail of this.#growing.values()) {
 			if (trail.player === player) this.end(trail.key, player);
 		}
+		this.forget(player);
+	}
+
+	/** Drop the coming notes of a player. @param {string} player */
+	forget(player) {
 		this.#coming = this.#coming.filter((trail) => trail.player !== player);
 	}
 
@@ -101,10 +109,10 @@ export class Trails {
 		// A note without an end five seconds after its beginning was cut off with its player.
 		this.#coming = this.#coming.filter(({ begin, end }) => (end ?? begin + 5000) > present);
 		if (this.falling) {
-			for (const { key, color, begin, end } of this.#coming) {
-				const bottom = height * (1 - (begin - present) / FALL);
+			for (const { key, color, begin, end, fall } of this.#coming) {
+				const bottom = height * (1 - (begin - present) / fall);
 				if (bottom < 0) continue;
-				const top = end === null ? 0 : Math.max(0, height * (1 - (end - present) / FALL));
+				const top = end === null ? 0 : Math.max(0, height * (1 - (end - present) / fall));
 				this.#bar(key, color, top, Math.min(bottom, height), 0.85);
 			}
 		} else {
