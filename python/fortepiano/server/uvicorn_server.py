@@ -34,6 +34,7 @@ class UvicornServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self._ended = asyncio.Event()
+        config.load()
 
     async def begin(self, listener: socket.socket) -> asyncio.Task[None]:
         """Accept connections of a listener; with uvloop the event loop does not turn meanwhile.
@@ -44,7 +45,6 @@ class UvicornServer(uvicorn.Server):
         Raises:
             OSError: The listener cannot be used.
         """
-        self.config.load()
         self.lifespan = self.config.lifespan_class(self.config)
         await self.startup(sockets=[listener])
         return asyncio.create_task(self._serve_on(listener))
@@ -64,8 +64,6 @@ class UvicornServer(uvicorn.Server):
             protocol: Returns its protocol object.
             arguments: Further arguments of that, beside those of uvicorn.
         """
-        if not self.config.loaded:
-            self.config.load()
         made = protocol(self.config, self.server_state, {}, **arguments)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: made, connection)
