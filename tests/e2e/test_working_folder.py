@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from support.large_store import fill_sqlite
 from support.server import Server, environment, run_server
 
 NAMES = ("structlog", "typer", "pydantic", "uvloop", "orjson", "starlette", "fastapi")
@@ -69,6 +70,7 @@ def test_a_server_does_not_look_there() -> None:
 )
 def test_commands_do_not_look_there(tmp_path: Path, command: str) -> None:
     lay_traps(tmp_path)
+    fill_sqlite(tmp_path / "data", people=1)
     done = subprocess.run(
         [sys.executable, "-m", "fortepiano", *command.split()],
         cwd=tmp_path,
