@@ -14,6 +14,10 @@ from support.server import NOBODY_IS_EXEMPT, Server, run_server
 from support.storm import Storm
 
 BACK_SECONDS = 15.0
+STORM_MS = 50
+"""A turn of the loop takes all connections that wait to be accepted, or that have ended. Nobody can
+make so many from one address."""
+
 CLIENT_BYTES = 8 << 10
 """The memory for one client and its user, who is remembered for a time; free pieces between them
 stay for those who come next."""
@@ -23,7 +27,13 @@ def storm_of(count: int, server: Server) -> None:
     """Let everybody come, and all of them come again before the server has seen them go."""
     most, kept = (max(size << 20, count * CLIENT_BYTES) for size in (32, 8))
     with (
-        untroubled(server, f"{count} reconnect at once", most_bytes=most, kept_bytes=kept),
+        untroubled(
+            server,
+            f"{count} reconnect at once",
+            most_ms=STORM_MS,
+            most_bytes=most,
+            kept_bytes=kept,
+        ),
         closing(Storm(server, count)) as storm,
     ):
         storm.come(4 * BACK_SECONDS)

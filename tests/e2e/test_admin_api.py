@@ -95,7 +95,7 @@ class TestAccess:
 def test_the_first_call_delays_nobody() -> None:
     """The framework of the API is imported by then, on another thread, and stays."""
     with Desk.opened() as desk:
-        with untroubled(desk.server, "the first call of the API", kept_bytes=16 << 20):
+        with untroubled(desk.server, "the first call of the API", most_ms=8, kept_bytes=16 << 20):
             assert desk.get("/api/v1/status")["participants"] == 2
 
 
