@@ -21,7 +21,9 @@ def __getattr__(name: str) -> str:
         from importlib import metadata
 
         try:
-            return metadata.version("fortepiano")
+            found = metadata.version("fortepiano")
         except metadata.PackageNotFoundError:
-            return "0+uninstalled"  # run from a source tree; only Cargo.toml has the version
+            found = "0+uninstalled"  # run from a source tree; only Cargo.toml has the version
+        globals()[name] = found  # another version may be installed while this one runs
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -214,10 +214,12 @@ class TestCommand:
 
     async def test_it_fails_where_the_server_refuses(self, editable: EditableServer) -> None:
         editable.edit("handlers/hello.py", REPLY, '"motd": (')
+        seen = len(editable.reload_lines())
         done = await asyncio.to_thread(command, editable, "reload")
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith("fortepiano: ")
         assert "hello.py: line " in done.stderr
+        await asyncio.to_thread(editable.next_reload_line, seen)
         editable.server.excuse()
 
     async def test_it_fails_where_no_server_runs(self, editable: EditableServer) -> None:
@@ -242,9 +244,11 @@ async def test_the_api_reloads_and_goes_on_with_the_new_handlers(editable: Edita
         assert (await client.post("/api/v1/configuration/reload")).json() == preview
         assert (await client.get("/api/v1/configuration")).json()["settings"]["motd"] == "new"
         editable.configure("motd = 1\n")
+        seen = len(editable.reload_lines())
         failed = await client.post("/api/v1/configuration/reload")
         assert failed.status_code == 409
         assert "motd" in failed.json()["detail"]
+        await asyncio.to_thread(editable.next_reload_line, seen)
         server.excuse()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import time
@@ -66,12 +67,18 @@ class EditableServer:
         return lines[seen]
 
 
+def _ours() -> list[str]:
+    """Return where this process looks for packages first."""
+    return [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one]
+
+
 @contextmanager
 def editable_server(*arguments: str, **settings: str) -> Iterator[EditableServer]:
     """Run an editable server during a `with` block; the arguments are those of `Server`."""
     server = Server(*arguments, **settings)
     try:
         made = EditableServer(server)
+        server.configure(PYTHONPATH=os.pathsep.join([str(server.folder), *_ours()]))
         server.tokens["admin"] = server.make_token(
             "admin"
         )  # a running server takes a moment to see a new token

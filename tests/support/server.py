@@ -192,6 +192,10 @@ class Server:
                 raise RuntimeError(f"not ready after {READY_SECONDS} s:\n{self.log}")
             time.sleep(0.02)
 
+    def configure(self, **settings: str) -> None:
+        """Add environment variables; for the processes that start from now on."""
+        self._settings |= settings
+
     def refusal(self) -> str:
         """Start the process, which must refuse to serve; return what it says on stderr."""
         done = subprocess.run(

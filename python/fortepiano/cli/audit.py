@@ -30,7 +30,7 @@ def audit(
 
     Times are UTC.
     """
-    with opened_store(config, data_dir, only_reads=True) as store:
+    with opened_store(config, data_dir, kinds=(), only_reads=True) as store:
         if user is None:
             acts = find_acts(store, AuditQuery(limit, action=action, room=room))
         else:

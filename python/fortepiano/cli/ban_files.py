@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fortepiano.cli.durations import PERMANENT, duration
 from fortepiano.errors import InputError
@@ -14,9 +14,10 @@ from fortepiano.model.ban_list import LONGEST_REASON, SITE, is_network, parse_su
 from fortepiano.model.texts import settled
 from fortepiano.store.records import BanRecord
 
-__all__ = ["FileFormat", "read", "written"]
+if TYPE_CHECKING:
+    from fortepiano.cli.bans import FileFormat
 
-FileFormat: TypeAlias = Literal["jsonl", "csv"]
+__all__ = ["read", "written"]
 
 _FIELDS = [field.name for field in fields(BanRecord)]
 _KNOWN = {*_FIELDS, "for"}
@@ -29,7 +30,7 @@ _PROBLEMS_SHOWN = 20
 Row: TypeAlias = Mapping[str, Any]
 
 
-def written(bans: Iterable[BanRecord], file_format: FileFormat) -> str:
+def written(bans: Iterable[BanRecord], file_format: "FileFormat") -> str:
     """Return bans as the text of a file.
 
     Times are milliseconds since 1970. The end of a permanent ban is null, or empty in CSV.
@@ -43,7 +44,7 @@ def written(bans: Iterable[BanRecord], file_format: FileFormat) -> str:
     return text.getvalue()
 
 
-def read(name: str, text: str, file_format: FileFormat, at: int, by: str) -> list[BanRecord]:
+def read(name: str, text: str, file_format: "FileFormat", at: int, by: str) -> list[BanRecord]:
     """Return the bans in a file; of their fields, only `subject` is required.
 
     Args:
@@ -70,7 +71,7 @@ def read(name: str, text: str, file_format: FileFormat, at: int, by: str) -> lis
     return bans
 
 
-def _rows(name: str, text: str, file_format: FileFormat) -> Iterator[tuple[int, Row | str]]:
+def _rows(name: str, text: str, file_format: "FileFormat") -> Iterator[tuple[int, Row | str]]:
     """Yield the number of each line and its row; a text in place of a row is an error message."""
     if file_format == "csv":
         rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)

@@ -6,23 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fortepiano.actions.ban import store_ban, store_unban
-from fortepiano.cli.ban_files import FileFormat, read, written
 from fortepiano.cli.durations import PERMANENT, duration
 from fortepiano.cli.network_lists import import_list, list_lists, remove_list
 from fortepiano.cli.options import ACTOR, ConfigFile, DataDir, opened_store, utc
 from fortepiano.errors import InputError
-from fortepiano.model.audit_actions import AuditAction
-from fortepiano.model.ban_list import LONGEST_REASON, SITE, is_network, parse_subject
-from fortepiano.model.identity import OFFERED_BITS
-from fortepiano.model.texts import settled
-from fortepiano.protocol.audit_log import write_act
 from fortepiano.store.files import write_private
+from fortepiano.store.record_kinds import BAN
 from fortepiano.store.records import BanRecord
 from fortepiano.wall_clock import now_ms
 
 if TYPE_CHECKING:
     from fortepiano.store import Store
+
+# Other modules are imported by the commands that need them: listing bans must not wait for the
+# modules that make them, which take a third of its time.
 
 __all__ = ["app"]
 
@@ -34,12 +31,25 @@ Subject = Annotated[
         metavar="WHO", help="A user id, an IP address, or a network such as 203.0.113.0/24."
     ),
 ]
+FileFormat = Literal["jsonl", "csv"]
 ImportFormat = Literal["jsonl", "csv", "networks"]
 _LISTS = (".txt", ".list", ".netset", ".ipset", ".zone", ".gz")
 """Name endings of files that hold nothing but networks."""
 
+
+def _settled(room: str) -> str:
+    if not room:
+        return room
+    from fortepiano.model.texts import settled
+
+    return settled(room)
+
+
+_SITE = ""
+"""Stands for the room in bans from the whole site, as in `model.ban_list`."""
+
 Room = Annotated[
-    str, typer.Option(help="The room.", show_default="the whole site", callback=settled)
+    str, typer.Option(help="The room.", show_default="the whole site", callback=_settled)
 ]
 FormatOption = Annotated[
     FileFormat | None,
@@ -58,11 +68,13 @@ def _bans_root(context: typer.Context) -> None:
 
 
 def _checked(who: str, room: str) -> str:
+    from fortepiano.model.ban_list import is_network, parse_subject
+
     try:
         who = parse_subject(who)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="WHO") from None
-    if room != SITE and is_network(who):
+    if room != _SITE and is_network(who):
         raise typer.BadParameter(
             "networks can be banned from the whole site only", param_hint="--room"
         )
@@ -78,9 +90,9 @@ def list_bans(
 ) -> None:
     """List the bans in force; times are UTC."""
     at = now_ms()
-    with opened_store(config, data_dir, only_reads=True) as store:
+    with opened_store(config, data_dir, kinds=(BAN,), only_reads=True) as store:
         bans = _in_force(store, at)
-    wanted = SITE if site else room and settled(room)
+    wanted = _SITE if site else room and _settled(room)
     _print_row("WHO", "UNTIL", "BY", "ROOM", "REASON")
     for ban in bans:
         if wanted is None or ban.room == wanted:
@@ -91,7 +103,7 @@ def list_bans(
 @app.command("add")
 def add_ban(
     who: Subject,
-    room: Room = SITE,
+    room: Room = _SITE,
     length: Annotated[
         str, typer.Option("--for", help="For how long, such as 30m, 7d or permanent.")
     ] = PERMANENT,
@@ -114,6 +126,9 @@ def add_ban(
     subscriber. The network around a user is known only while they are connected; it is not shown.
     When the command ends without an error, the ban is on the disk.
     """
+    from fortepiano.actions.ban import store_ban
+    from fortepiano.model.ban_list import LONGEST_REASON
+
     who = _checked(who, room)
     around = [] if network is None else _around(who, room, network, data_dir, config)
     if len(reason) > LONGEST_REASON:
@@ -126,7 +141,7 @@ def add_ban(
         raise typer.BadParameter(str(error), param_hint="--for") from None
     at = now_ms()
     until = None if milliseconds is None else at + milliseconds
-    with opened_store(config, data_dir) as store:
+    with opened_store(config, data_dir, kinds=(BAN,)) as store:
         store_ban(store, BanRecord(room, who, until, ACTOR, reason, at), around)
     whom = f"{who} and the network around (/{network}) are" if around else f"{who} is"
     typer.echo(f"{whom} banned: " + (PERMANENT if until is None else f"until {utc(until)} UTC"))
@@ -137,9 +152,11 @@ def _around(
 ) -> list[str]:
     """Return the network around an address; around a user, as ids that the running server gives."""
     from fortepiano import config as configuration
+    from fortepiano.model.ban_list import is_network, parse_subject
+    from fortepiano.model.identity import OFFERED_BITS
     from fortepiano.server.command_socket import ask
 
-    if bits not in OFFERED_BITS or room != SITE:
+    if bits not in OFFERED_BITS or room != _SITE:
         raise typer.BadParameter(
             f"must be one of {', '.join(map(str, OFFERED_BITS))}, from the whole site",
             param_hint="--network",
@@ -154,12 +171,14 @@ def _around(
 
 @app.command("remove")
 def remove_ban(
-    who: Subject, room: Room = SITE, data_dir: DataDir = None, config: ConfigFile = None
+    who: Subject, room: Room = _SITE, data_dir: DataDir = None, config: ConfigFile = None
 ) -> None:
     """Lift a ban."""
+    from fortepiano.actions.ban import store_unban
+
     who = _checked(who, room)
     at = now_ms()
-    with opened_store(config, data_dir) as store:
+    with opened_store(config, data_dir, kinds=(BAN,)) as store:
         if not store_unban(store, ACTOR, at, room, who):
             raise typer.BadParameter(
                 "there is no such ban, see `fortepiano bans list`", param_hint="WHO"
@@ -199,11 +218,15 @@ def import_bans(
     if file_format == "networks" or name is not None or is_by_name:
         import_list(file, name, effect, words, data_dir, config)
         return
+    from fortepiano.cli.ban_files import read
+    from fortepiano.model.audit_actions import AuditAction
+    from fortepiano.protocol.audit_log import write_act
+
     at = now_ms()
     source, text = ("stdin", sys.stdin.read()) if file == _STDIO else (file, _text_of(Path(file)))
     bans = read(source, text, file_format or _format_of(file), at, ACTOR)
     lasting = [ban for ban in bans if ban.until is None or at < ban.until]
-    with opened_store(config, data_dir) as store:
+    with opened_store(config, data_dir, kinds=(BAN,)) as store:
         for ban in lasting:
             store.save_ban(ban)
         details = {"count": len(lasting)}
@@ -220,7 +243,9 @@ def export_bans(
     config: ConfigFile = None,
 ) -> None:
     """Write the bans in force to a file that `import` reads; only its owner may read it."""
-    with opened_store(config, data_dir, only_reads=True) as store:
+    from fortepiano.cli.ban_files import written
+
+    with opened_store(config, data_dir, kinds=(BAN,), only_reads=True) as store:
         bans = _in_force(store, now_ms())
     text = written(bans, file_format or _format_of(file))
     if file == _STDIO:

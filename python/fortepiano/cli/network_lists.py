@@ -10,12 +10,10 @@ import typer
 
 from fortepiano.cli.options import ACTOR, ConfigFile, DataDir, opened_store, utc
 from fortepiano.errors import InputError
-from fortepiano.model.audit_actions import AuditAction
-from fortepiano.model.network_lists import NetworkList
-from fortepiano.protocol.audit_log import write_act
 from fortepiano.wall_clock import now_ms
 
 if TYPE_CHECKING:
+    from fortepiano.config import Settings
     from fortepiano.model.network_lists import Effect
 
 __all__ = ["import_list", "list_lists", "remove_list"]
@@ -45,20 +43,15 @@ def import_list(
     """
     # Imported here: other commands, such as `bans add`, work without the compiled part.
     from fortepiano import config as configuration
-    from fortepiano.config.networks import LIST_NAME, LONGEST_WORDS
+    from fortepiano.config.networks import LONGEST_WORDS
+    from fortepiano.model.audit_actions import AuditAction
+    from fortepiano.model.network_lists import NetworkList
     from fortepiano.native import ParsedNetworks
     from fortepiano.net.network_lists import content_of, store_list, unpacked
+    from fortepiano.protocol.audit_log import write_act
 
     settings = configuration.load(config, {"data_dir": data_dir})
-    name = name or Path(file).name.partition(".")[0]
-    if not re.fullmatch(LIST_NAME, name):
-        raise typer.BadParameter(
-            "a list has a name of letters, digits, dots, _ and -", param_hint="--list"
-        )
-    if any(known.name == name for known in settings.networks.lists):
-        raise typer.BadParameter(
-            f"{name!r} is a list of the settings: write to its file", param_hint="--list"
-        )
+    name = _checked_name(name or Path(file).name.partition(".")[0], settings)
     if len(words) > LONGEST_WORDS:
         raise typer.BadParameter(
             f"must have at most {LONGEST_WORDS} characters", param_hint="--words"
@@ -73,7 +66,7 @@ def import_list(
     if not len(networks):
         raise InputError([f"{source}: there is no network in it"])
     at = now_ms()
-    with opened_store(config, data_dir) as store:
+    with opened_store(config, data_dir, kinds=()) as store:
         store_list(settings.data_dir, NetworkList(name, effect, words), source, networks)
         details = {"count": len(networks), "effect": effect}
         act = AuditAction.IMPORT_NETWORKS
@@ -86,9 +79,24 @@ def import_list(
     )
 
 
+def _checked_name(name: str, settings: "Settings") -> str:
+    from fortepiano.config.networks import LIST_NAME
+
+    if not re.fullmatch(LIST_NAME, name):
+        raise typer.BadParameter(
+            "a list has a name of letters, digits, dots, _ and -", param_hint="--list"
+        )
+    if any(known.name == name for known in settings.networks.lists):
+        raise typer.BadParameter(
+            f"{name!r} is a list of the settings: write to its file", param_hint="--list"
+        )
+    return name
+
+
 def list_lists(data_dir: DataDir = None, config: ConfigFile = None) -> None:
     """Show the network lists: those of the settings, and those that were imported."""
     from fortepiano import config as configuration
+    from fortepiano.model.network_lists import NetworkList
     from fortepiano.native import ParsedNetworks
     from fortepiano.net.network_lists import content_of, imported_lists
 
@@ -115,11 +123,13 @@ def remove_list(name: Name, data_dir: DataDir = None, config: ConfigFile = None)
     """Remove an imported network list."""
     from fortepiano import config as configuration
     from fortepiano.config.networks import LIST_NAME
+    from fortepiano.model.audit_actions import AuditAction
     from fortepiano.net import network_lists
+    from fortepiano.protocol.audit_log import write_act
 
     settings = configuration.load(config, {"data_dir": data_dir})
     at = now_ms()
-    with opened_store(config, data_dir) as store:
+    with opened_store(config, data_dir, kinds=()) as store:
         is_name = re.fullmatch(LIST_NAME, name) is not None
         if not is_name or not network_lists.remove_list(settings.data_dir, name):
             raise typer.BadParameter(

@@ -1,8 +1,9 @@
 """Common parts of several commands: options, the store, and times for people."""
 
 import contextlib
+import gc
 import time
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -13,6 +14,7 @@ from fortepiano.errors import ConfigError, StoreError
 if TYPE_CHECKING:
     from fortepiano.store import Store
     from fortepiano.store.lease import Lease
+    from fortepiano.store.record_kinds import AnyKind
 
 __all__ = ["ACTOR", "ConfigFile", "DataDir", "opened_store", "utc"]
 
@@ -40,6 +42,7 @@ def opened_store(
     data_dir: Path | None,
     lease: "Lease | None" = None,
     *,
+    kinds: "Collection[AnyKind] | None" = None,
     only_reads: bool = False,
 ) -> Generator["Store"]:
     """Open the store of the settings; a server may run meanwhile.
@@ -50,16 +53,20 @@ def opened_store(
         config: The option `--config`.
         data_dir: The option `--data-dir`.
         lease: The lease in Redis of a command that keeps servers out.
+        kinds: The kinds of records that the command needs beside the audit log; None for all. No
+            others are read, so that a command does not wait for a million users.
         only_reads: Whether the command makes no store where there is none.
 
     Raises:
         ConfigError: The settings are wrong, or name a store in memory only.
         StoreError: The data cannot be read or written, or there is none.
     """
+    gc.disable()  # the imports make no garbage, and a collection visits all of their objects
     from fortepiano import config as configuration
     from fortepiano.observe import logs
     from fortepiano.store import open_store
     from fortepiano.store.location import require_store
+    from fortepiano.store.record_kinds import KINDS
 
     settings = configuration.load(config, {"data_dir": data_dir})
     if settings.store.url == "memory:":
@@ -67,7 +74,9 @@ def opened_store(
         raise ConfigError([f"store.url: {problem}"])
     require_store(settings, only_reads=only_reads)
     logs.configure("critical")  # stdout is for the command's output; failures are exceptions
-    with contextlib.closing(open_store(settings, lease, copies_salts=not only_reads)) as store:
+    wanted = KINDS if kinds is None else kinds
+    opened = open_store(settings, lease, copies_salts=not only_reads, kinds=wanted)
+    with contextlib.closing(opened) as store:
         if not store.healthy:  # a server can run without its store for a while, a command cannot
             raise StoreError("store.url", f"the store does not answer: {store.last_error}")
         yield store

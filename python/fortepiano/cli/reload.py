@@ -24,4 +24,7 @@ def reload(data_dir: DataDir = None, config: ConfigFile = None) -> None:
         typer.echo(f"{name}: {before} → {after} needs a restart")
     if answer["handlers"]:
         typer.echo("handlers: read anew")
+    # A server of an earlier version has no such answer.
+    if refused := answer.pop("refused", ""):
+        typer.echo(f"fortepiano: the handlers stay as they are: {refused}", err=True)
     typer.echo("Reloaded." if any(answer.values()) else "Nothing has changed.")

@@ -6,6 +6,7 @@ import typer
 
 from fortepiano.cli.options import ConfigFile, DataDir, opened_store, utc
 from fortepiano.model.user_ids import is_user_id, new_user_id
+from fortepiano.store.record_kinds import TOKEN
 from fortepiano.wall_clock import now_ms
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def create_token(
     elif user is not None:
         raise typer.BadParameter("is for a bot or a user", param_hint="--user")
     secret, record = mint(scope, label, now_ms(), days, user or "")
-    with opened_store(config, data_dir) as store:
+    with opened_store(config, data_dir, kinds=(TOKEN,)) as store:
         store.save_token(record)
     # Not shown earlier: the token is on the disk only now.
     typer.echo(secret)
@@ -89,7 +90,7 @@ def create_token(
 def list_tokens(data_dir: DataDir = None, config: ConfigFile = None) -> None:
     """List tokens, and users whose browsers' tokens are revoked; times are UTC."""
     at = now_ms()
-    with opened_store(config, data_dir, only_reads=True) as store:
+    with opened_store(config, data_dir, kinds=(TOKEN,), only_reads=True) as store:
         tokens = store.tokens()
     _print_row("ID", "SCOPE", "CREATED", "EXPIRES", "USER", "LABEL")
     for token in tokens:
@@ -112,7 +113,7 @@ def revoke_token(
     """
     from fortepiano.store.records import TokenRecord
 
-    with opened_store(config, data_dir) as store:
+    with opened_store(config, data_dir, kinds=(TOKEN,)) as store:
         if is_user_id(token_id):
             # Tokens of browsers are signed and not stored; so only their revocation is.
             at = now_ms()

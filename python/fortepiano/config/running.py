@@ -28,11 +28,13 @@ class ReloadReport:
         changed: Settings that now apply: the old value and the new one, by dotted name.
         waiting: Settings that need a restart: the old value and the new one, by dotted name.
         handlers: Whether the handlers have changed.
+        refused: Why the handlers stay as they are, whether they have changed or not; else empty.
     """
 
     changed: dict[str, tuple[object, object]]
     waiting: dict[str, tuple[object, object]]
     handlers: bool
+    refused: str = ""
 
 
 # Settings that are used only once, to bind, open or read something; and those that decide a user's

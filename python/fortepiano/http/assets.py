@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import re
-import time
 from typing import TYPE_CHECKING
 
-from starlette.datastructures import Headers
-from starlette.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
-from starlette.staticfiles import NotModifiedResponse, StaticFiles
+from starlette.staticfiles import StaticFiles
 
+from fortepiano.http.files import INDEX, Files, FilesSite
 from fortepiano.http.page_modules import GENERATED, libraries_module
+from fortepiano.observe.installation import INSTALLATION, Installation
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from starlette.responses import Response
     from starlette.routing import BaseRoute
     from starlette.types import Scope
 
 __all__ = ["Client"]
 
-_CHECK_SECONDS = 1.0
+_ASSETS = "assets/"
 _IMMUTABLE = "public, max-age=31536000, immutable"
 
 
@@ -38,51 +40,49 @@ class Client:
 
     Recorded sounds are at `/assets/samples/<package and version>/`, and libraries of others at
     `/assets/libraries/<package and version>/`, without the digest: they stay the same while the
-    page's own files change.
+    page's own files change. They alone are not held in memory.
     """
 
-    def __init__(self, web: Path) -> None:
+    def __init__(self, web: Path, installation: Installation = INSTALLATION) -> None:
         """Serve the browser client in a folder.
 
         Args:
             web: The folder with `index.html`, `assets/` and, if they were fetched, `samples/` and
                 `libraries/`.
+            installation: The installed files of the version that runs.
         """
         self._web = web
-        self._generated = {name: text().encode() for name, text in GENERATED.items()}
-        self._generated["libraries.js"] = libraries_module(web).encode()
-        self._seen: list[tuple[Path, int]] = []
-        self._checked_at = -_CHECK_SECONDS
+        self._installation = installation
+        generated = {_ASSETS + name: text().encode() for name, text in GENERATED.items()}
+        generated[f"{_ASSETS}libraries.js"] = libraries_module(web).encode()
+        patterns = (f"{_ASSETS}**/*", INDEX)
+        self._files = Files(web, patterns, generated, installation=installation)
         self._page = b""
         self.digest = ""
+        self._make()
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes of the files."""
-        files = Mount("/assets", _Files(self, self._web / "assets", self._generated))
+        files = Mount("/assets", _Versioned(self, self._files))
         fetched = [name for name in ("samples", "libraries") if (self._web / name).is_dir()]
         mounts = [
-            Mount(f"/assets/{name}", _Immutable(directory=self._web / name)) for name in fetched
+            Mount(f"/assets/{name}", _Fetched(self._web / name, self._installation))
+            for name in fetched
         ]
         return [*mounts, files]
 
     def page(self) -> bytes:
         """Return the page, with the present URLs of the files."""
-        # Files are checked for changes again and again, so that a reloaded page has them. They are
-        # not checked at each request, because that costs a system call for each file.
-        if time.monotonic() - self._checked_at < _CHECK_SECONDS:
-            return self._page
-        self._checked_at = time.monotonic()
-        paths = [path for path in sorted(self._web.glob("assets/**/*")) if path.is_file()]
-        seen = [(path, path.stat().st_mtime_ns) for path in (*paths, self._web / "index.html")]
-        if seen != self._seen:
-            self._make(paths)
-            self._seen = seen
+        if self._files.refresh():
+            self._make()
         return self._page
 
-    def _make(self, paths: list[Path]) -> None:
-        assets = self._web / "assets"
-        files = {path.relative_to(assets).as_posix(): path.read_bytes() for path in paths}
-        files |= self._generated
+    def _make(self) -> None:
+        files = {
+            name.removeprefix(_ASSETS): data
+            for name, data in self._files.content.items()
+            if name != INDEX
+        }
         content = hashlib.sha256()
         for name, data in files.items():
             content.update(f"{name}\0".encode() + data)
@@ -94,7 +94,7 @@ class Client:
             for name in files
             if name.endswith(".js") and not re.search("worklet|worker", name)
         )
-        page = (self._web / "index.html").read_text(encoding="utf-8")
+        page = self._files.content[INDEX].decode()
         page = page.replace("  </head>", f"{modules}  </head>", 1)
         page = page.replace('"/assets/', f'"/assets/{self.digest}/')
         # The folder of recorded sounds; empty if there are none.
@@ -108,41 +108,39 @@ class Client:
         return f"/assets/samples/{folders[-1].name}/" if folders else ""
 
 
-class _Immutable(StaticFiles):
-    """Files that never change under their URL."""
+class _Fetched(StaticFiles):
+    """Files of others, which never change under their URL."""
+
+    def __init__(self, directory: Path, installation: Installation) -> None:
+        super().__init__(directory=directory)
+        self._installation = installation
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
+        try:
+            response = await super().get_response(path, scope)
+        except HTTPException as error:
+            why = self._installation.problem()
+            if why is None or error.status_code == 405:
+                raise
+            return PlainTextResponse(f"{why}\n", 503)
         response.headers["cache-control"] = _IMMUTABLE
         return response
 
 
-class _Files(StaticFiles):
+class _Versioned(FilesSite):
     """The files below `/assets/`, with and without the digest in their URL."""
 
-    def __init__(self, client: Client, directory: Path, generated: dict[str, bytes]) -> None:
-        super().__init__(directory=directory)
+    def __init__(self, client: Client, files: Files) -> None:
+        super().__init__(files, _ASSETS)
         self._client = client
-        self._generated = generated
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         digest, _, rest = path.partition("/")
         versioned = re.fullmatch(r"[0-9a-f]{12}", digest) is not None
-        name = rest if versioned else path
-        if name in self._generated:
-            response = self._module(self._generated[name], scope)
-        else:
-            response = await super().get_response(name, scope)
+        self._client.page()  # reads changed files
+        response = await super().get_response(rest if versioned else path, scope)
         # A page of another version, loaded before a restart or from another node, gets the present
         # file, but caches may not store it under that URL.
         if versioned and digest == self._client.digest:
             response.headers["cache-control"] = _IMMUTABLE
-        return response
-
-    def _module(self, text: bytes, scope: Scope) -> Response:
-        """Return a generated module, or 304 to a browser that has it."""
-        headers = {"etag": f'"{hashlib.sha256(text).hexdigest()}"'}
-        response = Response(text, media_type="text/javascript", headers=headers)
-        if self.is_not_modified(response.headers, Headers(scope=scope)):
-            return NotModifiedResponse(response.headers)
         return response

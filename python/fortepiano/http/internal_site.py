@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from fortepiano.http.auth import Access, Guard
+from fortepiano.http.files import INDEX, Files, FilesSite
 from fortepiano.http.health import health_routes
 from fortepiano.http.problem import problem
+from fortepiano.observe.installation import INSTALLATION, Installation
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -54,7 +55,7 @@ def internal_site(server: RunningServer) -> ASGIApp:
     Args:
         server: The server that the site shows and controls.
     """
-    api = _LazyApi(server)
+    api, files = _LazyApi(server), Files(_PAGE)
     context = server.context
     access = Access(context.store, context.now, throttle=context.throttle)
     guard = Guard(api, access, server.address_of)
@@ -64,7 +65,8 @@ def internal_site(server: RunningServer) -> ASGIApp:
         return Response(content, headers={"content-type": media_type})
 
     async def page(_request: Request) -> Response:
-        return FileResponse(_PAGE / "index.html", headers=_PAGE_HEADERS)
+        files.refresh()
+        return Response(files.content[INDEX], headers=_PAGE_HEADERS, media_type="text/html")
 
     async def missing(_request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
@@ -77,7 +79,7 @@ def internal_site(server: RunningServer) -> ASGIApp:
             Route("/metrics", metrics),
             Route("/admin", page),
             Route("/admin/", page),
-            Mount("/admin", _Assets(directory=_PAGE)),
+            Mount("/admin", _PageFiles(files)),
             Route("/openapi.json", api),
             Route("/openapi-deprecated.json", api),
             Mount("", guard),
@@ -86,7 +88,7 @@ def internal_site(server: RunningServer) -> ASGIApp:
     )
 
 
-class _Assets(StaticFiles):
+class _PageFiles(FilesSite):
     """The files of the page, with the page's headers."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
@@ -99,32 +101,46 @@ class _Assets(StaticFiles):
 class _LazyApi:
     """The admin API, which is imported at the first request.
 
-    Its framework takes some megabytes and a third of a second. Not every server has an operator who
-    uses it, and no server should start later because of it.
+    Its framework takes ten megabytes and a third of a second. Not every server has an operator who
+    uses it, and no server should start later because of it. Not imported any more after another
+    version has been installed: that one fits no server of this version.
     """
 
-    def __init__(self, server: RunningServer) -> None:
+    def __init__(self, server: RunningServer, installation: Installation = INSTALLATION) -> None:
         self._server = server
+        self._installation = installation
         self._app: ASGIApp | None = None
         self._module: ModuleType | None = None
-        self._loading = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        app = self._app
-        if app is None or not self._is_current():
-            async with self._loading:
+        app = self._app if self._is_current() else None
+        if app is None:
+            async with self._server.reload.imports:
                 if self._app is None or not self._is_current():
                     # On another thread, so that notes are not delayed meanwhile.
-                    self._app = await asyncio.to_thread(self._load)
+                    await asyncio.to_thread(self._load)
                 app = self._app
+        if app is None:
+            why = self._installation.problem() or "The API could not be imported."
+            app = problem(503, why)
         await app(scope, receive, send)
 
     def _is_current(self) -> bool:
         """Tell whether the module is still in use; a reload of the handlers drops it."""
-        return sys.modules.get(_API) is self._module
+        return self._module is not None and sys.modules.get(_API) is self._module
 
-    def _load(self) -> ASGIApp:
-        self._module = import_module(_API)
-        app: ASGIApp = self._module.admin_api(self._server)
-        return app
+    def _load(self) -> None:
+        """Import the API; leave none if another version is, or is being, installed."""
+        self._app = self._module = None
+        if self._installation.problem() is not None:
+            return
+        try:
+            module = import_module(_API)
+            app: ASGIApp = module.admin_api(self._server)
+        except Exception:
+            if self._installation.problem() is None:
+                raise
+            return
+        if self._installation.problem() is None:
+            self._app, self._module = app, module

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterable
 
     from fortepiano.config import Settings
@@ -18,6 +19,9 @@ __all__ = ["Reloader", "RunningServer"]
 
 class Reloader(Protocol):
     """Reloads settings and handlers."""
+
+    imports: asyncio.Lock
+    """Held while handlers are replaced, and by whoever imports them late."""
 
     async def preview(self) -> ReloadReport:
         """Return the changes that a reload would make.

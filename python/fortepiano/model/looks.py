@@ -10,6 +10,7 @@ import unicodedata
 from functools import lru_cache
 
 import regex
+from decancer_py import parse
 
 __all__ = ["are_alike", "folded", "keys"]
 
@@ -40,9 +41,6 @@ def folded(character: str) -> str:
     base = "".join(part for part in parts if not _WITHOUT_LOOKS.match(part))
     if base.isascii():
         return base.lower()
-    # Imported late, because an idle server does not need the library's tables.
-    from decancer_py import parse
-
     for written in (base.casefold(), base):
         found = str(parse(written))
         if found and found.isascii():

@@ -44,6 +44,8 @@ def imitates(name: str, tags: Iterable[str] = ()) -> bool:
 
 def without_tag(name: str) -> str:
     """Return a name without imitated tags; the result may be empty and is not normalised."""
+    if name.isascii() and name.replace(" ", "").isalnum():
+        return name  # at the start of a server this is called for every stored name
     while imitates(name):
         left = _BADGE.sub("", _TAGS.sub(" ", name))
         name = left if left != name else ""

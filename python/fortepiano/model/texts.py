@@ -136,6 +136,8 @@ def mended(text: str) -> str:
 
     The result is empty if nothing visible is left.
     """
+    if text.isascii() and text.isprintable():
+        return text.strip(" ")  # at the start of a server this is called for every stored name
     return normalised(_REFUSED.sub(" ", text)) or ""
 
 

@@ -145,7 +145,7 @@ class AdmissionControl:
         """The largest number of links."""
         return self.live.limits.sockets or self.most_connections
 
-    def await_request(self, connection: Pending) -> bool:
+    def await_request(self, connection: Pending, seconds: float | None = None) -> bool:
         """Set the deadline by which a new connection must send its request.
 
         Where too many connections are pending, the one that has been pending longest is evicted, so
@@ -154,6 +154,7 @@ class AdmissionControl:
 
         Args:
             connection: The new connection.
+            seconds: The time that another process has left it; None for the whole time.
 
         Returns:
             Whether the connection may stay.
@@ -162,7 +163,7 @@ class AdmissionControl:
             self.refused["too_many_handshakes"] += 1
             if not self.pending.evict_slowest():
                 return False
-        self.pending.add(connection)
+        self.pending.add(connection, seconds)
         return True
 
     def origin_refusal(self, origin: str | None, host: str, peer: str) -> Refusal | None:

@@ -43,11 +43,24 @@ class Deadlines:
     def __len__(self) -> int:
         return len(self._due)
 
-    def add(self, connection: Pending) -> None:
-        """Start the time of a connection that is not pending yet."""
-        self._due[connection] = self._loop.time() + self._live.limits.head_seconds
+    def add(self, connection: Pending, seconds: float | None = None) -> None:
+        """Start the time of a connection that is not pending yet.
+
+        Args:
+            connection: The connection.
+            seconds: The time that another process has left it; such connections come first, and in
+                the order of their deadlines. None for the whole time.
+        """
+        whole = self._live.limits.head_seconds
+        left = whole if seconds is None else min(max(seconds, 0.0), whole)
+        self._due[connection] = self._loop.time() + left
         if not self._is_timer_set:
-            self._set_timer(self._live.limits.head_seconds)
+            self._set_timer(left)
+
+    def seconds_left(self, connection: Pending) -> float | None:
+        """Return the time that a connection has left; None if it is not pending."""
+        due = self._due.get(connection)
+        return None if due is None else due - self._loop.time()
 
     def discard(self, connection: Pending) -> None:
         """Cancel the deadline of a connection, if there is one."""

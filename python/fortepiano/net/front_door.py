@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from fortepiano.native import Throttle
@@ -16,6 +16,7 @@ from fortepiano.net.refusal_codes import RefusalCode
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
     from typing import Protocol
 
     from fortepiano.config import LimitSettings
@@ -24,8 +25,23 @@ if TYPE_CHECKING:
     from fortepiano.net.forwarded import UntrustedProxies
     from fortepiano.net.request_head import RequestHead
     from fortepiano.net.stalled import StalledConnections, Written
+    from fortepiano.net.visitor_state import VisitorState
 
-    class Visitor(Pending, Protocol):
+    class Inside(Protocol):
+        """A connection that speaks HTTP, or has yet to send its PROXY header."""
+
+        transport: asyncio.Transport
+
+        @property
+        def is_owed(self) -> bool:
+            """Whether it waits for a response, or for the rest of one."""
+            ...
+
+        def state(self) -> VisitorState | None:
+            """Return what another process needs to go on with it; None while it cannot."""
+            ...
+
+    class Visitor(Pending, Inside, Protocol):
         """A connection that speaks HTTP.
 
         Attributes:
@@ -87,6 +103,8 @@ class FrontDoor:
             no WebSockets, and only known hosts are answered.
         body_bytes: The longest body of a request; bytes.
         spare: How many connections this port may have when the others may have no more.
+        inside: The connections that came through it and still speak HTTP.
+        held: Handles requests that wait for the end of `hold`; None while requests are handled.
     """
 
     admission: AdmissionControl
@@ -96,6 +114,8 @@ class FrontDoor:
     is_internal: bool = False
     body_bytes: int = 0
     spare: int = 0
+    inside: set[Inside] = field(default_factory=set["Inside"])
+    held: list[Callable[[], None]] | None = None
 
     @property
     def limits(self) -> LimitSettings:
@@ -119,16 +139,49 @@ class FrontDoor:
             return self.unix_peer
         return plain_peer(peername[0])
 
+    # An upgrade
+
+    def hold(self) -> None:
+        """Let requests wait from now on, so that soon no response is incomplete."""
+        if self.held is None:
+            self.held = []
+
+    def is_holding(self) -> bool:
+        """Return whether requests wait for `release`."""
+        return self.held is not None
+
+    def defer(self, handle: Callable[[], None]) -> None:
+        """Handle a request in a later turn, or after `release`.
+
+        Args:
+            handle: Called once, in the order in which requests were deferred.
+        """
+        if self.held is None:
+            self.admission.budget.defer(handle)
+        else:
+            self.held.append(handle)
+
+    def release(self) -> None:
+        """Handle requests again, beginning with those that wait."""
+        held, self.held = self.held, None
+        budget = self.admission.budget
+        if held:
+            budget.has_time()  # begins a turn's share if there is none, which deferred ones need
+        for handle in held or ():
+            budget.defer(handle)
+
     # Connections
 
-    def enter(self, visitor: Visitor) -> Objection | None:
+    def enter(self, visitor: Visitor, seconds: float | None = None) -> Objection | None:
         """Count a new connection, and start the time for its request; return why it may not stay.
 
         Args:
             visitor: The connection; `leave` must be called when it ends or becomes a link.
+            seconds: The time that another process has left it; None for the whole time.
         """
         admission = self.admission
         admission.visitors += 1
+        self.inside.add(visitor)
         addresses, peer = admission.addresses, visitor.peer
         if not (addresses.any_trusted and addresses.trusts(peer)):
             refused = self._count(visitor, peer)
@@ -136,7 +189,7 @@ class FrontDoor:
                 return refused
         if not self._has_place():
             return self._refuse(RefusalCode.SERVER_FULL, peer)
-        return None if admission.await_request(visitor) else BUSY
+        return None if admission.await_request(visitor, seconds) else BUSY
 
     def _refuse(self, code: RefusalCode, address: str) -> Objection:
         """Count and log a refusal."""
@@ -152,6 +205,7 @@ class FrontDoor:
     def leave(self, visitor: Visitor) -> None:
         """Stop counting a connection that ends or becomes a link."""
         self.admission.visitors -= 1
+        self.inside.discard(visitor)
         self._uncount(visitor)
 
     def _uncount(self, visitor: Visitor) -> None:

@@ -35,6 +35,7 @@ from fortepiano.net.front_door import METHOD
 from fortepiano.net.handshake import accept_websocket, refusal
 from fortepiano.net.page_connection import PageConnection
 from fortepiano.net.request_head import InvalidHeadError, RequestHead
+from fortepiano.net.visitor_state import VisitorState
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -66,6 +67,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         app_state: uvicorn's state for the application.
         door: The bounds of the port.
         peer: The peer's address, where the socket does not have it.
+        resumed: What another process has left of the connection; None for a new one.
 
     Attributes:
         transport: The connection's transport.
@@ -83,6 +85,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         "_ends",
         "_is_busy",
         "_page",
+        "_resumed",
         "_server_state",
         "counted",
         "is_forwarded",
@@ -99,6 +102,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         *,
         door: FrontDoor,
         peer: str = "",
+        resumed: VisitorState | None = None,
     ) -> None:
         self._config = config
         self._server_state = server_state
@@ -109,6 +113,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._is_busy = False  # whether a request is deferred, or its response not yet taken
         self._ends = False  # whether the connection ends after the response
         self._page: PageConnection | None = None
+        self._resumed = resumed
         self.peer = peer
         self.counted = ""
         self.is_forwarded = False
@@ -119,9 +124,12 @@ class HttpConnection(asyncio.BufferedProtocol):
         """Start the time for the head of the first request."""
         self.transport = cast("asyncio.Transport", transport)
         self.peer = self.peer or self._door.peer_of(self.transport)
-        refused = self._door.enter(self)
+        resumed, self._resumed = self._resumed, None
+        refused = self._door.enter(self, None if resumed is None else resumed.seconds_left)
         if refused is not None:
             self._refuse(refused)
+        elif resumed is not None:
+            self._resume_state(resumed)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return the one buffer of all connections, which is empty again before the next read.
@@ -172,6 +180,35 @@ class HttpConnection(asyncio.BufferedProtocol):
         if page is not None:
             page.connection_lost(exc)
 
+    # Called around an upgrade
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether the peer waits for a response, or for the rest of one; not of a stream."""
+        page = self._page
+        is_stream = self._door.is_internal and page is not None and page.has_begun
+        is_answering = page is not None and page.is_answering and not is_stream
+        return is_answering or self.transport.get_write_buffer_size() > 0
+
+    def state(self) -> VisitorState | None:
+        """Return what another process needs to go on; None where a response is incomplete."""
+        page = self._page
+        is_answering = page is not None and page.is_answering
+        if is_answering or self._ends or self.is_owed or self.transport.is_closing():
+            return None
+        left = self._door.admission.pending.seconds_left(self)
+        if left is None and self._data:  # deferred
+            left = self._door.limits.head_seconds
+        return VisitorState(self._door.is_internal, self._data, left, self.peer)
+
+    def _resume_state(self, resumed: VisitorState) -> None:
+        """Go on where the other process was."""
+        if resumed.seconds_left is None:
+            self._door.admission.pending.discard(self)
+            self._make_page().begin_idle_time()
+        elif resumed.data:
+            self._read(resumed.data)
+
     # Called at the deadline
 
     def time_out(self) -> None:
@@ -196,14 +233,14 @@ class HttpConnection(asyncio.BufferedProtocol):
         end = data.find(_HEAD_END, 0, self._door.head_bytes)
         if end < 0:
             self._wait_for_more(data)
-        elif is_due or admission.budget.has_time():
+        elif not self._door.is_holding() and (is_due or admission.budget.has_time()):
             end += len(_HEAD_END)
             self._handle(data[:end], data[end:])
         else:
             admission.pending.discard(self)
             self._is_busy, self._data = True, data
             self.transport.pause_reading()
-            admission.budget.defer(self._handle_deferred)
+            self._door.defer(self._handle_deferred)
 
     def _handle_deferred(self) -> None:
         """Handle a deferred request."""
@@ -267,15 +304,17 @@ class HttpConnection(asyncio.BufferedProtocol):
         admission.budget.charge(_PAGE_SECONDS)
         self._is_busy, self._data = True, b""
         self._hold(rest)
-        page = self._page
-        if page is None:
-            page = self._page = PageConnection(
-                self._config, self._server_state, self._app_state, self._on_answered
-            )
-            page.connection_made(self.transport)
-            if self.peer != self._door.unix_peer:
-                page.client = (self.peer, 0)
+        page = self._page or self._make_page()
         page.data_received(head.plain() + body)
+
+    def _make_page(self) -> PageConnection:
+        page = self._page = PageConnection(
+            self._config, self._server_state, self._app_state, self._on_answered
+        )
+        page.connection_made(self.transport)
+        if self.peer != self._door.unix_peer:
+            page.client = (self.peer, 0)
+        return page
 
     def _on_answered(self) -> None:
         """Read the next request when the peer has taken the response, which is complete."""

@@ -59,6 +59,12 @@ class PageConnection(HttpToolsProtocol):
         cycle = cast("RequestResponseCycle | None", self.cycle)
         return cycle is not None and not cycle.response_complete
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the response that is incomplete has begun; a stream of events stays so."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return cycle is not None and cycle.response_started
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; the transport's buffer is full as soon as it has a byte."""
         own = cast("asyncio.Transport", transport)

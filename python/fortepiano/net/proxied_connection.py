@@ -12,6 +12,7 @@ from fortepiano.net.front_door import BUSY
 from fortepiano.net.handshake import refusal
 from fortepiano.net.http_connection import HttpConnection
 from fortepiano.net.proxy_header import MalformedProxyHeader, read_proxy_header
+from fortepiano.net.visitor_state import VisitorState
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -30,6 +31,7 @@ class ProxiedConnection(asyncio.Protocol):
         server_state: uvicorn's list of connections.
         app_state: uvicorn's state for the application.
         door: The bounds of the port.
+        resumed: What another process has left of the connection; None for a new one.
 
     Attributes:
         transport: The connection's transport.
@@ -43,7 +45,9 @@ class ProxiedConnection(asyncio.Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         door: FrontDoor,
+        resumed: VisitorState | None = None,
     ) -> None:
+        self._resumed = resumed
         self._uvicorn_arguments = (config, server_state, app_state)
         self._door = door
         self._admission = door.admission
@@ -59,8 +63,13 @@ class ProxiedConnection(asyncio.Protocol):
         self._peer = self._door.peer_of(self.transport)
         if not admission.addresses.trusts(self._peer):
             self._switch_to_http(self._peer, b"")
-        elif not admission.await_request(self):
+            return
+        self._door.inside.add(self)
+        resumed, self._resumed = self._resumed, None
+        if not admission.await_request(self, None if resumed is None else resumed.seconds_left):
             self._refuse(*BUSY)
+        elif resumed is not None and resumed.data:
+            self.data_received(resumed.data)
 
     def data_received(self, data: bytes) -> None:
         """Collect the PROXY header, and switch to HTTP when it is complete."""
@@ -76,12 +85,30 @@ class ProxiedConnection(asyncio.Protocol):
         if header is not None:
             self._admission.pending.discard(self)
             address = self._peer if header.address is None else header.address
+            self._door.inside.discard(self)
             self._switch_to_http(address, self._data[header.size :])
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the deadlines."""
+        self._door.inside.discard(self)
         self._admission.pending.discard(self)
         self._door.stalled.discard(self)
+
+    # Called around an upgrade
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether the peer waits for a response; only to one that is refused."""
+        return self.transport.get_write_buffer_size() > 0
+
+    def state(self) -> VisitorState | None:
+        """Return what another process needs to go on; None for a connection that is refused."""
+        left = self._admission.pending.seconds_left(self)
+        if left is None or self.transport.is_closing():
+            return None
+        return VisitorState(
+            is_internal=False, data=self._data, seconds_left=left, awaits_proxy=True
+        )
 
     # Called at the deadline
 

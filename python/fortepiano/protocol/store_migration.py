@@ -10,14 +10,15 @@ import orjson
 from fortepiano.model.name_migration import line_now, name_now, numbered, room_names_now, text_now
 from fortepiano.model.texts import mended
 from fortepiano.observe.logs import logger
-from fortepiano.store.records import AuditQuery, BanRecord, RoomRecord
+from fortepiano.store.records import AuditQuery, BanRecord, ChatRecord, RoomRecord, UserRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fortepiano.store.base import Store
+    from fortepiano.store.record_kinds import Changes, Record
 
-__all__ = ["respell"]
+__all__ = ["respell", "respell_changes"]
 
 
 def respell(store: Store) -> None:
@@ -34,6 +35,31 @@ def respell(store: Store) -> None:
         logger(__name__).info(
             "kept names were brought into form", users=users, rooms=rooms, bans=bans
         )
+
+
+def respell_changes(store: Store, changes: Changes) -> None:
+    """Do the same after some records have changed, if one of them is in an earlier form.
+
+    Args:
+        store: The store, in which all other records are in normal form.
+        changes: The changed records.
+    """
+    if not all(_is_in_form(record) for record in changes.values()):
+        respell(store)
+
+
+def _is_in_form(record: Record | None) -> bool:
+    match record:
+        case UserRecord(name=name):
+            return name == name_now(name)
+        case RoomRecord(name=name, settings=settings):
+            return name == mended(name) and settings == _settings_now(settings)
+        case ChatRecord(room=room, lines=lines):
+            return room == mended(room) and all(line == _line_now(line) for line in lines)
+        case BanRecord(room=room):
+            return room == mended(room)
+        case _:
+            return True
 
 
 def _respell_users(store: Store) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fortepiano.config.live import Live
 from fortepiano.config.parts import Part, settings_of
@@ -42,7 +42,10 @@ if TYPE_CHECKING:
     from fortepiano.store.keyring import KeyRing
 
 __all__ = [
+    "Foundation",
+    "context_on",
     "make_context",
+    "make_foundation",
     "make_hub",
     "make_hub_settings",
     "make_throttle",
@@ -97,6 +100,40 @@ def _ban_bounds(live: Live) -> BanBounds:
     return BanBounds(live.limits.bans_per_room, live.limits.room_bans)
 
 
+class Foundation(NamedTuple):
+    """The parts of a context that take the longer to make the more the store holds.
+
+    Attributes:
+        live: The settings in force.
+        store: What survives a restart.
+        identity: Makes user ids.
+        bans: The bans in force.
+    """
+
+    live: Live
+    store: Store
+    identity: Identity
+    bans: BanList
+
+
+def make_foundation(
+    settings: Settings, store: Store, keys: KeyRing, *, identity: Identity | None = None
+) -> Foundation:
+    """Return what a context rests on, and bring the store's texts into their present form.
+
+    Args:
+        settings: All settings.
+        store: What survives a restart; it may only be read yet.
+        keys: The signing keys of browsers' tokens.
+        identity: The identities; None to make them of the settings.
+    """
+    live = Live(settings)
+    respell(store)
+    identity = identity or _make_identity(settings, store, keys)
+    bans = BanList(Bans(), store, identity.network_ids, lambda: _ban_bounds(live))
+    return Foundation(live, store, identity, bans)
+
+
 def make_context(
     settings: Settings,
     store: Store,
@@ -104,10 +141,8 @@ def make_context(
     later: Callable[[float, Callable[[], None]], object],
     stop: Callable[[], None],
     *,
-    hub: Hub | None = None,
-    throttle: Throttle | None = None,
     identity: Identity | None = None,
-    outbound: type[Outbound] = Outbound,
+    **parts: Any,
 ) -> Context:
     """Return the context of a server: the world as the store describes it, and ways to change it.
 
@@ -117,17 +152,36 @@ def make_context(
         keys: The signing keys of browsers' tokens.
         later: Calls a function after a number of seconds.
         stop: Stops the server.
-        hub: The hub; None to make one of the settings. Tests give this part and the next three.
-        throttle: The throttle; None to make one of the settings.
         identity: The identities; None to make them of the settings.
+        parts: See `context_on`.
+    """
+    foundation = make_foundation(settings, store, keys, identity=identity)
+    return context_on(foundation, later, stop, **parts)
+
+
+def context_on(
+    foundation: Foundation,
+    later: Callable[[float, Callable[[], None]], object],
+    stop: Callable[[], None],
+    *,
+    hub: Hub | None = None,
+    throttle: Throttle | None = None,
+    outbound: type[Outbound] = Outbound,
+) -> Context:
+    """Return the context of a server on its foundation.
+
+    Args:
+        foundation: The store and what is made of it.
+        later: Calls a function after a number of seconds.
+        stop: Stops the server.
+        hub: The hub; None to make one of the settings. Tests give this part and the next two.
+        throttle: The throttle; None to make one of the settings.
         outbound: The class that sends messages to clients.
     """
-    live, events = Live(settings), Events()
+    live, store, identity, bans = foundation
+    settings, events = live.settings, Events()
     hub = make_hub(settings) if hub is None else hub
     clock = Clock(hub.now_ms, later)
-    respell(store)
-    identity = identity or _make_identity(settings, store, keys)
-    bans = BanList(Bans(), store, identity.network_ids, lambda: _ban_bounds(live))
     directory = Directory(hub, store, live)
     archive = Archive(store, live)
     archive.restore(directory.rooms.values())

@@ -39,7 +39,7 @@ Query: TypeAlias = Callable[[str], dict[str, Any]]
 _CREDENTIALS = struct.Struct("3i")
 _ROOT = 0
 _MAX_ANSWER_BYTES = 1 << 20
-_TIMEOUT_SECONDS = 60.0
+_TIMEOUT_SECONDS = 180.0
 
 
 def _socket_name(folder: Path) -> str:

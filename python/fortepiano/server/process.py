@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import uvloop
 
@@ -13,13 +14,16 @@ from fortepiano import store as stores
 from fortepiano.net.listeners import opened_listeners
 from fortepiano.net.socket_addresses import url_of
 from fortepiano.observe.logs import log_uncaught
+from fortepiano.protocol.store_migration import respell_changes
+from fortepiano.server.assembly import Foundation, make_foundation
 from fortepiano.server.file_limits import enlarge_file_table, raise_file_limit
 from fortepiano.server.phases import Phases
 from fortepiano.server.server import Server
 from fortepiano.store import dump
-from fortepiano.store.keyring import open_keys
-from fortepiano.store.ownership import owning
+from fortepiano.store.keyring import KeyRing, open_keys
+from fortepiano.store.ownership import Ownership, owning
 from fortepiano.store.unsaved import UnsavedChanges
+from fortepiano.upgrade.state import unpack_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,10 +32,8 @@ if TYPE_CHECKING:
     from fortepiano.config import Settings
     from fortepiano.errors import ExitStatus
     from fortepiano.net.listeners import Listeners
-    from fortepiano.store.base import Store
-    from fortepiano.store.keyring import KeyRing
-    from fortepiano.store.ownership import Ownership
     from fortepiano.upgrade.new_process import Inheritance, NewProcess
+    from fortepiano.upgrade.state import State
 
 __all__ = ["run"]
 
@@ -66,47 +68,96 @@ def run(
         ChannelError: The upgrade failed; the old process continues.
     """
     log_uncaught()
+    gc.disable()  # until the server serves: what is read until then stays
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the server handles the signal
     sys.setswitchinterval(_SWITCH_SECONDS)
     raise_file_limit()
     enlarge_file_table()
     with contextlib.ExitStack() as stack:
         phases = stack.enter_context(Phases(is_upgrade=upgrade is not None))
-        inheritance = handed = None
+        inheritance = handed = parts = None
         if upgrade is not None:
-            handed = upgrade.prepare(settings)
+            handed = upgrade.check(settings)
         # First of all, so that a second start says who runs already, and harms nothing.
         ownership = stack.enter_context(owning(settings, handed))
         if upgrade is not None:
+            if upgrade.gets_changes:  # then all that takes long is done beside the old process
+                parts = _parts(settings, stack, ownership, is_upgrade=True)
+            upgrade.report_ready()
             inheritance = stack.enter_context(upgrade.inheritance(settings))
             listeners = inheritance.listeners
         else:
             listeners = stack.enter_context(opened_listeners(settings))
         ownership.name(url_of(listeners.public[0]))
-        store = stores.open_store(settings, ownership.lease)
-        unsaved = UnsavedChanges(settings)
-        stack.callback(unsaved.close, store)
-        if inheritance is None:  # else the old process has taken them in
-            unsaved.take_in(store)
-        if inheritance is not None and inheritance.state.store:
-            dump.replace(store, dump.items_of(inheritance.state.store, settings.store.url))
-        keys = open_keys(settings)
-        parts = store, keys, ownership, listeners
-        serving = _serve(settings, read, parts, watched, upgrade, inheritance, phases)
+        if parts is None:
+            content = b"" if inheritance is None else inheritance.state.store
+            is_upgrade = upgrade is not None
+            parts = _parts(settings, stack, ownership, is_upgrade=is_upgrade, content=content)
+        elif inheritance is not None:
+            _adopt_changes(parts.foundation, inheritance.state)
+        serving = _serve(parts, read, listeners, watched, upgrade, inheritance, phases)
         stack.callback(serving.close)  # without a loop it never begins
         return uvloop.run(serving)
 
 
-async def _serve(
+class _Parts(NamedTuple):
+    """The parts of a server that are made of the store and the data folder."""
+
+    foundation: Foundation
+    keys: KeyRing
+    ownership: Ownership
+
+
+def _parts(
     settings: Settings,
+    stack: contextlib.ExitStack,
+    ownership: Ownership,
+    *,
+    is_upgrade: bool,
+    content: bytes = b"",
+) -> _Parts:
+    """Return parts of a server, with a store that an upgrade only reads yet.
+
+    Args:
+        settings: All settings.
+        stack: Closes the store.
+        ownership: The ownership of the data folder and the store.
+        is_upgrade: Whether another process may have to go on with the store.
+        content: What that process had in a store in memory.
+    """
+    unsaved = UnsavedChanges(settings)
+    if is_upgrade:
+        store = stores.closed_store(settings, ownership.lease)
+        store.read()
+    else:
+        store = stores.open_store(settings, ownership.lease)
+    stack.callback(unsaved.close, store)
+    if not is_upgrade:  # else the old process has taken them in
+        unsaved.take_in(store)
+    if content:
+        dump.replace(store, dump.items_of(content, settings.store.url))
+    keys = open_keys(settings)
+    return _Parts(make_foundation(settings, store, keys), keys, ownership)
+
+
+def _adopt_changes(foundation: Foundation, state: State) -> None:
+    """Bring parts that were made beside the old process up to date."""
+    changes = unpack_changes(state.changes)
+    foundation.store.adopt(changes)
+    respell_changes(foundation.store, changes)
+    foundation.bans.refresh()
+
+
+async def _serve(
+    parts: _Parts,
     read: Callable[[], Settings],
-    parts: tuple[Store, KeyRing, Ownership, Listeners],
+    listeners: Listeners,
     watched: Sequence[Path] | None,
     upgrade: NewProcess | None,
     inheritance: Inheritance | None,
     phases: Phases,
 ) -> ExitStatus:
-    server = Server(settings, read, *parts)
+    server = Server(parts.foundation, read, parts.keys, parts.ownership, listeners)
     if upgrade is not None and inheritance is not None:
         await server.start_from(upgrade, inheritance)
     else:

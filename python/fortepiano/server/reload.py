@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 from collections import deque
 from dataclasses import asdict
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fortepiano.config.running import ReloadReport, changes, in_force, needs_restart, shown
-from fortepiano.errors import FortepianoError
+from fortepiano.errors import FortepianoError, ReloadError
 from fortepiano.net.client_address import ClientAddresses
 from fortepiano.observe import logs
+from fortepiano.observe.installation import INSTALLATION, Installation
 from fortepiano.protocol.text_filter import TextFilter
 from fortepiano.server import handler_reload
 from fortepiano.server.assembly import make_hub_settings, make_throttle_settings
@@ -42,6 +44,18 @@ if TYPE_CHECKING:
 __all__ = ["Reload"]
 
 
+class _Handlers(NamedTuple):
+    """The handlers in the files, as a reload finds them.
+
+    Attributes:
+        fingerprint: A digest of the files.
+        refused: Why they may not replace the running ones; empty if they may.
+    """
+
+    fingerprint: bytes
+    refused: str
+
+
 class Reload:
     """Replaces settings and handlers; all clients stay connected.
 
@@ -53,6 +67,11 @@ class Reload:
         dispatch: Passes messages to the handlers of the start.
         on_activity: Called by each dispatch at each message.
         collect_all: Frees the replaced modules, half a megabyte that nothing else would find.
+        installation: The installed files of the version that runs.
+
+    Attributes:
+        imports: Held while handlers are replaced: whoever imports one then would get an unfinished
+            module.
     """
 
     def __init__(
@@ -64,6 +83,7 @@ class Reload:
         dispatch: Dispatch,
         on_activity: Callable[[], None],
         collect_all: Callable[[], None],
+        installation: Installation = INSTALLATION,
     ) -> None:
         self._read = read
         self._context = context
@@ -72,7 +92,8 @@ class Reload:
         self._dispatch = dispatch
         self._on_activity = on_activity
         self._collect_all = collect_all
-        self._lock = asyncio.Lock()
+        self._installation = installation
+        self.imports = asyncio.Lock()
         self._fingerprint = handler_reload.fingerprint()
         self._log = logs.logger(__name__)
 
@@ -82,8 +103,8 @@ class Reload:
         Raises:
             ConfigError: The settings are invalid.
         """
-        new, fingerprint = await asyncio.to_thread(self._read_all)
-        return self._report(new, fingerprint)
+        new, found = await asyncio.to_thread(self._read_all)
+        return self._report(new, found)
 
     async def __call__(self) -> ReloadReport:
         """Read settings and handlers again and apply them.
@@ -92,31 +113,56 @@ class Reload:
             ConfigError: The settings are invalid; nothing has changed.
             ReloadError: The handlers cannot be imported; nothing has changed.
         """
-        async with self._lock:
+        async with self.imports:
             try:
-                new, fingerprint = await asyncio.to_thread(self._read_all)
-                report = self._report(new, fingerprint)
+                new, found = await asyncio.to_thread(self._read_all)
+                report = self._report(new, found)
                 modules: dict[str, ModuleType] = {}
                 if report.handlers:
-                    modules = await asyncio.to_thread(handler_reload.reloaded_modules)
+                    modules = await asyncio.to_thread(self._import_handlers)
                 self._apply(in_force(self._context.live.settings, new))
             except FortepianoError as error:
                 self._log.error("not reloaded, nothing has changed", why=str(error).splitlines())
                 raise
             if modules:
                 self._rebind(modules)
-                self._fingerprint = fingerprint
-            self._log.info(
-                "reloaded",
-                changed={name: after for name, (_, after) in report.changed.items()},
-                needs_restart=list(report.waiting),
-                handlers=report.handlers,
-            )
+                self._fingerprint = found.fingerprint
+            self._log_report(report)
             return report
 
-    def _read_all(self) -> tuple[Settings, bytes]:
-        """Return the settings as they are now, and a fingerprint of the handlers."""
-        return self._read(), handler_reload.fingerprint()
+    def _log_report(self, report: ReloadReport) -> None:
+        refused = {"refused": report.refused} if report.refused else {}
+        self._log.log(
+            logging.WARNING if refused else logging.INFO,
+            "reloaded",
+            changed={name: after for name, (_, after) in report.changed.items()},
+            needs_restart=list(report.waiting),
+            handlers=report.handlers,
+            **refused,
+        )
+
+    def _read_all(self) -> tuple[Settings, _Handlers]:
+        """Return the settings as they are now, and whether the handlers may be replaced."""
+        settings, refused = self._read(), self._installation.problem()
+        try:
+            fingerprint = b"" if refused else handler_reload.fingerprint()
+        except OSError:  # the files are being replaced
+            fingerprint = b""
+        refused = refused or self._installation.problem()
+        return settings, _Handlers(fingerprint, refused or "")
+
+    def _import_handlers(self) -> dict[str, ModuleType]:
+        """Return new handlers, which are none of another version.
+
+        Raises:
+            ReloadError: A module cannot be imported, or another version was installed meanwhile.
+        """
+        try:
+            return handler_reload.reloaded_modules()
+        finally:
+            refused = self._installation.problem()
+            if refused:
+                raise ReloadError([refused])
 
     def _rebind(self, modules: dict[str, ModuleType]) -> None:
         """Pass messages to new handlers from now on."""
@@ -206,13 +252,14 @@ class Reload:
         except FortepianoError as error:
             return {"problems": str(error).splitlines()}
 
-    def _report(self, new: Settings, fingerprint: bytes) -> ReloadReport:
+    def _report(self, new: Settings, found: _Handlers) -> ReloadReport:
         changed: dict[str, tuple[object, object]] = {}
         waiting: dict[str, tuple[object, object]] = {}
         for keys, (before, after) in changes(self._context.live.settings, new).items():
             group = waiting if needs_restart(keys) else changed
             group[".".join(keys)] = shown(before), shown(after)
-        return ReloadReport(changed, waiting, handlers=fingerprint != self._fingerprint)
+        has_new = not found.refused and found.fingerprint != self._fingerprint
+        return ReloadReport(changed, waiting, handlers=has_new, refused=found.refused)
 
     def _apply(self, new: Settings) -> None:
         """Apply settings, in one turn of the event loop."""

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from fortepiano.actions import rooms
@@ -25,7 +24,6 @@ from fortepiano.net.front_door import FrontDoor
 from fortepiano.net.hidden_people import HiddenPeople
 from fortepiano.net.http_connection import HttpConnection
 from fortepiano.net.network_lists import NetworkListUpdater
-from fortepiano.net.page_connection import PageConnection
 from fortepiano.net.proxied_connection import ProxiedConnection
 from fortepiano.net.socket_addresses import name_of, names_of, url_of
 from fortepiano.net.stalled import StalledConnections
@@ -33,7 +31,7 @@ from fortepiano.observe.events import STOPPING
 from fortepiano.observe.logs import logger
 from fortepiano.observe.loop_lag import LoopLag
 from fortepiano.observe.systemd import Watchdog, notify
-from fortepiano.server.assembly import make_context
+from fortepiano.server.assembly import context_on
 from fortepiano.server.drain import drain
 from fortepiano.server.file_limits import most_connections, most_files
 from fortepiano.server.garbage_collector import GarbageCollector
@@ -42,7 +40,7 @@ from fortepiano.server.supervisor import Supervisor
 from fortepiano.server.upkeep import Upkeep
 from fortepiano.server.uvicorn_server import UvicornServer, uvicorn_server
 from fortepiano.upgrade.name_migration import respell
-from fortepiano.upgrade.old_process import OldProcess
+from fortepiano.upgrade.old_process import OldProcess, Visitor
 
 if TYPE_CHECKING:
     import socket
@@ -51,8 +49,8 @@ if TYPE_CHECKING:
 
     from fortepiano.config import Settings
     from fortepiano.net.listeners import Listeners
+    from fortepiano.server.assembly import Foundation
     from fortepiano.server.command_socket import Answer
-    from fortepiano.store.base import Store
     from fortepiano.store.keyring import KeyRing
     from fortepiano.store.ownership import Ownership
     from fortepiano.upgrade.new_process import Inheritance, NewProcess
@@ -67,9 +65,8 @@ class Server:
     """One server: `start`, `serve`, `drain`, `stop`, each called once, in this order.
 
     Args:
-        settings: All settings.
+        foundation: The settings, the store and what is made of it.
         read: Reads the settings again, for a reload.
-        store: What survives a restart.
         keys: The signing keys of tokens.
         ownership: The ownership of the data folder and the store.
         listeners: The listening sockets.
@@ -85,13 +82,13 @@ class Server:
 
     def __init__(
         self,
-        settings: Settings,
+        foundation: Foundation,
         read: Callable[[], Settings],
-        store: Store,
         keys: KeyRing,
         ownership: Ownership,
         listeners: Listeners,
     ) -> None:
+        settings = foundation.live.settings
         self._loop = loop = asyncio.get_running_loop()
         self._log = logger(__name__)
         self._stop, self._stop_now = asyncio.Event(), asyncio.Event()
@@ -100,7 +97,7 @@ class Server:
         self._command_listener: socket.socket | None = None
 
         # The world, its handlers and its connections
-        self.context = make_context(settings, store, keys, loop.call_later, self._stop.set)
+        self.context = context_on(foundation, loop.call_later, self._stop.set)
         self.started = self.context.now()
         self._collector = GarbageCollector(self.context.hub.connections, loop.call_later)
         dispatch = Dispatch(self.context, self._collector.on_activity)
@@ -159,14 +156,13 @@ class Server:
         """Return the HTTP servers of the public listeners and of the internal port."""
         protocol = ProxiedConnection if settings.proxy.protocol else HttpConnection
         site = public_site(self.readiness_problem, refusal_for=self._admission.refusal_for)
-        public = [
-            uvicorn_server(site, http=partial(protocol, door=self._make_door(listener)))
-            for listener in self._listeners.public
-        ]
-        door = self._make_door(
+        self._doors = [self._make_door(listener) for listener in self._listeners.public]
+        public = [uvicorn_server(site, http=partial(protocol, door=door)) for door in self._doors]
+        self._staff_door = self._make_door(
             self._listeners.internal, is_internal=True, body_bytes=BODY_BYTES, spare=_STAFF_FILES
         )
-        return public, uvicorn_server(internal_site(self), http=partial(HttpConnection, door=door))
+        http = partial(HttpConnection, door=self._staff_door)
+        return public, uvicorn_server(internal_site(self), http=http)
 
     def _make_door(self, listener: socket.socket, **bounds: Any) -> FrontDoor:
         """Return the bounds of a port."""
@@ -235,10 +231,46 @@ class Server:
         self._command_listener = inheritance.commands
         renamed = respell(inheritance.state)
         await upgrade.adopt(inheritance, self.context, self.engine, self.ownership.take_over)
+        self.context.store.open()  # not earlier: a failed upgrade must write nothing
+        await self._adopt_visitors(inheritance)
         rooms.resume_empty_rooms(self.context)
         rooms.refresh_quotas(self.context)
         rooms.broadcast_renamed(self.context, renamed)
         await self._accept()
+
+    async def _adopt_visitors(self, inheritance: Inheritance) -> None:
+        """Go on with the connections that speak HTTP."""
+        for visitor, connection in zip(
+            inheritance.state.visitors, inheritance.visitors, strict=True
+        ):
+            port, door = self._internal, self._staff_door
+            if not visitor.is_internal:
+                port, door = self._public[visitor.listener], self._doors[visitor.listener]
+            protocol = ProxiedConnection if visitor.awaits_proxy else HttpConnection
+            peer = {} if visitor.awaits_proxy else {"peer": visitor.peer}
+            await port.adopt(connection, protocol, door=door, resumed=visitor, **peer)
+
+    def hold(self, *, public: bool) -> None:
+        """Let new requests to the internal port wait, or those to the public ones."""
+        for door in self._doors if public else [self._staff_door]:
+            door.hold()
+
+    def release(self) -> None:
+        """Handle requests again."""
+        for door in (*self._doors, self._staff_door):
+            door.release()
+
+    def visitors(self) -> list[Visitor]:
+        """Return the connections that speak HTTP, the earliest deadline first."""
+        found: list[Visitor] = []
+        for number, door in enumerate((*self._doors, self._staff_door)):
+            for connection in door.inside:
+                state = connection.state()
+                if state is not None:
+                    state.listener = number
+                    descriptor = connection.transport.get_extra_info("socket").fileno()
+                    found.append(Visitor(state, descriptor))
+        return sorted(found, key=lambda visitor: visitor.state.seconds_left or 0.0)
 
     def _handle_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -306,21 +338,12 @@ class Server:
         return await self._old_process(self._listeners, self._command_listener, answer)
 
     def _is_quiet(self) -> bool:
-        """Return whether no request is incomplete, no response is, and no message is deferred."""
-        admission = self._admission
-        connections = chain.from_iterable(
-            server.server_state.connections for server in self._public
-        )
-        is_behind = (
-            len(admission.pending)
-            or len(admission.budget)
-            or self.engine.owner.deferred
-            or len(self.context.waiting)
-        )
+        """Return whether no response is incomplete, and no message is deferred."""
+        is_behind = self.engine.owner.deferred or len(self.context.waiting)
         return not is_behind and not any(
-            connection.is_answering
-            for connection in connections
-            if isinstance(connection, PageConnection)
+            connection.is_owed
+            for door in (*self._doors, self._staff_door)
+            for connection in door.inside
         )
 
     async def drain(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import socket
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
@@ -13,9 +14,14 @@ import uvicorn
 from fortepiano.net.listeners import BACKLOG
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp
 
 __all__ = ["UvicornServer", "uvicorn_server"]
+
+# anyio would import this at the first file that is served, when another version may be installed.
+import_module("anyio._backends._asyncio")
 
 
 class UvicornServer(uvicorn.Server):
@@ -28,6 +34,7 @@ class UvicornServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self._ended = asyncio.Event()
+        config.load()
 
     async def begin(self, listener: socket.socket) -> asyncio.Task[None]:
         """Accept connections of a listener; with uvloop the event loop does not turn meanwhile.
@@ -38,7 +45,6 @@ class UvicornServer(uvicorn.Server):
         Raises:
             OSError: The listener cannot be used.
         """
-        self.config.load()
         self.lifespan = self.config.lifespan_class(self.config)
         await self.startup(sockets=[listener])
         return asyncio.create_task(self._serve_on(listener))
@@ -47,6 +53,22 @@ class UvicornServer(uvicorn.Server):
         """End the server without waiting for open requests."""
         self.force_exit = True
         self._ended.set()
+
+    async def adopt(
+        self, connection: socket.socket, protocol: Callable[..., Any], **arguments: Any
+    ) -> None:
+        """Go on with a connection that another process has accepted.
+
+        Args:
+            connection: The connection, which is closed if its peer is gone.
+            protocol: Returns its protocol object.
+            arguments: Further arguments of that, beside those of uvicorn.
+        """
+        made = protocol(self.config, self.server_state, {}, **arguments)
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: made, connection)
+        except OSError:
+            connection.close()
 
     async def _serve_on(self, listener: socket.socket) -> None:
         """Update the `Date` header each second, until `end` is called.

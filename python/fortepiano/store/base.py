@@ -1,8 +1,10 @@
 """The interface of all stores."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
+from fortepiano.store.record_kinds import Changes
 from fortepiano.store.records import (
     AuditQuery,
     AuditRecord,
@@ -105,8 +107,20 @@ class Store(Protocol):
         """A number that grows with each change of a token, by this process or another."""
         ...
 
+    def read(self) -> None:
+        """Read everything and write nothing, while another process uses the store.
+
+        Changes made here before `open` wait for it.
+
+        Raises:
+            StoreError: The data cannot be read.
+        """
+        ...
+
     def open(self) -> None:
-        """Read everything; must come before any other method, and does nothing when open.
+        """Read everything, unless `read` has, and write from now on; does nothing when open.
+
+        Must come before any other method but `read` and those that change records.
 
         Raises:
             StoreError: The data cannot be read or written.
@@ -150,6 +164,23 @@ class Store(Protocol):
 
         Returns:
             Whether the changes are on disk.
+        """
+        ...
+
+    def noting_changes(self) -> AbstractContextManager[Callable[[], Changes]]:
+        """Note which records change while the context lasts, for a process that reads meanwhile.
+
+        Returns:
+            A context manager, which yields a function that returns all records that have changed,
+            or whose changes were not written yet. A store in memory notes nothing.
+        """
+        ...
+
+    def adopt(self, changes: Changes) -> None:
+        """Put records that another process has written in place of those here, before `open`.
+
+        Args:
+            changes: What `noting_changes` of the other process has yielded.
         """
         ...
 

@@ -1,11 +1,13 @@
 """A store in memory only: for trying things out, and for tests."""
 
+import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Generator, MutableMapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fortepiano.store.base import CHAT_LINES, Loop
+from fortepiano.store.held_records import HeldRecords, UserTable, empty_table, replace_record
 from fortepiano.store.record_kinds import (
     AUDIT,
     BAN,
@@ -16,6 +18,7 @@ from fortepiano.store.record_kinds import (
     TOKEN,
     USER,
     AnyKind,
+    Changes,
     Key,
     Kind,
     Record,
@@ -43,10 +46,16 @@ class MemoryStore:
     """A store that loses everything when the process ends; user ids change with every start.
 
     The base of the other stores, which override `_put` and `_drop` in order to write.
+
+    Args:
+        kinds: The kinds of records that are held, beside the salts. A command that needs the bans
+            alone does not read a million users.
     """
 
-    def __init__(self) -> None:
-        self._records: dict[AnyKind, dict[Key, Any]] = {kind: {} for kind in KINDS}
+    def __init__(self, kinds: Collection[AnyKind] = KINDS) -> None:
+        self._records: dict[AnyKind, HeldRecords] = {
+            kind: empty_table(kind) for kind in KINDS if kind in (SALT, *kinds)
+        }
         self._by_digest: dict[str, TokenRecord] = {}
         self._token_changes = 0
         self._set_salts(secrets.token_hex(16), secrets.token_hex(16))
@@ -81,6 +90,9 @@ class MemoryStore:
         """Return a number that grows with each change of a token."""
         return self._token_changes
 
+    def read(self) -> None:
+        """Do nothing."""
+
     def open(self) -> None:
         """Do nothing."""
 
@@ -98,6 +110,18 @@ class MemoryStore:
         """Return at once: there is nothing to wait for."""
         return True
 
+    @contextlib.contextmanager
+    def noting_changes(self) -> Generator[Callable[[], Changes]]:
+        """Note nothing: another process cannot read a store in memory, and gets it as a whole."""
+        yield dict
+
+    def adopt(self, changes: Changes) -> None:
+        """Put records of another process in place of those here; nothing is written."""
+        for (kind, key), record in changes.items():
+            replace_record(self._records[kind], key, record)
+        for kind in {kind for kind, _ in changes}:
+            self._index(kind)
+
     def salts(self) -> tuple[str, str]:
         """Return the two secrets for user ids."""
         salts = self._of(SALT)
@@ -114,7 +138,8 @@ class MemoryStore:
 
     def users(self) -> list[UserRecord]:
         """Return all users."""
-        return list(self._of(USER).values())
+        users = self._records[USER]
+        return users.records() if isinstance(users, UserTable) else list(users.values())
 
     def save_user(self, record: UserRecord) -> None:
         """Store a user."""
@@ -212,7 +237,7 @@ class MemoryStore:
         found = [record for record in self._of(AUDIT).values() if query.matches(record)]
         return sorted(found, key=lambda record: record.id, reverse=True)[: query.limit]
 
-    def _of(self, kind: Kind[R]) -> dict[Key, R]:
+    def _of(self, kind: Kind[R]) -> MutableMapping[Key, R]:
         return self._records[kind]
 
     def _put(self, kind: Kind[R], record: R) -> None:

@@ -33,7 +33,7 @@ __all__ = [
     "Key",
     "Kind",
     "Record",
-    "overlaid",
+    "storable",
     "to_json",
 ]
 
@@ -107,29 +107,22 @@ def to_json(value: object) -> bytes:
     try:
         return msgspec.json.encode(value)
     except (UnicodeEncodeError, OverflowError):
-        return msgspec.json.encode(_storable(msgspec.to_builtins(value)))
+        return msgspec.json.encode(storable(msgspec.to_builtins(value)))
 
 
-def overlaid(kind: AnyKind, records: dict[Key, Any], changes: Changes) -> dict[Key, Any]:
-    """Return the records of a kind with some changes applied."""
-    after = dict(records)
-    for (changed, key), record in changes.items():
-        if changed is kind and record is not None:
-            after[key] = record
-        elif changed is kind:
-            after.pop(key, None)
-    return after
+def storable(value: object) -> Any:
+    """Replace lone surrogates and huge integers: no write of their group could ever succeed.
 
-
-def _storable(value: object) -> object:
-    """Replace lone surrogates and huge integers: no write of their group could ever succeed."""
+    Args:
+        value: A record, or a part of one, as built-in objects.
+    """
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, int):
         return min(value, LARGEST)
     if isinstance(value, dict):
         pairs = cast("dict[object, object]", value).items()
-        return {_storable(key): _storable(item) for key, item in pairs}
+        return {storable(key): storable(item) for key, item in pairs}
     if isinstance(value, list | tuple):
-        return [_storable(item) for item in cast("list[object]", value)]
+        return [storable(item) for item in cast("list[object]", value)]
     return value

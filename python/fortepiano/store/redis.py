@@ -9,17 +9,17 @@ All keys are in one slot of a cluster, so that a group of changes is written in 
     {fortepiano}:changes              a stream of the last groups, which every process follows
     {fortepiano}:owner                the server that has the lease (`fortepiano.store.lease`)
 
-A process reads everything when it connects, and then follows the stream, remembering its position
-there. If Redis no longer has that position, Redis has lost data: it was killed before it had saved,
-or a replica took over too early. Then this process writes again all records that it has and Redis
-lacks.
+A process reads everything when it connects, users in pieces, and then follows the stream from the
+position before that, remembering its position there. If Redis no longer has that position, Redis
+has lost data: it was killed before it had saved, or a replica took over too early. Then this
+process writes again all records that it has and Redis lacks.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from functools import partial
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -30,17 +30,19 @@ from redis.exceptions import RedisClusterException, RedisError
 from fortepiano.errors import StoreError
 from fortepiano.observe import logs
 from fortepiano.store.daemon_executor import DaemonExecutor
+from fortepiano.store.held_records import HeldRecords
 from fortepiano.store.lease import LEASE_MS, Lease, OwnedError
 from fortepiano.store.record_kinds import (
     AUDIT,
+    BAN,
     KINDS,
     SALT,
     AnyKind,
     Changes,
-    Key,
     to_json,
 )
 from fortepiano.store.records import AuditQuery, AuditRecord
+from fortepiano.store.redis_content import VERSION, content, found_acts, key_of, questions
 from fortepiano.store.redis_transaction import (
     EVERYTHING,
     OF_ROOMS,
@@ -55,9 +57,6 @@ from fortepiano.wall_clock import now_ms
 
 __all__ = ["VERSION", "RedisStore", "run_script"]
 
-VERSION = 1
-"""The version of the layout."""
-
 START_SECONDS = 5.0
 """How long the first answer of a connection may take, with all sentinels and names to ask."""
 
@@ -67,7 +66,7 @@ ATTEMPT_SECONDS = 3.0
 CLAIM_SECONDS = LEASE_MS / 1000 + 2 * ATTEMPT_SECONDS
 """How long the claim to a lease may take: it is watched for the time that it lasts."""
 
-LOAD_SECONDS = 15.0
+LOAD_SECONDS = 120.0
 """How long reading everything may take; a connection that stays silent fails earlier."""
 
 _PIECE = 2000
@@ -77,7 +76,6 @@ _FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
 """Exceptions of a Redis that does not answer, or not as it should."""
 
 _START = b""
-_HELD: tuple[AnyKind, ...] = tuple(kind for kind in KINDS if kind is not AUDIT)
 _NAMED: dict[str, AnyKind] = {kind.name: kind for kind in KINDS}
 
 _log = logs.logger(__name__)
@@ -95,6 +93,7 @@ class RedisStore(WriterStore):
         lease: The lease of a server, which keeps others out; None for a command beside a server.
         close_seconds: How long `close` goes on trying to write.
         copies_salts: Whether the copy of the salts is made and kept up to date.
+        kinds: The kinds of records that are held.
     """
 
     _runner: asyncio.Runner  # while open; used by the writer's thread only
@@ -108,11 +107,17 @@ class RedisStore(WriterStore):
         *,
         close_seconds: float = CLOSE_SECONDS,
         copies_salts: bool = True,
+        kinds: Collection[AnyKind] = KINDS,
     ) -> None:
         super().__init__(
-            without_secrets(url), close_seconds=close_seconds, last_seconds=2 * ATTEMPT_SECONDS
+            without_secrets(url),
+            close_seconds=close_seconds,
+            last_seconds=2 * ATTEMPT_SECONDS,
+            kinds=kinds,
         )
+        self._held = tuple(kind for kind in self._records if kind is not AUDIT)
         self._url = url
+        self._prefix = prefix
         self._salts_path = salts
         self._lease = lease
         self._transactions = Transactions(prefix, lease)
@@ -125,6 +130,19 @@ class RedisStore(WriterStore):
         self._connected = False
         self._other_owner = b""  # the lease of another server, while that has it
         self._position = _START  # the last entry of the stream that has been read
+        self._resumes = False  # whether the first connection goes on at that position
+
+    def read(self) -> None:
+        """Read everything and write nothing, neither a lease nor a copy of the salts."""
+        self._forget_lost()
+        self._set_salts(*(read_salts(self._salts_path) or super().salts()))
+        self._runner = asyncio.Runner(loop_factory=_new_loop)
+        try:
+            with asyncio.Runner(loop_factory=_new_loop) as runner:
+                runner.run(asyncio.wait_for(self._read_all(), LOAD_SECONDS))
+        except (*_FAILURES, ValueError, TypeError, UnwritableError) as error:
+            raise StoreError(self._place, f"cannot be read: {_reason(error)}") from None
+        self._is_read = self._resumes = True
 
     def open(self) -> None:
         """Connect and read everything; if Redis does not answer, start with the salts only.
@@ -134,6 +152,10 @@ class RedisStore(WriterStore):
         """
         if self._writer is not None:
             return
+        if self._is_read:
+            self._start()
+            return
+        self._forget_lost()
         copied = read_salts(self._salts_path)
         if copied is not None:
             self._set_salts(*copied)
@@ -206,7 +228,8 @@ class RedisStore(WriterStore):
             self._run(self._transaction(("GET", self._redis_key("version"))), START_SECONDS)
             if self._lease is not None:
                 self._run(self._claim(self._lease), CLAIM_SECONDS)
-            self._run(self._load(), LOAD_SECONDS)
+            resumes, self._resumes = self._resumes and bool(self._position), False
+            self._run(self._follow() if resumes else self._load(), LOAD_SECONDS)
             self._other_owner = b""
             with self._changed:
                 self._connected = True
@@ -256,47 +279,52 @@ class RedisStore(WriterStore):
         """Run some commands as one transaction, and return their answers."""
         return await self._transactions.run(self._connected_client(), *commands)
 
+    async def _read_all(self) -> None:
+        """Read everything, with a connection for this alone, and whoever has the lease."""
+        transactions, client = Transactions(self._prefix, None), client_for(self._url)
+        asked = questions(self._redis_key, _START, self._held)
+        try:
+            answers = await transactions.run(client, *asked)
+            there = await content(
+                answers, self._held, self._redis_key, client, partial(asyncio.sleep, 0)
+            )
+        finally:
+            await _closed(client)
+        self._position = there.newest
+        self._merge({**there.records, SALT: {**self._records[SALT], **there.records[SALT]}})
+
     async def _load(self) -> None:
-        """Read everything in one transaction.
+        """Read everything.
 
         Raises:
             UnwritableError: A newer fortepiano uses this Redis.
         """
-        stream, position = self._redis_key("changes"), self._position or "-"
         salts = self._records[SALT]
-        answers = iter(
-            await self._transaction(
-                ("SETNX", self._redis_key("version"), VERSION),
-                ("GET", self._redis_key("version")),
-                *(
-                    ("HSETNX", self._redis_key(SALT), to_json(key), to_json(record))
-                    for key, record in salts.items()
-                ),
-                ("XRANGE", stream, position, position if self._position else "+", "COUNT", 1),
-                ("XLEN", stream),
-                ("XREVRANGE", stream, "+", "-", "COUNT", 1),
-                *(("HGETALL", self._redis_key(kind)) for kind in _HELD),
-            )
+        answers = await self._transaction(
+            ("SETNX", self._redis_key("version"), VERSION),
+            *(
+                ("HSETNX", self._redis_key(SALT), to_json(key), to_json(record))
+                for key, record in salts.items()
+            ),
+            *questions(self._redis_key, self._position, self._held),
         )
-        _, version, *_ = islice(answers, 2 + len(salts))
-        if int(version) > VERSION:
-            raise UnwritableError(
-                f"was written by a newer fortepiano: version {int(version)} of the layout,"
-                f" and this one knows {VERSION}"
-            )
-        still_there, length, last = islice(answers, 3)
-        found = {kind: _decoded(kind, held) for kind, held in zip(_HELD, answers, strict=True)}
-        if last:
-            newest = last[0][0]
-        else:  # a first entry, so that this stream can be distinguished from a later one
+        there = await content(
+            answers[1 + len(salts) :],
+            self._held,
+            self._redis_key,
+            self._connected_client(),
+            self._transaction,
+        )
+        newest, found = there.newest, there.records
+        if not newest:  # a first entry, so that this stream can be distinguished from a later one
             (newest,) = await self._transaction(self._transactions.entry(b"[]"))
-        if self._position and not still_there and length < STREAM_LENGTH:
+        if self._position and not there.is_followed and there.length < STREAM_LENGTH:
             self._write_again(found)
         self._settle_salts(found)
         self._position = newest
         self._merge(found)
         now = now_ms()
-        for ban in self.bans():
+        for ban in self.bans() if BAN in self._held else ():
             if ban.until is not None and ban.until <= now:
                 self.remove_ban(ban.room, ban.subject)
         await self._check_persistence()
@@ -320,17 +348,18 @@ class RedisStore(WriterStore):
                 # Records that cannot be read are of a newer fortepiano.
                 with contextlib.suppress(msgspec.DecodeError, KeyError):
                     kind = _NAMED[name]
-                    record = None if text is None else kind.from_json(text)
-                    changes[kind, _key(field)] = record
+                    if kind in self._held:
+                        record = None if text is None else kind.from_json(text)
+                        changes[kind, key_of(field)] = record
         self._position = entries[-1][0]
         self._merge({}, changes)
 
-    def _write_again(self, found: dict[AnyKind, dict[Key, Any]]) -> None:
+    def _write_again(self, found: dict[AnyKind, HeldRecords]) -> None:
         """Queue all records that this process has and Redis has lost."""
         with self._changed:
             missing: Changes = {
                 (kind, key): record
-                for kind in _HELD
+                for kind in self._held
                 for key, record in self._records[kind].items()
                 if kind is not SALT and key not in found[kind]
             }
@@ -339,7 +368,7 @@ class RedisStore(WriterStore):
             self._set_due(0.0)
         _log.warning("store has lost records", place=str(self._place), written_again=len(missing))
 
-    def _settle_salts(self, found: dict[AnyKind, dict[Key, Any]]) -> None:
+    def _settle_salts(self, found: dict[AnyKind, HeldRecords]) -> None:
         """Choose between the salts of this process and those of Redis, and copy them to a file."""
         agreed = {**self._records[SALT], **found[SALT]}
         if self._salts_given and agreed != self._records[SALT]:
@@ -392,25 +421,10 @@ class RedisStore(WriterStore):
             return [
                 act
                 for acts in (AUDIT.name, OF_ROOMS)
-                for act in await self._page(client, acts, query)
+                for act in await found_acts(client, self._redis_key(acts), query)
             ]
         finally:
             await _closed(client)
-
-    async def _page(self, client: Client, acts: str, query: AuditQuery) -> list[AuditRecord]:
-        """Read acts of one of the two sorted sets, the newest first."""
-        last = "+inf" if query.before is None else f"({query.before}"
-        first = "-inf" if query.since is None else str(query.since)
-        found = list[AuditRecord]()
-        for offset in count(0, _PIECE):
-            bounds: Command = (last, first, "LIMIT", offset, _PIECE)
-            page: list[bytes] = await client.execute_command(
-                "ZREVRANGEBYSCORE", self._redis_key(acts), *bounds
-            )
-            found += filter(query.matches, map(AUDIT.from_json, page))
-            if len(page) < _PIECE or len(found) >= query.limit:
-                break
-        return found
 
 
 def run_script(url: str, script: str, keys: Sequence[str]) -> list[Any]:
@@ -439,22 +453,6 @@ async def _answer(url: str, script: str, keys: Sequence[str]) -> list[Any]:
 async def _closed(client: Client) -> None:
     await client.aclose()
     await asyncio.sleep(0)  # a cluster's client does not wait until its sockets are closed
-
-
-def _key(field: str | bytes) -> Key:
-    return tuple(orjson.loads(field))
-
-
-def _decoded(kind: AnyKind, held: list[bytes]) -> dict[Key, Any]:
-    found: dict[Key, Any] = {}
-    for field, text in zip(held[::2], held[1::2], strict=True):
-        try:
-            found[_key(field)] = kind.from_json(text)
-        except (msgspec.DecodeError, orjson.JSONDecodeError):
-            _log.warning(
-                "record cannot be read", kind=kind.name, key=field.decode(errors="replace")
-            )
-    return found
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from fortepiano.store.held_records import HeldRecords, UserTable
 from fortepiano.store.record_kinds import (
     AUDIT,
     BAN,
@@ -77,8 +78,10 @@ class Table:
     row: Callable[[Any], tuple[Any, ...]] = dataclasses.astuple
     record: Callable[..., Record] | None = None
 
-    def read(self, database: sqlite3.Connection) -> dict[Key, Any]:
+    def read(self, database: sqlite3.Connection) -> HeldRecords:
         """Read all records, by key."""
+        if self.kind is USER:
+            return UserTable.of_rows(database.execute(self.select))
         return {self.kind.key(record): record for record in self.records(database)}
 
     def records(self, database: sqlite3.Connection) -> Iterator[Record]:

@@ -9,13 +9,13 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from pathlib import Path
 
 from fortepiano.errors import StoreError
 from fortepiano.store.audit_retention import INDEX, are_acts_before, delete_acts, oldest_kept
 from fortepiano.store.files import make_folder, open_private
-from fortepiano.store.record_kinds import AUDIT, BAN, TOKEN, Changes
+from fortepiano.store.record_kinds import AUDIT, BAN, KINDS, TOKEN, USER, AnyKind, Changes
 from fortepiano.store.records import AuditQuery, AuditRecord
 from fortepiano.store.schema import MIGRATIONS, TABLES, select_audit
 from fortepiano.store.writer import CLOSE_SECONDS, UnwritableError, WriterStore
@@ -41,6 +41,8 @@ class SQLiteStore(WriterStore):
         path: The file. If missing, the file and its folder are made, for their owner only.
         busy_seconds: How long one attempt to write waits for other processes.
         close_seconds: How long `close` goes on trying after that.
+        kinds: The kinds of records that are held. Without those of users the file is not checked
+            as a whole either, which takes longer the more it holds.
     """
 
     _database: sqlite3.Connection  # while open; used by the writer's thread only
@@ -51,34 +53,49 @@ class SQLiteStore(WriterStore):
         *,
         busy_seconds: float = BUSY_SECONDS,
         close_seconds: float = CLOSE_SECONDS,
+        kinds: Collection[AnyKind] = KINDS,
     ) -> None:
-        super().__init__(path, close_seconds=close_seconds, last_seconds=busy_seconds)
+        super().__init__(path, close_seconds=close_seconds, last_seconds=busy_seconds, kinds=kinds)
         self._path = path
         self._busy_seconds = busy_seconds
         self._file_version = 0  # changes with every commit of another connection
         self._shrink_at = 0.0  # time.monotonic() of the next look
 
+    def read(self) -> None:
+        """Read the file, which has to have the tables of this version; its check is left out."""
+        self._forget_lost()
+        self._database = self._opened(migrates=False)
+        self._is_read = True
+
     def open(self) -> None:
-        """Make or migrate the file, read it, and start the writer."""
+        """Make or migrate the file and read it, unless that is done; start the writer."""
         if self._writer is not None:
             return
-        try:
-            make_folder(self._path.parent)
-            # Private, since the salts are secrets. SQLite gives its other files the same mode.
-            os.close(open_private(self._path))
-        except OSError as error:
-            raise StoreError(self._path, f"cannot be written: {error.strerror or error}") from None
+        if not self._is_read:
+            try:
+                make_folder(self._path.parent)
+                # Private, since the salts are secrets. SQLite gives its other files the same mode.
+                os.close(open_private(self._path))
+            except OSError as error:
+                why = f"cannot be written: {error.strerror or error}"
+                raise StoreError(self._path, why) from None
+            self._forget_lost()
+            self._database = self._opened(migrates=True)
+        self._start()
+
+    def _opened(self, *, migrates: bool) -> sqlite3.Connection:
+        """Connect to the file and read it."""
         with contextlib.ExitStack() as on_failure:
             try:
                 database = self._connect()
                 on_failure.callback(database.close)
-                self._migrate(database)
+                if migrates:
+                    self._migrate(database)
                 self._read(database)
             except sqlite3.Error as error:
                 raise StoreError(self._path, f"cannot be used as a database: {error}") from None
             on_failure.pop_all()
-        self._database = database
-        self._start()
+        return database
 
     def _connect(self) -> sqlite3.Connection:
         # No isolation level: `_transaction` writes BEGIN and COMMIT itself.
@@ -98,9 +115,10 @@ class SQLiteStore(WriterStore):
         return database
 
     def _migrate(self, database: sqlite3.Connection) -> None:
-        (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
-        if found != "ok":
-            raise StoreError(self._path, f"is damaged: {' '.join(found.split())}")
+        if USER in self._records:
+            (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise StoreError(self._path, f"is damaged: {' '.join(found.split())}")
         # Take the write lock even if there is nothing to do. So a file that cannot be written is
         # noticed at the start, and not at the first change of a name.
         with _transaction(database):
@@ -128,9 +146,9 @@ class SQLiteStore(WriterStore):
         # The version first: the next poll then finds all that is committed after it.
         self._file_version = _file_version(database)
         with _transaction(database, "DEFERRED"):  # one snapshot of all tables
-            for kind, table in TABLES.items():
+            for kind in self._records:
                 if kind is not AUDIT:
-                    self._records[kind] = table.read(database)
+                    self._records[kind] = TABLES[kind].read(database)
                     self._index(kind)
 
     def _commit(self, batch: Changes) -> None:
@@ -146,7 +164,11 @@ class SQLiteStore(WriterStore):
         with contextlib.suppress(sqlite3.Error):
             version = _file_version(self._database)
             if version != self._file_version:
-                found = {kind: TABLES[kind].read(self._database) for kind in (BAN, TOKEN)}
+                found = {
+                    kind: TABLES[kind].read(self._database)
+                    for kind in (BAN, TOKEN)
+                    if kind in self._records
+                }
                 self._file_version = version
                 self._merge(found)
             if time.monotonic() >= self._shrink_at:
@@ -171,6 +193,7 @@ class SQLiteStore(WriterStore):
 
     def _delete_acts(self, since: int, rows: int, most: int) -> bool:
         try:
+            self._database.execute(INDEX)  # as at the start, which `read` leaves out
             bound = oldest_kept(self._database, since, rows)
             # Without a transaction where nothing is due: it would lock out other processes.
             if not are_acts_before(self._database, bound):

@@ -16,24 +16,25 @@ import random
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Generator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fortepiano.errors import StoreError, UnsavedError
 from fortepiano.observe import logs
 from fortepiano.store.base import Loop
+from fortepiano.store.held_records import HeldRecords, overlaid
 from fortepiano.store.memory import MemoryStore
 from fortepiano.store.record_kinds import (
     AUDIT,
     BAN,
+    KINDS,
     TOKEN,
     AnyKind,
     Changes,
     Key,
     Kind,
     Record,
-    overlaid,
 )
 from fortepiano.store.records import AuditQuery, AuditRecord
 from fortepiano.store.redis_replies import ANSWER_SECONDS, Replies
@@ -79,14 +80,23 @@ class WriterStore(MemoryStore, ABC):
         place: The file or URL that is written to, as logs and errors show it.
         close_seconds: How long `close` goes on trying.
         last_seconds: How long one attempt may take.
+        kinds: The kinds of records that are held.
     """
 
-    def __init__(self, place: Path | str, *, close_seconds: float, last_seconds: float) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        place: Path | str,
+        *,
+        close_seconds: float,
+        last_seconds: float,
+        kinds: Collection[AnyKind] = KINDS,
+    ) -> None:
+        super().__init__(kinds)
         self._place = place
         self._close_seconds = close_seconds
         self._last_seconds = last_seconds
         self._writer: threading.Thread | None = None
+        self._is_read = False  # whether `read` has read everything, and `open` has yet to come
         self._last_error: str | None = None
         self._failures = 0
         self._revision = 0
@@ -101,6 +111,7 @@ class WriterStore(MemoryStore, ABC):
         self._change = 0  # the number of the last change
         self._written_change = 0
         self._in_flight: Changes = {}  # the group that is being written now
+        self._noted: set[tuple[AnyKind, Key]] | None = None  # records changed, while noting
         self._stop_by: float | None = None  # time.monotonic() at which a closing writer gives up
         self._poll_at = 0.0  # time.monotonic() at which to look for others' changes
 
@@ -178,6 +189,32 @@ class WriterStore(MemoryStore, ABC):
         """How often bans or tokens changed by other processes have been merged."""
         return self._revision
 
+    @contextlib.contextmanager
+    def noting_changes(self) -> Generator[Callable[[], Changes]]:
+        """Note which records of those in memory change, beginning with the unwritten ones."""
+        with self._changed:
+            self._noted = {*self._in_flight, *self._pending}
+        try:
+            yield self._noted_changes
+        finally:
+            self._noted = None
+
+    def _noted_changes(self) -> Changes:
+        with self._changed:
+            return {
+                (kind, key): self._records[kind].get(key)
+                for kind, key in self._noted or ()
+                if kind is not AUDIT
+            }
+
+    def adopt(self, changes: Changes) -> None:
+        """Put records that another process has written in place of those here."""
+        with self._changed:
+            for changed in changes:
+                self._pending.pop(changed, None)
+            super().adopt(changes)
+            self._revision += any(kind in (BAN, TOKEN) for kind, _ in changes)
+
     def attach(self, loop: Loop, changed: Callable[[], object]) -> None:
         """Call back on an event loop from now on."""
         self._replies = Replies(loop, changed)
@@ -198,6 +235,8 @@ class WriterStore(MemoryStore, ABC):
 
     def flush(self, timeout: float) -> bool:
         """Write all changes now, and wait for the commit."""
+        if self._is_read:
+            return not self._pending  # there is no writer yet
         with self._changed:
             change = self._change
             self._set_due(0.0)
@@ -206,6 +245,9 @@ class WriterStore(MemoryStore, ABC):
     def close(self) -> None:
         """Write the remaining changes and stop the writer."""
         writer, self._writer = self._writer, None
+        if self._is_read:
+            self._is_read = False
+            self._release()
         if writer is None:
             return
         with self._changed:
@@ -257,6 +299,8 @@ class WriterStore(MemoryStore, ABC):
             self._queue(kind, key, None)
 
     def _queue(self, kind: AnyKind, key: Key, record: Record | None) -> None:
+        if self._noted is not None:
+            self._noted.add((kind, key))
         if not self._may_queue(kind, key):
             return
         self._pending[kind, key] = record
@@ -285,14 +329,17 @@ class WriterStore(MemoryStore, ABC):
 
     # The writer's thread.
 
-    def _start(self) -> None:
-        """Start the writer; called once everything has been read."""
+    def _forget_lost(self) -> None:
+        """Drop changes that an earlier `close` reported as lost; called before reading."""
         with self._changed:
-            self._stop_by = None
-            self._in_flight = {}
-            self._pending = {}  # drop changes that an earlier `close` reported as lost
+            self._in_flight, self._pending = {}, {}
             self._written_change = self._change
             self._due = None
+
+    def _start(self) -> None:
+        """Start the writer; called once everything has been read."""
+        self._is_read = False
+        self._stop_by = None
         # A daemon thread: a disk that hangs must not keep the process from exiting.
         self._writer = threading.Thread(target=self._write_on, name="store-writer", daemon=True)
         self._writer.start()
@@ -415,7 +462,7 @@ class WriterStore(MemoryStore, ABC):
     def _closing(self) -> bool:
         return self._stop_by is not None
 
-    def _merge(self, found: dict[AnyKind, dict[Key, Any]], changes: Changes | None = None) -> None:
+    def _merge(self, found: dict[AnyKind, HeldRecords], changes: Changes | None = None) -> None:
         """Update memory with stored records; changes that are not yet written here win.
 
         Args:
@@ -434,6 +481,7 @@ class WriterStore(MemoryStore, ABC):
                 after[kind] = overlaid(kind, self._records[kind], news)
             moved = {kind for kind, records in after.items() if records != self._records[kind]}
             for kind in moved:
+                self._note_differences(kind, after[kind])
                 # Replaced as a whole: readers on other threads see the old dictionary or the new.
                 self._records[kind] = after[kind]
                 self._index(kind)
@@ -443,3 +491,9 @@ class WriterStore(MemoryStore, ABC):
         replies = self._replies
         if is_new_revision and replies is not None:
             replies.notify_changed()
+
+    def _note_differences(self, kind: AnyKind, after: HeldRecords) -> None:
+        if self._noted is not None:
+            before = self._records[kind]
+            keys = before.keys() | after.keys()
+            self._noted.update((kind, key) for key in keys if before.get(key) != after.get(key))

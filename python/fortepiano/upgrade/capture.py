@@ -17,6 +17,7 @@ from fortepiano.upgrade.state import (
     SessionState,
     State,
     UserState,
+    pack_changes,
 )
 
 if TYPE_CHECKING:
@@ -26,18 +27,29 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.native import Buckets, Link
+    from fortepiano.net.visitor_state import VisitorState
     from fortepiano.protocol.context import Context
+    from fortepiano.store.record_kinds import Changes
 
 __all__ = ["capture"]
 
 
-def capture(context: Context, links: Sequence[Link], *, with_store: bool) -> State:
+def capture(
+    context: Context,
+    links: Sequence[Link],
+    *,
+    with_store: bool,
+    changes: Changes | None = None,
+    visitors: Sequence[VisitorState] = (),
+) -> State:
     """Return the state of a server between two turns of its loop.
 
     Args:
         context: The world and the ways to change it.
         links: All connections of the state, in the order of their sockets.
         with_store: Whether the state includes the store: one in memory ends with this process.
+        changes: The changes of the store since the new process reads it.
+        visitors: The connections that speak HTTP, in the order of their sockets.
     """
     hub, directory, outbound = context.hub, context.directory, context.outbound
     flush_pointers(hub)
@@ -60,6 +72,8 @@ def capture(context: Context, links: Sequence[Link], *, with_store: bool) -> Sta
         returning=[room.name for room in directory.returning if room.name in directory.rooms],
         throttle=pack_throttle(context.throttle),
         store=b"".join(dump.lines_of(context.store, now)) if with_store else b"",
+        changes=pack_changes(changes or {}),
+        visitors=list(visitors),
     )
 
 

@@ -21,6 +21,7 @@ class Offer(msgspec.Struct):
     Attributes:
         format: The format of its state.
         fixed: The settings that cannot change in an upgrade, as text by dotted name.
+        notes_changes: Whether its state will have the changes of the store since this message.
         lock: The descriptor of the data folder's lock, which the new process has inherited; -1 for
             none.
         lease: The value of the lease in Redis; empty for none.
@@ -28,6 +29,7 @@ class Offer(msgspec.Struct):
 
     format: int
     fixed: dict[str, str]
+    notes_changes: bool = False
     lock: int = -1
     lease: bytes = b""
 
@@ -39,11 +41,13 @@ class Reply(msgspec.Struct):
         problems: Why the new process cannot continue, one line each; empty if it can.
         version: The version of the program.
         pause_ms: How long no process served the clients; milliseconds.
+        adopts_visitors: Whether it adopts connections that speak HTTP.
     """
 
     problems: list[str] = []
     version: str = ""
     pause_ms: float = 0.0
+    adopts_visitors: bool = False
 
 
 class Going(msgspec.Struct):

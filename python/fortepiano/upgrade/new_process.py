@@ -47,12 +47,14 @@ class Inheritance(NamedTuple):
         listeners: Accept clients, and metrics and administration.
         commands: Accepts commands; None where another server accepts them.
         sockets: The clients' sockets, in the order of the state.
+        visitors: The sockets of connections that speak HTTP, in the order of the state.
     """
 
     state: State
     listeners: Listeners
     commands: socket.socket | None
     sockets: list[socket.socket]
+    visitors: list[socket.socket]
 
 
 class NewProcess:
@@ -60,6 +62,10 @@ class NewProcess:
 
     Args:
         descriptor: The descriptor of the channel to the old process.
+
+    Attributes:
+        gets_changes: Whether the state will have the changes of the store since `check`, so that
+            the store can be read before it comes; older versions do not send them.
 
     Raises:
         StartError: The descriptor is no socket.
@@ -72,6 +78,7 @@ class NewProcess:
             raise StartError("only a running server starts the one that takes over") from None
         os.set_inheritable(descriptor, False)
         self._channel = Channel(connection)
+        self.gets_changes = False
 
     def refuse(self, error: BaseException) -> None:
         """Send the old process the reason why the upgrade fails."""
@@ -84,8 +91,8 @@ class NewProcess:
         finally:
             self._channel.close()
 
-    def prepare(self, settings: Settings) -> Handed:
-        """Check that this process can continue for the old one, and send that it is ready.
+    def check(self, settings: Settings) -> Handed:
+        """Check that this process can continue for the old one.
 
         Returns:
             What is needed to own what the old process owns.
@@ -101,8 +108,21 @@ class NewProcess:
             problems.append("the new version keeps its data in another form: restart instead")
         if problems:
             raise ReloadError(problems)
-        self._channel.send_message(Reply(version=__version__), _MESSAGE_SECONDS)
+        self.gets_changes = offer.notes_changes
         return Handed(offer.lock, offer.lease)
+
+    def report_ready(self) -> None:
+        """Send the old process that this one only waits for the state.
+
+        Raises:
+            ChannelError: The old process is gone.
+        """
+        # Imported modules and what is stored never become garbage: a collection would visit them
+        # during the pause.
+        gc.collect()
+        gc.freeze()
+        ready = Reply(version=__version__, adopts_visitors=True)
+        self._channel.send_message(ready, _MESSAGE_SECONDS)
 
     @contextlib.contextmanager
     def inheritance(self, settings: Settings) -> Generator[Inheritance]:
@@ -111,10 +131,6 @@ class NewProcess:
         Raises:
             ChannelError: The upgrade failed, or the state is not understood.
         """
-        # Imported modules never become garbage: a collection would visit them during the pause.
-        gc.collect()
-        gc.freeze()
-        gc.disable()
         data, descriptors = self._channel.receive(_INHERITANCE_SECONDS)
         try:
             state = decode(data)
@@ -123,7 +139,8 @@ class NewProcess:
         sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
         for inherited in sockets:
             inherited.setblocking(False)
-        count = len(sockets) - len(state.links)
+        links_at = len(sockets) - len(state.links)
+        count = links_at - len(state.visitors)
         # Those of commands, if there is one, and the other public ones come after the first two.
         public, internal, *others = sockets[:count]
         split = len(others) - state.more_public
@@ -134,8 +151,9 @@ class NewProcess:
                 host for host in (settings.host, settings.internal_host) if host.startswith(UNIX)
             )
         listeners = Listeners((public, *others[split:]), internal, own)
+        visitors, clients = sockets[count:links_at], sockets[links_at:]
         with closing_listeners(listeners):
-            yield Inheritance(state, listeners, commands, sockets[count:])
+            yield Inheritance(state, listeners, commands, clients, visitors)
 
     async def adopt(
         self,

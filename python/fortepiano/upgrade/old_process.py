@@ -17,13 +17,14 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from fortepiano.errors import ChannelError, ExitStatus, ReloadError, StoreError
 from fortepiano.observe.logs import logger
 from fortepiano.observe.systemd import notify
-from fortepiano.upgrade import FORMAT, capture, encode
+from fortepiano.upgrade import FORMAT, State, capture, encode
 from fortepiano.upgrade.channel import Channel
 from fortepiano.upgrade.messages import Going, Offer, Reply, fixed
 
@@ -34,25 +35,45 @@ if TYPE_CHECKING:
     from fortepiano.config import Settings
     from fortepiano.native import Engine, Link
     from fortepiano.net.listeners import Listeners
+    from fortepiano.net.visitor_state import VisitorState
     from fortepiano.protocol.context import Context
-    from fortepiano.store.ownership import Ownership
+    from fortepiano.store.ownership import Handed, Ownership
+    from fortepiano.store.record_kinds import Changes
 
-__all__ = ["TAKE_OVER", "OldProcess", "UpgradableServer"]
+__all__ = ["TAKE_OVER", "OldProcess", "UpgradableServer", "Visitor"]
 
 TAKE_OVER = "--take-over"
 """The option that gives a new process its descriptor of the channel to the old process."""
 
-_READY_SECONDS = 20.0
+_MESSAGE_SECONDS = 20.0
+_READY_SECONDS = 150.0
+"""The time in which a new process reads the store; that of a command is 180 s."""
+
 _RESTORE_SECONDS = 5.0
 _STORE_SECONDS = 2.0
 
 _QUIET_SECONDS = 1.0
-"""How long to wait for a moment in which no page, and no handshake, is half done."""
+"""How long to wait for a moment in which no response is incomplete. Staff wait all the while."""
+
+_HOLD_SECONDS = 0.1
+"""How long new requests to the public port wait at the end of that time."""
 
 _POLL_SECONDS = 0.002
 
 _INIT_PID = 1
 """The process id of a container's main process, whose end is the end of the container."""
+
+
+class Visitor(NamedTuple):
+    """A connection that speaks HTTP.
+
+    Attributes:
+        state: What the new process needs to go on with it.
+        descriptor: Its socket.
+    """
+
+    state: VisitorState
+    descriptor: int
 
 
 class UpgradableServer(Protocol):
@@ -76,13 +97,25 @@ class UpgradableServer(Protocol):
         """Return why the server should get no new clients now; None where it should."""
         ...
 
+    def hold(self, *, public: bool) -> None:
+        """Let new requests to the internal port wait, or those to the public port."""
+        ...
+
+    def release(self) -> None:
+        """Handle requests again."""
+        ...
+
+    def visitors(self) -> list[Visitor]:
+        """Return the connections that speak HTTP, the earliest deadline first."""
+        ...
+
 
 class OldProcess:
     """The running server's side of an upgrade: starts a new process and hands everything over.
 
     Args:
         server: The running server.
-        is_quiet: Returns whether no request for a page, and no handshake, is half done.
+        is_quiet: Returns whether no response is incomplete, and no message is deferred.
     """
 
     def __init__(self, server: UpgradableServer, is_quiet: Callable[[], bool]) -> None:
@@ -126,29 +159,23 @@ class OldProcess:
         if os.getpid() == _INIT_PID:
             raise ReloadError(["process 1 cannot leave: that ends its container; restart it"])
         self._log.info("upgrading")
-        handed = self._server.ownership.handed()
-        with _started(_command(), handed.lock) as (channel, process):
-            settings = self._server.settings
-            offer = Offer(FORMAT, fixed(settings), *handed)
-            await asyncio.to_thread(channel.send_message, offer, _READY_SECONDS)
-            ready = await asyncio.to_thread(channel.receive_message, Reply, _READY_SECONDS)
-            if ready.problems:
-                raise ReloadError(ready.problems)
+        store, handed = self._server.context.store, self._server.ownership.handed()
+        with ExitStack() as stack:
+            changes = stack.enter_context(store.noting_changes())
+            channel, process = stack.enter_context(_started(_command(), handed.lock))
+            ready = await self._prepared(channel, handed)
             await asyncio.to_thread(self._flush)
+            stack.callback(self._server.release)
             links = await self._quiet_moment()
             # From here on the event loop does not run.
-            self._server.context.waiting.flush()
             begun = time.monotonic_ns()
-            problem = self._server.readiness_problem()
-            if problem is not None:
-                raise ReloadError([problem])
-            self._flush()
-            with_store = settings.store.url == "memory:"
-            state = capture(self._server.context, links, with_store=with_store)
+            visitors = self._server.visitors() if ready.adopts_visitors else []
+            state = self._captured(links, visitors, changes)
             first, *more = listeners.public
             state.more_public, state.own_sockets = len(more), listeners.own
             ordered = (first, listeners.internal, commands, *more)
             descriptors = [listener.fileno() for listener in ordered if listener is not None]
+            descriptors += [visitor.descriptor for visitor in visitors]
             descriptors += [link.fileno() for link in links]
             channel.send(encode(state), descriptors, _RESTORE_SECONDS)
             restored = channel.receive_message(Reply, _RESTORE_SECONDS)
@@ -158,6 +185,36 @@ class OldProcess:
             notify(f"MAINPID={process.pid}")
             self._end_process(channel, process.pid, ready.version, answer)
 
+    async def _prepared(self, channel: Channel, handed: Handed) -> Reply:
+        """Wait until the new process is ready, which may have to read a large store first."""
+        settings = self._server.settings
+        # A store in memory is handed over as a whole.
+        notes_changes = settings.store.url != "memory:"
+        offer = Offer(FORMAT, fixed(settings), notes_changes, *handed)
+        await asyncio.to_thread(channel.send_message, offer, _MESSAGE_SECONDS)
+        ready = await asyncio.to_thread(channel.receive_message, Reply, _READY_SECONDS)
+        if ready.problems:
+            raise ReloadError(ready.problems)
+        return ready
+
+    def _captured(
+        self, links: Sequence[Link], visitors: Sequence[Visitor], changes: Callable[[], Changes]
+    ) -> State:
+        """Return the state of the server, whose changes are all stored."""
+        server = self._server
+        server.context.waiting.flush()
+        problem = server.readiness_problem()
+        if problem is not None:
+            raise ReloadError([problem])
+        self._flush()
+        return capture(
+            server.context,
+            links,
+            with_store=server.settings.store.url == "memory:",
+            changes=changes(),
+            visitors=[visitor.state for visitor in visitors],
+        )
+
     def _flush(self) -> None:
         if not self._server.context.store.flush(_STORE_SECONDS):
             raise ReloadError(["the store does not take writes"])
@@ -165,20 +222,24 @@ class OldProcess:
     async def _quiet_moment(self) -> list[Link]:
         """Return all links at a moment in which none is being closed.
 
-        Prefer a moment in which no request is half done either, if there is one soon.
+        Prefer a moment in which no response is incomplete either, if there is one soon. Each look
+        comes from a timer: so connections that were just accepted have their protocols.
         """
         engine = self._server.engine
         deadline = time.monotonic() + _QUIET_SECONDS
+        self._server.hold(public=False)
         while True:
+            await asyncio.sleep(_POLL_SECONDS)
             engine.flush()  # may find that a peer is gone
             links = engine.connections()
             is_whole = all(link.fileno() >= 0 for link in links)
+            if time.monotonic() > deadline - _HOLD_SECONDS:
+                self._server.hold(public=True)
             is_late = time.monotonic() > deadline
             if is_whole and (is_late or self._is_quiet()):
                 return links
             if is_late and time.monotonic() > deadline + _QUIET_SECONDS:
                 raise ReloadError(["there is no moment in which no connection is being closed"])
-            await asyncio.sleep(_POLL_SECONDS)
 
     def _end_process(
         self, channel: Channel, pid: int, version: str, answer: Callable[[dict[str, Any]], None]
@@ -207,7 +268,51 @@ def _command() -> list[str]:
     arguments = sys.argv[1:]
     if TAKE_OVER in arguments:
         del arguments[arguments.index(TAKE_OVER) :]
-    return [sys.executable, "-m", "fortepiano", *arguments, TAKE_OVER]
+    return [_interpreter(), *_options(), "-m", "fortepiano", *arguments, TAKE_OVER]
+
+
+def _interpreter() -> str:
+    """Return the Python of the environment whose command `fortepiano` started this process.
+
+    The environment's folder may be a symbolic link, which now leads to another version.
+    `sys.executable` names the folder to which it led then.
+    """
+    command = Path(sys.argv[0])
+    while command.is_symlink():
+        command = command.parent / command.readlink()
+    python = command.with_name("python")
+    is_environment = (command.parent.parent / "pyvenv.cfg").is_file()
+    is_known = command.is_absolute() and command.name != "__main__.py" and python.exists()
+    return str(python) if is_known and is_environment else sys.executable
+
+
+def _options() -> list[str]:
+    """Return this interpreter's options, and `-P`: `-m` would look into the working folder."""
+    flags = sys.flags
+    chosen = {
+        "-I": flags.isolated,
+        "-E": flags.ignore_environment and not flags.isolated,
+        "-s": flags.no_user_site and not flags.isolated,
+        "-B": flags.dont_write_bytecode,
+        "-O": flags.optimize == 1,
+        "-OO": flags.optimize > 1,
+        "-Xdev": flags.dev_mode,
+        "-Xutf8": flags.utf8_mode,
+    }
+    warnings = dict.fromkeys(f"-W{option}" for option in sys.warnoptions)
+    return ["-P", *(option for option, is_set in chosen.items() if is_set), *warnings]
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment of a new process: this one's, with two differences.
+
+    Without WATCHDOG_PID the new process answers systemd's watchdog. An empty entry of PYTHONPATH
+    would be the working folder.
+    """
+    environment = {name: text for name, text in os.environ.items() if name != "WATCHDOG_PID"}
+    folders = environment.pop("PYTHONPATH", "").split(os.pathsep)
+    named = [folder for folder in folders if folder not in ("", ".")]
+    return environment | ({"PYTHONPATH": os.pathsep.join(named)} if named else {})
 
 
 @contextmanager
@@ -224,13 +329,9 @@ def _started(
     try:
         with other_end:
             descriptor = other_end.fileno()
-            # Without WATCHDOG_PID the new process answers systemd's watchdog.
-            environment = {
-                name: text for name, text in os.environ.items() if name != "WATCHDOG_PID"
-            }
             process = subprocess.Popen(  # noqa: S603 - this process's own command line
                 [*command, str(descriptor)],
-                env=environment,
+                env=_environment(),
                 pass_fds=[number for number in (descriptor, lock) if number >= 0],
             )
         try:

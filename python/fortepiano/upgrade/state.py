@@ -11,10 +11,13 @@ from typing import Any, TypeAlias
 import msgspec
 
 from fortepiano.model.crown import Point
+from fortepiano.net.visitor_state import VisitorState
+from fortepiano.store.record_kinds import KINDS, Changes, to_json
 from fortepiano.store.records import Scope, TokenRecord
 
 __all__ = [
     "FORMAT",
+    "ChangeState",
     "CrownState",
     "LinkState",
     "ParticipantState",
@@ -26,10 +29,17 @@ __all__ = [
     "UserState",
     "decode",
     "encode",
+    "pack_changes",
+    "unpack_changes",
 ]
 
 FORMAT = 1
 """The format of a state; processes with the same format understand each other."""
+
+ChangeState: TypeAlias = tuple[str, tuple[str, ...], str | None]
+"""A changed record of the store; see `State.changes`."""
+
+_KINDS = {kind.name: kind for kind in KINDS}
 
 QuotaState: TypeAlias = tuple[int, int, int, int, list[int]]
 """The result of `native.pack_quota`."""
@@ -173,6 +183,9 @@ class State(msgspec.Struct):
         returning: The names of rooms whose people are expected back after a restart.
         throttle: The result of `native.pack_throttle`.
         store: The content of a store in memory; empty for a store on disk.
+        changes: The records that changed while the new process read the store: the name of the
+            kind, the key, and the record as JSON; None where it was deleted.
+        visitors: The connections that speak HTTP, in the order of their sockets.
         more_public: How many public listeners come after that of commands, besides the first one.
         own_sockets: Names of the Unix sockets that the old process has bound itself; None from
             versions that do not tell.
@@ -187,8 +200,31 @@ class State(msgspec.Struct):
     returning: list[str]
     throttle: ThrottleState
     store: bytes = b""
+    changes: list[ChangeState] = []
+    visitors: list[VisitorState] = []
     more_public: int = 0
     own_sockets: tuple[str, ...] | None = None
+
+
+def pack_changes(changes: Changes) -> list[ChangeState]:
+    """Return changes of the store as a part of a state."""
+    return [
+        (kind.name, key, None if record is None else to_json(record).decode())
+        for (kind, key), record in changes.items()
+    ]
+
+
+def unpack_changes(packed: list[ChangeState]) -> Changes:
+    """Return what `pack_changes` has packed; kinds of later versions are left out.
+
+    Raises:
+        msgspec.DecodeError: A record is not understood.
+    """
+    return {
+        (kind, key): None if text is None else kind.from_json(text)
+        for name, key, text in packed
+        if (kind := _KINDS.get(name)) is not None
+    }
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -117,3 +117,27 @@ def test_the_slowest_gives_way(clock: TurnedLoop, deadlines: Deadlines) -> None:
 
 def test_where_nobody_waits_nobody_gives_way(deadlines: Deadlines) -> None:
     assert not deadlines.evict_slowest()
+
+
+def test_the_time_that_another_process_has_left_goes_on(
+    clock: TurnedLoop, deadlines: Deadlines
+) -> None:
+    short, longer, new = Visitor(), Visitor(), Visitor()
+    deadlines.add(short, 1.5)
+    deadlines.add(longer, 60)  # the time was longer there; here it is 10 s
+    deadlines.add(new)
+    assert [deadlines.seconds_left(one) for one in (short, longer, new)] == [1.5, 10, 10]
+    clock.turn(1.6)
+    assert (short.given_up, longer.given_up, new.given_up) == (1, 0, 0)
+    assert deadlines.seconds_left(short) is None
+    clock.turn(8.5)
+    assert (longer.given_up, new.given_up) == (1, 1)
+
+
+def test_a_time_that_has_passed_already_ends_at_once(
+    clock: TurnedLoop, deadlines: Deadlines
+) -> None:
+    late = Visitor()
+    deadlines.add(late, -0.5)
+    clock.turn(0)
+    assert late.given_up == 1

@@ -9,6 +9,7 @@ import pytest
 from fortepiano.net import http_connection
 from fortepiano.net.front_door import FrontDoor
 from fortepiano.net.http_connection import HttpConnection
+from fortepiano.net.visitor_state import VisitorState
 
 HEAD_BYTES = 1000
 
@@ -138,3 +139,41 @@ def test_no_request_is_made_of_bytes_around_dropped_ones(
     assert connection.transport.is_closing()
     receive(connection, b"tail\r\n\r\n")
     assert Page.requests == [b"GET /one HTTP/1.1"]
+
+
+def test_another_process_may_go_on_between_responses(connection: HttpConnection) -> None:
+    connection._door.admission.pending.seconds_left = lambda _one: 4.5  # type: ignore[method-assign]
+    receive(connection, FIRST[:9])
+    state = connection.state()
+    assert state is not None
+    assert (state.data, state.seconds_left, state.peer) == (FIRST[:9], 4.5, "192.0.2.1")
+    receive(connection, FIRST[9:])
+    assert connection.is_owed
+    assert connection.state() is None
+    receive(connection, HALF)
+    answer(connection, is_taken=False)
+    assert connection.is_owed
+    assert connection.state() is None
+    connection.transport.unsent = 0  # type: ignore[attr-defined]
+    connection.resume_writing()
+    assert not connection.is_owed
+    state = connection.state()
+    assert state is not None
+    assert state.data == HALF
+
+
+def test_a_connection_that_ends_is_not_handed_over(connection: HttpConnection) -> None:
+    connection.transport.close()
+    assert connection.state() is None
+
+
+def test_a_connection_goes_on_where_another_process_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_connection, "PageConnection", Page)
+    state = VisitorState(False, FIRST + HALF, 2.0, "198.51.100.7")
+    connection = HttpConnection(None, None, {}, door=Door(), peer=state.peer, resumed=state)  # type: ignore[arg-type]
+    connection.connection_made(Transport())  # type: ignore[arg-type]
+    assert Page.requests == [b"GET /one HTTP/1.1"]
+    assert connection.peer == "198.51.100.7"
+    answer(connection, is_taken=True)
+    receive(connection, b"\r\n\r\n")
+    assert Page.requests == [b"GET /one HTTP/1.1", b"GET /two HTTP/1.1"]

@@ -157,6 +157,13 @@ class TestEveryStore:
         assert store.audit(AuditQuery(limit=3)) == acts[:-4:-1]
         assert store.audit(AuditQuery(actor="nobody")) == []
 
+    @pytest.mark.parametrize("room", ['"quoted" \\ 🎹', "100% [a-z].*", "\x7f", "a/b", "lobby"])
+    def test_audit_of_a_room_with_any_name_is_found(self, store: Store, room: str) -> None:
+        found, other = dataclasses.replace(act(1), room=room), act(2)
+        store.add_audit(found)
+        store.add_audit(other)
+        assert store.audit(AuditQuery(room=room)) == [found]
+
     @pytest.mark.parametrize(
         ("query", "numbers"),
         [

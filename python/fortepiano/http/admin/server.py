@@ -87,7 +87,7 @@ class ReloadResponse(ResponseModel):
 
     changed: dict[str, list[Any]]
     waiting: dict[str, list[Any]]
-    """Settings that differ too, but need a restart."""
+    """Settings that differ too, but need a restart; `handlers` if another version was installed."""
     handlers: bool
     """Whether the handlers have changed."""
 
@@ -198,7 +198,10 @@ async def _reloaded(act: Callable[[], Awaitable[ReloadReport]]) -> ReloadRespons
     except FortepianoError as error:
         raise ProblemError(409, str(error)) from error
     return ReloadResponse(
-        changed=_shown(report.changed), waiting=_shown(report.waiting), handlers=report.handlers
+        changed=_shown(report.changed),
+        waiting=_shown(report.waiting)
+        | ({"handlers": [__version__, report.refused]} if report.refused else {}),
+        handlers=report.handlers,
     )
 
 
