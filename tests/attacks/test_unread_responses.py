@@ -5,6 +5,7 @@ Limits: the defaults, but `limits.stall_seconds` is 2 in place of 10, so that th
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from support.server import NOBODY_IS_EXEMPT, Server, run_server
 pytestmark = pytest.mark.timeout(120)
 
 STALL_SECONDS = 2
+SPARE = 32
+"""Files for refusals that are being sent, and for the metrics."""
 MANY = PAGE * 400
 """As many requests as may come at once, of more bytes than sockets hold."""
 
@@ -32,14 +35,22 @@ def server() -> Iterator[Server]:
         yield running
 
 
-def test_one_address_has_a_bounded_number_of_connections(server: Server) -> None:
+async def test_one_address_has_a_bounded_number_of_connections(server: Server) -> None:
+    refused = 'refused_connections_total{reason="too_many_connections"}'
     with untroubled(server, "2500 connections that read nothing"):
+        before = open_files(server)
         with HttpAttacker(server.port) as attacker:
             for _ in range(2500):
                 attacker.connect(PAGE * 100)
+            # Those that were idle for five seconds have made room for others on a slow machine.
+            await until(lambda: metric(server, refused) >= 1500, 30)
+            assert open_files(server) - before <= 256 + SPARE
             assert server.is_ready()
-            assert attacker.open_connections() <= 256
-    assert metric(server, 'refused_connections_total{reason="too_many_connections"}') >= 1000
+
+
+def open_files(server: Server) -> int:
+    """Return how many files a server has open, its sockets among them."""
+    return len(os.listdir(f"/proc/{server.pid}/fd"))
 
 
 async def test_a_response_that_nobody_takes_ends_the_connection(server: Server) -> None:
