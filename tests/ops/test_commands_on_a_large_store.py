@@ -20,6 +20,8 @@ pytestmark = [pytest.mark.ops, pytest.mark.timeout(420)]
 PEOPLE, ACTS = 1_000_000, 75_000
 SECONDS = 0.3
 ATTEMPTS = 20
+WITHOUT_STORE = 1.5
+"""How much longer than `version`, which needs no store, a command may take on a busy machine."""
 
 
 @pytest.fixture(
@@ -54,12 +56,13 @@ def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
 )
 def test_a_command_takes_less_than_a_third_of_a_second(folder: Path, command: str) -> None:
     taken: list[float] = []
-    # Other work on the machine slows processors too: retry until a quiet moment.
-    while len(taken) < ATTEMPTS and not (taken and min(taken) <= SECONDS):
+    # Other work on the machine slows processors too, and what takes no store as well.
+    bound = max(SECONDS, WITHOUT_STORE * processor_seconds(folder, "version"))
+    while len(taken) < ATTEMPTS and not (taken and min(taken) <= bound):
         if command == "bans remove 203.0.113.7":
             processor_seconds(folder, "bans add 203.0.113.7")
         taken.append(processor_seconds(folder, command))
-    assert min(taken) <= SECONDS, taken
+    assert min(taken) <= bound, (bound, taken)
 
 
 def processor_seconds(folder: Path, command: str) -> float:

@@ -14,6 +14,7 @@ import redis
 
 from fortepiano.store import DATABASE
 from fortepiano.store.records import AuditRecord, BanRecord, UserRecord
+from fortepiano.store.redis import VERSION
 from fortepiano.store.sqlite import SQLiteStore
 from fortepiano.wall_clock import now_ms
 
@@ -76,6 +77,7 @@ def fill_sqlite(data: Path, *, people: int, acts: int = 0, bans: int = 0) -> Non
 
 def fill_redis(client: redis.Redis, prefix: str, *, people: int, acts: int = 0) -> None:
     """Write records as a server with this prefix would; its first start makes the rest."""
+    client.set(f"{{{prefix}}}:version", VERSION)
     made, done = users(people), _acts(acts)
     while some := list(islice(made, _PIECE)):
         pairs = {orjson.dumps([one.id]): orjson.dumps(one) for one in some}

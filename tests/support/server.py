@@ -149,10 +149,20 @@ class Server:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def moment(self, event: str) -> datetime:
-        """Return when the server logged this event for the last time."""
-        lines = [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
-        times = [line["timestamp"] for line in lines if line["event"] == event]
+        """Return when the server logged this event for the last time; its line may be due yet."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not (times := self._times(event)):
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.01)
         return datetime.fromisoformat(times[-1])
+
+    def _times(self, event: str) -> list[str]:
+        lines = [
+            json.loads(line)
+            for line in self.log.splitlines()
+            if line.startswith("{") and line.endswith("}")
+        ]
+        return [line["timestamp"] for line in lines if line.get("event") == event]
 
     @property
     def resident_bytes(self) -> int:
