@@ -264,3 +264,14 @@ def test_under_dev_a_changed_file_is_enough() -> None:
         assert asyncio.run(greeted()) == "by the watcher"
         made.configure('motd = "new"\n')
         assert '"motd": "new"' in made.next_reload_line(1)
+
+
+async def test_a_reload_logs_no_requests(editable: EditableServer) -> None:
+    """Each has an address in it, and a stranger can repeat them."""
+    editable.configure('log_level = "info"\n')
+    await reloaded(editable)
+    server = editable.server
+    for url in (f"{server.url}/readyz", f"{server.internal_url}/healthz"):
+        assert httpx.get(url, trust_env=False).status_code == 200
+    await reloaded(editable)
+    assert "uvicorn.access" not in server.log

@@ -50,6 +50,8 @@ class PageConnection(HttpToolsProtocol):
         on_answered: Callable[[], None],
     ) -> None:
         super().__init__(config, server_state, app_state)
+        # uvicorn goes by the handlers of its logger, which a reload of the log's settings gives it.
+        self.access_log = False
         self._on_answered: Callable[[], None] | None = on_answered
 
     @property

@@ -1,7 +1,7 @@
 """The key ring: the keys that sign tokens, in a file that only its owner can read.
 
 The file is apart from the database, so that a copy of the database does not give the keys away.
-Several servers that share users share this file too. Backups have the keys: without them, everybody
+Backups have the keys: without them, everybody
 would be a new user after a restore.
 """
 

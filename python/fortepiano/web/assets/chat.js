@@ -39,7 +39,7 @@ export class Chat {
 	/** The draft, and the last lines as far as they are edited: the arrows walk through them. */
 	#drafts = [""];
 	#at = 0;
-	/** Lines that went out and have not come back. @type {{ line: string, sent: number }[]} */
+	/** Lines that went out and have not come back. @type {{ line: string, to: Named | null, sent: number }[]} */
 	#unheard = [];
 
 	/** @param {Net} net @param {Room} room @param {Mutes} mutes */
@@ -57,7 +57,7 @@ export class Chat {
 			if (REFUSED.has(code)) this.#takeBack();
 		});
 		room.on("joined", () => {
-			this.#aim(null, null);
+			if (!this.#to || !this.#input.value) this.#aim(null, null);
 			this.#read();
 		});
 		room.on("changed", () => this.#allow());
@@ -104,7 +104,7 @@ export class Chat {
 		const line = this.#to ? { m: "dm", _id: this.#to._id, message, ...answer } : { m: "a", message, ...answer };
 		if (!this.#net.send(line)) return;
 		this.#history = [message, ...this.#history.filter((line) => line !== message)].slice(0, REMEMBERED);
-		this.#unheard.push({ line: message, sent: now() });
+		this.#unheard.push({ line: message, to: this.#to, sent: now() });
 		// Servers repeat a refusal only after a while.
 		setTimeout(() => this.#takeBack(ECHO), ECHO);
 		this.#draft("");
@@ -127,6 +127,9 @@ export class Chat {
 		const lost = this.#unheard.filter(({ sent }) => now() - sent >= age);
 		if (lost.length === 0) return;
 		this.#unheard = this.#unheard.filter((one) => !lost.includes(one));
+		// A line to one user must not go to all.
+		const to = lost.findLast((one) => one.to)?.to;
+		if (to) this.#aim(to, null);
 		this.#draft(oneLine([...lost.map(({ line }) => line), this.#input.value].join(" "), LONGEST));
 	}
 

@@ -10,6 +10,8 @@ export class LogVoice {
 	#count;
 	#lines = 0;
 	#timer = 0;
+	/** Whether no line is read out in this window. */
+	#silent = false;
 
 	/** @param {HTMLElement} log a live region @param {HTMLElement} count a live region for the number */
 	constructor(log, count) {
@@ -27,15 +29,13 @@ export class LogVoice {
 
 	#rest() {
 		this.#timer = 0;
-		const missed = this.#lines - READ;
+		const storm = this.#lines > READ;
+		const missed = this.#silent ? this.#lines : this.#lines - READ;
 		this.#lines = 0;
-		if (missed <= 0) {
-			this.#log.ariaLive = "polite";
-			return;
-		}
-		this.#count.textContent = t("{count} new lines", { count: missed });
+		if (missed > 0) this.#count.textContent = t(missed === 1 ? "{count} new line" : "{count} new lines", { count: missed });
 		// Silent until a window passes without a storm.
-		this.#lines = READ;
-		this.#timer = setTimeout(() => this.#rest(), WINDOW);
+		this.#silent = storm;
+		if (storm) this.#timer = setTimeout(() => this.#rest(), WINDOW);
+		else this.#log.ariaLive = "polite";
 	}
 }

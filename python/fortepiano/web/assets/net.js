@@ -4,6 +4,8 @@ import { Emitter } from "./emitter.js";
 
 // Milliseconds before each new attempt; the last repeats. Chance adds up to 30 %.
 const BACKOFF = [50, 2500, 10000];
+/** Milliseconds from a new socket to the server's `hi`. */
+const ATTEMPT = 10_000;
 
 /**
  * The connection to the server, which reconnects by itself.
@@ -35,7 +37,12 @@ export class Net extends Emitter {
 			this.emit("hi", message);
 		});
 		// The network or the user is back: no need to wait for the next attempt.
-		for (const event of ["online", "pageshow"]) addEventListener(event, () => this.#hurry());
+		addEventListener("online", () => {
+			// An attempt through the network that is gone would hang.
+			if (this.#socket?.readyState === WebSocket.CONNECTING) this.drop();
+			this.#hurry();
+		});
+		addEventListener("pageshow", () => this.#hurry());
 		document.addEventListener("visibilitychange", () => document.hidden || this.#hurry());
 	}
 
@@ -54,6 +61,9 @@ export class Net extends Emitter {
 			this.#lost(CODES[code] ?? { meaning: reason });
 			if (!opened) this.#ask();
 		};
+		setTimeout(() => {
+			if (this.#socket === socket && this.status !== "online") this.drop();
+		}, ATTEMPT);
 	}
 
 	#hurry() {

@@ -37,6 +37,7 @@ export function showFilePlayer(player, notify) {
 		bar.hide();
 		player.stop();
 	});
+	player.on("fault", () => notify(t("MIDI files do not work now. Load this page again.")));
 	player.on("change", () => {
 		bar.draw();
 		if (!player.playing && player.left) notify(t("{count} notes were more than may be played here.", { count: player.left }));
@@ -56,8 +57,11 @@ function showField(play) {
 	const missing = element("studio-missing");
 	missing.hidden = MISSING === "";
 	missing.textContent = t(MISSING);
-	addEventListener("dragover", (event) => event.preventDefault());
+	// Text may be dropped into the chat box.
+	const hasFiles = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files") === true;
+	addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
 	addEventListener("drop", (event) => {
+		if (!hasFiles(event)) return;
 		event.preventDefault();
 		play(event.dataTransfer?.files[0]);
 	});

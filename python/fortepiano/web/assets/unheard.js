@@ -18,13 +18,11 @@ const REASONS = {
 export function showUnheard(player, room, line) {
 	let timer = 0;
 	const hide = () => {
-		line.hidden = true;
 		line.textContent = "";
 	};
 	player.on("unheard", (/** @type {Unheard} */ reason) => {
 		clearTimeout(timer);
 		timer = setTimeout(hide, SHOWN);
-		line.hidden = false;
 		line.dataset.reason = reason;
 		// The same words again would be read out at each note.
 		const words = t(REASONS[reason]);

@@ -65,7 +65,10 @@ export class Recorder {
 	stop() {
 		const length = now() - (this.began ?? now());
 		this.began = null;
-		if (this.#tap) this.#engine.output.disconnect(this.#tap);
+		if (this.#tap) {
+			this.#engine.output.disconnect(this.#tap);
+			this.#tap.port.postMessage(null); // otherwise the processor runs on
+		}
 		this.#tap = null;
 		return length;
 	}

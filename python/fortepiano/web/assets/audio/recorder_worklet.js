@@ -4,6 +4,16 @@
 registerProcessor("tap", class extends AudioWorkletProcessor {
 	#piece = new Int16Array(24_000);
 	#filled = 0;
+	#over = false;
+
+	constructor() {
+		super();
+		// Any message ends the recording.
+		// @ts-expect-error: as above
+		this.port.onmessage = () => {
+			this.#over = true;
+		};
+	}
 
 	/** @param {Float32Array[][]} inputs */
 	process([input]) {
@@ -18,6 +28,6 @@ registerProcessor("tap", class extends AudioWorkletProcessor {
 			this.#piece = new Int16Array(24_000);
 			this.#filled = 0;
 		}
-		return true;
+		return !this.#over;
 	}
 });

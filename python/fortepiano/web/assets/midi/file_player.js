@@ -15,7 +15,7 @@ const SLICE = 12;
 
 /**
  * Plays a file into the room as if by hand, without the notes beyond the quota.
- * Event: `change` of the position, and at the beginning and the end.
+ * Events: `change` of the position, and at the beginning and the end; `fault` if it cannot be played.
  */
 export class FilePlayer extends Emitter {
 	/** Milliseconds from the beginning. */
@@ -59,6 +59,10 @@ export class FilePlayer extends Emitter {
 		this.#began = now() + PREPARATION;
 		this.#ticker = new Worker(new URL("worker/ticker_worker.js", import.meta.url), { type: "module" });
 		this.#ticker.onmessage = () => this.#step(song);
+		this.#ticker.onerror = () => {
+			this.stop();
+			this.emit("fault");
+		};
 		this.#step(song);
 	}
 
@@ -99,8 +103,8 @@ export class FilePlayer extends Emitter {
 	#pay({ begin }, until) {
 		for (; this.#began + begin[this.#next] <= until; this.#next++) {
 			const reason = this.#parts.player.pay();
-			if (reason === null || reason === "alone") this.#due.push({ i: this.#next, reason });
-			else this.left += 1;
+			if (reason === "quota") this.left += 1;
+			else this.#due.push({ i: this.#next, reason });
 		}
 	}
 

@@ -43,9 +43,11 @@ export class Turn {
 			this.held = true;
 			return new Promise(() => {}); // until the tab is closed, or another one takes the turn
 		};
-		navigator.locks.request(this.#name, options, hold).catch(() => {
+		navigator.locks.request(this.#name, options, hold).catch((error) => {
 			if (options.signal?.aborted) return; // taken instead
-			this.held = false;
+			// Locks are forbidden where storage is: then each tab has a turn.
+			this.held = error?.name !== "AbortError";
+			if (this.held) return;
 			this.#lost();
 			this.#wait();
 		});

@@ -13,6 +13,8 @@ const VELOCITY = 0.5;
  * Notes with the own id are played too: they come from another tab of the same participant.
  */
 export class Incoming {
+	/** Keys of each player that are down, and when their notes are due. @type {Map<string, Map<Key, number>>} */
+	#down = new Map();
 	#parts;
 
 	/** @param {IncomingParts} parts */
@@ -33,10 +35,23 @@ export class Incoming {
 		});
 	}
 
+	/** Note that a key is down since a time, or up. @param {string} id @param {Key} key @param {number | null} due */
+	#note(id, key, due) {
+		const down = this.#down.get(id) ?? new Map();
+		if (due === null) down.delete(key);
+		else this.#down.set(id, down.set(key, due));
+	}
+
 	/** End all notes of a player. @param {string} id */
 	#release(id) {
-		this.#parts.lights.release(id);
-		this.#parts.voices.silence(id);
+		const { heard, lights, voices } = this.#parts;
+		lights.release(id);
+		voices.silence(id);
+		// Instruments and recordings hear an end too, after strokes that wait for their time.
+		for (const [key, due] of this.#down.get(id) ?? []) {
+			heard.emit("note", { player: id, key, velocity: null, due: Math.max(now(), due) + 20 });
+		}
+		this.#down.delete(id);
 	}
 
 	/** @param {number} t server milliseconds @param {any[]} notes @param {string} p */
@@ -57,10 +72,10 @@ export class Incoming {
 			const v = stop ? null : Math.min(Math.max(Number(note.v ?? VELOCITY), 0), 1);
 			if (Number.isNaN(v)) continue;
 			const at = engine.running ? engine.at(due) : null;
-			if (at !== null) {
-				if (v === null) voices.stop(p, key.midi, at);
-				else voices.start(p, key.midi, v, at);
-			}
+			// Notes that sounded before the context stood still end too.
+			if (v === null) voices.stop(p, key.midi, at ?? engine.context.currentTime);
+			else if (at !== null) voices.start(p, key.midi, v, at);
+			this.#note(p, key, v === null ? null : due);
 			lights.later({ due, key, player: p, color: stop ? null : shade, begun: () => plates.pulse(p, due) });
 			heard.emit("note", { player: p, key, velocity: v, due });
 			scheduled({ p, n: key.name, v, stop, t, d, due, at });
