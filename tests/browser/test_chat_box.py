@@ -87,31 +87,38 @@ def test_a_refusal_is_told_in_the_readers_words(server: Server, room: str, invit
         assert "`" not in text
 
 
+class Line:
+    """The first connection of a page, which a test cuts without a word."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        self._is_dead = False
+        self._visitor = visitor
+        self._count = 0
+        visitor.page.route_web_socket("**/ws", self._relay)
+
+    def _relay(self, route: WebSocketRoute) -> None:
+        self._count += 1
+        number, server = self._count, route.connect_to_server()
+
+        def lives() -> bool:
+            return number > 1 or not self._is_dead
+
+        route.on_message(lambda data: server.send(data) if lives() else None)
+        server.on_message(lambda data: route.send(data) if lives() else None)
+
+    def cut(self) -> None:
+        """Let nothing pass any more, and let the page look."""
+        self._is_dead = True
+        self._visitor.page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+
+
 def test_a_line_into_a_dead_connection_comes_back(
     server: Server, room: str, invite: Invite
 ) -> None:
     ann = invite(server)
-    dead: list[bool] = []
-
-    def relay(route: WebSocketRoute) -> None:
-        to_server = route.connect_to_server()
-        is_first = not dead
-
-        def upwards(data: str | bytes) -> None:
-            if not (is_first and dead):
-                to_server.send(data)
-
-        def downwards(data: str | bytes) -> None:
-            if not (is_first and dead):
-                route.send(data)
-
-        route.on_message(upwards)
-        to_server.on_message(downwards)
-
-    ann.page.route_web_socket("**/ws", relay)
+    line = Line(ann)
     ann.visit(room)
-    dead.append(True)
-    ann.page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+    line.cut()
     ann.page.fill("#chat-input", "is anybody there?")
     ann.page.press("#chat-input", "Enter")
     ann.until("fortepiano.state.status === 'reconnecting'", timeout=5)
@@ -120,6 +127,27 @@ def test_a_line_into_a_dead_connection_comes_back(
     ann.page.press("#chat-input", "Enter")
     ann.reads("is anybody there?")
     assert box(ann) == ""
+
+
+def test_a_private_line_that_was_lost_stays_private(
+    server: Server, room: str, invite: Invite
+) -> None:
+    ann = invite(server)
+    line = Line(ann)
+    ann.visit(room)
+    with connected(server, "127.0.0.1", "Bea", room) as bea:
+        ann.page.locator(".plate").filter(has_text="Bea").click()
+        ann.page.click("#person-dm")
+        line.cut()
+        ann.page.fill("#chat-input", "for you alone")
+        ann.page.press("#chat-input", "Enter")
+        ann.page.click("#chat-target-cancel")
+        ann.until("fortepiano.state.status === 'reconnecting'", timeout=5)
+        ann.until("document.querySelector('#chat-input').value === 'for you alone'", timeout=2)
+        ann.page.get_by_text("Only Bea will read this").wait_for()
+        ann.until("fortepiano.state.status === 'online'")
+        ann.page.press("#chat-input", "Enter")
+        assert bea.receive("dm")["a"] == "for you alone"
 
 
 def test_no_badge_before_the_first_line(server: Server, room: str, invite: Invite) -> None:
@@ -172,6 +200,13 @@ def test_a_storm_of_lines_is_counted_not_read(server: Server, room: str, invite:
     assert ann.page.evaluate("() => window.spoken") <= 4
     assert "new lines" in (ann.page.text_content("#chat-count") or "")
     ann.until("document.getElementById('chat-log').ariaLive === 'polite'", timeout=8)
+    # One line in each window is no storm.
+    for _ in range(2):
+        ann.page.evaluate("() => { window.spoken = 0; }")
+        with connected(server, "127.0.0.1", "Bot", room) as bot:
+            bot.send({"m": "a", "message": "a single line"})
+            ann.until("window.spoken === 1", timeout=5)
+        ann.page.wait_for_timeout(2100)
 
 
 def test_a_bot_reads_what_the_box_sent(server: Server, room: str, invite: Invite) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from ear import level, listen
+from test_midi import with_devices
 from visitor import Invite, Visitor
 
 from support.player import Player, connected
@@ -93,3 +94,15 @@ def test_a_page_that_is_left_sends_its_releases(server: Server, room: str, invit
             assert isinstance(notes, list)
             heard += notes
         assert [note["n"] for note in heard] == ["c3", "c3"]
+
+
+def test_an_instrument_hears_the_end_of_a_note_whose_player_left(
+    server: Server, room: str, invite: Invite
+) -> None:
+    ann = with_devices(invite(server), room)
+    ann.page.get_by_label("Sound on Expander").check()
+    ann.page.keyboard.press("Escape")
+    with connected(server, "127.0.0.1", "Bot", room) as bot:
+        hold(bot)
+        ann.until("window.devices.synth.sent.some(([status]) => status === 0x90)", timeout=5)
+    ann.until("window.devices.synth.sent.some(([status]) => status === 0x80)", timeout=5)

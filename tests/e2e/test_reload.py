@@ -272,6 +272,7 @@ async def test_a_reload_logs_no_requests(editable: EditableServer) -> None:
     await reloaded(editable)
     server = editable.server
     for url in (f"{server.url}/readyz", f"{server.internal_url}/healthz"):
-        assert httpx.get(url, trust_env=False).status_code == 200
+        answer = await asyncio.to_thread(httpx.get, url, trust_env=False)
+        assert answer.status_code == 200
     await reloaded(editable)
     assert "uvicorn.access" not in server.log

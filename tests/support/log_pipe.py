@@ -87,9 +87,10 @@ class LoggingServer:
         """Read lines up to one with this event; skip those that an upgrade has cut."""
         lines: list[dict[str, Any]] = []
         rest = b""
+        poll = select.poll()
+        poll.register(self.reader, select.POLLIN)
         while not any(line["event"] == event for line in lines):
-            ready, _, _ = select.select([self.reader], [], [], _SECONDS)
-            assert ready, (event, lines[-3:], rest)
+            assert poll.poll(_SECONDS * 1000), (event, lines[-3:], rest)
             data = os.read(self.reader, 65_536)
             assert data, (event, lines[-3:], rest)
             *whole, rest = (rest + data).split(b"\n")

@@ -46,7 +46,9 @@ class OrphanProcess:
         if self.returncode is None:
             descriptor = os.pidfd_open(self.pid)
             try:
-                ended, _, _ = select.select([descriptor], [], [], timeout)
+                poll = select.poll()
+                poll.register(descriptor, select.POLLIN)
+                ended = poll.poll(None if timeout is None else timeout * 1000)
             finally:
                 os.close(descriptor)
             if not ended:

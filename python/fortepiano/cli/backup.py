@@ -79,6 +79,7 @@ def restore(
     """
     from fortepiano.protocol.record_checks import problem_of
     from fortepiano.store import dump
+    from fortepiano.store.unsaved import UnsavedChanges
 
     if force and merge:
         raise typer.BadParameter("goes with --force no more than with --merge", param_hint="FILE")
@@ -95,6 +96,8 @@ def restore(
             )
         dump.replace(store, items)
         _replace_keys(settings, items)
+        if force:
+            UnsavedChanges(settings).discard()
     counts = Counter(kind.name for kind, _ in items)
     typer.echo(f"restored: {', '.join(f'{counts[name]} {name}' for name in counts)}")
 

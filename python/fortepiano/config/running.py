@@ -107,5 +107,9 @@ def shown(value: object) -> object:
         # `redis://user:password@host`
         scheme, _, rest = value.partition("://")
         secret, at, host = rest.rpartition("@")
-        return f"{scheme}://{secret.partition(':')[0]}:{MASK}@{host}" if at else value
+        host, options, _ = host.partition("?")  # `?password=` and its like
+        told = f"{host}?{MASK}" if options else host
+        return (
+            f"{scheme}://{secret.partition(':')[0]}:{MASK}@{told}" if at else f"{scheme}://{told}"
+        )
     return value

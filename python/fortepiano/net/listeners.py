@@ -23,7 +23,7 @@ from fortepiano.net.socket_addresses import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from fortepiano.config import Settings
 
@@ -78,11 +78,19 @@ def opened_listeners(settings: Settings) -> Generator[Listeners]:
 
 
 @contextlib.contextmanager
-def closing_listeners(listeners: Listeners) -> Generator[None]:
-    """Close listeners at the end, and remove the files of the server's own Unix sockets."""
+def closing_listeners(
+    listeners: Listeners, owns_files: Callable[[], bool] = lambda: True
+) -> Generator[None]:
+    """Close listeners at the end, and remove the files of the server's own Unix sockets.
+
+    Args:
+        listeners: The listeners.
+        owns_files: Returns whether no other process listens on them, so that the files are removed.
+    """
     with contextlib.ExitStack() as stack:
         for listener in (*listeners.public, listeners.internal):
-            stack.enter_context(_closing(listener, is_own=name_of(listener) in listeners.own))
+            is_own = name_of(listener) in listeners.own
+            stack.enter_context(_closing(listener, is_own=is_own, owns_files=owns_files))
         yield
 
 
@@ -121,19 +129,22 @@ def listening(
 
 
 @contextlib.contextmanager
-def _closing(listener: socket.socket, *, is_own: bool) -> Generator[None]:
+def _closing(
+    listener: socket.socket, *, is_own: bool, owns_files: Callable[[], bool] = lambda: True
+) -> Generator[None]:
     """Close a listener at the end.
 
     Args:
         listener: The listening socket.
         is_own: Whether the file of a Unix socket is removed too.
+        owns_files: As of `closing_listeners`.
     """
     name = name_of(listener)
     with listener:
         try:
             yield
         finally:
-            if is_own and name:
+            if is_own and name and owns_files():
                 Path(name.removeprefix(UNIX)).unlink(missing_ok=True)
 
 

@@ -61,11 +61,11 @@ class ProxiedConnection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         admission = self._admission
         self._peer = self._door.peer_of(self.transport)
+        resumed, self._resumed = self._resumed, None
         if not admission.addresses.trusts(self._peer):
-            self._switch_to_http(self._peer, b"")
+            self._switch_to_http(self._peer, b"" if resumed is None else resumed.data)
             return
         self._door.inside.add(self)
-        resumed, self._resumed = self._resumed, None
         if not admission.await_request(self, None if resumed is None else resumed.seconds_left):
             self._refuse(*BUSY)
         elif resumed is not None and resumed.data:

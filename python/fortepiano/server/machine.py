@@ -30,6 +30,8 @@ _OUR_STOP_SECONDS = 30.0
 _LONGEST_PATH = 107
 """The most bytes of a Unix socket's path (unix(7))."""
 
+_NET_BIND_SERVICE = 10
+
 _UNPRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 
 
@@ -98,10 +100,19 @@ def _is_privileged(port: int, unit: Unit | None) -> bool:
     if not 0 < port < _first_free_port():
         return False
     if unit is None:
-        return os.geteuid() != 0
+        return os.geteuid() != 0 and not _has_capability(_NET_BIND_SERVICE)
     is_root = unit.last("User", "root") == "root"
     may = any("CAP_NET_BIND_SERVICE" in word for word in unit.words("AmbientCapabilities"))
     return not (is_root or may)
+
+
+def _has_capability(number: int) -> bool:
+    """Return whether this process has a capability (capabilities(7)) in force."""
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        found = next(line for line in lines if line.startswith("CapEff:"))
+        return bool(int(found.split()[1], 16) >> number & 1)
+    return False
 
 
 def _first_free_port() -> int:

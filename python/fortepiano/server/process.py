@@ -68,12 +68,13 @@ def run(
         ChannelError: The upgrade failed; the old process continues.
     """
     log_uncaught()
-    gc.disable()  # until the server serves: what is read until then stays
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the server handles the signal
     sys.setswitchinterval(_SWITCH_SECONDS)
     raise_file_limit()
     enlarge_file_table()
     with contextlib.ExitStack() as stack:
+        stack.callback(gc.enable)
+        gc.disable()  # until the server serves: what is read until then stays
         phases = stack.enter_context(Phases(is_upgrade=upgrade is not None))
         inheritance = handed = parts = None
         if upgrade is not None:

@@ -6,6 +6,7 @@ record, `{"kind": …, "record": …}` (docs/records.md). Acts of moderation com
 
 import codecs
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -246,16 +247,10 @@ def replace(store: Store, items: Iterable[Item]) -> None:
     Raises:
         StoreError: Some of the records could not be written.
     """
-    for user in store.users():
-        store.remove_user(user.id)
-    for ban in store.bans():
-        store.remove_ban(ban.room, ban.subject)
-    for token in store.tokens():
-        store.remove_token(token.id)
-    for room in store.rooms():
-        store.remove_room(room.name)
-    for chat in store.chats():
-        store.remove_chat(chat.room)
+    for number, remove in enumerate(_removals(store), 1):
+        remove()
+        if number % FLUSH_EVERY == 0:
+            flush(store)
     salts: dict[int, str] = {}
     save = savers(store)
     for number, (kind, record) in enumerate(items, 1):
@@ -268,6 +263,15 @@ def replace(store: Store, items: Iterable[Item]) -> None:
     if salts.keys() == {1, 2}:
         store.save_salts(salts[1], salts[2])
     flush(store)
+
+
+def _removals(store: Store) -> Iterator[Callable[[], object]]:
+    """Yield a function for each record, which removes that record."""
+    yield from (partial(store.remove_user, one.id) for one in store.users())
+    yield from (partial(store.remove_ban, one.room, one.subject) for one in store.bans())
+    yield from (partial(store.remove_token, one.id) for one in store.tokens())
+    yield from (partial(store.remove_room, one.name) for one in store.rooms())
+    yield from (partial(store.remove_chat, one.room) for one in store.chats())
 
 
 def savers(store: Store) -> dict[AnyKind, Callable[[Any], object]]:

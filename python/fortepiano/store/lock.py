@@ -88,7 +88,9 @@ def locked_folder(
 def _opened(folder: Path) -> int:
     try:
         make_folder(folder)
-        return open_private(folder / LOCK)
+        return open_private(
+            folder / LOCK, os.O_NOFOLLOW
+        )  # the target of a link would be overwritten
     except OSError as error:
         raise StoreError(folder, f"cannot be written: {error.strerror or error}") from None
 

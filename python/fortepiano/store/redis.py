@@ -72,6 +72,8 @@ LOAD_SECONDS = 120.0
 _PIECE = 2000
 """The most changes in one transaction: Redis serves nobody else meanwhile."""
 
+_UNUSABLE = "cannot be used: no URL of Redis; write special characters of the login as %xx"
+
 _FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
 """Exceptions of a Redis that does not answer, or not as it should."""
 
@@ -121,6 +123,7 @@ class RedisStore(WriterStore):
         self._salts_path = salts
         self._lease = lease
         self._transactions = Transactions(prefix, lease)
+        self._unfenced = Transactions(prefix, None)
         self._redis_key = self._transactions.key
         if lease is not None:
             lease.on_take_over = partial(self._poll_within, 0.0)
@@ -164,8 +167,8 @@ class RedisStore(WriterStore):
         self._salts_given = self._connected = False
         try:
             client_for(self._url)
-        except (ValueError, TypeError, RedisError) as error:
-            raise StoreError(self._place, f"cannot be used: {error}") from None
+        except (ValueError, TypeError, RedisError):
+            raise StoreError(self._place, _UNUSABLE) from None
         if self._lease is not None and not self._lease.is_shared:
             self._await_lease(self._lease)
         self._runner = asyncio.Runner(loop_factory=_new_loop)
@@ -225,7 +228,7 @@ class RedisStore(WriterStore):
     def _connect(self) -> None:
         if not self._connected:
             # A first question, since a large store takes longer to load than silence may last.
-            self._run(self._transaction(("GET", self._redis_key("version"))), START_SECONDS)
+            self._run(self._first_answer(), START_SECONDS)
             if self._lease is not None:
                 self._run(self._claim(self._lease), CLAIM_SECONDS)
             resumes, self._resumes = self._resumes and bool(self._position), False
@@ -234,6 +237,11 @@ class RedisStore(WriterStore):
             with self._changed:
                 self._connected = True
                 self._changed.notify_all()
+
+    async def _first_answer(self) -> None:
+        """Ask for anything, whoever has the lease."""
+        client = self._connected_client()
+        await self._unfenced.run(client, ("GET", self._redis_key("version")))
 
     def _disconnect(self) -> None:
         self._connected = False

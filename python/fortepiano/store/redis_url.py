@@ -8,6 +8,7 @@
 Parameters behind a `?` are options of redis-py, for instance `?ssl_ca_certs=/etc/ca.pem`.
 """
 
+import re
 from collections.abc import Awaitable
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit, urlunsplit
@@ -102,5 +103,6 @@ def _node(text: str, port: int) -> tuple[str, int]:
 
 def without_secrets(url: str) -> str:
     """Return a URL without its login and options, for logs."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    scheme, _, rest = url.partition("://")
+    # By hand, because a password may hold the signs that divide a URL.
+    return f"{scheme}://{re.split('[?#]', rest.rpartition('@')[2])[0]}"

@@ -10,6 +10,7 @@ import os
 import secrets
 import stat
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ import msgspec
 from fortepiano.errors import StoreError, UnsavedError
 from fortepiano.observe import logs
 from fortepiano.store.base import Store
-from fortepiano.store.dump import savers
+from fortepiano.store.dump import FLUSH_EVERY, savers
 from fortepiano.store.files import draft
 from fortepiano.store.location import place_of
 from fortepiano.store.record_kinds import (
@@ -89,6 +90,7 @@ class UnsavedChanges:
         place = [str(settings.data_dir.resolve()), *place_of(settings).values()]
         digest = hashlib.sha256("\0".join(place).encode()).hexdigest()[:16]
         self._prefix = f"fortepiano-unsaved-{digest}-"  # no other server takes the file for its own
+        self._taken_in: list[Path] = []  # files whose changes are in memory, and not yet stored
 
     def close(self, store: Store) -> None:
         """Close a store, and write to a file what it has not taken.
@@ -97,7 +99,7 @@ class UnsavedChanges:
             StoreError: Some changes are not stored; says how many of which kind, and where they
                 are.
         """
-        taken_in = [file for file, _ in self._read_files()]
+        taken_in = self._taken_in
         try:
             store.close()
         except UnsavedError as error:
@@ -122,13 +124,31 @@ class UnsavedChanges:
         """
         for file, found in list(self._read_files()):
             changed = _Changed(store)
-            for (kind, key), record in found.changes.items():
+            for number, ((kind, key), record) in enumerate(found.changes.items(), 1):
                 if changed.at(kind, key) <= found.at:
                     _apply(store, kind, key, record)
+                if number % FLUSH_EVERY == 0 and store.healthy:
+                    store.flush(_STORED_SECONDS)  # the store's queue has bounds
             if store.healthy and store.flush(_STORED_SECONDS):
                 _remove([file])
+            else:
+                self._taken_in.append(file)
+                self._remove_once_stored(store, file)
             told = _numbers(found.changes)
             _log.info("changes of the last stop are taken in", changes=told, path=str(file))
+
+    def discard(self) -> None:
+        """Remove the files: the store has been replaced as a whole."""
+        _remove(list(self._files()))
+
+    def _remove_once_stored(self, store: Store, file: Path) -> None:
+        """Remove a file when its changes are stored, so that no later start repeats them."""
+
+        def wait() -> None:
+            if store.flush(threading.TIMEOUT_MAX):
+                _remove([file])
+
+        threading.Thread(target=wait, name="unsaved", daemon=True).start()
 
     def _places(self) -> Iterator[Path]:
         """Yield the folders for a file, the best first."""

@@ -197,7 +197,8 @@ class WriterStore(MemoryStore, ABC):
         try:
             yield self._noted_changes
         finally:
-            self._noted = None
+            with self._changed:
+                self._noted = None
 
     def _noted_changes(self) -> Changes:
         with self._changed:
@@ -338,11 +339,11 @@ class WriterStore(MemoryStore, ABC):
 
     def _start(self) -> None:
         """Start the writer; called once everything has been read."""
-        self._is_read = False
         self._stop_by = None
         # A daemon thread: a disk that hangs must not keep the process from exiting.
-        self._writer = threading.Thread(target=self._write_on, name="store-writer", daemon=True)
-        self._writer.start()
+        writer = threading.Thread(target=self._write_on, name="store-writer", daemon=True)
+        writer.start()
+        self._writer, self._is_read = writer, False
 
     def _write_on(self) -> None:
         """Write group after group until closed."""

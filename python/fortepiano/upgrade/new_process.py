@@ -79,6 +79,7 @@ class NewProcess:
         os.set_inheritable(descriptor, False)
         self._channel = Channel(connection)
         self.gets_changes = False
+        self._has_taken_over = False
 
     def refuse(self, error: BaseException) -> None:
         """Send the old process the reason why the upgrade fails."""
@@ -152,7 +153,8 @@ class NewProcess:
             )
         listeners = Listeners((public, *others[split:]), internal, own)
         visitors, clients = sockets[count:links_at], sockets[links_at:]
-        with closing_listeners(listeners):
+        # Until then the old process may go on with them, and needs their files.
+        with closing_listeners(listeners, lambda: self._has_taken_over):
             yield Inheritance(state, listeners, commands, clients, visitors)
 
     async def adopt(
@@ -177,6 +179,7 @@ class NewProcess:
         links = restore(context, engine, inheritance.state, descriptors)
         self._channel.send_message(Reply(), _MESSAGE_SECONDS)
         going = self._channel.receive_message(Going, _MESSAGE_SECONDS)
+        self._has_taken_over = True
         take_over()
         await _connect(links, inheritance.sockets)
         pause_ms = (time.monotonic_ns() - going.begun) / 1_000_000

@@ -145,9 +145,12 @@ class OldProcess:
         async with self._lock:
             try:
                 await self._hand_over(listeners, commands, answer)
-            except (ChannelError, ReloadError, StoreError, OSError) as error:
+            except Exception as error:
                 why = error.problems if isinstance(error, ReloadError) else [_explained(error)]
-                self._log.error("not upgraded, this process goes on", why=list(why))
+                is_bug = not isinstance(error, (ChannelError, ReloadError, StoreError, OSError))
+                self._log.error(
+                    "not upgraded, this process goes on", why=list(why), exc_info=is_bug
+                )
                 return {"problems": list(why)}
 
     async def _hand_over(
@@ -344,4 +347,5 @@ def _started(
 
 
 def _explained(error: Exception) -> str:
-    return f"the new process cannot take over: {error}"
+    is_expected = isinstance(error, (ChannelError, StoreError, OSError))
+    return f"the new process cannot take over: {error if is_expected else repr(error)}"

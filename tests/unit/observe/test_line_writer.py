@@ -30,9 +30,10 @@ def notice(lines: int, reason: str) -> bytes:
 def read(end: int, until: bytes) -> list[bytes]:
     """Return all lines up to one that ends with `until`."""
     data = b""
+    poll = select.poll()
+    poll.register(end, select.POLLIN)
     while not data.endswith(until + b"\n"):
-        ready, _, _ = select.select([end], [], [], SECONDS)
-        assert ready, data
+        assert poll.poll(SECONDS * 1000), data
         data += os.read(end, 65_536)
     return data.splitlines()
 

@@ -47,10 +47,10 @@ def broken(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[SQLi
     assert store._writer is None, "the test has closed it"
 
 
-def closed(settings: Settings, store: Store) -> str:
+def closed(settings: Settings, store: Store, unsaved: UnsavedChanges | None = None) -> str:
     """Close a store that takes nothing, and return what is said."""
     with pytest.raises(StoreError) as caught:
-        UnsavedChanges(settings).close(store)
+        (unsaved or UnsavedChanges(settings)).close(store)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -193,7 +193,7 @@ def test_a_store_that_still_takes_nothing(settings: Settings, broken: SQLiteStor
     unsaved.take_in(again)
     assert again.bans() == [BANNED]
     assert files(settings.data_dir) == first
-    closed(settings, again)
+    closed(settings, again, unsaved)
     (second,) = files(settings.data_dir)
     assert [second] != first
     with closing(open_store(settings)) as store:
@@ -248,3 +248,24 @@ def test_another_servers_files(settings: Settings, broken: SQLiteStore) -> None:
     with closing(open_store(settings)) as store:
         UnsavedChanges(other).take_in(store)
         assert store.bans() == []
+
+
+def test_a_file_that_was_not_taken_in_stays(settings: Settings, broken: SQLiteStore) -> None:
+    """Its owner was wrong at the start, say, and is mended while the server runs."""
+    broken.save_ban(BANNED)
+    closed(settings, broken)
+    (file,) = files(settings.data_dir)
+    file.chmod(0o644)
+    unsaved = UnsavedChanges(settings)
+    store = open_store(settings)
+    unsaved.take_in(store)
+    file.chmod(0o600)
+    unsaved.close(store)
+    assert files(settings.data_dir) == [file]
+
+
+def test_a_restore_of_everything_discards_them(settings: Settings, broken: SQLiteStore) -> None:
+    broken.save_ban(BANNED)
+    closed(settings, broken)
+    UnsavedChanges(settings).discard()
+    assert files(settings.data_dir) == []
