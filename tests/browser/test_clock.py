@@ -173,3 +173,18 @@ def test_a_page_from_the_back_is_online_at_once(server: Server, room: str, invit
     ann.until("document.querySelectorAll('#chat-log .line').length === 1")
     ann.page.keyboard.press("z")
     ann.sends(2)
+
+
+def test_an_attempt_that_hangs_is_given_up(server: Server, room: str, invite: Invite) -> None:
+    """A server that takes the socket and says nothing, as behind some proxies."""
+    ann = invite(server)
+    attempts: list[WebSocketRoute] = []
+
+    def relay(route: WebSocketRoute) -> None:
+        attempts.append(route)
+        if len(attempts) > 1:
+            route.connect_to_server()
+
+    ann.page.route_web_socket("**/ws", relay)
+    ann.visit(room)
+    assert len(attempts) == 2

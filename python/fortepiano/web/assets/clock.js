@@ -119,6 +119,7 @@ export class Clock {
 
 	/** Ask where nothing came for a while, and from time to time. */
 	#watch() {
+		this.#net.review();
 		this.#wake();
 		const present = now();
 		const isQuiet = !document.hidden && present - Math.max(this.#heard, this.#compared) >= QUIET;

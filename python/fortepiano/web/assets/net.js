@@ -23,6 +23,8 @@ export class Net extends Emitter {
 	#socket = null;
 	#failures = 0;
 	#timer = 0;
+	/** Beginning of the last attempt, milliseconds of the page's clock. */
+	#began = 0;
 	/** Times of the last message of each kind, milliseconds of the page's clock. @type {Map<string, number>} */
 	#sentAt = new Map();
 	#url;
@@ -49,6 +51,7 @@ export class Net extends Emitter {
 	open() {
 		clearTimeout(this.#timer);
 		this.#timer = 0;
+		this.#began = now();
 		const socket = new WebSocket(this.#url);
 		let opened = false;
 		this.#socket = socket;
@@ -61,9 +64,11 @@ export class Net extends Emitter {
 			this.#lost(CODES[code] ?? { meaning: reason });
 			if (!opened) this.#ask();
 		};
-		setTimeout(() => {
-			if (this.#socket === socket && this.status !== "online") this.drop();
-		}, ATTEMPT);
+	}
+
+	/** Give up an attempt to connect that takes too long. */
+	review() {
+		if (this.#socket && this.status !== "online" && now() - this.#began > ATTEMPT) this.drop();
 	}
 
 	#hurry() {
