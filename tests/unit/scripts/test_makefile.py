@@ -10,6 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 
+OF_MAKE = {"MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "PYTHON", "VENV", "DIST"}
+"""Variables that a `make` around the tests passes on, with what was given on its command line."""
+
 PYTHON = """\
 #!/bin/sh
 # Stands for the Python {version}.
@@ -62,7 +65,7 @@ def make_wheel(environment: Path, *arguments: str) -> set[str]:
     done = subprocess.run(
         ["make", "wheel", f"VENV={environment}", f"DIST={dist}", *arguments],
         cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if name != "MAKEFLAGS"},
+        env={name: value for name, value in os.environ.items() if name not in OF_MAKE},
         capture_output=True,
         text=True,
         timeout=50,
