@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Generator, Iterable
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from fortepiano.cli.options import ConfigFile, DataDir, opened_store
+from fortepiano.cli.options import ConfigFile, DataDir, store_of
 from fortepiano.errors import ConfigError, FortepianoError, StoreError
 from fortepiano.store.files import draft
 from fortepiano.wall_clock import now_ms
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fortepiano.store import Store
     from fortepiano.store.dump import Item
 
-__all__ = ["backup", "merged_into_store", "restore", "store_alone"]
+__all__ = ["backup", "merged_into_store", "restore"]
 
 _STDIO = "-"
 
@@ -77,6 +77,7 @@ def restore(
 
     A server that uses the data folder, or the prefix in Redis, must be stopped first.
     """
+    from fortepiano import config as configuration
     from fortepiano.protocol.record_checks import problem_of
     from fortepiano.store import dump
     from fortepiano.store.unsaved import UnsavedChanges
@@ -84,10 +85,11 @@ def restore(
     if force and merge:
         raise typer.BadParameter("goes with --force no more than with --merge", param_hint="FILE")
     items = dump.read(file, problem_of)
+    settings = configuration.load(config, {"data_dir": data_dir})
     if merge:
-        typer.echo(f"merged: {merged_into_store(items, config, data_dir)}")
+        typer.echo(f"merged: {merged_into_store(items, settings)}")
         return
-    with store_alone(config, data_dir) as (settings, store):
+    with _store_alone(settings) as store:
         if not force and not dump.is_empty(store):
             raise StoreError(
                 file,
@@ -103,23 +105,20 @@ def restore(
 
 
 @contextlib.contextmanager
-def store_alone(config: Path | None, data_dir: Path | None) -> "Generator[tuple[Settings, Store]]":
-    """Open the store of the settings while no server uses it.
+def _store_alone(settings: "Settings") -> "Generator[Store]":
+    """Open the store of some settings while no server uses it.
 
     Raises:
-        ConfigError: The settings are wrong.
+        ConfigError: The settings name a store in memory only.
         StoreError: The store cannot be used, or a server runs on it.
     """
-    from fortepiano import config as configuration
     from fortepiano.store.ownership import owning
 
-    settings = configuration.load(config, {"data_dir": data_dir})
-    with contextlib.ExitStack() as stack:
-        ownership = stack.enter_context(owning(settings))
-        yield settings, stack.enter_context(opened_store(config, data_dir, ownership.lease))
+    with owning(settings) as ownership, store_of(settings, ownership.lease) as store:
+        yield store
 
 
-def merged_into_store(items: "Iterable[Item]", config: Path | None, data_dir: Path | None) -> str:
+def merged_into_store(items: "Iterable[Item]", settings: "Settings") -> str:
     """Merge records into the store of the settings, and return how many, for people.
 
     Signing keys are taken only where the data folder has none: a key that was dropped because it
@@ -130,7 +129,7 @@ def merged_into_store(items: "Iterable[Item]", config: Path | None, data_dir: Pa
     from fortepiano.store.record_kinds import KEY
 
     items = list(items)
-    with store_alone(config, data_dir) as (settings, store):
+    with _store_alone(settings) as store:
         merged = merge(store, items, now_ms())
         has_keys = bool(stored_keys(settings).keys())
         keys = sum(kind is KEY for kind, _ in items)
@@ -176,22 +175,24 @@ def _check_server(settings: "Settings") -> None:
 
 def _write(file: Path, lines: Iterable[bytes]) -> int:
     """Write a backup atomically, and return the number of records in it."""
-    count = 0
     try:
         with draft(file) as out:
-            for line in lines:
-                count += 1
-                out.write(line)
+            return _copy(lines, out)
     except OSError as error:
         raise StoreError(file, f"cannot be written: {error.strerror or error}") from None
-    return count - 2  # without the header and the last line
 
 
 def _write_stdout(lines: Iterable[bytes]) -> int:
     """Write a backup to stdout, and return the number of records in it."""
+    records = _copy(lines, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
+    return records
+
+
+def _copy(lines: Iterable[bytes], out: BinaryIO) -> int:
+    """Write the lines of a backup, and return the number of records among them."""
     count = 0
     for line in lines:
         count += 1
-        sys.stdout.buffer.write(line)
-    sys.stdout.buffer.flush()
-    return count - 2
+        out.write(line)
+    return count - 2  # without the header and the last line

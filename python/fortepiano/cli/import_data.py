@@ -52,7 +52,7 @@ def import_data(
     if dry_run:
         typer.echo(f"would be imported: {_tried(settings, found, wishes.at)}")
     else:
-        typer.echo(f"imported: {merged_into_store(found.items, config, data_dir)}")
+        typer.echo(f"imported: {merged_into_store(found.items, settings)}")
     if found.left_out:
         counts = ", ".join(f"{count} {what}" for what, count in found.left_out.items())
         typer.echo(f"left out: {counts}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fortepiano.cli.options import ACTOR, ConfigFile, DataDir, opened_store, utc
+from fortepiano.cli.options import ACTOR, ConfigFile, DataDir, store_of, utc
 from fortepiano.errors import InputError
 from fortepiano.wall_clock import now_ms
 
@@ -66,7 +66,7 @@ def import_list(
     if not len(networks):
         raise InputError([f"{source}: there is no network in it"])
     at = now_ms()
-    with opened_store(config, data_dir, kinds=()) as store:
+    with store_of(settings, kinds=()) as store:
         store_list(settings.data_dir, NetworkList(name, effect, words), source, networks)
         details = {"count": len(networks), "effect": effect}
         act = AuditAction.IMPORT_NETWORKS
@@ -129,7 +129,7 @@ def remove_list(name: Name, data_dir: DataDir = None, config: ConfigFile = None)
 
     settings = configuration.load(config, {"data_dir": data_dir})
     at = now_ms()
-    with opened_store(config, data_dir, kinds=()) as store:
+    with store_of(settings, kinds=()) as store:
         is_name = re.fullmatch(LIST_NAME, name) is not None
         if not is_name or not network_lists.remove_list(settings.data_dir, name):
             raise typer.BadParameter(
