@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,7 +108,7 @@ def download(package: Package, folder: Path) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=SECONDS) as answer:  # noqa: S310 - https by default
             content: bytes = answer.read()
-    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
+    except (http.client.HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise NotFetchedError(f"{package.name} could not be fetched: {reason}") from None
     return content

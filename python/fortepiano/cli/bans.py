@@ -12,7 +12,7 @@ from fortepiano.cli.options import ACTOR, ConfigFile, DataDir, opened_store, utc
 from fortepiano.errors import InputError
 from fortepiano.store.files import write_private
 from fortepiano.store.record_kinds import BAN
-from fortepiano.store.records import BanRecord
+from fortepiano.store.records import SITE, BanRecord
 from fortepiano.wall_clock import now_ms
 
 if TYPE_CHECKING:
@@ -45,9 +45,6 @@ def _settled(room: str) -> str:
     return settled(room)
 
 
-_SITE = ""
-"""Stands for the room in bans from the whole site, as in `model.ban_list`."""
-
 Room = Annotated[
     str, typer.Option(help="The room.", show_default="the whole site", callback=_settled)
 ]
@@ -74,7 +71,7 @@ def _checked(who: str, room: str) -> str:
         who = parse_subject(who)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="WHO") from None
-    if room != _SITE and is_network(who):
+    if room != SITE and is_network(who):
         raise typer.BadParameter(
             "networks can be banned from the whole site only", param_hint="--room"
         )
@@ -92,7 +89,7 @@ def list_bans(
     at = now_ms()
     with opened_store(config, data_dir, kinds=(BAN,), only_reads=True) as store:
         bans = _in_force(store, at)
-    wanted = _SITE if site else room and _settled(room)
+    wanted = SITE if site else room and _settled(room)
     _print_row("WHO", "UNTIL", "BY", "ROOM", "REASON")
     for ban in bans:
         if wanted is None or ban.room == wanted:
@@ -103,7 +100,7 @@ def list_bans(
 @app.command("add")
 def add_ban(
     who: Subject,
-    room: Room = _SITE,
+    room: Room = SITE,
     length: Annotated[
         str, typer.Option("--for", help="For how long, such as 30m, 7d or permanent.")
     ] = PERMANENT,
@@ -156,7 +153,7 @@ def _around(
     from fortepiano.model.identity import OFFERED_BITS
     from fortepiano.server.command_socket import ask
 
-    if bits not in OFFERED_BITS or room != _SITE:
+    if bits not in OFFERED_BITS or room != SITE:
         raise typer.BadParameter(
             f"must be one of {', '.join(map(str, OFFERED_BITS))}, from the whole site",
             param_hint="--network",
@@ -171,7 +168,7 @@ def _around(
 
 @app.command("remove")
 def remove_ban(
-    who: Subject, room: Room = _SITE, data_dir: DataDir = None, config: ConfigFile = None
+    who: Subject, room: Room = SITE, data_dir: DataDir = None, config: ConfigFile = None
 ) -> None:
     """Lift a ban."""
     from fortepiano.actions.ban import store_unban

@@ -1,6 +1,5 @@
 """`fortepiano serve`: runs the server."""
 
-import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
@@ -44,6 +43,7 @@ def serve(
     from fortepiano import config as configuration
     from fortepiano.config.finding import refuse_errors, warning_lines
     from fortepiano.config.sources import DEFAULT_FILE, DOTENV_FILE
+    from fortepiano.net.inherited import are_passed_on
     from fortepiano.observe import logs
     from fortepiano.observe.standard_streams import fill_standard_streams
     from fortepiano.server.machine import machine_findings
@@ -62,7 +62,7 @@ def serve(
         reading = configuration.read(config, flags)
         findings = [*reading.findings]
         if upgrade is None:  # else the old process listens already, and writes into the folder
-            findings += machine_findings(reading.settings, has_sockets=_has_sockets())
+            findings += machine_findings(reading.settings, has_sockets=are_passed_on())
         refuse_errors(findings, reading.origins)
         logs.configure(reading.settings.log_level, reading.settings.log_severities)
         # Imported last, so that mistakes in the settings are reported even if the compiled part is
@@ -74,11 +74,6 @@ def serve(
         for line in warning_lines(findings, reading.origins):
             logs.logger(__name__).warning("a setting is doubtful", setting=line)
         return run(reading.settings, load, watched, upgrade)
-
-
-def _has_sockets() -> bool:
-    """Return whether systemd has passed on the sockets (sd_listen_fds(3))."""
-    return os.environ.get("LISTEN_PID") == str(os.getpid())
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from fortepiano.config.sources import Keys, Origin
 if TYPE_CHECKING:
     from fortepiano.config import Settings
 
-__all__ = ["MAPPED", "exposure_findings", "is_placeholder"]
+__all__ = ["exposure_findings", "is_placeholder"]
 
 MAPPED = "::ffff:"
 """The text before IPv4 addresses as Node has them, part of the first salt for ids made there."""

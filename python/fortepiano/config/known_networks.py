@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
-__all__ = ["CLOUDFLARE", "Network", "is_private", "is_too_wide", "missing_of_cloudflare", "parsed"]
+__all__ = ["CLOUDFLARE", "is_private", "is_too_wide", "missing_of_cloudflare", "parsed"]
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from fortepiano.config.finding import Finding
 from fortepiano.config.limits import SHARED, LimitSettings
-from fortepiano.config.rules import QuotaClass, Rules
+from fortepiano.config.rules import Rules
 from fortepiano.config.section import UNIX
 from fortepiano.config.sources import Keys
 
@@ -142,12 +142,9 @@ def _shared(settings: "Settings") -> Iterator[Finding]:
 
 
 def _quotas(settings: "Settings") -> Iterator[Finding]:
+    why = "so many cannot be saved up, and the rest is lost"
     for name in _QUOTAS:
-        quota: QuotaClass = getattr(settings.rules, name)
-        if quota.allowance > quota.max:
-            allowance, most = ("rules", name, "allowance"), ("rules", name, "max")
-            why = "so many cannot be saved up, and the rest is lost"
-            yield from _more(settings, allowance, most, why)
+        yield from _more(settings, ("rules", name, "allowance"), ("rules", name, "max"), why)
 
 
 def _rules(settings: "Settings") -> Iterator[Finding]:

@@ -315,7 +315,7 @@ def _explained(
     """Yield one line for each error: the key, the allowed values, the given value, the place."""
     for detail in error.errors(include_url=False):
         path = tuple(str(part) for part in detail["loc"])
-        line = f"{_spelled(detail['loc'])}: {_allowed(detail['msg'])}"
+        line = f"{'.'.join(path) or 'settings'}: {_allowed(detail['msg'])}"
         keys = next((path[:at] for at in range(len(path), 0, -1) if path[:at] in chosen), None)
         if keys is None:
             yield line
@@ -324,11 +324,6 @@ def _explained(
         if known[keys].annotation is not SecretStr and detail["type"] != "value_error":
             line += f", not {_shown(given.value if keys == path else detail['input'])}"
         yield f"{line} (from {layer.whereabouts(given, path)})"
-
-
-def _spelled(location: Sequence[int | str]) -> str:
-    """Return the path of a value, such as `proxy.trusted.0`."""
-    return ".".join(map(str, location)) or "settings"
 
 
 def _allowed(message: str) -> str:

@@ -11,6 +11,7 @@ from fortepiano.model.ban_bounds import BanBounds, Key, RoomBans
 from fortepiano.model.expiry import Expiry
 from fortepiano.model.texts import settled
 from fortepiano.model.user_ids import USER_ID, is_user_id
+from fortepiano.store.records import SITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,9 +26,6 @@ PERMANENT = 2**64 - 1
 
 LONGEST_REASON = 512
 """The longest reason of a ban; characters."""
-
-SITE = ""
-"""Stands for the room in bans from the whole site."""
 
 _NETWORK_ID = re.compile(rf"{USER_ID}/(32|24|64|56|48)")
 """A network's id, as `Identity.network_id` makes it: its address stays secret."""

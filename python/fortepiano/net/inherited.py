@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from fortepiano.config import Settings
 
-__all__ = ["Inherited", "inherited", "sorted_by_name"]
+__all__ = ["Inherited", "are_passed_on", "inherited", "sorted_by_name"]
 
 _FIRST_DESCRIPTOR = 3
 _MOST = 64
@@ -44,6 +44,11 @@ class Inherited(NamedTuple):
     internal: socket.socket | None = None
 
 
+def are_passed_on() -> bool:
+    """Return whether systemd passes sockets on to this process."""
+    return os.environ.get("LISTEN_PID") == str(os.getpid())
+
+
 def inherited(settings: Settings) -> Inherited:
     """Return the sockets that systemd passes on to this process.
 
@@ -53,8 +58,9 @@ def inherited(settings: Settings) -> Inherited:
     Raises:
         StartError: The sockets cannot be used, or it is not clear what they are for.
     """
+    is_for_us = are_passed_on()
     variables = {name: os.environ.pop(name, "") for name in _VARIABLES}  # not meant for children
-    if variables["LISTEN_PID"] != str(os.getpid()):
+    if not is_for_us:
         return Inherited()
     count = _number(variables["LISTEN_FDS"])
     names = variables["LISTEN_FDNAMES"].split(":") if variables["LISTEN_FDNAMES"] else [""] * count

@@ -10,6 +10,8 @@ import orjson
 from fortepiano.model.ban_list import LONGEST_REASON, SITE, is_network, parse_subject
 from fortepiano.model.room_settings import SETTINGS, Color, Switch, Text, WholeNumber
 from fortepiano.model.user_ids import is_user_id
+from fortepiano.protocol import validate
+from fortepiano.store.keyring import SECRET_BYTES
 from fortepiano.store.record_kinds import BAN, CHAT, KEY, LARGEST, ROOM, SALT, TOKEN, USER
 
 if TYPE_CHECKING:
@@ -26,19 +28,16 @@ if TYPE_CHECKING:
         UserRecord,
     )
 
-__all__ = ["is_color", "is_line", "is_room_setting", "problem_of"]
+__all__ = ["is_line", "is_room_setting", "problem_of"]
 
 _Checks: TypeAlias = "Iterable[tuple[bool, str]]"
 """Conditions that must hold, and what to say where one does not."""
 
-_COLOR = re.compile("#[0-9a-fA-F]{6}")
 _DIGEST = re.compile("[0-9a-f]{64}|")
 
 _LONGEST_NAME = 512
 _LONGEST_ROOM = 4096
 """The greatest values of `rules.name_length` and `rules.room_name_length`."""
-
-_SECRET_BYTES = 32
 
 
 def problem_of(kind: AnyKind, record: Record) -> str:
@@ -57,11 +56,6 @@ def problem_of(kind: AnyKind, record: Record) -> str:
     return next((problem for holds, problem in found if not holds), "")
 
 
-def is_color(text: object) -> bool:
-    """Tell whether a value is a colour: `#` and six hex digits."""
-    return isinstance(text, str) and _COLOR.fullmatch(text) is not None
-
-
 def is_room_setting(name: str, value: object) -> bool:
     """Tell whether a room may have a setting with this name and value."""
     setting = SETTINGS.get(name)
@@ -69,7 +63,7 @@ def is_room_setting(name: str, value: object) -> bool:
         case Switch():
             return isinstance(value, bool)
         case Color():
-            return is_color(value)
+            return validate.color(value) is not None
         case WholeNumber(most):
             return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
         case Text(longest):
@@ -107,13 +101,16 @@ def _salt(record: SaltRecord) -> _Checks:
 
 def _key(record: SigningKey) -> _Checks:
     yield record.id != "", "id: must not be empty"
-    yield len(record.secret) >= _SECRET_BYTES, f"secret: must have {_SECRET_BYTES} bytes or more"
+    yield len(record.secret) >= SECRET_BYTES, f"secret: must have {SECRET_BYTES} bytes or more"
 
 
 def _user(record: UserRecord) -> _Checks:
     yield is_user_id(record.id), _no_user("id", record.id)
     yield 0 < len(record.name) <= _LONGEST_NAME, f"name: must have 1 to {_LONGEST_NAME} characters"
-    yield is_color(record.color), f"color: must be `#rrggbb`, not {record.color!r}"
+    yield (
+        validate.color(record.color) is not None,
+        f"color: must be `#rrggbb`, not {record.color!r}",
+    )
 
 
 def _ban(record: BanRecord) -> _Checks:

@@ -20,12 +20,12 @@ from fortepiano.wall_clock import now_ms
 if TYPE_CHECKING:
     from fortepiano.config import Settings
 
-__all__ = ["FILE", "KeyRing", "open_keys"]
+__all__ = ["FILE", "SECRET_BYTES", "KeyRing", "open_keys"]
 
 FILE = "keys.json"
 """Name of the file in the data folder."""
 
-_SECRET_BYTES = 32
+SECRET_BYTES = 32
 _VERSION = 1
 
 _log = logs.logger(__name__)
@@ -107,7 +107,7 @@ class KeyRing:
             StoreError: The file cannot be written.
         """
         self.refresh()
-        key = SigningKey(secrets.token_hex(4), secrets.token_bytes(_SECRET_BYTES), now)
+        key = SigningKey(secrets.token_hex(4), secrets.token_bytes(SECRET_BYTES), now)
         self._keys = (*self._keys, key)[-self._kept :]
         if self._path is not None:
             self._write(self._path)
@@ -166,6 +166,6 @@ def _read(content: bytes) -> tuple[SigningKey, ...]:
     keys = tuple(
         SigningKey(key["id"], bytes.fromhex(key["secret"]), key["created"]) for key in found["keys"]
     )
-    if any(len(key.secret) < _SECRET_BYTES for key in keys):
+    if any(len(key.secret) < SECRET_BYTES for key in keys):
         raise ValueError("a short secret")
     return keys

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 __all__ = [
+    "SITE",
     "USER_ID_LENGTH",
     "AuditQuery",
     "AuditRecord",
@@ -31,6 +32,9 @@ TokenScope: TypeAlias = Literal["read", "moderate", "admin", "bot", "user"]
 
 USER_ID_LENGTH = 24
 """The length of a user's id, in hex digits; those of tokens and commands are shorter."""
+
+SITE = ""
+"""Stands for the room in bans from the whole site."""
 
 _count = itertools.count(secrets.randbelow(1 << 24))
 

@@ -6,7 +6,6 @@ Tables that a version of that server lacks count as empty. Its dates are whole m
 
 import contextlib
 import hashlib
-import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,7 +21,8 @@ from fortepiano.model.name_migration import name_now
 from fortepiano.model.room import AWKWARD, LOBBY
 from fortepiano.model.room_settings import SETTINGS, Setter
 from fortepiano.model.user_ids import default_color, is_user_id
-from fortepiano.protocol.record_checks import is_color, is_line, is_room_setting
+from fortepiano.protocol.record_checks import is_line, is_room_setting
+from fortepiano.protocol.validate import tag_color
 from fortepiano.store.record_kinds import BAN, CHAT, ROOM, USER
 from fortepiano.store.records import BanRecord, ChatRecord, RoomRecord, UserRecord
 
@@ -41,8 +41,6 @@ _LINE_ID_LENGTH = 8
 _BY = "dev2"
 _LAST_MS = 253_402_300_799_999
 """The last millisecond of the year 9999: later ends of bans stand for none."""
-
-_SHORT_COLOR = re.compile("#([0-9a-f])([0-9a-f])([0-9a-f])", re.IGNORECASE)
 
 
 def read(path: Path, wishes: Wishes) -> Found:
@@ -223,10 +221,8 @@ def _list(text: object) -> list[object]:
 
 
 def _color(value: object) -> str | None:
-    if is_color(value):
-        return str(value).lower()
-    short = _SHORT_COLOR.fullmatch(value) if isinstance(value, str) else None
-    return None if short is None else f"#{short[1] * 2}{short[2] * 2}{short[3] * 2}".lower()
+    color = tag_color(value)
+    return None if color is None else color.lower()
 
 
 def _line(line: dict[str, Any]) -> dict[str, Any]:
