@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from fortepiano.http.files import INDEX, Files, FilesSite
 from fortepiano.http.page_modules import GENERATED, libraries_module
-from fortepiano.observe.installation import INSTALLATION, Installation
+from fortepiano.observe.installation import INSTALLATION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,20 +43,18 @@ class Client:
     page's own files change. They alone are not held in memory.
     """
 
-    def __init__(self, web: Path, installation: Installation = INSTALLATION) -> None:
+    def __init__(self, web: Path) -> None:
         """Serve the browser client in a folder.
 
         Args:
             web: The folder with `index.html`, `assets/` and, if they were fetched, `samples/` and
                 `libraries/`.
-            installation: The installed files of the version that runs.
         """
         self._web = web
-        self._installation = installation
         generated = {_ASSETS + name: text().encode() for name, text in GENERATED.items()}
         generated[f"{_ASSETS}libraries.js"] = libraries_module(web).encode()
         patterns = (f"{_ASSETS}**/*", INDEX)
-        self._files = Files(web, patterns, generated, installation=installation)
+        self._files = Files(web, patterns, generated)
         self._page = b""
         self.digest = ""
         self._make()
@@ -66,8 +64,7 @@ class Client:
         files = Mount("/assets", _Versioned(self, self._files))
         fetched = [name for name in ("samples", "libraries") if (self._web / name).is_dir()]
         mounts = [
-            Mount(f"/assets/{name}", _Fetched(self._web / name, self._installation))
-            for name in fetched
+            Mount(f"/assets/{name}", _Fetched(directory=self._web / name)) for name in fetched
         ]
         return [*mounts, files]
 
@@ -111,15 +108,11 @@ class Client:
 class _Fetched(StaticFiles):
     """Files of others, which never change under their URL."""
 
-    def __init__(self, directory: Path, installation: Installation) -> None:
-        super().__init__(directory=directory)
-        self._installation = installation
-
     async def get_response(self, path: str, scope: Scope) -> Response:
         try:
             response = await super().get_response(path, scope)
         except HTTPException as error:
-            why = self._installation.problem()
+            why = INSTALLATION.problem()
             if why is None or error.status_code == 405:
                 raise
             return PlainTextResponse(f"{why}\n", 503)

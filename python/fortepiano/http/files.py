@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
-from fortepiano.observe.installation import INSTALLATION, Installation
+from fortepiano.observe.installation import INSTALLATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,6 @@ class Files:
         folder: The folder.
         patterns: The files of the folder, as globs.
         generated: Further files, by path.
-        installation: The installed files of the version that runs.
 
     Attributes:
         content: The content of each file by its path in the folder.
@@ -50,13 +49,10 @@ class Files:
         folder: Path,
         patterns: Sequence[str] = ("**/*",),
         generated: Mapping[str, bytes] | None = None,
-        *,
-        installation: Installation = INSTALLATION,
     ) -> None:
         self._folder = folder
         self._patterns = patterns
         self._generated = generated or {}
-        self._installation = installation
         self._seen: list[tuple[Path, int]] = []
         self._checked_at = -_CHECK_SECONDS
         self.content: dict[str, bytes] = {}
@@ -83,7 +79,7 @@ class Files:
 
     def _is_replaced(self, paths: list[Path]) -> bool:
         """Return whether other files take, or have taken, the place of these."""
-        return self._folder / INDEX not in paths or self._installation.problem() is not None
+        return self._folder / INDEX not in paths or INSTALLATION.problem() is not None
 
 
 class FilesSite(StaticFiles):

@@ -17,7 +17,7 @@ from fortepiano.http.auth import Access, Guard
 from fortepiano.http.files import INDEX, Files, FilesSite
 from fortepiano.http.health import health_routes
 from fortepiano.http.problem import problem
-from fortepiano.observe.installation import INSTALLATION, Installation
+from fortepiano.observe.installation import INSTALLATION
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -106,23 +106,21 @@ class _LazyApi:
     version has been installed: that one fits no server of this version.
     """
 
-    def __init__(self, server: RunningServer, installation: Installation = INSTALLATION) -> None:
+    def __init__(self, server: RunningServer) -> None:
         self._server = server
-        self._installation = installation
         self._app: ASGIApp | None = None
         self._module: ModuleType | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        app = self._app if self._is_current() else None
-        if app is None:
+        if not self._is_current():
             async with self._server.reload.imports:
-                if self._app is None or not self._is_current():
+                if not self._is_current():
                     # On another thread, so that notes are not delayed meanwhile.
                     await asyncio.to_thread(self._load)
-                app = self._app
+        app = self._app
         if app is None:
-            why = self._installation.problem() or "The API could not be imported."
+            why = INSTALLATION.problem() or "The API could not be imported."
             app = problem(503, why)
         await app(scope, receive, send)
 
@@ -133,14 +131,14 @@ class _LazyApi:
     def _load(self) -> None:
         """Import the API; leave none if another version is, or is being, installed."""
         self._app = self._module = None
-        if self._installation.problem() is not None:
+        if INSTALLATION.problem() is not None:
             return
         try:
             module = import_module(_API)
             app: ASGIApp = module.admin_api(self._server)
         except Exception:
-            if self._installation.problem() is None:
+            if INSTALLATION.problem() is None:
                 raise
             return
-        if self._installation.problem() is None:
+        if INSTALLATION.problem() is None:
             self._app, self._module = app, module

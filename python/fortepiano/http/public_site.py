@@ -70,7 +70,6 @@ def public_site(
         refusal_for: See `health_routes`.
     """
     client = Client(web)
-    client.page()
 
     async def page(request: Request) -> Response:
         path: str = request.scope["path"]

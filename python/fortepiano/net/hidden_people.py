@@ -7,10 +7,9 @@ trusted, and the address that it reports is that of the proxy before it.
 from __future__ import annotations
 
 from collections import Counter
-from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
-from fortepiano.config.known_networks import CLOUDFLARE, is_private
+from fortepiano.config.known_networks import CLOUDFLARE, is_private, parsed
 from fortepiano.native import Networks
 from fortepiano.observe.logs import logger
 
@@ -93,6 +92,6 @@ class HiddenPeople:
 def _is_near(address: str) -> bool:
     """Return whether an address is not one of the internet; a Unix socket's peer has none."""
     try:
-        return is_private(ip_network(ip_address(address)))
+        return is_private(parsed(address))
     except ValueError:
         return True

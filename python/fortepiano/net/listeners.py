@@ -78,9 +78,7 @@ def opened_listeners(settings: Settings) -> Generator[Listeners]:
 
 
 @contextlib.contextmanager
-def closing_listeners(
-    listeners: Listeners, owns_files: Callable[[], bool] = lambda: True
-) -> Generator[None]:
+def closing_listeners(listeners: Listeners, owns_files: Callable[[], bool]) -> Generator[None]:
     """Close listeners at the end, and remove the files of the server's own Unix sockets.
 
     Args:

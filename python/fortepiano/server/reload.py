@@ -12,14 +12,13 @@ import logging
 import signal
 from collections import deque
 from dataclasses import asdict
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fortepiano.config.running import ReloadReport, changes, in_force, needs_restart, shown
 from fortepiano.errors import FortepianoError, ReloadError
 from fortepiano.net.client_address import ClientAddresses
 from fortepiano.observe import logs
-from fortepiano.observe.installation import INSTALLATION, Installation
+from fortepiano.observe.installation import INSTALLATION
 from fortepiano.protocol.text_filter import TextFilter
 from fortepiano.server import handler_reload
 from fortepiano.server.assembly import make_hub_settings, make_throttle_settings
@@ -67,7 +66,6 @@ class Reload:
         dispatch: Passes messages to the handlers of the start.
         on_activity: Called by each dispatch at each message.
         collect_all: Frees the replaced modules, half a megabyte that nothing else would find.
-        installation: The installed files of the version that runs.
 
     Attributes:
         imports: Held while handlers are replaced: whoever imports one then would get an unfinished
@@ -83,7 +81,6 @@ class Reload:
         dispatch: Dispatch,
         on_activity: Callable[[], None],
         collect_all: Callable[[], None],
-        installation: Installation = INSTALLATION,
     ) -> None:
         self._read = read
         self._context = context
@@ -92,7 +89,6 @@ class Reload:
         self._dispatch = dispatch
         self._on_activity = on_activity
         self._collect_all = collect_all
-        self._installation = installation
         self.imports = asyncio.Lock()
         self._fingerprint = handler_reload.fingerprint()
         self._log = logs.logger(__name__)
@@ -143,12 +139,12 @@ class Reload:
 
     def _read_all(self) -> tuple[Settings, _Handlers]:
         """Return the settings as they are now, and whether the handlers may be replaced."""
-        settings, refused = self._read(), self._installation.problem()
+        settings, refused = self._read(), INSTALLATION.problem()
         try:
             fingerprint = b"" if refused else handler_reload.fingerprint()
         except OSError:  # the files are being replaced
             fingerprint = b""
-        refused = refused or self._installation.problem()
+        refused = refused or INSTALLATION.problem()
         return settings, _Handlers(fingerprint, refused or "")
 
     def _import_handlers(self) -> dict[str, ModuleType]:
@@ -160,7 +156,7 @@ class Reload:
         try:
             return handler_reload.reloaded_modules()
         finally:
-            refused = self._installation.problem()
+            refused = INSTALLATION.problem()
             if refused:
                 raise ReloadError([refused])
 
@@ -199,10 +195,10 @@ class Reload:
     async def reloading_on_request(
         self,
         folder: Path,
-        watched: Sequence[Path] | None = None,
-        commands: Mapping[str, Command] = MappingProxyType({}),
-        listener: socket.socket | None = None,
-        supervise: Callable[[asyncio.Task[None], str], object] = lambda _task, _part: None,
+        watched: Sequence[Path] | None,
+        commands: Mapping[str, Command],
+        listener: socket.socket | None,
+        supervise: Callable[[asyncio.Task[None], str], object],
     ) -> AsyncGenerator[socket.socket | None]:
         """Reload on SIGHUP, for `fortepiano reload`, and when files change, until the context ends.
 

@@ -297,9 +297,7 @@ class Server:
         self._tasks.append(task)
         self._supervisor.watch(task, part)
 
-    async def serve(
-        self, watched: Sequence[Path] | None, started: Callable[[], object] = lambda: None
-    ) -> None:
+    async def serve(self, watched: Sequence[Path] | None, started: Callable[[], object]) -> None:
         """Serve until a signal, a message of the staff or a failure stops the server.
 
         Args:
