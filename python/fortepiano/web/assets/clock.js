@@ -122,7 +122,7 @@ export class Clock {
 		this.#net.review();
 		this.#wake();
 		const present = now();
-		const isQuiet = !document.hidden && present - Math.max(this.#heard, this.#compared) >= QUIET;
+		const isQuiet = !document.hidden && present - this.#heard >= QUIET;
 		const rest = this.#trips.length < COMPARED / 2 ? QUIET : PERIOD;
 		if (isQuiet || present - this.#compared >= rest) this.#ask();
 	}

@@ -31,6 +31,7 @@ export function showRecording(recorder, room, notify) {
 		starting = false;
 		if (!recorder.sounds) notify(t("The sound cannot be recorded now, only the notes."));
 		timer = setInterval(draw, 500);
+		draw();
 	};
 	const stop = () => {
 		clearInterval(timer);
@@ -39,12 +40,11 @@ export function showRecording(recorder, room, notify) {
 		draw();
 	};
 	const record = element("studio-record", HTMLButtonElement);
-	record.addEventListener("click", async ({ detail }) => {
+	record.addEventListener("click", ({ detail }) => {
 		// The second click of a double one means the same as the first.
 		if (starting || detail > 1) return;
 		if (recorder.began !== null) stop();
-		else await start();
-		draw();
+		else start();
 	});
 	const midi = press("studio-midi", async () => {
 		const nameOf = (/** @type {string} */ player) => {

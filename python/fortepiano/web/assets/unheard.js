@@ -23,7 +23,6 @@ export function showUnheard(player, room, line) {
 	player.on("unheard", (/** @type {Unheard} */ reason) => {
 		clearTimeout(timer);
 		timer = setTimeout(hide, SHOWN);
-		line.dataset.reason = reason;
 		// The same words again would be read out at each note.
 		const words = t(REASONS[reason]);
 		if (line.textContent !== words) line.textContent = words;

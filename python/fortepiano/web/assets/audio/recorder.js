@@ -16,8 +16,6 @@ export class Recorder {
 	#pieces = [];
 	/** @type {AudioWorkletNode | null} */
 	#tap = null;
-	/** The start that is under way. @type {Promise<void> | null} */
-	#starting = null;
 	#engine;
 
 	/** @param {Engine} engine @param {Emitter} heard emits each `note` that sounds here */
@@ -28,17 +26,8 @@ export class Recorder {
 		});
 	}
 
-	/** Begin; a second call waits for the first one. @param {() => void} full called when no more fits */
-	start(full) {
-		this.#starting ??= this.#start(full).finally(() => {
-			this.#starting = null;
-		});
-		return this.#starting;
-	}
-
-	/** @param {() => void} full */
-	async #start(full) {
-		this.stop();
+	/** Begin. @param {() => void} full called when no more fits */
+	async start(full) {
 		this.#notes = { at: [], key: [], velocity: [], player: [] };
 		this.#players.clear();
 		this.#pieces = [];

@@ -20,13 +20,13 @@ const SLICE = 12;
 export class FilePlayer extends Emitter {
 	/** Milliseconds from the beginning. */
 	position = 0;
+	/** Length of the last file, milliseconds. */
+	length = 0;
 	/** Number of notes left out because of the quota. */
 	left = 0;
 	/** Ticks also while the page is hidden. @type {Worker | null} */
 	#ticker = null;
 	#began = 0;
-	/** @type {Song | null} */
-	#song = null;
 	/** Number of the next note to pay for, and of the next one to show before its time. */
 	#next = 0;
 	#shown = 0;
@@ -46,15 +46,10 @@ export class FilePlayer extends Emitter {
 		return this.#ticker !== null;
 	}
 
-	/** Length of the last file, milliseconds. */
-	get length() {
-		return this.#song?.length ?? 0;
-	}
-
 	/** @param {Song} song */
 	start(song) {
 		this.stop();
-		this.#song = song;
+		this.length = song.length;
 		this.#next = this.#shown = this.left = this.position = 0;
 		this.#began = now() + PREPARATION;
 		this.#ticker = new Worker(new URL("worker/ticker_worker.js", import.meta.url), { type: "module" });

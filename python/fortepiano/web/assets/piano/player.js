@@ -7,7 +7,7 @@ export const OWN = "";
 export const FILE = "file";
 /** How the names of pressers on MIDI instruments begin. */
 export const MIDI = "midi ";
-// The colour of notes that only this page hears, for lack of a connection.
+// The colour of notes that only this page hears.
 const ALONE = "#8a94a6";
 
 /**
@@ -43,17 +43,17 @@ export class Player extends Emitter {
 	}
 
 	/**
-	 * @param {Key} key @param {number} velocity 0..1 @param {string} finger name of the presser, for the release
-	 * @param {number} moment milliseconds of the page's clock: now, or a little later
+	 * Strike a key now, and pay for it.
+	 * @param {Key} key @param {number} velocity 0..1 @param {string} finger name of the presser
 	 */
-	press(key, velocity, finger, moment = now()) {
+	press(key, velocity, finger) {
 		this.#parts.engine.unlock();
-		this.strike(key, velocity, finger, moment, this.pay());
+		this.strike(key, velocity, finger, now(), this.pay());
 	}
 
 	/**
 	 * Strike a key; see `press`.
-	 * @param {Key} key @param {number} velocity @param {string} finger @param {number} moment
+	 * @param {Key} key @param {number} velocity @param {string} finger @param {number} moment of the page's clock
 	 * @param {Unheard | null} reason for which the others will not hear it, from `pay`
 	 */
 	strike(key, velocity, finger, moment, reason) {
@@ -81,7 +81,7 @@ export class Player extends Emitter {
 		return mute.on ? "muted" : null;
 	}
 
-	/** @param {Key} key @param {string} finger @param {number} moment as of `press` */
+	/** @param {Key} key @param {string} finger @param {number} moment as of `strike` */
 	release(key, finger, moment = now()) {
 		const fingers = this.#held.get(key);
 		if (!fingers?.delete(finger) || fingers.size > 0) return;

@@ -157,10 +157,9 @@ export class PianoView {
 		return this.#width / WHITES;
 	}
 
-	/** Height of the black keys, CSS pixels: whole pixels of the canvas, where white keys widen. */
+	/** Height of the black keys, where white keys widen; pixels of the canvas. */
 	get #ledge() {
-		const scale = this.#canvas.height / this.#height;
-		return Math.round(this.#height * BLACK_HEIGHT * scale) / scale;
+		return Math.round(this.#canvas.height * BLACK_HEIGHT);
 	}
 
 	/** Draw the keyboard at rest, and store the picture. */
@@ -188,16 +187,13 @@ export class PianoView {
 			context.fillRect(key.left * this.#unit + 2, bottom - 5, key.width * this.#unit - 4, 3);
 			this.#write(key, key.black ? "#c4cad6" : "#6b665c");
 		}
-		const snapshot = () => {
-			const pattern = context.createPattern(this.#canvas, "no-repeat");
-			pattern?.setTransform(context.getTransform().inverse());
-			return pattern;
-		};
 		pen(Object.assign(this.#resting, { width, height })).drawImage(this.#canvas, 0, 0);
 		for (const ink of INKS) {
 			context.clearRect(0, 0, this.#width, this.#height);
 			for (const key of KEYS) this.#write(key, ink);
-			this.#inks.set(ink, snapshot());
+			const pattern = context.createPattern(this.#canvas, "no-repeat");
+			pattern?.setTransform(context.getTransform().inverse());
+			this.#inks.set(ink, pattern);
 		}
 		for (const key of KEYS) this.#clear(key);
 		for (const light of this.#lights.values()) light.dirty = true;
@@ -212,13 +208,10 @@ export class PianoView {
 	#cellsOf(key) {
 		const { width, height } = this.#canvas;
 		const column = (/** @type {number} */ place) => Math.round((place / WHITES) * width);
-		const ledge = Math.round((this.#ledge / this.#height) * height);
 		const [left, right] = [column(key.left), column(key.left + key.width)];
-		if (key.black) return [rectangle(left, 0, right, ledge)];
-		const [before, behind] = [keyOf(key.midi - 1), keyOf(key.midi + 1)];
-		const inner = before?.black ? column(before.left + before.width) : left;
-		const outer = behind?.black ? column(behind.left) : right;
-		return [rectangle(inner, 0, outer, ledge), rectangle(left, ledge, right, height)];
+		if (key.black) return [rectangle(left, 0, right, this.#ledge)];
+		const [inner, outer] = between(key).map(column);
+		return [rectangle(inner, 0, outer, this.#ledge), rectangle(left, this.#ledge, right, height)];
 	}
 
 	/** Return the visible shape of a key: a white one shows what its black neighbours leave. @param {Key} key */
@@ -232,10 +225,9 @@ export class PianoView {
 			shape.roundRect(left, -6, right - left, bottom + 6, round);
 			return shape;
 		}
-		const [before, behind] = [keyOf(key.midi - 1), keyOf(key.midi + 1)];
-		const inner = before?.black ? (before.left + before.width) * unit + 0.6 : left;
-		const outer = behind?.black ? behind.left * unit - 0.6 : right;
-		const ledge = this.#ledge;
+		const [from, to] = between(key);
+		const [inner, outer] = [from * unit + 0.6, to * unit - 0.6];
+		const ledge = (this.#ledge / this.#canvas.height) * this.#height;
 		shape.moveTo(inner, 0);
 		shape.lineTo(inner, ledge);
 		shape.lineTo(left, ledge);
@@ -281,4 +273,10 @@ export class PianoView {
 /** @param {number} left @param {number} top @param {number} right @param {number} bottom @returns {Rectangle} */
 function rectangle(left, top, right, bottom) {
 	return [left, top, right - left, bottom - top];
+}
+
+/** Return where a white key begins and ends between its black neighbours, in white keys. @param {Key} key */
+function between({ midi, left, width }) {
+	const [before, behind] = [keyOf(midi - 1), keyOf(midi + 1)];
+	return [before?.black ? before.left + before.width : left, behind?.black ? behind.left : left + width];
 }

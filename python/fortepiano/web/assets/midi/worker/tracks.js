@@ -54,7 +54,7 @@ export function readEvents(library, bytes, report) {
  */
 function endOf(bytes, view, at) {
 	const end = at + 8 + view.getUint32(at + 4);
-	if (end === bytes.length || (end < bytes.length && find(bytes, "MTrk", end) === end)) return end;
+	if (end === bytes.length || find(bytes.subarray(end, end + 4), "MTrk", 0) === 0) return end;
 	const next = find(bytes, "MTrk", at + 8);
 	return next < 0 ? bytes.length : next;
 }
