@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -20,8 +20,8 @@ from fortepiano.store.record_kinds import (
     BAN,
     CHAT,
     KEY,
-    KINDS,
     LARGEST,
+    NAMED,
     ROOM,
     SALT,
     TOKEN,
@@ -39,11 +39,14 @@ __all__ = [
     "Check",
     "Item",
     "flush",
+    "flushing",
     "is_empty",
     "items_of",
     "lines_of",
     "lines_with",
     "read",
+    "records_in",
+    "removers",
     "replace",
     "savers",
 ]
@@ -65,7 +68,9 @@ FLUSH_EVERY = 10_000
 
 _FLUSH_SECONDS = 60.0
 
-_NAMED = {kind.name: kind for kind in (*KINDS, KEY)}
+_T = TypeVar("_T")
+
+_NAMED = {**NAMED, KEY.name: KEY}
 
 
 class _Header(msgspec.Struct, forbid_unknown_fields=True):
@@ -247,31 +252,35 @@ def replace(store: Store, items: Iterable[Item]) -> None:
     Raises:
         StoreError: Some of the records could not be written.
     """
-    for number, remove in enumerate(_removals(store), 1):
+    for remove in flushing(store, _removals(store)):
         remove()
-        if number % FLUSH_EVERY == 0:
-            flush(store)
     salts: dict[int, str] = {}
     save = savers(store)
-    for number, (kind, record) in enumerate(items, 1):
+    for kind, record in flushing(store, items):
         if isinstance(record, SaltRecord):
             salts[record.number] = record.value
         elif kind is not KEY:
             save[kind](record)
-        if number % FLUSH_EVERY == 0:
-            flush(store)
     if salts.keys() == {1, 2}:
         store.save_salts(salts[1], salts[2])
     flush(store)
 
 
 def _removals(store: Store) -> Iterator[Callable[[], object]]:
-    """Yield a function for each record, which removes that record."""
-    yield from (partial(store.remove_user, one.id) for one in store.users())
-    yield from (partial(store.remove_ban, one.room, one.subject) for one in store.bans())
-    yield from (partial(store.remove_token, one.id) for one in store.tokens())
-    yield from (partial(store.remove_room, one.name) for one in store.rooms())
-    yield from (partial(store.remove_chat, one.room) for one in store.chats())
+    """Yield a function for each record that can be removed, which does so."""
+    remove = removers(store)
+    yield from (partial(remove[kind], *kind.key(record)) for kind, record in _current_in(store))
+
+
+def removers(store: Store) -> dict[AnyKind, Callable[..., object]]:
+    """Return the methods of a store that remove the record with a key, by kind."""
+    return {
+        USER: store.remove_user,
+        BAN: store.remove_ban,
+        TOKEN: store.remove_token,
+        ROOM: store.remove_room,
+        CHAT: store.remove_chat,
+    }
 
 
 def savers(store: Store) -> dict[AnyKind, Callable[[Any], object]]:
@@ -297,6 +306,18 @@ def flush(store: Store) -> None:
         raise StoreError("store", f"the records are not written as a whole: {reason}")
 
 
+def flushing(store: Store, items: Iterable[_T]) -> Iterator[_T]:
+    """Yield items, and wait for the disk now and then, so that the store's queue has room.
+
+    Raises:
+        StoreError: Some of the records could not be written.
+    """
+    for number, item in enumerate(items, 1):
+        yield item
+        if number % FLUSH_EVERY == 0:
+            flush(store)
+
+
 def _items_in(store: Store) -> Iterator[Item]:
     """Return all records of an open store.
 
@@ -305,10 +326,24 @@ def _items_in(store: Store) -> Iterator[Item]:
     """
     for number, salt in enumerate(store.salts(), 1):
         yield SALT, SaltRecord(number, salt)
+    yield from records_in(store)
+
+
+def records_in(store: Store) -> Iterator[Item]:
+    """Return all records of an open store but its salts.
+
+    Raises:
+        StoreError: The audit log cannot be read.
+    """
+    yield from _current_in(store)
+    acts = store.audit(AuditQuery(limit=LARGEST))
+    yield from ((AUDIT, record) for record in reversed(acts))
+
+
+def _current_in(store: Store) -> Iterator[Item]:
+    """Return the records of an open store that may change: all but salts and past acts."""
     yield from ((USER, record) for record in store.users())
     yield from ((BAN, record) for record in store.bans())
     yield from ((TOKEN, record) for record in store.tokens())
     yield from ((ROOM, record) for record in store.rooms())
     yield from ((CHAT, record) for record in store.chats())
-    acts = store.audit(AuditQuery(limit=LARGEST))
-    yield from ((AUDIT, record) for record in reversed(acts))

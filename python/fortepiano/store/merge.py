@@ -7,15 +7,13 @@ from typing import Any
 
 import orjson
 
-from fortepiano.store.base import AuditQuery, Store
-from fortepiano.store.dump import FLUSH_EVERY, Item, flush, is_empty, savers
+from fortepiano.store.base import Store
+from fortepiano.store.dump import Item, flush, flushing, is_empty, records_in, savers
 from fortepiano.store.record_kinds import (
-    AUDIT,
     BAN,
     CHAT,
     KEY,
-    LARGEST,
-    ROOM,
+    KINDS,
     SALT,
     TOKEN,
     USER,
@@ -78,7 +76,7 @@ def merge(store: Store, items: Iterable[Item], at: int) -> Merged:
     stored = _stored(store)
     save = savers(store)
     salts: dict[int, str] = {}
-    for number, (kind, record) in enumerate(items, 1):
+    for kind, record in flushing(store, items):
         if isinstance(record, SaltRecord):
             salts[record.number] = record.value
         elif kind is not KEY:
@@ -89,8 +87,6 @@ def merge(store: Store, items: Iterable[Item], at: int) -> Merged:
             if after is not None:
                 save[kind](after)
                 stored[kind][key] = after
-        if number % FLUSH_EVERY == 0:
-            flush(store)
     _merge_salts(store, salts, was_empty, merged)
     flush(store)
     return merged
@@ -98,15 +94,10 @@ def merge(store: Store, items: Iterable[Item], at: int) -> Merged:
 
 def _stored(store: Store) -> dict[AnyKind, dict[Key, Any]]:
     """Return all records of a store by kind and key, but for its salts."""
-    records: dict[AnyKind, Iterable[Record]] = {
-        USER: store.users(),
-        BAN: store.bans(),
-        TOKEN: store.tokens(),
-        ROOM: store.rooms(),
-        CHAT: store.chats(),
-        AUDIT: store.audit(AuditQuery(limit=LARGEST)),
-    }
-    return {kind: {kind.key(one): one for one in all_of} for kind, all_of in records.items()}
+    records: dict[AnyKind, dict[Key, Any]] = {kind: {} for kind in KINDS}
+    for kind, record in records_in(store):
+        records[kind][kind.key(record)] = record
+    return records
 
 
 def _has_ended(record: Record, at: int) -> bool:

@@ -24,6 +24,7 @@ __all__ = [
     "KEY",
     "KINDS",
     "LARGEST",
+    "NAMED",
     "ROOM",
     "SALT",
     "TOKEN",
@@ -97,6 +98,9 @@ AUDIT = Kind("audit", AuditRecord, lambda audit: (audit.id,))
 
 KINDS: tuple[AnyKind, ...] = (SALT, USER, BAN, TOKEN, ROOM, CHAT, AUDIT)
 """The kinds of records in a store."""
+
+NAMED: dict[str, AnyKind] = {kind.name: kind for kind in KINDS}
+"""The kinds of records in a store, by name."""
 
 KEY = Kind("key", SigningKey, lambda key: (key.id,))
 """The kind of signing keys, which are in backups but in no store (`fortepiano.store.keyring`)."""

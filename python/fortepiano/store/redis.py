@@ -36,6 +36,7 @@ from fortepiano.store.record_kinds import (
     AUDIT,
     BAN,
     KINDS,
+    NAMED,
     SALT,
     AnyKind,
     Changes,
@@ -78,7 +79,6 @@ _FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
 """Exceptions of a Redis that does not answer, or not as it should."""
 
 _START = b""
-_NAMED: dict[str, AnyKind] = {kind.name: kind for kind in KINDS}
 
 _log = logs.logger(__name__)
 
@@ -355,7 +355,7 @@ class RedisStore(WriterStore):
             for name, field, text in orjson.loads(changed):
                 # Records that cannot be read are of a newer fortepiano.
                 with contextlib.suppress(msgspec.DecodeError, KeyError):
-                    kind = _NAMED[name]
+                    kind = NAMED[name]
                     if kind in self._held:
                         record = None if text is None else kind.from_json(text)
                         changes[kind, key_of(field)] = record

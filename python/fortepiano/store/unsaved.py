@@ -12,7 +12,7 @@ import stat
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,14 +21,12 @@ import msgspec
 from fortepiano.errors import StoreError, UnsavedError
 from fortepiano.observe import logs
 from fortepiano.store.base import Store
-from fortepiano.store.dump import FLUSH_EVERY, savers
+from fortepiano.store.dump import FLUSH_EVERY, removers, savers
 from fortepiano.store.files import draft
 from fortepiano.store.location import place_of
 from fortepiano.store.record_kinds import (
     BAN,
-    CHAT,
-    KINDS,
-    ROOM,
+    NAMED,
     TOKEN,
     USER,
     AnyKind,
@@ -51,7 +49,6 @@ _STORED_SECONDS = 5.0
 """How long a start waits until the changes are stored."""
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - names are random, and owners are checked
-_NAMED = {kind.name: kind for kind in KINDS}
 
 _log = logs.logger(__name__)
 
@@ -122,11 +119,15 @@ class UnsavedChanges:
         A record that has been changed since then stays. Where the store does not take the changes
         either, they count in memory, and the files stay until it has.
         """
+        save, remove = savers(store), removers(store)
         for file, found in list(self._read_files()):
             changed = _Changed(store)
             for number, ((kind, key), record) in enumerate(found.changes.items(), 1):
-                if changed.at(kind, key) <= found.at:
-                    _apply(store, kind, key, record)
+                is_newest = changed.at(kind, key) <= found.at
+                if is_newest and record is not None and kind in save:
+                    save[kind](record)
+                elif is_newest and record is None and kind in remove:
+                    remove[kind](*key)
                 if number % FLUSH_EVERY == 0 and store.healthy:
                     store.flush(_STORED_SECONDS)  # the store's queue has bounds
             if store.healthy and store.flush(_STORED_SECONDS):
@@ -222,27 +223,12 @@ def _read(file: Path, folder: Path) -> _Found:
 
 def _change(text: bytes) -> tuple[tuple[AnyKind, Key], Record | None]:
     change = msgspec.json.decode(text, type=_Change)
-    kind = _NAMED.get(change.kind)
+    kind = NAMED.get(change.kind)
     if kind is None:
         raise ValueError(f"{change.kind!r} is of a newer fortepiano")
     text = bytes(change.record)
     record = None if text == _DELETED else kind.from_json(text)
     return (kind, change.key), record
-
-
-def _apply(store: Store, kind: AnyKind, key: Key, record: Record | None) -> None:
-    """Store or delete a record."""
-    removers: dict[AnyKind, Callable[..., object]] = {
-        USER: store.remove_user,
-        BAN: store.remove_ban,
-        TOKEN: store.remove_token,
-        ROOM: store.remove_room,
-        CHAT: store.remove_chat,
-    }
-    if record is not None and kind in (save := savers(store)):
-        save[kind](record)
-    elif record is None and kind in removers:
-        removers[kind](*key)
 
 
 class _Changed:

@@ -12,7 +12,7 @@ import msgspec
 
 from fortepiano.model.crown import Point
 from fortepiano.net.visitor_state import VisitorState
-from fortepiano.store.record_kinds import KINDS, Changes, to_json
+from fortepiano.store.record_kinds import NAMED, Changes, to_json
 from fortepiano.store.records import Scope, TokenRecord
 
 __all__ = [
@@ -39,7 +39,6 @@ FORMAT = 1
 ChangeState: TypeAlias = tuple[str, tuple[str, ...], str | None]
 """A changed record of the store; see `State.changes`."""
 
-_KINDS = {kind.name: kind for kind in KINDS}
 
 QuotaState: TypeAlias = tuple[int, int, int, int, list[int]]
 """The result of `native.pack_quota`."""
@@ -223,7 +222,7 @@ def unpack_changes(packed: list[ChangeState]) -> Changes:
     return {
         (kind, key): None if text is None else kind.from_json(text)
         for name, key, text in packed
-        if (kind := _KINDS.get(name)) is not None
+        if (kind := NAMED.get(name)) is not None
     }
 
 
