@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
-from staff_page import AdminPage, opened
+from staff_page import AdminPage, administration, opened
 
 from support.server import Server
 
@@ -86,10 +86,7 @@ def staffed() -> Iterator[Server]:
 
 @pytest.fixture
 def admin(staffed: Server, chromium: Browser) -> Iterator[AdminPage]:
-    with ExitStack() as stack:
-        context = chromium.new_context(viewport={"width": 1280, "height": 900})
-        stack.callback(context.close)
-        made = AdminPage(staffed, context, stack)
+    with administration(staffed, chromium) as made:
         yield made
         assert made.complaints == []
 

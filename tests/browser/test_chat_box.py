@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.sync_api import WebSocketRoute
+from network import Network
 from visitor import Invite, Visitor
 
 from support.player import connected
@@ -87,38 +87,13 @@ def test_a_refusal_is_told_in_the_readers_words(server: Server, room: str, invit
         assert "`" not in text
 
 
-class Line:
-    """The first connection of a page, which a test cuts without a word."""
-
-    def __init__(self, visitor: Visitor) -> None:
-        self._is_dead = False
-        self._visitor = visitor
-        self._count = 0
-        visitor.page.route_web_socket("**/ws", self._relay)
-
-    def _relay(self, route: WebSocketRoute) -> None:
-        self._count += 1
-        number, server = self._count, route.connect_to_server()
-
-        def lives() -> bool:
-            return number > 1 or not self._is_dead
-
-        route.on_message(lambda data: server.send(data) if lives() else None)
-        server.on_message(lambda data: route.send(data) if lives() else None)
-
-    def cut(self) -> None:
-        """Let nothing pass any more, and let the page look."""
-        self._is_dead = True
-        self._visitor.page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
-
-
 def test_a_line_into_a_dead_connection_comes_back(
     server: Server, room: str, invite: Invite
 ) -> None:
     ann = invite(server)
-    line = Line(ann)
+    network = Network(ann)
     ann.visit(room)
-    line.cut()
+    network.cut()
     ann.page.fill("#chat-input", "is anybody there?")
     ann.page.press("#chat-input", "Enter")
     ann.until("fortepiano.state.status === 'reconnecting'", timeout=5)
@@ -133,12 +108,12 @@ def test_a_private_line_that_was_lost_stays_private(
     server: Server, room: str, invite: Invite
 ) -> None:
     ann = invite(server)
-    line = Line(ann)
+    network = Network(ann)
     ann.visit(room)
     with connected(server, "127.0.0.1", "Bea", room) as bea:
         ann.page.locator(".plate").filter(has_text="Bea").click()
         ann.page.click("#person-dm")
-        line.cut()
+        network.cut()
         ann.page.fill("#chat-input", "for you alone")
         ann.page.press("#chat-input", "Enter")
         ann.page.click("#chat-target-cancel")

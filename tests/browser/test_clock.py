@@ -2,58 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
-from typing import Any
 
 import pytest
+from network import Network
 from playwright.sync_api import WebSocketRoute
 from visitor import Invite, Visitor
 
 from support.server import Server
 
 pytestmark = pytest.mark.needs("chromium")
-
-
-class Network:
-    """The way between a page and its server, which tests delay or cut."""
-
-    def __init__(self, visitor: Visitor) -> None:
-        self.is_dead = False
-        self.connections = 0
-        self.late_seconds = 0.0
-        self._visitor = visitor
-        visitor.page.route_web_socket("**/ws", self._relay)
-
-    def _relay(self, route: WebSocketRoute) -> None:
-        self.connections += 1
-        server = route.connect_to_server()
-        number = self.connections
-
-        def is_dead() -> bool:
-            return self.is_dead and number == 1
-
-        def downwards(data: str | bytes) -> None:
-            if is_dead():
-                return
-            if self.late_seconds and any(one["m"] == "t" for one in json.loads(data)):
-                # Held back in the page, so that other messages overtake it.
-                seconds, self.late_seconds = self.late_seconds, 0.0
-                self._later(seconds, lambda: route.send(data))
-            else:
-                route.send(data)
-
-        route.on_message(lambda data: None if is_dead() else server.send(data))
-        server.on_message(downwards)
-
-    def _later(self, seconds: float, send: Any) -> None:
-        self.held = (time.monotonic() + seconds, send)
-
-    def release(self) -> None:
-        """Send what was held back, when its time has come."""
-        due, send = self.held
-        self._visitor.page.wait_for_timeout(max(0.0, due - time.monotonic()) * 1000)
-        send()
 
 
 def lateness(visitor: Visitor) -> float:
@@ -75,9 +33,7 @@ def test_one_late_answer_moves_no_note(server: Server, room: str, invite: Invite
     ann.visit(room)
     settled(ann)
     network.late_seconds = 3.0
-    ann.until("true")
     ann.page.evaluate("() => window.dispatchEvent(new Event('online'))")  # the page asks at once
-    ann.page.wait_for_timeout(200)
     network.release()
     ann.page.wait_for_timeout(1200)  # for as long as the clock eases
     assert abs(lateness(ann)) < 400  # a late answer would make it 3 s

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import pytest
-from ear import level, listen
+from ear import listen
 from test_midi import with_devices
 from visitor import Invite, Visitor
 
@@ -23,20 +22,12 @@ def hold(player: Player) -> None:
     player.send({"m": "n", "t": round(time.time() * 1000), "n": [{"n": "c3", "v": 1}]})
 
 
-def until(condition: Callable[[], bool], visitor: Visitor) -> None:
-    """Wait up to six seconds for a level."""
-    end = time.monotonic() + 6
-    while not condition():
-        assert time.monotonic() < end, level(visitor)
-        visitor.page.wait_for_timeout(50)
-
-
 def is_silent(visitor: Visitor) -> None:
-    until(lambda: level(visitor) < SILENT, visitor)
+    visitor.until(f"window.level() < {SILENT}", timeout=6)
 
 
 def sounds(visitor: Visitor) -> None:
-    until(lambda: level(visitor) > LOUD, visitor)
+    visitor.until(f"window.level() > {LOUD}", timeout=6)
 
 
 @pytest.mark.parametrize("instrument", ["organ", "synth"])

@@ -100,8 +100,9 @@ def test_a_muted_player(server: Server, room: str, invite: Invite) -> None:
     ann.page.click("#person-unsilence")
     ben.until("document.body.textContent.includes('You are no longer muted.')")
     ben.page.keyboard.down("z")
-    ben.page.wait_for_timeout(100)
-    assert not is_grey(ben)
+    ben.until(
+        f"(([red, green, blue]) => red - Math.max(green, blue) >= 60)(({COLOR})())", timeout=3
+    )
 
 
 def test_without_a_connection(room: str, invite: Invite) -> None:

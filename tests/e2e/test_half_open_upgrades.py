@@ -25,8 +25,7 @@ PATIENT = {"FORTEPIANO_LIMITS__HEAD_SECONDS": "60"}
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with run_server(**PATIENT, NODE_ENV="development") as running:
-        running.tokens["admin"] = running.make_token("admin")
+    with run_server(scopes=("admin",), **PATIENT, NODE_ENV="development") as running:
         yield running
 
 

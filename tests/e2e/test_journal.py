@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -27,9 +26,8 @@ def read_until(journal: socket.socket, event: str) -> list[tuple[str, str]]:
     """Return the marks and the events of all lines up to one with this event."""
     found: list[tuple[str, str]] = []
     rest = b""
+    journal.settimeout(SECONDS)
     while not any(one == event for _, one in found):
-        ready, _, _ = select.select([journal], [], [], SECONDS)
-        assert ready, found
         *whole, rest = (rest + journal.recv(65_536)).split(b"\n")
         for line in whole:
             mark, brace, fields = line.decode().partition("{")

@@ -129,16 +129,22 @@ def small_disk() -> Iterator[Path]:
             subprocess.run(["umount", folder], check=True)
 
 
+def fill(disk: Path) -> Path:
+    """Fill a file system to the last byte; return the file that does it."""
+    ballast = disk / "ballast"
+    with pytest.raises(OSError, match="No space left"), ballast.open("wb") as file:
+        while True:
+            file.write(bytes(1024))
+            file.flush()
+    return ballast
+
+
 @pytest.mark.timeout(120)
 async def test_full_disk(small_disk: Path) -> None:
     with run_server("--data-dir", str(small_disk / "data")) as server:
         async with Clients(server) as clients:
             ann, bea = await clients.pair()
-            ballast = small_disk / "ballast"
-            with pytest.raises(OSError, match="No space left"), ballast.open("wb") as file:
-                while True:
-                    file.write(bytes(1024))
-                    file.flush()
+            ballast = fill(small_disk)
             over = asyncio.Event()
             watching = asyncio.create_task(delays(ann, over.is_set))
             await rename_until_unready(server, bea)
@@ -160,11 +166,7 @@ async def test_stopped_while_the_disk_is_full(small_disk: Path, tmp_path: Path) 
         await asyncio.to_thread(server.start)
         async with Clients(server) as clients:
             ann, bea = await clients.pair()
-            ballast = small_disk / "ballast"
-            with pytest.raises(OSError, match="No space left"), ballast.open("wb") as file:
-                while True:
-                    file.write(bytes(1024))
-                    file.flush()
+            ballast = fill(small_disk)
             await rename_until_unready(server, bea)
             await ann.send({"m": "kickban", "_id": bea.id, "ms": 3_600_000})
             assert "not saved yet" in (await ann.expect("notification"))["text"]

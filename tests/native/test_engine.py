@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import select
+import selectors
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -51,7 +51,9 @@ class RoomHarness(HubHarness):
 
     def wait(self) -> None:
         """Wait until the hub's timer fires, and wake it."""
-        assert select.select([self.hub.fileno()], [], [], 10)[0], "the alarm never rang"
+        with selectors.DefaultSelector() as waiting:
+            waiting.register(self.hub.fileno(), selectors.EVENT_READ)
+            assert waiting.select(10), "the alarm never rang"
         self.loop.wake()
 
 

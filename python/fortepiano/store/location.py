@@ -85,17 +85,14 @@ def items_of_settings(settings: "Settings") -> "Generator[Iterable[Item]]":
     Raises:
         StoreError: The data cannot be read, or no server has stored any.
     """
-    if not settings.store.url:
-        require_store(settings, only_reads=True)
-    with contextlib.ExitStack() as stack:
-        items: Iterable[Item]
-        if settings.store.url:
-            # Imported here: most servers use no Redis, and its library takes a while to import.
-            from fortepiano.store.redis_reader import items_in_redis
+    if settings.store.url:
+        # Imported here: most servers use no Redis, and its library takes a while to import.
+        from fortepiano.store.redis_reader import items_in_redis
 
-            items = items_in_redis(settings.store.url, settings.store.prefix)
-        else:
-            items = stack.enter_context(reading_sqlite(settings.data_dir / DATABASE))
+        yield items_in_redis(settings.store.url, settings.store.prefix)
+        return
+    require_store(settings, only_reads=True)
+    with reading_sqlite(settings.data_dir / DATABASE) as items:
         yield items
 
 

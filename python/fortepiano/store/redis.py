@@ -17,7 +17,7 @@ process writes again all records that it has and Redis lacks.
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -43,7 +43,7 @@ from fortepiano.store.record_kinds import (
     to_json,
 )
 from fortepiano.store.records import AuditQuery, AuditRecord
-from fortepiano.store.redis_content import VERSION, content, found_acts, key_of, questions
+from fortepiano.store.redis_content import VERSION, Content, content, found_acts, key_of, questions
 from fortepiano.store.redis_transaction import (
     EVERYTHING,
     OF_ROOMS,
@@ -119,7 +119,6 @@ class RedisStore(WriterStore):
         )
         self._held = tuple(kind for kind in self._records if kind is not AUDIT)
         self._url = url
-        self._prefix = prefix
         self._salts_path = salts
         self._lease = lease
         self._transactions = Transactions(prefix, lease)
@@ -141,10 +140,11 @@ class RedisStore(WriterStore):
         self._set_salts(*(read_salts(self._salts_path) or super().salts()))
         self._runner = asyncio.Runner(loop_factory=_new_loop)
         try:
-            with asyncio.Runner(loop_factory=_new_loop) as runner:
-                runner.run(asyncio.wait_for(self._read_all(), LOAD_SECONDS))
+            there = _alone(self._url, self._read_all, LOAD_SECONDS)
         except (*_FAILURES, ValueError, TypeError, UnwritableError) as error:
             raise StoreError(self._place, f"cannot be read: {_reason(error)}") from None
+        self._position = there.newest
+        self._merge({**there.records, SALT: {**self._records[SALT], **there.records[SALT]}})
         self._is_read = self._resumes = True
 
     def open(self) -> None:
@@ -189,16 +189,11 @@ class RedisStore(WriterStore):
             StoreError: Another server has the lease.
         """
 
-        async def claim() -> None:
-            client = client_for(self._url)
-            try:
-                await self._transactions.claim(client, lease, asyncio.sleep)
-            finally:
-                await _closed(client)
+        def claim(client: Client) -> Awaitable[None]:
+            return self._transactions.claim(client, lease, asyncio.sleep)
 
         try:
-            with asyncio.Runner(loop_factory=_new_loop) as runner:
-                runner.run(asyncio.wait_for(claim(), CLAIM_SECONDS))
+            _alone(self._url, claim, CLAIM_SECONDS)
         except OwnedError as error:
             raise StoreError(self._place, str(error)) from None
         except _FAILURES:
@@ -287,19 +282,11 @@ class RedisStore(WriterStore):
         """Run some commands as one transaction, and return their answers."""
         return await self._transactions.run(self._connected_client(), *commands)
 
-    async def _read_all(self) -> None:
-        """Read everything, with a connection for this alone, and whoever has the lease."""
-        transactions, client = Transactions(self._prefix, None), client_for(self._url)
-        asked = questions(self._redis_key, _START, self._held)
-        try:
-            answers = await transactions.run(client, *asked)
-            there = await content(
-                answers, self._held, self._redis_key, client, partial(asyncio.sleep, 0)
-            )
-        finally:
-            await _closed(client)
-        self._position = there.newest
-        self._merge({**there.records, SALT: {**self._records[SALT], **there.records[SALT]}})
+    async def _read_all(self, client: Client) -> Content:
+        """Read everything, whoever has the lease."""
+        answers = await self._unfenced.run(client, *questions(self._redis_key, _START, self._held))
+        pause = partial(asyncio.sleep, 0)
+        return await content(answers, self._held, self._redis_key, client, pause)
 
     async def _load(self) -> None:
         """Read everything.
@@ -418,21 +405,16 @@ class RedisStore(WriterStore):
 
     def _read_audit(self, query: AuditQuery) -> list[AuditRecord]:
         try:
-            with asyncio.Runner(loop_factory=_new_loop) as runner:
-                return runner.run(asyncio.wait_for(self._page_audit(query), LOAD_SECONDS))
+            return _alone(self._url, partial(self._page_audit, query), LOAD_SECONDS)
         except _FAILURES as error:
             raise UnwritableError(_reason(error)) from None
 
-    async def _page_audit(self, query: AuditQuery) -> list[AuditRecord]:
-        client = client_for(self._url)
-        try:
-            return [
-                act
-                for acts in (AUDIT.name, OF_ROOMS)
-                for act in await found_acts(client, self._redis_key(acts), query)
-            ]
-        finally:
-            await _closed(client)
+    async def _page_audit(self, query: AuditQuery, client: Client) -> list[AuditRecord]:
+        return [
+            act
+            for acts in (AUDIT.name, OF_ROOMS)
+            for act in await found_acts(client, self._redis_key(acts), query)
+        ]
 
 
 def run_script(url: str, script: str, keys: Sequence[str]) -> list[Any]:
@@ -441,21 +423,29 @@ def run_script(url: str, script: str, keys: Sequence[str]) -> list[Any]:
     Raises:
         StoreError: Redis does not answer, or refuses.
     """
+
+    def run(client: Client) -> Awaitable[list[Any]]:
+        return client.execute_command("EVAL", script, len(keys), *keys)
+
     try:
-        with asyncio.Runner(loop_factory=_new_loop) as runner:
-            return runner.run(asyncio.wait_for(_answer(url, script, keys), LOAD_SECONDS))
+        return _alone(url, run, LOAD_SECONDS)
     except (*_FAILURES, ValueError, TypeError) as error:
         why = f"cannot be used (store.url): {_reason(error)}"
         raise StoreError(without_secrets(url), why) from None
 
 
-async def _answer(url: str, script: str, keys: Sequence[str]) -> list[Any]:
-    client = client_for(url)
-    try:
-        answer: list[Any] = await client.execute_command("EVAL", script, len(keys), *keys)
-    finally:
-        await _closed(client)
-    return answer
+def _alone(url: str, work: Callable[[Client], Awaitable[T]], seconds: float) -> T:
+    """Do some work with a loop and a connection of its own, and return its result."""
+
+    async def connected() -> T:
+        client = client_for(url)
+        try:
+            return await work(client)
+        finally:
+            await _closed(client)
+
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        return runner.run(asyncio.wait_for(connected(), seconds))
 
 
 async def _closed(client: Client) -> None:

@@ -15,7 +15,7 @@ from fortepiano.store.redis_transaction import Command
 from fortepiano.store.redis_url import Client
 from fortepiano.store.writer import UnwritableError
 
-__all__ = ["VERSION", "Content", "content", "found_acts", "key_of", "questions"]
+__all__ = ["VERSION", "Content", "content", "found_acts", "key_of", "newer_layout", "questions"]
 
 VERSION = 1
 """The version of the layout."""
@@ -114,16 +114,23 @@ async def content(
         UnwritableError: A newer fortepiano uses this Redis.
     """
     version, there, length, last = answers[:4]
-    if int(version or VERSION) > VERSION:
-        raise UnwritableError(
-            f"was written by a newer fortepiano: version {int(version)} of the layout,"
-            f" and this one knows {VERSION}"
-        )
+    if version and (why := newer_layout(version)):
+        raise UnwritableError(why)
     small = [kind for kind in kinds if kind is not USER]
     records = {kind: _decoded(kind, held) for kind, held in zip(small, answers[4:], strict=True)}
     if USER in kinds:
         records[USER] = await _all_users(client, key(USER), renew)
     return Content(bool(there), length, last[0][0] if last else b"", records)
+
+
+def newer_layout(version: bytes) -> str:
+    """Return why a layout cannot be read; an empty text if it can."""
+    if int(version) <= VERSION:
+        return ""
+    return (
+        f"was written by a newer fortepiano: version {int(version)} of the layout,"
+        f" and this one knows {VERSION}"
+    )
 
 
 async def _all_users(

@@ -7,8 +7,9 @@ import msgspec
 from fortepiano.errors import NothingStoredError, StoreError
 from fortepiano.store.dump import Item
 from fortepiano.store.record_kinds import AUDIT, KINDS
-from fortepiano.store.redis import VERSION, run_script
-from fortepiano.store.redis_transaction import OF_ROOMS
+from fortepiano.store.redis import run_script
+from fortepiano.store.redis_content import newer_layout
+from fortepiano.store.redis_transaction import OF_ROOMS, Transactions
 from fortepiano.store.redis_url import without_secrets
 
 __all__ = ["items_in_redis", "require_redis"]
@@ -39,7 +40,8 @@ def items_in_redis(url: str, prefix: str) -> list[Item]:
     """
     place = without_secrets(url)
     names = ("version", *(kind.name for kind in _HASHES), AUDIT.name, OF_ROOMS)
-    version, *answers = run_script(url, _READ, [f"{{{prefix}}}:{name}" for name in names])
+    key = Transactions(prefix, None).key
+    version, *answers = run_script(url, _READ, [key(name) for name in names])
     _check_version(version, place, prefix)
     return list(_items(answers, place))
 
@@ -51,7 +53,7 @@ def require_redis(url: str, prefix: str) -> None:
         NothingStoredError: Nothing is stored there.
         StoreError: Redis does not answer.
     """
-    (version,) = run_script(url, _VERSION_ONLY, [f"{{{prefix}}}:version"])
+    (version,) = run_script(url, _VERSION_ONLY, [Transactions(prefix, None).key("version")])
     _check_version(version, without_secrets(url), prefix)
 
 
@@ -60,12 +62,8 @@ def _check_version(version: bytes | None, place: str, prefix: str) -> None:
         raise NothingStoredError(
             place, f"no server has stored anything there under store.prefix {prefix}"
         )
-    if int(version) > VERSION:
-        raise StoreError(
-            place,
-            f"was written by a newer fortepiano: version {int(version)} of the layout,"
-            f" and this one knows {VERSION}",
-        )
+    if why := newer_layout(version):
+        raise StoreError(place, why)
 
 
 def _items(answers: list[list[bytes]], place: str) -> Iterator[Item]:

@@ -4,16 +4,17 @@ import dataclasses
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
 
+from fortepiano.errors import StoreError
 from fortepiano.store.held_records import HeldRecords, UserTable
 from fortepiano.store.record_kinds import (
     AUDIT,
     BAN,
     CHAT,
-    LARGEST,
     ROOM,
     SALT,
     TOKEN,
@@ -21,11 +22,20 @@ from fortepiano.store.record_kinds import (
     AnyKind,
     Key,
     Record,
+    storable,
     to_json,
 )
 from fortepiano.store.records import AuditQuery, AuditRecord
 
-__all__ = ["MIGRATIONS", "TABLES", "Table", "select_audit"]
+__all__ = [
+    "MIGRATIONS",
+    "TABLES",
+    "Table",
+    "check_whole",
+    "migrate",
+    "select_audit",
+    "version_of",
+]
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -92,16 +102,9 @@ class Table:
     def write(self, database: sqlite3.Connection, key: Key, record: Record | None) -> None:
         """Write one record; None deletes the record with the key."""
         if record is None:
-            database.execute(self.remove, [_column(value) for value in key])
+            database.execute(self.remove, storable(key))
         else:
-            database.execute(self.save, [_column(value) for value in self.row(record)])
-
-
-def _column(value: str | int | None) -> str | int | None:
-    """Replace lone surrogates and huge integers: no write of their group could ever succeed."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    return value if value is None else min(value, LARGEST)
+            database.execute(self.save, storable(self.row(record)))
 
 
 def _audit_row(record: AuditRecord) -> tuple[Any, ...]:
@@ -186,3 +189,37 @@ def select_audit(database: sqlite3.Connection, query: AuditQuery) -> list[AuditR
         dataclasses.asdict(query),
     )
     return [_audit_record(*row) for row in rows]
+
+
+def check_whole(database: sqlite3.Connection, path: Path) -> None:
+    """Check that a file is not damaged.
+
+    Raises:
+        StoreError: The file is damaged.
+    """
+    (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise StoreError(path, f"is damaged: {' '.join(found.split())}")
+
+
+def version_of(database: sqlite3.Connection, path: Path) -> int:
+    """Return the version of a file; 0 if it has no tables.
+
+    Raises:
+        StoreError: A newer fortepiano wrote the file.
+    """
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    newest = len(MIGRATIONS)
+    if version > newest:
+        raise StoreError(
+            path,
+            f"was written by a newer fortepiano: version {version} of the file,"
+            f" and this one knows {newest}",
+        )
+    return int(version)
+
+
+def migrate(database: sqlite3.Connection, version: int) -> None:
+    """Run the statements that lead from a version to the newest."""
+    for statement in (one for step in MIGRATIONS[version:] for one in step):
+        database.execute(statement)

@@ -17,7 +17,14 @@ from fortepiano.store.audit_retention import INDEX, are_acts_before, delete_acts
 from fortepiano.store.files import make_folder, open_private
 from fortepiano.store.record_kinds import AUDIT, BAN, KINDS, TOKEN, USER, AnyKind, Changes
 from fortepiano.store.records import AuditQuery, AuditRecord
-from fortepiano.store.schema import MIGRATIONS, TABLES, select_audit
+from fortepiano.store.schema import (
+    MIGRATIONS,
+    TABLES,
+    check_whole,
+    migrate,
+    select_audit,
+    version_of,
+)
 from fortepiano.store.writer import CLOSE_SECONDS, UnwritableError, WriterStore
 from fortepiano.wall_clock import now_ms
 
@@ -116,22 +123,12 @@ class SQLiteStore(WriterStore):
 
     def _migrate(self, database: sqlite3.Connection) -> None:
         if USER in self._records:
-            (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
-            if found != "ok":
-                raise StoreError(self._path, f"is damaged: {' '.join(found.split())}")
+            check_whole(database, self._path)
         # Take the write lock even if there is nothing to do. So a file that cannot be written is
         # noticed at the start, and not at the first change of a name.
         with _transaction(database):
-            (version,) = database.execute("PRAGMA user_version").fetchone()
-            newest = len(MIGRATIONS)
-            if version > newest:
-                raise StoreError(
-                    self._path,
-                    f"was written by a newer fortepiano: version {version} of the file,"
-                    f" and this one knows {newest}",
-                )
-            for statement in (one for step in MIGRATIONS[version:] for one in step):
-                database.execute(statement)
+            version, newest = version_of(database, self._path), len(MIGRATIONS)
+            migrate(database, version)
             if version < newest:  # otherwise write nothing that other processes would notice
                 database.execute(f"PRAGMA user_version = {newest}")
             database.execute(INDEX)

@@ -8,7 +8,7 @@ from pathlib import Path
 from fortepiano.errors import StoreError
 from fortepiano.store.dump import Item
 from fortepiano.store.record_kinds import KINDS
-from fortepiano.store.schema import MIGRATIONS, TABLES
+from fortepiano.store.schema import MIGRATIONS, TABLES, check_whole, migrate, version_of
 from fortepiano.store.sqlite import BUSY_SECONDS
 
 __all__ = ["reading_sqlite"]
@@ -47,25 +47,15 @@ def _readable(file: sqlite3.Connection, path: Path) -> sqlite3.Connection:
         StoreError: The file has no tables, or those of a newer version, or is damaged.
     """
     file.execute("PRAGMA query_only = ON")
-    (found,) = file.execute("PRAGMA quick_check(1)").fetchone()
-    if found != "ok":
-        raise StoreError(path, f"is damaged: {' '.join(found.split())}")
-    (version,) = file.execute("PRAGMA user_version").fetchone()
-    newest = len(MIGRATIONS)
-    if version > newest:
-        raise StoreError(
-            path,
-            f"was written by a newer fortepiano: version {version} of the file,"
-            f" and this one knows {newest}",
-        )
+    check_whole(file, path)
+    version = version_of(file, path)
     if version == 0:
         raise StoreError(path, "holds no data of a server")
-    if version == newest:
+    if version == len(MIGRATIONS):
         return file
     copy = sqlite3.connect(":memory:", isolation_level=None)
     file.backup(copy)
-    for statement in (one for step in MIGRATIONS[version:] for one in step):
-        copy.execute(statement)
+    migrate(copy, version)
     return copy
 
 

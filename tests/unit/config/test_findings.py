@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from fortepiano import cli
-from fortepiano.config import read, sources
+from fortepiano.config import read
 from fortepiano.config.finding import warning_lines
 from fortepiano.config.known_networks import CLOUDFLARE
 from fortepiano.errors import ConfigError
@@ -16,12 +15,7 @@ from fortepiano.errors import ConfigError
 STRONG = "b7d09c1e55aa4f02"
 
 
-@pytest.fixture(autouse=True)
-def bare_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in os.environ:
-        if name.startswith(sources.PREFIX) or name in sources.SEED_NAMES:
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("bare_world")
 
 
 def warnings(text: str) -> list[str]:

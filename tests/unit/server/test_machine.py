@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fortepiano import cli
-from fortepiano.config import Settings, sources
+from fortepiano.config import Settings
 from fortepiano.config.finding import Finding
 from fortepiano.server.installed_unit import Unit, unit_of
 from fortepiano.server.machine import machine_findings
@@ -20,22 +20,19 @@ NOBODY = 65534
 
 
 @pytest.fixture(autouse=True)
-def bare_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    for name in os.environ:
-        if name.startswith(sources.PREFIX) or name in sources.SEED_NAMES:
-            monkeypatch.delenv(name)
-    units = tmp_path / "units"
-    units.mkdir()
-    monkeypatch.setenv("SYSTEMD_UNIT_PATH", str(units))
-    return units
+def units(bare_world: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of systemd's units, which is empty."""
+    folder = tmp_path / "units"
+    folder.mkdir()
+    monkeypatch.setenv("SYSTEMD_UNIT_PATH", str(folder))
+    return folder
 
 
 @pytest.fixture
-def unit(bare_world: Path, tmp_path: Path) -> Path:
+def unit(units: Path, tmp_path: Path) -> Path:
     """Our unit, for a settings file in the current folder and the user nobody."""
     text = OURS.read_text().replace("--config /etc/fortepiano/", f"--config {tmp_path}/")
-    file = bare_world / OURS.name
+    file = units / OURS.name
     file.write_text(re.sub("^(User|Group)=.*$", r"\1=nobody", text, flags=re.MULTILINE))
     return file
 

@@ -113,6 +113,7 @@ class TestUnusableFile:
         store.save_user(ANN)
         store.close()
         added = ("ALTER TABLE user ADD COLUMN tag TEXT",)
+        monkeypatch.setattr("fortepiano.store.schema.MIGRATIONS", (*MIGRATIONS, added))
         monkeypatch.setattr("fortepiano.store.sqlite.MIGRATIONS", (*MIGRATIONS, added))
         with closing(reopened(path)) as again:
             assert again.user(ANN.id) == ANN
@@ -125,6 +126,7 @@ class TestUnusableFile:
         reopened(path).close()
         steps = (*MIGRATIONS, ("ALTER TABLE user ADD COLUMN tag TEXT", "NONSENSE"))
         with monkeypatch.context() as patched:
+            patched.setattr("fortepiano.store.schema.MIGRATIONS", steps)
             patched.setattr("fortepiano.store.sqlite.MIGRATIONS", steps)
             with pytest.raises(StoreError, match="syntax error"):
                 SQLiteStore(path).open()
