@@ -59,7 +59,7 @@ class Counting:
         if report.failed or (report.when == "call" and report.passed):
             # A test without the fixture `preset` is about a server with default settings.
             parameters = item.callspec.params if hasattr(item, "callspec") else {}
-            preset = parameters.get("preset", "quick")
+            preset = parameters.get("preset", cases.DEFAULT_PRESET)
             for mark in item.iter_markers("case"):
                 for case in mark.args:
                     self.tally.count(case, preset, passed=report.passed)
