@@ -49,18 +49,34 @@ FAULT = re.compile(
 _OURS = re.compile(r"FORTEPIANO_|(?:WS_PORT|NODE_ENV|SALT1|SALT2)$")
 
 
+_given: set[int] = set()
+"""Ports that this process has given to tests; a server may not listen on its own yet."""
+
+
+def _ports() -> range:
+    """Return the ports of this process: those of workers that run side by side are disjoint."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return range(20_000 + worker, 32_000, workers)
+
+
 def free_port() -> int:
     """Return a TCP port on which no process listens.
 
     The port is below the ephemeral range, so no client socket can take it while a server restarts.
     """
-    for port in random.sample(range(20_000, 32_000), 200):
+    left = [port for port in _ports() if port not in _given]
+    if not left:
+        _given.clear()
+        left = list(_ports())
+    for port in random.sample(left, min(200, len(left))):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _given.add(port)
             return port
     raise RuntimeError("no free port between 20000 and 32000")
 
