@@ -27,7 +27,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import msgspec
 import orjson
 from redis.exceptions import RedisClusterException, RedisError
 
@@ -42,14 +41,20 @@ from fortepiano.store.record_kinds import (
     BAN,
     CHAT,
     KINDS,
-    NAMED,
     SALT,
     AnyKind,
     Changes,
     to_json,
 )
 from fortepiano.store.records import AuditQuery, AuditRecord
-from fortepiano.store.redis_content import VERSION, Content, content, found_acts, key_of, questions
+from fortepiano.store.redis_content import (
+    VERSION,
+    Content,
+    content,
+    found_acts,
+    listed_changes,
+    questions,
+)
 from fortepiano.store.redis_replies import Questions, Replies
 from fortepiano.store.redis_transaction import (
     EVERYTHING,
@@ -371,19 +376,7 @@ class RedisStore(WriterStore):
                 return
             listed += orjson.loads(changed)
         self._position = entries[-1][0]
-        self._merge({}, self._read_changes(listed))
-
-    def _read_changes(self, listed: Iterable[Any]) -> Changes:
-        """Return changes by kind and key, of their names, fields and texts."""
-        changes: Changes = {}
-        for name, field, text in listed:
-            # Records that cannot be read are of a newer fortepiano.
-            with contextlib.suppress(msgspec.DecodeError, KeyError):
-                kind = NAMED[name]
-                if kind in self._held:
-                    record = None if text is None else kind.from_json(text)
-                    changes[kind, key_of(field)] = record
-        return changes
+        self._merge({}, listed_changes(listed, self._held))
 
     def _write_again(self, found: dict[AnyKind, HeldRecords]) -> None:
         """Queue all records that this process has and Redis has lost."""
