@@ -5,6 +5,7 @@
 //!
 //! - [`wire`]: bytes as clients send and receive them;
 //! - [`hub`]: connections, rooms and participants;
+//! - [`relay`]: rooms over several processes;
 //! - [`limits`]: quotas and rate limits;
 //! - [`settings`]: the settings of hub and throttle by name, and their units;
 //! - [`net`]: addresses, networks and bans;
@@ -14,6 +15,7 @@
 pub mod hub;
 pub mod limits;
 pub mod net;
+pub mod relay;
 pub mod settings;
 pub mod slots;
 pub mod sys;
