@@ -69,14 +69,14 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Begin: forget the bytes of an earlier connection, and send what is published from now on.
-    pub fn open(&mut self) {
-        *self = Self { is_open: true, stats: self.stats, ..Self::default() };
+    /// Forget all bytes, and drop what is published until [`Self::open`].
+    pub fn reset(&mut self) {
+        *self = Self { stats: self.stats, ..Self::default() };
     }
 
-    /// End: forget all bytes, and drop what is published from now on.
-    pub fn close(&mut self) {
-        *self = Self { stats: self.stats, ..Self::default() };
+    /// Send what is published from now on.
+    pub fn open(&mut self) {
+        self.is_open = true;
     }
 
     /// Return the buffer for the next bytes.
@@ -224,7 +224,9 @@ mod tests {
 
     fn message(channel: &[u8], message: &[u8]) -> Vec<u8> {
         let mut out = b">3\r\n".to_vec();
-        [b"message", channel, message].iter().for_each(|part| command::part(&mut out, part));
+        for part in [b"message", channel, message] {
+            command::part(&mut out, part);
+        }
         out
     }
 
@@ -259,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_while_closed_is_dropped() {
+    fn what_is_published_before_the_opening_is_dropped() {
         let mut connection = Connection::default();
         connection.publish(b"c", b"1");
         assert!(connection.outbox().is_empty());
@@ -272,7 +274,7 @@ mod tests {
             *3\r\n$7\r\nPUBLISH\r\n$1\r\nc\r\n$6\r\nbeat 1\r\n";
         assert_eq!(connection.outbox(), sent);
         connection.clear_outbox();
-        connection.close();
+        connection.reset();
         connection.publish(b"c", b"3");
         assert!(connection.outbox().is_empty());
         let counted = Stats { published: 1, published_bytes: 2, dropped: 2, ..Stats::default() };
@@ -285,7 +287,7 @@ mod tests {
         connection.open();
         feed(&mut connection, b">3\r\n$7\r\nmess", 100, |_| panic!("it is incomplete"));
         connection.publish(b"c", b"1");
-        connection.open();
+        connection.reset();
         assert!(connection.outbox().is_empty());
         let mut count = 0;
         feed(&mut connection, &message(b"c", b"1"), 100, |_| count += 1);

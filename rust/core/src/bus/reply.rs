@@ -365,11 +365,17 @@ mod tests {
                 Self::Map(pairs) => Token::Map(pairs.len()),
             });
             match self {
-                Self::Array(items) => items.iter().for_each(|it| it.tokens(out)),
-                Self::Map(pairs) => pairs.iter().for_each(|(key, value)| {
-                    key.tokens(out);
-                    value.tokens(out);
-                }),
+                Self::Array(items) => {
+                    for it in items {
+                        it.tokens(out);
+                    }
+                }
+                Self::Map(pairs) => {
+                    for (key, value) in pairs {
+                        key.tokens(out);
+                        value.tokens(out);
+                    }
+                }
                 _ => {}
             }
         }
@@ -378,7 +384,9 @@ mod tests {
     fn write_array(kind: u8, items: &[Value], out: &mut Vec<u8>) {
         out.push(kind);
         out.extend(format!("{}\r\n", items.len()).bytes());
-        items.iter().for_each(|it| it.write(out));
+        for it in items {
+            it.write(out);
+        }
     }
 
     fn values() -> impl Strategy<Value = Value> {
