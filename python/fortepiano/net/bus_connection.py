@@ -231,8 +231,8 @@ class BrokerConnection:
 
     def _lost(self, error: Exception | None) -> None:
         self._closed.set()
-        reason = f"has lost the connection: {error}" if error else "has closed the connection"
-        self.end(BusError(reason))
+        reason = f": {getattr(error, 'strerror', '') or error}" if error else ""
+        self.end(BusError(f"has closed the connection{reason}"))
 
 
 async def _connect(link: BusLink, endpoint: Endpoint) -> None:

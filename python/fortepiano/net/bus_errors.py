@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from redis.asyncio.sentinel import MasterNotFoundError
 from redis.exceptions import RedisError
 
 from fortepiano.store.redis_url import client_for
@@ -121,5 +122,7 @@ def explain(error: Exception) -> str:
         return f"does not speak TLS as expected: {getattr(error, 'reason', '') or error}"
     if isinstance(error, TimeoutError):
         return "does not answer"
+    if isinstance(error, MasterNotFoundError):
+        return "is unknown to all sentinels that answer: check the name of the service"
     reason = (isinstance(error, OSError) and error.strerror) or str(error)
     return f"cannot be reached: {' '.join(reason.split()) or type(error).__name__}"

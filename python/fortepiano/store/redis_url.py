@@ -28,6 +28,7 @@ SILENCE_SECONDS = 1.5
 _SENTINEL_PORT = 26_379
 _PORT = 6379
 _LOGIN = {"username", "password", "db"}
+_PATIENCE = ("socket_", "retry")
 
 
 class Client(Protocol):
@@ -97,8 +98,11 @@ def client_for(url: str) -> Client:
         return cast("Client", RedisCluster(startup_nodes=found, **options))
     if not service:
         raise ValueError("the name of the service is missing: redis+sentinel://host/service")
+    # The next sentinel is asked at once, too.
+    patience = {key: value for key, value in options.items() if key.startswith(_PATIENCE)}
     retry = options.pop("retry")
-    return _Watched(cast("Any", Sentinel)(nodes, **options), service, retry)
+    sentinel = cast("Any", Sentinel)(nodes, sentinel_kwargs=patience, **options)
+    return _Watched(sentinel, service, retry)
 
 
 class _Watched:
