@@ -32,11 +32,13 @@ class RedisRegistry:
         execute: Sends one command to the broker, and returns the answer with texts as bytes.
         prefix: The store's prefix.
         name: The name of this node.
-        incarnation: A text without spaces that no other start of a node has had.
+        new_incarnation: Returns a text without spaces that it has never returned before, at any
+            node.
         lease_ms: How long a lease lasts.
 
     Attributes:
-        nid: The number of this node; 0 until it has joined.
+        nid: The number of this node; 0 while it is none.
+        incarnation: The incarnation of this node, another one after each time it was forgotten.
     """
 
     def __init__(
@@ -44,28 +46,27 @@ class RedisRegistry:
         execute: Callable[..., Awaitable[Any]],
         prefix: str,
         name: str,
-        incarnation: str,
+        new_incarnation: Callable[[], str],
         lease_ms: int,
     ) -> None:
         self._execute = execute
         self._channels = f"{{{prefix}}}"
         self._keys = [f"{self._channels}:c:{key}" for key in _KEYS]
         self._name = name
-        self._incarnation = incarnation
+        self._new_incarnation = new_incarnation
+        self.incarnation = new_incarnation()
         self._lease_ms = lease_ms
         self.nid = 0
 
     async def join(self, description: Description) -> Joined:
         """Become a node, or remain one; see `Registry.join`."""
         told = msgspec.json.encode(description)
-        what, *answer = await self._run(
-            "join", self._name, self._incarnation, self.nid, self._lease_ms, told
-        )
+        what, *answer = await self._run("join", self._name, self.incarnation, self._lease_ms, told)
         if what == b"taken":
             nid, incarnation, remaining, described = answer
             raise TakenError(_node(self._name.encode(), nid, incarnation, remaining, 0, described))
         self.nid, nodes = int(answer[0]), answer[1]
-        return Joined(self.nid, self._incarnation, _nodes(nodes))
+        return Joined(self.nid, self.incarnation, _nodes(nodes))
 
     async def renew(self) -> Renewed:
         """Renew the lease of this node; see `Registry.renew`."""
@@ -79,7 +80,7 @@ class RedisRegistry:
 
     async def release(self, room: str, epoch: int) -> bool:
         """End a reign of this node; see `Registry.release`."""
-        answer = await self._run("release", self.nid, self._incarnation, room, epoch)
+        answer = await self._run("release", self.nid, self.incarnation, room, epoch)
         return answer == [b"released"]
 
     async def bury(self, node: Node, *, is_certain: bool = False) -> bool:
@@ -89,11 +90,13 @@ class RedisRegistry:
 
     async def leave(self) -> None:
         """Stop being a node."""
-        await self._run("leave", self.nid, self._incarnation)
+        await self._run("leave", self.nid, self.incarnation)
 
     async def _run_as_node(self, transition: str, *arguments: str | int) -> Sequence[Any]:
-        what, *answer = await self._run(transition, self.nid, self._incarnation, *arguments)
+        what, *answer = await self._run(transition, self.nid, self.incarnation, *arguments)
         if what == b"forgotten":
+            # Others have ended all that was of this incarnation, so the node begins anew.
+            self.nid, self.incarnation = 0, self._new_incarnation()
             raise ForgottenError
         return answer
 

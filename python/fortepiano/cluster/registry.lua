@@ -68,9 +68,8 @@ local function forget(nid, incarnation, name, why)
     publish({kind = 'gone', node = name, nid = nid, incarnation = incarnation, why = why})
 end
 
--- A nid that no node has: the wanted one if there is one, else the next.
-local function free_nid(wanted)
-    if wanted ~= '0' and redis.call('HEXISTS', NIDS, wanted) == 0 then return wanted end
+-- The next nid that no node has.
+local function free_nid()
     -- After a registry was lost, the first one is one that is hardly still in use.
     local last = tonumber(redis.call('GET', NID) or math.floor(now / 1000))
     repeat
@@ -80,7 +79,7 @@ local function free_nid(wanted)
     return tostring(last)
 end
 
-local function join(name, incarnation, wanted, lease, description)
+local function join(name, incarnation, lease, description)
     local held = redis.call('HGET', NODES, name)
     local nid
     if held then
@@ -93,7 +92,7 @@ local function join(name, incarnation, wanted, lease, description)
             forget(there, of, name, 'buried')
         end
     end
-    nid = nid or free_nid(wanted)
+    nid = nid or free_nid()
     redis.call('HSET', NODES, name, nid .. ' ' .. incarnation .. ' ' .. description)
     redis.call('HSET', NIDS, nid, incarnation .. ' ' .. name)
     redis.call('ZADD', LEASES, now + lease, nid)

@@ -85,7 +85,10 @@ class Home(msgspec.Struct, frozen=True):
 
 
 class ForgottenError(Exception):
-    """The registry does not know this incarnation: others have buried it, or the broker is new."""
+    """The registry does not know this incarnation: others have buried it, or the broker is new.
+
+    The next `join` is one of another incarnation.
+    """
 
 
 class TakenError(Exception):

@@ -71,8 +71,11 @@ class Started(NamedTuple):
     """One start of a node."""
 
     name: str
-    incarnation: str
     registry: RedisRegistry
+
+    @property
+    def incarnation(self) -> str:
+        return self.registry.incarnation
 
 
 def done(work: Coroutine[Any, Any, T]) -> T:
@@ -102,9 +105,10 @@ class Cluster:
         async def execute(*words: Any) -> Any:
             return self.client.execute_command(*words)
 
-        incarnation = f"start{next(self.numbers)}"
-        registry = RedisRegistry(execute, "t", name, incarnation, LEASE_MS)
-        return Started(name, incarnation, registry)
+        def incarnation() -> str:
+            return f"start{next(self.numbers)}"
+
+        return Started(name, RedisRegistry(execute, "t", name, incarnation, LEASE_MS))
 
     def end_lease(self, nid: int) -> None:
         self.client.zadd("{t}:c:leases", {str(nid): 1})
@@ -229,17 +233,16 @@ class TestNodes:
         assert again.nid == one.registry.nid
         assert len(again.nodes) == 1
 
-    def test_a_node_keeps_its_number_when_the_broker_lost_everything(
-        self, cluster: Cluster
-    ) -> None:
-        one, two = joined(cluster, "one"), joined(cluster, "two")
-        before = one.registry.nid, two.registry.nid
+    def test_a_forgotten_node_begins_anew(self, cluster: Cluster) -> None:
+        one = joined(cluster, "one")
+        nid, incarnation = one.registry.nid, one.incarnation
         cluster.client.flushall()
-        with pytest.raises(ForgottenError):
-            done(two.registry.renew())
-        for node in (two, one):
-            done(node.registry.join(Description()))
-        assert (one.registry.nid, two.registry.nid) == before
+        for ask in (one.registry.renew, lambda: one.registry.claim("room")):
+            with pytest.raises(ForgottenError):
+                done(ask())
+        assert one.registry.nid == 0
+        done(one.registry.join(Description()))
+        assert (one.registry.nid, one.incarnation) != (nid, incarnation)
 
     def test_numbers_begin_anew_and_pass_over_those_in_use(self, cluster: Cluster) -> None:
         cluster.client.set("{t}:c:nid", 65_534)
