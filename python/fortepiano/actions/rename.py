@@ -76,6 +76,7 @@ def change(
         context.directory.remember(user, context.now())
     if is_afk is not None:
         user.is_afk = is_afk
+    context.elsewhere.note_user(user)
     for participant in user.participations:
         context.outbound.update(participant)
         if name != before and participant.room.holder is participant:

@@ -281,5 +281,6 @@ class Reload:
                 room.history = deque[dict[str, Any]](room.history, context.rules.chat_history)
             for participant in room.participants.values():
                 quota, differs = context.world.set_quota(participant)
+                context.elsewhere.note_participant(participant)
                 if differs or history_differs:
                     context.outbound.send_quota(participant, quota)
