@@ -27,6 +27,7 @@ from fortepiano.store.memory import MemoryStore
 from fortepiano.store.records import Scope
 from support.hub_harness import HubClient, Loop
 from support.native_parts import make_test_hub, make_test_throttle
+from support.raw_peer import PONG, frame
 
 __all__ = ["START", "Broker", "Fabric", "Node", "NodeClient", "settle"]
 
@@ -166,6 +167,8 @@ class NodeClient:
             found = True
             if event[0] == "text" and isinstance(event[1], bytes):
                 self.log += orjson.loads(event[1])
+            elif event[0] == "ping" and isinstance(event[1], bytes):
+                self.socket.send(frame(PONG, event[1]))
             elif event[0] == "close" and isinstance(event[1], int):
                 self.closed = event[1]
         return found
@@ -173,6 +176,10 @@ class NodeClient:
     def received(self) -> list[Message]:
         """Let everything arrive; return the messages since the last call."""
         settle(self.node.fabric)
+        return self.taken()
+
+    def taken(self) -> list[Message]:
+        """Return the messages that have arrived since the last call."""
         new = self.log[self._taken :]
         self._taken = len(self.log)
         return new
