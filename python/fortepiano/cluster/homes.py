@@ -35,12 +35,14 @@ class Homes:
 
     Attributes:
         nid: The number of this node; None while it is no node of the cluster.
+        on_claimed: Called with each room of which this node has become the home.
     """
 
     def __init__(
         self, registry: Registry, run: Callable[[Coroutine[Any, Any, None]], object]
     ) -> None:
         self.nid: int | None = None
+        self.on_claimed: Callable[[str], object] = lambda room: None
         self._registry = registry
         self._run = run
         self._own: dict[str, int] = {}
@@ -107,6 +109,7 @@ class Homes:
     def _remember(self, room: str, home: Home) -> None:
         if home.nid == self.nid:
             self._own[room] = home.epoch
+            self.on_claimed(room)
             return
         if len(self._known) >= _MOST_KNOWN:
             del self._known[next(iter(self._known))]

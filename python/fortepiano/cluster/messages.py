@@ -1,4 +1,4 @@
-"""The messages by which nodes agree about sessions in rooms: all that is neither a note nor a frame.
+"""The messages by which nodes agree about sessions in rooms: all but notes and frames.
 
 Fields have names and defaults, so that two versions of the server understand each other. A stay is
 a number of the edge, never used again. So a message that comes too late names nothing any more.
@@ -204,7 +204,7 @@ Message: TypeAlias = (
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Message)
+_decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 
 
 def encode(message: Message) -> bytes:

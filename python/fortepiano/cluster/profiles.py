@@ -29,9 +29,7 @@ class Profiles:
         handlers: Returns the handlers in force.
     """
 
-    def __init__(
-        self, context: Context, mail: Mail, handlers: Callable[[], NodeHandlers]
-    ) -> None:
+    def __init__(self, context: Context, mail: Mail, handlers: Callable[[], NodeHandlers]) -> None:
         self._context = context
         self._mail = mail
         self._handlers = handlers

@@ -177,7 +177,9 @@ class RemoteSessions:
         for remote in there:
             if remote.stay not in stays:
                 self._end(remote, has_ended=True)
-        self._mail.post(nid, Lost(sorted(stays - {remote.stay for remote in there})), room.number)
+        lost = stays - {remote.stay for remote in there}
+        if lost:
+            self._mail.post(nid, Lost(sorted(lost)), room.number)
         self._context.hub.resnapshot(room.number, nid)
         for remote in there:
             if remote.stay in stays:

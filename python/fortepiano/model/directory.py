@@ -226,6 +226,28 @@ class Directory:
             if not room.is_permanent:
                 self.returning.append(room)
 
+    def reload(self, name: str, now: int) -> Room | None:
+        """Give a room where nobody is the state that another node of the cluster has stored.
+
+        Args:
+            name: The room's name. If the room is permanent now, it is created where it is missing.
+            now: Milliseconds since 1970.
+
+        Returns:
+            The room; None if there is none, or somebody is there.
+        """
+        room, record = self.rooms.get(name), self._store.room(name)
+        if room is not None and room.participants:
+            return None
+        if record is not None and record.until is None:
+            room = room or self.open_room(name, {})
+            if not room.is_special:
+                room.settings = dict(NORMAL_SETTINGS)
+            room.restore(record, now)
+        elif room is not None:
+            room.is_permanent = False
+        return room
+
     def occupy(self, room: Room) -> None:
         """Note that a room is not empty."""
         self.empty_tests.pop(room.name, None)

@@ -42,8 +42,13 @@ class Archive:
             if room is None:
                 self._store.remove_chat(record.room)
             else:
-                # A backup made by hand may have lines that no client could show.
-                room.history.extend(filter(is_line, map(orjson.loads, record.lines)))
+                _load(room, record.lines)
+
+    def reload(self, room: Room) -> None:
+        """Load the chat of a room as another node of the cluster has stored it."""
+        if self._is_saved(room):
+            room.history.clear()
+            _load(room, self._store.chat(room.name))
 
     def save(self, room: Room) -> None:
         """Store a room's chat, after a change of the chat or of whether it is to be stored."""
@@ -56,3 +61,8 @@ class Archive:
     def _is_saved(self, room: Room) -> bool:
         is_lasting = room.is_permanent or room.name in (LOBBY, AWKWARD)
         return self._live.settings.chat.keep == "permanent" and is_lasting
+
+
+def _load(room: Room, lines: Iterable[str]) -> None:
+    # A backup made by hand may have lines that no client could show.
+    room.history.extend(filter(is_line, map(orjson.loads, lines)))

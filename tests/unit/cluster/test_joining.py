@@ -124,7 +124,7 @@ def test_a_client_hears_all_of_the_old_room_and_nothing_of_the_new_before_ch(
     messages = guest.received()
     kinds = [message["m"] for message in messages]
     at = kinds.index("ch")
-    assert [message.get("a") for message in messages[:at]][0] == "before"
+    assert next(message.get("a") for message in messages[:at]) == "before"
     assert all(message.get("a") in ("before", "while under way") for message in messages[:at])
     (c,) = [message for message in messages if message["m"] == "c"]
     seen = [line["a"] for line in c["c"]] + [
@@ -257,7 +257,9 @@ def test_two_who_open_a_room_at_once_meet_there(fabric: Fabric) -> None:
         client.received()
     for client in clients:
         client.say("a", message=client.id)
-    assert all(len([m for m in client.received() if m["m"] == "a"]) == len(clients) for client in clients)
+    assert all(
+        len([m for m in client.received() if m["m"] == "a"]) == len(clients) for client in clients
+    )
 
 
 def test_who_goes_while_under_way_is_nowhere(fabric: Fabric) -> None:

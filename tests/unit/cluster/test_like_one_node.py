@@ -180,9 +180,7 @@ class LikeOneNode(RuleBasedStateMachine):
 def without_quotas(messages: list[Message]) -> list[Message]:
     """Messages without `nq`: of a user in rooms of two nodes, each knows one quota."""
     return [
-        message
-        for message in messages
-        if message["m"] != "nq" and message.get("code") != "invited"
+        message for message in messages if message["m"] != "nq" and message.get("code") != "invited"
     ]
 
 

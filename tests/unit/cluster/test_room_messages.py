@@ -42,7 +42,7 @@ def test_chat_is_heard_once_by_all(three: Three) -> None:
 
 
 def test_who_enters_later_gets_the_chat(three: Three, fabric: Fabric) -> None:
-    holder, guest, third = three
+    _holder, _guest, third = three
     for client in three:
         client.say("a", message=client.id)
         client.received()
@@ -54,7 +54,7 @@ def test_who_enters_later_gets_the_chat(three: Three, fabric: Fabric) -> None:
 
 
 def test_dm_is_between_two(three: Three) -> None:
-    holder, guest, third = three
+    _holder, guest, third = three
     guest.say("dm", id_=HOLDER, message="psst")
     heard = all_received(three)
     assert [[m["m"] for m in messages] for messages in heard] == [["dm"], ["dm"], []]
@@ -110,7 +110,7 @@ def test_a_remote_holder_drops_the_crown_and_takes_it_again(three: Three) -> Non
 
 
 def test_quota_of_a_remote_participant(three: Three) -> None:
-    holder, guest, third = three
+    holder, guest, _third = three
     (nq,) = [message for message in guest.log if message["m"] == "nq"]
     holder.say("chown", id=GUEST)
     (holders,) = [message for message in guest.received() if message["m"] == "nq"]
@@ -196,7 +196,7 @@ def test_names_change_at_all_nodes(three: Three) -> None:
 
 
 def test_a_user_with_tabs_at_two_nodes_has_one_name(three: Three) -> None:
-    holder, guest, third = three
+    holder, guest, _third = three
     elsewhere = holder.node.enter(GUEST, "elsewhere")
     elsewhere.received()
     guest.say("userset", set={"name": "new"})
@@ -275,7 +275,7 @@ def test_a_ban_from_the_site_ends_the_connection_at_the_other_node(fabric: Fabri
 
 
 def test_rates_hold_at_the_edge(three: Three) -> None:
-    holder, guest, third = three
+    holder, guest, _third = three
     for number in range(30):
         guest.say("a", message=str(number))
     refused = [m for m in guest.received() if m["m"] == "notification"]
@@ -287,7 +287,7 @@ def test_rates_hold_at_the_edge(three: Three) -> None:
 
 
 def test_malformed_messages_are_refused_once(three: Three) -> None:
-    holder, guest, third = three
+    _holder, guest, _third = three
     guest.say("chset", set=5)
     assert [m["m"] for m in guest.received()] == ["notification"]
     guest.say("chown", id=5)
@@ -295,7 +295,7 @@ def test_malformed_messages_are_refused_once(three: Three) -> None:
 
 
 def test_a_replica_is_no_room_of_its_node(three: Three, fabric: Fabric) -> None:
-    holder, guest, third = three
+    _holder, guest, _third = three
     assert "room" not in guest.node.context.directory.rooms
     guest.say("+ls")
     (ls,) = guest.received()
