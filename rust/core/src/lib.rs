@@ -6,6 +6,7 @@
 //! - [`wire`]: bytes as clients send and receive them;
 //! - [`hub`]: connections, rooms and participants;
 //! - [`bus`]: a node's connection to the broker;
+//! - [`relay`]: rooms over several processes;
 //! - [`limits`]: quotas and rate limits;
 //! - [`settings`]: the settings of hub and throttle by name, and their units;
 //! - [`net`]: addresses, networks and bans;
@@ -16,6 +17,7 @@ pub mod bus;
 pub mod hub;
 pub mod limits;
 pub mod net;
+pub mod relay;
 pub mod settings;
 pub mod slots;
 pub mod sys;

@@ -10,6 +10,7 @@ mod handover;
 mod hub;
 mod quota;
 mod rates;
+mod relay;
 mod scan;
 mod settings;
 mod throttle;

@@ -67,7 +67,13 @@ impl Clock {
     /// Return the milliseconds since 1970 at the reading `now`.
     #[must_use]
     pub fn unix_ms(&self, now: u64) -> u64 {
-        (self.anchor + now) / 1000
+        self.unix_us(now) / 1000
+    }
+
+    /// Return the microseconds since 1970 at the reading `now`.
+    #[must_use]
+    pub fn unix_us(&self, now: u64) -> u64 {
+        self.anchor + now
     }
 }
 
