@@ -336,6 +336,7 @@ class Fabric:
         homes: The homes of rooms, as the registry knows them.
         events: What hubs left to Python: the node's number, and the event.
         now: Seconds since the start.
+        store: The store of all nodes.
     """
 
     def __init__(self, count: int, **rules: Any) -> None:
@@ -345,13 +346,20 @@ class Fabric:
         self.epochs = itertools.count(1)
         self.events: list[tuple[int, tuple[Any, ...]]] = []
         self.now = 0.0
-        store = MemoryStore()
-        self.nodes = [Node(self, nid + 1, store, **rules) for nid in range(count)]
+        self.store = MemoryStore()
+        self.nodes = [Node(self, nid + 1, self.store, **rules) for nid in range(count)]
         if count > 1:
             for node in self.nodes:
                 node.join()
             for node, other in itertools.permutations(self.nodes, 2):
                 node.hub.add_node(other.nid, b"n:%d" % other.nid)
+
+    def follow_store(self) -> None:
+        """Let each node see what the others have stored, as it happens each second."""
+        self.store.revision += 1
+        for node in self.nodes:
+            node.dispatch.follow_store()
+            node.turn()
 
     def kill(self, node: Node) -> None:
         """End a node without a word, and let the others bury it."""

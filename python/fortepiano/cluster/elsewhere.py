@@ -194,7 +194,7 @@ class Cluster:
         if home.nid != self._homes.nid:
             for participant in list(room.participants.values()):
                 for tab in list(participant.tabs):
-                    self._handlers().place(tab, room.name)
+                    self._journeys.start(tab, room.name, None, is_placed=True)
 
     def on_up(self) -> None:
         """Bring everything up to date, since messages of all nodes may be missing."""

@@ -69,7 +69,8 @@ def test_who_leaves_is_gone_for_all(fabric: Fabric) -> None:
     holder.received()
     guest.vanish()
     assert [(message["m"], message["p"]) for message in holder.received()] == [("bye", GUEST)]
-    assert len(first.cluster or ()) == 0
+    assert first.hub.relay_stats()["remotes"] == 0
+    assert second.hub.relay_stats()["stays"] == second.hub.relay_stats()["replicas"] == 0
 
 
 def test_a_holder_who_leaves_a_remote_room_passes_the_crown(fabric: Fabric) -> None:
