@@ -80,6 +80,16 @@ class Broker:
             receiver.on_publication(channel, message)
 
 
+class _SharedStore(MemoryStore):
+    """A store of several nodes, whose bans each node merges if it is told of a change."""
+
+    changes = 0
+
+    @property
+    def revision(self) -> int:
+        return self.changes
+
+
 class _NodeBus:
     """The connection of one node to the broker."""
 
@@ -346,7 +356,7 @@ class Fabric:
         self.epochs = itertools.count(1)
         self.events: list[tuple[int, tuple[Any, ...]]] = []
         self.now = 0.0
-        self.store = MemoryStore()
+        self.store = _SharedStore()
         self.nodes = [Node(self, nid + 1, self.store, **rules) for nid in range(count)]
         if count > 1:
             for node in self.nodes:
@@ -356,7 +366,7 @@ class Fabric:
 
     def follow_store(self) -> None:
         """Let each node see what the others have stored, as it happens each second."""
-        self.store.revision += 1
+        self.store.changes += 1
         for node in self.nodes:
             node.dispatch.follow_store()
             node.turn()

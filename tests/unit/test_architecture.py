@@ -65,6 +65,9 @@ LAYERS = [
 ]
 """Folders, the lowest first, that import each other downwards only."""
 
+PURE = ("actions", "cluster", "handlers", "model")
+"""Folders that have no event loop, no socket and no clock of their own."""
+
 WALL_CLOCK = "fortepiano.wall_clock"
 """The clock of stores and commands: handlers and the model are given the time."""
 

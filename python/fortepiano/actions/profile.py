@@ -32,7 +32,8 @@ def adopt_profile(context: Context, user: User, profile: UserProfile) -> bool:
         return False
     user.version = profile.version
     user.since = min(user.since, profile.since)
-    change(context, user, name=profile.name, color=profile.color, is_afk=profile.is_afk)
+    name, color, is_afk = profile.name, profile.color, profile.is_afk
+    change(context, user, name=name, color=color, is_afk=is_afk, is_stored=False)
     if user.tag != profile.tag:
         user.tag = profile.tag
         broadcast_tag(context, user)

@@ -11,7 +11,7 @@ from fortepiano.protocol import validate
 from fortepiano.protocol.notices import notice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from fortepiano.config.rules import QuotaClass
     from fortepiano.model.participant import Participant
@@ -31,6 +31,7 @@ __all__ = [
     "refresh_quota",
     "refresh_quotas",
     "refuse_entry",
+    "renew",
     "resume_empty_rooms",
     "vacate",
 ]
@@ -66,6 +67,9 @@ def move_to_room(
     world, outbound = context.world, context.outbound
     if is_in(session, name) and session.participant is not None:
         outbound.send_room(session, session.participant, world.quota_class(session.participant))
+        return
+    if session.stay is not None and session.stay.room == name:
+        context.elsewhere.join(session, name, wanted)  # the home sends the room again
         return
     is_elsewhere = context.elsewhere.decides(session, name)
     leave(context, session)
@@ -171,6 +175,28 @@ def _sweep(context: Context, room: Room) -> None:
         context.clock.later(left_ms / 1000, partial(_sweep, context, room))
     else:
         context.directory.sweep(room, now)
+
+
+def renew(context: Context, name: str, then: Callable[[], object]) -> None:
+    """Make ready for a room of which this node has become the home: another may have had it before.
+
+    Args:
+        context: The context.
+        name: The room's name. A room with people stays as it is.
+        then: Called, perhaps at once, when the room may be entered.
+    """
+    context.store.when_current(name, partial(_renew, context, name, then))
+
+
+def _renew(context: Context, name: str, then: Callable[[], object], _is_current: bool) -> None:
+    """Open a stored room as the store has it; if that does not answer, as it was last known."""
+    known = context.directory.rooms.get(name)
+    room = context.directory.renew(name, context.now())
+    if room is not None and room is not known:
+        context.archive.renew(room)
+        context.room_list.note_change(room)
+        context.clock.later(_RETURN_SECONDS, partial(_sweep, context, room))
+    then()
 
 
 def await_return(context: Context) -> None:

@@ -60,12 +60,11 @@ class Cluster:
         self._context = context
         self._handlers = handlers
         self._mail = mail = Mail(context.hub)
-        self._homes = homes = Homes(registry, run)
+        self._homes = homes = Homes(registry, run, lambda room, then: handlers().renew(room, then))
         self._stays = Stays(context.hub, bus, mail, lambda epoch: b"%b%d" % (rooms, epoch))
         self._journeys = Journeys(context, homes, self._stays, mail, handlers, self._settle)
         self._profiles = Profiles(context, mail, handlers)
         self._remotes = RemoteSessions(context, homes, mail, self._profiles, handlers)
-        homes.on_claimed = self._reload
         context.directory.on_close = homes.release
         context.elsewhere = self
 
@@ -158,13 +157,6 @@ class Cluster:
             self._homes.release(room_name)
         else:
             self._context.hub.set_epoch(room.number, epoch)
-
-    def _reload(self, room_name: str) -> None:
-        """Bring a room up to date of which another node may have been the home."""
-        context = self._context
-        room = context.directory.reload(room_name, context.now())
-        if room is not None:
-            context.archive.reload(room)
 
     # What the server tells
 

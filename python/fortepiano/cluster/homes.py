@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from fortepiano.cluster.registry import Home
 from fortepiano.observe.logs import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Callable, Coroutine
     from typing import Any
 
     from fortepiano.cluster.registry import Registry
@@ -23,6 +24,25 @@ _MOST_KNOWN = 20_000
 _log = logger(__name__)
 
 
+_Step: TypeAlias = "Callable[[Callable[[], None]], None]"
+"""A step of what is asked about a room; given a function to call when the step is done."""
+
+
+@dataclass(slots=True)
+class _Line:
+    """The steps about one room.
+
+    Attributes:
+        steps: The steps that are still to be taken.
+        is_waiting: Whether a step is not done yet.
+        is_working: Whether a step is being taken, or the next one will be.
+    """
+
+    steps: deque[_Step] = field(default_factory=deque["_Step"])
+    is_waiting: bool = False
+    is_working: bool = False
+
+
 class Homes:
     """Finds, claims and releases the homes of rooms.
 
@@ -32,22 +52,25 @@ class Homes:
     Args:
         registry: The registry.
         run: Runs a coroutine to its end.
+        renew: Makes ready for a room of which this node has become the home; then calls a function.
 
     Attributes:
         nid: The number of this node; None while it is no node of the cluster.
-        on_claimed: Called with each room of which this node has become the home.
     """
 
     def __init__(
-        self, registry: Registry, run: Callable[[Coroutine[Any, Any, None]], object]
+        self,
+        registry: Registry,
+        run: Callable[[Coroutine[Any, Any, None]], object],
+        renew: Callable[[str, Callable[[], object]], None],
     ) -> None:
         self.nid: int | None = None
-        self.on_claimed: Callable[[str], object] = lambda room: None
         self._registry = registry
         self._run = run
+        self._renew = renew
         self._own: dict[str, int] = {}
         self._known: dict[str, Home] = {}
-        self._lines: dict[str, deque[Callable[[], Awaitable[None]]]] = {}
+        self._lines: dict[str, _Line] = {}
 
     def is_own(self, room: str) -> bool:
         """Tell whether this node is the home of a room."""
@@ -73,8 +96,9 @@ class Homes:
     def after(self, room: str, call: Callable[[], None]) -> None:
         """Call a function once all that is being asked about a room has been answered."""
 
-        async def step() -> None:
+        def step(done: Callable[[], None]) -> None:
             call()
+            done()
 
         if room in self._lines:
             self._enqueue(room, step)
@@ -107,53 +131,81 @@ class Homes:
         return self._known.get(room)
 
     def _remember(self, room: str, home: Home) -> None:
-        if home.nid == self.nid:
-            self._own[room] = home.epoch
-            self.on_claimed(room)
-            return
         if len(self._known) >= _MOST_KNOWN:
             del self._known[next(iter(self._known))]
         self._known[room] = home
 
-    def _enqueue(self, room: str, step: Callable[[], Awaitable[None]]) -> None:
-        line = self._lines.get(room)
-        if line is not None:
-            line.append(step)
+    # One step after the other
+
+    def _enqueue(self, room: str, step: _Step) -> None:
+        line = self._lines.setdefault(room, _Line())
+        line.steps.append(step)
+        self._work(room, line)
+
+    def _work(self, room: str, line: _Line) -> None:
+        """Take steps until one of them has to wait for an answer."""
+        if line.is_working:
             return
-        self._lines[room] = deque([step])
-        self._run(self._work(room))
+        line.is_working = True
+        while line.steps and not line.is_waiting:
+            line.is_waiting = True
+            line.steps.popleft()(partial(self._on_done, room, line))
+        line.is_working = False
+        if not line.is_waiting:
+            del self._lines[room]
 
-    async def _work(self, room: str) -> None:
-        """Take one step after the other, until none is left."""
-        line = self._lines[room]
-        while line:
-            try:
-                await line[0]()
-            except Exception as error:
-                _log.error("a room's home is not found", exc_info=error)
-            line.popleft()
-        del self._lines[room]
+    def _on_done(self, room: str, line: _Line) -> None:
+        line.is_waiting = False
+        self._work(room, line)
 
-    async def _find(self, room: str, call: Callable[[Home | None], None]) -> None:
+    def _find(
+        self, room: str, call: Callable[[Home | None], None], done: Callable[[], None]
+    ) -> None:
         home = self._remembered(room)
         if home is None and self.nid is not None:
-            home = await self._claim(room)
-        call(home)
+            self._run(self._claim(room, call, done))
+        else:
+            call(home)
+            done()
 
-    async def _claim(self, room: str) -> Home | None:
+    async def _claim(
+        self, room: str, call: Callable[[Home | None], None], done: Callable[[], None]
+    ) -> None:
         nid = self.nid
         try:
-            home = await self._registry.claim(room)
+            home: Home | None = await self._registry.claim(room)
         except Exception as error:
             _log.warning("the registry does not answer", why=str(error) or repr(error))
-            return None
+            home = None
         if nid != self.nid:
-            return None  # this node has got another number meanwhile
-        self._remember(room, home)
-        return home
+            home = None  # this node has got another number meanwhile
+        if home is not None and home.nid == nid:
+            self._renew(room, partial(self._reign, room, home, call, done))
+            return
+        if home is not None:
+            self._remember(room, home)
+        call(home)
+        done()
 
-    async def _release(self, room: str, epoch: int) -> None:
+    def _reign(
+        self,
+        room: str,
+        home: Home,
+        call: Callable[[Home | None], None],
+        done: Callable[[], None],
+    ) -> None:
+        """Be the home of a room that is ready."""
+        if home.nid == self.nid:
+            self._own[room] = home.epoch
+        call(home if home.nid == self.nid else None)
+        done()
+
+    def _release(self, room: str, epoch: int, done: Callable[[], None]) -> None:
+        self._run(self._release_now(room, epoch, done))
+
+    async def _release_now(self, room: str, epoch: int, done: Callable[[], None]) -> None:
         try:
             await self._registry.release(room, epoch)
         except Exception as error:
             _log.warning("the registry does not answer", why=str(error) or repr(error))
+        done()

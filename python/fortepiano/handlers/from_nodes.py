@@ -132,6 +132,10 @@ class FromNodes:
         if user is not None:
             self._try("", lambda: change_scope(self._context, user, session, scope))
 
+    def renew(self, room_name: str, then: Callable[[], object]) -> None:
+        """Make ready for a room of which this node has become the home; then call a function."""
+        rooms.renew(self._context, room_name, then)
+
     def charge(self, session: Session, size: int) -> None:
         """Charge the subscriber of a session for bytes that its messages caused elsewhere."""
         if session.is_limited and session.scope is None:

@@ -1,10 +1,12 @@
-"""What the cluster asks of the handlers, which a reload replaces."""
+"""The interface of the handlers, which a reload replaces, to the cluster."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fortepiano.model.session import Session
     from fortepiano.protocol.user_profile import SessionFacts, UserProfile
     from fortepiano.store.records import Scope
@@ -62,6 +64,10 @@ class NodeHandlers(Protocol):
 
     def change_scope(self, session: Session, scope: Scope | None) -> None:
         """Give a session of another node the rights of another scope."""
+        ...
+
+    def renew(self, room_name: str, then: Callable[[], object]) -> None:
+        """Make ready for a room of which this node has become the home; then call a function."""
         ...
 
     def charge(self, session: Session, size: int) -> None:

@@ -42,7 +42,7 @@ def normal(message: Message) -> Message:
 
 
 def is_of_hub(message: Message) -> bool:
-    """Whether it is a notice that the edge's hub sends at once: it overtakes what the home sends."""
+    """Whether the edge's hub sends a notice at once, so that it overtakes what the home sends."""
     return message.get("code") in ("muted", "only_owner_plays", "too_fast")
 
 

@@ -269,7 +269,7 @@ def test_a_ban_from_the_site_ends_the_connection_at_the_other_node(fabric: Fabri
     staff = first.staff(THIRD, "room")
     for client in (holder, guest, staff):
         client.received()
-    staff.say("siteban", id=GUEST, reason="bad")
+    staff.say("siteban", id=GUEST, permanent=True)
     assert [m["m"] for m in holder.received()] == ["bye"]
     guest.received()
     assert guest.closed == 4008
