@@ -71,6 +71,9 @@ PURE = ("actions", "cluster", "handlers", "model")
 WALL_CLOCK = "fortepiano.wall_clock"
 """The clock of stores and commands: handlers and the model are given the time."""
 
+PURE = ("actions", "cluster", "handlers", "model")
+"""Folders whose code is run by tests alone, at a time that they set."""
+
 LOOSE = {
     "fortepiano",
     "fortepiano.__main__",

@@ -15,6 +15,8 @@ from fortepiano.model.user_ids import default_color
 from fortepiano.store.records import RoomRecord, UserRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fortepiano.config.live import Live
     from fortepiano.model.room_settings import Wanted
     from fortepiano.model.session import Session
@@ -56,6 +58,7 @@ class Directory:
         returning: Rooms restored after a restart, which wait for their people to return.
         departed: When each remembered user's last connection ended, by user id, oldest first.
         empty_tests: Names of the empty special rooms that still exist, the last used one last.
+        on_close: Called with the name of each room that is closed.
     """
 
     def __init__(self, hub: Hub, store: Store, live: Live) -> None:
@@ -66,6 +69,7 @@ class Directory:
         self.rooms: dict[str, Room] = {}
         self.departed: OrderedDict[str, int] = OrderedDict()
         self.empty_tests: OrderedDict[str, None] = OrderedDict()
+        self.on_close: Callable[[str], object] = lambda name: None
         self._is_frozen = False
         for name in (LOBBY, AWKWARD):
             self.open_room(name, {})
@@ -319,6 +323,7 @@ class Directory:
     def _close(self, room: Room) -> Room:
         del self.rooms[room.name]
         self._hub.close_room(room.number)
+        self.on_close(room.name)
         return room
 
 
