@@ -34,13 +34,11 @@ class _Member:
     """Another node.
 
     Attributes:
-        name: Its name.
         incarnation: Its incarnation.
         since: The number of the last poll that was asked for before it was known.
         missed: The polls in a row at which it was missing.
     """
 
-    name: str
     incarnation: str
     since: int
     missed: int = 0
@@ -67,11 +65,6 @@ class Members:
         self._gone: dict[tuple[int, str], int] = {}  # incarnations, and the poll before their end
         self._poll = 0
         self._grace_until = 0.0
-
-    @property
-    def names(self) -> dict[int, str]:
-        """The names of the other nodes, by number."""
-        return {nid: member.name for nid, member in self._members.items()}
 
     def joined(self, nid: int, nodes: Iterable[Node], now: float) -> None:
         """Note that this node has joined.
@@ -115,14 +108,14 @@ class Members:
         may_bury = now >= self._grace_until
         dead: list[Node] = []
         for nid, member in list(self._members.items()):
-            node = there.get(nid)
-            if not _is_missing(node) or (node is None and member.since >= poll):
+            found = there.get(nid)
+            if not _is_missing(found) or (found is None and member.since >= poll):
                 member.missed = 0
                 continue
             member.missed += 1
             if member.missed >= _POLLS and may_bury:
-                if node is not None:
-                    dead.append(node)
+                if found is not None:
+                    dead.append(found)
                 else:
                     self._part(nid, member.incarnation, "missing")
         return dead
@@ -149,7 +142,7 @@ class Members:
         if known is not None:
             self._part(nid, known.incarnation, "missing")
         self._gone.pop((nid, incarnation), None)
-        self._members[nid] = _Member(name, incarnation, self._poll)
+        self._members[nid] = _Member(incarnation, self._poll)
         self._on_node(nid, name)
 
     def _part(self, nid: int, incarnation: str, why: str) -> None:

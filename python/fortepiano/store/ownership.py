@@ -52,6 +52,11 @@ class Ownership:
         self.lease = lease
         self._is_successor = is_successor
 
+    @property
+    def owner(self) -> Owner:
+        """This process, as others read of it."""
+        return self._owner
+
     def name(self, url: str) -> None:
         """Set the URL under which this process serves."""
         self._owner = serving_at(self._owner, url)
