@@ -710,6 +710,23 @@ class Hub:
     def now_ms(self) -> int:
         """Return the time in milliseconds since 1970; it never jumps."""
 
+    def now_us(self) -> int:
+        """Return the time in microseconds since 1970."""
+
+    def set_clock(self, offset_us: int) -> None:
+        """Move the time at once: before anybody has seen it.
+
+        Args:
+            offset_us: How far; microseconds.
+        """
+
+    def steer_clock(self, offset_us: int) -> None:
+        """Move the time slowly, by 500 microseconds a second; it never goes back.
+
+        Args:
+            offset_us: How far from now on, in place of what is left of the last call; microseconds.
+        """
+
     def advance_clock(self, seconds: float) -> None:
         """Advance a stopped clock; a running one ignores the call.
 
@@ -1000,7 +1017,192 @@ class Hub:
         """
 
     def connections(self) -> int:
-        """Return the number of attached clients."""
+        """Return the number of attached clients that have a socket here."""
+
+    def join_cluster(
+        self, nid: int, inbox: bytes, everybody: bytes, rooms: bytes, gap_ms: float
+    ) -> None:
+        """Join a cluster; without this call the hub is a lone one.
+
+        A later call joins again under another number: rooms and stays remain, and all numbers of
+        messages begin anew.
+
+        Args:
+            nid: The number of this node.
+            inbox: The channel of this node.
+            everybody: The channel of all nodes.
+            rooms: The beginning of the channels of rooms; the epoch in decimal digits follows.
+            gap_ms: The shortest time between two publications of one room; ms.
+        """
+
+    def add_node(self, nid: int, inbox: bytes) -> None:
+        """Set the channel of a node's inbox; what is sent to an unknown node is dropped.
+
+        Args:
+            nid: The number of the node.
+            inbox: The channel.
+        """
+
+    def remove_node(self, nid: int) -> None:
+        """Forget a node that is gone. Its clients here, and its rooms, remain until they are ended.
+
+        Args:
+            nid: The number of the node.
+        """
+
+    def set_epoch(self, room: int, epoch: int) -> None:
+        """Make this node the home of a room, which other nodes may follow from now on.
+
+        The room's stream is published while clients of other nodes are in the room.
+
+        Args:
+            room: The number of the room.
+            epoch: The number of the home's reign, which names the channel.
+        """
+
+    def attach_remote(self, nid: int, stay: int) -> int:
+        """Add a client whose socket is at another node, and return its number.
+
+        `start_session`, `set_privileges`, `enter`, `leave`, `send`, `send_binary`,
+        `send_participants`, `close`, `detach` and the exception of `broadcast` work as for any
+        client. `enter` needs a room with an epoch. The client has no lag and no time-outs.
+
+        Args:
+            nid: The node that has the socket.
+            stay: That node's number of the stay.
+
+        Raises:
+            RuntimeError: The hub has not joined a cluster.
+        """
+
+    def resnapshot(self, room: int, nid: int) -> None:
+        """Send a node all that it must know of a room, after the node reported a gap.
+
+        Args:
+            room: The number of the room.
+            nid: The number of the node.
+        """
+
+    def set_spread(self, participant: int, is_spread: bool) -> None:
+        """Set whether a participant has clients at several nodes.
+
+        If so, notes from other nodes cost points here too: no room hears more than one quota of a
+        user.
+
+        Args:
+            participant: The participant's number.
+            is_spread: Whether there are several nodes.
+        """
+
+    def begin_stay(self, client: int, stay: int) -> None:
+        """Begin a stay of a client elsewhere: what a home sends to the stay reaches the client.
+
+        Args:
+            client: The client's number.
+            stay: The number of the stay, which this node never uses again.
+        """
+
+    def end_stay(self, stay: int) -> None:
+        """End a stay: later messages for it are dropped. `detach` ends all stays of a client.
+
+        Args:
+            stay: The number of the stay.
+        """
+
+    def open_replica(self, nid: int, epoch: int) -> int:
+        """Create a room that another node feeds, and return its number.
+
+        The home's stream counts from the home's first snapshot on, which comes before `entered`.
+        `close_room` forgets the replica.
+
+        Args:
+            nid: The number of the home.
+            epoch: The epoch of the home.
+
+        Raises:
+            RuntimeError: The hub has not joined a cluster.
+        """
+
+    def enter_replica(self, stay: int, room: int, participant: int) -> int | None:
+        """Put the client of a stay into a replica, as a tab of one of the home's participants.
+
+        DANGER: this must be called before the publication after `entered` is received. Else the
+        client misses what the room hears meanwhile.
+
+        Args:
+            stay: The number of the stay.
+            room: The number of the replica.
+            participant: The participant's number at the home.
+
+        Returns:
+            The participant's number here; None if the stay has ended or there is no such replica.
+        """
+
+    def hold(self, client: int) -> None:
+        """Let all that a client sends wait, in order, behind the message that is being handled.
+
+        If the connection ends meanwhile, what waits is dropped.
+
+        Args:
+            client: The client's number.
+        """
+
+    def release(self, client: int) -> None:
+        """Let what a held client has sent be handled, in this turn or the next one.
+
+        Args:
+            client: The client's number.
+        """
+
+    def post(self, nid: int, payload: bytes, room: int | None = None) -> None:
+        """Post a message into a node's inbox.
+
+        What clients here have played in rooms of that home leaves first.
+
+        Args:
+            nid: The number of the node.
+            payload: The message.
+            room: The number of a room of which all that is pending leaves first; None for none.
+        """
+
+    def post_all(self, payload: bytes) -> None:
+        """Post a message to all other nodes.
+
+        Args:
+            payload: The message.
+        """
+
+    def take_publications(self) -> list[tuple[bytes, bytes]]:
+        """Return channel and message of all publications that wait, in order, and forget them."""
+
+    def receive_publication(self, channel: bytes, message: bytes) -> tuple[Any, ...] | None:
+        """Apply a publication; the publications of each node must come in the order they left it.
+
+        Args:
+            channel: The channel.
+            message: The message.
+
+        Returns:
+            None, or what must be done before the next publication is received:
+
+            - `("message", nid, payload)`: a message of `post` or `post_all` from a node,
+            - `("registry", payload)`: a message of the registry,
+            - `("entered", nid, stay, epoch, participant)`: the home has let a stay in; see
+              `enter_replica`,
+            - `("left", nid, stay)`: the home has taken a stay out of its room; the client is in
+              no room,
+            - `("close", nid, stay, code, reason)`: the home wants the client of a stay closed,
+            - `("gap", nid, epoch)`: something of a room's stream is missing, once for each gap;
+              epoch 0 for messages of the node's own. A message that shows a gap of those is
+              dropped, too,
+            - `("garbage", why)`: the message is unreadable, and nothing was done.
+        """
+
+    def relay_stats(self) -> dict[str, int]:
+        """Return counters of the cluster since `join_cluster`, by name, and three gauges.
+
+        The gauges are `remotes`, clients whose socket is elsewhere; `replicas`; and `stays`.
+        """
 
     def lag(self, client: int) -> int:
         """Return the number of bytes queued for a client.

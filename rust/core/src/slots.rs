@@ -28,7 +28,7 @@ pub trait SlotId: Copy {
 macro_rules! slot_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
         pub struct $name(std::num::NonZeroU32);
 
         impl $crate::slots::SlotId for $name {

@@ -6,16 +6,16 @@ use std::thread::{self, ThreadId};
 use fortepiano_core::hub::stats::FLUSH_BOUNDS;
 use fortepiano_core::hub::{self as core, Refusal, SHARE};
 use fortepiano_core::net::address::parse;
-use fortepiano_core::settings::Seconds;
+use fortepiano_core::settings::{Milliseconds, Seconds};
 use fortepiano_core::slots::SlotId;
 use fortepiano_core::sys::clock::Clock;
 use fortepiano_core::wire::close_code;
-use fortepiano_core::wire::frame;
 use fortepiano_core::wire::scan;
-use pyo3::exceptions::{PyKeyError, PyOSError, PyValueError};
+use pyo3::exceptions::{PyKeyError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
+use crate::relay;
 use crate::settings::HubSettings;
 
 const MICROSECONDS: f64 = 1_000_000.0;
@@ -89,6 +89,14 @@ fn refusal_of(name: &str) -> PyResult<Refusal> {
     })
 }
 
+/// Return the number of what only a hub in a cluster can have.
+fn of_cluster<I: SlotId>(id: Option<I>) -> PyResult<u32> {
+    id.map(SlotId::number).ok_or_else(|| PyRuntimeError::new_err("the hub has not joined a cluster"))
+}
+
+/// Channel and message of a publication.
+type Publication<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>);
+
 #[pymethods]
 impl Hub {
     #[new]
@@ -128,6 +136,19 @@ impl Hub {
 
     fn now_ms(&self) -> u64 {
         self.get().now_ms()
+    }
+
+    fn now_us(&mut self) -> u64 {
+        let clock = self.get_mut().clock();
+        clock.unix_us(clock.now())
+    }
+
+    fn set_clock(&mut self, offset_us: i64) {
+        self.get_mut().clock().set(offset_us);
+    }
+
+    fn steer_clock(&mut self, offset_us: i64) {
+        self.get_mut().clock().steer(offset_us);
     }
 
     fn advance_clock(&mut self, seconds: f64) {
@@ -181,7 +202,7 @@ impl Hub {
     }
 
     fn send_binary(&mut self, client: i64, payload: &[u8]) {
-        self.get_mut().send_with(slot(client), |out| frame::append(out, frame::BINARY, payload));
+        self.get_mut().send_binary(slot(client), payload);
     }
 
     #[pyo3(signature = (client, room, before, after, sees_all=false))]
@@ -268,6 +289,88 @@ impl Hub {
 
     fn remove_quota(&mut self, quota: i64) {
         self.get_mut().quotas.remove(slot(quota));
+    }
+
+    fn join_cluster(&mut self, nid: u16, inbox: &[u8], everybody: &[u8], rooms: &[u8], gap_ms: f64) {
+        self.get_mut().join_cluster(nid, inbox, everybody, rooms, Milliseconds(gap_ms));
+    }
+
+    fn add_node(&mut self, nid: u16, inbox: &[u8]) {
+        self.get_mut().add_node(nid, inbox);
+    }
+
+    fn remove_node(&mut self, nid: u16) {
+        self.get_mut().remove_node(nid);
+    }
+
+    fn set_epoch(&mut self, room: i64, epoch: u64) {
+        self.get_mut().set_epoch(slot(room), epoch);
+    }
+
+    fn attach_remote(&mut self, nid: u16, stay: u32) -> PyResult<u32> {
+        of_cluster(self.get_mut().attach_remote(nid, stay))
+    }
+
+    fn resnapshot(&mut self, room: i64, nid: u16) {
+        self.get_mut().resnapshot(slot(room), nid);
+    }
+
+    fn set_spread(&mut self, participant: i64, is_spread: bool) {
+        self.get_mut().set_spread(slot(participant), is_spread);
+    }
+
+    fn begin_stay(&mut self, client: i64, stay: u32) {
+        self.get_mut().begin_stay(slot(client), stay);
+    }
+
+    fn end_stay(&mut self, stay: u32) {
+        self.get_mut().end_stay(stay);
+    }
+
+    fn open_replica(&mut self, nid: u16, epoch: u64) -> PyResult<u32> {
+        of_cluster(self.get_mut().open_replica(nid, epoch))
+    }
+
+    fn enter_replica(&mut self, stay: u32, room: i64, participant: u32) -> Option<u32> {
+        self.get_mut().enter_replica(stay, slot(room), participant).map(SlotId::number)
+    }
+
+    fn hold(&mut self, client: i64) {
+        self.get_mut().hold(slot(client));
+    }
+
+    fn release(&mut self, client: i64) {
+        self.get_mut().release(slot(client));
+    }
+
+    #[pyo3(signature = (nid, payload, room=None))]
+    fn post(&mut self, nid: u16, payload: &[u8], room: Option<i64>) {
+        self.get_mut().post(nid, payload, room.map(slot));
+    }
+
+    fn post_all(&mut self, payload: &[u8]) {
+        self.get_mut().post_all(payload);
+    }
+
+    fn take_publications<'py>(&mut self, py: Python<'py>) -> Vec<Publication<'py>> {
+        let mut taken = Vec::new();
+        self.get_mut().drain_publications(|channel, message| {
+            taken.push((PyBytes::new(py, channel), PyBytes::new(py, message)));
+        });
+        taken
+    }
+
+    fn receive_publication(
+        &mut self,
+        py: Python<'_>,
+        channel: &[u8],
+        message: &[u8],
+    ) -> PyResult<Option<Py<PyAny>>> {
+        relay::event(py, self.get_mut().receive_publication(channel, message))
+    }
+
+    fn relay_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        relay::stats(py, self.get())
     }
 
     fn connections(&self) -> usize {

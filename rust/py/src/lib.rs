@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 
 mod bans;
+mod bus;
 mod close_codes;
 mod ffi;
 mod frame;
@@ -10,6 +11,7 @@ mod handover;
 mod hub;
 mod quota;
 mod rates;
+mod relay;
 mod scan;
 mod settings;
 mod throttle;

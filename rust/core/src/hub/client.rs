@@ -86,6 +86,9 @@ impl Phase {
     }
 }
 
+/// The descriptor of a connection at another node; a socket that is closed has -1.
+const REMOTE: RawFd = -2;
+
 /// One connection.
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, one byte each
@@ -106,6 +109,8 @@ pub struct Client {
     pub is_deferred: bool,
     /// Whether the queue of deferred connections has this one.
     pub awaits_turn: bool,
+    /// Whether all that the client sends waits; see [`Hub::hold`](crate::hub::Hub::hold).
+    pub is_held: bool,
     /// The time of a ping that no byte has followed, µs; [`u64::MAX`] if there is none.
     pub pinged_at: u64,
     /// The room of the client, if it is in one.
@@ -154,6 +159,7 @@ impl Client {
             queued: false,
             is_deferred: false,
             awaits_turn: false,
+            is_held: false,
             pinged_at: u64::MAX,
             room: None,
             seat: 0,
@@ -172,6 +178,19 @@ impl Client {
             meter: None,
             pending: None,
         }
+    }
+
+    /// Create the state of a connection at another node, which has no socket here.
+    #[must_use]
+    pub(crate) fn remote(now: u64) -> Self {
+        Self::new(REMOTE, now)
+    }
+
+    /// Return whether the connection is at another node.
+    #[inline]
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        self.fd == REMOTE
     }
 
     /// Return the quota of the client's user, if the client has a session.
@@ -246,7 +265,8 @@ impl Client {
         let inserts = self.pending.as_ref().map_or(0, |pending| {
             pending.inserts.iter().map(|insert| insert.bytes.len() as u64).sum::<u64>() - pending.sent as u64
         });
-        inserts + if self.room.is_none() { 0 } else { head - self.offset }
+        let is_reader = self.room.is_some() && !self.is_remote();
+        inserts + if is_reader { head - self.offset } else { 0 }
     }
 
     /// Return whether the log alone holds the queued bytes, so that one `send` is enough.

@@ -29,6 +29,13 @@ impl Hub {
         if !self.clients.get(client).is_some_and(|it| it.phase == Phase::Open) {
             return;
         }
+        if self.clients[client].is_remote() {
+            self.close_remote(client, code, reason);
+            self.leave(client);
+            self.clients[client].phase = Phase::Closed(0);
+            return;
+        }
+        self.release(client);
         self.stats.count_close(code);
         self.leave_room(client, true);
         let until = self.clock.now() + self.linger;

@@ -28,6 +28,10 @@ impl Hub {
     pub fn detach(&mut self, client: ClientId) {
         self.leave(client);
         let Some(gone) = self.clients.remove(client) else { return };
+        self.forget_visitor(client);
+        if gone.is_remote() {
+            return self.forget_remote(client);
+        }
         if gone.phase == Phase::Open {
             self.stats.count_close(ABNORMAL);
         }
@@ -74,7 +78,7 @@ impl Hub {
     /// Return the number of attached connections.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.clients.len()
+        self.clients.len() - self.relay.as_ref().map_or(0, |relay| relay.remotes())
     }
 
     /// Return the number of bytes queued for a client, in the room's log and in its inserts.

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use crate::hub::client::Client;
 use crate::hub::ids::ClientId;
 use crate::hub::receive::StepResult;
 use crate::hub::Hub;
@@ -15,7 +16,7 @@ use crate::wire::frame;
 use crate::wire::json::Span;
 
 /// If more bytes of one connection are deferred, no further ones are read until it is resumed.
-const MAX_DEFERRED: usize = 64 << 10;
+pub(super) const MAX_DEFERRED: usize = 64 << 10;
 
 /// The time that Python has used in this turn, and the deferred connections.
 #[derive(Debug, Default)]
@@ -63,10 +64,16 @@ impl Hub {
         again.extend_from_slice(&rest);
         it.pending().partial.store(&again, again.len(), false);
         it.is_deferred = true;
+        self.await_turn(client);
+        Some(if again.len() > MAX_DEFERRED { StepResult::Full } else { StepResult::Done })
+    }
+
+    /// Queue a connection whose stored bytes are to be handled.
+    pub(super) fn await_turn(&mut self, client: ClientId) {
+        let Some(it) = self.clients.get_mut(client) else { return };
         if !std::mem::replace(&mut it.awaits_turn, true) {
             self.handler_budget.deferred.push_back(client);
         }
-        Some(if again.len() > MAX_DEFERRED { StepResult::Full } else { StepResult::Done })
     }
 
     /// Resume the next deferred connection, as [`Hub::feed`] does, while the handlers have budget left.
@@ -79,7 +86,9 @@ impl Hub {
             if let Some(it) = self.clients.get_mut(client) {
                 it.awaits_turn = false;
             }
-            if self.resume_client(client) {
+            let has_bytes = |it: &mut Client| it.pending_if_any().is_some_and(|it| !it.partial.is_empty());
+            if self.clients.get_mut(client).is_some_and(has_bytes) {
+                self.feed_stored(client);
                 return Some(client);
             }
         }
@@ -88,21 +97,18 @@ impl Hub {
 
     /// Resume a deferred connection at once, because it ends; return whether it was deferred.
     pub fn resume_ending(&mut self, client: ClientId) -> bool {
-        let was_deferred = self.resume_client(client);
+        let was_deferred = self.clients.get(client).is_some_and(|it| it.is_deferred && !it.is_held);
         if was_deferred {
+            self.feed_stored(client);
             self.inbound.forbid_deferring();
         }
         was_deferred
     }
 
-    /// Feed the stored bytes of a deferred connection; return whether it was deferred.
-    fn resume_client(&mut self, client: ClientId) -> bool {
-        let was_deferred = self.clients.get(client).is_some_and(|it| it.is_deferred);
-        if was_deferred {
-            self.window(client);
-            self.feed(client, 0);
-        }
-        was_deferred
+    /// Feed the stored bytes of a connection.
+    fn feed_stored(&mut self, client: ClientId) {
+        self.window(client);
+        self.feed(client, 0);
     }
 
     /// Return the number of deferred connections.

@@ -1,9 +1,10 @@
 //! Queue frames for one client or for a room.
 
-use crate::hub::client::Phase;
+use crate::hub::client::{Client, Phase};
 use crate::hub::ids::{ClientId, RoomId};
 use crate::hub::refusal::Refusal;
 use crate::hub::Hub;
+use crate::relay::item::Item;
 use crate::wire::frame;
 
 impl Hub {
@@ -30,13 +31,25 @@ impl Hub {
 
     /// Queue a JSON array for one client, after all frames queued so far.
     pub fn send(&mut self, client: ClientId, payload: &[u8]) {
-        self.send_with(client, |out| frame::append(out, frame::TEXT, payload));
+        self.send_frame(client, frame::TEXT, payload);
     }
 
-    /// Queue finished bytes for one client: the answer to its handshake, or a frame.
+    /// Queue a binary message for one client, after all frames queued so far.
+    pub fn send_binary(&mut self, client: ClientId, payload: &[u8]) {
+        self.send_frame(client, frame::BINARY, payload);
+    }
+
+    fn send_frame(&mut self, client: ClientId, opcode: u8, payload: &[u8]) {
+        if self.clients.get(client).is_some_and(Client::is_remote) {
+            return self.send_remote(client, opcode, payload);
+        }
+        self.send_with(client, |out| frame::append(out, opcode, payload));
+    }
+
+    /// Queue finished bytes for one client here: the answer to its handshake, or a frame.
     pub fn send_with(&mut self, client: ClientId, write: impl FnOnce(&mut Vec<u8>)) {
         let Some(it) = self.clients.get_mut(client) else { return };
-        if it.phase != Phase::Open {
+        if it.phase != Phase::Open || it.is_remote() {
             return;
         }
         let at = self.rooms.get(it.room).map_or(0, |room| room.log.head());
@@ -56,6 +69,9 @@ impl Hub {
         after: &[u8],
         sees_all: bool,
     ) {
+        if self.clients.get(client).is_some_and(Client::is_remote) {
+            return self.send_participants_remote(client, room, before, after, sees_all);
+        }
         let viewer = self.clients.get(client).and_then(|it| it.participant);
         let participants = self.participants_json(room, viewer, sees_all);
         self.send_with(client, |out| {
@@ -69,6 +85,9 @@ impl Hub {
     /// Broadcast a JSON array to a room, except to one connection, if one is given.
     pub fn broadcast(&mut self, room: RoomId, payload: &[u8], except: Option<ClientId>) {
         self.append_to_log(room, payload, except);
+        if self.relay.is_some() {
+            self.record_broadcast(room, payload, except, false);
+        }
         self.queue_room(room);
     }
 
@@ -78,6 +97,9 @@ impl Hub {
     /// thousand system calls.
     pub fn broadcast_soon(&mut self, room: RoomId, payload: &[u8], except: Option<ClientId>) {
         self.append_to_log(room, payload, except);
+        if self.relay.is_some() {
+            self.record_broadcast(room, payload, except, true);
+        }
         if let Some(it) = self.rooms.get(room) {
             self.queue_room_at(room, it.soon_flush_at);
         }
@@ -87,7 +109,9 @@ impl Hub {
         let Some(it) = self.rooms.get_mut(room) else { return };
         let range = it.log.append(false, payload.len(), |out| out.extend_from_slice(payload));
         let mut receivers = it.members.len() as u64;
-        if let Some(client) = self.clients.get_mut(except).filter(|client| client.room == Some(room)) {
+        if let Some(client) =
+            self.clients.get_mut(except).filter(|it| it.room == Some(room) && !it.is_remote())
+        {
             client.skip(range);
             receivers -= 1;
         }
@@ -101,6 +125,9 @@ impl Hub {
         let mut payload = before.to_vec();
         payload.extend_from_slice(&self.participants_json(room, None, false));
         payload.extend_from_slice(after);
-        self.broadcast(room, &payload, None);
+        self.append_to_log(room, &payload, None);
+        self.record_positions(room);
+        self.record(room, &Item::Roster { before, after });
+        self.queue_room(room);
     }
 }

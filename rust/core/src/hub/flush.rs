@@ -11,7 +11,7 @@ use crate::hub::client::Phase;
 use crate::hub::close_order::CloseOrder;
 use crate::hub::ids::{ClientId, RoomId};
 use crate::hub::room::Room;
-use crate::hub::room_log::{append_joined, RoomLog};
+use crate::hub::room_log::RoomLog;
 use crate::hub::writer::Writer;
 use crate::hub::Hub;
 use crate::slots::SlotId;
@@ -41,6 +41,7 @@ impl Hub {
         self.is_owed_flush = false;
         self.handler_budget.renew();
         self.now = self.clock.now();
+        self.publish_due();
         let until = self.now + self.share;
         let mut is_over = false;
         let mut resting = u64::MAX;
@@ -123,6 +124,9 @@ impl Hub {
 
     /// Write the newest pointer positions of a room that are due into its log, one frame each.
     pub(super) fn flush_pointers(&mut self, id: RoomId, now: u64) {
+        if self.rooms[id].relay.is_some() {
+            return self.flush_relayed_pointers(id, now);
+        }
         let Self { clients, rooms, participants, settings, stats, .. } = self;
         let Room { movers, members, log, next_pointer_at, .. } = &mut rooms[id];
         movers.retain(|mover| {
@@ -136,19 +140,7 @@ impl Hub {
             }
             participant.next_pointer_at = now + settings.move_ms.us();
             *next_pointer_at = now + settings.move_ms.us() / 2;
-            let range = append_joined!(
-                log,
-                true,
-                [
-                    b"[{\"m\":\"m\",\"id\":",
-                    &participant.id,
-                    b",\"x\":",
-                    &participant.x,
-                    b",\"y\":",
-                    &participant.y,
-                    b"}]",
-                ]
-            );
+            let range = participant.append_pointer(log);
             for tab in &participant.tabs {
                 clients[*tab].skip(range);
             }

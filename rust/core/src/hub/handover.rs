@@ -83,11 +83,11 @@ impl Hub {
         }
     }
 
-    /// Return the state of a connection.
+    /// Return the state of a connection here.
     #[must_use]
     pub fn client_state(&mut self, client: ClientId) -> Option<ClientState> {
         let Self { clients, rooms, time_limiter, .. } = self;
-        let it = clients.get_mut(client)?;
+        let it = clients.get_mut(client).filter(|it| !it.is_remote())?;
         let nowhere = RoomLog::default();
         let (owed, tail) = it.owed(rooms.get(it.room).map_or(&nowhere, |room| &room.log));
         let (partial, parts) = it.pending_if_any().map_or((Vec::new(), None), |pending| {

@@ -1,6 +1,6 @@
 //! Handle hot messages, without Python: notes, pointer positions and requests for the time.
 
-use crate::hub::ids::ClientId;
+use crate::hub::ids::{ClientId, ParticipantId, RoomId};
 use crate::hub::receive_state::{InboundState, Text};
 use crate::hub::refusal::Refusal;
 use crate::hub::room_log::append_joined;
@@ -42,6 +42,10 @@ impl Hub {
             notes.write(text, scratch);
             scratch.split_at(until)
         };
+        if room.relay.is_some() {
+            let payload = join_notes(t, &participant.id, played);
+            return self.play_relayed(client, place, notes.count, &payload);
+        }
         let range = append_joined!(
             room.log,
             false,
@@ -70,10 +74,32 @@ impl Hub {
             return;
         };
         let text = self.inbound.text();
-        set(&mut participant.x, x.of(text));
-        set(&mut participant.y, y.of(text));
+        let (x, y) = (x.of(text), y.of(text));
+        if room.is_replica() {
+            participant.next_position = Some(Box::new((x.into(), y.into())));
+        } else {
+            participant.place(x, y);
+        }
         self.stats.moves += 1;
         self.stats.conflated += u64::from(participant.pointer_moved);
+        self.queue_pointer(place, mover);
+    }
+
+    /// Set the pointer position of a participant whose connection is at another node.
+    pub(crate) fn move_participant(&mut self, place: RoomId, mover: ParticipantId, x: &[u8], y: &[u8]) {
+        if let Some(participant) = self.participants.get_mut(mover) {
+            participant.place(x, y);
+            self.queue_pointer(place, mover);
+        }
+    }
+
+    /// Request a flush of a room for a pointer that has moved.
+    #[inline]
+    fn queue_pointer(&mut self, place: RoomId, mover: ParticipantId) {
+        let (Some(room), Some(participant)) = (self.rooms.get_mut(place), self.participants.get_mut(mover))
+        else {
+            return;
+        };
         if !participant.pointer_moved {
             participant.pointer_moved = true;
             room.movers.push(mover);
@@ -127,11 +153,8 @@ impl Hub {
     }
 }
 
-/// Replace a short text, without an allocation if the length is the same.
-fn set(slot: &mut Box<[u8]>, bytes: &[u8]) {
-    if slot.len() == bytes.len() {
-        slot.copy_from_slice(bytes);
-    } else {
-        *slot = bytes.into();
-    }
+/// Return the message with notes that a room receives.
+#[cold]
+fn join_notes(t: &[u8], id: &[u8], played: &[u8]) -> Vec<u8> {
+    [b"[{\"m\":\"n\",\"t\":", t, b",\"p\":", id, b",\"n\":", played, b"}]"].concat()
 }

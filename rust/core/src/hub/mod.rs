@@ -1,7 +1,7 @@
 //! The hub: all connections, rooms and participants as plain data, and the operations on them.
 //!
 //! - `connections`, `participants`, `enqueue`: what the server does with clients and rooms;
-//! - `receive`, `hot_messages`, `deferred`: bytes and messages from clients;
+//! - `receive`, `hot_messages`, `deferred`, `held`: bytes and messages from clients;
 //! - `schedule`, `flush`, `writer`, `timers`: when the hub sends, and what it does by the clock;
 //! - [`ids`]: the numbers of clients, rooms and participants;
 //! - [`handover`]: the state that another process adopts.
@@ -13,13 +13,14 @@ mod deferred;
 mod enqueue;
 mod flush;
 pub mod handover;
+mod held;
 mod hot_messages;
 pub mod ids;
 mod participants;
 mod receive;
 mod receive_state;
 mod refusal;
-mod room;
+pub(crate) mod room;
 pub mod room_log;
 mod schedule;
 pub mod segments;
@@ -44,6 +45,7 @@ pub use crate::hub::settings::{Settings, SHARE};
 pub use crate::hub::stats::Stats;
 use crate::limits::quota::Quotas;
 use crate::limits::time_limit::TimeLimiter;
+use crate::relay::Relay;
 use crate::settings::Seconds;
 use crate::slots::Slots;
 use crate::sys::clock::Clock;
@@ -84,6 +86,8 @@ pub struct Hub {
     /// Clients due for a ping.
     pub(crate) to_ping: Vec<ClientId>,
     pub(crate) next_quota_tick: u64,
+    /// What the hub has in a cluster; a lone hub has none of it.
+    pub(crate) relay: Option<Box<Relay>>,
     /// Counters since the start.
     pub stats: Stats,
 }
@@ -115,6 +119,7 @@ impl Hub {
             next_check: now + crate::hub::timers::CHECK_PERIOD,
             to_ping: Vec::new(),
             next_quota_tick: now + settings.quota_tick_ms.us(),
+            relay: None,
             stats: Stats::default(),
             settings,
             linger: settings::LINGER.us(),

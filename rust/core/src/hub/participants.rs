@@ -4,6 +4,8 @@ use crate::hub::client::Phase;
 use crate::hub::ids::{ClientId, ParticipantId, RoomId};
 use crate::hub::room::{Participant, Room};
 use crate::hub::Hub;
+use crate::relay::item::{Described, Item};
+use crate::slots::SlotId;
 
 impl Hub {
     /// Create a room and return its number.
@@ -13,8 +15,15 @@ impl Hub {
 
     /// Forget a room that all participants have left.
     pub fn close_room(&mut self, room: RoomId) {
+        if self.relay.is_some() {
+            self.empty_of_remotes(room);
+        }
         if let Some(gone) = self.rooms.remove(room) {
+            if let Some(mut relay) = gone.relay {
+                self.forget_replica(room, &mut relay);
+            }
             for member in gone.members {
+                self.leave_replica(member);
                 if let Some(client) = self.clients.get_mut(member) {
                     client.leave_log(&gone.log, false);
                 }
@@ -28,9 +37,10 @@ impl Hub {
 
     /// Set which participants may play in a room.
     pub fn set_players(&mut self, room: RoomId, solo: bool, holder: Option<ParticipantId>) {
-        if let Some(room) = self.rooms.get_mut(room) {
-            room.solo = solo;
-            room.holder = holder;
+        if let Some(it) = self.rooms.get_mut(room) {
+            it.solo = solo;
+            it.holder = holder;
+            self.record(room, &Item::Players { solo, holder: holder.map(SlotId::number) });
         }
     }
 
@@ -57,24 +67,33 @@ impl Hub {
             next_pointer_at: 0,
             muted: false,
             hidden: false,
+            is_spread: false,
+            is_position_known: false,
+            next_position: None,
             tabs: Vec::new(),
         });
         it.participants.push(participant);
+        let number = participant.number();
+        self.record(room, &Item::Added(Described { number, muted: false, hidden: false, id, head, x, y }));
         Some(participant)
     }
 
     /// Change a participant's entry of `ppl`.
     pub fn update_participant(&mut self, participant: ParticipantId, head: &[u8]) {
-        if let Some(participant) = self.participants.get_mut(participant) {
-            participant.head = head.into();
+        if let Some(it) = self.participants.get_mut(participant) {
+            it.head = head.into();
+            let room = it.room;
+            self.record(room, &Item::Head { number: participant.number(), head });
         }
     }
 
     /// Set whether a participant may play, and whether others see it.
     pub fn set_participant_flags(&mut self, participant: ParticipantId, muted: bool, hidden: bool) {
-        if let Some(participant) = self.participants.get_mut(participant) {
-            participant.muted = muted;
-            participant.hidden = hidden;
+        if let Some(it) = self.participants.get_mut(participant) {
+            it.muted = muted;
+            it.hidden = hidden;
+            let room = it.room;
+            self.record(room, &Item::Flags { number: participant.number(), muted, hidden });
         }
     }
 
@@ -93,6 +112,7 @@ impl Hub {
                 client.participant = None;
             }
         }
+        self.record(gone.room, &Item::Removed(participant.number()));
     }
 
     /// Return the pointer position of a participant, as JSON.
@@ -130,6 +150,9 @@ impl Hub {
         ) else {
             return;
         };
+        if it.is_remote() {
+            return self.enter_remote(client, room, participant);
+        }
         it.room = Some(room);
         it.participant = Some(participant);
         it.seat = to.members.len() as u32;
@@ -146,6 +169,9 @@ impl Hub {
     /// Take a connection out of its room; when closing, a client with a full socket loses its backlog.
     pub(super) fn leave_room(&mut self, client: ClientId, closing: bool) {
         let Some(it) = self.clients.get_mut(client) else { return };
+        if it.is_remote() {
+            return self.leave_remote(client);
+        }
         let (from, seat, participant) = (it.room, it.seat as usize, it.participant);
         let drop_backlog = closing && it.blocked;
         let nowhere = Room::default();
@@ -155,6 +181,9 @@ impl Hub {
         if let Some(room) = self.rooms.get_mut(from) {
             let clients = &mut self.clients;
             room.remove_member(seat, |member, seat| clients[member].seat = seat as u32);
+            if room.relay.is_some() {
+                self.leave_replica(client);
+            }
         }
         if let Some(participant) = self.participants.get_mut(participant) {
             participant.tabs.retain(|tab| *tab != client);

@@ -67,6 +67,7 @@ impl Hub {
         inbound.excess = None;
         inbound.is_counted = false;
         inbound.may_defer = true;
+        inbound.is_held = false;
         if let Some(client) = self.clients.get_mut(client) {
             if let Some(meter) = &mut client.meter {
                 let passed = self.now - client.last_received;
@@ -80,6 +81,7 @@ impl Hub {
             client.last_received = self.now;
             client.pinged_at = u64::MAX;
             inbound.is_counted = std::mem::take(&mut client.is_deferred);
+            inbound.is_held = client.is_held;
             if let Some(pending) = client.pending_if_any().filter(|pending| pending.partial.missing() == 0) {
                 pending.partial.clear();
             }
@@ -107,6 +109,11 @@ impl Hub {
     pub fn step(&mut self) -> StepResult<'_> {
         let Some(client) = self.inbound.client else { return StepResult::Done };
         self.handler_budget.handler_returned(&self.clock);
+        if self.inbound.is_held {
+            if let Some(held) = self.hold_rest(client) {
+                return held;
+            }
+        }
         loop {
             while self.inbound.next < self.inbound.elements.len() {
                 let element = self.inbound.elements[self.inbound.next];

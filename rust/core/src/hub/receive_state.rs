@@ -38,6 +38,8 @@ pub(crate) struct InboundState {
     pub(super) is_counted: bool,
     /// Whether messages for Python may be deferred.
     pub(super) may_defer: bool,
+    /// Whether all unhandled bytes must wait.
+    pub(super) is_held: bool,
     pub(super) scratch: Vec<u8>,
 }
 
@@ -56,6 +58,7 @@ impl InboundState {
             excess: None,
             is_counted: false,
             may_defer: true,
+            is_held: false,
             scratch: Vec::new(),
         }
     }
@@ -94,6 +97,17 @@ impl InboundState {
             [b"[", &text[element.start as usize..]].concat()
         };
         Some((text, rest.to_vec()))
+    }
+
+    /// Return the text behind the element that Python has handled, as a text of its own, if any is left.
+    pub(crate) fn behind_handled(&self) -> Option<Vec<u8>> {
+        let handled = self.next.checked_sub(1).and_then(|at| self.elements.get(at));
+        let (Some(Element::Cold(span)), true) = (handled, self.next < self.elements.len()) else {
+            return None;
+        };
+        let rest = &self.text()[span.end as usize..];
+        let comma = rest.iter().position(|byte| *byte == b',')?;
+        Some([b"[", &rest[comma + 1..]].concat())
     }
 
     /// Drop everything unhandled; return the client.

@@ -1,11 +1,15 @@
 //! Rooms as the hot path needs them: members, participants and one log.
 
 use crate::hub::ids::{ClientId, ParticipantId, RoomId};
-use crate::hub::room_log::RoomLog;
+use crate::hub::room_log::{append_joined, RoomLog};
 use crate::hub::Settings;
+use crate::relay::RoomRelay;
 
 /// The time by which a room may exceed its budget, µs.
 const CREDIT: u64 = 8_000;
+
+/// The position of a pointer: x and y as JSON, as the client wrote them.
+pub type Position = (Box<[u8]>, Box<[u8]>);
 
 /// A user in a room, with all their tabs: one entry of `ppl`.
 #[derive(Debug)]
@@ -28,6 +32,12 @@ pub struct Participant {
     pub muted: bool,
     /// Whether the participant is invisible to others.
     pub hidden: bool,
+    /// Whether the participant has connections at several nodes.
+    pub is_spread: bool,
+    /// Whether the stream of the room has the newest pointer position.
+    pub is_position_known: bool,
+    /// The newest position of the pointer in a replica, which goes to the room's home first.
+    pub next_position: Option<Box<Position>>,
     /// The participant's connections in this room.
     pub tabs: Vec<ClientId>,
 }
@@ -41,6 +51,32 @@ impl Participant {
         out.extend_from_slice(b",\"y\":");
         out.extend_from_slice(&self.y);
         out.push(b'}');
+    }
+
+    /// Set the pointer position.
+    pub fn place(&mut self, x: &[u8], y: &[u8]) {
+        set(&mut self.x, x);
+        set(&mut self.y, y);
+        self.is_position_known = false;
+    }
+
+    /// Append the pointer position to a log, as a message of its own; return its range.
+    #[inline]
+    pub fn append_pointer(&self, log: &mut RoomLog) -> (u64, u64) {
+        append_joined!(
+            log,
+            true,
+            [b"[{\"m\":\"m\",\"id\":", &self.id, b",\"x\":", &self.x, b",\"y\":", &self.y, b"}]"]
+        )
+    }
+}
+
+/// Replace a short text, without an allocation if the length is the same.
+fn set(slot: &mut Box<[u8]>, bytes: &[u8]) {
+    if slot.len() == bytes.len() {
+        slot.copy_from_slice(bytes);
+    } else {
+        *slot = bytes.into();
     }
 }
 
@@ -75,9 +111,17 @@ pub struct Room {
     pub solo: bool,
     /// The participant that holds the crown, if any.
     pub holder: Option<ParticipantId>,
+    /// What the room has in a cluster, if other nodes know the room.
+    pub relay: Option<Box<RoomRelay>>,
 }
 
 impl Room {
+    /// Return whether another node gives the room's order.
+    #[inline]
+    pub fn is_replica(&self) -> bool {
+        matches!(self.relay.as_deref(), Some(RoomRelay::Replica(_)))
+    }
+
     /// Let the room rest after a flush that ended `now`, until it is within its budget again.
     ///
     /// The budget is one number: the time when all sending so far will be within the room's share. A

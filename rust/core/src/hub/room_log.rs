@@ -126,7 +126,7 @@ macro_rules! append_joined {
     }};
 }
 
-pub(super) use append_joined;
+pub(crate) use append_joined;
 
 /// The gain from which the log is moved: moving copies the rest of the log.
 const WORTH_MOVING: usize = 64 << 10;

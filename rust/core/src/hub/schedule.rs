@@ -30,18 +30,23 @@ impl Hub {
         }
         it.due = it.due.min(at);
         let due = it.due;
+        self.need_flush_at(due);
+    }
+
+    /// Ensure that a flush follows: at the end of the current turn of the loop, or by the timer.
+    pub(crate) fn need_flush(&mut self) {
+        self.is_owed_flush = true;
+        if !self.in_turn {
+            self.set_alarm(self.now);
+        }
+    }
+
+    /// Ensure that a flush follows at a given time, or at the end of the turn.
+    pub(crate) fn need_flush_at(&mut self, due: u64) {
         if due <= self.now {
             self.need_flush();
         } else {
             self.set_alarm(due);
-        }
-    }
-
-    /// Ensure that a flush follows: at the end of the current turn of the loop, or by the timer.
-    fn need_flush(&mut self) {
-        self.is_owed_flush = true;
-        if !self.in_turn {
-            self.set_alarm(self.now);
         }
     }
 
@@ -53,6 +58,7 @@ impl Hub {
         self.rooms_to_flush.sort_by_key(|id| self.rooms[*id].served.is_some());
         self.clients_to_flush =
             self.clients.iter().filter(|(_, client)| client.queued).map(|(id, _)| id).collect();
+        self.requeue_publications();
         self.is_owed_flush = true;
         self.alarm = u64::MAX;
         self.set_alarm(self.now);

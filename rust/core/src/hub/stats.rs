@@ -97,12 +97,12 @@ impl Hub {
     #[must_use]
     pub fn gauges(&self) -> Gauges {
         let mut gauges = Gauges {
-            connections: self.clients.len(),
+            connections: self.connections(),
             rooms: self.rooms.len(),
             participants: self.participants.len(),
             ..Gauges::default()
         };
-        for (_, client) in self.clients.iter() {
+        for (_, client) in self.clients.iter().filter(|(_, client)| !client.is_remote()) {
             gauges.clients += usize::from(client.has_session && client.phase == Phase::Open);
             gauges.blocked += usize::from(client.blocked);
             let head = self.rooms.get(client.room).map_or(0, |room| room.log.head());

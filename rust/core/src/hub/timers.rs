@@ -35,6 +35,9 @@ impl Hub {
         to_ping.clear();
         for (number, client) in clients.iter_mut() {
             client.shrink();
+            if client.is_remote() {
+                continue;
+            }
             match client.phase {
                 Phase::Closing(until) | Phase::Discarding(until) | Phase::Closed(until) if until <= *now => {
                     close_orders.push_back((number, CloseOrder::Drop));

@@ -1,0 +1,227 @@
+//! Bring a replica to where its home is: items of the stream, and snapshots.
+
+use crate::hub::ids::{ParticipantId, RoomId};
+use crate::hub::room_log::append_joined;
+use crate::hub::Hub;
+use crate::relay::item::{Described, Item, Origin};
+use crate::relay::message::{Log, Snapshot};
+use crate::relay::{Replica, Stand};
+
+/// How soon the members of a replica must receive what was applied.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    Never,
+    Soon,
+    Now,
+}
+
+impl Hub {
+    /// Apply a publication of a home's stream; return false if something is missing, once for each gap.
+    pub(super) fn apply_log(&mut self, nid: u16, log: &Log<'_>) -> bool {
+        let stamp = self.clock.unix_us(self.now) as u32;
+        let Some(relay) = self.relay.as_deref_mut() else { return true };
+        relay.stats.count_hop(log.stamp, stamp);
+        let Some(room) = relay.replicas.get(&(nid, log.epoch)).copied() else {
+            relay.stats.stale += 1;
+            return true;
+        };
+        let Some(replica) = self.replica_mut(room).filter(|it| it.stand == Stand::Whole) else { return true };
+        if log.from > replica.position {
+            replica.stand = Stand::Torn;
+            return false;
+        }
+        let seen = (replica.position - log.from).min(log.count.into());
+        replica.position += u64::from(log.count) - seen;
+        let is_whole = self.apply_items(room, log, seen);
+        if let Some(relay) = self.relay.as_deref_mut() {
+            relay.stats.items_in += u64::from(log.count) - seen;
+            relay.stats.repeated += u64::from(seen > 0);
+        }
+        is_whole
+    }
+
+    /// Apply the items of a publication behind those `seen` before.
+    fn apply_items(&mut self, room: RoomId, log: &Log<'_>, seen: u64) -> bool {
+        let mut items = log.items;
+        let mut urgency = Urgency::Never;
+        let mut is_whole = true;
+        for at in 0..log.count {
+            let Ok(item) = Item::read(&mut items) else { break };
+            if u64::from(at) < seen {
+                continue;
+            }
+            match self.apply_item(room, &item) {
+                Some(this) => urgency = urgency.max(this),
+                None => {
+                    if let Some(replica) = self.replica_mut(room) {
+                        replica.stand = Stand::Torn;
+                    }
+                    is_whole = false;
+                    break;
+                }
+            }
+        }
+        match (urgency, self.rooms.get(room).map(|it| it.soon_flush_at)) {
+            (Urgency::Now, _) => self.queue_room(room),
+            (Urgency::Soon, Some(at)) => self.queue_room_at(room, at),
+            _ => {}
+        }
+        is_whole
+    }
+
+    /// Apply an item; return `None` if it does not fit to what is known of the room.
+    #[inline]
+    fn apply_item(&mut self, room: RoomId, item: &Item<'_>) -> Option<Urgency> {
+        match *item {
+            Item::Entry { origin, soon, payload } => {
+                self.append_entry(room, origin, payload);
+                return Some(if soon { Urgency::Soon } else { Urgency::Now });
+            }
+            Item::Roster { before, after } => {
+                let entries = self.participants_json(room, None, false);
+                self.append_entry(room, None, &[before, &entries, after].concat());
+                return Some(Urgency::Now);
+            }
+            Item::Pointer { number, x, y } => {
+                self.place(room, number, x, y)?;
+                self.append_pointer(room, number);
+                return Some(Urgency::Now);
+            }
+            Item::Position { number, x, y } => self.place(room, number, x, y)?,
+            Item::Added(participant) => self.add_described(room, &participant)?,
+            Item::Head { number, head } => {
+                let participant = self.numbered(room, number)?;
+                self.update_participant(participant, head);
+            }
+            Item::Flags { number, muted, hidden } => {
+                let participant = self.numbered(room, number)?;
+                self.set_participant_flags(participant, muted, hidden);
+            }
+            Item::Removed(number) => {
+                let participant = self.replica_mut(room)?.numbers.remove(&number)?;
+                self.remove_participant(participant);
+            }
+            Item::Players { solo, holder } => {
+                let holder = match holder {
+                    Some(number) => Some(self.numbered(room, number)?),
+                    None => None,
+                };
+                self.set_players(room, solo, holder);
+            }
+        }
+        Some(Urgency::Never)
+    }
+
+    /// Return the participant with a number of the home.
+    fn numbered(&mut self, room: RoomId, number: u32) -> Option<ParticipantId> {
+        self.replica_mut(room)?.numbers.get(&number).copied()
+    }
+
+    /// Set the pointer position of a participant.
+    fn place(&mut self, room: RoomId, number: u32, x: &[u8], y: &[u8]) -> Option<()> {
+        let participant = self.numbered(room, number)?;
+        self.participants.get_mut(participant)?.place(x, y);
+        Some(())
+    }
+
+    fn add_described(&mut self, room: RoomId, it: &Described<'_>) -> Option<()> {
+        if self.numbered(room, it.number).is_some() {
+            return None;
+        }
+        let participant = self.add_participant(room, it.id, it.head, it.x, it.y)?;
+        self.set_participant_flags(participant, it.muted, it.hidden);
+        self.replica_mut(room)?.numbers.insert(it.number, participant);
+        Some(())
+    }
+
+    /// Append a text frame to a replica's log, for all members but the one at the origin.
+    fn append_entry(&mut self, id: RoomId, origin: Option<Origin>, payload: &[u8]) {
+        let Self { relay: Some(relay), clients, rooms, stats, .. } = self else { return };
+        let Some(room) = rooms.get_mut(id) else { return };
+        let range = append_joined!(room.log, false, [payload]);
+        stats.broadcasts += 1;
+        stats.deliveries += room.members.len() as u64;
+        let client = origin.and_then(|origin| relay.origin(origin));
+        if let Some(client) = clients.get_mut(client).filter(|client| client.room == Some(id)) {
+            client.skip(range);
+            stats.deliveries -= 1;
+        }
+    }
+
+    /// Append the pointer position of a participant to a replica's log.
+    fn append_pointer(&mut self, id: RoomId, number: u32) {
+        let Some(participant) = self.numbered(id, number) else { return };
+        let Self { clients, rooms, participants, stats, .. } = self;
+        let (Some(room), Some(participant)) = (rooms.get_mut(id), participants.get(participant)) else {
+            return;
+        };
+        let range = participant.append_pointer(&mut room.log);
+        for tab in &participant.tabs {
+            clients[*tab].skip(range);
+        }
+        stats.moves_out += 1;
+        stats.broadcasts += 1;
+        stats.deliveries += (room.members.len() - participant.tabs.len()) as u64;
+    }
+
+    /// Apply a snapshot; return false if members have missed something that was not reported.
+    pub(super) fn apply_snapshot(&mut self, nid: u16, snapshot: &Snapshot<'_>) -> bool {
+        let Some(relay) = self.relay.as_deref_mut() else { return true };
+        let Some(room) = relay.replicas.get(&(nid, snapshot.epoch)).copied() else {
+            relay.stats.stale += 1;
+            return true;
+        };
+        let has_members = self.rooms.get(room).is_some_and(|it| !it.members.is_empty());
+        let Some(replica) = self.replica_mut(room) else { return true };
+        let is_torn = replica.stand == Stand::Whole && replica.position != snapshot.position;
+        let is_whole = !(is_torn && has_members);
+        replica.stand = Stand::Whole;
+        replica.position = snapshot.position;
+        let Replica { numbers: before, .. } = replica;
+        let mut before = std::mem::take(before);
+        let mut order = Vec::new();
+        let mut fields = snapshot.participants;
+        while let Ok(described) = Described::read(&mut fields) {
+            let known = before.remove(&described.number);
+            order.extend(self.describe(room, known, &described));
+        }
+        for gone in before.into_values() {
+            self.remove_participant(gone);
+        }
+        if let Some(it) = self.rooms.get_mut(room) {
+            it.participants = order;
+        }
+        let holder = snapshot.holder.and_then(|number| self.numbered(room, number));
+        self.set_players(room, snapshot.solo, holder);
+        is_whole
+    }
+
+    /// Make a participant what a snapshot says, or add it; return its number here.
+    ///
+    /// Connections whose participant the home has removed stay in the room, as nobody.
+    fn describe(
+        &mut self,
+        room: RoomId,
+        known: Option<ParticipantId>,
+        it: &Described<'_>,
+    ) -> Option<ParticipantId> {
+        let is_same = |id: &[u8]| id.is_empty() || id == it.id;
+        match known.and_then(|known| Some((known, self.participants.get_mut(known)?))) {
+            Some((known, participant)) if is_same(&participant.id) => {
+                participant.id = it.id.into();
+                participant.place(it.x, it.y);
+                self.update_participant(known, it.head);
+                self.set_participant_flags(known, it.muted, it.hidden);
+                self.replica_mut(room)?.numbers.insert(it.number, known);
+                Some(known)
+            }
+            other => {
+                if let Some(known) = other.map(|(known, _)| known) {
+                    self.remove_participant(known);
+                }
+                self.add_described(room, it)?;
+                self.numbered(room, it.number)
+            }
+        }
+    }
+}
