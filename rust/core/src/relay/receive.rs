@@ -8,7 +8,7 @@ use crate::relay::message::{decode, Content, Header, Kind, Played};
 use crate::relay::Relay;
 use crate::wire::frame;
 
-/// What a publication asks of the caller.
+/// The answer to a publication: mostly nothing for the caller to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received<'a> {
     /// Nothing: the hub has applied it.
@@ -150,9 +150,13 @@ impl Hub {
                 (true, 0)
             }
             Content::Participants { epoch, stay, sees_all, before, after } => {
-                let room = self.relay.as_ref().and_then(|it| it.replicas.get(&(nid, epoch)).copied());
-                if let Some((client, room)) = self.visitor(stay).zip(room) {
-                    self.send_participants(client, room, before, after, sees_all);
+                let relay = self.relay.as_ref();
+                let room = relay.and_then(|it| it.replicas.get(&(nid, epoch)).copied());
+                let is_in = |client: &ClientId| relay.and_then(|it| it.entered(*client)) == Some(stay);
+                let client = relay.and_then(|it| it.visitor(stay)).filter(is_in);
+                match client.zip(room) {
+                    Some((client, room)) => self.send_participants(client, room, before, after, sees_all),
+                    None => self.count_stale(),
                 }
                 (true, 0)
             }
@@ -188,6 +192,12 @@ impl Hub {
                 }
                 Received::Gap { nid, epoch }
             }
+        }
+    }
+
+    fn count_stale(&mut self) {
+        if let Some(relay) = self.relay.as_deref_mut() {
+            relay.stats.stale += 1;
         }
     }
 
