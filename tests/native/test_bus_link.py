@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,7 +30,7 @@ class BrokerTransport:
     def __init__(self) -> None:
         self.written: list[bytes] = []
         self.limits: list[int] = []
-        self.is_aborted = False
+        self.is_aborted = self.is_paused = False
 
     def write(self, data: bytes) -> None:
         assert not self.is_aborted
@@ -37,6 +38,12 @@ class BrokerTransport:
 
     def set_write_buffer_limits(self, high: int) -> None:
         self.limits.append(high)
+
+    def pause_reading(self) -> None:
+        self.is_paused = True
+
+    def resume_reading(self) -> None:
+        self.is_paused = False
 
     def abort(self) -> None:
         self.is_aborted = True
@@ -220,7 +227,7 @@ def test_a_turn_is_one_write(harness: LinkHarness) -> None:
 
 
 def test_events_may_publish(harness: LinkHarness) -> None:
-    """What a handler posts while a publication is handled leaves at the end of that turn."""
+    """Posts of a handler of events leave at the end of that turn."""
     link = BusLink(
         harness.engine, lambda event: harness.hub.post(2, event[2]), _ignore, harness.ends.append
     )
@@ -269,6 +276,31 @@ def test_an_abort_forgets_what_was_read(harness: LinkHarness) -> None:
     link.connection_lost(OSError("reset"))
     assert not link.is_open
     assert isinstance(harness.ends[0], OSError)
+
+
+def test_events_beyond_the_share_of_a_turn_wait(harness: LinkHarness) -> None:
+    other, handled = other_hub(), list[bytes]()
+
+    def handle(event: tuple[Any, ...]) -> None:
+        handled.append(event[2])
+        time.sleep(0.0015)
+
+    harness.link = link = BusLink(harness.engine, handle, _ignore, harness.ends.append)
+    harness.connect()
+    payloads = [b"%d" % number for number in range(5)]
+    harness.feed(b"".join(push(b"message", INBOX, post(other, it)) for it in payloads))
+    assert handled == payloads[:1]
+    assert link.is_behind
+    assert harness.transport.is_paused
+    while link.is_behind:
+        assert harness.loop.run_soon()
+    assert handled == payloads
+    assert not harness.transport.is_paused
+    harness.feed(b"".join(push(b"message", INBOX, post(other, it)) for it in payloads))
+    link.connection_lost(None)
+    harness.loop.run_soon()
+    assert handled == [*payloads, payloads[0]]
+    assert not link.is_behind
 
 
 def test_publications_that_nobody_hears_are_counted(harness: LinkHarness) -> None:

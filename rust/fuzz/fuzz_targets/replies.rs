@@ -1,4 +1,4 @@
-//! What a broker sends means the same however it is cut, and the same as to a plain reader.
+//! Replies of a broker mean the same however they are cut, and the same as to a plain reader.
 
 #![no_main]
 
