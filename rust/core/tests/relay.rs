@@ -11,7 +11,7 @@ use cluster::{actions, Action, Fate, World};
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn all_clients_read_pieces_of_one_order(nodes in 2..4_usize, actions in actions(Just(Fate::Arrives))) {

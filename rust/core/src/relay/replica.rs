@@ -177,6 +177,17 @@ impl Hub {
         stats.deliveries += (room.members.len() - participant.tabs.len()) as u64;
     }
 
+    /// Return whether a replica has all that its home has published; otherwise `tear` it.
+    ///
+    /// The second value is false if that must be reported.
+    pub(super) fn is_complete(&mut self, room: RoomId) -> (bool, bool) {
+        match self.replica_mut(room).map(|it| it.stand) {
+            Some(Stand::Whole) => (true, true),
+            Some(Stand::New) => (false, self.tear(room)),
+            Some(Stand::Torn) | None => (false, true),
+        }
+    }
+
     /// Apply a snapshot; return false if members have missed something that was not reported.
     pub(super) fn apply_snapshot(&mut self, nid: u16, snapshot: &Snapshot<'_>) -> bool {
         let Some(relay) = self.relay.as_deref_mut() else { return true };
@@ -186,8 +197,12 @@ impl Hub {
         };
         let has_members = self.has_members(room);
         let Some(replica) = self.replica_mut(room) else { return true };
-        let is_torn = replica.stand == Stand::Whole && replica.position != snapshot.position;
-        let is_whole = !(is_torn && has_members);
+        let is_right = match replica.stand {
+            Stand::Whole => replica.position == snapshot.position,
+            Stand::Torn => true,
+            Stand::New => false,
+        };
+        let is_whole = is_right || !has_members;
         replica.stand = Stand::Whole;
         replica.position = snapshot.position;
         let Replica { numbers: before, .. } = replica;

@@ -18,6 +18,9 @@ use person::{Place, Socket, Stay};
 const PEOPLE: usize = 6;
 const EVERYBODY: &[u8] = b"P:a";
 
+/// Channel and message.
+type Publication = (Vec<u8>, Vec<u8>);
+
 /// The way of a publication.
 #[derive(Clone, Debug)]
 pub enum Fate {
@@ -110,9 +113,9 @@ pub struct World {
     nodes: Vec<Node>,
     people: Vec<Person>,
     stays: HashMap<u32, Stay>,
-    queues: HashMap<(usize, usize), VecDeque<(Vec<u8>, Vec<u8>)>>,
+    queues: HashMap<(usize, usize), VecDeque<Publication>>,
     /// A publication that comes once more, by sender and receiver.
-    again: HashMap<(usize, usize), (Vec<u8>, Vec<u8>)>,
+    again: HashMap<(usize, usize), Publication>,
     /// Pairs of sender and receiver of which something is missing.
     reported: Vec<(usize, usize)>,
     next: u32,
