@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.protocol_machine import UNHURRIED, ProtocolMachine, drive
+from support.protocol_machine import PATIENT, ProtocolMachine, drive
 from support.protocol_model import HOUR
 from support.server import run_server
 
@@ -21,7 +21,7 @@ def machine(request: pytest.FixtureRequest) -> Iterator[type[ProtocolMachine]]:
     idle_ms = 0 if request.param else HOUR
     with run_server(
         FORTEPIANO_RULES__CROWN_IDLE_MS=str(idle_ms),
-        **UNHURRIED,
+        **PATIENT,
     ) as running:
 
         class Here(ProtocolMachine):

@@ -27,9 +27,9 @@ _PAUSE_SECONDS = 0.005
 class Barrier:
     """A hidden room for each node, with a member on every node; each room has its home at its node.
 
-    What one node sends another arrives in order. So a word that goes from each node to each home,
-    and from there to each node, arrives behind all that was sent before, except for streams of
-    other rooms that rest. A second word after a pause arrives behind those too.
+    What one node sends another arrives in order. A word goes from each node to each home, and from
+    there to each node. So it arrives behind all that was sent before, except for streams of other
+    rooms that rest. A second word after a pause arrives behind those too.
 
     Args:
         nodes: All nodes.

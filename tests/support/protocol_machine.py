@@ -16,11 +16,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from support.presets import UNHURRIED
 from support.protocol_model import HOUR, ROOMS, SETS, TABS, USERS, ProtocolModel, Tab
 from support.server import Server
 from support.websocket_clients import Message
 
-__all__ = ["UNHURRIED", "ProtocolMachine", "drive"]
+__all__ = ["PATIENT", "ProtocolMachine", "drive"]
 
 BATCH = 4
 """Steps between two comparisons."""
@@ -163,12 +164,11 @@ class ProtocolMachine(RuleBasedStateMachine):
             self.runner.close()
 
 
-UNHURRIED = {
-    f"FORTEPIANO_RULES__RATE_{kind}__{number}": "100000"
-    for kind in ("CHAT", "CHAT_HOLDER", "ROOM", "USERSET", "TIME", "HELLO")
-    for number in ("BURST", "PER_SECOND")
-} | {"FORTEPIANO_RULES__CROWN_RETURN_MS": str(HOUR), "FORTEPIANO_FLUSH__MOVE_MS": "5"}
-"""Settings under which nothing is too fast, and the model's crowns wait long enough."""
+PATIENT = UNHURRIED | {
+    "FORTEPIANO_RULES__CROWN_RETURN_MS": str(HOUR),
+    "FORTEPIANO_FLUSH__MOVE_MS": "5",
+}
+"""Settings under which nothing is too fast, and crowns wait long enough for the model."""
 
 
 def drive(machine: type[ProtocolMachine], programs: int, steps: int) -> None:
