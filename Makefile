@@ -199,6 +199,9 @@ bench: build $(VENV)/.tools ## Measure the inner steps (benchmarks/micro)
 	$(BIN)/pytest --benchmark $(ARGS)
 bench-compare: $(VENV)/.python ## Compare the inner steps with those of another revision (BASE=main)
 	@$(BIN)/python benchmarks/compare.py $(or $(BASE),main) $(ARGS)
+bench-nodes: build $(VENV)/.tools ## Measure what a second node costs (benchmarks/nodes.py); needs redis-server
+	@cargo build $(CARGO_FLAGS) --locked --quiet --release -p fortepiano-load
+	@PYTHONPATH=tests $(BIN)/python benchmarks/nodes.py
 bench-load: build $(VENV)/.tools ## Compare whole servers, and write it into benchmarks/README.md (QUICK=1)
 	@cargo build $(CARGO_FLAGS) --locked --quiet --release -p fortepiano-load
 	@$(BIN)/python benchmarks/load/compare_servers.py $(if $(QUICK),--quick) $(ARGS)
