@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from support.server import Server
@@ -45,18 +46,29 @@ class Barrier:
     def wait(self) -> None:
         """Let two words go round, and return when everybody has heard both."""
         with self._lock:
-            if not self._members:
-                self._enter()
-            self._go_round()
-            time.sleep(_PAUSE_SECONDS)
-            self._go_round()
+            try:
+                self._let_words_go_round()
+            except ConnectionClosed:
+                # A node was restarted, or the members have been silent for too long.
+                self._leave()
+                self._let_words_go_round()
 
     def close(self) -> None:
         """Let all members leave; the next call of `wait` brings new ones."""
         with self._lock:
-            for member in self._members:
-                member.close()
-            self._members.clear()
+            self._leave()
+
+    def _let_words_go_round(self) -> None:
+        if not self._members:
+            self._enter()
+        self._go_round()
+        time.sleep(_PAUSE_SECONDS)
+        self._go_round()
+
+    def _leave(self) -> None:
+        for member in self._members:
+            member.close()
+        self._members.clear()
 
     def _enter(self) -> None:
         """Connect all members; the first one of each room is at the node that is its home."""
@@ -90,7 +102,7 @@ class Barrier:
     def _go_round(self) -> None:
         word = f"word {next(self._words)}"
         for member in self._members:
-            member.send(json.dumps([{"m": "a", "message": word}]))
+            member.send(json.dumps([{"m": "t"}, {"m": "a", "message": word}]))
         for member in self._members:
             _hear(member, lambda message: message.get("a") == word, count=len(self._nodes))
 
