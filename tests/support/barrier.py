@@ -96,6 +96,7 @@ class Barrier:
             source_address=(f"127.250.{1 + number}.{1 + home}", 0),
             compression=None,
             proxy=None,
+            ping_interval=None,  # a thread of it would draw random numbers behind hypothesis
             max_queue=None,
         )
 
