@@ -11,8 +11,9 @@ from functools import cache
 
 import pytest
 
+from support.fleet import Fleet
 from support.presets import PRESETS, Preset
-from support.server import Fleet, Server, run_server
+from support.server import Server, run_server
 from support.websocket_clients import Clients, ClientsFactory, new_room
 
 PACKAGES = {
