@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["SessionFacts", "UserProfile", "made_user", "profile_of"]
 
 
-class SessionFacts(msgspec.Struct, kw_only=True):
+class SessionFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What handlers know of a session, without its address; see `model.session.Session`."""
 
     user_id: str
@@ -37,7 +37,7 @@ class SessionFacts(msgspec.Struct, kw_only=True):
         )
 
 
-class UserProfile(msgspec.Struct, kw_only=True):
+class UserProfile(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What others see of a user, and what staff have set; see `model.user.User`."""
 
     id: str
