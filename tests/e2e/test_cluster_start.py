@@ -69,7 +69,7 @@ def site() -> Iterator[Site]:
 
 
 def cluster_of(server: Server) -> dict[str, object]:
-    """What a server says of its cluster."""
+    """The part of a server's status about its cluster."""
     headers = {"Authorization": f"Bearer {server.tokens['read']}"}
     answer = httpx.get(f"{server.internal_url}/api/v1/status", headers=headers, trust_env=False)
     found: dict[str, object] = answer.raise_for_status().json()["cluster"]
