@@ -16,6 +16,10 @@ from cpython.ref cimport Py_XDECREF
 from cpython.buffer cimport PyBUF_WRITE
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uintptr_t
 
+from time import monotonic
+
+from fortepiano._core import SHARE_SECONDS as _SHARE_SECONDS
+
 cdef extern from "core.h" nogil:
     ctypedef struct fortepiano_hub:
         pass
@@ -325,6 +329,8 @@ cdef class BusLink:
     cdef object receive
     cdef object answer
     cdef object lost
+    cdef object resume_callback
+    cdef readonly bint is_behind
 
     def __cinit__(self):
         self.bus = fortepiano_bus_new()
@@ -334,6 +340,7 @@ cdef class BusLink:
         self.receive = receive
         self.answer = answer
         self.lost = lost
+        self.resume_callback = self.resume
         engine.bus = self
 
     def __dealloc__(self):
@@ -367,6 +374,7 @@ cdef class BusLink:
     def connection_lost(self, exc):
         fortepiano_bus_reset(self.bus)
         self.transport = None
+        self.is_behind = False
         self.lost(exc)
 
     # Called by the server
@@ -409,6 +417,21 @@ cdef class BusLink:
             raise MemoryError
         return taken
 
+    def resume(self):
+        if self.is_behind:
+            self.run_steps()
+
+    cdef int fall_behind(self, bint is_behind) except -1:
+        if is_behind != self.is_behind and self.transport is not None:
+            self.is_behind = is_behind
+            if is_behind:
+                self.transport.pause_reading()
+            else:
+                self.transport.resume_reading()
+        if self.is_behind:
+            self.engine.loop.call_soon(self.resume_callback)
+        return 0
+
     cdef object take(self, PyObject *reference):
         cdef object taken = None
         if reference != NULL:
@@ -432,14 +455,18 @@ cdef class BusLink:
         cdef int32_t step
         cdef PyObject *reference
         cdef Engine engine = self.engine
+        cdef bint is_spent = False
+        # Events are as dear as messages of clients, and have the same share of a turn.
+        cdef double until = monotonic() + <double>_SHARE_SECONDS
         fortepiano_begin_turn(engine.hub)
         try:
-            while True:
+            while not is_spent:
                 reference = NULL
                 step = fortepiano_bus_step(engine.hub, self.bus, <void **>&reference)
                 event = self.take(reference)
                 if step == EVENT:
                     self.receive(event)
+                    is_spent = <double>monotonic() > until
                 elif step == ANSWER:
                     self.answer(event)
                 elif step == FAILED:
@@ -449,4 +476,5 @@ cdef class BusLink:
                     break
         finally:
             engine.end_turn()
+        self.fall_behind(is_spent)
         return 0

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, final
+from typing import Any, Final, final
 
 from fortepiano._core import Hub
 
@@ -156,9 +156,10 @@ class Link:
 class BusLink:
     """The connection to the broker, as the event loop calls it (asyncio.BufferedProtocol).
 
-    Published messages go to the hub; after each flush the hub's own are sent. One object is used
-    for one connection after the other. While there is none, and before `publish`, what the hub
-    publishes is dropped.
+    Published messages go to the hub; after each flush the hub's own are sent. Events have the same
+    share of a turn as messages of clients; those beyond it wait. One object is used for one
+    connection after the other. While there is none, and before `publish`, what the hub publishes
+    is dropped.
 
     DANGER: `get_buffer` returns a buffer that is valid until the next call.
 
@@ -218,9 +219,15 @@ class BusLink:
             exc: The error; None if the broker, or this node, closed the connection.
         """
 
+    is_behind: Final[bool]
+    """Whether events wait for a later turn of the loop, which nothing new is read before."""
+
     @property
     def is_open(self) -> bool:
         """Whether there is a connection."""
+
+    def resume(self) -> None:
+        """Go on with the events that wait; called by the loop."""
 
     def publish(self) -> None:
         """Send what the hub publishes from now on; what it published before is dropped."""

@@ -376,7 +376,10 @@ class Fabric:
         node.is_alive = False
         for client in node.clients:
             client.socket.is_lost = True
-        self.homes = {room: home for room, home in self.homes.items() if home.nid != node.nid}
+        for task in node.tasks:
+            task.close()
+        for room in [room for room, home in self.homes.items() if home.nid == node.nid]:
+            del self.homes[room]
         for other in self.nodes:
             if other.is_alive and other.cluster is not None:
                 other.cluster.on_node_gone(node.nid)

@@ -63,6 +63,7 @@ class Cluster:
         self._homes = homes = Homes(registry, run, lambda room, then: handlers().renew(room, then))
         self._stays = Stays(context.hub, bus, mail, lambda epoch: b"%b%d" % (rooms, epoch))
         self._journeys = Journeys(context, homes, self._stays, mail, handlers, self._settle)
+        self._gone: set[int] = set()
         self._profiles = Profiles(context, mail, handlers)
         self._remotes = RemoteSessions(context, homes, mail, self._profiles, handlers)
         context.directory.on_close = homes.release
@@ -193,8 +194,16 @@ class Cluster:
         for replica in self._stays.replicas():
             self._resync(replica.home.epoch)
 
+    def on_node_joined(self, nid: int) -> None:
+        """Hear a node again whose number another one had that is gone."""
+        self._gone.discard(nid)
+
     def on_node_gone(self, nid: int) -> None:
-        """End the sessions of a node that is gone, and look for new homes of its rooms."""
+        """End the sessions of a node that is gone, and look for new homes of its rooms.
+
+        Messages of it may still come, if it only paused. Nobody heeds them.
+        """
+        self._gone.add(nid)
         self._homes.forget_node(nid)
         self._remotes.on_node_gone(nid)
         for replica in self._stays.replicas(nid):
@@ -207,6 +216,8 @@ class Cluster:
             event: The result of `Hub.receive_publication`; None is none.
         """
         kind, *rest = event
+        if rest[0] in self._gone:
+            return
         if kind == "message":
             self._on_payload(*rest)
         elif kind == "entered":

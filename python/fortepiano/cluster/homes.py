@@ -201,7 +201,10 @@ class Homes:
         done()
 
     def _release(self, room: str, epoch: int, done: Callable[[], None]) -> None:
-        self._run(self._release_now(room, epoch, done))
+        if self._own.get(room) == epoch:
+            done()  # somebody has come meanwhile, and the same reign goes on
+        else:
+            self._run(self._release_now(room, epoch, done))
 
     async def _release_now(self, room: str, epoch: int, done: Callable[[], None]) -> None:
         try:

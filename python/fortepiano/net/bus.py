@@ -33,6 +33,9 @@ BEAT_SECONDS = 1.0
 MOST_MISSING = 3
 """The number of beats without one that came back that ends a connection."""
 
+CLOSE_SECONDS = 1.0
+"""How long the end of the connection may wait for the broker."""
+
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 2.0
 """The bounds of the time between two attempts, of which a random part is waited; seconds."""
 
@@ -94,7 +97,14 @@ class BrokerBus:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="bus")
 
     async def close(self) -> None:
-        """Close the connection, and make no other one."""
+        """Close the connection, and make no other one.
+
+        Publications until now are sent before, unless that takes too long.
+        """
+        if self.is_up:
+            with suppress(TimeoutError, BusError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._connection.ask(b"HELLO")  # whose answer follows all before it
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -183,7 +193,8 @@ class BrokerBus:
         number = 0
         while True:
             # By count, not by time: this process itself may have been stopped for longer.
-            if connection.beats_missing >= MOST_MISSING:
+            # Beats wait behind what this node has not handled yet.
+            if connection.beats_missing >= MOST_MISSING and not connection.is_behind:
                 raise BusError(f"sent no beat back for {MOST_MISSING * BEAT_SECONDS:.0f} s")
             number += 1
             connection.beat(self._inbox, f"{token} {number}".encode())

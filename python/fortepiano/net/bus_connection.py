@@ -142,6 +142,11 @@ class BrokerConnection:
         self._beat_at = time.perf_counter()
         self._link.beat(channel, text)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether this node has more to handle than a turn of the loop permits."""
+        return self._link.is_behind
+
     async def wait_until(self, when: float) -> None:
         """Wait until a time of the loop.
 

@@ -17,6 +17,7 @@ use pyo3::types::{PyBytes, PyDict};
 
 use crate::relay;
 use crate::settings::HubSettings;
+use crate::stats;
 
 const MICROSECONDS: f64 = 1_000_000.0;
 
@@ -382,38 +383,7 @@ impl Hub {
     }
 
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let stats = self.get().stats;
-        let dict = PyDict::new(py);
-        for (name, value) in [
-            ("attached", stats.attached),
-            ("bytes_in", stats.bytes_in),
-            ("frames_in", stats.frames_in),
-            ("notes", stats.notes),
-            ("moves", stats.moves),
-            ("moves_out", stats.moves_out),
-            ("conflated", stats.conflated),
-            ("times", stats.times),
-            ("refused", stats.refused),
-            ("refused_quota", stats.refusals[Refusal::Quota as usize]),
-            ("refused_solo", stats.refusals[Refusal::Solo as usize]),
-            ("refused_muted", stats.refusals[Refusal::Muted as usize]),
-            ("refused_t", stats.refusals[Refusal::Time as usize]),
-            ("refused_bytes", stats.refusals[Refusal::Bytes as usize]),
-            ("refused_messages", stats.refusals[Refusal::Messages as usize]),
-            ("refused_notes", stats.refusals[Refusal::Notes as usize]),
-            ("said", stats.broadcasts),
-            ("told", stats.sent_frames),
-            ("deliveries", stats.deliveries),
-            ("spared", stats.spared),
-            ("sends", stats.sends),
-            ("bytes_out", stats.bytes_out),
-            ("flushes", stats.flushes),
-            ("flush_microseconds", stats.flush_time),
-            ("slow", stats.slow),
-        ] {
-            dict.set_item(name, value)?;
-        }
-        Ok(dict)
+        stats::counters(py, &self.get().stats)
     }
 
     fn closes(&self) -> Vec<(Option<u16>, u64)> {
@@ -427,20 +397,7 @@ impl Hub {
     }
 
     fn gauges<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let gauges = self.get().gauges();
-        let dict = PyDict::new(py);
-        for (name, value) in [
-            ("connections", gauges.connections as u64),
-            ("clients", gauges.clients as u64),
-            ("blocked", gauges.blocked as u64),
-            ("rooms", gauges.rooms as u64),
-            ("people", gauges.participants as u64),
-            ("queue_bytes", gauges.queue),
-            ("longest_queue_bytes", gauges.longest_queue),
-        ] {
-            dict.set_item(name, value)?;
-        }
-        Ok(dict)
+        stats::gauges(py, self.get().gauges())
     }
 }
 

@@ -14,6 +14,7 @@ mod rates;
 mod relay;
 mod scan;
 mod settings;
+mod stats;
 mod throttle;
 
 /// Return the version of this binary, which must equal the package's.

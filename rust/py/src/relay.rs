@@ -1,4 +1,4 @@
-//! What the hub has in a cluster, for Python.
+//! The relay of a hub, for Python.
 
 use fortepiano_core::hub::Hub;
 use fortepiano_core::relay::Received;
@@ -28,27 +28,27 @@ pub(crate) fn event(py: Python<'_>, received: Received<'_>) -> PyResult<Option<P
 
 /// Return the counters of the relay, and the numbers of what it has, by name.
 pub(crate) fn stats<'py>(py: Python<'py>, hub: &Hub) -> PyResult<Bound<'py, PyDict>> {
-    let stats = hub.relay_stats();
+    let counts = hub.relay_stats();
     let [remotes, replicas, stays] = hub.relay_sizes();
     let dict = PyDict::new(py);
     for (name, value) in [
-        ("publications", stats.publications),
-        ("publication_bytes", stats.publication_bytes),
-        ("received", stats.received),
-        ("received_bytes", stats.received_bytes),
-        ("items_out", stats.items_out),
-        ("items_in", stats.items_in),
-        ("up_out", stats.up_out),
-        ("up_in", stats.up_in),
-        ("up_dropped", stats.up_dropped),
-        ("snapshots", stats.snapshots),
-        ("gaps", stats.gaps),
-        ("repeated", stats.repeated),
-        ("garbage", stats.garbage),
-        ("stale", stats.stale),
-        ("homeless", stats.homeless),
-        ("hops", stats.hops),
-        ("hop_microseconds", stats.hop_microseconds),
+        ("publications", counts.publications),
+        ("publication_bytes", counts.publication_bytes),
+        ("received", counts.received),
+        ("received_bytes", counts.received_bytes),
+        ("items_out", counts.items_out),
+        ("items_in", counts.items_in),
+        ("up_out", counts.up_out),
+        ("up_in", counts.up_in),
+        ("up_dropped", counts.up_dropped),
+        ("snapshots", counts.snapshots),
+        ("gaps", counts.gaps),
+        ("repeated", counts.repeated),
+        ("garbage", counts.garbage),
+        ("stale", counts.stale),
+        ("homeless", counts.homeless),
+        ("hops", counts.hops),
+        ("hop_microseconds", counts.hop_microseconds),
         ("remotes", remotes as u64),
         ("replicas", replicas as u64),
         ("stays", stays as u64),

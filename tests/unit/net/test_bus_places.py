@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fortepiano.net.bus import BrokerBus
-from support.bus_nodes import BusNode, until
+from support.bus_nodes import BusNode, inbox_of, until
 from support.redis import RedisServer, run_redis
 from support.server import free_port
 from support.tls_proxies import make_certificate
@@ -138,3 +138,28 @@ async def test_too_much_unsent(redis: RedisServer) -> None:
         assert not node.hub.take_publications()
         redis.thaw()
         await until(lambda: node.bus.is_up, 15)
+
+
+async def test_what_was_posted_before_the_end_arrives(redis: RedisServer) -> None:
+    async with started(redis.url) as far:
+        near = BusNode(BrokerBus, redis.url, 2)
+        await until(lambda: near.bus.is_up and far.bus.is_up)
+        for number in range(100):
+            near.hub.post(1, b"%d" % number)
+        await near.close()
+        assert not near.bus.is_up
+        await until(lambda: len(far.heard()) == 100)
+
+
+async def test_another_inbox(redis: RedisServer) -> None:
+    """A node that was given up, and has joined again, has another number and another inbox."""
+    async with started(redis.url) as node:
+        await until(lambda: node.bus.is_up)
+        assert isinstance(node.bus, BrokerBus)
+        for _ in range(2):
+            node.bus.move_inbox(inbox_of(3))
+        with redis.client() as client:
+            await until(lambda: client.pubsub_channels("*:n:*") == ["{test}:n:3"])
+        await asyncio.sleep(2.2)  # the beats go to the new one
+        assert node.states == ["up"]
+        assert node.bus._connection.beats_missing < 2

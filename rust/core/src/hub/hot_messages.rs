@@ -43,8 +43,12 @@ impl Hub {
             scratch.split_at(until)
         };
         if room.relay.is_some() {
-            let payload = join_notes(t, &participant.id, played);
-            return self.play_relayed(client, place, notes.count, &payload);
+            // A participant without an id awaits the snapshot that describes it.
+            if !participant.id.is_empty() {
+                let payload = join_notes(t, &participant.id, played);
+                self.play_relayed(client, place, notes.count, &payload);
+            }
+            return;
         }
         let range = append_joined!(
             room.log,

@@ -86,7 +86,7 @@ pub struct Hub {
     /// Clients due for a ping.
     pub(crate) to_ping: Vec<ClientId>,
     pub(crate) next_quota_tick: u64,
-    /// What the hub has in a cluster; a lone hub has none of it.
+    /// The part of the hub that joined a cluster, if it has.
     pub(crate) relay: Option<Box<Relay>>,
     /// Counters since the start.
     pub stats: Stats,

@@ -20,6 +20,7 @@ pub(super) enum Text {
 
 /// The receive buffer, shared by all connections, and its unhandled content.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // independent facts about the bytes in the buffer
 pub(crate) struct InboundState {
     pub(super) buffer: Box<[u8]>,
     pub(super) client: Option<ClientId>,

@@ -13,6 +13,7 @@ pub type Position = (Box<[u8]>, Box<[u8]>);
 
 /// A user in a room, with all their tabs: one entry of `ppl`.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, one byte each
 pub struct Participant {
     /// The room.
     pub room: RoomId,
@@ -111,7 +112,7 @@ pub struct Room {
     pub solo: bool,
     /// The participant that holds the crown, if any.
     pub holder: Option<ParticipantId>,
-    /// What the room has in a cluster, if other nodes know the room.
+    /// The room's stream, or its home; none if no other node knows the room.
     pub relay: Option<Box<RoomRelay>>,
 }
 

@@ -25,6 +25,13 @@ impl Participant {
             y: &self.y,
         }
     }
+
+    /// Append the pointer position to a stream that does not have it.
+    fn record_position(&mut self, id: ParticipantId, home: &mut Home) {
+        if !std::mem::replace(&mut self.is_position_known, true) {
+            home.record(&Item::Position { number: id.number(), x: &self.x, y: &self.y });
+        }
+    }
 }
 
 impl Hub {
@@ -117,16 +124,12 @@ impl Hub {
         it.participant = Some(participant);
         who.tabs.push(client);
         let epoch = home.epoch;
-        let is_first = match home.nodes.iter_mut().find(|(nid, _)| *nid == origin.nid) {
-            Some((_, count)) => {
-                *count += 1;
-                false
-            }
-            None => {
-                home.nodes.push((origin.nid, 1));
-                true
-            }
-        };
+        let known = home.nodes.iter_mut().find(|(nid, _)| *nid == origin.nid);
+        let is_first = known.is_none();
+        match known {
+            Some((_, count)) => *count += 1,
+            None => home.nodes.push((origin.nid, 1)),
+        }
         if is_first {
             self.send_snapshot(room, origin.nid);
         }
@@ -153,6 +156,8 @@ impl Hub {
                 *count -= u32::from(*nid == origin.nid);
             }
             home.nodes.retain(|(_, count)| *count > 0);
+            // Nobody hears what follows: all that is one item, which no replica has.
+            home.position += u64::from(home.nodes.is_empty());
         }
         self.post_to(client, Kind::Left, |out, stay| out.extend_from_slice(&stay.to_le_bytes()));
     }
@@ -178,7 +183,7 @@ impl Hub {
         self.post_to(client, Kind::Send, |out, stay| {
             out.extend_from_slice(&stay.to_le_bytes());
             out.push(opcode);
-            out.extend_from_slice(payload);
+            put_bytes(out, payload);
         });
     }
 
@@ -218,7 +223,7 @@ impl Hub {
         self.post_to(client, Kind::Close, |out, stay| {
             out.extend_from_slice(&stay.to_le_bytes());
             out.extend_from_slice(&code.to_le_bytes());
-            out.extend_from_slice(reason.as_bytes());
+            put_bytes(out, reason.as_bytes());
         });
     }
 
@@ -268,10 +273,8 @@ impl Hub {
         let Some(it) = rooms.get_mut(room) else { return };
         let Some(home) = it.relay.as_deref_mut().and_then(RoomRelay::home) else { return };
         for mover in &it.movers {
-            let Some(participant) = participants.get_mut(*mover) else { continue };
-            if !std::mem::replace(&mut participant.is_position_known, true) {
-                let (x, y) = (&participant.x, &participant.y);
-                home.record(&Item::Position { number: mover.number(), x, y });
+            if let Some(participant) = participants.get_mut(*mover) {
+                participant.record_position(*mover, home);
             }
         }
         self.stream_grew(room);
@@ -343,6 +346,8 @@ impl Hub {
             }
             participant.pointer_moved = false;
             if participant.hidden {
+                // Staff at an edge see the participant where it is.
+                participant.record_position(*mover, home);
                 return false;
             }
             participant.next_pointer_at = now + settings.move_ms.us();

@@ -257,16 +257,15 @@ pub fn decode(message: &[u8]) -> Result<(Header, Content<'_>), Malformed> {
     let mut fields = Fields::new(message);
     let header = Header::read(&mut fields)?;
     let content = match header.kind {
-        Kind::Post => return Ok((header, Content::Post(fields.rest()))),
         Kind::Registry => return Ok((header, Content::Registry(fields.rest()))),
+        Kind::Post => Content::Post(fields.bytes()?),
         Kind::Send => {
-            let (stay, opcode) = (fields.u32()?, fields.u8()?);
-            return Ok((header, Content::Send { stay, opcode: opcode & 0x0F, payload: fields.rest() }));
+            Content::Send { stay: fields.u32()?, opcode: fields.u8()? & 0x0F, payload: fields.bytes()? }
         }
         Kind::Close => {
             let (stay, code) = (fields.u32()?, fields.u16()?);
-            let reason = std::str::from_utf8(fields.rest()).map_err(|_| "a reason is no text")?;
-            return Ok((header, Content::Close { stay, code, reason }));
+            let reason = std::str::from_utf8(fields.bytes()?).map_err(|_| "a reason is no text")?;
+            Content::Close { stay, code, reason }
         }
         Kind::Log => Content::Log(read_log(&mut fields)?),
         Kind::Up => Content::Up(read_up(&mut fields)?),
@@ -302,8 +301,9 @@ fn read_log<'a>(fields: &mut Fields<'a>) -> Result<Log<'a>, Malformed> {
 }
 
 fn read_up<'a>(fields: &mut Fields<'a>) -> Result<Fields<'a>, Malformed> {
+    let count = fields.u32()?;
     let played = *fields;
-    while !fields.is_empty() {
+    for _ in 0..count {
         Played::read(fields)?;
     }
     Ok(played)

@@ -9,7 +9,7 @@
 //! - `home`: rooms whose stream is published, and connections at edges, which have no socket here;
 //! - `edge`: replicas, and the connections of this node in them;
 //! - `receive`, `replica`: publications of other nodes;
-//! - [`stats`]: counters.
+//! - [`stats`](mod@stats): counters.
 
 mod edge;
 pub mod fields;
@@ -39,8 +39,10 @@ struct Node {
     inbox: Box<[u8]>,
     /// The number of messages posted into the inbox.
     seq: u32,
-    /// What connections here have played in rooms of that home, not published yet.
+    /// Hot messages of connections here in rooms of that home, not published yet.
     up: Vec<u8>,
+    /// The number of those.
+    up_count: u32,
     /// The time from which the next of those may be published, µs.
     rests_until: u64,
     /// Whether the relay's list of nodes to publish has this one.
@@ -63,7 +65,7 @@ struct Visitor {
     stays: Vec<u32>,
 }
 
-/// What a hub in a cluster has, beside its rooms and connections.
+/// The part of a hub that has joined a cluster.
 #[derive(Debug)]
 pub(crate) struct Relay {
     nid: u16,
@@ -130,7 +132,7 @@ impl Relay {
     }
 }
 
-/// What a room of a cluster has, beside members and log.
+/// The part of a room that other nodes know.
 #[derive(Debug)]
 pub(crate) enum RoomRelay {
     /// The room's order is given here.

@@ -2,6 +2,7 @@
 
 use crate::hub::ids::RoomId;
 use crate::hub::Hub;
+use crate::relay::fields::put_bytes;
 use crate::relay::message::{Header, Kind, Log, Played};
 use crate::relay::stats::RelayStats;
 use crate::relay::{Node, Relay};
@@ -56,7 +57,7 @@ impl Hub {
         }
         self.publish_up(nid);
         if let Some(relay) = &mut self.relay {
-            relay.post(nid, Kind::Post, |out| out.extend_from_slice(payload));
+            relay.post(nid, Kind::Post, |out| put_bytes(out, payload));
             self.need_flush();
         }
     }
@@ -68,7 +69,7 @@ impl Hub {
         relay.seq = relay.seq.wrapping_add(1);
         let size = relay.outbox.push(&[&relay.everybody], |out| {
             header.write(out);
-            out.extend_from_slice(payload);
+            put_bytes(out, payload);
         });
         relay.stats.count_publication(size);
         self.need_flush();
@@ -173,8 +174,12 @@ impl Hub {
         let Self { relay: Some(relay), now, .. } = self else { return };
         let Some(node) = relay.nodes.get_mut(&nid).filter(|node| !node.up.is_empty()) else { return };
         node.rests_until = *now + relay.gap;
+        let count = std::mem::take(&mut node.up_count);
         let mut up = std::mem::take(&mut node.up);
-        relay.post(nid, Kind::Up, |out| out.extend_from_slice(&up));
+        relay.post(nid, Kind::Up, |out| {
+            out.extend_from_slice(&count.to_le_bytes());
+            out.extend_from_slice(&up);
+        });
         up.clear();
         if let Some(node) = relay.nodes.get_mut(&nid) {
             node.up = up;
@@ -201,6 +206,7 @@ impl Hub {
             return;
         };
         played.write(&mut node.up, stay);
+        node.up_count += 1;
         relay.stats.up_out += 1;
         if !std::mem::replace(&mut node.queued, true) {
             relay.nodes_to_publish.push(nid);

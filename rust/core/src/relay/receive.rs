@@ -1,6 +1,6 @@
 //! Apply the publications of other nodes.
 
-use crate::hub::ids::ClientId;
+use crate::hub::ids::{ClientId, RoomId};
 use crate::hub::Hub;
 use crate::relay::fields::Fields;
 use crate::relay::item::Origin;
@@ -8,7 +8,7 @@ use crate::relay::message::{decode, Content, Header, Kind, Played};
 use crate::relay::Relay;
 use crate::wire::frame;
 
-/// What a publication asks of the caller.
+/// The answer to a publication: mostly nothing for the caller to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received<'a> {
     /// Nothing: the hub has applied it.
@@ -150,11 +150,11 @@ impl Hub {
                 (true, 0)
             }
             Content::Participants { epoch, stay, sees_all, before, after } => {
-                let room = self.relay.as_ref().and_then(|it| it.replicas.get(&(nid, epoch)).copied());
-                if let Some((client, room)) = self.visitor(stay).zip(room) {
+                let (reader, is_whole) = self.reader(nid, epoch, stay);
+                if let Some((client, room)) = reader {
                     self.send_participants(client, room, before, after, sees_all);
                 }
-                (true, 0)
+                (is_whole, epoch)
             }
             Content::Entered { epoch, stay, participant } => {
                 return self.visitor(stay).map_or(Received::Applied, |_| Received::Entered {
@@ -188,6 +188,27 @@ impl Hub {
                 }
                 Received::Gap { nid, epoch }
             }
+        }
+    }
+
+    /// Return the connection of a stay that is in a replica, and the replica, if nothing is missing there.
+    ///
+    /// The second value is false if something is missing that must be reported.
+    fn reader(&mut self, nid: u16, epoch: u64, stay: u32) -> (Option<(ClientId, RoomId)>, bool) {
+        let Some(relay) = self.relay.as_deref() else { return (None, true) };
+        let client = relay.visitor(stay).filter(|client| relay.entered(*client) == Some(stay));
+        let room = relay.replicas.get(&(nid, epoch)).copied();
+        let Some((client, room)) = client.zip(room) else {
+            self.count_stale();
+            return (None, true);
+        };
+        let (is_complete, is_known) = self.is_complete(room);
+        (is_complete.then_some((client, room)), is_known)
+    }
+
+    fn count_stale(&mut self) {
+        if let Some(relay) = self.relay.as_deref_mut() {
+            relay.stats.stale += 1;
         }
     }
 

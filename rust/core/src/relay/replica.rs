@@ -25,10 +25,13 @@ impl Hub {
             relay.stats.stale += 1;
             return true;
         };
-        let Some(replica) = self.replica_mut(room).filter(|it| it.stand == Stand::Whole) else { return true };
-        if log.from > replica.position {
-            replica.stand = Stand::Torn;
-            return false;
+        let has_members = self.has_members(room);
+        let Some(replica) = self.replica_mut(room) else { return true };
+        match replica.stand {
+            Stand::Torn => return true,
+            Stand::New if !has_members => return true,
+            Stand::Whole if log.from <= replica.position => {}
+            Stand::New | Stand::Whole => return self.tear(room),
         }
         let seen = (replica.position - log.from).min(log.count.into());
         replica.position += u64::from(log.count) - seen;
@@ -40,26 +43,21 @@ impl Hub {
         is_whole
     }
 
-    /// Apply the items of a publication behind those `seen` before.
+    /// Apply the items of a publication behind those `seen` before; return false if one does not fit.
     fn apply_items(&mut self, room: RoomId, log: &Log<'_>, seen: u64) -> bool {
         let mut items = log.items;
         let mut urgency = Urgency::Never;
         let mut is_whole = true;
-        for at in 0..log.count {
+        for at in 0..u64::from(log.count) {
             let Ok(item) = Item::read(&mut items) else { break };
-            if u64::from(at) < seen {
+            if at < seen {
                 continue;
             }
-            match self.apply_item(room, &item) {
-                Some(this) => urgency = urgency.max(this),
-                None => {
-                    if let Some(replica) = self.replica_mut(room) {
-                        replica.stand = Stand::Torn;
-                    }
-                    is_whole = false;
-                    break;
-                }
-            }
+            let Some(this) = self.apply_item(room, &item) else {
+                is_whole = self.tear(room);
+                break;
+            };
+            urgency = urgency.max(this);
         }
         match (urgency, self.rooms.get(room).map(|it| it.soon_flush_at)) {
             (Urgency::Now, _) => self.queue_room(room),
@@ -67,6 +65,21 @@ impl Hub {
             _ => {}
         }
         is_whole
+    }
+
+    fn has_members(&self, room: RoomId) -> bool {
+        self.rooms.get(room).is_some_and(|it| !it.members.is_empty())
+    }
+
+    /// Ignore a home's stream until a snapshot comes; return whether nobody misses anything.
+    ///
+    /// Nobody enters a replica without members before another snapshot has come.
+    fn tear(&mut self, room: RoomId) -> bool {
+        let has_members = self.has_members(room);
+        if let Some(replica) = self.replica_mut(room) {
+            replica.stand = if has_members { Stand::Torn } else { Stand::New };
+        }
+        !has_members
     }
 
     /// Apply an item; return `None` if it does not fit to what is known of the room.
@@ -164,6 +177,17 @@ impl Hub {
         stats.deliveries += (room.members.len() - participant.tabs.len()) as u64;
     }
 
+    /// Return whether a replica has all that its home has published; otherwise `tear` it.
+    ///
+    /// The second value is false if that must be reported.
+    pub(super) fn is_complete(&mut self, room: RoomId) -> (bool, bool) {
+        match self.replica_mut(room).map(|it| it.stand) {
+            Some(Stand::Whole) => (true, true),
+            Some(Stand::New) => (false, self.tear(room)),
+            Some(Stand::Torn) | None => (false, true),
+        }
+    }
+
     /// Apply a snapshot; return false if members have missed something that was not reported.
     pub(super) fn apply_snapshot(&mut self, nid: u16, snapshot: &Snapshot<'_>) -> bool {
         let Some(relay) = self.relay.as_deref_mut() else { return true };
@@ -171,10 +195,14 @@ impl Hub {
             relay.stats.stale += 1;
             return true;
         };
-        let has_members = self.rooms.get(room).is_some_and(|it| !it.members.is_empty());
+        let has_members = self.has_members(room);
         let Some(replica) = self.replica_mut(room) else { return true };
-        let is_torn = replica.stand == Stand::Whole && replica.position != snapshot.position;
-        let is_whole = !(is_torn && has_members);
+        let is_right = match replica.stand {
+            Stand::Whole => replica.position == snapshot.position,
+            Stand::Torn => true,
+            Stand::New => false,
+        };
+        let is_whole = is_right || !has_members;
         replica.stand = Stand::Whole;
         replica.position = snapshot.position;
         let Replica { numbers: before, .. } = replica;
