@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import msgspec
@@ -23,6 +24,8 @@ pytestmark = [pytest.mark.needs("redis-server"), pytest.mark.timeout(180)]
 
 SOON = 20.0
 """Seconds; only a failing test ever waits that long."""
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "operating.md"
 
 ALONE = "this node serves alone until it is in the cluster"
 
@@ -105,8 +108,9 @@ class TestTogether:
     async def test_a_killed_node_is_buried(self, site: Site) -> None:
         one, two = site.node("one"), site.node("two")
         two.kill()
-        await until(lambda: cluster_of(one)["others"] == [], SOON)
+        await until(lambda: bool(lines(one, "a node is gone")), SOON)
         (gone,) = lines(one, "a node is gone")
+        assert cluster_of(one)["others"] == []
         assert (gone["node"], gone["why"]) == ("two", "buried")
 
     async def test_a_broker_that_lost_everything_is_joined_again(self, site: Site) -> None:
@@ -237,6 +241,15 @@ class TestBrokers:
         assert line.startswith("cluster.url: the broker redis://127.0.0.1:")
         assert told in line
         assert "wrong@" not in line
+
+    def test_one_with_the_rights_that_the_documents_name(self, site: Site) -> None:
+        acl = "on >right ~{fortepiano}:* resetchannels &{fortepiano}:* +@all -@dangerous"
+        with redis.Redis(port=site.broker.port) as client:
+            client.execute_command("ACL", "SETUSER", "piano", *acl.split())
+        assert acl.partition("~")[2] in DOCUMENT.read_text("utf-8").replace("\n  ", " ")
+        url = f"redis://piano:right@127.0.0.1:{site.broker.port}/0"
+        node = site.node("one", FORTEPIANO_CLUSTER__URL=url)
+        assert cluster_of(node)["why_alone"] is None
 
     async def test_one_that_is_a_replica_and_becomes_the_master(self, site: Site) -> None:
         with site.broker.client() as client:
