@@ -139,6 +139,26 @@ class TestTogether:
             assert -2 <= told - began * 1000 <= took * 1000 + 2
 
 
+class TestStop:
+    async def test_a_room_of_a_stopped_node_goes_on_as_it_was(self, site: Site) -> None:
+        """Its settings and its crown are found at the next node."""
+        one, two = site.node("one"), site.node("two")
+        room, address = new_room(), new_address()
+        async with Clients(one) as here:
+            ann = await here.enter(room, {"color": "#123456"}, address=address)
+            assert one.stop() == 0
+            await ann.closed()
+        async with Clients(two) as there:
+            bea = await there.enter(address=new_address())
+            found = (await bea.join(room))["ch"]
+            assert found["settings"]["color"] == "#123456"
+            assert found["crown"]["userId"] == ann.id
+            assert "participantId" not in found["crown"]
+            ann = await there.enter(address=address)
+            found = (await ann.join(room))["ch"]
+            assert found["crown"]["participantId"] == ann.id
+
+
 class TestNames:
     def test_a_second_node_of_a_name_is_refused_while_the_first_lives(self, site: Site) -> None:
         one = site.node("piano")
@@ -205,6 +225,18 @@ class TestStore:
     def test_a_node_is_refused_beside_a_server_alone(self, site: Site) -> None:
         with run_server(FORTEPIANO_STORE__URL=site.store.url) as alone:
             assert site.refusal("one").split(": ", 1)[1].startswith(f"process {alone.pid} on ")
+
+
+    def test_a_restore_is_refused_beside_nodes(self, site: Site) -> None:
+        one = site.node("one")
+        with one.command_of("backup", "b") as backup:
+            assert backup.wait(SOON) == 0
+        one.stop()
+        site.node("two")
+        with one.command_of("restore", "--force", "b") as restore:
+            told, _ = restore.communicate(timeout=SOON)
+        assert restore.returncode == 2
+        assert "a cluster of servers uses the prefix fortepiano" in told
 
 
 class TestBrokers:
