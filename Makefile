@@ -5,11 +5,13 @@
 #   VENV     where that environment is: `make test PYTHON=python3.13 VENV=.venv-3.13`
 #   WORKERS  how many processes test at the same time; 0: one, as for a debugger
 #   PROFILE  how Rust is compiled: release, or dev with overflow checks and debug assertions
+#   NODES    how many nodes each server of the conformance suite is: `make conformance NODES=3`
 #   ARGS     more arguments for the command of a target: `make serve ARGS="--port 9000"`
 VENV    ?= .venv
 DIST    ?= dist
 PROFILE ?= release
 WORKERS ?= 2
+NODES   ?= 1
 
 BIN := $(VENV)/bin
 CODE := pyproject.toml $(wildcard ext/*) $(shell find rust \( -name target -o -path rust/load \) \
@@ -33,7 +35,7 @@ MAKEFLAGS += --no-print-directory
 
 # The tests that need no program but the server itself.
 INNER_TESTS := tests/unit tests/native tests/conformance
-ALL_BUT_LONG := -m "not slow and not ops"
+ALL_BUT_LONG := -m "not slow and not ops and not cluster"
 # Tests wait for servers half of the time; those of one file share what they start.
 SIDE_BY_SIDE := $(ALL_BUT_LONG) -n $(WORKERS) --dist loadfile
 # A folder may hold none of the tests that ARGS asks for: pytest exits with 5.
@@ -136,8 +138,8 @@ test-clients: build $(VENV)/.tools ## Run the tests with the clients that people
 test-browser: build $(VENV)/.tools ## Run the tests with a browser, which needs both of two cores
 	@$(SAMPLES) || [ "$${CI:-}" != true ]
 	$(BIN)/pytest $(ALL_BUT_LONG) tests/browser $(ARGS) $(OR_NONE)
-conformance: build $(VENV)/.tools ## Run the conformance suite and print its table, case by preset
-	$(BIN)/pytest tests/conformance --conformance-table $(ARGS)
+conformance: build $(VENV)/.tools ## Run the conformance suite and print its table (NODES=3: on three nodes)
+	$(BIN)/pytest tests/conformance --conformance-table --nodes $(NODES) $(ARGS)
 
 test-autobahn: build $(VENV)/.tools ## Run Autobahn's test suite (CASES="9": long messages)
 	@if missing=$$(scripts/doctor python2.7 2>&1 >/dev/null); then scripts/autobahn $(BIN)/python; \
@@ -148,6 +150,9 @@ test-slow: build $(VENV)/.tools ## Run the slow tests, and the random ones with 
 	$(BIN)/pytest -m slow $(ARGS) || [ $$? -eq 5 ] # 5: there is none
 test-faults: build $(VENV)/.tools ## Run the slow tests of faults and attacks: kill -9, locked disks, Redis, storms
 	$(BIN)/pytest -m slow tests/faults tests/attacks $(ARGS)
+test-cluster: build $(VENV)/.tools ## Run the tests of several nodes, and the conformance suite on two
+	$(BIN)/pytest -m cluster tests/cluster $(ARGS) $(OR_NONE)
+	$(BIN)/pytest $(SIDE_BY_SIDE) tests/conformance --nodes 2 $(ARGS) $(OR_NONE)
 test-ops: build $(VENV)/.tools ## Run the longer tests of operating a server
 	$(BIN)/pytest -m ops $(ARGS)
 test-pauses: build $(VENV)/.tools ## Connect and close 10 000 clients for SECONDS (600): pauses
@@ -194,6 +199,9 @@ bench: build $(VENV)/.tools ## Measure the inner steps (benchmarks/micro)
 	$(BIN)/pytest --benchmark $(ARGS)
 bench-compare: $(VENV)/.python ## Compare the inner steps with those of another revision (BASE=main)
 	@$(BIN)/python benchmarks/compare.py $(or $(BASE),main) $(ARGS)
+bench-nodes: build $(VENV)/.tools ## Measure what a second node costs (benchmarks/nodes.py); needs redis-server
+	@cargo build $(CARGO_FLAGS) --locked --quiet --release -p fortepiano-load
+	@PYTHONPATH=tests $(BIN)/python benchmarks/nodes.py
 bench-load: build $(VENV)/.tools ## Compare whole servers, and write it into benchmarks/README.md (QUICK=1)
 	@cargo build $(CARGO_FLAGS) --locked --quiet --release -p fortepiano-load
 	@$(BIN)/python benchmarks/load/compare_servers.py $(if $(QUICK),--quick) $(ARGS)

@@ -1,17 +1,24 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 # cython: embedsignature=False, binding=False, freethreading_compatible=False
-"""The link between asyncio and the hub: one object per connection, called by the event loop.
+"""The links between asyncio and the hub: one object per connection, called by the event loop.
 
 No Python call happens between the bytes of a socket and the log of a room. The loop passes bytes to
 `Link.buffer_updated`, which calls the hub over its C ABI (core.h). Only messages that the hub
-leaves to Python (see `receive` of `Engine`) reach a handler. Types and docstrings are in _link.pyi.
+leaves to Python (see `receive` of `Engine`) reach a handler. `BusLink` is the same for the
+connection of a node to the broker. Types and docstrings are in _link.pyi.
 """
 
 cimport cython
 from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from cpython.memoryview cimport PyMemoryView_FromMemory
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_XDECREF
 from cpython.buffer cimport PyBUF_WRITE
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uintptr_t
+
+from time import monotonic
+
+from fortepiano._core import SHARE_SECONDS as _SHARE_SECONDS
 
 cdef extern from "core.h" nogil:
     ctypedef struct fortepiano_hub:
@@ -32,6 +39,28 @@ cdef extern from "core.h" nogil:
     int64_t fortepiano_resume(fortepiano_hub *hub)
     int32_t fortepiano_resume_ending(fortepiano_hub *hub, uint32_t client)
     int64_t fortepiano_next_close_order(fortepiano_hub *hub, uint16_t *code)
+    ctypedef struct fortepiano_bus:
+        pass
+    fortepiano_bus *fortepiano_bus_new()
+    void fortepiano_bus_free(fortepiano_bus *bus)
+    void fortepiano_bus_reset(fortepiano_bus *bus)
+    void fortepiano_bus_open(fortepiano_bus *bus)
+    uint8_t *fortepiano_bus_window(fortepiano_bus *bus, size_t *room)
+    void fortepiano_bus_feed(fortepiano_bus *bus, size_t count)
+    int32_t fortepiano_bus_step(fortepiano_hub *hub, fortepiano_bus *bus, void **event)
+    void fortepiano_bus_begin(fortepiano_bus *bus, size_t count)
+    void fortepiano_bus_part(fortepiano_bus *bus, const uint8_t *data, size_t count)
+    void fortepiano_bus_beat(
+        fortepiano_bus *bus,
+        const uint8_t *channel,
+        size_t channel_count,
+        const uint8_t *text,
+        size_t text_count,
+    )
+    void fortepiano_bus_drain(fortepiano_hub *hub, fortepiano_bus *bus)
+    const uint8_t *fortepiano_bus_outbox(fortepiano_bus *bus, size_t *count)
+    void fortepiano_bus_clear_outbox(fortepiano_bus *bus)
+    void *fortepiano_bus_stats(fortepiano_bus *bus)
 
 cdef enum:
     COLD = 1
@@ -39,6 +68,11 @@ cdef enum:
     BINARY = 3
     FULL = 4
     FAILED = -1
+    # Of the connection to the broker.
+    EVENT = 1
+    ANSWER = 2
+    # The most unsent bytes to the broker: beyond them it is too slow.
+    MOST_UNSENT = 8388608
 
 
 @cython.final
@@ -51,6 +85,7 @@ cdef class Engine:
     cdef object ended
     cdef object flush_callback
     cdef dict links
+    cdef BusLink bus
     cdef object view
     cdef uint8_t *view_start
     cdef size_t view_room
@@ -107,6 +142,8 @@ cdef class Engine:
         with nogil:
             outcome = fortepiano_flush(self.hub)
         self.apply_close_orders(outcome)
+        if self.bus is not None:
+            self.bus.write()
         self.resume_deferred()
 
     def wake(self):
@@ -114,6 +151,8 @@ cdef class Engine:
         with nogil:
             outcome = fortepiano_wake(self.hub)
         self.apply_close_orders(outcome)
+        if self.bus is not None:
+            self.bus.write()
         self.end_turn()
 
     cdef int resume_deferred(self) except -1:
@@ -279,4 +318,163 @@ cdef class Link:
         finally:
             # If a handler raises, the hub must still see the end of this turn.
             engine.end_turn()
+        return 0
+
+
+@cython.final
+cdef class BusLink:
+    cdef fortepiano_bus *bus
+    cdef Engine engine
+    cdef object transport
+    cdef object receive
+    cdef object answer
+    cdef object lost
+    cdef object resume_callback
+    cdef readonly bint is_behind
+
+    def __cinit__(self):
+        self.bus = fortepiano_bus_new()
+
+    def __init__(self, Engine engine, receive, answer, lost):
+        self.engine = engine
+        self.receive = receive
+        self.answer = answer
+        self.lost = lost
+        self.resume_callback = self.resume
+        engine.bus = self
+
+    def __dealloc__(self):
+        fortepiano_bus_free(self.bus)
+
+    # Called by the event loop (asyncio.BufferedProtocol)
+
+    def connection_made(self, transport):
+        self.transport = transport
+        transport.set_write_buffer_limits(MOST_UNSENT)
+        fortepiano_bus_reset(self.bus)
+
+    def get_buffer(self, Py_ssize_t sizehint):
+        cdef size_t room = 0
+        cdef uint8_t *start = fortepiano_bus_window(self.bus, &room)
+        return PyMemoryView_FromMemory(<char *>start, <Py_ssize_t>room, PyBUF_WRITE)
+
+    def buffer_updated(self, Py_ssize_t nbytes):
+        fortepiano_bus_feed(self.bus, <size_t>nbytes)
+        self.run_steps()
+
+    def eof_received(self):
+        return False
+
+    def pause_writing(self):
+        self.answer(("full",))
+
+    def resume_writing(self):
+        pass
+
+    def connection_lost(self, exc):
+        fortepiano_bus_reset(self.bus)
+        self.transport = None
+        self.is_behind = False
+        self.lost(exc)
+
+    # Called by the server
+
+    @property
+    def is_open(self):
+        return self.transport is not None
+
+    def publish(self):
+        # Everything until now was for the connection before.
+        fortepiano_bus_drain(self.engine.hub, self.bus)
+        fortepiano_bus_open(self.bus)
+
+    def send(self, *parts):
+        fortepiano_bus_drain(self.engine.hub, self.bus)
+        fortepiano_bus_begin(self.bus, len(parts))
+        for part in parts:
+            fortepiano_bus_part(self.bus, <const uint8_t *>PyBytes_AsString(part), len(part))
+        self.write()
+
+    def beat(self, bytes channel, bytes text):
+        fortepiano_bus_drain(self.engine.hub, self.bus)
+        fortepiano_bus_beat(
+            self.bus,
+            <const uint8_t *>PyBytes_AsString(channel),
+            len(channel),
+            <const uint8_t *>PyBytes_AsString(text),
+            len(text),
+        )
+        self.write()
+
+    def abort(self):
+        fortepiano_bus_reset(self.bus)
+        if self.transport is not None:
+            self.transport.abort()
+
+    def stats(self):
+        cdef object taken = self.take(<PyObject *>fortepiano_bus_stats(self.bus))
+        if taken is None:
+            raise MemoryError
+        return taken
+
+    def resume(self):
+        if self.is_behind:
+            self.run_steps()
+
+    cdef int fall_behind(self, bint is_behind) except -1:
+        if is_behind != self.is_behind and self.transport is not None:
+            self.is_behind = is_behind
+            if is_behind:
+                self.transport.pause_reading()
+            else:
+                self.transport.resume_reading()
+        if self.is_behind:
+            self.engine.loop.call_soon(self.resume_callback)
+        return 0
+
+    cdef object take(self, PyObject *reference):
+        cdef object taken = None
+        if reference != NULL:
+            taken = <object>reference
+            Py_XDECREF(reference)
+        return taken
+
+    cdef int write(self) except -1:
+        cdef size_t count = 0
+        cdef const uint8_t *data
+        fortepiano_bus_drain(self.engine.hub, self.bus)
+        data = fortepiano_bus_outbox(self.bus, &count)
+        if count:
+            packed = PyBytes_FromStringAndSize(<const char *>data, <Py_ssize_t>count)
+            fortepiano_bus_clear_outbox(self.bus)
+            if self.transport is not None:
+                self.transport.write(packed)
+        return 0
+
+    cdef int run_steps(self) except -1:
+        cdef int32_t step
+        cdef PyObject *reference
+        cdef Engine engine = self.engine
+        cdef bint is_spent = False
+        # Events are as dear as messages of clients, and have the same share of a turn.
+        cdef double until = monotonic() + <double>_SHARE_SECONDS
+        fortepiano_begin_turn(engine.hub)
+        try:
+            while not is_spent:
+                reference = NULL
+                step = fortepiano_bus_step(engine.hub, self.bus, <void **>&reference)
+                event = self.take(reference)
+                if step == EVENT:
+                    self.receive(event)
+                    is_spent = <double>monotonic() > until
+                elif step == ANSWER:
+                    self.answer(event)
+                elif step == FAILED:
+                    self.answer(("broken", "the hub failed while it received"))
+                    break
+                else:
+                    break
+        finally:
+            engine.end_turn()
+        self.fall_behind(is_spent)
         return 0

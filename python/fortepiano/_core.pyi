@@ -710,6 +710,23 @@ class Hub:
     def now_ms(self) -> int:
         """Return the time in milliseconds since 1970; it never jumps."""
 
+    def now_us(self) -> int:
+        """Return the time in microseconds since 1970."""
+
+    def set_clock(self, offset_us: int) -> None:
+        """Move the time at once: before anybody has seen it.
+
+        Args:
+            offset_us: How far; microseconds.
+        """
+
+    def steer_clock(self, offset_us: int) -> None:
+        """Move the time slowly, by 500 microseconds a second; it never goes back.
+
+        Args:
+            offset_us: How far from now on, in place of what is left of the last call; microseconds.
+        """
+
     def advance_clock(self, seconds: float) -> None:
         """Advance a stopped clock; a running one ignores the call.
 

@@ -1,8 +1,8 @@
-"""The Cython link between an event loop and the hub (ext/_link.pyx)."""
+"""The Cython links between an event loop and the hub (ext/_link.pyx)."""
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, final
+from typing import Any, Final, final
 
 from fortepiano._core import Hub
 
@@ -151,3 +151,108 @@ class Link:
 
     def fileno(self) -> int:
         """Return the descriptor of the socket; -1 where it is being closed."""
+
+@final
+class BusLink:
+    """The connection to the broker, as the event loop calls it (asyncio.BufferedProtocol).
+
+    Published messages go to the hub; after each flush the hub's own are sent. Events have the same
+    share of a turn as messages of clients; those beyond it wait. One object is used for one
+    connection after the other. While there is none, and before `publish`, what the hub publishes
+    is dropped.
+
+    DANGER: `get_buffer` returns a buffer that is valid until the next call.
+
+    Args:
+        engine: The engine of the hub.
+        receive: Called with each event of the hub (see `Hub.receive_publication`). It must not
+            raise.
+        answer: Called with everything else, as a tuple of a kind and a value: `("reply", value)`,
+            `("error", text)`, `("subscribed", channel)`, `("unsubscribed", channel)`, `("beat",
+            text)`, `("broken", reason)`, `("full",)` with more than 8 MiB unsent. It must not
+            raise. Texts of replies are bytes, arrays tuples and maps dicts. Answers to `PUBLISH`
+            are only counted.
+        lost: Called with None or an error when the connection has ended.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        receive: Callable[[tuple[Any, ...]], object],
+        answer: Callable[[tuple[Any, ...]], object],
+        lost: Callable[[Exception | None], object],
+    ) -> None: ...
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin with another connection.
+
+        Args:
+            transport: The transport.
+        """
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return the buffer into which the loop reads.
+
+        Args:
+            sizehint: Ignored.
+        """
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Handle the bytes that were read into the buffer.
+
+        Args:
+            nbytes: The number of bytes.
+        """
+
+    def eof_received(self) -> bool:
+        """Return False, so that the transport closes."""
+
+    def pause_writing(self) -> None:
+        """Report that too much is unsent."""
+
+    def resume_writing(self) -> None:
+        """Do nothing: a connection with too much unsent is dropped."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Report that the connection has ended.
+
+        Args:
+            exc: The error; None if the broker, or this node, closed the connection.
+        """
+
+    is_behind: Final[bool]
+    """Whether events wait for a later turn of the loop, which nothing new is read before."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection."""
+
+    def resume(self) -> None:
+        """Go on with the events that wait; called by the loop."""
+
+    def publish(self) -> None:
+        """Send what the hub publishes from now on; what it published before is dropped."""
+
+    def send(self, *parts: bytes) -> None:
+        """Send a command, behind what the hub has published.
+
+        Args:
+            parts: The name of the command, and its arguments.
+        """
+
+    def beat(self, channel: bytes, text: bytes) -> None:
+        """Publish a message that comes back as a beat, behind what the hub has published.
+
+        Args:
+            channel: The name of the channel.
+            text: The text of the beat.
+        """
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+
+    def stats(self) -> dict[str, int]:
+        """Return the counters of all connections.
+
+        Messages that were `published`, and `published_bytes`; those that were `dropped` and those
+        that were `unheard`; `received` and `received_bytes`.
+        """

@@ -63,13 +63,14 @@ from fortepiano._core import (  # noqa: E402 - after the loading of `_link`
     unpack_throttle,
     version,
 )
-from fortepiano._link import Engine, Link  # noqa: E402 - after the loading of `_link`
+from fortepiano._link import BusLink, Engine, Link  # noqa: E402 - after the loading of `_link`
 
 __all__ = [
     "CLOSE_CODES",
     "SHARE_SECONDS",
     "Bans",
     "Buckets",
+    "BusLink",
     "Engine",
     "FrameReader",
     "Hub",

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from support.custom import binary
+from support.fleet import Fleet
 from support.presets import PRESETS
 from support.public_clients import replays
 from support.scenes import Replayer, arrive
-from support.server import Fleet
 from support.websocket_clients import Clients, ClientsFactory, new_address, new_room
 
 FILES = list(replays())

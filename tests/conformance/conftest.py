@@ -1,19 +1,29 @@
 """Both rule presets for every test of this folder, and the table of the conformance cases.
 
-`pytest tests/conformance --conformance-table` prints the table; other folders can be added.
+`pytest tests/conformance --conformance-table` prints the table; other folders can be added. With
+`--nodes 3` each server is three nodes, and each client connects to the next one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from support import cases
+from support.fleet import Fleet
 from support.presets import PRESETS, Preset
-from support.server import Fleet, Server
+from support.server import Server
 
 _tally = pytest.StashKey[cases.Tally]()
+
+
+@pytest.fixture(scope="session")
+def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
+    """The servers that tests share, by their settings; each of as many nodes as `--nodes` says."""
+    fleet = Fleet(request.config.getoption("--nodes", default=1))
+    yield fleet
+    fleet.close()
 
 
 @pytest.fixture(scope="session")
@@ -35,12 +45,21 @@ def restartable_server(fleet: Fleet, preset: Preset) -> Server:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that prints the table."""
+    """Add the options that print the table and set the number of nodes."""
     parser.addoption(
         "--conformance-table",
         action="store_true",
         help="print which case of docs/conformance.md passes with which preset",
     )
+    parser.addoption("--nodes", type=int, default=1, help="how many nodes each server is")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what one node does by itself, where there are several."""
+    if config.getoption("--nodes", default=1) > 1:
+        left_out = [item for item in items if item.get_closest_marker("one_node")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 class Counting:
@@ -59,7 +78,7 @@ class Counting:
         if report.failed or (report.when == "call" and report.passed):
             # A test without the fixture `preset` is about a server with default settings.
             parameters = item.callspec.params if hasattr(item, "callspec") else {}
-            preset = parameters.get("preset", "quick")
+            preset = parameters.get("preset", cases.DEFAULT_PRESET)
             for mark in item.iter_markers("case"):
                 for case in mark.args:
                     self.tally.count(case, preset, passed=report.passed)

@@ -77,7 +77,7 @@ async def test_an_evening_of_classic_clients(
 @pytest.mark.case(83)
 async def test_clients_may_send_hi_before_anything_arrives(server_by_address: Server) -> None:
     async with connect(server_by_address.ws_url, proxy=None, compression=None) as connection:
-        client = Client(connection, None, server_by_address.preset)
+        client = Client(connection, None, server_by_address, server_by_address)
         await client.send({"m": "hi", "token": None, "login": None})
         await client.expect_hi()
         assert (await client.join("test/awkward"))["ch"]["_id"] == "test/awkward"

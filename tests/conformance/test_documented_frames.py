@@ -33,6 +33,8 @@ LINE_ID = re.compile("[0-9a-f]{8}")
 
 ELLIPSIS = "…"
 
+OF_A_NODE = re.compile(r'"m":"\+(?:ls|custom)"')
+
 BLOCKS = BLOCK.findall(PAGE.read_text())
 
 
@@ -131,8 +133,14 @@ class Scene:
             assert wanted == got, f"{where}: {got}"
 
 
+def parameter(block: str) -> Any:
+    """Return a scene as a parameter; some are about what each node does by itself."""
+    alone = [pytest.mark.one_node("lists and custom messages")] if OF_A_NODE.search(block) else []
+    return pytest.param(block, id=block.split("\n")[0][:60], marks=alone)
+
+
 @only("quick")
-@pytest.mark.parametrize("block", BLOCKS, ids=[block.split("\n")[0][:60] for block in BLOCKS])
+@pytest.mark.parametrize("block", [parameter(block) for block in BLOCKS])
 async def test_a_documented_scene(clients_with: ClientsFactory, block: str) -> None:
     scene = Scene(clients_with())
     await scene.play(block)

@@ -13,6 +13,8 @@ from support.raw_peer import TEXT, frame, handshake_request
 from support.server import Server, run_server
 from support.websocket_clients import Client, Clients
 
+pytestmark = pytest.mark.one_node("HTTP")
+
 HI = b'[{"m":"hi"}]'
 
 

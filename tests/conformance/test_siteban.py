@@ -18,6 +18,8 @@ from support.websocket_clients import (
     new_room,
 )
 
+pytestmark = pytest.mark.one_node("bans from the site")
+
 DAY = 86_400_000
 
 

@@ -12,17 +12,31 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from marked_section import replace_section, update_document
+from support.presets import PRESETS
 
-__all__ = ["BEGIN", "CASES", "END", "Case", "Tally", "count_tests", "updated"]
+__all__ = [
+    "BEGIN",
+    "CASES",
+    "DEFAULT_PRESET",
+    "END",
+    "Case",
+    "Shown",
+    "Tally",
+    "find_tests",
+    "updated",
+]
 
 BEGIN = "<!-- cases: made by `make docs` -->"
 END = "<!-- cases: end -->"
 
 TESTS = Path(__file__).parents[1]
 """The folder of all tests."""
+
+DEFAULT_PRESET = "quick"
+"""The preset of a server with default settings, which tests without the fixture `preset` use."""
 
 
 class Case(NamedTuple):
@@ -170,35 +184,59 @@ NOTES = {
 """Further tests of a case, or what stands in for them."""
 
 
+class Shown(NamedTuple):
+    """A test that shows a case."""
+
+    file: str
+    """The file, below the folder of all tests."""
+
+    presets: frozenset[str]
+    """The presets of rules that the test runs with."""
+
+
 @cache
-def count_tests() -> dict[int, Counter[str]]:
-    """Return the numbers of tests of each case, by file below the folder of all tests."""
-    found: dict[int, Counter[str]] = defaultdict(Counter)
+def find_tests() -> dict[int, list[Shown]]:
+    """Return the tests of each case."""
+    found: dict[int, list[Shown]] = defaultdict(list)
     for path in sorted(TESTS.rglob("test_*.py")):
+        file = path.relative_to(TESTS).as_posix()
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                for case in _marked(node):
-                    found[case][path.relative_to(TESTS).as_posix()] += 1
+                for case in _arguments(node, "pytest.mark.case"):
+                    found[case].append(Shown(file, _presets(node, file)))
     return found
 
 
-def _marked(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[int]:
-    """Yield the cases that a function is marked with."""
+def _arguments(function: ast.FunctionDef | ast.AsyncFunctionDef, mark: str) -> Iterator[Any]:
+    """Yield the arguments of all decorators of a function that have one name."""
     for decorator in function.decorator_list:
-        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.case":
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == mark:
             yield from map(ast.literal_eval, decorator.args)
+
+
+def _presets(function: ast.FunctionDef | ast.AsyncFunctionDef, file: str) -> frozenset[str]:
+    """Return the presets that a test runs with; tests of other folders use the default one."""
+    single = frozenset(_arguments(function, "only"))
+    return single or frozenset(PRESETS if file.startswith("conformance/") else [DEFAULT_PRESET])
 
 
 def table() -> str:
     """Return the table of all cases, as Markdown."""
-    tests = count_tests()
-    lines = ["| case | level | about | the server | tests |", "| --: | :-: | --- | --- | --- |"]
+    lines = [
+        "| case | level | about | the server | preset | tests |",
+        "| --: | :-: | --- | --- | --- | --- |",
+    ]
     for number, case in CASES.items():
+        tests = find_tests()[number]
         files = ", ".join(
             f"[{Path(file).name}](../tests/{file})" + (f" ({count})" if count > 1 else "")
-            for file, count in tests[number].items()
+            for file, count in Counter(test.file for test in tests).items()
         )
-        lines.append(f"| {number} | {case.level} | {case.topic} | {case.sentence} | {files} |")
+        presets = frozenset[str]().union(*(test.presets for test in tests))
+        preset = "both" if presets == PRESETS.keys() else ", ".join(sorted(presets))
+        lines.append(
+            f"| {number} | {case.level} | {case.topic} | {case.sentence} | {preset} | {files} |"
+        )
     notes = [f"- Case {number}: {note}." for number, note in NOTES.items()]
     return "\n".join([*lines, "", *notes])
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from fortepiano.config import ChatSettings, RuleSettings, Settings
+from fortepiano.config import ChatSettings, ClusterSettings, RuleSettings, Settings
 from fortepiano.handlers.dispatch import Dispatch
 from fortepiano.model.identity import Identity
 from fortepiano.model.notice_codes import Code
@@ -121,6 +121,7 @@ class DispatchHarness:
         words: Path | None = None,
         identity: Identity | None = None,
         store: MemoryStore | None = None,
+        cluster: str = "",
         **rules: Any,
     ) -> None:
         """Begin without clients.
@@ -129,6 +130,7 @@ class DispatchHarness:
             words: The list of words that the text filter removes.
             identity: How users get their ids.
             store: A store with data from before a restart.
+            cluster: The URL of the broker; empty for a server alone.
             rules: Rules that differ from the preset quick.
         """
         self._hub = make_test_hub(standing_at=START)
@@ -138,6 +140,7 @@ class DispatchHarness:
             Settings(
                 rules=RuleSettings(**rules),
                 chat=ChatSettings(keep="permanent"),
+                cluster=ClusterSettings(url=cluster),
                 words_file=words,
             ),
             store or MemoryStore(),

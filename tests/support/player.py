@@ -38,7 +38,7 @@ def connected(
 ) -> Iterator[Player]:
     """Connect a player from an address, with a name and in a room, until the block ends."""
     with connect(
-        f"{server.ws_url}/ws",
+        f"{server.next_node().ws_url}/ws",
         source_address=(address, 0),
         compression=None,
         proxy=None,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-__all__ = ["HURRIED", "PRESETS", "STILL", "Preset", "Quota", "only"]
+__all__ = ["HURRIED", "LOUD", "PRESETS", "STILL", "UNHURRIED", "Preset", "Quota", "only"]
 
 
 class Quota(NamedTuple):
@@ -111,12 +111,24 @@ HURRIED = {
 }
 """Rules with short times and small numbers, for fast tests. One server has them all."""
 
-STILL = {
+_RATES = {
     f"RATE_{kind}__{number}": "100000"
     for kind in ("CHAT", "CHAT_HOLDER", "ROOM", "USERSET", "TIME", "HELLO")
     for number in ("BURST", "PER_SECOND")
-} | {"QUOTA_TICK_MS": "60000", "NODE_ENV": "production"}
+}
+
+STILL = _RATES | {"QUOTA_TICK_MS": "60000", "NODE_ENV": "production"}
 """Rules under which no quota tick comes during a test, and no rate limit is reached."""
+
+UNHURRIED = {f"FORTEPIANO_RULES__{name}": value for name, value in _RATES.items()}
+"""Settings under which nothing is too fast."""
+
+LOUD = {
+    f"FORTEPIANO_RULES__QUOTA_{kind}__{size}": "1000000"
+    for kind in ("NORMAL", "HOLDER")
+    for size in ("MAX", "ALLOWANCE")
+}
+"""Settings under which nobody plays too much."""
 
 
 def only(name: str) -> pytest.MarkDecorator:

@@ -50,6 +50,9 @@ SETS: list[tuple[Message, Message]] = [
 
 HOUR = 3_600_000
 
+_CLOCKS_MS = 2
+"""How far the clocks of two nodes may be apart."""
+
 
 def changed(settings: Message, wanted: Message) -> Message:
     """Return settings after a change."""
@@ -89,9 +92,9 @@ class Tab:
         await self.catch_up()
         return int(next(each["t"] for each in reversed(self.client.log) if each["m"] == "t"))
 
-    async def catch_up(self) -> None:
+    async def catch_up(self, *, is_settled: bool = False) -> None:
         """Apply all messages that have come until now."""
-        for message in await self.client.received():
+        for message in await self.client.received(is_settled=is_settled):
             self.view.apply(message)
 
 
@@ -127,7 +130,7 @@ class ProtocolModel:
         """Close all connections, so that the next run finds the lobby empty."""
         for tab in self.tabs:
             await tab.client.vanish()
-        await self._settle()
+        await self._settle({tab.client.node for tab in self.tabs})
 
     def can_moderate(self, tab: Tab) -> bool:
         """Return whether the user of this tab may moderate its room: as holder or co-owner."""
@@ -254,7 +257,7 @@ class ProtocolModel:
             if other.room is room:
                 self._place(other, AWKWARD, {})
         if 1 <= ms < HOUR:
-            while await tab.do() <= now + ms:
+            while await tab.do() <= now + ms + _CLOCKS_MS:
                 pass
             self.bans.remove((room.name, user))
 
@@ -316,8 +319,9 @@ class ProtocolModel:
 
     async def compare(self) -> None:
         """Compare the state of every tab with the model."""
+        await self.server.barrier()
         for tab in self.tabs:
-            await tab.catch_up()
+            await tab.catch_up(is_settled=True)
             assert self._seen(tab) == self._expected(tab)
             await self._compare_pointers(tab)
 
@@ -364,16 +368,19 @@ class ProtocolModel:
         others = {self._id(user): at for user, at in tab.room.stays.items() if user != tab.user}
         async with asyncio.timeout(PATIENCE):
             while any([tab.view.ppl[id][c] for c in "xy"] != at for id, at in others.items()):
-                await tab.catch_up()
+                await tab.catch_up(is_settled=True)
 
     async def _out(self, client: Client) -> None:
         """Close a connection, and wait until the server has noticed."""
         await client.leave()
-        await self._settle()
+        await self._settle({client.node})
 
-    async def _settle(self) -> None:
+    async def _settle(self, nodes: set[Server]) -> None:
+        """Wait until these nodes have seen which connections are closed, and all others know."""
         # A request takes at least two turns of the server's loop, which then has seen the close.
-        peer = await RawPeer.connect(self.server)
-        await peer.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert (await peer.response()).status == 200
-        await peer.vanish()
+        for node in nodes:
+            peer = await RawPeer.connect(node, port=node.port)
+            await peer.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert (await peer.response()).status == 200
+            await peer.vanish()
+        await self.server.barrier()

@@ -112,7 +112,7 @@ class RawPeer:
         """Connect and send nothing; from and to other than the usual addresses if given."""
         reader, writer = await asyncio.open_connection(
             "127.0.0.1",
-            server.port if port is None else port,
+            server.next_node().port if port is None else port,
             local_addr=(address, 0) if address else None,
             limit=_BUFFER_BYTES,
         )

@@ -7,7 +7,6 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
@@ -49,18 +48,34 @@ FAULT = re.compile(
 _OURS = re.compile(r"FORTEPIANO_|(?:WS_PORT|NODE_ENV|SALT1|SALT2)$")
 
 
+_given: set[int] = set()
+"""Ports that this process has given to tests; a server may not listen on its own yet."""
+
+
+def _ports() -> range:
+    """Return the ports of this process: those of workers that run side by side are disjoint."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return range(20_000 + worker, 32_000, workers)
+
+
 def free_port() -> int:
     """Return a TCP port on which no process listens.
 
     The port is below the ephemeral range, so no client socket can take it while a server restarts.
     """
-    for port in random.sample(range(20_000, 32_000), 200):
+    left = [port for port in _ports() if port not in _given]
+    if not left:
+        _given.clear()
+        left = list(_ports())
+    for port in random.sample(left, min(200, len(left))):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _given.add(port)
             return port
     raise RuntimeError("no free port between 20000 and 32000")
 
@@ -120,6 +135,14 @@ class Server:
         self.preset: Preset = PRESETS[settings.get("FORTEPIANO_RULES__PRESET", "quick")]
         self.tokens: dict[str, str] = {}
         self.custom_notes = settings.get("FORTEPIANO_RULES__CUSTOM_NOTES") == "true"
+
+    def next_node(self) -> Server:
+        """Return the server that the next connection goes to; a server alone is always that."""
+        return self
+
+    async def barrier(self) -> bool:
+        """Wait until all nodes have what any node was sent; return whether there are several."""
+        return False
 
     @property
     def url(self) -> str:
@@ -400,53 +423,3 @@ def run_server(
         yield server
     finally:
         server.close()
-
-
-class Fleet:
-    """Servers that tests share: one for each set of settings, started on first use.
-
-    All of them accept the same staff tokens, one for each scope.
-    """
-
-    def __init__(self) -> None:
-        """Begin without servers."""
-        self._servers: dict[tuple[tuple[str, str], ...], Server] = {}
-        self._mint: Server | None = None
-
-    def server(self, preset: Preset, **settings: str) -> Server:
-        """Return the running server of these settings.
-
-        Args:
-            preset: The preset of its rules.
-            settings: More environment variables; names of rules may omit FORTEPIANO_RULES__.
-        """
-        variables = {
-            name
-            if name == "NODE_ENV" or name.startswith("FORTEPIANO_")
-            else f"FORTEPIANO_RULES__{name}": value
-            for name, value in ({"PRESET": preset.name} | settings).items()
-        }
-        key = tuple(sorted(variables.items()))
-        if key not in self._servers:
-            server = Server(**variables)
-            self._copy_tokens(server)
-            server.start()
-            self._servers[key] = server
-        return self._servers[key]
-
-    def _copy_tokens(self, server: Server) -> None:
-        """Copy the data with the tokens to a server that has never run."""
-        if self._mint is None:
-            self._mint = Server()
-            for scope in ("read", "moderate", "admin", "bot"):
-                self._mint.tokens[scope] = self._mint.make_token(scope)
-        shutil.copytree(self._mint.folder / "data", server.folder / "data")
-        server.tokens = self._mint.tokens
-
-    def close(self) -> None:
-        """Stop all servers at the same time, and check their logs."""
-        for server in self._servers.values():
-            server.begin_stop()
-        with ExitStack() as stack:
-            for server in [*self._servers.values(), *filter(None, [self._mint])]:
-                stack.callback(server.close)

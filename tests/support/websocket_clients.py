@@ -14,7 +14,6 @@ from websockets.exceptions import ConnectionClosed
 
 from support import grammar
 from support.grammar import units
-from support.presets import Preset
 from support.raw_peer import RawPeer, reset_on_close
 from support.server import Server
 
@@ -64,6 +63,8 @@ class Client:
         user: The user as the `hi` reply has it.
         room: The room that the client joined last.
         address: The loopback address it connects from, or `None` for 127.0.0.1.
+        server: The server that it uses.
+        node: The node of that server that it is connected to.
         preset: The rules of the server.
         custom_notes: Whether the server passes notes with names that no key has.
     """
@@ -72,15 +73,16 @@ class Client:
         self,
         connection: ClientConnection,
         address: str | None,
-        preset: Preset,
-        *,
-        custom_notes: bool = False,
+        server: Server,
+        node: Server,
     ) -> None:
         """Wrap an open connection; see `Clients.enter`."""
         self.connection = connection
         self.address = address
-        self.preset = preset
-        self.custom_notes = custom_notes
+        self.server = server
+        self.node = node
+        self.preset = server.preset
+        self.custom_notes = server.custom_notes
         self.log: list[Message] = []
         self.frames: list[list[Message]] = []
         self.texts: list[str] = []
@@ -100,8 +102,9 @@ class Client:
         agent: str | None = None,
     ) -> Client:
         """Connect, and wait for the `b` that every connection begins with."""
+        node = server.next_node()
         connection = await connect(
-            server.ws_url + path,
+            node.ws_url + path,
             compression=None,
             proxy=None,
             ping_interval=None,
@@ -110,7 +113,7 @@ class Client:
             local_addr=(address, 0) if address else None,
             user_agent_header=agent,
         )
-        client = cls(connection, address, server.preset, custom_notes=server.custom_notes)
+        client = cls(connection, address, server, node)
         await client.expect("b")
         return client
 
@@ -208,17 +211,25 @@ class Client:
         self._next += len(frame) - 1
         return frame
 
-    async def received(self) -> list[Message]:
+    async def received(self, *, is_settled: bool = False) -> list[Message]:
         """Return all messages sent to this client until now that no call has returned yet.
 
         The server answers a `t` after everything it sent before, so this need not wait. Call it on
         another client first to be sure that the effects of that client's messages are here. The
-        server answers a `t` only after `hi`.
+        server answers a `t` only after `hi`. Where there are several nodes, each answers a `t` by
+        itself. So there a barrier follows, and a second `t`, unless `is_settled`: the caller has
+        just waited for a barrier.
         """
-        start, echo = self._next, next(_numbers)
+        start, echoes = self._next, [await self._echo()]
+        if not is_settled and await self.server.barrier():
+            echoes.append(await self._echo())
+        return [each for each in self.log[start : self._next] if each not in echoes]
+
+    async def _echo(self) -> Message:
+        """Ask for the time, and return the answer."""
+        echo = next(_numbers)
         await self.send({"m": "t", "e": echo})
-        await self.expect("t", where=lambda message: message.get("e") == echo)
-        return self.log[start : self._next - 1]
+        return await self.expect("t", where=lambda message: message.get("e") == echo)
 
     async def received_until_notice(self) -> list[Message]:
         """Return the messages until now, and if none is a notification, those up to the next one.

@@ -56,6 +56,7 @@ LAYERS = [
     "protocol",
     "actions",
     "handlers",
+    "cluster",
     "net",
     "upgrade",
     "http",
@@ -64,8 +65,14 @@ LAYERS = [
 ]
 """Folders, the lowest first, that import each other downwards only."""
 
+PURE = ("actions", "cluster", "handlers", "model")
+"""Folders that have no event loop, no socket and no clock of their own."""
+
 WALL_CLOCK = "fortepiano.wall_clock"
 """The clock of stores and commands: handlers and the model are given the time."""
+
+PURE = ("actions", "cluster", "handlers", "model")
+"""Folders whose code is run by tests alone, at a time that they set."""
 
 LOOSE = {
     "fortepiano",
@@ -134,7 +141,7 @@ def test_only_the_front_of_the_house_knows_transports() -> None:
 
 
 def test_handlers_and_model_have_no_loop_no_socket_and_no_clock() -> None:
-    pure = [name for name in modules() if within(name, "actions", "handlers", "model")]
+    pure = [name for name in modules() if within(name, *PURE)]
     assert {name: found for name in pure if (found := tops(name) & CLOCKS_AND_LOOPS)} == {}
     assert [name for name in pure if WALL_CLOCK in imports(name)] == []
 
@@ -181,7 +188,7 @@ def test_no_function_is_long() -> None:
 
 
 def test_handlers_and_model_need_neither_the_binary_nor_a_server() -> None:
-    pure = (name for name in modules() if within(name, "actions", "handlers", "model"))
+    pure = (name for name in modules() if within(name, *PURE))
     program = (
         "import importlib, sys\n"
         f"for name in {list(pure)}: importlib.import_module(name)\n"

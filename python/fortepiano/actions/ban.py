@@ -112,6 +112,8 @@ def ban_from_room(
         return ban
     context.world.forfeit(room, subject)
     length = length_of(milliseconds)
+    # Made before anybody moves: a moderator may ban themselves.
+    news = None if target is None else _room_notice(context, room, by, target, length)
     participant = room.participants.get(subject)
     if participant is not None:
         for tab in list(participant.tabs):
@@ -119,8 +121,7 @@ def ban_from_room(
             context.outbound.send(tab, [banned])
             move_to_room(context, tab, participant.user, AWKWARD)
     context.room_list.note_change(room)
-    if target is not None:
-        news = _room_notice(context, room, by, target, length)
+    if news is not None:
         _broadcast_saved(context, room, news, is_saved=milliseconds == 0)
     return ban
 

@@ -61,10 +61,19 @@ def change(
     name: str | None,
     color: str | None,
     is_afk: bool | None = None,
+    is_stored: bool = True,
 ) -> None:
     """Change a user's name, colour, or whether they are away; None leaves a part as it is.
 
-    Name and colour are stored. Being away ends with the user's last session.
+    Being away ends with the user's last session.
+
+    Args:
+        context: The context.
+        user: The user.
+        name: The name.
+        color: The colour.
+        is_afk: Whether the user is away.
+        is_stored: Whether name and colour are to be stored; else another node does it.
     """
     before = user.name
     name, color = name or user.name, color or user.color
@@ -73,9 +82,11 @@ def change(
         return
     if is_changed:
         user.name, user.color = name, color
-        context.directory.remember(user, context.now())
+        if is_stored:
+            context.directory.remember(user, context.now())
     if is_afk is not None:
         user.is_afk = is_afk
+    context.elsewhere.note_user(user)
     for participant in user.participations:
         context.outbound.update(participant)
         if name != before and participant.room.holder is participant:

@@ -26,6 +26,7 @@ __all__ = [
     "clear_chat",
     "drop_crown",
     "give_crown",
+    "override_settings",
     "set_permanent",
 ]
 
@@ -91,6 +92,28 @@ def change_settings(context: Context, room: Room, wanted: dict[str, object]) -> 
         for participant in room.participants.values():
             refresh_quota(context, participant)
     context.room_list.note_change(room, was_listed=was_listed)
+
+
+def override_settings(
+    context: Context, by: Session | TokenRecord, room: Room, wanted: dict[str, object]
+) -> None:
+    """Change a room's settings, by staff who do not moderate the room.
+
+    The audit log has the settings that get another value, and None for those that are removed.
+
+    Args:
+        context: The context.
+        by: The session, or the token of the admin API, that asks for it.
+        room: The room.
+        wanted: The settings; those that are not valid are left out.
+    """
+    changes: dict[str, Any] = {
+        name: value
+        for name, value in validate.settings(wanted).items()
+        if room.settings.get(name) != value
+    }
+    context.audit(by, AuditAction.CHSET, room=room.name, **changes)
+    change_settings(context, room, wanted)
 
 
 def clear_chat(context: Context, by: Session | TokenRecord, room: Room) -> None:

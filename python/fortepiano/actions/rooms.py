@@ -6,12 +6,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fortepiano.model.notice_codes import Code
+from fortepiano.model.room import AWKWARD
 from fortepiano.protocol import validate
 from fortepiano.protocol.notices import notice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from fortepiano.config.rules import QuotaClass
     from fortepiano.model.participant import Participant
     from fortepiano.model.room import Room
     from fortepiano.model.session import Session
@@ -25,8 +27,11 @@ __all__ = [
     "leave",
     "minutes_left",
     "move_to_room",
+    "quota_of",
     "refresh_quota",
     "refresh_quotas",
+    "refuse_entry",
+    "renew",
     "resume_empty_rooms",
     "vacate",
 ]
@@ -37,7 +42,7 @@ _RETURN_SECONDS = 60.0
 
 
 def is_in(session: Session, name: str) -> bool:
-    """Tell whether a session is in the room of a name."""
+    """Tell whether a session is in the room of a name, whose home is this node."""
     return session.participant is not None and session.participant.room.name == name
 
 
@@ -63,7 +68,14 @@ def move_to_room(
     if is_in(session, name) and session.participant is not None:
         outbound.send_room(session, session.participant, world.quota_class(session.participant))
         return
+    if session.stay is not None and session.stay.room == name:
+        context.elsewhere.join(session, name, wanted)  # the home sends the room again
+        return
+    is_elsewhere = context.elsewhere.decides(session, name)
     leave(context, session)
+    if is_elsewhere:
+        context.elsewhere.place(session, name, wanted)
+        return
     room = context.directory.rooms.get(name)
     if room is None:
         room = context.directory.open_room(name, validate.settings(wanted))
@@ -80,6 +92,7 @@ def move_to_room(
         outbound.refresh(room, is_sent=False)
     world.add_tab(session, participant)
     quota, _ = world.set_quota(participant)
+    context.elsewhere.note_participant(participant)
     outbound.send_room(session, participant, quota)
     text = room.settings.get("notice")
     if isinstance(text, str) and text:
@@ -93,6 +106,23 @@ def move_to_room(
         context.room_list.note_change(room)
 
 
+def refuse_entry(context: Context, session: Session, user: User, *, may_stay: bool) -> None:
+    """Leave a session where it is, or put it into `test/awkward`, as it may not enter a room.
+
+    A client that is in no room would wait for ever.
+
+    Args:
+        context: The context.
+        session: The session.
+        user: The session's user.
+        may_stay: Whether the session may stay in the room where it is.
+    """
+    if context.elsewhere.refuse(session, may_stay=may_stay):
+        return
+    if not (may_stay and session.is_in_room):
+        move_to_room(context, session, user, AWKWARD)
+
+
 def leave(context: Context, session: Session, *, has_ended: bool = False) -> None:
     """Remove a session from its room; if it was the user's last tab there, broadcast that once.
 
@@ -103,8 +133,13 @@ def leave(context: Context, session: Session, *, has_ended: bool = False) -> Non
         session: The session.
         has_ended: Whether the connection has ended, so that the user has a claim to the crown.
     """
+    context.elsewhere.leave(session, has_ended=has_ended)
+    participant = session.participant
     departure = context.world.leave(session, context.now(), has_ended=has_ended)
-    if departure is None or departure.participant is None:
+    if departure is None or participant is None:
+        return
+    if departure.participant is None:
+        context.elsewhere.note_participant(participant)
         return
     outbound, room, user = context.outbound, departure.room, departure.participant.user
     context.events.publish("left", actor=user.id, name=user.name, room=room.name)
@@ -142,6 +177,28 @@ def _sweep(context: Context, room: Room) -> None:
         context.directory.sweep(room, now)
 
 
+def renew(context: Context, name: str, then: Callable[[], object]) -> None:
+    """Make ready for a room of which this node has become the home: another may have had it before.
+
+    Args:
+        context: The context.
+        name: The room's name. A room with people stays as it is.
+        then: Called, perhaps at once, when the room may be entered.
+    """
+    context.store.when_current(name, partial(_renew, context, name, then))
+
+
+def _renew(context: Context, name: str, then: Callable[[], object], _is_current: bool) -> None:
+    """Open a stored room as the store has it; if that does not answer, as it was last known."""
+    known = context.directory.rooms.get(name)
+    room = context.directory.renew(name, context.now())
+    if room is not None and room is not known:
+        context.archive.renew(room)
+        context.room_list.note_change(room)
+        context.clock.later(_RETURN_SECONDS, partial(_sweep, context, room))
+    then()
+
+
 def await_return(context: Context) -> None:
     """Close rooms restored after a restart if their users do not return in time."""
     for room in context.directory.returning:
@@ -163,8 +220,18 @@ def resume_empty_rooms(context: Context) -> None:
 def refresh_quota(context: Context, participant: Participant) -> None:
     """Give a participant the quota of their present class, and send it if it has changed."""
     quota, is_changed = context.world.set_quota(participant)
+    context.elsewhere.note_participant(participant)
     if is_changed:
         context.outbound.send_quota(participant, quota)
+
+
+def quota_of(context: Context, session: Session) -> QuotaClass:
+    """Return the class of the note quota of a session in its room, or outside of rooms."""
+    if session.participant is not None:
+        return context.world.quota_class(session.participant)
+    if session.stay is not None and session.stay.quota is not None:
+        return session.stay.quota
+    return context.rules.quota_normal
 
 
 def refresh_quotas(context: Context) -> None:

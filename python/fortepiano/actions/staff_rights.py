@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
+    from fortepiano.store.records import Scope
 
-__all__ = ["enforce_tokens", "set_rights"]
+__all__ = ["change_scope", "enforce_tokens", "give_scope", "set_rights"]
 
 _FLAGS: dict[Permission, str] = {
     "vanish": "vanish",
@@ -46,9 +47,15 @@ def set_rights(context: Context, session: Session, user: User, token: TokenRecor
         token: The token; one of a bot or a user gives no rights.
     """
     scope = None if token is None else staff_scope(token)
-    session.scope, session.permissions = scope, permissions_of(scope)
     if token is not None and scope is not None:
         user.add_staff_token(token)
+    give_scope(context, session, user, scope)
+    context.elsewhere.note_rights(session)
+
+
+def give_scope(context: Context, session: Session, user: User, scope: Scope | None) -> None:
+    """Give a session the rights of a scope; None takes all rights."""
+    session.scope, session.permissions = scope, permissions_of(scope)
     plays = "playNotesAnywhere" in session.permissions
     context.hub.set_privileges(session.client, plays_anywhere=plays, unlimited=scope is not None)
     mark_look_alikes(context, user)
@@ -117,6 +124,18 @@ def _change_rights(
 ) -> None:
     saw_hidden = "vanish" in session.permissions
     set_rights(context, session, user, token)
+    _show_hidden(context, session, saw_hidden=saw_hidden)
+
+
+def change_scope(context: Context, user: User, session: Session, scope: Scope | None) -> None:
+    """Give a session the rights of another scope, as the node where its token is looked at does."""
+    saw_hidden = "vanish" in session.permissions
+    give_scope(context, session, user, scope)
+    _show_hidden(context, session, saw_hidden=saw_hidden)
+
+
+def _show_hidden(context: Context, session: Session, *, saw_hidden: bool) -> None:
+    """Send a session its room again if it sees other people now than it did."""
     participant = session.participant
     if participant is None or not participant.room.hidden:
         return
@@ -161,5 +180,7 @@ def _permissions(tokens: Iterable[TokenRecord]) -> frozenset[Permission]:
 def _clear_flags(context: Context, user: User, lost: frozenset[Permission]) -> None:
     for permission in _FLAGS.keys() & lost:
         (user.flags or {}).pop(_FLAGS[permission], None)
+    if lost:
+        context.elsewhere.note_user(user)
     for participant in user.participations:
         refresh_quota(context, participant)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fortepiano.protocol.context import Context
     from fortepiano.store.records import TokenRecord
 
-__all__ = ["clear_tag", "remove_tag", "set_tag"]
+__all__ = ["broadcast_tag", "clear_tag", "remove_tag", "set_tag"]
 
 _DEFAULT_COLOR = "#777777"
 
@@ -44,7 +44,7 @@ def set_tag(
         raise RefusedError(Code.BAD_COLOR)
     user.tag = {"text": checked, "color": checked_color}
     context.audit(by, AuditAction.TAG, subject=user.id, text=checked)
-    _show(context, user)
+    broadcast_tag(context, user)
 
 
 def remove_tag(context: Context, by: Session | TokenRecord, user: User) -> None:
@@ -56,10 +56,12 @@ def remove_tag(context: Context, by: Session | TokenRecord, user: User) -> None:
 def clear_tag(context: Context, user: User) -> None:
     """Remove the tag of a user without a row in the audit log: nobody asked for it."""
     user.tag = None
-    _show(context, user)
+    broadcast_tag(context, user)
 
 
-def _show(context: Context, user: User) -> None:
+def broadcast_tag(context: Context, user: User) -> None:
+    """Broadcast a new tag of a user, or that the user has none any more."""
+    context.elsewhere.note_user(user)
     for participant in user.participations:
         context.outbound.update(participant)
     mark_look_alikes(context, user)

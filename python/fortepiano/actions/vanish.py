@@ -21,6 +21,7 @@ def set_hidden(context: Context, user: User, *, is_hidden: bool) -> None:
         if is_hidden:
             context.outbound.broadcast(participant.room, {"m": "bye", "p": participant.id})
     user.is_hidden = is_hidden
+    context.elsewhere.note_user(user)
     for participant in user.participations:
         context.world.sync_flags(participant)
         context.outbound.update(participant)

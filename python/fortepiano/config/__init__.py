@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from fortepiano.config import sources
 from fortepiano.config.chat import ChatSettings
+from fortepiano.config.cluster import ClusterSettings
 from fortepiano.config.exposure import exposure_findings, is_placeholder
 from fortepiano.config.finding import Finding, refuse_errors
 from fortepiano.config.flush import FlushSettings
@@ -39,6 +40,7 @@ from fortepiano.config.store import StoreSettings
 __all__ = [
     "PRESETS",
     "ChatSettings",
+    "ClusterSettings",
     "FlushSettings",
     "IdentityMode",
     "IdentitySettings",
@@ -136,6 +138,7 @@ class Settings(BaseSettings):
         default="", max_length=4096, description="Message of the day, sent with `hi`."
     )
     store: StoreSettings = StoreSettings()
+    cluster: ClusterSettings = ClusterSettings()
     chat: ChatSettings = ChatSettings()
     identity: IdentitySettings = IdentitySettings()
     proxy: ProxySettings = ProxySettings()

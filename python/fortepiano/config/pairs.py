@@ -27,7 +27,7 @@ def pair_findings(settings: "Settings") -> Iterator[Finding]:
     Args:
         settings: All settings.
     """
-    for check in (_ports, _lag, _sockets, _sizes, _shared, _quotas, _rules, _proxies, _stores):
+    for check in _CHECKS:
         yield from check(settings)
 
 
@@ -190,3 +190,22 @@ def _stores(settings: "Settings") -> Iterator[Finding]:
     if settings.chat.keep != "none" and url == "memory:":
         text = "no chat survives a restart in memory"
         yield Finding((("chat", "keep"), ("store", "url")), text)
+
+
+def _clusters(settings: "Settings") -> Iterator[Finding]:
+    """Yield settings without which the nodes of a cluster would not be one server."""
+    cluster, url = settings.cluster, ("cluster", "url")
+    if cluster.url and settings.store.url in ("", "memory:"):
+        text = "must be a Redis that all nodes of the cluster share: they have one store"
+        yield Finding((("store", "url"), url), text, is_error=True)
+    if not cluster.url:
+        plain = type(cluster)()
+        for name in ("node", "gap_ms", "lease_seconds"):
+            if getattr(cluster, name) != getattr(plain, name):
+                yield Finding((("cluster", name), url), "has no effect: a server alone is no node")
+
+
+_CHECKS: Final = (
+    *(_ports, _lag, _sockets, _sizes, _shared, _quotas, _rules, _proxies, _stores),
+    _clusters,
+)

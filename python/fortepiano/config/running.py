@@ -50,6 +50,7 @@ _RESTART: frozenset[tuple[str, ...]] = frozenset(
         ("salt1",),
         ("salt2",),
         ("store",),
+        ("cluster",),
         ("identity",),
         ("proxy", "protocol"),
     }

@@ -6,6 +6,7 @@ It needs a staff token. Other servers want a password in the message, which any 
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from fortepiano.actions import rooms
@@ -139,6 +140,7 @@ def _flag(context: Context, session: Session, inner: Inner) -> None:
         key=key[:_LONGEST],
         value=_short(flags.get(key)),
     )
+    context.elsewhere.note_user(user)
     for participant in user.participations:
         rooms.refresh_quota(context, participant)
     set_hidden(context, user, is_hidden=user.has_flag("vanish"))
@@ -237,15 +239,26 @@ def _rename_room(context: Context, session: Session, inner: Inner) -> None:
     if name == room.name:
         return
     context.audit(session, AuditAction.RENAME_CHANNEL, room=room.name, after=name)
+    context.elsewhere.when_found(name, partial(_move_all, context, room, name))
+
+
+def _move_all(context: Context, room: Room, name: str) -> None:
+    """Move all from a room into that of its new name, if the room is still there."""
+    if context.directory.rooms.get(room.name) is not room:
+        return
     is_merged, holder = name in context.directory.rooms, room.holder
     claims, room.claims = room.claims, Claims()
     holder_first = sorted(room.participants.values(), key=lambda other: other is not holder)
     for participant in holder_first:
         for tab in list(participant.tabs):
             rooms.move_to_room(context, tab, participant.user, name, room.settings)
-    renamed = context.directory.rooms[name]
-    if not (is_merged or renamed.is_special):
+    renamed = context.directory.rooms.get(name)
+    if renamed is not None and not (is_merged or renamed.is_special):
         renamed.claims, renamed.maker = claims, room.maker
+        if holder is not None and holder.user.id not in renamed.participants:
+            # The holder's own node has to move the holder there first.
+            returns_ms = context.rules.crown_return_ms
+            renamed.claims.add(holder.user.id, context.now(), returns_ms)
 
 
 def _admin_chat(context: Context, session: Session, inner: Inner) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fortepiano.protocol.incoming import Chat, DirectMessage
     from fortepiano.protocol.room_messages import Message
 
-__all__ = ["chat", "dm"]
+__all__ = ["chat", "dm", "may_chat_from_network"]
 
 _ID_BYTES = 4
 """Eight hex digits: enough to distinguish the lines that a room remembers."""
@@ -71,6 +71,11 @@ def _may_chat(context: Context, session: Session, participant: Participant) -> b
     if refusal is not None:
         context.outbound.notify_once(session, *refusal)
         return False
+    return may_chat_from_network(context, session)
+
+
+def may_chat_from_network(context: Context, session: Session) -> bool:
+    """Tell whether one may chat from a session's network; if not, send the session a notice."""
     text = networks.chat_refusal(context, session)
     if text is not None:
         context.outbound.notify_once(session, Code.NETWORK_REFUSED, text)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fortepiano.actions.room_changes import change_crown, change_settings, give_crown
-from fortepiano.model.audit_actions import AuditAction
+from fortepiano.actions.room_changes import (
+    change_crown,
+    change_settings,
+    give_crown,
+    override_settings,
+)
 from fortepiano.model.crown import Crown
 from fortepiano.model.notice_codes import Code
 from fortepiano.protocol.notices import notice
@@ -78,9 +82,10 @@ def chset(context: Context, session: Session, message: RoomSettings) -> None:
     """Change the settings of a room; absent ones stay, except `color2`, which is removed."""
     room = require_moderator(context, session, "chsetAnywhere")
     if room is not None:
-        if session.user is None or not room.can_moderate(session.user.id):
-            context.audit(session, AuditAction.CHSET, room=room.name, keys=", ".join(message.set))
-        change_settings(context, room, message.set)
+        if session.user is not None and room.can_moderate(session.user.id):
+            change_settings(context, room, message.set)
+        else:
+            override_settings(context, session, room, message.set)
 
 
 def coowner(context: Context, session: Session, message: CoOwner) -> None:

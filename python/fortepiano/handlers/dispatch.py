@@ -24,6 +24,7 @@ from fortepiano.handlers import (
     staff,
 )
 from fortepiano.handlers.decode import decode, kind_of, shaped
+from fortepiano.handlers.from_nodes import FromNodes
 from fortepiano.model.identity import OFFERED_BITS
 from fortepiano.model.notice_codes import Code
 from fortepiano.observe.logs import logger
@@ -52,6 +53,9 @@ class Entry:
         before_hello: Whether it is handled before `hi`.
         is_lenient: Whether it is handled even if a value is malformed; the sender gets a notice.
         is_envelope: Whether another message is in it: then the handler is given `redispatch` too.
+        of_room: Whether the home of the sender's room handles it.
+        may_go: Tells whether it may go there if that is another node, which does not know the
+            sender's address; sends a notice if not. None if it always may.
     """
 
     shape: type[Shape]
@@ -59,6 +63,8 @@ class Entry:
     before_hello: bool = False
     is_lenient: bool = False
     is_envelope: bool = False
+    of_room: bool = False
+    may_go: Callable[[Context, Session], bool] | None = None
 
     def __post_init__(self) -> None:
         """Resolve the shape before the first message of its type."""
@@ -72,26 +78,28 @@ TABLE: Mapping[str, Entry] = {
     "ch": Entry(incoming.JoinRoom, rooms.join_room),
     "+ls": Entry(incoming.ListOn, rooms.list_on),
     "-ls": Entry(incoming.ListOff, rooms.list_off),
-    "chset": Entry(incoming.RoomSettings, crown.chset),
-    "chown": Entry(incoming.Chown, crown.chown, is_lenient=True),
-    "coowner": Entry(incoming.CoOwner, crown.coowner),
-    "invite": Entry(incoming.Invite, crown.invite),
+    "chset": Entry(incoming.RoomSettings, crown.chset, of_room=True),
+    "chown": Entry(incoming.Chown, crown.chown, is_lenient=True, of_room=True),
+    "coowner": Entry(incoming.CoOwner, crown.coowner, of_room=True),
+    "invite": Entry(incoming.Invite, crown.invite, of_room=True),
     "userset": Entry(incoming.Profile, profile.userset),
-    "a": Entry(incoming.Chat, chat.chat),
-    "dm": Entry(incoming.DirectMessage, chat.dm),
-    "kickban": Entry(incoming.KickBan, moderation.kickban),
-    "unban": Entry(incoming.Unban, moderation.unban),
-    "bans": Entry(incoming.Bans, moderation.bans),
-    "mute": Entry(incoming.MuteUser, moderation.mute),
+    "a": Entry(incoming.Chat, chat.chat, of_room=True, may_go=chat.may_chat_from_network),
+    "dm": Entry(incoming.DirectMessage, chat.dm, of_room=True, may_go=chat.may_chat_from_network),
+    "kickban": Entry(incoming.KickBan, moderation.kickban, of_room=True),
+    "unban": Entry(incoming.Unban, moderation.unban, of_room=True),
+    "bans": Entry(incoming.Bans, moderation.bans, of_room=True),
+    "mute": Entry(incoming.MuteUser, moderation.mute, of_room=True),
     "+custom": Entry(incoming.CustomOn, custom.custom_on),
     "-custom": Entry(incoming.CustomOff, custom.custom_off),
     "custom": Entry(incoming.Custom, custom.custom),
-    "clearchat": Entry(staff_incoming.ClearChat, staff.clearchat),
+    "clearchat": Entry(staff_incoming.ClearChat, staff.clearchat, of_room=True),
     "v": Entry(staff_incoming.Vanish, staff.vanish),
     "siteban": Entry(staff_incoming.SiteBan, staff.siteban),
-    "setcolor": Entry(staff_incoming.SetColor, staff.setcolor),
-    "setname": Entry(staff_incoming.SetName, staff.setname),
-    "admin message": Entry(staff_incoming.Admin, admin.admin_message, is_envelope=True),
+    "setcolor": Entry(staff_incoming.SetColor, staff.setcolor, of_room=True),
+    "setname": Entry(staff_incoming.SetName, staff.setname, of_room=True),
+    "admin message": Entry(
+        staff_incoming.Admin, admin.admin_message, of_room=True, is_envelope=True
+    ),
 }
 """All messages that Python handles; the native core handles `n`, `m` and `t` itself."""
 
@@ -115,6 +123,9 @@ class Dispatch:
     Args:
         context: The context of the handlers.
         on_activity: Called at each message, and at the end of each session.
+
+    Attributes:
+        from_nodes: Handles what other nodes of a cluster ask for.
     """
 
     def __init__(self, context: Context, on_activity: Callable[[], None] = _nothing) -> None:
@@ -122,6 +133,7 @@ class Dispatch:
         self._context = context
         self._log = logger(__name__)
         self._reported: set[tuple[str, type[BaseException], int]] = set()
+        self.from_nodes = FromNodes(context, self._forwarded, self._report)
 
     def receive(self, session: Session, raw: bytes) -> None:
         """Handle one message; a malformed one changes nothing, and a failing handler is logged.
@@ -137,19 +149,23 @@ class Dispatch:
             kind = kind_of(message)
             may_wait = kind in TABLE and kind not in _NEVER_WAIT
             if may_wait and self._must_wait(session):
-                self._wait(session, kind, len(raw), partial(self._receive, session, kind, message))
+                handle = partial(self._receive, session, kind, message, raw)
+                self._wait(session, kind, len(raw), handle)
                 return
         except Exception as error:
             self._report(kind, error)
             return
-        self._receive(session, kind, message)
+        self._receive(session, kind, message, raw)
 
-    def _receive(self, session: Session, kind: str, message: dict[str, Any]) -> None:
+    def _receive(self, session: Session, kind: str, message: dict[str, Any], raw: bytes) -> None:
         """Handle a decoded message, and charge its subscriber for what the server sends."""
+        handle = partial(self._receive, session, kind, message, raw)
+        if self._context.elsewhere.postpone(session, handle):
+            return
         queued = self._context.hub.queued_bytes
         try:
             self._context.counters.received[kind if kind in TABLE else "other"] += 1
-            self._handle(session, kind, message, is_limited=session.scope is None)
+            self._handle(session, kind, message, raw, is_limited=session.scope is None)
         except Exception as error:
             self._report(kind, error)
         self._charge(session, queued)
@@ -185,6 +201,9 @@ class Dispatch:
             self._receive_binary(session, data)
 
     def _receive_binary(self, session: Session, data: bytes) -> None:
+        handle = partial(self._receive_binary, session, data)
+        if self._context.elsewhere.postpone(session, handle):
+            return
         queued = self._context.hub.queued_bytes
         try:
             if session.user is None:
@@ -202,8 +221,23 @@ class Dispatch:
         self._charge(session, queued)
 
     def _handle(
-        self, session: Session, kind: str, message: dict[str, Any], *, is_limited: bool
+        self,
+        session: Session,
+        kind: str,
+        message: dict[str, Any],
+        raw: bytes | None = None,
+        *,
+        is_limited: bool,
     ) -> None:
+        """Check a message and handle it here, or let the home of its room do so.
+
+        Args:
+            session: The session that sent the message.
+            kind: The message's `m`.
+            message: The message.
+            raw: The message as JSON; None to handle it here in any case.
+            is_limited: Whether the kind's rate applies.
+        """
         entry = TABLE.get(kind)
         if entry is None or not (entry.before_hello or session.user is not None):
             return
@@ -217,6 +251,18 @@ class Dispatch:
         if fault is None and is_limited and self._is_too_fast(session, kind):
             self._refuse_haste(session, kind)
             return
+        if raw is None or not self._forward(session, entry, raw):
+            self._run(session, entry, shape)
+
+    def _forward(self, session: Session, entry: Entry, raw: bytes) -> bool:
+        """Pass a message to the home of its room; return False to handle it here."""
+        if session.stay is None or not entry.of_room:
+            return False
+        may_go = entry.may_go is None or entry.may_go(self._context, session)
+        return not may_go or self._context.elsewhere.forward(session, raw)
+
+    def _run(self, session: Session, entry: Entry, shape: Shape) -> None:
+        """Call the handler of a message, and send its answer."""
         more = (self.redispatch,) if entry.is_envelope else ()
         try:
             answer = entry.handler(self._context, session, shape, *more)
@@ -224,7 +270,15 @@ class Dispatch:
             refused.send(self._context, session)
             return
         if answer:
-            outbound.send(session, answer)
+            self._context.outbound.send(session, answer)
+
+    def _forwarded(self, session: Session, raw: bytes) -> None:
+        """Handle a message that another node has checked, where its notices and rates were."""
+        message = decode(raw)
+        entry = TABLE.get(kind_of(message))
+        shape = None if entry is None else shaped(message, entry.shape)
+        if entry is not None and shape is not None and session.user is not None:
+            self._run(session, entry, shape)
 
     def _refuse_haste(self, session: Session, kind: str) -> None:
         self._context.counters.too_fast[kind] += 1
@@ -247,8 +301,9 @@ class Dispatch:
 
     def _is_too_fast(self, session: Session, kind: str) -> bool:
         """Take a token for a message; return whether there was none."""
-        context, participant = self._context, session.participant
+        context, participant, stay = self._context, session.participant, session.stay
         is_holder = participant is not None and participant.room.holder is participant
+        is_holder = is_holder or (stay is not None and stay.is_holder)
         rate = context.rules.rate(kind, holder=is_holder)
         return rate is not None and not context.rates.take(session, kind, rate, context.now())
 

@@ -72,9 +72,7 @@ def hello(context: Context, session: Session, message: Hello) -> list[Message] |
     if token is not None:
         messages[0]["token"] = token
     if context.rules.quota_in_hello:
-        at = session.participant
-        quota = context.world.quota_class(at) if at else context.rules.quota_normal
-        messages.append(quota_message(quota, context.rules))
+        messages.append(quota_message(rooms.quota_of(context, session), context.rules))
     return messages
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from fortepiano.actions.rooms import is_in, minutes_left, move_to_room
+from fortepiano.actions.rooms import is_in, minutes_left, move_to_room, refuse_entry
 from fortepiano.model.notice_codes import Code
-from fortepiano.model.room import AWKWARD, LOBBY
+from fortepiano.model.room import LOBBY
 from fortepiano.model.room_entry import entry_refusal
 from fortepiano.protocol import validate
 from fortepiano.protocol.notices import notice
@@ -36,7 +36,10 @@ def join_room(context: Context, session: Session, message: JoinRoom) -> None:
     if name == _BACKDOOR and context.rules.lobby_names == "numbered":
         name = LOBBY
     elif not is_in(session, name):
-        name = context.directory.lobby_for(name, user)
+        found = _decidable(context, session, user, name, message.set)
+        if found is None:
+            return
+        name = found
         refusal = _refusal(context, session, user, name)
         if refusal is not None:
             # Sent each time, unlike other notices: the client waits for an answer.
@@ -44,11 +47,22 @@ def join_room(context: Context, session: Session, message: JoinRoom) -> None:
             context.outbound.send(session, [notice(why, code)])
             is_banned = _banned_until(context, user, name) is not None
             context.counters.bans_enforced["room"] += is_banned
-            if session.participant is not None and not is_banned:
-                return
-            # A client that is in no room would wait for ever.
-            name = AWKWARD
+            refuse_entry(context, session, user, may_stay=not is_banned)
+            return
     move_to_room(context, session, user, name, message.set)
+
+
+def _decidable(
+    context: Context, session: Session, user: User, name: str, wanted: Any
+) -> str | None:
+    """Return the room to enter: the named one, or another lobby; None if its home decides."""
+    # The home of a lobby knows whether there is a free place.
+    if not context.elsewhere.decides(session, name):
+        name = context.directory.lobby_for(name, user)
+        if not context.elsewhere.decides(session, name):
+            return name
+    context.elsewhere.join(session, name, wanted)
+    return None
 
 
 def _banned_until(context: Context, user: User, name: str) -> int | None:

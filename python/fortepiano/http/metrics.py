@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import platform
-from itertools import accumulate
 from math import inf
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from fortepiano import __version__
+from fortepiano.http.cluster_metrics import cluster_metrics
+from fortepiano.http.metric_families import counter, counters_by, gauge, histogram
 from fortepiano.native import profile
 from fortepiano.observe.logs import dropped_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from fortepiano.config.live import Live
+    from fortepiano.http.cluster_metrics import BusCounters
     from fortepiano.model.directory import Directory
     from fortepiano.native import Hub
     from fortepiano.net.forwarded import UntrustedProxies
@@ -58,7 +55,10 @@ class Metrics(Collector):
     Attributes:
         registry: The registry that `/metrics` shows.
         lag: The lag of the event loop.
+        bus: The connection to the broker; None without a cluster.
     """
+
+    bus: BusCounters | None = None
 
     def __init__(
         self,
@@ -107,6 +107,8 @@ class Metrics(Collector):
         yield from self._messages()
         yield from self._sending()
         yield from self._storing()
+        if self.bus is not None:
+            yield from cluster_metrics(self.bus.stats(), self._hub.relay_stats())
 
     def _state(self) -> Iterator[Metric]:
         gauges = self._hub.gauges()
@@ -116,22 +118,22 @@ class Metrics(Collector):
         )
         info.add_metric(list(build.values()), 1)
         yield info
-        yield _gauge("clients", "Open sockets that have said hi.", gauges["clients"])
-        yield _gauge(
+        yield gauge("clients", "Open sockets that have said hi.", gauges["clients"])
+        yield gauge(
             "sockets",
             "All sockets, those that have not said hi and those that are closing included.",
             gauges["connections"],
         )
-        yield _gauge("rooms", "Rooms, empty special ones included.", len(self._directory.rooms))
-        yield _gauge("participants", "People in rooms, once for each room.", gauges["people"])
-        yield _gauge(
+        yield gauge("rooms", "Rooms, empty special ones included.", len(self._directory.rooms))
+        yield gauge("participants", "People in rooms, once for each room.", gauges["people"])
+        yield gauge(
             "users",
             "Users in memory: who is connected, or was within the last minute.",
             len(self._directory.users),
         )
-        yield _gauge("blocked_clients", "Sockets that are full at the moment.", gauges["blocked"])
-        yield _gauge("queue_bytes", "Bytes that wait for all clients.", gauges["queue_bytes"])
-        yield _gauge(
+        yield gauge("blocked_clients", "Sockets that are full at the moment.", gauges["blocked"])
+        yield gauge("queue_bytes", "Bytes that wait for all clients.", gauges["queue_bytes"])
+        yield gauge(
             "longest_queue_bytes",
             "Bytes that wait for the client for whom most bytes wait.",
             gauges["longest_queue_bytes"],
@@ -139,42 +141,42 @@ class Metrics(Collector):
 
     def _connections(self) -> Iterator[Metric]:
         stats = self._hub.stats()
-        yield _counter("connections", "WebSocket connections that were let in.", stats["attached"])
-        yield _counters(
+        yield counter("connections", "WebSocket connections that were let in.", stats["attached"])
+        yield counters_by(
             "disconnects",
             "Ended connections by close code; 1006 stands for an end without a close frame.",
             "code",
             {"other" if code is None else str(code): n for code, n in self._hub.closes()},
         )
-        yield _counter(
+        yield counter(
             "slow_disconnects",
             "Connections that were closed for reading too slowly.",
             stats["slow"],
         )
-        yield _counters(
+        yield counters_by(
             "refused_connections", "Connections that were not let in.", "reason", self._refused
         )
-        yield _counter(
+        yield counter(
             "stalled_responses",
             "HTTP connections that were closed because their peers took no response.",
             self._stalled.aborted,
         )
-        yield _counter(
+        yield counter(
             "untrusted_forwarded",
             "Requests of proxies that report a client but are not in proxy.trusted.",
             self._untrusted.count,
         )
-        yield _gauge(
+        yield gauge(
             "hidden_sockets",
             "Sockets that share an address of Cloudflare, or with many others a private one.",
             self._hidden.sockets,
         )
-        yield _counter(
+        yield counter(
             "file_shortages",
             "How often, asked once a second, no open file was left.",
             self._counters.file_shortages,
         )
-        yield _counters(
+        yield counters_by(
             "bans_enforced",
             "How often somebody who is banned was kept out by a handler.",
             "scope",
@@ -183,12 +185,12 @@ class Metrics(Collector):
                 for scope in ("room", "site", "network", "chat")
             },
         )
-        yield _counter(
+        yield counter(
             "near_bans",
             "How often somebody came from the same /24, or /48 of IPv6, as one who is banned.",
             self._counters.near_bans,
         )
-        yield _counters(
+        yield counters_by(
             "bytes",
             "Bytes of clients that were read, and bytes that their sockets took.",
             "direction",
@@ -209,68 +211,66 @@ class Metrics(Collector):
             "m": stats["moves"],
             "t": stats["times"] + stats["refused_t"],
         }
-        yield _counters(
+        yield counters_by(
             "messages_received",
             "Messages of clients by kind, refused ones included.",
             "type",
             hot | counters.received,
         )
-        yield _counters(
+        yield counters_by(
             "messages_sent",
             "Messages to a whole room, and frames to one client.",
             "to",
             {"room": stats["said"], "client": stats["told"]},
         )
-        yield _counter(
+        yield counter(
             "deliveries",
             "Messages to rooms, counted once for each client that is to get them.",
             stats["deliveries"],
         )
-        yield _counter(
+        yield counter(
             "conflated_moves",
             "Pointer positions that a newer one replaced before they went out.",
             stats["conflated"],
         )
-        yield _counter(
+        yield counter(
             "skipped_moves",
             "Deliveries of pointer positions that slow readers were spared.",
             stats["spared"],
         )
-        yield _counter(
-            "quota_denied", "Messages of notes over their quota.", stats["refused_quota"]
-        )
-        yield _counters(
+        yield counter("quota_denied", "Messages of notes over their quota.", stats["refused_quota"])
+        yield counters_by(
             "refused_messages",
             "Messages that were refused for another reason than the note quota.",
             "reason",
             refused | {"rate": too_fast} | floods,
         )
-        yield _counter(
+        yield counter(
             "messages_waited",
             "Messages that waited because their address made the server send too much.",
             counters.waited,
         )
-        yield _counter(
+        yield counter(
             "handler_failures", "Messages that were lost to a fault of ours.", counters.failures
         )
 
     def _sending(self) -> Iterator[Metric]:
         stats = self._hub.stats()
-        yield _counter("frames_received", "WebSocket frames of clients.", stats["frames_in"])
-        yield _counter("sends", "System calls that wrote to sockets.", stats["sends"])
-        yield _histogram(
+        yield counter("frames_received", "WebSocket frames of clients.", stats["frames_in"])
+        yield counter("sends", "System calls that wrote to sockets.", stats["sends"])
+        yield histogram(
             "fanout_seconds",
             "How long it took to write what a room was owed to all in it; the rate of the sum is "
             "the share of the loop's time.",
             self._hub.flush_times(),
             stats["flush_microseconds"] / 1e6,
         )
-        yield _gauge(
+        yield gauge(
             "fanout_duty_limit_ratio",
             "The share of its time that a room may spend writing; the setting flush.duty.",
             self._live.settings.flush.duty,
         )
-        yield _histogram(
+        yield histogram(
             "loop_lag_seconds",
             "How late the event loop was, asked twice a second.",
             list(zip((*self.lag.BOUNDS, inf), self.lag.counts, strict=True)),
@@ -279,38 +279,13 @@ class Metrics(Collector):
 
     def _storing(self) -> Iterator[Metric]:
         store = self._store
-        yield _gauge(
+        yield gauge(
             "store_healthy", "Whether the last write of the store succeeded.", int(store.healthy)
         )
-        yield _gauge("store_queue", "Changes that are not written yet.", store.pending)
-        yield _counter("store_errors", "Writes of the store that failed.", store.failures)
-        yield _counter(
+        yield gauge("store_queue", "Changes that are not written yet.", store.pending)
+        yield counter("store_errors", "Writes of the store that failed.", store.failures)
+        yield counter(
             "log_lines_dropped",
             "Lines of the log that were dropped, since nobody read them or the disk was full.",
             dropped_lines(),
         )
-
-
-def _gauge(name: str, text: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"fortepiano_{name}", text, value=value)
-
-
-def _counter(name: str, text: str, value: float) -> Metric:
-    return CounterMetricFamily(f"fortepiano_{name}", text, value=value)
-
-
-def _counters(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
-    family = CounterMetricFamily(f"fortepiano_{name}", text, labels=[label])
-    for key, value in values.items():
-        family.add_metric([key], value)
-    return family
-
-
-def _histogram(name: str, text: str, counts: Sequence[tuple[float, int]], total: float) -> Metric:
-    """Return a histogram of counts by bucket, made cumulative as Prometheus wants them."""
-    sums = accumulate(count for _, count in counts)
-    buckets = [
-        ("+Inf" if bound == inf else str(bound), at_most)
-        for (bound, _), at_most in zip(counts, sums, strict=True)
-    ]
-    return HistogramMetricFamily(f"fortepiano_{name}", text, buckets=buckets, sum_value=total)

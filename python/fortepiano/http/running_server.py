@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fortepiano.native import Engine
     from fortepiano.protocol.context import Context
 
-__all__ = ["Reloader", "RunningServer"]
+__all__ = ["Reloader", "RunningNode", "RunningServer"]
 
 
 class Reloader(Protocol):
@@ -41,6 +41,23 @@ class Reloader(Protocol):
         ...
 
 
+class RunningNode(Protocol):
+    """The server as a node of a cluster."""
+
+    name: str
+    """The name of this node."""
+
+    @property
+    def others(self) -> list[str]:
+        """The names of the other nodes."""
+        ...
+
+    @property
+    def trouble(self) -> str:
+        """Why this node is alone; empty while it is in the cluster."""
+        ...
+
+
 class RunningServer(Protocol):
     """The parts of the server that the internal port shows and controls."""
 
@@ -55,6 +72,11 @@ class RunningServer(Protocol):
 
     started: int
     """The time of the start; milliseconds since 1970."""
+
+    @property
+    def cluster(self) -> RunningNode | None:
+        """The server as a node of a cluster; None for a server alone."""
+        ...
 
     @property
     def reload(self) -> Reloader:

@@ -27,11 +27,15 @@ PERMANENT = 2**64 - 1
 LONGEST_REASON = 512
 """The longest reason of a ban; characters."""
 
-_NETWORK_ID = re.compile(rf"{USER_ID}/(32|24|64|56|48)")
+_SIZES = "|".join(str(bits) for sizes in NETWORK_BITS.values() for bits in sizes)
+_NETWORK_ID = re.compile(f"{USER_ID}/({_SIZES})")
 """A network's id, as `Identity.network_id` makes it: its address stays secret."""
 
-_NEAR_BITS = (24, 48)
-"""Bits (IPv4, IPv6) of the network that a user shares with a banned one if staff are to know."""
+_NEAR_BITS = {version: sizes[-1] for version, sizes in NETWORK_BITS.items()}
+"""The prefix length, by IP version, of the network whose other users staff are told about.
+
+The network is the widest one that has an id.
+"""
 
 _FEWEST_BITS = {4: 8, 6: 16}
 """The widest networks that may be banned, by IP version.
@@ -251,7 +255,7 @@ class BanList:
     def remember_networks(self, subject: str, address: str) -> None:
         """Remember the wide networks around a banned user, for `nearby_ban`, until the ban ends."""
         for network_id in self._networks(address):
-            if int(network_id.rpartition("/")[2]) in _NEAR_BITS:
+            if int(network_id.rpartition("/")[2]) in _NEAR_BITS.values():
                 self._nearby_networks[network_id] = subject
 
     def nearby_ban(self, address: str, now: int) -> tuple[str, str] | None:
@@ -265,7 +269,6 @@ class BanList:
             The network's size, such as `/48`, and the banned subject: a user, or a network's id.
             The subject is empty where a network is banned in plain text: it would show the address.
         """
-        bits = 24 if "." in address else 48
         for network_id in self._networks(address):
             subject = self._nearby_networks.get(network_id)
             if subject is not None:
@@ -273,9 +276,10 @@ class BanList:
                     return f"/{network_id.rpartition('/')[2]}", subject
                 del self._nearby_networks[network_id]
         try:
-            around = network_around(address, bits)
+            bits = _NEAR_BITS[parsed_address(address).version]
         except ValueError:
             return None
+        around = network_around(address, bits)
         return (f"/{bits}", "") if self._table.is_any_within(around) else None
 
     def site_ban_of(self, user_id: str, address: str, now: int) -> BanRecord | None:

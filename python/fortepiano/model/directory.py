@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fortepiano.model.room import AWKWARD, LOBBY, Room
@@ -11,9 +12,11 @@ from fortepiano.model.room_settings import NORMAL_SETTINGS, SPECIAL_SETTINGS
 from fortepiano.model.texts import mended
 from fortepiano.model.user import User
 from fortepiano.model.user_ids import default_color
-from fortepiano.store.records import UserRecord
+from fortepiano.store.records import RoomRecord, UserRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fortepiano.config.live import Live
     from fortepiano.model.room_settings import Wanted
     from fortepiano.model.session import Session
@@ -55,6 +58,7 @@ class Directory:
         returning: Rooms restored after a restart, which wait for their people to return.
         departed: When each remembered user's last connection ended, by user id, oldest first.
         empty_tests: Names of the empty special rooms that still exist, the last used one last.
+        on_close: Called with the name of each room that is closed.
     """
 
     def __init__(self, hub: Hub, store: Store, live: Live) -> None:
@@ -65,6 +69,7 @@ class Directory:
         self.rooms: dict[str, Room] = {}
         self.departed: OrderedDict[str, int] = OrderedDict()
         self.empty_tests: OrderedDict[str, None] = OrderedDict()
+        self.on_close: Callable[[str], object] = lambda name: None
         self._is_frozen = False
         for name in (LOBBY, AWKWARD):
             self.open_room(name, {})
@@ -119,9 +124,17 @@ class Directory:
             largest = max(classes, key=lambda quota: quota.max)
             quota = self._hub.add_quota(largest.allowance, largest.max)
             user = self.users[user_id] = User(user_id, name, color, quota, since)
+        elif not user.sessions:
+            self._recall(user)
         user.sessions.append(session)
         self.departed.pop(user_id, None)
         return user
+
+    def _recall(self, user: User) -> None:
+        """Give a remembered user the stored name: they may have been on another node meanwhile."""
+        record = self._store.user(user.id)
+        if record is not None:
+            user.name, user.color = mended(record.name) or ANONYMOUS, record.color
 
     def depart(self, user: User, session: Session, now: int) -> None:
         """Note that a session of a user has ended.
@@ -135,9 +148,15 @@ class Directory:
         if not user.sessions:
             user.is_afk = False
             self.departed[user.id] = now
-            if self._store.user(user.id) is not None:
-                self.remember(user, now)
+            self._note_seen(user, now)
         self._forget_departed(now)
+
+    def _note_seen(self, user: User, now: int) -> None:
+        """Store when a user was last seen, and nothing else: another node may have renamed them."""
+        record = self._store.user(user.id)
+        if record is not None:
+            since = record.first_seen or user.since
+            self._store.save_user(replace(record, first_seen=since, last_seen=now))
 
     def remember(self, user: User, now: int) -> None:
         """Store a user's name and colour, and that they were seen now, over restarts.
@@ -197,6 +216,40 @@ class Directory:
         if room.is_permanent and not self._is_frozen:
             self._store.save_room(room.record())
 
+    def renew(self, name: str, now: int) -> Room | None:
+        """Open a stored room as its record says: another node of the cluster may have had it since.
+
+        A room without a record is closed, so that nothing old of it stays.
+
+        Args:
+            name: The name of a room that is to open here; a room with people stays as it is.
+            now: Milliseconds since 1970.
+
+        Returns:
+            The room; None if there is none yet.
+        """
+        room = self.rooms.get(name)
+        if room is not None and room.participants:
+            return room
+        if room is not None:
+            self.empty_tests.pop(name, None)
+            self._close(room)
+        record = self._record_of(name, now)
+        if record is None and name not in (LOBBY, AWKWARD):
+            return None
+        room = self.open_room(name, {})
+        if record is not None:
+            room.restore(record, now)
+        return room
+
+    def _record_of(self, name: str, now: int) -> RoomRecord | None:
+        """Return the record of a room; that of a room that is not permanent opens it once."""
+        record = self._store.room(name)
+        if record is None or record.until is None:
+            return record
+        self._store.remove_room(name)
+        return record if now < record.until else None
+
     def freeze(self, now: int) -> None:
         """Store all rooms as they are now, before the server closes all connections and stops.
 
@@ -212,10 +265,14 @@ class Directory:
                 self._store.save_room(room.record(until=now + _RESTART_MS))
 
     def _restore(self, now: int) -> None:
+        is_node = bool(self._live.settings.cluster.url)
         for record in self._store.rooms():
             if record.until is not None:
+                is_over = now >= record.until
+                if is_node and not is_over:
+                    continue  # the node that becomes its home opens it
                 self._store.remove_room(record.name)
-                if now >= record.until:
+                if is_over:
                     continue
             room = self.rooms.get(record.name) or self.open_room(record.name, {})
             room.restore(record, now)
@@ -266,6 +323,7 @@ class Directory:
     def _close(self, room: Room) -> Room:
         del self.rooms[room.name]
         self._hub.close_room(room.number)
+        self.on_close(room.name)
         return room
 
 

@@ -112,6 +112,11 @@ class Code(StrEnum):
         "or there is no such message",
         "correct it",
     )
+    UNREACHABLE = (
+        "unreachable",
+        "the part of the server that has the room does not answer; the client stays where it is",
+        "try later",
+    )
     # Malformed values.
     BAD_NOTES = (
         "bad_notes",

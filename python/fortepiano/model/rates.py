@@ -121,5 +121,5 @@ def _is_first(session: Session, kind: str) -> bool:
     elsewhere. Each tab must be able to enter its room, and to send `devices` without a notice.
     """
     if kind == "ch":
-        return session.participant is None
+        return not session.is_in_room
     return kind == "devices" and not session.has_sent_devices

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from fortepiano.model.elsewhere import Stay
     from fortepiano.model.identity import Bearer
     from fortepiano.model.participant import Participant
     from fortepiano.model.user import User
@@ -41,7 +42,9 @@ class Session:
         is_limited: Whether limits apply: the socket counts among those of its address, and
             messages have rates.
         user: The user; None before `hi`.
-        participant: The participant in the session's room; None outside of rooms.
+        participant: The participant in the session's room; None outside of rooms, and in rooms
+            whose home is another node.
+        stay: The stay in such a room; else None.
         scope: The scope of a member of staff: "read", "moderate" or "admin".
         permissions: The permissions of a member of staff, as `hi` sends them.
         token: The token by which the session acts as staff or is known as its user; None without.
@@ -63,6 +66,7 @@ class Session:
         "permissions",
         "refusals",
         "scope",
+        "stay",
         "token",
         "user",
         "user_id",
@@ -87,6 +91,7 @@ class Session:
         self.is_limited = is_limited
         self.user: User | None = None
         self.participant: Participant | None = None
+        self.stay: Stay | None = None
         self.scope: Scope | None = None
         self.permissions: frozenset[str] = _NOTHING
         self.token: TokenRecord | Bearer | None = None
@@ -104,6 +109,11 @@ class Session:
         self.user_id = user_id
         self.is_bot = is_bot
         self.is_known_by_token = True
+
+    @property
+    def is_in_room(self) -> bool:
+        """Whether the session is in a room, of this node or of another one."""
+        return self.participant is not None or self.stay is not None
 
     @property
     def is_known_bot(self) -> bool:

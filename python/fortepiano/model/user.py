@@ -30,6 +30,8 @@ class User:
         is_hidden: Whether the user is hidden from others (`vanish`).
         is_afk: Whether the user says that they are away; ends with the last session.
         flags: Flags that staff have set for the user (`user_flag`).
+        version: The number of the user's profile: of two nodes, the higher one is right. Changes
+            take the time, in milliseconds since 1970.
         staff_tokens: The tokens, by id, with which the user has been staff: when the last of them
             ends, so do the user's tag and disguise.
         buckets: The token bucket of each kind of message, over all sessions.
@@ -48,6 +50,7 @@ class User:
     is_hidden: bool = False
     is_afk: bool = False
     flags: dict[str, Any] | None = None
+    version: int = 0
     staff_tokens: dict[str, TokenRecord] | None = None
     buckets: Buckets | None = None
     custom_since: int = 0

@@ -9,6 +9,7 @@ import socket
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fortepiano.config.section import UNIX
+from fortepiano.model.addresses import parsed_address
 from fortepiano.store.daemon_executor import DaemonExecutor
 
 if TYPE_CHECKING:
@@ -86,7 +87,9 @@ def url_of(listener: socket.socket) -> str:
 
 def is_local(listener: socket.socket) -> bool:
     """Return whether only programs on this machine can reach a listener."""
-    return listener.family == socket.AF_UNIX or _ip(listener.getsockname()).is_loopback
+    return (
+        listener.family == socket.AF_UNIX or parsed_address(listener.getsockname()[0]).is_loopback
+    )
 
 
 def overlap(one: SocketAddress, other: SocketAddress) -> bool:
@@ -99,7 +102,7 @@ def overlap(one: SocketAddress, other: SocketAddress) -> bool:
         return family == other_family and _path(address) == _path(other_address)
     if address[1] != other_address[1]:
         return False
-    here, there = _ip(address), _ip(other_address)
+    here, there = parsed_address(address[0]), parsed_address(other_address[0])
     is_any = here.is_unspecified or there.is_unspecified
     return is_any or here == there or (here.is_loopback and there.is_loopback)
 
@@ -108,9 +111,3 @@ def _path(address: str | bytes) -> bytes:
     """Return the path of a Unix socket without symbolic links; abstract names as they are."""
     name = os.fsencode(address)
     return name if name.startswith(b"\0") else os.path.realpath(name)
-
-
-def _ip(address: tuple[Any, ...]) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    ip = ipaddress.ip_address(address[0])
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return mapped or ip

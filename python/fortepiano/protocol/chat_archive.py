@@ -39,11 +39,15 @@ class Archive:
         saved = {room.name: room for room in rooms if self._is_saved(room)}
         for record in self._store.chats():
             room = saved.get(record.room)
-            if room is None:
+            if room is not None:
+                _extend(room, record.lines)
+            elif not self._live.settings.cluster.url:  # else it may be a room of another node
                 self._store.remove_chat(record.room)
-            else:
-                # A backup made by hand may have lines that no client could show.
-                room.history.extend(filter(is_line, map(orjson.loads, record.lines)))
+
+    def renew(self, room: Room) -> None:
+        """Load the stored chat into a room that has just opened."""
+        if self._is_saved(room):
+            _extend(room, self._store.chat(room.name))
 
     def save(self, room: Room) -> None:
         """Store a room's chat, after a change of the chat or of whether it is to be stored."""
@@ -56,3 +60,8 @@ class Archive:
     def _is_saved(self, room: Room) -> bool:
         is_lasting = room.is_permanent or room.name in (LOBBY, AWKWARD)
         return self._live.settings.chat.keep == "permanent" and is_lasting
+
+
+def _extend(room: Room, lines: Iterable[str]) -> None:
+    # A backup made by hand may have lines that no client could show.
+    room.history.extend(filter(is_line, map(orjson.loads, lines)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from fortepiano.model.elsewhere import Alone
 from fortepiano.model.network_lists import NetworkLists
 from fortepiano.observe.counters import Counters
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from fortepiano.config.rules import Rules
     from fortepiano.model.ban_list import BanList
     from fortepiano.model.directory import Directory
+    from fortepiano.model.elsewhere import Elsewhere
     from fortepiano.model.identity import Identity
     from fortepiano.model.rates import Rates
     from fortepiano.model.tokens import TokenWatch
@@ -62,6 +64,7 @@ class Context:
         rates: Limits how fast users and subscribers may send messages.
         networks: Network lists, whose users may not enter, or not chat.
         counters: Counts for metrics.
+        elsewhere: The other nodes of the cluster.
     """
 
     live: Live
@@ -86,6 +89,7 @@ class Context:
     rates: Rates
     networks: NetworkLists = field(default_factory=NetworkLists)
     counters: Counters = field(default_factory=Counters)
+    elsewhere: Elsewhere = field(default_factory=Alone)
 
     def __post_init__(self) -> None:
         self.outbound.appearance.masked = lambda name: self.filter.masked_name(name)

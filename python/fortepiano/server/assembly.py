@@ -50,6 +50,7 @@ __all__ = [
     "make_hub_settings",
     "make_throttle",
     "make_throttle_settings",
+    "salts_of",
 ]
 
 
@@ -81,15 +82,17 @@ def make_throttle(settings: Settings) -> Throttle:
     return Throttle(make_throttle_settings(settings))
 
 
+def salts_of(settings: Settings, store: Store) -> tuple[str, str]:
+    """Return the salts of user ids: those of the settings or, without those, of the store."""
+    salts = settings.salt1.get_secret_value(), settings.salt2.get_secret_value()
+    return salts if any(salts) else store.salts()
+
+
 def _make_identity(settings: Settings, store: Store, keys: KeyRing) -> Identity:
-    """Return the identities, with the salts of the settings or, without those, of the store."""
-    salt1, salt2 = settings.salt1.get_secret_value(), settings.salt2.get_secret_value()
-    if not salt1 and not salt2:
-        salt1, salt2 = store.salts()
+    """Return the identities."""
     return Identity(
         settings.identity_mode,
-        salt1,
-        salt2,
+        *salts_of(settings, store),
         subscriber,
         keys=keys.keys,
         token_days=settings.identity.token_days,

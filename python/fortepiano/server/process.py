@@ -80,7 +80,9 @@ def run(
         if upgrade is not None:
             handed = upgrade.check(settings)
         # First of all, so that a second start says who runs already, and harms nothing.
-        ownership = stack.enter_context(owning(settings, handed))
+        ownership = stack.enter_context(
+            owning(settings, handed, is_node=bool(settings.cluster.url))
+        )
         if upgrade is not None:
             if upgrade.gets_changes:  # then all that takes long is done beside the old process
                 parts = _parts(settings, stack, ownership, is_upgrade=True)

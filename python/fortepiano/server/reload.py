@@ -68,6 +68,7 @@ class Reload:
         collect_all: Frees the replaced modules, half a megabyte that nothing else would find.
 
     Attributes:
+        dispatch: Passes messages to the handlers in force.
         imports: Held while handlers are replaced: whoever imports one then would get an unfinished
             module.
     """
@@ -86,7 +87,7 @@ class Reload:
         self._context = context
         self._engine = engine
         self._admission = admission
-        self._dispatch = dispatch
+        self.dispatch = dispatch
         self._on_activity = on_activity
         self._collect_all = collect_all
         self.imports = asyncio.Lock()
@@ -165,13 +166,13 @@ class Reload:
         handler_reload.install(modules)
         handler_reload.invalidate_importers()
         dispatch = modules[handler_reload.DISPATCH].Dispatch(self._context, self._on_activity)
-        self._dispatch = dispatch
+        self.dispatch = dispatch
         self._engine.rebind(dispatch.receive, dispatch.ended, dispatch.receive_binary)
         self._collect_all()
 
     def follow_store(self) -> None:
         """Merge the changes of other processes in the store."""
-        self._dispatch.follow_store()
+        self.dispatch.follow_store()
 
     def _networks_of(self, arguments: str) -> dict[str, Any]:
         """Return the networks around a user, by their ids, or problems.
@@ -180,7 +181,7 @@ class Reload:
             arguments: The id of the user, a space, and the length of the prefix in bits.
         """
         user_id, _, bits = arguments.partition(" ")
-        why, found = self._dispatch.networks_of(user_id, int(bits) if bits.isdecimal() else 0)
+        why, found = self.dispatch.networks_of(user_id, int(bits) if bits.isdecimal() else 0)
         return {"problems": [why]} if why else {"networks": found}
 
     def _place_of_store(self, _arguments: str) -> dict[str, Any]:
@@ -189,7 +190,7 @@ class Reload:
 
     def follow_networks(self) -> None:
         """Disconnect the clients whose networks may not enter any more."""
-        self._dispatch.follow_networks()
+        self.dispatch.follow_networks()
 
     @contextlib.asynccontextmanager
     async def reloading_on_request(
@@ -281,5 +282,6 @@ class Reload:
                 room.history = deque[dict[str, Any]](room.history, context.rules.chat_history)
             for participant in room.participants.values():
                 quota, differs = context.world.set_quota(participant)
+                context.elsewhere.note_participant(participant)
                 if differs or history_differs:
                     context.outbound.send_quota(participant, quota)

@@ -25,13 +25,13 @@ from fortepiano.net.hidden_people import HiddenPeople
 from fortepiano.net.http_connection import HttpConnection
 from fortepiano.net.network_lists import NetworkListUpdater
 from fortepiano.net.proxied_connection import ProxiedConnection
-from fortepiano.net.socket_addresses import name_of, names_of, url_of
+from fortepiano.net.socket_addresses import name_of, names_of, port_of, url_of
 from fortepiano.net.stalled import StalledConnections
 from fortepiano.observe.events import STOPPING
 from fortepiano.observe.logs import logger
 from fortepiano.observe.loop_lag import LoopLag
 from fortepiano.observe.systemd import Watchdog, notify
-from fortepiano.server.assembly import context_on
+from fortepiano.server.assembly import context_on, salts_of
 from fortepiano.server.drain import drain
 from fortepiano.server.file_limits import most_connections, most_files
 from fortepiano.server.garbage_collector import GarbageCollector
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from fortepiano.config import Settings
     from fortepiano.net.listeners import Listeners
     from fortepiano.server.assembly import Foundation
+    from fortepiano.server.cluster import ClusterNode
     from fortepiano.server.command_socket import Answer
     from fortepiano.store.keyring import KeyRing
     from fortepiano.store.ownership import Ownership
@@ -73,6 +74,7 @@ class Server:
 
     Attributes:
         context: The world and the ways to change it.
+        cluster: This server as a node of a cluster; None for a server alone.
         engine: All connections.
         ownership: The ownership of the data folder and the store.
         metrics: What `/metrics` shows.
@@ -125,6 +127,29 @@ class Server:
         self._old_process = OldProcess(self, self._is_quiet)
         self._tasks: list[asyncio.Task[None]] = []
         self._supervisor = Supervisor(self._stop.set)
+        self.cluster = self._make_node(keys) if settings.cluster.url else None
+
+    def _make_node(self, keys: KeyRing) -> ClusterNode:
+        """Return this server as a node of a cluster."""
+        # Imported here: a server alone does without, and starts sooner.
+        from fortepiano.cluster.description import describe
+        from fortepiano.cluster.elsewhere import Cluster
+        from fortepiano.server.cluster import ClusterNode
+
+        settings, context, owner = self.settings, self.context, self.ownership.owner
+        description = describe(settings, owner, salts_of(settings, context.store), keys.keys())
+        listener = self._listeners.public[0]
+        name = settings.cluster.node or f"{owner.host}:{port_of(listener) or name_of(listener)}"
+        node = ClusterNode(self.engine, settings, name, description)
+        node.followers = Cluster(
+            context,
+            node.registry,
+            node.bus,
+            lambda: self.reload.dispatch.from_nodes,
+            node.run,
+            node.rooms,
+        )
+        return node
 
     def _make_reload(self, read: Callable[[], Settings], dispatch: Dispatch) -> Reload:
         return Reload(
@@ -212,11 +237,14 @@ class Server:
         """Accept connections, starting without clients.
 
         Raises:
-            StartError: A listener cannot be used.
+            StartError: A listener cannot be used, or this server cannot be a node of its cluster.
         """
         self._handle_signals()
         rooms.await_return(self.context)
         await self._network_lists.refresh(at_once=True)
+        if self.cluster is not None:
+            await self.cluster.start()
+            self._supervisor.watch(self.cluster.task, "cluster")
         await self._accept()
 
     async def start_from(self, upgrade: NewProcess, inheritance: Inheritance) -> None:
@@ -364,6 +392,8 @@ class Server:
         for server in (*self._public, self._internal):
             server.end()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.cluster is not None:
+            await self.cluster.close()
         self._upkeep.close()
         self._lag.close()
         self._collector.close()

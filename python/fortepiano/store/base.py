@@ -156,6 +156,19 @@ class Store(Protocol):
         """
         ...
 
+    def when_current(self, room: str, callback: Callable[[bool], object]) -> None:
+        """Call back once everything is here that other processes have written about a room.
+
+        Called before a room opens that was on another node of a cluster: its record, its bans and
+        its chat. Thread and time of the callback are those of `when_saved`.
+
+        Args:
+            room: The room's name.
+            callback: Called with false where the store does not answer: then it is unknown whether
+                others have written more.
+        """
+        ...
+
     def flush(self, timeout: float) -> bool:
         """Wait until all changes so far are on disk; blocks, so not for the event loop.
 

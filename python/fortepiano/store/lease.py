@@ -8,6 +8,9 @@ however long it was frozen. The transactions also renew the lease.
 
 Another server takes the lease of a process that is known to be dead at once. Of any other owner it
 takes the lease only after watching for `LEASE_MS` that nobody renews it.
+
+All nodes of a cluster have one value, so they share the lease: it lasts as long as one of them
+writes. The registry keeps apart two nodes of one name.
 """
 
 import threading
@@ -28,6 +31,9 @@ LEASE_MS = 6000
 
 RENEW_MS = 2000
 """The age at which a lease is renewed; milliseconds."""
+
+_OF_CLUSTER = b'{"is_cluster":true}'
+"""The value of the nodes of a cluster, whichever version they are of."""
 
 _JITTER_MS = 200
 """Differences of a lease's remaining time that are no renewal: the network, clocks of replicas."""
@@ -93,6 +99,8 @@ class Lease:
     Args:
         owner: This process.
         inherited: The value of the old process, which a successor shares until `take_over`.
+        is_of_cluster: Whether this process is a node of a cluster, which shares the lease with the
+            other nodes.
         clock: Returns a monotonic time; seconds.
         fate: Returns whether another owner still runs.
 
@@ -108,6 +116,7 @@ class Lease:
         owner: Owner,
         inherited: bytes = b"",
         *,
+        is_of_cluster: bool = False,
         clock: Callable[[], float] = time.monotonic,
         fate: Callable[[Owner, Owner], Fate] = fate_of,
     ) -> None:
@@ -115,11 +124,20 @@ class Lease:
         self._clock = clock
         self._fate = fate
         self._guard = threading.Lock()  # of the terms
-        self._terms = Terms(inherited or msgspec.json.encode(owner))
+        self._is_of_cluster = is_of_cluster
+        self._terms = Terms(inherited or self._value())
         self._watch: _Watch | None = None
         self.is_shared = bool(inherited)
         self.was_held = False
         self.on_take_over: Callable[[], object] = lambda: None
+
+    @property
+    def outlives_process(self) -> bool:
+        """Whether others go on with the lease when this process ends."""
+        return self.is_shared or self._is_of_cluster
+
+    def _value(self) -> bytes:
+        return _OF_CLUSTER if self._is_of_cluster else msgspec.json.encode(self._owner)
 
     @property
     def terms(self) -> Terms:
@@ -140,7 +158,7 @@ class Lease:
     def _replace(self, owner: Owner) -> None:
         with self._guard:
             self._owner = owner
-            self._terms = Terms(msgspec.json.encode(owner), self._terms.value)
+            self._terms = Terms(self._value(), self._terms.value)
 
     def taken(self, terms: Terms) -> None:
         """Note that a transaction with these terms has succeeded: nothing is replaced any more."""

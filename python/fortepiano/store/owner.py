@@ -56,6 +56,7 @@ class Owner(msgspec.Struct, frozen=True):
         boot: The boot of its machine; empty where that is hidden.
         machine: The machine; empty where that is hidden.
         booted: When the machine was booted, by its clock now; seconds since 1970.
+        is_cluster: Whether all nodes of a cluster are the owner together.
     """
 
     pid: int = 0
@@ -68,8 +69,11 @@ class Owner(msgspec.Struct, frozen=True):
     boot: str = ""
     machine: str = ""
     booted: int = 0
+    is_cluster: bool = False
 
     def __str__(self) -> str:
+        if self.is_cluster:
+            return "a cluster of servers"
         if not self.pid:
             return "a process that does not give its id"
         since = time.strftime("%Y-%m-%d %H:%M", time.gmtime(_clamped(self.since) / 1000))

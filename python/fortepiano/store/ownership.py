@@ -52,6 +52,11 @@ class Ownership:
         self.lease = lease
         self._is_successor = is_successor
 
+    @property
+    def owner(self) -> Owner:
+        """This process, as others read of it."""
+        return self._owner
+
     def name(self, url: str) -> None:
         """Set the URL under which this process serves."""
         self._owner = serving_at(self._owner, url)
@@ -82,7 +87,9 @@ class Ownership:
 
 
 @contextlib.contextmanager
-def owning(settings: Settings, handed: Handed | None = None) -> Generator[Ownership]:
+def owning(
+    settings: Settings, handed: Handed | None = None, *, is_node: bool = False
+) -> Generator[Ownership]:
     """Own the data folder that the settings name, and claim the prefix in Redis.
 
     The lease itself is taken by the store, when it is opened with it.
@@ -90,6 +97,7 @@ def owning(settings: Settings, handed: Handed | None = None) -> Generator[Owners
     Args:
         settings: The settings.
         handed: In a successor, what the old process has handed over.
+        is_node: Whether this process shares the prefix with the other nodes of a cluster.
 
     Raises:
         StoreError: Another process owns the folder.
@@ -101,5 +109,6 @@ def owning(settings: Settings, handed: Handed | None = None) -> Generator[Owners
             inherited = None if handed is None else handed.lock
             lock = stack.enter_context(locked_folder(settings.data_dir, owner, inherited=inherited))
             if store.url:
-                lease = Lease(owner, b"" if handed is None else handed.lease)
+                inherits = b"" if handed is None else handed.lease
+                lease = Lease(owner, inherits, is_of_cluster=is_node)
         yield Ownership(owner, lock, lease, is_successor=handed is not None)

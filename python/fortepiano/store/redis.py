@@ -1,4 +1,6 @@
-"""A store in Redis or Valkey, of one server at a time; commands use it beside that server.
+"""A store in Redis or Valkey, of one server at a time or of the nodes of a cluster.
+
+Commands use it beside them.
 
 All keys are in one slot of a cluster, so that a group of changes is written in one transaction:
 
@@ -10,40 +12,50 @@ All keys are in one slot of a cluster, so that a group of changes is written in 
     {fortepiano}:owner                the server that has the lease (`fortepiano.store.lease`)
 
 A process reads everything when it connects, users in pieces, and then follows the stream from the
-position before that, remembering its position there. If Redis no longer has that position, Redis
-has lost data: it was killed before it had saved, or a replica took over too early. Then this
-process writes again all records that it has and Redis lacks.
+position before that, remembering its position there. Chat is too long for the stream: a node reads
+the chat of a room anew before the room opens there (`when_current`).
+
+If Redis no longer has that position, Redis has lost data: it was killed before it had saved, or a
+replica took over too early. Then this process writes again all records that it has and Redis lacks.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import msgspec
 import orjson
 from redis.exceptions import RedisClusterException, RedisError
 
 from fortepiano.errors import StoreError
 from fortepiano.observe import logs
+from fortepiano.store.base import Loop
 from fortepiano.store.daemon_executor import DaemonExecutor
 from fortepiano.store.held_records import HeldRecords
 from fortepiano.store.lease import LEASE_MS, Lease, OwnedError
 from fortepiano.store.record_kinds import (
     AUDIT,
     BAN,
+    CHAT,
     KINDS,
-    NAMED,
     SALT,
     AnyKind,
     Changes,
     to_json,
 )
 from fortepiano.store.records import AuditQuery, AuditRecord
-from fortepiano.store.redis_content import VERSION, Content, content, found_acts, key_of, questions
+from fortepiano.store.redis_content import (
+    VERSION,
+    Content,
+    content,
+    found_acts,
+    listed_changes,
+    questions,
+)
+from fortepiano.store.redis_replies import Questions, Replies
 from fortepiano.store.redis_transaction import (
     EVERYTHING,
     OF_ROOMS,
@@ -133,6 +145,7 @@ class RedisStore(WriterStore):
         self._other_owner = b""  # the lease of another server, while that has it
         self._position = _START  # the last entry of the stream that has been read
         self._resumes = False  # whether the first connection goes on at that position
+        self._questions = Questions()  # about rooms, for `when_current`
 
     def read(self) -> None:
         """Read everything and write nothing, neither a lease nor a copy of the salts."""
@@ -182,6 +195,17 @@ class RedisStore(WriterStore):
         self._salts_given = True
         return super().salts()
 
+    def attach(self, loop: Loop, changed: Callable[[], object]) -> None:
+        """Call back on an event loop from now on."""
+        super().attach(loop, changed)
+        self._questions.attach(Replies(loop, changed))
+
+    def when_current(self, room: str, callback: Callable[[bool], object]) -> None:
+        """Call back once everything is here that other processes have written about a room."""
+        with self._changed:
+            self._questions.ask(room, callback)
+            self._poll_within(0.0)
+
     def _await_lease(self, lease: Lease) -> None:
         """Take the lease; if Redis does not answer, the writer will.
 
@@ -211,10 +235,15 @@ class RedisStore(WriterStore):
 
     def _poll(self) -> None:
         self._connect()
-        self._run(self._follow(), LOAD_SECONDS)
+        with self._changed:
+            asked = self._questions.asked()
+        self._run(self._follow(asked), LOAD_SECONDS)
+        with self._changed:
+            self._questions.answer(asked)
 
     def _release(self) -> None:
-        if self._client is not None and self._lease is not None and not self._lease.is_shared:
+        lease = self._lease
+        if self._client is not None and lease is not None and not lease.outlives_process:
             with contextlib.suppress(UnwritableError):
                 self._run(self._transactions.release(self._client), ATTEMPT_SECONDS)
         self._disconnect()
@@ -227,7 +256,7 @@ class RedisStore(WriterStore):
             if self._lease is not None:
                 self._run(self._claim(self._lease), CLAIM_SECONDS)
             resumes, self._resumes = self._resumes and bool(self._position), False
-            self._run(self._follow() if resumes else self._load(), LOAD_SECONDS)
+            self._run(self._follow(()) if resumes else self._load(), LOAD_SECONDS)
             self._other_owner = b""
             with self._changed:
                 self._connected = True
@@ -324,30 +353,30 @@ class RedisStore(WriterStore):
                 self.remove_ban(ban.room, ban.subject)
         await self._check_persistence()
 
-    async def _follow(self) -> None:
-        """Merge the new entries of the stream, which this process and others have added."""
+    async def _follow(self, rooms: Iterable[str]) -> None:
+        """Merge the new entries of the stream, which this process and others have added.
+
+        Args:
+            rooms: The rooms whose chat is read too.
+        """
         stream = self._redis_key("changes")
-        (entries,) = await self._transaction(
-            ("XRANGE", stream, self._position, "+", "COUNT", STREAM_LENGTH)
+        chats = [to_json((room,)) for room in rooms if CHAT in self._held]
+        entries, *texts = await self._transaction(
+            ("XRANGE", stream, self._position, "+", "COUNT", STREAM_LENGTH),
+            *(("HGET", self._redis_key(CHAT), field) for field in chats),
         )
         if not entries or entries[0][0] != self._position or len(entries) == STREAM_LENGTH:
             await self._load()
             return
-        changes: Changes = {}
+        listed = [[CHAT.name, *pair] for pair in zip(chats, texts, strict=True)]
         for _, fields in entries[1:]:
             changed = fields[1]  # fields[0] is the name, `changes`
             if changed == EVERYTHING:
                 await self._load()
                 return
-            for name, field, text in orjson.loads(changed):
-                # Records that cannot be read are of a newer fortepiano.
-                with contextlib.suppress(msgspec.DecodeError, KeyError):
-                    kind = NAMED[name]
-                    if kind in self._held:
-                        record = None if text is None else kind.from_json(text)
-                        changes[kind, key_of(field)] = record
+            listed += orjson.loads(changed)
         self._position = entries[-1][0]
-        self._merge({}, changes)
+        self._merge({}, listed_changes(listed, self._held))
 
     def _write_again(self, found: dict[AnyKind, HeldRecords]) -> None:
         """Queue all records that this process has and Redis has lost."""

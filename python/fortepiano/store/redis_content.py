@@ -1,6 +1,7 @@
 """The content of Redis, as a process reads it: all records, the end of the stream, acts."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterator
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -9,13 +10,21 @@ import orjson
 
 from fortepiano.observe import logs
 from fortepiano.store.held_records import HeldRecords, empty_table
-from fortepiano.store.record_kinds import AUDIT, USER, AnyKind, Key, to_json
+from fortepiano.store.record_kinds import AUDIT, NAMED, USER, AnyKind, Changes, Key, to_json
 from fortepiano.store.records import AuditQuery, AuditRecord
 from fortepiano.store.redis_transaction import Command
 from fortepiano.store.redis_url import Client
 from fortepiano.store.writer import UnwritableError
 
-__all__ = ["VERSION", "Content", "content", "found_acts", "key_of", "newer_layout", "questions"]
+__all__ = [
+    "VERSION",
+    "Content",
+    "content",
+    "found_acts",
+    "listed_changes",
+    "newer_layout",
+    "questions",
+]
 
 VERSION = 1
 """The version of the layout."""
@@ -163,7 +172,24 @@ async def found_acts(client: Client, key: str, query: AuditQuery) -> list[AuditR
     return found
 
 
-def key_of(field: str | bytes) -> Key:
+def listed_changes(listed: Iterable[Sequence[Any]], kinds: Collection[AnyKind]) -> Changes:
+    """Return single changes, as the stream has them, by kind and key.
+
+    Args:
+        listed: The name of each one's kind, its field in the kind's hash, and its text or None.
+        kinds: The kinds of records that are held.
+    """
+    changes: Changes = {}
+    for name, field, text in listed:
+        # Records that cannot be read are of a newer fortepiano.
+        with contextlib.suppress(msgspec.DecodeError, KeyError):
+            kind = NAMED[name]
+            if kind in kinds:
+                changes[kind, _key_of(field)] = None if text is None else kind.from_json(text)
+    return changes
+
+
+def _key_of(field: str | bytes) -> Key:
     """Return the key of a record, whose field in a hash this is."""
     return tuple(orjson.loads(field))
 
@@ -172,7 +198,7 @@ def _decoded(kind: AnyKind, held: list[bytes]) -> HeldRecords:
     found = empty_table(kind)
     for field, text in zip(held[::2], held[1::2], strict=True):
         try:
-            found[key_of(field)] = kind.from_json(text)
+            found[_key_of(field)] = kind.from_json(text)
         except (msgspec.DecodeError, orjson.JSONDecodeError):
             _log.warning(
                 "record cannot be read", kind=kind.name, key=field.decode(errors="replace")

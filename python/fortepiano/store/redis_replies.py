@@ -1,4 +1,4 @@
-"""Callbacks that wait for the commit of a change.
+"""Callbacks that wait for the commit of a change, or for what other processes have written.
 
 All callbacks are held, called and released on the event loop's thread. The writer's thread only
 holds the loop, so it never runs the destructors of what a callback references.
@@ -12,10 +12,10 @@ from functools import partial
 
 from fortepiano.store.base import Loop, Timer
 
-__all__ = ["ANSWER_SECONDS", "Replies"]
+__all__ = ["ANSWER_SECONDS", "Questions", "Replies"]
 
 ANSWER_SECONDS = 1.0
-"""How long a callback waits for a commit."""
+"""How long a callback waits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,3 +68,43 @@ class Replies:
             waiting = self._waiting.popleft()
             waiting.timer.cancel()
             waiting.callback(is_safe)
+
+
+class Questions:
+    """Rooms of which everything that others have written is wanted, each for a callback.
+
+    The owner's lock guards each call.
+    """
+
+    def __init__(self) -> None:
+        self._replies: Replies | None = None
+        self._last = 0  # the number of the last question
+        self._rooms: dict[str, int] = {}  # the last question about each room
+
+    def attach(self, replies: Replies) -> None:
+        """Call back by these replies from now on; nobody asks before."""
+        self._replies = replies
+
+    def ask(self, room: str, callback: Callable[[bool], object]) -> None:
+        """Ask about a room; on the loop's thread.
+
+        Args:
+            room: The room's name.
+            callback: Called with whether everything is here.
+        """
+        self._last += 1
+        self._rooms[room] = self._last
+        if self._replies is not None:
+            self._replies.wait(self._last, callback)
+
+    def asked(self) -> dict[str, int]:
+        """Return the rooms that are asked about now, for `answer`; on the writer's thread."""
+        return self._rooms.copy()
+
+    def answer(self, asked: dict[str, int]) -> None:
+        """Call back for rooms of which everything is here; questions since then stay."""
+        if asked and self._replies is not None:
+            self._replies.safe(max(asked.values()))
+        for room, number in asked.items():
+            if self._rooms.get(room) == number:
+                del self._rooms[room]

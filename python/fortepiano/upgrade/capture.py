@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from fortepiano.model.identity import Bearer
 from fortepiano.native import flush_pointers, pack_client, pack_clock, pack_quota, pack_throttle
+from fortepiano.protocol.user_profile import SessionFacts, profile_of
 from fortepiano.store import dump
 from fortepiano.store.records import TokenRecord
 from fortepiano.upgrade.state import (
@@ -84,14 +87,11 @@ def _session(
         return None
     held = session.token
     return SessionState(
-        user_id=session.user_id,
+        **msgspec.structs.asdict(SessionFacts.of(session)),
         address=session.address,
-        is_bot=session.is_bot,
-        is_known_by_token=session.is_known_by_token,
         is_limited=session.is_limited,
         has_arrived=session.user is not None,
         room=session.participant.room.name if session.participant is not None else "",
-        scope=session.scope,
         refusals=session.refusals,
         buckets=_times(session.buckets),
         hears_custom=session in custom_readers,
@@ -103,17 +103,10 @@ def _session(
 
 def _user(context: Context, user: User, indexes: Mapping[Session, int]) -> UserState:
     return UserState(
-        id=user.id,
-        name=user.name,
-        color=user.color,
-        since=user.since,
+        **msgspec.structs.asdict(profile_of(user)),
         quota=pack_quota(context.hub, user.quota),
         sessions=[indexes[session] for session in user.sessions],
         rooms=[participant.room.name for participant in user.participations],
-        tag=user.tag,
-        is_hidden=user.is_hidden,
-        is_afk=user.is_afk,
-        flags=user.flags,
         custom_since=user.custom_since,
         custom_bytes=user.custom_bytes,
         departed=context.directory.departed.get(user.id),

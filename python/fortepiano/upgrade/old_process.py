@@ -161,6 +161,8 @@ class OldProcess:
     ) -> NoReturn:
         if os.getpid() == _INIT_PID:
             raise ReloadError(["process 1 cannot leave: that ends its container; restart it"])
+        if self._server.settings.cluster.url:
+            raise ReloadError(["a node of a cluster cannot be upgraded yet; restart it"])
         self._log.info("upgrading")
         store, handed = self._server.context.store, self._server.ownership.handed()
         with ExitStack() as stack:

@@ -13,7 +13,6 @@ from fortepiano.model.permissions import permissions_of
 from fortepiano.model.room import Mute
 from fortepiano.model.room_settings import NORMAL_SETTINGS
 from fortepiano.model.session import Session
-from fortepiano.model.user import User
 from fortepiano.native import (
     Buckets,
     unpack_client,
@@ -21,6 +20,7 @@ from fortepiano.native import (
     unpack_quota,
     unpack_throttle,
 )
+from fortepiano.protocol.user_profile import made_user
 from fortepiano.store.records import TokenRecord
 from fortepiano.upgrade.name_migration import respell
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fortepiano.model.room import Room
+    from fortepiano.model.user import User
     from fortepiano.native import Engine, Link
     from fortepiano.protocol.context import Context
     from fortepiano.upgrade.state import (
@@ -93,21 +94,10 @@ def _user(context: Context, state: UserState) -> User:
     quota = context.hub.add_quota(normal.allowance, normal.max)
     if state.quota is not None:
         unpack_quota(context.hub, quota, state.quota)
-    return User(
-        state.id,
-        state.name,
-        state.color,
-        quota,
-        state.since,
-        tag=state.tag,
-        is_hidden=state.is_hidden,
-        is_afk=state.is_afk,
-        flags=state.flags,
-        custom_since=state.custom_since,
-        custom_bytes=state.custom_bytes,
-        buckets=_buckets(state.buckets),
-        staff_tokens=state.staff_tokens,
-    )
+    user = made_user(state, quota)
+    user.custom_since, user.custom_bytes = state.custom_since, state.custom_bytes
+    user.buckets, user.staff_tokens = _buckets(state.buckets), state.staff_tokens
+    return user
 
 
 def _token(state: SessionState) -> TokenRecord | Bearer | None:

@@ -12,8 +12,9 @@ import msgspec
 
 from fortepiano.model.crown import Point
 from fortepiano.net.visitor_state import VisitorState
+from fortepiano.protocol.user_profile import SessionFacts, UserProfile
 from fortepiano.store.record_kinds import NAMED, Changes, to_json
-from fortepiano.store.records import Scope, TokenRecord
+from fortepiano.store.records import TokenRecord
 
 __all__ = [
     "FORMAT",
@@ -47,7 +48,7 @@ ThrottleState: TypeAlias = tuple[int, list[tuple[str, int, list[int], list[int]]
 """The result of `native.pack_throttle`."""
 
 
-class SessionState(msgspec.Struct):
+class SessionState(SessionFacts, kw_only=True):
     """A session; see `model.session.Session`.
 
     Attributes:
@@ -61,14 +62,10 @@ class SessionState(msgspec.Struct):
         hears_list: Whether it has the room list open.
     """
 
-    user_id: str
     address: str
-    is_bot: bool
-    is_known_by_token: bool
     is_limited: bool
     has_arrived: bool
     room: str
-    scope: Scope | None = None
     refusals: dict[str, int] | None = None
     buckets: dict[str, float] | None = None
     hears_custom: bool = False
@@ -89,7 +86,7 @@ class LinkState(msgspec.Struct):
     session: SessionState | None
 
 
-class UserState(msgspec.Struct):
+class UserState(UserProfile, kw_only=True):
     """A user; see `model.user.User`.
 
     Attributes:
@@ -101,17 +98,9 @@ class UserState(msgspec.Struct):
         staff_tokens: The tokens with which the user has been staff, by id.
     """
 
-    id: str
-    name: str
-    color: str
-    since: int
     quota: QuotaState | None
     sessions: list[int]
     rooms: list[str]
-    tag: dict[str, str] | None = None
-    is_hidden: bool = False
-    is_afk: bool = False
-    flags: dict[str, Any] | None = None
     custom_since: int = 0
     custom_bytes: int = 0
     departed: int | None = None

@@ -5,6 +5,7 @@
 //!
 //! - [`wire`]: bytes as clients send and receive them;
 //! - [`hub`]: connections, rooms and participants;
+//! - [`bus`]: a node's connection to the broker;
 //! - [`relay`]: rooms over several processes;
 //! - [`limits`]: quotas and rate limits;
 //! - [`settings`]: the settings of hub and throttle by name, and their units;
@@ -12,6 +13,7 @@
 //! - [`sys`]: sockets and the clock;
 //! - [`slots`]: numbered things, with a type for the numbers of each kind.
 
+pub mod bus;
 pub mod hub;
 pub mod limits;
 pub mod net;

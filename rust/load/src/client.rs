@@ -5,7 +5,7 @@ use crate::frame;
 use crate::target::Target;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 
 /// The stage of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +35,7 @@ const SMALL_BUFFER: usize = 16 * 1024;
 /// A client.
 pub struct Client {
     pub stage: Stage,
+    address: SocketAddr,
     pub room: usize,
     /// Whether the latency of its received messages is measured.
     pub is_sampled: bool,
@@ -62,7 +63,8 @@ fn system(what: &'static str) -> impl Fn(rustix::io::Errno) -> Error {
 impl Client {
     /// Begin to connect.
     pub fn open(number: usize, room: usize, target: &Target, never_reads: bool) -> Result<Self> {
-        let family = if target.address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let address = target.address(number);
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = net::socket_with(family, SocketType::STREAM, flags, None)
             .map_err(system("cannot make a socket"))?;
@@ -73,13 +75,14 @@ impl Client {
         if let Some(source) = target.source(number) {
             net::bind(&socket, &source).map_err(system("cannot take an address of 127.0.0.0/8"))?;
         }
-        match net::connect(&socket, &target.address) {
+        match net::connect(&socket, &address) {
             Ok(()) | Err(rustix::io::Errno::INPROGRESS) => {}
-            Err(rustix::io::Errno::CONNREFUSED) => return Err(Error::Refused { address: target.address }),
+            Err(rustix::io::Errno::CONNREFUSED) => return Err(Error::Refused { address }),
             Err(errno) => return Err(system("cannot connect")(errno)),
         }
         Ok(Self {
             stage: Stage::Connecting,
+            address,
             room,
             is_sampled: false,
             id: Box::default(),
@@ -96,7 +99,7 @@ impl Client {
         match stream.take_error() {
             Ok(None) => {}
             Ok(Some(why)) | Err(why) if why.kind() == io::ErrorKind::ConnectionRefused => {
-                return Err(Error::Refused { address: target.address })
+                return Err(Error::Refused { address: self.address })
             }
             Ok(Some(why)) | Err(why) => return Err(Error::System { what: "cannot connect", why }),
         }

@@ -183,7 +183,8 @@ impl Crowd {
                 let (room, never_reads) =
                     (number / crowd.plan.people, crowd.plan.slow_reader == Some(number));
                 let mut client = Client::open(number, room, &crowd.target, never_reads)?;
-                client.is_sampled = number % every == 0;
+                // Of each node some, whatever their number is.
+                client.is_sampled = number / crowd.target.addresses.len() % every == 0;
                 crowd.clients.push(client);
                 crowd.watch(number, epoll::add)?;
             }

@@ -15,15 +15,16 @@ pub struct Options {
     /// Host of the server.
     #[arg(long, global = true, default_value = "127.0.0.1")]
     pub host: String,
-    /// Public TCP port of the server.
-    #[arg(long, global = true, default_value_t = 8080)]
-    pub port: u16,
+    /// Public TCP port of the server; of several nodes all ports, to which clients connect in turn.
+    #[arg(long, global = true, default_value = "8080", value_delimiter = ',')]
+    pub port: Vec<u16>,
     /// Path of the WebSocket.
     #[arg(long, global = true, default_value = "/ws")]
     pub path: String,
-    /// Process id of the server on this machine, to report its memory and processor time.
-    #[arg(long, global = true, value_name = "PID")]
-    pub server_pid: Option<u32>,
+    /// Process id of the server on this machine, to report its memory and processor time; several are
+    /// taken together.
+    #[arg(long, global = true, value_name = "PID", value_delimiter = ',')]
+    pub server_pid: Vec<u32>,
     /// Number of clients that connect at the same time.
     #[arg(long, global = true, value_name = "CLIENTS", default_value_t = 64, value_parser = some)]
     pub at_once: usize,
@@ -188,7 +189,7 @@ mod tests {
     fn each_scenario_has_defaults_and_the_target_may_be_anywhere() {
         for scenario in ["connect", "play", "rooms", "mouse", "join-storm", "slow-reader"] {
             let options = parse(&format!("{scenario} --port 9000 --json")).unwrap();
-            assert_eq!((options.port, options.json), (9000, true));
+            assert_eq!((options.port, options.json), (vec![9000], true));
             assert_eq!((options.host.as_str(), options.at_once), ("127.0.0.1", 64));
             assert!(!options.yes_this_host_is_mine);
             assert!(parse(&format!("--port 9000 {scenario}")).is_ok());
@@ -201,6 +202,8 @@ mod tests {
         let Scenario::Play(play) = options.scenario else { panic!("another scenario") };
         assert_eq!((play.clients, play.players, play.notes), (7, 3, 4));
         assert_eq!((play.rate, play.seconds), (0.5, Duration::from_millis(1500)));
+        let options = parse("play --port 9000,9001 --server-pid 7,8,9").unwrap();
+        assert_eq!((options.port, options.server_pid), (vec![9000, 9001], vec![7, 8, 9]));
     }
 
     #[test]
@@ -217,6 +220,7 @@ mod tests {
             "play --seconds 0",
             "connect --rate 5",
             "play --port 65536",
+            "play --port 9000,",
         ] {
             let error = parse(line).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{line}");

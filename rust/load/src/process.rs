@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use std::fs;
-use std::ops::Sub;
+use std::ops::{Add, Sub};
 use std::time::Duration;
 
 /// A process to measure.
@@ -16,6 +16,14 @@ pub struct Usage {
     pub cpu: Duration,
     /// Resident memory in bytes.
     pub resident: u64,
+}
+
+impl Add for Usage {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { cpu: self.cpu + other.cpu, resident: self.resident + other.resident }
+    }
 }
 
 impl Sub for Usage {
@@ -88,6 +96,7 @@ mod tests {
         let usage = Process::own().usage().unwrap();
         assert!(usage.resident > 100_000);
         assert!((usage - usage).cpu.is_zero());
+        assert_eq!((usage + usage).resident, 2 * usage.resident);
     }
 
     #[test]

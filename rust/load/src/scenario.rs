@@ -30,8 +30,8 @@ const BUSY: f64 = 0.9;
 /// Run the chosen scenario.
 pub fn run(options: &Options) -> Result<Report> {
     let Options { host, port, path, yes_this_host_is_mine, one_address, .. } = options;
-    let target = Target::find(host, *port, path, *yes_this_host_is_mine, *one_address)?;
-    let server = options.server_pid.map(Process::of).transpose()?;
+    let target = Target::find(host, port, path, *yes_this_host_is_mine, *one_address)?;
+    let server = options.server_pid.iter().map(|&pid| Process::of(pid)).collect::<Result<_>>()?;
     let bench = Bench { options, target, server };
     match &options.scenario {
         Scenario::Connect(connect) => bench.connect(connect),
@@ -69,12 +69,13 @@ struct Outcome {
 struct Bench<'a> {
     options: &'a Options,
     target: Target,
-    server: Option<Process>,
+    server: Vec<Process>,
 }
 
 impl Bench<'_> {
     fn usage(&self) -> Result<Option<Usage>> {
-        self.server.map(Process::usage).transpose()
+        let all: Vec<Usage> = self.server.iter().map(|each| each.usage()).collect::<Result<_>>()?;
+        Ok(all.into_iter().reduce(|sum, one| sum + one))
     }
 
     /// Connect all clients and report how that went.

@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 /// A server, and how to connect to it.
 #[derive(Clone, Debug)]
 pub struct Target {
-    pub address: SocketAddr,
+    /// One address for each node.
+    pub addresses: Vec<SocketAddr>,
     /// Whether every client has an address of its own, and is therefore a user of its own.
     pub spreads: bool,
     /// The beginning of the handshake, up to its headers.
@@ -18,8 +19,9 @@ impl Target {
     ///
     /// # Errors
     /// If the host is unknown, or is another machine and not `is_mine`.
-    pub fn find(host: &str, port: u16, path: &str, is_mine: bool, one: bool) -> Result<Self> {
+    pub fn find(host: &str, ports: &[u16], path: &str, is_mine: bool, one: bool) -> Result<Self> {
         let unknown = |why| Error::Unknown { host: host.to_owned(), why };
+        let port = ports.first().copied().unwrap_or_default();
         let all: Vec<SocketAddr> = (host, port).to_socket_addrs().map_err(unknown)?.collect();
         if !is_mine && !all.iter().all(|address| address.ip().is_loopback()) {
             return Err(Error::Remote { host: host.to_owned() });
@@ -36,7 +38,13 @@ impl Target {
              Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {nonce}\r\n\r\n"
         );
         let spreads = !one && address.is_ipv4() && address.ip().is_loopback();
-        Ok(Self { address, spreads, request })
+        let addresses = ports.iter().map(|&port| SocketAddr::new(address.ip(), port)).collect();
+        Ok(Self { addresses, spreads, request })
+    }
+
+    /// Return the node that the client with the given number connects to.
+    pub fn address(&self, number: usize) -> SocketAddr {
+        self.addresses[number % self.addresses.len()]
     }
 
     /// Return the address of the client with the given number, if it has one of its own.
@@ -56,7 +64,7 @@ mod tests {
     use std::collections::HashSet;
 
     fn find(host: &str, is_mine: bool) -> Result<Target> {
-        Target::find(host, 8080, "/ws", is_mine, false)
+        Target::find(host, &[8080, 8081], "/ws", is_mine, false)
     }
 
     #[test]
@@ -72,7 +80,8 @@ mod tests {
     fn this_machine_needs_no_consent() {
         for host in ["127.0.0.1", "localhost", "::1", "127.9.9.9"] {
             let target = find(host, false).unwrap();
-            assert!(target.address.ip().is_loopback());
+            assert!(target.addresses.iter().all(|address| address.ip().is_loopback()));
+            assert_eq!([0, 1, 2].map(|number| target.address(number).port()), [8080, 8081, 8080]);
             assert!(target.request.starts_with("GET /ws HTTP/1.1\r\n"));
             assert!(target.request.ends_with("\r\n\r\n"));
         }
@@ -84,7 +93,7 @@ mod tests {
         let sources: HashSet<_> = (0..100_000).filter_map(|each| target.source(each)).collect();
         assert_eq!(sources.len(), 100_000);
         assert!(sources.iter().all(|source| source.ip().is_loopback()));
-        let one = Target::find("127.0.0.1", 1, "", false, true).unwrap();
+        let one = Target::find("127.0.0.1", &[1], "", false, true).unwrap();
         assert_eq!(one.source(3), None);
     }
 }

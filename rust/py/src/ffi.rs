@@ -13,7 +13,7 @@ use fortepiano_core::wire::close_code;
 use pyo3::ffi::PyObject;
 
 /// All bytes are handled, or some are deferred.
-const DONE: i32 = 0;
+pub(crate) const DONE: i32 = 0;
 /// A JSON message for Python follows.
 const COLD: i32 = 1;
 /// The session ends.
@@ -23,7 +23,7 @@ const BINARY: i32 = 3;
 /// No more bytes may be read until the connection is resumed.
 const FULL: i32 = 4;
 /// The hub failed.
-const FAILED: i32 = -1;
+pub(crate) const FAILED: i32 = -1;
 /// The number of a connection that could not be added: unknown to all other functions.
 const UNKNOWN: u32 = u32::MAX;
 /// No connection, where a function returns the number of one.
@@ -38,15 +38,15 @@ fn number(client: Option<ClientId>) -> i64 {
     client.map_or(NOBODY, |client| client.number().into())
 }
 
-/// Run a body on the hub; return `failed` if the body panics.
+/// Run a body on plain data, the hub or the connection to the broker; return `failed` if it panics.
 ///
 /// # Safety
-/// `hub` must be the address of a live hub, and nothing else may use that hub during the call.
-unsafe fn with<T>(hub: *mut Hub, failed: T, body: impl FnOnce(&mut Hub) -> T) -> T {
-    // SAFETY: by the contract above `hub` points to a live hub, and no other reference to it is in use.
-    let hub = unsafe { &mut *hub };
+/// `data` must be the address of live data, and nothing else may use that data during the call.
+pub(crate) unsafe fn with<D, T>(data: *mut D, failed: T, body: impl FnOnce(&mut D) -> T) -> T {
+    // SAFETY: by the contract above `data` points to live data, and no other reference to it is in use.
+    let data = unsafe { &mut *data };
     // A panic leaves plain data behind, never a broken invariant of memory; the hub continues.
-    catch_unwind(AssertUnwindSafe(|| body(hub))).unwrap_or(failed)
+    catch_unwind(AssertUnwindSafe(|| body(data))).unwrap_or(failed)
 }
 
 /// Run a function that sends; if it panics, let the next flush serve everybody whom this one did not.

@@ -139,6 +139,19 @@ impl Hub {
         self.get().now_ms()
     }
 
+    fn now_us(&mut self) -> u64 {
+        let clock = self.get_mut().clock();
+        clock.unix_us(clock.now())
+    }
+
+    fn set_clock(&mut self, offset_us: i64) {
+        self.get_mut().clock().set(offset_us);
+    }
+
+    fn steer_clock(&mut self, offset_us: i64) {
+        self.get_mut().clock().steer(offset_us);
+    }
+
     fn advance_clock(&mut self, seconds: f64) {
         self.get_mut().clock().advance(Seconds(seconds).us());
     }

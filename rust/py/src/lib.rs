@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 
 mod bans;
+mod bus;
 mod close_codes;
 mod ffi;
 mod frame;

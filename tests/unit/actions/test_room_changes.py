@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from fortepiano.actions.refusal import RefusedError
-from fortepiano.actions.room_changes import clear_chat, drop_crown, give_crown, set_permanent
+from fortepiano.actions.room_changes import (
+    clear_chat,
+    drop_crown,
+    give_crown,
+    override_settings,
+    set_permanent,
+)
 from fortepiano.model.notice_codes import Code
 from fortepiano.store.records import AuditQuery, AuditRecord, TokenRecord
 from support.dispatch_harness import START, DispatchHarness
@@ -39,6 +45,29 @@ def test_the_crown(harness: DispatchHarness) -> None:
         drop_crown(harness.context, TOKEN, room)
     found = [(act.action, act.subject, act.details["before"]) for act in acts(harness)]
     assert found == [("chown", BEA, ANN), ("chown", "", BEA)]
+
+
+def test_the_settings(harness: DispatchHarness) -> None:
+    room = harness.context.directory.rooms[ROOM]
+    room.change({"limit": 5})
+    wanted = {"chat": False, "visible": True, "limit": None, "slowMode": -1, "x": 1}
+    override_settings(harness.context, TOKEN, room, wanted)
+    assert room.settings["chat"] is False
+    assert "limit" not in room.settings
+    (act,) = acts(harness)
+    assert (act.action, act.room) == ("chset", ROOM)
+    assert act.details == {"chat": False, "limit": None, "scope": "admin"}
+
+
+def test_staff_change_settings_by_the_same_act(harness: DispatchHarness) -> None:
+    harness.enter(ROOM, user_id="c" * 24).send("chset", set={"chat": False})
+    assert acts(harness) == []
+    staff = harness.staff(scope="admin")
+    staff.send("ch", _id=ROOM)
+    staff.send("chset", set={"chat": False})
+    (act,) = acts(harness)
+    assert (act.action, act.room) == ("chset", ROOM)
+    assert act.details == {"chat": False, "scope": "admin"}
 
 
 def test_the_chat(harness: DispatchHarness) -> None:

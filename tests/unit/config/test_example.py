@@ -30,6 +30,8 @@ OTHERS: dict[str, object] = {
     "motd": "Welcome",
     "store.url": "memory:",
     "store.prefix": "other",
+    "cluster.url": "redis://192.0.2.1/0",
+    "cluster.node": "piano-2",
     "proxy.trusted": ["192.0.2.0/24"],
     "limits.exempt": ["192.0.2.0/24"],
     "internal_hosts": ["metrics.internal"],
@@ -41,6 +43,9 @@ OTHERS: dict[str, object] = {
     "flush.duty": 0.25,
 }
 """Values that are no default, where none can be made up."""
+
+NEEDED = {"cluster.url": "store.url"}
+"""Settings that are allowed only with another one."""
 
 
 @pytest.fixture(autouse=True)
@@ -116,7 +121,9 @@ def test_each_commented_line_parses_by_itself(setting: Setting, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=dotted)
-def test_a_change_of_any_key_is_noticed(setting: Setting, tmp_path: Path) -> None:
+def test_a_change_of_any_key_is_noticed(
+    setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = ".".join(setting.keys[1:] or setting.keys)
     lines, section = example().splitlines(), ""
     for number, line in enumerate(lines):
@@ -126,6 +133,10 @@ def test_a_change_of_any_key_is_noticed(setting: Setting, tmp_path: Path) -> Non
             # Of tables within a list TOML differs from JSON by the sign between name and value.
             value = json.dumps(other(setting)).replace('": ', '" = ')
             lines[number] = f"{name} = {value}"
+    needed = NEEDED.get(dotted(setting))
+    if needed is not None:
+        variable = sources.PREFIX + needed.upper().replace(".", sources.DELIMITER)
+        monkeypatch.setenv(variable, str(other(setting)))
     file = tmp_path / "changed.toml"
     file.write_text("\n".join(lines))
     changed = running.changes(Settings(), load(file, {}))
@@ -134,13 +145,16 @@ def test_a_change_of_any_key_is_noticed(setting: Setting, tmp_path: Path) -> Non
     else:
         with_it = SHARED if setting.keys == ("limits", "people_per_address") else ()
         assert setting.keys in changed
-        assert changed.keys() <= {setting.keys, *(("limits", name) for name in with_it)}
+        also = {("limits", name) for name in with_it} | {tuple((needed or "").split("."))}
+        assert changed.keys() <= {setting.keys, *also}
 
 
 def test_every_setting_says_what_it_may_be() -> None:
     free = {"salt1", "salt2", "data_dir", "words_file", "proxy.trusted", "limits.exempt"}
     silent = {dotted(setting) for setting in SETTINGS if not setting.allowed}
-    assert silent == free | {"store.url", "networks.allowed", "internal_hosts", "origins"}
+    assert silent == free | {
+        *("store.url", "cluster.url", "networks.allowed", "internal_hosts", "origins")
+    }
 
 
 def test_the_reference_is_the_models() -> None:

@@ -34,6 +34,14 @@ def warnings(text: str) -> list[str]:
         ('port = 9180\nhost = "localhost"', "internal_port: 9180"),
         ('host = "unix:/a/b"\ninternal_host = "unix:/a/b"', "internal_host: unix:/a/b is the"),
         ("[limits]\nlag_soft_bytes = 9000\nlag_hard_bytes = 8000", "limits.lag_soft_bytes: 9000"),
+        ('[cluster]\nurl = "redis://a"', "store.url: must be a Redis that all nodes"),
+        (
+            '[cluster]\nurl = "redis://a"\n[store]\nurl = "memory:"',
+            "store.url: must be a Redis that all nodes",
+        ),
+        ('[cluster]\nurl = "redis+cluster://a"', "cluster.url: must be one Redis, not a Redis Cl"),
+        ('[cluster]\nurl = "memory:"', "cluster.url: must be empty, or begin with one of redis,"),
+        ('[cluster]\nnode = "a b"', "cluster.node: "),
     ],
 )
 def test_what_cannot_work_is_refused_by_check_config_and_serve(
@@ -90,6 +98,8 @@ def test_ports_that_differ_by_their_address_are_fine(text: str) -> None:
         ("[rules]\nsilence_ms = 5000", "rules.silence_ms: clients send"),
         ('[store]\nprefix = "x"', "store.prefix: has no effect"),
         ('[store]\nurl = "memory:"\n[chat]\nkeep = "permanent"', "chat.keep: no chat survives"),
+        ('[cluster]\nnode = "a"', "cluster.node: has no effect"),
+        ("[cluster]\ngap_ms = 3", "cluster.gap_ms: has no effect"),
         ("[limits]\npeople_per_address = 30", "limits.people_per_address: all who share"),
         (
             '[identity]\nmode = "token"\n[limits]\npeople_per_address = 30\nroom_burst = 10',
@@ -109,6 +119,11 @@ def test_what_is_hardly_meant_is_a_warning(
     out, err = capsys.readouterr()
     assert err.splitlines() == [f"fortepiano: warning: {line}" for line in found]
     assert out.splitlines()[-1] == f"The settings can be used; warnings: {len(found)}."
+
+
+def test_a_cluster_with_a_store_of_all_nodes_is_fine() -> None:
+    store = '[store]\nurl = "redis+cluster://a"\n'
+    assert warnings(store + '[cluster]\nurl = "redis+sentinel://a/b"\nnode = "a"') == []
 
 
 @pytest.mark.parametrize("preset", ["quick", "net"])

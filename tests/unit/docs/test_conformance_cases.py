@@ -6,13 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from support.cases import BEGIN, CASES, END, count_tests, updated
+from fortepiano.config import RuleSettings
+from support.cases import BEGIN, CASES, DEFAULT_PRESET, END, find_tests, updated
+from support.presets import PRESETS
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "conformance.md"
 
 
 def test_every_case_has_a_test_and_every_test_a_case() -> None:
-    assert count_tests().keys() == CASES.keys() == set(range(1, len(CASES) + 1))
+    assert find_tests().keys() == CASES.keys() == set(range(1, len(CASES) + 1))
+
+
+def test_a_case_has_the_presets_of_its_tests() -> None:
+    assert RuleSettings().preset == DEFAULT_PRESET
+    both, quick, net = (frozenset(names) for names in (PRESETS, ["quick"], ["net"]))
+    assert {test.presets for test in find_tests()[23]} == {both}
+    assert {test.presets for test in find_tests()[48]} == {both, quick, net}
+    assert {test.presets for test in find_tests()[11]} == {quick}
 
 
 def test_levels_and_sentences() -> None:

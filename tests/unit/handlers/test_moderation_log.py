@@ -64,7 +64,7 @@ ADMIN: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     ),
     ({"m": "clearchat"}, "clearchat", {}),
     ({"m": "v", "vanish": True}, "vanish", {}),
-    ({"m": "chset", "set": {"color": "#112233"}}, "chset", {"keys": "color"}),
+    ({"m": "chset", "set": {"color": "#112233"}}, "chset", {"color": "#112233"}),
     ({"m": "chown", "id": VICTIM}, "chown", {"before": "{holder}"}),
     ({"m": "move", "_id": VICTIM, "ch": "elsewhere"}, "move", {"name": "Vic"}),
     ({"m": "name", "_id": VICTIM, "name": "Bob"}, "setname", {"before": "Vic", "after": "Bob"}),

@@ -101,6 +101,15 @@ class Scraped:
         }
 
 
+class CountedBus:
+    """Stands for the connection to the broker of a node."""
+
+    def stats(self) -> dict[str, int]:
+        names = ("published", "published_bytes", "dropped", "unheard", "received")
+        more = ("received_bytes", "garbage", "reconnects", "is_up", "beat_microseconds")
+        return {name: number for number, name in enumerate(names + more, 1)}
+
+
 def label(sample: Sample) -> str:
     """Return the value of a sample's only label."""
     assert len(sample.labels) <= 1, sample
@@ -110,6 +119,14 @@ def label(sample: Sample) -> str:
 @pytest.fixture
 def scraped() -> Scraped:
     return Scraped()
+
+
+@pytest.fixture
+def node(scraped: Scraped) -> Scraped:
+    """A server in a cluster."""
+    scraped.hub.join_cluster(1, b"n:1", b"a", b"r:", 2.0)
+    scraped.metrics.bus = CountedBus()
+    return scraped
 
 
 @pytest.fixture
@@ -205,18 +222,32 @@ def test_ends_are_told_by_code(scraped: Scraped) -> None:
         assert samples["fortepiano_disconnects_total", code] == 1, code
 
 
+def test_a_lone_server_has_no_metrics_of_a_cluster(scraped: Scraped) -> None:
+    assert not [name for name, _ in scraped.samples() if "cluster" in name]
+
+
+def test_what_a_node_counts(node: Scraped) -> None:
+    samples = node.samples()
+    assert samples["fortepiano_cluster_messages_total", "sent"] == 1
+    assert samples["fortepiano_cluster_messages_total", "received"] == 5
+    assert samples["fortepiano_cluster_lost_messages_total", "garbage"] == 7
+    assert samples["fortepiano_cluster_beat_seconds", ""] == 10e-6
+    assert samples["fortepiano_cluster_replicas", ""] == 0
+    assert samples["fortepiano_cluster_hop_seconds_count", ""] == 0
+
+
 @pytest.mark.needs("promtool")
-def test_names_and_units_are_as_prometheus_wants_them(scraped: Scraped) -> None:
-    text, _ = scraped.metrics.exposed("")
+def test_names_and_units_are_as_prometheus_wants_them(node: Scraped) -> None:
+    text, _ = node.metrics.exposed("")
     done = subprocess.run(
         ["promtool", "check", "metrics"], input=text, capture_output=True, check=False, timeout=30
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-def test_the_document_tells_all_metrics_and_no_others(scraped: Scraped) -> None:
+def test_the_document_tells_all_metrics_and_no_others(node: Scraped) -> None:
     document = (Path(__file__).parents[3] / "docs" / "administration.md").read_text()
     told = re.findall(r"^\| `(fortepiano_\w+)", document, re.MULTILINE)
-    text, _ = scraped.metrics.exposed("")
+    text, _ = node.metrics.exposed("")
     shown = re.findall(r"^# TYPE (fortepiano_\w+)", text.decode(), re.MULTILINE)
     assert told == shown

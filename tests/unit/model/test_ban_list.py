@@ -175,7 +175,7 @@ class TestBanList:
         bans = BanList(Bans(), MemoryStore(), Identity("ip", "one", "two", subscriber).network_ids)
         bans.ban(record(SITE, "203.0.113.128/25"))
         bans.ban(record(SITE, "2001:db8:0:1::/64"))
-        for address in ("203.0.113.7", "::ffff:203.0.113.7"):
+        for address in ("203.0.113.7", "::ffff:203.0.113.7", "::ffff:cb00:7107"):
             assert bans.nearby_ban(address, 0) == ("/24", "")
         assert bans.nearby_ban("2001:db8::1", 0) == ("/48", "")
         assert bans.nearby_ban("203.0.112.7", 0) is None

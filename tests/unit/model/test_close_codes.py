@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import close_code_members
@@ -9,6 +10,11 @@ from fortepiano.model import close_codes
 from fortepiano.model.close_codes import CloseCode
 from fortepiano.native import CLOSE_CODES
 from support.native_parts import make_test_hub
+
+DOCUMENTS = Path(__file__).parents[3] / "docs"
+
+CODE = re.compile(r"(?<![\w:])(?:40[0-8]\d|10(?:0[1-9]|1\d))\b")
+"""A number that documents name for no other reason than that it is a close code."""
 
 
 def test_members_are_the_rows_of_the_table() -> None:
@@ -49,3 +55,17 @@ def test_clients_know_the_numbers() -> None:
 def test_every_code_of_the_table_is_counted_by_itself() -> None:
     numbers = [number for number, *_ in CLOSE_CODES]
     assert [code for code, _ in make_test_hub().closes()] == [*numbers, None]
+
+
+def test_documents_name_only_codes_of_the_table() -> None:
+    """docs/settings.md has the descriptions of all settings."""
+    known = {str(number) for number, *_ in CLOSE_CODES}
+    found = {
+        (path.name, number)
+        for path in DOCUMENTS.glob("*.md")
+        for number in re.findall(
+            r"(?<![\w:])(?:40[0-8]\d|10(?:0[1-9]|1\d))\b", path.read_text("utf-8")
+        )
+    }
+    assert found
+    assert {(name, number) for name, number in found if number not in known} == set()

@@ -66,6 +66,13 @@ def test_owner_elsewhere_is_followed_when_nobody_has_renewed_for_the_time_of_a_l
     assert 6.0 <= bench.now - 100.0 < 7.0
 
 
+def test_value_of_a_cluster_is_that_of_each_version() -> None:
+    leases = [Lease(owner, is_of_cluster=True) for owner in (OURS, OTHER)]
+    assert {lease.terms.value for lease in leases} == {b'{"is_cluster":true}'}
+    assert all(lease.outlives_process for lease in leases)
+    assert not Lease(OURS).outlives_process
+
+
 @pytest.mark.parametrize("age", [0.5, 2.5, 5.0])
 def test_renewal_is_seen(age: float) -> None:
     bench = Bench()

@@ -81,6 +81,26 @@ def test_successor_has_the_old_lease_until_it_takes_over(
     assert owner_of(new.lease.terms.value).url == "http://localhost:8081"
 
 
+def test_nodes_of_a_cluster_have_one_lease_and_folders_of_their_own(
+    tmp_path: Path, stack: ExitStack
+) -> None:
+    one, two = (
+        stack.enter_context(owning(settings(tmp_path / name, "redis://127.0.0.1:1"), is_node=True))
+        for name in ("one", "two")
+    )
+    assert one.lease is not None
+    assert two.lease is not None
+    for node, url in ((one, URL), (two, "http://localhost:8081")):
+        node.name(url)
+    assert one.lease.terms.value == two.lease.terms.value
+    assert owner_of(one.lease.terms.value).is_cluster
+    assert str(owner_of(one.lease.terms.value)) == "a cluster of servers"
+    assert named(tmp_path / "one").url == URL
+    one.take_over()
+    assert one.lease.terms.value == two.lease.terms.value
+    assert one.lease.outlives_process
+
+
 def test_offer_of_an_older_version_hands_nothing_over() -> None:
     older = msgspec.msgpack.encode({"format": 1, "fixed": {}})
     offer = msgspec.msgpack.decode(older, type=Offer)

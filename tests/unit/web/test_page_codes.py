@@ -9,6 +9,7 @@ from pathlib import Path
 from fortepiano.http import public_site
 from fortepiano.http.page_modules import GENERATED
 from fortepiano.model.close_codes import CloseCode
+from fortepiano.store.records import USER_ID_LENGTH
 
 PACKAGE = Path(public_site.__file__).parents[1]
 ASSETS = PACKAGE / "web" / "assets"
@@ -37,11 +38,18 @@ def test_no_script_has_close_codes() -> None:
     assert known == set()
 
 
-def test_no_script_compares_sentences() -> None:
+def scripts_with(pattern: str) -> list[str]:
+    """The names of the scripts of the page and of the admin page in which a pattern is found."""
     folders = (ASSETS, PACKAGE / "http" / "admin_page")
-    compared = re.compile(
-        r"""(?:[!=]==|(?:includes|startsWith|endsWith|match|indexOf)\() ?["'`]\w+ \w"""
-    )
     scripts = [path for folder in folders for path in folder.rglob("*.js")]
     assert scripts
-    assert [path.name for path in scripts if compared.search(path.read_text("utf-8"))] == []
+    return [path.name for path in scripts if re.search(pattern, path.read_text("utf-8"))]
+
+
+def test_no_script_compares_sentences() -> None:
+    compared = r"""(?:[!=]==|(?:includes|startsWith|endsWith|match|indexOf)\() ?["'`]\w+ \w"""
+    assert scripts_with(compared) == []
+
+
+def test_no_script_knows_the_form_of_user_ids() -> None:
+    assert scripts_with(rf"\b{USER_ID_LENGTH}\}}|length ?[!=]== ?{USER_ID_LENGTH}\b") == []

@@ -26,7 +26,6 @@ from fortepiano.http.admin.calls import (
 )
 from fortepiano.http.admin.room_settings_request import RoomSettingsRequest
 from fortepiano.http.problem import ProblemError
-from fortepiano.model.audit_actions import AuditAction
 from fortepiano.model.room import Room as LiveRoom
 from fortepiano.protocol import validate
 
@@ -143,8 +142,7 @@ async def change_room_settings(
     if "color2" in room.settings:
         chosen.setdefault("color2", room.settings["color2"])
     context = caller.server.context
-    context.audit(caller.token, AuditAction.CHSET, room=room.name, **given)
-    room_changes.change_settings(context, room, dict(chosen))
+    room_changes.override_settings(context, caller.token, room, dict(chosen))
     return _details(room)
 
 

@@ -19,6 +19,7 @@ from fortepiano.http.admin.calls import (
     problems,
 )
 from fortepiano.http.problem import ProblemError
+from fortepiano.http.running_server import RunningServer
 from fortepiano.model.audit_actions import find_acts
 from fortepiano.store.base import AuditQuery
 
@@ -32,6 +33,14 @@ _HUNDRED_YEARS_MS = 4_102_444_800_000
 _Moment = Annotated[Instant | None, Query(ge=0, le=_HUNDRED_YEARS_MS)]
 Details = dict[str, str | int | bool | None]
 _Word = Annotated[str | None, Query(max_length=4096)]
+
+
+class ClusterStatus(ResponseModel):
+    """A node of a cluster."""
+
+    node: str = Field(description="The name of this node.")
+    others: list[str] = Field(description="The names of the other nodes.")
+    why_alone: str | None = Field(description="Why this node is not in the cluster now.")
 
 
 class StatusResponse(ResponseModel):
@@ -52,6 +61,7 @@ class StatusResponse(ResponseModel):
     store_healthy: bool
     store_error: str | None
     store_pending: int
+    cluster: ClusterStatus | None = Field(description="Null for a server alone.")
     counters: dict[str, int | float] = Field(
         description="Counts since the start; those whose names end with `_ms` are times."
     )
@@ -114,6 +124,7 @@ def status_of(caller: Reader) -> StatusResponse:
         store_healthy=context.store.healthy,
         store_error=context.store.last_error,
         store_pending=context.store.pending,
+        cluster=_cluster_of(server),
         counters={
             **stats,
             "cold": context.counters.received.total(),
@@ -121,6 +132,13 @@ def status_of(caller: Reader) -> StatusResponse:
             "lag_ms": server.metrics.lag.total * 1000,
         },
     )
+
+
+def _cluster_of(server: RunningServer) -> ClusterStatus | None:
+    node = server.cluster
+    if node is None:
+        return None
+    return ClusterStatus(node=node.name, others=node.others, why_alone=node.trouble or None)
 
 
 @router.get("/status", summary="How the server stands")

@@ -93,8 +93,9 @@ export const textField = (label, name, value = "") =>
 /** Ban a user from a room, or, where the room is empty, from the whole site. */
 export async function ban(subject, name, room) {
   const where = room === "" ? "the site" : `“${room}”`;
-  const isUser = room === "" && /^[0-9a-f]{24}$/.test(subject);
-  const given = await ask(`Ban ${name} from ${where}`, lengthField(), ...(isUser ? [networkField()] : []));
+  // Addresses and networks have one of these characters, ids of users have none.
+  const isUser = !/[.:/]/.test(subject);
+  const given = await ask(`Ban ${name} from ${where}`, lengthField(), ...(isUser && room === "" ? [networkField()] : []));
   if (given === null) return false;
   const duration_ms = given.duration === "" ? null : Number(given.duration);
   const network = given.network ? { network: Number(given.network) } : {};

@@ -1,0 +1,1 @@
+"""Many nodes: rooms that live on one node, with people on several of them."""

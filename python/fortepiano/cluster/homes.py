@@ -1,0 +1,214 @@
+"""The homes of rooms: which are this node's own, and which other nodes' this one knows."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
+
+from fortepiano.cluster.registry import Home
+from fortepiano.observe.logs import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any
+
+    from fortepiano.cluster.registry import Registry
+
+__all__ = ["Homes"]
+
+_MOST_KNOWN = 20_000
+"""The most rooms of other nodes whose homes are remembered."""
+
+_log = logger(__name__)
+
+
+_Step: TypeAlias = "Callable[[Callable[[], None]], None]"
+"""A step of what is asked about a room; given a function to call when the step is done."""
+
+
+@dataclass(slots=True)
+class _Line:
+    """The steps about one room.
+
+    Attributes:
+        steps: The steps that are still to be taken.
+        is_waiting: Whether a step is not done yet.
+        is_working: Whether a step is being taken, or the next one will be.
+    """
+
+    steps: deque[_Step] = field(default_factory=deque["_Step"])
+    is_waiting: bool = False
+    is_working: bool = False
+
+
+class Homes:
+    """Finds, claims and releases the homes of rooms.
+
+    What is asked of the registry about one room is asked one after the other: an answer that is
+    overtaken by another would make two homes.
+
+    Args:
+        registry: The registry.
+        run: Runs a coroutine to its end.
+        renew: Makes ready for a room of which this node has become the home; then calls a function.
+
+    Attributes:
+        nid: The number of this node; None while it is no node of the cluster.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        run: Callable[[Coroutine[Any, Any, None]], object],
+        renew: Callable[[str, Callable[[], object]], None],
+    ) -> None:
+        self.nid: int | None = None
+        self._registry = registry
+        self._run = run
+        self._renew = renew
+        self._own: dict[str, int] = {}
+        self._known: dict[str, Home] = {}
+        self._lines: dict[str, _Line] = {}
+
+    def is_own(self, room: str) -> bool:
+        """Tell whether this node is the home of a room."""
+        return room in self._own
+
+    def epoch(self, room: str) -> int | None:
+        """Return the epoch of this node's reign in a room; None if it has none."""
+        return self._own.get(room)
+
+    def find(self, room: str, call: Callable[[Home | None], None]) -> None:
+        """Find the home of a room; if it has none, this node becomes it.
+
+        Args:
+            room: The room's name.
+            call: Called with the home, at once or later; None if it cannot be found now.
+        """
+        home = self._remembered(room)
+        if home is not None and room not in self._lines:
+            call(home)
+        else:
+            self._enqueue(room, partial(self._find, room, call))
+
+    def after(self, room: str, call: Callable[[], None]) -> None:
+        """Call a function once all that is being asked about a room has been answered."""
+
+        def step(done: Callable[[], None]) -> None:
+            call()
+            done()
+
+        if room in self._lines:
+            self._enqueue(room, step)
+        else:
+            call()
+
+    def forget(self, room: str) -> None:
+        """Forget which other node is the home of a room."""
+        self._known.pop(room, None)
+
+    def forget_node(self, nid: int) -> None:
+        """Forget all rooms of another node."""
+        self._known = {room: home for room, home in self._known.items() if home.nid != nid}
+
+    def reset(self) -> None:
+        """Forget everything: the registry knows nothing of this node any more."""
+        self._own.clear()
+        self._known.clear()
+
+    def release(self, room: str) -> None:
+        """End this node's reign in a room, if it has one, as nobody is there."""
+        epoch = self._own.pop(room, None)
+        if epoch is not None:
+            self._enqueue(room, partial(self._release, room, epoch))
+
+    def _remembered(self, room: str) -> Home | None:
+        epoch = self._own.get(room)
+        if epoch is not None and self.nid is not None:
+            return Home(epoch, self.nid, "")
+        return self._known.get(room)
+
+    def _remember(self, room: str, home: Home) -> None:
+        if len(self._known) >= _MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        self._known[room] = home
+
+    # One step after the other
+
+    def _enqueue(self, room: str, step: _Step) -> None:
+        line = self._lines.setdefault(room, _Line())
+        line.steps.append(step)
+        self._work(room, line)
+
+    def _work(self, room: str, line: _Line) -> None:
+        """Take steps until one of them has to wait for an answer."""
+        if line.is_working:
+            return
+        line.is_working = True
+        while line.steps and not line.is_waiting:
+            line.is_waiting = True
+            line.steps.popleft()(partial(self._on_done, room, line))
+        line.is_working = False
+        if not line.is_waiting:
+            del self._lines[room]
+
+    def _on_done(self, room: str, line: _Line) -> None:
+        line.is_waiting = False
+        self._work(room, line)
+
+    def _find(
+        self, room: str, call: Callable[[Home | None], None], done: Callable[[], None]
+    ) -> None:
+        home = self._remembered(room)
+        if home is None and self.nid is not None:
+            self._run(self._claim(room, call, done))
+        else:
+            call(home)
+            done()
+
+    async def _claim(
+        self, room: str, call: Callable[[Home | None], None], done: Callable[[], None]
+    ) -> None:
+        nid = self.nid
+        try:
+            home: Home | None = await self._registry.claim(room)
+        except Exception as error:
+            _log.warning("the registry does not answer", why=str(error) or repr(error))
+            home = None
+        if nid != self.nid:
+            home = None  # this node has got another number meanwhile
+        if home is not None and home.nid == nid:
+            self._renew(room, partial(self._reign, room, home, call, done))
+            return
+        if home is not None:
+            self._remember(room, home)
+        call(home)
+        done()
+
+    def _reign(
+        self,
+        room: str,
+        home: Home,
+        call: Callable[[Home | None], None],
+        done: Callable[[], None],
+    ) -> None:
+        """Be the home of a room that is ready."""
+        if home.nid == self.nid:
+            self._own[room] = home.epoch
+        call(home if home.nid == self.nid else None)
+        done()
+
+    def _release(self, room: str, epoch: int, done: Callable[[], None]) -> None:
+        if self._own.get(room) == epoch:
+            done()  # somebody has come meanwhile, and the same reign goes on
+        else:
+            self._run(self._release_now(room, epoch, done))
+
+    async def _release_now(self, room: str, epoch: int, done: Callable[[], None]) -> None:
+        try:
+            await self._registry.release(room, epoch)
+        except Exception as error:
+            _log.warning("the registry does not answer", why=str(error) or repr(error))
+        done()

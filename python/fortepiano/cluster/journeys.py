@@ -1,0 +1,275 @@
+"""The ways of sessions into rooms of other nodes, or of nodes that have to be found first.
+
+Meanwhile the session stays where it is, and what its client sends waits. So a client sees the same
+order as on one node: all of the old room, then the answer to its `ch`, then the new room.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from fortepiano.cluster.messages import Join
+from fortepiano.model.close_codes import CloseCode
+from fortepiano.model.notice_codes import Code
+from fortepiano.model.room import AWKWARD
+from fortepiano.protocol.notices import notice
+from fortepiano.protocol.user_profile import SessionFacts, profile_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fortepiano.cluster.homes import Homes
+    from fortepiano.cluster.mail import Mail
+    from fortepiano.cluster.registry import Home
+    from fortepiano.cluster.stays import OwnStay, Stays
+    from fortepiano.model.session import Session
+    from fortepiano.protocol.context import Context
+    from fortepiano.protocol.node_handlers import NodeHandlers
+
+__all__ = ["Journeys"]
+
+_PATIENCE_SECONDS = 10.0
+"""How long a session waits for a room's home: longer than it takes to declare a node dead."""
+
+_PAUSE_SECONDS = 0.25
+"""The time after which a home that was not found is looked for again."""
+
+_ROUNDS = 2
+"""How often a home is looked for again without a pause, when a node was not the home any more."""
+
+
+@dataclass(eq=False, slots=True)
+class _Journey:
+    """The way of one session.
+
+    Attributes:
+        session: The session.
+        room: The room to enter.
+        wanted: Settings for the room, if it has to be created.
+        is_placed: Whether the session enters in any case.
+        stay: The stay of which the home has been asked.
+        rounds: How often a node was not the home.
+        refuge: The room into which the session was put meanwhile, if it may not enter.
+        waiting: What the session's client sent meanwhile.
+    """
+
+    session: Session
+    room: str
+    wanted: Any
+    is_placed: bool
+    stay: OwnStay | None = None
+    rounds: int = 0
+    refuge: tuple[str, Any] = (AWKWARD, None)
+    waiting: list[Callable[[], None]] = field(default_factory=list["Callable[[], None]"])
+
+
+class Journeys:
+    """The sessions that are on their way into a room.
+
+    Args:
+        context: The context.
+        homes: Finds homes.
+        stays: The stays of this node's sessions.
+        mail: Posts messages to other nodes.
+        handlers: Returns the handlers in force.
+        settle: Called with the name of each room that a session has entered here, or could have.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        homes: Homes,
+        stays: Stays,
+        mail: Mail,
+        handlers: Callable[[], NodeHandlers],
+        settle: Callable[[str], None],
+    ) -> None:
+        self._context = context
+        self._homes = homes
+        self._stays = stays
+        self._mail = mail
+        self._handlers = handlers
+        self._settle = settle
+        self._journeys: dict[Session, _Journey] = {}
+
+    def __len__(self) -> int:
+        """Return the number of sessions on their way."""
+        return len(self._journeys)
+
+    def start(self, session: Session, room: str, wanted: Any, *, is_placed: bool) -> None:
+        """Let a session go into a room.
+
+        Args:
+            session: The session. If it is on its way already, it goes there only if it may not
+                enter the room to which it is going.
+            room: The room's name.
+            wanted: Settings for the room, if it has to be created.
+            is_placed: Whether the session enters in any case.
+        """
+        journey = self._journeys.get(session)
+        if journey is not None:
+            journey.refuge = room, wanted
+            return
+        self._context.hub.hold(session.client)
+        journey = self._journeys[session] = _Journey(session, room, wanted, is_placed)
+        self._context.clock.later(_PATIENCE_SECONDS, partial(self._give_up, journey))
+        self._look(journey)
+
+    def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
+        """Keep a message of a session that is on its way; return False if it is not."""
+        journey = self._journeys.get(session)
+        if journey is not None:
+            journey.waiting.append(handle)
+        return journey is not None
+
+    def discard(self, session: Session) -> None:
+        """Forget the way of a session whose connection has ended."""
+        journey = self._journeys.pop(session, None)
+        if journey is not None and journey.stay is not None:
+            self._stays.leave(journey.stay, has_ended=True)
+
+    def _is_current(self, journey: _Journey) -> bool:
+        return self._journeys.get(journey.session) is journey
+
+    # The way
+
+    def _look(self, journey: _Journey) -> None:
+        """Find the home of the room."""
+        if not self._is_current(journey):
+            return
+        stay = journey.session.stay
+        if stay is not None and stay.room == journey.room:
+            self._arrive(journey)  # a full lobby has led to the room where the session is
+        else:
+            self._homes.find(journey.room, partial(self._on_home, journey))
+
+    def _look_later(self, journey: _Journey) -> None:
+        self._context.clock.later(_PAUSE_SECONDS, partial(self._look, journey))
+
+    def _on_home(self, journey: _Journey, home: Home | None) -> None:
+        if not self._is_current(journey):
+            self._settle(journey.room)
+        elif home is not None and home.nid != self._homes.nid:
+            self._ask(journey, home)
+        elif home is not None or self._homes.nid is None:
+            self._arrive(journey)
+            self._settle(journey.room)
+        else:
+            self._look_later(journey)
+
+    def _ask(self, journey: _Journey, home: Home) -> None:
+        """Ask the home to let the session in."""
+        session = journey.session
+        if session.user is None:  # never before `hi`
+            return
+        stay = journey.stay = self._stays.begin(session, journey.room, home)
+        join = Join(
+            stay.number,
+            journey.room,
+            home.epoch,
+            SessionFacts.of(session),
+            profile_of(session.user),
+            journey.wanted,
+            journey.is_placed,
+        )
+        self._mail.post(home.nid, join)
+
+    def _arrive(self, journey: _Journey) -> None:
+        """Let the session enter a room of this node, or be sent its room again."""
+        session = journey.session
+        del self._journeys[session]
+        handlers = self._handlers()
+        enter = handlers.place if journey.is_placed else handlers.enter
+        enter(session, journey.room, journey.wanted)
+        self._go_on(journey)
+
+    def _go_on(self, journey: _Journey) -> None:
+        """Handle what the client sent meanwhile, unless the session is on its way once more."""
+        session = journey.session
+        if session not in self._journeys:
+            self._context.hub.release(session.client)
+        for handle in journey.waiting:
+            handle()  # waits again, if the one before began another journey
+
+    # Answers of the home
+
+    def on_entered(self, stay: OwnStay, participant: int) -> None:
+        """Let a session go over into the room, in which it is a participant's tab from now on."""
+        self._handlers().leave(stay.session)
+        self._stays.enter(stay, participant)
+
+    def on_admitted(self, stay: OwnStay) -> None:
+        """End the way of a session that is in the room, and has got all about it."""
+        journey = self._asked(stay)
+        if journey is not None:
+            del self._journeys[stay.session]
+            self._go_on(journey)
+
+    def on_refused(self, stay: OwnStay, *, may_stay: bool) -> None:
+        """End the way of a session that may not enter the room."""
+        journey = self._asked(stay)
+        self._stays.end(stay)
+        if journey is None:
+            return
+        session = stay.session
+        del self._journeys[session]
+        if not (may_stay and session.is_in_room):
+            self._handlers().place(session, *journey.refuge)
+        self._go_on(journey)
+
+    def on_redirected(self, stay: OwnStay, room: str) -> None:
+        """Let a session go to another room instead."""
+        journey = self._asked(stay)
+        if journey is None:
+            self._handlers().enter(stay.session, room, None)
+            return
+        self._stays.end(stay)
+        journey.stay, journey.room, journey.is_placed = None, room, False
+        self._look(journey)
+
+    def on_not_home(self, stay: OwnStay) -> None:
+        """Look for the home of a room again."""
+        journey = self._asked(stay)
+        self._homes.forget(stay.room)
+        self._stays.end(stay)
+        if journey is None:
+            return
+        journey.stay = None
+        journey.rounds += 1
+        (self._look if journey.rounds <= _ROUNDS else self._look_later)(journey)
+
+    def on_lost(self, stay: OwnStay) -> None:
+        """Let a session enter its room once more: the home does not know it, or is gone."""
+        self._homes.forget(stay.room)
+        journey = self._asked(stay)
+        session = stay.session
+        is_there = session.stay is stay
+        self._stays.end(stay)
+        if journey is not None:
+            journey.stay = None
+            self._look(journey)
+        elif is_there:
+            self._handlers().enter(session, stay.room, None)
+
+    def _asked(self, stay: OwnStay) -> _Journey | None:
+        """Return the journey on which a home was asked for a stay; None without one."""
+        journey = self._journeys.get(stay.session)
+        return journey if journey is not None and journey.stay is stay else None
+
+    def _give_up(self, journey: _Journey) -> None:
+        """End the way of a session for which no home has answered."""
+        if not self._is_current(journey):
+            return
+        session = journey.session
+        del self._journeys[session]
+        if journey.stay is not None:
+            self._stays.leave(journey.stay)
+        self._homes.forget(journey.room)
+        if session.is_in_room:
+            text = "That room does not answer at the moment."
+            self._context.outbound.send(session, [notice(text, Code.UNREACHABLE)])
+            self._go_on(journey)
+        else:
+            session.connection.close(CloseCode.INTERNAL_ERROR)

@@ -1,0 +1,266 @@
+"""The sessions of other nodes in rooms of this one: for handlers, sessions like all others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from fortepiano.cluster.messages import (
+    Admitted,
+    Charge,
+    Lost,
+    Move,
+    NotHome,
+    Redirect,
+    Refused,
+    Standing,
+)
+from fortepiano.model.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fortepiano.cluster.homes import Homes
+    from fortepiano.cluster.mail import Mail
+    from fortepiano.cluster.messages import Forward, Join, Leave, Message, Resync, Rights
+    from fortepiano.cluster.profiles import Profiles
+    from fortepiano.model.participant import Participant
+    from fortepiano.protocol.context import Context
+    from fortepiano.protocol.node_handlers import NodeHandlers
+
+__all__ = ["RemoteSessions"]
+
+_CHARGED_BYTES = 16_384
+"""The bytes, caused by a session, of which its own node is told at once."""
+
+
+class _RemoteConnection:
+    """The connection under a session of another node."""
+
+    def __init__(self, close: Callable[[int, str], None]) -> None:
+        self._close = close
+
+    def close(self, code: int, reason: str = "") -> None:
+        """End the session here, and let its node close the connection."""
+        self._close(code, reason)
+
+
+@dataclass(eq=False, slots=True)
+class _Remote:
+    """A session of another node.
+
+    Attributes:
+        nid: The number of that node.
+        stay: The number of the stay.
+        room: The name of the room, the only one in which the session is.
+        session: The session.
+        is_answered: Whether the node knows already that the session is not in the room.
+        standing: What the node was last told of the quota and the crown.
+        caused: Bytes caused, of which the node has not been told.
+    """
+
+    nid: int
+    stay: int
+    room: str
+    session: Session
+    is_answered: bool = False
+    standing: Standing | None = None
+    caused: int = 0
+
+
+class RemoteSessions:
+    """The sessions of other nodes.
+
+    Args:
+        context: The context.
+        homes: The rooms of which this node is the home.
+        mail: Posts messages to other nodes.
+        profiles: The profiles of users.
+        handlers: Returns the handlers in force.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        homes: Homes,
+        mail: Mail,
+        profiles: Profiles,
+        handlers: Callable[[], NodeHandlers],
+    ) -> None:
+        self._context = context
+        self._homes = homes
+        self._mail = mail
+        self._profiles = profiles
+        self._handlers = handlers
+        self._remotes: dict[tuple[int, int], _Remote] = {}
+        self._by_session: dict[Session, _Remote] = {}
+        self._expected: set[tuple[int, int]] = set()
+
+    def __len__(self) -> int:
+        """Return the number of sessions of other nodes."""
+        return len(self._remotes)
+
+    def __contains__(self, session: Session) -> bool:
+        """Tell whether a session is one of another node."""
+        return session in self._by_session
+
+    # Messages of other nodes
+
+    def on_join(self, nid: int, message: Join) -> None:
+        """Let a session enter a room if it may; its node is told in any case."""
+        key = nid, message.stay
+        self._expected.add(key)
+        # The claim by which this node becomes the home may not have been answered yet.
+        self._homes.after(message.room, partial(self._join, nid, message))
+
+    def _join(self, nid: int, message: Join) -> None:
+        key = nid, message.stay
+        if key not in self._expected:
+            return  # the session has left, or its node is gone
+        self._expected.discard(key)
+        room = self._context.directory.rooms.get(message.room)
+        if room is None or self._homes.epoch(message.room) != message.epoch:
+            self._mail.post(nid, NotHome(message.stay))
+            return
+        remote = self._open(nid, message)
+        handlers, session = self._handlers(), remote.session
+        self._profiles.arrive(session, nid, message)
+        enter = handlers.place if message.is_placed else handlers.enter
+        enter(session, message.room, message.wanted)
+        if session.participant is not None:
+            self._post(remote, Admitted(remote.stay))
+        elif key in self._remotes:
+            if not remote.is_answered:
+                self._post(remote, Refused(remote.stay))
+            self._end(remote)
+
+    def _open(self, nid: int, message: Join) -> _Remote:
+        client = self._context.hub.attach_remote(nid, message.stay)
+        key, facts = (nid, message.stay), message.session
+        connection = _RemoteConnection(partial(self._close, key))
+        session = Session(client, connection, facts.user_id, is_bot=facts.is_bot)
+        remote = _Remote(nid, message.stay, message.room, session)
+        self._remotes[key] = self._by_session[session] = remote
+        return remote
+
+    def on_leave(self, nid: int, message: Leave) -> None:
+        """Remove a session that has left."""
+        self._expected.discard((nid, message.stay))
+        remote = self._remotes.get((nid, message.stay))
+        if remote is not None:
+            self._end(remote, has_ended=message.has_ended)
+
+    def on_forward(self, nid: int, message: Forward) -> None:
+        """Handle a message of a session about its room."""
+        remote = self._remotes.get((nid, message.stay))
+        if remote is None:
+            return
+        remote.caused += self._handlers().handle(remote.session, message.raw)
+        if remote.caused >= _CHARGED_BYTES:
+            self._post(remote, Charge(remote.stay, remote.caused))
+            remote.caused = 0
+
+    def on_rights(self, nid: int, message: Rights) -> None:
+        """Give a session the rights of another scope."""
+        remote = self._remotes.get((nid, message.stay))
+        if remote is not None:
+            self._handlers().change_scope(remote.session, message.scope)
+
+    def on_resync(self, nid: int, message: Resync) -> None:
+        """Send a node all about a room of which it has missed something."""
+        stays, room = set(message.stays), self._context.directory.rooms.get(message.room)
+        if room is None or self._homes.epoch(message.room) != message.epoch:
+            self._mail.post(nid, Lost(message.stays))
+            return
+        there = [one for one in self._of(nid) if one.room == message.room]
+        for remote in there:
+            if remote.stay not in stays:
+                self._end(remote, has_ended=True)
+        lost = stays - {remote.stay for remote in there}
+        if lost:
+            self._mail.post(nid, Lost(sorted(lost)), room.number)
+        self._context.hub.resnapshot(room.number, nid)
+        for remote in there:
+            if remote.stay in stays:
+                self._handlers().enter(remote.session, message.room, None)
+
+    def on_node_gone(self, nid: int) -> None:
+        """End all sessions of a node that is gone."""
+        self._expected = {key for key in self._expected if key[0] != nid}
+        for remote in self._of(nid):
+            self._end(remote, has_ended=True)
+
+    def end_all(self) -> None:
+        """End all sessions: other nodes know nothing of this one any more."""
+        for nid in {remote.nid for remote in self._remotes.values()}:
+            self.on_node_gone(nid)
+
+    def _of(self, nid: int) -> list[_Remote]:
+        return [remote for remote in self._remotes.values() if remote.nid == nid]
+
+    # What handlers ask
+
+    def decides(self, session: Session, room: str) -> bool:
+        """Tell whether the session's own node decides about it in a room."""
+        return self._by_session[session].room != room
+
+    def redirect(self, session: Session, room: str) -> None:
+        """Let a session try another room."""
+        remote = self._by_session[session]
+        remote.is_answered = True
+        self._post(remote, Redirect(remote.stay, room))
+
+    def move(self, session: Session, room: str, wanted: Any) -> None:
+        """Let its node put a session, which has left its room, into another one."""
+        remote = self._by_session[session]
+        remote.is_answered = True
+        self._post(remote, Move(remote.stay, room, wanted))
+        self._end(remote)
+
+    def refuse(self, session: Session, *, may_stay: bool) -> None:
+        """Let its node decide where a session goes that may not enter its room."""
+        remote = self._by_session[session]
+        remote.is_answered = True
+        self._post(remote, Refused(remote.stay, may_stay))
+
+    def note_participant(self, participant: Participant) -> None:
+        """Tell other nodes a participant's quota, and whether the participant holds the crown."""
+        nodes: set[int | None] = set()
+        for tab in participant.tabs:
+            remote = self._by_session.get(tab)
+            nodes.add(None if remote is None else remote.nid)
+            if remote is not None:
+                self._note_standing(remote, participant)
+        self._context.hub.set_spread(participant.number, len(nodes) > 1)
+
+    def _note_standing(self, remote: _Remote, participant: Participant) -> None:
+        quota = self._context.world.quota_class(participant)
+        is_holder = participant.room.holder is participant
+        standing = Standing(remote.stay, quota.allowance, quota.max, is_holder)
+        if standing != remote.standing:
+            remote.standing = standing
+            self._post(remote, standing)
+
+    # The end
+
+    def _post(self, remote: _Remote, message: Message) -> None:
+        room = self._context.directory.rooms.get(remote.room)
+        self._mail.post(remote.nid, message, None if room is None else room.number)
+
+    def _close(self, key: tuple[int, int], code: int, reason: str) -> None:
+        remote = self._remotes.get(key)
+        if remote is not None:
+            remote.is_answered = True
+            self._depart(remote, has_ended=True)
+            self._context.hub.close(remote.session.client, code, reason)
+            self._context.hub.detach(remote.session.client)
+
+    def _end(self, remote: _Remote, *, has_ended: bool = False) -> None:
+        self._depart(remote, has_ended=has_ended)
+        self._context.hub.detach(remote.session.client)
+
+    def _depart(self, remote: _Remote, *, has_ended: bool) -> None:
+        self._handlers().depart(remote.session, has_ended=has_ended)
+        self._remotes.pop((remote.nid, remote.stay), None)
+        self._by_session.pop(remote.session, None)

@@ -1,0 +1,142 @@
+"""The stays of this node's sessions in rooms of other nodes, and the replicas of these rooms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fortepiano.cluster.messages import Leave
+from fortepiano.model.elsewhere import Stay
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fortepiano.cluster.bus import Bus
+    from fortepiano.cluster.mail import Mail
+    from fortepiano.cluster.registry import Home
+    from fortepiano.model.session import Session
+    from fortepiano.native import Hub
+
+__all__ = ["OwnStay", "Replica", "Stays"]
+
+
+@dataclass(eq=False, slots=True)
+class Replica:
+    """A room of another node, as the hub knows it here.
+
+    Attributes:
+        name: The room's name.
+        home: The home.
+        room: The room's number in the hub.
+        stays: The stays there, by number; those that have not begun yet included.
+    """
+
+    name: str
+    home: Home
+    room: int
+    stays: dict[int, OwnStay]
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class OwnStay(Stay):
+    """A stay of one of this node's sessions.
+
+    Attributes:
+        number: The stay's number, which no other stay of this node ever has.
+        session: The session.
+        replica: The room.
+    """
+
+    number: int
+    session: Session
+    replica: Replica
+
+
+class Stays:
+    """All stays of this node, and the replicas that they need.
+
+    Args:
+        hub: The hub.
+        bus: The connection to the broker.
+        mail: Posts messages to other nodes.
+        channel: Returns the channel of a room's stream, from the epoch.
+    """
+
+    def __init__(self, hub: Hub, bus: Bus, mail: Mail, channel: Callable[[int], bytes]) -> None:
+        self._hub = hub
+        self._bus = bus
+        self._mail = mail
+        self._channel = channel
+        self._last = 0
+        self._stays: dict[int, OwnStay] = {}
+        self._replicas: dict[int, Replica] = {}
+
+    def get(self, number: int) -> OwnStay | None:
+        """Return a stay by its number; None if it has ended."""
+        return self._stays.get(number)
+
+    def replicas(self, nid: int | None = None) -> list[Replica]:
+        """Return all replicas, or those of one node."""
+        return [one for one in self._replicas.values() if nid in (None, one.home.nid)]
+
+    def replica(self, epoch: int) -> Replica | None:
+        """Return a replica by the epoch of its home."""
+        return self._replicas.get(epoch)
+
+    def begin(self, session: Session, room: str, home: Home) -> OwnStay:
+        """Prepare a stay: from now on the session gets what the home sends to it.
+
+        Args:
+            session: The session.
+            room: The room's name.
+            home: The room's home, another node.
+        """
+        replica = self._replicas.get(home.epoch) or self._open(room, home)
+        self._last += 1
+        stay = OwnStay(room=room, number=self._last, session=session, replica=replica)
+        self._stays[stay.number] = replica.stays[stay.number] = stay
+        self._hub.begin_stay(session.client, stay.number)
+        return stay
+
+    def _open(self, room: str, home: Home) -> Replica:
+        self._bus.subscribe(self._channel(home.epoch))
+        number = self._hub.open_replica(home.nid, home.epoch)
+        replica = self._replicas[home.epoch] = Replica(room, home, number, {})
+        return replica
+
+    def enter(self, stay: OwnStay, participant: int) -> None:
+        """Let a stay begin, of a session that is in no room.
+
+        Args:
+            stay: The stay.
+            participant: The number of its participant at the home.
+        """
+        stay.session.stay = stay
+        self._hub.enter_replica(stay.number, stay.replica.room, participant)
+
+    def leave(self, stay: OwnStay, *, has_ended: bool = False) -> None:
+        """End a stay, and tell the home.
+
+        Args:
+            stay: The stay.
+            has_ended: Whether the connection has ended.
+        """
+        if stay.number in self._stays:
+            nid, room = stay.replica.home.nid, stay.replica.room
+            self._mail.post(nid, Leave(stay.number, has_ended), room)
+            self.end(stay)
+
+    def end(self, stay: OwnStay) -> None:
+        """End a stay of which the home knows already."""
+        if self._stays.pop(stay.number, None) is None:
+            return
+        replica, session = stay.replica, stay.session
+        if session.stay is stay:
+            session.stay = None
+            self._hub.leave(session.client)
+        self._hub.end_stay(stay.number)
+        del replica.stays[stay.number]
+        if not replica.stays:
+            self._hub.close_room(replica.room)
+            self._bus.unsubscribe(self._channel(replica.home.epoch))
+            del self._replicas[replica.home.epoch]

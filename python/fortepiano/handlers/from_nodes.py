@@ -1,0 +1,142 @@
+"""Handles what other nodes of the cluster ask for: sessions of theirs, in rooms of this node."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fortepiano.actions import rooms
+from fortepiano.actions.profile import adopt_profile
+from fortepiano.actions.staff_rights import change_scope, give_scope
+from fortepiano.handlers.rooms import join_room
+from fortepiano.protocol.incoming import JoinRoom
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fortepiano.model.session import Session
+    from fortepiano.protocol.context import Context
+    from fortepiano.protocol.user_profile import SessionFacts, UserProfile
+    from fortepiano.store.records import Scope
+
+__all__ = ["FromNodes"]
+
+
+class FromNodes:
+    """The handlers that a cluster calls; see `protocol.node_handlers.NodeHandlers`.
+
+    Args:
+        context: The context of the handlers.
+        handle: Handles a message without checking its rate.
+        report: Logs a failure in the handler of a kind of message.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        handle: Callable[[Session, bytes], None],
+        report: Callable[[str, Exception], None],
+    ) -> None:
+        self._context = context
+        self._handle = handle
+        self._report = report
+
+    def _try(self, kind: str, call: Callable[[], object]) -> None:
+        """Call a function; a failure is logged."""
+        try:
+            call()
+        except Exception as error:
+            self._report(kind, error)
+
+    def enter(self, session: Session, room_name: str, wanted: Any) -> None:
+        """Let a session enter a room if it may, as if it had sent `ch`."""
+        message = JoinRoom(room_name, wanted)
+        self._try("ch", lambda: join_room(self._context, session, message))
+
+    def place(self, session: Session, room_name: str, wanted: Any = None) -> None:
+        """Put a session into a room, without checking whether it may enter."""
+        user = session.user
+        if user is not None:
+            move = rooms.move_to_room
+            self._try("ch", lambda: move(self._context, session, user, room_name, wanted))
+
+    def leave(self, session: Session) -> None:
+        """Take a session out of its room, as it is in another one now."""
+        self._try("ch", lambda: rooms.leave(self._context, session))
+
+    def refuse(self, session: Session, *, may_stay: bool) -> None:
+        """Leave a session where it is, or put it into `test/awkward`."""
+        user = session.user
+        if user is not None:
+            refuse = rooms.refuse_entry
+            self._try("ch", lambda: refuse(self._context, session, user, may_stay=may_stay))
+
+    def arrive(self, session: Session, facts: SessionFacts, profile: UserProfile) -> bool:
+        """Give a session of another node its user.
+
+        Returns:
+            False if this node knows a later profile of the user.
+        """
+        try:
+            return self._arrive(session, facts, profile)
+        except Exception as error:
+            self._report("hi", error)
+            return True
+
+    def _arrive(self, session: Session, facts: SessionFacts, profile: UserProfile) -> bool:
+        context = self._context
+        user = session.user = context.directory.arrive(session, context.now())
+        session.is_known_by_token = facts.is_known_by_token
+        context.hub.start_session(session.client, user.quota)
+        is_current = adopt_profile(context, user, profile)
+        if facts.scope is not None:
+            give_scope(context, session, user, facts.scope)
+        return is_current
+
+    def depart(self, session: Session, *, has_ended: bool) -> None:
+        """Remove a session of another node.
+
+        Args:
+            session: The session.
+            has_ended: Whether its connection has ended.
+        """
+        self._try("", lambda: self._depart(session, has_ended=has_ended))
+
+    def _depart(self, session: Session, *, has_ended: bool) -> None:
+        context = self._context
+        context.room_list.stop(session)  # staff may have sent `+ls` inside another message
+        context.outbound.stop_custom(session)
+        rooms.leave(context, session, has_ended=has_ended)
+        user, session.user = session.user, None
+        if user is not None:
+            context.directory.depart(user, session, context.now())
+
+    def handle(self, session: Session, raw: bytes) -> int:
+        """Handle a message that a session of another node has sent, and that node has checked.
+
+        Returns:
+            The bytes that were queued for clients because of it.
+        """
+        queued = self._context.hub.queued_bytes
+        self._try("", lambda: self._handle(session, raw))
+        return self._context.hub.queued_bytes - queued
+
+    def adopt_profile(self, profile: UserProfile) -> None:
+        """Give a user the profile that another node has, if the user is known here."""
+        user = self._context.directory.users.get(profile.id)
+        if user is not None:
+            self._try("userset", lambda: adopt_profile(self._context, user, profile))
+
+    def change_scope(self, session: Session, scope: Scope | None) -> None:
+        """Give a session of another node the rights of another scope."""
+        user = session.user
+        if user is not None:
+            self._try("", lambda: change_scope(self._context, user, session, scope))
+
+    def renew(self, room_name: str, then: Callable[[], object]) -> None:
+        """Make ready for a room of which this node has become the home; then call a function."""
+        rooms.renew(self._context, room_name, then)
+
+    def charge(self, session: Session, size: int) -> None:
+        """Charge the subscriber of a session for bytes that its messages caused elsewhere."""
+        if session.is_limited and session.scope is None:
+            self._context.budget.charge(session, size, self._context.now())

@@ -1,0 +1,173 @@
+"""Rooms whose home is another node: what handlers ask of the cluster, if there is one.
+
+The home of a room decides in it. At the home, a session of another node is a session like all
+others; at its own node, the session has a `Stay` in place of a participant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fortepiano.config.rules import QuotaClass
+    from fortepiano.model.participant import Participant
+    from fortepiano.model.session import Session
+    from fortepiano.model.user import User
+
+__all__ = ["Alone", "Elsewhere", "Stay"]
+
+
+@dataclass(eq=False, slots=True)
+class Stay:
+    """The stay of a session in a room whose home is another node.
+
+    Attributes:
+        room: The room's name.
+        is_holder: Whether the session's participant holds the crown.
+        quota: The class of the participant's note quota; None until the home has sent it.
+    """
+
+    room: str
+    is_holder: bool = False
+    quota: QuotaClass | None = None
+
+
+class Elsewhere(Protocol):
+    """The other nodes of a cluster, as handlers and actions see them."""
+
+    def decides(self, session: Session, room_name: str) -> bool:
+        """Tell whether this node may not decide by itself about a session in a room.
+
+        Args:
+            session: The session.
+            room_name: The room. Its home may be another node, or has to be found first.
+        """
+        ...
+
+    def join(self, session: Session, room_name: str, wanted: Any) -> None:
+        """Let the home of a room decide whether a session may enter it.
+
+        Args:
+            session: The session.
+            room_name: The room, of which `decides` is true.
+            wanted: Settings for the room, if it has to be created.
+        """
+        ...
+
+    def place(self, session: Session, room_name: str, wanted: Any) -> None:
+        """Put a session, which has left its room, into a room that it may enter in any case.
+
+        Args:
+            session: The session.
+            room_name: The room, of which `decides` is true.
+            wanted: Settings for the room, if it has to be created.
+        """
+        ...
+
+    def refuse(self, session: Session, *, may_stay: bool) -> bool:
+        """Let the session's own node decide where a session goes that may not enter a room.
+
+        Args:
+            session: The session.
+            may_stay: Whether the session may stay in the room where it is.
+
+        Returns:
+            Whether another node decides.
+        """
+        ...
+
+    def leave(self, session: Session, *, has_ended: bool) -> None:
+        """End the stay of a session in a room of another node, if it has one.
+
+        Args:
+            session: The session.
+            has_ended: Whether the connection has ended.
+        """
+        ...
+
+    def forward(self, session: Session, raw: bytes) -> bool:
+        """Pass a message about a room to the room's home; return False if that is this node.
+
+        Args:
+            session: The session that sent the message.
+            raw: The message, as JSON.
+        """
+        ...
+
+    def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
+        """Let a message wait while it is decided where its session goes.
+
+        Args:
+            session: The session that sent the message.
+            handle: Handles the message; called once, or never if the session ends before.
+
+        Returns:
+            False if the session goes nowhere, so that its message need not wait.
+        """
+        ...
+
+    def when_found(self, room_name: str, call: Callable[[], None]) -> None:
+        """Call a function once it is known which node is the home of a room.
+
+        Args:
+            room_name: The room. If it has no home, this node becomes it.
+            call: The function. If the room does not exist then, it may create it.
+        """
+        ...
+
+    def note_participant(self, participant: Participant) -> None:
+        """Note that a participant may have other tabs, another quota, or the crown."""
+        ...
+
+    def note_user(self, user: User) -> None:
+        """Note that others see a user differently now, or that the user has other flags."""
+        ...
+
+    def note_rights(self, session: Session) -> None:
+        """Note that a session has the rights of another scope now."""
+        ...
+
+
+class Alone:
+    """No other nodes: this one decides everything."""
+
+    def decides(self, session: Session, room_name: str) -> bool:
+        """Return False: all rooms are this node's."""
+        return False
+
+    def join(self, session: Session, room_name: str, wanted: Any) -> None:
+        """Do nothing: `decides` is never true."""
+
+    def place(self, session: Session, room_name: str, wanted: Any) -> None:
+        """Do nothing: `decides` is never true."""
+
+    def refuse(self, session: Session, *, may_stay: bool) -> bool:
+        """Return False: all sessions are this node's."""
+        return False
+
+    def leave(self, session: Session, *, has_ended: bool) -> None:
+        """Do nothing: no session is in a room of another node."""
+
+    def forward(self, session: Session, raw: bytes) -> bool:
+        """Return False: no session is in a room of another node."""
+        return False
+
+    def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
+        """Return False: it is always known where a session goes."""
+        return False
+
+    def when_found(self, room_name: str, call: Callable[[], None]) -> None:
+        """Call the function at once."""
+        call()
+
+    def note_participant(self, participant: Participant) -> None:
+        """Do nothing."""
+
+    def note_user(self, user: User) -> None:
+        """Do nothing."""
+
+    def note_rights(self, session: Session) -> None:
+        """Do nothing."""

@@ -1,0 +1,426 @@
+"""Nodes of a cluster in one process: real hubs and handlers, and a broker and a clock of the test.
+
+Nothing happens by itself: `settle` lets all that has been sent arrive. Each client has a socket.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import orjson
+
+from fortepiano.cluster.elsewhere import Cluster
+from fortepiano.cluster.registry import Home
+from fortepiano.config import RuleSettings, Settings
+from fortepiano.handlers.dispatch import Dispatch
+from fortepiano.model.identity import Identity
+from fortepiano.model.permissions import permissions_of
+from fortepiano.model.session import Session
+from fortepiano.native import Engine, subscriber
+from fortepiano.server.assembly import make_context
+from fortepiano.store.keyring import KeyRing
+from fortepiano.store.memory import MemoryStore
+from fortepiano.store.records import Scope
+from support.hub_harness import HubClient, Loop
+from support.native_parts import make_test_hub, make_test_throttle
+from support.raw_peer import PONG, frame
+
+__all__ = ["START", "Broker", "Fabric", "Node", "NodeClient", "settle"]
+
+START = 1_795_300_000_000
+"""Time at which the clock begins: milliseconds since 1970."""
+
+_STEP_SECONDS = 0.005
+_QUIET_STEPS = 10
+"""After so many steps without a message nothing more comes: longer than all rests of the hub."""
+
+Message = dict[str, Any]
+
+
+class _Pause:
+    """What a coroutine awaits until its fabric goes on with it."""
+
+    def __await__(self) -> Any:
+        yield
+
+
+class Broker:
+    """Channels in memory: the messages of one sender to one receiver stay in their order.
+
+    Attributes:
+        queues: The messages under way, by sender and receiver.
+        count: The messages published since the beginning.
+    """
+
+    def __init__(self) -> None:
+        self.queues: dict[tuple[Node, Node], deque[tuple[bytes, bytes]]] = {}
+        self.subscriptions: dict[bytes, dict[Node, None]] = {}
+        self.count = 0
+
+    def publish(self, sender: Node, channel: bytes, message: bytes) -> None:
+        """Put a message into the queues of all who subscribe to its channel."""
+        self.count += 1
+        for receiver in self.subscriptions.get(channel, ()):
+            self.queues.setdefault((sender, receiver), deque()).append((channel, message))
+
+    def pending(self) -> list[tuple[Node, Node]]:
+        """Return the queues in which there are messages."""
+        return [pair for pair, queue in self.queues.items() if queue]
+
+    def deliver(self, pair: tuple[Node, Node]) -> None:
+        """Let the first message of a queue arrive."""
+        channel, message = self.queues[pair].popleft()
+        receiver = pair[1]
+        # The message may have been on its way when the receiver ended its subscription.
+        if receiver.is_alive:
+            receiver.on_publication(channel, message)
+
+
+class _SharedStore(MemoryStore):
+    """A store of several nodes, whose bans each node merges if it is told of a change."""
+
+    changes = 0
+
+    @property
+    def revision(self) -> int:
+        return self.changes
+
+
+class _NodeBus:
+    """The connection of one node to the broker."""
+
+    is_up = True
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def subscribe(self, channel: bytes) -> None:
+        self._node.publish()
+        self._node.fabric.broker.subscriptions.setdefault(channel, {})[self._node] = None
+
+    def unsubscribe(self, channel: bytes) -> None:
+        self._node.publish()
+        self._node.fabric.broker.subscriptions.get(channel, {}).pop(self._node, None)
+
+
+class _NodeRegistry:
+    """The registry as one node asks it; each answer takes a step of the fabric."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def claim(self, room: str) -> Home:
+        homes = self._node.fabric.homes
+        await _Pause()
+        if room not in homes:
+            homes[room] = Home(next(self._node.fabric.epochs), self._node.nid, "")
+        home = homes[room]
+        await _Pause()
+        return home
+
+    async def release(self, room: str, epoch: int) -> bool:
+        homes = self._node.fabric.homes
+        await _Pause()
+        is_held = room in homes and homes[room].epoch == epoch
+        if is_held:
+            del homes[room]
+        return is_held
+
+
+class NodeClient:
+    """A connection to a node, and what it was sent.
+
+    Attributes:
+        node: The node.
+        session: The session; None before `open` has returned.
+        id: The user id; empty before `hi`.
+        log: All messages that it was sent.
+    """
+
+    def __init__(self, node: Node, user_id: str, **session: Any) -> None:
+        self.node = node
+        self.socket = HubClient(node, send_buffer=None, answer=b"")  # type: ignore[arg-type]  # stands for one
+        link = self.socket.link
+        self.session = link.session = Session(link.client, link, user_id, **session)
+        self.id = user_id
+        self.log: list[Message] = []
+        self.closed: int | None = None
+        self._taken = 0
+
+    def send(self, *messages: Message) -> None:
+        """Send messages in one frame; they are handled at once, their answers come later."""
+        self.socket.send_messages(*messages)
+        self.node.turn()
+
+    def say(self, m: str, **fields: Any) -> None:
+        """Send one message; `id_` is the key `_id`."""
+        if "id_" in fields:
+            fields["_id"] = fields.pop("id_")
+        self.send({"m": m} | fields)
+
+    def vanish(self) -> None:
+        """Lose the connection."""
+        self.socket.vanish()
+        self.node.turn()
+
+    def read(self) -> bool:
+        """Read from the socket; return whether there was anything."""
+        if self.socket.is_lost:
+            return False
+        self.socket.read()
+        found = False
+        for event in self.socket.events():
+            found = True
+            if event[0] == "text" and isinstance(event[1], bytes):
+                self.log += orjson.loads(event[1])
+            elif event[0] == "ping" and isinstance(event[1], bytes):
+                self.socket.send(frame(PONG, event[1]))
+            elif event[0] == "close" and isinstance(event[1], int):
+                self.closed = event[1]
+        return found
+
+    def received(self) -> list[Message]:
+        """Let everything arrive; return the messages since the last call."""
+        settle(self.node.fabric)
+        return self.taken()
+
+    def taken(self) -> list[Message]:
+        """Return the messages that have arrived since the last call."""
+        new = self.log[self._taken :]
+        self._taken = len(self.log)
+        return new
+
+    def kinds(self) -> list[str]:
+        """Let everything arrive; return the types of the messages since the last call."""
+        return [message["m"] for message in self.received()]
+
+
+class Node:
+    """One node: a hub with its engine, the handlers, and its view of the cluster.
+
+    Attributes:
+        name: The node's name.
+        nid: Its number.
+        fabric: The cluster.
+        is_alive: Whether it has not been killed.
+        clients: Its clients.
+    """
+
+    def __init__(self, fabric: Fabric, nid: int, store: MemoryStore, **rules: Any) -> None:
+        self.fabric = fabric
+        self.nid = nid
+        self.is_alive = True
+        self.clients: list[NodeClient] = []
+        self.loop = Loop()
+        self.hub = make_test_hub(standing_at=START)
+        self.throttle = make_test_throttle(standing_at=START)
+        self.context = make_context(
+            Settings(rules=RuleSettings(**rules)),
+            store,
+            KeyRing(None, 1),
+            self._later,
+            lambda: None,
+            hub=self.hub,
+            throttle=self.throttle,
+            identity=Identity("ip", "one", "two", subscriber),
+        )
+        self.dispatch = Dispatch(self.context)
+        self.engine = Engine(
+            self.hub,
+            self.loop,  # type: ignore[arg-type]  # stands for one
+            self.dispatch.receive,
+            self.dispatch.ended,
+            self.dispatch.receive_binary,
+        )
+        self.cluster: Cluster | None = None
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+        self.tasks: list[Coroutine[Any, Any, None]] = []
+        self.on_lost: Callable[[int], None] = lambda number: None
+
+    def join(self) -> None:
+        """Become a node of the cluster."""
+        inbox = b"n:%d" % self.nid
+        bus = _NodeBus(self)
+        for channel in (inbox, b"a"):
+            bus.subscribe(channel)
+        self.hub.join_cluster(self.nid, inbox, b"a", b"r:", 2.0)
+        self.cluster = Cluster(
+            self.context,
+            _NodeRegistry(self),  # type: ignore[arg-type]  # has what is needed of one
+            bus,
+            lambda: self.dispatch.from_nodes,
+            self.tasks.append,
+            b"r:",
+        )
+        self.cluster.on_joined(self.nid)
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> None:
+        at = self.fabric.now + max(seconds, 0)
+        heapq.heappush(self._timers, (at, next(self._numbers), call))
+
+    def advance(self, seconds: float) -> None:
+        """Advance the clocks, and make the calls that are due."""
+        self.hub.advance_clock(seconds)
+        self.throttle.advance_clock(seconds)
+        while self._timers and self._timers[0][0] <= self.fabric.now + 1e-9:
+            heapq.heappop(self._timers)[2]()
+        self.turn()
+
+    def turn(self) -> None:
+        """Do what is due at the end of a turn of the loop, and publish."""
+        if not self.is_alive:
+            return
+        self.loop.wake()
+        while self.loop.run_soon():
+            pass
+        self.publish()
+
+    def publish(self) -> None:
+        """Hand the hub's publications to the broker."""
+        if self.is_alive and self.cluster is not None:
+            for channel, message in self.hub.take_publications():
+                self.fabric.broker.publish(self, channel, message)
+
+    def on_publication(self, channel: bytes, message: bytes) -> None:
+        """Receive a publication, as the bus does."""
+        event = self.hub.receive_publication(channel, message)
+        if event is not None and self.cluster is not None:
+            assert event[0] != "garbage", event
+            self.fabric.events.append((self.nid, event))
+            self.cluster.on_event(event)
+        self.turn()
+
+    def step_tasks(self) -> bool:
+        """Go on with each coroutine; return whether there was one."""
+        tasks, self.tasks[:] = self.tasks[:], []
+        for task in tasks:
+            try:
+                task.send(None)
+            except StopIteration:
+                continue
+            self.tasks.append(task)
+        self.turn()
+        return bool(tasks)
+
+    def open(self, user_id: str, **session: Any) -> NodeClient:
+        """Open a connection that has not sent `hi` yet."""
+        client = NodeClient(self, user_id, **session)
+        self.clients.append(client)
+        return client
+
+    def enter(self, user_id: str, room: str | None = None, **wanted: Any) -> NodeClient:
+        """Open a connection, send `hi`, and join a room if one is given."""
+        client = self.open(user_id)
+        client.say("hi")
+        if room is not None:
+            client.say("ch", id_=room, set=wanted)
+            client.received()
+        return client
+
+    def staff(self, user_id: str, room: str | None = None, scope: Scope = "admin") -> NodeClient:
+        """Open a connection of staff, and join a room if one is given."""
+        client = self.enter(user_id)
+        client.session.scope = scope
+        client.session.permissions = permissions_of(scope)
+        if room is not None:
+            client.say("ch", id_=room)
+            client.received()
+        return client
+
+    def settle(self) -> None:
+        """Let everything arrive."""
+        settle(self.fabric)
+
+
+class Fabric:
+    """A cluster.
+
+    Attributes:
+        nodes: The nodes.
+        broker: Passes on their publications.
+        homes: The homes of rooms, as the registry knows them.
+        events: What hubs left to Python: the node's number, and the event.
+        now: Seconds since the start.
+        store: The store of all nodes.
+    """
+
+    def __init__(self, count: int, **rules: Any) -> None:
+        """Begin with nodes without clients; one node is alone, without a cluster."""
+        self.broker = Broker()
+        self.homes: dict[str, Home] = {}
+        self.epochs = itertools.count(1)
+        self.events: list[tuple[int, tuple[Any, ...]]] = []
+        self.now = 0.0
+        self.store = _SharedStore()
+        self.nodes = [Node(self, nid + 1, self.store, **rules) for nid in range(count)]
+        if count > 1:
+            for node in self.nodes:
+                node.join()
+            for node, other in itertools.permutations(self.nodes, 2):
+                node.hub.add_node(other.nid, b"n:%d" % other.nid)
+
+    def follow_store(self) -> None:
+        """Let each node see what the others have stored, as it happens each second."""
+        self.store.changes += 1
+        for node in self.nodes:
+            node.dispatch.follow_store()
+            node.turn()
+
+    def kill(self, node: Node) -> None:
+        """End a node without a word, and let the others bury it."""
+        node.is_alive = False
+        for client in node.clients:
+            client.socket.is_lost = True
+        for task in node.tasks:
+            task.close()
+        for room in [room for room, home in self.homes.items() if home.nid == node.nid]:
+            del self.homes[room]
+        for other in self.nodes:
+            if other.is_alive and other.cluster is not None:
+                other.cluster.on_node_gone(node.nid)
+                other.hub.remove_node(node.nid)
+                other.turn()
+
+    def pump(self) -> bool:
+        """Let all arrive that takes no time; return whether anything did."""
+        moved = False
+        while True:
+            pending = self.broker.pending()
+            for pair in pending:
+                self.broker.deliver(pair)
+            stepped = [node.step_tasks() for node in self.nodes if node.is_alive]
+            read = [client.read() for node in self.nodes for client in node.clients]
+            if not (pending or any(stepped) or any(read)):
+                return moved
+            moved = True
+
+    def advance(self, seconds: float) -> None:
+        """Advance the clock of all nodes."""
+        self.now += seconds
+        for node in self.nodes:
+            if node.is_alive:
+                node.advance(seconds)
+
+    def close(self) -> None:
+        """Close all sockets."""
+        for node in self.nodes:
+            node.engine.close()
+            for client in node.clients:
+                client.socket.close()
+            for task in node.tasks:
+                task.close()
+
+
+def settle(*fabrics: Fabric) -> None:
+    """Let everything arrive in clusters whose clocks go together."""
+    quiet = 0
+    while quiet < _QUIET_STEPS:
+        moved = [fabric.pump() for fabric in fabrics]
+        for fabric in fabrics:
+            fabric.advance(_STEP_SECONDS)
+        quiet = 0 if any(moved) else quiet + 1
