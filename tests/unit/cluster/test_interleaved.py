@@ -57,7 +57,9 @@ class Interleaved(RuleBasedStateMachine):
         self.send_by_any(data, {"m": "a", "message": text})
 
     @rule(
-        data=st.data(), m=st.sampled_from(["chown", "kickban", "coowner"]), on=st.sampled_from(USERS)
+        data=st.data(),
+        m=st.sampled_from(["chown", "kickban", "coowner"]),
+        on=st.sampled_from(USERS),
     )
     def act_on(self, data: st.DataObject, m: str, on: str) -> None:
         key = "id" if m == "chown" else "_id"
