@@ -1,4 +1,4 @@
-"""The parts of a user and of a session that one process passes to another: in an upgrade, in a cluster.
+"""The parts of a user and of a session that a process passes to another one or to a node.
 
 Fields have names and defaults, so that two versions of the server understand each other.
 """
@@ -19,7 +19,7 @@ __all__ = ["SessionFacts", "UserProfile", "made_user", "profile_of"]
 
 
 class SessionFacts(msgspec.Struct, kw_only=True):
-    """The facts of a session that handlers know, without its address; see `model.session.Session`."""
+    """The facts of a session that handlers know, without its address; see `Session`."""
 
     user_id: str
     is_bot: bool = False
