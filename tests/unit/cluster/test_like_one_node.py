@@ -22,7 +22,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"inviteOnly": False, "noteQuota": 20},
     {"no cussing": True, "slowMode": 30},
 ]
-PAUSE_SECONDS = 3.0
+PAUSE_SECONDS = 6.0
 """The time between acts: longer than that of notices, and than rates need to fill."""
 
 Message = dict[str, Any]
