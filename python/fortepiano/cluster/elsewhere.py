@@ -89,7 +89,7 @@ class Cluster:
         context.outbound.pass_notice = self._remotes.pass_notice
         context.elsewhere = self
 
-    # What handlers ask (model/elsewhere.py)
+    # The questions of handlers (model/elsewhere.py)
 
     def decides(self, session: Session, room_name: str) -> bool:
         """Tell whether this node may not decide by itself about a session in a room."""
@@ -198,7 +198,7 @@ class Cluster:
         else:
             self._context.hub.set_epoch(room.number, epoch)
 
-    # What the server tells
+    # News from the server
 
     def on_joined(self, nid: int) -> None:
         """Be a node of the cluster; if the number is a new one, others know nothing of this node.
