@@ -89,7 +89,7 @@ class Cluster:
         context.outbound.pass_notice = self._remotes.pass_notice
         context.elsewhere = self
 
-    # The questions of handlers (model/elsewhere.py)
+    # Questions of handlers (model/elsewhere.py)
 
     def decides(self, session: Session, room_name: str) -> bool:
         """Tell whether this node may not decide by itself about a session in a room."""

@@ -201,7 +201,7 @@ class RemoteSessions:
     def _of(self, nid: int) -> list[_Remote]:
         return [remote for remote in self._remotes.values() if remote.nid == nid]
 
-    # The questions of handlers
+    # Questions of handlers
 
     def decides(self, session: Session, room: str) -> bool:
         """Tell whether the session's own node decides about it in a room."""

@@ -1,4 +1,4 @@
-"""The facts of users and sessions that processes pass on, in an upgrade or in a cluster.
+"""The parts of a user and of a session that a process passes to another one or to a node.
 
 Fields have names and defaults, so that two versions of the server understand each other.
 """
@@ -19,7 +19,7 @@ __all__ = ["SessionFacts", "UserProfile", "made_user", "profile_of"]
 
 
 class SessionFacts(msgspec.Struct, kw_only=True):
-    """The facts of a session, without its address; see `model.session.Session`."""
+    """The facts of a session that handlers know, without its address; see `Session`."""
 
     user_id: str
     is_bot: bool = False
@@ -38,7 +38,7 @@ class SessionFacts(msgspec.Struct, kw_only=True):
 
 
 class UserProfile(msgspec.Struct, kw_only=True):
-    """The facts of a user that others see, and those that staff set; see `model.user.User`."""
+    """The parts of a user that others see, and those that staff have set; see `model.user.User`."""
 
     id: str
     name: str
