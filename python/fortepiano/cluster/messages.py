@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-class _Message(msgspec.Struct, tag_field="m"):
+class _Message(msgspec.Struct, tag_field="m", omit_defaults=True):
     """A message; the key `m` names its class."""
 
 
