@@ -37,10 +37,7 @@ async def test_off_by_default(clients: Clients) -> None:
     [
         ({"notes": True}, {"a"}),
         ({"chat": True}, {"n"}),
-        pytest.param(
-            *({"notes": True, "chat": True}, set()),
-            marks=pytest.mark.one_node("when a notice was sent last"),
-        ),
+        ({"notes": True, "chat": True}, set()),
     ],
 )
 async def test_what_is_muted(clients: Clients, what: dict[str, bool], left: set[str]) -> None:

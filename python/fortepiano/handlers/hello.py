@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fortepiano.actions import rooms
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
     from fortepiano.protocol.room_messages import Message
 
 __all__ = ["bye", "devices", "ended", "hello"]
-
-_BYE = b'{"m":"bye"}'
-
-_BYE_SECONDS = 2.0
-"""How long a client that says `bye` waits for the home of its room."""
 
 _DOTS = 2
 """The number of dots in a signed token, between its three parts (RFC 7515 section 3.1)."""
@@ -161,20 +155,8 @@ def devices(_context: Context, session: Session, _message: Devices) -> None:
 
 
 def bye(context: Context, session: Session, _message: Bye) -> None:
-    """Close the connection; later messages in the same frame are not handled.
-
-    In a room of another node its home closes, behind what the room has for the client until then.
-    """
-    if not context.elsewhere.forward(session, _BYE):
-        session.connection.close(CloseCode.NORMAL)
-        return
-    context.hub.hold(session.client)
-    context.clock.later(_BYE_SECONDS, partial(_close_at_last, session))
-
-
-def _close_at_last(session: Session) -> None:
-    """Close a connection that no home has closed."""
-    if session.user is not None:
+    """Close the connection; later messages in the same frame are not handled."""
+    if not context.elsewhere.close(session, CloseCode.NORMAL):
         session.connection.close(CloseCode.NORMAL)
 
 
