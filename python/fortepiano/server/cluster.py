@@ -68,6 +68,10 @@ class Followers(Protocol):
         """Bring everything up to date: all messages of other nodes may have been lost."""
         ...
 
+    def on_node_joined(self, nid: int) -> None:
+        """Take another node into account."""
+        ...
+
     def on_node_gone(self, nid: int) -> None:
         """End all that was of another node."""
         ...
@@ -364,6 +368,7 @@ class ClusterNode:
     def _on_node(self, nid: int, name: str) -> None:
         self._names[nid] = name
         self._hub.add_node(nid, self._inbox(nid))
+        self.followers.on_node_joined(nid)
         if not self._registry_trouble:
             _log.info("a node has joined the cluster", node=name, nid=nid)
 
