@@ -226,7 +226,6 @@ class TestStore:
         with run_server(FORTEPIANO_STORE__URL=site.store.url) as alone:
             assert site.refusal("one").split(": ", 1)[1].startswith(f"process {alone.pid} on ")
 
-
     def test_a_restore_is_refused_beside_nodes(self, site: Site) -> None:
         one = site.node("one")
         with one.command_of("backup", "b") as backup:
