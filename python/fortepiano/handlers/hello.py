@@ -156,7 +156,7 @@ def devices(_context: Context, session: Session, _message: Devices) -> None:
 
 def bye(context: Context, session: Session, _message: Bye) -> None:
     """Close the connection; later messages in the same frame are not handled."""
-    if not context.elsewhere.part(session):
+    if not context.elsewhere.close(session, CloseCode.NORMAL):
         session.connection.close(CloseCode.NORMAL)
 
 

@@ -69,7 +69,7 @@ class Followers(Protocol):
         ...
 
     def on_node_joined(self, nid: int) -> None:
-        """Take another node into account."""
+        """Hear another node from now on."""
         ...
 
     def on_node_gone(self, nid: int) -> None:
