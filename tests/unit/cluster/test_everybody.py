@@ -323,6 +323,23 @@ class TestProfiles:
         (p,) = [m for m in watcher.received() if m["m"] == "p" and m["_id"] == ANN][-1:]
         assert p["afk"] is False
 
+    def test_being_away_lasts_as_long_as_a_connection_anywhere(self, fabric: Fabric) -> None:
+        first, second, *_ = fabric.nodes
+        one, two = first.enter(ANN, "room"), second.enter(ANN, "room")
+        one.send_one("userset", set={"afk": True})
+        one.vanish()
+        second.settle()
+        assert two.session.user is not None and two.session.user.is_afk
+        again = first.enter(ANN, "another")
+        (ch,) = [m for m in again.log if m["m"] == "ch"]
+        assert [one["afk"] for one in ch["ppl"]] == [True]
+        two.vanish()
+        again.vanish()
+        second.settle()
+        for node in fabric.nodes:
+            back = node.enter(ANN, "room")
+            assert back.session.user is not None and not back.session.user.is_afk
+
 
 class TestCustomMessages:
     @pytest.mark.parametrize(
