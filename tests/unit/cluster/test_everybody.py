@@ -1,4 +1,4 @@
-"""What belongs to users and to all: lists, notices, custom messages, profiles, acts of staff."""
+"""Everything of users and of all: lists, notices, custom messages, profiles, acts of staff."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def listed(client: NodeClient) -> dict[str, Message]:
 
 
 def rows(messages: list[Message], room: str) -> list[Message]:
-    """What lists and their changes say of a room."""
+    """Return the rows of a room in lists and their changes."""
     return [row for ls in messages if ls["m"] == "ls" for row in ls["u"] if row["_id"] == room]
 
 
@@ -306,7 +306,7 @@ class TestProfiles:
         one.received()
         two.received()
         assert behind is not None
-        fabric.store.save_user(behind)  # what the second node would still read
+        fabric.store.save_user(behind)  # as the second node would still read it
         two.vanish()
         second.settle()
         record = fabric.store.user(ANN)
