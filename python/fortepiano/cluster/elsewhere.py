@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fortepiano.cluster import messages
+from fortepiano.cluster.asking import Asking
 from fortepiano.cluster.homes import Homes
 from fortepiano.cluster.journeys import Journeys
 from fortepiano.cluster.mail import Mail
 from fortepiano.cluster.profiles import Profiles
 from fortepiano.cluster.remote_sessions import RemoteSessions
 from fortepiano.cluster.stays import OwnStay, Stays
+from fortepiano.cluster.watching import Watching
 from fortepiano.config.rules import QuotaClass
 from fortepiano.observe.logs import logger
 
@@ -46,6 +48,10 @@ class Cluster:
         handlers: Returns the handlers in force.
         run: Runs a coroutine to its end.
         rooms: What the channels of rooms begin with; the epoch follows.
+
+    Attributes:
+        asking: Asks other nodes what an operator wants to know.
+        watching: Gets what happens on other nodes.
     """
 
     def __init__(
@@ -64,12 +70,19 @@ class Cluster:
         self._stays = Stays(context.hub, bus, mail, lambda epoch: b"%b%d" % (rooms, epoch))
         self._journeys = Journeys(context, homes, self._stays, mail, handlers, self._settle)
         self._gone: set[int] = set()
+        self._resyncs = 0
         self._profiles = Profiles(context, mail, handlers)
         self._remotes = RemoteSessions(context, homes, mail, self._profiles, handlers)
+        self.asking = Asking(mail, context.clock.later)
+        self.watching = Watching(context.events, mail, context.clock.later)
         context.directory.on_close = homes.release
         context.elsewhere = self
 
     # What handlers ask (model/elsewhere.py)
+
+    def has_socket(self, session: Session) -> bool:
+        """Tell whether the connection of a session is this node's."""
+        return session not in self._remotes
 
     def decides(self, session: Session, room_name: str) -> bool:
         """Tell whether this node may not decide by itself about a session in a room."""
@@ -159,6 +172,16 @@ class Cluster:
         else:
             self._context.hub.set_epoch(room.number, epoch)
 
+    # What operators ask
+
+    def is_home(self, room_name: str) -> bool:
+        """Tell whether this node is the home of a room."""
+        return self._homes.is_own(room_name)
+
+    def counts(self) -> dict[str, int]:
+        """Return what metrics show: the rooms of which this is the home, and counters."""
+        return {"homes": len(self._homes), "resyncs": self._resyncs} | self._homes.claims
+
     # What the server tells
 
     def on_joined(self, nid: int) -> None:
@@ -206,6 +229,8 @@ class Cluster:
         self._gone.add(nid)
         self._homes.forget_node(nid)
         self._remotes.on_node_gone(nid)
+        self.asking.on_node_gone(nid)
+        self.watching.on_node_gone(nid)
         for replica in self._stays.replicas(nid):
             self._lose(list(replica.stays))
 
@@ -261,6 +286,7 @@ class Cluster:
         if stays:
             numbers = [stay.number for stay in stays]
             resync = messages.Resync(replica.name, epoch, numbers)
+            self._resyncs += 1
             self._mail.post(replica.home.nid, resync, replica.room)
 
     def _lose(self, numbers: list[int]) -> None:
@@ -298,8 +324,24 @@ class Cluster:
             case messages.Unsynced():
                 for replica in self._stays.replicas(nid):
                     self._resync(replica.home.epoch)
+            case messages.Ask() | messages.Told() | messages.Watch() | messages.Happened():
+                self._on_operator(nid, message)
             case _:
                 self._on_answer(message)
+
+    def _on_operator(
+        self, nid: int, message: messages.Ask | messages.Told | messages.Watch | messages.Happened
+    ) -> None:
+        """Handle what an operator wants to know, here or there."""
+        match message:
+            case messages.Ask():
+                self.asking.on_ask(nid, message)
+            case messages.Told():
+                self.asking.on_told(nid, message)
+            case messages.Watch():
+                self.watching.on_watch(nid)
+            case messages.Happened():
+                self.watching.on_happened(nid, message)
 
     def _on_answer(
         self,

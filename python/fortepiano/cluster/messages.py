@@ -1,4 +1,4 @@
-"""The messages by which nodes agree about sessions in rooms: all but notes and frames.
+"""The messages of nodes to each other: all but notes and frames.
 
 Fields have names and defaults, so that two versions of the server understand each other. A stay is
 a number of the edge, never used again. So a message that comes too late names nothing any more.
@@ -15,8 +15,10 @@ from fortepiano.store.records import Scope
 
 __all__ = [
     "Admitted",
+    "Ask",
     "Charge",
     "Forward",
+    "Happened",
     "Join",
     "Leave",
     "Lost",
@@ -29,7 +31,9 @@ __all__ = [
     "Resync",
     "Rights",
     "Standing",
+    "Told",
     "Unsynced",
+    "Watch",
     "decode",
     "encode",
 ]
@@ -183,10 +187,52 @@ class Unsynced(_Message):
     """Home to edge: messages of the edge are missing, so all its rooms here need a `Resync`."""
 
 
+class Ask(_Message):
+    """Node to node: a question of an operator.
+
+    Attributes:
+        number: The number of the question, which the asking node gives once only.
+        question: The question.
+    """
+
+    number: int
+    question: bytes
+
+
+class Told(_Message):
+    """Node to node: the answer to a question.
+
+    Attributes:
+        number: The number of the question.
+        answer: The answer.
+        is_under_way: Whether the answer takes longer, and comes in another message.
+    """
+
+    number: int
+    answer: bytes = b""
+    is_under_way: bool = False
+
+
+class Watch(_Message):
+    """Node to all nodes: an operator watches what happens, for some seconds more."""
+
+
+class Happened(_Message):
+    """Node to a watching node: what has happened.
+
+    Attributes:
+        events: The events, as the stream of the admin API has them.
+    """
+
+    events: list[dict[str, Any]] = []
+
+
 Message: TypeAlias = (
     Admitted
+    | Ask
     | Charge
     | Forward
+    | Happened
     | Join
     | Leave
     | Lost
@@ -198,7 +244,9 @@ Message: TypeAlias = (
     | Resync
     | Rights
     | Standing
+    | Told
     | Unsynced
+    | Watch
 )
 """Any of the messages."""
 

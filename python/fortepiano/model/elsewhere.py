@@ -38,6 +38,10 @@ class Stay:
 class Elsewhere(Protocol):
     """The other nodes of a cluster, as handlers and actions see them."""
 
+    def has_socket(self, session: Session) -> bool:
+        """Tell whether the connection of a session is this node's."""
+        ...
+
     def decides(self, session: Session, room_name: str) -> bool:
         """Tell whether this node may not decide by itself about a session in a room.
 
@@ -133,6 +137,10 @@ class Elsewhere(Protocol):
 
 class Alone:
     """No other nodes: this one decides everything."""
+
+    def has_socket(self, session: Session) -> bool:
+        """Return True: all sessions are this node's."""
+        return True
 
     def decides(self, session: Session, room_name: str) -> bool:
         """Return False: all rooms are this node's."""
