@@ -54,6 +54,7 @@ class BusNode:
 
     Attributes:
         events: The events of the hub.
+        on_event: Called with each of them.
         states: "up" for each connection, and the reasons of all ends.
     """
 
@@ -65,6 +66,7 @@ class BusNode:
             if other != nid:
                 self.hub.add_node(other, inbox_of(other))
         self.events: list[tuple[Any, ...]] = []
+        self.on_event: OnEvent = _ignore
         self.states: list[str] = []
         self.bus = make(
             self.engine,
@@ -72,11 +74,15 @@ class BusNode:
             inbox_of(nid),
             [EVERYBODY],
             name=f"node {nid}",
-            on_event=self.events.append,
+            on_event=self._receive,
             on_up=lambda: self.states.append("up"),
             on_down=self.states.append,
         )
         self.bus.start()
+
+    def _receive(self, event: tuple[Any, ...]) -> None:
+        self.events.append(event)
+        self.on_event(event)
 
     def heard(self) -> list[bytes]:
         """The payloads of all posts that came."""

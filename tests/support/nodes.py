@@ -24,7 +24,7 @@ from fortepiano.native import Engine, subscriber
 from fortepiano.server.assembly import make_context
 from fortepiano.store.keyring import KeyRing
 from fortepiano.store.memory import MemoryStore
-from fortepiano.store.records import Scope
+from fortepiano.store.records import BanRecord, Scope
 from support.hub_harness import HubClient, Loop
 from support.native_parts import make_test_hub, make_test_throttle
 from support.raw_peer import PONG, frame
@@ -88,6 +88,14 @@ class _SharedStore(MemoryStore):
     @property
     def revision(self) -> int:
         return self.changes
+
+    def save_ban(self, record: BanRecord) -> None:
+        super().save_ban(record)
+        self.changes += 1
+
+    def remove_ban(self, room: str, subject: str) -> None:
+        super().remove_ban(room, subject)
+        self.changes += 1
 
 
 class _NodeBus:
@@ -363,6 +371,8 @@ class Fabric:
                 node.join()
             for node, other in itertools.permutations(self.nodes, 2):
                 node.hub.add_node(other.nid, b"n:%d" % other.nid)
+                assert node.cluster is not None
+                node.cluster.on_node_joined(other.nid)
 
     def follow_store(self) -> None:
         """Let each node see what the others have stored, as it happens each second."""

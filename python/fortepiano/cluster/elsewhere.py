@@ -9,14 +9,20 @@ import msgspec
 
 from fortepiano.cluster import messages
 from fortepiano.cluster.asking import Asking
+from fortepiano.cluster.errands import Errands
 from fortepiano.cluster.homes import Homes
 from fortepiano.cluster.journeys import Journeys
+from fortepiano.cluster.listings import Listings
 from fortepiano.cluster.mail import Mail
+from fortepiano.cluster.presences import Presences
 from fortepiano.cluster.profiles import Profiles
 from fortepiano.cluster.remote_sessions import RemoteSessions
 from fortepiano.cluster.stays import OwnStay, Stays
+from fortepiano.cluster.waits import Waits
 from fortepiano.cluster.watching import Watching
 from fortepiano.config.rules import QuotaClass
+from fortepiano.model.close_codes import CloseCode
+from fortepiano.model.notice_codes import Code
 from fortepiano.observe.logs import logger
 
 if TYPE_CHECKING:
@@ -30,8 +36,12 @@ if TYPE_CHECKING:
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.node_handlers import NodeHandlers
+    from fortepiano.protocol.shared_acts import SharedAct
 
 __all__ = ["Cluster"]
+
+_PARTING_SECONDS = 1.0
+"""How long a client that says `bye` may wait for the answers to what it sent before."""
 
 _log = logger(__name__)
 
@@ -71,18 +81,19 @@ class Cluster:
         self._journeys = Journeys(context, homes, self._stays, mail, handlers, self._settle)
         self._gone: set[int] = set()
         self._resyncs = 0
-        self._profiles = Profiles(context, mail, handlers)
-        self._remotes = RemoteSessions(context, homes, mail, self._profiles, handlers)
         self.asking = Asking(mail, context.clock.later)
         self.watching = Watching(context.events, mail, context.clock.later)
-        context.directory.on_close = homes.release
+        self._nodes: set[int] = set()  # the other nodes that live
+        self._profiles = Profiles(context, mail, handlers)
+        self._waits = waits = Waits(context.hub)
+        self._remotes = RemoteSessions(context, homes, mail, self._profiles, waits, handlers)
+        self._presences = Presences(context, mail, waits, handlers, self._nodes)
+        self._errands = Errands(context, homes, self._stays, mail, waits, self._settle)
+        self._listings = Listings(context, homes, mail, self._on_room_ended)
+        context.directory.on_close = self._on_room_closed
         context.elsewhere = self
 
     # What handlers ask (model/elsewhere.py)
-
-    def has_socket(self, session: Session) -> bool:
-        """Tell whether the connection of a session is this node's."""
-        return session not in self._remotes
 
     def decides(self, session: Session, room_name: str) -> bool:
         """Tell whether this node may not decide by itself about a session in a room."""
@@ -117,6 +128,7 @@ class Cluster:
         """End the stay of a session in a room of another node, if it has one."""
         if has_ended:
             self._journeys.discard(session)
+            self._waits.discard(session)
         if isinstance(session.stay, OwnStay):
             self._stays.leave(session.stay, has_ended=has_ended)
 
@@ -131,7 +143,7 @@ class Cluster:
 
     def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
         """Let a message wait while it is decided where its session goes."""
-        return self._journeys.postpone(session, handle)
+        return self._journeys.postpone(session, handle) or self._waits.postpone(session, handle)
 
     def when_found(self, room_name: str, call: Callable[[], None]) -> None:
         """Call a function once it is known which node is the home of a room."""
@@ -144,6 +156,57 @@ class Cluster:
             call()
         else:
             self._homes.find(room_name, on_home)
+
+    def at_home(
+        self, session: Session, room_name: str, raw: bytes, call: Callable[[], None]
+    ) -> None:
+        """Let the home of a room handle a message about it, wherever the sender is."""
+        if self._homes.nid is None or self._homes.is_own(room_name):
+            call()
+        elif session.room_name != room_name or not self.forward(session, raw):
+            self._errands.start(session, room_name, raw, call)
+
+    def has_room(self, room_name: str) -> bool:
+        """Tell whether another node is known to be the home of a room."""
+        return room_name in self._context.room_list.elsewhere
+
+    def when_online(self, session: Session, user_id: str, call: Callable[[], None]) -> None:
+        """Look for a user who has no connection here, for a message that names them."""
+        self._presences.look_for(session, user_id, call)
+
+    def is_online(self, user_id: str) -> bool:
+        """Tell, while `when_online` calls, whether the user was found."""
+        return self._presences.is_online(user_id)
+
+    def networks_of(self, user_id: str) -> list[str]:
+        """Return, while `when_online` calls, the ids of the networks around the user."""
+        return self._presences.networks_of(user_id)
+
+    def is_own(self, session: Session) -> bool:
+        """Tell whether the connection of a session is one of this node."""
+        return session not in self._remotes
+
+    def share(self, act: SharedAct) -> None:
+        """Let all other nodes act on their connections as this one does."""
+        if self._nodes:
+            self._mail.post_all(messages.Act(act))
+
+    def part(self, session: Session) -> bool:
+        """End a session once its home has handled all that it sent; return False to end it now."""
+        if not self.forward(session, msgspec.json.encode({"m": "bye"})):
+            return False
+        self._context.hub.hold(session.client)
+        close = partial(self._part_now, session)
+        self._context.clock.later(_PARTING_SECONDS, close)
+        return True
+
+    def _part_now(self, session: Session) -> None:
+        if session.user is not None:
+            session.connection.close(CloseCode.NORMAL)
+
+    def keeps_house(self) -> bool:
+        """Tell whether this node does what one node does for all: the oldest one that lives."""
+        return self._homes.nid is None or self._homes.nid <= min(self._nodes, default=65_535)
 
     def note_participant(self, participant: Participant) -> None:
         """Note that a participant may have other tabs, another quota, or the crown."""
@@ -171,6 +234,20 @@ class Cluster:
             self._homes.release(room_name)
         else:
             self._context.hub.set_epoch(room.number, epoch)
+            self._listings.begin(room)
+
+    def _on_room_closed(self, name: str) -> None:
+        """Let others show a room no more, and let any node be its home."""
+        epoch = self._homes.epoch(name)
+        self._homes.release(name)
+        self._listings.end(name, epoch)
+
+    def _on_room_ended(self, name: str) -> None:
+        """Show a permanent room that has no home any more as the store has it."""
+        record = self._context.store.room(name)
+        is_known = name in self._context.directory.rooms
+        if is_known or (record is not None and record.until is None):
+            self._handlers().renew(name, lambda: None)
 
     # What operators ask
 
@@ -195,6 +272,7 @@ class Cluster:
             return
         self._remotes.end_all()
         self._homes.reset()
+        self._listings.reset()
         self._homes.nid = nid
         for replica in self._stays.replicas():
             self._lose(list(replica.stays))
@@ -214,12 +292,14 @@ class Cluster:
 
     def on_up(self) -> None:
         """Bring everything up to date, since messages of all nodes may be missing."""
+        self._listings.ask()
         for replica in self._stays.replicas():
             self._resync(replica.home.epoch)
 
     def on_node_joined(self, nid: int) -> None:
-        """Hear a node again whose number another one had that is gone."""
+        """Hear a node, whose number another one may have had that is gone."""
         self._gone.discard(nid)
+        self._nodes.add(nid)
 
     def on_node_gone(self, nid: int) -> None:
         """End the sessions of a node that is gone, and look for new homes of its rooms.
@@ -227,12 +307,15 @@ class Cluster:
         Messages of it may still come, if it only paused. Nobody heeds them.
         """
         self._gone.add(nid)
+        self._nodes.discard(nid)
+        self._presences.on_node_gone(nid)
         self._homes.forget_node(nid)
         self._remotes.on_node_gone(nid)
         self.asking.on_node_gone(nid)
         self.watching.on_node_gone(nid)
         for replica in self._stays.replicas(nid):
             self._lose(list(replica.stays))
+        self._listings.on_node_gone(nid)
 
     def on_event(self, event: Event) -> None:
         """Handle what the hub leaves to Python of the publications of other nodes.
@@ -273,6 +356,7 @@ class Cluster:
             return
         for replica in self._stays.replicas(nid):
             self._resync(replica.home.epoch)
+        self._listings.ask(nid)
         self._mail.post(nid, messages.Unsynced())
 
     def _resync(self, epoch: int) -> None:
@@ -322,10 +406,33 @@ class Cluster:
             case messages.Lost():
                 self._lose(message.stays)
             case messages.Unsynced():
+                self._listings.ask(nid)
                 for replica in self._stays.replicas(nid):
                     self._resync(replica.home.epoch)
             case messages.Ask() | messages.Told() | messages.Watch() | messages.Happened():
                 self._on_operator(nid, message)
+            case _:
+                self._on_message_for_all(nid, message)
+
+    def _on_message_for_all(self, nid: int, message: messages.Message) -> None:
+        """Handle a message about no room in which sessions of this node are."""
+        match message:
+            case messages.Act():
+                self._handlers().act(message.act)
+            case messages.Rooms():
+                self._listings.on_rooms(nid, message)
+            case messages.RoomsWanted():
+                self._listings.on_wanted(nid, message)
+            case messages.WhoIs():
+                self._presences.on_who_is(nid, message)
+            case messages.Presence():
+                self._presences.on_presence(nid, message)
+            case messages.Errand():
+                self._remotes.on_errand(nid, message)
+            case messages.ErrandDone():
+                self._errands.on_done(message)
+            case messages.Refusal():
+                self._on_refusal(message)
             case _:
                 self._on_answer(message)
 
@@ -343,18 +450,14 @@ class Cluster:
             case messages.Happened():
                 self.watching.on_happened(nid, message)
 
-    def _on_answer(
-        self,
-        message: messages.Admitted
-        | messages.Charge
-        | messages.Move
-        | messages.NotHome
-        | messages.Redirect
-        | messages.Refused
-        | messages.Standing,
-    ) -> None:
-        """Handle a message of a home about a stay, unless the stay has ended."""
+    def _on_refusal(self, message: messages.Refusal) -> None:
         stay = self._stays.get(message.stay)
+        if stay is not None:
+            self._context.outbound.notify_once(stay.session, Code(message.code), message.why)
+
+    def _on_answer(self, message: messages.Message) -> None:
+        """Handle a message of a home about a stay, unless the stay has ended."""
+        stay = self._stays.get(getattr(message, "stay", 0))
         if stay is None:
             return
         match message:

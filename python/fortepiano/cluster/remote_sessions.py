@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from fortepiano.cluster.messages import (
     Admitted,
     Charge,
+    ErrandDone,
     Lost,
     Move,
     NotHome,
     Redirect,
+    Refusal,
     Refused,
     Standing,
 )
@@ -23,8 +25,18 @@ if TYPE_CHECKING:
 
     from fortepiano.cluster.homes import Homes
     from fortepiano.cluster.mail import Mail
-    from fortepiano.cluster.messages import Forward, Join, Leave, Message, Resync, Rights
+    from fortepiano.cluster.messages import (
+        Errand,
+        Forward,
+        Join,
+        Leave,
+        Message,
+        Resync,
+        Rights,
+    )
     from fortepiano.cluster.profiles import Profiles
+    from fortepiano.cluster.waits import Waits
+    from fortepiano.model.notice_codes import Code
     from fortepiano.model.participant import Participant
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.node_handlers import NodeHandlers
@@ -77,6 +89,7 @@ class RemoteSessions:
         homes: The rooms of which this node is the home.
         mail: Posts messages to other nodes.
         profiles: The profiles of users.
+        waits: The sessions whose messages wait.
         handlers: Returns the handlers in force.
     """
 
@@ -86,16 +99,19 @@ class RemoteSessions:
         homes: Homes,
         mail: Mail,
         profiles: Profiles,
+        waits: Waits,
         handlers: Callable[[], NodeHandlers],
     ) -> None:
         self._context = context
         self._homes = homes
         self._mail = mail
         self._profiles = profiles
+        self._waits = waits
         self._handlers = handlers
         self._remotes: dict[tuple[int, int], _Remote] = {}
         self._by_session: dict[Session, _Remote] = {}
         self._expected: set[tuple[int, int]] = set()
+        context.outbound.refuse_elsewhere = self.refuse_once
 
     def __len__(self) -> int:
         """Return the number of sessions of other nodes."""
@@ -135,7 +151,20 @@ class RemoteSessions:
                 self._post(remote, Refused(remote.stay))
             self._end(remote)
 
-    def _open(self, nid: int, message: Join) -> _Remote:
+    def on_errand(self, nid: int, message: Errand) -> None:
+        """Handle a message about a room whose sender need not be there."""
+        self._homes.after(message.room, partial(self._run_errand, nid, message))
+
+    def _run_errand(self, nid: int, message: Errand) -> None:
+        is_home = self._homes.epoch(message.room) == message.epoch
+        if is_home:
+            remote = self._open(nid, message)
+            self._profiles.arrive(remote.session, nid, message)
+            self._handlers().handle(remote.session, message.raw)
+            self._end(remote, has_ended=True)
+        self._mail.post(nid, ErrandDone(message.stay, is_home))
+
+    def _open(self, nid: int, message: Join | Errand) -> _Remote:
         client = self._context.hub.attach_remote(nid, message.stay)
         key, facts = (nid, message.stay), message.session
         connection = _RemoteConnection(partial(self._close, key))
@@ -154,7 +183,9 @@ class RemoteSessions:
     def on_forward(self, nid: int, message: Forward) -> None:
         """Handle a message of a session about its room."""
         remote = self._remotes.get((nid, message.stay))
-        if remote is None:
+        if remote is None or self._waits.postpone(
+            remote.session, partial(self.on_forward, nid, message)
+        ):
             return
         remote.caused += self._handlers().handle(remote.session, message.raw)
         if remote.caused >= _CHARGED_BYTES:
@@ -224,6 +255,13 @@ class RemoteSessions:
         remote.is_answered = True
         self._post(remote, Refused(remote.stay, may_stay))
 
+    def refuse_once(self, session: Session, code: Code, why: str) -> bool:
+        """Let a session's node send a notice of a refusal, as that knows when it last did."""
+        remote = self._by_session.get(session)
+        if remote is not None:
+            self._post(remote, Refusal(remote.stay, code, why))
+        return remote is not None
+
     def note_participant(self, participant: Participant) -> None:
         """Tell other nodes a participant's quota, and whether the participant holds the crown."""
         nodes: set[int | None] = set()
@@ -261,6 +299,7 @@ class RemoteSessions:
         self._context.hub.detach(remote.session.client)
 
     def _depart(self, remote: _Remote, *, has_ended: bool) -> None:
+        self._waits.discard(remote.session)
         self._handlers().depart(remote.session, has_ended=has_ended)
         self._remotes.pop((remote.nid, remote.stay), None)
         self._by_session.pop(remote.session, None)

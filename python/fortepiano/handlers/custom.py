@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from fortepiano.actions.shared import act_everywhere
 from fortepiano.model.notice_codes import Code
+from fortepiano.protocol import shared_acts
 from fortepiano.protocol.custom_binary import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from fortepiano.model.session import Session
     from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
@@ -39,8 +39,7 @@ def custom(context: Context, session: Session, message: Custom) -> None:
     if user is None or not _may_send(context, session, user, len(orjson.dumps(message.data))):
         return
     outgoing: Message = {"m": "custom", "data": message.data} | _sender(context, user)
-    for receiver in _receivers(context, session, message.target):
-        context.outbound.send(receiver, [outgoing])
+    _send(context, session, message.target, orjson.dumps([outgoing]), is_binary=False)
 
 
 def custom_binary(context: Context, session: Session, message: Custom, payload: bytes) -> None:
@@ -56,10 +55,7 @@ def custom_binary(context: Context, session: Session, message: Custom, payload: 
         return
     outgoing: Message = {"m": "custom", "data": message.data} | _sender(context, user)
     data = encode(outgoing, payload)
-    readers = context.outbound.custom_readers()
-    for receiver in _receivers(context, session, message.target):
-        if receiver in readers:
-            context.outbound.send_binary(receiver, data)
+    _send(context, session, message.target, data, is_binary=True)
 
 
 def _sender(context: Context, user: User) -> Message:
@@ -83,24 +79,15 @@ def _may_send(context: Context, session: Session, user: User, size: int) -> bool
     return True
 
 
-def _receivers(context: Context, session: Session, target: Target) -> Iterable[Session]:
-    """Return the sessions that receive a message, never the sender's own."""
-    participant = session.participant
-    if not target.everywhere and participant is None:
-        return []
-    wanted: Iterable[Session]
-    if target.mode == "subscribed":
-        wanted = context.outbound.custom_readers()
-    else:
-        ids = target.ids if target.mode == "ids" else [target.id]
-        users = (context.directory.users.get(user_id or "") for user_id in ids or [])
-        wanted = [tab for user in dict.fromkeys(users) if user is not None for tab in user.sessions]
-    room = participant.room if participant is not None else None
-    return [
-        other
-        for other in wanted
-        if other is not session
-        and (
-            target.everywhere or (other.participant is not None and other.participant.room is room)
-        )
-    ]
+def _send(
+    context: Context, session: Session, target: Target, payload: bytes, *, is_binary: bool
+) -> None:
+    """Send a frame to the receivers of a message at all nodes, never to the sender's session."""
+    room = session.room_name
+    if room is None and not target.everywhere:
+        return
+    ids: list[str] | None = None
+    if target.mode != "subscribed":
+        ids = target.ids if target.mode == "ids" else [target.id or ""]
+    act = shared_acts.Custom(payload, is_binary, ids, None if target.everywhere else room)
+    act_everywhere(context, act, by=session)

@@ -154,9 +154,10 @@ def devices(_context: Context, session: Session, _message: Devices) -> None:
     session.has_sent_devices = True
 
 
-def bye(_context: Context, session: Session, _message: Bye) -> None:
+def bye(context: Context, session: Session, _message: Bye) -> None:
     """Close the connection; later messages in the same frame are not handled."""
-    session.connection.close(CloseCode.NORMAL)
+    if not context.elsewhere.part(session):
+        session.connection.close(CloseCode.NORMAL)
 
 
 def ended(context: Context, session: Session) -> None:
@@ -168,5 +169,8 @@ def ended(context: Context, session: Session) -> None:
     rooms.leave(context, session, has_ended=True)
     user, session.user = session.user, None
     if user is not None:
+        was_afk = user.is_afk
         context.directory.depart(user, session, context.now())
+        if was_afk and not user.is_afk:
+            context.elsewhere.note_user(user)
         context.events.publish("gone", actor=user.id, name=user.name)

@@ -65,7 +65,7 @@ class BrokerConnection:
         self._forget()
         await _connect(self._link, endpoint)
         options = ["SETNAME", name]
-        if endpoint.password:
+        if endpoint.user or endpoint.password:
             options = ["AUTH", endpoint.user or "default", endpoint.password, *options]
         check_broker(await self.ask(b"HELLO", b"3", *(option.encode() for option in options)))
 

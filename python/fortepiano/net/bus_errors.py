@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from redis.asyncio.sentinel import MasterNotFoundError
@@ -68,7 +68,7 @@ def check_url(url: str) -> None:
         raise BusError(_CLUSTER)
 
 
-def check_broker(hello: Mapping[bytes, Any]) -> None:
+def check_broker(hello: object) -> None:
     """Check that a broker can be used.
 
     Args:
@@ -77,6 +77,12 @@ def check_broker(hello: Mapping[bytes, Any]) -> None:
     Raises:
         BusError: It is too old, a replica, a sentinel or part of a cluster.
     """
+    if not isinstance(hello, dict):
+        raise BusError(_TOO_OLD)
+    _check_answer(cast("dict[bytes, Any]", hello))
+
+
+def _check_answer(hello: Mapping[bytes, Any]) -> None:
     version = bytes(hello.get(b"version", b"")).decode(errors="replace")
     major = version.partition(".")[0]
     if not major.isdecimal() or int(major) < _OLDEST:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fortepiano.model.session import Session
+    from fortepiano.protocol.shared_acts import SharedAct
     from fortepiano.protocol.user_profile import SessionFacts, UserProfile
     from fortepiano.store.records import Scope
 
@@ -59,7 +60,15 @@ class NodeHandlers(Protocol):
         ...
 
     def adopt_profile(self, profile: UserProfile) -> None:
-        """Give a user the profile that another node has, if the user is known here."""
+        """Give a user the profile that another node has."""
+        ...
+
+    def meet(self, profile: UserProfile) -> None:
+        """Know a user of another node, with the profile that the node has."""
+        ...
+
+    def act(self, act: SharedAct) -> None:
+        """Act on the connections of this node as another node does on its own."""
         ...
 
     def change_scope(self, session: Session, scope: Scope | None) -> None:

@@ -13,7 +13,7 @@ from fortepiano.protocol.notices import HUB_NOTICE_OF, HUB_NOTICES, notice
 from fortepiano.protocol.room_messages import Message, full_channel, quota_message
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from fortepiano.config.live import Live
     from fortepiano.config.rules import QuotaClass
@@ -50,6 +50,8 @@ class Outbound:
 
     Attributes:
         appearance: Decides how participants are shown.
+        refuse_elsewhere: Lets another node send the notice of a refusal; returns False for a client
+            of this node.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Outbound:
         self._live = live
         self._clock = clock
         self.appearance = Appearance()
+        self.refuse_elsewhere: Callable[[Session, Code, str], bool] = _nowhere
         self._custom_readers: dict[Session, None] = {}
         self._departures: set[Room] = set()
         for kind, (text, code) in HUB_NOTICES.items():
@@ -87,6 +90,8 @@ class Outbound:
 
     def notify_once(self, session: Session, code: Code, why: str) -> None:
         """Send a client the notice of a refusal, at most one in a while for each code."""
+        if self.refuse_elsewhere(session, code, why):
+            return
         if self._may_notify(session, code):
             self.send(session, [notice(why, code)])
 
@@ -283,6 +288,11 @@ class Outbound:
     def send_binary(self, session: Session, payload: bytes) -> None:
         """Send a binary message to one client."""
         self._hub.send_binary(session.client, payload)
+
+
+def _nowhere(_session: Session, _code: Code, _why: str) -> bool:
+    """Default `refuse_elsewhere`: return False."""
+    return False
 
 
 def _identity(user: User, name: str) -> Message:

@@ -119,6 +119,7 @@ class ClusterNode:
         self._is_serving = False  # whether anybody may have seen the time
         self._steer_at = 0.0
         self._wakes = asyncio.Event()
+        self._is_closing = False
         self._task: asyncio.Task[None] | None = None
         self._runs: set[asyncio.Task[None]] = set()
 
@@ -175,6 +176,7 @@ class ClusterNode:
 
     async def close(self) -> None:
         """Leave the cluster."""
+        self._is_closing = True  # redis-py swallows a cancellation now and then
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -199,7 +201,7 @@ class ClusterNode:
 
     async def _work(self) -> None:
         """Renew the lease, and join again where that is necessary."""
-        while True:
+        while not self._is_closing:
             pause = self._lease_seconds / _RENEWALS
             if not self.registry.nid:
                 pause = random.uniform(*_PAUSES)  # noqa: S311 - no secret
@@ -390,6 +392,7 @@ class ClusterNode:
     def _on_node(self, nid: int, name: str) -> None:
         self.names[nid] = name
         self._hub.add_node(nid, self._inbox(nid))
+        self.followers.on_node_joined(nid)
         if not self._registry_trouble:
             _log.info("a node has joined the cluster", node=name, nid=nid)
 

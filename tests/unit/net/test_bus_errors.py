@@ -170,6 +170,7 @@ class TestAnswers:
                 "is in protected mode: give it a password, or bind it to this machine only",
             ),
             (b"-LOADING Redis is loading the dataset\r\n", "is still reading its data"),
+            (b"*2\r\n+version\r\n+7.0.0\r\n", "is too old: Redis 7 or Valkey 7.2 is needed"),
             (b"-OOM command not allowed\r\n", "has no memory left: raise its maxmemory"),
             (b"-WEIRD words\r\n", "refuses: WEIRD words"),
             (
@@ -242,6 +243,23 @@ class TestLogs:
         assert [line["event"] for line in lines if line["log_level"] == "warning"] == [
             "another program publishes what no node understands; ignored from now on"
         ]
+
+
+async def test_a_handler_that_fails_loses_one_event(redis: RedisServer) -> None:
+    def fail(_event: object) -> None:
+        raise ZeroDivisionError
+
+    with capture_logs() as lines:
+        async with started(redis.url) as node:
+            await until(lambda: node.bus.is_up)
+            node.on_event = fail
+            for payload in (b"1", b"2"):
+                node.hub.post(1, payload)
+            await until(lambda: node.heard() == [b"1", b"2"])
+            assert node.states == ["up"]
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == [
+        "what the broker sent could not be handled"
+    ] * 2
 
 
 class TestUrls:

@@ -200,7 +200,8 @@ class Caller:
 
     def own_tabs(self, user: User) -> list[Session]:
         """Return the tabs of a user whose connections this node has."""
-        return [tab for tab in user.sessions if self.server.context.elsewhere.has_socket(tab)]
+        is_own = self.server.context.elsewhere.is_own
+        return [tab for tab in user.sessions if is_own(tab)]
 
     @property
     def is_still_staff(self) -> bool:

@@ -251,22 +251,66 @@ class _Call:
 
     async def _at_home(self) -> Response:
         room = self.route.room
-        homes = await self._node.homes_of([room])
-        home = homes.get(room, self._node.name)
-        if room not in homes and not self._node.followers.is_home(room):
-            await self._renew(room)
+        home = await self._home_of(room)
         answer = await self._at(home, f"The home of the room, {home},")
-        is_elsewhere = answer.status == 404 and self.route.user_id
-        if is_elsewhere and self._question.path.endswith("/kick"):
-            # As at a server alone: who is here, but not in the room, loses a claim to its crown.
-            return await self._with_user()
+        if answer.is_success and home == self._node.name and self._is_homeless(room):
+            await self._find_home(room)  # the act has opened the room
+        if answer.is_success and self._question.path.endswith("/notices"):
+            answer = await self._with_tabs_of(room, home, answer)
         return _answered(answer, [home], [])
+
+    async def _home_of(self, room: str) -> str:
+        """Return the home of a room; a room without one is acted on here."""
+        node = self._node
+        if node.followers.is_home(room):
+            return node.name
+        homes = await node.homes_of([room])
+        if not (homes or node.trouble):
+            if self._question.method == "GET":
+                await self._renew(room)
+                return node.name
+            await self._find_home(room)
+            homes = await node.homes_of([room])
+        return homes.get(room, node.name)
+
+    def _is_homeless(self, room: str) -> bool:
+        """Return whether a room is open here, and this node is not its home."""
+        is_open = room in self._server.context.directory.rooms
+        return is_open and not self._node.followers.is_home(room)
+
+    async def _find_home(self, room: str) -> None:
+        """Let this node be the home of a room that has none; of one that is not open, not for long.
+
+        Its act is then on what the store has, and other nodes hear of it.
+        """
+        found: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._server.context.elsewhere.when_found(room, partial(_finish, found))
+        await found
 
     async def _renew(self, room: str) -> None:
         """Read a room anew that has no home now, but may have had others since it was read."""
         renewed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         renew(self._server.context, room, partial(_finish, renewed))
         await renewed
+
+    async def _with_tabs_of(self, room: str, home: str, answer: Answer) -> Answer:
+        """Return the answer to a notice to a room with the number of all tabs there."""
+        question = Question(
+            method="GET",
+            path=f"{V1}/room",
+            query=urlencode({"name": room}),
+            asker=self._question.asker,
+        )
+        is_here = home == self._node.name
+        there = await (self._here(question) if is_here else self._of(home, question))
+        if there is None or not there.is_success:
+            return answer
+        tabs = sum(one["tabs"] for one in there.document()["participants"])
+        return _with_document(answer, answer.document() | {"connections": tabs})
+
+    async def _of(self, name: str, question: Question) -> Answer | None:
+        answers, _ = await self._ask(question, [name])
+        return answers.get(name)
 
     # Nodes
 
@@ -284,10 +328,10 @@ class _Call:
         """
         if name == self._node.name:
             return await self._here(self._question)
-        there, _ = await self._ask(self._question, [name])
-        if name not in there:
+        answer = await self._of(name, self._question)
+        if answer is None:
             raise ProblemError(503, f"{title or f'The node {name}'} does not answer.")
-        return there[name]
+        return answer
 
     async def _at_each(self) -> Response:
         """Let each node act by itself, and say what it has done."""

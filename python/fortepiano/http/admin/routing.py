@@ -49,7 +49,7 @@ class Route(NamedTuple):
 
     Attributes:
         place: The place.
-        room: The name of the room at whose home it is.
+        room: The room.
         user_id: The user.
         node: The name of the node; empty for this one.
     """
@@ -100,8 +100,8 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _at_home(room: object, user_id: str = "") -> Route:
-    return Route(Place.HOME, settled(room), user_id) if isinstance(room, str) else _HERE
+def _at_home(room: object) -> Route:
+    return Route(Place.HOME, room=settled(room)) if isinstance(room, str) else _HERE
 
 
 def _with_user(user_id: str) -> Route:
@@ -113,9 +113,7 @@ def _of_user(method: str, user_id: str, what: list[str], body: dict[str, Any]) -
         case "GET", []:
             return Route(Place.PERSON, user_id=user_id)
         case "PUT", ["mute"]:
-            return _at_home(body.get("room"), user_id)
-        case "POST", ["kick"] if body.get("room") is not None:
-            return _at_home(body["room"], user_id)
+            return _at_home(body.get("room"))
         case ("PATCH", []) | ("PUT", ["tag"]) | ("POST", ["kick" | "move"]):
             return _with_user(user_id)
         case _:

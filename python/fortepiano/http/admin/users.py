@@ -345,15 +345,9 @@ def _connection(caller: Caller, session: Session) -> Connection:
         id=session.client,
         user_id=session.user_id,
         name=session.user.name if session.user is not None else None,
-        room=_room_of(session),
+        room=session.room_name,
         bot=session.is_bot,
         scope=session.scope,
         waiting_bytes=caller.server.context.hub.lag(session.client),
         node=caller.node,
     )
-
-
-def _room_of(session: Session) -> str | None:
-    if session.participant is not None:
-        return session.participant.room.name
-    return None if session.stay is None else session.stay.room

@@ -1,0 +1,103 @@
+"""Acts that concern people at all nodes of a cluster; each node acts on its own connections."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+__all__ = [
+    "Custom",
+    "Invitation",
+    "Kick",
+    "Move",
+    "Notice",
+    "Restart",
+    "SharedAct",
+    "StoreChange",
+]
+
+
+class _Act(msgspec.Struct, tag_field="act", frozen=True):
+    """An act; the key `act` names its class."""
+
+
+class Notice(_Act, frozen=True):
+    """A notice to a user, to all in a room, to both, or to everybody.
+
+    Attributes:
+        payload: The frame that is sent.
+        room: The name of a room; None for no room.
+        user_id: The id of a user; None for no user.
+        is_everybody: Whether all receive it.
+    """
+
+    payload: bytes
+    room: str | None = None
+    user_id: str | None = None
+    is_everybody: bool = False
+
+
+class Invitation(_Act, frozen=True):
+    """A notice to a user that they are invited to a room, at most one in a while."""
+
+    user_id: str
+    room: str
+
+
+class Custom(_Act, frozen=True):
+    """A custom message.
+
+    Attributes:
+        payload: The frame that is sent.
+        is_binary: Whether the frame is a binary one, which only subscribers get.
+        ids: The users who receive it; None for all subscribers.
+        room: The name of the room whose people receive it; None for all rooms.
+    """
+
+    payload: bytes
+    is_binary: bool = False
+    ids: list[str] | None = None
+    room: str | None = None
+
+
+class Move(_Act, frozen=True):
+    """A move of all tabs of a user into a room.
+
+    Attributes:
+        user_id: The user.
+        room: The room's name.
+        settings: Settings for the room, if it has to be created.
+        reason: The reason, which the user gets in a notice; None for no notice.
+    """
+
+    user_id: str
+    room: str
+    settings: Any = None
+    reason: str | None = None
+
+
+class Kick(_Act, frozen=True):
+    """A user is put out of a room, or loses all connections.
+
+    Attributes:
+        user_id: The user.
+        room: The room's name; None for the whole site.
+        reason: The reason, which the user gets in a notice.
+    """
+
+    user_id: str
+    room: str | None = None
+    reason: str = ""
+
+
+class Restart(_Act, frozen=True):
+    """All nodes restart after a while."""
+
+
+class StoreChange(_Act, frozen=True):
+    """Bans or tokens in the store have changed, and hold at once."""
+
+
+SharedAct: TypeAlias = Custom | Invitation | Kick | Move | Notice | Restart | StoreChange
+"""Any of the acts."""
