@@ -65,14 +65,6 @@ def internal_site(server: RunningServer, api: LazyApi) -> ASGIApp:
         content, media_type = server.metrics.exposed(request.headers.get("accept", ""))
         return Response(content, headers={"content-type": media_type})
 
-    async def clusterz(_request: Request) -> Response:
-        # Imported here: a server alone does without, and starts sooner.
-        from fortepiano.http.asked_calls import about_cluster
-
-        if server.cluster is None:
-            raise HTTPException(404)
-        return JSONResponse(await about_cluster(server, server.cluster))
-
     async def page(_request: Request) -> Response:
         files.refresh()
         return Response(files.content[INDEX], headers=_PAGE_HEADERS, media_type="text/html")
@@ -86,7 +78,7 @@ def internal_site(server: RunningServer, api: LazyApi) -> ASGIApp:
         routes=[
             *health_routes(server.readiness_problem),
             Route("/metrics", metrics),
-            Route("/clusterz", clusterz),
+            *_cluster_routes(server),
             Route("/admin", page),
             Route("/admin/", page),
             Mount("/admin", _PageFiles(files)),
@@ -96,6 +88,20 @@ def internal_site(server: RunningServer, api: LazyApi) -> ASGIApp:
         ],
         exception_handlers={HTTPException: missing},
     )
+
+
+def _cluster_routes(server: RunningServer) -> list[Route]:
+    """Return the route of `/clusterz`, which a server alone has not."""
+    if not server.settings.cluster.url:
+        return []
+    # Imported here: a server alone does without, and starts sooner.
+    from fortepiano.http.asked_calls import about_cluster
+
+    async def clusterz(_request: Request) -> Response:
+        assert server.cluster is not None  # noqa: S101 - a server with `cluster.url` is a node
+        return JSONResponse(await about_cluster(server, server.cluster))
+
+    return [Route("/clusterz", clusterz)]
 
 
 class _PageFiles(FilesSite):
