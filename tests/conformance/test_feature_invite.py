@@ -81,7 +81,6 @@ async def test_nobody_is_turned_out(clients: Clients) -> None:
     assert await gets_in(await clients.enter("lobby"), holder.room)
 
 
-@pytest.mark.one_node("who is there in other rooms")
 async def test_second_tabs_and_returning_guests_pass(
     clients_by_address: Clients, room: str
 ) -> None:
@@ -108,7 +107,6 @@ async def test_an_invitation_opens_one_room(clients: Clients) -> None:
     assert not await gets_in(guest, other.room)
 
 
-@pytest.mark.one_node("who is there in other rooms")
 async def test_it_is_no_way_around_a_ban(clients: Clients) -> None:
     holder, other = await clients.pair({"inviteOnly": True})
     await holder.send({"m": "kickban", "_id": other.id, "ms": 60_000}, inviting(other))

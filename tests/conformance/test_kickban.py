@@ -238,7 +238,6 @@ async def test_a_banned_user_may_return_when_the_ban_ends(clients_by_address: Cl
     assert (await banned.join(holder.room))["ch"]["_id"] == holder.room
 
 
-@pytest.mark.one_node("who is there in other rooms")
 @pytest.mark.case(76)
 async def test_each_room_has_its_own_bans(clients_by_address: Clients) -> None:
     one, banned = await neighbours(clients_by_address, 2)

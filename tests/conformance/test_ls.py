@@ -16,8 +16,6 @@ from support.websocket_clients import (
     new_room,
 )
 
-pytestmark = pytest.mark.one_node("the room list")
-
 
 async def subscribe(client: Client) -> dict[str, Message]:
     """Ask for the list and return its rooms by name."""

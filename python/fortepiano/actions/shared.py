@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fortepiano.model.session import Session
+    from fortepiano.model.user import User
     from fortepiano.protocol.context import Context
 
 __all__ = [
     "act_everywhere",
     "act_here",
+    "begin_custom_window",
     "close_with_reason",
     "notify_of",
     "own_tabs",
@@ -107,7 +109,24 @@ def _notify(context: Context, act: Notice) -> int:
     return len(found)
 
 
+def begin_custom_window(context: Context, user: User) -> None:
+    """Begin to count a user's custom data anew, if it is time."""
+    now = context.now()
+    if now - user.custom_since >= context.rules.custom_window_ms:
+        user.custom_since, user.custom_bytes = now, 0
+
+
+def _charge_custom(context: Context, act: Custom) -> None:
+    """Count what a user has sent at another node, so that all tabs have one budget."""
+    user = context.directory.users.get(act.user_id)
+    if user is not None:
+        begin_custom_window(context, user)
+        user.custom_bytes += act.size
+
+
 def _send_custom(context: Context, act: Custom, by: Session | None) -> int:
+    if by is None:
+        _charge_custom(context, act)
     readers, is_own = context.outbound.custom_readers(), context.elsewhere.is_own
     wanted: Iterable[Session] = filter(is_own, readers)
     if act.ids is not None:

@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Listings"]
 
-_COLLECT_SECONDS = 0.25
-"""How long changes are collected before other nodes are sent them."""
+_COLLECT_SECONDS = 0.125
+"""How long changes are collected before other nodes are sent them, where there are many."""
+
+_BURST = 20
+"""How often in a second changes are sent to other nodes at once, instead of being collected."""
+
+_BURST_MS = 1000
 
 _PAGE = 500
 """The most rooms in one message."""
@@ -56,6 +61,7 @@ class Listings:
         self._published: dict[str, int] = {}  # the rooms that others show, each with its epoch
         self._wanting: set[int] = set()  # the nodes that show people to known bots
         self._asked_at: int | None = None
+        self._burst_since, self._burst = 0, 0
         self._owners: dict[str, int] = {}  # the nodes of rooms of others
         self._unnamed: dict[int, set[str]] = {}  # rooms that a complete list has yet to name
         context.room_list.on_change = self.note
@@ -92,8 +98,15 @@ class Listings:
         self._published.clear()
 
     def _schedule(self) -> None:
-        if not (self._changed or self._ended):
-            self._context.clock.later(_COLLECT_SECONDS, self._publish)
+        if self._changed or self._ended:
+            return
+        now = self._context.now()
+        if now - self._burst_since >= _BURST_MS:
+            self._burst_since, self._burst = now, 0
+        self._burst += 1
+        # Even at once means all of this turn together: a departure may end a room, too.
+        pause = 0.0 if self._burst <= _BURST else _COLLECT_SECONDS
+        self._context.clock.later(pause, self._publish)
 
     def _publish(self) -> None:
         """Send all nodes what has changed."""

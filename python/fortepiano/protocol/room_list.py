@@ -27,6 +27,9 @@ __all__ = ["RoomElsewhere", "RoomList", "people_of"]
 _COLLECT_SECONDS = 0.25
 """How long changes of the list are collected before they are sent."""
 
+_COLLECT_ELSEWHERE_SECONDS = 0.125
+"""The same for changes that come from other nodes, which may have collected them for as long."""
+
 
 class RoomElsewhere(msgspec.Struct, frozen=True):
     """A room whose home is another node of the cluster, as that node describes it.
@@ -144,6 +147,7 @@ class RoomList:
         self._changes: dict[str, _Shown] = {}
         self._complete: _Complete | None = None
         self._awaiting: set[Session] = set()
+        self._is_due, self._is_due_soon = False, False  # whether changes will be sent
 
     def start(self, session: Session, rooms: Mapping[str, Room]) -> None:
         """Send the list of rooms, and its changes from now on.
@@ -246,7 +250,8 @@ class RoomList:
             self._complete.changed.add(room.name)
         if not self._readers or not (is_listed(room) or was_listed):
             return
-        if not self._changes:
+        if not self._is_due:
+            self._is_due = True
             self._clock.later(_COLLECT_SECONDS, self.send_changes)
         entry = channel(room, self._live.rules)
         if not is_listed(room):
@@ -264,12 +269,11 @@ class RoomList:
         elsewhere = self.elsewhere.get(name)
         if elsewhere is not None:
             self._note_elsewhere(name, elsewhere, elsewhere)
-            self.send_changes()
         elif name in rooms:
             self.note_change(rooms[name])
 
     def adopt(self, rooms: Mapping[str, RoomElsewhere | None], here: Mapping[str, Room]) -> None:
-        """Show rooms of other nodes as they are now, at once: their homes have collected changes.
+        """Show rooms of other nodes as they are now.
 
         Args:
             rooms: The rooms by name; None for one that is not another node's any more.
@@ -283,22 +287,31 @@ class RoomList:
                 self._complete.changed.add(name)
             if room is None and name in here:
                 self.note_change(here[name], was_listed=before is not None and before.is_listed)
-            elif self._readers:
+            else:
                 self._note_elsewhere(name, before, room)
-        self.send_changes()
 
     def _note_elsewhere(
         self, name: str, before: RoomElsewhere | None, now: RoomElsewhere | None
     ) -> None:
         """Note how a room of another node is shown; one that is not shown any more, once."""
+        if not self._readers:
+            return
+        if not self._is_due_soon:
+            self._is_due_soon = True
+            self._clock.later(_COLLECT_ELSEWHERE_SECONDS, self._send_soon)
         if now is not None and now.is_listed:
             self._changes[name] = _Shown(name, now.entry, lambda: now.people)
         elif before is not None and before.is_listed and (now is not None or before.count):
             entry = orjson.loads((now or before).entry) | {"count": 0}
             self._changes[name] = _Shown(name, orjson.dumps(entry), lambda: None)
 
+    def _send_soon(self) -> None:
+        self._is_due_soon = False
+        self.send_changes()
+
     def send_changes(self) -> None:
         """Send the collected changes to the sessions that have the list open."""
+        self._is_due = False
         if not self._changes:
             return
         changes, self._changes = list(self._changes.values()), {}

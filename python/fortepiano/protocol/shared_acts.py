@@ -45,16 +45,20 @@ class Invitation(_Act, frozen=True):
     room: str
 
 
-class Custom(_Act, frozen=True):
+class Custom(_Act, frozen=True, kw_only=True):
     """A custom message.
 
     Attributes:
+        user_id: The sender.
+        size: The bytes of custom data for which the sender is charged.
         payload: The frame that is sent.
         is_binary: Whether the frame is a binary one, which only subscribers get.
         ids: The users who receive it; None for all subscribers.
         room: The name of the room whose people receive it; None for all rooms.
     """
 
+    user_id: str
+    size: int
     payload: bytes
     is_binary: bool = False
     ids: list[str] | None = None
