@@ -1,4 +1,4 @@
-"""What an operator sees and does at any node: lists, acts, events, and nodes that are missing."""
+"""Lists, acts, events and missing nodes, as an operator has them at any node."""
 
 from __future__ import annotations
 

@@ -104,6 +104,10 @@ def queries(*, of_clusters: bool = False) -> list[tuple[str, str]]:
     ]
 
 
+def metrics_of(server: Server) -> str:
+    return httpx.get(f"{server.internal_url}/metrics", trust_env=False).text
+
+
 def as_grafana_asks(expression: str) -> str:
     """Fill in the variables of the dashboard."""
     return expression.replace("$instance", ".*").replace("$__rate_interval", "10s")
@@ -147,7 +151,7 @@ async def test_the_row_about_several_nodes_has_data_in_a_cluster_only(
             empty = [expression for expression in asked if not ask(scraper, asked[expression])]
             (clients_sum,) = ask(scraper, as_grafana_asks(found[0][1]))
             shown = " ".join(asked)
-            text = httpx.get(f"{cluster.internal_url}/metrics", trust_env=False).text
+            text = metrics_of(cluster)
             rules = scraper.get("/api/v1/rules").json()["data"]["groups"][0]["rules"]
     assert empty == []
     assert clients_sum["value"][1] == "2"
@@ -158,7 +162,7 @@ async def test_the_row_about_several_nodes_has_data_in_a_cluster_only(
 
 
 def test_every_metric_is_on_the_dashboard_or_needs_no_place(watched: Server) -> None:
-    text = httpx.get(f"{watched.internal_url}/metrics", trust_env=False).text
+    text = metrics_of(watched)
     told = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE fortepiano_")}
     shown = " ".join(expression for _, expression in queries())
     unseen = {name for name in told if name not in shown}

@@ -112,7 +112,7 @@ class Asking:
             self._questions.pop(number, None)
             asked.call(asked.answers)
 
-    # What comes from other nodes
+    # Answers and questions of other nodes
 
     def on_told(self, nid: int, message: Told) -> None:
         """Note the answer of a node."""

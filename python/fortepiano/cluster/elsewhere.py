@@ -249,7 +249,7 @@ class Cluster:
         if is_known or (record is not None and record.until is None):
             self._handlers().renew(name, lambda: None)
 
-    # What operators ask
+    # Called for operators
 
     def is_home(self, room_name: str) -> bool:
         """Tell whether this node is the home of a room."""

@@ -1,4 +1,4 @@
-"""What happens on other nodes, for operators who watch this one."""
+"""Events of other nodes, for operators who watch this one."""
 
 from __future__ import annotations
 

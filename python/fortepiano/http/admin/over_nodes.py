@@ -69,7 +69,7 @@ class OverNodes:
         if call.route.place is Place.HERE:
             await self._app(scope, replay(first, receive), send)
             return
-        scope["route"] = call.route  # it is a call that there is; see `DeprecatedPaths`
+        scope["route"] = call.route  # a call that there is; see `DeprecatedPaths`
         try:
             response = await call.response()
         except ProblemError as refused:
