@@ -21,6 +21,7 @@ from fortepiano.errors import UnreachableError
 
 if TYPE_CHECKING:
     from collections import deque
+    from collections.abc import Mapping
 
     from rich.console import RenderableType
 
@@ -160,7 +161,7 @@ def _nodes(old: Cluster | None, new: Cluster) -> RenderableType:
     table.add_column("node")
     for title in ("homes", *_OF_NODES):
         table.add_column(title, justify="right")
-    before = {} if old is None else old.nodes
+    before: Mapping[str, Metrics] = {} if old is None else old.nodes
     for name, now in new.nodes.items():
         lines = _lines(before.get(name, now), now)
         homes = f"{now.by_label['cluster_rooms']['home']:,.0f}"

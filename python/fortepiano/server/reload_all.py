@@ -49,7 +49,7 @@ async def _own(reload: Reload) -> dict[str, Any]:
 
 def _told(answer: Answer) -> dict[str, Any]:
     """Return what another node has changed, or why it has not."""
-    document = answer.document() if answer.body else {}
+    document: dict[str, Any] = answer.document() if answer.body else {}
     if answer.is_success:
         return {name: document[name] for name in ("changed", "waiting", "handlers")}
     return {"problems": [document.get("detail", f"HTTP status {answer.status}")]}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["LISTS", "as_one", "merged_list", "rows_of"]
+__all__ = ["LISTS", "as_one", "merged_list"]
 
 Row = dict[str, Any]
 
@@ -46,35 +46,23 @@ def _users(rows: Iterable[Row]) -> list[Row]:
     return [as_one(users) for users in found.values()]
 
 
+def _fullest_first(room: Row) -> tuple[int, str]:
+    return -room["people"], room["name"]
+
+
+def _latest_first(user: Row) -> tuple[int, str]:
+    return -user["since"], user["id"]
+
+
 LISTS = {
-    "rooms": _List("rooms", lambda room: (-room["people"], room["name"])),
-    "users": _List("users", lambda user: (-user["since"], user["id"]), _users),
+    "rooms": _List("rooms", _fullest_first),
+    "users": _List("users", _latest_first, _users),
     "connections": _List("connections"),
 }
 """The lists by the last part of their paths."""
 
 
-def rows_of(kind: str, documents: Iterable[Row]) -> tuple[list[Row], int]:
-    """Return all rows of a list in their order, and how many there are.
-
-    Args:
-        kind: A key of `LISTS`.
-        documents: The lists of the nodes, each with its first rows.
-    """
-    documents = list(documents)
-    known = LISTS[kind]
-    rows = [row for document in documents for row in document[known.key]]
-    total = sum(document["total"] for document in documents)
-    if known.joined is not None:
-        total -= len(rows)
-        rows = known.joined(rows)
-        total += len(rows)
-    if known.order is not None:
-        rows.sort(key=known.order)
-    return rows, total
-
-
-def merged_list(kind: str, documents: Iterable[Row], offset: int, limit: int) -> Row:
+def merged_list(kind: str, documents: Sequence[Row], offset: int, limit: int) -> Row:
     """Return a page of a list.
 
     Args:
@@ -83,5 +71,12 @@ def merged_list(kind: str, documents: Iterable[Row], offset: int, limit: int) ->
         offset: How many rows to pass over.
         limit: How many rows at most.
     """
-    rows, total = rows_of(kind, documents)
-    return {LISTS[kind].key: rows[offset : offset + limit], "total": total}
+    known, total = LISTS[kind], sum(document["total"] for document in documents)
+    rows = [row for document in documents for row in document[known.key]]
+    if known.joined is not None:
+        total -= len(rows)
+        rows = known.joined(rows)
+        total += len(rows)
+    if known.order is not None:
+        rows.sort(key=known.order)
+    return {known.key: rows[offset : offset + limit], "total": total}

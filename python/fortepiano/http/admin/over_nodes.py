@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -370,8 +370,8 @@ def _status_in(cluster: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _fields_of(answer: Answer) -> dict[str, Any]:
-    document = answer.document() if answer.body else {}
-    return document if isinstance(document, dict) else {}
+    document: object = answer.document() if answer.body else None
+    return cast("dict[str, Any]", document) if isinstance(document, dict) else {}
 
 
 def _refusal_of(answer: Answer) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import parse_qsl
 
 from fortepiano.http.admin.deprecated_paths import V1
@@ -90,10 +90,10 @@ def route_of(question: Question) -> Route:
 
 def _fields_of(body: bytes) -> dict[str, Any]:
     try:
-        found: Any = json.loads(body)
+        found: object = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 def _text(value: object) -> str:
