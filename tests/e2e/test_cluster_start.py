@@ -88,8 +88,10 @@ def lines(server: Server, event: str) -> list[dict[str, object]]:
 class TestTogether:
     async def test_nodes_know_each_other_and_leave_nothing_behind(self, site: Site) -> None:
         one, two = site.node("one"), site.node("two")
-        assert cluster_of(one) == {"node": "one", "others": ["two"], "why_alone": None}
-        assert cluster_of(two) == {"node": "two", "others": ["one"], "why_alone": None}
+        for node, name, other in ((one, "one", "two"), (two, "two", "one")):
+            status = cluster_of(node)
+            assert (status["node"], status["others"]) == (name, [other])
+            assert (status["why_alone"], status["differences"]) == (None, [])
         assert two.stop() == 0
         await until(lambda: cluster_of(one)["others"] == [], SOON)
         assert one.stop() == 0

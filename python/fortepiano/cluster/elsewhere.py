@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fortepiano.cluster import messages
+from fortepiano.cluster.asking import Asking
 from fortepiano.cluster.errands import Errands
 from fortepiano.cluster.homes import Homes
 from fortepiano.cluster.journeys import Journeys
@@ -18,6 +19,7 @@ from fortepiano.cluster.profiles import Profiles
 from fortepiano.cluster.remote_sessions import RemoteSessions
 from fortepiano.cluster.stays import OwnStay, Stays
 from fortepiano.cluster.waits import Waits
+from fortepiano.cluster.watching import Watching
 from fortepiano.config.rules import QuotaClass
 from fortepiano.observe.logs import logger
 
@@ -56,6 +58,10 @@ class Cluster:
         handlers: Returns the handlers in force.
         run: Runs a coroutine to its end.
         rooms: What the channels of rooms begin with; the epoch follows.
+
+    Attributes:
+        asking: Asks other nodes what an operator wants to know.
+        watching: Gets what happens on other nodes.
     """
 
     def __init__(
@@ -88,6 +94,9 @@ class Cluster:
             lambda: self._is_together,
         )
         self._gone: set[int] = set()
+        self._resyncs = 0
+        self.asking = Asking(mail, context.clock.later)
+        self.watching = Watching(context.events, mail, context.clock.later)
         self._nodes: set[int] = set()  # the other nodes that live
         self._profiles = Profiles(context, mail, handlers)
         self._waits = waits = Waits(context.hub)
@@ -261,6 +270,16 @@ class Cluster:
         if is_known or (record is not None and record.until is None):
             self._handlers().renew(name, lambda: None)
 
+    # Called for operators
+
+    def is_home(self, room_name: str) -> bool:
+        """Tell whether this node is the home of a room."""
+        return self._homes.is_own(room_name)
+
+    def counts(self) -> dict[str, int]:
+        """Return what metrics show: the rooms of which this is the home, and counters."""
+        return {"homes": len(self._homes), "resyncs": self._resyncs} | self._homes.claims
+
     # News from the server
 
     def on_joined(self, nid: int) -> None:
@@ -318,6 +337,8 @@ class Cluster:
         self._presences.on_node_gone(nid)
         self._homes.forget_node(nid)
         self._remotes.on_node_gone(nid)
+        self.asking.on_node_gone(nid)
+        self.watching.on_node_gone(nid)
         for replica in self._stays.replicas(nid):
             self._lose(list(replica.stays))
         self._listings.on_node_gone(nid)
@@ -375,6 +396,7 @@ class Cluster:
         if stays:
             numbers = [stay.number for stay in stays]
             resync = messages.Resync(replica.name, epoch, numbers)
+            self._resyncs += 1
             self._mail.post(replica.home.nid, resync, replica.room)
 
     def _lose(self, numbers: list[int]) -> None:
@@ -413,6 +435,8 @@ class Cluster:
                 self._listings.ask(nid)
                 for replica in self._stays.replicas(nid):
                     self._resync(replica.home.epoch)
+            case messages.Ask() | messages.Told() | messages.Watch() | messages.Happened():
+                self._on_operator(nid, message)
             case _:
                 self._on_message_for_all(nid, message)
 
@@ -435,6 +459,20 @@ class Cluster:
                 self._errands.on_done(message)
             case _:
                 self._on_answer(message)
+
+    def _on_operator(
+        self, nid: int, message: messages.Ask | messages.Told | messages.Watch | messages.Happened
+    ) -> None:
+        """Handle what an operator wants to know, here or there."""
+        match message:
+            case messages.Ask():
+                self.asking.on_ask(nid, message)
+            case messages.Told():
+                self.asking.on_told(nid, message)
+            case messages.Watch():
+                self.watching.on_watch(nid)
+            case messages.Happened():
+                self.watching.on_happened(nid, message)
 
     def _on_answer(self, message: messages.Message) -> None:
         """Handle a message of a home about a stay, unless the stay has ended."""

@@ -57,6 +57,8 @@ class Homes:
 
     Attributes:
         nid: The number of this node; None while it is no node of the cluster.
+        claims: The claims since the start by outcome: this node became the home (`granted`),
+            another one was (`refused`), or the registry did not answer (`failed`).
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Homes:
         when_saved: Callable[[Callable[[bool], object]], None],
     ) -> None:
         self.nid: int | None = None
+        self.claims = {"granted": 0, "refused": 0, "failed": 0}
         self._registry = registry
         self._run = run
         self._renew = renew
@@ -75,6 +78,10 @@ class Homes:
         self._ending: dict[str, int] = {}
         self._known: dict[str, Home] = {}
         self._lines: dict[str, _Line] = {}
+
+    def __len__(self) -> int:
+        """Return the number of rooms of which this node is the home."""
+        return len(self._own)
 
     def is_own(self, room: str) -> bool:
         """Tell whether this node is the home of a room."""
@@ -189,8 +196,11 @@ class Homes:
         try:
             home: Home | None = await self._registry.claim(room)
         except Exception as error:
+            self.claims["failed"] += 1
             _log.warning("the registry does not answer", why=str(error) or repr(error))
             home = None
+        if home is not None:
+            self.claims["granted" if home.nid == nid else "refused"] += 1
         if nid != self.nid:
             home = None  # this node has got another number meanwhile
         if home is not None and home.nid == nid:

@@ -1,4 +1,4 @@
-"""The messages by which nodes agree about sessions in rooms: all but notes and frames.
+"""The messages of nodes to each other: all but notes and frames.
 
 Fields have names and defaults, so that two versions of the server understand each other. A stay is
 a number of the edge, never used again. So a message that comes too late names nothing any more.
@@ -19,10 +19,12 @@ from fortepiano.store.records import Scope
 __all__ = [
     "Act",
     "Admitted",
+    "Ask",
     "Charge",
     "Errand",
     "ErrandDone",
     "Forward",
+    "Happened",
     "Join",
     "Leave",
     "Lost",
@@ -39,7 +41,9 @@ __all__ = [
     "Rooms",
     "RoomsWanted",
     "Standing",
+    "Told",
     "Unsynced",
+    "Watch",
     "WhoIs",
     "decode",
     "encode",
@@ -208,6 +212,46 @@ class Unsynced(_Message):
     """Home to edge: messages of the edge are missing, so all its rooms here need a `Resync`."""
 
 
+class Ask(_Message):
+    """Node to node: a question of an operator.
+
+    Attributes:
+        number: The number of the question, which the asking node gives once only.
+        question: The question.
+    """
+
+    number: int
+    question: bytes
+
+
+class Told(_Message):
+    """Node to node: the answer to a question.
+
+    Attributes:
+        number: The number of the question.
+        answer: The answer.
+        is_under_way: Whether the answer takes longer, and comes in another message.
+    """
+
+    number: int
+    answer: bytes = b""
+    is_under_way: bool = False
+
+
+class Watch(_Message):
+    """Node to all nodes: an operator watches what happens, for some seconds more."""
+
+
+class Happened(_Message):
+    """Node to a watching node: what has happened.
+
+    Attributes:
+        events: The events, as the stream of the admin API has them.
+    """
+
+    events: list[dict[str, Any]] = []
+
+
 class Rooms(_Message):
     """Node to one node or all: rooms of which it is the home, as they are now.
 
@@ -305,10 +349,12 @@ class ErrandDone(_Message):
 Message: TypeAlias = (
     Act
     | Admitted
+    | Ask
     | Charge
     | Errand
     | ErrandDone
     | Forward
+    | Happened
     | Join
     | Leave
     | Lost
@@ -324,7 +370,9 @@ Message: TypeAlias = (
     | Rooms
     | RoomsWanted
     | Standing
+    | Told
     | Unsynced
+    | Watch
     | WhoIs
 )
 """Any of the messages."""

@@ -200,6 +200,11 @@ class Directory:
         """
         self._store.save_user(UserRecord(user.id, user.name, user.color, user.since, now))
 
+    @property
+    def people(self) -> int:
+        """The number of people in all rooms, once for each room."""
+        return sum(len(room.participants) for room in self.rooms.values())
+
     def online(self, user_id: str) -> User | None:
         """Return a user if they have a connection; else None."""
         user = self.users.get(user_id)

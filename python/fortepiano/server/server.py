@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fortepiano.actions import rooms
 from fortepiano.errors import ExitStatus, StartError
 from fortepiano.handlers.dispatch import Dispatch
-from fortepiano.http.internal_site import BODY_BYTES, internal_site
+from fortepiano.http.internal_site import BODY_BYTES, LazyApi, internal_site
 from fortepiano.http.metrics import Metrics
 from fortepiano.http.public_site import public_site
 from fortepiano.native import Engine
@@ -125,6 +125,7 @@ class Server:
         self._upkeep = Upkeep(loop, self.context, self.reload, keys, self._collector, self._hidden)
         self._lag = LoopLag(loop)
         self.metrics = self._make_metrics()
+        self._api = LazyApi(self)
         self._public, self._internal = self._make_ports(settings)
         self._watchdog: Watchdog | None = None
         self._old_process = OldProcess(self, self._is_quiet)
@@ -137,6 +138,7 @@ class Server:
         # Imported here: a server alone does without, and starts sooner.
         from fortepiano.cluster.description import describe
         from fortepiano.cluster.elsewhere import Cluster
+        from fortepiano.http.asked_calls import AskedCalls
         from fortepiano.server.cluster import ClusterNode
 
         settings, context, owner = self.settings, self.context, self.ownership.owner
@@ -152,6 +154,8 @@ class Server:
             node.run,
             node.rooms,
         )
+        node.followers.asking.answer = AskedCalls(self, self._api)
+        self.metrics.node, self.reload.follow = node, node.follow_settings
         return node
 
     def _make_reload(self, read: Callable[[], Settings], dispatch: Dispatch) -> Reload:
@@ -190,7 +194,7 @@ class Server:
             self._listeners.internal, is_internal=True, body_bytes=BODY_BYTES, spare=_STAFF_FILES
         )
         http = partial(HttpConnection, door=self._staff_door)
-        return public, uvicorn_server(internal_site(self), http=http)
+        return public, uvicorn_server(internal_site(self, self._api), http=http)
 
     def _make_door(self, listener: socket.socket, **bounds: Any) -> FrontDoor:
         """Return the bounds of a port."""
@@ -342,7 +346,7 @@ class Server:
         reloading = self.reload.reloading_on_request(
             self.settings.data_dir,
             watched,
-            {"upgrade": self._upgrade},
+            {"upgrade": self._upgrade, "reload all": self._reload_all},
             self._command_listener,
             self._supervisor.watch,
         )
@@ -365,6 +369,14 @@ class Server:
 
     async def _upgrade(self, answer: Answer) -> dict[str, Any]:
         return await self._old_process(self._listeners, self._command_listener, answer)
+
+    async def _reload_all(self, _answer: Answer) -> dict[str, Any]:
+        """Reload at all nodes of a cluster, for a command."""
+        if self.cluster is None:
+            return await self.reload.on_command()
+        from fortepiano.server.reload_all import reload_all
+
+        return await reload_all(self.cluster, self.reload, lambda: self.settings)
 
     def _is_quiet(self) -> bool:
         """Return whether no response is incomplete, and no message is deferred."""
