@@ -104,7 +104,6 @@ class Parent:
         group: The listeners of the processes.
         lock: The lock of the data folder.
         phases: The start, the service and the stop, for systemd.
-        pauses: The pauses before a process is started again, by its failures in a row; seconds.
 
     Attributes:
         children: The processes.
@@ -117,14 +116,12 @@ class Parent:
         group: ListenerGroup,
         lock: FolderLock,
         phases: Phases,
-        pauses: Sequence[float] = _PAUSES,
     ) -> None:
         self._settings = settings
         self._read = read
         self._group = group
         self._lock = lock
         self._phases = phases
-        self._pauses = pauses
         count = len(group.members)
         self.children = [
             Child(place + 1, count, listeners) for place, listeners in enumerate(group.members)
@@ -312,15 +309,16 @@ class Parent:
 
     async def _may_start(self, child: Child) -> bool:
         """Wait before a process is started again; return false if the parent stops meanwhile."""
-        if child.failures > len(self._pauses):
+        if child.failures > len(_PAUSES):
             self._give_up(child)
             await self._until(child, lambda: child.condition is not Condition.GIVEN_UP)
             asyncio.get_running_loop().remove_reader(child.listeners.public[0])
         elif child.failures:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._pauses[child.failures - 1]):
+                async with asyncio.timeout(_PAUSES[child.failures - 1]):
                     await self._stop.wait()
-                    child.status = 0  # the stop itself is no failure
+        if self._stop.is_set() and child.condition is Condition.DOWN:
+            child.status = 0  # would have been started again: the stop is no failure
         return not self._stop.is_set()
 
     async def _until(self, child: Child, is_so: Callable[[], bool]) -> None:
