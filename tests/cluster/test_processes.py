@@ -11,11 +11,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
+from fortepiano.model.close_codes import CloseCode
 from support.processes import Processes, is_running, run_processes
 from support.raw_peer import handshake_request
 from support.recovery import until
@@ -30,8 +32,8 @@ SOON = 60.0
 """Seconds; only a failing test ever waits that long."""
 
 HURRIED = """
-import fortepiano.processes.parent as parent
-parent._PAUSES = (0.0, 0.05, 0.05)
+import fortepiano.processes.children as children
+children._PAUSES = (0.0, 0.05, 0.05)
 """
 """Gives a process up after its fourth failure, without long pauses."""
 
@@ -148,9 +150,8 @@ class TestWhoGetsAConnection:
         for _ in range(12):
             address = new_address()
             with ExitStack() as stack:
-                first, *others = (
-                    three.process_of(lambda: opened(three, address, stack)) for _ in range(3)
-                )
+                come = partial(opened, three, address, stack)
+                first, *others = (three.process_of(come) for _ in range(3))
                 assert set(others) == {first}
             places[first] += 1
         assert len(places) > 1
@@ -288,8 +289,9 @@ class TestEnds:
 
     def test_a_silent_process_is_replaced(self, tmp_path: Path) -> None:
         code = (
-            "import fortepiano.processes.child as child, fortepiano.processes.parent as parent\n"
-            "child.SILENT_SECONDS, parent._LOOK_SECONDS = 6.0, 1.0\n"
+            "import fortepiano.processes.child as child\n"
+            "import fortepiano.processes.children as children\n"
+            "child.SILENT_SECONDS, children._LOOK_SECONDS = 10.0, 1.0\n"
         )
         with run_processes(2, **patched(tmp_path, code)) as server:
             os.kill(server.pids[1], signal.SIGSTOP)
@@ -378,9 +380,7 @@ class TestCommands:
                         status, said = await asyncio.to_thread(command, server, "upgrade")
                         assert status == 0, said
                         assert "serves 4 connections as processes 7, 7" in said
-                        await asyncio.to_thread(
-                            server.until_logged, "all processes serve", times
-                        )
+                        await asyncio.to_thread(server.until_logged, "all processes serve", times)
                         ear.until("READY=1\nSTATUS=2 of 2 processes serve")
                         assert ear.last_pid == server.pid
                     for one in people:
@@ -398,9 +398,10 @@ class TestCommands:
 
 class TestSystemd:
     def test_it_sees_one_service(self, tmp_path: Path) -> None:
-        with closing(Ear(tmp_path)) as ear, run_processes(
-            2, WATCHDOG_USEC="2000000", **ear.variables
-        ) as server:
+        with (
+            closing(Ear(tmp_path)) as ear,
+            run_processes(2, WATCHDOG_USEC="2000000", **ear.variables) as server,
+        ):
             first = ear.until("READY=1\nSTATUS=2 of 2 processes serve")
             assert not any("MAINPID" in text for text in first)
             ear.until("WATCHDOG=1")

@@ -29,9 +29,7 @@ def _free_ports(count: int) -> int:
             first = socket.create_server(("127.0.0.1", 0))
             held.append(first)
             port: int = first.getsockname()[1]
-            held += [
-                socket.create_server(("127.0.0.1", port + more)) for more in range(1, count)
-            ]
+            held += [socket.create_server(("127.0.0.1", port + more)) for more in range(1, count)]
         except (OSError, OverflowError):
             continue
         else:
@@ -140,5 +138,3 @@ def run_processes(count: int, *arguments: str, **settings: str) -> Iterator[Proc
     ):
         server.start()
         yield server
-
-

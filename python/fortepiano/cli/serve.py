@@ -11,6 +11,7 @@ from fortepiano.cli.options import ConfigFile, DataDir
 from fortepiano.errors import BinaryError
 
 if TYPE_CHECKING:
+    from fortepiano.config import Settings
     from fortepiano.upgrade.new_process import NewProcess
 
 __all__ = ["serve"]
@@ -92,7 +93,10 @@ def _run_parent(resume: int | None) -> "Callable[..., int]":
     """
     from fortepiano.processes.parent import run
 
-    return lambda settings, load, _watched, _upgrade: run(settings, load, resume)
+    def run_here(settings: "Settings", load: "Callable[[], Settings]", *_: object) -> int:
+        return run(settings, load, resume)
+
+    return run_here
 
 
 def _run_server(member: str | None) -> "Callable[..., int]":

@@ -104,9 +104,7 @@ def opened_group(settings: Settings, count: int) -> Generator[ListenerGroup]:
 
 
 @contextlib.contextmanager
-def resumed_group(
-    members: Sequence[Listeners], *, is_balanced: bool
-) -> Generator[ListenerGroup]:
+def resumed_group(members: Sequence[Listeners], *, is_balanced: bool) -> Generator[ListenerGroup]:
     """Go on with the listeners that the program before this one has opened; close them at the end.
 
     Args:
@@ -131,9 +129,7 @@ def _bind_public(
     if host.startswith(UNIX):
         shared = stack.enter_context(listening(host, settings.port, "", apart_from))
         return [(shared,)] * count
-    first = stack.enter_context(
-        listening(host, settings.port, "", apart_from, Sharing.FIRST)
-    )
+    first = stack.enter_context(listening(host, settings.port, "", apart_from, Sharing.FIRST))
     port = port_of(first) or 0
     others = [
         stack.enter_context(listening(host, port, sharing=Sharing.JOINING))

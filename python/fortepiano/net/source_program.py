@@ -30,7 +30,7 @@ _INSTRUCTION = struct.Struct("=HBBI")
 _PROGRAM = struct.Struct("@HP")
 
 _HEADER = 0xFFF00000
-"""The beginning of the IP header (SKF_NET_OFF); without it offsets count from behind that of TCP."""
+"""The beginning of the IP header (SKF_NET_OFF); other offsets count from the end of that of TCP."""
 
 _SOURCE_4, _SOURCE_6, _PORT_6 = _HEADER + 12, _HEADER + 8, _HEADER + 40
 

@@ -175,7 +175,7 @@ def name_process(number: int) -> None:
     Args:
         number: The number, from 1.
     """
-    global _process  # noqa: PLW0603 - of the whole process, as the handler is
+    global _process
     _process = number
 
 

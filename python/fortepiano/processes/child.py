@@ -22,6 +22,9 @@ __all__ = ["SILENT_SECONDS", "Child", "Condition"]
 SILENT_SECONDS = 30.0
 """How long a process may give no sign of life; as the watchdog of our systemd unit."""
 
+_START_SECONDS = 180.0
+"""Likewise before it serves. A slow start asks for more time each second, once it is under way."""
+
 _STEADY_SECONDS = 60.0
 """After so long a service the failures before it do not count any more."""
 
@@ -110,7 +113,7 @@ class Child:
         self.condition = condition
         self.changed.set()
 
-    # What it tells
+    # Its notices
 
     def hear(self) -> None:
         """Note a sign of life."""
@@ -122,7 +125,7 @@ class Child:
         self._served_at = time.monotonic()
         self._set(Condition.SERVING)
 
-    def stop(self) -> None:
+    def leave(self) -> None:
         """Note that it stops."""
         self._set(Condition.STOPPING)
 
@@ -138,9 +141,10 @@ class Child:
     def is_silent(self) -> bool:
         """Return whether it runs and gives no sign of life."""
         runs = self.condition not in (Condition.DOWN, Condition.GIVEN_UP)
-        return runs and time.monotonic() - self._heard_at > SILENT_SECONDS
+        most = _START_SECONDS if self.condition is Condition.STARTING else SILENT_SECONDS
+        return runs and time.monotonic() - self._heard_at > most
 
-    # What is done to it
+    # Orders and its end
 
     def order(self, word: bytes) -> None:
         """Send it an order; one that does not follow orders yet is ended by SIGTERM."""
@@ -182,10 +186,7 @@ class Child:
         finally:
             loop.remove_reader(descriptor)
             os.close(descriptor)
-        with suppress(ChildProcessError):
-            _, status = os.waitpid(pid, os.WNOHANG)
-            return os.waitstatus_to_exitcode(status)
-        return _UNKNOWN
+        return _exit_status_of(pid)
 
     def note_end(self, status: int) -> None:
         """Note that it has ended; one that was told to end has not failed.
@@ -201,6 +202,15 @@ class Child:
         self._served_at = 0.0
         self.failures = 0 if status == 0 else 1 if has_served else self.failures + 1
         self._set(Condition.DOWN)
+
+
+def _exit_status_of(pid: int) -> int:
+    """Return the exit status of a process that has ended; minus the signal that killed it."""
+    try:
+        _, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return _UNKNOWN
+    return os.waitstatus_to_exitcode(status)
 
 
 def _environment(notices: str) -> dict[str, str]:

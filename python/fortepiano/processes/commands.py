@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Commands"]
 
+_NOBODY = {"problems": ["no process serves yet"]}
+
 _log = logger(__name__)
 
 
@@ -59,14 +61,15 @@ class Commands:
         """Let the first process that serves answer a line."""
         for child in self._serving():
             return await self._ask(child, line)
-        return {"problems": ["no process serves yet"]}
+        return _NOBODY
 
     async def reload(self, _answer: Answer | None = None) -> dict[str, Any]:
         """Reload all processes; nothing changes if the first one refuses."""
         async with self._lock:
-            first, *others = self._serving() or [None]
-            if first is None:
-                return {"problems": ["no process serves yet"]}
+            serving = self._serving()
+            if not serving:
+                return _NOBODY
+            first, *others = serving
             answers = [await self._ask(first, "reload")]
             if "problems" not in answers[0]:
                 answers += await asyncio.gather(*(self._ask(one, "reload") for one in others))

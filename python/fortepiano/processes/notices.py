@@ -1,4 +1,4 @@
-"""What the processes tell their parent, by the protocol that systemd has for services.
+"""Notices of the processes to their parent, by the protocol that systemd has for services.
 
 To its processes the parent is what systemd is to a server: sd_notify(3) over a socket of its own.
 """

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,7 +21,22 @@ from fortepiano.net.listeners import Listeners
 from fortepiano.observe import logs
 from fortepiano.observe.program import RESUME, command, environment
 
-__all__ = ["ChildState", "Held", "become_new_program", "resumed", "why_not"]
+if TYPE_CHECKING:
+    from fortepiano.processes.child import Child
+
+__all__ = [
+    "WAITING_SIGNALS",
+    "ChildState",
+    "Held",
+    "become_new_program",
+    "passed_on",
+    "resumed",
+    "state_of",
+    "why_not",
+]
+
+WAITING_SIGNALS = signal.SIGTERM, signal.SIGINT, signal.SIGHUP
+"""Signals that wait until the new program handles them."""
 
 _CHECK_SECONDS = 60.0
 _MOST_BYTES = 1 << 20
@@ -59,7 +75,7 @@ class ChildState(msgspec.Struct):
 
 
 class Held(msgspec.Struct):
-    """What the parent holds.
+    """The descriptors that the parent holds, and what it knows of its processes.
 
     Attributes:
         children: The processes.
@@ -83,9 +99,27 @@ class Held(msgspec.Struct):
         return [number for number in found if number >= 0]
 
 
+def passed_on(descriptor: int) -> socket.socket | None:
+    """Return a socket that the program before this one has passed on; None for -1."""
+    return None if descriptor < 0 else _socket_of(descriptor)
+
+
 def _socket_of(descriptor: int) -> socket.socket:
     os.set_inheritable(descriptor, False)
     return socket.socket(fileno=descriptor)
+
+
+def state_of(child: Child) -> ChildState:
+    """Return a process as the new program takes it over."""
+    channel, listeners = child.channel, child.listeners
+    return ChildState(
+        child.pid if channel is not None else 0,
+        channel.fileno() if channel is not None else -1,
+        child.failures,
+        [it.fileno() for it in listeners.public],
+        listeners.internal.fileno(),
+        list(listeners.own),
+    )
 
 
 def why_not() -> str:
@@ -120,10 +154,8 @@ def become_new_program(held: Held) -> None:
         for number in (*held.descriptors(), state):
             stack.callback(os.set_inheritable, number, False)
             os.set_inheritable(number, True)
-        # Signals wait until the new program handles them.
-        signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-        stack.callback(signal.pthread_sigmask, signal.SIG_UNBLOCK, signals)
-        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        stack.callback(signal.pthread_sigmask, signal.SIG_UNBLOCK, WAITING_SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, WAITING_SIGNALS)
         logs.flush()
         line = [*command(without=(RESUME,)), RESUME, str(state)]
         sys.stderr.flush()

@@ -113,9 +113,7 @@ def owning(
         if store.url != "memory:":
             inherited = None if handed is None else handed.lock
             lock = stack.enter_context(
-                locked_folder(
-                    settings.data_dir, owner, inherited=inherited, is_shared=is_member
-                )
+                locked_folder(settings.data_dir, owner, inherited=inherited, is_shared=is_member)
             )
             if store.url:
                 inherits = b"" if handed is None else handed.lease
