@@ -99,7 +99,9 @@ class Processes(Server):
         return [self._sockets_of(number) for number in range(self.count)]
 
     def _sockets_of(self, number: int) -> int:
-        text = httpx.get(f"http://127.0.0.1:{self.internal_port + number}/metrics").text
+        text = httpx.get(
+            f"http://127.0.0.1:{self.internal_port + number}/metrics", timeout=READY_SECONDS
+        ).text
         (line,) = [it for it in text.splitlines() if it.startswith("fortepiano_sockets ")]
         return int(float(line.split()[1]))
 

@@ -174,5 +174,5 @@ def resumed(descriptor: int) -> Held:
     try:
         with open(descriptor, "rb") as state:
             return msgspec.json.decode(state.read(_MOST_BYTES), type=Held)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, ValueError):  # the latter also of msgspec
         raise StartError("only a running `serve --processes` starts its successor") from None

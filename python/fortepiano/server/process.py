@@ -79,32 +79,17 @@ def run(
         stack.callback(gc.enable)
         gc.disable()  # until the server serves: what is read until then stays
         phases = stack.enter_context(Phases(is_upgrade=upgrade is not None))
-        inheritance = handed = parts = passed_on = None
-        if upgrade is not None:
-            handed = upgrade.check(settings)
-        elif member is not None:
-            passed_on = member.receive()
-            handed = Handed(member.lock)
+        inheritance = parts = None
         # First of all, so that a second start says who runs already, and harms nothing.
-        ownership = stack.enter_context(
-            owning(
-                settings,
-                handed,
-                is_node=bool(settings.cluster.url),
-                is_member=member is not None,
-            )
-        )
+        ownership, passed_on = _owned(settings, stack, upgrade, member)
         if upgrade is not None:
             if upgrade.gets_changes:  # then all that takes long is done beside the old process
                 parts = _parts(settings, stack, ownership, is_upgrade=True)
             upgrade.report_ready()
             inheritance = stack.enter_context(upgrade.inheritance(settings))
             listeners = inheritance.listeners
-        elif passed_on is not None:
-            listeners = passed_on
-            stack.enter_context(closing_listeners(listeners, lambda: False))
         else:
-            listeners = stack.enter_context(opened_listeners(settings))
+            listeners = passed_on or stack.enter_context(opened_listeners(settings))
         ownership.name(url_of(listeners.public[0]))
         if parts is None:
             content = b"" if inheritance is None else inheritance.state.store
@@ -115,6 +100,25 @@ def run(
         serving = _serve(parts, read, listeners, watched, upgrade, inheritance, phases, member)
         stack.callback(serving.close)  # without a loop it never begins
         return uvloop.run(serving)
+
+
+def _owned(
+    settings: Settings,
+    stack: contextlib.ExitStack,
+    upgrade: NewProcess | None,
+    member: Member | None,
+) -> tuple[Ownership, Listeners | None]:
+    """Own the data folder and the store; return the listeners too that a parent passes on."""
+    handed = listeners = None
+    if upgrade is not None:
+        handed = upgrade.check(settings)
+    elif member is not None:
+        listeners = member.receive()
+        handed = Handed(member.lock)
+        stack.enter_context(closing_listeners(listeners, lambda: False))
+    is_node, is_member = bool(settings.cluster.url), member is not None
+    owned = owning(settings, handed, is_node=is_node, is_member=is_member)
+    return stack.enter_context(owned), listeners
 
 
 class _Parts(NamedTuple):
