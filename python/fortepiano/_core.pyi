@@ -1135,7 +1135,8 @@ class Hub:
             participant: The participant's number at the home.
 
         Returns:
-            The participant's number here; None if the stay has ended or there is no such replica.
+            The participant's number here; None if the stay has ended, the client is closing, or
+            there is no such replica.
         """
 
     def hold(self, client: int) -> None:

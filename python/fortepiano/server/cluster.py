@@ -68,6 +68,10 @@ class Followers(Protocol):
         """Bring everything up to date: all messages of other nodes may have been lost."""
         ...
 
+    def on_node_joined(self, nid: int) -> None:
+        """Hear another node from now on."""
+        ...
+
     def on_node_gone(self, nid: int) -> None:
         """End all that was of another node."""
         ...
@@ -137,6 +141,7 @@ class ClusterNode:
         self._is_serving = False  # whether anybody may have seen the time
         self._steer_at = 0.0
         self._wakes = asyncio.Event()
+        self._is_closing = False
         self._task: asyncio.Task[None] | None = None
         self._runs: set[asyncio.Task[None]] = set()
 
@@ -184,6 +189,7 @@ class ClusterNode:
 
     async def close(self) -> None:
         """Leave the cluster."""
+        self._is_closing = True  # redis-py swallows a cancellation now and then
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -208,7 +214,7 @@ class ClusterNode:
 
     async def _work(self) -> None:
         """Renew the lease, and join again where that is necessary."""
-        while True:
+        while not self._is_closing:
             pause = self._lease_seconds / _RENEWALS
             if not self.registry.nid:
                 pause = random.uniform(*_PAUSES)  # noqa: S311 - no secret
@@ -362,6 +368,7 @@ class ClusterNode:
     def _on_node(self, nid: int, name: str) -> None:
         self._names[nid] = name
         self._hub.add_node(nid, self._inbox(nid))
+        self.followers.on_node_joined(nid)
         if not self._registry_trouble:
             _log.info("a node has joined the cluster", node=name, nid=nid)
 
