@@ -1,4 +1,4 @@
-"""What the new program of a parent gets from the one before."""
+"""The change of a parent's program, without the change itself."""
 
 from __future__ import annotations
 
