@@ -22,6 +22,13 @@ CONTAINER = ROOT / "deploy" / "container"
 CONTAINERFILE = (CONTAINER / "Containerfile").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((CONTAINER / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+CLUSTER: dict[str, Any] = yaml.safe_load((CONTAINER / "cluster.yaml").read_text())
+NODES = {name: one for name, one in CLUSTER["services"].items() if "build" in one}
+ALL = [
+    pytest.param(file, service, id=f"{file['name']}-{name}")
+    for file in (COMPOSE, CLUSTER)
+    for name, service in file["services"].items()
+]
 OURS = SERVICES["fortepiano"]
 
 PINNED = re.compile(r"docker\.io/[\w./-]+:[\w.-]*\d+\.\d+\.\d+[\w.-]*|\S+@sha256:[0-9a-f]{64}")
@@ -158,9 +165,11 @@ class TestIgnored:
 
 
 class TestCompose:
-    @pytest.mark.parametrize("name", SERVICES)
-    def test_each_service_is_bounded_and_watched(self, name: str) -> None:
-        service = SERVICES[name]
+    @pytest.mark.parametrize(("file", "service"), ALL)
+    def test_each_service_is_bounded_and_watched(
+        self, file: dict[str, Any], service: dict[str, Any]
+    ) -> None:
+        assert file["networks"].keys() == {"default"}
         assert service["restart"] == "unless-stopped"
         assert (service["read_only"], service["tmpfs"]) == (True, ["/tmp"])  # noqa: S108 - of the container
         assert service["cap_drop"] == ["ALL"]
@@ -171,21 +180,23 @@ class TestCompose:
         if "image" in service:
             assert PINNED.fullmatch(service["image"]), service["image"]
 
-    @pytest.mark.parametrize("name", SERVICES)
-    def test_ports_are_published_to_this_machine_alone(self, name: str) -> None:
+    @pytest.mark.parametrize(("_file", "service"), ALL)
+    def test_ports_are_published_to_this_machine_alone(
+        self, _file: dict[str, Any], service: dict[str, Any]
+    ) -> None:
         """A port on every address would be past the firewall, and in the clear."""
-        for port in SERVICES[name].get("ports", []):
+        for port in service.get("ports", []):
             assert port.startswith("127.0.0.1:"), port
 
-    @pytest.mark.parametrize("name", SERVICES)
-    def test_what_is_mounted_is_there(self, name: str) -> None:
-        for volume in SERVICES[name].get("volumes", []):
+    @pytest.mark.parametrize(("file", "service"), ALL)
+    def test_what_is_mounted_is_there(self, file: dict[str, Any], service: dict[str, Any]) -> None:
+        for volume in service.get("volumes", []):
             source = volume.split(":")[0]
             if source.startswith("."):
                 assert (CONTAINER / source).exists(), source
                 assert volume.endswith(":ro")
             else:
-                assert source in COMPOSE["volumes"]
+                assert source in file["volumes"]
 
     def test_people_keep_their_addresses(self) -> None:
         """Caddy sees them on the machine's network; our server trusts the bridge to Caddy."""
@@ -231,11 +242,51 @@ class TestCompose:
         assert re.fullmatch(r"http://(\w+):9090", source["url"])
 
 
-def test_the_settings_of_both_are_settings(tmp_path: Path) -> None:
+class TestCluster:
+    def test_nodes_differ_in_their_names_alone(self) -> None:
+        assert len(NODES) == 3
+        for name, node in NODES.items():
+            assert node["environment"]["FORTEPIANO_CLUSTER__NODE"] == name
+            assert node["volumes"] == [f"{name}:/var/lib/fortepiano"]
+        settings = [
+            {key: it for key, it in node["environment"].items() if not key.endswith("__NODE")}
+            for node in NODES.values()
+        ]
+        assert settings[0] == settings[1] == settings[2]
+
+    def test_the_proxy_finds_all_nodes(self) -> None:
+        (caddyfile,) = [
+            volume.split(":")[0]
+            for volume in CLUSTER["services"]["caddy"]["volumes"]
+            if "Caddyfile" in volume
+        ]
+        text = (CONTAINER / caddyfile).read_text()
+        published = [node["ports"][0].removesuffix(":8080") for node in NODES.values()]
+        assert re.findall(r"127\.0\.0\.1:\d+", text) == published
+        assert CLUSTER["services"]["caddy"]["network_mode"] == "host"
+
+    def test_the_broker_keeps_nothing_and_the_store_all(self) -> None:
+        store, broker = (
+            " ".join(CLUSTER["services"][name]["command"]) for name in ("redis", "broker")
+        )
+        assert "--appendonly yes --appendfsync always" in store
+        assert '--appendonly no --save ""' in broker
+        for command in (store, broker):
+            assert "--maxmemory-policy noeviction" in command
+            assert "--requirepass" in command
+
+    def test_nodes_trust_their_bridge(self) -> None:
+        (config,) = CLUSTER["networks"]["default"]["ipam"]["config"]
+        for node in NODES.values():
+            assert node["environment"]["FORTEPIANO_PROXY__TRUSTED"] == config["subnet"]
+
+
+@pytest.mark.parametrize("environment_of", [OURS, NODES["north"]], ids=["alone", "node"])
+def test_the_settings_of_both_are_settings(environment_of: dict[str, Any], tmp_path: Path) -> None:
     variables = dict(re.findall(r"(FORTEPIANO_\w+)=(\S+)", last("ENV")))
     variables |= {
         name: re.sub(r"\$\{\w+:\?[^}]*\}", "a-password", value)
-        for name, value in OURS["environment"].items()
+        for name, value in environment_of["environment"].items()
     }
     assert variables["FORTEPIANO_STORE__URL"] == "redis://:a-password@redis:6379/0"
     done = subprocess.run(

@@ -61,6 +61,7 @@ LAYERS = [
     "upgrade",
     "http",
     "server",
+    "processes",
     "cli",
 ]
 """Folders, the lowest first, that import each other downwards only."""
@@ -135,7 +136,7 @@ def test_only_native_imports_compiled_code() -> None:
 
 def test_only_the_front_of_the_house_knows_transports() -> None:
     # The store in Redis has an event loop of its own, in its writer's thread.
-    front = ("net", "http", "server", "upgrade", "observe", "store.redis")
+    front = ("net", "http", "server", "upgrade", "processes", "observe", "store.redis")
     outside = (name for name in modules() if not within(name, *front))
     assert {name: found for name in outside if (found := tops(name) & TRANSPORTS)} == {}
 
