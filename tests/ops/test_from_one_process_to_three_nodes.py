@@ -58,7 +58,7 @@ def network(tmp_path: Path) -> Iterator[MachineNetwork]:
 
 
 class Visitor:
-    """Somebody on a page of the site, behind nginx."""
+    """A person on the page of the site, behind nginx."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
@@ -112,7 +112,7 @@ class Ann(NamedTuple):
 
 
 async def live_alone() -> Ann:
-    """Give Ann a name, and let her talk in the hall."""
+    """Give Ann a name, and let them talk in the hall."""
     ann = await Visitor.of(ANN)
     found = await ann.expect("hi")
     await ann.send({"m": "userset", "set": {"name": "Ann-Sophie", "color": "#33aa77"}})

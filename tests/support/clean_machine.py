@@ -160,7 +160,7 @@ class CleanMachine:
         raise ValueError(f"{path} is not the machine's own")
 
     def run(self, commands: str) -> subprocess.CompletedProcess[str]:
-        """Run commands as `bash -e` does, as root in the tree; all their processes end with them."""
+        """Run commands as `bash -e` does, as root in the tree; at their end all processes do."""
         return self.finished(self.command(commands))
 
     def command(self, commands: str) -> list[str]:

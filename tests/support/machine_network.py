@@ -1,4 +1,4 @@
-"""Clean machines that run side by side, on a network of their own: Linux namespaces and a bridge."""
+"""Clean machines side by side, on a network of their own: Linux namespaces and a bridge."""
 
 from __future__ import annotations
 
@@ -65,11 +65,8 @@ class LastingMachine(CleanMachine):
         self.address = address
         self._write("scp", _SCP % {"folder": folder.parent})
         self._write("apt-get", _APT_GET)
-        self._first = _held(
-            self.command(
-                f"hostname {name}\necho {_READY}\n# Bash reaps the orphans of its machine.\nsleep infinity & wait"
-            )
-        )
+        # Bash stays as the first process, and reaps the orphans of its machine.
+        self._first = _held(self.command(f"hostname {name}\necho {_READY}\nsleep infinity & wait"))
         pid = self._pid()
         _inside(
             switch,
@@ -80,10 +77,8 @@ class LastingMachine(CleanMachine):
 
     def _pid(self) -> int:
         """Return the first process inside, as this machine numbers it."""
-        (pid,) = (
-            Path(f"/proc/{self._first.pid}/task/{self._first.pid}/children").read_text().split()
-        )
-        return int(pid)
+        outer = self._first.pid
+        return int(Path(f"/proc/{outer}/task/{outer}/children").read_text())
 
     def do(self, commands: str) -> str:
         """Run commands inside, all of which must succeed; return what they wrote to stdout."""
