@@ -24,10 +24,11 @@ PACKAGES = {
     "nginx": "nginx",
     "haproxy": "haproxy",
     "systemd-analyze": "systemd",
+    "ip": "iproute2",
 }
 """Programs that `@pytest.mark.needs` may name, and the Debian packages they come from."""
 
-FLAGS = {"nginx": "-v", "caddy": "version", "openssl": "version", "haproxy": "-v"}
+FLAGS = {"nginx": "-v", "caddy": "version", "openssl": "version", "ip": "-V", "haproxy": "-v"}
 """Options that print the version, of programs that do not know `--version`."""
 
 MANY_FILES = 256

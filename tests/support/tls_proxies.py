@@ -26,6 +26,7 @@ __all__ = [
     "make_certificate",
     "nginx",
     "recommended",
+    "running",
 ]
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -144,7 +145,7 @@ def nginx(
             (folder / "conf.d" / f"{number}.conf").write_text(content)
         (folder / "nginx.conf").write_text(main.format(folder=folder))
         command = ["nginx", "-p", name, "-e", "stderr", "-c", f"{name}/nginx.conf"]
-        with _running([*command, "-g", "daemon off;"], port, folder):
+        with running([*command, "-g", "daemon off;"], port, folder):
             yield port
         assert not (folder / "access.log").exists() or not (folder / "access.log").read_text()
 
@@ -172,7 +173,7 @@ def caddy(server: Server, certificate: Certificate, nodes: Sequence[Server] = ()
         (folder / "Caddyfile").write_text(options + text)
         command = ["caddy", "run", "--config", f"{name}/Caddyfile", "--adapter", "caddyfile"]
         homes = {"HOME": name, "XDG_DATA_HOME": name, "XDG_CONFIG_HOME": name}
-        with _running(command, port, folder, **homes):
+        with running(command, port, folder, **homes):
             yield port
 
 
@@ -222,7 +223,7 @@ def _replaced(text: str, replacements: dict[str, str]) -> str:
 
 
 @contextmanager
-def _running(command: list[str], port: int, folder: Path, **more: str) -> Iterator[None]:
+def running(command: list[str], port: int, folder: Path, **more: str) -> Iterator[None]:
     """Run a proxy until it listens on a port, for the length of a `with` block."""
     with (folder / "proxy.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment(**more), stdout=log, stderr=log)

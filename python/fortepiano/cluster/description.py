@@ -136,13 +136,15 @@ def _other_bus(here: Description, node: str, there: Description) -> str:
 
 def _refused(here: Description, node: str, there: Description) -> Iterator[str]:
     whys = {
-        _SALTS: "one person would get two ids",
+        _SALTS: "one person would get two ids; set the same ones at all nodes, or at none",
         _MODE: "one person would get two ids",
         _KEYS: "tokens of one node would be none at the other; copy the file from there",
     }
-    for name, why in whys.items():
-        if here.fixed.get(name) != there.fixed.get(name):
-            yield f"{name}: other than at the node {node}: {why}"
+    differ = [name for name in whys if here.fixed.get(name) != there.fixed.get(name)]
+    if _MODE in differ and _KEYS in differ:
+        differ.remove(_KEYS)  # keys are of one mode: a copy of the file would not help
+    for name in differ:
+        yield f"{name}: other than at the node {node}: {whys[name]}"
 
 
 def _warned(here: Description, node: str, there: Description) -> Iterator[str]:

@@ -41,6 +41,10 @@ def test_equal_nodes_differ_in_nothing() -> None:
         (described(salts=("salt-onesalt-two", "")), "salt1, salt2: other than at the node piano-2"),
         (described(identity={"mode": "token"}), "identity.mode: other than at the node piano-2"),
         (described(node_env="development"), "identity.mode: other than at the node piano-2"),
+        (
+            described(keys=(KEY,), identity={"mode": "token"}),
+            "identity.mode: other than at the node piano-2",
+        ),
         (described(keys=(KEY,)), "keys.json: other than at the node piano-2"),
         (described(keys=(OTHER_KEY,)), "keys.json: other than at the node piano-2"),
     ],
