@@ -203,7 +203,7 @@ def haproxy(
         )
         (folder / "haproxy.cfg").write_text(text)
         command = ["haproxy", "-db", "-f", f"{name}/haproxy.cfg"]
-        with _running(command, port, folder):
+        with running(command, port, folder):
             yield port
 
 
