@@ -401,6 +401,8 @@ class Cluster:
                 self._context.outbound.notify_once(stay.session, message.code, message.why)
             case messages.Charge():
                 self._handlers().charge(stay.session, message.size)
+            case _:
+                return  # no home sends the others
 
     def _on_standing(self, stay: OwnStay, message: messages.Standing) -> None:
         stay.is_holder = message.is_holder

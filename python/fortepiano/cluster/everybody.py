@@ -1,4 +1,4 @@
-"""What is not about one room: the list of all rooms, who is where, acts on people at all nodes."""
+"""All that is not about one room: the list of rooms, who is where, acts on people at all nodes."""
 
 from __future__ import annotations
 
