@@ -1,7 +1,4 @@
-"""The state of every client, compared with the model, while the tabs of a user are on three nodes.
-
-Names and colours do not change here: each node has users of its own.
-"""
+"""The state of every client, compared with the model; the tabs of a user are on three nodes."""
 
 from __future__ import annotations
 
@@ -23,7 +20,6 @@ def machine(request: pytest.FixtureRequest) -> Iterator[type[ProtocolMachine]]:
         class Here(ProtocolMachine):
             server = running
             is_crown_idle = request.param
-            renames = False
 
         yield Here
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -46,8 +45,6 @@ class ProtocolMachine(RuleBasedStateMachine):
     model: ProtocolModel
     server: Server
     is_crown_idle: bool
-    renames = True
-    """Whether users change their name, colour and `afk`."""
 
     @initialize(rooms=st.lists(any_room, min_size=USERS, max_size=USERS))
     def open(self, rooms: list[int]) -> None:
@@ -92,7 +89,6 @@ class ProtocolMachine(RuleBasedStateMachine):
         for who in self.step(tab):
             self.run(self.model.leave(who, politely=politely))
 
-    @precondition(lambda machine: machine.renames)
     @rule(
         tab=any_tab,
         name=st.sampled_from(NAMES),

@@ -13,6 +13,7 @@ from fortepiano.model.notice_codes import Code
 from fortepiano.model.room import AWKWARD
 from fortepiano.protocol.notices import notice
 from fortepiano.protocol.shared_acts import (
+    AwayEnded,
     Custom,
     Invitation,
     Kick,
@@ -20,6 +21,7 @@ from fortepiano.protocol.shared_acts import (
     Notice,
     Restart,
     SharedAct,
+    StillAway,
     StoreChange,
 )
 
@@ -73,6 +75,10 @@ def act_here(context: Context, act: SharedAct, *, by: Session | None = None) -> 
             return _kick(context, act)
         case Restart():
             return _restart(context)
+        case AwayEnded():
+            return _end_away(context, act)
+        case StillAway():
+            return _stay_away(context, act)
         case _:  # a change of bans or tokens, which this node has made itself
             return 0
 
@@ -180,6 +186,26 @@ def _restart(context: Context) -> int:
     payload = orjson.dumps([notice(text, Code.RESTART)])
     context.clock.later(_RESTART_SECONDS, partial(context.stop))
     return _notify(context, Notice(payload, is_everybody=True))
+
+
+def _end_away(context: Context, act: AwayEnded) -> int:
+    """Let a user be away no more, unless they have a connection here."""
+    user = context.directory.users.get(act.user_id)
+    if user is None or not user.is_afk or user.version != act.version:
+        return 0
+    tabs = own_tabs(context, act.user_id)
+    if tabs:
+        context.elsewhere.share(StillAway(act.user_id, act.version))
+    elif not user.sessions:  # else a session of another node decides when it ends
+        user.is_afk = False
+    return len(tabs)
+
+
+def _stay_away(context: Context, act: StillAway) -> int:
+    user = context.directory.users.get(act.user_id)
+    if user is not None and not user.sessions and user.version == act.version:
+        user.is_afk = True
+    return 0
 
 
 def notify_of(context: Context, tab: Session, text: str, reason: str) -> None:

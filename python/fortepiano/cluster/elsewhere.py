@@ -21,8 +21,6 @@ from fortepiano.cluster.stays import OwnStay, Stays
 from fortepiano.cluster.waits import Waits
 from fortepiano.cluster.watching import Watching
 from fortepiano.config.rules import QuotaClass
-from fortepiano.model.close_codes import CloseCode
-from fortepiano.model.notice_codes import Code
 from fortepiano.observe.logs import logger
 
 if TYPE_CHECKING:
@@ -40,8 +38,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Cluster"]
 
-_PARTING_SECONDS = 1.0
-"""How long a client that says `bye` may wait for the answers to what it sent before."""
+_BYE = b'{"m":"bye"}'
+
+_BYE_SECONDS = 2.0
+"""How long a client that has said `bye` waits for the home of its room."""
 
 _log = logger(__name__)
 
@@ -76,9 +76,23 @@ class Cluster:
         self._context = context
         self._handlers = handlers
         self._mail = mail = Mail(context.hub)
-        self._homes = homes = Homes(registry, run, lambda room, then: handlers().renew(room, then))
+        self._bus = bus
+        self._homes = homes = Homes(
+            registry,
+            run,
+            lambda room, then: handlers().renew(room, then),
+            context.store.when_saved,
+        )
         self._stays = Stays(context.hub, bus, mail, lambda epoch: b"%b%d" % (rooms, epoch))
-        self._journeys = Journeys(context, homes, self._stays, mail, handlers, self._settle)
+        self._journeys = Journeys(
+            context,
+            homes,
+            self._stays,
+            mail,
+            handlers,
+            self._settle,
+            lambda: self._is_together,
+        )
         self._gone: set[int] = set()
         self._resyncs = 0
         self.asking = Asking(mail, context.clock.later)
@@ -91,15 +105,23 @@ class Cluster:
         self._errands = Errands(context, homes, self._stays, mail, waits, self._settle)
         self._listings = Listings(context, homes, mail, self._on_room_ended)
         context.directory.on_close = self._on_room_closed
+        context.outbound.pass_notice = self._remotes.pass_notice
         context.elsewhere = self
 
-    # What handlers ask (model/elsewhere.py)
+    # Questions of handlers (model/elsewhere.py)
 
     def decides(self, session: Session, room_name: str) -> bool:
         """Tell whether this node may not decide by itself about a session in a room."""
         if session in self._remotes:
             return self._remotes.decides(session, room_name)
-        return self._homes.nid is not None and not self._homes.is_own(room_name)
+        if self._homes.is_own(room_name):
+            return False
+        return self._is_together or self._homes.is_known(room_name)
+
+    @property
+    def _is_together(self) -> bool:
+        """Whether other nodes can be asked; else rooms without a known home open here."""
+        return self._homes.nid is not None and self._bus.is_up
 
     def join(self, session: Session, room_name: str, wanted: Any) -> None:
         """Let the home of a room decide whether a session may enter it."""
@@ -141,6 +163,18 @@ class Cluster:
         self._mail.post(stay.replica.home.nid, forward, stay.replica.room)
         return True
 
+    def close(self, session: Session, code: int) -> bool:
+        """Let the home of a session's room close the connection; return False if that is this node.
+
+        So the client still gets what its last messages cause.
+        """
+        if not self.forward(session, _BYE):
+            return False
+        self._context.hub.hold(session.client)
+        end = session.connection.close
+        self._context.clock.later(_BYE_SECONDS, lambda: end(code) if session.user else None)
+        return True
+
     def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
         """Let a message wait while it is decided where its session goes."""
         return self._journeys.postpone(session, handle) or self._waits.postpone(session, handle)
@@ -152,7 +186,7 @@ class Cluster:
             call()
             self._settle(room_name)
 
-        if self._homes.nid is None:
+        if not self._is_together:
             call()
         else:
             self._homes.find(room_name, on_home)
@@ -190,19 +224,6 @@ class Cluster:
         """Let all other nodes act on their connections as this one does."""
         if self._nodes:
             self._mail.post_all(messages.Act(act))
-
-    def part(self, session: Session) -> bool:
-        """End a session once its home has handled all that it sent; return False to end it now."""
-        if not self.forward(session, msgspec.json.encode({"m": "bye"})):
-            return False
-        self._context.hub.hold(session.client)
-        close = partial(self._part_now, session)
-        self._context.clock.later(_PARTING_SECONDS, close)
-        return True
-
-    def _part_now(self, session: Session) -> None:
-        if session.user is not None:
-            session.connection.close(CloseCode.NORMAL)
 
     def keeps_house(self) -> bool:
         """Tell whether this node does what one node does for all: the oldest one that lives."""
@@ -259,7 +280,7 @@ class Cluster:
         """Return what metrics show: the rooms of which this is the home, and counters."""
         return {"homes": len(self._homes), "resyncs": self._resyncs} | self._homes.claims
 
-    # What the server tells
+    # News from the server
 
     def on_joined(self, nid: int) -> None:
         """Be a node of the cluster; if the number is a new one, others know nothing of this node.
@@ -276,8 +297,12 @@ class Cluster:
         self._homes.nid = nid
         for replica in self._stays.replicas():
             self._lose(list(replica.stays))
+        self._claim_rooms()
+
+    def _claim_rooms(self) -> None:
+        """Find the homes of rooms that were opened alone."""
         for room in list(self._context.directory.rooms.values()):
-            if room.participants:
+            if room.participants and not self._homes.is_own(room.name):
                 self._homes.find(room.name, partial(self._on_home, room))
 
     def _on_home(self, room: Room, home: Home | None) -> None:
@@ -295,6 +320,7 @@ class Cluster:
         self._listings.ask()
         for replica in self._stays.replicas():
             self._resync(replica.home.epoch)
+        self._claim_rooms()
 
     def on_node_joined(self, nid: int) -> None:
         """Hear a node, whose number another one may have had that is gone."""
@@ -431,8 +457,6 @@ class Cluster:
                 self._remotes.on_errand(nid, message)
             case messages.ErrandDone():
                 self._errands.on_done(message)
-            case messages.Refusal():
-                self._on_refusal(message)
             case _:
                 self._on_answer(message)
 
@@ -449,11 +473,6 @@ class Cluster:
                 self.watching.on_watch(nid)
             case messages.Happened():
                 self.watching.on_happened(nid, message)
-
-    def _on_refusal(self, message: messages.Refusal) -> None:
-        stay = self._stays.get(message.stay)
-        if stay is not None:
-            self._context.outbound.notify_once(stay.session, Code(message.code), message.why)
 
     def _on_answer(self, message: messages.Message) -> None:
         """Handle a message of a home about a stay, unless the stay has ended."""
@@ -474,6 +493,8 @@ class Cluster:
                 self._handlers().place(stay.session, message.room, message.wanted)
             case messages.Standing():
                 self._on_standing(stay, message)
+            case messages.Notice():
+                self._context.outbound.notify_once(stay.session, message.code, message.why)
             case messages.Charge():
                 self._handlers().charge(stay.session, message.size)
 

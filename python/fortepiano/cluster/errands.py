@@ -105,7 +105,7 @@ class Errands:
 
     def _ask(self, errand: _Errand, home: Home) -> None:
         session = errand.session
-        if session.user is None:  # it has ended
+        if session.user is None:  # the session has ended
             return
         errand.stay = self._stays.open_number(session)
         self._errands[errand.stay] = errand
@@ -136,7 +136,7 @@ class Errands:
         if self._errands.pop(errand.stay, None) is not None:
             self._stays.close_number(errand.stay)
         elif errand.stay:
-            return  # it is done
+            return  # the errand is done
         self._waits.end(errand.session, partial(self._refuse, errand.session))
 
     def _refuse(self, session: Session) -> None:

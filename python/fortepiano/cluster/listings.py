@@ -135,7 +135,7 @@ class Listings:
         people = people_of(room, self._context.outbound) if has_people else None
         return RoomElsewhere(room.name, epoch, room.count, is_listed(room), entry, people)
 
-    # What nodes ask of each other
+    # Questions of nodes to each other
 
     def ask(self, nid: int | None = None) -> None:
         """Ask a node, or all, for their rooms: messages about them may be missing."""

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from fortepiano.model.notice_codes import Code
 from fortepiano.protocol.room_list import RoomElsewhere
 from fortepiano.protocol.shared_acts import SharedAct
 from fortepiano.protocol.user_profile import SessionFacts, UserProfile
@@ -30,10 +31,10 @@ __all__ = [
     "Message",
     "Move",
     "NotHome",
+    "Notice",
     "Presence",
     "Profile",
     "Redirect",
-    "Refusal",
     "Refused",
     "Resync",
     "Rights",
@@ -49,7 +50,7 @@ __all__ = [
 ]
 
 
-class _Message(msgspec.Struct, tag_field="m"):
+class _Message(msgspec.Struct, tag_field="m", omit_defaults=True):
     """A message; the key `m` names its class."""
 
 
@@ -153,6 +154,20 @@ class Standing(_Message):
     is_holder: bool = False
 
 
+class Notice(_Message):
+    """Home to edge: a notice that a client gets only once in a while; the edge knows when it did.
+
+    Attributes:
+        stay: The stay.
+        code: The code of the notice.
+        why: The text.
+    """
+
+    stay: int
+    code: Code
+    why: str
+
+
 class Charge(_Message):
     """Home to edge: the bytes that a session's messages made the home send."""
 
@@ -235,20 +250,6 @@ class Happened(_Message):
     """
 
     events: list[dict[str, Any]] = []
-
-
-class Refusal(_Message):
-    """Home to edge: the notice of a refusal, of which a client gets at most one in a while.
-
-    Attributes:
-        stay: The stay.
-        code: The notice's code.
-        why: The notice's text.
-    """
-
-    stay: int
-    code: str
-    why: str
 
 
 class Rooms(_Message):
@@ -360,9 +361,9 @@ Message: TypeAlias = (
     | Move
     | NotHome
     | Presence
+    | Notice
     | Profile
     | Redirect
-    | Refusal
     | Refused
     | Resync
     | Rights

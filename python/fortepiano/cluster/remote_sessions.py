@@ -13,8 +13,8 @@ from fortepiano.cluster.messages import (
     Lost,
     Move,
     NotHome,
+    Notice,
     Redirect,
-    Refusal,
     Refused,
     Standing,
 )
@@ -111,7 +111,6 @@ class RemoteSessions:
         self._remotes: dict[tuple[int, int], _Remote] = {}
         self._by_session: dict[Session, _Remote] = {}
         self._expected: set[tuple[int, int]] = set()
-        context.outbound.refuse_elsewhere = self.refuse_once
 
     def __len__(self) -> int:
         """Return the number of sessions of other nodes."""
@@ -230,7 +229,7 @@ class RemoteSessions:
     def _of(self, nid: int) -> list[_Remote]:
         return [remote for remote in self._remotes.values() if remote.nid == nid]
 
-    # What handlers ask
+    # Questions of handlers
 
     def decides(self, session: Session, room: str) -> bool:
         """Tell whether the session's own node decides about it in a room."""
@@ -255,11 +254,11 @@ class RemoteSessions:
         remote.is_answered = True
         self._post(remote, Refused(remote.stay, may_stay))
 
-    def refuse_once(self, session: Session, code: Code, why: str) -> bool:
-        """Let a session's node send a notice of a refusal, as that knows when it last did."""
+    def pass_notice(self, session: Session, code: Code, why: str) -> bool:
+        """Let its node send a session a notice that comes only once in a while."""
         remote = self._by_session.get(session)
         if remote is not None:
-            self._post(remote, Refusal(remote.stay, code, why))
+            self._post(remote, Notice(remote.stay, code, why))
         return remote is not None
 
     def note_participant(self, participant: Participant) -> None:

@@ -15,6 +15,7 @@ from fortepiano.model.tokens import PREFIX, digest, is_revoked, is_valid
 from fortepiano.model.user_ids import new_user_id
 from fortepiano.protocol.notices import notice
 from fortepiano.protocol.room_messages import quota_message
+from fortepiano.protocol.shared_acts import AwayEnded
 from fortepiano.store.records import TokenRecord
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def devices(_context: Context, session: Session, _message: Devices) -> None:
 
 def bye(context: Context, session: Session, _message: Bye) -> None:
     """Close the connection; later messages in the same frame are not handled."""
-    if not context.elsewhere.part(session):
+    if not context.elsewhere.close(session, CloseCode.NORMAL):
         session.connection.close(CloseCode.NORMAL)
 
 
@@ -172,5 +173,5 @@ def ended(context: Context, session: Session) -> None:
         was_afk = user.is_afk
         context.directory.depart(user, session, context.now())
         if was_afk and not user.is_afk:
-            context.elsewhere.note_user(user)
+            context.elsewhere.share(AwayEnded(user.id, user.version))
         context.events.publish("gone", actor=user.id, name=user.name)

@@ -97,6 +97,18 @@ class Elsewhere(Protocol):
         """
         ...
 
+    def close(self, session: Session, code: int) -> bool:
+        """Let the home of a session's room close the connection, after all that it still sends.
+
+        Args:
+            session: The session; what its client sends from now on is not handled.
+            code: The close code.
+
+        Returns:
+            False if the home is this node, or there is no room.
+        """
+        ...
+
     def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
         """Let a message wait while it is decided where its session goes.
 
@@ -165,10 +177,6 @@ class Elsewhere(Protocol):
         """
         ...
 
-    def part(self, session: Session) -> bool:
-        """End a session once its home has handled all that it sent; return False to end it now."""
-        ...
-
     def keeps_house(self) -> bool:
         """Tell whether this node does what one node does for all, such as pruning the store."""
         ...
@@ -210,6 +218,10 @@ class Alone:
         """Return False: no session is in a room of another node."""
         return False
 
+    def close(self, session: Session, code: int) -> bool:
+        """Return False: no session is in a room of another node."""
+        return False
+
     def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
         """Return False: it is always known where a session goes."""
         return False
@@ -246,10 +258,6 @@ class Alone:
 
     def share(self, act: Any) -> None:
         """Do nothing."""
-
-    def part(self, session: Session) -> bool:
-        """Return False: no session is in a room of another node."""
-        return False
 
     def keeps_house(self) -> bool:
         """Return True: nobody else does it."""

@@ -50,8 +50,8 @@ class Outbound:
 
     Attributes:
         appearance: Decides how participants are shown.
-        refuse_elsewhere: Lets another node send the notice of a refusal; returns False for a client
-            of this node.
+        pass_notice: Passes a notice that comes once in a while to the node that has the session's
+            connection, and counts its notices; false for this one.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Outbound:
         self._live = live
         self._clock = clock
         self.appearance = Appearance()
-        self.refuse_elsewhere: Callable[[Session, Code, str], bool] = _nowhere
+        self.pass_notice: Callable[[Session, Code, str], bool] = lambda session, code, why: False
         self._custom_readers: dict[Session, None] = {}
         self._departures: set[Room] = set()
         for kind, (text, code) in HUB_NOTICES.items():
@@ -90,9 +90,7 @@ class Outbound:
 
     def notify_once(self, session: Session, code: Code, why: str) -> None:
         """Send a client the notice of a refusal, at most one in a while for each code."""
-        if self.refuse_elsewhere(session, code, why):
-            return
-        if self._may_notify(session, code):
+        if not self.pass_notice(session, code, why) and self._may_notify(session, code):
             self.send(session, [notice(why, code)])
 
     def _may_notify(self, session: Session, code: Code) -> bool:
@@ -288,11 +286,6 @@ class Outbound:
     def send_binary(self, session: Session, payload: bytes) -> None:
         """Send a binary message to one client."""
         self._hub.send_binary(session.client, payload)
-
-
-def _nowhere(_session: Session, _code: Code, _why: str) -> bool:
-    """Default `refuse_elsewhere`: return False."""
-    return False
 
 
 def _identity(user: User, name: str) -> Message:

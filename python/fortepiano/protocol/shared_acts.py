@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 __all__ = [
+    "AwayEnded",
     "Custom",
     "Invitation",
     "Kick",
@@ -14,6 +15,7 @@ __all__ = [
     "Notice",
     "Restart",
     "SharedAct",
+    "StillAway",
     "StoreChange",
 ]
 
@@ -95,6 +97,25 @@ class Kick(_Act, frozen=True):
     reason: str = ""
 
 
+class AwayEnded(_Act, frozen=True):
+    """A user who was away has no connection to a node any more, so is away nowhere else either.
+
+    Attributes:
+        user_id: The user.
+        version: The version of the profile that said so.
+    """
+
+    user_id: str
+    version: int
+
+
+class StillAway(_Act, frozen=True):
+    """Answer to `AwayEnded`: the user has a connection to another node, and stays away."""
+
+    user_id: str
+    version: int
+
+
 class Restart(_Act, frozen=True):
     """All nodes restart after a while."""
 
@@ -103,5 +124,7 @@ class StoreChange(_Act, frozen=True):
     """Bans or tokens in the store have changed, and hold at once."""
 
 
-SharedAct: TypeAlias = Custom | Invitation | Kick | Move | Notice | Restart | StoreChange
+SharedAct: TypeAlias = (
+    AwayEnded | Custom | Invitation | Kick | Move | Notice | Restart | StillAway | StoreChange
+)
 """Any of the acts."""

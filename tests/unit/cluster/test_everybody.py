@@ -1,4 +1,4 @@
-"""What belongs to users and to all: lists, notices, custom messages, profiles, acts of staff."""
+"""Everything of users and of all: lists, notices, custom messages, profiles, acts of staff."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Message = dict[str, Any]
 def listed(client: NodeClient) -> dict[str, Message]:
     """The rooms in a fresh list."""
     client.received()
-    client.say("+ls")
+    client.send_one("+ls")
     (ls,) = [one for one in client.received() if one["m"] == "ls" and one["c"]]
     return {room["_id"]: room for room in ls["u"]}
 
 
 def rows(messages: list[Message], room: str) -> list[Message]:
-    """What lists and their changes say of a room."""
+    """Return the rows of a room in lists and their changes."""
     return [row for ls in messages if ls["m"] == "ls" for row in ls["u"] if row["_id"] == room]
 
 
@@ -100,7 +100,7 @@ class TestTheList:
         first, second, *_ = fabric.nodes
         reader = second.enter(BEA)
         listed(reader)
-        first.enter(ANN).say("ch", id_="room")
+        first.enter(ANN).send_one("ch", id_="room")
         wait(fabric, 0.25)
         assert [row["count"] for row in rows(reader.taken(), "room")] == [1]
 
@@ -165,12 +165,12 @@ class TestTheList:
         first, second, *_ = fabric.nodes
         holder = first.enter(ANN, "room")
         banned = second.enter(BEA, "room")
-        holder.say("kickban", id_=BEA, ms=60_000)
+        holder.send_one("kickban", id_=BEA, ms=60_000)
         banned.received()
         assert listed(banned)["room"]["banned"] is True
         assert "banned" not in listed(second.enter(CAT))["room"]
         banned.received()
-        holder.say("unban", id_=BEA)
+        holder.send_one("unban", id_=BEA)
         wait(fabric, 1)
         assert "banned" not in rows(banned.received(), "room")[-1]
 
@@ -180,7 +180,7 @@ class TestTheList:
         second.enter(BEA, "shy", noindex=True)
         bot = fabric.nodes[-1].enter(CAT)
         bot.session.become(CAT, is_bot=True)
-        bot.say("+ls")
+        bot.send_one("+ls")
         wait(fabric, 0.5)
         (ls,) = [one for one in bot.received() if one["m"] == "ls" and one["c"]]
         rooms = {room["_id"]: room for room in ls["u"]}
@@ -200,7 +200,7 @@ class TestTheList:
         reader = second.enter(ANN)
         reader.received()
         start = time.process_time()
-        reader.say("+ls")
+        reader.send_one("+ls")
         took = time.process_time() - start
         assert len(listed(reader)) == 5002
         assert took < 0.1
@@ -211,21 +211,21 @@ class TestWhoIsOnline:
         first, *_ = fabric.nodes
         holder = first.enter(ANN, "room")
         other = fabric.nodes[-1].enter(BEA, "elsewhere", name="x")
-        other.say("userset", set={"name": "Bea"})
+        other.send_one("userset", set={"name": "Bea"})
         other.received()
         holder.received()
-        holder.say("kickban", id_=BEA, ms=60_000)
+        holder.send_one("kickban", id_=BEA, ms=60_000)
         (news,) = holder.received()
         assert news["text"] == "Anonymous kickbanned Bea from this room for 1 minute."
         assert acts(fabric) == ["kickban"]
         other.received()
-        other.say("ch", id_="room")
+        other.send_one("ch", id_="room")
         assert codes(other.received()) == ["banned"]
 
     def test_nobody_is_banned_who_is_nowhere(self, fabric: Fabric) -> None:
         holder = fabric.nodes[0].enter(ANN, "room")
         holder.received()
-        holder.say("kickban", id_=BEA, ms=60_000)
+        holder.send_one("kickban", id_=BEA, ms=60_000)
         assert holder.received() == []
         assert acts(fabric) == []
 
@@ -235,9 +235,9 @@ class TestWhoIsOnline:
         fabric.nodes[-1].enter(BEA, "elsewhere")
         holder.received()
         other.received()
-        holder.say("kickban", id_=BEA, ms=60_000)
-        holder.say("a", message="behind")
-        other.say("a", message="not behind")
+        holder.send_one("kickban", id_=BEA, ms=60_000)
+        holder.send_one("a", message="behind")
+        other.send_one("a", message="not behind")
         heard = [one.get("a") or one["m"] for one in other.received()]
         assert heard == ["not behind", "notification", "behind"]
 
@@ -245,8 +245,8 @@ class TestWhoIsOnline:
         first, second, *_ = fabric.nodes
         holder = first.enter(ANN, "room")
         second.is_alive = False
-        holder.say("kickban", id_=BEA, ms=60_000)
-        holder.say("a", message="hello")
+        holder.send_one("kickban", id_=BEA, ms=60_000)
+        holder.send_one("a", message="hello")
         wait(fabric, 0.6)
         assert [one.get("a") for one in holder.received() if one["m"] == "a"] == ["hello"]
         second.is_alive = True
@@ -255,20 +255,20 @@ class TestWhoIsOnline:
         first, *_ = fabric.nodes
         holder = first.enter(ANN, "room")
         fabric.nodes[-1].enter(BEA, "elsewhere")
-        holder.say("kickban", id_=BEA, ms=60_000)
+        holder.send_one("kickban", id_=BEA, ms=60_000)
         holder.vanish()
         first.settle()
         assert acts(fabric) == []
 
     def test_an_edge_bans_too(self, fabric: Fabric) -> None:
         first, second, *_ = fabric.nodes
-        first.enter(CAT, "room").say("chown", id_=ANN)
+        first.enter(CAT, "room").send_one("chown", id_=ANN)
         holder = second.enter(ANN, "room")
-        first.clients[-1].say("chown", id_=ANN)
+        first.clients[-1].send_one("chown", id_=ANN)
         holder.received()
         fabric.nodes[-1].enter(BEA, "elsewhere")
-        holder.say("kickban", id_=BEA, ms=60_000)
-        holder.say("a", message="behind")
+        holder.send_one("kickban", id_=BEA, ms=60_000)
+        holder.send_one("a", message="behind")
         assert [one["m"] for one in holder.received()] == ["notification", "a"]
 
     def test_invitations_reach_the_invited(self, fabric: Fabric) -> None:
@@ -276,7 +276,7 @@ class TestWhoIsOnline:
         holder, tabs = first.enter(ANN, "room"), [node.enter(BEA) for node in fabric.nodes]
         for tab in tabs:
             tab.received()
-        holder.say("invite", id_=BEA, on=True)
+        holder.send_one("invite", id_=BEA, on=True)
         assert [codes(tab.received()) for tab in tabs] == [["invited"]] * len(tabs)
 
 
@@ -286,27 +286,27 @@ class TestProfiles:
         tabs = [first.enter(ANN, "one"), second.enter(ANN, "two")]
         for tab in tabs:
             tab.received()
-        tabs[0].say("userset", set={"name": "New", "color": "#123456"})
+        tabs[0].send_one("userset", set={"name": "New", "color": "#123456"})
         for tab in tabs:
             assert [(one["name"], one["color"]) for one in tab.received()] == [("New", "#123456")]
         record = fabric.store.user(ANN)
         assert record is not None and record.name == "New"
         for node in fabric.nodes:
             again = node.open(ANN)
-            again.say("hi")
+            again.send_one("hi")
             assert [one["u"]["name"] for one in again.received() if one["m"] == "hi"] == ["New"]
 
     def test_a_store_that_is_behind_reverts_nothing(self, fabric: Fabric) -> None:
         first, second, *_ = fabric.nodes
         one, two = first.enter(ANN, "room"), second.enter(ANN, "room")
-        one.say("userset", set={"name": "Old"})
+        one.send_one("userset", set={"name": "Old"})
         one.received()
         behind = fabric.store.user(ANN)
-        one.say("userset", set={"name": "New"})
+        one.send_one("userset", set={"name": "New"})
         one.received()
         two.received()
         assert behind is not None
-        fabric.store.save_user(behind)  # what the second node would still read
+        fabric.store.save_user(behind)  # as the second node would still read it
         two.vanish()
         second.settle()
         record = fabric.store.user(ANN)
@@ -315,13 +315,30 @@ class TestProfiles:
     def test_being_away_ends_with_the_connection(self, fabric: Fabric) -> None:
         first, second, *_ = fabric.nodes
         one = first.enter(ANN, "room")
-        one.say("userset", set={"afk": True})
+        one.send_one("userset", set={"afk": True})
         one.vanish()
         watcher = second.enter(BEA, "room")
         again = second.enter(ANN, "room")
         again.received()
         (p,) = [m for m in watcher.received() if m["m"] == "p" and m["_id"] == ANN][-1:]
         assert p["afk"] is False
+
+    def test_being_away_lasts_as_long_as_a_connection_anywhere(self, fabric: Fabric) -> None:
+        first, second, *_ = fabric.nodes
+        one, two = first.enter(ANN, "room"), second.enter(ANN, "room")
+        one.send_one("userset", set={"afk": True})
+        one.vanish()
+        second.settle()
+        assert two.session.user is not None and two.session.user.is_afk
+        again = first.enter(ANN, "another")
+        (ch,) = [m for m in again.log if m["m"] == "ch"]
+        assert [one["afk"] for one in ch["ppl"]] == [True]
+        two.vanish()
+        again.vanish()
+        second.settle()
+        for node in fabric.nodes:
+            back = node.enter(ANN, "room")
+            assert back.session.user is not None and not back.session.user.is_afk
 
 
 class TestCustomMessages:
@@ -348,9 +365,9 @@ class TestCustomMessages:
                 nodes[0].enter(ANN, "room"),
             ]
             for one in people:
-                one.say("+custom")
+                one.send_one("+custom")
                 one.received()
-            people[0].say("custom", data={"hello": 1}, target=target)
+            people[0].send_one("custom", data={"hello": 1}, target=target)
             found.append([[m["m"] for m in one.received()] for one in people])
         assert found[0] == found[1]
         assert ["custom"] in found[1]
@@ -360,10 +377,10 @@ class TestCustomMessages:
         one, two = first.enter(ANN), second.enter(ANN)
         target = {"mode": "subscribed", "global": True}
         most = first.context.rules.custom_bytes
-        one.say("custom", data="x" * (most - 2), target=target)
+        one.send_one("custom", data="x" * (most - 2), target=target)
         one.received()
         two.received()
-        two.say("custom", data=1, target=target)
+        two.send_one("custom", data=1, target=target)
         assert codes(two.received()) == ["too_fast"]
 
 
@@ -377,7 +394,7 @@ def staff_at(node: Node, scope: Any = "admin") -> NodeClient:
 def order(staff: NodeClient, m: str, **fields: Any) -> list[str]:
     """Let staff act; return the codes of the notices that they get."""
     inner = {"m": m} | {("_id" if key == "id_" else key): value for key, value in fields.items()}
-    staff.say("admin message", msg=inner)
+    staff.send_one("admin message", msg=inner)
     return codes(staff.received())
 
 
@@ -440,10 +457,10 @@ class TestStaff:
         first, second, *_ = fabric.nodes
         person = second.enter(ANN, "room")
         staff = staff_at(first)
-        staff.say("setname", id_=ANN, name="New")
+        staff.send_one("setname", id_=ANN, name="New")
         staff.received()
         assert person.session.user is not None and person.session.user.name == "New"
-        staff.say("setcolor", id_=BEA, color="#123456")
+        staff.send_one("setcolor", id_=BEA, color="#123456")
         assert codes(staff.received()) == ["not_found"]
 
     def test_all_tabs_of_a_user_are_moved(self, fabric: Fabric) -> None:
@@ -491,10 +508,10 @@ class TestStaff:
     def test_a_site_ban_holds_everywhere(self, fabric: Fabric) -> None:
         tabs = [node.open(ANN, address=f"192.0.2.{n}") for n, node in enumerate(fabric.nodes)]
         for tab in tabs:
-            tab.say("hi")
-            tab.say("ch", id_="room")
+            tab.send_one("hi")
+            tab.send_one("ch", id_="room")
         staff = staff_at(fabric.nodes[-1])
-        staff.say("siteban", id=ANN, duration=60_000, reason="spam")
+        staff.send_one("siteban", id=ANN, duration=60_000, reason="spam")
         assert codes(staff.received()) == ["done"]
         for tab in tabs:
             assert codes(tab.received()) == ["site_banned"]
@@ -505,15 +522,15 @@ class TestStaff:
 
     def test_a_network_at_another_node_is_banned(self, fabric: Fabric) -> None:
         person = fabric.nodes[1].open(ANN, address="192.0.2.7")
-        person.say("hi")
+        person.send_one("hi")
         person.received()
         staff = staff_at(fabric.nodes[0])
-        staff.say("siteban", id=ANN, duration=60_000, network=24)
+        staff.send_one("siteban", id=ANN, duration=60_000, network=24)
         assert codes(staff.received()) == ["done"]
         wanted = set(fabric.nodes[1].context.identity.network_ids("192.0.2.7"))
         assert {ban.subject for ban in fabric.store.bans()} & wanted
         neighbour = fabric.nodes[-1].open(BEA, address="192.0.2.8")
-        neighbour.say("hi")
+        neighbour.send_one("hi")
         assert codes(neighbour.received()) == ["site_banned"]
 
     def test_vanishing_holds_in_rooms_of_other_nodes(self, fabric: Fabric) -> None:
@@ -521,7 +538,7 @@ class TestStaff:
         person = first.enter(ANN, "room")
         staff = second.staff(STAFF, "room")
         person.received()
-        staff.say("v", vanish=True)
+        staff.send_one("v", vanish=True)
         assert [one["m"] for one in person.received()] == ["bye", "ch"]
         assert listed(first.enter(BEA))["room"]["count"] == 1
 
@@ -539,10 +556,10 @@ class TestHousekeeping:
     def test_a_mute_is_noticed_once(self, fabric: Fabric) -> None:
         first, second, *_ = fabric.nodes
         holder, muted = first.enter(ANN, "room"), second.enter(BEA, "room")
-        holder.say("mute", id_=BEA, notes=True, chat=True)
+        holder.send_one("mute", id_=BEA, notes=True, chat=True)
         muted.received()
-        muted.say("n", t=1, n=[{"n": "c4", "v": 1}])
-        muted.say("a", message="hello")
+        muted.send_one("n", t=1, n=[{"n": "c4", "v": 1}])
+        muted.send_one("a", message="hello")
         assert codes(muted.received()) == ["muted"]
 
     def test_bye_waits_for_what_came_before(self, fabric: Fabric) -> None:
@@ -564,7 +581,7 @@ class TestHousekeeping:
         for tab in tabs:
             for start in range(0, most, 400):
                 notes = [{"n": "c4", "v": 1}] * min(400, most - start)
-                tab.say("n", t=1, n=notes)
+                tab.send_one("n", t=1, n=notes)
             listener.node.settle()
         heard = sum(len(one["n"]) for one in listener.received() if one["m"] == "n")
         allowance = first.context.rules.quota_normal.allowance
@@ -574,9 +591,9 @@ class TestHousekeeping:
 def test_bans_of_a_room_are_in_the_payload_of_all(fabric: Fabric) -> None:
     holder = fabric.nodes[0].enter(ANN, "room")
     fabric.nodes[-1].enter(BEA, "elsewhere")
-    holder.say("kickban", id_=BEA, ms=60_000)
+    holder.send_one("kickban", id_=BEA, ms=60_000)
     holder.received()
-    holder.say("bans")
+    holder.send_one("bans")
     (answer,) = holder.received()
     assert orjson.dumps(answer["bans"])
     assert [ban["_id"] for ban in answer["bans"]] == [BEA]
