@@ -19,10 +19,10 @@ from support.cluster import Cluster
 from support.recovery import until
 from support.redis import RedisServer, run_redis
 from support.server import Server
-from support.websocket_clients import Client, Clients, new_room
+from support.websocket_clients import Clients, new_room
 
 OPERATING = Path(__file__).parents[2] / "docs" / "operating.md"
-SOON = 20.0
+SOON = 40.0
 WATCH_SECONDS = 4.0
 
 
@@ -56,22 +56,16 @@ def warnings(server: Server) -> list[str]:
 
 
 async def hear_each_other(first: Server, second: Server) -> bool:
-    """Tell whether two people in a new room, one on each server, hear each other."""
+    """Tell whether two people in a new room, one on each server, hear each other soon."""
     room = new_room()
     async with Clients(first) as here, Clients(second) as there:
-        one, two = await here.enter(room), await there.enter(room)
-        await one.send({"m": "a", "message": "hello"})
-        await one.expect("a")
-        return await hears(two)
-
-
-async def hears(client: Client) -> bool:
-    """Tell whether a line of chat comes soon."""
-    try:
-        await client.expect("a", within=0.5)
-    except AssertionError:
-        return False
-    return True
+        try:
+            one, two = await here.enter(room), await there.enter(room)
+            await one.send({"m": "a", "message": "hello"})
+            await two.expect("a", within=1)
+        except AssertionError:
+            return False
+        return True
 
 
 async def assert_together(first: Server, second: Server) -> None:
@@ -110,6 +104,7 @@ async def test_something_else_on_that_port(store: RedisServer) -> None:
             assert len(warnings(server)) == 1, warnings(server)
 
 
+@pytest.mark.timeout(120)
 async def test_one_that_stands_still_for_a_while(store: RedisServer) -> None:
     with run_redis("--appendonly", "no") as broker, ExitStack() as stack:
         nodes = [stack.enter_context(node(store, broker.url, name)) for name in ("one", "two")]

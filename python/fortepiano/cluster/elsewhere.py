@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Cluster"]
 
+_BYE = b'{"m":"bye"}'
+
+_BYE_SECONDS = 2.0
+"""How long a client that has said `bye` waits for the home of its room."""
+
 _log = logger(__name__)
 
 
@@ -81,6 +86,7 @@ class Cluster:
         self._profiles = Profiles(context, mail, handlers)
         self._remotes = RemoteSessions(context, homes, mail, self._profiles, handlers)
         context.directory.on_close = homes.release
+        context.outbound.pass_notice = self._remotes.pass_notice
         context.elsewhere = self
 
     # Questions of handlers (model/elsewhere.py)
@@ -135,6 +141,18 @@ class Cluster:
             return False
         forward = messages.Forward(stay.number, raw)
         self._mail.post(stay.replica.home.nid, forward, stay.replica.room)
+        return True
+
+    def close(self, session: Session, code: int) -> bool:
+        """Let the home of a session's room close the connection; return False if that is this node.
+
+        So the client still gets what its last messages cause.
+        """
+        if not self.forward(session, _BYE):
+            return False
+        self._context.hub.hold(session.client)
+        end = session.connection.close
+        self._context.clock.later(_BYE_SECONDS, lambda: end(code) if session.user else None)
         return True
 
     def postpone(self, session: Session, handle: Callable[[], None]) -> bool:
@@ -333,6 +351,7 @@ class Cluster:
         | messages.Charge
         | messages.Move
         | messages.NotHome
+        | messages.Notice
         | messages.Redirect
         | messages.Refused
         | messages.Standing,
@@ -355,6 +374,8 @@ class Cluster:
                 self._handlers().place(stay.session, message.room, message.wanted)
             case messages.Standing():
                 self._on_standing(stay, message)
+            case messages.Notice():
+                self._context.outbound.notify_once(stay.session, message.code, message.why)
             case messages.Charge():
                 self._handlers().charge(stay.session, message.size)
 

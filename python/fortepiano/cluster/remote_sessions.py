@@ -12,6 +12,7 @@ from fortepiano.cluster.messages import (
     Lost,
     Move,
     NotHome,
+    Notice,
     Redirect,
     Refused,
     Standing,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from fortepiano.cluster.mail import Mail
     from fortepiano.cluster.messages import Forward, Join, Leave, Message, Resync, Rights
     from fortepiano.cluster.profiles import Profiles
+    from fortepiano.model.notice_codes import Code
     from fortepiano.model.participant import Participant
     from fortepiano.protocol.context import Context
     from fortepiano.protocol.node_handlers import NodeHandlers
@@ -223,6 +225,13 @@ class RemoteSessions:
         remote = self._by_session[session]
         remote.is_answered = True
         self._post(remote, Refused(remote.stay, may_stay))
+
+    def pass_notice(self, session: Session, code: Code, why: str) -> bool:
+        """Let its node send a session a notice that comes only once in a while."""
+        remote = self._by_session.get(session)
+        if remote is not None:
+            self._post(remote, Notice(remote.stay, code, why))
+        return remote is not None
 
     def note_participant(self, participant: Participant) -> None:
         """Tell other nodes a participant's quota, and whether the participant holds the crown."""

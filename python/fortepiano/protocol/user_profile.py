@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["SessionFacts", "UserProfile", "made_user", "profile_of"]
 
 
-class SessionFacts(msgspec.Struct, kw_only=True):
+class SessionFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The facts of a session that handlers know, without its address; see `Session`."""
 
     user_id: str
@@ -37,7 +37,7 @@ class SessionFacts(msgspec.Struct, kw_only=True):
         )
 
 
-class UserProfile(msgspec.Struct, kw_only=True):
+class UserProfile(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The parts of a user that others see, and those that staff have set; see `model.user.User`."""
 
     id: str

@@ -22,7 +22,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"inviteOnly": False, "noteQuota": 20},
     {"no cussing": True, "slowMode": 30},
 ]
-PAUSE_SECONDS = 6.0
+PAUSE_SECONDS = 3.0
 """The time between acts: longer than that of notices, and than rates need to fill."""
 
 Message = dict[str, Any]
@@ -138,6 +138,14 @@ class LikeOneNode(RuleBasedStateMachine):
     def rename(self, data: st.DataObject, name: str, color: bool) -> None:
         wanted = {"name": name} | ({"color": "#abcdef"} if color else {})
         self.act_of_any(data, {"m": "userset", "set": wanted})
+
+    @rule(data=st.data(), text=st.sampled_from("xy"))
+    def take_leave(self, data: st.DataObject, text: str) -> None:
+        if self.clients:
+            pair = data.draw(st.sampled_from(self.clients))
+            self.act(pair, {"m": "a", "message": text}, {"m": "bye"}, {"m": "a", "message": "no"})
+            assert pair[0].closed == pair[1].closed == 1000
+            self.clients.remove(pair)
 
     @rule(data=st.data())
     def vanish(self, data: st.DataObject) -> None:

@@ -275,6 +275,30 @@ def test_a_ban_from_the_site_ends_the_connection_at_the_other_node(fabric: Fabri
     assert guest.closed == 4008
 
 
+def test_who_says_bye_gets_the_last_answers_and_nothing_more_is_handled(three: Three) -> None:
+    holder, guest, _third = three
+    guest.send(
+        {"m": "a", "message": "last words"},
+        {"m": "bye"},
+        {"m": "a", "message": "a ghost"},
+        {"m": "n", "t": 1, "n": [{"n": "c3"}]},
+        {"m": "ch", "_id": "other"},
+    )
+    assert [message["a"] for message in guest.received()] == ["last words"]
+    assert guest.closed == 1000
+    assert [message["m"] for message in holder.received()] == ["a", "bye"]
+
+
+def test_notices_of_hub_and_home_come_once_in_a_while_together(three: Three) -> None:
+    holder, guest, _third = three
+    holder.send_one("mute", id_=GUEST, notes=True, chat=True)
+    guest.received()
+    guest.send_one("n", t=1, n=[{"n": "a1", "v": 0.5}])
+    guest.received()
+    guest.send_one("a", message="x")
+    assert guest.received() == []
+
+
 def test_rates_hold_at_the_edge(three: Three) -> None:
     holder, guest, _third = three
     for number in range(30):
