@@ -7,6 +7,7 @@ import json
 import re
 import ssl
 from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -141,19 +142,21 @@ async def look(known: Ann, said: str) -> None:
 
 async def meet(nodes: Sequence[LastingMachine]) -> None:
     """Let people of many addresses meet in the hall, at all nodes, and play."""
-    player, *others = [await Visitor.of(address) for address in VISITORS]
-    for visitor in (player, *others):
-        await visitor.enter("The hall")
-    for node in nodes:
-        shown = json.loads(await asyncio.to_thread(fortepiano, node, "status --json"))
-        assert shown["numbers"]["clients"] > 0
-    await player.send({"m": "n", "t": 1, "n": [{"n": "a1", "v": 0.5}]})
-    await others[0].send({"m": "a", "message": "Hello from three nodes"})
-    for visitor in others:
-        assert (await visitor.expect("n"))["n"] == [{"n": "a1", "v": 0.5}]
-        assert (await visitor.expect("a"))["a"] == "Hello from three nodes"
-    for visitor in (player, *others):
-        await visitor.close()
+    async with AsyncExitStack() as stack:
+        visitors = [await Visitor.of(address) for address in VISITORS]
+        for visitor in visitors:
+            stack.push_async_callback(visitor.close)
+            await visitor.enter("The hall")
+        for node in nodes:
+            shown = json.loads(await asyncio.to_thread(fortepiano, node, "status --json"))
+            assert shown["numbers"]["clients"] > 0
+        player, *listeners = visitors
+        await player.send({"m": "n", "t": 1, "n": [{"n": "a1", "v": 0.5}]})
+        for visitor in listeners:
+            assert (await visitor.expect("n"))["n"] == [{"n": "a1", "v": 0.5}]
+        await listeners[0].send({"m": "a", "message": "Hello from three nodes"})
+        for visitor in visitors:
+            assert (await visitor.expect("a"))["a"] == "Hello from three nodes"
 
 
 def fortepiano(machine: LastingMachine, *commands: str) -> str:
