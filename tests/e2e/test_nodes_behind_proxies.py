@@ -71,7 +71,7 @@ class Answer(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.send_response(200)
-        body = str(self.server.server_address[1]).encode()
+        body = str(self.connection.getsockname()[1]).encode()
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -83,11 +83,12 @@ class Answer(BaseHTTPRequestHandler):
 @contextmanager
 def node() -> Iterator[int]:
     """Run a node; yield its port."""
-    with ThreadingHTTPServer(("127.0.0.1", free_port()), Answer) as server:
+    port = free_port()
+    with ThreadingHTTPServer(("127.0.0.1", port), Answer) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield server.server_address[1]
+            yield port
         finally:
             server.shutdown()
             thread.join()

@@ -7,6 +7,7 @@ import json
 import re
 import ssl
 from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -141,19 +142,21 @@ async def look(known: Ann, said: str) -> None:
 
 async def meet(nodes: Sequence[LastingMachine]) -> None:
     """Let people of many addresses meet in the hall, at all nodes, and play."""
-    player, *others = [await Visitor.of(address) for address in VISITORS]
-    for visitor in (player, *others):
-        await visitor.enter("The hall")
-    for node in nodes:
-        shown = json.loads(await asyncio.to_thread(fortepiano, node, "status --json"))
-        assert shown["numbers"]["clients"] > 0
-    await player.send({"m": "n", "t": 1, "n": [{"n": "a1", "v": 0.5}]})
-    await others[0].send({"m": "a", "message": "Hello from three nodes"})
-    for visitor in others:
-        assert (await visitor.expect("n"))["n"] == [{"n": "a1", "v": 0.5}]
-        assert (await visitor.expect("a"))["a"] == "Hello from three nodes"
-    for visitor in (player, *others):
-        await visitor.close()
+    async with AsyncExitStack() as stack:
+        visitors = [await Visitor.of(address) for address in VISITORS]
+        for visitor in visitors:
+            stack.push_async_callback(visitor.close)
+            await visitor.enter("The hall")
+        for node in nodes:
+            shown = json.loads(await asyncio.to_thread(fortepiano, node, "status --json"))
+            assert shown["numbers"]["clients"] > 0
+        player, *listeners = visitors
+        await player.send({"m": "n", "t": 1, "n": [{"n": "a1", "v": 0.5}]})
+        for visitor in listeners:
+            assert (await visitor.expect("n"))["n"] == [{"n": "a1", "v": 0.5}]
+        await listeners[0].send({"m": "a", "message": "Hello from three nodes"})
+        for visitor in visitors:
+            assert (await visitor.expect("a"))["a"] == "Hello from three nodes"
 
 
 def fortepiano(machine: LastingMachine, *commands: str) -> str:
@@ -200,13 +203,13 @@ def go(network: MachineNetwork, *, back: bool) -> dict[str, str]:
 @pytest.mark.parametrize("mode", ["ip", "token"])
 def test_the_blocks_lead_to_three_nodes_and_back(network: MachineNetwork, mode: str) -> None:
     ann = prepare(network, mode)
-    north, south, east = network.machines
+    _, south, east = network.machines
     went = go(network, back=False)
-    assert "ready" in went["south"]
+    assert all("ready" in went[name] for name in ("south", "east"))
     network.visit(lambda: look(ann, "Hello from one process"))
     network.visit(lambda: meet(network.machines))
-    for machine in (north, south, east):
-        shown = fortepiano(machine, "status")
-        assert "ready" in shown
+    joined = east.do("grep 'joined the cluster' /var/log/fortepiano.log").splitlines()
+    assert json.loads(joined[-1])["others"] == ["north:8080", "south:8080"]
+    assert not re.search(r'"level": "(warning|error)"', south.do("cat /var/log/fortepiano.log"))
     go(network, back=True)
     network.visit(lambda: look(ann, "Hello from three nodes"))
