@@ -396,16 +396,13 @@ class Cluster:
                 self._listings.ask(nid)
                 for replica in self._stays.replicas(nid):
                     self._resync(replica.home.epoch)
-            case messages.Ask() | messages.Told() | messages.Watch() | messages.Happened():
-                self._on_operator(nid, message)
             case _:
-                if not self._everybody.on_message(nid, message):
+                is_handled = self._everybody.on_message(nid, message)
+                if not (is_handled or self._on_operator(nid, message)):
                     self._on_answer(message)
 
-    def _on_operator(
-        self, nid: int, message: messages.Ask | messages.Told | messages.Watch | messages.Happened
-    ) -> None:
-        """Handle what an operator wants to know, here or there."""
+    def _on_operator(self, nid: int, message: messages.Message) -> bool:
+        """Handle a question of an operator, or an answer; return False for all other messages."""
         match message:
             case messages.Ask():
                 self.asking.on_ask(nid, message)
@@ -415,6 +412,9 @@ class Cluster:
                 self.watching.on_watch(nid)
             case messages.Happened():
                 self.watching.on_happened(nid, message)
+            case _:
+                return False
+        return True
 
     def _on_answer(self, message: messages.Message) -> None:
         """Handle a message of a home about a stay, unless the stay has ended."""
