@@ -115,7 +115,7 @@ class Listings:
         ended, self._ended = self._ended, {}
         rooms, self._changed = self._described(self._changed, bool(self._wanting)), set()
         there = {room.name: room.epoch for room in rooms}
-        # The reign goes on if people have come before it was over.
+        # A reign goes on if people come before it is over.
         ended = {name: epoch for name, epoch in ended.items() if there.get(name) != epoch}
         for name in ended:
             self._published.pop(name, None)
